@@ -1,0 +1,284 @@
+// Key groups and API keys: managing them, and finding whom a presented key belongs to.
+
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { AppError, conflict, notFound } from "../errors.ts";
+import type { GroupId, KeyId } from "../ids.ts";
+import { apiKeyAad } from "../keyring/aad.ts";
+import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
+import type { SecretValue } from "../keyring/secret_value.ts";
+import type { GroupRow, KeyHolder, KeyRow } from "../store/access.ts";
+import { isUniqueViolation } from "../store/database.ts";
+import type { Store } from "../store/store.ts";
+
+/** The group that may always manage the server; it cannot be deleted or renamed. */
+export const MANAGEMENT_GROUP = "management";
+export const GROUP_NAME_PATTERN = /^[a-z0-9_-]+$/;
+/** Of a chosen value; one that is made here has 256 random bits. */
+export const KEY_VALUE_MIN_LENGTH = 16;
+export const KEY_VALUE_MAX_LENGTH = 256;
+/** Visible ASCII: anything else does not survive every HTTP client's headers. */
+export const KEY_VALUE_PATTERN = /^[\x21-\x7e]+$/;
+
+/** Holders kept in memory; an HMAC and a query per call cost ten times the look-up here. */
+const HOLDER_CACHE_SIZE = 10_000;
+/** Uses are written behind the requests, this often. */
+const TOUCH_INTERVAL_MS = 1_000;
+
+export interface NewKey {
+  groupId: GroupId;
+  name: string;
+  description: string;
+  /** Made at random if undefined. */
+  value?: string | undefined;
+}
+
+export type OpenedKey = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
+
+export type Access = ReturnType<typeof accessService>;
+
+/** `groupsInSettings` names the groups that a setting relies on. */
+export function accessService(
+  store: Store,
+  keyring: Keyring,
+  now: () => number,
+  groupsInSettings: () => readonly string[],
+) {
+  const rows = store.access;
+  const holders = new Map<string, KeyHolder>();
+  const uses = new Map<KeyId, number>();
+
+  const group = (id: GroupId): GroupRow => {
+    const row = rows.group(id);
+    if (!row) throw notFound("key group", id);
+    return row;
+  };
+
+  const key = (id: KeyId): KeyRow => {
+    const row = rows.key(id);
+    if (!row) throw notFound("API key", id);
+    return row;
+  };
+
+  /** One transaction, after which no call is answered from what was known before it. */
+  const change = <T>(work: () => T): T => {
+    try {
+      return store.transaction(work);
+    } finally {
+      holders.clear();
+    }
+  };
+
+  const refuseGroupName = (name: string): void => {
+    if (rows.groupByName(name)) throw conflict(`There is already a key group named "${name}".`, { name: "is taken" });
+  };
+
+  const refuseKeyName = (groupId: GroupId, name: string): void => {
+    if (rows.keyByName(groupId, name)) {
+      throw conflict(`This group already has a key named "${name}".`, { name: "is taken" });
+    }
+  };
+
+  const open = (row: KeyRow): OpenedKey => {
+    try {
+      return { value: keyring.open(row.ciphertext, apiKeyAad(row.groupId, row.name)), decryptionError: null };
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      return { value: null, decryptionError: error.message };
+    }
+  };
+
+  const insertKey = ({ groupId, name, description, value = newKeyValue() }: NewKey): { id: KeyId; value: string } => {
+    const ciphertext = keyring.seal(value, apiKeyAad(groupId, name));
+    const lookup = keyring.lookup(value);
+    try {
+      const id = rows.insertKey({ groupId, name, description, lookup, ciphertext, now: now() });
+      return { id, value };
+    } catch (error) {
+      // Two entries with one value would make it a matter of luck which group a call belongs to.
+      if (isUniqueViolation(error)) throw conflict("This value is already in use by a key.", { value: "is taken" });
+      throw error;
+    }
+  };
+
+  const flushUses = (): void => {
+    if (uses.size === 0) return;
+    const batch = [...uses];
+    uses.clear();
+    store.transaction(() => batch.forEach(([id, at]) => rows.touchKey(id, at)));
+  };
+  const flushTimer = setInterval(flushUses, TOUCH_INTERVAL_MS);
+  Deno.unrefTimer(flushTimer);
+
+  return {
+    groups: rows.groups,
+    /** @throws AppError NotFound (404) */
+    group,
+
+    /** @throws AppError Conflict (409) */
+    createGroup(name: string, description: string): GroupId {
+      return change(() => {
+        refuseGroupName(name);
+        return rows.insertGroup({ name, description, now: now() });
+      });
+    },
+
+    /** @throws AppError NotFound (404), Conflict (409), Protected (403) */
+    updateGroup(id: GroupId, to: { name?: string | undefined; description?: string | undefined }): GroupRow {
+      return change(() => {
+        const row = group(id);
+        const { name = row.name, description = row.description } = to;
+        if (name !== row.name) {
+          if (row.name === MANAGEMENT_GROUP) throw protectedGroup("renamed");
+          refuseInSettings(row.name, groupsInSettings());
+          refuseGroupName(name);
+        }
+        rows.updateGroup({ id, name, description });
+        return { id, name, description };
+      });
+    },
+
+    /**
+     * Deletes a group and its secrets.
+     * @throws AppError NotFound (404), Protected (403), Conflict (409) while keys, functions or a setting need it
+     */
+    deleteGroup(id: GroupId): void {
+      change(() => {
+        const { name } = group(id);
+        if (name === MANAGEMENT_GROUP) throw protectedGroup("deleted");
+        const keys = rows.countKeys(id);
+        if (keys > 0) {
+          throw conflict(`Group "${name}" still has ${keys} ${keys === 1 ? "key" : "keys"}. Delete them first.`);
+        }
+        const functions = rows.functionsOfGroup(id);
+        if (functions.length > 0) {
+          throw conflict(
+            `Group "${name}" is required by ${functions.map((f) => `"${f}"`).join(", ")}. Change their keys first.`,
+          );
+        }
+        refuseInSettings(name, groupsInSettings());
+        rows.deleteGroup(id);
+      });
+    },
+
+    /** All keys, or those of one group. @throws AppError NotFound (404) for a group that does not exist */
+    keys(groupId?: GroupId): KeyRow[] {
+      if (groupId !== undefined) group(groupId);
+      return rows.keys(groupId);
+    },
+
+    /** @throws AppError NotFound (404) */
+    key,
+    open,
+
+    /** The new key's id and its value. @throws AppError NotFound (404), Conflict (409) */
+    createKey(wanted: NewKey): { id: KeyId; value: string } {
+      return change(() => {
+        group(wanted.groupId);
+        refuseKeyName(wanted.groupId, wanted.name);
+        return insertKey(wanted);
+      });
+    },
+
+    /** @throws AppError NotFound (404), Conflict (409), DecryptionFailed (409) */
+    updateKey(id: KeyId, to: { name?: string | undefined; description?: string | undefined }): void {
+      change(() => {
+        const row = key(id);
+        const { name = row.name, description = row.description } = to;
+        let { ciphertext } = row;
+        if (name !== row.name) {
+          refuseKeyName(row.groupId, name);
+          const { value, decryptionError } = open(row);
+          if (!value) {
+            throw new AppError(
+              "DecryptionFailed",
+              409,
+              `Key ${id} cannot be renamed because its value cannot be read. ${decryptionError}`,
+            );
+          }
+          // The name is part of the AAD.
+          ciphertext = keyring.seal(value.reveal(), apiKeyAad(row.groupId, name));
+        }
+        rows.updateKey({ id, name, description, ciphertext });
+      });
+    },
+
+    /** Revokes a key at once and deletes its secrets. @throws AppError NotFound (404) */
+    deleteKey(id: KeyId): void {
+      change(() => {
+        if (!rows.deleteKey(id)) throw notFound("API key", id);
+      });
+    },
+
+    /** Whom `value` belongs to, or undefined if it is no key. */
+    find(value: string): KeyHolder | undefined {
+      const known = holders.get(value);
+      if (known) return known;
+      const holder = rows.holder(keyring.lookup(value));
+      if (holder) {
+        if (holders.size >= HOLDER_CACHE_SIZE) holders.clear();
+        holders.set(value, holder);
+      }
+      return holder;
+    },
+
+    /** Records that a key let a request in; written within a second. */
+    recordUse(id: KeyId): void {
+      uses.set(id, now());
+    },
+
+    /**
+     * Makes sure that the management group exists and, if `value` is given, that it is a key of that group.
+     * @throws AppError Conflict (409) if the value is a key of another group
+     */
+    bootstrap(value: string | undefined): void {
+      change(() => {
+        const management = rows.groupByName(MANAGEMENT_GROUP)?.id ?? rows.insertGroup({
+          name: MANAGEMENT_GROUP,
+          description: "May manage this server through the API.",
+          now: now(),
+        });
+        if (value === undefined) return;
+        const holder = rows.holder(keyring.lookup(value));
+        if (holder?.groupId === management) return;
+        if (holder) {
+          throw conflict(
+            `BOOTSTRAP_API_KEY is already the value of key "${holder.keyName}" in group "${holder.groupName}".`,
+          );
+        }
+        let name = "bootstrap";
+        for (let n = 2; rows.keyByName(management, name); n++) name = `bootstrap-${n}`;
+        insertKey({ groupId: management, name, description: "From BOOTSTRAP_API_KEY.", value });
+      });
+    },
+
+    /** Whether any key of the groups named exists. */
+    hasKeyIn(groupNames: readonly string[]): boolean {
+      return groupNames.some((name) => {
+        const row = rows.groupByName(name);
+        return row !== undefined && rows.countKeys(row.id) > 0;
+      });
+    },
+
+    /** Writes the uses recorded so far and stops doing so by itself. */
+    close(): void {
+      clearInterval(flushTimer);
+      flushUses();
+    },
+  };
+}
+
+/** `cf_` + 32 random bytes in base64url: 256 bits, and a prefix that secret scanners can look for. */
+function newKeyValue(): string {
+  return `cf_${Buffer.from(randomBytes(32)).toString("base64url")}`;
+}
+
+function protectedGroup(what: string): AppError {
+  return new AppError("Protected", 403, `The group "${MANAGEMENT_GROUP}" cannot be ${what}.`);
+}
+
+function refuseInSettings(name: string, inUse: readonly string[]): void {
+  if (inUse.includes(name)) {
+    throw conflict(`Group "${name}" is named in the setting api.access-groups. Change that first.`);
+  }
+}

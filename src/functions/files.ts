@@ -1,0 +1,164 @@
+// The handler files: listing, reading and replacing them without ever leaving the code folder.
+
+import { randomUUID } from "node:crypto";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { AppError, conflict, invalid, notFound } from "../errors.ts";
+
+export const FILE_PATH_MAX_LENGTH = 1_000;
+/** Extensions of a file that can be a handler. */
+export const HANDLER_EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs"];
+/** Drafts of files being written; never listed. */
+const DRAFT_PREFIX = ".crude-draft-";
+
+export interface FileInfo {
+  /** Inside the code folder, with "/" between segments. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly modifiedAt: Date;
+}
+
+export type Files = ReturnType<typeof filesService>;
+
+/**
+ * Checks a path inside the code folder by its text alone.
+ * @throws AppError InvalidInput (400) naming `field`
+ */
+export function checkFilePath(path: string, field: string): void {
+  if (path === "") throw invalid(field, "must not be empty");
+  if (path.length > FILE_PATH_MAX_LENGTH) throw invalid(field, `must have at most ${FILE_PATH_MAX_LENGTH} characters`);
+  // deno-lint-ignore no-control-regex
+  if (/[\\\x00-\x1f\x7f]/.test(path) || !path.isWellFormed()) {
+    throw invalid(field, "must not contain backslashes or control characters");
+  }
+  if (path.startsWith("/") || /^[a-zA-Z]:/.test(path)) throw invalid(field, "must be relative to the code folder");
+  for (const segment of path.split("/")) {
+    if (segment === "" || segment === "." || segment === "..") {
+      throw invalid(field, `must not contain the segment "${segment}"`);
+    }
+    if (segment.startsWith(DRAFT_PREFIX)) {
+      throw invalid(field, `must not contain a name that begins with "${DRAFT_PREFIX}"`);
+    }
+    if (new TextEncoder().encode(segment).length > 255) throw invalid(field, "has a name of more than 255 bytes");
+  }
+}
+
+/** Checks that `path` can name a handler. @throws AppError InvalidInput (400) */
+export function checkHandlerPath(path: string): void {
+  checkFilePath(path, "handler");
+  if (!HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension))) {
+    throw invalid("handler", `must end with one of ${HANDLER_EXTENSIONS.join(", ")}`);
+  }
+}
+
+/** `codeDir` is absolute, real (no link in it) and exists. */
+export function filesService(codeDir: string) {
+  /**
+   * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
+   * folder could lead out of it, and a sandbox follows links.
+   */
+  const locate = async (path: string): Promise<string> => {
+    checkFilePath(path, "path");
+    const segments = path.split("/");
+    for (let depth = 1; depth <= segments.length; depth++) {
+      const part = join(codeDir, ...segments.slice(0, depth));
+      const info = await lstat(part);
+      if (!info) break;
+      if (info.isSymlink) throw invalid("path", "must not lead through a link");
+      if (depth < segments.length && !info.isDirectory) {
+        throw invalid("path", `leads through "${segments[depth - 1]}", which is not a folder`);
+      }
+      if (depth === segments.length && !info.isFile) throw invalid("path", "is a folder, not a file");
+    }
+    return join(codeDir, ...segments);
+  };
+
+  const stat = async (path: string, file: string): Promise<FileInfo> => {
+    const info = await lstat(file);
+    if (!info) throw notFound("file", path);
+    return { path, sizeBytes: info.size, modifiedAt: info.mtime ?? new Date(0) };
+  };
+
+  return {
+    /** Every regular file below the code folder, in order of path; links are left out. */
+    async list(): Promise<FileInfo[]> {
+      const found: FileInfo[] = [];
+      const walk = async (folder: string): Promise<void> => {
+        for await (const entry of Deno.readDir(folder)) {
+          const file = join(folder, entry.name);
+          if (entry.isDirectory) await walk(file);
+          else if (entry.isFile && !entry.name.startsWith(DRAFT_PREFIX)) {
+            const path = relative(codeDir, file).split(sep).join("/");
+            // Deleted since it was listed: then it is not in the list.
+            if (await lstat(file)) found.push(await stat(path, file));
+          }
+        }
+      };
+      await walk(codeDir);
+      return found.sort((a, b) => a.path < b.path ? -1 : 1);
+    },
+
+    /** @throws AppError InvalidInput (400), NotFound (404) */
+    async read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
+      const file = await locate(path);
+      const info = await stat(path, file);
+      return { info, content: await Deno.readFile(file) };
+    },
+
+    /**
+     * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
+     * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists
+     */
+    async write(path: string, content: Uint8Array, mustBeNew: boolean): Promise<{ info: FileInfo; created: boolean }> {
+      const file = await locate(path);
+      await Deno.mkdir(dirname(file), { recursive: true });
+      const draft = join(dirname(file), DRAFT_PREFIX + randomUUID());
+      let created = !(await lstat(file));
+      try {
+        await Deno.writeFile(draft, content, { createNew: true });
+        if (mustBeNew) {
+          // A link is made only if the name is free, unlike a rename.
+          await Deno.link(draft, file).catch((error) => {
+            if (error instanceof Deno.errors.AlreadyExists) throw conflict(`The file ${path} exists already.`);
+            throw error;
+          });
+          created = true;
+        } else {
+          await Deno.rename(draft, file);
+        }
+      } finally {
+        await Deno.remove(draft).catch(ignoreMissing);
+      }
+      return { info: await stat(path, file), created };
+    },
+
+    /** Deletes a file, and the folders that it leaves empty. @throws AppError InvalidInput (400), NotFound (404) */
+    async delete(path: string): Promise<void> {
+      const file = await locate(path);
+      await stat(path, file);
+      await Deno.remove(file).catch(ignoreMissing);
+      for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
+        try {
+          await Deno.remove(folder);
+        } catch {
+          break; // Not empty.
+        }
+      }
+    },
+  };
+}
+
+async function lstat(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotADirectory) {
+      throw new AppError("InvalidInput", 400, `path leads through "${basename(dirname(path))}", which is not a folder`);
+    }
+    throw error;
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}

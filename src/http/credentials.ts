@@ -1,0 +1,47 @@
+// The API keys that a request carries, and the request without them. Decides nothing.
+
+import { Buffer } from "node:buffer";
+
+export interface Credential {
+  readonly value: string;
+  readonly from: "X-API-Key" | "Authorization" | "api_key";
+}
+
+/**
+ * The keys presented, in the order in which they count: `X-API-Key`; `Authorization` (`Bearer K`, `Basic`
+ * with the key as password, RFC 7617, or the plain key); `?api_key=`. The first one alone decides.
+ */
+export function credentials(headers: Headers, url: string): Credential[] {
+  const found: Credential[] = [];
+  const header = headers.get("x-api-key");
+  if (header !== null) found.push({ value: header, from: "X-API-Key" });
+  const authorization = headers.get("authorization");
+  if (authorization !== null) found.push({ value: authorizationKey(authorization), from: "Authorization" });
+  const parameter = queryKey(url);
+  if (parameter !== undefined) found.push({ value: parameter, from: "api_key" });
+  return found;
+}
+
+function authorizationKey(header: string): string {
+  const [, scheme, rest] = /^(bearer|basic) +(.*)$/i.exec(header) ?? [];
+  if (scheme === undefined || rest === undefined) return header;
+  if (scheme.toLowerCase() === "bearer") return rest;
+  const pair = Buffer.from(rest, "base64").toString("utf8");
+  return pair.slice(pair.indexOf(":") + 1);
+}
+
+function queryKey(url: string): string | undefined {
+  const start = url.indexOf("?");
+  if (start === -1 || !url.includes("api_key", start)) return undefined;
+  return new URL(url).searchParams.get("api_key") ?? undefined;
+}
+
+/** `url` without its `api_key` parameters; the rest of the query stays as it was written. */
+export function withoutApiKey(url: string): string {
+  const start = url.indexOf("?");
+  if (start === -1 || !url.includes("api_key", start)) return url;
+  const hash = url.indexOf("#", start);
+  const query = url.slice(start + 1, hash === -1 ? undefined : hash);
+  const kept = query.split("&").filter((pair) => !new URLSearchParams(pair).has("api_key")).join("&");
+  return url.slice(0, start) + (kept && `?${kept}`) + (hash === -1 ? "" : url.slice(hash));
+}

@@ -1,0 +1,37 @@
+// Ids and owners: the types that say what has been checked.
+
+declare const brand: unique symbol;
+type Branded<T, B extends string> = T & { readonly [brand]: B };
+
+export type SecretId = Branded<number, "SecretId">;
+export type FunctionId = Branded<number, "FunctionId">;
+export type GroupId = Branded<number, "GroupId">;
+export type KeyId = Branded<number, "KeyId">;
+/** Matches `[a-zA-Z0-9_-]{1,255}`. */
+export type SecretName = Branded<string, "SecretName">;
+
+/** Whom a secret belongs to. A scope and its owner are one value, so that no impossible pair can be written. */
+export type Owner =
+  | { readonly scope: "global" }
+  | { readonly scope: "function"; readonly functionId: FunctionId }
+  | { readonly scope: "group"; readonly groupId: GroupId }
+  | { readonly scope: "key"; readonly keyId: KeyId };
+
+export type Scope = Owner["scope"];
+
+/** All scopes, the most specific first: the order in which getSecret looks. */
+export const SCOPES = ["key", "group", "function", "global"] as const satisfies readonly Scope[];
+
+/** The owner's id, 0 for global. */
+export function ownerId(owner: Owner): number {
+  switch (owner.scope) {
+    case "global":
+      return 0;
+    case "function":
+      return owner.functionId;
+    case "group":
+      return owner.groupId;
+    case "key":
+      return owner.keyId;
+  }
+}

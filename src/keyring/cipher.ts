@@ -1,0 +1,54 @@
+// AES-256-GCM over one value, and the text that is stored for it. No options: one algorithm, one format.
+
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
+import { Buffer } from "node:buffer";
+
+/** NIST SP 800-38D, 5.2.1.1: 96 bits is the nonce length that GCM uses as it is. */
+export const NONCE_BYTES = 12;
+/** The full tag; shorter ones weaken it (NIST SP 800-38D, appendix C). */
+export const TAG_BYTES = 16;
+
+/** nonce ‖ ciphertext ‖ tag. `nonce` is an argument for the known-answer tests alone. */
+export function encrypt(key: KeyObject, plaintext: Uint8Array, aad: Uint8Array, nonce?: Uint8Array): Uint8Array {
+  nonce ??= randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+  cipher.setAAD(aad);
+  const body = cipher.update(plaintext);
+  cipher.final();
+  return Buffer.concat([nonce, body, cipher.getAuthTag()]);
+}
+
+/**
+ * The plaintext of what `encrypt` returned.
+ * @throws Error if any bit of it, the key or the AAD is another
+ */
+export function decrypt(key: KeyObject, sealed: Uint8Array, aad: Uint8Array): Uint8Array {
+  if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new Error("too short to be a ciphertext");
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
+  decipher.setAAD(aad);
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  const plaintext = decipher.update(sealed.subarray(NONCE_BYTES, sealed.length - TAG_BYTES));
+  decipher.final();
+  return plaintext;
+}
+
+/** `v<version>.` + standard base64 with padding. */
+export function encode(version: number, sealed: Uint8Array): string {
+  return `v${version}.${Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength).toString("base64")}`;
+}
+
+/**
+ * The parts of what `encode` returned.
+ * @throws Error if the text has another form; base64 is taken strictly, so that a value has one text only
+ */
+export function decode(stored: string): { version: number; sealed: Uint8Array } {
+  const dot = stored.indexOf(".");
+  const version = Number(stored.slice(1, dot));
+  if (stored[0] !== "v" || !/^[1-9]\d{0,8}$/.test(stored.slice(1, dot))) throw new Error("no key version in front");
+  const text = stored.slice(dot + 1);
+  const sealed = Buffer.from(text, "base64");
+  if (sealed.toString("base64") !== text) throw new Error("not base64");
+  return { version, sealed };
+}

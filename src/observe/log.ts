@@ -1,0 +1,31 @@
+// The server's own log: one line an entry on standard output. It never gets a secret: values in
+// flight are SecretValues, which print as [secret], and what handlers print is masked first.
+
+export type Level = "debug" | "info" | "warn" | "error";
+
+export interface Log {
+  (level: Level, message: string, context?: LogContext): void;
+}
+
+export interface LogContext {
+  readonly requestId?: string | undefined;
+  /** Name of the function that the entry is about. */
+  readonly function?: string | undefined;
+}
+
+/** A log that hands each finished line to `write`. */
+export function createLog(write: (line: string) => void, now: () => Date): Log {
+  return (level, message, { requestId, function: name } = {}) => {
+    const about = [name && `function=${oneLine(name)}`, requestId && `request=${requestId}`].filter(Boolean).join(" ");
+    write(`${now().toISOString()} ${level.toUpperCase().padEnd(5)} ${about && `[${about}] `}${oneLine(message)}`);
+  };
+}
+
+/** Escapes what could end the line or steer a terminal, so that nobody can forge an entry. */
+function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(
+    /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/g,
+    (c) => c === "\n" ? "\\n" : c === "\r" ? "\\r" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

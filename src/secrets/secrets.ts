@@ -1,0 +1,144 @@
+// Managing secrets: what the API and the pages do with them.
+
+import { AppError, conflict, notFound } from "../errors.ts";
+import type { Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import { secretAad } from "../keyring/aad.ts";
+import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
+import type { SecretValue } from "../keyring/secret_value.ts";
+import type { SecretFilter, SecretRow } from "../store/secrets.ts";
+import type { Store } from "../store/store.ts";
+import { checkSecretValue } from "./names.ts";
+
+/** A secret without its value. */
+export type Secret = Omit<SecretRow, "ciphertext">;
+
+/** A decrypted value, or why there is none. */
+export type OpenedSecret = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
+
+export interface NewSecret {
+  name: SecretName;
+  value: string;
+  owner: Owner;
+  comment: string;
+}
+
+/** What to change; what is undefined stays. */
+export interface SecretChange {
+  name?: SecretName | undefined;
+  value?: string | undefined;
+  comment?: string | undefined;
+}
+
+export type Secrets = ReturnType<typeof secretsService>;
+
+export function secretsService(store: Store, keyring: Keyring, now: () => number) {
+  const rows = store.secrets;
+
+  const find = (id: SecretId): SecretRow => {
+    const row = rows.find(id);
+    if (!row) throw notFound("secret", id);
+    return row;
+  };
+
+  const refuseTaken = (name: SecretName, owner: Owner): void => {
+    if (!rows.findByOwner(name, owner)) return;
+    const where = owner.scope === "global" ? "in the global scope" : `for this ${owner.scope}`;
+    throw conflict(`There is already a secret named "${name}" ${where}.`, { name: "is taken" });
+  };
+
+  const open = (row: SecretRow): OpenedSecret => {
+    try {
+      return { value: keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      return { value: null, decryptionError: error.message };
+    }
+  };
+
+  return {
+    /** Secrets after the one with id `after`, in order of id, at most `limit`; `next` is set if there are more. */
+    list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
+      const found = rows.list(filter, after, limit + 1);
+      return { secrets: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+    },
+
+    /** @throws AppError NotFound (404) */
+    get: find,
+
+    /** Every secret of that name, in all scopes or one. @throws AppError NotFound (404) if there is none */
+    byName(name: SecretName, scope: Scope | undefined): SecretRow[] {
+      const found = rows.list({ name, scope }, 0, Number.MAX_SAFE_INTEGER);
+      if (found.length === 0) {
+        throw notFound("secret named", scope ? `"${name}" in the ${scope} scope` : `"${name}"`);
+      }
+      return found;
+    },
+
+    open,
+
+    /**
+     * Stores a new secret, encrypted.
+     * @throws AppError NotFound (404) for an owner that does not exist, Conflict (409) for a name the owner has,
+     *   OversizedPlaintextError (413)
+     */
+    create({ name, value, owner, comment }: NewSecret): SecretId {
+      checkSecretValue(value);
+      return store.transaction(() => {
+        requireOwner(store, owner);
+        refuseTaken(name, owner);
+        const ciphertext = keyring.seal(value, secretAad(owner, name));
+        return rows.insert({ name, owner, ciphertext, comment, now: now() });
+      });
+    },
+
+    /**
+     * Changes a secret. Another name means another AAD, so the value is sealed anew.
+     * @throws AppError NotFound (404), Conflict (409), OversizedPlaintextError (413),
+     *   DecryptionFailed (409) if a new name is given without a value and the old value cannot be read
+     */
+    update(id: SecretId, change: SecretChange): void {
+      if (change.value !== undefined) checkSecretValue(change.value);
+      store.transaction(() => {
+        const row = find(id);
+        const name = change.name ?? row.name;
+        if (name !== row.name) refuseTaken(name, row.owner);
+        let { ciphertext } = row;
+        if (change.value !== undefined) {
+          ciphertext = keyring.seal(change.value, secretAad(row.owner, name));
+        } else if (name !== row.name) {
+          const { value, decryptionError } = open(row);
+          if (!value) {
+            throw new AppError(
+              "DecryptionFailed",
+              409,
+              `Secret ${id} cannot be renamed because its value cannot be read. Give the value again with the new name. ${decryptionError}`,
+            );
+          }
+          ciphertext = keyring.seal(value.reveal(), secretAad(row.owner, name));
+        }
+        rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: now() });
+      });
+    },
+
+    /** @throws AppError NotFound (404) */
+    delete(id: SecretId): void {
+      if (!rows.delete(id)) throw notFound("secret", id);
+    },
+  };
+}
+
+function requireOwner(store: Store, owner: Owner): void {
+  switch (owner.scope) {
+    case "global":
+      return;
+    case "function":
+      if (!store.functions.find(owner.functionId)) throw notFound("function", owner.functionId);
+      return;
+    case "group":
+      if (!store.access.group(owner.groupId)) throw notFound("key group", owner.groupId);
+      return;
+    case "key":
+      if (!store.access.key(owner.keyId)) throw notFound("API key", owner.keyId);
+      return;
+  }
+}

@@ -1,0 +1,68 @@
+// Every setting in one table: name, meaning, default, range. The API and the pages are made from it.
+
+import { z } from "zod";
+import { GROUP_NAME_PATTERN } from "../access/access.ts";
+
+interface Definition<T> {
+  readonly meaning: string;
+  readonly default: T;
+  readonly schema: z.ZodType<T>;
+}
+
+function define<T>(meaning: string, fallback: T, schema: z.ZodType<T>): Definition<T> {
+  return { meaning, default: fallback, schema };
+}
+
+function integer(meaning: string, fallback: number, min: number, max: number): Definition<number> {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  return define(meaning, fallback, z.int(problem).min(min, problem).max(max, problem));
+}
+
+/** One host that code may be imported from: `name` or `name:port`. */
+const importHost = z.string().regex(/^[a-zA-Z0-9.-]+(:\d{1,5})?$/, "must be host names, each with a port if need be");
+
+export const DEFINITIONS = {
+  "api.access-groups": define(
+    "Names of the key groups whose keys may use the API.",
+    ["management"],
+    z.array(z.string().regex(GROUP_NAME_PATTERN, "must be names of key groups")).min(1, "must name at least one group")
+      .max(100),
+  ),
+  "sandbox.timeout-ms": integer(
+    "How long a call may take until its response begins, and how long it may then pause, in milliseconds.",
+    30_000,
+    100,
+    3_600_000,
+  ),
+  "sandbox.max-processes": integer(
+    "How many sandbox processes may live at once; the least recently used ends first.",
+    64,
+    1,
+    1_024,
+  ),
+  "sandbox.max-calls": integer(
+    "How many calls of one function may be under way at once; more are answered with 503.",
+    2_000,
+    1,
+    100_000,
+  ),
+  "sandbox.import-hosts": define(
+    "Hosts that handlers may import modules from by https: and http: addresses, beside npm: and jsr:.",
+    // Deno's own default list, https://docs.deno.com/runtime/fundamentals/security/#importing-from-the-web
+    [
+      "deno.land:443",
+      "jsr.io:443",
+      "esm.sh:443",
+      "raw.esm.sh:443",
+      "cdn.jsdelivr.net:443",
+      "raw.githubusercontent.com:443",
+      "gist.githubusercontent.com:443",
+    ],
+    z.array(importHost).max(100),
+  ),
+};
+
+export type SettingName = keyof typeof DEFINITIONS;
+export type SettingValue<N extends SettingName> = (typeof DEFINITIONS)[N]["default"];
+export type SettingValues = { readonly [N in SettingName]: SettingValue<N> };
+export const SETTING_NAMES = Object.keys(DEFINITIONS) as SettingName[];

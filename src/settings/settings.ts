@@ -1,0 +1,69 @@
+// Reading and changing settings. Values are kept in memory; a change is in force when `change` returns.
+
+import { AppError, type ErrorDetails } from "../errors.ts";
+import type { SettingsStore } from "../store/settings.ts";
+import { DEFINITIONS, SETTING_NAMES, type SettingName, type SettingValue, type SettingValues } from "./definitions.ts";
+
+export type Settings = ReturnType<typeof settingsService>;
+
+/** `check` may refuse a value for what else is stored: it returns what is wrong with it, or undefined. */
+export function settingsService(
+  store: { settings: SettingsStore; transaction<T>(work: () => T): T },
+  check: (name: SettingName, value: unknown) => string | undefined,
+) {
+  let values = load(store.settings);
+
+  return {
+    get<N extends SettingName>(name: N): SettingValue<N> {
+      return values[name] as SettingValue<N>;
+    },
+
+    list(): { name: SettingName; value: unknown; default: unknown; meaning: string }[] {
+      return SETTING_NAMES.map((name) => {
+        const { default: fallback, meaning } = DEFINITIONS[name];
+        return { name, value: values[name], default: fallback, meaning };
+      });
+    },
+
+    /**
+     * Stores all of `changes` or none.
+     * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value
+     */
+    change(changes: Record<string, unknown>): void {
+      const details: ErrorDetails = {};
+      const accepted: [SettingName, unknown][] = [];
+      for (const [name, wanted] of Object.entries(changes)) {
+        if (!isSettingName(name)) {
+          details[name] = "is not a setting";
+          continue;
+        }
+        const parsed = DEFINITIONS[name].schema.safeParse(wanted);
+        const problem = parsed.success ? check(name, parsed.data) : parsed.error.issues[0]!.message;
+        if (problem) details[name] = problem;
+        else accepted.push([name, parsed.data]);
+      }
+      const [first] = Object.entries(details);
+      if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, details);
+      store.transaction(() => {
+        for (const [name, value] of accepted) store.settings.put(name, JSON.stringify(value));
+      });
+      values = { ...values, ...Object.fromEntries(accepted) };
+    },
+  };
+}
+
+function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(DEFINITIONS, name);
+}
+
+/** Stored values over defaults. One that is no longer valid, after an upgrade say, gives way to its default. */
+function load(store: SettingsStore): SettingValues {
+  const values: Record<string, unknown> = {};
+  for (const name of SETTING_NAMES) values[name] = DEFINITIONS[name].default;
+  for (const { name, value } of store.list()) {
+    if (!isSettingName(name)) continue;
+    const parsed = DEFINITIONS[name].schema.safeParse(JSON.parse(value));
+    if (parsed.success) values[name] = parsed.data;
+  }
+  return values as SettingValues;
+}

@@ -1,0 +1,116 @@
+// Opens the SQLite file, brings its schema forward and runs transactions. Knows no entity.
+
+import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { sql as start } from "./migrations/001_start.ts";
+
+/** In order; the position is the version. Never edit one that has been released: append. */
+const MIGRATIONS = [start];
+
+/** How long a statement waits for another connection's lock (a backup, the command line). */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** SQLITE_CONSTRAINT_UNIQUE, https://www.sqlite.org/rescode.html */
+const CONSTRAINT_UNIQUE = 2067;
+
+export type Row = Record<string, unknown>;
+
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #rollback: StatementSync;
+  #inTransaction = false;
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#begin = db.prepare("BEGIN IMMEDIATE");
+    this.#commit = db.prepare("COMMIT");
+    this.#rollback = db.prepare("ROLLBACK");
+  }
+
+  /**
+   * Opens or creates the file at `path` with mode 0600, in WAL with every commit synced.
+   * @throws Error with a sentence for the operator if the file is newer than this program or no database
+   */
+  static open(path: string): Database {
+    // Created by us first, so that there is no moment in which others can open it.
+    if (!existsSync(path)) closeSync(openSync(path, "ax", 0o600));
+    chmodSync(path, 0o600);
+    const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      db.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; " +
+          // Deleted ciphertexts are overwritten with zeros rather than left in free pages.
+          "PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
+      );
+      migrate(db, path);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    return new Database(db);
+  }
+
+  /** Prepares once; callers keep the statement, as preparing each time leaks memory in node:sqlite. */
+  prepare(sql: string): StatementSync {
+    return this.#db.prepare(sql);
+  }
+
+  /**
+   * Runs `work` in one transaction: all of it is stored, or after a throw nothing.
+   * `work` is synchronous, so that no other request's statements can fall into it.
+   */
+  transaction<T>(work: () => T): T {
+    if (this.#inTransaction) return work();
+    this.#begin.run();
+    this.#inTransaction = true;
+    try {
+      const result = work();
+      this.#commit.run();
+      return result;
+    } catch (error) {
+      // A full disk can have rolled it back already.
+      if (this.#db.isTransaction) this.#rollback.run();
+      throw error;
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function migrate(db: DatabaseSync, path: string): void {
+  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (version > MIGRATIONS.length) {
+    throw new Error(
+      `${path} was written by a newer version of this program (schema ${version}, this one knows ${MIGRATIONS.length}).`,
+    );
+  }
+  MIGRATIONS.slice(version).forEach((sql, index) => {
+    db.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + index + 1}; COMMIT;`);
+  });
+}
+
+/** Whether `error` is SQLite's refusal of a second row with the same unique columns. */
+export function isUniqueViolation(error: unknown): boolean {
+  return error instanceof Error && (error as Error & { errcode?: number }).errcode === CONSTRAINT_UNIQUE;
+}
+
+/** All rows, typed by the statement's columns. */
+export function all<T extends Row>(statement: StatementSync, ...values: SQLInputValue[]): T[] {
+  return statement.all(...values) as unknown as T[];
+}
+
+/** The first row or undefined, typed by the statement's columns. */
+export function first<T extends Row>(statement: StatementSync, ...values: SQLInputValue[]): T | undefined {
+  return statement.get(...values) as unknown as T | undefined;
+}
+
+/** Id of the row just inserted. */
+export function insert(statement: StatementSync, ...values: SQLInputValue[]): number {
+  return Number(statement.run(...values).lastInsertRowid);
+}

@@ -1,0 +1,127 @@
+// The rows of functions with their methods and required groups.
+
+import type { FunctionId, GroupId } from "../ids.ts";
+import { all, type Database, first, insert, type Row } from "./database.ts";
+
+export interface FunctionFields {
+  name: string;
+  description: string;
+  /** Path of the handler file inside the code folder. */
+  handler: string;
+  route: string;
+  /** The route without its parameters' names; unique with each method. */
+  routeKey: string;
+  methods: string[];
+  groups: GroupId[];
+  /** JSON. */
+  permissions: string;
+  enabled: boolean;
+}
+
+export interface FunctionRow extends Omit<FunctionFields, "routeKey"> {
+  id: FunctionId;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export type FunctionStore = ReturnType<typeof functionStore>;
+
+interface Columns extends Row {
+  id: number;
+  name: string;
+  description: string;
+  handler: string;
+  route: string;
+  permissions: string;
+  enabled: number;
+  created_at: number;
+  updated_at: number;
+  methods: string;
+  groups: string;
+}
+
+const SELECT = `
+SELECT f.id, f.name, f.description, f.handler, f.route, f.permissions, f.enabled, f.created_at, f.updated_at,
+  (SELECT json_group_array(method) FROM function_methods WHERE function_id = f.id) AS methods,
+  (SELECT json_group_array(group_id ORDER BY group_id) FROM function_groups WHERE function_id = f.id) AS groups
+FROM functions f`;
+
+export function functionStore(db: Database) {
+  const list = db.prepare(`${SELECT} ORDER BY f.id`);
+  const byId = db.prepare(`${SELECT} WHERE f.id = ?`);
+  const byName = db.prepare(`${SELECT} WHERE f.name = ?`);
+  const byRoute = db.prepare(
+    "SELECT f.id, f.name FROM function_methods m JOIN functions f ON f.id = m.function_id WHERE m.route_key = ? AND m.method = ?",
+  );
+  const insertRow = db.prepare(
+    "INSERT INTO functions (name, description, handler, route, permissions, enabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const updateRow = db.prepare(
+    "UPDATE functions SET name = ?, description = ?, handler = ?, route = ?, permissions = ?, enabled = ?, updated_at = ? WHERE id = ?",
+  );
+  const deleteRow = db.prepare("DELETE FROM functions WHERE id = ?");
+  const clearMethods = db.prepare("DELETE FROM function_methods WHERE function_id = ?");
+  const addMethod = db.prepare("INSERT INTO function_methods (route_key, method, function_id) VALUES (?, ?, ?)");
+  const clearGroups = db.prepare("DELETE FROM function_groups WHERE function_id = ?");
+  const addGroup = db.prepare("INSERT INTO function_groups (function_id, group_id) VALUES (?, ?)");
+
+  const writeLists = (id: FunctionId, fields: FunctionFields) => {
+    clearMethods.run(id);
+    for (const method of fields.methods) addMethod.run(fields.routeKey, method, id);
+    clearGroups.run(id);
+    for (const group of fields.groups) addGroup.run(id, group);
+  };
+
+  return {
+    list: (): FunctionRow[] => all<Columns>(list).map(toRow),
+    find(id: FunctionId): FunctionRow | undefined {
+      const row = first<Columns>(byId, id);
+      return row && toRow(row);
+    },
+    findByName(name: string): FunctionRow | undefined {
+      const row = first<Columns>(byName, name);
+      return row && toRow(row);
+    },
+    /** Which function answers `method` on a route with this key. */
+    findByRoute: (routeKey: string, method: string): { id: FunctionId; name: string } | undefined =>
+      first<{ id: FunctionId; name: string }>(byRoute, routeKey, method),
+    insert(fields: FunctionFields, now: number): FunctionId {
+      const { name, description, handler, route, permissions, enabled } = fields;
+      const id = insert(
+        insertRow,
+        name,
+        description,
+        handler,
+        route,
+        permissions,
+        enabled ? 1 : 0,
+        now,
+        now,
+      ) as FunctionId;
+      writeLists(id, fields);
+      return id;
+    },
+    update(id: FunctionId, fields: FunctionFields, now: number): void {
+      const { name, description, handler, route, permissions, enabled } = fields;
+      updateRow.run(name, description, handler, route, permissions, enabled ? 1 : 0, now, id);
+      writeLists(id, fields);
+    },
+    delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,
+  };
+}
+
+function toRow(row: Columns): FunctionRow {
+  return {
+    id: row.id as FunctionId,
+    name: row.name,
+    description: row.description,
+    handler: row.handler,
+    route: row.route,
+    methods: JSON.parse(row.methods),
+    groups: JSON.parse(row.groups),
+    permissions: row.permissions,
+    enabled: row.enabled === 1,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,174 @@
+// The rows of secrets: ciphertexts in, ciphertexts out. Nothing here can decrypt.
+
+import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import { ownerId } from "../ids.ts";
+import { all, type Database, first, insert, type Row } from "./database.ts";
+
+export interface SecretRow {
+  id: SecretId;
+  name: SecretName;
+  owner: Owner;
+  /** The owner's name; null for global. */
+  ownerName: string | null;
+  ciphertext: string;
+  comment: string;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** What resolution needs of a row, and no more. */
+export interface Candidate {
+  readonly id: SecretId;
+  readonly scope: Scope;
+  readonly ownerId: number;
+  readonly ciphertext: string;
+}
+
+export interface SecretFilter {
+  scope?: Scope | undefined;
+  functionId?: FunctionId | undefined;
+  groupId?: GroupId | undefined;
+  keyId?: KeyId | undefined;
+  name?: SecretName | undefined;
+}
+
+export type SecretStore = ReturnType<typeof secretStore>;
+
+interface Columns extends Row {
+  id: number;
+  name: string;
+  scope: Scope;
+  owner_id: number;
+  owner_name: string | null;
+  ciphertext: string;
+  comment: string;
+  created_at: number;
+  updated_at: number;
+}
+
+const SELECT = `
+SELECT s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.created_at, s.updated_at,
+  CASE s.scope
+    WHEN 'function' THEN (SELECT name FROM functions WHERE id = s.function_id)
+    WHEN 'group' THEN (SELECT name FROM key_groups WHERE id = s.group_id)
+    WHEN 'key' THEN (SELECT name FROM api_keys WHERE id = s.key_id)
+  END AS owner_name
+FROM secrets s`;
+
+export function secretStore(db: Database) {
+  const candidates = db.prepare(`
+    SELECT id, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE name = ?1 AND scope = 'global' AND owner_id = 0
+    UNION ALL
+    SELECT id, scope, owner_id, ciphertext FROM secrets WHERE name = ?1 AND scope = 'function' AND owner_id = ?2
+    UNION ALL
+    SELECT id, scope, owner_id, ciphertext FROM secrets WHERE name = ?1 AND scope = 'group' AND owner_id = ?3
+    UNION ALL
+    SELECT id, scope, owner_id, ciphertext FROM secrets WHERE name = ?1 AND scope = 'key' AND owner_id = ?4`);
+  const byId = db.prepare(`${SELECT} WHERE s.id = ?`);
+  const byOwner = db.prepare(`${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id = ?`);
+  const insertRow = db.prepare(
+    "INSERT INTO secrets (name, scope, owner_id, function_id, group_id, key_id, ciphertext, comment, created_at, updated_at)" +
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const updateRow = db.prepare(
+    "UPDATE secrets SET name = ?, ciphertext = ?, comment = ?, updated_at = ? WHERE id = ?",
+  );
+  const deleteRow = db.prepare("DELETE FROM secrets WHERE id = ?");
+
+  // One statement for each set of filters in use, so that each has its own plan; there are few.
+  const lists = new Map<string, ReturnType<Database["prepare"]>>();
+  const list = (filter: SecretFilter) => {
+    const columns = [
+      ["scope", filter.scope],
+      ["function_id", filter.functionId],
+      ["group_id", filter.groupId],
+      ["key_id", filter.keyId],
+      ["name", filter.name],
+    ].filter(([, value]) => value !== undefined) as [string, string | number][];
+    const where = columns.map(([column]) => `s.${column} = ? AND `).join("");
+    let statement = lists.get(where);
+    if (!statement) {
+      statement = db.prepare(`${SELECT} WHERE ${where}s.id > ? ORDER BY s.id LIMIT ?`);
+      lists.set(where, statement);
+    }
+    return { statement, values: columns.map(([, value]) => value) };
+  };
+
+  return {
+    /**
+     * The rows named `name` of the global scope and of the owners given, at most four, in no order.
+     * Without a group or key, pass 0: no owner has that id.
+     */
+    candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[] {
+      return all<Candidate & Row>(candidates, name, functionId, groupId, keyId);
+    },
+
+    find(id: SecretId): SecretRow | undefined {
+      const row = first<Columns>(byId, id);
+      return row && toRow(row);
+    },
+
+    findByOwner(name: SecretName, owner: Owner): SecretRow | undefined {
+      const row = first<Columns>(byOwner, name, owner.scope, ownerId(owner));
+      return row && toRow(row);
+    },
+
+    /** Rows with an id above `after` in order of id, at most `limit`. */
+    list(filter: SecretFilter, after: number, limit: number): SecretRow[] {
+      const { statement, values } = list(filter);
+      return all<Columns>(statement, ...values, after, limit).map(toRow);
+    },
+
+    insert(row: { name: SecretName; owner: Owner; ciphertext: string; comment: string; now: number }): SecretId {
+      const { owner } = row;
+      return insert(
+        insertRow,
+        row.name,
+        owner.scope,
+        ownerId(owner),
+        owner.scope === "function" ? owner.functionId : null,
+        owner.scope === "group" ? owner.groupId : null,
+        owner.scope === "key" ? owner.keyId : null,
+        row.ciphertext,
+        row.comment,
+        row.now,
+        row.now,
+      ) as SecretId;
+    },
+
+    update(row: { id: SecretId; name: SecretName; ciphertext: string; comment: string; now: number }): void {
+      updateRow.run(row.name, row.ciphertext, row.comment, row.now, row.id);
+    },
+
+    /** Whether there was such a row. */
+    delete(id: SecretId): boolean {
+      return deleteRow.run(id).changes > 0;
+    },
+  };
+}
+
+function toRow(row: Columns): SecretRow {
+  return {
+    id: row.id as SecretId,
+    name: row.name as SecretName,
+    owner: toOwner(row.scope, row.owner_id),
+    ownerName: row.owner_name,
+    ciphertext: row.ciphertext,
+    comment: row.comment,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+function toOwner(scope: Scope, id: number): Owner {
+  switch (scope) {
+    case "global":
+      return { scope };
+    case "function":
+      return { scope, functionId: id as FunctionId };
+    case "group":
+      return { scope, groupId: id as GroupId };
+    case "key":
+      return { scope, keyId: id as KeyId };
+  }
+}

@@ -1,0 +1,33 @@
+// Stored settings and the store's own facts. A setting that was never changed has no row.
+
+import { all, type Database, first } from "./database.ts";
+
+export type SettingsStore = ReturnType<typeof settingsStore>;
+export type MetaStore = ReturnType<typeof metaStore>;
+
+export function settingsStore(db: Database) {
+  const list = db.prepare("SELECT name, value FROM settings");
+  const put = db.prepare(
+    "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+  );
+  return {
+    list: (): { name: string; value: string }[] => all<{ name: string; value: string }>(list),
+    /** `value` is JSON. */
+    put(name: string, value: string): void {
+      put.run(name, value);
+    },
+  };
+}
+
+export function metaStore(db: Database) {
+  const get = db.prepare("SELECT value FROM meta WHERE name = ?");
+  const put = db.prepare(
+    "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+  );
+  return {
+    get: (name: string): string | undefined => first<{ value: string }>(get, name)?.value,
+    put(name: string, value: string): void {
+      put.run(name, value);
+    },
+  };
+}
