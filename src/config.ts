@@ -10,6 +10,8 @@ export interface Config {
   /** Absolute folder of the handler files. */
   readonly codeDir: string;
   readonly bootstrapApiKey: string | undefined;
+  /** Variables that tell Deno how to reach registries: proxies, certificates, mirrors. For the builder alone. */
+  readonly fetchEnv: Readonly<Record<string, string>>;
 }
 
 /** A bad variable: the message is the one line the operator sees. */
@@ -19,6 +21,23 @@ export class ConfigError extends Error {}
 export const BOOTSTRAP_KEY_MIN_LENGTH = 32;
 const BOOTSTRAP_KEY_MAX_LENGTH = 256;
 
+/** https://docs.deno.com/runtime/reference/env_variables/; HOME is where an .npmrc may be. */
+const FETCH_VARIABLES = [
+  "ALL_PROXY",
+  "DENO_AUTH_TOKENS",
+  "DENO_CERT",
+  "DENO_TLS_CA_STORE",
+  "HOME",
+  "HTTPS_PROXY",
+  "HTTP_PROXY",
+  "JSR_URL",
+  "NODE_EXTRA_CA_CERTS",
+  "NO_PROXY",
+  "NPM_CONFIG_REGISTRY",
+  "SSL_CERT_DIR",
+  "SSL_CERT_FILE",
+];
+
 /**
  * Reads the configuration from `env`, with relative folders taken from `cwd`.
  * @throws ConfigError that names the variable
@@ -27,7 +46,7 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
   const folder = (name: string, fallback: string): string => {
     const value = env(name) ?? fallback;
     if (value.trim() === "") throw new ConfigError(`${name} is empty; give it a folder.`);
-    if (value.includes("\0")) throw new ConfigError(`${name} contains a NUL character.`);
+    if (/[\0,]/.test(value)) throw new ConfigError(`${name} must not contain commas or NUL characters.`);
     return isAbsolute(value) ? resolve(value) : resolve(cwd, value);
   };
   return Object.freeze({
@@ -36,6 +55,11 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
     dataDir: folder("DATA_DIR", "./data"),
     codeDir: folder("CODE_DIR", "./code"),
     bootstrapApiKey: bootstrapApiKey(env("BOOTSTRAP_API_KEY")),
+    fetchEnv: Object.freeze(Object.fromEntries(
+      FETCH_VARIABLES.flatMap((name) => [name, name.toLowerCase()])
+        .map((name) => [name, env(name)] as const)
+        .filter((entry): entry is [string, string] => entry[1] !== undefined),
+    )),
   });
 }
 

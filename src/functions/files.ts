@@ -30,6 +30,8 @@ export function checkFilePath(path: string, field: string): void {
   if (/[\\\x00-\x1f\x7f]/.test(path) || !path.isWellFormed()) {
     throw invalid(field, "must not contain backslashes or control characters");
   }
+  // Commas separate the paths that a sandbox may read.
+  if (path.includes(",")) throw invalid(field, "must not contain commas");
   if (path.startsWith("/") || /^[a-zA-Z]:/.test(path)) throw invalid(field, "must be relative to the code folder");
   for (const segment of path.split("/")) {
     if (segment === "" || segment === "." || segment === "..") {

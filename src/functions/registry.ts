@@ -31,7 +31,8 @@ export type FunctionChange = { [K in keyof NewFunction]?: NewFunction[K] | undef
 
 export type Registry = ReturnType<typeof functionRegistry>;
 
-export function functionRegistry(store: Store, now: () => number) {
+/** `onChange` hears of each function that was changed or deleted, once it is stored. */
+export function functionRegistry(store: Store, now: () => number, onChange: (id: FunctionId) => void) {
   const rows = store.functions;
   let router: Router<RegisteredFunction> | undefined;
 
@@ -87,7 +88,7 @@ export function functionRegistry(store: Store, now: () => number) {
 
     /** @throws AppError as `create`, and NotFound (404) for the function */
     update(id: FunctionId, to: FunctionChange): RegisteredFunction {
-      return change(() => {
+      const updated = change(() => {
         const wanted: NewFunction = { ...get(id), keys: [...get(id).keys] };
         for (const [field, value] of Object.entries(to)) {
           if (value !== undefined) Object.assign(wanted, { [field]: value });
@@ -95,6 +96,8 @@ export function functionRegistry(store: Store, now: () => number) {
         rows.update(id, check(wanted, id), now());
         return get(id);
       });
+      onChange(id);
+      return updated;
     },
 
     /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404) */
@@ -102,6 +105,7 @@ export function functionRegistry(store: Store, now: () => number) {
       change(() => {
         if (!rows.delete(id)) throw notFound("function", id);
       });
+      onChange(id);
     },
 
     /** The enabled function that answers; `path` is what follows `/run`. */

@@ -18,24 +18,29 @@ export function checkRoute(route: string): void {
   if (!route.startsWith("/")) throw invalid("route", 'must begin with "/"');
   if (route.length > ROUTE_MAX_LENGTH) throw invalid("route", `must have at most ${ROUTE_MAX_LENGTH} characters`);
   // deno-lint-ignore no-control-regex
-  if (/[\s#\\\x00-\x1f\x7f]/.test(route) || !route.isWellFormed()) {
-    throw invalid("route", 'must not contain white space, control characters, "#" or "\\"');
+  if (/[\s#\x00-\x1f\x7f]/.test(route) || !route.isWellFormed()) {
+    throw invalid("route", 'must not contain white space, control characters or "#"');
   }
   if (route.includes("//")) throw invalid("route", 'must not contain "//"');
   const names = new Set<string>();
+  let optionalBefore = false;
   for (const segment of segmentsOf(route)) {
     if (segment === "." || segment === "..") throw invalid("route", `must not contain "${segment}" as a segment`);
+    // Hono takes "?" as "optional" at the end only; further in, it would be part of the parameter's name.
+    if (optionalBefore && !segment.endsWith("?")) throw invalid("route", "must have optional parameters at its end only");
     if (!segment.startsWith(":")) {
-      if (/[?{}]/.test(segment)) throw invalid("route", `must not contain "?", "{" or "}" outside a parameter`);
+      if (/[?{}\\]/.test(segment)) throw invalid("route", 'must not contain "?", "{", "}" or "\\" outside a parameter');
       continue;
     }
     const parameter = PARAMETER.exec(segment);
     if (!parameter) throw invalid("route", `has a segment "${segment}" that is no parameter such as ":id"`);
-    const [, name, pattern] = parameter;
+    const [, name, pattern, optional] = parameter;
+    optionalBefore = optional !== undefined;
     if (names.has(name!)) throw invalid("route", `names the parameter "${name}" twice`);
     names.add(name!);
     if (pattern) checkPattern(pattern.slice(1, -1));
   }
+  if (optionalBefore && route.endsWith("/")) throw invalid("route", 'must not end with "/" after an optional parameter');
   try {
     const router = new TrieRouter<number>();
     router.add("GET", route, 0);
@@ -62,6 +67,14 @@ function segmentsOf(route: string): string[] {
 export function routeKey(route: string): string {
   return "/" + segmentsOf(route).map((segment) => segment.replace(/^:[a-zA-Z0-9_]+/, ":")).join("/") +
     (route.length > 1 && route.endsWith("/") ? "/" : "");
+}
+
+/** `route` with each pattern that has alternatives in a group: the trie's `^a|b$` would take any text that begins with a. */
+function grouped(route: string): string {
+  return segmentsOf(route).reduce(
+    (whole, segment) => whole.replace(segment, () => segment.replace(/^(:\w+)\{(.*\|.*)\}(\??)$/, "$1{($2)}$3")),
+    route,
+  );
 }
 
 /** One digit a segment: what is narrower sorts first. */
@@ -100,7 +113,7 @@ export function createRouter<F extends Routed>(functions: readonly F[]): Router<
     .map((entry) => ({ entry, breadth: breadth(entry.route) }))
     .sort((a, b) => a.breadth < b.breadth ? -1 : a.breadth > b.breadth ? 1 : a.entry.id - b.entry.id);
   const router = new TrieRouter<F>();
-  for (const { entry } of ordered) router.add("ALL", entry.route, entry);
+  for (const { entry } of ordered) router.add("ALL", grouped(entry.route), entry);
 
   return {
     match(method, path) {

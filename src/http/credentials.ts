@@ -42,6 +42,7 @@ export function withoutApiKey(url: string): string {
   if (start === -1 || !url.includes("api_key", start)) return url;
   const hash = url.indexOf("#", start);
   const query = url.slice(start + 1, hash === -1 ? undefined : hash);
-  const kept = query.split("&").filter((pair) => !new URLSearchParams(pair).has("api_key")).join("&");
+  // The "?" in front, as URLSearchParams drops one: "?api_key" is another parameter's name.
+  const kept = query.split("&").filter((pair) => !new URLSearchParams(`?${pair}`).has("api_key")).join("&");
   return url.slice(0, start) + (kept && `?${kept}`) + (hash === -1 ? "" : url.slice(hash));
 }

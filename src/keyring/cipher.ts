@@ -44,11 +44,10 @@ export function encode(version: number, sealed: Uint8Array): string {
  * @throws Error if the text has another form; base64 is taken strictly, so that a value has one text only
  */
 export function decode(stored: string): { version: number; sealed: Uint8Array } {
-  const dot = stored.indexOf(".");
-  const version = Number(stored.slice(1, dot));
-  if (stored[0] !== "v" || !/^[1-9]\d{0,8}$/.test(stored.slice(1, dot))) throw new Error("no key version in front");
-  const text = stored.slice(dot + 1);
+  const prefix = /^v([1-9]\d{0,8})\./.exec(stored);
+  if (!prefix) throw new Error("no key version in front");
+  const text = stored.slice(prefix[0].length);
   const sealed = Buffer.from(text, "base64");
   if (sealed.toString("base64") !== text) throw new Error("not base64");
-  return { version, sealed };
+  return { version: Number(prefix[1]), sealed };
 }

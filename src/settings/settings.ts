@@ -1,6 +1,6 @@
 // Reading and changing settings. Values are kept in memory; a change is in force when `change` returns.
 
-import { AppError, type ErrorDetails } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { SettingsStore } from "../store/settings.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName, type SettingValue, type SettingValues } from "./definitions.ts";
 
@@ -30,20 +30,21 @@ export function settingsService(
      * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value
      */
     change(changes: Record<string, unknown>): void {
-      const details: ErrorDetails = {};
+      const problems: [string, string][] = [];
       const accepted: [SettingName, unknown][] = [];
       for (const [name, wanted] of Object.entries(changes)) {
         if (!isSettingName(name)) {
-          details[name] = "is not a setting";
+          problems.push([name, "is not a setting"]);
           continue;
         }
         const parsed = DEFINITIONS[name].schema.safeParse(wanted);
         const problem = parsed.success ? check(name, parsed.data) : parsed.error.issues[0]!.message;
-        if (problem) details[name] = problem;
+        if (problem) problems.push([name, problem]);
         else accepted.push([name, parsed.data]);
       }
-      const [first] = Object.entries(details);
-      if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, details);
+      const [first] = problems;
+      // From entries, as assigning to details["__proto__"] would lose that one.
+      if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
       store.transaction(() => {
         for (const [name, value] of accepted) store.settings.put(name, JSON.stringify(value));
       });

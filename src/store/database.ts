@@ -2,6 +2,7 @@
 
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { messageOf } from "../errors.ts";
 import { sql as start } from "./migrations/001_start.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
@@ -47,7 +48,8 @@ export class Database {
       migrate(db, path);
     } catch (error) {
       db.close();
-      throw error;
+      const why = messageOf(error);
+      throw why.includes(path) ? error : new Error(`${path} cannot be used as a database: ${why}.`, { cause: error });
     }
     return new Database(db);
   }

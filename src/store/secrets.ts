@@ -88,7 +88,9 @@ export function secretStore(db: Database) {
     const where = columns.map(([column]) => `s.${column} = ? AND `).join("");
     let statement = lists.get(where);
     if (!statement) {
-      statement = db.prepare(`${SELECT} WHERE ${where}s.id > ? ORDER BY s.id LIMIT ?`);
+      // The unary plus keeps the planner from walking a whole scope by id where the name finds the few rows at once.
+      const id = filter.name === undefined ? "s.id" : "+s.id";
+      statement = db.prepare(`${SELECT} WHERE ${where}${id} > ? ORDER BY ${id} LIMIT ?`);
       lists.set(where, statement);
     }
     return { statement, values: columns.map(([, value]) => value) };

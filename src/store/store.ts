@@ -4,6 +4,7 @@ import { type AccessStore, accessStore } from "./access.ts";
 import { Database } from "./database.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
 import { type SecretStore, secretStore } from "./secrets.ts";
+import { DataFolderError } from "./data_folder.ts";
 import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./settings.ts";
 
 export interface Store {
@@ -29,4 +30,18 @@ export function openStore(path: string): Store {
     transaction: (work) => db.transaction(work),
     close: () => db.close(),
   };
+}
+
+/**
+ * Remembers which key file the database belongs to, by the keyring's fingerprint, and refuses another one:
+ * with it no API key would be known, and new secrets would be sealed with keys that the right file lacks.
+ * @throws DataFolderError naming `keyFile`
+ */
+export function bindKeyring({ meta }: Store, fingerprint: string, keyFile: string): void {
+  const bound = meta.get("keyring");
+  if (bound === undefined) return meta.put("keyring", fingerprint);
+  if (bound === fingerprint) return;
+  throw new DataFolderError(
+    `${keyFile} is not the key file of the database beside it. Put the right one back from your backup.`,
+  );
 }

@@ -73,11 +73,12 @@ CREATE TABLE secrets (
   comment     TEXT NOT NULL,
   created_at  INTEGER NOT NULL,
   updated_at  INTEGER NOT NULL,
+  -- IS, as "= NULL" is neither true nor false and a check lets that pass.
   CHECK (CASE scope
     WHEN 'global'   THEN owner_id = 0 AND function_id IS NULL AND group_id IS NULL AND key_id IS NULL
-    WHEN 'function' THEN owner_id = function_id AND group_id IS NULL AND key_id IS NULL
-    WHEN 'group'    THEN owner_id = group_id AND function_id IS NULL AND key_id IS NULL
-    WHEN 'key'      THEN owner_id = key_id AND function_id IS NULL AND group_id IS NULL
+    WHEN 'function' THEN owner_id IS function_id AND group_id IS NULL AND key_id IS NULL
+    WHEN 'group'    THEN owner_id IS group_id AND function_id IS NULL AND key_id IS NULL
+    WHEN 'key'      THEN owner_id IS key_id AND function_id IS NULL AND group_id IS NULL
     ELSE 0 END)
 ) STRICT;
 -- Resolution reads four points of this index.

@@ -1,0 +1,104 @@
+// Composition root: reads the configuration, opens the parts, wires them, serves, stops. No logic.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { accessService } from "./src/access/access.ts";
+import { ConfigError, readConfig } from "./src/config.ts";
+import { AppError } from "./src/errors.ts";
+import { filesService } from "./src/functions/files.ts";
+import { importsService } from "./src/functions/imports.ts";
+import { functionRegistry } from "./src/functions/registry.ts";
+import { createApi } from "./src/http/api/api.ts";
+import { createRun } from "./src/http/run.ts";
+import { ownAddresses, serve } from "./src/http/server.ts";
+import { KeyFileError, openKeyring } from "./src/keyring/key_file.ts";
+import { createLog } from "./src/observe/log.ts";
+import { createMasking } from "./src/observe/masking.ts";
+import { findDenoDir } from "./src/sandbox/deno_dir.ts";
+import { Pool } from "./src/sandbox/pool.ts";
+import { secretAnswers } from "./src/secrets/answers.ts";
+import { secretReader } from "./src/secrets/reader.ts";
+import type { Caller } from "./src/secrets/resolution.ts";
+import { secretsService } from "./src/secrets/secrets.ts";
+import { settingsService } from "./src/settings/settings.ts";
+import { DataFolderError, openDataFolder } from "./src/store/data_folder.ts";
+import { bindKeyring, openStore } from "./src/store/store.ts";
+
+async function main(): Promise<void> {
+  const config = readConfig((name) => Deno.env.get(name), Deno.cwd());
+  const log = createLog((line) => console.log(line), () => new Date());
+  const now = () => Date.now();
+
+  const unlock = openDataFolder(config.dataDir);
+  Deno.mkdirSync(config.codeDir, { recursive: true });
+  const codeDir = Deno.realPathSync(config.codeDir);
+  const database = join(config.dataDir, "database.db");
+  const keyFile = join(config.dataDir, "encryption-keys.json");
+  const keyring = openKeyring(keyFile, existsSync(database), new Date());
+  const store = openStore(database);
+  bindKeyring(store, keyring.fingerprint(), keyFile);
+
+  const settings = settingsService(store, (name, value) => {
+    if (name !== "api.access-groups") return undefined;
+    const missing = (value as string[]).find((group) => !store.access.groupByName(group));
+    return missing && `names the group "${missing}", which does not exist`;
+  });
+  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"));
+  access.bootstrap(config.bootstrapApiKey);
+  const secrets = secretsService(store, keyring, now);
+  const files = filesService(codeDir);
+
+  const denoDir = await findDenoDir();
+  const imports = importsService({
+    codeDir,
+    lockFile: join(config.dataDir, "imports.lock"),
+    bootstrap: fileURLToPath(new URL("./workers/bootstrap.ts", import.meta.url)),
+    env: { ...config.fetchEnv, DENO_DIR: denoDir },
+    importHosts: () => settings.get("sandbox.import-hosts"),
+  });
+  const masking = createMasking();
+  const reader = secretReader(store.secrets, keyring, (id, reason) => {
+    log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
+  });
+  const runDir = Deno.makeTempDirSync({ prefix: "crude-functions-" });
+  const pool = new Pool<Caller>({
+    process: { runDir, denoDir, ownAddresses: () => ownAddresses(server) },
+    answerer: secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value)),
+    limits: () => ({
+      timeoutMs: settings.get("sandbox.timeout-ms"),
+      maxProcesses: settings.get("sandbox.max-processes"),
+      maxCalls: settings.get("sandbox.max-calls"),
+    }),
+    onLog: ({ name }, level, text, request, functionId) =>
+      log(level, masking.mask(functionId, text), { function: name, requestId: request?.requestId }),
+  });
+  const registry = functionRegistry(store, now, (id) => pool.retire(id));
+
+  const api = createApi({ access, registry, files, secrets, settings, imports, log, newRequestId: crypto.randomUUID });
+  const run = createRun({ access, registry, imports, pool, settings, log, mask: masking.mask });
+  const server = serve(config, { api: (request) => api.fetch(request), run }, log);
+
+  if (!access.hasKeyIn(settings.get("api.access-groups"))) {
+    console.log("No API key can manage this server yet: start it with BOOTSTRAP_API_KEY set to 32 characters or more.");
+  }
+
+  const signal = await server.stopSignal;
+  log("info", `${signal}: letting running requests finish.`);
+  await server.stop();
+  await pool.stop();
+  access.close();
+  store.close();
+  Deno.removeSync(runDir, { recursive: true });
+  unlock();
+}
+
+try {
+  await main();
+  Deno.exit(0);
+} catch (error) {
+  const expected = [ConfigError, KeyFileError, DataFolderError, AppError].some((type) => error instanceof type);
+  // One line for what the operator can mend, everything for a bug.
+  console.error(expected ? (error as Error).message : error);
+  Deno.exit(1);
+}

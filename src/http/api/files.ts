@@ -1,0 +1,215 @@
+// /api/files. Its routes are Hono's own rather than made from schemas, because a path may hold slashes
+// and a body may be of any type; what they take is described in describeFiles, beside them.
+
+import { z } from "@hono/zod-openapi";
+import { Buffer } from "node:buffer";
+import { invalid } from "../../errors.ts";
+import { type FileInfo, type Files, HANDLER_EXTENSIONS } from "../../functions/files.ts";
+import type { Api, ApiDeps } from "./api.ts";
+import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
+import { answer, body, errors, mustBe, SUCCESS, successSchema, text, time, timeSchema } from "./schemas.ts";
+
+const fileSchema = z.object({
+  path: z.string(),
+  size: z.int().openapi({ description: "Bytes." }),
+  modifiedAt: timeSchema,
+})
+  .openapi("File");
+
+const fileContent = body({
+  content: text(),
+  encoding: z.enum(["utf-8", "base64"], mustBe('"utf-8" or "base64"')).default("utf-8"),
+}).openapi("FileContent");
+
+export function addFiles(api: Api, { files, imports }: ApiDeps): void {
+  describeFiles(api);
+
+  api.get("/api/files", async (c) => c.json({ files: (await files.list()).map(shown) }));
+
+  api.get("/api/files/:path{.+}", async (c) => {
+    const { info, content } = await files.read(filePath(c.req.raw.url));
+    c.header("Vary", "Accept");
+    const decoded = asText(content);
+    if (wantsJson(c.req.raw)) {
+      const encoding = decoded === undefined ? "base64" : "utf-8";
+      return c.json({ ...shown(info), content: decoded ?? Buffer.from(content).toString("base64"), encoding });
+    }
+    return c.body(content, 200, {
+      "Content-Type": decoded === undefined ? "application/octet-stream" : "text/plain; charset=utf-8",
+      // Never opened as a page of this origin, whatever is in it.
+      "Content-Disposition": "attachment",
+    });
+  });
+
+  const save = async (request: Request, mustBeNew: boolean) => {
+    const path = filePath(request.url);
+    const { info, created } = await files.write(path, await contentOf(request), mustBeNew);
+    const isCode = HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension));
+    const { problems } = isCode ? await imports.prepare(path) : { problems: [] };
+    return { created, saved: { ...shown(info), problems } };
+  };
+
+  api.put("/api/files/:path{.+}", async (c) => {
+    const { created, saved } = await save(c.req.raw, false);
+    return c.json(saved, created ? 201 : 200);
+  });
+
+  api.post("/api/files/:path{.+}", async (c) => c.json((await save(c.req.raw, true)).saved, 201));
+
+  api.delete("/api/files/:path{.+}", async (c) => {
+    await files.delete(filePath(c.req.raw.url));
+    return c.json(SUCCESS);
+  });
+}
+
+/**
+ * The file's path: what follows `/api/files/` in the request line, decoded once. Hono's own parameters are
+ * decoded twice in places, which would let `%252e` be a dot.
+ */
+export function filePath(url: string): string {
+  const [, path] = /^[^:/?#]+:\/\/[^/?#]*\/[^/?#]*\/[^/?#]*\/([^?#]*)/.exec(url) ?? [];
+  try {
+    return decodeURIComponent(path ?? "");
+  } catch {
+    throw invalid("path", "is not valid percent-encoding of UTF-8");
+  }
+}
+
+/** The content that a request to save a file brings: JSON, a form's field `file`, or the bytes of the body itself. */
+async function contentOf(request: Request): Promise<Uint8Array> {
+  const bytes = await readBody(request, FILE_BODY_MAX_BYTES);
+  switch (mediaType(request)) {
+    case "application/json":
+      return jsonContent(bytes);
+    case "multipart/form-data":
+      return await formContent(bytes, request.headers.get("content-type")!);
+    default:
+      return bytes;
+  }
+}
+
+function jsonContent(bytes: Uint8Array): Uint8Array {
+  let json: unknown;
+  try {
+    json = JSON.parse(utf8(bytes));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw invalid("body", "is not valid JSON");
+    throw error;
+  }
+  const { content, encoding } = fileContent.parse(json);
+  if (encoding === "utf-8") return new TextEncoder().encode(content);
+  const decoded = Buffer.from(content, "base64");
+  if (decoded.toString("base64") !== content) throw invalid("content", "is not base64 with padding");
+  return decoded;
+}
+
+async function formContent(bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<Uint8Array> {
+  let form: FormData;
+  try {
+    form = await new Response(bytes, { headers: { "Content-Type": contentType } }).formData();
+  } catch {
+    throw invalid("body", "is not a valid multipart form");
+  }
+  const [file, ...others] = form.getAll("file");
+  if (!(file instanceof File) || others.length > 0) throw invalid("file", "must be one file of the form");
+  return new Uint8Array(await file.arrayBuffer());
+}
+
+/** The text that the bytes are in UTF-8, or undefined if they are none. */
+function asText(bytes: Uint8Array): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function wantsJson(request: Request): boolean {
+  const types = (request.headers.get("accept") ?? "").split(",").map((type) =>
+    type.split(";")[0]!.trim().toLowerCase()
+  );
+  return types.includes("application/json");
+}
+
+function shown({ path, sizeBytes, modifiedAt }: FileInfo): z.infer<typeof fileSchema> {
+  return { path, size: sizeBytes, modifiedAt: time(modifiedAt.getTime()) };
+}
+
+/** The same routes for /api/openapi.json. */
+function describeFiles({ openAPIRegistry: registry }: Api): void {
+  const tags = ["Files"];
+  const path = "/api/files/{path}";
+  const params = z.object({
+    path: z.string().openapi({ description: "Path in the code folder; its slashes may be encoded or plain." }),
+  });
+  const binary = (description: string) => ({ schema: { type: "string" as const, description } });
+  const request = {
+    params,
+    body: {
+      required: true,
+      content: {
+        "application/json": { schema: fileContent },
+        "multipart/form-data": { schema: z.object({ file: z.any().openapi({ type: "string", format: "binary" }) }) },
+        "*/*": binary("Any other type: the body is the content."),
+      },
+    },
+  };
+  const problems = z.array(z.string()).openapi({ description: "Why the file's imports cannot be had, if so." });
+  const savedSchema = fileSchema.extend({ problems });
+  registry.registerPath({
+    method: "get",
+    path: "/api/files",
+    tags,
+    summary: "List files",
+    responses: { 200: answer("All files in the code folder.", z.object({ files: z.array(fileSchema) })), ...errors() },
+  });
+  registry.registerPath({
+    method: "get",
+    path,
+    tags,
+    summary: "Get a file's content",
+    request: { params },
+    responses: {
+      200: {
+        description: "The content; with `Accept: application/json` as JSON, in base64 if it is no UTF-8 text.",
+        content: {
+          "text/plain": binary("Content that is text in UTF-8."),
+          "application/octet-stream": binary("Any other content."),
+          "application/json": {
+            schema: fileSchema.extend({ content: z.string(), encoding: z.enum(["utf-8", "base64"]) }),
+          },
+        },
+      },
+      ...errors(400, 404),
+    },
+  });
+  registry.registerPath({
+    method: "put",
+    path,
+    tags,
+    summary: "Create or replace a file",
+    request,
+    responses: {
+      200: answer("It is replaced.", savedSchema),
+      201: answer("It is created.", savedSchema),
+      ...errors(400, 413),
+    },
+  });
+  registry.registerPath({
+    method: "post",
+    path,
+    tags,
+    summary: "Create a file",
+    request,
+    responses: { 201: answer("It is created.", savedSchema), ...errors(400, 409, 413) },
+  });
+  registry.registerPath({
+    method: "delete",
+    path,
+    tags,
+    summary: "Delete a file",
+    request: { params },
+    responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+  });
+}

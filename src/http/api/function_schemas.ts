@@ -1,0 +1,86 @@
+// The shapes of /api/functions: what a function looks like and what one is made of.
+
+import { z } from "@hono/zod-openapi";
+import { AppError } from "../../errors.ts";
+import { checkHandlerPath } from "../../functions/files.ts";
+import { NET_ENTRY_PATTERN } from "../../functions/permissions.ts";
+import { checkRoute, METHODS } from "../../functions/routes.ts";
+import type { GroupId } from "../../ids.ts";
+import { body, changes, id, idSchema, label, mustBe, note, text, timeSchema } from "./schemas.ts";
+
+const NAME_MAX_LENGTH = 100;
+const LIST_MAX = 100;
+const NET_PROBLEM = `must be true, false, or a list of 1 to ${LIST_MAX} hosts such as "api.example.com:443"`;
+
+/** Text that a check of the domain must accept; its complaint joins those about other fields. */
+function checked(check: (text: string) => void) {
+  return text().superRefine((text, context) => {
+    try {
+      check(text);
+    } catch (error) {
+      if (!(error instanceof AppError && error.details)) throw error;
+      context.addIssue({ code: "custom", message: Object.values(error.details)[0]! });
+    }
+  });
+}
+
+const fields = {
+  name: label(NAME_MAX_LENGTH),
+  description: note(),
+  handler: checked(checkHandlerPath).openapi({
+    description: "Path of the handler's file in the code folder.",
+    example: "orders/get.ts",
+  }),
+  route: checked(checkRoute).openapi({
+    description: "What follows `/run`; Hono's patterns.",
+    example: "/orders/:id{[0-9]+}",
+  }),
+  methods: z.array(z.enum(METHODS, `must be one of ${METHODS.join(", ")}`), mustBe("a list of methods"))
+    .min(1, "must name at least one method")
+    .max(LIST_MAX, `must have at most ${LIST_MAX} entries`),
+  keys: z.array(id<GroupId>(), mustBe("a list of ids of key groups"))
+    .max(LIST_MAX, `must have at most ${LIST_MAX} entries`)
+    .openapi({ description: "Ids of the key groups whose keys may call it; none: it is public." }),
+  permissions: z.strictObject({
+    net: z.union([z.boolean(), z.array(z.string().max(300).regex(NET_ENTRY_PATTERN)).min(1).max(LIST_MAX)], {
+      error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
+    }),
+  }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined }).openapi({
+    description: "`net`: true for any host but this machine's, false for none, or the hosts alone that may be reached.",
+  }),
+  enabled: z.boolean(mustBe("true or false")),
+};
+
+export const newFunction = body({
+  ...fields,
+  description: fields.description.default(""),
+  methods: fields.methods.default(["GET"]),
+  keys: fields.keys.default([]),
+  permissions: fields.permissions.optional(),
+  enabled: fields.enabled.default(true),
+}).openapi("NewFunction");
+
+export const functionChange = changes({
+  name: fields.name.optional(),
+  description: fields.description.optional(),
+  handler: fields.handler.optional(),
+  route: fields.route.optional(),
+  methods: fields.methods.optional(),
+  keys: fields.keys.optional(),
+  permissions: fields.permissions.optional(),
+  enabled: fields.enabled.optional(),
+}).openapi("FunctionChange");
+
+export const functionSchema = z.object({
+  id: idSchema,
+  name: z.string(),
+  description: z.string(),
+  handler: z.string(),
+  route: z.string(),
+  methods: z.array(z.string()),
+  keys: z.array(idSchema),
+  enabled: z.boolean(),
+  createdAt: timeSchema,
+  updatedAt: timeSchema,
+  permissions: z.object({ net: z.union([z.boolean(), z.array(z.string())]) }),
+}).openapi("Function");

@@ -1,0 +1,159 @@
+// /api/keys
+
+import { createRoute, z } from "@hono/zod-openapi";
+import { type Access, KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../../access/access.ts";
+import type { GroupId, KeyId } from "../../ids.ts";
+import type { KeyRow } from "../../store/access.ts";
+import type { Api, ApiDeps } from "./api.ts";
+import { jsonBody } from "./body.ts";
+import {
+  answer,
+  body,
+  changes,
+  errors,
+  id,
+  idParams,
+  idSchema,
+  idText,
+  includeValues,
+  json,
+  label,
+  mustBe,
+  note,
+  query,
+  SUCCESS,
+  successSchema,
+  time,
+  timeSchema,
+} from "./schemas.ts";
+
+const NAME_MAX_LENGTH = 255;
+const PREVIEW_CHARACTERS = 4;
+
+const keyValue = z.string(mustBe("text"))
+  .min(KEY_VALUE_MIN_LENGTH, `must have at least ${KEY_VALUE_MIN_LENGTH} characters`)
+  .max(KEY_VALUE_MAX_LENGTH, `must have at most ${KEY_VALUE_MAX_LENGTH} characters`)
+  .regex(KEY_VALUE_PATTERN, "must be visible ASCII characters without spaces");
+
+const keySchema = z.object({
+  id: idSchema,
+  groupId: idSchema,
+  groupName: z.string(),
+  name: z.string(),
+  description: z.string(),
+  preview: z.string().nullable().openapi({
+    description: "The end of the value; null if it cannot be decrypted.",
+    example: "…x7Qw",
+  }),
+  createdAt: timeSchema,
+  lastUsedAt: timeSchema.nullable(),
+  value: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
+  decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
+}).openapi("ApiKey");
+
+const newKey = body({
+  groupId: id<GroupId>(),
+  name: label(NAME_MAX_LENGTH),
+  description: note().optional(),
+  value: keyValue.optional().openapi({ description: "Made at random if left out." }),
+}).openapi("NewApiKey");
+
+const keyChange = changes({ name: label(NAME_MAX_LENGTH).optional(), description: note().optional() })
+  .openapi("ApiKeyChange");
+
+const tags = ["API keys"];
+const params = idParams<KeyId>();
+
+const list = createRoute({
+  method: "get",
+  path: "/api/keys",
+  tags,
+  summary: "List API keys",
+  request: { query: query({ groupId: idText<GroupId>().optional(), includeValues: includeValues() }) },
+  responses: { 200: answer("The keys.", z.object({ keys: z.array(keySchema) })), ...errors(400, 404) },
+});
+
+const create = createRoute({
+  method: "post",
+  path: "/api/keys",
+  tags,
+  summary: "Create an API key",
+  middleware: jsonBody,
+  request: { body: json(newKey) },
+  responses: {
+    201: answer("The new key with its value.", z.object({ id: idSchema, name: z.string(), value: z.string() })),
+    ...errors(400, 404, 409, 413, 415),
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/api/keys/{id}",
+  tags,
+  summary: "Get an API key",
+  request: { params, query: query({ includeValues: includeValues() }) },
+  responses: { 200: answer("The key.", z.object({ key: keySchema })), ...errors(400, 404) },
+});
+
+const update = createRoute({
+  method: "put",
+  path: "/api/keys/{id}",
+  tags,
+  summary: "Change an API key's name or description",
+  middleware: jsonBody,
+  request: { params, body: json(keyChange) },
+  responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/api/keys/{id}",
+  tags,
+  summary: "Revoke an API key and delete its secrets",
+  request: { params },
+  responses: { 200: answer("It is revoked.", successSchema), ...errors(400, 404) },
+});
+
+export function addKeys(api: Api, { access }: ApiDeps): void {
+  api.openapi(list, (c) => {
+    const { groupId, includeValues } = c.req.valid("query");
+    return c.json({ keys: access.keys(groupId).map((row) => shown(access, row, includeValues)) }, 200);
+  });
+
+  api.openapi(create, (c) => {
+    const { description = "", ...wanted } = c.req.valid("json");
+    const { id, value } = access.createKey({ ...wanted, description });
+    return c.json({ id, name: wanted.name, value }, 201);
+  });
+
+  api.openapi(get, (c) => {
+    const row = access.key(c.req.valid("param").id);
+    return c.json({ key: shown(access, row, c.req.valid("query").includeValues) }, 200);
+  });
+
+  api.openapi(update, (c) => {
+    access.updateKey(c.req.valid("param").id, c.req.valid("json"));
+    return c.json(SUCCESS, 200);
+  });
+
+  api.openapi(remove, (c) => {
+    access.deleteKey(c.req.valid("param").id);
+    return c.json(SUCCESS, 200);
+  });
+}
+
+function shown(access: Access, row: KeyRow, includeValues: boolean): z.infer<typeof keySchema> {
+  const opened = access.open(row);
+  const value = opened.value?.reveal() ?? null;
+  return {
+    id: row.id,
+    groupId: row.groupId,
+    groupName: row.groupName,
+    name: row.name,
+    description: row.description,
+    preview: value && `…${value.slice(-PREVIEW_CHARACTERS)}`,
+    createdAt: time(row.createdAt),
+    lastUsedAt: row.lastUsedAt === null ? null : time(row.lastUsedAt),
+    ...(includeValues && { value, decryptionError: opened.decryptionError }),
+  };
+}

@@ -1,0 +1,158 @@
+// /api/secrets. The routes and what they do; the schemas are in secret_schemas.ts.
+
+import { createRoute, z } from "@hono/zod-openapi";
+import type { SecretId } from "../../ids.ts";
+import { ownerId } from "../../ids.ts";
+import type { Secrets } from "../../secrets/secrets.ts";
+import type { SecretRow } from "../../store/secrets.ts";
+import type { Api, ApiDeps } from "./api.ts";
+import { jsonBody } from "./body.ts";
+import {
+  answer,
+  changes,
+  errors,
+  idParams,
+  idSchema,
+  includeValues,
+  json,
+  note,
+  query,
+  secretName,
+  SUCCESS,
+  successSchema,
+  time,
+} from "./schemas.ts";
+import { cursorOf, listQuery, newSecret, scopeSchema, secretSchema, secretValue } from "./secret_schemas.ts";
+
+const tags = ["Secrets"];
+const params = idParams<SecretId>();
+
+const list = createRoute({
+  method: "get",
+  path: "/api/secrets",
+  tags,
+  summary: "List secrets",
+  description: "In order of id. While `next` is not null, there are more: pass it as `cursor`.",
+  request: { query: listQuery },
+  responses: {
+    200: answer("A page of secrets.", z.object({ secrets: z.array(secretSchema), next: z.string().nullable() })),
+    ...errors(400),
+  },
+});
+
+const byName = createRoute({
+  method: "get",
+  path: "/api/secrets/by-name/{name}",
+  tags,
+  summary: "Find secrets by name, in all scopes or one",
+  request: {
+    params: z.object({ name: secretName() }),
+    query: query({ scope: scopeSchema.optional(), includeValues: includeValues() }),
+  },
+  responses: {
+    200: answer("The secrets of that name.", z.object({ name: z.string(), secrets: z.array(secretSchema) })),
+    ...errors(400, 404),
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/api/secrets/{id}",
+  tags,
+  summary: "Get a secret",
+  request: { params, query: query({ includeValues: includeValues() }) },
+  responses: { 200: answer("The secret.", secretSchema), ...errors(400, 404) },
+});
+
+const create = createRoute({
+  method: "post",
+  path: "/api/secrets",
+  tags,
+  summary: "Create a secret",
+  middleware: jsonBody,
+  request: { body: json(newSecret) },
+  responses: {
+    201: answer("The new secret.", z.object({ id: idSchema, name: z.string(), scope: scopeSchema })),
+    ...errors(400, 404, 409, 413, 415),
+  },
+});
+
+const update = createRoute({
+  method: "put",
+  path: "/api/secrets/{id}",
+  tags,
+  summary: "Change a secret's name, value or comment",
+  middleware: jsonBody,
+  request: {
+    params,
+    body: json(
+      changes({ name: secretName().optional(), value: secretValue.optional(), comment: note().optional() })
+        .openapi("SecretChange"),
+    ),
+  },
+  responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/api/secrets/{id}",
+  tags,
+  summary: "Delete a secret",
+  request: { params },
+  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+});
+
+export function addSecrets(api: Api, { secrets }: ApiDeps): void {
+  api.openapi(list, (c) => {
+    const { includeValues, limit, cursor, ...filter } = c.req.valid("query");
+    const page = secrets.list(filter, cursor, limit);
+    return c.json({
+      secrets: page.secrets.map((row) => shown(secrets, row, includeValues)),
+      next: page.next === undefined ? null : cursorOf(page.next),
+    }, 200);
+  });
+
+  api.openapi(byName, (c) => {
+    const { name } = c.req.valid("param");
+    const { scope, includeValues } = c.req.valid("query");
+    const found = secrets.byName(name, scope);
+    return c.json({ name, secrets: found.map((row) => shown(secrets, row, includeValues)) }, 200);
+  });
+
+  api.openapi(get, (c) => {
+    const row = secrets.get(c.req.valid("param").id);
+    return c.json(shown(secrets, row, c.req.valid("query").includeValues), 200);
+  });
+
+  api.openapi(create, (c) => {
+    const wanted = c.req.valid("json");
+    return c.json({ id: secrets.create(wanted), name: wanted.name, scope: wanted.owner.scope }, 201);
+  });
+
+  api.openapi(update, (c) => {
+    secrets.update(c.req.valid("param").id, c.req.valid("json"));
+    return c.json(SUCCESS, 200);
+  });
+
+  api.openapi(remove, (c) => {
+    secrets.delete(c.req.valid("param").id);
+    return c.json(SUCCESS, 200);
+  });
+}
+
+/** The only place where the API decrypts a secret, and only if asked to. */
+function shown(secrets: Secrets, row: SecretRow, includeValues: boolean): z.infer<typeof secretSchema> {
+  const facts = {
+    id: row.id,
+    name: row.name,
+    comment: row.comment,
+    scope: row.owner.scope,
+    scopeId: row.owner.scope === "global" ? null : ownerId(row.owner),
+    scopeName: row.ownerName,
+    createdAt: time(row.createdAt),
+    updatedAt: time(row.updatedAt),
+  };
+  if (!includeValues) return facts;
+  const { value, decryptionError } = secrets.open(row);
+  return { ...facts, value: value?.reveal() ?? null, decryptionError };
+}

@@ -1,0 +1,85 @@
+// Whatever was thrown, as the answer that the contract promises: JSON with a sentence and a stable
+// code. The one place where errors become HTTP, for /api and /run alike.
+
+import { HTTPException } from "hono/http-exception";
+import { z } from "zod";
+import { AppError, type ErrorDetails, type ErrorStatus } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+
+export interface ErrorBody {
+  error: string;
+  code: string;
+  details?: ErrorDetails;
+}
+
+/** An error whose status comes with headers, such as `Allow` for 405 or `Retry-After` for 429. */
+export class HttpError extends AppError {
+  constructor(code: string, status: ErrorStatus, message: string, readonly headers: Record<string, string>) {
+    super(code, status, message);
+  }
+}
+
+/** 401; RFC 9110, 15.5.2 wants the header. */
+export function unauthorized(message: string): HttpError {
+  return new HttpError("Unauthorized", 401, message, { "WWW-Authenticate": "Bearer" });
+}
+
+/** 405; RFC 9110, 15.5.6 wants the header. */
+export function methodNotAllowed(method: string, allowed: readonly string[]): HttpError {
+  const allow = allowed.join(", ");
+  return new HttpError("MethodNotAllowed", 405, `${method} is not allowed here, only ${allow}.`, { Allow: allow });
+}
+
+/**
+ * The answer to a request during which `thrown` was thrown. What the caller cannot mend is a 500
+ * that tells nothing of the inside; the log gets it whole, under the request's id.
+ */
+export function errorResponse(thrown: unknown, requestId: string, log: Log): Response {
+  const known = asAppError(thrown);
+  if (!known) log("error", thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown), { requestId });
+  const body: ErrorBody = known
+    ? { error: sentence(known.message), code: known.code, ...(known.details && { details: known.details }) }
+    : { error: `The server failed to answer. Its log has the cause under ${requestId}.`, code: "InternalError" };
+  const headers = known instanceof HttpError ? known.headers : {};
+  return Response.json(body, { status: known?.status ?? 500, headers: { ...headers, "X-Request-Id": requestId } });
+}
+
+function asAppError(thrown: unknown): AppError | undefined {
+  if (thrown instanceof AppError) return thrown;
+  if (thrown instanceof z.ZodError) return invalidInput(thrown);
+  if (thrown instanceof HTTPException) return fromHono(thrown);
+  return undefined;
+}
+
+/** 400 with every wrong field of what a schema refused. */
+function invalidInput(error: z.ZodError): AppError {
+  // A map and its entries, as assigning to `details["__proto__"]` would lose that field.
+  const problems = new Map<string, string>();
+  const add = (path: readonly PropertyKey[], problem: string): void => {
+    const field = path.join(".") || "body";
+    if (!problems.has(field)) problems.set(field, problem);
+  };
+  for (const issue of error.issues) {
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) add([...issue.path, key], "is not a known field");
+    } else add(issue.path, issue.message);
+  }
+  const [[field, problem]] = [...problems] as [[string, string]];
+  return new AppError("InvalidInput", 400, `${field} ${problem}`, Object.fromEntries(problems));
+}
+
+/** Hono's own refusals come as plain text otherwise. */
+function fromHono(error: HTTPException): AppError | undefined {
+  switch (error.status) {
+    case 400:
+      return new AppError("InvalidInput", 400, "The body is not valid JSON.", { body: "is not valid JSON" });
+    case 415:
+      return new AppError("UnsupportedMediaType", 415, "The body is of a type that is not taken here.");
+    default:
+      return undefined;
+  }
+}
+
+function sentence(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}

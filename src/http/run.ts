@@ -1,0 +1,239 @@
+// /run/*: which function answers, whether the caller may call it, and the way of the request through
+// its sandbox and back.
+
+import { getPath } from "hono/utils/url";
+import type { Access } from "../access/access.ts";
+import type { Imports, ModuleGraph } from "../functions/imports.ts";
+import type { Registry, RegisteredFunction } from "../functions/registry.ts";
+import type { Log } from "../observe/log.ts";
+import { CallFailure } from "../sandbox/failure.ts";
+import type { CallResponse } from "../sandbox/invocation.ts";
+import type { Pool, Target } from "../sandbox/pool.ts";
+import { type FlatHeaders, WHOLE_BODY_MAX_BYTES } from "../sandbox/protocol.ts";
+import type { Caller } from "../secrets/resolution.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { KeyHolder } from "../store/access.ts";
+import { type Credential, credentials, withoutApiKey } from "./credentials.ts";
+
+export interface RunDependencies {
+  readonly access: Access;
+  readonly registry: Registry;
+  readonly imports: Imports;
+  readonly pool: Pool<Caller>;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Takes the values that the function has read out of a text. */
+  readonly mask: (functionId: number, text: string) => string;
+}
+
+const PREFIX = "/run";
+const RETRY_AFTER_SECONDS = "1";
+/** Statuses whose responses have no body (Fetch, 2.2.3). */
+const NULL_BODY_STATUSES = [204, 205, 304];
+/** About one connection, not about the response (RFC 9110, 7.6.1); lengths are the server's business. */
+const HOP_HEADERS = new Set([
+  "connection",
+  "content-length",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Whether a path belongs to the functions. */
+export function isRunPath(path: string): boolean {
+  return path.startsWith(PREFIX) && (path.length === PREFIX.length || path[PREFIX.length] === "/");
+}
+
+/** Answers a request under `/run`. Never throws. */
+export function createRun(deps: RunDependencies): (request: Request) => Promise<Response> {
+  const { access, registry, imports, pool, settings } = deps;
+
+  return async (request) => {
+    const requestId = crypto.randomUUID();
+    const requestedAt = Date.now();
+    const path = getPath(request);
+    const match = registry.match(request.method, path.slice(PREFIX.length) || "/");
+    if (!match.found) return refuseRoute(match.allowed, requestId);
+    const target = match.found;
+    try {
+      const presented = credentials(request.headers, request.url)
+        .map((credential) => ({ ...credential, holder: access.find(credential.value) }));
+      const entry = admit(target, presented[0], requestId);
+      if (entry instanceof Response) return entry;
+      if (entry) access.recordUse(entry.keyId);
+      const graph = imports.graph(target.handler);
+      const response = await pool.call(
+        toTarget(
+          target,
+          graph instanceof Promise ? await inTime(graph, settings.get("sandbox.timeout-ms")) : graph,
+          imports.lockFile,
+          settings.get("sandbox.import-hosts"),
+        ),
+        {
+          method: request.method,
+          url: withoutApiKey(request.url),
+          path,
+          headers: headersFor(request.headers, presented),
+          params: match.params,
+          requestId,
+          requestedAt,
+          group: entry?.groupName ?? null,
+          body: await bodyOf(request),
+          caller: { functionId: target.id, holder: entry },
+        },
+      );
+      return toResponse(response, request.method, requestId);
+    } catch (error) {
+      return failed(error, target, requestId, deps);
+    }
+  };
+}
+
+type Presented = Credential & { holder: KeyHolder | undefined };
+
+/** The holder whose key lets the call in; undefined on a public route, where keys do not count; or a refusal. */
+function admit(
+  { keys }: RegisteredFunction,
+  first: Presented | undefined,
+  requestId: string,
+): KeyHolder | undefined | Response {
+  if (keys.length === 0) return undefined;
+  if (!first?.holder) {
+    const error = first ? "This API key is not known." : "This function needs an API key.";
+    return refusal(401, "Unauthorized", error, requestId, { "WWW-Authenticate": "Bearer" });
+  }
+  if (!keys.includes(first.holder.groupId)) {
+    return refusal(403, "Forbidden", "This API key's group may not call this function.", requestId);
+  }
+  return first.holder;
+}
+
+function refuseRoute(allowed: readonly string[], requestId: string): Response {
+  if (allowed.length === 0) return refusal(404, "NotFound", "No function answers this path.", requestId);
+  const error = `This path takes ${allowed.join(", ")}.`;
+  return refusal(405, "MethodNotAllowed", error, requestId, { Allow: allowed.join(", ") });
+}
+
+/**
+ * What the handler sees of the request's headers. A key of this server never reaches a handler: its author
+ * could use it elsewhere, as whoever called.
+ */
+function headersFor(headers: Headers, presented: readonly Presented[]): FlatHeaders {
+  const hidden = presented.filter(({ holder }) => holder).map(({ from }) => from.toLowerCase());
+  const flat: FlatHeaders = [];
+  for (const [name, value] of headers) {
+    if (!hidden.includes(name)) flat.push(name, value);
+  }
+  return flat;
+}
+
+/** Small bodies of known length whole, as that is far cheaper than a stream. */
+async function bodyOf(request: Request): Promise<Uint8Array | ReadableStream<Uint8Array> | null> {
+  if (!request.body) return null;
+  const length = Number(request.headers.get("content-length") ?? Infinity);
+  return length <= WHOLE_BODY_MAX_BYTES ? await request.bytes() : request.body;
+}
+
+function toTarget(
+  entry: RegisteredFunction,
+  graph: ModuleGraph,
+  lockFile: string,
+  importHosts: readonly string[],
+): Target {
+  const { id, name, description, handler, route, methods, keys } = entry;
+  return {
+    functionId: id,
+    version: `${graph.version} ${entry.updatedAt}`,
+    code: { files: graph.files, lockFile: graph.remote ? lockFile : undefined, importHosts, net: entry.permissions.net },
+    entry: graph.entry,
+    route: { name, description, handler, route, methods, keys },
+  };
+}
+
+async function inTime(graph: Promise<ModuleGraph>, timeoutMs: number): Promise<ModuleGraph> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const failure = new CallFailure("timeout", false, `Its modules were not found in ${timeoutMs} ms.`);
+    timer = setTimeout(() => reject(failure), timeoutMs);
+  });
+  try {
+    return await Promise.race([graph, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function toResponse({ status, headers, body }: CallResponse, method: string, requestId: string): Response {
+  try {
+    const kept = new Headers();
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i]!;
+      if (!HOP_HEADERS.has(name.toLowerCase())) kept.append(name, headers[i + 1]!);
+    }
+    kept.set("X-Request-Id", requestId);
+    const empty = method === "HEAD" || NULL_BODY_STATUSES.includes(status);
+    if (empty && body instanceof ReadableStream) void body.cancel();
+    return new Response(empty ? null : body, { status, headers: kept });
+  } catch (error) {
+    // A status or header that no HTTP response can have.
+    throw new CallFailure("nonsense", true, (error as Error).message);
+  }
+}
+
+function failed(
+  error: unknown,
+  { id, name }: RegisteredFunction,
+  requestId: string,
+  { log, mask }: RunDependencies,
+): Response {
+  const context = { function: name, requestId };
+  if (!(error instanceof CallFailure)) {
+    log("error", error instanceof Error ? error.stack ?? error.message : String(error), context);
+    return internalError(requestId);
+  }
+  const why = mask(id, error.message);
+  switch (error.kind) {
+    case "load-failed":
+      log("error", `The handler could not be loaded: ${why}`, context);
+      return internalError(requestId);
+    case "threw":
+      log("error", `The handler failed: ${why}`, context);
+      return internalError(requestId);
+    case "nonsense":
+      log("error", `The handler's response cannot be sent: ${why}`, context);
+      return internalError(requestId);
+    case "timeout":
+      log("error", `The call took too long: ${why}`, context);
+      return refusal(504, "Timeout", "The function did not answer in time.", requestId);
+    case "died":
+      log("error", `The call's isolate died: ${why}`, context);
+      return refusal(502, "IsolateDied", "The function ended without an answer.", requestId);
+    case "stopped":
+    case "no-room":
+      log("warn", `The call was refused: ${why}`, context);
+      return refusal(503, "Busy", "The function cannot take this call now. Try again.", requestId, {
+        "Retry-After": RETRY_AFTER_SECONDS,
+      });
+  }
+}
+
+/** The same for every cause, so that nothing of it reaches the caller. */
+function internalError(requestId: string): Response {
+  return Response.json({ error: "Internal Server Error", requestId }, {
+    status: 500,
+    headers: { "X-Request-Id": requestId },
+  });
+}
+
+function refusal(
+  status: number,
+  code: string,
+  error: string,
+  requestId: string,
+  headers: Record<string, string> = {},
+): Response {
+  return Response.json({ error, code, requestId }, { status, headers: { ...headers, "X-Request-Id": requestId } });
+}

@@ -1,0 +1,12 @@
+// How a call can fail on the way through a sandbox.
+
+/** Why a call got no response from the handler. `sent`: whether the handler may have begun with it. */
+export class CallFailure extends Error {
+  constructor(
+    readonly kind: "load-failed" | "threw" | "nonsense" | "timeout" | "died" | "stopped" | "no-room",
+    readonly sent: boolean,
+    message: string,
+  ) {
+    super(message);
+  }
+}

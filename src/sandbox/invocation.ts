@@ -1,0 +1,205 @@
+// One call as the host sees it: its deadline, its bodies both ways, and how it ended.
+
+import { CallFailure } from "./failure.ts";
+import {
+  BodyMode,
+  CHUNK_MAX_BYTES,
+  type FlatHeaders,
+  type FrameWriter,
+  ProtocolError,
+  ToSandbox,
+  WINDOW_BYTES,
+} from "./protocol.ts";
+
+export interface CallRequest<C> {
+  readonly method: string;
+  readonly url: string;
+  /** The whole path, `/run` included, decoded as Hono does. */
+  readonly path: string;
+  readonly headers: FlatHeaders;
+  /** As in the path, not decoded further. */
+  readonly params: Record<string, string>;
+  readonly requestId: string;
+  /** Milliseconds since 1970. */
+  readonly requestedAt: number;
+  /** Name of the group whose key let the call in. */
+  readonly group: string | null;
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
+  /** Who asks, when the handler asks for secrets. Never leaves the host. */
+  readonly caller: C;
+}
+
+export interface CallResponse {
+  readonly status: number;
+  readonly headers: FlatHeaders;
+  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+}
+
+export interface InvocationEvents {
+  /** Too slow; `sent` tells whether the handler may have begun. The call has failed already. */
+  onTimeout(sent: boolean): void;
+  /** Over, in whatever way. From now on its handler's questions are refused. */
+  onEnd(): void;
+}
+
+export class HostInvocation<C> {
+  readonly id: number;
+  readonly request: CallRequest<C>;
+  readonly #timeoutMs: number;
+  readonly #events: InvocationEvents;
+  readonly #response = Promise.withResolvers<CallResponse>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #writer: FrameWriter | undefined;
+  #over = false;
+  #responded = false;
+  #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Bytes of the response that the sandbox may still send. */
+  #granted = WINDOW_BYTES;
+  /** Bytes of the request that may still be sent. */
+  #credit = WINDOW_BYTES;
+  #creditArrived: (() => void) | undefined;
+
+  constructor(id: number, request: CallRequest<C>, timeoutMs: number, events: InvocationEvents) {
+    this.id = id;
+    this.request = request;
+    this.#timeoutMs = timeoutMs;
+    this.#events = events;
+    this.#startTimer();
+  }
+
+  /** @throws CallFailure, by rejecting */
+  get response(): Promise<CallResponse> {
+    return this.#response.promise;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** The call's frame is on its way; a streamed body follows. */
+  sent(writer: FrameWriter): void {
+    this.#writer = writer;
+    if (this.request.body instanceof ReadableStream) void this.#sendBody(this.request.body, writer);
+  }
+
+  respond(status: number, headers: FlatHeaders, mode: BodyMode, body: Uint8Array, writer: FrameWriter): void {
+    if (this.#responded) throw new ProtocolError("a second response to one call");
+    this.#responded = true;
+    if (mode !== BodyMode.Stream) {
+      this.#end();
+      // A copy: the frame's bytes lie in the reader's buffer.
+      return this.#response.resolve({ status, headers, body: mode === BodyMode.Whole ? body.slice() : null });
+    }
+    this.#startTimer();
+    this.#response.resolve({ status, headers, body: this.#openChunkStream(writer) });
+  }
+
+  receiveChunk(bytes: Uint8Array): void {
+    if (!this.#chunks) throw new ProtocolError("a piece of no response");
+    this.#granted -= bytes.byteLength;
+    if (this.#granted < 0) throw new ProtocolError("more of a response than was asked for");
+    this.#chunks.enqueue(bytes.slice());
+    // With the window full it is the client who is slow, not the handler.
+    if (this.#granted === 0) this.#stopTimer();
+    else this.#startTimer();
+  }
+
+  endChunks(): void {
+    if (!this.#chunks) throw new ProtocolError("the end of no response");
+    this.#end();
+    this.#chunks.close();
+  }
+
+  failed(text: string): void {
+    this.fail(new CallFailure("threw", true, text));
+  }
+
+  receiveCredit(bytes: number): void {
+    if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new ProtocolError("a credit that is no number");
+    // However much it says: no more than a window lies in our memory.
+    this.#credit = Math.min(this.#credit + bytes, WINDOW_BYTES);
+    this.#creditArrived?.();
+  }
+
+  /** Ends the call without a response, or breaks off the response that has begun. */
+  fail(failure: CallFailure): void {
+    if (this.#over) return;
+    this.#end();
+    this.#chunks?.error(failure);
+    this.#response.reject(failure);
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopTimer();
+    this.#creditArrived?.();
+    this.#events.onEnd();
+  }
+
+  #startTimer(): void {
+    this.#stopTimer();
+    this.#timer = setTimeout(() => this.#timedOut(), this.#timeoutMs);
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #timedOut(): void {
+    const sent = this.#writer !== undefined;
+    this.fail(new CallFailure("timeout", sent, `No ${this.#responded ? "progress" : "response"} in ${this.#timeoutMs} ms.`));
+    this.#events.onTimeout(sent);
+  }
+
+  #openChunkStream(writer: FrameWriter): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#chunks = controller;
+      },
+      pull: (controller) => {
+        const room = (controller.desiredSize ?? 0) - this.#granted;
+        if (room <= 0 || this.#over) return;
+        if (this.#granted === 0) this.#startTimer();
+        this.#granted += room;
+        writer.send(ToSandbox.Credit, this.id, String(room));
+      },
+      cancel: () => {
+        if (this.#over) return;
+        this.#end();
+        writer.send(ToSandbox.Abort, this.id);
+      },
+    }, { highWaterMark: WINDOW_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });
+  }
+
+  async #sendBody(body: ReadableStream<Uint8Array>, writer: FrameWriter): Promise<void> {
+    const reader = body.getReader();
+    try {
+      while (!this.#over) {
+        const piece = await reader.read();
+        if (piece.done) break;
+        // The client is sending, so the handler is not what is slow.
+        if (!this.#responded && !this.#over) this.#startTimer();
+        for (let at = 0; at < piece.value.byteLength && !this.#over;) {
+          while (this.#credit === 0 && !this.#over) {
+            await new Promise<void>((resolve) => this.#creditArrived = resolve);
+          }
+          const size = Math.min(piece.value.byteLength - at, CHUNK_MAX_BYTES, this.#credit);
+          if (this.#over) break;
+          writer.send(ToSandbox.Body, this.id, "", piece.value.subarray(at, at + size));
+          this.#credit -= size;
+          at += size;
+        }
+      }
+      if (!this.#over) writer.send(ToSandbox.BodyEnd, this.id);
+      // Nobody will read the rest; the client may stop sending it.
+      else await reader.cancel();
+    } catch {
+      // The client broke off: there is nobody left to answer.
+      if (!this.#over) {
+        writer.send(ToSandbox.Abort, this.id);
+        this.fail(new CallFailure("stopped", true, "The caller closed the connection."));
+      }
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// The sandboxes that are alive: one for each function in use, at most so many processes in all.
+
+import { CallFailure } from "./failure.ts";
+import type { CallRequest, CallResponse } from "./invocation.ts";
+import type { Code, ProcessOptions } from "./process.ts";
+import type { LogMeta, RouteInfo } from "./protocol.ts";
+import { type Answerer, Sandbox } from "./sandbox.ts";
+
+/** What a call runs: a function's code and settings as of one moment. */
+export interface Target {
+  readonly functionId: number;
+  /** Another text means another sandbox: it covers the code and everything the process was told at its start. */
+  readonly version: string;
+  readonly code: Code;
+  readonly entry: string;
+  readonly route: RouteInfo;
+}
+
+export interface Limits {
+  readonly timeoutMs: number;
+  readonly maxProcesses: number;
+  readonly maxCalls: number;
+}
+
+export interface PoolOptions<C> {
+  readonly process: ProcessOptions;
+  readonly answerer: Answerer<C>;
+  limits(): Limits;
+  onLog(
+    route: RouteInfo,
+    level: LogMeta[0],
+    text: string,
+    request: CallRequest<C> | undefined,
+    functionId: number,
+  ): void;
+}
+
+interface Live<C> {
+  readonly target: Target;
+  readonly sandbox: Sandbox<C>;
+}
+
+/** How long a call waits for a process to become free before it is told that there is no room. */
+const ROOM_WAIT_MS = 5_000;
+const ROOM_WAITERS_MAX = 1_000;
+
+export class Pool<C> {
+  readonly #options: PoolOptions<C>;
+  /** By function: the one sandbox that takes its calls. */
+  readonly #live = new Map<number, Live<C>>();
+  /** Every sandbox whose process exists, those that finish their last calls included. */
+  readonly #processes = new Set<Sandbox<C>>();
+  readonly #waiters = new Set<() => void>();
+  #uses = 0;
+  #stopped = false;
+
+  constructor(options: PoolOptions<C>) {
+    this.#options = options;
+  }
+
+  /** How many processes exist. */
+  get size(): number {
+    return this.#processes.size;
+  }
+
+  /**
+   * Runs one call of `target`, in the function's sandbox or a new one.
+   * A call of which nothing has reached a process that ended is given to another one, once.
+   * @throws CallFailure
+   */
+  async call(target: Target, request: CallRequest<C>): Promise<CallResponse> {
+    try {
+      return await (await this.#sandbox(target)).call(request);
+    } catch (error) {
+      const retry = error instanceof CallFailure && !error.sent && (error.kind === "stopped" || error.kind === "died");
+      if (!retry || this.#stopped) throw error;
+      return await (await this.#sandbox(target)).call(request);
+    }
+  }
+
+  /** Lets the function's sandbox finish its calls and end: it was changed, disabled or deleted. */
+  retire(functionId: number): void {
+    this.#live.get(functionId)?.sandbox.retire();
+    this.#live.delete(functionId);
+  }
+
+  /** Kills every process and waits until all are gone; calls that come later fail. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const ended = [...this.#processes].map((sandbox) => sandbox.ended);
+    for (const sandbox of this.#processes) sandbox.stop("The server is stopping.");
+    await Promise.all(ended);
+  }
+
+  async #sandbox(target: Target): Promise<Sandbox<C>> {
+    while (true) {
+      if (this.#stopped) throw new CallFailure("stopped", false, "The server is stopping.");
+      const live = this.#live.get(target.functionId);
+      if (live && !live.sandbox.closed && live.target.version === target.version) {
+        live.sandbox.lastUsedAt = ++this.#uses;
+        return live.sandbox;
+      }
+      // Its calls under way finish on the code they began with.
+      if (live) this.retire(target.functionId);
+      if (this.#processes.size < this.#options.limits().maxProcesses) return this.#start(target);
+      this.#makeRoom();
+      await this.#roomOrTimeout();
+    }
+  }
+
+  #start(target: Target): Sandbox<C> {
+    const { process, answerer, limits, onLog } = this.#options;
+    const sandbox: Sandbox<C> = new Sandbox<C>({
+      code: target.code,
+      entry: target.entry,
+      route: target.route,
+      process,
+      answerer,
+      limits,
+      onLog: (level, text, request) => onLog(target.route, level, text, request, target.functionId),
+      onIdle: () => {
+        if (this.#waiters.size > 0) this.#makeRoom();
+      },
+      onEnd: () => {
+        this.#processes.delete(sandbox);
+        if (this.#live.get(target.functionId)?.sandbox === sandbox) this.#live.delete(target.functionId);
+        const [waiter] = this.#waiters;
+        waiter?.();
+      },
+    });
+    sandbox.lastUsedAt = ++this.#uses;
+    this.#processes.add(sandbox);
+    this.#live.set(target.functionId, { target, sandbox });
+    return sandbox;
+  }
+
+  /** Ends the idle sandbox that was used longest ago; its place is free once its process is gone. */
+  #makeRoom(): void {
+    let oldest: Live<C> | undefined;
+    for (const live of this.#live.values()) {
+      const { sandbox } = live;
+      if (sandbox.idle && !sandbox.closed && (!oldest || sandbox.lastUsedAt < oldest.sandbox.lastUsedAt)) oldest = live;
+    }
+    if (!oldest) return;
+    this.#live.delete(oldest.target.functionId);
+    oldest.sandbox.retire();
+  }
+
+  async #roomOrTimeout(): Promise<void> {
+    if (this.#waiters.size >= ROOM_WAITERS_MAX) throw noRoom();
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiters.delete(woken);
+        reject(noRoom());
+      }, ROOM_WAIT_MS);
+      const woken = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(woken);
+        resolve();
+      };
+      this.#waiters.add(woken);
+    });
+  }
+}
+
+function noRoom(): CallFailure {
+  return new CallFailure("no-room", false, "Every sandbox process is busy (sandbox.max-processes).");
+}

@@ -1,0 +1,245 @@
+// The frames between the host and a sandbox process: their layout, types, limits, and how they are
+// written to and read from a socket. Used on both sides; says nothing of who may send what.
+//
+//   u32 length of what follows the first nine bytes, little endian
+//   u8  type
+//   u32 invocation id, 0 where a frame is about the process
+//   u32 length of the meta, then the meta: JSON in UTF-8 (may be empty)
+//       the rest: bytes of a body (may be none)
+
+/** From the host to the sandbox. */
+export const ToSandbox = {
+  /** Meta StartMeta: load the handler. */
+  Start: 1,
+  /** Meta CallMeta, body the request's if it is sent whole. */
+  Call: 2,
+  /** A piece of a request's body. */
+  Body: 3,
+  BodyEnd: 4,
+  /** Nobody waits for the response any more. */
+  Abort: 5,
+  /** Meta AnswerMeta: to an Ask. */
+  Answer: 6,
+  /** Meta: how many more bytes of the response's body may be sent. */
+  Credit: 7,
+  Ping: 8,
+} as const;
+
+/** From the sandbox to the host. None of it is believed beyond what its socket and invocation allow. */
+export const ToHost = {
+  Ready: 65,
+  /** Meta: text of the error that loading the handler threw. */
+  LoadFailed: 66,
+  /** Meta ResponseMeta, body the response's if it is sent whole. */
+  Response: 67,
+  /** A piece of a response's body. */
+  Chunk: 68,
+  ChunkEnd: 69,
+  /** Meta: text of the error. The handler threw, returned no Response, or its body broke off. */
+  Failed: 70,
+  /** Meta AskMeta. */
+  Ask: 71,
+  /** Meta LogMeta. */
+  Log: 72,
+  /** Meta: how many more bytes of the request's body may be sent. */
+  Credit: 73,
+  Pong: 74,
+} as const;
+
+/** What the handler sees of its function as `ctx.route`. */
+export interface RouteInfo {
+  name: string;
+  description: string;
+  handler: string;
+  route: string;
+  methods: readonly string[];
+  keys: readonly number[];
+}
+
+export interface StartMeta {
+  /** `file:` address of the handler. */
+  entry: string;
+  route: RouteInfo;
+}
+
+/** How a body comes: not at all, in this frame, or in frames that follow. */
+export const BodyMode = { None: 0, Whole: 1, Stream: 2 } as const;
+export type BodyMode = (typeof BodyMode)[keyof typeof BodyMode];
+
+/** Names and values of headers by turns. */
+export type FlatHeaders = string[];
+
+export type CallMeta = [
+  method: string,
+  url: string,
+  path: string,
+  headers: FlatHeaders,
+  params: Record<string, string>,
+  requestId: string,
+  requestedAt: number,
+  group: string | null,
+  body: BodyMode,
+];
+
+export type ResponseMeta = [status: number, headers: FlatHeaders, body: BodyMode];
+
+export type AskMeta = [ask: number, kind: "get" | "complete", name: string, scope: string | null];
+
+/** `ended`: the invocation is over; `failed`: the host could not look. `value` is absent where there is no such secret. */
+export type AnswerMeta = [ask: number, outcome: "ok" | "ended" | "failed", value?: unknown];
+
+export type LogMeta = [level: "debug" | "info" | "warn" | "error", text: string];
+
+const HEADER_BYTES = 9;
+const META_LENGTH_BYTES = 4;
+
+/** A frame above this is a violation of the protocol. Holds four secrets of 16 KiB in JSON's worst case. */
+export const FRAME_MAX_BYTES = 1 << 20;
+/** Bodies up to this go whole, in the frame of their call or response. */
+export const WHOLE_BODY_MAX_BYTES = 64 * 1024;
+/** Longest piece of a streamed body. */
+export const CHUNK_MAX_BYTES = 64 * 1024;
+/** How much of a streamed body may be under way before the receiver asks for more. */
+export const WINDOW_BYTES = 256 * 1024;
+/** Longest text of a log line or error. */
+export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
+
+const NO_BYTES = new Uint8Array(0);
+const START_BUFFER_BYTES = 64 * 1024;
+
+/** Collects frames and writes those of one turn of the event loop at once. */
+export class FrameWriter {
+  readonly #write: (bytes: Uint8Array) => Promise<number>;
+  readonly #encoder = new TextEncoder();
+  #buffer = new Uint8Array(START_BUFFER_BYTES);
+  #length = 0;
+  #spare = new Uint8Array(START_BUFFER_BYTES);
+  #inFlightBytes = 0;
+  #flushing: Promise<void> | undefined;
+  #broken = false;
+
+  constructor(write: (bytes: Uint8Array) => Promise<number>) {
+    this.#write = write;
+  }
+
+  /** Bytes taken but not yet accepted by the socket. */
+  get queuedBytes(): number {
+    return this.#length + this.#inFlightBytes;
+  }
+
+  /** Queues a frame. After the socket broke, frames go nowhere. */
+  send(type: number, id: number, meta = "", body: Uint8Array = NO_BYTES): void {
+    if (this.#broken) return;
+    // A UTF-16 unit takes at most 3 bytes in UTF-8.
+    this.#reserve(HEADER_BYTES + META_LENGTH_BYTES + meta.length * 3 + body.length);
+    const buffer = this.#buffer;
+    const start = this.#length;
+    const metaStart = start + HEADER_BYTES + META_LENGTH_BYTES;
+    const metaLength = meta === "" ? 0 : this.#encoder.encodeInto(meta, buffer.subarray(metaStart)).written;
+    buffer.set(body, metaStart + metaLength);
+    writeU32(buffer, start, META_LENGTH_BYTES + metaLength + body.length);
+    buffer[start + 4] = type;
+    writeU32(buffer, start + 5, id);
+    writeU32(buffer, start + HEADER_BYTES, metaLength);
+    this.#length = metaStart + metaLength + body.length;
+    this.#flushing ??= this.#flush();
+  }
+
+  /** Settles when everything queued so far has been accepted by the socket, or never will be. */
+  async drained(): Promise<void> {
+    await this.#flushing;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
+
+  async #flush(): Promise<void> {
+    // What else this turn sends goes into the same write.
+    await undefined;
+    try {
+      while (this.#length > 0) {
+        const full = this.#buffer;
+        const length = this.#length;
+        this.#buffer = this.#spare;
+        this.#length = 0;
+        this.#inFlightBytes = length;
+        for (let at = 0; at < length;) at += await this.#write(full.subarray(at, length));
+        this.#inFlightBytes = 0;
+        // A buffer that one large frame made grow is not kept.
+        this.#spare = full.length > FRAME_MAX_BYTES ? new Uint8Array(START_BUFFER_BYTES) : full;
+      }
+    } catch {
+      // The reading side sees the end of the socket and acts on it.
+      this.#broken = true;
+      this.#length = this.#inFlightBytes = 0;
+    } finally {
+      this.#flushing = undefined;
+    }
+  }
+}
+
+/** The other side sent what no frame looks like. */
+export class ProtocolError extends Error {}
+
+/**
+ * Hands each frame to `onFrame` until the socket ends. `body` is valid during the call only.
+ * After each portion `pause`, if given, may hold up further reading.
+ * @throws ProtocolError; whatever `read` and `onFrame` throw
+ */
+export async function readFrames(
+  read: (into: Uint8Array) => Promise<number | null>,
+  onFrame: (type: number, id: number, meta: string, body: Uint8Array) => void,
+  pause?: () => Promise<void> | undefined,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let buffer = new Uint8Array(START_BUFFER_BYTES);
+  let length = 0;
+  while (true) {
+    const count = await read(buffer.subarray(length));
+    if (count === null) return;
+    length += count;
+    let at = 0;
+    while (length - at >= HEADER_BYTES) {
+      const size = readU32(buffer, at);
+      if (size > FRAME_MAX_BYTES || size < META_LENGTH_BYTES) throw new ProtocolError("a frame of impossible length");
+      const end = at + HEADER_BYTES + size;
+      if (end > length) {
+        if (end - at > buffer.length) buffer = grow(buffer, end - at);
+        break;
+      }
+      const metaStart = at + HEADER_BYTES + META_LENGTH_BYTES;
+      const metaEnd = metaStart + readU32(buffer, at + HEADER_BYTES);
+      if (metaEnd > end) throw new ProtocolError("a frame whose meta is longer than itself");
+      const meta = metaEnd === metaStart ? "" : decoder.decode(buffer.subarray(metaStart, metaEnd));
+      onFrame(buffer[at + 4]!, readU32(buffer, at + 5), meta, buffer.subarray(metaEnd, end));
+      at = end;
+    }
+    buffer.copyWithin(0, at, length);
+    length -= at;
+    if (length === 0 && buffer.length > START_BUFFER_BYTES) buffer = new Uint8Array(START_BUFFER_BYTES);
+    const wait = pause?.();
+    if (wait) await wait;
+  }
+}
+
+function grow(buffer: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(size);
+  larger.set(buffer);
+  return larger;
+}
+
+function writeU32(buffer: Uint8Array, at: number, value: number): void {
+  buffer[at] = value;
+  buffer[at + 1] = value >>> 8;
+  buffer[at + 2] = value >>> 16;
+  buffer[at + 3] = value >>> 24;
+}
+
+function readU32(buffer: Uint8Array, at: number): number {
+  return (buffer[at]! | buffer[at + 1]! << 8 | buffer[at + 2]! << 16 | buffer[at + 3]! << 24) >>> 0;
+}

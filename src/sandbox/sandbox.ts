@@ -1,0 +1,336 @@
+// One sandbox process as the host sees it: it is started, loads a handler, answers calls, is killed.
+// What comes from the process is data from a stranger: it is checked, bounded, and gains it nothing.
+
+import { messageOf } from "../errors.ts";
+import { CallFailure } from "./failure.ts";
+import { type CallRequest, type CallResponse, HostInvocation } from "./invocation.ts";
+import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "./process.ts";
+import {
+  type AnswerMeta,
+  type AskMeta,
+  BodyMode,
+  type CallMeta,
+  FrameWriter,
+  LOG_TEXT_MAX_LENGTH,
+  type LogMeta,
+  ProtocolError,
+  readFrames,
+  type ResponseMeta,
+  type RouteInfo,
+  ToHost,
+  ToSandbox,
+} from "./protocol.ts";
+
+/** What a handler may ask for; the host decides by its own record of the invocation who is asking. */
+export interface Answerer<C> {
+  answer(caller: C, kind: AskMeta[1], name: string, scope: string | null): unknown;
+}
+
+export interface SandboxOptions<C> {
+  readonly code: Code;
+  readonly entry: string;
+  readonly route: RouteInfo;
+  readonly process: ProcessOptions;
+  readonly answerer: Answerer<C>;
+  /** Asked anew for each call, so that a changed setting counts at once. */
+  limits(): { readonly timeoutMs: number; readonly maxCalls: number };
+  onLog(level: LogMeta[0], text: string, request: CallRequest<C> | undefined): void;
+  /** Called when the last call has ended. */
+  onIdle(): void;
+  /** Called once, when no process is left. */
+  onEnd(): void;
+}
+
+/** Asked of an idle worker this often, so that one whose loop outlived its call is found. */
+const PING_INTERVAL_MS = 5_000;
+/** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
+const QUEUE_MAX_BYTES = 8 << 20;
+/** Printed bytes kept for a process per second; what is more is counted and dropped. */
+const LOG_BYTES_PER_SECOND = 256 * 1024;
+const LAST_INVOCATION_ID = 0xffff_ffff;
+
+export class Sandbox<C> {
+  readonly #options: SandboxOptions<C>;
+  readonly #process: SandboxProcess;
+  readonly #invocations = new Map<number, HostInvocation<C>>();
+  /** Calls taken while the handler is still loading. */
+  #waiting: HostInvocation<C>[] = [];
+  #writer: FrameWriter | undefined;
+  #ready = false;
+  #nextId = 1;
+  #over: CallFailure | undefined;
+  #retired = false;
+  #pingSentAt: number | undefined;
+  readonly #pingTimer: ReturnType<typeof setInterval>;
+  #logWindowStart = 0;
+  #logBytes = 0;
+  #logDropped = 0;
+  lastUsedAt = 0;
+  /** Settles when the process is gone. */
+  readonly ended: Promise<void>;
+
+  constructor(options: SandboxOptions<C>) {
+    this.#options = options;
+    this.#process = startProcess(options.code, options.process);
+    this.#pingTimer = setInterval(() => this.#ping(), PING_INTERVAL_MS);
+    Deno.unrefTimer(this.#pingTimer);
+    this.ended = this.#process.ended.then((status) => {
+      clearInterval(this.#pingTimer);
+      const how = status.signal ?? `exit code ${status.code}`;
+      const printed = this.#writer ? "" : this.#process.stderr().trim();
+      this.#fail(new CallFailure("died", true, `The sandbox process ended (${how}).${printed && ` It said: ${printed}`}`));
+      options.onEnd();
+    });
+    void this.#serve();
+  }
+
+  get idle(): boolean {
+    return this.#invocations.size === 0 && this.#waiting.length === 0;
+  }
+
+  /** Whether it takes no more calls. */
+  get closed(): boolean {
+    return this.#over !== undefined || this.#retired;
+  }
+
+  /** @throws CallFailure, also by rejecting */
+  call(request: CallRequest<C>): Promise<CallResponse> {
+    if (this.#over) throw this.#over;
+    const { maxCalls, timeoutMs } = this.#options.limits();
+    const full = this.#invocations.size + this.#waiting.length >= maxCalls ||
+      (this.#writer?.queuedBytes ?? 0) > QUEUE_MAX_BYTES;
+    if (full) throw new CallFailure("no-room", false, `The function is busy with ${maxCalls} calls or its process does not read.`);
+    const invocation = new HostInvocation<C>(this.#takeId(), request, timeoutMs, {
+      onTimeout: (sent) => this.#timedOut(sent),
+      onEnd: () => this.#invocationEnded(invocation),
+    });
+    if (this.#ready) this.#send(invocation);
+    else this.#waiting.push(invocation);
+    return invocation.response;
+  }
+
+  /** Takes no more calls, and ends the process when those under way are done. */
+  retire(): void {
+    this.#retired = true;
+    if (this.idle) this.stop("It was replaced.");
+  }
+
+  /** Ends the process now; calls under way fail as `stopped`. */
+  stop(reason: string): void {
+    this.#fail(new CallFailure("stopped", true, reason));
+  }
+
+  async #serve(): Promise<void> {
+    let connection: Deno.UnixConn;
+    try {
+      connection = await this.#process.connected;
+    } catch {
+      return; // `ended` tells the calls.
+    }
+    const writer = this.#writer = new FrameWriter((bytes) => connection.write(bytes));
+    try {
+      const { entry, route } = this.#options;
+      writer.send(ToSandbox.Start, 0, JSON.stringify({ entry, route }));
+      await readFrames(
+        (into) => connection.read(into),
+        (type, id, meta, body) => this.#receive(type, id, meta, body),
+        () => writer.queuedBytes > QUEUE_MAX_BYTES ? writer.drained() : undefined,
+      );
+      // The worker has ended, though its process may live on: nothing will ever come from it.
+      this.#fail(new CallFailure("died", true, "The worker closed its connection."));
+    } catch (error) {
+      // A process that was killed leaves its connection reset; what speaks out of turn is not spoken to.
+      this.#fail(new CallFailure("died", true, `The connection to the process broke: ${messageOf(error)}.`));
+    } finally {
+      connection.close();
+    }
+  }
+
+  #receive(type: number, id: number, meta: string, body: Uint8Array): void {
+    if (this.#over) return;
+    const invocation = this.#invocations.get(id);
+    switch (type) {
+      case ToHost.Ready:
+        return this.#loaded();
+      case ToHost.LoadFailed:
+        if (this.#ready) throw new ProtocolError("LoadFailed after Ready");
+        return this.#fail(new CallFailure("load-failed", true, meta.slice(0, LOG_TEXT_MAX_LENGTH)));
+      case ToHost.Response: {
+        const [status, headers, mode] = parseResponse(meta);
+        return invocation?.respond(status, headers, mode, body, this.#writer!);
+      }
+      case ToHost.Chunk:
+        return invocation?.receiveChunk(body);
+      case ToHost.ChunkEnd:
+        return invocation?.endChunks();
+      case ToHost.Failed:
+        return invocation?.failed(meta.slice(0, LOG_TEXT_MAX_LENGTH));
+      case ToHost.Ask:
+        return this.#answer(invocation, id, meta);
+      case ToHost.Log:
+        return this.#log(invocation, meta);
+      case ToHost.Credit:
+        return invocation?.receiveCredit(Number(meta));
+      case ToHost.Pong:
+        this.#pingSentAt = undefined;
+        return;
+      default:
+        throw new ProtocolError(`a frame of unknown type ${type}`);
+    }
+  }
+
+  #loaded(): void {
+    if (this.#ready) throw new ProtocolError("Ready twice");
+    this.#ready = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const invocation of waiting) this.#send(invocation);
+    // Calls that gave up while it was loading have left nothing to do.
+    if (this.idle) this.#becameIdle();
+  }
+
+  #send(invocation: HostInvocation<C>): void {
+    if (invocation.over) return;
+    this.#invocations.set(invocation.id, invocation);
+    const { request } = invocation;
+    const { body } = request;
+    const mode = body === null ? BodyMode.None : body instanceof Uint8Array ? BodyMode.Whole : BodyMode.Stream;
+    const meta: CallMeta = [
+      request.method,
+      request.url,
+      request.path,
+      request.headers,
+      request.params,
+      request.requestId,
+      request.requestedAt,
+      request.group,
+      mode,
+    ];
+    this.#writer!.send(
+      ToSandbox.Call,
+      invocation.id,
+      JSON.stringify(meta),
+      body instanceof Uint8Array ? body : undefined,
+    );
+    invocation.sent(this.#writer!);
+  }
+
+  /** Identity is the channel: the caller is taken from the invocation's own record, the frame only names which. */
+  #answer(invocation: HostInvocation<C> | undefined, id: number, meta: string): void {
+    const [ask, kind, name, scope] = parseAsk(meta);
+    let answer: AnswerMeta = [ask, "ended"];
+    if (invocation) {
+      try {
+        answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];
+      } catch (error) {
+        // Our own fault, a disk error say: the call goes on and may do without.
+        this.#options.onLog("error", `A secret could not be looked up: ${messageOf(error)}.`, invocation.request);
+        answer = [ask, "failed"];
+      }
+    }
+    this.#writer!.send(ToSandbox.Answer, id, JSON.stringify(answer));
+  }
+
+  #log(invocation: HostInvocation<C> | undefined, meta: string): void {
+    const now = Date.now();
+    if (now - this.#logWindowStart >= 1_000) {
+      const dropped = this.#logDropped;
+      this.#logWindowStart = now;
+      this.#logBytes = this.#logDropped = 0;
+      if (dropped > 0) this.#options.onLog("warn", `${dropped} lines were too many and are not shown.`, undefined);
+    }
+    this.#logBytes += meta.length;
+    if (this.#logBytes > LOG_BYTES_PER_SECOND) {
+      this.#logDropped++;
+      return;
+    }
+    const [level, text] = parseLog(meta);
+    this.#options.onLog(level, text, invocation?.request);
+  }
+
+  #timedOut(sent: boolean): void {
+    const how = this.#ready ? "did not answer" : "did not finish loading";
+    // The call itself has failed as a timeout; the others of this process go down with it.
+    const message = `The process was stopped because another call ${how} in time.`;
+    this.#fail(new CallFailure("stopped", sent, message));
+  }
+
+  #invocationEnded(invocation: HostInvocation<C>): void {
+    this.#invocations.delete(invocation.id);
+    if (this.#over) return;
+    if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
+    if (this.idle) this.#becameIdle();
+  }
+
+  #becameIdle(): void {
+    if (this.#retired) this.stop("It was replaced.");
+    else this.#options.onIdle();
+  }
+
+  /** The end of this sandbox: its calls fail, the process is killed. Only the first reason counts. */
+  #fail(failure: CallFailure): void {
+    if (this.#over) return;
+    this.#over = failure;
+    clearInterval(this.#pingTimer);
+    const { kind, message } = failure;
+    const unsent = new CallFailure(kind, kind === "load-failed", message);
+    for (const invocation of this.#waiting) invocation.fail(unsent);
+    for (const invocation of this.#invocations.values()) invocation.fail(failure);
+    this.#waiting = [];
+    this.#invocations.clear();
+    this.#process.kill();
+  }
+
+  #ping(): void {
+    if (!this.#ready || this.#over) return;
+    if (this.#pingSentAt === undefined) {
+      this.#pingSentAt = Date.now();
+      this.#writer!.send(ToSandbox.Ping, 0);
+    } else if (Date.now() - this.#pingSentAt > this.#options.limits().timeoutMs) {
+      this.stop("The worker did not react in time.");
+    }
+  }
+
+  #takeId(): number {
+    const id = this.#nextId;
+    // An id that is in use is never given twice, even after four billion calls.
+    do this.#nextId = this.#nextId === LAST_INVOCATION_ID ? 1 : this.#nextId + 1; while (
+      this.#invocations.has(this.#nextId)
+    );
+    return id;
+  }
+}
+
+function parseMeta(meta: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(meta);
+    if (Array.isArray(value)) return value;
+  } catch {
+    // As below.
+  }
+  throw new ProtocolError("a meta that is no JSON array");
+}
+
+function parseResponse(meta: string): ResponseMeta {
+  const [status, headers, mode] = parseMeta(meta);
+  const valid = Number.isInteger(status) && Array.isArray(headers) && headers.length % 2 === 0 &&
+    headers.every((text) => typeof text === "string") &&
+    (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream);
+  if (!valid) throw new ProtocolError("a malformed response");
+  return [status as number, headers, mode];
+}
+
+function parseAsk(meta: string): AskMeta {
+  const [ask, kind, name, scope] = parseMeta(meta);
+  const valid = Number.isSafeInteger(ask) && (kind === "get" || kind === "complete") && typeof name === "string" &&
+    (scope === null || typeof scope === "string");
+  if (!valid) throw new ProtocolError("a malformed ask");
+  return [ask as number, kind, name, scope];
+}
+
+function parseLog(meta: string): LogMeta {
+  const [level, text] = parseMeta(meta);
+  const known = level === "debug" || level === "info" || level === "warn" || level === "error";
+  if (!known || typeof text !== "string") throw new ProtocolError("a malformed log line");
+  return [level, text.slice(0, LOG_TEXT_MAX_LENGTH)];
+}

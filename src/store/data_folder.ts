@@ -1,0 +1,28 @@
+// The data folder: made with the right mode, and held by one server at a time.
+
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+/** Why the data folder cannot be used; the message names it. */
+export class DataFolderError extends Error {}
+
+/**
+ * Makes the folder at `path` (mode 0700) and takes its lock until the returned function is called or the
+ * process ends, however it ends. Two servers on one folder would each rotate the other's keys away.
+ * @throws DataFolderError
+ */
+export function openDataFolder(path: string): () => void {
+  let lock: Deno.FsFile;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    lock = Deno.openSync(join(path, "server.lock"), { create: true, write: true, mode: 0o600 });
+  } catch (error) {
+    throw new DataFolderError(`DATA_DIR ${path} cannot be used: ${(error as Error).message}`);
+  }
+  if (!lock.tryLockSync(true)) {
+    lock.close();
+    throw new DataFolderError(`DATA_DIR ${path} is in use by another server.`);
+  }
+  return () => lock.close();
+}

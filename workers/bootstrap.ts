@@ -1,0 +1,122 @@
+// Entry of the worker that runs a handler: connects to the host, loads the handler, answers calls.
+// Whatever the handler does to this isolate, it can ask the host for no more than its function may have.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { format } from "node:util";
+import {
+  type CallMeta,
+  FrameWriter,
+  LOG_TEXT_MAX_LENGTH,
+  type LogMeta,
+  readFrames,
+  type RouteInfo,
+  type StartMeta,
+  ToHost,
+  ToSandbox,
+} from "../src/sandbox/protocol.ts";
+import { type Handler, Invocation } from "./invocation.ts";
+
+// Taken before the handler's code can replace them.
+const { parse, stringify } = JSON;
+const connect = Deno.connect;
+const inspect = Deno.inspect;
+
+const running = new AsyncLocalStorage<Invocation>();
+
+addEventListener("message", (event) => void serve((event as MessageEvent<string>).data), { once: true });
+// A rejection that nobody awaits, or a throw in a timer, would otherwise end the process and with it
+// every call under way.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  console.error("Unhandled rejection:", event.reason);
+});
+addEventListener("error", (event) => {
+  event.preventDefault();
+  console.error("Uncaught error:", event.error);
+});
+
+async function serve(socket: string): Promise<void> {
+  const connection = await connect({ transport: "unix", path: socket });
+  const writer = new FrameWriter(connection.write.bind(connection));
+  const invocations = new Map<number, Invocation>();
+  captureConsole(writer);
+  let handler: Handler | undefined;
+  let route: RouteInfo | undefined;
+
+  const start = async (meta: StartMeta): Promise<void> => {
+    try {
+      const module = await import(meta.entry);
+      if (typeof module.default !== "function") throw new TypeError("The handler has no default export that is a function.");
+      handler = module.default;
+      route = meta.route;
+      writer.send(ToHost.Ready, 0);
+    } catch (error) {
+      writer.send(ToHost.LoadFailed, 0, errorText(error));
+    }
+  };
+
+  await readFrames(connection.read.bind(connection), (type, id, meta, body) => {
+    switch (type) {
+      case ToSandbox.Start:
+        void start(parse(meta));
+        break;
+      case ToSandbox.Call: {
+        const invocation = new Invocation(writer, id, parse(meta) as CallMeta, body, route!, () => invocations.delete(id));
+        invocations.set(id, invocation);
+        void running.run(invocation, () => invocation.run(handler!, errorText));
+        break;
+      }
+      case ToSandbox.Body:
+        invocations.get(id)?.receiveBody(body);
+        break;
+      case ToSandbox.BodyEnd:
+        invocations.get(id)?.endBody();
+        break;
+      case ToSandbox.Abort:
+        invocations.get(id)?.abort();
+        break;
+      case ToSandbox.Answer:
+        invocations.get(id)?.receiveAnswer(parse(meta));
+        break;
+      case ToSandbox.Credit:
+        invocations.get(id)?.receiveCredit(Number(meta));
+        break;
+      case ToSandbox.Ping:
+        writer.send(ToHost.Pong, 0);
+        break;
+    }
+  });
+  // The host has closed the socket: it is done with this process.
+  close();
+}
+
+/** What handlers print goes to the function's log, with the call that printed it. */
+function captureConsole(writer: FrameWriter): void {
+  const print = (level: LogMeta[0]) => (...values: unknown[]) => {
+    const text = format(...values).slice(0, LOG_TEXT_MAX_LENGTH);
+    writer.send(ToHost.Log, running.getStore()?.id ?? 0, stringify([level, text] satisfies LogMeta));
+  };
+  const dump = (value: unknown, options?: Deno.InspectOptions) => print("info")(inspect(value, options));
+  Object.assign(console, {
+    debug: print("debug"),
+    log: print("info"),
+    info: print("info"),
+    warn: print("warn"),
+    error: print("error"),
+    trace: (...values: unknown[]) => print("debug")(new Error(format(...values)).stack),
+    assert: (condition: unknown, ...values: unknown[]) => {
+      if (!condition) print("error")("Assertion failed:", ...values);
+    },
+    dir: dump,
+    table: (value: unknown) => dump(value),
+  });
+}
+
+/** An error as the function's log shows it: message, stack and causes, or whatever was thrown. */
+function errorText(error: unknown): string {
+  try {
+    return inspect(error, { colors: false, depth: 4 }).slice(0, LOG_TEXT_MAX_LENGTH);
+  } catch {
+    return "an error that cannot be shown";
+  }
+}

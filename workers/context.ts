@@ -1,0 +1,104 @@
+// `ctx`, the handler's second argument: what the platform tells it of the call, and its way to secrets.
+
+import type { AskMeta, RouteInfo } from "../src/sandbox/protocol.ts";
+
+export type Scope = "key" | "group" | "function" | "global";
+
+/** All values of one name that the call may read. */
+export interface CompleteSecret {
+  global?: string;
+  function?: string;
+  group?: { value: string; groupId: number; groupName: string };
+  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };
+  /** By scope, why a stored value could not be read. */
+  decryptionErrors?: { [scope in Scope]?: string };
+}
+
+export interface HandlerContext {
+  readonly route: RouteInfo;
+  /** Parameters of the route, decoded. */
+  readonly params: Record<string, string>;
+  /** Parameters of the query, decoded; of one that occurs several times, the first. */
+  readonly query: Record<string, string>;
+  /** UUID; the same as in the answer's `X-Request-Id`. */
+  readonly requestId: string;
+  readonly requestedAt: Date;
+  /** Name of the group whose key let the call in; undefined on a public route. */
+  readonly authenticatedKeyGroup: string | undefined;
+  /**
+   * The value of key > group > function > global, the first that has the name, or of `scope` alone;
+   * undefined if there is none. Rejects with a TypeError if `name` is no string or `scope` is no scope,
+   * and with an Error once the response has ended.
+   */
+  getSecret(name: string, scope?: Scope): Promise<string | undefined>;
+  /** All values of the name that the call may read, or undefined if there is none. Rejects as getSecret does. */
+  getCompleteSecret(name: string): Promise<CompleteSecret | undefined>;
+}
+
+export interface CallInfo {
+  route: RouteInfo;
+  url: string;
+  params: Record<string, string>;
+  requestId: string;
+  requestedAt: number;
+  group: string | null;
+}
+
+export type Ask = (kind: AskMeta[1], name: string, scope: string | null) => Promise<unknown>;
+
+const SCOPES: readonly unknown[] = ["key", "group", "function", "global"];
+
+export function createHandlerContext(call: CallInfo, ask: Ask): HandlerContext {
+  let params: Record<string, string> | undefined;
+  let query: Record<string, string> | undefined;
+  const { route, requestId } = call;
+  return {
+    route: { ...route, methods: [...route.methods], keys: [...route.keys] },
+    get params() {
+      return params ??= decodeParams(call.params);
+    },
+    get query() {
+      return query ??= parseQuery(call.url);
+    },
+    requestId,
+    requestedAt: new Date(call.requestedAt),
+    authenticatedKeyGroup: call.group ?? undefined,
+    async getSecret(name, scope) {
+      checkName("getSecret", name);
+      if (scope !== undefined && !SCOPES.includes(scope)) {
+        throw new TypeError(
+          `getSecret: unknown scope ${JSON.stringify(scope)}; use "key", "group", "function" or "global"`,
+        );
+      }
+      return await ask("get", name, scope ?? null) as string | undefined;
+    },
+    async getCompleteSecret(name) {
+      checkName("getCompleteSecret", name);
+      return await ask("complete", name, null) as CompleteSecret | undefined;
+    },
+  };
+}
+
+function checkName(method: string, name: unknown): void {
+  if (typeof name !== "string") throw new TypeError(`${method}: the name must be a string, not ${typeof name}`);
+}
+
+function decodeParams(raw: Record<string, string>): Record<string, string> {
+  const decoded: Record<string, string> = {};
+  for (const [name, value] of Object.entries(raw)) {
+    try {
+      decoded[name] = decodeURIComponent(value);
+    } catch {
+      decoded[name] = value;
+    }
+  }
+  return decoded;
+}
+
+function parseQuery(url: string): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URL(url).searchParams) {
+    if (!Object.hasOwn(query, name)) query[name] = value;
+  }
+  return query;
+}

@@ -1,0 +1,214 @@
+// One call inside the worker: its request, its handler's context, its response on the way back.
+
+import { Context } from "npm:hono@4.13.19";
+import {
+  type AnswerMeta,
+  type AskMeta,
+  BodyMode,
+  type CallMeta,
+  CHUNK_MAX_BYTES,
+  type FrameWriter,
+  type ResponseMeta,
+  type RouteInfo,
+  ToHost,
+  WHOLE_BODY_MAX_BYTES,
+  WINDOW_BYTES,
+} from "../src/sandbox/protocol.ts";
+import { createHandlerContext, type HandlerContext } from "./context.ts";
+
+export type Handler = (c: Context, ctx: HandlerContext) => unknown;
+
+// Taken before the handler's code can replace them.
+const { stringify } = JSON;
+const ResponseClass = Response;
+
+export class Invocation {
+  readonly id: number;
+  readonly #writer: FrameWriter;
+  readonly #call: CallMeta;
+  readonly #route: RouteInfo;
+  readonly #onEnd: () => void;
+  readonly #asks = new Map<number, PromiseWithResolvers<unknown>>();
+  #nextAsk = 1;
+  #ended = false;
+  #requestBody: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null = null;
+  #requestStream: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Bytes of the request's body that the host may send before it is told of more room. */
+  #requestedBytes = WINDOW_BYTES;
+  /** Bytes of the response's body that may still be sent. */
+  #credit = WINDOW_BYTES;
+  #creditArrived: (() => void) | undefined;
+  #responseReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(
+    writer: FrameWriter,
+    id: number,
+    call: CallMeta,
+    body: Uint8Array,
+    route: RouteInfo,
+    onEnd: () => void,
+  ) {
+    this.id = id;
+    this.#writer = writer;
+    this.#call = call;
+    this.#route = route;
+    this.#onEnd = onEnd;
+    const mode = call[8];
+    if (mode === BodyMode.Whole) this.#requestBody = body.slice();
+    else if (mode === BodyMode.Stream) this.#requestBody = this.#openRequestStream();
+  }
+
+  /** Runs the handler and sends what it returns. Never rejects. */
+  async run(handler: Handler, errorText: (error: unknown) => string): Promise<void> {
+    try {
+      const response = await handler(this.#createContext(), this.#createHandlerContext());
+      if (!(response instanceof ResponseClass)) throw new TypeError("The handler returned no Response.");
+      await this.#respond(response);
+    } catch (error) {
+      if (!this.#ended) this.#writer.send(ToHost.Failed, this.id, errorText(error));
+    }
+    this.#end();
+  }
+
+  receiveBody(piece: Uint8Array): void {
+    this.#requestedBytes -= piece.byteLength;
+    this.#requestStream?.enqueue(piece.slice());
+  }
+
+  endBody(): void {
+    this.#requestStream?.close();
+    this.#requestStream = undefined;
+  }
+
+  receiveAnswer([ask, outcome, value]: AnswerMeta): void {
+    const waiting = this.#asks.get(ask);
+    this.#asks.delete(ask);
+    if (outcome === "ok") waiting?.resolve(value);
+    else waiting?.reject(outcome === "ended" ? requestEnded() : new Error("The secret could not be looked up."));
+  }
+
+  receiveCredit(bytes: number): void {
+    this.#credit += bytes;
+    this.#creditArrived?.();
+  }
+
+  /** The caller has gone: what the handler still produces goes nowhere. */
+  abort(): void {
+    const gone = new DOMException("The caller has closed the connection.", "AbortError");
+    this.#requestStream?.error(gone);
+    this.#responseReader?.cancel(gone).catch(() => {});
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#requestStream = undefined;
+    for (const waiting of this.#asks.values()) waiting.reject(requestEnded());
+    this.#asks.clear();
+    this.#creditArrived?.();
+    this.#onEnd();
+  }
+
+  #createContext(): Context {
+    const [method, url, path, flatHeaders, params] = this.#call;
+    const headers: [string, string][] = [];
+    for (let i = 0; i < flatHeaders.length; i += 2) headers.push([flatHeaders[i]!, flatHeaders[i + 1]!]);
+    const request = new Request(url, { method, headers, body: this.#requestBody });
+    const matched = [[[[undefined, { path: this.#route.route, method, handler: undefined }], params]]];
+    return new Context(request, {
+      path,
+      env: {},
+      // Hono's router gives the same shape; its type is not exported.
+      matchResult: matched as unknown as NonNullable<ConstructorParameters<typeof Context>[1]>["matchResult"],
+      notFoundHandler: (c) => c.text("404 Not Found", 404),
+    });
+  }
+
+  #createHandlerContext(): HandlerContext {
+    const [, url, , , params, requestId, requestedAt, group] = this.#call;
+    return createHandlerContext(
+      { route: this.#route, url, params, requestId, requestedAt, group },
+      (kind, name, scope) => this.#ask(kind, name, scope),
+    );
+  }
+
+  #ask(kind: AskMeta[1], name: string, scope: string | null): Promise<unknown> {
+    if (this.#ended) return Promise.reject(requestEnded());
+    const waiting = Promise.withResolvers<unknown>();
+    const ask = this.#nextAsk++;
+    this.#asks.set(ask, waiting);
+    this.#writer.send(ToHost.Ask, this.id, stringify([ask, kind, name, scope] satisfies AskMeta));
+    return waiting.promise;
+  }
+
+  #openRequestStream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#requestStream = controller;
+      },
+      pull: (controller) => {
+        const room = controller.desiredSize ?? 0;
+        const bytes = Math.floor(room) - this.#requestedBytes;
+        if (bytes <= 0) return;
+        this.#requestedBytes += bytes;
+        this.#writer.send(ToHost.Credit, this.id, String(bytes));
+      },
+    }, { highWaterMark: WINDOW_BYTES, size: (piece) => piece.byteLength });
+  }
+  async #respond(response: Response): Promise<void> {
+    const { body } = response;
+    if (body === null) return this.#sendHead(response, BodyMode.None);
+    const reader = body.getReader();
+    this.#responseReader = reader;
+    const first = await reader.read();
+    if (first.done) return this.#sendHead(response, BodyMode.None);
+    // A body that was made from a string or bytes is over after its first piece; then all goes in one frame.
+    const second = reader.read();
+    const atOnce = first.value.byteLength <= WHOLE_BODY_MAX_BYTES ? await settledSoon(second) : undefined;
+    if (atOnce?.done) return this.#sendHead(response, BodyMode.Whole, first.value);
+    this.#sendHead(response, BodyMode.Stream);
+    await this.#sendPieces(first.value);
+    for (let piece = await second; !piece.done && !this.#ended; piece = await reader.read()) {
+      await this.#sendPieces(piece.value);
+    }
+    if (!this.#ended) this.#writer.send(ToHost.ChunkEnd, this.id);
+  }
+
+  #sendHead(response: Response, mode: BodyMode, body?: Uint8Array): void {
+    if (this.#ended) return;
+    const headers: string[] = [];
+    for (const [name, value] of response.headers) headers.push(name, value);
+    this.#writer.send(
+      ToHost.Response,
+      this.id,
+      stringify([response.status, headers, mode] satisfies ResponseMeta),
+      body,
+    );
+  }
+
+  async #sendPieces(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.byteLength && !this.#ended;) {
+      while (this.#credit === 0 && !this.#ended) {
+        await new Promise<void>((resolve) => this.#creditArrived = resolve);
+      }
+      const size = Math.min(bytes.byteLength - at, CHUNK_MAX_BYTES, this.#credit);
+      if (this.#ended) return;
+      this.#writer.send(ToHost.Chunk, this.id, "", bytes.subarray(at, at + size));
+      this.#credit -= size;
+      at += size;
+    }
+  }
+}
+
+/** What `promise` gives if it settles within a few microtasks, else undefined. */
+async function settledSoon<T>(promise: Promise<T>): Promise<T | undefined> {
+  let result: T | undefined;
+  promise.then((value) => result = value, () => {});
+  for (let turn = 0; turn < 4 && result === undefined; turn++) await undefined;
+  return result;
+}
+
+function requestEnded(): Error {
+  return new Error("This request has ended; its secrets can no longer be read.");
+}
