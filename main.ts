@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     importHosts: () => settings.get("sandbox.import-hosts"),
   });
   const masking = createMasking();
-  const reader = secretReader(store.secrets, keyring, (id, reason) => {
+  const reader = secretReader(store, keyring, (id, reason) => {
     log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
   });
   const runDir = Deno.makeTempDirSync({ prefix: "crude-functions-" });

@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { format } from "node:util";
 import {
+  BUSY_CALLS,
   type CallMeta,
   FrameWriter,
   LOG_TEXT_MAX_LENGTH,
@@ -37,8 +38,8 @@ addEventListener("error", (event) => {
 
 async function serve(socket: string): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
-  const writer = new FrameWriter(connection.write.bind(connection));
   const invocations = new Map<number, Invocation>();
+  const writer = new FrameWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
   captureConsole(writer);
   let handler: Handler | undefined;
   let route: RouteInfo | undefined;
@@ -46,7 +47,9 @@ async function serve(socket: string): Promise<void> {
   const start = async (meta: StartMeta): Promise<void> => {
     try {
       const module = await import(meta.entry);
-      if (typeof module.default !== "function") throw new TypeError("The handler has no default export that is a function.");
+      if (typeof module.default !== "function") {
+        throw new TypeError("The handler has no default export that is a function.");
+      }
       handler = module.default;
       route = meta.route;
       writer.send(ToHost.Ready, 0);
@@ -61,7 +64,14 @@ async function serve(socket: string): Promise<void> {
         void start(parse(meta));
         break;
       case ToSandbox.Call: {
-        const invocation = new Invocation(writer, id, parse(meta) as CallMeta, body, route!, () => invocations.delete(id));
+        const invocation = new Invocation(
+          writer,
+          id,
+          parse(meta) as CallMeta,
+          body,
+          route!,
+          () => invocations.delete(id),
+        );
         invocations.set(id, invocation);
         void running.run(invocation, () => invocation.run(handler!, errorText));
         break;

@@ -9,6 +9,8 @@ export const FILE_PATH_MAX_LENGTH = 1_000;
 export const HANDLER_EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs"];
 /** Drafts of files being written; never listed. */
 const DRAFT_PREFIX = ".crude-draft-";
+/** How often a write makes its folder anew when deletes of what else was in it keep taking it away. */
+const FOLDER_ATTEMPTS = 20;
 
 export interface FileInfo {
   /** Inside the code folder, with "/" between segments. */
@@ -77,7 +79,23 @@ export function filesService(codeDir: string) {
   const stat = async (path: string, file: string): Promise<FileInfo> => {
     const info = await lstat(file);
     if (!info) throw notFound("file", path);
-    return { path, sizeBytes: info.size, modifiedAt: info.mtime ?? new Date(0) };
+    return toInfo(path, info);
+  };
+
+  /** Writes a draft beside `file`, in folders made for it, and returns its path. */
+  const writeDraft = async (file: string, content: Uint8Array): Promise<string> => {
+    for (let attempt = 1;; attempt++) {
+      const draft = join(dirname(file), DRAFT_PREFIX + randomUUID());
+      try {
+        await Deno.mkdir(dirname(file), { recursive: true });
+        await Deno.writeFile(draft, content, { createNew: true });
+        return draft;
+      } catch (error) {
+        await Deno.remove(draft).catch(ignoreMissing);
+        // A delete can take the folder away while it is still empty; once the draft is in it, none can.
+        if (!(error instanceof Deno.errors.NotFound) || attempt === FOLDER_ATTEMPTS) throw error;
+      }
+    }
   };
 
   return {
@@ -87,11 +105,11 @@ export function filesService(codeDir: string) {
       const walk = async (folder: string): Promise<void> => {
         for await (const entry of Deno.readDir(folder)) {
           const file = join(folder, entry.name);
-          if (entry.isDirectory) await walk(file);
+          // What is deleted while the list is made is not in it.
+          if (entry.isDirectory) await walk(file).catch(ignoreMissing);
           else if (entry.isFile && !entry.name.startsWith(DRAFT_PREFIX)) {
-            const path = relative(codeDir, file).split(sep).join("/");
-            // Deleted since it was listed: then it is not in the list.
-            if (await lstat(file)) found.push(await stat(path, file));
+            const info = await lstat(file);
+            if (info) found.push(toInfo(relative(codeDir, file).split(sep).join("/"), info));
           }
         }
       };
@@ -103,7 +121,10 @@ export function filesService(codeDir: string) {
     async read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
       const file = await locate(path);
       const info = await stat(path, file);
-      return { info, content: await Deno.readFile(file) };
+      const content = await Deno.readFile(file).catch((error) => {
+        throw error instanceof Deno.errors.NotFound ? notFound("file", path) : error;
+      });
+      return { info, content };
     },
 
     /**
@@ -112,11 +133,10 @@ export function filesService(codeDir: string) {
      */
     async write(path: string, content: Uint8Array, mustBeNew: boolean): Promise<{ info: FileInfo; created: boolean }> {
       const file = await locate(path);
-      await Deno.mkdir(dirname(file), { recursive: true });
-      const draft = join(dirname(file), DRAFT_PREFIX + randomUUID());
-      let created = !(await lstat(file));
+      const draft = await writeDraft(file, content);
+      let created = false;
       try {
-        await Deno.writeFile(draft, content, { createNew: true });
+        created = !(await lstat(file));
         if (mustBeNew) {
           // A link is made only if the name is free, unlike a rename.
           await Deno.link(draft, file).catch((error) => {
@@ -147,6 +167,10 @@ export function filesService(codeDir: string) {
       }
     },
   };
+}
+
+function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
+  return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
 }
 
 async function lstat(path: string): Promise<Deno.FileInfo | undefined> {

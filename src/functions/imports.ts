@@ -63,7 +63,12 @@ export function importsService(options: ImportsOptions) {
     const began = Date.now();
     const file = join(codeDir, ...handler.split("/"));
     const entry = pathToFileURL(file).href;
-    const common = ["--no-config", "--node-modules-dir=none", `--lock=${lockFile}`, `--allow-import=${hosts.join(",")}`];
+    const common = [
+      "--no-config",
+      "--node-modules-dir=none",
+      `--lock=${lockFile}`,
+      `--allow-import=${hosts.join(",")}`,
+    ];
     const info = await build("info", "--json", ...common, entry);
     const found = info.success ? readInfo(JSON.parse(info.stdout), entry) : {
       files: [file],

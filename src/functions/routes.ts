@@ -27,7 +27,9 @@ export function checkRoute(route: string): void {
   for (const segment of segmentsOf(route)) {
     if (segment === "." || segment === "..") throw invalid("route", `must not contain "${segment}" as a segment`);
     // Hono takes "?" as "optional" at the end only; further in, it would be part of the parameter's name.
-    if (optionalBefore && !segment.endsWith("?")) throw invalid("route", "must have optional parameters at its end only");
+    if (optionalBefore && !segment.endsWith("?")) {
+      throw invalid("route", "must have optional parameters at its end only");
+    }
     if (!segment.startsWith(":")) {
       if (/[?{}\\]/.test(segment)) throw invalid("route", 'must not contain "?", "{", "}" or "\\" outside a parameter');
       continue;
@@ -40,7 +42,13 @@ export function checkRoute(route: string): void {
     names.add(name!);
     if (pattern) checkPattern(pattern.slice(1, -1));
   }
-  if (optionalBefore && route.endsWith("/")) throw invalid("route", 'must not end with "/" after an optional parameter');
+  if (optionalBefore && route.endsWith("/")) {
+    throw invalid("route", 'must not end with "/" after an optional parameter');
+  }
+  // To make a parameter optional, Hono drops the first "?" of its segment.
+  if (optionalBefore && /\?[^/]*\}/.test(route)) {
+    throw invalid("route", 'must not have "?" in a pattern beside an optional parameter');
+  }
   try {
     const router = new TrieRouter<number>();
     router.add("GET", route, 0);
@@ -63,18 +71,18 @@ function segmentsOf(route: string): string[] {
   return route.slice(1).match(/(?::[a-zA-Z0-9_]+\{(?:[^{}]|\{[^{}]*\})*\}\??|[^/])+/g) ?? [];
 }
 
-/** The same text for routes that match the same paths: parameters lose their names. */
-export function routeKey(route: string): string {
-  return "/" + segmentsOf(route).map((segment) => segment.replace(/^:[a-zA-Z0-9_]+/, ":")).join("/") +
-    (route.length > 1 && route.endsWith("/") ? "/" : "");
+function mapSegments(route: string, change: (segment: string) => string): string {
+  return "/" + segmentsOf(route).map(change).join("/") + (route.length > 1 && route.endsWith("/") ? "/" : "");
 }
 
-/** `route` with each pattern that has alternatives in a group: the trie's `^a|b$` would take any text that begins with a. */
+/** The same text for routes that match the same paths: parameters lose their names. */
+export function routeKey(route: string): string {
+  return mapSegments(route, (segment) => segment.replace(/^:[a-zA-Z0-9_]+/, ":"));
+}
+
+/** Patterns with alternatives get a group, as the router's `^a|b$` would take whatever begins with a. */
 function grouped(route: string): string {
-  return segmentsOf(route).reduce(
-    (whole, segment) => whole.replace(segment, () => segment.replace(/^(:\w+)\{(.*\|.*)\}(\??)$/, "$1{($2)}$3")),
-    route,
-  );
+  return mapSegments(route, (segment) => segment.replace(/^(:\w+)\{(.*\|.*)\}(\??)$/, "$1{($2)}$3"));
 }
 
 /** One digit a segment: what is narrower sorts first. */

@@ -32,14 +32,16 @@ function authorizationKey(header: string): string {
 
 function queryKey(url: string): string | undefined {
   const start = url.indexOf("?");
-  if (start === -1 || !url.includes("api_key", start)) return undefined;
-  return new URL(url).searchParams.get("api_key") ?? undefined;
+  if (start === -1) return undefined;
+  const hash = url.indexOf("#", start);
+  // Not by URL, which refuses what any caller can make of the host: `Host: a b`.
+  return new URLSearchParams(url.slice(start, hash === -1 ? undefined : hash)).get("api_key") ?? undefined;
 }
 
 /** `url` without its `api_key` parameters; the rest of the query stays as it was written. */
 export function withoutApiKey(url: string): string {
   const start = url.indexOf("?");
-  if (start === -1 || !url.includes("api_key", start)) return url;
+  if (start === -1) return url;
   const hash = url.indexOf("#", start);
   const query = url.slice(start + 1, hash === -1 ? undefined : hash);
   // The "?" in front, as URLSearchParams drops one: "?api_key" is another parameter's name.

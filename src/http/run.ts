@@ -4,7 +4,7 @@
 import { getPath } from "hono/utils/url";
 import type { Access } from "../access/access.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
-import type { Registry, RegisteredFunction } from "../functions/registry.ts";
+import type { RegisteredFunction, Registry } from "../functions/registry.ts";
 import type { Log } from "../observe/log.ts";
 import { CallFailure } from "../sandbox/failure.ts";
 import type { CallResponse } from "../sandbox/invocation.ts";
@@ -27,6 +27,8 @@ export interface RunDependencies {
 }
 
 const PREFIX = "/run";
+/** A host, perhaps with a port; what else a client may put there has no URL that a handler could be given. */
+const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 const RETRY_AFTER_SECONDS = "1";
 /** Statuses whose responses have no body (Fetch, 2.2.3). */
 const NULL_BODY_STATUSES = [204, 205, 304];
@@ -54,6 +56,9 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
   return async (request) => {
     const requestId = crypto.randomUUID();
     const requestedAt = Date.now();
+    if (!PLAIN_HOST.test(request.headers.get("host") ?? "localhost")) {
+      return refusal(400, "InvalidInput", "The Host header names no host.", requestId);
+    }
     const path = getPath(request);
     const match = registry.match(request.method, path.slice(PREFIX.length) || "/");
     if (!match.found) return refuseRoute(match.allowed, requestId);
@@ -147,7 +152,12 @@ function toTarget(
   return {
     functionId: id,
     version: `${graph.version} ${entry.updatedAt}`,
-    code: { files: graph.files, lockFile: graph.remote ? lockFile : undefined, importHosts, net: entry.permissions.net },
+    code: {
+      files: graph.files,
+      lockFile: graph.remote ? lockFile : undefined,
+      importHosts,
+      net: entry.permissions.net,
+    },
     entry: graph.entry,
     route: { name, description, handler, route, methods, keys },
   };

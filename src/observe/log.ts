@@ -23,9 +23,8 @@ export function createLog(write: (line: string) => void, now: () => Date): Log {
 
 /** Escapes what could end the line or steer a terminal, so that nobody can forge an entry. */
 function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
   return text.replace(
-    /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/g,
+    /(?!\t)[\p{Cc}\u2028\u2029]/gu,
     (c) => c === "\n" ? "\\n" : c === "\r" ? "\\r" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -35,20 +35,15 @@ export interface CallResponse {
   readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
 }
 
-export interface InvocationEvents {
-  /** Too slow; `sent` tells whether the handler may have begun. The call has failed already. */
-  onTimeout(sent: boolean): void;
-  /** Over, in whatever way. From now on its handler's questions are refused. */
-  onEnd(): void;
-}
-
 export class HostInvocation<C> {
   readonly id: number;
   readonly request: CallRequest<C>;
   readonly #timeoutMs: number;
-  readonly #events: InvocationEvents;
+  /** Over, in whatever way: from now on its handler's questions are refused. */
+  readonly #onEnd: () => void;
   readonly #response = Promise.withResolvers<CallResponse>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the handler will have been silent for too long, by `performance.now()`. */
+  #deadline = 0;
   #writer: FrameWriter | undefined;
   #over = false;
   #responded = false;
@@ -59,12 +54,12 @@ export class HostInvocation<C> {
   #credit = WINDOW_BYTES;
   #creditArrived: (() => void) | undefined;
 
-  constructor(id: number, request: CallRequest<C>, timeoutMs: number, events: InvocationEvents) {
+  constructor(id: number, request: CallRequest<C>, timeoutMs: number, onEnd: () => void) {
     this.id = id;
     this.request = request;
     this.#timeoutMs = timeoutMs;
-    this.#events = events;
-    this.#startTimer();
+    this.#onEnd = onEnd;
+    this.#restartClock();
   }
 
   /** @throws CallFailure, by rejecting */
@@ -90,7 +85,7 @@ export class HostInvocation<C> {
       // A copy: the frame's bytes lie in the reader's buffer.
       return this.#response.resolve({ status, headers, body: mode === BodyMode.Whole ? body.slice() : null });
     }
-    this.#startTimer();
+    this.#restartClock();
     this.#response.resolve({ status, headers, body: this.#openChunkStream(writer) });
   }
 
@@ -100,8 +95,8 @@ export class HostInvocation<C> {
     if (this.#granted < 0) throw new ProtocolError("more of a response than was asked for");
     this.#chunks.enqueue(bytes.slice());
     // With the window full it is the client who is slow, not the handler.
-    if (this.#granted === 0) this.#stopTimer();
-    else this.#startTimer();
+    if (this.#granted === 0) this.#deadline = Infinity;
+    else this.#restartClock();
   }
 
   endChunks(): void {
@@ -132,24 +127,22 @@ export class HostInvocation<C> {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#stopTimer();
     this.#creditArrived?.();
-    this.#events.onEnd();
+    this.#onEnd();
   }
 
-  #startTimer(): void {
-    this.#stopTimer();
-    this.#timer = setTimeout(() => this.#timedOut(), this.#timeoutMs);
+  isLate(now: number): boolean {
+    return now > this.#deadline;
   }
 
-  #stopTimer(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #timedOut(): void {
+  timedOut(): void {
     const sent = this.#writer !== undefined;
-    this.fail(new CallFailure("timeout", sent, `No ${this.#responded ? "progress" : "response"} in ${this.#timeoutMs} ms.`));
-    this.#events.onTimeout(sent);
+    const missing = this.#responded ? "progress" : "response";
+    this.fail(new CallFailure("timeout", sent, `No ${missing} in ${this.#timeoutMs} ms.`));
+  }
+
+  #restartClock(): void {
+    this.#deadline = performance.now() + this.#timeoutMs;
   }
 
   #openChunkStream(writer: FrameWriter): ReadableStream<Uint8Array> {
@@ -160,7 +153,7 @@ export class HostInvocation<C> {
       pull: (controller) => {
         const room = (controller.desiredSize ?? 0) - this.#granted;
         if (room <= 0 || this.#over) return;
-        if (this.#granted === 0) this.#startTimer();
+        if (this.#granted === 0) this.#restartClock();
         this.#granted += room;
         writer.send(ToSandbox.Credit, this.id, String(room));
       },
@@ -179,7 +172,7 @@ export class HostInvocation<C> {
         const piece = await reader.read();
         if (piece.done) break;
         // The client is sending, so the handler is not what is slow.
-        if (!this.#responded && !this.#over) this.#startTimer();
+        if (!this.#responded && !this.#over) this.#restartClock();
         for (let at = 0; at < piece.value.byteLength && !this.#over;) {
           while (this.#credit === 0 && !this.#over) {
             await new Promise<void>((resolve) => this.#creditArrived = resolve);

@@ -43,6 +43,8 @@ interface Live<C> {
 /** How long a call waits for a process to become free before it is told that there is no room. */
 const ROOM_WAIT_MS = 5_000;
 const ROOM_WAITERS_MAX = 1_000;
+/** Deadlines are looked at this often: one timer for all calls is far cheaper than one for each. */
+const TICK_MS = 25;
 
 export class Pool<C> {
   readonly #options: PoolOptions<C>;
@@ -51,11 +53,16 @@ export class Pool<C> {
   /** Every sandbox whose process exists, those that finish their last calls included. */
   readonly #processes = new Set<Sandbox<C>>();
   readonly #waiters = new Set<() => void>();
+  readonly #timer: ReturnType<typeof setInterval>;
   #uses = 0;
   #stopped = false;
 
   constructor(options: PoolOptions<C>) {
     this.#options = options;
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      for (const sandbox of this.#processes) sandbox.tick(now);
+    }, TICK_MS);
   }
 
   /** How many processes exist. */
@@ -87,6 +94,7 @@ export class Pool<C> {
   /** Kills every process and waits until all are gone; calls that come later fail. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearInterval(this.#timer);
     const ended = [...this.#processes].map((sandbox) => sandbox.ended);
     for (const sandbox of this.#processes) sandbox.stop("The server is stopping.");
     await Promise.all(ended);

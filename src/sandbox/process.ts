@@ -108,9 +108,7 @@ export function startProcess(code: Code, { runDir, denoDir, ownAddresses }: Proc
 
 function flags({ files, lockFile, importHosts, net }: Code, socket: string, ownAddresses: readonly string[]): string[] {
   const read = [WORKERS_DIR, PROTOCOL, socket, ...files];
-  const allowNet = net === true
-    ? ["--allow-net"]
-    : [`--allow-net=${[`unix:${socket}`, ...(net || [])].join(",")}`];
+  const allowNet = net === true ? ["--allow-net"] : [`--allow-net=${[`unix:${socket}`, ...(net || [])].join(",")}`];
   return [
     "run",
     "--quiet",
@@ -148,7 +146,9 @@ function collect(stream: ReadableStream<Uint8Array>): () => string {
   const decoder = new TextDecoder();
   (async () => {
     for await (const bytes of stream) {
-      if (text.length < STDERR_MAX_BYTES) text = (text + decoder.decode(bytes, { stream: true })).slice(0, STDERR_MAX_BYTES);
+      if (text.length < STDERR_MAX_BYTES) {
+        text = (text + decoder.decode(bytes, { stream: true })).slice(0, STDERR_MAX_BYTES);
+      }
     }
   })().catch(() => {});
   return () => text;

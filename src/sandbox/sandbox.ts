@@ -9,6 +9,7 @@ import {
   type AnswerMeta,
   type AskMeta,
   BodyMode,
+  BUSY_CALLS,
   type CallMeta,
   FrameWriter,
   LOG_TEXT_MAX_LENGTH,
@@ -41,7 +42,7 @@ export interface SandboxOptions<C> {
   onEnd(): void;
 }
 
-/** Asked of an idle worker this often, so that one whose loop outlived its call is found. */
+/** A worker is asked for a sign of life this often, so that one whose loop outlived its call is found. */
 const PING_INTERVAL_MS = 5_000;
 /** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
 const QUEUE_MAX_BYTES = 8 << 20;
@@ -60,8 +61,8 @@ export class Sandbox<C> {
   #nextId = 1;
   #over: CallFailure | undefined;
   #retired = false;
-  #pingSentAt: number | undefined;
-  readonly #pingTimer: ReturnType<typeof setInterval>;
+  #pingSentAt = 0;
+  #pongMissing = false;
   #logWindowStart = 0;
   #logBytes = 0;
   #logDropped = 0;
@@ -72,13 +73,12 @@ export class Sandbox<C> {
   constructor(options: SandboxOptions<C>) {
     this.#options = options;
     this.#process = startProcess(options.code, options.process);
-    this.#pingTimer = setInterval(() => this.#ping(), PING_INTERVAL_MS);
-    Deno.unrefTimer(this.#pingTimer);
     this.ended = this.#process.ended.then((status) => {
-      clearInterval(this.#pingTimer);
       const how = status.signal ?? `exit code ${status.code}`;
       const printed = this.#writer ? "" : this.#process.stderr().trim();
-      this.#fail(new CallFailure("died", true, `The sandbox process ended (${how}).${printed && ` It said: ${printed}`}`));
+      this.#fail(
+        new CallFailure("died", true, `The sandbox process ended (${how}).${printed && ` It said: ${printed}`}`),
+      );
       options.onEnd();
     });
     void this.#serve();
@@ -99,11 +99,19 @@ export class Sandbox<C> {
     const { maxCalls, timeoutMs } = this.#options.limits();
     const full = this.#invocations.size + this.#waiting.length >= maxCalls ||
       (this.#writer?.queuedBytes ?? 0) > QUEUE_MAX_BYTES;
-    if (full) throw new CallFailure("no-room", false, `The function is busy with ${maxCalls} calls or its process does not read.`);
-    const invocation = new HostInvocation<C>(this.#takeId(), request, timeoutMs, {
-      onTimeout: (sent) => this.#timedOut(sent),
-      onEnd: () => this.#invocationEnded(invocation),
-    });
+    if (full) {
+      throw new CallFailure(
+        "no-room",
+        false,
+        `The function is busy with ${maxCalls} calls or its process does not read.`,
+      );
+    }
+    const invocation: HostInvocation<C> = new HostInvocation(
+      this.#takeId(),
+      request,
+      timeoutMs,
+      () => this.#invocationEnded(invocation),
+    );
     if (this.#ready) this.#send(invocation);
     else this.#waiting.push(invocation);
     return invocation.response;
@@ -120,6 +128,21 @@ export class Sandbox<C> {
     this.#fail(new CallFailure("stopped", true, reason));
   }
 
+  /** Looks for calls that are late and for a worker that is stuck; `now` is `performance.now()`. */
+  tick(now: number): void {
+    if (this.#over) return;
+    const late: HostInvocation<C>[] = [];
+    for (const invocation of this.#waiting) if (invocation.isLate(now)) late.push(invocation);
+    for (const invocation of this.#invocations.values()) if (invocation.isLate(now)) late.push(invocation);
+    for (const invocation of late) invocation.timedOut();
+    if (late.length > 0) {
+      const how = this.#ready ? "did not answer" : "did not finish loading";
+      // The late calls have failed as timeouts; the others of this process go down with it.
+      return this.stop(`The process was stopped because another call ${how} in time.`);
+    }
+    if (this.#ready && now - this.#pingSentAt > PING_INTERVAL_MS) this.#ping(now);
+  }
+
   async #serve(): Promise<void> {
     let connection: Deno.UnixConn;
     try {
@@ -127,7 +150,10 @@ export class Sandbox<C> {
     } catch {
       return; // `ended` tells the calls.
     }
-    const writer = this.#writer = new FrameWriter((bytes) => connection.write(bytes));
+    const writer = this.#writer = new FrameWriter(
+      (bytes) => connection.write(bytes),
+      () => this.#invocations.size >= BUSY_CALLS,
+    );
     try {
       const { entry, route } = this.#options;
       writer.send(ToSandbox.Start, 0, JSON.stringify({ entry, route }));
@@ -172,7 +198,7 @@ export class Sandbox<C> {
       case ToHost.Credit:
         return invocation?.receiveCredit(Number(meta));
       case ToHost.Pong:
-        this.#pingSentAt = undefined;
+        this.#pongMissing = false;
         return;
       default:
         throw new ProtocolError(`a frame of unknown type ${type}`);
@@ -248,13 +274,6 @@ export class Sandbox<C> {
     this.#options.onLog(level, text, invocation?.request);
   }
 
-  #timedOut(sent: boolean): void {
-    const how = this.#ready ? "did not answer" : "did not finish loading";
-    // The call itself has failed as a timeout; the others of this process go down with it.
-    const message = `The process was stopped because another call ${how} in time.`;
-    this.#fail(new CallFailure("stopped", sent, message));
-  }
-
   #invocationEnded(invocation: HostInvocation<C>): void {
     this.#invocations.delete(invocation.id);
     if (this.#over) return;
@@ -271,7 +290,6 @@ export class Sandbox<C> {
   #fail(failure: CallFailure): void {
     if (this.#over) return;
     this.#over = failure;
-    clearInterval(this.#pingTimer);
     const { kind, message } = failure;
     const unsent = new CallFailure(kind, kind === "load-failed", message);
     for (const invocation of this.#waiting) invocation.fail(unsent);
@@ -281,12 +299,12 @@ export class Sandbox<C> {
     this.#process.kill();
   }
 
-  #ping(): void {
-    if (!this.#ready || this.#over) return;
-    if (this.#pingSentAt === undefined) {
-      this.#pingSentAt = Date.now();
+  #ping(now: number): void {
+    if (!this.#pongMissing) {
+      this.#pingSentAt = now;
+      this.#pongMissing = true;
       this.#writer!.send(ToSandbox.Ping, 0);
-    } else if (Date.now() - this.#pingSentAt > this.#options.limits().timeoutMs) {
+    } else if (now - this.#pingSentAt > this.#options.limits().timeoutMs) {
       this.stop("The worker did not react in time.");
     }
   }

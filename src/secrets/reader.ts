@@ -4,7 +4,8 @@ import type { Scope, SecretId, SecretName } from "../ids.ts";
 import { secretAad } from "../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import type { SecretValue } from "../keyring/secret_value.ts";
-import type { Candidate, SecretStore } from "../store/secrets.ts";
+import type { Candidate } from "../store/secrets.ts";
+import type { Store } from "../store/store.ts";
 import { isSecretName } from "./names.ts";
 import { type Caller, entitledOwners, rank } from "./resolution.ts";
 
@@ -21,14 +22,31 @@ export interface SecretReader {
   getComplete(caller: Caller, name: string): CompleteSecret | undefined;
 }
 
+/** Look-ups remembered, as ciphertexts; a query costs as much as decrypting its result twice. */
+const REMEMBERED_LOOKUPS = 10_000;
+
 /** `onUndecryptable` hears of each stored value that could not be read. */
 export function secretReader(
-  store: SecretStore,
+  store: Store,
   keyring: Keyring,
   onUndecryptable: (id: SecretId, reason: string) => void,
 ): SecretReader {
-  const candidates = (caller: Caller, name: SecretName) =>
-    store.candidates(name, caller.functionId, caller.holder?.groupId ?? 0, caller.holder?.keyId ?? 0);
+  const remembered = new Map<string, Candidate[]>();
+  let rememberedAt = store.changes();
+
+  const candidates = (caller: Caller, name: SecretName): Candidate[] => {
+    const { functionId, holder } = caller;
+    const [groupId, keyId] = [holder?.groupId ?? 0, holder?.keyId ?? 0];
+    // Any change whatever makes us look again: this process is the only one that writes.
+    if (rememberedAt !== store.changes() || remembered.size >= REMEMBERED_LOOKUPS) {
+      remembered.clear();
+      rememberedAt = store.changes();
+    }
+    const lookup = `${functionId} ${groupId} ${keyId} ${name}`;
+    let found = remembered.get(lookup);
+    if (!found) remembered.set(lookup, found = store.secrets.candidates(name, functionId, groupId, keyId));
+    return found;
+  };
 
   const open = (candidate: Candidate, aad: string): SecretValue | string => {
     try {

@@ -122,7 +122,9 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
 
     /** @throws AppError NotFound (404) */
     delete(id: SecretId): void {
-      if (!rows.delete(id)) throw notFound("secret", id);
+      store.transaction(() => {
+        if (!rows.delete(id)) throw notFound("secret", id);
+      });
     },
   };
 }

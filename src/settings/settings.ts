@@ -63,8 +63,16 @@ function load(store: SettingsStore): SettingValues {
   for (const name of SETTING_NAMES) values[name] = DEFINITIONS[name].default;
   for (const { name, value } of store.list()) {
     if (!isSettingName(name)) continue;
-    const parsed = DEFINITIONS[name].schema.safeParse(JSON.parse(value));
+    const parsed = DEFINITIONS[name].schema.safeParse(parseJson(value));
     if (parsed.success) values[name] = parsed.data;
   }
   return values as SettingValues;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -22,6 +22,7 @@ export class Database {
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   #inTransaction = false;
+  #changes = 0;
 
   private constructor(db: DatabaseSync) {
     this.#db = db;
@@ -59,12 +60,18 @@ export class Database {
     return this.#db.prepare(sql);
   }
 
+  /** Another number after each transaction: what was read before it may be out of date. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /**
    * Runs `work` in one transaction: all of it is stored, or after a throw nothing.
    * `work` is synchronous, so that no other request's statements can fall into it.
    */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
+    this.#changes++;
     this.#begin.run();
     this.#inTransaction = true;
     try {

@@ -15,6 +15,8 @@ export interface Store {
   readonly meta: MetaStore;
   /** All of `work` or, after a throw, nothing; `work` is synchronous. */
   transaction<T>(work: () => T): T;
+  /** Another number after each transaction: what was read before it may be out of date. */
+  changes(): number;
   close(): void;
 }
 
@@ -28,6 +30,7 @@ export function openStore(path: string): Store {
     settings: settingsStore(db),
     meta: metaStore(db),
     transaction: (work) => db.transaction(work),
+    changes: () => db.changes,
     close: () => db.close(),
   };
 }

@@ -61,8 +61,10 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   if (mediaType(c.req.raw) !== "application/json") {
     throw new AppError("UnsupportedMediaType", 415, "The body must be sent with Content-Type: application/json.");
   }
-  const body = utf8(await readBody(c.req.raw, JSON_BODY_MAX_BYTES));
-  c.req.raw = new Request(c.req.raw, { body });
+  const text = utf8(await readBody(c.req.raw, JSON_BODY_MAX_BYTES));
+  // Where Hono keeps a body that was read; it is a promise there, whatever its type says. A new Request
+  // around the old one would touch its signal, for which Deno has a warning in the log.
+  c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
   await next();
 };
 

@@ -4,7 +4,7 @@
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
-import { type FileInfo, type Files, HANDLER_EXTENSIONS } from "../../functions/files.ts";
+import { type FileInfo, HANDLER_EXTENSIONS } from "../../functions/files.ts";
 import type { Api, ApiDeps } from "./api.ts";
 import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
 import { answer, body, errors, mustBe, SUCCESS, successSchema, text, time, timeSchema } from "./schemas.ts";

@@ -52,7 +52,8 @@ export function idText<Id extends number>() {
   return z.string(mustBe("given once"))
     .regex(/^[1-9][0-9]*$/, ID_PROBLEM)
     .refine((text) => Number.isSafeInteger(Number(text)), ID_PROBLEM)
-    .transform((text) => Number(text) as Id);
+    .transform((text) => Number(text) as Id)
+    .openapi({ type: "integer", minimum: 1, pattern: undefined });
 }
 
 export function idParams<Id extends number>() {
@@ -76,13 +77,18 @@ export function changes<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 
 /** Query parameters, nothing else but the caller's `api_key`. */
 export function query<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.looseObject(shape).check((context) => {
-    for (const name of Object.keys(context.value)) {
+  return z.looseObject(shape).superRefine((given, context) => {
+    for (const name of Object.keys(given)) {
       if (name === "api_key" || Object.hasOwn(shape, name)) continue;
-      context.issues.push({ code: "custom", input: name, path: [name], message: "is not a known parameter" });
+      context.addIssue({ code: "custom", path: [name], message: "is not a known parameter" });
     }
-  });
+  }, evenIfFieldsAreWrong);
 }
+
+/** For a check across fields: zod leaves it out otherwise when a field has another complaint. */
+export const evenIfFieldsAreWrong = {
+  when: ({ value }: z.core.ParsePayload) => typeof value === "object" && value !== null,
+};
 
 export function includeValues() {
   return z.enum(["true", "false"], 'must be "true" or "false"').optional()

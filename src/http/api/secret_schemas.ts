@@ -9,6 +9,7 @@ import type { NewSecret } from "../../secrets/secrets.ts";
 import type { SecretFilter } from "../../store/secrets.ts";
 import {
   body,
+  evenIfFieldsAreWrong,
   id,
   idSchema,
   idText,
@@ -54,26 +55,15 @@ const OWNED_SCOPES = ["function", "group", "key"] as const;
 
 type OwnerIds = { functionId?: FunctionId | undefined; groupId?: GroupId | undefined; keyId?: KeyId | undefined };
 
-interface Context {
-  readonly value: unknown;
-  readonly issues: z.core.$ZodRawIssue[];
-}
-
-function complain(context: Context, field: string, message: string): void {
-  context.issues.push({ code: "custom", input: context.value, path: [field], message });
-}
-
-/** Every id must fit the scope. Looks at the raw fields, so that it runs beside other complaints. */
-function checkOwnerFits(context: Context): void {
-  const given = context.value as { scope?: unknown } & Partial<Record<string, unknown>>;
-  if (!SCOPES.some((scope) => scope === given.scope)) return;
-  for (const scope of OWNED_SCOPES) {
-    const field = OWNER_FIELDS[scope];
-    if (scope === given.scope && given[field] === undefined) {
-      complain(context, field, `is required when scope is ${scope}`);
-    } else if (scope !== given.scope && given[field] !== undefined) {
-      complain(context, field, `must not be given when scope is ${given.scope}`);
-    }
+/** Every id must fit the scope, which may itself be wrong. */
+function checkOwnerFits(given: { scope: unknown } & OwnerIds, context: z.core.$RefinementCtx): void {
+  const { scope } = given;
+  if (!SCOPES.some((known) => known === scope)) return;
+  const complain = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
+  for (const owned of OWNED_SCOPES) {
+    const field = OWNER_FIELDS[owned];
+    if (owned === scope && given[field] === undefined) complain(field, `is required when scope is ${scope}`);
+    if (owned !== scope && given[field] !== undefined) complain(field, `must not be given when scope is ${scope}`);
   }
 }
 
@@ -85,7 +75,7 @@ export const newSecret = body({
   groupId: id<GroupId>().optional().openapi({ description: "For the scope group, and only there." }),
   keyId: id<KeyId>().optional().openapi({ description: "For the scope key, and only there." }),
   comment: note().optional(),
-}).check(checkOwnerFits)
+}).superRefine(checkOwnerFits, evenIfFieldsAreWrong)
   .transform(({ name, value, scope, comment = "", ...ids }): NewSecret => ({
     name,
     value,
@@ -125,18 +115,17 @@ const limitSchema = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LI
   .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
   .optional()
   .transform((text) => text === undefined ? PAGE_MAX : Number(text))
-  .openapi({ description: `1 to ${PAGE_MAX}; ${PAGE_MAX} if left out.` });
+  .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_MAX, pattern: undefined });
 
 /** An id asks for one owner, so it goes neither with another scope nor with another id. */
-function checkFilterFits(context: { value: SecretFilter; issues: z.core.$ZodRawIssue[] }): void {
-  const { value } = context;
-  const [first, ...others] = OWNED_SCOPES.filter((scope) => value[OWNER_FIELDS[scope]] !== undefined);
-  if (first && value.scope !== undefined && value.scope !== first) {
-    complain(context, OWNER_FIELDS[first], `must not be given when scope is ${value.scope}`);
+function checkFilterFits(given: SecretFilter, context: z.core.$RefinementCtx): void {
+  const complain = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
+  const [first, ...others] = OWNED_SCOPES.filter((scope) => given[OWNER_FIELDS[scope]] !== undefined);
+  if (first === undefined) return;
+  if (given.scope !== undefined && given.scope !== first) {
+    complain(OWNER_FIELDS[first], `must not be given when scope is ${given.scope}`);
   }
-  for (const other of others) {
-    complain(context, OWNER_FIELDS[other], `must not be given together with ${OWNER_FIELDS[first!]}`);
-  }
+  for (const other of others) complain(OWNER_FIELDS[other], `must not be given together with ${OWNER_FIELDS[first]}`);
 }
 
 export const listQuery = query({
@@ -147,4 +136,4 @@ export const listQuery = query({
   includeValues: includeValues(),
   limit: limitSchema,
   cursor: cursorSchema,
-}).check(checkFilterFits);
+}).superRefine(checkFilterFits);

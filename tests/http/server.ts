@@ -1,0 +1,140 @@
+// Starts the real server for a test: its own process, folders and port.
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const KEY = "test-bootstrap-key-0123456789-0123456789";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed if it is JSON, text otherwise. */
+  // deno-lint-ignore no-explicit-any
+  readonly body: any;
+}
+
+export interface Server extends AsyncDisposable {
+  /** Such as `http://127.0.0.1:40123`. */
+  readonly url: string;
+  /** A key of the management group. */
+  readonly key: string;
+  readonly dataDir: string;
+  readonly codeDir: string;
+  /** Calls with `key`. Objects and arrays are sent as JSON; text, bytes, forms and streams as they are. */
+  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Sends a request byte for byte, as `fetch` tidies paths up. `head` is its request line and headers. */
+  raw(head: string[]): Promise<{ status: number; body: string }>;
+  /** What the process has printed so far. */
+  logs(): string;
+  /** Sends SIGTERM; resolves to the exit code when the process has ended. */
+  stop(): Promise<number>;
+}
+
+export interface ServerOptions {
+  /** More or other environment variables. */
+  env?: Record<string, string>;
+  /** Where `data` and `code` are, to start again on what another server left; removed by the caller. */
+  folder?: string;
+}
+
+/** A server that listens. Written `await using`, it is stopped and its folders are removed at the end of the test. */
+export async function startServer({ env = {}, folder }: ServerOptions = {}): Promise<Server> {
+  const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  const dataDir = join(home, "data");
+  const codeDir = join(home, "code");
+  // The command that users run, from deno.json.
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
+  const [, ...args] = tasks.start.split(" ");
+  const child = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: ROOT,
+    env: {
+      PORT: "0",
+      HOST: "127.0.0.1",
+      DATA_DIR: dataDir,
+      CODE_DIR: codeDir,
+      BOOTSTRAP_API_KEY: KEY,
+      NO_COLOR: "1",
+      ...env,
+    },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+
+  let printed = "";
+  const listening = Promise.withResolvers<string>();
+  const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      printed += text;
+      const [, url] = /^Listening on (http:\/\/\S+)$/m.exec(printed) ?? [];
+      if (url) listening.resolve(url);
+    }
+  };
+  const ended = Promise.all([child.status, collect(child.stdout), collect(child.stderr)]);
+  ended.then(([{ code }]) => listening.reject(new Error(`The server ended with ${code}:\n${printed}`)));
+
+  const stop = async (): Promise<number> => {
+    try {
+      child.kill("SIGTERM");
+    } catch {
+      // It has ended by itself.
+    }
+    const [{ code }] = await ended;
+    return code;
+  };
+
+  const dispose = async () => {
+    await stop();
+    if (folder === undefined) await Deno.remove(home, { recursive: true });
+  };
+
+  let url: string;
+  try {
+    url = await listening.promise;
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    url,
+    key: KEY,
+    dataDir,
+    codeDir,
+    api: (method, path, body, headers) => call(method, url + path, body, { "X-API-Key": KEY, ...headers }),
+    raw: (head) => raw(url, head),
+    logs: () => printed,
+    stop,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** One request; a body that is not sent as it is becomes JSON. */
+export async function call(
+  method: string,
+  url: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const asItIs = body === undefined || typeof body === "string" || body instanceof Uint8Array ||
+    body instanceof FormData || body instanceof ReadableStream;
+  const response = await fetch(url, {
+    method,
+    headers: asItIs ? headers : { "Content-Type": "application/json", ...headers },
+    body: asItIs ? body as BodyInit | undefined : JSON.stringify(body),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.startsWith("application/json");
+  return { status: response.status, headers: response.headers, body: isJson && text ? JSON.parse(text) : text };
+}
+
+async function raw(url: string, head: string[]): Promise<{ status: number; body: string }> {
+  const { hostname, port } = new URL(url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const writer = connection.writable.getWriter();
+  await writer.write(new TextEncoder().encode([...head, "Connection: close", "", ""].join("\r\n")));
+  writer.releaseLock();
+  const chunks = await Array.fromAsync(connection.readable.pipeThrough(new TextDecoderStream()));
+  const [top = "", ...rest] = chunks.join("").split("\r\n\r\n");
+  return { status: Number(top.split(" ")[1]), body: rest.join("\r\n\r\n") };
+}

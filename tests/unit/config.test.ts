@@ -1,0 +1,97 @@
+// The environment: what is taken when nothing is set, and that a bad value is named.
+
+import assert from "node:assert/strict";
+import { ConfigError, readConfig } from "../../src/config.ts";
+
+const read = (variables: Record<string, string>) => readConfig((name) => variables[name], "/srv/app");
+
+function assertRefused(name: string, value: string): void {
+  assert.throws(() => read({ [name]: value }), (error: Error) => {
+    assert.ok(error instanceof ConfigError, `${name}=${value} gave ${error}`);
+    assert.ok(error.message.startsWith(name), error.message);
+    return true;
+  }, `${name}=${JSON.stringify(value)}`);
+}
+
+Deno.test("with an empty environment the server listens on 127.0.0.1:8000 and keeps its files here", () => {
+  const { port, host, dataDir, codeDir, bootstrapApiKey } = read({});
+  assert.deepEqual({ port, host, dataDir, codeDir, bootstrapApiKey }, {
+    port: 8000,
+    host: "127.0.0.1",
+    dataDir: "/srv/app/data",
+    codeDir: "/srv/app/code",
+    bootstrapApiKey: undefined,
+  });
+});
+
+Deno.test("the configuration cannot be changed after it was read", () => {
+  assert.ok(Object.isFrozen(read({})));
+});
+
+Deno.test("PORT is a number from 0 to 65535", () => {
+  for (const port of ["0", "1", "80", "65535", "08080"]) assert.equal(read({ PORT: port }).port, Number(port));
+  for (const port of ["", " ", "-1", "65536", "99999", "1e3", "80.0", "0x50", "80 ", "http", "８０", "1\n"]) {
+    assertRefused("PORT", port);
+  }
+});
+
+Deno.test("HOST is an address or a host name", () => {
+  for (const host of ["0.0.0.0", "::", "::1", "localhost", "my-host.example"]) {
+    assert.equal(read({ HOST: host }).host, host);
+  }
+  for (const host of ["", " ", "a b", "http://localhost", "localhost/", "[::1]", "a,b", "host\n"]) {
+    assertRefused("HOST", host);
+  }
+});
+
+Deno.test("DATA_DIR and CODE_DIR are folders, relative ones taken from the working directory", () => {
+  for (const [name, field] of [["DATA_DIR", "dataDir"], ["CODE_DIR", "codeDir"]] as const) {
+    const folders = {
+      "here": "/srv/app/here",
+      "./a/../b": "/srv/app/b",
+      "../up": "/srv/up",
+      "/abs": "/abs",
+      "/abs/": "/abs",
+      "/a/./b/../c": "/a/c",
+      ".": "/srv/app",
+      "with space": "/srv/app/with space",
+    };
+    for (const [given, taken] of Object.entries(folders)) assert.equal(read({ [name]: given })[field], taken);
+    for (const folder of ["", "  ", "\t", "a\0b", "a,b"]) assertRefused(name, folder);
+  }
+});
+
+Deno.test("BOOTSTRAP_API_KEY is 32 to 256 visible ASCII characters, and a refusal does not print it", () => {
+  for (const key of ["x".repeat(32), "~!".repeat(128)]) {
+    assert.equal(read({ BOOTSTRAP_API_KEY: key }).bootstrapApiKey, key);
+  }
+  const padded = (text: string) => text + "s3cr3t-".repeat(6);
+  const wrong = [
+    "",
+    "x",
+    "x".repeat(31),
+    "x".repeat(257),
+    padded(" "),
+    padded("\n"),
+    padded("é"),
+    padded("\x7f"),
+    padded("🔑"),
+  ];
+  for (const key of wrong) {
+    assertRefused("BOOTSTRAP_API_KEY", key);
+    assert.throws(() => read({ BOOTSTRAP_API_KEY: key }), (error: Error) => !error.message.includes("s3cr3t"));
+  }
+});
+
+Deno.test("of all other variables, only those go to the builder that say how to reach registries", () => {
+  const variables = {
+    HTTPS_PROXY: "http://proxy:3128",
+    no_proxy: "localhost",
+    PATH: "/bin",
+    AWS_SECRET_ACCESS_KEY: "s",
+  };
+  const { fetchEnv } = read({ ...variables, BOOTSTRAP_API_KEY: "b".repeat(32) });
+  assert.deepEqual(fetchEnv, { HTTPS_PROXY: "http://proxy:3128", no_proxy: "localhost" });
+  assert.ok(Object.isFrozen(fetchEnv));
+  assert.deepEqual(read({}).fetchEnv, {});
+});

@@ -1,0 +1,292 @@
+// The handler files: no path leads out of the code folder, and nobody ever sees half a file.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { AppError } from "../../src/errors.ts";
+import { checkFilePath, checkHandlerPath, filesService } from "../../src/functions/files.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (content: Uint8Array) => new TextDecoder().decode(content);
+
+/** A code folder with a file beside it that nobody may reach. */
+function codeFolder() {
+  const folder = temporaryFolder();
+  const code = join(folder.path, "code");
+  mkdirSync(code);
+  writeFileSync(join(folder.path, "outside.ts"), "outside");
+  mkdirSync(join(folder.path, "elsewhere"));
+  writeFileSync(join(folder.path, "elsewhere", "a.ts"), "outside");
+  return {
+    code,
+    outside: folder.path,
+    files: filesService(code),
+    [Symbol.dispose]: () => {
+      const unharmed = ["outside.ts", "elsewhere/a.ts"].map((path) => readFileSync(join(folder.path, path), "utf8"));
+      const beside = readdirSync(folder.path).sort();
+      folder[Symbol.dispose]();
+      assert.deepEqual(unharmed, ["outside", "outside"]);
+      assert.deepEqual(beside, ["code", "elsewhere", "outside.ts"]);
+    },
+  };
+}
+
+async function assertRefused(status: number, work: () => Promise<unknown>, what?: string): Promise<void> {
+  await assert.rejects(work, (error: Error) => {
+    assert.ok(error instanceof AppError && error.status === status, `${status} expected, not ${error}`);
+    return true;
+  }, what);
+}
+
+const BAD_PATHS = [
+  "",
+  ".",
+  "..",
+  "/",
+  "../outside.ts",
+  "a/../../outside.ts",
+  "a/..",
+  "a/../b.ts",
+  "./a.ts",
+  "a/./b.ts",
+  "a//b.ts",
+  "a/",
+  "/a.ts",
+  "//a.ts",
+  "/etc/passwd",
+  "C:/a.ts",
+  "c:a.ts",
+  "..\\outside.ts",
+  "a\\b.ts",
+  "a\0.ts",
+  "a\nb.ts",
+  "\x7f.ts",
+  "\ud800.ts",
+  "a,b.ts",
+  ".crude-draft-x",
+  "a/.crude-draft-x/b.ts",
+  "x".repeat(256),
+  "é".repeat(128),
+  "a/".repeat(500) + "b.ts",
+];
+
+Deno.test("a path that is none inside the code folder is refused by every operation", async () => {
+  using there = codeFolder();
+  for (const path of BAD_PATHS) {
+    assert.throws(() => checkFilePath(path, "path"), AppError, JSON.stringify(path));
+    await assertRefused(400, () => there.files.read(path), path);
+    await assertRefused(400, () => there.files.write(path, bytes("x"), false), path);
+    await assertRefused(400, () => there.files.write(path, bytes("x"), true), path);
+    await assertRefused(400, () => there.files.delete(path), path);
+  }
+  assert.deepEqual(readdirSync(there.code), []);
+});
+
+Deno.test("names that look like trouble but are plain names work", async () => {
+  using there = codeFolder();
+  const paths = [
+    "..a.ts",
+    "a..ts",
+    "...",
+    "%2e%2e",
+    "%2e%2e%2foutside.ts",
+    "a b.ts",
+    "ü/🔑.ts",
+    "x".repeat(255),
+    "~",
+    "-rf",
+    "é".repeat(127),
+  ];
+  for (const path of paths) {
+    await there.files.write(path, bytes(path), true);
+    assert.equal(text((await there.files.read(path)).content), path);
+  }
+  assert.deepEqual((await there.files.list()).map(({ path }) => path), [...paths].sort());
+});
+
+Deno.test("whatever path is given, nothing is written outside the code folder", async () => {
+  using there = codeFolder();
+  const segment = fc.constantFrom(
+    "..",
+    ".",
+    "",
+    "a",
+    "b.ts",
+    "\\",
+    "..\\..",
+    "%2e%2e",
+    "\0",
+    "elsewhere",
+    "outside.ts",
+  );
+  await fc.assert(fc.asyncProperty(fc.array(segment, { maxLength: 6 }), async (segments) => {
+    const path = segments.join("/");
+    try {
+      await there.files.write(path, bytes("inside"), false);
+      assert.equal(readFileSync(join(there.code, ...segments), "utf8"), "inside");
+    } catch (error) {
+      assert.ok(error instanceof AppError && error.status === 400, String(error));
+    }
+  }));
+});
+
+Deno.test("a link to a file or a folder, inside or outside, is neither listed nor followed", async () => {
+  using there = codeFolder();
+  mkdirSync(join(there.code, "real"));
+  writeFileSync(join(there.code, "real", "a.ts"), "inside");
+  symlinkSync(join(there.outside, "outside.ts"), join(there.code, "file-link.ts"));
+  symlinkSync(join(there.outside, "elsewhere"), join(there.code, "folder-link"));
+  symlinkSync("real/a.ts", join(there.code, "inner-link.ts"));
+  symlinkSync("real", join(there.code, "inner-folder"));
+  symlinkSync("nowhere", join(there.code, "broken.ts"));
+  symlinkSync("../../elsewhere", join(there.code, "real", "deep"));
+  const before = readdirSync(there.code, { recursive: true }).sort();
+  const paths = [
+    "file-link.ts",
+    "folder-link",
+    "folder-link/a.ts",
+    "folder-link/new.ts",
+    "folder-link/new/b.ts",
+    "inner-link.ts",
+    "inner-folder/a.ts",
+    "inner-folder/new.ts",
+    "broken.ts",
+    "real/deep/a.ts",
+    "real/deep/new.ts",
+  ];
+  for (const path of paths) {
+    await assertRefused(400, () => there.files.read(path), path);
+    await assertRefused(400, () => there.files.write(path, bytes("x"), false), path);
+    await assertRefused(400, () => there.files.write(path, bytes("x"), true), path);
+    await assertRefused(400, () => there.files.delete(path), path);
+  }
+  assert.deepEqual((await there.files.list()).map(({ path }) => path), ["real/a.ts"]);
+  assert.deepEqual(readdirSync(there.code, { recursive: true }).sort(), before);
+});
+
+Deno.test("a folder is no file, and a file is no folder", async () => {
+  using there = codeFolder();
+  await there.files.write("folder/a.ts", bytes("a"), true);
+  for (const path of ["folder", "folder/a.ts/b.ts", "folder/a.ts/b/c.ts"]) {
+    await assertRefused(400, () => there.files.read(path), path);
+    await assertRefused(400, () => there.files.write(path, bytes("x"), false), path);
+    await assertRefused(400, () => there.files.write(path, bytes("x"), true), path);
+    await assertRefused(400, () => there.files.delete(path), path);
+  }
+  assert.deepEqual((await there.files.list()).map(({ path }) => path), ["folder/a.ts"]);
+});
+
+Deno.test("what is written comes back byte for byte, with its size, and is created or replaced", async () => {
+  using there = codeFolder();
+  for (const content of [new Uint8Array(), bytes("text"), Uint8Array.from({ length: 70_000 }, (_, n) => n * 31)]) {
+    const { info, created } = await there.files.write("deep/down/file.bin", content, false);
+    assert.equal(created, content.length === 0);
+    assert.deepEqual([info.path, info.sizeBytes], ["deep/down/file.bin", content.length]);
+    assert.ok(Math.abs(info.modifiedAt.getTime() - Date.now()) < 60_000);
+    assert.deepEqual(new Uint8Array((await there.files.read("deep/down/file.bin")).content), content);
+  }
+  await assertRefused(409, () => there.files.write("deep/down/file.bin", bytes("x"), true));
+  assert.equal((await there.files.read("deep/down/file.bin")).content.length, 70_000);
+});
+
+Deno.test("a file that is not there is 404, and deleting takes the folders that it leaves empty", async () => {
+  using there = codeFolder();
+  for (const path of ["a.ts", "no/such/a.ts"]) {
+    await assertRefused(404, () => there.files.read(path));
+    await assertRefused(404, () => there.files.delete(path));
+  }
+  await there.files.write("a/b/c.ts", bytes("c"), true);
+  await there.files.write("a/d.ts", bytes("d"), true);
+  await there.files.delete("a/b/c.ts");
+  assert.deepEqual(readdirSync(there.code, { recursive: true }).sort(), ["a", "a/d.ts"]);
+  await there.files.delete("a/d.ts");
+  assert.deepEqual(readdirSync(there.code), [], "the code folder itself stays");
+  await assertRefused(404, () => there.files.delete("a/d.ts"));
+});
+
+Deno.test("of many writers that create one file at once, exactly one wins", async () => {
+  using there = codeFolder();
+  for (const path of ["a.ts", "new/folder/a.ts"]) {
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => there.files.write(path, bytes(`writer ${n}`), true)),
+    );
+    const winners = results.flatMap(({ status }, n) => status === "fulfilled" ? [n] : []);
+    assert.equal(winners.length, 1);
+    assert.equal(text((await there.files.read(path)).content), `writer ${winners[0]}`);
+    for (const result of results) {
+      if (result.status === "rejected") assert.equal((result.reason as AppError).status, 409, String(result.reason));
+    }
+  }
+  assert.deepEqual((await there.files.list()).map(({ path }) => path), ["a.ts", "new/folder/a.ts"]);
+  const names = readdirSync(there.code, { recursive: true }).map(String);
+  assert.deepEqual(names.filter((name) => name.includes("draft")), [], "the losers leave no draft");
+});
+
+Deno.test("a draft left by a crash is not listed, and cannot be read or written", async () => {
+  using there = codeFolder();
+  await there.files.write("folder/a.ts", bytes("a"), true);
+  for (const folder of ["", "folder"]) writeFileSync(join(there.code, folder, ".crude-draft-1"), "half");
+  assert.deepEqual((await there.files.list()).map(({ path }) => path), ["folder/a.ts"]);
+  await assertRefused(400, () => there.files.read("folder/.crude-draft-1"));
+});
+
+Deno.test("a reader sees the old content or the new while it is replaced, never a part", async () => {
+  using there = codeFolder();
+  const contents = ["a", "b", "c"].map((letter) => letter.repeat(300_000));
+  await there.files.write("big.ts", bytes(contents[0]!), true);
+  let writing = true;
+  const writer = (async () => {
+    for (let n = 1; n <= 60; n++) await there.files.write("big.ts", bytes(contents[n % 3]!), false);
+    writing = false;
+  })();
+  let reads = 0;
+  for (; writing; reads++) {
+    const { content } = await there.files.read("big.ts");
+    assert.ok(
+      contents.includes(text(content)),
+      `${content.length} bytes beginning with ${text(content.subarray(0, 1))}`,
+    );
+    assert.ok(contents.includes(readFileSync(join(there.code, "big.ts"), "utf8")));
+  }
+  await writer;
+  assert.ok(reads > 5, `${reads} reads`);
+});
+
+Deno.test("a file deleted under a reader's hands is 404, and a list leaves it out", async () => {
+  using there = codeFolder();
+  for (let round = 0; round < 100; round++) {
+    await there.files.write("f/g/a.ts", bytes("a"), false);
+    await there.files.write("b.ts", bytes("b"), false);
+    const [read, list] = await Promise.allSettled([
+      there.files.read("f/g/a.ts"),
+      there.files.list(),
+      there.files.delete("f/g/a.ts"),
+    ]);
+    if (read.status === "rejected") assert.equal((read.reason as AppError).status, 404, String(read.reason));
+    if (list.status === "rejected") assert.fail(String(list.reason));
+    else assert.ok(list.value.some(({ path }) => path === "b.ts"));
+  }
+});
+
+Deno.test("a file can be created in a folder that a delete is just emptying", async () => {
+  using there = codeFolder();
+  for (let round = 0; round < 100; round++) {
+    await there.files.write("f/g/a.ts", bytes("a"), false);
+    await Promise.all([there.files.delete("f/g/a.ts"), there.files.write("f/g/b.ts", bytes("b"), round % 2 === 0)]);
+    assert.equal(text((await there.files.read("f/g/b.ts")).content), "b");
+    await there.files.delete("f/g/b.ts");
+    assert.ok(!existsSync(join(there.code, "f")));
+  }
+});
+
+Deno.test("a handler is a file with an extension that Deno runs", () => {
+  for (const path of ["a.ts", "a/b.tsx", "a.mts", "a.js", "a.jsx", "a.mjs", "a.test.ts"]) checkHandlerPath(path);
+  for (const path of ["a", "a.json", "a.ts.txt", "a.TS", "a.py", "../a.ts", "/a.ts", ""]) {
+    assert.throws(() => checkHandlerPath(path), (error: Error) => {
+      assert.ok(error instanceof AppError && error.status === 400 && error.details?.handler, path);
+      return true;
+    });
+  }
+});

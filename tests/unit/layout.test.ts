@@ -1,0 +1,219 @@
+// The rules of the folders, checked from the import lines, so that they do not rely on memory.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const PROTOCOL = "src/sandbox/protocol.ts";
+
+/** Higher folders use lower ones, and siblings each other, but nothing uses what is above it. */
+const LEVELS: Record<string, number> = {
+  http: 3,
+  cli: 3,
+  secrets: 2,
+  access: 2,
+  functions: 2,
+  observe: 2,
+  settings: 2,
+  sandbox: 2,
+  keyring: 1,
+  store: 1,
+  "config.ts": 0,
+  "errors.ts": 0,
+  "ids.ts": 0,
+};
+
+interface Source {
+  /** From the root, such as "src/ids.ts". */
+  path: string;
+  text: string;
+  imports: Import[];
+}
+
+interface Import {
+  /** As it is written. */
+  specifier: string;
+  /** The file from the root; undefined for a package. */
+  target: string | undefined;
+  /** The names between the braces, or the whole clause. */
+  clause: string;
+}
+
+/** Static, re-exporting, type and dynamic imports with a literal specifier, and workers' entries. */
+function specifiers(text: string): { clause: string; specifier: string }[] {
+  const code = text.replace(/^\s*(?:\/\/|\/?\*).*$/gm, "");
+  const patterns = [
+    /^\s*(?:import|export)\b([^;"'`]*?)\bfrom\s*["']([^"'\n]+)["']/gm,
+    /^\s*import()\s*["']([^"'\n]+)["']/gm,
+    /\bimport()\s*\(\s*["'`]([^"'`\n$]+)["'`]/g,
+    /\bimport\.meta\.resolve()\s*\(\s*["'`]([^"'`\n$]+)["'`]/g,
+    /\bnew URL()\s*\(\s*["'`](\.[^"'`\n$]+)["'`]\s*,\s*import\.meta\.url/g,
+  ];
+  return patterns.flatMap((pattern) =>
+    [...code.matchAll(pattern)].map(([, clause, specifier]) => ({ clause: clause!.trim(), specifier: specifier! }))
+  );
+}
+
+function sources(folder: string): Source[] {
+  if (!existsSync(join(ROOT, folder))) return [];
+  return readdirSync(join(ROOT, folder), { recursive: true })
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => /\.tsx?$/.test(path))
+    .sort()
+    .map(source);
+}
+
+function source(path: string): Source {
+  const text = readFileSync(join(ROOT, path), "utf8");
+  const imports = specifiers(text).map(({ clause, specifier }): Import => ({
+    clause,
+    specifier,
+    target: specifier.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier)) : undefined,
+  }));
+  return { path, text, imports };
+}
+
+/** `src/store/secrets.ts` is of "store", `src/ids.ts` of "ids.ts". */
+const folderOf = (path: string) => path.split("/")[1]!;
+
+const SRC = sources("src");
+const WORKERS = sources("workers");
+
+/** "a imports b" for each import of `files` that `allowed` says no to. */
+function offences(files: Source[], allowed: (one: Import, from: Source) => boolean): string[] {
+  return files.flatMap((file) =>
+    file.imports.filter((one) => !allowed(one, file)).map((one) => `${file.path} imports ${one.specifier}`)
+  );
+}
+
+Deno.test("the reader of import lines sees every kind of import, and nothing in comments and texts", () => {
+  const text = `
+    // import { no } from "./comment.ts";
+    /** import("./doc.ts") */
+    import { a } from "./static.ts";
+    import type { B } from "./type.ts";
+    import {
+      c,
+      type D,
+    } from "./lines.ts";
+    import "./effect.ts";
+    import e, * as f from './single.ts';
+    import page from "./page.html" with { type: "text" };
+    export { g } from "./re-export.ts";
+    export * from "./star.ts";
+    const h = await import("./dynamic.ts");
+    const i = await import(variable);
+    type J = import("./typeof.ts").K;
+    const l = "SELECT * from 'table'";
+    const m = new URL("../../workers/m.ts", import.meta.url);
+  `;
+  assert.deepEqual(specifiers(text).map(({ specifier }) => specifier).sort(), [
+    "../../workers/m.ts",
+    "./dynamic.ts",
+    "./effect.ts",
+    "./lines.ts",
+    "./page.html",
+    "./re-export.ts",
+    "./single.ts",
+    "./star.ts",
+    "./static.ts",
+    "./type.ts",
+    "./typeof.ts",
+  ]);
+});
+
+Deno.test("the sources were found, and what they import exists", () => {
+  assert.ok(SRC.length >= 25, `${SRC.length} files`);
+  assert.ok(SRC.flatMap(({ imports }) => imports).length >= 80);
+  assert.deepEqual(
+    offences([...SRC, ...WORKERS], ({ target }) => target === undefined || existsSync(join(ROOT, target))),
+    [],
+  );
+});
+
+Deno.test("every file in src is in a folder that the layout knows", () => {
+  assert.deepEqual(SRC.filter(({ path }) => LEVELS[folderOf(path)] === undefined).map(({ path }) => path), []);
+});
+
+Deno.test("no import points upward", () => {
+  const allowed = ({ target }: Import, { path }: Source) =>
+    target === undefined || !target.startsWith("src/") || LEVELS[folderOf(target)]! <= LEVELS[folderOf(path)]!;
+  assert.deepEqual(offences(SRC, allowed), []);
+});
+
+Deno.test("the composition root, tests and static files are imported by no source but where they are served", () => {
+  const allowed = ({ target }: Import, { path }: Source) => {
+    if (target === undefined || target.startsWith("src/")) return true;
+    if (/^workers\b/.test(target)) return path.startsWith("src/sandbox/");
+    if (/^static\b/.test(target)) return path.startsWith("src/http/");
+    return target === "deno.json";
+  };
+  assert.deepEqual(offences(SRC, allowed), []);
+});
+
+Deno.test("no files import each other in a circle", () => {
+  const byPath = new Map([...SRC, ...WORKERS].map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const visit = (path: string, way: string[]): void => {
+    if (way.includes(path)) assert.fail([...way.slice(way.indexOf(path)), path].join(" → "));
+    if (done.has(path)) return;
+    for (const { target } of byPath.get(path)?.imports ?? []) {
+      if (target !== undefined && byPath.has(target)) visit(target, [...way, path]);
+    }
+    done.add(path);
+  };
+  for (const path of byPath.keys()) visit(path, []);
+});
+
+Deno.test("what runs in a sandbox imports nothing of the host's but the protocol", () => {
+  const allowed = ({ target }: Import) => target === undefined || target.startsWith("workers/") || target === PROTOCOL;
+  assert.deepEqual(offences(WORKERS, allowed), []);
+  const protocol = SRC.filter(({ path }) => path === PROTOCOL);
+  assert.deepEqual(offences(protocol, ({ target }) => target === undefined), [], "or it would come in by way of that");
+});
+
+Deno.test("only the store knows SQLite", () => {
+  const allowed = ({ specifier }: Import, { path }: Source) =>
+    !/sqlite/.test(specifier) || specifier.startsWith(".") || path.startsWith("src/store/");
+  assert.deepEqual(offences([...SRC, ...WORKERS], allowed), []);
+  const speaking = SRC.filter(({ path, text }) =>
+    !path.startsWith("src/store/") &&
+    /["'`]\s*(?:SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|CREATE\s+TABLE|PRAGMA)\s/s.test(text)
+  );
+  assert.deepEqual(speaking.map(({ path }) => path), []);
+});
+
+Deno.test("only the keyring encrypts, decrypts and keys hashes", () => {
+  const keyed =
+    /\b(?:createCipheriv|createDecipheriv|createHmac|createSecretKey|scrypt\w*|hkdf\w*|KeyObject|webcrypto)\b/;
+  const allowed = ({ specifier, clause }: Import, { path }: Source) =>
+    specifier !== "node:crypto" || path.startsWith("src/keyring/") || (clause.startsWith("{") && !keyed.test(clause));
+  assert.deepEqual(offences([...SRC, ...WORKERS], allowed), []);
+  const subtle = SRC.filter(({ path, text }) =>
+    !path.startsWith("src/keyring/") && /\bsubtle\s*\.\s*(?:encrypt|decrypt|sign|importKey|wrapKey)/.test(text)
+  );
+  assert.deepEqual(subtle.map(({ path }) => path), []);
+});
+
+Deno.test("only main.ts and the configuration read the environment", () => {
+  const reading = [...SRC, ...WORKERS].filter(({ path, text }) =>
+    path !== "src/config.ts" && /\bDeno\.env\b|\bprocess\.env\b|\benv\s*\}\s*=\s*(?:Deno|process)\b/.test(text)
+  );
+  assert.deepEqual(reading.map(({ path }) => path), []);
+  assert.deepEqual(offences([...SRC, ...WORKERS], ({ specifier }) => specifier !== "node:process"), []);
+});
+
+Deno.test("the program and its tests pin the same versions of the same packages, exactly", () => {
+  const imports = (path: string): Record<string, string> => JSON.parse(readFileSync(join(ROOT, path), "utf8")).imports;
+  const [program, tests] = [imports("deno.json"), imports("tests/deno.json")];
+  for (const [name, specifier] of Object.entries(program)) assert.equal(tests[name], specifier, name);
+  for (const specifier of Object.values({ ...program, ...tests })) {
+    assert.match(specifier, /^(?:npm|jsr):(?:@[^@/]+\/)?[^@/]+@\d+\.\d+\.\d+(?:-[\w.]+)?$/);
+  }
+  const bare = (specifier: string) => !/^(?:\.|node:)/.test(specifier);
+  const known = (specifier: string) =>
+    Object.keys(program).some((name) => specifier === name || specifier.startsWith(`${name}/`));
+  assert.deepEqual(offences(SRC, ({ specifier }) => !bare(specifier) || known(specifier)), []);
+});

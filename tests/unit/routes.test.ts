@@ -1,0 +1,302 @@
+// What may be a route, when two are the same, and which function answers a path.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { AppError } from "../../src/errors.ts";
+import { checkRoute, createRouter, ROUTE_MAX_LENGTH, type Routed, routeKey } from "../../src/functions/routes.ts";
+
+const routed = (id: number, route: string, methods: readonly string[] = ["GET"]): Routed => ({ id, route, methods });
+
+/** The parameters with which `route` answers each path; undefined: not at all. */
+function assertMatches(route: string, paths: Record<string, Record<string, string> | undefined>): void {
+  checkRoute(route);
+  const router = createRouter([routed(1, route)]);
+  for (const [path, params] of Object.entries(paths)) {
+    const match = router.match("GET", path);
+    assert.deepEqual(match.found && { ...match.params }, params, `${route} on ${path}`);
+  }
+}
+
+Deno.test("what can be a route is accepted", () => {
+  const routes = [
+    "/",
+    "/a",
+    "/a/",
+    "/a/b-c_d.e~f",
+    "/A/%20/ü/🔑",
+    "/:id",
+    "/:id?",
+    "/a/:x/b/:y",
+    "/a/:x?/:y?",
+    "/:id{[0-9]+}",
+    "/:id{[0-9]{2}}",
+    "/:id{[0-9]+}?",
+    "/:name{.+\\.png}",
+    "/:path{.*}",
+    "/:lang{en|de}/:rest{[a-z/]+}",
+    "/*",
+    "/a/*",
+    "/a/*/b",
+    "/" + "a".repeat(ROUTE_MAX_LENGTH - 1),
+  ];
+  for (const route of routes) assert.doesNotThrow(() => checkRoute(route), route);
+});
+
+Deno.test("what can be no route is refused as the field route", () => {
+  const routes = [
+    "",
+    "a",
+    "*",
+    ":id",
+    " /a",
+    "/a b",
+    "/a\t",
+    "/a\n",
+    "/a\0",
+    "/a#b",
+    "/a\\b",
+    "/a?",
+    "/a?b=1",
+    "/a{b}",
+    "//",
+    "//a",
+    "/a//b",
+    "/a//",
+    "/.",
+    "/..",
+    "/a/./b",
+    "/a/../b",
+    "/\ud800",
+    "/:",
+    "/:a-:b",
+    "/:a:b",
+    "/:a.b",
+    "/:id??",
+    "/:id{}",
+    "/:id{(}",
+    "/:id{[}",
+    "/:id{a}b",
+    "/:id{a",
+    "/:id/:id",
+    "/:id/a/:id{b}",
+    "/:id?/a",
+    "/a/:id?/*",
+    "/:id?/:other",
+    "/:id?/",
+    "/:id{a?}?",
+    "/:id{a?}/:x?",
+    "/:id{(?:a|b)}?",
+    "/" + "a".repeat(ROUTE_MAX_LENGTH),
+  ];
+  for (const route of routes) {
+    assert.throws(() => checkRoute(route), (error: Error) => {
+      assert.ok(error instanceof AppError && error.status === 400 && error.details?.route, `${route}: ${error}`);
+      return true;
+    }, JSON.stringify(route));
+  }
+});
+
+Deno.test("any text is either a route that can be served or refused as one", () => {
+  const part = fc.oneof(
+    fc.constantFrom("/", ":a", ":b", "?", "*", "{", "}", "[0-9]+", ".+", "a|b", "..", "\\d", "x", "#"),
+    fc.string({ unit: "binary", maxLength: 3 }),
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 8 }), fc.webPath(), (parts, path) => {
+      const route = "/" + parts.join("");
+      try {
+        checkRoute(route);
+      } catch (error) {
+        assert.ok(error instanceof AppError, String(error));
+        return;
+      }
+      createRouter([routed(1, route)]).match("GET", path || "/");
+      assert.equal(routeKey(routeKey(route)), routeKey(route));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+Deno.test("Hono's patterns match as Hono's documentation says", () => {
+  assertMatches("/", { "/": {}, "/a": undefined });
+  assertMatches("/a", { "/a": {}, "/a/": undefined, "/A": undefined, "/ab": undefined, "/": undefined });
+  assertMatches("/a/", { "/a/": {}, "/a": undefined });
+  assertMatches("/orders/:id", {
+    "/orders/7": { id: "7" },
+    "/orders/a%2Fb": { id: "a%2Fb" },
+    "/orders": undefined,
+    "/orders/": undefined,
+    "/orders/7/8": undefined,
+  });
+  assertMatches("/:a/x/:b", { "/1/x/2": { a: "1", b: "2" }, "/1/y/2": undefined });
+  assertMatches("/animal/:type?", {
+    "/animal": {},
+    "/animal/cat": { type: "cat" },
+    "/animal/cat/1": undefined,
+  });
+  assertMatches("/a/:x?/:y?", { "/a": {}, "/a/1": { x: "1" }, "/a/1/2": { x: "1", y: "2" }, "/a/1/2/3": undefined });
+  assertMatches("/:id{[0-9]+}", { "/12": { id: "12" }, "/a": undefined, "/12a": undefined, "/a12": undefined });
+  assertMatches("/:id{\\d{2}}", { "/12": { id: "12" }, "/1": undefined, "/123": undefined });
+  assertMatches("/:id{[0-9]+}?", { "/": {}, "/12": { id: "12" }, "/a": undefined });
+  assertMatches("/:lang{en|de}", {
+    "/en": { lang: "en" },
+    "/de": { lang: "de" },
+    "/england": undefined,
+    "/ende": undefined,
+    "/made": undefined,
+  });
+  assertMatches("/:file{.+\\.png}", { "/a/b.png": { file: "a/b.png" }, "/a.jpg": undefined, "/axpng": undefined });
+  assertMatches("/f/:path{.*}", { "/f/a/b": { path: "a/b" }, "/f/": { path: "" } });
+  assertMatches("/f/*", { "/f": {}, "/f/": {}, "/f/a/b": {}, "/fa": undefined });
+  assertMatches("/f/*/z", { "/f/a/z": {}, "/f/z": undefined, "/f/a/b/z": undefined });
+  assertMatches("/*", { "/": {}, "/a/b": {} });
+});
+
+Deno.test("routes that match the same paths have one key, and others have another", () => {
+  const same = [
+    ["/a/:x", "/a/:y"],
+    ["/:x{[0-9]+}/b", "/:other_1{[0-9]+}/b"],
+    ["/a/:x?", "/a/:y?"],
+    ["/a/*", "/a/*"],
+  ];
+  for (const [one, other] of same) assert.equal(routeKey(one!), routeKey(other!));
+  const different = [
+    "/a/:x",
+    "/a/:x?",
+    "/a/:x{[0-9]+}",
+    "/a/:x{[a-z]+}",
+    "/a/x",
+    "/a/*",
+    "/a",
+    "/a/",
+    "/A",
+    "/",
+    "/*",
+    "/:x/a",
+  ];
+  assert.equal(new Set(different.map(routeKey)).size, different.length);
+});
+
+Deno.test("the narrowest route wins: plain, then pattern, then parameter, then wildcard, from left to right", () => {
+  const ranked = ["/a/b", "/a/:x{[a-z]+}", "/a/:x", "/a/:x{.+}", "/a/*", "/:x/b", "/:x/:y", "/*"];
+  for (let from = 0; from < ranked.length; from++) {
+    const functions = ranked.slice(from).map((route, index) => routed(100 - index, route));
+    const { found } = createRouter(functions).match("GET", "/a/b");
+    assert.equal(found?.route, ranked[from]);
+  }
+});
+
+Deno.test("of two equally narrow routes, the oldest function wins", () => {
+  const functions = [routed(5, "/:x{[a-z]+}"), routed(3, "/:y{[a-b]+}"), routed(4, "/:z{a}")];
+  assert.equal(createRouter(functions).match("GET", "/a").found?.id, 3);
+});
+
+Deno.test("a method is looked for in every route that matches, the narrowest first", () => {
+  const router = createRouter([
+    routed(1, "/orders/:id", ["GET", "PUT"]),
+    routed(2, "/orders/new", ["POST"]),
+    routed(3, "/orders/*", ["DELETE", "POST"]),
+  ]);
+  const answers = { GET: 1, PUT: 1, POST: 2, DELETE: 3 };
+  for (const [method, id] of Object.entries(answers)) assert.equal(router.match(method, "/orders/new").found?.id, id);
+});
+
+Deno.test("a path that takes other methods says which, and a path of no function says none", () => {
+  const router = createRouter([
+    routed(1, "/a", ["GET"]),
+    routed(2, "/a", ["POST"]),
+    routed(3, "/:x", ["PUT"]),
+    routed(4, "/b", ["POST"]),
+  ]);
+  assert.deepEqual(router.match("DELETE", "/a"), { found: undefined, allowed: ["GET", "HEAD", "POST", "PUT"] });
+  assert.deepEqual(router.match("GET", "/b"), { found: undefined, allowed: ["POST", "PUT"] });
+  assert.deepEqual(router.match("HEAD", "/b"), { found: undefined, allowed: ["POST", "PUT"] });
+  assert.deepEqual(router.match("GET", "/c"), { found: undefined, allowed: ["PUT"] });
+  assert.deepEqual(router.match("GET", "/a/b/c"), { found: undefined, allowed: [] });
+  assert.deepEqual(createRouter([]).match("GET", "/"), { found: undefined, allowed: [] });
+});
+
+Deno.test("GET answers HEAD, and a function of HEAD alone does not answer GET", () => {
+  const router = createRouter([routed(1, "/get", ["GET"]), routed(2, "/head", ["HEAD"]), routed(3, "/post", ["POST"])]);
+  assert.equal(router.match("HEAD", "/get").found?.id, 1);
+  assert.equal(router.match("HEAD", "/head").found?.id, 2);
+  assert.equal(router.match("GET", "/head").found, undefined);
+  assert.equal(router.match("HEAD", "/post").found, undefined);
+});
+
+const SEGMENTS = ["a", "b", "c", ":x", "*"];
+
+/** Any route over a small alphabet, so that routes overlap much; the place tells a parameter's name. */
+const anyRoute = fc.array(fc.constantFrom(...SEGMENTS), { maxLength: 4 }).map((segments) =>
+  "/" + segments.map((segment, index) => segment === ":x" ? `:x${index}` : segment).join("/")
+).filter((route) => !route.endsWith("/*/*")); // There Hono's last wildcard takes one segment or more.
+
+const anyFunctions = fc.uniqueArray(
+  fc.record({
+    route: anyRoute,
+    methods: fc.subarray(["GET", "POST", "HEAD"], { minLength: 1 }),
+  }),
+  { maxLength: 12, selector: ({ route }) => routeKey(route) },
+).map((wanted) => wanted.map(({ route, methods }, index) => routed(index + 1, route, methods)));
+
+const anyPath = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 5 }).map((parts) => "/" + parts.join("/"));
+
+/** The rule over segments: `*` takes one segment, at the end any number; `:x` takes one. */
+function takes(route: string, path: string): boolean {
+  const [pattern, parts] = [route, path].map((text) => text.slice(1).split("/").filter(Boolean)) as [
+    string[],
+    string[],
+  ];
+  const open = pattern.at(-1) === "*";
+  const fixed = open ? pattern.slice(0, -1) : pattern;
+  if (open ? parts.length < fixed.length : parts.length !== fixed.length) return false;
+  return fixed.every((segment, index) => segment === "*" || segment.startsWith(":") || segment === parts[index]);
+}
+
+/** Whether `one` goes before `other` where both match. */
+function narrower(one: Routed, other: Routed): boolean {
+  const rank = (segment: string | undefined) =>
+    segment === undefined || segment === "" ? -1 : segment === "*" ? 2 : segment.startsWith(":") ? 1 : 0;
+  const [left, right] = [one, other].map(({ route }) => route.slice(1).split("/")) as [string[], string[]];
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const difference = rank(left[index]) - rank(right[index]);
+    if (difference !== 0) return difference < 0;
+  }
+  return one.id < other.id;
+}
+
+Deno.test("for all routes and paths, the model and the router choose the same function", () => {
+  let matched = 0;
+  fc.assert(
+    fc.property(anyFunctions, anyPath, fc.constantFrom("GET", "POST", "HEAD", "PUT"), (functions, path, method) => {
+      const all = functions.filter(({ route }) => takes(route, path));
+      const answering = all.filter(({ methods }) =>
+        methods.includes(method) || (method === "HEAD" && methods.includes("GET"))
+      );
+      const [best] = answering.sort((one, other) => narrower(one, other) ? -1 : 1);
+      const match = createRouter(functions).match(method, path);
+      assert.equal(match.found?.id, best?.id, `${method} ${path}: ${JSON.stringify(functions)}`);
+      if (match.found) matched++;
+      else {
+        const allowed = new Set(all.flatMap(({ methods }) => methods));
+        if (allowed.has("GET")) allowed.add("HEAD");
+        assert.deepEqual(match.allowed, [...allowed].sort());
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+  assert.ok(matched > 200, "the paths drawn were not all strangers");
+});
+
+Deno.test("the order in which functions are given to the router does not change who answers", () => {
+  const both = anyFunctions.chain((functions) =>
+    fc.tuple(fc.constant(functions), fc.shuffledSubarray(functions, { minLength: functions.length }))
+  );
+  fc.assert(
+    fc.property(both, anyPath, ([functions, shuffled], path) => {
+      const [one, other] = [functions, shuffled].map((given) => createRouter(given).match("GET", path));
+      assert.deepEqual(other, one);
+    }),
+    { numRuns: 1_000 },
+  );
+});

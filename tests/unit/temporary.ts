@@ -1,0 +1,40 @@
+// A folder, and a real store and keyring in it, that are gone when the test is: `using there = temporaryStore();`
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { openKeyring } from "../../src/keyring/key_file.ts";
+import type { Keyring } from "../../src/keyring/keyring.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+
+export interface TemporaryFolder extends Disposable {
+  /** Absolute, without links in it. */
+  readonly path: string;
+}
+
+export function temporaryFolder(): TemporaryFolder {
+  const path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "crude-functions-unit-" }));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export interface TemporaryStore extends Disposable {
+  /** The database file. */
+  readonly path: string;
+  readonly store: Store;
+  readonly keyring: Keyring;
+}
+
+export function temporaryStore(): TemporaryStore {
+  const folder = temporaryFolder();
+  const path = join(folder.path, "database.db");
+  const store = openStore(path);
+  const keyring = openKeyring(join(folder.path, "encryption-keys.json"), false, new Date(0));
+  return {
+    path,
+    store,
+    keyring,
+    [Symbol.dispose]: () => {
+      store.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
