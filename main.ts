@@ -75,7 +75,16 @@ async function main(): Promise<void> {
   });
   const registry = functionRegistry(store, now, (id) => pool.retire(id));
 
-  const api = createApi({ access, registry, files, secrets, settings, imports, log, newRequestId: crypto.randomUUID });
+  const api = createApi({
+    access,
+    registry,
+    files,
+    secrets,
+    settings,
+    imports,
+    log,
+    newRequestId: () => crypto.randomUUID(),
+  });
   const run = createRun({ access, registry, imports, pool, settings, log, mask: masking.mask });
   const server = serve(config, { api: (request) => api.fetch(request), run }, log);
 

@@ -83,7 +83,8 @@ export class Invocation {
   receiveAnswer([ask, outcome, value]: AnswerMeta): void {
     const waiting = this.#asks.get(ask);
     this.#asks.delete(ask);
-    if (outcome === "ok") waiting?.resolve(value);
+    // In JSON, "there is none" arrives as null; no value is null.
+    if (outcome === "ok") waiting?.resolve(value ?? undefined);
     else waiting?.reject(outcome === "ended" ? requestEnded() : new Error("The secret could not be looked up."));
   }
 

@@ -44,7 +44,10 @@ export function withoutApiKey(url: string): string {
   if (start === -1) return url;
   const hash = url.indexOf("#", start);
   const query = url.slice(start + 1, hash === -1 ? undefined : hash);
+  const pairs = query.split("&");
   // The "?" in front, as URLSearchParams drops one: "?api_key" is another parameter's name.
-  const kept = query.split("&").filter((pair) => !new URLSearchParams(`?${pair}`).has("api_key")).join("&");
-  return url.slice(0, start) + (kept && `?${kept}`) + (hash === -1 ? "" : url.slice(hash));
+  const kept = pairs.filter((pair) => !new URLSearchParams(`?${pair}`).has("api_key"));
+  if (kept.length === pairs.length) return url;
+  const rest = kept.join("&");
+  return url.slice(0, start) + (rest && `?${rest}`) + (hash === -1 ? "" : url.slice(hash));
 }

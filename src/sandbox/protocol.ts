@@ -85,7 +85,7 @@ export type ResponseMeta = [status: number, headers: FlatHeaders, body: BodyMode
 
 export type AskMeta = [ask: number, kind: "get" | "complete", name: string, scope: string | null];
 
-/** `ended`: the invocation is over; `failed`: the host could not look. `value` is absent where there is no such secret. */
+/** `ended`: the invocation is over; `failed`: the host could not look. `value` is null where there is no such secret. */
 export type AnswerMeta = [ask: number, outcome: "ok" | "ended" | "failed", value?: unknown];
 
 export type LogMeta = [level: "debug" | "info" | "warn" | "error", text: string];
