@@ -7,12 +7,10 @@ interface Task {
   socket: string;
   /** Absolute paths of the files that the handler's code consists of. */
   files: string[];
-  net: boolean | string[];
   importHosts: string[];
 }
 
 const task: Task = JSON.parse(Deno.args[0]!);
-const socketAddress = `unix:${task.socket}`;
 
 // Every permission is named: one left out would be denied, but a list that is null would inherit
 // everything the process has.
@@ -20,7 +18,8 @@ const permissions: Deno.PermissionOptionsObject = {
   env: false,
   ffi: false,
   import: task.importHosts,
-  net: task.net === true ? true : [socketAddress, ...(task.net || [])],
+  // Exactly what the host gave this process by its flags, with what they deny.
+  net: "inherit",
   // Connecting a Unix socket asks for read and write. The host removes the socket and its folder
   // once it has accepted, so that afterwards these two paths are worth nothing.
   read: [task.socket, ...task.files],

@@ -60,7 +60,7 @@ export function startProcess(code: Code, { runDir, denoDir, ownAddresses }: Proc
   if (socket.length > SOCKET_PATH_MAX_LENGTH) throw new Error(`the path of a socket would be too long: ${socket}`);
   Deno.mkdirSync(folder, { mode: 0o700 });
   const listener = Deno.listen({ transport: "unix", path: socket });
-  const task = { socket, files: code.files, net: code.net, importHosts: code.importHosts };
+  const task = { socket, files: code.files, importHosts: code.importHosts };
   const child = new Deno.Command(Deno.execPath(), {
     args: [...flags(code, socket, ownAddresses()), SUPERVISOR, JSON.stringify(task)],
     clearEnv: true,

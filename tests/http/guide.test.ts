@@ -2,13 +2,7 @@
 
 import assert from "node:assert/strict";
 import { guideBlock, guideBlocks } from "./guide_document.ts";
-import {
-  createGroup,
-  createKey,
-  createSecret,
-  deploy,
-  run,
-} from "./handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
 import { call, type Server, startServer } from "./server.ts";
 
 /** A group with one key. */
@@ -152,7 +146,7 @@ Deno.test("Public Routes reach global and function scope only, even with a valid
     assert.equal(status, 200);
     assert.deepEqual(body, expected);
   }
-  assert.match(server.logs(), /Authenticated key group: undefined/);
+  await server.logged(/Authenticated key group: undefined/);
 });
 
 Deno.test("the staging example calls the endpoint of the key's group", async () => {
@@ -202,7 +196,10 @@ Deno.test("the multi-tenant example gives each customer its own data, in 400 int
       return { database, tenantId };
     }`;
   await deploy(server, "tenant", code, { keys: [groupId] });
-  const tenants: { key: string; expected: { database: string; tenantId: string } }[] = [];
+  const tenants: {
+    key: string;
+    expected: { database: string; tenantId: string };
+  }[] = [];
   for (const name of ["a", "b"]) {
     const { id: keyId, value: key } = await createKey(
       server,
@@ -252,8 +249,7 @@ Deno.test("Handling Missing Secrets answers 500 with the request id and logs why
     error: "Service not configured",
     requestId: headers.get("x-request-id"),
   });
-  assert.match(
-    server.logs(),
+  await server.logged(
     new RegExp(
       `request=${body.requestId}\\] THIRD_PARTY_API_KEY is not configured`,
     ),
@@ -280,8 +276,7 @@ Deno.test("the global scope example sends the configured CORS origin", async () 
 
 Deno.test("Fetching Multiple Secrets reads four secrets in parallel", async () => {
   await using server = await startServer();
-  const code =
-    await guideBlock("Fetching Multiple Secrets Efficiently", "typescript") +
+  const code = await guideBlock("Fetching Multiple Secrets Efficiently", "typescript") +
     `async function sendEmail(mail) { return mail.host + mail.user + mail.password + mail.port === "hup587"; }`;
   await deploy(server, "mail", code);
   assert.equal((await run(server, "/mail")).status, 500);
@@ -409,7 +404,7 @@ Deno.test("the guide's curl commands for secrets all succeed, in the order they 
 
 /** The curl commands of a shell block, continued lines and all. */
 function curlCommands(block: string): string[] {
-  return block.split(/^(?=curl )/m).map((part) =>
-    part.replace(/^#.*$/gm, "").trim()
-  ).filter((part) => part.startsWith("curl"));
+  return block.split(/^(?=curl )/m).map((part) => part.replace(/^#.*$/gm, "").trim()).filter((part) =>
+    part.startsWith("curl")
+  );
 }

@@ -91,8 +91,7 @@ export function run(
   server: Server,
   path: string,
   key?: string,
-  init: { method?: string; body?: unknown; headers?: Record<string, string> } =
-    {},
+  init: { method?: string; body?: unknown; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
   const headers = { ...(key ? { "X-API-Key": key } : {}), ...init.headers };
   return call(

@@ -22,11 +22,20 @@ export interface Server extends AsyncDisposable {
   readonly dataDir: string;
   readonly codeDir: string;
   /** Calls with `key`. Objects and arrays are sent as JSON; text, bytes, forms and streams as they are. */
-  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  api(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
   /** Sends a request byte for byte, as `fetch` tidies paths up. `head` is its request line and headers. */
   raw(head: string[]): Promise<{ status: number; body: string }>;
+  /** Id of the server's process. */
+  readonly pid: number;
   /** What the process has printed so far. */
   logs(): string;
+  /** Waits until something printed matches; the match. */
+  logged(pattern: RegExp): Promise<RegExpExecArray>;
   /** Sends SIGTERM; resolves to the exit code when the process has ended. */
   stop(): Promise<number>;
 }
@@ -39,12 +48,17 @@ export interface ServerOptions {
 }
 
 /** A server that listens. Written `await using`, it is stopped and its folders are removed at the end of the test. */
-export async function startServer({ env = {}, folder }: ServerOptions = {}): Promise<Server> {
-  const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+export async function startServer(
+  { env = {}, folder }: ServerOptions = {},
+): Promise<Server> {
+  const home = folder ??
+    await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const dataDir = join(home, "data");
   const codeDir = join(home, "code");
   // The command that users run, from deno.json.
-  const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
+  const { tasks } = JSON.parse(
+    await Deno.readTextFile(join(ROOT, "deno.json")),
+  );
   const [, ...args] = tasks.start.split(" ");
   const child = new Deno.Command(Deno.execPath(), {
     args,
@@ -63,16 +77,35 @@ export async function startServer({ env = {}, folder }: ServerOptions = {}): Pro
   }).spawn();
 
   let printed = "";
-  const listening = Promise.withResolvers<string>();
+  const waiting = new Set<() => void>();
+  const logged = (pattern: RegExp) =>
+    new Promise<RegExpExecArray>((resolve) => {
+      const look = () => {
+        const match = pattern.exec(printed);
+        if (!match) return;
+        waiting.delete(look);
+        resolve(match);
+      };
+      waiting.add(look);
+      look();
+    });
   const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       printed += text;
-      const [, url] = /^Listening on (http:\/\/\S+)$/m.exec(printed) ?? [];
-      if (url) listening.resolve(url);
+      for (const look of waiting) look();
     }
   };
-  const ended = Promise.all([child.status, collect(child.stdout), collect(child.stderr)]);
-  ended.then(([{ code }]) => listening.reject(new Error(`The server ended with ${code}:\n${printed}`)));
+  const ended = Promise.all([
+    child.status,
+    collect(child.stdout),
+    collect(child.stderr),
+  ]);
+  const listening = Promise.race([
+    logged(/^Listening on (http:\/\/\S+)$/m),
+    ended.then(([{ code }]) => {
+      throw new Error(`The server ended with ${code}:\n${printed}`);
+    }),
+  ]);
 
   const stop = async (): Promise<number> => {
     try {
@@ -91,7 +124,7 @@ export async function startServer({ env = {}, folder }: ServerOptions = {}): Pro
 
   let url: string;
   try {
-    url = await listening.promise;
+    url = (await listening)[1]!;
   } catch (error) {
     await dispose();
     throw error;
@@ -103,7 +136,9 @@ export async function startServer({ env = {}, folder }: ServerOptions = {}): Pro
     codeDir,
     api: (method, path, body, headers) => call(method, url + path, body, { "X-API-Key": KEY, ...headers }),
     raw: (head) => raw(url, head),
+    pid: child.pid,
     logs: () => printed,
+    logged,
     stop,
     [Symbol.asyncDispose]: dispose,
   };
@@ -116,7 +151,8 @@ export async function call(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const asItIs = body === undefined || typeof body === "string" || body instanceof Uint8Array ||
+  const asItIs = body === undefined || typeof body === "string" ||
+    body instanceof Uint8Array ||
     body instanceof FormData || body instanceof ReadableStream;
   const response = await fetch(url, {
     method,
@@ -124,17 +160,32 @@ export async function call(
     body: asItIs ? body as BodyInit | undefined : JSON.stringify(body),
   });
   const text = await response.text();
-  const isJson = response.headers.get("content-type")?.startsWith("application/json");
-  return { status: response.status, headers: response.headers, body: isJson && text ? JSON.parse(text) : text };
+  const isJson = response.headers.get("content-type")?.startsWith(
+    "application/json",
+  );
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson && text ? JSON.parse(text) : text,
+  };
 }
 
-async function raw(url: string, head: string[]): Promise<{ status: number; body: string }> {
+async function raw(
+  url: string,
+  head: string[],
+): Promise<{ status: number; body: string }> {
   const { hostname, port } = new URL(url);
   using connection = await Deno.connect({ hostname, port: Number(port) });
   const writer = connection.writable.getWriter();
-  await writer.write(new TextEncoder().encode([...head, "Connection: close", "", ""].join("\r\n")));
+  await writer.write(
+    new TextEncoder().encode(
+      [...head, "Connection: close", "", ""].join("\r\n"),
+    ),
+  );
   writer.releaseLock();
-  const chunks = await Array.fromAsync(connection.readable.pipeThrough(new TextDecoderStream()));
+  const chunks = await Array.fromAsync(
+    connection.readable.pipeThrough(new TextDecoderStream()),
+  );
   const [top = "", ...rest] = chunks.join("").split("\r\n\r\n");
   return { status: Number(top.split(" ")[1]), body: rest.join("\r\n\r\n") };
 }
