@@ -86,7 +86,7 @@ async function main(): Promise<void> {
     newRequestId: () => crypto.randomUUID(),
   });
   const run = createRun({ access, registry, imports, pool, settings, log, mask: masking.mask });
-  const server = serve(config, { api: (request) => api.fetch(request), run }, log);
+  const server = serve(config, { api: (request) => api.fetch(request), run, streaming: () => pool.busy }, log);
 
   if (!access.hasKeyIn(settings.get("api.access-groups"))) {
     console.log("No API key can manage this server yet: start it with BOOTSTRAP_API_KEY set to 32 characters or more.");
@@ -94,8 +94,9 @@ async function main(): Promise<void> {
 
   const signal = await server.stopSignal;
   log("info", `${signal}: letting running requests finish.`);
-  await server.stop();
+  await server.drain();
   await pool.stop();
+  await server.close();
   access.close();
   store.close();
   Deno.removeSync(runDir, { recursive: true });

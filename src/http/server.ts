@@ -7,11 +7,16 @@ import type { Log } from "../observe/log.ts";
 import { isRunPath } from "./run.ts";
 
 /** How long running requests may take to finish once the server was told to stop. */
-const STOP_GRACE_MS = 10_000;
+const DRAIN_MAX_MS = 10_000;
+const DRAIN_LOOK_MS = 10;
+/** For what is left after that: connections that nobody closes. */
+const CLOSE_MAX_MS = 500;
 
 export interface Routes {
   run(request: Request): Promise<Response>;
   api(request: Request): Response | Promise<Response>;
+  /** Whether a response of `run` is still being streamed. */
+  streaming(): boolean;
 }
 
 export interface Server {
@@ -19,19 +24,30 @@ export interface Server {
   readonly port: number;
   /** Settles with the name of the first SIGTERM or SIGINT. */
   readonly stopSignal: Promise<Deno.Signal>;
-  /** Takes no more connections and waits for running requests, ten seconds at most. */
-  stop(): Promise<void>;
+  /** Answers new requests with 503 and waits for the running ones, ten seconds at most. */
+  drain(): Promise<void>;
+  /** Closes the listener and every connection. */
+  close(): Promise<void>;
 }
 
 /** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
-export function serve({ host, port }: Config, { run, api }: Routes, log: Log): Server {
-  const abort = new AbortController();
+export function serve({ host, port }: Config, { run, api, streaming }: Routes, log: Log): Server {
+  let running = 0;
+  let draining = false;
+  const counted = async (response: Response | Promise<Response>): Promise<Response> => {
+    running++;
+    try {
+      return await response;
+    } finally {
+      running--;
+    }
+  };
+
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve({
       hostname: host,
       port,
-      signal: abort.signal,
       onListen: ({ hostname, port }) => {
         console.log(`Listening on http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`);
       },
@@ -40,10 +56,11 @@ export function serve({ host, port }: Config, { run, api }: Routes, log: Log): S
         return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
       },
     }, (request) => {
+      if (draining) return stopping();
       const path = getPath(request);
-      if (isRunPath(path)) return run(request);
+      if (isRunPath(path)) return counted(run(request));
       if (path === "/health") return health(request);
-      return api(request);
+      return counted(api(request));
     });
   } catch (error) {
     throw new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
@@ -56,12 +73,27 @@ export function serve({ host, port }: Config, { run, api }: Routes, log: Log): S
     hostname: server.addr.hostname,
     port: server.addr.port,
     stopSignal: signalled.promise,
-    async stop() {
-      const grace = setTimeout(() => abort.abort(), STOP_GRACE_MS);
-      await server.shutdown();
-      clearTimeout(grace);
+    // Deno's own shutdown breaks off requests whose bodies are still arriving, so it comes last.
+    async drain() {
+      draining = true;
+      const end = performance.now() + DRAIN_MAX_MS;
+      while ((running > 0 || streaming()) && performance.now() < end) await pause(DRAIN_LOOK_MS);
+    },
+    async close() {
+      await Promise.race([server.shutdown(), pause(CLOSE_MAX_MS)]);
     },
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function stopping(): Response {
+  return Response.json({ error: "The server is stopping.", code: "Stopping" }, {
+    status: 503,
+    headers: { "Retry-After": "5", Connection: "close" },
+  });
 }
 
 function health(request: Request): Response {

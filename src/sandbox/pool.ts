@@ -65,9 +65,9 @@ export class Pool<C> {
     }, TICK_MS);
   }
 
-  /** How many processes exist. */
-  get size(): number {
-    return this.#processes.size;
+  /** Whether any call is under way, its response included. */
+  get busy(): boolean {
+    return [...this.#processes].some((sandbox) => !sandbox.idle);
   }
 
   /**

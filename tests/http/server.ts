@@ -183,9 +183,15 @@ async function raw(
     ),
   );
   writer.releaseLock();
-  const chunks = await Array.fromAsync(
-    connection.readable.pipeThrough(new TextDecoderStream()),
-  );
-  const [top = "", ...rest] = chunks.join("").split("\r\n\r\n");
-  return { status: Number(top.split(" ")[1]), body: rest.join("\r\n\r\n") };
+  let text = "";
+  // Not to the end of the connection: the server keeps it for a body that was announced.
+  for await (const chunk of connection.readable.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const [, top, body] = /^(.*?)\r\n\r\n(.*)$/s.exec(text) ?? [];
+    const length = Number(/^content-length: (\d+)$/im.exec(top ?? "")?.[1]);
+    if (body !== undefined && new TextEncoder().encode(body).length >= length) {
+      return { status: Number(top!.split(" ")[1]), body };
+    }
+  }
+  throw new Error(`The connection ended within the answer: ${text}`);
 }

@@ -1,0 +1,154 @@
+// Starting and stopping: what the operator is told, what is never overwritten, who is not cut off.
+
+import assert from "node:assert/strict";
+import { createSecret, deploy, run } from "./handlers.ts";
+import { startServer } from "./server.ts";
+
+async function temporaryFolder() {
+  const path = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** What a server that must not start prints, and its exit code. */
+async function refusal(options: Parameters<typeof startServer>[0]): Promise<string> {
+  try {
+    await using server = await startServer(options);
+    assert.fail(`It listens on ${server.url}.`);
+  } catch (error) {
+    const [, code, printed] = /^The server ended with (\d+):\n([\s\S]*)$/.exec((error as Error).message) ?? [];
+    assert.equal(code, "1", (error as Error).message);
+    return printed!.trim();
+  }
+}
+
+Deno.test("a bad variable stops the start with one line that names it", async () => {
+  await using folder = await temporaryFolder();
+  const cases: Record<string, string> = {
+    PORT: "80a",
+    HOST: "not a host",
+    DATA_DIR: "",
+    CODE_DIR: "a,b",
+    BOOTSTRAP_API_KEY: "short",
+  };
+  for (const [name, value] of Object.entries(cases)) {
+    const printed = await refusal({ env: { [name]: value }, folder: folder.path });
+    assert.match(printed, new RegExp(`^${name} [^\\n]+$`), printed);
+    if (name === "BOOTSTRAP_API_KEY") assert.ok(!printed.includes(value));
+  }
+});
+
+Deno.test("a port in use stops the start with a line that names PORT", async () => {
+  await using server = await startServer();
+  const printed = await refusal({ env: { PORT: new URL(server.url).port } });
+  assert.match(printed, /^HOST 127\.0\.0\.1, PORT \d+ cannot be used: [^\n]+$/);
+});
+
+Deno.test("two servers on one data folder: the second does not start", async () => {
+  await using folder = await temporaryFolder();
+  await using _first = await startServer({ folder: folder.path });
+  assert.match(await refusal({ folder: folder.path }), /^DATA_DIR \S+ is in use by another server\.$/);
+});
+
+Deno.test("data and the key file are made with modes that keep others out", async () => {
+  await using server = await startServer();
+  const mode = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);
+  assert.equal(mode(server.dataDir), "700");
+  for (const file of Deno.readDirSync(server.dataDir)) {
+    if (file.name === "imports.lock") continue; // Versions of public packages.
+    assert.equal(mode(`${server.dataDir}/${file.name}`), "600", file.name);
+  }
+});
+
+Deno.test("what was stored is there after a restart and after a SIGKILL", async () => {
+  await using folder = await temporaryFolder();
+  const code = "export default async (c, ctx) => c.text(await ctx.getSecret('NAME'))";
+  {
+    await using server = await startServer({ folder: folder.path });
+    await createSecret(server, "NAME", "kept");
+    await deploy(server, "read", code);
+    assert.equal(await server.stop(), 0);
+  }
+  {
+    await using server = await startServer({ folder: folder.path });
+    assert.equal((await run(server, "/read")).body, "kept");
+    await createSecret(server, "LATE", "kept too");
+    Deno.kill(server.pid, "SIGKILL");
+  }
+  await using server = await startServer({ folder: folder.path });
+  assert.equal((await run(server, "/read")).body, "kept");
+  const { body } = await server.api("GET", "/api/secrets/by-name/LATE?includeValues=true");
+  assert.equal(body.secrets[0].value, "kept too");
+  const { body: keys } = await server.api("GET", "/api/keys");
+  assert.equal(keys.keys.length, 1, "the bootstrap key is put there once");
+});
+
+Deno.test("data without its key file, or with a damaged or foreign one, stops the start and stays as it is", async () => {
+  await using folder = await temporaryFolder();
+  await using other = await temporaryFolder();
+  for (const { path } of [folder, other]) {
+    await using server = await startServer({ folder: path });
+    await createSecret(server, "NAME", "value");
+  }
+  const keyFile = `${folder.path}/data/encryption-keys.json`;
+  const original = await Deno.readTextFile(keyFile);
+  const key = JSON.parse(original).keys[0].key;
+  const foreign = await Deno.readTextFile(`${other.path}/data/encryption-keys.json`);
+  const damaged = ["", "{", original.slice(0, -30), original.replace(key, key.slice(4)), "null", foreign];
+  for (const text of damaged) {
+    await Deno.writeTextFile(keyFile, text);
+    const printed = await refusal({ folder: folder.path });
+    assert.match(printed, /^\S+encryption-keys\.json [^\n]+$/);
+    assert.ok(!printed.includes(key.slice(4)));
+    assert.equal(await Deno.readTextFile(keyFile), text);
+  }
+  await Deno.remove(keyFile);
+  assert.match(await refusal({ folder: folder.path }), /^\S+encryption-keys\.json is missing[^\n]+$/);
+  await assert.rejects(Deno.stat(keyFile));
+  await Deno.writeTextFile(keyFile, original);
+  await using server = await startServer({ folder: folder.path });
+  const { body } = await server.api("GET", "/api/secrets/by-name/NAME?includeValues=true");
+  assert.equal(body.secrets[0].value, "value");
+});
+
+Deno.test("/health answers 200 without a key, and 405 with Allow to other methods", async () => {
+  await using server = await startServer();
+  const health = await fetch(`${server.url}/health`);
+  assert.equal(health.status, 200);
+  assert.deepEqual(await health.json(), { status: "ok" });
+  const posted = await fetch(`${server.url}/health`, { method: "POST" });
+  await posted.body?.cancel();
+  assert.equal(posted.status, 405);
+  assert.equal(posted.headers.get("allow"), "GET, HEAD");
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`${signal} lets running requests finish and exits 0`, async () => {
+    await using server = await startServer();
+    await deploy(server, "slow", "export default async (c) => c.text(await c.req.text())");
+    await run(server, "/slow");
+    const body = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = body.writable.getWriter();
+    const pending = fetch(`${server.url}/run/slow`, { method: "POST", body: body.readable });
+    await writer.write(new TextEncoder().encode("un"));
+    await run(server, "/slow");
+    Deno.kill(server.pid, signal);
+    await server.logged(new RegExp(`${signal}: letting running requests finish`));
+    assert.equal((await run(server, "/slow")).status, 503);
+    await writer.write(new TextEncoder().encode("cut"));
+    await writer.close();
+    console.log(server.logs());
+    assert.equal(await (await pending).text(), "uncut");
+    assert.equal(await server.stop(), 0);
+  });
+}
+
+Deno.test("a request that never ends is cut off ten seconds after SIGTERM, with exit code 0", async () => {
+  await using server = await startServer();
+  const code = `export default () => new Response(new ReadableStream({
+    async pull(controller) { await new Promise((r) => setTimeout(r, 50)); controller.enqueue(new Uint8Array(1)); } }))`;
+  await deploy(server, "endless", code);
+  const response = await fetch(`${server.url}/run/endless`);
+  const reading = response.bytes().catch(() => "cut");
+  assert.equal(await server.stop(), 0);
+  assert.equal(await reading, "cut");
+});
