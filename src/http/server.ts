@@ -12,6 +12,9 @@ const DRAIN_LOOK_MS = 10;
 /** For what is left after that: connections that nobody closes. */
 const CLOSE_MAX_MS = 500;
 
+/** A host, perhaps with a port. Deno puts the header into the URL as it is: "a/b" would shift the path. */
+const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
+
 export interface Routes {
   run(request: Request): Promise<Response>;
   api(request: Request): Response | Promise<Response>;
@@ -57,6 +60,7 @@ export function serve({ host, port }: Config, { run, api, streaming }: Routes, l
       },
     }, (request) => {
       if (draining) return stopping();
+      if (!PLAIN_HOST.test(request.headers.get("host") ?? "localhost")) return noHost();
       const path = getPath(request);
       if (isRunPath(path)) return counted(run(request));
       if (path === "/health") return health(request);
@@ -87,6 +91,10 @@ export function serve({ host, port }: Config, { run, api, streaming }: Routes, l
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function noHost(): Response {
+  return Response.json({ error: "The Host header names no host.", code: "InvalidInput" }, { status: 400 });
 }
 
 function stopping(): Response {

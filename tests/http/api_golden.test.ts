@@ -11,7 +11,7 @@ interface Exchange {
 }
 
 /** Times differ from run to run; their form does not. */
-export function withoutTimes(answer: unknown): unknown {
+function withoutTimes(answer: unknown): unknown {
   const text = JSON.stringify(answer);
   return JSON.parse(text.replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/g, '"<time>"'));
 }

@@ -2,15 +2,10 @@
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
-import type { Access } from "../../access/access.ts";
 import { AppError } from "../../errors.ts";
-import type { Files } from "../../functions/files.ts";
-import type { Registry } from "../../functions/registry.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Secrets } from "../../secrets/secrets.ts";
-import type { Settings } from "../../settings/settings.ts";
 import { credentials } from "../credentials.ts";
 import { errorResponse, methodNotAllowed, unauthorized } from "../errors.ts";
+import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { addDocs } from "./docs.ts";
 import { addFiles } from "./files.ts";
 import { addFunctions } from "./functions.ts";
@@ -18,26 +13,6 @@ import { addKeyGroups } from "./key_groups.ts";
 import { addKeys } from "./keys.ts";
 import { addSecrets } from "./secrets.ts";
 import { addSettings } from "./settings.ts";
-
-export interface ApiDeps {
-  readonly access: Access;
-  readonly registry: Registry;
-  readonly files: Files;
-  readonly secrets: Secrets;
-  readonly settings: Settings;
-  /** Fetches what a module imports, now that it is saved; `problems` are sentences. */
-  readonly imports: { prepare(handlerPath: string): Promise<{ problems: readonly string[] }> };
-  readonly log: Log;
-  readonly newRequestId: () => string;
-  /** Of the program, for /api/openapi.json. */
-  readonly version?: string;
-}
-
-export interface ApiEnv {
-  Variables: { requestId: string };
-}
-
-export type Api = OpenAPIHono<ApiEnv>;
 
 /** An app that answers everything under /api. */
 export function createApi(deps: ApiDeps): Api {

@@ -1,7 +1,7 @@
 // /api/openapi.json and /api/docs, the page that shows it. Both come from this machine alone.
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import type { Api } from "./api.ts";
+import type { Api } from "./deps.ts";
 
 const DESCRIPTION = `Manages functions, their files, key groups, API keys, secrets and settings.
 

@@ -5,9 +5,12 @@ import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
 import { type FileInfo, HANDLER_EXTENSIONS } from "../../functions/files.ts";
-import type { Api, ApiDeps } from "./api.ts";
+import type { Api, ApiDeps } from "./deps.ts";
 import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
 import { answer, body, errors, mustBe, SUCCESS, successSchema, text, time, timeSchema } from "./schemas.ts";
+
+/** Any path at all; one with a line break is refused by its name, not overlooked. */
+const FILE_PATH = "/api/files/:path{[\\s\\S]+}";
 
 const fileSchema = z.object({
   path: z.string(),
@@ -26,7 +29,7 @@ export function addFiles(api: Api, { files, imports }: ApiDeps): void {
 
   api.get("/api/files", async (c) => c.json({ files: (await files.list()).map(shown) }));
 
-  api.get("/api/files/:path{.+}", async (c) => {
+  api.get(FILE_PATH, async (c) => {
     const { info, content } = await files.read(filePath(c.req.raw.url));
     c.header("Vary", "Accept");
     const decoded = asText(content);
@@ -49,14 +52,14 @@ export function addFiles(api: Api, { files, imports }: ApiDeps): void {
     return { created, saved: { ...shown(info), problems } };
   };
 
-  api.put("/api/files/:path{.+}", async (c) => {
+  api.put(FILE_PATH, async (c) => {
     const { created, saved } = await save(c.req.raw, false);
     return c.json(saved, created ? 201 : 200);
   });
 
-  api.post("/api/files/:path{.+}", async (c) => c.json((await save(c.req.raw, true)).saved, 201));
+  api.post(FILE_PATH, async (c) => c.json((await save(c.req.raw, true)).saved, 201));
 
-  api.delete("/api/files/:path{.+}", async (c) => {
+  api.delete(FILE_PATH, async (c) => {
     await files.delete(filePath(c.req.raw.url));
     return c.json(SUCCESS);
   });

@@ -10,7 +10,10 @@ import { body, changes, id, idSchema, label, mustBe, note, text, timeSchema } fr
 
 const NAME_MAX_LENGTH = 100;
 const LIST_MAX = 100;
-const NET_PROBLEM = `must be true, false, or a list of 1 to ${LIST_MAX} hosts such as "api.example.com:443"`;
+/** A host name has 253 at most (RFC 1035, 2.3.4), and a port follows. */
+const NET_ENTRY_MAX_LENGTH = 260;
+const NET_EXAMPLE = 'such as "api.example.com:443"';
+const NET_PROBLEM = `must be true, false, or a list of 1 to ${LIST_MAX} hosts ${NET_EXAMPLE}`;
 
 /** Text that a check of the domain must accept; its complaint joins those about other fields. */
 function checked(check: (text: string) => void) {
@@ -23,6 +26,10 @@ function checked(check: (text: string) => void) {
     }
   });
 }
+
+const netEntry = z.string(mustBe("text"))
+  .max(NET_ENTRY_MAX_LENGTH, `must have at most ${NET_ENTRY_MAX_LENGTH} characters`)
+  .regex(NET_ENTRY_PATTERN, `must be a host ${NET_EXAMPLE}`);
 
 const fields = {
   name: label(NAME_MAX_LENGTH),
@@ -42,7 +49,7 @@ const fields = {
     .max(LIST_MAX, `must have at most ${LIST_MAX} entries`)
     .openapi({ description: "Ids of the key groups whose keys may call it; none: it is public." }),
   permissions: z.strictObject({
-    net: z.union([z.boolean(), z.array(z.string().max(300).regex(NET_ENTRY_PATTERN)).min(1).max(LIST_MAX)], {
+    net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
       error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
     }),
   }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined }).openapi({

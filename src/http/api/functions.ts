@@ -3,7 +3,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { RegisteredFunction } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
-import type { Api, ApiDeps } from "./api.ts";
+import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
 import { functionChange, functionSchema, newFunction } from "./function_schemas.ts";
 import { answer, errors, idParams, json, SUCCESS, successSchema, time } from "./schemas.ts";

@@ -3,7 +3,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { GROUP_NAME_PATTERN } from "../../access/access.ts";
 import type { GroupId } from "../../ids.ts";
-import type { Api, ApiDeps } from "./api.ts";
+import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
 import {
   answer,

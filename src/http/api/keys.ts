@@ -4,7 +4,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { type Access, KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../../access/access.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
 import type { KeyRow } from "../../store/access.ts";
-import type { Api, ApiDeps } from "./api.ts";
+import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
 import {
   answer,

@@ -57,7 +57,7 @@ export function idText<Id extends number>() {
 }
 
 export function idParams<Id extends number>() {
-  return z.object({ id: idText<Id>().openapi({ param: { name: "id", in: "path" }, example: "1" }) });
+  return z.object({ id: idText<Id>().openapi({ param: { name: "id", in: "path" } }) });
 }
 
 /** A JSON body, with nothing in it but what `shape` names: a mistyped field must not go unnoticed. */

@@ -5,7 +5,7 @@ import type { SecretId } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
 import type { Secrets } from "../../secrets/secrets.ts";
 import type { SecretRow } from "../../store/secrets.ts";
-import type { Api, ApiDeps } from "./api.ts";
+import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
 import {
   answer,

@@ -3,7 +3,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { DEFINITIONS, SETTING_NAMES } from "../../settings/definitions.ts";
 import type { Settings } from "../../settings/settings.ts";
-import type { Api, ApiDeps } from "./api.ts";
+import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
 import { answer, body, errors, json } from "./schemas.ts";
 

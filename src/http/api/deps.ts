@@ -1,0 +1,29 @@
+// What the API is made of: the app that its resources add their routes to, and the services behind them.
+
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Access } from "../../access/access.ts";
+import type { Files } from "../../functions/files.ts";
+import type { Registry } from "../../functions/registry.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Secrets } from "../../secrets/secrets.ts";
+import type { Settings } from "../../settings/settings.ts";
+
+export interface ApiDeps {
+  readonly access: Access;
+  readonly registry: Registry;
+  readonly files: Files;
+  readonly secrets: Secrets;
+  readonly settings: Settings;
+  /** Fetches what a module imports, now that it is saved; `problems` are sentences. */
+  readonly imports: { prepare(handlerPath: string): Promise<{ problems: readonly string[] }> };
+  readonly log: Log;
+  readonly newRequestId: () => string;
+  /** Of the program, for /api/openapi.json. */
+  readonly version?: string;
+}
+
+export interface ApiEnv {
+  Variables: { requestId: string };
+}
+
+export type Api = OpenAPIHono<ApiEnv>;

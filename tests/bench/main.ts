@@ -1,0 +1,14 @@
+// deno task bench: every benchmark, with ratios; exits 1 if a floor is missed. `bench calls` runs one alone.
+
+import { benchCalls } from "./calls.ts";
+import { benchMemory } from "./memory.ts";
+import { benchResolution } from "./resolution.ts";
+
+const wanted = new Set(Deno.args);
+const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
+const missed: string[] = [];
+if (chosen("calls")) missed.push(...await benchCalls());
+if (chosen("memory")) await benchMemory();
+if (chosen("resolution")) missed.push(...benchResolution());
+console.log(missed.length === 0 ? "\nno floor missed" : `\nmissed: ${missed.join("; ")}`);
+Deno.exit(missed.length === 0 ? 0 : 1);

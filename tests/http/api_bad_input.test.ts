@@ -1,0 +1,253 @@
+// Whatever is sent, the answer says what is wrong with it. The endpoints come from /api/openapi.json,
+// so that one that is added is tried as well.
+
+import assert from "node:assert/strict";
+import { type Answer, call, type Server, startServer } from "./server.ts";
+
+const MIB = 1024 * 1024;
+
+interface Endpoint {
+  method: string;
+  /** With an id that does not exist. */
+  path: string;
+  template: string;
+  /** Names of the body's fields; undefined if it takes none. */
+  fields: string[] | undefined;
+}
+
+async function endpoints(server: Server): Promise<Endpoint[]> {
+  const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
+  const found: Endpoint[] = [];
+  for (const [template, operations] of Object.entries<Record<string, unknown>>(document.paths)) {
+    // deno-lint-ignore no-explicit-any
+    for (const [method, { requestBody }] of Object.entries<any>(operations)) {
+      const content = requestBody?.content ?? {};
+      const ref = Object.keys(content).length === 1 ? content["application/json"].schema.$ref : undefined;
+      const schema = ref && document.components.schemas[ref.split("/").at(-1)];
+      const path = template.replace("{id}", "999").replace("{name}", "X").replace("{path}", "x.ts");
+      found.push({ method: method.toUpperCase(), path, template, fields: schema && Object.keys(schema.properties) });
+    }
+  }
+  return found;
+}
+
+async function jsonEndpoints(server: Server) {
+  const found = (await endpoints(server)).filter((endpoint): endpoint is Endpoint & { fields: string[] } =>
+    endpoint.fields !== undefined
+  );
+  // An endpoint that was lost on the way would not be tried.
+  assert.equal(found.length, 9);
+  return found;
+}
+
+/** A refusal in the contract's form, in our own words. */
+function assertRefusal({ status, body }: Answer, about: string): void {
+  assert.ok(status >= 400 && status < 500, `${about}: ${status}`);
+  assert.match(body.error, /^\S.*[.]$/, about);
+  assert.match(body.code, /^[A-Z][A-Za-z]+$/, about);
+  assert.doesNotMatch(JSON.stringify(body), /Invalid input|expected|received|Too (big|small)|Unrecognized/, about);
+}
+
+Deno.test("a body that is no JSON object is a 400 that says so", async () => {
+  await using server = await startServer();
+  for (const { method, path } of await jsonEndpoints(server)) {
+    for (const body of ["null", "[]", "5", '"text"', "true"]) {
+      const answer = await server.api(method, path, body, { "Content-Type": "application/json" });
+      assert.equal(answer.status, 400, `${method} ${path} ${body}`);
+      assert.deepEqual(answer.body.details, { body: "must be a JSON object" });
+    }
+    for (const body of ["", "{", "{'a':1}", '{"a":1}x', "\ufeff\ufeff{}", new Uint8Array([0x7b, 0xff, 0x7d])]) {
+      const answer = await server.api(method, path, body, { "Content-Type": "application/json" });
+      assert.equal(answer.status, 400, `${method} ${path} ${body}`);
+      assert.match(answer.body.error, /JSON/);
+    }
+  }
+});
+
+Deno.test("a body that is not declared as application/json is a 415", async () => {
+  await using server = await startServer();
+  for (const { method, path } of await jsonEndpoints(server)) {
+    for (const type of ["text/plain", "application/x-www-form-urlencoded", "text/json", "application/jsonp", ""]) {
+      const answer = await server.api(method, path, "{}", { "Content-Type": type });
+      assert.equal(answer.status, 415, `${method} ${path} ${type}`);
+      assert.equal(answer.body.code, "UnsupportedMediaType");
+    }
+    const withCharset = await server.api(method, path, "null", { "Content-Type": "Application/JSON; charset=utf-8" });
+    assert.equal(withCharset.status, 400);
+  }
+});
+
+Deno.test("a JSON body of more than 1 MiB is a 413, with and without its length announced", async () => {
+  await using server = await startServer();
+  const tooLong = JSON.stringify({ name: "x".repeat(MIB) });
+  for (const { method, path } of await jsonEndpoints(server)) {
+    for (const body of [tooLong, new Blob([tooLong]).stream()]) {
+      const answer = await server.api(method, path, body, { "Content-Type": "application/json" });
+      assert.equal(answer.status, 413, `${method} ${path}`);
+      assert.equal(answer.body.code, "PayloadTooLarge");
+    }
+  }
+});
+
+Deno.test("an unknown field is a 400 that names it", async () => {
+  await using server = await startServer();
+  for (const { method, path } of await jsonEndpoints(server)) {
+    for (const field of ["functionID", "__proto__", "constructor", "toString"]) {
+      const answer = await server.api(method, path, `{"${field}":1}`, { "Content-Type": "application/json" });
+      assert.equal(answer.status, 400, `${method} ${path}`);
+      const details = Object.fromEntries(Object.entries(answer.body.details));
+      assert.equal(Object.getOwnPropertyDescriptor(details, field)?.value, "is not a known field", `${method} ${path}`);
+    }
+  }
+});
+
+Deno.test("an unknown query parameter, or one given twice, is a 400 that names it", async () => {
+  await using server = await startServer();
+  for (const path of ["/api/secrets", "/api/secrets/1", "/api/secrets/by-name/X", "/api/keys", "/api/keys/1"]) {
+    const unknown = await server.api("GET", `${path}?includevalues=true`);
+    assert.deepEqual([unknown.status, unknown.body.details], [400, { includevalues: "is not a known parameter" }]);
+    const twice = await server.api("GET", `${path}?includeValues=true&includeValues=false`);
+    assert.deepEqual([twice.status, twice.body.details], [400, { includeValues: 'must be "true" or "false"' }]);
+  }
+});
+
+Deno.test("an id is taken strictly", async () => {
+  await using server = await startServer();
+  const withId = (await endpoints(server)).filter(({ template }) => template.includes("{id}"));
+  assert.equal(withId.length, 14);
+  const wrong = [
+    "1abc",
+    "0",
+    "-1",
+    "1.5",
+    "01",
+    "+1",
+    "1e3",
+    "0x1",
+    "%201",
+    "1%00",
+    "%zz",
+    "٣",
+    "9".repeat(30),
+    "null",
+  ];
+  for (const { method, template, fields } of withId) {
+    for (const id of wrong) {
+      const path = template.replace("{id}", id);
+      const answer = await server.api(method, path, fields ? { name: "x" } : undefined);
+      assert.equal(answer.status, 400, `${method} ${path}`);
+      assert.deepEqual(answer.body.details, { id: "must be a positive whole number" });
+    }
+  }
+  for (const id of ["1abc", "0", "-1", "1.5", ""]) {
+    for (const path of [`/api/keys?groupId=${id}`, `/api/secrets?groupId=${id}`]) {
+      const answer = await server.api("GET", path);
+      assert.deepEqual([answer.status, answer.body.details], [400, { groupId: "must be a positive whole number" }]);
+    }
+  }
+});
+
+Deno.test("no value of any field makes the server fail", async () => {
+  await using server = await startServer();
+  const values = [
+    null,
+    true,
+    0,
+    -1,
+    1.5,
+    1e300,
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "\ud800",
+    "\n",
+    "../x",
+    "x".repeat(20_000),
+    [],
+    [null],
+    [[]],
+    ["x"],
+    [1e300],
+    {},
+    { net: null },
+    { "a": { "b": 1 } },
+  ];
+  for (const { method, path, fields } of await jsonEndpoints(server)) {
+    const requests = fields.flatMap((field) => values.map((value) => ({ field, value })));
+    await Promise.all(requests.map(async ({ field, value }) => {
+      const about = `${method} ${path} ${field}: ${JSON.stringify(value)?.slice(0, 40)}`;
+      // Together with fields that are right, so that it gets as far as it can.
+      const right = { name: crypto.randomUUID(), handler: "x.ts", route: `/${crypto.randomUUID()}`, groupId: 1 };
+      const others = Object.entries({ ...right, value: "some-value-0123456789", scope: "group" })
+        .filter(([name]) => fields.includes(name));
+      const answer = await server.api(method, path, { ...Object.fromEntries(others), [field]: value });
+      if (answer.status !== 201) assertRefusal(answer, about);
+    }));
+  }
+  assert.doesNotMatch(server.logs(), / ERROR /);
+});
+
+Deno.test("each field that is wrong is named with what is wrong with it", async () => {
+  await using server = await startServer();
+  const cases: [string, unknown, Record<string, string>][] = [
+    ["POST /api/key-groups", { name: 5, description: null }, { name: "must be text", description: "must be text" }],
+    ["POST /api/key-groups", {}, { name: "is required" }],
+    ["POST /api/key-groups", { name: "" }, { name: "must not be empty" }],
+    ["POST /api/keys", { groupId: "1", name: " x", value: "short" }, {
+      groupId: "must be a positive whole number",
+      name: "must not begin or end with white space",
+      value: "must have at least 16 characters",
+    }],
+    ["POST /api/keys", { groupId: 1, name: "a\nb", description: "\0" }, {
+      name: "must not contain control characters or line breaks",
+      description: "must not contain a NUL character",
+    }],
+    ["POST /api/functions", {}, { name: "is required", handler: "is required", route: "is required" }],
+    ["POST /api/functions", { name: "x", handler: "../x.ts", route: "x", methods: [], enabled: "yes" }, {
+      handler: 'must not contain the segment ".."',
+      route: 'must begin with "/"',
+      methods: "must name at least one method",
+      enabled: "must be true or false",
+    }],
+    ["POST /api/functions", { name: "x", handler: "x.txt", route: "/x", methods: ["get"], keys: ["1"] }, {
+      handler: "must end with one of .ts, .tsx, .mts, .js, .jsx, .mjs",
+      "methods.0": "must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+      "keys.0": "must be a positive whole number",
+    }],
+    ["PUT /api/functions/1", { permissions: { net: [] } }, {
+      "permissions.net": 'must be true, false, or a list of 1 to 100 hosts such as "api.example.com:443"',
+    }],
+    ["PUT /api/functions/1", { permissions: {} }, { "permissions.net": "is required" }],
+    ["PUT /api/functions/1", { permissions: { net: ["http://x"], read: true } }, {
+      "permissions.net.0": 'must be a host such as "api.example.com:443"',
+      "permissions.read": "is not a known field",
+    }],
+    ["POST /api/secrets", { name: "a.b", value: 1, scope: "all", comment: null }, {
+      name: "must be letters, digits, underscores and hyphens (a-z, A-Z, 0-9, _, -)",
+      value: "must be text",
+      scope: "must be one of key, group, function, global",
+      comment: "must be text",
+    }],
+    ["POST /api/secrets", { name: 1, value: "", scope: "key", groupId: 1 }, {
+      name: "must be text",
+      value: "must not be empty",
+      keyId: "is required when scope is key",
+      groupId: "must not be given when scope is key",
+    }],
+    ["POST /api/secrets", { name: "X", value: "\ud800", scope: "global", functionId: 1 }, {
+      value: "holds half of a surrogate pair",
+      functionId: "must not be given when scope is global",
+    }],
+    ["PUT /api/settings", { settings: [] }, { settings: "must be an object of values by name" }],
+    ["PUT /api/settings", { settings: {} }, { settings: "must name at least one setting" }],
+  ];
+  for (const [request, body, details] of cases) {
+    const [method, path] = request.split(" ") as [string, string];
+    const answer = await server.api(method, path, body);
+    assert.deepEqual([request, answer.status, answer.body.code], [request, 400, "InvalidInput"]);
+    assert.deepEqual(answer.body.details, details);
+    const [[field, problem]] = Object.entries(answer.body.details) as [[string, string]];
+    assert.equal(answer.body.error, `${field} ${problem}.`);
+  }
+});

@@ -1,0 +1,93 @@
+// /api/openapi.json and /api/docs.
+
+import assert from "node:assert/strict";
+import { call, startServer } from "./server.ts";
+
+Deno.test("the OpenAPI document describes every endpoint, with all of its parameters and errors", async () => {
+  await using server = await startServer();
+  const { status, body: document } = await call("GET", `${server.url}/api/openapi.json`);
+  assert.equal(status, 200);
+  assert.equal(document.openapi, "3.1.0");
+  assert.deepEqual(Object.entries(document.paths).map(([path, item]) => `${path} ${Object.keys(item as object)}`), [
+    "/api/openapi.json get",
+    "/api/docs get",
+    "/api/functions get,post",
+    "/api/functions/{id} get,put,delete",
+    "/api/functions/{id}/enable put",
+    "/api/functions/{id}/disable put",
+    "/api/files get",
+    "/api/files/{path} get,put,post,delete",
+    "/api/key-groups get,post",
+    "/api/key-groups/{id} get,put,delete",
+    "/api/keys get,post",
+    "/api/keys/{id} get,put,delete",
+    "/api/secrets get,post",
+    "/api/secrets/by-name/{name} get",
+    "/api/secrets/{id} get,put,delete",
+    "/api/settings get,put",
+  ]);
+  // deno-lint-ignore no-explicit-any
+  for (const [path, operations] of Object.entries<any>(document.paths)) {
+    // deno-lint-ignore no-explicit-any
+    for (const [method, operation] of Object.entries<any>(operations)) {
+      const about = `${method} ${path}`;
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const declared = (operation.parameters ?? []).filter((p: { in: string }) => p.in === "path");
+      assert.deepEqual(declared.map((p: { name: string }) => p.name), inPath, about);
+      assert.ok(operation.summary, about);
+      if (operation.security) continue; // May be read by anybody.
+      for (const code of ["401", "403", "500"]) assert.ok(operation.responses[code], `${about} ${code}`);
+      if (operation.requestBody) {
+        for (const code of ["400", "413"]) assert.ok(operation.responses[code], `${about} ${code}`);
+      }
+    }
+  }
+});
+
+Deno.test("every reference in the OpenAPI document leads somewhere", async () => {
+  await using server = await startServer();
+  const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
+  assert.ok(references.length > 0);
+  for (const reference of new Set(references)) {
+    const parts = reference.split("/").slice(1);
+    // deno-lint-ignore no-explicit-any
+    assert.ok(parts.reduce<any>((node, part) => node?.[part], document), reference);
+  }
+  for (const scheme of document.security.flatMap(Object.keys)) assert.ok(document.components.securitySchemes[scheme]);
+});
+
+Deno.test("every documented endpoint is there, and answers with a status that is documented", async () => {
+  await using server = await startServer();
+  const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
+  // deno-lint-ignore no-explicit-any
+  for (const [template, operations] of Object.entries<any>(document.paths)) {
+    const path = template.replace("{id}", "999").replace("{name}", "X").replace("{path}", "x.txt");
+    // deno-lint-ignore no-explicit-any
+    for (const [method, { responses, requestBody }] of Object.entries<any>(operations)) {
+      const { status, body } = await server.api(method.toUpperCase(), path, requestBody && {});
+      assert.ok(responses[status], `${method} ${path}: ${status}`);
+      assert.ok(!String(body.error).includes("in the API"), `${method} ${path}`);
+    }
+  }
+});
+
+Deno.test("the documentation page loads everything from this server, under a strict policy", async () => {
+  await using server = await startServer();
+  const page = await call("GET", `${server.url}/api/docs`);
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get("content-type")!, /^text\/html/);
+  const policy = page.headers.get("content-security-policy")!;
+  assert.match(policy, /default-src 'none'; script-src 'self';/);
+  assert.doesNotMatch(policy, /https?:|\*/);
+  assert.doesNotMatch(page.body, /<script(?! src=)|https?:\/\//);
+
+  const assets = [...page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path);
+  assert.equal(assets.length, 3);
+  for (const path of assets) {
+    const asset = await call("GET", server.url + path);
+    assert.equal(asset.status, 200, path);
+    assert.match(asset.headers.get("content-type")!, /^text\/(javascript|css); charset=utf-8$/);
+    assert.ok(asset.body.length > 100, path);
+  }
+});
