@@ -15,8 +15,9 @@ import { ownAddresses, serve } from "./src/http/server.ts";
 import { KeyFileError, openKeyring } from "./src/keyring/key_file.ts";
 import { createLog } from "./src/observe/log.ts";
 import { createMasking } from "./src/observe/masking.ts";
-import { findDenoDir } from "./src/sandbox/deno_dir.ts";
+import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
+import { prepareRuntime } from "./src/sandbox/runtime.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
 import { secretReader } from "./src/secrets/reader.ts";
 import type { Caller } from "./src/secrets/resolution.ts";
@@ -49,29 +50,37 @@ async function main(): Promise<void> {
   const secrets = secretsService(store, keyring, now);
   const files = filesService(codeDir);
 
-  const denoDir = await findDenoDir();
+  const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)));
+  if (Deno.uid() === 0 && !runtime.ownUsers) {
+    log("warn", "There is no setpriv(1) on this machine: sandboxes run as root, too. Install util-linux.");
+  }
   const imports = importsService({
     codeDir,
     lockFile: join(config.dataDir, "imports.lock"),
-    bootstrap: fileURLToPath(new URL("./workers/bootstrap.ts", import.meta.url)),
-    env: { ...config.fetchEnv, DENO_DIR: denoDir },
+    bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
+    env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir },
     importHosts: () => settings.get("sandbox.import-hosts"),
   });
   const masking = createMasking();
   const reader = secretReader(store, keyring, (id, reason) => {
     log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
   });
-  const runDir = Deno.makeTempDirSync({ prefix: "crude-functions-" });
+  const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
   const pool = new Pool<Caller>({
-    process: { runDir, denoDir, ownAddresses: () => ownAddresses(server) },
+    process: {
+      runDir: runFolder.path,
+      codeDir,
+      runtime,
+      ownAddresses: () => ownAddresses(server),
+      denyNet: () => settings.get("sandbox.net.deny"),
+    },
     answerer: secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value)),
     limits: () => ({
-      timeoutMs: settings.get("sandbox.timeout-ms"),
       maxProcesses: settings.get("sandbox.max-processes"),
       maxCalls: settings.get("sandbox.max-calls"),
     }),
-    onLog: ({ name }, level, text, request, functionId) =>
-      log(level, masking.mask(functionId, text), { function: name, requestId: request?.requestId }),
+    onLog: ({ functionId, route }, level, text, request) =>
+      log(level, masking.mask(functionId, text), { function: route.name, requestId: request?.requestId }),
   });
   const registry = functionRegistry(store, now, (id) => pool.retire(id));
 
@@ -82,6 +91,7 @@ async function main(): Promise<void> {
     secrets,
     settings,
     imports,
+    health: (id) => pool.health(id),
     log,
     newRequestId: () => crypto.randomUUID(),
   });
@@ -99,7 +109,7 @@ async function main(): Promise<void> {
   await server.close();
   access.close();
   store.close();
-  Deno.removeSync(runDir, { recursive: true });
+  runFolder.remove();
   unlock();
 }
 

@@ -77,13 +77,15 @@ export function importsService(options: ImportsOptions) {
       problems: [lastLine(info.stderr)],
     };
     const problems = found.problems.map((problem) => problem.replaceAll(pathToFileURL(codeDir).href + "/", ""));
-    const files = found.files.filter((path) => {
+    const files = [...found.files, ...found.missing].filter((path) => {
       const problem = outside(path, codeDir);
       if (problem) problems.push(problem);
       return !problem;
     });
     if (found.remote) {
-      const cache = await build("cache", "--quiet", ...common, bootstrap, entry);
+      // The workers first and by themselves: a handler that cannot be had must not keep them out of the lock file.
+      await build("cache", "--quiet", ...common, bootstrap);
+      const cache = await build("cache", "--quiet", ...common, entry);
       if (!cache.success && problems.length === 0) problems.push(lastLine(cache.stderr));
     }
     const watched = [file, ...found.files, ...found.missing];
@@ -221,8 +223,9 @@ function outside(path: string, codeDir: string): string | undefined {
   try {
     // A link could lead anywhere, also after this check.
     if (Deno.realPathSync(path) !== path) return `"${inside.split(sep).join("/")}" leads through a link.`;
-  } catch {
-    return `"${inside}" cannot be read.`;
+  } catch (error) {
+    // One that is missing may be asked for: the import then says that it is missing.
+    if (!(error instanceof Deno.errors.NotFound)) return `"${inside}" cannot be read.`;
   }
 }
 

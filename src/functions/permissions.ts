@@ -1,11 +1,56 @@
-// What a function may do beyond computing: today, which hosts it may connect to.
+// What a function may do and how it is held: hosts, secrets, isolates, time and memory.
+
+import type { SecretName } from "../ids.ts";
 
 /** `true`: any host but this machine's and link-local ones. A list: these hosts alone, wherever they are. */
 export interface Permissions {
   readonly net: boolean | readonly string[];
 }
 
-export const DEFAULT_PERMISSIONS: Permissions = { net: true };
+/** `per-key`: callers with different API keys never share a process. */
+export const ISOLATIONS = ["shared", "per-key"] as const;
+export type Isolation = (typeof ISOLATIONS)[number];
+
+export interface Confinement {
+  readonly permissions: Permissions;
+  /** Names of the secrets that it may ask for; `*` stands for any characters. */
+  readonly secrets: readonly string[];
+  readonly isolation: Isolation;
+  /** Instead of the setting `sandbox.timeout-ms`. */
+  readonly timeoutMs: number | null;
+  /** Instead of the setting `sandbox.memory-mb`. */
+  readonly memoryMb: number | null;
+}
+
+export const DEFAULT_CONFINEMENT: Confinement = {
+  permissions: { net: true },
+  secrets: ["*"],
+  isolation: "shared",
+  timeoutMs: null,
+  memoryMb: null,
+};
 
 /** `host`, `host:port`, an IPv4 address or `[IPv6]`, the last two with a port if need be. */
 export const NET_ENTRY_PATTERN = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
+
+export const SECRET_PATTERN = /^[a-zA-Z0-9_*-]+$/;
+
+/** Whether one of `patterns` covers `name`. */
+export function maySecretBeAsked(patterns: readonly string[], name: SecretName): boolean {
+  return patterns.some((pattern) => pattern === "*" || matches(pattern, name));
+}
+
+/** Without regular expressions, which a pattern of many stars could make slow. */
+function matches(pattern: string, name: string): boolean {
+  const [first, ...rest] = pattern.split("*");
+  const last = rest.pop();
+  if (last === undefined) return name === first;
+  if (!name.startsWith(first!) || !name.endsWith(last) || name.length < first!.length + last.length) return false;
+  let at = first!.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found === -1 || found + part.length > name.length - last.length) return false;
+    at = found + part.length;
+  }
+  return true;
+}

@@ -5,24 +5,22 @@ import type { FunctionId, GroupId } from "../ids.ts";
 import type { FunctionFields, FunctionRow } from "../store/functions.ts";
 import type { Store } from "../store/store.ts";
 import { checkHandlerPath } from "./files.ts";
-import { DEFAULT_PERMISSIONS, type Permissions } from "./permissions.ts";
+import { type Confinement, DEFAULT_CONFINEMENT } from "./permissions.ts";
 import { checkRoute, createRouter, type Match, routeKey, type Router } from "./routes.ts";
 
 /** A registered function. */
-export interface RegisteredFunction extends Omit<FunctionRow, "permissions" | "groups"> {
+export interface RegisteredFunction extends Omit<FunctionRow, "confinement" | "groups">, Confinement {
   /** The groups whose keys may call it; empty: public. */
   readonly keys: readonly GroupId[];
-  readonly permissions: Permissions;
 }
 
-export interface NewFunction {
+export interface NewFunction extends Partial<Confinement> {
   name: string;
   description: string;
   handler: string;
   route: string;
   methods: string[];
   keys: GroupId[];
-  permissions?: Permissions | undefined;
   enabled: boolean;
 }
 
@@ -63,8 +61,8 @@ export function functionRegistry(store: Store, now: () => number, onChange: (id:
     const groups = [...new Set(wanted.keys)];
     for (const group of groups) if (!store.access.group(group)) throw notFound("key group", group);
     const { name, description, handler, route, enabled } = wanted;
-    const permissions = JSON.stringify(wanted.permissions ?? DEFAULT_PERMISSIONS);
-    return { name, description, handler, route, routeKey: key, methods, groups, permissions, enabled };
+    const confinement = JSON.stringify(confinementOf(wanted));
+    return { name, description, handler, route, routeKey: key, methods, groups, confinement, enabled };
   };
 
   const change = <T>(work: () => T): T => {
@@ -116,6 +114,18 @@ export function functionRegistry(store: Store, now: () => number, onChange: (id:
   };
 }
 
-function toFunction({ groups, permissions, ...row }: FunctionRow): RegisteredFunction {
-  return { ...row, keys: groups, permissions: JSON.parse(permissions) };
+/** `wanted` with the default for what it leaves open. */
+function confinementOf(wanted: Partial<Confinement>): Confinement {
+  const {
+    permissions = DEFAULT_CONFINEMENT.permissions,
+    secrets = DEFAULT_CONFINEMENT.secrets,
+    isolation = DEFAULT_CONFINEMENT.isolation,
+    timeoutMs = DEFAULT_CONFINEMENT.timeoutMs,
+    memoryMb = DEFAULT_CONFINEMENT.memoryMb,
+  } = wanted;
+  return { permissions, secrets, isolation, timeoutMs, memoryMb };
+}
+
+function toFunction({ groups, confinement, ...row }: FunctionRow): RegisteredFunction {
+  return { ...row, keys: groups, ...confinementOf(JSON.parse(confinement)) };
 }

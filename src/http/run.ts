@@ -4,6 +4,7 @@
 import { getPath } from "hono/utils/url";
 import type { Access } from "../access/access.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
+import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
 import type { Log } from "../observe/log.ts";
 import { CallFailure } from "../sandbox/failure.ts";
@@ -27,7 +28,6 @@ export interface RunDependencies {
 }
 
 const PREFIX = "/run";
-const RETRY_AFTER_SECONDS = "1";
 /** Statuses whose responses have no body (Fetch, 2.2.3). */
 const NULL_BODY_STATUSES = [204, 205, 304];
 /** About one connection, not about the response (RFC 9110, 7.6.1); lengths are the server's business. */
@@ -64,14 +64,11 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
       const entry = admit(target, presented[0], requestId);
       if (entry instanceof Response) return entry;
       if (entry) access.recordUse(entry.keyId);
+      const timeoutMs = target.timeoutMs ?? settings.get("sandbox.timeout-ms");
       const graph = imports.graph(target.handler);
+      const code = graph instanceof Promise ? await inTime(graph, timeoutMs) : graph;
       const response = await pool.call(
-        toTarget(
-          target,
-          graph instanceof Promise ? await inTime(graph, settings.get("sandbox.timeout-ms")) : graph,
-          imports.lockFile,
-          settings.get("sandbox.import-hosts"),
-        ),
+        toTarget(target, entry, code, timeoutMs, deps),
         {
           method: request.method,
           url: withoutApiKey(request.url),
@@ -82,7 +79,11 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
           requestedAt,
           group: entry?.groupName ?? null,
           body: await bodyOf(request),
-          caller: { functionId: target.id, holder: entry },
+          caller: {
+            functionId: target.id,
+            holder: entry,
+            mayAsk: (name) => maySecretBeAsked(target.secrets, name),
+          },
         },
       );
       return toResponse(response, request.method, requestId);
@@ -139,22 +140,27 @@ async function bodyOf(request: Request): Promise<Uint8Array | ReadableStream<Uin
 
 function toTarget(
   entry: RegisteredFunction,
+  holder: KeyHolder | undefined,
   graph: ModuleGraph,
-  lockFile: string,
-  importHosts: readonly string[],
+  timeoutMs: number,
+  { imports, settings }: RunDependencies,
 ): Target {
   const { id, name, description, handler, route, methods, keys } = entry;
+  const memoryMb = entry.memoryMb ?? settings.get("sandbox.memory-mb");
+  const denied = settings.get("sandbox.net.deny");
   return {
     functionId: id,
-    version: `${graph.version} ${entry.updatedAt}`,
+    tenant: entry.isolation === "per-key" ? holder?.keyId ?? 0 : 0,
+    version: `${graph.version} ${entry.updatedAt} ${memoryMb} ${denied}`,
     code: {
       files: graph.files,
-      lockFile: graph.remote ? lockFile : undefined,
-      importHosts,
+      lockFile: graph.remote ? imports.lockFile : undefined,
+      importHosts: settings.get("sandbox.import-hosts"),
       net: entry.permissions.net,
+      memoryMb,
     },
-    entry: graph.entry,
     route: { name, description, handler, route, methods, keys },
+    timeoutMs,
   };
 }
 
@@ -218,9 +224,10 @@ function failed(
       return refusal(502, "IsolateDied", "The function ended without an answer.", requestId);
     case "stopped":
     case "no-room":
+    case "suspended":
       log("warn", `The call was refused: ${why}`, context);
       return refusal(503, "Busy", "The function cannot take this call now. Try again.", requestId, {
-        "Retry-After": RETRY_AFTER_SECONDS,
+        "Retry-After": String(error.retryAfterSeconds),
       });
   }
 }

@@ -62,6 +62,8 @@ export function serve({ host, port }: Config, { run, api, streaming }: Routes, l
       if (draining) return stopping();
       if (!PLAIN_HOST.test(request.headers.get("host") ?? "localhost")) return noHost();
       const path = getPath(request);
+      // The address that the server prints should lead somewhere.
+      if (path === "/") return Response.redirect(new URL("/api/docs", request.url), 302);
       if (isRunPath(path)) return counted(run(request));
       if (path === "/health") return health(request);
       return counted(api(request));
@@ -94,13 +96,16 @@ function pause(ms: number): Promise<void> {
 }
 
 function noHost(): Response {
-  return Response.json({ error: "The Host header names no host.", code: "InvalidInput" }, { status: 400 });
+  return Response.json({ error: "The Host header names no host.", code: "InvalidInput" }, {
+    status: 400,
+    headers: { "X-Request-Id": crypto.randomUUID() },
+  });
 }
 
 function stopping(): Response {
   return Response.json({ error: "The server is stopping.", code: "Stopping" }, {
     status: 503,
-    headers: { "Retry-After": "5", Connection: "close" },
+    headers: { "Retry-After": "5", Connection: "close", "X-Request-Id": crypto.randomUUID() },
   });
 }
 

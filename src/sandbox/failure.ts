@@ -3,9 +3,11 @@
 /** Why a call got no response from the handler. `sent`: whether the handler may have begun with it. */
 export class CallFailure extends Error {
   constructor(
-    readonly kind: "load-failed" | "threw" | "nonsense" | "timeout" | "died" | "stopped" | "no-room",
+    readonly kind: "load-failed" | "threw" | "nonsense" | "timeout" | "died" | "stopped" | "no-room" | "suspended",
     readonly sent: boolean,
     message: string,
+    /** When it is worth another try. */
+    readonly retryAfterSeconds = 1,
   ) {
     super(message);
   }

@@ -1,6 +1,8 @@
-// The sandboxes that are alive: one for each function in use, at most so many processes in all.
+// The sandboxes that are alive: one for each function in use (and for each of its callers' keys, where they
+// must not share one), at most so many processes in all.
 
 import { CallFailure } from "./failure.ts";
+import { createHealth, type Health } from "./health.ts";
 import type { CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions } from "./process.ts";
 import type { LogMeta, RouteInfo } from "./protocol.ts";
@@ -9,15 +11,16 @@ import { type Answerer, Sandbox } from "./sandbox.ts";
 /** What a call runs: a function's code and settings as of one moment. */
 export interface Target {
   readonly functionId: number;
+  /** Calls with different tenants never share a process. */
+  readonly tenant: number;
   /** Another text means another sandbox: it covers the code and everything the process was told at its start. */
   readonly version: string;
   readonly code: Code;
-  readonly entry: string;
   readonly route: RouteInfo;
+  readonly timeoutMs: number;
 }
 
 export interface Limits {
-  readonly timeoutMs: number;
   readonly maxProcesses: number;
   readonly maxCalls: number;
 }
@@ -27,11 +30,10 @@ export interface PoolOptions<C> {
   readonly answerer: Answerer<C>;
   limits(): Limits;
   onLog(
-    route: RouteInfo,
+    target: Target,
     level: LogMeta[0],
     text: string,
     request: CallRequest<C> | undefined,
-    functionId: number,
   ): void;
 }
 
@@ -48,10 +50,11 @@ const TICK_MS = 25;
 
 export class Pool<C> {
   readonly #options: PoolOptions<C>;
-  /** By function: the one sandbox that takes its calls. */
-  readonly #live = new Map<number, Live<C>>();
+  /** By function and tenant: the one sandbox that takes its calls. */
+  readonly #live = new Map<string, Live<C>>();
   /** Every sandbox whose process exists, those that finish their last calls included. */
   readonly #processes = new Set<Sandbox<C>>();
+  readonly #health = createHealth(Date.now);
   readonly #waiters = new Set<() => void>();
   readonly #timer: ReturnType<typeof setInterval>;
   #uses = 0;
@@ -70,8 +73,12 @@ export class Pool<C> {
     return [...this.#processes].some((sandbox) => !sandbox.idle);
   }
 
+  health(functionId: number): Health {
+    return this.#health.of(functionId);
+  }
+
   /**
-   * Runs one call of `target`, in the function's sandbox or a new one.
+   * Runs one call of `target`, in its sandbox or a new one.
    * A call of which nothing has reached a process that ended is given to another one, once.
    * @throws CallFailure
    */
@@ -85,10 +92,14 @@ export class Pool<C> {
     }
   }
 
-  /** Lets the function's sandbox finish its calls and end: it was changed, disabled or deleted. */
+  /** Lets the function's sandboxes finish their calls and end: it was changed, disabled or deleted. */
   retire(functionId: number): void {
-    this.#live.get(functionId)?.sandbox.retire();
-    this.#live.delete(functionId);
+    for (const [name, { target, sandbox }] of this.#live) {
+      if (target.functionId !== functionId) continue;
+      this.#live.delete(name);
+      sandbox.retire();
+    }
+    this.#health.forget(functionId);
   }
 
   /** Kills every process and waits until all are gone; calls that come later fail. */
@@ -101,44 +112,60 @@ export class Pool<C> {
   }
 
   async #sandbox(target: Target): Promise<Sandbox<C>> {
+    const name = nameOf(target);
     while (true) {
       if (this.#stopped) throw new CallFailure("stopped", false, "The server is stopping.");
-      const live = this.#live.get(target.functionId);
+      this.#refuseSuspended(target);
+      const live = this.#live.get(name);
       if (live && !live.sandbox.closed && live.target.version === target.version) {
         live.sandbox.lastUsedAt = ++this.#uses;
         return live.sandbox;
       }
-      // Its calls under way finish on the code they began with.
-      if (live) this.retire(target.functionId);
+      if (live) {
+        // Its calls under way finish on the code they began with.
+        this.#live.delete(name);
+        live.sandbox.retire();
+      }
       if (this.#processes.size < this.#options.limits().maxProcesses) return this.#start(target);
       this.#makeRoom();
       await this.#roomOrTimeout();
     }
   }
 
+  #refuseSuspended({ functionId }: Target): void {
+    const { suspendedUntil, lastDeath } = this.#health.of(functionId);
+    if (suspendedUntil === undefined) return;
+    const retryAfterSeconds = Math.ceil((suspendedUntil - Date.now()) / 1000);
+    const message = `Its isolates died too often; it rests until ${
+      new Date(suspendedUntil).toISOString()
+    }. ${lastDeath}`;
+    throw new CallFailure("suspended", false, message, retryAfterSeconds);
+  }
+
   #start(target: Target): Sandbox<C> {
     const { process, answerer, limits, onLog } = this.#options;
+    const name = nameOf(target);
     const sandbox: Sandbox<C> = new Sandbox<C>({
       code: target.code,
-      entry: target.entry,
       route: target.route,
       process,
       answerer,
-      limits,
-      onLog: (level, text, request) => onLog(target.route, level, text, request, target.functionId),
+      limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: target.timeoutMs }),
+      onLog: (level, text, request) => onLog(target, level, text, request),
       onIdle: () => {
         if (this.#waiters.size > 0) this.#makeRoom();
       },
-      onEnd: () => {
+      onEnd: ({ kind, message }) => {
+        if (kind === "died") this.#health.died(target.functionId, message);
         this.#processes.delete(sandbox);
-        if (this.#live.get(target.functionId)?.sandbox === sandbox) this.#live.delete(target.functionId);
+        if (this.#live.get(name)?.sandbox === sandbox) this.#live.delete(name);
         const [waiter] = this.#waiters;
         waiter?.();
       },
     });
     sandbox.lastUsedAt = ++this.#uses;
     this.#processes.add(sandbox);
-    this.#live.set(target.functionId, { target, sandbox });
+    this.#live.set(name, { target, sandbox });
     return sandbox;
   }
 
@@ -150,7 +177,7 @@ export class Pool<C> {
       if (sandbox.idle && !sandbox.closed && (!oldest || sandbox.lastUsedAt < oldest.sandbox.lastUsedAt)) oldest = live;
     }
     if (!oldest) return;
-    this.#live.delete(oldest.target.functionId);
+    this.#live.delete(nameOf(oldest.target));
     oldest.sandbox.retire();
   }
 
@@ -169,6 +196,10 @@ export class Pool<C> {
       this.#waiters.add(woken);
     });
   }
+}
+
+function nameOf({ functionId, tenant }: Target): string {
+  return `${functionId} ${tenant}`;
 }
 
 function noRoom(): CallFailure {

@@ -1,101 +1,105 @@
-// Starting and killing sandbox processes, and the private socket of each. Knows nothing of calls.
+// Starting and killing sandbox processes: what they may do, as whom they run, how much memory they get.
+// Knows nothing of calls.
 
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
+import type { Runtime } from "./runtime.ts";
 
-const SUPERVISOR = fileURLToPath(new URL("../../workers/supervisor.ts", import.meta.url));
-const WORKERS_DIR = fileURLToPath(new URL("../../workers", import.meta.url));
-const PROTOCOL = fileURLToPath(new URL("./protocol.ts", import.meta.url));
-/** Of what a process prints while it loads; later nothing is read. */
+/** Of what a process prints until it connects; later nothing is kept. */
 const STDERR_MAX_BYTES = 4_096;
-/** sun_path holds 108 bytes with its NUL (unix(7)). */
-const SOCKET_PATH_MAX_LENGTH = 107;
 
 /**
  * Where no function may connect unless it names the host: this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3),
  * unspecified and link-local addresses, where clouds answer with credentials (RFC 3927), the last one over
- * IPv6. Deno takes ranges for IPv4 only.
+ * IPv6. Deno takes ranges for IPv4 only. With each range, what a name in it looks like.
  */
-const PRIVATE_NETS = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "[::1]", "[::]", "[fd00:ec2::254]"];
+const PRIVATE_NETS: readonly [range: string, named: RegExp][] = [
+  ["127.0.0.0/8", /^(127\.|localhost(:|$))/i],
+  ["0.0.0.0/8", /^0\./],
+  ["169.254.0.0/16", /^169\.254\./],
+  ["[::1]", /^(\[::1\]|localhost(:|$))/i],
+  ["[::]", /^\[::\]/],
+  ["[fd00:ec2::254]", /^\[fd00:ec2::254\]/i],
+];
+
+/**
+ * Address space that V8 and Deno reserve for the process and for one worker (measured on Deno 2.9.6);
+ * RLIMIT_DATA counts it, so a function's own memory comes on top.
+ */
+const RESERVED_MB = 555 + 535;
+/** Memory of a process beside its handler's, before the poll takes it for a runaway. */
+const RESIDENT_ALLOWANCE_MB = 128;
+
+/** Users that sandboxes run as; systemd keeps this range free for the like (systemd.io/UIDS-GIDS). */
+const FIRST_UID = 61_184;
+const UIDS = 4_096;
 
 export interface Code {
-  /** Absolute paths of the files that may be read. */
+  /** Absolute paths of the modules, the handler first. */
   readonly files: readonly string[];
   /** Set if packages were fetched: their versions. */
   readonly lockFile: string | undefined;
   readonly importHosts: readonly string[];
   readonly net: boolean | readonly string[];
+  readonly memoryMb: number;
 }
 
 /** What all sandbox processes have in common. */
 export interface ProcessOptions {
-  /** A folder of mode 0700 for sockets. */
+  /** A folder of our own for sockets and code; others may enter it, not list it. */
   readonly runDir: string;
-  /** The cache that holds the workers' and the handlers' packages. */
-  readonly denoDir: string;
+  readonly codeDir: string;
+  readonly runtime: Runtime;
   /** `host:port` of this server under each of its addresses: no function may ever connect to them. */
   readonly ownAddresses: () => readonly string[];
+  /** What the operator closes to every function, whatever it names. */
+  readonly denyNet: () => readonly string[];
 }
 
 export interface SandboxProcess {
-  /** The one connection to it. Rejects if the process ends or `kill` is called before it connects. */
+  /** The one connection to it. Rejects if the process ends before it connects. */
   readonly connected: Promise<Deno.UnixConn>;
   /** Settles when the process is gone, with how it ended. */
   readonly ended: Promise<Deno.CommandStatus>;
+  /** `file:` address of the handler, as the process sees it. */
+  readonly entry: string;
   /** What it printed before it was connected; for the log. */
   stderr(): string;
+  /** Paths of the process's folder as its author knows them. */
+  readable(text: string): string;
+  /** Whether it holds more memory than `code` allows; looked up in /proc. */
+  isOversized(): boolean;
   /** SIGKILL: the only signal that a loop cannot outlast. */
   kill(): void;
 }
 
-/** Starts a process that may do what `code` says and nothing else, and waits for it to connect. */
-export function startProcess(code: Code, { runDir, denoDir, ownAddresses }: ProcessOptions): SandboxProcess {
-  for (const path of [WORKERS_DIR, runDir, ...code.files]) {
-    // Deno's flags have no way to write a comma inside a path.
-    if (path.includes(",")) throw new Error(`a path of a sandbox must not contain a comma: ${path}`);
-  }
-  const folder = join(runDir, randomUUID());
-  const socket = join(folder, "s");
-  if (socket.length > SOCKET_PATH_MAX_LENGTH) throw new Error(`the path of a socket would be too long: ${socket}`);
-  Deno.mkdirSync(folder, { mode: 0o700 });
-  const listener = Deno.listen({ transport: "unix", path: socket });
-  const task = { socket, files: code.files, importHosts: code.importHosts };
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...flags(code, socket, ownAddresses()), SUPERVISOR, JSON.stringify(task)],
-    clearEnv: true,
-    env: { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
-    stdin: "piped",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
+let uidsGiven = 0;
 
+/** Starts a process that may do what `code` says and nothing else. */
+export function startProcess(code: Code, options: ProcessOptions): SandboxProcess {
+  const { runDir, codeDir, runtime } = options;
+  const { denoDir } = runtime;
+  // One for each, so that a process that escaped from Deno could still not touch another's.
+  const uid = runtime.ownUsers ? FIRST_UID + uidsGiven++ % UIDS : undefined;
+  const folder = makeSandboxFolder({ runDir, codeDir, denoDir }, code.files, code.lockFile, uid);
+  const child = spawn(code, folder, options, uid);
   const stderr = collect(child.stderr);
-  const closeSocket = (): void => {
-    try {
-      listener.close();
-    } catch {
-      // Closed already.
-    }
-    try {
-      Deno.removeSync(folder, { recursive: true });
-    } catch {
-      // Removed already.
-    }
-  };
-  const ended = child.status.finally(closeSocket);
+  const ended = child.status.finally(() => folder.remove());
   const gone = ended.then((): never => {
     throw new Error("the process ended before it connected");
   });
-  // The socket and its folder go as soon as they have served: nobody else can connect, and the
-  // permissions that the process needed for them are worth nothing from here on.
-  const connected = Promise.race([listener.accept() as Promise<Deno.UnixConn>, gone]).finally(closeSocket);
+  const connected = Promise.race([folder.listener.accept() as Promise<Deno.UnixConn>, gone])
+    .finally(() => folder.closeSocket());
   connected.catch(() => {});
+  const residentMaxKb = (code.memoryMb + RESIDENT_ALLOWANCE_MB) * 1024;
 
   return {
     connected,
     ended,
+    entry: folder.entry,
     stderr,
+    readable: folder.readable,
+    isOversized: () => residentKb(child.pid) > residentMaxKb,
     kill() {
       try {
         child.kill("SIGKILL");
@@ -106,9 +110,44 @@ export function startProcess(code: Code, { runDir, denoDir, ownAddresses }: Proc
   };
 }
 
-function flags({ files, lockFile, importHosts, net }: Code, socket: string, ownAddresses: readonly string[]): string[] {
-  const read = [WORKERS_DIR, PROTOCOL, socket, ...files];
-  const allowNet = net === true ? ["--allow-net"] : [`--allow-net=${[`unix:${socket}`, ...(net || [])].join(",")}`];
+function spawn(code: Code, folder: SandboxFolder, options: ProcessOptions, uid: number | undefined): Deno.ChildProcess {
+  const { deno, denoDir, appDir, setpriv } = options.runtime;
+  const task = { socket: folder.socket, files: folder.files, importHosts: code.importHosts };
+  const program = [
+    // The kernel ends the process with ours, even where Deno cannot notice; it gains nothing by exec.
+    ...(setpriv ? [setpriv, "--no-new-privs", "--pdeathsig", "KILL"] : []),
+    // Not Deno's own `uid` option: it leaves the process in root's groups.
+    ...(uid === undefined ? [] : [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--inh-caps=-all"]),
+    deno,
+    ...flags(code, folder, options),
+    join(appDir, "workers", "supervisor.ts"),
+    JSON.stringify(task),
+  ];
+  // No core dumps: they would hold secrets.
+  const limits = Deno.build.os === "linux"
+    ? `unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + code.memoryMb) * 1024} && exec "$@"`
+    : `unset PWD && exec "$@"`;
+  return new Deno.Command("/bin/sh", {
+    args: ["-c", limits, "sh", ...program],
+    cwd: "/",
+    clearEnv: true,
+    env: { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    stdin: "piped",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+}
+
+function flags(
+  { importHosts, net, memoryMb }: Code,
+  { socket, files, lockFile }: SandboxFolder,
+  { runtime, ownAddresses, denyNet }: ProcessOptions,
+): string[] {
+  const read = [runtime.appDir, socket, ...files];
+  for (const path of read) {
+    // Deno's flags have no way to write a comma inside a path.
+    if (path.includes(",")) throw new Error(`a path of a sandbox must not contain a comma: ${path}`);
+  }
   return [
     "run",
     "--quiet",
@@ -117,27 +156,32 @@ function flags({ files, lockFile, importHosts, net }: Code, socket: string, ownA
     "--node-modules-dir=none",
     "--cached-only",
     "--unstable-worker-options",
+    `--v8-flags=--max-old-space-size=${memoryMb}`,
     ...(lockFile ? [`--lock=${lockFile}`, "--frozen"] : ["--no-lock"]),
     `--allow-read=${read.join(",")}`,
     `--allow-write=${socket}`,
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
-    ...allowNet,
-    `--deny-net=${denied(net, ownAddresses).join(",")}`,
+    net === true ? "--allow-net" : `--allow-net=${[`unix:${socket}`, ...(net || [])].join(",")}`,
+    `--deny-net=${[...deniedRanges(net), ...ownAddresses(), ...denyNet()].join(",")}`,
   ];
 }
 
 /**
- * Addresses refused after a name has been looked up, too. A function that names an address of this
- * machine gives up that network's protection, but reaches the hosts it lists only.
+ * Ranges refused after a name has been looked up, too. A function that names an address of a range gives up
+ * that range's protection, but reaches the hosts it lists only.
  */
-function denied(net: boolean | readonly string[], ownAddresses: readonly string[]): string[] {
-  const named = Array.isArray(net) ? net as readonly string[] : [];
-  const open = named.some((entry) => isPrivate(entry));
-  return [...(open ? [] : PRIVATE_NETS), ...ownAddresses];
+function deniedRanges(net: boolean | readonly string[]): string[] {
+  const listed = Array.isArray(net) ? net as readonly string[] : [];
+  return PRIVATE_NETS.filter(([, named]) => !listed.some((entry) => named.test(entry))).map(([range]) => range);
 }
 
-function isPrivate(entry: string): boolean {
-  return /^(127\.|0\.|169\.254\.|localhost(:|$)|\[(::|fe[89ab]))/i.test(entry);
+/** Memory of the process's own that is in RAM, in KiB; 0 where /proc does not say. */
+function residentKb(pid: number): number {
+  try {
+    return Number(/^RssAnon:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** Reads a stream to its end, so that nobody blocks on it, and keeps its beginning. */

@@ -18,6 +18,7 @@ import {
   readFrames,
   type ResponseMeta,
   type RouteInfo,
+  type StartMeta,
   ToHost,
   ToSandbox,
 } from "./protocol.ts";
@@ -29,7 +30,6 @@ export interface Answerer<C> {
 
 export interface SandboxOptions<C> {
   readonly code: Code;
-  readonly entry: string;
   readonly route: RouteInfo;
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
@@ -38,12 +38,14 @@ export interface SandboxOptions<C> {
   onLog(level: LogMeta[0], text: string, request: CallRequest<C> | undefined): void;
   /** Called when the last call has ended. */
   onIdle(): void;
-  /** Called once, when no process is left. */
-  onEnd(): void;
+  /** Called once, when no process is left, with why it ended. */
+  onEnd(reason: CallFailure): void;
 }
 
 /** A worker is asked for a sign of life this often, so that one whose loop outlived its call is found. */
 const PING_INTERVAL_MS = 5_000;
+/** How often the memory of a process is looked at: the backstop behind its hard limits. */
+const MEMORY_INTERVAL_MS = 500;
 /** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
 const QUEUE_MAX_BYTES = 8 << 20;
 /** Printed bytes kept for a process per second; what is more is counted and dropped. */
@@ -63,6 +65,7 @@ export class Sandbox<C> {
   #retired = false;
   #pingSentAt = 0;
   #pongMissing = false;
+  #memoryLookedAt = 0;
   #logWindowStart = 0;
   #logBytes = 0;
   #logDropped = 0;
@@ -79,7 +82,7 @@ export class Sandbox<C> {
       this.#fail(
         new CallFailure("died", true, `The sandbox process ended (${how}).${printed && ` It said: ${printed}`}`),
       );
-      options.onEnd();
+      options.onEnd(this.#over!);
     });
     void this.#serve();
   }
@@ -140,6 +143,14 @@ export class Sandbox<C> {
       // The late calls have failed as timeouts; the others of this process go down with it.
       return this.stop(`The process was stopped because another call ${how} in time.`);
     }
+    if (now - this.#memoryLookedAt > MEMORY_INTERVAL_MS) {
+      this.#memoryLookedAt = now;
+      if (this.#process.isOversized()) {
+        return this.#fail(
+          new CallFailure("died", true, `It used more than ${this.#options.code.memoryMb} MB of memory.`),
+        );
+      }
+    }
     if (this.#ready && now - this.#pingSentAt > PING_INTERVAL_MS) this.#ping(now);
   }
 
@@ -155,8 +166,8 @@ export class Sandbox<C> {
       () => this.#invocations.size >= BUSY_CALLS,
     );
     try {
-      const { entry, route } = this.#options;
-      writer.send(ToSandbox.Start, 0, JSON.stringify({ entry, route }));
+      const start: StartMeta = { entry: this.#process.entry, route: this.#options.route };
+      writer.send(ToSandbox.Start, 0, JSON.stringify(start));
       await readFrames(
         (into) => connection.read(into),
         (type, id, meta, body) => this.#receive(type, id, meta, body),
@@ -180,7 +191,7 @@ export class Sandbox<C> {
         return this.#loaded();
       case ToHost.LoadFailed:
         if (this.#ready) throw new ProtocolError("LoadFailed after Ready");
-        return this.#fail(new CallFailure("load-failed", true, meta.slice(0, LOG_TEXT_MAX_LENGTH)));
+        return this.#fail(new CallFailure("load-failed", true, this.#textOf(meta)));
       case ToHost.Response: {
         const [status, headers, mode] = parseResponse(meta);
         return invocation?.respond(status, headers, mode, body, this.#writer!);
@@ -190,7 +201,7 @@ export class Sandbox<C> {
       case ToHost.ChunkEnd:
         return invocation?.endChunks();
       case ToHost.Failed:
-        return invocation?.failed(meta.slice(0, LOG_TEXT_MAX_LENGTH));
+        return invocation?.failed(this.#textOf(meta));
       case ToHost.Ask:
         return this.#answer(invocation, id, meta);
       case ToHost.Log:
@@ -271,7 +282,11 @@ export class Sandbox<C> {
       return;
     }
     const [level, text] = parseLog(meta);
-    this.#options.onLog(level, text, invocation?.request);
+    this.#options.onLog(level, this.#textOf(text), invocation?.request);
+  }
+
+  #textOf(text: string): string {
+    return this.#process.readable(text.slice(0, LOG_TEXT_MAX_LENGTH));
   }
 
   #invocationEnded(invocation: HostInvocation<C>): void {
@@ -350,5 +365,5 @@ function parseLog(meta: string): LogMeta {
   const [level, text] = parseMeta(meta);
   const known = level === "debug" || level === "info" || level === "warn" || level === "error";
   if (!known || typeof text !== "string") throw new ProtocolError("a malformed log line");
-  return [level, text.slice(0, LOG_TEXT_MAX_LENGTH)];
+  return [level, text];
 }

@@ -60,7 +60,7 @@ export function secretReader(
 
   return {
     get(caller, name, scope) {
-      if (!isSecretName(name)) return undefined;
+      if (!isSecretName(name) || !caller.mayAsk(name)) return undefined;
       const owners = entitledOwners(caller).filter((owner) => scope === undefined || owner.scope === scope);
       const [winner] = rank(candidates(caller, name), owners);
       if (!winner) return undefined;
@@ -71,7 +71,7 @@ export function secretReader(
     },
 
     getComplete(caller, name) {
-      if (!isSecretName(name)) return undefined;
+      if (!isSecretName(name) || !caller.mayAsk(name)) return undefined;
       const owners = entitledOwners(caller);
       const accessible = rank(candidates(caller, name), owners);
       if (accessible.length === 0) return undefined;

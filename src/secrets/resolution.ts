@@ -1,6 +1,6 @@
 // Which of the stored values a caller gets: key > group > function > global. Pure, and the whole of the rule.
 
-import { type FunctionId, type Owner, ownerId, type Scope } from "../ids.ts";
+import { type FunctionId, type Owner, ownerId, type Scope, type SecretName } from "../ids.ts";
 import type { KeyHolder } from "../store/access.ts";
 
 /**
@@ -10,6 +10,8 @@ import type { KeyHolder } from "../store/access.ts";
 export interface Caller {
   readonly functionId: FunctionId;
   readonly holder: KeyHolder | undefined;
+  /** Whether the function may ask for a secret of this name at all. */
+  readonly mayAsk: (name: SecretName) => boolean;
 }
 
 /** The owners whose secrets the caller may read, the most specific first. */

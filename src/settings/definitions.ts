@@ -9,7 +9,7 @@ interface Definition<T> {
   readonly schema: z.ZodType<T>;
 }
 
-function define<T>(meaning: string, fallback: T, schema: z.ZodType<T>): Definition<T> {
+function define<T>(meaning: string, fallback: NoInfer<T>, schema: z.ZodType<T>): Definition<T> {
   return { meaning, default: fallback, schema };
 }
 
@@ -20,6 +20,12 @@ function integer(meaning: string, fallback: number, min: number, max: number): D
 
 /** One host that code may be imported from: `name` or `name:port`. */
 const importHost = z.string().regex(/^[a-zA-Z0-9.-]+(:\d{1,5})?$/, "must be host names, each with a port if need be");
+
+/** What Deno takes after `--deny-net`: a host, an IPv4 address or range, `[IPv6]`, each perhaps with a port. */
+const denyEntry = z.string().regex(
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|(?:\d{1,3}\.){3}\d{1,3}\/(?:3[0-2]|[12]?\d)|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/,
+  'must be hosts, addresses or IPv4 ranges such as "10.0.0.0/8"',
+);
 
 export const DEFINITIONS = {
   "api.access-groups": define(
@@ -33,6 +39,17 @@ export const DEFINITIONS = {
     30_000,
     100,
     3_600_000,
+  ),
+  "sandbox.memory-mb": integer(
+    "How much memory a function's values may take in its process, in MB; a process that needs more ends.",
+    128,
+    32,
+    4_096,
+  ),
+  "sandbox.net.deny": define(
+    "Hosts and IP ranges that no function may connect to, whatever its permissions say.",
+    [],
+    z.array(denyEntry).max(1_000),
   ),
   "sandbox.max-processes": integer(
     "How many sandbox processes may live at once; the least recently used ends first.",

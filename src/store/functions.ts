@@ -14,7 +14,7 @@ export interface FunctionFields {
   methods: string[];
   groups: GroupId[];
   /** JSON. */
-  permissions: string;
+  confinement: string;
   enabled: boolean;
 }
 
@@ -32,7 +32,7 @@ interface Columns extends Row {
   description: string;
   handler: string;
   route: string;
-  permissions: string;
+  confinement: string;
   enabled: number;
   created_at: number;
   updated_at: number;
@@ -41,7 +41,7 @@ interface Columns extends Row {
 }
 
 const SELECT = `
-SELECT f.id, f.name, f.description, f.handler, f.route, f.permissions, f.enabled, f.created_at, f.updated_at,
+SELECT f.id, f.name, f.description, f.handler, f.route, f.confinement, f.enabled, f.created_at, f.updated_at,
   (SELECT json_group_array(method) FROM function_methods WHERE function_id = f.id) AS methods,
   (SELECT json_group_array(group_id ORDER BY group_id) FROM function_groups WHERE function_id = f.id) AS groups
 FROM functions f`;
@@ -54,10 +54,10 @@ export function functionStore(db: Database) {
     "SELECT f.id, f.name FROM function_methods m JOIN functions f ON f.id = m.function_id WHERE m.route_key = ? AND m.method = ?",
   );
   const insertRow = db.prepare(
-    "INSERT INTO functions (name, description, handler, route, permissions, enabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO functions (name, description, handler, route, confinement, enabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const updateRow = db.prepare(
-    "UPDATE functions SET name = ?, description = ?, handler = ?, route = ?, permissions = ?, enabled = ?, updated_at = ? WHERE id = ?",
+    "UPDATE functions SET name = ?, description = ?, handler = ?, route = ?, confinement = ?, enabled = ?, updated_at = ? WHERE id = ?",
   );
   const deleteRow = db.prepare("DELETE FROM functions WHERE id = ?");
   const clearMethods = db.prepare("DELETE FROM function_methods WHERE function_id = ?");
@@ -86,14 +86,14 @@ export function functionStore(db: Database) {
     findByRoute: (routeKey: string, method: string): { id: FunctionId; name: string } | undefined =>
       first<{ id: FunctionId; name: string }>(byRoute, routeKey, method),
     insert(fields: FunctionFields, now: number): FunctionId {
-      const { name, description, handler, route, permissions, enabled } = fields;
+      const { name, description, handler, route, confinement, enabled } = fields;
       const id = insert(
         insertRow,
         name,
         description,
         handler,
         route,
-        permissions,
+        confinement,
         enabled ? 1 : 0,
         now,
         now,
@@ -102,8 +102,8 @@ export function functionStore(db: Database) {
       return id;
     },
     update(id: FunctionId, fields: FunctionFields, now: number): void {
-      const { name, description, handler, route, permissions, enabled } = fields;
-      updateRow.run(name, description, handler, route, permissions, enabled ? 1 : 0, now, id);
+      const { name, description, handler, route, confinement, enabled } = fields;
+      updateRow.run(name, description, handler, route, confinement, enabled ? 1 : 0, now, id);
       writeLists(id, fields);
     },
     delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,
@@ -119,7 +119,7 @@ function toRow(row: Columns): FunctionRow {
     route: row.route,
     methods: JSON.parse(row.methods),
     groups: JSON.parse(row.groups),
-    permissions: row.permissions,
+    confinement: row.confinement,
     enabled: row.enabled === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -219,7 +219,7 @@ Deno.test("a group goes only when no key, no function and no setting needs it, a
     routeKey: "/a",
     methods: ["GET"],
     groups: [groupId],
-    permissions: "{}",
+    confinement: "{}",
     enabled: true,
   }, 0);
   store.secrets.insert({

@@ -33,7 +33,7 @@ function populated() {
       routeKey: `/${name}`,
       methods: ["GET"],
       groups: [],
-      permissions: "{}",
+      confinement: "{}",
       enabled: true,
     }, 0);
   const functions = [fn("orders"), fn("invoices")];
@@ -46,7 +46,7 @@ function populated() {
     ...keys.map(({ keyId }): Owner => ({ scope: "key", keyId })),
   ];
   const callers: Caller[] = functions.flatMap((functionId) =>
-    [undefined, ...keys].map((holder): Caller => ({ functionId, holder }))
+    [undefined, ...keys].map((holder): Caller => ({ functionId, holder, mayAsk: () => true }))
   );
 
   const undecryptable: SecretId[] = [];
@@ -151,7 +151,7 @@ Deno.test("the most specific scope wins, and taking it away uncovers the next", 
   using there = populated();
   const [{ keyId, groupId } = { keyId: 0 as KeyId, groupId: 0 as GroupId }] = there.keys;
   const functionId = there.functions[0]!;
-  const caller = { functionId, holder: there.keys[0] };
+  const caller = { functionId, holder: there.keys[0], mayAsk: () => true };
   const ids = [
     there.put({ scope: "global" }, NAMES[0]!, "global"),
     there.put({ scope: "function", functionId }, NAMES[0]!, "function"),
@@ -171,7 +171,7 @@ Deno.test("a call without a key never sees a group's or a key's value, by name o
     if (owner.scope === "group" || owner.scope === "key") there.put(owner, NAMES[0]!, "private");
   }
   for (const functionId of there.functions) {
-    const caller: Caller = { functionId, holder: undefined };
+    const caller: Caller = { functionId, holder: undefined, mayAsk: () => true };
     for (const scope of [undefined, ...SCOPES]) assert.equal(there.reader.get(caller, "DB", scope), undefined);
     assert.equal(there.reader.getComplete(caller, "DB"), undefined);
   }
@@ -193,7 +193,7 @@ Deno.test("a key never sees what belongs to another key, another group or anothe
 Deno.test("a key-scoped value that cannot be decrypted never falls through to the group", () => {
   using there = populated();
   const [holder] = there.keys;
-  const caller = { functionId: there.functions[0]!, holder };
+  const caller = { functionId: there.functions[0]!, holder, mayAsk: () => true };
   there.put({ scope: "global" }, NAMES[0]!, "global");
   there.put({ scope: "group", groupId: holder!.groupId }, NAMES[0]!, "group");
   const id = there.put({ scope: "key", keyId: holder!.keyId }, NAMES[0]!, "key", true);
@@ -211,7 +211,7 @@ Deno.test("a ciphertext copied onto another row by way of the file does not decr
   using there = populated();
   const functionId = there.functions[0]!;
   const [holder] = there.keys;
-  const caller = { functionId, holder };
+  const caller = { functionId, holder, mayAsk: () => true };
   const source = there.put({ scope: "key", keyId: there.keys[1]!.keyId }, NAMES[0]!, "bob's");
   const targets: [Owner, SecretName][] = [
     [{ scope: "key", keyId: holder!.keyId }, NAMES[0]!],
@@ -254,10 +254,10 @@ Deno.test("a change is seen by the next read, however often the name was read be
   const access = accessService(there.store, there.keyring, () => 0, () => []);
   const [holder] = there.keys;
   const functionId = there.functions[0]!;
-  const caller = { functionId, holder };
+  const caller = { functionId, holder, mayAsk: () => true };
   const [name, other] = [NAMES[0]!, NAMES[2]!];
   const read = (name: string) =>
-    [caller, { functionId, holder: undefined }].map((caller) => there.reader.get(caller, name)?.reveal());
+    [caller, { ...caller, holder: undefined }].map((caller) => there.reader.get(caller, name)?.reveal());
   const create = (owner: Owner, value: string) => secrets.create({ name, owner, value, comment: "" });
   assert.deepEqual(read(name), [undefined, undefined]);
   const wide = create({ scope: "global" }, "wide");
@@ -291,7 +291,7 @@ Deno.test("a name that can be no secret's has no value", () => {
 Deno.test("ranking leaves out what the owners do not own, whatever the query found", () => {
   const candidate = (scope: Scope, ownerId: number) => ({ scope, ownerId });
   const holder = { keyId: 3 as KeyId, keyName: "k", groupId: 2 as GroupId, groupName: "g" };
-  const owners = entitledOwners({ functionId: 1 as FunctionId, holder });
+  const owners = entitledOwners({ functionId: 1 as FunctionId, holder, mayAsk: () => true });
   const all = SCOPES.flatMap((scope) => [0, 1, 2, 3, 4].map((id) => candidate(scope, id)));
   const expected = [candidate("key", 3), candidate("group", 2), candidate("function", 1), candidate("global", 0)];
   fc.assert(fc.property(fc.shuffledSubarray(all), (found) => {
@@ -300,6 +300,9 @@ Deno.test("ranking leaves out what the owners do not own, whatever the query fou
       expected.filter(({ scope, ownerId }) => found.some((one) => one.scope === scope && one.ownerId === ownerId)),
     );
   }));
-  assert.deepEqual(rank(all, entitledOwners({ functionId: 1 as FunctionId, holder: undefined })), expected.slice(2));
+  assert.deepEqual(
+    rank(all, entitledOwners({ functionId: 1 as FunctionId, holder: undefined, mayAsk: () => true })),
+    expected.slice(2),
+  );
   assert.deepEqual(rank(all, []), []);
 });

@@ -36,7 +36,7 @@ function putFunction(store: Store, name = "orders", groups: GroupId[] = []): Fun
     routeKey: `/${name}`,
     methods: ["GET", "POST"],
     groups,
-    permissions: "{}",
+    confinement: "{}",
     enabled: true,
   }, 1);
 }

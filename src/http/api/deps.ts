@@ -4,7 +4,9 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Access } from "../../access/access.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Registry } from "../../functions/registry.ts";
+import type { FunctionId } from "../../ids.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Health } from "../../sandbox/health.ts";
 import type { Secrets } from "../../secrets/secrets.ts";
 import type { Settings } from "../../settings/settings.ts";
 
@@ -16,6 +18,8 @@ export interface ApiDeps {
   readonly settings: Settings;
   /** Fetches what a module imports, now that it is saved; `problems` are sentences. */
   readonly imports: { prepare(handlerPath: string): Promise<{ problems: readonly string[] }> };
+  /** How a function's isolates have been lately. */
+  readonly health: (id: FunctionId) => Health;
   readonly log: Log;
   readonly newRequestId: () => string;
   /** Of the program, for /api/openapi.json. */

@@ -3,9 +3,10 @@
 import { z } from "@hono/zod-openapi";
 import { AppError } from "../../errors.ts";
 import { checkHandlerPath } from "../../functions/files.ts";
-import { NET_ENTRY_PATTERN } from "../../functions/permissions.ts";
+import { ISOLATIONS, NET_ENTRY_PATTERN, SECRET_PATTERN } from "../../functions/permissions.ts";
 import { checkRoute, METHODS } from "../../functions/routes.ts";
 import type { GroupId } from "../../ids.ts";
+import { SECRET_NAME_MAX_LENGTH } from "../../secrets/names.ts";
 import { body, changes, id, idSchema, label, mustBe, note, text, timeSchema } from "./schemas.ts";
 
 const NAME_MAX_LENGTH = 100;
@@ -13,6 +14,9 @@ const LIST_MAX = 100;
 /** A host name has 253 at most (RFC 1035, 2.3.4), and a port follows. */
 const NET_ENTRY_MAX_LENGTH = 260;
 const NET_EXAMPLE = 'such as "api.example.com:443"';
+const SECRETS_PROBLEM = 'must be names of secrets, with "*" for any characters';
+const TIMEOUT_PROBLEM = "must be a whole number from 100 to 3600000, or null";
+const MEMORY_PROBLEM = "must be a whole number from 32 to 4096, or null";
 const NET_PROBLEM = `must be true, false, or a list of 1 to ${LIST_MAX} hosts ${NET_EXAMPLE}`;
 
 /** Text that a check of the domain must accept; its complaint joins those about other fields. */
@@ -52,8 +56,30 @@ const fields = {
     net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
       error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
     }),
-  }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined }).openapi({
-    description: "`net`: true for any host but this machine's, false for none, or the hosts alone that may be reached.",
+    read: z.literal("modules", `must be "modules"; nothing else can be read`).optional(),
+    env: z.literal(false, "must be false").optional(),
+  }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined })
+    // What cannot be changed is shown and may be sent back, but is not stored.
+    .transform(({ net }) => ({ net }))
+    .openapi({
+      description:
+        "`net`: true for any host but this machine's, false for none, or the hosts alone that may be reached. " +
+        "`read` is always its own modules, `env` always false.",
+    }),
+  secrets: z.array(z.string(mustBe("text")).max(SECRET_NAME_MAX_LENGTH).regex(SECRET_PATTERN, SECRETS_PROBLEM), {
+    error: SECRETS_PROBLEM,
+  }).max(LIST_MAX, SECRETS_PROBLEM).openapi({
+    description: "Names of the secrets that it may ask for, `*` for any characters; all it is entitled to by default.",
+    example: ["STRIPE_*"],
+  }),
+  isolation: z.enum(ISOLATIONS, `must be one of ${ISOLATIONS.join(", ")}`).openapi({
+    description: "`per-key`: callers with different API keys never share a process.",
+  }),
+  timeoutMs: z.int(TIMEOUT_PROBLEM).min(100, TIMEOUT_PROBLEM).max(3_600_000, TIMEOUT_PROBLEM).nullable().openapi({
+    description: "Instead of the setting sandbox.timeout-ms; null: that setting.",
+  }),
+  memoryMb: z.int(MEMORY_PROBLEM).min(32, MEMORY_PROBLEM).max(4_096, MEMORY_PROBLEM).nullable().openapi({
+    description: "Instead of the setting sandbox.memory-mb; null: that setting.",
   }),
   enabled: z.boolean(mustBe("true or false")),
 };
@@ -64,6 +90,10 @@ export const newFunction = body({
   methods: fields.methods.default(["GET"]),
   keys: fields.keys.default([]),
   permissions: fields.permissions.optional(),
+  secrets: fields.secrets.optional(),
+  isolation: fields.isolation.optional(),
+  timeoutMs: fields.timeoutMs.optional(),
+  memoryMb: fields.memoryMb.optional(),
   enabled: fields.enabled.default(true),
 }).openapi("NewFunction");
 
@@ -75,6 +105,10 @@ export const functionChange = changes({
   methods: fields.methods.optional(),
   keys: fields.keys.optional(),
   permissions: fields.permissions.optional(),
+  secrets: fields.secrets.optional(),
+  isolation: fields.isolation.optional(),
+  timeoutMs: fields.timeoutMs.optional(),
+  memoryMb: fields.memoryMb.optional(),
   enabled: fields.enabled.optional(),
 }).openapi("FunctionChange");
 
@@ -89,5 +123,21 @@ export const functionSchema = z.object({
   enabled: z.boolean(),
   createdAt: timeSchema,
   updatedAt: timeSchema,
-  permissions: z.object({ net: z.union([z.boolean(), z.array(z.string())]) }),
+  permissions: z.object({
+    net: z.union([z.boolean(), z.array(z.string())]),
+    read: z.literal("modules"),
+    env: z.literal(false),
+  }),
+  secrets: z.array(z.string()),
+  isolation: z.enum(ISOLATIONS),
+  timeoutMs: z.int().nullable(),
+  memoryMb: z.int().nullable(),
+  health: z.object({
+    recentDeaths: z.int(),
+    lastDeath: z.string().nullable(),
+    suspendedUntil: timeSchema.nullable(),
+  }).openapi({
+    description:
+      "Deaths of its isolates in the last minute and why the last one died; after five it rests for a while.",
+  }),
 }).openapi("Function");

@@ -3,6 +3,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { RegisteredFunction } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
+import type { Health } from "../../sandbox/health.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
 import { functionChange, functionSchema, newFunction } from "./function_schemas.ts";
@@ -81,7 +82,9 @@ const disable = createRoute({
   responses: { 200: answer("The function as it is now.", one), ...errors(400, 404) },
 });
 
-export function addFunctions(api: Api, { registry, imports }: ApiDeps): void {
+export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): void {
+  const shown = (row: RegisteredFunction) => toJson(row, health(row.id));
+
   api.openapi(list, (c) => c.json({ functions: registry.list().map(shown) }, 200));
 
   api.openapi(create, async (c) => {
@@ -113,7 +116,7 @@ export function addFunctions(api: Api, { registry, imports }: ApiDeps): void {
   });
 }
 
-function shown(row: RegisteredFunction): z.infer<typeof functionSchema> {
+function toJson(row: RegisteredFunction, health: Health): z.infer<typeof functionSchema> {
   const { net } = row.permissions;
   return {
     id: row.id,
@@ -126,6 +129,15 @@ function shown(row: RegisteredFunction): z.infer<typeof functionSchema> {
     enabled: row.enabled,
     createdAt: time(row.createdAt),
     updatedAt: time(row.updatedAt),
-    permissions: { net: typeof net === "boolean" ? net : [...net] },
+    permissions: { net: typeof net === "boolean" ? net : [...net], read: "modules", env: false },
+    secrets: [...row.secrets],
+    isolation: row.isolation,
+    timeoutMs: row.timeoutMs,
+    memoryMb: row.memoryMb,
+    health: {
+      recentDeaths: health.recentDeaths,
+      lastDeath: health.lastDeath ?? null,
+      suspendedUntil: health.suspendedUntil === undefined ? null : time(health.suspendedUntil),
+    },
   };
 }

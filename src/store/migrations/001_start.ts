@@ -38,7 +38,7 @@ CREATE TABLE functions (
   description TEXT NOT NULL,
   handler     TEXT NOT NULL,
   route       TEXT NOT NULL,
-  permissions TEXT NOT NULL,  -- JSON
+  confinement TEXT NOT NULL,  -- JSON
   enabled     INTEGER NOT NULL,
   created_at  INTEGER NOT NULL,
   updated_at  INTEGER NOT NULL

@@ -1,0 +1,151 @@
+// The folder of one sandbox process: its socket, for a moment, and a copy of the code it runs.
+
+import { createHash, randomUUID } from "node:crypto";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+
+/** sun_path holds 108 bytes with its NUL (unix(7)). */
+const SOCKET_PATH_MAX_LENGTH = 107;
+
+export interface SandboxFolder {
+  readonly socket: string;
+  /** Absolute paths of the copies. */
+  readonly files: readonly string[];
+  /** `file:` address of the handler's copy. */
+  readonly entry: string;
+  /** Copy of the lock file, if there is one. */
+  readonly lockFile: string | undefined;
+  /** Accepts the one connection. */
+  readonly listener: Deno.UnixListener;
+  /** Closes and removes the socket with its folder: nobody else can connect, and no permission for its path is worth anything. */
+  closeSocket(): void;
+  /** Removes all of it. */
+  remove(): void;
+  /** `text` with the copies' paths as the paths inside the code folder that their author knows. */
+  readable(text: string): string;
+}
+
+/** The folder of all of a server's sandbox folders. */
+export interface RunFolder {
+  readonly path: string;
+  remove(): void;
+}
+
+/**
+ * Makes the folder for a server whose data is in `dataDir`, in place of what a server that was killed left there.
+ * Sandboxes with users of their own may pass through it, not list it.
+ */
+export function makeRunFolder(dataDir: string, denoDir: string): RunFolder {
+  const name = `crude-functions-${createHash("sha256").update(dataDir).digest("hex").slice(0, 16)}`;
+  let path = join(tmpdir(), name);
+  try {
+    removeIfThere(path);
+    Deno.mkdirSync(path, { mode: 0o711 });
+  } catch {
+    // Somebody else has that name.
+    path = Deno.makeTempDirSync({ prefix: "crude-functions-" });
+    Deno.chmodSync(path, 0o711);
+  }
+  const remove = (): void => {
+    removeIfThere(path);
+    removeIfThere(join(denoDir, "gen", "file", path));
+  };
+  return { path, remove };
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/**
+ * Makes a folder below `runDir` with copies of `files`, the handler first, all of them below `codeDir`, and of
+ * `lockFile`.
+ * With `uid`, that user may read it and connect, nobody else; the files stay as they are even if the
+ * originals are edited. Deno keeps transpiled modules in `denoDir`, which is shared: there the process gets
+ * a place of its own for those of this folder.
+ */
+export function makeSandboxFolder(
+  { runDir, codeDir, denoDir }: { runDir: string; codeDir: string; denoDir: string },
+  files: readonly string[],
+  lockFile: string | undefined,
+  uid: number | undefined,
+): SandboxFolder {
+  const folder = join(runDir, randomUUID());
+  const socketDir = join(folder, "socket");
+  const copies = join(folder, "code");
+  const socket = join(socketDir, "s");
+  if (socket.length > SOCKET_PATH_MAX_LENGTH) throw new Error(`the path of a socket would be too long: ${socket}`);
+
+  const mkdir = (path: string): void => {
+    Deno.mkdirSync(path, { mode: 0o750 });
+    // Root stays the owner: the sandbox's user may look, not change.
+    if (uid !== undefined) Deno.chownSync(path, null, uid);
+  };
+  mkdir(folder);
+  mkdir(copies);
+  const transpiled = join(denoDir, "gen", "file", folder);
+  Deno.mkdirSync(transpiled, { recursive: true });
+  // Were it not allowed to write there, Deno would try again and again for 150 ms.
+  if (uid !== undefined) Deno.chownSync(transpiled, uid, uid);
+  const made = new Set([copies]);
+  const copied = files.map((file) => {
+    const copy = join(copies, relative(codeDir, file));
+    const missing: string[] = [];
+    for (let parent = dirname(copy); !made.has(parent); parent = dirname(parent)) missing.unshift(parent);
+    for (const parent of missing) {
+      mkdir(parent);
+      made.add(parent);
+    }
+    copyFile(file, copy, uid);
+    return copy;
+  });
+  const lockCopy = lockFile && join(folder, "imports.lock");
+  if (lockFile && lockCopy) copyFile(lockFile, lockCopy, uid);
+  Deno.mkdirSync(socketDir, { mode: 0o700 });
+  const listener = Deno.listen({ transport: "unix", path: socket });
+  if (uid !== undefined) {
+    Deno.chownSync(socketDir, uid, uid);
+    Deno.chownSync(socket, uid, uid);
+  }
+
+  let socketOpen = true;
+  const closeSocket = (): void => {
+    if (!socketOpen) return;
+    socketOpen = false;
+    listener.close();
+    Deno.removeSync(socketDir, { recursive: true });
+  };
+  const address = pathToFileURL(copies).href + "/";
+  return {
+    socket,
+    files: copied,
+    entry: pathToFileURL(copied[0]!).href,
+    lockFile: lockCopy,
+    listener,
+    closeSocket,
+    remove() {
+      closeSocket();
+      Deno.removeSync(folder, { recursive: true });
+      Deno.removeSync(transpiled, { recursive: true });
+    },
+    readable: (text) => text.replaceAll(address, "").replaceAll(copies + "/", ""),
+  };
+}
+
+function copyFile(from: string, to: string, uid: number | undefined): void {
+  let content: Uint8Array;
+  try {
+    content = Deno.readFileSync(from);
+  } catch (error) {
+    // Missing, or gone since it was found: the import of it will say so.
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  Deno.writeFileSync(to, content, { mode: 0o440 });
+  if (uid !== undefined) Deno.chownSync(to, null, uid);
+}

@@ -1,0 +1,197 @@
+// What every sandbox process needs of this machine: a Deno it may run, the workers' code, a module cache.
+// Prepared once for each version and kept between starts, where other users may read it if need be.
+
+import { createHash, randomUUID } from "node:crypto";
+import { dirname, join } from "node:path";
+
+/** Relative to the program's root; the sandbox keeps the same layout, as the workers import by relative paths. */
+const APP_FILES = [
+  "workers/supervisor.ts",
+  "workers/bootstrap.ts",
+  "workers/invocation.ts",
+  "workers/context.ts",
+  "src/sandbox/protocol.ts",
+];
+/** Where root keeps it: not under its home, which other users cannot enter. */
+const SYSTEM_CACHE = "/var/cache/crude-functions";
+
+export interface Runtime {
+  /** Path of the Deno that sandboxes run. */
+  readonly deno: string;
+  /** DENO_DIR of sandboxes and of the builder that fetches modules for them. */
+  readonly denoDir: string;
+  /** Folder with `workers/` and `src/sandbox/protocol.ts`. */
+  readonly appDir: string;
+  /** Whether each sandbox gets a user id of its own; only root can give them, by setpriv. */
+  readonly ownUsers: boolean;
+  /** Path of setpriv(1), where there is one. */
+  readonly setpriv: string | undefined;
+}
+
+/**
+ * Prepares the runtime from the program in `root`, or finds it prepared by an earlier start.
+ * Where this process is root, everything in it can be read by other users, and nothing written.
+ */
+export async function prepareRuntime(root: string): Promise<Runtime> {
+  const setpriv = await findProgram("setpriv");
+  const ownUsers = Deno.uid() === 0 && setpriv !== undefined;
+  // What we make for other users to read must not be hidden by a strict umask; private files name their modes.
+  if (ownUsers) Deno.umask(0o022);
+  const hostDenoDir = await findDenoDir();
+  const base = await makeFolder(ownUsers ? SYSTEM_CACHE : join(dirname(hostDenoDir), "crude-functions"));
+  const lock = await Deno.open(join(base, "lock"), { create: true, write: true });
+  await lock.lock(true);
+  try {
+    const denoDir = join(base, "deno");
+    await Deno.mkdir(denoDir, { recursive: true });
+    await closeSharedStorage(denoDir);
+    await seedPackages(root, hostDenoDir, denoDir);
+    const appDir = await copyApp(root, base, denoDir);
+    const deno = ownUsers ? await publicDeno(base) : Deno.execPath();
+    return { deno, denoDir, appDir, ownUsers, setpriv };
+  } finally {
+    lock.close();
+  }
+}
+
+/** Where this Deno keeps its cache. @throws Error if Deno does not say */
+async function findDenoDir(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", "--no-config"], stdin: "null" })
+    .output();
+  const { denoDir } = JSON.parse(new TextDecoder().decode(stdout)) as { denoDir?: string };
+  if (!denoDir) throw new Error("`deno info` names no cache folder");
+  return denoDir;
+}
+
+/** The folder at `wanted`, which must be ours alone to write; a fresh one where it cannot be had. */
+async function makeFolder(wanted: string): Promise<string> {
+  try {
+    await Deno.mkdir(wanted, { recursive: true, mode: 0o755 });
+    const { uid, mode, isDirectory } = await Deno.lstat(wanted);
+    if (isDirectory && uid === Deno.uid() && (mode! & 0o022) === 0) return wanted;
+  } catch {
+    // A read-only file system, say.
+  }
+  const path = await Deno.makeTempDir({ prefix: "crude-functions-runtime-" });
+  await Deno.chmod(path, 0o755);
+  return path;
+}
+
+/**
+ * Deno keeps what the Cache API and the like store in this folder, for all programs together. A file in its
+ * place makes them fail, so that functions cannot leave each other messages.
+ */
+async function closeSharedStorage(denoDir: string): Promise<void> {
+  await Deno.writeTextFile(join(denoDir, "location_data"), "");
+}
+
+/** Copies the packages that the workers import from the host's own cache, so that none is fetched again. */
+async function seedPackages(root: string, from: string, to: string): Promise<void> {
+  const source = await Deno.readTextFile(join(root, "workers/invocation.ts"));
+  const [, name, version] = /"npm:([\w-]+)@([\d.]+)"/.exec(source)!;
+  const folder = join("npm", "registry.npmjs.org", name!);
+  if (await exists(join(to, folder, version!))) return;
+  if (!await exists(join(from, folder, version!))) return; // Another registry: the builder fetches it.
+  await copyTree(join(from, folder, version!), join(to, folder, version!));
+  await Deno.copyFile(join(from, folder, "registry.json"), join(to, folder, "registry.json"));
+}
+
+/** Copies a folder so that it appears whole or not at all. */
+async function copyTree(from: string, to: string): Promise<void> {
+  const draft = `${to}.${randomUUID()}`;
+  const copy = async (source: string, target: string): Promise<void> => {
+    await Deno.mkdir(target, { recursive: true });
+    for await (const { name, isDirectory } of Deno.readDir(source)) {
+      if (isDirectory) await copy(join(source, name), join(target, name));
+      else await Deno.copyFile(join(source, name), join(target, name));
+    }
+  };
+  await copy(from, draft);
+  await Deno.rename(draft, to);
+}
+
+/** The workers' files in a folder named by their content, so that versions do not mix. */
+async function copyApp(root: string, base: string, denoDir: string): Promise<string> {
+  const contents = await Promise.all(APP_FILES.map((path) => Deno.readFile(join(root, path))));
+  const hash = createHash("sha256").update(Deno.version.deno);
+  for (const content of contents) hash.update(content);
+  const folder = join(base, `app-${hash.digest("hex").slice(0, 16)}`);
+  const marker = join(folder, "complete");
+  if (await exists(marker)) return folder;
+  for (const [index, path] of APP_FILES.entries()) {
+    await Deno.mkdir(dirname(join(folder, path)), { recursive: true });
+    await Deno.writeFile(join(folder, path), contents[index]!);
+  }
+  await warm(folder, denoDir);
+  await Deno.writeTextFile(marker, "");
+  return folder;
+}
+
+/**
+ * Starts the workers' code as it is started in a sandbox, so that Deno's caches hold it transpiled and
+ * compiled: sandboxes of other users can read those caches, not write them, and start three times as fast.
+ * Deno stores what it compiled on the second run.
+ */
+async function warm(appDir: string, denoDir: string): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "crude-functions-warm-" });
+  for (let run = 0; run < 2; run++) {
+    const socket = join(folder, String(run));
+    const listener = Deno.listen({ transport: "unix", path: socket });
+    const task = JSON.stringify({ socket, files: [], importHosts: [] });
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--no-prompt", "--no-config", "--node-modules-dir=none", "--no-lock"],
+        ...["--unstable-worker-options", "--allow-read", "--allow-write", "--allow-net"],
+        ...[join(appDir, "workers", "supervisor.ts"), task],
+      ],
+      env: { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1" },
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    // It connects when all of its code has run; if it ends without, the first call will say why.
+    const connection = await Promise.race([listener.accept(), child.status]);
+    listener.close();
+    await child.stdin.close();
+    await child.status;
+    if ("close" in connection) connection.close();
+  }
+  await Deno.remove(folder, { recursive: true });
+}
+
+/** A path under which other users can run this Deno: its own, or else a link or copy beside the cache. */
+async function publicDeno(base: string): Promise<string> {
+  const own = await Deno.realPath(Deno.execPath());
+  if (await isPublic(own)) return own;
+  const { size, mtime } = await Deno.stat(own);
+  const path = join(base, `deno-${Deno.version.deno}-${size}-${mtime?.getTime()}`);
+  if (await exists(path)) return path;
+  const draft = `${path}.${randomUUID()}`;
+  await Deno.link(own, draft).catch(() => Deno.copyFile(own, draft));
+  await Deno.chmod(draft, 0o755);
+  await Deno.rename(draft, path);
+  return path;
+}
+
+/** Whether others may enter every folder on the way to `path` and run it. */
+async function isPublic(path: string): Promise<boolean> {
+  for (let part = path;; part = dirname(part)) {
+    if (((await Deno.stat(part)).mode! & 0o001) === 0) return false;
+    if (part === dirname(part)) return true;
+  }
+}
+
+async function findProgram(name: string): Promise<string | undefined> {
+  for (const folder of ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"]) {
+    if (await exists(join(folder, name))) return join(folder, name);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
