@@ -42,6 +42,8 @@ interface Live<C> {
   readonly sandbox: Sandbox<C>;
 }
 
+/** A handler that could not be loaded is not tried again for so long, so that calls of it cost nothing. */
+const LOAD_FAILURE_MS = 1_000;
 /** How long a call waits for a process to become free before it is told that there is no room. */
 const ROOM_WAIT_MS = 5_000;
 const ROOM_WAITERS_MAX = 1_000;
@@ -55,6 +57,8 @@ export class Pool<C> {
   /** Every sandbox whose process exists, those that finish their last calls included. */
   readonly #processes = new Set<Sandbox<C>>();
   readonly #health = createHealth(Date.now);
+  /** By function and tenant: the last failure to load, if it was the last thing that happened. */
+  readonly #loadFailures = new Map<string, { version: string; at: number; failure: CallFailure }>();
   readonly #waiters = new Set<() => void>();
   readonly #timer: ReturnType<typeof setInterval>;
   #uses = 0;
@@ -116,6 +120,7 @@ export class Pool<C> {
     while (true) {
       if (this.#stopped) throw new CallFailure("stopped", false, "The server is stopping.");
       this.#refuseSuspended(target);
+      this.#refuseBroken(target);
       const live = this.#live.get(name);
       if (live && !live.sandbox.closed && live.target.version === target.version) {
         live.sandbox.lastUsedAt = ++this.#uses;
@@ -142,6 +147,13 @@ export class Pool<C> {
     throw new CallFailure("suspended", false, message, retryAfterSeconds);
   }
 
+  #refuseBroken(target: Target): void {
+    const last = this.#loadFailures.get(nameOf(target));
+    if (!last) return;
+    if (last.version === target.version && Date.now() - last.at < LOAD_FAILURE_MS) throw last.failure;
+    this.#loadFailures.delete(nameOf(target));
+  }
+
   #start(target: Target): Sandbox<C> {
     const { process, answerer, limits, onLog } = this.#options;
     const name = nameOf(target);
@@ -155,8 +167,11 @@ export class Pool<C> {
       onIdle: () => {
         if (this.#waiters.size > 0) this.#makeRoom();
       },
-      onEnd: ({ kind, message }) => {
-        if (kind === "died") this.#health.died(target.functionId, message);
+      onEnd: (reason) => {
+        if (reason.kind === "died") this.#health.died(target.functionId, reason.message);
+        if (reason.kind === "load-failed") {
+          this.#loadFailures.set(name, { version: target.version, at: Date.now(), failure: reason });
+        }
         this.#processes.delete(sandbox);
         if (this.#live.get(name)?.sandbox === sandbox) this.#live.delete(name);
         const [waiter] = this.#waiters;

@@ -102,9 +102,12 @@ export const CHUNK_MAX_BYTES = 64 * 1024;
 /** From this many calls under way on, a side is busy: fewer writes are worth more than an early one. */
 export const BUSY_CALLS = 4;
 /** How much of a streamed body may be under way before the receiver asks for more. */
-export const WINDOW_BYTES = 256 * 1024;
+export const WINDOW_BYTES = 64 * 1024;
 /** Longest text of a log line or error. */
 export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
+
+/** After so many frames of one portion, everything else gets its turn. */
+const FRAMES_PER_TURN = 64;
 
 const NO_BYTES = new Uint8Array(0);
 const START_BUFFER_BYTES = 64 * 1024;
@@ -167,7 +170,7 @@ export class FrameWriter {
   }
 
   async #flush(): Promise<void> {
-    if (this.#busy()) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#busy()) await turn();
     else await undefined;
     try {
       while (this.#length > 0) {
@@ -212,6 +215,7 @@ export async function readFrames(
     if (count === null) return;
     length += count;
     let at = 0;
+    let frames = 0;
     while (length - at >= HEADER_BYTES) {
       const size = readU32(buffer, at);
       if (size > FRAME_MAX_BYTES || size < META_LENGTH_BYTES) throw new ProtocolError("a frame of impossible length");
@@ -226,6 +230,7 @@ export async function readFrames(
       const meta = metaEnd === metaStart ? "" : decoder.decode(buffer.subarray(metaStart, metaEnd));
       onFrame(buffer[at + 4]!, readU32(buffer, at + 5), meta, buffer.subarray(metaEnd, end));
       at = end;
+      if (++frames % FRAMES_PER_TURN === 0) await turn();
     }
     buffer.copyWithin(0, at, length);
     length -= at;
@@ -233,6 +238,11 @@ export async function readFrames(
     const wait = pause?.();
     if (wait) await wait;
   }
+}
+
+/** Settles at the end of the event loop's turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function grow(buffer: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {

@@ -50,6 +50,8 @@ const MEMORY_INTERVAL_MS = 500;
 const QUEUE_MAX_BYTES = 8 << 20;
 /** Printed bytes kept for a process per second; what is more is counted and dropped. */
 const LOG_BYTES_PER_SECOND = 256 * 1024;
+/** From here on the process has to wait for the next second. */
+const LOG_FLOOD_BYTES = 4 * LOG_BYTES_PER_SECOND;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
 export class Sandbox<C> {
@@ -171,7 +173,7 @@ export class Sandbox<C> {
       await readFrames(
         (into) => connection.read(into),
         (type, id, meta, body) => this.#receive(type, id, meta, body),
-        () => writer.queuedBytes > QUEUE_MAX_BYTES ? writer.drained() : undefined,
+        () => this.#pause(writer),
       );
       // The worker has ended, though its process may live on: nothing will ever come from it.
       this.#fail(new CallFailure("died", true, "The worker closed its connection."));
@@ -181,6 +183,14 @@ export class Sandbox<C> {
     } finally {
       connection.close();
     }
+  }
+
+  /** A process that does not read, or that prints without end, is not read from either: what it sends waits with it. */
+  #pause(writer: FrameWriter): Promise<void> | undefined {
+    if (writer.queuedBytes > QUEUE_MAX_BYTES) return writer.drained();
+    if (this.#logBytes <= LOG_FLOOD_BYTES) return undefined;
+    const rest = this.#logWindowStart + 1_000 - Date.now();
+    return rest > 0 ? new Promise((resolve) => setTimeout(resolve, rest)) : undefined;
   }
 
   #receive(type: number, id: number, meta: string, body: Uint8Array): void {
