@@ -70,7 +70,7 @@ export function importsService(options: ImportsOptions) {
       `--allow-import=${hosts.join(",")}`,
     ];
     const info = await build("info", "--json", ...common, entry);
-    const found = info.success ? readInfo(JSON.parse(info.stdout), entry) : {
+    const found = info.success ? readInfo(JSON.parse(info.stdout), entry, codeDir) : {
       files: [file],
       missing: [],
       remote: false,
@@ -188,7 +188,7 @@ interface Found {
 }
 
 /** What `deno info --json` lists, less the modules that only types are imported from. */
-function readInfo(info: Info, entry: string): Found {
+function readInfo(info: Info, entry: string, codeDir: string): Found {
   const modules = new Map(info.modules.map((module) => [module.specifier, module]));
   const found: Found = { files: [], missing: [], remote: false, problems: [] };
   const seen = new Set<string>();
@@ -201,7 +201,9 @@ function readInfo(info: Info, entry: string): Found {
     const module = modules.get(target);
     if (!module) return;
     if (module.error) {
-      found.problems.push(module.error.split("\n    at ")[0]!);
+      // An error quotes the source. What lies outside is refused below, by its path alone.
+      const foreign = local && outside(fileURLToPath(target), codeDir) !== undefined;
+      if (!foreign) found.problems.push(module.error.split("\n    at ")[0]!);
       if (local) found.missing.push(fileURLToPath(target));
     } else if (local) {
       found.files.push(fileURLToPath(target));

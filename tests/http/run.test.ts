@@ -555,3 +555,22 @@ Deno.test("npm packages are fetched when code is saved; what cannot be had is to
   );
   assert.equal((await run(server, "/sly")).status, 500);
 });
+
+Deno.test("a module outside the code folder is named as such, never quoted and never loaded", async () => {
+  await using server = await startServer();
+  const outside = `${server.codeDir}/../outside.ts`;
+  await Deno.writeTextFile(outside, "CANARY is no (statement\n");
+  for (const path of ["../outside.ts", await Deno.realPath(outside), "../data/encryption-keys.json"]) {
+    const code = `import "${path}"; export default (c) => c.text("loaded")`;
+    const problems = await save(server, "prying.ts", code);
+    assert.match(problems.join(), /is outside the code folder/);
+    assert.doesNotMatch(problems.join(), /CANARY/);
+  }
+  await deploy(
+    server,
+    "prying",
+    'import t from "../outside.ts" with { type: "text" }; export default (c) => c.text(t)',
+  );
+  assert.equal((await run(server, "/prying")).status, 500);
+  assert.doesNotMatch(server.logs(), /CANARY/);
+});
