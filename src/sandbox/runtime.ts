@@ -91,7 +91,8 @@ async function seedPackages(root: string, from: string, to: string): Promise<voi
   const [, name, version] = /"npm:([\w-]+)@([\d.]+)"/.exec(source)!;
   const folder = join("npm", "registry.npmjs.org", name!);
   if (await exists(join(to, folder, version!))) return;
-  if (!await exists(join(from, folder, version!))) return; // Another registry: the builder fetches it.
+  // From another registry, say: then it is fetched when the workers are started for the first time.
+  if (!await exists(join(from, folder, version!)) || !await exists(join(from, folder, "registry.json"))) return;
   await copyTree(join(from, folder, version!), join(to, folder, version!));
   await Deno.copyFile(join(from, folder, "registry.json"), join(to, folder, "registry.json"));
 }
