@@ -76,65 +76,82 @@ export function makeSandboxFolder(
   uid: number | undefined,
 ): SandboxFolder {
   const folder = join(runDir, randomUUID());
-  const socketDir = join(folder, "socket");
   const copies = join(folder, "code");
-  const socket = join(socketDir, "s");
-  if (socket.length > SOCKET_PATH_MAX_LENGTH) throw new Error(`the path of a socket would be too long: ${socket}`);
-
-  const mkdir = (path: string): void => {
-    Deno.mkdirSync(path, { mode: 0o750 });
-    // Root stays the owner: the sandbox's user may look, not change.
-    if (uid !== undefined) Deno.chownSync(path, null, uid);
-  };
-  mkdir(folder);
-  mkdir(copies);
   const transpiled = join(denoDir, "gen", "file", folder);
-  Deno.mkdirSync(transpiled, { recursive: true });
-  // Were it not allowed to write there, Deno would try again and again for 150 ms.
-  if (uid !== undefined) Deno.chownSync(transpiled, uid, uid);
+  const removeAll = (): void => {
+    removeIfThere(folder);
+    removeIfThere(transpiled);
+  };
+  try {
+    makeFolder(folder, uid);
+    makeFolder(copies, uid);
+    Deno.mkdirSync(transpiled, { recursive: true });
+    Deno.chmodSync(transpiled, 0o700);
+    // Were it not allowed to write there, Deno would try again and again for 150 ms.
+    if (uid !== undefined) Deno.chownSync(transpiled, uid, uid);
+    const copied = copyCode(files, codeDir, copies, uid);
+    const lockCopy = lockFile && join(folder, "imports.lock");
+    if (lockFile && lockCopy) copyFile(lockFile, lockCopy, uid);
+    const { socket, listener, close } = openSocket(join(folder, "socket"), uid);
+    const address = pathToFileURL(copies).href + "/";
+    return {
+      socket,
+      files: copied,
+      entry: pathToFileURL(copied[0]!).href,
+      lockFile: lockCopy,
+      listener,
+      closeSocket: close,
+      remove() {
+        close();
+        removeAll();
+      },
+      readable: (text) => text.replaceAll(address, "").replaceAll(copies + "/", ""),
+    };
+  } catch (error) {
+    removeAll();
+    throw error;
+  }
+}
+
+/** A folder that `uid` may look into. Root stays its owner, so that the sandbox cannot change it. */
+function makeFolder(path: string, uid: number | undefined): void {
+  Deno.mkdirSync(path, { mode: 0o750 });
+  if (uid !== undefined) Deno.chownSync(path, null, uid);
+}
+
+/** Copies `files` from below `codeDir` to below `copies`; their new paths. */
+function copyCode(files: readonly string[], codeDir: string, copies: string, uid: number | undefined): string[] {
   const made = new Set([copies]);
-  const copied = files.map((file) => {
+  return files.map((file) => {
     const copy = join(copies, relative(codeDir, file));
     const missing: string[] = [];
     for (let parent = dirname(copy); !made.has(parent); parent = dirname(parent)) missing.unshift(parent);
     for (const parent of missing) {
-      mkdir(parent);
+      makeFolder(parent, uid);
       made.add(parent);
     }
     copyFile(file, copy, uid);
     return copy;
   });
-  const lockCopy = lockFile && join(folder, "imports.lock");
-  if (lockFile && lockCopy) copyFile(lockFile, lockCopy, uid);
-  Deno.mkdirSync(socketDir, { mode: 0o700 });
+}
+
+function openSocket(folder: string, uid: number | undefined) {
+  const socket = join(folder, "s");
+  if (socket.length > SOCKET_PATH_MAX_LENGTH) throw new Error(`the path of a socket would be too long: ${socket}`);
+  Deno.mkdirSync(folder, { mode: 0o700 });
   const listener = Deno.listen({ transport: "unix", path: socket });
   if (uid !== undefined) {
-    Deno.chownSync(socketDir, uid, uid);
+    Deno.chownSync(folder, uid, uid);
     Deno.chownSync(socket, uid, uid);
   }
-
-  let socketOpen = true;
-  const closeSocket = (): void => {
-    if (!socketOpen) return;
-    socketOpen = false;
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
     listener.close();
-    Deno.removeSync(socketDir, { recursive: true });
+    removeIfThere(folder);
   };
-  const address = pathToFileURL(copies).href + "/";
-  return {
-    socket,
-    files: copied,
-    entry: pathToFileURL(copied[0]!).href,
-    lockFile: lockCopy,
-    listener,
-    closeSocket,
-    remove() {
-      closeSocket();
-      Deno.removeSync(folder, { recursive: true });
-      Deno.removeSync(transpiled, { recursive: true });
-    },
-    readable: (text) => text.replaceAll(address, "").replaceAll(copies + "/", ""),
-  };
+  return { socket, listener, close };
 }
 
 function copyFile(from: string, to: string, uid: number | undefined): void {

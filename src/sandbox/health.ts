@@ -22,6 +22,8 @@ export interface Health {
 
 interface Record {
   deaths: number[];
+  /** Deaths before this time have led to a rest already. */
+  countedFrom: number;
   lastDeath: string;
   rests: number;
   suspendedUntil: number;
@@ -33,15 +35,16 @@ export function createHealth(now: () => number) {
 
   return {
     died(functionId: number, reason: string): void {
-      const record = records.get(functionId) ?? { deaths: [], lastDeath: "", rests: 0, suspendedUntil: 0 };
+      const record = records.get(functionId) ??
+        { deaths: [], countedFrom: 0, lastDeath: "", rests: 0, suspendedUntil: 0 };
       records.set(functionId, record);
       if (now() - record.suspendedUntil > FORGIVEN_AFTER_MS) record.rests = 0;
       record.deaths = [...recent(record), now()];
       record.lastDeath = reason;
-      if (record.deaths.length < DEATHS_MAX) return;
+      if (record.deaths.filter((at) => at > record.countedFrom).length < DEATHS_MAX) return;
       record.suspendedUntil = now() + Math.min(FIRST_REST_MS * 2 ** record.rests, LONGEST_REST_MS);
       record.rests++;
-      record.deaths = [];
+      record.countedFrom = now();
     },
 
     of(functionId: number): Health {

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
 import type { Runtime } from "./runtime.ts";
+import { giveBackUid, setprivArgs, takeUid } from "./users.ts";
 
 /** Of what a process prints until it connects; later nothing is kept. */
 const STDERR_MAX_BYTES = 4_096;
@@ -29,10 +30,6 @@ const PRIVATE_NETS: readonly [range: string, named: RegExp][] = [
 const RESERVED_MB = 555 + 535;
 /** Memory of a process beside its handler's, before the poll takes it for a runaway. */
 const RESIDENT_ALLOWANCE_MB = 128;
-
-/** Users that sandboxes run as; systemd keeps this range free for the like (systemd.io/UIDS-GIDS). */
-const FIRST_UID = 61_184;
-const UIDS = 4_096;
 
 export interface Code {
   /** Absolute paths of the modules, the handler first. */
@@ -73,18 +70,26 @@ export interface SandboxProcess {
   kill(): void;
 }
 
-let uidsGiven = 0;
-
 /** Starts a process that may do what `code` says and nothing else. */
 export function startProcess(code: Code, options: ProcessOptions): SandboxProcess {
   const { runDir, codeDir, runtime } = options;
   const { denoDir } = runtime;
   // One for each, so that a process that escaped from Deno could still not touch another's.
-  const uid = runtime.ownUsers ? FIRST_UID + uidsGiven++ % UIDS : undefined;
-  const folder = makeSandboxFolder({ runDir, codeDir, denoDir }, code.files, code.lockFile, uid);
-  const child = spawn(code, folder, options, uid);
+  const uid = runtime.ownUsers ? takeUid() : undefined;
+  const giveBack = (): void => {
+    if (uid !== undefined) giveBackUid(uid);
+  };
+  const folder = orUndo(
+    () => makeSandboxFolder({ runDir, codeDir, denoDir }, code.files, code.lockFile, uid),
+    giveBack,
+  );
+  const release = (): void => {
+    folder.remove();
+    giveBack();
+  };
+  const child = orUndo(() => spawn(code, folder, options, uid), release);
   const stderr = collect(child.stderr);
-  const ended = child.status.finally(() => folder.remove());
+  const ended = child.status.finally(release);
   const gone = ended.then((): never => {
     throw new Error("the process ended before it connected");
   });
@@ -110,14 +115,21 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
   };
 }
 
+function orUndo<T>(work: () => T, undo: () => void): T {
+  try {
+    return work();
+  } catch (error) {
+    undo();
+    throw error;
+  }
+}
+
 function spawn(code: Code, folder: SandboxFolder, options: ProcessOptions, uid: number | undefined): Deno.ChildProcess {
   const { deno, denoDir, appDir, setpriv } = options.runtime;
   const task = { socket: folder.socket, files: folder.files, importHosts: code.importHosts };
   const program = [
-    // The kernel ends the process with ours, even where Deno cannot notice; it gains nothing by exec.
-    ...(setpriv ? [setpriv, "--no-new-privs", "--pdeathsig", "KILL"] : []),
     // Not Deno's own `uid` option: it leaves the process in root's groups.
-    ...(uid === undefined ? [] : [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--inh-caps=-all"]),
+    ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
     deno,
     ...flags(code, folder, options),
     join(appDir, "workers", "supervisor.ts"),

@@ -3,6 +3,7 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
+import { trySetpriv } from "./users.ts";
 
 /** Relative to the program's root; the sandbox keeps the same layout, as the workers import by relative paths. */
 const APP_FILES = [
@@ -33,8 +34,10 @@ export interface Runtime {
  * Where this process is root, everything in it can be read by other users, and nothing written.
  */
 export async function prepareRuntime(root: string): Promise<Runtime> {
-  const setpriv = await findProgram("setpriv");
-  const ownUsers = Deno.uid() === 0 && setpriv !== undefined;
+  const found = await findProgram("setpriv");
+  const able = found ? await trySetpriv(found) : "nothing";
+  const setpriv = able === "nothing" ? undefined : found;
+  const ownUsers = able === "switch";
   // What we make for other users to read must not be hidden by a strict umask; private files name their modes.
   if (ownUsers) Deno.umask(0o022);
   const hostDenoDir = await findDenoDir();

@@ -219,9 +219,38 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
       "permissions.net": 'must be true, false, or a list of 1 to 100 hosts such as "api.example.com:443"',
     }],
     ["PUT /api/functions/1", { permissions: {} }, { "permissions.net": "is required" }],
-    ["PUT /api/functions/1", { permissions: { net: ["http://x"], read: true } }, {
+    ["PUT /api/functions/1", { permissions: { net: ["http://x"], read: true, env: ["HOME"], write: false } }, {
       "permissions.net.0": 'must be a host such as "api.example.com:443"',
-      "permissions.read": "is not a known field",
+      "permissions.read": 'must be "modules"; nothing else can be read',
+      "permissions.env": "must be false",
+      "permissions.write": "is not a known field",
+    }],
+    ["POST /api/functions", {
+      name: "x",
+      handler: "x.ts",
+      route: "/x",
+      secrets: "STRIPE_*",
+      isolation: "per-group",
+      timeoutMs: 99,
+      memoryMb: 31,
+    }, {
+      secrets: 'must be names of secrets, with "*" for any characters',
+      isolation: "must be one of shared, per-key",
+      timeoutMs: "must be a whole number from 100 to 3600000, or null",
+      memoryMb: "must be a whole number from 32 to 4096, or null",
+    }],
+    ["PUT /api/functions/1", { secrets: ["STRIPE_*", "a.b", "", 1], timeoutMs: "1000", memoryMb: 4_097 }, {
+      "secrets.1": 'must be names of secrets, with "*" for any characters',
+      "secrets.2": 'must be names of secrets, with "*" for any characters',
+      "secrets.3": "must be text",
+      timeoutMs: "must be a whole number from 100 to 3600000, or null",
+      memoryMb: "must be a whole number from 32 to 4096, or null",
+    }],
+    ["PUT /api/functions/1", { secrets: Array(101).fill("A"), isolation: null, timeoutMs: 1.5, memoryMb: 1e9 }, {
+      secrets: 'must be names of secrets, with "*" for any characters',
+      isolation: "must be one of shared, per-key",
+      timeoutMs: "must be a whole number from 100 to 3600000, or null",
+      memoryMb: "must be a whole number from 32 to 4096, or null",
     }],
     ["POST /api/secrets", { name: "a.b", value: 1, scope: "all", comment: null }, {
       name: "must be letters, digits, underscores and hyphens (a-z, A-Z, 0-9, _, -)",
@@ -241,6 +270,10 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
     }],
     ["PUT /api/settings", { settings: [] }, { settings: "must be an object of values by name" }],
     ["PUT /api/settings", { settings: {} }, { settings: "must name at least one setting" }],
+    ["PUT /api/settings", { settings: { "sandbox.memory-mb": 16, "sandbox.net.deny": ["http://x", "fe80::/10"] } }, {
+      "sandbox.memory-mb": "must be a whole number from 32 to 4096",
+      "sandbox.net.deny": 'must be hosts, addresses or IPv4 ranges such as "10.0.0.0/8"',
+    }],
   ];
   for (const [request, body, details] of cases) {
     const [method, path] = request.split(" ") as [string, string];

@@ -30,12 +30,24 @@ Deno.test("what a change does not name stays as it is", async () => {
     keys: [1],
     description: "Two\nlines",
     permissions: { net: ["example.com"] },
+    secrets: ["STRIPE_*"],
+    isolation: "per-key",
+    timeoutMs: 5_000,
+    memoryMb: 64,
     enabled: false,
   };
   const { body: made } = await server.api("POST", "/api/functions", fields);
-  for (
-    const [field, value] of Object.entries({ name: "hi", route: "/hi", permissions: { net: false }, enabled: true })
-  ) {
+  const changes = {
+    name: "hi",
+    route: "/hi",
+    permissions: { net: false, read: "modules", env: false },
+    secrets: [],
+    isolation: "shared",
+    timeoutMs: null,
+    memoryMb: 32,
+    enabled: true,
+  };
+  for (const [field, value] of Object.entries(changes)) {
     const { body } = await server.api("PUT", "/api/functions/1", { [field]: value });
     const { updatedAt: _, ...expected } = { ...made.function, [field]: value };
     const { updatedAt, ...rest } = body.function;
@@ -43,6 +55,27 @@ Deno.test("what a change does not name stays as it is", async () => {
     assert.ok(updatedAt >= made.function.updatedAt);
     Object.assign(made.function, { [field]: value });
   }
+});
+
+Deno.test("a function as it was got can be put back without what is read-only", async () => {
+  await using server = await startServer();
+  const fields = { secrets: ["A_*"], isolation: "per-key", timeoutMs: 5_000, memoryMb: 64 };
+  await server.api("POST", "/api/functions", { ...HELLO, ...fields, permissions: { net: ["example.com"] } });
+  const { body: got } = await server.api("GET", "/api/functions/1");
+  const { id, createdAt, updatedAt, health, ...rest } = got.function;
+  const put = await server.api("PUT", "/api/functions/1", rest);
+  assert.equal(put.status, 200, JSON.stringify(put.body));
+  const { updatedAt: _, ...expected } = got.function;
+  const { updatedAt: changedAt, ...now } = put.body.function;
+  assert.deepEqual(now, expected);
+  assert.ok(changedAt >= updatedAt);
+  const refused = await server.api("PUT", "/api/functions/1", { ...rest, id, createdAt, updatedAt, health });
+  assert.deepEqual([refused.status, Object.keys(refused.body.details)], [400, [
+    "id",
+    "createdAt",
+    "updatedAt",
+    "health",
+  ]]);
 });
 
 Deno.test("methods and keys are listed once each", async () => {

@@ -161,7 +161,7 @@ Deno.test("the table of settings is the one that the server has", () => {
         schema as z.ZodType,
       );
       const range = minimum === undefined
-        ? `${minItems} to ${maxItems} names`
+        ? `${minItems} to ${maxItems!.toLocaleString("en-US")} entries`
         : `${minimum.toLocaleString("en-US")} to ${maximum!.toLocaleString("en-US")}`;
       return { name, default: fallback, range, meaning };
     },

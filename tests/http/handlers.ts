@@ -9,6 +9,10 @@ export interface FunctionOptions {
   methods?: string[];
   keys?: number[];
   permissions?: { net: boolean | string[] };
+  secrets?: string[];
+  isolation?: "shared" | "per-key";
+  timeoutMs?: number | null;
+  memoryMb?: number | null;
 }
 
 /** Saves `code` as `<name>.ts` and registers it under `/<name>`; its id. */
@@ -100,4 +104,10 @@ export function run(
     init.body,
     headers,
   );
+}
+
+/** Changes settings. */
+export async function set(server: Server, settings: Record<string, unknown>): Promise<void> {
+  const { status, body } = await server.api("PUT", "/api/settings", { settings });
+  assert.equal(status, 200, JSON.stringify(body));
 }

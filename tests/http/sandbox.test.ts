@@ -1,42 +1,9 @@
 // Sandbox processes from outside: their limits, their deaths, their number, and what they may not touch.
 
 import assert from "node:assert/strict";
-import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
-
-/** Ids of the server's sandbox processes, from /proc. */
-function sandboxes(server: Server): number[] {
-  const children = Deno.readTextFileSync(
-    `/proc/${server.pid}/task/${server.pid}/children`,
-  ).trim();
-  return children === "" ? [] : children.split(" ").map(Number).filter(alive);
-}
-
-function alive(pid: number): boolean {
-  try {
-    // A zombie has ended, too.
-    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch {
-    return false;
-  }
-}
-
-/** Resolves when none of the processes is alive; a test that waits in vain is stopped by its runner. */
-async function gone(pids: number[]): Promise<void> {
-  while (pids.some(alive)) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-async function set(
-  server: Server,
-  settings: Record<string, unknown>,
-): Promise<void> {
-  const { status, body } = await server.api("PUT", "/api/settings", {
-    settings,
-  });
-  assert.equal(status, 200, JSON.stringify(body));
-}
+import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
+import { gone, sandboxes } from "./processes.ts";
+import { startServer } from "./server.ts";
 
 Deno.test("each function has a process of its own, with an empty environment and tight flags", async () => {
   await using server = await startServer({

@@ -28,8 +28,8 @@ export interface Server extends AsyncDisposable {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<Answer>;
-  /** Sends a request byte for byte, as `fetch` tidies paths up. `head` is its request line and headers. */
-  raw(head: string[]): Promise<{ status: number; body: string }>;
+  /** Sends a request byte for byte, as `fetch` tidies paths up. `head` is its first line and headers, both ways. */
+  raw(head: string[]): Promise<{ status: number; head: string; body: string }>;
   /** Id of the server's process. */
   readonly pid: number;
   /** What the process has printed so far. */
@@ -173,7 +173,7 @@ export async function call(
 async function raw(
   url: string,
   head: string[],
-): Promise<{ status: number; body: string }> {
+): Promise<{ status: number; head: string; body: string }> {
   const { hostname, port } = new URL(url);
   using connection = await Deno.connect({ hostname, port: Number(port) });
   const writer = connection.writable.getWriter();
@@ -190,7 +190,7 @@ async function raw(
     const [, top, body] = /^(.*?)\r\n\r\n(.*)$/s.exec(text) ?? [];
     const length = Number(/^content-length: (\d+)$/im.exec(top ?? "")?.[1]);
     if (body !== undefined && new TextEncoder().encode(body).length >= length) {
-      return { status: Number(top!.split(" ")[1]), body };
+      return { status: Number(top!.split(" ")[1]), head: top!, body };
     }
   }
   throw new Error(`The connection ended within the answer: ${text}`);

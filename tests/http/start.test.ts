@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { createSecret, deploy, run } from "./handlers.ts";
 import { startServer } from "./server.ts";
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 async function temporaryFolder() {
   const path = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
@@ -121,6 +123,20 @@ Deno.test("/health answers 200 without a key, and 405 with Allow to other method
   assert.equal(posted.headers.get("allow"), "GET, HEAD");
 });
 
+Deno.test("the address that is printed leads to the API's documentation", async () => {
+  await using server = await startServer();
+  const answer = await fetch(`${server.url}/`, { redirect: "manual" });
+  await answer.body?.cancel();
+  assert.deepEqual([answer.status, answer.headers.get("location")], [302, `${server.url}/api/docs`]);
+});
+
+Deno.test("a Host header that names no host is a 400 with a request id", async () => {
+  await using server = await startServer();
+  const { status, head, body } = await server.raw(["GET /health HTTP/1.1", "Host: a/b"]);
+  assert.deepEqual([status, JSON.parse(body).code], [400, "InvalidInput"]);
+  assert.match(/^x-request-id: (.+)$/im.exec(head)![1]!.trim(), UUID);
+});
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`${signal} lets running requests finish and exits 0`, async () => {
     await using server = await startServer();
@@ -133,10 +149,11 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await run(server, "/slow");
     Deno.kill(server.pid, signal);
     await server.logged(new RegExp(`${signal}: letting running requests finish`));
-    assert.equal((await run(server, "/slow")).status, 503);
+    const refused = await run(server, "/slow");
+    assert.deepEqual([refused.status, refused.body.code, refused.headers.get("retry-after")], [503, "Stopping", "5"]);
+    assert.match(refused.headers.get("x-request-id")!, UUID);
     await writer.write(new TextEncoder().encode("cut"));
     await writer.close();
-    console.log(server.logs());
     assert.equal(await (await pending).text(), "uncut");
     assert.equal(await server.stop(), 0);
   });
