@@ -8,6 +8,7 @@ import {
   type CallMeta,
   CHUNK_MAX_BYTES,
   type FrameWriter,
+  HEADERS_MAX,
   type ResponseMeta,
   type RouteInfo,
   ToHost,
@@ -180,6 +181,7 @@ export class Invocation {
     if (this.#ended) return;
     const headers: string[] = [];
     for (const [name, value] of response.headers) headers.push(name, value);
+    if (headers.length > 2 * HEADERS_MAX) throw new TypeError(`The response has more than ${HEADERS_MAX} headers.`);
     this.#writer.send(
       ToHost.Response,
       this.id,

@@ -186,12 +186,18 @@ function toResponse({ status, headers, body }: CallResponse, method: string, req
     }
     kept.set("X-Request-Id", requestId);
     const empty = method === "HEAD" || NULL_BODY_STATUSES.includes(status);
-    if (empty && body instanceof ReadableStream) void body.cancel();
+    if (empty) discard(body);
     return new Response(empty ? null : body, { status, headers: kept });
   } catch (error) {
-    // A status or header that no HTTP response can have.
+    // A status or header that no HTTP response can have. Nobody will read what follows.
+    discard(body);
     throw new CallFailure("nonsense", true, (error as Error).message);
   }
+}
+
+/** Ends the call whose body nobody wants; that it may have broken off already does not matter. */
+function discard(body: CallResponse["body"]): void {
+  if (body instanceof ReadableStream) body.cancel().catch(() => {});
 }
 
 function failed(

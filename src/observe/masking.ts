@@ -31,7 +31,7 @@ export function createMasking(): Masking {
       let known = functions.get(functionId);
       if (!known) functions.set(functionId, known = { values: new Map(), bytes: 0 });
       if (known.values.get(value)?.name === name) return;
-      known.values.delete(value);
+      if (known.values.delete(value)) known.bytes -= value.length;
       known.values.set(value, { name, forms: formsOf(value) });
       known.bytes += value.length;
       for (const old of known.values.keys()) {

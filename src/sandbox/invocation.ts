@@ -35,6 +35,9 @@ export interface CallResponse {
   readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
 }
 
+/** With so much waiting for a process, no more of a request's body is given to it. */
+const SEND_QUEUE_MAX_BYTES = 1 << 20;
+
 export class HostInvocation<C> {
   readonly id: number;
   readonly request: CallRequest<C>;
@@ -91,6 +94,8 @@ export class HostInvocation<C> {
 
   receiveChunk(bytes: Uint8Array): void {
     if (!this.#chunks) throw new ProtocolError("a piece of no response");
+    // Counted by no window, so that they could fill our memory.
+    if (bytes.byteLength === 0) throw new ProtocolError("an empty piece");
     this.#granted -= bytes.byteLength;
     if (this.#granted < 0) throw new ProtocolError("more of a response than was asked for");
     this.#chunks.enqueue(bytes.slice());
@@ -178,6 +183,7 @@ export class HostInvocation<C> {
             await new Promise<void>((resolve) => this.#creditArrived = resolve);
           }
           const size = Math.min(piece.value.byteLength - at, CHUNK_MAX_BYTES, this.#credit);
+          if (writer.queuedBytes > SEND_QUEUE_MAX_BYTES) await writer.drained();
           if (this.#over) break;
           writer.send(ToSandbox.Body, this.id, "", piece.value.subarray(at, at + size));
           this.#credit -= size;

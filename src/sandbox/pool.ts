@@ -47,6 +47,8 @@ const LOAD_FAILURE_MS = 1_000;
 /** How long a call waits for a process to become free before it is told that there is no room. */
 const ROOM_WAIT_MS = 5_000;
 const ROOM_WAITERS_MAX = 1_000;
+/** What was busy so lately is likely to be called again: it does not make room for a newcomer. */
+const EVICTABLE_AFTER_MS = 500;
 /** Deadlines are looked at this often: one timer for all calls is far cheaper than one for each. */
 const TICK_MS = 25;
 
@@ -61,7 +63,6 @@ export class Pool<C> {
   readonly #loadFailures = new Map<string, { version: string; at: number; failure: CallFailure }>();
   readonly #waiters = new Set<() => void>();
   readonly #timer: ReturnType<typeof setInterval>;
-  #uses = 0;
   #stopped = false;
 
   constructor(options: PoolOptions<C>) {
@@ -69,6 +70,7 @@ export class Pool<C> {
     this.#timer = setInterval(() => {
       const now = performance.now();
       for (const sandbox of this.#processes) sandbox.tick(now);
+      if (this.#waiters.size > 0) this.#makeRoom();
     }, TICK_MS);
   }
 
@@ -117,13 +119,14 @@ export class Pool<C> {
 
   async #sandbox(target: Target): Promise<Sandbox<C>> {
     const name = nameOf(target);
+    const until = performance.now() + ROOM_WAIT_MS;
     while (true) {
       if (this.#stopped) throw new CallFailure("stopped", false, "The server is stopping.");
       this.#refuseSuspended(target);
       this.#refuseBroken(target);
       const live = this.#live.get(name);
       if (live && !live.sandbox.closed && live.target.version === target.version) {
-        live.sandbox.lastUsedAt = ++this.#uses;
+        live.sandbox.lastUsedAt = performance.now();
         return live.sandbox;
       }
       if (live) {
@@ -133,7 +136,7 @@ export class Pool<C> {
       }
       if (this.#processes.size < this.#options.limits().maxProcesses) return this.#start(target);
       this.#makeRoom();
-      await this.#roomOrTimeout();
+      await this.#roomOrTimeout(until);
     }
   }
 
@@ -165,7 +168,7 @@ export class Pool<C> {
       limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: target.timeoutMs }),
       onLog: (level, text, request) => onLog(target, level, text, request),
       onIdle: () => {
-        if (this.#waiters.size > 0) this.#makeRoom();
+        sandbox.lastUsedAt = performance.now();
       },
       onEnd: (reason) => {
         if (reason.kind === "died") this.#health.died(target.functionId, reason.message);
@@ -174,11 +177,11 @@ export class Pool<C> {
         }
         this.#processes.delete(sandbox);
         if (this.#live.get(name)?.sandbox === sandbox) this.#live.delete(name);
-        const [waiter] = this.#waiters;
-        waiter?.();
+        // All of them: whoever starts a process may start it for others, too. The rest wait on.
+        for (const waiter of [...this.#waiters]) waiter();
       },
     });
-    sandbox.lastUsedAt = ++this.#uses;
+    sandbox.lastUsedAt = performance.now();
     this.#processes.add(sandbox);
     this.#live.set(name, { target, sandbox });
     return sandbox;
@@ -186,23 +189,27 @@ export class Pool<C> {
 
   /** Ends the idle sandbox that was used longest ago; its place is free once its process is gone. */
   #makeRoom(): void {
+    // One that is ending makes room already.
+    if ([...this.#processes].some((sandbox) => sandbox.closed && sandbox.idle)) return;
     let oldest: Live<C> | undefined;
+    const before = performance.now() - EVICTABLE_AFTER_MS;
     for (const live of this.#live.values()) {
       const { sandbox } = live;
-      if (sandbox.idle && !sandbox.closed && (!oldest || sandbox.lastUsedAt < oldest.sandbox.lastUsedAt)) oldest = live;
+      if (!sandbox.idle || sandbox.closed || sandbox.lastUsedAt > before) continue;
+      if (!oldest || sandbox.lastUsedAt < oldest.sandbox.lastUsedAt) oldest = live;
     }
     if (!oldest) return;
     this.#live.delete(nameOf(oldest.target));
     oldest.sandbox.retire();
   }
 
-  async #roomOrTimeout(): Promise<void> {
+  async #roomOrTimeout(until: number): Promise<void> {
     if (this.#waiters.size >= ROOM_WAITERS_MAX) throw noRoom();
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(woken);
         reject(noRoom());
-      }, ROOM_WAIT_MS);
+      }, until - performance.now());
       const woken = () => {
         clearTimeout(timer);
         this.#waiters.delete(woken);

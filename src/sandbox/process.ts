@@ -66,6 +66,8 @@ export interface SandboxProcess {
   readable(text: string): string;
   /** Whether it holds more memory than `code` allows; looked up in /proc. */
   isOversized(): boolean;
+  /** Processor time it has used; 0 where /proc does not say. */
+  cpuMs(): number;
   /** SIGKILL: the only signal that a loop cannot outlast. */
   kill(): void;
 }
@@ -95,6 +97,8 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
   });
   const connected = Promise.race([folder.listener.accept() as Promise<Deno.UnixConn>, gone])
     .finally(() => folder.closeSocket());
+  // What it prints later is not kept, and reading a flood of it would cost us more than it.
+  connected.then(() => stderr.close(), () => {});
   connected.catch(() => {});
   const residentMaxKb = (code.memoryMb + RESIDENT_ALLOWANCE_MB) * 1024;
 
@@ -102,8 +106,9 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
     connected,
     ended,
     entry: folder.entry,
-    stderr,
+    stderr: stderr.text,
     readable: folder.readable,
+    cpuMs: () => cpuMs(child.pid),
     isOversized: () => residentKb(child.pid) > residentMaxKb,
     kill() {
       try {
@@ -196,16 +201,29 @@ function residentKb(pid: number): number {
   }
 }
 
-/** Reads a stream to its end, so that nobody blocks on it, and keeps its beginning. */
-function collect(stream: ReadableStream<Uint8Array>): () => string {
+/** Processor time of a process, all its threads together; the kernel counts in 1/100 s (proc_pid_stat(5)). */
+function cpuMs(pid: number): number {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    // The second field, the program's name, may hold anything but ends with the last parenthesis.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  } catch {
+    return 0;
+  }
+}
+
+/** Reads a stream and keeps its beginning, until it is closed. */
+function collect(stream: ReadableStream<Uint8Array>) {
   let text = "";
   const decoder = new TextDecoder();
+  const reader = stream.getReader();
   (async () => {
-    for await (const bytes of stream) {
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
       if (text.length < STDERR_MAX_BYTES) {
-        text = (text + decoder.decode(bytes, { stream: true })).slice(0, STDERR_MAX_BYTES);
+        text = (text + decoder.decode(piece.value, { stream: true })).slice(0, STDERR_MAX_BYTES);
       }
     }
   })().catch(() => {});
-  return () => text;
+  return { text: () => text, close: () => void reader.cancel().catch(() => {}) };
 }

@@ -98,16 +98,18 @@ export const FRAME_MAX_BYTES = 1 << 20;
 /** Bodies up to this go whole, in the frame of their call or response. */
 export const WHOLE_BODY_MAX_BYTES = 64 * 1024;
 /** Longest piece of a streamed body. */
-export const CHUNK_MAX_BYTES = 64 * 1024;
+export const CHUNK_MAX_BYTES = 32 * 1024;
 /** From this many calls under way on, a side is busy: fewer writes are worth more than an early one. */
 export const BUSY_CALLS = 4;
 /** How much of a streamed body may be under way before the receiver asks for more. */
-export const WINDOW_BYTES = 64 * 1024;
+export const WINDOW_BYTES = 32 * 1024;
+/** Headers of a response; many more take the host seconds to put together. */
+export const HEADERS_MAX = 1_000;
 /** Longest text of a log line or error. */
 export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
 
-/** After so many frames of one portion, everything else gets its turn. */
-const FRAMES_PER_TURN = 64;
+/** After handling frames for so long, everything else gets its turn. */
+const SLICE_MS = 2;
 
 const NO_BYTES = new Uint8Array(0);
 const START_BUFFER_BYTES = 64 * 1024;
@@ -199,7 +201,7 @@ export class ProtocolError extends Error {}
 
 /**
  * Hands each frame to `onFrame` until the socket ends. `body` is valid during the call only.
- * After each portion `pause`, if given, may hold up further reading.
+ * After each frame `pause`, if given, may hold up further reading.
  * @throws ProtocolError; whatever `read` and `onFrame` throw
  */
 export async function readFrames(
@@ -215,7 +217,7 @@ export async function readFrames(
     if (count === null) return;
     length += count;
     let at = 0;
-    let frames = 0;
+    let sliceBegan = performance.now();
     while (length - at >= HEADER_BYTES) {
       const size = readU32(buffer, at);
       if (size > FRAME_MAX_BYTES || size < META_LENGTH_BYTES) throw new ProtocolError("a frame of impossible length");
@@ -230,13 +232,15 @@ export async function readFrames(
       const meta = metaEnd === metaStart ? "" : decoder.decode(buffer.subarray(metaStart, metaEnd));
       onFrame(buffer[at + 4]!, readU32(buffer, at + 5), meta, buffer.subarray(metaEnd, end));
       at = end;
-      if (++frames % FRAMES_PER_TURN === 0) await turn();
+      const wait = pause?.() ?? (performance.now() - sliceBegan > SLICE_MS ? turn() : undefined);
+      if (wait) {
+        await wait;
+        sliceBegan = performance.now();
+      }
     }
     buffer.copyWithin(0, at, length);
     length -= at;
     if (length === 0 && buffer.length > START_BUFFER_BYTES) buffer = new Uint8Array(START_BUFFER_BYTES);
-    const wait = pause?.();
-    if (wait) await wait;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   BUSY_CALLS,
   type CallMeta,
   FrameWriter,
+  HEADERS_MAX,
   LOG_TEXT_MAX_LENGTH,
   type LogMeta,
   ProtocolError,
@@ -44,12 +45,16 @@ export interface SandboxOptions<C> {
 
 /** A worker is asked for a sign of life this often, so that one whose loop outlived its call is found. */
 const PING_INTERVAL_MS = 5_000;
-/** How often the memory of a process is looked at: the backstop behind its hard limits. */
-const MEMORY_INTERVAL_MS = 500;
+/** How often memory and processor time of a process are looked at: the backstop behind its hard limits. */
+const LOOK_INTERVAL_MS = 500;
+/** A process that has no call for so long and computes for more than half of it is stopped. */
+const RESTLESS_MS = 5_000;
 /** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
 const QUEUE_MAX_BYTES = 8 << 20;
 /** Printed bytes kept for a process per second; what is more is counted and dropped. */
 const LOG_BYTES_PER_SECOND = 256 * 1024;
+/** What a line costs beside its text. */
+const LOG_LINE_BYTES = 256;
 /** From here on the process has to wait for the next second. */
 const LOG_FLOOD_BYTES = 4 * LOG_BYTES_PER_SECOND;
 const LAST_INVOCATION_ID = 0xffff_ffff;
@@ -60,6 +65,8 @@ export class Sandbox<C> {
   readonly #invocations = new Map<number, HostInvocation<C>>();
   /** Calls taken while the handler is still loading. */
   #waiting: HostInvocation<C>[] = [];
+  /** Of their bodies. */
+  #waitingBytes = 0;
   #writer: FrameWriter | undefined;
   #ready = false;
   #nextId = 1;
@@ -67,7 +74,9 @@ export class Sandbox<C> {
   #retired = false;
   #pingSentAt = 0;
   #pongMissing = false;
-  #memoryLookedAt = 0;
+  #lookedAt = 0;
+  /** Since when it has had no call, and what it had computed by then. */
+  #restingSince: { at: number; cpuMs: number } | undefined;
   #logWindowStart = 0;
   #logBytes = 0;
   #logDropped = 0;
@@ -103,7 +112,7 @@ export class Sandbox<C> {
     if (this.#over) throw this.#over;
     const { maxCalls, timeoutMs } = this.#options.limits();
     const full = this.#invocations.size + this.#waiting.length >= maxCalls ||
-      (this.#writer?.queuedBytes ?? 0) > QUEUE_MAX_BYTES;
+      (this.#writer?.queuedBytes ?? 0) + this.#waitingBytes > QUEUE_MAX_BYTES;
     if (full) {
       throw new CallFailure(
         "no-room",
@@ -117,8 +126,12 @@ export class Sandbox<C> {
       timeoutMs,
       () => this.#invocationEnded(invocation),
     );
-    if (this.#ready) this.#send(invocation);
-    else this.#waiting.push(invocation);
+    if (this.#ready) {
+      this.#send(invocation);
+    } else {
+      this.#waiting.push(invocation);
+      if (request.body instanceof Uint8Array) this.#waitingBytes += request.body.byteLength;
+    }
     return invocation.response;
   }
 
@@ -145,15 +158,26 @@ export class Sandbox<C> {
       // The late calls have failed as timeouts; the others of this process go down with it.
       return this.stop(`The process was stopped because another call ${how} in time.`);
     }
-    if (now - this.#memoryLookedAt > MEMORY_INTERVAL_MS) {
-      this.#memoryLookedAt = now;
-      if (this.#process.isOversized()) {
-        return this.#fail(
-          new CallFailure("died", true, `It used more than ${this.#options.code.memoryMb} MB of memory.`),
-        );
-      }
+    if (now - this.#lookedAt > LOOK_INTERVAL_MS) {
+      this.#lookedAt = now;
+      const excess = this.#excess(now);
+      if (excess) return this.#fail(new CallFailure("died", true, excess));
     }
-    if (this.#ready && now - this.#pingSentAt > PING_INTERVAL_MS) this.#ping(now);
+    if (this.#ready) this.#ping(now);
+  }
+
+  /** What the process takes beyond its due, or undefined. */
+  #excess(now: number): string | undefined {
+    if (this.#process.isOversized()) return `It used more than ${this.#options.code.memoryMb} MB of memory.`;
+    if (!this.idle || !this.#ready) {
+      this.#restingSince = undefined;
+      return undefined;
+    }
+    const cpuMs = this.#process.cpuMs();
+    const since = this.#restingSince ??= { at: now, cpuMs };
+    if (now - since.at < RESTLESS_MS) return undefined;
+    this.#restingSince = { at: now, cpuMs };
+    return cpuMs - since.cpuMs > RESTLESS_MS / 2 ? "It went on computing without a call." : undefined;
   }
 
   async #serve(): Promise<void> {
@@ -211,7 +235,9 @@ export class Sandbox<C> {
       case ToHost.ChunkEnd:
         return invocation?.endChunks();
       case ToHost.Failed:
-        return invocation?.failed(this.#textOf(meta));
+        return invocation?.failed(
+          this.#mayPrint(meta) ? this.#textOf(meta) : "What it threw is not shown: it prints too much.",
+        );
       case ToHost.Ask:
         return this.#answer(invocation, id, meta);
       case ToHost.Log:
@@ -231,6 +257,7 @@ export class Sandbox<C> {
     this.#ready = true;
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     for (const invocation of waiting) this.#send(invocation);
     // Calls that gave up while it was loading have left nothing to do.
     if (this.idle) this.#becameIdle();
@@ -279,6 +306,13 @@ export class Sandbox<C> {
   }
 
   #log(invocation: HostInvocation<C> | undefined, meta: string): void {
+    if (!this.#mayPrint(meta)) return;
+    const [level, text] = parseLog(meta);
+    this.#options.onLog(level, this.#textOf(text), invocation?.request);
+  }
+
+  /** Whether this much more may go into the log; what may not is counted. */
+  #mayPrint(meta: string): boolean {
     const now = Date.now();
     if (now - this.#logWindowStart >= 1_000) {
       const dropped = this.#logDropped;
@@ -286,13 +320,10 @@ export class Sandbox<C> {
       this.#logBytes = this.#logDropped = 0;
       if (dropped > 0) this.#options.onLog("warn", `${dropped} lines were too many and are not shown.`, undefined);
     }
-    this.#logBytes += meta.length;
-    if (this.#logBytes > LOG_BYTES_PER_SECOND) {
-      this.#logDropped++;
-      return;
-    }
-    const [level, text] = parseLog(meta);
-    this.#options.onLog(level, this.#textOf(text), invocation?.request);
+    this.#logBytes += meta.length + LOG_LINE_BYTES;
+    if (this.#logBytes <= LOG_BYTES_PER_SECOND) return true;
+    this.#logDropped++;
+    return false;
   }
 
   #textOf(text: string): string {
@@ -325,12 +356,12 @@ export class Sandbox<C> {
   }
 
   #ping(now: number): void {
-    if (!this.#pongMissing) {
+    if (this.#pongMissing) {
+      if (now - this.#pingSentAt > this.#options.limits().timeoutMs) this.stop("The worker did not react in time.");
+    } else if (now - this.#pingSentAt > PING_INTERVAL_MS) {
       this.#pingSentAt = now;
       this.#pongMissing = true;
       this.#writer!.send(ToSandbox.Ping, 0);
-    } else if (now - this.#pingSentAt > this.#options.limits().timeoutMs) {
-      this.stop("The worker did not react in time.");
     }
   }
 
@@ -356,7 +387,8 @@ function parseMeta(meta: string): unknown[] {
 
 function parseResponse(meta: string): ResponseMeta {
   const [status, headers, mode] = parseMeta(meta);
-  const valid = Number.isInteger(status) && Array.isArray(headers) && headers.length % 2 === 0 &&
+  const valid = Number.isInteger(status) && Array.isArray(headers) && headers.length <= 2 * HEADERS_MAX &&
+    headers.length % 2 === 0 &&
     headers.every((text) => typeof text === "string") &&
     (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream);
   if (!valid) throw new ProtocolError("a malformed response");
