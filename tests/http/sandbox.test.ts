@@ -325,21 +325,25 @@ Deno.test("with every process busy, another function's call gets 503 with Retry-
 Deno.test("more than sandbox.max-calls at once get 503, and the rest are answered", async () => {
   await using server = await startServer();
   await set(server, { "sandbox.max-calls": 3 });
-  const code = `export default async (c, ctx) => c.text(await c.req.text())`;
+  const code = `export default async (c, ctx) => {
+    console.log("begun " + ctx.query.n);
+    return c.text(await c.req.text());
+  }`;
   await deploy(server, "few", code);
-  await run(server, "/few");
-  const bodies = Array.from(
-    { length: 3 },
-    () => new TransformStream<Uint8Array, Uint8Array>(),
-  );
-  const calls = bodies.map((body) => fetch(`${server.url}/run/few`, { method: "POST", body: body.readable }));
+  const bodies = Array.from({ length: 3 }, () => new TransformStream<Uint8Array, Uint8Array>());
   const writers = bodies.map((body) => body.writable.getWriter());
-  for (const writer of writers) await writer.write(new Uint8Array([98]));
-  let refused = await run(server, "/few");
-  while (refused.status === 200) refused = await run(server, "/few");
+  const calls: Promise<Response>[] = [];
+  for (const [n, body] of bodies.entries()) {
+    calls.push(fetch(`${server.url}/run/few?n=${n}`, { method: "POST", body: body.readable }));
+    await writers[n]!.write(new Uint8Array([98]));
+    await server.logged(new RegExp(`begun ${n}`));
+  }
+  const refused = await run(server, "/few");
   assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get("retry-after"), "1");
   for (const writer of writers) await writer.close();
   for (const call of calls) assert.equal(await (await call).text(), "b");
+  assert.equal((await run(server, "/few")).status, 200);
 });
 
 Deno.test("a changed, disabled or deleted function's process ends when its calls have", async () => {
