@@ -30,8 +30,12 @@ export const DEFAULT_CONFINEMENT: Confinement = {
   memoryMb: null,
 };
 
-/** `host`, `host:port`, an IPv4 address or `[IPv6]`, the last two with a port if need be. */
-export const NET_ENTRY_PATTERN = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
+/**
+ * `host`, `host:port`, an IPv4 address or `[IPv6]`, the last two with a port if need be. An IPv4 address is
+ * written as such, not as IPv6, or it would slip through what the operator closes.
+ */
+export const NET_ENTRY_PATTERN =
+  /^(?!\[[0:]*[fF]{4}:)(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
 
 export const SECRET_PATTERN = /^[a-zA-Z0-9_*-]+$/;
 

@@ -126,7 +126,9 @@ function headersFor(headers: Headers, presented: readonly Presented[]): FlatHead
   const hidden = presented.filter(({ holder }) => holder).map(({ from }) => from.toLowerCase());
   const flat: FlatHeaders = [];
   for (const [name, value] of headers) {
-    if (!hidden.includes(name)) flat.push(name, value);
+    if (hidden.includes(name)) continue;
+    // A page that was opened with its key in the address tells it to all that it calls.
+    flat.push(name, name === "referer" ? withoutApiKey(value) : value);
   }
   return flat;
 }
@@ -179,6 +181,8 @@ async function inTime(graph: Promise<ModuleGraph>, timeoutMs: number): Promise<M
 
 function toResponse({ status, headers, body }: CallResponse, method: string, requestId: string): Response {
   try {
+    // 101 would hand the connection over.
+    if (status < 200) throw new RangeError(`the status ${status} is no response's`);
     const kept = new Headers();
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i]!;

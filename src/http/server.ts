@@ -52,7 +52,7 @@ export function serve({ host, port }: Config, { run, api, streaming }: Routes, l
       hostname: host,
       port,
       onListen: ({ hostname, port }) => {
-        console.log(`Listening on http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`);
+        console.log(`Listening on http://${inUrl(hostname)}:${port}`);
       },
       onError: (error) => {
         log("error", `A response could not be made: ${messageOf(error)}`);
@@ -119,9 +119,17 @@ function health(request: Request): Response {
   return Response.json({ status: "ok" }, { headers: { "Cache-Control": "no-store" } });
 }
 
+/** The addresses of this machine, IPv6 in brackets. */
+export function machineHosts(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => inUrl(address.replace(/%.*$/, "")));
+}
+
 /** `host:port` of the server under every address of this machine. */
 export function ownAddresses({ hostname, port }: Pick<Server, "hostname" | "port">): string[] {
-  const addresses = Deno.networkInterfaces().map(({ address }) => address.replace(/%.*$/, ""));
-  const hosts = new Set([hostname, "localhost", "127.0.0.1", "0.0.0.0", "::1", "::", ...addresses]);
-  return [...hosts].map((host) => `${host.includes(":") ? `[${host}]` : host}:${port}`);
+  const hosts = new Set([inUrl(hostname), "localhost", "127.0.0.0/8", "0.0.0.0/8", "[::1]", "[::]", ...machineHosts()]);
+  return [...hosts].map((host) => `${host}:${port}`);
+}
+
+function inUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }

@@ -3,25 +3,12 @@
 
 import { join } from "node:path";
 import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
+import { netFlags } from "./net_flags.ts";
 import type { Runtime } from "./runtime.ts";
 import { giveBackUid, setprivArgs, takeUid } from "./users.ts";
 
 /** Of what a process prints until it connects; later nothing is kept. */
 const STDERR_MAX_BYTES = 4_096;
-
-/**
- * Where no function may connect unless it names the host: this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3),
- * unspecified and link-local addresses, where clouds answer with credentials (RFC 3927), the last one over
- * IPv6. Deno takes ranges for IPv4 only. With each range, what a name in it looks like.
- */
-const PRIVATE_NETS: readonly [range: string, named: RegExp][] = [
-  ["127.0.0.0/8", /^(127\.|localhost(:|$))/i],
-  ["0.0.0.0/8", /^0\./],
-  ["169.254.0.0/16", /^169\.254\./],
-  ["[::1]", /^(\[::1\]|localhost(:|$))/i],
-  ["[::]", /^\[::\]/],
-  ["[fd00:ec2::254]", /^\[fd00:ec2::254\]/i],
-];
 
 /**
  * Address space that V8 and Deno reserve for the process and for one worker (measured on Deno 2.9.6);
@@ -49,6 +36,8 @@ export interface ProcessOptions {
   readonly runtime: Runtime;
   /** `host:port` of this server under each of its addresses: no function may ever connect to them. */
   readonly ownAddresses: () => readonly string[];
+  /** The addresses of this machine, IPv6 in brackets. */
+  readonly machineHosts: () => readonly string[];
   /** What the operator closes to every function, whatever it names. */
   readonly denyNet: () => readonly string[];
 }
@@ -158,7 +147,7 @@ function spawn(code: Code, folder: SandboxFolder, options: ProcessOptions, uid: 
 function flags(
   { importHosts, net, memoryMb }: Code,
   { socket, files, lockFile }: SandboxFolder,
-  { runtime, ownAddresses, denyNet }: ProcessOptions,
+  { runtime, ownAddresses, machineHosts, denyNet }: ProcessOptions,
 ): string[] {
   const read = [runtime.appDir, socket, ...files];
   for (const path of read) {
@@ -178,18 +167,8 @@ function flags(
     `--allow-read=${read.join(",")}`,
     `--allow-write=${socket}`,
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
-    net === true ? "--allow-net" : `--allow-net=${[`unix:${socket}`, ...(net || [])].join(",")}`,
-    `--deny-net=${[...deniedRanges(net), ...ownAddresses(), ...denyNet()].join(",")}`,
+    ...netFlags({ net, ownAddresses: ownAddresses(), machineHosts: machineHosts(), denied: denyNet() }, socket),
   ];
-}
-
-/**
- * Ranges refused after a name has been looked up, too. A function that names an address of a range gives up
- * that range's protection, but reaches the hosts it lists only.
- */
-function deniedRanges(net: boolean | readonly string[]): string[] {
-  const listed = Array.isArray(net) ? net as readonly string[] : [];
-  return PRIVATE_NETS.filter(([, named]) => !listed.some((entry) => named.test(entry))).map(([range]) => range);
 }
 
 /** Memory of the process's own that is in RAM, in KiB; 0 where /proc does not say. */

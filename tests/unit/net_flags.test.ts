@@ -1,0 +1,43 @@
+// The flags that say where a sandbox process may connect.
+
+import assert from "node:assert/strict";
+import { netFlags, type NetRules } from "../../src/sandbox/net_flags.ts";
+
+const RULES: NetRules = {
+  net: true,
+  ownAddresses: ["localhost:8000", "127.0.0.0/8:8000"],
+  machineHosts: ["127.0.0.1", "192.0.2.2", "[fd00::2]"],
+  denied: [],
+};
+
+function flags(rules: Partial<NetRules>): { allow: string; deny: string[] } {
+  const [allow, deny] = netFlags({ ...RULES, ...rules }, "/run/s");
+  return { allow: allow!, deny: deny!.replace("--deny-net=", "").split(",") };
+}
+
+Deno.test("any host but this machine, link-local addresses and the server itself by default", () => {
+  const { allow, deny } = flags({});
+  assert.equal(allow, "--allow-net");
+  for (const host of ["127.0.0.0/8", "169.254.0.0/16", "[::1]", "192.0.2.2", "[fd00::2]", "localhost:8000"]) {
+    assert.ok(deny.includes(host), host);
+  }
+});
+
+Deno.test("nothing but the host's socket if net is false", () => {
+  assert.equal(flags({ net: false }).allow, "--allow-net=unix:/run/s");
+});
+
+Deno.test("a named address opens its own range and no other, and never the server's port", () => {
+  const { allow, deny } = flags({ net: ["127.0.0.1:9000", "192.0.2.2:5432"] });
+  assert.equal(allow, "--allow-net=unix:/run/s,127.0.0.1:9000,192.0.2.2:5432");
+  for (const host of ["127.0.0.0/8", "127.0.0.1", "192.0.2.2"]) assert.ok(!deny.includes(host), host);
+  for (const host of ["169.254.0.0/16", "[::1]", "[fd00::2]", "127.0.0.0/8:8000"]) assert.ok(deny.includes(host), host);
+});
+
+Deno.test("what the operator closes is not even allowed, so that no other spelling of it opens", () => {
+  const net = ["10.1.2.3", "10.1.2.3:80", "api.example.com:443", "192.0.2.9"];
+  const { allow, deny } = flags({ net, denied: ["10.0.0.0/8", "api.example.com", "192.0.2.9"] });
+  assert.equal(allow, "--allow-net=unix:/run/s");
+  for (const host of ["10.0.0.0/8", "api.example.com", "192.0.2.9"]) assert.ok(deny.includes(host), host);
+  assert.equal(flags({ net: ["11.0.0.1"], denied: ["10.0.0.0/8"] }).allow, "--allow-net=unix:/run/s,11.0.0.1");
+});
