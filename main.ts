@@ -11,8 +11,9 @@ import { importsService } from "./src/functions/imports.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { createApi } from "./src/http/api/api.ts";
 import { createRun } from "./src/http/run.ts";
-import { ownAddresses, serve } from "./src/http/server.ts";
-import { KeyFileError, openKeyring } from "./src/keyring/key_file.ts";
+import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
+import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
+import { Rotation } from "./src/keyring/rotation.ts";
 import { createLog } from "./src/observe/log.ts";
 import { createMasking } from "./src/observe/masking.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
@@ -28,22 +29,40 @@ import { bindKeyring, openStore } from "./src/store/store.ts";
 
 async function main(): Promise<void> {
   const config = readConfig((name) => Deno.env.get(name), Deno.cwd());
+  // What this process starts gets an environment of its own; what it loads need not see this either.
+  Deno.env.delete("KEYRING_PASSPHRASE");
   const log = createLog((line) => console.log(line), () => new Date());
   const now = () => Date.now();
 
   const unlock = openDataFolder(config.dataDir);
-  Deno.mkdirSync(config.codeDir, { recursive: true });
+  // Not for the users that sandboxes run as: each gets a copy of its own code.
+  Deno.mkdirSync(config.codeDir, { recursive: true, mode: 0o700 });
   const codeDir = Deno.realPathSync(config.codeDir);
   const database = join(config.dataDir, "database.db");
   const keyFile = join(config.dataDir, "encryption-keys.json");
-  const keyring = openKeyring(keyFile, existsSync(database), new Date());
+  const keys = openKeyFile(keyFile, existsSync(database), new Date(), config.keyringPassphrase);
+  const { keyring } = keys;
   const store = openStore(database);
   bindKeyring(store, keyring.fingerprint(), keyFile);
+  if (keys.wrapIfPlain(config.keyringPassphrase)) log("info", `${keyFile} is wrapped by the passphrase from now on.`);
 
   const settings = settingsService(store, (name, value) => {
     if (name !== "api.access-groups") return undefined;
     const missing = (value as string[]).find((group) => !store.access.groupByName(group));
     return missing && `names the group "${missing}", which does not exist`;
+  });
+  const rotation = new Rotation({
+    store,
+    keyFile: keys,
+    settings: {
+      intervalDays: () => settings.get("encryption.key-rotation.interval-days"),
+      batchSize: () => settings.get("encryption.key-rotation.batch-size"),
+      batchSleepMs: () => settings.get("encryption.key-rotation.batch-sleep-ms"),
+      keepDays: () => settings.get("encryption.retired-keys.keep-days"),
+    },
+    busy: () => pool.busy,
+    now,
+    report: log,
   });
   const access = accessService(store, keyring, now, () => settings.get("api.access-groups"));
   access.bootstrap(config.bootstrapApiKey);
@@ -52,7 +71,7 @@ async function main(): Promise<void> {
 
   const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)));
   if (Deno.uid() === 0 && !runtime.ownUsers) {
-    log("warn", "There is no setpriv(1) on this machine: sandboxes run as root, too. Install util-linux.");
+    log("warn", "setpriv(1) of util-linux is missing or may not change users here: sandboxes run as root, too.");
   }
   const imports = importsService({
     codeDir,
@@ -72,6 +91,7 @@ async function main(): Promise<void> {
       codeDir,
       runtime,
       ownAddresses: () => ownAddresses(server),
+      machineHosts,
       denyNet: () => settings.get("sandbox.net.deny"),
     },
     answerer: secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value)),
@@ -90,6 +110,7 @@ async function main(): Promise<void> {
     files,
     secrets,
     settings,
+    rotation,
     imports,
     health: (id) => pool.health(id),
     log,
@@ -98,12 +119,14 @@ async function main(): Promise<void> {
   const run = createRun({ access, registry, imports, pool, settings, log, mask: masking.mask });
   const server = serve(config, { api: (request) => api.fetch(request), run, streaming: () => pool.busy }, log);
 
+  rotation.start();
   if (!access.hasKeyIn(settings.get("api.access-groups"))) {
     console.log("No API key can manage this server yet: start it with BOOTSTRAP_API_KEY set to 32 characters or more.");
   }
 
   const signal = await server.stopSignal;
   log("info", `${signal}: letting running requests finish.`);
+  await rotation.stop();
   await server.drain();
   await pool.stop();
   await server.close();
@@ -112,6 +135,16 @@ async function main(): Promise<void> {
   runFolder.remove();
   unlock();
 }
+
+// One request's mishap must not end the others': what nobody awaited or caught is a bug, told in full.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  console.error("Unhandled rejection:", event.reason);
+});
+addEventListener("error", (event) => {
+  event.preventDefault();
+  console.error("Uncaught error:", event.error);
+});
 
 try {
   await main();

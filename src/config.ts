@@ -1,5 +1,6 @@
 // The environment, read once and checked, as one frozen Config. Nothing else reads variables.
 
+import { closeSync, openSync, readSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 
 export interface Config {
@@ -10,6 +11,8 @@ export interface Config {
   /** Absolute folder of the handler files. */
   readonly codeDir: string;
   readonly bootstrapApiKey: string | undefined;
+  /** What the key file is wrapped with. */
+  readonly keyringPassphrase: Passphrase | undefined;
   /** Variables that tell Deno how to reach registries: proxies, certificates, mirrors. For the builder alone. */
   readonly fetchEnv: Readonly<Record<string, string>>;
 }
@@ -20,6 +23,35 @@ export class ConfigError extends Error {}
 /** Shortest API key that anybody may choose for the `management` group, in characters. */
 export const BOOTSTRAP_KEY_MIN_LENGTH = 32;
 const BOOTSTRAP_KEY_MAX_LENGTH = 256;
+
+/** In characters. A guess at a stolen key file costs half a second, so what counts is not to be among the likely ones. */
+export const PASSPHRASE_MIN_LENGTH = 12;
+const PASSPHRASE_MAX_LENGTH = 1_024;
+/** Four bytes a character, and a line break. */
+const PASSPHRASE_FILE_MAX_BYTES = 4 * PASSPHRASE_MAX_LENGTH + 2;
+
+/** A passphrase on its way to the keyring. It prints as [passphrase]; only `bytes()` gives it away. */
+export class Passphrase {
+  readonly #text: string;
+
+  /** `source` is the variable or option that it came from, for messages. */
+  constructor(text: string, readonly source: string) {
+    this.#text = text;
+  }
+
+  /** In UTF-8, a copy that the caller may overwrite. */
+  bytes(): Uint8Array {
+    return new TextEncoder().encode(this.#text);
+  }
+
+  toString(): string {
+    return "[passphrase]";
+  }
+
+  toJSON(): string {
+    return "[passphrase]";
+  }
+}
 
 /** https://docs.deno.com/runtime/reference/env_variables/; HOME is where an .npmrc may be. */
 const FETCH_VARIABLES = [
@@ -55,6 +87,7 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
     dataDir: folder("DATA_DIR", "./data"),
     codeDir: folder("CODE_DIR", "./code"),
     bootstrapApiKey: bootstrapApiKey(env("BOOTSTRAP_API_KEY")),
+    keyringPassphrase: readPassphrase("KEYRING_PASSPHRASE", env, cwd),
     fetchEnv: Object.freeze(Object.fromEntries(
       FETCH_VARIABLES.flatMap((name) => [name, name.toLowerCase()])
         .map((name) => [name, env(name)] as const)
@@ -89,4 +122,65 @@ function bootstrapApiKey(value: string | undefined): string | undefined {
     throw new ConfigError("BOOTSTRAP_API_KEY must be visible ASCII characters without spaces.");
   }
   return value;
+}
+
+/**
+ * The passphrase in the variable `name` or in the file that `<name>_FILE` names, or undefined if neither is set.
+ * @throws ConfigError that names the variable and holds nothing of the passphrase
+ */
+export function readPassphrase(
+  name: string,
+  env: (name: string) => string | undefined,
+  cwd: string,
+): Passphrase | undefined {
+  const [text, file] = [env(name), env(`${name}_FILE`)];
+  if (text !== undefined && file !== undefined) {
+    throw new ConfigError(`${name} and ${name}_FILE are both set; set one of them.`);
+  }
+  if (file !== undefined) return passphraseOfFile(`${name}_FILE`, file, cwd);
+  return text === undefined ? undefined : passphrase(name, text);
+}
+
+/**
+ * The passphrase in a file, without the line break at its end. `source` is the variable or option that named it.
+ * @throws ConfigError that names `source`
+ */
+export function passphraseOfFile(source: string, path: string, cwd: string): Passphrase {
+  if (path === "") throw new ConfigError(`${source} is empty; give it a file.`);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(firstBytes(resolve(cwd, path), PASSPHRASE_FILE_MAX_BYTES));
+  } catch (error) {
+    const why = error instanceof TypeError ? "it is not UTF-8" : (error as { code?: string }).code ?? "an error";
+    throw new ConfigError(`${source} names ${path}, which cannot be read: ${why}.`);
+  }
+  return passphrase(source, text.replace(/\r?\n$/, ""));
+}
+
+function passphrase(source: string, text: string): Passphrase {
+  const characters = [...text].length;
+  if (characters < PASSPHRASE_MIN_LENGTH || characters > PASSPHRASE_MAX_LENGTH) {
+    throw new ConfigError(
+      `${source} must hold a passphrase of ${PASSPHRASE_MIN_LENGTH} to ${PASSPHRASE_MAX_LENGTH} characters; it has ${characters}.`,
+    );
+  }
+  if (/[\p{Cc}\u2028\u2029]/u.test(text) || !text.isWellFormed()) {
+    throw new ConfigError(`${source} must hold a passphrase of one line, without control characters.`);
+  }
+  return new Passphrase(text, source);
+}
+
+/** A file's content, but no more of it than one byte above `limit`: it may be a device without an end. */
+function firstBytes(path: string, limit: number): Uint8Array {
+  const bytes = new Uint8Array(limit + 1);
+  const file = openSync(path, "r");
+  try {
+    let length = 0;
+    for (let read = 1; read > 0 && length < bytes.length; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, null);
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
 }

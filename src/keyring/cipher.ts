@@ -7,6 +7,8 @@ import { Buffer } from "node:buffer";
 export const NONCE_BYTES = 12;
 /** The full tag; shorter ones weaken it (NIST SP 800-38D, appendix C). */
 export const TAG_BYTES = 16;
+/** Nine digits: what `decode` takes. */
+export const VERSION_MAX = 999_999_999;
 
 /** nonce ‖ ciphertext ‖ tag. `nonce` is an argument for the known-answer tests alone. */
 export function encrypt(key: KeyObject, plaintext: Uint8Array, aad: Uint8Array, nonce?: Uint8Array): Uint8Array {

@@ -23,14 +23,15 @@ export function replaceFile(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(draft, path);
-  syncFolder(dirname(path));
+  syncPath(dirname(path));
 }
 
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
+/** Waits until a file's content, or the names that a folder holds, survives a power cut. */
+export function syncPath(path: string): void {
+  const file = openSync(path, "r");
   try {
-    fsyncSync(folder);
+    fsyncSync(file);
   } finally {
-    closeSync(folder);
+    closeSync(file);
   }
 }

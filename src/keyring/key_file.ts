@@ -1,11 +1,24 @@
-// encryption-keys.json: reading, checking and creating it. The only place where key bytes are text.
+// encryption-keys.json: reading, checking, creating and replacing it. The only place where key bytes are text.
 
 import { Buffer } from "node:buffer";
 import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
+import type { Passphrase } from "../config.ts";
 import { replaceFile } from "./durable_file.ts";
+import { VERSION_MAX } from "./cipher.ts";
 import { Keyring } from "./keyring.ts";
+import {
+  derive,
+  type Kdf,
+  kdfSchema,
+  newWrappingKey,
+  unwrap,
+  wrap,
+  wrapAad,
+  wrappedSchema,
+  type WrappingKey,
+} from "./passphrase.ts";
 
 const KEY_BYTES = 32;
 
@@ -14,12 +27,28 @@ const keyText = z.string().refine((text) => {
   return bytes.length === KEY_BYTES && bytes.toString("base64") === text;
 }, `must be ${KEY_BYTES} bytes in base64`);
 
-const fileSchema = z.strictObject({
+const version = z.int().min(1);
+const createdAt = z.iso.datetime();
+
+const plainSchema = z.strictObject({
   format: z.literal(1),
-  current: z.int().min(1),
-  keys: z.array(z.strictObject({ version: z.int().min(1), key: keyText, createdAt: z.iso.datetime() })).min(1),
+  current: version,
+  keys: z.array(z.strictObject({ version, key: keyText, createdAt })).min(1),
   lookupKey: keyText,
-}).superRefine((file, context) => {
+}).superRefine(checkVersions);
+
+const wrappedFileSchema = z.strictObject({
+  format: z.literal(1),
+  current: version,
+  wrapping: kdfSchema,
+  keys: z.array(z.strictObject({ version, wrapped: wrappedSchema, createdAt })).min(1),
+  lookupKey: z.strictObject({ wrapped: wrappedSchema }),
+}).superRefine(checkVersions);
+
+/** The file without a passphrase and with one. Only the latter has `wrapping`. */
+type FileText = z.infer<typeof plainSchema> | z.infer<typeof wrappedFileSchema>;
+
+function checkVersions(file: { current: number; keys: { version: number }[] }, context: z.RefinementCtx): void {
   const versions = file.keys.map((key) => key.version);
   if (new Set(versions).size !== versions.length) {
     context.addIssue({ code: "custom", path: ["keys"], message: "holds a version twice" });
@@ -27,17 +56,97 @@ const fileSchema = z.strictObject({
   if (!versions.includes(file.current)) {
     context.addIssue({ code: "custom", path: ["current"], message: "names a version that keys does not hold" });
   }
-});
+}
 
 /** Something about the key file that the operator has to mend; the message names the file. */
 export class KeyFileError extends Error {}
 
+/** What the file holds, as objects. */
+interface Contents {
+  readonly current: number;
+  readonly keys: ReadonlyMap<number, { readonly key: KeyObject; readonly createdAt: string }>;
+  readonly lookupKey: KeyObject;
+  /** What the file's keys are wrapped with; undefined if they stand there as they are. */
+  readonly wrapping: WrappingKey | undefined;
+}
+
+/** The key file of a running program: what is in memory is in the file, and was there first. */
+export class KeyFile {
+  readonly #path: string;
+  #contents: Contents;
+  /** One and the same object as long as the program runs. */
+  readonly keyring: Keyring;
+
+  /** @throws KeyFileError if there is no such file, or it cannot be opened with the passphrase */
+  constructor(path: string, passphrase: Passphrase | undefined) {
+    this.#path = path;
+    this.#contents = read(path, passphrase);
+    this.keyring = new Keyring(keysOf(this.#contents), this.#contents.current, this.#contents.lookupKey);
+  }
+
+  /** The versions in order, with the times at which their keys were made, in ISO 8601. */
+  versions(): { version: number; createdAt: string }[] {
+    return [...this.#contents.keys].map(([version, { createdAt }]) => ({ version, createdAt }))
+      .sort((a, b) => a.version - b.version);
+  }
+
+  /**
+   * Makes a new key, which is current when this returns. Its version is above all in the file and above `last`,
+   * and none of `taken`: a number that had another key once would make that key's values unreadable for good.
+   * @throws what the file system throws; the keyring is then as it was
+   */
+  addKey(now: Date, last = 0, taken: readonly number[] = []): number {
+    let current = Math.max(last, ...this.#contents.keys.keys()) + 1;
+    while (taken.includes(current)) current++;
+    if (current > VERSION_MAX) throw new Error(`there is no version above ${VERSION_MAX}`);
+    const added = { key: newKey(), createdAt: now.toISOString() };
+    this.#replace({ ...this.#contents, current, keys: new Map([...this.#contents.keys, [current, added]]) });
+    return current;
+  }
+
+  /**
+   * Forgets keys that nothing needs any more, for good; the caller has made sure of that. Never the current one.
+   * @throws what the file system throws; the keyring is then as it was
+   */
+  dropKeys(versions: readonly number[]): void {
+    if (versions.includes(this.#contents.current)) throw new Error("the current encryption key cannot be dropped");
+    const keys = new Map([...this.#contents.keys].filter(([version]) => !versions.includes(version)));
+    if (keys.size < this.#contents.keys.size) this.#replace({ ...this.#contents, keys });
+  }
+
+  get isWrapped(): boolean {
+    return this.#contents.wrapping !== undefined;
+  }
+
+  /**
+   * Wraps the keys with this passphrase from now on, whatever they were wrapped with before, or with none.
+   * @throws what the file system throws; the file is then as it was
+   */
+  wrapWith(passphrase: Passphrase | undefined): void {
+    this.#replace({ ...this.#contents, wrapping: passphrase && newWrappingKey(passphrase) });
+  }
+
+  /** Wraps the keys of a file that stood there without a passphrase, if now one is given; whether it did. */
+  wrapIfPlain(passphrase: Passphrase | undefined): boolean {
+    if (!passphrase || this.isWrapped) return false;
+    this.wrapWith(passphrase);
+    return true;
+  }
+
+  /** The file first, so that nothing is ever encrypted with a key that a crash could take away. */
+  #replace(contents: Contents): void {
+    replaceFile(this.#path, serialise(contents));
+    this.#contents = contents;
+    this.keyring.switchTo(keysOf(contents), contents.current);
+  }
+}
+
 /**
- * The keyring of the file at `path`. Creates the file if there is none and `dataExists` is false.
- * The new file is on disk before the keyring is returned, so nothing is ever encrypted with a key that could be lost.
+ * The key file at `path`. Creates it if there is none and `dataExists` is false, wrapped if a passphrase is given.
+ * The new file is on disk before it is returned, so nothing is ever encrypted with a key that could be lost.
  * @throws KeyFileError if the file is missing beside existing data, unreadable or wrong; it is then left as it is
  */
-export function openKeyring(path: string, dataExists: boolean, now: Date): Keyring {
+export function openKeyFile(path: string, dataExists: boolean, now: Date, passphrase?: Passphrase): KeyFile {
   if (!existsSync(path)) {
     if (dataExists) {
       throw new KeyFileError(
@@ -45,32 +154,64 @@ export function openKeyring(path: string, dataExists: boolean, now: Date): Keyri
           "without it the secrets and API keys in the database cannot be read.",
       );
     }
-    create(path, now);
+    const first = { key: newKey(), createdAt: now.toISOString() };
+    const wrapping = passphrase && newWrappingKey(passphrase);
+    replaceFile(path, serialise({ current: 1, keys: new Map([[1, first]]), lookupKey: newKey(), wrapping }));
   }
-  return read(path);
+  return new KeyFile(path, passphrase);
 }
 
-function create(path: string, now: Date): void {
-  const newKey = () => randomBytes(KEY_BYTES).toString("base64");
-  const file: z.input<typeof fileSchema> = {
-    format: 1,
-    current: 1,
-    keys: [{ version: 1, key: newKey(), createdAt: now.toISOString() }],
-    lookupKey: newKey(),
+/** What can be told of the key file at `path` without its passphrase. */
+export interface KeyFileFacts {
+  readonly current: number;
+  readonly keys: readonly { readonly version: number; readonly createdAt: string }[];
+  /** How the wrapping key is made of the passphrase; undefined if the file has none. */
+  readonly kdf: Kdf | undefined;
+}
+
+/** @throws KeyFileError */
+export function inspectKeyFile(path: string): KeyFileFacts {
+  const file = parse(readText(path), path);
+  return {
+    current: file.current,
+    keys: file.keys.map(({ version, createdAt }) => ({ version, createdAt })).sort((a, b) => a.version - b.version),
+    kdf: "wrapping" in file ? file.wrapping : undefined,
   };
-  replaceFile(path, JSON.stringify(file, null, 2) + "\n");
 }
 
-function read(path: string): Keyring {
+function read(path: string, passphrase: Passphrase | undefined): Contents {
+  const file = parse(readText(path), path);
+  const contents = "wrapping" in file ? unwrapped(file, path, passphrase) : {
+    current: file.current,
+    keys: new Map(file.keys.map(({ version, key, createdAt }) => [version, { key: keyObject(key), createdAt }])),
+    lookupKey: keyObject(file.lookupKey),
+    wrapping: undefined,
+  };
+  chmodSync(path, 0o600);
+  return contents;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new KeyFileError(
+      `${path} cannot be read (${(error as { code?: string }).code}). Put the key file back from your backup.`,
+    );
+  }
+}
+
+/** @throws KeyFileError naming `path` */
+function parse(text: string, path: string): FileText {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
+    json = JSON.parse(text);
+  } catch {
     // The parser's own message quotes the text, which may be key material.
-    const why = error instanceof SyntaxError ? "is not JSON" : `cannot be read (${(error as { code?: string }).code})`;
-    throw new KeyFileError(`${path} ${why}. Put the key file back from your backup.`);
+    throw new KeyFileError(`${path} is not JSON. Put the key file back from your backup.`);
   }
-  const parsed = fileSchema.safeParse(json);
+  const isWrapped = typeof json === "object" && json !== null && "wrapping" in json;
+  const parsed = isWrapped ? wrappedFileSchema.safeParse(json) : plainSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const where = issue!.path.join(".") || "the file";
@@ -78,15 +219,80 @@ function read(path: string): Keyring {
       `${path} is not a valid key file: ${where}: ${issue!.message}. Put it back from your backup.`,
     );
   }
-  chmodSync(path, 0o600);
-  const { keys, current, lookupKey } = parsed.data;
-  return new Keyring(
-    new Map(keys.map(({ version, key }) => [version, keyObject(key)])),
-    current,
-    keyObject(lookupKey),
-  );
+  return parsed.data;
 }
 
-function keyObject(text: string): KeyObject {
-  return createSecretKey(Buffer.from(text, "base64"));
+/** @throws KeyFileError naming `path` and where the passphrase came from */
+function unwrapped(
+  file: z.infer<typeof wrappedFileSchema>,
+  path: string,
+  passphrase: Passphrase | undefined,
+): Contents {
+  if (!passphrase) {
+    throw new KeyFileError(
+      `${path} is wrapped by a passphrase: set KEYRING_PASSPHRASE_FILE to a file that holds it, or KEYRING_PASSPHRASE.`,
+    );
+  }
+  const wrapping = derive(passphrase, file.wrapping);
+  const open = (wrapped: string, aad: string, problem: string): KeyObject => {
+    try {
+      return unwrap(wrapping, wrapped, aad);
+    } catch {
+      throw new KeyFileError(`${path} ${problem}`);
+    }
+  };
+  const lookupKey = open(
+    file.lookupKey.wrapped,
+    wrapAad.lookupKey,
+    `cannot be opened with the passphrase of ${passphrase.source}: it is wrapped by another one, or was altered.`,
+  );
+  const keys = file.keys.map(({ version, wrapped, createdAt }) => {
+    const problem = `was altered: its key of version ${version} cannot be opened. Put it back from your backup.`;
+    return [version, { key: open(wrapped, wrapAad.key(version), problem), createdAt }] as const;
+  });
+  return { current: file.current, keys: new Map(keys), lookupKey, wrapping };
+}
+
+function serialise({ current, keys, lookupKey, wrapping }: Contents): string {
+  const list = [...keys].map(([version, { key, createdAt }]) => ({ version, key, createdAt }));
+  const file: FileText = wrapping
+    ? {
+      format: 1,
+      current,
+      wrapping: wrapping.kdf,
+      keys: list.map(({ version, key, createdAt }) => (
+        { version, wrapped: wrap(wrapping, key, wrapAad.key(version)), createdAt }
+      )),
+      lookupKey: { wrapped: wrap(wrapping, lookupKey, wrapAad.lookupKey) },
+    }
+    : {
+      format: 1,
+      current,
+      keys: list.map(({ version, key, createdAt }) => ({ version, key: base64Of(key), createdAt })),
+      lookupKey: base64Of(lookupKey),
+    };
+  return JSON.stringify(file, null, 2) + "\n";
+}
+
+function keysOf({ keys }: Contents): Map<number, KeyObject> {
+  return new Map([...keys].map(([version, { key }]) => [version, key]));
+}
+
+function newKey(): KeyObject {
+  return keyOf(randomBytes(KEY_BYTES));
+}
+
+function keyObject(base64: string): KeyObject {
+  return keyOf(Buffer.from(base64, "base64"));
+}
+
+/** A key of these bytes, which are overwritten. */
+function keyOf(bytes: Uint8Array): KeyObject {
+  const key = createSecretKey(bytes);
+  bytes.fill(0);
+  return key;
+}
+
+function base64Of(key: KeyObject): string {
+  return key.export().toString("base64");
 }

@@ -10,20 +10,40 @@ import { SecretValue } from "./secret_value.ts";
 export class DecryptionError extends Error {}
 
 export class Keyring {
-  readonly #keys: ReadonlyMap<number, KeyObject>;
-  readonly #current: KeyObject;
+  #keys: ReadonlyMap<number, KeyObject>;
+  #current: KeyObject;
+  #currentVersion: number;
   readonly #lookupKey: KeyObject;
-  /** The version that new values are sealed with. */
-  readonly currentVersion: number;
+  #beforeSeal: (version: number) => void = () => {};
 
   /** `keys` by version; holds `current`. */
   constructor(keys: ReadonlyMap<number, KeyObject>, current: number, lookupKey: KeyObject) {
-    const key = keys.get(current);
-    if (!key) throw new Error(`the keyring has no key of its current version ${current}`);
     this.#keys = keys;
-    this.#current = key;
+    this.#current = keyOf(keys, current);
+    this.#currentVersion = current;
     this.#lookupKey = lookupKey;
-    this.currentVersion = current;
+  }
+
+  /** The version that new values are sealed with. */
+  get currentVersion(): number {
+    return this.#currentVersion;
+  }
+
+  /** Whether values sealed with this version can be opened. */
+  has(version: number): boolean {
+    return this.#keys.has(version);
+  }
+
+  /** Works with these keys from now on. For the key file alone, which has them on disk already. */
+  switchTo(keys: ReadonlyMap<number, KeyObject>, current: number): void {
+    this.#current = keyOf(keys, current);
+    this.#keys = keys;
+    this.#currentVersion = current;
+  }
+
+  /** `count` hears of each encryption before it is done, and by throwing prevents it. */
+  countSeals(count: (version: number) => void): void {
+    this.#beforeSeal = count;
   }
 
   /**
@@ -31,7 +51,7 @@ export class Keyring {
    * Returns `v<version>.` + base64(IV 12 B ‖ ciphertext ‖ tag 16 B); see docs/encryption.md.
    */
   seal(plaintext: string, aad: string): string {
-    return encode(this.currentVersion, encrypt(this.#current, Buffer.from(plaintext), Buffer.from(aad)));
+    return this.#seal(Buffer.from(plaintext), Buffer.from(aad));
   }
 
   /**
@@ -39,6 +59,28 @@ export class Keyring {
    * @throws DecryptionError
    */
   open(stored: string, aad: string): SecretValue {
+    const plaintext = this.#open(stored, Buffer.from(aad));
+    return new SecretValue(Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.length).toString("utf8"));
+  }
+
+  /**
+   * What `seal` returned for the same `aad`, sealed anew under the current key.
+   * @throws DecryptionError
+   */
+  reseal(stored: string, aad: string): string {
+    const aadBytes = Buffer.from(aad);
+    const plaintext = this.#open(stored, aadBytes);
+    const sealed = this.#seal(plaintext, aadBytes);
+    plaintext.fill(0);
+    return sealed;
+  }
+
+  #seal(plaintext: Uint8Array, aad: Uint8Array): string {
+    this.#beforeSeal(this.#currentVersion);
+    return encode(this.#currentVersion, encrypt(this.#current, plaintext, aad));
+  }
+
+  #open(stored: string, aad: Uint8Array): Uint8Array {
     let version: number, sealed: Uint8Array;
     try {
       ({ version, sealed } = decode(stored));
@@ -48,8 +90,7 @@ export class Keyring {
     const key = this.#keys.get(version);
     if (!key) throw new DecryptionError(`Encryption key version ${version} is not in the keyring.`);
     try {
-      const plaintext = decrypt(key, sealed, Buffer.from(aad));
-      return new SecretValue(Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.length).toString("utf8"));
+      return decrypt(key, sealed, aad);
     } catch {
       throw new DecryptionError(
         `Encryption key version ${version} does not open the stored value: it was altered, moved, or sealed with another key.`,
@@ -69,4 +110,10 @@ export class Keyring {
   fingerprint(): string {
     return Buffer.from(this.lookup("crude-functions keyring")).toString("hex");
   }
+}
+
+function keyOf(keys: ReadonlyMap<number, KeyObject>, version: number): KeyObject {
+  const key = keys.get(version);
+  if (!key) throw new Error(`the keyring has no key of its current version ${version}`);
+  return key;
 }

@@ -34,6 +34,30 @@ export const DEFINITIONS = {
     z.array(z.string().regex(GROUP_NAME_PATTERN, "must be names of key groups")).min(1, "must name at least one group")
       .max(100),
   ),
+  "encryption.key-rotation.interval-days": integer(
+    "How many days after a key rotation the next one begins by itself.",
+    90,
+    1,
+    365,
+  ),
+  "encryption.key-rotation.batch-size": integer(
+    "How many values a key rotation re-encrypts at a time while nothing else is going on; during calls it takes a twentieth.",
+    500,
+    1,
+    10_000,
+  ),
+  "encryption.key-rotation.batch-sleep-ms": integer(
+    "How long a key rotation pauses between two batches, in milliseconds; at 0 it only lets waiting requests go first.",
+    0,
+    0,
+    60_000,
+  ),
+  "encryption.retired-keys.keep-days": integer(
+    "How many days an old encryption key is kept after the last value that needed it, so that a backup from before still opens.",
+    30,
+    0,
+    3_650,
+  ),
   "sandbox.timeout-ms": integer(
     "How long a call may take until its response begins, and how long it may then pause, in milliseconds.",
     30_000,

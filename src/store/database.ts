@@ -4,12 +4,16 @@ import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
 import { sql as start } from "./migrations/001_start.ts";
+import { sql as keyVersions } from "./migrations/002_key_versions.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [start];
+const MIGRATIONS = [start, keyVersions];
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
-const BUSY_TIMEOUT_MS = 5_000;
+export const BUSY_TIMEOUT_MS = 5_000;
+
+/** What `PRAGMA user_version` says in a database that is up to date. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** SQLITE_CONSTRAINT_UNIQUE, https://www.sqlite.org/rescode.html */
 const CONSTRAINT_UNIQUE = 2067;
@@ -21,6 +25,8 @@ export class Database {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
+  readonly #syncLater: StatementSync;
+  readonly #syncAgain: StatementSync;
   #inTransaction = false;
   #changes = 0;
 
@@ -29,6 +35,8 @@ export class Database {
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
+    this.#syncLater = db.prepare("PRAGMA synchronous = NORMAL");
+    this.#syncAgain = db.prepare("PRAGMA synchronous = FULL");
   }
 
   /**
@@ -84,6 +92,19 @@ export class Database {
       throw error;
     } finally {
       this.#inTransaction = false;
+    }
+  }
+
+  /**
+   * A transaction that does not wait for the disk: the next one that does takes it along, and a power cut before
+   * that may undo it, whole. For what can be done again.
+   */
+  repeatable<T>(work: () => T): T {
+    this.#syncLater.run();
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#syncAgain.run();
     }
   }
 

@@ -162,7 +162,7 @@ function toRow(row: Columns): SecretRow {
   };
 }
 
-function toOwner(scope: Scope, id: number): Owner {
+export function toOwner(scope: Scope, id: number): Owner {
   switch (scope) {
     case "global":
       return { scope };

@@ -1,6 +1,7 @@
 // The store's one face: every entity over one database, and transactions across them.
 
 import { type AccessStore, accessStore } from "./access.ts";
+import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
 import { Database } from "./database.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
 import { type SecretStore, secretStore } from "./secrets.ts";
@@ -9,12 +10,15 @@ import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./
 
 export interface Store {
   readonly access: AccessStore;
+  readonly ciphertexts: CiphertextStore;
   readonly functions: FunctionStore;
   readonly secrets: SecretStore;
   readonly settings: SettingsStore;
   readonly meta: MetaStore;
   /** All of `work` or, after a throw, nothing; `work` is synchronous. */
   transaction<T>(work: () => T): T;
+  /** A transaction that a power cut may undo, whole, as long as no other one came after it. */
+  repeatable<T>(work: () => T): T;
   /** Another number after each transaction: what was read before it may be out of date. */
   changes(): number;
   close(): void;
@@ -25,11 +29,13 @@ export function openStore(path: string): Store {
   const db = Database.open(path);
   return {
     access: accessStore(db),
+    ciphertexts: ciphertextStore(db),
     functions: functionStore(db),
     secrets: secretStore(db),
     settings: settingsStore(db),
     meta: metaStore(db),
     transaction: (work) => db.transaction(work),
+    repeatable: (work) => db.repeatable(work),
     changes: () => db.changes,
     close: () => db.close(),
   };

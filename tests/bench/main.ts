@@ -3,6 +3,7 @@
 import { benchCalls } from "./calls.ts";
 import { benchMemory } from "./memory.ts";
 import { benchResolution } from "./resolution.ts";
+import { benchRotation } from "./rotation.ts";
 
 const wanted = new Set(Deno.args);
 const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
@@ -10,5 +11,6 @@ const missed: string[] = [];
 if (chosen("calls")) missed.push(...await benchCalls());
 if (chosen("memory")) await benchMemory();
 if (chosen("resolution")) missed.push(...benchResolution());
+if (chosen("rotation")) missed.push(...await benchRotation());
 console.log(missed.length === 0 ? "\nno floor missed" : `\nmissed: ${missed.join("; ")}`);
 Deno.exit(missed.length === 0 ? 0 : 1);

@@ -6,7 +6,7 @@ import { accessService } from "../../src/access/access.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
 import type { SecretName } from "../../src/ids.ts";
 import { secretAad } from "../../src/keyring/aad.ts";
-import { openKeyring } from "../../src/keyring/key_file.ts";
+import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -33,7 +33,7 @@ export function benchResolution(secrets = 1_000_000): string[] {
 
 function prepare(filler: number) {
   const folder = Deno.makeTempDirSync({ prefix: "crude-functions-bench-" });
-  const keyring = openKeyring(`${folder}/encryption-keys.json`, false, new Date());
+  const keyring = openKeyFile(`${folder}/encryption-keys.json`, false, new Date()).keyring;
   const store = openStore(`${folder}/database.db`);
   const now = () => 0;
   const access = accessService(store, keyring, now, () => []);

@@ -24,6 +24,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/secrets get,post",
     "/api/secrets/by-name/{name} get",
     "/api/secrets/{id} get,put,delete",
+    "/api/encryption-keys/rotation get,post",
     "/api/settings get,put",
   ]);
   // deno-lint-ignore no-explicit-any

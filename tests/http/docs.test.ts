@@ -67,6 +67,10 @@ for (const page of pagePaths()) {
     await using server = await startServer();
     const folder = await Deno.makeTempDir({ prefix: "crude-functions-docs-" });
     try {
+      // The folder of the project, as far as commands of it are concerned.
+      for (const { name } of Deno.readDirSync(ROOT)) {
+        if (!NOT_COPIED.includes(name)) await Deno.symlink(join(ROOT, name), join(folder, name));
+      }
       const env = {
         CRUDE_KEY: server.key,
         DATA_DIR: server.dataDir,

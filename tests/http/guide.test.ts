@@ -366,9 +366,7 @@ Deno.test("the guide's curl commands for secrets all succeed, in the order they 
   }
   assert.equal(keyId, 5);
 
-  const commands = (await guideBlocks("bash")).flatMap(curlCommands)
-    // Rotation has an endpoint of its own.
-    .filter((command) => !command.includes("encryption-keys/rotation"));
+  const commands = (await guideBlocks("bash")).flatMap(curlCommands);
   // Secret 1 has to exist for the commands that read, and goes with the one that deletes it.
   const order = [
     ...commands.filter((c) => c.includes("-X POST")),

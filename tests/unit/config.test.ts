@@ -1,7 +1,10 @@
 // The environment: what is taken when nothing is set, and that a bad value is named.
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { ConfigError, readConfig } from "../../src/config.ts";
+import { temporaryFolder } from "./temporary.ts";
 
 const read = (variables: Record<string, string>) => readConfig((name) => variables[name], "/srv/app");
 
@@ -81,6 +84,46 @@ Deno.test("BOOTSTRAP_API_KEY is 32 to 256 visible ASCII characters, and a refusa
     assertRefused("BOOTSTRAP_API_KEY", key);
     assert.throws(() => read({ BOOTSTRAP_API_KEY: key }), (error: Error) => !error.message.includes("s3cr3t"));
   }
+});
+
+Deno.test("KEYRING_PASSPHRASE is 12 to 1,024 characters of one line, itself or in a file, and a refusal does not print it", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "passphrase");
+  const taken = (variables: Record<string, string>) =>
+    new TextDecoder().decode(read(variables).keyringPassphrase!.bytes());
+  const inFile = (content: string | Uint8Array) => {
+    writeFileSync(path, content);
+    return { KEYRING_PASSPHRASE_FILE: path };
+  };
+  assert.equal(read({}).keyringPassphrase, undefined);
+  for (const text of ["12 characters", "Paßwörter mit 🔑🔑", "x".repeat(1_024), "🔑".repeat(1_024), " spaces stay  "]) {
+    assert.equal(taken({ KEYRING_PASSPHRASE: text }), text);
+    for (const end of ["", "\n", "\r\n"]) assert.equal(taken(inFile(text + end)), text);
+  }
+  const wrong = [
+    "",
+    "s3cr3t-",
+    "🔑".repeat(11),
+    "s3cr3t-".repeat(147),
+    "s3cr3t-\ns3cr3t-",
+    "s3cr3t-s3cr3t-\n\n",
+    "s3cr3t-s3cr3t-\0",
+  ];
+  for (const text of wrong) {
+    for (const variables of [{ KEYRING_PASSPHRASE: text }, inFile(`${text}\n`)]) {
+      const [[name, value]] = Object.entries(variables) as [[string, string]];
+      assertRefused(name, value);
+      assert.throws(() => read(variables), (error: Error) => !/s3cr3t|\n/.test(error.message));
+    }
+  }
+  inFile(new Uint8Array([...new TextEncoder().encode("s3cr3t-s3cr3t-"), 0xff]));
+  for (const file of [path, folder.path, join(folder.path, "missing"), "", "/dev/zero"]) {
+    assertRefused("KEYRING_PASSPHRASE_FILE", file);
+  }
+  assert.throws(
+    () => read({ KEYRING_PASSPHRASE: "s3cr3t-s3cr3t-", ...inFile("s3cr3t-s3cr3t-") }),
+    /^(Config)?Error: KEYRING_PASSPHRASE and KEYRING_PASSPHRASE_FILE are both set/,
+  );
 });
 
 Deno.test("of all other variables, only those go to the builder that say how to reach registries", () => {

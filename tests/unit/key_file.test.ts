@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { replaceFile } from "../../src/keyring/durable_file.ts";
-import { KeyFileError, openKeyring } from "../../src/keyring/key_file.ts";
+import { KeyFileError, openKeyFile } from "../../src/keyring/key_file.ts";
 import { SecretValue } from "../../src/keyring/secret_value.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -35,7 +35,7 @@ function validFile(): KeyFile & { keys: { version: number; key: string; createdA
 function assertRefused(path: string, text: string, secrets: string[]): void {
   writeFileSync(path, text);
   for (const dataExists of [true, false]) {
-    assert.throws(() => openKeyring(path, dataExists, NOW), (error: Error) => {
+    assert.throws(() => openKeyFile(path, dataExists, NOW), (error: Error) => {
       assert.ok(error instanceof KeyFileError, `${text} gave ${error}`);
       assert.ok(error.message.includes(path), error.message);
       assert.ok(!error.message.includes("\n"), "one line");
@@ -54,7 +54,7 @@ function assertRefused(path: string, text: string, secrets: string[]): void {
 Deno.test("the first start creates a key file of mode 0600 in the documented form", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "encryption-keys.json");
-  const keyring = openKeyring(path, false, NOW);
+  const { keyring } = openKeyFile(path, false, NOW);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   const file = JSON.parse(readFileSync(path, "utf8"));
   assert.deepEqual(Object.keys(file), ["format", "current", "keys", "lookupKey"]);
@@ -76,7 +76,7 @@ Deno.test("the first start creates a key file of mode 0600 in the documented for
 Deno.test("two new key files share no key", () => {
   using folder = temporaryFolder();
   const keys = ["a", "b"].flatMap((name) => {
-    openKeyring(join(folder.path, name), false, NOW);
+    openKeyFile(join(folder.path, name), false, NOW);
     const file = JSON.parse(readFileSync(join(folder.path, name), "utf8"));
     return [file.keys[0].key, file.lookupKey];
   });
@@ -86,10 +86,10 @@ Deno.test("two new key files share no key", () => {
 Deno.test("an existing key file is read and never written over, whether there is data or not", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "encryption-keys.json");
-  const sealed = openKeyring(path, false, NOW).seal("value", "aad");
+  const sealed = openKeyFile(path, false, NOW).keyring.seal("value", "aad");
   const before = readFileSync(path, "utf8");
   for (const dataExists of [false, true]) {
-    assert.equal(openKeyring(path, dataExists, new Date()).open(sealed, "aad").reveal(), "value");
+    assert.equal(openKeyFile(path, dataExists, new Date()).keyring.open(sealed, "aad").reveal(), "value");
     assert.equal(readFileSync(path, "utf8"), before);
   }
 });
@@ -99,9 +99,9 @@ Deno.test("a key file of several versions opens what each of them sealed", () =>
   const path = join(folder.path, "encryption-keys.json");
   const file = validFile();
   writeFileSync(path, JSON.stringify({ ...file, current: 1 }));
-  const sealedByFirst = openKeyring(path, true, NOW).seal("first", "aad");
+  const sealedByFirst = openKeyFile(path, true, NOW).keyring.seal("first", "aad");
   writeFileSync(path, JSON.stringify(file));
-  const keyring = openKeyring(path, true, NOW);
+  const { keyring } = openKeyFile(path, true, NOW);
   assert.equal(keyring.currentVersion, 2);
   assert.match(sealedByFirst, /^v1\./);
   assert.match(keyring.seal("second", "aad"), /^v2\./);
@@ -111,16 +111,16 @@ Deno.test("a key file of several versions opens what each of them sealed", () =>
 Deno.test("a key file that others could read is closed to them", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "encryption-keys.json");
-  openKeyring(path, false, NOW);
+  openKeyFile(path, false, NOW);
   chmodSync(path, 0o644);
-  openKeyring(path, true, NOW);
+  openKeyFile(path, true, NOW);
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
 Deno.test("a missing key file beside data stops the start and no new one is written", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "encryption-keys.json");
-  assert.throws(() => openKeyring(path, true, NOW), (error: Error) => {
+  assert.throws(() => openKeyFile(path, true, NOW), (error: Error) => {
     assert.ok(error instanceof KeyFileError && error.message.includes(path), error.message);
     return true;
   });
@@ -174,14 +174,18 @@ Deno.test("a key file that is no valid key file is refused by name, without a wo
   }
   for (let length = 0; length < whole.length; length += 7) assertRefused(path, whole.slice(0, length), secrets);
   writeFileSync(path, whole);
-  assert.equal(openKeyring(path, true, NOW).currentVersion, 2, "the file that all of them were made from is valid");
+  assert.equal(
+    openKeyFile(path, true, NOW).keyring.currentVersion,
+    2,
+    "the file that all of them were made from is valid",
+  );
 });
 
 Deno.test("a key file that cannot be read is refused and not replaced", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "encryption-keys.json");
   mkdirSync(path);
-  assert.throws(() => openKeyring(path, false, NOW), (error: Error) => {
+  assert.throws(() => openKeyFile(path, false, NOW), (error: Error) => {
     assert.ok(error instanceof KeyFileError && error.message.includes(path), error.message);
     return true;
   });
@@ -192,12 +196,12 @@ Deno.test("a draft left by a crash is neither read nor in the way", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "encryption-keys.json");
   writeFileSync(`${path}.draft`, JSON.stringify(validFile()));
-  assert.throws(() => openKeyring(path, true, NOW), KeyFileError, "a draft is no key file");
-  assert.equal(openKeyring(path, false, NOW).currentVersion, 1);
+  assert.throws(() => openKeyFile(path, true, NOW), KeyFileError, "a draft is no key file");
+  assert.equal(openKeyFile(path, false, NOW).keyring.currentVersion, 1);
   assert.ok(!existsSync(`${path}.draft`));
   const before = readFileSync(path, "utf8");
   writeFileSync(`${path}.draft`, "half a fi");
-  openKeyring(path, true, NOW);
+  openKeyFile(path, true, NOW);
   assert.equal(readFileSync(path, "utf8"), before);
 });
 

@@ -84,6 +84,10 @@ Deno.test("numbers are whole and within their range", () => {
     ["sandbox.timeout-ms", 100, 3_600_000],
     ["sandbox.max-processes", 1, 1_024],
     ["sandbox.max-calls", 1, 100_000],
+    ["encryption.key-rotation.interval-days", 1, 365],
+    ["encryption.key-rotation.batch-size", 1, 10_000],
+    ["encryption.key-rotation.batch-sleep-ms", 0, 60_000],
+    ["encryption.retired-keys.keep-days", 0, 3_650],
   ];
   for (const [name, min, max] of ranges) {
     for (const value of [min, max]) {

@@ -5,7 +5,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FunctionId, GroupId, Owner, SecretName } from "../../src/ids.ts";
-import { Database, isUniqueViolation } from "../../src/store/database.ts";
+import { Database, isUniqueViolation, SCHEMA_VERSION } from "../../src/store/database.ts";
 import { accessStore } from "../../src/store/access.ts";
 import { functionStore } from "../../src/store/functions.ts";
 import { type SecretFilter, secretStore } from "../../src/store/secrets.ts";
@@ -209,7 +209,7 @@ Deno.test("an empty file of version 0 becomes a database, and one that is curren
   putGroup(store);
   store.close();
   const [current, schema] = [version(path), tables(path)];
-  assert.equal(current, 1);
+  assert.equal(current, SCHEMA_VERSION);
   store = openStore(path);
   assert.deepEqual(store.access.groups().map(({ name }) => name), ["customers"]);
   store.close();

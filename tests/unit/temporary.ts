@@ -2,7 +2,7 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { openKeyring } from "../../src/keyring/key_file.ts";
+import { type KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
 import type { Keyring } from "../../src/keyring/keyring.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 
@@ -20,6 +20,7 @@ export interface TemporaryStore extends Disposable {
   /** The database file. */
   readonly path: string;
   readonly store: Store;
+  readonly keyFile: KeyFile;
   readonly keyring: Keyring;
 }
 
@@ -27,11 +28,12 @@ export function temporaryStore(): TemporaryStore {
   const folder = temporaryFolder();
   const path = join(folder.path, "database.db");
   const store = openStore(path);
-  const keyring = openKeyring(join(folder.path, "encryption-keys.json"), false, new Date(0));
+  const keyFile = openKeyFile(join(folder.path, "encryption-keys.json"), false, new Date(0));
   return {
     path,
     store,
-    keyring,
+    keyFile,
+    keyring: keyFile.keyring,
     [Symbol.dispose]: () => {
       store.close();
       folder[Symbol.dispose]();

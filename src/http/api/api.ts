@@ -7,6 +7,7 @@ import { credentials } from "../credentials.ts";
 import { errorResponse, methodNotAllowed, unauthorized } from "../errors.ts";
 import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { addDocs } from "./docs.ts";
+import { addEncryptionKeys } from "./encryption_keys.ts";
 import { addFiles } from "./files.ts";
 import { addFunctions } from "./functions.ts";
 import { addKeyGroups } from "./key_groups.ts";
@@ -33,6 +34,7 @@ export function createApi(deps: ApiDeps): Api {
   addKeyGroups(api, deps);
   addKeys(api, deps);
   addSecrets(api, deps);
+  addEncryptionKeys(api, deps);
   addSettings(api, deps);
   refuseOtherMethods(api);
   api.all("*", (c) => {

@@ -5,6 +5,7 @@ import type { Access } from "../../access/access.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Registry } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
+import type { Rotation } from "../../keyring/rotation.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Health } from "../../sandbox/health.ts";
 import type { Secrets } from "../../secrets/secrets.ts";
@@ -16,6 +17,7 @@ export interface ApiDeps {
   readonly files: Files;
   readonly secrets: Secrets;
   readonly settings: Settings;
+  readonly rotation: Rotation;
   /** Fetches what a module imports, now that it is saved; `problems` are sentences. */
   readonly imports: { prepare(handlerPath: string): Promise<{ problems: readonly string[] }> };
   /** How a function's isolates have been lately. */

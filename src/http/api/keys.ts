@@ -27,7 +27,7 @@ import {
   timeSchema,
 } from "./schemas.ts";
 
-const NAME_MAX_LENGTH = 255;
+export const KEY_NAME_MAX_LENGTH = 255;
 const PREVIEW_CHARACTERS = 4;
 
 const keyValue = z.string(mustBe("text"))
@@ -53,12 +53,12 @@ const keySchema = z.object({
 
 const newKey = body({
   groupId: id<GroupId>(),
-  name: label(NAME_MAX_LENGTH),
+  name: label(KEY_NAME_MAX_LENGTH),
   description: note().optional(),
   value: keyValue.optional().openapi({ description: "Made at random if left out." }),
 }).openapi("NewApiKey");
 
-const keyChange = changes({ name: label(NAME_MAX_LENGTH).optional(), description: note().optional() })
+const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })
   .openapi("ApiKeyChange");
 
 const tags = ["API keys"];

@@ -134,6 +134,7 @@ const ERRORS = {
   409: "It contradicts what is stored.",
   413: "It is too large.",
   415: "The body must be sent as application/json.",
+  503: "The server cannot do it now; the sentence says why.",
   500: "The server failed; its log has the cause under the request's id.",
 } as const;
 

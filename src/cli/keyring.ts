@@ -1,0 +1,235 @@
+// `keyring …`: what keys there are, whether all stored values can be read, another passphrase, a rotation.
+
+import { type Passphrase, passphraseOfFile } from "../config.ts";
+import { ownerId } from "../ids.ts";
+import { apiKeyAad, secretAad } from "../keyring/aad.ts";
+import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
+import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
+import { describeUnreadable, Rotation, type RotationOutcome } from "../keyring/rotation.ts";
+import { settingsService } from "../settings/settings.ts";
+import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
+import { bindKeyring, openStore } from "../store/store.ts";
+import { type Command, type Context, EXIT, type Given, type Report, UsageError } from "./command.ts";
+import { counted, missingLines, missingVersions, requirePair, withFolder } from "./folder.ts";
+
+const status: Command = {
+  name: "keyring status",
+  help: [
+    "Show the key versions, how many values each of them has, and which are missing.",
+    "Needs no passphrase. Exit code 1 if a key is missing.",
+  ],
+  run({ database, keyFile }) {
+    // The database first: a key is in the file before a value is sealed with it.
+    using snapshot = openSnapshot(database);
+    const counts = snapshot.countByVersion();
+    const { current, keys, kdf } = inspectKeyFile(keyFile);
+    const missing = missingVersions(counts, keys.map(({ version }) => version));
+    const damaged = counts.get(0) ?? 0;
+    const versions = keys.map((key) => ({
+      ...key,
+      current: key.version === current,
+      values: counts.get(key.version) ?? 0,
+    }));
+    const wrapped = kdf !== undefined;
+    return {
+      code: missing.length > 0 || damaged > 0 ? EXIT.failed : EXIT.ok,
+      json: { keyFile, wrapped, currentVersion: current, versions, missing, damaged },
+      lines: [
+        `${keyFile} is ${wrapped ? "wrapped by a passphrase" : "not wrapped by a passphrase"}.`,
+        ...versions.map(({ version, createdAt, values }) =>
+          `  version ${version}  made ${createdAt}  ${counted(values, "value")}${
+            version === current ? "  current" : ""
+          }`
+        ),
+        ...missingLines(missing),
+        ...(damaged > 0 ? [`${counted(damaged, "value")} damaged: no key version in front.`] : []),
+      ],
+    };
+  },
+};
+
+/** A stored value that cannot be read, by what it is and never by its value. */
+type Unreadable =
+  & { readonly id: number; readonly name: string; readonly problem: string }
+  & (
+    | { readonly kind: "secret"; readonly scope: string; readonly ownerId: number }
+    | { readonly kind: "apiKey"; readonly groupId: number; readonly groupName: string }
+  );
+
+const verify: Command = {
+  name: "keyring verify",
+  help: [
+    "Decrypt every secret and API key, and list those that cannot be read.",
+    "Works while the server runs, and changes nothing. Exit code 1 if anything cannot be read.",
+  ],
+  async run(context) {
+    const { database, keyFile, config } = context;
+    using snapshot = openSnapshot(database);
+    const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
+    requirePair(snapshot, keyring, keyFile);
+    const checked = snapshot.count();
+    const unreadable = await context.progress("Verifying", (report) => [...unreadableOf(snapshot, keyring, report)]);
+    return {
+      code: unreadable.length > 0 ? EXIT.failed : EXIT.ok,
+      json: { checked, readable: checked - unreadable.length, unreadable },
+      lines: [
+        ...unreadable.map(describe),
+        unreadable.length === 0
+          ? `All of ${counted(checked, "value")} can be read.`
+          : `${unreadable.length.toLocaleString("en-US")} of ${counted(checked, "value")} cannot be read.`,
+      ],
+    };
+  },
+};
+
+function* unreadableOf(snapshot: Snapshot, keyring: Keyring, report: Report): Generator<Unreadable> {
+  const total = snapshot.count();
+  let done = 0;
+  for (const { id, name, owner, ciphertext } of snapshot.secrets()) {
+    const problem = problemOf(() => keyring.open(ciphertext, secretAad(owner, name)));
+    if (problem) yield { kind: "secret", id, name, scope: owner.scope, ownerId: ownerId(owner), problem };
+    report(++done, total);
+  }
+  for (const { id, name, groupId, groupName, lookup, ciphertext } of snapshot.apiKeys()) {
+    const problem = problemOf(() => {
+      const value = keyring.open(ciphertext, apiKeyAad(groupId, name)).reveal();
+      // Or a call that brings this key would be refused, or taken for another.
+      if (!equal(keyring.lookup(value), lookup)) throw new DecryptionError("It is not found by its own value.");
+    });
+    if (problem) yield { kind: "apiKey", id, name, groupId, groupName, problem };
+    report(++done, total);
+  }
+}
+
+function problemOf(read: () => unknown): string | undefined {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof DecryptionError)) throw error;
+    return error.message;
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+function describe(value: Unreadable): string {
+  // Names are data: they must not steer the terminal.
+  const name = JSON.stringify(value.name);
+  const what = value.kind === "apiKey"
+    ? `API key ${value.id} ${name} of group ${JSON.stringify(value.groupName)}`
+    : `Secret ${value.id} ${name} of ${
+      value.scope === "global" ? "the global scope" : `${value.scope} ${value.ownerId}`
+    }`;
+  return `${what}: ${value.problem}`;
+}
+
+const PROGRESS_INTERVAL_MS = 100;
+
+const rotate: Command = {
+  name: "keyring rotate",
+  help: [
+    "Make a new key current and re-encrypt everything with it.",
+    "The server must be stopped; a running one rotates by POST /api/encryption-keys/rotation. Goes on with a rotation",
+    "that was interrupted. Exit code 1 if a value could not be read; it stays as it is.",
+  ],
+  run(context) {
+    return withFolder(context, "Ask it to rotate by POST /api/encryption-keys/rotation.", async () => {
+      const { currentVersion, reencrypted, unreadable } = await context.progress(
+        "Rotating",
+        (report) => rotateAll(context, report),
+      );
+      return {
+        code: unreadable.values > 0 ? EXIT.failed : EXIT.ok,
+        json: { currentVersion, reencrypted, unreadable },
+        lines: [
+          `Version ${currentVersion} is current; ${counted(reencrypted, "value")} re-encrypted.`,
+          ...(unreadable.values > 0 ? [describeUnreadable(unreadable)] : []),
+        ],
+      };
+    });
+  },
+};
+
+async function rotateAll({ database, keyFile, config, now }: Context, report: Report): Promise<RotationOutcome> {
+  const file = new KeyFile(keyFile, config.keyringPassphrase);
+  const store = openStore(database);
+  let timer: ReturnType<typeof setInterval> | undefined;
+  try {
+    bindKeyring(store, file.keyring.fingerprint(), keyFile);
+    const settings = settingsService(store, () => undefined);
+    const rotation = new Rotation({
+      store,
+      keyFile: file,
+      settings: {
+        intervalDays: () => settings.get("encryption.key-rotation.interval-days"),
+        batchSize: () => settings.get("encryption.key-rotation.batch-size"),
+        // There are no requests to wait for.
+        batchSleepMs: () => 0,
+        keepDays: () => settings.get("encryption.retired-keys.keep-days"),
+      },
+      now: () => now().getTime(),
+      report: () => {},
+      busy: () => false,
+    });
+    timer = setInterval(() => {
+      const { progress } = rotation.status();
+      if (progress) report(progress.done, progress.total);
+    }, PROGRESS_INTERVAL_MS);
+    return await rotation.rotate();
+  } finally {
+    clearInterval(timer);
+    store.close();
+  }
+}
+
+const passphrase: Command = {
+  name: "keyring passphrase",
+  options: {
+    "new-passphrase-file": { type: "string", value: "FILE", help: "a file that holds the new passphrase" },
+    remove: { type: "boolean", help: "leave the key file without a passphrase" },
+  },
+  help: [
+    "Give the key file a passphrase, another one, or none.",
+    "The server must be stopped. The present passphrase is taken from KEYRING_PASSPHRASE or KEYRING_PASSPHRASE_FILE,",
+    "the new one from --new-passphrase-file, NEW_KEYRING_PASSPHRASE or NEW_KEYRING_PASSPHRASE_FILE.",
+  ],
+  run(context, { options }) {
+    const wanted = newPassphrase(context, options);
+    return withFolder(context, "Stop the server before you change the passphrase.", () => {
+      const file = new KeyFile(context.keyFile, context.config.keyringPassphrase);
+      const was = file.isWrapped;
+      const change = wanted ? (was ? "changed" : "added") : (was ? "removed" : "none");
+      if (change !== "none") file.wrapWith(wanted);
+      if (wanted) {
+        context.note("Start the server with KEYRING_PASSPHRASE_FILE or KEYRING_PASSPHRASE set to the new one.");
+      }
+      const lines = {
+        added: `${context.keyFile} is now wrapped by the new passphrase. Copies made before are not.`,
+        changed: `${context.keyFile} is now wrapped by the new passphrase. Copies made before open with the old one.`,
+        removed: `${context.keyFile} is no longer wrapped by a passphrase.`,
+        none: `${context.keyFile} has no passphrase.`,
+      };
+      return { json: { keyFile: context.keyFile, wrapped: file.isWrapped, change }, lines: [lines[change]] };
+    });
+  },
+};
+
+/** What to wrap the keys with; undefined to remove the passphrase. */
+function newPassphrase(context: Context, options: Given["options"]): Passphrase | undefined {
+  const path = options["new-passphrase-file"];
+  const [fromFile, fromEnv] = [
+    typeof path === "string" ? passphraseOfFile("--new-passphrase-file", path, context.cwd) : undefined,
+    context.newPassphrase(),
+  ];
+  const given = [fromFile, fromEnv, options.remove].filter(Boolean).length;
+  if (given === 1) return fromFile ?? fromEnv;
+  throw new UsageError(
+    given === 0
+      ? "Give the new passphrase by --new-passphrase-file or NEW_KEYRING_PASSPHRASE, or --remove."
+      : "Give one of --new-passphrase-file, NEW_KEYRING_PASSPHRASE and --remove.",
+  );
+}
+
+export const keyringCommands: readonly Command[] = [status, verify, rotate, passphrase];

@@ -1,0 +1,81 @@
+// Every ciphertext by the key version it was sealed with, for rotation: counting, walking, replacing.
+
+import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import { all, type Database, first, type Row } from "./database.ts";
+import { toOwner } from "./secrets.ts";
+
+export interface SealedSecret {
+  readonly id: SecretId;
+  readonly name: SecretName;
+  readonly owner: Owner;
+  readonly ciphertext: string;
+}
+
+export interface SealedKey {
+  readonly id: KeyId;
+  readonly name: string;
+  readonly groupId: GroupId;
+  readonly ciphertext: string;
+}
+
+export type CiphertextStore = ReturnType<typeof ciphertextStore>;
+
+interface SecretColumns extends Row {
+  id: SecretId;
+  name: SecretName;
+  scope: Scope;
+  ownerId: number;
+  ciphertext: string;
+}
+
+export function ciphertextStore(db: Database) {
+  // A step for each version, however many rows it has.
+  const versionsOf = (table: string) =>
+    db.prepare(`
+      WITH RECURSIVE versions (n) AS (
+        SELECT min(key_version) FROM ${table}
+        UNION ALL
+        SELECT (SELECT min(key_version) FROM ${table} WHERE key_version > n) FROM versions WHERE n IS NOT NULL
+      )
+      SELECT n FROM versions WHERE n IS NOT NULL`);
+  const versions = [versionsOf("secrets"), versionsOf("api_keys")];
+  const count = db.prepare(
+    "SELECT (SELECT count(*) FROM secrets WHERE key_version = ?1) + (SELECT count(*) FROM api_keys WHERE key_version = ?1) AS n",
+  );
+  const secrets = db.prepare(
+    "SELECT id, name, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+  const keys = db.prepare(
+    "SELECT id, name, group_id AS groupId, ciphertext FROM api_keys WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+  const replaceSecret = db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = ?");
+  const replaceKey = db.prepare("UPDATE api_keys SET ciphertext = ? WHERE id = ?");
+
+  return {
+    /** The versions in use, in order; 0 stands for damaged texts without one. */
+    versions(): number[] {
+      const found = versions.flatMap((statement) => all<{ n: number }>(statement).map(({ n }) => n));
+      return [...new Set(found)].sort((a, b) => a - b);
+    },
+
+    /** How many secrets and API keys are sealed with this version. */
+    count: (version: number): number => first<{ n: number }>(count, version)!.n,
+
+    /** Secrets of this version with an id above `after`, in order of id, at most `limit`. */
+    secrets(version: number, after: number, limit: number): SealedSecret[] {
+      return all<SecretColumns>(secrets, version, after, limit)
+        .map(({ id, name, scope, ownerId, ciphertext }) => ({ id, name, owner: toOwner(scope, ownerId), ciphertext }));
+    },
+
+    /** API keys of this version with an id above `after`, in order of id, at most `limit`. */
+    apiKeys: (version: number, after: number, limit: number): SealedKey[] =>
+      all<SealedKey & Row>(keys, version, after, limit),
+
+    replaceSecret(id: SecretId, ciphertext: string): void {
+      replaceSecret.run(ciphertext, id);
+    },
+    replaceApiKey(id: KeyId, ciphertext: string): void {
+      replaceKey.run(ciphertext, id);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+// Rotates over the store and key file of a folder, and ends itself with SIGKILL at the durable step whose number
+// is given. Steps are counted around the parts that rotation is given, so that the program knows nothing of this:
+// before and after each replacement of the key file, and before and after each commit.
+// Ends with 0 if there are fewer steps. Arguments: folder, step, batch size.
+
+import { join } from "node:path";
+import { openKeyFile } from "../../src/keyring/key_file.ts";
+import { Rotation } from "../../src/keyring/rotation.ts";
+import { openStore } from "../../src/store/store.ts";
+
+const DAY_MS = 86_400_000;
+
+const [folder, dieAt, batchSize] = Deno.args;
+let step = 0;
+const passed = (what: string): void => {
+  if (++step !== Number(dieAt)) return;
+  console.log(what);
+  Deno.kill(Deno.pid, "SIGKILL");
+  // The signal is for another thread to deliver; nothing more may happen here.
+  for (;;);
+};
+
+const store = openStore(join(folder!, "database.db"));
+const keyFile = openKeyFile(join(folder!, "encryption-keys.json"), true, new Date());
+for (const change of ["addKey", "dropKeys"] as const) {
+  const original = keyFile[change].bind(keyFile) as (...args: unknown[]) => number;
+  Object.assign(keyFile, {
+    [change](...args: unknown[]): number {
+      passed(`before ${change}`);
+      const result = original(...args);
+      passed(`after ${change}`);
+      return result;
+    },
+  });
+}
+const watch = (transaction: <T>(work: () => T) => T) => <T>(work: () => T): T => {
+  const result = transaction(() => {
+    const result = work();
+    passed("before a commit");
+    return result;
+  });
+  passed("after a commit");
+  return result;
+};
+const watched = { ...store, transaction: watch(store.transaction), repeatable: watch(store.repeatable) };
+
+const clock = { now: Date.now() };
+const rotation = new Rotation({
+  store: watched,
+  keyFile,
+  settings: { intervalDays: () => 365, batchSize: () => Number(batchSize), batchSleepMs: () => 0, keepDays: () => 30 },
+  busy: () => false,
+  now: () => clock.now,
+  report: () => {},
+});
+await rotation.rotate();
+// The old key's days are over: it is dropped.
+clock.now += 31 * DAY_MS;
+rotation.check();
+await rotation.stop();
+store.close();

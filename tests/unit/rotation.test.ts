@@ -1,0 +1,375 @@
+// Rotation over a real store and key file: what it re-encrypts, skips, refuses, remembers and drops, and when.
+
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { accessService } from "../../src/access/access.ts";
+import { AppError } from "../../src/errors.ts";
+import type { SecretId, SecretName } from "../../src/ids.ts";
+import { type KeyFile, KeyFileError, openKeyFile } from "../../src/keyring/key_file.ts";
+import { describeUnreadable, Rotation, type RotationSettings } from "../../src/keyring/rotation.ts";
+import { countSeals, SEALS_MAX } from "../../src/keyring/seal_count.ts";
+import { secretsService } from "../../src/secrets/secrets.ts";
+import { openStore } from "../../src/store/store.ts";
+import { type TemporaryStore, temporaryStore } from "./temporary.ts";
+
+const DAY_MS = 86_400_000;
+const VALUES = 23;
+
+/** A store with secrets in three scopes and API keys, and a rotation over it whose clock is `clock.now`. */
+function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {}) {
+  const { store, keyFile, keyring, path } = there;
+  const clock = { now: 0 };
+  const reports: string[] = [];
+  const now = () => clock.now;
+  const secrets = secretsService(store, keyring, now);
+  const access = accessService(store, keyring, now, () => []);
+  const groupId = access.createGroup("team", "");
+  const keys = [1, 2, 3].map((n) => access.createKey({ groupId, name: `key ${n}`, description: "" }));
+  const ids: SecretId[] = [];
+  for (let n = 0; n < VALUES - keys.length; n++) {
+    const owner = n % 3 === 0
+      ? { scope: "global" as const }
+      : n % 3 === 1
+      ? { scope: "group" as const, groupId }
+      : { scope: "key" as const, keyId: keys[0]!.id };
+    ids.push(secrets.create({ name: `S${n}` as SecretName, value: `välue ${n} 🔑`, owner, comment: "" }));
+  }
+  const parts = (of: KeyFile = keyFile) => ({
+    store,
+    keyFile: of,
+    settings: { intervalDays: () => 90, batchSize: () => 4, batchSleepMs: () => 0, keepDays: () => 30, ...settings },
+    busy: () => false,
+    now,
+    report: (_level: string, message: string) => reports.push(message),
+  });
+  const rotation = new Rotation(parts());
+  return {
+    clock,
+    reports,
+    secrets,
+    access,
+    ids,
+    keys,
+    rotation,
+    parts,
+    keyPath: join(dirname(path), "encryption-keys.json"),
+    versions: () => keyFile.versions().map(({ version }) => version),
+    /** Asserts that every value but those of `unreadable` is what it was. */
+    assertReadable(unreadable: readonly number[] = []): void {
+      for (const [n, id] of ids.entries()) {
+        if (unreadable.includes(id)) continue;
+        assert.equal(secrets.open(secrets.get(id)).value?.reveal(), `välue ${n} 🔑`, `secret ${id}`);
+      }
+      for (const { id, value } of keys) {
+        assert.equal(access.open(access.key(id)).value?.reveal(), value);
+        assert.equal(access.find(value)?.keyId, id);
+      }
+    },
+    /** Waits until a rotation that began by itself has ended. */
+    async atRest(): Promise<void> {
+      while (rotation.status().progress) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+    [Symbol.dispose]: () => access.close(),
+  };
+}
+
+/** Spoils a row behind the store's back. */
+function overwrite(path: string, id: number, ciphertext: string): void {
+  const db = new DatabaseSync(path);
+  db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = ?").run(ciphertext, id);
+  db.close();
+}
+
+Deno.test("a rotation brings every secret and API key to a new version and loses none", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  assert.deepEqual(there.store.ciphertexts.versions(), [1]);
+  const outcome = await it.rotation.rotate();
+  assert.equal(outcome.currentVersion, 2);
+  assert.equal(outcome.reencrypted, VALUES);
+  assert.equal(outcome.unreadable.values, 0);
+  assert.deepEqual(there.store.ciphertexts.versions(), [2]);
+  assert.equal(there.store.ciphertexts.count(2), VALUES);
+  it.assertReadable();
+  assert.deepEqual(it.versions(), [1, 2], "the old key is kept for backups");
+  const reread = openKeyFile(it.keyPath, true, new Date());
+  assert.equal(reread.keyring.currentVersion, 2);
+  assert.equal(reread.keyring.fingerprint(), there.keyring.fingerprint(), "the look-up key never changes");
+});
+
+Deno.test("of five rotations started at once one succeeds and four are refused, and everything decrypts", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  const results = await Promise.allSettled([1, 2, 3, 4, 5].map(() => it.rotation.rotate()));
+  assert.deepEqual(results.map(({ status }) => status), ["fulfilled", ...Array(4).fill("rejected")]);
+  for (const result of results.slice(1) as PromiseRejectedResult[]) {
+    assert.ok(result.reason instanceof AppError);
+    assert.deepEqual([result.reason.code, result.reason.status], ["RotationInProgress", 409]);
+  }
+  assert.deepEqual(it.versions(), [1, 2]);
+  it.assertReadable();
+});
+
+Deno.test("values written, renamed and deleted during a rotation are neither lost nor undone", async () => {
+  using there = temporaryStore();
+  using it = rotating(there, { batchSize: () => 1 });
+  const run = it.rotation.rotate();
+  const written = new Map<SecretId, string>();
+  for (let n = 0; it.rotation.status().progress !== null; n++) {
+    const [first, second, last] = [it.ids[n], it.ids[n + 1], it.ids.at(-1 - n)];
+    if (n < 8) {
+      it.secrets.update(first!, { value: `new ${n}` });
+      it.secrets.update(last!, { name: `renamed_${n}` as SecretName });
+      const owner = { scope: "global" as const };
+      written.set(it.secrets.create({ name: `NEW_${n}` as SecretName, value: `n ${n}`, owner, comment: "" }), `n ${n}`);
+      written.set(first!, `new ${n}`);
+      written.set(last!, `välue ${it.ids.length - 1 - n} 🔑`);
+      assert.ok(it.secrets.open(it.secrets.get(second!)).value, "every value can be read at any moment");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await run;
+  for (const [id, value] of written) assert.equal(it.secrets.open(it.secrets.get(id)).value?.reveal(), value);
+  assert.deepEqual(there.store.ciphertexts.versions(), [2]);
+});
+
+Deno.test("values that cannot be read are skipped, counted and named by id, and the rotation ends", async () => {
+  using there = temporaryStore();
+  using it = rotating(there, { batchSize: () => 1 });
+  const [a, b, c, d] = it.ids as [SecretId, SecretId, SecretId, SecretId];
+  overwrite(there.path, a, "no ciphertext at all");
+  overwrite(there.path, b, it.secrets.get(c).ciphertext);
+  overwrite(there.path, d, `v2.${"A".repeat(80)}`);
+  const { reencrypted, unreadable } = await it.rotation.rotate();
+  assert.equal(reencrypted, VALUES - 3);
+  assert.equal(unreadable.values, 3);
+  assert.deepEqual(unreadable.secrets, [a, b]);
+  const said = describeUnreadable(unreadable);
+  assert.equal(said, `3 values could not be read and stay as they are: secrets ${a}, ${b} and 1 more.`);
+  assert.ok(it.reports.includes(said));
+  assert.equal(it.rotation.status().currentVersion, 3, "a number that had another key once is not used again");
+  assert.deepEqual(it.rotation.status().missingVersions, [{ version: 2, values: 1 }]);
+  assert.equal(it.rotation.status().progress, null);
+  it.assertReadable([a, b, d]);
+  assert.equal((await it.rotation.rotate()).unreadable.values, 3, "and the next one ends, too");
+});
+
+Deno.test("a version that the key file lacks is reported at the start with how many values need it", () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  overwrite(there.path, it.ids[0]!, `v5.${"A".repeat(80)}`);
+  overwrite(there.path, it.ids[1]!, `v5.${"A".repeat(80)}`);
+  it.rotation.start();
+  assert.ok(it.reports.some((report) => /version 5 is not in the key file, but 2 stored values/.test(report)));
+  assert.deepEqual(it.rotation.status().missingVersions, [{ version: 5, values: 2 }]);
+  it.assertReadable(it.ids.slice(0, 2));
+  return it.rotation.stop();
+});
+
+Deno.test("a damaged version of any size cannot push the numbers beyond what can be read", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  overwrite(there.path, it.ids[0]!, `v999999999.${"A".repeat(80)}`);
+  overwrite(there.path, it.ids[1]!, `v${"9".repeat(30)}.${"A".repeat(80)}`);
+  overwrite(there.path, it.ids[2]!, `v-3.${"A".repeat(80)}`);
+  const { currentVersion, unreadable } = await it.rotation.rotate();
+  assert.deepEqual([currentVersion, unreadable.values], [2, 3]);
+  it.assertReadable(it.ids.slice(0, 3));
+  assert.throws(() => there.keyFile.addKey(new Date(), 999_999_999), /no version above/);
+  assert.equal(there.keyring.currentVersion, 2);
+});
+
+Deno.test("a key file from before a rotation does not lead to a version that had another key", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  const old = readFileSync(it.keyPath, "utf8");
+  await it.rotation.rotate();
+  await it.rotation.rotate();
+  writeFileSync(it.keyPath, old);
+  const next = new Rotation(it.parts(openKeyFile(it.keyPath, true, new Date())));
+  assert.deepEqual(next.status().missingVersions, [{ version: 3, values: VALUES }]);
+  assert.equal((await next.rotate()).unreadable.values, VALUES, "it completes what the file says first");
+  assert.equal((await next.rotate()).currentVersion, 4);
+});
+
+Deno.test("a rotation begins by itself when the interval is over, and not before", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  const status = it.rotation.status();
+  assert.deepEqual([status.lastRotationAt, status.nextRotationAt, status.daysSinceRotation], [0, 90 * DAY_MS, 0]);
+  it.clock.now = 90 * DAY_MS - 1;
+  it.rotation.check();
+  assert.equal(it.rotation.status().progress, null);
+  assert.equal(it.rotation.status().daysSinceRotation, 89);
+  it.clock.now++;
+  it.rotation.check();
+  assert.notEqual(it.rotation.status().progress, null);
+  await it.atRest();
+  assert.equal(it.rotation.status().currentVersion, 2);
+  assert.equal(it.rotation.status().lastRotationAt, 90 * DAY_MS);
+  it.rotation.check();
+  assert.equal(it.rotation.status().progress, null, "only one");
+});
+
+Deno.test("a key that has encrypted a quarter of what its nonces allow is replaced by itself", async () => {
+  using there = temporaryStore();
+  there.store.meta.put("seal-count", JSON.stringify({ version: 1, reserved: SEALS_MAX - 10 }));
+  using it = rotating(there);
+  it.rotation.check();
+  assert.equal(it.rotation.status().progress, null);
+  for (let n = 0; n < 10; n++) it.secrets.update(it.ids[0]!, { value: "välue 0 🔑" });
+  it.rotation.check();
+  await it.atRest();
+  assert.equal(it.rotation.status().currentVersion, 2);
+  it.rotation.check();
+  assert.equal(it.rotation.status().progress, null, "the new key begins at nought");
+});
+
+Deno.test("the count of encryptions outlives the process, by counting too many rather than too few", () => {
+  using there = temporaryStore();
+  let counted = countSeals(there.keyring, there.store.meta);
+  let done = 0;
+  for (let start = 0; start < 5; start++) {
+    const seals = [1, 40_000, 100_000, 0, 3][start]!;
+    for (let n = 0; n < seals; n++, done++) there.keyring.seal("x", "");
+    assert.ok(counted() >= done && counted() <= done + start * 65_536, `${counted()} for ${done}`);
+    // What a new process would know.
+    counted = countSeals(there.keyring, there.store.meta);
+    assert.ok(counted() >= done, `${counted()} for ${done}`);
+  }
+});
+
+Deno.test("an old key is dropped after its days, only when nothing uses it, and never the current one", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  await it.rotation.rotate();
+  it.clock.now = 10 * DAY_MS;
+  // One value keeps version 2 in use.
+  const held = it.secrets.get(it.ids[0]!).ciphertext;
+  await it.rotation.rotate();
+  overwrite(there.path, it.ids[0]!, held);
+  it.clock.now = 30 * DAY_MS - 1;
+  it.rotation.check();
+  assert.deepEqual(it.versions(), [1, 2, 3]);
+  it.clock.now = 30 * DAY_MS;
+  it.rotation.check();
+  assert.deepEqual(it.versions(), [2, 3]);
+  it.assertReadable();
+  it.clock.now = 60 * DAY_MS;
+  it.rotation.check();
+  assert.deepEqual(it.versions(), [2, 3], "still used");
+  it.secrets.update(it.ids[0]!, { value: "välue 0 🔑" });
+  it.rotation.check();
+  it.clock.now = 89 * DAY_MS;
+  it.rotation.check();
+  assert.deepEqual(it.versions(), [2, 3], "its days begin when it is free");
+  it.clock.now = 90 * DAY_MS;
+  it.rotation.check();
+  assert.deepEqual(it.versions(), [3]);
+  assert.throws(() => there.keyFile.dropKeys([3]), /cannot be dropped/);
+  assert.deepEqual(openKeyFile(it.keyPath, true, new Date()).versions().map(({ version }) => version), [3]);
+  it.assertReadable();
+});
+
+Deno.test("a rotation that was interrupted goes on with the same key, at the start and when asked for", async () => {
+  using there = temporaryStore();
+  using it = rotating(there, { batchSize: () => 5 });
+  const run = it.rotation.rotate();
+  while (it.rotation.status().progress!.done < 10) await new Promise((resolve) => setTimeout(resolve, 0));
+  const stopped = it.rotation.stop();
+  await assert.rejects(run, (error: AppError) => error.code === "Stopping" && error.status === 503);
+  await stopped;
+  assert.deepEqual(there.store.ciphertexts.versions(), [1, 2]);
+  it.assertReadable();
+  const next = new Rotation(it.parts());
+  next.start();
+  const { done, total } = next.status().progress!;
+  assert.ok(done >= 10 && total === VALUES, `${done} of ${total}`);
+  while (next.status().progress) await new Promise((resolve) => setTimeout(resolve, 5));
+  await next.stop();
+  assert.deepEqual(there.store.ciphertexts.versions(), [2]);
+  assert.deepEqual(it.versions(), [1, 2]);
+  it.assertReadable();
+});
+
+Deno.test("a key that became current and then nothing more is completed, not replaced by another", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  there.keyFile.addKey(new Date(0));
+  const next = new Rotation(it.parts());
+  assert.equal((await next.rotate()).currentVersion, 2);
+  assert.deepEqual(it.versions(), [1, 2]);
+  it.assertReadable();
+});
+
+Deno.test("a key file that cannot be written leaves everything as it was, and the next attempt succeeds", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  const before = readFileSync(it.keyPath, "utf8");
+  // A folder in the draft's place stands for a disk that takes no new file.
+  mkdirSync(join(`${it.keyPath}.draft`, "in the way"), { recursive: true });
+  await assert.rejects(it.rotation.rotate());
+  assert.equal(readFileSync(it.keyPath, "utf8"), before);
+  assert.equal(there.keyring.currentVersion, 1);
+  assert.equal(it.rotation.status().progress, null);
+  it.assertReadable();
+  rmSync(`${it.keyPath}.draft`, { recursive: true });
+  assert.equal((await it.rotation.rotate()).currentVersion, 2);
+  it.assertReadable();
+});
+
+Deno.test("a full disk in the middle is a clear 503, and the same rotation goes on when there is room", async () => {
+  using there = temporaryStore();
+  using it = rotating(there, { batchSize: () => 1 });
+  const { store } = there;
+  let room = 8;
+  const full = Object.assign(new Error("database or disk is full"), { errcode: 13 });
+  const parts = it.parts();
+  const cramped = {
+    ...store,
+    repeatable<T>(work: () => T): T {
+      if (room-- <= 0) throw full;
+      return store.repeatable(work);
+    },
+  };
+  const rotation = new Rotation({ ...parts, store: cramped });
+  await assert.rejects(rotation.rotate(), (error: AppError) => {
+    assert.deepEqual([error.code, error.status], ["StorageFailed", 503]);
+    assert.match(error.message, /the disk is full/);
+    return true;
+  });
+  assert.equal(rotation.status().progress, null);
+  assert.deepEqual(store.ciphertexts.versions(), [1, 2]);
+  it.assertReadable();
+  room = Infinity;
+  const { currentVersion, reencrypted } = await rotation.rotate();
+  assert.equal(currentVersion, 2);
+  assert.ok(reencrypted < VALUES);
+  assert.deepEqual(store.ciphertexts.versions(), [2]);
+  it.assertReadable();
+});
+
+Deno.test("a database of the first schema gets its key versions counted", () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  const db = new DatabaseSync(there.path);
+  db.exec(`
+    DROP INDEX secrets_by_key_version; ALTER TABLE secrets DROP COLUMN key_version;
+    DROP INDEX api_keys_by_key_version; ALTER TABLE api_keys DROP COLUMN key_version;
+    PRAGMA user_version = 1`);
+  db.prepare("UPDATE secrets SET ciphertext = 'v' || ? || '.AAAA' WHERE id = ?").run("9".repeat(30), it.ids[0]!);
+  db.close();
+  const store = openStore(there.path);
+  assert.deepEqual(store.ciphertexts.versions(), [1, 999_999_999]);
+  assert.equal(store.ciphertexts.count(1), VALUES - 1);
+  store.close();
+});
+
+Deno.test("a key file that goes missing is not made anew while there is data", () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  rmSync(it.keyPath);
+  assert.throws(() => openKeyFile(it.keyPath, true, new Date()), KeyFileError);
+});
