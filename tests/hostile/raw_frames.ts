@@ -1,0 +1,55 @@
+// What a handler of the forgery and descriptor families has at hand: frames of the protocol, written past the
+// worker's own code. Text that is put in front of an attack.
+
+/**
+ * `frame(type, id, meta, body?)` builds one; `rpc` is the resource of this process's socket to the host, `write`
+ * puts bytes on it; `answers` collects what the host answers to questions that nobody here asked properly.
+ */
+export const RAW_FRAMES = `
+const { core } = Deno[Deno.internal];
+const encoder = new TextEncoder();
+const frame = (type, id, meta = "", body = new Uint8Array()) => {
+  const text = typeof meta === "string" ? encoder.encode(meta) : meta;
+  const bytes = new Uint8Array(13 + text.length + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 4 + text.length + body.length, true);
+  view.setUint8(4, type);
+  view.setUint32(5, id, true);
+  view.setUint32(9, text.length, true);
+  bytes.set(text, 13);
+  bytes.set(body, 13 + text.length);
+  return bytes;
+};
+const rpc = () => Number(Object.entries(core.resources()).find(([, name]) => name === "unixStream")[0]);
+const write = (bytes) => core.writeAll(rpc(), bytes);
+const answers = globalThis.answers ??= [];
+const seen = globalThis.seenIds ??= [];
+// The worker looks up every frame's invocation in a Map: here the answers to forged questions pass by.
+if (!globalThis.tapped) {
+  globalThis.tapped = true;
+  const get = Map.prototype.get;
+  let invocations;
+  Map.prototype.get = function (key) {
+    const found = get.call(this, key);
+    if (found?.receiveAnswer) {
+      invocations = this;
+      if (!seen.includes(key)) seen.push(key);
+    }
+    if (this !== invocations) return found;
+    const receiveAnswer = (meta) => {
+      answers.push([key, ...meta]);
+      // The worker knows of its own questions only.
+      if (meta[0] < 1_000_000) found?.receiveAnswer(meta);
+    };
+    return {
+      receiveAnswer,
+      receiveBody: (bytes) => found?.receiveBody(bytes),
+      endBody: () => found?.endBody(),
+      abort: () => found?.abort(),
+      receiveCredit: (bytes) => found?.receiveCredit(bytes),
+    };
+  };
+}
+/** Resolves when the host has answered so many forged questions. */
+const answered = async (count) => { for (let i = 0; i < 400 && answers.length < count; i++) await new Promise((r) => setTimeout(r, 5)); };
+`;

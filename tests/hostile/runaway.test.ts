@@ -1,0 +1,240 @@
+// Handlers that never give their core or their caller back: each is killed at its deadline, and nobody waits
+// for it longer than that.
+
+import assert from "node:assert/strict";
+import { run } from "../http/handlers.ts";
+import { alive, type Arena, type FunctionFields, withArena } from "./arena.ts";
+import { cpuMs, each, until } from "./processes.ts";
+
+const TIMEOUT_MS = 1_200;
+const LIMITS: FunctionFields = { timeoutMs: TIMEOUT_MS };
+/** Killing and reaping takes milliseconds; this allows for a machine that is busy with the other attacks. */
+const REAPED_MS = 2_000;
+/** Two cores have to do for the attackers, the server and the innocent. */
+const AT_ONCE = 3;
+
+/** (module (func (export "f") (loop br 0))), by hand: WebAssembly 1.0, 5.5. */
+const WASM_LOOP = "0,97,115,109,1,0,0,0, 1,4,1,96,0,0, 3,2,1,0, 7,5,1,1,102,0,0, 10,9,1,7,0,3,64,12,0,11,11";
+
+/** Statements of a handler, and where they differ when the same runs while the module is loaded. */
+const RUNAWAYS: Readonly<Record<string, string>> = {
+  "an empty loop": `while (true);`,
+  "a loop that allocates": `while (true) JSON.parse(JSON.stringify({ a: [1, 2, 3] }));`,
+  "a loop of loops that catches everything": `while (true) try { while (true); } finally { continue; }`,
+  "a regular expression that backtracks": `/^(a+)+$/.test("a".repeat(60) + "b");`,
+  "a replacement that backtracks": `"x".repeat(100_000).replace(/(x+x+)+y/g, "");`,
+  "promises that feed the microtask queue": `const turn = () => Promise.resolve().then(turn); await turn();`,
+  "an async loop that never leaves the microtask queue": `for (;;) await null;`,
+  "queueMicrotask": `const turn = () => queueMicrotask(turn); turn(); await new Promise(() => {});`,
+  "process.nextTick":
+    `const { nextTick } = await import("node:process"); const turn = () => nextTick(turn); turn(); await new Promise(() => {});`,
+  "wasm": `new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([${WASM_LOOP}]))).exports.f();`,
+  "wasm that is streamed": `(await WebAssembly.instantiate(new Uint8Array([${WASM_LOOP}]))).instance.exports.f();`,
+  "pbkdf2Sync": `(await import("node:crypto")).pbkdf2Sync("p", "s", 2_000_000_000, 64, "sha512");`,
+  "scryptSync":
+    `const { scryptSync } = await import("node:crypto"); for (;;) scryptSync("p", "s", 64, { N: 1 << 14 });`,
+  "generatePrimeSync": `(await import("node:crypto")).generatePrimeSync(16_384);`,
+  "brotliCompressSync":
+    `const { brotliCompressSync } = await import("node:zlib"); for (;;) brotliCompressSync(new Uint8Array(1 << 22));`,
+  "a number of many digits": `let n = 3n; for (;;) n = n ** 2n % (1n << 200_000n);`,
+  "sorting without end": `for (;;) Array.from({ length: 100_000 }, Math.random).sort();`,
+  "an iterator without end": `new Set((function* () { for (;;) yield 1; })());`,
+  "a proxy that sends toString round": `for (;;) String(new Proxy({}, { get: () => () => "x" }));`,
+  "Atomics.wait": `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`,
+  "Atomics.wait, again and again": `for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);`,
+  "a promise that never settles": `await new Promise(() => {});`,
+  "a body that is never read to its end": `await new Response(new ReadableStream({})).text();`,
+  "a lock that is never let go":
+    `await navigator.locks?.request("x", () => new Promise(() => {})); await new Promise(() => {});`,
+  "prompt()": `for (;;) globalThis.prompt?.("password?");`,
+  "alert()": `for (;;) globalThis.alert?.("x");`,
+  "confirm()": `for (;;) globalThis.confirm?.("sure?");`,
+  "reading the standard input": `const b = new Uint8Array(1); for (;;) Deno.stdin.readSync(b);`,
+  "reading the standard input of Node":
+    `const { default: { stdin } } = await import("node:process"); for await (const _ of stdin); await new Promise(() => {});`,
+  "a SIGTERM that is swallowed":
+    `try { Deno.addSignalListener("SIGTERM", () => {}); } catch {} try { (await import("node:process")).on("SIGTERM", () => {}); } catch {} while (true);`,
+  "reading files in a loop": `for (;;) try { Deno.readTextFileSync(new URL(import.meta.url)); } catch {}`,
+  "reading files of Node in a loop":
+    `const { readFileSync } = await import("node:fs"); for (;;) try { readFileSync(new URL(import.meta.url)); } catch {}`,
+  "asking for permissions in a loop": `for (;;) try { Deno.permissions.requestSync({ name: "read" }); } catch {}`,
+  "asking for secrets in a loop": `for (;;) await ctx.getSecret("NONE");`,
+  "a getter that never returns": `return new (class extends Response { get status() { while (true); } })("x");`,
+  "a thenable that calls back without end": `await { then(next) { next(this); } };`,
+  "a response whose body never begins":
+    `return new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));`,
+  "a response whose body loops": `return new Response(new ReadableStream({ pull() { while (true); } }));`,
+};
+
+/** While loading there is no ctx, and nothing to return. */
+const NOT_WHILE_LOADING = /\bctx\b|\breturn\b/;
+
+function handler(statements: string): string {
+  return `export default async (c, ctx) => { if (ctx.query.attack) { ${statements} } return c.text("fine"); }`;
+}
+
+Deno.test("a handler that never comes back is killed at its deadline, its caller gets 504, and its core is free", async () => {
+  await withArena("runaway: handlers", async (arena) => {
+    const { server } = arena;
+    await each(AT_ONCE, Object.entries(RUNAWAYS), async ([what, statements], n) => {
+      const name = `runaway${n}`;
+      arena.count();
+      await arena.deploy(name, handler(statements), { fields: LIMITS });
+      await until(`${what}: it works`, async () => (await run(server, `/${name}`)).body === "fine");
+      const [pid] = arena.sandboxes(name);
+      assert.ok(pid, what);
+      const began = performance.now();
+      const { status, body } = await run(server, `/${name}?attack=1`);
+      const took = performance.now() - began;
+      assert.equal(status, 504, `${what}: ${JSON.stringify(body)}`);
+      assert.ok(took < TIMEOUT_MS + REAPED_MS, `${what}: 504 after ${took} ms`);
+      await until(`${what}: the process is gone`, () => !alive(pid), REAPED_MS);
+      await until(`${what}: it works afterwards`, async () => (await run(server, `/${name}`)).body === "fine");
+    });
+  });
+});
+
+Deno.test("a handler that never finishes loading is killed at its deadline, and its caller gets 504", async () => {
+  await withArena("runaway: imports", async (arena) => {
+    const { server } = arena;
+    const cases = Object.entries(RUNAWAYS).filter(([, statements]) => !NOT_WHILE_LOADING.test(statements));
+    await each(AT_ONCE, cases, async ([what, statements], n) => {
+      const name = `import${n}`;
+      arena.count();
+      await arena.deploy(name, `${statements}\nexport default (c) => c.text("fine");`, { fields: LIMITS });
+      assert.equal((await run(server, `/${name}`)).status, 504, what);
+      await until(`${what}: the process is gone`, () => arena.sandboxes(name).length === 0, REAPED_MS);
+    });
+  });
+});
+
+/** Started by a call that is answered; nothing of it may go on for long. */
+const AFTERWARDS: Readonly<Record<string, string>> = {
+  "a loop in a timer": `setTimeout(() => { while (true); }, 300);`,
+  "a microtask loop in a timer": `setTimeout(() => { const turn = () => queueMicrotask(turn); turn(); }, 300);`,
+  "waiting in a timer": `setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 300);`,
+  "wasm in a timer":
+    `setTimeout(() => new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([${WASM_LOOP}]))).exports.f(), 300);`,
+};
+
+Deno.test("a loop that begins after the response was sent is found and killed", async () => {
+  await withArena("runaway: after the response", async (arena) => {
+    arena.count(Object.keys(AFTERWARDS).length);
+    const pids = await startAfterwards(arena, "late", AFTERWARDS);
+    // The host asks for a sign of life every 5 s.
+    for (const [what, pid] of pids) {
+      await until(`${what}: the process is gone`, () => !alive(pid), 5_000 + TIMEOUT_MS + REAPED_MS);
+    }
+  });
+});
+
+/** These answer the host's question for a sign of life, and burn a core all the same. */
+const HIDDEN: Readonly<Record<string, string>> = {
+  "a worker of its own that loops": `new Worker("data:text/javascript,while(true);", { type: "module" });`,
+  "a worker of a blob that loops":
+    `new Worker(URL.createObjectURL(new Blob(["while(true);"], { type: "text/javascript" })), { type: "module" });`,
+  "a worker of Node that loops": `new (await import("node:worker_threads")).Worker("while(true);", { eval: true });`,
+  "a timer that works nearly all the time":
+    `setInterval(() => { const end = Date.now() + 200; while (Date.now() < end); }, 1);`,
+  "a chain of hashes in the background":
+    `const big = new Uint8Array(1 << 25); (async () => { for (;;) await crypto.subtle.digest("SHA-512", big); })();`,
+};
+
+Deno.test("a process that burns a core while no call of it is under way is ended", async () => {
+  await withArena("runaway: hidden", async (arena) => {
+    await each(1, Object.entries(HIDDEN), async ([what, statements], n) => {
+      arena.count();
+      for (const [, pid] of await startAfterwards(arena, `hidden${n}x`, { [what]: statements })) {
+        const before = cpuMs(pid);
+        const over = async (): Promise<boolean> => {
+          const now = cpuMs(pid);
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          return !alive(pid) || cpuMs(pid) - now < 100;
+        };
+        await until(`${what}: gone, or quiet`, over, 12_000).catch((error) => {
+          Deno.kill(pid, "SIGKILL");
+          assert.fail(`${error.message}; it has used ${cpuMs(pid) - before} ms of CPU since`);
+        });
+      }
+    });
+  });
+});
+
+/** Deploys and calls each; the ids of their processes, by what they do. */
+async function startAfterwards(
+  arena: Arena,
+  prefix: string,
+  cases: Readonly<Record<string, string>>,
+): Promise<[what: string, pid: number][]> {
+  const found: [string, number][] = [];
+  for (const [n, [what, statements]] of Object.entries(cases).entries()) {
+    const name = `${prefix}${n}`;
+    const code =
+      `export default async (c) => { try { ${statements} } catch (e) { return c.text("refused: " + e); } return c.text("sent"); }`;
+    await arena.deploy(name, code, { fields: LIMITS });
+    const { status, body } = await run(arena.server, `/${name}`);
+    // Refused, or its process did not survive the attempt.
+    if (status === 502 || String(body).startsWith("refused")) continue;
+    assert.equal(body, "sent", what);
+    const [pid] = arena.sandboxes(name);
+    assert.ok(pid, what);
+    found.push([what, pid]);
+  }
+  return found;
+}
+
+Deno.test("a call of which nothing was sent to a killed process is answered by a new one", async () => {
+  await withArena("runaway: retried", async (arena) => {
+    const { server } = arena;
+    arena.count();
+    // Loads after this moment only, so that the first process is stuck and the next one is not.
+    const good = Date.now() + 2_000;
+    await arena.deploy("stuck", `while (Date.now() < ${good}); export default (c) => c.text("fine");`, {
+      fields: LIMITS,
+    });
+    const first = run(server, "/stuck");
+    await until("the process exists", () => arena.sandboxes("stuck").length === 1);
+    const [pid] = arena.sandboxes("stuck");
+    // The first call's deadline passes while these, which came later, still wait for the handler to load.
+    while (Date.now() < good - TIMEOUT_MS) await new Promise((resolve) => setTimeout(resolve, 10));
+    const later = Array.from({ length: 5 }, () => run(server, "/stuck"));
+    assert.equal((await first).status, 504);
+    await until("the first process is gone", () => !alive(pid!), REAPED_MS);
+    const statuses = (await Promise.all(later)).map(({ status }) => status);
+    assert.ok(statuses.every((status) => status === 200 || status === 504), String(statuses));
+  });
+});
+
+Deno.test("calls that a killed process was busy with get 503 and Retry-After, only the late one 504", async () => {
+  await withArena("runaway: bystanders", async (arena) => {
+    const { server } = arena;
+    arena.count();
+    const code = `export default async (c, ctx) => {
+      if (ctx.query.loop) while (true);
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    }`;
+    await arena.deploy("shared", code, { fields: LIMITS });
+    const looping = run(server, "/shared?loop=1");
+    await until("the loop has begun", () => arena.sandboxes("shared").some((pid) => cpuMs(pid) > 150));
+    const others = Array.from({ length: 20 }, () => run(server, "/shared"));
+    assert.equal((await looping).status, 504);
+    for (const { status, headers } of await Promise.all(others)) {
+      assert.equal(status, 503);
+      assert.equal(headers.get("retry-after"), "1");
+    }
+  });
+});
+
+Deno.test("a function's own timeoutMs counts, shorter or longer than the setting", async () => {
+  await withArena("runaway: deadlines", async (arena) => {
+    const { server } = arena;
+    arena.count();
+    const code =
+      `export default async (c) => { await new Promise((r) => setTimeout(r, 1_000)); return c.text("fine"); }`;
+    await arena.deploy("short", code, { fields: { timeoutMs: 300 } });
+    await arena.deploy("long", code, { fields: { timeoutMs: 20_000 } });
+    const [short, long] = await Promise.all([run(server, "/short"), run(server, "/long")]);
+    assert.equal(short.status, 504);
+    assert.equal(long.body, "fine");
+  });
+});
