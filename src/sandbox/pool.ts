@@ -170,11 +170,13 @@ export class Pool<C> {
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();
       },
-      onEnd: (reason) => {
+      onOver: (reason) => {
         if (reason.kind === "died") this.#health.died(target.functionId, reason.message);
         if (reason.kind === "load-failed") {
           this.#loadFailures.set(name, { version: target.version, at: Date.now(), failure: reason });
         }
+      },
+      onEnd: () => {
         this.#processes.delete(sandbox);
         if (this.#live.get(name)?.sandbox === sandbox) this.#live.delete(name);
         // All of them: whoever starts a process may start it for others, too. The rest wait on.

@@ -39,8 +39,10 @@ export interface SandboxOptions<C> {
   onLog(level: LogMeta[0], text: string, request: CallRequest<C> | undefined): void;
   /** Called when the last call has ended. */
   onIdle(): void;
-  /** Called once, when no process is left, with why it ended. */
-  onEnd(reason: CallFailure): void;
+  /** Called once, when it takes no more calls because it failed or was stopped; its process may live for a moment. */
+  onOver(reason: CallFailure): void;
+  /** Called once, when no process is left. */
+  onEnd(): void;
 }
 
 /** A worker is asked for a sign of life this often, so that one whose loop outlived its call is found. */
@@ -93,7 +95,7 @@ export class Sandbox<C> {
       this.#fail(
         new CallFailure("died", true, `The sandbox process ended (${how}).${printed && ` It said: ${printed}`}`),
       );
-      options.onEnd(this.#over!);
+      options.onEnd();
     });
     void this.#serve();
   }
@@ -346,6 +348,7 @@ export class Sandbox<C> {
   #fail(failure: CallFailure): void {
     if (this.#over) return;
     this.#over = failure;
+    this.#options.onOver(failure);
     const { kind, message } = failure;
     const unsent = new CallFailure(kind, kind === "load-failed", message);
     for (const invocation of this.#waiting) invocation.fail(unsent);
