@@ -10,7 +10,7 @@ import type { Log } from "../observe/log.ts";
 import { CallFailure } from "../sandbox/failure.ts";
 import type { CallResponse } from "../sandbox/invocation.ts";
 import type { Pool, Target } from "../sandbox/pool.ts";
-import { type FlatHeaders, WHOLE_BODY_MAX_BYTES } from "../sandbox/protocol.ts";
+import type { FlatHeaders } from "../sandbox/protocol.ts";
 import type { Caller } from "../secrets/resolution.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
@@ -28,6 +28,8 @@ export interface RunDependencies {
 }
 
 const PREFIX = "/run";
+/** Larger bodies stay with the client until their handler reads them. */
+const WHOLE_REQUEST_MAX_BYTES = 16 * 1024;
 /** Statuses whose responses have no body (Fetch, 2.2.3). */
 const NULL_BODY_STATUSES = [204, 205, 304];
 /** About one connection, not about the response (RFC 9110, 7.6.1); lengths are the server's business. */
@@ -137,7 +139,7 @@ function headersFor(headers: Headers, presented: readonly Presented[]): FlatHead
 async function bodyOf(request: Request): Promise<Uint8Array | ReadableStream<Uint8Array> | null> {
   if (!request.body) return null;
   const length = Number(request.headers.get("content-length") ?? Infinity);
-  return length <= WHOLE_BODY_MAX_BYTES ? await request.bytes() : request.body;
+  return length <= WHOLE_REQUEST_MAX_BYTES ? await request.bytes() : request.body;
 }
 
 function toTarget(
@@ -199,6 +201,9 @@ function toResponse({ status, headers, body }: CallResponse, method: string, req
   }
 }
 
+/** Failures whose text is in the log. */
+const told = new WeakSet<CallFailure>();
+
 /** Ends the call whose body nobody wants; that it may have broken off already does not matter. */
 function discard(body: CallResponse["body"]): void {
   if (body instanceof ReadableStream) body.cancel().catch(() => {});
@@ -218,7 +223,9 @@ function failed(
   const why = mask(id, error.message);
   switch (error.kind) {
     case "load-failed":
-      log("error", `The handler could not be loaded: ${why}`, context);
+      // Calls share a failure for a while; its text need not be told each time.
+      log("error", `The handler could not be loaded: ${told.has(error) ? "as for the call before" : why}`, context);
+      told.add(error);
       return internalError(requestId);
     case "threw":
       log("error", `The handler failed: ${why}`, context);

@@ -174,6 +174,8 @@ export class HostInvocation<C> {
     const reader = body.getReader();
     try {
       while (!this.#over) {
+        // What is not read from the client is not in our memory.
+        if (writer.queuedBytes > SEND_QUEUE_MAX_BYTES) await writer.drained();
         const piece = await reader.read();
         if (piece.done) break;
         // The client is sending, so the handler is not what is slow.
