@@ -1,7 +1,7 @@
 // Calling functions over HTTP: routes, keys, requests and responses of every kind, and what goes wrong.
 
 import assert from "node:assert/strict";
-import { createGroup, createKey, createSecret, deploy, run, save } from "./handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 import { call, startServer } from "./server.ts";
 
 Deno.test("ctx tells a handler of its route, parameters, query, request id, time and group", async () => {
@@ -573,4 +573,20 @@ Deno.test("a module outside the code folder is named as such, never quoted and n
   );
   assert.equal((await run(server, "/prying")).status, 500);
   assert.doesNotMatch(server.logs(), /CANARY/);
+});
+
+Deno.test("a module by its address is fetched when code is saved, from the hosts in sandbox.import-hosts alone", async () => {
+  await using server = await startServer();
+  const upstream = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response("export const answer: number = 42;", { headers: { "Content-Type": "application/typescript" } }),
+  );
+  const host = `127.0.0.1:${upstream.addr.port}`;
+  const code = `import { answer } from "http://${host}/module.ts"; export default (c) => c.json(answer)`;
+  assert.match((await save(server, "remote.ts", code)).join(), /Requires import access/);
+  await set(server, { "sandbox.import-hosts": [host] });
+  assert.deepEqual(await save(server, "remote.ts", code), []);
+  await deploy(server, "remote", code);
+  await upstream.shutdown();
+  assert.equal((await run(server, "/remote")).body, 42);
 });
