@@ -70,6 +70,11 @@ export class HostInvocation<C> {
     return this.#response.promise;
   }
 
+  /** Whether its response has begun and is still coming. */
+  get streaming(): boolean {
+    return this.#chunks !== undefined && !this.#over;
+  }
+
   get over(): boolean {
     return this.#over;
   }
@@ -125,7 +130,8 @@ export class HostInvocation<C> {
   fail(failure: CallFailure): void {
     if (this.#over) return;
     this.#end();
-    this.#chunks?.error(failure);
+    // What made it fail may quote a secret, and whoever reads the stream may print it.
+    this.#chunks?.error(new CallFailure(failure.kind, true, "The response broke off."));
     this.#response.reject(failure);
   }
 

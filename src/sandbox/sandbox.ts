@@ -237,9 +237,7 @@ export class Sandbox<C> {
       case ToHost.ChunkEnd:
         return invocation?.endChunks();
       case ToHost.Failed:
-        return invocation?.failed(
-          this.#mayPrint(meta) ? this.#textOf(meta) : "What it threw is not shown: it prints too much.",
-        );
+        return invocation && this.#handlerFailed(invocation, meta);
       case ToHost.Ask:
         return this.#answer(invocation, id, meta);
       case ToHost.Log:
@@ -252,6 +250,13 @@ export class Sandbox<C> {
       default:
         throw new ProtocolError(`a frame of unknown type ${type}`);
     }
+  }
+
+  #handlerFailed(invocation: HostInvocation<C>, meta: string): void {
+    const why = this.#mayPrint(meta) ? this.#textOf(meta) : "What it threw is not shown: it prints too much.";
+    // The caller has the beginning of an answer already, so that nobody else will tell.
+    if (invocation.streaming) this.#options.onLog("error", `The response broke off: ${why}`, invocation.request);
+    invocation.failed(why);
   }
 
   #loaded(): void {

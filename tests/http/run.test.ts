@@ -590,3 +590,22 @@ Deno.test("a module by its address is fetched when code is saved, from the hosts
   await upstream.shutdown();
   assert.equal((await run(server, "/remote")).body, 42);
 });
+
+Deno.test("a body that breaks off tells its cause in the log with secrets masked", async () => {
+  await using server = await startServer();
+  await createSecret(server, "PASSWORD", "hunter2-hunter2");
+  const code = `export default async (c, ctx) => {
+    const password = await ctx.getSecret("PASSWORD");
+    return new Response(new ReadableStream({ async pull(controller) {
+      controller.enqueue(new TextEncoder().encode("begin"));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      controller.error(new Error("lost " + password));
+    } }));
+  }`;
+  await deploy(server, "breaks", code);
+  const response = await fetch(`${server.url}/run/breaks`);
+  await assert.rejects(response.text());
+  await server.logged(/broke off: .*lost \[secret PASSWORD\]/);
+  assert.equal(await server.stop(), 0);
+  assert.ok(!server.logs().includes("hunter2"));
+});
