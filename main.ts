@@ -10,8 +10,10 @@ import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { createApi } from "./src/http/api/api.ts";
+import type { ApiDeps } from "./src/http/api/deps.ts";
 import { createRun } from "./src/http/run.ts";
 import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
+import type { Web } from "./src/http/web/deps.ts";
 import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
 import { createLog } from "./src/observe/log.ts";
@@ -104,7 +106,7 @@ async function main(): Promise<void> {
   });
   const registry = functionRegistry(store, now, (id) => pool.retire(id));
 
-  const api = createApi({
+  const resources: ApiDeps = {
     access,
     registry,
     files,
@@ -115,9 +117,19 @@ async function main(): Promise<void> {
     health: (id) => pool.health(id),
     log,
     newRequestId: () => crypto.randomUUID(),
-  });
+  };
+  const api = createApi(resources);
+  // Loaded when somebody opens a page: most servers answer calls only, for most of their time.
+  let web: Promise<Web> | undefined;
+  const openWeb = () =>
+    web ??= import("./src/http/web/web.tsx").then(({ createWeb }) => createWeb({ ...resources, now }));
   const run = createRun({ access, registry, imports, pool, settings, log, mask: masking.mask });
-  const server = serve(config, { api: (request) => api.fetch(request), run, streaming: () => pool.busy }, log);
+  const server = serve(config, {
+    api: (request) => api.fetch(request),
+    web: async (request) => (await openWeb()).fetch(request),
+    run,
+    streaming: () => pool.busy,
+  }, log);
 
   rotation.start();
   if (!access.hasKeyIn(settings.get("api.access-groups"))) {

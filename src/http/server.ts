@@ -1,4 +1,4 @@
-// Listening, telling /run, /api and /health apart, and stopping without cutting anybody off.
+// Listening, telling /run, /api, /web and /health apart, and stopping without cutting anybody off.
 
 import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
@@ -18,6 +18,7 @@ const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 export interface Routes {
   run(request: Request): Promise<Response>;
   api(request: Request): Response | Promise<Response>;
+  web(request: Request): Response | Promise<Response>;
   /** Whether a response of `run` is still being streamed. */
   streaming(): boolean;
 }
@@ -34,7 +35,7 @@ export interface Server {
 }
 
 /** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
-export function serve({ host, port }: Config, { run, api, streaming }: Routes, log: Log): Server {
+export function serve({ host, port }: Config, { run, api, web, streaming }: Routes, log: Log): Server {
   let running = 0;
   let draining = false;
   const counted = async (response: Response | Promise<Response>): Promise<Response> => {
@@ -63,9 +64,10 @@ export function serve({ host, port }: Config, { run, api, streaming }: Routes, l
       if (!PLAIN_HOST.test(request.headers.get("host") ?? "localhost")) return noHost();
       const path = getPath(request);
       // The address that the server prints should lead somewhere.
-      if (path === "/") return Response.redirect(new URL("/api/docs", request.url), 302);
+      if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
       if (isRunPath(path)) return counted(run(request));
       if (path === "/health") return health(request);
+      if (isWebPath(path)) return counted(web(request));
       return counted(api(request));
     });
   } catch (error) {
@@ -89,6 +91,10 @@ export function serve({ host, port }: Config, { run, api, streaming }: Routes, l
       await Promise.race([server.shutdown(), pause(CLOSE_MAX_MS)]);
     },
   };
+}
+
+function isWebPath(path: string): boolean {
+  return path === "/web" || path.startsWith("/web/");
 }
 
 function pause(ms: number): Promise<void> {

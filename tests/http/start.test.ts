@@ -129,7 +129,7 @@ Deno.test("the address that is printed leads to the API's documentation", async 
   await using server = await startServer();
   const answer = await fetch(`${server.url}/`, { redirect: "manual" });
   await answer.body?.cancel();
-  assert.deepEqual([answer.status, answer.headers.get("location")], [302, `${server.url}/api/docs`]);
+  assert.deepEqual([answer.status, answer.headers.get("location")], [302, `${server.url}/web`]);
 });
 
 Deno.test("a Host header that names no host is a 400 with a request id", async () => {

@@ -1,0 +1,29 @@
+// What the admin pages are made of: the services behind them, and what is known of each request.
+
+import type { Hono } from "hono";
+import type { ApiDeps } from "../api/deps.ts";
+
+/** The pages use the same services as the API, in the same process: nothing is asked over HTTP. */
+export interface WebDeps extends ApiDeps {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Who is signed in, as the pages show it. */
+export interface SignedIn {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+}
+
+export interface WebEnv {
+  Variables: {
+    requestId: string;
+    /** Set on every page behind the guard. */
+    admin: SignedIn;
+    /** What the last page did, to be told once on this one. */
+    notice: string | undefined;
+  };
+}
+
+export type Web = Hono<WebEnv>;

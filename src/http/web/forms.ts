@@ -1,0 +1,84 @@
+// From a posted form to checked data, by the same schemas as the API, and back to the page with what was wrong.
+
+import type { Context } from "hono";
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { JSON_BODY_MAX_BYTES, readBody } from "../api/body.ts";
+import type { WebEnv } from "./deps.ts";
+
+/** What somebody typed, by field; a field that occurs several times has its values in order. */
+export type Typed = Readonly<Record<string, readonly string[]>>;
+
+/** What is wrong, by field; "" for what no field can be blamed for. */
+export type Problems = Readonly<Record<string, string>>;
+
+/**
+ * The fields of a posted form (`application/x-www-form-urlencoded`).
+ * @throws AppError InvalidInput (400), PayloadTooLarge (413)
+ */
+export async function readForm(c: Context<WebEnv>): Promise<Typed> {
+  const bytes = await readBody(c.req.raw, JSON_BODY_MAX_BYTES);
+  const typed: Record<string, string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(new TextDecoder().decode(bytes))) (typed[name] ??= []).push(value);
+  return typed;
+}
+
+/** The one value of a field; "" if it is not there. Browsers send line breaks as CRLF, people mean LF. */
+export function typedText(typed: Typed, name: string): string {
+  return (typed[name]?.[0] ?? "").replaceAll("\r\n", "\n");
+}
+
+/**
+ * Does `work`, which parses by a schema or calls a service; its errors that are the user's to mend come back as
+ * problems of fields.
+ */
+export async function attempt<T>(work: () => T | Promise<T>): Promise<{ done: T } | { problems: Problems }> {
+  try {
+    return { done: await work() };
+  } catch (error) {
+    const problems = problemsOf(error);
+    if (!problems) throw error;
+    return { problems };
+  }
+}
+
+/** Problems by field of what a schema or a service refused; undefined for anything else. */
+export function problemsOf(error: unknown): Problems | undefined {
+  const problems: Record<string, string> = Object.create(null);
+  if (error instanceof z.ZodError) {
+    for (const { path, message } of error.issues) problems[path.map(String).join(".")] ??= message;
+    return problems;
+  }
+  // What the server itself failed at is not for the user to mend.
+  if (!(error instanceof AppError) || error.status >= 500) return undefined;
+  for (const [field, problem] of Object.entries(error.details ?? {})) problems[field] = problem;
+  if (Object.keys(problems).length === 0) problems[""] = error.message;
+  return problems;
+}
+
+/** Sends the browser on, where `notice` is told once. */
+export function redirect(c: Context<WebEnv>, path: string, notice?: string): Response {
+  if (notice !== undefined) tellNext(c, notice);
+  return c.redirect(path, 303);
+}
+
+const NOTICE_COOKIE = "crude_notice";
+const NOTICE_MAX_LENGTH = 500;
+
+/** Has the next page tell `notice`. It is text, never markup, and must hold no secret. */
+export function tellNext(c: Context<WebEnv>, notice: string): void {
+  const value = encodeURIComponent(notice.slice(0, NOTICE_MAX_LENGTH).toWellFormed());
+  c.header("Set-Cookie", `${NOTICE_COOKIE}=${value}; Path=/web; Max-Age=60; HttpOnly; SameSite=Lax`, { append: true });
+}
+
+/** Takes the notice out of the request's cookies, so that it is told once. */
+export function takeNotice(c: Context<WebEnv>): string | undefined {
+  const [, value] = new RegExp(`(?:^|;\\s*)${NOTICE_COOKIE}=([^;]*)`).exec(c.req.header("cookie") ?? "") ?? [];
+  if (value === undefined) return undefined;
+  c.header("Set-Cookie", `${NOTICE_COOKIE}=; Path=/web; Max-Age=0; HttpOnly; SameSite=Lax`, { append: true });
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return undefined;
+  }
+}

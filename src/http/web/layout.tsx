@@ -1,0 +1,118 @@
+// The frame of every page: head, sidebar, heading, and what the last action did.
+
+import type { Context } from "hono";
+import type { Child } from "hono/jsx";
+import type { WebEnv } from "./deps.ts";
+
+/** Sidebar entries in order; a page belongs to the one whose path it begins with. */
+const SECTIONS: readonly (readonly [path: string, name: string])[] = [
+  ["/web/functions", "Functions"],
+  ["/web/secrets", "Secrets"],
+  ["/web/keys", "API Keys"],
+  ["/web/logs", "Logs"],
+  ["/web/metrics", "Metrics"],
+  ["/web/audit", "Audit"],
+  ["/web/users", "Users"],
+  ["/web/settings", "Settings"],
+];
+
+interface FrameProps {
+  title: string;
+  /** Names of scripts under /web/assets/ that this page wants beside the common ones. */
+  scripts?: readonly string[];
+  styles?: readonly string[];
+  children?: Child;
+}
+
+function Document({ title, scripts = [], styles = [], children }: FrameProps) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="htmx-config" content='{"history":false}' />
+        <title>{title} · Crude Functions</title>
+        <link rel="icon" href="/web/assets/icon.svg" />
+        {["pico.css", "app.css", ...styles].map((name) => <link rel="stylesheet" href={`/web/assets/${name}`} />)}
+        {["htmx.js", "app.js"].map((name) => <script src={`/web/assets/${name}`} defer></script>)}
+        {scripts.map((name) => <script type="module" src={`/web/assets/${name}`}></script>)}
+      </head>
+      <body>{children}</body>
+    </html>
+  );
+}
+
+export interface PageProps extends FrameProps {
+  c: Context<WebEnv>;
+  /** Beside the heading: buttons that begin something, as links. */
+  actions?: Child;
+}
+
+function SignedInPage({ c, title, scripts, styles, actions, children }: PageProps) {
+  const notice = c.get("notice");
+  return (
+    <Document title={title} scripts={scripts ?? []} styles={styles ?? []}>
+      <a class="skip" href="#main">Skip to content</a>
+      <div class="frame">
+        <header class="sidebar">
+          <a class="brand" href="/web">Crude Functions</a>
+          <details class="menu" data-wide-open>
+            <summary>Menu</summary>
+            <nav aria-label="Sections">
+              <ul>
+                {SECTIONS.map(([path, name]) => (
+                  <li>
+                    <a href={path} aria-current={isIn(c.req.path, path) ? "page" : undefined}>{name}</a>
+                  </li>
+                ))}
+              </ul>
+            </nav>
+            <form method="post" action="/web/sign-out" class="signed-in">
+              <a href="/web/account">{c.get("admin").email}</a>
+              <button type="submit" class="link">Sign out</button>
+            </form>
+          </details>
+        </header>
+        <main id="main" tabindex={-1}>
+          <div class="heading">
+            <h1>{title}</h1>
+            {actions && <div class="actions">{actions}</div>}
+          </div>
+          <div id="notices" role="status">{notice && <p class="notice">{notice}</p>}</div>
+          {children}
+        </main>
+      </div>
+    </Document>
+  );
+}
+
+/** A page for somebody who is not signed in: one column, no sidebar. */
+export function BarePage({ title, scripts, styles, children }: FrameProps) {
+  return (
+    <Document title={title} scripts={scripts ?? []} styles={styles ?? []}>
+      <main id="main" class="bare">
+        <p class="brand">Crude Functions</p>
+        <h1>{title}</h1>
+        {children}
+      </main>
+    </Document>
+  );
+}
+
+/** `<!doctype html>` and the page, as an answer with `status`. */
+export function page(c: Context<WebEnv>, props: Omit<PageProps, "c">, status: 200 | 400 | 403 | 404 | 409 | 413 = 200) {
+  return document(c, <SignedInPage c={c} {...props} />, status);
+}
+
+export function barePage(c: Context<WebEnv>, props: FrameProps, status: 200 | 400 | 401 | 403 | 404 | 429 | 500 = 200) {
+  return document(c, <BarePage {...props} />, status);
+}
+
+function document(c: Context<WebEnv>, jsx: Child, status: 200 | 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500) {
+  return c.html(`<!doctype html>${jsx}`, status);
+}
+
+function isIn(path: string, section: string): boolean {
+  return path === section || path.startsWith(`${section}/`);
+}

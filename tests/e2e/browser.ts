@@ -1,0 +1,114 @@
+// A real browser for the tests of the admin pages: Debian's Chromium, driven by Playwright.
+
+import assert from "node:assert/strict";
+import AxeSource from "axe-core/axe.min.js" with { type: "text" };
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Server } from "../http/server.ts";
+
+/** WCAG 2.2 AA and what axe calls best practice. */
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+interface AxeResults {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
+
+const CHROMIUM = Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium";
+
+export interface Visit extends AsyncDisposable {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** Requests that went anywhere but to the server, and errors and policy violations on the pages' consoles. */
+  readonly offences: readonly string[];
+}
+
+export interface VisitOptions {
+  width?: number;
+  height?: number;
+  dark?: boolean;
+  javaScript?: boolean;
+}
+
+let browser: Browser | undefined;
+
+/** One browser for a test file: `Deno.test.beforeAll(openBrowser)`, so that no test is taken for its owner. */
+export async function openBrowser(): Promise<void> {
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** Beside it: `Deno.test.afterAll(closeBrowser)`. */
+export async function closeBrowser(): Promise<void> {
+  await browser?.close();
+}
+
+/** A fresh browser profile, signed in as an admin. Disposing of it asserts that there were no offences. */
+export async function signIn(server: Server, options: VisitOptions = {}): Promise<Visit> {
+  const visit = await open(server, options, { "X-API-Key": server.key });
+  await visit.page.goto("/web");
+  return visit;
+}
+
+/** A fresh browser profile of somebody who is not signed in. */
+export async function visit(server: Server, options: VisitOptions = {}): Promise<Visit> {
+  return await open(server, options, {});
+}
+
+async function open(
+  server: Server,
+  { width = 1280, height = 900, dark = false, javaScript = true }: VisitOptions,
+  extraHTTPHeaders: Record<string, string>,
+): Promise<Visit> {
+  const context = await browser!.newContext({
+    baseURL: server.url,
+    viewport: { width, height },
+    colorScheme: dark ? "dark" : "light",
+    javaScriptEnabled: javaScript,
+    locale: "en-GB",
+    extraHTTPHeaders,
+  });
+  const page = await context.newPage();
+  const offences: string[] = [];
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (!["data:", "blob:", "about:"].includes(url.protocol) && url.origin !== server.url) offences.push(request.url());
+  });
+  page.on("console", (message) => {
+    // A refused form is a page with a status of its own, which the browser tells as an error.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+      offences.push(message.text());
+    }
+  });
+  page.on("pageerror", (error) => offences.push(error.message));
+  return {
+    page,
+    context,
+    offences,
+    async [Symbol.asyncDispose]() {
+      await context.close();
+      assert.deepEqual(offences, []);
+    },
+  };
+}
+
+/** Asserts that axe finds no violation of WCAG 2.2 AA on the page as it is now. */
+export async function assertAccessible(page: Page): Promise<void> {
+  await page.evaluate(AxeSource);
+  const { violations } = await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)} })`) as AxeResults;
+  const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+  assert.deepEqual(told, [], `on ${page.url()}`);
+}
+
+/** Asserts that nothing makes the page scroll sideways. */
+export async function assertFits(page: Page): Promise<void> {
+  const excess = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  assert.equal(excess, 0, `${page.url()} is wider than its window`);
+}
