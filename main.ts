@@ -27,6 +27,7 @@ import type { Caller } from "./src/secrets/resolution.ts";
 import { secretsService } from "./src/secrets/secrets.ts";
 import { settingsService } from "./src/settings/settings.ts";
 import { DataFolderError, openDataFolder } from "./src/store/data_folder.ts";
+import { openObservations } from "./src/store/observations.ts";
 import { bindKeyring, openStore } from "./src/store/store.ts";
 
 async function main(): Promise<void> {
@@ -46,6 +47,11 @@ async function main(): Promise<void> {
   const { keyring } = keys;
   const store = openStore(database);
   bindKeyring(store, keyring.fingerprint(), keyFile);
+  const observations = openObservations(
+    join(config.dataDir, "observations.db"),
+    () => new Date(),
+    (message) => log("warn", message),
+  );
   if (keys.wrapIfPlain(config.keyringPassphrase)) log("info", `${keyFile} is wrapped by the passphrase from now on.`);
 
   const settings = settingsService(store, (name, value) => {
@@ -143,6 +149,7 @@ async function main(): Promise<void> {
   await pool.stop();
   await server.close();
   access.close();
+  observations.close();
   store.close();
   runFolder.remove();
   unlock();

@@ -9,8 +9,14 @@ import { BACKED_UP, checkPair, copyFile, DATABASE, KEY_FILE } from "./backup.ts"
 import { type Command, type Context, type Report, UsageError } from "./command.ts";
 import { counted, missingLines, takeLock } from "./folder.ts";
 
+/** What was observed of the data that is replaced: it names functions by ids that the new data may give again. */
+const OBSERVATIONS = "observations.db";
 /** All that belongs to the data which is replaced. */
-const REPLACED = [...BACKED_UP, `${DATABASE}-wal`, `${DATABASE}-shm`];
+const REPLACED = [
+  ...BACKED_UP,
+  OBSERVATIONS,
+  ...[DATABASE, OBSERVATIONS].flatMap((name) => [`${name}-wal`, `${name}-shm`]),
+];
 
 export const restoreCommand: Command = {
   name: "restore",

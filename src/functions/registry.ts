@@ -30,7 +30,11 @@ export type FunctionChange = { [K in keyof NewFunction]?: NewFunction[K] | undef
 export type Registry = ReturnType<typeof functionRegistry>;
 
 /** `onChange` hears of each function that was changed or deleted, once it is stored. */
-export function functionRegistry(store: Store, now: () => number, onChange: (id: FunctionId) => void) {
+export function functionRegistry(
+  store: Store,
+  now: () => number,
+  onChange: (id: FunctionId, deleted: boolean) => void,
+) {
   const rows = store.functions;
   let router: Router<RegisteredFunction> | undefined;
 
@@ -94,7 +98,7 @@ export function functionRegistry(store: Store, now: () => number, onChange: (id:
         rows.update(id, check(wanted, id), now());
         return get(id);
       });
-      onChange(id);
+      onChange(id, false);
       return updated;
     },
 
@@ -103,7 +107,7 @@ export function functionRegistry(store: Store, now: () => number, onChange: (id:
       change(() => {
         if (!rows.delete(id)) throw notFound("function", id);
       });
-      onChange(id);
+      onChange(id, true);
     },
 
     /** The enabled function that answers; `path` is what follows `/run`. */

@@ -15,6 +15,16 @@ export const BUSY_TIMEOUT_MS = 5_000;
 /** What `PRAGMA user_version` says in a database that is up to date. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+/** What differs from one database of this program to the next. */
+export interface Schema {
+  /** In order; the position is the version. */
+  readonly migrations: readonly string[];
+  /** `FULL` waits for the disk at each commit; with `NORMAL` a power cut may undo the last ones. */
+  readonly synchronous: "FULL" | "NORMAL";
+}
+
+const MAIN: Schema = { migrations: MIGRATIONS, synchronous: "FULL" };
+
 /** SQLITE_CONSTRAINT_UNIQUE, https://www.sqlite.org/rescode.html */
 const CONSTRAINT_UNIQUE = 2067;
 
@@ -30,37 +40,37 @@ export class Database {
   #inTransaction = false;
   #changes = 0;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, { synchronous }: Schema) {
     this.#db = db;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
     this.#syncLater = db.prepare("PRAGMA synchronous = NORMAL");
-    this.#syncAgain = db.prepare("PRAGMA synchronous = FULL");
+    this.#syncAgain = db.prepare(`PRAGMA synchronous = ${synchronous}`);
   }
 
   /**
-   * Opens or creates the file at `path` with mode 0600, in WAL with every commit synced.
+   * Opens or creates the file at `path` with mode 0600, in WAL; the main database with every commit synced.
    * @throws Error with a sentence for the operator if the file is newer than this program or no database
    */
-  static open(path: string): Database {
+  static open(path: string, schema: Schema = MAIN): Database {
     // Created by us first, so that there is no moment in which others can open it.
     if (!existsSync(path)) closeSync(openSync(path, "ax", 0o600));
     chmodSync(path, 0o600);
     const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     try {
       db.exec(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; " +
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${schema.synchronous}; PRAGMA foreign_keys = ON; ` +
           // Deleted ciphertexts are overwritten with zeros rather than left in free pages.
           "PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
       );
-      migrate(db, path);
+      migrate(db, path, schema.migrations);
     } catch (error) {
       db.close();
       const why = messageOf(error);
       throw why.includes(path) ? error : new Error(`${path} cannot be used as a database: ${why}.`, { cause: error });
     }
-    return new Database(db);
+    return new Database(db, schema);
   }
 
   /** Prepares once; callers keep the statement, as preparing each time leaks memory in node:sqlite. */
@@ -113,14 +123,14 @@ export class Database {
   }
 }
 
-function migrate(db: DatabaseSync, path: string): void {
+function migrate(db: DatabaseSync, path: string, migrations: readonly string[]): void {
   const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (version > MIGRATIONS.length) {
+  if (version > migrations.length) {
     throw new Error(
-      `${path} was written by a newer version of this program (schema ${version}, this one knows ${MIGRATIONS.length}).`,
+      `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}).`,
     );
   }
-  MIGRATIONS.slice(version).forEach((sql, index) => {
+  migrations.slice(version).forEach((sql, index) => {
     db.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + index + 1}; COMMIT;`);
   });
 }

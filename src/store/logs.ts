@@ -1,0 +1,136 @@
+// The rows of handlers' logs, and the search in them.
+
+import type { FunctionId } from "../ids.ts";
+import { all, type Database, insert, type Row } from "./database.ts";
+
+export interface LogFields {
+  functionId: FunctionId;
+  requestId: string | null;
+  /** 0 debug, 1 info, 2 warn, 3 error. */
+  level: number;
+  event: string;
+  message: string;
+  durationMs: number | null;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
+export interface LogRow extends LogFields {
+  /** Larger than that of every entry before it. */
+  id: number;
+}
+
+export interface LogFilter {
+  readonly functionId?: FunctionId | undefined;
+  readonly requestId?: string | undefined;
+  /** This level and those above. */
+  readonly level?: number | undefined;
+  /** In the words of FTS5's query language. */
+  readonly match?: string | undefined;
+}
+
+export type LogStore = ReturnType<typeof logStore>;
+
+interface Columns extends Row {
+  id: number;
+  function_id: number;
+  request_id: string | null;
+  level: number;
+  event: string;
+  message: string;
+  duration_ms: number | null;
+  at: number;
+}
+
+const TOP_LEVEL = 3;
+
+export function logStore(db: Database) {
+  const insertRow = db.prepare(
+    "INSERT INTO logs (function_id, request_id, level, event, message, duration_ms, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
+  const insertWords = db.prepare("INSERT INTO logs_search (rowid, message) VALUES (?, ?)");
+  const counts = db.prepare("SELECT function_id AS functionId, count(*) AS n FROM logs GROUP BY function_id");
+  const oldest = db.prepare("SELECT id, at, function_id AS functionId FROM logs ORDER BY id LIMIT ?");
+  const oldestOf = db.prepare("SELECT id FROM logs WHERE function_id = ? ORDER BY id LIMIT ?");
+  const deleteRow = db.prepare("DELETE FROM logs WHERE id = ?");
+  const deleteWords = db.prepare("DELETE FROM logs_search WHERE rowid = ?");
+  // One statement for each set of filters in use, as node:sqlite wants them kept.
+  const lists = new Map<string, ReturnType<Database["prepare"]>>();
+
+  const list = (conditions: string, values: (string | number)[], from = "logs l"): LogRow[] => {
+    const sql = `SELECT l.* FROM ${from} WHERE ${conditions} ORDER BY l.id DESC LIMIT ?`;
+    let statement = lists.get(sql);
+    if (!statement) lists.set(sql, statement = db.prepare(sql));
+    return all<Columns>(statement, ...values).map(toRow);
+  };
+
+  const remove = (ids: readonly number[]): void => {
+    for (const id of ids) {
+      deleteRow.run(id);
+      deleteWords.run(id);
+    }
+  };
+
+  return {
+    insert({ functionId, requestId, level, event, message, durationMs, at }: LogFields): number {
+      const id = insert(insertRow, functionId, requestId, level, event, message, durationMs, at);
+      insertWords.run(id, message);
+      return id;
+    },
+
+    /** Those with ids below `before`, newest first. */
+    list({ functionId, requestId, level = 0, match }: LogFilter, before: number, limit: number): LogRow[] {
+      const conditions: [string, string | number][] = [];
+      if (functionId !== undefined) conditions.push(["l.function_id = ?", functionId]);
+      if (requestId !== undefined) conditions.push(["l.request_id = ?", requestId]);
+      const ask = (more: readonly [string, string | number][], from?: string) => {
+        const wanted = [...conditions, ...more];
+        return list(wanted.map(([sql]) => sql).join(" AND "), [...wanted.map(([, value]) => value), limit], from);
+      };
+      if (match !== undefined) {
+        return ask(
+          [["l.level >= ?", level], ["logs_search MATCH ?", match], ["logs_search.rowid < ?", before]],
+          // CROSS: the words lead, as only they are few.
+          "logs_search CROSS JOIN logs l ON l.id = logs_search.rowid",
+        );
+      }
+      if (conditions.length > 0 || level === 0) return ask([["l.level >= ?", level], ["l.id < ?", before]]);
+      // Each level has its place in an index, several together have not.
+      return Array.from({ length: TOP_LEVEL - level + 1 }, (_, n) => level + n)
+        .flatMap((one) => ask([["l.level = ?", one], ["l.id < ?", before]]))
+        .sort((a, b) => b.id - a.id)
+        .slice(0, limit);
+    },
+
+    /** How many each function has. */
+    counts: (): Map<FunctionId, number> =>
+      new Map(all<{ functionId: FunctionId; n: number }>(counts).map(({ functionId, n }) => [functionId, n])),
+
+    /** Deletes the oldest `count` of a function; how many there were. */
+    deleteOldest(functionId: FunctionId, count: number): number {
+      const ids = all<{ id: number }>(oldestOf, functionId, count).map(({ id }) => id);
+      remove(ids);
+      return ids.length;
+    },
+
+    /** Deletes of the oldest `count` those from before `at`; the functions they were of. */
+    deleteBefore(at: number, count: number): FunctionId[] {
+      const rows = all<{ id: number; at: number; functionId: FunctionId }>(oldest, count).filter((row) => row.at < at);
+      remove(rows.map(({ id }) => id));
+      return rows.map(({ functionId }) => functionId);
+    },
+  };
+}
+
+function toRow(row: Columns): LogRow {
+  return {
+    id: row.id,
+    functionId: row.function_id as FunctionId,
+    requestId: row.request_id,
+    level: row.level,
+    event: row.event,
+    message: row.message,
+    durationMs: row.duration_ms,
+    at: row.at,
+  };
+}
