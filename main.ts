@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Recorder, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
 import { AppError } from "./src/errors.ts";
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
   Deno.env.delete("KEYRING_PASSPHRASE");
   const log = createLog((line) => console.log(line), () => new Date());
   const now = () => Date.now();
+  const record: Recorder = () => {};
 
   const unlock = openDataFolder(config.dataDir);
   // Not for the users that sandboxes run as: each gets a copy of its own code.
@@ -58,7 +60,7 @@ async function main(): Promise<void> {
     if (name !== "api.access-groups") return undefined;
     const missing = (value as string[]).find((group) => !store.access.groupByName(group));
     return missing && `names the group "${missing}", which does not exist`;
-  });
+  }, record);
   const rotation = new Rotation({
     store,
     keyFile: keys,
@@ -71,11 +73,12 @@ async function main(): Promise<void> {
     busy: () => pool.busy,
     now,
     report: log,
+    record,
   });
-  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"));
-  access.bootstrap(config.bootstrapApiKey);
-  const secrets = secretsService(store, keyring, now);
-  const files = filesService(codeDir);
+  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record);
+  access.bootstrap(SERVER, config.bootstrapApiKey);
+  const secrets = secretsService(store, keyring, now, record);
+  const files = filesService(codeDir, record);
 
   const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)));
   if (Deno.uid() === 0 && !runtime.ownUsers) {
@@ -110,7 +113,7 @@ async function main(): Promise<void> {
     onLog: ({ functionId, route }, level, text, request) =>
       log(level, masking.mask(functionId, text), { function: route.name, requestId: request?.requestId }),
   });
-  const registry = functionRegistry(store, now, (id) => pool.retire(id));
+  const registry = functionRegistry(store, now, (id) => pool.retire(id), record);
 
   const resources: ApiDeps = {
     access,
@@ -131,8 +134,8 @@ async function main(): Promise<void> {
     web ??= import("./src/http/web/web.tsx").then(({ createWeb }) => createWeb({ ...resources, now }));
   const run = createRun({ access, registry, imports, pool, settings, log, mask: masking.mask });
   const server = serve(config, {
-    api: (request) => api.fetch(request),
-    web: async (request) => (await openWeb()).fetch(request),
+    api: (request, address) => api.fetch(request, { address }),
+    web: async (request, address) => (await openWeb()).fetch(request, { address }),
     run,
     streaming: () => pool.busy,
   }, log);

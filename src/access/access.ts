@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
+import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../actor.ts";
 import { AppError, conflict, notFound } from "../errors.ts";
 import type { GroupId, KeyId } from "../ids.ts";
 import { apiKeyAad } from "../keyring/aad.ts";
@@ -20,6 +21,7 @@ export const KEY_VALUE_MAX_LENGTH = 256;
 /** Visible ASCII: anything else does not survive every HTTP client's headers. */
 export const KEY_VALUE_PATTERN = /^[\x21-\x7e]+$/;
 
+const PREVIEW_CHARACTERS = 4;
 /** Holders kept in memory; an HMAC and a query per call cost ten times the look-up here. */
 const HOLDER_CACHE_SIZE = 10_000;
 /** Uses are written behind the requests, this often. */
@@ -37,12 +39,16 @@ export type OpenedKey = { value: SecretValue; decryptionError: null } | { value:
 
 export type Access = ReturnType<typeof accessService>;
 
-/** `groupsInSettings` names the groups that a setting relies on. */
+/**
+ * `groupsInSettings` names the groups that a setting relies on; `record` hears of each change and of each value
+ * that is shown to somebody.
+ */
 export function accessService(
   store: Store,
   keyring: Keyring,
   now: () => number,
   groupsInSettings: () => readonly string[],
+  record: Recorder,
 ) {
   const rows = store.access;
   const holders = new Map<string, KeyHolder>();
@@ -88,11 +94,31 @@ export function accessService(
     }
   };
 
-  const insertKey = ({ groupId, name, description, value = newKeyValue() }: NewKey): { id: KeyId; value: string } => {
+  /** Tells of the secrets that are deleted with their owner. */
+  const recordSecretsOf = (actor: Actor, owner: { groupId: GroupId } | { keyId: KeyId }): void => {
+    const secrets = store.secrets.list(owner, 0, Number.MAX_SAFE_INTEGER);
+    manyEvents("secret.deleted", "secret", secrets).forEach((event) => record(actor, event));
+  };
+
+  const insertGroup = (actor: Actor, name: string, description: string): GroupId => {
+    const id = rows.insertGroup({ name, description, now: now() });
+    record(actor, {
+      action: "key-group.created",
+      subject: { kind: "key-group", id, name },
+      after: { name, description },
+    });
+    return id;
+  };
+
+  const insertKey = (
+    actor: Actor,
+    { groupId, name, description, value = newKeyValue() }: NewKey,
+  ): { id: KeyId; value: string } => {
     const ciphertext = keyring.seal(value, apiKeyAad(groupId, name));
     const lookup = keyring.lookup(value);
     try {
       const id = rows.insertKey({ groupId, name, description, lookup, ciphertext, now: now() });
+      record(actor, keyEvent("key.created", key(id), { after: { ...keyFacts(key(id)), value: "set" } }));
       return { id, value };
     } catch (error) {
       // Two entries with one value would make it a matter of luck which group a call belongs to.
@@ -116,15 +142,19 @@ export function accessService(
     group,
 
     /** @throws AppError Conflict (409) */
-    createGroup(name: string, description: string): GroupId {
+    createGroup(actor: Actor, name: string, description: string): GroupId {
       return change(() => {
         refuseGroupName(name);
-        return rows.insertGroup({ name, description, now: now() });
+        return insertGroup(actor, name, description);
       });
     },
 
     /** @throws AppError NotFound (404), Conflict (409), Protected (403) */
-    updateGroup(id: GroupId, to: { name?: string | undefined; description?: string | undefined }): GroupRow {
+    updateGroup(
+      actor: Actor,
+      id: GroupId,
+      to: { name?: string | undefined; description?: string | undefined },
+    ): GroupRow {
       return change(() => {
         const row = group(id);
         const { name = row.name, description = row.description } = to;
@@ -134,6 +164,11 @@ export function accessService(
           refuseGroupName(name);
         }
         rows.updateGroup({ id, name, description });
+        record(actor, {
+          action: "key-group.updated",
+          subject: { kind: "key-group", id, name },
+          ...difference({ name: row.name, description: row.description }, { name, description }),
+        });
         return { id, name, description };
       });
     },
@@ -142,9 +177,9 @@ export function accessService(
      * Deletes a group and its secrets.
      * @throws AppError NotFound (404), Protected (403), Conflict (409) while keys, functions or a setting need it
      */
-    deleteGroup(id: GroupId): void {
+    deleteGroup(actor: Actor, id: GroupId): void {
       change(() => {
-        const { name } = group(id);
+        const { name, description } = group(id);
         if (name === MANAGEMENT_GROUP) throw protectedGroup("deleted");
         const keys = rows.countKeys(id);
         if (keys > 0) {
@@ -157,7 +192,13 @@ export function accessService(
           );
         }
         refuseInSettings(name, groupsInSettings());
+        recordSecretsOf(actor, { groupId: id });
         rows.deleteGroup(id);
+        record(actor, {
+          action: "key-group.deleted",
+          subject: { kind: "key-group", id, name },
+          before: { name, description },
+        });
       });
     },
 
@@ -169,19 +210,30 @@ export function accessService(
 
     /** @throws AppError NotFound (404) */
     key,
-    open,
+
+    /** The values of `rows`, in their order, for somebody to see; the audit has it before they are returned. */
+    reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[] {
+      store.transaction(() => manyEvents("key.revealed", "key", rows).forEach((event) => record(actor, event)));
+      return rows.map(open);
+    },
+
+    /** The end of the value, such as `…x7Qw`, by which people tell keys apart; null if it cannot be decrypted. */
+    preview(row: KeyRow): string | null {
+      const value = open(row).value?.reveal();
+      return value === undefined ? null : `…${value.slice(-PREVIEW_CHARACTERS)}`;
+    },
 
     /** The new key's id and its value. @throws AppError NotFound (404), Conflict (409) */
-    createKey(wanted: NewKey): { id: KeyId; value: string } {
+    createKey(actor: Actor, wanted: NewKey): { id: KeyId; value: string } {
       return change(() => {
         group(wanted.groupId);
         refuseKeyName(wanted.groupId, wanted.name);
-        return insertKey(wanted);
+        return insertKey(actor, wanted);
       });
     },
 
     /** @throws AppError NotFound (404), Conflict (409), DecryptionFailed (409) */
-    updateKey(id: KeyId, to: { name?: string | undefined; description?: string | undefined }): void {
+    updateKey(actor: Actor, id: KeyId, to: { name?: string | undefined; description?: string | undefined }): void {
       change(() => {
         const row = key(id);
         const { name = row.name, description = row.description } = to;
@@ -200,13 +252,17 @@ export function accessService(
           ciphertext = keyring.seal(value.reveal(), apiKeyAad(row.groupId, name));
         }
         rows.updateKey({ id, name, description, ciphertext });
+        record(actor, keyEvent("key.updated", key(id), difference(keyFacts(row), keyFacts(key(id)))));
       });
     },
 
     /** Revokes a key at once and deletes its secrets. @throws AppError NotFound (404) */
-    deleteKey(id: KeyId): void {
+    deleteKey(actor: Actor, id: KeyId): void {
       change(() => {
-        if (!rows.deleteKey(id)) throw notFound("API key", id);
+        const row = key(id);
+        recordSecretsOf(actor, { keyId: id });
+        rows.deleteKey(id);
+        record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
       });
     },
 
@@ -231,13 +287,10 @@ export function accessService(
      * Makes sure that the management group exists and, if `value` is given, that it is a key of that group.
      * @throws AppError Conflict (409) if the value is a key of another group
      */
-    bootstrap(value: string | undefined): void {
+    bootstrap(actor: Actor, value: string | undefined): void {
       change(() => {
-        const management = rows.groupByName(MANAGEMENT_GROUP)?.id ?? rows.insertGroup({
-          name: MANAGEMENT_GROUP,
-          description: "May manage this server through the API.",
-          now: now(),
-        });
+        const management = rows.groupByName(MANAGEMENT_GROUP)?.id ??
+          insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
         if (value === undefined) return;
         const holder = rows.holder(keyring.lookup(value));
         if (holder?.groupId === management) return;
@@ -248,7 +301,7 @@ export function accessService(
         }
         let name = "bootstrap";
         for (let n = 2; rows.keyByName(management, name); n++) name = `bootstrap-${n}`;
-        insertKey({ groupId: management, name, description: "From BOOTSTRAP_API_KEY.", value });
+        insertKey(actor, { groupId: management, name, description: "From BOOTSTRAP_API_KEY.", value });
       });
     },
 
@@ -266,6 +319,14 @@ export function accessService(
       flushUses();
     },
   };
+}
+
+function keyFacts({ name, groupId, groupName, description }: KeyRow): Facts {
+  return { name, groupId, groupName, description };
+}
+
+function keyEvent(action: AuditEvent["action"], { id, name }: KeyRow, facts: Partial<AuditEvent>): AuditEvent {
+  return { ...facts, action, subject: { kind: "key", id, name } };
 }
 
 /** `cf_` + 32 random bytes in base64url: 256 bits, and a prefix that secret scanners can look for. */

@@ -1,6 +1,7 @@
 // `keyring …`: what keys there are, whether all stored values can be read, another passphrase, a rotation.
 
 import { type Passphrase, passphraseOfFile } from "../config.ts";
+import { OPERATOR } from "../actor.ts";
 import { ownerId } from "../ids.ts";
 import { apiKeyAad, secretAad } from "../keyring/aad.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
@@ -158,7 +159,7 @@ async function rotateAll({ database, keyFile, config, now }: Context, report: Re
   let timer: ReturnType<typeof setInterval> | undefined;
   try {
     bindKeyring(store, file.keyring.fingerprint(), keyFile);
-    const settings = settingsService(store, () => undefined);
+    const settings = settingsService(store, () => undefined, () => {});
     const rotation = new Rotation({
       store,
       keyFile: file,
@@ -171,13 +172,14 @@ async function rotateAll({ database, keyFile, config, now }: Context, report: Re
       },
       now: () => now().getTime(),
       report: () => {},
+      record: () => {},
       busy: () => false,
     });
     timer = setInterval(() => {
       const { progress } = rotation.status();
       if (progress) report(progress.done, progress.total);
     }, PROGRESS_INTERVAL_MS);
-    return await rotation.rotate();
+    return await rotation.rotate(OPERATOR);
   } finally {
     clearInterval(timer);
     store.close();

@@ -2,6 +2,7 @@
 
 import type { z } from "zod";
 import { accessService, MANAGEMENT_GROUP } from "../access/access.ts";
+import { OPERATOR } from "../actor.ts";
 import { conflict, notFound } from "../errors.ts";
 import { KEY_NAME_MAX_LENGTH } from "../http/api/keys.ts";
 import { label, note } from "../http/api/schemas.ts";
@@ -45,7 +46,7 @@ function createKey(context: Context, groupName: string, name: string, descriptio
   const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
   requirePair(snapshot, keyring, keyFile);
   const store = openStore(database);
-  const access = accessService(store, keyring, () => now().getTime(), () => []);
+  const access = accessService(store, keyring, () => now().getTime(), () => [], () => {});
   try {
     return store.transaction(() => {
       // With the write lock in hand: a rotation that begins from now on sees the new row, one that ended before
@@ -53,10 +54,10 @@ function createKey(context: Context, groupName: string, name: string, descriptio
       if (inspectKeyFile(keyFile).current !== keyring.currentVersion) {
         throw conflict("The encryption key was rotated at this very moment. Nothing was made; try again.");
       }
-      if (groupName === MANAGEMENT_GROUP) access.bootstrap(undefined);
+      if (groupName === MANAGEMENT_GROUP) access.bootstrap(OPERATOR, undefined);
       const group = store.access.groupByName(groupName);
       if (!group) throw notFound("key group named", `"${groupName}"`);
-      return access.createKey({ groupId: group.id, name, description });
+      return access.createKey(OPERATOR, { groupId: group.id, name, description });
     });
   } finally {
     access.close();

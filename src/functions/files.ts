@@ -1,8 +1,10 @@
 // The handler files: listing, reading and replacing them without ever leaving the code folder.
 
+import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { AppError, conflict, invalid, notFound } from "../errors.ts";
+import type { Action, Actor, Facts, Recorder } from "../actor.ts";
+import { AppError, conflict, invalid, messageOf, notFound } from "../errors.ts";
 
 export const FILE_PATH_MAX_LENGTH = 1_000;
 /** Extensions of a file that can be a handler. */
@@ -54,8 +56,8 @@ export function checkHandlerPath(path: string): void {
   }
 }
 
-/** `codeDir` is absolute, real (no link in it) and exists. */
-export function filesService(codeDir: string) {
+/** `codeDir` is absolute, real (no link in it) and exists. `record` hears of each change. */
+export function filesService(codeDir: string, record: Recorder) {
   /**
    * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
    * folder could lead out of it, and a sandbox follows links.
@@ -98,6 +100,27 @@ export function filesService(codeDir: string) {
     }
   };
 
+  /**
+   * Makes a change that the database cannot take back. So its entry is stored first: what was done is always
+   * told, and what then failed is told as that.
+   */
+  const recorded = (
+    actor: Actor,
+    path: string,
+    action: Action,
+    facts: { before?: Facts; after?: Facts },
+    work: () => void,
+  ) => {
+    const subject = { kind: "file", id: null, name: path };
+    record(actor, { action, subject, ...facts });
+    try {
+      work();
+    } catch (error) {
+      record(actor, { action: "file.failed", subject, after: { failed: action, why: messageOf(error) } });
+      throw error;
+    }
+  };
+
   return {
     /** Every regular file below the code folder, in order of path; links are left out. */
     async list(): Promise<FileInfo[]> {
@@ -131,33 +154,38 @@ export function filesService(codeDir: string) {
      * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
      * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists
      */
-    async write(path: string, content: Uint8Array, mustBeNew: boolean): Promise<{ info: FileInfo; created: boolean }> {
+    async write(
+      actor: Actor,
+      path: string,
+      content: Uint8Array<ArrayBuffer>,
+      mustBeNew: boolean,
+    ): Promise<{ info: FileInfo; created: boolean }> {
       const file = await locate(path);
+      const sha256 = Buffer.from(await crypto.subtle.digest("SHA-256", content)).toString("hex");
       const draft = await writeDraft(file, content);
-      let created = false;
       try {
-        created = !(await lstat(file));
-        if (mustBeNew) {
+        // Nothing is awaited from here until the file is in its place, so that entries and files have one order.
+        const sizeBytes = sizeOf(file);
+        const created = sizeBytes === undefined;
+        if (mustBeNew && !created) throw conflict(`The file ${path} exists already.`);
+        const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
+        recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
           // A link is made only if the name is free, unlike a rename.
-          await Deno.link(draft, file).catch((error) => {
-            if (error instanceof Deno.errors.AlreadyExists) throw conflict(`The file ${path} exists already.`);
-            throw error;
-          });
-          created = true;
-        } else {
-          await Deno.rename(draft, file);
-        }
+          if (mustBeNew) Deno.linkSync(draft, file);
+          else Deno.renameSync(draft, file);
+        });
+        return { info: await stat(path, file), created };
       } finally {
         await Deno.remove(draft).catch(ignoreMissing);
       }
-      return { info: await stat(path, file), created };
     },
 
     /** Deletes a file, and the folders that it leaves empty. @throws AppError InvalidInput (400), NotFound (404) */
-    async delete(path: string): Promise<void> {
+    async delete(actor: Actor, path: string): Promise<void> {
       const file = await locate(path);
-      await stat(path, file);
-      await Deno.remove(file).catch(ignoreMissing);
+      const sizeBytes = sizeOf(file);
+      if (sizeBytes === undefined) throw notFound("file", path);
+      recorded(actor, path, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file));
       for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
         try {
           await Deno.remove(folder);
@@ -171,6 +199,16 @@ export function filesService(codeDir: string) {
 
 function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
   return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
+}
+
+/** Undefined if there is no such file. */
+function sizeOf(path: string): number | undefined {
+  try {
+    return Deno.lstatSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 async function lstat(path: string): Promise<Deno.FileInfo | undefined> {

@@ -1,5 +1,6 @@
 // The functions: which there are and which of them answers a path.
 
+import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../actor.ts";
 import { conflict, notFound } from "../errors.ts";
 import type { FunctionId, GroupId } from "../ids.ts";
 import type { FunctionFields, FunctionRow } from "../store/functions.ts";
@@ -29,11 +30,12 @@ export type FunctionChange = { [K in keyof NewFunction]?: NewFunction[K] | undef
 
 export type Registry = ReturnType<typeof functionRegistry>;
 
-/** `onChange` hears of each function that was changed or deleted, once it is stored. */
+/** `onChange` hears of each function that was changed or deleted, once it is stored; `record` of each change. */
 export function functionRegistry(
   store: Store,
   now: () => number,
   onChange: (id: FunctionId, deleted: boolean) => void,
+  record: Recorder,
 ) {
   const rows = store.functions;
   let router: Router<RegisteredFunction> | undefined;
@@ -84,28 +86,39 @@ export function functionRegistry(
     get,
 
     /** @throws AppError InvalidInput (400), NotFound (404) for a group, Conflict (409) for a name or route in use */
-    create(wanted: NewFunction): RegisteredFunction {
-      return change(() => get(rows.insert(check(wanted, undefined), now())));
+    create(actor: Actor, wanted: NewFunction): RegisteredFunction {
+      return change(() => {
+        const made = get(rows.insert(check(wanted, undefined), now()));
+        record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
+        return made;
+      });
     },
 
     /** @throws AppError as `create`, and NotFound (404) for the function */
-    update(id: FunctionId, to: FunctionChange): RegisteredFunction {
+    update(actor: Actor, id: FunctionId, to: FunctionChange): RegisteredFunction {
       const updated = change(() => {
-        const wanted: NewFunction = { ...get(id), keys: [...get(id).keys] };
+        const old = get(id);
+        const wanted: NewFunction = { ...old, keys: [...old.keys] };
         for (const [field, value] of Object.entries(to)) {
           if (value !== undefined) Object.assign(wanted, { [field]: value });
         }
         rows.update(id, check(wanted, id), now());
-        return get(id);
+        const updated = get(id);
+        record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
+        return updated;
       });
       onChange(id, false);
       return updated;
     },
 
     /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404) */
-    delete(id: FunctionId): void {
+    delete(actor: Actor, id: FunctionId): void {
       change(() => {
-        if (!rows.delete(id)) throw notFound("function", id);
+        const old = get(id);
+        const secrets = store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
+        rows.delete(id);
+        manyEvents("secret.deleted", "secret", secrets).forEach((event) => record(actor, event));
+        record(actor, functionEvent("function.deleted", old, { before: factsOf(old) }));
       });
       onChange(id, true);
     },
@@ -116,6 +129,19 @@ export function functionRegistry(
       return router.match(method, path);
     },
   };
+}
+
+/** What the audit tells of a function: all that can be changed. */
+function factsOf({ id: _, createdAt: _created, updatedAt: _updated, ...facts }: RegisteredFunction): Facts {
+  return facts;
+}
+
+function functionEvent(
+  action: AuditEvent["action"],
+  { id, name }: RegisteredFunction,
+  facts: Partial<AuditEvent>,
+): AuditEvent {
+  return { ...facts, action, subject: { kind: "function", id, name } };
 }
 
 /** `wanted` with the default for what it leaves open. */

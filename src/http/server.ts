@@ -17,8 +17,9 @@ const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 
 export interface Routes {
   run(request: Request): Promise<Response>;
-  api(request: Request): Response | Promise<Response>;
-  web(request: Request): Response | Promise<Response>;
+  /** `address` is the caller's IP address, here and below. */
+  api(request: Request, address: string): Response | Promise<Response>;
+  web(request: Request, address: string): Response | Promise<Response>;
   /** Whether a response of `run` is still being streamed. */
   streaming(): boolean;
 }
@@ -59,7 +60,7 @@ export function serve({ host, port }: Config, { run, api, web, streaming }: Rout
         log("error", `A response could not be made: ${messageOf(error)}`);
         return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
       },
-    }, (request) => {
+    }, (request, { remoteAddr }) => {
       if (draining) return stopping();
       if (!PLAIN_HOST.test(request.headers.get("host") ?? "localhost")) return noHost();
       const path = getPath(request);
@@ -67,8 +68,8 @@ export function serve({ host, port }: Config, { run, api, web, streaming }: Rout
       if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
       if (isRunPath(path)) return counted(run(request));
       if (path === "/health") return health(request);
-      if (isWebPath(path)) return counted(web(request));
-      return counted(api(request));
+      if (isWebPath(path)) return counted(web(request, remoteAddr.hostname));
+      return counted(api(request, remoteAddr.hostname));
     });
   } catch (error) {
     throw new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);

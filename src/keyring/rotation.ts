@@ -1,6 +1,7 @@
 // When a new encryption key becomes current, and that everything is then re-encrypted and old keys are dropped.
 // The order of its durable steps is in docs/encryption.md: killed after any of them, the next start goes on.
 
+import { type Actor, type Facts, type Recorder, SERVER } from "../actor.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { storageProblem } from "../store/storage_error.ts";
 import type { Store } from "../store/store.ts";
@@ -40,6 +41,8 @@ export interface RotationParts {
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
   readonly report: (level: "info" | "warn" | "error", message: string) => void;
+  /** Hears of the start and the end of each rotation. */
+  readonly record: Recorder;
 }
 
 export interface RotationOutcome {
@@ -70,6 +73,7 @@ export class Rotation {
   readonly #busy: () => boolean;
   readonly #now: () => number;
   readonly #report: RotationParts["report"];
+  readonly #record: Recorder;
   readonly #seals: () => number;
   #state: RotationState;
   /** Set as long as a rotation is running. */
@@ -79,7 +83,7 @@ export class Rotation {
   #timer: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
 
-  constructor({ store, keyFile, settings, busy, now, report }: RotationParts) {
+  constructor({ store, keyFile, settings, busy, now, report, record }: RotationParts) {
     this.#store = store;
     this.#keyFile = keyFile;
     this.#keyring = keyFile.keyring;
@@ -87,6 +91,7 @@ export class Rotation {
     this.#busy = busy;
     this.#now = now;
     this.#report = report;
+    this.#record = record;
     this.#seals = countSeals(this.#keyring, store.meta);
     this.#state = readState(store.meta) ?? this.#firstState();
   }
@@ -123,7 +128,7 @@ export class Rotation {
     }
     const usedUp = this.#seals() >= SEALS_MAX;
     if (this.#isUnfinished() || usedUp || this.#now() >= this.#nextAt()) {
-      this.rotate().catch((error) => this.#report("error", messageOf(error)));
+      this.rotate(SERVER).catch((error) => this.#report("error", messageOf(error)));
     }
   }
 
@@ -132,14 +137,14 @@ export class Rotation {
    * @throws AppError RotationInProgress (409), StorageFailed (503) if there is no room or permission to write,
    *   Stopping (503); after the latter two the rotation goes on by itself later
    */
-  rotate(): Promise<RotationOutcome> {
+  rotate(actor: Actor): Promise<RotationOutcome> {
     // Before anything is awaited, or two could begin at once.
     if (this.#progress) {
       return Promise.reject(new AppError("RotationInProgress", 409, "A key rotation is already running."));
     }
     if (this.#stopping) return Promise.reject(stopping());
     this.#progress = { done: 0, total: 0 };
-    const run = this.#run(this.#progress).finally(() => this.#progress = undefined);
+    const run = this.#run(actor, this.#progress).finally(() => this.#progress = undefined);
     this.#running = run.catch(() => {});
     return run;
   }
@@ -157,10 +162,13 @@ export class Rotation {
     };
   }
 
-  async #run(progress: { done: number; total: number }): Promise<RotationOutcome> {
+  async #run(actor: Actor, progress: { done: number; total: number }): Promise<RotationOutcome> {
     const shortest = new Promise((resolve) => setTimeout(resolve, ROTATION_MIN_MS));
     try {
-      if (!this.#isUnfinished()) {
+      const resumed = this.#isUnfinished();
+      // First of all, as a key file cannot be taken back together with an entry.
+      this.#tell(actor, "rotation.started", { fromVersion: this.#state.completed, resumed });
+      if (!resumed) {
         this.#keyFile.addKey(new Date(this.#now()), this.#state.highest, this.#store.ciphertexts.versions());
       }
       this.#begin(progress);
@@ -173,12 +181,27 @@ export class Rotation {
         progress.done = Math.min(progress.done + batch.handled, progress.total);
         await this.#pause();
       }
-      this.#finish();
+      this.#finish(actor, { currentVersion, reencrypted, unreadable });
       this.#reportEnd({ currentVersion, reencrypted, unreadable });
       await shortest;
       return { currentVersion, reencrypted, unreadable };
     } catch (error) {
-      throw this.#explained(error);
+      const explained = this.#explained(error);
+      this.#tellFailure(actor, explained);
+      throw explained;
+    }
+  }
+
+  #tell(actor: Actor, action: "rotation.started" | "rotation.finished" | "rotation.failed", after: Facts): void {
+    this.#record(actor, { action, subject: { kind: "rotation", id: null, name: "" }, after });
+  }
+
+  #tellFailure(actor: Actor, error: unknown): void {
+    try {
+      this.#tell(actor, "rotation.failed", { why: messageOf(error) });
+    } catch (problem) {
+      // What kept the rotation from being stored keeps this from it, too.
+      this.#report("error", `The audit could not be told that a rotation failed: ${messageOf(problem)}`);
     }
   }
 
@@ -212,14 +235,19 @@ export class Rotation {
     Object.assign(progress, { done: total - left, total });
   }
 
-  #finish(): void {
-    this.#save({
+  #finish(actor: Actor, { currentVersion, reencrypted, unreadable }: RotationOutcome): void {
+    const state: RotationState = {
       ...this.#state,
-      completed: this.#keyring.currentVersion,
+      completed: currentVersion,
       completedAt: this.#now(),
       running: null,
       retired: this.#nowRetired(),
+    };
+    this.#store.transaction(() => {
+      this.#tell(actor, "rotation.finished", { version: currentVersion, reencrypted, unreadable: unreadable.values });
+      writeState(this.#store.meta, state);
     });
+    this.#state = state;
   }
 
   #reportEnd({ currentVersion, reencrypted, unreadable }: RotationOutcome): void {

@@ -1,7 +1,8 @@
 // Managing secrets: what the API and the pages do with them.
 
+import { type Actor, difference, type Facts, manyEvents, type Recorder } from "../actor.ts";
 import { AppError, conflict, notFound } from "../errors.ts";
-import type { Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import { type Owner, ownerId, type Scope, type SecretId, type SecretName } from "../ids.ts";
 import { secretAad } from "../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import type { SecretValue } from "../keyring/secret_value.ts";
@@ -31,7 +32,8 @@ export interface SecretChange {
 
 export type Secrets = ReturnType<typeof secretsService>;
 
-export function secretsService(store: Store, keyring: Keyring, now: () => number) {
+/** `record` hears of each change and of each value that is shown to somebody. */
+export function secretsService(store: Store, keyring: Keyring, now: () => number, record: Recorder) {
   const rows = store.secrets;
 
   const find = (id: SecretId): SecretRow => {
@@ -74,20 +76,36 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
       return found;
     },
 
-    open,
+    /**
+     * The values of `rows`, in their order, for somebody to see; the audit has it before they are returned.
+     * Handlers get values by the reader, not from here.
+     */
+    reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
+      store.transaction(() => manyEvents("secret.revealed", "secret", rows).forEach((event) => record(actor, event)));
+      return rows.map(open);
+    },
+
+    /** Why the value of `row` cannot be decrypted, or null; the value goes nowhere. */
+    problemOf: (row: SecretRow): string | null => open(row).decryptionError,
 
     /**
      * Stores a new secret, encrypted.
      * @throws AppError NotFound (404) for an owner that does not exist, Conflict (409) for a name the owner has,
      *   OversizedPlaintextError (413)
      */
-    create({ name, value, owner, comment }: NewSecret): SecretId {
+    create(actor: Actor, { name, value, owner, comment }: NewSecret): SecretId {
       checkSecretValue(value);
       return store.transaction(() => {
         requireOwner(store, owner);
         refuseTaken(name, owner);
         const ciphertext = keyring.seal(value, secretAad(owner, name));
-        return rows.insert({ name, owner, ciphertext, comment, now: now() });
+        const id = rows.insert({ name, owner, ciphertext, comment, now: now() });
+        record(actor, {
+          action: "secret.created",
+          subject: { kind: "secret", id, name },
+          after: { ...factsOf(find(id)), value: "set" },
+        });
+        return id;
       });
     },
 
@@ -96,7 +114,7 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
      * @throws AppError NotFound (404), Conflict (409), OversizedPlaintextError (413),
      *   DecryptionFailed (409) if a new name is given without a value and the old value cannot be read
      */
-    update(id: SecretId, change: SecretChange): void {
+    update(actor: Actor, id: SecretId, change: SecretChange): void {
       if (change.value !== undefined) checkSecretValue(change.value);
       store.transaction(() => {
         const row = find(id);
@@ -117,16 +135,34 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
           ciphertext = keyring.seal(value.reveal(), secretAad(row.owner, name));
         }
         rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: now() });
+        const { before, after } = difference(factsOf(row), factsOf(find(id)));
+        record(actor, {
+          action: "secret.updated",
+          subject: { kind: "secret", id, name },
+          before,
+          after: { ...after, ...(change.value !== undefined && { value: "changed" }) },
+        });
       });
     },
 
     /** @throws AppError NotFound (404) */
-    delete(id: SecretId): void {
+    delete(actor: Actor, id: SecretId): void {
       store.transaction(() => {
-        if (!rows.delete(id)) throw notFound("secret", id);
+        const row = find(id);
+        rows.delete(id);
+        record(actor, {
+          action: "secret.deleted",
+          subject: { kind: "secret", id, name: row.name },
+          before: factsOf(row),
+        });
       });
     },
   };
+}
+
+/** What the audit tells of a secret. */
+function factsOf({ name, owner, ownerName, comment }: SecretRow): Facts {
+  return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment };
 }
 
 function requireOwner(store: Store, owner: Owner): void {

@@ -1,15 +1,20 @@
 // Reading and changing settings. Values are kept in memory; a change is in force when `change` returns.
 
+import { type Actor, difference, type Facts, type Recorder } from "../actor.ts";
 import { AppError } from "../errors.ts";
 import type { SettingsStore } from "../store/settings.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName, type SettingValue, type SettingValues } from "./definitions.ts";
 
 export type Settings = ReturnType<typeof settingsService>;
 
-/** `check` may refuse a value for what else is stored: it returns what is wrong with it, or undefined. */
+/**
+ * `check` may refuse a value for what else is stored: it returns what is wrong with it, or undefined.
+ * `record` hears of each change.
+ */
 export function settingsService(
   store: { settings: SettingsStore; transaction<T>(work: () => T): T },
   check: (name: SettingName, value: unknown) => string | undefined,
+  record: Recorder,
 ) {
   let values = load(store.settings);
 
@@ -29,7 +34,7 @@ export function settingsService(
      * Stores all of `changes` or none.
      * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value
      */
-    change(changes: Record<string, unknown>): void {
+    change(actor: Actor, changes: Record<string, unknown>): void {
       const problems: [string, string][] = [];
       const accepted: [SettingName, unknown][] = [];
       for (const [name, wanted] of Object.entries(changes)) {
@@ -45,8 +50,13 @@ export function settingsService(
       const [first] = problems;
       // From entries, as assigning to details["__proto__"] would lose that one.
       if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
+      const facts = difference(values as Facts, Object.fromEntries(accepted));
       store.transaction(() => {
         for (const [name, value] of accepted) store.settings.put(name, JSON.stringify(value));
+        const names = Object.keys(facts.after);
+        if (names.length === 0) return;
+        const subject = { kind: "settings", id: null, name: names.length === 1 ? names[0]! : "" };
+        record(actor, { action: "settings.changed", subject, ...facts });
       });
       values = { ...values, ...Object.fromEntries(accepted) };
     },

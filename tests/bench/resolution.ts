@@ -2,6 +2,7 @@
 // the decryption of the winner, without the reader's memory of earlier look-ups.
 
 import { DatabaseSync } from "node:sqlite";
+import { OPERATOR } from "../../src/actor.ts";
 import { accessService } from "../../src/access/access.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
 import type { SecretName } from "../../src/ids.ts";
@@ -10,6 +11,7 @@ import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
+import { unrecorded } from "../unit/temporary.ts";
 
 const NAMES = 100;
 const LOOKUPS = 100_000;
@@ -36,12 +38,12 @@ function prepare(filler: number) {
   const keyring = openKeyFile(`${folder}/encryption-keys.json`, false, new Date()).keyring;
   const store = openStore(`${folder}/database.db`);
   const now = () => 0;
-  const access = accessService(store, keyring, now, () => []);
-  const registry = functionRegistry(store, now, () => {});
-  const service = secretsService(store, keyring, now);
-  const groupId = access.createGroup("team", "");
-  const key = access.createKey({ groupId, name: "key", description: "" });
-  const { id: functionId } = registry.create({
+  const access = accessService(store, keyring, now, () => [], unrecorded);
+  const registry = functionRegistry(store, now, () => {}, unrecorded);
+  const service = secretsService(store, keyring, now, unrecorded);
+  const groupId = access.createGroup(OPERATOR, "team", "");
+  const key = access.createKey(OPERATOR, { groupId, name: "key", description: "" });
+  const { id: functionId } = registry.create(OPERATOR, {
     name: "f",
     description: "",
     handler: "f.ts",
@@ -54,7 +56,7 @@ function prepare(filler: number) {
   const caller: Caller = { functionId, holder: access.find(key.value), mayAsk: () => true };
   for (const [n, name] of names.entries()) {
     const owner = entitledOwners(caller)[n % 4]!;
-    service.create({ name, value: `value of ${name}`, owner, comment: "" });
+    service.create(OPERATOR, { name, value: `value of ${name}`, owner, comment: "" });
   }
   if (filler > 0) fill(`${folder}/database.db`, filler);
 

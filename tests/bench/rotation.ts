@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
+import { OPERATOR } from "../../src/actor.ts";
 import type { SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
@@ -12,6 +13,7 @@ import { openStore } from "../../src/store/store.ts";
 import { deploy } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { load } from "./wrk.ts";
+import { unrecorded } from "../unit/temporary.ts";
 
 const ROUNDS = 3;
 const SECONDS = 4;
@@ -82,11 +84,11 @@ function fill(dataDir: string, secrets: number): void {
   Deno.mkdirSync(dataDir);
   const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
   const store = openStore(join(dataDir, "database.db"));
-  const service = secretsService(store, keyring, () => Date.now());
+  const service = secretsService(store, keyring, () => Date.now(), unrecorded);
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {
       const value = `value of secret ${n}`.padEnd(40, ".");
-      service.create({ name: `SECRET_${n}` as SecretName, value, owner: { scope: "global" }, comment: "" });
+      service.create(OPERATOR, { name: `SECRET_${n}` as SecretName, value, owner: { scope: "global" }, comment: "" });
     }
   });
   store.close();

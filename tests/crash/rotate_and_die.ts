@@ -4,6 +4,7 @@
 // Ends with 0 if there are fewer steps. Arguments: folder, step, batch size.
 
 import { join } from "node:path";
+import { OPERATOR } from "../../src/actor.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { Rotation } from "../../src/keyring/rotation.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -52,8 +53,9 @@ const rotation = new Rotation({
   busy: () => false,
   now: () => clock.now,
   report: () => {},
+  record: () => {},
 });
-await rotation.rotate();
+await rotation.rotate(OPERATOR);
 // The old key's days are over: it is dropped.
 clock.now += 31 * DAY_MS;
 rotation.check();

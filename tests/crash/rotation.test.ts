@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { OPERATOR } from "../../src/actor.ts";
 import { accessService } from "../../src/access/access.ts";
 import type { KeyId, SecretId, SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
@@ -14,6 +15,7 @@ import { openStore } from "../../src/store/store.ts";
 import { type Random, seeded } from "../fuzz/random.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { temporaryFolder } from "../unit/temporary.ts";
+import { unrecorded } from "../unit/temporary.ts";
 
 const ROUNDS = Number(Deno.env.get("ROUNDS") ?? 50);
 const SEED = Number(Deno.env.get("SEED") ?? Date.now() % 1_000_000);
@@ -48,18 +50,21 @@ Deno.test("killed before or after any durable step, a rotation loses nothing and
 function fill(path: string, secrets: number, keys: number) {
   const store = openStore(join(path, "database.db"));
   const { keyring } = openKeyFile(join(path, "encryption-keys.json"), false, new Date());
-  const access = accessService(store, keyring, Date.now, () => []);
-  const service = secretsService(store, keyring, Date.now);
-  const groupId = access.createGroup("team", "");
+  const access = accessService(store, keyring, Date.now, () => [], unrecorded);
+  const service = secretsService(store, keyring, Date.now, unrecorded);
+  const groupId = access.createGroup(OPERATOR, "team", "");
   const apiKeys = new Map<KeyId, string>();
   for (let n = 0; n < keys; n++) {
-    const { id, value } = access.createKey({ groupId, name: `key ${n}`, description: "" });
+    const { id, value } = access.createKey(OPERATOR, { groupId, name: `key ${n}`, description: "" });
     apiKeys.set(id, value);
   }
   const values = new Map<SecretId, string>();
   for (let n = 0; n < secrets; n++) {
     const owner = n % 2 === 0 ? { scope: "global" as const } : { scope: "group" as const, groupId };
-    values.set(service.create({ name: `S${n}` as SecretName, value: `value ${n}`, owner, comment: "" }), `value ${n}`);
+    values.set(
+      service.create(OPERATOR, { name: `S${n}` as SecretName, value: `value ${n}`, owner, comment: "" }),
+      `value ${n}`,
+    );
   }
   access.close();
   store.close();
@@ -70,14 +75,14 @@ async function assertCompletes(path: string, values: ReturnType<typeof fill>, wh
   const store = openStore(join(path, "database.db"));
   const keyFile = openKeyFile(join(path, "encryption-keys.json"), true, new Date());
   const { keyring } = keyFile;
-  const access = accessService(store, keyring, Date.now, () => []);
-  const service = secretsService(store, keyring, Date.now);
+  const access = accessService(store, keyring, Date.now, () => [], unrecorded);
+  const service = secretsService(store, keyring, Date.now, unrecorded);
   const assertReadable = () => {
     for (const [id, value] of values.secrets) {
-      assert.equal(service.open(service.get(id)).value?.reveal(), value, `${what}, secret ${id}`);
+      assert.equal(service.reveal(OPERATOR, [service.get(id)])[0]!.value?.reveal(), value, `${what}, secret ${id}`);
     }
     for (const [id, value] of values.apiKeys) {
-      assert.equal(access.open(access.key(id)).value?.reveal(), value, `${what}, API key ${id}`);
+      assert.equal(access.reveal(OPERATOR, [access.key(id)])[0]!.value?.reveal(), value, `${what}, API key ${id}`);
       assert.equal(access.find(value)?.keyId, id, what);
     }
   };
@@ -89,6 +94,7 @@ async function assertCompletes(path: string, values: ReturnType<typeof fill>, wh
     busy: () => false,
     now: Date.now,
     report: () => {},
+    record: unrecorded,
   });
   rotation.start();
   while (rotation.status().progress) await new Promise((resolve) => setTimeout(resolve, 5));

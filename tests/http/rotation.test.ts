@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { OPERATOR } from "../../src/actor.ts";
 import type { SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
 import { createGroup, createKey, deploy, run } from "./handlers.ts";
 import { call, type Server, startServer } from "./server.ts";
+import { unrecorded } from "../unit/temporary.ts";
 
 const PATH = "/api/encryption-keys/rotation";
 const SECRETS = 4_000;
@@ -18,10 +20,15 @@ function fill(home: string, secrets: number): void {
   Deno.mkdirSync(dataDir, { recursive: true });
   const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
   const store = openStore(join(dataDir, "database.db"));
-  const service = secretsService(store, keyring, Date.now);
+  const service = secretsService(store, keyring, Date.now, unrecorded);
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {
-      service.create({ name: `S${n}` as SecretName, value: `value ${n}`, owner: { scope: "global" }, comment: "" });
+      service.create(OPERATOR, {
+        name: `S${n}` as SecretName,
+        value: `value ${n}`,
+        owner: { scope: "global" },
+        comment: "",
+      });
     }
   });
   store.close();

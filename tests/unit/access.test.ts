@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { type Access, accessService } from "../../src/access/access.ts";
+import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import type { FunctionId, GroupId, KeyId, SecretName } from "../../src/ids.ts";
 import type { Store } from "../../src/store/store.ts";
-import { temporaryStore } from "./temporary.ts";
+import { temporaryStore, unrecorded } from "./temporary.ts";
 
 interface There extends Disposable {
   store: Store;
@@ -19,7 +20,7 @@ function service(): There {
   const there = temporaryStore();
   const clock = { now: 1_000 };
   const inSettings = ["management"];
-  const access = accessService(there.store, there.keyring, () => clock.now, () => inSettings);
+  const access = accessService(there.store, there.keyring, () => clock.now, () => inSettings, unrecorded);
   return {
     store: there.store,
     access,
@@ -48,8 +49,8 @@ const VALUE = "a-value-of-my-own-choosing";
 Deno.test("a key is found by its value, with its group, and nothing else is", () => {
   using there = service();
   const { access } = there;
-  const groupId = access.createGroup("customers", "");
-  const { id, value } = access.createKey(key(groupId, "alice"));
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  const { id, value } = access.createKey(OPERATOR, key(groupId, "alice"));
   const holder = { keyId: id, keyName: "alice", groupId, groupName: "customers" };
   assert.match(value, /^cf_[A-Za-z0-9_-]{43}$/);
   for (let n = 0; n < 2; n++) assert.deepEqual({ ...access.find(value) }, holder);
@@ -61,12 +62,12 @@ Deno.test("a key is found by its value, with its group, and nothing else is", ()
 Deno.test("two keys made at random differ, and each opens to the value that was shown", () => {
   using there = service();
   const { access } = there;
-  const groupId = access.createGroup("customers", "");
-  const made = ["alice", "bob"].map((name) => access.createKey(key(groupId, name)));
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  const made = ["alice", "bob"].map((name) => access.createKey(OPERATOR, key(groupId, name)));
   assert.notEqual(made[0]!.value, made[1]!.value);
   for (const { id, value } of made) {
     const row = access.key(id);
-    assert.equal(access.open(row).value?.reveal(), value);
+    assert.equal(access.reveal(OPERATOR, [row])[0]!.value?.reveal(), value);
     assert.ok(!JSON.stringify(row).includes(value), "the row holds no value in the clear");
   }
 });
@@ -74,31 +75,37 @@ Deno.test("two keys made at random differ, and each opens to the value that was 
 Deno.test("a value, and a name within a group, are given once", () => {
   using there = service();
   const { access } = there;
-  const [customers, partners] = [access.createGroup("customers", ""), access.createGroup("partners", "")];
-  access.createKey(key(customers, "alice", VALUE));
+  const [customers, partners] = [
+    access.createGroup(OPERATOR, "customers", ""),
+    access.createGroup(OPERATOR, "partners", ""),
+  ];
+  access.createKey(OPERATOR, key(customers, "alice", VALUE));
   for (const groupId of [customers, partners]) {
-    const { details, message } = assertRefused(409, () => access.createKey(key(groupId, "bob", VALUE)));
+    const { details, message } = assertRefused(409, () => access.createKey(OPERATOR, key(groupId, "bob", VALUE)));
     assert.deepEqual(Object.keys(details!), ["value"]);
     assert.ok(!message.includes(VALUE));
   }
-  assert.deepEqual(Object.keys(assertRefused(409, () => access.createKey(key(customers, "alice"))).details!), ["name"]);
-  access.createKey(key(partners, "alice"));
+  assert.deepEqual(
+    Object.keys(assertRefused(409, () => access.createKey(OPERATOR, key(customers, "alice"))).details!),
+    ["name"],
+  );
+  access.createKey(OPERATOR, key(partners, "alice"));
   assert.deepEqual(access.keys().map(({ name, groupName }) => `${groupName}/${name}`), [
     "customers/alice",
     "partners/alice",
   ]);
   assert.equal(access.find(VALUE)?.groupName, "customers");
-  assertRefused(409, () => access.createGroup("customers", ""));
+  assertRefused(409, () => access.createGroup(OPERATOR, "customers", ""));
 });
 
 Deno.test("a hundred creates of one name leave one key", () => {
   using there = service();
   const { access } = there;
-  const groupId = access.createGroup("customers", "");
+  const groupId = access.createGroup(OPERATOR, "customers", "");
   let made = 0;
   for (let n = 0; n < 100; n++) {
     try {
-      access.createKey(key(groupId, "alice"));
+      access.createKey(OPERATOR, key(groupId, "alice"));
       made++;
     } catch (error) {
       assert.equal((error as AppError).status, 409);
@@ -111,8 +118,8 @@ Deno.test("a hundred creates of one name leave one key", () => {
 Deno.test("a revoked key is not found from that moment, and its secrets are gone", () => {
   using there = service();
   const { access, store } = there;
-  const groupId = access.createGroup("customers", "");
-  const { id, value } = access.createKey(key(groupId, "alice"));
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  const { id, value } = access.createKey(OPERATOR, key(groupId, "alice"));
   store.secrets.insert({
     name: "DB" as SecretName,
     owner: { scope: "key", keyId: id },
@@ -121,11 +128,11 @@ Deno.test("a revoked key is not found from that moment, and its secrets are gone
     now: 0,
   });
   assert.ok(access.find(value));
-  access.deleteKey(id);
+  access.deleteKey(OPERATOR, id);
   assert.equal(access.find(value), undefined);
   assert.deepEqual(store.secrets.list({}, 0, 10), []);
-  assertRefused(404, () => access.deleteKey(id));
-  const again = access.createKey(key(groupId, "alice", value));
+  assertRefused(404, () => access.deleteKey(OPERATOR, id));
+  const again = access.createKey(OPERATOR, key(groupId, "alice", value));
   assert.notEqual(again.id, id, "an id is never used again");
   assert.equal(access.find(value)?.keyId, again.id);
 });
@@ -133,48 +140,48 @@ Deno.test("a revoked key is not found from that moment, and its secrets are gone
 Deno.test("a renamed group or key is found under its new name at once", () => {
   using there = service();
   const { access } = there;
-  const groupId = access.createGroup("customers", "");
-  const { id, value } = access.createKey(key(groupId, "alice"));
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  const { id, value } = access.createKey(OPERATOR, key(groupId, "alice"));
   assert.equal(access.find(value)?.groupName, "customers");
-  access.updateGroup(groupId, { name: "clients" });
+  access.updateGroup(OPERATOR, groupId, { name: "clients" });
   assert.equal(access.find(value)?.groupName, "clients");
-  access.updateKey(id, { name: "alice-2", description: "new" });
+  access.updateKey(OPERATOR, id, { name: "alice-2", description: "new" });
   assert.equal(access.find(value)?.keyName, "alice-2");
   const row = access.key(id);
   assert.equal(row.description, "new");
-  assert.equal(access.open(row).value?.reveal(), value, "the value is sealed anew for the name");
+  assert.equal(access.reveal(OPERATOR, [row])[0]!.value?.reveal(), value, "the value is sealed anew for the name");
 });
 
 Deno.test("a change of a group or key touches what it names only", () => {
   using there = service();
   const { access } = there;
-  const groupId = access.createGroup("customers", "who pay");
-  const { id } = access.createKey({ ...key(groupId, "alice"), description: "first" });
-  access.createKey(key(groupId, "bob"));
-  access.updateGroup(groupId, { name: "clients" });
+  const groupId = access.createGroup(OPERATOR, "customers", "who pay");
+  const { id } = access.createKey(OPERATOR, { ...key(groupId, "alice"), description: "first" });
+  access.createKey(OPERATOR, key(groupId, "bob"));
+  access.updateGroup(OPERATOR, groupId, { name: "clients" });
   assert.deepEqual({ ...access.group(groupId) }, { id: groupId, name: "clients", description: "who pay" });
-  access.updateGroup(groupId, { description: "" });
+  access.updateGroup(OPERATOR, groupId, { description: "" });
   assert.deepEqual({ ...access.group(groupId) }, { id: groupId, name: "clients", description: "" });
-  access.updateGroup(groupId, { name: "clients" });
-  access.updateKey(id, { name: "alice" });
+  access.updateGroup(OPERATOR, groupId, { name: "clients" });
+  access.updateKey(OPERATOR, id, { name: "alice" });
   assert.equal(access.key(id).description, "first");
-  assertRefused(409, () => access.updateKey(id, { name: "bob" }));
-  access.createGroup("partners", "");
-  assertRefused(409, () => access.updateGroup(groupId, { name: "partners" }));
+  assertRefused(409, () => access.updateKey(OPERATOR, id, { name: "bob" }));
+  access.createGroup(OPERATOR, "partners", "");
+  assertRefused(409, () => access.updateGroup(OPERATOR, groupId, { name: "partners" }));
 });
 
 Deno.test("a key whose value cannot be read keeps its name, and says so", () => {
   using there = service();
   const { access, store } = there;
-  const groupId = access.createGroup("customers", "");
-  const { id } = access.createKey(key(groupId, "alice"));
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  const { id } = access.createKey(OPERATOR, key(groupId, "alice"));
   store.access.updateKey({ id, name: "alice", description: "", ciphertext: "v1.damaged" });
-  assert.equal(assertRefused(409, () => access.updateKey(id, { name: "bob" })).code, "DecryptionFailed");
+  assert.equal(assertRefused(409, () => access.updateKey(OPERATOR, id, { name: "bob" })).code, "DecryptionFailed");
   assert.equal(access.key(id).name, "alice");
-  const { value, decryptionError } = access.open(access.key(id));
+  const { value, decryptionError } = access.reveal(OPERATOR, [access.key(id)])[0]!;
   assert.equal(value, null);
   assert.match(decryptionError!, /damaged/);
-  access.updateKey(id, { description: "damaged" });
+  access.updateKey(OPERATOR, id, { description: "damaged" });
 });
 
 Deno.test("what does not exist is 404", () => {
@@ -184,13 +191,13 @@ Deno.test("what does not exist is 404", () => {
   for (
     const work of [
       () => access.group(groupId),
-      () => access.updateGroup(groupId, { name: "x" }),
-      () => access.deleteGroup(groupId),
+      () => access.updateGroup(OPERATOR, groupId, { name: "x" }),
+      () => access.deleteGroup(OPERATOR, groupId),
       () => access.keys(groupId),
-      () => access.createKey(key(groupId, "alice")),
+      () => access.createKey(OPERATOR, key(groupId, "alice")),
       () => access.key(keyId),
-      () => access.updateKey(keyId, { name: "x" }),
-      () => access.deleteKey(keyId),
+      () => access.updateKey(OPERATOR, keyId, { name: "x" }),
+      () => access.deleteKey(OPERATOR, keyId),
     ]
   ) assertRefused(404, work);
 });
@@ -198,19 +205,19 @@ Deno.test("what does not exist is 404", () => {
 Deno.test("the management group can be described anew, but neither renamed nor deleted", () => {
   using there = service();
   const { access } = there;
-  access.bootstrap(undefined);
+  access.bootstrap(OPERATOR, undefined);
   const [{ id } = { id: 0 as GroupId }] = access.groups();
-  assertRefused(403, () => access.deleteGroup(id));
-  assertRefused(403, () => access.updateGroup(id, { name: "admins" }));
-  assert.equal(access.updateGroup(id, { name: "management", description: "mine" }).description, "mine");
+  assertRefused(403, () => access.deleteGroup(OPERATOR, id));
+  assertRefused(403, () => access.updateGroup(OPERATOR, id, { name: "admins" }));
+  assert.equal(access.updateGroup(OPERATOR, id, { name: "management", description: "mine" }).description, "mine");
   assert.deepEqual(access.groups().map(({ name }) => name), ["management"]);
 });
 
 Deno.test("a group goes only when no key, no function and no setting needs it, and takes its secrets along", () => {
   using there = service();
   const { access, store, inSettings } = there;
-  const groupId = access.createGroup("customers", "");
-  const { id } = access.createKey(key(groupId, "alice"));
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  const { id } = access.createKey(OPERATOR, key(groupId, "alice"));
   const functionId = store.functions.insert({
     name: "orders",
     description: "",
@@ -230,14 +237,14 @@ Deno.test("a group goes only when no key, no function and no setting needs it, a
     now: 0,
   });
   inSettings.push("customers");
-  assert.match(assertRefused(409, () => access.deleteGroup(groupId)).message, /1 key\b/);
-  access.deleteKey(id);
-  assert.match(assertRefused(409, () => access.deleteGroup(groupId)).message, /"orders"/);
+  assert.match(assertRefused(409, () => access.deleteGroup(OPERATOR, groupId)).message, /1 key\b/);
+  access.deleteKey(OPERATOR, id);
+  assert.match(assertRefused(409, () => access.deleteGroup(OPERATOR, groupId)).message, /"orders"/);
   store.functions.delete(functionId as FunctionId);
-  assert.match(assertRefused(409, () => access.deleteGroup(groupId)).message, /api\.access-groups/);
-  assertRefused(409, () => access.updateGroup(groupId, { name: "clients" }));
+  assert.match(assertRefused(409, () => access.deleteGroup(OPERATOR, groupId)).message, /api\.access-groups/);
+  assertRefused(409, () => access.updateGroup(OPERATOR, groupId, { name: "clients" }));
   inSettings.pop();
-  access.deleteGroup(groupId);
+  access.deleteGroup(OPERATOR, groupId);
   assert.deepEqual(access.groups(), []);
   assert.deepEqual(store.secrets.list({}, 0, 10), []);
 });
@@ -246,28 +253,28 @@ Deno.test("bootstrap makes the management group and its key once, however often 
   using there = service();
   const { access } = there;
   const value = "b".repeat(32);
-  access.bootstrap(undefined);
+  access.bootstrap(OPERATOR, undefined);
   assert.deepEqual(access.keys(), []);
   assert.equal(access.hasKeyIn(["management"]), false);
   for (let n = 0; n < 3; n++) {
-    access.bootstrap(value);
+    access.bootstrap(OPERATOR, value);
     assert.deepEqual(access.groups().map(({ name }) => name), ["management"]);
     assert.deepEqual(access.keys().map(({ name }) => name), ["bootstrap"]);
   }
   assert.equal(access.find(value)?.groupName, "management");
   assert.equal(access.hasKeyIn(["nobody", "management"]), true);
-  access.bootstrap(undefined);
+  access.bootstrap(OPERATOR, undefined);
   assert.ok(access.find(value), "a start without the variable takes nothing away");
-  access.bootstrap("c".repeat(32));
+  access.bootstrap(OPERATOR, "c".repeat(32));
   assert.deepEqual(access.keys().map(({ name }) => name), ["bootstrap", "bootstrap-2"]);
 });
 
 Deno.test("a bootstrap key that is already another group's stops the start and is not printed", () => {
   using there = service();
   const { access } = there;
-  const groupId = access.createGroup("customers", "");
-  access.createKey(key(groupId, "alice", VALUE));
-  const { message } = assertRefused(409, () => access.bootstrap(VALUE));
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  access.createKey(OPERATOR, key(groupId, "alice", VALUE));
+  const { message } = assertRefused(409, () => access.bootstrap(OPERATOR, VALUE));
   assert.ok(message.includes("BOOTSTRAP_API_KEY") && message.includes("alice") && !message.includes(VALUE), message);
   assert.equal(access.find(VALUE)?.groupName, "customers");
 });
@@ -275,15 +282,17 @@ Deno.test("a bootstrap key that is already another group's stops the start and i
 Deno.test("uses are written by close(), the latest of each key, and never backwards", () => {
   using there = service();
   const { access, store, clock } = there;
-  const groupId = access.createGroup("customers", "");
-  const [alice, bob, gone] = ["alice", "bob", "gone"].map((name) => access.createKey(key(groupId, name)).id) as KeyId[];
+  const groupId = access.createGroup(OPERATOR, "customers", "");
+  const [alice, bob, gone] = ["alice", "bob", "gone"].map((name) =>
+    access.createKey(OPERATOR, key(groupId, name)).id
+  ) as KeyId[];
   const lastUsed = () => access.keys().map(({ lastUsedAt }) => lastUsedAt);
   clock.now = 5_000;
   access.recordUse(alice!);
   access.recordUse(gone!);
   clock.now = 6_000;
   access.recordUse(alice!);
-  access.deleteKey(gone!);
+  access.deleteKey(OPERATOR, gone!);
   assert.deepEqual(lastUsed(), [null, null]);
   access.close();
   assert.deepEqual(lastUsed(), [6_000, null]);

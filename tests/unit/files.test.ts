@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
+import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { checkFilePath, checkHandlerPath, filesService } from "../../src/functions/files.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { temporaryFolder, unrecorded } from "./temporary.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (content: Uint8Array) => new TextDecoder().decode(content);
@@ -22,7 +23,7 @@ function codeFolder() {
   return {
     code,
     outside: folder.path,
-    files: filesService(code),
+    files: filesService(code, unrecorded),
     [Symbol.dispose]: () => {
       const unharmed = ["outside.ts", "elsewhere/a.ts"].map((path) => readFileSync(join(folder.path, path), "utf8"));
       const beside = readdirSync(folder.path).sort();
@@ -77,9 +78,9 @@ Deno.test("a path that is none inside the code folder is refused by every operat
   for (const path of BAD_PATHS) {
     assert.throws(() => checkFilePath(path, "path"), AppError, JSON.stringify(path));
     await assertRefused(400, () => there.files.read(path), path);
-    await assertRefused(400, () => there.files.write(path, bytes("x"), false), path);
-    await assertRefused(400, () => there.files.write(path, bytes("x"), true), path);
-    await assertRefused(400, () => there.files.delete(path), path);
+    await assertRefused(400, () => there.files.write(OPERATOR, path, bytes("x"), false), path);
+    await assertRefused(400, () => there.files.write(OPERATOR, path, bytes("x"), true), path);
+    await assertRefused(400, () => there.files.delete(OPERATOR, path), path);
   }
   assert.deepEqual(readdirSync(there.code), []);
 });
@@ -100,7 +101,7 @@ Deno.test("names that look like trouble but are plain names work", async () => {
     "é".repeat(127),
   ];
   for (const path of paths) {
-    await there.files.write(path, bytes(path), true);
+    await there.files.write(OPERATOR, path, bytes(path), true);
     assert.equal(text((await there.files.read(path)).content), path);
   }
   assert.deepEqual((await there.files.list()).map(({ path }) => path), [...paths].sort());
@@ -124,7 +125,7 @@ Deno.test("whatever path is given, nothing is written outside the code folder", 
   await fc.assert(fc.asyncProperty(fc.array(segment, { maxLength: 6 }), async (segments) => {
     const path = segments.join("/");
     try {
-      await there.files.write(path, bytes("inside"), false);
+      await there.files.write(OPERATOR, path, bytes("inside"), false);
       assert.equal(readFileSync(join(there.code, ...segments), "utf8"), "inside");
     } catch (error) {
       assert.ok(error instanceof AppError && error.status === 400, String(error));
@@ -158,9 +159,9 @@ Deno.test("a link to a file or a folder, inside or outside, is neither listed no
   ];
   for (const path of paths) {
     await assertRefused(400, () => there.files.read(path), path);
-    await assertRefused(400, () => there.files.write(path, bytes("x"), false), path);
-    await assertRefused(400, () => there.files.write(path, bytes("x"), true), path);
-    await assertRefused(400, () => there.files.delete(path), path);
+    await assertRefused(400, () => there.files.write(OPERATOR, path, bytes("x"), false), path);
+    await assertRefused(400, () => there.files.write(OPERATOR, path, bytes("x"), true), path);
+    await assertRefused(400, () => there.files.delete(OPERATOR, path), path);
   }
   assert.deepEqual((await there.files.list()).map(({ path }) => path), ["real/a.ts"]);
   assert.deepEqual(readdirSync(there.code, { recursive: true }).sort(), before);
@@ -168,12 +169,12 @@ Deno.test("a link to a file or a folder, inside or outside, is neither listed no
 
 Deno.test("a folder is no file, and a file is no folder", async () => {
   using there = codeFolder();
-  await there.files.write("folder/a.ts", bytes("a"), true);
+  await there.files.write(OPERATOR, "folder/a.ts", bytes("a"), true);
   for (const path of ["folder", "folder/a.ts/b.ts", "folder/a.ts/b/c.ts"]) {
     await assertRefused(400, () => there.files.read(path), path);
-    await assertRefused(400, () => there.files.write(path, bytes("x"), false), path);
-    await assertRefused(400, () => there.files.write(path, bytes("x"), true), path);
-    await assertRefused(400, () => there.files.delete(path), path);
+    await assertRefused(400, () => there.files.write(OPERATOR, path, bytes("x"), false), path);
+    await assertRefused(400, () => there.files.write(OPERATOR, path, bytes("x"), true), path);
+    await assertRefused(400, () => there.files.delete(OPERATOR, path), path);
   }
   assert.deepEqual((await there.files.list()).map(({ path }) => path), ["folder/a.ts"]);
 });
@@ -181,13 +182,13 @@ Deno.test("a folder is no file, and a file is no folder", async () => {
 Deno.test("what is written comes back byte for byte, with its size, and is created or replaced", async () => {
   using there = codeFolder();
   for (const content of [new Uint8Array(), bytes("text"), Uint8Array.from({ length: 70_000 }, (_, n) => n * 31)]) {
-    const { info, created } = await there.files.write("deep/down/file.bin", content, false);
+    const { info, created } = await there.files.write(OPERATOR, "deep/down/file.bin", content, false);
     assert.equal(created, content.length === 0);
     assert.deepEqual([info.path, info.sizeBytes], ["deep/down/file.bin", content.length]);
     assert.ok(Math.abs(info.modifiedAt.getTime() - Date.now()) < 60_000);
     assert.deepEqual(new Uint8Array((await there.files.read("deep/down/file.bin")).content), content);
   }
-  await assertRefused(409, () => there.files.write("deep/down/file.bin", bytes("x"), true));
+  await assertRefused(409, () => there.files.write(OPERATOR, "deep/down/file.bin", bytes("x"), true));
   assert.equal((await there.files.read("deep/down/file.bin")).content.length, 70_000);
 });
 
@@ -195,22 +196,22 @@ Deno.test("a file that is not there is 404, and deleting takes the folders that 
   using there = codeFolder();
   for (const path of ["a.ts", "no/such/a.ts"]) {
     await assertRefused(404, () => there.files.read(path));
-    await assertRefused(404, () => there.files.delete(path));
+    await assertRefused(404, () => there.files.delete(OPERATOR, path));
   }
-  await there.files.write("a/b/c.ts", bytes("c"), true);
-  await there.files.write("a/d.ts", bytes("d"), true);
-  await there.files.delete("a/b/c.ts");
+  await there.files.write(OPERATOR, "a/b/c.ts", bytes("c"), true);
+  await there.files.write(OPERATOR, "a/d.ts", bytes("d"), true);
+  await there.files.delete(OPERATOR, "a/b/c.ts");
   assert.deepEqual(readdirSync(there.code, { recursive: true }).sort(), ["a", "a/d.ts"]);
-  await there.files.delete("a/d.ts");
+  await there.files.delete(OPERATOR, "a/d.ts");
   assert.deepEqual(readdirSync(there.code), [], "the code folder itself stays");
-  await assertRefused(404, () => there.files.delete("a/d.ts"));
+  await assertRefused(404, () => there.files.delete(OPERATOR, "a/d.ts"));
 });
 
 Deno.test("of many writers that create one file at once, exactly one wins", async () => {
   using there = codeFolder();
   for (const path of ["a.ts", "new/folder/a.ts"]) {
     const results = await Promise.allSettled(
-      Array.from({ length: 20 }, (_, n) => there.files.write(path, bytes(`writer ${n}`), true)),
+      Array.from({ length: 20 }, (_, n) => there.files.write(OPERATOR, path, bytes(`writer ${n}`), true)),
     );
     const winners = results.flatMap(({ status }, n) => status === "fulfilled" ? [n] : []);
     assert.equal(winners.length, 1);
@@ -226,7 +227,7 @@ Deno.test("of many writers that create one file at once, exactly one wins", asyn
 
 Deno.test("a draft left by a crash is not listed, and cannot be read or written", async () => {
   using there = codeFolder();
-  await there.files.write("folder/a.ts", bytes("a"), true);
+  await there.files.write(OPERATOR, "folder/a.ts", bytes("a"), true);
   for (const folder of ["", "folder"]) writeFileSync(join(there.code, folder, ".crude-draft-1"), "half");
   assert.deepEqual((await there.files.list()).map(({ path }) => path), ["folder/a.ts"]);
   await assertRefused(400, () => there.files.read("folder/.crude-draft-1"));
@@ -235,10 +236,10 @@ Deno.test("a draft left by a crash is not listed, and cannot be read or written"
 Deno.test("a reader sees the old content or the new while it is replaced, never a part", async () => {
   using there = codeFolder();
   const contents = ["a", "b", "c"].map((letter) => letter.repeat(300_000));
-  await there.files.write("big.ts", bytes(contents[0]!), true);
+  await there.files.write(OPERATOR, "big.ts", bytes(contents[0]!), true);
   let writing = true;
   const writer = (async () => {
-    for (let n = 1; n <= 60; n++) await there.files.write("big.ts", bytes(contents[n % 3]!), false);
+    for (let n = 1; n <= 60; n++) await there.files.write(OPERATOR, "big.ts", bytes(contents[n % 3]!), false);
     writing = false;
   })();
   let reads = 0;
@@ -257,12 +258,12 @@ Deno.test("a reader sees the old content or the new while it is replaced, never 
 Deno.test("a file deleted under a reader's hands is 404, and a list leaves it out", async () => {
   using there = codeFolder();
   for (let round = 0; round < 100; round++) {
-    await there.files.write("f/g/a.ts", bytes("a"), false);
-    await there.files.write("b.ts", bytes("b"), false);
+    await there.files.write(OPERATOR, "f/g/a.ts", bytes("a"), false);
+    await there.files.write(OPERATOR, "b.ts", bytes("b"), false);
     const [read, list] = await Promise.allSettled([
       there.files.read("f/g/a.ts"),
       there.files.list(),
-      there.files.delete("f/g/a.ts"),
+      there.files.delete(OPERATOR, "f/g/a.ts"),
     ]);
     if (read.status === "rejected") assert.equal((read.reason as AppError).status, 404, String(read.reason));
     if (list.status === "rejected") assert.fail(String(list.reason));
@@ -273,10 +274,13 @@ Deno.test("a file deleted under a reader's hands is 404, and a list leaves it ou
 Deno.test("a file can be created in a folder that a delete is just emptying", async () => {
   using there = codeFolder();
   for (let round = 0; round < 100; round++) {
-    await there.files.write("f/g/a.ts", bytes("a"), false);
-    await Promise.all([there.files.delete("f/g/a.ts"), there.files.write("f/g/b.ts", bytes("b"), round % 2 === 0)]);
+    await there.files.write(OPERATOR, "f/g/a.ts", bytes("a"), false);
+    await Promise.all([
+      there.files.delete(OPERATOR, "f/g/a.ts"),
+      there.files.write(OPERATOR, "f/g/b.ts", bytes("b"), round % 2 === 0),
+    ]);
     assert.equal(text((await there.files.read("f/g/b.ts")).content), "b");
-    await there.files.delete("f/g/b.ts");
+    await there.files.delete(OPERATOR, "f/g/b.ts");
     assert.ok(!existsSync(join(there.code, "f")));
   }
 });

@@ -23,6 +23,7 @@ const LEVELS: Record<string, number> = {
   "config.ts": 0,
   "errors.ts": 0,
   "ids.ts": 0,
+  "actor.ts": 0,
 };
 
 interface Source {

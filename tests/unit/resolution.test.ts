@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
+import { OPERATOR } from "../../src/actor.ts";
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../../src/ids.ts";
 import { ownerId, SCOPES } from "../../src/ids.ts";
 import { secretAad } from "../../src/keyring/aad.ts";
@@ -10,7 +11,7 @@ import { accessService } from "../../src/access/access.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { secretReader } from "../../src/secrets/reader.ts";
 import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.ts";
-import { temporaryStore } from "./temporary.ts";
+import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const NAMES = ["DB", "db", "DB_2"] as SecretName[];
 
@@ -250,30 +251,30 @@ Deno.test("a ciphertext copied onto another row by way of the file does not decr
 
 Deno.test("a change is seen by the next read, however often the name was read before", () => {
   using there = populated();
-  const secrets = secretsService(there.store, there.keyring, () => 0);
-  const access = accessService(there.store, there.keyring, () => 0, () => []);
+  const secrets = secretsService(there.store, there.keyring, () => 0, unrecorded);
+  const access = accessService(there.store, there.keyring, () => 0, () => [], unrecorded);
   const [holder] = there.keys;
   const functionId = there.functions[0]!;
   const caller = { functionId, holder, mayAsk: () => true };
   const [name, other] = [NAMES[0]!, NAMES[2]!];
   const read = (name: string) =>
     [caller, { ...caller, holder: undefined }].map((caller) => there.reader.get(caller, name)?.reveal());
-  const create = (owner: Owner, value: string) => secrets.create({ name, owner, value, comment: "" });
+  const create = (owner: Owner, value: string) => secrets.create(OPERATOR, { name, owner, value, comment: "" });
   assert.deepEqual(read(name), [undefined, undefined]);
   const wide = create({ scope: "global" }, "wide");
   assert.deepEqual(read(name), ["wide", "wide"]);
   create({ scope: "key", keyId: holder!.keyId }, "narrow");
   assert.deepEqual(read(name), ["narrow", "wide"]);
-  secrets.update(wide, { value: "wider" });
+  secrets.update(OPERATOR, wide, { value: "wider" });
   assert.deepEqual(read(name), ["narrow", "wider"]);
-  assert.throws(() => secrets.update(wide, { value: "" }));
+  assert.throws(() => secrets.update(OPERATOR, wide, { value: "" }));
   assert.throws(() => create({ scope: "global" }, "again"));
   assert.deepEqual(read(name), ["narrow", "wider"]);
-  secrets.update(wide, { name: other });
+  secrets.update(OPERATOR, wide, { name: other });
   assert.deepEqual([read(name), read(other)], [["narrow", undefined], ["wider", "wider"]]);
-  access.deleteKey(holder!.keyId);
+  access.deleteKey(OPERATOR, holder!.keyId);
   assert.deepEqual(read(name), [undefined, undefined]);
-  secrets.delete(wide);
+  secrets.delete(OPERATOR, wide);
   assert.deepEqual(read(other), [undefined, undefined]);
   access.close();
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { OPERATOR } from "../../src/actor.ts";
 import { accessService } from "../../src/access/access.ts";
 import { AppError } from "../../src/errors.ts";
 import type { SecretId, SecretName } from "../../src/ids.ts";
@@ -12,7 +13,7 @@ import { describeUnreadable, Rotation, type RotationSettings } from "../../src/k
 import { countSeals, SEALS_MAX } from "../../src/keyring/seal_count.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
-import { type TemporaryStore, temporaryStore } from "./temporary.ts";
+import { type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";
 
 const DAY_MS = 86_400_000;
 const VALUES = 23;
@@ -23,10 +24,10 @@ function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {
   const clock = { now: 0 };
   const reports: string[] = [];
   const now = () => clock.now;
-  const secrets = secretsService(store, keyring, now);
-  const access = accessService(store, keyring, now, () => []);
-  const groupId = access.createGroup("team", "");
-  const keys = [1, 2, 3].map((n) => access.createKey({ groupId, name: `key ${n}`, description: "" }));
+  const secrets = secretsService(store, keyring, now, unrecorded);
+  const access = accessService(store, keyring, now, () => [], unrecorded);
+  const groupId = access.createGroup(OPERATOR, "team", "");
+  const keys = [1, 2, 3].map((n) => access.createKey(OPERATOR, { groupId, name: `key ${n}`, description: "" }));
   const ids: SecretId[] = [];
   for (let n = 0; n < VALUES - keys.length; n++) {
     const owner = n % 3 === 0
@@ -34,7 +35,7 @@ function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {
       : n % 3 === 1
       ? { scope: "group" as const, groupId }
       : { scope: "key" as const, keyId: keys[0]!.id };
-    ids.push(secrets.create({ name: `S${n}` as SecretName, value: `välue ${n} 🔑`, owner, comment: "" }));
+    ids.push(secrets.create(OPERATOR, { name: `S${n}` as SecretName, value: `välue ${n} 🔑`, owner, comment: "" }));
   }
   const parts = (of: KeyFile = keyFile) => ({
     store,
@@ -43,6 +44,7 @@ function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {
     busy: () => false,
     now,
     report: (_level: string, message: string) => reports.push(message),
+    record: unrecorded,
   });
   const rotation = new Rotation(parts());
   return {
@@ -60,10 +62,10 @@ function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {
     assertReadable(unreadable: readonly number[] = []): void {
       for (const [n, id] of ids.entries()) {
         if (unreadable.includes(id)) continue;
-        assert.equal(secrets.open(secrets.get(id)).value?.reveal(), `välue ${n} 🔑`, `secret ${id}`);
+        assert.equal(secrets.reveal(OPERATOR, [secrets.get(id)])[0]!.value?.reveal(), `välue ${n} 🔑`, `secret ${id}`);
       }
       for (const { id, value } of keys) {
-        assert.equal(access.open(access.key(id)).value?.reveal(), value);
+        assert.equal(access.reveal(OPERATOR, [access.key(id)])[0]!.value?.reveal(), value);
         assert.equal(access.find(value)?.keyId, id);
       }
     },
@@ -86,7 +88,7 @@ Deno.test("a rotation brings every secret and API key to a new version and loses
   using there = temporaryStore();
   using it = rotating(there);
   assert.deepEqual(there.store.ciphertexts.versions(), [1]);
-  const outcome = await it.rotation.rotate();
+  const outcome = await it.rotation.rotate(OPERATOR);
   assert.equal(outcome.currentVersion, 2);
   assert.equal(outcome.reencrypted, VALUES);
   assert.equal(outcome.unreadable.values, 0);
@@ -102,7 +104,7 @@ Deno.test("a rotation brings every secret and API key to a new version and loses
 Deno.test("of five rotations started at once one succeeds and four are refused, and everything decrypts", async () => {
   using there = temporaryStore();
   using it = rotating(there);
-  const results = await Promise.allSettled([1, 2, 3, 4, 5].map(() => it.rotation.rotate()));
+  const results = await Promise.allSettled([1, 2, 3, 4, 5].map(() => it.rotation.rotate(OPERATOR)));
   assert.deepEqual(results.map(({ status }) => status), ["fulfilled", ...Array(4).fill("rejected")]);
   for (const result of results.slice(1) as PromiseRejectedResult[]) {
     assert.ok(result.reason instanceof AppError);
@@ -115,23 +117,31 @@ Deno.test("of five rotations started at once one succeeds and four are refused, 
 Deno.test("values written, renamed and deleted during a rotation are neither lost nor undone", async () => {
   using there = temporaryStore();
   using it = rotating(there, { batchSize: () => 1 });
-  const run = it.rotation.rotate();
+  const run = it.rotation.rotate(OPERATOR);
   const written = new Map<SecretId, string>();
   for (let n = 0; it.rotation.status().progress !== null; n++) {
     const [first, second, last] = [it.ids[n], it.ids[n + 1], it.ids.at(-1 - n)];
     if (n < 8) {
-      it.secrets.update(first!, { value: `new ${n}` });
-      it.secrets.update(last!, { name: `renamed_${n}` as SecretName });
+      it.secrets.update(OPERATOR, first!, { value: `new ${n}` });
+      it.secrets.update(OPERATOR, last!, { name: `renamed_${n}` as SecretName });
       const owner = { scope: "global" as const };
-      written.set(it.secrets.create({ name: `NEW_${n}` as SecretName, value: `n ${n}`, owner, comment: "" }), `n ${n}`);
+      written.set(
+        it.secrets.create(OPERATOR, { name: `NEW_${n}` as SecretName, value: `n ${n}`, owner, comment: "" }),
+        `n ${n}`,
+      );
       written.set(first!, `new ${n}`);
       written.set(last!, `välue ${it.ids.length - 1 - n} 🔑`);
-      assert.ok(it.secrets.open(it.secrets.get(second!)).value, "every value can be read at any moment");
+      assert.ok(
+        it.secrets.reveal(OPERATOR, [it.secrets.get(second!)])[0]!.value,
+        "every value can be read at any moment",
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   await run;
-  for (const [id, value] of written) assert.equal(it.secrets.open(it.secrets.get(id)).value?.reveal(), value);
+  for (const [id, value] of written) {
+    assert.equal(it.secrets.reveal(OPERATOR, [it.secrets.get(id)])[0]!.value?.reveal(), value);
+  }
   assert.deepEqual(there.store.ciphertexts.versions(), [2]);
 });
 
@@ -142,7 +152,7 @@ Deno.test("values that cannot be read are skipped, counted and named by id, and 
   overwrite(there.path, a, "no ciphertext at all");
   overwrite(there.path, b, it.secrets.get(c).ciphertext);
   overwrite(there.path, d, `v2.${"A".repeat(80)}`);
-  const { reencrypted, unreadable } = await it.rotation.rotate();
+  const { reencrypted, unreadable } = await it.rotation.rotate(OPERATOR);
   assert.equal(reencrypted, VALUES - 3);
   assert.equal(unreadable.values, 3);
   assert.deepEqual(unreadable.secrets, [a, b]);
@@ -153,7 +163,7 @@ Deno.test("values that cannot be read are skipped, counted and named by id, and 
   assert.deepEqual(it.rotation.status().missingVersions, [{ version: 2, values: 1 }]);
   assert.equal(it.rotation.status().progress, null);
   it.assertReadable([a, b, d]);
-  assert.equal((await it.rotation.rotate()).unreadable.values, 3, "and the next one ends, too");
+  assert.equal((await it.rotation.rotate(OPERATOR)).unreadable.values, 3, "and the next one ends, too");
 });
 
 Deno.test("a version that the key file lacks is reported at the start with how many values need it", () => {
@@ -174,7 +184,7 @@ Deno.test("a damaged version of any size cannot push the numbers beyond what can
   overwrite(there.path, it.ids[0]!, `v999999999.${"A".repeat(80)}`);
   overwrite(there.path, it.ids[1]!, `v${"9".repeat(30)}.${"A".repeat(80)}`);
   overwrite(there.path, it.ids[2]!, `v-3.${"A".repeat(80)}`);
-  const { currentVersion, unreadable } = await it.rotation.rotate();
+  const { currentVersion, unreadable } = await it.rotation.rotate(OPERATOR);
   assert.deepEqual([currentVersion, unreadable.values], [2, 3]);
   it.assertReadable(it.ids.slice(0, 3));
   assert.throws(() => there.keyFile.addKey(new Date(), 999_999_999), /no version above/);
@@ -185,13 +195,13 @@ Deno.test("a key file from before a rotation does not lead to a version that had
   using there = temporaryStore();
   using it = rotating(there);
   const old = readFileSync(it.keyPath, "utf8");
-  await it.rotation.rotate();
-  await it.rotation.rotate();
+  await it.rotation.rotate(OPERATOR);
+  await it.rotation.rotate(OPERATOR);
   writeFileSync(it.keyPath, old);
   const next = new Rotation(it.parts(openKeyFile(it.keyPath, true, new Date())));
   assert.deepEqual(next.status().missingVersions, [{ version: 3, values: VALUES }]);
-  assert.equal((await next.rotate()).unreadable.values, VALUES, "it completes what the file says first");
-  assert.equal((await next.rotate()).currentVersion, 4);
+  assert.equal((await next.rotate(OPERATOR)).unreadable.values, VALUES, "it completes what the file says first");
+  assert.equal((await next.rotate(OPERATOR)).currentVersion, 4);
 });
 
 Deno.test("a rotation begins by itself when the interval is over, and not before", async () => {
@@ -219,7 +229,7 @@ Deno.test("a key that has encrypted a quarter of what its nonces allow is replac
   using it = rotating(there);
   it.rotation.check();
   assert.equal(it.rotation.status().progress, null);
-  for (let n = 0; n < 10; n++) it.secrets.update(it.ids[0]!, { value: "välue 0 🔑" });
+  for (let n = 0; n < 10; n++) it.secrets.update(OPERATOR, it.ids[0]!, { value: "välue 0 🔑" });
   it.rotation.check();
   await it.atRest();
   assert.equal(it.rotation.status().currentVersion, 2);
@@ -244,11 +254,11 @@ Deno.test("the count of encryptions outlives the process, by counting too many r
 Deno.test("an old key is dropped after its days, only when nothing uses it, and never the current one", async () => {
   using there = temporaryStore();
   using it = rotating(there);
-  await it.rotation.rotate();
+  await it.rotation.rotate(OPERATOR);
   it.clock.now = 10 * DAY_MS;
   // One value keeps version 2 in use.
   const held = it.secrets.get(it.ids[0]!).ciphertext;
-  await it.rotation.rotate();
+  await it.rotation.rotate(OPERATOR);
   overwrite(there.path, it.ids[0]!, held);
   it.clock.now = 30 * DAY_MS - 1;
   it.rotation.check();
@@ -260,7 +270,7 @@ Deno.test("an old key is dropped after its days, only when nothing uses it, and 
   it.clock.now = 60 * DAY_MS;
   it.rotation.check();
   assert.deepEqual(it.versions(), [2, 3], "still used");
-  it.secrets.update(it.ids[0]!, { value: "välue 0 🔑" });
+  it.secrets.update(OPERATOR, it.ids[0]!, { value: "välue 0 🔑" });
   it.rotation.check();
   it.clock.now = 89 * DAY_MS;
   it.rotation.check();
@@ -276,7 +286,7 @@ Deno.test("an old key is dropped after its days, only when nothing uses it, and 
 Deno.test("a rotation that was interrupted goes on with the same key, at the start and when asked for", async () => {
   using there = temporaryStore();
   using it = rotating(there, { batchSize: () => 5 });
-  const run = it.rotation.rotate();
+  const run = it.rotation.rotate(OPERATOR);
   while (it.rotation.status().progress!.done < 10) await new Promise((resolve) => setTimeout(resolve, 0));
   const stopped = it.rotation.stop();
   await assert.rejects(run, (error: AppError) => error.code === "Stopping" && error.status === 503);
@@ -299,7 +309,7 @@ Deno.test("a key that became current and then nothing more is completed, not rep
   using it = rotating(there);
   there.keyFile.addKey(new Date(0));
   const next = new Rotation(it.parts());
-  assert.equal((await next.rotate()).currentVersion, 2);
+  assert.equal((await next.rotate(OPERATOR)).currentVersion, 2);
   assert.deepEqual(it.versions(), [1, 2]);
   it.assertReadable();
 });
@@ -310,13 +320,13 @@ Deno.test("a key file that cannot be written leaves everything as it was, and th
   const before = readFileSync(it.keyPath, "utf8");
   // A folder in the draft's place stands for a disk that takes no new file.
   mkdirSync(join(`${it.keyPath}.draft`, "in the way"), { recursive: true });
-  await assert.rejects(it.rotation.rotate());
+  await assert.rejects(it.rotation.rotate(OPERATOR));
   assert.equal(readFileSync(it.keyPath, "utf8"), before);
   assert.equal(there.keyring.currentVersion, 1);
   assert.equal(it.rotation.status().progress, null);
   it.assertReadable();
   rmSync(`${it.keyPath}.draft`, { recursive: true });
-  assert.equal((await it.rotation.rotate()).currentVersion, 2);
+  assert.equal((await it.rotation.rotate(OPERATOR)).currentVersion, 2);
   it.assertReadable();
 });
 
@@ -335,7 +345,7 @@ Deno.test("a full disk in the middle is a clear 503, and the same rotation goes 
     },
   };
   const rotation = new Rotation({ ...parts, store: cramped });
-  await assert.rejects(rotation.rotate(), (error: AppError) => {
+  await assert.rejects(rotation.rotate(OPERATOR), (error: AppError) => {
     assert.deepEqual([error.code, error.status], ["StorageFailed", 503]);
     assert.match(error.message, /the disk is full/);
     return true;
@@ -344,7 +354,7 @@ Deno.test("a full disk in the middle is a clear 503, and the same rotation goes 
   assert.deepEqual(store.ciphertexts.versions(), [1, 2]);
   it.assertReadable();
   room = Infinity;
-  const { currentVersion, reencrypted } = await rotation.rotate();
+  const { currentVersion, reencrypted } = await rotation.rotate(OPERATOR);
   assert.equal(currentVersion, 2);
   assert.ok(reencrypted < VALUES);
   assert.deepEqual(store.ciphertexts.versions(), [2]);

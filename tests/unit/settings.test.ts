@@ -1,10 +1,11 @@
 // Settings over a real store: all or nothing, known names, ranges, and defaults where nothing valid is stored.
 
 import assert from "node:assert/strict";
+import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../src/settings/definitions.ts";
 import { settingsService } from "../../src/settings/settings.ts";
-import { temporaryStore } from "./temporary.ts";
+import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const anything = () => undefined;
 
@@ -29,7 +30,7 @@ Deno.test("every default is a value that its own setting accepts", () => {
 
 Deno.test("a setting that was never changed has its default and no row", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything);
+  const settings = settingsService(there.store, anything, unrecorded);
   for (const { name, value, default: fallback } of settings.list()) {
     assert.deepEqual(value, fallback);
     assert.deepEqual(settings.get(name), fallback);
@@ -40,9 +41,9 @@ Deno.test("a setting that was never changed has its default and no row", () => {
 
 Deno.test("a change is in force when it returns, and after a restart", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything);
-  settings.change({ "sandbox.timeout-ms": 5_000, "api.access-groups": ["management", "ci"] });
-  for (const service of [settings, settingsService(there.store, anything)]) {
+  const settings = settingsService(there.store, anything, unrecorded);
+  settings.change(OPERATOR, { "sandbox.timeout-ms": 5_000, "api.access-groups": ["management", "ci"] });
+  for (const service of [settings, settingsService(there.store, anything, unrecorded)]) {
     assert.equal(service.get("sandbox.timeout-ms"), 5_000);
     assert.deepEqual(service.get("api.access-groups"), ["management", "ci"]);
     assert.equal(service.get("sandbox.max-calls"), DEFINITIONS["sandbox.max-calls"].default);
@@ -52,9 +53,9 @@ Deno.test("a change is in force when it returns, and after a restart", () => {
 
 Deno.test("with one bad value nothing is changed, and each bad one is named", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything);
+  const settings = settingsService(there.store, anything, unrecorded);
   const details = refused(() =>
-    settings.change({
+    settings.change(OPERATOR, {
       "sandbox.timeout-ms": 5_000,
       "sandbox.max-calls": 0,
       "sandbox.no-such": 1,
@@ -68,18 +69,18 @@ Deno.test("with one bad value nothing is changed, and each bad one is named", ()
 
 Deno.test("a name that is no setting is refused, whatever objects make of it", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything);
+  const settings = settingsService(there.store, anything, unrecorded);
   for (
     const name of ["", "timeout", "SANDBOX.TIMEOUT-MS", "sandbox.timeout-ms ", "__proto__", "constructor", "toString"]
   ) {
-    const details = refused(() => settings.change(JSON.parse(`{${JSON.stringify(name)}: 1}`)));
+    const details = refused(() => settings.change(OPERATOR, JSON.parse(`{${JSON.stringify(name)}: 1}`)));
     assert.deepEqual(Object.entries(details), [[name, "is not a setting"]]);
   }
 });
 
 Deno.test("numbers are whole and within their range", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything);
+  const settings = settingsService(there.store, anything, unrecorded);
   const ranges: [SettingName, number, number][] = [
     ["sandbox.timeout-ms", 100, 3_600_000],
     ["sandbox.max-processes", 1, 1_024],
@@ -91,13 +92,16 @@ Deno.test("numbers are whole and within their range", () => {
   ];
   for (const [name, min, max] of ranges) {
     for (const value of [min, max]) {
-      settings.change({ [name]: value });
+      settings.change(OPERATOR, { [name]: value });
       assert.equal(settings.get(name), value);
     }
     for (
       const value of [min - 1, max + 1, min + 0.5, -1, NaN, Infinity, String(min), true, null, undefined, [min], {}]
     ) {
-      assert.match(refused(() => settings.change({ [name]: value }))[name]!, new RegExp(`from ${min} to ${max}`));
+      assert.match(
+        refused(() => settings.change(OPERATOR, { [name]: value }))[name]!,
+        new RegExp(`from ${min} to ${max}`),
+      );
     }
     assert.equal(settings.get(name), max);
   }
@@ -105,7 +109,7 @@ Deno.test("numbers are whole and within their range", () => {
 
 Deno.test("lists hold what they are lists of", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything);
+  const settings = settingsService(there.store, anything, unrecorded);
   const bad: [SettingName, unknown][] = [
     ["api.access-groups", []],
     ["api.access-groups", "management"],
@@ -119,10 +123,10 @@ Deno.test("lists hold what they are lists of", () => {
     ["sandbox.import-hosts", ["a,b"]],
   ];
   for (const [name, value] of bad) {
-    assert.ok(name in refused(() => settings.change({ [name]: value })), JSON.stringify(value));
+    assert.ok(name in refused(() => settings.change(OPERATOR, { [name]: value })), JSON.stringify(value));
   }
   for (const hosts of [[], ["esm.sh"], ["localhost:8080", "10.0.0.1"]]) {
-    settings.change({ "sandbox.import-hosts": hosts });
+    settings.change(OPERATOR, { "sandbox.import-hosts": hosts });
     assert.deepEqual(settings.get("sandbox.import-hosts"), hosts);
   }
 });
@@ -133,9 +137,10 @@ Deno.test("a value that contradicts what else is stored is refused in the checke
     there.store,
     (name, value) =>
       name === "api.access-groups" && !(value as string[]).includes("management") ? "must keep management" : undefined,
+    unrecorded,
   );
   const wanted = { "sandbox.timeout-ms": 5_000, "api.access-groups": ["ci"] };
-  assert.deepEqual(refused(() => settings.change(wanted)), { "api.access-groups": "must keep management" });
+  assert.deepEqual(refused(() => settings.change(OPERATOR, wanted)), { "api.access-groups": "must keep management" });
   assert.equal(settings.get("sandbox.timeout-ms"), 30_000);
 });
 
@@ -147,11 +152,11 @@ Deno.test("a stored value that is no longer valid gives way to its default, and 
   rows.put("api.access-groups", "[]");
   rows.put("sandbox.max-processes", "7");
   rows.put("setting.of-another-version", "1");
-  const settings = settingsService(there.store, anything);
+  const settings = settingsService(there.store, anything, unrecorded);
   assert.equal(settings.get("sandbox.timeout-ms"), 30_000);
   assert.equal(settings.get("sandbox.max-calls"), 2_000);
   assert.deepEqual(settings.get("api.access-groups"), ["management"]);
   assert.equal(settings.get("sandbox.max-processes"), 7);
-  settings.change({ "sandbox.timeout-ms": 200 });
-  assert.equal(settingsService(there.store, anything).get("sandbox.timeout-ms"), 200);
+  settings.change(OPERATOR, { "sandbox.timeout-ms": 200 });
+  assert.equal(settingsService(there.store, anything, unrecorded).get("sandbox.timeout-ms"), 200);
 });

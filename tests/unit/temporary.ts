@@ -2,6 +2,7 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Recorder } from "../../src/actor.ts";
 import { type KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
 import type { Keyring } from "../../src/keyring/keyring.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
@@ -40,3 +41,5 @@ export function temporaryStore(): TemporaryStore {
     },
   };
 }
+/** For what is not about the audit. */
+export const unrecorded: Recorder = () => {};

@@ -64,6 +64,8 @@ function guard({ access, settings }: ApiDeps): MiddlewareHandler<ApiEnv> {
       throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
     }
     access.recordUse(holder.keyId);
+    const { keyId: id, keyName: name, groupName: group } = holder;
+    c.set("actor", { kind: "key", id, name, group, address: c.env.address, requestId: c.get("requestId") });
     await next();
   };
 }

@@ -1,6 +1,7 @@
 // What the API is made of: the app that its resources add their routes to, and the services behind them.
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { AdminActor, KeyActor, Origin } from "../../actor.ts";
 import type { Access } from "../../access/access.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Registry } from "../../functions/registry.ts";
@@ -29,7 +30,10 @@ export interface ApiDeps {
 }
 
 export interface ApiEnv {
-  Variables: { requestId: string };
+  /** The caller's IP address. */
+  Bindings: { address: string };
+  /** `actor` is there from the guard on. */
+  Variables: { requestId: string; actor: (KeyActor | AdminActor) & Origin };
 }
 
 export type Api = OpenAPIHono<ApiEnv>;

@@ -58,7 +58,7 @@ export function addEncryptionKeys(api: Api, { rotation }: ApiDeps): void {
   });
 
   api.openapi(rotate, async (c) => {
-    const { currentVersion, reencrypted, unreadable } = await rotation.rotate();
+    const { currentVersion, reencrypted, unreadable } = await rotation.rotate(c.get("actor"));
     const done = `The encryption keys are rotated to version ${currentVersion}.`;
     const message = unreadable.values === 0 ? done : `${done} ${describeUnreadable(unreadable)}`;
     return c.json({ success: true as const, message, currentVersion, reencrypted }, 200);

@@ -2,10 +2,11 @@
 // and a body may be of any type; what they take is described in describeFiles, beside them.
 
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
 import { type FileInfo, HANDLER_EXTENSIONS } from "../../functions/files.ts";
-import type { Api, ApiDeps } from "./deps.ts";
+import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
 import { answer, body, errors, mustBe, SUCCESS, successSchema, text, time, timeSchema } from "./schemas.ts";
 
@@ -44,23 +45,24 @@ export function addFiles(api: Api, { files, imports }: ApiDeps): void {
     });
   });
 
-  const save = async (request: Request, mustBeNew: boolean) => {
+  const save = async (c: Context<ApiEnv>, mustBeNew: boolean) => {
+    const request = c.req.raw;
     const path = filePath(request.url);
-    const { info, created } = await files.write(path, await contentOf(request), mustBeNew);
+    const { info, created } = await files.write(c.get("actor"), path, await contentOf(request), mustBeNew);
     const isCode = HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension));
     const { problems } = isCode ? await imports.prepare(path) : { problems: [] };
     return { created, saved: { ...shown(info), problems } };
   };
 
   api.put(FILE_PATH, async (c) => {
-    const { created, saved } = await save(c.req.raw, false);
+    const { created, saved } = await save(c, false);
     return c.json(saved, created ? 201 : 200);
   });
 
-  api.post(FILE_PATH, async (c) => c.json((await save(c.req.raw, true)).saved, 201));
+  api.post(FILE_PATH, async (c) => c.json((await save(c, true)).saved, 201));
 
   api.delete(FILE_PATH, async (c) => {
-    await files.delete(filePath(c.req.raw.url));
+    await files.delete(c.get("actor"), filePath(c.req.raw.url));
     return c.json(SUCCESS);
   });
 }
@@ -79,7 +81,7 @@ export function filePath(url: string): string {
 }
 
 /** The content that a request to save a file brings: JSON, a form's field `file`, or the bytes of the body itself. */
-async function contentOf(request: Request): Promise<Uint8Array> {
+async function contentOf(request: Request): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await readBody(request, FILE_BODY_MAX_BYTES);
   switch (mediaType(request)) {
     case "application/json":
@@ -91,7 +93,7 @@ async function contentOf(request: Request): Promise<Uint8Array> {
   }
 }
 
-function jsonContent(bytes: Uint8Array): Uint8Array {
+function jsonContent(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   let json: unknown;
   try {
     json = JSON.parse(utf8(bytes));
@@ -106,7 +108,7 @@ function jsonContent(bytes: Uint8Array): Uint8Array {
   return decoded;
 }
 
-async function formContent(bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<Uint8Array> {
+async function formContent(bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<Uint8Array<ArrayBuffer>> {
   let form: FormData;
   try {
     form = await new Response(bytes, { headers: { "Content-Type": contentType } }).formData();

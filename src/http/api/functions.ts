@@ -88,7 +88,7 @@ export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): 
   api.openapi(list, (c) => c.json({ functions: registry.list().map(shown) }, 200));
 
   api.openapi(create, async (c) => {
-    const made = registry.create(c.req.valid("json"));
+    const made = registry.create(c.get("actor"), c.req.valid("json"));
     const { problems } = await imports.prepare(made.handler);
     return c.json({ function: shown(made), problems: [...problems] }, 201);
   });
@@ -97,22 +97,24 @@ export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): 
 
   api.openapi(update, async (c) => {
     const change = c.req.valid("json");
-    const changed = registry.update(c.req.valid("param").id, change);
+    const changed = registry.update(c.get("actor"), c.req.valid("param").id, change);
     const { problems } = change.handler === undefined ? { problems: [] } : await imports.prepare(changed.handler);
     return c.json({ function: shown(changed), problems: [...problems] }, 200);
   });
 
   api.openapi(remove, (c) => {
-    registry.delete(c.req.valid("param").id);
+    registry.delete(c.get("actor"), c.req.valid("param").id);
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(enable, (c) => {
-    return c.json({ function: shown(registry.update(c.req.valid("param").id, { enabled: true })) }, 200);
+    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: true });
+    return c.json({ function: shown(changed) }, 200);
   });
 
   api.openapi(disable, (c) => {
-    return c.json({ function: shown(registry.update(c.req.valid("param").id, { enabled: false })) }, 200);
+    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: false });
+    return c.json({ function: shown(changed) }, 200);
   });
 }
 

@@ -90,18 +90,18 @@ export function addKeyGroups(api: Api, { access }: ApiDeps): void {
 
   api.openapi(create, (c) => {
     const { name, description = "" } = c.req.valid("json");
-    return c.json({ id: access.createGroup(name, description), name }, 201);
+    return c.json({ id: access.createGroup(c.get("actor"), name, description), name }, 201);
   });
 
   api.openapi(get, (c) => c.json({ group: access.group(c.req.valid("param").id) }, 200));
 
   api.openapi(update, (c) => {
-    access.updateGroup(c.req.valid("param").id, c.req.valid("json"));
+    access.updateGroup(c.get("actor"), c.req.valid("param").id, c.req.valid("json"));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(remove, (c) => {
-    access.deleteGroup(c.req.valid("param").id);
+    access.deleteGroup(c.get("actor"), c.req.valid("param").id);
     return c.json(SUCCESS, 200);
   });
 }

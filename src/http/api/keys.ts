@@ -1,7 +1,8 @@
 // /api/keys
 
 import { createRoute, z } from "@hono/zod-openapi";
-import { type Access, KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../../access/access.ts";
+import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN, type OpenedKey } from "../../access/access.ts";
+import type { Actor } from "../../actor.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
 import type { KeyRow } from "../../store/access.ts";
 import type { Api, ApiDeps } from "./deps.ts";
@@ -28,7 +29,6 @@ import {
 } from "./schemas.ts";
 
 export const KEY_NAME_MAX_LENGTH = 255;
-const PREVIEW_CHARACTERS = 4;
 
 const keyValue = z.string(mustBe("text"))
   .min(KEY_VALUE_MIN_LENGTH, `must have at least ${KEY_VALUE_MIN_LENGTH} characters`)
@@ -115,45 +115,50 @@ const remove = createRoute({
 });
 
 export function addKeys(api: Api, { access }: ApiDeps): void {
+  const shown = (actor: Actor, rows: readonly KeyRow[], includeValues: boolean) => {
+    const opened = includeValues ? access.reveal(actor, rows) : [];
+    return rows.map((row, index) => toJson(row, access.preview(row), opened[index]));
+  };
+
   api.openapi(list, (c) => {
     const { groupId, includeValues } = c.req.valid("query");
-    return c.json({ keys: access.keys(groupId).map((row) => shown(access, row, includeValues)) }, 200);
+    return c.json({ keys: shown(c.get("actor"), access.keys(groupId), includeValues) }, 200);
   });
 
   api.openapi(create, (c) => {
     const { description = "", ...wanted } = c.req.valid("json");
-    const { id, value } = access.createKey({ ...wanted, description });
+    const { id, value } = access.createKey(c.get("actor"), { ...wanted, description });
     return c.json({ id, name: wanted.name, value }, 201);
   });
 
   api.openapi(get, (c) => {
     const row = access.key(c.req.valid("param").id);
-    return c.json({ key: shown(access, row, c.req.valid("query").includeValues) }, 200);
+    const [key] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    return c.json({ key: key! }, 200);
   });
 
   api.openapi(update, (c) => {
-    access.updateKey(c.req.valid("param").id, c.req.valid("json"));
+    access.updateKey(c.get("actor"), c.req.valid("param").id, c.req.valid("json"));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(remove, (c) => {
-    access.deleteKey(c.req.valid("param").id);
+    access.deleteKey(c.get("actor"), c.req.valid("param").id);
     return c.json(SUCCESS, 200);
   });
 }
 
-function shown(access: Access, row: KeyRow, includeValues: boolean): z.infer<typeof keySchema> {
-  const opened = access.open(row);
-  const value = opened.value?.reveal() ?? null;
+/** `opened` if its value is asked for. */
+function toJson(row: KeyRow, preview: string | null, opened: OpenedKey | undefined): z.infer<typeof keySchema> {
   return {
     id: row.id,
     groupId: row.groupId,
     groupName: row.groupName,
     name: row.name,
     description: row.description,
-    preview: value && `…${value.slice(-PREVIEW_CHARACTERS)}`,
+    preview,
     createdAt: time(row.createdAt),
     lastUsedAt: row.lastUsedAt === null ? null : time(row.lastUsedAt),
-    ...(includeValues && { value, decryptionError: opened.decryptionError }),
+    ...(opened && { value: opened.value?.reveal() ?? null, decryptionError: opened.decryptionError }),
   };
 }

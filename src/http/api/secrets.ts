@@ -1,9 +1,10 @@
 // /api/secrets. The routes and what they do; the schemas are in secret_schemas.ts.
 
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Actor } from "../../actor.ts";
 import type { SecretId } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
-import type { Secrets } from "../../secrets/secrets.ts";
+import type { OpenedSecret } from "../../secrets/secrets.ts";
 import type { SecretRow } from "../../store/secrets.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
@@ -103,11 +104,17 @@ const remove = createRoute({
 });
 
 export function addSecrets(api: Api, { secrets }: ApiDeps): void {
+  /** The only place where the API decrypts secrets, and only if asked to. */
+  const shown = (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
+    const opened = includeValues ? secrets.reveal(actor, rows) : [];
+    return rows.map((row, index) => toJson(row, opened[index]));
+  };
+
   api.openapi(list, (c) => {
     const { includeValues, limit, cursor, ...filter } = c.req.valid("query");
     const page = secrets.list(filter, cursor, limit);
     return c.json({
-      secrets: page.secrets.map((row) => shown(secrets, row, includeValues)),
+      secrets: shown(c.get("actor"), page.secrets, includeValues),
       next: page.next === undefined ? null : cursorOf(page.next),
     }, 200);
   });
@@ -116,32 +123,33 @@ export function addSecrets(api: Api, { secrets }: ApiDeps): void {
     const { name } = c.req.valid("param");
     const { scope, includeValues } = c.req.valid("query");
     const found = secrets.byName(name, scope);
-    return c.json({ name, secrets: found.map((row) => shown(secrets, row, includeValues)) }, 200);
+    return c.json({ name, secrets: shown(c.get("actor"), found, includeValues) }, 200);
   });
 
   api.openapi(get, (c) => {
     const row = secrets.get(c.req.valid("param").id);
-    return c.json(shown(secrets, row, c.req.valid("query").includeValues), 200);
+    const [secret] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    return c.json(secret!, 200);
   });
 
   api.openapi(create, (c) => {
     const wanted = c.req.valid("json");
-    return c.json({ id: secrets.create(wanted), name: wanted.name, scope: wanted.owner.scope }, 201);
+    return c.json({ id: secrets.create(c.get("actor"), wanted), name: wanted.name, scope: wanted.owner.scope }, 201);
   });
 
   api.openapi(update, (c) => {
-    secrets.update(c.req.valid("param").id, c.req.valid("json"));
+    secrets.update(c.get("actor"), c.req.valid("param").id, c.req.valid("json"));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(remove, (c) => {
-    secrets.delete(c.req.valid("param").id);
+    secrets.delete(c.get("actor"), c.req.valid("param").id);
     return c.json(SUCCESS, 200);
   });
 }
 
-/** The only place where the API decrypts a secret, and only if asked to. */
-function shown(secrets: Secrets, row: SecretRow, includeValues: boolean): z.infer<typeof secretSchema> {
+/** `opened` if its value is asked for. */
+function toJson(row: SecretRow, opened: OpenedSecret | undefined): z.infer<typeof secretSchema> {
   const facts = {
     id: row.id,
     name: row.name,
@@ -152,7 +160,7 @@ function shown(secrets: Secrets, row: SecretRow, includeValues: boolean): z.infe
     createdAt: time(row.createdAt),
     updatedAt: time(row.updatedAt),
   };
-  if (!includeValues) return facts;
-  const { value, decryptionError } = secrets.open(row);
+  if (!opened) return facts;
+  const { value, decryptionError } = opened;
   return { ...facts, value: value?.reveal() ?? null, decryptionError };
 }

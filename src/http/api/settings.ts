@@ -59,7 +59,7 @@ export function addSettings(api: Api, { settings }: ApiDeps): void {
   api.openapi(list, (c) => c.json(all(settings), 200));
 
   api.openapi(change, (c) => {
-    settings.change(c.req.valid("json").settings);
+    settings.change(c.get("actor"), c.req.valid("json").settings);
     return c.json(all(settings), 200);
   });
 }

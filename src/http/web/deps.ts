@@ -1,6 +1,7 @@
 // What the admin pages are made of: the services behind them, and what is known of each request.
 
 import type { Hono } from "hono";
+import type { AdminActor, KeyActor, Origin } from "../../actor.ts";
 import type { ApiDeps } from "../api/deps.ts";
 
 /** The pages use the same services as the API, in the same process: nothing is asked over HTTP. */
@@ -17,10 +18,14 @@ export interface SignedIn {
 }
 
 export interface WebEnv {
+  /** The caller's IP address. */
+  Bindings: { address: string };
   Variables: {
     requestId: string;
     /** Set on every page behind the guard. */
     admin: SignedIn;
+    /** The same, for services; set there, too. */
+    actor: (KeyActor | AdminActor) & Origin;
     /** What the last page did, to be told once on this one. */
     notice: string | undefined;
   };

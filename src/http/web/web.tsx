@@ -31,6 +31,8 @@ export function createWeb(deps: WebDeps): Web {
       throw new AppError("Unauthorized", 401, "Sign in first.");
     }
     c.set("admin", { id: String(holder.keyId), name: holder.keyName, email: holder.keyName });
+    const { keyId: id, keyName: name, groupName: group } = holder;
+    c.set("actor", { kind: "key", id, name, group, address: c.env.address, requestId: c.get("requestId") });
     c.set("notice", takeNotice(c));
     await next();
   });
