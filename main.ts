@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { type Recorder, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
-import { AppError } from "./src/errors.ts";
+import { AppError, messageOf } from "./src/errors.ts";
 import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
@@ -15,10 +15,14 @@ import type { ApiDeps } from "./src/http/api/deps.ts";
 import { createRun } from "./src/http/run.ts";
 import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
 import type { Web } from "./src/http/web/deps.ts";
+import type { FunctionId } from "./src/ids.ts";
 import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
+import { timedAnswers } from "./src/observe/answers.ts";
 import { createLog } from "./src/observe/log.ts";
 import { createMasking } from "./src/observe/masking.ts";
+import { Metrics } from "./src/observe/metrics.ts";
+import { Reads } from "./src/observe/reads.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
 import { prepareRuntime } from "./src/sandbox/runtime.ts";
@@ -30,6 +34,10 @@ import { settingsService } from "./src/settings/settings.ts";
 import { DataFolderError, openDataFolder } from "./src/store/data_folder.ts";
 import { openObservations } from "./src/store/observations.ts";
 import { bindKeyring, openStore } from "./src/store/store.ts";
+
+/** How long counts may wait to be written: what a `kill -9` loses. */
+const METRICS_DELAY_MS = 50;
+const READS_DELAY_MS = 1_000;
 
 async function main(): Promise<void> {
   const config = readConfig((name) => Deno.env.get(name), Deno.cwd());
@@ -91,10 +99,29 @@ async function main(): Promise<void> {
     env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir },
     importHosts: () => settings.get("sandbox.import-hosts"),
   });
+  const counting = {
+    transaction: <T>(work: () => T): T => observations.transaction(work),
+    now,
+    retentionDays: () => settings.get("metrics.retention-days"),
+    onLost: (error: unknown) => log("error", `Counts could not be written: ${messageOf(error)}`),
+  };
+  const metrics = new Metrics({
+    ...counting,
+    store: observations.metrics,
+    delayMs: () => METRICS_DELAY_MS,
+    isFunction: (id) => store.functions.find(id) !== undefined,
+  });
+  const reads = new Reads({
+    ...counting,
+    store: observations.secretReads,
+    delayMs: () => READS_DELAY_MS,
+    isSecret: (id) => store.secrets.find(id) !== undefined,
+  });
   const masking = createMasking();
   const reader = secretReader(store, keyring, (id, reason) => {
     log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
-  });
+  }, ({ functionId, holder }, id) => reads.handedOut(id, functionId, holder?.keyId));
+  const answers = secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value));
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
   const pool = new Pool<Caller>({
     process: {
@@ -105,15 +132,22 @@ async function main(): Promise<void> {
       machineHosts,
       denyNet: () => settings.get("sandbox.net.deny"),
     },
-    answerer: secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value)),
+    answerer: timedAnswers(answers, (functionId, durationMs) => metrics.secretRead(functionId, durationMs)),
     limits: () => ({
       maxProcesses: settings.get("sandbox.max-processes"),
       maxCalls: settings.get("sandbox.max-calls"),
     }),
+    onStart: ({ functionId }) => {
+      metrics.sandboxStarted(functionId as FunctionId);
+      return undefined;
+    },
     onLog: ({ functionId, route }, level, text, request) =>
       log(level, masking.mask(functionId, text), { function: route.name, requestId: request?.requestId }),
   });
-  const registry = functionRegistry(store, now, (id) => pool.retire(id), record);
+  const registry = functionRegistry(store, now, (id, deleted) => {
+    pool.retire(id);
+    if (deleted) metrics.forget(id);
+  }, record);
 
   const resources: ApiDeps = {
     access,
@@ -124,6 +158,10 @@ async function main(): Promise<void> {
     rotation,
     imports,
     health: (id) => pool.health(id),
+    metrics,
+    reads,
+    now,
+    startedAt: now(),
     log,
     newRequestId: () => crypto.randomUUID(),
   };
@@ -132,7 +170,16 @@ async function main(): Promise<void> {
   let web: Promise<Web> | undefined;
   const openWeb = () =>
     web ??= import("./src/http/web/web.tsx").then(({ createWeb }) => createWeb({ ...resources, now }));
-  const run = createRun({ access, registry, imports, pool, settings, log, mask: masking.mask });
+  const run = createRun({
+    access,
+    registry,
+    imports,
+    pool,
+    settings,
+    log,
+    mask: masking.mask,
+    onEnd: (functionId, outcome, durationMs) => metrics.ended(functionId, outcome, durationMs),
+  });
   const server = serve(config, {
     api: (request, address) => api.fetch(request, { address }),
     web: async (request, address) => (await openWeb()).fetch(request, { address }),
@@ -152,6 +199,8 @@ async function main(): Promise<void> {
   await pool.stop();
   await server.close();
   access.close();
+  metrics.flush();
+  reads.flush();
   observations.close();
   store.close();
   runFolder.remove();

@@ -6,7 +6,9 @@ import type { Access } from "../access/access.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
 import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
+import type { FunctionId } from "../ids.ts";
 import type { Log } from "../observe/log.ts";
+import type { Outcome } from "../observe/tally.ts";
 import { CallFailure } from "../sandbox/failure.ts";
 import type { CallResponse } from "../sandbox/invocation.ts";
 import type { Pool, Target } from "../sandbox/pool.ts";
@@ -25,6 +27,8 @@ export interface RunDependencies {
   readonly log: Log;
   /** Takes the values that the function has read out of a text. */
   readonly mask: (functionId: number, text: string) => string;
+  /** Hears of each call that a function was found for, when it is over, its response included. */
+  readonly onEnd: (functionId: FunctionId, outcome: Outcome, durationMs: number) => void;
 }
 
 const PREFIX = "/run";
@@ -51,20 +55,25 @@ export function isRunPath(path: string): boolean {
 
 /** Answers a request under `/run`. Never throws. */
 export function createRun(deps: RunDependencies): (request: Request) => Promise<Response> {
-  const { access, registry, imports, pool, settings } = deps;
+  const { access, registry, imports, pool, settings, onEnd } = deps;
 
   return async (request) => {
     const requestId = crypto.randomUUID();
     const requestedAt = Date.now();
+    const began = performance.now();
     const path = getPath(request);
     const match = registry.match(request.method, path.slice(PREFIX.length) || "/");
     if (!match.found) return refuseRoute(match.allowed, requestId);
     const target = match.found;
+    const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
     try {
       const presented = credentials(request.headers, request.url)
         .map((credential) => ({ ...credential, holder: access.find(credential.value) }));
       const entry = admit(target, presented[0], requestId);
-      if (entry instanceof Response) return entry;
+      if (entry instanceof Response) {
+        ended("refused");
+        return entry;
+      }
       if (entry) access.recordUse(entry.keyId);
       const timeoutMs = target.timeoutMs ?? settings.get("sandbox.timeout-ms");
       const graph = imports.graph(target.handler);
@@ -88,8 +97,12 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
           },
         },
       );
-      return toResponse(response, request.method, requestId);
+      const answer = toResponse(response, request.method, requestId);
+      if (response.ended) void response.ended.then((failure) => ended(failure ? outcomeOf(failure) : "ok"));
+      else ended("ok");
+      return answer;
     } catch (error) {
+      ended(outcomeOf(error));
       return failed(error, target, requestId, deps);
     }
   };
@@ -198,6 +211,25 @@ function toResponse({ status, headers, body }: CallResponse, method: string, req
     // A status or header that no HTTP response can have. Nobody will read what follows.
     discard(body);
     throw new CallFailure("nonsense", true, (error as Error).message);
+  }
+}
+
+/** How a call ended that `error` ended. */
+function outcomeOf(error: unknown): Outcome {
+  if (!(error instanceof CallFailure)) return "error";
+  switch (error.kind) {
+    case "timeout":
+      return "timeout";
+    case "no-room":
+    case "suspended":
+      return "refused";
+    case "stopped":
+      return error.sent ? "error" : "refused";
+    case "load-failed":
+    case "threw":
+    case "nonsense":
+    case "died":
+      return "error";
   }
 }
 

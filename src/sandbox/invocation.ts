@@ -33,6 +33,8 @@ export interface CallResponse {
   readonly status: number;
   readonly headers: FlatHeaders;
   readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+  /** Of a streamed body alone: resolves when it has ended, to what broke it off if something did. */
+  readonly ended?: Promise<CallFailure | undefined>;
 }
 
 /** With so much waiting for a process, no more of a request's body is given to it. */
@@ -51,6 +53,7 @@ export class HostInvocation<C> {
   #over = false;
   #responded = false;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
   /** Bytes of the response that the sandbox may still send. */
   #granted = WINDOW_BYTES;
   /** Bytes of the request that may still be sent. */
@@ -94,7 +97,8 @@ export class HostInvocation<C> {
       return this.#response.resolve({ status, headers, body: mode === BodyMode.Whole ? body.slice() : null });
     }
     this.#restartClock();
-    this.#response.resolve({ status, headers, body: this.#openChunkStream(writer) });
+    const ended = new Promise<CallFailure | undefined>((resolve) => this.#streamEnded = resolve);
+    this.#response.resolve({ status, headers, body: this.#openChunkStream(writer), ended });
   }
 
   receiveChunk(bytes: Uint8Array): void {
@@ -129,15 +133,16 @@ export class HostInvocation<C> {
   /** Ends the call without a response, or breaks off the response that has begun. */
   fail(failure: CallFailure): void {
     if (this.#over) return;
-    this.#end();
+    this.#end(failure);
     // What made it fail may quote a secret, and whoever reads the stream may print it.
     this.#chunks?.error(new CallFailure(failure.kind, true, "The response broke off."));
     this.#response.reject(failure);
   }
 
-  #end(): void {
+  #end(failure?: CallFailure): void {
     if (this.#over) return;
     this.#over = true;
+    this.#streamEnded?.(failure);
     this.#creditArrived?.();
     this.#onEnd();
   }

@@ -29,6 +29,8 @@ export interface PoolOptions<C> {
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
   limits(): Limits;
+  /** A process is being started for `target`; what it returns hears once that it is ready, or why it never was. */
+  onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
   onLog(
     target: Target,
     level: LogMeta[0],
@@ -160,6 +162,11 @@ export class Pool<C> {
   #start(target: Target): Sandbox<C> {
     const { process, answerer, limits, onLog } = this.#options;
     const name = nameOf(target);
+    let onStarted = this.#options.onStart?.(target);
+    const started = (failure?: CallFailure): void => {
+      onStarted?.(failure);
+      onStarted = undefined;
+    };
     const sandbox: Sandbox<C> = new Sandbox<C>({
       code: target.code,
       route: target.route,
@@ -167,10 +174,12 @@ export class Pool<C> {
       answerer,
       limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: target.timeoutMs }),
       onLog: (level, text, request) => onLog(target, level, text, request),
+      onReady: () => started(),
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();
       },
       onOver: (reason) => {
+        started(reason);
         if (reason.kind === "died") this.#health.died(target.functionId, reason.message);
         if (reason.kind === "load-failed") {
           this.#loadFailures.set(name, { version: target.version, at: Date.now(), failure: reason });

@@ -37,6 +37,8 @@ export interface SandboxOptions<C> {
   /** Asked anew for each call, so that a changed setting counts at once. */
   limits(): { readonly timeoutMs: number; readonly maxCalls: number };
   onLog(level: LogMeta[0], text: string, request: CallRequest<C> | undefined): void;
+  /** Called once, when the handler is loaded. */
+  onReady(): void;
   /** Called when the last call has ended. */
   onIdle(): void;
   /** Called once, when it takes no more calls because it failed or was stopped; its process may live for a moment. */
@@ -262,6 +264,7 @@ export class Sandbox<C> {
   #loaded(): void {
     if (this.#ready) throw new ProtocolError("Ready twice");
     this.#ready = true;
+    this.#options.onReady();
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;

@@ -25,11 +25,14 @@ export interface SecretReader {
 /** Look-ups remembered, as ciphertexts; a query costs as much as decrypting its result twice. */
 const REMEMBERED_LOOKUPS = 10_000;
 
-/** `onUndecryptable` hears of each stored value that could not be read. */
+/**
+ * `onUndecryptable` hears of each stored value that could not be read, `onRead` of each that is given to a caller.
+ */
 export function secretReader(
   store: Store,
   keyring: Keyring,
   onUndecryptable: (id: SecretId, reason: string) => void,
+  onRead: (caller: Caller, id: SecretId, scope: Scope) => void,
 ): SecretReader {
   const remembered = new Map<string, Candidate[]>();
   let rememberedAt = store.changes();
@@ -67,7 +70,9 @@ export function secretReader(
       const owner = owners.find((owner) => owner.scope === winner.scope)!;
       const opened = open(winner, secretAad(owner, name));
       // An unreadable value must not give way to a wider scope's: that could be another customer's default.
-      return typeof opened === "string" ? undefined : opened;
+      if (typeof opened === "string") return undefined;
+      onRead(caller, winner.id, winner.scope);
+      return opened;
     },
 
     getComplete(caller, name) {
@@ -80,7 +85,10 @@ export function secretReader(
         const owner = owners.find((owner) => owner.scope === candidate.scope)!;
         const opened = open(candidate, secretAad(owner, name));
         if (typeof opened === "string") complete.decryptionErrors[candidate.scope] = opened;
-        else complete.values[candidate.scope] = opened;
+        else {
+          complete.values[candidate.scope] = opened;
+          onRead(caller, candidate.id, candidate.scope);
+        }
       }
       return complete;
     },

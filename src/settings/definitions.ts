@@ -58,6 +58,12 @@ export const DEFINITIONS = {
     0,
     3_650,
   ),
+  "metrics.retention-days": integer(
+    "How many days counts of calls, by hour and day, and of reads of secrets, by day, are kept.",
+    90,
+    1,
+    3_650,
+  ),
   "sandbox.timeout-ms": integer(
     "How long a call may take until its response begins, and how long it may then pause, in milliseconds.",
     30_000,

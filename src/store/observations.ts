@@ -5,16 +5,21 @@ import { existsSync, renameSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { Database } from "./database.ts";
 import { type LogStore, logStore } from "./logs.ts";
+import { type MetricStore, metricStore } from "./metrics.ts";
 import { sql as logs } from "./migrations/observations/001_logs.ts";
+import { sql as metrics } from "./migrations/observations/002_metrics.ts";
+import { type SecretReadStore, secretReadStore } from "./secret_reads.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [logs];
+const MIGRATIONS = [logs, metrics];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];
 
 export interface Observations {
   readonly logs: LogStore;
+  readonly metrics: MetricStore;
+  readonly secretReads: SecretReadStore;
   /** All of `work` or, after a throw, nothing; `work` is synchronous. A power cut may undo the last ones. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -59,7 +64,7 @@ export function openObservations(path: string, now: () => Date, warn: (message: 
 function open(path: string) {
   const db = Database.open(path, { migrations: MIGRATIONS, synchronous: "NORMAL" });
   try {
-    return { db, entities: { logs: logStore(db) } };
+    return { db, entities: { logs: logStore(db), metrics: metricStore(db), secretReads: secretReadStore(db) } };
   } catch (error) {
     db.close();
     throw new Error(`${path} does not hold what it should: ${messageOf(error)}.`, { cause: error });

@@ -168,7 +168,7 @@ async function createRig() {
     onLog: () => {},
   });
   // What /run needs of the other parts, for functions that exist by being named.
-  const deps: Pick<RunDependencies, "pool" | "log" | "mask"> & Record<string, unknown> = {
+  const deps: Pick<RunDependencies, "pool" | "log" | "mask" | "onEnd"> & Record<string, unknown> = {
     pool,
     access: { find: (value: string) => holder(Number(value)), recordUse() {} },
     registry: { match: (_method: string, path: string) => ({ found: registered(Number(path.slice(1))), params: {} }) },
@@ -181,6 +181,7 @@ async function createRig() {
     },
     log: () => {},
     mask: (_id, text) => text,
+    onEnd: () => {},
   };
   return {
     peers,

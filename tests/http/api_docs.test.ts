@@ -26,6 +26,8 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/secrets/{id} get,put,delete",
     "/api/encryption-keys/rotation get,post",
     "/api/settings get,put",
+    "/api/metrics get",
+    "/api/secrets/{id}/reads get",
   ]);
   // deno-lint-ignore no-explicit-any
   for (const [path, operations] of Object.entries<any>(document.paths)) {

@@ -12,10 +12,12 @@ import { addFiles } from "./files.ts";
 import { addFunctions } from "./functions.ts";
 import { addKeyGroups } from "./key_groups.ts";
 import { addKeys } from "./keys.ts";
+import { addMetrics } from "./metrics.ts";
+import { addReads } from "./reads.ts";
 import { addSecrets } from "./secrets.ts";
 import { addSettings } from "./settings.ts";
 
-/** An app that answers everything under /api. */
+/** An app that answers everything under /api, and /metrics. */
 export function createApi(deps: ApiDeps): Api {
   const api: Api = new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
@@ -36,6 +38,8 @@ export function createApi(deps: ApiDeps): Api {
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
   addSettings(api, deps);
+  addMetrics(api, deps);
+  addReads(api, deps);
   refuseOtherMethods(api);
   api.all("*", (c) => {
     throw new AppError("NotFound", 404, `There is no ${c.req.path} in the API; /api/docs shows what there is.`);

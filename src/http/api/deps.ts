@@ -8,6 +8,8 @@ import type { Registry } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Rotation } from "../../keyring/rotation.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Metrics } from "../../observe/metrics.ts";
+import type { Reads } from "../../observe/reads.ts";
 import type { Health } from "../../sandbox/health.ts";
 import type { Secrets } from "../../secrets/secrets.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -23,6 +25,11 @@ export interface ApiDeps {
   readonly imports: { prepare(handlerPath: string): Promise<{ problems: readonly string[] }> };
   /** How a function's isolates have been lately. */
   readonly health: (id: FunctionId) => Health;
+  readonly metrics: Metrics;
+  readonly reads: Reads;
+  readonly now: () => number;
+  /** When the server started, in milliseconds since 1970. */
+  readonly startedAt: number;
   readonly log: Log;
   readonly newRequestId: () => string;
   /** Of the program, for /api/openapi.json. */

@@ -1,0 +1,111 @@
+// Metrics in the text form that Prometheus and its like collect, version 0.0.4:
+// https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+
+import type { FunctionId } from "../ids.ts";
+import { bucketOf, type Histogram } from "./histogram.ts";
+import type { Tally } from "./tally.ts";
+
+export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Powers of two of a microsecond, from 0.5 ms to 67 s: bounds of our own buckets, so that the counts are exact. */
+const BOUNDS_US = Array.from({ length: 18 }, (_, n) => 2 ** (n + 9));
+
+export interface Exposition {
+  /** Counts since the process started. */
+  readonly totals: ReadonlyMap<FunctionId, Readonly<Tally>>;
+  /** Functions that no longer exist are left out. */
+  readonly functions: readonly { readonly id: FunctionId; readonly name: string }[];
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly residentBytes: number;
+}
+
+type Labels = Record<string, string>;
+type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
+
+export function expose({ totals, functions, startedAt, residentBytes }: Exposition): string {
+  const counted = functions.flatMap(({ id, name }) => {
+    const tally = totals.get(id);
+    return tally ? [{ labels: { function: name, function_id: String(id) }, tally }] : [];
+  });
+  const each = (value: (tally: Readonly<Tally>) => number): Sample[] =>
+    counted.map(({ labels, tally }) => ({ labels, value: value(tally) }));
+
+  return [
+    family(
+      "crude_functions_calls_total",
+      "counter",
+      "Calls by how they ended: ok, error, timeout, or refused before the handler.",
+      counted.flatMap(({ labels, tally }) =>
+        outcomes(tally).map(([outcome, value]) => ({ labels: { ...labels, outcome }, value }))
+      ),
+    ),
+    family(
+      "crude_functions_call_duration_seconds",
+      "histogram",
+      "Durations of calls that were not refused, until their response has ended.",
+      counted.flatMap(({ labels, tally }) => histogramSamples(labels, tally)),
+    ),
+    family(
+      "crude_functions_sandbox_starts_total",
+      "counter",
+      "Sandbox processes started.",
+      each(({ sandboxStarts }) => sandboxStarts),
+    ),
+    family(
+      "crude_functions_secret_reads_total",
+      "counter",
+      "getSecret and getCompleteSecret calls of handlers.",
+      each(({ secretReads }) => secretReads),
+    ),
+    family(
+      "crude_functions_secret_read_seconds_total",
+      "counter",
+      "Time the server took to answer them.",
+      each(({ secretReadUs }) => secretReadUs / 1e6),
+    ),
+    family("process_start_time_seconds", "gauge", "When the server started, in seconds since 1970.", [
+      { value: startedAt / 1000 },
+    ]),
+    family("process_resident_memory_bytes", "gauge", "Memory of the server, without its sandboxes.", [
+      { value: residentBytes },
+    ]),
+  ].join("");
+}
+
+function outcomes({ calls, errors, timeouts, refusals }: Readonly<Tally>): [string, number][] {
+  return [["ok", calls - errors - timeouts], ["error", errors], ["timeout", timeouts], ["refused", refusals]];
+}
+
+function histogramSamples(labels: Labels, { calls, durationUs, histogram }: Readonly<Tally>): Sample[] {
+  return [
+    ...BOUNDS_US.map((us) => ({
+      suffix: "_bucket",
+      labels: { ...labels, le: String(us / 1e6) },
+      value: countBelow(histogram, us),
+    })),
+    { suffix: "_bucket", labels: { ...labels, le: "+Inf" }, value: calls },
+    { suffix: "_sum", labels, value: durationUs / 1e6 },
+    { suffix: "_count", labels, value: calls },
+  ];
+}
+
+function countBelow(histogram: Histogram, us: number): number {
+  let count = 0;
+  for (let bucket = bucketOf(us) - 1; bucket >= 0; bucket--) count += histogram[bucket]!;
+  return count;
+}
+
+function family(name: string, type: "counter" | "gauge" | "histogram", help: string, samples: Sample[]): string {
+  const lines = samples.map(({ suffix = "", labels = {}, value }) => `${name}${suffix}${labelText(labels)} ${value}\n`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}

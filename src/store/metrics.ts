@@ -1,0 +1,107 @@
+// Counts of calls by minute, hour and day, one row for each function that was called in it and one for all.
+
+import type { FunctionId } from "../ids.ts";
+import { all, type Database, first, type Row } from "./database.ts";
+
+/** How long a row's stretch of time is, in milliseconds. Stretches begin at whole multiples, in UTC. */
+export const RESOLUTIONS = { minutes: 60_000, hours: 3_600_000, days: 86_400_000 } as const;
+export type Resolution = keyof typeof RESOLUTIONS;
+
+/** Rows of all functions together have this id; no function has. */
+export const ALL_FUNCTIONS = 0;
+
+export interface MetricRow {
+  /** When the stretch begins, in milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly functionId: FunctionId | typeof ALL_FUNCTIONS;
+  readonly calls: number;
+  readonly errors: number;
+  readonly timeouts: number;
+  readonly refusals: number;
+  readonly durationUs: number;
+  readonly longestUs: number;
+  readonly sandboxStarts: number;
+  readonly secretReads: number;
+  readonly secretReadUs: number;
+  /** As src/observe/histogram.ts packs it. */
+  readonly histogram: Uint8Array;
+}
+
+export type MetricStore = ReturnType<typeof metricStore>;
+
+type Columns = MetricRow & Row;
+
+const COLUMNS = `at, function_id AS functionId, calls, errors, timeouts, refusals, duration_us AS durationUs,
+  longest_us AS longestUs, sandbox_starts AS sandboxStarts, secret_reads AS secretReads,
+  secret_read_us AS secretReadUs, histogram`;
+
+export function metricStore(db: Database) {
+  const one = db.prepare(`SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at = ?`);
+  const ofFunction = db.prepare(
+    `SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at >= ? AND at < ? ORDER BY at`,
+  );
+  const ofEach = db.prepare(
+    `SELECT ${COLUMNS} FROM metrics INDEXED BY metrics_by_time
+     WHERE length_ms = ? AND at >= ? AND at < ? ORDER BY at, function_id`,
+  );
+  const put = db.prepare(
+    `INSERT OR REPLACE INTO metrics (length_ms, function_id, at, calls, errors, timeouts, refusals, duration_us,
+       longest_us, sandbox_starts, secret_reads, secret_read_us, histogram)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const functionIds = db.prepare("SELECT DISTINCT function_id AS id FROM metrics WHERE function_id > 0");
+  const forget = db.prepare("DELETE FROM metrics WHERE length_ms IN (60000, 3600000, 86400000) AND function_id = ?");
+  const trim = db.prepare("DELETE FROM metrics WHERE length_ms = ? AND at < ?");
+  const rolledTo = db.prepare("SELECT rolled_to AS at FROM metrics_progress");
+  const setRolledTo = db.prepare("UPDATE metrics_progress SET rolled_to = ?");
+
+  return {
+    find: (resolution: Resolution, functionId: number, at: number): MetricRow | undefined =>
+      first<Columns>(one, RESOLUTIONS[resolution], functionId, at),
+
+    /** Of one function, or of all together by `ALL_FUNCTIONS`; `from` included, `to` not; in order of time. */
+    list: (resolution: Resolution, functionId: number, from: number, to: number): MetricRow[] =>
+      all<Columns>(ofFunction, RESOLUTIONS[resolution], functionId, from, to),
+
+    /** The rows of each function and those of all together. */
+    listEach: (resolution: Resolution, from: number, to: number): MetricRow[] =>
+      all<Columns>(ofEach, RESOLUTIONS[resolution], from, to),
+
+    /** In the place of what is stored for the same stretch and function. */
+    put(resolution: Resolution, row: MetricRow): void {
+      put.run(
+        RESOLUTIONS[resolution],
+        row.functionId,
+        row.at,
+        row.calls,
+        row.errors,
+        row.timeouts,
+        row.refusals,
+        row.durationUs,
+        row.longestUs,
+        row.sandboxStarts,
+        row.secretReads,
+        row.secretReadUs,
+        row.histogram,
+      );
+    },
+
+    functionIds: (): FunctionId[] => all<{ id: FunctionId }>(functionIds).map(({ id }) => id),
+
+    forget(functionId: FunctionId): void {
+      forget.run(functionId);
+    },
+
+    /** Drops the rows of stretches that begin before `at`. */
+    trim(resolution: Resolution, at: number): void {
+      trim.run(RESOLUTIONS[resolution], at);
+    },
+
+    /** Minutes before this one are in the rows of hours and days, too. */
+    rolledTo: (): number => first<{ at: number }>(rolledTo)!.at,
+
+    setRolledTo(at: number): void {
+      setRolledTo.run(at);
+    },
+  };
+}

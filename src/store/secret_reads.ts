@@ -1,0 +1,130 @@
+// Reads of secrets by handlers, counted: by secret, function, key and minute, later day; the last one of each secret.
+
+import type { FunctionId, KeyId, SecretId } from "../ids.ts";
+import { all, type Database, first, type Row } from "./database.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+export interface SecretRead {
+  readonly secretId: SecretId;
+  readonly functionId: FunctionId;
+  /** 0 for a call without a key. */
+  readonly keyId: KeyId | 0;
+}
+
+/** Reads of one secret by one function with one key in a minute or a day. */
+export interface ReadCount {
+  /** When the minute or day begins, in milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly per: "minute" | "day";
+  readonly functionId: FunctionId;
+  readonly keyId: KeyId | 0;
+  readonly reads: number;
+}
+
+/** The last count of a page. */
+export type ReadCursor = Pick<ReadCount, "at" | "functionId" | "keyId">;
+
+export interface LastRead {
+  readonly at: number;
+  readonly functionId: FunctionId;
+}
+
+export type SecretReadStore = ReturnType<typeof secretReadStore>;
+
+export function secretReadStore(db: Database) {
+  const count = db.prepare(
+    `INSERT INTO secret_reads (length_ms, secret_id, at, function_id, key_id, reads) VALUES (${MINUTE_MS}, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET reads = reads + excluded.reads`,
+  );
+  const countDay = db.prepare(
+    `INSERT INTO secret_read_days (secret_id, at, reads) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET reads = reads + excluded.reads`,
+  );
+  const setLast = db.prepare(
+    `INSERT INTO secret_last_reads (secret_id, at, function_id) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET at = excluded.at, function_id = excluded.function_id WHERE excluded.at >= at`,
+  );
+  const last = db.prepare("SELECT at, function_id AS functionId FROM secret_last_reads WHERE secret_id = ?");
+  const sum = db.prepare("SELECT sum(reads) AS n FROM secret_read_days WHERE secret_id = ? AND at >= ?");
+  const readSince = db.prepare("SELECT secret_id AS id FROM secret_last_reads WHERE at >= ?");
+  const begin = db.prepare("SELECT at FROM secret_reads_begin");
+  const page = db.prepare(
+    `SELECT at, iif(length_ms = ${MINUTE_MS}, 'minute', 'day') AS per, function_id AS functionId, key_id AS keyId, reads
+     FROM secret_reads
+     WHERE secret_id = ?1 AND at <= ?2 AND (at < ?2 OR function_id < ?3 OR (function_id = ?3 AND key_id < ?4))
+     ORDER BY at DESC, function_id DESC, key_id DESC LIMIT ?5`,
+  );
+  const oldMinutes = `FROM secret_reads WHERE length_ms = ${MINUTE_MS} AND at < ?1`;
+  const toDays = db.prepare(
+    `INSERT INTO secret_reads (length_ms, secret_id, at, function_id, key_id, reads)
+     SELECT ${DAY_MS}, secret_id, at - at % ${DAY_MS}, function_id, key_id, sum(reads) ${oldMinutes}
+     GROUP BY secret_id, at - at % ${DAY_MS}, function_id, key_id
+     ON CONFLICT DO UPDATE SET reads = reads + excluded.reads`,
+  );
+  const dropMinutes = db.prepare(`DELETE ${oldMinutes}`);
+  const oldestMinute = db.prepare(`SELECT min(at) AS at FROM secret_reads WHERE length_ms = ${MINUTE_MS}`);
+  const trims = [
+    db.prepare(`DELETE FROM secret_reads WHERE length_ms = ${DAY_MS} AND at < ?`),
+    db.prepare("DELETE FROM secret_read_days WHERE at < ?"),
+  ];
+  const secretIds = db.prepare(
+    "SELECT secret_id AS id FROM secret_last_reads WHERE secret_id > ? ORDER BY secret_id LIMIT ?",
+  );
+  const forgets = ["secret_reads", "secret_read_days", "secret_last_reads"].map((table) =>
+    db.prepare(`DELETE FROM ${table} WHERE secret_id = ?`)
+  );
+
+  return {
+    /** Adds `reads` to the count of the minute `at`. */
+    count({ secretId, functionId, keyId }: SecretRead, at: number, reads: number): void {
+      count.run(secretId, at, functionId, keyId, reads);
+    },
+
+    /** Adds `reads` to the count of the day that `at`, a time, lies in; `functionId` read last. */
+    countOfSecret(secretId: SecretId, at: number, functionId: FunctionId, reads: number): void {
+      countDay.run(secretId, at - at % DAY_MS, reads);
+      setLast.run(secretId, at, functionId);
+    },
+
+    last: (id: SecretId): LastRead | undefined => first<LastRead & Row>(last, id),
+
+    /** On the day of `since` and later. */
+    sum: (id: SecretId, since: number): number => first<{ n: number | null }>(sum, id, since - since % DAY_MS)!.n ?? 0,
+
+    /** The secrets that were read at `at` or later. */
+    readSince: (at: number): SecretId[] => all<{ id: SecretId }>(readSince, at).map(({ id }) => id),
+
+    /** Since when reads are counted at all. */
+    begin: (): number => first<{ at: number }>(begin)!.at,
+
+    /** Newest first. */
+    page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[] {
+      const { at, functionId, keyId } = after ?? { at: Number.MAX_SAFE_INTEGER, functionId: 0, keyId: 0 };
+      return all<ReadCount & Row>(page, id, at, functionId, keyId, limit);
+    },
+
+    /** When the oldest minute begins that is still counted as one. */
+    oldestMinute: (): number | undefined => first<{ at: number | null }>(oldestMinute)!.at ?? undefined,
+
+    /** Makes days of the minutes before `at`, and loses when within its day a secret was read. */
+    foldMinutes(at: number): void {
+      toDays.run(at);
+      dropMinutes.run(at);
+    },
+
+    /** Drops days before `at`; the last read of each secret stays. */
+    trim(at: number): void {
+      for (const statement of trims) statement.run(at);
+    },
+
+    /** At most `limit` secrets with an id above `after` that were ever read. */
+    secretIds: (after: number, limit: number): SecretId[] =>
+      all<{ id: SecretId }>(secretIds, after, limit).map(({ id }) => id),
+
+    forget(id: SecretId): void {
+      for (const statement of forgets) statement.run(id);
+    },
+  };
+}
