@@ -25,7 +25,7 @@ import { Metrics } from "./src/observe/metrics.ts";
 import { Reads } from "./src/observe/reads.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
-import { prepareRuntime } from "./src/sandbox/runtime.ts";
+import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
 import { secretReader } from "./src/secrets/reader.ts";
 import type { Caller } from "./src/secrets/resolution.ts";
@@ -89,9 +89,7 @@ async function main(): Promise<void> {
   const files = filesService(codeDir, record);
 
   const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)));
-  if (Deno.uid() === 0 && !runtime.ownUsers) {
-    log("warn", "setpriv(1) of util-linux is missing or may not change users here: sandboxes run as root, too.");
-  }
+  for (const sentence of missingWalls(runtime)) log("warn", sentence);
   const imports = importsService({
     codeDir,
     lockFile: join(config.dataDir, "imports.lock"),

@@ -16,11 +16,14 @@ import {
   ToSandbox,
 } from "../src/sandbox/protocol.ts";
 import { type Handler, Invocation } from "./invocation.ts";
+import { closeRealm } from "./realm.ts";
 
 // Taken before the handler's code can replace them.
 const { parse, stringify } = JSON;
 const connect = Deno.connect;
 const inspect = Deno.inspect;
+
+closeRealm();
 
 const running = new AsyncLocalStorage<Invocation>();
 

@@ -1,7 +1,7 @@
 // The modules that a handler consists of: found and fetched by a builder process (`deno info`,
 // `deno cache`) that runs none of them, and watched for edits. Sandboxes never fetch anything.
 
-import { join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The code of one handler, as of one moment. */
@@ -14,6 +14,8 @@ export interface ModuleGraph {
   readonly files: readonly string[];
   /** Whether something was fetched from elsewhere, so that versions come from the lock file. */
   readonly remote: boolean;
+  /** Folders of the module cache with the packages that they import, and what these import. */
+  readonly packages: readonly string[];
   /** What will keep the handler, or a part of it, from loading; sentences for its author. */
   readonly problems: readonly string[];
 }
@@ -74,6 +76,7 @@ export function importsService(options: ImportsOptions) {
       files: [file],
       missing: [],
       remote: false,
+      packages: [],
       problems: [lastLine(info.stderr)],
     };
     const problems = found.problems.map((problem) => problem.replaceAll(pathToFileURL(codeDir).href + "/", ""));
@@ -98,6 +101,7 @@ export function importsService(options: ImportsOptions) {
         entry,
         files,
         remote: found.remote,
+        packages: found.packages,
         problems: problems.map((problem) => problem.slice(0, PROBLEM_MAX_LENGTH)),
       },
     };
@@ -175,22 +179,26 @@ interface Info {
     kind?: string;
     local?: string;
     error?: string;
+    npmPackage?: string;
     dependencies?: { specifier: string; code?: { specifier?: string; error?: string } }[];
   }[];
   redirects: Record<string, string>;
+  /** Of everything in the lock file. */
+  npmPackages?: Record<string, { dependencies: string[]; localPath?: string }>;
 }
 
 interface Found {
   files: string[];
   missing: string[];
   remote: boolean;
+  packages: string[];
   problems: string[];
 }
 
 /** What `deno info --json` lists, less the modules that only types are imported from. */
 function readInfo(info: Info, entry: string, codeDir: string): Found {
   const modules = new Map(info.modules.map((module) => [module.specifier, module]));
-  const found: Found = { files: [], missing: [], remote: false, problems: [] };
+  const found: Found = { files: [], missing: [], remote: false, packages: [], problems: [] };
   const seen = new Set<string>();
   const visit = (specifier: string): void => {
     const target = info.redirects[specifier] ?? specifier;
@@ -214,7 +222,17 @@ function readInfo(info: Info, entry: string, codeDir: string): Found {
     }
   };
   visit(entry);
+  const imported = [...seen].map((specifier) => modules.get(specifier)?.npmPackage);
+  found.packages = packageFolders(imported.filter((id) => id !== undefined), info.npmPackages ?? {});
   return found;
+}
+
+/** Where the packages are, and all that they depend on: one folder for each, with its versions and its index. */
+function packageFolders(ids: readonly string[], known: NonNullable<Info["npmPackages"]>): string[] {
+  const reached = new Set(ids);
+  for (const id of reached) for (const dependency of known[id]?.dependencies ?? []) reached.add(dependency);
+  const folders = [...reached].map((id) => known[id]?.localPath).filter((path) => path !== undefined);
+  return [...new Set(folders.map((path) => dirname(path)))];
 }
 
 /** Why a sandbox must not read `path`, or undefined. */

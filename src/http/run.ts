@@ -172,6 +172,7 @@ function toTarget(
     code: {
       files: graph.files,
       lockFile: graph.remote ? imports.lockFile : undefined,
+      packages: graph.packages,
       importHosts: settings.get("sandbox.import-hosts"),
       net: entry.permissions.net,
       memoryMb,

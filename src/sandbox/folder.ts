@@ -9,6 +9,9 @@ import { pathToFileURL } from "node:url";
 const SOCKET_PATH_MAX_LENGTH = 107;
 
 export interface SandboxFolder {
+  readonly path: string;
+  /** Where Deno may keep the transpiled modules of it. */
+  readonly transpiled: string;
   readonly socket: string;
   /** Absolute paths of the copies. */
   readonly files: readonly string[];
@@ -95,6 +98,8 @@ export function makeSandboxFolder(
     const { socket, listener, close } = openSocket(join(folder, "socket"), uid);
     const address = pathToFileURL(copies).href + "/";
     return {
+      path: folder,
+      transpiled,
       socket,
       files: copied,
       entry: pathToFileURL(copied[0]!).href,

@@ -14,6 +14,9 @@ const PRIVATE_NETS: readonly [range: string, named: RegExp][] = [
   ["[fd00:ec2::254]", /^\[fd00:ec2::254\]/i],
 ];
 
+/** Long answers come by TCP (RFC 7766). */
+const DNS_PORT = 53;
+
 export interface NetRules {
   /** What the function may reach: anything, nothing, or the hosts that it names. */
   readonly net: boolean | readonly string[];
@@ -37,6 +40,14 @@ export function netFlags({ net, ownAddresses, machineHosts, denied }: NetRules, 
     net === true ? "--allow-net" : `--allow-net=${[`unix:${socket}`, ...allowed].join(",")}`,
     `--deny-net=${[...ranges, ...hosts, ...ownAddresses, ...denied].join(",")}`,
   ];
+}
+
+/** The TCP ports that `net` needs, DNS included; undefined if that may be any. */
+export function tcpPorts(net: NetRules["net"]): number[] | undefined {
+  if (net === true) return undefined;
+  if (net === false) return [];
+  const ports = net.map((entry) => /:(\d+)$/.exec(entry)?.[1]);
+  return ports.includes(undefined) ? undefined : [...new Set([DNS_PORT, ...ports.map(Number)])];
 }
 
 /** Whether the operator's `denial` closes all that `entry` names. */

@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
-import { netFlags } from "./net_flags.ts";
+import { type Kept, landlockArgs } from "./landlock.ts";
+import { netFlags, tcpPorts } from "./net_flags.ts";
 import type { Runtime } from "./runtime.ts";
 import { giveBackUid, setprivArgs, takeUid } from "./users.ts";
 
@@ -15,6 +16,8 @@ const STDERR_MAX_BYTES = 4_096;
  * RLIMIT_DATA counts it, so a function's own memory comes on top.
  */
 const RESERVED_MB = 555 + 535;
+/** Threads and processes that a sandbox's user may have; Deno has 20 to 50 (measured on Deno 2.9.6, 2 cores). */
+const THREADS_MAX = 256;
 /** Memory of a process beside its handler's, before the poll takes it for a runaway. */
 const RESIDENT_ALLOWANCE_MB = 128;
 
@@ -23,6 +26,8 @@ export interface Code {
   readonly files: readonly string[];
   /** Set if packages were fetched: their versions. */
   readonly lockFile: string | undefined;
+  /** Folders of the module cache with the packages that the modules import, and what these import. */
+  readonly packages: readonly string[];
   readonly importHosts: readonly string[];
   readonly net: boolean | readonly string[];
   readonly memoryMb: number;
@@ -119,19 +124,20 @@ function orUndo<T>(work: () => T, undo: () => void): T {
 }
 
 function spawn(code: Code, folder: SandboxFolder, options: ProcessOptions, uid: number | undefined): Deno.ChildProcess {
-  const { deno, denoDir, appDir, setpriv } = options.runtime;
+  const { denoDir, appDir } = options.runtime;
   const task = { socket: folder.socket, files: folder.files, importHosts: code.importHosts };
   const program = [
-    // Not Deno's own `uid` option: it leaves the process in root's groups.
-    ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
-    deno,
+    ...confinedDeno(code, folder, options.runtime, uid),
     ...flags(code, folder, options),
     join(appDir, "workers", "supervisor.ts"),
     JSON.stringify(task),
   ];
   // No core dumps: they would hold secrets.
   const limits = Deno.build.os === "linux"
-    ? `unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + code.memoryMb) * 1024} && exec "$@"`
+    ? `unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + code.memoryMb) * 1024}` +
+      // Counted by user, so for those of their own only. dash calls it p, where bash has u.
+      (uid === undefined ? "" : ` && { ulimit -u ${THREADS_MAX} || ulimit -p ${THREADS_MAX}; } 2>/dev/null`) +
+      ` && exec "$@"`
     : `unset PWD && exec "$@"`;
   return new Deno.Command("/bin/sh", {
     args: ["-c", limits, "sh", ...program],
@@ -142,6 +148,39 @@ function spawn(code: Code, folder: SandboxFolder, options: ProcessOptions, uid: 
     stdout: "null",
     stderr: "piped",
   }).spawn();
+}
+
+/**
+ * The command that starts Deno with no more of the system's rights than a sandbox may have; its arguments come
+ * behind it.
+ */
+export function confinedDeno(code: Code, folder: SandboxFolder, runtime: Runtime, uid: number | undefined): string[] {
+  const { deno, setpriv, landlock } = runtime;
+  return [
+    // Not Deno's own `uid` option: it leaves the process in root's groups.
+    ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
+    ...(landlock ? landlockArgs(landlock, kept(code, folder, runtime)) : []),
+    deno,
+  ];
+}
+
+/** What the kernel leaves to a sandbox: Deno, its own code, the packages that it imports. */
+function kept(code: Code, folder: SandboxFolder, { deno, denoDir, appDir, packages }: Runtime): Kept {
+  const caches = [...Deno.readDirSync(denoDir)].map(({ name }) => name)
+    .filter((name) => name !== "npm" && name !== "gen");
+  return {
+    deno,
+    read: [
+      appDir,
+      folder.path,
+      ...caches.map((name) => join(denoDir, name)),
+      ...["http", "https", join("file", appDir)].map((name) => join(denoDir, "gen", name)),
+      ...packages,
+      ...code.packages,
+    ],
+    write: [folder.transpiled],
+    ports: tcpPorts(code.net),
+  };
 }
 
 function flags(

@@ -3,15 +3,18 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
-import { trySetpriv } from "./users.ts";
+import { type Landlock, SCOPES_ABI, tryLandlock } from "./landlock.ts";
+import { SANDBOX_UID, setprivArgs, trySetpriv } from "./users.ts";
 
 /** Relative to the program's root; the sandbox keeps the same layout, as the workers import by relative paths. */
 const APP_FILES = [
   "workers/supervisor.ts",
   "workers/bootstrap.ts",
   "workers/invocation.ts",
+  "workers/realm.ts",
   "workers/context.ts",
   "src/sandbox/protocol.ts",
+  "src/sandbox/landlock.pl",
 ];
 /** Where root keeps it: not under its home, which other users cannot enter. */
 const SYSTEM_CACHE = "/var/cache/crude-functions";
@@ -27,6 +30,10 @@ export interface Runtime {
   readonly ownUsers: boolean;
   /** Path of setpriv(1), where there is one. */
   readonly setpriv: string | undefined;
+  /** What takes further rights from sandboxes, where the kernel has it. */
+  readonly landlock: Landlock | undefined;
+  /** Folders in `denoDir` with the packages that the workers import. */
+  readonly packages: readonly string[];
 }
 
 /**
@@ -50,11 +57,28 @@ export async function prepareRuntime(root: string): Promise<Runtime> {
     await closeSharedStorage(denoDir);
     await seedPackages(root, hostDenoDir, denoDir);
     const appDir = await copyApp(root, base, denoDir);
-    const deno = ownUsers ? await publicDeno(base) : Deno.execPath();
-    return { deno, denoDir, appDir, ownUsers, setpriv };
+    const deno = ownUsers ? await publicDeno(base) : await Deno.realPath(Deno.execPath());
+    const packages = await workerPackages(root, denoDir);
+    const landlock = setpriv ? await findLandlock(setpriv, ownUsers, { deno, denoDir, appDir }) : undefined;
+    return { deno, denoDir, appDir, ownUsers, setpriv, landlock, packages };
   } finally {
     lock.close();
   }
+}
+
+/** What this machine lacks that would hold sandboxes better, in sentences for the operator. */
+export function missingWalls({ ownUsers, landlock }: Runtime): string[] {
+  if (Deno.build.os !== "linux") return [];
+  const missing: string[] = [];
+  if (Deno.uid() === 0 && !ownUsers) {
+    missing.push("setpriv(1) of util-linux is missing or may not change users here: sandboxes run as root, too.");
+  }
+  if (!landlock) {
+    missing.push("Landlock does not work here (it takes Linux 5.13, setpriv and perl): sandboxes go without.");
+  } else if (landlock.abi < SCOPES_ABI) {
+    missing.push("Landlock of this kernel, before Linux 6.12, leaves abstract Unix sockets open between sandboxes.");
+  }
+  return missing;
 }
 
 /** Where this Deno keeps its cache. @throws Error if Deno does not say */
@@ -88,15 +112,47 @@ async function closeSharedStorage(denoDir: string): Promise<void> {
   await Deno.writeTextFile(join(denoDir, "location_data"), "");
 }
 
-/** Copies the packages that the workers import from the host's own cache, so that none is fetched again. */
-async function seedPackages(root: string, from: string, to: string): Promise<void> {
+/** The one package that the workers import. */
+async function workerPackage(root: string): Promise<[name: string, version: string]> {
   const source = await Deno.readTextFile(join(root, "workers/invocation.ts"));
   const [, name, version] = /"npm:([\w-]+)@([\d.]+)"/.exec(source)!;
-  const folder = join("npm", "registry.npmjs.org", name!);
-  if (await exists(join(to, folder, version!))) return;
+  return [name!, version!];
+}
+
+/** Where it is, below each registry that it was ever fetched from. */
+async function workerPackages(root: string, denoDir: string): Promise<string[]> {
+  const [name] = await workerPackage(root);
+  const npm = join(denoDir, "npm");
+  const folders = (await Array.fromAsync(Deno.readDir(npm))).map((registry) => join(npm, registry.name, name));
+  const there = await Promise.all(folders.map(exists));
+  return folders.filter((_, index) => there[index]);
+}
+
+/** Landlock, if a sandbox starts with it. */
+async function findLandlock(
+  setpriv: string,
+  ownUsers: boolean,
+  { deno, denoDir, appDir }: { deno: string; denoDir: string; appDir: string },
+): Promise<Landlock | undefined> {
+  const perl = await findProgram("perl");
+  if (!perl) return undefined;
+  return await tryLandlock(
+    [setpriv, ...setprivArgs(ownUsers ? SANDBOX_UID : undefined)],
+    { perl, script: join(appDir, "src/sandbox/landlock.pl") },
+    { deno, read: [denoDir, appDir], write: [], ports: [] },
+    join(appDir, "src/sandbox/protocol.ts"),
+    { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1" },
+  );
+}
+
+/** Copies the packages that the workers import from the host's own cache, so that none is fetched again. */
+async function seedPackages(root: string, from: string, to: string): Promise<void> {
+  const [name, version] = await workerPackage(root);
+  const folder = join("npm", "registry.npmjs.org", name);
+  if (await exists(join(to, folder, version))) return;
   // From another registry, say: then it is fetched when the workers are started for the first time.
-  if (!await exists(join(from, folder, version!)) || !await exists(join(from, folder, "registry.json"))) return;
-  await copyTree(join(from, folder, version!), join(to, folder, version!));
+  if (!await exists(join(from, folder, version)) || !await exists(join(from, folder, "registry.json"))) return;
+  await copyTree(join(from, folder, version), join(to, folder, version));
   await Deno.copyFile(join(from, folder, "registry.json"), join(to, folder, "registry.json"));
 }
 

@@ -3,6 +3,8 @@
 /** systemd keeps this range free for the like (systemd.io/UIDS-GIDS). */
 const FIRST_UID = 61_184;
 const UIDS = 4_096;
+/** One of them, to try things with before there are sandboxes. */
+export const SANDBOX_UID = FIRST_UID;
 
 /** The kernel ends the process with its parent, and it gains nothing by running other programs. */
 const HOLD = ["--no-new-privs", "--pdeathsig", "KILL"];

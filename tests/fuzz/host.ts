@@ -156,7 +156,15 @@ async function createRig() {
     process: {
       runDir,
       codeDir,
-      runtime: { deno: standIn, denoDir: folder, appDir: folder, ownUsers: false, setpriv: undefined },
+      runtime: {
+        deno: standIn,
+        denoDir: folder,
+        appDir: folder,
+        ownUsers: false,
+        setpriv: undefined,
+        landlock: undefined,
+        packages: [],
+      },
       ownAddresses: () => ["127.0.0.1:1"],
       machineHosts: () => [],
       denyNet: () => (meet(), []),
@@ -173,7 +181,14 @@ async function createRig() {
     access: { find: (value: string) => holder(Number(value)), recordUse() {} },
     registry: { match: (_method: string, path: string) => ({ found: registered(Number(path.slice(1))), params: {} }) },
     imports: {
-      graph: (path: string) => ({ version: 1, entry: "", files: [join(codeDir, path)], remote: false, problems: [] }),
+      graph: (path: string) => ({
+        version: 1,
+        entry: "",
+        files: [join(codeDir, path)],
+        remote: false,
+        packages: [],
+        problems: [],
+      }),
       lockFile: "",
     },
     settings: {

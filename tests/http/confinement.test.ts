@@ -42,7 +42,10 @@ Deno.test("`secrets` patterns close every other name, in every scope and by both
       await ctx.getSecret(name, "key") ?? null,
       await ctx.getCompleteSecret(name) ?? null,
     ])))`;
-  const functionId = await deploy(server, "payer", code, { keys: [groupId], secrets: ["STRIPE_*"] });
+  const functionId = await deploy(server, "payer", code, {
+    keys: [groupId],
+    secrets: ["STRIPE_*"],
+  });
   const owners = [
     { scope: "global" },
     { scope: "function", functionId },
@@ -50,7 +53,9 @@ Deno.test("`secrets` patterns close every other name, in every scope and by both
     { scope: "key", keyId: key.id },
   ];
   for (const name of ["STRIPE_KEY", "OTHER", "stripe_key", "MY_STRIPE_KEY"]) {
-    for (const owner of owners) await createSecret(server, name, `${name} of ${owner.scope}`, owner);
+    for (const owner of owners) {
+      await createSecret(server, name, `${name} of ${owner.scope}`, owner);
+    }
   }
   const nothing = [null, null, null, null];
   const whole = (name: string) => [
@@ -61,16 +66,34 @@ Deno.test("`secrets` patterns close every other name, in every scope and by both
       global: `${name} of global`,
       function: `${name} of function`,
       group: { value: `${name} of group`, groupId, groupName: "customers" },
-      key: { value: `${name} of key`, groupId, groupName: "customers", keyId: key.id, keyName: "acme" },
+      key: {
+        value: `${name} of key`,
+        groupId,
+        groupName: "customers",
+        keyId: key.id,
+        keyName: "acme",
+      },
     },
   ];
   const first = await run(server, "/payer", key.value);
-  assert.deepEqual(first.body, [whole("STRIPE_KEY"), nothing, nothing, nothing, nothing]);
+  assert.deepEqual(first.body, [
+    whole("STRIPE_KEY"),
+    nothing,
+    nothing,
+    nothing,
+    nothing,
+  ]);
 
   const change = (secrets: string[]) => server.api("PUT", `/api/functions/${functionId}`, { secrets });
   await change(["OTHER", "*_KEY"]);
   const second = await run(server, "/payer", key.value);
-  assert.deepEqual(second.body, [whole("STRIPE_KEY"), nothing, whole("OTHER"), nothing, whole("MY_STRIPE_KEY")]);
+  assert.deepEqual(second.body, [
+    whole("STRIPE_KEY"),
+    nothing,
+    whole("OTHER"),
+    nothing,
+    whole("MY_STRIPE_KEY"),
+  ]);
 
   await change([]);
   const none = await run(server, "/payer", key.value);
@@ -79,7 +102,10 @@ Deno.test("`secrets` patterns close every other name, in every scope and by both
 
 Deno.test("with `per-key` each key has globals and a process of its own; `shared` has one for all", async () => {
   await using server = await startServer();
-  const groups = [await createGroup(server, "red"), await createGroup(server, "blue")];
+  const groups = [
+    await createGroup(server, "red"),
+    await createGroup(server, "blue"),
+  ];
   const code = `export default (c, ctx) => {
     (globalThis.callers ??= []).push(ctx.query.as);
     return c.json(globalThis.callers);
@@ -92,12 +118,20 @@ Deno.test("with `per-key` each key has globals and a process of its own; `shared
   const visit = async (name: string) => {
     const answers = [];
     for (const index of [0, 1, 2, 0, 1]) {
-      answers.push((await run(server, `/${name}?as=${index}`, keys[index]!.value)).body);
+      answers.push(
+        (await run(server, `/${name}?as=${index}`, keys[index]!.value)).body,
+      );
     }
     return answers;
   };
-  const id = await deploy(server, "apart", code, { keys: groups, isolation: "per-key" });
-  assert.deepEqual(await visit("apart"), [["0"], ["1"], ["2"], ["0", "0"], ["1", "1"]]);
+  const id = await deploy(server, "apart", code, {
+    keys: groups,
+    isolation: "per-key",
+  });
+  assert.deepEqual(await visit("apart"), [["0"], ["1"], ["2"], ["0", "0"], [
+    "1",
+    "1",
+  ]]);
   const pids = sandboxes(server);
   assert.equal(pids.length, 3);
 
@@ -113,7 +147,10 @@ Deno.test("a function's own timeoutMs counts instead of the setting, whichever i
   await deploy(server, "brief", never, { timeoutMs: 200 });
   const start = performance.now();
   assert.equal((await run(server, "/brief")).status, 504);
-  assert.ok(performance.now() - start < 10_000, "a third of the setting at most");
+  assert.ok(
+    performance.now() - start < 10_000,
+    "a third of the setting at most",
+  );
 
   await set(server, { "sandbox.timeout-ms": 300 });
   const slow = `export default async (c) => {
@@ -141,7 +178,10 @@ Deno.test("memory beyond memoryMb is refused or ends the isolate with 502; the o
     }`;
     await deploy(server, name, code, { memoryMb: 64 });
     const { status, body } = await run(server, `/${name}`);
-    assert.ok(status === 502 || body === "RangeError", `${name}: ${status} ${JSON.stringify(body)}`);
+    assert.ok(
+      status === 502 || body === "RangeError",
+      `${name}: ${status} ${JSON.stringify(body)}`,
+    );
     assert.equal((await run(server, "/innocent")).body, "ok", name);
   }
 
@@ -157,16 +197,28 @@ Deno.test("memory beyond memoryMb is refused or ends the isolate with 502; the o
 
 Deno.test("sandbox.net.deny closes a host that the function names, and opens it again", async () => {
   await using server = await startServer();
-  await using upstream = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("up"));
+  await using upstream = Deno.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    onListen() {},
+  }, () => new Response("up"));
   const host = `127.0.0.1:${(upstream.addr as Deno.NetAddr).port}`;
-  await deploy(server, "named", FETCH, { permissions: { net: [host, "localhost"] } });
+  await deploy(server, "named", FETCH, {
+    permissions: { net: [host, "localhost"] },
+  });
   const reach = async (name: string) => (await run(server, `/named?host=${name}`)).body;
   assert.equal(await reach(host), "up");
   for (const entry of [host, "127.0.0.1", "127.0.0.0/8"]) {
     await set(server, { "sandbox.net.deny": [entry] });
     assert.match(await reach(host), /Requires net access/, entry);
     // By another name for the same address, too.
-    if (entry !== host) assert.match(await reach(host.replace("127.0.0.1", "localhost")), /Requires net access/, entry);
+    if (entry !== host) {
+      assert.match(
+        await reach(host.replace("127.0.0.1", "localhost")),
+        /Requires net access/,
+        entry,
+      );
+    }
   }
   await set(server, { "sandbox.net.deny": ["192.0.2.0/24"] });
   assert.equal(await reach(host), "up");
@@ -176,7 +228,11 @@ Deno.test("after five deaths within a minute a function answers 503, and a chang
   await using server = await startServer();
   const id = await deploy(server, "mortal", MORTAL);
   await deploy(server, "innocent", "export default (c) => c.text('ok')");
-  assert.deepEqual(await healthOf(server, id), { recentDeaths: 0, lastDeath: null, suspendedUntil: null });
+  assert.deepEqual(await healthOf(server, id), {
+    recentDeaths: 0,
+    lastDeath: null,
+    suspendedUntil: null,
+  });
   assert.equal((await run(server, "/mortal?die=1")).status, 502);
   assert.equal((await run(server, "/mortal")).body, "alive");
 
@@ -196,7 +252,9 @@ Deno.test("after five deaths within a minute a function answers 503, and a chang
   assert.ok(left > 0 && left <= 10_000, `${left}`);
   const { body: list } = await server.api("GET", "/api/functions");
   assert.deepEqual(list.functions[0].health, health);
-  await server.logged(/The call was refused: Its isolates died too often; it rests until/);
+  await server.logged(
+    /The call was refused: Its isolates died too often; it rests until/,
+  );
 
   await server.api("PUT", `/api/functions/${id}`, { description: "mended" });
   assert.equal((await run(server, "/mortal")).body, "alive");
@@ -210,6 +268,87 @@ Deno.test("the Cache API is closed, so that functions cannot leave each other me
     .then(() => "stored", (error) => "refused: " + error.name))`;
   await deploy(server, "writer", code);
   assert.match((await run(server, "/writer")).body, /^refused/);
+});
+
+Deno.test("a handler cannot start workers, whatever it asks for them, and undo nothing of that", async () => {
+  await using server = await startServer();
+  const attempts = {
+    web: `new Worker("data:text/javascript,1", { type: "module" })`,
+    node: `new NodeWorker("1", { eval: true })`,
+    required: `new (process.getBuiltinModule("node:worker_threads").Worker)("1", { eval: true })`,
+    derived: `new (class extends NodeWorker {})("1", { eval: true })`,
+    constructed: `Reflect.construct(Worker, ["data:text/javascript,1", { type: "module" }], EventTarget)`,
+    another: `Reflect.construct(NodeWorker, ["1", { eval: true }], Object)`,
+    undone: `new (Object.setPrototypeOf(Worker, EventTarget))("data:text/javascript,1", { type: "module" })`,
+    emptied: `Object.setPrototypeOf(Object.getPrototypeOf(NodeWorker), Object); new NodeWorker("1", { eval: true })`,
+    prototype: `new Worker.prototype.constructor("data:text/javascript,1", { type: "module" })`,
+    inspector: `new (process.getBuiltinModule("node:inspector").Session)().connect()`,
+  };
+  const code = `import { Worker as NodeWorker } from "node:worker_threads"; import process from "node:process";
+    const attempts = { ${Object.entries(attempts).map(([name, body]) => `${name}: () => { ${body} }`).join(",\n")} };
+    export default (c) => c.json(Object.fromEntries(Object.entries(attempts).map(([name, attempt]) => {
+      try { attempt(); return [name, "worked"]; } catch (error) { return [name, String(error)]; }
+    })));`;
+  // With so much memory, nothing but the refusal would keep them from starting.
+  await deploy(server, "workers", code, { memoryMb: 1_024 });
+  const { body } = await run(server, "/workers");
+  for (const name of Object.keys(attempts)) {
+    assert.notEqual(body[name], "worked", name);
+  }
+  for (const name of ["web", "node", "required", "derived"]) {
+    assert.equal(body[name], "Error: A handler cannot start workers.", name);
+  }
+});
+
+Deno.test("a proxy by SOCKS, which Deno does not check by address, is refused, however it is put", async () => {
+  await using server = await startServer();
+  let reached = 0;
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      reached++;
+      connection.close();
+    }
+  })();
+  const { port } = listener.addr as Deno.NetAddr;
+  const proxies = {
+    plain: `{ url: SOCKS }`,
+    resolving: `{ url: SOCKS.replace("socks5", "socks5h") }`,
+    capital: `{ url: SOCKS.toUpperCase() }`,
+    padded: `{ url: " \\t\\n" + SOCKS }`,
+    named: `{ transport: "socks5", url: SOCKS }`,
+    asHttp: `{ transport: "http", url: SOCKS }`,
+    object: `{ url: { toString: () => SOCKS } }`,
+    address: `{ url: new URL(SOCKS) }`,
+    changing: `{ n: 0, get url() { return this.n++ ? SOCKS : "http://192.0.2.1" } }`,
+    changingText: `{ url: { n: 0, toString() { return this.n++ ? SOCKS : "http://192.0.2.1" } } }`,
+    inherited: `Object.create({ url: SOCKS })`,
+    local: `{ url: "http://localhost:${port}" }`,
+    tcp: `{ transport: "tcp", hostname: "localhost", port: ${port} }`,
+  };
+  const code = `const SOCKS = "socks5://localhost:${port}";
+    const of = async (options) => {
+      using client = Deno.createHttpClient(options);
+      await fetch("http://192.0.2.99/", { client, signal: AbortSignal.timeout(200) });
+    };
+    export default async (c) => {
+      for (const proxy of [${Object.values(proxies).join(", ")}]) await of({ proxy }).catch(() => {});
+      let n = 0;
+      await of({ get proxy() { return n++ ? { url: SOCKS } : undefined; } }).catch(() => {});
+      Object.prototype.proxy = { url: SOCKS };
+      await of({}).catch(() => {});
+      delete Object.prototype.proxy;
+      String.prototype.startsWith = () => true;
+      Reflect.apply = () => true;
+      await of({ proxy: { url: SOCKS } }).catch(() => {});
+      Deno.createHttpClient({}).close();
+      return c.text("done");
+    };`;
+  await deploy(server, "proxies", code);
+  assert.equal((await run(server, "/proxies")).body, "done");
+  listener.close();
+  await accepting.catch(() => {});
+  assert.equal(reached, 0);
 });
 
 Deno.test({
@@ -229,9 +368,15 @@ Deno.test({
     assert.equal(new Set(processes.map(({ uid }) => uid)).size, 2);
     for (const { pid, uid, copy } of processes) {
       assert.ok(uid >= FIRST_UID, `${uid}`);
-      for (const field of ["Uid", "Gid"]) assert.deepEqual(statusOf(pid, field), Array(4).fill(String(uid)));
+      for (const field of ["Uid", "Gid"]) {
+        assert.deepEqual(statusOf(pid, field), Array(4).fill(String(uid)));
+      }
       assert.deepEqual(statusOf(pid, "Groups"), []);
       assert.deepEqual(statusOf(pid, "NoNewPrivs"), ["1"]);
+      assert.match(
+        Deno.readTextFileSync(`/proc/${pid}/limits`),
+        /^Max processes +256 +256 /m,
+      );
       for (const set of ["CapInh", "CapPrm", "CapEff", "CapAmb"]) {
         assert.match(statusOf(pid, set)[0]!, /^0+$/, set);
       }
@@ -242,10 +387,14 @@ Deno.test({
         `${server.dataDir}/encryption-keys.json`,
         `${server.dataDir}/database.db`,
         `/proc/${server.pid}/environ`,
-        ...others.flatMap((other) => [other.copy, `/proc/${other.pid}/environ`]),
+        ...others.flatMap((
+          other,
+        ) => [other.copy, `/proc/${other.pid}/environ`]),
       ];
       assert.equal(await readableAs(uid, copy), true);
-      for (const path of tempting) assert.equal(await readableAs(uid, path), false, path);
+      for (const path of tempting) {
+        assert.equal(await readableAs(uid, path), false, path);
+      }
     }
   },
 });

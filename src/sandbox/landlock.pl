@@ -1,0 +1,40 @@
+# Takes rights from this process for good by Landlock (landlock(7)), then becomes the program it is given.
+# Arguments: what is taken of files, of TCP and of other processes, as bits; what is given back, as
+# `<bits>:<path>` or `<bits>:tcp:<port>`; `--`; the program. Which bits, landlock.ts knows.
+use strict;
+use warnings;
+
+# The same on every architecture that Deno runs on.
+my ($CREATE_RULESET, $ADD_RULE, $RESTRICT_SELF) = (444, 445, 446);
+my ($PATH_BENEATH, $NET_PORT) = (1, 2);
+my $O_PATH = 010000000;
+# What a rule for a file that is no folder may name: execute, write, read, truncate, ioctl.
+my $FILE_BITS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15;
+
+sub must { $_[1] >= 0 or die "landlock: $_[0]: $!\n"; return $_[1] }
+
+# Without arguments it tells the version of the kernel's interface, or nothing where there is none.
+if (!@ARGV) {
+  my $abi = syscall($CREATE_RULESET, 0, 0, 1);
+  print $abi if $abi > 0;
+  exit;
+}
+
+my $taken = pack("QQQ", map { $_ + 0 } splice(@ARGV, 0, 3));
+my $ruleset = must("create", syscall($CREATE_RULESET, $taken, length $taken, 0));
+while (defined(my $rule = shift @ARGV)) {
+  last if $rule eq "--";
+  my ($bits, $path) = split(/:/, $rule, 2);
+  my ($type, $attributes, $file);
+  if ($path =~ /^tcp:(\d+)$/) {
+    ($type, $attributes) = ($NET_PORT, pack("QQ", $bits + 0, $1 + 0));
+  } else {
+    # What is not there is not given.
+    sysopen($file, $path, $O_PATH) or next;
+    $bits &= $FILE_BITS unless -d $file;
+    ($type, $attributes) = ($PATH_BENEATH, pack("Ql", $bits + 0, fileno $file));
+  }
+  must("allow $path", syscall($ADD_RULE, $ruleset, $type, $attributes, 0));
+}
+must("restrict", syscall($RESTRICT_SELF, $ruleset, 0));
+exec { $ARGV[0] } @ARGV or die "landlock: $ARGV[0]: $!\n";
