@@ -27,6 +27,7 @@ import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
 import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
+import { resolutionService } from "./src/secrets/explain.ts";
 import { secretReader } from "./src/secrets/reader.ts";
 import type { Caller } from "./src/secrets/resolution.ts";
 import { secretsService } from "./src/secrets/secrets.ts";
@@ -152,6 +153,7 @@ async function main(): Promise<void> {
     registry,
     files,
     secrets,
+    resolution: resolutionService(store),
     settings,
     rotation,
     imports,

@@ -3,6 +3,7 @@
 
 import { getPath } from "hono/utils/url";
 import type { Access } from "../access/access.ts";
+import { admission } from "../access/admission.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
 import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
@@ -116,15 +117,11 @@ function admit(
   first: Presented | undefined,
   requestId: string,
 ): KeyHolder | undefined | Response {
-  if (keys.length === 0) return undefined;
-  if (!first?.holder) {
-    const error = first ? "This API key is not known." : "This function needs an API key.";
-    return refusal(401, "Unauthorized", error, requestId, { "WWW-Authenticate": "Bearer" });
-  }
-  if (!keys.includes(first.holder.groupId)) {
-    return refusal(403, "Forbidden", "This API key's group may not call this function.", requestId);
-  }
-  return first.holder;
+  const way = admission(keys, first?.holder);
+  if (way.admitted) return way.holder;
+  if (way.status === 403) return refusal(403, "Forbidden", way.reason, requestId);
+  const error = first ? "This API key is not known." : way.reason;
+  return refusal(401, "Unauthorized", error, requestId, { "WWW-Authenticate": "Bearer" });
 }
 
 function refuseRoute(allowed: readonly string[], requestId: string): Response {

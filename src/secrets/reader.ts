@@ -4,10 +4,10 @@ import type { Scope, SecretId, SecretName } from "../ids.ts";
 import { secretAad } from "../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import type { SecretValue } from "../keyring/secret_value.ts";
-import type { Candidate } from "../store/secrets.ts";
+import { type Candidate, toOwner } from "../store/secrets.ts";
 import type { Store } from "../store/store.ts";
 import { isSecretName } from "./names.ts";
-import { type Caller, entitledOwners, rank } from "./resolution.ts";
+import { type Caller, resolve } from "./resolution.ts";
 
 /** What `getCompleteSecret` gives, with the values still closed. */
 export interface CompleteSecret {
@@ -63,12 +63,11 @@ export function secretReader(
 
   return {
     get(caller, name, scope) {
-      if (!isSecretName(name) || !caller.mayAsk(name)) return undefined;
-      const owners = entitledOwners(caller).filter((owner) => scope === undefined || owner.scope === scope);
-      const [winner] = rank(candidates(caller, name), owners);
+      if (!isSecretName(name)) return undefined;
+      const found = resolve(caller, name, () => candidates(caller, name));
+      const winner = scope === undefined ? found[0] : found.find((candidate) => candidate.scope === scope);
       if (!winner) return undefined;
-      const owner = owners.find((owner) => owner.scope === winner.scope)!;
-      const opened = open(winner, secretAad(owner, name));
+      const opened = open(winner, secretAad(toOwner(winner.scope, winner.ownerId), name));
       // An unreadable value must not give way to a wider scope's: that could be another customer's default.
       if (typeof opened === "string") return undefined;
       onRead(caller, winner.id, winner.scope);
@@ -76,14 +75,12 @@ export function secretReader(
     },
 
     getComplete(caller, name) {
-      if (!isSecretName(name) || !caller.mayAsk(name)) return undefined;
-      const owners = entitledOwners(caller);
-      const accessible = rank(candidates(caller, name), owners);
+      if (!isSecretName(name)) return undefined;
+      const accessible = resolve(caller, name, () => candidates(caller, name));
       if (accessible.length === 0) return undefined;
       const complete: CompleteSecret = { values: {}, decryptionErrors: {} };
       for (const candidate of accessible) {
-        const owner = owners.find((owner) => owner.scope === candidate.scope)!;
-        const opened = open(candidate, secretAad(owner, name));
+        const opened = open(candidate, secretAad(toOwner(candidate.scope, candidate.ownerId), name));
         if (typeof opened === "string") complete.decryptionErrors[candidate.scope] = opened;
         else {
           complete.values[candidate.scope] = opened;

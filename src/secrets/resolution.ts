@@ -34,3 +34,15 @@ export function rank<C extends { readonly scope: Scope; readonly ownerId: number
     candidates.find((candidate) => candidate.scope === owner.scope && candidate.ownerId === ownerId(owner)) ?? []
   );
 }
+
+/**
+ * What the caller may read under `name`, the winner first: the whole answer to a handler's question, and to
+ * somebody's who wants to know what it would be. `look` finds the candidates, unless the name is closed.
+ */
+export function resolve<C extends { readonly scope: Scope; readonly ownerId: number }>(
+  caller: Caller,
+  name: SecretName,
+  look: () => readonly C[],
+): C[] {
+  return caller.mayAsk(name) ? rank(look(), entitledOwners(caller)) : [];
+}

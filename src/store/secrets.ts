@@ -66,6 +66,9 @@ export function secretStore(db: Database) {
     SELECT id, scope, owner_id, ciphertext FROM secrets WHERE name = ?1 AND scope = 'key' AND owner_id = ?4`);
   const byId = db.prepare(`${SELECT} WHERE s.id = ?`);
   const byOwner = db.prepare(`${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id = ?`);
+  const ofScope = db.prepare(
+    `${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id > ? ORDER BY s.owner_id LIMIT ?`,
+  );
   const insertRow = db.prepare(
     "INSERT INTO secrets (name, scope, owner_id, function_id, group_id, key_id, ciphertext, comment, created_at, updated_at)" +
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -113,6 +116,11 @@ export function secretStore(db: Database) {
     findByOwner(name: SecretName, owner: Owner): SecretRow | undefined {
       const row = first<Columns>(byOwner, name, owner.scope, ownerId(owner));
       return row && toRow(row);
+    },
+
+    /** The values of one name in one scope, in order of their owners' ids, those above `afterOwner`, at most `limit`. */
+    ofScope(name: SecretName, scope: Scope, afterOwner: number, limit: number): SecretRow[] {
+      return all<Columns>(ofScope, name, scope, afterOwner, limit).map(toRow);
     },
 
     /** Rows with an id above `after` in order of id, at most `limit`. */

@@ -4,6 +4,7 @@ import { type AccessStore, accessStore } from "./access.ts";
 import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
 import { Database } from "./database.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
+import { type SecretNameStore, secretNameStore } from "./secret_names.ts";
 import { type SecretStore, secretStore } from "./secrets.ts";
 import { DataFolderError } from "./data_folder.ts";
 import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./settings.ts";
@@ -13,6 +14,7 @@ export interface Store {
   readonly ciphertexts: CiphertextStore;
   readonly functions: FunctionStore;
   readonly secrets: SecretStore;
+  readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
   readonly meta: MetaStore;
   /** All of `work` or, after a throw, nothing; `work` is synchronous. */
@@ -32,6 +34,7 @@ export function openStore(path: string): Store {
     ciphertexts: ciphertextStore(db),
     functions: functionStore(db),
     secrets: secretStore(db),
+    secretNames: secretNameStore(db),
     settings: settingsStore(db),
     meta: metaStore(db),
     transaction: (work) => db.transaction(work),

@@ -21,6 +21,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/key-groups/{id} get,put,delete",
     "/api/keys get,post",
     "/api/keys/{id} get,put,delete",
+    "/api/secrets/resolve get",
     "/api/secrets get,post",
     "/api/secrets/by-name/{name} get",
     "/api/secrets/{id} get,put,delete",

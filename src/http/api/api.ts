@@ -14,6 +14,7 @@ import { addKeyGroups } from "./key_groups.ts";
 import { addKeys } from "./keys.ts";
 import { addMetrics } from "./metrics.ts";
 import { addReads } from "./reads.ts";
+import { addResolve } from "./resolve.ts";
 import { addSecrets } from "./secrets.ts";
 import { addSettings } from "./settings.ts";
 
@@ -35,6 +36,8 @@ export function createApi(deps: ApiDeps): Api {
   addFiles(api, deps);
   addKeyGroups(api, deps);
   addKeys(api, deps);
+  // Before the rest, as "resolve" would be taken for an id.
+  addResolve(api, deps);
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
   addSettings(api, deps);

@@ -11,6 +11,7 @@ import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { Reads } from "../../observe/reads.ts";
 import type { Health } from "../../sandbox/health.ts";
+import type { Resolution } from "../../secrets/explain.ts";
 import type { Secrets } from "../../secrets/secrets.ts";
 import type { Settings } from "../../settings/settings.ts";
 
@@ -19,6 +20,7 @@ export interface ApiDeps {
   readonly registry: Registry;
   readonly files: Files;
   readonly secrets: Secrets;
+  readonly resolution: Resolution;
   readonly settings: Settings;
   readonly rotation: Rotation;
   /** Fetches what a module imports, now that it is saved; `problems` are sentences. */

@@ -9,6 +9,7 @@ import type { NewSecret } from "../../secrets/secrets.ts";
 import type { SecretFilter } from "../../store/secrets.ts";
 import {
   body,
+  changes,
   evenIfFieldsAreWrong,
   id,
   idSchema,
@@ -84,6 +85,12 @@ export const newSecret = body({
   }))
   .openapi("NewSecret");
 
+export const secretChange = changes({
+  name: secretName().optional(),
+  value: secretValue.optional(),
+  comment: note().optional(),
+}).openapi("SecretChange");
+
 function ownerOf(scope: Scope, ids: OwnerIds): Owner {
   switch (scope) {
     case "global":
@@ -111,7 +118,8 @@ const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor
   return z.NEVER;
 }).openapi({ description: "The `next` of the page before." });
 
-const limitSchema = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
+/** How many at once. */
+export const limitSchema = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
   .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
   .optional()
   .transform((text) => text === undefined ? PAGE_MAX : Number(text))

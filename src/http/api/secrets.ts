@@ -10,20 +10,18 @@ import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
 import {
   answer,
-  changes,
   errors,
   idParams,
   idSchema,
   includeValues,
   json,
-  note,
   query,
   secretName,
   SUCCESS,
   successSchema,
   time,
 } from "./schemas.ts";
-import { cursorOf, listQuery, newSecret, scopeSchema, secretSchema, secretValue } from "./secret_schemas.ts";
+import { cursorOf, listQuery, newSecret, scopeSchema, secretChange, secretSchema } from "./secret_schemas.ts";
 
 const tags = ["Secrets"];
 const params = idParams<SecretId>();
@@ -86,10 +84,7 @@ const update = createRoute({
   middleware: jsonBody,
   request: {
     params,
-    body: json(
-      changes({ name: secretName().optional(), value: secretValue.optional(), comment: note().optional() })
-        .openapi("SecretChange"),
-    ),
+    body: json(secretChange),
   },
   responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });

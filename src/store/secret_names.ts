@@ -1,0 +1,73 @@
+// The names of secrets in order, and how many owners set each. Reads one index from end to end, no row.
+
+import type { FunctionId, GroupId, KeyId, Scope, SecretName } from "../ids.ts";
+import { all, type Database, type Row } from "./database.ts";
+
+/** Which names: those that somebody has set who is asked for, and that hold `search` in any case. */
+export interface NameFilter {
+  search: string;
+  scope?: Scope | undefined;
+  /** Goes with `scope`. */
+  ownerId?: number | undefined;
+}
+
+export type SecretNameStore = ReturnType<typeof secretNameStore>;
+
+/**
+ * Steps from each name to the next one that fits, so that a name with a thousand owners costs one look.
+ * Names are ASCII, so lower() is enough. ?1 is the name before the first, ?2 the search, the last one the limit.
+ */
+function inOrder(fits: string, limit: string): string {
+  const next = (after: string) =>
+    `(SELECT name FROM secrets INDEXED BY secrets_by_name
+      WHERE name > ${after} AND instr(lower(name), ?2) > 0 AND ${fits} ORDER BY name LIMIT 1)`;
+  return `
+    WITH RECURSIVE found (name) AS (
+      SELECT ${next("?1")}
+      UNION ALL
+      SELECT ${next("found.name")} FROM found WHERE found.name IS NOT NULL
+      LIMIT ${limit}
+    )
+    SELECT name FROM found WHERE name IS NOT NULL`;
+}
+
+export function secretNameStore(db: Database) {
+  const page = db.prepare(inOrder("(?3 = '' OR scope = ?3) AND (?4 = -1 OR owner_id = ?4)", "?5"));
+  const pageOfOwners = db.prepare(inOrder(
+    `(scope = 'global' OR scope = 'function' AND owner_id = ?3 OR scope = 'group' AND owner_id = ?4
+      OR scope = 'key' AND owner_id = ?5)`,
+    "?6",
+  ));
+  const counts = db.prepare(
+    "SELECT scope, count(*) AS count FROM secrets INDEXED BY secrets_by_name WHERE name = ? GROUP BY scope",
+  );
+
+  return {
+    /** Names above `after` in order (by code points), at most `limit`. */
+    page({ search, scope = "" as Scope, ownerId = -1 }: NameFilter, after: string, limit: number): SecretName[] {
+      return all<Named>(page, after, search.toLowerCase(), scope, ownerId, limit).map(({ name }) => name);
+    },
+
+    /** The same of names that are set globally or by one of these owners; 0 for none. */
+    pageOfOwners(
+      owners: { functionId: FunctionId; groupId: GroupId | 0; keyId: KeyId | 0 },
+      search: string,
+      after: string,
+      limit: number,
+    ): SecretName[] {
+      const { functionId, groupId, keyId } = owners;
+      return all<Named>(pageOfOwners, after, search.toLowerCase(), functionId, groupId, keyId, limit)
+        .map(({ name }) => name);
+    },
+
+    /** How many owners of each scope set a name; a scope without any is left out. */
+    counts(name: SecretName): Partial<Record<Scope, number>> {
+      const rows = all<{ scope: Scope; count: number }>(counts, name);
+      return Object.fromEntries(rows.map(({ scope, count }) => [scope, count]));
+    },
+  };
+}
+
+interface Named extends Row {
+  name: SecretName;
+}
