@@ -24,6 +24,32 @@ function openMenu() {
   adapt();
 }
 
+/** Copies the text of the element that the button names, and says so. */
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    // Without https, or without permission: the text is selected, for Ctrl+C.
+    getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) return tell("Press Ctrl+C to copy what is selected.");
+  }
+  tell("Copied.");
+}
+
+/** Says what happened, also to those who do not see it. */
+function tell(text) {
+  const notice = document.createElement("p");
+  notice.className = "notice";
+  notice.textContent = text;
+  document.getElementById("notices").replaceChildren(notice);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});
+
 openMenu();
 showTimes(document);
 focusProblems(document);

@@ -84,6 +84,10 @@ export class KeyFile {
     this.keyring = new Keyring(keysOf(this.#contents), this.#contents.current, this.#contents.lookupKey);
   }
 
+  get path(): string {
+    return this.#path;
+  }
+
   /** The versions in order, with the times at which their keys were made, in ISO 8601. */
   versions(): { version: number; createdAt: string }[] {
     return [...this.#contents.keys].map(([version, { createdAt }]) => ({ version, createdAt }))

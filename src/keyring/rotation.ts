@@ -65,6 +65,32 @@ export interface RotationStatus {
   readonly missingVersions: { readonly version: number; readonly values: number }[];
 }
 
+/** What there is to know of the encryption keys, beside the keys. Times in milliseconds since 1970 UTC. */
+export interface KeysStatus {
+  readonly keyFile: string;
+  /** Whether a passphrase protects it. */
+  readonly isWrapped: boolean;
+  /** In order. */
+  readonly versions: readonly {
+    readonly version: number;
+    readonly createdAt: number;
+    /** How many values are sealed with it. */
+    readonly values: number;
+    /** When it will be dropped; undefined as long as it is in use. */
+    readonly keptUntil: number | undefined;
+  }[];
+  /** How many values have no readable version at all. */
+  readonly damaged: number;
+  /** How often the current key has encrypted; after `sealsMax` times it is replaced. */
+  readonly seals: number;
+  readonly sealsMax: number;
+}
+
+/** How the last rotation since the start of the process ended, and when. */
+export type LastRotation =
+  & { readonly at: number }
+  & ({ readonly outcome: RotationOutcome } | { readonly failure: string });
+
 export class Rotation {
   readonly #store: Store;
   readonly #keyFile: KeyFile;
@@ -79,6 +105,7 @@ export class Rotation {
   /** Set as long as a rotation is running. */
   #progress: { done: number; total: number } | undefined;
   #running: Promise<unknown> = Promise.resolve();
+  #last: LastRotation | undefined;
   #busyAt = -Infinity;
   #timer: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
@@ -162,6 +189,33 @@ export class Rotation {
     };
   }
 
+  /** How the last rotation ended; undefined if none has since the start. */
+  get last(): LastRotation | undefined {
+    return this.#last;
+  }
+
+  keys(): KeysStatus {
+    const { ciphertexts } = this.#store;
+    const keptMs = this.#settings.keepDays() * DAY_MS;
+    const { retired } = this.#state;
+    return {
+      keyFile: this.#keyFile.path,
+      isWrapped: this.#keyFile.isWrapped,
+      versions: this.#keyFile.versions().map(({ version, createdAt }) => {
+        const since = retired.find((known) => known.version === version)?.since;
+        return {
+          version,
+          createdAt: Date.parse(createdAt),
+          values: ciphertexts.count(version),
+          keptUntil: since === undefined ? undefined : since + keptMs,
+        };
+      }),
+      damaged: ciphertexts.count(0),
+      seals: this.#seals(),
+      sealsMax: SEALS_MAX,
+    };
+  }
+
   async #run(actor: Actor, progress: { done: number; total: number }): Promise<RotationOutcome> {
     const shortest = new Promise((resolve) => setTimeout(resolve, ROTATION_MIN_MS));
     try {
@@ -181,12 +235,17 @@ export class Rotation {
         progress.done = Math.min(progress.done + batch.handled, progress.total);
         await this.#pause();
       }
-      this.#finish(actor, { currentVersion, reencrypted, unreadable });
-      this.#reportEnd({ currentVersion, reencrypted, unreadable });
+      const outcome = { currentVersion, reencrypted, unreadable };
+      this.#finish(actor, outcome);
+      this.#reportEnd(outcome);
       await shortest;
-      return { currentVersion, reencrypted, unreadable };
+      this.#last = { at: this.#now(), outcome };
+      return outcome;
     } catch (error) {
       const explained = this.#explained(error);
+      // What is not ours to explain may tell of the inside; the log has it.
+      const failure = explained instanceof AppError ? explained.message : "It failed; the server's log has the cause.";
+      this.#last = { at: this.#now(), failure };
       this.#tellFailure(actor, explained);
       throw explained;
     }
@@ -332,6 +391,10 @@ export function describeUnreadable({ values, secrets, apiKeys }: Unreadable): st
   const list = (what: string, ids: readonly number[]) => ids.length > 0 ? [`${what} ${ids.join(", ")}`] : [];
   const listed = [...list("secrets", secrets), ...list("API keys", apiKeys)].join("; ");
   const rest = values - secrets.length - apiKeys.length;
-  const where = [listed, rest > 0 ? `${listed && "and "}${rest} more` : ""].filter(Boolean).join(" ");
-  return `${values} values could not be read and stay as they are: ${where}.`;
+  const more = listed === "" ? "of key versions that are missing" : `and ${rest} more`;
+  const where = [listed, rest > 0 ? more : ""].filter(Boolean).join(" ");
+  const what = values === 1
+    ? "1 value could not be read and stays as it is"
+    : `${values} values could not be read and stay as they are`;
+  return `${what}: ${where}.`;
 }

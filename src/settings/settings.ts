@@ -60,10 +60,22 @@ export function settingsService(
       });
       values = { ...values, ...Object.fromEntries(accepted) };
     },
+
+    /** Back to the default, and to that of a later version if it is another. */
+    reset(actor: Actor, name: SettingName): void {
+      const { default: fallback } = DEFINITIONS[name];
+      const facts = difference({ [name]: values[name] } as Facts, { [name]: fallback } as Facts);
+      store.transaction(() => {
+        store.settings.delete(name);
+        if (Object.keys(facts.after).length === 0) return;
+        record(actor, { action: "settings.changed", subject: { kind: "settings", id: null, name }, ...facts });
+      });
+      values = { ...values, [name]: fallback };
+    },
   };
 }
 
-function isSettingName(name: string): name is SettingName {
+export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(DEFINITIONS, name);
 }
 

@@ -10,11 +10,15 @@ export function settingsStore(db: Database) {
   const put = db.prepare(
     "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
+  const remove = db.prepare("DELETE FROM settings WHERE name = ?");
   return {
     list: (): { name: string; value: string }[] => all<{ name: string; value: string }>(list),
     /** `value` is JSON. */
     put(name: string, value: string): void {
       put.run(name, value);
+    },
+    delete(name: string): void {
+      remove.run(name);
     },
   };
 }

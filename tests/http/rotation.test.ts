@@ -2,46 +2,12 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { OPERATOR } from "../../src/actor.ts";
-import type { SecretName } from "../../src/ids.ts";
-import { openKeyFile } from "../../src/keyring/key_file.ts";
-import { secretsService } from "../../src/secrets/secrets.ts";
-import { openStore } from "../../src/store/store.ts";
+import { fill, withFolder } from "./filled.ts";
 import { createGroup, createKey, deploy, run } from "./handlers.ts";
 import { call, type Server, startServer } from "./server.ts";
-import { unrecorded } from "../unit/temporary.ts";
 
 const PATH = "/api/encryption-keys/rotation";
 const SECRETS = 4_000;
-
-/** A data folder with secrets S0, S1, … whose values are "value 0", "value 1", … */
-function fill(home: string, secrets: number): void {
-  const dataDir = join(home, "data");
-  Deno.mkdirSync(dataDir, { recursive: true });
-  const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
-  const store = openStore(join(dataDir, "database.db"));
-  const service = secretsService(store, keyring, Date.now, unrecorded);
-  store.transaction(() => {
-    for (let n = 0; n < secrets; n++) {
-      service.create(OPERATOR, {
-        name: `S${n}` as SecretName,
-        value: `value ${n}`,
-        owner: { scope: "global" },
-        comment: "",
-      });
-    }
-  });
-  store.close();
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Asserts that every one of the secrets that `fill` made is what it was, or what `changed` says by number. */
 async function assertValues(server: Server, secrets: number, changed = new Map<number, string>()): Promise<void> {

@@ -283,6 +283,23 @@ Deno.test("an old key is dropped after its days, only when nothing uses it, and 
   it.assertReadable();
 });
 
+Deno.test("what is known of the keys: their values, until when old ones are kept, and how often the current one sealed", async () => {
+  using there = temporaryStore();
+  using it = rotating(there);
+  it.clock.now = 5 * DAY_MS;
+  await it.rotation.rotate(OPERATOR);
+  const { keyFile, isWrapped, versions, damaged, seals, sealsMax } = it.rotation.keys();
+  assert.equal(keyFile, it.keyPath);
+  assert.equal(isWrapped, false);
+  assert.deepEqual(versions, [
+    { version: 1, createdAt: 0, values: 0, keptUntil: 35 * DAY_MS },
+    { version: 2, createdAt: 5 * DAY_MS, values: VALUES, keptUntil: undefined },
+  ]);
+  assert.deepEqual([damaged, seals, sealsMax], [0, VALUES, SEALS_MAX]);
+  overwrite(there.path, it.ids[0]!, "no ciphertext at all");
+  assert.equal(it.rotation.keys().damaged, 1);
+});
+
 Deno.test("a rotation that was interrupted goes on with the same key, at the start and when asked for", async () => {
   using there = temporaryStore();
   using it = rotating(there, { batchSize: () => 5 });
@@ -351,12 +368,16 @@ Deno.test("a full disk in the middle is a clear 503, and the same rotation goes 
     return true;
   });
   assert.equal(rotation.status().progress, null);
+  const failed = rotation.last;
+  assert.ok(failed && "failure" in failed && failed.failure.includes("the disk is full"));
   assert.deepEqual(store.ciphertexts.versions(), [1, 2]);
   it.assertReadable();
   room = Infinity;
   const { currentVersion, reencrypted } = await rotation.rotate(OPERATOR);
   assert.equal(currentVersion, 2);
   assert.ok(reencrypted < VALUES);
+  const { last } = rotation;
+  assert.ok(last && "outcome" in last && last.outcome.reencrypted === reencrypted);
   assert.deepEqual(store.ciphertexts.versions(), [2]);
   it.assertReadable();
 });

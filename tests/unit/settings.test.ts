@@ -1,7 +1,7 @@
 // Settings over a real store: all or nothing, known names, ranges, and defaults where nothing valid is stored.
 
 import assert from "node:assert/strict";
-import { OPERATOR } from "../../src/actor.ts";
+import { type AuditEvent, OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../src/settings/definitions.ts";
 import { settingsService } from "../../src/settings/settings.ts";
@@ -159,4 +159,17 @@ Deno.test("a stored value that is no longer valid gives way to its default, and 
   assert.equal(settings.get("sandbox.max-processes"), 7);
   settings.change(OPERATOR, { "sandbox.timeout-ms": 200 });
   assert.equal(settingsService(there.store, anything, unrecorded).get("sandbox.timeout-ms"), 200);
+});
+
+Deno.test("a setting that is reset has its default, no row, and one entry in the audit", () => {
+  using there = temporaryStore();
+  const told: AuditEvent[] = [];
+  const settings = settingsService(there.store, anything, (_actor, event) => told.push(event));
+  settings.change(OPERATOR, { "sandbox.timeout-ms": 5_000 });
+  for (let n = 0; n < 2; n++) settings.reset(OPERATOR, "sandbox.timeout-ms");
+  assert.equal(settings.get("sandbox.timeout-ms"), 30_000);
+  assert.deepEqual(there.store.settings.list(), []);
+  const [, reset, ...more] = told;
+  assert.deepEqual([reset!.before, reset!.after], [{ "sandbox.timeout-ms": 5_000 }, { "sandbox.timeout-ms": 30_000 }]);
+  assert.deepEqual(more, []);
 });

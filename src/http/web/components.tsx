@@ -129,6 +129,34 @@ export function Time({ ms }: { ms: number }) {
   return <time datetime={iso}>{iso.slice(0, 16).replace("T", " ")} UTC</time>;
 }
 
+/** Units with their length, and from how long on they are used. */
+const SPANS: readonly (readonly [unit: Intl.RelativeTimeFormatUnit, ms: number, from: number])[] = [
+  ["year", 365 * 86_400_000, 730 * 86_400_000],
+  ["month", 30 * 86_400_000, 120 * 86_400_000],
+  ["day", 86_400_000, 86_400_000],
+  ["hour", 3_600_000, 3_600_000],
+  ["minute", 60_000, 60_000],
+];
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+
+/** A point in time as people tell it, such as "3 days ago" or "in 2 hours"; the exact one is its title. */
+export function Ago({ ms, now }: { ms: number; now: number }) {
+  const iso = new Date(ms).toISOString();
+  const [unit, span] = SPANS.find(([, , from]) => Math.abs(ms - now) >= from) ?? [undefined, 1];
+  const text = unit === undefined ? "just now" : RELATIVE.format(Math.trunc((ms - now) / span), unit);
+  return <time datetime={iso} title={`${iso.slice(0, 16).replace("T", " ")} UTC`}>{text}</time>;
+}
+
+/** Text to be taken over exactly, such as a command, with a button that copies it. */
+export function CopyLine({ id, text, label }: { id: string; text: string; label: string }) {
+  return (
+    <div class="copy-line">
+      <pre id={id}><code>{text}</code></pre>
+      <button type="button" class="secondary" data-copy={id} aria-label={label}>Copy</button>
+    </div>
+  );
+}
+
 export function Badge({ kind, children }: { kind: "ok" | "off" | "warn" | "bad" | "plain"; children: Child }) {
   return <span class={`badge ${kind}`}>{children}</span>;
 }

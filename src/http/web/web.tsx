@@ -9,6 +9,7 @@ import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { takeNotice } from "./forms.ts";
 import { addHome } from "./home.tsx";
 import { barePage } from "./layout.tsx";
+import { addSettings } from "./settings/settings.tsx";
 import { pageHeaders, sameOriginOnly } from "./security.ts";
 
 /** An app that answers everything under /web. */
@@ -37,6 +38,7 @@ export function createWeb(deps: WebDeps): Web {
     await next();
   });
   addHome(web, deps);
+  addSettings(web, deps);
   return web;
 }
 

@@ -1,0 +1,213 @@
+// Settings and encryption in the browser: changing, resetting, refusing, and rotating with a bar that moves.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fill, withFolder } from "../http/filled.ts";
+import { set } from "../http/handlers.ts";
+import { type Server, startServer } from "../http/server.ts";
+import { assertAccessible, assertFits, closeBrowser, openBrowser, signIn, type Visit } from "./browser.ts";
+
+const INTERVAL = "encryption.key-rotation.interval-days";
+
+Deno.test.beforeAll(openBrowser);
+Deno.test.afterAll(closeBrowser);
+
+/** What the API says that a setting's value is. */
+async function valueOf(server: Server, name: string): Promise<unknown> {
+  const { body } = await server.api("GET", "/api/settings");
+  return body.settings.find((setting: { name: string }) => setting.name === name).value;
+}
+
+async function save({ page }: Visit): Promise<void> {
+  await page.getByRole("button", { name: "Save" }).click();
+}
+
+Deno.test("settings are changed, refused and reset as the guide and the table say", async (t) => {
+  await using server = await startServer();
+  await using visit = await signIn(server);
+  const { page } = visit;
+
+  await t.step("the guide's path: Settings > Encryption, and the interval", async () => {
+    await page.getByRole("link", { name: "Settings", exact: true }).click();
+    await page.getByRole("link", { name: "Encryption", exact: true }).click();
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Encryption");
+    const field = page.getByLabel(INTERVAL);
+    assert.equal(await field.inputValue(), "90");
+    await field.fill("30");
+    await save(visit);
+    assert.match(await page.getByRole("status").textContent() ?? "", new RegExp(`Saved: ${INTERVAL}`));
+    assert.equal(await valueOf(server, INTERVAL), 30);
+    assert.equal(await page.getByText("every 30 days").count(), 1);
+  });
+
+  await t.step("a changed setting is marked and goes back to its default with a press of a button", async () => {
+    assert.equal(await page.getByText("changed", { exact: true }).count(), 1);
+    await assertAccessible(page);
+    await page.getByRole("button", { name: `Reset to default: ${INTERVAL}` }).click();
+    assert.match(await page.getByRole("status").textContent() ?? "", /back to its default/);
+    assert.equal(await page.getByLabel(INTERVAL).inputValue(), "90");
+    assert.equal(await page.getByText("changed", { exact: true }).count(), 0);
+    assert.equal(await valueOf(server, INTERVAL), 90);
+  });
+
+  await t.step("with a bad value nothing is stored, the field is named, and what was typed is kept", async () => {
+    await page.getByRole("link", { name: "Sandbox", exact: true }).click();
+    await page.getByLabel("sandbox.timeout-ms").fill("5000");
+    await page.getByLabel("sandbox.max-calls").fill("many");
+    await page.getByLabel("sandbox.net.deny").fill("10.0.0.0/8\nnot a host!");
+    // Enter saves; it does not press a reset button.
+    await page.getByLabel("sandbox.timeout-ms").press("Enter");
+    const alert = page.getByRole("alert");
+    assert.match(await alert.textContent() ?? "", /2 things.*sandbox\.net\.deny.*sandbox\.max-calls.*1 to 100000/s);
+    assert.equal(await page.evaluate("document.activeElement.getAttribute('role')"), "alert");
+    assert.equal(await page.getByLabel("sandbox.max-calls").inputValue(), "many");
+    assert.equal(await page.getByLabel("sandbox.timeout-ms").inputValue(), "5000");
+    assert.equal(await page.getByLabel("sandbox.max-calls").getAttribute("aria-invalid"), "true");
+    assert.equal(await valueOf(server, "sandbox.timeout-ms"), 30_000);
+    await assertAccessible(page);
+  });
+
+  await t.step("mended, all of it is stored; a list has an entry a line", async () => {
+    await page.getByLabel("sandbox.max-calls").fill("50");
+    await page.getByLabel("sandbox.net.deny").fill("10.0.0.0/8\n\ndb.internal");
+    await save(visit);
+    assert.equal(await valueOf(server, "sandbox.timeout-ms"), 5_000);
+    assert.deepEqual(await valueOf(server, "sandbox.net.deny"), ["10.0.0.0/8", "db.internal"]);
+  });
+
+  await t.step("resetting one keeps what was typed of the others, unsaved", async () => {
+    await page.getByLabel("sandbox.max-processes").fill("7");
+    await page.getByRole("button", { name: "Reset to default: sandbox.net.deny" }).click();
+    assert.match(await page.getByRole("status").textContent() ?? "", /not saved yet/);
+    assert.equal(await page.getByLabel("sandbox.max-processes").inputValue(), "7");
+    assert.deepEqual(await valueOf(server, "sandbox.net.deny"), []);
+    assert.equal(await valueOf(server, "sandbox.max-processes"), 64);
+  });
+
+  await t.step("a group that does not exist is refused for what else is stored", async () => {
+    await page.getByRole("link", { name: "API", exact: true }).click();
+    await page.getByLabel("api.access-groups").fill("management\nnobody");
+    await save(visit);
+    assert.match(await page.getByRole("alert").textContent() ?? "", /names the group "nobody", which does not exist/);
+  });
+
+  await t.step("the overview leads to each", async () => {
+    await page.getByRole("link", { name: "Settings", exact: true }).click();
+    await page.getByRole("link", { name: "sandbox.max-calls" }).click();
+    assert.equal(new URL(page.url()).hash, "#sandbox.max-calls");
+  });
+});
+
+Deno.test("Rotate now shows a bar that moves and what was done, and the other keys", () =>
+  withFolder(async (folder) => {
+    fill(folder, 6_000);
+    await using server = await startServer({ folder });
+    await set(server, { "encryption.key-rotation.batch-size": 100, "encryption.key-rotation.batch-sleep-ms": 40 });
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.goto("/web/settings/encryption");
+    await page.getByLabel(INTERVAL).fill("45");
+    await page.getByLabel(INTERVAL).fill("90");
+    await page.getByRole("button", { name: "Rotate now" }).focus();
+    await page.keyboard.press("Enter");
+
+    const bar = page.getByRole("progressbar", { name: "Rotating the encryption keys" });
+    await bar.waitFor();
+    // What is typed while the bar moves is not taken away.
+    await page.getByLabel(INTERVAL).fill("60");
+    const seen = await page.evaluate(`new Promise((resolve) => {
+      const seen = new Set();
+      const look = () => {
+        const bar = document.querySelector("progress");
+        if (!bar) return resolve([...seen]);
+        if (bar.hasAttribute("value")) seen.add(bar.value);
+      };
+      new MutationObserver(look).observe(document.getElementById("main"), { subtree: true, childList: true });
+      look();
+    })`) as number[];
+    assert.ok(seen.length >= 3, `the bar stood at ${seen}`);
+    assert.deepEqual(seen, seen.toSorted((a, b) => a - b));
+
+    const status = page.locator("#notices");
+    await status.getByText("rotated to version 2").waitFor();
+    assert.match(await status.textContent() ?? "", /6,001 values encrypted anew/);
+    assert.equal(await page.getByLabel(INTERVAL).inputValue(), "60");
+    assert.deepEqual(await page.locator("#encryption-state dd").first().textContent(), "2");
+    assert.equal(await page.getByRole("region", { name: "Old keys" }).getByRole("row").count(), 2);
+    assert.ok(await page.getByRole("button", { name: "Rotate now" }).isVisible());
+    await assertAccessible(page);
+  }));
+
+Deno.test("a rotation that runs already is shown, and asking for another says so", () =>
+  withFolder(async (folder) => {
+    fill(folder, 2_000);
+    await using server = await startServer({ folder });
+    await set(server, { "encryption.key-rotation.batch-size": 1, "encryption.key-rotation.batch-sleep-ms": 50 });
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.goto("/web/settings/encryption");
+    const button = page.getByRole("button", { name: "Rotate now" });
+    await button.waitFor();
+    // Somebody else begins one meanwhile; it has far to go, and its request ends with the server.
+    const other = server.api("POST", "/api/encryption-keys/rotation").catch(() => {});
+    while (!(await server.api("GET", "/api/encryption-keys/rotation")).body.isInProgress);
+    await button.click();
+    assert.match(await page.locator("#notices").textContent() ?? "", /already running/);
+    await page.getByRole("progressbar").waitFor();
+    for (const [width, dark] of [[1280, false], [360, true]] as const) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
+      // Colours would be on their way from one scheme to the other.
+      await page.reload();
+      await page.getByRole("progressbar").waitFor();
+      await assertAccessible(page);
+      await assertFits(page);
+    }
+    await page.goto("about:blank");
+    await server.stop();
+    await other;
+  }));
+
+Deno.test("a rotation that fails and a key version that is missing are told with what to do", () =>
+  withFolder(async (folder) => {
+    fill(folder, 3);
+    const db = new DatabaseSync(join(folder, "data", "database.db"));
+    db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = 2").run(`v7.${"A".repeat(80)}`);
+    db.close();
+    await using server = await startServer({ folder });
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.goto("/web/settings/encryption");
+    assert.match(
+      await page.getByRole("alert").textContent() ?? "",
+      /version 7 is not in the key file, but 1 value needs it.*put the entry of that version back/s,
+    );
+    // A folder in the draft's place stands for a disk that takes no new file.
+    const draft = join(server.dataDir, "encryption-keys.json.draft");
+    Deno.mkdirSync(join(draft, "in the way"), { recursive: true });
+    const rotate = page.getByRole("button", { name: "Rotate now" });
+    await rotate.click();
+    const rotation = page.getByRole("region", { name: "Rotation" });
+    await rotation.getByText("The last key rotation failed.").waitFor();
+    assert.match(await rotation.textContent() ?? "", /Every value can still be read.*Rotate now/s);
+    await assertAccessible(page);
+    Deno.removeSync(draft, { recursive: true });
+    await rotate.click();
+    await rotation.getByText(/1 values? could not be read/).waitFor();
+    assert.match(await rotation.textContent() ?? "", /Put a lost key version back/);
+    await assertAccessible(page);
+  }));
+
+Deno.test("the settings pages are accessible and fit, in light and dark, wide and narrow", async () => {
+  await using server = await startServer();
+  await set(server, { "sandbox.max-calls": 5, [INTERVAL]: 10 });
+  for (const options of [{}, { width: 360, height: 640, dark: true }]) {
+    await using visit = await signIn(server, options);
+    for (const path of ["", "/api", "/encryption", "/sandbox"]) {
+      await visit.page.goto(`/web/settings${path}`);
+      await assertAccessible(visit.page);
+      await assertFits(visit.page);
+    }
+  }
+});

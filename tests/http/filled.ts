@@ -1,0 +1,38 @@
+// A data folder with many secrets in it, made faster than over HTTP, for a server to be started on.
+
+import { join } from "node:path";
+import { OPERATOR } from "../../src/actor.ts";
+import type { SecretName } from "../../src/ids.ts";
+import { openKeyFile } from "../../src/keyring/key_file.ts";
+import { secretsService } from "../../src/secrets/secrets.ts";
+import { openStore } from "../../src/store/store.ts";
+import { unrecorded } from "../unit/temporary.ts";
+
+/** A data folder with secrets S0, S1, … whose values are "value 0", "value 1", … */
+export function fill(home: string, secrets: number): void {
+  const dataDir = join(home, "data");
+  Deno.mkdirSync(dataDir, { recursive: true });
+  const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
+  const store = openStore(join(dataDir, "database.db"));
+  const service = secretsService(store, keyring, Date.now, unrecorded);
+  store.transaction(() => {
+    for (let n = 0; n < secrets; n++) {
+      service.create(OPERATOR, {
+        name: `S${n}` as SecretName,
+        value: `value ${n}`,
+        owner: { scope: "global" },
+        comment: "",
+      });
+    }
+  });
+  store.close();
+}
+
+export async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
