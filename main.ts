@@ -18,18 +18,18 @@ import type { Web } from "./src/http/web/deps.ts";
 import type { FunctionId } from "./src/ids.ts";
 import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
-import { timedAnswers } from "./src/observe/answers.ts";
+import { type TracedCaller, watchAnswers } from "./src/observe/answers.ts";
 import { createLog } from "./src/observe/log.ts";
 import { createMasking } from "./src/observe/masking.ts";
 import { Metrics } from "./src/observe/metrics.ts";
 import { Reads } from "./src/observe/reads.ts";
+import { openTraces } from "./src/observe/traces.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
 import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
 import { resolutionService } from "./src/secrets/explain.ts";
 import { secretReader } from "./src/secrets/reader.ts";
-import type { Caller } from "./src/secrets/resolution.ts";
 import { secretsService } from "./src/secrets/secrets.ts";
 import { settingsService } from "./src/settings/settings.ts";
 import { DataFolderError, openDataFolder } from "./src/store/data_folder.ts";
@@ -119,10 +119,18 @@ async function main(): Promise<void> {
   const masking = createMasking();
   const reader = secretReader(store, keyring, (id, reason) => {
     log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
-  }, ({ functionId, holder }, id) => reads.handedOut(id, functionId, holder?.keyId));
-  const answers = secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value));
+  }, ({ functionId, holder }, id, scope) => {
+    reads.handedOut(id, functionId, holder?.keyId);
+    answers.given(scope);
+  });
+  const answers = watchAnswers(
+    secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value)),
+    (functionId, durationMs) => metrics.secretRead(functionId, durationMs),
+    masking.mask,
+  );
+  const traces = config.traces ? await openTraces() : undefined;
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
-  const pool = new Pool<Caller>({
+  const pool = new Pool<TracedCaller>({
     process: {
       runDir: runFolder.path,
       codeDir,
@@ -131,14 +139,15 @@ async function main(): Promise<void> {
       machineHosts,
       denyNet: () => settings.get("sandbox.net.deny"),
     },
-    answerer: timedAnswers(answers, (functionId, durationMs) => metrics.secretRead(functionId, durationMs)),
+    answerer: answers,
     limits: () => ({
       maxProcesses: settings.get("sandbox.max-processes"),
       maxCalls: settings.get("sandbox.max-calls"),
     }),
-    onStart: ({ functionId }) => {
+    onStart: ({ functionId, route }) => {
       metrics.sandboxStarted(functionId as FunctionId);
-      return undefined;
+      const ended = traces?.starting(route.name);
+      return ended && ((failure) => ended(failure !== undefined));
     },
     onLog: ({ functionId, route }, level, text, request) =>
       log(level, masking.mask(functionId, text), { function: route.name, requestId: request?.requestId }),
@@ -178,6 +187,7 @@ async function main(): Promise<void> {
     settings,
     log,
     mask: masking.mask,
+    traces,
     onEnd: (functionId, outcome, durationMs) => metrics.ended(functionId, outcome, durationMs),
   });
   const server = serve(config, {

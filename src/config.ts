@@ -15,6 +15,8 @@ export interface Config {
   readonly keyringPassphrase: Passphrase | undefined;
   /** Variables that tell Deno how to reach registries: proxies, certificates, mirrors. For the builder alone. */
   readonly fetchEnv: Readonly<Record<string, string>>;
+  /** Whether Deno exports spans of what happens. */
+  readonly traces: boolean;
 }
 
 /** A bad variable: the message is the one line the operator sees. */
@@ -93,7 +95,20 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
         .map((name) => [name, env(name)] as const)
         .filter((entry): entry is [string, string] => entry[1] !== undefined),
     )),
+    traces: traces(env),
   });
+}
+
+/** Deno reads these, and the other variables of OpenTelemetry, itself, and takes no other texts for true and false. */
+function traces(env: (name: string) => string | undefined): boolean {
+  const is = (name: string, value: "true" | "false") => env(name)?.toLowerCase() === value;
+  if (!is("OTEL_DENO", "true") || is("OTEL_SDK_DISABLED", "true")) return false;
+  if (env("OTEL_DENO_CONSOLE") !== "ignore") {
+    throw new ConfigError(
+      "OTEL_DENO_CONSOLE must be ignore where OTEL_DENO is set, or all that is printed is exported.",
+    );
+  }
+  return !is("OTEL_DENO_TRACING", "false");
 }
 
 function port(text: string): number {

@@ -8,13 +8,14 @@ import type { Imports, ModuleGraph } from "../functions/imports.ts";
 import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
 import type { FunctionId } from "../ids.ts";
+import type { TracedCaller } from "../observe/answers.ts";
 import type { Log } from "../observe/log.ts";
 import type { Outcome } from "../observe/tally.ts";
+import type { CallTrace, Traces } from "../observe/traces.ts";
 import { CallFailure } from "../sandbox/failure.ts";
 import type { CallResponse } from "../sandbox/invocation.ts";
 import type { Pool, Target } from "../sandbox/pool.ts";
 import type { FlatHeaders } from "../sandbox/protocol.ts";
-import type { Caller } from "../secrets/resolution.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
 import { type Credential, credentials, withoutApiKey } from "./credentials.ts";
@@ -23,11 +24,12 @@ export interface RunDependencies {
   readonly access: Access;
   readonly registry: Registry;
   readonly imports: Imports;
-  readonly pool: Pool<Caller>;
+  readonly pool: Pool<TracedCaller>;
   readonly settings: Settings;
   readonly log: Log;
   /** Takes the values that the function has read out of a text. */
   readonly mask: (functionId: number, text: string) => string;
+  readonly traces?: Traces | undefined;
   /** Hears of each call that a function was found for, when it is over, its response included. */
   readonly onEnd: (functionId: FunctionId, outcome: Outcome, durationMs: number) => void;
 }
@@ -56,7 +58,7 @@ export function isRunPath(path: string): boolean {
 
 /** Answers a request under `/run`. Never throws. */
 export function createRun(deps: RunDependencies): (request: Request) => Promise<Response> {
-  const { access, registry, imports, pool, settings, onEnd } = deps;
+  const { access, registry, imports, pool, settings, traces, onEnd } = deps;
 
   return async (request) => {
     const requestId = crypto.randomUUID();
@@ -66,6 +68,7 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
     const match = registry.match(request.method, path.slice(PREFIX.length) || "/");
     if (!match.found) return refuseRoute(match.allowed, requestId);
     const target = match.found;
+    const trace = traces?.call({ name: target.name, method: request.method, route: PREFIX + target.route, requestId });
     const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
     try {
       const presented = credentials(request.headers, request.url)
@@ -85,7 +88,7 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
           method: request.method,
           url: withoutApiKey(request.url),
           path,
-          headers: headersFor(request.headers, presented),
+          headers: headersFor(request.headers, presented, trace),
           params: match.params,
           requestId,
           requestedAt,
@@ -95,6 +98,7 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
             functionId: target.id,
             holder: entry,
             mayAsk: (name) => maySecretBeAsked(target.secrets, name),
+            trace,
           },
         },
       );
@@ -104,6 +108,7 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
       return answer;
     } catch (error) {
       ended(outcomeOf(error));
+      trace?.failed(error instanceof CallFailure ? error.kind : "bug");
       return failed(error, target, requestId, deps);
     }
   };
@@ -134,14 +139,16 @@ function refuseRoute(allowed: readonly string[], requestId: string): Response {
  * What the handler sees of the request's headers. A key of this server never reaches a handler: its author
  * could use it elsewhere, as whoever called.
  */
-function headersFor(headers: Headers, presented: readonly Presented[]): FlatHeaders {
+function headersFor(headers: Headers, presented: readonly Presented[], trace: CallTrace | undefined): FlatHeaders {
   const hidden = presented.filter(({ holder }) => holder).map(({ from }) => from.toLowerCase());
   const flat: FlatHeaders = [];
   for (const [name, value] of headers) {
-    if (hidden.includes(name)) continue;
+    if (hidden.includes(name) || (trace && name === "traceparent")) continue;
     // A page that was opened with its key in the address tells it to all that it calls.
     flat.push(name, name === "referer" ? withoutApiKey(value) : value);
   }
+  // What the handler calls in turn belongs to this call's trace.
+  if (trace) flat.push("traceparent", trace.traceparent);
   return flat;
 }
 

@@ -1,19 +1,49 @@
-// Handlers' questions for secrets, timed on their way to who answers them.
+// Handlers' questions for secrets, watched on their way to who answers them: how long each takes, and its span.
 
-import type { FunctionId } from "../ids.ts";
+import type { FunctionId, Scope } from "../ids.ts";
 import type { Answerer } from "../sandbox/sandbox.ts";
+import { isSecretName } from "../secrets/names.ts";
+import type { Caller } from "../secrets/resolution.ts";
+import type { CallTrace } from "./traces.ts";
 
-/** `answerer`, with `onAnswered` told how long each answer took, or the failure to give one. */
-export function timedAnswers<C extends { readonly functionId: FunctionId }>(
-  answerer: Answerer<C>,
+/** A caller whose call is traced, if calls are. */
+export interface TracedCaller extends Caller {
+  readonly trace?: CallTrace | undefined;
+}
+
+export interface WatchedAnswers extends Answerer<TracedCaller> {
+  /** To be told the scope of each value that is given, while it is. */
+  given(scope: Scope): void;
+}
+
+/**
+ * `answerer`, with `onAnswered` told how long each answer took, or the failure to give one. `mask` takes secrets'
+ * values out of a text that the function made.
+ */
+export function watchAnswers(
+  answerer: Answerer<Caller>,
   onAnswered: (functionId: FunctionId, durationMs: number) => void,
-): Answerer<C> {
+  mask: (functionId: FunctionId, text: string) => string,
+): WatchedAnswers {
+  let scopes: Scope[] | undefined;
   return {
+    given(scope) {
+      scopes?.push(scope);
+    },
+
     answer(caller, kind, name, scope) {
       const began = performance.now();
+      // A handler may ask for any text, even for a secret's value.
+      const traced = caller.trace?.asking(
+        kind === "get" ? "getSecret" : "getCompleteSecret",
+        isSecretName(name) ? mask(caller.functionId, name) : undefined,
+      );
+      if (traced) scopes = [];
       try {
         return answerer.answer(caller, kind, name, scope);
       } finally {
+        if (scopes) traced?.(scopes);
+        scopes = undefined;
         onAnswered(caller.functionId, performance.now() - began);
       }
     },

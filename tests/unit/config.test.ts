@@ -138,3 +138,15 @@ Deno.test("of all other variables, only those go to the builder that say how to 
   assert.ok(Object.isFrozen(fetchEnv));
   assert.deepEqual(read({}).fetchEnv, {});
 });
+
+Deno.test("traces are made where Deno exports them, and never what is printed", () => {
+  const console = { OTEL_DENO_CONSOLE: "ignore" };
+  assert.equal(read({}).traces, false);
+  for (const on of ["true", "TRUE"]) assert.equal(read({ OTEL_DENO: on, ...console }).traces, true);
+  for (const off of ["false", "1", ""]) assert.equal(read({ OTEL_DENO: off }).traces, false);
+  assert.equal(read({ OTEL_DENO: "true", OTEL_SDK_DISABLED: "true" }).traces, false);
+  assert.equal(read({ OTEL_DENO: "true", OTEL_DENO_TRACING: "false", ...console }).traces, false);
+  for (const console of ["capture", "replace", "", "Ignore"]) {
+    assert.throws(() => read({ OTEL_DENO: "true", OTEL_DENO_CONSOLE: console }), /^Error: OTEL_DENO_CONSOLE must be/);
+  }
+});
