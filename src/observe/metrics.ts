@@ -21,6 +21,8 @@ const MINUTES_KEPT_MS = 2 * DAY_MS;
 /** A summary of a longer time is made from hours, then from days. */
 const SUMMARY_OF_MINUTES_MS = 6 * RESOLUTIONS.hours;
 const SUMMARY_OF_HOURS_MS = 14 * DAY_MS;
+/** With many functions writing takes longer; it waits so many times as long in between, or 5 % of the time. */
+const REST_FACTOR = 20;
 /** Rows written at a time before requests get their turn. */
 const BATCH_ROWS = 100;
 
@@ -30,6 +32,7 @@ export interface MetricsOptions {
   readonly now: () => number;
   /** How long a count may wait to be written. */
   readonly delayMs: () => number;
+  /** With 0, nothing is counted. */
   readonly retentionDays: () => number;
   /** Asked at the start: one that was deleted leaves no rows. */
   readonly isFunction: (id: FunctionId) => boolean;
@@ -58,6 +61,7 @@ export class Metrics {
   /** Minutes before this one are in their hours and days. */
   #rolledTo = 0;
   #trimmedAt = 0;
+  #writeMs = 0;
   /** Deleted since the start; a call of one may yet end. */
   readonly #forgotten = new Set<FunctionId>();
 
@@ -72,15 +76,16 @@ export class Metrics {
 
   /** A call is over, its response included. */
   ended(functionId: FunctionId, outcome: Outcome, durationMs: number): void {
-    countCall(this.#tallyOf(functionId), outcome, durationMs);
+    if (this.#isOn()) countCall(this.#tallyOf(functionId), outcome, durationMs);
   }
 
   sandboxStarted(functionId: FunctionId): void {
-    this.#tallyOf(functionId).sandboxStarts++;
+    if (this.#isOn()) this.#tallyOf(functionId).sandboxStarts++;
   }
 
   /** A handler's question for a secret was answered, in whatever way. */
   secretRead(functionId: FunctionId, durationMs: number): void {
+    if (!this.#isOn()) return;
     const tally = this.#tallyOf(functionId);
     tally.secretReads++;
     tally.secretReadUs += Math.round(durationMs * 1_000);
@@ -149,6 +154,10 @@ export class Metrics {
     this.#keepUp();
   }
 
+  #isOn(): boolean {
+    return this.#options.retentionDays() > 0;
+  }
+
   #tallyOf(functionId: FunctionId): Tally {
     // What was added up already gets no more counts, even if the clock is set back.
     const minute = Math.max(beginning("minutes", this.#options.now()), this.#rolledTo);
@@ -159,7 +168,7 @@ export class Metrics {
     let tally = this.#current.get(functionId);
     if (!tally) {
       this.#current.set(functionId, tally = this.#spare.pop() ?? newTally());
-      this.#timer ??= setTimeout(() => this.#write(), this.#options.delayMs());
+      this.#writeLater();
     }
     return tally;
   }
@@ -174,12 +183,18 @@ export class Metrics {
   #write(): void {
     this.#timer = undefined;
     if (this.#waiting.length === 0) this.#close();
+    const began = performance.now();
     this.#writeBatch();
+    this.#writeMs = performance.now() - began;
     if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#write(), 0);
     else {
       this.#keepUp();
-      if (this.#current.size > 0) this.#timer ??= setTimeout(() => this.#write(), this.#options.delayMs());
+      if (this.#current.size > 0) this.#writeLater();
     }
+  }
+
+  #writeLater(): void {
+    this.#timer ??= setTimeout(() => this.#write(), Math.max(this.#options.delayMs(), REST_FACTOR * this.#writeMs));
   }
 
   #writeBatch(): void {

@@ -59,9 +59,9 @@ export const DEFINITIONS = {
     3_650,
   ),
   "metrics.retention-days": integer(
-    "How many days counts of calls, by hour and day, and of reads of secrets, by day, are kept.",
+    "How many days counts of calls, by hour and day, and of reads of secrets, by day, are kept; at 0 calls are not counted.",
     90,
-    1,
+    0,
     3_650,
   ),
   "sandbox.timeout-ms": integer(

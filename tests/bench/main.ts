@@ -2,6 +2,7 @@
 
 import { benchCalls } from "./calls.ts";
 import { benchMemory } from "./memory.ts";
+import { benchObserve } from "./observe.ts";
 import { benchResolution } from "./resolution.ts";
 import { benchRotation } from "./rotation.ts";
 
@@ -9,6 +10,7 @@ const wanted = new Set(Deno.args);
 const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
 const missed: string[] = [];
 if (chosen("calls")) missed.push(...await benchCalls());
+if (chosen("observe")) missed.push(...await benchObserve());
 if (chosen("memory")) await benchMemory();
 if (chosen("resolution")) missed.push(...benchResolution());
 if (chosen("rotation")) missed.push(...await benchRotation());

@@ -191,3 +191,12 @@ Deno.test("starts of sandboxes and reads of secrets are counted, with the time t
     const { sandboxStarts, secretReads, secretReadUs } = metrics.totals().get(a)!;
     assert.deepEqual([sandboxStarts, secretReads, secretReadUs], [1, 2, 750]);
   }));
+
+Deno.test("with no days to keep, nothing is counted", () =>
+  withMetrics(({ metrics }) => {
+    metrics.ended(a, "ok", 5);
+    metrics.sandboxStarted(a);
+    metrics.secretRead(a, 1);
+    assert.deepEqual([...metrics.totals()], []);
+    assert.deepEqual(metrics.points("minutes", undefined, START, START + MINUTE), []);
+  }, { retentionDays: 0 }));
