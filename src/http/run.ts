@@ -19,6 +19,7 @@ import type { FlatHeaders } from "../sandbox/protocol.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
 import { type Credential, credentials, withoutApiKey } from "./credentials.ts";
+import { isServiceWorker, maySend, requestHeader, sandboxPage } from "./run_isolation.ts";
 
 export interface RunDependencies {
   readonly access: Access;
@@ -61,6 +62,12 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
   const { access, registry, imports, pool, settings, traces, onEnd } = deps;
 
   return async (request) => {
+    const response = await answer(request);
+    sandboxPage(response.headers);
+    return response;
+  };
+
+  async function answer(request: Request): Promise<Response> {
     const requestId = crypto.randomUUID();
     const requestedAt = Date.now();
     const began = performance.now();
@@ -68,6 +75,9 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
     const match = registry.match(request.method, path.slice(PREFIX.length) || "/");
     if (!match.found) return refuseRoute(match.allowed, requestId);
     const target = match.found;
+    if (isServiceWorker(request)) {
+      return refusal(403, "Forbidden", "Functions serve no service workers.", requestId);
+    }
     const trace = traces?.call({ name: target.name, method: request.method, route: PREFIX + target.route, requestId });
     const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
     try {
@@ -111,7 +121,7 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
       trace?.failed(error instanceof CallFailure ? error.kind : "bug");
       return failed(error, target, requestId, deps);
     }
-  };
+  }
 }
 
 type Presented = Credential & { holder: KeyHolder | undefined };
@@ -144,8 +154,10 @@ function headersFor(headers: Headers, presented: readonly Presented[], trace: Ca
   const flat: FlatHeaders = [];
   for (const [name, value] of headers) {
     if (hidden.includes(name) || (trace && name === "traceparent")) continue;
+    const shown = requestHeader(name, value);
+    if (shown === undefined) continue;
     // A page that was opened with its key in the address tells it to all that it calls.
-    flat.push(name, name === "referer" ? withoutApiKey(value) : value);
+    flat.push(name, name === "referer" ? withoutApiKey(shown) : shown);
   }
   // What the handler calls in turn belongs to this call's trace.
   if (trace) flat.push("traceparent", trace.traceparent);
@@ -205,8 +217,9 @@ function toResponse({ status, headers, body }: CallResponse, method: string, req
     if (status < 200) throw new RangeError(`the status ${status} is no response's`);
     const kept = new Headers();
     for (let i = 0; i < headers.length; i += 2) {
-      const name = headers[i]!;
-      if (!HOP_HEADERS.has(name.toLowerCase())) kept.append(name, headers[i + 1]!);
+      const [name, value] = [headers[i]!, headers[i + 1]!];
+      const lower = name.toLowerCase();
+      if (!HOP_HEADERS.has(lower) && maySend(lower, value)) kept.append(name, value);
     }
     kept.set("X-Request-Id", requestId);
     const empty = method === "HEAD" || NULL_BODY_STATUSES.includes(status);

@@ -8,9 +8,15 @@ const DESCRIPTION = `Manages functions, their files, key groups, API keys, secre
 Every answer carries \`X-Request-Id\`. Times are ISO 8601 in UTC. Ids are positive whole numbers, never used twice.
 A method that a path does not take is answered with 405 and \`Allow\`.`;
 
-/** swagger-ui sets style attributes; everything else has to come from a file of this server. */
-const PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-  "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/**
+ * swagger-ui sets style attributes; everything else has to come from a file of this server, by its path, as
+ * functions serve from the same host.
+ */
+function policy(host: string): string {
+  const assets = `${host}/api/docs/`;
+  return `default-src 'none'; script-src ${assets}; style-src ${assets} 'unsafe-inline'; img-src ${assets} data:; ` +
+    `connect-src ${host}/api/; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+}
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -46,7 +52,7 @@ export function addDocs(api: Api, version = "0.0.0"): void {
     openapi: "3.1.0",
     info: { title: "Crude Functions", version, description: DESCRIPTION },
     servers: [{ url: "/" }],
-    security: [{ apiKeyHeader: [] }, { bearer: [] }, { basic: [] }, { apiKeyQuery: [] }],
+    security: [{ apiKeyHeader: [] }, { bearer: [] }, { basic: [] }, { apiKeyQuery: [] }, { session: [] }],
   };
   describeSecurity(api);
   describeDocs(api);
@@ -58,7 +64,10 @@ export function addDocs(api: Api, version = "0.0.0"): void {
     return c.body(json, 200, { "Content-Type": "application/json" });
   });
 
-  api.get("/api/docs", (c) => c.html(PAGE, 200, { "Content-Security-Policy": PAGE_POLICY }));
+  api.get(
+    "/api/docs",
+    (c) => c.html(PAGE, 200, { "Content-Security-Policy": policy(c.req.header("host") ?? "localhost") }),
+  );
 
   // swagger-ui is 1.5 MB, so it is loaded when somebody looks at the page.
   const assets: Record<string, { type: string; load(): Promise<string> }> = {
@@ -90,6 +99,13 @@ function describeSecurity({ openAPIRegistry: registry }: Api): void {
     description: "The key is the password; the user name does not matter.",
   });
   registry.registerComponent("securitySchemes", "apiKeyQuery", { type: "apiKey", in: "query", name: "api_key" });
+  registry.registerComponent("securitySchemes", "session", {
+    type: "apiKey",
+    in: "cookie",
+    name: "crude_session",
+    description: "Of an admin who is signed in, from pages of this server alone; behind https its name begins with " +
+      "`__Host-`. A key that is presented decides before it.",
+  });
 }
 
 function describeDocs({ openAPIRegistry: registry }: Api): void {

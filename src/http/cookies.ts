@@ -1,0 +1,67 @@
+// This server's own cookies: how they are set and read, and how they are kept from handlers, which answer from
+// the same origin.
+
+/** What the names of all cookies of this server begin with; no function may set one, or sees one. */
+const OWN = /^(?:__host-|__secure-)?crude_/i;
+
+const SESSION = "crude_session";
+const DEVICE = "crude_device";
+/** Chromium keeps no cookie for longer (RFC 6265bis, 5.5). */
+const DEVICE_MAX_AGE_SECONDS = 400 * 86_400;
+
+/** Whether a request came by https, as far as that is known. */
+export interface Transport {
+  readonly secure: boolean;
+}
+
+export type OwnCookie = "session" | "device";
+
+/**
+ * A cookie's name here. Behind https it has the prefix that keeps other hosts of the same domain, and plain
+ * http, from setting it (RFC 6265bis, 4.1.3.2).
+ */
+function nameOf(cookie: OwnCookie, { secure }: Transport): string {
+  const name = cookie === "session" ? SESSION : DEVICE;
+  return secure ? `__Host-${name}` : name;
+}
+
+/** The value of one of our cookies; undefined if the request has none. */
+export function readCookie(headers: Headers, cookie: OwnCookie, transport: Transport): string | undefined {
+  const name = nameOf(cookie, transport);
+  for (const pair of (headers.get("cookie") ?? "").split(";")) {
+    const [key, value] = split(pair);
+    if (key === name) return value;
+  }
+  return undefined;
+}
+
+/** A `Set-Cookie` header. A session's ends with the browser's own session or by the server, whichever is first. */
+export function cookieHeader(cookie: OwnCookie, value: string, transport: Transport): string {
+  const maxAge = value === "" ? "; Max-Age=0" : cookie === "device" ? `; Max-Age=${DEVICE_MAX_AGE_SECONDS}` : "";
+  const secure = transport.secure ? "; Secure" : "";
+  return `${nameOf(cookie, transport)}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}${maxAge}`;
+}
+
+/** A `Cookie` header without our cookies; undefined if nothing is left. */
+export function withoutOwnCookies(header: string): string | undefined {
+  if (!/crude_/i.test(header)) return header;
+  const kept = header.split(";").filter((pair) => !isOwn(pair));
+  return kept.length === 0 ? undefined : kept.join(";").trim();
+}
+
+/**
+ * Whether a `Set-Cookie` header sets one of ours. A cookie without a name is sent back as its value alone, so
+ * `=crude_session=x` would become one of ours (RFC 6265bis, 5.7).
+ */
+export function setsOwnCookie(header: string): boolean {
+  return isOwn(header);
+}
+
+function isOwn(pair: string): boolean {
+  return OWN.test(pair.replace(/^[\s=]+/, ""));
+}
+
+function split(pair: string): [name: string, value: string] {
+  const at = pair.indexOf("=");
+  return at === -1 ? ["", pair.trim()] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+}
