@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Recorder, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
+import { openAdmins } from "./src/admins/admins.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { filesService } from "./src/functions/files.ts";
@@ -86,6 +87,16 @@ async function main(): Promise<void> {
   });
   const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record);
   access.bootstrap(SERVER, config.bootstrapApiKey);
+  const admins = openAdmins({
+    store,
+    keyring,
+    limits: {
+      idleMs: () => settings.get("admin.session.idle-hours") * 3_600_000,
+      longestMs: () => settings.get("admin.session.max-days") * 86_400_000,
+    },
+    now,
+    record,
+  });
   const secrets = secretsService(store, keyring, now, record);
   const files = filesService(codeDir, record);
 
@@ -159,6 +170,7 @@ async function main(): Promise<void> {
 
   const resources: ApiDeps = {
     access,
+    admins,
     registry,
     files,
     secrets,
@@ -191,15 +203,19 @@ async function main(): Promise<void> {
     onEnd: (functionId, outcome, durationMs) => metrics.ended(functionId, outcome, durationMs),
   });
   const server = serve(config, {
-    api: (request, address) => api.fetch(request, { address }),
-    web: async (request, address) => (await openWeb()).fetch(request, { address }),
+    api: (request, client) => api.fetch(request, client),
+    web: async (request, client) => (await openWeb()).fetch(request, client),
     run,
     streaming: () => pool.busy,
   }, log);
 
   rotation.start();
-  if (!access.hasKeyIn(settings.get("api.access-groups"))) {
-    console.log("No API key can manage this server yet: start it with BOOTSTRAP_API_KEY set to 32 characters or more.");
+  const setupToken = admins.accounts.openSetup();
+  if (setupToken !== undefined) {
+    console.log(`Create the first user: ${server.url}/web/setup?token=${setupToken}`);
+    if (!access.hasKeyIn(settings.get("api.access-groups"))) {
+      console.log("Or start it with BOOTSTRAP_API_KEY set to 32 characters or more, to manage it by the API alone.");
+    }
   }
 
   const signal = await server.stopSignal;

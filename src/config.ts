@@ -1,6 +1,7 @@
 // The environment, read once and checked, as one frozen Config. Nothing else reads variables.
 
 import { closeSync, openSync, readSync } from "node:fs";
+import { isIP } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 
 export interface Config {
@@ -11,6 +12,8 @@ export interface Config {
   /** Absolute folder of the handler files. */
   readonly codeDir: string;
   readonly bootstrapApiKey: string | undefined;
+  /** Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
+  readonly trustedProxies: readonly string[];
   /** What the key file is wrapped with. */
   readonly keyringPassphrase: Passphrase | undefined;
   /** Variables that tell Deno how to reach registries: proxies, certificates, mirrors. For the builder alone. */
@@ -89,6 +92,7 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
     dataDir: folder("DATA_DIR", "./data"),
     codeDir: folder("CODE_DIR", "./code"),
     bootstrapApiKey: bootstrapApiKey(env("BOOTSTRAP_API_KEY")),
+    trustedProxies: Object.freeze(trustedProxies(env("TRUSTED_PROXIES") ?? "")),
     keyringPassphrase: readPassphrase("KEYRING_PASSPHRASE", env, cwd),
     fetchEnv: Object.freeze(Object.fromEntries(
       FETCH_VARIABLES.flatMap((name) => [name, name.toLowerCase()])
@@ -124,6 +128,15 @@ function host(text: string): string {
     throw new ConfigError(`HOST must be an IP address or a host name, not "${text}".`);
   }
   return text;
+}
+
+function trustedProxies(text: string): string[] {
+  const addresses = text.split(",").map((address) => address.trim().toLowerCase()).filter((address) => address !== "");
+  const wrong = addresses.find((address) => isIP(address) === 0);
+  if (wrong !== undefined) {
+    throw new ConfigError(`TRUSTED_PROXIES must be IP addresses with commas between them; "${wrong}" is none.`);
+  }
+  return addresses;
 }
 
 function bootstrapApiKey(value: string | undefined): string | undefined {

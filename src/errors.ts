@@ -22,6 +22,18 @@ export class AppError extends Error {
   }
 }
 
+/** 429: too many attempts; the next one makes sense after `retryAfterSeconds`. */
+export class SlowDown extends AppError {
+  constructor(readonly retryAfterSeconds: number) {
+    super("TooManyAttempts", 429, `Too many attempts. Try again in ${inWords(retryAfterSeconds)}.`);
+  }
+}
+
+function inWords(seconds: number): string {
+  const [n, unit] = seconds < 120 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
+  return `${n} ${unit}${n === 1 ? "" : "s"}`;
+}
+
 /** 400 naming one field: `invalid("name", "must not be empty")` says "name must not be empty". */
 export function invalid(field: string, problem: string): AppError {
   return new AppError("InvalidInput", 400, `${field} ${problem}`, { [field]: problem });

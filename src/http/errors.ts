@@ -3,7 +3,7 @@
 
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import { AppError, type ErrorDetails, type ErrorStatus } from "../errors.ts";
+import { AppError, type ErrorDetails, type ErrorStatus, SlowDown } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 
 export interface ErrorBody {
@@ -40,8 +40,13 @@ export function errorResponse(thrown: unknown, requestId: string, log: Log): Res
   const body: ErrorBody = known
     ? { error: sentence(known.message), code: known.code, ...(known.details && { details: known.details }) }
     : { error: `The server failed to answer. Its log has the cause under ${requestId}.`, code: "InternalError" };
-  const headers = known instanceof HttpError ? known.headers : {};
+  const headers = known instanceof HttpError ? known.headers : retryHeaders(known);
   return Response.json(body, { status: known?.status ?? 500, headers: { ...headers, "X-Request-Id": requestId } });
+}
+
+function retryHeaders(error: AppError | undefined): Record<string, string> {
+  if (error instanceof SlowDown) return { "Retry-After": String(error.retryAfterSeconds) };
+  return error?.status === 503 ? { "Retry-After": "1" } : {};
 }
 
 function asAppError(thrown: unknown): AppError | undefined {

@@ -3,6 +3,7 @@
 import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
 import { AppError, messageOf } from "../errors.ts";
+import { type Client, clientOf } from "./client.ts";
 import type { Log } from "../observe/log.ts";
 import { isRunPath } from "./run.ts";
 
@@ -17,9 +18,8 @@ const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 
 export interface Routes {
   run(request: Request): Promise<Response>;
-  /** `address` is the caller's IP address, here and below. */
-  api(request: Request, address: string): Response | Promise<Response>;
-  web(request: Request, address: string): Response | Promise<Response>;
+  api(request: Request, client: Client): Response | Promise<Response>;
+  web(request: Request, client: Client): Response | Promise<Response>;
   /** Whether a response of `run` is still being streamed. */
   streaming(): boolean;
 }
@@ -27,6 +27,8 @@ export interface Routes {
 export interface Server {
   readonly hostname: string;
   readonly port: number;
+  /** An address of it that can be opened on this machine. */
+  readonly url: string;
   /** Settles with the name of the first SIGTERM or SIGINT. */
   readonly stopSignal: Promise<Deno.Signal>;
   /** Answers new requests with 503 and waits for the running ones, ten seconds at most. */
@@ -36,7 +38,7 @@ export interface Server {
 }
 
 /** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
-export function serve({ host, port }: Config, { run, api, web, streaming }: Routes, log: Log): Server {
+export function serve({ host, port, trustedProxies }: Config, { run, api, web, streaming }: Routes, log: Log): Server {
   let running = 0;
   let draining = false;
   const counted = async (response: Response | Promise<Response>): Promise<Response> => {
@@ -64,12 +66,13 @@ export function serve({ host, port }: Config, { run, api, web, streaming }: Rout
       if (draining) return stopping();
       if (!PLAIN_HOST.test(request.headers.get("host") ?? "localhost")) return noHost();
       const path = getPath(request);
+      const client = () => clientOf(request.headers, remoteAddr.hostname, trustedProxies);
       // The address that the server prints should lead somewhere.
       if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
       if (isRunPath(path)) return counted(run(request));
       if (path === "/health") return health(request);
-      if (isWebPath(path)) return counted(web(request, remoteAddr.hostname));
-      return counted(api(request, remoteAddr.hostname));
+      if (isWebPath(path)) return counted(web(request, client()));
+      return counted(api(request, client()));
     });
   } catch (error) {
     throw new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
@@ -81,6 +84,7 @@ export function serve({ host, port }: Config, { run, api, web, streaming }: Rout
   return {
     hostname: server.addr.hostname,
     port: server.addr.port,
+    url: `http://${openable(server.addr.hostname)}:${server.addr.port}`,
     stopSignal: signalled.promise,
     // Deno's own shutdown breaks off requests whose bodies are still arriving, so it comes last.
     async drain() {
@@ -135,6 +139,11 @@ export function machineHosts(): string[] {
 export function ownAddresses({ hostname, port }: Pick<Server, "hostname" | "port">): string[] {
   const hosts = new Set([inUrl(hostname), "localhost", "127.0.0.0/8", "0.0.0.0/8", "[::1]", "[::]", ...machineHosts()]);
   return [...hosts].map((host) => `${host}:${port}`);
+}
+
+/** Listening on all addresses is no address to go to. */
+function openable(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "localhost" : inUrl(host);
 }
 
 function inUrl(host: string): string {

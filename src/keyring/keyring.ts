@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, type KeyObject } from "node:crypto";
 import { decode, decrypt, encode, encrypt } from "./cipher.ts";
+import { DerivedKey } from "./derived_key.ts";
 import { SecretValue } from "./secret_value.ts";
 
 /** A stored value that cannot be read. The message says why and holds nothing of the value. */
@@ -104,6 +105,11 @@ export class Keyring {
    */
   lookup(value: string): Uint8Array {
     return createHmac("sha256", this.#lookupKey).update(value).digest();
+  }
+
+  /** The key of this key file for one purpose, named for good: what was made with it needs that name. */
+  derive(purpose: string): DerivedKey {
+    return new DerivedKey(this.#lookupKey, purpose);
   }
 
   /** Tells this key file's look-up key, which never changes, from another's; gives nothing of it away. */

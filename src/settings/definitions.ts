@@ -34,6 +34,18 @@ export const DEFINITIONS = {
     z.array(z.string().regex(GROUP_NAME_PATTERN, "must be names of key groups")).min(1, "must name at least one group")
       .max(100),
   ),
+  "admin.session.idle-hours": integer(
+    "After how many hours without use an admin has to sign in again.",
+    12,
+    1,
+    720,
+  ),
+  "admin.session.max-days": integer(
+    "After how many days an admin has to sign in again, however much the session is used.",
+    30,
+    1,
+    365,
+  ),
   "encryption.key-rotation.interval-days": integer(
     "How many days after a key rotation the next one begins by itself.",
     90,

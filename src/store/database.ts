@@ -5,9 +5,10 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { messageOf } from "../errors.ts";
 import { sql as start } from "./migrations/001_start.ts";
 import { sql as keyVersions } from "./migrations/002_key_versions.ts";
+import { sql as admins } from "./migrations/003_admins.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [start, keyVersions];
+const MIGRATIONS = [start, keyVersions, admins];
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
 export const BUSY_TIMEOUT_MS = 5_000;

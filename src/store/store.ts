@@ -1,6 +1,7 @@
 // The store's one face: every entity over one database, and transactions across them.
 
 import { type AccessStore, accessStore } from "./access.ts";
+import { type AdminStore, adminStore } from "./admins.ts";
 import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
 import { Database } from "./database.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
@@ -11,6 +12,7 @@ import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./
 
 export interface Store {
   readonly access: AccessStore;
+  readonly admins: AdminStore;
   readonly ciphertexts: CiphertextStore;
   readonly functions: FunctionStore;
   readonly secrets: SecretStore;
@@ -31,6 +33,7 @@ export function openStore(path: string): Store {
   const db = Database.open(path);
   return {
     access: accessStore(db),
+    admins: adminStore(db),
     ciphertexts: ciphertextStore(db),
     functions: functionStore(db),
     secrets: secretStore(db),

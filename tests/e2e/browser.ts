@@ -50,22 +50,50 @@ export async function closeBrowser(): Promise<void> {
   await browser?.close();
 }
 
-/** A fresh browser profile, signed in as an admin. Disposing of it asserts that there were no offences. */
+/** Who `signIn` signs in as. */
+export const ADMIN = { name: "Ada", email: "ada@example.com", password: "a long enough password" };
+
+/** The servers whose first user has been created. */
+const setUp = new WeakSet<Server>();
+
+/**
+ * A fresh browser profile, signed in as `ADMIN` and on the first page; the first time for a server by its set-up.
+ * Disposing of it asserts that there were no offences.
+ */
 export async function signIn(server: Server, options: VisitOptions = {}): Promise<Visit> {
-  const visit = await open(server, options, { "X-API-Key": server.key });
-  await visit.page.goto("/web");
+  const visit = await open(server, options);
+  const { page } = visit;
+  if (setUp.has(server)) {
+    await page.goto("/web/sign-in");
+    await page.getByLabel("E-mail").fill(ADMIN.email);
+    await page.getByLabel("Password").fill(ADMIN.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  } else {
+    setUp.add(server);
+    await page.goto(await setupLink(server));
+    await page.getByLabel("Name").fill(ADMIN.name);
+    await page.getByLabel("E-mail").fill(ADMIN.email);
+    await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
+    await page.getByLabel("Password again").fill(ADMIN.password);
+    await page.getByRole("button", { name: "Create user" }).click();
+  }
+  await page.waitForURL("/web");
   return visit;
+}
+
+/** The one-time link that the server has printed. */
+export async function setupLink(server: Server): Promise<string> {
+  return (await server.logged(/^Create the first user: (\S+)$/m))[1]!;
 }
 
 /** A fresh browser profile of somebody who is not signed in. */
 export async function visit(server: Server, options: VisitOptions = {}): Promise<Visit> {
-  return await open(server, options, {});
+  return await open(server, options);
 }
 
 async function open(
   server: Server,
   { width = 1280, height = 900, dark = false, javaScript = true }: VisitOptions,
-  extraHTTPHeaders: Record<string, string>,
 ): Promise<Visit> {
   const context = await browser!.newContext({
     baseURL: server.url,
@@ -73,7 +101,6 @@ async function open(
     colorScheme: dark ? "dark" : "light",
     javaScriptEnabled: javaScript,
     locale: "en-GB",
-    extraHTTPHeaders,
   });
   const page = await context.newPage();
   const offences: string[] = [];

@@ -14,6 +14,7 @@ const LEVELS: Record<string, number> = {
   cli: 3,
   secrets: 2,
   access: 2,
+  admins: 2,
   functions: 2,
   observe: 2,
   settings: 2,

@@ -3,8 +3,12 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { AppError } from "../../errors.ts";
-import { credentials } from "../credentials.ts";
+import type { AdminActor, KeyActor } from "../../actor.ts";
+import type { Client } from "../client.ts";
+import { readCookie } from "../cookies.ts";
+import { type Credential, credentials } from "../credentials.ts";
 import { errorResponse, methodNotAllowed, unauthorized } from "../errors.ts";
+import { isFromOwnPage, isFromOwnPageOrNone, isSafeMethod } from "../same_origin.ts";
 import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { addDocs } from "./docs.ts";
 import { addEncryptionKeys } from "./encryption_keys.ts";
@@ -56,25 +60,46 @@ function answerHeaders(newRequestId: () => string): MiddlewareHandler<ApiEnv> {
     await next();
     c.header("X-Request-Id", c.get("requestId"));
     c.header("X-Content-Type-Options", "nosniff");
+    c.header("Cross-Origin-Resource-Policy", "same-origin");
+    // Nothing here is a page, whatever a file says of itself, but for the documentation, which has its own.
+    if (!c.res.headers.has("Content-Security-Policy")) {
+      c.header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox");
+    }
     if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
   };
 }
 
-/** Lets in who has a key of a group that may manage the server, before anything else of the request is read. */
-function guard({ access, settings }: ApiDeps): MiddlewareHandler<ApiEnv> {
+/** Lets in who may manage the server, before anything else of the request is read. */
+function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const [credential] = credentials(c.req.raw.headers, c.req.raw.url);
-    if (!credential) throw unauthorized("An API key is required; send it as X-API-Key.");
-    const holder = access.find(credential.value);
-    if (!holder) throw unauthorized(`The API key in ${credential.from} is not known.`);
-    if (!settings.get("api.access-groups").includes(holder.groupName)) {
-      throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
-    }
-    access.recordUse(holder.keyId);
-    const { keyId: id, keyName: name, groupName: group } = holder;
-    c.set("actor", { kind: "key", id, name, group, address: c.env.address, requestId: c.get("requestId") });
+    const { raw } = c.req;
+    const [credential] = credentials(raw.headers, raw.url);
+    // A key that is presented decides, also over a cookie that the browser adds.
+    const who = credential ? holderOf(credential, deps) : adminOf(raw, c.env, deps);
+    c.set("actor", { ...who, address: c.env.address, requestId: c.get("requestId") });
     await next();
   };
+}
+
+/** @throws AppError Unauthorized (401), Forbidden (403) */
+function holderOf({ value, from }: Credential, { access, settings }: ApiDeps): KeyActor {
+  const holder = access.find(value);
+  if (!holder) throw unauthorized(`The API key in ${from} is not known.`);
+  if (!settings.get("api.access-groups").includes(holder.groupName)) {
+    throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
+  }
+  access.recordUse(holder.keyId);
+  return { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName };
+}
+
+/** @throws AppError Unauthorized (401), CrossSite (403) for what another site's page makes a browser send */
+function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminActor {
+  const token = readCookie(request.headers, "session", client);
+  const found = token === undefined ? undefined : admins.sessions.find(token);
+  if (!found) throw unauthorized("An API key is required; send it as X-API-Key.");
+  const own = isSafeMethod(request.method) ? isFromOwnPageOrNone(request, client) : isFromOwnPage(request, client);
+  if (!own) throw new AppError("CrossSite", 403, "With a session, only pages of this server may send this request.");
+  return { kind: "admin", id: String(found.admin.id), name: found.admin.email };
 }
 
 /** Any method that a path does not take is a 405 that names those it does. */

@@ -3,6 +3,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AdminActor, KeyActor, Origin } from "../../actor.ts";
 import type { Access } from "../../access/access.ts";
+import type { Admins } from "../../admins/admins.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Registry } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
@@ -14,9 +15,11 @@ import type { Health } from "../../sandbox/health.ts";
 import type { Resolution } from "../../secrets/explain.ts";
 import type { Secrets } from "../../secrets/secrets.ts";
 import type { Settings } from "../../settings/settings.ts";
+import type { Client } from "../client.ts";
 
 export interface ApiDeps {
   readonly access: Access;
+  readonly admins: Admins;
   readonly registry: Registry;
   readonly files: Files;
   readonly secrets: Secrets;
@@ -39,8 +42,7 @@ export interface ApiDeps {
 }
 
 export interface ApiEnv {
-  /** The caller's IP address. */
-  Bindings: { address: string };
+  Bindings: Client;
   /** `actor` is there from the guard on. */
   Variables: { requestId: string; actor: (KeyActor | AdminActor) & Origin };
 }

@@ -1,8 +1,10 @@
 // What the admin pages are made of: the services behind them, and what is known of each request.
 
 import type { Hono } from "hono";
-import type { AdminActor, KeyActor, Origin } from "../../actor.ts";
+import type { AdminActor, Origin } from "../../actor.ts";
+import type { AdminId, SessionId } from "../../ids.ts";
 import type { ApiDeps } from "../api/deps.ts";
+import type { Client } from "../client.ts";
 
 /** The pages use the same services as the API, in the same process: nothing is asked over HTTP. */
 export interface WebDeps extends ApiDeps {
@@ -12,20 +14,20 @@ export interface WebDeps extends ApiDeps {
 
 /** Who is signed in, as the pages show it. */
 export interface SignedIn {
-  readonly id: string;
+  readonly id: AdminId;
   readonly name: string;
   readonly email: string;
+  readonly sessionId: SessionId;
 }
 
 export interface WebEnv {
-  /** The caller's IP address. */
-  Bindings: { address: string };
+  Bindings: Client;
   Variables: {
     requestId: string;
     /** Set on every page behind the guard. */
     admin: SignedIn;
     /** The same, for services; set there, too. */
-    actor: (KeyActor | AdminActor) & Origin;
+    actor: AdminActor & Origin;
     /** What the last page did, to be told once on this one. */
     notice: string | undefined;
   };

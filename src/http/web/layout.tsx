@@ -100,16 +100,18 @@ export function BarePage({ title, scripts, styles, children }: FrameProps) {
   );
 }
 
+export type PageStatus = 200 | 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 503;
+
 /** `<!doctype html>` and the page, as an answer with `status`. */
-export function page(c: Context<WebEnv>, props: Omit<PageProps, "c">, status: 200 | 400 | 403 | 404 | 409 | 413 = 200) {
+export function page(c: Context<WebEnv>, props: Omit<PageProps, "c">, status: PageStatus = 200) {
   return document(c, <SignedInPage c={c} {...props} />, status);
 }
 
-export function barePage(c: Context<WebEnv>, props: FrameProps, status: 200 | 400 | 401 | 403 | 404 | 429 | 500 = 200) {
+export function barePage(c: Context<WebEnv>, props: FrameProps, status: PageStatus = 200) {
   return document(c, <BarePage {...props} />, status);
 }
 
-function document(c: Context<WebEnv>, jsx: Child, status: 200 | 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500) {
+function document(c: Context<WebEnv>, jsx: Child, status: PageStatus) {
   return c.html(`<!doctype html>${jsx}`, status);
 }
 

@@ -3,6 +3,7 @@
 
 import type { MiddlewareHandler } from "hono";
 import { AppError } from "../../errors.ts";
+import { isFromOwnPage, isSafeMethod } from "../same_origin.ts";
 import type { WebEnv } from "./deps.ts";
 
 /** Where scripts and styles come from: not from `/run`, although it has the same origin. */
@@ -14,14 +15,16 @@ export const ASSETS_PATH = "/web/assets/";
  */
 function policy(host: string): string {
   const assets = host + ASSETS_PATH;
+  // Not /run: a function could redirect what a page sends there to the API, as the admin.
+  const own = `${host}/web ${host}/web/ ${host}/api/`;
   return [
     "default-src 'none'",
     `script-src ${assets}`,
     `style-src ${assets}`,
     `font-src ${assets}`,
     `img-src ${assets} data:`,
-    "connect-src 'self'",
-    "form-action 'self'",
+    `connect-src ${own}`,
+    `form-action ${own}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
@@ -40,29 +43,9 @@ export const pageHeaders: MiddlewareHandler<WebEnv> = async (c, next) => {
   if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
 };
 
-const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
-
-/**
- * Whether a browser sent this request on behalf of one of our own pages. Browsers send `Origin` with every
- * request that is not GET or HEAD (Fetch, 3.1), and pages cannot set it; a sandboxed page, such as a function
- * serves, has the origin "null".
- */
-export function isSameOrigin(request: Request): boolean {
-  const origin = request.headers.get("origin");
-  const site = request.headers.get("sec-fetch-site");
-  if (site !== null && site !== "same-origin" && site !== "none") return false;
-  if (origin === null) return site !== null && SAFE_METHODS.includes(request.method);
-  try {
-    // Only the host: a proxy in front may speak https.
-    return new URL(origin).host === new URL(request.url).host;
-  } catch {
-    return false;
-  }
-}
-
 /** Refuses what another site's page makes a browser send with the admin's cookie. */
 export const sameOriginOnly: MiddlewareHandler<WebEnv> = async (c, next) => {
-  if (!SAFE_METHODS.includes(c.req.method) && !isSameOrigin(c.req.raw)) {
+  if (!isSafeMethod(c.req.method) && !isFromOwnPage(c.req.raw, c.env)) {
     throw new AppError("CrossSite", 403, "This request did not come from a page of this server.");
   }
   await next();

@@ -1,16 +1,19 @@
 // /web/*: the admin pages. Who gets in, what they have in common, and which page is where.
 
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { AppError } from "../../errors.ts";
-import { credentials } from "../credentials.ts";
 import { errorResponse } from "../errors.ts";
 import { addAssets } from "./assets.ts";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { takeNotice } from "./forms.ts";
 import { addHome } from "./home.tsx";
-import { barePage } from "./layout.tsx";
+import { barePage, type PageStatus } from "./layout.tsx";
+import { resumeOf } from "./resume.tsx";
 import { addSettings } from "./settings/settings.tsx";
 import { pageHeaders, sameOriginOnly } from "./security.ts";
+import { recognise } from "./session.ts";
+import { addSetup } from "./setup.tsx";
+import { addSignIn, signInPage } from "./sign_in.tsx";
 
 /** An app that answers everything under /web. */
 export function createWeb(deps: WebDeps): Web {
@@ -25,28 +28,50 @@ export function createWeb(deps: WebDeps): Web {
   web.use("*", pageHeaders, sameOriginOnly);
   addAssets(web);
 
-  web.use("*", async (c, next) => {
-    const [credential] = credentials(c.req.raw.headers, c.req.raw.url);
-    const holder = credential && deps.access.find(credential.value);
-    if (!holder || !deps.settings.get("api.access-groups").includes(holder.groupName)) {
-      throw new AppError("Unauthorized", 401, "Sign in first.");
-    }
-    c.set("admin", { id: String(holder.keyId), name: holder.keyName, email: holder.keyName });
-    const { keyId: id, keyName: name, groupName: group } = holder;
-    c.set("actor", { kind: "key", id, name, group, address: c.env.address, requestId: c.get("requestId") });
-    c.set("notice", takeNotice(c));
-    await next();
-  });
+  addSetup(web, deps);
+  addSignIn(web, deps);
+
+  web.use("*", guard(deps));
   addHome(web, deps);
   addSettings(web, deps);
   return web;
+}
+
+/** Lets in who is signed in; the others come back to where they were going once they are. */
+function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
+  return async (c, next) => {
+    if (recognise(c, deps)) {
+      c.set("notice", takeNotice(c));
+      return await next();
+    }
+    if (!deps.admins.accounts.exist()) return c.redirect("/web/setup", 303);
+    if (c.req.header("hx-request") !== undefined) return sessionEnded(c);
+    const resume = await resumeOf(c);
+    if (resume.form) return signInPage(c, { resume }, 401);
+    return c.redirect(resume.to === "/web" ? "/web/sign-in" : `/web/sign-in?to=${encodeURIComponent(resume.to)}`, 303);
+  };
+}
+
+/** Into the page that asked for a part of itself, so that what is typed there stays. */
+function sessionEnded(c: Context<WebEnv>): Response | Promise<Response> {
+  c.header("HX-Retarget", "#notices");
+  c.header("HX-Reswap", "innerHTML");
+  return c.html(
+    <p class="warning" role="alert">
+      Your session has ended. <a href="/web/sign-in" target="_blank" rel="noopener">Sign in in a new tab</a>{" "}
+      and do this again; what you typed here stays.
+    </p>,
+    401,
+  );
 }
 
 /** What went wrong, as a page; the same rules as for the API: nothing of the inside reaches the browser. */
 async function failure(error: unknown, c: Context<WebEnv>, { log }: WebDeps): Promise<Response> {
   const answer = errorResponse(error, c.get("requestId"), log);
   const { error: message } = await answer.json() as { error: string };
-  const status = answer.status as 400 | 401 | 403 | 404 | 429 | 500;
+  const status = answer.status as PageStatus;
+  const retryAfter = answer.headers.get("retry-after");
+  if (retryAfter !== null) c.header("Retry-After", retryAfter);
   return barePage(c, {
     title: status === 404 ? "Not found" : status === 500 ? "That failed" : "That was not possible",
     children: (

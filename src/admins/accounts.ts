@@ -1,0 +1,189 @@
+// The people who may sign in: setting up the first one, inviting, resetting and removing others, and what each
+// changes about themselves. Signing in is sign_in.ts.
+
+import { timingSafeEqual } from "node:crypto";
+import type { Actor, Facts, Recorder } from "../actor.ts";
+import { AppError, conflict, invalid, notFound } from "../errors.ts";
+import type { AdminId, SessionId } from "../ids.ts";
+import type { Passwords } from "../keyring/passwords.ts";
+import type { AdminRow } from "../store/admins.ts";
+import type { Store } from "../store/store.ts";
+import { type Begun, hashOf, newToken, type Sessions } from "./sessions.ts";
+
+/** How long an invitation, and a link to choose a new password, can be used. */
+export const LINK_HOURS = 24;
+
+export interface NewAdmin {
+  readonly email: string;
+  readonly name: string;
+}
+
+export type Accounts = ReturnType<typeof accountsService>;
+
+/** `record` hears of each change. */
+export function accountsService({ store, sessions, passwords, now, record }: {
+  store: Store;
+  sessions: Sessions;
+  passwords: Passwords;
+  now: () => number;
+  record: Recorder;
+}) {
+  const rows = store.admins;
+  /** The one-time link's, as long as there is no admin. */
+  let setupToken: string | undefined;
+
+  const admin = (id: AdminId): AdminRow => {
+    const row = rows.admin(id);
+    if (!row) throw notFound("user", id);
+    return row;
+  };
+
+  const insert = (actor: Actor, { email, name }: NewAdmin, password: string | null): AdminId => {
+    if (rows.adminByEmail(email)) throw conflict("Somebody has this e-mail address already.", { email: "is taken" });
+    const id = rows.insertAdmin({ email, name, password, now: now() });
+    record(actor, { action: "admin.created", subject: subjectOf(admin(id)), after: factsOf(admin(id)) });
+    return id;
+  };
+
+  const update = (actor: Actor, before: AdminRow, changed: Facts): void =>
+    record(actor, { action: "admin.updated", subject: subjectOf(before), after: changed });
+
+  const putLink = (id: AdminId): string => {
+    const token = newToken();
+    rows.putLink(id, hashOf(token), now() + LINK_HOURS * 3_600_000);
+    return token;
+  };
+
+  /** @throws AppError InvalidInput (400) */
+  const prove = async ({ password }: AdminRow, given: string, field: string): Promise<void> => {
+    if (!await passwords.matches(password, given)) throw invalid(field, "is wrong");
+  };
+
+  return {
+    exist: (): boolean => rows.admins().length > 0,
+    list: rows.admins,
+    /** @throws AppError NotFound (404) */
+    get: admin,
+
+    /** Makes the token of the one-time link by which the first admin is created; undefined if there is one. */
+    openSetup(): string | undefined {
+      setupToken = rows.admins().length > 0 ? undefined : newToken();
+      return setupToken;
+    },
+
+    /** Whether this is the token of the link that was printed, and there is no admin yet. */
+    mayBeSetUp(token: string): boolean {
+      return setupToken !== undefined && rows.admins().length === 0 &&
+        timingSafeEqual(hashOf(token), hashOf(setupToken));
+    },
+
+    /**
+     * The first admin, signed in: the new session's token.
+     * @throws AppError Forbidden (403) for another token, or once there is an admin
+     */
+    async setUp(actor: Actor, token: string, wanted: NewAdmin & { password: string }, begun: Begun): Promise<string> {
+      const check = () => {
+        if (!this.mayBeSetUp(token)) throw new AppError("Forbidden", 403, "This link is not valid any more.");
+      };
+      check();
+      const hash = await passwords.hash(wanted.password);
+      return store.transaction(() => {
+        // Again: somebody else may have been quicker meanwhile.
+        check();
+        const session = sessions.begin(insert(actor, wanted, hash), begun);
+        setupToken = undefined;
+        return session;
+      });
+    },
+
+    /** An admin who still has to choose a password, by the link with this token. @throws AppError Conflict (409) */
+    invite(actor: Actor, wanted: NewAdmin): string {
+      return store.transaction(() => putLink(insert(actor, wanted, null)));
+    },
+
+    /**
+     * The token of a link by which an admin chooses a new password; until it is used, everything stays as it is.
+     * @throws AppError NotFound (404)
+     */
+    reset(actor: Actor, id: AdminId): string {
+      return store.transaction(() => {
+        update(actor, admin(id), { link: "made" });
+        return putLink(id);
+      });
+    },
+
+    /** Whose invitation or reset this is. @throws AppError NotFound (404) if it was used, replaced or has expired */
+    ofLink(token: string): AdminRow {
+      const id = rows.link(hashOf(token), now());
+      if (id === undefined) {
+        throw new AppError("NotFound", 404, "This link is not valid any more. Ask for a new one.");
+      }
+      return admin(id);
+    },
+
+    /** Sets the password and ends all sessions; the link is used up. @throws AppError NotFound (404) */
+    async useLink(actor: Actor, token: string, password: string): Promise<AdminRow> {
+      this.ofLink(token);
+      const hash = await passwords.hash(password);
+      return store.transaction(() => {
+        const row = this.ofLink(token);
+        rows.deleteLink(row.id);
+        rows.setPassword(row.id, hash);
+        rows.deleteSessions(row.id, 0);
+        update(actor, row, { password: row.password === null ? "set" : "changed" });
+        return admin(row.id);
+      });
+    },
+
+    /** Removes an admin, whose sessions end at once. @throws AppError NotFound (404), Conflict (409) for the last */
+    remove(actor: Actor, id: AdminId): void {
+      store.transaction(() => {
+        const row = admin(id);
+        if (row.password !== null && rows.countAble() === 1) {
+          throw conflict("The last user who can sign in cannot be removed.");
+        }
+        rows.deleteAdmin(id);
+        record(actor, { action: "admin.deleted", subject: subjectOf(row), before: factsOf(row) });
+      });
+    },
+
+    /** @throws AppError NotFound (404) */
+    rename(actor: Actor, id: AdminId, name: string): void {
+      store.transaction(() => {
+        const row = admin(id);
+        rows.rename(id, name);
+        update(actor, row, { name });
+      });
+    },
+
+    /** Ends all other sessions. @throws AppError InvalidInput (400) if `current` is not the password */
+    async changePassword(
+      actor: Actor,
+      id: AdminId,
+      { current, password }: { current: string; password: string },
+      keep: SessionId,
+    ): Promise<void> {
+      const row = admin(id);
+      await prove(row, current, "current");
+      const hash = await passwords.hash(password);
+      store.transaction(() => {
+        // Removed, or given another password meanwhile.
+        if (admin(id).password !== row.password) throw conflict("The password was changed at this very moment.");
+        rows.setPassword(id, hash);
+        rows.deleteLink(id);
+        rows.deleteSessions(id, keep);
+        update(actor, row, { password: "changed" });
+      });
+    },
+
+    prove,
+  };
+}
+
+export function subjectOf({ id, email }: AdminRow) {
+  return { kind: "admin", id, name: email };
+}
+
+function factsOf({ email, name, totpNonce }: AdminRow): Facts {
+  return { email, name, secondFactor: totpNonce !== null };
+}

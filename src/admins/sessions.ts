@@ -1,0 +1,82 @@
+// Who is signed in: from a token in a cookie to an admin, and the ends of sessions. The database holds the tokens'
+// hashes only.
+
+import { createHash, randomBytes } from "node:crypto";
+import { Buffer } from "node:buffer";
+import type { AdminId, SessionId } from "../ids.ts";
+import type { AdminRow, SessionRow } from "../store/admins.ts";
+import type { Store } from "../store/store.ts";
+
+const TOKEN_BYTES = 32;
+/** How exactly it is known when a session was last used; a write for each request would be waste. */
+const SEEN_INTERVAL_MS = 60_000;
+const USER_AGENT_MAX_LENGTH = 300;
+
+export interface SessionLimits {
+  /** A session that is not used ends after this. */
+  readonly idleMs: () => number;
+  /** However much it is used, it ends after this. */
+  readonly longestMs: () => number;
+}
+
+/** Where a session was begun, to be shown to its admin. */
+export interface Begun {
+  readonly address: string;
+  readonly userAgent: string;
+}
+
+export interface SignedInSession {
+  readonly session: SessionRow;
+  readonly admin: AdminRow;
+}
+
+export type Sessions = ReturnType<typeof sessionsService>;
+
+export function sessionsService(store: Store, now: () => number, { idleMs, longestMs }: SessionLimits) {
+  const rows = store.admins;
+  const isLive = ({ lastSeenAt, createdAt }: SessionRow): boolean =>
+    lastSeenAt + idleMs() > now() && createdAt + longestMs() > now();
+
+  return {
+    /** A new session's token, which is told nowhere else. Within the caller's transaction. */
+    begin(adminId: AdminId, { address, userAgent }: Begun): string {
+      const token = newToken();
+      rows.deleteStaleSessions(now() - idleMs(), now() - longestMs());
+      const shown = userAgent.slice(0, USER_AGENT_MAX_LENGTH).toWellFormed().replaceAll("\0", "");
+      rows.insertSession({ tokenHash: hashOf(token), adminId, now: now(), address, userAgent: shown });
+      rows.touchSignIn(adminId, now());
+      return token;
+    },
+
+    /** Whose token it is, if the session has not ended; it goes on from now. */
+    find(token: string): SignedInSession | undefined {
+      const session = rows.sessionByToken(hashOf(token));
+      if (!session || !isLive(session)) return undefined;
+      if (now() - session.lastSeenAt >= SEEN_INTERVAL_MS) {
+        store.repeatable(() => rows.touchSession(session.id, now()));
+      }
+      const admin = rows.admin(session.adminId);
+      return admin && { session, admin };
+    },
+
+    /** Those of an admin that have not ended, the latest used first. */
+    list: (adminId: AdminId): SessionRow[] => rows.sessions(adminId).filter(isLive),
+
+    /** Ends one; whether it was there. */
+    end: (id: SessionId, adminId: AdminId): boolean => store.transaction(() => rows.deleteSession(id, adminId)),
+
+    /** Ends all of an admin's, but for one; how many there were. */
+    endAll: (adminId: AdminId, except: SessionId | 0 = 0): number =>
+      store.transaction(() => rows.deleteSessions(adminId, except)),
+  };
+}
+
+/** 256 random bits in base64url. */
+export function newToken(): string {
+  return Buffer.from(randomBytes(TOKEN_BYTES)).toString("base64url");
+}
+
+/** SHA-256: there is nothing to guess in a token, so nothing has to be slow or keyed. */
+export function hashOf(token: string): Uint8Array {
+  return createHash("sha256").update(token).digest();
+}

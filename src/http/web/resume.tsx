@@ -1,0 +1,77 @@
+// What somebody was about to do when their session had ended: carried through the sign-in in hidden fields, never
+// in an address, and offered again afterwards.
+
+import type { Context } from "hono";
+import type { WebEnv } from "./deps.ts";
+import { readForm, type Typed } from "./forms.ts";
+import { barePage } from "./layout.tsx";
+
+export interface Resume {
+  /** A path under /web, with its query. */
+  readonly to: string;
+  /** What was typed into a form that was sent there. */
+  readonly form: readonly (readonly [name: string, value: string])[] | undefined;
+}
+
+const HERE = new URL("http://here");
+const HOME: Resume = { to: "/web", form: undefined };
+/** Before the names of the carried fields, which may have the names of ours. */
+const CARRIED = "~";
+
+/** What this request was about to do. */
+export async function resumeOf(c: Context<WebEnv>): Promise<Resume> {
+  const { url } = c.req;
+  const to = localPath(url.slice(url.indexOf("/", url.indexOf("://") + 3)));
+  if (c.req.method === "GET" || c.req.method === "HEAD") return { to, form: undefined };
+  const isForm = (c.req.header("content-type") ?? "").startsWith("application/x-www-form-urlencoded");
+  if (c.req.method !== "POST" || !isForm) return HOME;
+  const typed = await readForm(c);
+  return { to, form: Object.entries(typed).flatMap(([name, values]) => values.map((value) => [name, value] as const)) };
+}
+
+/** What a sign-in form carries. */
+export function resumeIn(typed: Typed): Resume {
+  const to = localPath(typed["to"]?.[0] ?? "");
+  if (typed["resume"] === undefined) return { to, form: undefined };
+  const form = Object.entries(typed).filter(([name]) => name.startsWith(CARRIED))
+    .flatMap(([name, values]) => values.map((value) => [name.slice(CARRIED.length), value] as const));
+  return { to, form };
+}
+
+/** Inside of a sign-in form. */
+export function ResumeFields({ resume: { to, form } }: { resume: Resume }) {
+  return (
+    <>
+      <input type="hidden" name="to" value={to} />
+      {form && <input type="hidden" name="resume" value="1" />}
+      {form?.map(([name, value]) => <input type="hidden" name={CARRIED + name} value={value} />)}
+    </>
+  );
+}
+
+/** Goes on with it, now that somebody is signed in. */
+export function goOn(c: Context<WebEnv>, { to, form }: Resume): Response | Promise<Response> {
+  if (!form) return c.redirect(to, 303);
+  return barePage(c, {
+    title: "Signed in again",
+    children: (
+      <>
+        <p>Your session had ended, so what you sent has not been done yet. Nothing that you typed is lost.</p>
+        <form method="post" action={to}>
+          {form.map(([name, value]) => <input type="hidden" name={name} value={value} />)}
+          <div class="actions">
+            <button type="submit" autofocus>Continue</button>
+            <a href="/web" role="button" class="secondary outline">Discard it</a>
+          </div>
+        </form>
+      </>
+    ),
+  });
+}
+
+/** A path of these pages, or their start for anything else, such as another host's. */
+function localPath(path: string): string {
+  const { origin, pathname, search } = URL.canParse(path, "http://here") ? new URL(path, "http://here") : HERE;
+  const isOurs = origin === HERE.origin && (pathname === "/web" || pathname.startsWith("/web/"));
+  return isOurs ? pathname + search : "/web";
+}

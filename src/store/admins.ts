@@ -1,0 +1,149 @@
+// The rows of admins, their sessions, recovery codes and password links. Nothing in them opens a door by itself.
+
+import type { AdminId, SessionId } from "../ids.ts";
+import { all, type Database, first, insert, type Row } from "./database.ts";
+
+export interface AdminRow {
+  id: AdminId;
+  /** In lower case. */
+  email: string;
+  name: string;
+  /** As `hashPassword` made it; null until an invitation is accepted. */
+  password: string | null;
+  /** Null without a second factor. */
+  totpNonce: Uint8Array | null;
+  createdAt: number;
+  lastSignInAt: number | null;
+}
+
+export interface SessionRow {
+  id: SessionId;
+  adminId: AdminId;
+  createdAt: number;
+  lastSeenAt: number;
+  address: string;
+  userAgent: string;
+}
+
+export type AdminStore = ReturnType<typeof adminStore>;
+
+const SELECT_ADMIN = `
+SELECT a.id, a.email, a.name, a.password, a.totp_nonce AS totpNonce, a.created_at AS createdAt,
+  a.last_sign_in_at AS lastSignInAt
+FROM admins a`;
+
+const SELECT_SESSION = `
+SELECT id, admin_id AS adminId, created_at AS createdAt, last_seen_at AS lastSeenAt, address, user_agent AS userAgent
+FROM sessions`;
+
+export function adminStore(db: Database) {
+  const admins = db.prepare(`${SELECT_ADMIN} ORDER BY a.id`);
+  const admin = db.prepare(`${SELECT_ADMIN} WHERE a.id = ?`);
+  const adminByEmail = db.prepare(`${SELECT_ADMIN} WHERE a.email = ?`);
+  const countAble = db.prepare("SELECT count(*) AS n FROM admins WHERE password IS NOT NULL");
+  const insertAdmin = db.prepare("INSERT INTO admins (email, name, password, created_at) VALUES (?, ?, ?, ?)");
+  const rename = db.prepare("UPDATE admins SET name = ? WHERE id = ?");
+  const setPassword = db.prepare("UPDATE admins SET password = ? WHERE id = ?");
+  const setTotpNonce = db.prepare("UPDATE admins SET totp_nonce = ?, totp_last_step = ? WHERE id = ?");
+  const useTotpStep = db.prepare("UPDATE admins SET totp_last_step = ?1 WHERE id = ?2 AND totp_last_step < ?1");
+  const touchSignIn = db.prepare("UPDATE admins SET last_sign_in_at = ? WHERE id = ?");
+  const deleteAdmin = db.prepare("DELETE FROM admins WHERE id = ?");
+
+  const sessions = db.prepare(`${SELECT_SESSION} WHERE admin_id = ? ORDER BY last_seen_at DESC, id DESC`);
+  const sessionByToken = db.prepare(`${SELECT_SESSION} WHERE token_hash = ?`);
+  const insertSession = db.prepare(
+    "INSERT INTO sessions (token_hash, admin_id, created_at, last_seen_at, address, user_agent) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  const touchSession = db.prepare("UPDATE sessions SET last_seen_at = ? WHERE id = ?");
+  const deleteSession = db.prepare("DELETE FROM sessions WHERE id = ? AND admin_id = ?");
+  const deleteSessions = db.prepare("DELETE FROM sessions WHERE admin_id = ? AND id <> ?");
+  const deleteStale = db.prepare("DELETE FROM sessions WHERE last_seen_at < ? OR created_at < ?");
+
+  const insertCode = db.prepare("INSERT INTO recovery_codes (admin_id, code) VALUES (?, ?)");
+  const useCode = db.prepare("DELETE FROM recovery_codes WHERE admin_id = ? AND code = ?");
+  const deleteCodes = db.prepare("DELETE FROM recovery_codes WHERE admin_id = ?");
+  const countCodes = db.prepare("SELECT count(*) AS n FROM recovery_codes WHERE admin_id = ?");
+
+  const putLink = db.prepare(
+    "INSERT INTO password_links (admin_id, token_hash, expires_at) VALUES (?, ?, ?)" +
+      " ON CONFLICT (admin_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
+  );
+  const link = db.prepare(
+    "SELECT admin_id AS adminId FROM password_links WHERE token_hash = ? AND expires_at > ?",
+  );
+  const deleteLink = db.prepare("DELETE FROM password_links WHERE admin_id = ?");
+
+  return {
+    admins: (): AdminRow[] => all<AdminRow & Row>(admins),
+    admin: (id: AdminId): AdminRow | undefined => first<AdminRow & Row>(admin, id),
+    adminByEmail: (email: string): AdminRow | undefined => first<AdminRow & Row>(adminByEmail, email),
+    /** How many admins have a password to sign in with. */
+    countAble: (): number => first<{ n: number }>(countAble)!.n,
+    insertAdmin: (row: { email: string; name: string; password: string | null; now: number }): AdminId =>
+      insert(insertAdmin, row.email, row.name, row.password, row.now) as AdminId,
+    rename(id: AdminId, name: string): void {
+      rename.run(name, id);
+    },
+    setPassword(id: AdminId, password: string): void {
+      setPassword.run(password, id);
+    },
+    /** `lastStep` is the step of the code that proved it to work, which does not count again. */
+    setTotpNonce(id: AdminId, nonce: Uint8Array | null, lastStep: number): void {
+      setTotpNonce.run(nonce, lastStep, id);
+    },
+    /** Whether the code of this step may be used: once, and none of an earlier step after it. */
+    useTotpStep: (id: AdminId, step: number): boolean => useTotpStep.run(step, id).changes > 0,
+    touchSignIn(id: AdminId, at: number): void {
+      touchSignIn.run(at, id);
+    },
+    /** With sessions, codes and link. */
+    deleteAdmin(id: AdminId): void {
+      deleteAdmin.run(id);
+    },
+
+    /** The latest used first. */
+    sessions: (adminId: AdminId): SessionRow[] => all<SessionRow & Row>(sessions, adminId),
+    sessionByToken: (tokenHash: Uint8Array): SessionRow | undefined =>
+      first<SessionRow & Row>(sessionByToken, tokenHash),
+    insertSession(row: {
+      tokenHash: Uint8Array;
+      adminId: AdminId;
+      now: number;
+      address: string;
+      userAgent: string;
+    }): SessionId {
+      const { tokenHash, adminId, now, address, userAgent } = row;
+      return insert(insertSession, tokenHash, adminId, now, now, address, userAgent) as SessionId;
+    },
+    touchSession(id: SessionId, at: number): void {
+      touchSession.run(at, id);
+    },
+    deleteSession: (id: SessionId, adminId: AdminId): boolean => deleteSession.run(id, adminId).changes > 0,
+    /** All but one; how many there were. */
+    deleteSessions: (adminId: AdminId, except: SessionId | 0): number =>
+      Number(deleteSessions.run(adminId, except).changes),
+    /** Those not seen since `seenBefore`, and those begun before `createdBefore`. */
+    deleteStaleSessions(seenBefore: number, createdBefore: number): void {
+      deleteStale.run(seenBefore, createdBefore);
+    },
+
+    /** `codes` as HMACs, in place of all before. */
+    replaceCodes(adminId: AdminId, codes: readonly Uint8Array[]): void {
+      deleteCodes.run(adminId);
+      for (const code of codes) insertCode.run(adminId, code);
+    },
+    /** Whether it was there; it no longer is. */
+    useCode: (adminId: AdminId, code: Uint8Array): boolean => useCode.run(adminId, code).changes > 0,
+    countCodes: (adminId: AdminId): number => first<{ n: number }>(countCodes, adminId)!.n,
+
+    putLink(adminId: AdminId, tokenHash: Uint8Array, expiresAt: number): void {
+      putLink.run(adminId, tokenHash, expiresAt);
+    },
+    /** Whose link it is, if it has not expired at `now`. */
+    link: (tokenHash: Uint8Array, now: number): AdminId | undefined =>
+      first<{ adminId: AdminId }>(link, tokenHash, now)?.adminId,
+    deleteLink(adminId: AdminId): void {
+      deleteLink.run(adminId);
+    },
+  };
+}

@@ -1,0 +1,66 @@
+// What a browser does for an admin, without one: cookies kept, forms posted from the server's own pages.
+
+import assert from "node:assert/strict";
+import type { Server } from "./server.ts";
+
+export const ADMIN = { name: "Ada", email: "ada@example.com", password: "a long enough password" };
+
+export interface Page {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+export class Visitor {
+  readonly cookies = new Map<string, string>();
+
+  /** `headers` go with every request. */
+  constructor(readonly url: string, readonly headers: Record<string, string> = {}) {}
+
+  get cookie(): string {
+    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  }
+
+  async request(method: string, path: string, init: RequestInit = {}): Promise<Page> {
+    const headers = new Headers({ ...this.headers, Cookie: this.cookie });
+    if (method !== "GET" && method !== "HEAD") headers.set("Origin", this.url);
+    new Headers(init.headers).forEach((value, name) => headers.set(name, value));
+    const response = await fetch(this.url + path, { redirect: "manual", method, ...init, headers });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
+      if (value === "") this.cookies.delete(name!);
+      else this.cookies.set(name!, value!);
+    }
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  }
+
+  get(path: string, headers: Record<string, string> = {}): Promise<Page> {
+    return this.request("GET", path, { headers });
+  }
+
+  post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Page> {
+    return this.request("POST", path, { body: new URLSearchParams(fields), headers });
+  }
+
+  signIn(password = ADMIN.password, email = ADMIN.email): Promise<Page> {
+    return this.post("/web/sign-in", { email, password });
+  }
+}
+
+/** The token of the one-time link that the server has printed. */
+export async function setupToken(server: Server): Promise<string> {
+  return (await server.logged(/^Create the first user: \S+\/web\/setup\?token=(\S+)$/m))[1]!;
+}
+
+/** The fields of the set-up form. */
+export async function setupForm(server: Server): Promise<Record<string, string>> {
+  return { token: await setupToken(server), ...ADMIN, again: ADMIN.password };
+}
+
+/** Creates the first user; a visitor who is signed in as that. */
+export async function setUp(server: Server, headers: Record<string, string> = {}): Promise<Visitor> {
+  const visitor = new Visitor(server.url, headers);
+  const { status, text } = await visitor.post("/web/setup", await setupForm(server));
+  assert.equal(status, 303, text);
+  return visitor;
+}
