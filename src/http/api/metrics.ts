@@ -3,9 +3,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { invalid } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
-import { beginning, type Point } from "../../observe/metrics.ts";
+import { beginning } from "../../observe/metrics.ts";
 import { expose, PROMETHEUS_TYPE } from "../../observe/prometheus.ts";
-import { newTally, summarize, type Tally } from "../../observe/tally.ts";
+import { seriesOf } from "../../observe/series.ts";
+import { summarize, type Tally } from "../../observe/tally.ts";
 import { type Resolution, RESOLUTIONS } from "../../store/metrics.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { answer, errors, idSchema, idText, query, time, timeSchema } from "./schemas.ts";
@@ -77,7 +78,7 @@ export function addMetrics(api: Api, { metrics, registry, now, startedAt }: ApiD
     if ((to - from) / length > POINTS_MAX) {
       throw invalid("from", `must be at most ${POINTS_MAX} ${resolution} before to`);
     }
-    const points = withGaps(metrics.points(resolution, functionId, from, to), from, to, length);
+    const points = seriesOf(metrics, resolution, functionId, from, to);
     return c.json({ resolution, functionId: functionId ?? null, points: points.map(shown) }, 200);
   });
 
@@ -88,14 +89,6 @@ export function addMetrics(api: Api, { metrics, registry, now, startedAt }: ApiD
     const text = expose({ totals: metrics.totals(), functions, startedAt, residentBytes });
     return c.body(text, 200, { "Content-Type": PROMETHEUS_TYPE });
   });
-}
-
-function withGaps(points: readonly Point[], from: number, to: number, length: number): Point[] {
-  const known = new Map(points.map((point) => [point.at, point]));
-  const nothing = newTally();
-  const all: Point[] = [];
-  for (let at = from; at < to; at += length) all.push(known.get(at) ?? { at, tally: nothing });
-  return all;
 }
 
 function shown({ at, tally }: { at: number; tally: Tally }): z.infer<typeof pointSchema> {

@@ -27,6 +27,22 @@ const ASSETS: Record<string, Asset> = {
     type: "text/javascript",
     load: async () => (await import("../../../static/app.js", { with: { type: "text" } })).default,
   },
+  "uplot.js": {
+    type: "text/javascript",
+    load: async () => (await import("uplot/dist/uPlot.esm.js", { with: { type: "text" } })).default,
+  },
+  "uplot.css": {
+    type: "text/css",
+    load: async () => (await import("uplot/dist/uPlot.min.css", { with: { type: "text" } })).default,
+  },
+  "metrics.css": {
+    type: "text/css",
+    load: async () => (await import("../../../static/metrics.css", { with: { type: "text" } })).default,
+  },
+  "metrics.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../static/metrics.js", { with: { type: "text" } })).default,
+  },
   "icon.svg": {
     type: "image/svg+xml",
     load: async () => (await import("../../../static/icon.svg", { with: { type: "text" } })).default,

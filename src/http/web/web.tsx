@@ -8,6 +8,7 @@ import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { takeNotice } from "./forms.ts";
 import { addHome } from "./home.tsx";
 import { barePage, type PageStatus } from "./layout.tsx";
+import { addMetrics } from "./metrics/metrics.tsx";
 import { resumeOf } from "./resume.tsx";
 import { addSettings } from "./settings/settings.tsx";
 import { pageHeaders, sameOriginOnly } from "./security.ts";
@@ -33,6 +34,7 @@ export function createWeb(deps: WebDeps): Web {
 
   web.use("*", guard(deps));
   addHome(web, deps);
+  addMetrics(web, deps);
   addSettings(web, deps);
   return web;
 }
