@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Recorder, SERVER } from "./src/actor.ts";
+import { passphraseChange, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
 import { openAdmins } from "./src/admins/admins.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
@@ -20,6 +20,7 @@ import type { FunctionId } from "./src/ids.ts";
 import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
 import { type TracedCaller, watchAnswers } from "./src/observe/answers.ts";
+import { createAudit } from "./src/observe/audit.ts";
 import { createLog } from "./src/observe/log.ts";
 import { createMasking } from "./src/observe/masking.ts";
 import { Metrics } from "./src/observe/metrics.ts";
@@ -47,7 +48,6 @@ async function main(): Promise<void> {
   Deno.env.delete("KEYRING_PASSPHRASE");
   const log = createLog((line) => console.log(line), () => new Date());
   const now = () => Date.now();
-  const record: Recorder = () => {};
 
   const unlock = openDataFolder(config.dataDir);
   // Not for the users that sandboxes run as: each gets a copy of its own code.
@@ -64,7 +64,14 @@ async function main(): Promise<void> {
     () => new Date(),
     (message) => log("warn", message),
   );
-  if (keys.wrapIfPlain(config.keyringPassphrase)) log("info", `${keyFile} is wrapped by the passphrase from now on.`);
+  const audit = createAudit({ store, keyring, now, warn: (message) => log("error", message) });
+  audit.start();
+  const { record } = audit;
+  if (config.keyringPassphrase && !keys.isWrapped) {
+    record(SERVER, passphraseChange("added"));
+    keys.wrapWith(config.keyringPassphrase);
+    log("info", `${keyFile} is wrapped by the passphrase from now on.`);
+  }
 
   const settings = settingsService(store, (name, value) => {
     if (name !== "api.access-groups") return undefined;
@@ -177,6 +184,7 @@ async function main(): Promise<void> {
     resolution: resolutionService(store),
     settings,
     rotation,
+    audit,
     imports,
     health: (id) => pool.health(id),
     metrics,
@@ -227,6 +235,7 @@ async function main(): Promise<void> {
   access.close();
   metrics.flush();
   reads.flush();
+  audit.close();
   observations.close();
   store.close();
   runFolder.remove();

@@ -5,7 +5,7 @@ import type { KeyId } from "./ids.ts";
 
 /** Where a request came from. */
 export interface Origin {
-  /** The IP address at the other end of the connection; behind a proxy, the proxy's. */
+  /** The client's IP address; behind a proxy that is not trusted, the proxy's. */
   readonly address: string;
   readonly requestId: string;
 }
@@ -104,6 +104,11 @@ export interface AuditEvent {
  * outside of one the entry is stored when this returns.
  */
 export type Recorder = (actor: Actor, event: AuditEvent) => void;
+
+/** What happened to the key file's passphrase: `added`, `changed` or `removed`. */
+export function passphraseChange(change: string): AuditEvent {
+  return { action: "passphrase.changed", subject: { kind: "passphrase", id: null, name: "" }, after: { change } };
+}
 
 /** The facts that differ, as they were and as they are. */
 export function difference(before: Facts, after: Facts): { before: Facts; after: Facts } {

@@ -7,7 +7,8 @@ import { KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import { syncPath } from "../keyring/durable_file.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { type Command, type Context, EXIT, type Report, UsageError } from "./command.ts";
-import { counted, missingLines, missingVersions, requirePair } from "./folder.ts";
+import { messageOf } from "../errors.ts";
+import { counted, missingLines, missingVersions, recordIn, requirePair } from "./folder.ts";
 
 export const DATABASE = "database.db";
 export const KEY_FILE = "encryption-keys.json";
@@ -27,6 +28,7 @@ export const backupCommand: Command = {
     const folder = resolve(context.cwd, dir!);
     const had = prepare(folder);
     try {
+      tellAudit(context, folder);
       const copy = () => context.progress("Copying", (report) => copyData(context, folder, report));
       let copied = await copy();
       // With encryption.retired-keys.keep-days at 0, a key can be gone as soon as a rotation has ended.
@@ -62,6 +64,29 @@ function prepare(folder: string): boolean {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
   return had;
+}
+
+/**
+ * Before the copy, which holds the entry, too. A backup that cannot be told of, from a full disk or a medium that
+ * cannot be written, is better than none.
+ */
+function tellAudit(context: Context, folder: string): void {
+  const { database, keyFile, config } = context;
+  if (!existsSync(database) || !existsSync(keyFile)) return;
+  try {
+    const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
+    {
+      using snapshot = openSnapshot(database);
+      // A backup does not bring the schema forward, and the copy tells if the two do not belong together.
+      if (!snapshot.isCurrent || snapshot.fingerprint !== keyring.fingerprint()) return;
+    }
+    recordIn(context, database, keyring, {
+      action: "backup.created",
+      subject: { kind: "backup", id: null, name: folder },
+    });
+  } catch (error) {
+    context.note(`The audit has no entry of this backup: ${messageOf(error)}`);
+  }
 }
 
 function clear(folder: string): void {
@@ -103,5 +128,5 @@ export function checkPair(folder: string, passphrase: Passphrase | undefined) {
   using snapshot: Snapshot = openSnapshot(join(folder, DATABASE));
   requirePair(snapshot, file.keyring, keyFile);
   const held = file.versions().map(({ version }) => version);
-  return { values: snapshot.count(), missing: missingVersions(snapshot.countByVersion(), held) };
+  return { keyring: file.keyring, values: snapshot.count(), missing: missingVersions(snapshot.countByVersion(), held) };
 }

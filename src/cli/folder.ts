@@ -4,7 +4,10 @@ import { existsSync } from "node:fs";
 import { KeyFileError } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { FolderInUseError, openDataFolder } from "../store/data_folder.ts";
+import { type AuditEvent, OPERATOR, type Recorder } from "../actor.ts";
+import { createAudit } from "../observe/audit.ts";
 import type { Snapshot } from "../store/snapshot.ts";
+import { openStore, type Store } from "../store/store.ts";
 import type { Context } from "./command.ts";
 
 /**
@@ -29,6 +32,21 @@ export function takeLock(take: () => () => void, instead: string): () => void {
   } catch (error) {
     if (!(error instanceof FolderInUseError)) throw error;
     throw new FolderInUseError(`${error.message} ${instead}`);
+  }
+}
+
+/** Adds to the audit of `store`, beside a running server, too. */
+export function recorder({ now, note }: Context, store: Store, keyring: Keyring): Recorder {
+  return createAudit({ store, keyring, now: () => now().getTime(), warn: note }).record;
+}
+
+/** Adds one entry to the audit of the database at `path`, brought to this version of the schema if need be. */
+export function recordIn(context: Context, path: string, keyring: Keyring, event: AuditEvent): void {
+  const store = openStore(path);
+  try {
+    recorder(context, store, keyring)(OPERATOR, event);
+  } finally {
+    store.close();
   }
 }
 
@@ -62,6 +80,6 @@ export function missingLines(missing: readonly MissingVersion[]): string[] {
 }
 
 /** "1 value", "2 values". */
-export function counted(n: number, thing: string): string {
-  return `${n.toLocaleString("en-US")} ${thing}${n === 1 ? "" : "s"}`;
+export function counted(n: number, thing: string, things = `${thing}s`): string {
+  return `${n.toLocaleString("en-US")} ${n === 1 ? thing : things}`;
 }

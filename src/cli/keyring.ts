@@ -1,7 +1,8 @@
 // `keyring …`: what keys there are, whether all stored values can be read, another passphrase, a rotation.
 
+import { existsSync } from "node:fs";
 import { type Passphrase, passphraseOfFile } from "../config.ts";
-import { OPERATOR } from "../actor.ts";
+import { OPERATOR, passphraseChange } from "../actor.ts";
 import { ownerId } from "../ids.ts";
 import { apiKeyAad, secretAad } from "../keyring/aad.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
@@ -11,7 +12,7 @@ import { settingsService } from "../settings/settings.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { bindKeyring, openStore } from "../store/store.ts";
 import { type Command, type Context, EXIT, type Given, type Report, UsageError } from "./command.ts";
-import { counted, missingLines, missingVersions, requirePair, withFolder } from "./folder.ts";
+import { counted, missingLines, missingVersions, recorder, recordIn, requirePair, withFolder } from "./folder.ts";
 
 const status: Command = {
   name: "keyring status",
@@ -153,13 +154,15 @@ const rotate: Command = {
   },
 };
 
-async function rotateAll({ database, keyFile, config, now }: Context, report: Report): Promise<RotationOutcome> {
+async function rotateAll(context: Context, report: Report): Promise<RotationOutcome> {
+  const { database, keyFile, config, now } = context;
   const file = new KeyFile(keyFile, config.keyringPassphrase);
   const store = openStore(database);
   let timer: ReturnType<typeof setInterval> | undefined;
   try {
     bindKeyring(store, file.keyring.fingerprint(), keyFile);
-    const settings = settingsService(store, () => undefined, () => {});
+    const record = recorder(context, store, file.keyring);
+    const settings = settingsService(store, () => undefined, record);
     const rotation = new Rotation({
       store,
       keyFile: file,
@@ -172,7 +175,7 @@ async function rotateAll({ database, keyFile, config, now }: Context, report: Re
       },
       now: () => now().getTime(),
       report: () => {},
-      record: () => {},
+      record,
       busy: () => false,
     });
     timer = setInterval(() => {
@@ -203,7 +206,11 @@ const passphrase: Command = {
       const file = new KeyFile(context.keyFile, context.config.keyringPassphrase);
       const was = file.isWrapped;
       const change = wanted ? (was ? "changed" : "added") : (was ? "removed" : "none");
-      if (change !== "none") file.wrapWith(wanted);
+      if (change !== "none") {
+        // First, as a file cannot be taken back together with an entry.
+        if (existsSync(context.database)) recordIn(context, context.database, file.keyring, passphraseChange(change));
+        file.wrapWith(wanted);
+      }
       if (wanted) {
         context.note("Start the server with KEYRING_PASSPHRASE_FILE or KEYRING_PASSPHRASE set to the new one.");
       }

@@ -11,7 +11,7 @@ import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";
 import { openStore } from "../store/store.ts";
 import { type Command, type Context, UsageError } from "./command.ts";
-import { requirePair } from "./folder.ts";
+import { recorder, requirePair } from "./folder.ts";
 
 const create: Command = {
   name: "keys create",
@@ -46,7 +46,8 @@ function createKey(context: Context, groupName: string, name: string, descriptio
   const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
   requirePair(snapshot, keyring, keyFile);
   const store = openStore(database);
-  const access = accessService(store, keyring, () => now().getTime(), () => [], () => {});
+  const record = recorder(context, store, keyring);
+  const access = accessService(store, keyring, () => now().getTime(), () => [], record);
   try {
     return store.transaction(() => {
       // With the write lock in hand: a rotation that begins from now on sees the new row, one that ended before

@@ -6,6 +6,7 @@ import { ConfigError, readConfig, readPassphrase } from "../config.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { KeyFileError } from "../keyring/key_file.ts";
 import { DataFolderError, FolderInUseError } from "../store/data_folder.ts";
+import { auditCommands } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import { type Command, type Context, EXIT, type ExitCode, type Option, type Result, UsageError } from "./command.ts";
 import { keyringCommands } from "./keyring.ts";
@@ -13,7 +14,13 @@ import { keysCommands } from "./keys.ts";
 import { restoreCommand } from "./restore.ts";
 import { withProgress } from "./terminal.ts";
 
-const COMMANDS: readonly Command[] = [...keyringCommands, backupCommand, restoreCommand, ...keysCommands];
+const COMMANDS: readonly Command[] = [
+  ...keyringCommands,
+  backupCommand,
+  restoreCommand,
+  ...auditCommands,
+  ...keysCommands,
+];
 
 const COMMON: Readonly<Record<string, Option>> = {
   json: { type: "boolean", help: "print one JSON object instead of text" },

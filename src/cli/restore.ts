@@ -7,7 +7,7 @@ import { DataFolderError, lockDataFolder, RESTORE_FOLDER } from "../store/data_f
 import { openSnapshot } from "../store/snapshot.ts";
 import { BACKED_UP, checkPair, copyFile, DATABASE, KEY_FILE } from "./backup.ts";
 import { type Command, type Context, type Report, UsageError } from "./command.ts";
-import { counted, missingLines, takeLock } from "./folder.ts";
+import { counted, missingLines, recordIn, takeLock } from "./folder.ts";
 
 /** What was observed of the data that is replaced: it names functions by ids that the new data may give again. */
 const OBSERVATIONS = "observations.db";
@@ -71,10 +71,14 @@ async function prepare(context: Context, source: string, draft: string, report: 
     for (const name of BACKED_UP) {
       if (name !== DATABASE && existsSync(join(source, name))) copyFile(join(source, name), join(draft, name));
     }
-    const { values, missing } = checkPair(draft, context.config.keyringPassphrase);
+    const { values, missing, keyring } = checkPair(draft, context.config.keyringPassphrase);
     if (missing.length > 0) {
       throw new DataFolderError(`${source} is not restored. ${missingLines(missing).join(" ")}`);
     }
+    recordIn(context, join(draft, DATABASE), keyring, {
+      action: "backup.restored",
+      subject: { kind: "backup", id: null, name: source },
+    });
     for (const name of readdirSync(draft)) syncPath(join(draft, name));
     syncPath(draft);
     return values;

@@ -130,13 +130,6 @@ export class KeyFile {
     this.#replace({ ...this.#contents, wrapping: passphrase && newWrappingKey(passphrase) });
   }
 
-  /** Wraps the keys of a file that stood there without a passphrase, if now one is given; whether it did. */
-  wrapIfPlain(passphrase: Passphrase | undefined): boolean {
-    if (!passphrase || this.isWrapped) return false;
-    this.wrapWith(passphrase);
-    return true;
-  }
-
   /** The file first, so that nothing is ever encrypted with a key that a crash could take away. */
   #replace(contents: Contents): void {
     replaceFile(this.#path, serialise(contents));

@@ -6,9 +6,10 @@ import { messageOf } from "../errors.ts";
 import { sql as start } from "./migrations/001_start.ts";
 import { sql as keyVersions } from "./migrations/002_key_versions.ts";
 import { sql as admins } from "./migrations/003_admins.ts";
+import { sql as audit } from "./migrations/004_audit.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [start, keyVersions, admins];
+const MIGRATIONS = [start, keyVersions, admins, audit];
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
 export const BUSY_TIMEOUT_MS = 5_000;

@@ -5,6 +5,7 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
 import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import { type AuditRow, SELECT_AUDIT } from "./audit.ts";
 import { BUSY_TIMEOUT_MS, first, type Row, SCHEMA_VERSION } from "./database.ts";
 import { DataFolderError } from "./data_folder.ts";
 import { toOwner } from "./secrets.ts";
@@ -41,6 +42,8 @@ export interface Snapshot extends Disposable {
   /** All of them in order of id. */
   secrets(): Iterable<StoredSecret>;
   apiKeys(): Iterable<StoredKey>;
+  /** The audit's entries with an id of at least `from`, in order; undefined if the database is older than the audit. */
+  readonly audit: { entries(from: number): Iterable<AuditRow>; readonly head: string | undefined } | undefined;
   /** Writes it to a new file at `path`, mode 0600, checked to be whole and not yet synced to disk. */
   copyTo(path: string, onProgress: (done: number, total: number) => void): Promise<void>;
 }
@@ -96,6 +99,7 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
       }
     },
     apiKeys: () => each<StoredKey & Row>(apiKeys),
+    audit: auditOf(db),
 
     async copyTo(path, onProgress) {
       closeSync(openSync(path, "wx", 0o600));
@@ -116,6 +120,18 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
     },
 
     [Symbol.dispose]: () => db.close(),
+  };
+}
+
+function auditOf(db: DatabaseSync): Snapshot["audit"] {
+  if (!first(db.prepare("SELECT 1 AS one FROM sqlite_schema WHERE type = 'table' AND name = 'audit'"))) {
+    return undefined;
+  }
+  const head = db.prepare("SELECT value FROM meta WHERE name = 'audit-head'");
+  return {
+    // A statement for each, as one that is still being read begins anew when it is asked again.
+    entries: (from) => each<AuditRow & Row>(db.prepare(`${SELECT_AUDIT} WHERE id >= ${Number(from)} ORDER BY id`)),
+    head: first<{ value: string }>(head)?.value,
   };
 }
 

@@ -2,6 +2,7 @@
 
 import { type AccessStore, accessStore } from "./access.ts";
 import { type AdminStore, adminStore } from "./admins.ts";
+import { type AuditStore, auditStore } from "./audit.ts";
 import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
 import { Database } from "./database.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
@@ -13,6 +14,7 @@ import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./
 export interface Store {
   readonly access: AccessStore;
   readonly admins: AdminStore;
+  readonly audit: AuditStore;
   readonly ciphertexts: CiphertextStore;
   readonly functions: FunctionStore;
   readonly secrets: SecretStore;
@@ -34,6 +36,7 @@ export function openStore(path: string): Store {
   return {
     access: accessStore(db),
     admins: adminStore(db),
+    audit: auditStore(db),
     ciphertexts: ciphertextStore(db),
     functions: functionStore(db),
     secrets: secretStore(db),

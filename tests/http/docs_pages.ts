@@ -70,13 +70,14 @@ export function outputs(stdout: string): string[] {
 }
 
 /**
- * Output as it can be compared: two runs differ in times, UUIDs, API keys made at random with the ends of them
+ * Output as it can be compared: two runs differ in times, UUIDs, MACs, API keys made at random with the ends of them
  * that are shown, and the server's address, and in nothing else.
  */
 export function comparable(text: string, url: string): string {
   return text.replaceAll(url, DOCUMENTED_URL)
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "<time>")
     .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<uuid>")
+    .replace(/\b[0-9a-f]{64}\b/g, "<mac>")
     .replace(/cf_[A-Za-z0-9_-]{43}/g, "<key>")
     .replace(/…[\x21-\x7e]{4}(?=")/g, "…<end>")
     .trim();

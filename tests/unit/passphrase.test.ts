@@ -43,7 +43,8 @@ Deno.test("a wrapped key file can be read by what docs/encryption.md says, and o
   const sealed = plain.keyring.seal("value", "aad");
   const fingerprint = plain.keyring.fingerprint();
   assert.ok(!plain.isWrapped);
-  assert.ok(plain.wrapIfPlain(PASSPHRASE) && plain.isWrapped && !plain.wrapIfPlain(PASSPHRASE));
+  plain.wrapWith(PASSPHRASE);
+  assert.ok(plain.isWrapped);
   assert.equal(statSync(path).mode & 0o777, 0o600);
 
   const file = JSON.parse(readFileSync(path, "utf8"));

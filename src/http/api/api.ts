@@ -3,12 +3,13 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { AppError } from "../../errors.ts";
-import type { AdminActor, KeyActor } from "../../actor.ts";
+import type { AdminActor, AuditEvent, KeyActor, Origin } from "../../actor.ts";
 import type { Client } from "../client.ts";
 import { readCookie } from "../cookies.ts";
 import { type Credential, credentials } from "../credentials.ts";
 import { errorResponse, methodNotAllowed, unauthorized } from "../errors.ts";
 import { isFromOwnPage, isFromOwnPageOrNone, isSafeMethod } from "../same_origin.ts";
+import { addAudit } from "./audit.ts";
 import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { addDocs } from "./docs.ts";
 import { addEncryptionKeys } from "./encryption_keys.ts";
@@ -47,6 +48,7 @@ export function createApi(deps: ApiDeps): Api {
   addSettings(api, deps);
   addMetrics(api, deps);
   addReads(api, deps);
+  addAudit(api, deps);
   refuseOtherMethods(api);
   api.all("*", (c) => {
     throw new AppError("NotFound", 404, `There is no ${c.req.path} in the API; /api/docs shows what there is.`);
@@ -74,22 +76,29 @@ function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const { raw } = c.req;
     const [credential] = credentials(raw.headers, raw.url);
+    const origin = { address: c.env.address, requestId: c.get("requestId") };
     // A key that is presented decides, also over a cookie that the browser adds.
-    const who = credential ? holderOf(credential, deps) : adminOf(raw, c.env, deps);
-    c.set("actor", { ...who, address: c.env.address, requestId: c.get("requestId") });
+    const who = credential ? holderOf(credential, origin, deps) : adminOf(raw, c.env, deps);
+    c.set("actor", { ...who, ...origin });
     await next();
   };
 }
 
 /** @throws AppError Unauthorized (401), Forbidden (403) */
-function holderOf({ value, from }: Credential, { access, settings }: ApiDeps): KeyActor {
+function holderOf({ value, from }: Credential, origin: Origin, { access, settings, audit }: ApiDeps): KeyActor {
+  const refused: AuditEvent = { action: "sign-in.failed", subject: { kind: "api", id: null, name: "" } };
   const holder = access.find(value);
-  if (!holder) throw unauthorized(`The API key in ${from} is not known.`);
+  if (!holder) {
+    audit.record({ kind: "visitor", ...origin }, refused);
+    throw unauthorized(`The API key in ${from} is not known.`);
+  }
+  const actor: KeyActor = { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName };
   if (!settings.get("api.access-groups").includes(holder.groupName)) {
+    audit.record({ ...actor, ...origin }, refused);
     throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
   }
   access.recordUse(holder.keyId);
-  return { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName };
+  return actor;
 }
 
 /** @throws AppError Unauthorized (401), CrossSite (403) for what another site's page makes a browser send */

@@ -8,6 +8,7 @@ import type { Files } from "../../functions/files.ts";
 import type { Registry } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Rotation } from "../../keyring/rotation.ts";
+import type { Audit } from "../../observe/audit.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { Reads } from "../../observe/reads.ts";
@@ -26,6 +27,7 @@ export interface ApiDeps {
   readonly resolution: Resolution;
   readonly settings: Settings;
   readonly rotation: Rotation;
+  readonly audit: Audit;
   /** Fetches what a module imports, now that it is saved; `problems` are sentences. */
   readonly imports: { prepare(handlerPath: string): Promise<{ problems: readonly string[] }> };
   /** How a function's isolates have been lately. */

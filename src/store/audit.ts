@@ -1,0 +1,129 @@
+// The rows of the audit. They are added and read; what their MACs are made of is observe/audit_chain.ts.
+
+import { all, type Database, first, type Row } from "./database.ts";
+
+export interface AuditRow {
+  /** 1, 2, 3 … without a gap. */
+  id: number;
+  /** Milliseconds since 1970 UTC. */
+  at: number;
+  actorKind: string;
+  actorId: string | null;
+  actorName: string | null;
+  actorGroup: string | null;
+  address: string | null;
+  requestId: string | null;
+  action: string;
+  subjectKind: string;
+  /** Null where there is none, or where `after` lists several as `ids`. */
+  subjectId: string | null;
+  subjectName: string;
+  /** JSON. */
+  before: string | null;
+  after: string | null;
+  /** Hexadecimal. */
+  mac: string;
+}
+
+/** Of a thing or a person: all of its kind, the one with this id, or those of this name, whatever they are. */
+export type AuditWho = { kind: string; id?: string | undefined } | { name: string };
+
+export interface AuditFilter {
+  actor?: AuditWho | undefined;
+  /** Such as `secret.created`, or `secret.*`. */
+  action?: string | undefined;
+  subject?: AuditWho | undefined;
+  /** Milliseconds since 1970 UTC; `from` is included, `to` is not. */
+  from?: number | undefined;
+  to?: number | undefined;
+}
+
+export type AuditStore = ReturnType<typeof auditStore>;
+
+/** A time that a Date can hold; none that this program wrote is another. */
+const KNOWN_TIME = "CASE WHEN at BETWEEN 0 AND 8640000000000000 THEN at ELSE 0 END";
+
+/** In the order of the columns. */
+const COLUMNS = `id, ${KNOWN_TIME} AS at, actor_kind AS actorKind, actor_id AS actorId, actor_name AS actorName, ` +
+  "actor_group AS actorGroup, address, request_id AS requestId, action, subject_kind AS subjectKind, " +
+  "subject_id AS subjectId, subject_name AS subjectName, before, after, mac";
+
+export const SELECT_AUDIT = `SELECT ${COLUMNS} FROM audit`;
+
+/** Entries about several subjects list their ids. A row that was tampered with may hold anything. */
+const ONE_OF_SEVERAL = "subject_id IS NULL AND CASE WHEN json_valid(after) THEN EXISTS " +
+  "(SELECT 1 FROM json_each(after, '$.ids') WHERE value = CAST(? AS INTEGER)) ELSE 0 END";
+
+export function auditStore(db: Database) {
+  const insertRow = db.prepare(
+    "INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, actor_group, address, request_id, action, " +
+      "subject_kind, subject_id, subject_name, before, after, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const last = db.prepare("SELECT max(id) AS id FROM audit");
+  const following = db.prepare(`${SELECT_AUDIT} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`);
+  // One statement for each set of filters in use; there are few.
+  const pages = new Map<string, ReturnType<Database["prepare"]>>();
+
+  return {
+    add(row: AuditRow): void {
+      insertRow.run(
+        row.id,
+        row.at,
+        row.actorKind,
+        row.actorId,
+        row.actorName,
+        row.actorGroup,
+        row.address,
+        row.requestId,
+        row.action,
+        row.subjectKind,
+        row.subjectId,
+        row.subjectName,
+        row.before,
+        row.after,
+        row.mac,
+      );
+    },
+
+    /** Id of the last entry, 0 if there is none. */
+    lastId: (): number => first<{ id: number | null }>(last)!.id ?? 0,
+
+    /** Entries with an id above `after`, up to `upTo`, in order of id, at most `limit`. */
+    following: (after: number, upTo: number, limit: number): AuditRow[] =>
+      all<AuditRow & Row>(following, after, upTo, limit),
+
+    /** Entries that fit `filter` with an id below `before`, newest first, at most `limit`. */
+    page(filter: AuditFilter, before: number, limit: number): AuditRow[] {
+      const { where, values } = conditions(filter);
+      let statement = pages.get(where);
+      if (!statement) {
+        pages.set(where, statement = db.prepare(`${SELECT_AUDIT} WHERE ${where} ORDER BY id DESC LIMIT ?`));
+      }
+      return all<AuditRow & Row>(statement, ...values, before, limit);
+    },
+  };
+}
+
+function conditions({ actor, action, subject, from, to }: AuditFilter): {
+  where: string;
+  values: (string | number)[];
+} {
+  const parts: [sql: string, ...values: (string | number)[]][] = [];
+  if (actor && "name" in actor) parts.push(["actor_name = ?", actor.name]);
+  else if (actor) {
+    parts.push(["actor_kind = ?", actor.kind]);
+    if (actor.id !== undefined) parts.push(["actor_id = ?", actor.id]);
+  }
+  if (action !== undefined) parts.push([action.endsWith(".*") ? "action GLOB ?" : "action = ?", action]);
+  if (subject && "name" in subject) parts.push(["subject_name = ?", subject.name]);
+  else if (subject) {
+    parts.push(["subject_kind = ?", subject.kind]);
+    if (subject.id !== undefined) parts.push([`(subject_id = ? OR ${ONE_OF_SEVERAL})`, subject.id, subject.id]);
+  }
+  if (from !== undefined) parts.push(["at >= ?", from]);
+  if (to !== undefined) parts.push(["at < ?", to]);
+  return {
+    where: [...parts.map(([sql]) => sql), "id < ?"].join(" AND "),
+    values: parts.flatMap(([, ...values]) => values),
+  };
+}
