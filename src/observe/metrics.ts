@@ -68,10 +68,10 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     this.#options = options;
     const { store, isFunction } = options;
+    this.#rollUp();
     options.transaction(() => {
       for (const id of store.functionIds()) if (!isFunction(id)) store.forget(id);
     });
-    this.#rollUp();
   }
 
   /** A call is over, its response included. */

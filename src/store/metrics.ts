@@ -49,7 +49,9 @@ export function metricStore(db: Database) {
        longest_us, sandbox_starts, secret_reads, secret_read_us, histogram)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const functionIds = db.prepare("SELECT DISTINCT function_id AS id FROM metrics WHERE function_id > 0");
+  const functionIds = db.prepare(
+    "SELECT DISTINCT function_id AS id FROM metrics WHERE length_ms = 86400000 AND function_id > 0",
+  );
   const forget = db.prepare("DELETE FROM metrics WHERE length_ms IN (60000, 3600000, 86400000) AND function_id = ?");
   const trim = db.prepare("DELETE FROM metrics WHERE length_ms = ? AND at < ?");
   const rolledTo = db.prepare("SELECT rolled_to AS at FROM metrics_progress");
@@ -86,6 +88,7 @@ export function metricStore(db: Database) {
       );
     },
 
+    /** The functions that have days. */
     functionIds: (): FunctionId[] => all<{ id: FunctionId }>(functionIds).map(({ id }) => id),
 
     forget(functionId: FunctionId): void {

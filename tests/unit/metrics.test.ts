@@ -167,18 +167,22 @@ Deno.test("a deleted function leaves nothing of its own, even if a call of it en
     metrics.ended(a, "ok", 5);
     assert.deepEqual([...metrics.summaries(START).keys()], [b]);
     assert.deepEqual([...metrics.totals().keys()], [b]);
+    clock.at = HOUR + MINUTE;
+    metrics.flush();
     assert.deepEqual(store.functionIds(), [b]);
     assert.equal(metrics.summary(undefined, START).calls, 3);
   }));
 
 Deno.test("functions that were deleted while nobody looked are forgotten at the start", () => {
   const gone = new Set<FunctionId>();
-  return withMetrics(({ metrics, again, store }) => {
+  return withMetrics(({ metrics, clock, again, store }) => {
     for (const id of [a, b]) metrics.ended(id, "ok", 5);
     metrics.flush();
     gone.add(a);
+    clock.at = MINUTE;
     again();
     assert.deepEqual(store.functionIds(), [b]);
+    assert.deepEqual(store.list("minutes", a, START, START + MINUTE), []);
   }, { isFunction: (id) => !gone.has(id) });
 });
 

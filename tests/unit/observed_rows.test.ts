@@ -1,0 +1,36 @@
+// How the counts' statements find their rows: none walks a table that grows with every minute.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Database } from "../../src/store/database.ts";
+import { metricStore } from "../../src/store/metrics.ts";
+import { sql } from "../../src/store/migrations/observations/002_metrics.ts";
+import { secretReadStore } from "../../src/store/secret_reads.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+Deno.test("no statement on counts walks a whole table", () => {
+  using folder = temporaryFolder();
+  const db = Database.open(join(folder.path, "observations.db"), { migrations: [sql], synchronous: "NORMAL" });
+  try {
+    const statements: string[] = [];
+    const watched = {
+      prepare(sql: string) {
+        statements.push(sql);
+        return db.prepare(sql);
+      },
+    } as Database;
+    metricStore(watched), secretReadStore(watched);
+    assert.ok(statements.length > 20);
+    // Of one row each.
+    const tiny = /\bSCAN (metrics_progress|secret_reads_begin)\b/;
+    for (const statement of statements) {
+      const steps = db.prepare(`EXPLAIN QUERY PLAN ${statement}`).all().map(({ detail }) => detail as string);
+      for (const step of steps) assert.ok(!/\bSCAN\b/.test(step) || tiny.test(step), `${statement}\n${step}`);
+    }
+    const page = statements.find((statement) => statement.includes("key_id DESC LIMIT"))!;
+    const [plan] = db.prepare(`EXPLAIN QUERY PLAN ${page}`).all() as [{ detail: string }];
+    assert.match(plan.detail, /USING PRIMARY KEY \(secret_id=\? AND at<\?\)/);
+  } finally {
+    db.close();
+  }
+});
