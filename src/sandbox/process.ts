@@ -85,7 +85,11 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
   };
   const child = orUndo(() => spawn(code, folder, options, uid), release);
   const stderr = collect(child.stderr);
-  const ended = child.status.finally(release);
+  const ended = child.status.finally(() => {
+    // Our end of it would stay open until it is collected as garbage.
+    child.stdin.abort().catch(() => {});
+    release();
+  });
   const gone = ended.then((): never => {
     throw new Error("the process ended before it connected");
   });

@@ -366,6 +366,23 @@ Deno.test("a changed, disabled or deleted function's process ends when its calls
   assert.deepEqual(sandboxes(server), []);
 });
 
+Deno.test("a process that has ended leaves no descriptor open in the host", async () => {
+  await using server = await startServer();
+  const id = await deploy(server, "again", "export default (c) => c.text('ok')");
+  const renew = async (): Promise<void> => {
+    const before = sandboxes(server);
+    await server.api("PUT", `/api/functions/${id}`, { description: crypto.randomUUID() });
+    assert.equal((await run(server, "/again")).body, "ok");
+    await gone(before);
+  };
+  const descriptors = (): number => [...Deno.readDirSync(`/proc/${server.pid}/fd`)].length;
+  await renew();
+  const before = descriptors();
+  for (let n = 0; n < 12; n++) await renew();
+  // Others come and go: connections of clients, say.
+  assert.ok(descriptors() < before + 6, `${before} descriptors have become ${descriptors()}`);
+});
+
 Deno.test("a host that is killed leaves no sandbox behind, not even a looping one", async () => {
   await using server = await startServer();
   await deploy(server, "idle", "export default (c) => c.text('ok')");
