@@ -181,12 +181,17 @@ export class HostInvocation<C> {
     }, { highWaterMark: WINDOW_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });
   }
 
+  /** Looks again after each wait: whoever else waited may have filled the queue. */
+  async #roomIn(writer: FrameWriter): Promise<void> {
+    while (writer.queuedBytes > SEND_QUEUE_MAX_BYTES && !this.#over) await writer.drained();
+  }
+
   async #sendBody(body: ReadableStream<Uint8Array>, writer: FrameWriter): Promise<void> {
     const reader = body.getReader();
     try {
       while (!this.#over) {
         // What is not read from the client is not in our memory.
-        if (writer.queuedBytes > SEND_QUEUE_MAX_BYTES) await writer.drained();
+        await this.#roomIn(writer);
         const piece = await reader.read();
         if (piece.done) break;
         // The client is sending, so the handler is not what is slow.
@@ -196,7 +201,7 @@ export class HostInvocation<C> {
             await new Promise<void>((resolve) => this.#creditArrived = resolve);
           }
           const size = Math.min(piece.value.byteLength - at, CHUNK_MAX_BYTES, this.#credit);
-          if (writer.queuedBytes > SEND_QUEUE_MAX_BYTES) await writer.drained();
+          await this.#roomIn(writer);
           if (this.#over) break;
           writer.send(ToSandbox.Body, this.id, "", piece.value.subarray(at, at + size));
           this.#credit -= size;

@@ -49,6 +49,8 @@ export interface SandboxOptions<C> {
 
 /** A worker is asked for a sign of life this often, so that one whose loop outlived its call is found. */
 const PING_INTERVAL_MS = 5_000;
+/** A call that came right behind the question is late before its answer is, and gets 504. */
+const PONG_GRACE_MS = 1_000;
 /** How often memory and processor time of a process are looked at: the backstop behind its hard limits. */
 const LOOK_INTERVAL_MS = 500;
 /** A process that has no call for so long and computes for more than half of it is stopped. */
@@ -368,7 +370,8 @@ export class Sandbox<C> {
 
   #ping(now: number): void {
     if (this.#pongMissing) {
-      if (now - this.#pingSentAt > this.#options.limits().timeoutMs) this.stop("The worker did not react in time.");
+      const patienceMs = this.#options.limits().timeoutMs + PONG_GRACE_MS;
+      if (now - this.#pingSentAt > patienceMs) this.stop("The worker did not react in time.");
     } else if (now - this.#pingSentAt > PING_INTERVAL_MS) {
       this.#pingSentAt = now;
       this.#pongMissing = true;
