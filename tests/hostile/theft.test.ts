@@ -251,7 +251,7 @@ Deno.test("theft of files, environment, sources and secrets; programs, signals, 
       targets,
       fields: { memoryMb: 512 },
     });
-    // Room for the workers' heaps: they must fail for want of a permission, not of memory.
+    // Room for the workers' heaps: they must be refused, not fail for want of memory.
     const workers = await tryAll(
       arena,
       "workers",
@@ -264,7 +264,11 @@ Deno.test("theft of files, environment, sources and secrets; programs, signals, 
       },
     );
     for (const [name, outcome] of Object.entries(workers)) {
-      assert.match("refused" in outcome ? outcome.refused : "", /NotCapable|Requires|Can't escalate/, name);
+      assert.match(
+        "refused" in outcome ? outcome.refused : "",
+        /NotCapable|Requires|Can't escalate|cannot start workers/,
+        name,
+      );
     }
   }));
 
@@ -554,7 +558,7 @@ Deno.test("theft by way of the network: this machine's services, this server, li
       };
       // This server's own port under every address and name of the machine; and a service on loopback.
       await arena.attempts("own", at(hosts), { targets: { port }, atOnce: true, eachMs: 1_000 });
-      const control = await arena.control(at(LOOPBACK), { targets: { port: localPort }, atOnce: true, eachMs: 1_000 });
+      const control = await arena.control(at(LOOPBACK), { targets: { port: localPort }, atOnce: true, eachMs: 2_500 });
       for (const way of Object.keys(CLIENTS)) {
         const worked = "got" in control[`127.0.0.1 ${way}`]!;
         const needsMore = ["tls", "https", "webSocket", "eventSource", "http2", "socks"].includes(way);
@@ -608,7 +612,7 @@ Deno.test("theft by way of the network: this machine's services, this server, li
         {
           targets: { port: localPort },
           atOnce: true,
-          fields: { permissions: { net: ["127.0.0.1", "localhost", "denied.example", "[::ffff:127.0.0.1]"] } },
+          fields: { permissions: { net: ["127.0.0.1", "localhost", "denied.example"] } },
         },
       );
       assert.equal((await put([])).status, 200);
