@@ -50,6 +50,13 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
+// What is called a button answers to the space bar, too.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || !event.target.matches("a[role=button]")) return;
+  event.preventDefault();
+  event.target.click();
+});
+
 openMenu();
 showTimes(document);
 focusProblems(document);

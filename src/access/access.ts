@@ -11,6 +11,7 @@ import type { SecretValue } from "../keyring/secret_value.ts";
 import type { GroupRow, KeyHolder, KeyRow } from "../store/access.ts";
 import { isUniqueViolation } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
+import { accessListing } from "./listing.ts";
 
 /** The group that may always manage the server; it cannot be deleted or renamed. */
 export const MANAGEMENT_GROUP = "management";
@@ -28,7 +29,8 @@ const HOLDER_CACHE_SIZE = 10_000;
 const TOUCH_INTERVAL_MS = 1_000;
 
 export interface NewKey {
-  groupId: GroupId;
+  /** One that exists, or one to be made with the key. */
+  groupId: GroupId | { name: string; description: string };
   name: string;
   description: string;
   /** Made at random if undefined. */
@@ -75,8 +77,25 @@ export function accessService(
     }
   };
 
-  const refuseGroupName = (name: string): void => {
-    if (rows.groupByName(name)) throw conflict(`There is already a key group named "${name}".`, { name: "is taken" });
+  const refuseGroupName = (name: string, field = "name"): void => {
+    if (rows.groupByName(name)) {
+      throw conflict(`There is already a key group named "${name}".`, { [field]: "is taken" });
+    }
+  };
+
+  /** Why a group cannot be deleted, or undefined. */
+  const reasonToKeep = ({ id, name }: GroupRow): AppError | undefined => {
+    if (name === MANAGEMENT_GROUP) return protectedGroup("deleted");
+    const keys = rows.countKeys(id);
+    if (keys > 0) {
+      return conflict(`Group "${name}" still has ${keys} ${keys === 1 ? "key" : "keys"}. Delete them first.`);
+    }
+    const functions = rows.functionsOfGroup(id);
+    if (functions.length > 0) {
+      const names = functions.map((f) => `"${f}"`).join(", ");
+      return conflict(`Group "${name}" is required by ${names}. Change their keys first.`);
+    }
+    return groupsInSettings().includes(name) ? inSettings(name) : undefined;
   };
 
   const refuseKeyName = (groupId: GroupId, name: string): void => {
@@ -112,7 +131,7 @@ export function accessService(
 
   const insertKey = (
     actor: Actor,
-    { groupId, name, description, value = newKeyValue() }: NewKey,
+    { groupId, name, description, value = newKeyValue() }: NewKey & { groupId: GroupId },
   ): { id: KeyId; value: string } => {
     const ciphertext = keyring.seal(value, apiKeyAad(groupId, name));
     const lookup = keyring.lookup(value);
@@ -137,6 +156,7 @@ export function accessService(
   Deno.unrefTimer(flushTimer);
 
   return {
+    ...accessListing(rows),
     groups: rows.groups,
     /** @throws AppError NotFound (404) */
     group,
@@ -160,7 +180,7 @@ export function accessService(
         const { name = row.name, description = row.description } = to;
         if (name !== row.name) {
           if (row.name === MANAGEMENT_GROUP) throw protectedGroup("renamed");
-          refuseInSettings(row.name, groupsInSettings());
+          if (groupsInSettings().includes(row.name)) throw inSettings(row.name);
           refuseGroupName(name);
         }
         rows.updateGroup({ id, name, description });
@@ -179,19 +199,10 @@ export function accessService(
      */
     deleteGroup(actor: Actor, id: GroupId): void {
       change(() => {
-        const { name, description } = group(id);
-        if (name === MANAGEMENT_GROUP) throw protectedGroup("deleted");
-        const keys = rows.countKeys(id);
-        if (keys > 0) {
-          throw conflict(`Group "${name}" still has ${keys} ${keys === 1 ? "key" : "keys"}. Delete them first.`);
-        }
-        const functions = rows.functionsOfGroup(id);
-        if (functions.length > 0) {
-          throw conflict(
-            `Group "${name}" is required by ${functions.map((f) => `"${f}"`).join(", ")}. Change their keys first.`,
-          );
-        }
-        refuseInSettings(name, groupsInSettings());
+        const row = group(id);
+        const problem = reasonToKeep(row);
+        if (problem) throw problem;
+        const { name, description } = row;
         recordSecretsOf(actor, { groupId: id });
         rows.deleteGroup(id);
         record(actor, {
@@ -200,6 +211,16 @@ export function accessService(
           before: { name, description },
         });
       });
+    },
+
+    /** Why a group cannot be deleted, as `deleteGroup` would say it, or undefined. @throws AppError NotFound (404) */
+    reasonToKeep: (id: GroupId): string | undefined => reasonToKeep(group(id))?.message,
+
+    /** Whether `key` is the last one of the groups named. */
+    isLastOf(key: KeyRow, groupNames: readonly string[]): boolean {
+      if (!groupNames.includes(key.groupName)) return false;
+      const groups = groupNames.map((name) => rows.groupByName(name)).filter((row) => row !== undefined);
+      return groups.reduce((sum, row) => sum + rows.countKeys(row.id), 0) === 1;
     },
 
     /** All keys, or those of one group. @throws AppError NotFound (404) for a group that does not exist */
@@ -223,12 +244,20 @@ export function accessService(
       return value === undefined ? null : `…${value.slice(-PREVIEW_CHARACTERS)}`;
     },
 
-    /** The new key's id and its value. @throws AppError NotFound (404), Conflict (409) */
-    createKey(actor: Actor, wanted: NewKey): { id: KeyId; value: string } {
+    /**
+     * The new key's ids and its value; with a new group, both or none are stored.
+     * @throws AppError NotFound (404), Conflict (409), whose details name a group's name `group`
+     */
+    createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
       return change(() => {
-        group(wanted.groupId);
-        refuseKeyName(wanted.groupId, wanted.name);
-        return insertKey(actor, wanted);
+        let { groupId } = wanted;
+        if (typeof groupId === "object") {
+          refuseGroupName(groupId.name, "group");
+          groupId = insertGroup(actor, groupId.name, groupId.description);
+        }
+        group(groupId);
+        refuseKeyName(groupId, wanted.name);
+        return { groupId, ...insertKey(actor, { ...wanted, groupId }) };
       });
     },
 
@@ -338,8 +367,6 @@ function protectedGroup(what: string): AppError {
   return new AppError("Protected", 403, `The group "${MANAGEMENT_GROUP}" cannot be ${what}.`);
 }
 
-function refuseInSettings(name: string, inUse: readonly string[]): void {
-  if (inUse.includes(name)) {
-    throw conflict(`Group "${name}" is named in the setting api.access-groups. Change that first.`);
-  }
+function inSettings(name: string): AppError {
+  return conflict(`Group "${name}" is named in the setting api.access-groups. Change that first.`);
 }

@@ -85,6 +85,9 @@ export function functionRegistry(
     /** @throws AppError NotFound (404) */
     get,
 
+    /** Those that a key of the group may call, in order of id, at most `limit`. */
+    ofGroup: (groupId: GroupId, limit: number): RegisteredFunction[] => rows.ofGroup(groupId, limit).map(toFunction),
+
     /** @throws AppError InvalidInput (400), NotFound (404) for a group, Conflict (409) for a name or route in use */
     create(actor: Actor, wanted: NewFunction): RegisteredFunction {
       return change(() => {

@@ -20,6 +20,24 @@ export interface KeyRow {
   lastUsedAt: number | null;
 }
 
+/** A group with how many keys, functions that ask for it, and secrets it has. */
+export interface GroupSummary extends GroupRow {
+  keys: number;
+  functions: number;
+  secrets: number;
+}
+
+/** A key with the number of its secrets. */
+export interface KeySummary extends KeyRow {
+  secrets: number;
+}
+
+export interface KeyFilter {
+  groupId?: GroupId | undefined;
+  /** Part of a name or description, in any case of ASCII letters. */
+  search?: string | undefined;
+}
+
 /** Who a key's value belongs to. */
 export interface KeyHolder {
   readonly keyId: KeyId;
@@ -35,7 +53,33 @@ SELECT k.id, k.group_id AS groupId, g.name AS groupName, k.name, k.description, 
   k.created_at AS createdAt, k.last_used_at AS lastUsedAt
 FROM api_keys k JOIN key_groups g ON g.id = k.group_id`;
 
+const SELECT_GROUP_SUMMARY = `
+SELECT g.id, g.name, g.description,
+  (SELECT count(*) FROM api_keys WHERE group_id = g.id) AS keys,
+  (SELECT count(*) FROM function_groups WHERE group_id = g.id) AS functions,
+  (SELECT count(*) FROM secrets WHERE group_id = g.id) AS secrets
+FROM key_groups g`;
+
+const SELECT_KEY_SUMMARY = SELECT_KEY.replace(
+  "FROM api_keys",
+  ", (SELECT count(*) FROM secrets WHERE key_id = k.id) AS secrets FROM api_keys",
+);
+
 export function accessStore(db: Database) {
+  const groupPage = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id > ? ORDER BY g.id LIMIT ?`);
+  const groupSummary = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id = ?`);
+  const keySummary = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.id = ?`);
+  const newest = "k.id < ? ORDER BY k.id DESC LIMIT ?";
+  const keyPage = db.prepare(`${SELECT_KEY_SUMMARY} WHERE ${newest}`);
+  const keyPageOfGroup = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.group_id = ? AND ${newest}`);
+  // instr() rather than LIKE: nothing in what is searched for is a pattern.
+  const found = "(instr(lower(k.name), lower(?)) > 0 OR instr(lower(k.description), lower(?)) > 0)";
+  const keySearch = db.prepare(`${SELECT_KEY_SUMMARY} WHERE ${found} AND ${newest}`);
+  const keySearchInGroup = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.group_id = ? AND ${found} AND ${newest}`);
+  const keyCounts = db.prepare(
+    "SELECT count(*) AS total, count(*) FILTER (WHERE last_used_at IS NULL) AS neverUsed FROM api_keys",
+  );
+
   const groups = db.prepare("SELECT id, name, description FROM key_groups ORDER BY id");
   const group = db.prepare("SELECT id, name, description FROM key_groups WHERE id = ?");
   const groupByName = db.prepare("SELECT id, name, description FROM key_groups WHERE name = ?");
@@ -78,6 +122,23 @@ export function accessStore(db: Database) {
     /** Names of functions that ask for a key of this group, five at most. */
     functionsOfGroup: (groupId: GroupId): string[] =>
       all<{ name: string }>(functionsOfGroup, groupId).map((row) => row.name),
+
+    /** Groups with an id above `after`, in order of id. */
+    groupPage: (after: number, limit: number): GroupSummary[] => all<GroupSummary & Row>(groupPage, after, limit),
+    groupSummary: (id: GroupId): GroupSummary | undefined => first<GroupSummary & Row>(groupSummary, id),
+    keySummary: (id: KeyId): KeySummary | undefined => first<KeySummary & Row>(keySummary, id),
+    /** Keys with an id below `before`, the newest first. */
+    keyPage({ groupId, search }: KeyFilter, before: number, limit: number): KeySummary[] {
+      const words = search === undefined ? [] : [search, search];
+      const group = groupId === undefined ? [] : [groupId];
+      const statement = search === undefined
+        ? groupId === undefined ? keyPage : keyPageOfGroup
+        : groupId === undefined
+        ? keySearch
+        : keySearchInGroup;
+      return all<KeySummary & Row>(statement, ...group, ...words, before, limit);
+    },
+    keyCounts: (): { total: number; neverUsed: number } => first<{ total: number; neverUsed: number }>(keyCounts)!,
 
     keys: (groupId?: GroupId): KeyRow[] =>
       groupId === undefined ? all<KeyRow & Row>(keys) : all<KeyRow & Row>(keysOfGroup, groupId),

@@ -53,6 +53,9 @@ export function functionStore(db: Database) {
   const byRoute = db.prepare(
     "SELECT f.id, f.name FROM function_methods m JOIN functions f ON f.id = m.function_id WHERE m.route_key = ? AND m.method = ?",
   );
+  const ofGroup = db.prepare(
+    `${SELECT} JOIN function_groups fg ON fg.function_id = f.id WHERE fg.group_id = ? ORDER BY f.id LIMIT ?`,
+  );
   const insertRow = db.prepare(
     "INSERT INTO functions (name, description, handler, route, confinement, enabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
@@ -85,6 +88,8 @@ export function functionStore(db: Database) {
     /** Which function answers `method` on a route with this key. */
     findByRoute: (routeKey: string, method: string): { id: FunctionId; name: string } | undefined =>
       first<{ id: FunctionId; name: string }>(byRoute, routeKey, method),
+    /** Those that a key of the group may call, in order of id, at most `limit`. */
+    ofGroup: (groupId: GroupId, limit: number): FunctionRow[] => all<Columns>(ofGroup, groupId, limit).map(toRow),
     insert(fields: FunctionFields, now: number): FunctionId {
       const { name, description, handler, route, confinement, enabled } = fields;
       const id = insert(

@@ -303,3 +303,60 @@ Deno.test("uses are written by close(), the latest of each key, and never backwa
   assert.deepEqual(lastUsed(), [6_000, 4_000]);
   assert.equal(store.access.key(alice!)!.createdAt, 1_000);
 });
+
+Deno.test("a key can be made together with its group, and without either if one of them cannot be", () => {
+  using there = service();
+  const { access } = there;
+  const wanted = (name: string, value?: string) => ({
+    name: "alice",
+    description: "",
+    value,
+    groupId: { name, description: "" },
+  });
+  const { groupId, value } = access.createKey(OPERATOR, wanted("customers", VALUE));
+  assert.deepEqual({ ...access.group(groupId) }, { id: groupId, name: "customers", description: "" });
+  assert.equal(access.find(value)?.groupId, groupId);
+  const taken = assertRefused(409, () => access.createKey(OPERATOR, wanted("customers")));
+  assert.deepEqual(taken.details, { group: "is taken" });
+  assertRefused(409, () => access.createKey(OPERATOR, wanted("partners", VALUE)));
+  assert.deepEqual(access.groups().map(({ name }) => name), ["customers"]);
+});
+
+Deno.test("keys are paged with the newest first, found by name or description, and counted with their secrets", () => {
+  using there = service();
+  const { access, store } = there;
+  const [a, b] = ["a", "b"].map((name) => access.createGroup(OPERATOR, name, "")) as [GroupId, GroupId];
+  const ids = [1, 2, 3, 4, 5].map((n) => access.createKey(OPERATOR, key(n % 2 ? a : b, `Key_${n}`)).id);
+  access.updateKey(OPERATOR, ids[4]!, { description: "100% of acme" });
+  for (const name of ["A", "B"] as SecretName[]) {
+    store.secrets.insert({ name, owner: { scope: "key", keyId: ids[0]! }, ciphertext: "v1.x", comment: "", now: 0 });
+  }
+  const idsOf = ({ keys }: { keys: readonly { id: KeyId }[] }) => keys.map(({ id }) => id);
+  const first = access.keyPage({}, undefined, 2);
+  assert.deepEqual([idsOf(first), first.next], [[ids[4], ids[3]], ids[3]]);
+  const last = access.keyPage({}, access.keyPage({}, first.next, 2).next, 2);
+  assert.deepEqual([idsOf(last), last.next], [[ids[0]], undefined]);
+  assert.equal(last.keys[0]!.secrets, 2);
+  assert.deepEqual(idsOf(access.keyPage({ groupId: b }, undefined, 9)), [ids[3], ids[1]]);
+  assert.deepEqual(idsOf(access.keyPage({ search: "KEY_3" }, undefined, 9)), [ids[2]]);
+  assert.deepEqual(idsOf(access.keyPage({ search: "0% of A" }, undefined, 9)), [ids[4]]);
+  assert.deepEqual(idsOf(access.keyPage({ search: "%" }, undefined, 9)), [ids[4]], "nothing in it is a pattern");
+  assert.deepEqual(idsOf(access.keyPage({ search: "_", groupId: b }, undefined, 9)), [ids[3], ids[1]]);
+
+  const groups = access.groupPage(0, 1);
+  assert.deepEqual(groups.groups.map(({ name, keys }) => [name, keys]), [["a", 3]]);
+  assert.deepEqual(access.groupPage(groups.next!, 1).groups.map(({ name, keys }) => [name, keys]), [["b", 2]]);
+  assert.deepEqual({ ...access.keyCounts() }, { total: 5, neverUsed: 5 });
+});
+
+Deno.test("the last key that may use the API is known as such", () => {
+  using there = service();
+  const { access } = there;
+  access.bootstrap(OPERATOR, "b".repeat(32));
+  const [bootstrap] = access.keys();
+  const ci = access.createGroup(OPERATOR, "ci", "");
+  const { id } = access.createKey(OPERATOR, key(ci, "build"));
+  assert.equal(access.isLastOf(bootstrap!, ["management"]), true);
+  assert.equal(access.isLastOf(bootstrap!, ["management", "ci"]), false);
+  assert.equal(access.isLastOf(access.key(id), ["management"]), false);
+});

@@ -21,10 +21,14 @@ import {
 
 const NAME_MAX_LENGTH = 255;
 
-const groupName = z.string(mustBe("text"))
+export const groupName = z.string(mustBe("text"))
   .min(1, "must not be empty")
   .max(NAME_MAX_LENGTH, `must have at most ${NAME_MAX_LENGTH} characters`)
   .regex(GROUP_NAME_PATTERN, "must be lower-case letters, digits, underscores and hyphens (a-z, 0-9, _, -)");
+
+export const newGroup = body({ name: groupName, description: note().optional() }).openapi("NewKeyGroup");
+export const groupChange = changes({ name: groupName.optional(), description: note().optional() })
+  .openapi("KeyGroupChange");
 
 const groupSchema = z.object({ id: idSchema, name: z.string(), description: z.string() }).openapi("KeyGroup");
 
@@ -45,7 +49,7 @@ const create = createRoute({
   tags,
   summary: "Create a key group",
   middleware: jsonBody,
-  request: { body: json(body({ name: groupName, description: note().optional() }).openapi("NewKeyGroup")) },
+  request: { body: json(newGroup) },
   responses: {
     201: answer("The new group.", groupSchema.pick({ id: true, name: true })),
     ...errors(400, 409, 413, 415),
@@ -70,7 +74,7 @@ const update = createRoute({
   middleware: jsonBody,
   request: {
     params,
-    body: json(changes({ name: groupName.optional(), description: note().optional() }).openapi("KeyGroupChange")),
+    body: json(groupChange),
   },
   responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });

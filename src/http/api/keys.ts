@@ -51,14 +51,14 @@ const keySchema = z.object({
   decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
 }).openapi("ApiKey");
 
-const newKey = body({
+export const newKey = body({
   groupId: id<GroupId>(),
   name: label(KEY_NAME_MAX_LENGTH),
   description: note().optional(),
   value: keyValue.optional().openapi({ description: "Made at random if left out." }),
 }).openapi("NewApiKey");
 
-const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })
+export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })
   .openapi("ApiKeyChange");
 
 const tags = ["API keys"];

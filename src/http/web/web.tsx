@@ -7,6 +7,7 @@ import { addAssets } from "./assets.ts";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { takeNotice } from "./forms.ts";
 import { addHome } from "./home.tsx";
+import { addKeys } from "./keys/keys.tsx";
 import { barePage, type PageStatus } from "./layout.tsx";
 import { addMetrics } from "./metrics/metrics.tsx";
 import { resumeOf } from "./resume.tsx";
@@ -34,6 +35,7 @@ export function createWeb(deps: WebDeps): Web {
 
   web.use("*", guard(deps));
   addHome(web, deps);
+  addKeys(web, deps);
   addMetrics(web, deps);
   addSettings(web, deps);
   return web;

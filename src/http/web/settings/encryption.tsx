@@ -6,6 +6,7 @@ import { describeUnreadable, type KeysStatus, type LastRotation } from "../../..
 import { Ago, Badge, CopyLine, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { redirect } from "../forms.ts";
+import { count, plural } from "../words.ts";
 
 const PAGE = "/web/settings/encryption";
 const PROGRESS = `${PAGE}/progress`;
@@ -112,7 +113,9 @@ function LastOutcome({ last }: { last: LastRotation }) {
 function sentenceOf(last: LastRotation): string {
   if ("failure" in last) return `The last key rotation failed. ${last.failure}`;
   const { currentVersion, reencrypted, unreadable } = last.outcome;
-  const done = `The encryption keys are rotated to version ${currentVersion}: ${values(reencrypted)} encrypted anew.`;
+  const done = `The encryption keys are rotated to version ${currentVersion}: ${
+    plural(reencrypted, "value")
+  } encrypted anew.`;
   return unreadable.values === 0 ? done : `${done} ${describeUnreadable(unreadable)}`;
 }
 
@@ -126,7 +129,7 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
       {status.missingVersions.length > 0 && <Missing missing={status.missingVersions} keyFile={keys.keyFile} />}
       {keys.damaged > 0 && (
         <p class="warning">
-          {values(keys.damaged)} in the database {keys.damaged === 1 ? "is" : "are"}{" "}
+          {plural(keys.damaged, "value")} in the database {keys.damaged === 1 ? "is" : "are"}{" "}
           damaged beyond reading. Set them anew or restore a backup.
         </p>
       )}
@@ -214,7 +217,7 @@ function Missing({ missing, keyFile }: { missing: { version: number; values: num
       {missing.map((lost) => (
         <p>
           <Badge kind="bad">missing</Badge> Encryption key version {lost.version} is not in the key file, but{" "}
-          {values(lost.values)} {lost.values === 1 ? "needs" : "need"} it and cannot be read.
+          {plural(lost.values, "value")} {lost.values === 1 ? "needs" : "need"} it and cannot be read.
         </p>
       ))}
       <p>
@@ -259,14 +262,6 @@ function Backup({ keys: { keyFile, isWrapped } }: { keys: KeysStatus }) {
   );
 }
 
-function values(n: number): string {
-  return `${count(n)} ${n === 1 ? "value" : "values"}`;
-}
-
 function days(n: number): string {
   return n === 1 ? "day" : `${count(n)} days`;
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US");
 }

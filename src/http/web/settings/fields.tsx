@@ -2,6 +2,7 @@
 
 import { Badge, SelectField, TextArea, TextField } from "../components.tsx";
 import type { Problems } from "../forms.ts";
+import { count } from "../words.ts";
 import { DEFINITIONS, type SettingName } from "../../../settings/definitions.ts";
 import { kindOf, writeValue } from "../../../settings/kinds.ts";
 
@@ -95,8 +96,4 @@ function allowed(name: SettingName): string {
     default:
       return "";
   }
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US");
 }

@@ -1,0 +1,41 @@
+// Key groups and API keys as people look through them: a page at a time, with what belongs to each counted.
+
+import { notFound } from "../errors.ts";
+import type { GroupId, KeyId } from "../ids.ts";
+import type { AccessStore, GroupSummary, KeyFilter, KeySummary } from "../store/access.ts";
+
+export function accessListing(rows: AccessStore) {
+  return {
+    /** Groups after the one with id `after`, in order of id, at most `limit`; `next` is set if there are more. */
+    groupPage(after: number, limit: number): { groups: GroupSummary[]; next: GroupId | undefined } {
+      const found = rows.groupPage(after, limit + 1);
+      return { groups: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+    },
+
+    /** @throws AppError NotFound (404) */
+    groupSummary(id: GroupId): GroupSummary {
+      const summary = rows.groupSummary(id);
+      if (!summary) throw notFound("key group", id);
+      return summary;
+    },
+
+    /** Keys before the one with id `before`, the newest first, at most `limit`; `next` is set if there are more. */
+    keyPage(
+      filter: KeyFilter,
+      before: number | undefined,
+      limit: number,
+    ): { keys: KeySummary[]; next: KeyId | undefined } {
+      const found = rows.keyPage(filter, before ?? Number.MAX_SAFE_INTEGER, limit + 1);
+      return { keys: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+    },
+
+    /** @throws AppError NotFound (404) */
+    keySummary(id: KeyId): KeySummary {
+      const summary = rows.keySummary(id);
+      if (!summary) throw notFound("API key", id);
+      return summary;
+    },
+
+    keyCounts: rows.keyCounts,
+  };
+}

@@ -1,0 +1,150 @@
+// /web/keys/<id>: one key, changing its name and description, and revoking it.
+
+import type { Context } from "hono";
+import { MANAGEMENT_GROUP } from "../../../access/access.ts";
+import type { KeyId } from "../../../ids.ts";
+import type { KeySummary } from "../../../store/access.ts";
+import { keyChange } from "../../api/keys.ts";
+import { ProblemSummary, TextArea, TextField, Time } from "../components.tsx";
+import type { Web, WebDeps, WebEnv } from "../deps.ts";
+import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
+import { page } from "../layout.tsx";
+import { plural, positive } from "../words.ts";
+import { LastUsed, Preview, secretsOf } from "./lists.tsx";
+import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
+
+const LABELS = { name: "Name", description: "Description" };
+
+export function addKey(web: Web, deps: WebDeps): void {
+  const { access, secrets, settings } = deps;
+  const idOf = (c: Context<WebEnv>) => positive(c.req.param("id")) as KeyId;
+
+  const show = (
+    c: Context<WebEnv>,
+    key: KeySummary,
+    values: { name: string; description: string },
+    problems?: Problems,
+  ) =>
+    page(c, {
+      title: `API key ${key.name}`,
+      actions: (
+        <>
+          <a role="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
+          <a role="button" class="secondary" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
+        </>
+      ),
+      children: (
+        <>
+          <KeyFacts keyRow={key} deps={deps} />
+          <h2>Name and description</h2>
+          <form method="post" class="narrow" novalidate>
+            <ProblemSummary problems={problems} labels={LABELS} />
+            <TextField name="name" label="Name" value={values.name} problems={problems} required autocomplete="off" />
+            <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
+            <button type="submit">Save</button>
+          </form>
+        </>
+      ),
+    }, problems ? 400 : 200);
+
+  web.get("/web/keys/:id", (c) => {
+    const key = access.keySummary(idOf(c));
+    return show(c, key, key);
+  });
+
+  web.post("/web/keys/:id", async (c) => {
+    const key = access.keySummary(idOf(c));
+    const typed = await readForm(c);
+    const values = { name: typedText(typed, "name"), description: typedText(typed, "description") };
+    const result = await attempt(() => access.updateKey(c.get("actor"), key.id, keyChange.parse(values)));
+    if ("problems" in result) return show(c, key, values, result.problems);
+    return redirect(c, `/web/keys/${key.id}`, "Saved.");
+  });
+
+  web.get("/web/keys/:id/revoke", (c) => {
+    const key = access.keySummary(idOf(c));
+    return page(c, {
+      title: `Revoke ${key.name}?`,
+      children: (
+        <>
+          <KeyFacts keyRow={key} deps={deps} />
+          <p>
+            Whoever holds this key is refused from that moment on, and it cannot be brought back
+            {key.groupName === MANAGEMENT_GROUP && (
+              <>
+                {" "}
+                here: only a start of the server with its value in <code>BOOTSTRAP_API_KEY</code> does that
+              </>
+            )}.
+          </p>
+          {access.isLastOf(key, settings.get("api.access-groups")) && <LastKeyWarning />}
+          <form method="post">
+            <SecretNames
+              secrets={secrets.list({ keyId: key.id }, 0, SECRETS_NAMED).secrets}
+              total={key.secrets}
+              owner="key"
+            />
+            <button type="submit" class="danger">Revoke key</button> <a href={`/web/keys/${key.id}`}>Keep it</a>
+          </form>
+        </>
+      ),
+    });
+  });
+
+  web.post("/web/keys/:id/revoke", (c) => {
+    const key = access.keySummary(idOf(c));
+    access.deleteKey(c.get("actor"), key.id);
+    const along = key.secrets === 0 ? "" : `, and ${plural(key.secrets, "secret")} deleted with it`;
+    return redirect(c, `/web/keys/groups/${key.groupId}`, `Key "${key.name}" is revoked${along}.`);
+  });
+}
+
+function LastKeyWarning() {
+  return (
+    <div class="warning" role="alert">
+      <p>
+        <strong>This is the last key that may use the API.</strong>{" "}
+        Without it, scripts can no longer manage this server; admins who sign in here still can. On the server's machine
+        {" "}
+        <code>deno task cli keys create</code> makes a new one.
+      </p>
+    </div>
+  );
+}
+
+function KeyFacts({ keyRow: key, deps: { access, now } }: { keyRow: KeySummary; deps: WebDeps }) {
+  return (
+    <dl class="facts">
+      <div>
+        <dt>Group</dt>
+        <dd>
+          <a href={`/web/keys/groups/${key.groupId}`}>{key.groupName}</a>
+        </dd>
+      </div>
+      <div>
+        <dt>Value</dt>
+        <dd>
+          <Preview preview={access.preview(key)} />
+        </dd>
+      </div>
+      <div>
+        <dt>Created</dt>
+        <dd>
+          <Time ms={key.createdAt} />
+        </dd>
+      </div>
+      <div>
+        <dt>Last used</dt>
+        <dd>
+          <LastUsed at={key.lastUsedAt} now={now()} />
+        </dd>
+      </div>
+      <div>
+        <dt>Secrets of this key</dt>
+        <dd>
+          <a href={secretsOf(key.id)}>{plural(key.secrets, "secret")}</a>
+        </dd>
+      </div>
+    </dl>
+  );
+}

@@ -1,0 +1,121 @@
+// Keys and groups as they stand in lists: their rows, and what is told of each.
+
+import type { Context } from "hono";
+import type { GroupId, KeyId } from "../../../ids.ts";
+import type { GroupSummary, KeySummary } from "../../../store/access.ts";
+import { Ago, Badge, Empty, Pager, Time } from "../components.tsx";
+import type { WebDeps, WebEnv } from "../deps.ts";
+import { plural, positive } from "../words.ts";
+
+export const KEYS_PER_PAGE = 50;
+
+/** What a group is for, and what belongs to it. */
+export function GroupFacts({ group: { id, functions, secrets }, managing }: {
+  group: GroupSummary;
+  /** Whether its keys may use the API. */
+  managing: boolean;
+}) {
+  return (
+    <p class="quiet">
+      {managing && (
+        <>
+          <Badge kind="warn">manages this server</Badge>
+          {" "}
+        </>
+      )}
+      {functions === 0
+        ? "No function asks for it"
+        : `${plural(functions, "function")} ${functions === 1 ? "asks" : "ask"} for it`}
+      {" · "}
+      <a href={`/web/secrets?scope=group&groupId=${id}`}>{plural(secrets, "secret")} of this group</a>
+    </p>
+  );
+}
+
+/** The page of all keys of one group. */
+export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: WebDeps; groupId: GroupId }) {
+  const before = positive(c.req.query("before")) || undefined;
+  const { keys, next } = deps.access.keyPage({ groupId }, before, KEYS_PER_PAGE);
+  if (keys.length === 0) {
+    return (
+      <Empty>
+        <p>
+          No key yet. <a href={`/web/keys/new?group=${groupId}`}>Create the first one</a>
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <KeyTable keys={keys} deps={deps} />
+      <Pager next={next && `/web/keys/groups/${groupId}?before=${next}`} what="keys" />
+    </>
+  );
+}
+
+export function KeyTable({ keys, deps: { access, now }, withGroup = false }: {
+  keys: readonly KeySummary[];
+  deps: WebDeps;
+  withGroup?: boolean;
+}) {
+  return (
+    <div class="scroll">
+      <table class="keys">
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            {withGroup && <th scope="col">Group</th>}
+            <th scope="col">Value</th>
+            <th scope="col">Created</th>
+            <th scope="col">Last used</th>
+            <th scope="col">Secrets</th>
+            <th scope="col">
+              <span class="visually-hidden">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {keys.map((key) => (
+            <tr>
+              <th scope="row">
+                <a href={`/web/keys/${key.id}`}>{key.name}</a>
+                {key.description && <small class="hint">{key.description}</small>}
+              </th>
+              {withGroup && <td>{key.groupName}</td>}
+              <td>
+                <Preview preview={access.preview(key)} />
+              </td>
+              <td>
+                <Time ms={key.createdAt} />
+              </td>
+              <td>
+                <LastUsed at={key.lastUsedAt} now={now()} />
+              </td>
+              <td>
+                <a href={secretsOf(key.id)} aria-label={`${plural(key.secrets, "secret")} of ${key.name}`}>
+                  {plural(key.secrets, "secret")}
+                </a>
+              </td>
+              <td>
+                <a href={`/web/keys/${key.id}/revoke`} aria-label={`Revoke ${key.name}`}>Revoke</a>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The end of a key's value, by which people tell keys apart. */
+export function Preview({ preview }: { preview: string | null }) {
+  return preview === null ? <Badge kind="bad">cannot be read</Badge> : <code>{preview}</code>;
+}
+
+export function LastUsed({ at, now }: { at: number | null; now: number }) {
+  return at === null ? <span class="quiet">never</span> : <Ago ms={at} now={now} />;
+}
+
+export function secretsOf(id: KeyId): string {
+  return `/web/secrets?scope=key&keyId=${id}`;
+}

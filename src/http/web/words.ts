@@ -1,0 +1,15 @@
+// Numbers in sentences and in addresses.
+
+/** `plural(2, "key")` is "2 keys". */
+export function plural(n: number, what: string): string {
+  return `${count(n)} ${what}${n === 1 ? "" : "s"}`;
+}
+
+export function count(n: number): string {
+  return n.toLocaleString("en-US");
+}
+
+/** A whole number above 0 in an address, or 0 for anything else. */
+export function positive(text: string | undefined): number {
+  return /^[1-9]\d{0,15}$/.test(text ?? "") && Number.isSafeInteger(Number(text)) ? Number(text) : 0;
+}

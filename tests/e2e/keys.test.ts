@@ -1,0 +1,214 @@
+// Key groups and API keys in the browser: making them, the value that is shown once, its curl line, revoking.
+
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { createGroup, createKey, createSecret, deploy } from "../http/handlers.ts";
+import { startServer } from "../http/server.ts";
+import { assertAccessible, assertFits, closeBrowser, openBrowser, signIn } from "./browser.ts";
+
+const HELLO = "export default (c, ctx) => c.text(`hello ${ctx.params.name} from ${ctx.authenticatedKeyGroup}`);";
+
+Deno.test.beforeAll(openBrowser);
+Deno.test.afterAll(closeBrowser);
+
+/** What a shell prints for a line, such as one that a page shows. */
+async function shell(line: string): Promise<string> {
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", line.replace(/^curl/, "curl -sS")] }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+async function text(page: Page, selector: string): Promise<string> {
+  return await page.locator(selector).textContent() ?? "";
+}
+
+Deno.test("a group and a key are made, the key is shown once with a line that works, and is revoked", async (t) => {
+  await using server = await startServer();
+  await using visit = await signIn(server);
+  const { page, context } = visit;
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  let value = "";
+  let line = "";
+
+  await t.step("a group is created by keyboard", async () => {
+    await page.getByRole("link", { name: "API Keys" }).click();
+    await page.getByRole("button", { name: "Create group" }).press("Enter");
+    await page.getByLabel("Name", { exact: true }).fill("Staging!");
+    await page.getByLabel("Name", { exact: true }).press("Enter");
+    assert.match(await page.getByRole("alert").textContent() ?? "", /Name must be lower-case letters/);
+    await assertAccessible(page);
+    await page.getByLabel("Name", { exact: true }).fill("staging");
+    await page.getByLabel("Description").fill("Staging clients");
+    await page.getByLabel("Name", { exact: true }).press("Enter");
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Group staging");
+    assert.match(await text(page, "#notices"), /Group "staging" is created/);
+    await assertAccessible(page);
+  });
+  const { body: { groups } } = await server.api("GET", "/api/key-groups");
+  const groupId = groups.find(({ name }: { name: string }) => name === "staging").id;
+  const functionId = await deploy(server, "hello", HELLO, { keys: [groupId], route: "/hello/:name" });
+
+  await t.step("a key in it has a random value, shown with a button that copies it", async () => {
+    await page.getByRole("button", { name: "Create key" }).click();
+    assert.equal(await page.getByLabel("Group", { exact: true }).inputValue(), String(groupId));
+    assert.ok(!await page.getByLabel("Name of the new group").isVisible());
+    await page.getByLabel("Name", { exact: true }).fill("build-server");
+    await page.getByRole("button", { name: "Create" }).click();
+    assert.match(await text(page, "#notices"), /shown this once/);
+    value = await text(page, "#key-value");
+    assert.match(value, /^cf_[A-Za-z0-9_-]{43}$/);
+    await page.getByRole("button", { name: "Copy the value" }).click();
+    await page.locator("#notices").getByText("Copied.").waitFor();
+    assert.equal(await page.evaluate("navigator.clipboard.readText()"), value);
+    await assertAccessible(page);
+    await page.setViewportSize({ width: 360, height: 640 });
+    await assertFits(page);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  await t.step("its curl line calls the function", async () => {
+    line = await text(page, "#curl-line");
+    assert.equal(await shell(line), "hello name from staging");
+  });
+
+  await t.step("no later page holds the value, and its use is told", async () => {
+    const { body: { keys } } = await server.api("GET", `/api/keys?groupId=${groupId}`);
+    const id = keys[0].id;
+    await page.getByRole("button", { name: "Done" }).click();
+    for (
+      const path of ["/web", "/web/keys", `/web/keys/groups/${groupId}`, `/web/keys/${id}`, `/web/keys/${id}/revoke`]
+    ) {
+      await page.goto(path);
+      assert.ok(!(await page.content()).includes(value), path);
+      await assertAccessible(page);
+    }
+    // Uses are written within a second.
+    await page.goto("/web/keys");
+    const row = page.getByRole("row", { name: /build-server/ });
+    while (!(await row.textContent() ?? "").includes("just now")) await page.reload();
+    assert.ok((await row.textContent() ?? "").includes(`…${value.slice(-4)}`));
+  });
+
+  await t.step("a key's name and description can be changed", async () => {
+    await page.getByRole("link", { name: "build-server", exact: true }).click();
+    await page.getByLabel("Name", { exact: true }).fill("ci");
+    await page.getByLabel("Description").fill("The build server");
+    await page.getByRole("button", { name: "Save" }).click();
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "API key ci");
+    assert.equal(await shell(line), "hello name from staging");
+    const add = page.getByRole("button", { name: "Add secret" });
+    assert.match(await add.getAttribute("href") ?? "", /^\/web\/secrets\/new\?scope=key&keyId=\d+$/);
+  });
+
+  await t.step("revoking names the secrets that go with it, and the line stops working", async () => {
+    const { body: { keys } } = await server.api("GET", `/api/keys?groupId=${groupId}`);
+    await createSecret(server, "TENANT_ID", "tenant-value-1", { scope: "key", keyId: keys[0].id });
+    await page.getByRole("button", { name: "Revoke" }).press(" ");
+    assert.match(await text(page, "main"), /Its secret is deleted with it.*TENANT_ID/s);
+    assert.ok(!(await page.content()).includes("tenant-value-1"));
+    assert.equal(await page.getByText("This is the last key").count(), 0);
+    await assertAccessible(page);
+    await page.getByRole("button", { name: "Revoke key" }).click();
+    assert.match(await text(page, "#notices"), /Key "ci" is revoked, and 1 secret deleted with it/);
+    assert.match(await shell(line), /Unauthorized/);
+  });
+
+  await t.step("a group stays while functions ask for it, with the reason, and goes when none does", async () => {
+    await page.getByRole("link", { name: "Delete this group" }).click();
+    assert.match(await page.getByRole("alert").textContent() ?? "", /is required by "hello"/);
+    assert.equal(await page.getByRole("button", { name: "Delete group" }).count(), 0);
+    await assertAccessible(page);
+    assert.equal((await server.api("PUT", `/api/functions/${functionId}`, { keys: [] })).status, 200);
+    await createSecret(server, "REGION", "region-value", { scope: "group", groupId });
+    await page.reload();
+    assert.match(await text(page, "main"), /REGION/);
+    await page.getByRole("button", { name: "Delete group" }).click();
+    assert.match(await text(page, "#notices"), /Group "staging" is deleted, and 1 secret with it/);
+  });
+});
+
+Deno.test("a key can be made with its group, with a chosen value, and for a function", async (t) => {
+  await using server = await startServer();
+  const functionId = await deploy(server, "hello", HELLO, { route: "/hello/:name" });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  // Everything that a shell could stumble over.
+  const value = `it's-"16"-$HOME-\`id\`-\\n`;
+
+  await t.step("what is wrong is told at its field and what was typed is kept", async () => {
+    await page.goto(`/web/keys/new?functionId=${functionId}`);
+    assert.equal(await page.getByLabel("Group", { exact: true }).inputValue(), "new");
+    await page.getByLabel("Name of the new group").fill("management");
+    await page.getByLabel("Name", { exact: true }).fill("acme");
+    await page.getByLabel("Value").fill("too short");
+    await page.getByRole("button", { name: "Create" }).click();
+    assert.match(await page.getByRole("alert").textContent() ?? "", /Value must have at least 16 characters/);
+    await page.getByLabel("Value").fill(value);
+    await page.getByRole("button", { name: "Create" }).click();
+    assert.match(await page.getByRole("alert").textContent() ?? "", /Name of the new group is taken/);
+    assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "acme");
+    await assertAccessible(page);
+  });
+
+  await t.step("then all of it is made, and the function asks for the key from now on", async () => {
+    await page.getByLabel("Name of the new group").fill("customers");
+    assert.ok(await page.getByLabel(/may call hello/).isChecked());
+    await page.getByRole("button", { name: "Create" }).click();
+    assert.equal(await text(page, "#key-value"), value);
+    assert.equal(await shell(await text(page, "#curl-line")), "hello name from customers");
+    assert.match(await shell(`curl ${server.url}/run/hello/x`), /Unauthorized/);
+  });
+
+  await t.step("a reload cannot bring the value back", async () => {
+    const answer = await page.reload();
+    assert.equal(answer?.status(), 400);
+    // The form has what was typed again; the value was typed.
+    assert.equal(await page.locator("#key-value").count(), 0);
+  });
+
+  await t.step("a key of management comes with a line for the API, and it is not the last one", async () => {
+    await page.goto("/web/keys/new");
+    await page.getByLabel("Group", { exact: true }).selectOption({ label: "management (manages this server)" });
+    await page.getByLabel("Name", { exact: true }).fill("script");
+    await page.getByRole("button", { name: "Create" }).click();
+    const { functions } = JSON.parse(await shell(await text(page, "#curl-line")));
+    assert.deepEqual(functions.map(({ name }: { name: string }) => name), ["hello"]);
+  });
+});
+
+Deno.test("the last key that may use the API is not revoked without a warning, and its group is not deleted", async () => {
+  await using server = await startServer();
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const { body: { keys: [bootstrap] } } = await server.api("GET", "/api/keys");
+  await page.goto(`/web/keys/${bootstrap.id}/revoke`);
+  assert.match(await page.getByRole("alert").textContent() ?? "", /last key that may use the API/);
+  await page.getByRole("link", { name: "Keep it" }).click();
+  await page.goto(`/web/keys/groups/${bootstrap.groupId}`);
+  assert.equal(await page.getByLabel("Name", { exact: true }).getAttribute("readonly"), "");
+  assert.equal(await page.getByRole("link", { name: "Delete this group" }).count(), 0);
+});
+
+Deno.test("many keys are paged and found, and every page fits and is accessible", async () => {
+  await using server = await startServer();
+  const groupId = await createGroup(server, "customers");
+  await createGroup(server, "nobody-yet");
+  for (let n = 1; n <= 53; n++) await createKey(server, groupId, `customer-${n}`);
+  // On a wide screen in light, others have looked at them above.
+  await using visit = await signIn(server, { width: 360, height: 640, dark: true });
+  const { page } = visit;
+  for (
+    const path of ["", "/new", "/groups/new", `/groups/${groupId}`, "/2", "/2/revoke", "?q=customer-53", "?q=zzz"]
+  ) {
+    await page.goto(`/web/keys${path}`);
+    await assertAccessible(page);
+    await assertFits(page);
+  }
+  await page.goto("/web/keys");
+  await page.getByLabel("Find keys by name or description").fill("MER-53");
+  await page.getByRole("button", { name: "Find" }).click();
+  assert.equal(await page.getByRole("row").count(), 2);
+  await page.goto("/web/keys");
+  await page.getByRole("link", { name: "All 53 keys of customers" }).click();
+  await page.locator(".pager a").click();
+  assert.equal(await page.getByRole("row").count(), 4);
+});
