@@ -43,6 +43,10 @@ const ASSETS: Record<string, Asset> = {
     type: "text/javascript",
     load: async () => (await import("../../../static/metrics.js", { with: { type: "text" } })).default,
   },
+  "audit.css": {
+    type: "text/css",
+    load: async () => (await import("../../../static/audit.css", { with: { type: "text" } })).default,
+  },
   "icon.svg": {
     type: "image/svg+xml",
     load: async () => (await import("../../../static/icon.svg", { with: { type: "text" } })).default,

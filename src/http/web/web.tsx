@@ -4,6 +4,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { AppError } from "../../errors.ts";
 import { errorResponse } from "../errors.ts";
 import { addAssets } from "./assets.ts";
+import { addAudit } from "./audit/audit.tsx";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { takeNotice } from "./forms.ts";
 import { addHome } from "./home.tsx";
@@ -37,6 +38,7 @@ export function createWeb(deps: WebDeps): Web {
   addHome(web, deps);
   addKeys(web, deps);
   addMetrics(web, deps);
+  addAudit(web, deps);
   addSettings(web, deps);
   return web;
 }
