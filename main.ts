@@ -31,6 +31,7 @@ import { Pool } from "./src/sandbox/pool.ts";
 import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
 import { resolutionService } from "./src/secrets/explain.ts";
+import { overviewService } from "./src/secrets/overview.ts";
 import { secretReader } from "./src/secrets/reader.ts";
 import { secretsService } from "./src/secrets/secrets.ts";
 import { settingsService } from "./src/settings/settings.ts";
@@ -195,10 +196,11 @@ async function main(): Promise<void> {
     newRequestId: () => crypto.randomUUID(),
   };
   const api = createApi(resources);
+  const overview = overviewService(store, secrets);
   // Loaded when somebody opens a page: most servers answer calls only, for most of their time.
   let web: Promise<Web> | undefined;
   const openWeb = () =>
-    web ??= import("./src/http/web/web.tsx").then(({ createWeb }) => createWeb({ ...resources, now }));
+    web ??= import("./src/http/web/web.tsx").then(({ createWeb }) => createWeb({ ...resources, now, overview }));
   const run = createRun({
     access,
     registry,

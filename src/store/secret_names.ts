@@ -1,6 +1,6 @@
 // The names of secrets in order, and how many owners set each. Reads one index from end to end, no row.
 
-import type { FunctionId, GroupId, KeyId, Scope, SecretName } from "../ids.ts";
+import type { FunctionId, GroupId, KeyId, Scope, SecretId, SecretName } from "../ids.ts";
 import { all, type Database, type Row } from "./database.ts";
 
 /** Which names: those that somebody has set who is asked for, and that hold `search` in any case. */
@@ -9,6 +9,15 @@ export interface NameFilter {
   scope?: Scope | undefined;
   /** Goes with `scope`. */
   ownerId?: number | undefined;
+}
+
+/** A secret, as far as it takes to find it again in the order of names. */
+export interface NamedSecret {
+  readonly name: SecretName;
+  readonly scope: Scope;
+  readonly ownerId: number;
+  readonly id: SecretId;
+  readonly createdAt: number;
 }
 
 export type SecretNameStore = ReturnType<typeof secretNameStore>;
@@ -38,6 +47,11 @@ export function secretNameStore(db: Database) {
       OR scope = 'key' AND owner_id = ?5)`,
     "?6",
   ));
+  const rows = db.prepare(
+    `SELECT name, scope, owner_id AS ownerId, id, created_at AS createdAt FROM secrets INDEXED BY secrets_by_name
+     WHERE (name, scope, owner_id) > (?1, ?5, ?6) AND instr(lower(name), ?2) > 0 AND (?3 = '' OR scope = ?3)
+       AND (?4 = -1 OR owner_id = ?4) ORDER BY name, scope, owner_id LIMIT ?7`,
+  );
   const counts = db.prepare(
     "SELECT scope, count(*) AS count FROM secrets INDEXED BY secrets_by_name WHERE name = ? GROUP BY scope",
   );
@@ -58,6 +72,19 @@ export function secretNameStore(db: Database) {
       const { functionId, groupId, keyId } = owners;
       return all<Named>(pageOfOwners, after, search.toLowerCase(), functionId, groupId, keyId, limit)
         .map(({ name }) => name);
+    },
+
+    /** Secrets of such names in order, at most `limit`: those after the last one of `after`, or after all of a name. */
+    rows(
+      { search, scope = "" as Scope, ownerId = -1 }: NameFilter,
+      after: NamedSecret | string,
+      limit: number,
+    ): NamedSecret[] {
+      // No scope's name sorts behind a tilde.
+      const { name, scope: lastScope, ownerId: lastOwner } = typeof after === "string"
+        ? { name: after, scope: "~", ownerId: 0 }
+        : after;
+      return all<NamedSecret & Row>(rows, name, search.toLowerCase(), scope, ownerId, lastScope, lastOwner, limit);
     },
 
     /** How many owners of each scope set a name; a scope without any is left out. */

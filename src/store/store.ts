@@ -6,6 +6,7 @@ import { type AuditStore, auditStore } from "./audit.ts";
 import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
 import { Database } from "./database.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
+import { type OwnerStore, ownerStore } from "./owners.ts";
 import { type SecretNameStore, secretNameStore } from "./secret_names.ts";
 import { type SecretStore, secretStore } from "./secrets.ts";
 import { DataFolderError } from "./data_folder.ts";
@@ -17,6 +18,7 @@ export interface Store {
   readonly audit: AuditStore;
   readonly ciphertexts: CiphertextStore;
   readonly functions: FunctionStore;
+  readonly owners: OwnerStore;
   readonly secrets: SecretStore;
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
@@ -39,6 +41,7 @@ export function openStore(path: string): Store {
     audit: auditStore(db),
     ciphertexts: ciphertextStore(db),
     functions: functionStore(db),
+    owners: ownerStore(db),
     secrets: secretStore(db),
     secretNames: secretNameStore(db),
     settings: settingsStore(db),

@@ -1,12 +1,14 @@
 // A data folder with many secrets in it, made faster than over HTTP, for a server to be started on.
 
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { OPERATOR } from "../../src/actor.ts";
 import type { SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
 import { unrecorded } from "../unit/temporary.ts";
+import type { Server } from "./server.ts";
 
 /** A data folder with secrets S0, S1, … whose values are "value 0", "value 1", … */
 export function fill(home: string, secrets: number): void {
@@ -26,6 +28,13 @@ export function fill(home: string, secrets: number): void {
     }
   });
   store.close();
+}
+
+/** Replaces the ciphertext of a secret by one of a key that no file has. */
+export function unreadable(server: Server, id: number): void {
+  const db = new DatabaseSync(join(server.dataDir, "database.db"), { timeout: 5_000 });
+  db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = ?").run(`v7.${"A".repeat(80)}`, id);
+  db.close();
 }
 
 export async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {

@@ -51,7 +51,7 @@ export const secretSchema = z.object({
 }).openapi("Secret");
 
 /** The field that names a scope's owner. */
-const OWNER_FIELDS = { function: "functionId", group: "groupId", key: "keyId" } as const;
+export const OWNER_FIELDS = { function: "functionId", group: "groupId", key: "keyId" } as const;
 const OWNED_SCOPES = ["function", "group", "key"] as const;
 
 type OwnerIds = { functionId?: FunctionId | undefined; groupId?: GroupId | undefined; keyId?: KeyId | undefined };

@@ -27,6 +27,18 @@ const ASSETS: Record<string, Asset> = {
     type: "text/javascript",
     load: async () => (await import("../../../static/app.js", { with: { type: "text" } })).default,
   },
+  "secrets.css": {
+    type: "text/css",
+    load: async () => (await import("../../../static/secrets.css", { with: { type: "text" } })).default,
+  },
+  "secrets.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../static/secrets.js", { with: { type: "text" } })).default,
+  },
+  "secret_form.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../static/secret_form.js", { with: { type: "text" } })).default,
+  },
   "uplot.js": {
     type: "text/javascript",
     load: async () => (await import("uplot/dist/uPlot.esm.js", { with: { type: "text" } })).default,

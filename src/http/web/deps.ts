@@ -3,6 +3,7 @@
 import type { Hono } from "hono";
 import type { AdminActor, Origin } from "../../actor.ts";
 import type { AdminId, SessionId } from "../../ids.ts";
+import type { Overview } from "../../secrets/overview.ts";
 import type { ApiDeps } from "../api/deps.ts";
 import type { Client } from "../client.ts";
 
@@ -10,6 +11,8 @@ import type { Client } from "../client.ts";
 export interface WebDeps extends ApiDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Secrets by name and owner, for the secrets pages. */
+  readonly overview: Overview;
 }
 
 /** Who is signed in, as the pages show it. */

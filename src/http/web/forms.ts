@@ -28,17 +28,24 @@ export function typedText(typed: Typed, name: string): string {
   return (typed[name]?.[0] ?? "").replaceAll("\r\n", "\n");
 }
 
+const FORM_STATUSES = [400, 403, 404, 409, 413] as const;
+/** Of a page that shows a form again. */
+export type FormStatus = (typeof FORM_STATUSES)[number];
+
 /**
  * Does `work`, which parses by a schema or calls a service; its errors that are the user's to mend come back as
- * problems of fields.
+ * problems of fields, with the status for the page that shows them.
  */
-export async function attempt<T>(work: () => T | Promise<T>): Promise<{ done: T } | { problems: Problems }> {
+export async function attempt<T>(
+  work: () => T | Promise<T>,
+): Promise<{ done: T } | { problems: Problems; status: FormStatus }> {
   try {
     return { done: await work() };
   } catch (error) {
     const problems = problemsOf(error);
     if (!problems) throw error;
-    return { problems };
+    const status = error instanceof AppError ? FORM_STATUSES.find((known) => known === error.status) : undefined;
+    return { problems, status: status ?? 400 };
   }
 }
 

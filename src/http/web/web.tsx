@@ -1,6 +1,7 @@
 // /web/*: the admin pages. Who gets in, what they have in common, and which page is where.
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type { HtmlEscapedString } from "hono/utils/html";
 import { AppError } from "../../errors.ts";
 import { errorResponse } from "../errors.ts";
 import { addAssets } from "./assets.ts";
@@ -12,6 +13,7 @@ import { addKeys } from "./keys/keys.tsx";
 import { barePage, type PageStatus } from "./layout.tsx";
 import { addMetrics } from "./metrics/metrics.tsx";
 import { resumeOf } from "./resume.tsx";
+import { addSecrets } from "./secrets/secrets.ts";
 import { addSettings } from "./settings/settings.tsx";
 import { pageHeaders, sameOriginOnly } from "./security.ts";
 import { recognise } from "./session.ts";
@@ -36,6 +38,7 @@ export function createWeb(deps: WebDeps): Web {
 
   web.use("*", guard(deps));
   addHome(web, deps);
+  addSecrets(web, deps);
   addKeys(web, deps);
   addMetrics(web, deps);
   addAudit(web, deps);
@@ -60,15 +63,25 @@ function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
 
 /** Into the page that asked for a part of itself, so that what is typed there stays. */
 function sessionEnded(c: Context<WebEnv>): Response | Promise<Response> {
-  c.header("HX-Retarget", "#notices");
-  c.header("HX-Reswap", "innerHTML");
-  return c.html(
+  return noticed(
+    c,
     <p class="warning" role="alert">
       Your session has ended. <a href="/web/sign-in" target="_blank" rel="noopener">Sign in in a new tab</a>{" "}
       and do this again; what you typed here stays.
     </p>,
     401,
   );
+}
+
+/** Where the page tells what happened, whatever part of it was asked for. */
+function noticed(
+  c: Context<WebEnv>,
+  notice: HtmlEscapedString | Promise<HtmlEscapedString>,
+  status: PageStatus,
+): Response | Promise<Response> {
+  c.header("HX-Retarget", "#notices");
+  c.header("HX-Reswap", "innerHTML");
+  return c.html(notice, status);
 }
 
 /** What went wrong, as a page; the same rules as for the API: nothing of the inside reaches the browser. */
@@ -78,6 +91,9 @@ async function failure(error: unknown, c: Context<WebEnv>, { log }: WebDeps): Pr
   const status = answer.status as PageStatus;
   const retryAfter = answer.headers.get("retry-after");
   if (retryAfter !== null) c.header("Retry-After", retryAfter);
+  if (c.req.header("hx-request") !== undefined) {
+    return noticed(c, <p class="warning" role="alert">{message}</p>, status);
+  }
   return barePage(c, {
     title: status === 404 ? "Not found" : status === 500 ? "That failed" : "That was not possible",
     children: (

@@ -1,0 +1,41 @@
+// The form of a secret in the browser: the name's rules and the bytes left are told while typing.
+
+/** How long somebody pauses before the count is read out. */
+const PAUSE_MS = 700;
+
+const name = document.querySelector("[data-name-check]");
+const check = document.getElementById(name.dataset.nameCheck);
+const value = document.querySelector("[data-bytes-left]");
+const left = document.getElementById(value.dataset.bytesLeft);
+const told = document.getElementById("bytes-told");
+const crlf = document.getElementById("crlf");
+const encoder = new TextEncoder();
+
+function checkName() {
+  const text = name.value.trim();
+  const wrong = [...new Set(text.replace(/[a-zA-Z0-9_-]/g, ""))].map((c) => /\s/.test(c) ? "a space" : c);
+  check.textContent = wrong.length === 0
+    ? ""
+    : `Name must be letters, digits, underscores and hyphens; not ${wrong.join(" ")}`;
+  if (wrong.length > 0) name.setAttribute("aria-invalid", "true");
+  else name.removeAttribute("aria-invalid");
+}
+
+let pause;
+function countBytes() {
+  const max = Number(left.dataset.max);
+  const text = crlf?.checked ? value.value.replaceAll("\n", "\r\n") : value.value;
+  const rest = max - encoder.encode(text).length;
+  left.textContent = rest >= 0
+    ? `${rest.toLocaleString("en")} bytes left.`
+    : `${(-rest).toLocaleString("en")} bytes too many.`;
+  left.classList.toggle("problem", rest < 0);
+  clearTimeout(pause);
+  pause = setTimeout(() => told.textContent = left.textContent, PAUSE_MS);
+}
+
+name.addEventListener("input", checkName);
+value.addEventListener("input", countBytes);
+crlf?.addEventListener("change", countBytes);
+// What the server has put there, or the browser after "Back".
+if (value.value !== "") countBytes();

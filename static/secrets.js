@@ -1,0 +1,81 @@
+// The secrets pages in the browser: names that unfold in place, the search in the address, the clipboard.
+
+const TOLD_MS = 2_000;
+
+function tell(text) {
+  document.getElementById("announcer").textContent = text;
+}
+
+/** A link to a name's values shows them below its row instead. */
+function prepareUnfolding(root) {
+  for (const link of root.querySelectorAll("a[data-unfold]:not([aria-expanded])")) {
+    link.setAttribute("aria-expanded", "false");
+    link.setAttribute("aria-controls", link.dataset.unfold);
+  }
+}
+
+async function toggle(link) {
+  const cell = document.getElementById(link.dataset.unfold);
+  const row = cell.closest("tr");
+  const opens = link.getAttribute("aria-expanded") === "false";
+  link.setAttribute("aria-expanded", String(opens));
+  // Closing takes revealed values off the page.
+  if (!opens) cell.replaceChildren();
+  row.hidden = !opens;
+  if (opens) await htmx.ajax("GET", link.getAttribute("href"), { target: cell, swap: "innerHTML" });
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-unfold]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  toggle(link);
+});
+async function fetchValue(path) {
+  const response = await fetch(path, { method: "POST", headers: { "HX-Request": "true" } });
+  if (!response.ok) throw new Error("The value could not be had.");
+  return await response.text();
+}
+
+/** Writes what is still on its way, as browsers allow it only right after the click. */
+async function writeToClipboard(text) {
+  if (navigator.clipboard && globalThis.ClipboardItem) {
+    const blob = text.then((value) => new Blob([value], { type: "text/plain" }));
+    return await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+  }
+  // Without https, pages get no clipboard but this.
+  const area = document.createElement("textarea");
+  area.value = await text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  if (!copied) throw new Error("The browser did not allow it.");
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy-from]");
+  if (!button) return;
+  const label = button.firstChild;
+  try {
+    await writeToClipboard(fetchValue(button.dataset.copyFrom));
+    label.textContent = "Copied";
+    tell("Copied to the clipboard.");
+  } catch {
+    label.textContent = "Not copied";
+    tell("Not copied. Reveal the value and copy it from there.");
+  }
+  setTimeout(() => label.textContent = "Copy", TOLD_MS);
+});
+
+/** The address shows what was searched for, so that it can be kept and shared. */
+function showAddress() {
+  const address = document.getElementById("results")?.dataset.address;
+  if (address) history.replaceState(history.state, "", address);
+}
+
+prepareUnfolding(document);
+document.addEventListener("htmx:after:swap", () => {
+  prepareUnfolding(document);
+  showAddress();
+});

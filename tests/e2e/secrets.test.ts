@@ -1,0 +1,405 @@
+// The secrets pages in a browser: the guide's click-paths, and everything else that is done there.
+
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
+import { type Server, startServer } from "../http/server.ts";
+import { unreadable } from "../http/filled.ts";
+import { assertAccessible, assertFits, closeBrowser, openBrowser, signIn } from "./browser.ts";
+
+Deno.test.beforeAll(openBrowser);
+Deno.test.afterAll(closeBrowser);
+
+const HANDLER = "export default async (c, ctx) => c.text(await ctx.getSecret('DATABASE_URL') ?? 'none')";
+
+/** A function that asks for a key, and a group with one. */
+async function prepare(server: Server) {
+  const groupId = await createGroup(server, "staging");
+  const key = await createKey(server, groupId, "acme");
+  const functionId = await deploy(server, "orders", HANDLER, { keys: [groupId] });
+  return { groupId, keyId: key.id, key: key.value, functionId };
+}
+
+/** Every secret that the server has, with values. */
+async function stored(server: Server): Promise<Record<string, unknown>[]> {
+  return (await server.api("GET", "/api/secrets?includeValues=true")).body.secrets;
+}
+
+/** The names that the matrix shows. */
+async function namesShown(page: Page): Promise<string[]> {
+  return (await page.locator(".matrix th[scope=row]").allTextContents()).map((text) => text.trim());
+}
+
+async function unfold(page: Page, name: string): Promise<void> {
+  await page.getByRole("link", { name, exact: true }).click();
+  await page.getByRole("list", { name: `Values of ${name}` }).waitFor();
+}
+
+Deno.test("the guide's four click-paths create secrets as it says", async () => {
+  await using server = await startServer();
+  const { functionId, groupId, keyId } = await prepare(server);
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const paths = [
+    { scope: "Global", comment: "Production database connection" },
+    { scope: "Function", owner: "orders" },
+    { scope: "Group", owner: "staging" },
+    { scope: "Key", owner: "acme (staging)" },
+  ];
+  for (const { scope, owner, comment } of paths) {
+    await page.getByRole("navigation").getByText("Secrets").click();
+    await page.getByText("Add Secret").click();
+    await page.getByLabel("Name").fill("DATABASE_URL");
+    await page.getByLabel("Value").fill(`postgresql://${scope}/main`);
+    await page.getByLabel("Scope").selectOption(scope);
+    const owners = page.locator(".owner select:visible");
+    assert.equal(await owners.count(), owner ? 1 : 0);
+    if (owner) await page.getByLabel(scope, { exact: true }).selectOption(owner);
+    if (comment) await page.getByLabel("Comment").fill(comment);
+    await page.getByText("Create", { exact: true }).click();
+    const whose = owner ? `${scope.toLowerCase()} "${owner.split(" ")[0]}"` : "global";
+    await page.getByText(`Created DATABASE_URL (${whose}).`).waitFor();
+  }
+  const secrets = await stored(server);
+  assert.deepEqual(secrets.map(({ scope, scopeId, value }) => [scope, scopeId, value]), [
+    ["global", null, "postgresql://Global/main"],
+    ["function", functionId, "postgresql://Function/main"],
+    ["group", groupId, "postgresql://Group/main"],
+    ["key", keyId, "postgresql://Key/main"],
+  ]);
+  assert.equal(secrets[0]!.comment, "Production database connection");
+  assert.deepEqual(await page.locator(".matrix tbody tr").first().locator("td").allTextContents(), [
+    "Set",
+    "1orders",
+    "1staging",
+    "1acme",
+  ]);
+});
+
+Deno.test("values are revealed one by one, hidden again, copied, edited and deleted", async () => {
+  await using server = await startServer();
+  const { functionId, key } = await prepare(server);
+  await createSecret(server, "DATABASE_URL", "global-value", { scope: "global", comment: "for all" });
+  const lines = "\nfirst <b>line</b>\n\tsecond & last\n\n";
+  await createSecret(server, "DATABASE_URL", lines, { scope: "function", functionId });
+  await using visit = await signIn(server);
+  const { page, context } = visit;
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto("/web/secrets");
+  await unfold(page, "DATABASE_URL");
+  assert.equal(await page.getByText("for all").count(), 1);
+  assert.ok(!(await page.content()).includes("global-value"));
+
+  const reveal = page.getByRole("button", { name: 'Reveal DATABASE_URL (function "orders")' });
+  await reveal.focus();
+  await page.keyboard.press("Enter");
+  const shown = page.getByRole("region", { name: 'Value of DATABASE_URL (function "orders")' });
+  await shown.waitFor();
+  assert.equal(await shown.textContent(), lines);
+  assert.equal(await page.getByRole("status").filter({ hasText: "Shown: DATABASE_URL" }).count(), 1);
+  assert.equal(await page.evaluate("document.activeElement.textContent.split(' ')[0]"), "Hide");
+  assert.ok(!(await page.content()).includes("global-value"));
+  await assertAccessible(page);
+  await page.keyboard.press("Enter");
+  await shown.waitFor({ state: "detached" });
+  assert.equal(await page.evaluate("document.activeElement.textContent.split(' ')[0]"), "Reveal");
+
+  await page.getByRole("button", { name: "Copy DATABASE_URL (global)" }).click();
+  await page.getByText("Copied", { exact: false }).first().waitFor();
+  assert.equal(await page.evaluate("navigator.clipboard.readText()"), "global-value");
+  assert.ok(!(await page.content()).includes("global-value"));
+
+  // A value left empty stays.
+  await page.getByRole("link", { name: "Edit DATABASE_URL (global)" }).click();
+  assert.equal(await page.getByLabel("Value").inputValue(), "");
+  await page.getByLabel("Comment").fill("for everybody");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved DATABASE_URL (global), its value stays as it was.").waitFor();
+  assert.deepEqual((await stored(server)).map(({ value, comment }) => [value, comment]), [
+    ["global-value", "for everybody"],
+    [lines, ""],
+  ]);
+  // One that is revealed and saved is the same byte for byte.
+  await page.getByRole("link", { name: 'Edit DATABASE_URL (function "orders")' }).click();
+  await page.getByLabel("Comment").fill("typed before");
+  await page.getByRole("button", { name: "Reveal the value to edit it" }).click();
+  assert.equal(await page.getByLabel("Value").inputValue(), lines);
+  assert.equal(await page.getByLabel("Comment").inputValue(), "typed before");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText('Saved DATABASE_URL (function "orders"), with a new value.').waitFor();
+  assert.equal((await stored(server))[1]!.value, lines);
+
+  assert.equal((await run(server, "/orders", key)).body, lines);
+  await page.goto("/web/secrets");
+  await unfold(page, "DATABASE_URL");
+  await page.getByText("Last read just now by orders, 1 time in 30 days.").waitFor();
+  await page.getByRole("link", { name: 'Delete DATABASE_URL (function "orders")' }).click();
+  await page.getByText('Calls of "orders" that found this value get then:').waitFor();
+  assert.deepEqual(await page.locator("main li").allTextContents(), ["the global value"]);
+  await assertAccessible(page);
+  await page.getByRole("button", { name: "Delete DATABASE_URL" }).click();
+  await page.getByText('Deleted DATABASE_URL (function "orders").').waitFor();
+  assert.equal((await run(server, "/orders", key)).body, "global-value");
+});
+
+Deno.test("values with carriage returns are never changed without being said so", async () => {
+  await using server = await startServer();
+  await createSecret(server, "CRLF", "one\r\ntwo\r\n");
+  await createSecret(server, "MIXED", "one\r\ntwo\nthree\r");
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets/1/edit");
+  await page.getByRole("button", { name: "Reveal the value to edit it" }).click();
+  assert.equal(await page.getByLabel("Keep its line ends (CRLF)").isChecked(), true);
+  await page.getByLabel("Value").fill("one\n2\n");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("with a new value").waitFor();
+  await page.goto("/web/secrets/2/edit");
+  await page.getByRole("button", { name: "Reveal the value to edit it" }).click();
+  await page.getByRole("alert").getByText("carriage returns or NUL").waitFor();
+  assert.equal(await page.getByLabel("Value").inputValue(), "");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("its value stays as it was").waitFor();
+  assert.deepEqual((await stored(server)).map(({ value }) => value), ["one\r\n2\r\n", "one\r\ntwo\nthree\r"]);
+});
+
+Deno.test("names are searched while typing, filtered, and paged on the server", async () => {
+  await using server = await startServer();
+  const { functionId, groupId, key } = await prepare(server);
+  for (let n = 0; n < 60; n++) await createSecret(server, `FLAG_${String(n).padStart(2, "0")}`, "value");
+  await createSecret(server, "DATABASE_URL", "value", { scope: "function", functionId });
+  await createSecret(server, "database-user", "value", { scope: "group", groupId });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets");
+  assert.equal((await namesShown(page)).length, 50);
+  await page.getByText("More names").click();
+  assert.deepEqual((await namesShown(page)).at(-1), "database-user");
+  assert.equal((await namesShown(page)).length, 12);
+
+  await page.goto("/web/secrets");
+  await page.getByLabel("Search names").pressSequentially("Base");
+  await page.waitForURL("**/web/secrets?q=Base");
+  assert.deepEqual(await namesShown(page), ["DATABASE_URL", "database-user"]);
+  assert.equal(await page.getByRole("status").filter({ hasText: "2 names." }).count(), 1);
+  await page.getByLabel("Scope").selectOption("Function");
+  await page.waitForURL("**/web/secrets?q=Base&scope=function");
+  assert.deepEqual(await namesShown(page), ["DATABASE_URL"]);
+  await page.getByLabel("Function", { exact: true }).selectOption("orders");
+  await page.waitForURL(`**/web/secrets?q=Base&scope=function&owner=${functionId}`);
+  await assertAccessible(page);
+  await page.reload();
+  assert.deepEqual(await namesShown(page), ["DATABASE_URL"]);
+  await page.getByLabel("Scope").selectOption("Group");
+  await page.waitForURL("**/web/secrets?q=Base&scope=group");
+  assert.deepEqual(await namesShown(page), ["database-user"]);
+  await page.getByLabel("Search names").fill("nothing like it");
+  await page.getByText("No secret fits.").waitFor();
+  await assertAccessible(page);
+
+  // What was read lately is not unused; what is younger is not, either.
+  await run(server, "/orders", key);
+  await page.goto("/web/secrets?unused=7");
+  await page.getByText("Reads are counted since").waitFor();
+  assert.deepEqual(await namesShown(page), []);
+});
+
+Deno.test("everything works without scripts", async () => {
+  await using server = await startServer();
+  const { functionId } = await prepare(server);
+  await createSecret(server, "DATABASE_URL", "planted-value", { scope: "function", functionId });
+  await createSecret(server, "OTHER", "other-value");
+  await using visit = await signIn(server, { javaScript: false });
+  const { page } = visit;
+  await page.goto("/web/secrets");
+  await page.getByLabel("Search names").fill("data");
+  await page.getByLabel("Scope").selectOption("Function");
+  await page.getByRole("button", { name: "Filter" }).click();
+  assert.deepEqual(await namesShown(page), ["DATABASE_URL"]);
+  await page.getByRole("link", { name: "DATABASE_URL", exact: true }).click();
+  await page.getByRole("button", { name: "Reveal" }).click();
+  assert.equal(await page.getByRole("region").textContent(), "planted-value");
+  await page.getByRole("button", { name: "Hide" }).click();
+  assert.equal(await page.getByRole("region").count(), 0);
+  await page.getByRole("link", { name: "Add another value" }).click();
+  assert.equal(await page.getByLabel("Name").inputValue(), "DATABASE_URL");
+  await page.getByLabel("Value").fill("a\nb");
+  await page.getByLabel("Scope").selectOption("Key");
+  await page.getByLabel("Key", { exact: true }).selectOption("acme (staging)");
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByText('Created DATABASE_URL (key "acme").').waitFor();
+  assert.equal((await stored(server)).at(-1)!.value, "a\nb");
+});
+
+Deno.test("the form tells name rules and bytes left while typing, and loses nothing when it is refused", async () => {
+  await using server = await startServer();
+  const { functionId } = await prepare(server);
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto(`/web/secrets/new?name=A&scope=function&functionId=${functionId}`);
+  assert.equal(await page.getByLabel("Function", { exact: true }).inputValue(), String(functionId));
+  await page.getByLabel("Name").fill("A b");
+  await page.getByLabel("Name").press("End");
+  await page.getByLabel("Name").press(".");
+  await page.getByRole("status").getByText("not a space .").waitFor();
+  await page.getByLabel("Value").fill("é🔑\n");
+  await page.getByText("16,377 bytes left.").first().waitFor();
+  await page.getByLabel("Comment").fill("kept");
+  await page.getByRole("button", { name: "Create" }).click();
+  const alert = page.getByRole("alert");
+  await alert.waitFor();
+  assert.match((await alert.textContent())!, /Name must be letters, digits, underscores and hyphens/);
+  assert.equal(await page.evaluate("document.activeElement.getAttribute('role')"), "alert");
+  assert.equal(await page.getByLabel("Value").inputValue(), "é🔑\n");
+  assert.equal(await page.getByLabel("Comment").inputValue(), "kept");
+  assert.equal(await page.getByLabel("Function", { exact: true }).inputValue(), String(functionId));
+  await assertAccessible(page);
+  await page.getByLabel("Value").fill("x".repeat(16_385));
+  await page.getByText("1 bytes too many.").first().waitFor();
+  await page.getByLabel("Name").fill("A");
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByRole("alert").getByText("16385 bytes").waitFor();
+  await page.getByLabel("Value").fill("x".repeat(16_384));
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByText('Created A (function "orders").').waitFor();
+});
+
+Deno.test("a secret is created by the keyboard alone", async () => {
+  await using server = await startServer();
+  await prepare(server);
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const keys = page.keyboard;
+  const tabTo = async (name: string) => {
+    for (let presses = 0; presses < 40; presses++) {
+      await keys.press("Tab");
+      const focused = await page.evaluate(
+        "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()",
+      );
+      if (focused === name) return;
+    }
+    assert.fail(`Tab does not lead to ${name}`);
+  };
+  await tabTo("Secrets");
+  await keys.press("Enter");
+  await page.waitForURL("**/web/secrets");
+  await tabTo("Add Secret");
+  await keys.press("Enter");
+  await page.waitForURL("**/web/secrets/new");
+  await tabTo("Name");
+  await keys.type("BY_KEYBOARD");
+  await tabTo("Value");
+  await keys.type("typed");
+  await tabTo("Scope");
+  await keys.type("Key");
+  await tabTo("Key");
+  await keys.type("acme");
+  await tabTo("Comment");
+  await tabTo("Create");
+  await keys.press("Enter");
+  await page.getByText('Created BY_KEYBOARD (key "acme").').waitFor();
+});
+
+Deno.test("Resolve as… says which value wins, which it shadows, and what is closed", async () => {
+  await using server = await startServer();
+  const { functionId, groupId, keyId } = await prepare(server);
+  const stranger = await createKey(server, await createGroup(server, "others"), "stranger");
+  await deploy(server, "open", HANDLER, { secrets: ["DATA*"] });
+  await createSecret(server, "DATABASE_URL", "value");
+  await createSecret(server, "DATABASE_URL", "value", { scope: "key", keyId });
+  await createSecret(server, "SMTP", "value", { scope: "group", groupId });
+  await createSecret(server, "LOST", "value", { scope: "function", functionId });
+  await createSecret(server, "LOST", "value");
+  unreadable(server, 4);
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets");
+  await page.getByText("Resolve as…").click();
+  const ask = async (target: string, key: string) => {
+    await page.getByLabel("Function").selectOption(target);
+    await page.getByLabel("Key").selectOption(key);
+    await Promise.all([page.waitForURL(/functionId=/), page.getByRole("button", { name: "Resolve" }).click()]);
+    await page.getByText(`A call of ${target}`).waitFor();
+    await assertAccessible(page);
+    const rows = await page.locator("tbody tr").all();
+    return await Promise.all(rows.map(async (row) => (await row.locator("th, td").allTextContents()).join(" | ")));
+  };
+  assert.deepEqual(await ask("orders", "acme (staging)"), [
+    "DATABASE_URL | Key acme | Global  | –none",
+    "LOST | Function orders Unreadable gives undefined, not the next value | Global  | –none",
+    "SMTP | Group staging | –none | –none",
+  ]);
+  assert.deepEqual(await ask("open", "acme (staging)"), [
+    "DATABASE_URL | Global  | –none | Key acmeThe function is public.",
+    "LOST | nothing: undefined | –none | Global The function may not ask for this name.",
+    "SMTP | nothing: undefined | –none | Group stagingThe function may not ask for this name.",
+  ]);
+  assert.deepEqual(await ask("orders", "stranger (others)"), []);
+  await page.getByText("This API key's group may not call this function.").waitFor();
+  assert.ok(stranger.id);
+});
+
+Deno.test("an undecryptable value is marked everywhere, with what to do", async () => {
+  await using server = await startServer();
+  await createSecret(server, "LOST", "value");
+  unreadable(server, 1);
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets");
+  await page.locator(".matrix .badge").getByText("Unreadable").waitFor();
+  await unfold(page, "LOST");
+  await page.getByText("Put back the key file").waitFor();
+  await assertAccessible(page);
+  await page.getByRole("link", { name: "give the value again" }).click();
+  await page.getByLabel("Value").fill("new value");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("with a new value").waitFor();
+  assert.equal(await page.getByText("Unreadable").count(), 0);
+});
+
+Deno.test("every page and state is accessible and fits, in light and dark, wide and narrow", async () => {
+  await using server = await startServer();
+  await using visit = await signIn(server);
+  const { page } = visit;
+  // Or axe would see colours on their way from one scheme to the other.
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.goto("/web/secrets");
+  await page.getByText("There are no secrets yet.").waitFor();
+  await assertAccessible(page);
+
+  const { functionId, keyId } = await prepare(server);
+  const long = "A_NAME_THAT_GOES_ON_".repeat(12) + "X";
+  for (const name of ["DATABASE_URL", long]) await createSecret(server, name, "x".repeat(500));
+  await createSecret(server, "DATABASE_URL", "value", { scope: "function", functionId });
+  const inDark = ["/web/secrets/new?scope=key", `/web/secrets/resolve?functionId=${functionId}&keyId=${keyId}`];
+  const check = async (dark: boolean) => {
+    await assertAccessible(page);
+    if (dark) {
+      await page.emulateMedia({ colorScheme: "dark" });
+      await assertAccessible(page);
+      await page.emulateMedia({ colorScheme: "light" });
+    }
+    await page.setViewportSize({ width: 360, height: 640 });
+    await assertFits(page);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  };
+  for (
+    const path of [
+      `/web/secrets?scope=function&owner=${functionId}`,
+      "/web/secrets/new",
+      "/web/secrets/1/edit",
+      "/web/secrets/1/delete",
+      "/web/secrets/names/DATABASE_URL",
+      "/web/secrets/resolve",
+      ...inDark,
+    ]
+  ) {
+    await page.goto(path);
+    await check(inDark.includes(path));
+  }
+  await page.goto("/web/secrets");
+  await unfold(page, "DATABASE_URL");
+  await page.getByRole("button", { name: "Reveal DATABASE_URL (global)" }).click();
+  await page.getByRole("region").waitFor();
+  await check(true);
+});

@@ -1,0 +1,165 @@
+// The secrets pages over plain HTTP: what their HTML gives away, and forms that are sent by hand.
+
+import assert from "node:assert/strict";
+import { createGroup, createKey, createSecret, deploy } from "./handlers.ts";
+import { unreadable } from "./filled.ts";
+import { startServer } from "./server.ts";
+import { setUp } from "./admin.ts";
+
+const PLANTED = "planted-0123456789-value";
+
+Deno.test("no page shows a value before it is revealed, and then that one alone", async () => {
+  await using server = await startServer();
+  const groupId = await createGroup(server, "staging");
+  const key = await createKey(server, groupId, "acme");
+  const functionId = await deploy(server, "orders", "export default (c) => c.text('')", { keys: [groupId] });
+  const owners = [{ scope: "global" }, { scope: "function", functionId }, { scope: "group", groupId }];
+  const all = [...owners, { scope: "key", keyId: key.id }];
+  for (const [n, owner] of all.entries()) await createSecret(server, "DB", `${PLANTED}-${n + 1}`, owner);
+  const visitor = await setUp(server);
+  const pages = [
+    "/web",
+    "/web/secrets",
+    "/web/secrets?q=planted",
+    `/web/secrets?scope=key&owner=${key.id}`,
+    "/web/secrets?unused=1",
+    "/web/secrets/names/DB",
+    "/web/secrets/names/DB?scope=function",
+    "/web/secrets/new?name=DB",
+    "/web/secrets/resolve",
+    `/web/secrets/resolve?functionId=${functionId}&keyId=${key.id}`,
+    ...[1, 2, 3, 4].flatMap((id) => ["edit", "delete", "value"].map((page) => `/web/secrets/${id}/${page}`)),
+  ];
+  for (const page of pages) {
+    for (const headers of [undefined, { "HX-Request": "true" }]) {
+      const { status, text: body, headers: given } = await visitor.get(page, headers);
+      assert.equal(status, page.endsWith("/value") && !headers ? 303 : 200, page);
+      assert.ok(!body.includes(PLANTED), page);
+      assert.equal(given.get("cache-control"), "no-store");
+      // A form that sends a value by GET would put it into the address.
+      for (const [form] of body.matchAll(/<form[^>]*method="get"[\s\S]*?<\/form>/g)) {
+        assert.doesNotMatch(form, /textarea/);
+      }
+    }
+  }
+  for (
+    const [path, headers] of [["reveal", {}], ["reveal", { "HX-Request": "true" }], ["copy", {}], [
+      "edit/reveal",
+      {},
+    ]] as const
+  ) {
+    const { status, text: body } = await visitor.post(`/web/secrets/2/${path}`, { name: "DB", comment: "" }, headers);
+    assert.equal(status, 200, path);
+    assert.deepEqual([...new Set(body.match(/planted-0123456789-value-\d/g))], [`${PLANTED}-2`], path);
+  }
+  // Values are shown to those who ask by POST alone.
+  for (const path of ["reveal", "copy"]) assert.equal((await visitor.get(`/web/secrets/2/${path}`)).status, 404);
+});
+
+Deno.test("a form that is sent by hand is held to the API's rules, names the field and gives back what was typed", async () => {
+  await using server = await startServer();
+  const visitor = await setUp(server);
+  await createSecret(server, "TAKEN", "value");
+  const fields = { name: "A", value: "v<&>\"'1", scope: "global", comment: "c<&>1" };
+  const cases: [change: Record<string, string>, status: number, problem: RegExp][] = [
+    [{ name: "" }, 400, /Name must not be empty/],
+    [{ name: "a.b" }, 400, /Name must be letters/],
+    [{ name: "n".repeat(256) }, 400, /Name must have at most 255/],
+    [{ name: "TAKEN" }, 409, /Name is taken/],
+    [{ value: "" }, 400, /Value must not be empty/],
+    [{ value: "x".repeat(16_385) }, 413, /Value has 16385 bytes/],
+    [{ scope: "everywhere" }, 400, /Scope must be one of/],
+    [{ scope: "function" }, 400, /Function is required when scope is function/],
+    [{ scope: "group", groupId: "1abc" }, 400, /Group must be a positive whole number/],
+    [{ scope: "key", keyId: "0" }, 400, /Key must be a positive whole number/],
+    [{ scope: "key", keyId: "99" }, 404, /There is no API key 99/],
+    [{ comment: "c".repeat(2_001) }, 400, /Comment must have at most 2000/],
+  ];
+  for (const [change, status, problem] of cases) {
+    const typed = { ...fields, ...change };
+    const { status: given, text: body } = await visitor.post("/web/secrets/new", typed);
+    assert.equal(given, status, JSON.stringify(change).slice(0, 80));
+    assert.match(body.slice(body.indexOf('role="alert"')), problem);
+    for (const text of [typed.name, typed.value, typed.comment]) {
+      assert.ok(body.includes(escaped(text)), text.slice(0, 40));
+    }
+  }
+  assert.equal((await server.api("GET", "/api/secrets")).body.secrets.length, 1);
+  // Only the scope's own owner counts: without scripts, all dropdowns are sent.
+  const groupId = await createGroup(server, "staging");
+  const made = await visitor.post("/web/secrets/new", {
+    ...fields,
+    scope: "group",
+    functionId: "7",
+    groupId: String(groupId),
+    keyId: "",
+  });
+  assert.deepEqual([made.status, made.headers.get("location")], [303, "/web/secrets"]);
+  const { body } = await server.api("GET", "/api/secrets/2?includeValues=true");
+  assert.deepEqual([body.name, body.value, body.scopeId, body.comment], ["A", fields.value, groupId, fields.comment]);
+
+  for (
+    const [change, status, problem] of cases.filter(([{ scope, value }, status]) =>
+      !scope && value !== "" && status !== 409
+    )
+  ) {
+    const { status: given, text: body } = await visitor.post("/web/secrets/2/edit", {
+      ...fields,
+      ...change,
+      value: change.value ?? "",
+    });
+    assert.equal(given, status, JSON.stringify(change).slice(0, 80));
+    assert.match(body.slice(body.indexOf('role="alert"')), problem);
+  }
+  for (const path of ["/web/secrets/99/edit", "/web/secrets/1abc/edit", "/web/secrets/0/delete", "/web/secrets/x"]) {
+    assert.equal((await visitor.get(path)).status, 404, path);
+  }
+  for (const path of ["99/edit", "99/delete", "99/reveal", "99/copy"]) {
+    assert.equal((await visitor.post(`/web/secrets/${path}`, {})).status, 404, path);
+    const part = await visitor.post(`/web/secrets/${path}`, {}, { "HX-Request": "true" });
+    assert.deepEqual([part.status, part.headers.get("hx-retarget")], [404, "#notices"]);
+    assert.match(part.text, /^<p[^>]*>There is no secret 99\.<\/p>$/);
+  }
+});
+
+Deno.test("line breaks come as CRLF from browsers and are stored as LF, the first one included", async () => {
+  await using server = await startServer();
+  const visitor = await setUp(server);
+  await visitor.post("/web/secrets/new", { name: "A", value: "\r\n\r\na\r\n", scope: "global" });
+  const { body } = await server.api("GET", "/api/secrets/1?includeValues=true");
+  assert.equal(body.value, "\n\na\n");
+});
+
+Deno.test("a value that cannot be decrypted is told as such where it is asked for", async () => {
+  await using server = await startServer();
+  const visitor = await setUp(server);
+  await createSecret(server, "LOST", PLANTED);
+  unreadable(server, 1);
+  assert.match((await visitor.get("/web/secrets")).text, /Unreadable/);
+  assert.match((await visitor.post("/web/secrets/1/reveal", {})).text, /Put back the key file/);
+  assert.equal((await visitor.post("/web/secrets/1/copy", {})).status, 409);
+  assert.match((await visitor.post("/web/secrets/1/edit/reveal", { name: "LOST" })).text, /role="alert"/);
+  // Its name is part of what it is sealed to.
+  const renamed = await visitor.post("/web/secrets/1/edit", { name: "FOUND", value: "", comment: "" });
+  assert.equal(renamed.status, 409);
+  assert.match(renamed.text, /Give the value again with the new name/);
+});
+
+Deno.test("dropdowns hold a thousand owners, and narrowing finds the others", async () => {
+  await using server = await startServer();
+  const visitor = await setUp(server);
+  for (let n = 0; n < 25; n++) await createGroup(server, `group-${n}`);
+  const { text: body } = await visitor.get("/web/secrets/new");
+  assert.match(body, /Narrow the list: group/);
+  const options = await visitor.get("/web/secrets/owners?scope=group&field=groupId&empty=Choose&find=P-1&groupId=3");
+  const names = [...options.text.matchAll(/<option[^>]*>([^<]*)</g)].map(([, name]) => name);
+  assert.deepEqual(names, ["Choose", "group-1", ...Array.from({ length: 10 }, (_, n) => `group-1${n}`)]);
+  assert.match(options.text, /<option value="3" selected[^>]*>group-1</);
+  assert.equal((await visitor.get("/web/secrets/owners?scope=global")).status, 404);
+});
+
+/** As text stands in HTML. */
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
+    .replaceAll("'", "&#39;");
+}
