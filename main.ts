@@ -21,6 +21,7 @@ import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
 import { type TracedCaller, watchAnswers } from "./src/observe/answers.ts";
 import { createAudit } from "./src/observe/audit.ts";
+import { forgiving } from "./src/observe/forgiving.ts";
 import { createLog } from "./src/observe/log.ts";
 import { createMasking } from "./src/observe/masking.ts";
 import { Metrics } from "./src/observe/metrics.ts";
@@ -121,7 +122,7 @@ async function main(): Promise<void> {
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
     retentionDays: () => settings.get("metrics.retention-days"),
-    onLost: (error: unknown) => log("error", `Counts could not be written: ${messageOf(error)}`),
+    attempt: forgiving(now, (error) => log("error", `Counts are lost, or not found: ${messageOf(error)}.`)),
   };
   const metrics = new Metrics({
     ...counting,

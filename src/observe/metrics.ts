@@ -3,6 +3,7 @@
 
 import type { FunctionId } from "../ids.ts";
 import { ALL_FUNCTIONS, type MetricRow, type MetricStore, type Resolution, RESOLUTIONS } from "../store/metrics.ts";
+import type { Attempt } from "./forgiving.ts";
 import { addPacked, packHistogram } from "./histogram.ts";
 import {
   addCounts,
@@ -36,8 +37,8 @@ export interface MetricsOptions {
   readonly retentionDays: () => number;
   /** Asked at the start: one that was deleted leaves no rows. */
   readonly isFunction: (id: FunctionId) => boolean;
-  /** Told when a batch could not be written; its counts are lost. */
-  readonly onLost: (error: unknown) => void;
+  /** For what may fail, with the loss of some counts, without anything else failing. */
+  readonly attempt: Attempt;
 }
 
 /** One stretch of a series. */
@@ -67,10 +68,12 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    const { store, isFunction } = options;
-    this.#rollUp();
-    options.transaction(() => {
-      for (const id of store.functionIds()) if (!isFunction(id)) store.forget(id);
+    const { store, transaction, attempt, isFunction } = options;
+    attempt(() => {
+      this.#rollUp();
+      transaction(() => {
+        for (const id of store.functionIds()) if (!isFunction(id)) store.forget(id);
+      });
     });
   }
 
@@ -96,24 +99,27 @@ export class Metrics {
     const resolution = this.#resolutionSince(sinceMs);
     const total = newTally();
     const from = beginning(resolution, sinceMs);
-    for (const { tally } of this.points(resolution, functionId, from, Infinity)) addTally(total, tally);
+    this.#options.attempt(() => {
+      for (const { tally } of this.points(resolution, functionId, from, Infinity)) addTally(total, tally);
+    });
     return summarize(total);
   }
 
   /** As `summary`, of each function that was called since then. */
   summaries(sinceMs: number): Map<FunctionId, Summary> {
     this.flush();
-    const { store } = this.#options;
+    const { store, attempt } = this.#options;
     const resolution = this.#resolutionSince(sinceMs);
     const from = beginning(resolution, sinceMs);
     const totals = new Map<FunctionId, Tally>();
     const add = (row: MetricRow) => {
       if (row.functionId !== ALL_FUNCTIONS) addRow(getOrMake(totals, row.functionId, newTally), row);
     };
-    store.listEach(resolution, from, Number.MAX_SAFE_INTEGER).forEach(add);
-    if (resolution !== "minutes") {
+    attempt(() => {
+      store.listEach(resolution, from, Number.MAX_SAFE_INTEGER).forEach(add);
+      if (resolution === "minutes") return;
       store.listEach("minutes", Math.max(from, store.rolledTo()), Number.MAX_SAFE_INTEGER).forEach(add);
-    }
+    });
     return new Map([...totals].map(([id, tally]) => [id, summarize(tally)]));
   }
 
@@ -138,11 +144,11 @@ export class Metrics {
 
   /** A function was deleted. */
   forget(functionId: FunctionId): void {
-    const { store, transaction } = this.#options;
+    const { store, transaction, attempt } = this.#options;
     this.flush();
     this.#forgotten.add(functionId);
     this.#totals.delete(functionId);
-    transaction(() => store.forget(functionId));
+    attempt(() => transaction(() => store.forget(functionId)));
   }
 
   /** Writes everything that was counted so far. */
@@ -198,7 +204,7 @@ export class Metrics {
   }
 
   #writeBatch(): void {
-    const { store, transaction, onLost } = this.#options;
+    const { store, transaction, attempt } = this.#options;
     const batch = this.#waiting.splice(0, BATCH_ROWS);
     const all = new Map<number, Tally>();
     const write = (functionId: FunctionId | typeof ALL_FUNCTIONS, at: number, tally: Tally) => {
@@ -210,16 +216,14 @@ export class Metrics {
       addTally(getOrMake(all, minute, newTally), tally);
       if (!this.#forgotten.has(functionId)) addTally(getOrMake(this.#totals, functionId, newTally), tally);
     }
-    try {
+    attempt(() =>
       transaction(() => {
         for (const { minute, functionId, tally } of batch) {
           if (!this.#forgotten.has(functionId)) write(functionId, minute, tally);
         }
         for (const [minute, tally] of all) write(ALL_FUNCTIONS, minute, tally);
-      });
-    } catch (error) {
-      onLost(error);
-    }
+      })
+    );
     for (const { tally } of batch) {
       clear(tally);
       this.#spare.push(tally);
@@ -228,9 +232,9 @@ export class Metrics {
 
   /** After each minute: adds it to its hour and day, and now and then drops what is too old. */
   #keepUp(): void {
-    const { store, transaction, now, retentionDays, onLost } = this.#options;
+    const { store, transaction, now, retentionDays, attempt } = this.#options;
     const at = now();
-    try {
+    attempt(() => {
       if (beginning("minutes", at) > this.#rolledTo && this.#current.size === 0) this.#rollUp();
       if (at - this.#trimmedAt < RESOLUTIONS.hours) return;
       this.#trimmedAt = at;
@@ -238,9 +242,7 @@ export class Metrics {
         store.trim("minutes", at - MINUTES_KEPT_MS);
         for (const resolution of ["hours", "days"] as const) store.trim(resolution, at - retentionDays() * DAY_MS);
       });
-    } catch (error) {
-      onLost(error);
-    }
+    });
   }
 
   /** In one transaction with the mark of how far it came, so that no minute counts twice or never. */

@@ -1,6 +1,7 @@
 // Which secrets handlers read, counted in memory and written behind the requests. Never a value, nor a name.
 
 import type { FunctionId, KeyId, SecretId } from "../ids.ts";
+import type { Attempt } from "./forgiving.ts";
 import type { ReadCount, ReadCursor, SecretReadStore } from "../store/secret_reads.ts";
 
 const MINUTE_MS = 60_000;
@@ -23,8 +24,8 @@ export interface ReadsOptions {
   readonly delayMs: () => number;
   readonly retentionDays: () => number;
   readonly isSecret: (id: SecretId) => boolean;
-  /** Told when counts could not be written; they are lost. */
-  readonly onLost: (error: unknown) => void;
+  /** For what may fail, with the loss of some counts, without anything else failing. */
+  readonly attempt: Attempt;
 }
 
 /** What is known of the reads of a secret; a secret that was never read has no such record. */
@@ -51,6 +52,8 @@ export class Reads {
   #minute = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tidiedAt = 0;
+  /** When counts were last lost, until that is stored: reads are known since then. */
+  #lostAt: number | undefined;
 
   constructor(options: ReadsOptions) {
     this.#options = options;
@@ -78,14 +81,16 @@ export class Reads {
   /** Of those of the secrets that were ever read. */
   of(secretIds: readonly SecretId[]): Map<SecretId, ReadsOfSecret> {
     this.flush();
-    const { store, now } = this.#options;
+    const { store, now, attempt } = this.#options;
     const since = now() - RECENT_MS + DAY_MS;
     const found = new Map<SecretId, ReadsOfSecret>();
-    for (const id of secretIds) {
-      const last = store.last(id);
-      if (!last) continue;
-      found.set(id, { lastReadAt: last.at, lastFunctionId: last.functionId, last30Days: store.sum(id, since) });
-    }
+    attempt(() => {
+      for (const id of secretIds) {
+        const last = store.last(id);
+        if (!last) continue;
+        found.set(id, { lastReadAt: last.at, lastFunctionId: last.functionId, last30Days: store.sum(id, since) });
+      }
+    });
     return found;
   }
 
@@ -95,15 +100,15 @@ export class Reads {
    */
   unusedSince(since: number): (secret: { readonly id: SecretId; readonly createdAt: number }) => boolean {
     this.flush();
-    const { store } = this.#options;
-    if (store.begin() > since) return () => false;
-    const read = new Set(store.readSince(since));
+    const { store, attempt } = this.#options;
+    const read = attempt(() => this.begin > since ? undefined : new Set(store.readSince(since)));
+    if (!read) return () => false;
     return ({ id, createdAt }) => createdAt < since && !read.has(id);
   }
 
   /** Since when reads are counted, in milliseconds since 1970. */
   get begin(): number {
-    return this.#options.store.begin();
+    return Math.max(this.#options.store.begin(), this.#lostAt ?? 0);
   }
 
   /** Who read a secret and when, newest first, at most `limit`. */
@@ -121,9 +126,9 @@ export class Reads {
   }
 
   #write(): void {
-    const { store, transaction, onLost } = this.#options;
+    const { store, transaction, now, attempt } = this.#options;
     const secrets = new Map<SecretId, Waiting>();
-    try {
+    const written = attempt(() =>
       transaction(() => {
         for (const waiting of this.#waiting.values()) {
           store.count(waiting, this.#minute, waiting.reads);
@@ -138,20 +143,21 @@ export class Reads {
         for (const { secretId, lastAt, functionId, reads } of secrets.values()) {
           store.countOfSecret(secretId, lastAt, functionId, reads);
         }
-      });
-    } catch (error) {
-      onLost(error);
-    }
+        if (this.#lostAt !== undefined) store.setBegin(this.#lostAt);
+        return true;
+      })
+    );
+    this.#lostAt = written ? undefined : now();
     this.#waiting.clear();
   }
 
   /** Once an hour: folds old minutes into days, drops what is too old and what was about secrets that are gone. */
   #tidy(): void {
-    const { store, transaction, now, retentionDays, isSecret, onLost } = this.#options;
+    const { store, transaction, now, retentionDays, isSecret, attempt } = this.#options;
     const at = now();
     if (at - this.#tidiedAt < HOUR_MS) return;
     this.#tidiedAt = at;
-    try {
+    attempt(() => {
       transaction(() => {
         // Some hours at a time, so that what a server did not do while it was down is not one long wait.
         const oldest = store.oldestMinute();
@@ -164,8 +170,6 @@ export class Reads {
         const gone = ids.filter((id) => !isSecret(id));
         if (gone.length > 0) transaction(() => gone.forEach((id) => store.forget(id)));
       }
-    } catch (error) {
-      onLost(error);
-    }
+    });
   }
 }

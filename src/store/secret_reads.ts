@@ -50,6 +50,7 @@ export function secretReadStore(db: Database) {
   const sum = db.prepare("SELECT sum(reads) AS n FROM secret_read_days WHERE secret_id = ? AND at >= ?");
   const readSince = db.prepare("SELECT secret_id AS id FROM secret_last_reads WHERE at >= ?");
   const begin = db.prepare("SELECT at FROM secret_reads_begin");
+  const setBegin = db.prepare("UPDATE secret_reads_begin SET at = ?");
   const page = db.prepare(
     `SELECT at, iif(length_ms = ${MINUTE_MS}, 'minute', 'day') AS per, function_id AS functionId, key_id AS keyId, reads
      FROM secret_reads
@@ -98,6 +99,10 @@ export function secretReadStore(db: Database) {
 
     /** Since when reads are counted at all. */
     begin: (): number => first<{ at: number }>(begin)!.at,
+
+    setBegin(at: number): void {
+      setBegin.run(at);
+    },
 
     /** Newest first. */
     page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[] {

@@ -36,7 +36,7 @@ async function withMetrics(
       delayMs: () => 0,
       retentionDays: () => retentionDays,
       isFunction,
-      onLost: (error) => assert.fail(error as Error),
+      attempt: (work) => work(),
     });
   const metrics = again();
   try {

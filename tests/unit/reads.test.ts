@@ -15,7 +15,9 @@ const [f, g] = [1, 2] as [FunctionId, FunctionId];
 const k = 7 as KeyId;
 
 async function withReads(
-  test: (bench: { reads: Reads; clock: { at: number }; path: string; gone: Set<SecretId> }) => void | Promise<void>,
+  test: (
+    bench: { reads: Reads; clock: { at: number }; path: string; gone: Set<SecretId>; failing: { on: boolean } },
+  ) => void | Promise<void>,
   begin = START,
 ): Promise<void> {
   using folder = temporaryFolder();
@@ -26,6 +28,7 @@ async function withReads(
   const observations = openObservations(path, () => new Date(0), assert.fail);
   const clock = { at: 0 };
   const gone = new Set<SecretId>();
+  const failing = { on: false };
   const reads = new Reads({
     store: observations.secretReads,
     transaction: (work) => observations.transaction(work),
@@ -33,10 +36,10 @@ async function withReads(
     delayMs: () => 0,
     retentionDays: () => 60,
     isSecret: (id) => !gone.has(id),
-    onLost: (error) => assert.fail(error as Error),
+    attempt: (work) => failing.on ? undefined : work(),
   });
   try {
-    await test({ reads, clock, path, gone });
+    await test({ reads, clock, path, gone, failing });
   } finally {
     reads.flush();
     observations.close();
@@ -131,6 +134,21 @@ Deno.test("nothing is unused for longer than reads have been counted", () =>
     clock.at = 10 * DAY;
     assert.equal(reads.unusedSince(START - 1)({ id: s, createdAt: 0 }), false);
     assert.equal(reads.unusedSince(START)({ id: s, createdAt: 0 }), true);
+  }));
+
+Deno.test("where counts were lost, nothing is unused since before that", () =>
+  withReads(({ reads, clock, failing }) => {
+    const isUnused = (since: number) => reads.unusedSince(START + since)({ id: t, createdAt: 0 });
+    clock.at = 5 * DAY;
+    failing.on = true;
+    reads.handedOut(s, f, k);
+    reads.flush();
+    failing.on = false;
+    assert.deepEqual([isUnused(DAY), isUnused(6 * DAY)], [false, true]);
+    clock.at = 6 * DAY;
+    reads.handedOut(s, f, k);
+    assert.deepEqual([isUnused(DAY), isUnused(5 * DAY)], [false, true]);
+    assert.equal(reads.begin, START + 5 * DAY);
   }));
 
 Deno.test("deleted secrets are forgotten", () =>
