@@ -217,6 +217,7 @@ async function main(): Promise<void> {
     api: (request, client) => api.fetch(request, client),
     web: async (request, client) => (await openWeb()).fetch(request, client),
     run,
+    runHosts: () => settings.get("run.hosts"),
     streaming: () => pool.busy,
   }, log);
 

@@ -3,7 +3,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import type { Actor, Facts, Recorder } from "../actor.ts";
-import { AppError, conflict, invalid, notFound } from "../errors.ts";
+import { AppError, conflict, notFound } from "../errors.ts";
 import type { AdminId, SessionId } from "../ids.ts";
 import type { Passwords } from "../keyring/passwords.ts";
 import type { AdminRow } from "../store/admins.ts";
@@ -52,11 +52,6 @@ export function accountsService({ store, sessions, passwords, now, record }: {
     const token = newToken();
     rows.putLink(id, hashOf(token), now() + LINK_HOURS * 3_600_000);
     return token;
-  };
-
-  /** @throws AppError InvalidInput (400) */
-  const prove = async ({ password }: AdminRow, given: string, field: string): Promise<void> => {
-    if (!await passwords.matches(password, given)) throw invalid(field, "is wrong");
   };
 
   return {
@@ -156,27 +151,20 @@ export function accountsService({ store, sessions, passwords, now, record }: {
       });
     },
 
-    /** Ends all other sessions. @throws AppError InvalidInput (400) if `current` is not the password */
-    async changePassword(
-      actor: Actor,
-      id: AdminId,
-      { current, password }: { current: string; password: string },
-      keep: SessionId,
-    ): Promise<void> {
-      const row = admin(id);
-      await prove(row, current, "current");
+    /**
+     * Replaces the password that `row` had when it was proved, and ends all other sessions.
+     * @throws AppError NotFound (404), Conflict (409) if it was changed meanwhile
+     */
+    async changePassword(actor: Actor, row: AdminRow, password: string, keep: SessionId): Promise<void> {
       const hash = await passwords.hash(password);
       store.transaction(() => {
-        // Removed, or given another password meanwhile.
-        if (admin(id).password !== row.password) throw conflict("The password was changed at this very moment.");
-        rows.setPassword(id, hash);
-        rows.deleteLink(id);
-        rows.deleteSessions(id, keep);
+        if (admin(row.id).password !== row.password) throw conflict("The password was changed at this very moment.");
+        rows.setPassword(row.id, hash);
+        rows.deleteLink(row.id);
+        rows.deleteSessions(row.id, keep);
         update(actor, row, { password: "changed" });
       });
     },
-
-    prove,
   };
 }
 

@@ -25,7 +25,7 @@ export function openAdmins({ store, keyring, limits, now, record }: {
   record: Recorder;
 }): Admins {
   const passwords = new Passwords(keyring.derive("admin passwords"));
-  const sessions = sessionsService(store, now, limits);
+  const sessions = sessionsService(store, now, limits, record);
   const accounts = accountsService({ store, sessions, passwords, now, record });
   const secondFactor = secondFactorService(store, keyring.derive("second factors"), now, record);
   const deviceKey = keyring.derive("known devices");

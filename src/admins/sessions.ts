@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
+import type { Actor, Recorder } from "../actor.ts";
 import type { AdminId, SessionId } from "../ids.ts";
 import type { AdminRow, SessionRow } from "../store/admins.ts";
 import type { Store } from "../store/store.ts";
@@ -32,10 +33,19 @@ export interface SignedInSession {
 
 export type Sessions = ReturnType<typeof sessionsService>;
 
-export function sessionsService(store: Store, now: () => number, { idleMs, longestMs }: SessionLimits) {
+/** `record` hears of ends that somebody asked for. */
+export function sessionsService(
+  store: Store,
+  now: () => number,
+  { idleMs, longestMs }: SessionLimits,
+  record: Recorder,
+) {
   const rows = store.admins;
   const isLive = ({ lastSeenAt, createdAt }: SessionRow): boolean =>
     lastSeenAt + idleMs() > now() && createdAt + longestMs() > now();
+
+  const ended = (actor: Actor, { id, email }: AdminRow, sessions: number): void =>
+    record(actor, { action: "sign-in.ended", subject: { kind: "admin", id, name: email }, after: { sessions } });
 
   return {
     /** A new session's token, which is told nowhere else. Within the caller's transaction. */
@@ -62,12 +72,19 @@ export function sessionsService(store: Store, now: () => number, { idleMs, longe
     /** Those of an admin that have not ended, the latest used first. */
     list: (adminId: AdminId): SessionRow[] => rows.sessions(adminId).filter(isLive),
 
-    /** Ends one; whether it was there. */
-    end: (id: SessionId, adminId: AdminId): boolean => store.transaction(() => rows.deleteSession(id, adminId)),
+    /** Ends one, if it is this admin's and there. */
+    end: (actor: Actor, id: SessionId, admin: AdminRow): void =>
+      store.transaction(() => {
+        if (rows.deleteSession(id, admin.id)) ended(actor, admin, 1);
+      }),
 
-    /** Ends all of an admin's, but for one; how many there were. */
-    endAll: (adminId: AdminId, except: SessionId | 0 = 0): number =>
-      store.transaction(() => rows.deleteSessions(adminId, except)),
+    /** Ends all of an admin's; how many there were. */
+    endAll: (actor: Actor, admin: AdminRow): number =>
+      store.transaction(() => {
+        const count = rows.deleteSessions(admin.id, 0);
+        ended(actor, admin, count);
+        return count;
+      }),
   };
 }
 

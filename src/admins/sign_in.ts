@@ -5,7 +5,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { isIPv6 } from "node:net";
 import type { Actor, Origin, Recorder, VisitorActor } from "../actor.ts";
-import { AppError, SlowDown } from "../errors.ts";
+import { AppError, invalid } from "../errors.ts";
 import type { AdminId } from "../ids.ts";
 import type { DerivedKey } from "../keyring/derived_key.ts";
 import type { Passwords } from "../keyring/passwords.ts";
@@ -160,6 +160,20 @@ export function signInService({ store, sessions, passwords, secondFactor, device
     },
 
     /**
+     * Makes sure that who is signed in knows the password, before what a borrowed browser should not do.
+     * @throws AppError InvalidInput (400) naming `field`, SlowDown (429), Busy (503)
+     */
+    async prove(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
+      const counted: Counted = { bucket: `prove ${row.id}`, limit: PAIR };
+      throttle.begin([counted]);
+      if (!await passwords.matches(row.password, password)) {
+        refuse(visitor, row, [counted], "proof");
+        throw invalid(field, "is wrong");
+      }
+      throttle.clear(counted.bucket);
+    },
+
+    /**
      * The second step, with a code of the authenticator app or a recovery code.
      * @throws AppError Unauthorized (401), SlowDown (429)
      */
@@ -179,10 +193,6 @@ export function signInService({ store, sessions, passwords, secondFactor, device
       return enter(visitor, row);
     },
   };
-}
-
-export function isSlowDown(error: unknown): error is SlowDown {
-  return error instanceof SlowDown;
 }
 
 function wrong(): AppError {

@@ -7,6 +7,7 @@ import { AppError, messageOf } from "../errors.ts";
 import { KeyFileError } from "../keyring/key_file.ts";
 import { DataFolderError, FolderInUseError } from "../store/data_folder.ts";
 import { auditCommands } from "./audit.ts";
+import { adminCommands } from "./admin.ts";
 import { backupCommand } from "./backup.ts";
 import { type Command, type Context, EXIT, type ExitCode, type Option, type Result, UsageError } from "./command.ts";
 import { keyringCommands } from "./keyring.ts";
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   restoreCommand,
   ...auditCommands,
   ...keysCommands,
+  ...adminCommands,
 ];
 
 const COMMON: Readonly<Record<string, Option>> = {

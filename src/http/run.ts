@@ -57,17 +57,17 @@ export function isRunPath(path: string): boolean {
   return path.startsWith(PREFIX) && (path.length === PREFIX.length || path[PREFIX.length] === "/");
 }
 
-/** Answers a request under `/run`. Never throws. */
-export function createRun(deps: RunDependencies): (request: Request) => Promise<Response> {
+/** Answers a request under `/run`; `ownHost` if it came under a name that functions have to themselves. Never throws. */
+export function createRun(deps: RunDependencies): (request: Request, ownHost?: boolean) => Promise<Response> {
   const { access, registry, imports, pool, settings, traces, onEnd } = deps;
 
-  return async (request) => {
-    const response = await answer(request);
-    sandboxPage(response.headers);
+  return async (request, ownHost = false) => {
+    const response = await answer(request, ownHost);
+    if (!ownHost) sandboxPage(response.headers);
     return response;
   };
 
-  async function answer(request: Request): Promise<Response> {
+  async function answer(request: Request, ownHost: boolean): Promise<Response> {
     const requestId = crypto.randomUUID();
     const requestedAt = Date.now();
     const began = performance.now();
@@ -75,7 +75,7 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
     const match = registry.match(request.method, path.slice(PREFIX.length) || "/");
     if (!match.found) return refuseRoute(match.allowed, requestId);
     const target = match.found;
-    if (isServiceWorker(request)) {
+    if (!ownHost && isServiceWorker(request)) {
       return refusal(403, "Forbidden", "Functions serve no service workers.", requestId);
     }
     const trace = traces?.call({ name: target.name, method: request.method, route: PREFIX + target.route, requestId });
@@ -112,7 +112,7 @@ export function createRun(deps: RunDependencies): (request: Request) => Promise<
           },
         },
       );
-      const answer = toResponse(response, request.method, requestId);
+      const answer = toResponse(response, request.method, requestId, ownHost);
       if (response.ended) void response.ended.then((failure) => ended(failure ? outcomeOf(failure) : "ok"));
       else ended("ok");
       return answer;
@@ -211,7 +211,12 @@ async function inTime(graph: Promise<ModuleGraph>, timeoutMs: number): Promise<M
   }
 }
 
-function toResponse({ status, headers, body }: CallResponse, method: string, requestId: string): Response {
+function toResponse(
+  { status, headers, body }: CallResponse,
+  method: string,
+  requestId: string,
+  ownHost: boolean,
+): Response {
   try {
     // 101 would hand the connection over.
     if (status < 200) throw new RangeError(`the status ${status} is no response's`);
@@ -219,7 +224,7 @@ function toResponse({ status, headers, body }: CallResponse, method: string, req
     for (let i = 0; i < headers.length; i += 2) {
       const [name, value] = [headers[i]!, headers[i + 1]!];
       const lower = name.toLowerCase();
-      if (!HOP_HEADERS.has(lower) && maySend(lower, value)) kept.append(name, value);
+      if (!HOP_HEADERS.has(lower) && maySend(lower, value, ownHost)) kept.append(name, value);
     }
     kept.set("X-Request-Id", requestId);
     const empty = method === "HEAD" || NULL_BODY_STATUSES.includes(status);

@@ -25,9 +25,12 @@ export function requestHeader(name: string, value: string): string | undefined {
   return name === "cookie" ? withoutOwnCookies(value) : value;
 }
 
-/** Whether a handler's response header may be sent. `name` is in lower case. */
-export function maySend(name: string, value: string): boolean {
-  return !ORIGIN_WIDE.has(name) && !(name === "set-cookie" && setsOwnCookie(value));
+/**
+ * Whether a handler's response header may be sent. `name` is in lower case; `ownHost` if it came under a name that
+ * functions have to themselves. Cookies may be for other hosts of its domain, ours among them.
+ */
+export function maySend(name: string, value: string, ownHost: boolean): boolean {
+  return (ownHost || !ORIGIN_WIDE.has(name)) && !(name === "set-cookie" && setsOwnCookie(value));
 }
 
 /**

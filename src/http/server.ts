@@ -17,7 +17,10 @@ const CLOSE_MAX_MS = 500;
 const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 
 export interface Routes {
-  run(request: Request): Promise<Response>;
+  /** `ownHost`: under a name that functions have to themselves. */
+  run(request: Request, ownHost: boolean): Promise<Response>;
+  /** The names, without ports, under which there are functions alone. */
+  runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
   /** Whether a response of `run` is still being streamed. */
@@ -38,7 +41,11 @@ export interface Server {
 }
 
 /** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
-export function serve({ host, port, trustedProxies }: Config, { run, api, web, streaming }: Routes, log: Log): Server {
+export function serve(
+  { host, port, trustedProxies }: Config,
+  { run, runHosts, api, web, streaming }: Routes,
+  log: Log,
+): Server {
   let running = 0;
   let draining = false;
   const counted = async (response: Response | Promise<Response>): Promise<Response> => {
@@ -64,12 +71,15 @@ export function serve({ host, port, trustedProxies }: Config, { run, api, web, s
       },
     }, (request, { remoteAddr }) => {
       if (draining) return stopping();
-      if (!PLAIN_HOST.test(request.headers.get("host") ?? "localhost")) return noHost();
+      const hostHeader = request.headers.get("host") ?? "localhost";
+      if (!PLAIN_HOST.test(hostHeader)) return noHost();
       const path = getPath(request);
       const client = () => clientOf(request.headers, remoteAddr.hostname, trustedProxies);
+      const ownHost = runHosts().includes(hostHeader.replace(/:\d+$/, "").toLowerCase());
+      if (ownHost && !isRunPath(path) && path !== "/health") return functionsOnly();
       // The address that the server prints should lead somewhere.
       if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
-      if (isRunPath(path)) return counted(run(request));
+      if (isRunPath(path)) return counted(run(request, ownHost));
       if (path === "/health") return health(request);
       if (isWebPath(path)) return counted(web(request, client()));
       return counted(api(request, client()));
@@ -109,6 +119,13 @@ function pause(ms: number): Promise<void> {
 function noHost(): Response {
   return Response.json({ error: "The Host header names no host.", code: "InvalidInput" }, {
     status: 400,
+    headers: { "X-Request-Id": crypto.randomUUID() },
+  });
+}
+
+function functionsOnly(): Response {
+  return Response.json({ error: "Under this name there are functions alone.", code: "NotFound" }, {
+    status: 404,
     headers: { "X-Request-Id": crypto.randomUUID() },
   });
 }

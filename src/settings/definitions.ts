@@ -21,6 +21,12 @@ function integer(meaning: string, fallback: number, min: number, max: number): D
 /** One host that code may be imported from: `name` or `name:port`. */
 const importHost = z.string().regex(/^[a-zA-Z0-9.-]+(:\d{1,5})?$/, "must be host names, each with a port if need be");
 
+/** Never an address or `localhost`, under which the admin pages can thus always be reached. */
+const runHost = z.string().regex(
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$/,
+  'must be names with a dot in them, without ports, in small letters, such as "functions.example.com"',
+);
+
 /** What Deno takes after `--deny-net`: a host, an IPv4 address or range, `[IPv6]`, each perhaps with a port. */
 const denyEntry = z.string().regex(
   /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|(?:\d{1,3}\.){3}\d{1,3}\/(?:3[0-2]|[12]?\d)|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/,
@@ -75,6 +81,11 @@ export const DEFINITIONS = {
     90,
     0,
     3_650,
+  ),
+  "run.hosts": define(
+    "Host names under which there are functions alone, whose pages are then not sandboxed in browsers.",
+    [],
+    z.array(runHost).max(100),
   ),
   "sandbox.timeout-ms": integer(
     "How long a call may take until its response begins, and how long it may then pause, in milliseconds.",

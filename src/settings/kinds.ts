@@ -26,7 +26,7 @@ const UNITS: Readonly<Record<string, string>> = {
 };
 
 /** Categories whose title is not their name with a capital. */
-const TITLES: Readonly<Record<string, string>> = { api: "API", log: "Logs" };
+const TITLES: Readonly<Record<string, string>> = { admin: "Sign-in", api: "API", log: "Logs" };
 
 const KINDS = new Map(SETTING_NAMES.map((name) => [name, read(name)]));
 

@@ -36,6 +36,8 @@ export async function openBrowser(): Promise<void> {
     args: [
       "--no-sandbox",
       "--disable-gpu",
+      // So that a hostile page gets as far as it can.
+      "--disable-popup-blocking",
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",

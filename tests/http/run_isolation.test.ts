@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
-import { deploy, run } from "./handlers.ts";
+import { deploy, run, set } from "./handlers.ts";
 import { startServer } from "./server.ts";
 
 const SANDBOX = /(?:^|, )sandbox (?!.*allow-same-origin)(?=.*allow-scripts)/;
@@ -84,4 +84,39 @@ Deno.test("a handler cannot speak for the whole origin", async () => {
   assert.equal(headers.get("x-mine"), "1");
   const worker = await run(server, "/wide", undefined, { headers: { "Service-Worker": "script" } });
   assert.deepEqual([worker.status, worker.body.code], [403, "Forbidden"]);
+});
+
+Deno.test("a name that functions have to themselves leads to nothing else, and their pages are not sandboxed there", async () => {
+  await using server = await startServer();
+  await setUp(server);
+  await deploy(
+    server,
+    "page",
+    `export default (c) => {
+      c.header("Set-Cookie", "crude_session=x", { append: true });
+      c.header("Set-Cookie", "mine=1", { append: true });
+      return c.text(c.req.header("cookie") ?? "", 200, { "Service-Worker-Allowed": "/" });
+    }`,
+  );
+  await set(server, { "run.hosts": ["fn.example.com"] });
+  const get = (path: string, host: string) =>
+    server.raw([`GET ${path} HTTP/1.1`, `Host: ${host}`, "Cookie: crude_session=x; a=1", `X-API-Key: ${server.key}`]);
+  for (const host of ["fn.example.com", "FN.example.com:8000"]) {
+    const { status, head, body } = await get("/run/page", host);
+    assert.deepEqual([status, body], [200, "a=1"]);
+    assert.match(head, /^service-worker-allowed: \/\r?$/im);
+    assert.doesNotMatch(head, /sandbox|crude_session/i);
+    for (const path of ["/", "/web", "/web/setup", "/web/sign-in", "/api/secrets", "/api/docs", "/metrics"]) {
+      assert.equal((await get(path, host)).status, 404, path);
+    }
+    assert.equal((await get("/health", host)).status, 200);
+  }
+  const other = await get("/run/page", "www.example.com");
+  assert.match(other.head, /sandbox/);
+  for (
+    const wrong of ["localhost", "127.0.0.1", "a", "fn.example.com:80", "[::1]", "FN.example.com", "-.example.com"]
+  ) {
+    const { status } = await server.api("PUT", "/api/settings", { settings: { "run.hosts": [wrong] } });
+    assert.equal(status, 400, wrong);
+  }
 });

@@ -57,7 +57,7 @@ function SignedInPage({ c, title, scripts, styles, actions, children }: PageProp
       <div class="frame">
         <header class="sidebar">
           <a class="brand" href="/web">Crude Functions</a>
-          <details class="menu" data-wide-open>
+          <details class="menu" open data-wide-open>
             <summary>Menu</summary>
             <nav aria-label="Sections">
               <ul>

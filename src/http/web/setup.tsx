@@ -60,7 +60,7 @@ function whereTheLinkIs(c: Context<WebEnv>, status: PageStatus) {
           in its log, when it started. Open that link: it begins with
         </p>
         <p>
-          <code>{new URL("/web/setup", c.req.url).href}?token=</code>
+          <code>http://{c.req.header("host")}/web/setup?token=</code>
         </p>
         <p>The link works once, and until the server stops. Each start prints a new one.</p>
       </>

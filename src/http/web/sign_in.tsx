@@ -3,7 +3,6 @@
 import type { Context } from "hono";
 import type { Halfway, SignedIn } from "../../admins/sign_in.ts";
 import { AppError, SlowDown } from "../../errors.ts";
-import { readCookie } from "../cookies.ts";
 import { ProblemSummary, TextField } from "./components.tsx";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { type Problems, problemsOf, readForm, redirect, takeNotice, typedText } from "./forms.ts";
@@ -51,9 +50,10 @@ export function addSignIn(web: Web, deps: WebDeps): void {
   });
 
   web.post("/web/sign-out", (c) => {
-    const token = readCookie(c.req.raw.headers, "session", c.env);
-    const found = token === undefined ? undefined : sessions.find(token);
-    if (found) sessions.end(found.session.id, found.admin.id);
+    if (recognise(c, deps)) {
+      const { id, sessionId } = c.get("admin");
+      sessions.end(c.get("actor"), sessionId, accounts.get(id));
+    }
     forgetSession(c);
     return redirect(c, "/web/sign-in", "You are signed out.");
   });

@@ -4,6 +4,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { AppError } from "../../errors.ts";
 import { errorResponse } from "../errors.ts";
+import { addAccount } from "./account/account.tsx";
 import { addAssets } from "./assets.ts";
 import { addAudit } from "./audit/audit.tsx";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
@@ -19,6 +20,8 @@ import { pageHeaders, sameOriginOnly } from "./security.ts";
 import { recognise } from "./session.ts";
 import { addSetup } from "./setup.tsx";
 import { addSignIn, signInPage } from "./sign_in.tsx";
+import { addPasswordLink } from "./users/password_link.tsx";
+import { addUsers } from "./users/users.tsx";
 
 /** An app that answers everything under /web. */
 export function createWeb(deps: WebDeps): Web {
@@ -35,6 +38,7 @@ export function createWeb(deps: WebDeps): Web {
 
   addSetup(web, deps);
   addSignIn(web, deps);
+  addPasswordLink(web, deps);
 
   web.use("*", guard(deps));
   addHome(web, deps);
@@ -42,6 +46,8 @@ export function createWeb(deps: WebDeps): Web {
   addKeys(web, deps);
   addMetrics(web, deps);
   addAudit(web, deps);
+  addAccount(web, deps);
+  addUsers(web, deps);
   addSettings(web, deps);
   return web;
 }

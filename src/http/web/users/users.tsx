@@ -1,0 +1,218 @@
+// /web/users: who may sign in; inviting, resetting and removing them.
+
+import type { Context } from "hono";
+import { LINK_HOURS } from "../../../admins/accounts.ts";
+import type { AdminId } from "../../../ids.ts";
+import type { AdminRow } from "../../../store/admins.ts";
+import { conflict, invalid } from "../../../errors.ts";
+import { idText } from "../../api/schemas.ts";
+import { Ago, Badge, CopyLine, ProblemSummary, TextField, Time } from "../components.tsx";
+import type { Web, WebDeps, WebEnv } from "../deps.ts";
+import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
+import { page } from "../layout.tsx";
+import { forgetSession } from "../session.ts";
+import { newPerson } from "../sign_in_schemas.ts";
+
+const PATH = "/web/users";
+const LABELS = { name: "Name", email: "E-mail" };
+
+export function addUsers(web: Web, deps: WebDeps): void {
+  const { accounts, secondFactor } = deps.admins;
+  const wanted = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
+
+  web.get(PATH, (c) => listPage(c, deps));
+  web.get(`${PATH}/new`, (c) => newPage(c, {}));
+
+  web.post(PATH, async (c) => {
+    const typed = await readForm(c);
+    const given = { name: typedText(typed, "name"), email: typedText(typed, "email") };
+    const result = await attempt(() => {
+      const person = newPerson.parse(given);
+      return { ...person, token: accounts.invite(c.get("actor"), person) };
+    });
+    if ("problems" in result) return newPage(c, { ...given, problems: result.problems });
+    const { email, token } = result.done;
+    return linkPage(c, `${email} is invited`, `Give this link to ${email}, who chooses a password with it.`, token);
+  });
+
+  web.get(`${PATH}/:id`, (c) => userPage(c, wanted(c)));
+
+  web.post(`${PATH}/:id/reset`, async (c) => {
+    const row = wanted(c);
+    const typed = await readForm(c);
+    const token = accounts.reset(c.get("actor"), row.id);
+    if (typedText(typed, "second-factor") === "remove" && row.totpNonce !== null) {
+      secondFactor.disable(c.get("actor"), row);
+    }
+    const text = `Give this link to ${row.email}, who chooses a new password with it. Until then the old one works.`;
+    return linkPage(c, `A new password for ${row.email}`, text, token);
+  });
+
+  web.post(`${PATH}/:id/remove`, async (c) => {
+    const row = wanted(c);
+    const typed = typedText(await readForm(c), "email").trim().toLowerCase();
+    const result = await attempt(() => {
+      if (typed !== row.email) throw invalid("email", `is not ${row.email}`);
+      accounts.remove(c.get("actor"), row.id);
+    });
+    if ("problems" in result) return userPage(c, row, result.problems);
+    if (row.id !== c.get("admin").id) return redirect(c, PATH, `${row.email} is removed.`);
+    forgetSession(c);
+    return redirect(c, "/web/sign-in", "You have removed yourself.");
+  });
+}
+
+function listPage(c: Context<WebEnv>, { admins: { accounts }, now }: WebDeps) {
+  return page(c, {
+    title: "Users",
+    actions: <a href={`${PATH}/new`} role="button">Invite a user</a>,
+    children: (
+      <>
+        <p>Everybody here may see and change everything on these pages, secrets included.</p>
+        <div class="scroll" tabindex={0} role="region" aria-label="Users">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Name</th>
+                <th scope="col">E-mail</th>
+                <th scope="col">State</th>
+                <th scope="col">Last sign-in</th>
+              </tr>
+            </thead>
+            <tbody>
+              {accounts.list().map((row) => (
+                <tr>
+                  <th scope="row">
+                    <a href={`${PATH}/${row.id}`}>{row.name}</a> {row.id === c.get("admin").id && "(you)"}
+                  </th>
+                  <td>{row.email}</td>
+                  <td>
+                    <State row={row} />
+                  </td>
+                  <td>{row.lastSignInAt === null ? "never" : <Ago ms={row.lastSignInAt} now={now()} />}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </>
+    ),
+  });
+}
+
+function State({ row: { password, totpNonce } }: { row: AdminRow }) {
+  if (password === null) return <Badge kind="warn">invited</Badge>;
+  return totpNonce === null ? <Badge kind="plain">password</Badge> : <Badge kind="ok">second factor</Badge>;
+}
+
+function newPage(
+  c: Context<WebEnv>,
+  { name = "", email = "", problems }: { name?: string; email?: string; problems?: Problems },
+) {
+  return page(c, {
+    title: "Invite a user",
+    children: (
+      <form method="post" action={PATH} class="narrow">
+        <ProblemSummary problems={problems} labels={LABELS} />
+        <TextField name="name" label={LABELS.name} value={name} problems={problems} required />
+        <TextField
+          name="email"
+          label={LABELS.email}
+          type="email"
+          value={email}
+          hint="To sign in with. Nothing is sent to it: you get a link to pass on."
+          problems={problems}
+          required
+        />
+        <div class="actions">
+          <button type="submit">Invite</button>
+          <a href={PATH} role="button" class="secondary outline">Cancel</a>
+        </div>
+      </form>
+    ),
+  }, problems ? 400 : 200);
+}
+
+function userPage(c: Context<WebEnv>, row: AdminRow, problems?: Problems) {
+  const action = `${PATH}/${row.id}`;
+  return page(c, {
+    title: row.name,
+    children: (
+      <>
+        <dl class="facts">
+          <div>
+            <dt>E-mail</dt>
+            <dd>{row.email}</dd>
+          </div>
+          <div>
+            <dt>State</dt>
+            <dd>
+              <State row={row} />
+            </dd>
+          </div>
+          <div>
+            <dt>Created</dt>
+            <dd>
+              <Time ms={row.createdAt} />
+            </dd>
+          </div>
+        </dl>
+        <section class="narrow" aria-labelledby="reset">
+          <h2 id="reset">New password</h2>
+          <p>
+            Makes a link by which {row.email}{" "}
+            chooses a new password. All their sessions end when it is used; until then nothing changes.
+          </p>
+          <form method="post" action={`${action}/reset`}>
+            {row.totpNonce !== null && (
+              <label>
+                <input type="checkbox" name="second-factor" value="remove" />
+                Remove their second factor now, too: the app and the recovery codes are lost
+              </label>
+            )}
+            <button type="submit" class="secondary">Make a link</button>
+          </form>
+        </section>
+        <section class="narrow" aria-labelledby="remove">
+          <h2 id="remove">Remove</h2>
+          <p>Ends all sessions of {row.email} at once. What they made stays.</p>
+          <ProblemSummary problems={problems} labels={{ email: "E-mail" }} />
+          <form method="post" action={`${action}/remove`}>
+            <TextField
+              name="email"
+              label="E-mail"
+              hint={`Type ${row.email} to confirm.`}
+              problems={problems}
+              autocomplete="off"
+              required
+            />
+            <button type="submit" class="danger">Remove user</button>
+          </form>
+        </section>
+      </>
+    ),
+  }, problems ? 400 : 200);
+}
+
+/** The one time that a link is shown. */
+function linkPage(c: Context<WebEnv>, title: string, text: string, token: string) {
+  // As the browser calls this server, which a proxy may know better than we do; it has been checked to be us.
+  const origin = c.req.header("origin");
+  if (origin === undefined) throw conflict("This has to be done from a page.");
+  return page(c, {
+    title,
+    children: (
+      <div class="narrow">
+        <p>{text}</p>
+        <CopyLine id="link" text={`${origin}/web/password?token=${token}`} label="Copy the link" />
+        <p class="warning">
+          It is shown this once and works once, for {LINK_HOURS}{" "}
+          hours. Whoever has it gets in: pass it on by a way that you trust.
+        </p>
+        <p>
+          <a href={PATH} role="button">Done</a>
+        </p>
+      </div>
+    ),
+  });
+}

@@ -1,0 +1,151 @@
+// Getting in, in a browser: set-up, signing in and out, the account, users, and a session that ends while typing.
+
+import assert from "node:assert/strict";
+import { totpCode, totpStep } from "../../src/keyring/totp.ts";
+import { startServer } from "../http/server.ts";
+import { ADMIN, assertAccessible, assertFits, closeBrowser, openBrowser, setupLink, signIn, visit } from "./browser.ts";
+import type { Page } from "playwright-core";
+
+Deno.test.beforeAll(openBrowser);
+Deno.test.afterAll(closeBrowser);
+
+const NARROW_AND_DARK = { width: 360, height: 640, dark: true };
+
+async function assertGood(page: Page): Promise<void> {
+  await assertAccessible(page);
+  await assertFits(page);
+}
+
+Deno.test("a newcomer sets the server up and signs in, by keyboard and without scripts", async () => {
+  await using server = await startServer();
+  await using someone = await visit(server, { ...NARROW_AND_DARK, javaScript: true });
+  const { page } = someone;
+  await page.goto("/web");
+  assert.equal(new URL(page.url()).pathname, "/web/setup");
+  await assertGood(page);
+  await page.goto(await setupLink(server));
+  await assertGood(page);
+  await page.getByLabel("Name").focus();
+  for (const text of [ADMIN.name, ADMIN.email, ADMIN.password, "something else"]) {
+    await page.keyboard.type(text);
+    if (text !== "something else") await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByRole("link", { name: "Password again is not the same." }).waitFor();
+  await assertGood(page);
+  await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
+  await page.getByLabel("Password again").fill(ADMIN.password);
+  await page.keyboard.press("Enter");
+  await page.getByText("Welcome, Ada. You are signed in.").waitFor();
+
+  await using plain = await visit(server, { javaScript: false });
+  await plain.page.goto("/web/users");
+  await plain.page.getByLabel("E-mail").fill(ADMIN.email);
+  await plain.page.getByLabel("Password").fill("not the password");
+  await plain.page.keyboard.press("Enter");
+  await plain.page.getByText("The e-mail address or the password is wrong.").waitFor();
+  assert.equal(await plain.page.getByLabel("Password").inputValue(), "");
+  await plain.page.getByLabel("Password").fill(ADMIN.password);
+  await plain.page.keyboard.press("Enter");
+  await plain.page.waitForURL("/web/users");
+  await plain.page.getByRole("button", { name: "Sign out" }).click();
+  await plain.page.getByText("You are signed out.").waitFor();
+});
+
+Deno.test("nothing that was typed is lost when the session ends in the middle of a form", async () => {
+  await using server = await startServer();
+  await using ada = await signIn(server, NARROW_AND_DARK);
+  const { page } = ada;
+  await page.goto("/web/users/new");
+  await page.getByLabel("Name").fill('Bob "the" <Builder>');
+  await page.getByLabel("E-mail").fill("bob@example.com");
+  {
+    await using elsewhere = await signIn(server);
+    await elsewhere.page.goto("/web/account");
+    await elsewhere.page.getByRole("button", { name: "Sign out everywhere" }).click();
+    await elsewhere.page.getByText("You are signed out everywhere.").waitFor();
+  }
+  await page.getByRole("button", { name: "Invite" }).click();
+  await page.getByText("Your session has ended.").waitFor();
+  assert.doesNotMatch(page.url(), /bob/i);
+  await assertGood(page);
+  await page.getByLabel("E-mail").fill(ADMIN.email);
+  await page.getByLabel("Password").fill(ADMIN.password);
+  await page.keyboard.press("Enter");
+  await page.getByText("Nothing that you typed is lost.").waitFor();
+  await assertGood(page);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("heading", { name: "bob@example.com is invited" }).waitFor();
+  await page.goto("/web/users");
+  await page.getByRole("link", { name: 'Bob "the" <Builder>' }).waitFor();
+});
+
+Deno.test("an admin sets up a second factor, invites somebody and removes them", async () => {
+  await using server = await startServer();
+  await using ada = await signIn(server);
+  const { page } = ada;
+  await page.goto("/web/account");
+  await assertGood(page);
+  await page.getByRole("button", { name: "Set up a second factor" }).click();
+  await page.getByRole("img", { name: "QR code with the key below" }).waitFor();
+  await assertGood(page);
+  const key = (await page.locator("#key").textContent())!.replaceAll(/\s/g, "");
+  const code = (steps: number) => totpCode(fromBase32(key), totpStep(Date.now()) + steps);
+  await page.getByLabel("Code", { exact: true }).fill(code(0));
+  await page.getByLabel("Password").fill(ADMIN.password);
+  await page.getByRole("button", { name: "Switch on" }).click();
+  await page.getByRole("heading", { name: "The second factor is on" }).waitFor();
+  await assertGood(page);
+  await page.getByRole("button", { name: "I have kept them" }).click();
+  await page.getByRole("button", { name: "Manage the second factor" }).click();
+  await page.getByText("You have 10 unused recovery codes.").waitFor();
+  await assertGood(page);
+
+  await page.getByRole("link", { name: "Users" }).click();
+  await assertGood(page);
+  await page.getByRole("button", { name: "Invite a user" }).click();
+  await assertGood(page);
+  await page.getByLabel("Name").fill("Bob");
+  await page.getByLabel("E-mail").fill("bob@example.com");
+  await page.getByRole("button", { name: "Invite" }).click();
+  const link = (await page.locator("#link").textContent())!;
+  await assertGood(page);
+
+  await using bob = await visit(server, NARROW_AND_DARK);
+  await bob.page.goto(link);
+  await assertGood(bob.page);
+  await bob.page.getByLabel("Password", { exact: true }).fill("another long password");
+  await bob.page.getByLabel("Password again").fill("another long password");
+  await bob.page.getByRole("button", { name: "Save password" }).click();
+  await bob.page.waitForURL("/web");
+  for (const path of ["/web/account", "/web/account/second-factor", "/web/users", "/web/users/1"]) {
+    await bob.page.goto(path);
+    await assertGood(bob.page);
+  }
+
+  await page.goto("/web/users");
+  await page.getByRole("link", { name: "Bob" }).click();
+  await assertGood(page);
+  await page.getByLabel("E-mail").fill("bob@example.com");
+  await page.getByRole("button", { name: "Remove user" }).click();
+  await page.getByText("bob@example.com is removed.").waitFor();
+  await bob.page.goto("/web/users");
+  assert.equal(new URL(bob.page.url()).pathname, "/web/sign-in");
+
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("E-mail").fill(ADMIN.email);
+  await page.getByLabel("Password").fill(ADMIN.password);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Second factor" }).waitFor();
+  await assertGood(page);
+  await page.getByLabel("Code", { exact: true }).fill(code(1));
+  await page.keyboard.press("Enter");
+  await page.waitForURL("/web");
+});
+
+function fromBase32(text: string): Uint8Array {
+  const bits = [...text].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join(
+    "",
+  );
+  return Uint8Array.from(bits.match(/.{8}/g)!, (byte) => parseInt(byte, 2));
+}
