@@ -110,7 +110,8 @@ async function main(): Promise<void> {
   const files = filesService(codeDir, record);
 
   const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)));
-  for (const sentence of missingWalls(runtime)) log("warn", sentence);
+  const walls = missingWalls(runtime);
+  for (const sentence of walls) log("warn", sentence);
   const imports = importsService({
     codeDir,
     lockFile: join(config.dataDir, "imports.lock"),
@@ -201,7 +202,15 @@ async function main(): Promise<void> {
   // Loaded when somebody opens a page: most servers answer calls only, for most of their time.
   let web: Promise<Web> | undefined;
   const openWeb = () =>
-    web ??= import("./src/http/web/web.tsx").then(({ createWeb }) => createWeb({ ...resources, now, overview }));
+    web ??= import("./src/http/web/web.tsx").then(({ createWeb }) =>
+      createWeb({
+        ...resources,
+        now,
+        overview,
+        suspended: () => pool.suspended() as FunctionId[],
+        missingWalls: walls,
+      })
+    );
   const run = createRun({
     access,
     registry,

@@ -104,6 +104,10 @@ export function accessService(
     }
   };
 
+  const countIn = (groupNames: readonly string[]): number =>
+    groupNames.map((name) => rows.groupByName(name))
+      .reduce((sum, row) => sum + (row ? rows.countKeys(row.id) : 0), 0);
+
   const open = (row: KeyRow): OpenedKey => {
     try {
       return { value: keyring.open(row.ciphertext, apiKeyAad(row.groupId, row.name)), decryptionError: null };
@@ -216,11 +220,13 @@ export function accessService(
     /** Why a group cannot be deleted, as `deleteGroup` would say it, or undefined. @throws AppError NotFound (404) */
     reasonToKeep: (id: GroupId): string | undefined => reasonToKeep(group(id))?.message,
 
+    /** How many keys are in the groups named. */
+    countIn: (groupNames: readonly string[]): number => countIn(groupNames),
+
     /** Whether `key` is the last one of the groups named. */
     isLastOf(key: KeyRow, groupNames: readonly string[]): boolean {
       if (!groupNames.includes(key.groupName)) return false;
-      const groups = groupNames.map((name) => rows.groupByName(name)).filter((row) => row !== undefined);
-      return groups.reduce((sum, row) => sum + rows.countKeys(row.id), 0) === 1;
+      return countIn(groupNames) === 1;
     },
 
     /** All keys, or those of one group. @throws AppError NotFound (404) for a group that does not exist */

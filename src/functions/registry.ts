@@ -85,6 +85,14 @@ export function functionRegistry(
     /** @throws AppError NotFound (404) */
     get,
 
+    counts: rows.counts,
+
+    /** The one that was made first, of those that are there. */
+    oldest(): RegisteredFunction | undefined {
+      const row = rows.oldest();
+      return row && toFunction(row);
+    },
+
     /** Those that a key of the group may call, in order of id, at most `limit`. */
     ofGroup: (groupId: GroupId, limit: number): RegisteredFunction[] => rows.ofGroup(groupId, limit).map(toFunction),
 

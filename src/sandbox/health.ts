@@ -58,6 +58,11 @@ export function createHealth(now: () => number) {
       };
     },
 
+    /** Ids of the functions that rest now. */
+    suspended(): number[] {
+      return [...records].filter(([, { suspendedUntil }]) => suspendedUntil > now()).map(([id]) => id);
+    },
+
     /** A changed function gets a new chance. */
     forget(functionId: number): void {
       records.delete(functionId);

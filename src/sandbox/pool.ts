@@ -85,6 +85,11 @@ export class Pool<C> {
     return this.#health.of(functionId);
   }
 
+  /** Ids of the functions that rest now. */
+  suspended(): number[] {
+    return this.#health.suspended();
+  }
+
   /**
    * Runs one call of `target`, in its sandbox or a new one.
    * A call of which nothing has reached a process that ended is given to another one, once.

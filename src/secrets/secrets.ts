@@ -67,6 +67,11 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
     /** @throws AppError NotFound (404) */
     get: find,
 
+    total: rows.total,
+
+    /** Whether any owner has a secret of that name. */
+    has: (name: SecretName): boolean => rows.list({ name }, 0, 1).length > 0,
+
     /** Every secret of that name, in all scopes or one. @throws AppError NotFound (404) if there is none */
     byName(name: SecretName, scope: Scope | undefined): SecretRow[] {
       const found = rows.list({ name, scope }, 0, Number.MAX_SAFE_INTEGER);

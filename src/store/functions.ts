@@ -56,6 +56,8 @@ export function functionStore(db: Database) {
   const ofGroup = db.prepare(
     `${SELECT} JOIN function_groups fg ON fg.function_id = f.id WHERE fg.group_id = ? ORDER BY f.id LIMIT ?`,
   );
+  const counts = db.prepare("SELECT count(*) AS total, count(*) FILTER (WHERE enabled) AS enabled FROM functions");
+  const oldest = db.prepare(`${SELECT} ORDER BY f.id LIMIT 1`);
   const insertRow = db.prepare(
     "INSERT INTO functions (name, description, handler, route, confinement, enabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
@@ -90,6 +92,11 @@ export function functionStore(db: Database) {
       first<{ id: FunctionId; name: string }>(byRoute, routeKey, method),
     /** Those that a key of the group may call, in order of id, at most `limit`. */
     ofGroup: (groupId: GroupId, limit: number): FunctionRow[] => all<Columns>(ofGroup, groupId, limit).map(toRow),
+    counts: (): { total: number; enabled: number } => first<{ total: number; enabled: number }>(counts)!,
+    oldest(): FunctionRow | undefined {
+      const row = first<Columns>(oldest);
+      return row && toRow(row);
+    },
     insert(fields: FunctionFields, now: number): FunctionId {
       const { name, description, handler, route, confinement, enabled } = fields;
       const id = insert(

@@ -69,6 +69,7 @@ export function secretStore(db: Database) {
   const ofScope = db.prepare(
     `${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id > ? ORDER BY s.owner_id LIMIT ?`,
   );
+  const total = db.prepare("SELECT count(*) AS n FROM secrets");
   const insertRow = db.prepare(
     "INSERT INTO secrets (name, scope, owner_id, function_id, group_id, key_id, ciphertext, comment, created_at, updated_at)" +
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -128,6 +129,8 @@ export function secretStore(db: Database) {
       const { statement, values } = list(filter);
       return all<Columns>(statement, ...values, after, limit).map(toRow);
     },
+
+    total: (): number => first<{ n: number }>(total)!.n,
 
     insert(row: { name: SecretName; owner: Owner; ciphertext: string; comment: string; now: number }): SecretId {
       const { owner } = row;

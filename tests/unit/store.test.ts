@@ -329,7 +329,11 @@ Deno.test("no statement on secrets walks the whole table, whatever the list is f
     for (const filter of filters) secrets.list(filter, 0, 10);
   });
   assert.ok(found.length >= 32 + 6);
-  for (const { sql, plan } of found) assert.ok(!/\bSCAN\b/.test(plan), `${sql}\n${plan}`);
+  for (const { sql, plan } of found) {
+    // How many there are is counted along the smallest index, for people and not for calls.
+    if (sql === "SELECT count(*) AS n FROM secrets") assert.match(plan, /^SCAN secrets USING COVERING INDEX/);
+    else assert.ok(!/\bSCAN\b/.test(plan), `${sql}\n${plan}`);
+  }
   const named = (sql: string) => found.find((one) => one.sql.includes(sql))!.plan;
   // Only the whole list may go by the id alone.
   for (const { sql, plan } of found) {

@@ -143,7 +143,7 @@ const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 export function Ago({ ms, now }: { ms: number; now: number }) {
   const iso = new Date(ms).toISOString();
   const [unit, span] = SPANS.find(([, , from]) => Math.abs(ms - now) >= from) ?? [undefined, 1];
-  const text = unit === undefined ? "just now" : RELATIVE.format(Math.trunc((ms - now) / span), unit);
+  const text = unit === undefined ? "just now" : RELATIVE.format(Math.round((ms - now) / span), unit);
   return <time datetime={iso} title={`${iso.slice(0, 16).replace("T", " ")} UTC`}>{text}</time>;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Hono } from "hono";
 import type { AdminActor, Origin } from "../../actor.ts";
-import type { AdminId, SessionId } from "../../ids.ts";
+import type { AdminId, FunctionId, SessionId } from "../../ids.ts";
 import type { Overview } from "../../secrets/overview.ts";
 import type { ApiDeps } from "../api/deps.ts";
 import type { Client } from "../client.ts";
@@ -13,6 +13,10 @@ export interface WebDeps extends ApiDeps {
   readonly now: () => number;
   /** Secrets by name and owner, for the secrets pages. */
   readonly overview: Overview;
+  /** Ids of the functions that rest now, as their isolates kept dying. */
+  readonly suspended: () => readonly FunctionId[];
+  /** What this machine lacks that would hold sandboxes better, in sentences. */
+  readonly missingWalls: readonly string[];
 }
 
 /** Who is signed in, as the pages show it. */
@@ -33,6 +37,8 @@ export interface WebEnv {
     actor: AdminActor & Origin;
     /** What the last page did, to be told once on this one. */
     notice: string | undefined;
+    /** How far a newcomer is; nothing once there is nothing to lead to. */
+    firstSteps: () => { readonly done: number; readonly of: number } | undefined;
   };
 }
 

@@ -28,8 +28,8 @@ export function curl(url: string, method: string, key?: string): string {
   const words = ["curl"];
   if (method === "HEAD") words.push("--head");
   else if (method !== "GET") words.push("-X", method);
-  if (key !== undefined) words.push("-H", quoted(`X-API-Key: ${key}`));
-  return [...words, quoted(url)].join(" ");
+  if (key !== undefined) words.push("-H", shellQuoted(`X-API-Key: ${key}`));
+  return [...words, shellQuoted(url)].join(" ");
 }
 
 /** A path that a route answers: each parameter stands for itself where its pattern lets it, optional ones are left out. */
@@ -48,6 +48,6 @@ function fits(word: string, pattern: string | undefined): boolean {
 }
 
 /** In single quotes, for any POSIX shell. */
-function quoted(text: string): string {
+export function shellQuoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

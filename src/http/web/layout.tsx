@@ -51,6 +51,7 @@ export interface PageProps extends FrameProps {
 
 function SignedInPage({ c, title, scripts, styles, actions, children }: PageProps) {
   const notice = c.get("notice");
+  const steps = c.req.path === "/web" ? undefined : c.get("firstSteps")();
   return (
     <Document title={title} scripts={scripts ?? []} styles={styles ?? []}>
       <a class="skip" href="#main">Skip to content</a>
@@ -75,6 +76,11 @@ function SignedInPage({ c, title, scripts, styles, actions, children }: PageProp
           </details>
         </header>
         <main id="main" tabindex={-1}>
+          {steps && (
+            <p class="back-to-steps">
+              <a href="/web">First steps: {steps.done} of {steps.of} done</a>
+            </p>
+          )}
           <div class="heading">
             <h1>{title}</h1>
             {actions && <div class="actions">{actions}</div>}

@@ -8,6 +8,7 @@ import { addAccount } from "./account/account.tsx";
 import { addAssets } from "./assets.ts";
 import { addAudit } from "./audit/audit.tsx";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
+import { firstSteps } from "./first_steps.tsx";
 import { takeNotice } from "./forms.ts";
 import { addHome } from "./home.tsx";
 import { addKeys } from "./keys/keys.tsx";
@@ -41,6 +42,7 @@ export function createWeb(deps: WebDeps): Web {
   addPasswordLink(web, deps);
 
   web.use("*", guard(deps));
+  web.use("*", firstSteps(deps));
   addHome(web, deps);
   addSecrets(web, deps);
   addKeys(web, deps);

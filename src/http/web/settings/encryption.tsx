@@ -1,8 +1,10 @@
 // /web/settings/encryption: the state of the encryption keys, rotating them, and what must be backed up.
 
+import { dirname } from "node:path";
 import type { Context } from "hono";
 import { AppError, messageOf } from "../../../errors.ts";
 import { describeUnreadable, type KeysStatus, type LastRotation } from "../../../keyring/rotation.ts";
+import { shellQuoted } from "../example.ts";
 import { Ago, Badge, CopyLine, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { redirect } from "../forms.ts";
@@ -10,8 +12,11 @@ import { count, plural } from "../words.ts";
 
 const PAGE = "/web/settings/encryption";
 const PROGRESS = `${PAGE}/progress`;
-/** Often enough that the bar seems to move by itself. */
-const POLL = "every 400ms";
+/**
+ * Often enough that the bar seems to move by itself; and asked anew by each answer rather than by a clock, so that
+ * it ends when a session does.
+ */
+const POLL = "load delay:400ms";
 
 type Deps = Pick<WebDeps, "rotation" | "now" | "log">;
 
@@ -238,7 +243,11 @@ function Backup({ keys: { keyFile, isWrapped } }: { keys: KeysStatus }) {
         <code>{keyFile}</code>. Without this file every secret and API key is lost for good, so keep a copy of it. Back
         up the database and the key file together, while the server runs:
       </p>
-      <CopyLine id="backup-line" text="deno task cli backup ../backup" label="Copy the backup command" />
+      <CopyLine
+        id="backup-line"
+        text={`DATA_DIR=${shellQuoted(dirname(keyFile))} deno task cli backup ../backup`}
+        label="Copy the backup command"
+      />
       {isWrapped
         ? (
           <p>

@@ -1,0 +1,105 @@
+// From an empty server to the first answer, by the steps of the overview, and what the overview shows afterwards.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fill, withFolder } from "../http/filled.ts";
+import { deploy } from "../http/handlers.ts";
+import { startServer } from "../http/server.ts";
+import { assertAccessible, assertFits, closeBrowser, openBrowser, signIn } from "./browser.ts";
+
+const GREETER = `export default async (c, ctx) =>
+  c.text(\`\${await ctx.getSecret("GREETING") ?? "Hello"}, \${ctx.params.name}!\`);`;
+
+Deno.test.beforeAll(openBrowser);
+Deno.test.afterAll(closeBrowser);
+
+async function shell(line: string): Promise<string> {
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", line.replace(/^curl/, "curl -sS")] }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("the first steps know what is done, lead on, and end with an answer", async (t) => {
+  await using server = await startServer();
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const steps = page.getByRole("region", { name: "First steps" });
+  const step = (title: string) => steps.getByRole("listitem").filter({ hasText: title });
+  const next = async () => await steps.locator("li[aria-current=step] h3").textContent() ?? "";
+  let functionId = 0;
+
+  await t.step("on an empty server the function comes first", async () => {
+    assert.match(await next(), /^Create a function next/);
+    const link = steps.getByRole("link", { name: "Create a function" });
+    assert.equal(await link.getAttribute("href"), "/web/functions/new");
+    await assertAccessible(page);
+  });
+
+  await t.step("then the secret that the function asks for, in the function's scope", async () => {
+    functionId = await deploy(server, "greet", GREETER, { route: "/greet/:name" });
+    await page.goto("/web/keys");
+    await page.getByRole("link", { name: "First steps: 1 of 4 done" }).click();
+    assert.match(await next(), /^Add a secret next/);
+    assert.match(await step("Add a secret").textContent() ?? "", /greet asks for GREETING/);
+    await steps.getByRole("link", { name: "Add a secret" }).click();
+    assert.equal(await page.getByLabel("Name").inputValue(), "GREETING");
+    assert.equal(await page.getByLabel("Scope").inputValue(), "function");
+    await page.getByLabel("Value").fill("Good day");
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.locator("#notices").getByText(/Created/).waitFor();
+    const { body: { secrets: [secret] } } = await server.api("GET", "/api/secrets");
+    assert.deepEqual([secret.name, secret.scope, secret.scopeId], ["GREETING", "function", functionId]);
+  });
+
+  await t.step("then the key, with a line that has the answer", async () => {
+    await page.getByRole("link", { name: "First steps: 2 of 4 done" }).click();
+    assert.match(await next(), /^Create an API key next/);
+    await steps.getByRole("link", { name: "Create an API key" }).click();
+    await page.getByLabel("Name of the new group").fill("customers");
+    await page.getByLabel("Name", { exact: true }).fill("acme");
+    await page.getByRole("button", { name: "Create" }).click();
+    const line = await page.locator("#curl-line").textContent() ?? "";
+    await page.getByRole("link", { name: "First steps: 3 of 4 done" }).click();
+    assert.match(await next(), /^See the first answer next/);
+    assert.match(await page.locator("#first-call").textContent() ?? "", /X-API-Key: YOUR-KEY.*\/run\/greet\/name'$/);
+    await assertAccessible(page);
+    await page.setViewportSize({ width: 360, height: 640 });
+    await assertFits(page);
+    assert.equal(await shell(line), "Good day, name!");
+  });
+
+  await t.step("after the first answer the steps are gone and the overview tells of it", async () => {
+    while (await steps.count() > 0) await page.reload();
+    const tile = (title: string) => page.locator(".tiles li").filter({ has: page.getByRole("link", { name: title }) });
+    assert.match(await tile("Functions").textContent() ?? "", /1.*1 enabled/);
+    assert.match(await tile("Calls of the last hour").textContent() ?? "", /1.*0 errors/);
+    assert.match(await tile("Secrets").textContent() ?? "", /1.*encrypted/);
+    assert.match(await tile("API keys").textContent() ?? "", /2/);
+    await page.goto("/web/keys");
+    assert.equal(await page.getByRole("link", { name: /First steps/ }).count(), 0);
+  });
+});
+
+Deno.test("the steps can be hidden, and what needs attention is told on the overview", () =>
+  withFolder(async (folder) => {
+    fill(folder, 3);
+    const db = new DatabaseSync(join(folder, "data", "database.db"));
+    db.prepare("UPDATE secrets SET ciphertext = ? WHERE id < 3").run(`v7.${"A".repeat(80)}`);
+    db.close();
+    await using server = await startServer({ folder });
+    await deploy(server, "doomed", "export default () => { Deno.exit(1); };");
+    for (let n = 0; n < 6; n++) await fetch(`${server.url}/run/doomed`).then((response) => response.text());
+    await using visit = await signIn(server, { width: 360, height: 640, dark: true });
+    const { page } = visit;
+    const attention = page.getByRole("region", { name: "Needs attention" });
+    const told = await attention.textContent() ?? "";
+    assert.match(told, /2 values cannot be read: encryption key version 7 is missing/);
+    assert.match(told, /doomed rests, as its process kept ending/);
+    await assertAccessible(page);
+    await assertFits(page);
+    await page.getByRole("button", { name: "Hide these steps" }).click();
+    assert.equal(await page.getByRole("region", { name: "First steps" }).count(), 0);
+    await attention.getByRole("link", { name: "What to do" }).first().click();
+    assert.equal(new URL(page.url()).pathname, "/web/settings/encryption");
+    assert.equal(await page.getByRole("link", { name: /First steps/ }).count(), 0);
+  }));
