@@ -70,7 +70,8 @@ Deno.test("the first steps know what is done, lead on, and end with an answer", 
 
   await t.step("after the first answer the steps are gone and the overview tells of it", async () => {
     while (await steps.count() > 0) await page.reload();
-    const tile = (title: string) => page.locator(".tiles li").filter({ has: page.getByRole("link", { name: title }) });
+    const tile = (title: string) =>
+      page.locator(".tiles li").filter({ has: page.getByRole("heading", { name: title }) });
     assert.match(await tile("Functions").textContent() ?? "", /1.*1 enabled/);
     assert.match(await tile("Calls of the last hour").textContent() ?? "", /1.*0 errors/);
     assert.match(await tile("Secrets").textContent() ?? "", /1.*encrypted/);

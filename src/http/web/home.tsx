@@ -113,14 +113,15 @@ function Glance({ deps }: { deps: WebDeps }) {
   );
 }
 
+/** The link is not named by its title: the sidebar has one of that name, to the same page. */
 function Tile({ href, title, figure, children }: { href: string; title: string; figure: string; children: Child }) {
   return (
     <li>
-      <h3>
-        <a href={href}>{title}</a>
-      </h3>
+      <h3>{title}</h3>
       <p class="figure">{figure}</p>
-      <p class="quiet">{children}</p>
+      <p>
+        <a href={href}>{children}</a>
+      </p>
     </li>
   );
 }
