@@ -2,6 +2,7 @@
 // that they tell of, and reads them. Nothing on the way of a call to /run comes here.
 
 import { type Actor, type AuditEvent, type Recorder, SERVER } from "../actor.ts";
+import { messageOf } from "../errors.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import type { AuditFilter, AuditRow } from "../store/audit.ts";
 import type { Store } from "../store/store.ts";
@@ -21,8 +22,18 @@ export interface AuditParts {
   readonly keyring: Pick<Keyring, "derive">;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
-  /** Hears that somebody tampered with the audit. */
+  /** Hears that somebody tampered with the audit, or that it cannot be written. */
   readonly warn: (message: string) => void;
+}
+
+/** A response that held values which its call was given. */
+export interface LeakyResponse {
+  readonly functionId: number;
+  readonly functionName: string;
+  readonly requestId: string;
+  /** Of the secrets. */
+  readonly names: readonly string[];
+  readonly blocked: boolean;
 }
 
 export function createAudit({ store, keyring, now, warn }: AuditParts) {
@@ -67,6 +78,24 @@ export function createAudit({ store, keyring, now, warn }: AuditParts) {
 
   return {
     record,
+
+    /** Tells of it behind the call, which neither waits for this nor fails with it. */
+    recordLeak({ functionId, functionName, requestId, names, blocked }: LeakyResponse): void {
+      const event: AuditEvent = {
+        action: blocked ? "response.blocked" : "response.leaked",
+        subject: { kind: "function", id: functionId, name: functionName },
+        after: { secrets: names, requestId },
+      };
+      setTimeout(() => {
+        try {
+          record(SERVER, event);
+        } catch (error) {
+          warn(
+            `The audit could not be told of a response of "${functionName}" with secrets in it: ${messageOf(error)}`,
+          );
+        }
+      }, 0);
+    },
 
     /** Begins the audit of a database that has none, and looks whether the end of the one that is there fits. */
     start(): void {

@@ -473,6 +473,20 @@ Deno.test("failed sign-ins to one account or many are told alike, so that their 
   assert.deepEqual(told.slice(2), [to(7), { ...to(7), after: { step: "password", repeated: 2 } }]);
 });
 
+Deno.test("responses with secrets in them are told once for each function and then summed up, behind the calls", async () => {
+  using there = audited(1);
+  const leak = { functionId: 3, functionName: "orders", requestId: "r-1", names: ["DB"], blocked: false };
+  for (let n = 0; n < 10; n++) there.audit.recordLeak(leak);
+  assert.equal(there.at.store.audit.lastId(), 1, "not before the call goes on");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  there.audit.close();
+  const { entries } = there.audit.list({ subject: { kind: "function", id: "3" } }, Infinity, 10);
+  assert.deepEqual(entries.map(({ action, after }) => [action, JSON.parse(after!)]), [
+    ["response.leaked", { secrets: ["DB"], requestId: "r-1", repeated: 9 }],
+    ["response.leaked", { secrets: ["DB"], requestId: "r-1" }],
+  ]);
+});
+
 Deno.test("what is summed up is stored when the audit is closed", () => {
   using there = audited(1);
   const failure: AuditEvent = { action: "sign-in.failed", subject: { kind: "admin", id: null, name: "" } };
