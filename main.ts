@@ -13,19 +13,21 @@ import { importsService } from "./src/functions/imports.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { createApi } from "./src/http/api/api.ts";
 import type { ApiDeps } from "./src/http/api/deps.ts";
-import { createRun } from "./src/http/run.ts";
+import { createRun, type RunCaller } from "./src/http/run.ts";
 import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
 import type { Web } from "./src/http/web/deps.ts";
 import type { FunctionId } from "./src/ids.ts";
 import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
-import { type TracedCaller, watchAnswers } from "./src/observe/answers.ts";
+import { watchAnswers } from "./src/observe/answers.ts";
 import { createAudit } from "./src/observe/audit.ts";
 import { forgiving } from "./src/observe/forgiving.ts";
 import { createLog } from "./src/observe/log.ts";
+import { logsService } from "./src/observe/logs.ts";
 import { createMasking } from "./src/observe/masking.ts";
 import { Metrics } from "./src/observe/metrics.ts";
 import { Reads } from "./src/observe/reads.ts";
+import { sandboxLog } from "./src/observe/sandbox_log.ts";
 import { openTraces } from "./src/observe/traces.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
@@ -138,6 +140,20 @@ async function main(): Promise<void> {
     isSecret: (id) => store.secrets.find(id) !== undefined,
   });
   const masking = createMasking();
+  const logs = logsService({
+    observations,
+    masking,
+    settings: {
+      level: () => settings.get("log.level"),
+      maxBatchSize: () => settings.get("log.batching.max-batch-size"),
+      maxDelayMs: () => settings.get("log.batching.max-delay-ms"),
+      maxPerFunction: () => settings.get("log.trimming.max-per-function"),
+      retentionSeconds: () => settings.get("log.trimming.retention-seconds"),
+    },
+    isFunction: (id) => store.functions.find(id) !== undefined,
+    now,
+    report: log,
+  });
   const reader = secretReader(store, keyring, (id, reason) => {
     log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
   }, ({ functionId, holder }, id, scope) => {
@@ -145,13 +161,13 @@ async function main(): Promise<void> {
     answers.given(scope);
   });
   const answers = watchAnswers(
-    secretAnswers(reader, ({ functionId }, name, value) => masking.handedOut(functionId, name, value)),
+    secretAnswers<RunCaller>(reader, ({ handed }, name, value) => masking.handedOut(handed, name, value)),
     (functionId, durationMs) => metrics.secretRead(functionId, durationMs),
-    masking.mask,
+    (functionId, text) => masking.mask(functionId, text),
   );
   const traces = config.traces ? await openTraces() : undefined;
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
-  const pool = new Pool<TracedCaller>({
+  const pool = new Pool<RunCaller>({
     process: {
       runDir: runFolder.path,
       codeDir,
@@ -170,12 +186,12 @@ async function main(): Promise<void> {
       const ended = traces?.starting(route.name);
       return ended && ((failure) => ended(failure !== undefined));
     },
-    onLog: ({ functionId, route }, level, text, request) =>
-      log(level, masking.mask(functionId, text), { function: route.name, requestId: request?.requestId }),
+    onLog: sandboxLog(logs, masking, log),
   });
   const registry = functionRegistry(store, now, (id, deleted) => {
     pool.retire(id);
     if (deleted) metrics.forget(id);
+    if (deleted) void logs.forget(id);
   }, record);
 
   const resources: ApiDeps = {
@@ -190,6 +206,7 @@ async function main(): Promise<void> {
     audit,
     imports,
     health: (id) => pool.health(id),
+    logs,
     metrics,
     reads,
     now,
@@ -218,8 +235,10 @@ async function main(): Promise<void> {
     pool,
     settings,
     log,
-    mask: masking.mask,
+    masking,
+    logs,
     traces,
+    onLeak: () => {},
     onEnd: (functionId, outcome, durationMs) => metrics.ended(functionId, outcome, durationMs),
   });
   const server = serve(config, {
@@ -242,10 +261,12 @@ async function main(): Promise<void> {
   const signal = await server.stopSignal;
   log("info", `${signal}: letting running requests finish.`);
   await rotation.stop();
+  logs.endFollowing();
   await server.drain();
   await pool.stop();
   await server.close();
   access.close();
+  logs.close();
   metrics.flush();
   reads.flush();
   audit.close();

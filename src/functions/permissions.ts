@@ -11,11 +11,16 @@ export interface Permissions {
 export const ISOLATIONS = ["shared", "per-key"] as const;
 export type Isolation = (typeof ISOLATIONS)[number];
 
+/** What happens to a response that holds values which its own call was given: nothing, an entry, or it is withheld. */
+export const RESPONSE_GUARDS = ["off", "report", "block"] as const;
+export type ResponseGuard = (typeof RESPONSE_GUARDS)[number];
+
 export interface Confinement {
   readonly permissions: Permissions;
   /** Names of the secrets that it may ask for; `*` stands for any characters. */
   readonly secrets: readonly string[];
   readonly isolation: Isolation;
+  readonly responseGuard: ResponseGuard;
   /** Instead of the setting `sandbox.timeout-ms`. */
   readonly timeoutMs: number | null;
   /** Instead of the setting `sandbox.memory-mb`. */
@@ -26,6 +31,7 @@ export const DEFAULT_CONFINEMENT: Confinement = {
   permissions: { net: true },
   secrets: ["*"],
   isolation: "shared",
+  responseGuard: "report",
   timeoutMs: null,
   memoryMb: null,
 };

@@ -161,10 +161,11 @@ function confinementOf(wanted: Partial<Confinement>): Confinement {
     permissions = DEFAULT_CONFINEMENT.permissions,
     secrets = DEFAULT_CONFINEMENT.secrets,
     isolation = DEFAULT_CONFINEMENT.isolation,
+    responseGuard = DEFAULT_CONFINEMENT.responseGuard,
     timeoutMs = DEFAULT_CONFINEMENT.timeoutMs,
     memoryMb = DEFAULT_CONFINEMENT.memoryMb,
   } = wanted;
-  return { permissions, secrets, isolation, timeoutMs, memoryMb };
+  return { permissions, secrets, isolation, responseGuard, timeoutMs, memoryMb };
 }
 
 function toFunction({ groups, confinement, ...row }: FunctionRow): RegisteredFunction {

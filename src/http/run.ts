@@ -9,7 +9,11 @@ import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
 import type { FunctionId } from "../ids.ts";
 import type { TracedCaller } from "../observe/answers.ts";
+import { type Findings, type Leak, leakSearch } from "../observe/leaks.ts";
 import type { Log } from "../observe/log.ts";
+import type { NewLogEntry } from "../observe/log_queue.ts";
+import type { Logs } from "../observe/logs.ts";
+import type { Handed, Masking } from "../observe/masking.ts";
 import type { Outcome } from "../observe/tally.ts";
 import type { CallTrace, Traces } from "../observe/traces.ts";
 import { CallFailure } from "../sandbox/failure.ts";
@@ -19,17 +23,26 @@ import type { FlatHeaders } from "../sandbox/protocol.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
 import { type Credential, credentials, withoutApiKey } from "./credentials.ts";
+import { guardResponse } from "./response_guard.ts";
 import { isServiceWorker, maySend, requestHeader, sandboxPage } from "./run_isolation.ts";
+
+/** Who asks for secrets, and what it has been given. */
+export interface RunCaller extends TracedCaller {
+  readonly handed: Handed;
+}
 
 export interface RunDependencies {
   readonly access: Access;
   readonly registry: Registry;
   readonly imports: Imports;
-  readonly pool: Pool<TracedCaller>;
+  readonly pool: Pool<RunCaller>;
   readonly settings: Settings;
   readonly log: Log;
-  /** Takes the values that the function has read out of a text. */
-  readonly mask: (functionId: number, text: string) => string;
+  readonly masking: Masking;
+  /** The functions' own logs. */
+  readonly logs: Pick<Logs, "keeps" | "write">;
+  /** Hears of each response that holds values which its call was given. */
+  readonly onLeak: (leak: Leak) => void;
   readonly traces?: Traces | undefined;
   /** Hears of each call that a function was found for, when it is over, its response included. */
   readonly onEnd: (functionId: FunctionId, outcome: Outcome, durationMs: number) => void;
@@ -59,7 +72,7 @@ export function isRunPath(path: string): boolean {
 
 /** Answers a request under `/run`; `ownHost` if it came under a name that functions have to themselves. Never throws. */
 export function createRun(deps: RunDependencies): (request: Request, ownHost?: boolean) => Promise<Response> {
-  const { access, registry, imports, pool, settings, traces, onEnd } = deps;
+  const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
 
   return async (request, ownHost = false) => {
     const response = await answer(request, ownHost);
@@ -79,6 +92,7 @@ export function createRun(deps: RunDependencies): (request: Request, ownHost?: b
       return refusal(403, "Forbidden", "Functions serve no service workers.", requestId);
     }
     const trace = traces?.call({ name: target.name, method: request.method, route: PREFIX + target.route, requestId });
+    const call: Call = { target, requestId, began, handed: masking.begin(target.id) };
     const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
     try {
       const presented = credentials(request.headers, request.url)
@@ -92,6 +106,7 @@ export function createRun(deps: RunDependencies): (request: Request, ownHost?: b
       const timeoutMs = target.timeoutMs ?? settings.get("sandbox.timeout-ms");
       const graph = imports.graph(target.handler);
       const code = graph instanceof Promise ? await inTime(graph, timeoutMs) : graph;
+      tell(deps, call, "debug", "exec_start", `${request.method} ${path}`);
       const response = await pool.call(
         toTarget(target, entry, code, timeoutMs, deps),
         {
@@ -109,19 +124,63 @@ export function createRun(deps: RunDependencies): (request: Request, ownHost?: b
             holder: entry,
             mayAsk: (name) => maySecretBeAsked(target.secrets, name),
             trace,
+            handed: call.handed,
           },
         },
       );
-      const answer = toResponse(response, request.method, requestId, ownHost);
-      if (response.ended) void response.ended.then((failure) => ended(failure ? outcomeOf(failure) : "ok"));
-      else ended("ok");
+      const answer = toResponse(guarded(response, call, deps), request.method, requestId, ownHost);
+      const finish = (failure: CallFailure | undefined): void => {
+        ended(failure ? outcomeOf(failure) : "ok");
+        if (failure) brokeOff(failure, call, deps);
+        else tell(deps, call, "debug", "exec_end", `Status ${response.status}.`);
+      };
+      if (response.ended) void response.ended.then(finish);
+      else finish(undefined);
       return answer;
     } catch (error) {
       ended(outcomeOf(error));
       trace?.failed(error instanceof CallFailure ? error.kind : "bug");
-      return failed(error, target, requestId, deps);
+      return failed(error, call, deps);
     }
   }
+}
+
+/** A call that a function was found for. */
+interface Call {
+  readonly target: RegisteredFunction;
+  readonly requestId: string;
+  /** By `performance.now()`. */
+  readonly began: number;
+  readonly handed: Handed;
+}
+
+/** Puts an entry about the call into its function's log. */
+function tell(
+  { logs }: RunDependencies,
+  { target, requestId, began, handed }: Call,
+  level: NewLogEntry["level"],
+  event: NewLogEntry["event"],
+  message: string,
+): void {
+  if (!logs.keeps(level)) return;
+  // To a thousandth: what the clock shows beyond that is noise.
+  const durationMs = event === "exec_start" ? undefined : Math.round((performance.now() - began) * 1_000) / 1_000;
+  logs.write({ functionId: target.id, requestId, level, event, message, durationMs, handed });
+}
+
+/** The response as its function's `responseGuard` lets it pass. @throws CallFailure withheld */
+function guarded(response: CallResponse, call: Call, deps: RunDependencies): CallResponse {
+  const { target, requestId, handed } = call;
+  const { responseGuard } = target;
+  const isOver = !(response.body instanceof ReadableStream);
+  if (responseGuard === "off" || (isOver && handed.values.size === 0 && !handed.isTooMuch)) return response;
+  const blocks = responseGuard === "block";
+  const onFound = ({ names, certain }: Findings): void => {
+    const what = certain ? `holds ${names.join(", ")}` : "could not be searched for secrets";
+    tell(deps, call, "warn", "leak", `The response ${what}${blocks ? " and was withheld" : ""}.`);
+    deps.onLeak({ functionId: target.id, requestId, names, blocked: blocks, certain });
+  };
+  return guardResponse(response, { search: leakSearch(deps.masking, handed), blocks, onFound });
 }
 
 type Presented = Credential & { holder: KeyHolder | undefined };
@@ -252,6 +311,7 @@ function outcomeOf(error: unknown): Outcome {
     case "threw":
     case "nonsense":
     case "died":
+    case "withheld":
       return "error";
   }
 }
@@ -264,40 +324,57 @@ function discard(body: CallResponse["body"]): void {
   if (body instanceof ReadableStream) body.cancel().catch(() => {});
 }
 
-function failed(
-  error: unknown,
-  { id, name }: RegisteredFunction,
-  requestId: string,
-  { log, mask }: RunDependencies,
-): Response {
-  const context = { function: name, requestId };
+/** Tells the operator, and whoever reads the function's log, that a call failed. */
+function report(level: "warn" | "error", text: string, call: Call, deps: RunDependencies): void {
+  const { target, requestId, handed } = call;
+  deps.log(level, deps.masking.mask(target.id, text, handed), { function: target.name, requestId });
+  tell(deps, call, level, "exec_reject", text);
+}
+
+/** The caller has the beginning of an answer already, so that nobody else will tell. */
+function brokeOff(failure: CallFailure, call: Call, deps: RunDependencies): void {
+  report("error", `The response broke off: ${failure.message}`, call, deps);
+}
+
+function failed(error: unknown, call: Call, deps: RunDependencies): Response {
+  const { requestId } = call;
   if (!(error instanceof CallFailure)) {
-    log("error", error instanceof Error ? error.stack ?? error.message : String(error), context);
+    const what = error instanceof Error ? error.stack ?? error.message : String(error);
+    deps.log("error", what, { function: call.target.name, requestId });
+    tell(deps, call, "error", "error", "The server failed; its own log has the cause.");
     return internalError(requestId);
   }
-  const why = mask(id, error.message);
+  const why = error.message;
   switch (error.kind) {
     case "load-failed":
       // Calls share a failure for a while; its text need not be told each time.
-      log("error", `The handler could not be loaded: ${told.has(error) ? "as for the call before" : why}`, context);
+      report(
+        "error",
+        `The handler could not be loaded: ${told.has(error) ? "as for the call before" : why}`,
+        call,
+        deps,
+      );
       told.add(error);
       return internalError(requestId);
     case "threw":
-      log("error", `The handler failed: ${why}`, context);
+      report("error", `The handler failed: ${why}`, call, deps);
       return internalError(requestId);
     case "nonsense":
-      log("error", `The handler's response cannot be sent: ${why}`, context);
+      report("error", `The handler's response cannot be sent: ${why}`, call, deps);
+      return internalError(requestId);
+    case "withheld":
+      report("error", `The response was withheld: ${why}`, call, deps);
       return internalError(requestId);
     case "timeout":
-      log("error", `The call took too long: ${why}`, context);
+      report("error", `The call took too long: ${why}`, call, deps);
       return refusal(504, "Timeout", "The function did not answer in time.", requestId);
     case "died":
-      log("error", `The call's isolate died: ${why}`, context);
+      report("error", `The call's isolate died: ${why}`, call, deps);
       return refusal(502, "IsolateDied", "The function ended without an answer.", requestId);
     case "stopped":
     case "no-room":
     case "suspended":
-      log("warn", `The call was refused: ${why}`, context);
+      report("warn", `The call was refused: ${why}`, call, deps);
       return refusal(503, "Busy", "The function cannot take this call now. Try again.", requestId, {
         "Retry-After": String(error.retryAfterSeconds),
       });

@@ -11,7 +11,7 @@ export interface TracedCaller extends Caller {
   readonly trace?: CallTrace | undefined;
 }
 
-export interface WatchedAnswers extends Answerer<TracedCaller> {
+export interface WatchedAnswers<C> extends Answerer<C> {
   /** To be told the scope of each value that is given, while it is. */
   given(scope: Scope): void;
 }
@@ -20,11 +20,11 @@ export interface WatchedAnswers extends Answerer<TracedCaller> {
  * `answerer`, with `onAnswered` told how long each answer took, or the failure to give one. `mask` takes secrets'
  * values out of a text that the function made.
  */
-export function watchAnswers(
-  answerer: Answerer<Caller>,
+export function watchAnswers<C extends TracedCaller>(
+  answerer: Answerer<C>,
   onAnswered: (functionId: FunctionId, durationMs: number) => void,
   mask: (functionId: FunctionId, text: string) => string,
-): WatchedAnswers {
+): WatchedAnswers<C> {
   let scopes: Scope[] | undefined;
   return {
     given(scope) {

@@ -1,55 +1,156 @@
-// Keeping values that handlers have read out of what they print. Works on text; stores nothing.
+// Keeping values that handlers have read out of what is written of their calls. Works on texts; stores nothing.
 
-import { Buffer } from "node:buffer";
+import { formsOf } from "./forms.ts";
+import { Matcher, type Sought, type Span } from "./matcher.ts";
 
-/** Shorter values occur in innocent text too often to be looked for. */
-const MASKED_MIN_BYTES = 8;
-/** Values remembered for a function, newest first; in bytes of their text. */
-const REMEMBERED_MAX_BYTES = 1 << 20;
+/** What the values of one call may take in memory, and those remembered of a function. */
+const CALL_MAX_BYTES = 4 << 20;
+const FUNCTION_MAX_BYTES = 2 * CALL_MAX_BYTES;
+const KEY_PART = 64;
+/** What a form takes beside its needle. */
+const FORM_BYTES = 200;
+
+/** A value that was given to a handler, under the name it was asked for by. */
+export interface HandedValue extends Sought {
+  readonly name: string;
+  readonly value: string;
+  /** In memory, with all that is made of it. */
+  readonly bytes: number;
+}
+
+/** What one call has been given. */
+export interface Handed {
+  readonly functionId: number;
+  readonly values: ReadonlySet<HandedValue>;
+  /** Whether it was given more than is kept: then nothing that it writes can be called free of secrets. */
+  readonly isTooMuch: boolean;
+}
+
+/** What a call printed in several pieces, masked as one text. */
+export interface MaskedPieces {
+  readonly texts: string[];
+  /**
+   * The first piece, by index, that may look different once it is known what comes next; -1 if that depends on
+   * what came before, too. The number of pieces if all is clear.
+   */
+  readonly openFrom: number;
+  /** The end of the whole text that may be the beginning of a value: to be put before what comes next. */
+  readonly open: string;
+}
 
 export interface Masking {
-  /** Remembers that a handler of the function was given `value`. */
-  handedOut(functionId: number, name: string, value: string): void;
-  /** `text` with each value that the function was given, also in its usual encodings, as `[secret NAME]`. */
-  mask(functionId: number, text: string): string;
+  /** For a call that begins. */
+  begin(functionId: number): Handed;
+  /** Remembers that the call was given `value`. Shorter ones than 8 bytes occur in innocent text too often. */
+  handedOut(handed: Handed, name: string, value: string): void;
+  /** `text` with each value that the function was given, in whatever form, as `[secret NAME]`. */
+  mask(functionId: number, text: string, handed?: Handed): string;
+  /** `texts` likewise, as one text after `before`: a value that begins in one and ends in another is found, too. */
+  maskPieces(functionId: number, handed: Handed | undefined, before: string, texts: readonly string[]): MaskedPieces;
+  /** What to look for in the call's response; undefined if there is nothing. */
+  sought(handed: Handed): Matcher<HandedValue> | undefined;
   /** Forgets a function that no longer exists. */
   forget(functionId: number): void;
 }
 
+const NOT_SHOWN = "[not shown: this call has read too many secrets to look for]";
+const TOO_COSTLY = "[not shown: looking for secrets in it takes too long]";
+
 interface Remembered {
-  /** Forms to look for, by value. */
-  readonly values: Map<string, { name: string; forms: string[] }>;
+  /** By `keyOf`, the newest last. */
+  readonly values: Map<string, HandedValue>;
+  readonly matcher: Matcher<HandedValue>;
+  bytes: number;
+}
+
+interface Call extends Handed {
+  readonly values: Set<HandedValue>;
+  isTooMuch: boolean;
   bytes: number;
 }
 
 export function createMasking(): Masking {
   const functions = new Map<number, Remembered>();
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  const remember = (known: Remembered, value: HandedValue): void => {
+    const key = keyOf(value.name, value.value);
+    const displaced = known.values.get(key);
+    if (displaced) known.bytes -= displaced.bytes;
+    if (displaced) known.matcher.delete(displaced);
+    known.values.set(key, value);
+    known.matcher.add(value);
+    known.bytes += value.bytes;
+    for (const [oldKey, old] of known.values) {
+      if (known.bytes <= FUNCTION_MAX_BYTES) break;
+      known.values.delete(oldKey);
+      known.matcher.delete(old);
+      known.bytes -= old.bytes;
+    }
+  };
+
+  /** The function's values, those of this call certainly among them: newer calls may have displaced them. */
+  const knownTo = (functionId: number, handed: Handed | undefined): Remembered | undefined => {
+    const known = functions.get(functionId);
+    if (!known || !handed) return known;
+    for (const value of handed.values) if (!known.matcher.has(value)) remember(known, value);
+    return known;
+  };
+
+  const maskPieces: Masking["maskPieces"] = (functionId, handed, before, texts) => {
+    const instead = (text: string): MaskedPieces => ({
+      texts: texts.map(() => text),
+      openFrom: texts.length,
+      open: "",
+    });
+    if (handed?.isTooMuch) return instead(NOT_SHOWN);
+    const known = knownTo(functionId, handed);
+    if (!known || known.matcher.size === 0) return { texts: [...texts], openFrom: texts.length, open: "" };
+    const pieces = [before, ...texts].map((text) => encoder.encode(text));
+    const whole = pieces.length === 2 && pieces[0]!.length === 0 ? pieces[1]! : concat(pieces);
+    const found = known.matcher.find(whole);
+    if (!found) return instead(TOO_COSTLY);
+    const end = known.matcher.openEnd(whole);
+    const spans = end.span ? [...found.spans, end.span] : found.spans;
+    const openAt = Math.min(found.cutFrom, end.from);
+    const starts = [0];
+    for (const { length } of pieces) starts.push(starts.at(-1)! + length);
+    const masked = texts.map((text, index) => {
+      const [from, to] = [starts[index + 1]!, starts[index + 2]!];
+      return touches(spans, from, to) ? replace(whole, spans, from, to, decoder) : text;
+    });
+    const openFrom = openAt === whole.length ? texts.length : pieceOf(starts, clearBefore(starts, spans, openAt)) - 1;
+    return { texts: masked, openFrom, open: decoder.decode(whole.subarray(openAt)) };
+  };
 
   return {
-    handedOut(functionId, name, value) {
-      if (value.length < MASKED_MIN_BYTES && Buffer.byteLength(value) < MASKED_MIN_BYTES) return;
-      let known = functions.get(functionId);
-      if (!known) functions.set(functionId, known = { values: new Map(), bytes: 0 });
-      if (known.values.get(value)?.name === name) return;
-      if (known.values.delete(value)) known.bytes -= value.length;
-      known.values.set(value, { name, forms: formsOf(value) });
-      known.bytes += value.length;
-      for (const old of known.values.keys()) {
-        if (known.bytes <= REMEMBERED_MAX_BYTES) break;
-        known.values.delete(old);
-        known.bytes -= old.length;
+    begin: (functionId): Call => ({ functionId, values: new Set(), isTooMuch: false, bytes: 0 }),
+
+    handedOut(handed, name, value) {
+      const call = handed as Call;
+      if (call.isTooMuch) return;
+      let known = functions.get(call.functionId);
+      let handedValue = known?.values.get(keyOf(name, value));
+      if (handedValue?.value !== value) {
+        const forms = formsOf(value);
+        if (forms.length === 0) return;
+        const bytes = forms.reduce((sum, { needle }) => sum + needle.length + FORM_BYTES, value.length * 2);
+        handedValue = { name, value, forms, bytes };
+        if (!known) functions.set(call.functionId, known = { values: new Map(), matcher: new Matcher(), bytes: 0 });
+        remember(known, handedValue);
       }
+      if (call.values.has(handedValue)) return;
+      call.values.add(handedValue);
+      call.bytes += handedValue.bytes;
+      if (call.bytes <= CALL_MAX_BYTES) return;
+      call.isTooMuch = true;
+      call.values.clear();
     },
 
-    mask(functionId, text) {
-      const known = functions.get(functionId);
-      if (!known) return text;
-      // Longest first, so that a value that is part of another does not leave the rest of it standing.
-      const entries = [...known.values.values()].flatMap(({ name, forms }) => forms.map((form) => ({ name, form })))
-        .filter(({ form }) => text.includes(form))
-        .sort((a, b) => b.form.length - a.form.length);
-      return entries.reduce((masked, { name, form }) => masked.replaceAll(form, () => `[secret ${name}]`), text);
-    },
+    mask: (functionId, text, handed) => maskPieces(functionId, handed, "", [text]).texts[0]!,
+    maskPieces,
+    sought: (handed) => handed.values.size === 0 ? undefined : knownTo(handed.functionId, handed)?.matcher,
 
     forget(functionId) {
       functions.delete(functionId);
@@ -57,8 +158,57 @@ export function createMasking(): Masking {
   };
 }
 
-function formsOf(value: string): string[] {
-  const json = JSON.stringify(value).slice(1, -1);
-  const base64 = Buffer.from(value).toString("base64");
-  return [...new Set([value, json, encodeURIComponent(value), base64, base64.replace(/=+$/, "")])];
+/** For a long value its ends only, which costs less; the few that share them displace each other. */
+function keyOf(name: string, value: string): string {
+  const { length } = value;
+  // A name holds no such sign.
+  if (length <= 2 * KEY_PART) return `${name}=${value}`;
+  return `${name}=${length}=${value.slice(0, KEY_PART)}${value.slice(-KEY_PART)}`;
+}
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** The piece that byte `at` lies in, by index; of several that start there the last, as the others are empty. */
+function pieceOf(starts: readonly number[], at: number): number {
+  return starts.findLastIndex((start) => start <= at);
+}
+
+/** A start of a piece at or before `at` that no span reaches across. */
+function clearBefore(starts: readonly number[], spans: readonly Span<HandedValue>[], at: number): number {
+  let clear = starts[pieceOf(starts, at)]!;
+  for (const { start, end } of spans.toReversed()) {
+    if (start < clear && end > clear) clear = starts[pieceOf(starts, start)]!;
+  }
+  return clear;
+}
+
+function touches(spans: readonly Span<HandedValue>[], from: number, to: number): boolean {
+  return spans.some(({ start, end }) => start < to && end > from);
+}
+
+/** The bytes between `from` and `to` as text, with the name of what is sought in place of each span. */
+function replace(
+  bytes: Uint8Array,
+  spans: readonly Span<HandedValue>[],
+  from: number,
+  to: number,
+  decoder: TextDecoder,
+): string {
+  let text = "";
+  let at = from;
+  for (const { start, end, of } of spans) {
+    if (start >= to || end <= at) continue;
+    if (start > at) text += decoder.decode(bytes.subarray(at, start));
+    text += `[secret ${of.name}]`;
+    at = Math.min(end, to);
+  }
+  return text + decoder.decode(bytes.subarray(at, to));
 }

@@ -3,7 +3,16 @@
 /** Why a call got no response from the handler. `sent`: whether the handler may have begun with it. */
 export class CallFailure extends Error {
   constructor(
-    readonly kind: "load-failed" | "threw" | "nonsense" | "timeout" | "died" | "stopped" | "no-room" | "suspended",
+    readonly kind:
+      | "load-failed"
+      | "threw"
+      | "nonsense"
+      | "timeout"
+      | "died"
+      | "stopped"
+      | "no-room"
+      | "suspended"
+      | "withheld",
     readonly sent: boolean,
     message: string,
     /** When it is worth another try. */

@@ -5,8 +5,8 @@ import { CallFailure } from "./failure.ts";
 import { createHealth, type Health } from "./health.ts";
 import type { CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions } from "./process.ts";
-import type { LogMeta, RouteInfo } from "./protocol.ts";
-import { type Answerer, Sandbox } from "./sandbox.ts";
+import type { RouteInfo } from "./protocol.ts";
+import { type Answerer, type LogLine, Sandbox } from "./sandbox.ts";
 
 /** What a call runs: a function's code and settings as of one moment. */
 export interface Target {
@@ -31,12 +31,7 @@ export interface PoolOptions<C> {
   limits(): Limits;
   /** A process is being started for `target`; what it returns hears once that it is ready, or why it never was. */
   onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
-  onLog(
-    target: Target,
-    level: LogMeta[0],
-    text: string,
-    request: CallRequest<C> | undefined,
-  ): void;
+  onLog(target: Target, line: LogLine<C>): void;
 }
 
 interface Live<C> {
@@ -178,7 +173,7 @@ export class Pool<C> {
       process,
       answerer,
       limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: target.timeoutMs }),
-      onLog: (level, text, request) => onLog(target, level, text, request),
+      onLog: (line) => onLog(target, line),
       onReady: () => started(),
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();

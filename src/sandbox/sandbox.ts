@@ -29,6 +29,15 @@ export interface Answerer<C> {
   answer(caller: C, kind: AskMeta[1], name: string, scope: string | null): unknown;
 }
 
+/** What the handler printed, or what was left out of that, or what the host failed to do for it. */
+export interface LogLine<C> {
+  readonly kind: "print" | "dropped" | "error";
+  readonly level: LogMeta[0];
+  readonly text: string;
+  /** The call that it belongs to, as far as one can be told. */
+  readonly request: CallRequest<C> | undefined;
+}
+
 export interface SandboxOptions<C> {
   readonly code: Code;
   readonly route: RouteInfo;
@@ -36,7 +45,7 @@ export interface SandboxOptions<C> {
   readonly answerer: Answerer<C>;
   /** Asked anew for each call, so that a changed setting counts at once. */
   limits(): { readonly timeoutMs: number; readonly maxCalls: number };
-  onLog(level: LogMeta[0], text: string, request: CallRequest<C> | undefined): void;
+  onLog(line: LogLine<C>): void;
   /** Called once, when the handler is loaded. */
   onReady(): void;
   /** Called when the last call has ended. */
@@ -85,7 +94,7 @@ export class Sandbox<C> {
   #restingSince: { at: number; cpuMs: number } | undefined;
   #logWindowStart = 0;
   #logBytes = 0;
-  #logDropped = 0;
+  #logDropped = { lines: 0, bytes: 0 };
   lastUsedAt = 0;
   /** Settles when the process is gone. */
   readonly ended: Promise<void>;
@@ -166,6 +175,8 @@ export class Sandbox<C> {
     }
     if (now - this.#lookedAt > LOOK_INTERVAL_MS) {
       this.#lookedAt = now;
+      // Not only at its next line: there may be none.
+      if (Date.now() - this.#logWindowStart >= 1_000) this.#tellDropped();
       const excess = this.#excess(now);
       if (excess) return this.#fail(new CallFailure("died", true, excess));
     }
@@ -258,8 +269,6 @@ export class Sandbox<C> {
 
   #handlerFailed(invocation: HostInvocation<C>, meta: string): void {
     const why = this.#mayPrint(meta) ? this.#textOf(meta) : "What it threw is not shown: it prints too much.";
-    // The caller has the beginning of an answer already, so that nobody else will tell.
-    if (invocation.streaming) this.#options.onLog("error", `The response broke off: ${why}`, invocation.request);
     invocation.failed(why);
   }
 
@@ -310,7 +319,8 @@ export class Sandbox<C> {
         answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];
       } catch (error) {
         // Our own fault, a disk error say: the call goes on and may do without.
-        this.#options.onLog("error", `A secret could not be looked up: ${messageOf(error)}.`, invocation.request);
+        const text = `A secret could not be looked up: ${messageOf(error)}.`;
+        this.#options.onLog({ kind: "error", level: "error", text, request: invocation.request });
         answer = [ask, "failed"];
       }
     }
@@ -320,22 +330,30 @@ export class Sandbox<C> {
   #log(invocation: HostInvocation<C> | undefined, meta: string): void {
     if (!this.#mayPrint(meta)) return;
     const [level, text] = parseLog(meta);
-    this.#options.onLog(level, this.#textOf(text), invocation?.request);
+    this.#options.onLog({ kind: "print", level, text: this.#textOf(text), request: invocation?.request });
   }
 
   /** Whether this much more may go into the log; what may not is counted. */
   #mayPrint(meta: string): boolean {
     const now = Date.now();
     if (now - this.#logWindowStart >= 1_000) {
-      const dropped = this.#logDropped;
       this.#logWindowStart = now;
-      this.#logBytes = this.#logDropped = 0;
-      if (dropped > 0) this.#options.onLog("warn", `${dropped} lines were too many and are not shown.`, undefined);
+      this.#logBytes = 0;
+      this.#tellDropped();
     }
     this.#logBytes += meta.length + LOG_LINE_BYTES;
     if (this.#logBytes <= LOG_BYTES_PER_SECOND) return true;
-    this.#logDropped++;
+    this.#logDropped.lines++;
+    this.#logDropped.bytes += meta.length;
     return false;
+  }
+
+  #tellDropped(): void {
+    const { lines, bytes } = this.#logDropped;
+    if (lines === 0) return;
+    this.#logDropped = { lines: 0, bytes: 0 };
+    const text = `${lines} lines of ${bytes} bytes in all were too many and are not kept.`;
+    this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined });
   }
 
   #textOf(text: string): string {
@@ -358,6 +376,7 @@ export class Sandbox<C> {
   #fail(failure: CallFailure): void {
     if (this.#over) return;
     this.#over = failure;
+    this.#tellDropped();
     this.#options.onOver(failure);
     const { kind, message } = failure;
     const unsent = new CallFailure(kind, kind === "load-failed", message);

@@ -6,7 +6,7 @@ import type { SecretReader } from "./reader.ts";
 import type { Caller } from "./resolution.ts";
 
 /** Hears of each value that leaves for a handler. */
-export type OnHandedOut = (caller: Caller, name: string, value: string) => void;
+export type OnHandedOut<C extends Caller> = (caller: C, name: string, value: string) => void;
 
 /** `getCompleteSecret`'s result; see docs/writing-functions.md. */
 interface CompleteAnswer {
@@ -17,8 +17,8 @@ interface CompleteAnswer {
   decryptionErrors?: Partial<Record<Scope, string>>;
 }
 
-export function secretAnswers(reader: SecretReader, onHandedOut: OnHandedOut) {
-  const complete = (caller: Caller, name: string): CompleteAnswer | undefined => {
+export function secretAnswers<C extends Caller>(reader: SecretReader, onHandedOut: OnHandedOut<C>) {
+  const complete = (caller: C, name: string): CompleteAnswer | undefined => {
     const found = reader.getComplete(caller, name);
     if (!found) return undefined;
     const { values, decryptionErrors } = found;
@@ -40,7 +40,7 @@ export function secretAnswers(reader: SecretReader, onHandedOut: OnHandedOut) {
 
   return {
     /** JSON for the handler, or undefined if there is nothing for this caller. */
-    answer(caller: Caller, kind: "get" | "complete", name: string, scope: string | null): unknown {
+    answer(caller: C, kind: "get" | "complete", name: string, scope: string | null): unknown {
       if (kind === "complete") return complete(caller, name);
       if (scope !== null && !isScope(scope)) return undefined;
       const value = reader.get(caller, name, scope ?? undefined)?.reveal();

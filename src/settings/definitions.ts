@@ -76,6 +76,35 @@ export const DEFINITIONS = {
     0,
     3_650,
   ),
+  "log.level": define(
+    "Least serious level that the logs of functions keep: debug, info, warn or error; debug also tells when each call begins and ends.",
+    "info",
+    z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error"),
+  ),
+  "log.batching.max-batch-size": integer(
+    "How many log entries are stored at a time; so many that wait are stored at once.",
+    50,
+    1,
+    10_000,
+  ),
+  "log.batching.max-delay-ms": integer(
+    "How long a log entry may wait to be stored, in milliseconds: a server that is killed loses so much.",
+    50,
+    1,
+    60_000,
+  ),
+  "log.trimming.max-per-function": integer(
+    "How many log entries are kept of each function; the oldest give way.",
+    2_000,
+    1,
+    1_000_000,
+  ),
+  "log.trimming.retention-seconds": integer(
+    "How many seconds log entries are kept.",
+    7_776_000,
+    60,
+    315_360_000,
+  ),
   "metrics.retention-days": integer(
     "How many days counts of calls, by hour and day, and of reads of secrets, by day, are kept; at 0 calls are not counted.",
     90,

@@ -25,6 +25,8 @@ export interface LogFilter {
   readonly requestId?: string | undefined;
   /** This level and those above. */
   readonly level?: number | undefined;
+  /** Those with larger ids. */
+  readonly since?: number | undefined;
   /** In the words of FTS5's query language. */
   readonly match?: string | undefined;
 }
@@ -79,10 +81,11 @@ export function logStore(db: Database) {
     },
 
     /** Those with ids below `before`, newest first. */
-    list({ functionId, requestId, level = 0, match }: LogFilter, before: number, limit: number): LogRow[] {
+    list({ functionId, requestId, level = 0, since, match }: LogFilter, before: number, limit: number): LogRow[] {
       const conditions: [string, string | number][] = [];
       if (functionId !== undefined) conditions.push(["l.function_id = ?", functionId]);
       if (requestId !== undefined) conditions.push(["l.request_id = ?", requestId]);
+      if (since !== undefined) conditions.push(["l.id > ?", since]);
       const ask = (more: readonly [string, string | number][], from?: string) => {
         const wanted = [...conditions, ...more];
         return list(wanted.map(([sql]) => sql).join(" AND "), [...wanted.map(([, value]) => value), limit], from);

@@ -3,10 +3,10 @@
 
 import { join } from "node:path";
 import type { RegisteredFunction, Registry } from "../../src/functions/registry.ts";
-import { createRun, type RunDependencies } from "../../src/http/run.ts";
+import { createRun, type RunCaller, type RunDependencies } from "../../src/http/run.ts";
+import { createMasking } from "../../src/observe/masking.ts";
 import { Pool } from "../../src/sandbox/pool.ts";
 import { BodyMode, FRAME_MAX_BYTES, FrameWriter, readFrames, ToHost, ToSandbox } from "../../src/sandbox/protocol.ts";
-import type { Caller } from "../../src/secrets/resolution.ts";
 import { encode, type HostileFrame, hostileFrame } from "./hostile_frames.ts";
 import { type Random, seeded } from "./random.ts";
 
@@ -157,7 +157,7 @@ async function createRig() {
     }
   };
 
-  const pool = new Pool<Caller>({
+  const pool = new Pool<RunCaller>({
     process: {
       runDir,
       codeDir,
@@ -181,28 +181,34 @@ async function createRig() {
     onLog: () => {},
   });
   // What /run needs of the other parts, for functions that exist by being named.
-  const deps: Pick<RunDependencies, "pool" | "log" | "mask" | "onEnd"> & Record<string, unknown> = {
-    pool,
-    access: { find: (value: string) => holder(Number(value)), recordUse() {} },
-    registry: { match: (_method: string, path: string) => ({ found: registered(Number(path.slice(1))), params: {} }) },
-    imports: {
-      graph: (path: string) => ({
-        version: 1,
-        entry: "",
-        files: [join(codeDir, path)],
-        remote: false,
-        packages: [],
-        problems: [],
-      }),
-      lockFile: "",
-    },
-    settings: {
-      get: (name: string) => name === "sandbox.memory-mb" ? 128 : [],
-    },
-    log: () => {},
-    mask: (_id, text) => text,
-    onEnd: () => {},
-  };
+  const deps:
+    & Pick<RunDependencies, "pool" | "log" | "logs" | "masking" | "onEnd" | "onLeak">
+    & Record<string, unknown> = {
+      pool,
+      access: { find: (value: string) => holder(Number(value)), recordUse() {} },
+      registry: {
+        match: (_method: string, path: string) => ({ found: registered(Number(path.slice(1))), params: {} }),
+      },
+      imports: {
+        graph: (path: string) => ({
+          version: 1,
+          entry: "",
+          files: [join(codeDir, path)],
+          remote: false,
+          packages: [],
+          problems: [],
+        }),
+        lockFile: "",
+      },
+      settings: {
+        get: (name: string) => name === "sandbox.memory-mb" ? 128 : [],
+      },
+      log: () => {},
+      masking: createMasking(),
+      logs: { keeps: () => true, write: () => {} },
+      onEnd: () => {},
+      onLeak: () => {},
+    };
   return {
     peers,
     pool,

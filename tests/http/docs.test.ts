@@ -161,10 +161,12 @@ Deno.test("the table of settings is the one that the server has", () => {
   }));
   const actual = Object.entries(DEFINITIONS).map(
     ([name, { default: fallback, schema, meaning }]) => {
-      const { minimum, maximum, minItems = 0, maxItems } = z.toJSONSchema(
+      const { enum: values, minimum, maximum, minItems = 0, maxItems } = z.toJSONSchema(
         schema as z.ZodType,
       );
-      const range = minimum === undefined
+      const range = values
+        ? `one of ${values.join(", ")}`
+        : minimum === undefined
         ? `${minItems} to ${maxItems!.toLocaleString("en-US")} entries`
         : `${minimum.toLocaleString("en-US")} to ${maximum!.toLocaleString("en-US")}`;
       return { name, default: fallback, range, meaning };

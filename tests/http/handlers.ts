@@ -11,6 +11,7 @@ export interface FunctionOptions {
   permissions?: { net: boolean | string[] };
   secrets?: string[];
   isolation?: "shared" | "per-key";
+  responseGuard?: "off" | "report" | "block";
   timeoutMs?: number | null;
   memoryMb?: number | null;
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
 import { gone, sandboxes } from "./processes.ts";
 import { startServer } from "./server.ts";
+import { tail } from "./tail.ts";
 
 Deno.test("each function has a process of its own, with an empty environment and tight flags", async () => {
   await using server = await startServer({
@@ -263,10 +264,11 @@ Deno.test("unhandled rejections and throws in timers are logged and end nothing"
     return c.text("still here");
   }`;
   await deploy(server, "loose", code);
+  await using log = await tail(server, "?level=error");
   assert.equal((await run(server, "/loose")).body, "still here");
   const [pid] = sandboxes(server);
-  await server.logged(/nobody awaits me/);
-  await server.logged(/thrown late/);
+  await log.seen(/nobody awaits me/);
+  await log.seen(/thrown late/);
   assert.equal((await run(server, "/loose")).body, "still here");
   assert.deepEqual(sandboxes(server), [pid]);
 });
@@ -330,13 +332,14 @@ Deno.test("more than sandbox.max-calls at once get 503, and the rest are answere
     return c.text(await c.req.text());
   }`;
   await deploy(server, "few", code);
+  await using log = await tail(server);
   const bodies = Array.from({ length: 3 }, () => new TransformStream<Uint8Array, Uint8Array>());
   const writers = bodies.map((body) => body.writable.getWriter());
   const calls: Promise<Response>[] = [];
   for (const [n, body] of bodies.entries()) {
     calls.push(fetch(`${server.url}/run/few?n=${n}`, { method: "POST", body: body.readable }));
     await writers[n]!.write(new Uint8Array([98]));
-    await server.logged(new RegExp(`begun ${n}`));
+    await log.seen(new RegExp(`begun ${n}`));
   }
   const refused = await run(server, "/few");
   assert.equal(refused.status, 503);

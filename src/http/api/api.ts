@@ -17,6 +17,7 @@ import { addFiles } from "./files.ts";
 import { addFunctions } from "./functions.ts";
 import { addKeyGroups } from "./key_groups.ts";
 import { addKeys } from "./keys.ts";
+import { addLogs } from "./logs.ts";
 import { addMetrics } from "./metrics.ts";
 import { addReads } from "./reads.ts";
 import { addResolve } from "./resolve.ts";
@@ -46,6 +47,7 @@ export function createApi(deps: ApiDeps): Api {
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
   addSettings(api, deps);
+  addLogs(api, deps);
   addMetrics(api, deps);
   addReads(api, deps);
   addAudit(api, deps);

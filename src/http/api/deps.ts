@@ -10,6 +10,7 @@ import type { FunctionId } from "../../ids.ts";
 import type { Rotation } from "../../keyring/rotation.ts";
 import type { Audit } from "../../observe/audit.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Logs } from "../../observe/logs.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { Reads } from "../../observe/reads.ts";
 import type { Health } from "../../sandbox/health.ts";
@@ -37,6 +38,7 @@ export interface ApiDeps {
   readonly now: () => number;
   /** When the server started, in milliseconds since 1970. */
   readonly startedAt: number;
+  readonly logs: Logs;
   readonly log: Log;
   readonly newRequestId: () => string;
   /** Of the program, for /api/openapi.json. */

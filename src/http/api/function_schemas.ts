@@ -3,7 +3,7 @@
 import { z } from "@hono/zod-openapi";
 import { AppError } from "../../errors.ts";
 import { checkHandlerPath } from "../../functions/files.ts";
-import { ISOLATIONS, NET_ENTRY_PATTERN, SECRET_PATTERN } from "../../functions/permissions.ts";
+import { ISOLATIONS, NET_ENTRY_PATTERN, RESPONSE_GUARDS, SECRET_PATTERN } from "../../functions/permissions.ts";
 import { checkRoute, METHODS } from "../../functions/routes.ts";
 import type { GroupId } from "../../ids.ts";
 import { SECRET_NAME_MAX_LENGTH } from "../../secrets/names.ts";
@@ -75,6 +75,10 @@ const fields = {
   isolation: z.enum(ISOLATIONS, `must be one of ${ISOLATIONS.join(", ")}`).openapi({
     description: "`per-key`: callers with different API keys never share a process.",
   }),
+  responseGuard: z.enum(RESPONSE_GUARDS, `must be one of ${RESPONSE_GUARDS.join(", ")}`).openapi({
+    description: "What happens to a response that holds a secret which its call was given: `report` puts it into " +
+      "the function's log, `block` withholds it, too.",
+  }),
   timeoutMs: z.int(TIMEOUT_PROBLEM).min(100, TIMEOUT_PROBLEM).max(3_600_000, TIMEOUT_PROBLEM).nullable().openapi({
     description: "Instead of the setting sandbox.timeout-ms; null: that setting.",
   }),
@@ -92,6 +96,7 @@ export const newFunction = body({
   permissions: fields.permissions.optional(),
   secrets: fields.secrets.optional(),
   isolation: fields.isolation.optional(),
+  responseGuard: fields.responseGuard.optional(),
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
   enabled: fields.enabled.default(true),
@@ -107,6 +112,7 @@ export const functionChange = changes({
   permissions: fields.permissions.optional(),
   secrets: fields.secrets.optional(),
   isolation: fields.isolation.optional(),
+  responseGuard: fields.responseGuard.optional(),
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
   enabled: fields.enabled.optional(),
@@ -130,6 +136,7 @@ export const functionSchema = z.object({
   }),
   secrets: z.array(z.string()),
   isolation: z.enum(ISOLATIONS),
+  responseGuard: z.enum(RESPONSE_GUARDS),
   timeoutMs: z.int().nullable(),
   memoryMb: z.int().nullable(),
   health: z.object({

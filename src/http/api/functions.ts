@@ -134,6 +134,7 @@ function toJson(row: RegisteredFunction, health: Health): z.infer<typeof functio
     permissions: { net: typeof net === "boolean" ? net : [...net], read: "modules", env: false },
     secrets: [...row.secrets],
     isolation: row.isolation,
+    responseGuard: row.responseGuard,
     timeoutMs: row.timeoutMs,
     memoryMb: row.memoryMb,
     health: {

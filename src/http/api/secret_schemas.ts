@@ -110,7 +110,7 @@ export function cursorOf(after: number): string {
   return Buffer.from(`after ${after}`).toString("base64url");
 }
 
-const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor, context): number => {
+export const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor, context): number => {
   if (cursor === undefined) return 0;
   const after = Number(/^after ([1-9][0-9]*)$/.exec(Buffer.from(cursor, "base64url").toString())?.[1]);
   if (Number.isSafeInteger(after) && cursorOf(after) === cursor) return after;

@@ -1,0 +1,133 @@
+// /api/logs: what functions print, in pages and as it comes.
+
+import { createRoute, z } from "@hono/zod-openapi";
+import { invalid } from "../../errors.ts";
+import type { FunctionId } from "../../ids.ts";
+import { LEVELS, type LogEntry } from "../../observe/logs.ts";
+import type { Api, ApiDeps } from "./deps.ts";
+import { createLogStream } from "./log_stream.ts";
+import {
+  answer,
+  errors,
+  idSchema,
+  idText,
+  mustBe,
+  query,
+  SUCCESS,
+  successSchema,
+  time,
+  timeSchema,
+} from "./schemas.ts";
+import { cursorOf, cursorSchema } from "./secret_schemas.ts";
+
+const PAGE_MAX = 1_000;
+const PAGE_DEFAULT = 100;
+const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
+const SEARCH_MAX_LENGTH = 200;
+
+const levelSchema = z.enum(LEVELS, mustBe(`one of ${LEVELS.join(", ")}`));
+
+export const logSchema = z.object({
+  id: idSchema,
+  functionId: idSchema,
+  requestId: z.string().nullable().openapi({ description: "The call's `X-Request-Id`; null outside of any call." }),
+  level: levelSchema,
+  event: z.string().openapi({
+    description: "`print`; `dropped`: lines were too many; `exec_start`, `exec_end`, `exec_reject`: a call began, " +
+      "ended, failed; `leak`: its response holds a secret; `error`: the server failed it.",
+    example: "print",
+  }),
+  message: z.string(),
+  durationMs: z.number().nullable().openapi({ description: "Of the call, at its end." }),
+  at: timeSchema,
+}).openapi("LogEntry");
+
+const filter = {
+  functionId: idText<FunctionId>().optional(),
+  requestId: z.string(mustBe("given once")).max(100, "must have at most 100 characters").optional(),
+  level: levelSchema.optional().openapi({ description: "This level and the more serious ones." }),
+  search: z.string(mustBe("given once")).max(SEARCH_MAX_LENGTH, `must have at most ${SEARCH_MAX_LENGTH} characters`)
+    .optional()
+    .openapi({ description: "Words that the message must have, each of them at least in its beginning." }),
+};
+
+const tags = ["Logs"];
+
+const list = createRoute({
+  method: "get",
+  path: "/api/logs",
+  tags,
+  summary: "List log entries",
+  description: "The newest first. While `next` is not null, there are more: pass it as `cursor`.",
+  request: {
+    query: query({
+      ...filter,
+      limit: z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
+        .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
+        .optional()
+        .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
+        .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined }),
+      cursor: cursorSchema,
+    }),
+  },
+  responses: {
+    200: answer("A page of entries.", z.object({ logs: z.array(logSchema), next: z.string().nullable() })),
+    ...errors(400),
+  },
+});
+
+const stream = createRoute({
+  method: "get",
+  path: "/api/logs/stream",
+  tags,
+  summary: "Follow log entries as they come",
+  description: 'Server-sent events: `log` with an entry as its data and id; `lost` with `{"lines": n}` where the ' +
+    "client was too slow for n of them, or null for how many, and a comment every 15 seconds. A `Last-Event-ID` " +
+    "goes on after that entry.",
+  request: { query: query(filter) },
+  responses: {
+    200: { description: "The events.", content: { "text/event-stream": { schema: z.string() } } },
+    ...errors(400, 503),
+  },
+});
+
+const clear = createRoute({
+  method: "delete",
+  path: "/api/logs/{functionId}",
+  tags,
+  summary: "Delete what is kept of a function",
+  request: {
+    params: z.object({
+      functionId: idText<FunctionId>().openapi({ param: { name: "functionId", in: "path" } }),
+    }),
+  },
+  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+});
+
+export function addLogs(api: Api, { logs, registry }: ApiDeps): void {
+  const openStream = createLogStream(logs, toJson);
+
+  // Before the path below it, which would take "stream" for an id.
+  api.openapi(stream, (c) => {
+    const last = c.req.header("Last-Event-ID");
+    if (last !== undefined && !/^[0-9]{1,15}$/.test(last)) throw invalid("Last-Event-ID", "must be the id of an event");
+    return openStream(c.req.valid("query"), last === undefined ? undefined : Number(last), c.req.method === "HEAD");
+  });
+
+  api.openapi(list, (c) => {
+    const { cursor, ...wanted } = c.req.valid("query");
+    const { entries, next } = logs.list({ ...wanted, ...(cursor > 0 && { after: cursor }) });
+    return c.json({ logs: entries.map(toJson), next: next === undefined ? null : cursorOf(next) }, 200);
+  });
+
+  api.openapi(clear, async (c) => {
+    const { functionId } = c.req.valid("param");
+    registry.get(functionId);
+    await logs.clear(functionId);
+    return c.json(SUCCESS, 200);
+  });
+}
+
+function toJson({ at, ...entry }: LogEntry): z.infer<typeof logSchema> {
+  return { ...entry, at: time(at) };
+}

@@ -1,0 +1,95 @@
+// The forms in which a value can turn up in a text: as it is, and as the usual encodings write it.
+
+import { Buffer } from "node:buffer";
+
+/** Shorter values occur in innocent text too often to be looked for. */
+export const FORM_MIN_BYTES = 8;
+/** So much of a form is looked for; where it is found, the rest is compared. */
+export const NEEDLE_MAX_BYTES = 256;
+
+export interface Form {
+  /** The beginning of the form, or all of it. */
+  readonly needle: Uint8Array;
+  /** Whether there is more of it than the needle. */
+  readonly isLong: boolean;
+  /** All of it. */
+  whole(): Uint8Array;
+  /**
+   * Whether characters beside it hold some of its bits: in Base64 the bytes around a value share characters
+   * with it.
+   */
+  readonly frayed: { readonly before: boolean; readonly after: boolean };
+}
+
+type Encode = (value: string) => string;
+
+const encoder = new TextEncoder();
+
+const PLAIN = { before: false, after: false };
+
+/** Texts of these characters alone look the same in all of `TEXTS`. */
+const PLAIN_TEXT = /^[\w.-]*$/;
+
+const TEXTS: Encode[] = [
+  (value) => value,
+  // Printed line by line.
+  (value) => value.replace(/\r?\n/g, ""),
+  inJson,
+  // As Deno and Node print a text inside an object, in single quotes or others.
+  (value) => inJson(value).replaceAll('\\"', '"'),
+  (value) => inJson(value).replaceAll('\\"', '"').replaceAll("'", "\\'"),
+  encodeURIComponent,
+  (value) => encodeURIComponent(value).replace(/%../g, (code) => code.toLowerCase()),
+  (value) => new URLSearchParams({ v: value }).toString().slice(2),
+];
+
+/** The forms of `value` that have at least 8 bytes; none if the value itself is shorter. */
+export function formsOf(value: string): Form[] {
+  // Files end with a line break that a handler cuts off; what is found without it is found with it, too.
+  const trimmed = value.trim();
+  const core = Buffer.byteLength(trimmed) < FORM_MIN_BYTES ? value : trimmed;
+  if (Buffer.byteLength(core) < FORM_MIN_BYTES) return [];
+  // Every encoding of a beginning is a beginning of the encoding.
+  const head = core.length <= NEEDLE_MAX_BYTES ? core : beginning(core);
+  const forms = new Map<string, Form>();
+  const add = (encode: Encode, frayed: Form["frayed"]): void => {
+    const text = encode(head);
+    if (forms.has(text)) return;
+    const bytes = encoder.encode(text);
+    if (bytes.length < FORM_MIN_BYTES) return;
+    const isLong = head !== core || bytes.length > NEEDLE_MAX_BYTES;
+    const needle = bytes.slice(0, NEEDLE_MAX_BYTES);
+    forms.set(text, { needle, isLong, whole: () => encoder.encode(encode(core)), frayed });
+  };
+  const isPlain = head === core && PLAIN_TEXT.test(core);
+  for (const encode of isPlain ? TEXTS.slice(0, 1) : TEXTS) add(encode, PLAIN);
+  add(inHex, PLAIN);
+  add((value) => inHex(value).toUpperCase(), PLAIN);
+  const size = Buffer.byteLength(core);
+  for (const before of [0, 1, 2]) {
+    const frayed = { before: before > 0, after: (before + size) * 8 % 6 > 0 };
+    add((value) => inBase64(value, before), frayed);
+    add((value) => inBase64(value, before).replaceAll("+", "-").replaceAll("/", "_"), frayed);
+  }
+  return [...forms.values()];
+}
+
+function inHex(value: string): string {
+  return encoder.encode(value).toHex();
+}
+
+function inJson(value: string): string {
+  return JSON.stringify(value).slice(1, -1);
+}
+
+/** The characters of Base64 that `value` alone decides when so many bytes, modulo 3, come before it. */
+function inBase64(value: string, before: number): string {
+  const bytes = encoder.encode("\0".repeat(before) + value);
+  return bytes.toBase64().slice(Math.ceil(before * 8 / 6), Math.floor(bytes.length * 8 / 6));
+}
+
+/** Enough of a long value for a needle in every encoding, without half of a character. */
+function beginning(value: string): string {
+  const head = value.slice(0, NEEDLE_MAX_BYTES);
+  return head.isWellFormed() ? head : head.slice(0, -1);
+}

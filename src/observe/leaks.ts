@@ -1,0 +1,103 @@
+// Looks for the values that a call was given in what it answers. Does not decide what follows from it.
+
+import type { Handed, HandedValue, Masking } from "./masking.ts";
+import type { Matcher } from "./matcher.ts";
+
+/** A response that holds values which its own call was given. */
+export interface Leak {
+  readonly functionId: number;
+  readonly requestId: string;
+  /** Names of the secrets; all that the call was given if it could not be looked for them. */
+  readonly names: readonly string[];
+  /** Whether the response was withheld or broken off. */
+  readonly blocked: boolean;
+  /** False: it cannot be said whether there are any. */
+  readonly certain: boolean;
+}
+
+export interface Findings {
+  readonly names: readonly string[];
+  readonly certain: boolean;
+}
+
+/** Looks through one response, or through the pieces of one. */
+export interface LeakSearch {
+  /** What `bytes` holds; undefined if nothing. */
+  whole(bytes: Uint8Array): Findings | undefined;
+  /** What the pieces until now hold that was not told before. */
+  piece(bytes: Uint8Array): Findings | undefined;
+  /** How many of the last bytes may be the beginning of a value. */
+  readonly openBytes: number;
+}
+
+const NOTHING = new Uint8Array(0);
+/** With fewer bytes than this at its end, a piece is not held back: streams would stutter for chance. */
+const OPEN_MIN_BYTES = 4;
+
+/** For the response of one call; values that it is given meanwhile count, too. */
+export function leakSearch(masking: Masking, handed: Handed): LeakSearch {
+  return new Search(masking, handed);
+}
+
+const UNSURE: Findings = { names: [], certain: false };
+
+class Search implements LeakSearch {
+  readonly #masking: Masking;
+  readonly #handed: Handed;
+  readonly #told = new Set<string>();
+  /** The end of the pieces until now that may be the beginning of a value. */
+  #open: Uint8Array = NOTHING;
+
+  constructor(masking: Masking, handed: Handed) {
+    this.#masking = masking;
+    this.#handed = handed;
+  }
+
+  get openBytes(): number {
+    return this.#open.length < OPEN_MIN_BYTES ? 0 : this.#open.length;
+  }
+
+  whole(bytes: Uint8Array): Findings | undefined {
+    if (this.#handed.isTooMuch) return UNSURE;
+    if (this.#handed.values.size === 0) return undefined;
+    return this.#findings(this.#matcher.find(bytes, this.#handed.values)?.spans);
+  }
+
+  piece(bytes: Uint8Array): Findings | undefined {
+    if (this.#handed.isTooMuch) {
+      const isNews = !this.#told.has("");
+      this.#told.add("");
+      return isNews ? UNSURE : undefined;
+    }
+    if (this.#handed.values.size === 0) return undefined;
+    const matcher = this.#matcher;
+    const joined = this.#open.length === 0 ? bytes : join(this.#open, bytes);
+    const found = matcher.find(joined, this.#handed.values);
+    const { from } = matcher.openEnd(joined, this.#handed.values);
+    this.#open = joined.slice(from);
+    const findings = this.#findings(found?.spans);
+    const names = findings?.names.filter((name) => !this.#told.has(name)) ?? [];
+    for (const name of names) this.#told.add(name);
+    return findings && names.length > 0 ? { ...findings, names } : undefined;
+  }
+
+  get #matcher(): Matcher<HandedValue> {
+    return this.#masking.sought(this.#handed)!;
+  }
+
+  #findings(spans: { of: HandedValue }[] | undefined): Findings | undefined {
+    if (!spans) return { names: unique([...this.#handed.values]), certain: false };
+    return spans.length === 0 ? undefined : { names: unique(spans.map(({ of }) => of)), certain: true };
+  }
+}
+
+function unique(values: readonly HandedValue[]): string[] {
+  return [...new Set(values.map(({ name }) => name))];
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}

@@ -1,0 +1,266 @@
+// The logs of functions as the API gives them: what calls leave behind, floods, followers, kill -9.
+
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { createSecret, deploy, run, set } from "./handlers.ts";
+import { startServer } from "./server.ts";
+import { kept, tail } from "./tail.ts";
+
+Deno.test("a call's lines are listed from the moment it was answered, level by level", async () => {
+  await using server = await startServer();
+  const code = `console.log("while loading");
+  export default (c) => {
+    console.debug("debug"); console.trace("trace"); console.log("log"); console.info("info", 1);
+    console.dir({ a: 1 }); console.table([1]); console.warn("warn"); console.error("error"); console.assert(false, "why");
+    return c.text("done");
+  }`;
+  const id = await deploy(server, "levels", code);
+  await set(server, { "log.level": "debug" });
+  const { headers } = await run(server, "/levels");
+  const requestId = headers.get("x-request-id")!;
+  const entries = await kept(server, `?requestId=${requestId}`);
+  assert.deepEqual(
+    entries.map(({ level, event, message }) => `${level} ${event} ${message.split("\n")[0]}`),
+    [
+      "debug exec_start GET /run/levels",
+      "debug print debug",
+      "debug print Error: trace",
+      "info print log",
+      "info print info 1",
+      "info print { a: 1 }",
+      "info print [ 1 ]",
+      "warn print warn",
+      "error print error",
+      "error print Assertion failed: why",
+      "debug exec_end Status 200.",
+    ],
+  );
+  const end = entries.at(-1)!;
+  assert.ok(end.durationMs! > 0 && end.durationMs! < 30_000);
+  assert.ok(entries.every((entry, n) => entry.functionId === id && (n === 0 || entry.id > entries[n - 1]!.id)));
+  const outside = (await kept(server)).filter((entry) => entry.requestId === null);
+  assert.deepEqual(outside.map(({ message }) => message), ["while loading"]);
+  const levels = async (query: string) => (await kept(server, query)).map(({ level }) => level);
+  assert.deepEqual(await levels(`?functionId=${id}&level=warn`), ["warn", "error", "error"]);
+  assert.deepEqual(await levels("?level=error"), ["error", "error"]);
+  assert.equal((await kept(server, `?functionId=${id + 1}`)).length, 0);
+});
+
+Deno.test("a call that fails leaves its cause and duration, masked, in the function's log and in the server's", async () => {
+  await using server = await startServer();
+  await createSecret(server, "PASSWORD", "hunter2-hunter2");
+  const code = `export default async (c, ctx) => {
+    const password = await ctx.getSecret("PASSWORD");
+    if (ctx.query.stream) return new Response(new ReadableStream({ start(controller) {
+      controller.enqueue(new TextEncoder().encode("begin"));
+      setTimeout(() => controller.error(new Error("lost " + password)), 20);
+    } }));
+    throw new Error("boom " + btoa(password));
+  }`;
+  await deploy(server, "fails", code);
+  const { body } = await run(server, "/fails");
+  const [entry, ...others] = await kept(server, `?requestId=${body.requestId}`);
+  assert.deepEqual(others, []);
+  assert.deepEqual([entry!.event, entry!.level], ["exec_reject", "error"]);
+  assert.match(entry!.message, /^The handler failed: Error: boom \[secret PASSWORD\]/);
+  assert.ok(entry!.durationMs! > 0);
+  await server.logged(new RegExp(`ERROR .*request=${body.requestId}.*boom \\[secret PASSWORD\\]`));
+
+  await using log = await tail(server);
+  const response = await fetch(`${server.url}/run/fails?stream=1`);
+  await assert.rejects(response.text());
+  const broken = await log.seen(/broke off/);
+  assert.match(broken.message, /lost \[secret PASSWORD\]/);
+  assert.equal(broken.requestId, response.headers.get("x-request-id"));
+  assert.equal(broken.event, "exec_reject");
+});
+
+Deno.test("a value is masked however a handler cuts it up", async () => {
+  await using server = await startServer();
+  const value = "the-value-of-this-secret-0123456789\nwith a second line";
+  await createSecret(server, "SPLIT", value);
+  const code = `export default async (c, ctx) => {
+    const value = await ctx.getSecret("SPLIT");
+    console.log(value.slice(0, 20));
+    console.log(value.slice(20));
+    for (const character of value) console.log(character);
+    for (const line of value.split("\\n")) console.error(line);
+    const slowly = value.match(/.{1,12}/gs);
+    for (const piece of slowly) {
+      console.log(piece);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    console.log(JSON.stringify({ value }), { value }, btoa(value), btoa("x" + value), encodeURIComponent(value));
+    return c.text("done");
+  }`;
+  await deploy(server, "splits", code);
+  assert.equal((await run(server, "/splits")).status, 200);
+  const entries = await kept(server, "?limit=1000");
+  assert.ok(entries.length > value.length);
+  const left = entries.map(({ message }) => message.replaceAll("[secret SPLIT]", "")).join("");
+  for (let n = 0; n + 8 <= value.length; n++) assert.ok(!left.includes(value.slice(n, n + 8)), value.slice(n, n + 8));
+});
+
+Deno.test("an entry cannot pass for another's or for several, whatever is printed", async () => {
+  await using server = await startServer();
+  const text = "2026-01-31T12:00:00.000Z ERROR [function=other] forged\r\n\x1b[2J\u2028<script>\0end";
+  const id = await deploy(
+    server,
+    "forger",
+    `export default (c) => { console.log(${JSON.stringify(text)}); return c.text(""); }`,
+  );
+  await run(server, "/forger");
+  const [entry, ...others] = await kept(server);
+  assert.deepEqual(others, []);
+  assert.equal(entry!.functionId, id);
+  assert.equal(entry!.message, text.replace("\0", "\u2400"));
+  assert.ok(!server.logs().includes("forged"));
+});
+
+Deno.test("a function that prints without end costs bounded memory and disk, and what is missing is told", async () => {
+  await using server = await startServer();
+  await set(server, { "sandbox.timeout-ms": 4_000 });
+  const code = `export default (c) => {
+    const line = "x".repeat(16_000);
+    for (let n = 0; n < 65_536; n++) console.log(n, line);
+    return c.text("a gigabyte");
+  }`;
+  const id = await deploy(server, "gigabyte", code);
+  await using log = await tail(server, `?functionId=${id}&level=warn`);
+  const before = residentMb(server.pid);
+  const { status } = await run(server, "/gigabyte");
+  assert.ok([200, 502, 504].includes(status), `${status}`);
+  const dropped = await log.seen(/lines of \d+ bytes in all were too many and are not kept/);
+  assert.equal(dropped.event, "dropped");
+  assert.ok((await kept(server, `?functionId=${id}&limit=1000`)).length < 200);
+  const bytes = ["", "-wal"].map((end) => statSync(join(server.dataDir, `observations.db${end}`)).size);
+  assert.ok(bytes[0]! + bytes[1]! < 32 << 20, `${bytes} bytes`);
+  const grown = residentMb(server.pid) - before;
+  assert.ok(grown < 150, `${grown} MB`);
+});
+
+Deno.test("what was printed more than log.batching.max-delay-ms before a kill -9 is there after it", async () => {
+  const home = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  try {
+    let id: number;
+    {
+      await using server = await startServer({ folder: home });
+      id = await deploy(
+        server,
+        "printer",
+        `export default (c, ctx) => { console.log("line " + ctx.query.n); return c.text(""); }`,
+      );
+      await using log = await tail(server, `?functionId=${id}`);
+      for (let n = 0; n < 20; n++) await run(server, `/printer?n=${n}`);
+      // What a follower is shown is stored already.
+      await log.seen(/line 19/);
+      Deno.kill(server.pid, "SIGKILL");
+    }
+    await using server = await startServer({ folder: home });
+    const messages = (await kept(server, `?functionId=${id}`)).map(({ message }) => message);
+    assert.deepEqual(messages, Array.from({ length: 20 }, (_, n) => `line ${n}`));
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
+Deno.test("an entry is shown to followers within log.batching.max-delay-ms and a little", async () => {
+  await using server = await startServer();
+  const code = `export default async (c) => {
+    console.log("at " + Date.now());
+    return new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) }));
+  }`;
+  await deploy(server, "open", code);
+  await using log = await tail(server);
+  const abort = new AbortController();
+  const response = await fetch(`${server.url}/run/open`, { signal: abort.signal });
+  const entry = await log.seen(/^at \d+$/);
+  const tookMs = Date.now() - Number(entry.message.slice(3));
+  assert.ok(tookMs < 2_000, `${tookMs} ms`);
+  abort.abort();
+  await response.body?.cancel().catch(() => {});
+});
+
+Deno.test("a stream goes on where its reader left off, tells what it missed, and ends with the server", async () => {
+  await using server = await startServer();
+  const code = `export default (c, ctx) => {
+    for (let n = 0; n < Number(ctx.query.n); n++) console.log("line " + n);
+    return c.text("");
+  }`;
+  await deploy(server, "lines", code);
+  let last: string | undefined;
+  {
+    await using log = await tail(server);
+    await run(server, "/lines?n=3");
+    for (const n of [0, 1]) {
+      const { data, id } = await log.next("log");
+      assert.equal(JSON.parse(data).message, `line ${n}`);
+      assert.equal(String(JSON.parse(data).id), id);
+      last = id;
+    }
+  }
+  {
+    await using log = await tail(server, "", { "Last-Event-ID": last! });
+    await run(server, "/lines?n=1");
+    assert.deepEqual([(await log.seen(/./)).message, (await log.seen(/./)).message], ["line 2", "line 0"]);
+  }
+  // More than a reader who comes back is given, by two processes, as each may print so much in a second.
+  await deploy(server, "more", code);
+  for (let n = 0; n < 2; n++) for (const path of ["/lines", "/more"]) await run(server, `${path}?n=350`);
+  await using log = await tail(server, "", { "Last-Event-ID": last! });
+  assert.deepEqual(JSON.parse((await log.next("lost")).data), { lines: null });
+  assert.match((await log.seen(/./)).message, /^line \d+$/);
+  const ended = log.ended;
+  assert.equal(await server.stop(), 0);
+  await ended;
+});
+
+Deno.test("no more than a hundred follow at once; the next one gets 503, and places become free again", async () => {
+  await using server = await startServer();
+  const aborts: AbortController[] = [];
+  const open = async () => {
+    const abort = new AbortController();
+    const headers = { "X-API-Key": server.key };
+    const response = await fetch(`${server.url}/api/logs/stream`, { headers, signal: abort.signal });
+    aborts.push(abort);
+    return response;
+  };
+  const responses = await Promise.all(Array.from({ length: 100 }, open));
+  assert.ok(responses.every(({ status }) => status === 200));
+  const refused = await open();
+  assert.equal(refused.status, 503);
+  assert.equal((await refused.json()).code, "TooManyStreams");
+  assert.ok(refused.headers.has("retry-after"));
+  for (const abort of aborts) abort.abort();
+  await Promise.allSettled(responses.map(({ body }) => body?.cancel()));
+  let again = await open();
+  // The server learns of a closed connection when it looks.
+  while (again.status === 503) {
+    await again.body!.cancel();
+    again = await open();
+  }
+  assert.equal(again.status, 200);
+  const head = await server.api("HEAD", "/api/logs/stream");
+  assert.deepEqual([head.status, head.body], [200, ""]);
+  aborts.at(-1)!.abort();
+  await again.body!.cancel().catch(() => {});
+});
+
+Deno.test("the logs of a deleted function are deleted, and the API takes no other's for it", async () => {
+  await using server = await startServer();
+  const code = `export default (c) => { console.log("here"); return c.text(""); }`;
+  const id = await deploy(server, "short", code);
+  await run(server, "/short");
+  assert.equal((await kept(server, `?functionId=${id}`)).length, 1);
+  assert.equal((await server.api("DELETE", `/api/logs/${id}`)).status, 200);
+  assert.equal((await kept(server, `?functionId=${id}`)).length, 0);
+  await run(server, "/short");
+  assert.equal((await server.api("DELETE", `/api/functions/${id}`)).status, 200);
+  assert.equal((await kept(server)).length, 0);
+  assert.equal((await server.api("DELETE", `/api/logs/${id}`)).status, 404);
+});
+
+function residentMb(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) / 1024;
+}

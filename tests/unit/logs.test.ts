@@ -1,0 +1,289 @@
+// The logs' service over a real database: batches, order, trimming, floods, what is found and followed.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { FunctionId } from "../../src/ids.ts";
+import { createLogStream } from "../../src/http/api/log_stream.ts";
+import { type LogEntry, type LogsOptions, logsService } from "../../src/observe/logs.ts";
+import { createMasking } from "../../src/observe/masking.ts";
+import { parseSearch } from "../../src/observe/search.ts";
+import { openObservations } from "../../src/store/observations.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+const [ONE, TWO] = [1, 2] as FunctionId[] as [FunctionId, FunctionId];
+
+function temporaryLogs(settings: Partial<LogsOptions["settings"]> = {}) {
+  const folder = temporaryFolder();
+  const observations = openObservations(join(folder.path, "observations.db"), () => new Date(0), assert.fail);
+  const masking = createMasking();
+  const reported: string[] = [];
+  const clock = { now: 1_000_000 };
+  const open = () =>
+    logsService({
+      observations,
+      masking,
+      settings: {
+        level: () => "info",
+        maxBatchSize: () => 50,
+        maxDelayMs: () => 50,
+        maxPerFunction: () => 2_000,
+        retentionSeconds: () => 7_776_000,
+        ...settings,
+      },
+      isFunction: () => true,
+      now: () => clock.now,
+      report: (_level, message) => reported.push(message),
+    });
+  const logs = open();
+  const print = (message: string, more: Partial<Parameters<typeof logs.write>[0]> = {}) =>
+    logs.write({ functionId: ONE, requestId: "r", level: "info", event: "print", message, ...more });
+  return {
+    logs,
+    print,
+    masking,
+    observations,
+    clock,
+    reported,
+    open,
+    messages: (filter: Partial<Parameters<typeof logs.list>[0]> = {}) =>
+      logs.list({ limit: 10_000, ...filter }).entries.map(({ message }) => message).reverse(),
+    [Symbol.dispose]: () => {
+      logs.close();
+      observations.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** Settles with the next `count` entries that are stored. */
+function stored(logs: ReturnType<typeof logsService>, count: number): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  return new Promise((resolve) => {
+    const stop = logs.follow({}, (entry) => {
+      entries.push(entry);
+      if (entries.length < count) return;
+      stop();
+      resolve(entries);
+    });
+  });
+}
+
+Deno.test("what was written is listed at once, newest first, in pages without a gap", () => {
+  using there = temporaryLogs();
+  for (let n = 0; n < 120; n++) there.print(`line ${n}`);
+  const seen: string[] = [];
+  let after: number | undefined;
+  do {
+    const page = there.logs.list({ limit: 50, ...(after !== undefined && { after }) });
+    seen.push(...page.entries.map(({ message }) => message));
+    after = page.next;
+  } while (after !== undefined);
+  assert.deepEqual(seen, Array.from({ length: 120 }, (_, n) => `line ${119 - n}`));
+});
+
+Deno.test("a full batch is stored at once, anything less when the delay is over", async () => {
+  using there = temporaryLogs({ maxBatchSize: () => 3, maxDelayMs: () => 20 });
+  const batch = stored(there.logs, 3);
+  for (const message of ["a", "b", "c"]) there.print(message);
+  assert.deepEqual((await batch).map(({ message }) => message), ["a", "b", "c"]);
+  const late = stored(there.logs, 1);
+  there.print("d");
+  there.clock.now += 20;
+  assert.deepEqual((await late).map(({ message }) => message), ["d"]);
+});
+
+Deno.test("a value in pieces is masked in each of them, also across batches and between other calls' lines", async () => {
+  using there = temporaryLogs({ maxBatchSize: () => 5 });
+  const handed = there.masking.begin(ONE);
+  const value = "correct-horse-battery-staple";
+  there.masking.handedOut(handed, "PASSPHRASE", value);
+  const all = stored(there.logs, 2 * value.length + 1);
+  for (const character of value) {
+    there.print(character, { handed });
+    there.print("of another call", { requestId: "other" });
+  }
+  there.print("the end", { handed });
+  const entries = await all;
+  const own = entries.filter(({ requestId }) => requestId === "r").map(({ message }) => message);
+  assert.deepEqual(own, [...[...value].map(() => "[secret PASSPHRASE]"), "the end"]);
+});
+
+Deno.test("a line whose end may begin a value is stored when the delay is over, masked from 8 bytes on", async () => {
+  using there = temporaryLogs({ maxBatchSize: () => 1, maxDelayMs: () => 20 });
+  const handed = there.masking.begin(ONE);
+  there.masking.handedOut(handed, "KEY", "abcdefghijklmnopqrst");
+  const first = stored(there.logs, 2);
+  there.print("x", { handed });
+  there.print("ends with abcdefghij", { handed });
+  there.clock.now += 20;
+  assert.deepEqual((await first).map(({ message }) => message), ["x", "ends with [secret KEY]"]);
+  there.print("klmnopqrst goes on", { handed });
+  assert.deepEqual(there.messages().slice(2), ["[secret KEY] goes on"]);
+});
+
+Deno.test("of each function the newest entries stay, and those that are too old go", async () => {
+  using there = temporaryLogs({ maxPerFunction: () => 10 });
+  there.print("of the other", { functionId: TWO });
+  for (let n = 0; n < 25; n++) there.print(`${n}`);
+  assert.deepEqual(there.messages({ functionId: ONE }), Array.from({ length: 10 }, (_, n) => `${n + 15}`));
+  assert.deepEqual(there.messages({ functionId: TWO }), ["of the other"]);
+  assert.deepEqual(there.messages({ search: "3" }), [], "what is trimmed is not found");
+  there.clock.now += 7_776_000_001;
+  // A new one begins by looking for what is too old.
+  const later = there.open();
+  later.write({ functionId: ONE, requestId: null, level: "info", event: "print", message: "new" });
+  await later.clear(99 as FunctionId);
+  assert.deepEqual(later.list({ limit: 100 }).entries.map(({ message }) => message), ["new"]);
+  later.close();
+});
+
+Deno.test("a flood is dropped, counted and told, and the queue stays small", () => {
+  using there = temporaryLogs();
+  for (let n = 0; n < 20_000; n++) there.print("x".repeat(1_000));
+  const kept = there.messages();
+  assert.ok(kept.length <= 2_001, `${kept.length}`);
+  const [, lines, bytes] = /^(\d+) lines of (\d+) bytes in all were too many/.exec(
+    kept.find((m) => /too many/.test(m))!,
+  )!;
+  assert.ok(Number(lines) > 14_000 && Number(bytes) === Number(lines) * 1_000, `${lines} ${bytes}`);
+});
+
+Deno.test("levels below log.level are not kept", () => {
+  using there = temporaryLogs({ level: () => "warn" });
+  for (const level of ["debug", "info", "warn", "error"] as const) there.print(level, { level });
+  assert.deepEqual(there.messages(), ["warn", "error"]);
+  assert.deepEqual(["debug", "info", "warn", "error"].map((level) => there.logs.keeps(level as "info")), [
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
+
+Deno.test("what is cleared is gone, what waits included, and a deleted function leaves nothing more", async () => {
+  using there = temporaryLogs();
+  there.print("kept", { functionId: TWO });
+  there.print("stored");
+  assert.equal(there.messages().length, 2);
+  there.print("waiting");
+  await there.logs.clear(ONE);
+  assert.deepEqual(there.messages(), ["kept"]);
+  await there.logs.forget(ONE);
+  there.print("of a call that was still under way");
+  assert.deepEqual(there.messages(), ["kept"]);
+});
+
+Deno.test("entries that cannot be stored are counted and reported, and the next ones are stored", () => {
+  using there = temporaryLogs();
+  const { observations } = there;
+  const { transaction } = observations;
+  Object.assign(observations, {
+    transaction: () => {
+      throw new Error("the disk is full");
+    },
+  });
+  there.print("lost");
+  assert.deepEqual(there.messages(), []);
+  assert.deepEqual(there.reported, ["1 entries of functions' logs could not be stored: the disk is full."]);
+  Object.assign(observations, { transaction });
+  there.print("stored");
+  assert.deepEqual(there.messages(), ["stored"]);
+});
+
+Deno.test("a NUL does not cut a message, and half of a surrogate pair does not spoil it", () => {
+  using there = temporaryLogs();
+  there.print("before\0after");
+  there.print("half \ud83d");
+  assert.deepEqual(there.messages(), ["before\u2400after", "half \ufffd"]);
+});
+
+Deno.test("a search means the same in the database and for one message, whatever is typed", () => {
+  using there = temporaryLogs();
+  const messages = [
+    "Order-123 was shipped",
+    "café im Viertel",
+    'say "hello" AND (goodbye) NOT * NEAR',
+    "한국어 로그",
+    "path/to/file.ts:12:7",
+    "ÅNGSTRÖM",
+  ];
+  for (const message of messages) there.print(message);
+  const searches: Record<string, string[]> = {
+    "order": [messages[0]!],
+    "ORDER-12": [messages[0]!],
+    "shipped order": [messages[0]!],
+    "hipped": [],
+    "cafe VIERTEL": [messages[1]!],
+    "café": [messages[1]!],
+    '"hello" and': [messages[2]!],
+    '"': [],
+    "AND": [messages[2]!],
+    "(goodbye) NOT": [messages[2]!],
+    "hello* -x ^a": [],
+    "한국": [messages[3]!],
+    "file.ts:12": [messages[4]!],
+    "message:order": [],
+    "angstrom": [messages[5]!],
+  };
+  for (const [search, expected] of Object.entries(searches)) {
+    if (search === '"') {
+      assert.throws(() => there.messages({ search }), /search must have a letter or digit/);
+      continue;
+    }
+    assert.deepEqual(there.messages({ search }), expected, search);
+    assert.deepEqual(messages.filter((message) => parseSearch(search).test(message)), expected, search);
+  }
+});
+
+Deno.test("who follows gets what fits the filter, until it stops or the server does", () => {
+  using there = temporaryLogs();
+  const seen: string[] = [];
+  let ends = 0;
+  const filter = { functionId: ONE, level: "warn", search: "disk" } as const;
+  const stop = there.logs.follow(filter, ({ message }) => seen.push(message), () => ends++);
+  const lines = () => {
+    there.print("disk full", { level: "error" });
+    there.print("disk full");
+    there.print("disk full", { level: "error", functionId: TWO });
+    there.print("all is well", { level: "warn" });
+    there.logs.flush();
+  };
+  lines();
+  assert.deepEqual(seen, ["disk full"]);
+  stop();
+  lines();
+  assert.deepEqual(seen, ["disk full"]);
+  there.logs.follow({}, () => {}, () => ends++);
+  there.logs.endFollowing();
+  assert.equal(ends, 1);
+});
+
+Deno.test("a reader that does not read loses entries and is told how many, and nothing grows", async () => {
+  using there = temporaryLogs();
+  const open = createLogStream(there.logs, ({ message }) => ({ message }));
+  const reader = open({}, undefined, false).body!.pipeThrough(new TextDecoderStream()).getReader();
+  for (let n = 0; n < 100; n++) {
+    there.print(`${n} ${"x".repeat(16_000)}`);
+    there.logs.flush();
+  }
+  let [text, read] = ["", 0];
+  const until = async (pattern: RegExp): Promise<RegExpExecArray> => {
+    for (let match = pattern.exec(text);; match = pattern.exec(text)) {
+      if (match) return match;
+      const { value } = await reader.read();
+      text += value;
+      read += value!.length;
+      // It is told with the next entry that it has room for.
+      if (read > 200_000) {
+        there.print("next");
+        there.logs.flush();
+      }
+    }
+  };
+  const lost = Number((await until(/event: lost\ndata: \{"lines":(\d+)\}/))[1]);
+  assert.match((await until(/"message":"next"/))[0]!, /next/);
+  const shown = text.match(/"message":"\d+ x/g)!.length;
+  assert.ok(lost > 50 && shown + lost >= 99, `${shown} shown, ${lost} lost`);
+  assert.ok(read < 600_000, `${read}`);
+  await reader.cancel();
+});

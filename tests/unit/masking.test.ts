@@ -1,0 +1,221 @@
+// Values in texts: every form, cut in pieces, by the thousand, and never slowly.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { createMasking, type Handed, type Masking } from "../../src/observe/masking.ts";
+import { leakSearch } from "../../src/observe/leaks.ts";
+
+const SECRET = 's3cr3t/t0ken+= "quoted" it\'s\nand more';
+
+function masked(value: string, text: string, name = "TOKEN"): string {
+  const masking = createMasking();
+  const handed = masking.begin(1);
+  masking.handedOut(handed, name, value);
+  return masking.mask(1, text, handed);
+}
+
+function given(masking: Masking, values: Record<string, string>): Handed {
+  const handed = masking.begin(1);
+  for (const [name, value] of Object.entries(values)) masking.handedOut(handed, name, value);
+  return handed;
+}
+
+Deno.test("a value is masked in each form that programs give it", () => {
+  const forms: Record<string, string> = {
+    "as it is": SECRET,
+    "in JSON": JSON.stringify({ SECRET }).slice(11, -2),
+    "as an object is printed": inspect({ SECRET }).slice(11, -3),
+    "in a URL": encodeURIComponent(SECRET),
+    "in a URL, small letters": encodeURIComponent(SECRET).replace(/%../g, (code) => code.toLowerCase()),
+    "in a form": new URLSearchParams({ SECRET }).toString().slice(7),
+    "Base64": Buffer.from(SECRET).toString("base64"),
+    "Base64 of URLs": Buffer.from(SECRET).toString("base64url"),
+    "hexadecimal": Buffer.from(SECRET).toString("hex"),
+    "HEXADECIMAL": Buffer.from(SECRET).toString("hex").toUpperCase(),
+    "without line breaks": SECRET.replace("\n", ""),
+  };
+  for (const [how, form] of Object.entries(forms)) {
+    assert.equal(masked(SECRET, `<${form}>`), "<[secret TOKEN]>", how);
+    assert.equal(
+      masked(`${SECRET}\n`, `<${form}>`),
+      "<[secret TOKEN]>",
+      `${how}, of a value with a line break at its end`,
+    );
+  }
+});
+
+Deno.test("a value inside a longer Base64 text is masked wherever it begins", () => {
+  const property = fc.property(
+    fc.uint8Array({ maxLength: 20 }),
+    fc.string({ unit: "grapheme", minLength: 8, maxLength: 40 }).filter((text) => text.trim() === text),
+    fc.uint8Array({ maxLength: 20 }),
+    (before, value, after) => {
+      const bytes = Buffer.concat([before, Buffer.from(value), after]);
+      for (const encoding of ["base64", "base64url"] as const) {
+        const text = masked(value, bytes.toString(encoding));
+        assert.match(text, /\[secret TOKEN\]/);
+        // What is left decides no byte of the value.
+        const left = text.length - "[secret TOKEN]".length;
+        assert.ok(left <= Math.ceil((before.length + after.length) * 4 / 3) + 4, `${left} of ${text}`);
+      }
+    },
+  );
+  fc.assert(property, { numRuns: 300 });
+});
+
+Deno.test("what is found is what a plain search would find", () => {
+  const alphabet = fc.constantFrom("a", "b", "é", "\u{1f600}");
+  const word = (min: number, max: number) => fc.string({ unit: alphabet, minLength: min, maxLength: max });
+  const property = fc.property(fc.array(word(8, 12), { minLength: 1, maxLength: 30 }), word(0, 400), (values, text) => {
+    const masking = createMasking();
+    const handed = given(masking, Object.fromEntries(values.map((value, n) => [`S${n}`, value])));
+    const findings = leakSearch(masking, handed).whole(new TextEncoder().encode(text));
+    const expected = values.some((value) => text.includes(value));
+    assert.equal(findings !== undefined, expected);
+    for (const name of findings?.names ?? []) assert.ok(text.includes(values[Number(name.slice(1))]!));
+    const left = masking.mask(1, text, handed);
+    for (const value of values) assert.ok(!left.includes(value), left);
+    // Only what a value covers, or a beginning of one at the end, is taken away.
+    if (!expected && left !== text) assert.ok(left.endsWith("]") && text.startsWith(left.split("[secret")[0]!));
+  });
+  fc.assert(property, { numRuns: 500 });
+});
+
+Deno.test("a value in pieces, however it is cut, is masked in all of them", () => {
+  const value = "the-quick-brown-fox-jumps-over-the-lazy-dog";
+  const property = fc.property(
+    fc.array(fc.integer({ min: 1, max: value.length - 1 }), { maxLength: 50 }),
+    fc.nat(60),
+    (cuts, at) => {
+      const masking = createMasking();
+      const handed = given(masking, { FOX: value });
+      const points = [0, ...new Set(cuts.sort((a, b) => a - b)), value.length];
+      const texts = points.slice(1).map((end, n) => value.slice(points[n], end));
+      const pieces = ["before", ...texts, "after"];
+      const all = masking.maskPieces(1, handed, "", pieces).texts;
+      assert.deepEqual(all, ["before", ...texts.map(() => "[secret FOX]"), "after"]);
+
+      // In two batches, what follows is masked, and of what came before at most seven bytes are left.
+      const cut = at % pieces.length;
+      const first = masking.maskPieces(1, handed, "", pieces.slice(0, cut));
+      const second = masking.maskPieces(1, handed, first.open, pieces.slice(cut));
+      const left = [...first.texts, ...second.texts].map((text) => text.replaceAll("[secret FOX]", ""));
+      assert.ok(left.join("").length <= "beforeafter".length + 7, left.join());
+      assert.equal(left.at(-1), cut === pieces.length - 1 || second.texts.length > 0 ? "after" : left.at(-1));
+    },
+  );
+  fc.assert(property, { numRuns: 300 });
+});
+
+Deno.test("a beginning at the end of a text is open, and tells from which piece on", () => {
+  const masking = createMasking();
+  const handed = given(masking, { KEY: "abcdefghijklmnop" });
+  const pieces = (before: string, ...texts: string[]) => masking.maskPieces(1, handed, before, texts);
+  assert.deepEqual(pieces("", "x", "yab", "cd"), { texts: ["x", "yab", "cd"], openFrom: 1, open: "abcd" });
+  assert.deepEqual(pieces("", "x", "y"), { texts: ["x", "y"], openFrom: 2, open: "" });
+  assert.deepEqual(pieces("abcd", "ef"), { texts: ["ef"], openFrom: -1, open: "abcdef" });
+  assert.deepEqual(pieces("abcdef", "gh"), { texts: ["[secret KEY]"], openFrom: -1, open: "abcdefgh" });
+  assert.deepEqual(pieces("abcdefgh", "ijklmnop!"), { texts: ["[secret KEY]!"], openFrom: 1, open: "" });
+  assert.deepEqual(pieces("abcdefgh", "?"), { texts: ["?"], openFrom: 1, open: "" });
+});
+
+Deno.test("of a long value a cut-off text shows nothing that a reader could use", () => {
+  const value = Array.from({ length: 1_600 }, (_, n) => `${n * 7919 % 10_000}`.padStart(10, "x")).join("").slice(
+    0,
+    16_384,
+  );
+  for (const form of [value, encodeURIComponent(value), Buffer.from(value).toString("base64")]) {
+    assert.equal(masked(value, `<${form}>`), "<[secret TOKEN]>");
+    for (const kept of [300, 5_000, 16_000]) {
+      assert.equal(masked(value, `key: ${form.slice(0, kept)}`), "key: [secret TOKEN]");
+      assert.equal(masked(value, `key: ${form.slice(0, kept)}... more`), "key: [secret TOKEN]... more");
+    }
+    assert.equal(masked(value, `key: ${form.slice(0, 100)}`), "key: [secret TOKEN]");
+  }
+});
+
+Deno.test("values of less than 8 bytes stay, those of 8 bytes in fewer characters do not", () => {
+  assert.equal(masked("1234567", "1234567"), "1234567");
+  assert.equal(masked("12345678", "12345678"), "[secret TOKEN]");
+  assert.equal(masked("ключ", "<ключ>"), "<[secret TOKEN]>");
+  assert.equal(masked("abc\n\n\n\n\n", "abc"), "abc");
+});
+
+Deno.test("overlapping values are masked together, the longest first", () => {
+  const masking = createMasking();
+  const handed = given(masking, { A: "abcdefgh", B: "efghijkl", LONG: "0123456789abcdef", SHORT: "12345678" });
+  assert.equal(masking.mask(1, "<abcdefghijkl>", handed), "<[secret A][secret B]>");
+  assert.equal(masking.mask(1, "<0123456789abcdef>", handed), "<[secret LONG]>");
+  assert.equal(masking.mask(1, "<12345678>", handed), "<[secret SHORT]>");
+});
+
+Deno.test("what one call was given is masked in the others of its function, and in no other function", () => {
+  const masking = createMasking();
+  given(masking, { TOKEN: "a-value-of-one-call" });
+  const other = masking.begin(1);
+  assert.equal(masking.mask(1, "a-value-of-one-call", other), "[secret TOKEN]");
+  assert.equal(masking.mask(2, "a-value-of-one-call"), "a-value-of-one-call");
+  const answer = new TextEncoder().encode("a-value-of-one-call");
+  assert.equal(leakSearch(masking, other).whole(answer), undefined, "but it is no leak of that call");
+  masking.forget(1);
+  assert.equal(masking.mask(1, "a-value-of-one-call"), "a-value-of-one-call");
+});
+
+Deno.test("a call's own values are masked however many other calls were given since", () => {
+  const masking = createMasking();
+  const handed = given(masking, { MINE: "the-value-of-a-long-call" });
+  for (let n = 0; n < 1_000; n++) given(masking, { [`S${n}`]: `${n} `.repeat(4_000) });
+  assert.equal(masking.mask(1, "the-value-of-a-long-call", handed), "[secret MINE]");
+  assert.deepEqual(leakSearch(masking, handed).whole(new TextEncoder().encode("<the-value-of-a-long-call>")), {
+    names: ["MINE"],
+    certain: true,
+  });
+});
+
+Deno.test("a call that was given more than is kept prints nothing that is shown", () => {
+  const masking = createMasking();
+  const handed = masking.begin(1);
+  for (let n = 0; n < 5_000; n++) masking.handedOut(handed, `S${n}`, `${n} `.repeat(3_000));
+  assert.match(masking.mask(1, "0 ".repeat(3_000), handed), /^\[not shown: /);
+  assert.deepEqual(leakSearch(masking, handed).whole(new Uint8Array(10)), { names: [], certain: false });
+});
+
+Deno.test("a response's value is found across pieces, and its beginning can be held back", () => {
+  const masking = createMasking();
+  const handed = given(masking, { A: "abcdefghijklmnop", B: "b-value-of-some-length" });
+  const search = leakSearch(masking, handed);
+  const encode = (text: string) => new TextEncoder().encode(text);
+  assert.deepEqual([search.piece(encode("hello abc")), search.openBytes], [undefined, 0]);
+  assert.deepEqual([search.piece(encode("def")), search.openBytes], [undefined, 6]);
+  assert.deepEqual([search.piece(encode("ghijklmnop")), search.openBytes], [{ names: ["A"], certain: true }, 0]);
+  assert.equal(search.piece(encode("abcdefghijklmnop again")), undefined, "it was told");
+  assert.deepEqual(search.piece(encode("b-value-of-some-length")), { names: ["B"], certain: true });
+});
+
+Deno.test("thousands of long values and megabytes of text take bounded time, whatever they are made of", () => {
+  const alike = (n: number) =>
+    `-----BEGIN PRIVATE KEY-----\n${`${n}`.padStart(6, "0")}${"MIIEvQIBADANBgkqhkiG".repeat(80)}`;
+  const same = (n: number) => "a".repeat(15_000) + n;
+  const texts = [
+    "a".repeat(1 << 20),
+    "-----BEGIN PRIVATE KEY-----\n".repeat(40_000),
+    "MIIEvQIBADANBgkqhkiG".repeat(50_000),
+  ];
+  for (const valueOf of [alike, same]) {
+    const masking = createMasking();
+    let handed = masking.begin(1);
+    for (let n = 0; n < 3_000; n++) {
+      if (n % 100 === 0) handed = masking.begin(1);
+      masking.handedOut(handed, `S${n}`, valueOf(n));
+    }
+    for (const text of texts) {
+      const began = performance.now();
+      masking.mask(1, text, handed);
+      leakSearch(masking, handed).piece(new TextEncoder().encode(text));
+      const tookMs = performance.now() - began;
+      assert.ok(tookMs < 3_000, `${tookMs} ms for ${text.slice(0, 20)}`);
+    }
+  }
+});
