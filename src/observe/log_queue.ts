@@ -31,6 +31,8 @@ export interface QueuedEntry extends NewLogEntry {
   readonly at: number;
 }
 
+/** Of one function's; more would crowd each other out before anybody could read them. */
+const LINES_PER_SECOND = 1_000;
 /** Lines and bytes that may wait to be stored; what is more is counted and dropped. */
 const LINES_MAX = 5_000;
 const BYTES_MAX = 4 << 20;
@@ -47,6 +49,9 @@ export class LogQueue {
   /** Taken once already, but they may end in the beginning of a value: the oldest first. */
   #held: QueuedEntry[] = [];
   #bytes = 0;
+  /** Lines of each function in the second that began at `#secondAt`. */
+  readonly #thisSecond = new Map<FunctionId, number>();
+  #secondAt = 0;
   #dropped = new Map<FunctionId, { lines: number; bytes: number }>();
   #droppedSince = 0;
   /** The end of what a call has printed, if a value may begin there. */
@@ -68,7 +73,8 @@ export class LogQueue {
 
   push(entry: QueuedEntry): void {
     const bytes = entry.message.length + LINE_BYTES;
-    if (this.#waiting.length + this.#held.length >= LINES_MAX || this.#bytes + bytes > BYTES_MAX) {
+    const isFull = this.#waiting.length + this.#held.length >= LINES_MAX || this.#bytes + bytes > BYTES_MAX;
+    if (isFull || this.#isTooFast(entry)) {
       if (this.#dropped.size === 0) this.#droppedSince = entry.at;
       const dropped = this.#dropped.get(entry.functionId) ?? { lines: 0, bytes: 0 };
       dropped.lines++;
@@ -78,6 +84,16 @@ export class LogQueue {
     }
     this.#bytes += bytes;
     this.#waiting.push(entry);
+  }
+
+  #isTooFast({ functionId, at }: QueuedEntry): boolean {
+    if (at - this.#secondAt >= 1_000) {
+      this.#secondAt = at;
+      this.#thisSecond.clear();
+    }
+    const lines = (this.#thisSecond.get(functionId) ?? 0) + 1;
+    this.#thisSecond.set(functionId, lines);
+    return lines > LINES_PER_SECOND;
   }
 
   /**
