@@ -11,6 +11,7 @@ import { AppError, messageOf } from "./src/errors.ts";
 import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
+import { typeCheckService } from "./src/functions/type_check.ts";
 import { createApi } from "./src/http/api/api.ts";
 import type { ApiDeps } from "./src/http/api/deps.ts";
 import { createRun, type RunCaller } from "./src/http/run.ts";
@@ -32,6 +33,7 @@ import { openTraces } from "./src/observe/traces.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
 import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
+import { askedSecretsService } from "./src/secrets/asked.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
 import { resolutionService } from "./src/secrets/explain.ts";
 import { overviewService } from "./src/secrets/overview.ts";
@@ -216,6 +218,14 @@ async function main(): Promise<void> {
   };
   const api = createApi(resources);
   const overview = overviewService(store, secrets);
+  const asked = askedSecretsService(store);
+  const typeCheck = typeCheckService({
+    files,
+    runtime,
+    runDir: runFolder.path,
+    lockFile: imports.lockFile,
+    importHosts: () => settings.get("sandbox.import-hosts"),
+  });
   // Loaded when somebody opens a page: most servers answer calls only, for most of their time.
   let web: Promise<Web> | undefined;
   const openWeb = () =>
@@ -226,6 +236,9 @@ async function main(): Promise<void> {
         overview,
         suspended: () => pool.suspended() as FunctionId[],
         missingWalls: walls,
+        run,
+        asked,
+        typeCheck,
       })
     );
   const run = createRun({

@@ -244,6 +244,12 @@ export function accessService(
       return rows.map(open);
     },
 
+    /**
+     * A key's value, for a call that the server makes by itself and as its holder: it is presented, not shown.
+     * @throws AppError NotFound (404)
+     */
+    present: (id: KeyId): OpenedKey => open(key(id)),
+
     /** The end of the value, such as `…x7Qw`, by which people tell keys apart; null if it cannot be decrypted. */
     preview(row: KeyRow): string | null {
       const value = open(row).value?.reveal();

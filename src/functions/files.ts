@@ -1,7 +1,6 @@
 // The handler files: listing, reading and replacing them without ever leaving the code folder.
 
-import { Buffer } from "node:buffer";
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
 import type { Action, Actor, Facts, Recorder } from "../actor.ts";
 import { AppError, conflict, invalid, messageOf, notFound } from "../errors.ts";
@@ -20,6 +19,9 @@ export interface FileInfo {
   readonly sizeBytes: number;
   readonly modifiedAt: Date;
 }
+
+/** A file in a folder, or a folder in it, of which the size is not known. */
+export type FolderEntry = { readonly name: string; readonly path: string } & Partial<FileInfo>;
 
 export type Files = ReturnType<typeof filesService>;
 
@@ -62,7 +64,7 @@ export function filesService(codeDir: string, record: Recorder) {
    * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
    * folder could lead out of it, and a sandbox follows links.
    */
-  const locate = async (path: string): Promise<string> => {
+  const locate = async (path: string, wanted: "file" | "folder" = "file"): Promise<string> => {
     checkFilePath(path, "path");
     const segments = path.split("/");
     for (let depth = 1; depth <= segments.length; depth++) {
@@ -73,7 +75,9 @@ export function filesService(codeDir: string, record: Recorder) {
       if (depth < segments.length && !info.isDirectory) {
         throw invalid("path", `leads through "${segments[depth - 1]}", which is not a folder`);
       }
-      if (depth === segments.length && !info.isFile) throw invalid("path", "is a folder, not a file");
+      if (depth < segments.length) continue;
+      if (wanted === "file" && !info.isFile) throw invalid("path", "is a folder, not a file");
+      if (wanted === "folder" && !info.isDirectory) throw invalid("path", "is a file, not a folder");
     }
     return join(codeDir, ...segments);
   };
@@ -140,6 +144,32 @@ export function filesService(codeDir: string, record: Recorder) {
       return found.sort((a, b) => a.path < b.path ? -1 : 1);
     },
 
+    /**
+     * What is in one folder ("" is the code folder itself), folders first, each in order of name: entries `from`
+     * on, at most `limit`. Links are left out.
+     * @throws AppError InvalidInput (400), NotFound (404)
+     */
+    async folder(path: string, from: number, limit: number): Promise<{ entries: FolderEntry[]; total: number }> {
+      const names: { name: string; isFolder: boolean }[] = [];
+      const place = path === "" ? codeDir : await locate(path, "folder");
+      try {
+        for await (const { name, isDirectory, isFile } of Deno.readDir(place)) {
+          if (isDirectory || (isFile && !name.startsWith(DRAFT_PREFIX))) names.push({ name, isFolder: isDirectory });
+        }
+      } catch (error) {
+        throw error instanceof Deno.errors.NotFound ? notFound("folder", path) : error;
+      }
+      names.sort((a, b) => Number(b.isFolder) - Number(a.isFolder) || (a.name < b.name ? -1 : 1));
+      const entries = names.slice(from, from + limit).map(async ({ name, isFolder }): Promise<FolderEntry[]> => {
+        const inside = path === "" ? name : `${path}/${name}`;
+        if (isFolder) return [{ name, path: inside }];
+        const info = await lstat(join(place, name));
+        // What is deleted while the list is made is not in it.
+        return info ? [{ name, ...toInfo(inside, info) }] : [];
+      });
+      return { entries: (await Promise.all(entries)).flat(), total: names.length };
+    },
+
     /** @throws AppError InvalidInput (400), NotFound (404) */
     async read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
       const file = await locate(path);
@@ -152,22 +182,27 @@ export function filesService(codeDir: string, record: Recorder) {
 
     /**
      * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
-     * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists
+     * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists, or if `replaced` is given
+     *   and is not the SHA-256 (hexadecimal) of what is there
      */
     async write(
       actor: Actor,
       path: string,
       content: Uint8Array<ArrayBuffer>,
       mustBeNew: boolean,
+      replaced?: string,
     ): Promise<{ info: FileInfo; created: boolean }> {
       const file = await locate(path);
-      const sha256 = Buffer.from(await crypto.subtle.digest("SHA-256", content)).toString("hex");
+      const sha256 = sha256Of(content);
       const draft = await writeDraft(file, content);
       try {
         // Nothing is awaited from here until the file is in its place, so that entries and files have one order.
         const sizeBytes = sizeOf(file);
         const created = sizeBytes === undefined;
         if (mustBeNew && !created) throw conflict(`The file ${path} exists already.`);
+        if (replaced !== undefined && (created || sha256Of(Deno.readFileSync(file)) !== replaced)) {
+          throw conflict(`The file ${path} was changed meanwhile.`);
+        }
         const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
         recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
           // A link is made only if the name is free, unlike a rename.
@@ -199,6 +234,11 @@ export function filesService(codeDir: string, record: Recorder) {
 
 function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
   return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
+}
+
+/** The SHA-256 of a file's content in hexadecimal, by which an edit tells that nobody else made one meanwhile. */
+export function sha256Of(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
 }
 
 /** Undefined if there is no such file. */

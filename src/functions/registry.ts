@@ -82,6 +82,28 @@ export function functionRegistry(
   return {
     list: (): RegisteredFunction[] => rows.list().map(toFunction),
 
+    /**
+     * Functions whose name, route or handler holds `search`, in order of name, from after the one named `after`;
+     * at most `limit`. `next` is set if there are more, `total` counts all that hold it.
+     */
+    page(
+      search: string,
+      after: string,
+      limit: number,
+    ): { functions: RegisteredFunction[]; next: string | undefined; total: number } {
+      const found = rows.page(search, after, limit + 1);
+      const functions = found.slice(0, limit).map(toFunction);
+      return { functions, next: found.length > limit ? functions.at(-1)!.name : undefined, total: rows.count(search) };
+    },
+
+    /** Functions whose handler is the file at `path`, ten at most. */
+    handledBy: (path: string): { id: FunctionId; name: string }[] => rows.findByHandler(path),
+
+    /** Throws what `create` would, or `update` of the function `self`, and changes nothing. */
+    check(wanted: NewFunction, self?: FunctionId): void {
+      check(wanted, self);
+    },
+
     /** @throws AppError NotFound (404) */
     get,
 

@@ -48,8 +48,12 @@ FROM functions f`;
 
 export function functionStore(db: Database) {
   const list = db.prepare(`${SELECT} ORDER BY f.id`);
+  const found = "(?1 = '' OR instr(lower(f.name || ' ' || f.route || ' ' || f.handler), lower(?1)) > 0)";
+  const page = db.prepare(`${SELECT} WHERE ${found} AND f.name > ?2 ORDER BY f.name LIMIT ?3`);
+  const count = db.prepare(`SELECT count(*) AS n FROM functions f WHERE ${found}`);
   const byId = db.prepare(`${SELECT} WHERE f.id = ?`);
   const byName = db.prepare(`${SELECT} WHERE f.name = ?`);
+  const byHandler = db.prepare("SELECT id, name FROM functions WHERE handler = ? ORDER BY name LIMIT 10");
   const byRoute = db.prepare(
     "SELECT f.id, f.name FROM function_methods m JOIN functions f ON f.id = m.function_id WHERE m.route_key = ? AND m.method = ?",
   );
@@ -79,6 +83,10 @@ export function functionStore(db: Database) {
 
   return {
     list: (): FunctionRow[] => all<Columns>(list).map(toRow),
+    /** Those with a name above `after` whose name, route or handler holds `search`, in order of name. */
+    page: (search: string, after: string, limit: number): FunctionRow[] =>
+      all<Columns>(page, search, after, limit).map(toRow),
+    count: (search: string): number => first<{ n: number }>(count, search)!.n,
     find(id: FunctionId): FunctionRow | undefined {
       const row = first<Columns>(byId, id);
       return row && toRow(row);
@@ -87,6 +95,9 @@ export function functionStore(db: Database) {
       const row = first<Columns>(byName, name);
       return row && toRow(row);
     },
+    /** Functions that have this handler, ten at most. */
+    findByHandler: (handler: string): { id: FunctionId; name: string }[] =>
+      all<{ id: FunctionId; name: string }>(byHandler, handler),
     /** Which function answers `method` on a route with this key. */
     findByRoute: (routeKey: string, method: string): { id: FunctionId; name: string } | undefined =>
       first<{ id: FunctionId; name: string }>(byRoute, routeKey, method),

@@ -5,6 +5,7 @@ import { type AdminStore, adminStore } from "./admins.ts";
 import { type AuditStore, auditStore } from "./audit.ts";
 import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
 import { Database } from "./database.ts";
+import { type FunctionSecretStore, functionSecretStore } from "./function_secrets.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
 import { type OwnerStore, ownerStore } from "./owners.ts";
 import { type SecretNameStore, secretNameStore } from "./secret_names.ts";
@@ -19,6 +20,7 @@ export interface Store {
   readonly ciphertexts: CiphertextStore;
   readonly functions: FunctionStore;
   readonly owners: OwnerStore;
+  readonly functionSecrets: FunctionSecretStore;
   readonly secrets: SecretStore;
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
@@ -42,6 +44,7 @@ export function openStore(path: string): Store {
     ciphertexts: ciphertextStore(db),
     functions: functionStore(db),
     owners: ownerStore(db),
+    functionSecrets: functionSecretStore(db),
     secrets: secretStore(db),
     secretNames: secretNameStore(db),
     settings: settingsStore(db),

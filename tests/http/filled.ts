@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { OPERATOR } from "../../src/actor.ts";
+import { functionRegistry } from "../../src/functions/registry.ts";
 import type { SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
@@ -35,6 +36,25 @@ export function unreadable(server: Server, id: number): void {
   const db = new DatabaseSync(join(server.dataDir, "database.db"), { timeout: 5_000 });
   db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = ?").run(`v7.${"A".repeat(80)}`, id);
   db.close();
+}
+
+/** Functions f-0, f-1, … at /f-0, /f-1, … in a folder that was filled, all with the handler shared.ts. */
+export function fillFunctions(home: string, functions: number): void {
+  const store = openStore(join(home, "data", "database.db"));
+  const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
+  for (let n = 0; n < functions; n++) {
+    const [name, route] = [`f-${n}`, `/f-${n}`];
+    registry.create(OPERATOR, {
+      name,
+      route,
+      description: "",
+      handler: "shared.ts",
+      methods: ["GET"],
+      keys: [],
+      enabled: true,
+    });
+  }
+  store.close();
 }
 
 export async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {

@@ -121,7 +121,7 @@ async function formContent(bytes: Uint8Array<ArrayBuffer>, contentType: string):
 }
 
 /** The text that the bytes are in UTF-8, or undefined if they are none. */
-function asText(bytes: Uint8Array): string | undefined {
+export function asText(bytes: Uint8Array): string | undefined {
   if (bytes.includes(0)) return undefined;
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -59,6 +59,18 @@ const ASSETS: Record<string, Asset> = {
     type: "text/css",
     load: async () => (await import("../../../static/audit.css", { with: { type: "text" } })).default,
   },
+  "functions.css": {
+    type: "text/css",
+    load: async () => (await import("../../../static/functions.css", { with: { type: "text" } })).default,
+  },
+  "editor.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../static/editor.js", { with: { type: "text" } })).default,
+  },
+  "upload.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../static/upload.js", { with: { type: "text" } })).default,
+  },
   "icon.svg": {
     type: "image/svg+xml",
     load: async () => (await import("../../../static/icon.svg", { with: { type: "text" } })).default,

@@ -4,6 +4,8 @@ import type { Hono } from "hono";
 import type { AdminActor, Origin } from "../../actor.ts";
 import type { AdminId, FunctionId, SessionId } from "../../ids.ts";
 import type { Overview } from "../../secrets/overview.ts";
+import type { TypeCheck } from "../../functions/type_check.ts";
+import type { AskedSecrets } from "../../secrets/asked.ts";
 import type { ApiDeps } from "../api/deps.ts";
 import type { Client } from "../client.ts";
 
@@ -17,6 +19,10 @@ export interface WebDeps extends ApiDeps {
   readonly suspended: () => readonly FunctionId[];
   /** What this machine lacks that would hold sandboxes better, in sentences. */
   readonly missingWalls: readonly string[];
+  /** Answers a request under /run, as it does those that come over HTTP. */
+  readonly run: (request: Request) => Promise<Response>;
+  readonly asked: AskedSecrets;
+  readonly typeCheck: TypeCheck;
 }
 
 /** Who is signed in, as the pages show it. */

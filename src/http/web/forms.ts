@@ -16,8 +16,8 @@ export type Problems = Readonly<Record<string, string>>;
  * The fields of a posted form (`application/x-www-form-urlencoded`).
  * @throws AppError InvalidInput (400), PayloadTooLarge (413)
  */
-export async function readForm(c: Context<WebEnv>): Promise<Typed> {
-  const bytes = await readBody(c.req.raw, JSON_BODY_MAX_BYTES);
+export async function readForm(c: Context<WebEnv>, maxBytes = JSON_BODY_MAX_BYTES): Promise<Typed> {
+  const bytes = await readBody(c.req.raw, maxBytes);
   const typed: Record<string, string[]> = Object.create(null);
   for (const [name, value] of new URLSearchParams(new TextDecoder().decode(bytes))) (typed[name] ??= []).push(value);
   return typed;

@@ -7,6 +7,7 @@ import type { WebEnv } from "./deps.ts";
 /** Sidebar entries in order; a page belongs to the one whose path it begins with. */
 const SECTIONS: readonly (readonly [path: string, name: string])[] = [
   ["/web/functions", "Functions"],
+  ["/web/files", "Files"],
   ["/web/secrets", "Secrets"],
   ["/web/keys", "API Keys"],
   ["/web/logs", "Logs"],

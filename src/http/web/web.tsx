@@ -10,6 +10,8 @@ import { addAudit } from "./audit/audit.tsx";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { firstSteps } from "./first_steps.tsx";
 import { takeNotice } from "./forms.ts";
+import { addFiles } from "./files/files.tsx";
+import { addFunctions } from "./functions/functions.tsx";
 import { addHome } from "./home.tsx";
 import { addKeys } from "./keys/keys.tsx";
 import { barePage, type PageStatus } from "./layout.tsx";
@@ -50,6 +52,8 @@ export function createWeb(deps: WebDeps): Web {
   addAudit(web, deps);
   addAccount(web, deps);
   addUsers(web, deps);
+  addFunctions(web, deps);
+  addFiles(web, deps);
   addSettings(web, deps);
   return web;
 }

@@ -1,0 +1,240 @@
+// The form of a function's entry: what each field means, and what holds if it is left alone.
+
+import type { Child } from "hono/jsx";
+import { ISOLATIONS } from "../../../functions/permissions.ts";
+import { METHODS } from "../../../functions/routes.ts";
+import type { GroupRow } from "../../../store/access.ts";
+import { ProblemSummary, TextArea, TextField } from "../components.tsx";
+import type { Problems } from "../forms.ts";
+import type { FunctionForm } from "./form_values.ts";
+
+const LABELS = {
+  name: "Name",
+  description: "Description",
+  handler: "Handler file",
+  route: "Route",
+  methods: "Methods",
+  keys: "Who may call it",
+  hosts: "Hosts",
+  secrets: "Secret names",
+  isolation: "Isolation",
+  timeoutMs: "Time limit",
+  memoryMb: "Memory limit",
+};
+
+export interface FormProps {
+  action: string;
+  form: FunctionForm;
+  groups: readonly GroupRow[];
+  problems?: Problems | undefined;
+  submit: string;
+  cancel: string;
+  isNew: boolean;
+  /** Of the settings, for what is left empty. */
+  defaults: { timeoutMs: number; memoryMb: number };
+}
+
+export function FunctionFields({ action, form, groups, problems, submit, cancel, isNew, defaults }: FormProps) {
+  const open = !isNew || ["hosts", "secrets", "isolation", "timeoutMs", "memoryMb"].some((name) => problems?.[name]);
+  const given = { problems };
+  return (
+    <form method="post" action={action} class="function-form" novalidate data-leave-warning>
+      <ProblemSummary problems={problems} labels={LABELS} />
+      <TextField
+        {...given}
+        name="name"
+        label={LABELS.name}
+        value={form.name}
+        required
+        maxlength={100}
+        hint="For people, in lists and logs."
+      />
+      <TextField
+        {...given}
+        name="route"
+        label={LABELS.route}
+        value={form.route}
+        class="code"
+        spellcheck="false"
+        autocapitalize="off"
+        placeholder={isNew ? "Made from the name" : undefined}
+        hint={<RouteHint />}
+      />
+      <Checks name="methods" label={LABELS.methods} problems={problems} hint="GET answers HEAD, too.">
+        {METHODS.map((method) => <Check name="methods" value={method} label={method} chosen={form.methods} />)}
+      </Checks>
+      <Checks
+        name="keys"
+        label={LABELS.keys}
+        problems={problems}
+        hint="Callers with a key of a chosen group. None chosen: public, everybody may call it, and secrets of groups and keys are closed to it."
+      >
+        {groups.map(({ id, name, description }) => (
+          <Check name="keys" value={String(id)} label={name} note={description} chosen={form.keys} />
+        ))}
+      </Checks>
+      <TextArea
+        {...given}
+        name="description"
+        label={LABELS.description}
+        value={form.description}
+        rows={2}
+        hint="What it is for; optional."
+      />
+      <TextField
+        {...given}
+        name="handler"
+        label={LABELS.handler}
+        value={form.handler}
+        class="code"
+        spellcheck="false"
+        autocapitalize="off"
+        placeholder={isNew ? "Made from the name" : undefined}
+        hint={isNew
+          ? "Where its code will be, such as orders/get.ts. A file that is there already is used as it is; otherwise a working one is made."
+          : "Path of its code in the code folder."}
+      />
+      <details class="confinement" open={open}>
+        <summary>What it may do, and its limits</summary>
+        <Net form={form} problems={problems} />
+        <TextArea
+          {...given}
+          name="secrets"
+          label={LABELS.secrets}
+          value={form.secrets}
+          rows={3}
+          class="code"
+          spellcheck="false"
+          hint={
+            <>
+              Names that it may ask for, one a line; <code>*</code> stands for any characters, as in{" "}
+              <code>STRIPE_*</code>. Default:{" "}
+              <code>*</code>, every name. Empty: none. This widens nothing: it must be entitled to the value as well.
+            </>
+          }
+        />
+        <Isolation form={form} problems={problems} />
+        <TextField
+          {...given}
+          name="timeoutMs"
+          label={`${LABELS.timeoutMs} (ms)`}
+          value={form.timeoutMs}
+          inputmode="numeric"
+          class="number"
+          placeholder={String(defaults.timeoutMs)}
+          hint={`Until its response begins, and between its pieces: 100 to 3,600,000. Empty: the setting, now ${
+            defaults.timeoutMs.toLocaleString("en")
+          } ms.`}
+        />
+        <TextField
+          {...given}
+          name="memoryMb"
+          label={`${LABELS.memoryMb} (MB)`}
+          value={form.memoryMb}
+          inputmode="numeric"
+          class="number"
+          placeholder={String(defaults.memoryMb)}
+          hint={`For what its values take: 32 to 4,096. Empty: the setting, now ${
+            defaults.memoryMb.toLocaleString("en")
+          } MB.`}
+        />
+      </details>
+      <div class="actions">
+        <button type="submit">{submit}</button>
+        <a href={cancel} role="button" class="secondary outline">Cancel</a>
+      </div>
+    </form>
+  );
+}
+
+function RouteHint() {
+  return (
+    <>
+      What follows <code>/run</code>: <code>/orders</code>, <code>/orders/:id</code>,{" "}
+      <code>{"/orders/:id{[0-9]+}"}</code>, <code>/files/*</code>. Parameters are in <code>ctx.params</code>.
+    </>
+  );
+}
+
+function Net({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
+  const choice = (value: FunctionForm["net"], label: string) => (
+    <label>
+      <input type="radio" name="net" value={value} checked={form.net === value} /> {label}
+    </label>
+  );
+  return (
+    <>
+      <fieldset>
+        <legend>Where it may connect</legend>
+        {choice("any", "Anywhere, except this machine and link-local addresses (default)")}
+        {choice("none", "Nowhere")}
+        {choice("hosts", "To these hosts only")}
+      </fieldset>
+      <TextArea
+        name="hosts"
+        label={LABELS.hosts}
+        value={form.hosts}
+        problems={problems}
+        rows={2}
+        class="code"
+        spellcheck="false"
+        hint={
+          <>
+            One a line, with or without a port:{" "}
+            <code>api.stripe.com:443</code>. They count if “To these hosts only” is chosen.
+          </>
+        }
+      />
+    </>
+  );
+}
+
+function Isolation({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
+  const meaning = {
+    shared: "One process for all callers (default): fast, and variables of its modules are shared by all calls.",
+    "per-key": "A process for each API key: what one caller's calls leave in memory is never there for another's.",
+  };
+  return (
+    <Checks name="isolation" label={LABELS.isolation} problems={problems}>
+      {ISOLATIONS.map((value) => (
+        <label>
+          <input type="radio" name="isolation" value={value} checked={form.isolation === value} /> {meaning[value]}
+        </label>
+      ))}
+    </Checks>
+  );
+}
+
+function Checks({ name, label, hint, problems, children }: {
+  name: string;
+  label: string;
+  hint?: Child;
+  problems: Problems | undefined;
+  children: Child;
+}) {
+  const problem = problems?.[name];
+  const described = [hint && `${name}-hint`, problem && `${name}-problem`].filter(Boolean).join(" ") || undefined;
+  return (
+    <fieldset id={name} class="checks" tabindex={-1} aria-describedby={described}>
+      <legend>{label}</legend>
+      {children}
+      {hint && <small id={`${name}-hint`} class="hint">{hint}</small>}
+      {problem && <small id={`${name}-problem`} class="problem">{label} {problem}.</small>}
+    </fieldset>
+  );
+}
+
+function Check({ name, value, label, note, chosen }: {
+  name: string;
+  value: string;
+  label: string;
+  note?: string;
+  chosen: readonly string[];
+}) {
+  return (
+    <label>
+      <input type="checkbox" name={name} value={value} checked={chosen.includes(value)} /> {label}
+      {note && <span class="quiet">· {note}</span>}
+    </label>
+  );
+}

@@ -1,0 +1,238 @@
+// /web/functions: the pages that list, make, change, switch and delete functions. The page of one function's code
+// is in code.tsx, calls to try it in trial.tsx.
+
+import type { Context } from "hono";
+import type { RegisteredFunction } from "../../../functions/registry.ts";
+import type { GroupId } from "../../../ids.ts";
+import { functionChange, newFunction } from "../../api/function_schemas.ts";
+import { ProblemSummary } from "../components.tsx";
+import type { Web, WebDeps, WebEnv } from "../deps.ts";
+import { attempt, type Problems, problemsOf, readForm, redirect, typedText } from "../forms.ts";
+import { page } from "../layout.tsx";
+import { addCode } from "./code.tsx";
+import { FunctionFields } from "./form.tsx";
+import { functionFrame, functionOf } from "./frame.tsx";
+import { BLANK, completed, formOf, type FunctionForm, problemsOfForm, typedForm, wantedOf } from "./form_values.ts";
+import { FunctionList, LIST_PATH, pathOf, SearchForm } from "./list.tsx";
+import { templateFor } from "./template.ts";
+import { addTrial } from "./trial.tsx";
+
+const PAGE_SIZE = 50;
+const HOUR_MS = 3_600_000;
+const SEARCH_MAX_LENGTH = 100;
+/** Secrets that a page counts one by one; beyond, it says "more than". */
+const SECRETS_COUNTED_MAX = 1_000;
+
+export function addFunctions(web: Web, deps: WebDeps): void {
+  addList(web, deps);
+  addNew(web, deps);
+  addSettings(web, deps);
+  addSwitches(web, deps);
+  addDelete(web, deps);
+  addTrial(web, deps);
+  addCode(web, deps);
+}
+
+function addList(web: Web, deps: WebDeps): void {
+  const { registry, access, health, metrics, now } = deps;
+
+  web.get(LIST_PATH, (c) => {
+    const search = (c.req.query("search") ?? "").slice(0, SEARCH_MAX_LENGTH);
+    const found = registry.page(search, c.req.query("after") ?? "", PAGE_SIZE);
+    const groupNames = new Map<GroupId, string>(access.groups().map(({ id, name }) => [id, name]));
+    const calls = metrics.summaries(now() - HOUR_MS);
+    const list = <FunctionList {...found} search={search} groupNames={groupNames} health={health} calls={calls} />;
+    if (c.req.header("hx-request") !== undefined) return c.html(list);
+    return page(c, {
+      title: "Functions",
+      styles: ["functions.css"],
+      actions: <a href={`${LIST_PATH}/new`} role="button">New function</a>,
+      children: (
+        <>
+          <SearchForm search={search} />
+          {list}
+        </>
+      ),
+    });
+  });
+}
+
+function addNew(web: Web, deps: WebDeps): void {
+  const { registry, files, imports } = deps;
+  const path = `${LIST_PATH}/new`;
+
+  const show = (c: Context<WebEnv>, form: FunctionForm, problems?: Problems, status: 200 | 400 = 200) =>
+    page(c, {
+      title: "New function",
+      styles: ["functions.css"],
+      children: (
+        <FunctionFields
+          action={path}
+          form={form}
+          problems={problems}
+          submit="Create"
+          cancel={LIST_PATH}
+          isNew
+          {...choices(deps)}
+        />
+      ),
+    }, status);
+
+  web.get(path, (c) => show(c, BLANK));
+
+  web.post(path, async (c) => {
+    const typed = typedForm(await readForm(c));
+    const made = await attempt(async () => {
+      const wanted = newFunction.parse(wantedOf(completed(typed)));
+      // Before the file is made, so that a name in use leaves none behind.
+      registry.check(wanted);
+      const content = new TextEncoder().encode(templateFor(wanted.route));
+      const isThere = await exists(deps, wanted.handler);
+      if (!isThere) await files.write(c.get("actor"), wanted.handler, content, true);
+      try {
+        return { entry: registry.create(c.get("actor"), wanted), isThere };
+      } catch (error) {
+        if (!isThere) await files.delete(c.get("actor"), wanted.handler);
+        throw error;
+      }
+    });
+    if ("problems" in made) return show(c, typed, problemsOfForm(handlerProblems(made.problems)), 400);
+    const { entry, isThere } = made.done;
+    await imports.prepare(entry.handler);
+    const file = isThere ? `Its code is ${entry.handler}, which was there already.` : `Its code is ${entry.handler}.`;
+    return redirect(c, pathOf(entry.id), `Created the function ${entry.name}. ${file} Change it below, then try it.`);
+  });
+}
+
+function addSettings(web: Web, deps: WebDeps): void {
+  const { registry, imports } = deps;
+  const path = `${LIST_PATH}/:id{[^/]+}/settings`;
+
+  const show = (
+    c: Context<WebEnv>,
+    entry: RegisteredFunction,
+    form: FunctionForm,
+    problems?: Problems,
+    status: 200 | 400 = 200,
+  ) =>
+    page(c, {
+      ...functionFrame(entry, "settings", deps),
+      children: (
+        <>
+          {functionFrame(entry, "settings", deps).children}
+          <FunctionFields
+            action={`${pathOf(entry.id)}/settings`}
+            form={form}
+            problems={problems}
+            submit="Save"
+            cancel={pathOf(entry.id)}
+            isNew={false}
+            {...choices(deps)}
+          />
+          <section class="danger-zone" aria-labelledby="delete-heading">
+            <h2 id="delete-heading">Delete this function</h2>
+            <p>Its address answers 404 from then on, and the secrets set for it are deleted with it.</p>
+            <a href={`${pathOf(entry.id)}/delete`} role="button" class="secondary outline">Delete …</a>
+          </section>
+        </>
+      ),
+    }, status);
+
+  web.get(path, (c) => {
+    const entry = functionOf(c, deps);
+    return show(c, entry, formOf(entry));
+  });
+
+  web.post(path, async (c) => {
+    const entry = functionOf(c, deps);
+    const typed = typedForm(await readForm(c));
+    const saved = await attempt(() => registry.update(c.get("actor"), entry.id, functionChange.parse(wantedOf(typed))));
+    if ("problems" in saved) return show(c, entry, typed, problemsOfForm(saved.problems), 400);
+    const { problems } = await imports.prepare(saved.done.handler);
+    return redirect(c, pathOf(entry.id), [`Saved the function ${saved.done.name}.`, ...problems].join(" "));
+  });
+}
+
+function addSwitches(web: Web, deps: WebDeps): void {
+  for (const [word, enabled] of [["enable", true], ["disable", false]] as const) {
+    web.post(`${LIST_PATH}/:id{[^/]+}/${word}`, async (c) => {
+      const { id } = functionOf(c, deps);
+      const back = typedText(await readForm(c), "back") === "list" ? LIST_PATH : pathOf(id);
+      const { name } = deps.registry.update(c.get("actor"), id, { enabled });
+      return redirect(c, back, enabled ? `${name} answers calls again.` : `${name} is disabled: calls get 404.`);
+    });
+  }
+}
+
+function addDelete(web: Web, deps: WebDeps): void {
+  const { registry, secrets } = deps;
+  const path = `${LIST_PATH}/:id{[^/]+}/delete`;
+
+  const show = (c: Context<WebEnv>, entry: RegisteredFunction, problems?: Problems, status: 200 | 400 = 200) => {
+    const found = secrets.list({ functionId: entry.id }, 0, SECRETS_COUNTED_MAX);
+    const { length } = found.secrets;
+    const count = `${found.next ? "more than " : ""}${length.toLocaleString("en")}`;
+    return page(c, {
+      title: `Delete ${entry.name}?`,
+      styles: ["functions.css"],
+      children: (
+        <form method="post" action={`${pathOf(entry.id)}/delete`} class="confirm">
+          <ProblemSummary problems={problems} labels={{}} />
+          <ul>
+            <li>
+              Calls of <code>/run{entry.route}</code> get 404 from then on.
+            </li>
+            <li>
+              {length === 0 ? "No secret is set for it." : (
+                <>
+                  <strong>{count} {length === 1 ? "secret" : "secrets"} of its own</strong> will be deleted with it:
+                  {" "}
+                  {found.secrets.slice(0, 10).map(({ name }) => name).join(", ")}
+                  {length > 10 && ", …"}
+                </>
+              )}
+            </li>
+            <li>
+              Its files stay, <code>{entry.handler}</code> too. Secrets of other owners stay as well.
+            </li>
+          </ul>
+          <div class="actions">
+            <button type="submit" class="danger">Delete {entry.name}</button>
+            <a href={pathOf(entry.id)} role="button" class="secondary outline">Cancel</a>
+          </div>
+        </form>
+      ),
+    }, status);
+  };
+
+  web.get(path, (c) => show(c, functionOf(c, deps)));
+
+  web.post(path, (c) => {
+    const { id, name, handler } = functionOf(c, deps);
+    registry.delete(c.get("actor"), id);
+    return redirect(c, LIST_PATH, `Deleted the function ${name} and its secrets. The file ${handler} is still there.`);
+  });
+}
+
+function choices({ access, settings }: WebDeps) {
+  return {
+    groups: access.groups(),
+    defaults: { timeoutMs: settings.get("sandbox.timeout-ms"), memoryMb: settings.get("sandbox.memory-mb") },
+  };
+}
+
+async function exists({ files }: WebDeps, path: string): Promise<boolean> {
+  try {
+    await files.read(path);
+    return true;
+  } catch (error) {
+    const problems = problemsOf(error);
+    if (problems && !problems["path"]) return false;
+    throw error;
+  }
+}
+
+/** What the files' service says of a path, said of the field that it was typed in. */
+function handlerProblems({ path, ...rest }: Problems): Problems {
+  return path === undefined ? rest : { handler: path, ...rest };
+}

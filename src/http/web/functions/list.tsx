@@ -1,0 +1,178 @@
+// The list of functions: what there is, how it is, and what was called lately.
+
+import type { RegisteredFunction } from "../../../functions/registry.ts";
+import type { FunctionId, GroupId } from "../../../ids.ts";
+import type { Health } from "../../../sandbox/health.ts";
+import { Badge, Empty, Pager, PostButton, Time } from "../components.tsx";
+
+export const LIST_PATH = "/web/functions";
+
+/** Of the last hour. */
+export interface Calls {
+  readonly calls: number;
+  readonly errors: number;
+}
+
+export interface ListProps {
+  functions: readonly RegisteredFunction[];
+  total: number;
+  search: string;
+  next: string | undefined;
+  groupNames: ReadonlyMap<GroupId, string>;
+  health: (id: FunctionId) => Health;
+  calls: ReadonlyMap<FunctionId, Calls>;
+}
+
+export function pathOf(id: FunctionId): string {
+  return `${LIST_PATH}/${id}`;
+}
+
+export function SearchForm({ search }: { search: string }) {
+  return (
+    <form
+      method="get"
+      action={LIST_PATH}
+      role="search"
+      class="search"
+      hx-get={LIST_PATH}
+      hx-trigger="input delay:200ms, submit"
+      hx-target="#functions"
+      hx-swap="outerHTML"
+      hx-sync="this:replace"
+    >
+      <label for="search" class="visually-hidden">Search functions</label>
+      <input
+        type="search"
+        id="search"
+        name="search"
+        value={search}
+        placeholder="Search by name, route or file"
+        autocomplete="off"
+      />
+      <noscript>
+        <button type="submit">Search</button>
+      </noscript>
+    </form>
+  );
+}
+
+export function FunctionList({ functions, total, search, next, groupNames, health, calls }: ListProps) {
+  const more = next && `${LIST_PATH}?${new URLSearchParams({ ...(search && { search }), after: next })}`;
+  return (
+    <section id="functions" aria-label="Functions">
+      <p class="quiet" role="status">
+        {search ? `${count(total)} with “${search}”` : count(total)}
+      </p>
+      {functions.length === 0
+        ? <Nothing search={search} />
+        : (
+          <div class="scroll" tabindex={0} role="region" aria-label="List of functions">
+            <table class="functions">
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col">State</th>
+                  <th scope="col">Route</th>
+                  <th scope="col">Methods</th>
+                  <th scope="col">Who may call it</th>
+                  <th scope="col" class="figure">Calls in the last hour</th>
+                  <th scope="col" class="figure">Errors</th>
+                  <th scope="col">Change</th>
+                </tr>
+              </thead>
+              <tbody>
+                {functions.map((entry) => (
+                  <Line
+                    entry={entry}
+                    health={health(entry.id)}
+                    calls={calls.get(entry.id)}
+                    groups={entry.keys.map((id) => groupNames.get(id) ?? String(id))}
+                  />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      <Pager next={more} what="functions" />
+    </section>
+  );
+}
+
+function Line({ entry, health, calls, groups }: {
+  entry: RegisteredFunction;
+  health: Health;
+  calls: Calls | undefined;
+  groups: readonly string[];
+}) {
+  const { id, name, description, route, methods, enabled } = entry;
+  return (
+    <tr id={`function-${id}`}>
+      <th scope="row">
+        <a href={pathOf(id)}>{name}</a>
+        {description && <small class="quiet description">{description}</small>}
+      </th>
+      <td data-label="State">
+        <State enabled={enabled} health={health} />
+      </td>
+      <td data-label="Route">
+        <code>{route}</code>
+      </td>
+      <td data-label="Methods">{methods.join(", ")}</td>
+      <td data-label="Who may call it">
+        {groups.length === 0 ? <Badge kind="plain">public</Badge> : groups.join(", ")}
+      </td>
+      <td class="figure" data-label="Calls in the last hour">{(calls?.calls ?? 0).toLocaleString("en")}</td>
+      <td class="figure" data-label="Errors">
+        {calls?.errors ? <Badge kind="bad">{calls.errors.toLocaleString("en")}</Badge> : "0"}
+      </td>
+      <td>
+        <Toggle id={id} name={name} enabled={enabled} back="list" />
+      </td>
+    </tr>
+  );
+}
+
+/** `back` says which page the button is on, to come back to. */
+export function Toggle({ id, name, enabled, back }: {
+  id: FunctionId;
+  name: string;
+  enabled: boolean;
+  back: "list" | "function";
+}) {
+  return (
+    <PostButton
+      action={`${pathOf(id)}/${enabled ? "disable" : "enable"}`}
+      label={enabled ? "Disable" : "Enable"}
+      kind={back === "list" ? "link" : "secondary"}
+      describe={name}
+      fields={{ back }}
+    />
+  );
+}
+
+export function State({ enabled, health }: { enabled: boolean; health: Health }) {
+  if (!enabled) return <Badge kind="off">disabled</Badge>;
+  if (health.suspendedUntil === undefined) return <Badge kind="ok">enabled</Badge>;
+  return (
+    <>
+      <Badge kind="warn">suspended</Badge>
+      <small class="description">
+        until <Time ms={health.suspendedUntil} />: its processes kept dying. {health.lastDeath}
+      </small>
+    </>
+  );
+}
+
+function Nothing({ search }: { search: string }) {
+  if (search) return <Empty>No function has “{search}” in its name, route or file. Search for less of it.</Empty>;
+  return (
+    <Empty>
+      <p>There is no function yet. One answers requests under an address of yours, with code that you write here.</p>
+      <a href={`${LIST_PATH}/new`} role="button">Create your first function</a>
+    </Empty>
+  );
+}
+
+function count(total: number): string {
+  return total === 1 ? "1 function" : `${total.toLocaleString("en")} functions`;
+}

@@ -1,0 +1,46 @@
+// Which names of secrets a function could be given by one caller or another. Names and scopes only, never values.
+
+import type { FunctionId, GroupId, Scope, SecretName } from "../ids.ts";
+import { all, type Database, type Row } from "./database.ts";
+
+export type FunctionSecretStore = ReturnType<typeof functionSecretStore>;
+
+interface Named extends Row {
+  name: SecretName;
+}
+
+interface Scoped extends Row {
+  scope: Scope;
+}
+
+/** Global, of the function, of the groups whose keys may call it, and of their keys. ?1: function, ?2: groups. */
+const OPEN = `(scope = 'global' OR scope = 'function' AND owner_id = ?1
+  OR scope = 'group' AND owner_id IN (SELECT value FROM json_each(?2))
+  OR scope = 'key' AND owner_id IN
+    (SELECT id FROM api_keys WHERE group_id IN (SELECT value FROM json_each(?2))))`;
+
+export function functionSecretStore(db: Database) {
+  // Steps from each name to the next, so that a name with a thousand owners costs one look.
+  const next = (after: string) =>
+    `(SELECT name FROM secrets INDEXED BY secrets_by_name
+      WHERE name ${after} AND instr(lower(name), lower(?3)) > 0 AND ${OPEN} ORDER BY name LIMIT 1)`;
+  const names = db.prepare(`
+    WITH RECURSIVE found (name) AS (
+      SELECT ${next(">= ''")}
+      UNION ALL
+      SELECT ${next("> found.name")} FROM found WHERE found.name IS NOT NULL
+      LIMIT ?4
+    )
+    SELECT name FROM found WHERE name IS NOT NULL`);
+  const scopes = db.prepare(`SELECT DISTINCT scope FROM secrets WHERE name = ?3 AND ${OPEN}`);
+
+  return {
+    /** Names that hold `search` in any case, in order, at most `limit`. */
+    names: (functionId: FunctionId, groups: readonly GroupId[], search: string, limit: number): SecretName[] =>
+      all<Named>(names, functionId, JSON.stringify(groups), search, limit).map(({ name }) => name),
+
+    /** The scopes in which a name is set. */
+    scopes: (functionId: FunctionId, groups: readonly GroupId[], name: string): Scope[] =>
+      all<Scoped>(scopes, functionId, JSON.stringify(groups), name).map(({ scope }) => scope),
+  };
+}

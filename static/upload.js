@@ -1,0 +1,18 @@
+// Files that are dropped on an upload form are chosen in it; what is then sent is up to its button.
+
+for (const form of document.querySelectorAll("[data-upload]")) {
+  const input = form.querySelector("input[type=file]");
+  const over = (event) => {
+    event.preventDefault();
+    form.classList.add("over");
+  };
+  form.addEventListener("dragenter", over);
+  form.addEventListener("dragover", over);
+  form.addEventListener("dragleave", () => form.classList.remove("over"));
+  form.addEventListener("drop", (event) => {
+    event.preventDefault();
+    form.classList.remove("over");
+    if (event.dataTransfer.files.length > 0) input.files = event.dataTransfer.files;
+    input.focus();
+  });
+}
