@@ -73,10 +73,15 @@ export function accountsService({ store, sessions, passwords, now, record }: {
     },
 
     /**
-     * The first admin, signed in: the new session's token.
+     * The first admin, signed in: their id and the new session's token.
      * @throws AppError Forbidden (403) for another token, or once there is an admin
      */
-    async setUp(actor: Actor, token: string, wanted: NewAdmin & { password: string }, begun: Begun): Promise<string> {
+    async setUp(
+      actor: Actor,
+      token: string,
+      wanted: NewAdmin & { password: string },
+      begun: Begun,
+    ): Promise<{ id: AdminId; token: string }> {
       const check = () => {
         if (!this.mayBeSetUp(token)) throw new AppError("Forbidden", 403, "This link is not valid any more.");
       };
@@ -85,9 +90,10 @@ export function accountsService({ store, sessions, passwords, now, record }: {
       return store.transaction(() => {
         // Again: somebody else may have been quicker meanwhile.
         check();
-        const session = sessions.begin(insert(actor, wanted, hash), begun);
+        const id = insert(actor, wanted, hash);
+        const session = sessions.begin(id, begun);
         setupToken = undefined;
-        return session;
+        return { id, token: session };
       });
     },
 

@@ -66,6 +66,7 @@ export function signInService({ store, sessions, passwords, secondFactor, device
   const deviceMac = (id: AdminId, nonce: string): string =>
     Buffer.from(deviceKey.mac(`device:${id}:${nonce}`)).toString("base64url");
 
+  /** A proof that this browser has signed in to an account, to be kept by it. */
   const newDevice = (id: AdminId): string => {
     const nonce = randomBytes(16).toString("base64url");
     return `${nonce}.${deviceMac(id, nonce)}`;
@@ -132,6 +133,8 @@ export function signInService({ store, sessions, passwords, secondFactor, device
   };
 
   return {
+    newDevice,
+
     /**
      * The first step.
      * @throws AppError Unauthorized (401) for a wrong pair, SlowDown (429), Busy (503)

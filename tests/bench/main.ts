@@ -6,6 +6,7 @@ import { benchMemory } from "./memory.ts";
 import { benchObserve } from "./observe.ts";
 import { benchResolution } from "./resolution.ts";
 import { benchRotation } from "./rotation.ts";
+import { benchSignIn } from "./sign_in.ts";
 
 const wanted = new Set(Deno.args);
 const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
@@ -16,5 +17,6 @@ if (chosen("guard")) missed.push(...await benchGuard());
 if (chosen("memory")) await benchMemory();
 if (chosen("resolution")) missed.push(...benchResolution());
 if (chosen("rotation")) missed.push(...await benchRotation());
+if (chosen("sign-in")) missed.push(...await benchSignIn());
 console.log(missed.length === 0 ? "\nno floor missed" : `\nmissed: ${missed.join("; ")}`);
 Deno.exit(missed.length === 0 ? 0 : 1);

@@ -355,3 +355,37 @@ function hiddenFields(html: string): Record<string, string> {
     ) => [plain(name!), plain(value!)]),
   );
 }
+
+Deno.test("the audit tells who signed in, who failed, and what became of users, without their passwords", async () => {
+  await using server = await startServer();
+  const admin = await setUp(server);
+  for (let n = 0; n < 5; n++) await new Visitor(server.url).signIn("a password that is wrong");
+  await new Visitor(server.url).signIn("typed into the wrong field", "my other password");
+  await admin.signIn();
+  await admin.post("/web/users", { name: "Bob", email: "bob@example.com" });
+  await admin.request("POST", "/api/key-groups", {
+    body: '{"name":"clients"}',
+    headers: { "Content-Type": "application/json" },
+  });
+  await admin.post("/web/users/2/remove", { email: "bob@example.com" });
+  await admin.post("/web/sign-out", {});
+  const { body } = await server.api("GET", "/api/audit");
+  interface Entry {
+    action: string;
+    actor: { kind: string; name: string | null };
+  }
+  const told = body.entries.map(({ action, actor }: Entry) => `${action} by ${actor.kind}`) as string[];
+  for (
+    const expected of [
+      "admin.created by visitor",
+      "sign-in.failed by visitor",
+      "sign-in.locked by visitor",
+      "sign-in.succeeded by admin",
+      "admin.created by admin",
+      "key-group.created by admin",
+      "admin.deleted by admin",
+      "sign-in.ended by admin",
+    ]
+  ) assert.ok(told.includes(expected), `${expected} is not among ${told.join(", ")}`);
+  assert.doesNotMatch(JSON.stringify(body), /password that is wrong|wrong field|other password|long enough/);
+});

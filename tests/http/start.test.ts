@@ -31,6 +31,7 @@ Deno.test("a bad variable stops the start with one line that names it", async ()
     DATA_DIR: "",
     CODE_DIR: "a,b",
     BOOTSTRAP_API_KEY: "short",
+    TRUSTED_PROXIES: "10.0.0.1, proxy.example.com",
     KEYRING_PASSPHRASE: "short",
     KEYRING_PASSPHRASE_FILE: "/nowhere/passphrase",
   };

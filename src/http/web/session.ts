@@ -32,9 +32,9 @@ export function recognise(c: Context<WebEnv>, { admins }: WebDeps): boolean {
 }
 
 /** Tells the browser its new session, and that it has signed in before. */
-export function keepSession(c: Context<WebEnv>, { token, device }: { token: string; device?: string }): void {
+export function keepSession(c: Context<WebEnv>, { token, device }: { token: string; device: string }): void {
   setCookie(c, "session", token);
-  if (device !== undefined) setCookie(c, "device", device);
+  setCookie(c, "device", device);
 }
 
 export function forgetSession(c: Context<WebEnv>): void {

@@ -12,7 +12,7 @@ import { newPassword, newPerson } from "./sign_in_schemas.ts";
 
 const LABELS = { name: "Name", email: "E-mail", password: "Password", again: "Password again" };
 
-export function addSetup(web: Web, { admins: { accounts } }: WebDeps): void {
+export function addSetup(web: Web, { admins: { accounts, signIn } }: WebDeps): void {
   web.get("/web/setup", (c) => {
     if (accounts.exist()) throw closed();
     const token = c.req.query("token") ?? "";
@@ -29,8 +29,8 @@ export function addSetup(web: Web, { admins: { accounts } }: WebDeps): void {
     const checked = await attempt(() => checkedSetup(given));
     if ("problems" in checked) return setupPage(c, { token, name, email, problems: checked.problems }, 400);
     const { actor, userAgent } = visitorOf(c);
-    const session = await accounts.setUp(actor, token, checked.done, { address: actor.address, userAgent });
-    keepSession(c, { token: session });
+    const created = await accounts.setUp(actor, token, checked.done, { address: actor.address, userAgent });
+    keepSession(c, { token: created.token, device: signIn.newDevice(created.id) });
     return redirect(c, "/web", `Welcome, ${checked.done.name}. You are signed in.`);
   });
 }
