@@ -274,7 +274,7 @@ Deno.test("the passphrase is in no process that the server starts", async () => 
   await using server = await home.start({ KEYRING_PASSPHRASE: FIRST });
   const seen = new Set<string>();
   // Between fork and exec a child is still the server itself, in its memory and by its name.
-  const own = Deno.readTextFileSync(`/proc/${server.pid}/cmdline`);
+  const own = Deno.readTextFileSync(`/proc/${server.pid}/cmdline`).replaceAll("\0", " ");
   let looking = true;
   const look = (async () => {
     while (looking) {
