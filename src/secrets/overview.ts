@@ -22,6 +22,8 @@ export interface Cell {
   readonly named: readonly { readonly owner: string | null; readonly unreadable: boolean }[];
 }
 
+const UNSET: Cell = { count: 0, named: [] };
+
 export interface NameRow {
   readonly name: SecretName;
   readonly cells: Readonly<Record<Scope, Cell>>;
@@ -49,11 +51,19 @@ export type Overview = ReturnType<typeof overviewService>;
 export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf">) {
   const rows = store.secrets;
 
-  const cell = (name: SecretName, scope: Scope, count: number): Cell => ({
-    count,
-    named: count === 0 ? [] : rows.ofScope(name, scope, -1, NAMED_MAX)
-      .map((row) => ({ owner: row.ownerName, unreadable: secrets.problemOf(row) !== null })),
-  });
+  const nameRows = (names: readonly SecretName[]): NameRow[] => {
+    const found = new Map(names.map((name) => [name, new Map<Scope, Cell>()]));
+    for (const { count, row } of rows.samples(names, NAMED_MAX)) {
+      const cells = found.get(row.name)!;
+      const named = cells.get(row.owner.scope)?.named ?? [];
+      const one = { owner: row.ownerName, unreadable: secrets.problemOf(row) !== null };
+      cells.set(row.owner.scope, { count, named: [...named, one] });
+    }
+    return [...found].map(([name, cells]) => ({
+      name,
+      cells: Object.fromEntries(WIDEST_FIRST.map((scope) => [scope, cells.get(scope) ?? UNSET])) as NameRow["cells"],
+    }));
+  };
 
   /** Names that have an unused value, by going through all of them. */
   const unusedNames = (filter: NameFilter, isUnused: IsUnused, after: string, limit: number): SecretName[] => {
@@ -79,11 +89,7 @@ export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf"
       const names = isUnused
         ? unusedNames(filter, isUnused, after, limit + 1)
         : store.secretNames.page(filter, after, limit + 1);
-      const shown = names.slice(0, limit).map((name): NameRow => {
-        const counts = store.secretNames.counts(name);
-        const cells = WIDEST_FIRST.map((scope) => [scope, cell(name, scope, counts[scope] ?? 0)]);
-        return { name, cells: Object.fromEntries(cells) };
-      });
+      const shown = nameRows(names.slice(0, limit));
       return { rows: shown, next: names.length > limit ? names[limit - 1] : undefined };
     },
 

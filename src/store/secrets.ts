@@ -46,14 +46,13 @@ interface Columns extends Row {
   updated_at: number;
 }
 
-const SELECT = `
-SELECT s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.created_at, s.updated_at,
+const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.created_at, s.updated_at,
   CASE s.scope
     WHEN 'function' THEN (SELECT name FROM functions WHERE id = s.function_id)
     WHEN 'group' THEN (SELECT name FROM key_groups WHERE id = s.group_id)
     WHEN 'key' THEN (SELECT name FROM api_keys WHERE id = s.key_id)
-  END AS owner_name
-FROM secrets s`;
+  END AS owner_name`;
+const SELECT = `SELECT ${COLUMNS} FROM secrets s`;
 
 export function secretStore(db: Database) {
   const candidates = db.prepare(`
@@ -70,6 +69,16 @@ export function secretStore(db: Database) {
     `${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id > ? ORDER BY s.owner_id LIMIT ?`,
   );
   const total = db.prepare("SELECT count(*) AS n FROM secrets");
+  // Counts on the index alone, then looks up few rows of each group.
+  const samples = db.prepare(`
+    WITH cells AS MATERIALIZED (
+      SELECT name, scope, count(*) AS count FROM secrets INDEXED BY secrets_by_name
+      WHERE name IN (SELECT value FROM json_each(?1)) GROUP BY name, scope
+    )
+    SELECT cells.count, ${COLUMNS} FROM cells CROSS JOIN secrets s ON s.name = cells.name AND s.scope = cells.scope
+      AND s.owner_id IN (SELECT owner_id FROM secrets WHERE name = cells.name AND scope = cells.scope
+        ORDER BY owner_id LIMIT ?2)
+    ORDER BY s.name, s.scope, s.owner_id`);
   const insertRow = db.prepare(
     "INSERT INTO secrets (name, scope, owner_id, function_id, group_id, key_id, ciphertext, comment, created_at, updated_at)" +
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -122,6 +131,12 @@ export function secretStore(db: Database) {
     /** The values of one name in one scope, in order of their owners' ids, those above `afterOwner`, at most `limit`. */
     ofScope(name: SecretName, scope: Scope, afterOwner: number, limit: number): SecretRow[] {
       return all<Columns>(ofScope, name, scope, afterOwner, limit).map(toRow);
+    },
+
+    /** For each scope of each name: how many values there are, and the first ones, at most `limit`. */
+    samples(names: readonly SecretName[], limit: number): { count: number; row: SecretRow }[] {
+      return all<Columns & { count: number }>(samples, JSON.stringify(names), limit)
+        .map((row) => ({ count: row.count, row: toRow(row) }));
     },
 
     /** Rows with an id above `after` in order of id, at most `limit`. */

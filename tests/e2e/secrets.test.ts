@@ -186,7 +186,7 @@ Deno.test("names are searched while typing, filtered, and paged on the server", 
   await page.waitForURL("**/web/secrets?q=Base&scope=function");
   assert.deepEqual(await namesShown(page), ["DATABASE_URL"]);
   await page.getByLabel("Function", { exact: true }).selectOption("orders");
-  await page.waitForURL(`**/web/secrets?q=Base&scope=function&owner=${functionId}`);
+  await page.waitForURL(`**/web/secrets?q=Base&scope=function&functionId=${functionId}`);
   await assertAccessible(page);
   await page.reload();
   assert.deepEqual(await namesShown(page), ["DATABASE_URL"]);
@@ -385,7 +385,7 @@ Deno.test("every page and state is accessible and fits, in light and dark, wide 
   };
   for (
     const path of [
-      `/web/secrets?scope=function&owner=${functionId}`,
+      `/web/secrets?scope=function&functionId=${functionId}`,
       "/web/secrets/new",
       "/web/secrets/1/edit",
       "/web/secrets/1/delete",

@@ -2,9 +2,10 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { accessService } from "../../src/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
-import type { SecretName } from "../../src/ids.ts";
+import type { Owner, SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -28,6 +29,57 @@ export function fill(home: string, secrets: number): void {
       });
     }
   });
+  store.close();
+}
+
+/**
+ * A data folder with functions f0, f1, …, groups g0, g1, … with ten keys each, and secrets: `SHARED` for every
+ * function, and for the rest four names at a time, one for each scope, whose owners take turns.
+ */
+export function fillWithOwners(home: string, { functions, groups, secrets }: {
+  functions: number;
+  groups: number;
+  secrets: number;
+}): void {
+  const dataDir = join(home, "data");
+  Deno.mkdirSync(dataDir, { recursive: true });
+  const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
+  const store = openStore(join(dataDir, "database.db"));
+  const service = secretsService(store, keyring, Date.now, unrecorded);
+  const access = accessService(store, keyring, Date.now, () => [], unrecorded);
+  const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
+  const create = (name: string, owner: Owner) =>
+    service.create(OPERATOR, { name: name as SecretName, value: `value of ${name}`, owner, comment: "A comment" });
+  store.transaction(() => {
+    const groupIds = Array.from({ length: groups }, (_, n) => access.createGroup(OPERATOR, `g${n}`, ""));
+    const keyIds = groupIds.flatMap((groupId) =>
+      Array.from({ length: 10 }, (_, n) => access.createKey(OPERATOR, { groupId, name: `k${n}`, description: "" }).id)
+    );
+    const functionIds = Array.from({ length: functions }, (_, n) =>
+      registry.create(OPERATOR, {
+        name: `f${n}`,
+        description: "",
+        handler: `f${n}.ts`,
+        route: `/f${n}`,
+        methods: ["GET"],
+        keys: [groupIds[n % groups]!],
+        enabled: true,
+      }).id);
+    for (const functionId of functionIds) create("SHARED", { scope: "function", functionId });
+    for (let n = 0; n < secrets - functions; n++) {
+      const turn = Math.floor(n / 4);
+      create(
+        `NAME_${turn}`,
+        [
+          { scope: "global" } as const,
+          { scope: "function", functionId: functionIds[turn % functions]! } as const,
+          { scope: "group", groupId: groupIds[turn % groups]! } as const,
+          { scope: "key", keyId: keyIds[turn % keyIds.length]! } as const,
+        ][n % 4]!,
+      );
+    }
+  });
+  access.close();
   store.close();
 }
 

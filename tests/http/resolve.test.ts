@@ -108,6 +108,9 @@ Deno.test("resolve says whose the values are, and shows them only if asked to", 
   const shown = await resolve(server, `functionId=${functionId}&keyId=${key.id}&name=DB&includeValues=true`);
   assert.equal(shown.secrets[0]!.winner!.value, "value-of-the-key");
   assert.equal(shown.secrets[0]!.shadowed[0]!.value, "value-for-all");
+  // Showing them is in the audit, once; resolving alone is not.
+  const { entries } = (await server.api("GET", "/api/audit?action=secret.revealed")).body;
+  assert.deepEqual(entries.map(({ after }: { after: unknown }) => after), [{ ids: [1, 2] }]);
   assert.deepEqual((await resolve(server, `functionId=${functionId}&name=ABSENT`)).secrets, []);
 });
 

@@ -21,7 +21,7 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     "/web",
     "/web/secrets",
     "/web/secrets?q=planted",
-    `/web/secrets?scope=key&owner=${key.id}`,
+    `/web/secrets?scope=key&keyId=${key.id}`,
     "/web/secrets?unused=1",
     "/web/secrets/names/DB",
     "/web/secrets/names/DB?scope=function",
@@ -42,16 +42,23 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
       }
     }
   }
-  for (
-    const [path, headers] of [["reveal", {}], ["reveal", { "HX-Request": "true" }], ["copy", {}], [
-      "edit/reveal",
-      {},
-    ]] as const
-  ) {
+  const ways: [path: string, headers?: Record<string, string>][] = [
+    ["reveal"],
+    ["reveal", { "HX-Request": "true" }],
+    ["copy"],
+    ["edit/reveal"],
+  ];
+  for (const [path, headers] of ways) {
     const { status, text: body } = await visitor.post(`/web/secrets/2/${path}`, { name: "DB", comment: "" }, headers);
     assert.equal(status, 200, path);
     assert.deepEqual([...new Set(body.match(/planted-0123456789-value-\d/g))], [`${PLANTED}-2`], path);
   }
+  // Each of them is in the audit, and what was looked at without values is not.
+  const { entries } = (await server.api("GET", "/api/audit?action=secret.revealed")).body;
+  assert.deepEqual(
+    entries.map(({ actor, subject }: Record<string, Record<string, unknown>>) => [actor!.name, subject!.id]),
+    ways.map(() => ["ada@example.com", 2]),
+  );
   // Values are shown to those who ask by POST alone.
   for (const path of ["reveal", "copy"]) assert.equal((await visitor.get(`/web/secrets/2/${path}`)).status, 404);
 });

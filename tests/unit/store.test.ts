@@ -332,7 +332,8 @@ Deno.test("no statement on secrets walks the whole table, whatever the list is f
   for (const { sql, plan } of found) {
     // How many there are is counted along the smallest index, for people and not for calls.
     if (sql === "SELECT count(*) AS n FROM secrets") assert.match(plan, /^SCAN secrets USING COVERING INDEX/);
-    else assert.ok(!/\bSCAN\b/.test(plan), `${sql}\n${plan}`);
+    // The names of a page, and what was counted for them, are few.
+    else assert.ok(!/\bSCAN\b(?! json_each| cells\b)/.test(plan), `${sql}\n${plan}`);
   }
   const named = (sql: string) => found.find((one) => one.sql.includes(sql))!.plan;
   // Only the whole list may go by the id alone.

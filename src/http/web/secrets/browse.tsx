@@ -1,12 +1,12 @@
 // /web/secrets: which names there are and who sets each, as a matrix of names and scopes.
 
-import type { Context } from "hono";
 import { z } from "zod";
 import { SCOPES, type SecretName } from "../../../ids.ts";
 import { type Cell, type NameRow, WIDEST_FIRST } from "../../../secrets/overview.ts";
-import { secretName } from "../../api/schemas.ts";
+import { idText, secretName } from "../../api/schemas.ts";
+import { OWNER_FIELDS } from "../../api/secret_schemas.ts";
 import { Badge, Empty, Pager, SelectField, TextField, Time } from "../components.tsx";
-import type { Web, WebDeps, WebEnv } from "../deps.ts";
+import type { Web, WebDeps } from "../deps.ts";
 import { page } from "../layout.tsx";
 import { OwnerField } from "./owners.tsx";
 import { address, plural, SCOPE_LABELS, SECRETS } from "./words.ts";
@@ -15,12 +15,16 @@ const PAGE_SIZE = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const UNUSED_CHOICES = [7, 30, 90, 180, 365];
 
+const idSchema = idText<number>().optional().catch(undefined);
+
 /** What is asked for in the address; what makes no sense there counts as not given. */
 export const filterSchema = z.object({
   q: z.string().max(255).catch(""),
   scope: z.enum(SCOPES).optional().catch(undefined),
-  /** An id, of the scope's owners. */
-  owner: z.string().regex(/^[1-9]\d{0,14}$/).catch(""),
+  // Of them, the scope's own counts.
+  functionId: idSchema,
+  groupId: idSchema,
+  keyId: idSchema,
   /** In days. */
   unused: z.string().regex(/^[1-9]\d{0,3}$/).catch(""),
   after: secretName().optional().catch(undefined),
@@ -28,17 +32,21 @@ export const filterSchema = z.object({
 
 export type Filter = z.infer<typeof filterSchema>;
 
-/** The matrix's filter without an owner that no scope goes with. */
-function readFilter(c: Context<WebEnv>): Filter {
-  const filter = filterSchema.parse(c.req.query());
-  // The owner that is still chosen belongs to the scope before.
-  const changing = c.req.header("HX-Source")?.startsWith("select#scope");
-  return filter.scope && filter.scope !== "global" && !changing ? filter : { ...filter, owner: "" };
+/** Which owner's values are asked for, of the filter's scope. */
+export function ownerOf(filter: Pick<Filter, "scope" | "functionId" | "groupId" | "keyId">): number | undefined {
+  return filter.scope === undefined || filter.scope === "global" ? undefined : filter[OWNER_FIELDS[filter.scope]];
+}
+
+/** The parameters of an address that asks for the same scope and owner. */
+export function ownerParameters(filter: Parameters<typeof ownerOf>[0]): Record<string, string | number | undefined> {
+  const { scope } = filter;
+  if (scope === undefined || scope === "global") return { scope };
+  return { scope, [OWNER_FIELDS[scope]]: ownerOf(filter) };
 }
 
 export function addBrowse(web: Web, deps: WebDeps): void {
   web.get(SECRETS, (c) => {
-    const filter = readFilter(c);
+    const filter = filterSchema.parse(c.req.query());
     const part = c.req.header("HX-Request") !== undefined;
     const results = <Results filter={filter} deps={deps} part={part} />;
     if (part) {
@@ -119,15 +127,15 @@ function FilterForm({ filter, deps }: { filter: Filter; deps: WebDeps }) {
 }
 
 function OwnerFilter({ filter, deps, swap }: { filter: Filter; deps: WebDeps; swap?: boolean }) {
-  const { scope, owner } = filter;
+  const { scope } = filter;
   return (
     <div id="owner-filter" hx-swap-oob={swap ? "outerHTML" : undefined}>
       {scope && scope !== "global" && (
         <OwnerField
           overview={deps.overview}
           scope={scope}
-          name="owner"
-          value={owner}
+          name={OWNER_FIELDS[scope]}
+          value={String(ownerOf(filter) ?? "")}
           empty={`Every ${scope}`}
           {...live("change")}
         />
@@ -137,16 +145,16 @@ function OwnerFilter({ filter, deps, swap }: { filter: Filter; deps: WebDeps; sw
 }
 
 function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: boolean }) {
-  const { q, scope, owner, unused, after } = filter;
+  const { q, scope, unused, after } = filter;
   const { overview, reads, now } = deps;
   const since = unused ? now() - Number(unused) * DAY_MS : undefined;
   const { rows, next } = overview.names(
-    { search: q, scope, ownerId: owner ? Number(owner) : undefined },
+    { search: q, scope, ownerId: ownerOf(filter) },
     after ?? "",
     PAGE_SIZE,
     since === undefined ? undefined : reads.unusedSince(since),
   );
-  const asked = { q, scope, owner, unused };
+  const asked = { q, ...ownerParameters(filter), unused };
   const filtered = q !== "" || scope !== undefined || unused !== "";
   const told = rows.length === 0 ? "No name fits." : `${plural(rows.length, "name")}${next ? ", and more" : ""}.`;
   return (
@@ -191,10 +199,11 @@ function Nothing({ filtered }: { filtered: boolean }) {
   );
 }
 
-type Asked = Readonly<Record<string, string | undefined>>;
+type Asked = Readonly<Record<string, string | number | undefined>>;
 
 function Matrix({ rows, asked }: { rows: readonly NameRow[]; asked: Asked }) {
-  const { scope, owner, unused } = asked;
+  // A name unfolds to all that is asked for but the search.
+  const { q: _, ...unfolded } = asked;
   return (
     <table class="matrix">
       <caption class="visually-hidden">Names of secrets, and who sets each</caption>
@@ -209,7 +218,7 @@ function Matrix({ rows, asked }: { rows: readonly NameRow[]; asked: Asked }) {
           <>
             <tr>
               <th scope="row">
-                <a class="unfold" href={namePath(name, { scope, owner, unused })} data-unfold={`values-${name}`}>
+                <a class="unfold" href={namePath(name, unfolded)} data-unfold={`values-${name}`}>
                   {name}
                 </a>
               </th>

@@ -81,10 +81,10 @@ export function OwnerField({ overview, scope, name, label, value, empty, hint, p
 /** The entries of a dropdown that is being narrowed. */
 export function addOwners(web: Web, { overview }: WebDeps): void {
   web.get(`${SECRETS}/owners`, (c) => {
-    const { scope, field = "", empty = "", find = "" } = c.req.query();
+    const { scope, field = "", empty = "", find = "", ...fields } = c.req.query();
     const owned = OWNED_SCOPES.find((known) => known === scope);
     if (!owned) return c.notFound();
-    const chosen = /^[1-9]\d{0,14}$/.exec(c.req.query(field) ?? "")?.[0] ?? "";
+    const chosen = /^[1-9]\d{0,14}$/.exec(fields[field] ?? "")?.[0] ?? "";
     const options = ownerOptions(overview, owned, find.slice(0, 255), chosen);
     return c.html(
       <>

@@ -13,7 +13,7 @@ import { idText, secretName } from "../../api/schemas.ts";
 import { Ago, Badge, Empty, Pager, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { page } from "../layout.tsx";
-import { filterSchema, namePath } from "./browse.tsx";
+import { filterSchema, namePath, ownerOf, ownerParameters } from "./browse.tsx";
 import { address, ownerAddress, plural, SCOPE_LABELS, SECRETS, secretWords } from "./words.ts";
 
 const PAGE_SIZE = 50;
@@ -83,7 +83,7 @@ function namePage(c: Context<WebEnv>, name: SecretName, list: unknown): Response
   });
 }
 
-const askedSchema = filterSchema.pick({ scope: true, owner: true, unused: true }).extend({
+const askedSchema = filterSchema.omit({ q: true, after: true }).extend({
   after: z.string().transform((text): ValueCursor | undefined => {
     const [, scope, id] = /^(\w+)-(\d{1,15})$/.exec(text) ?? [];
     const known = SCOPES.find((one) => one === scope);
@@ -97,13 +97,13 @@ function readAsked(c: Context<WebEnv>): Asked {
 }
 
 function ValueList({ name, asked, deps, part }: { name: SecretName; asked: Asked; deps: WebDeps; part: boolean }) {
-  const { scope, owner, unused, after } = asked;
+  const { scope, unused, after } = asked;
   const { overview, reads, now } = deps;
-  const filter = { scope, ownerId: scope && owner ? Number(owner) : undefined };
+  const filter = { scope, ownerId: ownerOf(asked) };
   const { values, next } = overview.values(name, filter, after, PAGE_SIZE);
   const known = reads.of(values.map(({ id }) => id));
   const isUnused = unused ? reads.unusedSince(now() - Number(unused) * DAY_MS) : () => false;
-  const rest = { scope, owner, unused };
+  const rest = { ...ownerParameters(asked), unused };
   if (values.length === 0) {
     return (
       <Empty>
@@ -121,7 +121,8 @@ function ValueList({ name, asked, deps, part }: { name: SecretName; asked: Asked
       {scope && (
         <p class="quiet">
           Only values of the scope {SCOPE_LABELS[scope]}
-          {owner && values[0] && ` that belong to ${values[0].ownerName}`}. <a href={namePath(name)}>All values</a>
+          {filter.ownerId !== undefined && values[0] && ` that belong to ${values[0].ownerName}`}.{" "}
+          <a href={namePath(name)}>All values</a>
         </p>
       )}
       <ul class="values" aria-label={`Values of ${name}`}>

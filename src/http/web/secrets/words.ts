@@ -44,7 +44,8 @@ export function ownerAddress(owner: Owner): string | undefined {
     case "function":
       return `/web/functions/${owner.functionId}`;
     case "group":
+      return `/web/keys/groups/${owner.groupId}`;
     case "key":
-      return "/web/keys";
+      return `/web/keys/${owner.keyId}`;
   }
 }

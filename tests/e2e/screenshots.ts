@@ -1,0 +1,96 @@
+// deno task screenshots: renders pages of a server with examples in it into docs/images/.
+
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
+import { type Server, startServer } from "../http/server.ts";
+import { closeBrowser, openBrowser, signIn, type VisitOptions } from "./browser.ts";
+
+const FOLDER = fileURLToPath(new URL("../../docs/images/", import.meta.url));
+const SIZE = { width: 1000, height: 640 };
+
+interface Picture extends VisitOptions {
+  /** Of the file, without `.png`. */
+  readonly name: string;
+  readonly path: string;
+  /** What is done on the page before. */
+  prepare?(page: Page): Promise<unknown>;
+}
+
+/** An entry for each picture. */
+const PICTURES: readonly Picture[] = [
+  {
+    name: "create-secret",
+    path: "/web/secrets/new",
+    height: 780,
+    prepare: async (page) => {
+      await page.getByLabel("Name").fill("DATABASE_URL");
+      await page.getByLabel("Value").fill("postgresql://analytics-db:5432/analytics");
+      await page.getByLabel("Scope").selectOption("Function");
+      await page.getByLabel("Function", { exact: true }).selectOption("analytics");
+      await page.getByLabel("Comment").fill("Read replica");
+    },
+  },
+  {
+    name: "secrets",
+    path: "/web/secrets",
+    height: 900,
+    prepare: async (page) => {
+      await page.getByRole("link", { name: "DATABASE_URL", exact: true }).click();
+      await page.getByRole("button", { name: 'Reveal DATABASE_URL (group "staging")' }).click();
+      await page.getByRole("region").waitFor();
+      await page.evaluate("scrollTo(0, 0)");
+    },
+  },
+  {
+    name: "resolve",
+    path: "/web/secrets/resolve",
+    prepare: async (page) => {
+      await page.getByLabel("Function").selectOption("orders");
+      await page.getByLabel("Key").selectOption("client-123 (staging)");
+      await page.getByRole("button", { name: "Resolve" }).click();
+      await page.getByText("A call of orders").waitFor();
+    },
+  },
+  { name: "keys", path: "/web/keys" },
+  { name: "encryption", path: "/web/settings/encryption" },
+];
+
+/** What the pictures show. */
+async function fill(server: Server): Promise<void> {
+  const [staging, production] = [await createGroup(server, "staging"), await createGroup(server, "production")];
+  const client = await createKey(server, staging, "client-123");
+  await createKey(server, production, "client-456");
+  const handler = "export default async (c, ctx) => c.text(await ctx.getSecret('DATABASE_URL') ? 'ok' : 'none')";
+  const orders = await deploy(server, "orders", handler, { keys: [staging, production] });
+  const analytics = await deploy(server, "analytics", handler, { keys: [staging] });
+  const secrets: [name: string, value: string, owner?: Record<string, unknown>][] = [
+    ["DATABASE_URL", "postgresql://shared-db.internal:5432/main", { scope: "global", comment: "Production database" }],
+    ["DATABASE_URL", "postgresql://orders-db:5432/orders", { scope: "function", functionId: orders }],
+    ["DATABASE_URL", "postgresql://readonly-db:5432/main", { scope: "group", groupId: staging }],
+    ["DATABASE_URL", "postgresql://customer-db:5432/client_123", { scope: "key", keyId: client.id }],
+    ["LOG_LEVEL", "info"],
+    ["LOG_LEVEL", "debug", { scope: "group", groupId: staging }],
+    ["SMTP_HOST", "smtp.example.com"],
+    ["TENANT_ID", "customer-123", { scope: "key", keyId: client.id }],
+    ["stripe-webhook-secret", "whsec_abc123", { scope: "function", functionId: analytics }],
+  ];
+  for (const [name, value, owner] of secrets) await createSecret(server, name, value, owner);
+  await run(server, "/orders", client.value);
+}
+
+await openBrowser();
+try {
+  await using server = await startServer();
+  await fill(server);
+  await Deno.mkdir(FOLDER, { recursive: true });
+  for (const { name, path, prepare, ...options } of PICTURES) {
+    await using visit = await signIn(server, { ...SIZE, ...options });
+    await visit.page.goto(path);
+    await prepare?.(visit.page);
+    await visit.page.screenshot({ path: `${FOLDER}${name}.png`, animations: "disabled", caret: "hide" });
+    console.log(`docs/images/${name}.png`);
+  }
+} finally {
+  await closeBrowser();
+}
