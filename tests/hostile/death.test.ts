@@ -3,18 +3,18 @@
 import assert from "node:assert/strict";
 import { run } from "../http/handlers.ts";
 import { alive, type FunctionFields, withArena } from "./arena.ts";
-import { each, residentMb, until, withinMemory } from "./processes.ts";
+import { each, paced, residentMb, until, withinMemory } from "./processes.ts";
 
 const MEMORY_MB = 64;
-const LIMITS: FunctionFields = { timeoutMs: 1_500, memoryMb: MEMORY_MB };
+const LIMITS: FunctionFields = { timeoutMs: paced(1_500), memoryMb: MEMORY_MB };
 /** What must end by itself has time to, also on a busy machine; what may go on is stopped soon. */
 const limitsFor = (statuses: readonly number[]): FunctionFields =>
-  statuses.includes(504) ? LIMITS : { ...LIMITS, timeoutMs: 15_000 };
+  statuses.includes(504) ? LIMITS : { ...LIMITS, timeoutMs: paced(15_000) };
 /** What a process may take at most while it dies: its memory, what Deno itself needs, and what a poll lets through. */
 const PROCESS_MAX_MB = MEMORY_MB + 400;
 const HOST_GROWTH_MAX_MB = 150;
 const AT_ONCE = 3;
-const GONE_MS = 3_000;
+const GONE_MS = paced(3_000);
 
 /** Statements that end the process. The statuses that the caller may get: 502, or what the case allows besides. */
 const DEATHS: Readonly<Record<string, [statements: string, ...others: number[]]>> = {
@@ -190,13 +190,13 @@ Deno.test("a handler that ends its process gives its caller 502, or no more than
           arena.count();
           await arena.deploy(name, handler(statements), { fields: limitsFor(others) });
           const works = async (): Promise<boolean> => (await run(server, `/${name}`)).body === "alive";
-          await until(`${what}: it works`, works);
+          await until(`${what}: it works`, works, paced(10_000));
           const [pid] = arena.sandboxes(name);
           const { status, body } = await run(server, `/${name}?attack=1`);
           assert.ok(status === 502 || others.includes(status), `${what}: ${status} ${JSON.stringify(body)}`);
           // What ended the call with an error may leave the process as it was.
           if (status >= 502) await until(`${what}: the process is gone`, () => !alive(pid!), GONE_MS);
-          await until(`${what}: it works afterwards`, works);
+          await until(`${what}: it works afterwards`, works, paced(10_000));
         }),
     );
   });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createSecret } from "../http/handlers.ts";
 import { call as request } from "../http/server.ts";
 import { withArena } from "./arena.ts";
+import { paced } from "./processes.ts";
 import { RAW_FRAMES } from "./raw_frames.ts";
 
 /** Frames from a sandbox that knows the protocol, each sent within a call whose id is `id`. */
@@ -388,7 +389,7 @@ Deno.test("patched built-ins and polluted prototypes give nobody a wrong secret"
       }
       assert.equal(arena.sandboxes("innocent").length, 1);
     };
-    const fields = { keys: [holders.red.groupId, holders.blue.groupId], timeoutMs: 400 };
+    const fields = { keys: [holders.red.groupId, holders.blue.groupId], timeoutMs: paced(400) };
     await Promise.all(["patched0", "patched1", "patched2"].map(async (name, lane, lanes) => {
       const id = await arena.deploy(name, code, { fields });
       for (let n = lane; n < attacks.length; n += lanes.length) await attackBy(name, id, attacks[n]!);

@@ -6,6 +6,14 @@ import type { Server } from "../http/server.ts";
 /** Clock ticks in a second, of which /proc counts CPU time (USER_HZ, proc(5)). */
 const TICKS_PER_SECOND = 100;
 
+/** How many others want each core beside this suite, which keeps two busy itself; 1 if none does. */
+const CROWD = Math.max(1, Deno.loadavg()[0]! / navigator.hardwareConcurrency - 1);
+
+/** A time limit that is meant for a machine which has nothing else to do, for this one as it is now. */
+export function paced(ms: number): number {
+  return Math.round(ms * CROWD);
+}
+
 /** CPU time that a process has used so far; 0 if it is gone. */
 export function cpuMs(pid: number): number {
   // What follows the name in parentheses, which may hold anything.
