@@ -33,6 +33,7 @@ import { openTraces } from "./src/observe/traces.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
 import { Pool } from "./src/sandbox/pool.ts";
 import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
+import { openUsageReader } from "./src/sandbox/usage.ts";
 import { askedSecretsService } from "./src/secrets/asked.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
 import { resolutionService } from "./src/secrets/explain.ts";
@@ -169,11 +170,13 @@ async function main(): Promise<void> {
   );
   const traces = config.traces ? await openTraces() : undefined;
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
+  const usage = openUsageReader();
   const pool = new Pool<RunCaller>({
     process: {
       runDir: runFolder.path,
       codeDir,
       runtime,
+      usage,
       ownAddresses: () => ownAddresses(server),
       machineHosts,
       denyNet: () => settings.get("sandbox.net.deny"),
@@ -277,6 +280,7 @@ async function main(): Promise<void> {
   logs.endFollowing();
   await server.drain();
   await pool.stop();
+  await usage.close();
   await server.close();
   access.close();
   logs.close();

@@ -6,6 +6,7 @@ import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
 import { type Kept, landlockArgs } from "./landlock.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
 import type { Runtime } from "./runtime.ts";
+import type { UsageReader } from "./usage.ts";
 import { giveBackUid, setprivArgs, takeUid } from "./users.ts";
 
 /** Of what a process prints until it connects; later nothing is kept. */
@@ -39,6 +40,7 @@ export interface ProcessOptions {
   readonly runDir: string;
   readonly codeDir: string;
   readonly runtime: Runtime;
+  readonly usage: UsageReader;
   /** `host:port` of this server under each of its addresses: no function may ever connect to them. */
   readonly ownAddresses: () => readonly string[];
   /** The addresses of this machine, IPv6 in brackets. */
@@ -58,10 +60,8 @@ export interface SandboxProcess {
   stderr(): string;
   /** Paths of the process's folder as its author knows them. */
   readable(text: string): string;
-  /** Whether it holds more memory than `code` allows; looked up in /proc. */
-  isOversized(): boolean;
-  /** Processor time it has used; 0 where /proc does not say. */
-  cpuMs(): number;
+  /** What it uses, and whether that is more memory than `code` allows; undefined where the system does not say. */
+  look(): Promise<{ cpuMs: number; oversized: boolean } | undefined>;
   /** SIGKILL: the only signal that a loop cannot outlast. */
   kill(): void;
 }
@@ -98,7 +98,7 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
   // What it prints later is not kept, and reading a flood of it would cost us more than it.
   connected.then(() => stderr.close(), () => {});
   connected.catch(() => {});
-  const residentMaxKb = (code.memoryMb + RESIDENT_ALLOWANCE_MB) * 1024;
+  const residentMaxMb = code.memoryMb + RESIDENT_ALLOWANCE_MB;
 
   return {
     connected,
@@ -106,8 +106,10 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
     entry: folder.entry,
     stderr: stderr.text,
     readable: folder.readable,
-    cpuMs: () => cpuMs(child.pid),
-    isOversized: () => residentKb(child.pid) > residentMaxKb,
+    async look() {
+      const usage = await options.usage.of(child.pid);
+      return usage && { cpuMs: usage.cpuMs, oversized: usage.memoryMb > residentMaxMb };
+    },
     kill() {
       try {
         child.kill("SIGKILL");
@@ -212,27 +214,6 @@ function flags(
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
     ...netFlags({ net, ownAddresses: ownAddresses(), machineHosts: machineHosts(), denied: denyNet() }, socket),
   ];
-}
-
-/** Memory of the process's own that is in RAM, in KiB; 0 where /proc does not say. */
-function residentKb(pid: number): number {
-  try {
-    return Number(/^RssAnon:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
-}
-
-/** Processor time of a process, all its threads together; the kernel counts in 1/100 s (proc_pid_stat(5)). */
-function cpuMs(pid: number): number {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    // The second field, the program's name, may hold anything but ends with the last parenthesis.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  } catch {
-    return 0;
-  }
 }
 
 /** Reads a stream and keeps its beginning, until it is closed. */

@@ -177,20 +177,24 @@ export class Sandbox<C> {
       this.#lookedAt = now;
       // Not only at its next line: there may be none.
       if (Date.now() - this.#logWindowStart >= 1_000) this.#tellDropped();
-      const excess = this.#excess(now);
-      if (excess) return this.#fail(new CallFailure("died", true, excess));
+      void this.#look();
     }
     if (this.#ready) this.#ping(now);
   }
 
+  async #look(): Promise<void> {
+    const usage = await this.#process.look();
+    const excess = usage && this.#excess(usage, performance.now());
+    if (excess) this.#fail(new CallFailure("died", true, excess));
+  }
+
   /** What the process takes beyond its due, or undefined. */
-  #excess(now: number): string | undefined {
-    if (this.#process.isOversized()) return `It used more than ${this.#options.code.memoryMb} MB of memory.`;
+  #excess({ cpuMs, oversized }: { cpuMs: number; oversized: boolean }, now: number): string | undefined {
+    if (oversized) return `It used more than ${this.#options.code.memoryMb} MB of memory.`;
     if (!this.idle || !this.#ready) {
       this.#restingSince = undefined;
       return undefined;
     }
-    const cpuMs = this.#process.cpuMs();
     const since = this.#restingSince ??= { at: now, cpuMs };
     if (now - since.at < RESTLESS_MS) return undefined;
     this.#restingSince = { at: now, cpuMs };

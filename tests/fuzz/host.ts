@@ -170,6 +170,7 @@ async function createRig() {
         landlock: undefined,
         packages: [],
       },
+      usage: { of: () => Promise.resolve(undefined), close: () => Promise.resolve() },
       ownAddresses: () => ["127.0.0.1:1"],
       machineHosts: () => [],
       denyNet: () => (meet(), []),

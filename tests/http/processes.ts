@@ -5,7 +5,16 @@ import type { Server } from "./server.ts";
 /** Ids of those that are alive. */
 export function sandboxes(server: Server): number[] {
   const children = Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`).trim();
-  return children === "" ? [] : children.split(" ").map(Number).filter(alive);
+  return children === "" ? [] : children.split(" ").map(Number).filter((pid) => alive(pid) && isSandbox(pid));
+}
+
+/** The shell that looks up what the others use is no sandbox. */
+function isSandbox(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("supervisor.ts");
+  } catch {
+    return false;
+  }
 }
 
 function alive(pid: number): boolean {
