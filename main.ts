@@ -254,7 +254,7 @@ async function main(): Promise<void> {
     masking,
     logs,
     traces,
-    onLeak: () => {},
+    onLeak: (leak) => audit.recordLeak(leak),
     onEnd: (functionId, outcome, durationMs) => metrics.ended(functionId, outcome, durationMs),
   });
   const server = serve(config, {

@@ -56,6 +56,7 @@ export const ACTIONS = [
   "key.updated",
   "key.revoked",
   "key.revealed",
+  "logs.cleared",
   "settings.changed",
   "rotation.started",
   "rotation.finished",

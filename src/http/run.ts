@@ -41,7 +41,7 @@ export interface RunDependencies {
   readonly masking: Masking;
   /** The functions' own logs. */
   readonly logs: Pick<Logs, "keeps" | "write">;
-  /** Hears of each response that holds values which its call was given. */
+  /** Hears of each response that holds values which its call was given, or was withheld as it may. */
   readonly onLeak: (leak: Leak) => void;
   readonly traces?: Traces | undefined;
   /** Hears of each call that a function was found for, when it is over, its response included. */
@@ -178,7 +178,8 @@ function guarded(response: CallResponse, call: Call, deps: RunDependencies): Cal
   const onFound = ({ names, certain }: Findings): void => {
     const what = certain ? `holds ${names.join(", ")}` : "could not be searched for secrets";
     tell(deps, call, "warn", "leak", `The response ${what}${blocks ? " and was withheld" : ""}.`);
-    deps.onLeak({ functionId: target.id, requestId, names, blocked: blocks, certain });
+    if (!certain && !blocks) return;
+    deps.onLeak({ functionId: target.id, functionName: target.name, requestId, names, blocked: blocks });
   };
   return guardResponse(response, { search: leakSearch(deps.masking, handed), blocks, onFound });
 }

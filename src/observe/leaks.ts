@@ -6,13 +6,12 @@ import type { Matcher } from "./matcher.ts";
 /** A response that holds values which its own call was given. */
 export interface Leak {
   readonly functionId: number;
+  readonly functionName: string;
   readonly requestId: string;
-  /** Names of the secrets; all that the call was given if it could not be looked for them. */
+  /** Names of the secrets; all that the call was given, or none, if it could not be looked for them. */
   readonly names: readonly string[];
   /** Whether the response was withheld or broken off. */
   readonly blocked: boolean;
-  /** False: it cannot be said whether there are any. */
-  readonly certain: boolean;
 }
 
 export interface Findings {

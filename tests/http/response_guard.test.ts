@@ -63,6 +63,9 @@ Deno.test("by default a response that holds a secret is sent, and reported in th
     assert.deepEqual(await reported(server, headers.get("x-request-id")!), expected, how);
   }
   assert.ok(!server.logs().includes(VALUE));
+  const { body } = await server.api("GET", "/api/audit?action=response.leaked");
+  assert.deepEqual(body.entries.at(-1).subject, { kind: "function", id, name: "leaky" });
+  assert.deepEqual(body.entries.at(-1).after.secrets, ["TOKEN"]);
 });
 
 Deno.test("with block the caller gets 500, or a stream that breaks off before the value is complete", async () => {

@@ -261,7 +261,9 @@ Deno.test("who follows gets what fits the filter, until it stops or the server d
 Deno.test("a reader that does not read loses entries and is told how many, and nothing grows", async () => {
   using there = temporaryLogs();
   const open = createLogStream(there.logs, ({ message }) => ({ message }));
-  const reader = open({}, undefined, false).body!.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = open({ filter: {}, last: undefined, isStillAllowed: () => true }, false).body!.pipeThrough(
+    new TextDecoderStream(),
+  ).getReader();
   for (let n = 0; n < 100; n++) {
     there.print(`${n} ${"x".repeat(16_000)}`);
     there.logs.flush();
@@ -286,4 +288,16 @@ Deno.test("a reader that does not read loses entries and is told how many, and n
   assert.ok(lost > 50 && shown + lost >= 99, `${shown} shown, ${lost} lost`);
   assert.ok(read < 600_000, `${read}`);
   await reader.cancel();
+});
+
+Deno.test("a stream ends when its reader may no longer manage the server", async () => {
+  using there = temporaryLogs();
+  const allowed = { still: true };
+  const open = createLogStream(there.logs, ({ message }) => ({ message }), 5);
+  const wanted = { filter: {}, last: undefined, isStillAllowed: () => allowed.still };
+  const reader = open(wanted, false).body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes(": still here")) text += (await reader.read()).value;
+  allowed.still = false;
+  while (!(await reader.read()).done);
 });

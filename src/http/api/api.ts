@@ -82,6 +82,7 @@ function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
     // A key that is presented decides, also over a cookie that the browser adds.
     const who = credential ? holderOf(credential, origin, deps) : adminOf(raw, c.env, deps);
     c.set("actor", { ...who, ...origin });
+    c.set("isStillAllowed", () => isStillAllowed(credential, raw, c.env, deps));
     await next();
   };
 }
@@ -111,6 +112,20 @@ function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminAc
   const own = isSafeMethod(request.method) ? isFromOwnPageOrNone(request, client) : isFromOwnPage(request, client);
   if (!own) throw new AppError("CrossSite", 403, "With a session, only pages of this server may send this request.");
   return { kind: "admin", id: String(found.admin.id), name: found.admin.email };
+}
+
+function isStillAllowed(
+  credential: Credential | undefined,
+  request: Request,
+  client: Client,
+  { access, admins, settings }: ApiDeps,
+): boolean {
+  if (credential) {
+    const holder = access.find(credential.value);
+    return holder !== undefined && settings.get("api.access-groups").includes(holder.groupName);
+  }
+  const token = readCookie(request.headers, "session", client);
+  return token !== undefined && admins.sessions.find(token) !== undefined;
 }
 
 /** Any method that a path does not take is a 405 that names those it does. */

@@ -47,8 +47,13 @@ export interface ApiDeps {
 
 export interface ApiEnv {
   Bindings: Client;
-  /** `actor` is there from the guard on. */
-  Variables: { requestId: string; actor: (KeyActor | AdminActor) & Origin };
+  /** `actor` and `isStillAllowed` are there from the guard on. */
+  Variables: {
+    requestId: string;
+    actor: (KeyActor | AdminActor) & Origin;
+    /** Whether who sent the request may still manage the server; for an answer that goes on for long. */
+    isStillAllowed: () => boolean;
+  };
 }
 
 export type Api = OpenAPIHono<ApiEnv>;

@@ -10,16 +10,28 @@ const WAITING_MAX_BYTES = 256 * 1024;
 const MISSED_MAX = 1_000;
 const HEARTBEAT_MS = 15_000;
 
-/** The function that answers with a stream; `last` is the id of the last entry that its reader has seen. */
-export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown) {
+interface Wanted {
+  readonly filter: LogFilter;
+  /** Id of the last entry that the reader has seen. */
+  readonly last: number | undefined;
+  /** Asked now and then; the stream ends when it says no. */
+  readonly isStillAllowed: () => boolean;
+}
+
+/** The function that answers with a stream. */
+export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown, heartbeatMs = HEARTBEAT_MS) {
   let streams = 0;
   const encoder = new TextEncoder();
 
-  const open = (filter: LogFilter, last: number | undefined): ReadableStream<Uint8Array> => {
+  const open = ({ filter, last, isStillAllowed }: Wanted): ReadableStream<Uint8Array> => {
     let end = (): void => {};
     return new ReadableStream<Uint8Array>({
       start(controller) {
         let lost = 0;
+        const close = (): void => {
+          end();
+          controller.close();
+        };
         const send = (text: string): boolean => {
           const bytes = encoder.encode(text);
           if ((controller.desiredSize ?? 0) < bytes.length) return false;
@@ -37,15 +49,13 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           if (lost > 0 || !send(event)) lost++;
         };
         const heartbeat = setInterval(() => {
+          if (!isStillAllowed()) return close();
           tellLost();
           send(": still here\n\n");
-        }, HEARTBEAT_MS);
+        }, heartbeatMs);
         // What waits is stored first, so that nothing falls between what was missed and what comes.
         const missed = last === undefined ? undefined : logs.list({ ...filter, since: last, limit: MISSED_MAX });
-        const unfollow = logs.follow(filter, sendEntry, () => {
-          end();
-          controller.close();
-        });
+        const unfollow = logs.follow(filter, sendEntry, () => close());
         end = () => {
           end = () => {};
           streams--;
@@ -61,13 +71,13 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
     }, { highWaterMark: WAITING_MAX_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });
   };
 
-  return (filter: LogFilter, last: number | undefined, isHead: boolean): Response => {
+  return (wanted: Wanted, isHead: boolean): Response => {
     if (streams >= STREAMS_MAX) {
       throw new HttpError("TooManyStreams", 503, `No more than ${STREAMS_MAX} can follow the logs at once.`, {
         "Retry-After": "10",
       });
     }
-    return new Response(isHead ? null : open(filter, last), {
+    return new Response(isHead ? null : open(wanted), {
       // no-transform: a compressed stream would wait until it has enough to compress.
       headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store, no-transform" },
     });

@@ -1,6 +1,7 @@
 // /api/logs: what functions print, in pages and as it comes.
 
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Actor } from "../../actor.ts";
 import { invalid } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
 import { LEVELS, type LogEntry } from "../../observe/logs.ts";
@@ -27,7 +28,7 @@ const SEARCH_MAX_LENGTH = 200;
 
 const levelSchema = z.enum(LEVELS, mustBe(`one of ${LEVELS.join(", ")}`));
 
-export const logSchema = z.object({
+const logSchema = z.object({
   id: idSchema,
   functionId: idSchema,
   requestId: z.string().nullable().openapi({ description: "The call's `X-Request-Id`; null outside of any call." }),
@@ -42,7 +43,7 @@ export const logSchema = z.object({
   at: timeSchema,
 }).openapi("LogEntry");
 
-const filter = {
+const logFilter = {
   functionId: idText<FunctionId>().optional(),
   requestId: z.string(mustBe("given once")).max(100, "must have at most 100 characters").optional(),
   level: levelSchema.optional().openapi({ description: "This level and the more serious ones." }),
@@ -50,6 +51,16 @@ const filter = {
     .optional()
     .openapi({ description: "Words that the message must have, each of them at least in its beginning." }),
 };
+
+export const logListQuery = query({
+  ...logFilter,
+  limit: z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
+    .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
+    .optional()
+    .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
+    .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined }),
+  cursor: cursorSchema,
+});
 
 const tags = ["Logs"];
 
@@ -60,15 +71,7 @@ const list = createRoute({
   summary: "List log entries",
   description: "The newest first. While `next` is not null, there are more: pass it as `cursor`.",
   request: {
-    query: query({
-      ...filter,
-      limit: z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
-        .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
-        .optional()
-        .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
-        .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined }),
-      cursor: cursorSchema,
-    }),
+    query: logListQuery,
   },
   responses: {
     200: answer("A page of entries.", z.object({ logs: z.array(logSchema), next: z.string().nullable() })),
@@ -84,7 +87,13 @@ const stream = createRoute({
   description: 'Server-sent events: `log` with an entry as its data and id; `lost` with `{"lines": n}` where the ' +
     "client was too slow for n of them, or null for how many, and a comment every 15 seconds. A `Last-Event-ID` " +
     "goes on after that entry.",
-  request: { query: query(filter) },
+  request: {
+    query: query({
+      ...logFilter,
+      since: z.string(mustBe("given once")).regex(/^[0-9]{1,15}$/, "must be the id of an entry, or 0").optional()
+        .openapi({ description: "Begins with what came after this entry, as `Last-Event-ID` does." }),
+    }),
+  },
   responses: {
     200: { description: "The events.", content: { "text/event-stream": { schema: z.string() } } },
     ...errors(400, 503),
@@ -104,14 +113,29 @@ const clear = createRoute({
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
 
-export function addLogs(api: Api, { logs, registry }: ApiDeps): void {
+/** Deletes what is kept of a function, and has the audit tell. @throws AppError NotFound (404) */
+export async function clearLogs({ logs, registry, audit }: ApiDeps, actor: Actor, id: FunctionId): Promise<string> {
+  const { name } = registry.get(id);
+  await logs.clear(id);
+  audit.record(actor, { action: "logs.cleared", subject: { kind: "function", id, name } });
+  return name;
+}
+
+export function addLogs(api: Api, deps: ApiDeps): void {
+  const { logs } = deps;
   const openStream = createLogStream(logs, toJson);
 
   // Before the path below it, which would take "stream" for an id.
   api.openapi(stream, (c) => {
-    const last = c.req.header("Last-Event-ID");
-    if (last !== undefined && !/^[0-9]{1,15}$/.test(last)) throw invalid("Last-Event-ID", "must be the id of an event");
-    return openStream(c.req.valid("query"), last === undefined ? undefined : Number(last), c.req.method === "HEAD");
+    const { since, ...filter } = c.req.valid("query");
+    const header = c.req.header("Last-Event-ID");
+    if (header !== undefined && !/^[0-9]{1,15}$/.test(header)) {
+      throw invalid("Last-Event-ID", "must be the id of an event");
+    }
+    // A browser that connects again knows more than the address it does so by.
+    const seen = header ?? since;
+    const last = seen === undefined ? undefined : Number(seen);
+    return openStream({ filter, last, isStillAllowed: c.get("isStillAllowed") }, c.req.method === "HEAD");
   });
 
   api.openapi(list, (c) => {
@@ -121,9 +145,7 @@ export function addLogs(api: Api, { logs, registry }: ApiDeps): void {
   });
 
   api.openapi(clear, async (c) => {
-    const { functionId } = c.req.valid("param");
-    registry.get(functionId);
-    await logs.clear(functionId);
+    await clearLogs(deps, c.get("actor"), c.req.valid("param").functionId);
     return c.json(SUCCESS, 200);
   });
 }

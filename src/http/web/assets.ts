@@ -55,6 +55,14 @@ const ASSETS: Record<string, Asset> = {
     type: "text/javascript",
     load: async () => (await import("../../../static/metrics.js", { with: { type: "text" } })).default,
   },
+  "logs.css": {
+    type: "text/css",
+    load: async () => (await import("../../../static/logs.css", { with: { type: "text" } })).default,
+  },
+  "logs.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../static/logs.js", { with: { type: "text" } })).default,
+  },
   "audit.css": {
     type: "text/css",
     load: async () => (await import("../../../static/audit.css", { with: { type: "text" } })).default,

@@ -15,6 +15,7 @@ import { addFunctions } from "./functions/functions.tsx";
 import { addHome } from "./home.tsx";
 import { addKeys } from "./keys/keys.tsx";
 import { barePage, type PageStatus } from "./layout.tsx";
+import { addLogs } from "./logs/logs.tsx";
 import { addMetrics } from "./metrics/metrics.tsx";
 import { resumeOf } from "./resume.tsx";
 import { addSecrets } from "./secrets/secrets.ts";
@@ -48,6 +49,7 @@ export function createWeb(deps: WebDeps): Web {
   addHome(web, deps);
   addSecrets(web, deps);
   addKeys(web, deps);
+  addLogs(web, deps);
   addMetrics(web, deps);
   addAudit(web, deps);
   addAccount(web, deps);

@@ -36,6 +36,7 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "key.updated": { did: "changed", ...KEY },
   "key.revoked": { did: "revoked", ...KEY },
   "key.revealed": { did: "was shown", one: "the value of the API key", many: "the values of API keys" },
+  "logs.cleared": { did: "deleted the log of", ...FUNCTION },
   "settings.changed": { did: "changed", one: "the setting", many: "settings" },
   "rotation.started": { did: "began to rotate the encryption keys" },
   "rotation.finished": { did: "rotated the encryption keys" },
