@@ -128,6 +128,8 @@ export class Pool<C> {
       this.#refuseBroken(target);
       const live = this.#live.get(name);
       if (live && !live.sandbox.closed && live.target.version === target.version) {
+        // A setting may have changed that no new process is needed for.
+        if (live.target.timeoutMs !== target.timeoutMs) this.#live.set(name, { ...live, target });
         live.sandbox.lastUsedAt = performance.now();
         return live.sandbox;
       }
@@ -172,7 +174,7 @@ export class Pool<C> {
       route: target.route,
       process,
       answerer,
-      limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: target.timeoutMs }),
+      limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: (this.#live.get(name)?.target ?? target).timeoutMs }),
       onLog: (line) => onLog(target, line),
       onReady: () => started(),
       onIdle: () => {

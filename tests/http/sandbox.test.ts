@@ -442,3 +442,14 @@ Deno.test("an entitlement is the invocation's own: concurrent callers of one pro
   for (const { got, expected } of answers) assert.deepEqual(got, expected);
   assert.equal(sandboxes(server).length, 1);
 });
+
+Deno.test("a changed sandbox.timeout-ms is in force for a process that is there already", async () => {
+  await using server = await startServer();
+  const code = "export default (c, ctx) => { while (ctx.query.loop) ; return c.text('fine') }";
+  await deploy(server, "loop", code);
+  assert.equal((await run(server, "/loop")).body, "fine");
+  await set(server, { "sandbox.timeout-ms": 300 });
+  const began = performance.now();
+  assert.equal((await run(server, "/loop?loop=1")).status, 504);
+  assert.ok(performance.now() - began < 15_000, "and not after the 30 seconds that it was started with");
+});
