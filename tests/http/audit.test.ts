@@ -196,14 +196,14 @@ Deno.test("no value, key or passphrase is in the audit, its export or the databa
   }
 });
 
-Deno.test("a call of a function leaves nothing in the audit, whatever it is answered", async () => {
+Deno.test("a call of a function leaves nothing in the audit, whatever it is answered, but for secrets", async () => {
   await using server = await startServer();
   await createSecret(server, "DB", "value-of-DB");
-  await deploy(server, "hello", `export default async (c, ctx) => c.text(await ctx.getSecret("DB"))`);
+  await deploy(server, "hello", `export default async (c, ctx) => c.text((await ctx.getSecret("DB")).length)`);
   const closed = await createGroup(server, "closed");
   await deploy(server, "closed", HANDLER, { keys: [closed] });
   const found = await left(server, async () => {
-    assert.equal((await run(server, "/hello")).body, "value-of-DB");
+    assert.equal((await run(server, "/hello")).body, "11");
     assert.equal((await run(server, "/closed", "no-such-key-0000")).status, 401);
     assert.equal((await run(server, "/closed", server.key)).status, 403);
     assert.equal((await run(server, "/none")).status, 404);
