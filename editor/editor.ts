@@ -109,6 +109,7 @@ function mount(area: HTMLTextAreaElement, extensions: Extension): EditorView {
         lintGutter(),
         theme,
         EditorView.contentAttributes.of({
+          tabindex: "0",
           "aria-label": `${label.textContent}. Press Escape, then Tab to leave the editor.`,
         }),
         extensions,

@@ -99,7 +99,9 @@ export function filesService(codeDir: string, record: Recorder) {
       } catch (error) {
         await Deno.remove(draft).catch(ignoreMissing);
         // A delete can take the folder away while it is still empty; once the draft is in it, none can.
-        if (!(error instanceof Deno.errors.NotFound) || attempt === FOLDER_ATTEMPTS) throw error;
+        // Deno's mkdir says "exists" where it did a moment before.
+        const gone = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.AlreadyExists;
+        if (!gone || attempt === FOLDER_ATTEMPTS) throw error;
       }
     }
   };

@@ -130,6 +130,8 @@ async function open(
 
 /** Asserts that axe finds no violation of WCAG 2.2 AA on the page as it is now. */
 export async function assertAccessible(page: Page): Promise<void> {
+  // With its styles: a click is over when the next page begins.
+  await page.waitForLoadState();
   await page.evaluate(AxeSource);
   const { violations } = await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)} })`) as AxeResults;
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);

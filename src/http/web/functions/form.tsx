@@ -1,7 +1,7 @@
 // The form of a function's entry: what each field means, and what holds if it is left alone.
 
 import type { Child } from "hono/jsx";
-import { ISOLATIONS } from "../../../functions/permissions.ts";
+import { ISOLATIONS, RESPONSE_GUARDS } from "../../../functions/permissions.ts";
 import { METHODS } from "../../../functions/routes.ts";
 import type { GroupRow } from "../../../store/access.ts";
 import { ProblemSummary, TextArea, TextField } from "../components.tsx";
@@ -18,6 +18,7 @@ const LABELS = {
   hosts: "Hosts",
   secrets: "Secret names",
   isolation: "Isolation",
+  responseGuard: "Secrets in responses",
   timeoutMs: "Time limit",
   memoryMb: "Memory limit",
 };
@@ -35,7 +36,8 @@ export interface FormProps {
 }
 
 export function FunctionFields({ action, form, groups, problems, submit, cancel, isNew, defaults }: FormProps) {
-  const open = !isNew || ["hosts", "secrets", "isolation", "timeoutMs", "memoryMb"].some((name) => problems?.[name]);
+  const open = !isNew ||
+    ["hosts", "secrets", "isolation", "responseGuard", "timeoutMs", "memoryMb"].some((name) => problems?.[name]);
   const given = { problems };
   return (
     <form method="post" action={action} class="function-form" novalidate data-leave-warning>
@@ -113,7 +115,20 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
             </>
           }
         />
-        <Isolation form={form} problems={problems} />
+        <Choice
+          name="isolation"
+          meanings={ISOLATION_MEANINGS}
+          options={ISOLATIONS}
+          chosen={form.isolation}
+          problems={problems}
+        />
+        <Choice
+          name="responseGuard"
+          meanings={GUARD_MEANINGS}
+          options={RESPONSE_GUARDS}
+          chosen={form.responseGuard}
+          problems={problems}
+        />
         <TextField
           {...given}
           name="timeoutMs"
@@ -189,16 +204,30 @@ function Net({ form, problems }: { form: FunctionForm; problems: Problems | unde
   );
 }
 
-function Isolation({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
-  const meaning = {
-    shared: "One process for all callers (default): fast, and variables of its modules are shared by all calls.",
-    "per-key": "A process for each API key: what one caller's calls leave in memory is never there for another's.",
-  };
+const ISOLATION_MEANINGS = {
+  shared: "One process for all callers (default): fast, and variables of its modules are shared by all calls.",
+  "per-key": "A process for each API key: what one caller's calls leave in memory is never there for another's.",
+};
+
+const GUARD_MEANINGS = {
+  off: "Responses are not looked into: right for a function that gives out a secret on purpose.",
+  report: "A response that holds a secret which its call was given is sent, and reported in the log (default).",
+  block: "It is withheld, too: the caller gets 500.",
+};
+
+/** One of several, each with what it means. */
+function Choice<Value extends string>({ name, meanings, options, chosen, problems }: {
+  name: "isolation" | "responseGuard";
+  meanings: Readonly<Record<Value, string>>;
+  options: readonly Value[];
+  chosen: string;
+  problems: Problems | undefined;
+}) {
   return (
-    <Checks name="isolation" label={LABELS.isolation} problems={problems}>
-      {ISOLATIONS.map((value) => (
+    <Checks name={name} label={LABELS[name]} problems={problems}>
+      {options.map((value) => (
         <label>
-          <input type="radio" name="isolation" value={value} checked={form.isolation === value} /> {meaning[value]}
+          <input type="radio" name={name} value={value} checked={chosen === value} /> {meanings[value]}
         </label>
       ))}
     </Checks>
@@ -234,7 +263,7 @@ function Check({ name, value, label, note, chosen }: {
   return (
     <label>
       <input type="checkbox" name={name} value={value} checked={chosen.includes(value)} /> {label}
-      {note && <span class="quiet">· {note}</span>}
+      {note && <span class="quiet">&nbsp;· {note}</span>}
     </label>
   );
 }

@@ -20,6 +20,7 @@ export interface FunctionForm {
   readonly hosts: string;
   readonly secrets: string;
   readonly isolation: string;
+  readonly responseGuard: string;
   readonly timeoutMs: string;
   readonly memoryMb: string;
 }
@@ -35,6 +36,7 @@ export const BLANK: FunctionForm = {
   hosts: "",
   secrets: DEFAULT_CONFINEMENT.secrets.join("\n"),
   isolation: DEFAULT_CONFINEMENT.isolation,
+  responseGuard: DEFAULT_CONFINEMENT.responseGuard,
   timeoutMs: "",
   memoryMb: "",
 };
@@ -52,6 +54,7 @@ export function formOf(entry: RegisteredFunction): FunctionForm {
     hosts: typeof net === "boolean" ? "" : net.join("\n"),
     secrets: entry.secrets.join("\n"),
     isolation: entry.isolation,
+    responseGuard: entry.responseGuard,
     timeoutMs: entry.timeoutMs === null ? "" : String(entry.timeoutMs),
     memoryMb: entry.memoryMb === null ? "" : String(entry.memoryMb),
   };
@@ -71,6 +74,7 @@ export function typedForm(typed: Typed): FunctionForm {
     hosts: text("hosts"),
     secrets: text("secrets"),
     isolation: text("isolation") || BLANK.isolation,
+    responseGuard: text("responseGuard") || BLANK.responseGuard,
     timeoutMs: text("timeoutMs").trim(),
     memoryMb: text("memoryMb").trim(),
   };

@@ -20,7 +20,11 @@ export function functionOf(c: Context<WebEnv>, { registry }: WebDeps): Registere
 export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings", deps: WebDeps) {
   const { id, name, route, methods, keys, description, enabled } = entry;
   const groups = keys.map((key) => deps.access.group(key).name);
-  const tabs = [["code", pathOf(id), "Code"], ["settings", `${pathOf(id)}/settings`, "Settings"]] as const;
+  const tabs = [["code", pathOf(id), "Code"], ["settings", `${pathOf(id)}/settings`, "Settings"], [
+    "logs",
+    `/web/logs?functionId=${id}`,
+    "Logs",
+  ]] as const;
   const children: Child = (
     <>
       {description && <p>{description}</p>}

@@ -5,6 +5,7 @@ import { AppError } from "../../../errors.ts";
 import type { RegisteredFunction } from "../../../functions/registry.ts";
 import { METHODS } from "../../../functions/routes.ts";
 import type { KeyId } from "../../../ids.ts";
+import type { LogEntry } from "../../../observe/logs.ts";
 import { withoutApiKey } from "../../credentials.ts";
 import { asText } from "../../api/files.ts";
 import { Badge, ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
@@ -29,11 +30,14 @@ export interface Trial {
   /** What was sent, such as "GET /run/hello/Ada". */
   readonly sent?: string;
   readonly response?: TrialResponse;
+  /** What the function's log has of this call, the oldest first. */
+  readonly log?: readonly LogEntry[];
 }
 
 const LABELS = { path: "Path", headers: "Headers", body: "Body", key: "API key", pastedKey: "Pasted key" };
 /** Keys to choose from; others can be pasted. */
 const KEYS_MAX = 100;
+const LOG_SHOWN_MAX = 100;
 
 export function blankTrial({ methods, route }: RegisteredFunction): Trial {
   return { method: methods[0] ?? "GET", path: route, values: new Map(), headers: "", body: "", key: "" };
@@ -49,7 +53,8 @@ export function addTrial(web: Web, deps: WebDeps): void {
       const key = keyOf(trial.key, typed, deps);
       const request = requestOf({ ...trial, path: filledPath(trial.path, trial.values), key }, origin);
       const sent = `${request.method} ${withoutApiKey(request.url).slice(origin.length)}`;
-      return { sent, response: await callOnce(deps.run, request) };
+      const response = await callOnce(deps.run, request);
+      return { sent, response, log: logOf(response, deps) };
     });
     const shown: Trial = "done" in answered
       ? { ...trial, ...answered.done }
@@ -75,6 +80,11 @@ function typedTrial(typed: Typed, { route }: RegisteredFunction): Trial {
     body: typedText(typed, "body"),
     key: typedText(typed, "key"),
   };
+}
+
+/** Its latest entries, the oldest first. */
+function logOf({ requestId }: TrialResponse, { logs }: WebDeps): LogEntry[] {
+  return requestId === undefined ? [] : logs.list({ requestId, limit: LOG_SHOWN_MAX }).entries.reverse();
 }
 
 /** The value to present; it goes into the request and nowhere else. */
@@ -192,7 +202,7 @@ function sorted(methods: readonly string[]): string[] {
   return [...METHODS].sort((a, b) => Number(methods.includes(b)) - Number(methods.includes(a)));
 }
 
-function Outcome({ trial: { problems, sent, response } }: { trial: Trial }) {
+function Outcome({ trial: { problems, sent, response, log } }: { trial: Trial }) {
   return (
     <div id="outcome" class="outcome" role="region" aria-live="polite" aria-label="Answer" tabindex={-1}>
       {problems && <ProblemSummary problems={problems} labels={LABELS} prefix="try-" />}
@@ -201,12 +211,14 @@ function Outcome({ trial: { problems, sent, response } }: { trial: Trial }) {
           <code>{sent}</code>
         </p>
       )}
-      {response ? <Answer response={response} /> : !problems && <p class="quiet">The answer will be shown here.</p>}
+      {response
+        ? <Answer response={response} log={log ?? []} />
+        : !problems && <p class="quiet">The answer will be shown here.</p>}
     </div>
   );
 }
 
-function Answer({ response }: { response: TrialResponse }) {
+function Answer({ response, log }: { response: TrialResponse; log: readonly LogEntry[] }) {
   const { status, headers, body, cut, requestId, durationMs } = response;
   const kind = status < 300 ? "ok" : status < 400 ? "plain" : status < 500 ? "warn" : "bad";
   return (
@@ -229,9 +241,20 @@ function Answer({ response }: { response: TrialResponse }) {
           ))}
         </dl>
       </details>
+      <h3>Log of this call</h3>
+      {log.length === 0 ? <p class="quiet">Nothing: no function took it.</p> : (
+        <ol class="call-log">
+          {log.map(({ level, event, message }) => (
+            <li>
+              <Badge kind={level === "error" ? "bad" : level === "warn" ? "warn" : "plain"}>{level}</Badge>{" "}
+              {event !== "print" && <span class="quiet">{event}</span>} <span class="message">{message}</span>
+            </li>
+          ))}
+        </ol>
+      )}
       {requestId && (
         <p class="hint">
-          Request <code>{requestId}</code>
+          Request <a href={`/web/logs?${new URLSearchParams({ requestId })}`}>{requestId}</a>
         </p>
       )}
     </>
