@@ -4,6 +4,7 @@
 import { dirname, join, posix, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { AppError } from "../errors.ts";
+import { landlockArgs } from "../sandbox/landlock.ts";
 import type { Runtime } from "../sandbox/runtime.ts";
 import { giveBackUid, setprivArgs, takeUid } from "../sandbox/users.ts";
 import { annotate, type Annotated } from "./annotations.ts";
@@ -88,7 +89,8 @@ export function typeCheckService({ files, runtime, runDir, lockFile, importHosts
       const start = (...args: string[]) => run(args, folder, runtime, uid);
       const info = await start("info", "--json", "--no-remote", "--no-npm", "--no-config", "--no-lock", entry);
       // Before anything quotes it: a source elsewhere on this machine is nobody's business here.
-      const foreign = info.success ? foreignModules(info.stdout, [folder, runtime.appDir]) : [];
+      if (!info.success) return [{ ...atTop(source.path), message: "What it imports cannot be found out." }];
+      const foreign = foreignModules(info.stdout, [folder, runtime.appDir]);
       if (foreign.length > 0) {
         return foreign.map((path) => ({ ...atTop(source.path), message: `"${path}" is outside the code folder.` }));
       }
@@ -210,14 +212,21 @@ async function copyLock(lockFile: string, folder: string, uid: number | undefine
 async function run(
   args: string[],
   cwd: string,
-  { deno, denoDir, setpriv }: Runtime,
+  { deno, denoDir, appDir, setpriv, landlock }: Runtime,
   uid: number | undefined,
 ): Promise<{ success: boolean; stdout: string; stderr: string }> {
   const limits = Deno.build.os === "linux"
     ? `unset PWD && ulimit -c 0 && ulimit -d ${DATA_LIMIT_MB * 1024} && exec "$@"`
     : `unset PWD && exec "$@"`;
+  // By the kernel, too: no file but the copies, the workers' types and the module cache, and no connection.
+  const kept = { deno, read: [cwd, appDir, denoDir], write: [join(cwd, "lock")], ports: [] };
+  const confined = [
+    ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
+    ...(landlock ? landlockArgs(landlock, kept) : []),
+    deno,
+  ];
   const child = new Deno.Command("/bin/sh", {
-    args: ["-c", limits, "sh", ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []), deno, ...args],
+    args: ["-c", limits, "sh", ...confined, ...args],
     cwd,
     clearEnv: true,
     env: { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },

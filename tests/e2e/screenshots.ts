@@ -9,6 +9,14 @@ import { closeBrowser, openBrowser, signIn, type VisitOptions } from "./browser.
 const FOLDER = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const SIZE = { width: 1000, height: 640 };
 
+/** What somebody is writing. */
+const CODE = `export default async function (c, ctx) {
+  const url = await ctx.getSecret("DATABASE_URL");
+  if (!url) return c.jsonn({ error: "DATABASE_URL is not set" }, 500);
+  return c.text("ok");
+}
+`;
+
 interface Picture extends VisitOptions {
   /** Of the file, without `.png`. */
   readonly name: string;
@@ -50,6 +58,25 @@ const PICTURES: readonly Picture[] = [
       await page.getByLabel("Key").selectOption("client-123 (staging)");
       await page.getByRole("button", { name: "Resolve" }).click();
       await page.getByText("A call of orders").waitFor();
+    },
+  },
+  { name: "functions", path: "/web/functions", height: 480 },
+  {
+    name: "function",
+    path: "/web/functions",
+    width: 1280,
+    height: 1500,
+    prepare: async (page) => {
+      await page.getByRole("link", { name: "orders" }).click();
+      await page.locator(".cm-content").focus();
+      await page.keyboard.press("Control+a");
+      await page.keyboard.press("Backspace");
+      await page.keyboard.insertText(CODE);
+      await page.locator("[data-problems]").getByText("1 problem:").waitFor();
+      await page.getByLabel("API key", { exact: true }).selectOption({ label: "client-123 (staging)" });
+      await page.getByRole("button", { name: "Send" }).click();
+      await page.getByText("Status 200").waitFor();
+      await page.evaluate("scrollTo(0, 0)");
     },
   },
   { name: "keys", path: "/web/keys" },
