@@ -242,16 +242,18 @@ function Answer({ response, log }: { response: TrialResponse; log: readonly LogE
         </dl>
       </details>
       <h3>Log of this call</h3>
-      {log.length === 0 ? <p class="quiet">Nothing: no function took it.</p> : (
-        <ol class="call-log">
-          {log.map(({ level, event, message }) => (
-            <li>
-              <Badge kind={level === "error" ? "bad" : level === "warn" ? "warn" : "plain"}>{level}</Badge>{" "}
-              {event !== "print" && <span class="quiet">{event}</span>} <span class="message">{message}</span>
-            </li>
-          ))}
-        </ol>
-      )}
+      {log.length === 0
+        ? <p class="quiet">Nothing was printed, or nothing at the level of the setting log.level.</p>
+        : (
+          <ol class="call-log">
+            {log.map(({ level, event, message }) => (
+              <li>
+                <Badge kind={level === "error" ? "bad" : level === "warn" ? "warn" : "plain"}>{level}</Badge>{" "}
+                {event !== "print" && <span class="quiet">{event}</span>} <span class="message">{message}</span>
+              </li>
+            ))}
+          </ol>
+        )}
       {requestId && (
         <p class="hint">
           Request <a href={`/web/logs?${new URLSearchParams({ requestId })}`}>{requestId}</a>
