@@ -5,6 +5,7 @@ import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { AppError, type ErrorDetails, type ErrorStatus, SlowDown } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
+import { storageProblem } from "../store/storage_error.ts";
 
 export interface ErrorBody {
   error: string;
@@ -36,7 +37,10 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Ht
  */
 export function errorResponse(thrown: unknown, requestId: string, log: Log): Response {
   const known = asAppError(thrown);
-  if (!known) log("error", thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown), { requestId });
+  // What the operator has to mend is told in the log as well, with its cause.
+  if (!known || known.code === "StorageFailed") {
+    log("error", thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown), { requestId });
+  }
   const body: ErrorBody = known
     ? { error: sentence(known.message), code: known.code, ...(known.details && { details: known.details }) }
     : { error: `The server failed to answer. Its log has the cause under ${requestId}.`, code: "InternalError" };
@@ -53,7 +57,15 @@ function asAppError(thrown: unknown): AppError | undefined {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof z.ZodError) return invalidInput(thrown);
   if (thrown instanceof HTTPException) return fromHono(thrown);
-  return undefined;
+  return notStored(thrown);
+}
+
+/** 503 if the disk is what failed. A value is not shown either then, as that could not be recorded. */
+function notStored(thrown: unknown): AppError | undefined {
+  const problem = storageProblem(thrown);
+  return problem === undefined
+    ? undefined
+    : new AppError("StorageFailed", 503, `This could not be stored, so it was not done: ${problem}.`);
 }
 
 /** 400 with every wrong field of what a schema refused. */
