@@ -45,10 +45,6 @@ import { DataFolderError, openDataFolder } from "./src/store/data_folder.ts";
 import { openObservations } from "./src/store/observations.ts";
 import { bindKeyring, openStore } from "./src/store/store.ts";
 
-/** How long counts may wait to be written: what a `kill -9` loses. */
-const METRICS_DELAY_MS = 50;
-const READS_DELAY_MS = 1_000;
-
 async function main(): Promise<void> {
   const config = readConfig((name) => Deno.env.get(name), Deno.cwd());
   // What this process starts gets an environment of its own; what it loads need not see this either.
@@ -127,19 +123,18 @@ async function main(): Promise<void> {
   const counting = {
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
+    delayMs: () => settings.get("log.batching.max-delay-ms"),
     retentionDays: () => settings.get("metrics.retention-days"),
     attempt: forgiving(now, (error) => log("error", `Counts are lost, or not found: ${messageOf(error)}.`)),
   };
   const metrics = new Metrics({
     ...counting,
     store: observations.metrics,
-    delayMs: () => METRICS_DELAY_MS,
     isFunction: (id) => store.functions.find(id) !== undefined,
   });
   const reads = new Reads({
     ...counting,
     store: observations.secretReads,
-    delayMs: () => READS_DELAY_MS,
     isSecret: (id) => store.secrets.find(id) !== undefined,
   });
   const masking = createMasking();

@@ -22,8 +22,6 @@ const MINUTES_KEPT_MS = 2 * DAY_MS;
 /** A summary of a longer time is made from hours, then from days. */
 const SUMMARY_OF_MINUTES_MS = 6 * RESOLUTIONS.hours;
 const SUMMARY_OF_HOURS_MS = 14 * DAY_MS;
-/** With many functions writing takes longer; it waits so many times as long in between, or 5 % of the time. */
-const REST_FACTOR = 20;
 /** Rows written at a time before requests get their turn. */
 const BATCH_ROWS = 100;
 
@@ -62,7 +60,6 @@ export class Metrics {
   /** Minutes before this one are in their hours and days. */
   #rolledTo = 0;
   #trimmedAt = 0;
-  #writeMs = 0;
   /** Deleted since the start; a call of one may yet end. */
   readonly #forgotten = new Set<FunctionId>();
 
@@ -189,9 +186,7 @@ export class Metrics {
   #write(): void {
     this.#timer = undefined;
     if (this.#waiting.length === 0) this.#close();
-    const began = performance.now();
     this.#writeBatch();
-    this.#writeMs = performance.now() - began;
     if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#write(), 0);
     else {
       this.#keepUp();
@@ -200,7 +195,7 @@ export class Metrics {
   }
 
   #writeLater(): void {
-    this.#timer ??= setTimeout(() => this.#write(), Math.max(this.#options.delayMs(), REST_FACTOR * this.#writeMs));
+    this.#timer ??= setTimeout(() => this.#write(), this.#options.delayMs());
   }
 
   #writeBatch(): void {

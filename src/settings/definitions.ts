@@ -88,7 +88,8 @@ export const DEFINITIONS = {
     10_000,
   ),
   "log.batching.max-delay-ms": integer(
-    "How long a log entry may wait to be stored, in milliseconds: a server that is killed loses so much.",
+    "How long a log entry, or a count of calls or of secrets' reads, may wait to be stored, in milliseconds: a server " +
+      "that is killed loses so much.",
     50,
     1,
     60_000,
