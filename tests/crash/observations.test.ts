@@ -81,9 +81,7 @@ Deno.test("killed under load, a server loses no more than the last max-delay-ms 
       answered.push(...await Promise.all(clients));
     }
     await using server = await home.start();
-    const safe = answered.map((some) =>
-      some.filter(({ at }) => at < killedAt - MAX_DELAY_MS - WRITE_MS)
-    );
+    const safe = answered.map((some) => some.filter(({ at }) => at < killedAt - MAX_DELAY_MS - WRITE_MS));
     assert.ok(
       safe.flat().length > CALLS / 4,
       `${safe.flat().length} calls in round ${round}`,
@@ -95,9 +93,7 @@ Deno.test("killed under load, a server loses no more than the last max-delay-ms 
         ) => message),
       );
       // The newest thousand of a page hold all that came after the oldest of them.
-      const missing = safe[f]!.slice(-500).filter(({ n }) =>
-        !printed.has(`call ${n}`)
-      );
+      const missing = safe[f]!.slice(-500).filter(({ n }) => !printed.has(`call ${n}`));
       assert.deepEqual(missing, [], `round ${round}, killed at ${killedAt}`);
       const { body } = await server.api(
         "GET",
@@ -114,13 +110,10 @@ Deno.test("killed under load, a server loses no more than the last max-delay-ms 
       );
       calls[f] = counted;
     }
-    const counts =
-      (await server.api("GET", `/api/secrets/${secret}/reads?limit=1000`)).body
-        .reads;
+    const counts = (await server.api("GET", `/api/secrets/${secret}/reads?limit=1000`)).body
+      .reads;
     for (const [f, id] of ids.entries()) {
-      const counted = counts.filter(({ functionId }: { functionId: number }) =>
-        functionId === id
-      )
+      const counted = counts.filter(({ functionId }: { functionId: number }) => functionId === id)
         .reduce((sum: number, { count }: { count: number }) => sum + count, 0);
       assert.ok(
         counted >= (reads[f] ?? 0) + safe[f]!.length,
