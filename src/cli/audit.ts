@@ -1,44 +1,107 @@
 // `audit …`: whether the audit is as it was written, and the head by which a later check finds if it was set back.
 
-import { AUDIT_KEY, type AuditHead, openHead, type Sign, signer, verifyChain } from "../observe/audit_chain.ts";
+import { closeSync, openSync, readSync } from "node:fs";
+import { resolve } from "node:path";
+import { messageOf } from "../errors.ts";
+import {
+  AUDIT_KEY,
+  type AuditHead,
+  type ChainProblem,
+  type ChainToVerify,
+  openHead,
+  type Sign,
+  signer,
+  verifyChain,
+} from "../observe/audit_chain.ts";
+import { readExport } from "../observe/audit_export.ts";
 import { KeyFile } from "../keyring/key_file.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
-import { type Command, type Context, EXIT, type Given, UsageError } from "./command.ts";
+import { type Command, type Context, EXIT, type Given, type Result, UsageError } from "./command.ts";
 import { counted, requirePair } from "./folder.ts";
 
 const verify: Command = {
   name: "audit verify",
   options: {
     head: { type: "string", value: "HEAD", help: "what `audit head` printed earlier" },
+    export: { type: "string", value: "FILE", help: "verify this export instead of the database" },
     from: { type: "string", value: "ID", help: "the entry to begin with; what is before it is taken as given" },
   },
   help: [
     "Find the first entry of the audit that was altered, removed, added or moved.",
     "Works while the server runs, and changes nothing. Exit code 1 if there is one.",
+    "With --export, find the first such line of a file that /api/audit/export gave. This takes the key file alone.",
   ],
   run(context, { options }) {
     const known = headOption(options.head);
     const from = fromOption(options.from);
+    if (options.export !== undefined) return verifyExport(context, String(options.export), known, from);
     using snapshot = openSnapshot(context.database);
     const { entries, head } = auditOf(context, snapshot);
-    const sign = signerOf(context, snapshot);
-    const total = openHead(head ?? "", sign)?.count ?? 0;
-    return context.progress("Verifying", (report) => {
-      let checked = 0;
-      const problem = verifyChain({ entries, head, sign, known, from, onEntry: () => report(++checked, total) });
-      return {
-        code: problem ? EXIT.failed : EXIT.ok,
-        json: { checked, problem: problem ?? null },
-        lines: [
-          problem
-            ? `Entry ${problem.id} ${problem.problem}.`
-            : `${counted(checked, "entry", "entries")} of the audit are as they were written.`,
-        ],
-      };
-    });
+    const chain = { entries, head, sign: signerOf(context, snapshot), known, from };
+    return verified(context, chain, ({ id, problem }) => ({ json: { id, problem }, text: `Entry ${id} ${problem}.` }));
   },
 };
+
+/** What `audit verify` says; `tell` does of the first problem. */
+function verified(
+  context: Context,
+  chain: ChainToVerify,
+  tell: (problem: ChainProblem, checked: number) => { json: object; text: string },
+) {
+  const total = openHead(chain.head ?? "", chain.sign)?.count ?? 0;
+  return context.progress("Verifying", (report): Result => {
+    let checked = 0;
+    const problem = verifyChain({ ...chain, onEntry: () => report(++checked, total) });
+    const told = problem && tell(problem, checked);
+    return {
+      code: told ? EXIT.failed : EXIT.ok,
+      json: { checked, problem: told?.json ?? null },
+      lines: [told?.text ?? `${counted(checked, "entry", "entries")} of the audit are as they were written.`],
+    };
+  });
+}
+
+function verifyExport(context: Context, file: string, known: AuditHead | undefined, from: number) {
+  const path = resolve(context.cwd, file);
+  const { keyring } = new KeyFile(context.keyFile, context.config.keyringPassphrase);
+  const exported = readExport(() => linesOf(path));
+  const { entries, head } = exported;
+  const chain = { entries, head, sign: signer(keyring.derive(AUDIT_KEY)), known, from };
+  return verified(context, chain, ({ id, problem: found }, checked) => {
+    // Each line before it was the entry of its number.
+    const line = from + checked;
+    const place = exported.lineOf(id) ?? 0;
+    const problem = place > line ? `is in line ${place}: the order was changed` : found;
+    const hint = line === 1 ? ` Is ${context.keyFile} the key file of the server that it was exported from?` : "";
+    return { json: { line, id, problem }, text: `Line ${line}: entry ${id} ${problem}.${hint}` };
+  });
+}
+
+const PIECE_BYTES = 1 << 16;
+
+/** Without their line breaks, read as they are taken. @throws DataFolderError */
+function* linesOf(path: string): Generator<string> {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (error) {
+    throw new DataFolderError(`${path} cannot be read: ${messageOf(error)}.`);
+  }
+  try {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    const piece = new Uint8Array(PIECE_BYTES);
+    let rest = "";
+    for (let size = readSync(file, piece); size > 0; size = readSync(file, piece)) {
+      const lines = (rest + decoder.decode(piece.subarray(0, size), { stream: true })).split("\n");
+      rest = lines.pop()!;
+      yield* lines;
+    }
+    if (rest !== "") yield rest;
+  } finally {
+    closeSync(file);
+  }
+}
 
 const head: Command = {
   name: "audit head",

@@ -137,6 +137,60 @@ Deno.test("keys, rotations, passphrases, backups and restores by command leave e
   await assertWhole(home, {}, "and used");
 });
 
+Deno.test("an export is verified by the key file alone, and the first line that does not fit is named", async () => {
+  await using home = makeHome();
+  let lines: string[];
+  {
+    await using server = await home.start();
+    for (let n = 0; n < 4; n++) await createSecret(server, `S${n}`, "value");
+    lines = (await server.api("GET", "/api/audit/export")).body.trimEnd().split("\n");
+  }
+  assert.equal(lines.length, 8);
+  const verify = (exported: readonly string[], ...options: string[]) => {
+    home.write("audit.jsonl", exported.map((line) => `${line}\n`).join(""));
+    return home.cli(["audit", "verify", "--export", "audit.jsonl", ...options]);
+  };
+  // Nothing of the database is asked for.
+  Deno.removeSync(home.database);
+  const whole = await verify(lines);
+  assert.deepEqual([whole.code, whole.stdout], [0, "7 entries of the audit are as they were written.\n"]);
+  const [l1, l2, l3, l4, l5, l6, l7, head] = lines as [string, string, string, string, string, string, string, string];
+  const olderHead = head.replace('"count":7', '"count":6').replace(JSON.parse(l7).mac, JSON.parse(l6).mac);
+  const cases: [exported: string[], expected: string][] = [
+    [[l1, l2, l3, l4, l5.replace("S1", "S9"), l6, l7, head], "Line 5: entry 5 is not what was written there: "],
+    [[l1, l2, l3, l4, l5.replace(/,"mac.*/, "}"), l6, l7, head], "Line 5: entry 5 is not what was written there: "],
+    [[l1, l2, l3, l6, l7, head], "Line 4: entry 4 is missing, and so are those up to 5."],
+    [[l1, l2, l3, l5, l4, l6, l7, head], "Line 4: entry 4 is in line 5: the order was changed."],
+    [[l1, l2, l3, l3, l4, l5, l6, l7, head], "Line 4: entry 3 was put in between."],
+    [[l1, l2, head, l3, l4, l5, l6, l7], "Line 3: entry 3 is in line 4: the order was changed."],
+    [[l1, l2, l3, l4, l5, l6, l7], "Line 8: entry 8 cannot be looked for: the head, which tells the last, is gone."],
+    [[l1, l2, l3, l4, l5, l6, head], "Line 7: entry 7 is missing."],
+    [
+      [l1, l2, l3, l4, l5, l6, olderHead],
+      "Line 7: entry 7 cannot be looked for: the head, which tells the last, was altered.",
+    ],
+    [[], "Line 1: entry 1 cannot be looked for: the head, which tells the last, is gone."],
+  ];
+  for (const [exported, expected] of cases) {
+    const { code, stdout } = await verify(exported);
+    assert.equal(code, 1, expected);
+    assert.ok(stdout.startsWith(expected), `${stdout} instead of ${expected}`);
+  }
+  const { json } = await verify([l1, l2, l4, head], "--json");
+  assert.deepEqual(json, { checked: 2, problem: { line: 3, id: 3, problem: "is missing" } });
+  const altered = [l1.replace("server", "key"), ...lines.slice(1)];
+  assert.equal((await verify(altered, "--from", "2")).code, 0);
+  assert.match(
+    (await verify(altered)).stdout,
+    /^Line 1: entry 1 .*Is \S+encryption-keys\.json the key file of the server/,
+  );
+  // An older export is genuine; only a head from later tells that it is not all.
+  const known = `8:${"0".repeat(64)}`;
+  assert.match((await verify(lines, "--head", known)).stdout, /^Line 8: entry 8 is missing\./);
+  const none = await home.cli(["audit", "verify", "--export", "none.jsonl"]);
+  assert.deepEqual([none.code, /none\.jsonl cannot be read/.test(none.stderr)], [1, true]);
+});
+
 Deno.test("the options of audit verify are taken strictly", async () => {
   await using home = makeHome();
   {

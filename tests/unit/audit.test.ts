@@ -17,6 +17,7 @@ import {
   signer,
   verifyChain,
 } from "../../src/observe/audit_chain.ts";
+import { exportHead, exportLine, readExport } from "../../src/observe/audit_export.ts";
 import { createRepetitions } from "../../src/observe/repetitions.ts";
 import { openSnapshot } from "../../src/store/snapshot.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -431,6 +432,38 @@ Deno.test("an export reads no further than it is taken, and no further than the 
     lines.slice(0, -1).map((line) => JSON.parse(line).id),
     Array.from({ length: 1_000 }, (_, n) => n + 1),
   );
+});
+
+Deno.test("an entry comes back from its line whatever text there is in it, and any other line counts as altered", () => {
+  using there = audited(1);
+  const facts = fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue());
+  fc.assert(fc.property(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(KEY, VISITOR, SERVER),
+    fc.option(fc.integer({ min: 1 })),
+    fc.option(facts),
+    fc.option(facts),
+    (name, actor, id, before, after) => {
+      const subject = { kind: "secret", id, name };
+      there.audit.record(actor, {
+        action: "secret.updated",
+        subject,
+        ...(before && { before }),
+        ...(after && { after }),
+      });
+    },
+  ));
+  const rows = there.audit.following(0, Infinity, 1_000).map((row) => ({ ...row }));
+  const lines = [...rows.map(exportLine), exportHead(there.head()!)];
+  const found = readExport(() => lines);
+  assert.deepEqual([...found.entries(1)], rows);
+  assert.equal(verifyChain({ ...found, sign: signOf(there.at) }), undefined);
+  for (const [n, line] of lines.slice(0, 20).entries()) {
+    for (const altered of [` ${line}`, `${line}\r`, "", "null", "{}", line.slice(1), line.replace("{", '{"x":1,')]) {
+      const chain = readExport(() => lines.with(n, altered));
+      assert.equal(verifyChain({ ...chain, sign: signOf(there.at) })?.id, n + 1, altered);
+    }
+  }
 });
 
 Deno.test("failed sign-ins are told once and then summed up, however many there are", () => {

@@ -2,7 +2,8 @@
 
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Audit } from "../../observe/audit.ts";
-import { auditCursor, auditEntry, auditEntrySchema, auditQuery } from "./audit_schemas.ts";
+import { auditEntry, exportHead, exportLine } from "../../observe/audit_export.ts";
+import { auditCursor, auditEntrySchema, auditQuery } from "./audit_schemas.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { answer, errors } from "./schemas.ts";
 
@@ -29,8 +30,8 @@ const exportAll = createRoute({
   path: "/api/audit/export",
   tags,
   summary: "Export the whole audit",
-  description: "A JSON object a line: the entries, oldest first, and at last `head`. Keep the head in another place: " +
-    "`audit verify` finds by it whether the audit was set back.",
+  description: "A JSON object a line: the entries, oldest first, and at last `head`. `audit verify --export` " +
+    "finds whether a line was changed since.",
   responses: {
     200: {
       description: "The entries and the head.",
@@ -58,15 +59,15 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
 
 /** The audit as it is now, read piece by piece as the receiver takes it. */
 export function exportStream(audit: Audit): ReadableStream<Uint8Array> {
-  const { count, mac } = JSON.parse(audit.head() ?? '{"count":0,"mac":""}') as { count: number; mac: string };
+  const head = audit.head() ?? '{"count":0,"mac":""}';
+  const { count } = JSON.parse(head) as { count: number };
   const encoder = new TextEncoder();
   let after = 0;
   return new ReadableStream({
     pull(controller) {
       const rows = audit.following(after, count, EXPORT_PIECE);
       after = rows.at(-1)?.id ?? count;
-      const lines = rows.map((row) => JSON.stringify(auditEntry(row)));
-      if (rows.length === 0) lines.push(JSON.stringify({ head: { count, mac } }));
+      const lines = rows.length === 0 ? [exportHead(head)] : rows.map(exportLine);
       controller.enqueue(encoder.encode(lines.map((line) => `${line}\n`).join("")));
       if (rows.length === 0) controller.close();
     },

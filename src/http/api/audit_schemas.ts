@@ -3,8 +3,8 @@
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
 import { ACTIONS, ACTOR_KINDS } from "../../actor.ts";
-import type { AuditRow, AuditWho } from "../../store/audit.ts";
-import { idSchema, mustBe, query, time, timeSchema } from "./schemas.ts";
+import type { AuditWho } from "../../store/audit.ts";
+import { idSchema, mustBe, query, timeSchema } from "./schemas.ts";
 
 const PAGE_MAX = 1_000;
 const PAGE_DEFAULT = 100;
@@ -107,34 +107,3 @@ export const auditQuery = query({
   limit: limitSchema,
   cursor: cursorSchema,
 });
-
-export function auditEntry(row: AuditRow): z.infer<typeof auditEntrySchema> {
-  return {
-    id: row.id,
-    at: time(row.at),
-    actor: { kind: row.actorKind, id: idOf(row.actorId), name: row.actorName, group: row.actorGroup },
-    address: row.address,
-    requestId: row.requestId,
-    action: row.action,
-    subject: { kind: row.subjectKind, id: idOf(row.subjectId), name: row.subjectName },
-    before: factsOf(row.before),
-    after: factsOf(row.after),
-    mac: row.mac,
-  };
-}
-
-/** Null, too, for what is no id: somebody tampered with it, as `audit verify` says. */
-function idOf(id: string | null): number | null {
-  return id !== null && /^[1-9]\d{0,14}$/.test(id) ? Number(id) : null;
-}
-
-function factsOf(json: string | null): Record<string, unknown> | null {
-  if (json === null) return null;
-  try {
-    const parsed = JSON.parse(json);
-    if (typeof parsed === "object" && parsed !== null) return parsed;
-  } catch {
-    // Tampered with; `audit verify` says so.
-  }
-  return { damaged: json };
-}

@@ -1,7 +1,7 @@
 // One entry of the audit: a sentence, and behind it everything that the entry holds.
 
+import { auditEntry } from "../../../observe/audit_export.ts";
 import type { AuditRow } from "../../../store/audit.ts";
-import { auditEntry } from "../../api/audit_schemas.ts";
 import { Time } from "../components.tsx";
 import { phraseOf } from "./words.ts";
 
