@@ -68,6 +68,13 @@ export function auditStore(db: Database) {
   // One statement for each set of filters in use; there are few.
   const pages = new Map<string, ReturnType<Database["prepare"]>>();
 
+  const ask = (conditions: readonly Condition[], before: number, limit: number): AuditRow[] => {
+    const where = [...conditions.map(([sql]) => sql), "id < ?"].join(" AND ");
+    let statement = pages.get(where);
+    if (!statement) pages.set(where, statement = db.prepare(`${SELECT_AUDIT} WHERE ${where} ORDER BY id DESC LIMIT ?`));
+    return all<AuditRow & Row>(statement, ...conditions.flatMap(([, ...values]) => values), before, limit);
+  };
+
   return {
     add(row: AuditRow): void {
       insertRow.run(
@@ -98,21 +105,24 @@ export function auditStore(db: Database) {
 
     /** Entries that fit `filter` with an id below `before`, newest first, at most `limit`. */
     page(filter: AuditFilter, before: number, limit: number): AuditRow[] {
-      const { where, values } = conditions(filter);
-      let statement = pages.get(where);
-      if (!statement) {
-        pages.set(where, statement = db.prepare(`${SELECT_AUDIT} WHERE ${where} ORDER BY id DESC LIMIT ?`));
-      }
-      return all<AuditRow & Row>(statement, ...values, before, limit);
+      const { subject } = filter;
+      const conditions = conditionsOf(filter);
+      if (!subject || "name" in subject || subject.id === undefined) return ask(conditions, before, limit);
+      // Each of the two has its place in an index, both together have not.
+      const { id } = subject;
+      return [["subject_id = ?", id] as const, [ONE_OF_SEVERAL, id, id] as const]
+        .flatMap((about) => ask([...conditions, about], before, limit))
+        .sort((a, b) => b.id - a.id)
+        .slice(0, limit);
     },
   };
 }
 
-function conditions({ actor, action, subject, from, to }: AuditFilter): {
-  where: string;
-  values: (string | number)[];
-} {
-  const parts: [sql: string, ...values: (string | number)[]][] = [];
+type Condition = readonly [sql: string, ...values: (string | number)[]];
+
+/** All but which one of its kind the subject is. */
+function conditionsOf({ actor, action, subject, from, to }: AuditFilter): Condition[] {
+  const parts: Condition[] = [];
   if (actor && "name" in actor) parts.push(["actor_name = ?", actor.name]);
   else if (actor) {
     parts.push(["actor_kind = ?", actor.kind]);
@@ -121,15 +131,8 @@ function conditions({ actor, action, subject, from, to }: AuditFilter): {
   // The unary plus keeps SQLite from sorting all entries of a frequent kind, rather than walking back to the newest.
   if (action !== undefined) parts.push([action.endsWith(".*") ? "+action GLOB ?" : "action = ?", action]);
   if (subject && "name" in subject) parts.push(["subject_name = ?", subject.name]);
-  else if (subject) {
-    parts.push(["subject_kind = ?", subject.kind]);
-    const { id } = subject;
-    if (id !== undefined) parts.push([`(subject_id = ? OR ${ONE_OF_SEVERAL})`, id, id, id]);
-  }
+  else if (subject) parts.push(["subject_kind = ?", subject.kind]);
   if (from !== undefined) parts.push(["at >= ?", from]);
   if (to !== undefined) parts.push(["at < ?", to]);
-  return {
-    where: [...parts.map(([sql]) => sql), "id < ?"].join(" AND "),
-    values: parts.flatMap(([, ...values]) => values),
-  };
+  return parts;
 }

@@ -7,9 +7,10 @@ import { sql as start } from "./migrations/001_start.ts";
 import { sql as keyVersions } from "./migrations/002_key_versions.ts";
 import { sql as admins } from "./migrations/003_admins.ts";
 import { sql as audit } from "./migrations/004_audit.ts";
+import { sql as auditKinds } from "./migrations/005_audit_kinds.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [start, keyVersions, admins, audit];
+const MIGRATIONS = [start, keyVersions, admins, audit, auditKinds];
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
 export const BUSY_TIMEOUT_MS = 5_000;
