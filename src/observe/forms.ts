@@ -35,13 +35,28 @@ const TEXTS: Encode[] = [
   // Printed line by line.
   (value) => value.replace(/\r?\n/g, ""),
   inJson,
+  // JSON within JSON, as in an event whose body is a text.
+  (value) => inJson(inJson(value)),
   // As Deno and Node print a text inside an object, in single quotes or others.
   (value) => inJson(value).replaceAll('\\"', '"'),
   (value) => inJson(value).replaceAll('\\"', '"').replaceAll("'", "\\'"),
   encodeURIComponent,
   (value) => encodeURIComponent(value).replace(/%../g, (code) => code.toLowerCase()),
   (value) => new URLSearchParams({ v: value }).toString().slice(2),
+  // `encodeURI`, and `URL` for a password or user name, and for a query or path (https://url.spec.whatwg.org).
+  (value) => inUrl(value, "#$&+,/:;=?@"),
+  (value) => inUrl(value, "$%&+,"),
+  (value) => inUrl(value, "$%&+,/:;=?@[\\]^`{|}"),
+  inHtml,
 ];
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
 
 /** The forms of `value` that have at least 8 bytes; none if the value itself is shorter. */
 export function formsOf(value: string): Form[] {
@@ -80,6 +95,18 @@ function inHex(value: string): string {
 
 function inJson(value: string): string {
   return JSON.stringify(value).slice(1, -1);
+}
+
+/** Percent-encoded, but for `kept` of the ASCII characters. */
+function inUrl(value: string, kept: string): string {
+  return encodeURIComponent(value).replace(/%[0-7]./g, (code) => {
+    const character = decodeURIComponent(code);
+    return kept.includes(character) ? character : code;
+  });
+}
+
+function inHtml(value: string): string {
+  return value.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
 /** The characters of Base64 that `value` alone decides when so many bytes, modulo 3, come before it. */

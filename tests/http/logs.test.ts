@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { createSecret, deploy, run, set } from "./handlers.ts";
+import { createSecret, deploy, run, save, set } from "./handlers.ts";
 import { startServer } from "./server.ts";
 import { kept, tail } from "./tail.ts";
 
@@ -100,6 +100,60 @@ Deno.test("a value is masked however a handler cuts it up", async () => {
   assert.ok(entries.length > value.length);
   const left = entries.map(({ message }) => message.replaceAll("[secret SPLIT]", "")).join("");
   for (let n = 0; n + 8 <= value.length; n++) assert.ok(!left.includes(value.slice(n, n + 8)), value.slice(n, n + 8));
+});
+
+Deno.test("a value is in no file and no line of the server's log, whatever way a handler lets it out", async () => {
+  await using server = await startServer();
+  const value = `p@ss/"w0rd"+<of>&'the'=handler`;
+  await createSecret(server, "DB", value);
+  await save(server, "bad.ts", "throw globalThis.leaked;");
+  const code = `export default async (c, ctx) => {
+    const db = await ctx.getSecret("DB");
+    const error = new Error("cannot open " + db, { cause: new AggregateError([new TypeError(db)], btoa(db)) });
+    for (let n = 0; n < 20; n++) {
+      console.log(db, [db], { db }, new Map([[db, new Set([db])]]), error);
+      console.table([{ db }]); console.dir({ deep: { db } }); console.trace(db); console.assert(false, db);
+      console.warn("%s and %o", db, { db }); console.error(new URL("https://u:" + encodeURIComponent(db) + "@host/"));
+      console.debug(JSON.stringify({ body: JSON.stringify({ db }) }));
+      console.info(Symbol(db), () => db, Object.assign(new Error(), { [db]: db }));
+    }
+    switch (ctx.query.how) {
+      case "throw": throw error;
+      case "text": throw db;
+      case "object": throw { db };
+      case "reject": return Promise.reject(error);
+      case "header": return c.text("", 200, { "X-Bad": db + "\\n" });
+      case "status": return { status: db };
+      case "stream": return new Response(new ReadableStream({ pull() { throw error; } }));
+      case "import": globalThis.leaked = error; return await import("./bad.ts");
+      case "late": setTimeout(() => { throw error; }, 0); return c.text("");
+      case "unhandled": Promise.reject(error); return c.text("");
+      case "name": await ctx.getSecret(db); return c.text("");
+      case "scope": return await ctx.getSecret("DB", db);
+      case "exit": console.log(db); Deno.exit(1);
+    }
+  }`;
+  await deploy(server, "leaky", code, { responseGuard: "off" });
+  await set(server, { "log.level": "debug" });
+  const ways = ["throw", "text", "object", "reject", "header", "status", "stream", "import", "late", "unhandled"];
+  for (const how of [...ways, "name", "scope", "exit"]) {
+    await fetch(`${server.url}/run/leaky?how=${how}`).then((response) => response.text()).catch(() => {});
+  }
+  const entries = await kept(server, "?limit=1000");
+  assert.ok(entries.length > 500);
+  assert.ok(entries.filter(({ event }) => event === "exec_reject").length >= 8);
+  assert.equal(await server.stop(), 0);
+  const files = [...Deno.readDirSync(server.dataDir)].filter(({ isFile }) => isFile).map(({ name }) => name);
+  const texts = { "the server's log": server.logs() } as Record<string, string>;
+  for (const name of files) texts[name] = Deno.readTextFileSync(join(server.dataDir, name));
+  assert.ok(texts["observations.db"]!.includes("[secret DB]"));
+  const html = value.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const parts = [value.slice(0, 12), value.slice(-12)];
+  const forms = [value, html, encodeURIComponent(value), encodeURI(value), JSON.stringify(value), ...parts];
+  const encoded = [btoa(value), btoa(`..${value}`).slice(3, -4), new TextEncoder().encode(value).toHex()];
+  for (const [name, text] of Object.entries(texts)) {
+    for (const form of [...forms, ...encoded]) assert.ok(!text.includes(form), `${form} in ${name}`);
+  }
 });
 
 Deno.test("an entry cannot pass for another's or for several, whatever is printed", async () => {

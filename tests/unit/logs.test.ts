@@ -1,7 +1,10 @@
 // The logs' service over a real database: batches, order, trimming, floods, what is found and followed.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
 import type { FunctionId } from "../../src/ids.ts";
 import { createLogStream } from "../../src/http/api/log_stream.ts";
 import { type LogEntry, type LogsOptions, logsService } from "../../src/observe/logs.ts";
@@ -38,6 +41,7 @@ function temporaryLogs(settings: Partial<LogsOptions["settings"]> = {}) {
   const print = (message: string, more: Partial<Parameters<typeof logs.write>[0]> = {}) =>
     logs.write({ functionId: ONE, requestId: "r", level: "info", event: "print", message, ...more });
   return {
+    path: folder.path,
     logs,
     print,
     masking,
@@ -120,6 +124,73 @@ Deno.test("a line whose end may begin a value is stored when the delay is over, 
   there.print("klmnopqrst goes on", { handed });
   assert.deepEqual(there.messages().slice(2), ["[secret KEY] goes on"]);
 });
+
+Deno.test("whatever is printed in whatever pieces, no value is in the database's bytes or the words of its index", () => {
+  const forms: ((value: string) => string)[] = [
+    (value) => value,
+    (value) => JSON.stringify({ value }),
+    (value) => JSON.stringify(JSON.stringify([value])),
+    (value) => Deno.inspect({ value }),
+    (value) => `${new Error(value)}`,
+    encodeURIComponent,
+    (value) => `${new URLSearchParams({ value })}`,
+    (value) => Buffer.from(`u:${value}`).toString("base64"),
+    (value) => Buffer.from(`${value}.`).toString("base64url"),
+    (value) => Buffer.from(value).toString("hex"),
+  ];
+  const print = fc.record({ form: fc.constantFrom(...forms), cuts: fc.array(fc.nat(80), { maxLength: 6 }) });
+  // Longer than what may be left of a beginning, so that the parts looked for below are parts of nothing else.
+  const value = fc.string({ minLength: 8, maxLength: 60 }).filter((text) => text.trim().length >= 16);
+  using there = temporaryLogs({ maxPerFunction: () => 100_000 });
+  const values = new Set<string>();
+  let calls = 0;
+  fc.assert(fc.property(value, fc.array(print, { minLength: 1, maxLength: 12 }), fc.nat(30), (value, prints, stop) => {
+    values.add(value.trim());
+    const handed = there.masking.begin(ONE);
+    there.masking.handedOut(handed, "VALUE", value);
+    const requestId = `${++calls}`;
+    for (const { form, cuts } of prints) {
+      const text = form(value);
+      const ends = [...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length];
+      let at = 0;
+      for (const end of ends) {
+        there.print(text.slice(at, end), { handed, requestId });
+        there.print("of another call", { requestId: `other ${calls}` });
+        at = end;
+        // Some are stored in the middle of a value.
+        if ((end + stop) % 3 === 0) there.logs.flush();
+      }
+    }
+    there.clock.now += 1_000;
+    there.logs.flush();
+  }));
+  assert.ok(there.messages().length > 500);
+  const path = join(there.path, "observations.db");
+  const stored = ["", "-wal"].map((end) => Deno.readTextFileSync(path + end)).join("\n");
+  assert.ok(stored.includes("of another call") && stored.includes("[secret VALUE]"));
+  for (const value of values) {
+    // A beginning of up to seven bytes may be there.
+    const parts = [value, value.slice(0, 16), value.slice(-16)];
+    for (const form of [...forms.slice(0, 7), inBase64, (text: string) => Buffer.from(text).toString("hex")]) {
+      for (const part of parts) {
+        const text = form(part).replace(/^\W*value\W*|^Error: /, "");
+        assert.ok(!stored.includes(text), `${JSON.stringify(text)} of ${JSON.stringify(value)}`);
+      }
+    }
+  }
+  using db = new DatabaseSync(path);
+  db.exec("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, logs_search, row)");
+  const words = new Set(db.prepare("SELECT term FROM words").all().map(({ term }) => term));
+  assert.ok(words.has("another"));
+  for (const value of values) {
+    for (const word of value.toLowerCase().match(/[a-z0-9]{9,}/g) ?? []) assert.ok(!words.has(word), word);
+  }
+});
+
+/** The characters that the value alone decides, where two bytes are before it. */
+function inBase64(value: string): string {
+  return Buffer.from(`..${value}`).toString("base64").slice(3, -4);
+}
 
 Deno.test("of each function the newest entries stay, and those that are too old go", async () => {
   using there = temporaryLogs({ maxPerFunction: () => 10 });

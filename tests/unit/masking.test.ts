@@ -4,10 +4,13 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import fc from "fast-check";
+import { html } from "hono/html";
 import { createMasking, type Handed, type Masking } from "../../src/observe/masking.ts";
 import { leakSearch } from "../../src/observe/leaks.ts";
 
 const SECRET = 's3cr3t/t0ken+= "quoted" it\'s\nand more';
+/** What URL and HTML treat differently from place to place. */
+const SIGNS = "a!b$c&d'e(f)g*h+i,j;k=l:m/n?o@p#q[r]s%t^u`v{w|x}y<z>é\\";
 
 function masked(value: string, text: string, name = "TOKEN"): string {
   const masking = createMasking();
@@ -35,6 +38,8 @@ Deno.test("a value is masked in each form that programs give it", () => {
     "hexadecimal": Buffer.from(SECRET).toString("hex"),
     "HEXADECIMAL": Buffer.from(SECRET).toString("hex").toUpperCase(),
     "without line breaks": SECRET.replace("\n", ""),
+    "in JSON within JSON": JSON.stringify({ body: JSON.stringify({ SECRET }) }).slice(23, -5),
+    "in HTML": `${html`${SECRET}`}`,
   };
   for (const [how, form] of Object.entries(forms)) {
     assert.equal(masked(SECRET, `<${form}>`), "<[secret TOKEN]>", how);
@@ -44,6 +49,18 @@ Deno.test("a value is masked in each form that programs give it", () => {
       `${how}, of a value with a line break at its end`,
     );
   }
+});
+
+Deno.test("a value is masked in each part of a URL", () => {
+  const url = new URL("https://user@host/");
+  url.password = SIGNS;
+  url.searchParams.set("form", SIGNS);
+  const query = new URL(`https://host/?${SIGNS.replace("#", "").replace("'", "")}`).search.slice(1);
+  for (const form of [encodeURI(SIGNS), encodeURIComponent(SIGNS), url.password, url.search.slice(6)]) {
+    assert.equal(masked(SIGNS, `<${form}>`), "<[secret TOKEN]>", form);
+  }
+  assert.equal(masked(SIGNS, url.href), "https://user:[secret TOKEN]@host/?form=[secret TOKEN]");
+  assert.equal(masked(SIGNS.replace("#", "").replace("'", ""), query), "[secret TOKEN]", query);
 });
 
 Deno.test("a value inside a longer Base64 text is masked wherever it begins", () => {
