@@ -44,6 +44,8 @@ interface Known {
   importHosts: readonly string[];
   /** Whether a file may have been written after the builder began to read. */
   touchedMeanwhile: boolean;
+  /** The last turn in which no file was found to have changed. */
+  currentIn?: number | undefined;
 }
 
 export function importsService(options: ImportsOptions) {
@@ -127,11 +129,15 @@ export function importsService(options: ImportsOptions) {
   return {
     /**
      * The graph of the handler at `path` in the code folder. At once if it is known and no file of it has
-     * been touched since; each call looks, so that an edit counts from the moment it is written.
+     * been touched since; each call looks, so that an edit counts from the moment it is written. Calls with the
+     * same `turn` look once: all of them came before the first of them looks.
      */
-    graph(path: string): ModuleGraph | Promise<ModuleGraph> {
+    graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> {
       const current = known.get(path);
-      if (current && isCurrent(current)) return current.graph;
+      if (current && ((turn !== undefined && turn === current.currentIn) || isCurrent(current))) {
+        current.currentIn = turn;
+        return current.graph;
+      }
       let run = underWay.get(path);
       if (!run) {
         run = inspect(path).finally(() => underWay.delete(path));

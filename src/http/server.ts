@@ -48,6 +48,8 @@ export function serve(
 ): Server {
   let running = 0;
   let draining = false;
+  /** Of the last request: most name the same. */
+  let lastHost: string | undefined;
   const counted = async (response: Response | Promise<Response>): Promise<Response> => {
     running++;
     try {
@@ -69,13 +71,15 @@ export function serve(
         log("error", `A response could not be made: ${messageOf(error)}`);
         return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
       },
-    }, (request, { remoteAddr }) => {
+    }, (request, info) => {
       if (draining) return stopping();
       const hostHeader = request.headers.get("host") ?? "localhost";
-      if (!PLAIN_HOST.test(hostHeader)) return noHost();
+      if (hostHeader !== lastHost && !PLAIN_HOST.test(hostHeader)) return noHost();
+      lastHost = hostHeader;
       const path = getPath(request);
-      const client = () => clientOf(request.headers, remoteAddr.hostname, trustedProxies);
-      const ownHost = runHosts().includes(hostHeader.replace(/:\d+$/, "").toLowerCase());
+      const client = () => clientOf(request.headers, info.remoteAddr.hostname, trustedProxies);
+      const hosts = runHosts();
+      const ownHost = hosts.length > 0 && hosts.includes(hostHeader.replace(/:\d+$/, "").toLowerCase());
       if (ownHost && !isRunPath(path) && path !== "/health") return functionsOnly();
       // The address that the server prints should lead somewhere.
       if (path === "/") return Response.redirect(new URL("/web", request.url), 302);

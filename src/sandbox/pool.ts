@@ -53,6 +53,8 @@ export class Pool<C> {
   readonly #options: PoolOptions<C>;
   /** By function and tenant: the one sandbox that takes its calls. */
   readonly #live = new Map<string, Live<C>>();
+  /** By target: what `#live` holds, without the search for it. One that was replaced is closed. */
+  readonly #running = new WeakMap<Target, Sandbox<C>>();
   /** Every sandbox whose process exists, those that finish their last calls included. */
   readonly #processes = new Set<Sandbox<C>>();
   readonly #health = createHealth(Date.now);
@@ -92,7 +94,7 @@ export class Pool<C> {
    */
   async call(target: Target, request: CallRequest<C>): Promise<CallResponse> {
     try {
-      return await (await this.#sandbox(target)).call(request);
+      return await (this.#atHand(target) ?? await this.#sandbox(target)).call(request);
     } catch (error) {
       const retry = error instanceof CallFailure && !error.sent && (error.kind === "stopped" || error.kind === "died");
       if (!retry || this.#stopped) throw error;
@@ -119,6 +121,15 @@ export class Pool<C> {
     await Promise.all(ended);
   }
 
+  /** The sandbox that runs this very target already, if it takes calls. */
+  #atHand(target: Target): Sandbox<C> | undefined {
+    const sandbox = this.#running.get(target);
+    if (!sandbox || sandbox.closed || this.#stopped) return undefined;
+    this.#refuseSuspended(target);
+    sandbox.lastUsedAt = performance.now();
+    return sandbox;
+  }
+
   async #sandbox(target: Target): Promise<Sandbox<C>> {
     const name = nameOf(target);
     const until = performance.now() + ROOM_WAIT_MS;
@@ -130,6 +141,7 @@ export class Pool<C> {
       if (live && !live.sandbox.closed && live.target.version === target.version) {
         // A setting may have changed that no new process is needed for.
         if (live.target.timeoutMs !== target.timeoutMs) this.#live.set(name, { ...live, target });
+        this.#running.set(target, live.sandbox);
         live.sandbox.lastUsedAt = performance.now();
         return live.sandbox;
       }
@@ -197,6 +209,7 @@ export class Pool<C> {
     sandbox.lastUsedAt = performance.now();
     this.#processes.add(sandbox);
     this.#live.set(name, { target, sandbox });
+    this.#running.set(target, sandbox);
     return sandbox;
   }
 

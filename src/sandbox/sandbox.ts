@@ -9,7 +9,6 @@ import {
   type AnswerMeta,
   type AskMeta,
   BodyMode,
-  BUSY_CALLS,
   type CallMeta,
   FrameWriter,
   HEADERS_MAX,
@@ -208,10 +207,8 @@ export class Sandbox<C> {
     } catch {
       return; // `ended` tells the calls.
     }
-    const writer = this.#writer = new FrameWriter(
-      (bytes) => connection.write(bytes),
-      () => this.#invocations.size >= BUSY_CALLS,
-    );
+    // Calls come in turns of their own, and answers go out when all frames that were read are handled.
+    const writer = this.#writer = new FrameWriter((bytes) => connection.write(bytes), () => false);
     try {
       const start: StartMeta = { entry: this.#process.entry, route: this.#options.route };
       writer.send(ToSandbox.Start, 0, JSON.stringify(start));

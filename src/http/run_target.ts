@@ -1,0 +1,43 @@
+// What a call runs: a function's code and settings of this moment, put together once for all calls that find the same.
+
+import type { Imports, ModuleGraph } from "../functions/imports.ts";
+import type { RegisteredFunction } from "../functions/registry.ts";
+import type { Target } from "../sandbox/pool.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { KeyHolder } from "../store/access.ts";
+
+/** `holder` is whose key let the call in. */
+export type Targets = (entry: RegisteredFunction, holder: KeyHolder | undefined, graph: ModuleGraph) => Target;
+
+export function createTargets(imports: Pick<Imports, "lockFile">, settings: Settings): Targets {
+  const made = new WeakMap<RegisteredFunction, { target: Target; parts: readonly unknown[] }>();
+
+  return (entry, holder, graph) => {
+    const tenant = entry.isolation === "per-key" ? holder?.keyId ?? 0 : 0;
+    const timeoutMs = entry.timeoutMs ?? settings.get("sandbox.timeout-ms");
+    const memoryMb = entry.memoryMb ?? settings.get("sandbox.memory-mb");
+    const denied = settings.get("sandbox.net.deny");
+    const importHosts = settings.get("sandbox.import-hosts");
+    const parts = [tenant, graph, timeoutMs, memoryMb, denied, importHosts];
+    const last = made.get(entry);
+    if (last && parts.every((part, index) => part === last.parts[index])) return last.target;
+    const { id, name, description, handler, route, methods, keys } = entry;
+    const target: Target = {
+      functionId: id,
+      tenant,
+      version: `${graph.version} ${entry.updatedAt} ${memoryMb} ${denied}`,
+      code: {
+        files: graph.files,
+        lockFile: graph.remote ? imports.lockFile : undefined,
+        packages: graph.packages,
+        importHosts,
+        net: entry.permissions.net,
+        memoryMb,
+      },
+      route: { name, description, handler, route, methods, keys },
+      timeoutMs,
+    };
+    made.set(entry, { target, parts });
+    return target;
+  };
+}
