@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
+import { createGroup, createKey, createSecret, deploy, set } from "./handlers.ts";
 import { type Server, startServer } from "./server.ts";
 
 async function keysOf(server: Server): Promise<string[]> {
@@ -18,6 +19,25 @@ Deno.test("pages of keys and groups that do not exist are 404, whatever stands f
       assert.equal((await admin.post(path, { name: "x" })).status, 404, path);
     }
   }
+});
+
+Deno.test("the lists of groups and keys lead to the secrets of each", async () => {
+  await using server = await startServer();
+  const admin = await setUp(server);
+  const groups = [await createGroup(server, "one"), await createGroup(server, "two")];
+  for (const groupId of groups) {
+    const { id: keyId } = await createKey(server, groupId, `key-${groupId}`);
+    await createSecret(server, `OF_GROUP_${groupId}`, "x", { scope: "group", groupId });
+    await createSecret(server, `OF_KEY_${keyId}`, "x", { scope: "key", keyId });
+  }
+  const { text } = await admin.get("/web/keys");
+  const links = [...text.matchAll(/href="(\/web\/secrets\?[^"]*)"/g)].map(([, href]) => href!.replaceAll("&amp;", "&"));
+  const told = await Promise.all(links.map(async (href) => {
+    const { text } = await admin.get(href);
+    return [...text.matchAll(/OF_(?:GROUP|KEY)_\d(?=<)/g)].map(([name]) => name).join();
+  }));
+  // Of the management group and its key there are none.
+  assert.deepEqual(told, ["", "", "OF_GROUP_2", "OF_KEY_2", "OF_GROUP_3", "OF_KEY_3"]);
 });
 
 Deno.test("a key's form refuses what the API refuses, and a key made by it is told to no cache", async () => {
@@ -48,6 +68,26 @@ Deno.test("a key's form refuses what the API refuses, and a key made by it is to
   assert.equal(made.headers.get("cache-control"), "no-store");
   assert.ok(!made.text.includes("<b>x</b>"));
   assert.deepEqual(await keysOf(server), ["bootstrap", "<b>x</b>"]);
+});
+
+Deno.test("command lines name the host that functions have to themselves, and for the API the server's own", async () => {
+  await using server = await startServer();
+  const admin = await setUp(server);
+  const callers = await createGroup(server, "callers");
+  await deploy(server, "hello", "export default (c) => c.text('hello');", { keys: [callers] });
+  const lineOf = ({ text }: { text: string }) => /<code>(curl [^<]*)<\/code>/.exec(text)![1]!;
+  const lines = async (n: number) =>
+    [
+      lineOf(await admin.get("/web")),
+      lineOf(await admin.post("/web/keys/new", { groupId: String(callers), name: `caller ${n}` })),
+      lineOf(await admin.post("/web/keys/new", { groupId: "1", name: `manager ${n}` })),
+    ].map((line) => /http:[^&]*/.exec(line)![0]);
+  const { port } = new URL(server.url);
+  const hello = "/run/hello";
+  assert.deepEqual(await lines(1), [server.url + hello, server.url + hello, `${server.url}/api/functions`]);
+  await set(server, { "run.hosts": ["fn.example.com", "other.example.com"] });
+  const there = `http://fn.example.com:${port}${hello}`;
+  assert.deepEqual(await lines(2), [there, there, `${server.url}/api/functions`]);
 });
 
 Deno.test("the management group stays, however it is asked for", async () => {

@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import type { RegisteredFunction } from "../../functions/registry.ts";
-import type { WebEnv } from "./deps.ts";
+import type { WebDeps, WebEnv } from "./deps.ts";
 
 /** Where this server is as the browser sees it, such as `https://functions.example.org`. */
 export function originOf(c: Context<WebEnv>): string {
@@ -12,6 +12,14 @@ export function originOf(c: Context<WebEnv>): string {
   const seen = origin !== undefined && URL.canParse(origin) ? new URL(origin) : undefined;
   if (seen?.host === here.host) return seen.origin;
   return c.env.secure ? `https://${here.host}` : here.origin;
+}
+
+/** Where functions answer, likewise: the setting `run.hosts` may give them a host name of their own. */
+export function functionsOriginOf(c: Context<WebEnv>, settings: WebDeps["settings"]): string {
+  const origin = new URL(originOf(c));
+  const [host] = settings.get("run.hosts");
+  if (host !== undefined) origin.hostname = host;
+  return origin.origin;
 }
 
 /** `curl` for one call of a function; `key` is sent along if it is given. */

@@ -9,7 +9,7 @@ import type { SecretName } from "../../ids.ts";
 import { SECRET_NAME_MAX_LENGTH } from "../../secrets/names.ts";
 import { Badge, CopyLine } from "./components.tsx";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
-import { curlOf, originOf } from "./example.ts";
+import { curlOf, functionsOriginOf } from "./example.ts";
 import { redirect } from "./forms.ts";
 
 const HIDE = "/web/first-steps/hide";
@@ -113,7 +113,9 @@ export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDep
           href={made ? `/web/functions/${made.id}` : undefined}
           title="See the first answer"
         >
-          {made ? <Call c={c} made={made} /> : "Once there is a function, its address and a ready command stand here."}
+          {made
+            ? <Call c={c} settings={deps.settings} made={made} />
+            : "Once there is a function, its address and a ready command stand here."}
         </Step>
       </ol>
       <form method="post" action={HIDE}>
@@ -145,8 +147,12 @@ function Step({ done, next, href, title, children }: {
   );
 }
 
-function Call({ c, made }: { c: Context<WebEnv>; made: RegisteredFunction }) {
-  const line = curlOf(originOf(c), made, made.keys.length > 0 ? "YOUR-KEY" : undefined);
+function Call({ c, settings, made }: {
+  c: Context<WebEnv>;
+  settings: WebDeps["settings"];
+  made: RegisteredFunction;
+}) {
+  const line = curlOf(functionsOriginOf(c, settings), made, made.keys.length > 0 ? "YOUR-KEY" : undefined);
   return (
     <>
       <p>

@@ -27,7 +27,7 @@ export function GroupFacts({ group: { id, functions, secrets }, managing }: {
         ? "No function asks for it"
         : `${plural(functions, "function")} ${functions === 1 ? "asks" : "ask"} for it`}
       {" · "}
-      <a href={`/web/secrets?scope=group&owner=${id}`}>{plural(secrets, "secret")} of this group</a>
+      <a href={`/web/secrets?scope=group&groupId=${id}`}>{plural(secrets, "secret")} of this group</a>
     </p>
   );
 }
@@ -117,5 +117,5 @@ export function LastUsed({ at, now }: { at: number | null; now: number }) {
 }
 
 export function secretsOf(id: KeyId): string {
-  return `/web/secrets?scope=key&owner=${id}`;
+  return `/web/secrets?scope=key&keyId=${id}`;
 }

@@ -9,7 +9,7 @@ import { groupName } from "../../api/key_groups.ts";
 import { newKey } from "../../api/keys.ts";
 import { CopyLine, ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
-import { curl, curlOf, originOf } from "../example.ts";
+import { curl, curlOf, functionsOriginOf, originOf } from "../example.ts";
 import { attempt, type Problems, readForm, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
 import { positive } from "../words.ts";
@@ -216,7 +216,6 @@ function Usage({ c, deps: { registry, settings }, made, groupName, target }: {
   groupName: string;
   target: RegisteredFunction | undefined;
 }) {
-  const origin = originOf(c);
   const callable = target?.keys.includes(made.groupId) ? target : undefined;
   const example = callable ?? registry.ofGroup(made.groupId, 20).find(({ enabled }) => enabled);
   if (example) {
@@ -225,7 +224,11 @@ function Usage({ c, deps: { registry, settings }, made, groupName, target }: {
         <p>
           In a terminal, this calls <a href={`/web/functions/${example.id}`}>{example.name}</a>:
         </p>
-        <CopyLine id="curl-line" text={curlOf(origin, example, made.value)} label="Copy the command" />
+        <CopyLine
+          id="curl-line"
+          text={curlOf(functionsOriginOf(c, settings), example, made.value)}
+          label="Copy the command"
+        />
       </>
     );
   }
@@ -235,7 +238,7 @@ function Usage({ c, deps: { registry, settings }, made, groupName, target }: {
         <p>Keys of {groupName} may manage this server through its API. In a terminal, this lists the functions:</p>
         <CopyLine
           id="curl-line"
-          text={curl(`${origin}/api/functions`, "GET", made.value)}
+          text={curl(`${originOf(c)}/api/functions`, "GET", made.value)}
           label="Copy the command"
         />
         <p>
