@@ -19,7 +19,7 @@ function made(entry, names) {
   const badge = part(".badge");
   badge.className = `badge ${KINDS[entry.level]}`;
   badge.textContent = entry.level;
-  part(".of").textContent = names.get(String(entry.functionId)) ?? "a new function";
+  part(".of").textContent = names.get(String(entry.functionId)) ?? `function ${entry.functionId}`;
   part(".of").href = `/web/logs?functionId=${entry.functionId}`;
   if (entry.requestId !== null) {
     part(".request").href = `/web/logs?requestId=${encodeURIComponent(entry.requestId)}`;

@@ -4,12 +4,25 @@ import { notFound } from "../errors.ts";
 import type { GroupId, KeyId } from "../ids.ts";
 import type { AccessStore, GroupSummary, KeyFilter, KeySummary } from "../store/access.ts";
 
+/** A group with its newest keys. */
+export interface GroupWithKeys extends GroupSummary {
+  newest: KeySummary[];
+}
+
 export function accessListing(rows: AccessStore) {
   return {
-    /** Groups after the one with id `after`, in order of id, at most `limit`; `next` is set if there are more. */
-    groupPage(after: number, limit: number): { groups: GroupSummary[]; next: GroupId | undefined } {
+    /**
+     * Groups after the one with id `after`, in order of id, at most `limit`, each with its newest `keysEach` keys;
+     * `next` is set if there are more.
+     */
+    groupPage(after: number, limit: number, keysEach: number): { groups: GroupWithKeys[]; next: GroupId | undefined } {
       const found = rows.groupPage(after, limit + 1);
-      return { groups: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+      const groups = found.slice(0, limit);
+      const keys = Map.groupBy(rows.newestKeys(groups.map(({ id }) => id), keysEach), ({ groupId }) => groupId);
+      return {
+        groups: groups.map((group) => ({ ...group, newest: keys.get(group.id) ?? [] })),
+        next: found.length > limit ? found[limit - 1]!.id : undefined,
+      };
     },
 
     /** @throws AppError NotFound (404) */

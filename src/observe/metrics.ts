@@ -20,8 +20,11 @@ const DAY_MS = RESOLUTIONS.days;
 /** Hours and days are kept as long as the setting says. */
 const MINUTES_KEPT_MS = 2 * DAY_MS;
 /** A summary of a longer time is made from hours, then from days. */
-const SUMMARY_OF_MINUTES_MS = 6 * RESOLUTIONS.hours;
-const SUMMARY_OF_HOURS_MS = 14 * DAY_MS;
+const SUMMARY_OF_MINUTES_MS = RESOLUTIONS.hours;
+const SUMMARY_OF_HOURS_MS = 2 * DAY_MS;
+/** Who is busiest is told by rows that are coarser still, and by no more of them than this: each function has some. */
+const RANKED_BY = { minutes: "hours", hours: "days", days: "days" } as const;
+const RANKED_MS = 14 * DAY_MS;
 /** Rows written at a time before requests get their turn. */
 const BATCH_ROWS = 100;
 
@@ -102,22 +105,38 @@ export class Metrics {
     return summarize(total);
   }
 
-  /** As `summary`, of each function that was called since then. */
-  summaries(sinceMs: number): Map<FunctionId, Summary> {
+  /**
+   * As `summary`, of the `limit` functions with the most calls since then, the busiest first; `more` tells of others.
+   * Which they are is told by whole hours or days, of the last 14 days at most.
+   */
+  busiest(sinceMs: number, limit: number): { functions: [FunctionId, Summary][]; more: boolean } {
+    this.flush();
+    const { store, attempt, now } = this.#options;
+    const coarse = RANKED_BY[this.#resolutionSince(sinceMs)];
+    const from = beginning(coarse, Math.max(sinceMs, now() - RANKED_MS));
+    const calls = new Map<FunctionId, number>();
+    attempt(() => {
+      const minutes = store.callsOfEach("minutes", Math.max(from, store.rolledTo()));
+      for (const row of [...store.callsOfEach(coarse, from), ...minutes]) {
+        calls.set(row.functionId, (calls.get(row.functionId) ?? 0) + row.calls);
+      }
+    });
+    const ranked = [...calls].sort(([, a], [, b]) => b - a).slice(0, limit);
+    return {
+      functions: ranked.map(([id]): [FunctionId, Summary] => [id, this.summary(id, sinceMs)])
+        .filter(([, summary]) => summary.calls > 0)
+        .sort(([, a], [, b]) => b.calls - a.calls),
+      more: calls.size > limit,
+    };
+  }
+
+  /** How many calls a function got within the last hour or less, and how many of them failed. */
+  callsSince(functionId: FunctionId, sinceMs: number): { calls: number; errors: number } {
     this.flush();
     const { store, attempt } = this.#options;
-    const resolution = this.#resolutionSince(sinceMs);
-    const from = beginning(resolution, sinceMs);
-    const totals = new Map<FunctionId, Tally>();
-    const add = (row: MetricRow) => {
-      if (row.functionId !== ALL_FUNCTIONS) addRow(getOrMake(totals, row.functionId, newTally), row);
-    };
-    attempt(() => {
-      store.listEach(resolution, from, Number.MAX_SAFE_INTEGER).forEach(add);
-      if (resolution === "minutes") return;
-      store.listEach("minutes", Math.max(from, store.rolledTo()), Number.MAX_SAFE_INTEGER).forEach(add);
-    });
-    return new Map([...totals].map(([id, tally]) => [id, summarize(tally)]));
+    let counts = { calls: 0, errors: 0 };
+    attempt(() => counts = store.callsOf("minutes", functionId, beginning("minutes", sinceMs)));
+    return counts;
   }
 
   /** The stretches in which something was counted, in order; `from` is the beginning of one, `to` is not included. */

@@ -117,6 +117,10 @@ export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf"
       return store.owners[({ function: "functions", group: "groups", key: "keys" } as const)[scope]](search, limit);
     },
 
+    /** The keys of some groups by name, at most `limit`. */
+    keysOf: (groups: readonly GroupId[], search: string, limit: number): { id: KeyId; name: string }[] =>
+      store.owners.keysOfGroups(groups, search, limit),
+
     /** The owner's name; null for global, undefined if there is no such owner. */
     ownerName(scope: Scope, id: number): string | null | undefined {
       switch (scope) {

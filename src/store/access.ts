@@ -48,10 +48,13 @@ export interface KeyHolder {
 
 export type AccessStore = ReturnType<typeof accessStore>;
 
-const SELECT_KEY = `
-SELECT k.id, k.group_id AS groupId, g.name AS groupName, k.name, k.description, k.ciphertext,
-  k.created_at AS createdAt, k.last_used_at AS lastUsedAt
-FROM api_keys k JOIN key_groups g ON g.id = k.group_id`;
+const KEY_COLUMNS = `
+k.id, k.group_id AS groupId, g.name AS groupName, k.name, k.description, k.ciphertext,
+  k.created_at AS createdAt, k.last_used_at AS lastUsedAt`;
+const SUMMARY_COLUMNS = `${KEY_COLUMNS}, (SELECT count(*) FROM secrets WHERE key_id = k.id) AS secrets`;
+const FROM_KEYS = "FROM api_keys k JOIN key_groups g ON g.id = k.group_id";
+const SELECT_KEY = `SELECT ${KEY_COLUMNS} ${FROM_KEYS}`;
+const SELECT_KEY_SUMMARY = `SELECT ${SUMMARY_COLUMNS} ${FROM_KEYS}`;
 
 const SELECT_GROUP_SUMMARY = `
 SELECT g.id, g.name, g.description,
@@ -59,11 +62,6 @@ SELECT g.id, g.name, g.description,
   (SELECT count(*) FROM function_groups WHERE group_id = g.id) AS functions,
   (SELECT count(*) FROM secrets WHERE group_id = g.id) AS secrets
 FROM key_groups g`;
-
-const SELECT_KEY_SUMMARY = SELECT_KEY.replace(
-  "FROM api_keys",
-  ", (SELECT count(*) FROM secrets WHERE key_id = k.id) AS secrets FROM api_keys",
-);
 
 export function accessStore(db: Database) {
   const groupPage = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id > ? ORDER BY g.id LIMIT ?`);
@@ -76,6 +74,13 @@ export function accessStore(db: Database) {
   const found = "(instr(lower(k.name), lower(?)) > 0 OR instr(lower(k.description), lower(?)) > 0)";
   const keySearch = db.prepare(`${SELECT_KEY_SUMMARY} WHERE ${found} AND ${newest}`);
   const keySearchInGroup = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.group_id = ? AND ${found} AND ${newest}`);
+  // CROSS JOIN keeps SQLite to this order: in another, a group's newest keys are looked for once for each key.
+  const newestKeys = db.prepare(
+    `SELECT ${SUMMARY_COLUMNS} FROM json_each(?) wanted CROSS JOIN key_groups g CROSS JOIN api_keys k
+     WHERE g.id = wanted.value
+       AND k.id IN (SELECT id FROM api_keys WHERE group_id = g.id ORDER BY id DESC LIMIT ?)
+     ORDER BY g.id, k.id DESC`,
+  );
   const keyCounts = db.prepare(
     "SELECT count(*) AS total, count(*) FILTER (WHERE last_used_at IS NULL) AS neverUsed FROM api_keys",
   );
@@ -138,6 +143,9 @@ export function accessStore(db: Database) {
         : keySearchInGroup;
       return all<KeySummary & Row>(statement, ...group, ...words, before, limit);
     },
+    /** Of each of these groups, the newest `limit` keys. */
+    newestKeys: (groupIds: readonly GroupId[], limit: number): KeySummary[] =>
+      all<KeySummary & Row>(newestKeys, JSON.stringify(groupIds), limit),
     keyCounts: (): { total: number; neverUsed: number } => first<{ total: number; neverUsed: number }>(keyCounts)!,
 
     keys: (groupId?: GroupId): KeyRow[] =>

@@ -44,6 +44,14 @@ export function metricStore(db: Database) {
     `SELECT ${COLUMNS} FROM metrics INDEXED BY metrics_by_time
      WHERE length_ms = ? AND at >= ? AND at < ? ORDER BY at, function_id`,
   );
+  const callsOf = db.prepare(
+    `SELECT ifnull(sum(calls), 0) AS calls, ifnull(sum(errors), 0) AS errors FROM metrics
+     WHERE length_ms = ? AND function_id = ? AND at >= ?`,
+  );
+  const callsOfEach = db.prepare(
+    `SELECT function_id AS functionId, sum(calls) AS calls FROM metrics INDEXED BY metrics_by_time
+     WHERE length_ms = ? AND at >= ? AND function_id > 0 GROUP BY function_id`,
+  );
   const put = db.prepare(
     `INSERT OR REPLACE INTO metrics (length_ms, function_id, at, calls, errors, timeouts, refusals, duration_us,
        longest_us, sandbox_starts, secret_reads, secret_read_us, histogram)
@@ -68,6 +76,14 @@ export function metricStore(db: Database) {
     /** The rows of each function and those of all together. */
     listEach: (resolution: Resolution, from: number, to: number): MetricRow[] =>
       all<Columns>(ofEach, RESOLUTIONS[resolution], from, to),
+
+    /** The sums of one function's rows that begin at `from` or later. */
+    callsOf: (resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number } =>
+      first<{ calls: number; errors: number }>(callsOf, RESOLUTIONS[resolution], functionId, from)!,
+
+    /** The same of each function. */
+    callsOfEach: (resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[] =>
+      all<{ functionId: FunctionId; calls: number }>(callsOfEach, RESOLUTIONS[resolution], from),
 
     /** In the place of what is stored for the same stretch and function. */
     put(resolution: Resolution, row: MetricRow): void {

@@ -11,14 +11,16 @@ export interface OwnerName<Id extends number> {
 export type OwnerStore = ReturnType<typeof ownerStore>;
 
 export function ownerStore(db: Database) {
-  const list = (from: string, name: string) =>
+  const list = (from: string, name: string, which = "true") =>
     db.prepare(
-      `SELECT id, name FROM (SELECT o.id, ${name} AS name FROM ${from})
+      `SELECT id, name FROM (SELECT o.id, ${name} AS name FROM ${from} WHERE ${which})
        WHERE instr(lower(name), lower(?)) > 0 ORDER BY name COLLATE NOCASE, id LIMIT ?`,
     );
   const functions = list("functions o", "o.name");
   const groups = list("key_groups o", "o.name");
-  const keys = list("api_keys o JOIN key_groups g ON g.id = o.group_id", "o.name || ' (' || g.name || ')'");
+  const [ofKeys, keyName] = ["api_keys o JOIN key_groups g ON g.id = o.group_id", "o.name || ' (' || g.name || ')'"];
+  const keys = list(ofKeys, keyName);
+  const keysOfGroups = list(ofKeys, keyName, "o.group_id IN (SELECT value FROM json_each(?))");
 
   // By name, those that hold `search`, at most `limit`.
   return {
@@ -26,5 +28,7 @@ export function ownerStore(db: Database) {
     groups: (search: string, limit: number) => all<OwnerName<GroupId> & Row>(groups, search, limit),
     /** With their groups' names: `acme (staging)`. */
     keys: (search: string, limit: number) => all<OwnerName<KeyId> & Row>(keys, search, limit),
+    keysOfGroups: (groups: readonly GroupId[], search: string, limit: number) =>
+      all<OwnerName<KeyId> & Row>(keysOfGroups, JSON.stringify(groups), search, limit),
   };
 }

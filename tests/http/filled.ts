@@ -5,9 +5,14 @@ import { DatabaseSync } from "node:sqlite";
 import { accessService } from "../../src/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
-import type { Owner, SecretName } from "../../src/ids.ts";
+import type { FunctionId, Owner, SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
+import { packHistogram } from "../../src/observe/histogram.ts";
+import { beginning } from "../../src/observe/metrics.ts";
+import { countCall, newTally } from "../../src/observe/tally.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
+import { ALL_FUNCTIONS } from "../../src/store/metrics.ts";
+import { openObservations } from "../../src/store/observations.ts";
 import { openStore } from "../../src/store/store.ts";
 import { unrecorded } from "../unit/temporary.ts";
 import type { Server } from "./server.ts";
@@ -81,6 +86,33 @@ export function fillWithOwners(home: string, { functions, groups, secrets }: {
   });
   access.close();
   store.close();
+}
+
+/** What functions 1, 2, … of a folder that was filled have left: `minutes` in which each was called, and log lines. */
+export function fillObservations(home: string, { functions, minutes, lines }: {
+  functions: number;
+  minutes: number;
+  lines: number;
+}): void {
+  const path = join(home, "data", "observations.db");
+  const { transaction, metrics, logs, close } = openObservations(path, () => new Date(), () => {});
+  const now = Date.now();
+  const { histogram, ...counts } = newTally();
+  for (let n = 0; n < 20; n++) countCall({ ...counts, histogram }, "ok", 1.5 ** n);
+  const row = { ...counts, calls: 20, errors: 1, histogram: packHistogram(histogram) };
+  const ids = Array.from({ length: functions }, (_, n) => n + 1 as FunctionId);
+  transaction(() => {
+    for (let minute = 0; minute < minutes; minute++) {
+      const at = beginning("minutes", now - minute * 60_000);
+      for (const functionId of [ALL_FUNCTIONS, ...ids] as const) metrics.put("minutes", { ...row, functionId, at });
+    }
+    for (let n = 0; n < lines; n++) {
+      const message = `line ${n} of what was printed`;
+      const [functionId, requestId, level] = [ids[n % functions]!, crypto.randomUUID(), 1 + n % 3];
+      logs.insert({ functionId, requestId, level, event: "print", message, durationMs: null, at: now });
+    }
+  });
+  close();
 }
 
 /** Replaces the ciphertext of a secret by one of a key that no file has. */

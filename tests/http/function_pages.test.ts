@@ -220,6 +220,31 @@ Deno.test("a call is tried with a stored key that never reaches the page, by the
   assert.equal((await attempt({ key: "999" })).status, 400);
 });
 
+Deno.test("of a function's many keys some can be chosen, and typing finds the others", async () => {
+  await using server = await startServer();
+  const [first, second, closed] = await Promise.all(["a", "b", "c"].map((name) => createGroup(server, name)));
+  for (let n = 0; n < 110; n++) await createKey(server, first!, `key-${n}`);
+  const last = await createKey(server, second!, "Zoe");
+  await createKey(server, closed!, "Zoe's other");
+  const id = await deploy(server, "orders", HANDLER, { keys: [first!, second!] });
+  const visitor = await setUp(server);
+  const optionsOf = (html: string) =>
+    [...html.matchAll(/<option value="([^"]*)"[^>]*>([^<]*?)\s*</g)].map(([, value, name]) => `${value} ${name}`);
+
+  const { text } = await visitor.get(`/web/functions/${id}`);
+  const [select] = /<select id="try-key"[\s\S]*?<\/select>/.exec(text)!;
+  assert.equal(optionsOf(select).length, 102, "a hundred, none, and a pasted one");
+  assert.match(text, /There are more: type a part of the name/);
+  const find = async (query: string) => optionsOf((await visitor.get(`/web/functions/${id}/keys?${query}`)).text);
+  assert.deepEqual(await find("find=zoe"), [" None", `${last.id} Zoe (b)`, "pasted The one pasted below"]);
+  assert.deepEqual(await find(`find=key-99&key=${last.id}`), [
+    " None",
+    `${last.id} Zoe (b)`,
+    `${last.id - 11} key-99 (a)`,
+    "pasted The one pasted below",
+  ]);
+});
+
 Deno.test("what a tried function answers is text here, whatever it is", async () => {
   await using server = await startServer();
   const html = await deploy(server, "html", 'export default (c) => c.html("<script>alert(1)</script>");\n');
@@ -379,13 +404,25 @@ Deno.test("files are uploaded, moved, downloaded and deleted byte for byte, insi
   assert.equal((await visitor.get("/web/files/edit?path=pictures/c.ts")).status, 200);
 });
 
-Deno.test("each page answers within 50 ms with 1,000 functions and 10,000 secrets", async () => {
+// 50 ms on the machine where /health took 0.43 ms; `deno task bench pages` looks at every page.
+Deno.test("no page takes 115 times as long as /health with 1,000 functions and 10,000 secrets", async () => {
   await withFolder(async (folder) => {
     fill(folder, 10_000);
     fillFunctions(folder, 1_000);
     await using server = await startServer({ folder });
     await save(server, "shared.ts", HANDLER);
     const visitor = await setUp(server);
+    // The best of some: others may be at work on this machine.
+    const best = async (path: string) => {
+      const times: number[] = [];
+      for (let n = 0; n < 8; n++) {
+        const began = performance.now();
+        assert.equal((await visitor.get(path)).status, 200);
+        times.push(performance.now() - began);
+      }
+      return Math.min(...times);
+    };
+    const health = await best("/health");
     for (
       const path of [
         "/web/functions",
@@ -395,14 +432,8 @@ Deno.test("each page answers within 50 ms with 1,000 functions and 10,000 secret
         "/web/files",
       ]
     ) {
-      const times: number[] = [];
-      for (let n = 0; n < 8; n++) {
-        const began = performance.now();
-        assert.equal((await visitor.get(path)).status, 200);
-        times.push(performance.now() - began);
-      }
-      // The best of some: others may be at work on this machine.
-      assert.ok(Math.min(...times) < 50, `${path}: ${times.map(Math.round)} ms`);
+      const ratio = (await best(path)) / health;
+      assert.ok(ratio < 115, `${path} takes ${ratio.toFixed(0)} times as long as /health`);
     }
   });
 });

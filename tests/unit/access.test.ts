@@ -343,9 +343,15 @@ Deno.test("keys are paged with the newest first, found by name or description, a
   assert.deepEqual(idsOf(access.keyPage({ search: "%" }, undefined, 9)), [ids[4]], "nothing in it is a pattern");
   assert.deepEqual(idsOf(access.keyPage({ search: "_", groupId: b }, undefined, 9)), [ids[3], ids[1]]);
 
-  const groups = access.groupPage(0, 1);
-  assert.deepEqual(groups.groups.map(({ name, keys }) => [name, keys]), [["a", 3]]);
-  assert.deepEqual(access.groupPage(groups.next!, 1).groups.map(({ name, keys }) => [name, keys]), [["b", 2]]);
+  const told = ({ groups }: ReturnType<typeof access.groupPage>) =>
+    groups.map(({ name, keys, newest }) => [name, keys, newest.map(({ id }) => id), newest.map((row) => row.secrets)]);
+  const groups = access.groupPage(0, 1, 2);
+  assert.deepEqual(told(groups), [["a", 3, [ids[4], ids[2]], [0, 0]]]);
+  assert.deepEqual(told(access.groupPage(groups.next!, 1, 2)), [["b", 2, [ids[3], ids[1]], [0, 0]]]);
+  assert.deepEqual(told(access.groupPage(0, 9, 9)).map(([name, , newest]) => [name, newest]), [
+    ["a", [ids[4], ids[2], ids[0]]],
+    ["b", [ids[3], ids[1]]],
+  ]);
   assert.deepEqual({ ...access.keyCounts() }, { total: 5, neverUsed: 5 });
 });
 

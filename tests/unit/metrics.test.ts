@@ -71,7 +71,32 @@ Deno.test("a percentile of all functions is that of all their calls, not a mean 
     const { p50Ms, p95Ms, p99Ms, maxMs } = metrics.summary(undefined, START);
     for (const ms of [p50Ms, p95Ms, p99Ms]) assert.ok(Math.abs(ms! - 1) < 0.016, `${ms}`);
     assert.equal(maxMs, 1_000);
-    assert.deepEqual([...metrics.summaries(START)].map(([id, { calls }]) => [id, calls]), [[a, 99], [b, 1]]);
+    assert.deepEqual(metrics.busiest(START, 9).functions.map(([id, { calls }]) => [id, calls]), [[a, 99], [b, 1]]);
+  }));
+
+Deno.test("the busiest functions come first, by what they were called since, however long ago that is", () =>
+  withMetrics(({ metrics, clock }) => {
+    const calls = (...counts: number[]) =>
+      counts.forEach((count, n) => {
+        for (let call = 0; call < count; call++) metrics.ended(n + 1 as FunctionId, "ok", 5);
+      });
+    const busiest = (sinceMs: number, limit = 9) => {
+      const { functions, more } = metrics.busiest(START + sinceMs, limit);
+      return [...functions.map(([id, summary]) => [id, summary.calls]), ...(more ? ["more"] : [])];
+    };
+    calls(9, 1, 2);
+    clock.at = 30 * MINUTE;
+    calls(0, 3, 1, 1);
+    assert.deepEqual(busiest(0), [[1, 9], [2, 4], [3, 3], [4, 1]]);
+    assert.deepEqual(busiest(10 * MINUTE), [[2, 3], [3, 1], [4, 1]], "what was earlier in the hour does not count");
+    assert.deepEqual({ ...metrics.callsSince(2 as FunctionId, START + 10 * MINUTE) }, { calls: 3, errors: 0 });
+    clock.at = 3 * DAY;
+    calls(1, 0, 0, 20);
+    for (const since of [0, -10 * DAY, -80 * DAY]) {
+      assert.deepEqual(busiest(since), [[4, 21], [1, 10], [2, 4], [3, 3]]);
+      assert.deepEqual(busiest(since, 2), [[4, 21], [1, 10], "more"]);
+    }
+    assert.deepEqual(busiest(clock.at), [[4, 20], [1, 1]]);
   }));
 
 Deno.test("no call has no mean and no percentiles", () =>
@@ -165,7 +190,7 @@ Deno.test("a deleted function leaves nothing of its own, even if a call of it en
     metrics.flush();
     metrics.forget(a);
     metrics.ended(a, "ok", 5);
-    assert.deepEqual([...metrics.summaries(START).keys()], [b]);
+    assert.deepEqual(metrics.busiest(START, 9).functions.map(([id]) => id), [b]);
     assert.deepEqual([...metrics.totals().keys()], [b]);
     clock.at = HOUR + MINUTE;
     metrics.flush();

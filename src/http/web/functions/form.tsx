@@ -6,6 +6,7 @@ import { METHODS } from "../../../functions/routes.ts";
 import type { GroupRow } from "../../../store/access.ts";
 import { ProblemSummary, TextArea, TextField } from "../components.tsx";
 import type { Problems } from "../forms.ts";
+import { count } from "../words.ts";
 import type { FunctionForm } from "./form_values.ts";
 
 const LABELS = {
@@ -138,7 +139,7 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
           class="number"
           placeholder={String(defaults.timeoutMs)}
           hint={`Until its response begins, and between its pieces: 100 to 3,600,000. Empty: the setting, now ${
-            defaults.timeoutMs.toLocaleString("en")
+            count(defaults.timeoutMs)
           } ms.`}
         />
         <TextField
@@ -149,9 +150,7 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
           inputmode="numeric"
           class="number"
           placeholder={String(defaults.memoryMb)}
-          hint={`For what its values take: 32 to 4,096. Empty: the setting, now ${
-            defaults.memoryMb.toLocaleString("en")
-          } MB.`}
+          hint={`For what its values take: 32 to 4,096. Empty: the setting, now ${count(defaults.memoryMb)} MB.`}
         />
       </details>
       <div class="actions">

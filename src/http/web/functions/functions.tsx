@@ -3,12 +3,13 @@
 
 import type { Context } from "hono";
 import type { RegisteredFunction } from "../../../functions/registry.ts";
-import type { GroupId } from "../../../ids.ts";
+import type { FunctionId, GroupId } from "../../../ids.ts";
 import { functionChange, newFunction } from "../../api/function_schemas.ts";
 import { ProblemSummary } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { attempt, type Problems, problemsOf, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { plural } from "../words.ts";
 import { addCode } from "./code.tsx";
 import { FunctionFields } from "./form.tsx";
 import { functionFrame, functionOf } from "./frame.tsx";
@@ -40,7 +41,8 @@ function addList(web: Web, deps: WebDeps): void {
     const search = (c.req.query("search") ?? "").slice(0, SEARCH_MAX_LENGTH);
     const found = registry.page(search, c.req.query("after") ?? "", PAGE_SIZE);
     const groupNames = new Map<GroupId, string>(access.groups().map(({ id, name }) => [id, name]));
-    const calls = metrics.summaries(now() - HOUR_MS);
+    const since = now() - HOUR_MS;
+    const calls = (id: FunctionId) => metrics.callsSince(id, since);
     const list = <FunctionList {...found} search={search} groupNames={groupNames} health={health} calls={calls} />;
     if (c.req.header("hx-request") !== undefined) return c.html(list);
     return page(c, {
@@ -171,7 +173,7 @@ function addDelete(web: Web, deps: WebDeps): void {
   const show = (c: Context<WebEnv>, entry: RegisteredFunction, problems?: Problems, status: 200 | 400 = 200) => {
     const found = secrets.list({ functionId: entry.id }, 0, SECRETS_COUNTED_MAX);
     const { length } = found.secrets;
-    const count = `${found.next ? "more than " : ""}${length.toLocaleString("en")}`;
+    const told = `${found.next ? "more than " : ""}${plural(length, "secret")}`;
     return page(c, {
       title: `Delete ${entry.name}?`,
       styles: ["functions.css"],
@@ -185,8 +187,7 @@ function addDelete(web: Web, deps: WebDeps): void {
             <li>
               {length === 0 ? "No secret is set for it." : (
                 <>
-                  <strong>{count} {length === 1 ? "secret" : "secrets"} of its own</strong> will be deleted with it:
-                  {" "}
+                  <strong>{told} of its own</strong> will be deleted with it:{" "}
                   {found.secrets.slice(0, 10).map(({ name }) => name).join(", ")}
                   {length > 10 && ", …"}
                 </>

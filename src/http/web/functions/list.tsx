@@ -4,6 +4,7 @@ import type { RegisteredFunction } from "../../../functions/registry.ts";
 import type { FunctionId, GroupId } from "../../../ids.ts";
 import type { Health } from "../../../sandbox/health.ts";
 import { Badge, Empty, Pager, PostButton, Time } from "../components.tsx";
+import { count, plural } from "../words.ts";
 
 export const LIST_PATH = "/web/functions";
 
@@ -20,7 +21,7 @@ export interface ListProps {
   next: string | undefined;
   groupNames: ReadonlyMap<GroupId, string>;
   health: (id: FunctionId) => Health;
-  calls: ReadonlyMap<FunctionId, Calls>;
+  calls: (id: FunctionId) => Calls;
 }
 
 export function pathOf(id: FunctionId): string {
@@ -61,7 +62,7 @@ export function FunctionList({ functions, total, search, next, groupNames, healt
   return (
     <section id="functions" aria-label="Functions">
       <p class="quiet" role="status">
-        {search ? `${count(total)} with “${search}”` : count(total)}
+        {search ? `${plural(total, "function")} with “${search}”` : plural(total, "function")}
       </p>
       {functions.length === 0
         ? <Nothing search={search} />
@@ -85,7 +86,7 @@ export function FunctionList({ functions, total, search, next, groupNames, healt
                   <Line
                     entry={entry}
                     health={health(entry.id)}
-                    calls={calls.get(entry.id)}
+                    calls={calls(entry.id)}
                     groups={entry.keys.map((id) => groupNames.get(id) ?? String(id))}
                   />
                 ))}
@@ -101,7 +102,7 @@ export function FunctionList({ functions, total, search, next, groupNames, healt
 function Line({ entry, health, calls, groups }: {
   entry: RegisteredFunction;
   health: Health;
-  calls: Calls | undefined;
+  calls: Calls;
   groups: readonly string[];
 }) {
   const { id, name, description, route, methods, enabled } = entry;
@@ -121,9 +122,9 @@ function Line({ entry, health, calls, groups }: {
       <td data-label="Who may call it">
         {groups.length === 0 ? <Badge kind="plain">public</Badge> : groups.join(", ")}
       </td>
-      <td class="figure" data-label="Calls in the last hour">{(calls?.calls ?? 0).toLocaleString("en")}</td>
+      <td class="figure" data-label="Calls in the last hour">{count(calls.calls)}</td>
       <td class="figure" data-label="Errors">
-        {calls?.errors ? <Badge kind="bad">{calls.errors.toLocaleString("en")}</Badge> : "0"}
+        {calls.errors > 0 ? <Badge kind="bad">{count(calls.errors)}</Badge> : "0"}
       </td>
       <td>
         <Toggle id={id} name={name} enabled={enabled} back="list" />
@@ -171,8 +172,4 @@ function Nothing({ search }: { search: string }) {
       <a href={`${LIST_PATH}/new`} role="button">Create your first function</a>
     </Empty>
   );
-}
-
-function count(total: number): string {
-  return total === 1 ? "1 function" : `${total.toLocaleString("en")} functions`;
 }

@@ -4,15 +4,17 @@ import { Buffer } from "node:buffer";
 import { AppError } from "../../../errors.ts";
 import type { RegisteredFunction } from "../../../functions/registry.ts";
 import { METHODS } from "../../../functions/routes.ts";
-import type { KeyId } from "../../../ids.ts";
+import type { GroupId, KeyId } from "../../../ids.ts";
 import type { LogEntry } from "../../../observe/logs.ts";
 import { withoutApiKey } from "../../credentials.ts";
 import { asText } from "../../api/files.ts";
-import { Badge, ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
+import { ChoiceField, Options, typedFind } from "../choice.tsx";
+import { Badge, type Option, ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps } from "../deps.ts";
 import { sizeText } from "../files/code_form.tsx";
 import { attempt, type Problems, readForm, type Typed, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { positive } from "../words.ts";
 import { callOnce, filledPath, parametersOf, requestOf, type TrialResponse } from "./call.ts";
 import { functionFrame, functionOf } from "./frame.tsx";
 import { LIST_PATH, pathOf } from "./list.tsx";
@@ -35,8 +37,10 @@ export interface Trial {
 }
 
 const LABELS = { path: "Path", headers: "Headers", body: "Body", key: "API key", pastedKey: "Pasted key" };
-/** Keys to choose from; others can be pasted. */
+/** Keys to choose from at a time; typing finds the others. */
 const KEYS_MAX = 100;
+const NO_KEY = "None";
+const PASTED = { value: "pasted", label: "The one pasted below" };
 const LOG_SHOWN_MAX = 100;
 
 export function blankTrial({ methods, route }: RegisteredFunction): Trial {
@@ -44,6 +48,12 @@ export function blankTrial({ methods, route }: RegisteredFunction): Trial {
 }
 
 export function addTrial(web: Web, deps: WebDeps): void {
+  web.get(`${LIST_PATH}/:id{[^/]+}/keys`, (c) => {
+    const { keys } = functionOf(c, deps);
+    const { key = "", find } = c.req.query();
+    return c.html(<Options options={keyOptions(keys, deps, key, typedFind(find))} chosen={key} empty={NO_KEY} />);
+  });
+
   web.post(`${LIST_PATH}/:id{[^/]+}/try`, async (c) => {
     const entry = functionOf(c, deps);
     const typed = await readForm(c);
@@ -90,7 +100,7 @@ function logOf({ requestId }: TrialResponse, { logs }: WebDeps): LogEntry[] {
 /** The value to present; it goes into the request and nowhere else. */
 function keyOf(chosen: string, typed: Typed, { access }: WebDeps): string | undefined {
   if (chosen === "") return undefined;
-  if (chosen === "pasted") return typedText(typed, "pastedKey").trim();
+  if (chosen === PASTED.value) return typedText(typed, "pastedKey").trim();
   const { value, decryptionError } = access.present(Number(chosen) as KeyId);
   if (!value) {
     throw new AppError("DecryptionFailed", 409, `The key cannot be read. ${decryptionError}`, { key: decryptionError });
@@ -98,10 +108,18 @@ function keyOf(chosen: string, typed: Typed, { access }: WebDeps): string | unde
   return value.reveal();
 }
 
+/** The keys that the function's groups have, found by a part of the name; the one `chosen` is always among them. */
+function keyOptions(groups: readonly GroupId[], { overview }: WebDeps, chosen: string, find = ""): Option[] {
+  const options = overview.keysOf(groups, find, KEYS_MAX).map(({ id, name }) => ({ value: String(id), label: name }));
+  const name = positive(chosen) && !options.some(({ value }) => value === chosen)
+    ? overview.ownerName("key", positive(chosen))
+    : undefined;
+  return [...(name ? [{ value: chosen, label: name }] : []), ...options, PASTED];
+}
+
 export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; trial: Trial; deps: WebDeps }) {
   const { id, route, methods, keys } = entry;
   const parameters = parametersOf(route);
-  const known = keys.flatMap((group) => deps.access.keys(group)).slice(0, KEYS_MAX);
   const given = { problems: trial.problems, prefix: "try-" };
   return (
     <section class="trial" aria-labelledby="try-heading" id="try">
@@ -145,16 +163,15 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
               value={trial.values.get(name) ?? ""}
             />
           ))}
-          <SelectField
+          <ChoiceField
             {...given}
             name="key"
             label={LABELS.key}
             value={trial.key}
-            empty="None"
-            options={[
-              ...known.map(({ id, name, groupName }) => ({ value: String(id), label: `${name} (${groupName})` })),
-              { value: "pasted", label: "The one pasted below" },
-            ]}
+            empty={NO_KEY}
+            options={keyOptions(keys, deps, trial.key)}
+            max={KEYS_MAX + 1}
+            narrow={`${pathOf(id)}/keys`}
             hint={keys.length === 0
               ? "It is public: a key would make no difference to it."
               : "The server presents the chosen key by itself; its value does not come here."}

@@ -1,7 +1,7 @@
 // /web/keys: key groups and API keys. A key's value is shown once, when it is made, and never again: a page that
 // showed all of them would give whoever sits down at an open browser every caller's identity at once.
 
-import type { GroupSummary } from "../../../store/access.ts";
+import type { GroupWithKeys } from "../../../access/listing.ts";
 import { Empty, Pager } from "../components.tsx";
 import type { Web, WebDeps } from "../deps.ts";
 import { page } from "../layout.tsx";
@@ -11,9 +11,9 @@ import { addKey } from "./key.tsx";
 import { addNewKey } from "./new_key.tsx";
 import { GroupFacts, KEYS_PER_PAGE, KeyTable } from "./lists.tsx";
 
-const GROUPS_PER_PAGE = 20;
+const GROUPS_PER_PAGE = 10;
 /** Of each group, the newest; its own page has all. */
-const KEYS_PER_GROUP = 10;
+const KEYS_PER_GROUP = 5;
 /** With more keys than this, they are searched rather than read. */
 const SEARCH_FROM = 10;
 
@@ -67,7 +67,7 @@ function Search({ search }: { search: string }) {
 }
 
 function Groups({ deps, after }: { deps: WebDeps; after: number }) {
-  const { groups, next } = deps.access.groupPage(after, GROUPS_PER_PAGE);
+  const { groups, next } = deps.access.groupPage(after, GROUPS_PER_PAGE, KEYS_PER_GROUP);
   return (
     <>
       {groups.map((group) => <Group deps={deps} group={group} />)}
@@ -76,9 +76,8 @@ function Groups({ deps, after }: { deps: WebDeps; after: number }) {
   );
 }
 
-function Group({ deps, group }: { deps: WebDeps; group: GroupSummary }) {
-  const { keys, next } = deps.access.keyPage({ groupId: group.id }, undefined, KEYS_PER_GROUP);
-  const { id, name, description } = group;
+function Group({ deps, group }: { deps: WebDeps; group: GroupWithKeys }) {
+  const { id, name, description, newest } = group;
   return (
     <section aria-labelledby={`group-${id}`} class="group">
       <h2 id={`group-${id}`}>
@@ -86,7 +85,7 @@ function Group({ deps, group }: { deps: WebDeps; group: GroupSummary }) {
       </h2>
       {description && <p>{description}</p>}
       <GroupFacts group={group} managing={deps.settings.get("api.access-groups").includes(name)} />
-      {keys.length === 0
+      {newest.length === 0
         ? (
           <Empty>
             <p>
@@ -94,8 +93,8 @@ function Group({ deps, group }: { deps: WebDeps; group: GroupSummary }) {
             </p>
           </Empty>
         )
-        : <KeyTable keys={keys} deps={deps} />}
-      {next !== undefined && (
+        : <KeyTable keys={newest} deps={deps} />}
+      {group.keys > newest.length && (
         <p>
           <a href={`/web/keys/groups/${id}`}>All {count(group.keys)} keys of {name}</a>
         </p>

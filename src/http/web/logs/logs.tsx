@@ -8,6 +8,7 @@ import { Badge, Empty, Pager, ProblemSummary, SelectField, TextField } from "../
 import type { Web, WebDeps } from "../deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { OwnerField } from "../secrets/owners.tsx";
 
 const PAGE_SIZE = "100";
 
@@ -25,7 +26,7 @@ const LEVEL_OPTIONS = [
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" } as const;
 
 export function addLogs(web: Web, deps: WebDeps): void {
-  const { logs, registry } = deps;
+  const { logs, overview } = deps;
 
   web.get("/web/logs", async (c) => {
     const filter = Object.fromEntries(FIELDS.map((field) => [field, c.req.query(field)?.trim() ?? ""])) as Filter;
@@ -41,8 +42,11 @@ export function addLogs(web: Web, deps: WebDeps): void {
     });
     const problems = "problems" in asked ? asked.problems : undefined;
     const { entries, next } = "done" in asked ? asked.done : { entries: [], next: undefined };
-    const functions = registry.list();
-    const names = new Map(functions.map(({ id, name }) => [id, name]));
+    const named = new Set([...entries.map(({ functionId }) => functionId), Number(filter.functionId) as FunctionId]);
+    const names = new Map([...named].flatMap((id) => {
+      const name = overview.ownerName("function", id);
+      return name ? [[id, name]] : [];
+    }));
     const query = new URLSearchParams(given);
     const isNewest = !cursor && !problems;
     return page(c, {
@@ -52,7 +56,7 @@ export function addLogs(web: Web, deps: WebDeps): void {
       children: (
         <>
           <ProblemSummary problems={problems} labels={LABELS} />
-          <FilterForm filter={filter} problems={problems} functions={functions} isFiltered={given.length > 0} />
+          <FilterForm filter={filter} problems={problems} overview={overview} isFiltered={given.length > 0} />
           {isNewest && <Following query={query} newest={entries[0]?.id ?? 0} />}
           <ol id="entries" class="entries" aria-label="Entries, the newest first" reversed>
             {entries.map((entry) => <Entry entry={entry} name={names.get(entry.functionId)} />)}
@@ -83,20 +87,21 @@ export function addLogs(web: Web, deps: WebDeps): void {
   });
 }
 
-function FilterForm({ filter, problems, functions, isFiltered }: {
+function FilterForm({ filter, problems, overview, isFiltered }: {
   filter: Filter;
   problems: Problems | undefined;
-  functions: readonly { id: FunctionId; name: string }[];
+  overview: WebDeps["overview"];
   isFiltered: boolean;
 }) {
   return (
     <form method="get" action="/web/logs" class="log-filter">
-      <SelectField
+      <OwnerField
+        overview={overview}
+        scope="function"
         name="functionId"
         label={LABELS.functionId}
         value={filter.functionId}
         empty="All functions"
-        options={functions.map(({ id, name }) => ({ value: String(id), label: name }))}
         problems={problems}
       />
       <SelectField

@@ -9,6 +9,7 @@ import { RESOLUTIONS } from "../../../store/metrics.ts";
 import { Empty, SelectField, Time } from "../components.tsx";
 import type { Web, WebDeps } from "../deps.ts";
 import { page } from "../layout.tsx";
+import { OwnerField } from "../secrets/owners.tsx";
 
 /** What can be chosen: so many minutes, hours or days, up to now. */
 const RANGES = {
@@ -19,6 +20,9 @@ const RANGES = {
   "ninety-days": { label: "Last 90 days", resolution: "days", count: 90 },
 } as const;
 type Range = keyof typeof RANGES;
+
+/** Functions that are told of one by one. */
+const LISTED_MAX = 20;
 
 /** A column of the table; charts take theirs by `id`. */
 interface Column {
@@ -56,7 +60,9 @@ const query = z.object({
   ),
 });
 
-export function addMetrics(web: Web, { metrics, registry, now }: WebDeps): void {
+export function addMetrics(web: Web, deps: WebDeps): void {
+  const { metrics, registry, overview, now } = deps;
+
   web.get("/web/metrics", (c) => {
     const { range, function: functionId } = query.parse(c.req.query());
     const shown = functionId === undefined ? undefined : registry.get(functionId);
@@ -64,7 +70,6 @@ export function addMetrics(web: Web, { metrics, registry, now }: WebDeps): void 
     const to = now();
     const from = beginning(resolution, to - (count - 1) * RESOLUTIONS[resolution]);
     const points = seriesOf(metrics, resolution, shown?.id, from, to);
-    const functions = registry.list();
     return page(c, {
       title: shown ? `Metrics of ${shown.name}` : "Metrics",
       scripts: ["metrics.js"],
@@ -72,12 +77,12 @@ export function addMetrics(web: Web, { metrics, registry, now }: WebDeps): void 
       children: (
         <>
           <form method="get" action="/web/metrics" class="choice">
-            <SelectField
+            <OwnerField
+              overview={overview}
+              scope="function"
               name="function"
-              label="Function"
               value={shown ? String(shown.id) : ""}
               empty="All functions"
-              options={functions.map(({ id, name }) => ({ value: String(id), label: name }))}
             />
             <SelectField
               name="range"
@@ -98,7 +103,7 @@ export function addMetrics(web: Web, { metrics, registry, now }: WebDeps): void 
               </figure>
             ))}
           </div>
-          {!shown && <ByFunction summaries={metrics.summaries(from)} functions={functions} range={range} />}
+          {!shown && <ByFunction {...metrics.busiest(from, LISTED_MAX)} deps={deps} range={range} />}
           <h2>Numbers</h2>
           <details>
             <summary>Show the numbers by {resolution.slice(0, -1)}</summary>
@@ -136,16 +141,13 @@ function Numbers({ at, tally }: { at: number; tally: Tally }) {
   );
 }
 
-function ByFunction({ summaries, functions, range }: {
-  summaries: ReadonlyMap<FunctionId, Summary>;
-  functions: readonly { id: FunctionId; name: string }[];
+function ByFunction({ functions, more, deps: { overview }, range }: {
+  functions: readonly (readonly [FunctionId, Summary])[];
+  more: boolean;
+  deps: WebDeps;
   range: Range;
 }) {
-  const called = functions.flatMap(({ id, name }) => {
-    const summary = summaries.get(id);
-    return summary && summary.calls > 0 ? [{ id, name, summary }] : [];
-  }).sort((a, b) => b.summary.calls - a.summary.calls);
-  if (called.length === 0) return null;
+  if (functions.length === 0) return null;
   return (
     <>
       <h2>By function</h2>
@@ -168,10 +170,10 @@ function ByFunction({ summaries, functions, range }: {
             </tr>
           </thead>
           <tbody>
-            {called.map(({ id, name, summary: { calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs } }) => (
+            {functions.map(([id, { calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs }]) => (
               <tr>
                 <th scope="row">
-                  <a href={`/web/metrics?function=${id}&range=${range}`}>{name}</a>
+                  <a href={`/web/metrics?function=${id}&range=${range}`}>{overview.ownerName("function", id)}</a>
                 </th>
                 {[calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs].map((value) => <td>{text(value)}</td>)}
               </tr>
@@ -179,6 +181,7 @@ function ByFunction({ summaries, functions, range }: {
           </tbody>
         </table>
       </div>
+      {more && <p class="quiet">These are the {LISTED_MAX} with the most calls. Choose another above.</p>}
     </>
   );
 }

@@ -9,7 +9,8 @@ import { Badge, Empty, Pager, SelectField, TextField, Time } from "../components
 import type { Web, WebDeps } from "../deps.ts";
 import { page } from "../layout.tsx";
 import { OwnerField } from "./owners.tsx";
-import { address, plural, SCOPE_LABELS, SECRETS } from "./words.ts";
+import { count, plural } from "../words.ts";
+import { address, SCOPE_LABELS, SECRETS } from "./words.ts";
 
 const PAGE_SIZE = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -260,7 +261,7 @@ function OwnersCell({ cell }: { cell: Cell }) {
   const more = cell.count - cell.named.length;
   return (
     <>
-      <b>{cell.count.toLocaleString("en")}</b>
+      <b>{count(cell.count)}</b>
       <span class="named">
         {cell.named.map(({ owner, unreadable }, index) => (
           <>
@@ -273,7 +274,7 @@ function OwnersCell({ cell }: { cell: Cell }) {
             )}
           </>
         ))}
-        {more > 0 && `, and ${more.toLocaleString("en")} more`}
+        {more > 0 && `, and ${count(more)} more`}
       </span>
     </>
   );

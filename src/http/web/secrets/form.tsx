@@ -11,6 +11,7 @@ import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { attempt, type FormStatus, type Problems, readForm, redirect, type Typed, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
 import { WIDEST_FIRST } from "../../../secrets/overview.ts";
+import { count } from "../words.ts";
 import { namePath } from "./browse.tsx";
 import { OWNED_SCOPES, OwnerField } from "./owners.tsx";
 import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "./words.ts";
@@ -224,7 +225,7 @@ function NameField({ value, problems, hint }: PartProps) {
 }
 
 function ValueField({ value, problems, hint }: PartProps) {
-  const max = SECRET_VALUE_MAX_BYTES.toLocaleString("en");
+  const max = count(SECRET_VALUE_MAX_BYTES);
   return (
     <>
       <TextArea

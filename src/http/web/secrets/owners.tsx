@@ -2,7 +2,8 @@
 
 import type { Scope } from "../../../ids.ts";
 import type { Overview } from "../../../secrets/overview.ts";
-import { type Option, SelectField } from "../components.tsx";
+import { ChoiceField, Options, typedFind } from "../choice.tsx";
+import type { Option } from "../components.tsx";
 import type { Web, WebDeps } from "../deps.ts";
 import type { Problems } from "../forms.ts";
 import { address, SCOPE_LABELS, SECRETS } from "./words.ts";
@@ -12,8 +13,6 @@ export const OWNED_SCOPES = ["function", "group", "key"] as const satisfies read
 
 /** Entries of a dropdown; with more owners than that, part of the name has to be typed. */
 const OPTIONS_MAX = 1_000;
-/** From so many on, a dropdown can be narrowed by typing. */
-const NARROWED_FROM = 20;
 
 /** Owners to choose from, by name; the one with id `chosen` is always among them. */
 function ownerOptions(overview: Overview, scope: OwnedScope, search: string, chosen: string): Option[] {
@@ -43,37 +42,19 @@ interface OwnerFieldProps {
   [attribute: string]: any;
 }
 
-export function OwnerField({ overview, scope, name, label, value, empty, hint, problems, ...rest }: OwnerFieldProps) {
-  const options = ownerOptions(overview, scope, "", value);
-  const shownLabel = label ?? SCOPE_LABELS[scope];
+export function OwnerField({ overview, scope, name, label, value, empty, ...rest }: OwnerFieldProps) {
   return (
     <div class={`owner owner-${scope}`}>
-      <SelectField
+      <ChoiceField
         name={name}
-        label={shownLabel}
-        hint={hint}
+        label={label ?? SCOPE_LABELS[scope]}
         value={value}
+        options={ownerOptions(overview, scope, "", value)}
+        max={OPTIONS_MAX}
         empty={empty}
-        options={options}
-        problems={problems}
+        narrow={address(`${SECRETS}/owners`, { scope, field: name, empty })}
         {...rest}
       />
-      {options.length >= NARROWED_FROM && (
-        <input
-          type="search"
-          class="narrow"
-          name="find"
-          form="nowhere"
-          autocomplete="off"
-          placeholder={options.length >= OPTIONS_MAX ? "There are more: type a part of the name" : "Narrow this list"}
-          aria-label={`Narrow the list: ${shownLabel.toLowerCase()}`}
-          hx-get={address(`${SECRETS}/owners`, { scope, field: name, empty })}
-          hx-trigger="input changed delay:200ms"
-          hx-include={`#${name}`}
-          hx-target={`#${name}`}
-          hx-swap="innerHTML"
-        />
-      )}
     </div>
   );
 }
@@ -81,16 +62,11 @@ export function OwnerField({ overview, scope, name, label, value, empty, hint, p
 /** The entries of a dropdown that is being narrowed. */
 export function addOwners(web: Web, { overview }: WebDeps): void {
   web.get(`${SECRETS}/owners`, (c) => {
-    const { scope, field = "", empty = "", find = "", ...fields } = c.req.query();
+    const { scope, field = "", empty = "", find, ...fields } = c.req.query();
     const owned = OWNED_SCOPES.find((known) => known === scope);
     if (!owned) return c.notFound();
     const chosen = /^[1-9]\d{0,14}$/.exec(fields[field] ?? "")?.[0] ?? "";
-    const options = ownerOptions(overview, owned, find.slice(0, 255), chosen);
-    return c.html(
-      <>
-        <option value="">{options.length === 0 ? "None has such a name" : empty}</option>
-        {options.map(({ value, label }) => <option value={value} selected={value === chosen}>{label}</option>)}
-      </>,
-    );
+    const options = ownerOptions(overview, owned, typedFind(find), chosen);
+    return c.html(<Options options={options} chosen={chosen} empty={empty} />);
   });
 }

@@ -7,7 +7,8 @@ import { redirect } from "../forms.ts";
 import { page } from "../layout.tsx";
 import { namePath } from "./browse.tsx";
 import { secretOf, secretPath } from "./values.tsx";
-import { ownerWords, plural, SECRETS, secretWords } from "./words.ts";
+import { plural } from "../words.ts";
+import { ownerWords, SECRETS, secretWords } from "./words.ts";
 
 export function addRemove(web: Web, deps: WebDeps): void {
   const { secrets, overview } = deps;

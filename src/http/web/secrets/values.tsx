@@ -14,7 +14,8 @@ import { Ago, Badge, Empty, Pager, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { page } from "../layout.tsx";
 import { filterSchema, namePath, ownerOf, ownerParameters } from "./browse.tsx";
-import { address, ownerAddress, plural, SCOPE_LABELS, SECRETS, secretWords } from "./words.ts";
+import { plural } from "../words.ts";
+import { address, ownerAddress, SCOPE_LABELS, SECRETS, secretWords } from "./words.ts";
 
 const PAGE_SIZE = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -32,10 +32,6 @@ export function secretWords(row: Pick<SecretRow, "name" | "owner" | "ownerName">
   return `${row.name} (${ownerWords(row)})`;
 }
 
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-}
-
 /** Where an owner is looked after. */
 export function ownerAddress(owner: Owner): string | undefined {
   switch (owner.scope) {
