@@ -3,10 +3,15 @@
 import assert from "node:assert/strict";
 import AxeSource from "axe-core/axe.min.js" with { type: "text" };
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { ADMIN, setUp, Visitor } from "../http/admin.ts";
 import type { Server } from "../http/server.ts";
+
+export { ADMIN };
 
 /** WCAG 2.2 AA and what axe calls best practice. */
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+/** Axe describes every element that is right, too, unless it is told not to: a third of its time. */
+const AXE_OPTIONS = { runOnly: RULES, resultTypes: ["violations"] };
 interface AxeResults {
   violations: { id: string; nodes: { html: string }[] }[];
 }
@@ -52,35 +57,41 @@ export async function closeBrowser(): Promise<void> {
   await browser?.close();
 }
 
-/** Who `signIn` signs in as. */
-export const ADMIN = { name: "Ada", email: "ada@example.com", password: "a long enough password" };
-
 /** The servers whose first user has been created. */
-const setUp = new WeakSet<Server>();
+const setUpServers = new WeakSet<Server>();
 
 /**
- * A fresh browser profile, signed in as `ADMIN` and on the first page; the first time for a server by its set-up.
- * Disposing of it asserts that there were no offences.
+ * A fresh browser profile, signed in as `ADMIN` with a session of its own, and on no page yet. The forms for that are
+ * filled in where they are tested; here they are sent by HTTP, as they are needed everywhere.
  */
 export async function signIn(server: Server, options: VisitOptions = {}): Promise<Visit> {
-  const visit = await open(server, options);
-  const { page } = visit;
-  if (setUp.has(server)) {
-    await page.goto("/web/sign-in");
-    await page.getByLabel("E-mail").fill(ADMIN.email);
-    await page.getByLabel("Password").fill(ADMIN.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
+  let visitor: Visitor;
+  if (setUpServers.has(server)) {
+    visitor = new Visitor(server.url);
+    assert.equal((await visitor.signIn()).status, 303);
   } else {
-    setUp.add(server);
-    await page.goto(await setupLink(server));
-    await page.getByLabel("Name").fill(ADMIN.name);
-    await page.getByLabel("E-mail").fill(ADMIN.email);
-    await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
-    await page.getByLabel("Password again").fill(ADMIN.password);
-    await page.getByRole("button", { name: "Create user" }).click();
+    setUpServers.add(server);
+    visitor = await setUp(server);
   }
+  const signedIn = await visit(server, options);
+  const cookies = [...visitor.cookies].map(([name, value]) => ({ name, value, url: server.url }));
+  await signedIn.context.addCookies(cookies.map((cookie) => ({ ...cookie, httpOnly: true, sameSite: "Lax" })));
+  return signedIn;
+}
+
+/** A fresh browser profile, in which the first user has been created by the link and the form for it. */
+export async function setUpByHand(server: Server, options: VisitOptions = {}): Promise<Visit> {
+  setUpServers.add(server);
+  const newcomer = await visit(server, options);
+  const { page } = newcomer;
+  await page.goto(await setupLink(server));
+  await page.getByLabel("Name").fill(ADMIN.name);
+  await page.getByLabel("E-mail").fill(ADMIN.email);
+  await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
+  await page.getByLabel("Password again").fill(ADMIN.password);
+  await page.getByRole("button", { name: "Create user" }).click();
   await page.waitForURL("/web");
-  return visit;
+  return newcomer;
 }
 
 /** The one-time link that the server has printed. */
@@ -88,14 +99,10 @@ export async function setupLink(server: Server): Promise<string> {
   return (await server.logged(/^Create the first user: (\S+)$/m))[1]!;
 }
 
-/** A fresh browser profile of somebody who is not signed in. */
-export async function visit(server: Server, options: VisitOptions = {}): Promise<Visit> {
-  return await open(server, options);
-}
-
-async function open(
+/** A fresh browser profile of somebody who is not signed in. Disposing of it asserts that there were no offences. */
+export async function visit(
   server: Server,
-  { width = 1280, height = 900, dark = false, javaScript = true }: VisitOptions,
+  { width = 1280, height = 900, dark = false, javaScript = true }: VisitOptions = {},
 ): Promise<Visit> {
   const context = await browser!.newContext({
     baseURL: server.url,
@@ -133,7 +140,7 @@ export async function assertAccessible(page: Page): Promise<void> {
   // With its styles: a click is over when the next page begins.
   await page.waitForLoadState();
   await page.evaluate(AxeSource);
-  const { violations } = await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)} })`) as AxeResults;
+  const { violations } = await page.evaluate(`axe.run(document, ${JSON.stringify(AXE_OPTIONS)})`) as AxeResults;
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
   assert.deepEqual(told, [], `on ${page.url()}`);
 }

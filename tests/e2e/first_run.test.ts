@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fill, withFolder } from "../http/filled.ts";
 import { deploy } from "../http/handlers.ts";
 import { startServer } from "../http/server.ts";
-import { assertAccessible, assertFits, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertAccessible, assertFits, closeBrowser, openBrowser, setUpByHand, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
@@ -18,7 +18,7 @@ async function shell(line: string): Promise<string> {
 
 Deno.test("the first steps know what is done, lead on, and end with an answer", async (t) => {
   await using server = await startServer();
-  await using visit = await signIn(server);
+  await using visit = await setUpByHand(server);
   const { page } = visit;
   const steps = page.getByRole("region", { name: "First steps" });
   const step = (title: string) => steps.getByRole("listitem").filter({ hasText: title });
@@ -104,6 +104,7 @@ Deno.test("the steps can be hidden, and what needs attention is told on the over
     for (let n = 0; n < 6; n++) await fetch(`${server.url}/run/doomed`).then((response) => response.text());
     await using visit = await signIn(server, { width: 360, height: 640, dark: true });
     const { page } = visit;
+    await page.goto("/web");
     const attention = page.getByRole("region", { name: "Needs attention" });
     const told = await attention.textContent() ?? "";
     assert.match(told, /2 values cannot be read: encryption key version 7 is missing/);

@@ -46,6 +46,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
   const outcome = page.getByRole("region", { name: "Answer" });
 
   await t.step("it is created by its name alone, and works", async () => {
+    await page.goto("/web");
     await page.getByRole("link", { name: "Functions", exact: true }).click();
     await assertAccessible(page);
     await page.getByRole("button", { name: "Create your first function" }).click();
@@ -198,6 +199,7 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   await using visit = await signIn(server);
   const { page } = visit;
   const bytes = Uint8Array.from({ length: 100_000 }, (_, n) => (n * 7) ^ (n >> 8));
+  await page.goto("/web");
   await page.getByRole("link", { name: "Files", exact: true }).click();
   await assertAccessible(page);
   await page.getByLabel("Files", { exact: true }).setInputFiles([

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createSecret, deploy } from "../http/handlers.ts";
 import { startServer } from "../http/server.ts";
-import { closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { closeBrowser, openBrowser, setUpByHand } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
@@ -148,7 +148,7 @@ Deno.test("a hostile function's page gains nothing from the admin who opens it",
     "svg",
     `export default (c) => c.body('<svg xmlns="http://www.w3.org/2000/svg"/>', 200, { "Content-Type": "image/svg+xml" })`,
   );
-  await using visit = await signIn(server);
+  await using visit = await setUpByHand(server);
   // What would be gained, were the page of our origin.
   const own = await visit.page.evaluate(`fetch("/api/secrets?includeValues=true").then((r) => r.text())`);
   assert.match(own as string, /the-value-of-the-secret/);

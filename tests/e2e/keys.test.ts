@@ -30,6 +30,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
   let line = "";
 
   await t.step("a group is created by keyboard", async () => {
+    await page.goto("/web");
     await page.getByRole("link", { name: "API Keys" }).click();
     await page.getByRole("button", { name: "Create group" }).press("Enter");
     await page.getByLabel("Name", { exact: true }).fill("Staging!");

@@ -32,6 +32,7 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   await run(server, "/speaking?say=before");
   await using visit = await signIn(server);
   const { page } = visit;
+  await page.goto("/web");
   await page.getByRole("link", { name: "Logs", exact: true }).click();
   assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Logs");
   assert.deepEqual(await messages(page), ["before"]);

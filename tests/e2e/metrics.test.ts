@@ -50,6 +50,7 @@ Deno.test("the page shows what was called, of all functions and of one", async (
   await using server = await withCalls();
   await using visit = await signIn(server);
   const { page } = visit;
+  await page.goto("/web");
   await page.getByRole("link", { name: "Metrics", exact: true }).click();
   assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics");
   await page.locator("canvas").nth(3).waitFor();

@@ -46,6 +46,7 @@ Deno.test("the guide's four click-paths create secrets as it says", async () => 
     { scope: "Group", owner: "staging" },
     { scope: "Key", owner: "acme (staging)" },
   ];
+  await page.goto("/web");
   for (const { scope, owner, comment } of paths) {
     await page.getByRole("navigation").getByText("Secrets").click();
     await page.getByText("Add Secret").click();
@@ -280,6 +281,7 @@ Deno.test("a secret is created by the keyboard alone", async () => {
     }
     assert.fail(`Tab does not lead to ${name}`);
   };
+  await page.goto("/web");
   await tabTo("Secrets");
   await keys.press("Enter");
   await page.waitForURL("**/web/secrets");

@@ -29,6 +29,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
   const { page } = visit;
 
   await t.step("the guide's path: Settings > Encryption, and the interval", async () => {
+    await page.goto("/web");
     await page.getByRole("link", { name: "Settings", exact: true }).click();
     await page.getByRole("link", { name: "Encryption", exact: true }).click();
     assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Encryption");
