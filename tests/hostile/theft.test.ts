@@ -241,11 +241,17 @@ Deno.test("theft of files, environment, sources and secrets; programs, signals, 
         reading[`${place}.${way}`] = `const P = ${JSON.stringify(path)}; ${code}`;
       }
     }
+    const readingJson: Record<string, string> = {};
     for (const [way, code] of Object.entries(JSON_READERS)) {
-      reading[`keyFile.json.${way}`] = `const P = T.keyFile; ${code}`;
+      readingJson[`keyFile.json.${way}`] = `const P = T.keyFile; ${code}`;
     }
-    const readings = await tryAll(arena, "reader", reading, (name) => HOPELESS.test(name), { targets, atOnce: true });
-    const notRefused = Object.entries(readings).filter(([, outcome]) => !("refused" in outcome));
+    // Apart: a Deno that may read a file, and is asked for it as text and as JSON at once, now and then panics
+    // ("entered unreachable code: JSON", cli/module_loader.rs of 2.9.6), and its control run yields nothing.
+    const readings = await Promise.all([
+      tryAll(arena, "reader", reading, (name) => HOPELESS.test(name), { targets, atOnce: true }),
+      tryAll(arena, "jsonReader", readingJson, () => false, { targets, atOnce: true }),
+    ]);
+    const notRefused = readings.flatMap(Object.entries).filter(([, outcome]) => !("refused" in outcome));
     assert.deepEqual(notRefused, []);
     await tryAll(arena, "other", OTHERS, (name) => OTHERS_HOPELESS.has(name), {
       targets,
