@@ -60,6 +60,13 @@ export interface Holder {
   readonly key: string;
 }
 
+/** As the API shows it, and no more of it than is looked at here. */
+export interface LogEntry {
+  readonly functionId: number;
+  readonly event: string;
+  readonly message: string;
+}
+
 export interface Arena {
   readonly server: Server;
   /** A value that no attacker may ever see, wherever it is then put. */
@@ -87,6 +94,8 @@ export interface Arena {
   gained(attack: string, what: string): void;
   /** Records a gain if `text` holds a planted value. */
   search(attack: string, text: string): void;
+  /** What is kept in the logs of functions, or of one of them, the newest first. */
+  logs(functionId?: number): Promise<LogEntry[]>;
   /** Ids of the living sandbox processes, of one function if it is named. */
   sandboxes(name?: string): number[];
   /** How many innocent calls have ended; to wait for some more, see `innocentCalls`. */
@@ -201,6 +210,7 @@ export async function withArena(
       attacksCounted += attacks;
     },
     gained: (attack, what) => void gains.push(`${attack}: ${what}`),
+    logs: (functionId) => logs(server, functionId),
     sandboxes: (name) => sandboxes(server, name && `/code/${name}.ts"`),
     get innocentDone() {
       return innocent.latencies.length;
@@ -253,6 +263,7 @@ export async function withArena(
   const hostAlive = alive(server.pid) && server.logs().match(/^Listening on /gm)?.length === 1;
   const health = hostAlive ? (await server.api("GET", "/health")).status : 0;
   search("the server's log", server.logs());
+  if (hostAlive) search("the functions' logs", (await logs(server)).map(({ message }) => message).join("\n"));
   const calls = innocent.latencies.length;
   console.log(
     `${family}: ${attacksCounted} attacks, ${gains.length} gained, host restarts ${hostAlive ? 0 : 1}, ` +
@@ -261,12 +272,25 @@ export async function withArena(
       `ratio ${(percentile(innocent.latencies, 0.99) / quietP99).toFixed(1)}), ` +
       `API calls ${api.latencies.length} failed ${api.failures.length}`,
   );
-  assert.deepEqual(gains, [], "attacks gained something");
+  assert.equal(gains.length, 0, `attacks gained something:\n${gains.join("\n")}`);
   assert.ok(hostAlive, "the host died");
   assert.equal(health, 200);
   assert.deepEqual([...quiet.failures, ...innocent.failures], [], "innocent calls failed");
   assert.deepEqual(api.failures, [], "API calls failed");
   assert.ok(calls > 0 && attacksCounted > 0);
+}
+
+async function logs(server: Server, functionId?: number): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  const filter = functionId === undefined ? "" : `&functionId=${functionId}`;
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const at: string = cursor && `&cursor=${encodeURIComponent(cursor)}`;
+    const { status, body } = await server.api("GET", `/api/logs?limit=1000${filter}${at}`);
+    assert.equal(status, 200, textOf(body));
+    entries.push(...body.logs);
+    cursor = body.next;
+  }
+  return entries;
 }
 
 /** A handler that makes the attempts and answers with what came of each. */

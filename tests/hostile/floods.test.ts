@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createSecret, run } from "../http/handlers.ts";
 import type { Server } from "../http/server.ts";
-import { type Arena, type FunctionFields, withArena } from "./arena.ts";
+import { type Arena, type FunctionFields, type LogEntry, withArena } from "./arena.ts";
 import { each, until, withinMemory } from "./processes.ts";
 
 /** How far the server's memory may rise in any flood. */
@@ -14,6 +14,10 @@ const MANY_UPLOADS_GROWTH_MAX_MB = 300;
 /** V8 frees the buffers of what has passed through late. */
 const UPLOAD_GROWTH_MAX_MB = 250;
 const LIMITS: FunctionFields = { timeoutMs: 1_000, memoryMb: 128 };
+/** What is kept of what one process prints in a second (src/sandbox/sandbox.ts). */
+const PRINTED_PER_SECOND_MAX = 256 * 1024;
+/** Of all that the floods of one test leave in the functions' logs, the index of its words included. */
+const STORED_MAX_MB = 64;
 /** For handlers that flood for a while and then answer. */
 const PATIENT: FunctionFields = { timeoutMs: 1_500, memoryMb: 128 };
 
@@ -92,18 +96,38 @@ const PRINTED: Readonly<Record<string, string>> = {
 
 Deno.test("whatever a handler prints or sends to its own supervisor, the server neither grows nor slows down", async () => {
   await flood("print", async (arena) => {
+    const dropped: string[] = [];
     await each(3, Object.entries(PRINTED), async ([what, statements], n) => {
       arena.count();
-      await arena.deploy(`print${n}`, `export default async (c) => { ${statements}; return c.text("done"); }`, {
-        fields: PATIENT,
-      });
+      const code = `export default async (c) => { ${statements}; return c.text("done"); }`;
+      const id = await arena.deploy(`print${n}`, code, { fields: PATIENT });
+      const began = performance.now();
       const { status } = await run(arena.server, `/print${n}`);
       assert.ok([200, 500, 502, 504].includes(status), `${what}: ${status}`);
+      const entries = await arena.logs(id);
+      // The second in which it began, those that were full, and the one in which it ended.
+      const seconds = Math.ceil((performance.now() - began) / 1_000) + 1;
+      const kept = sizeOf(entries.filter(({ event }) => event === "print"));
+      assert.ok(kept <= seconds * PRINTED_PER_SECOND_MAX, `${what}: ${kept} bytes kept in ${seconds} s`);
+      if (entries.some(({ event }) => event === "dropped")) dropped.push(what);
     });
-    // What is kept of a process is bounded: two at once, at most so many bytes each second.
-    assert.ok(arena.server.logs().length < 64 << 20, `${arena.server.logs().length >> 20} MB of log`);
+    for (const what of ["a gigabyte in lines of a kilobyte", "lines of nothing"]) {
+      assert.ok(dropped.includes(what), `nothing tells that some of ${what} is missing`);
+    }
+    const stored = await storedMb(arena.server);
+    assert.ok(stored < STORED_MAX_MB, `${stored} MB of functions' logs on the disk`);
+    assert.ok(arena.server.logs().length < 64 << 10, "the server's own log is not where handlers print");
   });
 });
+
+function sizeOf(entries: readonly LogEntry[]): number {
+  return entries.reduce((sum, { message }) => sum + message.length, 0);
+}
+
+async function storedMb(server: Server): Promise<number> {
+  const files = ["observations.db", "observations.db-wal"].map((name) => Deno.stat(`${server.dataDir}/${name}`));
+  return (await Promise.all(files)).reduce((sum, { size }) => sum + size, 0) / 1e6;
+}
 
 const ASKED: Readonly<Record<string, string>> = {
   "a million asks, none awaited": `for (let n = 0; n < 1e6; n++) ctx.getSecret("BIG").catch(() => {});`,
@@ -506,8 +530,13 @@ Deno.test("a handler that fails at once, called without pause, does not fill the
         await run(arena.server, n % 2 ? "/fails" : "/broken");
       }
     }));
-    const logged = arena.server.logs().length;
-    console.log(`floods: errors: ${calls} calls, ${(logged / 1e6).toFixed(1)} MB of log`);
-    assert.ok(logged < 16e6, `${(logged / 1e6).toFixed(1)} MB of log from ${calls} calls`);
+    const logged = arena.server.logs().length / 1e6;
+    const kept = sizeOf(await arena.logs()) / 1e6;
+    const stored = await storedMb(arena.server);
+    const sizes = `${logged.toFixed(1)} MB of the server's log, ${kept.toFixed(1)} MB of the functions' (${
+      stored.toFixed(1)
+    } MB on the disk)`;
+    console.log(`floods: errors: ${calls} calls, ${sizes}`);
+    assert.ok(logged < 16 && kept < 16 && stored < STORED_MAX_MB, `${sizes} from ${calls} calls`);
   });
 });
