@@ -56,6 +56,11 @@ export type Logs = ReturnType<typeof logsService>;
 const SWEEP_INTERVAL_MS = 3_600_000;
 /** Entries deleted at a time, between which requests are answered. */
 const DELETE_BATCH = 500;
+/**
+ * Of the entries that are kept of a function, so many more may be there until somebody looks: deleting costs half as
+ * much when it is done for many at once.
+ */
+const UNTRIMMED_SHARE = 0.1;
 const REPORT_INTERVAL_MS = 60_000;
 
 interface Follower {
@@ -96,7 +101,8 @@ export function logsService({ observations, masking, settings, isFunction, now, 
     try {
       const stored = observations.transaction(() => store(taken));
       for (const { functionId } of taken) counts.set(functionId, (counts.get(functionId) ?? 0) + 1);
-      trim(new Set(taken.map(({ functionId }) => functionId)));
+      const slack = Math.min(DELETE_BATCH - 1, Math.floor(settings.maxPerFunction() * UNTRIMMED_SHARE));
+      trim(new Set(taken.map(({ functionId }) => functionId)), slack);
       for (const follower of followers) {
         for (const entry of stored) if (follower.accepts(entry)) follower.listener(entry);
       }
@@ -113,11 +119,12 @@ export function logsService({ observations, masking, settings, isFunction, now, 
       return { ...fields, level, id: rows.insert({ ...fields, level: LEVELS.indexOf(level) }) };
     });
 
-  const trim = (ids: Iterable<FunctionId>): void => {
+  /** Deletes what is too much of these functions, if it is more than `slack`. */
+  const trim = (ids: Iterable<FunctionId>, slack: number): void => {
     const max = settings.maxPerFunction();
     for (const id of ids) {
       const excess = (counts.get(id) ?? 0) - max;
-      if (excess > 0) remove(id, Math.min(excess, DELETE_BATCH));
+      if (excess > slack) remove(id, Math.min(excess, DELETE_BATCH));
     }
   };
 
@@ -148,7 +155,7 @@ export function logsService({ observations, masking, settings, isFunction, now, 
       }
       for (const id of counts.keys()) {
         while ((counts.get(id) ?? 0) > settings.maxPerFunction() && !closed) {
-          trim([id]);
+          trim([id], 0);
           await turn();
         }
         if (!isFunction(id)) await clear(id);
@@ -165,6 +172,11 @@ export function logsService({ observations, masking, settings, isFunction, now, 
 
   const flush = (): void => {
     while (queue.oldestAt !== undefined) flushBatch(Infinity);
+    try {
+      trim(counts.keys(), 0);
+    } catch (error) {
+      notStored(0, error);
+    }
   };
 
   const sweeper = setInterval(() => void sweep(), SWEEP_INTERVAL_MS);
