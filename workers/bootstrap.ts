@@ -17,6 +17,7 @@ import {
 } from "../src/sandbox/protocol.ts";
 import { type Handler, Invocation } from "./invocation.ts";
 import { closeRealm } from "./realm.ts";
+import { rememberBodies } from "./whole_body.ts";
 
 // Taken before the handler's code can replace them.
 const { parse, stringify } = JSON;
@@ -24,6 +25,7 @@ const connect = Deno.connect;
 const inspect = Deno.inspect;
 
 closeRealm();
+rememberBodies();
 
 const running = new AsyncLocalStorage<Invocation>();
 

@@ -51,17 +51,22 @@ const SCOPES: readonly unknown[] = ["key", "group", "function", "global"];
 export function createHandlerContext(call: CallInfo, ask: Ask): HandlerContext {
   let params: Record<string, string> | undefined;
   let query: Record<string, string> | undefined;
-  const { route, requestId } = call;
+  let route: HandlerContext["route"] | undefined;
+  let requestedAt: Date | undefined;
   return {
-    route: { ...route, methods: [...route.methods], keys: [...route.keys] },
+    get route() {
+      return route ??= { ...call.route, methods: [...call.route.methods], keys: [...call.route.keys] };
+    },
     get params() {
       return params ??= decodeParams(call.params);
     },
     get query() {
       return query ??= parseQuery(call.url);
     },
-    requestId,
-    requestedAt: new Date(call.requestedAt),
+    requestId: call.requestId,
+    get requestedAt() {
+      return requestedAt ??= new Date(call.requestedAt);
+    },
     authenticatedKeyGroup: call.group ?? undefined,
     async getSecret(name, scope) {
       checkName("getSecret", name);

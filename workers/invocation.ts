@@ -1,6 +1,6 @@
 // One call inside the worker: its request, its handler's context, its response on the way back.
 
-import { Context } from "npm:hono@4.13.19";
+import type { Context } from "npm:hono@4.13.19";
 import {
   type AnswerMeta,
   type AskMeta,
@@ -15,13 +15,18 @@ import {
   WHOLE_BODY_MAX_BYTES,
   WINDOW_BYTES,
 } from "../src/sandbox/protocol.ts";
+import { CallContext } from "./call_context.ts";
 import { createHandlerContext, type HandlerContext } from "./context.ts";
+import { wholeBody } from "./whole_body.ts";
 
 export type Handler = (c: Context, ctx: HandlerContext) => unknown;
 
 // Taken before the handler's code can replace them.
 const { stringify } = JSON;
 const ResponseClass = Response;
+const encoder = new TextEncoder();
+/** A UTF-16 unit takes at most 3 bytes in UTF-8. */
+const WHOLE_TEXT_MAX_LENGTH = Math.floor(WHOLE_BODY_MAX_BYTES / 3);
 
 export class Invocation {
   readonly id: number;
@@ -64,7 +69,11 @@ export class Invocation {
     try {
       const response = await handler(this.#createContext(), this.#createHandlerContext());
       if (!(response instanceof ResponseClass)) throw new TypeError("The handler returned no Response.");
-      await this.#respond(response);
+      const whole = wholeBody(response);
+      if (whole === undefined || (whole !== null && whole.length > WHOLE_TEXT_MAX_LENGTH)) {
+        await this.#respond(response);
+      } else if (whole === null || whole === "") this.#sendHead(response, BodyMode.None);
+      else this.#sendHead(response, BodyMode.Whole, encoder.encode(whole));
     } catch (error) {
       if (!this.#ended) this.#writer.send(ToHost.Failed, this.id, errorText(error));
     }
@@ -113,17 +122,15 @@ export class Invocation {
   }
 
   #createContext(): Context {
-    const [method, url, path, flatHeaders, params] = this.#call;
-    const headers: [string, string][] = [];
-    for (let i = 0; i < flatHeaders.length; i += 2) headers.push([flatHeaders[i]!, flatHeaders[i + 1]!]);
-    const request = new Request(url, { method, headers, body: this.#requestBody });
-    const matched = [[[[undefined, { path: this.#route.route, method, handler: undefined }], params]]];
-    return new Context(request, {
+    const [method, url, path, headers, params] = this.#call;
+    return new CallContext({
+      method,
+      url,
       path,
-      env: {},
-      // Hono's router gives the same shape; its type is not exported.
-      matchResult: matched as unknown as NonNullable<ConstructorParameters<typeof Context>[1]>["matchResult"],
-      notFoundHandler: (c) => c.text("404 Not Found", 404),
+      headers,
+      params,
+      body: this.#requestBody,
+      route: this.#route.route,
     });
   }
 
@@ -180,7 +187,7 @@ export class Invocation {
   #sendHead(response: Response, mode: BodyMode, body?: Uint8Array): void {
     if (this.#ended) return;
     const headers: string[] = [];
-    for (const [name, value] of response.headers) headers.push(name, value);
+    response.headers.forEach((value, name) => void headers.push(name, value));
     if (headers.length > 2 * HEADERS_MAX) throw new TypeError(`The response has more than ${HEADERS_MAX} headers.`);
     this.#writer.send(
       ToHost.Response,

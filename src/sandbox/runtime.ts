@@ -13,6 +13,8 @@ const APP_FILES = [
   "workers/invocation.ts",
   "workers/realm.ts",
   "workers/context.ts",
+  "workers/call_context.ts",
+  "workers/whole_body.ts",
   "src/sandbox/protocol.ts",
   "src/sandbox/landlock.pl",
 ];
