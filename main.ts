@@ -12,6 +12,7 @@ import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { typeCheckService } from "./src/functions/type_check.ts";
+import { afterChanges } from "./src/http/after_changes.ts";
 import { createApi } from "./src/http/api/api.ts";
 import type { ApiDeps } from "./src/http/api/deps.ts";
 import { createRun, type RunCaller } from "./src/http/run.ts";
@@ -35,6 +36,7 @@ import { Pool } from "./src/sandbox/pool.ts";
 import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
 import { openUsageReader } from "./src/sandbox/usage.ts";
 import { askedSecretsService } from "./src/secrets/asked.ts";
+import { createAnswersAhead } from "./src/secrets/ahead.ts";
 import { secretAnswers } from "./src/secrets/answers.ts";
 import { resolutionService } from "./src/secrets/explain.ts";
 import { overviewService } from "./src/secrets/overview.ts";
@@ -160,9 +162,13 @@ async function main(): Promise<void> {
   });
   const answers = watchAnswers(
     secretAnswers<RunCaller>(reader, ({ handed }, name, value) => masking.handedOut(handed, name, value)),
-    (functionId, durationMs) => metrics.secretRead(functionId, durationMs),
+    (functionId, durationMs) => metrics.secretsRead(functionId, 1, durationMs),
     (functionId, text) => masking.mask(functionId, text),
   );
+  const ahead = createAnswersAhead<RunCaller>(reader, store.changes, (caller, { id, name, value }) => {
+    reads.handedOut(id, caller.functionId, caller.holder?.keyId);
+    masking.handedOut(caller.handed, name, value);
+  }, ({ functionId }, questions) => metrics.secretsRead(functionId, questions, 0));
   const traces = config.traces ? await openTraces() : undefined;
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
   const usage = openUsageReader();
@@ -176,7 +182,11 @@ async function main(): Promise<void> {
       machineHosts,
       denyNet: () => settings.get("sandbox.net.deny"),
     },
-    answerer: answers,
+    answerer: {
+      answer: answers.answer,
+      // A traced call asks, so that each question has its span.
+      ahead: (caller, questions) => caller.trace ? undefined : ahead(caller, questions),
+    },
     limits: () => ({
       maxProcesses: settings.get("sandbox.max-processes"),
       maxCalls: settings.get("sandbox.max-calls"),
@@ -258,6 +268,7 @@ async function main(): Promise<void> {
     run,
     runHosts: () => settings.get("run.hosts"),
     streaming: () => pool.busy,
+    inForce: afterChanges(store.changes, () => pool.recallAnswers()),
   }, log);
 
   rotation.start();

@@ -23,6 +23,7 @@ import { rememberBodies } from "./whole_body.ts";
 const { parse, stringify } = JSON;
 const connect = Deno.connect;
 const inspect = Deno.inspect;
+const now = performance.now.bind(performance);
 
 closeRealm();
 rememberBodies();
@@ -57,7 +58,7 @@ async function serve(socket: string): Promise<void> {
       }
       handler = module.default;
       route = meta.route;
-      writer.send(ToHost.Ready, 0);
+      writer.send(ToHost.Ready, 0, String(now()));
     } catch (error) {
       writer.send(ToHost.LoadFailed, 0, errorText(error));
     }
@@ -95,6 +96,10 @@ async function serve(socket: string): Promise<void> {
         break;
       case ToSandbox.Credit:
         invocations.get(id)?.receiveCredit(Number(meta));
+        break;
+      case ToSandbox.Recall:
+        for (const invocation of invocations.values()) invocation.recall();
+        writer.send(ToHost.Recalled, 0, meta);
         break;
       case ToSandbox.Ping:
         writer.send(ToHost.Pong, 0);

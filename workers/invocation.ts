@@ -7,6 +7,7 @@ import {
   BodyMode,
   type CallMeta,
   CHUNK_MAX_BYTES,
+  type ForeseenAnswer,
   type FrameWriter,
   HEADERS_MAX,
   type ResponseMeta,
@@ -23,6 +24,7 @@ export type Handler = (c: Context, ctx: HandlerContext) => unknown;
 
 // Taken before the handler's code can replace them.
 const { stringify } = JSON;
+const now = performance.now.bind(performance);
 const ResponseClass = Response;
 const encoder = new TextEncoder();
 /** A UTF-16 unit takes at most 3 bytes in UTF-8. */
@@ -37,6 +39,12 @@ export class Invocation {
   readonly #asks = new Map<number, PromiseWithResolvers<unknown>>();
   #nextAsk = 1;
   #ended = false;
+  /** Answers that came with the call, each until it is used or recalled. */
+  readonly #foreseen: (ForeseenAnswer | undefined)[];
+  /** By `performance.now()`. */
+  readonly #foreseenUntil: number;
+  /** A bit for each answer of these that was asked for. */
+  #foreseenAsked = 0;
   #requestBody: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null = null;
   #requestStream: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Bytes of the request's body that the host may send before it is told of more room. */
@@ -60,6 +68,8 @@ export class Invocation {
     this.#route = route;
     this.#onEnd = onEnd;
     const mode = call[8];
+    this.#foreseenUntil = call[9];
+    this.#foreseen = [...call[10]];
     if (mode === BodyMode.Whole) this.#requestBody = body.slice();
     else if (mode === BodyMode.Stream) this.#requestBody = this.#openRequestStream();
   }
@@ -96,6 +106,11 @@ export class Invocation {
     // In JSON, "there is none" arrives as null; no value is null.
     if (outcome === "ok") waiting?.resolve(value ?? undefined);
     else waiting?.reject(outcome === "ended" ? requestEnded() : new Error("The secret could not be looked up."));
+  }
+
+  /** What came with the call may be out of date. */
+  recall(): void {
+    this.#foreseen.fill(undefined);
   }
 
   receiveCredit(bytes: number): void {
@@ -144,11 +159,26 @@ export class Invocation {
 
   #ask(kind: AskMeta[1], name: string, scope: string | null): Promise<unknown> {
     if (this.#ended) return Promise.reject(requestEnded());
+    const answer = this.#takeForeseen(kind, name, scope);
+    // In JSON, "there is none" is null.
+    if (answer) return Promise.resolve(answer[3] ?? undefined);
     const waiting = Promise.withResolvers<unknown>();
     const ask = this.#nextAsk++;
     this.#asks.set(ask, waiting);
     this.#writer.send(ToHost.Ask, this.id, stringify([ask, kind, name, scope] satisfies AskMeta));
     return waiting.promise;
+  }
+
+  #takeForeseen(kind: AskMeta[1], name: string, scope: string | null): ForeseenAnswer | undefined {
+    const foreseen = this.#foreseen;
+    for (let index = 0; index < foreseen.length; index++) {
+      const answer = foreseen[index];
+      if (!answer || answer[1] !== name || answer[0] !== kind || answer[2] !== scope) continue;
+      if (now() >= this.#foreseenUntil) return undefined;
+      foreseen[index] = undefined;
+      this.#foreseenAsked |= 1 << index;
+      return answer;
+    }
   }
 
   #openRequestStream(): ReadableStream<Uint8Array> {
@@ -192,7 +222,7 @@ export class Invocation {
     this.#writer.send(
       ToHost.Response,
       this.id,
-      stringify([response.status, headers, mode] satisfies ResponseMeta),
+      stringify([response.status, headers, mode, this.#foreseenAsked] satisfies ResponseMeta),
       body,
     );
   }

@@ -25,6 +25,8 @@ export interface Routes {
   web(request: Request, client: Client): Response | Promise<Response>;
   /** Whether a response of `run` is still being streamed. */
   streaming(): boolean;
+  /** Settles when every change that was stored so far is in force for handlers, too. */
+  inForce(): Promise<void>;
 }
 
 export interface Server {
@@ -43,7 +45,7 @@ export interface Server {
 /** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, streaming }: Routes,
+  { run, runHosts, api, web, streaming, inForce }: Routes,
   log: Log,
 ): Server {
   let running = 0;
@@ -57,6 +59,13 @@ export function serve(
     } finally {
       running--;
     }
+  };
+
+  /** A change is answered when handlers see it. */
+  const afterChange = async (response: Response | Promise<Response>): Promise<Response> => {
+    const answer = await response;
+    await inForce();
+    return answer;
   };
 
   let server: Deno.HttpServer<Deno.NetAddr>;
@@ -85,8 +94,8 @@ export function serve(
       if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
       if (isRunPath(path)) return counted(run(request, ownHost));
       if (path === "/health") return health(request);
-      if (isWebPath(path)) return counted(web(request, client()));
-      return counted(api(request, client()));
+      const response = isWebPath(path) ? web(request, client()) : api(request, client());
+      return counted(isSafe(request.method) ? response : afterChange(response));
     });
   } catch (error) {
     throw new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
@@ -110,6 +119,11 @@ export function serve(
       await Promise.race([server.shutdown(), pause(CLOSE_MAX_MS)]);
     },
   };
+}
+
+/** Methods that change nothing (RFC 9110, 9.2.1). */
+function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 function isWebPath(path: string): boolean {

@@ -11,7 +11,7 @@ export interface TracedCaller extends Caller {
   readonly trace?: CallTrace | undefined;
 }
 
-export interface WatchedAnswers<C> extends Answerer<C> {
+export interface WatchedAnswers<C> extends Pick<Answerer<C>, "answer"> {
   /** To be told the scope of each value that is given, while it is. */
   given(scope: Scope): void;
 }
@@ -21,7 +21,7 @@ export interface WatchedAnswers<C> extends Answerer<C> {
  * values out of a text that the function made.
  */
 export function watchAnswers<C extends TracedCaller>(
-  answerer: Answerer<C>,
+  answerer: Pick<Answerer<C>, "answer">,
   onAnswered: (functionId: FunctionId, durationMs: number) => void,
   mask: (functionId: FunctionId, text: string) => string,
 ): WatchedAnswers<C> {

@@ -86,11 +86,11 @@ export class Metrics {
     if (this.#isOn()) this.#tallyOf(functionId).sandboxStarts++;
   }
 
-  /** A handler's question for a secret was answered, in whatever way. */
-  secretRead(functionId: FunctionId, durationMs: number): void {
+  /** Questions of a handler for secrets were answered, in whatever way. */
+  secretsRead(functionId: FunctionId, questions: number, durationMs: number): void {
     if (!this.#isOn()) return;
     const tally = this.#tallyOf(functionId);
-    tally.secretReads++;
+    tally.secretReads += questions;
     tally.secretReadUs += Math.round(durationMs * 1_000);
   }
 

@@ -1,12 +1,15 @@
 // One call as the host sees it: its deadline, its bodies both ways, and how it ended.
 
 import { CallFailure } from "./failure.ts";
+import { type Asked, questionKey, QUESTIONS_MAX } from "./foresight.ts";
 import {
   BodyMode,
   CHUNK_MAX_BYTES,
   type FlatHeaders,
   type FrameWriter,
   ProtocolError,
+  type Question,
+  type ResponseMeta,
   ToSandbox,
   WINDOW_BYTES,
 } from "./protocol.ts";
@@ -40,9 +43,12 @@ export interface CallResponse {
 /** With so much waiting for a process, no more of a request's body is given to it. */
 const SEND_QUEUE_MAX_BYTES = 1 << 20;
 
-export class HostInvocation<C> {
+export class HostInvocation<C> implements Asked {
   readonly id: number;
   readonly request: CallRequest<C>;
+  told: readonly Question[] = [];
+  toldAsked = 0;
+  #others: Map<string, Question> | undefined;
   readonly #timeoutMs: number;
   /** Over, in whatever way: from now on its handler's questions are refused. */
   readonly #onEnd: () => void;
@@ -82,15 +88,31 @@ export class HostInvocation<C> {
     return this.#over;
   }
 
+  /** Whether its response has at least begun. */
+  get responded(): boolean {
+    return this.#responded;
+  }
+
+  /** Its handler asked the host. */
+  asks(question: Question): void {
+    this.#others ??= new Map();
+    if (this.#others.size < QUESTIONS_MAX) this.#others.set(questionKey(question), question);
+  }
+
+  get others(): ReadonlyMap<string, Question> | undefined {
+    return this.#others;
+  }
+
   /** The call's frame is on its way; a streamed body follows. */
   sent(writer: FrameWriter): void {
     this.#writer = writer;
     if (this.request.body instanceof ReadableStream) void this.#sendBody(this.request.body, writer);
   }
 
-  respond(status: number, headers: FlatHeaders, mode: BodyMode, body: Uint8Array, writer: FrameWriter): void {
+  respond([status, headers, mode, asked]: ResponseMeta, body: Uint8Array, writer: FrameWriter): void {
     if (this.#responded) throw new ProtocolError("a second response to one call");
     this.#responded = true;
+    this.toldAsked = asked;
     if (mode !== BodyMode.Stream) {
       this.#end();
       // A copy: the frame's bytes lie in the reader's buffer.

@@ -102,6 +102,14 @@ export class Pool<C> {
     }
   }
 
+  /**
+   * Something that answers depend on was changed: settles when no answer from before it will be given to a handler
+   * any more, a quarter of a second later at most.
+   */
+  async recallAnswers(): Promise<void> {
+    await Promise.all([...this.#processes].map((sandbox) => sandbox.recallAnswers()));
+  }
+
   /** Lets the function's sandboxes finish their calls and end: it was changed, disabled or deleted. */
   retire(functionId: number): void {
     for (const [name, { target, sandbox }] of this.#live) {

@@ -23,10 +23,13 @@ export const ToSandbox = {
   /** Meta: how many more bytes of the response's body may be sent. */
   Credit: 7,
   Ping: 8,
+  /** Meta: a number to send back. The answers that came with calls under way are out of date. */
+  Recall: 9,
 } as const;
 
 /** From the sandbox to the host. None of it is believed beyond what its socket and invocation allow. */
 export const ToHost = {
+  /** Meta: what the sandbox's clock shows, `performance.now()`. */
   Ready: 65,
   /** Meta: text of the error that loading the handler threw. */
   LoadFailed: 66,
@@ -44,6 +47,8 @@ export const ToHost = {
   /** Meta: how many more bytes of the request's body may be sent. */
   Credit: 73,
   Pong: 74,
+  /** Meta: the number of the Recall. */
+  Recalled: 75,
 } as const;
 
 /** What the handler sees of its function as `ctx.route`. */
@@ -79,11 +84,21 @@ export type CallMeta = [
   requestedAt: number,
   group: string | null,
   body: BodyMode,
+  /** By the sandbox's clock: so long the answers are good. */
+  goodUntil: number,
+  /** Answers to what the function is likely to ask; each is good for one question. */
+  answers: readonly ForeseenAnswer[],
 ];
 
-export type ResponseMeta = [status: number, headers: FlatHeaders, body: BodyMode];
+/** `asked`: how many of the answers that came with the call were asked for. */
+export type ResponseMeta = [status: number, headers: FlatHeaders, body: BodyMode, asked: number];
 
-export type AskMeta = [ask: number, kind: "get" | "complete", name: string, scope: string | null];
+export type Question = readonly [kind: "get" | "complete", name: string, scope: string | null];
+
+/** `value` as in AnswerMeta. */
+export type ForeseenAnswer = readonly [...question: Question, value: unknown];
+
+export type AskMeta = [ask: number, ...question: Question];
 
 /** `ended`: the invocation is over; `failed`: the host could not look. `value` is null where there is no such secret. */
 export type AnswerMeta = [ask: number, outcome: "ok" | "ended" | "failed", value?: unknown];

@@ -3,6 +3,7 @@
 
 import { messageOf } from "../errors.ts";
 import { CallFailure } from "./failure.ts";
+import { Foresight } from "./foresight.ts";
 import { type CallRequest, type CallResponse, HostInvocation } from "./invocation.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "./process.ts";
 import {
@@ -15,6 +16,7 @@ import {
   LOG_TEXT_MAX_LENGTH,
   type LogMeta,
   ProtocolError,
+  type Question,
   readFrames,
   type ResponseMeta,
   type RouteInfo,
@@ -26,6 +28,11 @@ import {
 /** What a handler may ask for; the host decides by its own record of the invocation who is asking. */
 export interface Answerer<C> {
   answer(caller: C, kind: AskMeta[1], name: string, scope: string | null): unknown;
+  /**
+   * Answers to what the call is expected to ask, to be sent along with it, as a JSON array of ForeseenAnswer; and
+   * the questions that they are to, in the same order. undefined if this call has to ask.
+   */
+  ahead(caller: C, questions: readonly Question[]): { json: string; questions: readonly Question[] } | undefined;
 }
 
 /** What the handler printed, or what was left out of that, or what the host failed to do for it. */
@@ -71,6 +78,11 @@ const LOG_BYTES_PER_SECOND = 256 * 1024;
 const LOG_LINE_BYTES = 256;
 /** From here on the process has to wait for the next second. */
 const LOG_FLOOD_BYTES = 4 * LOG_BYTES_PER_SECOND;
+/**
+ * Answers that came with a call are good for so long (a lease, after Gray and Cheriton, 1989): a change waits until
+ * they are recalled, but no longer than this for a process that does not react.
+ */
+const GOOD_FOR_MS = 250;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
 export class Sandbox<C> {
@@ -84,6 +96,13 @@ export class Sandbox<C> {
   #writer: FrameWriter | undefined;
   #ready = false;
   #nextId = 1;
+  readonly #foresight = new Foresight();
+  /** What its clock showed less than ours, at most; undefined until it is known. */
+  #clockBehindMs: number | undefined;
+  /** Until then, by our clock, answers that were sent along may be in use. */
+  #answersGoodUntil = 0;
+  #lastRecall = 0;
+  readonly #recalls = new Map<number, () => void>();
   #over: CallFailure | undefined;
   #retired = false;
   #pingSentAt = 0;
@@ -240,13 +259,13 @@ export class Sandbox<C> {
     const invocation = this.#invocations.get(id);
     switch (type) {
       case ToHost.Ready:
-        return this.#loaded();
+        return this.#loaded(meta);
       case ToHost.LoadFailed:
         if (this.#ready) throw new ProtocolError("LoadFailed after Ready");
         return this.#fail(new CallFailure("load-failed", true, this.#textOf(meta)));
       case ToHost.Response: {
-        const [status, headers, mode] = parseResponse(meta);
-        return invocation?.respond(status, headers, mode, body, this.#writer!);
+        const response = parseResponse(meta);
+        return invocation?.respond(response, body, this.#writer!);
       }
       case ToHost.Chunk:
         return invocation?.receiveChunk(body);
@@ -263,6 +282,8 @@ export class Sandbox<C> {
       case ToHost.Pong:
         this.#pongMissing = false;
         return;
+      case ToHost.Recalled:
+        return this.#recalls.get(Number(meta))?.();
       default:
         throw new ProtocolError(`a frame of unknown type ${type}`);
     }
@@ -273,9 +294,12 @@ export class Sandbox<C> {
     invocation.failed(why);
   }
 
-  #loaded(): void {
+  #loaded(shown: string): void {
     if (this.#ready) throw new ProtocolError("Ready twice");
     this.#ready = true;
+    // Both clocks go on evenly, and it looked at its own before we look at ours. If it lies, it fools itself.
+    const behindMs = performance.now() - Number(shown || NaN);
+    if (Number.isFinite(behindMs)) this.#clockBehindMs = behindMs;
     this.#options.onReady();
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -291,6 +315,7 @@ export class Sandbox<C> {
     const { request } = invocation;
     const { body } = request;
     const mode = body === null ? BodyMode.None : body instanceof Uint8Array ? BodyMode.Whole : BodyMode.Stream;
+    const ahead = this.#answerAhead(invocation);
     const meta: CallMeta = [
       request.method,
       request.url,
@@ -301,14 +326,54 @@ export class Sandbox<C> {
       request.requestedAt,
       request.group,
       mode,
+      ahead ? this.#answersGoodUntil - this.#clockBehindMs! : 0,
+      [],
     ];
+    const text = JSON.stringify(meta);
     this.#writer!.send(
       ToSandbox.Call,
       invocation.id,
-      JSON.stringify(meta),
+      // The answers are JSON already.
+      ahead === undefined ? text : `${text.slice(0, -"[]]".length)}${ahead}]`,
       body instanceof Uint8Array ? body : undefined,
     );
     invocation.sent(this.#writer!);
+  }
+
+  /** JSON of what the call is told ahead; undefined if nothing. */
+  #answerAhead(invocation: HostInvocation<C>): string | undefined {
+    const { expected } = this.#foresight;
+    if (expected.length === 0 || this.#clockBehindMs === undefined) return undefined;
+    try {
+      const ahead = this.#options.answerer.ahead(invocation.request.caller, expected);
+      if (!ahead || ahead.questions.length === 0) return undefined;
+      invocation.told = ahead.questions.length === expected.length ? expected : ahead.questions;
+      this.#answersGoodUntil = performance.now() + GOOD_FOR_MS;
+      return ahead.json;
+    } catch {
+      // It will ask, and hear then what is wrong.
+      return undefined;
+    }
+  }
+
+  /**
+   * Takes back the answers that were sent along with calls: settles when none of them will be used any more;
+   * undefined if there are none.
+   */
+  recallAnswers(): Promise<void> | undefined {
+    const goodForMs = this.#answersGoodUntil - performance.now();
+    if (goodForMs <= 0 || this.#over) return undefined;
+    const recall = ++this.#lastRecall;
+    return new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#recalls.delete(recall);
+        resolve();
+      };
+      const timer = setTimeout(done, goodForMs);
+      this.#recalls.set(recall, done);
+      this.#writer!.send(ToSandbox.Recall, 0, String(recall));
+    });
   }
 
   /** Identity is the channel: the caller is taken from the invocation's own record, the frame only names which. */
@@ -316,6 +381,7 @@ export class Sandbox<C> {
     const [ask, kind, name, scope] = parseAsk(meta);
     let answer: AnswerMeta = [ask, "ended"];
     if (invocation) {
+      invocation.asks([kind, name, scope]);
       try {
         answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];
       } catch (error) {
@@ -364,6 +430,7 @@ export class Sandbox<C> {
   #invocationEnded(invocation: HostInvocation<C>): void {
     this.#invocations.delete(invocation.id);
     if (this.#over) return;
+    if (invocation.responded) this.#foresight.learn(invocation);
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
     if (this.idle) this.#becameIdle();
   }
@@ -385,6 +452,7 @@ export class Sandbox<C> {
     for (const invocation of this.#invocations.values()) invocation.fail(failure);
     this.#waiting = [];
     this.#invocations.clear();
+    for (const done of [...this.#recalls.values()]) done();
     this.#process.kill();
   }
 
@@ -420,13 +488,14 @@ function parseMeta(meta: string): unknown[] {
 }
 
 function parseResponse(meta: string): ResponseMeta {
-  const [status, headers, mode] = parseMeta(meta);
-  const valid = Number.isInteger(status) && Array.isArray(headers) && headers.length <= 2 * HEADERS_MAX &&
+  const [status, headers, mode, asked = 0] = parseMeta(meta);
+  const valid = Number.isInteger(status) && Number.isInteger(asked) && Array.isArray(headers) &&
+    headers.length <= 2 * HEADERS_MAX &&
     headers.length % 2 === 0 &&
     headers.every((text) => typeof text === "string") &&
     (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream);
   if (!valid) throw new ProtocolError("a malformed response");
-  return [status as number, headers, mode];
+  return [status as number, headers, mode, asked as number];
 }
 
 function parseAsk(meta: string): AskMeta {

@@ -15,9 +15,20 @@ export interface CompleteSecret {
   readonly decryptionErrors: Partial<Record<Scope, string>>;
 }
 
+export interface FoundSecret {
+  readonly id: SecretId;
+  readonly scope: Scope;
+  readonly value: SecretValue;
+}
+
 export interface SecretReader {
   /** The value of the winning scope, or of `scope` alone; undefined if there is none or it cannot be decrypted. */
   get(caller: Caller, name: string, scope?: Scope): SecretValue | undefined;
+  /**
+   * What `get` would give, without telling anybody; undefined if there is none. Whoever gives it to the caller tells
+   * of it.
+   */
+  look(caller: Caller, name: string, scope?: Scope): FoundSecret | "unreadable" | undefined;
   /** Every value the caller is entitled to; undefined if no accessible scope has the name. */
   getComplete(caller: Caller, name: string): CompleteSecret | undefined;
 }
@@ -51,27 +62,43 @@ export function secretReader(
     return found;
   };
 
-  const open = (candidate: Candidate, aad: string): SecretValue | string => {
+  const open = (candidate: Candidate, name: SecretName): SecretValue | DecryptionError => {
     try {
-      return keyring.open(candidate.ciphertext, aad);
+      return keyring.open(candidate.ciphertext, secretAad(toOwner(candidate.scope, candidate.ownerId), name));
     } catch (error) {
       if (!(error instanceof DecryptionError)) throw error;
-      onUndecryptable(candidate.id, error.message);
-      return error.message;
+      return error;
     }
+  };
+
+  const openOrTell = (candidate: Candidate, name: SecretName): SecretValue | DecryptionError => {
+    const opened = open(candidate, name);
+    if (opened instanceof DecryptionError) onUndecryptable(candidate.id, opened.message);
+    return opened;
+  };
+
+  const winner = (caller: Caller, name: SecretName, scope: Scope | undefined): Candidate | undefined => {
+    const found = resolve(caller, name, () => candidates(caller, name));
+    return scope === undefined ? found[0] : found.find((candidate) => candidate.scope === scope);
   };
 
   return {
     get(caller, name, scope) {
-      if (!isSecretName(name)) return undefined;
-      const found = resolve(caller, name, () => candidates(caller, name));
-      const winner = scope === undefined ? found[0] : found.find((candidate) => candidate.scope === scope);
-      if (!winner) return undefined;
-      const opened = open(winner, secretAad(toOwner(winner.scope, winner.ownerId), name));
+      const won = isSecretName(name) ? winner(caller, name, scope) : undefined;
+      if (!won) return undefined;
+      const opened = openOrTell(won, name as SecretName);
       // An unreadable value must not give way to a wider scope's: that could be another customer's default.
-      if (typeof opened === "string") return undefined;
-      onRead(caller, winner.id, winner.scope);
+      if (opened instanceof DecryptionError) return undefined;
+      onRead(caller, won.id, won.scope);
       return opened;
+    },
+
+    look(caller, name, scope) {
+      const won = isSecretName(name) ? winner(caller, name, scope) : undefined;
+      if (!won) return undefined;
+      const opened = open(won, name as SecretName);
+      if (opened instanceof DecryptionError) return "unreadable";
+      return { id: won.id, scope: won.scope, value: opened };
     },
 
     getComplete(caller, name) {
@@ -80,8 +107,8 @@ export function secretReader(
       if (accessible.length === 0) return undefined;
       const complete: CompleteSecret = { values: {}, decryptionErrors: {} };
       for (const candidate of accessible) {
-        const opened = open(candidate, secretAad(toOwner(candidate.scope, candidate.ownerId), name));
-        if (typeof opened === "string") complete.decryptionErrors[candidate.scope] = opened;
+        const opened = openOrTell(candidate, name);
+        if (opened instanceof DecryptionError) complete.decryptionErrors[candidate.scope] = opened.message;
         else {
           complete.values[candidate.scope] = opened;
           onRead(caller, candidate.id, candidate.scope);

@@ -177,6 +177,10 @@ async function createRig() {
     },
     answerer: {
       answer: ({ functionId, holder }, _kind, name) => [functionId, holder?.keyId, name === "BIG" ? BIG_VALUE : ""],
+      ahead: ({ functionId, holder }, questions) => ({
+        questions,
+        json: JSON.stringify(questions.map((question) => [...question, [functionId, holder?.keyId, ""]])),
+      }),
     },
     limits: () => ({ maxProcesses: 64, maxCalls: 100 }),
     onLog: () => {},
@@ -295,7 +299,7 @@ async function behave(connection: Deno.UnixConn): Promise<void> {
   const writer = new FrameWriter((bytes) => connection.write(bytes), () => false);
   const tags = new Map<number, string>();
   await readFrames((into) => connection.read(into), (type, id, meta) => {
-    if (type === ToSandbox.Start) writer.send(ToHost.Ready, 0);
+    if (type === ToSandbox.Start) writer.send(ToHost.Ready, 0, "0");
     if (type === ToSandbox.Ping) writer.send(ToHost.Pong, 0);
     if (type === ToSandbox.Call) {
       tags.set(id, tagOf(meta));
@@ -410,18 +414,24 @@ async function misbehave(
   let over = false;
   const heard = listening
     ? readFrames((into) => connection.read(into), (type, id, meta) => {
-      if (type === ToSandbox.Call) tags.set(id, tagOf(meta));
+      if (type === ToSandbox.Call) {
+        tags.set(id, tagOf(meta));
+        for (const [, , , value] of JSON.parse(meta)[10]) checkOwner(id, value);
+      }
       if (type === ToSandbox.Answer) checkAnswer(id, meta);
     }).catch(() => {}).then(() => {
       over = true;
     })
     : Promise.resolve();
+  /** An answer belongs to the call whose frame asked, or that it came with, and to no caller but its own. */
+  const checkOwner = (id: number, value: unknown[]): void => {
+    if (value[0] !== session) find(session, `got an answer of function ${value[0]}`);
+    if (tags.has(id) && String(value[1]) !== tags.get(id)) find(session, "got an answer for another caller");
+  };
   const checkAnswer = (id: number, meta: string): void => {
     const [, outcome, value] = JSON.parse(meta);
     if (outcome !== "ok") return;
-    // An answer belongs to the call whose frame asked, and to no caller but its own.
-    if (value[0] !== session) find(session, `got an answer of function ${value[0]}`);
-    if (tags.has(id) && String(value[1]) !== tags.get(id)) find(session, "got an answer for another caller");
+    checkOwner(id, value);
     if (asksAfterEnd.has(`${id} ${JSON.parse(meta)[0]}`)) find(session, "got an answer after the call had ended");
   };
   const asksAfterEnd = new Set<string>();
@@ -437,7 +447,7 @@ async function misbehave(
   };
 
   try {
-    if (random.chance(0.9)) await send([encode(ToHost.Ready, 0, "")]);
+    if (random.chance(0.9)) await send([encode(ToHost.Ready, 0, random.pick(["", "0", "1e308", "-1"]))]);
     const name = random.chance(0.12) ? random.pick(Object.keys(SCENES)) : undefined;
     const scene = SCENES[report.scene ?? name ?? ""];
     if (scene) {

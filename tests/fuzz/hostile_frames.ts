@@ -49,6 +49,8 @@ function sensible(random: Random, id: number): HostileFrame {
     case ToHost.Pong:
       // Ready is right once: too many of them would end each process before it has done anything.
       return encode(random.chance(0.9) ? ToHost.Pong : type, id, random.chance(0.9) ? "" : text(random));
+    case ToHost.Recalled:
+      return encode(type, id, random.pick(["", "1", "2", String(LAST_ID), "-1", text(random)]));
     case ToHost.LoadFailed:
       return random.chance(0.2) ? encode(type, id, text(random)) : encode(ToHost.Pong, 0, "");
     case ToHost.Response:
@@ -99,7 +101,8 @@ function responseMeta(random: Random): string {
   const headers: unknown[] = [];
   for (let n = 0; n < count; n++) headers.push(headerName(random, n), random.chance(0.9) ? `v${n}` : text(random));
   if (random.chance(0.03)) headers.push(random.pick(ODD_VALUES));
-  return mostly(random, [status, headers, random.pick([...Object.values(BodyMode), BodyMode.Stream])]);
+  const mode = random.pick([...Object.values(BodyMode), BodyMode.Stream]);
+  return mostly(random, [status, headers, mode, random.pick([0, 0, 1, 3, -1, LAST_ID])]);
 }
 
 function headerName(random: Random, n: number): string {

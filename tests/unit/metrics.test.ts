@@ -214,8 +214,8 @@ Deno.test("functions that were deleted while nobody looked are forgotten at the 
 Deno.test("starts of sandboxes and reads of secrets are counted, with the time that answers took", () =>
   withMetrics(({ metrics }) => {
     metrics.sandboxStarted(a);
-    metrics.secretRead(a, 0.25);
-    metrics.secretRead(a, 0.5);
+    metrics.secretsRead(a, 1, 0.25);
+    metrics.secretsRead(a, 1, 0.5);
     metrics.flush();
     const { sandboxStarts, secretReads, secretReadUs } = metrics.totals().get(a)!;
     assert.deepEqual([sandboxStarts, secretReads, secretReadUs], [1, 2, 750]);
@@ -225,7 +225,7 @@ Deno.test("with no days to keep, nothing is counted", () =>
   withMetrics(({ metrics }) => {
     metrics.ended(a, "ok", 5);
     metrics.sandboxStarted(a);
-    metrics.secretRead(a, 1);
+    metrics.secretsRead(a, 1, 1);
     assert.deepEqual([...metrics.totals()], []);
     assert.deepEqual(metrics.points("minutes", undefined, START, START + MINUTE), []);
   }, { retentionDays: 0 }));
