@@ -208,6 +208,20 @@ Deno.test("of each function the newest entries stay, and those that are too old 
   later.close();
 });
 
+Deno.test("a tenth too many may be there while nobody looks, and no more than the setting says when somebody does", async () => {
+  using there = temporaryLogs({ maxPerFunction: () => 100, maxBatchSize: () => 7 });
+  for (let round = 0; round < 4; round++) {
+    const all = stored(there.logs, 70);
+    for (let n = 0; n < 70; n++) there.print(`${round} ${n}`);
+    await all;
+    const rows = there.observations.logs.counts().get(ONE)!;
+    assert.ok(rows <= 110, `${rows} rows`);
+    there.clock.now += 1_000;
+  }
+  assert.equal(there.messages().length, 100);
+  assert.equal(there.observations.logs.counts().get(ONE), 100);
+});
+
 Deno.test("a flood is dropped, counted and told, and the queue stays small", () => {
   using there = temporaryLogs();
   for (let n = 0; n < 20_000; n++) there.print("x".repeat(1_000));
