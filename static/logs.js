@@ -2,6 +2,15 @@
 
 /** So many stay on the page; older ones are on the pages behind it. */
 const ENTRIES_MAX = 1_000;
+/** As in logs.tsx. */
+const EVENTS = {
+  exec_start: "began",
+  exec_end: "ended",
+  exec_reject: "failed",
+  dropped: "lines left out",
+  leak: "secret in the response",
+  error: "the server failed",
+};
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" };
 
 const box = document.getElementById("following");
@@ -26,6 +35,7 @@ function made(entry, names) {
     part(".request").hidden = false;
     part(".request .visually-hidden").textContent = entry.requestId.slice(0, 8);
   }
+  part(".event").textContent = EVENTS[entry.event] ?? "";
   part(".took").textContent = entry.durationMs === null ? "" : `${entry.durationMs.toFixed(1)} ms`;
   part(".message").textContent = entry.message;
   return item;

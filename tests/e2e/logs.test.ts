@@ -53,6 +53,15 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   await page.getByText("meanwhile").waitFor();
   assert.equal((await messages(page)).length, 4);
 
+  // What was not printed says what it is, as it comes and when the page is opened anew.
+  await deploy(server, "broken", `export default () => { throw new Error("no such table"); }`);
+  await run(server, "/broken");
+  const failure = page.getByRole("listitem").filter({ hasText: "no such table" });
+  const live = (await failure.locator(".about").textContent())!;
+  assert.match(live, /error.*failed/s);
+  await page.reload();
+  assert.match((await failure.locator(".about").textContent())!, /error.*broken.*failed/s);
+
   // By a link of an entry: what one call printed.
   await page.getByRole("listitem").filter({ hasText: "meanwhile" }).getByRole("link", { name: /This request/ }).click();
   await page.waitForURL(/requestId=/);

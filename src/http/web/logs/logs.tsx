@@ -23,6 +23,15 @@ const LEVEL_OPTIONS = [
   { value: "error", label: "Errors" },
 ] as const satisfies readonly { value: (typeof LEVELS)[number]; label: string }[];
 
+/** What happened, unless it was printed; static/logs.js has the same. */
+const EVENTS: Partial<Record<LogEntry["event"], string>> = {
+  exec_start: "began",
+  exec_end: "ended",
+  exec_reject: "failed",
+  dropped: "lines left out",
+  leak: "secret in the response",
+  error: "the server failed",
+};
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" } as const;
 
 export function addLogs(web: Web, deps: WebDeps): void {
@@ -156,6 +165,7 @@ function Entry({ entry, name }: { entry: LogEntry | undefined; name: string | un
         >
           This request<span class="visually-hidden">{entry?.requestId?.slice(0, 8)}</span>
         </a>
+        <span class="event">{entry && EVENTS[entry.event]}</span>
         <span class="took">{tookText(entry?.durationMs ?? null)}</span>
       </div>
       <pre class="message">{entry?.message}</pre>
