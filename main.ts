@@ -10,6 +10,7 @@ import { ConfigError, readConfig } from "./src/config.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
+import { DEFAULT_CONFINEMENT } from "./src/functions/permissions.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { typeCheckService } from "./src/functions/type_check.ts";
 import { afterChanges } from "./src/http/after_changes.ts";
@@ -190,6 +191,7 @@ async function main(): Promise<void> {
     limits: () => ({
       maxProcesses: settings.get("sandbox.max-processes"),
       maxCalls: settings.get("sandbox.max-calls"),
+      spareProcesses: settings.get("sandbox.spare-processes"),
     }),
     onStart: ({ functionId, route }) => {
       metrics.sandboxStarted(functionId as FunctionId);
@@ -197,6 +199,13 @@ async function main(): Promise<void> {
       return ended && ((failure) => ended(failure !== undefined));
     },
     onLog: sandboxLog(logs, masking, log),
+  });
+  pool.prepare({
+    lockFile: undefined,
+    packages: [],
+    importHosts: settings.get("sandbox.import-hosts"),
+    net: DEFAULT_CONFINEMENT.permissions.net,
+    memoryMb: settings.get("sandbox.memory-mb"),
   });
   const registry = functionRegistry(store, now, (id, deleted) => {
     pool.retire(id);

@@ -5,8 +5,8 @@
 interface Task {
   /** Path of the host's socket. */
   socket: string;
-  /** Absolute paths of the files that the handler's code consists of. */
-  files: string[];
+  /** Path of the folder with copies of the files that the handler's code consists of, and nothing else. */
+  code: string;
   importHosts: string[];
 }
 
@@ -22,7 +22,7 @@ const permissions: Deno.PermissionOptionsObject = {
   net: "inherit",
   // Connecting a Unix socket asks for read and write. The host removes the socket and its folder
   // once it has accepted, so that afterwards these two paths are worth nothing.
-  read: [task.socket, ...task.files],
+  read: [task.socket, task.code],
   run: false,
   sys: false,
   write: [task.socket],

@@ -13,16 +13,19 @@ export interface SandboxFolder {
   /** Where Deno may keep the transpiled modules of it. */
   readonly transpiled: string;
   readonly socket: string;
-  /** Absolute paths of the copies. */
-  readonly files: readonly string[];
-  /** `file:` address of the handler's copy. */
-  readonly entry: string;
+  /** Where the copies are, nothing else. */
+  readonly code: string;
   /** Copy of the lock file, if there is one. */
   readonly lockFile: string | undefined;
   /** Accepts the one connection. */
   readonly listener: Deno.UnixListener;
   /** Closes and removes the socket with its folder: nobody else can connect, and no permission for its path is worth anything. */
   closeSocket(): void;
+  /**
+   * Puts copies of `files` into it, the handler first, all of them below the code folder; the `file:` address of the
+   * handler's. They stay as they are even if the originals are edited.
+   */
+  give(files: readonly string[]): string;
   /** Removes all of it. */
   remove(): void;
   /** `text` with the copies' paths as the paths inside the code folder that their author knows. */
@@ -66,15 +69,12 @@ function removeIfThere(path: string): void {
 }
 
 /**
- * Makes a folder below `runDir` with copies of `files`, the handler first, all of them below `codeDir`, and of
- * `lockFile`.
- * With `uid`, that user may read it and connect, nobody else; the files stay as they are even if the
- * originals are edited. Deno keeps transpiled modules in `denoDir`, which is shared: there the process gets
- * a place of its own for those of this folder.
+ * Makes a folder below `runDir` for code from below `codeDir`, with a copy of `lockFile`. With `uid`, that user may
+ * read it and connect, nobody else. Deno keeps transpiled modules in `denoDir`, which is shared: there the process
+ * gets a place of its own for those of this folder.
  */
 export function makeSandboxFolder(
   { runDir, codeDir, denoDir }: { runDir: string; codeDir: string; denoDir: string },
-  files: readonly string[],
   lockFile: string | undefined,
   uid: number | undefined,
 ): SandboxFolder {
@@ -92,7 +92,6 @@ export function makeSandboxFolder(
     Deno.chmodSync(transpiled, 0o700);
     // Were it not allowed to write there, Deno would try again and again for 150 ms.
     if (uid !== undefined) Deno.chownSync(transpiled, uid, uid);
-    const copied = copyCode(files, codeDir, copies, uid);
     const lockCopy = lockFile && join(folder, "imports.lock");
     if (lockFile && lockCopy) copyFile(lockFile, lockCopy, uid);
     const { socket, listener, close } = openSocket(join(folder, "socket"), uid);
@@ -101,11 +100,11 @@ export function makeSandboxFolder(
       path: folder,
       transpiled,
       socket,
-      files: copied,
-      entry: pathToFileURL(copied[0]!).href,
+      code: copies,
       lockFile: lockCopy,
       listener,
       closeSocket: close,
+      give: (files) => pathToFileURL(copyCode(files, codeDir, copies, uid)[0]!).href,
       remove() {
         close();
         removeAll();

@@ -4,9 +4,10 @@
 import { CallFailure } from "./failure.ts";
 import { createHealth, type Health } from "./health.ts";
 import type { CallRequest, CallResponse } from "./invocation.ts";
-import type { Code, ProcessOptions } from "./process.ts";
+import type { Code, ProcessOptions, Profile } from "./process.ts";
 import type { RouteInfo } from "./protocol.ts";
 import { type Answerer, type LogLine, Sandbox } from "./sandbox.ts";
+import { Spares } from "./spares.ts";
 
 /** What a call runs: a function's code and settings as of one moment. */
 export interface Target {
@@ -23,6 +24,8 @@ export interface Target {
 export interface Limits {
   readonly maxProcesses: number;
   readonly maxCalls: number;
+  /** Of the processes, so many are started ahead. */
+  readonly spareProcesses: number;
 }
 
 export interface PoolOptions<C> {
@@ -48,6 +51,8 @@ const ROOM_WAITERS_MAX = 1_000;
 const EVICTABLE_AFTER_MS = 500;
 /** Deadlines are looked at this often: one timer for all calls is far cheaper than one for each. */
 const TICK_MS = 25;
+/** The server's own start goes first. */
+const FIRST_SPARES_DELAY_MS = 1_000;
 
 export class Pool<C> {
   readonly #options: PoolOptions<C>;
@@ -61,16 +66,33 @@ export class Pool<C> {
   /** By function and tenant: the last failure to load, if it was the last thing that happened. */
   readonly #loadFailures = new Map<string, { version: string; at: number; failure: CallFailure }>();
   readonly #waiters = new Set<() => void>();
+  readonly #spares: Spares;
   readonly #timer: ReturnType<typeof setInterval>;
   #stopped = false;
 
   constructor(options: PoolOptions<C>) {
     this.#options = options;
+    this.#spares = new Spares({
+      process: options.process,
+      count: () => options.limits().spareProcesses,
+      room: () => this.#room,
+      onEnd: () => this.#wakeWaiters(),
+    });
     this.#timer = setInterval(() => {
       const now = performance.now();
       for (const sandbox of this.#processes) sandbox.tick(now);
       if (this.#waiters.size > 0) this.#makeRoom();
     }, TICK_MS);
+  }
+
+  /** Starts processes for functions that may do what `profile` says, before one is called. */
+  prepare(profile: Profile): void {
+    this.#spares.prepare(profile, FIRST_SPARES_DELAY_MS);
+  }
+
+  /** How many more processes there may be. */
+  get #room(): number {
+    return this.#options.limits().maxProcesses - this.#processes.size - this.#spares.size;
   }
 
   /** Whether any call is under way, its response included. */
@@ -126,7 +148,7 @@ export class Pool<C> {
     clearInterval(this.#timer);
     const ended = [...this.#processes].map((sandbox) => sandbox.ended);
     for (const sandbox of this.#processes) sandbox.stop("The server is stopping.");
-    await Promise.all(ended);
+    await Promise.all([...ended, this.#spares.stop()]);
   }
 
   /** The sandbox that runs this very target already, if it takes calls. */
@@ -158,7 +180,7 @@ export class Pool<C> {
         this.#live.delete(name);
         live.sandbox.retire();
       }
-      if (this.#processes.size < this.#options.limits().maxProcesses) return this.#start(target);
+      if (this.#room > 0 || this.#spares.has(target.code)) return this.#start(target);
       this.#makeRoom();
       await this.#roomOrTimeout(until);
     }
@@ -192,6 +214,7 @@ export class Pool<C> {
     const sandbox: Sandbox<C> = new Sandbox<C>({
       code: target.code,
       route: target.route,
+      spare: this.#spares.take(target.code),
       process,
       answerer,
       limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: (this.#live.get(name)?.target ?? target).timeoutMs }),
@@ -210,8 +233,7 @@ export class Pool<C> {
       onEnd: () => {
         this.#processes.delete(sandbox);
         if (this.#live.get(name)?.sandbox === sandbox) this.#live.delete(name);
-        // All of them: whoever starts a process may start it for others, too. The rest wait on.
-        for (const waiter of [...this.#waiters]) waiter();
+        this.#wakeWaiters();
       },
     });
     sandbox.lastUsedAt = performance.now();
@@ -221,10 +243,16 @@ export class Pool<C> {
     return sandbox;
   }
 
-  /** Ends the idle sandbox that was used longest ago; its place is free once its process is gone. */
+  /** All of them: whoever starts a process may start it for others, too. The rest wait on. */
+  #wakeWaiters(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+
+  /** Ends a spare process, or the idle sandbox that was used longest ago; its place is free once its process is gone. */
   #makeRoom(): void {
     // One that is ending makes room already.
     if ([...this.#processes].some((sandbox) => sandbox.closed && sandbox.idle)) return;
+    if (this.#spares.drop()) return;
     let oldest: Live<C> | undefined;
     const before = performance.now() - EVICTABLE_AFTER_MS;
     for (const live of this.#live.values()) {

@@ -22,9 +22,8 @@ const THREADS_MAX = 256;
 /** Memory of a process beside its handler's, before the poll takes it for a runaway. */
 const RESIDENT_ALLOWANCE_MB = 128;
 
-export interface Code {
-  /** Absolute paths of the modules, the handler first. */
-  readonly files: readonly string[];
+/** What a process may do, whichever function it runs. */
+export interface Profile {
   /** Set if packages were fetched: their versions. */
   readonly lockFile: string | undefined;
   /** Folders of the module cache with the packages that the modules import, and what these import. */
@@ -32,6 +31,11 @@ export interface Code {
   readonly importHosts: readonly string[];
   readonly net: boolean | readonly string[];
   readonly memoryMb: number;
+}
+
+export interface Code extends Profile {
+  /** Absolute paths of the modules, the handler first. */
+  readonly files: readonly string[];
 }
 
 /** What all sandbox processes have in common. */
@@ -54,20 +58,20 @@ export interface SandboxProcess {
   readonly connected: Promise<Deno.UnixConn>;
   /** Settles when the process is gone, with how it ended. */
   readonly ended: Promise<Deno.CommandStatus>;
-  /** `file:` address of the handler, as the process sees it. */
-  readonly entry: string;
+  /** Gives it copies of `files`, the handler first, once; the `file:` address of the handler as it sees it. */
+  give(files: readonly string[]): string;
   /** What it printed before it was connected; for the log. */
   stderr(): string;
   /** Paths of the process's folder as its author knows them. */
   readable(text: string): string;
-  /** What it uses, and whether that is more memory than `code` allows; undefined where the system does not say. */
+  /** What it uses, and whether that is more memory than its profile allows; undefined where the system does not say. */
   look(): Promise<{ cpuMs: number; oversized: boolean } | undefined>;
   /** SIGKILL: the only signal that a loop cannot outlast. */
   kill(): void;
 }
 
-/** Starts a process that may do what `code` says and nothing else. */
-export function startProcess(code: Code, options: ProcessOptions): SandboxProcess {
+/** Starts a process that may do what `profile` says and nothing else; it has no code yet. */
+export function startProcess(profile: Profile, options: ProcessOptions): SandboxProcess {
   const { runDir, codeDir, runtime } = options;
   const { denoDir } = runtime;
   // One for each, so that a process that escaped from Deno could still not touch another's.
@@ -76,14 +80,14 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
     if (uid !== undefined) giveBackUid(uid);
   };
   const folder = orUndo(
-    () => makeSandboxFolder({ runDir, codeDir, denoDir }, code.files, code.lockFile, uid),
+    () => makeSandboxFolder({ runDir, codeDir, denoDir }, profile.lockFile, uid),
     giveBack,
   );
   const release = (): void => {
     folder.remove();
     giveBack();
   };
-  const child = orUndo(() => spawn(code, folder, options, uid), release);
+  const child = orUndo(() => spawn(profile, folder, options, uid), release);
   const stderr = collect(child.stderr);
   const ended = child.status.finally(() => {
     // Our end of it would stay open until it is collected as garbage.
@@ -98,12 +102,12 @@ export function startProcess(code: Code, options: ProcessOptions): SandboxProces
   // What it prints later is not kept, and reading a flood of it would cost us more than it.
   connected.then(() => stderr.close(), () => {});
   connected.catch(() => {});
-  const residentMaxMb = code.memoryMb + RESIDENT_ALLOWANCE_MB;
+  const residentMaxMb = profile.memoryMb + RESIDENT_ALLOWANCE_MB;
 
   return {
     connected,
     ended,
-    entry: folder.entry,
+    give: folder.give,
     stderr: stderr.text,
     readable: folder.readable,
     async look() {
@@ -129,18 +133,23 @@ function orUndo<T>(work: () => T, undo: () => void): T {
   }
 }
 
-function spawn(code: Code, folder: SandboxFolder, options: ProcessOptions, uid: number | undefined): Deno.ChildProcess {
+function spawn(
+  profile: Profile,
+  folder: SandboxFolder,
+  options: ProcessOptions,
+  uid: number | undefined,
+): Deno.ChildProcess {
   const { denoDir, appDir } = options.runtime;
-  const task = { socket: folder.socket, files: folder.files, importHosts: code.importHosts };
+  const task = { socket: folder.socket, code: folder.code, importHosts: profile.importHosts };
   const program = [
-    ...confinedDeno(code, folder, options.runtime, uid),
-    ...flags(code, folder, options),
+    ...confinedDeno(profile, folder, options.runtime, uid),
+    ...flags(profile, folder, options),
     join(appDir, "workers", "supervisor.ts"),
     JSON.stringify(task),
   ];
   // No core dumps: they would hold secrets.
   const limits = Deno.build.os === "linux"
-    ? `unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + code.memoryMb) * 1024}` +
+    ? `unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + profile.memoryMb) * 1024}` +
       // Counted by user, so for those of their own only. dash calls it p, where bash has u.
       (uid === undefined ? "" : ` && { ulimit -u ${THREADS_MAX} || ulimit -p ${THREADS_MAX}; } 2>/dev/null`) +
       ` && exec "$@"`
@@ -160,18 +169,23 @@ function spawn(code: Code, folder: SandboxFolder, options: ProcessOptions, uid: 
  * The command that starts Deno with no more of the system's rights than a sandbox may have; its arguments come
  * behind it.
  */
-export function confinedDeno(code: Code, folder: SandboxFolder, runtime: Runtime, uid: number | undefined): string[] {
+export function confinedDeno(
+  profile: Profile,
+  folder: SandboxFolder,
+  runtime: Runtime,
+  uid: number | undefined,
+): string[] {
   const { deno, setpriv, landlock } = runtime;
   return [
     // Not Deno's own `uid` option: it leaves the process in root's groups.
     ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
-    ...(landlock ? landlockArgs(landlock, kept(code, folder, runtime)) : []),
+    ...(landlock ? landlockArgs(landlock, kept(profile, folder, runtime)) : []),
     deno,
   ];
 }
 
 /** What the kernel leaves to a sandbox: Deno, its own code, the packages that it imports. */
-function kept(code: Code, folder: SandboxFolder, { deno, denoDir, appDir, packages }: Runtime): Kept {
+function kept(profile: Profile, folder: SandboxFolder, { deno, denoDir, appDir, packages }: Runtime): Kept {
   const caches = [...Deno.readDirSync(denoDir)].map(({ name }) => name)
     .filter((name) => name !== "npm" && name !== "gen");
   return {
@@ -182,19 +196,19 @@ function kept(code: Code, folder: SandboxFolder, { deno, denoDir, appDir, packag
       ...caches.map((name) => join(denoDir, name)),
       ...["http", "https", join("file", appDir)].map((name) => join(denoDir, "gen", name)),
       ...packages,
-      ...code.packages,
+      ...profile.packages,
     ],
     write: [folder.transpiled],
-    ports: tcpPorts(code.net),
+    ports: tcpPorts(profile.net),
   };
 }
 
 function flags(
-  { importHosts, net, memoryMb }: Code,
-  { socket, files, lockFile }: SandboxFolder,
+  { importHosts, net, memoryMb }: Profile,
+  { socket, code, lockFile }: SandboxFolder,
   { runtime, ownAddresses, machineHosts, denyNet }: ProcessOptions,
 ): string[] {
-  const read = [runtime.appDir, socket, ...files];
+  const read = [runtime.appDir, socket, code];
   for (const path of read) {
     // Deno's flags have no way to write a comma inside a path.
     if (path.includes(",")) throw new Error(`a path of a sandbox must not contain a comma: ${path}`);

@@ -47,6 +47,8 @@ export interface LogLine<C> {
 export interface SandboxOptions<C> {
   readonly code: Code;
   readonly route: RouteInfo;
+  /** One that was started ahead with the profile of `code`; else one is started. */
+  readonly spare: SandboxProcess | undefined;
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
   /** Asked anew for each call, so that a changed setting counts at once. */
@@ -88,6 +90,7 @@ const LAST_INVOCATION_ID = 0xffff_ffff;
 export class Sandbox<C> {
   readonly #options: SandboxOptions<C>;
   readonly #process: SandboxProcess;
+  readonly #entry: string;
   readonly #invocations = new Map<number, HostInvocation<C>>();
   /** Calls taken while the handler is still loading. */
   #waiting: HostInvocation<C>[] = [];
@@ -119,7 +122,13 @@ export class Sandbox<C> {
 
   constructor(options: SandboxOptions<C>) {
     this.#options = options;
-    this.#process = startProcess(options.code, options.process);
+    this.#process = options.spare ?? startProcess(options.code, options.process);
+    try {
+      this.#entry = this.#process.give(options.code.files);
+    } catch (error) {
+      this.#process.kill();
+      throw error;
+    }
     this.ended = this.#process.ended.then((status) => {
       const how = status.signal ?? `exit code ${status.code}`;
       const printed = this.#writer ? "" : this.#process.stderr().trim();
@@ -229,7 +238,7 @@ export class Sandbox<C> {
     // Calls come in turns of their own, and answers go out when all frames that were read are handled.
     const writer = this.#writer = new FrameWriter((bytes) => connection.write(bytes), () => false);
     try {
-      const start: StartMeta = { entry: this.#process.entry, route: this.#options.route };
+      const start: StartMeta = { entry: this.#entry, route: this.#options.route };
       writer.send(ToSandbox.Start, 0, JSON.stringify(start));
       await readFrames(
         (into) => connection.read(into),

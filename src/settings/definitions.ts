@@ -140,6 +140,12 @@ export const DEFINITIONS = {
     1,
     1_024,
   ),
+  "sandbox.spare-processes": integer(
+    "How many sandbox processes are kept ready for functions that have none; they make room for those that are needed.",
+    2,
+    0,
+    16,
+  ),
   "sandbox.max-calls": integer(
     "How many calls of one function may be under way at once; more are answered with 503.",
     2_000,

@@ -2,8 +2,10 @@
 // the API used beside it, values planted to be stolen, and the figures at the end.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
+import { codeFolder } from "../http/processes.ts";
 import { type Answer, type Server, startServer } from "../http/server.ts";
 
 const INNOCENT_INTERVAL_MS = 50;
@@ -211,7 +213,7 @@ export async function withArena(
     },
     gained: (attack, what) => void gains.push(`${attack}: ${what}`),
     logs: (functionId) => logs(server, functionId),
-    sandboxes: (name) => sandboxes(server, name && `/code/${name}.ts"`),
+    sandboxes: (name) => sandboxes(server, name),
     get innocentDone() {
       return innocent.latencies.length;
     },
@@ -332,18 +334,18 @@ export default async (c, ctx) => {
 `;
 }
 
-/** By process: its arguments when it was first seen, as it may write over them (`process.title`). */
+/** By process: the folder of its code by the arguments that it was first seen with, as it may write over them (`process.title`). */
 const firstSeen = new Map<string, string>();
 
-/** Ids of a server's sandbox processes whose arguments contain `needle`, from /proc. */
-export function sandboxes(server: Server, needle = ""): number[] {
+/** Ids of a server's sandbox processes, of those that run the function `name` if it is given; from /proc. */
+export function sandboxes(server: Server, name?: string): number[] {
   const children = Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`).trim();
   return children.split(" ").filter(Boolean).map(Number).filter((pid) => {
     const known = `${pid} ${startOf(pid)}`;
-    const args = firstSeen.get(known) ?? argumentsOf(pid);
-    if (!args.includes("supervisor.ts")) return false;
-    firstSeen.set(known, args);
-    return args.includes(needle) && alive(pid);
+    const code = firstSeen.get(known) ?? codeFolder(argumentsOf(pid).split("\0"));
+    if (code === undefined) return false;
+    firstSeen.set(known, code);
+    return (name === undefined || existsSync(`${code}/${name}.ts`)) && alive(pid);
   });
 }
 

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
-import { argumentsOf, gone, sandboxes, statusOf } from "./processes.ts";
+import { argumentsOf, codeFolder, gone, sandboxes, statusOf } from "./processes.ts";
 import { type Server, startServer } from "./server.ts";
 
 const FIRST_UID = 61_184;
@@ -362,7 +362,8 @@ Deno.test({
     }
     const processes = sandboxes(server).map((pid) => {
       const [uid] = statusOf(pid, "Uid");
-      const copy = argumentsOf(pid).find((text) => text.startsWith("--allow-read="))!.split(",").at(-1)!;
+      const code = codeFolder(argumentsOf(pid))!;
+      const copy = `${code}/${[...Deno.readDirSync(code)][0]!.name}`;
       return { pid, uid: Number(uid), copy };
     });
     assert.equal(new Set(processes.map(({ uid }) => uid)).size, 2);

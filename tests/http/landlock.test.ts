@@ -49,12 +49,12 @@ async function attempt(
     );
     const folder = makeSandboxFolder(
       { ...runtime, runDir: runFolder.path, codeDir },
-      [handler],
       undefined,
       uid,
     );
+    const entry = folder.give([handler]);
     const [command, ...args] = confinedDeno(
-      { ...CODE, ...code, files: [handler] },
+      { ...CODE, ...code },
       folder,
       runtime,
       uid,
@@ -68,7 +68,7 @@ async function attempt(
         "--no-config",
         "--no-lock",
         "--cached-only",
-        folder.files[0]!,
+        entry,
       ],
       cwd: "/",
       env: { DENO_DIR: runtime.denoDir, NO_COLOR: "1" },

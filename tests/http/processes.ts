@@ -2,18 +2,31 @@
 
 import type { Server } from "./server.ts";
 
-/** Ids of those that are alive. */
+/** Ids of those that are alive and run a function. */
 export function sandboxes(server: Server): number[] {
-  const children = Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`).trim();
-  return children === "" ? [] : children.split(" ").map(Number).filter((pid) => alive(pid) && isSandbox(pid));
+  return supervised(server).filter((pid) => codeFolder(argumentsOf(pid)) !== undefined);
 }
 
-/** The shell that looks up what the others use is no sandbox. */
-function isSandbox(pid: number): boolean {
+/** Ids of those that are alive and were started ahead, for no function yet. */
+export function spareIds(server: Server): number[] {
+  return supervised(server).filter((pid) => codeFolder(argumentsOf(pid)) === undefined);
+}
+
+/** The shell that looks up what the others use is none of them. */
+function supervised({ pid: host }: Server): number[] {
+  const children = Deno.readTextFileSync(`/proc/${host}/task/${host}/children`).trim();
+  return children.split(" ").filter(Boolean).map(Number)
+    .filter((pid) => alive(pid) && argumentsOf(pid).some((arg) => arg.endsWith("/supervisor.ts")));
+}
+
+/** The folder with the code of the sandbox that was started with `args`; undefined if it has none. */
+export function codeFolder(args: readonly string[]): string | undefined {
+  const task = args[args.findIndex((arg) => arg.endsWith("/supervisor.ts")) + 1];
+  const code = task?.startsWith("{") ? JSON.parse(task).code as string : undefined;
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("supervisor.ts");
+    return code && [...Deno.readDirSync(code)].length > 0 ? code : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -33,9 +46,13 @@ export async function gone(pids: number[]): Promise<void> {
   }
 }
 
-/** Arguments that a process was started with. */
+/** Arguments that a process was started with; none if it is gone. */
 export function argumentsOf(pid: number): string[] {
-  return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+  } catch {
+    return [];
+  }
 }
 
 /** A line of /proc/<pid>/status, such as `Uid`, split at white space. */

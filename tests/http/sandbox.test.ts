@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
-import { gone, sandboxes } from "./processes.ts";
-import { startServer } from "./server.ts";
+import { gone, sandboxes, spareIds } from "./processes.ts";
+import { type Server, startServer } from "./server.ts";
 import { tail } from "./tail.ts";
 
 Deno.test("each function has a process of its own, with an empty environment and tight flags", async () => {
@@ -456,3 +456,35 @@ Deno.test("a changed sandbox.timeout-ms is in force for a process that is there 
   assert.equal((await run(server, "/loop?loop=1")).status, 504);
   assert.ok(performance.now() - began < 15_000, "and not after the 30 seconds that it was started with");
 });
+
+Deno.test("a function's first call is given a process that was started ahead, and others are started", async () => {
+  await using server = await startServer();
+  await deploy(server, "first", `export default (c) => c.text("first")`);
+  await deploy(server, "second", `export default (c) => c.text("second")`);
+  await run(server, "/first");
+  const ready = await spares(server, 2);
+  assert.equal((await run(server, "/second")).body, "second");
+  assert.ok(sandboxes(server).some((pid) => ready.includes(pid)), "a new process was started");
+  // At once, by the call that needs them: a process that is nobody's makes room.
+  await set(server, { "sandbox.max-processes": 3 });
+  await deploy(server, "third", `export default (c) => c.text("third")`, { memoryMb: 200 });
+  assert.equal((await run(server, "/third")).body, "third");
+  assert.equal(sandboxes(server).length, 3);
+});
+
+Deno.test("with sandbox.spare-processes at 0 no process is started ahead", async () => {
+  await using server = await startServer();
+  await set(server, { "sandbox.spare-processes": 0 });
+  await deploy(server, "only", `export default (c) => c.text("only")`);
+  for (let n = 0; n < 2; n++) {
+    // Beyond the delay after which spares would be started, by calls that each take a while.
+    for (const end = performance.now() + 500; performance.now() < end;) await run(server, "/only");
+    assert.deepEqual(spareIds(server), []);
+  }
+});
+
+/** Ids of processes that are nobody's, once there are `count`. */
+async function spares(server: Server, count: number): Promise<number[]> {
+  while (spareIds(server).length !== count) await new Promise((resolve) => setTimeout(resolve, 5));
+  return spareIds(server);
+}
