@@ -19,6 +19,12 @@ const FRAMES: Record<string, string> = {
   hostsCall: `frame(2, 77, '["GET","http://x/","/",[],{},"r",0,null,0]')`,
   answer: `frame(6, id, '[1,"ok","forged"]')`,
   ready: `frame(65, 0)`,
+  readyClock: `frame(65, 0, "1e308")`,
+  recalled:
+    `new Uint8Array(["", "0", "1", "2", "-1", "NaN", "1e308", "[]"].flatMap((n) => [...frame(75, 0, n), ...frame(75, id, n)]))`,
+  foreseenNegative: `frame(67, id, "[200,[],0,-1]")`,
+  foreseenHuge: `frame(67, id, "[200,[],0,1e300]")`,
+  foreseenText: `frame(67, id, '[200,[],0,"1"]')`,
   loadFailed: `frame(66, 0, "\\n2026 ERROR forged line")`,
   pong: `frame(74, 0)`,
   secondResponse: `new Uint8Array([...frame(67, id, "[200,[],0]"), ...frame(67, id, "[200,[],0]")])`,
