@@ -3,6 +3,7 @@
 import uPlot from "./uplot.js";
 
 const HEIGHT = 220;
+const DAY_SECONDS = 86_400;
 /** Told apart by dashes as well as by colour. */
 const LINES = [
   { color: "--chart-1", dash: [] },
@@ -28,6 +29,21 @@ function draw(figure) {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(name).trim();
   const columns = figure.dataset.chart.split(" ").map((id) => heads.find((head) => head.dataset.column === id));
+  // Times as people here write them: in 24 hours, and days alone where a point is one.
+  const [first = 0, second = 0] = times;
+  const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  const isDaily = second - first >= DAY_SECONDS;
+  const told = (at) => isDaily ? day.format(at * 1000) : `${day.format(at * 1000)}, ${clock.format(at * 1000)}`;
+  const marks = (_, splits) => {
+    let shown = "";
+    return splits.map((at) => {
+      const date = day.format(at * 1000);
+      const text = isDaily ? date : date === shown ? clock.format(at * 1000) : `${clock.format(at * 1000)}\n${date}`;
+      shown = date;
+      return text;
+    });
+  };
   const axis = { stroke: color("--quiet"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
   const plot = figure.querySelector(".plot");
   const options = {
@@ -35,9 +51,9 @@ function draw(figure) {
     height: HEIGHT,
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), Math.max(1, (most ?? 0) * 1.1)] } },
-    axes: [axis, { ...axis, size: 60 }],
+    axes: [{ ...axis, values: marks }, { ...axis, size: 60 }],
     series: [
-      {},
+      { label: "Time", value: (_, at) => at === null ? "–" : told(at) },
       ...columns.map((head, index) => ({
         label: head.dataset.label,
         stroke: color(LINES[index].color),

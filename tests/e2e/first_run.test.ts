@@ -84,7 +84,7 @@ Deno.test("the first steps know what is done, lead on, and end with an answer", 
     const tile = (title: string) =>
       page.locator(".tiles li").filter({ has: page.getByRole("heading", { name: title }) });
     assert.match(await tile("Functions").textContent() ?? "", /1.*1 enabled/);
-    assert.match(await tile("Calls of the last hour").textContent() ?? "", /1.*0 errors/);
+    assert.match(await tile("Calls, last hour").textContent() ?? "", /1.*0 errors/);
     assert.deepEqual(JSON.parse(await shell(line)), { message: "Good day, name!" });
     assert.match(await tile("Secrets").textContent() ?? "", /1.*encrypted/);
     assert.match(await tile("API keys").textContent() ?? "", /2/);

@@ -183,7 +183,7 @@ Deno.test("the last key that may use the API is not revoked without a warning, a
   const { body: { keys: [bootstrap] } } = await server.api("GET", "/api/keys");
   await page.goto(`/web/keys/${bootstrap.id}/revoke`);
   assert.match(await page.getByRole("alert").textContent() ?? "", /last key that may use the API/);
-  await page.getByRole("link", { name: "Keep it" }).click();
+  await page.getByRole("button", { name: "Keep it" }).click();
   await page.goto(`/web/keys/groups/${bootstrap.groupId}`);
   assert.equal(await page.getByLabel("Name", { exact: true }).getAttribute("readonly"), "");
   assert.equal(await page.getByRole("link", { name: "Delete this group" }).count(), 0);

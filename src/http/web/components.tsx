@@ -180,7 +180,7 @@ export function Pager({ next, what }: { next: string | undefined; what: string }
 export function PostButton({ action, label, kind = "", fields = {}, describe }: {
   action: string;
   label: string;
-  kind?: "" | "secondary" | "danger" | "link";
+  kind?: "" | "secondary" | "secondary outline" | "danger" | "link";
   fields?: Record<string, string>;
   /** What it acts upon, for those who do not see the row. */
   describe?: string;

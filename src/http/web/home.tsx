@@ -87,7 +87,7 @@ function Glance({ deps }: { deps: WebDeps }) {
           {count(functions.enabled)} enabled{disabled > 0 && `, ${count(disabled)} disabled`}
           {resting > 0 && <Badge kind="bad">{count(resting)} resting</Badge>}
         </Tile>
-        <Tile href="/web/metrics" title="Calls of the last hour" figure={counted ? count(calls) : "–"}>
+        <Tile href="/web/metrics" title="Calls, last hour" figure={counted ? count(calls) : "–"}>
           {!counted ? "calls are not counted" : calls === 0 ? "no errors" : (
             <>
               {plural(errors, "error")}

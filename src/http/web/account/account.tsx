@@ -137,7 +137,7 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
 function Sessions({ sessions, own, now }: { sessions: readonly SessionRow[]; own: SessionId; now: number }) {
   return (
     <div class="scroll" tabindex={0} role="region" aria-label="Sessions">
-      <table>
+      <table class="stack">
         <thead>
           <tr>
             <th scope="col">Browser</th>
@@ -153,11 +153,11 @@ function Sessions({ sessions, own, now }: { sessions: readonly SessionRow[]; own
           {sessions.map((session) => (
             <tr>
               <td>{browserOf(session.userAgent)} {session.id === own && <Badge kind="ok">this one</Badge>}</td>
-              <td>{session.address}</td>
-              <td>
+              <td data-label="Address">{session.address}</td>
+              <td data-label="Since">
                 <Ago ms={session.createdAt} now={now} />
               </td>
-              <td>
+              <td data-label="Last seen">
                 <Ago ms={session.lastSeenAt} now={now} />
               </td>
               <td>

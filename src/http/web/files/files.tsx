@@ -128,7 +128,7 @@ async function showFolder(
 function Entries({ entries }: { entries: readonly FolderEntry[] }) {
   return (
     <div class="scroll" tabindex={0} role="region" aria-label="Files in this folder">
-      <table class="files">
+      <table class="files stack">
         <thead>
           <tr>
             <th scope="col">Name</th>
@@ -142,10 +142,10 @@ function Entries({ entries }: { entries: readonly FolderEntry[] }) {
               <th scope="row">
                 {sizeBytes === undefined ? <a href={folderPath(path)}>{name}/</a> : <a href={editPath(path)}>{name}</a>}
               </th>
-              <td class="figure">
+              <td class="figure" data-label={sizeBytes === undefined ? undefined : "Size"}>
                 {sizeBytes === undefined ? <span class="quiet">folder</span> : sizeText(sizeBytes)}
               </td>
-              <td>{modifiedAt && <Time ms={modifiedAt.getTime()} />}</td>
+              <td data-label={modifiedAt && "Changed"}>{modifiedAt && <Time ms={modifiedAt.getTime()} />}</td>
             </tr>
           ))}
         </tbody>

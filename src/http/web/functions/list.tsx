@@ -30,30 +30,31 @@ export function pathOf(id: FunctionId): string {
 
 export function SearchForm({ search }: { search: string }) {
   return (
-    <form
-      method="get"
-      action={LIST_PATH}
-      role="search"
-      class="search"
-      hx-get={LIST_PATH}
-      hx-trigger="input delay:200ms, submit"
-      hx-target="#functions"
-      hx-swap="outerHTML"
-      hx-sync="this:replace"
-    >
-      <label for="search" class="visually-hidden">Search functions</label>
-      <input
-        type="search"
-        id="search"
-        name="search"
-        value={search}
-        placeholder="Search by name, route or file"
-        autocomplete="off"
-      />
-      <noscript>
-        <button type="submit">Search</button>
-      </noscript>
-    </form>
+    <search>
+      <form
+        method="get"
+        action={LIST_PATH}
+        class="search"
+        hx-get={LIST_PATH}
+        hx-trigger="input delay:200ms, submit"
+        hx-target="#functions"
+        hx-swap="outerHTML"
+        hx-sync="this:replace"
+      >
+        <label for="search" class="visually-hidden">Search functions</label>
+        <input
+          type="search"
+          id="search"
+          name="search"
+          value={search}
+          placeholder="Search by name, route or file"
+          autocomplete="off"
+        />
+        <noscript>
+          <button type="submit">Search</button>
+        </noscript>
+      </form>
+    </search>
   );
 }
 
@@ -68,7 +69,7 @@ export function FunctionList({ functions, total, search, next, groupNames, healt
         ? <Nothing search={search} />
         : (
           <div class="scroll" tabindex={0} role="region" aria-label="List of functions">
-            <table class="functions">
+            <table class="functions stack">
               <thead>
                 <tr>
                   <th scope="col">Name</th>
@@ -76,7 +77,9 @@ export function FunctionList({ functions, total, search, next, groupNames, healt
                   <th scope="col">Route</th>
                   <th scope="col">Methods</th>
                   <th scope="col">Who may call it</th>
-                  <th scope="col" class="figure">Calls in the last hour</th>
+                  <th scope="col" class="figure">
+                    Calls <small>last hour</small>
+                  </th>
                   <th scope="col" class="figure">Errors</th>
                   <th scope="col">Change</th>
                 </tr>
@@ -144,7 +147,7 @@ export function Toggle({ id, name, enabled, back }: {
     <PostButton
       action={`${pathOf(id)}/${enabled ? "disable" : "enable"}`}
       label={enabled ? "Disable" : "Enable"}
-      kind={back === "list" ? "link" : "secondary"}
+      kind={back === "list" ? "link" : "secondary outline"}
       describe={name}
       fields={{ back }}
     />

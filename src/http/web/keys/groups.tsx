@@ -54,8 +54,8 @@ export function addGroups(web: Web, deps: WebDeps): void {
       title: `Group ${name}`,
       actions: (
         <>
+          <a role="button" class="secondary outline" href={`/web/secrets/new?scope=group&groupId=${id}`}>Add secret</a>
           <a role="button" href={`/web/keys/new?group=${id}`}>Create key</a>
-          <a role="button" class="secondary" href={`/web/secrets/new?scope=group&groupId=${id}`}>Add secret</a>
         </>
       ),
       children: (
@@ -114,8 +114,10 @@ export function addGroups(web: Web, deps: WebDeps): void {
               total={group.secrets}
               owner="group"
             />
-            <button type="submit" class="danger">Delete group</button>{" "}
-            <a href={`/web/keys/groups/${group.id}`}>Keep it</a>
+            <div class="actions">
+              <button type="submit" class="danger">Delete group</button>
+              <a href={`/web/keys/groups/${group.id}`} role="button" class="secondary outline">Keep it</a>
+            </div>
           </form>
         )
         : (
@@ -179,7 +181,10 @@ function GroupForm({ action, values, problems, label, cancel, fixedName }: {
         spellcheck="false"
       />
       <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
-      <button type="submit">{label}</button> {cancel && <a href={cancel}>Cancel</a>}
+      <div class="actions">
+        <button type="submit">{label}</button>
+        {cancel && <a href={cancel} role="button" class="secondary outline">Cancel</a>}
+      </div>
     </form>
   );
 }

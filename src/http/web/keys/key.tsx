@@ -29,8 +29,8 @@ export function addKey(web: Web, deps: WebDeps): void {
       title: `API key ${key.name}`,
       actions: (
         <>
+          <a role="button" class="secondary outline" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
           <a role="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
-          <a role="button" class="secondary" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
         </>
       ),
       children: (
@@ -84,7 +84,10 @@ export function addKey(web: Web, deps: WebDeps): void {
               total={key.secrets}
               owner="key"
             />
-            <button type="submit" class="danger">Revoke key</button> <a href={`/web/keys/${key.id}`}>Keep it</a>
+            <div class="actions">
+              <button type="submit" class="danger">Revoke key</button>
+              <a href={`/web/keys/${key.id}`} role="button" class="secondary outline">Keep it</a>
+            </div>
           </form>
         </>
       ),

@@ -48,21 +48,21 @@ export function addKeys(web: Web, deps: WebDeps): void {
 function Actions() {
   return (
     <>
+      <a role="button" class="secondary outline" href="/web/keys/groups/new">Create group</a>
       <a role="button" href="/web/keys/new">Create key</a>
-      <a role="button" class="secondary" href="/web/keys/groups/new">Create group</a>
     </>
   );
 }
 
 function Search({ search }: { search: string }) {
   return (
-    <form method="get" action="/web/keys" role="search" class="search">
-      <label for="q">Find keys by name or description</label>
-      <div>
-        <input type="search" id="q" name="q" value={search} />
-        <button type="submit" class="secondary">Find</button>
-      </div>
-    </form>
+    <search>
+      <form method="get" action="/web/keys" class="search">
+        <label for="q" class="visually-hidden">Find keys by name or description</label>
+        <input type="search" id="q" name="q" value={search} placeholder="Search by name or description" />
+        <button type="submit" class="secondary outline">Find</button>
+      </form>
+    </search>
   );
 }
 

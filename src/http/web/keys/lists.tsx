@@ -27,7 +27,9 @@ export function GroupFacts({ group: { id, functions, secrets }, managing }: {
         ? "No function asks for it"
         : `${plural(functions, "function")} ${functions === 1 ? "asks" : "ask"} for it`}
       {" · "}
-      <a href={`/web/secrets?scope=group&groupId=${id}`}>{plural(secrets, "secret")} of this group</a>
+      {secrets === 0
+        ? "no secret of its own"
+        : <a href={`/web/secrets?scope=group&groupId=${id}`}>{plural(secrets, "secret")} of this group</a>}
     </p>
   );
 }
@@ -60,7 +62,7 @@ export function KeyTable({ keys, deps: { access, now }, withGroup = false }: {
 }) {
   return (
     <div class="scroll">
-      <table class="keys">
+      <table class="keys stack">
         <thead>
           <tr>
             <th scope="col">Name</th>
@@ -81,20 +83,24 @@ export function KeyTable({ keys, deps: { access, now }, withGroup = false }: {
                 <a href={`/web/keys/${key.id}`}>{key.name}</a>
                 {key.description && <small class="hint">{key.description}</small>}
               </th>
-              {withGroup && <td>{key.groupName}</td>}
-              <td>
+              {withGroup && <td data-label="Group">{key.groupName}</td>}
+              <td data-label="Value">
                 <Preview preview={access.preview(key)} />
               </td>
-              <td>
+              <td data-label="Created">
                 <Time ms={key.createdAt} />
               </td>
-              <td>
+              <td data-label="Last used">
                 <LastUsed at={key.lastUsedAt} now={now()} />
               </td>
-              <td>
-                <a href={secretsOf(key.id)} aria-label={`${plural(key.secrets, "secret")} of ${key.name}`}>
-                  {plural(key.secrets, "secret")}
-                </a>
+              <td data-label="Secrets">
+                {key.secrets === 0
+                  ? <span class="quiet">none</span>
+                  : (
+                    <a href={secretsOf(key.id)} aria-label={`${plural(key.secrets, "secret")} of ${key.name}`}>
+                      {plural(key.secrets, "secret")}
+                    </a>
+                  )}
               </td>
               <td>
                 <a href={`/web/keys/${key.id}/revoke`} aria-label={`Revoke ${key.name}`}>Revoke</a>

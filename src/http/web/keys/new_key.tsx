@@ -103,7 +103,10 @@ export function addNewKey(web: Web, deps: WebDeps): void {
               </label>
             </div>
           )}
-          <button type="submit">Create</button> <a href="/web/keys">Cancel</a>
+          <div class="actions">
+            <button type="submit">Create</button>
+            <a href="/web/keys" role="button" class="secondary outline">Cancel</a>
+          </div>
         </form>
       ),
     }, problems ? 400 : 200);
@@ -189,8 +192,10 @@ function showMade(
     title: `API key ${made.name}`,
     actions: (
       <>
-        <a role="button" href={`/web/secrets/new?scope=key&keyId=${made.id}`}>Add secret for this key</a>
-        <a role="button" class="secondary" href={`/web/keys/groups/${group.id}`}>Done</a>
+        <a role="button" class="secondary outline" href={`/web/secrets/new?scope=key&keyId=${made.id}`}>
+          Add secret for this key
+        </a>
+        <a role="button" href={`/web/keys/groups/${group.id}`}>Done</a>
       </>
     ),
     children: (

@@ -65,7 +65,10 @@ export function addLogs(web: Web, deps: WebDeps): void {
       children: (
         <>
           <ProblemSummary problems={problems} labels={LABELS} />
-          <FilterForm filter={filter} problems={problems} overview={overview} isFiltered={given.length > 0} />
+          <details class="filter-box" data-wide-open open={given.length > 0}>
+            <summary>Filter</summary>
+            <FilterForm filter={filter} problems={problems} overview={overview} isFiltered={given.length > 0} />
+          </details>
           {isNewest && <Following query={query} newest={entries[0]?.id ?? 0} />}
           <ol id="entries" class="entries" aria-label="Entries, the newest first" reversed>
             {entries.map((entry) => <Entry entry={entry} name={names.get(entry.functionId)} />)}
@@ -103,7 +106,7 @@ function FilterForm({ filter, problems, overview, isFiltered }: {
   isFiltered: boolean;
 }) {
   return (
-    <form method="get" action="/web/logs" class="log-filter">
+    <form method="get" action="/web/logs" class="filter">
       <OwnerField
         overview={overview}
         scope="function"
@@ -144,7 +147,7 @@ function Following({ query, newest }: { query: URLSearchParams; newest: number }
   return (
     <div id="following" class="following" data-stream={`/api/logs/stream?${since}`} hidden>
       <span id="following-state" role="status"></span>
-      <button type="button" class="secondary" id="pause">Pause</button>
+      <button type="button" class="secondary outline" id="pause">Pause</button>
     </div>
   );
 }

@@ -133,7 +133,7 @@ function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wron
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <div class="actions">
           <button type="submit">Create</button>
-          <a href={SECRETS}>Cancel</a>
+          <a href={SECRETS} role="button" class="secondary outline">Cancel</a>
         </div>
       </form>
     ),
@@ -190,7 +190,7 @@ function editPage(
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <div class="actions">
           <button type="submit">Save</button>
-          <a href={namePath(row.name)}>Cancel</a>
+          <a href={namePath(row.name)} role="button" class="secondary outline">Cancel</a>
         </div>
       </form>
     ),

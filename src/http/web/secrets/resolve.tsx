@@ -79,7 +79,7 @@ function Answer({ asked, deps }: { asked: Asked; deps: WebDeps }) {
       <Outcome outcome={outcome} call={call} />
       {names.length > 0 && (
         <div class="scroll" role="region" aria-label="Resolved secrets" tabindex={0}>
-          <table class="resolved">
+          <table class="resolved stack">
             <caption class="visually-hidden">What such a call gets for each name</caption>
             <thead>
               <tr>
@@ -141,7 +141,7 @@ function Row({ explanation: { name, winner, shadowed, closed }, deps }: { explan
       <th scope="row">
         <a href={namePath(name)}>{name}</a>
       </th>
-      <td>
+      <td data-label="Gets">
         {winner ? <Whose value={winner} kind="ok" /> : <span class="quiet">nothing: undefined</span>}
         {unreadable && (
           <>
@@ -150,10 +150,10 @@ function Row({ explanation: { name, winner, shadowed, closed }, deps }: { explan
           </>
         )}
       </td>
-      <td>
+      <td data-label="Shadows">
         <List values={shadowed} />
       </td>
-      <td>
+      <td data-label="Closed">
         <List values={closed} />
         {closed.length > 0 && (
           <span class="quiet">

@@ -63,10 +63,10 @@ export function Rotating({ deps: { rotation } }: { deps: Deps }) {
       <section id="rotation" aria-label="Rotation">
         {rotation.last && <LastOutcome last={rotation.last} />}
         <form method="post" action={`${PAGE}/rotate`}>
-          <button type="submit" aria-describedby="rotate-hint">Rotate now</button>{" "}
-          <small id="rotate-hint" class="hint">
-            Makes a new key and encrypts every value with it. The server goes on serving.
-          </small>
+          <button type="submit" aria-describedby="rotate-hint">Rotate now</button>
+          <p id="rotate-hint" class="hint">
+            <small>Makes a new key and encrypts every value with it. The server goes on serving.</small>
+          </p>
         </form>
       </section>
     );

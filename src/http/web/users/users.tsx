@@ -70,7 +70,7 @@ function listPage(c: Context<WebEnv>, { admins: { accounts }, now }: WebDeps) {
       <>
         <p>Everybody here may see and change everything on these pages, secrets included.</p>
         <div class="scroll" tabindex={0} role="region" aria-label="Users">
-          <table>
+          <table class="stack">
             <thead>
               <tr>
                 <th scope="col">Name</th>
@@ -85,11 +85,13 @@ function listPage(c: Context<WebEnv>, { admins: { accounts }, now }: WebDeps) {
                   <th scope="row">
                     <a href={`${PATH}/${row.id}`}>{row.name}</a> {row.id === c.get("admin").id && "(you)"}
                   </th>
-                  <td>{row.email}</td>
-                  <td>
+                  <td data-label="E-mail">{row.email}</td>
+                  <td data-label="State">
                     <State row={row} />
                   </td>
-                  <td>{row.lastSignInAt === null ? "never" : <Ago ms={row.lastSignInAt} now={now()} />}</td>
+                  <td data-label="Last sign-in">
+                    {row.lastSignInAt === null ? "never" : <Ago ms={row.lastSignInAt} now={now()} />}
+                  </td>
                 </tr>
               ))}
             </tbody>
