@@ -169,6 +169,34 @@ Deno.test("signing out ends the session, not only the cookie", async () => {
   assert.equal((await thief.get("/api/functions")).status, 401);
 });
 
+Deno.test("signing in makes a new session, whatever session the browser brings along, and no other site can do it", async () => {
+  await using server = await startServer();
+  const attacker = await setUp(server);
+  const isIn = async (session: string) => {
+    const visitor = new Visitor(server.url);
+    visitor.cookies.set("crude_session", session);
+    return (await visitor.get("/web")).status === 200;
+  };
+  const theirs = attacker.cookies.get("crude_session")!;
+  assert.equal(await isIn(theirs), true);
+  // One that was made up, and one that is good: whoever planted it must not share the session that begins.
+  for (const planted of ["chosen-by-somebody-else", theirs]) {
+    const victim = new Visitor(server.url);
+    victim.cookies.set("crude_session", planted);
+    assert.equal((await victim.signIn()).status, 303);
+    const begun = victim.cookies.get("crude_session")!;
+    assert.notEqual(begun, planted);
+    await victim.post("/web/sign-out", {});
+    assert.deepEqual([await isIn(begun), await isIn(planted)], [false, planted === theirs]);
+  }
+  for (const origin of ["https://evil.example", "null", server.url.replace("127.0.0.1", "localhost")]) {
+    const victim = new Visitor(server.url);
+    const { email, password } = ADMIN;
+    const { status } = await victim.post("/web/sign-in", { email, password }, { Origin: origin });
+    assert.deepEqual([status, victim.cookie], [403, ""], origin);
+  }
+});
+
 Deno.test("a wrong password and an unknown address are answered alike", async () => {
   await using server = await startServer();
   await setUp(server);
