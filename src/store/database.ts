@@ -24,9 +24,12 @@ export interface Schema {
   readonly migrations: readonly string[];
   /** `FULL` waits for the disk at each commit; with `NORMAL` a power cut may undo the last ones. */
   readonly synchronous: "FULL" | "NORMAL";
+  /** With so many pages of 4 KB in the WAL, they are put in their places, which waits for the disk. */
+  readonly checkpointPages: number;
 }
 
-const MAIN: Schema = { migrations: MIGRATIONS, synchronous: "FULL" };
+/** `checkpointPages` is SQLite's default. */
+const MAIN: Schema = { migrations: MIGRATIONS, synchronous: "FULL", checkpointPages: 1_000 };
 
 /** SQLITE_CONSTRAINT_UNIQUE, https://www.sqlite.org/rescode.html */
 const CONSTRAINT_UNIQUE = 2067;
@@ -64,6 +67,7 @@ export class Database {
     try {
       db.exec(
         `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${schema.synchronous}; PRAGMA foreign_keys = ON; ` +
+          `PRAGMA wal_autocheckpoint = ${schema.checkpointPages}; ` +
           // Deleted ciphertexts are overwritten with zeros rather than left in free pages.
           "PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
       );

@@ -10,7 +10,11 @@ import { temporaryFolder } from "./temporary.ts";
 
 Deno.test("no statement on counts walks a whole table", () => {
   using folder = temporaryFolder();
-  const db = Database.open(join(folder.path, "observations.db"), { migrations: [sql], synchronous: "NORMAL" });
+  const db = Database.open(join(folder.path, "observations.db"), {
+    migrations: [sql],
+    synchronous: "NORMAL",
+    checkpointPages: 1_000,
+  });
   try {
     const statements: string[] = [];
     const watched = {
