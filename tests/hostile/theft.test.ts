@@ -205,7 +205,7 @@ Deno.test("theft of files, environment, sources and secrets; programs, signals, 
       return arena.sandboxes("victim")[0]!;
     })();
     const task = JSON.parse(Deno.readTextFileSync(`/proc/${victimPid}/cmdline`).split("\0").at(-2)!);
-    const copy: string = task.files[0];
+    const copy = `${task.code}/victim.ts`;
     const runDir = copy.replace(/\/[^/]+\/code\/.*$/, "");
     const library = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"]
       .find((path) => exists(path)) ?? "/lib/libc.so";
