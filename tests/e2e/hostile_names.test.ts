@@ -1,0 +1,147 @@
+// Everything that has a free name or text is named after an attack, and every page that can be reached is opened.
+
+import assert from "node:assert/strict";
+import type { Page, Response } from "playwright-core";
+import { createKey, createSecret, deploy, run } from "../http/handlers.ts";
+import { startServer } from "../http/server.ts";
+import { closeBrowser, openBrowser, signIn } from "./browser.ts";
+
+Deno.test.beforeAll(openBrowser);
+Deno.test.afterAll(closeBrowser);
+
+/** Leaves whatever it is put into: an attribute, a text area, a title, a script, a template. */
+const ATTACK = `'"></title></textarea></option></script></template><img src=x onerror=alert(1) data-gained>`;
+/** Where white space and double slashes are refused. */
+const DENSE_ATTACK = `"><img/src=x/onerror=alert(1)/data-gained>`;
+/** What would be in a page that an attack got into; its own scripts have addresses, and no link runs code. */
+const GAINED = "[data-gained], script:not([src]), [href^='javascript:' i], [onerror]";
+
+const HANDLER = `export default async (c, ctx) => {
+  console.log(${JSON.stringify(ATTACK)});
+  await ctx.getSecret("NAME");
+  if (ctx.query.fail) throw new Error(${JSON.stringify(ATTACK)});
+  return c.html(${JSON.stringify(ATTACK)}, 200, { "X-Attack": ${JSON.stringify(ATTACK)} });
+};
+`;
+
+/** Addresses of these pages and their parts that the page leads to; files that are saved, and signing out, are none. */
+async function addressesOn(page: Page): Promise<string[]> {
+  const found = await page.evaluate(`[...document.querySelectorAll("a[href]:not([download]), [hx-get]")]
+    .map((element) => new URL(element.getAttribute("href") ?? element.getAttribute("hx-get"), location.href))
+    .filter(({ origin, pathname }) => origin === location.origin && pathname.startsWith("/web"))
+    .map(({ pathname, search }) => pathname + search)`) as string[];
+  return found.filter((path) => !path.startsWith("/web/files/download"));
+}
+
+/** The same for addresses that differ in what they ask for, not in how: two of a kind are enough. */
+function kindOf(address: string): string {
+  const { pathname, searchParams } = new URL(address, "http://here");
+  return `${pathname.replaceAll(/\d+/g, "1")} ${[...searchParams.keys()]}`;
+}
+/** What holds for every answer under /web, a part of a page or a refusal included. */
+function assertGuarded(response: Response): void {
+  const url = new URL(response.url());
+  if (!url.pathname.startsWith("/web") || url.pathname.startsWith("/web/assets/")) return;
+  const headers = response.headers();
+  assert.equal(headers["cache-control"], "no-store", response.url());
+  assert.match(headers["content-security-policy"] ?? "", /^default-src 'none'; script-src \S+\/web\/assets\/; /);
+  assert.match(headers["content-security-policy"]!, /base-uri 'none'; frame-ancestors 'none'$/);
+  assert.equal(headers["x-content-type-options"], "nosniff", response.url());
+}
+
+Deno.test("no name, comment, code, log line or query becomes a part of a page, wherever it is shown", async () => {
+  await using server = await startServer();
+  const made = async (path: string, body: unknown) => {
+    const { status, body: answer } = await server.api("POST", path, body);
+    assert.equal(status, 201, `${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  };
+  const { id: groupId } = await made("/api/key-groups", { name: "callers", description: ATTACK });
+  const key = await createKey(server, groupId, ATTACK);
+  await server.api("PUT", `/api/keys/${key.id}`, { description: ATTACK });
+  const id = await deploy(server, "attack", HANDLER, { keys: [groupId] });
+  const file = `${ATTACK.replaceAll("/", "")}.ts`;
+  await made(`/api/files/${encodeURIComponent(file)}`, { content: HANDLER, encoding: "utf-8" });
+  const named = await server.api("PUT", `/api/functions/${id}`, {
+    name: ATTACK,
+    description: ATTACK,
+    handler: file,
+    route: `/${DENSE_ATTACK}/:id`,
+    keys: [groupId],
+  });
+  assert.equal(named.status, 200, JSON.stringify(named.body));
+  const owners = [
+    { scope: "global" },
+    { scope: "function", functionId: id },
+    { scope: "group", groupId },
+    { scope: "key", keyId: key.id },
+  ];
+  for (const owner of owners) await createSecret(server, "NAME", ATTACK, { comment: ATTACK, ...owner });
+  const path = `/${encodeURI(DENSE_ATTACK)}/7`;
+  assert.equal((await run(server, `${path}?fail=1&q=${encodeURIComponent(ATTACK)}`, key.value)).status, 500);
+
+  await using visit = await signIn(server);
+  const { page } = visit;
+  page.on("response", assertGuarded);
+  const alerts: string[] = [];
+  page.on("dialog", (dialog) => {
+    alerts.push(dialog.message());
+    return dialog.accept();
+  });
+  const assertNothingGained = async (where: string) => {
+    assert.equal(await page.locator(GAINED).count(), 0, where);
+    assert.deepEqual(alerts, [], where);
+  };
+
+  // By hand: a browser would refuse such an address.
+  const invited = await visit.context.request.post("/web/users", {
+    form: { name: ATTACK.slice(-100), email: `${DENSE_ATTACK}@example.com` },
+    headers: { Origin: server.url },
+  });
+  assert.equal(invited.status(), 200, await invited.text());
+
+  const inQueries = [
+    ...["secrets?q", "keys?q", "functions?search", "audit?actor", "audit?subject", "audit?from", "logs?search"],
+    ...["logs?requestId", "logs?cursor", "metrics?range", "files?folder", "secrets/new?name", "secrets/new?comment"],
+    ...["secrets/owners?scope=key&find", "secrets/owners?scope=key&empty", "secrets/resolve?q", "sign-in?to"],
+    ...["setup?token", "nowhere?x"],
+  ].map((asked) => `/web/${asked}=${encodeURIComponent(ATTACK)}`);
+  const waiting = ["/web", `/web/${encodeURIComponent(ATTACK)}`, ...inQueries];
+  const seen = new Set(waiting);
+  const kinds = new Map<string, number>();
+  for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
+    await page.goto(path);
+    await assertNothingGained(path);
+    for (const next of await addressesOn(page)) {
+      const ofKind = kinds.get(kindOf(next)) ?? 0;
+      if (seen.has(next) || ofKind === 2) continue;
+      kinds.set(kindOf(next), ofKind + 1);
+      seen.add(next);
+      waiting.push(next);
+    }
+  }
+  for (const kind of ["functions/1/settings", "keys/1/revoke", "keys/groups/1/delete", "secrets/1/edit", "users/1"]) {
+    assert.ok(kinds.has(`/web/${kind} `), `no link led to ${kind}`);
+  }
+
+  await page.goto("/web/logs");
+  await page.getByText("New entries appear as they come.").waitFor();
+  const before = await page.locator(".entry").count();
+  await run(server, path, key.value);
+  await page.locator(".entry").nth(before).waitFor();
+  await assertNothingGained("a line that came while it was followed");
+
+  await page.goto("/web/secrets");
+  await page.getByRole("link", { name: "NAME", exact: true }).click();
+  await page.getByRole("button", { name: "Reveal NAME (global)" }).click();
+  await page.getByRole("region").getByText("data-gained").waitFor();
+  await assertNothingGained("a value that was revealed");
+
+  await page.goto(`/web/functions/${id}`);
+  await page.locator(".cm-content").waitFor();
+  await page.getByLabel(":id").fill("7");
+  await page.getByLabel("API key", { exact: true }).selectOption(String(key.id));
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("Status 200").waitFor();
+  await assertNothingGained("an answer");
+});
