@@ -191,6 +191,7 @@ async function main(): Promise<void> {
     limits: () => ({
       maxProcesses: settings.get("sandbox.max-processes"),
       maxCalls: settings.get("sandbox.max-calls"),
+      maxPerFunction: Math.min(settings.get("sandbox.max-processes-per-function"), navigator.hardwareConcurrency),
       spareProcesses: settings.get("sandbox.spare-processes"),
     }),
     onStart: ({ functionId, route }) => {

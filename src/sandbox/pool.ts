@@ -1,5 +1,5 @@
 // The sandboxes that are alive: one for each function in use (and for each of its callers' keys, where they
-// must not share one), at most so many processes in all.
+// must not share one), more where one is not enough, at most so many processes in all.
 
 import { CallFailure } from "./failure.ts";
 import { createHealth, type Health } from "./health.ts";
@@ -24,6 +24,8 @@ export interface Target {
 export interface Limits {
   readonly maxProcesses: number;
   readonly maxCalls: number;
+  /** How many a function may have that keeps them busy. */
+  readonly maxPerFunction: number;
   /** Of the processes, so many are started ahead. */
   readonly spareProcesses: number;
 }
@@ -37,9 +39,14 @@ export interface PoolOptions<C> {
   onLog(target: Target, line: LogLine<C>): void;
 }
 
+/** What takes the calls of one function and tenant. */
 interface Live<C> {
-  readonly target: Target;
-  readonly sandbox: Sandbox<C>;
+  /** Of the last call: other ones of the same version differ in what no new process is needed for. */
+  target: Target;
+  /** One; more while one is not enough. */
+  readonly sandboxes: Set<Sandbox<C>>;
+  /** Since when fewer would do, by `performance.now()`. */
+  calmSince: number | undefined;
 }
 
 /** A handler that could not be loaded is not tried again for so long, so that calls of it cost nothing. */
@@ -51,15 +58,20 @@ const ROOM_WAITERS_MAX = 1_000;
 const EVICTABLE_AFTER_MS = 500;
 /** Deadlines are looked at this often: one timer for all calls is far cheaper than one for each. */
 const TICK_MS = 25;
+/** How often it is looked at whether functions have too few processes or too many. */
+const BALANCE_INTERVAL_MS = 500;
+/** With less than this share of a processor for each of the others, for so long, a process is given back. */
+const CALM_LOAD = 0.5;
+const CALM_MS = 5_000;
 /** The server's own start goes first. */
 const FIRST_SPARES_DELAY_MS = 1_000;
 
 export class Pool<C> {
   readonly #options: PoolOptions<C>;
-  /** By function and tenant: the one sandbox that takes its calls. */
+  /** By function and tenant. */
   readonly #live = new Map<string, Live<C>>();
-  /** By target: what `#live` holds, without the search for it. One that was replaced is closed. */
-  readonly #running = new WeakMap<Target, Sandbox<C>>();
+  /** By target: what `#live` holds, without the search for it. Of one that was replaced, all are closed. */
+  readonly #running = new WeakMap<Target, Live<C>>();
   /** Every sandbox whose process exists, those that finish their last calls included. */
   readonly #processes = new Set<Sandbox<C>>();
   readonly #health = createHealth(Date.now);
@@ -68,6 +80,7 @@ export class Pool<C> {
   readonly #waiters = new Set<() => void>();
   readonly #spares: Spares;
   readonly #timer: ReturnType<typeof setInterval>;
+  #balancedAt = 0;
   #stopped = false;
 
   constructor(options: PoolOptions<C>) {
@@ -82,6 +95,7 @@ export class Pool<C> {
       const now = performance.now();
       for (const sandbox of this.#processes) sandbox.tick(now);
       if (this.#waiters.size > 0) this.#makeRoom();
+      if (now - this.#balancedAt > BALANCE_INTERVAL_MS) this.#balance(now);
     }, TICK_MS);
   }
 
@@ -134,11 +148,7 @@ export class Pool<C> {
 
   /** Lets the function's sandboxes finish their calls and end: it was changed, disabled or deleted. */
   retire(functionId: number): void {
-    for (const [name, { target, sandbox }] of this.#live) {
-      if (target.functionId !== functionId) continue;
-      this.#live.delete(name);
-      sandbox.retire();
-    }
+    for (const live of this.#live.values()) if (live.target.functionId === functionId) this.#retire(live);
     this.#health.forget(functionId);
   }
 
@@ -151,13 +161,12 @@ export class Pool<C> {
     await Promise.all([...ended, this.#spares.stop()]);
   }
 
-  /** The sandbox that runs this very target already, if it takes calls. */
+  /** A sandbox that runs this very target already, if one takes calls. */
   #atHand(target: Target): Sandbox<C> | undefined {
-    const sandbox = this.#running.get(target);
-    if (!sandbox || sandbox.closed || this.#stopped) return undefined;
+    const live = this.#running.get(target);
+    if (!live || this.#stopped) return undefined;
     this.#refuseSuspended(target);
-    sandbox.lastUsedAt = performance.now();
-    return sandbox;
+    return leastBusy(live);
   }
 
   async #sandbox(target: Target): Promise<Sandbox<C>> {
@@ -168,22 +177,37 @@ export class Pool<C> {
       this.#refuseSuspended(target);
       this.#refuseBroken(target);
       const live = this.#live.get(name);
-      if (live && !live.sandbox.closed && live.target.version === target.version) {
-        // A setting may have changed that no new process is needed for.
-        if (live.target.timeoutMs !== target.timeoutMs) this.#live.set(name, { ...live, target });
-        this.#running.set(target, live.sandbox);
-        live.sandbox.lastUsedAt = performance.now();
-        return live.sandbox;
+      const sandbox = live?.target.version === target.version ? leastBusy(live) : undefined;
+      if (live && sandbox) {
+        live.target = target;
+        this.#running.set(target, live);
+        return sandbox;
       }
-      if (live) {
-        // Its calls under way finish on the code they began with.
-        this.#live.delete(name);
-        live.sandbox.retire();
-      }
-      if (this.#room > 0 || this.#spares.has(target.code)) return this.#start(target);
+      // Its calls under way finish on the code they began with.
+      if (live) this.#retire(live);
+      if (this.#room > 0 || this.#spares.has(target.code)) return this.#begin(target);
       this.#makeRoom();
       await this.#roomOrTimeout(until);
     }
+  }
+
+  #begin(target: Target): Sandbox<C> {
+    const live: Live<C> = { target, sandboxes: new Set(), calmSince: undefined };
+    const sandbox = this.#start(live);
+    this.#live.set(nameOf(target), live);
+    this.#running.set(target, live);
+    return sandbox;
+  }
+
+  /** Lets all of its sandboxes finish their calls and end. */
+  #retire(live: Live<C>): void {
+    this.#forget(live);
+    for (const sandbox of live.sandboxes) sandbox.retire();
+  }
+
+  #forget(live: Live<C>): void {
+    const name = nameOf(live.target);
+    if (this.#live.get(name) === live) this.#live.delete(name);
   }
 
   #refuseSuspended({ functionId }: Target): void {
@@ -203,9 +227,9 @@ export class Pool<C> {
     this.#loadFailures.delete(nameOf(target));
   }
 
-  #start(target: Target): Sandbox<C> {
+  #start(live: Live<C>): Sandbox<C> {
     const { process, answerer, limits, onLog } = this.#options;
-    const name = nameOf(target);
+    const { target } = live;
     let onStarted = this.#options.onStart?.(target);
     const started = (failure?: CallFailure): void => {
       onStarted?.(failure);
@@ -217,7 +241,7 @@ export class Pool<C> {
       spare: this.#spares.take(target.code),
       process,
       answerer,
-      limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: (this.#live.get(name)?.target ?? target).timeoutMs }),
+      limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: live.target.timeoutMs }),
       onLog: (line) => onLog(target, line),
       onReady: () => started(),
       onIdle: () => {
@@ -227,20 +251,48 @@ export class Pool<C> {
         started(reason);
         if (reason.kind === "died") this.#health.died(target.functionId, reason.message);
         if (reason.kind === "load-failed") {
-          this.#loadFailures.set(name, { version: target.version, at: Date.now(), failure: reason });
+          this.#loadFailures.set(nameOf(target), { version: target.version, at: Date.now(), failure: reason });
         }
       },
       onEnd: () => {
         this.#processes.delete(sandbox);
-        if (this.#live.get(name)?.sandbox === sandbox) this.#live.delete(name);
+        live.sandboxes.delete(sandbox);
+        if (live.sandboxes.size === 0) this.#forget(live);
         this.#wakeWaiters();
       },
     });
     sandbox.lastUsedAt = performance.now();
     this.#processes.add(sandbox);
-    this.#live.set(name, { target, sandbox });
-    this.#running.set(target, sandbox);
+    live.sandboxes.add(sandbox);
     return sandbox;
+  }
+
+  /** Gives functions that keep all of their processes busy one more, and takes it back when fewer would do. */
+  #balance(now: number): void {
+    this.#balancedAt = now;
+    const { maxPerFunction } = this.#options.limits();
+    for (const live of this.#live.values()) {
+      const open = [...live.sandboxes].filter((sandbox) => !sandbox.closed);
+      if (open.length < maxPerFunction && open.length > 0 && open.every((sandbox) => sandbox.saturated)) {
+        live.calmSince = undefined;
+        if (this.#room > 0) this.#tryStart(live);
+        continue;
+      }
+      const load = open.reduce((sum, sandbox) => sum + sandbox.load, 0);
+      if (open.length <= 1 || load > (open.length - 1) * CALM_LOAD) live.calmSince = undefined;
+      else if (now - (live.calmSince ??= now) > CALM_MS) {
+        live.calmSince = undefined;
+        open.at(-1)!.retire();
+      }
+    }
+  }
+
+  #tryStart(live: Live<C>): void {
+    try {
+      this.#start(live);
+    } catch {
+      // A full disk, say: the calls go on where they are.
+    }
   }
 
   /** All of them: whoever starts a process may start it for others, too. The rest wait on. */
@@ -253,16 +305,15 @@ export class Pool<C> {
     // One that is ending makes room already.
     if ([...this.#processes].some((sandbox) => sandbox.closed && sandbox.idle)) return;
     if (this.#spares.drop()) return;
-    let oldest: Live<C> | undefined;
+    let oldest: Sandbox<C> | undefined;
     const before = performance.now() - EVICTABLE_AFTER_MS;
-    for (const live of this.#live.values()) {
-      const { sandbox } = live;
-      if (!sandbox.idle || sandbox.closed || sandbox.lastUsedAt > before) continue;
-      if (!oldest || sandbox.lastUsedAt < oldest.sandbox.lastUsedAt) oldest = live;
+    for (const { sandboxes } of this.#live.values()) {
+      for (const sandbox of sandboxes) {
+        if (!sandbox.idle || sandbox.closed || sandbox.lastUsedAt > before) continue;
+        if (!oldest || sandbox.lastUsedAt < oldest.lastUsedAt) oldest = sandbox;
+      }
     }
-    if (!oldest) return;
-    this.#live.delete(nameOf(oldest.target));
-    oldest.sandbox.retire();
+    oldest?.retire();
   }
 
   async #roomOrTimeout(until: number): Promise<void> {
@@ -280,6 +331,16 @@ export class Pool<C> {
       this.#waiters.add(woken);
     });
   }
+}
+
+/** Of those that take calls, the one with the fewest; undefined if there is none. */
+function leastBusy<C>({ sandboxes }: Live<C>): Sandbox<C> | undefined {
+  let best: Sandbox<C> | undefined;
+  for (const sandbox of sandboxes) {
+    if (!sandbox.closed && (!best || sandbox.calls < best.calls)) best = sandbox;
+  }
+  if (best) best.lastUsedAt = performance.now();
+  return best;
 }
 
 function nameOf({ functionId, tenant }: Target): string {

@@ -70,6 +70,9 @@ const PING_INTERVAL_MS = 5_000;
 const PONG_GRACE_MS = 1_000;
 /** How often memory and processor time of a process are looked at: the backstop behind its hard limits. */
 const LOOK_INTERVAL_MS = 500;
+/** With more than this share of a processor, found so often in a row, a process is at its limit. */
+const FULL_LOAD = 0.8;
+const FULL_LOOKS = 2;
 /** A process that has no call for so long and computes for more than half of it is stopped. */
 const RESTLESS_MS = 5_000;
 /** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
@@ -111,6 +114,11 @@ export class Sandbox<C> {
   #pingSentAt = 0;
   #pongMissing = false;
   #lookedAt = 0;
+  #lastLook = { cpuMs: 0, at: 0, ended: 0 };
+  #load = 0;
+  /** How often in a row it was found to be at its limit. */
+  #fullLooks = 0;
+  #endedCalls = 0;
   /** Since when it has had no call, and what it had computed by then. */
   #restingSince: { at: number; cpuMs: number } | undefined;
   #logWindowStart = 0;
@@ -141,7 +149,22 @@ export class Sandbox<C> {
   }
 
   get idle(): boolean {
-    return this.#invocations.size === 0 && this.#waiting.length === 0;
+    return this.calls === 0;
+  }
+
+  /** How many are under way or wait for the handler to be loaded. */
+  get calls(): number {
+    return this.#invocations.size + this.#waiting.length;
+  }
+
+  /** The share of a processor that it used lately. */
+  get load(): number {
+    return this.#load;
+  }
+
+  /** Whether it answers calls as fast as one processor lets it and still has others waiting. */
+  get saturated(): boolean {
+    return this.#fullLooks >= FULL_LOOKS && this.#invocations.size > 1;
   }
 
   /** Whether it takes no more calls. */
@@ -153,7 +176,7 @@ export class Sandbox<C> {
   call(request: CallRequest<C>): Promise<CallResponse> {
     if (this.#over) throw this.#over;
     const { maxCalls, timeoutMs } = this.#options.limits();
-    const full = this.#invocations.size + this.#waiting.length >= maxCalls ||
+    const full = this.calls >= maxCalls ||
       (this.#writer?.queuedBytes ?? 0) + this.#waitingBytes > QUEUE_MAX_BYTES;
     if (full) {
       throw new CallFailure(
@@ -211,8 +234,18 @@ export class Sandbox<C> {
 
   async #look(): Promise<void> {
     const usage = await this.#process.look();
+    if (usage) this.#measureLoad(usage.cpuMs, performance.now());
     const excess = usage && this.#excess(usage, performance.now());
     if (excess) this.#fail(new CallFailure("died", true, excess));
+  }
+
+  #measureLoad(cpuMs: number, now: number): void {
+    const { cpuMs: lastCpuMs, at, ended } = this.#lastLook;
+    if (at > 0) this.#load = (cpuMs - lastCpuMs) / (now - at);
+    // One that computes without answering, in a loop say, would do so in any number of processes.
+    const full = this.#load > FULL_LOAD && this.#endedCalls - ended > 1;
+    this.#fullLooks = full ? this.#fullLooks + 1 : 0;
+    this.#lastLook = { cpuMs, at: now, ended: this.#endedCalls };
   }
 
   /** What the process takes beyond its due, or undefined. */
@@ -439,6 +472,7 @@ export class Sandbox<C> {
   #invocationEnded(invocation: HostInvocation<C>): void {
     this.#invocations.delete(invocation.id);
     if (this.#over) return;
+    this.#endedCalls++;
     if (invocation.responded) this.#foresight.learn(invocation);
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
     if (this.idle) this.#becameIdle();

@@ -140,6 +140,12 @@ export const DEFINITIONS = {
     1,
     1_024,
   ),
+  "sandbox.max-processes-per-function": integer(
+    "How many sandbox processes a function may have while its calls keep them all busy, at most one for each processor; calls of one key with isolation per-key count as a function of their own.",
+    4,
+    1,
+    64,
+  ),
   "sandbox.spare-processes": integer(
     "How many sandbox processes are kept ready for functions that have none; they make room for those that are needed.",
     2,

@@ -488,3 +488,45 @@ async function spares(server: Server, count: number): Promise<number[]> {
   while (spareIds(server).length !== count) await new Promise((resolve) => setTimeout(resolve, 5));
   return spareIds(server);
 }
+
+Deno.test({
+  name: "a function that keeps its process busy gets a second one, and gives it back",
+  ignore: navigator.hardwareConcurrency < 2,
+  async fn() {
+    await using server = await startServer();
+    await set(server, { "sandbox.spare-processes": 0 });
+    const code = `
+      const id = crypto.randomUUID();
+      export default (c, ctx) => {
+        for (const end = Date.now() + Number(ctx.query.ms ?? 0); Date.now() < end;);
+        return c.text(id);
+      }`;
+    await deploy(server, "busy", code);
+    const answered = new Set<string>();
+    let enough = false;
+    const caller = async (): Promise<void> => {
+      while (!enough) answered.add((await run(server, "/busy?ms=20")).body);
+    };
+    const callers = Array.from({ length: 6 }, caller);
+    while (answered.size < 2) await run(server, "/busy");
+    assert.equal(sandboxes(server).length, 2);
+    enough = true;
+    await Promise.all(callers);
+    // None of them fails by being given to the process that goes.
+    while (sandboxes(server).length > 1) assert.equal((await run(server, "/busy")).status, 200);
+    assert.equal(answered.size, 2);
+  },
+});
+
+Deno.test("a function that loops without answering gets no second process", async () => {
+  await using server = await startServer();
+  await set(server, { "sandbox.spare-processes": 0 });
+  await deploy(server, "loops", "export default () => { while (true); }", { timeoutMs: 3_000 });
+  const calls = Array.from({ length: 5 }, () => run(server, "/loops"));
+  const over = Promise.all(calls).then(() => true);
+  let most = 0;
+  while (!await Promise.race([over, new Promise<false>((resolve) => setTimeout(() => resolve(false), 20))])) {
+    most = Math.max(most, sandboxes(server).length);
+  }
+  assert.equal(most, 1);
+});

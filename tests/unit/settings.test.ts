@@ -84,6 +84,7 @@ Deno.test("numbers are whole and within their range", () => {
   const ranges: [SettingName, number, number][] = [
     ["sandbox.timeout-ms", 100, 3_600_000],
     ["sandbox.max-processes", 1, 1_024],
+    ["sandbox.max-processes-per-function", 1, 64],
     ["sandbox.spare-processes", 0, 16],
     ["sandbox.max-calls", 1, 100_000],
     ["encryption.key-rotation.interval-days", 1, 365],
