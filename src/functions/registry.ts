@@ -38,7 +38,10 @@ export function functionRegistry(
   record: Recorder,
 ) {
   const rows = store.functions;
+  /** Made when the first call comes; from then on it is told of each change. */
   let router: Router<RegisteredFunction> | undefined;
+  /** Functions that were changed since the router was last asked. */
+  const changed = new Set<FunctionId>();
 
   const get = (id: FunctionId): RegisteredFunction => {
     const row = rows.find(id);
@@ -71,12 +74,16 @@ export function functionRegistry(
     return { name, description, handler, route, routeKey: key, methods, groups, confinement, enabled };
   };
 
-  const change = <T>(work: () => T): T => {
-    try {
-      return store.transaction(work);
-    } finally {
-      router = undefined;
+  /** The router as of now: what is stored of a changed function is looked up once, whether its change was or not. */
+  const routes = (): Router<RegisteredFunction> => {
+    router ??= createRouter(rows.list().filter((row) => row.enabled).map(toFunction));
+    for (const id of changed) {
+      const row = rows.find(id);
+      if (row?.enabled) router.put(toFunction(row));
+      else router.remove(id);
     }
+    changed.clear();
+    return router;
   };
 
   return {
@@ -120,8 +127,9 @@ export function functionRegistry(
 
     /** @throws AppError InvalidInput (400), NotFound (404) for a group, Conflict (409) for a name or route in use */
     create(actor: Actor, wanted: NewFunction): RegisteredFunction {
-      return change(() => {
+      return store.transaction(() => {
         const made = get(rows.insert(check(wanted, undefined), now()));
+        changed.add(made.id);
         record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
         return made;
       });
@@ -129,8 +137,9 @@ export function functionRegistry(
 
     /** @throws AppError as `create`, and NotFound (404) for the function */
     update(actor: Actor, id: FunctionId, to: FunctionChange): RegisteredFunction {
-      const updated = change(() => {
+      const updated = store.transaction(() => {
         const old = get(id);
+        changed.add(id);
         const wanted: NewFunction = { ...old, keys: [...old.keys] };
         for (const [field, value] of Object.entries(to)) {
           if (value !== undefined) Object.assign(wanted, { [field]: value });
@@ -146,8 +155,9 @@ export function functionRegistry(
 
     /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404) */
     delete(actor: Actor, id: FunctionId): void {
-      change(() => {
+      store.transaction(() => {
         const old = get(id);
+        changed.add(id);
         const secrets = store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
         rows.delete(id);
         manyEvents("secret.deleted", "secret", secrets).forEach((event) => record(actor, event));
@@ -157,10 +167,7 @@ export function functionRegistry(
     },
 
     /** The enabled function that answers; `path` is what follows `/run`. */
-    match(method: string, path: string): Match<RegisteredFunction> {
-      router ??= createRouter(rows.list().filter((row) => row.enabled).map(toFunction));
-      return router.match(method, path);
-    },
+    match: (method: string, path: string): Match<RegisteredFunction> => routes().match(method, path),
   };
 }
 

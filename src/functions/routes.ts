@@ -81,15 +81,16 @@ export function routeKey(route: string): string {
 }
 
 /** Patterns with alternatives get a group, as the router's `^a|b$` would take whatever begins with a. */
-function grouped(route: string): string {
+export function grouped(route: string): string {
   return mapSegments(route, (segment) => segment.replace(/^(:\w+)\{(.*\|.*)\}(\??)$/, "$1{($2)}$3"));
 }
 
 /** One digit a segment: what is narrower sorts first. */
-function breadth(route: string): string {
-  return segmentsOf(route).map((segment) => {
+export function breadth(route: string): string {
+  return segmentsOf(route).map((segment, index, { length }) => {
     if (segment === "*") return "4";
-    if (!segment.startsWith(":")) return "0";
+    // At the end, Hono takes "a*" for whatever begins with "a", further segments included.
+    if (!segment.startsWith(":")) return index === length - 1 && segment.endsWith("*") ? "3" : "0";
     // A pattern that takes slashes swallows further segments.
     if (/\{.*(\.[*+]|\/).*\}/.test(segment)) return "3";
     return segment.includes("{") ? "1" : "2";
@@ -110,30 +111,111 @@ export type Match<F extends Routed> =
 export interface Router<F extends Routed> {
   /** `path` begins with "/" and is decoded as Hono's `getPath` does; the parameters are as in the path. */
   match(method: string, path: string): Match<F>;
+  /** Adds `entry`, in the place of the one with its id if there is one. */
+  put(entry: F): void;
+  /** Takes the one with this id out, if there is one. */
+  remove(id: number): void;
 }
+
+/** A route with a pattern in it, and whose it is: the oldest first. */
+interface Place<F extends Routed> {
+  readonly breadth: string;
+  readonly entries: F[];
+}
+
+/** So many routes that are nobody's any more may stay in the trie, however few are in use. */
+const EMPTY_PLACES_MIN = 100;
 
 /**
  * A router over `functions`. Of several that match, the narrowest wins: plain segments before parameters
  * before wildcards, from left to right; then the oldest. GET answers HEAD too, as in Hono.
+ * What one look-up or one change costs does not depend on how many functions there are.
  */
 export function createRouter<F extends Routed>(functions: readonly F[]): Router<F> {
-  const ordered = functions
-    .map((entry) => ({ entry, breadth: breadth(entry.route) }))
-    .sort((a, b) => a.breadth < b.breadth ? -1 : a.breadth > b.breadth ? 1 : a.entry.id - b.entry.id);
-  const router = new TrieRouter<F>();
-  for (const { entry } of ordered) router.add("ALL", grouped(entry.route), entry);
+  const byId = new Map<number, F>();
+  /** By route, where only the very same path matches. */
+  const plain = new Map<string, F[]>();
+  /** By route, all others. Those without entries are in the trie still, as nothing can be taken out of it. */
+  let places = new Map<string, Place<F>>();
+  let trie = new TrieRouter<Place<F>>();
+  let emptyPlaces = 0;
+
+  const addPlace = (route: string, entries: F[]): Place<F> => {
+    const place = { breadth: breadth(route), entries };
+    places.set(route, place);
+    trie.add("ALL", grouped(route), place);
+    return place;
+  };
+
+  const dropEmptyPlaces = (): void => {
+    const old = places;
+    places = new Map();
+    trie = new TrieRouter();
+    emptyPlaces = 0;
+    for (const [route, { entries }] of old) if (entries.length > 0) addPlace(route, entries);
+  };
+
+  /** Whoever has `route`, for another one to be added. */
+  const entriesOf = (route: string): F[] => {
+    if (isPlain(route)) {
+      const entries = plain.get(route) ?? [];
+      plain.set(route, entries);
+      return entries;
+    }
+    const known = places.get(route);
+    if (known?.entries.length === 0) emptyPlaces--;
+    return (known ?? addPlace(route, [])).entries;
+  };
+
+  const remove = (id: number): void => {
+    const entry = byId.get(id);
+    if (!entry) return;
+    byId.delete(id);
+    const { route } = entry;
+    const entries = (plain.get(route) ?? places.get(route)?.entries)!;
+    entries.splice(entries.indexOf(entry), 1);
+    if (entries.length > 0 || plain.delete(route)) return;
+    emptyPlaces++;
+    if (emptyPlaces > Math.max(EMPTY_PLACES_MIN, places.size / 2)) dropEmptyPlaces();
+  };
+
+  const put = (entry: F): void => {
+    remove(entry.id);
+    byId.set(entry.id, entry);
+    const entries = entriesOf(entry.route);
+    entries.push(entry);
+    entries.sort((a, b) => a.id - b.id);
+  };
+
+  for (const entry of functions) put(entry);
 
   return {
+    put,
+    remove,
     match(method, path) {
-      const [matches] = router.match("ALL", path) as [[F, Record<string, string>][]];
-      for (const [found, params] of matches) {
-        if (answers(found, method)) return { found, params };
-      }
-      const allowed = new Set(matches.flatMap(([entry]) => entry.methods));
+      // Nothing is narrower than the path itself.
+      const same = plain.get(path);
+      const exact = same?.find((entry) => answers(entry, method));
+      if (exact) return { found: exact, params: {} };
+      const matches = inOrder(trie.match("ALL", path)[0] as [Place<F>, Record<string, string>][]);
+      for (const { entry, params } of matches) if (answers(entry, method)) return { found: entry, params };
+      const allowed = new Set([...same ?? [], ...matches.map(({ entry }) => entry)].flatMap(({ methods }) => methods));
       if (allowed.has("GET")) allowed.add("HEAD");
       return { found: undefined, allowed: [...allowed].sort() };
     },
   };
+}
+
+/** Without parameters and wildcards: Hono's "*" means something at certain places only, but leave those to the trie. */
+function isPlain(route: string): boolean {
+  return !/[:*]/.test(route);
+}
+
+/** Everybody at the places that match, the narrowest first, then the oldest. */
+function inOrder<F extends Routed>(matches: [Place<F>, Record<string, string>][]) {
+  return matches
+    .flatMap(([{ breadth, entries }, params]) => entries.map((entry) => ({ entry, breadth, params })))
+    .sort((a, b) => a.breadth < b.breadth ? -1 : a.breadth > b.breadth ? 1 : a.entry.id - b.entry.id);
 }
 
 function answers(entry: Routed, method: string): boolean {

@@ -2,8 +2,18 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { TrieRouter } from "hono/router/trie-router";
 import { AppError } from "../../src/errors.ts";
-import { checkRoute, createRouter, ROUTE_MAX_LENGTH, type Routed, routeKey } from "../../src/functions/routes.ts";
+import {
+  breadth,
+  checkRoute,
+  createRouter,
+  grouped,
+  type Match,
+  ROUTE_MAX_LENGTH,
+  type Routed,
+  routeKey,
+} from "../../src/functions/routes.ts";
 
 const routed = (id: number, route: string, methods: readonly string[] = ["GET"]): Routed => ({ id, route, methods });
 
@@ -186,6 +196,13 @@ Deno.test("the narrowest route wins: plain, then pattern, then parameter, then w
   }
 });
 
+Deno.test("a path itself wins over an older route that takes whatever begins like it", () => {
+  const router = createRouter([routed(1, "/a*"), routed(2, "/ab")]);
+  assert.equal(router.match("GET", "/ab").found?.id, 2);
+  assert.equal(router.match("GET", "/ac").found?.id, 1);
+  assert.equal(router.match("GET", "/ac/d").found?.id, 1);
+});
+
 Deno.test("of two equally narrow routes, the oldest function wins", () => {
   const functions = [routed(5, "/:x{[a-z]+}"), routed(3, "/:y{[a-b]+}"), routed(4, "/:z{a}")];
   assert.equal(createRouter(functions).match("GET", "/a").found?.id, 3);
@@ -299,4 +316,86 @@ Deno.test("the order in which functions are given to the router does not change 
     }),
     { numRuns: 1_000 },
   );
+});
+
+/** Every function in one of Hono's tries, in the order in which they win. */
+function trieAlone(functions: readonly Routed[], method: string, path: string): Match<Routed> {
+  const trie = new TrieRouter<Routed>();
+  const ordered = functions.map((entry) => ({ entry, breadth: breadth(entry.route) }))
+    .sort((a, b) => a.breadth < b.breadth ? -1 : a.breadth > b.breadth ? 1 : a.entry.id - b.entry.id);
+  for (const { entry } of ordered) trie.add("ALL", grouped(entry.route), entry);
+  const [matches] = trie.match("ALL", path) as [[Routed, Record<string, string>][]];
+  const all = matches.flatMap(([{ methods }]) => methods.includes("GET") ? [...methods, "HEAD"] : methods);
+  const match = matches.find(([{ methods }]) =>
+    methods.includes(method) || (method === "HEAD" && methods.includes("GET"))
+  );
+  return match ? { found: match[0], params: match[1] } : { found: undefined, allowed: [...new Set(all)].sort() };
+}
+
+/** Any text that is a route, from pieces that routes and paths are made of. */
+const wildRoute = fc.array(
+  fc.constantFrom("/", "/", "a", "b", ":x", ":y", ":z{a|b}", ":p{.*}", ":q{[ab]+}?", ":r?", "*", "a*", ".", "%20", "ü"),
+  { minLength: 1, maxLength: 8 },
+).map((parts) => "/" + parts.join("")).filter((route) => {
+  try {
+    checkRoute(route);
+    return true;
+  } catch {
+    return false;
+  }
+});
+const wildPath = fc.array(fc.constantFrom("/", "/", "a", "b", "*", ".", "%20", "ü", ":x"), { maxLength: 8 })
+  .map((parts) => "/" + parts.join(""));
+const anyMethods = fc.subarray(["GET", "POST", "HEAD"], { minLength: 1 });
+
+Deno.test("for all routes, paths and changes of functions, the router answers as one trie of those that are left", () => {
+  const step = fc.record({
+    id: fc.integer({ min: 1, max: 8 }),
+    route: wildRoute,
+    methods: anyMethods,
+    gone: fc.boolean(),
+  });
+  let [plain, other] = [0, 0];
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 8 }),
+      fc.array(step, { maxLength: 12 }),
+      fc.array(fc.tuple(fc.constantFrom("GET", "POST", "HEAD", "PUT"), wildPath), { minLength: 1, maxLength: 8 }),
+      (first, later, calls) => {
+        const left = new Map(first.map(({ id, route, methods }) => [id, routed(id, route, methods)]));
+        const router = createRouter([...left.values()]);
+        for (const { id, route, methods, gone } of later) {
+          if (gone) left.delete(id), router.remove(id);
+          else {
+            left.set(id, routed(id, route, methods));
+            router.put(left.get(id)!);
+          }
+        }
+        const paths = [...calls, ...[...left.values()].map(({ route }) => ["GET", route] as const)];
+        for (const [method, path] of paths) {
+          const expected = trieAlone([...left.values()], method, path);
+          const { params, ...match } = { params: undefined, ...router.match(method, path) };
+          const { params: expectedParams, ...expectedMatch } = { params: undefined, ...expected };
+          const where = `${method} ${path}: ${JSON.stringify([...left.values()])}`;
+          assert.deepEqual(match, expectedMatch, where);
+          assert.deepEqual({ ...params as object | undefined }, { ...expectedParams as object | undefined }, where);
+          if (match.found) /[:*]/.test(match.found.route) ? other++ : plain++;
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  assert.ok(plain > 200 && other > 200, "both kinds of routes were found");
+});
+
+Deno.test("routes that nobody has any more are forgotten, and those that are used again are found again", () => {
+  const router = createRouter<Routed>([routed(1, "/keep/:x")]);
+  for (let round = 0; round < 1_000; round++) router.put(routed(2, `/moving-${round}/:x`));
+  assert.equal(router.match("GET", "/moving-998/1").found, undefined);
+  assert.equal(router.match("GET", "/moving-999/1").found?.id, 2);
+  assert.equal(router.match("GET", "/keep/1").found?.id, 1);
+  router.remove(1);
+  assert.deepEqual(router.match("GET", "/keep/1"), { found: undefined, allowed: [] });
+  router.put(routed(3, "/keep/:x"));
+  assert.equal(router.match("GET", "/keep/1").found?.id, 3);
 });
