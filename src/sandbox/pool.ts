@@ -241,7 +241,10 @@ export class Pool<C> {
       spare: this.#spares.take(target.code),
       process,
       answerer,
-      limits: () => ({ maxCalls: limits().maxCalls, timeoutMs: live.target.timeoutMs }),
+      limits: () => {
+        const elsewhere = live.sandboxes.size === 1 ? 0 : callsOf(live) - sandbox.calls;
+        return { maxCalls: limits().maxCalls - elsewhere, timeoutMs: live.target.timeoutMs };
+      },
       onLog: (line) => onLog(target, line),
       onReady: () => started(),
       onIdle: () => {
@@ -331,6 +334,13 @@ export class Pool<C> {
       this.#waiters.add(woken);
     });
   }
+}
+
+/** Calls under way in all of its sandboxes. */
+function callsOf<C>({ sandboxes }: Live<C>): number {
+  let calls = 0;
+  for (const sandbox of sandboxes) calls += sandbox.calls;
+  return calls;
 }
 
 /** Of those that take calls, the one with the fewest; undefined if there is none. */

@@ -182,7 +182,7 @@ export class Sandbox<C> {
       throw new CallFailure(
         "no-room",
         false,
-        `The function is busy with ${maxCalls} calls or its process does not read.`,
+        "The function is busy with as many calls as it may have (sandbox.max-calls), or its process does not read.",
       );
     }
     const invocation: HostInvocation<C> = new HostInvocation(

@@ -512,8 +512,16 @@ Deno.test({
     assert.equal(sandboxes(server).length, 2);
     enough = true;
     await Promise.all(callers);
+    // Of the function, not of each process.
+    await set(server, { "sandbox.max-calls": 4 });
+    const crowd = await Promise.all(Array.from({ length: 8 }, () => run(server, "/busy?ms=300")));
+    assert.deepEqual(crowd.map(({ status }) => status).sort(), [200, 200, 200, 200, 503, 503, 503, 503]);
     // None of them fails by being given to the process that goes.
-    while (sandboxes(server).length > 1) assert.equal((await run(server, "/busy")).status, 200);
+    while (sandboxes(server).length > 1) {
+      assert.equal((await run(server, "/busy")).status, 200);
+      // Calls without a pause would keep it busy.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     assert.equal(answered.size, 2);
   },
 });
