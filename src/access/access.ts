@@ -229,10 +229,13 @@ export function accessService(
       return countIn(groupNames) === 1;
     },
 
-    /** All keys, or those of one group. @throws AppError NotFound (404) for a group that does not exist */
-    keys(groupId?: GroupId): KeyRow[] {
+    /**
+     * All keys, or those of one group, in order of id; or at most `limit` of them with an id above `after`.
+     * @throws AppError NotFound (404) for a group that does not exist
+     */
+    keys(groupId?: GroupId, after?: number, limit?: number): KeyRow[] {
       if (groupId !== undefined) group(groupId);
-      return rows.keys(groupId);
+      return rows.keys(groupId, after, limit);
     },
 
     /** @throws AppError NotFound (404) */

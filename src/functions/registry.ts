@@ -87,7 +87,8 @@ export function functionRegistry(
   };
 
   return {
-    list: (): RegisteredFunction[] => rows.list().map(toFunction),
+    /** In order of id: all, or at most `limit` with an id above `after`. */
+    list: (after?: number, limit?: number): RegisteredFunction[] => rows.list(after, limit).map(toFunction),
 
     /**
      * Functions whose name, route or handler holds `search`, in order of name, from after the one named `after`;

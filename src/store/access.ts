@@ -96,8 +96,8 @@ export function accessStore(db: Database) {
     "SELECT f.name FROM function_groups fg JOIN functions f ON f.id = fg.function_id WHERE fg.group_id = ? ORDER BY f.id LIMIT 5",
   );
 
-  const keys = db.prepare(`${SELECT_KEY} ORDER BY k.id`);
-  const keysOfGroup = db.prepare(`${SELECT_KEY} WHERE k.group_id = ? ORDER BY k.id`);
+  const keys = db.prepare(`${SELECT_KEY} WHERE k.id > ? ORDER BY k.id LIMIT ?`);
+  const keysOfGroup = db.prepare(`${SELECT_KEY} WHERE k.group_id = ? AND k.id > ? ORDER BY k.id LIMIT ?`);
   const key = db.prepare(`${SELECT_KEY} WHERE k.id = ?`);
   const keyByName = db.prepare(`${SELECT_KEY} WHERE k.group_id = ? AND k.name = ?`);
   const holder = db.prepare(
@@ -148,8 +148,11 @@ export function accessStore(db: Database) {
       all<KeySummary & Row>(newestKeys, JSON.stringify(groupIds), limit),
     keyCounts: (): { total: number; neverUsed: number } => first<{ total: number; neverUsed: number }>(keyCounts)!,
 
-    keys: (groupId?: GroupId): KeyRow[] =>
-      groupId === undefined ? all<KeyRow & Row>(keys) : all<KeyRow & Row>(keysOfGroup, groupId),
+    /** In order of id: all, or at most `limit` with an id above `after`. */
+    keys: (groupId?: GroupId, after = 0, limit = Number.MAX_SAFE_INTEGER): KeyRow[] =>
+      groupId === undefined
+        ? all<KeyRow & Row>(keys, after, limit)
+        : all<KeyRow & Row>(keysOfGroup, groupId, after, limit),
     key: (id: KeyId): KeyRow | undefined => first<KeyRow & Row>(key, id),
     keyByName: (groupId: GroupId, name: string): KeyRow | undefined => first<KeyRow & Row>(keyByName, groupId, name),
     holder: (lookup: Uint8Array): KeyHolder | undefined => first<KeyHolder & Row>(holder, lookup),

@@ -8,9 +8,10 @@ import { sql as keyVersions } from "./migrations/002_key_versions.ts";
 import { sql as admins } from "./migrations/003_admins.ts";
 import { sql as audit } from "./migrations/004_audit.ts";
 import { sql as auditKinds } from "./migrations/005_audit_kinds.ts";
+import { sql as keysOfGroup } from "./migrations/006_keys_of_group.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [start, keyVersions, admins, audit, auditKinds];
+const MIGRATIONS = [start, keyVersions, admins, audit, auditKinds, keysOfGroup];
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
 export const BUSY_TIMEOUT_MS = 5_000;

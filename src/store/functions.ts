@@ -47,7 +47,7 @@ SELECT f.id, f.name, f.description, f.handler, f.route, f.confinement, f.enabled
 FROM functions f`;
 
 export function functionStore(db: Database) {
-  const list = db.prepare(`${SELECT} ORDER BY f.id`);
+  const list = db.prepare(`${SELECT} WHERE f.id > ? ORDER BY f.id LIMIT ?`);
   const found = "(?1 = '' OR instr(lower(f.name || ' ' || f.route || ' ' || f.handler), lower(?1)) > 0)";
   const page = db.prepare(`${SELECT} WHERE ${found} AND f.name > ?2 ORDER BY f.name LIMIT ?3`);
   const count = db.prepare(`SELECT count(*) AS n FROM functions f WHERE ${found}`);
@@ -82,7 +82,8 @@ export function functionStore(db: Database) {
   };
 
   return {
-    list: (): FunctionRow[] => all<Columns>(list).map(toRow),
+    /** In order of id: all, or at most `limit` with an id above `after`. */
+    list: (after = 0, limit = Number.MAX_SAFE_INTEGER): FunctionRow[] => all<Columns>(list, after, limit).map(toRow),
     /** Those with a name above `after` whose name, route or handler holds `search`, in order of name. */
     page: (search: string, after: string, limit: number): FunctionRow[] =>
       all<Columns>(page, search, after, limit).map(toRow),

@@ -1,11 +1,11 @@
 // deno task bench: every benchmark, with ratios; exits 1 if a floor is missed. `bench calls` runs one alone.
 
 import { benchCalls } from "./calls.ts";
+import { benchGrowth } from "./growth.ts";
 import { benchGuard } from "./guard.ts";
 import { benchMemory } from "./memory.ts";
 import { benchObserve } from "./observe.ts";
 import { benchPages } from "./pages.ts";
-import { benchResolution } from "./resolution.ts";
 import { benchRotation } from "./rotation.ts";
 import { benchRouting } from "./routing.ts";
 import { benchSignIn } from "./sign_in.ts";
@@ -15,10 +15,10 @@ const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
 const missed: string[] = [];
 if (chosen("calls")) missed.push(...await benchCalls());
 if (chosen("observe")) missed.push(...await benchObserve());
+if (chosen("growth")) missed.push(...await benchGrowth());
 if (chosen("guard")) missed.push(...await benchGuard());
 if (chosen("memory")) await benchMemory();
 if (chosen("pages")) missed.push(...await benchPages());
-if (chosen("resolution")) missed.push(...benchResolution());
 if (chosen("rotation")) missed.push(...await benchRotation());
 if (chosen("routing")) missed.push(...await benchRouting());
 if (chosen("sign-in")) missed.push(...await benchSignIn());

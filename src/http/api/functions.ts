@@ -6,8 +6,10 @@ import type { FunctionId } from "../../ids.ts";
 import type { Health } from "../../sandbox/health.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
+import { answerList } from "./lists.ts";
 import { functionChange, functionSchema, newFunction } from "./function_schemas.ts";
-import { answer, errors, idParams, json, SUCCESS, successSchema, time } from "./schemas.ts";
+import { cursorSchema, nextSchema, optionalLimitSchema } from "./secret_schemas.ts";
+import { answer, errors, idParams, json, query, SUCCESS, successSchema, time } from "./schemas.ts";
 
 const one = z.object({ function: functionSchema });
 const saved = one.extend({
@@ -22,7 +24,12 @@ const list = createRoute({
   path: "/api/functions",
   tags,
   summary: "List functions",
-  responses: { 200: answer("All functions.", z.object({ functions: z.array(functionSchema) })), ...errors() },
+  description: "All of them, or with `limit` or `cursor` a page of them, in order of id.",
+  request: { query: query({ limit: optionalLimitSchema, cursor: cursorSchema }) },
+  responses: {
+    200: answer("The functions.", z.object({ functions: z.array(functionSchema), next: nextSchema })),
+    ...errors(400),
+  },
 });
 
 const create = createRoute({
@@ -85,7 +92,7 @@ const disable = createRoute({
 export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): void {
   const shown = (row: RegisteredFunction) => toJson(row, health(row.id));
 
-  api.openapi(list, (c) => c.json({ functions: registry.list().map(shown) }, 200));
+  api.openapi(list, (c) => answerList("functions", c.req.valid("query"), registry.list, (rows) => rows.map(shown)));
 
   api.openapi(create, async (c) => {
     const made = registry.create(c.get("actor"), c.req.valid("json"));

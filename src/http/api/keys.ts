@@ -7,6 +7,7 @@ import type { GroupId, KeyId } from "../../ids.ts";
 import type { KeyRow } from "../../store/access.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { jsonBody } from "./body.ts";
+import { answerList } from "./lists.ts";
 import {
   answer,
   body,
@@ -27,6 +28,7 @@ import {
   time,
   timeSchema,
 } from "./schemas.ts";
+import { cursorSchema, nextSchema, optionalLimitSchema } from "./secret_schemas.ts";
 
 export const KEY_NAME_MAX_LENGTH = 255;
 
@@ -69,8 +71,19 @@ const list = createRoute({
   path: "/api/keys",
   tags,
   summary: "List API keys",
-  request: { query: query({ groupId: idText<GroupId>().optional(), includeValues: includeValues() }) },
-  responses: { 200: answer("The keys.", z.object({ keys: z.array(keySchema) })), ...errors(400, 404) },
+  description: "All of them, or with `limit` or `cursor` a page of them, in order of id.",
+  request: {
+    query: query({
+      groupId: idText<GroupId>().optional(),
+      includeValues: includeValues(),
+      limit: optionalLimitSchema,
+      cursor: cursorSchema,
+    }),
+  },
+  responses: {
+    200: answer("The keys.", z.object({ keys: z.array(keySchema), next: nextSchema })),
+    ...errors(400, 404),
+  },
 });
 
 const create = createRoute({
@@ -121,8 +134,9 @@ export function addKeys(api: Api, { access }: ApiDeps): void {
   };
 
   api.openapi(list, (c) => {
-    const { groupId, includeValues } = c.req.valid("query");
-    return c.json({ keys: shown(c.get("actor"), access.keys(groupId), includeValues) }, 200);
+    const { groupId, includeValues, ...asked } = c.req.valid("query");
+    const read = (after: number, limit: number) => access.keys(groupId, after, limit);
+    return answerList("keys", asked, read, (rows) => shown(c.get("actor"), rows, includeValues));
   });
 
   api.openapi(create, (c) => {

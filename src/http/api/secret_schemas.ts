@@ -23,7 +23,7 @@ import {
   timeSchema,
 } from "./schemas.ts";
 
-const PAGE_MAX = 1_000;
+export const PAGE_MAX = 1_000;
 const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
 
 export const scopeSchema = z.enum(SCOPES, mustBe(`one of ${SCOPES.join(", ")}`));
@@ -118,12 +118,23 @@ export const cursorSchema = z.string(mustBe("given once")).optional().transform(
   return z.NEVER;
 }).openapi({ description: "The `next` of the page before." });
 
-/** How many at once. */
-export const limitSchema = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
+const limitText = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
   .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
-  .optional()
-  .transform((text) => text === undefined ? PAGE_MAX : Number(text))
-  .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_MAX, pattern: undefined });
+  .optional();
+const limitDocumented = { type: "integer", minimum: 1, maximum: PAGE_MAX, pattern: undefined } as const;
+
+/** How many at once. */
+export const limitSchema = limitText.transform((text) => text === undefined ? PAGE_MAX : Number(text))
+  .openapi({ ...limitDocumented, default: PAGE_MAX });
+
+/** For lists that are answered whole if nothing is said; goes with `cursorSchema`. */
+export const optionalLimitSchema = limitText.transform((text) => text === undefined ? undefined : Number(text))
+  .openapi({ ...limitDocumented, description: "How many at once; without it and `cursor`, all." });
+
+/** The cursor of the page after one that was asked for. */
+export const nextSchema = z.string().nullable().optional().openapi({
+  description: "With `limit` or `cursor` only: the `cursor` of the next page, or null.",
+});
 
 /** An id asks for one owner, so it goes neither with another scope nor with another id. */
 function checkFilterFits(given: SecretFilter, context: z.core.$RefinementCtx): void {
