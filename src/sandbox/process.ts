@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
 import { type Kept, landlockArgs } from "./landlock.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
+import { withoutFramesOf } from "./own_frames.ts";
 import type { Runtime } from "./runtime.ts";
 import type { UsageReader } from "./usage.ts";
 import { giveBackUid, setprivArgs, takeUid } from "./users.ts";
@@ -62,7 +63,7 @@ export interface SandboxProcess {
   give(files: readonly string[]): string;
   /** What it printed before it was connected; for the log. */
   stderr(): string;
-  /** Paths of the process's folder as its author knows them. */
+  /** Paths of the process's folder as its author knows them, and no stack frames of ours. */
   readable(text: string): string;
   /** What it uses, and whether that is more memory than its profile allows; undefined where the system does not say. */
   look(): Promise<{ cpuMs: number; oversized: boolean } | undefined>;
@@ -74,6 +75,7 @@ export interface SandboxProcess {
 export function startProcess(profile: Profile, options: ProcessOptions): SandboxProcess {
   const { runDir, codeDir, runtime } = options;
   const { denoDir } = runtime;
+  const withoutOwnFrames = withoutFramesOf(runtime.appDir);
   // One for each, so that a process that escaped from Deno could still not touch another's.
   const uid = runtime.ownUsers ? takeUid() : undefined;
   const giveBack = (): void => {
@@ -109,7 +111,7 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     ended,
     give: folder.give,
     stderr: stderr.text,
-    readable: folder.readable,
+    readable: (text) => withoutOwnFrames(folder.readable(text)),
     async look() {
       const usage = await options.usage.of(child.pid);
       return usage && { cpuMs: usage.cpuMs, oversized: usage.memoryMb > residentMaxMb };

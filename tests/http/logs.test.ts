@@ -47,6 +47,34 @@ Deno.test("a call's lines are listed from the moment it was answered, level by l
   assert.equal((await kept(server, `?functionId=${id + 1}`)).length, 0);
 });
 
+Deno.test("a failure is told with the lines of the handler's own files, and none of the server's", async () => {
+  await using server = await startServer();
+  const code = `export default async (c, ctx) => {
+    if (ctx.query.printed) console.error("seen", new Error("printed"));
+    if (ctx.query.asked) await ctx.getSecret(7);
+    if (ctx.query.late) await new Promise((resolve) => setTimeout(resolve));
+    throw new Error("no such table", { cause: new Error("the disk is full") });
+  }`;
+  const id = await deploy(server, "fails", code);
+  for (const query of ["", "?asked=1", "?late=1", "?printed=1"]) await run(server, `/fails${query}`);
+  const entries = await kept(server, `?functionId=${id}`);
+  const told = entries.map(({ message }) => message.replace(/^The handler failed: /, ""));
+  const failure = [
+    "Error: no such table",
+    "    at default (fails.ts:5:11) {",
+    "  [cause]: Error: the disk is full",
+    "      at default (fails.ts:5:47)",
+    "}",
+  ].join("\n");
+  assert.deepEqual(told, [
+    failure,
+    "TypeError: getSecret: the name must be a string, not number\n    at default (fails.ts:3:36)",
+    failure,
+    "seen Error: printed\n    at default (fails.ts:2:50)",
+    failure,
+  ]);
+});
+
 Deno.test("a call that fails leaves its cause and duration, masked, in the function's log and in the server's", async () => {
   await using server = await startServer();
   await createSecret(server, "PASSWORD", "hunter2-hunter2");
