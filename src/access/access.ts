@@ -154,7 +154,8 @@ export function accessService(
     if (uses.size === 0) return;
     const batch = [...uses];
     uses.clear();
-    store.transaction(() => batch.forEach(([id, at]) => rows.touchKey(id, at)));
+    // No call should wait for the disk for this.
+    store.repeatable(() => batch.forEach(([id, at]) => rows.touchKey(id, at)));
   };
   const flushTimer = setInterval(flushUses, TOUCH_INTERVAL_MS);
   Deno.unrefTimer(flushTimer);

@@ -349,7 +349,6 @@ function leastBusy<C>({ sandboxes }: Live<C>): Sandbox<C> | undefined {
   for (const sandbox of sandboxes) {
     if (!sandbox.closed && (!best || sandbox.calls < best.calls)) best = sandbox;
   }
-  if (best) best.lastUsedAt = performance.now();
   return best;
 }
 
