@@ -13,6 +13,7 @@ import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
 import { withFolder } from "../http/filled.ts";
+import { run } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { unrecorded } from "../unit/temporary.ts";
 import { compare, report, timeOf } from "./ratios.ts";
@@ -56,6 +57,11 @@ const LISTS = [
   "/api/functions?limit=1000",
   "/api/functions/5",
 ];
+
+/** Whole lists, which nobody else should have to wait for. */
+const WHOLE_LISTS = ["/api/keys", "/api/functions"];
+/** Nine of ten other requests may take so much of the time that the list takes. One go would keep all of them waiting. */
+const STALL_CEILING = 0.1;
 
 /** Prints ratios; returns what is above its ceiling. */
 export async function benchGrowth(): Promise<string[]> {
@@ -105,6 +111,9 @@ async function benchLists(small: string, full: string): Promise<string[]> {
   await using many = await startServer({ folder: full });
   const missed: string[] = [];
   console.log(`answers, against a server with ${SMALL.secrets} of each`);
+  const first = (server: Server) => timeOf(() => run(server, "/nobody-is-here"));
+  const [fewMs, manyMs] = [await first(few), await first(many)];
+  console.log(`  the first call, which reads all routes: ${manyMs.toFixed(0)} against ${fewMs.toFixed(0)} ms`);
   for (const path of LISTS) {
     const get = (server: Server) => () =>
       timeOf(async () => {
@@ -113,7 +122,32 @@ async function benchLists(small: string, full: string): Promise<string[]> {
       });
     missed.push(...report(path, await compare(LIST_ROUNDS, get(many), get(few)), LIST_CEILING));
   }
+  for (const path of WHOLE_LISTS) missed.push(...await benchWholeList(many, path));
   return missed;
+}
+
+/** How long another client waits while one takes a whole list. */
+async function benchWholeList(server: Server, path: string): Promise<string[]> {
+  let taken = false;
+  // Looked at afterwards, as that would hold up this client's own requests.
+  const pieces: Uint8Array[] = [];
+  const whole = fetch(server.url + path, { headers: { "X-API-Key": server.key } }).then(async ({ body }) => {
+    for await (const piece of body!) pieces.push(piece);
+  }).finally(() => taken = true);
+  const waits: number[] = [];
+  const total = await timeOf(async () => {
+    while (!taken) waits.push(await timeOf(() => server.api("GET", "/health")));
+  });
+  await whole;
+  const [rows] = Object.values(JSON.parse(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).text())) as unknown[][];
+  const wait = waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.9)]!;
+  console.log(
+    `  ${path}, whole: ${rows!.length} rows in ${total.toFixed(0)} ms; meanwhile /health took ${
+      wait.toFixed(1)
+    } ms (p90)` +
+      ` and ${waits.at(-1)!.toFixed(1)} at most: ${(wait / total).toFixed(3)} of the time, ceiling ${STALL_CEILING}`,
+  );
+  return wait / total > STALL_CEILING ? [`${path}: /health took ${(wait / total).toFixed(2)} of its time`] : [];
 }
 
 /** What is looked up again and again, in the folder that `fill` made. */

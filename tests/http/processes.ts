@@ -12,8 +12,8 @@ export function spareIds(server: Server): number[] {
   return supervised(server).filter((pid) => codeFolder(argumentsOf(pid)) === undefined);
 }
 
-/** The shell that looks up what the others use is none of them. */
-function supervised({ pid: host }: Server): number[] {
+/** Ids of both. The shell that looks up what the others use is none of them. */
+export function supervised({ pid: host }: Server): number[] {
   const children = Deno.readTextFileSync(`/proc/${host}/task/${host}/children`).trim();
   return children.split(" ").filter(Boolean).map(Number)
     .filter((pid) => alive(pid) && argumentsOf(pid).some((arg) => arg.endsWith("/supervisor.ts")));

@@ -4,7 +4,17 @@ import { type Random, seeded } from "../fuzz/random.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { anyCallForSecrets, callCounter, callEcho, callForSecrets, callPrinter } from "./calls.ts";
 import { type Sample, sample, typical } from "./memory.ts";
-import { addKey, changeCell, editCode, expect, makeWorld, NAMES, revokeKey, type World } from "./world.ts";
+import {
+  addKey,
+  changeCell,
+  editCode,
+  expect,
+  makeWorld,
+  NAMES,
+  revokeKey,
+  type SecretsFunction,
+  type World,
+} from "./world.ts";
 
 const CALLS_PER_SECOND = 100;
 /** Calls under way; with more, no further one is begun. */
@@ -138,6 +148,8 @@ class Load {
         (cell.owner.keyId === undefined || keys.some((key) => key.id === cell.owner.keyId && key.group === group))
       ),
     );
+    // Nobody's any more, if the key was revoked meanwhile.
+    if (!target) return;
     const key = keys.find(({ id, group }) => group === target.group && (cell.owner.keyId ?? id) === id);
     await this.#check(callForSecrets(this.#world, target, target.group && key, [cell.name]));
   }

@@ -56,7 +56,9 @@ function jsonStream(name: string, first: Piece, following: (after: number) => Pi
   let piece: Piece | undefined = first;
   let { next } = first;
   return new ReadableStream({
-    pull(controller) {
+    async pull(controller) {
+      // Deno asks for the next piece at once, which would keep everybody else waiting to the end of the list.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       const { shown, next: more }: Piece = piece ?? following(next!);
       const rows = shown.map((row) => JSON.stringify(row)).join(",");
       // The rows that were to follow may have been deleted meanwhile.
