@@ -142,7 +142,7 @@ class Load {
     const value = cell.id !== undefined && this.#random.chance(0.4) ? undefined : crypto.randomUUID();
     await changeCell(this.#world, cell, value);
     this.#counts.secretsChanged++;
-    const target = this.#random.pick(
+    const target: SecretsFunction | undefined = this.#random.pick(
       functions.filter(({ id, group }) =>
         (cell.owner.functionId ?? id) === id && (cell.owner.groupId ?? group?.id) === group?.id &&
         (cell.owner.keyId === undefined || keys.some((key) => key.id === cell.owner.keyId && key.group === group))
