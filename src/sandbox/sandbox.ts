@@ -5,6 +5,9 @@ import { messageOf } from "../errors.ts";
 import { CallFailure } from "./failure.ts";
 import { Foresight } from "./foresight.ts";
 import { type CallRequest, type CallResponse, HostInvocation } from "./invocation.ts";
+import { Lease } from "./lease.ts";
+import { parseAsk, parseLog, parseResponse } from "./metas.ts";
+import { Prints } from "./prints.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "./process.ts";
 import {
   type AnswerMeta,
@@ -12,13 +15,11 @@ import {
   BodyMode,
   type CallMeta,
   FrameWriter,
-  HEADERS_MAX,
   LOG_TEXT_MAX_LENGTH,
   type LogMeta,
   ProtocolError,
   type Question,
   readFrames,
-  type ResponseMeta,
   type RouteInfo,
   type StartMeta,
   ToHost,
@@ -77,17 +78,6 @@ const FULL_LOOKS = 2;
 const RESTLESS_MS = 5_000;
 /** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
 const QUEUE_MAX_BYTES = 8 << 20;
-/** Printed bytes kept for a process per second; what is more is counted and dropped. */
-const LOG_BYTES_PER_SECOND = 256 * 1024;
-/** What a line costs beside its text. */
-const LOG_LINE_BYTES = 256;
-/** From here on the process has to wait for the next second. */
-const LOG_FLOOD_BYTES = 4 * LOG_BYTES_PER_SECOND;
-/**
- * Answers that came with a call are good for so long (a lease, after Gray and Cheriton, 1989): a change waits until
- * they are recalled, but no longer than this for a process that does not react.
- */
-const GOOD_FOR_MS = 250;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
 export class Sandbox<C> {
@@ -103,12 +93,10 @@ export class Sandbox<C> {
   #ready = false;
   #nextId = 1;
   readonly #foresight = new Foresight();
-  /** What its clock showed less than ours, at most; undefined until it is known. */
-  #clockBehindMs: number | undefined;
-  /** Until then, by our clock, answers that were sent along may be in use. */
-  #answersGoodUntil = 0;
-  #lastRecall = 0;
-  readonly #recalls = new Map<number, () => void>();
+  readonly #lease = new Lease((recall) => this.#writer!.send(ToSandbox.Recall, 0, String(recall)));
+  readonly #prints = new Prints((text) =>
+    this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined })
+  );
   #over: CallFailure | undefined;
   #retired = false;
   #pingSentAt = 0;
@@ -121,9 +109,6 @@ export class Sandbox<C> {
   #endedCalls = 0;
   /** Since when it has had no call, and what it had computed by then. */
   #restingSince: { at: number; cpuMs: number } | undefined;
-  #logWindowStart = 0;
-  #logBytes = 0;
-  #logDropped = { lines: 0, bytes: 0 };
   lastUsedAt = 0;
   /** Settles when the process is gone. */
   readonly ended: Promise<void>;
@@ -226,7 +211,7 @@ export class Sandbox<C> {
     if (now - this.#lookedAt > LOOK_INTERVAL_MS) {
       this.#lookedAt = now;
       // Not only at its next line: there may be none.
-      if (Date.now() - this.#logWindowStart >= 1_000) this.#tellDropped();
+      this.#prints.look();
       void this.#look();
     }
     if (this.#ready) this.#ping(now);
@@ -291,9 +276,8 @@ export class Sandbox<C> {
   /** A process that does not read, or that prints without end, is not read from either: what it sends waits with it. */
   #pause(writer: FrameWriter): Promise<void> | undefined {
     if (writer.queuedBytes > QUEUE_MAX_BYTES) return writer.drained();
-    if (this.#logBytes <= LOG_FLOOD_BYTES) return undefined;
-    const rest = this.#logWindowStart + 1_000 - Date.now();
-    return rest > 0 ? new Promise((resolve) => setTimeout(resolve, rest)) : undefined;
+    const { waitMs } = this.#prints;
+    return waitMs > 0 ? new Promise((resolve) => setTimeout(resolve, waitMs)) : undefined;
   }
 
   #receive(type: number, id: number, meta: string, body: Uint8Array): void {
@@ -325,23 +309,21 @@ export class Sandbox<C> {
         this.#pongMissing = false;
         return;
       case ToHost.Recalled:
-        return this.#recalls.get(Number(meta))?.();
+        return this.#lease.takenBack(Number(meta));
       default:
         throw new ProtocolError(`a frame of unknown type ${type}`);
     }
   }
 
   #handlerFailed(invocation: HostInvocation<C>, meta: string): void {
-    const why = this.#mayPrint(meta) ? this.#textOf(meta) : "What it threw is not shown: it prints too much.";
+    const why = this.#prints.take(meta.length) ? this.#textOf(meta) : "What it threw is not shown: it prints too much.";
     invocation.failed(why);
   }
 
   #loaded(shown: string): void {
     if (this.#ready) throw new ProtocolError("Ready twice");
     this.#ready = true;
-    // Both clocks go on evenly, and it looked at its own before we look at ours. If it lies, it fools itself.
-    const behindMs = performance.now() - Number(shown || NaN);
-    if (Number.isFinite(behindMs)) this.#clockBehindMs = behindMs;
+    this.#lease.clockShowed(Number(shown || NaN));
     this.#options.onReady();
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -368,7 +350,7 @@ export class Sandbox<C> {
       request.requestedAt,
       request.group,
       mode,
-      ahead ? this.#answersGoodUntil - this.#clockBehindMs! : 0,
+      ahead === undefined ? 0 : this.#lease.begin(),
       [],
     ];
     const text = JSON.stringify(meta);
@@ -385,12 +367,11 @@ export class Sandbox<C> {
   /** JSON of what the call is told ahead; undefined if nothing. */
   #answerAhead(invocation: HostInvocation<C>): string | undefined {
     const { expected } = this.#foresight;
-    if (expected.length === 0 || this.#clockBehindMs === undefined) return undefined;
+    if (expected.length === 0 || !this.#lease.canBegin) return undefined;
     try {
       const ahead = this.#options.answerer.ahead(invocation.request.caller, expected);
       if (!ahead || ahead.questions.length === 0) return undefined;
       invocation.told = ahead.questions.length === expected.length ? expected : ahead.questions;
-      this.#answersGoodUntil = performance.now() + GOOD_FOR_MS;
       return ahead.json;
     } catch {
       // It will ask, and hear then what is wrong.
@@ -403,19 +384,7 @@ export class Sandbox<C> {
    * undefined if there are none.
    */
   recallAnswers(): Promise<void> | undefined {
-    const goodForMs = this.#answersGoodUntil - performance.now();
-    if (goodForMs <= 0 || this.#over) return undefined;
-    const recall = ++this.#lastRecall;
-    return new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#recalls.delete(recall);
-        resolve();
-      };
-      const timer = setTimeout(done, goodForMs);
-      this.#recalls.set(recall, done);
-      this.#writer!.send(ToSandbox.Recall, 0, String(recall));
-    });
+    return this.#lease.takeBack();
   }
 
   /** Identity is the channel: the caller is taken from the invocation's own record, the frame only names which. */
@@ -437,32 +406,9 @@ export class Sandbox<C> {
   }
 
   #log(invocation: HostInvocation<C> | undefined, meta: string): void {
-    if (!this.#mayPrint(meta)) return;
+    if (!this.#prints.take(meta.length)) return;
     const [level, text] = parseLog(meta);
     this.#options.onLog({ kind: "print", level, text: this.#textOf(text), request: invocation?.request });
-  }
-
-  /** Whether this much more may go into the log; what may not is counted. */
-  #mayPrint(meta: string): boolean {
-    const now = Date.now();
-    if (now - this.#logWindowStart >= 1_000) {
-      this.#logWindowStart = now;
-      this.#logBytes = 0;
-      this.#tellDropped();
-    }
-    this.#logBytes += meta.length + LOG_LINE_BYTES;
-    if (this.#logBytes <= LOG_BYTES_PER_SECOND) return true;
-    this.#logDropped.lines++;
-    this.#logDropped.bytes += meta.length;
-    return false;
-  }
-
-  #tellDropped(): void {
-    const { lines, bytes } = this.#logDropped;
-    if (lines === 0) return;
-    this.#logDropped = { lines: 0, bytes: 0 };
-    const text = `${lines} lines of ${bytes} bytes in all were too many and are not kept.`;
-    this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined });
   }
 
   #textOf(text: string): string {
@@ -487,7 +433,7 @@ export class Sandbox<C> {
   #fail(failure: CallFailure): void {
     if (this.#over) return;
     this.#over = failure;
-    this.#tellDropped();
+    this.#prints.tellDropped();
     this.#options.onOver(failure);
     const { kind, message } = failure;
     const unsent = new CallFailure(kind, kind === "load-failed", message);
@@ -495,7 +441,7 @@ export class Sandbox<C> {
     for (const invocation of this.#invocations.values()) invocation.fail(failure);
     this.#waiting = [];
     this.#invocations.clear();
-    for (const done of [...this.#recalls.values()]) done();
+    this.#lease.end();
     this.#process.kill();
   }
 
@@ -518,40 +464,4 @@ export class Sandbox<C> {
     );
     return id;
   }
-}
-
-function parseMeta(meta: string): unknown[] {
-  try {
-    const value: unknown = JSON.parse(meta);
-    if (Array.isArray(value)) return value;
-  } catch {
-    // As below.
-  }
-  throw new ProtocolError("a meta that is no JSON array");
-}
-
-function parseResponse(meta: string): ResponseMeta {
-  const [status, headers, mode, asked = 0] = parseMeta(meta);
-  const valid = Number.isInteger(status) && Number.isInteger(asked) && Array.isArray(headers) &&
-    headers.length <= 2 * HEADERS_MAX &&
-    headers.length % 2 === 0 &&
-    headers.every((text) => typeof text === "string") &&
-    (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream);
-  if (!valid) throw new ProtocolError("a malformed response");
-  return [status as number, headers, mode, asked as number];
-}
-
-function parseAsk(meta: string): AskMeta {
-  const [ask, kind, name, scope] = parseMeta(meta);
-  const valid = Number.isSafeInteger(ask) && (kind === "get" || kind === "complete") && typeof name === "string" &&
-    (scope === null || typeof scope === "string");
-  if (!valid) throw new ProtocolError("a malformed ask");
-  return [ask as number, kind, name, scope];
-}
-
-function parseLog(meta: string): LogMeta {
-  const [level, text] = parseMeta(meta);
-  const known = level === "debug" || level === "info" || level === "warn" || level === "error";
-  if (!known || typeof text !== "string") throw new ProtocolError("a malformed log line");
-  return [level, text];
 }

@@ -1,0 +1,42 @@
+// The metas of frames from a sandbox, checked: what a stranger sends is in shape behind here, or the end of it.
+
+import { type AskMeta, BodyMode, HEADERS_MAX, type LogMeta, ProtocolError, type ResponseMeta } from "./protocol.ts";
+
+function parseMeta(meta: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(meta);
+    if (Array.isArray(value)) return value;
+  } catch {
+    // As below.
+  }
+  throw new ProtocolError("a meta that is no JSON array");
+}
+
+/** @throws ProtocolError */
+export function parseResponse(meta: string): ResponseMeta {
+  const [status, headers, mode, asked = 0] = parseMeta(meta);
+  const valid = Number.isInteger(status) && Number.isInteger(asked) && Array.isArray(headers) &&
+    headers.length <= 2 * HEADERS_MAX &&
+    headers.length % 2 === 0 &&
+    headers.every((text) => typeof text === "string") &&
+    (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream);
+  if (!valid) throw new ProtocolError("a malformed response");
+  return [status as number, headers, mode, asked as number];
+}
+
+/** @throws ProtocolError */
+export function parseAsk(meta: string): AskMeta {
+  const [ask, kind, name, scope] = parseMeta(meta);
+  const valid = Number.isSafeInteger(ask) && (kind === "get" || kind === "complete") && typeof name === "string" &&
+    (scope === null || typeof scope === "string");
+  if (!valid) throw new ProtocolError("a malformed ask");
+  return [ask as number, kind, name, scope];
+}
+
+/** @throws ProtocolError */
+export function parseLog(meta: string): LogMeta {
+  const [level, text] = parseMeta(meta);
+  const known = level === "debug" || level === "info" || level === "warn" || level === "error";
+  if (!known || typeof text !== "string") throw new ProtocolError("a malformed log line");
+  return [level, text];
+}
