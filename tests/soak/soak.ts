@@ -139,8 +139,7 @@ class Load {
         !value.changing && (owner.keyId === undefined || keys.some(({ id }) => id === owner.keyId))
       ),
     );
-    const value = cell.id !== undefined && this.#random.chance(0.4) ? undefined : crypto.randomUUID();
-    await changeCell(this.#world, cell, value);
+    await changeCell(this.#world, cell, cell.id === undefined || this.#random.chance(0.6));
     this.#counts.secretsChanged++;
     const target: SecretsFunction | undefined = this.#random.pick(
       functions.filter(({ id, group }) =>

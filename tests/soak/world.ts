@@ -13,6 +13,8 @@ const ISOLATED = 3;
 const KEYS_EACH = 2;
 /** More than the functions and the lasting keys need, so that processes of revoked keys make room in turn. */
 const MAX_PROCESSES = 40;
+/** A secret takes so many values in turn: the server remembers for its logs what it gave to a function (8 MiB each). */
+const VALUES_EACH = 5;
 
 export interface SecretsFunction {
   readonly name: string;
@@ -45,6 +47,8 @@ export interface Cell {
   readonly value: History<string | undefined>;
   /** While it is set. */
   id: number | undefined;
+  /** How often it was set. */
+  times: number;
 }
 
 export interface World {
@@ -134,7 +138,13 @@ export async function makeWorld(server: Server): Promise<World> {
 
 function addCells(cells: World["cells"], scope: string, id: number, owner: Record<string, unknown>): void {
   for (const name of NAMES) {
-    const cell = { name, owner: { scope, ...owner }, value: new History<string | undefined>(undefined), id: undefined };
+    const cell = {
+      name,
+      owner: { scope, ...owner },
+      value: new History<string | undefined>(undefined),
+      id: undefined,
+      times: 0,
+    };
     cells.set(cellName(name, scope, id), cell);
   }
 }
@@ -161,8 +171,9 @@ export async function revokeKey({ server, keys, cells }: World, key: Key): Promi
   await Promise.all(goneWithIt);
 }
 
-/** Sets, changes or unsets a secret; at most one change of it at a time. */
-export async function changeCell({ server }: World, cell: Cell, value: string | undefined): Promise<void> {
+/** Sets or unsets a secret, or gives it another value; at most one change of it at a time. */
+export async function changeCell({ server }: World, cell: Cell, set: boolean): Promise<void> {
+  const value = set ? `${cell.name} of ${JSON.stringify(cell.owner)}: ${cell.times++ % VALUES_EACH}` : undefined;
   await cell.value.change(value, async () => {
     if (cell.id === undefined) {
       const body = { name: cell.name, value, ...cell.owner };

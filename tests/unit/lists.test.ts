@@ -63,3 +63,12 @@ Deno.test("a list whose other rows are deleted while it is sent ends well", asyn
   for (const id of [...rows]) if (id > 250) rows.delete(id);
   assert.equal((await response.json()).rows.length, 250);
 });
+
+Deno.test("others have their turns between the pieces of a long list", async () => {
+  const { read } = table(upTo(1_000));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  await answerList("rows", { cursor: 0 }, read, shown).json();
+  clearInterval(timer);
+  assert.ok(turns > 0);
+});
