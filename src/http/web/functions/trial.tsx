@@ -131,7 +131,7 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
           hx-post={`${pathOf(id)}/try`}
           hx-target="#outcome"
           hx-swap="outerHTML"
-          hx-disable="find button"
+          hx-sync="this:drop"
           data-trial
         >
           <div class="request-line">
