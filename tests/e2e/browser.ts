@@ -10,8 +10,9 @@ export { ADMIN };
 
 /** WCAG 2.2 AA and what axe calls best practice. */
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-/** Axe describes every element that is right, too, unless it is told not to: a third of its time. */
-const AXE_OPTIONS = { runOnly: RULES, resultTypes: ["violations"] };
+/** The rules among them whose outcome hangs on the colours, and on the room that there is. */
+const RULES_OF_LOOKS = ["color-contrast", "target-size", "scrollable-region-focusable"];
+const NARROW = { width: 360, height: 640 };
 interface AxeResults {
   violations: { id: string; nodes: { html: string }[] }[];
 }
@@ -111,6 +112,8 @@ export async function visit(
     viewport: { width, height },
     colorScheme: dark ? "dark" : "light",
     javaScriptEnabled: javaScript,
+    // Or axe would see colours on their way from one scheme to the other.
+    reducedMotion: "reduce",
     locale: "en-GB",
   });
   const page = await context.newPage();
@@ -138,13 +141,30 @@ export async function visit(
 }
 
 /** Asserts that axe finds no violation of WCAG 2.2 AA on the page as it is now. */
-export async function assertAccessible(page: Page): Promise<void> {
+export async function assertAccessible(page: Page, rules = RULES): Promise<void> {
   // With its styles: a click is over when the next page begins.
   await page.waitForLoadState();
-  await page.evaluate(AxeSource);
-  const { violations } = await page.evaluate(`axe.run(document, ${JSON.stringify(AXE_OPTIONS)})`) as AxeResults;
+  if (await page.evaluate("globalThis.axe === undefined")) {
+    await page.evaluate(AxeSource);
+  }
+  // Axe describes every element that is right, too, unless it is told not to: a third of its time.
+  const options = JSON.stringify({ runOnly: rules, resultTypes: ["violations"] });
+  const { violations } = await page.evaluate(`axe.run(document, ${options})`) as AxeResults;
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
   assert.deepEqual(told, [], `on ${page.url()}`);
+}
+
+/** The same in light and dark, wide and narrow, and that it fits: all rules once, afterwards what can differ. */
+export async function assertGoodEverywhere(page: Page): Promise<void> {
+  const wide = page.viewportSize()!;
+  await assertAccessible(page);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await assertAccessible(page, ["color-contrast"]);
+  await page.setViewportSize(NARROW);
+  await assertAccessible(page, RULES_OF_LOOKS);
+  await assertFits(page);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(wide);
 }
 
 /** Asserts that nothing makes the page scroll sideways. */

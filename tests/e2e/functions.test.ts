@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy, run, save } from "../http/handlers.ts";
 import { startServer } from "../http/server.ts";
-import { assertAccessible, assertFits, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 /** A check of types takes a second or two; on a machine that is busy with other tests, many more. */
 const CHECK_MAX_MS = 60_000;
@@ -50,7 +50,6 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await page.getByRole("link", { name: "Functions", exact: true }).click();
     await assertAccessible(page);
     await page.getByRole("button", { name: "Create your first function" }).click();
-    await assertAccessible(page);
     await page.getByLabel("Name", { exact: true }).fill("Greeter");
     await page.getByRole("button", { name: "Create" }).click();
     await page.locator("#notices").getByText("Created the function Greeter. Its code is greeter.ts.").waitFor();
@@ -59,7 +58,6 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await outcome.getByText("Status 200").waitFor();
     assert.match(await outcome.locator("pre").textContent() ?? "", /"message": "Hello, Ada!"/);
     assert.match(await outcome.locator(".call-log").textContent() ?? "", /greeting Ada/);
-    await assertAccessible(page);
   });
 
   await t.step("an error is shown at its line, a moment after the last key, and leads there", async () => {
@@ -69,7 +67,6 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await line.waitFor({ timeout: CHECK_MAX_MS });
     assert.match(await problems.textContent() ?? "", /'jsonn' does not exist/);
     assert.equal(await page.locator(".cm-lintRange-error").textContent(), "jsonn");
-    await assertAccessible(page);
     await line.click();
     assert.ok(await inEditor(page));
     assert.match(await page.locator(".cm-activeLine").textContent() ?? "", /c\.jsonn/);
@@ -208,7 +205,6 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   ]);
   await page.getByRole("button", { name: "Upload" }).click();
   await page.locator("#notices").getByText("Saved 2 files.").waitFor();
-  await assertAccessible(page);
   await page.getByRole("link", { name: "picture.bin" }).click();
   await page.getByText("This file is binary: 98 KiB.").waitFor();
   await assertAccessible(page);
@@ -224,57 +220,43 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   await page.getByRole("link", { name: "images" }).click();
   await page.getByRole("link", { name: "logo.bin" }).click();
   await page.getByRole("button", { name: "Delete" }).click();
-  await assertAccessible(page);
   await page.getByRole("button", { name: "Delete logo.bin" }).click();
   await page.locator("#notices").getByText("Deleted images/logo.bin.").waitFor();
   assert.equal(await page.getByRole("link", { name: "images" }).count(), 0);
 });
 
-Deno.test("every page fits and is accessible in dark and on a narrow screen", async () => {
+Deno.test("long code, problems and answers fit and are accessible, in light and dark, wide and narrow", async () => {
   await using server = await startServer();
   const group = await createGroup(server, "customers");
   await createKey(server, group, "acme");
-  const id = await deploy(server, "orders", ASKING.replace("c.json", "c.jsonn"), {
-    route: "/orders/:id",
-    keys: [group],
-  });
-  const doomed = await deploy(server, "doomed", "export default () => Deno.exit(1);\n");
+  const id = await deploy(
+    server,
+    "orders",
+    ASKING.replace("c.json", "c.jsonn"),
+    {
+      route: "/orders/:id",
+      keys: [group],
+    },
+  );
   await save(server, "lib/price.ts", `export const long = "${"x".repeat(300)}";\n`);
-  await run(server, "/doomed");
-  for (const options of [{ dark: true }, { width: 360, height: 740 }]) {
-    await using visit = await signIn(server, options);
-    const { page } = visit;
-    for (
-      const path of [
-        "/web/functions",
-        "/web/functions/new",
-        `/web/functions/${id}`,
-        `/web/functions/${id}/settings`,
-        `/web/functions/${doomed}/delete`,
-        "/web/files",
-        "/web/files/edit?path=lib/price.ts",
-      ]
-    ) {
-      await page.goto(path);
-      if (path.includes("edit") || path.endsWith(`/${id}`)) await page.locator(".cm-content").waitFor();
-      await assertAccessible(page);
-      await assertFits(page);
-    }
-    await page.goto(`/web/functions/${id}`);
-    await page.locator("[data-problems]").getByText("1 problem:").waitFor({ timeout: CHECK_MAX_MS });
-    await page.getByLabel(":id").fill("7");
-    await page.getByLabel("API key", { exact: true }).selectOption("pasted");
-    await page.getByLabel("Pasted key").fill("nonsense");
-    await page.getByRole("button", { name: "Send" }).click();
-    await page.getByText("Status 401").waitFor();
-    await page.getByLabel("API key", { exact: true }).selectOption({ label: "acme (customers)" });
-    await page.getByRole("button", { name: "Send" }).click();
-    await page.getByText("Status 500").waitFor();
-    assert.match(await page.locator(".call-log").textContent() ?? "", /jsonn is not a function/);
-    await page.locator(".outcome").hover();
-    await assertAccessible(page);
-    await assertFits(page);
-  }
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/files/edit?path=lib/price.ts");
+  await page.locator(".cm-content").waitFor();
+  await assertGoodEverywhere(page);
+  await page.goto(`/web/functions/${id}`);
+  await page.locator("[data-problems]").getByText("1 problem:").waitFor({ timeout: CHECK_MAX_MS });
+  await page.getByLabel(":id").fill("7");
+  await page.getByLabel("API key", { exact: true }).selectOption("pasted");
+  await page.getByLabel("Pasted key").fill("nonsense");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("Status 401").waitFor();
+  await page.getByLabel("API key", { exact: true }).selectOption({ label: "acme (customers)" });
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("Status 500").waitFor();
+  assert.match(await page.locator(".call-log").textContent() ?? "", /jsonn is not a function/);
+  await page.locator(".outcome").hover();
+  await assertGoodEverywhere(page);
 });
 
 Deno.test("without JavaScript the code is a text area that can be checked and saved, and a call be tried", async () => {

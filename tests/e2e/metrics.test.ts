@@ -3,25 +3,11 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run } from "../http/handlers.ts";
-import { type Server, startServer } from "../http/server.ts";
-import { assertAccessible, assertFits, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { startServer } from "../http/server.ts";
+import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
-
-async function withCalls(): Promise<Server> {
-  const server = await startServer();
-  await createSecret(server, "TOKEN", "a-value-of-a-token");
-  await deploy(
-    server,
-    "orders",
-    `export default async (c, ctx) => c.text(String((await ctx.getSecret("TOKEN")).length))`,
-  );
-  await deploy(server, "broken", "export default () => { throw new Error('no') }");
-  for (let n = 0; n < 3; n++) await run(server, "/orders");
-  await run(server, "/broken");
-  return server;
-}
 
 /** The sum of a column of the table of numbers. */
 function sum(page: Page, column: string): Promise<number> {
@@ -46,52 +32,52 @@ function isDrawn(page: Page, chart: string): Promise<boolean> {
   })()`);
 }
 
-Deno.test("the page shows what was called, of all functions and of one", async () => {
-  await using server = await withCalls();
-  await using visit = await signIn(server);
-  const { page } = visit;
-  await page.goto("/web");
-  await page.getByRole("link", { name: "Metrics", exact: true }).click();
-  assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics");
-  await page.locator("canvas").nth(3).waitFor();
-  for (const chart of ["calls errors timeouts refusals", "p50 p95 p99", "starts", "reads"]) {
-    assert.ok(await isDrawn(page, chart), chart);
-  }
-  assert.deepEqual([await sum(page, "calls"), await sum(page, "errors"), await sum(page, "reads")], [4, 1, 3]);
-  const row = page.getByRole("row", { name: /^orders/ });
-  assert.deepEqual((await row.getByRole("cell").allTextContents()).slice(0, 3), ["3", "0", "0"]);
+Deno.test("the page shows what was called, of all functions and of one, in charts and without scripts", async (t) => {
+  await using server = await startServer();
+  await createSecret(server, "TOKEN", "a-value-of-a-token");
+  await deploy(
+    server,
+    "orders",
+    `export default async (c, ctx) => c.text(String((await ctx.getSecret("TOKEN")).length))`,
+  );
+  await deploy(server, "broken", "export default () => { throw new Error('no') }");
+  for (let n = 0; n < 3; n++) await run(server, "/orders");
+  await run(server, "/broken");
 
-  await row.getByRole("link", { name: "orders" }).click();
-  assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics of orders");
-  assert.deepEqual([await sum(page, "calls"), await sum(page, "errors")], [3, 0]);
-  await page.getByLabel("Time").selectOption("Last 90 days");
-  await page.getByRole("button", { name: "Show" }).click();
-  assert.deepEqual(await sum(page, "calls"), 3);
-  assert.equal(await page.locator("#numbers tbody tr").count(), 90);
-  assert.equal(await page.getByLabel("Function").inputValue(), "1");
-});
+  await t.step("with charts, accessible, and fitting everywhere with the numbers shown", async () => {
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.goto("/web");
+    await page.getByRole("link", { name: "Metrics", exact: true }).click();
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics");
+    await page.locator("canvas").nth(3).waitFor();
+    for (const chart of ["calls errors timeouts refusals", "p50 p95 p99", "starts", "reads"]) {
+      assert.ok(await isDrawn(page, chart), chart);
+    }
+    assert.deepEqual([await sum(page, "calls"), await sum(page, "errors"), await sum(page, "reads")], [4, 1, 3]);
+    await page.getByText("Show the numbers by minute").click();
+    await assertGoodEverywhere(page);
+    const row = page.getByRole("row", { name: /^orders/ });
+    assert.deepEqual((await row.getByRole("cell").allTextContents()).slice(0, 3), ["3", "0", "0"]);
 
-Deno.test("the page is accessible and fits, in light and dark, wide and narrow, with its numbers shown", async () => {
-  await using server = await withCalls();
-  for (const options of [{}, { dark: true }, { width: 360, height: 640 }, { width: 360, height: 640, dark: true }]) {
-    await using visit = await signIn(server, options);
+    await row.getByRole("link", { name: "orders" }).click();
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics of orders");
+    assert.deepEqual([await sum(page, "calls"), await sum(page, "errors")], [3, 0]);
+    await page.getByLabel("Time").selectOption("Last 90 days");
+    await page.getByRole("button", { name: "Show" }).click();
+    assert.deepEqual(await sum(page, "calls"), 3);
+    assert.equal(await page.locator("#numbers tbody tr").count(), 90);
+    assert.equal(await page.getByLabel("Function").inputValue(), "1");
+  });
+
+  await t.step("without scripts the numbers are there and no empty chart is", async () => {
+    await using visit = await signIn(server, { javaScript: false });
     const { page } = visit;
     await page.goto("/web/metrics");
-    await page.locator("canvas").nth(3).waitFor();
+    assert.equal(await page.locator("figure:visible").count(), 0);
     await page.getByText("Show the numbers by minute").click();
-    await assertAccessible(page);
-    await assertFits(page);
-  }
-});
-
-Deno.test("without scripts the numbers are there and no empty chart is", async () => {
-  await using server = await withCalls();
-  await using visit = await signIn(server, { javaScript: false });
-  const { page } = visit;
-  await page.goto("/web/metrics");
-  assert.equal(await page.locator("figure:visible").count(), 0);
-  await page.getByText("Show the numbers by minute").click();
-  assert.equal(await page.getByRole("region", { name: "The numbers that the charts show" }).isVisible(), true);
+    assert.equal(await page.getByRole("region", { name: "The numbers that the charts show" }).isVisible(), true);
+  });
 });
 
 Deno.test("a server that was never called says so, and an unknown function is not found", async () => {
