@@ -22,7 +22,7 @@ interface Focus {
 const FOCUS = `(() => {
   const at = document.activeElement;
   if (at === null || at === document.body) return { name: "", seen: false };
-  const inEditor = at.shadowRoot?.querySelector(".cm-focused") != null;
+  const inEditor = at.shadowRoot?.activeElement?.matches(".cm-content") === true;
   const words = at.getAttribute("aria-label") ?? at.labels?.[0]?.textContent ?? at.textContent;
   const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(at);
   const marked = outlineStyle !== "none" && parseFloat(outlineWidth) >= 1 || boxShadow !== "none" || inEditor;
@@ -122,6 +122,7 @@ Deno.test("everything is done by the keyboard alone, and the focus is always see
     await press(page, "BY_KEYBOARD");
     await page.getByRole("list", { name: "Values of BY_KEYBOARD" }).waitFor();
     await press(page, `Delete ${words}`);
+    await page.waitForURL(/delete$/);
     await press(page, "Delete BY_KEYBOARD");
     await page.getByText(`Deleted ${words}.`).waitFor();
   });
