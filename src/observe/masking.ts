@@ -6,6 +6,8 @@ import { Matcher, type Sought, type Span } from "./matcher.ts";
 /** What the values of one call may take in memory, and those remembered of a function. */
 const CALL_MAX_BYTES = 4 << 20;
 const FUNCTION_MAX_BYTES = 2 * CALL_MAX_BYTES;
+/** Of all functions together: those that were given nothing new for the longest time are forgotten first. */
+const ALL_MAX_BYTES = 64 << 20;
 const KEY_PART = 64;
 /** What a form takes beside its needle. */
 const FORM_BYTES = 200;
@@ -70,11 +72,31 @@ interface Call extends Handed {
 }
 
 export function createMasking(): Masking {
+  /** The one that was given something new last, last. */
   const functions = new Map<number, Remembered>();
+  let allBytes = 0;
   const encoder = new TextEncoder();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  const remember = (known: Remembered, value: HandedValue): void => {
+  const forget = (functionId: number): void => {
+    allBytes -= functions.get(functionId)?.bytes ?? 0;
+    functions.delete(functionId);
+  };
+
+  const remember = (functionId: number, value: HandedValue): Remembered => {
+    const known = functions.get(functionId) ?? { values: new Map(), matcher: new Matcher(), bytes: 0 };
+    forget(functionId);
+    keep(known, value);
+    functions.set(functionId, known);
+    allBytes += known.bytes;
+    for (const other of functions.keys()) {
+      if (allBytes <= ALL_MAX_BYTES || other === functionId) break;
+      forget(other);
+    }
+    return known;
+  };
+
+  const keep = (known: Remembered, value: HandedValue): void => {
     const key = keyOf(value.name, value.value);
     const displaced = known.values.get(key);
     if (displaced) known.bytes -= displaced.bytes;
@@ -92,9 +114,8 @@ export function createMasking(): Masking {
 
   /** The function's values, those of this call certainly among them: newer calls may have displaced them. */
   const knownTo = (functionId: number, handed: Handed | undefined): Remembered | undefined => {
-    const known = functions.get(functionId);
-    if (!known || !handed) return known;
-    for (const value of handed.values) if (!known.matcher.has(value)) remember(known, value);
+    let known = functions.get(functionId);
+    for (const value of handed?.values ?? []) if (!known?.matcher.has(value)) known = remember(functionId, value);
     return known;
   };
 
@@ -130,15 +151,13 @@ export function createMasking(): Masking {
     handedOut(handed, name, value) {
       const call = handed as Call;
       if (call.isTooMuch) return;
-      let known = functions.get(call.functionId);
-      let handedValue = known?.values.get(keyOf(name, value));
+      let handedValue = functions.get(call.functionId)?.values.get(keyOf(name, value));
       if (handedValue?.value !== value) {
         const forms = formsOf(value);
         if (forms.length === 0) return;
         const bytes = forms.reduce((sum, { needle }) => sum + needle.length + FORM_BYTES, value.length * 2);
         handedValue = { name, value, forms, bytes };
-        if (!known) functions.set(call.functionId, known = { values: new Map(), matcher: new Matcher(), bytes: 0 });
-        remember(known, handedValue);
+        remember(call.functionId, handedValue);
       }
       if (call.values.has(handedValue)) return;
       call.values.add(handedValue);
@@ -152,9 +171,7 @@ export function createMasking(): Masking {
     maskPieces,
     sought: (handed) => handed.values.size === 0 ? undefined : knownTo(handed.functionId, handed)?.matcher,
 
-    forget(functionId) {
-      functions.delete(functionId);
-    },
+    forget,
   };
 }
 

@@ -191,6 +191,20 @@ Deno.test("a call's own values are masked however many other calls were given si
   });
 });
 
+Deno.test("however many functions were given values since, a call's own are masked, and not all others are kept", () => {
+  const masking = createMasking();
+  const early = masking.begin(1);
+  masking.handedOut(early, "EARLY", "early-value-0123456789");
+  const long = (n: number) => `${n}-`.padEnd(16_384, "long");
+  // Beyond what all functions together may take, far below what each may.
+  for (let functionId = 2; functionId < 3_000; functionId++) {
+    masking.handedOut(masking.begin(functionId), "LONG", long(functionId));
+  }
+  assert.equal(masking.mask(1, "it is early-value-0123456789", early), "it is [secret EARLY]");
+  assert.equal(masking.mask(2_999, `it is ${long(2_999)}`), "it is [secret LONG]");
+  assert.equal(masking.mask(2, `it is ${long(2)}`), `it is ${long(2)}`);
+});
+
 Deno.test("a call that was given more than is kept prints nothing that is shown", () => {
   const masking = createMasking();
   const handed = masking.begin(1);
