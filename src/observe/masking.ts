@@ -7,7 +7,7 @@ import { Matcher, type Sought, type Span } from "./matcher.ts";
 const CALL_MAX_BYTES = 4 << 20;
 const FUNCTION_MAX_BYTES = 2 * CALL_MAX_BYTES;
 /** Of all functions together: those that were given nothing new for the longest time are forgotten first. */
-const ALL_MAX_BYTES = 64 << 20;
+const ALL_MAX_BYTES = 16 << 20;
 const KEY_PART = 64;
 /** What a form takes beside its needle. */
 const FORM_BYTES = 200;

@@ -13,7 +13,7 @@ const ISOLATED = 3;
 const KEYS_EACH = 2;
 /** More than the functions and the lasting keys need, so that processes of revoked keys make room in turn. */
 const MAX_PROCESSES = 40;
-/** A secret takes so many values in turn: the server remembers for its logs what it gave to a function (8 MiB each). */
+/** A secret takes so many values in turn: the server remembers for its logs what it gave to functions (16 MiB in all). */
 const VALUES_EACH = 5;
 
 export interface SecretsFunction {
