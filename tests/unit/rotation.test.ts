@@ -390,7 +390,7 @@ Deno.test("a database of the first schema gets its key versions counted", () => 
     DROP INDEX secrets_by_key_version; ALTER TABLE secrets DROP COLUMN key_version;
     DROP INDEX api_keys_by_key_version; ALTER TABLE api_keys DROP COLUMN key_version;
     DROP TABLE sessions; DROP TABLE recovery_codes; DROP TABLE password_links; DROP TABLE admins;
-    DROP TABLE audit;
+    DROP TABLE audit; DROP INDEX api_keys_by_group;
     PRAGMA user_version = 1`);
   db.prepare("UPDATE secrets SET ciphertext = 'v' || ? || '.AAAA' WHERE id = ?").run("9".repeat(30), it.ids[0]!);
   db.close();
