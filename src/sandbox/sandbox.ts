@@ -71,8 +71,11 @@ const PING_INTERVAL_MS = 5_000;
 const PONG_GRACE_MS = 1_000;
 /** How often memory and processor time of a process are looked at: the backstop behind its hard limits. */
 const LOOK_INTERVAL_MS = 500;
-/** With more than this share of a processor, found so often in a row, a process is at its limit. */
-const FULL_LOAD = 0.8;
+/**
+ * With more than this share of a processor, found so often in a row, a process is at its limit: beside other work it
+ * would not get all of one.
+ */
+const FULL_LOAD = 0.6;
 const FULL_LOOKS = 2;
 /** A process that has no call for so long and computes for more than half of it is stopped. */
 const RESTLESS_MS = 5_000;

@@ -17,7 +17,7 @@ import { type Server, startServer } from "../http/server.ts";
 import { temporaryFolder } from "../unit/temporary.ts";
 import { unrecorded } from "../unit/temporary.ts";
 
-const ROUNDS = Number(Deno.env.get("ROUNDS") ?? 50);
+const ROUNDS = Number(Deno.env.get("ROUNDS") ?? 25);
 const SEED = Number(Deno.env.get("SEED") ?? Date.now() % 1_000_000);
 const FILES = ["database.db", "encryption-keys.json"];
 
