@@ -68,6 +68,10 @@ export function serve(
     return answer;
   };
 
+  // Before the address is printed: whoever has read it may stop the server.
+  const signalled = Promise.withResolvers<Deno.Signal>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => signalled.resolve(signal));
+
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve({
@@ -100,9 +104,6 @@ export function serve(
   } catch (error) {
     throw new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
   }
-
-  const signalled = Promise.withResolvers<Deno.Signal>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => signalled.resolve(signal));
 
   return {
     hostname: server.addr.hostname,

@@ -162,6 +162,15 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
+Deno.test("whoever has read the address may stop the server, and it stops in order", async () => {
+  // Several at once, so that some are held up between telling their address and the next thing that they do.
+  const codes = await Promise.all(Array.from({ length: 6 }, async () => {
+    await using server = await startServer();
+    return await server.stop();
+  }));
+  assert.deepEqual(codes, [0, 0, 0, 0, 0, 0]);
+});
+
 Deno.test("a request that never ends is cut off ten seconds after SIGTERM, with exit code 0", async () => {
   await using server = await startServer();
   const code = `export default () => new Response(new ReadableStream({
