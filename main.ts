@@ -254,7 +254,7 @@ async function main(): Promise<void> {
         overview,
         suspended: () => pool.suspended() as FunctionId[],
         missingWalls: walls,
-        run,
+        run: run.answer,
         asked,
         typeCheck,
       })
@@ -275,9 +275,9 @@ async function main(): Promise<void> {
   const server = serve(config, {
     api: (request, client) => api.fetch(request, client),
     web: async (request, client) => (await openWeb()).fetch(request, client),
-    run,
+    run: run.answer,
     runHosts: () => settings.get("run.hosts"),
-    streaming: () => pool.busy,
+    running: () => run.underWay > 0 || pool.busy,
     inForce: afterChanges(store.changes, () => pool.recallAnswers()),
   }, log);
 

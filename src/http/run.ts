@@ -21,8 +21,9 @@ import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
 import { type Credential, credentials, withoutApiKey } from "./credentials.ts";
 import { guardResponse } from "./response_guard.ts";
+import { createHeads } from "./response_heads.ts";
 import { brokeOff, type Call, failed, outcomeOf, refusal, tell, type Telling } from "./run_failures.ts";
-import { isServiceWorker, maySend, requestHeader, sandboxPage } from "./run_isolation.ts";
+import { isServiceWorker, requestHeader, sandboxPage } from "./run_isolation.ts";
 import { createTargets } from "./run_target.ts";
 import { countTurns } from "./turns.ts";
 
@@ -49,60 +50,49 @@ const PREFIX = "/run";
 const WHOLE_REQUEST_MAX_BYTES = 16 * 1024;
 /** Statuses whose responses have no body (Fetch, 2.2.3). */
 const NULL_BODY_STATUSES = [204, 205, 304];
-/** About one connection, not about the response (RFC 9110, 7.6.1); lengths are the server's business. */
-const HOP_HEADERS = new Set([
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 /** Whether a path belongs to the functions. */
 export function isRunPath(path: string): boolean {
   return path.startsWith(PREFIX) && (path.length === PREFIX.length || path[PREFIX.length] === "/");
 }
 
-/** Answers a request under `/run`; `ownHost` if it came under a name that functions have to themselves. Never throws. */
-export function createRun(deps: RunDependencies): (request: Request, ownHost?: boolean) => Promise<Response> {
+export interface Run {
+  /** Answers a request under `/run`; `ownHost` if it came under a name that functions have to themselves. Never throws. */
+  answer(request: Request, ownHost?: boolean): Promise<Response>;
+  /** How many calls have no response yet. */
+  readonly underWay: number;
+}
+
+export function createRun(deps: RunDependencies): Run {
   const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
   const targetOf = createTargets(imports, settings);
+  const headsOf = createHeads();
   let underWay = 0;
   const turn = countTurns(() => underWay >= BUSY_CALLS);
 
-  return async (request, ownHost = false) => {
-    underWay++;
-    const response = await answer(request, ownHost);
-    underWay--;
-    if (!ownHost) sandboxPage(response.headers);
-    return response;
-  };
-
-  async function answer(request: Request, ownHost: boolean): Promise<Response> {
+  // One function for all of a call's way: each more that is waited for takes a microsecond or more of some fifty.
+  async function answer(request: Request, ownHost = false): Promise<Response> {
     const requestId = crypto.randomUUID();
     const requestedAt = Date.now();
     const began = performance.now();
     const { method, url, headers } = request;
     const path = getPath(request);
     const match = registry.match(method, path.slice(PREFIX.length) || "/");
-    if (!match.found) return refuseRoute(match.allowed, requestId);
+    if (!match.found) return asPage(refuseRoute(match.allowed, requestId), ownHost);
     const target = match.found;
     if (!ownHost && isServiceWorker(request)) {
-      return refusal(403, "Forbidden", "Functions serve no service workers.", requestId);
+      return asPage(refusal(403, "Forbidden", "Functions serve no service workers.", requestId), ownHost);
     }
     const trace = traces?.call({ name: target.name, method, route: PREFIX + target.route, requestId });
     const call: Call = { target, requestId, began, handed: masking.begin(target.id) };
     const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
+    underWay++;
     try {
       const presented = credentials(headers, url)
         .map((credential) => ({ ...credential, holder: access.find(credential.value) }));
       const entry = admit(target, presented[0], requestId);
       if (entry instanceof Response) {
         ended("refused");
-        return entry;
+        return asPage(entry, ownHost);
       }
       if (entry) access.recordUse(entry.keyId);
       const body = request.body && await bodyOf(request, request.body);
@@ -130,7 +120,7 @@ export function createRun(deps: RunDependencies): (request: Request, ownHost?: b
           handed: call.handed,
         },
       });
-      const answer = toResponse(guarded(response, call, deps), method, requestId, ownHost);
+      const answer = toResponse(guarded(response, call, deps), method, (flat) => headsOf(flat, requestId, ownHost));
       const finish = (failure: CallFailure | undefined): void => {
         ended(failure ? outcomeOf(failure) : "ok");
         if (failure) brokeOff(failure, call, deps);
@@ -142,9 +132,24 @@ export function createRun(deps: RunDependencies): (request: Request, ownHost?: b
     } catch (error) {
       ended(outcomeOf(error));
       trace?.failed(error instanceof CallFailure ? error.kind : "bug");
-      return failed(error, call, deps);
+      return asPage(failed(error, call, deps), ownHost);
+    } finally {
+      underWay--;
     }
   }
+
+  return {
+    answer,
+    get underWay() {
+      return underWay;
+    },
+  };
+}
+
+/** An answer that is no function's own. */
+function asPage(response: Response, ownHost: boolean): Response {
+  if (!ownHost) sandboxPage(response.headers);
+  return response;
 }
 
 /** The response as its function's `responseGuard` lets it pass. @throws CallFailure withheld */
@@ -190,7 +195,7 @@ function refuseRoute(allowed: readonly string[], requestId: string): Response {
  */
 function headersFor(headers: Headers, presented: readonly Presented[], trace: CallTrace | undefined): FlatHeaders {
   const hidden = presented.filter(({ holder }) => holder).map(({ from }) => from.toLowerCase());
-  const flat: FlatHeaders = [];
+  const flat: string[] = [];
   // Not by for-of, which takes twice as long (measured on Deno 2.9.6).
   headers.forEach((value, name) => {
     if (hidden.includes(name) || (trace && name === "traceparent")) return;
@@ -229,24 +234,14 @@ async function inTime(graph: Promise<ModuleGraph>, timeoutMs: number): Promise<M
 function toResponse(
   { status, headers, body }: CallResponse,
   method: string,
-  requestId: string,
-  ownHost: boolean,
+  headOf: (headers: FlatHeaders) => Headers,
 ): Response {
   try {
     // 101 would hand the connection over.
     if (status < 200) throw new RangeError(`the status ${status} is no response's`);
     const empty = method === "HEAD" || NULL_BODY_STATUSES.includes(status);
     if (empty) discard(body);
-    const response = new Response(empty ? null : body, { status });
-    // Into the response's own, as headers that are made first are copied (measured on Deno 2.9.6).
-    const kept = response.headers;
-    for (let i = 0; i < headers.length; i += 2) {
-      const [name, value] = [headers[i]!, headers[i + 1]!];
-      const lower = name.toLowerCase();
-      if (!HOP_HEADERS.has(lower) && maySend(lower, value, ownHost)) kept.append(name, value);
-    }
-    kept.set("X-Request-Id", requestId);
-    return response;
+    return new Response(empty ? null : body, { status, headers: headOf(headers) });
   } catch (error) {
     // A status or header that no HTTP response can have. Nobody will read what follows.
     discard(body);

@@ -23,8 +23,8 @@ export interface Routes {
   runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
-  /** Whether a response of `run` is still being streamed. */
-  streaming(): boolean;
+  /** Whether a request to `run` has no response yet, or one that is still being streamed. */
+  running(): boolean;
   /** Settles when every change that was stored so far is in force for handlers, too. */
   inForce(): Promise<void>;
 }
@@ -45,19 +45,19 @@ export interface Server {
 /** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, streaming, inForce }: Routes,
+  { run, runHosts, api, web, running, inForce }: Routes,
   log: Log,
 ): Server {
-  let running = 0;
+  let managing = 0;
   let draining = false;
   /** Of the last request: most name the same. */
   let lastHost: string | undefined;
   const counted = async (response: Response | Promise<Response>): Promise<Response> => {
-    running++;
+    managing++;
     try {
       return await response;
     } finally {
-      running--;
+      managing--;
     }
   };
 
@@ -96,7 +96,7 @@ export function serve(
       if (ownHost && !isRunPath(path) && path !== "/health") return functionsOnly();
       // The address that the server prints should lead somewhere.
       if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
-      if (isRunPath(path)) return counted(run(request, ownHost));
+      if (isRunPath(path)) return run(request, ownHost);
       if (path === "/health") return health(request);
       const response = isWebPath(path) ? web(request, client()) : api(request, client());
       return counted(isSafe(request.method) ? response : afterChange(response));
@@ -114,7 +114,7 @@ export function serve(
     async drain() {
       draining = true;
       const end = performance.now() + DRAIN_MAX_MS;
-      while ((running > 0 || streaming()) && performance.now() < end) await pause(DRAIN_LOOK_MS);
+      while ((managing > 0 || running()) && performance.now() < end) await pause(DRAIN_LOOK_MS);
     },
     async close() {
       await Promise.race([server.shutdown(), pause(CLOSE_MAX_MS)]);

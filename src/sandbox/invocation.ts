@@ -52,6 +52,7 @@ export class HostInvocation<C> implements Asked {
   readonly #timeoutMs: number;
   /** Over, in whatever way: from now on its handler's questions are refused. */
   readonly #onEnd: () => void;
+  readonly #instead: ((failure: CallFailure) => Promise<CallResponse>) | undefined;
   readonly #response = Promise.withResolvers<CallResponse>();
   /** When the handler will have been silent for too long, by `performance.now()`. */
   #deadline = 0;
@@ -66,11 +67,18 @@ export class HostInvocation<C> implements Asked {
   #credit = WINDOW_BYTES;
   #creditArrived: (() => void) | undefined;
 
-  constructor(id: number, request: CallRequest<C>, timeoutMs: number, onEnd: () => void) {
+  constructor(
+    id: number,
+    request: CallRequest<C>,
+    timeoutMs: number,
+    onEnd: () => void,
+    instead?: (failure: CallFailure) => Promise<CallResponse>,
+  ) {
     this.id = id;
     this.request = request;
     this.#timeoutMs = timeoutMs;
     this.#onEnd = onEnd;
+    this.#instead = instead;
     this.#restartClock();
   }
 
@@ -158,7 +166,8 @@ export class HostInvocation<C> implements Asked {
     this.#end(failure);
     // What made it fail may quote a secret, and whoever reads the stream may print it.
     this.#chunks?.error(new CallFailure(failure.kind, true, "The response broke off."));
-    this.#response.reject(failure);
+    if (this.#instead && !this.#responded) this.#response.resolve(this.#instead(failure));
+    else this.#response.reject(failure);
   }
 
   #end(failure?: CallFailure): void {

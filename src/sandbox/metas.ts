@@ -12,8 +12,29 @@ function parseMeta(meta: string): unknown[] {
   throw new ProtocolError("a meta that is no JSON array");
 }
 
+/** Longer metas are read anew each time. */
+const KEPT_META_MAX_LENGTH = 4 * 1024;
+
+/**
+ * Reads the metas of responses. The last one is kept, as most responses of a handler have the same: what it gives
+ * for equal texts may be one object, and is not to be changed.
+ */
+export function responseReader(): (meta: string) => ResponseMeta {
+  let lastMeta: string | undefined;
+  let last: ResponseMeta | undefined;
+  return (meta) => {
+    if (last && meta === lastMeta) return last;
+    const response = parseResponse(meta);
+    if (meta.length <= KEPT_META_MAX_LENGTH) {
+      lastMeta = meta;
+      last = response;
+    }
+    return response;
+  };
+}
+
 /** @throws ProtocolError */
-export function parseResponse(meta: string): ResponseMeta {
+function parseResponse(meta: string): ResponseMeta {
   const [status, headers, mode, asked = 0] = parseMeta(meta);
   const valid = Number.isInteger(status) && Number.isInteger(asked) && Array.isArray(headers) &&
     headers.length <= 2 * HEADERS_MAX &&

@@ -126,16 +126,21 @@ export class Pool<C> {
   /**
    * Runs one call of `target`, in its sandbox or a new one.
    * A call of which nothing has reached a process that ended is given to another one, once.
-   * @throws CallFailure
+   * @throws CallFailure, also by rejecting
    */
-  async call(target: Target, request: CallRequest<C>): Promise<CallResponse> {
-    try {
-      return await (this.#atHand(target) ?? await this.#sandbox(target)).call(request);
-    } catch (error) {
-      const retry = error instanceof CallFailure && !error.sent && (error.kind === "stopped" || error.kind === "died");
-      if (!retry || this.#stopped) throw error;
-      return await (await this.#sandbox(target)).call(request);
-    }
+  call(target: Target, request: CallRequest<C>): Promise<CallResponse> {
+    const instead = (failure: CallFailure) => this.#callAgain(target, request, failure);
+    const sandbox = this.#atHand(target);
+    // No async function, for the time that one would add to each call.
+    return sandbox
+      ? sandbox.call(request, instead)
+      : this.#sandbox(target).then((sandbox) => sandbox.call(request, instead));
+  }
+
+  async #callAgain(target: Target, request: CallRequest<C>, failure: CallFailure): Promise<CallResponse> {
+    const isUntouched = !failure.sent && (failure.kind === "stopped" || failure.kind === "died");
+    if (!isUntouched || this.#stopped) throw failure;
+    return await (await this.#sandbox(target)).call(request);
   }
 
   /**

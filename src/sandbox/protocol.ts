@@ -72,7 +72,7 @@ export const BodyMode = { None: 0, Whole: 1, Stream: 2 } as const;
 export type BodyMode = (typeof BodyMode)[keyof typeof BodyMode];
 
 /** Names and values of headers by turns. */
-export type FlatHeaders = string[];
+export type FlatHeaders = readonly string[];
 
 export type CallMeta = [
   method: string,

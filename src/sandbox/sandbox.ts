@@ -6,7 +6,7 @@ import { CallFailure } from "./failure.ts";
 import { Foresight } from "./foresight.ts";
 import { type CallRequest, type CallResponse, HostInvocation } from "./invocation.ts";
 import { Lease } from "./lease.ts";
-import { parseAsk, parseLog, parseResponse } from "./metas.ts";
+import { parseAsk, parseLog, responseReader } from "./metas.ts";
 import { Prints } from "./prints.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "./process.ts";
 import {
@@ -95,6 +95,7 @@ export class Sandbox<C> {
   #writer: FrameWriter | undefined;
   #ready = false;
   #nextId = 1;
+  readonly #readResponse = responseReader();
   readonly #foresight = new Foresight();
   readonly #lease = new Lease((recall) => this.#writer!.send(ToSandbox.Recall, 0, String(recall)));
   readonly #prints = new Prints((text) =>
@@ -160,8 +161,14 @@ export class Sandbox<C> {
     return this.#over !== undefined || this.#retired;
   }
 
-  /** @throws CallFailure, also by rejecting */
-  call(request: CallRequest<C>): Promise<CallResponse> {
+  /**
+   * `instead`, if given, is what the call comes to if it fails before its response.
+   * @throws CallFailure, also by rejecting
+   */
+  call(
+    request: CallRequest<C>,
+    instead?: (failure: CallFailure) => Promise<CallResponse>,
+  ): Promise<CallResponse> {
     if (this.#over) throw this.#over;
     const { maxCalls, timeoutMs } = this.#options.limits();
     const full = this.calls >= maxCalls ||
@@ -178,6 +185,7 @@ export class Sandbox<C> {
       request,
       timeoutMs,
       () => this.#invocationEnded(invocation),
+      instead,
     );
     if (this.#ready) {
       this.#send(invocation);
@@ -293,7 +301,7 @@ export class Sandbox<C> {
         if (this.#ready) throw new ProtocolError("LoadFailed after Ready");
         return this.#fail(new CallFailure("load-failed", true, this.#textOf(meta)));
       case ToHost.Response: {
-        const response = parseResponse(meta);
+        const response = this.#readResponse(meta);
         return invocation?.respond(response, body, this.#writer!);
       }
       case ToHost.Chunk:

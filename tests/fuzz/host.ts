@@ -218,7 +218,7 @@ async function createRig() {
   return {
     peers,
     pool,
-    run: createRun(deps as unknown as RunDependencies),
+    run: createRun(deps as unknown as RunDependencies).answer,
     async close(): Promise<void> {
       await pool.stop();
       await Promise.all(speaking);
