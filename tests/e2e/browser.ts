@@ -1,6 +1,7 @@
 // A real browser for the tests of the admin pages: Debian's Chromium, driven by Playwright.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import AxeSource from "axe-core/axe.min.js" with { type: "text" };
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { ADMIN, setUp, Visitor } from "../http/admin.ts";
@@ -17,7 +18,10 @@ interface AxeResults {
   violations: { id: string; nodes: { html: string }[] }[];
 }
 
+/** The whole browser, as an admin has it. */
 const CHROMIUM = Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium";
+/** The same engine without the window around its pages, which nobody sees here: half the work. */
+const HEADLESS_SHELL = "/usr/bin/chromium-headless-shell";
 
 export interface Visit extends AsyncDisposable {
   readonly page: Page;
@@ -37,8 +41,17 @@ let browser: Browser | undefined;
 
 /** One browser for a test file: `Deno.test.beforeAll(openBrowser)`, so that no test is taken for its owner. */
 export async function openBrowser(): Promise<void> {
+  await launch(Deno.env.has("CHROMIUM") || !existsSync(HEADLESS_SHELL) ? CHROMIUM : HEADLESS_SHELL);
+}
+
+/** The same with the whole browser, for what more than its engine has a part in. */
+export async function openWholeBrowser(): Promise<void> {
+  await launch(CHROMIUM);
+}
+
+async function launch(executablePath: string): Promise<void> {
   browser = await chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath,
     args: [
       "--no-sandbox",
       "--disable-gpu",

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { createSecret, deploy } from "../http/handlers.ts";
 import { startServer } from "../http/server.ts";
-import { closeBrowser, openBrowser, setUpByHand } from "./browser.ts";
+import { closeBrowser, openWholeBrowser, setUpByHand } from "./browser.ts";
 
-Deno.test.beforeAll(openBrowser);
+Deno.test.beforeAll(openWholeBrowser);
 Deno.test.afterAll(closeBrowser);
 
 /** Tells what each attempt gained; "nothing" is what is hoped for. */
