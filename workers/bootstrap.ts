@@ -3,6 +3,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { format } from "node:util";
+import { InFlight } from "../src/sandbox/in_flight.ts";
 import {
   BUSY_CALLS,
   type CallMeta,
@@ -44,7 +45,7 @@ addEventListener("error", (event) => {
 
 async function serve(socket: string): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
-  const invocations = new Map<number, Invocation>();
+  const invocations = new InFlight<Invocation>();
   const writer = new FrameWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
   captureConsole(writer);
   let handler: Handler | undefined;
@@ -78,7 +79,7 @@ async function serve(socket: string): Promise<void> {
           route!,
           () => invocations.delete(id),
         );
-        invocations.set(id, invocation);
+        invocations.add(invocation);
         void running.run(invocation, () => invocation.run(handler!, errorText));
         break;
       }
@@ -98,7 +99,7 @@ async function serve(socket: string): Promise<void> {
         invocations.get(id)?.receiveCredit(Number(meta));
         break;
       case ToSandbox.Recall:
-        for (const invocation of invocations.values()) invocation.recall();
+        for (const invocation of invocations.items()) invocation.recall();
         writer.send(ToHost.Recalled, 0, meta);
         break;
       case ToSandbox.Ping:

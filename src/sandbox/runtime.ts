@@ -16,6 +16,7 @@ const APP_FILES = [
   "workers/call_context.ts",
   "workers/whole_body.ts",
   "src/sandbox/protocol.ts",
+  "src/sandbox/in_flight.ts",
   "src/sandbox/landlock.pl",
 ];
 /** Where root keeps it: not under its home, which other users cannot enter. */
@@ -26,7 +27,7 @@ export interface Runtime {
   readonly deno: string;
   /** DENO_DIR of sandboxes and of the builder that fetches modules for them. */
   readonly denoDir: string;
-  /** Folder with `workers/` and `src/sandbox/protocol.ts`. */
+  /** Folder with `workers/` and the files of `src/sandbox/` that they share with the host. */
   readonly appDir: string;
   /** Whether each sandbox gets a user id of its own; only root can give them, by setpriv. */
   readonly ownUsers: boolean;

@@ -4,6 +4,7 @@
 import { messageOf } from "../errors.ts";
 import { CallFailure } from "./failure.ts";
 import { Foresight } from "./foresight.ts";
+import { InFlight } from "./in_flight.ts";
 import { type CallRequest, type CallResponse, HostInvocation } from "./invocation.ts";
 import { Lease } from "./lease.ts";
 import { parseAsk, parseLog, responseReader } from "./metas.ts";
@@ -87,7 +88,7 @@ export class Sandbox<C> {
   readonly #options: SandboxOptions<C>;
   readonly #process: SandboxProcess;
   readonly #entry: string;
-  readonly #invocations = new Map<number, HostInvocation<C>>();
+  readonly #invocations = new InFlight<HostInvocation<C>>();
   /** Calls taken while the handler is still loading. */
   #waiting: HostInvocation<C>[] = [];
   /** Of their bodies. */
@@ -212,7 +213,7 @@ export class Sandbox<C> {
     if (this.#over) return;
     const late: HostInvocation<C>[] = [];
     for (const invocation of this.#waiting) if (invocation.isLate(now)) late.push(invocation);
-    for (const invocation of this.#invocations.values()) if (invocation.isLate(now)) late.push(invocation);
+    for (const invocation of this.#invocations.items()) if (invocation.isLate(now)) late.push(invocation);
     for (const invocation of late) invocation.timedOut();
     if (late.length > 0) {
       const how = this.#ready ? "did not answer" : "did not finish loading";
@@ -346,7 +347,7 @@ export class Sandbox<C> {
 
   #send(invocation: HostInvocation<C>): void {
     if (invocation.over) return;
-    this.#invocations.set(invocation.id, invocation);
+    this.#invocations.add(invocation);
     const { request } = invocation;
     const { body } = request;
     const mode = body === null ? BodyMode.None : body instanceof Uint8Array ? BodyMode.Whole : BodyMode.Stream;
@@ -449,7 +450,7 @@ export class Sandbox<C> {
     const { kind, message } = failure;
     const unsent = new CallFailure(kind, kind === "load-failed", message);
     for (const invocation of this.#waiting) invocation.fail(unsent);
-    for (const invocation of this.#invocations.values()) invocation.fail(failure);
+    for (const invocation of this.#invocations.items()) invocation.fail(failure);
     this.#waiting = [];
     this.#invocations.clear();
     this.#lease.end();
@@ -471,7 +472,7 @@ export class Sandbox<C> {
     const id = this.#nextId;
     // An id that is in use is never given twice, even after four billion calls.
     do this.#nextId = this.#nextId === LAST_INVOCATION_ID ? 1 : this.#nextId + 1; while (
-      this.#invocations.has(this.#nextId)
+      this.#invocations.get(this.#nextId)
     );
     return id;
   }
