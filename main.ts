@@ -10,6 +10,7 @@ import { ConfigError, readConfig } from "./src/config.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
+import { keptGraphs } from "./src/functions/kept_graphs.ts";
 import { DEFAULT_CONFINEMENT } from "./src/functions/permissions.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { typeCheckService } from "./src/functions/type_check.ts";
@@ -122,6 +123,11 @@ async function main(): Promise<void> {
     bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
     env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir },
     importHosts: () => settings.get("sandbox.import-hosts"),
+    kept: keptGraphs({
+      store: observations.moduleGraphs,
+      transaction: observations.transaction,
+      attempt: forgiving(now, (error) => log("warn", `Module graphs are not kept: ${messageOf(error)}.`)),
+    }),
   });
   const counting = {
     transaction: <T>(work: () => T): T => observations.transaction(work),

@@ -3,6 +3,7 @@
 
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { KeptGraphs } from "./kept_graphs.ts";
 
 /** The code of one handler, as of one moment. */
 export interface ModuleGraph {
@@ -30,12 +31,15 @@ export interface ImportsOptions {
   /** Environment of the builder: the cache folder, and how to reach registries. */
   env: Record<string, string>;
   importHosts: () => readonly string[];
+  kept: KeptGraphs;
 }
 
 export type Imports = ReturnType<typeof importsService>;
 
 const BUILDER_TIMEOUT_MS = 120_000;
 const PROBLEM_MAX_LENGTH = 500;
+/** In place of an empty list, which the builder refuses: a name that no host has (RFC 6761, 6.4). */
+const NO_HOST = "none.invalid";
 
 interface Known {
   graph: ModuleGraph;
@@ -48,8 +52,14 @@ interface Known {
   currentIn?: number | undefined;
 }
 
+/** What is kept of a handler without packages: those may be gone from the module cache at the next start. */
+interface Kept {
+  readonly files: readonly string[];
+  readonly states: readonly (readonly [path: string, state: string])[];
+}
+
 export function importsService(options: ImportsOptions) {
-  const { codeDir, lockFile, bootstrap, env, importHosts } = options;
+  const { codeDir, lockFile, bootstrap, env, importHosts, kept } = options;
   const known = new Map<string, Known>();
   const underWay = new Map<string, Promise<ModuleGraph>>();
   let lastVersion = 0;
@@ -62,16 +72,18 @@ export function importsService(options: ImportsOptions) {
     return run;
   };
 
+  const fileOf = (handler: string): string => join(codeDir, ...handler.split("/"));
+
   const inspectOnce = async (handler: string): Promise<Known> => {
     const hosts = importHosts();
     const began = Date.now();
-    const file = join(codeDir, ...handler.split("/"));
+    const file = fileOf(handler);
     const entry = pathToFileURL(file).href;
     const common = [
       "--no-config",
       "--node-modules-dir=none",
       `--lock=${lockFile}`,
-      `--allow-import=${hosts.join(",")}`,
+      `--allow-import=${hosts.join(",") || NO_HOST}`,
     ];
     const info = await build("info", "--json", ...common, entry);
     const found = info.success ? readInfo(JSON.parse(info.stdout), entry, codeDir) : {
@@ -117,7 +129,33 @@ export function importsService(options: ImportsOptions) {
     for (let again = 0; again < 5 && next.touchedMeanwhile; again++) next = await inspectOnce(handler);
     if (stale && sameCode(stale, next)) next = { ...next, graph: stale.graph };
     known.set(handler, next);
+    keep(handler, next);
     return next.graph;
+  };
+
+  const keep = (handler: string, { graph, states, touchedMeanwhile }: Known): void => {
+    if (graph.remote || graph.problems.length > 0 || touchedMeanwhile) return kept.remove(handler);
+    kept.put(handler, JSON.stringify({ files: graph.files, states: [...states] } satisfies Kept));
+  };
+
+  /** What was found before this process began, if no file was touched since. */
+  const recall = (handler: string): Known | undefined => {
+    const text = kept.find(handler);
+    if (text === undefined) return undefined;
+    const { files, states } = JSON.parse(text) as Kept;
+    const file = fileOf(handler);
+    // Another code folder may have held a handler of the same path.
+    if (files[0] !== file) return undefined;
+    const entry = pathToFileURL(file).href;
+    const recalled: Known = {
+      graph: { version: ++lastVersion, entry, files, remote: false, packages: [], problems: [] },
+      states: new Map(states),
+      importHosts: importHosts(),
+      touchedMeanwhile: false,
+    };
+    if (!isCurrent(recalled)) return undefined;
+    known.set(handler, recalled);
+    return recalled;
   };
 
   const isCurrent = ({ states, importHosts: hosts }: Known): boolean => {
@@ -138,6 +176,8 @@ export function importsService(options: ImportsOptions) {
         current.currentIn = turn;
         return current.graph;
       }
+      const recalled = current ? undefined : recall(path);
+      if (recalled) return recalled.graph;
       let run = underWay.get(path);
       if (!run) {
         run = inspect(path).finally(() => underWay.delete(path));

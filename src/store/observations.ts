@@ -1,4 +1,4 @@
-// The second database, of what was observed: logs and the like. Apart from the first, so that it neither
+// The second database, of what was observed or found out: logs and the like. Apart from the first, so that it neither
 // delays nor endangers what must not be lost: nothing in it is needed to serve, and it is made anew if need be.
 
 import { existsSync, renameSync } from "node:fs";
@@ -8,10 +8,12 @@ import { type LogStore, logStore } from "./logs.ts";
 import { type MetricStore, metricStore } from "./metrics.ts";
 import { sql as logs } from "./migrations/observations/001_logs.ts";
 import { sql as metrics } from "./migrations/observations/002_metrics.ts";
+import { sql as moduleGraphs } from "./migrations/observations/003_module_graphs.ts";
+import { type ModuleGraphStore, moduleGraphStore } from "./module_graphs.ts";
 import { type SecretReadStore, secretReadStore } from "./secret_reads.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [logs, metrics];
+const MIGRATIONS = [logs, metrics, moduleGraphs];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];
@@ -20,6 +22,7 @@ export interface Observations {
   readonly logs: LogStore;
   readonly metrics: MetricStore;
   readonly secretReads: SecretReadStore;
+  readonly moduleGraphs: ModuleGraphStore;
   /** All of `work` or, after a throw, nothing; `work` is synchronous. A power cut may undo the last ones. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -68,7 +71,13 @@ function open(path: string) {
   const schema = { migrations: MIGRATIONS, synchronous: "NORMAL", checkpointPages: CHECKPOINT_PAGES } as const;
   const db = Database.open(path, schema);
   try {
-    return { db, entities: { logs: logStore(db), metrics: metricStore(db), secretReads: secretReadStore(db) } };
+    const entities = {
+      logs: logStore(db),
+      metrics: metricStore(db),
+      secretReads: secretReadStore(db),
+      moduleGraphs: moduleGraphStore(db),
+    };
+    return { db, entities };
   } catch (error) {
     db.close();
     throw new Error(`${path} does not hold what it should: ${messageOf(error)}.`, { cause: error });

@@ -593,6 +593,18 @@ Deno.test("a module by its address is fetched when code is saved, from the hosts
   assert.equal((await run(server, "/remote")).body, 42);
 });
 
+Deno.test("where modules may come from nowhere, those of the code folder still work", async () => {
+  await using server = await startServer();
+  await set(server, { "sandbox.import-hosts": [] });
+  assert.match(
+    (await save(server, "remote.ts", `import "http://127.0.0.1:1/module.ts";`)).join(),
+    /Requires import access/,
+  );
+  await save(server, "part.ts", "export const answer = 42;");
+  await deploy(server, "whole", `import { answer } from "./part.ts"; export default (c) => c.json(answer)`);
+  assert.equal((await run(server, "/whole")).body, 42);
+});
+
 Deno.test("a body that breaks off tells its cause in the log with secrets masked", async () => {
   await using server = await startServer();
   await createSecret(server, "PASSWORD", "hunter2-hunter2");

@@ -1,0 +1,8 @@
+// What handlers consist of, as it was found last, so that it need not be found again after a restart.
+
+export const sql = `
+CREATE TABLE module_graphs (
+  handler TEXT NOT NULL UNIQUE,  -- path in the code folder
+  graph   TEXT NOT NULL          -- JSON, as src/functions/imports.ts writes it
+) STRICT;
+`;

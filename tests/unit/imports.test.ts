@@ -1,0 +1,101 @@
+// What handlers consist of is found once and known from then on, also after a restart, until a file is touched.
+
+import assert from "node:assert/strict";
+import { utimesSync } from "node:fs";
+import { join } from "node:path";
+import { importsService, type ModuleGraph } from "../../src/functions/imports.ts";
+import { keptGraphs } from "../../src/functions/kept_graphs.ts";
+import { openObservations } from "../../src/store/observations.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+/** The same each time, as a setting is. */
+const NO_HOSTS: string[] = [];
+
+interface Start extends Disposable {
+  graph(handler: string): ModuleGraph | Promise<ModuleGraph>;
+}
+
+/** As after a start of the server with its data and code in `folder`. */
+function start(folder: string, codeDir = join(folder, "code")): Start {
+  const observations = openObservations(join(folder, "observations.db"), () => new Date(), assert.fail);
+  const imports = importsService({
+    codeDir,
+    lockFile: join(folder, "imports.lock"),
+    bootstrap: "unused",
+    env: { DENO_DIR: join(folder, "cache"), PATH: Deno.env.get("PATH")! },
+    importHosts: () => NO_HOSTS,
+    kept: keptGraphs({
+      store: observations.moduleGraphs,
+      transaction: observations.transaction,
+      attempt: (work) => work(),
+    }),
+  });
+  return { graph: (handler) => imports.graph(handler), [Symbol.dispose]: () => observations.close() };
+}
+
+/** Writes a file that was last touched a minute ago. */
+function write(folder: string, name: string, text: string): void {
+  const path = join(folder, name);
+  Deno.writeTextFileSync(path, text);
+  const then = new Date(Date.now() - 60_000);
+  utimesSync(path, then, then);
+}
+
+Deno.test("what a handler consists of is known after a restart, until a file of it is touched", async () => {
+  using folder = temporaryFolder();
+  const code = join(folder.path, "code");
+  Deno.mkdirSync(code);
+  write(code, "a.ts", 'import { b } from "./b.ts"; export default () => b;');
+  write(code, "b.ts", "export const b = 1;");
+  const files = ["a.ts", "b.ts"].map((name) => join(code, name));
+  {
+    using first = start(folder.path);
+    const found = first.graph("a.ts");
+    assert.ok(found instanceof Promise, "nothing is known yet");
+    assert.deepEqual((await found).files, files);
+  }
+  {
+    using second = start(folder.path);
+    const known = second.graph("a.ts");
+    assert.ok(!(known instanceof Promise), "known from before");
+    assert.deepEqual([known.files, known.problems, known.remote], [files, [], false]);
+    assert.equal(second.graph("a.ts"), known);
+    assert.ok(second.graph("b.ts") instanceof Promise, "of another handler nothing is known");
+    await second.graph("b.ts");
+  }
+  write(code, "b.ts", 'export { b } from "./c.ts";');
+  write(code, "c.ts", "export const b = 2;");
+  {
+    using third = start(folder.path);
+    const found = third.graph("a.ts");
+    assert.ok(found instanceof Promise, "a file was touched in between");
+    assert.deepEqual((await found).files, [...files, join(code, "c.ts")]);
+  }
+  using fourth = start(folder.path);
+  assert.ok(!(fourth.graph("a.ts") instanceof Promise));
+});
+
+Deno.test("a handler with a problem is looked at anew after a restart, and so is one in another code folder", async () => {
+  using folder = temporaryFolder();
+  const code = join(folder.path, "code");
+  Deno.mkdirSync(code);
+  write(code, "whole.ts", "export default () => 1;");
+  write(code, "broken.ts", 'import "./missing.ts"; export default () => 1;');
+  {
+    using first = start(folder.path);
+    assert.deepEqual((await first.graph("whole.ts")).problems, []);
+    assert.equal((await first.graph("broken.ts")).problems.length, 1);
+  }
+  {
+    using second = start(folder.path);
+    assert.ok(second.graph("broken.ts") instanceof Promise);
+    await second.graph("broken.ts");
+  }
+  const other = join(folder.path, "other");
+  Deno.mkdirSync(other);
+  write(other, "whole.ts", "export default () => 2;");
+  using third = start(folder.path, other);
+  const found = third.graph("whole.ts");
+  assert.ok(found instanceof Promise);
+  assert.deepEqual((await found).files, [join(other, "whole.ts")]);
+});
