@@ -13,7 +13,7 @@ const limitsFor = (statuses: readonly number[]): FunctionFields =>
 /** What a process may take at most while it dies: its memory, what Deno itself needs, and what a poll lets through. */
 const PROCESS_MAX_MB = MEMORY_MB + 400;
 const HOST_GROWTH_MAX_MB = 150;
-const AT_ONCE = 3;
+const AT_ONCE = 5;
 const GONE_MS = paced(3_000);
 
 /** Statements that end the process. The statuses that the caller may get: 502, or what the case allows besides. */

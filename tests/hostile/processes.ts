@@ -6,8 +6,10 @@ import type { Server } from "../http/server.ts";
 /** Clock ticks in a second, of which /proc counts CPU time (USER_HZ, proc(5)). */
 const TICKS_PER_SECOND = 100;
 
-/** How many others want each core beside this suite, which keeps two busy itself; 1 if none does. */
-const CROWD = Math.max(1, Deno.loadavg()[0]! / navigator.hardwareConcurrency - 1);
+/** How many processes of this suite want each core, as two of its files are run at a time. */
+const OWN_CROWD = 3;
+/** How many others want each core beside this suite; 1 if none does. */
+const CROWD = Math.max(1, Deno.loadavg()[0]! / navigator.hardwareConcurrency - OWN_CROWD);
 
 /** A time limit that is meant for a machine which has nothing else to do, for this one as it is now. */
 export function paced(ms: number): number {
