@@ -29,7 +29,8 @@ const now = performance.now.bind(performance);
 closeRealm();
 rememberBodies();
 
-const running = new AsyncLocalStorage<Invocation>();
+/** Number of the invocation whose code runs: the number alone, as what is stored here outlives the call by far. */
+const running = new AsyncLocalStorage<number>();
 
 addEventListener("message", (event) => void serve((event as MessageEvent<string>).data), { once: true });
 // A rejection that nobody awaits, or a throw in a timer, would otherwise end the process and with it
@@ -80,7 +81,7 @@ async function serve(socket: string): Promise<void> {
           () => invocations.delete(id),
         );
         invocations.add(invocation);
-        void running.run(invocation, () => invocation.run(handler!, errorText));
+        void running.run(id, () => invocation.run(handler!, errorText));
         break;
       }
       case ToSandbox.Body:
@@ -115,7 +116,7 @@ async function serve(socket: string): Promise<void> {
 function captureConsole(writer: FrameWriter): void {
   const print = (level: LogMeta[0]) => (...values: unknown[]) => {
     const text = format(...values).slice(0, LOG_TEXT_MAX_LENGTH);
-    writer.send(ToHost.Log, running.getStore()?.id ?? 0, stringify([level, text] satisfies LogMeta));
+    writer.send(ToHost.Log, running.getStore() ?? 0, stringify([level, text] satisfies LogMeta));
   };
   const dump = (value: unknown, options?: Deno.InspectOptions) => print("info")(inspect(value, options));
   Object.assign(console, {

@@ -48,26 +48,19 @@ export type Ask = (kind: AskMeta[1], name: string, scope: string | null) => Prom
 
 const SCOPES: readonly unknown[] = ["key", "group", "function", "global"];
 
+/**
+ * Nothing of it is made when it is first looked at: an object's own getters get V8 to make a shape for each object,
+ * which keeps what they reach, the whole call, until the next full collection (measured on Deno 2.9.6).
+ */
 export function createHandlerContext(call: CallInfo, ask: Ask): HandlerContext {
-  let params: Record<string, string> | undefined;
-  let query: Record<string, string> | undefined;
-  let route: HandlerContext["route"] | undefined;
-  let requestedAt: Date | undefined;
+  const { route, url, params, requestId, requestedAt, group } = call;
   return {
-    get route() {
-      return route ??= { ...call.route, methods: [...call.route.methods], keys: [...call.route.keys] };
-    },
-    get params() {
-      return params ??= decodeParams(call.params);
-    },
-    get query() {
-      return query ??= parseQuery(call.url);
-    },
-    requestId: call.requestId,
-    get requestedAt() {
-      return requestedAt ??= new Date(call.requestedAt);
-    },
-    authenticatedKeyGroup: call.group ?? undefined,
+    route: { ...route, methods: [...route.methods], keys: [...route.keys] },
+    params: decodeParams(params),
+    query: parseQuery(url),
+    requestId,
+    requestedAt: new Date(requestedAt),
+    authenticatedKeyGroup: group ?? undefined,
     async getSecret(name, scope) {
       checkName("getSecret", name);
       if (scope !== undefined && !SCOPES.includes(scope)) {
@@ -102,6 +95,7 @@ function decodeParams(raw: Record<string, string>): Record<string, string> {
 
 function parseQuery(url: string): Record<string, string> {
   const query: Record<string, string> = {};
+  if (!url.includes("?")) return query;
   for (const [name, value] of new URL(url).searchParams) {
     if (!Object.hasOwn(query, name)) query[name] = value;
   }
