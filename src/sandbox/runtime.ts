@@ -50,15 +50,14 @@ export async function prepareRuntime(root: string): Promise<Runtime> {
   const ownUsers = able === "switch";
   // What we make for other users to read must not be hidden by a strict umask; private files name their modes.
   if (ownUsers) Deno.umask(0o022);
-  const hostDenoDir = await findDenoDir();
-  const base = await makeFolder(ownUsers ? SYSTEM_CACHE : join(dirname(hostDenoDir), "crude-functions"));
+  const base = await makeFolder(ownUsers ? SYSTEM_CACHE : join(dirname(await findDenoDir()), "crude-functions"));
   const lock = await Deno.open(join(base, "lock"), { create: true, write: true });
   await lock.lock(true);
   try {
     const denoDir = join(base, "deno");
     await Deno.mkdir(denoDir, { recursive: true });
     await closeSharedStorage(denoDir);
-    await seedPackages(root, hostDenoDir, denoDir);
+    await seedPackages(root, denoDir);
     const appDir = await copyApp(root, base, denoDir);
     const deno = ownUsers ? await publicDeno(base) : await Deno.realPath(Deno.execPath());
     const packages = await workerPackages(root, denoDir);
@@ -149,10 +148,11 @@ async function findLandlock(
 }
 
 /** Copies the packages that the workers import from the host's own cache, so that none is fetched again. */
-async function seedPackages(root: string, from: string, to: string): Promise<void> {
+async function seedPackages(root: string, to: string): Promise<void> {
   const [name, version] = await workerPackage(root);
   const folder = join("npm", "registry.npmjs.org", name);
   if (await exists(join(to, folder, version))) return;
+  const from = await findDenoDir();
   // From another registry, say: then it is fetched when the workers are started for the first time.
   if (!await exists(join(from, folder, version)) || !await exists(join(from, folder, "registry.json"))) return;
   await copyTree(join(from, folder, version), join(to, folder, version));

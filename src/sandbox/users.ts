@@ -24,8 +24,8 @@ export async function trySetpriv(path: string): Promise<"nothing" | "hold" | "sw
     const command = new Deno.Command(path, { args: [...args, "/bin/sh", "-c", ":"], stdin: "null" });
     return (await command.output()).success;
   };
-  if (!await works(setprivArgs(undefined))) return "nothing";
-  return Deno.uid() === 0 && await works(setprivArgs(FIRST_UID)) ? "switch" : "hold";
+  if (Deno.uid() === 0 && await works(setprivArgs(FIRST_UID))) return "switch";
+  return await works(setprivArgs(undefined)) ? "hold" : "nothing";
 }
 
 const inUse = new Set<number>();
