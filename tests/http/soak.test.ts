@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { soak } from "../soak/soak.ts";
 
 Deno.test("under mixed load every answer is the right one of its moment, and no call fails", async () => {
-  const { calls, secretsChanged, codeEdited, keysRevoked, rotations, complaints } = await soak(18_000, () => {});
+  const { calls, secretsChanged, codeEdited, keysRevoked, rotations, complaints } = await soak(12_000, () => {});
   assert.deepEqual(complaints, []);
   const counts = { calls, secretsChanged, codeEdited, keysRevoked, rotations };
   // Far fewer than on a machine that has nothing else to do.
