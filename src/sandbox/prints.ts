@@ -6,12 +6,16 @@ const BYTES_PER_SECOND = 256 * 1024;
 const LINE_BYTES = 256;
 /** From here on the process has to wait for the next second. */
 const FLOOD_BYTES = 4 * BYTES_PER_SECOND;
+/** Each call that ended makes up for so many: a few lines a call are no flood, however many calls there are. */
+const BYTES_A_CALL = 1024;
 const SECOND_MS = 1_000;
 
 export class Prints {
   readonly #onDropped: (text: string) => void;
   #secondBegan = 0;
   #bytes = 0;
+  /** Of these, what no call has made up for. */
+  #excess = 0;
   #dropped = { lines: 0, bytes: 0 };
 
   /** `onDropped` is told in a sentence what was left out, once a second. */
@@ -23,6 +27,7 @@ export class Prints {
   take(length: number): boolean {
     this.look();
     this.#bytes += length + LINE_BYTES;
+    this.#excess += length + LINE_BYTES;
     if (this.#bytes <= BYTES_PER_SECOND) return true;
     this.#dropped.lines++;
     this.#dropped.bytes += length;
@@ -35,12 +40,18 @@ export class Prints {
     if (now - this.#secondBegan < SECOND_MS) return;
     this.#secondBegan = now;
     this.#bytes = 0;
+    this.#excess = 0;
     this.tellDropped();
+  }
+
+  /** A call has ended. */
+  callEnded(): void {
+    this.#excess = Math.max(0, this.#excess - BYTES_A_CALL);
   }
 
   /** For how long nothing more should be read from the process; 0 if it prints no flood. */
   get waitMs(): number {
-    return this.#bytes <= FLOOD_BYTES ? 0 : Math.max(0, this.#secondBegan + SECOND_MS - Date.now());
+    return this.#excess <= FLOOD_BYTES ? 0 : Math.max(0, this.#secondBegan + SECOND_MS - Date.now());
   }
 
   tellDropped(): void {

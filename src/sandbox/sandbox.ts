@@ -431,6 +431,7 @@ export class Sandbox<C> {
     this.#invocations.delete(invocation.id);
     if (this.#over) return;
     this.#endedCalls++;
+    this.#prints.callEnded();
     if (invocation.responded) this.#foresight.learn(invocation);
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
     if (this.idle) this.#becameIdle();
