@@ -7,21 +7,38 @@ export const FORM_MIN_BYTES = 8;
 /** So much of a form is looked for; where it is found, the rest is compared. */
 export const NEEDLE_MAX_BYTES = 256;
 
-export interface Form {
+type Encode = (value: string) => string;
+
+/** Whether characters on either side of a form hold some of its bits. */
+interface Frayed {
+  readonly before: boolean;
+  readonly after: boolean;
+}
+
+/** One way in which a value may be written. Thousands are kept at a time, so that each holds no more than it needs. */
+export class Form {
   /** The beginning of the form, or all of it. */
   readonly needle: Uint8Array;
   /** Whether there is more of it than the needle. */
   readonly isLong: boolean;
-  /** All of it. */
-  whole(): Uint8Array;
-  /**
-   * Whether characters beside it hold some of its bits: in Base64 the bytes around a value share characters
-   * with it.
-   */
-  readonly frayed: { readonly before: boolean; readonly after: boolean };
-}
+  /** In Base64 the bytes around a value share characters with it. */
+  readonly frayed: Frayed;
+  readonly #encode: Encode;
+  readonly #value: string;
 
-type Encode = (value: string) => string;
+  constructor(value: string, encode: Encode, frayed: Frayed, needle: Uint8Array, isLong: boolean) {
+    this.needle = needle;
+    this.isLong = isLong;
+    this.frayed = frayed;
+    this.#encode = encode;
+    this.#value = value;
+  }
+
+  /** All of it. */
+  whole(): Uint8Array {
+    return encoder.encode(this.#encode(this.#value));
+  }
+}
 
 const encoder = new TextEncoder();
 
@@ -50,6 +67,14 @@ const TEXTS: Encode[] = [
   inHtml,
 ];
 
+const IN_HEX: Encode[] = [inHex, (value) => inHex(value).toUpperCase()];
+
+/** By the number of bytes that come before it, modulo 3; each in the usual alphabet and in that of URLs. */
+const IN_BASE64: Encode[][] = [0, 1, 2].map((before) => [
+  (value) => inBase64(value, before),
+  (value) => inBase64(value, before).replaceAll("+", "-").replaceAll("/", "_"),
+]);
+
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -67,25 +92,22 @@ export function formsOf(value: string): Form[] {
   // Every encoding of a beginning is a beginning of the encoding.
   const head = core.length <= NEEDLE_MAX_BYTES ? core : beginning(core);
   const forms = new Map<string, Form>();
-  const add = (encode: Encode, frayed: Form["frayed"]): void => {
+  const add = (encode: Encode, frayed: Frayed): void => {
     const text = encode(head);
     if (forms.has(text)) return;
     const bytes = encoder.encode(text);
     if (bytes.length < FORM_MIN_BYTES) return;
     const isLong = head !== core || bytes.length > NEEDLE_MAX_BYTES;
-    const needle = bytes.slice(0, NEEDLE_MAX_BYTES);
-    forms.set(text, { needle, isLong, whole: () => encoder.encode(encode(core)), frayed });
+    forms.set(text, new Form(core, encode, frayed, bytes.slice(0, NEEDLE_MAX_BYTES), isLong));
   };
   const isPlain = head === core && PLAIN_TEXT.test(core);
   for (const encode of isPlain ? TEXTS.slice(0, 1) : TEXTS) add(encode, PLAIN);
-  add(inHex, PLAIN);
-  add((value) => inHex(value).toUpperCase(), PLAIN);
+  for (const encode of IN_HEX) add(encode, PLAIN);
   const size = Buffer.byteLength(core);
-  for (const before of [0, 1, 2]) {
+  IN_BASE64.forEach((encodings, before) => {
     const frayed = { before: before > 0, after: (before + size) * 8 % 6 > 0 };
-    add((value) => inBase64(value, before), frayed);
-    add((value) => inBase64(value, before).replaceAll("+", "-").replaceAll("/", "_"), frayed);
-  }
+    for (const encode of encodings) add(encode, frayed);
+  });
   return [...forms.values()];
 }
 
