@@ -248,8 +248,11 @@ Deno.test("masking takes time by the length of a text, not by its square, whatev
     };
     for (const pattern of patterns) {
       const text = pattern.repeat(Math.ceil((1 << 19) / pattern.length));
-      const ratio = fastest(text) / fastest(text.slice(0, text.length / 8));
-      // 8 if the time goes by the length, 64 if by its square.
+      // 8 if the time goes by the length, 64 if by its square. A busy machine may stretch a time, but not all of them.
+      let ratio = Infinity;
+      for (let attempt = 0; attempt < 5 && ratio >= 32; attempt++) {
+        ratio = fastest(text) / fastest(text.slice(0, text.length / 8));
+      }
       assert.ok(ratio < 32, `${ratio} times as long for 8 times ${pattern.slice(0, 20)}`);
     }
   }
