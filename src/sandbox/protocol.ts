@@ -130,7 +130,9 @@ export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
 const FRAMES_A_SLICE = 8;
 
 const NO_BYTES = new Uint8Array(0);
-const START_BUFFER_BYTES = 64 * 1024;
+const START_BUFFER_BYTES = 16 * 1024;
+/** A buffer that grew beyond this is given back once it is empty. */
+const KEPT_BUFFER_BYTES = 256 * 1024;
 
 /**
  * Collects frames and writes many at once. While `busy` is true it waits for the end of the event loop's
@@ -201,8 +203,7 @@ export class FrameWriter {
         this.#inFlightBytes = length;
         for (let at = 0; at < length;) at += await this.#write(full.subarray(at, length));
         this.#inFlightBytes = 0;
-        // A buffer that one large frame made grow is not kept.
-        this.#spare = full.length > FRAME_MAX_BYTES ? new Uint8Array(START_BUFFER_BYTES) : full;
+        this.#spare = full.length > KEPT_BUFFER_BYTES ? new Uint8Array(START_BUFFER_BYTES) : full;
       }
     } catch {
       // The reading side sees the end of the socket and acts on it.
@@ -234,6 +235,7 @@ export async function readFrames(
     const count = await read(buffer.subarray(length));
     if (count === null) return;
     length += count;
+    const isFull = length === buffer.length;
     let at = 0;
     let inSlice = 0;
     while (length - at >= HEADER_BYTES) {
@@ -258,7 +260,9 @@ export async function readFrames(
     }
     buffer.copyWithin(0, at, length);
     length -= at;
-    if (length === 0 && buffer.length > START_BUFFER_BYTES) buffer = new Uint8Array(START_BUFFER_BYTES);
+    if (length === 0 && buffer.length > KEPT_BUFFER_BYTES) buffer = new Uint8Array(START_BUFFER_BYTES);
+    // There is likely more to be read at once.
+    else if (isFull && buffer.length < KEPT_BUFFER_BYTES) buffer = grow(buffer, buffer.length * 2);
   }
 }
 
