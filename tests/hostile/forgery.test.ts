@@ -254,6 +254,8 @@ const PATCHED = [
   "Array.prototype[Symbol.iterator]",
   "Array.isArray",
   "Array.prototype.includes",
+  "Array.prototype.fill",
+  "Array.prototype.filter",
   "Map.prototype.get",
   "Map.prototype.set",
   "Map.prototype.delete",

@@ -24,18 +24,14 @@ const rpc = () => Number(Object.entries(core.resources()).find(([, name]) => nam
 const write = (bytes) => core.writeAll(rpc(), bytes);
 const answers = globalThis.answers ??= [];
 const seen = globalThis.seenIds ??= [];
-// The worker looks up every frame's invocation in a Map: here the answers to forged questions pass by.
+// The worker looks up every frame's invocation in a table of its own: here the answers to forged questions pass by.
 if (!globalThis.tapped) {
   globalThis.tapped = true;
-  const get = Map.prototype.get;
-  let invocations;
-  Map.prototype.get = function (key) {
+  const { InFlight } = await import(new URL("../src/sandbox/in_flight.ts", location.href));
+  const get = InFlight.prototype.get;
+  InFlight.prototype.get = function (key) {
     const found = get.call(this, key);
-    if (found?.receiveAnswer) {
-      invocations = this;
-      if (!seen.includes(key)) seen.push(key);
-    }
-    if (this !== invocations) return found;
+    if (found?.receiveAnswer && !seen.includes(key)) seen.push(key);
     const receiveAnswer = (meta) => {
       answers.push([key, ...meta]);
       // The worker knows of its own questions only.
