@@ -21,7 +21,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
 import { type Credential, credentials, withoutApiKey } from "./credentials.ts";
 import { guardResponse } from "./response_guard.ts";
-import { createHeads } from "./response_heads.ts";
+import { type ResponseMaker, responseMaker } from "./responses.ts";
 import { brokeOff, type Call, failed, outcomeOf, refusal, tell, type Telling } from "./run_failures.ts";
 import { isServiceWorker, requestHeader, sandboxPage } from "./run_isolation.ts";
 import { createTargets } from "./run_target.ts";
@@ -65,7 +65,7 @@ export interface Run {
 export function createRun(deps: RunDependencies): Run {
   const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
   const targetOf = createTargets(imports, settings);
-  const headsOf = createHeads();
+  const makeResponse = responseMaker();
   let underWay = 0;
   const turn = countTurns(() => underWay >= BUSY_CALLS);
 
@@ -120,7 +120,7 @@ export function createRun(deps: RunDependencies): Run {
           handed: call.handed,
         },
       });
-      const answer = toResponse(guarded(response, call, deps), method, (flat) => headsOf(flat, requestId, ownHost));
+      const answer = toResponse(guarded(response, call, deps), method, requestId, ownHost, makeResponse);
       const finish = (failure: CallFailure | undefined): void => {
         ended(failure ? outcomeOf(failure) : "ok");
         if (failure) brokeOff(failure, call, deps);
@@ -234,14 +234,16 @@ async function inTime(graph: Promise<ModuleGraph>, timeoutMs: number): Promise<M
 function toResponse(
   { status, headers, body }: CallResponse,
   method: string,
-  headOf: (headers: FlatHeaders) => Headers,
+  requestId: string,
+  ownHost: boolean,
+  makeResponse: ResponseMaker,
 ): Response {
   try {
     // 101 would hand the connection over.
     if (status < 200) throw new RangeError(`the status ${status} is no response's`);
     const empty = method === "HEAD" || NULL_BODY_STATUSES.includes(status);
     if (empty) discard(body);
-    return new Response(empty ? null : body, { status, headers: headOf(headers) });
+    return makeResponse(empty ? null : body, status, headers, requestId, ownHost);
   } catch (error) {
     // A status or header that no HTTP response can have. Nobody will read what follows.
     discard(body);

@@ -16,14 +16,17 @@ function parseMeta(meta: string): unknown[] {
 const KEPT_META_MAX_LENGTH = 4 * 1024;
 
 /**
- * Reads the metas of responses. The last one is kept, as most responses of a handler have the same: what it gives
- * for equal texts may be one object, and is not to be changed.
+ * Reads the metas of responses. What comes again and again is read once: then the headers are frozen, and the same
+ * object each time.
  */
 export function responseReader(): (meta: string) => ResponseMeta {
   let lastMeta: string | undefined;
   let last: ResponseMeta | undefined;
   return (meta) => {
-    if (last && meta === lastMeta) return last;
+    if (last && meta === lastMeta) {
+      Object.freeze(last[1]);
+      return last;
+    }
     const response = parseResponse(meta);
     if (meta.length <= KEPT_META_MAX_LENGTH) {
       lastMeta = meta;
