@@ -88,7 +88,7 @@ export function createRun(deps: RunDependencies): Run {
     underWay++;
     try {
       const presented = credentials(headers, url)
-        .map((credential) => ({ ...credential, holder: access.find(credential.value) }));
+        .map(({ value, from }) => ({ value, from, holder: access.find(value) }));
       const entry = admit(target, presented[0], requestId);
       if (entry instanceof Response) {
         ended("refused");
