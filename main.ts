@@ -126,7 +126,10 @@ async function main(): Promise<void> {
     kept: keptGraphs({
       store: observations.moduleGraphs,
       transaction: observations.transaction,
-      attempt: forgiving(now, (error) => log("warn", `Module graphs are not kept: ${messageOf(error)}.`)),
+      attempt: forgiving(
+        now,
+        (error) => log("warn", `First calls after a restart will take longer: ${messageOf(error)} (observations.db).`),
+      ),
     }),
   });
   const counting = {

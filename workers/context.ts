@@ -93,10 +93,13 @@ function decodeParams(raw: Record<string, string>): Record<string, string> {
   return decoded;
 }
 
+/** Not by URL, which refuses what any caller can make of the host: `Host: 999.999.999.999`. */
 function parseQuery(url: string): Record<string, string> {
   const query: Record<string, string> = {};
-  if (!url.includes("?")) return query;
-  for (const [name, value] of new URL(url).searchParams) {
+  const start = url.indexOf("?");
+  if (start === -1) return query;
+  const hash = url.indexOf("#", start);
+  for (const [name, value] of new URLSearchParams(url.slice(start, hash === -1 ? undefined : hash))) {
     if (!Object.hasOwn(query, name)) query[name] = value;
   }
   return query;

@@ -52,12 +52,6 @@ interface Known {
   currentIn?: number | undefined;
 }
 
-/** What is kept of a handler without packages: those may be gone from the module cache at the next start. */
-interface Kept {
-  readonly files: readonly string[];
-  readonly states: readonly (readonly [path: string, state: string])[];
-}
-
 export function importsService(options: ImportsOptions) {
   const { codeDir, lockFile, bootstrap, env, importHosts, kept } = options;
   const known = new Map<string, Known>();
@@ -133,19 +127,19 @@ export function importsService(options: ImportsOptions) {
     return next.graph;
   };
 
+  /** Not with packages: those may be gone from the module cache at the next start. */
   const keep = (handler: string, { graph, states, touchedMeanwhile }: Known): void => {
     if (graph.remote || graph.problems.length > 0 || touchedMeanwhile) return kept.remove(handler);
-    kept.put(handler, JSON.stringify({ files: graph.files, states: [...states] } satisfies Kept));
+    kept.put(handler, { files: graph.files, states: [...states] });
   };
 
   /** What was found before this process began, if no file was touched since. */
   const recall = (handler: string): Known | undefined => {
-    const text = kept.find(handler);
-    if (text === undefined) return undefined;
-    const { files, states } = JSON.parse(text) as Kept;
+    const found = kept.find(handler);
     const file = fileOf(handler);
     // Another code folder may have held a handler of the same path.
-    if (files[0] !== file) return undefined;
+    if (found?.files[0] !== file) return undefined;
+    const { files, states } = found;
     const entry = pathToFileURL(file).href;
     const recalled: Known = {
       graph: { version: ++lastVersion, entry, files, remote: false, packages: [], problems: [] },
@@ -176,10 +170,10 @@ export function importsService(options: ImportsOptions) {
         current.currentIn = turn;
         return current.graph;
       }
-      const recalled = current ? undefined : recall(path);
-      if (recalled) return recalled.graph;
       let run = underWay.get(path);
       if (!run) {
+        const recalled = current ? undefined : recall(path);
+        if (recalled) return recalled.graph;
         run = inspect(path).finally(() => underWay.delete(path));
         underWay.set(path, run);
       }

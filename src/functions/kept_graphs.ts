@@ -3,10 +3,17 @@
 import type { Attempt } from "../observe/forgiving.ts";
 import type { ModuleGraphStore } from "../store/module_graphs.ts";
 
+export interface KeptGraph {
+  /** Absolute paths, the handler first. */
+  readonly files: readonly string[];
+  /** Of each file that it was found out from. */
+  readonly states: readonly (readonly [path: string, state: string])[];
+}
+
 /** By the handlers' paths in the code folder. Never throws. */
 export interface KeptGraphs {
-  find(handler: string): string | undefined;
-  put(handler: string, text: string): void;
+  find(handler: string): KeptGraph | undefined;
+  put(handler: string, graph: KeptGraph): void;
   remove(handler: string): void;
 }
 
@@ -18,8 +25,12 @@ export function keptGraphs(
   },
 ): KeptGraphs {
   return {
-    find: (handler) => attempt(() => store.find(handler)),
-    put: (handler, text) => attempt(() => transaction(() => store.put(handler, text))),
+    find: (handler) =>
+      attempt(() => {
+        const text = store.find(handler);
+        return text === undefined ? undefined : JSON.parse(text) as KeptGraph;
+      }),
+    put: (handler, graph) => attempt(() => transaction(() => store.put(handler, JSON.stringify(graph)))),
     remove: (handler) => attempt(() => transaction(() => store.remove(handler))),
   };
 }

@@ -50,6 +50,7 @@ const PREFIX = "/run";
 const WHOLE_REQUEST_MAX_BYTES = 16 * 1024;
 /** Statuses whose responses have no body (Fetch, 2.2.3). */
 const NULL_BODY_STATUSES = [204, 205, 304];
+
 /** Whether a path belongs to the functions. */
 export function isRunPath(path: string): boolean {
   return path.startsWith(PREFIX) && (path.length === PREFIX.length || path[PREFIX.length] === "/");

@@ -22,15 +22,18 @@ const KEPT_META_MAX_LENGTH = 4 * 1024;
 export function responseReader(): (meta: string) => ResponseMeta {
   let lastMeta: string | undefined;
   let last: ResponseMeta | undefined;
+  let isFrozen = false;
   return (meta) => {
     if (last && meta === lastMeta) {
-      Object.freeze(last[1]);
+      if (!isFrozen) Object.freeze(last[1]);
+      isFrozen = true;
       return last;
     }
     const response = parseResponse(meta);
     if (meta.length <= KEPT_META_MAX_LENGTH) {
       lastMeta = meta;
       last = response;
+      isFrozen = false;
     }
     return response;
   };

@@ -33,6 +33,12 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
   return { graph: (handler) => imports.graph(handler), [Symbol.dispose]: () => observations.close() };
 }
 
+function codeFolder(folder: string, name = "code"): string {
+  const path = join(folder, name);
+  Deno.mkdirSync(path);
+  return path;
+}
+
 /** Writes a file that was last touched a minute ago. */
 function write(folder: string, name: string, text: string): void {
   const path = join(folder, name);
@@ -43,8 +49,7 @@ function write(folder: string, name: string, text: string): void {
 
 Deno.test("what a handler consists of is known after a restart, until a file of it is touched", async () => {
   using folder = temporaryFolder();
-  const code = join(folder.path, "code");
-  Deno.mkdirSync(code);
+  const code = codeFolder(folder.path);
   write(code, "a.ts", 'import { b } from "./b.ts"; export default () => b;');
   write(code, "b.ts", "export const b = 1;");
   const files = ["a.ts", "b.ts"].map((name) => join(code, name));
@@ -77,8 +82,7 @@ Deno.test("what a handler consists of is known after a restart, until a file of 
 
 Deno.test("a handler with a problem is looked at anew after a restart, and so is one in another code folder", async () => {
   using folder = temporaryFolder();
-  const code = join(folder.path, "code");
-  Deno.mkdirSync(code);
+  const code = codeFolder(folder.path);
   write(code, "whole.ts", "export default () => 1;");
   write(code, "broken.ts", 'import "./missing.ts"; export default () => 1;');
   {
@@ -91,8 +95,7 @@ Deno.test("a handler with a problem is looked at anew after a restart, and so is
     assert.ok(second.graph("broken.ts") instanceof Promise);
     await second.graph("broken.ts");
   }
-  const other = join(folder.path, "other");
-  Deno.mkdirSync(other);
+  const other = codeFolder(folder.path, "other");
   write(other, "whole.ts", "export default () => 2;");
   using third = start(folder.path, other);
   const found = third.graph("whole.ts");
