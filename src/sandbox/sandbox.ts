@@ -26,6 +26,7 @@ import {
   ToHost,
   ToSandbox,
 } from "./protocol.ts";
+import { Workload } from "./workload.ts";
 
 /** What a handler may ask for; the host decides by its own record of the invocation who is asking. */
 export interface Answerer<C> {
@@ -70,16 +71,8 @@ export interface SandboxOptions<C> {
 const PING_INTERVAL_MS = 5_000;
 /** A call that came right behind the question is late before its answer is, and gets 504. */
 const PONG_GRACE_MS = 1_000;
-/** How often memory and processor time of a process are looked at: the backstop behind its hard limits. */
+/** How often memory and processor time of a process are looked at. */
 const LOOK_INTERVAL_MS = 500;
-/**
- * With more than this share of a processor, found so often in a row, a process is at its limit: beside other work it
- * would not get all of one.
- */
-const FULL_LOAD = 0.6;
-const FULL_LOOKS = 2;
-/** A process that has no call for so long and computes for more than half of it is stopped. */
-const RESTLESS_MS = 5_000;
 /** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
 const QUEUE_MAX_BYTES = 8 << 20;
 const LAST_INVOCATION_ID = 0xffff_ffff;
@@ -107,13 +100,8 @@ export class Sandbox<C> {
   #pingSentAt = 0;
   #pongMissing = false;
   #lookedAt = 0;
-  #lastLook = { cpuMs: 0, at: 0, ended: 0 };
-  #load = 0;
-  /** How often in a row it was found to be at its limit. */
-  #fullLooks = 0;
+  readonly #workload = new Workload();
   #endedCalls = 0;
-  /** Since when it has had no call, and what it had computed by then. */
-  #restingSince: { at: number; cpuMs: number } | undefined;
   lastUsedAt = 0;
   /** Settles when the process is gone. */
   readonly ended: Promise<void>;
@@ -149,12 +137,12 @@ export class Sandbox<C> {
 
   /** The share of a processor that it used lately. */
   get load(): number {
-    return this.#load;
+    return this.#workload.load;
   }
 
   /** Whether it answers calls as fast as one processor lets it and still has others waiting. */
   get saturated(): boolean {
-    return this.#fullLooks >= FULL_LOOKS && this.#invocations.size > 1;
+    return this.#workload.isFull && this.#invocations.size > 1;
   }
 
   /** Whether it takes no more calls. */
@@ -231,31 +219,15 @@ export class Sandbox<C> {
 
   async #look(): Promise<void> {
     const usage = await this.#process.look();
-    if (usage) this.#measureLoad(usage.cpuMs, performance.now());
-    const excess = usage && this.#excess(usage, performance.now());
-    if (excess) this.#fail(new CallFailure("died", true, excess));
-  }
-
-  #measureLoad(cpuMs: number, now: number): void {
-    const { cpuMs: lastCpuMs, at, ended } = this.#lastLook;
-    if (at > 0) this.#load = (cpuMs - lastCpuMs) / (now - at);
-    // One that computes without answering, in a loop say, would do so in any number of processes.
-    const full = this.#load > FULL_LOAD && this.#endedCalls - ended > 1;
-    this.#fullLooks = full ? this.#fullLooks + 1 : 0;
-    this.#lastLook = { cpuMs, at: now, ended: this.#endedCalls };
-  }
-
-  /** What the process takes beyond its due, or undefined. */
-  #excess({ cpuMs, oversized }: { cpuMs: number; oversized: boolean }, now: number): string | undefined {
-    if (oversized) return `It used more than ${this.#options.code.memoryMb} MB of memory.`;
-    if (!this.idle || !this.#ready) {
-      this.#restingSince = undefined;
-      return undefined;
-    }
-    const since = this.#restingSince ??= { at: now, cpuMs };
-    if (now - since.at < RESTLESS_MS) return undefined;
-    this.#restingSince = { at: now, cpuMs };
-    return cpuMs - since.cpuMs > RESTLESS_MS / 2 ? "It went on computing without a call." : undefined;
+    if (!usage) return;
+    const excess = this.#workload.look({
+      now: performance.now(),
+      cpuMs: usage.cpuMs,
+      endedCalls: this.#endedCalls,
+      isResting: this.idle && this.#ready,
+    });
+    const reason = usage.oversized ? `It used more than ${this.#options.code.memoryMb} MB of memory.` : excess;
+    if (reason) this.#fail(new CallFailure("died", true, reason));
   }
 
   async #serve(): Promise<void> {
