@@ -2,26 +2,25 @@
 // Whatever the handler does to this isolate, it can ask the host for no more than its function may have.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { format } from "node:util";
 import { InFlight } from "../src/sandbox/in_flight.ts";
 import {
   BUSY_CALLS,
   type CallMeta,
   FrameWriter,
   LOG_TEXT_MAX_LENGTH,
-  type LogMeta,
   readFrames,
   type RouteInfo,
   type StartMeta,
   ToHost,
   ToSandbox,
 } from "../src/sandbox/protocol.ts";
+import { captureConsole } from "./console.ts";
 import { type Handler, Invocation } from "./invocation.ts";
 import { closeRealm } from "./realm.ts";
 import { rememberBodies } from "./whole_body.ts";
 
 // Taken before the handler's code can replace them.
-const { parse, stringify } = JSON;
+const { parse } = JSON;
 const connect = Deno.connect;
 const inspect = Deno.inspect;
 const now = performance.now.bind(performance);
@@ -48,7 +47,7 @@ async function serve(socket: string): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
   const invocations = new InFlight<Invocation>();
   const writer = new FrameWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
-  captureConsole(writer);
+  captureConsole(writer, () => running.getStore() ?? 0);
   let handler: Handler | undefined;
   let route: RouteInfo | undefined;
 
@@ -110,28 +109,6 @@ async function serve(socket: string): Promise<void> {
   });
   // The host has closed the socket: it is done with this process.
   close();
-}
-
-/** What handlers print goes to the function's log, with the call that printed it. */
-function captureConsole(writer: FrameWriter): void {
-  const print = (level: LogMeta[0]) => (...values: unknown[]) => {
-    const text = format(...values).slice(0, LOG_TEXT_MAX_LENGTH);
-    writer.send(ToHost.Log, running.getStore() ?? 0, stringify([level, text] satisfies LogMeta));
-  };
-  const dump = (value: unknown, options?: Deno.InspectOptions) => print("info")(inspect(value, options));
-  Object.assign(console, {
-    debug: print("debug"),
-    log: print("info"),
-    info: print("info"),
-    warn: print("warn"),
-    error: print("error"),
-    trace: (...values: unknown[]) => print("debug")(new Error(format(...values)).stack),
-    assert: (condition: unknown, ...values: unknown[]) => {
-      if (!condition) print("error")("Assertion failed:", ...values);
-    },
-    dir: dump,
-    table: (value: unknown) => dump(value),
-  });
 }
 
 /** An error as the function's log shows it: message, stack and causes, or whatever was thrown. */

@@ -1,6 +1,14 @@
 // The metas of frames from a sandbox, checked: what a stranger sends is in shape behind here, or the end of it.
 
-import { type AskMeta, BodyMode, HEADERS_MAX, type LogMeta, ProtocolError, type ResponseMeta } from "./protocol.ts";
+import {
+  type AskMeta,
+  BodyMode,
+  type DroppedMeta,
+  HEADERS_MAX,
+  type LogMeta,
+  ProtocolError,
+  type ResponseMeta,
+} from "./protocol.ts";
 
 function parseMeta(meta: string): unknown[] {
   try {
@@ -66,4 +74,12 @@ export function parseLog(meta: string): LogMeta {
   const known = level === "debug" || level === "info" || level === "warn" || level === "error";
   if (!known || typeof text !== "string") throw new ProtocolError("a malformed log line");
   return [level, text];
+}
+
+/** @throws ProtocolError */
+export function parseDropped(meta: string): DroppedMeta {
+  const [lines, bytes] = parseMeta(meta);
+  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+  if (!isCount(lines) || !isCount(bytes)) throw new ProtocolError("a malformed count of lines");
+  return [lines, bytes];
 }

@@ -29,9 +29,14 @@ export class Prints {
     this.#bytes += length + LINE_BYTES;
     this.#excess += length + LINE_BYTES;
     if (this.#bytes <= BYTES_PER_SECOND) return true;
-    this.#dropped.lines++;
-    this.#dropped.bytes += length;
+    this.leftOut(1, length);
     return false;
+  }
+
+  /** Counts what was not kept. */
+  leftOut(lines: number, bytes: number): void {
+    this.#dropped.lines += lines;
+    this.#dropped.bytes += bytes;
   }
 
   /** Begins another second if one is over. */

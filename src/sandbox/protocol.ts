@@ -49,6 +49,8 @@ export const ToHost = {
   Pong: 74,
   /** Meta: the number of the Recall. */
   Recalled: 75,
+  /** Meta DroppedMeta: printed, but left out by the sandbox itself. */
+  Dropped: 76,
 } as const;
 
 /** What the handler sees of its function as `ctx.route`. */
@@ -104,6 +106,8 @@ export type AskMeta = [ask: number, ...question: Question];
 export type AnswerMeta = [ask: number, outcome: "ok" | "ended" | "failed", value?: unknown];
 
 export type LogMeta = [level: "debug" | "info" | "warn" | "error", text: string];
+
+export type DroppedMeta = [lines: number, bytes: number];
 
 const HEADER_BYTES = 9;
 const META_LENGTH_BYTES = 4;
@@ -163,6 +167,22 @@ export class FrameWriter {
   /** Queues a frame. After the socket broke, frames go nowhere. */
   send(type: number, id: number, meta = "", body: Uint8Array = NO_BYTES): void {
     if (this.#broken) return;
+    this.#queue(type, id, meta, body);
+    this.#flushing ??= this.#flush(this.#busy() ? turn() : Promise.resolve());
+  }
+
+  /**
+   * As `send`; but if nothing else is on its way, the frame goes to the socket before this returns, so that it
+   * arrives even if the running function never ends. While `busy` is true it waits as any other.
+   */
+  sendAtOnce(type: number, id: number, meta: string): void {
+    if (this.#broken) return;
+    if (this.#flushing || this.#busy()) return this.send(type, id, meta);
+    this.#queue(type, id, meta, NO_BYTES);
+    this.#flushing = this.#flush();
+  }
+
+  #queue(type: number, id: number, meta: string, body: Uint8Array): void {
     // A UTF-16 unit takes at most 3 bytes in UTF-8.
     this.#reserve(HEADER_BYTES + META_LENGTH_BYTES + meta.length * 3 + body.length);
     const buffer = this.#buffer;
@@ -175,7 +195,6 @@ export class FrameWriter {
     writeU32(buffer, start + 5, id);
     writeU32(buffer, start + HEADER_BYTES, metaLength);
     this.#length = metaStart + metaLength + body.length;
-    this.#flushing ??= this.#flush();
   }
 
   /** Settles when everything queued so far has been accepted by the socket, or never will be. */
@@ -191,9 +210,8 @@ export class FrameWriter {
     this.#buffer = larger;
   }
 
-  async #flush(): Promise<void> {
-    if (this.#busy()) await turn();
-    else await undefined;
+  async #flush(begin?: Promise<void>): Promise<void> {
+    if (begin) await begin;
     try {
       while (this.#length > 0) {
         const full = this.#buffer;

@@ -14,6 +14,7 @@ const APP_FILES = [
   "workers/realm.ts",
   "workers/context.ts",
   "workers/call_context.ts",
+  "workers/console.ts",
   "workers/whole_body.ts",
   "src/sandbox/protocol.ts",
   "src/sandbox/in_flight.ts",

@@ -7,7 +7,7 @@ import { Foresight } from "./foresight.ts";
 import { InFlight } from "./in_flight.ts";
 import { type CallRequest, type CallResponse, HostInvocation } from "./invocation.ts";
 import { Lease } from "./lease.ts";
-import { parseAsk, parseLog, responseReader } from "./metas.ts";
+import { parseAsk, parseDropped, parseLog, responseReader } from "./metas.ts";
 import { Prints } from "./prints.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "./process.ts";
 import {
@@ -287,6 +287,8 @@ export class Sandbox<C> {
         return this.#answer(invocation, id, meta);
       case ToHost.Log:
         return this.#log(invocation, meta);
+      case ToHost.Dropped:
+        return this.#prints.leftOut(...parseDropped(meta));
       case ToHost.Credit:
         return invocation?.receiveCredit(Number(meta));
       case ToHost.Pong:

@@ -224,6 +224,35 @@ Deno.test("a function that prints without end costs bounded memory and disk, and
   assert.ok(grown < 150, `${grown} MB`);
 });
 
+Deno.test("what is printed right before a loop without end is kept", async () => {
+  await using server = await startServer();
+  await set(server, { "sandbox.timeout-ms": 1_000 });
+  const id = await deploy(server, "stuck", `export default () => { console.log("got here"); while (true); }`);
+  assert.equal((await run(server, "/stuck")).status, 504);
+  const messages = (await kept(server, `?functionId=${id}`)).map(({ message }) => message);
+  assert.equal(messages[0], "got here");
+});
+
+Deno.test("a loop that prints more than its process can hold ends as any other", async () => {
+  await using server = await startServer();
+  const code = `export default (c) => {
+    for (let n = 0; n < 100_000; n++) console.log("x".repeat(16_000));
+    return c.text("done");
+  }`;
+  const id = await deploy(server, "loop", code, { memoryMb: 64 });
+  await using log = await tail(server, `?functionId=${id}`);
+  assert.deepEqual(await run(server, "/loop").then(({ status, body }) => [status, body]), [200, "done"]);
+  let lines = 0;
+  let dropped = 0;
+  while (lines + dropped < 100_000) {
+    const { event, message } = await log.seen(/^x|were too many/);
+    if (event === "print") lines++;
+    else dropped += Number(/^\d+/.exec(message)![0]);
+  }
+  assert.equal(lines + dropped, 100_000);
+  assert.ok(lines > 0);
+});
+
 Deno.test("what was printed more than log.batching.max-delay-ms before a kill -9 is there after it", async () => {
   const home = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   try {
