@@ -24,4 +24,4 @@ function define(first: string | Deno.TestDefinition, fn?: Deno.TestDefinition["f
   test({ ...definition, fn: withDeadline(definition.fn) });
 }
 
-Object.assign(Deno, { test: Object.assign(define, { only: test.only, ignore: test.ignore }) });
+Object.assign(Deno, { test: Object.assign(define, test) });
