@@ -12,6 +12,7 @@ import {
   HEADERS_MAX,
   type ResponseMeta,
   type RouteInfo,
+  TEXT_BODY_MAX_LENGTH,
   ToHost,
   WHOLE_BODY_MAX_BYTES,
   WINDOW_BYTES,
@@ -26,7 +27,6 @@ export type Handler = (c: Context, ctx: HandlerContext) => unknown;
 const { stringify } = JSON;
 const now = performance.now.bind(performance);
 const ResponseClass = Response;
-const encoder = new TextEncoder();
 /** A UTF-16 unit takes at most 3 bytes in UTF-8. */
 const WHOLE_TEXT_MAX_LENGTH = Math.floor(WHOLE_BODY_MAX_BYTES / 3);
 
@@ -83,7 +83,7 @@ export class Invocation {
       if (whole === undefined || (whole !== null && whole.length > WHOLE_TEXT_MAX_LENGTH)) {
         await this.#respond(response);
       } else if (whole === null || whole === "") this.#sendHead(response, BodyMode.None);
-      else this.#sendHead(response, BodyMode.Whole, encoder.encode(whole));
+      else this.#sendHead(response, modeOf(whole, response), whole);
     } catch (error) {
       if (!this.#ended) this.#writer.send(ToHost.Failed, this.id, errorText(error));
     }
@@ -214,7 +214,7 @@ export class Invocation {
     if (!this.#ended) this.#writer.send(ToHost.ChunkEnd, this.id);
   }
 
-  #sendHead(response: Response, mode: BodyMode, body?: Uint8Array): void {
+  #sendHead(response: Response, mode: BodyMode, body?: Uint8Array | string): void {
     if (this.#ended) return;
     const headers: string[] = [];
     response.headers.forEach((value, name) => void headers.push(name, value));
@@ -239,6 +239,11 @@ export class Invocation {
       at += size;
     }
   }
+}
+
+/** A text without a type would be given one. */
+function modeOf(text: string, { headers }: Response): BodyMode {
+  return text.length <= TEXT_BODY_MAX_LENGTH && headers.has("content-type") ? BodyMode.Text : BodyMode.Whole;
 }
 
 /** What `promise` gives if it settles within a few microtasks, else undefined. */

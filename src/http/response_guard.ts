@@ -27,6 +27,7 @@ export function guardResponse(response: CallResponse, options: GuardOptions): Ca
   const isReadable = !isEncoded(headers);
   const found = [
     search.whole(encoder.encode(headers.join("\n"))),
+    isReadable && typeof body === "string" ? search.whole(encoder.encode(body)) : undefined,
     isReadable && body instanceof Uint8Array ? search.whole(body) : undefined,
   ].filter((findings) => findings !== undefined);
   if (found.length > 0) {

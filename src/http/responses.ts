@@ -44,6 +44,8 @@ export function responseMaker(): ResponseMaker {
     const response = new Response(body, { status });
     // Into the response's own, as headers that are made first are copied.
     const { headers } = response;
+    // Of a text it has one already.
+    headers.delete("content-type");
     for (let i = 0; i < flat.length; i += 2) {
       const [name, value] = [flat[i]!, flat[i + 1]!];
       const lower = name.toLowerCase();

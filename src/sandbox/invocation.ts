@@ -35,11 +35,13 @@ export interface CallRequest<C> {
 export interface CallResponse {
   readonly status: number;
   readonly headers: FlatHeaders;
-  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   /** Of a streamed body alone: resolves when it has ended, to what broke it off if something did. */
   readonly ended?: Promise<CallFailure | undefined>;
 }
 
+/** A byte order mark is a part of the text as any other. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** With so much waiting for a process, no more of a request's body is given to it. */
 const SEND_QUEUE_MAX_BYTES = 1 << 20;
 
@@ -123,8 +125,7 @@ export class HostInvocation<C> implements Asked {
     this.toldAsked = asked;
     if (mode !== BodyMode.Stream) {
       this.#end();
-      // A copy: the frame's bytes lie in the reader's buffer.
-      return this.#response.resolve({ status, headers, body: mode === BodyMode.Whole ? body.slice() : null });
+      return this.#response.resolve({ status, headers, body: atOnce(mode, body) });
     }
     this.#restartClock();
     const ended = new Promise<CallFailure | undefined>((resolve) => this.#streamEnded = resolve);
@@ -250,4 +251,11 @@ export class HostInvocation<C> implements Asked {
       }
     }
   }
+}
+
+/** A body that came in the frame of its response. */
+function atOnce(mode: BodyMode, body: Uint8Array): string | Uint8Array<ArrayBuffer> | null {
+  if (mode === BodyMode.Text) return decoder.decode(body);
+  // A copy: the frame's bytes lie in the reader's buffer.
+  return mode === BodyMode.Whole ? body.slice() : null;
 }

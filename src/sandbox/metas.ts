@@ -54,7 +54,7 @@ function parseResponse(meta: string): ResponseMeta {
     headers.length <= 2 * HEADERS_MAX &&
     headers.length % 2 === 0 &&
     headers.every((text) => typeof text === "string") &&
-    (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream);
+    (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream || mode === BodyMode.Text);
   if (!valid) throw new ProtocolError("a malformed response");
   return [status as number, headers, mode, asked as number];
 }

@@ -69,8 +69,8 @@ export interface StartMeta {
   route: RouteInfo;
 }
 
-/** How a body comes: not at all, in this frame, or in frames that follow. */
-export const BodyMode = { None: 0, Whole: 1, Stream: 2 } as const;
+/** How a body comes: not at all, in this frame, in frames that follow, or in this frame as UTF-8 of a short text. */
+export const BodyMode = { None: 0, Whole: 1, Stream: 2, Text: 3 } as const;
 export type BodyMode = (typeof BodyMode)[keyof typeof BodyMode];
 
 /** Names and values of headers by turns. */
@@ -116,6 +116,8 @@ const META_LENGTH_BYTES = 4;
 export const FRAME_MAX_BYTES = 1 << 20;
 /** Bodies up to this go whole, in the frame of their call or response. */
 export const WHOLE_BODY_MAX_BYTES = 64 * 1024;
+/** Texts up to this length stay texts, which a server answers with faster than with bytes (measured on Deno 2.9.6). */
+export const TEXT_BODY_MAX_LENGTH = 1_024;
 /** Longest piece of a streamed body. */
 export const CHUNK_MAX_BYTES = 32 * 1024;
 /** From this many calls under way on, a side is busy: fewer writes are worth more than an early one. */
@@ -133,7 +135,6 @@ export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
  */
 const FRAMES_A_SLICE = 8;
 
-const NO_BYTES = new Uint8Array(0);
 const START_BUFFER_BYTES = 16 * 1024;
 /** A buffer that grew beyond this is given back once it is empty. */
 const KEPT_BUFFER_BYTES = 256 * 1024;
@@ -164,8 +165,8 @@ export class FrameWriter {
     return this.#length + this.#inFlightBytes;
   }
 
-  /** Queues a frame. After the socket broke, frames go nowhere. */
-  send(type: number, id: number, meta = "", body: Uint8Array = NO_BYTES): void {
+  /** Queues a frame; a text becomes UTF-8. After the socket broke, frames go nowhere. */
+  send(type: number, id: number, meta = "", body: Uint8Array | string = ""): void {
     if (this.#broken) return;
     this.#queue(type, id, meta, body);
     this.#flushing ??= this.#flush(this.#busy() ? turn() : Promise.resolve());
@@ -178,23 +179,35 @@ export class FrameWriter {
   sendAtOnce(type: number, id: number, meta: string): void {
     if (this.#broken) return;
     if (this.#flushing || this.#busy()) return this.send(type, id, meta);
-    this.#queue(type, id, meta, NO_BYTES);
+    this.#queue(type, id, meta, "");
     this.#flushing = this.#flush();
   }
 
-  #queue(type: number, id: number, meta: string, body: Uint8Array): void {
+  #queue(type: number, id: number, meta: string, body: Uint8Array | string): void {
     // A UTF-16 unit takes at most 3 bytes in UTF-8.
-    this.#reserve(HEADER_BYTES + META_LENGTH_BYTES + meta.length * 3 + body.length);
+    const bodyMaxBytes = typeof body === "string" ? body.length * 3 : body.length;
+    this.#reserve(HEADER_BYTES + META_LENGTH_BYTES + meta.length * 3 + bodyMaxBytes);
     const buffer = this.#buffer;
     const start = this.#length;
     const metaStart = start + HEADER_BYTES + META_LENGTH_BYTES;
-    const metaLength = meta === "" ? 0 : this.#encoder.encodeInto(meta, buffer.subarray(metaStart)).written;
-    buffer.set(body, metaStart + metaLength);
-    writeU32(buffer, start, META_LENGTH_BYTES + metaLength + body.length);
+    const bodyStart = metaStart + this.#encode(meta, metaStart);
+    let end = bodyStart;
+    if (typeof body === "string") {
+      end += this.#encode(body, bodyStart);
+    } else {
+      buffer.set(body, bodyStart);
+      end += body.length;
+    }
+    writeU32(buffer, start, end - start - HEADER_BYTES);
     buffer[start + 4] = type;
     writeU32(buffer, start + 5, id);
-    writeU32(buffer, start + HEADER_BYTES, metaLength);
-    this.#length = metaStart + metaLength + body.length;
+    writeU32(buffer, start + HEADER_BYTES, bodyStart - metaStart);
+    this.#length = end;
+  }
+
+  /** How many bytes it takes. */
+  #encode(text: string, at: number): number {
+    return text === "" ? 0 : this.#encoder.encodeInto(text, this.#buffer.subarray(at)).written;
   }
 
   /** Settles when everything queued so far has been accepted by the socket, or never will be. */

@@ -191,6 +191,41 @@ Deno.test("binary bodies of every size come back as they were sent", async () =>
   }
 });
 
+Deno.test("texts of every kind come as the bytes that a Response makes of them, with the type that it has", async () => {
+  await using server = await startServer();
+  const texts = [
+    "x",
+    "\ufeffmark",
+    "\0",
+    "\u00e9\u6f22\u{1f600}",
+    "\ud800 alone",
+    "x".repeat(1_024),
+    "\u6f22".repeat(1_025),
+  ];
+  const code = `const texts = ${JSON.stringify(texts)};
+  export default (c, ctx) => {
+    const { type, n } = ctx.query;
+    const response = new Response(texts[n], { headers: type ? { "Content-Type": type } : {} });
+    if (type === "") response.headers.delete("Content-Type");
+    return response;
+  };`;
+  await deploy(server, "texts", code);
+  for (const [n, text] of texts.entries()) {
+    const expected = await new Response(text).bytes();
+    const types = { "": null, "?": "text/plain;charset=UTF-8", "text/html": "text/html" };
+    for (const [type, sent] of Object.entries(types)) {
+      // The second one goes by what is kept of the first.
+      for (let round = 0; round < 3; round++) {
+        const query = type === "?" ? "" : `&type=${encodeURIComponent(type)}`;
+        const response = await fetch(`${server.url}/run/texts?n=${n}${query}`);
+        assert.deepEqual(await response.bytes(), expected, `${n} ${type}`);
+        assert.equal(response.headers.get("content-type"), sent, `${n} ${type}`);
+        assert.equal(response.headers.get("content-length"), String(expected.length));
+      }
+    }
+  }
+});
+
 Deno.test("a response streams: its first piece arrives while the handler is still waiting for the second", async () => {
   await using server = await startServer();
   await deploy(
