@@ -99,7 +99,14 @@ async function main(): Promise<void> {
     report: log,
     record,
   });
-  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record);
+  const access = accessService(
+    store,
+    keyring,
+    now,
+    () => settings.get("api.access-groups"),
+    record,
+    (id) => pool.retireTenant(id),
+  );
   access.bootstrap(SERVER, config.bootstrapApiKey);
   const admins = openAdmins({
     store,

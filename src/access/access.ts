@@ -43,7 +43,7 @@ export type Access = ReturnType<typeof accessService>;
 
 /**
  * `groupsInSettings` names the groups that a setting relies on; `record` hears of each change and of each value
- * that is shown to somebody.
+ * that is shown to somebody; `onRevoked` of each key that lets nobody in any more.
  */
 export function accessService(
   store: Store,
@@ -51,6 +51,7 @@ export function accessService(
   now: () => number,
   groupsInSettings: () => readonly string[],
   record: Recorder,
+  onRevoked: (id: KeyId) => void = () => {},
 ) {
   const rows = store.access;
   const holders = new Map<string, KeyHolder>();
@@ -309,6 +310,7 @@ export function accessService(
         rows.deleteKey(id);
         record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
       });
+      onRevoked(id);
     },
 
     /** Whom `value` belongs to, or undefined if it is no key. */
