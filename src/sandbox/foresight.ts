@@ -29,7 +29,8 @@ export class Foresight {
   /** A call has ended. */
   learn({ told, toldAsked, others }: Asked): void {
     const all = 2 ** told.length - 1;
-    if (!others && told === this.#expected && toldAsked === all) return;
+    const isUsual = told.length === 0 || told === this.#expected;
+    if (isUsual && !others && toldAsked === all && told.length === this.#inARow.size) return;
     const asked = new Map(others);
     told.forEach((question, index) => {
       if (toldAsked & 1 << index) asked.set(questionKey(question), question);
