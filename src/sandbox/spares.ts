@@ -17,6 +17,8 @@ interface Spare {
   /** See `#nameOf`. */
   readonly profile: string;
   readonly process: SandboxProcess;
+  /** Whether it was killed, though it may still live for a moment: then it is nobody's any more. */
+  isEnding: boolean;
 }
 
 /** After a start, so that a new one does not take the processor from the call that needed the last. */
@@ -59,36 +61,36 @@ export class Spares {
     this.#refill = setTimeout(() => this.#fill(profile), delayMs);
   }
 
-  /** Ends one, for others' sake; whether there was one. */
+  /** Ends one, for others' sake, if none is ending already; whether there was one. */
   drop(): boolean {
-    const [spare] = this.#spares;
-    spare?.process.kill();
-    return spare !== undefined;
+    const spares = [...this.#spares];
+    if (spares.length > 0 && !spares.some(({ isEnding }) => isEnding)) end(spares[0]!);
+    return spares.length > 0;
   }
 
   /** Ends all and starts no more; settles when they are gone. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#refill);
-    for (const { process } of this.#spares) process.kill();
+    this.#spares.forEach(end);
     await Promise.all([...this.#spares].map(({ process }) => process.ended));
   }
 
   #find(profile: Profile): Spare | undefined {
     if (this.#spares.size === 0) return undefined;
     const name = this.#nameOf(profile);
-    return [...this.#spares].find((spare) => spare.profile === name);
+    return [...this.#spares].find((spare) => isLike(spare, name));
   }
 
   /** Keeps spares of the profile that was asked for last: of all others, it is the likeliest to be asked for again. */
   #fill(profile: Profile): void {
     const name = this.#nameOf(profile);
     const { count, room, process } = this.#options;
-    for (const spare of this.#spares) if (spare.profile !== name) spare.process.kill();
-    let missing = Math.min(room(), count() - [...this.#spares].filter((spare) => spare.profile === name).length);
+    for (const spare of this.#spares) if (spare.profile !== name) end(spare);
+    let missing = Math.min(room(), count() - [...this.#spares].filter((spare) => isLike(spare, name)).length);
     try {
       for (; missing > 0 && !this.#stopped; missing--) {
-        this.#add({ profile: name, process: startProcess(profile, process) });
+        this.#add({ profile: name, process: startProcess(profile, process), isEnding: false });
       }
     } catch {
       // The call that needs a process will say why there is none.
@@ -112,4 +114,13 @@ export class Spares {
     const { denyNet, machineHosts } = this.#options.process;
     return JSON.stringify([importHosts, net, memoryMb, denyNet(), machineHosts()]);
   }
+}
+
+function isLike(spare: Spare, profile: string): boolean {
+  return spare.profile === profile && !spare.isEnding;
+}
+
+function end(spare: Spare): void {
+  spare.isEnding = true;
+  spare.process.kill();
 }
