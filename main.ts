@@ -99,14 +99,7 @@ async function main(): Promise<void> {
     report: log,
     record,
   });
-  const access = accessService(
-    store,
-    keyring,
-    now,
-    () => settings.get("api.access-groups"),
-    record,
-    (id) => pool.retireTenant(id),
-  );
+  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record);
   access.bootstrap(SERVER, config.bootstrapApiKey);
   const admins = openAdmins({
     store,

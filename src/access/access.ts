@@ -43,7 +43,7 @@ export type Access = ReturnType<typeof accessService>;
 
 /**
  * `groupsInSettings` names the groups that a setting relies on; `record` hears of each change and of each value
- * that is shown to somebody; `onRevoked` of each key that lets nobody in any more.
+ * that is shown to somebody.
  */
 export function accessService(
   store: Store,
@@ -51,7 +51,6 @@ export function accessService(
   now: () => number,
   groupsInSettings: () => readonly string[],
   record: Recorder,
-  onRevoked: (id: KeyId) => void = () => {},
 ) {
   const rows = store.access;
   const holders = new Map<string, KeyHolder>();
@@ -310,7 +309,6 @@ export function accessService(
         rows.deleteKey(id);
         record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
       });
-      onRevoked(id);
     },
 
     /** Whom `value` belongs to, or undefined if it is no key. */

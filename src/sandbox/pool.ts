@@ -157,11 +157,6 @@ export class Pool<C> {
     this.#health.forget(functionId);
   }
 
-  /** The same for sandboxes of one tenant, whose calls are over for good: what they remember is nobody's any more. */
-  retireTenant(tenant: number): void {
-    for (const live of this.#live.values()) if (live.target.tenant === tenant) this.#retire(live);
-  }
-
   /** Kills every process and waits until all are gone; calls that come later fail. */
   async stop(): Promise<void> {
     this.#stopped = true;
