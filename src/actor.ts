@@ -1,6 +1,7 @@
 // Who makes a change, and what the audit is told of it. Services take both as arguments, so that no change
 // compiles that nobody is named for.
 
+import { AppError } from "./errors.ts";
 import type { KeyId } from "./ids.ts";
 
 /** Where a request came from. */
@@ -10,10 +11,17 @@ export interface Origin {
   readonly requestId: string;
 }
 
+/** Whether the credential that a request came with still lets it manage the server. Reads only. */
+export interface Entitlement {
+  readonly isEntitled: () => boolean;
+}
+
 /** A request by the holder of an API key. */
-export type KeyActor = { readonly kind: "key"; readonly id: KeyId; readonly name: string; readonly group: string };
+export type KeyActor =
+  & { readonly kind: "key"; readonly id: KeyId; readonly name: string; readonly group: string }
+  & Entitlement;
 /** A request by an admin who is signed in; `name` is the e-mail address. */
-export type AdminActor = { readonly kind: "admin"; readonly id: string; readonly name: string };
+export type AdminActor = { readonly kind: "admin"; readonly id: string; readonly name: string } & Entitlement;
 /** A request by somebody who is not known (yet): who tries to sign in, and who sets the server up. */
 export type VisitorActor = { readonly kind: "visitor" };
 
@@ -35,6 +43,19 @@ export const ACTOR_KINDS = [
 export const OPERATOR: Actor = { kind: "operator" };
 /** What the server does by itself, such as a rotation that is due. */
 export const SERVER: Actor = { kind: "server" };
+
+export const ENTITLEMENT_LOST = "EntitlementLost";
+
+/**
+ * Throws if the request's key was revoked, or its session ended, after the request was let in: a body may take
+ * minutes to arrive. Called within the transaction of each change.
+ * @throws AppError EntitlementLost (401)
+ */
+export function requireEntitled(actor: Actor): void {
+  if (!("isEntitled" in actor) || actor.isEntitled()) return;
+  const lost = actor.kind === "key" ? "The API key was revoked" : "The session ended";
+  throw new AppError(ENTITLEMENT_LOST, 401, `${lost} before the request was complete. Nothing was changed.`);
+}
 
 /** Everything that the audit has entries of. */
 export const ACTIONS = [

@@ -69,9 +69,9 @@ export function accessService(
   };
 
   /** One transaction, after which no call is answered from what was known before it. */
-  const change = <T>(work: () => T): T => {
+  const change = <T>(actor: Actor, work: () => T): T => {
     try {
-      return store.transaction(work);
+      return store.change(actor, work);
     } finally {
       holders.clear();
     }
@@ -168,7 +168,7 @@ export function accessService(
 
     /** @throws AppError Conflict (409) */
     createGroup(actor: Actor, name: string, description: string): GroupId {
-      return change(() => {
+      return change(actor, () => {
         refuseGroupName(name);
         return insertGroup(actor, name, description);
       });
@@ -180,7 +180,7 @@ export function accessService(
       id: GroupId,
       to: { name?: string | undefined; description?: string | undefined },
     ): GroupRow {
-      return change(() => {
+      return change(actor, () => {
         const row = group(id);
         const { name = row.name, description = row.description } = to;
         if (name !== row.name) {
@@ -203,7 +203,7 @@ export function accessService(
      * @throws AppError NotFound (404), Protected (403), Conflict (409) while keys, functions or a setting need it
      */
     deleteGroup(actor: Actor, id: GroupId): void {
-      change(() => {
+      change(actor, () => {
         const row = group(id);
         const problem = reasonToKeep(row);
         if (problem) throw problem;
@@ -244,7 +244,7 @@ export function accessService(
 
     /** The values of `rows`, in their order, for somebody to see; the audit has it before they are returned. */
     reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[] {
-      store.transaction(() => manyEvents("key.revealed", "key", rows).forEach((event) => record(actor, event)));
+      store.change(actor, () => manyEvents("key.revealed", "key", rows).forEach((event) => record(actor, event)));
       return rows.map(open);
     },
 
@@ -265,7 +265,7 @@ export function accessService(
      * @throws AppError NotFound (404), Conflict (409), whose details name a group's name `group`
      */
     createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
-      return change(() => {
+      return change(actor, () => {
         let { groupId } = wanted;
         if (typeof groupId === "object") {
           refuseGroupName(groupId.name, "group");
@@ -279,7 +279,7 @@ export function accessService(
 
     /** @throws AppError NotFound (404), Conflict (409), DecryptionFailed (409) */
     updateKey(actor: Actor, id: KeyId, to: { name?: string | undefined; description?: string | undefined }): void {
-      change(() => {
+      change(actor, () => {
         const row = key(id);
         const { name = row.name, description = row.description } = to;
         let { ciphertext } = row;
@@ -303,7 +303,7 @@ export function accessService(
 
     /** Revokes a key at once and deletes its secrets. @throws AppError NotFound (404) */
     deleteKey(actor: Actor, id: KeyId): void {
-      change(() => {
+      change(actor, () => {
         const row = key(id);
         recordSecretsOf(actor, { keyId: id });
         rows.deleteKey(id);
@@ -333,7 +333,7 @@ export function accessService(
      * @throws AppError Conflict (409) if the value is a key of another group
      */
     bootstrap(actor: Actor, value: string | undefined): void {
-      change(() => {
+      change(actor, () => {
         const management = rows.groupByName(MANAGEMENT_GROUP)?.id ??
           insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
         if (value === undefined) return;

@@ -87,7 +87,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
       };
       check();
       const hash = await passwords.hash(wanted.password);
-      return store.transaction(() => {
+      return store.change(actor, () => {
         // Again: somebody else may have been quicker meanwhile.
         check();
         const id = insert(actor, wanted, hash);
@@ -99,7 +99,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
 
     /** An admin who still has to choose a password, by the link with this token. @throws AppError Conflict (409) */
     invite(actor: Actor, wanted: NewAdmin): string {
-      return store.transaction(() => putLink(insert(actor, wanted, null)));
+      return store.change(actor, () => putLink(insert(actor, wanted, null)));
     },
 
     /**
@@ -107,7 +107,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
      * @throws AppError NotFound (404)
      */
     reset(actor: Actor, id: AdminId): string {
-      return store.transaction(() => {
+      return store.change(actor, () => {
         update(actor, admin(id), { link: "made" });
         return putLink(id);
       });
@@ -126,7 +126,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
     async useLink(actor: Actor, token: string, password: string): Promise<AdminRow> {
       this.ofLink(token);
       const hash = await passwords.hash(password);
-      return store.transaction(() => {
+      return store.change(actor, () => {
         const row = this.ofLink(token);
         rows.deleteLink(row.id);
         rows.setPassword(row.id, hash);
@@ -138,7 +138,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
 
     /** Removes an admin, whose sessions end at once. @throws AppError NotFound (404), Conflict (409) for the last */
     remove(actor: Actor, id: AdminId): void {
-      store.transaction(() => {
+      store.change(actor, () => {
         const row = admin(id);
         if (row.password !== null && rows.countAble() === 1) {
           throw conflict("The last user who can sign in cannot be removed.");
@@ -150,7 +150,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
 
     /** @throws AppError NotFound (404) */
     rename(actor: Actor, id: AdminId, name: string): void {
-      store.transaction(() => {
+      store.change(actor, () => {
         const row = admin(id);
         rows.rename(id, name);
         update(actor, row, { name });
@@ -163,7 +163,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
      */
     async changePassword(actor: Actor, row: AdminRow, password: string, keep: SessionId): Promise<void> {
       const hash = await passwords.hash(password);
-      store.transaction(() => {
+      store.change(actor, () => {
         if (admin(row.id).password !== row.password) throw conflict("The password was changed at this very moment.");
         rows.setPassword(row.id, hash);
         rows.deleteLink(row.id);

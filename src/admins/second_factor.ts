@@ -65,7 +65,7 @@ export function secondFactorService(store: Store, key: DerivedKey, now: () => nu
       const nonce = nonceOf(nonceText);
       const step = matchingStep(secretOf(id, nonce), compact(code), now());
       if (step === undefined) throw invalid("code", "is not the one that the app should show now");
-      return store.transaction(() => {
+      return store.change(actor, () => {
         const row = rows.admin(id);
         if (!row || row.totpNonce !== null) throw conflict("There is a second factor already.");
         rows.setTotpNonce(id, nonce, step);
@@ -76,7 +76,7 @@ export function secondFactorService(store: Store, key: DerivedKey, now: () => nu
 
     /** Switches it off; codes are worth nothing from now on. */
     disable(actor: Actor, row: AdminRow): void {
-      store.transaction(() => {
+      store.change(actor, () => {
         rows.setTotpNonce(row.id, null, 0);
         rows.replaceCodes(row.id, []);
         record(actor, { action: "admin.updated", subject: subjectOf(row), after: { secondFactor: false } });
@@ -85,7 +85,7 @@ export function secondFactorService(store: Store, key: DerivedKey, now: () => nu
 
     /** New recovery codes in place of those before. */
     renewCodes(actor: Actor, row: AdminRow): string[] {
-      return store.transaction(() => {
+      return store.change(actor, () => {
         record(actor, { action: "admin.updated", subject: subjectOf(row), after: { recoveryCodes: "renewed" } });
         return newCodes(row.id);
       });

@@ -69,18 +69,24 @@ export function sessionsService(
       return admin && { session, admin };
     },
 
+    /** Whether `find` would find it; does not count as a use. */
+    isLive(token: string): boolean {
+      const session = rows.sessionByToken(hashOf(token));
+      return session !== undefined && isLive(session);
+    },
+
     /** Those of an admin that have not ended, the latest used first. */
     list: (adminId: AdminId): SessionRow[] => rows.sessions(adminId).filter(isLive),
 
     /** Ends one, if it is this admin's and there. */
     end: (actor: Actor, id: SessionId, admin: AdminRow): void =>
-      store.transaction(() => {
+      store.change(actor, () => {
         if (rows.deleteSession(id, admin.id)) ended(actor, admin, 1);
       }),
 
     /** Ends all of an admin's; how many there were. */
     endAll: (actor: Actor, admin: AdminRow): number =>
-      store.transaction(() => {
+      store.change(actor, () => {
         const count = rows.deleteSessions(admin.id, 0);
         ended(actor, admin, count);
         return count;

@@ -2,7 +2,7 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
-import type { Action, Actor, Facts, Recorder } from "../actor.ts";
+import { type Action, type Actor, type Facts, type Recorder, requireEntitled } from "../actor.ts";
 import { AppError, conflict, invalid, messageOf, notFound } from "../errors.ts";
 
 export const FILE_PATH_MAX_LENGTH = 1_000;
@@ -117,6 +117,7 @@ export function filesService(codeDir: string, record: Recorder) {
     facts: { before?: Facts; after?: Facts },
     work: () => void,
   ) => {
+    requireEntitled(actor);
     const subject = { kind: "file", id: null, name: path };
     record(actor, { action, subject, ...facts });
     try {

@@ -128,7 +128,7 @@ export function functionRegistry(
 
     /** @throws AppError InvalidInput (400), NotFound (404) for a group, Conflict (409) for a name or route in use */
     create(actor: Actor, wanted: NewFunction): RegisteredFunction {
-      return store.transaction(() => {
+      return store.change(actor, () => {
         const made = get(rows.insert(check(wanted, undefined), now()));
         changed.add(made.id);
         record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
@@ -138,7 +138,7 @@ export function functionRegistry(
 
     /** @throws AppError as `create`, and NotFound (404) for the function */
     update(actor: Actor, id: FunctionId, to: FunctionChange): RegisteredFunction {
-      const updated = store.transaction(() => {
+      const updated = store.change(actor, () => {
         const old = get(id);
         changed.add(id);
         const wanted: NewFunction = { ...old, keys: [...old.keys] };
@@ -156,7 +156,7 @@ export function functionRegistry(
 
     /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404) */
     delete(actor: Actor, id: FunctionId): void {
-      store.transaction(() => {
+      store.change(actor, () => {
         const old = get(id);
         changed.add(id);
         const secrets = store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);

@@ -86,7 +86,7 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
      * Handlers get values by the reader, not from here.
      */
     reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
-      store.transaction(() => manyEvents("secret.revealed", "secret", rows).forEach((event) => record(actor, event)));
+      store.change(actor, () => manyEvents("secret.revealed", "secret", rows).forEach((event) => record(actor, event)));
       return rows.map(open);
     },
 
@@ -100,7 +100,7 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
      */
     create(actor: Actor, { name, value, owner, comment }: NewSecret): SecretId {
       checkSecretValue(value);
-      return store.transaction(() => {
+      return store.change(actor, () => {
         requireOwner(store, owner);
         refuseTaken(name, owner);
         const ciphertext = keyring.seal(value, secretAad(owner, name));
@@ -121,7 +121,7 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
      */
     update(actor: Actor, id: SecretId, change: SecretChange): void {
       if (change.value !== undefined) checkSecretValue(change.value);
-      store.transaction(() => {
+      store.change(actor, () => {
         const row = find(id);
         const name = change.name ?? row.name;
         if (name !== row.name) refuseTaken(name, row.owner);
@@ -152,7 +152,7 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
 
     /** @throws AppError NotFound (404) */
     delete(actor: Actor, id: SecretId): void {
-      store.transaction(() => {
+      store.change(actor, () => {
         const row = find(id);
         rows.delete(id);
         record(actor, {

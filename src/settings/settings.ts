@@ -3,6 +3,7 @@
 import { type Actor, difference, type Facts, type Recorder } from "../actor.ts";
 import { AppError } from "../errors.ts";
 import type { SettingsStore } from "../store/settings.ts";
+import type { Store } from "../store/store.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName, type SettingValue, type SettingValues } from "./definitions.ts";
 
 export type Settings = ReturnType<typeof settingsService>;
@@ -12,7 +13,7 @@ export type Settings = ReturnType<typeof settingsService>;
  * `record` hears of each change.
  */
 export function settingsService(
-  store: { settings: SettingsStore; transaction<T>(work: () => T): T },
+  store: Pick<Store, "settings" | "change">,
   check: (name: SettingName, value: unknown) => string | undefined,
   record: Recorder,
 ) {
@@ -51,7 +52,7 @@ export function settingsService(
       // From entries, as assigning to details["__proto__"] would lose that one.
       if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
       const facts = difference(values as Facts, Object.fromEntries(accepted));
-      store.transaction(() => {
+      store.change(actor, () => {
         for (const [name, value] of accepted) store.settings.put(name, JSON.stringify(value));
         const names = Object.keys(facts.after);
         if (names.length === 0) return;
@@ -65,7 +66,7 @@ export function settingsService(
     reset(actor: Actor, name: SettingName): void {
       const { default: fallback } = DEFINITIONS[name];
       const facts = difference({ [name]: values[name] } as Facts, { [name]: fallback } as Facts);
-      store.transaction(() => {
+      store.change(actor, () => {
         store.settings.delete(name);
         if (Object.keys(facts.after).length === 0) return;
         record(actor, { action: "settings.changed", subject: { kind: "settings", id: null, name }, ...facts });

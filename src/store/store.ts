@@ -1,5 +1,6 @@
 // The store's one face: every entity over one database, and transactions across them.
 
+import { type Actor, requireEntitled } from "../actor.ts";
 import { type AccessStore, accessStore } from "./access.ts";
 import { type AdminStore, adminStore } from "./admins.ts";
 import { type AuditStore, auditStore } from "./audit.ts";
@@ -27,6 +28,11 @@ export interface Store {
   readonly meta: MetaStore;
   /** All of `work` or, after a throw, nothing; `work` is synchronous. */
   transaction<T>(work: () => T): T;
+  /**
+   * A transaction for a change that `actor` makes, if they may still make changes once it has begun.
+   * @throws AppError EntitlementLost (401); whatever `work` throws
+   */
+  change<T>(actor: Actor, work: () => T): T;
   /** A transaction that a power cut may undo, whole, as long as no other one came after it. */
   repeatable<T>(work: () => T): T;
   /** Another number after each transaction: what was read before it may be out of date. */
@@ -50,6 +56,11 @@ export function openStore(path: string): Store {
     settings: settingsStore(db),
     meta: metaStore(db),
     transaction: (work) => db.transaction(work),
+    change: (actor, work) =>
+      db.transaction(() => {
+        requireEntitled(actor);
+        return work();
+      }),
     repeatable: (work) => db.repeatable(work),
     changes: () => db.changes,
     close: () => db.close(),

@@ -5,7 +5,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
-import { type Actor, type AuditEvent, manyEvents, OPERATOR, SERVER } from "../../src/actor.ts";
+import {
+  type Actor,
+  type AuditEvent,
+  type KeyActor,
+  manyEvents,
+  OPERATOR,
+  type Origin,
+  SERVER,
+} from "../../src/actor.ts";
 import { exportStream } from "../../src/http/api/audit.ts";
 import type { KeyId } from "../../src/ids.ts";
 import { type Audit, createAudit, HEAD } from "../../src/observe/audit.ts";
@@ -23,13 +31,14 @@ import { openSnapshot } from "../../src/store/snapshot.ts";
 import { openStore } from "../../src/store/store.ts";
 import { type TemporaryStore, temporaryStore } from "./temporary.ts";
 
-const KEY: Actor = {
+const KEY: KeyActor & Origin = {
   kind: "key",
   id: 7 as KeyId,
   name: "ci",
   group: "management",
   address: "192.0.2.1",
   requestId: "r-1",
+  isEntitled: () => true,
 };
 const signOf = ({ keyring }: TemporaryStore) => signer(keyring.derive(AUDIT_KEY));
 const VISITOR: Actor = { kind: "visitor", address: "192.0.2.9", requestId: "r-9" };

@@ -346,7 +346,7 @@ Deno.test("who follows gets what fits the filter, until it stops or the server d
 Deno.test("a reader that does not read loses entries and is told how many, and nothing grows", async () => {
   using there = temporaryLogs();
   const open = createLogStream(there.logs, ({ message }) => ({ message }));
-  const reader = open({ filter: {}, last: undefined, isStillAllowed: () => true }, false).body!.pipeThrough(
+  const reader = open({ filter: {}, last: undefined, isEntitled: () => true }, false).body!.pipeThrough(
     new TextDecoderStream(),
   ).getReader();
   for (let n = 0; n < 100; n++) {
@@ -379,7 +379,7 @@ Deno.test("a stream ends when its reader may no longer manage the server", async
   using there = temporaryLogs();
   const allowed = { still: true };
   const open = createLogStream(there.logs, ({ message }) => ({ message }), 5);
-  const wanted = { filter: {}, last: undefined, isStillAllowed: () => allowed.still };
+  const wanted = { filter: {}, last: undefined, isEntitled: () => allowed.still };
   const reader = open(wanted, false).body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (!text.includes(": still here")) text += (await reader.read()).value;

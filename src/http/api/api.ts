@@ -82,7 +82,6 @@ function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
     // A key that is presented decides, also over a cookie that the browser adds.
     const who = credential ? holderOf(credential, origin, deps) : adminOf(raw, c.env, deps);
     c.set("actor", { ...who, ...origin });
-    c.set("isStillAllowed", () => isStillAllowed(credential, raw, c.env, deps));
     await next();
   };
 }
@@ -95,7 +94,11 @@ function holderOf({ value, from }: Credential, origin: Origin, { access, setting
     audit.record({ kind: "visitor", ...origin }, refused);
     throw unauthorized(`The API key in ${from} is not known.`);
   }
-  const actor: KeyActor = { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName };
+  const isEntitled = (): boolean => {
+    const now = access.find(value);
+    return now?.keyId === holder.keyId && settings.get("api.access-groups").includes(now.groupName);
+  };
+  const actor: KeyActor = { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName, isEntitled };
   if (!settings.get("api.access-groups").includes(holder.groupName)) {
     audit.record({ ...actor, ...origin }, refused);
     throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
@@ -108,24 +111,11 @@ function holderOf({ value, from }: Credential, origin: Origin, { access, setting
 function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminActor {
   const token = readCookie(request.headers, "session", client);
   const found = token === undefined ? undefined : admins.sessions.find(token);
-  if (!found) throw unauthorized("An API key is required; send it as X-API-Key.");
+  if (token === undefined || !found) throw unauthorized("An API key is required; send it as X-API-Key.");
   const own = isSafeMethod(request.method) ? isFromOwnPageOrNone(request, client) : isFromOwnPage(request, client);
   if (!own) throw new AppError("CrossSite", 403, "With a session, only pages of this server may send this request.");
-  return { kind: "admin", id: String(found.admin.id), name: found.admin.email };
-}
-
-function isStillAllowed(
-  credential: Credential | undefined,
-  request: Request,
-  client: Client,
-  { access, admins, settings }: ApiDeps,
-): boolean {
-  if (credential) {
-    const holder = access.find(credential.value);
-    return holder !== undefined && settings.get("api.access-groups").includes(holder.groupName);
-  }
-  const token = readCookie(request.headers, "session", client);
-  return token !== undefined && admins.sessions.find(token) !== undefined;
+  const isEntitled = (): boolean => admins.sessions.isLive(token);
+  return { kind: "admin", id: String(found.admin.id), name: found.admin.email, isEntitled };
 }
 
 /** Any method that a path does not take is a 405 that names those it does. */

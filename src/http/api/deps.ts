@@ -47,12 +47,10 @@ export interface ApiDeps {
 
 export interface ApiEnv {
   Bindings: Client;
-  /** `actor` and `isStillAllowed` are there from the guard on. */
+  /** `actor` is set by the guard. */
   Variables: {
     requestId: string;
     actor: (KeyActor | AdminActor) & Origin;
-    /** Whether who sent the request may still manage the server; for an answer that goes on for long. */
-    isStillAllowed: () => boolean;
   };
 }
 

@@ -15,7 +15,7 @@ interface Wanted {
   /** Id of the last entry that the reader has seen. */
   readonly last: number | undefined;
   /** Asked now and then; the stream ends when it says no. */
-  readonly isStillAllowed: () => boolean;
+  readonly isEntitled: () => boolean;
 }
 
 /** The function that answers with a stream. */
@@ -23,7 +23,7 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
   let streams = 0;
   const encoder = new TextEncoder();
 
-  const open = ({ filter, last, isStillAllowed }: Wanted): ReadableStream<Uint8Array> => {
+  const open = ({ filter, last, isEntitled }: Wanted): ReadableStream<Uint8Array> => {
     let end = (): void => {};
     return new ReadableStream<Uint8Array>({
       start(controller) {
@@ -49,7 +49,7 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           if (lost > 0 || !send(event)) lost++;
         };
         const heartbeat = setInterval(() => {
-          if (!isStillAllowed()) return close();
+          if (!isEntitled()) return close();
           tellLost();
           send(": still here\n\n");
         }, heartbeatMs);

@@ -2,6 +2,7 @@
 
 import type { Context } from "hono";
 import { z } from "zod";
+import { ENTITLEMENT_LOST } from "../../actor.ts";
 import { AppError } from "../../errors.ts";
 import { JSON_BODY_MAX_BYTES, readBody } from "../api/body.ts";
 import type { WebEnv } from "./deps.ts";
@@ -56,8 +57,8 @@ export function problemsOf(error: unknown): Problems | undefined {
     for (const { path, message } of error.issues) problems[path.map(String).join(".")] ??= message;
     return problems;
   }
-  // What the server itself failed at is not for the user to mend.
-  if (!(error instanceof AppError) || error.status >= 500) return undefined;
+  // The user cannot fix what failed in the server, nor a session that has ended, on this form.
+  if (!(error instanceof AppError) || error.status >= 500 || error.code === ENTITLEMENT_LOST) return undefined;
   for (const [field, problem] of Object.entries(error.details ?? {})) problems[field] = problem;
   if (Object.keys(problems).length === 0) problems[""] = error.message;
   return problems;

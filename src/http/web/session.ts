@@ -18,13 +18,14 @@ export function visitorOf(c: Context<WebEnv>): Visitor {
 export function recognise(c: Context<WebEnv>, { admins }: WebDeps): boolean {
   const token = readCookie(c.req.raw.headers, "session", c.env);
   const found = token === undefined ? undefined : admins.sessions.find(token);
-  if (!found) return false;
+  if (token === undefined || !found) return false;
   const { admin: { id, name, email }, session } = found;
   c.set("admin", { id, name, email, sessionId: session.id });
   c.set("actor", {
     kind: "admin",
     id: String(id),
     name: email,
+    isEntitled: () => admins.sessions.isLive(token),
     address: c.env.address,
     requestId: c.get("requestId"),
   });
