@@ -5,6 +5,7 @@ import type { Config } from "../config.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { type Client, clientOf } from "./client.ts";
 import type { Log } from "../observe/log.ts";
+import { type Listener, openListener } from "./listener.ts";
 import { isRunPath } from "./run.ts";
 
 /** How long running requests may take to finish once the server was told to stop. */
@@ -34,7 +35,7 @@ export interface Server {
   readonly port: number;
   /** An address of it that can be opened on this machine. */
   readonly url: string;
-  /** Settles with the name of the first SIGTERM or SIGINT. */
+  /** Settles with the name of the first SIGTERM or SIGINT; rejects with an AppError if the listener is lost. */
   readonly stopSignal: Promise<Deno.Signal>;
   /** Answers new requests with 503 and waits for the running ones, ten seconds at most. */
   drain(): Promise<void>;
@@ -68,57 +69,56 @@ export function serve(
     return answer;
   };
 
+  const cannotListen = (error: unknown): AppError =>
+    new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
+
   // Before the address is printed: whoever has read it may stop the server.
   const signalled = Promise.withResolvers<Deno.Signal>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => signalled.resolve(signal));
 
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  const onError = (error: unknown): Response => {
+    log("error", `A response could not be made: ${messageOf(error)}`);
+    return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
+  };
+
+  const handler: Deno.ServeHandler<Deno.NetAddr> = (request, info) => {
+    if (draining) return stopping();
+    const hostHeader = request.headers.get("host") ?? "localhost";
+    if (hostHeader !== lastHost && !PLAIN_HOST.test(hostHeader)) return noHost();
+    lastHost = hostHeader;
+    const path = getPath(request);
+    const client = () => clientOf(request.headers, info.remoteAddr.hostname, trustedProxies);
+    const hosts = runHosts();
+    const ownHost = hosts.length > 0 && hosts.includes(hostHeader.replace(/:\d+$/, "").toLowerCase());
+    if (ownHost && !isRunPath(path) && path !== "/health") return functionsOnly();
+    // The address that the server prints should lead somewhere.
+    if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
+    if (isRunPath(path)) return run(request, ownHost);
+    if (path === "/health") return health(request);
+    const response = isWebPath(path) ? web(request, client()) : api(request, client());
+    return counted(isSafe(request.method) ? response : afterChange(response));
+  };
+
+  let listener: Listener;
   try {
-    server = Deno.serve({
-      hostname: host,
-      port,
-      onListen: ({ hostname, port }) => {
-        console.log(`Listening on http://${inUrl(hostname)}:${port}`);
-      },
-      onError: (error) => {
-        log("error", `A response could not be made: ${messageOf(error)}`);
-        return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
-      },
-    }, (request, info) => {
-      if (draining) return stopping();
-      const hostHeader = request.headers.get("host") ?? "localhost";
-      if (hostHeader !== lastHost && !PLAIN_HOST.test(hostHeader)) return noHost();
-      lastHost = hostHeader;
-      const path = getPath(request);
-      const client = () => clientOf(request.headers, info.remoteAddr.hostname, trustedProxies);
-      const hosts = runHosts();
-      const ownHost = hosts.length > 0 && hosts.includes(hostHeader.replace(/:\d+$/, "").toLowerCase());
-      if (ownHost && !isRunPath(path) && path !== "/health") return functionsOnly();
-      // The address that the server prints should lead somewhere.
-      if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
-      if (isRunPath(path)) return run(request, ownHost);
-      if (path === "/health") return health(request);
-      const response = isWebPath(path) ? web(request, client()) : api(request, client());
-      return counted(isSafe(request.method) ? response : afterChange(response));
-    });
+    listener = openListener({ hostname: host, port, log, onError, handler });
   } catch (error) {
-    throw new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
+    throw cannotListen(error);
   }
+  console.log(`Listening on http://${inUrl(listener.hostname)}:${listener.port}`);
 
   return {
-    hostname: server.addr.hostname,
-    port: server.addr.port,
-    url: `http://${openable(server.addr.hostname)}:${server.addr.port}`,
-    stopSignal: signalled.promise,
+    hostname: listener.hostname,
+    port: listener.port,
+    url: `http://${openable(listener.hostname)}:${listener.port}`,
+    stopSignal: Promise.race([signalled.promise, listener.lost.catch((error) => Promise.reject(cannotListen(error)))]),
     // Deno's own shutdown breaks off requests whose bodies are still arriving, so it comes last.
     async drain() {
       draining = true;
       const end = performance.now() + DRAIN_MAX_MS;
       while ((managing > 0 || running()) && performance.now() < end) await pause(DRAIN_LOOK_MS);
     },
-    async close() {
-      await Promise.race([server.shutdown(), pause(CLOSE_MAX_MS)]);
-    },
+    close: () => listener.close(CLOSE_MAX_MS),
   };
 }
 

@@ -45,11 +45,13 @@ export interface ServerOptions {
   env?: Record<string, string>;
   /** Where `data` and `code` are, to start again on what another server left; removed by the caller. */
   folder?: string;
+  /** A command of the shell that comes before the server's start, such as `ulimit -n 300`. */
+  prepare?: string;
 }
 
 /** A server that listens. Written `await using`, it is stopped and its folders are removed at the end of the test. */
 export async function startServer(
-  { env = {}, folder }: ServerOptions = {},
+  { env = {}, folder, prepare }: ServerOptions = {},
 ): Promise<Server> {
   const home = folder ??
     await Deno.makeTempDir({ prefix: "crude-functions-test-" });
@@ -60,8 +62,10 @@ export async function startServer(
     await Deno.readTextFile(join(ROOT, "deno.json")),
   );
   const [, ...args] = tasks.start.split(" ");
-  const child = new Deno.Command(Deno.execPath(), {
-    args,
+  const command = [Deno.execPath(), ...args];
+  if (prepare !== undefined) command.unshift("/bin/sh", "-c", `${prepare} && exec "$@"`, "sh");
+  const child = new Deno.Command(command[0]!, {
+    args: command.slice(1),
     cwd: ROOT,
     env: {
       PORT: "0",

@@ -1,0 +1,79 @@
+// Accepts connections, and listens again after the operating system refused one.
+
+import { messageOf } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+
+export interface Listener {
+  readonly hostname: string;
+  /** The one that was chosen, if 0 was asked for. */
+  readonly port: number;
+  /** Rejects if the listener was lost and could not be opened again; never resolves. */
+  readonly lost: Promise<never>;
+  /** Closes the listener and every connection; settles when all are closed or `maxMs` have passed. */
+  close(maxMs: number): Promise<void>;
+}
+
+export interface ListenerOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly log: Log;
+  readonly onError: (error: unknown) => Response;
+  readonly handler: Deno.ServeHandler<Deno.NetAddr>;
+}
+
+/** How long to try before the listener counts as lost. */
+const REOPEN_MAX_MS = 10_000;
+const REOPEN_INTERVAL_MS = 100;
+
+/**
+ * Listens on `hostname` and `port`. `Deno.serve` ends with its first failed accept(2), such as EMFILE when
+ * descriptors run out, and never accepts again (Deno 2.9.6). Its connections are then closed, which frees their
+ * descriptors, and the same address is opened again.
+ * @throws Error if the address cannot be used
+ */
+export function openListener({ hostname, port, log, onError, handler }: ListenerOptions): Listener {
+  const lost = Promise.withResolvers<never>();
+  // A later `await` still gets the rejection; without one it must not count as unhandled.
+  lost.promise.catch(() => {});
+  let isClosing = false;
+  let server: Deno.HttpServer<Deno.NetAddr>;
+
+  const open = (port: number, onListen: () => void): Deno.HttpServer<Deno.NetAddr> => {
+    const controller = new AbortController();
+    const opened = Deno.serve({ hostname, port, onListen, onError, signal: controller.signal }, handler);
+    opened.finished.catch((error) => {
+      if (!isClosing) void reopen(opened.addr.port, controller, error);
+    });
+    return opened;
+  };
+
+  const reopen = async (port: number, failed: AbortController, why: unknown): Promise<void> => {
+    log(
+      "error",
+      `No more connections can be accepted: ${messageOf(why)}. All are closed, and the server listens again.`,
+    );
+    const giveUpAt = performance.now() + REOPEN_MAX_MS;
+    // Closes what is left of the connections.
+    failed.abort();
+    while (!isClosing) {
+      try {
+        server = open(port, () => {});
+        return;
+      } catch (error) {
+        if (performance.now() > giveUpAt) return lost.reject(error);
+        await new Promise((resolve) => setTimeout(resolve, REOPEN_INTERVAL_MS));
+      }
+    }
+  };
+
+  server = open(port, () => {});
+  return {
+    hostname: server.addr.hostname,
+    port: server.addr.port,
+    lost: lost.promise,
+    async close(maxMs) {
+      isClosing = true;
+      await Promise.race([server.shutdown(), new Promise((resolve) => setTimeout(resolve, maxMs))]);
+    },
+  };
+}
