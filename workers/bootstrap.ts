@@ -31,7 +31,13 @@ rememberBodies();
 /** Number of the invocation whose code runs: the number alone, as what is stored here outlives the call by far. */
 const running = new AsyncLocalStorage<number>();
 
-addEventListener("message", (event) => void serve((event as MessageEvent<string>).data), { once: true });
+/** Where the host listens, and the token that it expects as the first bytes. */
+interface Channel {
+  readonly socket: string;
+  readonly token: Uint8Array;
+}
+
+addEventListener("message", (event) => void serve((event as MessageEvent<Channel>).data), { once: true });
 // A rejection that nobody awaits, or a throw in a timer, would otherwise end the process and with it
 // every call under way.
 addEventListener("unhandledrejection", (event) => {
@@ -43,8 +49,10 @@ addEventListener("error", (event) => {
   console.error("Uncaught error:", event.error);
 });
 
-async function serve(socket: string): Promise<void> {
+async function serve({ socket, token }: Channel): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
+  // A new socket takes so few bytes at once.
+  await connection.write(token);
   const invocations = new InFlight<Invocation>();
   const writer = new FrameWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
   captureConsole(writer, () => running.getStore() ?? 0);

@@ -5,6 +5,8 @@
 interface Task {
   /** Path of the host's socket. */
   socket: string;
+  /** Length of the token that the host writes to standard input. */
+  tokenBytes: number;
   /** Path of the folder with copies of the files that the handler's code consists of, and nothing else. */
   code: string;
   importHosts: string[];
@@ -39,9 +41,17 @@ worker.addEventListener("error", (event) => {
   console.error(event.message);
   Deno.exit(1);
 });
-worker.postMessage(task.socket);
 
-// The host holds the other end of standard input and never writes to it: an end means that the host is gone.
+// The worker proves with it that it connects for this process. Whoever else finds the socket does not have it.
+const token = new Uint8Array(task.tokenBytes);
+for (let length = 0; length < token.length;) length += await readStdin(token.subarray(length));
+worker.postMessage({ socket: task.socket, token });
+
+// The host writes nothing else to standard input and holds the other end: its end means that the host is gone.
 const byte = new Uint8Array(1);
-while (await Deno.stdin.read(byte) !== null);
-Deno.exit(0);
+while (true) await readStdin(byte);
+
+/** Reads at least one byte. Ends the process at the end of standard input. */
+async function readStdin(into: Uint8Array): Promise<number> {
+  return await Deno.stdin.read(into) ?? Deno.exit(0);
+}

@@ -2,6 +2,7 @@
 // Knows nothing of calls.
 
 import { join } from "node:path";
+import { acceptAuthenticated, createToken, TOKEN_BYTES } from "./channel.ts";
 import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
 import { type Kept, landlockArgs } from "./landlock.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
@@ -10,6 +11,8 @@ import type { Runtime } from "./runtime.ts";
 import type { UsageReader } from "./usage.ts";
 import { giveBackUid, setprivArgs, takeUid } from "./users.ts";
 
+/** A process that has not connected by then is ended: it takes well under a second on an idle machine. */
+const CONNECT_MAX_MS = 60_000;
 /** Of what a process prints until it connects; later nothing is kept. */
 const STDERR_MAX_BYTES = 4_096;
 
@@ -90,6 +93,11 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     giveBack();
   };
   const child = orUndo(() => spawn(profile, folder, options, uid), release);
+  const token = createToken();
+  const stdin = child.stdin.getWriter();
+  // It fails if the process has ended already, which `ended` reports.
+  stdin.write(token).catch(() => {});
+  stdin.releaseLock();
   const stderr = collect(child.stderr);
   const ended = child.status.finally(() => {
     // Our end of it would stay open until it is collected as garbage.
@@ -99,8 +107,11 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
   const gone = ended.then((): never => {
     throw new Error("the process ended before it connected");
   });
-  const connected = Promise.race([folder.listener.accept() as Promise<Deno.UnixConn>, gone])
-    .finally(() => folder.closeSocket());
+  const late = setTimeout(() => kill(child), CONNECT_MAX_MS);
+  const connected = Promise.race([acceptAuthenticated(folder.listener, token), gone]).finally(() => {
+    clearTimeout(late);
+    folder.closeSocket();
+  });
   // What it prints later is not kept, and reading a flood of it would cost us more than it.
   connected.then(() => stderr.close(), () => {});
   connected.catch(() => {});
@@ -116,14 +127,16 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
       const usage = await options.usage.of(child.pid);
       return usage && { cpuMs: usage.cpuMs, oversized: usage.memoryMb > residentMaxMb };
     },
-    kill() {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    },
+    kill: () => kill(child),
   };
+}
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended already.
+  }
 }
 
 function orUndo<T>(work: () => T, undo: () => void): T {
@@ -142,7 +155,12 @@ function spawn(
   uid: number | undefined,
 ): Deno.ChildProcess {
   const { denoDir, appDir } = options.runtime;
-  const task = { socket: folder.socket, code: folder.code, importHosts: profile.importHosts };
+  const task = {
+    socket: folder.socket,
+    tokenBytes: TOKEN_BYTES,
+    code: folder.code,
+    importHosts: profile.importHosts,
+  };
   const program = [
     ...confinedDeno(profile, folder, options.runtime, uid),
     ...flags(profile, folder, options),

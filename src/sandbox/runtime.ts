@@ -201,7 +201,7 @@ async function warm(appDir: string, denoDir: string): Promise<void> {
   for (let run = 0; run < 2; run++) {
     const socket = join(folder, String(run));
     const listener = Deno.listen({ transport: "unix", path: socket });
-    const task = JSON.stringify({ socket, code: folder, importHosts: [] });
+    const task = JSON.stringify({ socket, tokenBytes: 0, code: folder, importHosts: [] });
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "--quiet", "--no-prompt", "--no-config", "--node-modules-dir=none", "--no-lock"],

@@ -130,6 +130,15 @@ export async function fuzzHost(
   return report;
 }
 
+/** Leaves the token of the process's channel in its folder, by the path in its last argument, and waits to be ended. */
+const STAND_IN = `#!/bin/sh
+for task; do :; done
+folder=\${task#*'"socket":"'}
+folder=\${folder%%'/socket/s"'*}
+head -c 32 > "$folder/draft" && mv "$folder/draft" "$folder/token"
+exec sleep 86400
+`;
+
 type Rig = Awaited<ReturnType<typeof createRig>>;
 
 async function createRig() {
@@ -139,7 +148,7 @@ async function createRig() {
   const standIn = join(folder, "stand-in");
   Deno.mkdirSync(runDir);
   Deno.mkdirSync(codeDir);
-  Deno.writeTextFileSync(standIn, "#!/bin/sh\nexec sleep 86400\n", { mode: 0o755 });
+  Deno.writeTextFileSync(standIn, STAND_IN, { mode: 0o755 });
 
   const peers = new Map<number, Peer>();
   const speaking = new Set<Promise<void>>();
@@ -275,7 +284,10 @@ function request(functionId: number, tag: number, init: RequestInit = {}): Reque
 
 /** Lets `peer` speak from the socket in `folder`, until the process is gone: its folder is removed then. Never rejects. */
 async function speak(peer: Peer, folder: string): Promise<void> {
+  const token = await tokenIn(folder);
+  if (!token) return;
   const connection = await Deno.connect({ transport: "unix", path: join(folder, "socket", "s") });
+  await connection.write(token);
   const close = (): void => {
     try {
       connection.close();
@@ -284,15 +296,32 @@ async function speak(peer: Peer, folder: string): Promise<void> {
     }
   };
   const watch = setInterval(() => {
-    try {
-      Deno.statSync(folder);
-    } catch {
-      close();
-    }
+    if (!isThere(folder)) close();
   }, 5);
   await peer(connection).catch(() => {});
   clearInterval(watch);
   close();
+}
+
+/** Returns the token that the stand-in left in `folder`; undefined if the process is gone before. */
+async function tokenIn(folder: string): Promise<Uint8Array | undefined> {
+  while (true) {
+    try {
+      return Deno.readFileSync(join(folder, "token"));
+    } catch {
+      if (!isThere(folder)) return undefined;
+      await pause(5);
+    }
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Does what a process should: asks for a secret, then answers with its caller's tag. */
