@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import manifest from "./deno.json" with { type: "json" };
 import { passphraseChange, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
 import { openAdmins } from "./src/admins/admins.ts";
@@ -242,6 +243,7 @@ async function main(): Promise<void> {
     startedAt: now(),
     log,
     newRequestId: () => crypto.randomUUID(),
+    version: manifest.version,
   };
   const api = createApi(resources);
   const overview = overviewService(store, secrets);

@@ -1,7 +1,7 @@
 // The one error type for what a caller can mend. Everything else that is thrown is a bug
 // and reaches the caller as a bare 500.
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 502 | 503 | 504;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 502 | 503 | 504;
 
 /** Which inputs were wrong, by name: `{ "functionId": "is required when scope is function" }`. */
 export type ErrorDetails = Record<string, string>;

@@ -11,6 +11,7 @@ import type { SecretValue } from "../keyring/secret_value.ts";
 import type { GroupRow, KeyHolder, KeyRow } from "../store/access.ts";
 import { isUniqueViolation } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
+import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../versions.ts";
 import { accessListing } from "./listing.ts";
 
 /** The group that may always manage the server; it cannot be deleted or renamed. */
@@ -174,14 +175,16 @@ export function accessService(
       });
     },
 
-    /** @throws AppError NotFound (404), Conflict (409), Protected (403) */
+    /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), Protected (403) */
     updateGroup(
       actor: Actor,
       id: GroupId,
       to: { name?: string | undefined; description?: string | undefined },
+      expected?: ExpectedVersions,
     ): GroupRow {
       return change(actor, () => {
         const row = group(id);
+        requireVersion(expected, groupVersion(row));
         const { name = row.name, description = row.description } = to;
         if (name !== row.name) {
           if (row.name === MANAGEMENT_GROUP) throw protectedGroup("renamed");
@@ -200,11 +203,13 @@ export function accessService(
 
     /**
      * Deletes a group and its secrets.
-     * @throws AppError NotFound (404), Protected (403), Conflict (409) while keys, functions or a setting need it
+     * @throws AppError NotFound (404), PreconditionFailed (412), Protected (403), Conflict (409) while keys,
+     *   functions or a setting need it
      */
-    deleteGroup(actor: Actor, id: GroupId): void {
+    deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void {
       change(actor, () => {
         const row = group(id);
+        requireVersion(expected, groupVersion(row));
         const problem = reasonToKeep(row);
         if (problem) throw problem;
         const { name, description } = row;
@@ -277,10 +282,16 @@ export function accessService(
       });
     },
 
-    /** @throws AppError NotFound (404), Conflict (409), DecryptionFailed (409) */
-    updateKey(actor: Actor, id: KeyId, to: { name?: string | undefined; description?: string | undefined }): void {
+    /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), DecryptionFailed (409) */
+    updateKey(
+      actor: Actor,
+      id: KeyId,
+      to: { name?: string | undefined; description?: string | undefined },
+      expected?: ExpectedVersions,
+    ): void {
       change(actor, () => {
         const row = key(id);
+        requireVersion(expected, keyVersion(row));
         const { name = row.name, description = row.description } = to;
         let { ciphertext } = row;
         if (name !== row.name) {
@@ -301,10 +312,11 @@ export function accessService(
       });
     },
 
-    /** Revokes a key at once and deletes its secrets. @throws AppError NotFound (404) */
-    deleteKey(actor: Actor, id: KeyId): void {
+    /** Revokes a key at once and deletes its secrets. @throws AppError NotFound (404), PreconditionFailed (412) */
+    deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void {
       change(actor, () => {
         const row = key(id);
+        requireVersion(expected, keyVersion(row));
         recordSecretsOf(actor, { keyId: id });
         rows.deleteKey(id);
         record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
@@ -364,6 +376,16 @@ export function accessService(
       flushUses();
     },
   };
+}
+
+/** Returns the version of a key group. */
+export function groupVersion({ id, name, description }: GroupRow): Version {
+  return versionOf([id, name, description]);
+}
+
+/** Returns the version of a key. Its value never changes, and a use of it is no change. */
+export function keyVersion({ id, groupId, groupName, name, description }: KeyRow): Version {
+  return versionOf([id, groupId, groupName, name, description]);
 }
 
 function keyFacts({ name, groupId, groupName, description }: KeyRow): Facts {

@@ -4,6 +4,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { type Action, type Actor, type Facts, type Recorder, requireEntitled } from "../actor.ts";
 import { AppError, conflict, invalid, messageOf, notFound } from "../errors.ts";
+import { type ExpectedVersions, requireVersion } from "../versions.ts";
 
 export const FILE_PATH_MAX_LENGTH = 1_000;
 /** Extensions of a file that can be a handler. */
@@ -185,15 +186,15 @@ export function filesService(codeDir: string, record: Recorder) {
 
     /**
      * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
-     * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists, or if `replaced` is given
-     *   and is not the SHA-256 (hexadecimal) of what is there
+     * A file's version is its SHA-256 (see `sha256Of`).
+     * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412)
      */
     async write(
       actor: Actor,
       path: string,
       content: Uint8Array<ArrayBuffer>,
       mustBeNew: boolean,
-      replaced?: string,
+      expected?: ExpectedVersions,
     ): Promise<{ info: FileInfo; created: boolean }> {
       const file = await locate(path);
       const sha256 = sha256Of(content);
@@ -203,9 +204,7 @@ export function filesService(codeDir: string, record: Recorder) {
         const sizeBytes = sizeOf(file);
         const created = sizeBytes === undefined;
         if (mustBeNew && !created) throw conflict(`The file ${path} exists already.`);
-        if (replaced !== undefined && (created || sha256Of(Deno.readFileSync(file)) !== replaced)) {
-          throw conflict(`The file ${path} was changed meanwhile.`);
-        }
+        if (expected !== undefined) requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)));
         const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
         recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
           // A link is made only if the name is free, unlike a rename.
@@ -218,11 +217,15 @@ export function filesService(codeDir: string, record: Recorder) {
       }
     },
 
-    /** Deletes a file, and the folders that it leaves empty. @throws AppError InvalidInput (400), NotFound (404) */
-    async delete(actor: Actor, path: string): Promise<void> {
+    /**
+     * Deletes a file, and the folders that it leaves empty.
+     * @throws AppError InvalidInput (400), NotFound (404), PreconditionFailed (412)
+     */
+    async delete(actor: Actor, path: string, expected?: ExpectedVersions): Promise<void> {
       const file = await locate(path);
       const sizeBytes = sizeOf(file);
       if (sizeBytes === undefined) throw notFound("file", path);
+      if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)));
       recorded(actor, path, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file));
       for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
         try {
@@ -239,7 +242,7 @@ function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
   return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
 }
 
-/** The SHA-256 of a file's content in hexadecimal, by which an edit tells that nobody else made one meanwhile. */
+/** Returns the SHA-256 of a file's content in hexadecimal, which is the version of the file. */
 export function sha256Of(content: Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }

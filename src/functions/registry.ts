@@ -5,6 +5,7 @@ import { conflict, notFound } from "../errors.ts";
 import type { FunctionId, GroupId } from "../ids.ts";
 import type { FunctionFields, FunctionRow } from "../store/functions.ts";
 import type { Store } from "../store/store.ts";
+import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../versions.ts";
 import { checkHandlerPath } from "./files.ts";
 import { type Confinement, DEFAULT_CONFINEMENT } from "./permissions.ts";
 import { checkRoute, createRouter, type Match, routeKey, type Router } from "./routes.ts";
@@ -136,16 +137,17 @@ export function functionRegistry(
       });
     },
 
-    /** @throws AppError as `create`, and NotFound (404) for the function */
-    update(actor: Actor, id: FunctionId, to: FunctionChange): RegisteredFunction {
+    /** @throws AppError as `create`, and NotFound (404) for the function, PreconditionFailed (412) */
+    update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction {
       const updated = store.change(actor, () => {
         const old = get(id);
+        requireVersion(expected, functionVersion(old));
         changed.add(id);
         const wanted: NewFunction = { ...old, keys: [...old.keys] };
         for (const [field, value] of Object.entries(to)) {
           if (value !== undefined) Object.assign(wanted, { [field]: value });
         }
-        rows.update(id, check(wanted, id), now());
+        rows.update(id, check(wanted, id), nextChangeTime(now(), old.updatedAt));
         const updated = get(id);
         record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
         return updated;
@@ -154,10 +156,11 @@ export function functionRegistry(
       return updated;
     },
 
-    /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404) */
-    delete(actor: Actor, id: FunctionId): void {
+    /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404), PreconditionFailed (412) */
+    delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
       store.change(actor, () => {
         const old = get(id);
+        requireVersion(expected, functionVersion(old));
         changed.add(id);
         const secrets = store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
         rows.delete(id);
@@ -170,6 +173,11 @@ export function functionRegistry(
     /** The enabled function that answers; `path` is what follows `/run`. */
     match: (method: string, path: string): Match<RegisteredFunction> => routes().match(method, path),
   };
+}
+
+/** Returns the version of a function's entry; its health is not a part of it. */
+export function functionVersion(entry: RegisteredFunction): Version {
+  return versionOf(entry);
 }
 
 /** What the audit tells of a function: all that can be changed. */

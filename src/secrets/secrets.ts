@@ -8,6 +8,7 @@ import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import type { SecretValue } from "../keyring/secret_value.ts";
 import type { SecretFilter, SecretRow } from "../store/secrets.ts";
 import type { Store } from "../store/store.ts";
+import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../versions.ts";
 import { checkSecretValue } from "./names.ts";
 
 /** A secret without its value. */
@@ -115,14 +116,15 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
     },
 
     /**
-     * Changes a secret. Another name means another AAD, so the value is sealed anew.
-     * @throws AppError NotFound (404), Conflict (409), OversizedPlaintextError (413),
+     * Changes a secret. Another name means another AAD, so the value is sealed again.
+     * @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), OversizedPlaintextError (413),
      *   DecryptionFailed (409) if a new name is given without a value and the old value cannot be read
      */
-    update(actor: Actor, id: SecretId, change: SecretChange): void {
+    update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void {
       if (change.value !== undefined) checkSecretValue(change.value);
       store.change(actor, () => {
         const row = find(id);
+        requireVersion(expected, secretVersion(row));
         const name = change.name ?? row.name;
         if (name !== row.name) refuseTaken(name, row.owner);
         let { ciphertext } = row;
@@ -139,7 +141,8 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
           }
           ciphertext = keyring.seal(value.reveal(), secretAad(row.owner, name));
         }
-        rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: now() });
+        const at = nextChangeTime(now(), row.updatedAt);
+        rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: at });
         const { before, after } = difference(factsOf(row), factsOf(find(id)));
         record(actor, {
           action: "secret.updated",
@@ -150,10 +153,11 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
       });
     },
 
-    /** @throws AppError NotFound (404) */
-    delete(actor: Actor, id: SecretId): void {
+    /** @throws AppError NotFound (404), PreconditionFailed (412) */
+    delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void {
       store.change(actor, () => {
         const row = find(id);
+        requireVersion(expected, secretVersion(row));
         rows.delete(id);
         record(actor, {
           action: "secret.deleted",
@@ -163,6 +167,11 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
       });
     },
   };
+}
+
+/** Returns the version of a secret. A rotation, which stores the same value under another key, does not change it. */
+export function secretVersion({ ciphertext: _, ...row }: SecretRow): Version {
+  return versionOf(row);
 }
 
 /** What the audit tells of a secret. */

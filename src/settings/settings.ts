@@ -2,6 +2,7 @@
 
 import { type Actor, difference, type Facts, type Recorder } from "../actor.ts";
 import { AppError } from "../errors.ts";
+import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../versions.ts";
 import type { SettingsStore } from "../store/settings.ts";
 import type { Store } from "../store/store.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName, type SettingValue, type SettingValues } from "./definitions.ts";
@@ -31,11 +32,20 @@ export function settingsService(
       });
     },
 
+    /** Returns the version of all settings, or of those named. */
+    version: (names: readonly SettingName[] = SETTING_NAMES): Version => versionOf(names.map((name) => values[name])),
+
     /**
-     * Stores all of `changes` or none.
-     * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value
+     * Stores all of `changes` or none. `expected` is compared with the version of the settings `of`.
+     * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value,
+     *   PreconditionFailed (412)
      */
-    change(actor: Actor, changes: Record<string, unknown>): void {
+    change(
+      actor: Actor,
+      changes: Record<string, unknown>,
+      expected?: ExpectedVersions,
+      of: readonly SettingName[] = SETTING_NAMES,
+    ): void {
       const problems: [string, string][] = [];
       const accepted: [SettingName, unknown][] = [];
       for (const [name, wanted] of Object.entries(changes)) {
@@ -51,6 +61,8 @@ export function settingsService(
       const [first] = problems;
       // From entries, as assigning to details["__proto__"] would lose that one.
       if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
+      // Nothing is awaited from here on, so what is in memory is what is stored.
+      requireVersion(expected, versionOf(of.map((name) => values[name])));
       const facts = difference(values as Facts, Object.fromEntries(accepted));
       store.change(actor, () => {
         for (const [name, value] of accepted) store.settings.put(name, JSON.stringify(value));

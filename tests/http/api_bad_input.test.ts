@@ -24,7 +24,8 @@ async function endpoints(server: Server): Promise<Endpoint[]> {
       const content = requestBody?.content ?? {};
       const ref = Object.keys(content).length === 1 ? content["application/json"].schema.$ref : undefined;
       const schema = ref && document.components.schemas[ref.split("/").at(-1)];
-      const path = template.replace("{id}", "999").replace("{name}", "X").replace("{path}", "x.ts");
+      const path = template.replace("{id}", "999").replace("{name}", "X").replace("{path}", "x.ts")
+        .replace("{functionId}", "999");
       found.push({ method: method.toUpperCase(), path, template, fields: schema && Object.keys(schema.properties) });
     }
   }
@@ -283,4 +284,49 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
     const [[field, problem]] = Object.entries(answer.body.details) as [[string, string]];
     assert.equal(answer.body.error, `${field} ${problem}.`);
   }
+});
+
+Deno.test("what is not documented is a 400 that names it, on every method, and nothing is done", async () => {
+  await using server = await startServer();
+  const json = { "Content-Type": "application/json" };
+  const found = await endpoints(server);
+  for (const { method, path, template, fields } of found) {
+    const about = `${method} ${template}`;
+    const query = await server.api(method, `${path}?dryRun=true&page=2&dryRun=false`, fields && "{}", fields && json);
+    assert.equal(query.status, 400, about);
+    assert.equal(query.body.details.dryRun, "is not a known parameter", about);
+    assert.equal(query.body.details.page, "is not a known parameter", about);
+    // The key may be in the query.
+    const known = await server.api(method, `${path}?api_key=${server.key}&X=1`, fields && "{}", fields && json);
+    assert.deepEqual(Object.keys(known.body.details).filter((name) => name === "api_key"), [], about);
+    if (method === "GET" || template.includes("/files/") && method !== "DELETE") continue;
+    const body = await server.api(method, path, { dryRun: true, force: false }, json);
+    assert.equal(body.status, 400, about);
+    assert.equal(body.body.details.dryRun, "is not a known field", about);
+    assert.equal(body.body.details.force, "is not a known field", about);
+    if (fields) continue;
+    for (const text of ["[]", "1", "dryRun=true"]) {
+      assert.deepEqual((await server.api(method, path, text, json)).body.details, { body: "must be empty" }, about);
+    }
+    for (const nothing of ["", " ", "{}"]) {
+      assert.notEqual((await server.api(method, path, nothing, json)).status, 400, about);
+    }
+  }
+});
+
+Deno.test("an undocumented parameter keeps a delete from being made, and a field an upload", async () => {
+  await using server = await startServer();
+  const { body: { id } } = await server.api("POST", "/api/key-groups", { name: "kept" });
+  for (const query of ["dryRun=true", "dryRun", "DRYRUN=1", "api_key=x&force=1"]) {
+    assert.equal((await server.api("DELETE", `/api/key-groups/${id}?${query}`)).status, 400, query);
+  }
+  assert.equal((await server.api("GET", `/api/key-groups/${id}`)).status, 200);
+  const form = new FormData();
+  form.set("file", new File(["text"], "x.txt"));
+  form.set("dryRun", "true");
+  const { status, body } = await server.api("PUT", "/api/files/x.txt", form);
+  assert.equal(status, 400);
+  assert.deepEqual(body.details, { dryRun: "is not a known field" });
+  assert.equal((await server.api("PUT", "/api/files/x.txt?dryRun=true", "text")).status, 400);
+  assert.equal((await server.api("GET", "/api/files/x.txt")).status, 404);
 });

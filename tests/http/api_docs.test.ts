@@ -1,6 +1,7 @@
 // /api/openapi.json and /api/docs.
 
 import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
 import { call, startServer } from "./server.ts";
 
 Deno.test("the OpenAPI document describes every endpoint, with all of its parameters and errors", async () => {
@@ -51,6 +52,23 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
       }
     }
   }
+});
+
+Deno.test("the document has the program's version, and each operation a name of its own", async () => {
+  await using server = await startServer();
+  const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
+  assert.equal(document.info.version, manifest.version);
+  assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
+  // deno-lint-ignore no-explicit-any
+  const operations = Object.values<any>(document.paths).flatMap((path) => Object.values<any>(path));
+  const ids = operations.map(({ operationId }) => operationId);
+  for (const id of ids) assert.match(String(id), /^[a-z]+([A-Z][a-z]+)*$/);
+  assert.equal(new Set(ids).size, operations.length);
+  // Clients are generated from them: a name that changed would be a method that is gone.
+  assert.deepEqual(
+    [document.paths["/api/functions/{id}"].put, document.paths["/api/files/{path}"].put].map((op) => op.operationId),
+    ["updateFunction", "putFile"],
+  );
 });
 
 Deno.test("every reference in the OpenAPI document leads somewhere", async () => {

@@ -1,10 +1,11 @@
 // /api/audit: who changed or saw what. Entries are only read here; nothing can change one.
 
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Audit } from "../../observe/audit.ts";
 import { auditEntry, exportHead, exportLine } from "../../observe/audit_export.ts";
 import { auditCursor, auditEntrySchema, auditQuery } from "./audit_schemas.ts";
 import type { Api, ApiDeps } from "./deps.ts";
+import { apiRoute, nothingUndocumented } from "./route.ts";
 import { answer, errors } from "./schemas.ts";
 
 /** Entries in one piece of an export. */
@@ -12,9 +13,10 @@ const EXPORT_PIECE = 200;
 
 const tags = ["Audit"];
 
-const list = createRoute({
+const list = apiRoute({
   method: "get",
   path: "/api/audit",
+  operationId: "listAudit",
   tags,
   summary: "List what was changed and seen, by whom",
   description: "Newest first. While `next` is not null, there are more: pass it as `cursor`.",
@@ -25,9 +27,10 @@ const list = createRoute({
   },
 });
 
-const exportAll = createRoute({
+const exportAll = apiRoute({
   method: "get",
   path: "/api/audit/export",
+  operationId: "exportAudit",
   tags,
   summary: "Export the whole audit",
   description: "A JSON object a line: the entries, oldest first, and at last `head`. `audit verify --export` " +
@@ -50,11 +53,15 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
 
   // Not by openapi(), which knows answers of JSON only.
   api.openAPIRegistry.registerPath(exportAll);
-  api.get(exportAll.path, (c) =>
-    c.body(exportStream(audit), 200, {
-      "Content-Type": "application/x-ndjson",
-      "Content-Disposition": 'attachment; filename="audit.jsonl"',
-    }));
+  api.get(
+    exportAll.path,
+    nothingUndocumented({ body: false, conditional: false }),
+    (c) =>
+      c.body(exportStream(audit), 200, {
+        "Content-Type": "application/x-ndjson",
+        "Content-Disposition": 'attachment; filename="audit.jsonl"',
+      }),
+  );
 }
 
 /** The audit as it is now, read piece by piece as the receiver takes it. */

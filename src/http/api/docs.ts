@@ -2,6 +2,8 @@
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Api } from "./deps.ts";
+import { documented, nothingUndocumented } from "./route.ts";
+import { errorAnswer } from "./schemas.ts";
 
 const DESCRIPTION = `Manages functions, their files, key groups, API keys, secrets and settings.
 
@@ -57,15 +59,17 @@ export function addDocs(api: Api, version = "0.0.0"): void {
   describeSecurity(api);
   describeDocs(api);
 
+  const none = nothingUndocumented({ body: false, conditional: false });
   // All routes are known by the first request.
   let json: string | undefined;
-  api.get("/api/openapi.json", (c) => {
+  api.get("/api/openapi.json", none, (c) => {
     json ??= JSON.stringify(api.getOpenAPI31Document(document));
     return c.body(json, 200, { "Content-Type": "application/json" });
   });
 
   api.get(
     "/api/docs",
+    none,
     (c) => c.html(PAGE, 200, { "Content-Security-Policy": policy(c.req.header("host") ?? "localhost") }),
   );
 
@@ -110,22 +114,28 @@ function describeSecurity({ openAPIRegistry: registry }: Api): void {
 
 function describeDocs({ openAPIRegistry: registry }: Api): void {
   const tags = ["Documentation"];
-  registry.registerPath({
+  registry.registerPath(documented({
     method: "get",
     path: "/api/openapi.json",
+    operationId: "getOpenApi",
     tags,
     summary: "Get this document",
     security: [],
     responses: {
       200: { description: "OpenAPI 3.1.", content: { "application/json": { schema: { type: "object" } } } },
+      400: errorAnswer(400),
     },
-  });
-  registry.registerPath({
+  }));
+  registry.registerPath(documented({
     method: "get",
     path: "/api/docs",
+    operationId: "getDocs",
     tags,
     summary: "Open a page that shows this document",
     security: [],
-    responses: { 200: { description: "A page.", content: { "text/html": { schema: { type: "string" } } } } },
-  });
+    responses: {
+      200: { description: "A page.", content: { "text/html": { schema: { type: "string" } } } },
+      400: errorAnswer(400),
+    },
+  }));
 }

@@ -5,9 +5,10 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
-import { type FileInfo, HANDLER_EXTENSIONS } from "../../functions/files.ts";
+import { type FileInfo, HANDLER_EXTENSIONS, sha256Of } from "../../functions/files.ts";
 import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
+import { documented, ifMatch, nothingUndocumented, tag } from "./route.ts";
 import { answer, body, errors, mustBe, SUCCESS, successSchema, text, time, timeSchema } from "./schemas.ts";
 
 /** Any path at all; one with a line break is refused by its name, not overlooked. */
@@ -28,10 +29,15 @@ const fileContent = body({
 export function addFiles(api: Api, { files, imports }: ApiDeps): void {
   describeFiles(api);
 
-  api.get("/api/files", async (c) => c.json({ files: (await files.list()).map(shown) }));
+  const none = nothingUndocumented({ body: false, conditional: false });
+  const conditional = nothingUndocumented({ body: false, conditional: true });
+  const withBody = nothingUndocumented({ body: true, conditional: true });
 
-  api.get(FILE_PATH, async (c) => {
+  api.get("/api/files", none, async (c) => c.json({ files: (await files.list()).map(shown) }));
+
+  api.get(FILE_PATH, none, async (c) => {
     const { info, content } = await files.read(filePath(c.req.raw.url));
+    tag(c, sha256Of(content));
     c.header("Vary", "Accept");
     const decoded = asText(content);
     if (wantsJson(c.req.raw)) {
@@ -48,21 +54,23 @@ export function addFiles(api: Api, { files, imports }: ApiDeps): void {
   const save = async (c: Context<ApiEnv>, mustBeNew: boolean) => {
     const request = c.req.raw;
     const path = filePath(request.url);
-    const { info, created } = await files.write(c.get("actor"), path, await contentOf(request), mustBeNew);
+    const content = await contentOf(request);
+    const { info, created } = await files.write(c.get("actor"), path, content, mustBeNew, ifMatch(c));
+    tag(c, sha256Of(content));
     const isCode = HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension));
     const { problems } = isCode ? await imports.prepare(path) : { problems: [] };
     return { created, saved: { ...shown(info), problems } };
   };
 
-  api.put(FILE_PATH, async (c) => {
+  api.put(FILE_PATH, withBody, async (c) => {
     const { created, saved } = await save(c, false);
     return c.json(saved, created ? 201 : 200);
   });
 
-  api.post(FILE_PATH, async (c) => c.json((await save(c, true)).saved, 201));
+  api.post(FILE_PATH, withBody, async (c) => c.json((await save(c, true)).saved, 201));
 
-  api.delete(FILE_PATH, async (c) => {
-    await files.delete(c.get("actor"), filePath(c.req.raw.url));
+  api.delete(FILE_PATH, conditional, async (c) => {
+    await files.delete(c.get("actor"), filePath(c.req.raw.url), ifMatch(c));
     return c.json(SUCCESS);
   });
 }
@@ -117,6 +125,7 @@ async function formContent(bytes: Uint8Array<ArrayBuffer>, contentType: string):
   }
   const [file, ...others] = form.getAll("file");
   if (!(file instanceof File) || others.length > 0) throw invalid("file", "must be one file of the form");
+  for (const name of form.keys()) if (name !== "file") throw invalid(name, "is not a known field");
   return new Uint8Array(await file.arrayBuffer());
 }
 
@@ -162,16 +171,19 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
   };
   const problems = z.array(z.string()).openapi({ description: "Why the file's imports cannot be had, if so." });
   const savedSchema = fileSchema.extend({ problems });
-  registry.registerPath({
+  registry.registerPath(documented({
     method: "get",
     path: "/api/files",
+    operationId: "listFiles",
     tags,
     summary: "List files",
     responses: { 200: answer("All files in the code folder.", z.object({ files: z.array(fileSchema) })), ...errors() },
-  });
-  registry.registerPath({
+  }));
+  registry.registerPath(documented({
     method: "get",
     path,
+    operationId: "getFile",
+    etag: true,
     tags,
     summary: "Get a file's content",
     request: { params },
@@ -188,10 +200,13 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
       },
       ...errors(400, 404),
     },
-  });
-  registry.registerPath({
+  }));
+  registry.registerPath(documented({
     method: "put",
     path,
+    operationId: "putFile",
+    etag: true,
+    conditional: true,
     tags,
     summary: "Create or replace a file",
     request,
@@ -200,21 +215,25 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
       201: answer("It is created.", savedSchema),
       ...errors(400, 413),
     },
-  });
-  registry.registerPath({
+  }));
+  registry.registerPath(documented({
     method: "post",
     path,
+    operationId: "createFile",
+    etag: true,
     tags,
     summary: "Create a file",
     request,
     responses: { 201: answer("It is created.", savedSchema), ...errors(400, 409, 413) },
-  });
-  registry.registerPath({
+  }));
+  registry.registerPath(documented({
     method: "delete",
     path,
+    operationId: "deleteFile",
+    conditional: true,
     tags,
     summary: "Delete a file",
     request: { params },
     responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
-  });
+  }));
 }

@@ -1,14 +1,14 @@
 // /api/functions. The routes and what they do; the schemas are in function_schemas.ts.
 
-import { createRoute, z } from "@hono/zod-openapi";
-import type { RegisteredFunction } from "../../functions/registry.ts";
+import { z } from "@hono/zod-openapi";
+import { functionVersion, type RegisteredFunction } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Health } from "../../sandbox/health.ts";
 import type { Api, ApiDeps } from "./deps.ts";
-import { jsonBody } from "./body.ts";
 import { answerList } from "./lists.ts";
 import { functionChange, functionSchema, newFunction } from "./function_schemas.ts";
 import { cursorSchema, nextSchema, optionalLimitSchema } from "./secret_schemas.ts";
+import { apiRoute, ifMatch, tag } from "./route.ts";
 import { answer, errors, idParams, json, query, SUCCESS, successSchema, time } from "./schemas.ts";
 
 const one = z.object({ function: functionSchema });
@@ -19,9 +19,10 @@ const saved = one.extend({
 const tags = ["Functions"];
 const params = idParams<FunctionId>();
 
-const list = createRoute({
+const list = apiRoute({
   method: "get",
   path: "/api/functions",
+  operationId: "listFunctions",
   tags,
   summary: "List functions",
   description: "All of them, or with `limit` or `cursor` a page of them, in order of id.",
@@ -32,38 +33,45 @@ const list = createRoute({
   },
 });
 
-const create = createRoute({
+const create = apiRoute({
   method: "post",
   path: "/api/functions",
+  operationId: "createFunction",
+  etag: true,
   tags,
   summary: "Create a function",
-  middleware: jsonBody,
   request: { body: json(newFunction) },
   responses: { 201: answer("The new function.", saved), ...errors(400, 404, 409, 413, 415) },
 });
 
-const get = createRoute({
+const get = apiRoute({
   method: "get",
   path: "/api/functions/{id}",
+  operationId: "getFunction",
+  etag: true,
   tags,
   summary: "Get a function",
   request: { params },
   responses: { 200: answer("The function.", one), ...errors(400, 404) },
 });
 
-const update = createRoute({
+const update = apiRoute({
   method: "put",
   path: "/api/functions/{id}",
+  operationId: "updateFunction",
+  etag: true,
+  conditional: true,
   tags,
   summary: "Change a function",
-  middleware: jsonBody,
   request: { params, body: json(functionChange) },
   responses: { 200: answer("The function as it is now.", saved), ...errors(400, 404, 409, 413, 415) },
 });
 
-const remove = createRoute({
+const remove = apiRoute({
   method: "delete",
   path: "/api/functions/{id}",
+  operationId: "deleteFunction",
+  conditional: true,
   tags,
   summary: "Delete a function and its secrets",
   description: "Its files stay.",
@@ -71,18 +79,24 @@ const remove = createRoute({
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
 
-const enable = createRoute({
+const enable = apiRoute({
   method: "put",
   path: "/api/functions/{id}/enable",
+  operationId: "enableFunction",
+  etag: true,
+  conditional: true,
   tags,
   summary: "Let a function be called",
   request: { params },
   responses: { 200: answer("The function as it is now.", one), ...errors(400, 404) },
 });
 
-const disable = createRoute({
+const disable = apiRoute({
   method: "put",
   path: "/api/functions/{id}/disable",
+  operationId: "disableFunction",
+  etag: true,
+  conditional: true,
   tags,
   summary: "Answer calls of a function with 404",
   request: { params },
@@ -96,31 +110,39 @@ export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): 
 
   api.openapi(create, async (c) => {
     const made = registry.create(c.get("actor"), c.req.valid("json"));
+    tag(c, functionVersion(made));
     const { problems } = await imports.prepare(made.handler);
     return c.json({ function: shown(made), problems: [...problems] }, 201);
   });
 
-  api.openapi(get, (c) => c.json({ function: shown(registry.get(c.req.valid("param").id)) }, 200));
+  api.openapi(get, (c) => {
+    const entry = registry.get(c.req.valid("param").id);
+    tag(c, functionVersion(entry));
+    return c.json({ function: shown(entry) }, 200);
+  });
 
   api.openapi(update, async (c) => {
     const change = c.req.valid("json");
-    const changed = registry.update(c.get("actor"), c.req.valid("param").id, change);
+    const changed = registry.update(c.get("actor"), c.req.valid("param").id, change, ifMatch(c));
+    tag(c, functionVersion(changed));
     const { problems } = change.handler === undefined ? { problems: [] } : await imports.prepare(changed.handler);
     return c.json({ function: shown(changed), problems: [...problems] }, 200);
   });
 
   api.openapi(remove, (c) => {
-    registry.delete(c.get("actor"), c.req.valid("param").id);
+    registry.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(enable, (c) => {
-    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: true });
+    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: true }, ifMatch(c));
+    tag(c, functionVersion(changed));
     return c.json({ function: shown(changed) }, 200);
   });
 
   api.openapi(disable, (c) => {
-    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: false });
+    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: false }, ifMatch(c));
+    tag(c, functionVersion(changed));
     return c.json({ function: shown(changed) }, 200);
   });
 }

@@ -1,13 +1,19 @@
 // /api/keys
 
-import { createRoute, z } from "@hono/zod-openapi";
-import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN, type OpenedKey } from "../../access/access.ts";
+import { z } from "@hono/zod-openapi";
+import {
+  KEY_VALUE_MAX_LENGTH,
+  KEY_VALUE_MIN_LENGTH,
+  KEY_VALUE_PATTERN,
+  keyVersion,
+  type OpenedKey,
+} from "../../access/access.ts";
 import type { Actor } from "../../actor.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
 import type { KeyRow } from "../../store/access.ts";
 import type { Api, ApiDeps } from "./deps.ts";
-import { jsonBody } from "./body.ts";
 import { answerList } from "./lists.ts";
+import { apiRoute, ifMatch, tag } from "./route.ts";
 import {
   answer,
   body,
@@ -66,9 +72,10 @@ export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), 
 const tags = ["API keys"];
 const params = idParams<KeyId>();
 
-const list = createRoute({
+const list = apiRoute({
   method: "get",
   path: "/api/keys",
+  operationId: "listKeys",
   tags,
   summary: "List API keys",
   description: "All of them, or with `limit` or `cursor` a page of them, in order of id.",
@@ -86,12 +93,13 @@ const list = createRoute({
   },
 });
 
-const create = createRoute({
+const create = apiRoute({
   method: "post",
   path: "/api/keys",
+  operationId: "createKey",
+  etag: true,
   tags,
   summary: "Create an API key",
-  middleware: jsonBody,
   request: { body: json(newKey) },
   responses: {
     201: answer("The new key with its value.", z.object({ id: idSchema, name: z.string(), value: z.string() })),
@@ -99,28 +107,34 @@ const create = createRoute({
   },
 });
 
-const get = createRoute({
+const get = apiRoute({
   method: "get",
   path: "/api/keys/{id}",
+  operationId: "getKey",
+  etag: true,
   tags,
   summary: "Get an API key",
   request: { params, query: query({ includeValues: includeValues() }) },
   responses: { 200: answer("The key.", z.object({ key: keySchema })), ...errors(400, 404) },
 });
 
-const update = createRoute({
+const update = apiRoute({
   method: "put",
   path: "/api/keys/{id}",
+  operationId: "updateKey",
+  etag: true,
+  conditional: true,
   tags,
   summary: "Change an API key's name or description",
-  middleware: jsonBody,
   request: { params, body: json(keyChange) },
   responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
-const remove = createRoute({
+const remove = apiRoute({
   method: "delete",
   path: "/api/keys/{id}",
+  operationId: "deleteKey",
+  conditional: true,
   tags,
   summary: "Revoke an API key and delete its secrets",
   request: { params },
@@ -142,22 +156,26 @@ export function addKeys(api: Api, { access }: ApiDeps): void {
   api.openapi(create, (c) => {
     const { description = "", ...wanted } = c.req.valid("json");
     const { id, value } = access.createKey(c.get("actor"), { ...wanted, description });
+    tag(c, keyVersion(access.key(id)));
     return c.json({ id, name: wanted.name, value }, 201);
   });
 
   api.openapi(get, (c) => {
     const row = access.key(c.req.valid("param").id);
     const [key] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    tag(c, keyVersion(row));
     return c.json({ key: key! }, 200);
   });
 
   api.openapi(update, (c) => {
-    access.updateKey(c.get("actor"), c.req.valid("param").id, c.req.valid("json"));
+    const { id } = c.req.valid("param");
+    access.updateKey(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+    tag(c, keyVersion(access.key(id)));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(remove, (c) => {
-    access.deleteKey(c.get("actor"), c.req.valid("param").id);
+    access.deleteKey(c.get("actor"), c.req.valid("param").id, ifMatch(c));
     return c.json(SUCCESS, 200);
   });
 }

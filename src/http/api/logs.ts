@@ -1,12 +1,13 @@
 // /api/logs: what functions print, in pages and as it comes.
 
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Actor } from "../../actor.ts";
 import { invalid } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
 import { LEVELS, type LogEntry } from "../../observe/logs.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { createLogStream } from "./log_stream.ts";
+import { apiRoute } from "./route.ts";
 import {
   answer,
   errors,
@@ -64,9 +65,10 @@ export const logListQuery = query({
 
 const tags = ["Logs"];
 
-const list = createRoute({
+const list = apiRoute({
   method: "get",
   path: "/api/logs",
+  operationId: "listLogs",
   tags,
   summary: "List log entries",
   description: "The newest first. While `next` is not null, there are more: pass it as `cursor`.",
@@ -79,9 +81,10 @@ const list = createRoute({
   },
 });
 
-const stream = createRoute({
+const stream = apiRoute({
   method: "get",
   path: "/api/logs/stream",
+  operationId: "followLogs",
   tags,
   summary: "Follow log entries as they come",
   description: 'Server-sent events: `log` with an entry as its data and id; `lost` with `{"lines": n}` where the ' +
@@ -100,9 +103,10 @@ const stream = createRoute({
   },
 });
 
-const clear = createRoute({
+const clear = apiRoute({
   method: "delete",
   path: "/api/logs/{functionId}",
+  operationId: "deleteLogs",
   tags,
   summary: "Delete what is kept of a function",
   request: {

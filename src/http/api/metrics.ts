@@ -1,6 +1,6 @@
 // /api/metrics, and /metrics for collectors that speak Prometheus' text form.
 
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { invalid } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
 import { beginning } from "../../observe/metrics.ts";
@@ -9,6 +9,7 @@ import { seriesOf } from "../../observe/series.ts";
 import { summarize, type Tally } from "../../observe/tally.ts";
 import { type Resolution, RESOLUTIONS } from "../../store/metrics.ts";
 import type { Api, ApiDeps } from "./deps.ts";
+import { apiRoute } from "./route.ts";
 import { answer, errors, idSchema, idText, query, time, timeSchema } from "./schemas.ts";
 
 /** What is shown without `from`: so many minutes, hours or days up to now. */
@@ -40,9 +41,10 @@ const pointSchema = z.object({
   secretReadMs: milliseconds.openapi({ description: "Time the server took to answer all of these." }),
 }).openapi("MetricsPoint");
 
-const list = createRoute({
+const list = apiRoute({
   method: "get",
   path: "/api/metrics",
+  operationId: "getMetrics",
   tags: ["Metrics"],
   summary: "Show calls, errors and durations over time",
   description:

@@ -1,9 +1,10 @@
 // /api/secrets/{id}/reads: which functions read a secret, and when. Never its value.
 
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { FunctionId, KeyId, SecretId } from "../../ids.ts";
 import type { ReadCursor } from "../../store/secret_reads.ts";
 import type { Api, ApiDeps } from "./deps.ts";
+import { apiRoute } from "./route.ts";
 import { answer, errors, idParams, idSchema, query, time, timeSchema } from "./schemas.ts";
 
 const LIMIT_MAX = 1_000;
@@ -40,9 +41,10 @@ const readsSchema = z.object({
   next: z.string().nullable(),
 }).openapi("SecretReads");
 
-const get = createRoute({
+const get = apiRoute({
   method: "get",
   path: "/api/secrets/{id}/reads",
+  operationId: "listSecretReads",
   tags: ["Secrets"],
   summary: "Show which functions read a secret, and when",
   description:

@@ -1,12 +1,13 @@
 // /api/secrets/resolve: what a function would be given on a call with some key.
 
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
 import type { FunctionId, KeyId, SecretId, SecretName } from "../../ids.ts";
 import { isSecretName } from "../../secrets/names.ts";
 import type { Explanation, ValueOf } from "../../secrets/explain.ts";
 import type { OpenedSecret } from "../../secrets/secrets.ts";
 import type { Api, ApiDeps } from "./deps.ts";
+import { apiRoute } from "./route.ts";
 import { answer, errors, idSchema, idText, includeValues, mustBe, query, secretName } from "./schemas.ts";
 import { limitSchema, scopeSchema } from "./secret_schemas.ts";
 
@@ -49,9 +50,10 @@ const resolvedSchema = z.object({
   ),
 }).openapi("ResolvedSecret");
 
-const route = createRoute({
+const route = apiRoute({
   method: "get",
   path: "/api/secrets/resolve",
+  operationId: "resolveSecrets",
   tags: ["Secrets"],
   summary: "Resolve secrets as a function does on a call",
   description: "For each name, in order, that is set globally, for the function, for the key or for its group: which " +

@@ -132,6 +132,7 @@ const ERRORS = {
   403: "This is not allowed to the key, or to anybody.",
   404: "It does not exist.",
   409: "It contradicts what is stored.",
+  412: "It was changed since the version that `If-Match` names.",
   413: "It is too large.",
   415: "The body must be sent as application/json.",
   503: "The server cannot do it now; the sentence says why.",
@@ -140,6 +141,11 @@ const ERRORS = {
 
 type ErrorCode = keyof typeof ERRORS;
 type ErrorAnswers<Status extends ErrorCode> = { [S in Status]: ReturnType<typeof answer<typeof errorSchema>> };
+
+/** The answer for one error status. */
+export function errorAnswer(status: ErrorCode) {
+  return answer(ERRORS[status], errorSchema);
+}
 
 /** The error answers of a route: those given, and those that every route has. */
 export function errors<Status extends ErrorCode>(...statuses: Status[]): ErrorAnswers<Status | 401 | 403 | 500> {

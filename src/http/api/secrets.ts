@@ -1,13 +1,13 @@
 // /api/secrets. The routes and what they do; the schemas are in secret_schemas.ts.
 
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Actor } from "../../actor.ts";
 import type { SecretId } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
-import type { OpenedSecret } from "../../secrets/secrets.ts";
+import { type OpenedSecret, secretVersion } from "../../secrets/secrets.ts";
 import type { SecretRow } from "../../store/secrets.ts";
 import type { Api, ApiDeps } from "./deps.ts";
-import { jsonBody } from "./body.ts";
+import { apiRoute, ifMatch, tag } from "./route.ts";
 import {
   answer,
   errors,
@@ -26,9 +26,10 @@ import { cursorOf, listQuery, newSecret, scopeSchema, secretChange, secretSchema
 const tags = ["Secrets"];
 const params = idParams<SecretId>();
 
-const list = createRoute({
+const list = apiRoute({
   method: "get",
   path: "/api/secrets",
+  operationId: "listSecrets",
   tags,
   summary: "List secrets",
   description: "In order of id. While `next` is not null, there are more: pass it as `cursor`.",
@@ -39,9 +40,10 @@ const list = createRoute({
   },
 });
 
-const byName = createRoute({
+const byName = apiRoute({
   method: "get",
   path: "/api/secrets/by-name/{name}",
+  operationId: "findSecretsByName",
   tags,
   summary: "Find secrets by name, in all scopes or one",
   request: {
@@ -54,21 +56,24 @@ const byName = createRoute({
   },
 });
 
-const get = createRoute({
+const get = apiRoute({
   method: "get",
   path: "/api/secrets/{id}",
+  operationId: "getSecret",
+  etag: true,
   tags,
   summary: "Get a secret",
   request: { params, query: query({ includeValues: includeValues() }) },
   responses: { 200: answer("The secret.", secretSchema), ...errors(400, 404) },
 });
 
-const create = createRoute({
+const create = apiRoute({
   method: "post",
   path: "/api/secrets",
+  operationId: "createSecret",
+  etag: true,
   tags,
   summary: "Create a secret",
-  middleware: jsonBody,
   request: { body: json(newSecret) },
   responses: {
     201: answer("The new secret.", z.object({ id: idSchema, name: z.string(), scope: scopeSchema })),
@@ -76,12 +81,14 @@ const create = createRoute({
   },
 });
 
-const update = createRoute({
+const update = apiRoute({
   method: "put",
   path: "/api/secrets/{id}",
+  operationId: "updateSecret",
+  etag: true,
+  conditional: true,
   tags,
   summary: "Change a secret's name, value or comment",
-  middleware: jsonBody,
   request: {
     params,
     body: json(secretChange),
@@ -89,9 +96,11 @@ const update = createRoute({
   responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
-const remove = createRoute({
+const remove = apiRoute({
   method: "delete",
   path: "/api/secrets/{id}",
+  operationId: "deleteSecret",
+  conditional: true,
   tags,
   summary: "Delete a secret",
   request: { params },
@@ -124,21 +133,26 @@ export function addSecrets(api: Api, { secrets }: ApiDeps): void {
   api.openapi(get, (c) => {
     const row = secrets.get(c.req.valid("param").id);
     const [secret] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    tag(c, secretVersion(row));
     return c.json(secret!, 200);
   });
 
   api.openapi(create, (c) => {
     const wanted = c.req.valid("json");
-    return c.json({ id: secrets.create(c.get("actor"), wanted), name: wanted.name, scope: wanted.owner.scope }, 201);
+    const id = secrets.create(c.get("actor"), wanted);
+    tag(c, secretVersion(secrets.get(id)));
+    return c.json({ id, name: wanted.name, scope: wanted.owner.scope }, 201);
   });
 
   api.openapi(update, (c) => {
-    secrets.update(c.get("actor"), c.req.valid("param").id, c.req.valid("json"));
+    const { id } = c.req.valid("param");
+    secrets.update(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+    tag(c, secretVersion(secrets.get(id)));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(remove, (c) => {
-    secrets.delete(c.get("actor"), c.req.valid("param").id);
+    secrets.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c));
     return c.json(SUCCESS, 200);
   });
 }

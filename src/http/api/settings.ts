@@ -1,10 +1,10 @@
 // /api/settings
 
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { DEFINITIONS, SETTING_NAMES } from "../../settings/definitions.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Api, ApiDeps } from "./deps.ts";
-import { jsonBody } from "./body.ts";
+import { apiRoute, ifMatch, tag } from "./route.ts";
 import { answer, body, errors, json } from "./schemas.ts";
 
 const settingSchema = z.object({
@@ -35,20 +35,24 @@ const changeSchema = body({
 
 const tags = ["Settings"];
 
-const list = createRoute({
+const list = apiRoute({
   method: "get",
   path: "/api/settings",
+  operationId: "listSettings",
+  etag: true,
   tags,
   summary: "List settings",
   responses: { 200: answer("All settings.", listSchema), ...errors() },
 });
 
-const change = createRoute({
+const change = apiRoute({
   method: "put",
   path: "/api/settings",
+  operationId: "changeSettings",
+  etag: true,
+  conditional: true,
   tags,
   summary: "Change settings, all of those given or none",
-  middleware: jsonBody,
   request: { body: json(changeSchema) },
   responses: { 200: answer("All settings as they are now.", listSchema), ...errors(400, 413, 415) },
 });
@@ -56,10 +60,14 @@ const change = createRoute({
 export function addSettings(api: Api, { settings }: ApiDeps): void {
   const all = (service: Settings) => ({ settings: service.list() });
 
-  api.openapi(list, (c) => c.json(all(settings), 200));
+  api.openapi(list, (c) => {
+    tag(c, settings.version());
+    return c.json(all(settings), 200);
+  });
 
   api.openapi(change, (c) => {
-    settings.change(c.get("actor"), c.req.valid("json").settings);
+    settings.change(c.get("actor"), c.req.valid("json").settings, ifMatch(c));
+    tag(c, settings.version());
     return c.json(all(settings), 200);
   });
 }

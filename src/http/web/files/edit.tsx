@@ -115,14 +115,15 @@ function addSave(web: Web, deps: WebDeps): void {
     const content = new TextEncoder().encode(edit.text);
     if (content.length > CODE_MAX_BYTES) throw new AppError("PayloadTooLarge", 413, "The text is larger than 512 KiB.");
     const json = wantsJson(c);
-    const write = () => files.write(c.get("actor"), edit.path, content, edit.hash === "", edit.hash || undefined);
+    const expected = edit.hash === "" ? undefined : [edit.hash];
+    const write = () => files.write(c.get("actor"), edit.path, content, edit.hash === "", expected);
     try {
       await write();
     } catch (error) {
-      if (!(error instanceof AppError && error.code === "Conflict")) throw error;
+      if (!(error instanceof AppError && ["Conflict", "PreconditionFailed"].includes(error.code))) throw error;
       const hash = await hashOf(edit.path, deps);
       const refused = hash === ""
-        ? `${edit.path} was deleted since you opened it. Save again to create it anew.`
+        ? `${edit.path} was deleted since you opened it. Save again to create it again.`
         : `${edit.path} was changed by somebody else since you opened it. Save again to write over that.`;
       if (json) return c.json({ error: refused, hash }, 409);
       return showCode(c, deps, { ...formOf(edit), hash, refused }, 409);

@@ -118,7 +118,7 @@ function LastOutcome({ last }: { last: LastRotation }) {
 function sentenceOf(last: LastRotation): string {
   if ("failure" in last) return `The last key rotation failed. ${last.failure}`;
   const { currentVersion, reencrypted, unreadable } = last.outcome;
-  const done = `The encryption keys are rotated to version ${currentVersion}: ${
+  const done = `The encryption keys were rotated to version ${currentVersion}: ${
     plural(reencrypted, "value")
   } encrypted anew.`;
   return unreadable.values === 0 ? done : `${done} ${describeUnreadable(unreadable)}`;
