@@ -8,13 +8,13 @@ import { type Kept, landlockArgs } from "./landlock.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
 import { withoutFramesOf } from "./own_frames.ts";
 import type { Runtime } from "./runtime.ts";
+import { settledWithin } from "./settled.ts";
+import { readTail } from "./stream_tail.ts";
 import type { UsageReader } from "./usage.ts";
 import { giveBackUid, setprivArgs, takeUid } from "./users.ts";
 
 /** A process that has not connected by then is ended: it takes well under a second on an idle machine. */
 const CONNECT_MAX_MS = 60_000;
-/** Of what a process prints until it connects; later nothing is kept. */
-const STDERR_MAX_BYTES = 4_096;
 
 /**
  * Address space that V8 and Deno reserve for the process and for one worker (measured on Deno 2.9.6);
@@ -23,6 +23,8 @@ const STDERR_MAX_BYTES = 4_096;
 const RESERVED_MB = 555 + 535;
 /** Threads and processes that a sandbox's user may have; Deno has 20 to 50 (measured on Deno 2.9.6, 2 cores). */
 const THREADS_MAX = 256;
+/** How long the rest of what an ended process printed is waited for: a process that it started may hold the pipe. */
+const STDERR_WAIT_MS = 100;
 /** Memory of a process beside its handler's, before the poll takes it for a runaway. */
 const RESIDENT_ALLOWANCE_MB = 128;
 
@@ -64,7 +66,7 @@ export interface SandboxProcess {
   readonly ended: Promise<Deno.CommandStatus>;
   /** Gives it copies of `files`, the handler first, once; the `file:` address of the handler as it sees it. */
   give(files: readonly string[]): string;
-  /** What it printed before it was connected; for the log. */
+  /** The end of what it printed; all of it once `ended` has settled. */
   stderr(): string;
   /** Paths of the process's folder as its author knows them, and no stack frames of ours. */
   readable(text: string): string;
@@ -98,11 +100,12 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
   // It fails if the process has ended already, which `ended` reports.
   stdin.write(token).catch(() => {});
   stdin.releaseLock();
-  const stderr = collect(child.stderr);
-  const ended = child.status.finally(() => {
+  const stderr = readTail(child.stderr);
+  const ended = child.status.finally(async () => {
     // Our end of it would stay open until it is collected as garbage.
     child.stdin.abort().catch(() => {});
     release();
+    await settledWithin(stderr.ended, STDERR_WAIT_MS);
   });
   const gone = ended.then((): never => {
     throw new Error("the process ended before it connected");
@@ -112,8 +115,6 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     clearTimeout(late);
     folder.closeSocket();
   });
-  // What it prints later is not kept, and reading a flood of it would cost us more than it.
-  connected.then(() => stderr.close(), () => {});
   connected.catch(() => {});
   const residentMaxMb = profile.memoryMb + RESIDENT_ALLOWANCE_MB;
 
@@ -248,19 +249,4 @@ function flags(
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
     ...netFlags({ net, ownAddresses: ownAddresses(), machineHosts: machineHosts(), denied: denyNet() }, socket),
   ];
-}
-
-/** Reads a stream and keeps its beginning, until it is closed. */
-function collect(stream: ReadableStream<Uint8Array>) {
-  let text = "";
-  const decoder = new TextDecoder();
-  const reader = stream.getReader();
-  (async () => {
-    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-      if (text.length < STDERR_MAX_BYTES) {
-        text = (text + decoder.decode(piece.value, { stream: true })).slice(0, STDERR_MAX_BYTES);
-      }
-    }
-  })().catch(() => {});
-  return { text: () => text, close: () => void reader.cancel().catch(() => {}) };
 }

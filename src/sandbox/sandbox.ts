@@ -2,6 +2,7 @@
 // What comes from the process is data from a stranger: it is checked, bounded, and gains it nothing.
 
 import { messageOf } from "../errors.ts";
+import { causeOfDeath, outOfMemory } from "./death.ts";
 import { CallFailure } from "./failure.ts";
 import { Foresight } from "./foresight.ts";
 import { InFlight } from "./in_flight.ts";
@@ -26,6 +27,7 @@ import {
   ToHost,
   ToSandbox,
 } from "./protocol.ts";
+import { settledWithin } from "./settled.ts";
 import { Workload } from "./workload.ts";
 
 /** What a handler may ask for; the host decides by its own record of the invocation who is asking. */
@@ -73,6 +75,8 @@ const PING_INTERVAL_MS = 5_000;
 const PONG_GRACE_MS = 1_000;
 /** How often memory and processor time of a process are looked at. */
 const LOOK_INTERVAL_MS = 500;
+/** How long the end of a process is waited for after its connection has ended. */
+const END_WAIT_MS = 250;
 /** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
 const QUEUE_MAX_BYTES = 8 << 20;
 const LAST_INVOCATION_ID = 0xffff_ffff;
@@ -97,6 +101,8 @@ export class Sandbox<C> {
   );
   #over: CallFailure | undefined;
   #retired = false;
+  /** Whether its connection has ended, though its process may not have. */
+  #isCutOff = false;
   #pingSentAt = 0;
   #pongMissing = false;
   #lookedAt = 0;
@@ -116,11 +122,9 @@ export class Sandbox<C> {
       throw error;
     }
     this.ended = this.#process.ended.then((status) => {
-      const how = status.signal ?? `exit code ${status.code}`;
-      const printed = this.#writer ? "" : this.#process.stderr().trim();
-      this.#fail(
-        new CallFailure("died", true, `The sandbox process ended (${how}).${printed && ` It said: ${printed}`}`),
-      );
+      const stderr = this.#process.stderr();
+      const { memoryMb } = options.code;
+      this.#died(causeOfDeath({ status, stderr, connected: this.#writer !== undefined, memoryMb }));
       options.onEnd();
     });
     void this.#serve();
@@ -147,7 +151,7 @@ export class Sandbox<C> {
 
   /** Whether it takes no more calls. */
   get closed(): boolean {
-    return this.#over !== undefined || this.#retired;
+    return this.#over !== undefined || this.#retired || this.#isCutOff;
   }
 
   /**
@@ -188,7 +192,8 @@ export class Sandbox<C> {
   /** Takes no more calls, and ends the process when those under way are done. */
   retire(): void {
     this.#retired = true;
-    if (this.idle) this.stop("It was replaced.");
+    // One that is cut off has died, and is about to say of what.
+    if (this.idle && !this.#isCutOff) this.stop("It was replaced.");
   }
 
   /** Ends the process now; calls under way fail as `stopped`. */
@@ -226,8 +231,8 @@ export class Sandbox<C> {
       endedCalls: this.#endedCalls,
       isResting: this.idle && this.#ready,
     });
-    const reason = usage.oversized ? `It used more than ${this.#options.code.memoryMb} MB of memory.` : excess;
-    if (reason) this.#fail(new CallFailure("died", true, reason));
+    const reason = usage.oversized ? outOfMemory(this.#options.code.memoryMb) : excess;
+    if (reason) this.#died(reason);
   }
 
   async #serve(): Promise<void> {
@@ -248,13 +253,26 @@ export class Sandbox<C> {
         () => this.#pause(writer),
       );
       // The worker has ended, though its process may live on: nothing will ever come from it.
-      this.#fail(new CallFailure("died", true, "The worker closed its connection."));
+      await this.#connectionEnded("The worker closed its connection.");
     } catch (error) {
-      // A process that was killed leaves its connection reset; what speaks out of turn is not spoken to.
-      this.#fail(new CallFailure("died", true, `The connection to the process broke: ${messageOf(error)}.`));
+      const reason = `The connection to the process broke: ${messageOf(error)}.`;
+      // A process that violates the protocol is ended at once; one that was killed leaves its connection reset.
+      if (error instanceof ProtocolError) this.#died(reason);
+      else await this.#connectionEnded(reason);
     } finally {
       connection.close();
     }
+  }
+
+  /**
+   * Waits a moment for the process to end, as the way it ended says more than `reason`; its socket closes first.
+   * Meanwhile it takes no calls.
+   */
+  async #connectionEnded(reason: string): Promise<void> {
+    if (this.#over) return;
+    this.#isCutOff = true;
+    await settledWithin(this.ended, END_WAIT_MS);
+    this.#died(reason);
   }
 
   /** A process that does not read, or that prints without end, is not read from either: what it sends waits with it. */
@@ -414,6 +432,10 @@ export class Sandbox<C> {
   #becameIdle(): void {
     if (this.#retired) this.stop("It was replaced.");
     else this.#options.onIdle();
+  }
+
+  #died(reason: string): void {
+    this.#fail(new CallFailure("died", true, reason));
   }
 
   /** The end of this sandbox: its calls fail, the process is killed. Only the first reason counts. */
