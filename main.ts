@@ -203,6 +203,7 @@ async function main(): Promise<void> {
       maxCalls: settings.get("sandbox.max-calls"),
       maxPerFunction: Math.min(settings.get("sandbox.max-processes-per-function"), navigator.hardwareConcurrency),
       spareProcesses: settings.get("sandbox.spare-processes"),
+      idleMs: settings.get("sandbox.idle-seconds") * 1_000,
     }),
     onStart: ({ functionId, route }) => {
       metrics.sandboxStarted(functionId as FunctionId);

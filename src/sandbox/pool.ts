@@ -28,6 +28,8 @@ export interface Limits {
   readonly maxPerFunction: number;
   /** Of the processes, so many are started ahead. */
   readonly spareProcesses: number;
+  /** A function's process that has had no call for this long ends. */
+  readonly idleMs: number;
 }
 
 export interface PoolOptions<C> {
@@ -275,11 +277,14 @@ export class Pool<C> {
     return sandbox;
   }
 
-  /** Gives functions that keep all of their processes busy one more, and takes it back when fewer would do. */
+  /** Ends processes that have been idle for long, starts another for functions that keep theirs busy, and takes it back. */
   #balance(now: number): void {
     this.#balancedAt = now;
-    const { maxPerFunction } = this.#options.limits();
+    const { maxPerFunction, idleMs } = this.#options.limits();
     for (const live of this.#live.values()) {
+      for (const sandbox of live.sandboxes) {
+        if (sandbox.idle && now - sandbox.lastUsedAt > idleMs) sandbox.retire();
+      }
       const open = [...live.sandboxes].filter((sandbox) => !sandbox.closed);
       if (open.length < maxPerFunction && open.length > 0 && open.every((sandbox) => sandbox.saturated)) {
         live.calmSince = undefined;

@@ -152,6 +152,12 @@ export const DEFINITIONS = {
     0,
     16,
   ),
+  "sandbox.idle-seconds": integer(
+    "After how many seconds without a call a function's sandbox process ends; its next call starts another.",
+    600,
+    1,
+    604_800,
+  ),
   "sandbox.max-calls": integer(
     "How many calls of one function may be under way at once; more are answered with 503.",
     2_000,

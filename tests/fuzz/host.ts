@@ -192,7 +192,7 @@ async function createRig() {
         json: JSON.stringify(questions.map((question) => [...question, [functionId, holder?.keyId, ""]])),
       }),
     },
-    limits: () => ({ maxProcesses: 64, maxCalls: 100, maxPerFunction: 1, spareProcesses: 0 }),
+    limits: () => ({ maxProcesses: 64, maxCalls: 100, maxPerFunction: 1, spareProcesses: 0, idleMs: 600_000 }),
     onLog: () => {},
   });
   // What /run needs of the other parts, for functions that exist by being named.
