@@ -4,30 +4,30 @@
 /** What the names of all cookies of this server begin with; no function may set one, or sees one. */
 const OWN = /^(?:__host-|__secure-)?crude_/i;
 
-const SESSION = "crude_session";
-const DEVICE = "crude_device";
 /** Chromium keeps no cookie for longer (RFC 6265bis, 5.5). */
-const DEVICE_MAX_AGE_SECONDS = 400 * 86_400;
+export const LONGEST_MAX_AGE_SECONDS = 400 * 86_400;
 
 /** Whether a request came by https, as far as that is known. */
 export interface Transport {
   readonly secure: boolean;
 }
 
-export type OwnCookie = "session" | "device";
+export type OwnCookie = "session" | "device" | "notice" | "first_steps";
 
 /**
- * A cookie's name here. Behind https it has the prefix that keeps other hosts of the same domain, and plain
- * http, from setting it (RFC 6265bis, 4.1.3.2).
+ * Returns the name of a cookie for the host that the request names. Cookies do not tell ports apart (RFC 6265bis,
+ * 8.5), so the port is a part of the name, or two servers on one host would sign each other's users out. Behind
+ * https the name has the prefix that keeps other hosts of the same domain, and plain http, from setting it
+ * (RFC 6265bis, 4.1.3.2).
  */
-function nameOf(cookie: OwnCookie, { secure }: Transport): string {
-  const name = cookie === "session" ? SESSION : DEVICE;
-  return secure ? `__Host-${name}` : name;
+function nameOf(cookie: OwnCookie, headers: Headers, { secure }: Transport): string {
+  const [, port] = /:(\d+)$/.exec(headers.get("host") ?? "") ?? [];
+  return `${secure ? "__Host-" : ""}crude_${cookie}${port === undefined ? "" : `_${port}`}`;
 }
 
 /** The value of one of our cookies; undefined if the request has none. */
 export function readCookie(headers: Headers, cookie: OwnCookie, transport: Transport): string | undefined {
-  const name = nameOf(cookie, transport);
+  const name = nameOf(cookie, headers, transport);
   for (const pair of (headers.get("cookie") ?? "").split(";")) {
     const [key, value] = split(pair);
     if (key === name) return value;
@@ -35,11 +35,15 @@ export function readCookie(headers: Headers, cookie: OwnCookie, transport: Trans
   return undefined;
 }
 
-/** A `Set-Cookie` header. A session's ends with the browser's own session or by the server, whichever is first. */
-export function cookieHeader(cookie: OwnCookie, value: string, transport: Transport): string {
-  const maxAge = value === "" ? "; Max-Age=0" : cookie === "device" ? `; Max-Age=${DEVICE_MAX_AGE_SECONDS}` : "";
+/** Returns a `Set-Cookie` header that answers the request with these headers. An empty value removes the cookie. */
+export function cookieHeader(
+  cookie: OwnCookie,
+  value: string,
+  { headers, transport, maxAgeSeconds }: { headers: Headers; transport: Transport; maxAgeSeconds: number },
+): string {
   const secure = transport.secure ? "; Secure" : "";
-  return `${nameOf(cookie, transport)}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}${maxAge}`;
+  const maxAge = value === "" ? 0 : Math.min(maxAgeSeconds, LONGEST_MAX_AGE_SECONDS);
+  return `${nameOf(cookie, headers, transport)}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}; Max-Age=${maxAge}`;
 }
 
 /** A `Cookie` header without our cookies; undefined if nothing is left. */

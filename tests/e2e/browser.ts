@@ -89,7 +89,7 @@ export async function signIn(server: Server, options: VisitOptions = {}): Promis
   }
   const signedIn = await visit(server, options);
   // Not the greeting that is told on the next page.
-  const kept = [...visitor.cookies].filter(([name]) => name !== "crude_notice");
+  const kept = [...visitor.cookies].filter(([name]) => !name.startsWith("crude_notice"));
   const cookies = kept.map(([name, value]) => ({ name, value, url: server.url }));
   await signedIn.context.addCookies(cookies.map((cookie) => ({ ...cookie, httpOnly: true, sameSite: "Lax" })));
   return signedIn;

@@ -12,10 +12,12 @@ export interface Page {
 }
 
 export class Visitor {
-  readonly cookies = new Map<string, string>();
-
   /** `headers` go with every request. */
-  constructor(readonly url: string, readonly headers: Record<string, string> = {}) {}
+  constructor(
+    readonly url: string,
+    readonly headers: Record<string, string> = {},
+    readonly cookies: Map<string, string> = new Map(),
+  ) {}
 
   get cookie(): string {
     return [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
@@ -45,6 +47,11 @@ export class Visitor {
   signIn(password = ADMIN.password, email = ADMIN.email): Promise<Page> {
     return this.post("/web/sign-in", { email, password });
   }
+}
+
+/** The name of one of the server's cookies: it has the server's port in it. */
+export function cookieName(server: Pick<Server, "url">, cookie: "session" | "notice" | "device"): string {
+  return `crude_${cookie}_${new URL(server.url).port}`;
 }
 
 /** The token of the one-time link that the server has printed. */

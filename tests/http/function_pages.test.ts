@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { setUp, type Visitor } from "./admin.ts";
+import { cookieName, setUp, type Visitor } from "./admin.ts";
 import { fill, fillFunctions, withFolder } from "./filled.ts";
 import { createGroup, createKey, createSecret, deploy, run, save } from "./handlers.ts";
 import { startServer } from "./server.ts";
@@ -19,7 +19,7 @@ function problemAt(html: string, field: string): string | undefined {
 }
 
 function notice(visitor: Visitor): string {
-  return decodeURIComponent(visitor.cookies.get("crude_notice") ?? "");
+  return decodeURIComponent(visitor.cookies.get(cookieName(visitor, "notice")) ?? "");
 }
 
 async function sha256(text: string): Promise<string> {

@@ -1,7 +1,8 @@
 // Who gets in to the admin pages: set-up, signing in and out, and what a session may do at the API.
 
 import assert from "node:assert/strict";
-import { ADMIN, setUp, setupForm, setupToken, Visitor } from "./admin.ts";
+import { ADMIN, cookieName, type Page, setUp, setupForm, setupToken, Visitor } from "./admin.ts";
+import { set } from "./handlers.ts";
 import { startServer } from "./server.ts";
 
 Deno.test("the first user is created by the printed link alone, and by nobody afterwards", async () => {
@@ -122,9 +123,10 @@ Deno.test("the session's cookie is out of reach of scripts and other sites, and 
   await setUp(server);
   const visitor = new Visitor(server.url);
   const { headers } = await visitor.signIn();
-  const [session] = headers.getSetCookie().filter((line) => line.startsWith("crude_session="));
-  assert.match(session!, /^crude_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
-  const token = visitor.cookies.get("crude_session")!;
+  const name = cookieName(server, "session");
+  const [session] = headers.getSetCookie().filter((line) => line.startsWith(`${name}=`));
+  assert.match(session!, /=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=2592000$/);
+  const token = visitor.cookies.get(name)!;
   await server.stop();
   for (const { name } of Deno.readDirSync(server.dataDir)) {
     const bytes = Deno.readFileSync(`${server.dataDir}/${name}`);
@@ -145,11 +147,11 @@ Deno.test("behind a trusted proxy that speaks https, cookies are Secure and have
   const created = await visitor.post("/web/setup", await setupForm(server), { Origin: origin });
   assert.match(
     created.headers.getSetCookie().join(),
-    /__Host-crude_session=[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Secure/,
+    /__Host-crude_session_\d+=[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Secure/,
   );
   assert.equal((await visitor.get("/api/functions")).status, 200);
   const plain = new Visitor(server.url, https);
-  plain.cookies.set("crude_session", visitor.cookies.get("__Host-crude_session")!);
+  plain.cookies.set(cookieName(server, "session"), visitor.cookies.get(`__Host-${cookieName(server, "session")}`)!);
   assert.equal((await plain.get("/api/functions")).status, 401, "a cookie that plain http may have set");
 
   await using direct = await startServer();
@@ -157,15 +159,46 @@ Deno.test("behind a trusted proxy that speaks https, cookies are Secure and have
   assert.doesNotMatch(headers.getSetCookie().join(), /Secure|__Host-/);
 });
 
+Deno.test("the cookie lasts as long as the settings let a session last", async () => {
+  await using server = await startServer();
+  const name = cookieName(server, "session");
+  const maxAge = ({ headers }: Page) =>
+    Number(/Max-Age=(\d+)/.exec(headers.getSetCookie().find((line) => line.startsWith(`${name}=`))!)![1]);
+  assert.equal(maxAge(await new Visitor(server.url).post("/web/setup", await setupForm(server))), 30 * 86_400);
+  for (const [days, seconds] of [[1, 86_400], [7, 7 * 86_400]] as const) {
+    await set(server, { "admin.session.max-days": days });
+    assert.equal(maxAge(await new Visitor(server.url).signIn()), seconds);
+  }
+});
+
+Deno.test("two servers on one host do not touch each other's cookies", async () => {
+  await using one = await startServer();
+  await using other = await startServer();
+  const [first, second] = [await setUp(one), await setUp(other)];
+  // A browser sends both servers the cookies of both, as cookies have no port.
+  const jar = new Map([...first.cookies, ...second.cookies]);
+  const visits = [one, other].map(({ url }) => new Visitor(url, {}, jar));
+  for (const visitor of visits) assert.equal((await visitor.get("/web")).status, 200);
+  await visits[0]!.post("/web/sign-out", {});
+  assert.equal((await visits[0]!.get("/web")).status, 303);
+  assert.equal((await visits[1]!.get("/web")).status, 200, "signed out of the other one only");
+  await visits[0]!.signIn();
+  for (const visitor of visits) assert.equal((await visitor.get("/web")).status, 200);
+  // What one server has to tell is not told by the other.
+  assert.equal((await visits[0]!.post("/web/first-steps/hide", {})).status, 303);
+  assert.doesNotMatch((await visits[1]!.get("/web")).text, /are hidden in this browser/);
+  assert.match((await visits[0]!.get("/web")).text, /are hidden in this browser/);
+});
+
 Deno.test("signing out ends the session, not only the cookie", async () => {
   await using server = await startServer();
   const visitor = await setUp(server);
   const thief = new Visitor(server.url);
-  thief.cookies.set("crude_session", visitor.cookies.get("crude_session")!);
+  thief.cookies.set(cookieName(server, "session"), visitor.cookies.get(cookieName(server, "session"))!);
   assert.equal((await thief.get("/api/functions")).status, 200);
   const out = await visitor.post("/web/sign-out", {});
   assert.deepEqual([out.status, out.headers.get("location")], [303, "/web/sign-in"]);
-  assert.equal(visitor.cookies.get("crude_session"), undefined);
+  assert.equal(visitor.cookies.get(cookieName(server, "session")), undefined);
   assert.equal((await thief.get("/api/functions")).status, 401);
 });
 
@@ -174,17 +207,17 @@ Deno.test("signing in makes a new session, whatever session the browser brings a
   const attacker = await setUp(server);
   const isIn = async (session: string) => {
     const visitor = new Visitor(server.url);
-    visitor.cookies.set("crude_session", session);
+    visitor.cookies.set(cookieName(server, "session"), session);
     return (await visitor.get("/web")).status === 200;
   };
-  const theirs = attacker.cookies.get("crude_session")!;
+  const theirs = attacker.cookies.get(cookieName(server, "session"))!;
   assert.equal(await isIn(theirs), true);
   // One that was made up, and one that is good: whoever planted it must not share the session that begins.
   for (const planted of ["chosen-by-somebody-else", theirs]) {
     const victim = new Visitor(server.url);
-    victim.cookies.set("crude_session", planted);
+    victim.cookies.set(cookieName(server, "session"), planted);
     assert.equal((await victim.signIn()).status, 303);
-    const begun = victim.cookies.get("crude_session")!;
+    const begun = victim.cookies.get(cookieName(server, "session"))!;
     assert.notEqual(begun, planted);
     await victim.post("/web/sign-out", {});
     assert.deepEqual([await isIn(begun), await isIn(planted)], [false, planted === theirs]);
@@ -343,7 +376,7 @@ Deno.test("a name that leads here does not bring another name's session along", 
 Deno.test("what was typed while the session ended is kept through the sign-in, in no address", async () => {
   await using server = await startServer();
   const admin = await setUp(server);
-  admin.cookies.delete("crude_session");
+  admin.cookies.delete(cookieName(server, "session"));
   const typed = { name: 'A "quoted" <name>', value: "first\r\nsecond", to: "mine", resume: "mine" };
   const ended = await admin.post("/web/secrets/new?scope=global", typed);
   assert.equal(ended.status, 401);

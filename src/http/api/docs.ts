@@ -107,8 +107,8 @@ function describeSecurity({ openAPIRegistry: registry }: Api): void {
     type: "apiKey",
     in: "cookie",
     name: "crude_session",
-    description: "Of an admin who is signed in, from pages of this server alone; behind https its name begins with " +
-      "`__Host-`. A key that is presented decides before it.",
+    description: "Of an admin who is signed in, from pages of this server alone. The name ends with `_` and the " +
+      "port if the address has one, and begins with `__Host-` behind https. A key that is presented decides before it.",
   });
 }
 

@@ -7,13 +7,13 @@ import { AppError } from "../../errors.ts";
 import type { RegisteredFunction } from "../../functions/registry.ts";
 import type { SecretName } from "../../ids.ts";
 import { SECRET_NAME_MAX_LENGTH } from "../../secrets/names.ts";
+import { readCookie } from "../cookies.ts";
 import { Badge, CopyLine } from "./components.tsx";
 import type { Web, WebDeps, WebEnv } from "./deps.ts";
 import { curlOf, functionsOriginOf } from "./example.ts";
-import { redirect } from "./forms.ts";
+import { redirect, setCookie } from "./forms.ts";
 
 const HIDE = "/web/first-steps/hide";
-const HIDDEN_COOKIE = "crude_first_steps";
 const YEAR_SECONDS = 365 * 86_400;
 /** What of a handler is read for the names of its secrets. */
 const CODE_MAX_CHARACTERS = 100_000;
@@ -42,17 +42,13 @@ export function firstSteps(deps: WebDeps): MiddlewareHandler<WebEnv> {
 
 export function addFirstSteps(web: Web): void {
   web.post(HIDE, (c) => {
-    c.header(
-      "Set-Cookie",
-      `${HIDDEN_COOKIE}=hidden; Path=/web; Max-Age=${YEAR_SECONDS}; HttpOnly; SameSite=Lax`,
-      { append: true },
-    );
+    setCookie(c, "first_steps", "hidden", YEAR_SECONDS);
     return redirect(c, "/web", "The first steps are hidden in this browser.");
   });
 }
 
 function isHidden(c: Context<WebEnv>): boolean {
-  return /(?:^|;\s*)crude_first_steps=hidden(?:;|$)/.test(c.req.header("cookie") ?? "");
+  return readCookie(c.req.raw.headers, "first_steps", c.env) === "hidden";
 }
 
 function stepsOf({ access, registry, secrets, settings, metrics }: WebDeps): Steps {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { ENTITLEMENT_LOST } from "../../actor.ts";
 import { AppError } from "../../errors.ts";
 import { JSON_BODY_MAX_BYTES, readBody } from "../api/body.ts";
+import { cookieHeader, type OwnCookie, readCookie } from "../cookies.ts";
 import type { WebEnv } from "./deps.ts";
 
 /** What somebody typed, by field; a field that occurs several times has its values in order. */
@@ -70,23 +71,28 @@ export function redirect(c: Context<WebEnv>, path: string, notice?: string): Res
   return c.redirect(path, 303);
 }
 
-const NOTICE_COOKIE = "crude_notice";
 const NOTICE_MAX_LENGTH = 500;
+const NOTICE_MAX_AGE_SECONDS = 60;
 
 /** Has the next page tell `notice`. It is text, never markup, and must hold no secret. */
 export function tellNext(c: Context<WebEnv>, notice: string): void {
   const value = encodeURIComponent(notice.slice(0, NOTICE_MAX_LENGTH).toWellFormed());
-  c.header("Set-Cookie", `${NOTICE_COOKIE}=${value}; Path=/web; Max-Age=60; HttpOnly; SameSite=Lax`, { append: true });
+  setCookie(c, "notice", value, NOTICE_MAX_AGE_SECONDS);
 }
 
 /** Takes the notice out of the request's cookies, so that it is told once. */
 export function takeNotice(c: Context<WebEnv>): string | undefined {
-  const [, value] = new RegExp(`(?:^|;\\s*)${NOTICE_COOKIE}=([^;]*)`).exec(c.req.header("cookie") ?? "") ?? [];
+  const value = readCookie(c.req.raw.headers, "notice", c.env);
   if (value === undefined) return undefined;
-  c.header("Set-Cookie", `${NOTICE_COOKIE}=; Path=/web; Max-Age=0; HttpOnly; SameSite=Lax`, { append: true });
+  setCookie(c, "notice", "", 0);
   try {
     return decodeURIComponent(value);
   } catch {
     return undefined;
   }
+}
+
+export function setCookie(c: Context<WebEnv>, cookie: OwnCookie, value: string, maxAgeSeconds: number): void {
+  const header = cookieHeader(cookie, value, { headers: c.req.raw.headers, transport: c.env, maxAgeSeconds });
+  c.header("Set-Cookie", header, { append: true });
 }

@@ -2,8 +2,11 @@
 
 import type { Context } from "hono";
 import type { Visitor } from "../../admins/sign_in.ts";
-import { cookieHeader, type OwnCookie, readCookie } from "../cookies.ts";
+import { LONGEST_MAX_AGE_SECONDS, readCookie } from "../cookies.ts";
 import type { WebDeps, WebEnv } from "./deps.ts";
+import { setCookie } from "./forms.ts";
+
+const DAY_SECONDS = 86_400;
 
 /** Somebody who is not known yet. */
 export function visitorOf(c: Context<WebEnv>): Visitor {
@@ -32,16 +35,16 @@ export function recognise(c: Context<WebEnv>, { admins }: WebDeps): boolean {
   return true;
 }
 
-/** Tells the browser its new session, and that it has signed in before. */
-export function keepSession(c: Context<WebEnv>, { token, device }: { token: string; device: string }): void {
-  setCookie(c, "session", token);
-  setCookie(c, "device", device);
+/** Gives the browser its new session, for as long as one may last, and a proof that it has signed in before. */
+export function keepSession(
+  c: Context<WebEnv>,
+  { settings }: Pick<WebDeps, "settings">,
+  { token, device }: { token: string; device: string },
+): void {
+  setCookie(c, "session", token, settings.get("admin.session.max-days") * DAY_SECONDS);
+  setCookie(c, "device", device, LONGEST_MAX_AGE_SECONDS);
 }
 
 export function forgetSession(c: Context<WebEnv>): void {
-  setCookie(c, "session", "");
-}
-
-function setCookie(c: Context<WebEnv>, cookie: OwnCookie, value: string): void {
-  c.header("Set-Cookie", cookieHeader(cookie, value, c.env), { append: true });
+  setCookie(c, "session", "", 0);
 }

@@ -12,7 +12,9 @@ import { newPassword, newPerson } from "./sign_in_schemas.ts";
 
 const LABELS = { name: "Name", email: "E-mail", password: "Password", again: "Password again" };
 
-export function addSetup(web: Web, { admins: { accounts, signIn } }: WebDeps): void {
+export function addSetup(web: Web, deps: WebDeps): void {
+  const { accounts, signIn } = deps.admins;
+
   web.get("/web/setup", (c) => {
     if (accounts.exist()) throw closed();
     const token = c.req.query("token") ?? "";
@@ -30,7 +32,7 @@ export function addSetup(web: Web, { admins: { accounts, signIn } }: WebDeps): v
     if ("problems" in checked) return setupPage(c, { token, name, email, problems: checked.problems }, 400);
     const { actor, userAgent } = visitorOf(c);
     const created = await accounts.setUp(actor, token, checked.done, { address: actor.address, userAgent });
-    keepSession(c, { token: created.token, device: signIn.newDevice(created.id) });
+    keepSession(c, deps, { token: created.token, device: signIn.newDevice(created.id) });
     return redirect(c, "/web", `Welcome, ${checked.done.name}. You are signed in.`);
   });
 }

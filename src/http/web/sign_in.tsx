@@ -29,7 +29,7 @@ export function addSignIn(web: Web, deps: WebDeps): void {
     try {
       const known = email().safeParse(address);
       const entered = await signIn.withPassword(visitorOf(c), known.success ? known.data : address, password);
-      return enter(c, entered, resume);
+      return enter(c, deps, entered, resume);
     } catch (error) {
       return signInPage(c, { resume, address, problems: problemsIn(error) }, refuse(c, error));
     }
@@ -39,7 +39,7 @@ export function addSignIn(web: Web, deps: WebDeps): void {
     const typed = await readForm(c);
     const [resume, pending] = [resumeIn(typed), typedText(typed, "pending")];
     try {
-      return enter(c, signIn.withCode(visitorOf(c), pending, typedText(typed, "code")), resume);
+      return enter(c, deps, signIn.withCode(visitorOf(c), pending, typedText(typed, "code")), resume);
     } catch (error) {
       const status = refuse(c, error);
       if (error instanceof AppError && error.code === "Expired") {
@@ -62,11 +62,12 @@ export function addSignIn(web: Web, deps: WebDeps): void {
 /** In, or on to the second step. */
 export function enter(
   c: Context<WebEnv>,
+  deps: Pick<WebDeps, "settings">,
   entered: SignedIn | Halfway,
   resume: Resume,
 ): Response | Promise<Response> {
   if ("pending" in entered) return codePage(c, { resume, pending: entered.pending });
-  keepSession(c, entered);
+  keepSession(c, deps, entered);
   return goOn(c, resume);
 }
 

@@ -11,7 +11,8 @@ import { enter } from "../sign_in.tsx";
 import { newPassword } from "../sign_in_schemas.ts";
 import { passwordsIn } from "../account/account.tsx";
 
-export function addPasswordLink(web: Web, { admins: { accounts, signIn } }: WebDeps): void {
+export function addPasswordLink(web: Web, deps: WebDeps): void {
+  const { accounts, signIn } = deps.admins;
   web.get("/web/password", (c) => {
     const token = c.req.query("token") ?? "";
     return choosePage(c, { token, email: accounts.ofLink(token).email });
@@ -26,7 +27,7 @@ export function addPasswordLink(web: Web, { admins: { accounts, signIn } }: WebD
     if ("problems" in result) return choosePage(c, { token, email, problems: result.problems });
     const row = await accounts.useLink(visitor.actor, token, result.done);
     // Who has a second factor is asked for it, link or not.
-    return enter(c, signIn.afterPassword(visitor, row), { to: "/web", form: undefined });
+    return enter(c, deps, signIn.afterPassword(visitor, row), { to: "/web", form: undefined });
   });
 }
 
