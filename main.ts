@@ -8,6 +8,7 @@ import { passphraseChange, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
 import { openAdmins } from "./src/admins/admins.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
+import { preventCoreDumps } from "./src/core_dumps.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
@@ -51,6 +52,8 @@ import { openObservations } from "./src/store/observations.ts";
 import { bindKeyring, openStore } from "./src/store/store.ts";
 
 async function main(): Promise<void> {
+  // Before any key is read.
+  const dumps = preventCoreDumps();
   const config = readConfig((name) => Deno.env.get(name), Deno.cwd());
   // What this process starts gets an environment of its own; what it loads need not see this either.
   Deno.env.delete("KEYRING_PASSPHRASE");
@@ -117,6 +120,7 @@ async function main(): Promise<void> {
 
   const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)));
   const walls = missingWalls(runtime);
+  if (dumps) walls.push(dumps);
   for (const sentence of walls) log("warn", sentence);
   const imports = importsService({
     codeDir,

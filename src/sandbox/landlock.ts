@@ -1,13 +1,17 @@
-// What the kernel itself takes from a sandbox process by Landlock (landlock(7)), as a second lock behind Deno's
-// permissions. Which rights these are, and the program that gives them up; landlock.pl does it.
+// What the kernel itself takes from a sandbox process by Landlock (landlock(7)) and by a filter of system calls, as a
+// second lock behind Deno's permissions. Which rights these are, and the program that gives them up; landlock.pl does it.
 
-/** What this machine has of it. */
+import { seccompFilter } from "./seccomp.ts";
+
+/** What this machine has of it: one or both. */
 export interface Landlock {
   readonly perl: string;
   /** Path of landlock.pl. */
   readonly script: string;
-  /** Version of the kernel's interface. */
+  /** Version of Landlock's interface in the kernel; 0 if there is none. */
   readonly abi: number;
+  /** The filter of system calls as landlock.pl takes it; empty if there is none. */
+  readonly seccomp: string;
 }
 
 /** What a process keeps. */
@@ -57,7 +61,8 @@ const KERNEL = [
 const DEVICES = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
 /** A command that gives up everything but `kept`; the program that it then becomes comes behind it. */
-export function landlockArgs({ perl, script, abi }: Landlock, kept: Kept): string[] {
+export function landlockArgs({ perl, script, abi, seccomp }: Landlock, kept: Kept): string[] {
+  if (abi === 0) return [perl, script, seccomp, "0", "0", "0", "--"];
   const files = FILE_RIGHTS.find(([from]) => abi >= from)![1];
   const tcp = abi < 4 ? 0 : kept.ports ? BIND_TCP | CONNECT_TCP : BIND_TCP;
   const rules = new Map<string, number>();
@@ -71,6 +76,7 @@ export function landlockArgs({ perl, script, abi }: Landlock, kept: Kept): strin
   return [
     perl,
     script,
+    seccomp,
     ...[files, tcp, abi < SCOPES_ABI ? 0 : SCOPES].map(String),
     ...[...rules].map(([path, bits]) => `${bits}:${path}`),
     ...(tcp & CONNECT_TCP ? kept.ports!.map((port) => `${CONNECT_TCP}:tcp:${port}`) : []),
@@ -79,13 +85,13 @@ export function landlockArgs({ perl, script, abi }: Landlock, kept: Kept): strin
 }
 
 /**
- * What this machine can do, or undefined: no Landlock, or not by these means, or a Deno that does not start with
- * so little. `setpriv` is the command before it: without its `--no-new-privs` nobody but root may give up rights.
+ * Returns what this machine can do: Landlock, the filter, or both; undefined if neither, or not by these means, or if
+ * Deno does not start with so little. `setpriv` is the command before it: without its `--no-new-privs` nobody but root may give up rights.
  * `trial` is what a sandbox needs; `program` a module that it may read.
  */
 export async function tryLandlock(
   setpriv: readonly string[],
-  found: Omit<Landlock, "abi">,
+  found: Pick<Landlock, "perl" | "script">,
   trial: Kept,
   program: string,
   env: Record<string, string>,
@@ -94,9 +100,14 @@ export async function tryLandlock(
     await new Deno.Command(command[0]!, { args: command.slice(1), cwd: "/", clearEnv: true, env, stdin: "null" })
       .output();
   const { stdout } = await run(found.perl, found.script);
-  const abi = Number(new TextDecoder().decode(stdout));
-  if (!(abi >= 1)) return undefined;
-  const landlock = { ...found, abi };
+  const abi = Number(new TextDecoder().decode(stdout)) || 0;
+  const filter = seccompFilter();
+  const seccomp = filter ? `${filter.number}:${filter.program}` : "";
   const deno = [trial.deno, "run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--cached-only", program];
-  return (await run(...setpriv, ...landlockArgs(landlock, trial), ...deno)).success ? landlock : undefined;
+  for (const part of [{ abi, seccomp }, { abi, seccomp: "" }, { abi: 0, seccomp }]) {
+    if (part.abi === 0 && part.seccomp === "") continue;
+    const landlock = { ...found, ...part };
+    if ((await run(...setpriv, ...landlockArgs(landlock, trial), ...deno)).success) return landlock;
+  }
+  return undefined;
 }

@@ -34,7 +34,7 @@ export interface Runtime {
   readonly ownUsers: boolean;
   /** Path of setpriv(1), where there is one. */
   readonly setpriv: string | undefined;
-  /** What takes further rights from sandboxes, where the kernel has it. */
+  /** What takes further rights from sandboxes, by Landlock and seccomp, where the kernel has them. */
   readonly landlock: Landlock | undefined;
   /** Folders in `denoDir` with the packages that the workers import. */
   readonly packages: readonly string[];
@@ -76,10 +76,15 @@ export function missingWalls({ ownUsers, landlock }: Runtime): string[] {
   if (Deno.uid() === 0 && !ownUsers) {
     missing.push("setpriv(1) of util-linux is missing or may not change users here: sandboxes run as root, too.");
   }
-  if (!landlock) {
+  if (!landlock?.abi) {
     missing.push("Landlock does not work here (it takes Linux 5.13, setpriv and perl): sandboxes go without.");
   } else if (landlock.abi < SCOPES_ABI) {
     missing.push("Landlock of this kernel, before Linux 6.12, leaves abstract Unix sockets open between sandboxes.");
+  }
+  if (!landlock?.seccomp) {
+    missing.push(
+      "System calls of sandboxes are not filtered (it takes seccomp, setpriv, perl, and an x86-64 or ARM64 processor).",
+    );
   }
   return missing;
 }
@@ -131,7 +136,7 @@ async function workerPackages(root: string, denoDir: string): Promise<string[]> 
   return folders.filter((_, index) => there[index]);
 }
 
-/** Landlock, if a sandbox starts with it. */
+/** Returns what the kernel can take from a sandbox that then still starts. */
 async function findLandlock(
   setpriv: string,
   ownUsers: boolean,

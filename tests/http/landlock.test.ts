@@ -1,5 +1,5 @@
-// The second lock, behind Deno's permissions: what a sandbox's process is refused by the kernel, even if its Deno
-// may do everything. That stands for a handler that runs native code by a hole in Deno.
+// The second lock, behind Deno's permissions: what a sandbox's process is refused by the kernel (Landlock and the
+// filter of system calls), even if its Deno may do everything. That stands for a handler that runs native code by a hole in Deno.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -31,16 +31,17 @@ interface Outcomes {
 /** Runs the attempts as statements of async functions in a sandbox's Deno that has all permissions. */
 async function attempt(
   attempts: Record<string, string>,
-  { code = {} }: { code?: Partial<Code> } = {},
+  { code = {}, prelude = "", ownUser = true }: { code?: Partial<Code>; prelude?: string; ownUser?: boolean } = {},
 ): Promise<Outcomes> {
   const codeDir = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const handler = join(codeDir, "handler.ts");
   const runFolder = makeRunFolder(codeDir, runtime.denoDir);
-  const uid = runtime.ownUsers ? takeUid() : undefined;
+  const uid = runtime.ownUsers && ownUser ? takeUid() : undefined;
   try {
     await Deno.writeTextFile(
       handler,
-      `const outcomes = {};
+      `${prelude}
+      const outcomes = {};
       for (const [name, attempt] of Object.entries({ ${
         Object.entries(attempts).map(([name, body]) => `${name}: async () => { ${body} }`).join(",\n")
       } })) outcomes[name] = await attempt().then((value) => "got " + value, (error) => "refused " + error.name);
@@ -209,5 +210,119 @@ Deno.test({
     const [foreign, ours] = (await run(server, "/time")).body;
     assert.equal(ours, "loaded");
     assert.match(foreign, /Permission denied|is-odd.*package\.json/);
+  },
+});
+
+/** Makes system calls by their numbers; the result, or the negative error number. */
+const SYSTEM_CALLS = `
+const libc = Deno.dlopen("libc.so.6", {
+  syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i64" },
+  __errno_location: { parameters: [], result: "pointer" },
+});
+const errno = () => new Deno.UnsafePointerView(libc.symbols.__errno_location()).getInt32();
+const call = (number, ...args) => {
+  const [a, b, c, d, e] = [...args, 0, 0, 0, 0, 0].map(BigInt);
+  const result = Number(libc.symbols.syscall(BigInt(number), a, b, c, d, e));
+  return result === -1 ? -errno() : result;
+};
+const memory = new Uint8Array(4096);
+const pointer = Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
+`;
+const EPERM = 1;
+const EAFNOSUPPORT = 97;
+
+Deno.test({
+  name: "native code in a sandbox cannot touch another process of the same user, watch files or leave messages",
+  ignore: !runtime.landlock?.seccomp || Deno.build.arch !== "x86_64",
+  async fn() {
+    const victim = new Deno.Command("/bin/sleep", { args: ["1000"] }).spawn();
+    const { pid } = victim;
+    try {
+      const refused: Record<string, string> = {
+        ptrace: `call(101, 16, ${pid})`,
+        memory: `call(310, ${pid}, pointer, 1, pointer, 1)`,
+        memoryWrite: `call(311, ${pid}, pointer, 1, pointer, 1)`,
+        descriptor: `call(434, ${pid}, 0)`,
+        limits: `call(302, ${pid}, 7, 0, pointer)`,
+        affinity: `call(203, ${pid}, 8, pointer)`,
+        priority: `call(141, 0, ${pid}, 19)`,
+        priorityOfGroup: `call(141, 1, 0, 19)`,
+        scheduler: `call(144, ${pid}, 0, pointer)`,
+        ioPriority: `call(251, 1, ${pid}, 16384)`,
+        signal: `call(62, ${pid}, 0)`,
+        signalGroup: `call(62, 0, 0)`,
+        signalThread: `call(234, ${pid}, ${pid}, 0)`,
+        inotify: `call(294, 0)`,
+        fanotify: `call(300, 0, 0)`,
+        ioUring: `call(425, 1, pointer)`,
+        perf: `call(298, pointer, 0, -1, -1, 0)`,
+        bpf: `call(321, 0, pointer, 128)`,
+        userfaultfd: `call(323, 1)`,
+        key: `call(250, 0, -3, 0)`,
+        sharedMemory: `call(29, 77, 4096, 0o1666)`,
+        semaphore: `call(64, 77, 1, 0o1666)`,
+        messages: `call(68, 77, 0o1666)`,
+        namespace: `call(272, 0x10000000)`,
+        mount: `call(165, pointer, pointer, pointer, 0, 0)`,
+        filter: `call(317, 1, 0, pointer)`,
+      };
+      const families: Record<string, string> = {
+        netlink: `call(41, 16, 3, 0)`,
+        packet: `call(41, 17, 3, 0)`,
+        crypto: `call(41, 38, 5, 0)`,
+        vsock: `call(41, 40, 1, 0)`,
+      };
+      const own: Record<string, string> = {
+        limits: `call(302, 0, 7, 0, pointer)`,
+        affinity: `call(204, 0, 128, pointer) > 0`,
+        priority: `call(141, 0, 0, 5)`,
+        signal: `call(62, Deno.pid, 0)`,
+        inet: `call(41, 2, 1, 0) > 0`,
+        inet6: `call(41, 10, 1, 0) > 0`,
+        unix: `call(41, 1, 1, 0) > 0`,
+      };
+      const attempts = Object.fromEntries(
+        [["refused", refused], ["families", families], ["own", own]].flatMap(([kind, calls]) =>
+          Object.entries(calls as Record<string, string>).map(([name, code]) => [`${kind}_${name}`, `return ${code}`])
+        ),
+      );
+      // With the server's own user, so that nothing but the filter is in the way; for root, least of all.
+      const outcomes = await attempt(attempts, { prelude: SYSTEM_CALLS, ownUser: false });
+      for (const name of Object.keys(refused)) assert.equal(outcomes[`refused_${name}`], `got ${-EPERM}`, name);
+      for (const name of Object.keys(families)) {
+        assert.equal(outcomes[`families_${name}`], `got ${-EAFNOSUPPORT}`, name);
+      }
+      for (const name of Object.keys(own)) assert.match(outcomes[`own_${name}`]!, /^got (0|true)$/, name);
+    } finally {
+      victim.kill("SIGKILL");
+      await victim.status;
+    }
+  },
+});
+
+Deno.test({
+  name: "names are looked up, threads start and pages are fetched under the filter of system calls",
+  ignore: !runtime.landlock?.seccomp,
+  async fn() {
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response("page"));
+    const { port } = server.addr as Deno.NetAddr;
+    const outcomes = await attempt({
+      fetch: `return await (await fetch("http://localhost:${port}/")).text()`,
+      lookup: `return (await (await import("node:dns/promises")).lookup("localhost")).address.length > 0`,
+      hash:
+        `return (await (await import("node:util")).promisify((await import("node:crypto")).scrypt)("a", "b", 8)).length`,
+      worker: `const worker = new Worker("data:text/javascript,postMessage(1)", { type: "module" });
+        const data = await new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
+        worker.terminate();
+        return data`,
+      timer: `return await new Promise((resolve) => setTimeout(resolve, 1, "done"))`,
+    });
+    assert.deepEqual(outcomes, {
+      fetch: "got page",
+      lookup: "got true",
+      hash: "got 8",
+      worker: "got 1",
+      timer: "got done",
+    });
   },
 });

@@ -54,6 +54,22 @@ Deno.test("two servers on one data folder: the second does not start", async () 
   assert.match(await refusal({ folder: folder.path }), /^DATA_DIR \S+ is in use by another server\.$/);
 });
 
+Deno.test({
+  name:
+    "neither the server nor a sandbox can dump its memory, to a file or to a program, also where the limit was lifted",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using server = await startServer({ prepare: "ulimit -c $(ulimit -H -c)" });
+    await deploy(server, "process", "export default (c) => c.json(Deno.pid)");
+    const sandbox = (await run(server, "/process")).body;
+    for (const pid of [server.pid, sandbox]) {
+      assert.match(Deno.readTextFileSync(`/proc/${pid}/limits`), /^Max core file size +0 +0 /m, String(pid));
+      assert.match(Deno.readTextFileSync(`/proc/${pid}/coredump_filter`), /^0+$/m, String(pid));
+    }
+    assert.doesNotMatch(server.logs(), /Core dumps/);
+  },
+});
+
 Deno.test("data and the key file are made with modes that keep others out", async () => {
   await using server = await startServer();
   const mode = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);
