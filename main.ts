@@ -49,7 +49,7 @@ import { secretsService } from "./src/secrets/secrets.ts";
 import { settingsService } from "./src/settings/settings.ts";
 import { DataFolderError, openDataFolder } from "./src/store/data_folder.ts";
 import { openObservations } from "./src/store/observations.ts";
-import { bindKeyring, openStore } from "./src/store/store.ts";
+import { openStore } from "./src/store/store.ts";
 
 async function main(): Promise<void> {
   // Before any key is read.
@@ -68,8 +68,7 @@ async function main(): Promise<void> {
   const keyFile = join(config.dataDir, "encryption-keys.json");
   const keys = openKeyFile(keyFile, existsSync(database), new Date(), config.keyringPassphrase);
   const { keyring } = keys;
-  const store = openStore(database);
-  bindKeyring(store, keyring.fingerprint(), keyFile);
+  const store = openStore(database, keys, (message) => log("warn", message));
   const observations = openObservations(
     join(config.dataDir, "observations.db"),
     () => new Date(),

@@ -5,6 +5,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Actor, Facts, Recorder } from "../actor.ts";
 import { AppError, conflict, notFound } from "../errors.ts";
 import type { AdminId, SessionId } from "../ids.ts";
+import type { DerivedKey } from "../keyring/derived_key.ts";
 import type { Passwords } from "../keyring/passwords.ts";
 import type { AdminRow } from "../store/admins.ts";
 import type { Store } from "../store/store.ts";
@@ -20,9 +21,10 @@ export interface NewAdmin {
 
 export type Accounts = ReturnType<typeof accountsService>;
 
-/** `record` hears of each change. */
-export function accountsService({ store, sessions, passwords, now, record }: {
+/** `linkKey` makes the stored MACs of links' tokens; `record` is called for each change. */
+export function accountsService({ store, linkKey, sessions, passwords, now, record }: {
   store: Store;
+  linkKey: DerivedKey;
   sessions: Sessions;
   passwords: Passwords;
   now: () => number;
@@ -50,7 +52,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
 
   const putLink = (id: AdminId): string => {
     const token = newToken();
-    rows.putLink(id, hashOf(token), now() + LINK_HOURS * 3_600_000);
+    rows.putLink(id, linkKey.mac(token), now() + LINK_HOURS * 3_600_000);
     return token;
   };
 
@@ -115,7 +117,7 @@ export function accountsService({ store, sessions, passwords, now, record }: {
 
     /** Whose invitation or reset this is. @throws AppError NotFound (404) if it was used, replaced or has expired */
     ofLink(token: string): AdminRow {
-      const id = rows.link(hashOf(token), now());
+      const id = rows.link(linkKey.mac(token), now());
       if (id === undefined) {
         throw new AppError("NotFound", 404, "This link is not valid any more. Ask for a new one.");
       }

@@ -25,8 +25,9 @@ export function openAdmins({ store, keyring, limits, now, record }: {
   record: Recorder;
 }): Admins {
   const passwords = new Passwords(keyring.derive("admin passwords"));
-  const sessions = sessionsService(store, now, limits, record);
-  const accounts = accountsService({ store, sessions, passwords, now, record });
+  const sessions = sessionsService(store, keyring.derive("sessions"), now, limits, record);
+  const linkKey = keyring.derive("password links");
+  const accounts = accountsService({ store, linkKey, sessions, passwords, now, record });
   const secondFactor = secondFactorService(store, keyring.derive("second factors"), now, record);
   const deviceKey = keyring.derive("known devices");
   const signIn = signInService({ store, sessions, passwords, secondFactor, deviceKey, now, record });

@@ -1,10 +1,11 @@
-// Who is signed in: from a token in a cookie to an admin, and the ends of sessions. The database holds the tokens'
-// hashes only.
+// Who is signed in: from a token in a cookie to an admin, and the ends of sessions. The database holds MACs of the
+// tokens only.
 
 import { createHash, randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { Actor, Recorder } from "../actor.ts";
 import type { AdminId, SessionId } from "../ids.ts";
+import type { DerivedKey } from "../keyring/derived_key.ts";
 import type { AdminRow, SessionRow } from "../store/admins.ts";
 import type { Store } from "../store/store.ts";
 
@@ -33,9 +34,10 @@ export interface SignedInSession {
 
 export type Sessions = ReturnType<typeof sessionsService>;
 
-/** `record` hears of ends that somebody asked for. */
+/** `key` makes the stored MACs of the tokens; `record` is called for sessions that a user ends. */
 export function sessionsService(
   store: Store,
+  key: DerivedKey,
   now: () => number,
   { idleMs, longestMs }: SessionLimits,
   record: Recorder,
@@ -53,14 +55,14 @@ export function sessionsService(
       const token = newToken();
       rows.deleteStaleSessions(now() - idleMs(), now() - longestMs());
       const shown = userAgent.slice(0, USER_AGENT_MAX_LENGTH).toWellFormed().replaceAll("\0", "");
-      rows.insertSession({ tokenHash: hashOf(token), adminId, now: now(), address, userAgent: shown });
+      rows.insertSession({ tokenMac: key.mac(token), adminId, now: now(), address, userAgent: shown });
       rows.touchSignIn(adminId, now());
       return token;
     },
 
     /** Whose token it is, if the session has not ended; it goes on from now. */
     find(token: string): SignedInSession | undefined {
-      const session = rows.sessionByToken(hashOf(token));
+      const session = rows.sessionByToken(key.mac(token));
       if (!session || !isLive(session)) return undefined;
       if (now() - session.lastSeenAt >= SEEN_INTERVAL_MS) {
         store.repeatable(() => rows.touchSession(session.id, now()));
@@ -71,7 +73,7 @@ export function sessionsService(
 
     /** Whether `find` would find it; does not count as a use. */
     isLive(token: string): boolean {
-      const session = rows.sessionByToken(hashOf(token));
+      const session = rows.sessionByToken(key.mac(token));
       return session !== undefined && isLive(session);
     },
 
@@ -99,7 +101,7 @@ export function newToken(): string {
   return Buffer.from(randomBytes(TOKEN_BYTES)).toString("base64url");
 }
 
-/** SHA-256: there is nothing to guess in a token, so nothing has to be slow or keyed. */
+/** SHA-256, for comparing tokens in constant time; what is stored of a token is a MAC. */
 export function hashOf(token: string): Uint8Array {
   return createHash("sha256").update(token).digest();
 }

@@ -38,9 +38,10 @@ function makeLink(context: Context, email: string, removeSecondFactor: boolean):
   if (!snapshot.isCurrent) {
     throw new DataFolderError(`${database} is of an older version of this program; start the server on it first.`);
   }
-  const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
+  const file = new KeyFile(keyFile, config.keyringPassphrase);
+  const { keyring } = file;
   requirePair(snapshot, keyring, keyFile);
-  const store = openStore(database);
+  const store = openStore(database, file);
   try {
     const { accounts, secondFactor } = openAdmins({
       store,

@@ -74,13 +74,13 @@ function tellAudit(context: Context, folder: string): void {
   const { database, keyFile, config } = context;
   if (!existsSync(database) || !existsSync(keyFile)) return;
   try {
-    const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
+    const file = new KeyFile(keyFile, config.keyringPassphrase);
     {
       using snapshot = openSnapshot(database);
       // A backup does not bring the schema forward, and the copy tells if the two do not belong together.
-      if (!snapshot.isCurrent || snapshot.fingerprint !== keyring.fingerprint()) return;
+      if (!snapshot.isCurrent || !snapshot.isOf(file.keyring)) return;
     }
-    recordIn(context, database, keyring, {
+    recordIn(context, database, file, {
       action: "backup.created",
       subject: { kind: "backup", id: null, name: folder },
     });
@@ -128,5 +128,5 @@ export function checkPair(folder: string, passphrase: Passphrase | undefined) {
   using snapshot: Snapshot = openSnapshot(join(folder, DATABASE));
   requirePair(snapshot, file.keyring, keyFile);
   const held = file.versions().map(({ version }) => version);
-  return { keyring: file.keyring, values: snapshot.count(), missing: missingVersions(snapshot.countByVersion(), held) };
+  return { values: snapshot.count(), missing: missingVersions(snapshot.countByVersion(), held) };
 }

@@ -1,7 +1,7 @@
 // What commands ask of the data folder: its lock, and that a database and a key file belong together.
 
 import { existsSync } from "node:fs";
-import { KeyFileError } from "../keyring/key_file.ts";
+import { type KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { FolderInUseError, openDataFolder } from "../store/data_folder.ts";
 import { type AuditEvent, OPERATOR, type Recorder } from "../actor.ts";
@@ -41,10 +41,10 @@ export function recorder({ now, note }: Context, store: Store, keyring: Keyring)
 }
 
 /** Adds one entry to the audit of the database at `path`, brought to this version of the schema if need be. */
-export function recordIn(context: Context, path: string, keyring: Keyring, event: AuditEvent): void {
-  const store = openStore(path);
+export function recordIn(context: Context, path: string, keyFile: KeyFile, event: AuditEvent): void {
+  const store = openStore(path, keyFile, context.note);
   try {
-    recorder(context, store, keyring)(OPERATOR, event);
+    recorder(context, store, keyFile.keyring)(OPERATOR, event);
   } finally {
     store.close();
   }
@@ -55,8 +55,7 @@ export function recordIn(context: Context, path: string, keyring: Keyring, event
  * @throws KeyFileError naming `keyFile`
  */
 export function requirePair(snapshot: Snapshot, keyring: Keyring, keyFile: string): void {
-  const { fingerprint } = snapshot;
-  if (fingerprint === undefined || fingerprint === keyring.fingerprint()) return;
+  if (snapshot.isOf(keyring)) return;
   throw new KeyFileError(`${keyFile} is not the key file of the database beside it.`);
 }
 

@@ -10,7 +10,7 @@ import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import { describeUnreadable, Rotation, type RotationOutcome } from "../keyring/rotation.ts";
 import { settingsService } from "../settings/settings.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
-import { bindKeyring, openStore } from "../store/store.ts";
+import { openStore } from "../store/store.ts";
 import { type Command, type Context, EXIT, type Given, type Report, UsageError } from "./command.ts";
 import { counted, missingLines, missingVersions, recorder, recordIn, requirePair, withFolder } from "./folder.ts";
 
@@ -96,7 +96,9 @@ function* unreadableOf(snapshot: Snapshot, keyring: Keyring, report: Report): Ge
     const problem = problemOf(() => {
       const value = keyring.open(ciphertext, apiKeyAad(groupId, name)).reveal();
       // Or a call that brings this key would be refused, or taken for another.
-      if (!equal(keyring.lookup(value), lookup)) throw new DecryptionError("It is not found by its own value.");
+      if (!equal(snapshot.lookupOf(keyring, value), lookup)) {
+        throw new DecryptionError("It is not found by its own value.");
+      }
     });
     if (problem) yield { kind: "apiKey", id, name, groupId, groupName, problem };
     report(++done, total);
@@ -157,10 +159,9 @@ const rotate: Command = {
 async function rotateAll(context: Context, report: Report): Promise<RotationOutcome> {
   const { database, keyFile, config, now } = context;
   const file = new KeyFile(keyFile, config.keyringPassphrase);
-  const store = openStore(database);
+  const store = openStore(database, file, context.note);
   let timer: ReturnType<typeof setInterval> | undefined;
   try {
-    bindKeyring(store, file.keyring.fingerprint(), keyFile);
     const record = recorder(context, store, file.keyring);
     const settings = settingsService(store, () => undefined, record);
     const rotation = new Rotation({
@@ -208,7 +209,7 @@ const passphrase: Command = {
       const change = wanted ? (was ? "changed" : "added") : (was ? "removed" : "none");
       if (change !== "none") {
         // First, as a file cannot be taken back together with an entry.
-        if (existsSync(context.database)) recordIn(context, context.database, file.keyring, passphraseChange(change));
+        if (existsSync(context.database)) recordIn(context, context.database, file, passphraseChange(change));
         file.wrapWith(wanted);
       }
       if (wanted) {

@@ -43,9 +43,10 @@ function createKey(context: Context, groupName: string, name: string, descriptio
   if (!snapshot.isCurrent) {
     throw new DataFolderError(`${database} is of an older version of this program; start the server on it first.`);
   }
-  const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
+  const file = new KeyFile(keyFile, config.keyringPassphrase);
+  const { keyring } = file;
   requirePair(snapshot, keyring, keyFile);
-  const store = openStore(database);
+  const store = openStore(database, file);
   const record = recorder(context, store, keyring);
   const access = accessService(store, keyring, () => now().getTime(), () => [], record);
   try {

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { syncPath } from "../keyring/durable_file.ts";
+import { KeyFile } from "../keyring/key_file.ts";
 import { DataFolderError, lockDataFolder, RESTORE_FOLDER } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";
 import { BACKED_UP, checkPair, copyFile, DATABASE, KEY_FILE } from "./backup.ts";
@@ -71,11 +72,11 @@ async function prepare(context: Context, source: string, draft: string, report: 
     for (const name of BACKED_UP) {
       if (name !== DATABASE && existsSync(join(source, name))) copyFile(join(source, name), join(draft, name));
     }
-    const { values, missing, keyring } = checkPair(draft, context.config.keyringPassphrase);
+    const { values, missing } = checkPair(draft, context.config.keyringPassphrase);
     if (missing.length > 0) {
       throw new DataFolderError(`${source} is not restored. ${missingLines(missing).join(" ")}`);
     }
-    recordIn(context, join(draft, DATABASE), keyring, {
+    recordIn(context, join(draft, DATABASE), new KeyFile(join(draft, KEY_FILE), context.config.keyringPassphrase), {
       action: "backup.restored",
       subject: { kind: "backup", id: null, name: source },
     });

@@ -1,15 +1,33 @@
-// A key for one purpose, made of the look-up key, which no rotation changes: what it was used for stays valid.
+// Keys for one purpose each, derived from the key file's `lookupKey`, which no rotation changes: what was made with
+// them stays valid.
 
 import { Buffer } from "node:buffer";
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 
 const KEY_BYTES = 32;
 
+/**
+ * Every purpose that a key is derived for; docs/encryption.md lists what each key is used for. A text is never
+ * changed: stored data depends on it.
+ */
+export const PURPOSES = [
+  "API key look-up",
+  "fingerprint",
+  "sessions",
+  "password links",
+  "admin passwords",
+  "second factors",
+  "known devices",
+  "audit",
+] as const;
+
+export type Purpose = (typeof PURPOSES)[number];
+
 export class DerivedKey {
   readonly #key: KeyObject;
 
-  /** HKDF-SHA-256 (RFC 5869); keys of two purposes tell nothing about each other, nor about `root`. */
-  constructor(root: KeyObject, purpose: string) {
+  /** HKDF-SHA-256 (RFC 5869) without a salt; keys of two purposes reveal nothing about each other, nor about `root`. */
+  constructor(root: KeyObject, purpose: Purpose) {
     const bytes = Buffer.from(hkdfSync("sha256", root, new Uint8Array(), `crude-functions:${purpose}`, KEY_BYTES));
     this.#key = createSecretKey(bytes);
     bytes.fill(0);

@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, type KeyObject } from "node:crypto";
 import { decode, decrypt, encode, encrypt } from "./cipher.ts";
-import { DerivedKey } from "./derived_key.ts";
+import { DerivedKey, type Purpose } from "./derived_key.ts";
 import { SecretValue } from "./secret_value.ts";
 
 /** A stored value that cannot be read. The message says why and holds nothing of the value. */
@@ -14,15 +14,17 @@ export class Keyring {
   #keys: ReadonlyMap<number, KeyObject>;
   #current: KeyObject;
   #currentVersion: number;
-  readonly #lookupKey: KeyObject;
+  readonly #root: KeyObject;
+  readonly #lookup: DerivedKey;
   #beforeSeal: (version: number) => void = () => {};
 
-  /** `keys` by version; holds `current`. */
+  /** `keys` by version; holds `current`. `lookupKey` is the root of the keys that `derive` returns. */
   constructor(keys: ReadonlyMap<number, KeyObject>, current: number, lookupKey: KeyObject) {
     this.#keys = keys;
     this.#current = keyOf(keys, current);
     this.#currentVersion = current;
-    this.#lookupKey = lookupKey;
+    this.#root = lookupKey;
+    this.#lookup = this.derive("API key look-up");
   }
 
   /** The version that new values are sealed with. */
@@ -100,21 +102,29 @@ export class Keyring {
   }
 
   /**
-   * HMAC-SHA-256 under the look-up key: finds a stored API key without decrypting any, and tells whoever
-   * reads the database nothing about it.
+   * HMAC-SHA-256 of an API key's value: finds a stored key without decrypting any, and tells a reader of the
+   * database nothing about it.
    */
   lookup(value: string): Uint8Array {
-    return createHmac("sha256", this.#lookupKey).update(value).digest();
+    return this.#lookup.mac(value);
   }
 
-  /** The key of this key file for one purpose, named for good: what was made with it needs that name. */
-  derive(purpose: string): DerivedKey {
-    return new DerivedKey(this.#lookupKey, purpose);
+  /** The key of this key file for one purpose. */
+  derive(purpose: Purpose): DerivedKey {
+    return new DerivedKey(this.#root, purpose);
   }
 
-  /** Tells this key file's look-up key, which never changes, from another's; gives nothing of it away. */
+  /** Identifies this key file's `lookupKey`, which never changes, without revealing anything of it. Hexadecimal. */
   fingerprint(): string {
-    return Buffer.from(this.lookup("crude-functions keyring")).toString("hex");
+    return Buffer.from(this.derive("fingerprint").mac("keyring")).toString("hex");
+  }
+
+  /**
+   * HMAC-SHA-256 under `lookupKey` itself, as databases up to schema 6 hold it: for API keys and the fingerprint,
+   * which made the text of the latter a valid API key. Used for reading and upgrading those databases only.
+   */
+  originalMac(text: string): Uint8Array {
+    return createHmac("sha256", this.#root).update(text).digest();
   }
 }
 

@@ -50,9 +50,9 @@ export function adminStore(db: Database) {
   const deleteAdmin = db.prepare("DELETE FROM admins WHERE id = ?");
 
   const sessions = db.prepare(`${SELECT_SESSION} WHERE admin_id = ? ORDER BY last_seen_at DESC, id DESC`);
-  const sessionByToken = db.prepare(`${SELECT_SESSION} WHERE token_hash = ?`);
+  const sessionByToken = db.prepare(`${SELECT_SESSION} WHERE token_mac = ?`);
   const insertSession = db.prepare(
-    "INSERT INTO sessions (token_hash, admin_id, created_at, last_seen_at, address, user_agent) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO sessions (token_mac, admin_id, created_at, last_seen_at, address, user_agent) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const touchSession = db.prepare("UPDATE sessions SET last_seen_at = ? WHERE id = ?");
   const deleteSession = db.prepare("DELETE FROM sessions WHERE id = ? AND admin_id = ?");
@@ -65,11 +65,11 @@ export function adminStore(db: Database) {
   const countCodes = db.prepare("SELECT count(*) AS n FROM recovery_codes WHERE admin_id = ?");
 
   const putLink = db.prepare(
-    "INSERT INTO password_links (admin_id, token_hash, expires_at) VALUES (?, ?, ?)" +
-      " ON CONFLICT (admin_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
+    "INSERT INTO password_links (admin_id, token_mac, expires_at) VALUES (?, ?, ?)" +
+      " ON CONFLICT (admin_id) DO UPDATE SET token_mac = excluded.token_mac, expires_at = excluded.expires_at",
   );
   const link = db.prepare(
-    "SELECT admin_id AS adminId FROM password_links WHERE token_hash = ? AND expires_at > ?",
+    "SELECT admin_id AS adminId FROM password_links WHERE token_mac = ? AND expires_at > ?",
   );
   const deleteLink = db.prepare("DELETE FROM password_links WHERE admin_id = ?");
 
@@ -103,17 +103,16 @@ export function adminStore(db: Database) {
 
     /** The latest used first. */
     sessions: (adminId: AdminId): SessionRow[] => all<SessionRow & Row>(sessions, adminId),
-    sessionByToken: (tokenHash: Uint8Array): SessionRow | undefined =>
-      first<SessionRow & Row>(sessionByToken, tokenHash),
+    sessionByToken: (tokenMac: Uint8Array): SessionRow | undefined => first<SessionRow & Row>(sessionByToken, tokenMac),
     insertSession(row: {
-      tokenHash: Uint8Array;
+      tokenMac: Uint8Array;
       adminId: AdminId;
       now: number;
       address: string;
       userAgent: string;
     }): SessionId {
-      const { tokenHash, adminId, now, address, userAgent } = row;
-      return insert(insertSession, tokenHash, adminId, now, now, address, userAgent) as SessionId;
+      const { tokenMac, adminId, now, address, userAgent } = row;
+      return insert(insertSession, tokenMac, adminId, now, now, address, userAgent) as SessionId;
     },
     touchSession(id: SessionId, at: number): void {
       touchSession.run(at, id);
@@ -136,12 +135,12 @@ export function adminStore(db: Database) {
     useCode: (adminId: AdminId, code: Uint8Array): boolean => useCode.run(adminId, code).changes > 0,
     countCodes: (adminId: AdminId): number => first<{ n: number }>(countCodes, adminId)!.n,
 
-    putLink(adminId: AdminId, tokenHash: Uint8Array, expiresAt: number): void {
-      putLink.run(adminId, tokenHash, expiresAt);
+    putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void {
+      putLink.run(adminId, tokenMac, expiresAt);
     },
     /** Whose link it is, if it has not expired at `now`. */
-    link: (tokenHash: Uint8Array, now: number): AdminId | undefined =>
-      first<{ adminId: AdminId }>(link, tokenHash, now)?.adminId,
+    link: (tokenMac: Uint8Array, now: number): AdminId | undefined =>
+      first<{ adminId: AdminId }>(link, tokenMac, now)?.adminId,
     deleteLink(adminId: AdminId): void {
       deleteLink.run(adminId);
     },

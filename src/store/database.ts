@@ -3,34 +3,25 @@
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
-import { sql as start } from "./migrations/001_start.ts";
-import { sql as keyVersions } from "./migrations/002_key_versions.ts";
-import { sql as admins } from "./migrations/003_admins.ts";
-import { sql as audit } from "./migrations/004_audit.ts";
-import { sql as auditKinds } from "./migrations/005_audit_kinds.ts";
-import { sql as keysOfGroup } from "./migrations/006_keys_of_group.ts";
-
-/** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [start, keyVersions, admins, audit, auditKinds, keysOfGroup];
+import { DataFolderError } from "./data_folder.ts";
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
 export const BUSY_TIMEOUT_MS = 5_000;
 
-/** What `PRAGMA user_version` says in a database that is up to date. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
-
 /** What differs from one database of this program to the next. */
 export interface Schema {
   /** In order; the position is the version. */
-  readonly migrations: readonly string[];
+  readonly migrations: readonly Migration[];
+  /** Throws if a database of an earlier start, whose version it is, must not be used. */
+  readonly check?: (db: DatabaseSync, version: number) => void;
   /** `FULL` waits for the disk at each commit; with `NORMAL` a power cut may undo the last ones. */
   readonly synchronous: "FULL" | "NORMAL";
   /** With so many pages of 4 KB in the WAL, they are put in their places, which waits for the disk. */
   readonly checkpointPages: number;
 }
 
-/** `checkpointPages` is SQLite's default. */
-const MAIN: Schema = { migrations: MIGRATIONS, synchronous: "FULL", checkpointPages: 1_000 };
+/** Both parts run in one transaction. */
+export type Migration = string | { readonly sql: string; readonly run: (db: DatabaseSync) => void };
 
 /** SQLITE_CONSTRAINT_UNIQUE, https://www.sqlite.org/rescode.html */
 const CONSTRAINT_UNIQUE = 2067;
@@ -57,10 +48,10 @@ export class Database {
   }
 
   /**
-   * Opens or creates the file at `path` with mode 0600, in WAL; the main database with every commit synced.
+   * Opens or creates the file at `path` with mode 0600, in WAL.
    * @throws Error with a sentence for the operator if the file is newer than this program or no database
    */
-  static open(path: string, schema: Schema = MAIN): Database {
+  static open(path: string, schema: Schema): Database {
     // Created by us first, so that there is no moment in which others can open it.
     if (!existsSync(path)) closeSync(openSync(path, "ax", 0o600));
     chmodSync(path, 0o600);
@@ -72,9 +63,10 @@ export class Database {
           // Deleted ciphertexts are overwritten with zeros rather than left in free pages.
           "PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
       );
-      migrate(db, path, schema.migrations);
+      migrate(db, path, schema);
     } catch (error) {
       db.close();
+      if (error instanceof DataFolderError) throw error;
       const why = messageOf(error);
       throw why.includes(path) ? error : new Error(`${path} cannot be used as a database: ${why}.`, { cause: error });
     }
@@ -131,15 +123,19 @@ export class Database {
   }
 }
 
-function migrate(db: DatabaseSync, path: string, migrations: readonly string[]): void {
+function migrate(db: DatabaseSync, path: string, { migrations, check }: Schema): void {
   const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
   if (version > migrations.length) {
     throw new Error(
       `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}).`,
     );
   }
-  migrations.slice(version).forEach((sql, index) => {
-    db.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + index + 1}; COMMIT;`);
+  if (version > 0) check?.(db, version);
+  migrations.slice(version).forEach((migration, index) => {
+    const { sql, run } = typeof migration === "string" ? { sql: migration } : migration;
+    db.exec(`BEGIN IMMEDIATE; ${sql}`);
+    run?.(db);
+    db.exec(`PRAGMA user_version = ${version + index + 1}; COMMIT;`);
   });
 }
 

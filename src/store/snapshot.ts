@@ -5,9 +5,11 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
 import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import type { Keyring } from "../keyring/keyring.ts";
 import { type AuditRow, SELECT_AUDIT } from "./audit.ts";
-import { BUSY_TIMEOUT_MS, first, type Row, SCHEMA_VERSION } from "./database.ts";
+import { BUSY_TIMEOUT_MS, first, type Row } from "./database.ts";
 import { DataFolderError } from "./data_folder.ts";
+import { fingerprintOf, lookupOf, SCHEMA_VERSION } from "./schema.ts";
 import { toOwner } from "./secrets.ts";
 
 /** Pages between two reports of how far a copy is; at 4 KB each, 8 MB. */
@@ -33,8 +35,10 @@ export interface StoredKey {
 export interface Snapshot extends Disposable {
   /** Whether this program's other parts can work on the database without bringing its schema forward. */
   readonly isCurrent: boolean;
-  /** Of the keyring that it belongs to; undefined if it was never used with one. */
-  readonly fingerprint: string | undefined;
+  /** Whether it belongs to this keyring, or has never been used with one. */
+  isOf(keyring: Keyring): boolean;
+  /** What it holds to look up the API key with this value. */
+  lookupOf(keyring: Keyring, value: string): Uint8Array;
   /** How many secrets and API keys there are. */
   count(): number;
   /** How many of them are sealed with each key version, by version; 0 stands for damaged texts without one. */
@@ -87,7 +91,11 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
 
   return {
     isCurrent: version === SCHEMA_VERSION,
-    fingerprint: first<{ value: string }>(fingerprint)?.value,
+    isOf(keyring) {
+      const bound = first<{ value: string }>(fingerprint)?.value;
+      return bound === undefined || bound === fingerprintOf(keyring, version);
+    },
+    lookupOf: (keyring, value) => lookupOf(keyring, version, value),
     count: () => first<{ n: number }>(count)!.n,
     countByVersion: () => new Map([...each<{ version: number; n: number }>(byVersion)].map((r) => [r.version, r.n])),
     *secrets() {

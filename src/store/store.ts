@@ -1,17 +1,20 @@
 // The store's one face: every entity over one database, and transactions across them.
 
+import type { DatabaseSync } from "node:sqlite";
 import { type Actor, requireEntitled } from "../actor.ts";
+import type { KeyFile } from "../keyring/key_file.ts";
 import { type AccessStore, accessStore } from "./access.ts";
 import { type AdminStore, adminStore } from "./admins.ts";
 import { type AuditStore, auditStore } from "./audit.ts";
 import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
-import { Database } from "./database.ts";
+import { Database, first } from "./database.ts";
 import { type FunctionSecretStore, functionSecretStore } from "./function_secrets.ts";
 import { type FunctionStore, functionStore } from "./functions.ts";
 import { type OwnerStore, ownerStore } from "./owners.ts";
 import { type SecretNameStore, secretNameStore } from "./secret_names.ts";
 import { type SecretStore, secretStore } from "./secrets.ts";
 import { DataFolderError } from "./data_folder.ts";
+import { fingerprintOf, mainSchema } from "./schema.ts";
 import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./settings.ts";
 
 export interface Store {
@@ -40,9 +43,17 @@ export interface Store {
   close(): void;
 }
 
-/** Opens or creates the database file at `path`. */
-export function openStore(path: string): Store {
-  const db = Database.open(path);
+/**
+ * Opens or creates the database file at `path`, which belongs to `keyFile` from then on. `warn` is called with what
+ * an upgrade could not keep.
+ * @throws DataFolderError naming the key file if it is another database's: no API key would be known, and new
+ *   secrets would be encrypted with keys that the right file lacks
+ */
+export function openStore(path: string, keyFile: KeyFile, warn: (message: string) => void = () => {}): Store {
+  const { keyring } = keyFile;
+  const db = Database.open(path, mainSchema(keyring, (db, version) => requirePair(db, version, keyFile), warn));
+  const meta = metaStore(db);
+  if (meta.get(KEYRING) === undefined) meta.put(KEYRING, keyring.fingerprint());
   return {
     access: accessStore(db),
     admins: adminStore(db),
@@ -54,7 +65,7 @@ export function openStore(path: string): Store {
     secrets: secretStore(db),
     secretNames: secretNameStore(db),
     settings: settingsStore(db),
-    meta: metaStore(db),
+    meta,
     transaction: (work) => db.transaction(work),
     change: (actor, work) =>
       db.transaction(() => {
@@ -67,16 +78,13 @@ export function openStore(path: string): Store {
   };
 }
 
-/**
- * Remembers which key file the database belongs to, by the keyring's fingerprint, and refuses another one:
- * with it no API key would be known, and new secrets would be sealed with keys that the right file lacks.
- * @throws DataFolderError naming `keyFile`
- */
-export function bindKeyring({ meta }: Store, fingerprint: string, keyFile: string): void {
-  const bound = meta.get("keyring");
-  if (bound === undefined) return meta.put("keyring", fingerprint);
-  if (bound === fingerprint) return;
+/** Name in the table `meta` of the fingerprint of the key file that the database belongs to. */
+const KEYRING = "keyring";
+
+function requirePair(db: DatabaseSync, version: number, { path, keyring }: KeyFile): void {
+  const bound = first<{ value: string }>(db.prepare("SELECT value FROM meta WHERE name = ?"), KEYRING)?.value;
+  if (bound === undefined || bound === fingerprintOf(keyring, version)) return;
   throw new DataFolderError(
-    `${keyFile} is not the key file of the database beside it. Put the right one back from your backup.`,
+    `${path} is not the key file of the database beside it. Put the right one back from your backup.`,
   );
 }

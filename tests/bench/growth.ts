@@ -8,14 +8,13 @@ import { functionRegistry } from "../../src/functions/registry.ts";
 import { routeKey } from "../../src/functions/routes.ts";
 import type { FunctionId, GroupId, KeyId, SecretName } from "../../src/ids.ts";
 import { apiKeyAad, secretAad } from "../../src/keyring/aad.ts";
-import { type KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
+import type { KeyFile } from "../../src/keyring/key_file.ts";
 import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
-import { openStore } from "../../src/store/store.ts";
 import { withFolder } from "../http/filled.ts";
 import { run } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
-import { unrecorded } from "../unit/temporary.ts";
+import { openStoreAt, unrecorded } from "../unit/temporary.ts";
 import { compare, report, timeOf } from "./ratios.ts";
 
 interface Size {
@@ -182,10 +181,9 @@ function lookups(home: string) {
 
 function open(home: string) {
   const dataDir = join(home, "data");
-  const exists = [...Deno.readDirSync(home)].length > 0;
   Deno.mkdirSync(dataDir, { recursive: true });
-  const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), exists, new Date());
-  return { dataDir, keyring, store: openStore(join(dataDir, "database.db")) };
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
+  return { dataDir, keyring, store };
 }
 
 /** A data folder of that size, with a function, a group, a key and secrets to look up among the others. */

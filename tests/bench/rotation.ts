@@ -7,13 +7,11 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { OPERATOR } from "../../src/actor.ts";
 import type { SecretName } from "../../src/ids.ts";
-import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
-import { openStore } from "../../src/store/store.ts";
 import { deploy } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { load } from "./wrk.ts";
-import { unrecorded } from "../unit/temporary.ts";
+import { openStoreAt, unrecorded } from "../unit/temporary.ts";
 
 const ROUNDS = 3;
 const SECONDS = 4;
@@ -82,8 +80,7 @@ async function rotate(server: Server, atLeast: number): Promise<number> {
 
 function fill(dataDir: string, secrets: number): void {
   Deno.mkdirSync(dataDir);
-  const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
-  const store = openStore(join(dataDir, "database.db"));
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
   const service = secretsService(store, keyring, () => Date.now(), unrecorded);
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {

@@ -21,8 +21,8 @@ const passed = (what: string): void => {
   for (;;);
 };
 
-const store = openStore(join(folder!, "database.db"));
 const keyFile = openKeyFile(join(folder!, "encryption-keys.json"), true, new Date());
+const store = openStore(join(folder!, "database.db"), keyFile);
 for (const change of ["addKey", "dropKeys"] as const) {
   const original = keyFile[change].bind(keyFile) as (...args: unknown[]) => number;
   Object.assign(keyFile, {

@@ -8,14 +8,11 @@ import { fileURLToPath } from "node:url";
 import { OPERATOR } from "../../src/actor.ts";
 import { accessService } from "../../src/access/access.ts";
 import type { KeyId, SecretId, SecretName } from "../../src/ids.ts";
-import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { Rotation } from "../../src/keyring/rotation.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
-import { openStore } from "../../src/store/store.ts";
 import { type Random, seeded } from "../fuzz/random.ts";
 import { type Server, startServer } from "../http/server.ts";
-import { temporaryFolder } from "../unit/temporary.ts";
-import { unrecorded } from "../unit/temporary.ts";
+import { openStoreAt, temporaryFolder, unrecorded } from "../unit/temporary.ts";
 
 const ROUNDS = Number(Deno.env.get("ROUNDS") ?? 25);
 const SEED = Number(Deno.env.get("SEED") ?? Date.now() % 1_000_000);
@@ -48,8 +45,7 @@ Deno.test("killed before or after any durable step, a rotation loses nothing and
 
 /** Secrets and API keys in a new store; what each of them is. */
 function fill(path: string, secrets: number, keys: number) {
-  const store = openStore(join(path, "database.db"));
-  const { keyring } = openKeyFile(join(path, "encryption-keys.json"), false, new Date());
+  const { store, keyFile: { keyring } } = openStoreAt(join(path, "database.db"));
   const access = accessService(store, keyring, Date.now, () => [], unrecorded);
   const service = secretsService(store, keyring, Date.now, unrecorded);
   const groupId = access.createGroup(OPERATOR, "team", "");
@@ -72,8 +68,7 @@ function fill(path: string, secrets: number, keys: number) {
 }
 
 async function assertCompletes(path: string, values: ReturnType<typeof fill>, what: string): Promise<void> {
-  const store = openStore(join(path, "database.db"));
-  const keyFile = openKeyFile(join(path, "encryption-keys.json"), true, new Date());
+  const { store, keyFile } = openStoreAt(join(path, "database.db"));
   const { keyring } = keyFile;
   const access = accessService(store, keyring, Date.now, () => [], unrecorded);
   const service = secretsService(store, keyring, Date.now, unrecorded);

@@ -6,23 +6,20 @@ import { accessService } from "../../src/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
 import type { FunctionId, Owner, SecretName } from "../../src/ids.ts";
-import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { packHistogram } from "../../src/observe/histogram.ts";
 import { beginning } from "../../src/observe/metrics.ts";
 import { countCall, newTally } from "../../src/observe/tally.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { ALL_FUNCTIONS } from "../../src/store/metrics.ts";
 import { openObservations } from "../../src/store/observations.ts";
-import { openStore } from "../../src/store/store.ts";
-import { unrecorded } from "../unit/temporary.ts";
+import { openStoreAt, unrecorded } from "../unit/temporary.ts";
 import type { Server } from "./server.ts";
 
 /** A data folder with secrets S0, S1, … whose values are "value 0", "value 1", … */
 export function fill(home: string, secrets: number): void {
   const dataDir = join(home, "data");
   Deno.mkdirSync(dataDir, { recursive: true });
-  const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
-  const store = openStore(join(dataDir, "database.db"));
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
   const service = secretsService(store, keyring, Date.now, unrecorded);
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {
@@ -48,8 +45,7 @@ export function fillWithOwners(home: string, { functions, groups, secrets }: {
 }): void {
   const dataDir = join(home, "data");
   Deno.mkdirSync(dataDir, { recursive: true });
-  const { keyring } = openKeyFile(join(dataDir, "encryption-keys.json"), false, new Date());
-  const store = openStore(join(dataDir, "database.db"));
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
   const service = secretsService(store, keyring, Date.now, unrecorded);
   const access = accessService(store, keyring, Date.now, () => [], unrecorded);
   const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
@@ -124,7 +120,7 @@ export function unreadable(server: Server, id: number): void {
 
 /** Functions f-0, f-1, … at /f-0, /f-1, … in a folder that was filled, all with the handler shared.ts. */
 export function fillFunctions(home: string, functions: number): void {
-  const store = openStore(join(home, "data", "database.db"));
+  const { store } = openStoreAt(join(home, "data", "database.db"));
   const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
   for (let n = 0; n < functions; n++) {
     const [name, route] = [`f-${n}`, `/f-${n}`];

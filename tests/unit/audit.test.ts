@@ -28,8 +28,8 @@ import {
 import { exportHead, exportLine, readExport } from "../../src/observe/audit_export.ts";
 import { createRepetitions } from "../../src/observe/repetitions.ts";
 import { openSnapshot } from "../../src/store/snapshot.ts";
-import { openStore } from "../../src/store/store.ts";
-import { type TemporaryStore, temporaryStore } from "./temporary.ts";
+
+import { openStoreAt, type TemporaryStore, temporaryStore } from "./temporary.ts";
 
 const KEY: KeyActor & Origin = {
   kind: "key",
@@ -353,7 +353,7 @@ Deno.test("whatever text there is in an entry comes back as it was signed", () =
 
 Deno.test("two programs that add to one audit make one chain", () => {
   using there = audited(2);
-  const store = openStore(there.at.path);
+  const { store } = openStoreAt(there.at.path);
   const second = createAudit({ store, keyring: there.at.keyring, now: Date.now, warn: () => assert.fail() });
   for (let n = 0; n < 5; n++) {
     there.audit.record(KEY, event(n));

@@ -12,8 +12,8 @@ import { type KeyFile, KeyFileError, openKeyFile } from "../../src/keyring/key_f
 import { describeUnreadable, Rotation, type RotationSettings } from "../../src/keyring/rotation.ts";
 import { countSeals, SEALS_MAX } from "../../src/keyring/seal_count.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
-import { openStore } from "../../src/store/store.ts";
-import { type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";
+import { sql as firstSchema } from "../../src/store/migrations/001_start.ts";
+import { openStoreAt, temporaryFolder, type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";
 
 const DAY_MS = 86_400_000;
 const VALUES = 23;
@@ -383,20 +383,21 @@ Deno.test("a full disk in the middle is a clear 503, and the same rotation goes 
 });
 
 Deno.test("a database of the first schema gets its key versions counted", () => {
-  using there = temporaryStore();
-  using it = rotating(there);
-  const db = new DatabaseSync(there.path);
-  db.exec(`
-    DROP INDEX secrets_by_key_version; ALTER TABLE secrets DROP COLUMN key_version;
-    DROP INDEX api_keys_by_key_version; ALTER TABLE api_keys DROP COLUMN key_version;
-    DROP TABLE sessions; DROP TABLE recovery_codes; DROP TABLE password_links; DROP TABLE admins;
-    DROP TABLE audit; DROP INDEX api_keys_by_group;
-    PRAGMA user_version = 1`);
-  db.prepare("UPDATE secrets SET ciphertext = 'v' || ? || '.AAAA' WHERE id = ?").run("9".repeat(30), it.ids[0]!);
-  db.close();
-  const store = openStore(there.path);
+  using folder = temporaryFolder();
+  const path = join(folder.path, "database.db");
+  {
+    using db = new DatabaseSync(path);
+    db.exec(`${firstSchema}; PRAGMA user_version = 1`);
+    const insert = db.prepare(
+      "INSERT INTO secrets (name, scope, owner_id, ciphertext, comment, created_at, updated_at)" +
+        " VALUES (?, 'global', 0, ?, '', 1, 1)",
+    );
+    for (const n of [1, 2, 3]) insert.run(`S${n}`, `v1.AAA${n}`);
+    insert.run("DAMAGED", `v${"9".repeat(30)}.AAAA`);
+  }
+  const { store } = openStoreAt(path);
   assert.deepEqual(store.ciphertexts.versions(), [1, 999_999_999]);
-  assert.equal(store.ciphertexts.count(1), VALUES - 1);
+  assert.equal(store.ciphertexts.count(1), 3);
   store.close();
 });
 

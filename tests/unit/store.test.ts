@@ -5,12 +5,14 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FunctionId, GroupId, Owner, SecretName } from "../../src/ids.ts";
-import { Database, isUniqueViolation, SCHEMA_VERSION } from "../../src/store/database.ts";
+import { Database, isUniqueViolation } from "../../src/store/database.ts";
+import { mainSchema, SCHEMA_VERSION } from "../../src/store/schema.ts";
+import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { accessStore } from "../../src/store/access.ts";
 import { functionStore } from "../../src/store/functions.ts";
 import { type SecretFilter, secretStore } from "../../src/store/secrets.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
-import { temporaryFolder, temporaryStore } from "./temporary.ts";
+import type { Store } from "../../src/store/store.ts";
+import { openStoreAt, temporaryFolder, temporaryStore } from "./temporary.ts";
 
 const NAME = "DB" as SecretName;
 
@@ -63,12 +65,12 @@ Deno.test("the database and what SQLite puts beside it have mode 0600, an old fi
   using folder = temporaryFolder();
   const path = join(folder.path, "database.db");
   const modes = () => ["", "-wal", "-shm"].map((suffix) => statSync(path + suffix).mode & 0o777);
-  let store = openStore(path);
+  let { store } = openStoreAt(path);
   putGroup(store);
   assert.deepEqual(modes(), [0o600, 0o600, 0o600]);
   store.close();
   Deno.chmodSync(path, 0o644);
-  store = openStore(path);
+  ({ store } = openStoreAt(path));
   putGroup(store, "partners");
   assert.deepEqual(modes(), [0o600, 0o600, 0o600]);
   store.close();
@@ -96,7 +98,7 @@ Deno.test("an owner has a name once, and each owner has it for itself", () => {
 Deno.test("ids are not used again after a delete, nor after a restart", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "database.db");
-  let store = openStore(path);
+  let { store } = openStoreAt(path);
   const before = () => {
     const groupId = putGroup(store);
     const keyId = putKey(store, groupId);
@@ -111,7 +113,7 @@ Deno.test("ids are not used again after a delete, nor after a restart", () => {
   assert.deepEqual(before(), [1, 1, 1, 1]);
   assert.deepEqual(before(), [2, 2, 2, 2]);
   store.close();
-  store = openStore(path);
+  ({ store } = openStoreAt(path));
   assert.deepEqual(before(), [3, 3, 3, 3]);
   store.close();
 });
@@ -205,12 +207,12 @@ Deno.test("an empty file of version 0 becomes a database, and one that is curren
   using folder = temporaryFolder();
   const path = join(folder.path, "database.db");
   writeFileSync(path, "");
-  let store = openStore(path);
+  let { store } = openStoreAt(path);
   putGroup(store);
   store.close();
   const [current, schema] = [version(path), tables(path)];
   assert.equal(current, SCHEMA_VERSION);
-  store = openStore(path);
+  ({ store } = openStoreAt(path));
   assert.deepEqual(store.access.groups().map(({ name }) => name), ["customers"]);
   store.close();
   assert.deepEqual([version(path), tables(path)], [current, schema]);
@@ -222,7 +224,7 @@ Deno.test("an upgrade that fails leaves the database at the version it had, whol
   // Of version 0, but with a table in it that the first step wants to make.
   inFile(path, (db) => db.exec("CREATE TABLE secrets (x); INSERT INTO secrets VALUES (1)"));
   assert.throws(
-    () => openStore(path),
+    () => openStoreAt(path),
     (error: Error) => error.message.includes(path) && /already exists/.test(error.message),
   );
   assert.deepEqual([version(path), tables(path)], [0, 1]);
@@ -232,12 +234,12 @@ Deno.test("an upgrade that fails leaves the database at the version it had, whol
 Deno.test("a database of a newer version is refused by a message that says so, and not touched", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "database.db");
-  const store = openStore(path);
+  const { store } = openStoreAt(path);
   putGroup(store);
   store.close();
   inFile(path, (db) => db.exec("PRAGMA user_version = 999"));
   const before = readFileSync(path);
-  assert.throws(() => openStore(path), (error: Error) => {
+  assert.throws(() => openStoreAt(path), (error: Error) => {
     assert.ok(error.message.includes(path) && /newer version/.test(error.message) && /999/.test(error.message));
     return true;
   });
@@ -249,7 +251,7 @@ Deno.test("a file that is no database is refused by a message that names it, and
   const path = join(folder.path, "database.db");
   const text = "not a database ".repeat(200);
   writeFileSync(path, text);
-  assert.throws(() => openStore(path), (error: Error) => error.message.includes(path));
+  assert.throws(() => openStoreAt(path), (error: Error) => error.message.includes(path));
   assert.equal(readFileSync(path, "utf8"), text);
 });
 
@@ -299,7 +301,8 @@ Deno.test("another connection sees nothing of a transaction until it is over", (
 /** The statements that `use` prepares on a real database, and how SQLite would run each. */
 function plans(use: (db: Database) => void): { sql: string; plan: string }[] {
   using folder = temporaryFolder();
-  const db = Database.open(join(folder.path, "database.db"));
+  const { keyring } = openKeyFile(join(folder.path, "encryption-keys.json"), false, new Date());
+  const db = Database.open(join(folder.path, "database.db"), mainSchema(keyring, () => {}, () => {}));
   try {
     const statements: string[] = [];
     const prepare = (sql: string) => {

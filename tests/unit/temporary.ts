@@ -1,7 +1,7 @@
 // A folder, and a real store and keyring in it, that are gone when the test is: `using there = temporaryStore();`
 
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Recorder } from "../../src/actor.ts";
 import { type KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
 import type { Keyring } from "../../src/keyring/keyring.ts";
@@ -28,8 +28,7 @@ export interface TemporaryStore extends Disposable {
 export function temporaryStore(): TemporaryStore {
   const folder = temporaryFolder();
   const path = join(folder.path, "database.db");
-  const store = openStore(path);
-  const keyFile = openKeyFile(join(folder.path, "encryption-keys.json"), false, new Date(0));
+  const { store, keyFile } = openStoreAt(path);
   return {
     path,
     store,
@@ -41,5 +40,12 @@ export function temporaryStore(): TemporaryStore {
     },
   };
 }
+
+/** The store in the file at `path` and the key file next to it; either is created if it does not exist. */
+export function openStoreAt(path: string): { store: Store; keyFile: KeyFile } {
+  const keyFile = openKeyFile(join(dirname(path), "encryption-keys.json"), false, new Date(0));
+  return { store: openStore(path, keyFile), keyFile };
+}
+
 /** For what is not about the audit. */
 export const unrecorded: Recorder = () => {};

@@ -1,0 +1,55 @@
+// The main database's schema, and what its versions differ in for those who read older ones.
+
+import { Buffer } from "node:buffer";
+import type { Keyring } from "../keyring/keyring.ts";
+import type { Migration, Schema } from "./database.ts";
+import { sql as start } from "./migrations/001_start.ts";
+import { sql as keyVersions } from "./migrations/002_key_versions.ts";
+import { sql as admins } from "./migrations/003_admins.ts";
+import { sql as audit } from "./migrations/004_audit.ts";
+import { sql as auditKinds } from "./migrations/005_audit_kinds.ts";
+import { sql as keysOfGroup } from "./migrations/006_keys_of_group.ts";
+import { upgrade as purposes } from "./migrations/007_purposes.ts";
+import type { Upgrade } from "./migrations/upgrade.ts";
+
+/** In order; the position is the version. Never edit one that has been released: append. */
+const MIGRATIONS: readonly (string | Upgrade)[] = [
+  start,
+  keyVersions,
+  admins,
+  audit,
+  auditKinds,
+  keysOfGroup,
+  purposes,
+];
+
+/** What `PRAGMA user_version` says in a database that is up to date. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** The first version that holds MACs under one derived key for each purpose. */
+const DERIVED_KEYS_VERSION = 7;
+
+/** The schema of a database that belongs to `keyring`. `warn` is called with what an upgrade could not keep. */
+export function mainSchema(
+  keyring: Keyring,
+  check: NonNullable<Schema["check"]>,
+  warn: (message: string) => void,
+): Schema {
+  const migrations = MIGRATIONS.map((step): Migration =>
+    typeof step === "string" ? step : { sql: step.sql, run: (db) => step.run(db, keyring, warn) }
+  );
+  // SQLite's default.
+  const checkpointPages = 1_000;
+  return { migrations, check, synchronous: "FULL", checkpointPages };
+}
+
+/** What a database of schema `version` holds as the fingerprint of its key file. */
+export function fingerprintOf(keyring: Keyring, version: number): string {
+  if (version >= DERIVED_KEYS_VERSION) return keyring.fingerprint();
+  return Buffer.from(keyring.originalMac("crude-functions keyring")).toString("hex");
+}
+
+/** What a database of schema `version` holds to look up the API key with this value. */
+export function lookupOf(keyring: Keyring, version: number, value: string): Uint8Array {
+  return version >= DERIVED_KEYS_VERSION ? keyring.lookup(value) : keyring.originalMac(value);
+}

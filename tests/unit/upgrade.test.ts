@@ -1,0 +1,136 @@
+// Data of an earlier version: what it becomes, and what is refused.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { accessService } from "../../src/access/access.ts";
+import { openAdmins } from "../../src/admins/admins.ts";
+import { functionRegistry } from "../../src/functions/registry.ts";
+import type { SecretId } from "../../src/ids.ts";
+import { PURPOSES } from "../../src/keyring/derived_key.ts";
+import { KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
+import { DataFolderError } from "../../src/store/data_folder.ts";
+import { openSnapshot } from "../../src/store/snapshot.ts";
+import { openStore } from "../../src/store/store.ts";
+import { secretsService } from "../../src/secrets/secrets.ts";
+import { OLD, writeOldData } from "./old_data.ts";
+import { temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
+
+function oldData() {
+  const folder = temporaryFolder();
+  writeOldData(folder.path);
+  const [path, keyPath] = [join(folder.path, "database.db"), join(folder.path, "encryption-keys.json")];
+  const edit = (sql: string, ...values: (string | number | Uint8Array)[]) => {
+    using db = new DatabaseSync(path);
+    db.prepare(sql).run(...values);
+  };
+  const open = () => {
+    const keyFile = new KeyFile(keyPath, undefined);
+    const { keyring } = keyFile;
+    const warnings: string[] = [];
+    const store = openStore(path, keyFile, (message) => warnings.push(message));
+    const limits = { idleMs: () => 1e15, longestMs: () => 1e15 };
+    const now = Date.now;
+    return {
+      store,
+      warnings,
+      access: accessService(store, keyring, now, () => [], unrecorded),
+      admins: openAdmins({ store, keyring, limits, now, record: unrecorded }),
+      registry: functionRegistry(store, now, () => {}, unrecorded),
+      secrets: secretsService(store, keyring, now, unrecorded),
+      [Symbol.dispose]() {
+        this.access.close();
+        store.close();
+      },
+    };
+  };
+  return { folder, path, keyPath, edit, open, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+}
+
+Deno.test("API keys, functions, secrets, settings and users of an earlier version are still there", () => {
+  using there = oldData();
+  for (const start of ["first", "second"]) {
+    using opened = there.open();
+    assert.deepEqual(opened.warnings, []);
+    assert.equal(opened.access.find(OLD.managementKey)?.groupName, "management", start);
+    assert.equal(opened.access.find(OLD.key)?.keyName, "acme");
+    const [hello, open] = opened.registry.list();
+    assert.deepEqual([hello!.name, hello!.keys, hello!.methods], ["hello", [2], ["GET", "POST"]]);
+    assert.deepEqual([open!.name, open!.keys], ["open", []]);
+    const values = [1, 2, 3, 4, 5].map((id) => opened.secrets.get(id as SecretId))
+      .map((row) => opened.secrets.problemOf(row) ?? row.name);
+    assert.deepEqual(values, ["DB", "DB", "DB", "DB", "MAIL"]);
+    assert.deepEqual(opened.store.settings.list().map(({ name, value }) => [name, value]), [
+      ["sandbox.timeout-ms", "12000"],
+    ]);
+    assert.deepEqual(opened.admins.accounts.list().map(({ email }) => email), [OLD.email, "bob@example.com"]);
+  }
+});
+
+Deno.test("sessions and password links of an earlier version end with the upgrade, planted ones too", () => {
+  using there = oldData();
+  const hash = (token: string) => createHash("sha256").update(token).digest();
+  there.edit(
+    "INSERT INTO sessions (token_hash, admin_id, created_at, last_seen_at, address, user_agent) VALUES (?, 1, ?, ?, '', '')",
+    hash("planted"),
+    Date.now(),
+    Date.now(),
+  );
+  there.edit(
+    "INSERT INTO password_links (admin_id, token_hash, expires_at) VALUES (1, ?, ?)",
+    hash("planted link"),
+    Date.now() + 1e9,
+  );
+  using opened = there.open();
+  for (const token of [OLD.sessionToken, "planted"]) assert.equal(opened.admins.sessions.find(token), undefined);
+  for (const token of [OLD.linkToken, "planted link"]) {
+    assert.throws(() => opened.admins.accounts.ofLink(token), /not valid any more/);
+  }
+});
+
+Deno.test("nothing that the database holds as a MAC for one purpose counts for another", () => {
+  using there = temporaryStore();
+  const { keyring } = there;
+  const macs = PURPOSES.map((purpose) => Buffer.from(keyring.derive(purpose).mac("keyring")).toString("hex"));
+  assert.equal(
+    new Set([...macs, Buffer.from(keyring.originalMac("keyring")).toString("hex")]).size,
+    PURPOSES.length + 1,
+  );
+  for (const text of ["keyring", "crude-functions keyring", keyring.fingerprint()]) {
+    assert.notEqual(Buffer.from(keyring.lookup(text)).toString("hex"), keyring.fingerprint(), text);
+  }
+});
+
+Deno.test("the text of the old fingerprint is no API key, before or after the upgrade", () => {
+  using there = oldData();
+  const { keyring } = new KeyFile(there.keyPath, undefined);
+  there.edit(
+    "INSERT INTO api_keys (group_id, name, description, lookup, ciphertext, created_at) VALUES (1, 'planted', '', ?, 'v1.x', 0)",
+    keyring.originalMac("crude-functions keyring"),
+  );
+  using opened = there.open();
+  assert.equal(opened.access.find("crude-functions keyring"), undefined);
+  assert.equal(opened.access.find("keyring"), undefined);
+  assert.match(opened.warnings.join(), /API keys 3 could not be decrypted during the upgrade/);
+  assert.equal(opened.access.find(OLD.key)?.keyName, "acme", "the others are known");
+});
+
+Deno.test("data of an earlier version is not upgraded with another key file", () => {
+  using there = oldData();
+  const before = readFileSync(there.path);
+  using other = temporaryFolder();
+  const keyFile = openKeyFile(join(other.path, "encryption-keys.json"), false, new Date());
+  assert.throws(
+    () => openStore(there.path, keyFile),
+    (error: Error) => error instanceof DataFolderError && error.message.includes(keyFile.path),
+  );
+  {
+    using snapshot = openSnapshot(there.path);
+    assert.deepEqual([snapshot.isCurrent, snapshot.isOf(keyFile.keyring)], [false, false]);
+    assert.ok(snapshot.isOf(new KeyFile(there.keyPath, undefined).keyring));
+  }
+  assert.deepEqual(readFileSync(there.path).subarray(100), before.subarray(100), "the file is as it was");
+});
