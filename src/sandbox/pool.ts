@@ -62,6 +62,8 @@ const EVICTABLE_AFTER_MS = 500;
 const TICK_MS = 25;
 /** How often it is looked at whether functions have too few processes or too many. */
 const BALANCE_INTERVAL_MS = 500;
+/** How often it is looked at whether this machine has other addresses. There is no event for it. */
+const ADDRESSES_INTERVAL_MS = 1_000;
 /** With less than this share of a processor for each of the others, for so long, a process is given back. */
 const CALM_LOAD = 0.5;
 const CALM_MS = 5_000;
@@ -83,10 +85,14 @@ export class Pool<C> {
   readonly #spares: Spares;
   readonly #timer: ReturnType<typeof setInterval>;
   #balancedAt = 0;
+  #addressesAt = 0;
+  /** The machine's addresses that were closed to the living processes when they were started. */
+  #addresses: string;
   #stopped = false;
 
   constructor(options: PoolOptions<C>) {
     this.#options = options;
+    this.#addresses = options.process.machineHosts().join();
     this.#spares = new Spares({
       process: options.process,
       count: () => options.limits().spareProcesses,
@@ -98,6 +104,7 @@ export class Pool<C> {
       for (const sandbox of this.#processes) sandbox.tick(now);
       if (this.#waiters.size > 0) this.#makeRoom();
       if (now - this.#balancedAt > BALANCE_INTERVAL_MS) this.#balance(now);
+      if (now - this.#addressesAt > ADDRESSES_INTERVAL_MS) this.#followAddresses(now);
     }, TICK_MS);
   }
 
@@ -298,6 +305,18 @@ export class Pool<C> {
         open.at(-1)!.retire();
       }
     }
+  }
+
+  /**
+   * Replaces every process when this machine has other addresses than when they were started: what is closed to a
+   * process, such as this server on each of them, is a flag of its start.
+   */
+  #followAddresses(now: number): void {
+    this.#addressesAt = now;
+    const addresses = this.#options.process.machineHosts().join();
+    if (addresses === this.#addresses) return;
+    this.#addresses = addresses;
+    for (const live of [...this.#live.values()]) this.#retire(live);
   }
 
   #tryStart(live: Live<C>): void {

@@ -1,0 +1,103 @@
+// Processes when the machine's addresses change.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Pool, type Target } from "../../src/sandbox/pool.ts";
+import { prepareRuntime } from "../../src/sandbox/runtime.ts";
+import { openUsageReader } from "../../src/sandbox/usage.ts";
+
+const runtime = await prepareRuntime(fileURLToPath(new URL("../../", import.meta.url)));
+
+const HANDLER = `const id = crypto.randomUUID();
+export default async () => {
+  try {
+    (await Deno.connect({ hostname: "198.51.100.7", port: 9 })).close();
+    return Response.json({ id, error: "connected" });
+  } catch (error) {
+    return Response.json({ id, error: error.name });
+  }
+};`;
+
+Deno.test("a process does not outlive a new address of the machine, and the next one cannot connect to it", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  await Deno.chmod(folder, 0o711);
+  const [runDir, codeDir] = [join(folder, "run"), join(folder, "code")];
+  await Deno.mkdir(runDir, { mode: 0o711 });
+  await Deno.mkdir(codeDir);
+  const handler = join(codeDir, "handler.ts");
+  await Deno.writeTextFile(handler, HANDLER);
+  const usage = openUsageReader();
+  let hosts: readonly string[] = ["192.0.2.1"];
+  const replaced = Promise.withResolvers<void>();
+  let starts = 0;
+  const pool = new Pool<undefined>({
+    process: {
+      runDir,
+      codeDir,
+      runtime,
+      usage,
+      ownAddresses: () => hosts.map((host) => `${host}:8000`),
+      machineHosts: () => hosts,
+      denyNet: () => [],
+    },
+    answerer: { answer: () => undefined, ahead: () => undefined },
+    limits: () => LIMITS,
+    onStart: () => {
+      if (++starts === 2) replaced.resolve();
+      return undefined;
+    },
+    onLog: () => {},
+  });
+  const call = async (): Promise<{ id: string; error: string }> => {
+    const { body } = await pool.call(target(handler), request());
+    return JSON.parse(typeof body === "string" ? body : new TextDecoder().decode(body as Uint8Array));
+  };
+  try {
+    const { id } = await call();
+    assert.equal((await call()).id, id);
+    hosts = ["192.0.2.1", "198.51.100.7"];
+    let next = await call();
+    while (next.id === id) next = await call();
+    await replaced.promise;
+    assert.equal(next.error, "NotCapable");
+  } finally {
+    await pool.stop();
+    await usage.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+const LIMITS = {
+  maxProcesses: 8,
+  maxCalls: 8,
+  maxPerFunction: 1,
+  spareProcesses: 0,
+  idleMs: 60_000,
+};
+
+function target(handler: string): Target {
+  return {
+    functionId: 1,
+    tenant: 0,
+    version: "1",
+    code: { files: [handler], lockFile: undefined, packages: [], importHosts: [], net: true, memoryMb: 64 },
+    route: { name: "f", description: "", handler: "handler.ts", route: "/f", methods: ["GET"], keys: [] },
+    timeoutMs: 5_000,
+  };
+}
+
+function request() {
+  return {
+    method: "GET",
+    url: "http://localhost/run/f",
+    path: "/run/f",
+    headers: [],
+    params: {},
+    requestId: crypto.randomUUID(),
+    requestedAt: Date.now(),
+    group: null,
+    body: null,
+    caller: undefined,
+  };
+}
