@@ -14,6 +14,8 @@ import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { keptGraphs } from "./src/functions/kept_graphs.ts";
 import { DEFAULT_CONFINEMENT } from "./src/functions/permissions.ts";
+import { LoadChecks } from "./src/functions/load_check.ts";
+import { createPreflight } from "./src/functions/preflight.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { typeCheckService } from "./src/functions/type_check.ts";
 import { afterChanges } from "./src/http/after_changes.ts";
@@ -36,6 +38,7 @@ import { Reads } from "./src/observe/reads.ts";
 import { sandboxLog } from "./src/observe/sandbox_log.ts";
 import { openTraces } from "./src/observe/traces.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
+import type { ProcessOptions } from "./src/sandbox/process.ts";
 import { Pool } from "./src/sandbox/pool.ts";
 import { missingWalls, prepareRuntime } from "./src/sandbox/runtime.ts";
 import { openUsageReader } from "./src/sandbox/usage.ts";
@@ -186,16 +189,17 @@ async function main(): Promise<void> {
   const traces = config.traces ? await openTraces() : undefined;
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
   const usage = openUsageReader();
+  const sandboxProcess: ProcessOptions = {
+    runDir: runFolder.path,
+    codeDir,
+    runtime,
+    usage,
+    ownAddresses: () => ownAddresses(server),
+    machineHosts,
+    denyNet: () => settings.get("sandbox.net.deny"),
+  };
   const pool = new Pool<RunCaller>({
-    process: {
-      runDir: runFolder.path,
-      codeDir,
-      runtime,
-      usage,
-      ownAddresses: () => ownAddresses(server),
-      machineHosts,
-      denyNet: () => settings.get("sandbox.net.deny"),
-    },
+    process: sandboxProcess,
     answerer: {
       answer: answers.answer,
       // A traced call asks, so that each question has its span.
@@ -238,7 +242,15 @@ async function main(): Promise<void> {
     settings,
     rotation,
     audit,
-    imports,
+    preflight: createPreflight({
+      imports,
+      registry,
+      loads: new LoadChecks({ process: sandboxProcess, limitMs: () => settings.get("sandbox.load-check-ms") }),
+      limits: () => ({
+        importHosts: settings.get("sandbox.import-hosts"),
+        memoryMb: settings.get("sandbox.memory-mb"),
+      }),
+    }),
     health: (id) => pool.health(id),
     logs,
     metrics,

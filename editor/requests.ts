@@ -40,7 +40,8 @@ export async function save(form: HTMLFormElement, content: string): Promise<Save
   const { status, json } = answer;
   if (status === 409) return { state: "conflict", hash: String(json.hash), error: String(json.error) };
   if (status !== 200) return { state: "failed", error: String(json.error) };
-  return { state: "saved", hash: String(json.hash), problems: json.problems as string[] };
+  const problems = [...json.problems as string[], ...json.warnings as string[]];
+  return { state: "saved", hash: String(json.hash), problems };
 }
 
 /** What is wrong with the text, or why that cannot be told. */

@@ -186,6 +186,13 @@ export function importsService(options: ImportsOptions) {
       return { problems: [...(await this.graph(path)).problems] };
     },
 
+    /** Modules that were looked at before and consist of the file at `path` among others. */
+    importers(path: string): string[] {
+      const file = fileOf(path);
+      const current = [...known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
+      return [...new Set([...current, ...kept.consistingOf(file)])].filter((handler) => handler !== path);
+    },
+
     lockFile,
   };
 }

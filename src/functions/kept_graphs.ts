@@ -13,9 +13,13 @@ export interface KeptGraph {
 /** By the handlers' paths in the code folder. Never throws. */
 export interface KeptGraphs {
   find(handler: string): KeptGraph | undefined;
+  /** Handlers that were found to consist of this file among others, at most a hundred. */
+  consistingOf(path: string): readonly string[];
   put(handler: string, graph: KeptGraph): void;
   remove(handler: string): void;
 }
+
+const FOUND_MAX = 100;
 
 export function keptGraphs(
   { store, transaction, attempt }: {
@@ -30,6 +34,8 @@ export function keptGraphs(
         const text = store.find(handler);
         return text === undefined ? undefined : JSON.parse(text) as KeptGraph;
       }),
+    // As it stands in their JSON.
+    consistingOf: (path) => attempt(() => store.holding(JSON.stringify(path), FOUND_MAX)) ?? [],
     put: (handler, graph) => attempt(() => transaction(() => store.put(handler, JSON.stringify(graph)))),
     remove: (handler) => attempt(() => transaction(() => store.remove(handler))),
   };

@@ -1,5 +1,6 @@
 // What a call runs: a function's code and settings of this moment, put together once for all calls that find the same.
 
+import { codeOf } from "../functions/code.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
 import type { RegisteredFunction } from "../functions/registry.ts";
 import type { Target } from "../sandbox/pool.ts";
@@ -26,14 +27,7 @@ export function createTargets(imports: Pick<Imports, "lockFile">, settings: Sett
       functionId: id,
       tenant,
       version: `${graph.version} ${entry.updatedAt} ${memoryMb} ${denied}`,
-      code: {
-        files: graph.files,
-        lockFile: graph.remote ? imports.lockFile : undefined,
-        packages: graph.packages,
-        importHosts,
-        net: entry.permissions.net,
-        memoryMb,
-      },
+      code: codeOf(graph, imports.lockFile, { importHosts, net: entry.permissions.net, memoryMb }),
       route: { name, description, handler, route, methods, keys },
       timeoutMs,
     };

@@ -158,6 +158,12 @@ export const DEFINITIONS = {
     1,
     604_800,
   ),
+  "sandbox.load-check-ms": integer(
+    "How long a module may take to load when it is checked, as it is saved, in milliseconds.",
+    10_000,
+    100,
+    120_000,
+  ),
   "sandbox.max-calls": integer(
     "How many calls of one function may be under way at once; more are answered with 503.",
     2_000,

@@ -1,6 +1,6 @@
 // What handlers consist of, kept for the next start. Knows nothing of what is in it.
 
-import { type Database, first } from "./database.ts";
+import { all, type Database, first } from "./database.ts";
 
 /** The oldest go first: handlers come and go, and one that is missing is only found again. */
 const KEPT_MAX = 20_000;
@@ -9,11 +9,16 @@ export type ModuleGraphStore = ReturnType<typeof moduleGraphStore>;
 
 export function moduleGraphStore(db: Database) {
   const find = db.prepare("SELECT graph FROM module_graphs WHERE handler = ?");
+  const holding = db.prepare("SELECT handler FROM module_graphs WHERE instr(graph, ?) > 0 LIMIT ?");
   const put = db.prepare("INSERT OR REPLACE INTO module_graphs (handler, graph) VALUES (?, ?)");
   const trim = db.prepare("DELETE FROM module_graphs WHERE rowid <= last_insert_rowid() - ?");
   const remove = db.prepare("DELETE FROM module_graphs WHERE handler = ?");
   return {
     find: (handler: string): string | undefined => first<{ graph: string }>(find, handler)?.graph,
+
+    /** Handlers whose graph holds `text`, at most `limit`. */
+    holding: (text: string, limit: number): string[] =>
+      all<{ handler: string }>(holding, text, limit).map(({ handler }) => handler),
 
     put(handler: string, graph: string): void {
       put.run(handler, graph);

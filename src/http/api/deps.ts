@@ -5,6 +5,7 @@ import type { AdminActor, KeyActor, Origin } from "../../actor.ts";
 import type { Access } from "../../access/access.ts";
 import type { Admins } from "../../admins/admins.ts";
 import type { Files } from "../../functions/files.ts";
+import type { Preflight } from "../../functions/preflight.ts";
 import type { Registry } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Rotation } from "../../keyring/rotation.ts";
@@ -29,8 +30,7 @@ export interface ApiDeps {
   readonly settings: Settings;
   readonly rotation: Rotation;
   readonly audit: Audit;
-  /** Fetches what a module imports, now that it is saved; `problems` are sentences. */
-  readonly imports: { prepare(handlerPath: string): Promise<{ problems: readonly string[] }> };
+  readonly preflight: Preflight;
   /** How a function's isolates have been lately. */
   readonly health: (id: FunctionId) => Health;
   readonly metrics: Metrics;

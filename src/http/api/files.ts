@@ -5,11 +5,22 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
-import { type FileInfo, HANDLER_EXTENSIONS, sha256Of } from "../../functions/files.ts";
+import { type FileInfo, sha256Of } from "../../functions/files.ts";
 import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
 import { documented, ifMatch, nothingUndocumented, tag } from "./route.ts";
-import { answer, body, errors, mustBe, SUCCESS, successSchema, text, time, timeSchema } from "./schemas.ts";
+import {
+  answer,
+  body,
+  errors,
+  findingsShape,
+  mustBe,
+  SUCCESS,
+  successSchema,
+  text,
+  time,
+  timeSchema,
+} from "./schemas.ts";
 
 /** Any path at all; one with a line break is refused by its name, not overlooked. */
 const FILE_PATH = "/api/files/:path{[\\s\\S]+}";
@@ -26,7 +37,7 @@ const fileContent = body({
   encoding: z.enum(["utf-8", "base64"], mustBe('"utf-8" or "base64"')).default("utf-8"),
 }).openapi("FileContent");
 
-export function addFiles(api: Api, { files, imports }: ApiDeps): void {
+export function addFiles(api: Api, { files, preflight }: ApiDeps): void {
   describeFiles(api);
 
   const none = nothingUndocumented({ body: false, conditional: false });
@@ -57,9 +68,7 @@ export function addFiles(api: Api, { files, imports }: ApiDeps): void {
     const content = await contentOf(request);
     const { info, created } = await files.write(c.get("actor"), path, content, mustBeNew, ifMatch(c));
     tag(c, sha256Of(content));
-    const isCode = HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension));
-    const { problems } = isCode ? await imports.prepare(path) : { problems: [] };
-    return { created, saved: { ...shown(info), problems } };
+    return { created, saved: { ...shown(info), ...await preflight.file(path) } };
   };
 
   api.put(FILE_PATH, withBody, async (c) => {
@@ -169,8 +178,7 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
       },
     },
   };
-  const problems = z.array(z.string()).openapi({ description: "Why the file's imports cannot be had, if so." });
-  const savedSchema = fileSchema.extend({ problems });
+  const savedSchema = fileSchema.extend(findingsShape);
   registry.registerPath(documented({
     method: "get",
     path: "/api/files",

@@ -9,12 +9,10 @@ import { answerList } from "./lists.ts";
 import { functionChange, functionSchema, newFunction } from "./function_schemas.ts";
 import { cursorSchema, nextSchema, optionalLimitSchema } from "./secret_schemas.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
-import { answer, errors, idParams, json, query, SUCCESS, successSchema, time } from "./schemas.ts";
+import { answer, errors, findingsShape, idParams, json, query, SUCCESS, successSchema, time } from "./schemas.ts";
 
 const one = z.object({ function: functionSchema });
-const saved = one.extend({
-  problems: z.array(z.string()).openapi({ description: "Why the handler cannot run yet, if it cannot." }),
-});
+const saved = one.extend(findingsShape);
 
 const tags = ["Functions"];
 const params = idParams<FunctionId>();
@@ -103,7 +101,7 @@ const disable = apiRoute({
   responses: { 200: answer("The function as it is now.", one), ...errors(400, 404) },
 });
 
-export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): void {
+export function addFunctions(api: Api, { registry, preflight, health }: ApiDeps): void {
   const shown = (row: RegisteredFunction) => toJson(row, health(row.id));
 
   api.openapi(list, (c) => answerList("functions", c.req.valid("query"), registry.list, (rows) => rows.map(shown)));
@@ -111,8 +109,7 @@ export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): 
   api.openapi(create, async (c) => {
     const made = registry.create(c.get("actor"), c.req.valid("json"));
     tag(c, functionVersion(made));
-    const { problems } = await imports.prepare(made.handler);
-    return c.json({ function: shown(made), problems: [...problems] }, 201);
+    return c.json({ function: shown(made), ...await preflight.handler(made) }, 201);
   });
 
   api.openapi(get, (c) => {
@@ -125,8 +122,7 @@ export function addFunctions(api: Api, { registry, imports, health }: ApiDeps): 
     const change = c.req.valid("json");
     const changed = registry.update(c.get("actor"), c.req.valid("param").id, change, ifMatch(c));
     tag(c, functionVersion(changed));
-    const { problems } = change.handler === undefined ? { problems: [] } : await imports.prepare(changed.handler);
-    return c.json({ function: shown(changed), problems: [...problems] }, 200);
+    return c.json({ function: shown(changed), ...await preflight.handler(changed) }, 200);
   });
 
   api.openapi(remove, (c) => {

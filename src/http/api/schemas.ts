@@ -104,6 +104,17 @@ export function time(ms: number): string {
 export const timeSchema = z.iso.datetime().openapi({ example: "2026-01-31T12:00:00.000Z" });
 export const idSchema = z.int().min(1).openapi({ example: 1 });
 
+/** What was found out about code when it was saved. */
+export const findingsShape = {
+  problems: z.array(z.string()).openapi({
+    description:
+      "What will keep the code from running: imports that cannot be had, or what it threw when it was loaded.",
+  }),
+  warnings: z.array(z.string()).openapi({
+    description: "What need not keep it from running, such as a network that it asked for while it was loaded.",
+  }),
+};
+
 export const successSchema = z.object({ success: z.literal(true) }).openapi("Success");
 export const SUCCESS = { success: true } as const;
 

@@ -49,7 +49,7 @@ export function addEdit(web: Web, deps: WebDeps): void {
       // In this order a failure leaves one file too many, never one too few.
       await files.write(c.get("actor"), to, content, true);
       await files.delete(c.get("actor"), path);
-      if (isCode(to)) await deps.imports.prepare(to);
+      await deps.preflight.file(to);
     });
     if ("problems" in moved) {
       const { "": other, path: place, ...rest } = moved.problems;
@@ -108,7 +108,7 @@ function editOf(typed: Typed): Edit {
 }
 
 function addSave(web: Web, deps: WebDeps): void {
-  const { files, imports } = deps;
+  const { files, preflight } = deps;
 
   web.post(EDIT_PATH, async (c) => {
     const edit = editOf(await readForm(c, FORM_MAX_BYTES));
@@ -128,10 +128,10 @@ function addSave(web: Web, deps: WebDeps): void {
       if (json) return c.json({ error: refused, hash }, 409);
       return showCode(c, deps, { ...formOf(edit), hash, refused }, 409);
     }
-    const { problems } = isCode(edit.path) ? await imports.prepare(edit.path) : { problems: [] };
-    if (json) return c.json({ hash: sha256Of(content), problems });
+    const { problems, warnings } = await preflight.file(edit.path);
+    if (json) return c.json({ hash: sha256Of(content), problems, warnings });
     const back = edit.functionId === undefined ? editPath(edit.path) : `/web/functions/${edit.functionId}`;
-    return redirect(c, back, [`Saved ${edit.path}.`, ...problems].join(" "));
+    return redirect(c, back, [`Saved ${edit.path}.`, ...problems, ...warnings].join(" "));
   });
 }
 

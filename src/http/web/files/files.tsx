@@ -3,7 +3,7 @@
 
 import type { Context } from "hono";
 import { invalid } from "../../../errors.ts";
-import { checkFilePath, type FolderEntry, HANDLER_EXTENSIONS } from "../../../functions/files.ts";
+import { checkFilePath, type FolderEntry } from "../../../functions/files.ts";
 import { FILE_BODY_MAX_BYTES, readBody } from "../../api/body.ts";
 import { Empty, Pager, ProblemSummary, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
@@ -15,10 +15,11 @@ import { addEdit, editPath } from "./edit.tsx";
 import { Breadcrumbs, FILES_PATH, folderPath } from "./folders.tsx";
 
 const PAGE_SIZE = 200;
+const PROBLEMS_SHOWN_MAX = 5;
 const LABELS = { path: "Path", file: "Files", folder: "Folder" };
 
 export function addFiles(web: Web, deps: WebDeps): void {
-  const { files, imports } = deps;
+  const { files, preflight } = deps;
   addEdit(web, deps);
 
   web.get(FILES_PATH, (c) => showFolder(c, deps, c.req.query("folder") ?? ""));
@@ -40,25 +41,21 @@ export function addFiles(web: Web, deps: WebDeps): void {
     for (const { path, content } of uploads) {
       const written = await attempt(() => files.write(c.get("actor"), path, content, !replace));
       if ("problems" in written) problems.push(written.problems);
-      else {
-        saved.push(path);
-        if (isCode(path)) await imports.prepare(path);
-      }
+      else saved.push(path);
     }
+    // When all are there: they may import each other.
+    const found = await Promise.all(saved.map((path) => preflight.file(path)));
     if (problems.length > 0) {
       const all = [...problems.flatMap((one) => Object.values(one)), ...(saved.length > 0 ? [told(saved)] : [])];
       return showFolder(c, deps, folder, { file: all.join(" ") });
     }
-    return redirect(c, folderPath(folder), told(saved));
+    const lacking = [...new Set(found.flatMap((one) => one.problems))].slice(0, PROBLEMS_SHOWN_MAX);
+    return redirect(c, folderPath(folder), [told(saved), ...lacking].join(" "));
   });
 }
 
 function told(saved: readonly string[]): string {
   return saved.length === 1 ? `Saved ${saved[0]}.` : `Saved ${saved.length} files.`;
-}
-
-function isCode(path: string): boolean {
-  return HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension));
 }
 
 interface Upload {

@@ -18,7 +18,7 @@ import { blankTrial, TrialForm } from "./trial.tsx";
 const NAMES_MAX = 50;
 
 export function addCode(web: Web, deps: WebDeps): void {
-  const { files, asked, imports } = deps;
+  const { files, asked, preflight } = deps;
 
   web.get(`${LIST_PATH}/:id{[^/]+}`, async (c) => {
     const entry = functionOf(c, deps);
@@ -55,7 +55,7 @@ export function addCode(web: Web, deps: WebDeps): void {
     const entry = functionOf(c, deps);
     const content = new TextEncoder().encode(templateFor(entry.route));
     await files.write(c.get("actor"), entry.handler, content, true);
-    await imports.prepare(entry.handler);
+    await preflight.handler(entry);
     return redirect(c, pathOf(entry.id), `Created ${entry.handler}.`);
   });
 }

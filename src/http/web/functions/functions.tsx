@@ -60,7 +60,7 @@ function addList(web: Web, deps: WebDeps): void {
 }
 
 function addNew(web: Web, deps: WebDeps): void {
-  const { registry, files, imports } = deps;
+  const { registry, files, preflight } = deps;
   const path = `${LIST_PATH}/new`;
 
   const show = (c: Context<WebEnv>, form: FunctionForm, problems?: Problems, status: 200 | 400 = 200) =>
@@ -100,14 +100,20 @@ function addNew(web: Web, deps: WebDeps): void {
     });
     if ("problems" in made) return show(c, typed, problemsOfForm(handlerProblems(made.problems)), 400);
     const { entry, isThere } = made.done;
-    await imports.prepare(entry.handler);
+    const { problems, warnings } = await preflight.handler(entry);
     const file = isThere ? `Its code is ${entry.handler}, which was there already.` : `Its code is ${entry.handler}.`;
-    return redirect(c, pathOf(entry.id), `Created the function ${entry.name}. ${file} Change it below, then try it.`);
+    const told = [
+      `Created the function ${entry.name}. ${file}`,
+      ...problems,
+      ...warnings,
+      "Change it below, then try it.",
+    ];
+    return redirect(c, pathOf(entry.id), told.join(" "));
   });
 }
 
 function addSettings(web: Web, deps: WebDeps): void {
-  const { registry, imports } = deps;
+  const { registry, preflight } = deps;
   const path = `${LIST_PATH}/:id{[^/]+}/settings`;
 
   const show = (
@@ -150,8 +156,12 @@ function addSettings(web: Web, deps: WebDeps): void {
     const typed = typedForm(await readForm(c));
     const saved = await attempt(() => registry.update(c.get("actor"), entry.id, functionChange.parse(wantedOf(typed))));
     if ("problems" in saved) return show(c, entry, typed, problemsOfForm(saved.problems), 400);
-    const { problems } = await imports.prepare(saved.done.handler);
-    return redirect(c, pathOf(entry.id), [`Saved the function ${saved.done.name}.`, ...problems].join(" "));
+    const { problems, warnings } = await preflight.handler(saved.done);
+    return redirect(
+      c,
+      pathOf(entry.id),
+      [`Saved the function ${saved.done.name}.`, ...problems, ...warnings].join(" "),
+    );
   });
 }
 

@@ -1,0 +1,105 @@
+// What is found out about code when it is saved: whether its imports can be had, and whether it loads.
+
+import type { Code } from "../sandbox/process.ts";
+import { codeOf, type ProcessLimits } from "./code.ts";
+import { HANDLER_EXTENSIONS } from "./files.ts";
+import type { Imports } from "./imports.ts";
+import type { LoadChecks, LoadOutcome } from "./load_check.ts";
+import type { RegisteredFunction, Registry } from "./registry.ts";
+
+/** Sentences for the author. */
+export interface Findings {
+  /** What will keep the code from running. */
+  readonly problems: string[];
+  /** What could not be found out, or need not keep it from running. */
+  readonly warnings: string[];
+}
+
+export interface Preflight {
+  /** Looks at the file at `path`, which was saved, and at handlers that consist of it among others. */
+  file(path: string): Promise<Findings>;
+  /** Looks at the handler of a function that was created or changed. */
+  handler(entry: RegisteredFunction): Promise<Findings>;
+}
+
+export interface PreflightOptions {
+  readonly imports: Imports;
+  readonly loads: LoadChecks;
+  readonly registry: Pick<Registry, "get" | "handledBy">;
+  /** As the settings are now. */
+  readonly limits: () => Pick<ProcessLimits, "importHosts" | "memoryMb">;
+}
+
+/** Handlers that are looked at because a file of theirs was saved. */
+const IMPORTERS_MAX = 8;
+const nothing = (): Findings => ({ problems: [], warnings: [] });
+
+export function createPreflight({ imports, loads, registry, limits }: PreflightOptions): Preflight {
+  /** `entries` are the functions that `path` is the handler of. */
+  const look = async (path: string, entries: readonly RegisteredFunction[], subject: string): Promise<Findings> => {
+    const { problems } = await imports.prepare(path);
+    // The load would fail for the same reasons.
+    if (problems.length > 0) return { problems, warnings: [] };
+    const defaults = limits();
+    // What the function with the least memory can load, all can.
+    const memoryMb = Math.min(...entries.map((entry) => entry.memoryMb ?? defaults.memoryMb));
+    const code: Code = codeOf(await imports.graph(path), imports.lockFile, {
+      ...defaults,
+      net: false,
+      memoryMb: entries.length > 0 ? memoryMb : defaults.memoryMb,
+    });
+    return findingsOf(await loads.check(code), entries.length > 0, subject);
+  };
+
+  const entriesOf = (path: string): RegisteredFunction[] => registry.handledBy(path).map(({ id }) => registry.get(id));
+
+  const importers = async (path: string): Promise<Findings[]> => {
+    const handlers = imports.importers(path).map((handler) => ({ handler, entries: entriesOf(handler) }))
+      .filter(({ entries }) => entries.length > 0).slice(0, IMPORTERS_MAX);
+    return await Promise.all(
+      handlers.map(({ handler, entries }) => look(handler, entries, `${handler}, which imports it,`)),
+    );
+  };
+
+  return {
+    async file(path) {
+      const own = isCode(path) ? await look(path, entriesOf(path), "The module") : nothing();
+      // Those would tell the same again.
+      return own.problems.length > 0 ? own : joined([own, ...await importers(path)]);
+    },
+
+    handler: (entry) => look(entry.handler, [entry], "The handler"),
+  };
+}
+
+/** Whether a file can be a module that is loaded by itself. */
+function isCode(path: string): boolean {
+  return HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension)) && !/\.d\.m?ts$/.test(path);
+}
+
+function findingsOf(outcome: LoadOutcome, isHandler: boolean, subject: string): Findings {
+  switch (outcome.kind) {
+    case "loads":
+      return nothing();
+    case "no-handler":
+      return isHandler ? { problems: [`${subject} cannot answer calls: ${outcome.text}`], warnings: [] } : nothing();
+    case "failed":
+      return { problems: [`${subject} does not load: ${outcome.text}`], warnings: [] };
+    case "network":
+      return { problems: [], warnings: [`${subject} does not load without network: ${outcome.text}`] };
+    case "late":
+      return { problems: [], warnings: [`Whether ${lower(subject)} loads is not known. ${outcome.text}`] };
+  }
+}
+
+/** A subject that begins a sentence, within one. */
+function lower(subject: string): string {
+  return subject.replace(/^The /, "the ");
+}
+
+function joined(all: readonly Findings[]): Findings {
+  return {
+    problems: [...new Set(all.flatMap(({ problems }) => problems))],
+    warnings: [...new Set(all.flatMap(({ warnings }) => warnings))],
+  };
+}
