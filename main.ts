@@ -218,6 +218,8 @@ async function main(): Promise<void> {
       return ended && ((failure) => ended(failure !== undefined));
     },
     onLog: sandboxLog(logs, masking, log),
+    onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
+      metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
   });
   pool.prepare({
     lockFile: undefined,

@@ -10,12 +10,15 @@ import {
   LOG_TEXT_MAX_LENGTH,
   readFrames,
   type RouteInfo,
+  type SettledOutcome,
   type StartMeta,
   ToHost,
   ToSandbox,
 } from "../src/sandbox/protocol.ts";
+import { passSignalsOn } from "./call_context.ts";
 import { captureConsole } from "./console.ts";
-import { type Handler, Invocation } from "./invocation.ts";
+import { type Entry, entryOf } from "./entry.ts";
+import { Invocation } from "./invocation.ts";
 import { closeRealm } from "./realm.ts";
 import { rememberBodies } from "./whole_body.ts";
 
@@ -27,6 +30,7 @@ const now = performance.now.bind(performance);
 
 closeRealm();
 rememberBodies();
+passSignalsOn();
 
 /** Number of the invocation whose code runs: the number alone, as what is stored here outlives the call by far. */
 const running = new AsyncLocalStorage<number>();
@@ -56,16 +60,13 @@ async function serve({ socket, token }: Channel): Promise<void> {
   const invocations = new InFlight<Invocation>();
   const writer = new FrameWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
   captureConsole(writer, () => running.getStore() ?? 0);
-  let handler: Handler | undefined;
+  let entry: Entry | undefined;
   let route: RouteInfo | undefined;
 
   const start = async (meta: StartMeta): Promise<void> => {
     try {
       const module = await import(meta.entry);
-      if (typeof module.default !== "function") {
-        throw new TypeError("The handler has no default export that is a function.");
-      }
-      handler = module.default;
+      entry = entryOf(module.default, meta.route.route);
       route = meta.route;
       writer.send(ToHost.Ready, 0, String(now()));
     } catch (error) {
@@ -88,7 +89,7 @@ async function serve({ socket, token }: Channel): Promise<void> {
           () => invocations.delete(id),
         );
         invocations.add(invocation);
-        void running.run(id, () => invocation.run(handler!, errorText));
+        void running.run(id, () => invocation.run(entry!, errorText));
         break;
       }
       case ToSandbox.Body:
@@ -97,9 +98,14 @@ async function serve({ socket, token }: Channel): Promise<void> {
       case ToSandbox.BodyEnd:
         invocations.get(id)?.endBody();
         break;
-      case ToSandbox.Abort:
-        invocations.get(id)?.abort();
+      case ToSandbox.Abort: {
+        const invocation = invocations.get(id);
+        // What the handler prints about it is of its call.
+        if (invocation) running.run(id, () => invocation.abort());
+        // Its response has crossed the frame.
+        else writer.send(ToHost.Settled, id, "ok" satisfies SettledOutcome);
         break;
+      }
       case ToSandbox.Answer:
         invocations.get(id)?.receiveAnswer(parse(meta));
         break;

@@ -28,11 +28,18 @@ export interface HandlerContext {
   /**
    * The value of key > group > function > global, the first that has the name, or of `scope` alone;
    * undefined if there is none. Rejects with a TypeError if `name` is no string or `scope` is no scope,
-   * and with an Error once the response has ended.
+   * and with an Error once the response and what was given to `waitUntil` have ended.
    */
   getSecret(name: string, scope?: Scope): Promise<string | undefined>;
   /** All values of the name that the call may read, or undefined if there is none. Rejects as getSecret does. */
   getCompleteSecret(name: string): Promise<CompleteSecret | undefined>;
+  /**
+   * Lets `promise` settle after the response, within the function's time limit; `getSecret` works until then.
+   * Throws a TypeError if it is no promise, and an Error once the call has ended.
+   */
+  waitUntil(promise: PromiseLike<unknown>): void;
+  /** Does nothing: for apps that were written for Cloudflare. */
+  passThroughOnException(): void;
 }
 
 export interface CallInfo {
@@ -44,7 +51,11 @@ export interface CallInfo {
   group: string | null;
 }
 
-export type Ask = (kind: AskMeta[1], name: string, scope: string | null) => Promise<unknown>;
+/** What `ctx` needs of its call. */
+export interface CallPort {
+  ask(kind: AskMeta[1], name: string, scope: string | null): Promise<unknown>;
+  waitUntil(promise: unknown): void;
+}
 
 const SCOPES: readonly unknown[] = ["key", "group", "function", "global"];
 
@@ -52,7 +63,7 @@ const SCOPES: readonly unknown[] = ["key", "group", "function", "global"];
  * Nothing of it is made when it is first looked at: an object's own getters get V8 to make a shape for each object,
  * which keeps what they reach, the whole call, until the next full collection (measured on Deno 2.9.6).
  */
-export function createHandlerContext(call: CallInfo, ask: Ask): HandlerContext {
+export function createHandlerContext(call: CallInfo, port: CallPort): HandlerContext {
   const { route, url, params, requestId, requestedAt, group } = call;
   return {
     route: { ...route, methods: [...route.methods], keys: [...route.keys] },
@@ -68,14 +79,20 @@ export function createHandlerContext(call: CallInfo, ask: Ask): HandlerContext {
           `getSecret: unknown scope ${JSON.stringify(scope)}; use "key", "group", "function" or "global"`,
         );
       }
-      return await ask("get", name, scope ?? null) as string | undefined;
+      return await port.ask("get", name, scope ?? null) as string | undefined;
     },
     async getCompleteSecret(name) {
       checkName("getCompleteSecret", name);
-      return await ask("complete", name, null) as CompleteSecret | undefined;
+      return await port.ask("complete", name, null) as CompleteSecret | undefined;
     },
+    waitUntil(promise) {
+      port.waitUntil(promise);
+    },
+    passThroughOnException,
   };
 }
+
+function passThroughOnException(): void {}
 
 function checkName(method: string, name: unknown): void {
   if (typeof name !== "string") throw new TypeError(`${method}: the name must be a string, not ${typeof name}`);

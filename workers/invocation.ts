@@ -10,18 +10,19 @@ import {
   type ForeseenAnswer,
   type FrameWriter,
   HEADERS_MAX,
+  type LogMeta,
   type ResponseMeta,
   type RouteInfo,
+  type SettledOutcome,
   TEXT_BODY_MAX_LENGTH,
   ToHost,
   WHOLE_BODY_MAX_BYTES,
   WINDOW_BYTES,
 } from "../src/sandbox/protocol.ts";
-import { CallContext } from "./call_context.ts";
-import { createHandlerContext, type HandlerContext } from "./context.ts";
+import { CallContext, type Incoming, openRequest } from "./call_context.ts";
+import { type CallPort, createHandlerContext, type HandlerContext } from "./context.ts";
+import type { Entry, Parts } from "./entry.ts";
 import { wholeBody } from "./whole_body.ts";
-
-export type Handler = (c: Context, ctx: HandlerContext) => unknown;
 
 // Taken before the handler's code can replace them.
 const { stringify } = JSON;
@@ -30,7 +31,7 @@ const ResponseClass = Response;
 /** A UTF-16 unit takes at most 3 bytes in UTF-8. */
 const WHOLE_TEXT_MAX_LENGTH = Math.floor(WHOLE_BODY_MAX_BYTES / 3);
 
-export class Invocation {
+export class Invocation implements CallPort, Parts {
   readonly id: number;
   readonly #writer: FrameWriter;
   readonly #call: CallMeta;
@@ -38,7 +39,21 @@ export class Invocation {
   readonly #onEnd: () => void;
   readonly #asks = new Map<number, PromiseWithResolvers<unknown>>();
   #nextAsk = 1;
+  /** The response was sent whole, or nobody waits for it any more. */
+  #responseOver = false;
+  /** Nothing of the call goes on any more. */
   #ended = false;
+  #aborted = false;
+  #abortController: AbortController | undefined;
+  /** Promises given to `waitUntil` that have not settled. */
+  #pending = 0;
+  /** Whether the host knows of these. */
+  #announced = false;
+  #background: SettledOutcome = "ok";
+  /** The handler has not returned yet, or its response is being sent. */
+  #runs = true;
+  #errorText: (error: unknown) => string = String;
+  #context: Context | undefined;
   /** Answers that came with the call, each until it is used or recalled. */
   readonly #foreseen: (ForeseenAnswer | undefined)[];
   /** By `performance.now()`. */
@@ -75,9 +90,15 @@ export class Invocation {
   }
 
   /** Runs the handler and sends what it returns. Never rejects. */
-  async run(handler: Handler, errorText: (error: unknown) => string): Promise<void> {
+  async run(entry: Entry, errorText: (error: unknown) => string): Promise<void> {
+    this.#errorText = errorText;
     try {
-      const response = await handler(this.#createContext(), this.#createHandlerContext());
+      let response: unknown;
+      try {
+        response = await entry(this);
+      } catch (error) {
+        response = await this.#thrownResponse(error);
+      }
       if (!(response instanceof ResponseClass)) throw new TypeError("The handler returned no Response.");
       const whole = wholeBody(response);
       if (whole === undefined || (whole !== null && whole.length > WHOLE_TEXT_MAX_LENGTH)) {
@@ -85,9 +106,44 @@ export class Invocation {
       } else if (whole === null || whole === "") this.#sendHead(response, BodyMode.None);
       else this.#sendHead(response, modeOf(whole, response), whole);
     } catch (error) {
-      if (!this.#ended) this.#writer.send(ToHost.Failed, this.id, errorText(error));
+      if (!this.#responseOver) this.#writer.send(ToHost.Failed, this.id, errorText(error));
     }
-    this.#end();
+    this.#runs = false;
+    this.#responseOver = true;
+    if (this.#pending === 0) this.#end();
+  }
+
+  get route(): string {
+    return this.#route.route;
+  }
+
+  get url(): string {
+    return this.#call[1];
+  }
+
+  context(ctx: HandlerContext): Context {
+    return this.#context = new CallContext(this.#incoming(), ctx);
+  }
+
+  handlerContext(): HandlerContext {
+    const [, url, , , params, requestId, requestedAt, group] = this.#call;
+    return createHandlerContext({ route: this.#route, url, params, requestId, requestedAt, group }, this);
+  }
+
+  request(url: string): Request {
+    return openRequest(this.#incoming(), url);
+  }
+
+  /** @throws TypeError; Error once the call has ended */
+  waitUntil(promise: unknown): void {
+    if (!this.#mayAsk) throw requestEnded();
+    if (typeof (promise as PromiseLike<unknown> | null | undefined)?.then !== "function") {
+      throw new TypeError("waitUntil: give it a promise, such as that of an async function which was called");
+    }
+    if (!this.#announced) this.#writer.send(ToHost.Background, this.id);
+    this.#announced = true;
+    this.#pending++;
+    void this.#settle(promise as PromiseLike<unknown>);
   }
 
   receiveBody(piece: Uint8Array): void {
@@ -120,25 +176,63 @@ export class Invocation {
 
   /** The caller has gone: what the handler still produces goes nowhere. */
   abort(): void {
-    const gone = new DOMException("The caller has closed the connection.", "AbortError");
+    const gone = callerGone();
+    this.#aborted = true;
+    this.#responseOver = true;
+    this.#abortController?.abort(gone);
     this.#requestStream?.error(gone);
+    this.#requestStream = undefined;
     this.#responseReader?.cancel(gone).catch(() => {});
-    this.#end();
+    this.#creditArrived?.();
+    if (!this.#mayAsk) this.#refuseAsks();
+    // The handler may still run; when it has ended, so has the call.
+  }
+
+  /** Whether the response, or what was given to `waitUntil` before its end, is still to come. */
+  get #mayAsk(): boolean {
+    return !this.#responseOver || this.#pending > 0;
+  }
+
+  /** A response that comes with what the handler threw, as with Hono's HTTPException. @throws `error` otherwise */
+  async #thrownResponse(error: unknown): Promise<unknown> {
+    const { getResponse } = (error ?? {}) as { getResponse?: unknown };
+    if (typeof getResponse !== "function") throw error;
+    const response: unknown = await getResponse.call(error);
+    if (!(response instanceof ResponseClass)) throw error;
+    // With the headers that were set before, as Hono does it.
+    return this.#context ? this.#context.newResponse(response.body, response) : response;
+  }
+
+  async #settle(promise: PromiseLike<unknown>): Promise<void> {
+    try {
+      await promise;
+    } catch (error) {
+      this.#background = "error";
+      const line: LogMeta = ["error", `Work in the background failed: ${this.#errorText(error)}`];
+      this.#writer.send(ToHost.Log, this.id, stringify(line));
+    }
+    this.#pending--;
+    if (!this.#mayAsk) this.#refuseAsks();
+    if (this.#responseOver && this.#pending === 0 && !this.#runs) this.#end();
   }
 
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#requestStream = undefined;
-    for (const waiting of this.#asks.values()) waiting.reject(requestEnded());
-    this.#asks.clear();
-    this.#creditArrived?.();
+    this.#refuseAsks();
+    if (this.#announced || this.#aborted) this.#writer.send(ToHost.Settled, this.id, this.#background);
     this.#onEnd();
   }
 
-  #createContext(): Context {
+  #refuseAsks(): void {
+    for (const waiting of this.#asks.values()) waiting.reject(requestEnded());
+    this.#asks.clear();
+  }
+
+  #incoming(): Incoming {
     const [method, url, path, headers, params] = this.#call;
-    return new CallContext({
+    return {
       method,
       url,
       path,
@@ -146,19 +240,20 @@ export class Invocation {
       params,
       body: this.#requestBody,
       route: this.#route.route,
-    });
+      signal: () => this.#signal(),
+    };
   }
 
-  #createHandlerContext(): HandlerContext {
-    const [, url, , , params, requestId, requestedAt, group] = this.#call;
-    return createHandlerContext(
-      { route: this.#route, url, params, requestId, requestedAt, group },
-      (kind, name, scope) => this.#ask(kind, name, scope),
-    );
+  #signal(): AbortSignal {
+    if (!this.#abortController) {
+      this.#abortController = new AbortController();
+      if (this.#aborted) this.#abortController.abort(callerGone());
+    }
+    return this.#abortController.signal;
   }
 
-  #ask(kind: AskMeta[1], name: string, scope: string | null): Promise<unknown> {
-    if (this.#ended) return Promise.reject(requestEnded());
+  ask(kind: AskMeta[1], name: string, scope: string | null): Promise<unknown> {
+    if (!this.#mayAsk) return Promise.reject(requestEnded());
     const answer = this.#takeForeseen(kind, name, scope);
     // In JSON, "there is none" is null.
     if (answer) return Promise.resolve(answer[3] ?? undefined);
@@ -208,14 +303,14 @@ export class Invocation {
     if (atOnce?.done) return this.#sendHead(response, BodyMode.Whole, first.value);
     this.#sendHead(response, BodyMode.Stream);
     await this.#sendPieces(first.value);
-    for (let piece = await second; !piece.done && !this.#ended; piece = await reader.read()) {
+    for (let piece = await second; !piece.done && !this.#responseOver; piece = await reader.read()) {
       await this.#sendPieces(piece.value);
     }
-    if (!this.#ended) this.#writer.send(ToHost.ChunkEnd, this.id);
+    if (!this.#responseOver) this.#writer.send(ToHost.ChunkEnd, this.id);
   }
 
   #sendHead(response: Response, mode: BodyMode, body?: Uint8Array | string): void {
-    if (this.#ended) return;
+    if (this.#responseOver) return;
     const headers: string[] = [];
     response.headers.forEach((value, name) => void headers.push(name, value));
     if (headers.length > 2 * HEADERS_MAX) throw new TypeError(`The response has more than ${HEADERS_MAX} headers.`);
@@ -228,12 +323,12 @@ export class Invocation {
   }
 
   async #sendPieces(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.byteLength && !this.#ended;) {
-      while (this.#credit === 0 && !this.#ended) {
+    for (let at = 0; at < bytes.byteLength && !this.#responseOver;) {
+      while (this.#credit === 0 && !this.#responseOver) {
         await new Promise<void>((resolve) => this.#creditArrived = resolve);
       }
       const size = Math.min(bytes.byteLength - at, CHUNK_MAX_BYTES, this.#credit);
-      if (this.#ended) return;
+      if (this.#responseOver) return;
       this.#writer.send(ToHost.Chunk, this.id, "", bytes.subarray(at, at + size));
       this.#credit -= size;
       at += size;
@@ -252,6 +347,10 @@ async function settledSoon<T>(promise: Promise<T>): Promise<T | undefined> {
   promise.then((value) => result = value, () => {});
   for (let turn = 0; turn < 4 && result === undefined; turn++) await undefined;
   return result;
+}
+
+function callerGone(): DOMException {
+  return new DOMException("The caller has closed the connection.", "AbortError");
 }
 
 function requestEnded(): Error {

@@ -61,7 +61,7 @@ const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
 const CONFIG = JSON.stringify({ compilerOptions: { noImplicitAny: false } });
 
 export function typeCheckService({ files, runtime, runDir, lockFile, importHosts }: TypeCheckOptions) {
-  const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "invocation.ts")).href;
+  const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
   const types = [0, 1].map((index) => `Parameters<import("${handlerTypes}").Handler>[${index}]`) as [string, string];
   /** Always the same, as Deno keeps notes by path; checks come one after the other. */
   const folder = join(runDir, "check");
@@ -168,12 +168,14 @@ function decoded(specifier: string): string {
   }
 }
 
-/** Asks the handler to be one; the compiler's answer is told at the default export. */
+/** Asks the default export to be a handler, or an app if it has `fetch`; what the compiler says is told there. */
 function entryFor(path: string, handlerTypes: string): string {
   const address = "./code/" + path.split("/").map(encodeURIComponent).join("/");
   return `import handler from ${JSON.stringify(address)};
 import type { Handler } from ${JSON.stringify(handlerTypes)};
-handler satisfies (...call: Parameters<Handler>) => Response | Promise<Response>;
+type Answering<Call extends unknown[]> = (...call: Call) => Response | Promise<Response>;
+type Shape<T> = T extends { fetch: unknown } ? { fetch: Answering<[Request, any, any]> } : Answering<Parameters<Handler>>;
+handler satisfies Shape<typeof handler>;
 `;
 }
 
@@ -307,7 +309,7 @@ function toProblem(
   return [{
     ...at,
     message: missing
-      ? "A handler is the default export: export default async function (c, ctx) { … }"
+      ? "A handler is the default export: export default async function (c, ctx) { … }, or an app: export default app"
       : `The default export is no handler that returns a Response. ${message}`,
   }];
 }

@@ -120,6 +120,7 @@ export function createRun(deps: RunDependencies): Run {
           trace,
           handed: call.handed,
         },
+        client: request,
       });
       const answer = toResponse(guarded(response, call, deps), method, requestId, ownHost, makeResponse);
       const finish = (failure: CallFailure | undefined): void => {

@@ -51,6 +51,9 @@ export function outcomeOf(error: unknown): Outcome {
       return "refused";
     case "stopped":
       return error.sent ? "error" : "refused";
+    // It is the caller's doing.
+    case "gone":
+      return "ok";
     case "load-failed":
     case "threw":
     case "nonsense":
@@ -72,7 +75,7 @@ function report(level: "warn" | "error", text: string, call: Call, deps: Telling
 
 /** The caller has the beginning of an answer already, so that nobody else will tell. */
 export function brokeOff(failure: CallFailure, call: Call, deps: Telling): void {
-  report("error", `The response broke off: ${failure.message}`, call, deps);
+  report(failure.kind === "gone" ? "warn" : "error", `The response broke off: ${failure.message}`, call, deps);
 }
 
 export function failed(error: unknown, call: Call, deps: Telling): Response {
@@ -110,6 +113,9 @@ export function failed(error: unknown, call: Call, deps: Telling): Response {
     case "died":
       report("error", `The call's isolate died: ${why}`, call, deps);
       return refusal(502, "IsolateDied", "The function ended without an answer.", requestId);
+    case "gone":
+      report("warn", `The call was abandoned: ${why}`, call, deps);
+      return refusal(499, "Abandoned", "The caller closed the connection.", requestId);
     case "stopped":
     case "no-room":
     case "suspended":

@@ -86,6 +86,15 @@ export class Metrics {
     if (this.#isOn()) this.#tallyOf(functionId).sandboxStarts++;
   }
 
+  /** Counts work that a call had given to `ctx.waitUntil`; `durationMs` is since its response. */
+  backgroundEnded(functionId: FunctionId, succeeded: boolean, durationMs: number): void {
+    if (!this.#isOn()) return;
+    const tally = this.#tallyOf(functionId);
+    tally.backgroundCalls++;
+    if (!succeeded) tally.backgroundErrors++;
+    tally.backgroundUs += Math.max(0, Math.round(durationMs * 1_000));
+  }
+
   /** Questions of a handler for secrets were answered, in whatever way. */
   secretsRead(functionId: FunctionId, questions: number, durationMs: number): void {
     if (!this.#isOn()) return;

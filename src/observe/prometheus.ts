@@ -64,6 +64,21 @@ export function expose({ totals, functions, startedAt, residentBytes }: Expositi
       "Time the server took to answer them.",
       each(({ secretReadUs }) => secretReadUs / 1e6),
     ),
+    family(
+      "crude_functions_background_total",
+      "counter",
+      "Calls with work after their response (ctx.waitUntil) by how it ended.",
+      counted.flatMap(({ labels, tally: { backgroundCalls, backgroundErrors } }) => [
+        { labels: { ...labels, outcome: "ok" }, value: backgroundCalls - backgroundErrors },
+        { labels: { ...labels, outcome: "error" }, value: backgroundErrors },
+      ]),
+    ),
+    family(
+      "crude_functions_background_seconds_total",
+      "counter",
+      "Time that this work went on after the responses.",
+      each(({ backgroundUs }) => backgroundUs / 1e6),
+    ),
     family("process_start_time_seconds", "gauge", "When the server started, in seconds since 1970.", [
       { value: startedAt / 1000 },
     ]),

@@ -21,6 +21,12 @@ export interface Tally {
   secretReads: number;
   /** Spent in the host to answer them. */
   secretReadUs: number;
+  /** Of the calls, those with work that went on after the response (`ctx.waitUntil`). */
+  backgroundCalls: number;
+  /** Of these, those whose work failed, was cut off or took too long. */
+  backgroundErrors: number;
+  /** From the response to the end of the work, of all of these. */
+  backgroundUs: number;
   /** Of the durations of all calls. */
   histogram: Histogram;
 }
@@ -48,6 +54,9 @@ export function newTally(): Tally {
     sandboxStarts: 0,
     secretReads: 0,
     secretReadUs: 0,
+    backgroundCalls: 0,
+    backgroundErrors: 0,
+    backgroundUs: 0,
     histogram: newHistogram(),
   };
 }
@@ -82,6 +91,9 @@ export function addCounts(to: Tally, from: Omit<Tally, "histogram">): void {
   to.sandboxStarts += from.sandboxStarts;
   to.secretReads += from.secretReads;
   to.secretReadUs += from.secretReadUs;
+  to.backgroundCalls += from.backgroundCalls;
+  to.backgroundErrors += from.backgroundErrors;
+  to.backgroundUs += from.backgroundUs;
 }
 
 export function summarize(tally: Tally): Summary {

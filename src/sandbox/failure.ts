@@ -10,6 +10,8 @@ export class CallFailure extends Error {
       | "timeout"
       | "died"
       | "stopped"
+      /** The caller closed the connection. */
+      | "gone"
       | "no-room"
       | "suspended"
       | "withheld",

@@ -10,6 +10,7 @@ import {
   ProtocolError,
   type Question,
   type ResponseMeta,
+  type SettledOutcome,
   ToSandbox,
   WINDOW_BYTES,
 } from "./protocol.ts";
@@ -30,6 +31,8 @@ export interface CallRequest<C> {
   readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
   /** Who asks, when the handler asks for secrets. Never leaves the host. */
   readonly caller: C;
+  /** Its signal is aborted when the caller has gone. Looked at in calls that take a while only, for its price. */
+  readonly client?: { readonly signal: AbortSignal } | undefined;
 }
 
 export interface CallResponse {
@@ -38,6 +41,19 @@ export interface CallResponse {
   readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   /** Of a streamed body alone: resolves when it has ended, to what broke it off if something did. */
   readonly ended?: Promise<CallFailure | undefined>;
+}
+
+/** How work in the background ended. `timeout`: the host waited for it no longer. */
+export type BackgroundOutcome = SettledOutcome | "timeout";
+
+/** What keeps the invocations of a sandbox. */
+export interface InvocationOwner<C> {
+  /** Its response has ended, in whatever way, or nobody waits for it any more. */
+  responseEnded(invocation: HostInvocation<C>): void;
+  /** Nothing of it goes on any more: from now on its handler's questions are refused. */
+  ended(invocation: HostInvocation<C>): void;
+  /** Its work in the background ended, so many milliseconds after the response. Before `ended`. */
+  backgroundEnded(invocation: HostInvocation<C>, outcome: BackgroundOutcome, durationMs: number): void;
 }
 
 /** A byte order mark is a part of the text as any other. */
@@ -52,8 +68,7 @@ export class HostInvocation<C> implements Asked {
   toldAsked = 0;
   #others: Map<string, Question> | undefined;
   readonly #timeoutMs: number;
-  /** Over, in whatever way: from now on its handler's questions are refused. */
-  readonly #onEnd: () => void;
+  readonly #owner: InvocationOwner<C>;
   readonly #instead: ((failure: CallFailure) => Promise<CallResponse>) | undefined;
   readonly #response = Promise.withResolvers<CallResponse>();
   /** When the handler will have been silent for too long, by `performance.now()`. */
@@ -61,6 +76,12 @@ export class HostInvocation<C> implements Asked {
   #writer: FrameWriter | undefined;
   #over = false;
   #responded = false;
+  #responseOver = false;
+  /** By `performance.now()`; once `#responseOver`. */
+  #responseOverAt = 0;
+  /** The sandbox has said that something goes on after the response. */
+  #hasBackground = false;
+  #clientWatched = false;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
   #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
   /** Bytes of the response that the sandbox may still send. */
@@ -73,13 +94,13 @@ export class HostInvocation<C> implements Asked {
     id: number,
     request: CallRequest<C>,
     timeoutMs: number,
-    onEnd: () => void,
+    owner: InvocationOwner<C>,
     instead?: (failure: CallFailure) => Promise<CallResponse>,
   ) {
     this.id = id;
     this.request = request;
     this.#timeoutMs = timeoutMs;
-    this.#onEnd = onEnd;
+    this.#owner = owner;
     this.#instead = instead;
     this.#restartClock();
   }
@@ -89,11 +110,6 @@ export class HostInvocation<C> implements Asked {
     return this.#response.promise;
   }
 
-  /** Whether its response has begun and is still coming. */
-  get streaming(): boolean {
-    return this.#chunks !== undefined && !this.#over;
-  }
-
   get over(): boolean {
     return this.#over;
   }
@@ -101,6 +117,15 @@ export class HostInvocation<C> implements Asked {
   /** Whether its response has at least begun. */
   get responded(): boolean {
     return this.#responded;
+  }
+
+  /** Whether its handler may ask for secrets: by the host's own record, whatever the sandbox says. */
+  get mayAsk(): boolean {
+    return !this.#over && (!this.#responseOver || this.#hasBackground);
+  }
+
+  get responseOver(): boolean {
+    return this.#responseOver;
   }
 
   /** Its handler asked the host. */
@@ -120,11 +145,13 @@ export class HostInvocation<C> implements Asked {
   }
 
   respond([status, headers, mode, asked]: ResponseMeta, body: Uint8Array, writer: FrameWriter): void {
+    // It has crossed the news that the caller has gone.
+    if (this.#responseOver) return;
     if (this.#responded) throw new ProtocolError("a second response to one call");
     this.#responded = true;
     this.toldAsked = asked;
     if (mode !== BodyMode.Stream) {
-      this.#end();
+      this.#endResponse();
       return this.#response.resolve({ status, headers, body: atOnce(mode, body) });
     }
     this.#restartClock();
@@ -133,6 +160,7 @@ export class HostInvocation<C> implements Asked {
   }
 
   receiveChunk(bytes: Uint8Array): void {
+    if (this.#responseOver) return;
     if (!this.#chunks) throw new ProtocolError("a piece of no response");
     // Counted by no window, so that they could fill our memory.
     if (bytes.byteLength === 0) throw new ProtocolError("an empty piece");
@@ -145,13 +173,27 @@ export class HostInvocation<C> implements Asked {
   }
 
   endChunks(): void {
+    if (this.#responseOver) return;
     if (!this.#chunks) throw new ProtocolError("the end of no response");
-    this.#end();
+    this.#endResponse();
     this.#chunks.close();
   }
 
   failed(text: string): void {
-    this.fail(new CallFailure("threw", true, text));
+    this.#breakOff(new CallFailure("threw", true, text));
+  }
+
+  /** Something will go on after the response. */
+  backgroundBegan(): void {
+    if (this.#hasBackground) throw new ProtocolError("a second beginning of work in the background");
+    // Once the caller has gone, it is too late to begin.
+    if (!this.#responseOver) this.#hasBackground = true;
+  }
+
+  /** Nothing of the call goes on in the sandbox any more. */
+  settled(outcome: SettledOutcome): void {
+    if (!this.#responseOver) throw new ProtocolError("the end of a call before its response's");
+    this.#end(outcome);
   }
 
   receiveCredit(bytes: number): void {
@@ -161,32 +203,83 @@ export class HostInvocation<C> implements Asked {
     this.#creditArrived?.();
   }
 
-  /** Ends the call without a response, or breaks off the response that has begun. */
+  /** Ends the call, whatever of it still goes on, because its process ends. */
   fail(failure: CallFailure): void {
-    if (this.#over) return;
-    this.#end(failure);
+    // First, so that nothing is waited for.
+    const isResponseOver = this.#responseOver;
+    if (!isResponseOver) {
+      this.#responseOver = true;
+      this.#owner.responseEnded(this);
+    }
+    this.#end("error");
+    if (!isResponseOver) this.#rejectResponse(failure);
+  }
+
+  /** The caller has gone: tells the sandbox, and waits until nothing of the call goes on there. */
+  abandon(): void {
+    if (this.#responseOver) return;
+    this.#writer?.send(ToSandbox.Abort, this.id);
+    this.#breakOff(new CallFailure("gone", this.#writer !== undefined, "The caller closed the connection."), true);
+  }
+
+  /** Ends the response without the handler's, or breaks off the one that has begun. */
+  #breakOff(failure: CallFailure, isAborted = false): void {
+    if (this.#responseOver) return;
+    this.#endResponse(failure, isAborted);
+    this.#rejectResponse(failure);
+  }
+
+  #rejectResponse(failure: CallFailure): void {
+    this.#streamEnded?.(failure);
     // What made it fail may quote a secret, and whoever reads the stream may print it.
     this.#chunks?.error(new CallFailure(failure.kind, true, "The response broke off."));
     if (this.#instead && !this.#responded) this.#response.resolve(this.#instead(failure));
     else this.#response.reject(failure);
   }
 
-  #end(failure?: CallFailure): void {
+  /** With work in the background, or if the sandbox has been told to abort, its own end is still to come. */
+  #endResponse(failure?: CallFailure, isAborted = false): void {
+    this.#responseOver = true;
+    if (this.#hasBackground) this.#responseOverAt = performance.now();
+    if (!failure) this.#streamEnded?.(undefined);
+    this.#owner.responseEnded(this);
+    if (this.#writer && (this.#hasBackground || isAborted)) this.#restartClock();
+    else this.#end("ok");
+  }
+
+  #end(outcome: BackgroundOutcome): void {
     if (this.#over) return;
     this.#over = true;
-    this.#streamEnded?.(failure);
     this.#creditArrived?.();
-    this.#onEnd();
+    if (this.#hasBackground && this.#responseOverAt > 0) {
+      this.#owner.backgroundEnded(this, outcome, performance.now() - this.#responseOverAt);
+    }
+    this.#owner.ended(this);
   }
 
   isLate(now: number): boolean {
     return now > this.#deadline;
   }
 
-  timedOut(): void {
+  /** Its time is up. Whether its process has to end, because nothing gentler stops a handler. */
+  timedOut(): boolean {
+    if (this.#responseOver) {
+      this.#end("timeout");
+      return false;
+    }
     const sent = this.#writer !== undefined;
     const missing = this.#responded ? "progress" : "response";
     this.fail(new CallFailure("timeout", sent, `No ${missing} in ${this.#timeoutMs} ms.`));
+    return true;
+  }
+
+  /** Notices from now on when the caller goes away. */
+  watchClient(): void {
+    if (this.#clientWatched || this.#responseOver) return;
+    this.#clientWatched = true;
+    const signal = this.request.client?.signal;
+    if (signal?.aborted) this.abandon();
+    else signal?.addEventListener("abort", () => this.abandon());
   }
 
   #restartClock(): void {
@@ -200,15 +293,15 @@ export class HostInvocation<C> implements Asked {
       },
       pull: (controller) => {
         const room = (controller.desiredSize ?? 0) - this.#granted;
-        if (room <= 0 || this.#over) return;
+        if (room <= 0 || this.#responseOver) return;
         if (this.#granted === 0) this.#restartClock();
         this.#granted += room;
         writer.send(ToSandbox.Credit, this.id, String(room));
       },
       cancel: () => {
-        if (this.#over) return;
-        this.#end();
+        if (this.#responseOver) return;
         writer.send(ToSandbox.Abort, this.id);
+        this.#endResponse(undefined, true);
       },
     }, { highWaterMark: WINDOW_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });
   }
@@ -244,11 +337,9 @@ export class HostInvocation<C> implements Asked {
       // Nobody will read the rest; the client may stop sending it.
       else await reader.cancel();
     } catch {
-      // The client broke off: there is nobody left to answer.
-      if (!this.#over) {
-        writer.send(ToSandbox.Abort, this.id);
-        this.fail(new CallFailure("stopped", true, "The caller closed the connection."));
-      }
+      // The client broke off: there is nobody left to answer, and the handler must not wait for the rest.
+      if (this.#responseOver && !this.#over) writer.send(ToSandbox.Abort, this.id);
+      else this.abandon();
     }
   }
 }

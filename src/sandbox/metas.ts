@@ -8,6 +8,7 @@ import {
   type LogMeta,
   ProtocolError,
   type ResponseMeta,
+  type SettledOutcome,
 } from "./protocol.ts";
 
 function parseMeta(meta: string): unknown[] {
@@ -74,6 +75,12 @@ export function parseLog(meta: string): LogMeta {
   const known = level === "debug" || level === "info" || level === "warn" || level === "error";
   if (!known || typeof text !== "string") throw new ProtocolError("a malformed log line");
   return [level, text];
+}
+
+/** @throws ProtocolError */
+export function parseSettled(meta: string): SettledOutcome {
+  if (meta !== "ok" && meta !== "error") throw new ProtocolError("a malformed end of a call");
+  return meta;
 }
 
 /** @throws ProtocolError */

@@ -3,7 +3,7 @@
 
 import { CallFailure } from "./failure.ts";
 import { createHealth, type Health } from "./health.ts";
-import type { CallRequest, CallResponse } from "./invocation.ts";
+import type { BackgroundOutcome, CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions, Profile } from "./process.ts";
 import type { RouteInfo } from "./protocol.ts";
 import { type Answerer, type LogLine, Sandbox } from "./sandbox.ts";
@@ -39,6 +39,8 @@ export interface PoolOptions<C> {
   /** A process is being started for `target`; what it returns hears once that it is ready, or why it never was. */
   onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
   onLog(target: Target, line: LogLine<C>): void;
+  /** What a call had given to `ctx.waitUntil` has ended, so long after its response. */
+  onBackgroundEnd?(target: Target, outcome: BackgroundOutcome, durationMs: number): void;
 }
 
 /** What takes the calls of one function and tenant. */
@@ -260,6 +262,7 @@ export class Pool<C> {
         return { maxCalls: limits().maxCalls - elsewhere, timeoutMs: live.target.timeoutMs };
       },
       onLog: (line) => onLog(target, line),
+      onBackgroundEnd: (outcome, durationMs) => this.#options.onBackgroundEnd?.(target, outcome, durationMs),
       onReady: () => started(),
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();

@@ -16,7 +16,7 @@ export const ToSandbox = {
   /** A piece of a request's body. */
   Body: 3,
   BodyEnd: 4,
-  /** Nobody waits for the response any more. */
+  /** Nobody waits for the response any more. Answered by Settled, once the call has ended for the sandbox, too. */
   Abort: 5,
   /** Meta AnswerMeta: to an Ask. */
   Answer: 6,
@@ -51,6 +51,10 @@ export const ToHost = {
   Recalled: 75,
   /** Meta DroppedMeta: printed, but left out by the sandbox itself. */
   Dropped: 76,
+  /** The call has work that may go on after its response (`ctx.waitUntil`): Settled will follow. Once for each call. */
+  Background: 77,
+  /** Meta SettledOutcome. After Background or Abort: nothing of the call goes on any more. */
+  Settled: 78,
 } as const;
 
 /** What the handler sees of its function as `ctx.route`. */
@@ -106,6 +110,9 @@ export type AskMeta = [ask: number, ...question: Question];
 export type AnswerMeta = [ask: number, outcome: "ok" | "ended" | "failed", value?: unknown];
 
 export type LogMeta = [level: "debug" | "info" | "warn" | "error", text: string];
+
+/** `error`: some of the work in the background failed. */
+export type SettledOutcome = "ok" | "error";
 
 export type DroppedMeta = [lines: number, bytes: number];
 

@@ -10,6 +10,7 @@ import { SANDBOX_UID, setprivArgs, trySetpriv } from "./users.ts";
 const APP_FILES = [
   "workers/supervisor.ts",
   "workers/bootstrap.ts",
+  "workers/entry.ts",
   "workers/invocation.ts",
   "workers/realm.ts",
   "workers/context.ts",

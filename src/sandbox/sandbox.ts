@@ -6,9 +6,15 @@ import { causeOfDeath, outOfMemory } from "./death.ts";
 import { CallFailure } from "./failure.ts";
 import { Foresight } from "./foresight.ts";
 import { InFlight } from "./in_flight.ts";
-import { type CallRequest, type CallResponse, HostInvocation } from "./invocation.ts";
+import {
+  type BackgroundOutcome,
+  type CallRequest,
+  type CallResponse,
+  HostInvocation,
+  type InvocationOwner,
+} from "./invocation.ts";
 import { Lease } from "./lease.ts";
-import { parseAsk, parseDropped, parseLog, responseReader } from "./metas.ts";
+import { parseAsk, parseDropped, parseLog, parseSettled, responseReader } from "./metas.ts";
 import { Prints } from "./prints.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "./process.ts";
 import {
@@ -59,6 +65,8 @@ export interface SandboxOptions<C> {
   /** Asked anew for each call, so that a changed setting counts at once. */
   limits(): { readonly timeoutMs: number; readonly maxCalls: number };
   onLog(line: LogLine<C>): void;
+  /** Called when what a call had given to `ctx.waitUntil` has ended, so long after its response. */
+  onBackgroundEnd?(outcome: BackgroundOutcome, durationMs: number): void;
   /** Called once, when the handler is loaded. */
   onReady(): void;
   /** Called when the last call has ended. */
@@ -85,7 +93,13 @@ export class Sandbox<C> {
   readonly #options: SandboxOptions<C>;
   readonly #process: SandboxProcess;
   readonly #entry: string;
+  /** Each from its frame to its end, work in the background included. */
   readonly #invocations = new InFlight<HostInvocation<C>>();
+  readonly #owner: InvocationOwner<C> = {
+    responseEnded: (invocation) => this.#responseEnded(invocation),
+    ended: (invocation) => this.#invocationEnded(invocation),
+    backgroundEnded: (invocation, outcome, durationMs) => this.#backgroundEnded(invocation, outcome, durationMs),
+  };
   /** Calls taken while the handler is still loading. */
   #waiting: HostInvocation<C>[] = [];
   /** Of their bodies. */
@@ -103,6 +117,8 @@ export class Sandbox<C> {
   #retired = false;
   /** Whether its connection has ended, though its process may not have. */
   #isCutOff = false;
+  /** Whether work of an ended call may still go on in the process: then it is ended as soon as it has no other. */
+  #hasLeftovers = false;
   #pingSentAt = 0;
   #pongMissing = false;
   #lookedAt = 0;
@@ -173,11 +189,11 @@ export class Sandbox<C> {
         "The function is busy with as many calls as it may have (sandbox.max-calls), or its process does not read.",
       );
     }
-    const invocation: HostInvocation<C> = new HostInvocation(
+    const invocation = new HostInvocation(
       this.#takeId(),
       request,
       timeoutMs,
-      () => this.#invocationEnded(invocation),
+      this.#owner,
       instead,
     );
     if (this.#ready) {
@@ -204,11 +220,14 @@ export class Sandbox<C> {
   /** Looks for calls that are late and for a worker that is stuck; `now` is `performance.now()`. */
   tick(now: number): void {
     if (this.#over) return;
-    const late: HostInvocation<C>[] = [];
-    for (const invocation of this.#waiting) if (invocation.isLate(now)) late.push(invocation);
-    for (const invocation of this.#invocations.items()) if (invocation.isLate(now)) late.push(invocation);
-    for (const invocation of late) invocation.timedOut();
-    if (late.length > 0) {
+    let isStuck = false;
+    for (const invocation of [...this.#waiting, ...this.#invocations.items()]) {
+      if (!invocation.isLate(now)) invocation.watchClient();
+      else if (invocation.timedOut()) isStuck = true;
+    }
+    // The last one may have been what the process was kept for.
+    if (this.#over) return;
+    if (isStuck) {
       const how = this.#ready ? "did not answer" : "did not finish loading";
       // The late calls have failed as timeouts; the others of this process go down with it.
       return this.stop(`The process was stopped because another call ${how} in time.`);
@@ -312,6 +331,12 @@ export class Sandbox<C> {
       case ToHost.Pong:
         this.#pongMissing = false;
         return;
+      case ToHost.Background:
+        return invocation?.backgroundBegan();
+      case ToHost.Settled: {
+        const outcome = parseSettled(meta);
+        return invocation?.settled(outcome);
+      }
       case ToHost.Recalled:
         return this.#lease.takenBack(Number(meta));
       default:
@@ -395,7 +420,7 @@ export class Sandbox<C> {
   #answer(invocation: HostInvocation<C> | undefined, id: number, meta: string): void {
     const [ask, kind, name, scope] = parseAsk(meta);
     let answer: AnswerMeta = [ask, "ended"];
-    if (invocation) {
+    if (invocation?.mayAsk) {
       invocation.asks([kind, name, scope]);
       try {
         answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];
@@ -419,18 +444,39 @@ export class Sandbox<C> {
     return this.#process.readable(text.slice(0, LOG_TEXT_MAX_LENGTH));
   }
 
+  /** What it asks in the background is not foreseen: a response tells which of the answers were used until then. */
+  #responseEnded(invocation: HostInvocation<C>): void {
+    if (this.#over) return;
+    this.#endedCalls++;
+    if (invocation.responded) this.#foresight.learn(invocation);
+  }
+
+  #backgroundEnded(
+    { request }: HostInvocation<C>,
+    outcome: BackgroundOutcome,
+    durationMs: number,
+  ): void {
+    this.#options.onBackgroundEnd?.(outcome, durationMs);
+    if (outcome !== "timeout" && !this.#over) return;
+    if (outcome === "timeout") this.#hasLeftovers = true;
+    const after = `${Math.round(durationMs)} ms after the response`;
+    const text = this.#over
+      ? `Work in the background was cut off ${after}: ${this.#over.message}`
+      : `Work in the background did not end within ${after}; it gets no more secrets, and ends with its process.`;
+    this.#options.onLog({ kind: "error", level: "warn", text, request });
+  }
+
   #invocationEnded(invocation: HostInvocation<C>): void {
     this.#invocations.delete(invocation.id);
     if (this.#over) return;
-    this.#endedCalls++;
     this.#prints.callEnded();
-    if (invocation.responded) this.#foresight.learn(invocation);
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
     if (this.idle) this.#becameIdle();
   }
 
   #becameIdle(): void {
     if (this.#retired) this.stop("It was replaced.");
+    else if (this.#hasLeftovers) this.stop("Work of an ended call may have gone on in it.");
     else this.#options.onIdle();
   }
 

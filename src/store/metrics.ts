@@ -23,6 +23,9 @@ export interface MetricRow {
   readonly sandboxStarts: number;
   readonly secretReads: number;
   readonly secretReadUs: number;
+  readonly backgroundCalls: number;
+  readonly backgroundErrors: number;
+  readonly backgroundUs: number;
   /** As src/observe/histogram.ts packs it. */
   readonly histogram: Uint8Array;
 }
@@ -33,7 +36,8 @@ type Columns = MetricRow & Row;
 
 const COLUMNS = `at, function_id AS functionId, calls, errors, timeouts, refusals, duration_us AS durationUs,
   longest_us AS longestUs, sandbox_starts AS sandboxStarts, secret_reads AS secretReads,
-  secret_read_us AS secretReadUs, histogram`;
+  secret_read_us AS secretReadUs, background_calls AS backgroundCalls, background_errors AS backgroundErrors,
+  background_us AS backgroundUs, histogram`;
 
 export function metricStore(db: Database) {
   const one = db.prepare(`SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at = ?`);
@@ -54,8 +58,9 @@ export function metricStore(db: Database) {
   );
   const put = db.prepare(
     `INSERT OR REPLACE INTO metrics (length_ms, function_id, at, calls, errors, timeouts, refusals, duration_us,
-       longest_us, sandbox_starts, secret_reads, secret_read_us, histogram)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       longest_us, sandbox_starts, secret_reads, secret_read_us, background_calls, background_errors, background_us,
+       histogram)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const functionIds = db.prepare(
     "SELECT DISTINCT function_id AS id FROM metrics WHERE length_ms = 86400000 AND function_id > 0",
@@ -100,6 +105,9 @@ export function metricStore(db: Database) {
         row.sandboxStarts,
         row.secretReads,
         row.secretReadUs,
+        row.backgroundCalls,
+        row.backgroundErrors,
+        row.backgroundUs,
         row.histogram,
       );
     },

@@ -9,11 +9,12 @@ import { type MetricStore, metricStore } from "./metrics.ts";
 import { sql as logs } from "./migrations/observations/001_logs.ts";
 import { sql as metrics } from "./migrations/observations/002_metrics.ts";
 import { sql as moduleGraphs } from "./migrations/observations/003_module_graphs.ts";
+import { sql as background } from "./migrations/observations/004_background.ts";
 import { type ModuleGraphStore, moduleGraphStore } from "./module_graphs.ts";
 import { type SecretReadStore, secretReadStore } from "./secret_reads.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [logs, metrics, moduleGraphs];
+const MIGRATIONS = [logs, metrics, moduleGraphs, background];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];

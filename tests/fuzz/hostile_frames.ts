@@ -65,6 +65,10 @@ function sensible(random: Random, id: number): HostileFrame {
       return encode(type, id, askMeta(random));
     case ToHost.Log:
       return encode(type, id, mostly(random, [random.pick(["debug", "info", "warn", "error"]), text(random)]));
+    case ToHost.Background:
+      return encode(type, id, random.chance(0.9) ? "" : text(random));
+    case ToHost.Settled:
+      return encode(type, id, random.pick(["ok", "ok", "ok", "error", "", text(random)]));
     case ToHost.Dropped:
       return encode(type, id, mostly(random, [random.int(0, 1_000), random.pick([0, 1, 2 ** 53 - 1])]));
     case ToHost.Credit:

@@ -69,6 +69,12 @@ const FRAMES: Record<string, string> = {
     `new Uint8Array(Array.from({ length: 50 }, (_, n) => [...frame(72, n, '["error","forged\\\\n2026 INFO forged"]')]).flat())`,
   logLevel: `frame(72, id, '["fatal","x"]')`,
   logNumber: `frame(72, id, '["info",5]')`,
+  background: `frame(77, id)`,
+  backgroundTwice: `new Uint8Array([...frame(77, id), ...frame(77, id)])`,
+  settledEarly: `frame(78, id, "ok")`,
+  settledText: `frame(78, id, "fine")`,
+  othersBackground:
+    `new Uint8Array(Array.from({ length: 200 }, (_, n) => n === id ? [] : [...frame(77, n), ...frame(78, n, "ok")]).flat())`,
 };
 
 Deno.test("forged frames, ids and contexts", () =>
@@ -219,6 +225,9 @@ Deno.test("forged frames, ids and contexts", () =>
         "kind",
         "logLevel",
         "headerOdd",
+        "backgroundTwice",
+        "settledEarly",
+        "settledText",
       ]
     ) {
       assert.match(outcomes[attack]!, /^502/, attack);
@@ -239,6 +248,104 @@ Deno.test("forged frames, ids and contexts", () =>
         for (let i = 0; i < 10; i++) await write(many); return new Response("x") }`,
     );
     assert.equal(flood.status, 200);
+  }));
+
+/** Of the function whose work in the background is forged. */
+const BACKGROUND_MS = 1_000;
+
+Deno.test("work in the background that never ends, or is forged, gets secrets for the function's time limit at most", () =>
+  withArena("forgery of background work", async (arena) => {
+    const { server } = arena;
+    const mine = await arena.plantHolder("mine");
+    const other = await arena.plantHolder("other");
+    const ask = (id: string) =>
+      `write(frame(71, ${id}, JSON.stringify([1e6 + answers.length, "get", "SECRET", null])))`;
+    const code = `${RAW_FRAMES}
+      const ways = {
+        honest: (ctx) => ctx.waitUntil(new Promise(() => {})),
+        forged: (ctx, id) => write(frame(77, id)),
+        afterwards: (ctx, id) => { setTimeout(() => write(frame(77, id)), 100); },
+        none: () => {},
+      };
+      const results = globalThis.results ??= {};
+      export default async (c, ctx) => {
+        const { way, look } = ctx.query;
+        if (look) {
+          return new Response(new ReadableStream({
+            async pull(controller) {
+              await new Promise((r) => setTimeout(r, 20));
+              controller.enqueue(encoder.encode(results[look] ? JSON.stringify(results[look]) : " "));
+              if (results[look]) controller.close();
+            },
+          }), { headers: { "content-type": "application/json" } });
+        }
+        await ctx.getSecret("SECRET");
+        const id = seen.at(-1);
+        await ways[way](ctx, id);
+        setTimeout(async () => {
+          const began = performance.now();
+          const found = [];
+          while (performance.now() - began < ${2.5 * BACKGROUND_MS}) {
+            const ms = performance.now() - began;
+            const kept = await ctx.getSecret("SECRET").catch((error) => "refused: " + error.message);
+            const from = answers.length;
+            await ${ask("id")};
+            await answered(from + 1);
+            found.push([ms, kept, ...answers.slice(from).map(([, , outcome, value]) => outcome + " " + value)]);
+            await new Promise((r) => setTimeout(r, 50));
+          }
+          results[way] = found;
+        }, 50);
+        return new Response("ok");
+      }`;
+    for (const way of ["honest", "forged", "afterwards", "none"]) {
+      // A function each: a process is ended once it has no other call than those that left something behind.
+      await arena.deploy(way, code, {
+        fields: {
+          keys: [mine.groupId, other.groupId],
+          timeoutMs: BACKGROUND_MS,
+        },
+      });
+      const headers = { "X-API-Key": mine.key };
+      const keepAlive = request(
+        "GET",
+        `${server.url}/run/${way}?way=none`,
+        undefined,
+        headers,
+      );
+      assert.equal((await keepAlive).status, 200);
+      assert.equal(
+        (await request(
+          "GET",
+          `${server.url}/run/${way}?way=${way}`,
+          undefined,
+          headers,
+        )).status,
+        200,
+      );
+      // Another caller's call keeps the process: nothing that it may have may be given to the first one's.
+      const looked = await request(
+        "GET",
+        `${server.url}/run/${way}?look=${way}`,
+        undefined,
+        { "X-API-Key": other.key },
+      );
+      const found: [number, ...string[]][] = looked.body;
+      assert.ok(found.at(-1)![0] > 2 * BACKGROUND_MS, way);
+      arena.count(found.length);
+      for (const [ms, ...outcomes] of found) {
+        for (const outcome of outcomes) {
+          if (outcome.includes("planted-other")) {
+            arena.gained(`${way}, another's`, outcome);
+          }
+          const mayStill = (way === "honest" || way === "forged") &&
+            ms < BACKGROUND_MS + 500;
+          if (!mayStill && outcome.includes("planted-")) {
+            arena.gained(`${way} after ${Math.round(ms)} ms`, outcome);
+          }
+        }
+      }
+    }
   }));
 
 /** Built-ins that the worker, its libraries or the runtime use. */

@@ -94,6 +94,9 @@ Deno.test("a series has a point for each minute, also where nothing happened", a
     sandboxStarts: 0,
     secretReads: 0,
     secretReadMs: 0,
+    backgroundCalls: 0,
+    backgroundErrors: 0,
+    backgroundMs: 0,
   });
   for (const [resolution, points] of [["minutes", 60], ["hours", 48], ["days", 90]] as const) {
     assert.equal((await server.api("GET", `/api/metrics?resolution=${resolution}`)).body.points.length, points);

@@ -57,6 +57,22 @@ Deno.test("a handler as the guide writes it, without a type in it, has no proble
   assert.deepEqual(problems, []);
 });
 
+Deno.test("an app with a fetch method is a handler, too, and has to return a Response", async () => {
+  await using bed = await bench();
+  const apps = [
+    `export default { fetch: (request, env, ctx) => Response.json([request.url, env, ctx.requestId]) };`,
+    `export default { async fetch(request: Request) { return new Response(await request.text()); } };`,
+    `import { Hono } from "npm:hono@4.13.19";
+const app = new Hono<{ Bindings: { ctx: { requestId: string } } }>();
+app.get("/", (c) => c.text(c.env.ctx.requestId));
+export default app;`,
+  ];
+  for (const app of apps) assert.deepEqual(await bed.check(app), [], app);
+  const wrong = await bed.check(`export default { fetch: () => "text" };`);
+  assert.match(wrong.join(), /^handler\.ts 1:1-2 The default export is no handler that returns a Response/);
+  assert.match((await bed.check(`export default { get: () => new Response() };`)).join(), /^handler\.ts 1:1-2 /);
+});
+
 Deno.test("mistakes are told at their lines and columns, also behind parameters that were given types", async () => {
   await using bed = await bench();
   const [first, second, third, ...more] = await bed.check(`export default async (c, ctx) => { c.jsonn({});

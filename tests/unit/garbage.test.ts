@@ -47,7 +47,7 @@ Deno.test("the context of a call whose handler is done is collected young", asyn
     `import { createHandlerContext } from ${at("../../workers/context.ts")};
      const route = { name: "a", description: "", handler: "a.ts", route: "/a", methods: [], keys: [] };`,
     `const call = { route, url: "http://a/run/a", params: {}, requestId: "x", requestedAt: id, group: null };
-     createHandlerContext(call, () => Promise.resolve(undefined));`,
+     createHandlerContext(call, { ask: () => Promise.resolve(undefined), waitUntil() {} });`,
   );
   assert.ok(highest < HEAP_MAX_BYTES, `the heap rose to ${highest} bytes`);
 });

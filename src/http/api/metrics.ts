@@ -39,6 +39,11 @@ const pointSchema = z.object({
   sandboxStarts: count,
   secretReads: count.openapi({ description: "`getSecret` and `getCompleteSecret` calls." }),
   secretReadMs: milliseconds.openapi({ description: "Time the server took to answer all of these." }),
+  backgroundCalls: count.openapi({ description: "Calls with work after their response (`ctx.waitUntil`)." }),
+  backgroundErrors: count.openapi({
+    description: "Of these, those whose work failed, was cut off or exceeded its time.",
+  }),
+  backgroundMs: milliseconds.openapi({ description: "Time from the responses to the end of all of this work." }),
 }).openapi("MetricsPoint");
 
 const list = apiRoute({
@@ -105,5 +110,8 @@ function shown({ at, tally }: { at: number; tally: Tally }): z.infer<typeof poin
     sandboxStarts: tally.sandboxStarts,
     secretReads: tally.secretReads,
     secretReadMs: tally.secretReadUs / 1_000,
+    backgroundCalls: tally.backgroundCalls,
+    backgroundErrors: tally.backgroundErrors,
+    backgroundMs: tally.backgroundUs / 1_000,
   };
 }

@@ -44,6 +44,7 @@ const COLUMNS: readonly Column[] = [
   { id: "max", label: "Longest", unit: "ms", value: (_, { maxMs }) => maxMs },
   { id: "starts", label: "Sandbox starts", unit: "", value: ({ sandboxStarts }) => sandboxStarts },
   { id: "reads", label: "Secret reads", unit: "", value: ({ secretReads }) => secretReads },
+  { id: "background", label: "Calls with background work", unit: "", value: ({ backgroundCalls }) => backgroundCalls },
 ];
 
 const CHARTS = [
@@ -51,6 +52,7 @@ const CHARTS = [
   { title: "Durations in milliseconds", columns: ["p50", "p95", "p99"] },
   { title: "Sandbox starts", columns: ["starts"] },
   { title: "Secret reads", columns: ["reads"] },
+  { title: "Calls with background work", columns: ["background"] },
 ];
 
 const query = z.object({
