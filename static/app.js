@@ -50,6 +50,36 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
+/** After this, a form whose answer has not come can be sent again: its loading may have been stopped. */
+const SENT_MS = 10_000;
+
+function release(form) {
+  delete form.dataset.sent;
+  for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+}
+
+// A form is sent once: a second click, while its answer is on its way, does nothing. Its buttons are not disabled,
+// as the name of a disabled one would not be sent, and the focus would be lost.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  // Scripts that send a form themselves have prevented this.
+  if (event.defaultPrevented || form.method !== "post") return;
+  if ("sent" in form.dataset) return event.preventDefault();
+  form.dataset.sent = "";
+  event.submitter?.setAttribute("aria-busy", "true");
+  setTimeout(() => release(form), SENT_MS);
+});
+
+// A page that the browser restores after Back: sending it again is intended, so its forms get new tokens.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("form[data-sent]")) release(form);
+  for (const field of document.querySelectorAll("[data-form-token]")) {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    field.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+});
+
 // What is called a button answers to the space bar, too.
 document.addEventListener("keydown", (event) => {
   if (event.key !== " " || !event.target.matches("a[role=button]")) return;

@@ -37,7 +37,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
     assert.equal(await field.inputValue(), "90");
     await field.fill("30");
     await save(visit);
-    assert.match(await page.getByRole("status").textContent() ?? "", new RegExp(`Saved: ${INTERVAL}`));
+    assert.match(await page.getByRole("status").textContent() ?? "", new RegExp(`Saved ${INTERVAL}`));
     assert.equal(await valueOf(server, INTERVAL), 30);
     assert.equal(await page.getByText("every 30 days").count(), 1);
   });

@@ -44,6 +44,12 @@ export class Visitor {
     return this.request("POST", path, { body: new URLSearchParams(fields), headers });
   }
 
+  /** Posts a form and opens the page that it leads to. */
+  async submit(path: string, fields: Record<string, string>): Promise<Page> {
+    const answer = await this.post(path, fields);
+    return answer.status === 303 ? await this.get(answer.headers.get("location")!) : answer;
+  }
+
   signIn(password = ADMIN.password, email = ADMIN.email): Promise<Page> {
     return this.post("/web/sign-in", { email, password });
   }

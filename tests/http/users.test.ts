@@ -16,7 +16,7 @@ function linkIn({ text, status }: Page): string {
 
 /** A second user, signed in. */
 async function addBob(server: Server, admin: Visitor): Promise<Visitor> {
-  const token = linkIn(await admin.post("/web/users", { name: BOB.name, email: BOB.email }));
+  const token = linkIn(await admin.submit("/web/users", { name: BOB.name, email: BOB.email }));
   const bob = new Visitor(server.url);
   const chosen = await bob.post("/web/password", { token, password: BOB.password, again: BOB.password });
   assert.deepEqual([chosen.status, chosen.headers.get("location")], [303, "/web"]);
@@ -28,7 +28,7 @@ const isIn = async (visitor: Visitor) => (await visitor.get("/api/functions")).s
 Deno.test("an invitation lets somebody choose a password once, and tells the password to nobody else", async () => {
   await using server = await startServer();
   const admin = await setUp(server);
-  const invited = await admin.post("/web/users", { name: BOB.name, email: "  BOB@example.com " });
+  const invited = await admin.submit("/web/users", { name: BOB.name, email: "  BOB@example.com " });
   const token = linkIn(invited);
   assert.ok(invited.text.includes(`${server.url}/web/password?token=${token}`));
   assert.equal((await new Visitor(server.url).signIn("", BOB.email)).status, 401, "not without a password");
@@ -55,8 +55,8 @@ Deno.test("a reset changes nothing until its link is used, then ends all session
   await using server = await startServer();
   const admin = await setUp(server);
   const bob = await addBob(server, admin);
-  const first = linkIn(await admin.post("/web/users/2/reset", {}));
-  const second = linkIn(await admin.post("/web/users/2/reset", {}));
+  const first = linkIn(await admin.submit("/web/users/2/reset", {}));
+  const second = linkIn(await admin.submit("/web/users/2/reset", {}));
   assert.ok(await isIn(bob));
   const passwords = { password: "a third long password", again: "a third long password" };
   assert.equal((await bob.post("/web/password", { token: first, ...passwords })).status, 404);
@@ -82,7 +82,7 @@ Deno.test("a removed user's sessions end at once, and the last user stays, also 
   assert.deepEqual([await isIn(kept), await isIn(removed)], [true, false]);
 
   const [id, email] = kept === admin ? [1, ADMIN.email] : [2, BOB.email];
-  linkIn(await kept.post("/web/users", { name: "Eve", email: "eve@example.com" }));
+  linkIn(await kept.submit("/web/users", { name: "Eve", email: "eve@example.com" }));
   const last = await kept.post(`/web/users/${id}/remove`, { email });
   assert.match(last.text, /last user who can sign in cannot be removed/);
   assert.equal((await kept.post("/web/users/3/remove", { email: "eve@example.com" })).status, 303);
@@ -157,7 +157,7 @@ Deno.test("with a second factor, a password is not enough, and no code counts tw
     assert.equal(status, 400);
     assert.ok(text.includes(nonce), "the same key again, which the app has already");
   }
-  const enabled = await admin.post("/web/account/second-factor", on);
+  const enabled = await admin.submit("/web/account/second-factor", on);
   assert.equal(enabled.status, 200, enabled.text);
   const codes = /<pre id="recovery-codes"><code>([^<]+)</.exec(enabled.text)![1]!.split("\n");
   assert.equal(codes.length, 10);

@@ -63,7 +63,7 @@ Deno.test("a key's form refuses what the API refuses, and a key made by it is to
   assert.deepEqual(await keysOf(server), ["bootstrap"]);
   assert.equal((await admin.post("/web/keys/new", { name: "x".repeat(2_000_000) })).status, 413);
 
-  const made = await admin.post("/web/keys/new?functionId=99", { groupId: "1", name: "<b>x</b>", letIn: "yes" });
+  const made = await admin.submit("/web/keys/new?functionId=99", { groupId: "1", name: "<b>x</b>", letIn: "yes" });
   assert.equal(made.status, 200);
   assert.equal(made.headers.get("cache-control"), "no-store");
   assert.ok(!made.text.includes("<b>x</b>"));
@@ -79,8 +79,8 @@ Deno.test("command lines name the host that functions have to themselves, and fo
   const lines = async (n: number) =>
     [
       lineOf(await admin.get("/web")),
-      lineOf(await admin.post("/web/keys/new", { groupId: String(callers), name: `caller ${n}` })),
-      lineOf(await admin.post("/web/keys/new", { groupId: "1", name: `manager ${n}` })),
+      lineOf(await admin.submit("/web/keys/new", { groupId: String(callers), name: `caller ${n}` })),
+      lineOf(await admin.submit("/web/keys/new", { groupId: "1", name: `manager ${n}` })),
     ].map((line) => /http:[^&]*/.exec(line)![0]);
   const { port } = new URL(server.url);
   const hello = "/run/hello";

@@ -68,6 +68,7 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   await next();
 };
 
-function tooLarge(maxBytes: number): AppError {
+/** 413. */
+export function tooLarge(maxBytes: number): AppError {
   return new AppError("PayloadTooLarge", 413, `The body is larger than ${maxBytes / MIB} MiB.`);
 }

@@ -37,6 +37,8 @@ export interface WebEnv {
   Bindings: Client;
   Variables: {
     requestId: string;
+    /** What was posted, once it was read. */
+    body: Uint8Array<ArrayBuffer> | undefined;
     /** Set on every page behind the guard. */
     admin: SignedIn;
     /** The same, for services; set there, too. */

@@ -4,7 +4,8 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { ENTITLEMENT_LOST } from "../../actor.ts";
 import { AppError } from "../../errors.ts";
-import { JSON_BODY_MAX_BYTES, readBody } from "../api/body.ts";
+import type { ExpectedVersions } from "../../versions.ts";
+import { JSON_BODY_MAX_BYTES, readBody, tooLarge } from "../api/body.ts";
 import { cookieHeader, type OwnCookie, readCookie } from "../cookies.ts";
 import type { WebEnv } from "./deps.ts";
 
@@ -14,12 +15,20 @@ export type Typed = Readonly<Record<string, readonly string[]>>;
 /** What is wrong, by field; "" for what no field can be blamed for. */
 export type Problems = Readonly<Record<string, string>>;
 
+/** Returns the body, which is read once. @throws AppError InvalidInput (400), PayloadTooLarge (413) */
+export async function bodyOf(c: Context<WebEnv>, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const body = c.get("body") ?? await readBody(c.req.raw, maxBytes);
+  c.set("body", body);
+  if (body.length > maxBytes) throw tooLarge(maxBytes);
+  return body;
+}
+
 /**
  * The fields of a posted form (`application/x-www-form-urlencoded`).
  * @throws AppError InvalidInput (400), PayloadTooLarge (413)
  */
 export async function readForm(c: Context<WebEnv>, maxBytes = JSON_BODY_MAX_BYTES): Promise<Typed> {
-  const bytes = await readBody(c.req.raw, maxBytes);
+  const bytes = await bodyOf(c, maxBytes);
   const typed: Record<string, string[]> = Object.create(null);
   for (const [name, value] of new URLSearchParams(new TextDecoder().decode(bytes))) (typed[name] ??= []).push(value);
   return typed;
@@ -30,12 +39,18 @@ export function typedText(typed: Typed, name: string): string {
   return (typed[name]?.[0] ?? "").replaceAll("\r\n", "\n");
 }
 
-const FORM_STATUSES = [400, 403, 404, 409, 413] as const;
+/** Returns the version that a form was filled from (see conflict.tsx); no condition if it names none. */
+export function expectedIn(typed: Typed): ExpectedVersions {
+  const version = typedText(typed, "version");
+  return version === "" ? undefined : [version];
+}
+
+const FORM_STATUSES = [400, 403, 404, 409, 412, 413] as const;
 /** Of a page that shows a form again. */
 export type FormStatus = (typeof FORM_STATUSES)[number];
 
 /**
- * Does `work`, which parses by a schema or calls a service; its errors that are the user's to mend come back as
+ * Does `work`, which parses by a schema or calls a service; its errors that the user can fix come back as
  * problems of fields, with the status for the page that shows them.
  */
 export async function attempt<T>(

@@ -107,7 +107,7 @@ export function BarePage({ title, scripts, styles, children }: FrameProps) {
   );
 }
 
-export type PageStatus = 200 | 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 503;
+export type PageStatus = 200 | 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503;
 
 /** `<!doctype html>` and the page, as an answer with `status`. */
 export function page(c: Context<WebEnv>, props: Omit<PageProps, "c">, status: PageStatus = 200) {

@@ -25,6 +25,7 @@ import { recognise } from "./session.ts";
 import { addSetup } from "./setup.tsx";
 import { addSignIn, signInPage } from "./sign_in.tsx";
 import { addPasswordLink } from "./users/password_link.tsx";
+import { submitOnce } from "./submissions.tsx";
 import { addUsers } from "./users/users.tsx";
 
 /** An app that answers everything under /web. */
@@ -45,6 +46,7 @@ export function createWeb(deps: WebDeps): Web {
   addPasswordLink(web, deps);
 
   web.use("*", guard(deps));
+  web.use("*", submitOnce(deps.now));
   web.use("*", firstSteps(deps));
   addHome(web, deps);
   addSecrets(web, deps);
@@ -109,7 +111,7 @@ async function failure(error: unknown, c: Context<WebEnv>, { log }: WebDeps): Pr
     return noticed(c, <p class="warning" role="alert">{message}</p>, status);
   }
   return barePage(c, {
-    title: status === 404 ? "Not found" : status === 500 ? "That failed" : "That was not possible",
+    title: status === 404 ? "Not found" : status === 500 ? "Something went wrong" : "Request failed",
     children: (
       <>
         <p>{message}</p>

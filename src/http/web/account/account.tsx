@@ -9,6 +9,7 @@ import { Ago, Badge, PostButton, ProblemSummary, TextField } from "../components
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { PasswordFields } from "../password_fields.tsx";
 import { forgetSession, visitorOf } from "../session.ts";
 import { newPassword, personName } from "../sign_in_schemas.ts";
@@ -75,6 +76,7 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
           <h2 id="who">Name</h2>
           <ProblemSummary problems={wrong.name} labels={{ name: "Name" }} />
           <form method="post" action="/web/account/name">
+            <FormToken />
             <p>
               You sign in as <strong>{email}</strong>.
             </p>
@@ -96,6 +98,7 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
             labels={{ current: "Current password", password: "New password", again: "New password again" }}
           />
           <form method="post" action="/web/account/password">
+            <FormToken />
             <input type="hidden" name="username" value={email} autocomplete="username" />
             <TextField
               name="current"

@@ -2,17 +2,31 @@
 
 import type { Context } from "hono";
 import type { Enrolment } from "../../../admins/second_factor.ts";
+import { SecretValue } from "../../../keyring/secret_value.ts";
 import { CopyLine, ProblemSummary, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { Confirm, noLongerShown, ShownOnce } from "../shown_once.tsx";
+import { FormToken } from "../submissions.tsx";
 import { visitorOf } from "../session.ts";
 
 const PATH = "/web/account/second-factor";
+/** Shows recovery codes that were just made. */
+const CODES_PATH = `${PATH}/recovery-codes`;
+
+interface Codes {
+  readonly title: string;
+  /** One code a line. */
+  readonly text: SecretValue;
+}
 
 export function addSecondFactor(web: Web, deps: WebDeps): void {
   const { accounts, secondFactor, signIn } = deps.admins;
   const own = (c: Context<WebEnv>) => accounts.get(c.get("admin").id);
+  const shown = new ShownOnce<Codes>();
+  const showCodes = (c: Context<WebEnv>, title: string, codes: readonly string[]) =>
+    redirect(c, `${CODES_PATH}?${shown.keep(c, { title, text: new SecretValue(codes.join("\n")) })}`);
 
   web.get(PATH, (c) => {
     const row = own(c);
@@ -27,7 +41,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
       await signIn.prove(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
       return secondFactor.enable(c.get("actor"), row, nonce, typedText(typed, "code"));
     });
-    if ("done" in result) return codesPage(c, "The second factor is on", result.done);
+    if ("done" in result) return showCodes(c, "The second factor is on", result.done);
     if (own(c).totpNonce !== null) return redirect(c, PATH, "The second factor is on already.");
     return setUpPage(c, secondFactor.proposed(row, nonce), result.problems);
   });
@@ -40,7 +54,19 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
       return secondFactor.renewCodes(c.get("actor"), row);
     });
     if ("problems" in result) return managePage(c, deps, { codes: result.problems });
-    return codesPage(c, "New recovery codes", result.done);
+    return showCodes(c, "New recovery codes", result.done);
+  });
+
+  web.get(CODES_PATH, (c) => {
+    const codes = shown.find(c);
+    if (codes) return codesPage(c, codes);
+    const advice = "If the codes were lost, make new ones.";
+    return noLongerShown(c, { title: "Recovery codes", advice, back: PATH });
+  });
+
+  web.post(CODES_PATH, async (c) => {
+    await shown.confirm(c);
+    return redirect(c, "/web/account");
   });
 
   web.post(`${PATH}/remove`, async (c) => {
@@ -73,6 +99,7 @@ async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, 
           <li>
             <p>Type the code that the app then shows, and your password.</p>
             <form method="post" action={PATH}>
+              <FormToken />
               <input type="hidden" name="nonce" value={nonce} />
               <TextField
                 name="code"
@@ -150,6 +177,7 @@ function Proof({ action, prefix, label, danger = false, problems }: {
 }) {
   return (
     <form method="post" action={action}>
+      <FormToken />
       <ProblemSummary problems={problems} labels={{ password: "Password" }} prefix={prefix} />
       <TextField
         name="password"
@@ -165,19 +193,17 @@ function Proof({ action, prefix, label, danger = false, problems }: {
   );
 }
 
-function codesPage(c: Context<WebEnv>, title: string, codes: readonly string[]) {
+function codesPage(c: Context<WebEnv>, { title, text }: Codes) {
   return page(c, {
     title,
     children: (
       <div class="narrow">
         <p class="warning">
           Keep these recovery codes where you keep your passwords, not on the phone. Each lets you in once, in place of
-          the app's code. They are shown this once.
+          the app's code.
         </p>
-        <CopyLine id="recovery-codes" text={codes.join("\n")} label="Copy the codes" />
-        <p>
-          <a href="/web/account" role="button">I have kept them</a>
-        </p>
+        <CopyLine id="recovery-codes" text={text.reveal()} label="Copy the codes" />
+        <Confirm c={c} action={CODES_PATH} label="I have kept them" />
       </div>
     ),
   });

@@ -10,6 +10,7 @@ import { ProblemSummary, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { CHECK_PATH, CODE_MAX_BYTES, CodeForm, type CodeFormProps, EDIT_PATH, eolOf, sizeText } from "./code_form.tsx";
 import { Breadcrumbs, folderPath } from "./folders.tsx";
 
@@ -225,6 +226,7 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
           : <CodeForm path={path} content={text} hash={sha256Of(content)} eol={eolOf(text)} />}
         <div class="sides">
           <form method="post" action={`${BASE}/move`} aria-labelledby="move">
+            <FormToken />
             <h2 id="move">Rename or move</h2>
             <input type="hidden" name="path" value={path} />
             <TextField
@@ -258,6 +260,7 @@ function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
     styles: ["functions.css"],
     children: (
       <form method="post" action={`${BASE}/delete`} class="confirm">
+        <FormToken />
         <input type="hidden" name="path" value={path} />
         <p>
           <code>{path}</code> will be gone for good.

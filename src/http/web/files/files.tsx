@@ -4,12 +4,13 @@
 import type { Context } from "hono";
 import { invalid } from "../../../errors.ts";
 import { checkFilePath, type FolderEntry } from "../../../functions/files.ts";
-import { FILE_BODY_MAX_BYTES, readBody } from "../../api/body.ts";
+import { FILE_BODY_MAX_BYTES } from "../../api/body.ts";
 import { Empty, Pager, ProblemSummary, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
+import { attempt, bodyOf, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { blankFor } from "../functions/template.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { sizeText } from "./code_form.tsx";
 import { addEdit, editPath } from "./edit.tsx";
 import { Breadcrumbs, FILES_PATH, folderPath } from "./folders.tsx";
@@ -67,7 +68,7 @@ interface Upload {
 async function readUpload(
   c: Context<WebEnv>,
 ): Promise<{ folder: string; uploads: Upload[]; replace: boolean }> {
-  const bytes = await readBody(c.req.raw, FILE_BODY_MAX_BYTES);
+  const bytes = await bodyOf(c, FILE_BODY_MAX_BYTES);
   let form: FormData;
   try {
     form = await new Response(bytes, { headers: { "Content-Type": c.req.header("content-type") ?? "" } }).formData();
@@ -165,6 +166,7 @@ function NewFile(
 ) {
   return (
     <form method="post" action={`${FILES_PATH}/new`} aria-labelledby="new-file">
+      <FormToken />
       <h2 id="new-file">New file</h2>
       <input type="hidden" name="folder" value={folder} />
       <TextField
@@ -193,6 +195,7 @@ function UploadForm({ folder, problems }: { folder: string; problems: Problems |
       aria-labelledby="upload"
       data-upload
     >
+      <FormToken />
       <h2 id="upload">Upload</h2>
       <input type="hidden" name="folder" value={folder} />
       <div class="field">

@@ -3,9 +3,12 @@
 import type { Child } from "hono/jsx";
 import { ISOLATIONS, RESPONSE_GUARDS } from "../../../functions/permissions.ts";
 import { METHODS } from "../../../functions/routes.ts";
+import type { Version } from "../../../versions.ts";
 import type { GroupRow } from "../../../store/access.ts";
 import { ProblemSummary, TextArea, TextField } from "../components.tsx";
+import { Conflict, differences, VersionField } from "../conflict.tsx";
 import type { Problems } from "../forms.ts";
+import { FormToken } from "../submissions.tsx";
 import { count } from "../words.ts";
 import type { FunctionForm } from "./form_values.ts";
 
@@ -24,10 +27,20 @@ const LABELS = {
   memoryMb: "Memory limit",
 };
 
+const NET_LABELS: Readonly<Record<FunctionForm["net"], string>> = {
+  any: "Anywhere, except this machine and link-local addresses (default)",
+  none: "Nowhere",
+  hosts: "To these hosts only",
+};
+
 export interface FormProps {
   action: string;
   form: FunctionForm;
   groups: readonly GroupRow[];
+  /** Of the function that the form was filled from. */
+  version?: Version;
+  /** Where somebody else changed it meanwhile: what is stored now. */
+  stored?: FunctionForm | undefined;
   problems?: Problems | undefined;
   submit: string;
   cancel: string;
@@ -36,13 +49,19 @@ export interface FormProps {
   defaults: { timeoutMs: number; memoryMb: number };
 }
 
-export function FunctionFields({ action, form, groups, problems, submit, cancel, isNew, defaults }: FormProps) {
+export function FunctionFields(
+  { action, form, groups, version, stored, problems, submit, cancel, isNew, defaults }: FormProps,
+) {
   const open = !isNew ||
     ["hosts", "secrets", "isolation", "responseGuard", "timeoutMs", "memoryMb"].some((name) => problems?.[name]);
   const given = { problems };
   return (
     <form method="post" action={action} class="function-form" novalidate data-leave-warning>
-      <ProblemSummary problems={problems} labels={LABELS} />
+      <FormToken />
+      {version && <VersionField version={version} />}
+      {stored
+        ? <Conflict differences={differencesOf(stored, form, groups)} reload={action} />
+        : <ProblemSummary problems={problems} labels={LABELS} />}
       <TextField
         {...given}
         name="name"
@@ -70,7 +89,7 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
         name="keys"
         label={LABELS.keys}
         problems={problems}
-        hint="Callers with a key of a chosen group. None chosen: public, everybody may call it, and secrets of groups and keys are closed to it."
+        hint="Callers with a key of a chosen group. None chosen: the function is public, everybody may call it, and it cannot read secrets of groups and keys."
       >
         {groups.map(({ id, name, description }) => (
           <Check name="keys" value={String(id)} label={name} note={description} chosen={form.keys} />
@@ -94,7 +113,7 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
         autocapitalize="off"
         placeholder={isNew ? "Made from the name" : undefined}
         hint={isNew
-          ? "Where its code will be, such as orders/get.ts. A file that is there already is used as it is; otherwise a working one is made."
+          ? "Where its code will be, such as orders/get.ts. If the file exists it is used unchanged; otherwise a working example is created."
           : "Path of its code in the code folder."}
       />
       <details class="confinement" open={open}>
@@ -138,9 +157,9 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
           inputmode="numeric"
           class="number"
           placeholder={String(defaults.timeoutMs)}
-          hint={`Until its response begins, and between its pieces: 100 to 3,600,000. Empty: the setting, now ${
+          hint={`Until its response begins, and between its pieces: 100 to 3,600,000 ms. Leave empty to use the default (${
             count(defaults.timeoutMs)
-          } ms.`}
+          } ms).`}
         />
         <TextField
           {...given}
@@ -150,7 +169,7 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
           inputmode="numeric"
           class="number"
           placeholder={String(defaults.memoryMb)}
-          hint={`For what its values take: 32 to 4,096. Empty: the setting, now ${count(defaults.memoryMb)} MB.`}
+          hint={`32 to 4,096 MB. Leave empty to use the default (${count(defaults.memoryMb)} MB).`}
         />
       </details>
       <div class="actions">
@@ -159,6 +178,15 @@ export function FunctionFields({ action, form, groups, problems, submit, cancel,
       </div>
     </form>
   );
+}
+
+function differencesOf(stored: FunctionForm, typed: FunctionForm, groups: readonly GroupRow[]) {
+  const fields = ({ keys, net, hosts, ...rest }: FunctionForm) => ({
+    ...rest,
+    keys: keys.map((key) => groups.find(({ id }) => String(id) === key)?.name ?? key),
+    hosts: net === "hosts" ? hosts.split("\n") : NET_LABELS[net],
+  });
+  return differences(LABELS, fields(stored), fields(typed));
 }
 
 function RouteHint() {
@@ -171,18 +199,18 @@ function RouteHint() {
 }
 
 function Net({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
-  const choice = (value: FunctionForm["net"], label: string) => (
+  const choice = (value: FunctionForm["net"]) => (
     <label>
-      <input type="radio" name="net" value={value} checked={form.net === value} /> {label}
+      <input type="radio" name="net" value={value} checked={form.net === value} /> {NET_LABELS[value]}
     </label>
   );
   return (
     <>
       <fieldset>
         <legend>Where it may connect</legend>
-        {choice("any", "Anywhere, except this machine and link-local addresses (default)")}
-        {choice("none", "Nowhere")}
-        {choice("hosts", "To these hosts only")}
+        {choice("any")}
+        {choice("none")}
+        {choice("hosts")}
       </fieldset>
       <TextArea
         name="hosts"
@@ -209,9 +237,9 @@ const ISOLATION_MEANINGS = {
 };
 
 const GUARD_MEANINGS = {
-  off: "Responses are not looked into: right for a function that gives out a secret on purpose.",
-  report: "A response that holds a secret which its call was given is sent, and reported in the log (default).",
-  block: "It is withheld, too: the caller gets 500.",
+  off: "Responses are not searched (for a function that returns a secret on purpose).",
+  report: "A response that contains a secret given to its call is sent, and reported in the log (default).",
+  block: "A response that contains a secret given to its call is withheld (the caller gets 500), and reported.",
 };
 
 /** One of several, each with what it means. */

@@ -2,13 +2,24 @@
 // is in code.tsx, calls to try it in trial.tsx.
 
 import type { Context } from "hono";
-import type { RegisteredFunction } from "../../../functions/registry.ts";
+import { functionVersion, type RegisteredFunction } from "../../../functions/registry.ts";
 import type { FunctionId, GroupId } from "../../../ids.ts";
 import { functionChange, newFunction } from "../../api/function_schemas.ts";
 import { ProblemSummary } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
-import { attempt, type Problems, problemsOf, readForm, redirect, typedText } from "../forms.ts";
+import { CHANGED, VersionField } from "../conflict.tsx";
+import {
+  attempt,
+  expectedIn,
+  type FormStatus,
+  type Problems,
+  problemsOf,
+  readForm,
+  redirect,
+  typedText,
+} from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { plural } from "../words.ts";
 import { addCode } from "./code.tsx";
 import { FunctionFields } from "./form.tsx";
@@ -121,7 +132,7 @@ function addSettings(web: Web, deps: WebDeps): void {
     entry: RegisteredFunction,
     form: FunctionForm,
     problems?: Problems,
-    status: 200 | 400 = 200,
+    status: 200 | FormStatus = 200,
   ) =>
     page(c, {
       ...functionFrame(entry, "settings", deps),
@@ -131,6 +142,8 @@ function addSettings(web: Web, deps: WebDeps): void {
           <FunctionFields
             action={`${pathOf(entry.id)}/settings`}
             form={form}
+            version={functionVersion(entry)}
+            stored={status === 412 ? formOf(entry) : undefined}
             problems={problems}
             submit="Save"
             cancel={pathOf(entry.id)}
@@ -153,9 +166,15 @@ function addSettings(web: Web, deps: WebDeps): void {
 
   web.post(path, async (c) => {
     const entry = functionOf(c, deps);
-    const typed = typedForm(await readForm(c));
-    const saved = await attempt(() => registry.update(c.get("actor"), entry.id, functionChange.parse(wantedOf(typed))));
-    if ("problems" in saved) return show(c, entry, typed, problemsOfForm(saved.problems), 400);
+    const fields = await readForm(c);
+    const typed = typedForm(fields);
+    const saved = await attempt(() =>
+      registry.update(c.get("actor"), entry.id, functionChange.parse(wantedOf(typed)), expectedIn(fields))
+    );
+    if ("problems" in saved) {
+      const status = saved.status === 412 ? 412 : 400;
+      return show(c, functionOf(c, deps), typed, problemsOfForm(saved.problems), status);
+    }
     const { problems, warnings } = await preflight.handler(saved.done);
     return redirect(
       c,
@@ -180,7 +199,7 @@ function addDelete(web: Web, deps: WebDeps): void {
   const { registry, secrets } = deps;
   const path = `${LIST_PATH}/:id{[^/]+}/delete`;
 
-  const show = (c: Context<WebEnv>, entry: RegisteredFunction, problems?: Problems, status: 200 | 400 = 200) => {
+  const show = (c: Context<WebEnv>, entry: RegisteredFunction, problems?: Problems) => {
     const found = secrets.list({ functionId: entry.id }, 0, SECRETS_COUNTED_MAX);
     const { length } = found.secrets;
     const told = `${found.next ? "more than " : ""}${plural(length, "secret")}`;
@@ -189,6 +208,8 @@ function addDelete(web: Web, deps: WebDeps): void {
       styles: ["functions.css"],
       children: (
         <form method="post" action={`${pathOf(entry.id)}/delete`} class="confirm">
+          <FormToken />
+          <VersionField version={functionVersion(entry)} />
           <ProblemSummary problems={problems} labels={{}} />
           <ul>
             <li>
@@ -213,14 +234,16 @@ function addDelete(web: Web, deps: WebDeps): void {
           </div>
         </form>
       ),
-    }, status);
+    }, problems ? 412 : 200);
   };
 
   web.get(path, (c) => show(c, functionOf(c, deps)));
 
-  web.post(path, (c) => {
+  web.post(path, async (c) => {
     const { id, name, handler } = functionOf(c, deps);
-    registry.delete(c.get("actor"), id);
+    const expected = expectedIn(await readForm(c));
+    const result = await attempt(() => registry.delete(c.get("actor"), id, expected));
+    if ("problems" in result) return show(c, functionOf(c, deps), { "": CHANGED });
     return redirect(c, LIST_PATH, `Deleted the function ${name} and its secrets. The file ${handler} is still there.`);
   });
 }

@@ -1,14 +1,17 @@
 // /web/keys/groups: making, describing, renaming and deleting key groups.
 
 import type { Context } from "hono";
-import { MANAGEMENT_GROUP } from "../../../access/access.ts";
+import { groupVersion, MANAGEMENT_GROUP } from "../../../access/access.ts";
 import type { GroupId } from "../../../ids.ts";
+import type { Version } from "../../../versions.ts";
 import type { GroupSummary } from "../../../store/access.ts";
 import { groupChange, newGroup } from "../../api/key_groups.ts";
 import { ProblemSummary, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
+import { Conflict, type Difference, differences, VersionField } from "../conflict.tsx";
+import { attempt, expectedIn, type FormStatus, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { plural, positive } from "../words.ts";
 import { GroupFacts, KeysOfGroup } from "./lists.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
@@ -44,10 +47,20 @@ export function addGroups(web: Web, deps: WebDeps): void {
       return access.createGroup(c.get("actor"), name, description);
     });
     if ("problems" in result) return showNew(c, values, result.problems);
-    return redirect(c, `/web/keys/groups/${result.done}`, `Group "${values.name}" is created. Now create a key in it.`);
+    return redirect(
+      c,
+      `/web/keys/groups/${result.done}`,
+      `Created the group "${values.name}". Now create a key in it.`,
+    );
   });
 
-  const show = (c: Context<WebEnv>, group: GroupSummary, values: Values, problems?: Problems) => {
+  const show = (
+    c: Context<WebEnv>,
+    group: GroupSummary,
+    values: Values,
+    problems?: Problems,
+    status: FormStatus = 400,
+  ) => {
     const { id, name } = group;
     const managing = settings.get("api.access-groups").includes(name);
     return page(c, {
@@ -66,13 +79,15 @@ export function addGroups(web: Web, deps: WebDeps): void {
           <GroupFacts group={group} managing={managing} />
           <h2>Keys</h2>
           <KeysOfGroup c={c} deps={deps} groupId={id} />
-          <h2>Functions that ask for it</h2>
+          <h2>Functions that require it</h2>
           <Functions functions={registry.ofGroup(id, FUNCTIONS_MAX)} total={group.functions} />
           <h2>Name and description</h2>
           <GroupForm
             action={`/web/keys/groups/${id}`}
             values={values}
             problems={problems}
+            version={groupVersion(group)}
+            conflict={status === 412 ? differences(LABELS, fieldsOf(group), fieldsOf(values)) : undefined}
             label="Save"
             fixedName={name === MANAGEMENT_GROUP
               ? "This group cannot be renamed: it may always manage the server."
@@ -87,7 +102,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
           )}
         </>
       ),
-    }, problems ? 400 : 200);
+    }, problems ? (status === 412 ? 412 : 400) : 200);
   };
 
   web.get("/web/keys/groups/:id", (c) => {
@@ -98,8 +113,13 @@ export function addGroups(web: Web, deps: WebDeps): void {
   web.post("/web/keys/groups/:id", async (c) => {
     const group = access.groupSummary(idOf(c));
     const values = await readValues(c, group.name);
-    const result = await attempt(() => access.updateGroup(c.get("actor"), group.id, groupChange.parse(values)));
-    if ("problems" in result) return show(c, group, values, result.problems);
+    const expected = expectedIn(await readForm(c));
+    const result = await attempt(() =>
+      access.updateGroup(c.get("actor"), group.id, groupChange.parse(values), expected)
+    );
+    if ("problems" in result) {
+      return show(c, access.groupSummary(group.id), values, result.problems, result.status);
+    }
     return redirect(c, `/web/keys/groups/${group.id}`, "Saved.");
   });
 
@@ -109,6 +129,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
       children: reason === undefined
         ? (
           <form method="post">
+            <FormToken />
             <SecretNames
               secrets={secrets.list({ groupId: group.id }, 0, SECRETS_NAMED).secrets}
               total={group.secrets}
@@ -142,7 +163,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
     const result = await attempt(() => access.deleteGroup(c.get("actor"), group.id));
     if ("problems" in result) return showDelete(c, group, result.problems[""]);
     const along = group.secrets === 0 ? "" : `, and ${plural(group.secrets, "secret")} with it`;
-    return redirect(c, "/web/keys", `Group "${group.name}" is deleted${along}.`);
+    return redirect(c, "/web/keys", `Deleted the group "${group.name}"${along}.`);
   });
 }
 
@@ -151,16 +172,23 @@ interface Values {
   description: string;
 }
 
+function fieldsOf({ name, description }: Values): Record<keyof Values, string> {
+  return { name, description };
+}
+
 /** A name that the form does not let change is the old one. */
 async function readValues(c: Context<WebEnv>, name = ""): Promise<Values> {
   const typed = await readForm(c);
   return { name: typed.name ? typedText(typed, "name") : name, description: typedText(typed, "description") };
 }
 
-function GroupForm({ action, values, problems, label, cancel, fixedName }: {
+function GroupForm({ action, values, problems, version, conflict, label, cancel, fixedName }: {
   action: string;
   values: Values;
   problems: Problems | undefined;
+  version?: Version;
+  /** Where somebody else changed the group meanwhile: what differs. */
+  conflict?: readonly Difference[] | undefined;
   label: string;
   cancel?: string;
   /** Why the name cannot be changed. */
@@ -168,7 +196,11 @@ function GroupForm({ action, values, problems, label, cancel, fixedName }: {
 }) {
   return (
     <form method="post" action={action} class="narrow" novalidate>
-      <ProblemSummary problems={problems} labels={LABELS} />
+      <FormToken />
+      {version && <VersionField version={version} />}
+      {conflict
+        ? <Conflict differences={conflict} reload={action} />
+        : <ProblemSummary problems={problems} labels={LABELS} />}
       <TextField
         name="name"
         label="Name"
@@ -195,7 +227,7 @@ function Functions(
   if (total === 0) {
     return (
       <p class="quiet">
-        None. A function asks for a key of this group once it is among its keys: see{" "}
+        None. A function requires a key of this group once the group is chosen in its settings: see{" "}
         <a href="/web/functions">Functions</a>.
       </p>
     );

@@ -1,14 +1,16 @@
 // /web/keys/<id>: one key, changing its name and description, and revoking it.
 
 import type { Context } from "hono";
-import { MANAGEMENT_GROUP } from "../../../access/access.ts";
+import { keyVersion, MANAGEMENT_GROUP } from "../../../access/access.ts";
 import type { KeyId } from "../../../ids.ts";
 import type { KeySummary } from "../../../store/access.ts";
 import { keyChange } from "../../api/keys.ts";
 import { ProblemSummary, TextArea, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
+import { Conflict, differences, VersionField } from "../conflict.tsx";
+import { attempt, expectedIn, type FormStatus, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { plural, positive } from "../words.ts";
 import { LastUsed, Preview, secretsOf } from "./lists.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
@@ -24,6 +26,7 @@ export function addKey(web: Web, deps: WebDeps): void {
     key: KeySummary,
     values: { name: string; description: string },
     problems?: Problems,
+    status: FormStatus = 400,
   ) =>
     page(c, {
       title: `API key ${key.name}`,
@@ -38,14 +41,23 @@ export function addKey(web: Web, deps: WebDeps): void {
           <KeyFacts keyRow={key} deps={deps} />
           <h2>Name and description</h2>
           <form method="post" class="narrow" novalidate>
-            <ProblemSummary problems={problems} labels={LABELS} />
+            <FormToken />
+            <VersionField version={keyVersion(key)} />
+            {status === 412
+              ? (
+                <Conflict
+                  differences={differences(LABELS, fieldsOf(key), fieldsOf(values))}
+                  reload={`/web/keys/${key.id}`}
+                />
+              )
+              : <ProblemSummary problems={problems} labels={LABELS} />}
             <TextField name="name" label="Name" value={values.name} problems={problems} required autocomplete="off" />
             <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
             <button type="submit">Save</button>
           </form>
         </>
       ),
-    }, problems ? 400 : 200);
+    }, problems ? (status === 412 ? 412 : 400) : 200);
 
   web.get("/web/keys/:id", (c) => {
     const key = access.keySummary(idOf(c));
@@ -56,8 +68,10 @@ export function addKey(web: Web, deps: WebDeps): void {
     const key = access.keySummary(idOf(c));
     const typed = await readForm(c);
     const values = { name: typedText(typed, "name"), description: typedText(typed, "description") };
-    const result = await attempt(() => access.updateKey(c.get("actor"), key.id, keyChange.parse(values)));
-    if ("problems" in result) return show(c, key, values, result.problems);
+    const result = await attempt(() =>
+      access.updateKey(c.get("actor"), key.id, keyChange.parse(values), expectedIn(typed))
+    );
+    if ("problems" in result) return show(c, access.keySummary(key.id), values, result.problems, result.status);
     return redirect(c, `/web/keys/${key.id}`, "Saved.");
   });
 
@@ -69,7 +83,7 @@ export function addKey(web: Web, deps: WebDeps): void {
         <>
           <KeyFacts keyRow={key} deps={deps} />
           <p>
-            Whoever holds this key is refused from that moment on, and it cannot be brought back
+            Callers with this key are refused from that moment on, and it cannot be brought back
             {key.groupName === MANAGEMENT_GROUP && (
               <>
                 {" "}
@@ -79,6 +93,7 @@ export function addKey(web: Web, deps: WebDeps): void {
           </p>
           {access.isLastOf(key, settings.get("api.access-groups")) && <LastKeyWarning />}
           <form method="post">
+            <FormToken />
             <SecretNames
               secrets={secrets.list({ keyId: key.id }, 0, SECRETS_NAMED).secrets}
               total={key.secrets}
@@ -97,9 +112,13 @@ export function addKey(web: Web, deps: WebDeps): void {
   web.post("/web/keys/:id/revoke", (c) => {
     const key = access.keySummary(idOf(c));
     access.deleteKey(c.get("actor"), key.id);
-    const along = key.secrets === 0 ? "" : `, and ${plural(key.secrets, "secret")} deleted with it`;
-    return redirect(c, `/web/keys/groups/${key.groupId}`, `Key "${key.name}" is revoked${along}.`);
+    const along = key.secrets === 0 ? "" : `, and deleted ${plural(key.secrets, "secret")} with it`;
+    return redirect(c, `/web/keys/groups/${key.groupId}`, `Revoked the key "${key.name}"${along}.`);
   });
+}
+
+function fieldsOf({ name, description }: { name: string; description: string }) {
+  return { name, description };
 }
 
 function LastKeyWarning() {

@@ -93,7 +93,7 @@ function Group({ deps, group }: { deps: WebDeps; group: GroupWithKeys }) {
             </p>
           </Empty>
         )
-        : <KeyTable keys={newest} deps={deps} />}
+        : <KeyTable label={`Keys of ${name}`} keys={newest} deps={deps} />}
       {group.keys > newest.length && (
         <p>
           <a href={`/web/keys/groups/${id}`}>All {count(group.keys)} keys of {name}</a>
@@ -116,7 +116,7 @@ function Found({ deps, search, before }: { deps: WebDeps; search: string; before
   }
   return (
     <>
-      <KeyTable keys={keys} deps={deps} withGroup />
+      <KeyTable label="Keys" keys={keys} deps={deps} withGroup />
       <Pager next={next && `/web/keys?${new URLSearchParams({ q: search, before: String(next) })}`} what="keys" />
     </>
   );

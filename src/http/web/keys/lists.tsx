@@ -24,8 +24,8 @@ export function GroupFacts({ group: { id, functions, secrets }, managing }: {
         </>
       )}
       {functions === 0
-        ? "No function asks for it"
-        : `${plural(functions, "function")} ${functions === 1 ? "asks" : "ask"} for it`}
+        ? "No function requires it"
+        : `${plural(functions, "function")} ${functions === 1 ? "requires" : "require"} it`}
       {" · "}
       {secrets === 0
         ? "no secret of its own"
@@ -49,19 +49,20 @@ export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: We
   }
   return (
     <>
-      <KeyTable keys={keys} deps={deps} />
+      <KeyTable label="Keys" keys={keys} deps={deps} />
       <Pager next={next && `/web/keys/groups/${groupId}?before=${next}`} what="keys" />
     </>
   );
 }
 
-export function KeyTable({ keys, deps: { access, now }, withGroup = false }: {
+export function KeyTable({ label, keys, deps: { access, now }, withGroup = false }: {
+  label: string;
   keys: readonly KeySummary[];
   deps: WebDeps;
   withGroup?: boolean;
 }) {
   return (
-    <div class="scroll">
+    <div class="scroll" tabindex={0} role="region" aria-label={label}>
       <table class="keys stack">
         <thead>
           <tr>

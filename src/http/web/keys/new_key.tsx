@@ -1,4 +1,4 @@
-// /web/keys/new: making a key, perhaps with a new group for it, and showing its value this once.
+// /web/keys/new: creates a key, perhaps with a new group for it, and shows its value until it is confirmed.
 
 import type { Context } from "hono";
 import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH } from "../../../access/access.ts";
@@ -10,8 +10,11 @@ import { newKey } from "../../api/keys.ts";
 import { CopyLine, ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { curl, curlOf, functionsOriginOf, originOf } from "../example.ts";
-import { attempt, type Problems, readForm, typedText } from "../forms.ts";
+import { SecretValue } from "../../../keyring/secret_value.ts";
+import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { Confirm, noLongerShown, ShownOnce } from "../shown_once.tsx";
+import { FormToken } from "../submissions.tsx";
 import { positive } from "../words.ts";
 
 const LABELS = {
@@ -21,8 +24,10 @@ const LABELS = {
   description: "Description",
   value: "Value",
 };
-/** In the field of groups: one that is yet to be made. */
+/** In the field of groups: one that is created with the key. */
 const NEW_GROUP = "new";
+/** Shows the value of a key that was just created. */
+const CREATED_PATH = "/web/keys/created";
 const newKeyAndGroup = newKey.omit({ groupId: true }).extend({ group: groupName });
 
 interface Values {
@@ -35,15 +40,23 @@ interface Values {
   letIn: boolean;
 }
 
+/** A new key, as its page shows it. */
 interface Made {
-  id: KeyId;
-  groupId: GroupId;
-  name: string;
-  value: string;
+  readonly id: KeyId;
+  readonly groupId: GroupId;
+  readonly name: string;
+  readonly value: SecretValue;
+  /** Where the API and functions answer, as the browser that posted the form calls this server. */
+  readonly origins: { readonly api: string; readonly functions: string };
+  /** The function that it was created for. */
+  readonly functionId: FunctionId | undefined;
+  /** Why the function does not require the group. */
+  readonly problem: string | undefined;
 }
 
 export function addNewKey(web: Web, deps: WebDeps): void {
-  const { access, registry, settings } = deps;
+  const { access, settings } = deps;
+  const shown = new ShownOnce<Made>();
 
   const show = (c: Context<WebEnv>, values: Values, problems?: Problems) => {
     const target = functionOf(c, deps);
@@ -56,11 +69,12 @@ export function addNewKey(web: Web, deps: WebDeps): void {
       title: "Create key",
       children: (
         <form method="post" class="narrow" novalidate>
+          <FormToken />
           <ProblemSummary problems={problems} labels={LABELS} />
           <SelectField
             name="groupId"
             label="Group"
-            hint="What the key opens: functions ask for keys of groups, and groups can have secrets of their own."
+            hint="What the key opens: functions require keys of groups, and groups can have secrets of their own."
             value={values.groupId}
             options={[...groups, { value: NEW_GROUP, label: "New group…" }]}
             problems={problems}
@@ -89,7 +103,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
           <TextField
             name="value"
             label="Value"
-            hint={`Leave it empty: a random one is made. A value that has to be known beforehand has ${KEY_VALUE_MIN_LENGTH} to ${KEY_VALUE_MAX_LENGTH} visible characters.`}
+            hint={`Leave it empty for a random one. A value of your own has ${KEY_VALUE_MIN_LENGTH} to ${KEY_VALUE_MAX_LENGTH} visible characters.`}
             value={values.value}
             problems={problems}
             autocomplete="off"
@@ -99,7 +113,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
             <div class="field">
               <label for="letIn">
                 <input type="checkbox" id="letIn" name="letIn" value="yes" checked={values.letIn} />
-                Only keys of this group, and of those it asks for already, may call {target.name}
+                Only keys of this group, and of those it requires already, may call {target.name}
               </label>
             </div>
           )}
@@ -121,14 +135,36 @@ export function addNewKey(web: Web, deps: WebDeps): void {
 
   web.post("/web/keys/new", async (c) => {
     const values = await readValues(c);
-    const result = await attempt((): Made => ({
-      ...access.createKey(c.get("actor"), wantedOf(values)),
-      name: values.name,
-    }));
+    const result = await attempt(() => access.createKey(c.get("actor"), wantedOf(values)));
     if ("problems" in result) return show(c, values, result.problems);
+    const { id, groupId, value } = result.done;
     const target = functionOf(c, deps);
-    const problem = target && values.letIn ? letIn(c, deps, target, result.done.groupId) : undefined;
-    return showMade(c, deps, result.done, target && registry.get(target.id), problem);
+    const problem = target && values.letIn ? letIn(c, deps, target, groupId) : undefined;
+    const made: Made = {
+      id,
+      groupId,
+      name: values.name,
+      value: new SecretValue(value),
+      origins: { api: originOf(c), functions: functionsOriginOf(c, settings) },
+      functionId: target?.id,
+      problem,
+    };
+    return redirect(c, `${CREATED_PATH}?${shown.keep(c, made)}`, `Created the key "${values.name}". Copy its value.`);
+  });
+
+  web.get(CREATED_PATH, (c) => {
+    const made = shown.find(c);
+    if (made) return showMade(c, deps, made);
+    return noLongerShown(c, {
+      title: "New API key",
+      advice: "If the value was lost, revoke the key and create another one.",
+      back: "/web/keys",
+    });
+  });
+
+  web.post(CREATED_PATH, async (c) => {
+    const made = await shown.confirm(c);
+    return redirect(c, made ? `/web/keys/groups/${made.groupId}` : "/web/keys");
   });
 }
 
@@ -156,66 +192,60 @@ async function readValues(c: Context<WebEnv>): Promise<Values> {
   };
 }
 
-/** The function that the key is made for, if the address names one that exists. */
-function functionOf(c: Context<WebEnv>, { registry }: WebDeps): RegisteredFunction | undefined {
+/** The function that the key is created for, if the address names one that exists. */
+function functionOf(c: Context<WebEnv>, deps: WebDeps): RegisteredFunction | undefined {
   const id = positive(c.req.query("functionId")) as FunctionId;
+  return id === 0 ? undefined : functionIfThere(id, deps);
+}
+
+function functionIfThere(id: FunctionId, { registry }: WebDeps): RegisteredFunction | undefined {
   try {
-    return id === 0 ? undefined : registry.get(id);
+    return registry.get(id);
   } catch (error) {
     if (error instanceof AppError && error.status === 404) return undefined;
     throw error;
   }
 }
 
-/** Has the function ask for the group; what went wrong, if something did: the key is there all the same. */
+/** Has the function require the group; returns what went wrong, if something did: the key is there all the same. */
 function letIn(c: Context<WebEnv>, { registry }: WebDeps, target: RegisteredFunction, groupId: GroupId) {
   if (target.keys.includes(groupId)) return undefined;
   try {
     registry.update(c.get("actor"), target.id, { keys: [...target.keys, groupId] });
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return `${target.name} does not ask for this group yet: ${error.message}`;
+    return `${target.name} does not require this group yet: ${error.message}`;
   }
 }
 
-/** The answer to the form itself, not a page to be led to: no other request can ever have the value. */
-function showMade(
-  c: Context<WebEnv>,
-  deps: WebDeps,
-  made: Made,
-  target: RegisteredFunction | undefined,
-  problem: string | undefined,
-) {
+function showMade(c: Context<WebEnv>, deps: WebDeps, made: Made) {
   const group = deps.access.group(made.groupId);
-  c.set("notice", `Key "${made.name}" is made. Its value is shown this once.`);
+  const target = made.functionId && functionIfThere(made.functionId, deps);
   return page(c, {
     title: `API key ${made.name}`,
     actions: (
-      <>
-        <a role="button" class="secondary outline" href={`/web/secrets/new?scope=key&keyId=${made.id}`}>
-          Add secret for this key
-        </a>
-        <a role="button" href={`/web/keys/groups/${group.id}`}>Done</a>
-      </>
+      <a role="button" class="secondary outline" href={`/web/secrets/new?scope=key&keyId=${made.id}`}>
+        Add secret for this key
+      </a>
     ),
     children: (
       <>
-        {problem && <p class="warning" role="alert">{problem}</p>}
+        {made.problem && <p class="warning" role="alert">{made.problem}</p>}
         <h2>Value</h2>
         <p>
-          Copy it now and give it to whoever will use it. It is stored encrypted, and these pages never show it again;
-          if it gets lost, make another key and revoke this one.
+          Copy it now and give it to the caller who will use it. It is stored encrypted, and no other page shows it. If
+          it gets lost, create another key and revoke this one.
         </p>
-        <CopyLine id="key-value" text={made.value} label="Copy the value" />
+        <CopyLine id="key-value" text={made.value.reveal()} label="Copy the value" />
         <h2>Use it</h2>
-        <Usage c={c} deps={deps} made={made} groupName={group.name} target={target} />
+        <Usage deps={deps} made={made} groupName={group.name} target={target || undefined} />
+        <Confirm c={c} action={CREATED_PATH} label="Done" />
       </>
     ),
   });
 }
 
-function Usage({ c, deps: { registry, settings }, made, groupName, target }: {
-  c: Context<WebEnv>;
+function Usage({ deps: { registry, settings }, made, groupName, target }: {
   deps: WebDeps;
   made: Made;
   groupName: string;
@@ -231,7 +261,7 @@ function Usage({ c, deps: { registry, settings }, made, groupName, target }: {
         </p>
         <CopyLine
           id="curl-line"
-          text={curlOf(functionsOriginOf(c, settings), example, made.value)}
+          text={curlOf(made.origins.functions, example, made.value.reveal())}
           label="Copy the command"
         />
       </>
@@ -243,7 +273,7 @@ function Usage({ c, deps: { registry, settings }, made, groupName, target }: {
         <p>Keys of {groupName} may manage this server through its API. In a terminal, this lists the functions:</p>
         <CopyLine
           id="curl-line"
-          text={curl(`${originOf(c)}/api/functions`, "GET", made.value)}
+          text={curl(`${made.origins.api}/api/functions`, "GET", made.value.reveal())}
           label="Copy the command"
         />
         <p>
@@ -254,7 +284,7 @@ function Usage({ c, deps: { registry, settings }, made, groupName, target }: {
   }
   return (
     <p>
-      No function asks for a key of {groupName} yet. Open a function to this group under{" "}
+      No function requires a key of {groupName} yet. Open a function to this group under{" "}
       <a href="/web/functions">Functions</a>, and send the key in the header <code>X-API-Key</code>.
     </p>
   );

@@ -8,6 +8,7 @@ import { Badge, Empty, Pager, ProblemSummary, SelectField, TextField } from "../
 import type { Web, WebDeps } from "../deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { OwnerField } from "../secrets/owners.tsx";
 
 const PAGE_SIZE = "100";
@@ -205,6 +206,7 @@ function ClearForm({ functionId, name }: { functionId: string; name: string }) {
     <details class="clear">
       <summary>Delete this log</summary>
       <form method="post" action="/web/logs/clear">
+        <FormToken />
         <input type="hidden" name="functionId" value={functionId} />
         <p>All entries of {name} are deleted for good.</p>
         <button type="submit" class="danger">Delete all entries</button>

@@ -4,12 +4,24 @@ import type { Context } from "hono";
 import { SCOPES } from "../../../ids.ts";
 import type { Overview } from "../../../secrets/overview.ts";
 import { SECRET_NAME_MAX_LENGTH, SECRET_VALUE_MAX_BYTES } from "../../../secrets/names.ts";
+import { secretVersion } from "../../../secrets/secrets.ts";
 import type { SecretRow } from "../../../store/secrets.ts";
 import { newSecret, OWNER_FIELDS, secretChange } from "../../api/secret_schemas.ts";
 import { ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
-import { attempt, type FormStatus, type Problems, readForm, redirect, type Typed, typedText } from "../forms.ts";
+import { Conflict, differences, VersionField } from "../conflict.tsx";
+import {
+  attempt,
+  expectedIn,
+  type FormStatus,
+  type Problems,
+  readForm,
+  redirect,
+  type Typed,
+  typedText,
+} from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { WIDEST_FIRST } from "../../../secrets/overview.ts";
 import { count } from "../words.ts";
 import { namePath } from "./browse.tsx";
@@ -29,7 +41,7 @@ const LABELS = {
 const NEW = `${SECRETS}/new`;
 const UNSHOWABLE = "holds characters that this field would change (carriage returns or NUL). ";
 
-/** The fields of a form as texts. */
+/** The fields of a form as texts; `version` where the form is still that of another version than the stored one. */
 type Fields = Readonly<Record<string, string>>;
 
 export function addForms(web: Web, deps: WebDeps): void {
@@ -56,7 +68,8 @@ export function addForms(web: Web, deps: WebDeps): void {
   // What was typed elsewhere in the form stays; the value comes into its field.
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit/reveal`, async (c) => {
     const row = secretOf(c, deps);
-    const fields = fieldsOf(await readForm(c), ["name", "comment"]);
+    const form = await readForm(c);
+    const fields = fieldsOf(form, ["name", "comment", "version"]);
     const [opened] = secrets.reveal(c.get("actor"), [row]);
     const value = opened!.value?.reveal();
     if (value === undefined) return editPage(c, deps, row, fields, { value: opened!.decryptionError! });
@@ -72,14 +85,15 @@ export function addForms(web: Web, deps: WebDeps): void {
 
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit`, async (c) => {
     const row = secretOf(c, deps);
-    const fields = fieldsOf(await readForm(c), ["name", "value", "comment", "crlf"]);
+    const form = await readForm(c);
+    const fields = fieldsOf(form, ["name", "value", "comment", "crlf"]);
     const { name, comment } = fields as { name: string; comment: string };
     const typed = fields.crlf === "keep" ? fields.value!.replaceAll("\n", "\r\n") : fields.value!;
     const value = typed === "" ? undefined : typed;
     const outcome = await attempt(() =>
-      secrets.update(c.get("actor"), row.id, secretChange.parse({ name, value, comment }))
+      secrets.update(c.get("actor"), row.id, secretChange.parse({ name, value, comment }), expectedIn(form))
     );
-    if ("problems" in outcome) return editPage(c, deps, row, fields, outcome.problems, outcome.status);
+    if ("problems" in outcome) return editPage(c, deps, secretOf(c, deps), fields, outcome.problems, outcome.status);
     const saved = secrets.get(row.id);
     const what = value === undefined ? "its value stays as it was" : "with a new value";
     return redirect(c, namePath(saved.name), `Saved ${secretWords(saved)}, ${what}.`);
@@ -126,6 +140,7 @@ function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wron
     styles: ["secrets.css"],
     children: (
       <form method="post" action={NEW} class="secret-form" novalidate autocomplete="off">
+        <FormToken />
         <ProblemSummary problems={problems} labels={LABELS} />
         <NameField value={fields.name ?? ""} problems={problems} />
         <ValueField value={value} problems={problems} hint="Any text; lines may break." />
@@ -157,12 +172,16 @@ function editPage(
     styles: ["secrets.css"],
     children: (
       <form method="post" action={path} class="secret-form" novalidate autocomplete="off">
+        <FormToken />
         <p>
           Belongs to:{" "}
           <b>{row.owner.scope === "global" ? "every function (global)" : ownerWords(row)}</b>. To give it to another
           owner, create it there.
         </p>
-        <ProblemSummary problems={problems} labels={LABELS} />
+        <VersionField version={fields.version || secretVersion(row)} />
+        {status === 412
+          ? <Conflict differences={differencesOf(row, fields)} reload={path} />
+          : <ProblemSummary problems={problems} labels={LABELS} />}
         <NameField
           value={fields.name ?? ""}
           problems={problems}
@@ -197,6 +216,16 @@ function editPage(
   }, status);
 }
 
+/** The values themselves are not compared: a page must not show one that nobody asked to see. */
+function differencesOf({ name, comment }: SecretRow, fields: Fields) {
+  const value = fields.value ? "the value in the form" : "the stored value, unchanged";
+  return differences(
+    { name: LABELS.name, value: LABELS.value, comment: LABELS.comment },
+    { name, value: "hidden; it may be another one", comment },
+    { name: fields.name ?? "", value, comment: fields.comment ?? "" },
+  );
+}
+
 interface PartProps {
   value: string;
   problems: Problems | undefined;
@@ -211,7 +240,7 @@ function NameField({ value, problems, hint }: PartProps) {
         label={LABELS.name}
         value={value}
         problems={problems}
-        hint={`Letters, digits, _ and -. ${hint ?? "Case matters, such as in DATABASE_URL."}`}
+        hint={`Letters, digits, _ and -. ${hint ?? "Upper and lower case are different names."}`}
         required
         maxlength={SECRET_NAME_MAX_LENGTH}
         pattern="[a-zA-Z0-9_\-]+"

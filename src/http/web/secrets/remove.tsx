@@ -1,10 +1,15 @@
 // Deleting a secret: a page that says what functions get afterwards, and the button.
 
+import type { Context } from "hono";
 import type { Fallback } from "../../../secrets/overview.ts";
+import { secretVersion } from "../../../secrets/secrets.ts";
 import type { SecretRow } from "../../../store/secrets.ts";
-import type { Web, WebDeps } from "../deps.ts";
-import { redirect } from "../forms.ts";
+import type { Web, WebDeps, WebEnv } from "../deps.ts";
+import { ProblemSummary } from "../components.tsx";
+import { CHANGED, VersionField } from "../conflict.tsx";
+import { attempt, expectedIn, type Problems, readForm, redirect } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { namePath } from "./browse.tsx";
 import { secretOf, secretPath } from "./values.tsx";
 import { plural } from "../words.ts";
@@ -14,31 +19,38 @@ export function addRemove(web: Web, deps: WebDeps): void {
   const { secrets, overview } = deps;
 
   web.get(`${SECRETS}/:id{[1-9][0-9]*}/delete`, (c) => {
-    const row = secretOf(c, deps);
-    return page(c, {
+    return show(c, secretOf(c, deps));
+  });
+
+  const show = (c: Context<WebEnv>, row: SecretRow, problems?: Problems) =>
+    page(c, {
       title: `Delete ${row.name}?`,
       styles: ["secrets.css"],
       children: (
         <>
+          <ProblemSummary problems={problems} labels={{}} />
           <p>
             The value of <b>{row.name}</b> for{" "}
-            <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b> is deleted for good.
+            <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b> is deleted permanently.
           </p>
           {row.comment && <p class="comment">{row.comment}</p>}
           <p>{affected(row)} then:</p>
           <ul>{fallbackWords(row, overview.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
           <form method="post" action={`${secretPath(row.id)}/delete`} class="actions">
+            <FormToken />
+            <VersionField version={secretVersion(row)} />
             <button type="submit" class="danger">Delete {row.name}</button>
             <a href={namePath(row.name)}>Keep it</a>
           </form>
         </>
       ),
-    });
-  });
+    }, problems ? 412 : 200);
 
-  web.post(`${SECRETS}/:id{[1-9][0-9]*}/delete`, (c) => {
+  web.post(`${SECRETS}/:id{[1-9][0-9]*}/delete`, async (c) => {
     const row = secretOf(c, deps);
-    secrets.delete(c.get("actor"), row.id);
+    const expected = expectedIn(await readForm(c));
+    const result = await attempt(() => secrets.delete(c.get("actor"), row.id, expected));
+    if ("problems" in result) return show(c, secretOf(c, deps), { "": CHANGED });
     return redirect(c, SECRETS, `Deleted ${secretWords(row)}.`);
   });
 }

@@ -8,6 +8,7 @@ import { shellQuoted } from "../example.ts";
 import { Ago, Badge, CopyLine, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { redirect } from "../forms.ts";
+import { FormToken } from "../submissions.tsx";
 import { count, plural } from "../words.ts";
 
 const PAGE = "/web/settings/encryption";
@@ -63,6 +64,7 @@ export function Rotating({ deps: { rotation } }: { deps: Deps }) {
       <section id="rotation" aria-label="Rotation">
         {rotation.last && <LastOutcome last={rotation.last} />}
         <form method="post" action={`${PAGE}/rotate`}>
+          <FormToken />
           <button type="submit" aria-describedby="rotate-hint">Rotate now</button>
           <p id="rotate-hint" class="hint">
             <small>Makes a new key and encrypts every value with it. The server goes on serving.</small>

@@ -3,11 +3,23 @@
 import type { Context } from "hono";
 import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../../settings/definitions.ts";
 import { CATEGORIES, categoryOf, readValue, writeValue } from "../../../settings/kinds.ts";
+import type { Version } from "../../../versions.ts";
 import { isSettingName } from "../../../settings/settings.ts";
 import { Badge, ProblemSummary } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
-import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../forms.ts";
+import { Conflict, type Difference, differences, VersionField } from "../conflict.tsx";
+import {
+  attempt,
+  expectedIn,
+  type FormStatus,
+  type Problems,
+  readForm,
+  redirect,
+  type Typed,
+  typedText,
+} from "../forms.ts";
 import { page } from "../layout.tsx";
+import { FormToken } from "../submissions.tsx";
 import { addEncryption, EncryptionState, Rotating } from "./encryption.tsx";
 import { isChanged, SettingField, shortText } from "./fields.tsx";
 import { SettingsTabs } from "./frame.tsx";
@@ -23,9 +35,15 @@ export function addSettings(web: Web, deps: WebDeps): void {
   for (const category of CATEGORIES) {
     const path = `/web/settings/${category.id}`;
     const names = SETTING_NAMES.filter((name) => categoryOf(name) === category.id);
-    const show = (c: Context<WebEnv>, texts: Texts, problems?: Problems, notice?: string) => {
+    const show = (
+      c: Context<WebEnv>,
+      texts: Texts,
+      { problems, status = 400, notice }: { problems?: Problems; status?: FormStatus; notice?: string } = {},
+    ) => {
       if (notice !== undefined) c.set("notice", notice);
-      const form = <Form path={path} names={names} texts={texts} value={settings.get} problems={problems} />;
+      const version = settings.version(names);
+      const conflict = status === 412 ? differencesOf(names, stored(), texts) : undefined;
+      const form = <Form path={path} texts={texts} value={settings.get} {...{ names, problems, version, conflict }} />;
       return page(c, {
         title: category.title,
         children: (
@@ -34,7 +52,7 @@ export function addSettings(web: Web, deps: WebDeps): void {
             {category.id === "encryption" ? <EncryptionPage deps={deps} form={form} /> : form}
           </>
         ),
-      }, problems ? 400 : 200);
+      }, problems ? status : 200);
     };
     const stored = (): Texts => new Map(names.map((name) => [name, writeValue(name, settings.get(name))]));
 
@@ -50,14 +68,14 @@ export function addSettings(web: Web, deps: WebDeps): void {
         const others = changesOf(settings, new Map([...texts].filter(([name]) => name !== reset)));
         if (Object.keys(others).length === 0) return redirect(c, path, notice);
         const back = new Map([...texts, [reset, writeValue(reset, settings.get(reset))]]);
-        return show(c, back, undefined, `${notice} What else you changed is not saved yet.`);
+        return show(c, back, { notice: `${notice} What else you changed is not saved yet.` });
       }
       const changes = changesOf(settings, texts);
       const changed = Object.keys(changes);
       if (changed.length === 0) return redirect(c, path, "Nothing was changed.");
-      const result = await attempt(() => settings.change(c.get("actor"), changes));
-      if ("problems" in result) return show(c, texts, result.problems);
-      return redirect(c, path, `Saved: ${changed.join(", ")}. In force from now on.`);
+      const result = await attempt(() => settings.change(c.get("actor"), changes, expectedIn(typed), names));
+      if ("problems" in result) return show(c, texts, result);
+      return redirect(c, path, `Saved ${changed.join(", ")}. The change is in force.`);
     });
   }
 }
@@ -74,18 +92,30 @@ function changesOf({ get }: Pick<WebDeps["settings"], "get">, texts: Texts): Rec
   return Object.fromEntries(changes);
 }
 
-function Form({ path, names, texts, value, problems }: {
+function differencesOf(names: readonly SettingName[], stored: Texts, typed: Texts) {
+  const labels = Object.fromEntries(names.map((name) => [name, name]));
+  return differences(labels, Object.fromEntries(stored), Object.fromEntries(typed));
+}
+
+function Form({ path, names, texts, value, problems, version, conflict }: {
   path: string;
   names: readonly SettingName[];
   texts: Texts;
   value: (name: SettingName) => unknown;
   problems: Problems | undefined;
+  version: Version;
+  /** Where somebody else changed a setting meanwhile: what differs. */
+  conflict: readonly Difference[] | undefined;
 }) {
   return (
     <form method="post" action={path} novalidate>
+      <FormToken />
       {/* The first button is the one that Enter presses: it must not be one that resets. */}
       <button type="submit" class="visually-hidden" tabindex={-1} aria-hidden="true">Save</button>
-      <ProblemSummary problems={problems} labels={Object.fromEntries(names.map((name) => [name, name]))} />
+      <VersionField version={version} />
+      {conflict
+        ? <Conflict differences={conflict} reload={path} />
+        : <ProblemSummary problems={problems} labels={Object.fromEntries(names.map((name) => [name, name]))} />}
       {names.map((name) => (
         <SettingField
           name={name}

@@ -5,20 +5,34 @@ import { LINK_HOURS } from "../../../admins/accounts.ts";
 import type { AdminId } from "../../../ids.ts";
 import type { AdminRow } from "../../../store/admins.ts";
 import { conflict, invalid } from "../../../errors.ts";
+import { SecretValue } from "../../../keyring/secret_value.ts";
 import { idText } from "../../api/schemas.ts";
 import { Ago, Badge, CopyLine, ProblemSummary, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { Confirm, noLongerShown, ShownOnce } from "../shown_once.tsx";
+import { FormToken } from "../submissions.tsx";
 import { forgetSession } from "../session.ts";
 import { newPerson } from "../sign_in_schemas.ts";
 
 const PATH = "/web/users";
+/** Shows a link that was just made. */
+const LINK_PATH = `${PATH}/link`;
 const LABELS = { name: "Name", email: "E-mail" };
+
+interface Invitation {
+  readonly title: string;
+  readonly text: string;
+  readonly link: SecretValue;
+}
 
 export function addUsers(web: Web, deps: WebDeps): void {
   const { accounts, secondFactor } = deps.admins;
   const wanted = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
+  const shown = new ShownOnce<Invitation>();
+  const showLink = (c: Context<WebEnv>, invitation: Invitation) =>
+    redirect(c, `${LINK_PATH}?${shown.keep(c, invitation)}`);
 
   web.get(PATH, (c) => listPage(c, deps));
   web.get(`${PATH}/new`, (c) => newPage(c, {}));
@@ -32,7 +46,23 @@ export function addUsers(web: Web, deps: WebDeps): void {
     });
     if ("problems" in result) return newPage(c, { ...given, problems: result.problems });
     const { email, token } = result.done;
-    return linkPage(c, `${email} is invited`, `Give this link to ${email}, who chooses a password with it.`, token);
+    return showLink(c, {
+      title: `${email} is invited`,
+      text: `Give this link to ${email}, who chooses a password with it.`,
+      link: linkOf(c, token),
+    });
+  });
+
+  web.get(LINK_PATH, (c) => {
+    const invitation = shown.find(c);
+    if (invitation) return linkPage(c, invitation);
+    const advice = "If the link was lost, make another one on the user's page.";
+    return noLongerShown(c, { title: "Link", advice, back: PATH });
+  });
+
+  web.post(LINK_PATH, async (c) => {
+    await shown.confirm(c);
+    return redirect(c, PATH);
   });
 
   web.get(`${PATH}/:id`, (c) => userPage(c, wanted(c)));
@@ -44,8 +74,14 @@ export function addUsers(web: Web, deps: WebDeps): void {
     if (typedText(typed, "second-factor") === "remove" && row.totpNonce !== null) {
       secondFactor.disable(c.get("actor"), row);
     }
-    const text = `Give this link to ${row.email}, who chooses a new password with it. Until then the old one works.`;
-    return linkPage(c, `A new password for ${row.email}`, text, token);
+    // Who was invited and never signed in has no password yet.
+    const [title, text] = row.password === null
+      ? [`A new invitation for ${row.email}`, `Give this link to ${row.email}, who chooses a password with it.`]
+      : [
+        `A new password for ${row.email}`,
+        `Give this link to ${row.email}, who chooses a new password with it. Until then the old one works.`,
+      ];
+    return showLink(c, { title, text, link: linkOf(c, token) });
   });
 
   web.post(`${PATH}/:id/remove`, async (c) => {
@@ -115,6 +151,7 @@ function newPage(
     title: "Invite a user",
     children: (
       <form method="post" action={PATH} class="narrow">
+        <FormToken />
         <ProblemSummary problems={problems} labels={LABELS} />
         <TextField name="name" label={LABELS.name} value={name} problems={problems} required />
         <TextField
@@ -160,12 +197,14 @@ function userPage(c: Context<WebEnv>, row: AdminRow, problems?: Problems) {
           </div>
         </dl>
         <section class="narrow" aria-labelledby="reset">
-          <h2 id="reset">New password</h2>
+          <h2 id="reset">{row.password === null ? "New invitation" : "New password"}</h2>
           <p>
-            Makes a link by which {row.email}{" "}
-            chooses a new password. All their sessions end when it is used; until then nothing changes.
+            {row.password === null
+              ? `Makes a new link by which ${row.email} chooses a password. It replaces the link before.`
+              : `Makes a link by which ${row.email} chooses a new password. All their sessions end when it is used; until then nothing changes.`}
           </p>
           <form method="post" action={`${action}/reset`}>
+            <FormToken />
             {row.totpNonce !== null && (
               <label>
                 <input type="checkbox" name="second-factor" value="remove" />
@@ -180,6 +219,7 @@ function userPage(c: Context<WebEnv>, row: AdminRow, problems?: Problems) {
           <p>Ends all sessions of {row.email} at once. What they made stays.</p>
           <ProblemSummary problems={problems} labels={{ email: "E-mail" }} />
           <form method="post" action={`${action}/remove`}>
+            <FormToken />
             <TextField
               name="email"
               label="E-mail"
@@ -196,24 +236,25 @@ function userPage(c: Context<WebEnv>, row: AdminRow, problems?: Problems) {
   }, problems ? 400 : 200);
 }
 
-/** The one time that a link is shown. */
-function linkPage(c: Context<WebEnv>, title: string, text: string, token: string) {
+/** Returns the address that a link's receiver opens. */
+function linkOf(c: Context<WebEnv>, token: string): SecretValue {
   // As the browser calls this server, which a proxy may know better than we do; it has been checked to be us.
   const origin = c.req.header("origin");
   if (origin === undefined) throw conflict("This has to be done from a page.");
+  return new SecretValue(`${origin}/web/password?token=${token}`);
+}
+
+function linkPage(c: Context<WebEnv>, { title, text, link }: Invitation) {
   return page(c, {
     title,
     children: (
       <div class="narrow">
         <p>{text}</p>
-        <CopyLine id="link" text={`${origin}/web/password?token=${token}`} label="Copy the link" />
+        <CopyLine id="link" text={link.reveal()} label="Copy the link" />
         <p class="warning">
-          It is shown this once and works once, for {LINK_HOURS}{" "}
-          hours. Whoever has it gets in: pass it on by a way that you trust.
+          It works once, for {LINK_HOURS} hours. Anybody who has it gets in: send it by a way that you trust.
         </p>
-        <p>
-          <a href={PATH} role="button">Done</a>
-        </p>
+        <Confirm c={c} action={LINK_PATH} label="Done" />
       </div>
     ),
   });
