@@ -7,12 +7,13 @@ import manifest from "./deno.json" with { type: "json" };
 import { passphraseChange, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
 import { openAdmins } from "./src/admins/admins.ts";
-import { ConfigError, readConfig } from "./src/config.ts";
+import { checkFolders, ConfigError, readConfig } from "./src/config.ts";
 import { preventCoreDumps } from "./src/core_dumps.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { keptGraphs } from "./src/functions/kept_graphs.ts";
+import { importLockFile, packageLocks } from "./src/functions/package_locks.ts";
 import { DEFAULT_CONFINEMENT } from "./src/functions/permissions.ts";
 import { LoadChecks } from "./src/functions/load_check.ts";
 import { createPreflight } from "./src/functions/preflight.ts";
@@ -67,6 +68,7 @@ async function main(): Promise<void> {
   // Not for the users that sandboxes run as: each gets a copy of its own code.
   Deno.mkdirSync(config.codeDir, { recursive: true, mode: 0o700 });
   const codeDir = Deno.realPathSync(config.codeDir);
+  checkFolders(Deno.realPathSync(config.dataDir), codeDir);
   const database = join(config.dataDir, "database.db");
   const keyFile = join(config.dataDir, "encryption-keys.json");
   const keys = openKeyFile(keyFile, existsSync(database), new Date(), config.keyringPassphrase);
@@ -120,13 +122,21 @@ async function main(): Promise<void> {
   const secrets = secretsService(store, keyring, now, record);
   const files = filesService(codeDir, record);
 
-  const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)));
+  const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)), {
+    cacheDir: config.cacheDir,
+    fetchEnv: config.fetchEnv,
+  });
   const walls = missingWalls(runtime);
   if (dumps) walls.push(dumps);
   for (const sentence of walls) log("warn", sentence);
+  const lockOptions = { store: store.packageLocks, transaction: store.transaction };
+  importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
+  const locks = packageLocks(lockOptions);
   const imports = importsService({
     codeDir,
-    lockFile: join(config.dataDir, "imports.lock"),
+    locks,
+    hono: runtime.workerPackage,
+    ownUsers: runtime.ownUsers,
     bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
     env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir },
     importHosts: () => settings.get("sandbox.import-hosts"),
@@ -222,8 +232,10 @@ async function main(): Promise<void> {
       metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
   });
   pool.prepare({
-    lockFile: undefined,
+    lock: undefined,
+    config: undefined,
     packages: [],
+    packageFiles: [],
     importHosts: settings.get("sandbox.import-hosts"),
     net: DEFAULT_CONFINEMENT.permissions.net,
     memoryMb: settings.get("sandbox.memory-mb"),
@@ -270,7 +282,8 @@ async function main(): Promise<void> {
     files,
     runtime,
     runDir: runFolder.path,
-    lockFile: imports.lockFile,
+    codeDir,
+    locks,
     importHosts: () => settings.get("sandbox.import-hosts"),
   });
   // Loaded when somebody opens a page: most servers answer calls only, for most of their time.

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { isIP } from "node:net";
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute, relative, resolve, sep } from "node:path";
 
 export interface Config {
   readonly port: number;
@@ -11,6 +11,8 @@ export interface Config {
   readonly dataDir: string;
   /** Absolute folder of the handler files. */
   readonly codeDir: string;
+  /** Absolute folder of what sandboxes need of this machine, fetched modules above all; undefined for the usual one. */
+  readonly cacheDir: string | undefined;
   readonly bootstrapApiKey: string | undefined;
   /** Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
   readonly trustedProxies: readonly string[];
@@ -91,6 +93,7 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
     host: host(env("HOST") ?? "127.0.0.1"),
     dataDir: folder("DATA_DIR", "./data"),
     codeDir: folder("CODE_DIR", "./code"),
+    cacheDir: env("CACHE_DIR") === undefined ? undefined : folder("CACHE_DIR", ""),
     bootstrapApiKey: bootstrapApiKey(env("BOOTSTRAP_API_KEY")),
     trustedProxies: Object.freeze(trustedProxies(env("TRUSTED_PROXIES") ?? "")),
     keyringPassphrase: readPassphrase("KEYRING_PASSPHRASE", env, cwd),
@@ -101,6 +104,17 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
     )),
     traces: traces(env),
   });
+}
+
+/**
+ * Checks that the data folder is not part of the code folder, whose files functions import; both paths are real.
+ * @throws ConfigError that names both variables
+ */
+export function checkFolders(dataDir: string, codeDir: string): void {
+  const inside = relative(codeDir, dataDir);
+  if (inside !== ".." && !inside.startsWith(`..${sep}`)) {
+    throw new ConfigError(`DATA_DIR (${dataDir}) must not be in CODE_DIR (${codeDir}): functions import from there.`);
+  }
 }
 
 /** Deno reads these, and the other variables of OpenTelemetry, itself, and takes no other texts for true and false. */

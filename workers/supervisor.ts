@@ -7,8 +7,8 @@ interface Task {
   socket: string;
   /** Length of the token that the host writes to standard input. */
   tokenBytes: number;
-  /** Path of the folder with copies of the files that the handler's code consists of, and nothing else. */
-  code: string;
+  /** The folder with copies of the files that the handler's code consists of, and those of its packages. */
+  read: string[];
   importHosts: string[];
 }
 
@@ -24,7 +24,7 @@ const permissions: Deno.PermissionOptionsObject = {
   net: "inherit",
   // Connecting a Unix socket asks for read and write. The host removes the socket and its folder
   // once it has accepted, so that afterwards these two paths are worth nothing.
-  read: [task.socket, task.code],
+  read: [task.socket, ...task.read],
   run: false,
   sys: false,
   write: [task.socket],

@@ -5,12 +5,13 @@ import type { ModuleGraph } from "./imports.ts";
 
 export type ProcessLimits = Pick<Code, "importHosts" | "net" | "memoryMb">;
 
-/** `lockFile` has the versions of all fetched packages. */
-export function codeOf(graph: ModuleGraph, lockFile: string, { importHosts, net, memoryMb }: ProcessLimits): Code {
+export function codeOf(graph: ModuleGraph, { importHosts, net, memoryMb }: ProcessLimits): Code {
   return {
     files: graph.files,
-    lockFile: graph.remote ? lockFile : undefined,
+    lock: graph.lock,
+    config: graph.config,
     packages: graph.packages,
+    packageFiles: graph.packageFiles,
     importHosts,
     net,
     memoryMb,

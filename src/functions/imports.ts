@@ -1,151 +1,256 @@
 // The modules that a handler consists of: found and fetched by a builder process (`deno info`,
 // `deno cache`) that runs none of them, and watched for edits. Sandboxes never fetch anything.
 
-import { dirname, join, relative, sep } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
+import { whyNotImportable } from "./importable.ts";
+import type { CodeConfig } from "../sandbox/folder.ts";
 import type { KeptGraphs } from "./kept_graphs.ts";
+import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, parseLock } from "./lock.ts";
+import { packageFolders, readInfo } from "./module_info.ts";
+import { isThere, openToSandboxes } from "./package_files.ts";
+import type { PackageLocks } from "./package_locks.ts";
+import { findProjectGraph, type ProjectGraph, reach } from "./project_graph.ts";
 
 /** The code of one handler, as of one moment. */
 export interface ModuleGraph {
-  /** Changes whenever any of the files does. */
+  /** Changes whenever any of the files does, or a version of a package. */
   readonly version: number;
   /** `file:` address of the handler. */
   readonly entry: string;
   /** Absolute paths of all local modules, the handler first. */
   readonly files: readonly string[];
-  /** Whether something was fetched from elsewhere, so that versions come from the lock file. */
+  /** Whether something was fetched from elsewhere. */
   readonly remote: boolean;
+  /** Text of the lock file: the versions of exactly what this graph imports. Undefined if it fetches nothing. */
+  readonly lock: string | undefined;
+  /** Config files for the folder that holds `code/`; undefined where none are needed. */
+  readonly config: CodeConfig | undefined;
   /** Folders of the module cache with the packages that they import, and what these import. */
   readonly packages: readonly string[];
+  /** Of these, the folders of the versions in use: their code may read its own files. */
+  readonly packageFiles: readonly string[];
   /** What will keep the handler, or a part of it, from loading; sentences for its author. */
   readonly problems: readonly string[];
+  /** What its author may want to know though nothing fails for certain; sentences. */
+  readonly warnings: readonly string[];
 }
 
 export interface ImportsOptions {
   /** Absolute and real. */
-  codeDir: string;
-  /** Where the versions of fetched packages are kept; created when the first one is fetched. */
-  lockFile: string;
-  /** A module that every sandbox loads; its packages belong in the lock file too. */
-  bootstrap: string;
+  readonly codeDir: string;
+  readonly locks: PackageLocks;
+  /** A module that every sandbox loads; its packages belong in each lock, too. */
+  readonly bootstrap: string;
+  /** The hono that every sandbox loads, with its exact version, such as `npm:hono@4.13.19`. */
+  readonly hono: string;
   /** Environment of the builder: the cache folder, and how to reach registries. */
-  env: Record<string, string>;
-  importHosts: () => readonly string[];
-  kept: KeptGraphs;
+  readonly env: Record<string, string>;
+  /** Whether sandboxes run as other users, who have to be able to read the module cache. */
+  readonly ownUsers: boolean;
+  readonly importHosts: () => readonly string[];
+  readonly kept: KeptGraphs;
 }
 
-export type Imports = ReturnType<typeof importsService>;
+export interface Imports {
+  /**
+   * The graph of the handler at `path` in the code folder. At once if it is known and no file of it has
+   * been touched since; each call looks, so that an edit counts from the moment it is written. Calls with the
+   * same `turn` look once: all of them came before the first of them looks.
+   */
+  graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph>;
+  /** Fetches what the module at `path` imports, after it was saved; tells what cannot be had. */
+  prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
+  /** Modules that were looked at before and depend on the file at `path`, also if it was missing. */
+  importers(path: string): string[];
+}
 
-const BUILDER_TIMEOUT_MS = 120_000;
 const PROBLEM_MAX_LENGTH = 500;
 /** In place of an empty list, which the builder refuses: a name that no host has (RFC 6761, 6.4). */
 const NO_HOST = "none.invalid";
+/** Looks that are made again because something was written meanwhile; a file that never rests must not keep us busy. */
+const LOOKS_MAX = 6;
 
 interface Known {
   graph: ModuleGraph;
   /** State of each file that the graph was made from, also of those that were missing. */
   states: Map<string, string>;
   importHosts: readonly string[];
-  /** Whether a file may have been written after the builder began to read. */
+  /** Whether a file or a lock may have been written after the builder began to read. */
   touchedMeanwhile: boolean;
+  /** Files of the module cache that must be there. */
+  fetched: readonly string[];
   /** The last turn in which no file was found to have changed. */
   currentIn?: number | undefined;
 }
 
-export function importsService(options: ImportsOptions) {
-  const { codeDir, lockFile, bootstrap, env, importHosts, kept } = options;
+/** What a graph has from elsewhere. */
+interface Fetched {
+  readonly lock: string | undefined;
+  readonly packageFiles: readonly string[];
+  /** Files of the module cache that must be there. */
+  readonly files: readonly string[];
+  readonly problems: readonly string[];
+  /** Whether the handler's lock was changed by somebody else meanwhile. */
+  readonly isStale: boolean;
+}
+
+const NOTHING_FETCHED: Fetched = { lock: undefined, packageFiles: [], files: [], problems: [], isStale: false };
+
+export function importsService(options: ImportsOptions): Imports {
+  const { codeDir, locks, bootstrap, hono, env, importHosts, kept } = options;
+  const builder = new Builder({ env });
   const known = new Map<string, Known>();
   const underWay = new Map<string, Promise<ModuleGraph>>();
+  const base = pathToFileURL(codeDir).href + "/";
+  const honoJsx = `${hono}/jsx`;
   let lastVersion = 0;
-  // The lock file is read, completed and written by each run.
-  let builderQueue: Promise<unknown> = Promise.resolve();
-
-  const build = (...args: string[]): Promise<{ success: boolean; stdout: string; stderr: string }> => {
-    const run = builderQueue.then(() => runBuilder(args, env));
-    builderQueue = run.catch(() => {});
-    return run;
-  };
+  let workersLock: Promise<Lock> | undefined;
 
   const fileOf = (handler: string): string => join(codeDir, ...handler.split("/"));
+
+  /** What the workers import themselves; found once. */
+  const lockOfWorkers = (): Promise<Lock> =>
+    workersLock ??= (async () => {
+      await using folder = await builder.folder();
+      const lock = join(folder.path, "lock");
+      const { success, stderr } = await builder.remote("cache", "--no-config", `--lock=${lock}`, bootstrap);
+      if (!success) throw new Error(causeOf(stderr));
+      return parseLock(await Deno.readTextFile(lock));
+    })().catch((error) => {
+      // It may be had the next time.
+      workersLock = undefined;
+      throw error;
+    });
 
   const inspectOnce = async (handler: string): Promise<Known> => {
     const hosts = importHosts();
     const began = Date.now();
     const file = fileOf(handler);
-    const entry = pathToFileURL(file).href;
-    const common = [
-      "--no-config",
-      "--node-modules-dir=none",
-      `--lock=${lockFile}`,
-      `--allow-import=${hosts.join(",") || NO_HOST}`,
-    ];
-    const info = await build("info", "--json", ...common, entry);
-    const found = info.success ? readInfo(JSON.parse(info.stdout), entry, codeDir) : {
-      files: [file],
-      missing: [],
-      remote: false,
-      packages: [],
-      problems: [lastLine(info.stderr)],
-    };
-    const problems = found.problems.map((problem) => problem.replaceAll(pathToFileURL(codeDir).href + "/", ""));
-    const files = [...found.files, ...found.missing].filter((path) => {
-      const problem = outside(path, codeDir);
-      if (problem) problems.push(problem);
-      return !problem;
-    });
-    if (found.remote) {
-      // The workers first and by themselves: a handler that cannot be had must not keep them out of the lock file.
-      await build("cache", "--quiet", ...common, bootstrap);
-      const cache = await build("cache", "--quiet", ...common, entry);
-      if (!cache.success && problems.length === 0) problems.push(lastLine(cache.stderr));
-    }
-    const watched = [file, ...found.files, ...found.missing];
+    await using folder = await builder.folder();
+    const project = await findProjectGraph(file, { codeDir, builder, folder, importHosts: hosts, honoJsx });
+    const reached = reach(project.modules);
+    const fetched = reached.types ? await fetchRemote(handler, file, project, folder, hosts) : NOTHING_FETCHED;
+    const { map, modules } = project;
+    const { code: remote } = reached;
+    // A handler that is missing is still asked for: the import says so.
+    const files = new Set([file, ...modules.files, ...modules.broken.map(({ path }) => path)]);
     return {
-      states: new Map(watched.map((path) => [path, stateOf(path)])),
+      states: new Map(project.looked.map((path) => [path, stateOf(path)])),
       importHosts: hosts,
-      touchedMeanwhile: watched.some((path) => modifiedSince(path, began)),
+      touchedMeanwhile: fetched.isStale || project.looked.some((path) => modifiedSince(path, began)),
+      fetched: fetched.files,
       graph: {
         version: ++lastVersion,
-        entry,
-        files,
-        remote: found.remote,
-        packages: found.packages,
-        problems: problems.map((problem) => problem.slice(0, PROBLEM_MAX_LENGTH)),
+        entry: pathToFileURL(file).href,
+        files: [...files].filter((path) => whyNotImportable(path, codeDir) === undefined),
+        remote,
+        lock: remote ? fetched.lock : undefined,
+        config: map.isEmpty ? undefined : map.files("./code/", honoJsx),
+        packages: packageFolders(fetched.packageFiles),
+        packageFiles: fetched.packageFiles,
+        problems: shortened([...project.problems, ...remote ? fetched.problems : []]),
+        // Types that cannot be had keep nothing from running.
+        warnings: shortened(remote ? [] : fetched.problems),
       },
     };
   };
 
+  /** Fetches what the graph has from elsewhere. Its lock is stored once all of it is there. */
+  const fetchRemote = async (
+    handler: string,
+    file: string,
+    { map }: ProjectGraph,
+    folder: BuilderFolder,
+    hosts: readonly string[],
+  ): Promise<Fetched> => {
+    const entry = pathToFileURL(file).href;
+    const before = locks.find(handler);
+    const lock = await folder.write("lock", lockText(locks.starting(handler)));
+    const flags = await configFlags(folder, map.files(base, honoJsx));
+    const common = [...flags, `--lock=${lock}`, `--allow-import=${hosts.join(",") || NO_HOST}`];
+    const info = await builder.remote("info", ...common, entry);
+    if (!info.success) return { ...NOTHING_FETCHED, problems: [readable(causeOf(info.stderr))] };
+    const modules = readInfo(info.stdout, entry);
+    const isFetched = (id: string): boolean => isThere(modules.npmFolders.get(id) ?? "");
+    const workers = await lockOfWorkers();
+    const roots: LockRoots = { npm: modules.npm, modules: modules.remote, isFetched };
+    await Deno.writeTextFile(lock, lockText(mergeLocks(cutLock(await readLock(lock), roots), workers)));
+    const cache = await builder.remote("cache", ...common, entry);
+    const problems = modules.remoteErrors.map(({ error }) => readable(error));
+    if (!cache.success && problems.length === 0) problems.push(readable(causeOf(cache.stderr)));
+    const whole = await readLock(lock);
+    // A sandbox starts only if everything in its lock is there.
+    const complete = cutLock(whole, {
+      ...roots,
+      npm: [...roots.npm, ...Object.keys(workers.npm)],
+      isFetched: (id) => id in workers.npm || isFetched(id),
+    });
+    const packageFiles = Object.keys(complete.npm).map((id) => modules.npmFolders.get(id))
+      .filter((path) => path !== undefined).filter(isThere);
+    if (options.ownUsers) await openToSandboxes(packageFiles);
+    const isStale = locks.find(handler) !== before;
+    const text = lockText(complete);
+    // Only what is there as a whole is kept, so that no other function ever meets a version that cannot be had.
+    if (problems.length === 0 && !isStale) locks.put(handler, text);
+    return { lock: text, packageFiles, files: [...packageFiles, ...modules.cached], problems, isStale };
+  };
+
+  const readable = (text: string): string => text.replaceAll(base, "");
+
   const inspect = async (handler: string): Promise<ModuleGraph> => {
     const stale = known.get(handler);
     let next = await inspectOnce(handler);
-    // A file that was saved while the builder may have been reading it is read again; a few times at
-    // most, so that a file which never rests cannot keep the builder busy for ever.
-    for (let again = 0; again < 5 && next.touchedMeanwhile; again++) next = await inspectOnce(handler);
+    // What was saved while the builder may have been reading it is read again.
+    for (let look = 1; look < LOOKS_MAX && next.touchedMeanwhile; look++) next = await inspectOnce(handler);
     if (stale && sameCode(stale, next)) next = { ...next, graph: stale.graph };
     known.set(handler, next);
     keep(handler, next);
     return next.graph;
   };
 
-  /** Not with packages: those may be gone from the module cache at the next start. */
-  const keep = (handler: string, { graph, states, touchedMeanwhile }: Known): void => {
-    if (graph.remote || graph.problems.length > 0 || touchedMeanwhile) return kept.remove(handler);
-    kept.put(handler, { files: graph.files, states: [...states] });
+  const keep = (handler: string, { graph, states, touchedMeanwhile, fetched }: Known): void => {
+    if (graph.problems.length > 0 || touchedMeanwhile) return kept.remove(handler);
+    const { files, remote, config, packageFiles, warnings } = graph;
+    kept.put(handler, {
+      files,
+      states: [...states],
+      remote,
+      config,
+      packageFiles,
+      warnings,
+      fetched,
+      workers: bootstrap,
+    });
   };
 
   /** What was found before this process began, if no file was touched since. */
   const recall = (handler: string): Known | undefined => {
     const found = kept.find(handler);
     const file = fileOf(handler);
-    // Another code folder may have held a handler of the same path.
-    if (found?.files[0] !== file) return undefined;
-    const { files, states } = found;
-    const entry = pathToFileURL(file).href;
+    // Another code folder may have held a handler of the same path, and an older program other workers.
+    if (found?.files[0] !== file || found.workers !== bootstrap) return undefined;
+    const { files, states, remote, config, packageFiles, warnings, fetched } = found;
+    const lock = remote ? locks.find(handler) : undefined;
+    if ((remote && lock === undefined) || !fetched.every(isThere)) return undefined;
     const recalled: Known = {
-      graph: { version: ++lastVersion, entry, files, remote: false, packages: [], problems: [] },
+      graph: {
+        version: ++lastVersion,
+        entry: pathToFileURL(file).href,
+        files,
+        remote,
+        lock,
+        config,
+        packages: packageFolders(packageFiles),
+        packageFiles,
+        problems: [],
+        warnings,
+      },
       states: new Map(states),
       importHosts: importHosts(),
       touchedMeanwhile: false,
+      fetched,
     };
     if (!isCurrent(recalled)) return undefined;
     known.set(handler, recalled);
@@ -158,142 +263,54 @@ export function importsService(options: ImportsOptions) {
     return true;
   };
 
+  const graph = (path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> => {
+    const current = known.get(path);
+    if (current && ((turn !== undefined && turn === current.currentIn) || isCurrent(current))) {
+      current.currentIn = turn;
+      return current.graph;
+    }
+    let run = underWay.get(path);
+    if (!run) {
+      const recalled = current ? undefined : recall(path);
+      if (recalled) return recalled.graph;
+      run = inspect(path).finally(() => underWay.delete(path));
+      underWay.set(path, run);
+    }
+    return run;
+  };
+
   return {
-    /**
-     * The graph of the handler at `path` in the code folder. At once if it is known and no file of it has
-     * been touched since; each call looks, so that an edit counts from the moment it is written. Calls with the
-     * same `turn` look once: all of them came before the first of them looks.
-     */
-    graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> {
-      const current = known.get(path);
-      if (current && ((turn !== undefined && turn === current.currentIn) || isCurrent(current))) {
-        current.currentIn = turn;
-        return current.graph;
-      }
-      let run = underWay.get(path);
-      if (!run) {
-        const recalled = current ? undefined : recall(path);
-        if (recalled) return recalled.graph;
-        run = inspect(path).finally(() => underWay.delete(path));
-        underWay.set(path, run);
-      }
-      return run;
-    },
-
-    /** Fetches what the module at `path` imports, after it was saved; tells what cannot be had. */
-    async prepare(path: string): Promise<{ problems: string[] }> {
+    graph,
+    async prepare(path) {
       await underWay.get(path);
-      return { problems: [...(await this.graph(path)).problems] };
+      const { problems, warnings } = await graph(path);
+      return { problems: [...problems], warnings: [...warnings] };
     },
 
-    /** Modules that were looked at before and consist of the file at `path` among others. */
-    importers(path: string): string[] {
+    importers(path) {
       const file = fileOf(path);
       const current = [...known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
       return [...new Set([...current, ...kept.consistingOf(file)])].filter((handler) => handler !== path);
     },
-
-    lockFile,
   };
 }
 
+/** Whether processes that run the one may go on where the other was found. */
 function sameCode(a: Known, b: Known): boolean {
-  return a.states.size === b.states.size && a.graph.problems.join() === b.graph.problems.join() &&
-    [...a.states].every(([path, state]) => b.states.get(path) === state);
+  const { graph: one } = a;
+  const { graph: other } = b;
+  return one.files.join() === other.files.join() &&
+    one.files.every((path) => a.states.get(path) === b.states.get(path)) &&
+    one.lock === other.lock && JSON.stringify(one.config) === JSON.stringify(other.config) &&
+    one.problems.join() === other.problems.join();
 }
 
-async function runBuilder(
-  args: string[],
-  env: Record<string, string>,
-): Promise<{ success: boolean; stdout: string; stderr: string }> {
-  const command = new Deno.Command(Deno.execPath(), {
-    args,
-    clearEnv: true,
-    env: { ...env, NO_COLOR: "1", DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(BUILDER_TIMEOUT_MS),
-  });
-  const { success, stdout, stderr } = await command.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { success, stdout: text(stdout), stderr: text(stderr) };
+async function readLock(path: string): Promise<Lock> {
+  return parseLock(await Deno.readTextFile(path));
 }
 
-interface Info {
-  modules: {
-    specifier: string;
-    kind?: string;
-    local?: string;
-    error?: string;
-    npmPackage?: string;
-    dependencies?: { specifier: string; code?: { specifier?: string; error?: string } }[];
-  }[];
-  redirects: Record<string, string>;
-  /** Of everything in the lock file. */
-  npmPackages?: Record<string, { dependencies: string[]; localPath?: string }>;
-}
-
-interface Found {
-  files: string[];
-  missing: string[];
-  remote: boolean;
-  packages: string[];
-  problems: string[];
-}
-
-/** What `deno info --json` lists, less the modules that only types are imported from. */
-function readInfo(info: Info, entry: string, codeDir: string): Found {
-  const modules = new Map(info.modules.map((module) => [module.specifier, module]));
-  const found: Found = { files: [], missing: [], remote: false, packages: [], problems: [] };
-  const seen = new Set<string>();
-  const visit = (specifier: string): void => {
-    const target = info.redirects[specifier] ?? specifier;
-    if (seen.has(target)) return;
-    seen.add(target);
-    const local = target.startsWith("file:");
-    if (/^(npm|jsr|https?):/.test(target)) found.remote = true;
-    const module = modules.get(target);
-    if (!module) return;
-    if (module.error) {
-      // An error quotes the source. What lies outside is refused below, by its path alone.
-      const foreign = local && outside(fileURLToPath(target), codeDir) !== undefined;
-      if (!foreign) found.problems.push(module.error.split("\n    at ")[0]!);
-      if (local) found.missing.push(fileURLToPath(target));
-    } else if (local) {
-      found.files.push(fileURLToPath(target));
-    }
-    for (const { code } of module.dependencies ?? []) {
-      if (code?.error) found.problems.push(code.error);
-      if (code?.specifier) visit(code.specifier);
-    }
-  };
-  visit(entry);
-  const imported = [...seen].map((specifier) => modules.get(specifier)?.npmPackage);
-  found.packages = packageFolders(imported.filter((id) => id !== undefined), info.npmPackages ?? {});
-  return found;
-}
-
-/** Where the packages are, and all that they depend on: one folder for each, with its versions and its index. */
-function packageFolders(ids: readonly string[], known: NonNullable<Info["npmPackages"]>): string[] {
-  const reached = new Set(ids);
-  for (const id of reached) for (const dependency of known[id]?.dependencies ?? []) reached.add(dependency);
-  const folders = [...reached].map((id) => known[id]?.localPath).filter((path) => path !== undefined);
-  return [...new Set(folders.map((path) => dirname(path)))];
-}
-
-/** Why a sandbox must not read `path`, or undefined. */
-function outside(path: string, codeDir: string): string | undefined {
-  const inside = relative(codeDir, path);
-  if (inside.startsWith("..") || inside === "") return `"${path}" is outside the code folder.`;
-  if (path.includes(",")) return `"${inside}" has a comma in its path, which a sandbox cannot be given.`;
-  try {
-    // A link could lead anywhere, also after this check.
-    if (Deno.realPathSync(path) !== path) return `"${inside.split(sep).join("/")}" leads through a link.`;
-  } catch (error) {
-    // One that is missing may be asked for: the import then says that it is missing.
-    if (!(error instanceof Deno.errors.NotFound)) return `"${inside}" cannot be read.`;
-  }
+function shortened(sentences: Iterable<string>): string[] {
+  return [...new Set(sentences)].map((sentence) => sentence.slice(0, PROBLEM_MAX_LENGTH));
 }
 
 function stateOf(path: string): string {
@@ -312,10 +329,4 @@ function modifiedSince(path: string, time: number): boolean {
   } catch {
     return false;
   }
-}
-
-function lastLine(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const error = lines.find((line) => /^error:/i.test(line)) ?? lines.at(-1) ?? "The module cannot be read.";
-  return error.replace(/^error: */i, "");
 }

@@ -1,13 +1,23 @@
-// What handlers consist of, remembered from one start of the server to the next. A loss costs a search, nothing else.
+// Persistent cache of handlers' module graphs, from one start of the server to the next. Losing it only costs a search.
 
 import type { Attempt } from "../observe/forgiving.ts";
+import type { CodeConfig } from "../sandbox/folder.ts";
 import type { ModuleGraphStore } from "../store/module_graphs.ts";
 
 export interface KeptGraph {
   /** Absolute paths, the handler first. */
   readonly files: readonly string[];
-  /** Of each file that it was found out from. */
+  /** Of each file that it was made from, also of those that were missing. */
   readonly states: readonly (readonly [path: string, state: string])[];
+  /** Whether something was fetched from elsewhere. */
+  readonly remote: boolean;
+  readonly config: CodeConfig | undefined;
+  readonly packageFiles: readonly string[];
+  readonly warnings: readonly string[];
+  /** Files and folders of the module cache that must be there. */
+  readonly fetched: readonly string[];
+  /** Which workers it was made for, as their packages are in its lock. */
+  readonly workers: string;
 }
 
 /** By the handlers' paths in the code folder. Never throws. */
@@ -32,7 +42,9 @@ export function keptGraphs(
     find: (handler) =>
       attempt(() => {
         const text = store.find(handler);
-        return text === undefined ? undefined : JSON.parse(text) as KeptGraph;
+        const kept = text === undefined ? undefined : JSON.parse(text) as Partial<KeptGraph>;
+        // An older program kept less.
+        return kept?.workers === undefined ? undefined : kept as KeptGraph;
       }),
     // As it stands in their JSON.
     consistingOf: (path) => attempt(() => store.holding(JSON.stringify(path), FOUND_MAX)) ?? [],

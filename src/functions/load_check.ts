@@ -146,9 +146,9 @@ function summary(printed: string): string {
 }
 
 /** Of everything that the outcome depends on. */
-async function hashOf({ files, lockFile, ...rest }: Code): Promise<string> {
+async function hashOf({ files, ...rest }: Code): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(rest));
-  for (const path of lockFile === undefined ? files : [lockFile, ...files]) {
+  for (const path of files) {
     const content = await Deno.readFile(path).catch((error) => {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

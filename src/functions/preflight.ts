@@ -37,18 +37,18 @@ const nothing = (): Findings => ({ problems: [], warnings: [] });
 export function createPreflight({ imports, loads, registry, limits }: PreflightOptions): Preflight {
   /** `entries` are the functions that `path` is the handler of. */
   const look = async (path: string, entries: readonly RegisteredFunction[], subject: string): Promise<Findings> => {
-    const { problems } = await imports.prepare(path);
+    const { problems, warnings } = await imports.prepare(path);
     // The load would fail for the same reasons.
-    if (problems.length > 0) return { problems, warnings: [] };
+    if (problems.length > 0) return { problems, warnings };
     const defaults = limits();
     // What the function with the least memory can load, all can.
     const memoryMb = Math.min(...entries.map((entry) => entry.memoryMb ?? defaults.memoryMb));
-    const code: Code = codeOf(await imports.graph(path), imports.lockFile, {
+    const code: Code = codeOf(await imports.graph(path), {
       ...defaults,
       net: false,
       memoryMb: entries.length > 0 ? memoryMb : defaults.memoryMb,
     });
-    return findingsOf(await loads.check(code), entries.length > 0, subject);
+    return joined([{ problems, warnings }, findingsOf(await loads.check(code), entries.length > 0, subject)]);
   };
 
   const entriesOf = (path: string): RegisteredFunction[] => registry.handledBy(path).map(({ id }) => registry.get(id));

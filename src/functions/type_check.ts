@@ -5,11 +5,16 @@ import { dirname, join, posix, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { AppError } from "../errors.ts";
 import { landlockArgs } from "../sandbox/landlock.ts";
+import { LANGUAGE_FLAGS } from "../sandbox/process.ts";
 import type { Runtime } from "../sandbox/runtime.ts";
 import { giveBackUid, setprivArgs, takeUid } from "../sandbox/users.ts";
 import { annotate, type Annotated } from "./annotations.ts";
 import { type Diagnostic, readDiagnostics } from "./diagnostics.ts";
 import type { Files } from "./files.ts";
+import { lockText } from "./lock.ts";
+import type { PackageLocks } from "./package_locks.ts";
+import { candidatesFor } from "./project_graph.ts";
+import { type TypeCheckConfig, typeCheckConfig } from "./type_check_config.ts";
 
 /** Something wrong with a file of the code folder. Lines and columns count from 1. */
 export interface Problem {
@@ -33,13 +38,15 @@ export interface TypeCheckOptions {
   runtime: Runtime;
   /** A folder that others may pass through and not list; the copies are made in it. */
   runDir: string;
-  /** Versions of fetched packages; need not exist. */
-  lockFile: string;
+  /** Absolute and real. */
+  codeDir: string;
+  locks: Pick<PackageLocks, "starting">;
   importHosts: () => readonly string[];
 }
 
 export type TypeCheck = ReturnType<typeof typeCheckService>;
 
+const CONFIG_FLAGS = ["--config=config.json", "--import-map=imports.json"];
 const CHECK_MAX_MS = 60_000;
 /** Checks that may wait for the one that runs. */
 const WAITING_MAX = 8;
@@ -57,10 +64,7 @@ const V8_FLAGS = `--max-old-space-size=${HEAP_MB},--no-turbofan`;
 /** What a text that begins with a dot might be: the path of a module. More is copied than need be, never less. */
 const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
 
-/** Parameters need no types; the rest is as strict as Deno is by itself. */
-const CONFIG = JSON.stringify({ compilerOptions: { noImplicitAny: false } });
-
-export function typeCheckService({ files, runtime, runDir, lockFile, importHosts }: TypeCheckOptions) {
+export function typeCheckService({ files, runtime, runDir, codeDir, locks, importHosts }: TypeCheckOptions) {
   const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
   const types = [0, 1].map((index) => `Parameters<import("${handlerTypes}").Handler>[${index}]`) as [string, string];
   /** Always the same, as Deno keeps notes by path; checks come one after the other. */
@@ -82,28 +86,32 @@ export function typeCheckService({ files, runtime, runDir, lockFile, importHosts
         `code/${path}`,
         annotated.get(path)?.source ?? content,
       ]));
-      copies.set("deno.json", CONFIG);
+      const hosts = importHosts();
+      const config = typeCheckConfig(sources, { codeDir, importHosts: hosts, honoJsx: `${runtime.workerPackage}/jsx` });
+      copies.set("config.json", config.files.config).set("imports.json", config.files.importMap);
       const entry = source.isHandler ? "entry.ts" : `code/${source.path}`;
       if (source.isHandler) copies.set(entry, entryFor(source.path, handlerTypes));
       await write(folder, copies, uid);
-      await copyLock(lockFile, join(folder, "lock"), uid);
+      await writeLock(lockText(locks.starting(source.path)), join(folder, "lock"), uid);
 
       const start = (...args: string[]) => run(args, folder, runtime, uid);
-      const info = await start("info", "--json", "--no-remote", "--no-npm", "--no-config", "--no-lock", entry);
+      const info = await start(
+        ...["info", "--json", "--no-remote", "--no-npm", "--no-lock", ...CONFIG_FLAGS, ...LANGUAGE_FLAGS, entry],
+      );
       // Before anything quotes it: a source elsewhere on this machine is nobody's business here.
       if (!info.success) return [{ ...atTop(source.path), message: "What it imports cannot be found out." }];
       const foreign = foreignModules(info.stdout, [folder, runtime.appDir]);
       if (foreign.length > 0) {
         return foreign.map((path) => ({ ...atTop(source.path), message: `"${path}" is outside the code folder.` }));
       }
-      const hosts = importHosts();
       const check = await start(
         "check",
         "--quiet",
         "--cached-only",
         "--node-modules-dir=none",
         "--lock=lock/imports.lock",
-        "--config=deno.json",
+        ...CONFIG_FLAGS,
+        ...LANGUAGE_FLAGS,
         `--v8-flags=${V8_FLAGS}`,
         hosts.length > 0 ? `--allow-import=${hosts.join(",")}` : "--deny-import",
         entry,
@@ -112,7 +120,7 @@ export function typeCheckService({ files, runtime, runDir, lockFile, importHosts
       const found = readDiagnostics(check.stderr);
       if (found.length === 0) throw new Error(`deno check failed: ${check.stderr.slice(0, MESSAGE_MAX_LENGTH)}`);
       return found.slice(0, PROBLEMS_MAX).flatMap((diagnostic) =>
-        toProblem(diagnostic, source, folder, sources, annotated)
+        toProblem(explained(diagnostic, config, folder), source, folder, sources, annotated)
       );
     } finally {
       await removeIfThere(folder);
@@ -145,19 +153,37 @@ async function gather(source: Source, files: Files): Promise<Map<string, string>
       const target = posix.normalize(posix.join(posix.dirname(path), decoded(specifier!)));
       if (target.startsWith("../") || found.has(target)) continue;
       // What is missing, a link or a folder is told of by the check.
-      const file = await files.read(target).catch((error) => {
-        if (error instanceof AppError) return undefined;
-        throw error;
-      });
-      if (!file) continue;
-      bytes += file.content.length;
-      if (found.size >= FILES_MAX || bytes > TOTAL_MAX_BYTES) {
-        throw new AppError("TooLarge", 413, `More than ${FILES_MAX} files, or 4 MiB of them, are not checked.`);
+      const file = await readIfThere(target, files);
+      const read = file ? [{ path: target, file }] : (await Promise.all(
+        candidatesFor(target).map(async (path) => ({ path, file: await readIfThere(path, files) })),
+      ));
+      for (const { path, file } of read) {
+        if (!file || found.has(path)) continue;
+        bytes += file.content.length;
+        if (found.size >= FILES_MAX || bytes > TOTAL_MAX_BYTES) {
+          throw new AppError("TooLarge", 413, `More than ${FILES_MAX} files, or 4 MiB of them, are not checked.`);
+        }
+        found.set(path, new TextDecoder().decode(file.content));
       }
-      found.set(target, new TextDecoder().decode(file.content));
     }
   }
   return found;
+}
+
+async function readIfThere(path: string, files: Files): Promise<{ content: Uint8Array } | undefined> {
+  return await files.read(path).catch((error) => {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  });
+}
+
+/** Says of a bare specifier that leads nowhere what its author can do. */
+function explained(diagnostic: Diagnostic, config: TypeCheckConfig, folder: string): Diagnostic {
+  const [, specifier] = /^Import "([^"]+)" not a dependency/.exec(diagnostic.message) ?? [];
+  const code = pathToFileURL(join(folder, "code")).href + "/";
+  if (specifier === undefined || !diagnostic.address.startsWith(code)) return diagnostic;
+  const message = config.explain(specifier, decoded(diagnostic.address.slice(code.length)));
+  return message === undefined ? diagnostic : { ...diagnostic, message };
 }
 
 function decoded(specifier: string): string {
@@ -200,14 +226,10 @@ async function write(folder: string, copies: ReadonlyMap<string, string>, uid: n
 }
 
 /** Deno completes the copy in passing, by a draft beside it: both belong to whoever runs it. */
-async function copyLock(lockFile: string, folder: string, uid: number | undefined): Promise<void> {
-  const content = await Deno.readFile(lockFile).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return new TextEncoder().encode('{"version":"5"}');
-    throw error;
-  });
+async function writeLock(text: string, folder: string, uid: number | undefined): Promise<void> {
   const copy = join(folder, "imports.lock");
   await Deno.mkdir(folder, { mode: 0o700 });
-  await Deno.writeFile(copy, content, { mode: 0o600 });
+  await Deno.writeTextFile(copy, text, { mode: 0o600 });
   if (uid === undefined) return;
   for (const path of [folder, copy]) await Deno.chown(path, uid, uid);
 }
@@ -216,7 +238,7 @@ async function copyLock(lockFile: string, folder: string, uid: number | undefine
 async function run(
   args: string[],
   cwd: string,
-  { deno, denoDir, appDir, setpriv, landlock }: Runtime,
+  { deno, denoDir, appDir, registryEnv, setpriv, landlock }: Runtime,
   uid: number | undefined,
 ): Promise<{ success: boolean; stdout: string; stderr: string }> {
   const limits = Deno.build.os === "linux"
@@ -233,7 +255,7 @@ async function run(
     args: ["-c", limits, "sh", ...confined, ...args],
     cwd,
     clearEnv: true,
-    env: { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    env: { ...registryEnv, DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -65,7 +65,7 @@ export interface Run {
 
 export function createRun(deps: RunDependencies): Run {
   const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
-  const targetOf = createTargets(imports, settings);
+  const targetOf = createTargets(settings);
   const makeResponse = responseMaker();
   let underWay = 0;
   const turn = countTurns(() => underWay >= BUSY_CALLS);

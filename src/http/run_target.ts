@@ -1,7 +1,7 @@
 // What a call runs: a function's code and settings of this moment, put together once for all calls that find the same.
 
 import { codeOf } from "../functions/code.ts";
-import type { Imports, ModuleGraph } from "../functions/imports.ts";
+import type { ModuleGraph } from "../functions/imports.ts";
 import type { RegisteredFunction } from "../functions/registry.ts";
 import type { Target } from "../sandbox/pool.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -10,7 +10,7 @@ import type { KeyHolder } from "../store/access.ts";
 /** `holder` is whose key let the call in. */
 export type Targets = (entry: RegisteredFunction, holder: KeyHolder | undefined, graph: ModuleGraph) => Target;
 
-export function createTargets(imports: Pick<Imports, "lockFile">, settings: Settings): Targets {
+export function createTargets(settings: Settings): Targets {
   const made = new WeakMap<RegisteredFunction, { target: Target; parts: readonly unknown[] }>();
 
   return (entry, holder, graph) => {
@@ -27,7 +27,7 @@ export function createTargets(imports: Pick<Imports, "lockFile">, settings: Sett
       functionId: id,
       tenant,
       version: `${graph.version} ${entry.updatedAt} ${memoryMb} ${denied}`,
-      code: codeOf(graph, imports.lockFile, { importHosts, net: entry.permissions.net, memoryMb }),
+      code: codeOf(graph, { importHosts, net: entry.permissions.net, memoryMb }),
       route: { name, description, handler, route, methods, keys },
       timeoutMs,
     };

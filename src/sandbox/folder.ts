@@ -8,6 +8,15 @@ import { pathToFileURL } from "node:url";
 /** sun_path holds 108 bytes with its NUL (unix(7)). */
 const SOCKET_PATH_MAX_LENGTH = 107;
 
+/**
+ * Texts of two files for Deno. Were there no import map of its own, it would take the imports of a `deno.json` next to
+ * a module even if it is given another config file.
+ */
+export interface CodeConfig {
+  readonly config: string;
+  readonly importMap: string;
+}
+
 export interface SandboxFolder {
   readonly path: string;
   /** Where Deno may keep the transpiled modules of it. */
@@ -15,8 +24,10 @@ export interface SandboxFolder {
   readonly socket: string;
   /** Where the copies are, nothing else. */
   readonly code: string;
-  /** Copy of the lock file, if there is one. */
+  /** The lock file, if there is one. */
   readonly lockFile: string | undefined;
+  /** Paths of the config files, if there are any. */
+  readonly configFiles: CodeConfig | undefined;
   /** Accepts the one connection. */
   readonly listener: Deno.UnixListener;
   /** Closes and removes the socket with its folder: nobody else can connect, and no permission for its path is worth anything. */
@@ -69,13 +80,13 @@ function removeIfThere(path: string): void {
 }
 
 /**
- * Makes a folder below `runDir` for code from below `codeDir`, with a copy of `lockFile`. With `uid`, that user may
+ * Makes a folder below `runDir` for code from below `codeDir`, with these files. With `uid`, that user may
  * read it and connect, nobody else. Deno keeps transpiled modules in `denoDir`, which is shared: there the process
  * gets a place of its own for those of this folder.
  */
 export function makeSandboxFolder(
   { runDir, codeDir, denoDir }: { runDir: string; codeDir: string; denoDir: string },
-  lockFile: string | undefined,
+  { lock, config }: { lock: string | undefined; config: CodeConfig | undefined },
   uid: number | undefined,
 ): SandboxFolder {
   const folder = join(runDir, randomUUID());
@@ -92,8 +103,16 @@ export function makeSandboxFolder(
     Deno.chmodSync(transpiled, 0o700);
     // Were it not allowed to write there, Deno would try again and again for 150 ms.
     if (uid !== undefined) Deno.chownSync(transpiled, uid, uid);
-    const lockCopy = lockFile && join(folder, "imports.lock");
-    if (lockFile && lockCopy) copyFile(lockFile, lockCopy, uid);
+    const write = (name: string, text: string): string => {
+      const path = join(folder, name);
+      writeFile(path, new TextEncoder().encode(text), uid);
+      return path;
+    };
+    const lockFile = lock === undefined ? undefined : write("imports.lock", lock);
+    const configFiles = config && {
+      config: write("config.json", config.config),
+      importMap: write("imports.json", config.importMap),
+    };
     const { socket, listener, close } = openSocket(join(folder, "socket"), uid);
     const address = pathToFileURL(copies).href + "/";
     return {
@@ -101,7 +120,8 @@ export function makeSandboxFolder(
       transpiled,
       socket,
       code: copies,
-      lockFile: lockCopy,
+      lockFile,
+      configFiles,
       listener,
       closeSocket: close,
       give: (files) => pathToFileURL(copyCode(files, codeDir, copies, uid)[0]!).href,
@@ -167,6 +187,11 @@ function copyFile(from: string, to: string, uid: number | undefined): void {
     if (error instanceof Deno.errors.NotFound) return;
     throw error;
   }
-  Deno.writeFileSync(to, content, { mode: 0o440 });
-  if (uid !== undefined) Deno.chownSync(to, null, uid);
+  writeFile(to, content, uid);
+}
+
+/** A file that `uid` may read and nobody but root may change. */
+function writeFile(path: string, content: Uint8Array, uid: number | undefined): void {
+  Deno.writeFileSync(path, content, { mode: 0o440 });
+  if (uid !== undefined) Deno.chownSync(path, null, uid);
 }

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { acceptAuthenticated, createToken, TOKEN_BYTES } from "./channel.ts";
-import { makeSandboxFolder, type SandboxFolder } from "./folder.ts";
+import { type CodeConfig, makeSandboxFolder, type SandboxFolder } from "./folder.ts";
 import { type Kept, landlockArgs } from "./landlock.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
 import { withoutFramesOf } from "./own_frames.ts";
@@ -28,12 +28,20 @@ const STDERR_WAIT_MS = 100;
 /** Memory of a process beside its handler's, before the poll takes it for a runaway. */
 const RESIDENT_ALLOWANCE_MB = 128;
 
+const READ_MAX_BYTES = 120_000;
+/** CommonJS is recognized by its syntax, and files can be imported as bytes and text. The builder has the same flags. */
+export const LANGUAGE_FLAGS = ["--unstable-detect-cjs", "--unstable-raw-imports"];
+
 /** What a process may do, whichever function it runs. */
 export interface Profile {
-  /** Set if packages were fetched: their versions. */
-  readonly lockFile: string | undefined;
+  /** Text of the lock file with the versions of fetched packages, if there are any. */
+  readonly lock: string | undefined;
+  /** Texts of config files for the folder that holds the code, if it needs them. */
+  readonly config: CodeConfig | undefined;
   /** Folders of the module cache with the packages that the modules import, and what these import. */
   readonly packages: readonly string[];
+  /** Of these, the folders whose files the packages' code may read. */
+  readonly packageFiles: readonly string[];
   readonly importHosts: readonly string[];
   readonly net: boolean | readonly string[];
   readonly memoryMb: number;
@@ -87,7 +95,7 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     if (uid !== undefined) giveBackUid(uid);
   };
   const folder = orUndo(
-    () => makeSandboxFolder({ runDir, codeDir, denoDir }, profile.lockFile, uid),
+    () => makeSandboxFolder({ runDir, codeDir, denoDir }, profile, uid),
     giveBack,
   );
   const release = (): void => {
@@ -155,11 +163,11 @@ function spawn(
   options: ProcessOptions,
   uid: number | undefined,
 ): Deno.ChildProcess {
-  const { denoDir, appDir } = options.runtime;
+  const { denoDir, appDir, registryEnv } = options.runtime;
   const task = {
     socket: folder.socket,
     tokenBytes: TOKEN_BYTES,
-    code: folder.code,
+    read: [folder.code, ...readablePackages(profile)],
     importHosts: profile.importHosts,
   };
   const program = [
@@ -179,7 +187,7 @@ function spawn(
     args: ["-c", limits, "sh", ...program],
     cwd: "/",
     clearEnv: true,
-    env: { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    env: { ...registryEnv, DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "piped",
     stdout: "null",
     stderr: "piped",
@@ -225,11 +233,12 @@ function kept(profile: Profile, folder: SandboxFolder, { deno, denoDir, appDir, 
 }
 
 function flags(
-  { importHosts, net, memoryMb }: Profile,
-  { socket, code, lockFile }: SandboxFolder,
+  profile: Profile,
+  { socket, code, lockFile, configFiles }: SandboxFolder,
   { runtime, ownAddresses, machineHosts, denyNet }: ProcessOptions,
 ): string[] {
-  const read = [runtime.appDir, socket, code];
+  const { importHosts, net, memoryMb } = profile;
+  const read = [runtime.appDir, socket, code, ...readablePackages(profile)];
   for (const path of read) {
     // Deno's flags have no way to write a comma inside a path.
     if (path.includes(",")) throw new Error(`a path of a sandbox must not contain a comma: ${path}`);
@@ -238,10 +247,11 @@ function flags(
     "run",
     "--quiet",
     "--no-prompt",
-    "--no-config",
+    ...(configFiles ? [`--config=${configFiles.config}`, `--import-map=${configFiles.importMap}`] : ["--no-config"]),
     "--node-modules-dir=none",
     "--cached-only",
     "--unstable-worker-options",
+    ...LANGUAGE_FLAGS,
     `--v8-flags=--max-old-space-size=${memoryMb}`,
     ...(lockFile ? [`--lock=${lockFile}`, "--frozen"] : ["--no-lock"]),
     `--allow-read=${read.join(",")}`,
@@ -249,4 +259,10 @@ function flags(
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
     ...netFlags({ net, ownAddresses: ownAddresses(), machineHosts: machineHosts(), denied: denyNet() }, socket),
   ];
+}
+
+/** Folders of packages, as many as fit into one argument (MAX_ARG_STRLEN, execve(2)); graphs of a thousand do. */
+function readablePackages({ packageFiles }: Profile): string[] {
+  let bytes = 0;
+  return packageFiles.filter((path) => (bytes += path.length + 3) < READ_MAX_BYTES);
 }

@@ -23,6 +23,10 @@ const APP_FILES = [
 ];
 /** Where root keeps it: not under its home, which other users cannot enter. */
 const SYSTEM_CACHE = "/var/cache/crude-functions";
+/** Its folder in Deno's cache. */
+const DEFAULT_REGISTRY = "registry.npmjs.org";
+/** https://docs.deno.com/runtime/reference/env_variables/ */
+const REGISTRY_VARIABLES = ["NPM_CONFIG_REGISTRY", "JSR_URL"];
 
 export interface Runtime {
   /** Path of the Deno that sandboxes run. */
@@ -39,20 +43,36 @@ export interface Runtime {
   readonly landlock: Landlock | undefined;
   /** Folders in `denoDir` with the packages that the workers import. */
   readonly packages: readonly string[];
+  /** The package that the workers import, such as `npm:hono@4.13.19`. */
+  readonly workerPackage: string;
+  /** Variables by which Deno finds in `denoDir` what was fetched from a registry; without credentials. */
+  readonly registryEnv: Readonly<Record<string, string>>;
+}
+
+export interface RuntimeOptions {
+  /** Where to keep it; undefined for the usual place. */
+  readonly cacheDir?: string | undefined;
+  /** Variables that say how to reach registries. */
+  readonly fetchEnv?: Readonly<Record<string, string>>;
 }
 
 /**
  * Prepares the runtime from the program in `root`, or finds it prepared by an earlier start.
  * Where this process is root, everything in it can be read by other users, and nothing written.
  */
-export async function prepareRuntime(root: string): Promise<Runtime> {
+export async function prepareRuntime(
+  root: string,
+  { cacheDir, fetchEnv = {} }: RuntimeOptions = {},
+): Promise<Runtime> {
   const found = await findProgram("setpriv");
   const able = found ? await trySetpriv(found) : "nothing";
   const setpriv = able === "nothing" ? undefined : found;
   const ownUsers = able === "switch";
   // What we make for other users to read must not be hidden by a strict umask; private files name their modes.
   if (ownUsers) Deno.umask(0o022);
-  const base = await makeFolder(ownUsers ? SYSTEM_CACHE : join(dirname(await findDenoDir()), "crude-functions"));
+  const base = cacheDir !== undefined
+    ? await openFolder(cacheDir)
+    : await makeFolder(ownUsers ? SYSTEM_CACHE : join(dirname(await findDenoDir()), "crude-functions"));
   const lock = await Deno.open(join(base, "lock"), { create: true, write: true });
   await lock.lock(true);
   try {
@@ -62,9 +82,11 @@ export async function prepareRuntime(root: string): Promise<Runtime> {
     await seedPackages(root, denoDir);
     const appDir = await copyApp(root, base, denoDir);
     const deno = ownUsers ? await publicDeno(base) : await Deno.realPath(Deno.execPath());
-    const packages = await workerPackages(root, denoDir);
+    const packages = await workerPackages(root, denoDir, fetchEnv);
+    const workerPackage = `npm:${(await findWorkerPackage(root)).join("@")}`;
+    const registryEnv = withoutCredentials(fetchEnv);
     const landlock = setpriv ? await findLandlock(setpriv, ownUsers, { deno, denoDir, appDir }) : undefined;
-    return { deno, denoDir, appDir, ownUsers, setpriv, landlock, packages };
+    return { deno, denoDir, appDir, ownUsers, setpriv, landlock, packages, workerPackage, registryEnv };
   } finally {
     lock.close();
   }
@@ -121,20 +143,62 @@ async function closeSharedStorage(denoDir: string): Promise<void> {
   await Deno.writeTextFile(join(denoDir, "location_data"), "");
 }
 
+/** The folder at `path`, of the operator's choice, which must be ours alone to write. @throws Error naming CACHE_DIR */
+async function openFolder(path: string): Promise<string> {
+  await Deno.mkdir(path, { recursive: true, mode: 0o755 });
+  const { uid, mode } = await Deno.stat(path);
+  if (uid !== Deno.uid() || (mode! & 0o022) !== 0) {
+    throw new Error(`CACHE_DIR (${path}) must belong to the user of the server, and nobody else may write to it.`);
+  }
+  return await Deno.realPath(path);
+}
+
+/** What sandboxes, which never reach a registry, are told of it: its name, by which the cache is sorted. */
+function withoutCredentials(fetchEnv: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(fetchEnv).filter(([name]) => REGISTRY_VARIABLES.includes(name)).map(([name, value]) => {
+      if (!URL.canParse(value)) return [name, value];
+      const url = new URL(value);
+      url.username = url.password = "";
+      return [name, url.href];
+    }),
+  );
+}
+
 /** The one package that the workers import. */
-async function workerPackage(root: string): Promise<[name: string, version: string]> {
+async function findWorkerPackage(root: string): Promise<[name: string, version: string]> {
   const source = await Deno.readTextFile(join(root, "workers/invocation.ts"));
   const [, name, version] = /"npm:([\w-]+)@([\d.]+)"/.exec(source)!;
   return [name!, version!];
 }
 
-/** Where it is, below each registry that it was ever fetched from. */
-async function workerPackages(root: string, denoDir: string): Promise<string[]> {
-  const [name] = await workerPackage(root);
-  const npm = join(denoDir, "npm");
-  const folders = (await Array.fromAsync(Deno.readDir(npm))).map((registry) => join(npm, registry.name, name));
-  const there = await Promise.all(folders.map(exists));
-  return folders.filter((_, index) => there[index]);
+/** Where it is. From another registry than the usual one, it is fetched if need be. */
+async function workerPackages(
+  root: string,
+  denoDir: string,
+  fetchEnv: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const [name, version] = await findWorkerPackage(root);
+  if (fetchEnv.NPM_CONFIG_REGISTRY === undefined) return [join(denoDir, "npm", DEFAULT_REGISTRY, name)];
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--no-config", "--no-lock", `npm:${name}@${version}`],
+    cwd: denoDir,
+    clearEnv: true,
+    env: { ...fetchEnv, DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  try {
+    const { npmPackages } = JSON.parse(new TextDecoder().decode(stdout)) as Info;
+    return Object.values(npmPackages).map(({ localPath }) => dirname(localPath));
+  } catch {
+    // The registry is away. The first call will say so.
+    return [];
+  }
+}
+
+interface Info {
+  npmPackages: Record<string, { localPath: string }>;
 }
 
 /** Returns what the kernel can take from a sandbox that then still starts. */
@@ -156,8 +220,8 @@ async function findLandlock(
 
 /** Copies the packages that the workers import from the host's own cache, so that none is fetched again. */
 async function seedPackages(root: string, to: string): Promise<void> {
-  const [name, version] = await workerPackage(root);
-  const folder = join("npm", "registry.npmjs.org", name);
+  const [name, version] = await findWorkerPackage(root);
+  const folder = join("npm", DEFAULT_REGISTRY, name);
   if (await exists(join(to, folder, version))) return;
   const from = await findDenoDir();
   // From another registry, say: then it is fetched when the workers are started for the first time.
@@ -207,7 +271,7 @@ async function warm(appDir: string, denoDir: string): Promise<void> {
   for (let run = 0; run < 2; run++) {
     const socket = join(folder, String(run));
     const listener = Deno.listen({ transport: "unix", path: socket });
-    const task = JSON.stringify({ socket, tokenBytes: 0, code: folder, importHosts: [] });
+    const task = JSON.stringify({ socket, tokenBytes: 0, read: [folder], importHosts: [] });
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "--quiet", "--no-prompt", "--no-config", "--node-modules-dir=none", "--no-lock"],

@@ -42,13 +42,12 @@ export class Spares {
 
   /** Whether `take` would find one. */
   has(profile: Profile): boolean {
-    return this.#find(profile) !== undefined;
+    return isBlank(profile) && this.#find(profile) !== undefined;
   }
 
   /** A process with this profile, if there is one; others like it are started in a while. */
   take(profile: Profile): SandboxProcess | undefined {
-    // Packages are a function's own.
-    if (profile.lockFile !== undefined || profile.packages.length > 0) return undefined;
+    if (!isBlank(profile)) return undefined;
     const spare = this.#find(profile);
     if (spare) this.#forget(spare);
     this.prepare(profile, REFILL_DELAY_MS);
@@ -114,6 +113,11 @@ export class Spares {
     const { denyNet, machineHosts } = this.#options.process;
     return JSON.stringify([importHosts, net, memoryMb, denyNet(), machineHosts()]);
   }
+}
+
+/** Whether the process needs nothing that is a function's own, such as packages. */
+function isBlank({ lock, config, packages }: Profile): boolean {
+  return lock === undefined && config === undefined && packages.length === 0;
 }
 
 function isLike(spare: Spare, profile: string): boolean {

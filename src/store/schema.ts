@@ -10,6 +10,7 @@ import { sql as audit } from "./migrations/004_audit.ts";
 import { sql as auditKinds } from "./migrations/005_audit_kinds.ts";
 import { sql as keysOfGroup } from "./migrations/006_keys_of_group.ts";
 import { upgrade as purposes } from "./migrations/007_purposes.ts";
+import { sql as packageLocks } from "./migrations/008_package_locks.ts";
 import type { Upgrade } from "./migrations/upgrade.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   auditKinds,
   keysOfGroup,
   purposes,
+  packageLocks,
 ];
 
 /** What `PRAGMA user_version` says in a database that is up to date. */

@@ -14,6 +14,7 @@ import { type OwnerStore, ownerStore } from "./owners.ts";
 import { type SecretNameStore, secretNameStore } from "./secret_names.ts";
 import { type SecretStore, secretStore } from "./secrets.ts";
 import { DataFolderError } from "./data_folder.ts";
+import { type PackageLockStore, packageLockStore } from "./package_locks.ts";
 import { fingerprintOf, mainSchema } from "./schema.ts";
 import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./settings.ts";
 
@@ -24,6 +25,7 @@ export interface Store {
   readonly ciphertexts: CiphertextStore;
   readonly functions: FunctionStore;
   readonly owners: OwnerStore;
+  readonly packageLocks: PackageLockStore;
   readonly functionSecrets: FunctionSecretStore;
   readonly secrets: SecretStore;
   readonly secretNames: SecretNameStore;
@@ -61,6 +63,7 @@ export function openStore(path: string, keyFile: KeyFile, warn: (message: string
     ciphertexts: ciphertextStore(db),
     functions: functionStore(db),
     owners: ownerStore(db),
+    packageLocks: packageLockStore(db),
     functionSecrets: functionSecretStore(db),
     secrets: secretStore(db),
     secretNames: secretNameStore(db),

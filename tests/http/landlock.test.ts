@@ -17,8 +17,10 @@ const runtime = await prepareRuntime(ROOT);
 const ignore = (runtime.landlock?.abi ?? 0) < 6;
 
 const CODE: Omit<Code, "files"> = {
-  lockFile: undefined,
+  lock: undefined,
+  config: undefined,
   packages: [],
+  packageFiles: [],
   importHosts: [],
   net: true,
   memoryMb: 128,
@@ -50,7 +52,7 @@ async function attempt(
     );
     const folder = makeSandboxFolder(
       { ...runtime, runDir: runFolder.path, codeDir },
-      undefined,
+      CODE,
       uid,
     );
     const entry = folder.give([handler]);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { annotate } from "../../src/functions/annotations.ts";
 import { readDiagnostics } from "../../src/functions/diagnostics.ts";
+import { EMPTY_LOCK } from "../../src/functions/lock.ts";
 import { filesService } from "../../src/functions/files.ts";
 import { type Source, typeCheckService } from "../../src/functions/type_check.ts";
 import { prepareRuntime } from "../../src/sandbox/runtime.ts";
@@ -26,7 +27,8 @@ async function bench(): Promise<Bench> {
     files: filesService(codeDir, () => {}),
     runtime: await prepareRuntime(ROOT),
     runDir: home,
-    lockFile: join(home, "imports.lock"),
+    codeDir,
+    locks: { starting: () => EMPTY_LOCK },
     importHosts: () => [],
   });
   return {

@@ -5,8 +5,9 @@ import { utimesSync } from "node:fs";
 import { join } from "node:path";
 import { importsService, type ModuleGraph } from "../../src/functions/imports.ts";
 import { keptGraphs } from "../../src/functions/kept_graphs.ts";
+import { packageLocks } from "../../src/functions/package_locks.ts";
 import { openObservations } from "../../src/store/observations.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { openStoreAt, temporaryFolder } from "./temporary.ts";
 
 /** The same each time, as a setting is. */
 const NO_HOSTS: string[] = [];
@@ -17,11 +18,14 @@ interface Start extends Disposable {
 
 /** As after a start of the server with its data and code in `folder`. */
 function start(folder: string, codeDir = join(folder, "code")): Start {
+  const { store } = openStoreAt(join(folder, "database.db"));
   const observations = openObservations(join(folder, "observations.db"), () => new Date(), assert.fail);
   const imports = importsService({
     codeDir,
-    lockFile: join(folder, "imports.lock"),
+    locks: packageLocks({ store: store.packageLocks, transaction: store.transaction }),
     bootstrap: "unused",
+    hono: "npm:hono@4.13.19",
+    ownUsers: false,
     env: { DENO_DIR: join(folder, "cache"), PATH: Deno.env.get("PATH")! },
     importHosts: () => NO_HOSTS,
     kept: keptGraphs({
@@ -30,7 +34,10 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
       attempt: (work) => work(),
     }),
   });
-  return { graph: (handler) => imports.graph(handler), [Symbol.dispose]: () => observations.close() };
+  return {
+    graph: (handler) => imports.graph(handler),
+    [Symbol.dispose]: () => [observations, store].forEach((each) => each.close()),
+  };
 }
 
 function codeFolder(folder: string, name = "code"): string {

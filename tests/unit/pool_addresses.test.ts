@@ -81,7 +81,16 @@ function target(handler: string): Target {
     functionId: 1,
     tenant: 0,
     version: "1",
-    code: { files: [handler], lockFile: undefined, packages: [], importHosts: [], net: true, memoryMb: 64 },
+    code: {
+      files: [handler],
+      lock: undefined,
+      config: undefined,
+      packages: [],
+      packageFiles: [],
+      importHosts: [],
+      net: true,
+      memoryMb: 64,
+    },
     route: { name: "f", description: "", handler: "handler.ts", route: "/f", methods: ["GET"], keys: [] },
     timeoutMs: 5_000,
   };

@@ -10,8 +10,10 @@ import { openUsageReader } from "../../src/sandbox/usage.ts";
 const runtime = await prepareRuntime(fileURLToPath(new URL("../../", import.meta.url)));
 
 const withMemory = (memoryMb: number): Profile => ({
-  lockFile: undefined,
+  lock: undefined,
+  config: undefined,
   packages: [],
+  packageFiles: [],
   importHosts: [],
   net: false,
   memoryMb,

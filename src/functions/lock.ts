@@ -1,0 +1,194 @@
+// The text of a lock file: which version a specifier got, and the checksums. Pure. Deno's format, version 5; in it a
+// dependency's version is left out where only one version of that package is locked, so locks are expanded before
+// they are merged or cut.
+
+/** What one npm package has in a lock. */
+export interface LockedNpm {
+  readonly integrity?: string;
+  readonly dependencies?: readonly string[];
+  readonly optionalDependencies?: readonly string[];
+  readonly optionalPeers?: readonly string[];
+  /** Platforms that it is made for; any if missing. */
+  readonly os?: readonly string[];
+  readonly cpu?: readonly string[];
+  /** Whether it has install scripts, which are never run. */
+  readonly scripts?: boolean;
+}
+
+interface LockedJsr {
+  readonly integrity?: string;
+  readonly dependencies?: readonly string[];
+}
+
+export interface Lock {
+  readonly version: "5";
+  /** Such as `npm:ms@2` → `2.1.3`. */
+  readonly specifiers: Readonly<Record<string, string>>;
+  /** By `name@version`. */
+  readonly jsr: Readonly<Record<string, LockedJsr>>;
+  /** By `name@version`, with the versions of its peers after a `_`. */
+  readonly npm: Readonly<Record<string, LockedNpm>>;
+  readonly redirects: Readonly<Record<string, string>>;
+  /** Checksums of `https:` modules by address. */
+  readonly remote: Readonly<Record<string, string>>;
+}
+
+export const EMPTY_LOCK: Lock = { version: "5", specifiers: {}, jsr: {}, npm: {}, redirects: {}, remote: {} };
+
+/** What of a lock belongs to one graph. */
+export interface LockRoots {
+  /** Ids of npm packages that its modules import. */
+  readonly npm: Iterable<string>;
+  /** Addresses of all its remote modules. */
+  readonly modules: Iterable<string>;
+  /** Whether the files of an npm package are there. */
+  readonly isFetched: (id: string) => boolean;
+}
+
+/** Reads and expands a lock; one in another version's format counts as empty. */
+export function parseLock(text: string): Lock {
+  const { version, specifiers = {}, jsr = {}, npm = {}, redirects = {}, remote = {} } = JSON.parse(text);
+  if (version !== "5") return EMPTY_LOCK;
+  return expand({ version, specifiers, jsr, npm, redirects, remote });
+}
+
+export function lockText(lock: Lock): string {
+  return JSON.stringify(lock, null, 2);
+}
+
+/** Both locks in one; where both have a specifier, the version of `preferred`. */
+export function mergeLocks(base: Lock, preferred: Lock): Lock {
+  return {
+    version: "5",
+    specifiers: { ...base.specifiers, ...preferred.specifiers },
+    jsr: { ...base.jsr, ...preferred.jsr },
+    npm: { ...base.npm, ...preferred.npm },
+    redirects: { ...base.redirects, ...preferred.redirects },
+    remote: { ...base.remote, ...preferred.remote },
+  };
+}
+
+/** The part of a lock that one graph needs, less what could not be fetched and what does not work without that. */
+export function cutLock(whole: Lock, { npm: roots, modules, isFetched }: LockRoots): Lock {
+  // Of packages for some platforms, Deno fetches those for this one.
+  const isMissing = (id: string): boolean => !whole.npm[id]!.os && !whole.npm[id]!.cpu && !isFetched(id);
+  const lock = withoutPackages(whole, dependents(whole, Object.keys(whole.npm).filter(isMissing)));
+  const addresses = [...modules];
+  const isUsed = (id: string): boolean =>
+    addresses.some((address) => address.includes(`/${nameOf(id)}/${versionOf(id)}/`));
+  const jsr = reached(Object.keys(lock.jsr).filter(isUsed), (id) => jsrDependencies(lock, lock.jsr[id]));
+  const ofJsr = [...jsr].flatMap((id) => lock.jsr[id]?.dependencies ?? []).map((specifier) => npmId(lock, specifier))
+    .filter((id) => id !== undefined);
+  const npm = reached([...roots, ...ofJsr].filter((id) => lock.npm[id]), (id) => dependenciesOf(lock.npm[id]));
+  const ids = new Set([...npm, ...jsr]);
+  const used = new Set(addresses);
+  return {
+    version: "5",
+    specifiers: pick(lock.specifiers, (specifier, version) => ids.has(`${nameOf(specifier)}@${version}`)),
+    jsr: pick(lock.jsr, (id) => jsr.has(id)),
+    npm: pick(lock.npm, (id) => npm.has(id)),
+    redirects: pick(lock.redirects, (from, to) => used.has(from) || used.has(to)),
+    remote: pick(lock.remote, (address) => used.has(address)),
+  };
+}
+
+/** `ids` and every package that depends on one of them, directly or not. */
+export function dependents(lock: Lock, ids: Iterable<string>): Set<string> {
+  const users = new Map<string, string[]>();
+  for (const [id, locked] of Object.entries(lock.npm)) {
+    // Without an optional one a package still works.
+    for (const dependency of (locked.dependencies ?? []).map(idOf)) {
+      users.set(dependency, [...users.get(dependency) ?? [], id]);
+    }
+  }
+  return reached(ids, (id) => users.get(id) ?? []);
+}
+
+/** A lock without some npm packages, the specifiers that led to them, and mentions of them as optional. */
+export function withoutPackages(lock: Lock, ids: ReadonlySet<string>): Lock {
+  return {
+    ...lock,
+    specifiers: pick(lock.specifiers, (specifier, version) => !ids.has(`${nameOf(specifier)}@${version}`)),
+    npm: Object.fromEntries(
+      Object.entries(lock.npm).filter(([id]) => !ids.has(id)).map(([id, locked]) => [id, {
+        ...locked,
+        ...(locked.optionalDependencies &&
+          { optionalDependencies: locked.optionalDependencies.filter((one) => !ids.has(idOf(one))) }),
+      }]),
+    ),
+  };
+}
+
+/** `ms` of `npm:ms@2`, `@std/path` of `jsr:@std/path@1` or of an id. */
+export function nameOf(specifierOrId: string): string {
+  const text = specifierOrId.replace(/^(?:npm|jsr):\/?/, "");
+  const end = text.indexOf("@", 1);
+  return end === -1 ? text : text.slice(0, end);
+}
+
+/** `2.1.3` of `ms@2.1.3` and of `ms@2.1.3_peer@1.0.0`. */
+export function versionOf(id: string): string {
+  return id.slice(nameOf(id).length + 1).replace(/_.*$/, "");
+}
+
+export function dependenciesOf(locked: LockedNpm | undefined): string[] {
+  return [...locked?.dependencies ?? [], ...locked?.optionalDependencies ?? []].map(idOf);
+}
+
+/** The package that an entry of `dependencies` means; one under another name is written `alias@npm:id`. */
+function idOf(dependency: string): string {
+  const alias = dependency.indexOf("@npm:");
+  return alias === -1 ? dependency : dependency.slice(alias + "@npm:".length);
+}
+
+function expand(lock: Lock): Lock {
+  const known = new Map<string, string>();
+  for (const id of Object.keys(lock.npm)) known.set(nameOf(id), id);
+  const whole = (dependency: string): string => {
+    const id = idOf(dependency);
+    const prefix = dependency.slice(0, dependency.length - id.length);
+    return prefix + (id.indexOf("@", 1) === -1 ? known.get(id) ?? id : id);
+  };
+  const npm = Object.entries(lock.npm).map(([id, locked]) => [id, {
+    ...locked,
+    ...(locked.dependencies && { dependencies: locked.dependencies.map(whole) }),
+    ...(locked.optionalDependencies && { optionalDependencies: locked.optionalDependencies.map(whole) }),
+    ...(locked.optionalPeers && { optionalPeers: locked.optionalPeers.map(whole) }),
+  }]);
+  return { ...lock, npm: Object.fromEntries(npm), jsr: expandJsr(lock) };
+}
+
+/** A dependency of JSR is a specifier, whose range is left out where the lock has only one of that package. */
+function expandJsr({ jsr, specifiers }: Lock): Lock["jsr"] {
+  const known = new Map(
+    Object.keys(specifiers).map((specifier) => [specifier.slice(0, 4) + nameOf(specifier), specifier]),
+  );
+  const whole = (specifier: string): string =>
+    specifier.slice(4) === nameOf(specifier) ? known.get(specifier) ?? specifier : specifier;
+  return Object.fromEntries(
+    Object.entries(jsr).map(([id, locked]) => [id, {
+      ...locked,
+      ...(locked.dependencies && { dependencies: locked.dependencies.map(whole) }),
+    }]),
+  );
+}
+
+function jsrDependencies(lock: Lock, locked: LockedJsr | undefined): string[] {
+  return (locked?.dependencies ?? []).filter((specifier) => specifier.startsWith("jsr:"))
+    .flatMap((specifier) => lock.specifiers[specifier] ? [`${nameOf(specifier)}@${lock.specifiers[specifier]}`] : []);
+}
+
+function npmId(lock: Lock, specifier: string): string | undefined {
+  const version = specifier.startsWith("npm:") ? lock.specifiers[specifier] : undefined;
+  return version && `${nameOf(specifier)}@${version}`;
+}
+
+function reached(from: Iterable<string>, next: (id: string) => readonly string[]): Set<string> {
+  const found = new Set(from);
+  for (const id of found) for (const other of next(id)) found.add(other);
+  return found;
+}
+
+function pick<T>(entries: Readonly<Record<string, T>>, isKept: (name: string, value: T) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).filter(([name, value]) => isKept(name, value)));
+}

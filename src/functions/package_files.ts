@@ -1,0 +1,35 @@
+// The files of fetched packages in the module cache.
+
+import { join } from "node:path";
+
+/** Folders that were looked at in the life of this process: the files of a version never change. */
+const opened = new Set<string>();
+
+export function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Lets other users read all files below `folders`: some packages are published with files of mode 0600. */
+export async function openToSandboxes(folders: Iterable<string>): Promise<void> {
+  for (const folder of folders) {
+    if (opened.has(folder)) continue;
+    await openTree(folder);
+    opened.add(folder);
+  }
+}
+
+async function openTree(folder: string): Promise<void> {
+  for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (!isDirectory && !isFile) continue;
+    const mode = (await Deno.lstat(path)).mode! & 0o777;
+    const wanted = mode | (isDirectory ? 0o555 : 0o444);
+    if (mode !== wanted) await Deno.chmod(path, wanted);
+    if (isDirectory) await openTree(path);
+  }
+}
