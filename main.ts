@@ -10,6 +10,7 @@ import { openAdmins } from "./src/admins/admins.ts";
 import { checkFolders, ConfigError, readConfig } from "./src/config.ts";
 import { preventCoreDumps } from "./src/core_dumps.ts";
 import { AppError, messageOf } from "./src/errors.ts";
+import { createConditions } from "./src/functions/condition.ts";
 import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { keptGraphs } from "./src/functions/kept_graphs.ts";
@@ -23,6 +24,7 @@ import { afterChanges } from "./src/http/after_changes.ts";
 import { createApi } from "./src/http/api/api.ts";
 import type { ApiDeps } from "./src/http/api/deps.ts";
 import { createRun, type RunCaller } from "./src/http/run.ts";
+import { codeVersionOf } from "./src/http/run_target.ts";
 import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
 import type { Web } from "./src/http/web/deps.ts";
 import type { FunctionId } from "./src/ids.ts";
@@ -149,6 +151,7 @@ async function main(): Promise<void> {
       ),
     }),
   });
+  const conditions = createConditions({ codeDir, imports, health: (id) => pool.health(id) });
   const counting = {
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
@@ -222,10 +225,19 @@ async function main(): Promise<void> {
       spareProcesses: settings.get("sandbox.spare-processes"),
       idleMs: settings.get("sandbox.idle-seconds") * 1_000,
     }),
-    onStart: ({ functionId, route }) => {
+    onStart: (target) => {
+      const { functionId, route } = target;
       metrics.sandboxStarted(functionId as FunctionId);
       const ended = traces?.starting(route.name);
-      return ended && ((failure) => ended(failure !== undefined));
+      return (failure) => {
+        if (!failure) conditions.found(route.handler, codeVersionOf(target), []);
+        else if (failure.kind === "load-failed") {
+          conditions.found(route.handler, codeVersionOf(target), [
+            masking.mask(functionId as FunctionId, failure.message),
+          ]);
+        }
+        ended?.(failure !== undefined);
+      };
     },
     onLog: sandboxLog(logs, masking, log),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
@@ -259,12 +271,14 @@ async function main(): Promise<void> {
     preflight: createPreflight({
       imports,
       registry,
+      conditions,
       loads: new LoadChecks({ process: sandboxProcess, limitMs: () => settings.get("sandbox.load-check-ms") }),
       limits: () => ({
         importHosts: settings.get("sandbox.import-hosts"),
         memoryMb: settings.get("sandbox.memory-mb"),
       }),
     }),
+    conditions,
     health: (id) => pool.health(id),
     logs,
     metrics,

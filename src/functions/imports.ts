@@ -60,6 +60,8 @@ export interface Imports {
    * same `turn` look once: all of them came before the first of them looks.
    */
   graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph>;
+  /** Returns the graph of the handler at `path` if it is known and no file was touched since; never looks for one. */
+  current(path: string): ModuleGraph | undefined;
   /** Fetches what the module at `path` imports, after it was saved; tells what cannot be had. */
   prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
   /** Modules that were looked at before and depend on the file at `path`, also if it was missing. */
@@ -281,6 +283,11 @@ export function importsService(options: ImportsOptions): Imports {
 
   return {
     graph,
+    current(path) {
+      const found = known.get(path);
+      if (!found) return recall(path)?.graph;
+      return isCurrent(found) ? found.graph : undefined;
+    },
     async prepare(path) {
       await underWay.get(path);
       const { problems, warnings } = await graph(path);

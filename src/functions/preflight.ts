@@ -2,6 +2,7 @@
 
 import type { Code } from "../sandbox/process.ts";
 import { codeOf, type ProcessLimits } from "./code.ts";
+import type { Conditions } from "./condition.ts";
 import { HANDLER_EXTENSIONS } from "./files.ts";
 import type { Imports } from "./imports.ts";
 import type { LoadChecks, LoadOutcome } from "./load_check.ts";
@@ -26,6 +27,7 @@ export interface PreflightOptions {
   readonly imports: Imports;
   readonly loads: LoadChecks;
   readonly registry: Pick<Registry, "get" | "handledBy">;
+  readonly conditions: Pick<Conditions, "found">;
   /** As the settings are now. */
   readonly limits: () => Pick<ProcessLimits, "importHosts" | "memoryMb">;
 }
@@ -34,7 +36,7 @@ export interface PreflightOptions {
 const IMPORTERS_MAX = 8;
 const nothing = (): Findings => ({ problems: [], warnings: [] });
 
-export function createPreflight({ imports, loads, registry, limits }: PreflightOptions): Preflight {
+export function createPreflight({ imports, loads, registry, conditions, limits }: PreflightOptions): Preflight {
   /** `entries` are the functions that `path` is the handler of. */
   const look = async (path: string, entries: readonly RegisteredFunction[], subject: string): Promise<Findings> => {
     const { problems, warnings } = await imports.prepare(path);
@@ -43,12 +45,19 @@ export function createPreflight({ imports, loads, registry, limits }: PreflightO
     const defaults = limits();
     // What the function with the least memory can load, all can.
     const memoryMb = Math.min(...entries.map((entry) => entry.memoryMb ?? defaults.memoryMb));
-    const code: Code = codeOf(await imports.graph(path), {
+    const graph = await imports.graph(path);
+    const code: Code = codeOf(graph, {
       ...defaults,
       net: false,
       memoryMb: entries.length > 0 ? memoryMb : defaults.memoryMb,
     });
-    return joined([{ problems, warnings }, findingsOf(await loads.check(code), entries.length > 0, subject)]);
+    const outcome = await loads.check(code);
+    const findings = findingsOf(outcome, entries.length > 0, subject);
+    // What needs the network, or more time, may load when it is called.
+    if (entries.length > 0 && !["late", "network"].includes(outcome.kind)) {
+      conditions.found(path, graph.version, findings.problems);
+    }
+    return joined([{ problems, warnings }, findings]);
   };
 
   const entriesOf = (path: string): RegisteredFunction[] => registry.handledBy(path).map(({ id }) => registry.get(id));

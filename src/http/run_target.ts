@@ -10,6 +10,11 @@ import type { KeyHolder } from "../store/access.ts";
 /** `holder` is whose key let the call in. */
 export type Targets = (entry: RegisteredFunction, holder: KeyHolder | undefined, graph: ModuleGraph) => Target;
 
+/** Returns the version of the module graph that a target runs. */
+export function codeVersionOf({ version }: Pick<Target, "version">): number {
+  return Number.parseInt(version);
+}
+
 export function createTargets(settings: Settings): Targets {
   const made = new WeakMap<RegisteredFunction, { target: Target; parts: readonly unknown[] }>();
 
@@ -26,6 +31,7 @@ export function createTargets(settings: Settings): Targets {
     const target: Target = {
       functionId: id,
       tenant,
+      // The first word is for codeVersionOf.
       version: `${graph.version} ${entry.updatedAt} ${memoryMb} ${denied}`,
       code: codeOf(graph, { importHosts, net: entry.permissions.net, memoryMb }),
       route: { name, description, handler, route, methods, keys },

@@ -2,7 +2,14 @@
 // Minutes are written as they pass and added up into hours and days when they are over.
 
 import type { FunctionId } from "../ids.ts";
-import { ALL_FUNCTIONS, type MetricRow, type MetricStore, type Resolution, RESOLUTIONS } from "../store/metrics.ts";
+import {
+  ALL_FUNCTIONS,
+  type FailingRow,
+  type MetricRow,
+  type MetricStore,
+  type Resolution,
+  RESOLUTIONS,
+} from "../store/metrics.ts";
 import type { Attempt } from "./forgiving.ts";
 import { addPacked, packHistogram } from "./histogram.ts";
 import {
@@ -146,6 +153,15 @@ export class Metrics {
     let counts = { calls: 0, errors: 0 };
     attempt(() => counts = store.callsOf("minutes", functionId, beginning("minutes", sinceMs)));
     return counts;
+  }
+
+  /** Returns the functions whose calls failed or took too long within the last hour or less, the worst first. */
+  failing(sinceMs: number, limit: number): FailingRow[] {
+    this.flush();
+    const { store, attempt } = this.#options;
+    let rows: FailingRow[] = [];
+    attempt(() => rows = store.failing("minutes", beginning("minutes", sinceMs), limit));
+    return rows;
   }
 
   /** The stretches in which something was counted, in order; `from` is the beginning of one, `to` is not included. */

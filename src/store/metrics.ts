@@ -30,6 +30,12 @@ export interface MetricRow {
   readonly histogram: Uint8Array;
 }
 
+export interface FailingRow {
+  readonly functionId: FunctionId;
+  readonly calls: number;
+  readonly failures: number;
+}
+
 export type MetricStore = ReturnType<typeof metricStore>;
 
 type Columns = MetricRow & Row;
@@ -51,6 +57,11 @@ export function metricStore(db: Database) {
   const callsOf = db.prepare(
     `SELECT ifnull(sum(calls), 0) AS calls, ifnull(sum(errors), 0) AS errors FROM metrics
      WHERE length_ms = ? AND function_id = ? AND at >= ?`,
+  );
+  const failing = db.prepare(
+    `SELECT function_id AS functionId, sum(calls) AS calls, sum(errors + timeouts) AS failures
+     FROM metrics INDEXED BY metrics_by_time WHERE length_ms = ? AND at >= ? AND function_id > 0
+     GROUP BY function_id HAVING failures > 0 ORDER BY failures DESC, function_id LIMIT ?`,
   );
   const callsOfEach = db.prepare(
     `SELECT function_id AS functionId, sum(calls) AS calls FROM metrics INDEXED BY metrics_by_time
@@ -85,6 +96,10 @@ export function metricStore(db: Database) {
     /** The sums of one function's rows that begin at `from` or later. */
     callsOf: (resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number } =>
       first<{ calls: number; errors: number }>(callsOf, RESOLUTIONS[resolution], functionId, from)!,
+
+    /** Functions with calls that failed or took too long, since `from`: those with the most, at most `limit`. */
+    failing: (resolution: Resolution, from: number, limit: number): FailingRow[] =>
+      all<FailingRow & Row>(failing, RESOLUTIONS[resolution], from, limit),
 
     /** The same of each function. */
     callsOfEach: (resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[] =>

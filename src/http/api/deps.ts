@@ -4,6 +4,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AdminActor, KeyActor, Origin } from "../../actor.ts";
 import type { Access } from "../../access/access.ts";
 import type { Admins } from "../../admins/admins.ts";
+import type { Conditions } from "../../functions/condition.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Preflight } from "../../functions/preflight.ts";
 import type { Registry } from "../../functions/registry.ts";
@@ -31,6 +32,8 @@ export interface ApiDeps {
   readonly rotation: Rotation;
   readonly audit: Audit;
   readonly preflight: Preflight;
+  /** Whether functions can answer calls. */
+  readonly conditions: Conditions;
   /** How a function's isolates have been lately. */
   readonly health: (id: FunctionId) => Health;
   readonly metrics: Metrics;

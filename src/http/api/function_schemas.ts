@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { AppError } from "../../errors.ts";
+import { STATES } from "../../functions/condition.ts";
 import { checkHandlerPath } from "../../functions/files.ts";
 import { ISOLATIONS, NET_ENTRY_PATTERN, RESPONSE_GUARDS, SECRET_PATTERN } from "../../functions/permissions.ts";
 import { checkRoute, METHODS } from "../../functions/routes.ts";
@@ -127,6 +128,12 @@ export const functionSchema = z.object({
   methods: z.array(z.string()),
   keys: z.array(idSchema),
   enabled: z.boolean(),
+  state: z.enum(STATES).openapi({
+    description:
+      "`disabled`: calls get 404; `broken`: the handler is missing or cannot load, as far as that is known " +
+      "without a call; `suspended`: its processes kept ending, and calls get 503 for a while; or `enabled`.",
+  }),
+  stateReason: z.string().nullable().openapi({ description: "Why it is broken or suspended." }),
   createdAt: timeSchema,
   updatedAt: timeSchema,
   permissions: z.object({

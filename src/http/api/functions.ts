@@ -1,6 +1,7 @@
 // /api/functions. The routes and what they do; the schemas are in function_schemas.ts.
 
 import { z } from "@hono/zod-openapi";
+import type { Condition } from "../../functions/condition.ts";
 import { functionVersion, type RegisteredFunction } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Health } from "../../sandbox/health.ts";
@@ -101,8 +102,8 @@ const disable = apiRoute({
   responses: { 200: answer("The function as it is now.", one), ...errors(400, 404) },
 });
 
-export function addFunctions(api: Api, { registry, preflight, health }: ApiDeps): void {
-  const shown = (row: RegisteredFunction) => toJson(row, health(row.id));
+export function addFunctions(api: Api, { registry, preflight, conditions, health }: ApiDeps): void {
+  const shown = (row: RegisteredFunction) => toJson(row, conditions.of(row), health(row.id));
 
   api.openapi(list, (c) => answerList("functions", c.req.valid("query"), registry.list, (rows) => rows.map(shown)));
 
@@ -143,7 +144,7 @@ export function addFunctions(api: Api, { registry, preflight, health }: ApiDeps)
   });
 }
 
-function toJson(row: RegisteredFunction, health: Health): z.infer<typeof functionSchema> {
+function toJson(row: RegisteredFunction, { state, reason }: Condition, health: Health): z.infer<typeof functionSchema> {
   const { net } = row.permissions;
   return {
     id: row.id,
@@ -154,6 +155,8 @@ function toJson(row: RegisteredFunction, health: Health): z.infer<typeof functio
     methods: row.methods,
     keys: [...row.keys],
     enabled: row.enabled,
+    state,
+    stateReason: reason,
     createdAt: time(row.createdAt),
     updatedAt: time(row.updatedAt),
     permissions: { net: typeof net === "boolean" ? net : [...net], read: "modules", env: false },

@@ -1,15 +1,21 @@
 // /web: the first page. What needs the admin, the state at a glance, and for a newcomer the first steps.
 
 import type { Child } from "hono/jsx";
-import { Ago, Badge } from "./components.tsx";
+import type { RegisteredFunction } from "../../functions/registry.ts";
+import type { FunctionId } from "../../ids.ts";
+import { Ago, Badge, Time } from "./components.tsx";
 import type { Web, WebDeps } from "./deps.ts";
 import { addFirstSteps, FirstSteps } from "./first_steps.tsx";
 import { page } from "./layout.tsx";
 import { count, plural } from "./words.ts";
 
 const HOUR_MS = 3_600_000;
-/** Of the functions that rest, so many are named. */
+const DAY_MS = 24 * HOUR_MS;
+/** Of the functions of one kind that need attention, so many are named. */
 const NAMED_MAX = 10;
+/** Responses with secrets in them that are looked at. */
+const LEAKS_MAX = 200;
+const ERROR_MAX_LENGTH = 300;
 
 export function addHome(web: Web, deps: WebDeps): void {
   web.get("/web", async (c) => {
@@ -28,9 +34,13 @@ export function addHome(web: Web, deps: WebDeps): void {
   addFirstSteps(web);
 }
 
-/** What the server knows of that somebody has to look at, each a sentence or two. */
-function concernsOf({ rotation, registry, suspended, health, missingWalls }: WebDeps): Child[] {
-  const { missingVersions } = rotation.status();
+/** Returns what an admin has to look at, each in a sentence or two: what is worst first. */
+function concernsOf(deps: WebDeps): Child[] {
+  return [...encryptionConcerns(deps), ...functionConcerns(deps), ...leakConcerns(deps), ...deps.missingWalls];
+}
+
+function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
+  const { missingVersions, nextRotationAt, progress } = rotation.status();
   const { damaged } = rotation.keys();
   const encryption = <a href="/web/settings/encryption">What to do</a>;
   const concerns: Child[] = missingVersions.map(({ version, values }) => (
@@ -46,17 +56,83 @@ function concernsOf({ rotation, registry, suspended, health, missingWalls }: Web
       <>{plural(last.outcome.unreadable.values, "value")} could not be read by the last rotation. {encryption}</>,
     );
   }
-  const resting = suspended();
-  for (const id of resting.slice(0, NAMED_MAX)) {
-    const { lastDeath } = health(id);
+  // It is checked each hour.
+  if (!progress && nextRotationAt < now() - DAY_MS) {
     concerns.push(
       <>
-        <a href={`/web/functions/${id}`}>{registry.get(id).name}</a> rests, as its process kept ending. {lastDeath}
+        The rotation of the encryption keys has been due since <Time ms={nextRotationAt} />. {encryption}
       </>,
     );
   }
-  if (resting.length > NAMED_MAX) concerns.push(`${count(resting.length - NAMED_MAX)} more functions rest.`);
-  return [...concerns, ...missingWalls];
+  return concerns;
+}
+
+function functionConcerns({ registry, conditions, suspended, health, metrics, logs, now }: WebDeps): Child[] {
+  const broken = conditions.broken(registry.list).map(({ entry, reason }) => (
+    <>
+      <FunctionLink {...entry} /> is broken: calls get 500. <span class="message">{reason}</span>
+    </>
+  ));
+  const resting = suspended().map((id) => (
+    <>
+      <FunctionLink {...registry.get(id)} /> is suspended, as its processes kept ending: calls get 503.{" "}
+      <span class="message">{health(id).lastDeath}</span>
+    </>
+  ));
+  const failing = metrics.failing(now() - HOUR_MS, NAMED_MAX + 1).flatMap(({ functionId, calls, failures }) => {
+    const entry = named(functionId, registry);
+    if (!entry) return [];
+    const [last] = logs.list({ functionId, level: "error", limit: 1 }).entries;
+    return [
+      <>
+        <FunctionLink {...entry} /> failed in {count(failures)} of {plural(calls, "call")} within the last hour.{" "}
+        {last && <span class="message">{last.message.slice(0, ERROR_MAX_LENGTH)}</span>}{" "}
+        <a href={`/web/logs?functionId=${functionId}&level=error`}>Errors of {entry.name}</a>
+      </>,
+    ];
+  });
+  return [
+    ...fewOf(broken, "more functions are broken"),
+    ...fewOf(resting, "more functions are suspended"),
+    ...fewOf(failing, "or more other functions failed"),
+  ];
+}
+
+/** Responses that were reported or withheld within the last day, by function. */
+function leakConcerns({ audit, registry, now }: WebDeps): Child[] {
+  const { entries } = audit.list({ action: "response.*", from: now() - DAY_MS }, Number.MAX_SAFE_INTEGER, LEAKS_MAX);
+  const byFunction = Map.groupBy(entries, ({ subjectId, subjectName }) => subjectId ?? subjectName);
+  const leaks = [...byFunction.values()].map(([latest]) => {
+    const { action, subjectId, subjectName, at } = latest!;
+    const entry = named(Number(subjectId) as FunctionId, registry);
+    const subject = subjectId === null ? subjectName : `function:${subjectId}`;
+    return (
+      <>
+        {entry ? <FunctionLink {...entry} /> : subjectName || "Functions"}{" "}
+        {action === "response.blocked" ? "had a response withheld" : "sent a response"} with a secret in it, last{" "}
+        <Ago ms={at} now={now()} />.{" "}
+        <a href={`/web/audit?${new URLSearchParams({ action: "response.*", ...(subject && { subject }) })}`}>
+          What was found{entry && ` in ${entry.name}`}
+        </a>
+      </>
+    );
+  });
+  return fewOf(leaks, "more functions sent secrets");
+}
+
+function fewOf(concerns: readonly Child[], rest: string): Child[] {
+  const others = concerns.length - NAMED_MAX;
+  return others <= 0 ? [...concerns] : [...concerns.slice(0, NAMED_MAX), `${count(others)} ${rest}.`];
+}
+
+/** The function, unless it was deleted. */
+function named(id: FunctionId, { list }: WebDeps["registry"]): RegisteredFunction | undefined {
+  const [entry] = id > 0 ? list(id - 1, 1) : [];
+  return entry?.id === id ? entry : undefined;
+}
+
+function FunctionLink({ id, name }: Pick<RegisteredFunction, "id" | "name">) {
+  return <a href={`/web/functions/${id}`}>{name}</a>;
 }
 
 function Attention({ concerns }: { concerns: readonly Child[] }) {
@@ -84,8 +160,9 @@ function Glance({ deps }: { deps: WebDeps }) {
       <h2 id="glance">At a glance</h2>
       <ul class="tiles">
         <Tile href="/web/functions" title="Functions" figure={count(functions.total)}>
-          {count(functions.enabled)} enabled{disabled > 0 && `, ${count(disabled)} disabled`}
-          {resting > 0 && <Badge kind="bad">{count(resting)} resting</Badge>}
+          {functions.total === 0 ? "none yet" : `${count(functions.enabled)} enabled`}
+          {disabled > 0 && `, ${count(disabled)} disabled`}
+          {resting > 0 && <Badge kind="bad">{count(resting)} suspended</Badge>}
         </Tile>
         <Tile href="/web/metrics" title="Calls, last hour" figure={counted ? count(calls) : "–"}>
           {!counted ? "calls are not counted" : calls === 0 ? "no errors" : (
@@ -96,10 +173,14 @@ function Glance({ deps }: { deps: WebDeps }) {
           )}
         </Tile>
         <Tile href="/web/secrets" title="Secrets" figure={count(secrets.total())}>
-          {unreadable > 0 ? <Badge kind="bad">{plural(unreadable, "value")} cannot be read</Badge> : "encrypted"}
+          {unreadable > 0
+            ? <Badge kind="bad">{plural(unreadable, "value")} cannot be read</Badge>
+            : secrets.total() === 0
+            ? "none yet"
+            : "all encrypted"}
         </Tile>
         <Tile href="/web/keys" title="API keys" figure={count(keys.total)}>
-          {keys.neverUsed === 0 ? "all used" : `${count(keys.neverUsed)} never used`}
+          {keys.total === 0 ? "none yet" : keys.neverUsed === 0 ? "all used" : `${count(keys.neverUsed)} never used`}
         </Tile>
         <Tile href="/web/settings/encryption" title="Encryption key" figure={`version ${status.currentVersion}`}>
           {status.progress ? <Badge kind="warn">rotating now</Badge> : (

@@ -51,8 +51,8 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "backup.created": { did: "made a backup in", one: "the folder", many: "a folder" },
   "backup.restored": { did: "restored the backup in", one: "the folder", many: "a folder" },
   "passphrase.changed": { did: "changed the passphrase of the key file" },
-  "response.leaked": { did: "found secrets' values in a response of", ...FUNCTION },
-  "response.blocked": { did: "withheld a response with secrets' values of", ...FUNCTION },
+  "response.leaked": { did: "found a secret in a response of", ...FUNCTION },
+  "response.blocked": { did: "withheld a response with a secret of", ...FUNCTION },
   "audit.started": { did: "began this audit" },
   "audit.broken": { did: "found that the end of the audit was tampered with, and went on from here" },
 };

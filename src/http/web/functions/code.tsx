@@ -22,7 +22,7 @@ export function addCode(web: Web, deps: WebDeps): void {
 
   web.get(`${LIST_PATH}/:id{[^/]+}`, async (c) => {
     const entry = functionOf(c, deps);
-    const code = await codeOf(entry, deps);
+    const [code] = await Promise.all([codeOf(entry, deps), deps.conditions.look(entry)]);
     const frame = functionFrame(entry, "code", deps);
     return page(c, {
       ...frame,
@@ -142,7 +142,7 @@ function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly 
             ))}
           </ul>
         )}
-      {asked.length > 0 && <p class="hint">Where it is set for some of its callers counts, too.</p>}
+      {asked.length > 0 && <p class="hint">A name counts as set if a value exists for any caller.</p>}
     </aside>
   );
 }

@@ -1,4 +1,4 @@
-// What the pages of one function have in common: which one it is, how it is, and the way from one to the next.
+// What the pages of one function have in common: its facts and the tabs.
 
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
@@ -32,7 +32,7 @@ export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings
         <div>
           <dt>State</dt>
           <dd>
-            <State enabled={enabled} health={deps.health(id)} />
+            <State condition={deps.conditions.of(entry)} />
           </dd>
         </div>
         <div>

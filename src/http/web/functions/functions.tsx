@@ -46,7 +46,7 @@ export function addFunctions(web: Web, deps: WebDeps): void {
 }
 
 function addList(web: Web, deps: WebDeps): void {
-  const { registry, access, health, metrics, now } = deps;
+  const { registry, access, conditions, metrics, now } = deps;
 
   web.get(LIST_PATH, (c) => {
     const search = (c.req.query("search") ?? "").slice(0, SEARCH_MAX_LENGTH);
@@ -54,7 +54,9 @@ function addList(web: Web, deps: WebDeps): void {
     const groupNames = new Map<GroupId, string>(access.groups().map(({ id, name }) => [id, name]));
     const since = now() - HOUR_MS;
     const calls = (id: FunctionId) => metrics.callsSince(id, since);
-    const list = <FunctionList {...found} search={search} groupNames={groupNames} health={health} calls={calls} />;
+    const list = (
+      <FunctionList {...found} search={search} groupNames={groupNames} conditionOf={conditions.of} calls={calls} />
+    );
     if (c.req.header("hx-request") !== undefined) return c.html(list);
     return page(c, {
       title: "Functions",
@@ -159,8 +161,9 @@ function addSettings(web: Web, deps: WebDeps): void {
       ),
     }, status);
 
-  web.get(path, (c) => {
+  web.get(path, async (c) => {
     const entry = functionOf(c, deps);
+    await deps.conditions.look(entry);
     return show(c, entry, formOf(entry));
   });
 

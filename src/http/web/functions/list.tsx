@@ -1,8 +1,8 @@
 // The list of functions: what there is, how it is, and what was called lately.
 
+import type { Condition } from "../../../functions/condition.ts";
 import type { RegisteredFunction } from "../../../functions/registry.ts";
 import type { FunctionId, GroupId } from "../../../ids.ts";
-import type { Health } from "../../../sandbox/health.ts";
 import { Badge, Empty, Pager, PostButton, Time } from "../components.tsx";
 import { count, plural } from "../words.ts";
 
@@ -20,7 +20,7 @@ export interface ListProps {
   search: string;
   next: string | undefined;
   groupNames: ReadonlyMap<GroupId, string>;
-  health: (id: FunctionId) => Health;
+  conditionOf: (entry: RegisteredFunction) => Condition;
   calls: (id: FunctionId) => Calls;
 }
 
@@ -58,7 +58,7 @@ export function SearchForm({ search }: { search: string }) {
   );
 }
 
-export function FunctionList({ functions, total, search, next, groupNames, health, calls }: ListProps) {
+export function FunctionList({ functions, total, search, next, groupNames, conditionOf, calls }: ListProps) {
   const more = next && `${LIST_PATH}?${new URLSearchParams({ ...(search && { search }), after: next })}`;
   return (
     <section id="functions" aria-label="Functions">
@@ -88,7 +88,7 @@ export function FunctionList({ functions, total, search, next, groupNames, healt
                 {functions.map((entry) => (
                   <Line
                     entry={entry}
-                    health={health(entry.id)}
+                    condition={conditionOf(entry)}
                     calls={calls(entry.id)}
                     groups={entry.keys.map((id) => groupNames.get(id) ?? String(id))}
                   />
@@ -102,9 +102,9 @@ export function FunctionList({ functions, total, search, next, groupNames, healt
   );
 }
 
-function Line({ entry, health, calls, groups }: {
+function Line({ entry, condition, calls, groups }: {
   entry: RegisteredFunction;
-  health: Health;
+  condition: Condition;
   calls: Calls;
   groups: readonly string[];
 }) {
@@ -116,7 +116,7 @@ function Line({ entry, health, calls, groups }: {
         {description && <small class="quiet description">{description}</small>}
       </th>
       <td data-label="State">
-        <State enabled={enabled} health={health} />
+        <State condition={condition} />
       </td>
       <td data-label="Route">
         <code>{route}</code>
@@ -154,24 +154,36 @@ export function Toggle({ id, name, enabled, back }: {
   );
 }
 
-export function State({ enabled, health }: { enabled: boolean; health: Health }) {
-  if (!enabled) return <Badge kind="off">disabled</Badge>;
-  if (health.suspendedUntil === undefined) return <Badge kind="ok">enabled</Badge>;
-  return (
-    <>
-      <Badge kind="warn">suspended</Badge>
-      <small class="description">
-        until <Time ms={health.suspendedUntil} />: its processes kept dying. {health.lastDeath}
-      </small>
-    </>
-  );
+export function State({ condition: { state, reason, until } }: { condition: Condition }) {
+  switch (state) {
+    case "disabled":
+      return <Badge kind="off">disabled</Badge>;
+    case "enabled":
+      return <Badge kind="ok">enabled</Badge>;
+    case "broken":
+      return (
+        <>
+          <Badge kind="bad">broken</Badge>
+          <small class="description reason">{reason}</small>
+        </>
+      );
+    case "suspended":
+      return (
+        <>
+          <Badge kind="warn">suspended</Badge>
+          <small class="description reason">
+            until <Time ms={until!} />: its processes kept ending. {reason}
+          </small>
+        </>
+      );
+  }
 }
 
 function Nothing({ search }: { search: string }) {
   if (search) return <Empty>No function has “{search}” in its name, route or file. Search for less of it.</Empty>;
   return (
     <Empty>
-      <p>There is no function yet. One answers requests under an address of yours, with code that you write here.</p>
+      <p>No functions yet. A function runs your code at a URL you choose.</p>
       <a href={`${LIST_PATH}/new`} role="button">Create your first function</a>
     </Empty>
   );
