@@ -8,6 +8,7 @@ import { passphraseChange, SERVER } from "./src/actor.ts";
 import { accessService } from "./src/access/access.ts";
 import { openAdmins } from "./src/admins/admins.ts";
 import { checkFolders, ConfigError, readConfig } from "./src/config.ts";
+import { denoRefusal, denoWarning } from "./src/deno_versions.ts";
 import { preventCoreDumps } from "./src/core_dumps.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { createConditions } from "./src/functions/condition.ts";
@@ -58,6 +59,8 @@ import { openObservations } from "./src/store/observations.ts";
 import { openStore } from "./src/store/store.ts";
 
 async function main(): Promise<void> {
+  const refusal = denoRefusal();
+  if (refusal) throw new ConfigError(refusal);
   // Before any key is read.
   const dumps = preventCoreDumps();
   const config = readConfig((name) => Deno.env.get(name), Deno.cwd());
@@ -129,7 +132,8 @@ async function main(): Promise<void> {
     fetchEnv: config.fetchEnv,
   });
   const walls = missingWalls(runtime);
-  if (dumps) walls.push(dumps);
+  const unproved = denoWarning();
+  for (const sentence of [unproved, dumps]) if (sentence) walls.push(sentence);
   for (const sentence of walls) log("warn", sentence);
   const lockOptions = { store: store.packageLocks, transaction: store.transaction };
   importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
@@ -333,6 +337,7 @@ async function main(): Promise<void> {
     web: async (request, client) => (await openWeb()).fetch(request, client),
     run: run.answer,
     runHosts: () => settings.get("run.hosts"),
+    healthWarnings: unproved ? ["This version of Deno has not been tested with this server."] : [],
     running: () => run.underWay > 0 || pool.busy,
     inForce: afterChanges(store.changes, () => pool.recallAnswers()),
   }, log);

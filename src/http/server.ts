@@ -24,6 +24,8 @@ export interface Routes {
   runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
+  /** What `/health` tells everybody. */
+  healthWarnings: readonly string[];
   /** Whether a request to `run` has no response yet, or one that is still being streamed. */
   running(): boolean;
   /** Settles when every change that was stored so far is in force for handlers, too. */
@@ -46,7 +48,7 @@ export interface Server {
 /** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, running, inForce }: Routes,
+  { run, runHosts, api, web, healthWarnings, running, inForce }: Routes,
   log: Log,
 ): Server {
   let managing = 0;
@@ -94,7 +96,7 @@ export function serve(
     // The address that the server prints should lead somewhere.
     if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
     if (isRunPath(path)) return run(request, ownHost);
-    if (path === "/health") return health(request);
+    if (path === "/health") return health(request, healthWarnings);
     const response = isWebPath(path) ? web(request, client()) : api(request, client());
     return counted(isSafe(request.method) ? response : afterChange(response));
   };
@@ -156,14 +158,16 @@ function stopping(): Response {
   });
 }
 
-function health(request: Request): Response {
+function health(request: Request, warnings: readonly string[]): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return Response.json({ error: "This path takes GET, HEAD.", code: "MethodNotAllowed" }, {
       status: 405,
       headers: { Allow: "GET, HEAD" },
     });
   }
-  return Response.json({ status: "ok" }, { headers: { "Cache-Control": "no-store" } });
+  return Response.json({ status: "ok", ...(warnings.length > 0 && { warnings }) }, {
+    headers: { "Cache-Control": "no-store" },
+  });
 }
 
 /** The addresses of this machine, IPv6 in brackets. */

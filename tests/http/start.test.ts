@@ -1,6 +1,7 @@
 // Starting and stopping: what the operator is told, what is never overwritten, who is not cut off.
 
 import assert from "node:assert/strict";
+import { setUp } from "./admin.ts";
 import { createSecret, deploy, run } from "./handlers.ts";
 import { startServer } from "./server.ts";
 
@@ -52,6 +53,33 @@ Deno.test("two servers on one data folder: the second does not start", async () 
   await using folder = await temporaryFolder();
   await using _first = await startServer({ folder: folder.path });
   assert.match(await refusal({ folder: folder.path }), /^DATA_DIR \S+ is in use by another server\.$/);
+});
+
+/** Options by which the server takes the Deno that runs it for another version. */
+async function withDeno(version: string, folder: string): Promise<Parameters<typeof startServer>[0]> {
+  const module = `${folder}/version.ts`;
+  await Deno.writeTextFile(module, `Object.defineProperty(Deno, "version", { value: { deno: "${version}" } });`);
+  return { folder, prepare: `deno=$1; shift 2; set -- "$deno" run --preload=${module} "$@"` };
+}
+
+Deno.test("a Deno below the minimum stops the start with a line that names one that works", async () => {
+  await using folder = await temporaryFolder();
+  for (const version of ["1.46.3", "2.9.5", "2.9.6-rc.1"]) {
+    const printed = await refusal(await withDeno(version, folder.path));
+    assert.match(printed, new RegExp(`^Deno ${version} is too old [^\\n]+ npx -y deno@2\\.9\\.6 task start$`));
+  }
+  await assert.rejects(Deno.stat(`${folder.path}/data`), Deno.errors.NotFound);
+});
+
+Deno.test("a Deno that the hostile suite has not passed on is warned of in the log, at /health and on the pages", async () => {
+  await using folder = await temporaryFolder();
+  await using server = await startServer(await withDeno("2.10.0", folder.path));
+  assert.match(server.logs(), /WARN +Deno 2\.10\.0 has not passed .* 2\.9\.6 has/);
+  const { body } = await server.api("GET", "/health");
+  assert.equal(body.status, "ok");
+  assert.match(body.warnings.join(), /version of Deno/);
+  const admin = await setUp(server);
+  assert.match((await admin.get("/web")).text, /Deno 2\.10\.0 has not passed/);
 });
 
 Deno.test({

@@ -23,6 +23,7 @@ const LEVELS: Record<string, number> = {
   keyring: 1,
   store: 1,
   "config.ts": 0,
+  "deno_versions.ts": 0,
   "core_dumps.ts": 0,
   "errors.ts": 0,
   "ids.ts": 0,
