@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
 import { codeFolder } from "../http/processes.ts";
 import { type Answer, type Server, startServer } from "../http/server.ts";
+import { asOrdinaryUser, canSwitchUser } from "./ordinary_user.ts";
 
 const INNOCENT_INTERVAL_MS = 50;
 const API_INTERVAL_MS = 250;
@@ -106,14 +107,36 @@ export interface Arena {
   innocentCalls(count: number): Promise<void>;
 }
 
+export interface ArenaOptions {
+  env?: Record<string, string>;
+  /** Whether the server runs as an ordinary user, though these tests are root's. */
+  ordinaryUser?: boolean;
+}
+
+/**
+ * Registers a test with a server of these tests' own user and, where that is root, another one with a server of an
+ * ordinary user, whose sandboxes are of the same user.
+ */
+export function testWithAndWithoutRoot(name: string, test: (arena: typeof withArena) => Promise<void>): void {
+  Deno.test(name, () => test(withArena));
+  if (!canSwitchUser) return;
+  Deno.test(`${name}, without root`, () =>
+    test((family, attacks, options) => withArena(family, attacks, { ...options, ordinaryUser: true })));
+}
+
 /** Runs the attacks of one family in an arena of its own. */
 export async function withArena(
   family: string,
   attacks: (arena: Arena) => Promise<void>,
-  { env = {} }: { env?: Record<string, string> } = {},
+  { env = {}, ordinaryUser = false }: ArenaOptions = {},
 ): Promise<void> {
   const environment = `environment${unguessable()}`;
-  await using server = await startServer({ env: { HOSTILE_CANARY: environment, ...env } });
+  await using ordinary = ordinaryUser ? await asOrdinaryUser() : undefined;
+  await using server = await startServer({
+    ...ordinary,
+    env: { HOSTILE_CANARY: environment, ...ordinary?.env, ...env },
+  });
+  const uid = /^Uid:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${server.pid}/status`))![1];
   const guarded = new Map<string, string>();
   const gains: string[] = [];
   let attacksCounted = 0;
@@ -268,7 +291,9 @@ export async function withArena(
   if (hostAlive) search("the functions' logs", (await logs(server)).map(({ message }) => message).join("\n"));
   const calls = innocent.latencies.length;
   console.log(
-    `${family}: ${attacksCounted} attacks, ${gains.length} gained, host restarts ${hostAlive ? 0 : 1}, ` +
+    `${family} (Deno ${Deno.version.deno}, user ${
+      uid === "0" ? "root" : uid
+    }): ${attacksCounted} attacks, ${gains.length} gained, host restarts ${hostAlive ? 0 : 1}, ` +
       `innocent calls ${calls} failed ${innocent.failures.length}, ` +
       `p99 ${percentile(innocent.latencies, 0.99).toFixed(1)} ms (quiet ${quietP99.toFixed(1)} ms, ` +
       `ratio ${(percentile(innocent.latencies, 0.99) / quietP99).toFixed(1)}), ` +

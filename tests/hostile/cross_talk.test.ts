@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { call as request } from "../http/server.ts";
-import { withArena } from "./arena.ts";
+import { testWithAndWithoutRoot as test } from "./arena.ts";
 
 /** By channel: how to leave `T.token`, what must stay alive for it in `keep`, and how to look for it. */
 const CHANNELS: Record<string, { leave: string; look: string }> = {
@@ -171,7 +171,7 @@ export default async (c, ctx) => {
 };`;
 }
 
-Deno.test("cross-talk between functions, and between the keys of one that is isolated per key", () =>
+test("cross-talk between functions, and between the keys of one that is isolated per key", (withArena) =>
   withArena("cross-talk", async (arena) => {
     const { server } = arena;
     const token = `token-${crypto.randomUUID().replaceAll("-", "")}`;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createSecret } from "../http/handlers.ts";
 import { call as request } from "../http/server.ts";
-import { withArena } from "./arena.ts";
+import { testWithAndWithoutRoot as test } from "./arena.ts";
 import { paced } from "./processes.ts";
 import { RAW_FRAMES } from "./raw_frames.ts";
 
@@ -77,7 +77,7 @@ const FRAMES: Record<string, string> = {
     `new Uint8Array(Array.from({ length: 200 }, (_, n) => n === id ? [] : [...frame(77, n), ...frame(78, n, "ok")]).flat())`,
 };
 
-Deno.test("forged frames, ids and contexts", () =>
+test("forged frames, ids and contexts", (withArena) =>
   withArena("forgery of frames", async (arena) => {
     const { server } = arena;
     const mine = await arena.plantHolder("mine");
@@ -253,7 +253,7 @@ Deno.test("forged frames, ids and contexts", () =>
 /** Of the function whose work in the background is forged. */
 const BACKGROUND_MS = 1_000;
 
-Deno.test("work in the background that never ends, or is forged, gets secrets for the function's time limit at most", () =>
+test("work in the background that never ends, or is forged, gets secrets for the function's time limit at most", (withArena) =>
   withArena("forgery of background work", async (arena) => {
     const { server } = arena;
     const mine = await arena.plantHolder("mine");
@@ -433,7 +433,7 @@ const POLLUTIONS: Record<string, string> = {
   null: `Object.setPrototypeOf(Object.prototype.__proto__ ?? {}, null); Object.setPrototypeOf(Array.prototype, null)`,
 };
 
-Deno.test("patched built-ins and polluted prototypes give nobody a wrong secret", () =>
+test("patched built-ins and polluted prototypes give nobody a wrong secret", (withArena) =>
   withArena("forgery of built-ins", async (arena) => {
     const { server } = arena;
     const holders = { red: await arena.plantHolder("red"), blue: await arena.plantHolder("blue") };

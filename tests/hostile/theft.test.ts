@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { createSecret } from "../http/handlers.ts";
 import { call as request } from "../http/server.ts";
-import { type Arena, type AttemptOptions, type Outcome, withArena } from "./arena.ts";
+import { type Arena, type AttemptOptions, type Outcome, testWithAndWithoutRoot as test } from "./arena.ts";
 
 /** Ways to read a file at the path `P`. */
 const READERS: Record<string, string> = {
@@ -192,7 +192,7 @@ async function tryAll(
   return outcomes;
 }
 
-Deno.test("theft of files, environment, sources and secrets; programs, signals, permissions", () =>
+test("theft of files, environment, sources and secrets; programs, signals, permissions", (withArena) =>
   withArena("theft", async (arena) => {
     const { server } = arena;
     const victimSource = arena.plant("source");
@@ -278,7 +278,7 @@ Deno.test("theft of files, environment, sources and secrets; programs, signals, 
     }
   }));
 
-Deno.test("theft by way of the code folder: imports, links, configuration files", () =>
+test("theft by way of the code folder: imports, links, configuration files", (withArena) =>
   withArena("theft through uploads", async (arena) => {
     const { server } = arena;
     const other = arena.plant("other-source");
@@ -390,7 +390,7 @@ Deno.test("theft by way of the code folder: imports, links, configuration files"
     }
   }));
 
-Deno.test("theft of secrets and keys of others", () =>
+test("theft of secrets and keys of others", (withArena) =>
   withArena("theft of secrets", async (arena) => {
     const { server } = arena;
     const mine = await arena.plantHolder("mine");
@@ -518,7 +518,7 @@ function exists(path: string): boolean {
   }
 }
 
-Deno.test("theft by way of the network: this machine's services, this server, listening", () =>
+test("theft by way of the network: this machine's services, this server, listening", (withArena) =>
   withArena("theft through the network", async (arena) => {
     const { server } = arena;
     const port = Number(new URL(server.url).port);
