@@ -56,6 +56,7 @@ export function accessService(
   const rows = store.access;
   const holders = new Map<string, KeyHolder>();
   const uses = new Map<KeyId, number>();
+  let generation = 0;
 
   const group = (id: GroupId): GroupRow => {
     const row = rows.group(id);
@@ -75,6 +76,7 @@ export function accessService(
       return store.change(actor, work);
     } finally {
       holders.clear();
+      generation++;
     }
   };
 
@@ -321,6 +323,11 @@ export function accessService(
         rows.deleteKey(id);
         record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
       });
+    },
+
+    /** Changes with each change of keys and groups: what `find` gave before may be out of date. */
+    get generation(): number {
+      return generation;
     },
 
     /** Whom `value` belongs to, or undefined if it is no key. */

@@ -19,7 +19,8 @@ import type { Pool } from "../sandbox/pool.ts";
 import { BUSY_CALLS, type FlatHeaders } from "../sandbox/protocol.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
-import { type Credential, credentials, withoutApiKey } from "./credentials.ts";
+import { type Credential, credentials } from "./credentials.ts";
+import { createKeyRemoval, type KeyRemoval } from "./key_removal.ts";
 import { guardResponse } from "./response_guard.ts";
 import { type ResponseMaker, responseMaker } from "./responses.ts";
 import { brokeOff, type Call, failed, outcomeOf, refusal, tell, type Telling } from "./run_failures.ts";
@@ -67,6 +68,7 @@ export function createRun(deps: RunDependencies): Run {
   const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
   const targetOf = createTargets(settings);
   const makeResponse = responseMaker();
+  const keyRemoval = createKeyRemoval(access);
   let underWay = 0;
   const turn = countTurns(() => underWay >= BUSY_CALLS);
 
@@ -103,11 +105,12 @@ export function createRun(deps: RunDependencies): Run {
         ? await inTime(graph, target.timeoutMs ?? settings.get("sandbox.timeout-ms"))
         : graph;
       if (deps.logs.keeps("debug")) tell(deps, call, "debug", "exec_start", `${method} ${path}`);
+      keyRemoval.begin();
       const response = await pool.call(targetOf(target, entry, code), {
         method,
-        url: withoutApiKey(url),
+        url: keyRemoval.url(url),
         path,
-        headers: headersFor(headers, presented, trace),
+        headers: headersFor(headers, keyRemoval, trace),
         params: match.params,
         requestId,
         requestedAt,
@@ -191,20 +194,16 @@ function refuseRoute(allowed: readonly string[], requestId: string): Response {
   return refusal(405, "MethodNotAllowed", error, requestId, { Allow: allowed.join(", ") });
 }
 
-/**
- * What the handler sees of the request's headers. A key of this server never reaches a handler: its author
- * could use it elsewhere, as whoever called.
- */
-function headersFor(headers: Headers, presented: readonly Presented[], trace: CallTrace | undefined): FlatHeaders {
-  const hidden = presented.filter(({ holder }) => holder).map(({ from }) => from.toLowerCase());
+/** Returns what the handler sees of the request's headers. */
+function headersFor(headers: Headers, keys: KeyRemoval, trace: CallTrace | undefined): FlatHeaders {
   const flat: string[] = [];
   // Not by for-of, which takes twice as long (measured on Deno 2.9.6).
   headers.forEach((value, name) => {
-    if (hidden.includes(name) || (trace && name === "traceparent")) return;
+    if (trace && name === "traceparent") return;
     const shown = requestHeader(name, value);
     if (shown === undefined) return;
-    // A page that was opened with its key in the address tells it to all that it calls.
-    flat.push(name, name === "referer" ? withoutApiKey(shown) : shown);
+    const withoutKey = keys.header(name, shown);
+    if (withoutKey !== undefined) flat.push(name, withoutKey);
   });
   // What the handler calls in turn belongs to this call's trace.
   if (trace) flat.push("traceparent", trace.traceparent);

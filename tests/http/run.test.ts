@@ -116,6 +116,10 @@ Deno.test("a key of this server never reaches a handler, whatever way it was sen
         [{ Authorization: `Basic ${btoa(`u:${secret}`)}` }, ""],
         [{}, `?api_key=${secret}&a=1`],
         [{ "X-API-Key": secret, Authorization: secret }, `?api_key=${secret}`],
+        [{ "X-API-Key": secret, Authorization: `Basic ${btoa(`${secret}:`)}` }, ""],
+        [{ "X-API-Key": secret, Authorization: `Token ${secret}` }, `?API_KEY=${secret}&token=Bearer+${secret}`],
+        [{ "X-API-Key": secret, "X-Other": `Bearer ${secret}`, Cookie: `a=1; key=${secret}` }, ""],
+        [{ "X-API-Key": secret, Referer: `${server.url}/run/open?k=${secret}` }, ""],
       ];
       for (const [headers, query] of ways) {
         const { status, body } = await call(
@@ -129,11 +133,20 @@ Deno.test("a key of this server never reaches a handler, whatever way it was sen
           !JSON.stringify(body).includes(secret),
           JSON.stringify([path, headers, query]),
         );
-        assert.ok(!JSON.stringify(body).includes(btoa(`u:${secret}`)));
+        for (const pair of [`u:${secret}`, `${secret}:`]) assert.ok(!JSON.stringify(body).includes(btoa(pair)));
         assert.ok(!("api_key" in body.query));
       }
     }
   }
+  const twice = await server.raw([
+    "GET /run/open?a=1 HTTP/1.1",
+    "Host: localhost",
+    `X-API-Key: ${key}`,
+    `X-API-Key: ${server.key}`,
+    `X-Api-Key: Bearer ${key}`,
+  ]);
+  assert.equal(twice.status, 200);
+  assert.ok(!twice.body.includes(key) && !twice.body.includes(server.key), twice.body);
   // What is no key of this server belongs to the handler.
   const { body } = await call("GET", `${server.url}/run/open`, undefined, {
     Authorization: "Bearer upstream",
