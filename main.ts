@@ -19,6 +19,7 @@ import { importLockFile, packageLocks } from "./src/functions/package_locks.ts";
 import { DEFAULT_CONFINEMENT } from "./src/functions/permissions.ts";
 import { LoadChecks } from "./src/functions/load_check.ts";
 import { createPreflight } from "./src/functions/preflight.ts";
+import { hasLinearEngine } from "./src/functions/route_patterns.ts";
 import { functionRegistry } from "./src/functions/registry.ts";
 import { typeCheckService } from "./src/functions/type_check.ts";
 import { afterChanges } from "./src/http/after_changes.ts";
@@ -133,7 +134,10 @@ async function main(): Promise<void> {
   });
   const walls = missingWalls(runtime);
   const unproved = denoWarning();
-  for (const sentence of [unproved, dumps]) if (sentence) walls.push(sentence);
+  const slow = hasLinearEngine
+    ? undefined
+    : "Patterns of routes can hold the server up: V8's linear engine is off. Start by `deno task start`.";
+  for (const sentence of [unproved, dumps, slow]) if (sentence) walls.push(sentence);
   for (const sentence of walls) log("warn", sentence);
   const lockOptions = { store: store.packageLocks, transaction: store.transaction };
   importLockFile(join(config.dataDir, "imports.lock"), lockOptions);

@@ -3,9 +3,16 @@
 
 import { TrieRouter } from "hono/router/trie-router";
 import { invalid } from "../errors.ts";
+import { isLinear, mayContainSlash, unrolled, withOneRepetition } from "./route_patterns.ts";
 
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 export const ROUTE_MAX_LENGTH = 500;
+/** A longer path is matched by no pattern, so that the time for one is bounded. */
+export const PATH_MAX_LENGTH = 4_096;
+/** Of a pattern once its repetitions are written out. */
+const PATTERN_MAX_LENGTH = 2_000;
+/** Parameter in the trie that is not the route's own. */
+const HIDDEN = ".";
 
 /** `:name`, perhaps with a pattern in braces, perhaps optional. */
 const PARAMETER = /^:([a-zA-Z0-9_]+)(\{.+\})?(\?)?$/;
@@ -24,7 +31,8 @@ export function checkRoute(route: string): void {
   if (route.includes("//")) throw invalid("route", 'must not contain "//"');
   const names = new Set<string>();
   let optionalBefore = false;
-  for (const segment of segmentsOf(route)) {
+  const segments = segmentsOf(route);
+  for (const [index, segment] of segments.entries()) {
     if (segment === "." || segment === "..") throw invalid("route", `must not contain "${segment}" as a segment`);
     // Hono takes "?" as "optional" at the end only; further in, it would be part of the parameter's name.
     if (optionalBefore && !segment.endsWith("?")) {
@@ -40,7 +48,7 @@ export function checkRoute(route: string): void {
     optionalBefore = optional !== undefined;
     if (names.has(name!)) throw invalid("route", `names the parameter "${name}" twice`);
     names.add(name!);
-    if (pattern) checkPattern(pattern.slice(1, -1));
+    if (pattern) checkPattern(pattern.slice(1, -1), segments[index + 1]);
   }
   if (optionalBefore && route.endsWith("/")) {
     throw invalid("route", 'must not end with "/" after an optional parameter');
@@ -58,12 +66,33 @@ export function checkRoute(route: string): void {
   }
 }
 
-function checkPattern(pattern: string): void {
+/** `next` is the segment that follows. */
+function checkPattern(pattern: string, next: string | undefined): void {
   try {
     new RegExp(`^${pattern}$`);
   } catch {
     throw invalid("route", `has a parameter whose pattern "${pattern}" is not a regular expression`);
   }
+  const written = unrolled(pattern);
+  if (written.length > PATTERN_MAX_LENGTH || !isLinear(written)) {
+    throw invalid(
+      "route",
+      `has a parameter whose pattern "${pattern}" could take too long to match: use no back-references, no ` +
+        "look-ahead, and no group that is repeated more than 16 times",
+    );
+  }
+  if (next !== undefined && isLiteral(next) && mayContainSlash(pattern) && !withOneRepetition(pattern)) {
+    throw invalid(
+      "route",
+      `has a parameter whose pattern "${pattern}" may match "/" before the segment "${next}": there, use one ` +
+        'repetition and no group, such as ".+", or a pattern that does not match "/"',
+    );
+  }
+}
+
+/** Whether Hono's trie compares the segment as it is. */
+function isLiteral(segment: string): boolean {
+  return !segment.startsWith(":") && !segment.startsWith("*");
 }
 
 /** Segments between slashes; slashes in a parameter's pattern do not count. */
@@ -80,9 +109,28 @@ export function routeKey(route: string): string {
   return mapSegments(route, (segment) => segment.replace(/^:[a-zA-Z0-9_]+/, ":"));
 }
 
-/** Patterns with alternatives get a group, as the router's `^a|b$` would take whatever begins with a. */
-export function grouped(route: string): string {
-  return mapSegments(route, (segment) => segment.replace(/^(:\w+)\{(.*\|.*)\}(\??)$/, "$1{($2)}$3"));
+/**
+ * Returns the route as it is put into Hono's trie. Patterns with alternatives get a group, as the trie's `^a|b$` would
+ * take whatever begins with a. Repetitions are written out so that V8 can match them in linear time. The trie adds the
+ * literal after a pattern to it as a look-ahead, which V8 cannot do in linear time; so that literal becomes a pattern.
+ */
+export function trieRoute(route: string): string {
+  let patternBefore: string | undefined;
+  return mapSegments(route, (segment) => {
+    const [, name, pattern, optional] = /^(:\w+)\{(.*)\}(\??)$/.exec(segment) ?? [];
+    const hides = patternBefore !== undefined && isLiteral(segment) && !mayContainSlash(patternBefore);
+    patternBefore = pattern ?? (hides ? "" : undefined);
+    if (hides) return `:${HIDDEN}{${asPattern(segment)}}`;
+    if (pattern === undefined) return segment;
+    const written = unrolled(pattern);
+    return `${name}{${pattern.includes("|") ? `(${written})` : written}}${optional}`;
+  });
+}
+
+/** A literal segment as a pattern. At the end, `a*` takes whatever begins with "a". */
+function asPattern(segment: string): string {
+  const escaped = segment.replace(/[.*+?^$()|[\]]/g, "\\$&");
+  return segment.endsWith("*") ? escaped.replace(/\\\*$/, ".*") : escaped;
 }
 
 /** One digit a segment: what is narrower sorts first. */
@@ -143,7 +191,7 @@ export function createRouter<F extends Routed>(functions: readonly F[]): Router<
   const addPlace = (route: string, entries: F[]): Place<F> => {
     const place = { breadth: breadth(route), entries };
     places.set(route, place);
-    trie.add("ALL", grouped(route), place);
+    trie.add("ALL", trieRoute(route), place);
     return place;
   };
 
@@ -197,7 +245,8 @@ export function createRouter<F extends Routed>(functions: readonly F[]): Router<
       const same = plain.get(path);
       const exact = same?.find((entry) => answers(entry, method));
       if (exact) return { found: exact, params: {} };
-      const matches = inOrder(trie.match("ALL", path)[0] as [Place<F>, Record<string, string>][]);
+      const found = path.length > PATH_MAX_LENGTH ? [] : trie.match("ALL", path)[0];
+      const matches = inOrder(found as [Place<F>, Record<string, string>][]);
       for (const { entry, params } of matches) if (answers(entry, method)) return { found: entry, params };
       const allowed = new Set([...same ?? [], ...matches.map(({ entry }) => entry)].flatMap(({ methods }) => methods));
       if (allowed.has("GET")) allowed.add("HEAD");
@@ -213,6 +262,7 @@ function isPlain(route: string): boolean {
 
 /** Everybody at the places that match, the narrowest first, then the oldest. */
 function inOrder<F extends Routed>(matches: [Place<F>, Record<string, string>][]) {
+  for (const [, params] of matches) delete params[HIDDEN];
   return matches
     .flatMap(([{ breadth, entries }, params]) => entries.map((entry) => ({ entry, breadth, params })))
     .sort((a, b) => a.breadth < b.breadth ? -1 : a.breadth > b.breadth ? 1 : a.entry.id - b.entry.id);

@@ -8,11 +8,11 @@ import {
   breadth,
   checkRoute,
   createRouter,
-  grouped,
   type Match,
   ROUTE_MAX_LENGTH,
   type Routed,
   routeKey,
+  trieRoute,
 } from "../../src/functions/routes.ts";
 
 const routed = (id: number, route: string, methods: readonly string[] = ["GET"]): Routed => ({ id, route, methods });
@@ -323,7 +323,7 @@ function trieAlone(functions: readonly Routed[], method: string, path: string): 
   const trie = new TrieRouter<Routed>();
   const ordered = functions.map((entry) => ({ entry, breadth: breadth(entry.route) }))
     .sort((a, b) => a.breadth < b.breadth ? -1 : a.breadth > b.breadth ? 1 : a.entry.id - b.entry.id);
-  for (const { entry } of ordered) trie.add("ALL", grouped(entry.route), entry);
+  for (const { entry } of ordered) trie.add("ALL", trieRoute(entry.route), entry);
   const [matches] = trie.match("ALL", path) as [[Routed, Record<string, string>][]];
   const all = matches.flatMap(([{ methods }]) => methods.includes("GET") ? [...methods, "HEAD"] : methods);
   const match = matches.find(([{ methods }]) =>
@@ -398,4 +398,70 @@ Deno.test("routes that nobody has any more are forgotten, and those that are use
   assert.deepEqual(router.match("GET", "/keep/1"), { found: undefined, allowed: [] });
   router.put(routed(3, "/keep/:x"));
   assert.equal(router.match("GET", "/keep/1").found?.id, 3);
+});
+
+Deno.test("segments after a pattern match as in Hono's own router, and no parameter is added", () => {
+  const pattern = fc.constantFrom(
+    "[0-9]+",
+    "[a-c]{2}",
+    "a|bc",
+    "(?:a|b)+",
+    "\\d{1,3}",
+    "[a-z0-9-]{1,20}",
+    ".+",
+    ".*",
+    "[^x]+",
+    "[ab/]+",
+  );
+  const segment = fc.oneof(
+    fc.constantFrom("a", "b", "a.c", "x+y", "*", ":p", ":q"),
+    pattern.map((pattern) => `:r{${pattern}}`),
+  );
+  const part = fc.constantFrom("a", "b", "bc", "ab", "12", "a.c", "abc", "x+y", "x", "axc");
+  fc.assert(
+    fc.property(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.array(part, { minLength: 1, maxLength: 5 }), (
+      segments,
+      parts,
+    ) => {
+      const route = "/" + segments.map((segment, index) => segment.replace(/^:\w/, (name) => name + index)).join("/");
+      // A literal with signs of regular expressions: Hono would take it for one.
+      fc.pre(!/\}\/(a\.c|x\+y)/.test(route));
+      try {
+        checkRoute(route);
+      } catch {
+        return fc.pre(false);
+      }
+      const hono = new TrieRouter<string>();
+      hono.add("ALL", route.replace(/\{(a\|bc)\}/g, "{($1)}"), "found");
+      const path = "/" + parts.join("/");
+      const [theirs] = hono.match("ALL", path)[0];
+      const ours = createRouter([routed(1, route)]).match("GET", path);
+      assert.deepEqual(ours.found && { ...ours.params }, theirs && { ...theirs[1] as object }, `${route} on ${path}`);
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+Deno.test("repetitions beyond 16 match as before", () => {
+  assertMatches("/:id{[0-9a-f]{32}}", {
+    [`/${"a".repeat(32)}`]: { id: "a".repeat(32) },
+    [`/${"a".repeat(31)}`]: undefined,
+  });
+  assertMatches("/:id{[\\w-]{20,40}}/edit", {
+    [`/${"a".repeat(20)}/edit`]: { id: "a".repeat(20) },
+    [`/${"-".repeat(40)}/edit`]: { id: "-".repeat(40) },
+    [`/${"a".repeat(19)}/edit`]: undefined,
+    [`/${"a".repeat(41)}/edit`]: undefined,
+  });
+  assertMatches("/:id{\\d{20,}}", {
+    [`/${"1".repeat(50)}`]: { id: "1".repeat(50) },
+    [`/${"1".repeat(19)}`]: undefined,
+  });
+  assertMatches("/:id{\\x41{17}}", { [`/${"A".repeat(17)}`]: { id: "A".repeat(17) }, "/A": undefined });
+});
+
+Deno.test("a path of more than 4,096 characters is matched by no pattern", () => {
+  const router = createRouter([routed(1, "/:id{[0-9]+}")]);
+  assert.ok(router.match("GET", "/" + "1".repeat(4_095)).found);
+  assert.equal(router.match("GET", "/" + "1".repeat(4_096)).found, undefined);
 });
