@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../versions.ts";
 import { checkHandlerPath } from "./files.ts";
 import { type Confinement, DEFAULT_CONFINEMENT } from "./permissions.ts";
-import { checkRoute, createRouter, type Match, routeKey, type Router } from "./routes.ts";
+import { checkRoute, createRouter, decodedRoute, type Match, routeKey, type Router } from "./routes.ts";
 
 /** A registered function. */
 export interface RegisteredFunction extends Omit<FunctionRow, "confinement" | "groups">, Confinement {
@@ -54,23 +54,24 @@ export function functionRegistry(
   const check = (wanted: NewFunction, self: FunctionId | undefined): FunctionFields => {
     checkHandlerPath(wanted.handler);
     checkRoute(wanted.route);
+    const route = decodedRoute(wanted.route);
     const namesake = rows.findByName(wanted.name);
     if (namesake && namesake.id !== self) {
       throw conflict(`There is already a function named "${wanted.name}".`, { name: "is taken" });
     }
     const methods = [...new Set(wanted.methods)];
-    const key = routeKey(wanted.route);
+    const key = routeKey(route);
     for (const method of methods) {
       const other = rows.findByRoute(key, method);
       if (other && other.id !== self) {
-        throw conflict(`${method} ${wanted.route} is already answered by the function "${other.name}".`, {
+        throw conflict(`${method} ${route} is already answered by the function "${other.name}".`, {
           route: "is taken",
         });
       }
     }
     const groups = [...new Set(wanted.keys)];
     for (const group of groups) if (!store.access.group(group)) throw notFound("key group", group);
-    const { name, description, handler, route, enabled } = wanted;
+    const { name, description, handler, enabled } = wanted;
     const confinement = JSON.stringify(confinementOf(wanted));
     return { name, description, handler, route, routeKey: key, methods, groups, confinement, enabled };
   };

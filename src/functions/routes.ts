@@ -18,15 +18,35 @@ const HIDDEN = ".";
 const PARAMETER = /^:([a-zA-Z0-9_]+)(\{.+\})?(\?)?$/;
 
 /**
- * Checks a route, such as `/orders/:id{[0-9]+}`.
+ * Returns the route with percent-encoded characters of its plain segments decoded, as the paths that it is compared
+ * with are (Hono's `getPath`): `/caf%C3%A9` is `/café`. What means something else when decoded, such as %2F, stays.
+ */
+export function decodedRoute(route: string): string {
+  return mapSegments(route, (segment) => {
+    if (segment.startsWith(":")) return segment;
+    try {
+      return decodeURI(segment.replaceAll("%25", "%2525"));
+    } catch {
+      return segment;
+    }
+  });
+}
+
+/**
+ * Checks a route, such as `/orders/:id{[0-9]+}`, once it is decoded.
  * @throws AppError InvalidInput (400)
  */
 export function checkRoute(route: string): void {
+  if (route.startsWith("/") && !route.includes("//")) return checkDecoded(decodedRoute(route));
+  checkDecoded(route);
+}
+
+function checkDecoded(route: string): void {
   if (!route.startsWith("/")) throw invalid("route", 'must begin with "/"');
   if (route.length > ROUTE_MAX_LENGTH) throw invalid("route", `must have at most ${ROUTE_MAX_LENGTH} characters`);
   // deno-lint-ignore no-control-regex
-  if (/[\s#\x00-\x1f\x7f]/.test(route) || !route.isWellFormed()) {
-    throw invalid("route", 'must not contain white space, control characters or "#"');
+  if (/[#\x00-\x1f\x7f]|[^\S ]/.test(route) || !route.isWellFormed()) {
+    throw invalid("route", 'must not contain white space other than " ", control characters or "#"');
   }
   if (route.includes("//")) throw invalid("route", 'must not contain "//"');
   const names = new Set<string>();

@@ -56,3 +56,26 @@ Deno.test("no pattern of a route takes long: it is refused, or matched in linear
     assert.equal(status, 201, usual);
   }
 });
+
+Deno.test("a route answers the paths that it names, however it and they are encoded", async () => {
+  await using server = await startServer();
+  const routes: Record<string, string[]> = {
+    "/r/caf%C3%A9": ["/r/caf%C3%A9", "/r/café"],
+    "/r/thé/:id": ["/r/th%C3%A9/1", "/r/thé/1"],
+    "/r/a%20b": ["/r/a%20b", "/r/a b"],
+    "/r/c d": ["/r/c%20d", "/r/c d"],
+    "/r/x%2Fy": ["/r/x%2Fy"],
+    "/r/100%25": ["/r/100%25"],
+  };
+  for (const [index, [route, paths]] of Object.entries(routes).entries()) {
+    await deploy(server, `r${index}`, `export default (c) => c.text("${index}")`, { route });
+    for (const path of paths) assert.equal((await run(server, path)).body, String(index), `${route} on ${path}`);
+  }
+  const taken = await server.api("POST", "/api/functions", { name: "again", handler: "r0.ts", route: "/r/café" });
+  assert.equal(taken.status, 409);
+  for (const route of ["/r/%00", "/r/%5Cx", "/r/%7Bx%7D", "/r/..%20/%2E%2E"]) {
+    const { status, body } = await server.api("POST", "/api/functions", { name: "bad", handler: "r0.ts", route });
+    assert.equal(status, 400, route);
+    assert.ok(body.details.route, route);
+  }
+});

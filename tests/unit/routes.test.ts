@@ -8,6 +8,7 @@ import {
   breadth,
   checkRoute,
   createRouter,
+  decodedRoute,
   type Match,
   ROUTE_MAX_LENGTH,
   type Routed,
@@ -34,6 +35,10 @@ Deno.test("what can be a route is accepted", () => {
     "/a/",
     "/a/b-c_d.e~f",
     "/A/%20/ü/🔑",
+    "/a b",
+    "/a%2Fb",
+    "/%25",
+    "/100%",
     "/:id",
     "/:id?",
     "/a/:x/b/:y",
@@ -59,11 +64,16 @@ Deno.test("what can be no route is refused as the field route", () => {
     "*",
     ":id",
     " /a",
-    "/a b",
     "/a\t",
     "/a\n",
     "/a\0",
     "/a#b",
+    "/a\u00a0b",
+    "/a%00b",
+    "/a%0Ab",
+    "/a%5Cb",
+    "/%7Ba%7D",
+    "/%2E%2E/a",
     "/a\\b",
     "/a?",
     "/a?b=1",
@@ -160,6 +170,24 @@ Deno.test("Hono's patterns match as Hono's documentation says", () => {
   assertMatches("/f/*", { "/f": {}, "/f/": {}, "/f/a/b": {}, "/fa": undefined });
   assertMatches("/f/*/z", { "/f/a/z": {}, "/f/z": undefined, "/f/a/b/z": undefined });
   assertMatches("/*", { "/": {}, "/a/b": {} });
+});
+
+Deno.test("plain segments are compared decoded, as paths are", () => {
+  const cases: Record<string, string> = {
+    "/caf%C3%A9": "/café",
+    "/a%20b/:id": "/a b/:id",
+    "/a%2Fb": "/a%2Fb",
+    "/a%3fb": "/a%3fb",
+    "/100%25": "/100%25",
+    "/100%": "/100%",
+    "/%E9": "/%E9",
+    "/:x{[%41]+}/%41": "/:x{[%41]+}/A",
+    "/": "/",
+  };
+  for (const [route, decoded] of Object.entries(cases)) {
+    assert.equal(decodedRoute(route), decoded);
+    assert.equal(decodedRoute(decoded), decoded);
+  }
 });
 
 Deno.test("routes that match the same paths have one key, and others have another", () => {
