@@ -1,8 +1,8 @@
 // The environment, read once and checked, as one frozen Config. Nothing else reads variables.
 
 import { closeSync, openSync, readSync } from "node:fs";
-import { isIP } from "node:net";
 import { isAbsolute, relative, resolve, sep } from "node:path";
+import { type AddressRange, parseRange } from "./addresses.ts";
 
 export interface Config {
   readonly port: number;
@@ -14,8 +14,8 @@ export interface Config {
   /** Absolute folder of what sandboxes need of this machine, fetched modules above all; undefined for the usual one. */
   readonly cacheDir: string | undefined;
   readonly bootstrapApiKey: string | undefined;
-  /** Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
-  readonly trustedProxies: readonly string[];
+  /** Where proxies connect from whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
+  readonly trustedProxies: readonly AddressRange[];
   /** What the key file is wrapped with. */
   readonly keyringPassphrase: Passphrase | undefined;
   /** Variables that tell Deno how to reach registries: proxies, certificates, mirrors. For the builder alone. */
@@ -144,13 +144,15 @@ function host(text: string): string {
   return text;
 }
 
-function trustedProxies(text: string): string[] {
-  const addresses = text.split(",").map((address) => address.trim().toLowerCase()).filter((address) => address !== "");
-  const wrong = addresses.find((address) => isIP(address) === 0);
-  if (wrong !== undefined) {
-    throw new ConfigError(`TRUSTED_PROXIES must be IP addresses with commas between them; "${wrong}" is none.`);
-  }
-  return addresses;
+function trustedProxies(text: string): AddressRange[] {
+  const entries = text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+  return entries.map((entry) => {
+    const range = parseRange(entry);
+    if (range) return range;
+    throw new ConfigError(
+      `TRUSTED_PROXIES must be IP addresses or networks such as 10.0.0.0/8, with commas between them; "${entry}" is none.`,
+    );
+  });
 }
 
 function bootstrapApiKey(value: string | undefined): string | undefined {

@@ -3,7 +3,7 @@
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
-import { isIPv6 } from "node:net";
+import { networkOf } from "../addresses.ts";
 import type { Actor, Origin, Recorder, VisitorActor } from "../actor.ts";
 import { AppError, invalid } from "../errors.ts";
 import type { AdminId } from "../ids.ts";
@@ -16,6 +16,8 @@ import type { SecondFactor } from "./second_factor.ts";
 import { hashOf, newToken, type Sessions } from "./sessions.ts";
 import { type Counted, type Limit, Throttle } from "./throttle.ts";
 
+/** Of an IPv6 address: the network that one household has at most (RFC 6177). */
+const HOUSEHOLD_IPV6_BITS = 64;
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
@@ -83,7 +85,7 @@ export function signInService({ store, sessions, passwords, secondFactor, device
   const countedOf = (step: string, account: string, visitor: Visitor, row: AdminRow | undefined): Counted[] => {
     const device = knownDevice(row, visitor.device);
     if (device) return [{ bucket: `${step} device ${account} ${device}`, limit: PAIR }];
-    const network = networkOf(visitor.actor.address);
+    const network = networkOf(visitor.actor.address, HOUSEHOLD_IPV6_BITS);
     return [
       { bucket: `${step} ${account} ${network}`, limit: PAIR },
       { bucket: `${step} from ${network}`, limit: ADDRESS },
@@ -205,17 +207,4 @@ function wrong(): AppError {
 /** Of one length, whatever was typed. */
 function keyOf(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
-}
-
-/** An IPv4 address, or the network of an IPv6 one that one household has (RFC 6177). */
-function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head = "", tail] = address.split("::") as [string, string?];
-  const groups = head === "" ? [] : head.split(":");
-  if (tail !== undefined) {
-    const rest = tail === "" ? [] : tail.split(":");
-    while (groups.length + rest.length < 8) groups.push("0");
-    groups.push(...rest);
-  }
-  return groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":");
 }

@@ -51,6 +51,10 @@ export function responseMaker(): ResponseMaker {
       const lower = name.toLowerCase();
       if (!HOP_HEADERS.has(lower) && maySend(lower, value, ownHost)) headers.append(name, value);
     }
+    // nginx collects a response before it passes it on, unless it is told not to.
+    if (headers.get("content-type")?.startsWith("text/event-stream") && !headers.has("x-accel-buffering")) {
+      headers.set("X-Accel-Buffering", "no");
+    }
     if (!ownHost) sandboxPage(headers);
     headers.set(REQUEST_ID, requestId);
     // Those that do not come again would only fill the map.

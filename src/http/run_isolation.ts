@@ -2,6 +2,7 @@
 // one of that origin, and a function's headers from acting on all of it.
 
 import { setsOwnCookie, withoutOwnCookies } from "./cookies.ts";
+import { isOfResponse } from "./response_headers.ts";
 
 /**
  * A page under this policy has an origin of its own, without the server's cookies and storage; scripts, forms and
@@ -9,16 +10,6 @@ import { setsOwnCookie, withoutOwnCookies } from "./cookies.ts";
  */
 const SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock " +
   "allow-popups allow-popups-to-escape-sandbox allow-presentation allow-scripts";
-
-/** About the whole origin or host, not about the response. */
-const ORIGIN_WIDE = new Set([
-  "alt-svc",
-  "clear-site-data",
-  "nel",
-  "report-to",
-  "service-worker-allowed",
-  "strict-transport-security",
-]);
 
 /** A request header as a handler may see it; undefined for one that is not its business. */
 export function requestHeader(name: string, value: string): string | undefined {
@@ -30,7 +21,7 @@ export function requestHeader(name: string, value: string): string | undefined {
  * functions have to themselves. Cookies may be for other hosts of its domain, ours among them.
  */
 export function maySend(name: string, value: string, ownHost: boolean): boolean {
-  return (ownHost || !ORIGIN_WIDE.has(name)) && !(name === "set-cookie" && setsOwnCookie(value));
+  return (ownHost || isOfResponse(name, value)) && !(name === "set-cookie" && setsOwnCookie(value));
 }
 
 /**

@@ -6,6 +6,7 @@ import { AppError, messageOf } from "../errors.ts";
 import { type Client, clientOf } from "./client.ts";
 import type { Log } from "../observe/log.ts";
 import { type Listener, openListener } from "./listener.ts";
+import { hostName, isHost, withHostHeader } from "./host.ts";
 import { isRunPath } from "./run.ts";
 
 /** How long running requests may take to finish once the server was told to stop. */
@@ -13,9 +14,6 @@ const DRAIN_MAX_MS = 10_000;
 const DRAIN_LOOK_MS = 10;
 /** For what is left after that: connections that nobody closes. */
 const CLOSE_MAX_MS = 500;
-
-/** A host, perhaps with a port. Deno puts the header into the URL as it is: "a/b" would shift the path. */
-const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 
 export interface Routes {
   /** `ownHost`: under a name that functions have to themselves. */
@@ -83,18 +81,20 @@ export function serve(
     return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
   };
 
-  const handler: Deno.ServeHandler<Deno.NetAddr> = (request, info) => {
+  const handler: Deno.ServeHandler<Deno.NetAddr> = (received, info) => {
     if (draining) return stopping();
-    const hostHeader = request.headers.get("host") ?? "localhost";
-    if (hostHeader !== lastHost && !PLAIN_HOST.test(hostHeader)) return noHost();
+    const request = withHostHeader(received);
+    if (!request) return noHost();
+    const hostHeader = request.headers.get("host")!;
+    if (hostHeader !== lastHost && !isHost(hostHeader)) return noHost();
     lastHost = hostHeader;
     const path = getPath(request);
     const client = () => clientOf(request.headers, info.remoteAddr.hostname, trustedProxies);
     const hosts = runHosts();
-    const ownHost = hosts.length > 0 && hosts.includes(hostHeader.replace(/:\d+$/, "").toLowerCase());
+    const ownHost = hosts.length > 0 && hosts.includes(hostName(hostHeader));
     if (ownHost && !isRunPath(path) && path !== "/health") return functionsOnly();
     // The address that the server prints should lead somewhere.
-    if (path === "/") return Response.redirect(new URL("/web", request.url), 302);
+    if (path === "/") return toPages();
     if (isRunPath(path)) return run(request, ownHost);
     if (path === "/health") return health(request, healthWarnings);
     const response = isWebPath(path) ? web(request, client()) : api(request, client());
@@ -142,6 +142,11 @@ function noHost(): Response {
     status: 400,
     headers: { "X-Request-Id": crypto.randomUUID() },
   });
+}
+
+/** Relative, as a proxy may answer under another name and by https. */
+function toPages(): Response {
+  return new Response(null, { status: 302, headers: { Location: "/web" } });
 }
 
 function functionsOnly(): Response {

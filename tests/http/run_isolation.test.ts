@@ -71,17 +71,53 @@ Deno.test("a handler cannot speak for the whole origin", async () => {
     "Alt-Svc": 'h3="evil.example:443"',
     NEL: "{}",
     "Report-To": "{}",
+    "Set-Login": "logged-in",
+    "Accept-CH": "Sec-CH-UA-Model",
+    "Critical-CH": "Sec-CH-UA-Model",
+    "Use-As-Dictionary": 'match="/*"',
+    "Sec-Session-Registration": '(ES256); path="/run/x"',
+    "Sec-Session-Challenge": '"x"',
+    "Public-Key-Pins": "max-age=1000",
+    "Activate-Storage-Access": "load",
+    "Attribution-Reporting-Register-Source": "{}",
+    "Observe-Browsing-Topics": "?1",
+    "Origin-Agent-Cluster": "?1",
+    "X-Permitted-Cross-Domain-Policies": "all",
+    "X-Accel-Redirect": "/internal/file",
+    "X-Sendfile": "/etc/passwd",
+    "Anything-New": "1",
+    "WWW-Authenticate": 'Bearer realm="a", Basic realm="b"',
+  };
+  const own = {
+    "X-Mine": "1",
+    "X-Accel-Buffering": "yes",
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "max-age=60",
+    "Content-Disposition": "inline",
+    ETag: '"1"',
+    Link: "</a>; rel=next",
+    "RateLimit-Remaining": "9",
+    "Mcp-Session-Id": "abc",
+    "HX-Redirect": "/run/x",
+    "Server-Timing": "db;dur=1",
   };
   await deploy(
     server,
     "wide",
     `export default () => new Response("self", { headers: ${
-      JSON.stringify({ ...wide, "Content-Type": "text/javascript", "X-Mine": "1" })
+      JSON.stringify({ ...wide, ...own, "Content-Type": "text/javascript" })
     } })`,
   );
   const { headers } = await run(server, "/wide");
   for (const name of Object.keys(wide)) assert.equal(headers.get(name), null, name);
-  assert.equal(headers.get("x-mine"), "1");
+  for (const [name, value] of Object.entries(own)) assert.equal(headers.get(name), value, name);
+  await deploy(
+    server,
+    "asks",
+    `export default () => new Response("", { status: 401, headers: {
+    "WWW-Authenticate": 'Bearer realm="basic"' } })`,
+  );
+  assert.equal((await run(server, "/asks")).headers.get("www-authenticate"), 'Bearer realm="basic"');
   const worker = await run(server, "/wide", undefined, { headers: { "Service-Worker": "script" } });
   assert.deepEqual([worker.status, worker.body.code], [403, "Forbidden"]);
 });
@@ -101,7 +137,7 @@ Deno.test("a name that functions have to themselves leads to nothing else, and t
   await set(server, { "run.hosts": ["fn.example.com"] });
   const get = (path: string, host: string) =>
     server.raw([`GET ${path} HTTP/1.1`, `Host: ${host}`, "Cookie: crude_session=x; a=1", `X-API-Key: ${server.key}`]);
-  for (const host of ["fn.example.com", "FN.example.com:8000"]) {
+  for (const host of ["fn.example.com", "FN.example.com:8000", "fn.example.com.", "fn.example.com.:8000"]) {
     const { status, head, body } = await get("/run/page", host);
     assert.deepEqual([status, body], [200, "a=1"]);
     assert.match(head, /^service-worker-allowed: \/\r?$/im);

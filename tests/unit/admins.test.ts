@@ -1,6 +1,7 @@
 // The parts of signing in: hashes, codes, waiting, and what of a request is believed.
 
 import assert from "node:assert/strict";
+import { parseRange } from "../../src/addresses.ts";
 import { openAdmins } from "../../src/admins/admins.ts";
 import { Throttle } from "../../src/admins/throttle.ts";
 import { clientOf } from "../../src/http/client.ts";
@@ -139,7 +140,7 @@ Deno.test("a session ends when it is not used, and however much it is used", () 
 });
 
 Deno.test("a client's address and transport are taken from a proxy that is trusted, and from no other", () => {
-  const trusted = ["10.0.0.1", "10.0.0.2", "::1"];
+  const trusted = ["10.0.0.1", "10.0.0.2", "::1"].map((text) => parseRange(text)!);
   const client = (peer: string, xff?: string, proto?: string) => {
     const headers = new Headers();
     if (xff !== undefined) headers.set("X-Forwarded-For", xff);

@@ -22,6 +22,7 @@ const LEVELS: Record<string, number> = {
   sandbox: 2,
   keyring: 1,
   store: 1,
+  "addresses.ts": 0,
   "config.ts": 0,
   "deno_versions.ts": 0,
   "core_dumps.ts": 0,

@@ -78,8 +78,12 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
       });
     }
     return new Response(isHead ? null : open(wanted), {
-      // no-transform: a compressed stream would wait until it has enough to compress.
-      headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store, no-transform" },
+      // no-transform: a compressed stream would wait until it has enough to compress. nginx would collect it, too.
+      headers: {
+        "Content-Type": "text/event-stream",
+        "Cache-Control": "no-store, no-transform",
+        "X-Accel-Buffering": "no",
+      },
     });
   };
 }

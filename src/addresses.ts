@@ -1,0 +1,49 @@
+// IP addresses: one text for each, and ranges of them.
+
+import ipaddr from "ipaddr.js";
+
+/** An address, or a network such as 10.0.0.0/8. */
+export interface AddressRange {
+  /** `address` in the form that `canonicalAddress` gives it. */
+  contains(address: string): boolean;
+}
+
+/** IPv4 in four decimal parts, or any IPv6: ipaddr.js also takes 0x7f.1 and the like. */
+function parse(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
+  if (!ipaddr.IPv6.isValid(text)) return undefined;
+  // An IPv4 client of a listener for both has a mapped address.
+  return ipaddr.process(text);
+}
+
+/** Returns the address in one form, IPv4 as such also if it is mapped into IPv6 (RFC 5952); undefined if it is none. */
+export function canonicalAddress(text: string): string | undefined {
+  const address = parse(text);
+  return address instanceof ipaddr.IPv6 ? address.toRFC5952String().replace(/%.*$/, "") : address?.toString();
+}
+
+/** Parses an address or a network with its length in bits; undefined if it is neither. */
+export function parseRange(text: string): AddressRange | undefined {
+  const [start, bits, ...more] = text.split("/");
+  const network = parse(start!);
+  if (!network || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) return undefined;
+  const isMapped = network.kind() === "ipv4" && start!.includes(":");
+  const length = network.toByteArray().length * 8;
+  const prefix = bits === undefined ? length : Number(bits) - (isMapped ? 96 : 0);
+  if (prefix < 0 || prefix > length) return undefined;
+  return {
+    contains(address) {
+      const other = parse(address);
+      return other?.kind() === network.kind() && other.match(network as ipaddr.IPv4 & ipaddr.IPv6, prefix);
+    },
+  };
+}
+
+/** Returns the network of `address` with that many bits, for an IPv6 address; others as they are. */
+export function networkOf(address: string, ipv6Bits: number): string {
+  const parsed = parse(address);
+  if (!(parsed instanceof ipaddr.IPv6)) return address;
+  return `${
+    ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toNormalizedString()}/${ipv6Bits}`).toRFC5952String()
+  }/${ipv6Bits}`;
+}

@@ -1,0 +1,41 @@
+// The host that a request names (RFC 9110, 7.2), wherever it stands: the `Host` header, the target of a request to a
+// proxy, or the `:authority` of HTTP/2.
+
+/** A host, perhaps with a port. Deno puts the header into the URL as it is: "a/b" would shift the path. */
+const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
+/** The authority of a URL, without user information. */
+const AUTHORITY = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]*)/i;
+
+/** Reports whether `host` is a host that a URL can have: ports up to 65,535, addresses and international names checked. */
+export function isHost(host: string): boolean {
+  return PLAIN_HOST.test(host) && URL.canParse(`http://${host}`);
+}
+
+/** Returns a host without its port and a trailing dot, which names the same, in lower case. */
+export function hostName(host: string): string {
+  return host.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
+}
+
+/**
+ * Returns the request with the host of its URL in the `Host` header, as the rest of the server expects: the same
+ * request, if it is there. HTTP/2 has no such header, and the target of a request counts before it (RFC 9112, 3.2.2).
+ * Returns undefined if there is no host, or no request can have it.
+ */
+export function withHostHeader(request: Request): Request | undefined {
+  const { url, headers } = request;
+  const host = headers.get("host");
+  if (host === "") return undefined;
+  // "http://" and "/" around it.
+  if (host !== null && url.startsWith(host, 7) && url.charCodeAt(7 + host.length) === 0x2f) return request;
+  const [start, authority] = AUTHORITY.exec(url) ?? [];
+  if (start === undefined || authority === undefined || !isHost(authority)) return undefined;
+  const named = new Headers(headers);
+  named.set("host", authority);
+  const { method, body, signal } = request;
+  try {
+    return new Request(`http://${authority}${url.slice(start.length)}`, { method, headers: named, body, signal });
+  } catch {
+    // CONNECT, say.
+    return undefined;
+  }
+}
