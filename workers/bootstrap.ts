@@ -18,8 +18,10 @@ import {
 import { passSignalsOn } from "./call_context.ts";
 import { captureConsole } from "./console.ts";
 import { type Entry, entryOf } from "./entry.ts";
+import { correctFetch } from "./fetched.ts";
 import { Invocation } from "./invocation.ts";
 import { closeRealm } from "./realm.ts";
+import { tellUncaught } from "./uncaught.ts";
 import { rememberBodies } from "./whole_body.ts";
 
 // Taken before the handler's code can replace them.
@@ -31,6 +33,7 @@ const now = performance.now.bind(performance);
 closeRealm();
 rememberBodies();
 passSignalsOn();
+correctFetch();
 
 /** Number of the invocation whose code runs: the number alone, as what is stored here outlives the call by far. */
 const running = new AsyncLocalStorage<number>();
@@ -42,16 +45,7 @@ interface Channel {
 }
 
 addEventListener("message", (event) => void serve((event as MessageEvent<Channel>).data), { once: true });
-// A rejection that nobody awaits, or a throw in a timer, would otherwise end the process and with it
-// every call under way.
-addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  console.error("Unhandled rejection:", event.reason);
-});
-addEventListener("error", (event) => {
-  event.preventDefault();
-  console.error("Uncaught error:", event.error);
-});
+tellUncaught(running);
 
 async function serve({ socket, token }: Channel): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });

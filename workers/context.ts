@@ -1,6 +1,6 @@
 // `ctx`, the handler's second argument: what the platform tells it of the call, and its way to secrets.
 
-import type { AskMeta, RouteInfo } from "../src/sandbox/protocol.ts";
+import { type AskMeta, type RouteInfo, SECRET_NAME_MAX_LENGTH } from "../src/sandbox/protocol.ts";
 
 export type Scope = "key" | "group" | "function" | "global";
 
@@ -79,10 +79,12 @@ export function createHandlerContext(call: CallInfo, port: CallPort): HandlerCon
           `getSecret: unknown scope ${JSON.stringify(scope)}; use "key", "group", "function" or "global"`,
         );
       }
+      if (name.length > SECRET_NAME_MAX_LENGTH) return undefined;
       return await port.ask("get", name, scope ?? null) as string | undefined;
     },
     async getCompleteSecret(name) {
       checkName("getCompleteSecret", name);
+      if (name.length > SECRET_NAME_MAX_LENGTH) return undefined;
       return await port.ask("complete", name, null) as CompleteSecret | undefined;
     },
     waitUntil(promise) {

@@ -10,6 +10,8 @@ import {
   type ForeseenAnswer,
   type FrameWriter,
   HEADERS_MAX,
+  HEADERS_MAX_LENGTH,
+  LOG_TEXT_MAX_LENGTH,
   type LogMeta,
   type ResponseMeta,
   type RouteInfo,
@@ -67,7 +69,7 @@ export class Invocation implements CallPort, Parts {
   /** Bytes of the response's body that may still be sent. */
   #credit = WINDOW_BYTES;
   #creditArrived: (() => void) | undefined;
-  #responseReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #responseReader: ReadableStreamDefaultReader<unknown> | undefined;
 
   constructor(
     writer: FrameWriter,
@@ -208,8 +210,8 @@ export class Invocation implements CallPort, Parts {
       await promise;
     } catch (error) {
       this.#background = "error";
-      const line: LogMeta = ["error", `Work in the background failed: ${this.#errorText(error)}`];
-      this.#writer.send(ToHost.Log, this.id, stringify(line));
+      const text = `Work in the background failed: ${this.#errorText(error)}`.slice(0, LOG_TEXT_MAX_LENGTH);
+      this.#writer.send(ToHost.Log, this.id, stringify(["error", text] satisfies LogMeta));
     }
     this.#pending--;
     if (!this.#mayAsk) this.#refuseAsks();
@@ -290,21 +292,34 @@ export class Invocation implements CallPort, Parts {
       },
     }, { highWaterMark: WINDOW_BYTES, size: (piece) => piece.byteLength });
   }
+
   async #respond(response: Response): Promise<void> {
     const { body } = response;
     if (body === null) return this.#sendHead(response, BodyMode.None);
-    const reader = body.getReader();
+    const reader: ReadableStreamDefaultReader<unknown> = body.getReader();
     this.#responseReader = reader;
+    try {
+      // The caller has gone while the handler ran.
+      if (this.#responseOver) throw callerGone();
+      await this.#sendBody(response, reader);
+    } catch (error) {
+      reader.cancel(error).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #sendBody(response: Response, reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
     const first = await reader.read();
     if (first.done) return this.#sendHead(response, BodyMode.None);
+    const bytes = bytesOf(first.value);
     // A body that was made from a string or bytes is over after its first piece; then all goes in one frame.
     const second = reader.read();
-    const atOnce = first.value.byteLength <= WHOLE_BODY_MAX_BYTES ? await settledSoon(second) : undefined;
-    if (atOnce?.done) return this.#sendHead(response, BodyMode.Whole, first.value);
+    const atOnce = bytes.byteLength <= WHOLE_BODY_MAX_BYTES ? await settledSoon(second) : undefined;
+    if (atOnce?.done) return this.#sendHead(response, BodyMode.Whole, bytes);
     this.#sendHead(response, BodyMode.Stream);
-    await this.#sendPieces(first.value);
+    await this.#sendPieces(bytes);
     for (let piece = await second; !piece.done && !this.#responseOver; piece = await reader.read()) {
-      await this.#sendPieces(piece.value);
+      await this.#sendPieces(bytesOf(piece.value));
     }
     if (!this.#responseOver) this.#writer.send(ToHost.ChunkEnd, this.id);
   }
@@ -312,8 +327,15 @@ export class Invocation implements CallPort, Parts {
   #sendHead(response: Response, mode: BodyMode, body?: Uint8Array | string): void {
     if (this.#responseOver) return;
     const headers: string[] = [];
-    response.headers.forEach((value, name) => void headers.push(name, value));
+    let length = 0;
+    response.headers.forEach((value, name) => {
+      headers.push(name, value);
+      length += name.length + value.length;
+    });
     if (headers.length > 2 * HEADERS_MAX) throw new TypeError(`The response has more than ${HEADERS_MAX} headers.`);
+    if (length > HEADERS_MAX_LENGTH) {
+      throw new TypeError(`The headers of the response have ${length} characters, more than ${HEADERS_MAX_LENGTH}.`);
+    }
     this.#writer.send(
       ToHost.Response,
       this.id,
@@ -334,6 +356,18 @@ export class Invocation implements CallPort, Parts {
       at += size;
     }
   }
+}
+
+/** @throws TypeError for what is no bytes, as Fetch has it (4.7, "process body chunk") */
+function bytesOf(piece: unknown): Uint8Array {
+  if (piece instanceof Uint8Array) return piece;
+  if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
+  if (piece instanceof ArrayBuffer) return new Uint8Array(piece);
+  const kind = piece === null ? "null" : typeof piece === "object" ? "an object" : `a ${typeof piece}`;
+  throw new TypeError(
+    `The stream of the response's body gave ${kind}; it may give bytes alone: ` +
+      "a Uint8Array, or a stream of text through new TextEncoderStream().",
+  );
 }
 
 /** A text without a type would be given one. */

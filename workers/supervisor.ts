@@ -30,7 +30,12 @@ const permissions: Deno.PermissionOptionsObject = {
   write: [task.socket],
 };
 
-const worker = new Worker(new URL("./bootstrap.ts", import.meta.url), {
+// A worker's relative addresses are resolved against its own. Against this one none can be: they are invalid, instead
+// of leading to files of this machine and showing their paths.
+const entry = new Blob([`import ${JSON.stringify(new URL("./bootstrap.ts", import.meta.url))};`], {
+  type: "text/javascript",
+});
+const worker = new Worker(URL.createObjectURL(entry), {
   type: "module",
   name: "handler",
   deno: { permissions },

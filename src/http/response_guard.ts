@@ -16,19 +16,22 @@ export interface GuardOptions {
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
+/** Encodings of text in which values, which are searched for in UTF-8, look the same as far as they are ASCII. */
+const SEARCHABLE_CHARSET = /^(?:utf-?8|(?:us-)?ascii|iso-8859-\d+|latin\d|windows-125\d)$/;
+
 /**
- * The response, perhaps with a stream that is looked through as it passes. A body with a Content-Encoding is
- * compressed or worse, so only the headers beside it are looked into.
+ * Returns the response, perhaps with a stream that is searched as it passes. A body that is compressed, or is text in
+ * another encoding than UTF-8 or a superset of ASCII, cannot be searched: that is reported, or the response withheld.
  * @throws CallFailure withheld
  */
 export function guardResponse(response: CallResponse, options: GuardOptions): CallResponse {
   const { search, blocks, onFound } = options;
   const { headers, body } = response;
-  const isReadable = !isEncoded(headers);
+  const isSearchable = canBeSearched(headers);
+  const bytes = typeof body === "string" ? encoder.encode(body) : body instanceof Uint8Array ? body : NOTHING;
   const found = [
     search.whole(encoder.encode(headers.join("\n"))),
-    isReadable && typeof body === "string" ? search.whole(encoder.encode(body)) : undefined,
-    isReadable && body instanceof Uint8Array ? search.whole(body) : undefined,
+    bytes.length === 0 ? undefined : isSearchable ? searchBytes(search, bytes) : search.unsearchable(),
   ].filter((findings) => findings !== undefined);
   if (found.length > 0) {
     onFound({
@@ -41,19 +44,36 @@ export function guardResponse(response: CallResponse, options: GuardOptions): Ca
       throw withheld();
     }
   }
-  return isReadable && body instanceof ReadableStream ? { ...response, body: guardStream(body, options) } : response;
+  if (!(body instanceof ReadableStream)) return response;
+  return { ...response, body: guardStream(body, options, isSearchable) };
+}
+
+/** Also in UTF-16 and UTF-32 that no header announces: there, a NUL or more stands next to each ASCII character. */
+function searchBytes(search: LeakSearch, bytes: Uint8Array): Findings | undefined {
+  const found = search.whole(bytes);
+  if (found || !bytes.includes(0)) return found;
+  return search.whole(bytes.filter((byte) => byte !== 0));
 }
 
 /** What may be the beginning of a value is held back until it is clear, if the stream is to be broken off. */
 function guardStream(
   body: ReadableStream<Uint8Array>,
   { search, blocks, onFound }: GuardOptions,
+  isSearchable: boolean,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
+  let isUnsearchableTold = false;
+  const findIn = (piece: Uint8Array): Findings | undefined => {
+    if (isSearchable) return search.piece(piece);
+    if (isUnsearchableTold) return undefined;
+    const findings = search.unsearchable();
+    isUnsearchableTold = findings !== undefined;
+    return findings;
+  };
   let held: Uint8Array = NOTHING;
   /** What of `held` and `piece` may be sent, or undefined after a value. */
   const pass = (piece: Uint8Array): Uint8Array | undefined => {
-    const findings = search.piece(piece);
+    const findings = findIn(piece);
     if (findings) onFound(findings);
     if (!blocks) return piece;
     if (findings) return undefined;
@@ -87,11 +107,16 @@ function withheld(): CallFailure {
   return new CallFailure("withheld", true, "It holds secrets.");
 }
 
-function isEncoded(headers: FlatHeaders): boolean {
+function canBeSearched(headers: FlatHeaders): boolean {
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() === "content-encoding") return headers[i + 1]!.trim().toLowerCase() !== "identity";
+    const name = headers[i]!.toLowerCase();
+    const value = headers[i + 1]!.toLowerCase();
+    if (name === "content-encoding" && !/^[\s,]*(?:identity[\s,]*)*$/.test(value)) return false;
+    if (name !== "content-type") continue;
+    const [, charset] = /;\s*charset\s*=\s*["']?([^"';\s]+)/.exec(value) ?? [];
+    if (charset !== undefined && !SEARCHABLE_CHARSET.test(charset)) return false;
   }
-  return false;
+  return true;
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

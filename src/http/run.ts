@@ -14,7 +14,7 @@ import type { Handed } from "../observe/masking.ts";
 import type { Outcome } from "../observe/tally.ts";
 import type { CallTrace, Traces } from "../observe/traces.ts";
 import { CallFailure } from "../sandbox/failure.ts";
-import type { CallResponse } from "../sandbox/invocation.ts";
+import { type CallResponse, contentLength } from "../sandbox/invocation.ts";
 import type { Pool } from "../sandbox/pool.ts";
 import { BUSY_CALLS, type FlatHeaders } from "../sandbox/protocol.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -49,8 +49,8 @@ export interface RunDependencies extends Telling {
 const PREFIX = "/run";
 /** Larger bodies stay with the client until their handler reads them. */
 const WHOLE_REQUEST_MAX_BYTES = 16 * 1024;
-/** Statuses whose responses have no body (Fetch, 2.2.3). */
-const NULL_BODY_STATUSES = [204, 205, 304];
+/** Statuses whose responses have no body (Fetch, 2.2.3), but for 205. */
+const NULL_BODY_STATUSES = [204, 304];
 
 /** Whether a path belongs to the functions. */
 export function isRunPath(path: string): boolean {
@@ -242,14 +242,32 @@ function toResponse(
   try {
     // 101 would hand the connection over.
     if (status < 200) throw new RangeError(`the status ${status} is no response's`);
-    const empty = method === "HEAD" || NULL_BODY_STATUSES.includes(status);
-    if (empty) discard(body);
-    return makeResponse(empty ? null : body, status, headers, requestId, ownHost);
+    // It comes without a length, so that its reader waits for the end of the connection (hyper 1).
+    if (status === 205) throw new RangeError("the status 205 cannot be sent over HTTP/1.1; use 204");
+    const hasNoBody = NULL_BODY_STATUSES.includes(status);
+    const isStream = body instanceof ReadableStream;
+    const isHead = method === "HEAD" && !hasNoBody;
+    if (hasNoBody || (isHead && isStream)) discard(body);
+    const sent = hasNoBody ? null : isHead ? headBody(body) : body;
+    const response = makeResponse(sent, status, headers, requestId, ownHost);
+    const isTheirs = !hasNoBody && (isStream || (isHead && body === null));
+    const length = isTheirs ? contentLength(headers) : undefined;
+    if (length !== undefined) response.headers.set("Content-Length", String(length));
+    return response;
   } catch (error) {
     // A status or header that no HTTP response can have. Nobody will read what follows.
     discard(body);
     throw new CallFailure("nonsense", true, (error as Error).message);
   }
+}
+
+/**
+ * What stands for the body of a response to HEAD: of a whole one, its length is sent as for GET; of others none is,
+ * unless the handler says it (RFC 9110, 8.6). A body of null would be announced with a length of 0.
+ */
+function headBody(body: CallResponse["body"]): BodyInit {
+  if (body !== null && !(body instanceof ReadableStream)) return body;
+  return new ReadableStream({ start: (controller) => controller.close() });
 }
 
 /** Ends the call whose body nobody wants; that it may have broken off already does not matter. */

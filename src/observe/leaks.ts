@@ -25,6 +25,8 @@ export interface LeakSearch {
   whole(bytes: Uint8Array): Findings | undefined;
   /** What the pieces until now hold that was not told before. */
   piece(bytes: Uint8Array): Findings | undefined;
+  /** What is to be said of bytes that cannot be searched; undefined if the call was given nothing. */
+  unsearchable(): Findings | undefined;
   /** How many of the last bytes may be the beginning of a value. */
   readonly openBytes: number;
 }
@@ -78,6 +80,11 @@ class Search implements LeakSearch {
     const names = findings?.names.filter((name) => !this.#told.has(name)) ?? [];
     for (const name of names) this.#told.add(name);
     return findings && names.length > 0 ? { ...findings, names } : undefined;
+  }
+
+  unsearchable(): Findings | undefined {
+    const { isTooMuch, values } = this.#handed;
+    return isTooMuch || values.size > 0 ? UNSURE : undefined;
   }
 
   get #matcher(): Matcher<HandedValue> {

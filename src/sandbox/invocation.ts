@@ -81,6 +81,8 @@ export class HostInvocation<C> implements Asked {
   #responseOverAt = 0;
   /** The sandbox has said that something goes on after the response. */
   #hasBackground = false;
+  /** Of a streamed response: what of its announced length is still to come. */
+  #expectedBytes: number | undefined;
   #clientWatched = false;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
   #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
@@ -154,6 +156,7 @@ export class HostInvocation<C> implements Asked {
       this.#endResponse();
       return this.#response.resolve({ status, headers, body: atOnce(mode, body) });
     }
+    this.#expectedBytes = contentLength(headers);
     this.#restartClock();
     const ended = new Promise<CallFailure | undefined>((resolve) => this.#streamEnded = resolve);
     this.#response.resolve({ status, headers, body: this.#openChunkStream(writer), ended });
@@ -166,6 +169,10 @@ export class HostInvocation<C> implements Asked {
     if (bytes.byteLength === 0) throw new ProtocolError("an empty piece");
     this.#granted -= bytes.byteLength;
     if (this.#granted < 0) throw new ProtocolError("more of a response than was asked for");
+    if (this.#expectedBytes !== undefined) {
+      this.#expectedBytes -= bytes.byteLength;
+      if (this.#expectedBytes < 0) return this.#breakOffWrongLength("longer");
+    }
     this.#chunks.enqueue(bytes.slice());
     // With the window full it is the client who is slow, not the handler.
     if (this.#granted === 0) this.#deadline = Infinity;
@@ -175,8 +182,14 @@ export class HostInvocation<C> implements Asked {
   endChunks(): void {
     if (this.#responseOver) return;
     if (!this.#chunks) throw new ProtocolError("the end of no response");
+    if ((this.#expectedBytes ?? 0) > 0) return this.#breakOffWrongLength("shorter");
     this.#endResponse();
     this.#chunks.close();
+  }
+
+  #breakOffWrongLength(how: "longer" | "shorter"): void {
+    this.#writer?.send(ToSandbox.Abort, this.id);
+    this.#breakOff(new CallFailure("nonsense", true, `Its body is ${how} than its Content-Length says.`), true);
   }
 
   failed(text: string): void {
@@ -342,6 +355,17 @@ export class HostInvocation<C> implements Asked {
       else this.abandon();
     }
   }
+}
+
+/** The one length that the headers of a response announce; undefined if there is none, or more than one. */
+export function contentLength(headers: FlatHeaders): number | undefined {
+  let length: number | undefined;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.toLowerCase() !== "content-length") continue;
+    if (length !== undefined || !/^\d{1,15}$/.test(headers[i + 1]!)) return undefined;
+    length = Number(headers[i + 1]);
+  }
+  return length;
 }
 
 /** A body that came in the frame of its response. */

@@ -5,11 +5,16 @@ import {
   BodyMode,
   type DroppedMeta,
   HEADERS_MAX,
+  HEADERS_MAX_LENGTH,
   type LogMeta,
   ProtocolError,
   type ResponseMeta,
+  SECRET_NAME_MAX_LENGTH,
   type SettledOutcome,
 } from "./protocol.ts";
+
+/** The longest is "function". */
+const SCOPE_MAX_LENGTH = 16;
 
 function parseMeta(meta: string): unknown[] {
   try {
@@ -54,17 +59,32 @@ function parseResponse(meta: string): ResponseMeta {
   const valid = Number.isInteger(status) && Number.isInteger(asked) && Array.isArray(headers) &&
     headers.length <= 2 * HEADERS_MAX &&
     headers.length % 2 === 0 &&
-    headers.every((text) => typeof text === "string") &&
+    areTexts(headers, HEADERS_MAX_LENGTH) &&
     (mode === BodyMode.None || mode === BodyMode.Whole || mode === BodyMode.Stream || mode === BodyMode.Text);
   if (!valid) throw new ProtocolError("a malformed response");
   return [status as number, headers, mode, asked as number];
 }
 
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === "string" && value.length <= maxLength;
+}
+
+/** `maxLength` is of all together. */
+function areTexts(values: unknown[], maxLength: number): boolean {
+  let length = 0;
+  for (const value of values) {
+    if (typeof value !== "string") return false;
+    length += value.length;
+  }
+  return length <= maxLength;
+}
+
 /** @throws ProtocolError */
 export function parseAsk(meta: string): AskMeta {
   const [ask, kind, name, scope] = parseMeta(meta);
-  const valid = Number.isSafeInteger(ask) && (kind === "get" || kind === "complete") && typeof name === "string" &&
-    (scope === null || typeof scope === "string");
+  const valid = Number.isSafeInteger(ask) && (kind === "get" || kind === "complete") &&
+    isText(name, SECRET_NAME_MAX_LENGTH) &&
+    (scope === null || isText(scope, SCOPE_MAX_LENGTH));
   if (!valid) throw new ProtocolError("a malformed ask");
   return [ask as number, kind, name, scope];
 }

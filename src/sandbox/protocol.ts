@@ -133,6 +133,10 @@ export const BUSY_CALLS = 4;
 export const WINDOW_BYTES = 32 * 1024;
 /** Headers of a response; many more take the host seconds to put together. */
 export const HEADERS_MAX = 1_000;
+/** Of all names and values of a response's headers together. */
+export const HEADERS_MAX_LENGTH = 64 * 1024;
+/** Longest name of a secret; the host is asked for no longer one. */
+export const SECRET_NAME_MAX_LENGTH = 255;
 /** Longest text of a log line or error. */
 export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
 

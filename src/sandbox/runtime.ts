@@ -11,6 +11,8 @@ const APP_FILES = [
   "workers/supervisor.ts",
   "workers/bootstrap.ts",
   "workers/entry.ts",
+  "workers/fetched.ts",
+  "workers/uncaught.ts",
   "workers/invocation.ts",
   "workers/realm.ts",
   "workers/context.ts",

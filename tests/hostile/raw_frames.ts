@@ -27,7 +27,11 @@ const seen = globalThis.seenIds ??= [];
 // The worker looks up every frame's invocation in a table of its own: here the answers to forged questions pass by.
 if (!globalThis.tapped) {
   globalThis.tapped = true;
-  const { InFlight } = await import(new URL("../src/sandbox/in_flight.ts", location.href));
+  // Where the worker's code is, only a stack trace tells: one through the worker's console.
+  let stack;
+  console.debug("%s", { toString: () => (stack ??= new Error().stack, "") });
+  const [workers] = /file:\S+\/workers\//.exec(stack);
+  const { InFlight } = await import(new URL("../src/sandbox/in_flight.ts", workers));
   const get = InFlight.prototype.get;
   InFlight.prototype.get = function (key) {
     const found = get.call(this, key);
