@@ -15,12 +15,28 @@ export type Isolation = (typeof ISOLATIONS)[number];
 export const RESPONSE_GUARDS = ["off", "report", "block"] as const;
 export type ResponseGuard = (typeof RESPONSE_GUARDS)[number];
 
+/** Which other origins a browser lets read the responses, and what they may send (Fetch, 3.2). */
+export interface Cors {
+  /** Such as `https://app.example.com`; `*` alone for any. */
+  readonly origins: readonly string[];
+  /** Request headers beside the safelisted ones; null for those that a preflight asks for. */
+  readonly headers: readonly string[] | null;
+  /** Whether cookies and the like may be sent. */
+  readonly credentials: boolean;
+  /** How long a browser may remember the answer to a preflight. */
+  readonly maxAgeSeconds: number;
+}
+
+export const CORS_MAX_AGE_SECONDS = 600;
+
 export interface Confinement {
   readonly permissions: Permissions;
   /** Names of the secrets that it may ask for; `*` stands for any characters. */
   readonly secrets: readonly string[];
   readonly isolation: Isolation;
   readonly responseGuard: ResponseGuard;
+  /** Null: no other origin. */
+  readonly cors: Cors | null;
   /** Instead of the setting `sandbox.timeout-ms`. */
   readonly timeoutMs: number | null;
   /** Instead of the setting `sandbox.memory-mb`. */
@@ -32,6 +48,7 @@ export const DEFAULT_CONFINEMENT: Confinement = {
   secrets: ["*"],
   isolation: "shared",
   responseGuard: "report",
+  cors: null,
   timeoutMs: null,
   memoryMb: null,
 };

@@ -201,10 +201,11 @@ function confinementOf(wanted: Partial<Confinement>): Confinement {
     secrets = DEFAULT_CONFINEMENT.secrets,
     isolation = DEFAULT_CONFINEMENT.isolation,
     responseGuard = DEFAULT_CONFINEMENT.responseGuard,
+    cors = DEFAULT_CONFINEMENT.cors,
     timeoutMs = DEFAULT_CONFINEMENT.timeoutMs,
     memoryMb = DEFAULT_CONFINEMENT.memoryMb,
   } = wanted;
-  return { permissions, secrets, isolation, responseGuard, timeoutMs, memoryMb };
+  return { permissions, secrets, isolation, responseGuard, cors, timeoutMs, memoryMb };
 }
 
 function toFunction({ groups, confinement, ...row }: FunctionRow): RegisteredFunction {

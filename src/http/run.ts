@@ -5,8 +5,9 @@ import { getPath } from "hono/utils/url";
 import type { Access } from "../access/access.ts";
 import { admission } from "../access/admission.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
-import { maySecretBeAsked } from "../functions/permissions.ts";
+import { type Cors, maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
+import type { Match } from "../functions/routes.ts";
 import type { FunctionId } from "../ids.ts";
 import type { TracedCaller } from "../observe/answers.ts";
 import { type Findings, type Leak, leakSearch } from "../observe/leaks.ts";
@@ -19,6 +20,7 @@ import type { Pool } from "../sandbox/pool.ts";
 import { BUSY_CALLS, type FlatHeaders } from "../sandbox/protocol.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
+import { addCorsHeaders, isPreflight, preflightResponse } from "./cors.ts";
 import { type Credential, credentials } from "./credentials.ts";
 import { createKeyRemoval, type KeyRemoval } from "./key_removal.ts";
 import { guardResponse } from "./response_guard.ts";
@@ -72,14 +74,39 @@ export function createRun(deps: RunDependencies): Run {
   let underWay = 0;
   const turn = countTurns(() => underWay >= BUSY_CALLS);
 
-  // One function for all of a call's way: each more that is waited for takes a microsecond or more of some fifty.
-  async function answer(request: Request, ownHost = false): Promise<Response> {
+  function answer(request: Request, ownHost = false): Promise<Response> {
+    const path = getPath(request);
+    const match = matchOf(request.method, path);
+    const preflight = request.method === "OPTIONS" ? answerPreflight(request, path) : undefined;
+    if (preflight) return Promise.resolve(asPage(preflight, ownHost));
+    // A 405 is readable for the origins of a function that takes another method.
+    const { cors } = match.found ?? matchOf(match.allowed[0] ?? "", path).found ?? { cors: null };
+    const response = callOf(request, path, match, ownHost);
+    // No async function where there is nothing to add: another `await` would cost each call a microsecond of fifty.
+    return cors ? response.then((response) => withCors(response, cors, request)) : response;
+  }
+
+  const matchOf = (method: string, path: string): Match<RegisteredFunction> =>
+    registry.match(method, path.slice(PREFIX.length) || "/");
+
+  /** Before a key is asked for: a browser sends none with a preflight. Undefined if no function has `cors` for it. */
+  function answerPreflight(request: Request, path: string): Response | undefined {
+    if (!isPreflight(request)) return undefined;
+    const { found } = matchOf(request.headers.get("access-control-request-method")!, path);
+    return found?.cors ? preflightResponse(found.cors, found.methods, request.headers) : undefined;
+  }
+
+  // One function for the whole call: each additional `await` costs a microsecond of some fifty.
+  async function callOf(
+    request: Request,
+    path: string,
+    match: Match<RegisteredFunction>,
+    ownHost: boolean,
+  ): Promise<Response> {
     const requestId = crypto.randomUUID();
     const requestedAt = Date.now();
     const began = performance.now();
     const { method, url, headers } = request;
-    const path = getPath(request);
-    const match = registry.match(method, path.slice(PREFIX.length) || "/");
     if (!match.found) return asPage(refuseRoute(match.allowed, requestId), ownHost);
     const target = match.found;
     if (!ownHost && isServiceWorker(request)) {
@@ -149,6 +176,11 @@ export function createRun(deps: RunDependencies): Run {
       return underWay;
     },
   };
+}
+
+function withCors(response: Response, cors: Cors, request: Request): Response {
+  addCorsHeaders(response.headers, cors, request.headers.get("origin"));
+  return response;
 }
 
 /** An answer that is no function's own. */

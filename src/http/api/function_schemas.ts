@@ -4,7 +4,13 @@ import { z } from "@hono/zod-openapi";
 import { AppError } from "../../errors.ts";
 import { STATES } from "../../functions/condition.ts";
 import { checkHandlerPath } from "../../functions/files.ts";
-import { ISOLATIONS, NET_ENTRY_PATTERN, RESPONSE_GUARDS, SECRET_PATTERN } from "../../functions/permissions.ts";
+import {
+  CORS_MAX_AGE_SECONDS,
+  ISOLATIONS,
+  NET_ENTRY_PATTERN,
+  RESPONSE_GUARDS,
+  SECRET_PATTERN,
+} from "../../functions/permissions.ts";
 import { checkRoute, METHODS } from "../../functions/routes.ts";
 import type { GroupId } from "../../ids.ts";
 import { SECRET_NAME_MAX_LENGTH } from "../../secrets/names.ts";
@@ -35,6 +41,44 @@ function checked(check: (text: string) => void) {
 const netEntry = z.string(mustBe("text"))
   .max(NET_ENTRY_MAX_LENGTH, `must have at most ${NET_ENTRY_MAX_LENGTH} characters`)
   .regex(NET_ENTRY_PATTERN, `must be a host ${NET_EXAMPLE}`);
+
+const ORIGIN_PROBLEM = 'must be an origin such as "https://app.example.com"';
+const ORIGINS_PROBLEM = `must be 1 to ${LIST_MAX} origins such as "https://app.example.com", or "*" alone`;
+const HEADERS_PROBLEM = `must be at most ${LIST_MAX} names of request headers`;
+const MAX_AGE_PROBLEM = "must be a whole number from 0 to 86400";
+
+/** Whether `text` is an origin exactly as browsers send it (HTML, 7.1.1; RFC 6454, 6.2). */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  // A parser takes "*" for a part of a host's name.
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes("*");
+}
+
+const cors = z.strictObject({
+  origins: z.array(
+    z.string(mustBe("text")).refine((text) => text === "*" || isOrigin(text), ORIGIN_PROBLEM),
+    ORIGINS_PROBLEM,
+  ).min(1, ORIGINS_PROBLEM).max(LIST_MAX, ORIGINS_PROBLEM)
+    .refine((origins) => origins.length === 1 || !origins.includes("*"), ORIGINS_PROBLEM),
+  headers: z.array(
+    z.string(mustBe("text")).regex(/^[!#$%&'*+.^_`|~0-9a-zA-Z-]{1,100}$/, HEADERS_PROBLEM),
+    HEADERS_PROBLEM,
+  )
+    .max(LIST_MAX, HEADERS_PROBLEM).nullable().default(null),
+  credentials: z.boolean(mustBe("true or false")).default(false),
+  maxAgeSeconds: z.int(MAX_AGE_PROBLEM).min(0, MAX_AGE_PROBLEM).max(86_400, MAX_AGE_PROBLEM)
+    .default(CORS_MAX_AGE_SECONDS),
+}, { error: ({ code }) => code === "invalid_type" ? "must be an object or null" : undefined })
+  .refine(({ origins, credentials }) => !(credentials && origins[0] === "*"), {
+    path: ["credentials"],
+    message: 'must be false while origins is ["*"]',
+  })
+  .nullable()
+  .openapi({
+    description: "Which other origins may call it from a browser; null: none. `origins`: such as " +
+      '`https://app.example.com`, or `["*"]`; `headers`: request headers that they may send, null for any; ' +
+      "`credentials`: whether with cookies; `maxAgeSeconds`: how long a browser may remember a preflight.",
+  });
 
 const fields = {
   name: label(NAME_MAX_LENGTH),
@@ -80,6 +124,7 @@ const fields = {
     description: "What happens to a response that holds a secret which its call was given: `report` puts it into " +
       "the function's log, `block` withholds it, too.",
   }),
+  cors,
   timeoutMs: z.int(TIMEOUT_PROBLEM).min(100, TIMEOUT_PROBLEM).max(3_600_000, TIMEOUT_PROBLEM).nullable().openapi({
     description: "Instead of the setting sandbox.timeout-ms; null: that setting.",
   }),
@@ -98,6 +143,7 @@ export const newFunction = body({
   secrets: fields.secrets.optional(),
   isolation: fields.isolation.optional(),
   responseGuard: fields.responseGuard.optional(),
+  cors: fields.cors.optional(),
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
   enabled: fields.enabled.default(true),
@@ -114,6 +160,7 @@ export const functionChange = changes({
   secrets: fields.secrets.optional(),
   isolation: fields.isolation.optional(),
   responseGuard: fields.responseGuard.optional(),
+  cors: fields.cors.optional(),
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
   enabled: fields.enabled.optional(),
@@ -144,6 +191,12 @@ export const functionSchema = z.object({
   secrets: z.array(z.string()),
   isolation: z.enum(ISOLATIONS),
   responseGuard: z.enum(RESPONSE_GUARDS),
+  cors: z.object({
+    origins: z.array(z.string()),
+    headers: z.array(z.string()).nullable(),
+    credentials: z.boolean(),
+    maxAgeSeconds: z.int(),
+  }).nullable(),
   timeoutMs: z.int().nullable(),
   memoryMb: z.int().nullable(),
   health: z.object({

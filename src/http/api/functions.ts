@@ -163,6 +163,8 @@ function toJson(row: RegisteredFunction, { state, reason }: Condition, health: H
     secrets: [...row.secrets],
     isolation: row.isolation,
     responseGuard: row.responseGuard,
+    cors: row.cors &&
+      { ...row.cors, origins: [...row.cors.origins], headers: row.cors.headers && [...row.cors.headers] },
     timeoutMs: row.timeoutMs,
     memoryMb: row.memoryMb,
     health: {

@@ -1,7 +1,7 @@
 // The form of a function's entry: what each field means, and what holds if it is left alone.
 
 import type { Child } from "hono/jsx";
-import { ISOLATIONS, RESPONSE_GUARDS } from "../../../functions/permissions.ts";
+import { CORS_MAX_AGE_SECONDS, ISOLATIONS, RESPONSE_GUARDS } from "../../../functions/permissions.ts";
 import { METHODS } from "../../../functions/routes.ts";
 import type { Version } from "../../../versions.ts";
 import type { GroupRow } from "../../../store/access.ts";
@@ -23,6 +23,10 @@ const LABELS = {
   secrets: "Secret names",
   isolation: "Isolation",
   responseGuard: "Secrets in responses",
+  origins: "Allowed origins",
+  corsHeaders: "Allowed request headers",
+  corsCredentials: "Credentials",
+  corsMaxAge: "Preflight cache",
   timeoutMs: "Time limit",
   memoryMb: "Memory limit",
 };
@@ -53,7 +57,18 @@ export function FunctionFields(
   { action, form, groups, version, stored, problems, submit, cancel, isNew, defaults }: FormProps,
 ) {
   const open = !isNew ||
-    ["hosts", "secrets", "isolation", "responseGuard", "timeoutMs", "memoryMb"].some((name) => problems?.[name]);
+    [
+      "hosts",
+      "secrets",
+      "isolation",
+      "responseGuard",
+      "origins",
+      "corsHeaders",
+      "corsCredentials",
+      "corsMaxAge",
+      "timeoutMs",
+      "memoryMb",
+    ].some((name) => problems?.[name]);
   const given = { problems };
   return (
     <form method="post" action={action} class="function-form" novalidate data-leave-warning>
@@ -149,6 +164,7 @@ export function FunctionFields(
           chosen={form.responseGuard}
           problems={problems}
         />
+        <CrossOrigin form={form} problems={problems} />
         <TextField
           {...given}
           name="timeoutMs"
@@ -228,6 +244,53 @@ function Net({ form, problems }: { form: FunctionForm; problems: Problems | unde
         }
       />
     </>
+  );
+}
+
+/** Which pages of other sites may call the function from a browser. */
+function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
+  const code = { problems, class: "code", spellcheck: "false", autocapitalize: "off" };
+  return (
+    <fieldset>
+      <legend>Calls from other sites' pages (CORS)</legend>
+      <TextArea
+        {...code}
+        name="origins"
+        label={LABELS.origins}
+        value={form.origins}
+        rows={2}
+        hint={
+          <>
+            One a line, such as <code>https://app.example.com</code>, or <code>*</code>{" "}
+            for any. Empty: browsers let no other site read the responses. The rest applies only with an origin here.
+          </>
+        }
+      />
+      <TextArea
+        {...code}
+        name="corsHeaders"
+        label={LABELS.corsHeaders}
+        value={form.corsHeaders}
+        rows={2}
+        hint="One a line, such as X-API-Key. Empty: any header."
+      />
+      <Checks name="corsCredentials" label={LABELS.corsCredentials} problems={problems}>
+        <label>
+          <input type="checkbox" name="corsCredentials" value="yes" checked={form.corsCredentials !== ""} />{" "}
+          Browsers may send cookies. Not possible for any origin (<code>*</code>).
+        </label>
+      </Checks>
+      <TextField
+        problems={problems}
+        name="corsMaxAge"
+        label={`${LABELS.corsMaxAge} (s)`}
+        value={form.corsMaxAge}
+        inputmode="numeric"
+        class="number"
+        placeholder={String(CORS_MAX_AGE_SECONDS)}
+        hint={`How long a browser may remember what is allowed: 0 to 86,400. Empty: ${CORS_MAX_AGE_SECONDS} s.`}
+      />
+    </fieldset>
   );
 }
 

@@ -2,7 +2,7 @@
 // API's schemas parse.
 
 import type { RegisteredFunction } from "../../../functions/registry.ts";
-import { DEFAULT_CONFINEMENT } from "../../../functions/permissions.ts";
+import { CORS_MAX_AGE_SECONDS, DEFAULT_CONFINEMENT } from "../../../functions/permissions.ts";
 import { type Problems, type Typed, typedText } from "../forms.ts";
 
 export const NETS = ["any", "none", "hosts"] as const;
@@ -21,6 +21,12 @@ export interface FunctionForm {
   readonly secrets: string;
   readonly isolation: string;
   readonly responseGuard: string;
+  /** Of the origins that may call it; one a line. Empty: none. */
+  readonly origins: string;
+  readonly corsHeaders: string;
+  /** "yes" or empty. */
+  readonly corsCredentials: string;
+  readonly corsMaxAge: string;
   readonly timeoutMs: string;
   readonly memoryMb: string;
 }
@@ -37,6 +43,10 @@ export const BLANK: FunctionForm = {
   secrets: DEFAULT_CONFINEMENT.secrets.join("\n"),
   isolation: DEFAULT_CONFINEMENT.isolation,
   responseGuard: DEFAULT_CONFINEMENT.responseGuard,
+  origins: "",
+  corsHeaders: "",
+  corsCredentials: "",
+  corsMaxAge: "",
   timeoutMs: "",
   memoryMb: "",
 };
@@ -55,6 +65,10 @@ export function formOf(entry: RegisteredFunction): FunctionForm {
     secrets: entry.secrets.join("\n"),
     isolation: entry.isolation,
     responseGuard: entry.responseGuard,
+    origins: entry.cors?.origins.join("\n") ?? "",
+    corsHeaders: entry.cors?.headers?.join("\n") ?? "",
+    corsCredentials: entry.cors?.credentials ? "yes" : "",
+    corsMaxAge: entry.cors && entry.cors.maxAgeSeconds !== CORS_MAX_AGE_SECONDS ? String(entry.cors.maxAgeSeconds) : "",
     timeoutMs: entry.timeoutMs === null ? "" : String(entry.timeoutMs),
     memoryMb: entry.memoryMb === null ? "" : String(entry.memoryMb),
   };
@@ -75,6 +89,10 @@ export function typedForm(typed: Typed): FunctionForm {
     secrets: text("secrets"),
     isolation: text("isolation") || BLANK.isolation,
     responseGuard: text("responseGuard") || BLANK.responseGuard,
+    origins: text("origins"),
+    corsHeaders: text("corsHeaders"),
+    corsCredentials: text("corsCredentials"),
+    corsMaxAge: text("corsMaxAge").trim(),
     timeoutMs: text("timeoutMs").trim(),
     memoryMb: text("memoryMb").trim(),
   };
@@ -89,12 +107,18 @@ export function completed(form: FunctionForm): FunctionForm {
 
 /** As JSON for the schemas of the API, which say what is wrong with it. */
 export function wantedOf(form: FunctionForm): Record<string, unknown> {
-  const { net, hosts, timeoutMs, memoryMb, ...rest } = form;
+  const { net, hosts, origins, corsHeaders, corsCredentials, corsMaxAge, timeoutMs, memoryMb, ...rest } = form;
   return {
     ...rest,
     keys: form.keys.map(numberOrText),
     permissions: { net: net === "hosts" ? linesOf(hosts) : net === "any" },
     secrets: linesOf(form.secrets),
+    cors: linesOf(origins).length === 0 ? null : {
+      origins: linesOf(origins),
+      headers: linesOf(corsHeaders).length === 0 ? null : linesOf(corsHeaders),
+      credentials: corsCredentials !== "",
+      maxAgeSeconds: corsMaxAge === "" ? CORS_MAX_AGE_SECONDS : numberOrText(corsMaxAge),
+    },
     timeoutMs: timeoutMs === "" ? null : numberOrText(timeoutMs),
     memoryMb: memoryMb === "" ? null : numberOrText(memoryMb),
   };
@@ -108,12 +132,18 @@ function numberOrText(text: string): number | string {
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
+function corsField(path: string): string {
+  const [, part] = path.split(".");
+  return { headers: "corsHeaders", credentials: "corsCredentials", maxAgeSeconds: "corsMaxAge" }[part ?? ""] ??
+    "origins";
+}
+
 /** Problems by the fields of the form, in its words. */
 export function problemsOfForm(problems: Problems): Problems {
   const mapped: Record<string, string> = Object.create(null);
   for (const [path, problem] of Object.entries(problems)) {
     const [first] = path.split(".") as [string];
-    const field = first === "permissions" ? "hosts" : first;
+    const field = first === "permissions" ? "hosts" : first === "cors" ? corsField(path) : first;
     mapped[field] ??= path === "permissions.net"
       ? 'must be 1 to 100 hosts such as "api.example.com:443", one a line'
       : problem.replace(/, or null$/, ", or empty");
