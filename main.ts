@@ -25,7 +25,8 @@ import { typeCheckService } from "./src/functions/type_check.ts";
 import { afterChanges } from "./src/http/after_changes.ts";
 import { createApi } from "./src/http/api/api.ts";
 import type { ApiDeps } from "./src/http/api/deps.ts";
-import { createRun, type RunCaller } from "./src/http/run.ts";
+import { createRun } from "./src/http/run.ts";
+import type { RunCaller } from "./src/http/run_caller.ts";
 import { codeVersionOf } from "./src/http/run_target.ts";
 import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
 import type { Web } from "./src/http/web/deps.ts";
@@ -226,11 +227,17 @@ async function main(): Promise<void> {
       // A traced call asks, so that each question has its span.
       ahead: (caller, questions) => caller.trace ? undefined : ahead(caller, questions),
     },
+    entitlements: {
+      isCurrent: (caller) => caller.isCurrent,
+      isEntitled: (caller) => caller.isEntitled,
+    },
     limits: () => ({
       maxProcesses: settings.get("sandbox.max-processes"),
       maxCalls: settings.get("sandbox.max-calls"),
       maxPerFunction: Math.min(settings.get("sandbox.max-processes-per-function"), navigator.hardwareConcurrency),
       spareProcesses: settings.get("sandbox.spare-processes"),
+      maxCallMs: settings.get("sandbox.max-call-ms"),
+      revocationGraceMs: settings.get("sandbox.revocation-grace-ms"),
       idleMs: settings.get("sandbox.idle-seconds") * 1_000,
     }),
     onStart: (target) => {
@@ -325,6 +332,7 @@ async function main(): Promise<void> {
     );
   const run = createRun({
     access,
+    changes: store.changes,
     registry,
     imports,
     pool,

@@ -342,6 +342,12 @@ export function accessService(
       return holder;
     },
 
+    /** The holder of the key with this id, or undefined if it was revoked. */
+    holder(id: KeyId): KeyHolder | undefined {
+      const row = rows.key(id);
+      return row && { keyId: row.id, keyName: row.name, groupId: row.groupId, groupName: row.groupName };
+    },
+
     /** Records that a key let a request in; written within a second. */
     recordUse(id: KeyId): void {
       uses.set(id, now());

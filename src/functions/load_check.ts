@@ -105,7 +105,9 @@ export class LoadChecks {
       route: { name: "", description: "", handler: "", route: "/", methods: [], keys: [] },
       spare: undefined,
       process: this.#options.process,
+      // There is no call, so that nothing is asked.
       answerer: { answer: () => undefined, ahead: () => undefined },
+      entitlements: { isCurrent: () => false, isEntitled: () => false },
       limits: () => ({ timeoutMs: limitMs, maxCalls: 0 }),
       onLog() {},
       onReady: () => resolve({ kind: "loads" }),

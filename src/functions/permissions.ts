@@ -62,6 +62,17 @@ export const NET_ENTRY_PATTERN =
 
 export const SECRET_PATTERN = /^[a-zA-Z0-9_*-]+$/;
 
+/** Whether `to` takes something from calls that `from` let begin: a host, a secret, or sharing of a process. */
+export function narrows(to: Confinement, from: Confinement): boolean {
+  if (to === from) return false;
+  const { net } = to.permissions;
+  const before = from.permissions.net;
+  const fewerHosts = net !== true && before !== false &&
+    (before === true || net === false || before.some((host) => !net.includes(host)));
+  const fewerSecrets = !to.secrets.includes("*") && from.secrets.some((pattern) => !to.secrets.includes(pattern));
+  return fewerHosts || fewerSecrets || (to.isolation === "per-key" && from.isolation !== "per-key");
+}
+
 /** Whether one of `patterns` covers `name`. */
 export function maySecretBeAsked(patterns: readonly string[], name: SecretName): boolean {
   return patterns.some((pattern) => pattern === "*" || matches(pattern, name));

@@ -171,6 +171,9 @@ export function functionRegistry(
       onChange(id, true);
     },
 
+    /** The function as calls find it now, the same object until it is changed; undefined if it is gone or disabled. */
+    enabled: (id: FunctionId): RegisteredFunction | undefined => routes().get(id),
+
     /** The enabled function that answers; `path` is what follows `/run`. */
     match: (method: string, path: string): Match<RegisteredFunction> => routes().match(method, path),
   };

@@ -179,6 +179,8 @@ export type Match<F extends Routed> =
 export interface Router<F extends Routed> {
   /** `path` begins with "/" and is decoded as Hono's `getPath` does; the parameters are as in the path. */
   match(method: string, path: string): Match<F>;
+  /** The one with this id, the same object until it is put again. */
+  get(id: number): F | undefined;
   /** Adds `entry`, in the place of the one with its id if there is one. */
   put(entry: F): void;
   /** Takes the one with this id out, if there is one. */
@@ -260,6 +262,7 @@ export function createRouter<F extends Routed>(functions: readonly F[]): Router<
   return {
     put,
     remove,
+    get: (id) => byId.get(id),
     match(method, path) {
       // Nothing is narrower than the path itself.
       const same = plain.get(path);

@@ -5,16 +5,14 @@ import { getPath } from "hono/utils/url";
 import type { Access } from "../access/access.ts";
 import { admission } from "../access/admission.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
-import { type Cors, maySecretBeAsked } from "../functions/permissions.ts";
+import type { Cors } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
 import type { Match } from "../functions/routes.ts";
 import type { FunctionId } from "../ids.ts";
-import type { TracedCaller } from "../observe/answers.ts";
 import { type Findings, type Leak, leakSearch } from "../observe/leaks.ts";
-import type { Handed } from "../observe/masking.ts";
 import type { Outcome } from "../observe/tally.ts";
 import type { CallTrace, Traces } from "../observe/traces.ts";
-import { CallFailure } from "../sandbox/failure.ts";
+import { CallFailure, outdated } from "../sandbox/failure.ts";
 import { type CallResponse, contentLength } from "../sandbox/invocation.ts";
 import type { Pool } from "../sandbox/pool.ts";
 import { BUSY_CALLS, type FlatHeaders } from "../sandbox/protocol.ts";
@@ -27,18 +25,16 @@ import { guardResponse } from "./response_guard.ts";
 import { type ResponseMaker, responseMaker } from "./responses.ts";
 import { brokeOff, type Call, failed, outcomeOf, refusal, tell, type Telling } from "./run_failures.ts";
 import { isServiceWorker, requestHeader, sandboxPage } from "./run_isolation.ts";
+import { RunCaller } from "./run_caller.ts";
 import { createTargets } from "./run_target.ts";
 import { countTurns } from "./turns.ts";
-
-/** Who asks for secrets, and what it has been given. */
-export interface RunCaller extends TracedCaller {
-  readonly handed: Handed;
-}
 
 export interface RunDependencies extends Telling {
   readonly access: Access;
   readonly registry: Registry;
   readonly imports: Imports;
+  /** Another number after each change of what is stored. */
+  readonly changes: () => number;
   readonly pool: Pool<RunCaller>;
   readonly settings: Settings;
   /** Hears of each response that holds values which its call was given, or was withheld as it may. */
@@ -49,6 +45,8 @@ export interface RunDependencies extends Telling {
 }
 
 const PREFIX = "/run";
+/** How often a call is admitted again because something was changed before it was sent. */
+const ADMISSIONS_MAX = 5;
 /** Larger bodies stay with the client until their handler reads them. */
 const WHOLE_REQUEST_MAX_BYTES = 16 * 1024;
 /** Statuses whose responses have no body (Fetch, 2.2.3), but for 205. */
@@ -102,10 +100,11 @@ export function createRun(deps: RunDependencies): Run {
     path: string,
     match: Match<RegisteredFunction>,
     ownHost: boolean,
+    earlier?: Admitted,
   ): Promise<Response> {
-    const requestId = crypto.randomUUID();
-    const requestedAt = Date.now();
-    const began = performance.now();
+    const requestId = earlier?.requestId ?? crypto.randomUUID();
+    const requestedAt = earlier?.requestedAt ?? Date.now();
+    const began = earlier?.began ?? performance.now();
     const { method, url, headers } = request;
     if (!match.found) return asPage(refuseRoute(match.allowed, requestId), ownHost);
     const target = match.found;
@@ -116,6 +115,7 @@ export function createRun(deps: RunDependencies): Run {
     const call: Call = { target, requestId, began, handed: masking.begin(target.id) };
     const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
     underWay++;
+    let body = earlier?.body ?? null;
     try {
       const presented = credentials(headers, url)
         .map(({ value, from }) => ({ value, from, holder: access.find(value) }));
@@ -125,12 +125,15 @@ export function createRun(deps: RunDependencies): Run {
         return asPage(entry, ownHost);
       }
       if (entry) access.recordUse(entry.keyId);
-      const body = request.body && await bodyOf(request, request.body);
+      const caller = new RunCaller(deps, target, entry, { trace, handed: call.handed });
+      if (!earlier && request.body) body = await bodyOf(request, request.body);
       // Whether a file was edited is looked at after the request came, once for all that came with it.
       const graph = imports.graph(target.handler, await turn());
       const code = graph instanceof Promise
         ? await inTime(graph, target.timeoutMs ?? settings.get("sandbox.timeout-ms"))
         : graph;
+      // What was decided before the waits above may have changed since.
+      if (!caller.isCurrent) throw outdated();
       if (deps.logs.keeps("debug")) tell(deps, call, "debug", "exec_start", `${method} ${path}`);
       keyRemoval.begin();
       const response = await pool.call(targetOf(target, entry, code), {
@@ -143,13 +146,7 @@ export function createRun(deps: RunDependencies): Run {
         requestedAt,
         group: entry?.groupName ?? null,
         body,
-        caller: {
-          functionId: target.id,
-          holder: entry,
-          mayAsk: (name) => maySecretBeAsked(target.secrets, name),
-          trace,
-          handed: call.handed,
-        },
+        caller,
         client: request,
       });
       const answer = toResponse(guarded(response, call, deps), method, requestId, ownHost, makeResponse);
@@ -162,6 +159,17 @@ export function createRun(deps: RunDependencies): Run {
       else finish(undefined);
       return answer;
     } catch (error) {
+      const admissions = (earlier?.admissions ?? 0) + 1;
+      if (error instanceof CallFailure && error.kind === "outdated" && admissions < ADMISSIONS_MAX) {
+        trace?.failed(error.kind);
+        return callOf(request, path, matchOf(method, path), ownHost, {
+          requestId,
+          requestedAt,
+          began,
+          body,
+          admissions,
+        });
+      }
       ended(outcomeOf(error));
       trace?.failed(error instanceof CallFailure ? error.kind : "bug");
       return asPage(failed(error, call, deps), ownHost);
@@ -176,6 +184,16 @@ export function createRun(deps: RunDependencies): Run {
       return underWay;
     },
   };
+}
+
+/** What a call keeps when it is admitted again. */
+interface Admitted {
+  readonly requestId: string;
+  readonly requestedAt: number;
+  /** By `performance.now()`. */
+  readonly began: number;
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
+  readonly admissions: number;
 }
 
 function withCors(response: Response, cors: Cors, request: Request): Response {

@@ -47,6 +47,8 @@ export function outcomeOf(error: unknown): Outcome {
     case "timeout":
       return "timeout";
     case "no-room":
+    case "outdated":
+    case "revoked":
     case "suspended":
       return "refused";
     case "stopped":
@@ -116,7 +118,11 @@ export function failed(error: unknown, call: Call, deps: Telling): Response {
     case "gone":
       report("warn", `The call was abandoned: ${why}`, call, deps);
       return refusal(499, "Abandoned", "The caller closed the connection.", requestId);
+    case "revoked":
+      report("warn", `The call was ended: ${why}`, call, deps);
+      return refusal(403, "EntitlementLost", "The function or the API key was taken away during the call.", requestId);
     case "stopped":
+    case "outdated":
     case "no-room":
     case "suspended":
       report("warn", `The call was refused: ${why}`, call, deps);

@@ -12,6 +12,10 @@ export class CallFailure extends Error {
       | "stopped"
       /** The caller closed the connection. */
       | "gone"
+      /** Its function or key was changed before it was sent. */
+      | "outdated"
+      /** Its function or key was taken away while it ran. */
+      | "revoked"
       | "no-room"
       | "suspended"
       | "withheld",
@@ -22,4 +26,9 @@ export class CallFailure extends Error {
   ) {
     super(message);
   }
+}
+
+/** To a call whose function or key was changed after it was admitted; nothing of it was sent. */
+export function outdated(): CallFailure {
+  return new CallFailure("outdated", false, "Its function or its API key was changed before the call was sent.");
 }

@@ -46,6 +46,12 @@ export interface CallResponse {
 /** How work in the background ended. `timeout`: the host waited for it no longer. */
 export type BackgroundOutcome = SettledOutcome | "timeout";
 
+/** How long calls may take in all, and how long they may go on once their right to is gone. */
+export interface CallBounds {
+  readonly maxCallMs: number;
+  readonly revocationGraceMs: number;
+}
+
 /** What keeps the invocations of a sandbox. */
 export interface InvocationOwner<C> {
   /** Its response has ended, in whatever way, or nobody waits for it any more. */
@@ -84,6 +90,9 @@ export class HostInvocation<C> implements Asked {
   /** Of a streamed response: what of its announced length is still to come. */
   #expectedBytes: number | undefined;
   #clientWatched = false;
+  readonly #startedAt = performance.now();
+  /** When it was noticed that the call may not go on, by `performance.now()`. */
+  #revokedAt: number | undefined;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
   #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
   /** Bytes of the response that the sandbox may still send. */
@@ -235,6 +244,13 @@ export class HostInvocation<C> implements Asked {
     this.#breakOff(new CallFailure("gone", this.#writer !== undefined, "The caller closed the connection."), true);
   }
 
+  /** It may not go on: as `abandon`, with the caller still there. */
+  revoke(): void {
+    if (this.#responseOver) return;
+    this.#writer?.send(ToSandbox.Abort, this.id);
+    this.#breakOff(new CallFailure("revoked", true, "Its function or its API key was taken away while it ran."), true);
+  }
+
   /** Ends the response without the handler's, or breaks off the one that has begun. */
   #breakOff(failure: CallFailure, isAborted = false): void {
     if (this.#responseOver) return;
@@ -284,6 +300,23 @@ export class HostInvocation<C> implements Asked {
     const missing = this.#responded ? "progress" : "response";
     this.fail(new CallFailure("timeout", sent, `No ${missing} in ${this.#timeoutMs} ms.`));
     return true;
+  }
+
+  /**
+   * Ends the response of a call that may not go on, after a grace in which it may still finish, or that has run for
+   * longer than any call may. `now` is `performance.now()`.
+   */
+  enforce(isEntitled: boolean, now: number, { revocationGraceMs, maxCallMs }: CallBounds): void {
+    if (!isEntitled) this.#revokedAt ??= now;
+    if (this.#revokedAt !== undefined && now - this.#revokedAt >= revocationGraceMs) this.revoke();
+    else if (now - this.#startedAt > maxCallMs) this.#cutOff(maxCallMs);
+  }
+
+  #cutOff(maxCallMs: number): void {
+    if (this.#responseOver) return;
+    this.#writer?.send(ToSandbox.Abort, this.id);
+    const failure = new CallFailure("timeout", true, `The call ran for ${maxCallMs} ms (sandbox.max-call-ms).`);
+    this.#breakOff(failure, true);
   }
 
   /** Notices from now on when the caller goes away. */

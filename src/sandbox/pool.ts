@@ -1,12 +1,12 @@
 // The sandboxes that are alive: one for each function in use (and for each of its callers' keys, where they
 // must not share one), more where one is not enough, at most so many processes in all.
 
-import { CallFailure } from "./failure.ts";
+import { CallFailure, outdated } from "./failure.ts";
 import { createHealth, type Health } from "./health.ts";
-import type { BackgroundOutcome, CallRequest, CallResponse } from "./invocation.ts";
+import type { BackgroundOutcome, CallBounds, CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions, Profile } from "./process.ts";
 import type { RouteInfo } from "./protocol.ts";
-import { type Answerer, type LogLine, Sandbox } from "./sandbox.ts";
+import { type Answerer, type Entitlements, type LogLine, Sandbox } from "./sandbox.ts";
 import { Spares } from "./spares.ts";
 
 /** What a call runs: a function's code and settings as of one moment. */
@@ -21,7 +21,7 @@ export interface Target {
   readonly timeoutMs: number;
 }
 
-export interface Limits {
+export interface Limits extends CallBounds {
   readonly maxProcesses: number;
   readonly maxCalls: number;
   /** How many a function may have that keeps them busy. */
@@ -35,6 +35,7 @@ export interface Limits {
 export interface PoolOptions<C> {
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
+  readonly entitlements: Entitlements<C>;
   limits(): Limits;
   /** A process is being started for `target`; what it returns hears once that it is ready, or why it never was. */
   onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
@@ -145,13 +146,13 @@ export class Pool<C> {
     // No async function, for the time that one would add to each call.
     return sandbox
       ? sandbox.call(request, instead)
-      : this.#sandbox(target).then((sandbox) => sandbox.call(request, instead));
+      : this.#sandbox(target, request).then((sandbox) => sandbox.call(request, instead));
   }
 
   async #callAgain(target: Target, request: CallRequest<C>, failure: CallFailure): Promise<CallResponse> {
     const isUntouched = !failure.sent && (failure.kind === "stopped" || failure.kind === "died");
     if (!isUntouched || this.#stopped) throw failure;
-    return await (await this.#sandbox(target)).call(request);
+    return await (await this.#sandbox(target, request)).call(request);
   }
 
   /**
@@ -185,11 +186,13 @@ export class Pool<C> {
     return leastBusy(live);
   }
 
-  async #sandbox(target: Target): Promise<Sandbox<C>> {
+  async #sandbox(target: Target, { caller }: CallRequest<C>): Promise<Sandbox<C>> {
     const name = nameOf(target);
     const until = performance.now() + ROOM_WAIT_MS;
     while (true) {
       if (this.#stopped) throw new CallFailure("stopped", false, "The server is stopping.");
+      // No process is started for what a function was before.
+      if (!this.#options.entitlements.isCurrent(caller)) throw outdated();
       this.#refuseSuspended(target);
       this.#refuseBroken(target);
       const live = this.#live.get(name);
@@ -244,7 +247,7 @@ export class Pool<C> {
   }
 
   #start(live: Live<C>): Sandbox<C> {
-    const { process, answerer, limits, onLog } = this.#options;
+    const { process, answerer, entitlements, limits, onLog } = this.#options;
     const { target } = live;
     let onStarted = this.#options.onStart?.(target);
     const started = (failure?: CallFailure): void => {
@@ -257,6 +260,7 @@ export class Pool<C> {
       spare: this.#spares.take(target.code),
       process,
       answerer,
+      entitlements,
       limits: () => {
         const elsewhere = live.sandboxes.size === 1 ? 0 : callsOf(live) - sandbox.calls;
         return { maxCalls: limits().maxCalls - elsewhere, timeoutMs: live.target.timeoutMs };
@@ -290,7 +294,9 @@ export class Pool<C> {
   /** Ends processes that have been idle for long, starts another for functions that keep theirs busy, and takes it back. */
   #balance(now: number): void {
     this.#balancedAt = now;
-    const { maxPerFunction, idleMs } = this.#options.limits();
+    const limits = this.#options.limits();
+    const { maxPerFunction, idleMs } = limits;
+    for (const sandbox of this.#processes) sandbox.enforce(now, limits);
     for (const live of this.#live.values()) {
       for (const sandbox of live.sandboxes) {
         if (sandbox.idle && now - sandbox.lastUsedAt > idleMs) sandbox.retire();

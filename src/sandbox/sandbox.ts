@@ -3,11 +3,12 @@
 
 import { messageOf } from "../errors.ts";
 import { causeOfDeath, outOfMemory } from "./death.ts";
-import { CallFailure } from "./failure.ts";
+import { CallFailure, outdated } from "./failure.ts";
 import { Foresight } from "./foresight.ts";
 import { InFlight } from "./in_flight.ts";
 import {
   type BackgroundOutcome,
+  type CallBounds,
   type CallRequest,
   type CallResponse,
   HostInvocation,
@@ -46,6 +47,14 @@ export interface Answerer<C> {
   ahead(caller: C, questions: readonly Question[]): { json: string; questions: readonly Question[] } | undefined;
 }
 
+/** What the host knows of the rights of a call. */
+export interface Entitlements<C> {
+  /** Whether nothing has changed since the call was admitted, so that it may be sent to a process. */
+  isCurrent(caller: C): boolean;
+  /** Whether the call may ask for secrets and answer. */
+  isEntitled(caller: C): boolean;
+}
+
 /** What the handler printed, or what was left out of that, or what the host failed to do for it. */
 export interface LogLine<C> {
   readonly kind: "print" | "dropped" | "error";
@@ -62,6 +71,7 @@ export interface SandboxOptions<C> {
   readonly spare: SandboxProcess | undefined;
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
+  readonly entitlements: Entitlements<C>;
   /** Asked anew for each call, so that a changed setting counts at once. */
   limits(): { readonly timeoutMs: number; readonly maxCalls: number };
   onLog(line: LogLine<C>): void;
@@ -241,6 +251,14 @@ export class Sandbox<C> {
     if (this.#ready) this.#ping(now);
   }
 
+  /** Ends the calls that may not go on, or have gone on for too long. `now` is `performance.now()`. */
+  enforce(now: number, bounds: CallBounds): void {
+    const { isEntitled } = this.#options.entitlements;
+    for (const invocation of [...this.#invocations.items()]) {
+      invocation.enforce(isEntitled(invocation.request.caller), now, bounds);
+    }
+  }
+
   async #look(): Promise<void> {
     const usage = await this.#process.look();
     if (!usage) return;
@@ -364,6 +382,7 @@ export class Sandbox<C> {
 
   #send(invocation: HostInvocation<C>): void {
     if (invocation.over) return;
+    if (!this.#options.entitlements.isCurrent(invocation.request.caller)) return invocation.fail(outdated());
     this.#invocations.add(invocation);
     const { request } = invocation;
     const { body } = request;
@@ -420,7 +439,7 @@ export class Sandbox<C> {
   #answer(invocation: HostInvocation<C> | undefined, id: number, meta: string): void {
     const [ask, kind, name, scope] = parseAsk(meta);
     let answer: AnswerMeta = [ask, "ended"];
-    if (invocation?.mayAsk) {
+    if (invocation?.mayAsk && this.#options.entitlements.isEntitled(invocation.request.caller)) {
       invocation.asks([kind, name, scope]);
       try {
         answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];

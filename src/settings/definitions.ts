@@ -123,6 +123,19 @@ export const DEFINITIONS = {
     100,
     3_600_000,
   ),
+  "sandbox.max-call-ms": integer(
+    "How long a call may take in all, streamed responses included, in milliseconds.",
+    3_600_000,
+    1_000,
+    86_400_000,
+  ),
+  "sandbox.revocation-grace-ms": integer(
+    "How long calls under way may go on after their function was deleted, disabled or narrowed, or their API key " +
+      "revoked, in milliseconds. They get no more secrets meanwhile. Checked every half second.",
+    4_000,
+    0,
+    600_000,
+  ),
   "sandbox.memory-mb": integer(
     "How much memory a function's values may take in its process, in MB; a process that needs more ends.",
     128,

@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 import type { RegisteredFunction, Registry } from "../../src/functions/registry.ts";
-import { createRun, type RunCaller, type RunDependencies } from "../../src/http/run.ts";
+import { createRun, type RunDependencies } from "../../src/http/run.ts";
+import type { RunCaller } from "../../src/http/run_caller.ts";
 import { createMasking } from "../../src/observe/masking.ts";
 import { Pool } from "../../src/sandbox/pool.ts";
 import { BodyMode, FRAME_MAX_BYTES, FrameWriter, readFrames, ToHost, ToSandbox } from "../../src/sandbox/protocol.ts";
@@ -194,7 +195,16 @@ async function createRig() {
         json: JSON.stringify(questions.map((question) => [...question, [functionId, holder?.keyId, ""]])),
       }),
     },
-    limits: () => ({ maxProcesses: 64, maxCalls: 100, maxPerFunction: 1, spareProcesses: 0, idleMs: 600_000 }),
+    entitlements: { isCurrent: () => true, isEntitled: () => true },
+    limits: () => ({
+      maxProcesses: 64,
+      maxCalls: 100,
+      maxPerFunction: 1,
+      spareProcesses: 0,
+      idleMs: 600_000,
+      maxCallMs: 3_600_000,
+      revocationGraceMs: 4_000,
+    }),
     onLog: () => {},
   });
   // What /run needs of the other parts, for functions that exist by being named.
@@ -203,6 +213,8 @@ async function createRig() {
     & Record<string, unknown> = {
       pool,
       access: { find: (value: string) => holder(Number(value)), recordUse() {} },
+      // Nothing is ever changed.
+      changes: () => 0,
       registry: {
         match: (_method: string, path: string) => ({ found: registered(Number(path.slice(1))), params: {} }),
       },

@@ -42,6 +42,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
       denyNet: () => [],
     },
     answerer: { answer: () => undefined, ahead: () => undefined },
+    entitlements: { isCurrent: () => true, isEntitled: () => true },
     limits: () => LIMITS,
     onStart: () => {
       if (++starts === 2) replaced.resolve();
@@ -74,6 +75,8 @@ const LIMITS = {
   maxPerFunction: 1,
   spareProcesses: 0,
   idleMs: 60_000,
+  maxCallMs: 60_000,
+  revocationGraceMs: 4_000,
 };
 
 function target(handler: string): Target {

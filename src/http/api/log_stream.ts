@@ -9,6 +9,8 @@ const WAITING_MAX_BYTES = 256 * 1024;
 /** Entries that a reader who comes back is given of what it missed. */
 const MISSED_MAX = 1_000;
 const HEARTBEAT_MS = 15_000;
+/** A reader who may no longer manage the server is cut off within this. */
+const ENTITLEMENT_CHECK_MS = 2_000;
 
 interface Wanted {
   readonly filter: LogFilter;
@@ -48,8 +50,10 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           const event = `id: ${entry.id}\nevent: log\ndata: ${JSON.stringify(toJson(entry))}\n\n`;
           if (lost > 0 || !send(event)) lost++;
         };
+        const check = setInterval(() => {
+          if (!isEntitled()) close();
+        }, Math.min(ENTITLEMENT_CHECK_MS, heartbeatMs));
         const heartbeat = setInterval(() => {
-          if (!isEntitled()) return close();
           tellLost();
           send(": still here\n\n");
         }, heartbeatMs);
@@ -60,6 +64,7 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           end = () => {};
           streams--;
           clearInterval(heartbeat);
+          clearInterval(check);
           unfollow();
         };
         streams++;
