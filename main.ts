@@ -30,7 +30,7 @@ import type { RunCaller } from "./src/http/run_caller.ts";
 import { codeVersionOf } from "./src/http/run_target.ts";
 import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
 import type { Web } from "./src/http/web/deps.ts";
-import type { FunctionId } from "./src/ids.ts";
+import type { FunctionId, KeyId, SessionId } from "./src/ids.ts";
 import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
 import { watchAnswers } from "./src/observe/answers.ts";
@@ -42,6 +42,7 @@ import { createMasking } from "./src/observe/masking.ts";
 import { Metrics } from "./src/observe/metrics.ts";
 import { Reads } from "./src/observe/reads.ts";
 import { sandboxLog } from "./src/observe/sandbox_log.ts";
+import { moveEarlierUses, observeUses } from "./src/observe/uses.ts";
 import { openTraces } from "./src/observe/traces.ts";
 import { makeRunFolder } from "./src/sandbox/folder.ts";
 import type { ProcessOptions } from "./src/sandbox/process.ts";
@@ -114,7 +115,16 @@ async function main(): Promise<void> {
     report: log,
     record,
   });
-  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record);
+  const using = {
+    store: observations.uses,
+    transaction: <T>(work: () => T): T => observations.transaction(work),
+    now,
+    attempt: forgiving(now, (error) => log("error", `Times of last use are lost: ${messageOf(error)}.`)),
+  };
+  const keyUses = observeUses<KeyId>("key", using);
+  const sessionUses = observeUses<SessionId>("session", using);
+  moveEarlierUses(store, observations);
+  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record, keyUses);
   access.bootstrap(SERVER, config.bootstrapApiKey);
   const admins = openAdmins({
     store,
@@ -125,6 +135,7 @@ async function main(): Promise<void> {
     },
     now,
     record,
+    sessionUses,
   });
   const secrets = secretsService(store, keyring, now, record);
   const files = filesService(codeDir, record);
@@ -371,7 +382,8 @@ async function main(): Promise<void> {
   await pool.stop();
   await usage.close();
   await server.close();
-  access.close();
+  keyUses.close();
+  sessionUses.close();
   logs.close();
   metrics.flush();
   reads.flush();

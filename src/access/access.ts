@@ -12,7 +12,8 @@ import type { GroupRow, KeyHolder, KeyRow } from "../store/access.ts";
 import { isUniqueViolation } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../versions.ts";
-import { accessListing } from "./listing.ts";
+import { noUses, type Uses } from "../observe/uses.ts";
+import { accessListing, type KeyUse, withUses } from "./listing.ts";
 
 /** The group that may always manage the server; it cannot be deleted or renamed. */
 export const MANAGEMENT_GROUP = "management";
@@ -26,8 +27,6 @@ export const KEY_VALUE_PATTERN = /^[\x21-\x7e]+$/;
 const PREVIEW_CHARACTERS = 4;
 /** Holders kept in memory; an HMAC and a query per call cost ten times the look-up here. */
 const HOLDER_CACHE_SIZE = 10_000;
-/** Uses are written behind the requests, this often. */
-const TOUCH_INTERVAL_MS = 1_000;
 
 export interface NewKey {
   /** One that exists, or one to be made with the key. */
@@ -52,10 +51,10 @@ export function accessService(
   now: () => number,
   groupsInSettings: () => readonly string[],
   record: Recorder,
+  uses: Uses<KeyId> = noUses(),
 ) {
   const rows = store.access;
   const holders = new Map<string, KeyHolder>();
-  const uses = new Map<KeyId, number>();
   let generation = 0;
 
   const group = (id: GroupId): GroupRow => {
@@ -153,18 +152,8 @@ export function accessService(
     }
   };
 
-  const flushUses = (): void => {
-    if (uses.size === 0) return;
-    const batch = [...uses];
-    uses.clear();
-    // No call should wait for the disk for this.
-    store.repeatable(() => batch.forEach(([id, at]) => rows.touchKey(id, at)));
-  };
-  const flushTimer = setInterval(flushUses, TOUCH_INTERVAL_MS);
-  Deno.unrefTimer(flushTimer);
-
   return {
-    ...accessListing(rows),
+    ...accessListing(rows, uses),
     groups: rows.groups,
     /** @throws AppError NotFound (404) */
     group,
@@ -241,13 +230,13 @@ export function accessService(
      * All keys, or those of one group, in order of id; or at most `limit` of them with an id above `after`.
      * @throws AppError NotFound (404) for a group that does not exist
      */
-    keys(groupId?: GroupId, after?: number, limit?: number): KeyRow[] {
+    keys(groupId?: GroupId, after?: number, limit?: number): (KeyRow & KeyUse)[] {
       if (groupId !== undefined) group(groupId);
-      return rows.keys(groupId, after, limit);
+      return withUses(rows.keys(groupId, after, limit), uses);
     },
 
     /** @throws AppError NotFound (404) */
-    key,
+    key: (id: KeyId): KeyRow & KeyUse => withUses([key(id)], uses)[0]!,
 
     /** The values of `rows`, in their order, for somebody to see; the audit has it before they are returned. */
     reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[] {
@@ -323,6 +312,7 @@ export function accessService(
         rows.deleteKey(id);
         record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
       });
+      uses.forget(id);
     },
 
     /** Changes with each change of keys and groups: what `find` gave before may be out of date. */
@@ -350,7 +340,7 @@ export function accessService(
 
     /** Records that a key let a request in; written within a second. */
     recordUse(id: KeyId): void {
-      uses.set(id, now());
+      uses.record(id);
     },
 
     /**
@@ -381,12 +371,6 @@ export function accessService(
         const row = rows.groupByName(name);
         return row !== undefined && rows.countKeys(row.id) > 0;
       });
-    },
-
-    /** Writes the uses recorded so far and stops doing so by itself. */
-    close(): void {
-      clearInterval(flushTimer);
-      flushUses();
     },
   };
 }

@@ -2,14 +2,29 @@
 
 import { notFound } from "../errors.ts";
 import type { GroupId, KeyId } from "../ids.ts";
+import type { Uses } from "../observe/uses.ts";
 import type { AccessStore, GroupSummary, KeyFilter, KeySummary } from "../store/access.ts";
+
+/** What is known of a key's use. */
+export interface KeyUse {
+  /** Milliseconds since 1970 UTC; null if it was never used. */
+  lastUsedAt: number | null;
+}
+
+export type ListedKey = KeySummary & KeyUse;
 
 /** A group with its newest keys. */
 export interface GroupWithKeys extends GroupSummary {
-  newest: KeySummary[];
+  newest: ListedKey[];
 }
 
-export function accessListing(rows: AccessStore) {
+/** `rows`, each with its last use. */
+export function withUses<K extends { id: KeyId }>(rows: readonly K[], uses: Uses<KeyId>): (K & KeyUse)[] {
+  const last = uses.last(rows.map(({ id }) => id));
+  return rows.map((row) => ({ ...row, lastUsedAt: last.get(row.id) ?? null }));
+}
+
+export function accessListing(rows: AccessStore, uses: Uses<KeyId>) {
   return {
     /**
      * Groups after the one with id `after`, in order of id, at most `limit`, each with its newest `keysEach` keys;
@@ -18,7 +33,8 @@ export function accessListing(rows: AccessStore) {
     groupPage(after: number, limit: number, keysEach: number): { groups: GroupWithKeys[]; next: GroupId | undefined } {
       const found = rows.groupPage(after, limit + 1);
       const groups = found.slice(0, limit);
-      const keys = Map.groupBy(rows.newestKeys(groups.map(({ id }) => id), keysEach), ({ groupId }) => groupId);
+      const newest = withUses(rows.newestKeys(groups.map(({ id }) => id), keysEach), uses);
+      const keys = Map.groupBy(newest, ({ groupId }) => groupId);
       return {
         groups: groups.map((group) => ({ ...group, newest: keys.get(group.id) ?? [] })),
         next: found.length > limit ? found[limit - 1]!.id : undefined,
@@ -37,18 +53,24 @@ export function accessListing(rows: AccessStore) {
       filter: KeyFilter,
       before: number | undefined,
       limit: number,
-    ): { keys: KeySummary[]; next: KeyId | undefined } {
+    ): { keys: ListedKey[]; next: KeyId | undefined } {
       const found = rows.keyPage(filter, before ?? Number.MAX_SAFE_INTEGER, limit + 1);
-      return { keys: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+      return {
+        keys: withUses(found.slice(0, limit), uses),
+        next: found.length > limit ? found[limit - 1]!.id : undefined,
+      };
     },
 
     /** @throws AppError NotFound (404) */
-    keySummary(id: KeyId): KeySummary {
+    keySummary(id: KeyId): ListedKey {
       const summary = rows.keySummary(id);
       if (!summary) throw notFound("API key", id);
-      return summary;
+      return withUses([summary], uses)[0]!;
     },
 
-    keyCounts: rows.keyCounts,
+    keyCounts(): { total: number; neverUsed: number } {
+      const total = rows.keyCount();
+      return { total, neverUsed: Math.max(0, total - uses.count()) };
+    },
   };
 }

@@ -6,12 +6,13 @@ import { Buffer } from "node:buffer";
 import type { Actor, Recorder } from "../actor.ts";
 import type { AdminId, SessionId } from "../ids.ts";
 import type { DerivedKey } from "../keyring/derived_key.ts";
+import { noUses, type Uses } from "../observe/uses.ts";
 import type { AdminRow, SessionRow } from "../store/admins.ts";
 import type { Store } from "../store/store.ts";
 
 const TOKEN_BYTES = 32;
-/** How exactly it is known when a session was last used; a write for each request would be waste. */
-const SEEN_INTERVAL_MS = 60_000;
+/** The time from which a session's idle time counts moves on in steps of this part of it. */
+const IDLE_STEPS = 10;
 const USER_AGENT_MAX_LENGTH = 300;
 
 export interface SessionLimits {
@@ -41,6 +42,7 @@ export function sessionsService(
   now: () => number,
   { idleMs, longestMs }: SessionLimits,
   record: Recorder,
+  uses: Uses<SessionId> = noUses(),
 ) {
   const rows = store.admins;
   const isLive = ({ lastSeenAt, createdAt }: SessionRow): boolean =>
@@ -64,7 +66,8 @@ export function sessionsService(
     find(token: string): SignedInSession | undefined {
       const session = rows.sessionByToken(key.mac(token));
       if (!session || !isLive(session)) return undefined;
-      if (now() - session.lastSeenAt >= SEEN_INTERVAL_MS) {
+      uses.record(session.id);
+      if (now() - session.lastSeenAt >= idleMs() / IDLE_STEPS) {
         store.repeatable(() => rows.touchSession(session.id, now()));
       }
       const admin = rows.admin(session.adminId);
@@ -78,12 +81,18 @@ export function sessionsService(
     },
 
     /** Those of an admin that have not ended, the latest used first. */
-    list: (adminId: AdminId): SessionRow[] => rows.sessions(adminId).filter(isLive),
+    list(adminId: AdminId): SessionRow[] {
+      const live = rows.sessions(adminId).filter(isLive);
+      const used = uses.last(live.map(({ id }) => id));
+      return live.map((row) => ({ ...row, lastSeenAt: Math.max(row.lastSeenAt, used.get(row.id) ?? 0) }))
+        .sort((a, b) => b.lastSeenAt - a.lastSeenAt || b.id - a.id);
+    },
 
     /** Ends one, if it is this admin's and there. */
     end: (actor: Actor, id: SessionId, admin: AdminRow): void =>
       store.change(actor, () => {
         if (rows.deleteSession(id, admin.id)) ended(actor, admin, 1);
+        uses.forget(id);
       }),
 
     /** Ends all of an admin's; how many there were. */

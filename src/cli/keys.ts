@@ -62,7 +62,6 @@ function createKey(context: Context, groupName: string, name: string, descriptio
       return access.createKey(OPERATOR, { groupId: group.id, name, description });
     });
   } finally {
-    access.close();
     store.close();
   }
 }

@@ -17,7 +17,6 @@ export interface KeyRow {
   description: string;
   ciphertext: string;
   createdAt: number;
-  lastUsedAt: number | null;
 }
 
 /** A group with how many keys, functions that ask for it, and secrets it has. */
@@ -50,7 +49,7 @@ export type AccessStore = ReturnType<typeof accessStore>;
 
 const KEY_COLUMNS = `
 k.id, k.group_id AS groupId, g.name AS groupName, k.name, k.description, k.ciphertext,
-  k.created_at AS createdAt, k.last_used_at AS lastUsedAt`;
+  k.created_at AS createdAt`;
 const SUMMARY_COLUMNS = `${KEY_COLUMNS}, (SELECT count(*) FROM secrets WHERE key_id = k.id) AS secrets`;
 const FROM_KEYS = "FROM api_keys k JOIN key_groups g ON g.id = k.group_id";
 const SELECT_KEY = `SELECT ${KEY_COLUMNS} ${FROM_KEYS}`;
@@ -81,9 +80,7 @@ export function accessStore(db: Database) {
        AND k.id IN (SELECT id FROM api_keys WHERE group_id = g.id ORDER BY id DESC LIMIT ?)
      ORDER BY g.id, k.id DESC`,
   );
-  const keyCounts = db.prepare(
-    "SELECT count(*) AS total, count(*) FILTER (WHERE last_used_at IS NULL) AS neverUsed FROM api_keys",
-  );
+  const keyCount = db.prepare("SELECT count(*) AS n FROM api_keys");
 
   const groups = db.prepare("SELECT id, name, description FROM key_groups ORDER BY id");
   const group = db.prepare("SELECT id, name, description FROM key_groups WHERE id = ?");
@@ -109,7 +106,8 @@ export function accessStore(db: Database) {
   );
   const updateKey = db.prepare("UPDATE api_keys SET name = ?, description = ?, ciphertext = ? WHERE id = ?");
   const deleteKey = db.prepare("DELETE FROM api_keys WHERE id = ?");
-  const touchKey = db.prepare("UPDATE api_keys SET last_used_at = max(?, ifnull(last_used_at, 0)) WHERE id = ?");
+  const earlierUses = db.prepare("SELECT id, last_used_at AS at FROM api_keys WHERE last_used_at IS NOT NULL");
+  const forgetUses = db.prepare("UPDATE api_keys SET last_used_at = NULL WHERE last_used_at IS NOT NULL");
 
   return {
     groups: (): GroupRow[] => all<GroupRow & Row>(groups),
@@ -146,7 +144,7 @@ export function accessStore(db: Database) {
     /** Of each of these groups, the newest `limit` keys. */
     newestKeys: (groupIds: readonly GroupId[], limit: number): KeySummary[] =>
       all<KeySummary & Row>(newestKeys, JSON.stringify(groupIds), limit),
-    keyCounts: (): { total: number; neverUsed: number } => first<{ total: number; neverUsed: number }>(keyCounts)!,
+    keyCount: (): number => first<{ n: number }>(keyCount)!.n,
 
     /** In order of id: all, or at most `limit` with an id above `after`. */
     keys: (groupId?: GroupId, after = 0, limit = Number.MAX_SAFE_INTEGER): KeyRow[] =>
@@ -169,8 +167,10 @@ export function accessStore(db: Database) {
       updateKey.run(row.name, row.description, row.ciphertext, row.id);
     },
     deleteKey: (id: KeyId): boolean => deleteKey.run(id).changes > 0,
-    touchKey(id: KeyId, at: number): void {
-      touchKey.run(at, id);
+    /** Last uses as earlier versions kept them here. */
+    earlierUses: (): { id: KeyId; at: number }[] => all<{ id: KeyId; at: number }>(earlierUses),
+    forgetEarlierUses(): void {
+      forgetUses.run();
     },
   };
 }

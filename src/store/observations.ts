@@ -10,11 +10,13 @@ import { sql as logs } from "./migrations/observations/001_logs.ts";
 import { sql as metrics } from "./migrations/observations/002_metrics.ts";
 import { sql as moduleGraphs } from "./migrations/observations/003_module_graphs.ts";
 import { sql as background } from "./migrations/observations/004_background.ts";
+import { sql as uses } from "./migrations/observations/005_uses.ts";
 import { type ModuleGraphStore, moduleGraphStore } from "./module_graphs.ts";
 import { type SecretReadStore, secretReadStore } from "./secret_reads.ts";
+import { type UseStore, useStore } from "./uses.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [logs, metrics, moduleGraphs, background];
+const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];
@@ -24,6 +26,7 @@ export interface Observations {
   readonly metrics: MetricStore;
   readonly secretReads: SecretReadStore;
   readonly moduleGraphs: ModuleGraphStore;
+  readonly uses: UseStore;
   /** All of `work` or, after a throw, nothing; `work` is synchronous. A power cut may undo the last ones. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -77,6 +80,7 @@ function open(path: string) {
       metrics: metricStore(db),
       secretReads: secretReadStore(db),
       moduleGraphs: moduleGraphStore(db),
+      uses: useStore(db),
     };
     return { db, entities };
   } catch (error) {

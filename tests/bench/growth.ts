@@ -215,7 +215,6 @@ function fill(home: string, size: Size): void {
       comment: "",
     });
   }
-  access.close();
   store.close();
 }
 

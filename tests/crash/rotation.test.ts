@@ -62,7 +62,6 @@ function fill(path: string, secrets: number, keys: number) {
       `value ${n}`,
     );
   }
-  access.close();
   store.close();
   return { secrets: values, apiKeys };
 }
@@ -97,7 +96,6 @@ async function assertCompletes(path: string, values: ReturnType<typeof fill>, wh
   assert.ok(keyring.currentVersion <= 2, `${what}: another version was begun`);
   assertReadable();
   await rotation.stop();
-  access.close();
   store.close();
 }
 

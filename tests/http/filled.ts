@@ -80,7 +80,6 @@ export function fillWithOwners(home: string, { functions, groups, secrets }: {
       );
     }
   });
-  access.close();
   store.close();
 }
 

@@ -26,10 +26,7 @@ function service(): There {
     access,
     clock,
     inSettings,
-    [Symbol.dispose]: () => {
-      access.close();
-      there[Symbol.dispose]();
-    },
+    [Symbol.dispose]: there[Symbol.dispose],
   };
 }
 
@@ -277,31 +274,6 @@ Deno.test("a bootstrap key that is already another group's stops the start and i
   const { message } = assertRefused(409, () => access.bootstrap(OPERATOR, VALUE));
   assert.ok(message.includes("BOOTSTRAP_API_KEY") && message.includes("alice") && !message.includes(VALUE), message);
   assert.equal(access.find(VALUE)?.groupName, "customers");
-});
-
-Deno.test("uses are written by close(), the latest of each key, and never backwards", () => {
-  using there = service();
-  const { access, store, clock } = there;
-  const groupId = access.createGroup(OPERATOR, "customers", "");
-  const [alice, bob, gone] = ["alice", "bob", "gone"].map((name) =>
-    access.createKey(OPERATOR, key(groupId, name)).id
-  ) as KeyId[];
-  const lastUsed = () => access.keys().map(({ lastUsedAt }) => lastUsedAt);
-  clock.now = 5_000;
-  access.recordUse(alice!);
-  access.recordUse(gone!);
-  clock.now = 6_000;
-  access.recordUse(alice!);
-  access.deleteKey(OPERATOR, gone!);
-  assert.deepEqual(lastUsed(), [null, null]);
-  access.close();
-  assert.deepEqual(lastUsed(), [6_000, null]);
-  clock.now = 4_000;
-  access.recordUse(alice!);
-  access.recordUse(bob!);
-  access.close();
-  assert.deepEqual(lastUsed(), [6_000, 4_000]);
-  assert.equal(store.access.key(alice!)!.createdAt, 1_000);
 });
 
 Deno.test("a key can be made together with its group, and without either if one of them cannot be", () => {

@@ -19,7 +19,6 @@ function populated() {
   let now = 0;
   const secrets = secretsService(store, keyring, () => now, unrecorded);
   const access = accessService(store, keyring, () => now, () => [], unrecorded);
-  access.close();
   const registry = functionRegistry(store, () => now, () => {}, unrecorded);
   const groups = ["g0", "g1"].map((name) => access.createGroup(OPERATOR, name, ""));
   const keys = groups.flatMap((groupId) =>

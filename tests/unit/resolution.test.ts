@@ -276,7 +276,6 @@ Deno.test("a change is seen by the next read, however often the name was read be
   assert.deepEqual(read(name), [undefined, undefined]);
   secrets.delete(OPERATOR, wide);
   assert.deepEqual(read(other), [undefined, undefined]);
-  access.close();
 });
 
 Deno.test("a name that can be no secret's has no value", () => {

@@ -73,7 +73,6 @@ function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {
     async atRest(): Promise<void> {
       while (rotation.status().progress) await new Promise((resolve) => setTimeout(resolve, 5));
     },
-    [Symbol.dispose]: () => access.close(),
   };
 }
 
@@ -86,7 +85,7 @@ function overwrite(path: string, id: number, ciphertext: string): void {
 
 Deno.test("a rotation brings every secret and API key to a new version and loses none", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   assert.deepEqual(there.store.ciphertexts.versions(), [1]);
   const outcome = await it.rotation.rotate(OPERATOR);
   assert.equal(outcome.currentVersion, 2);
@@ -103,7 +102,7 @@ Deno.test("a rotation brings every secret and API key to a new version and loses
 
 Deno.test("of five rotations started at once one succeeds and four are refused, and everything decrypts", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   const results = await Promise.allSettled([1, 2, 3, 4, 5].map(() => it.rotation.rotate(OPERATOR)));
   assert.deepEqual(results.map(({ status }) => status), ["fulfilled", ...Array(4).fill("rejected")]);
   for (const result of results.slice(1) as PromiseRejectedResult[]) {
@@ -116,7 +115,7 @@ Deno.test("of five rotations started at once one succeeds and four are refused, 
 
 Deno.test("values written, renamed and deleted during a rotation are neither lost nor undone", async () => {
   using there = temporaryStore();
-  using it = rotating(there, { batchSize: () => 1 });
+  const it = rotating(there, { batchSize: () => 1 });
   const run = it.rotation.rotate(OPERATOR);
   const written = new Map<SecretId, string>();
   for (let n = 0; it.rotation.status().progress !== null; n++) {
@@ -147,7 +146,7 @@ Deno.test("values written, renamed and deleted during a rotation are neither los
 
 Deno.test("values that cannot be read are skipped, counted and named by id, and the rotation ends", async () => {
   using there = temporaryStore();
-  using it = rotating(there, { batchSize: () => 1 });
+  const it = rotating(there, { batchSize: () => 1 });
   const [a, b, c, d] = it.ids as [SecretId, SecretId, SecretId, SecretId];
   overwrite(there.path, a, "no ciphertext at all");
   overwrite(there.path, b, it.secrets.get(c).ciphertext);
@@ -168,7 +167,7 @@ Deno.test("values that cannot be read are skipped, counted and named by id, and 
 
 Deno.test("a version that the key file lacks is reported at the start with how many values need it", () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   overwrite(there.path, it.ids[0]!, `v5.${"A".repeat(80)}`);
   overwrite(there.path, it.ids[1]!, `v5.${"A".repeat(80)}`);
   it.rotation.start();
@@ -180,7 +179,7 @@ Deno.test("a version that the key file lacks is reported at the start with how m
 
 Deno.test("a damaged version of any size cannot push the numbers beyond what can be read", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   overwrite(there.path, it.ids[0]!, `v999999999.${"A".repeat(80)}`);
   overwrite(there.path, it.ids[1]!, `v${"9".repeat(30)}.${"A".repeat(80)}`);
   overwrite(there.path, it.ids[2]!, `v-3.${"A".repeat(80)}`);
@@ -193,7 +192,7 @@ Deno.test("a damaged version of any size cannot push the numbers beyond what can
 
 Deno.test("a key file from before a rotation does not lead to a version that had another key", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   const old = readFileSync(it.keyPath, "utf8");
   await it.rotation.rotate(OPERATOR);
   await it.rotation.rotate(OPERATOR);
@@ -206,7 +205,7 @@ Deno.test("a key file from before a rotation does not lead to a version that had
 
 Deno.test("a rotation begins by itself when the interval is over, and not before", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   const status = it.rotation.status();
   assert.deepEqual([status.lastRotationAt, status.nextRotationAt, status.daysSinceRotation], [0, 90 * DAY_MS, 0]);
   it.clock.now = 90 * DAY_MS - 1;
@@ -226,7 +225,7 @@ Deno.test("a rotation begins by itself when the interval is over, and not before
 Deno.test("a key that has encrypted a quarter of what its nonces allow is replaced by itself", async () => {
   using there = temporaryStore();
   there.store.meta.put("seal-count", JSON.stringify({ version: 1, reserved: SEALS_MAX - 10 }));
-  using it = rotating(there);
+  const it = rotating(there);
   it.rotation.check();
   assert.equal(it.rotation.status().progress, null);
   for (let n = 0; n < 10; n++) it.secrets.update(OPERATOR, it.ids[0]!, { value: "välue 0 🔑" });
@@ -253,7 +252,7 @@ Deno.test("the count of encryptions outlives the process, by counting too many r
 
 Deno.test("an old key is dropped after its days, only when nothing uses it, and never the current one", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   await it.rotation.rotate(OPERATOR);
   it.clock.now = 10 * DAY_MS;
   // One value keeps version 2 in use.
@@ -285,7 +284,7 @@ Deno.test("an old key is dropped after its days, only when nothing uses it, and 
 
 Deno.test("what is known of the keys: their values, until when old ones are kept, and how often the current one sealed", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   it.clock.now = 5 * DAY_MS;
   await it.rotation.rotate(OPERATOR);
   const { keyFile, isWrapped, versions, damaged, seals, sealsMax } = it.rotation.keys();
@@ -302,7 +301,7 @@ Deno.test("what is known of the keys: their values, until when old ones are kept
 
 Deno.test("a rotation that was interrupted goes on with the same key, at the start and when asked for", async () => {
   using there = temporaryStore();
-  using it = rotating(there, { batchSize: () => 5 });
+  const it = rotating(there, { batchSize: () => 5 });
   const run = it.rotation.rotate(OPERATOR);
   while (it.rotation.status().progress!.done < 10) await new Promise((resolve) => setTimeout(resolve, 0));
   const stopped = it.rotation.stop();
@@ -323,7 +322,7 @@ Deno.test("a rotation that was interrupted goes on with the same key, at the sta
 
 Deno.test("a key that became current and then nothing more is completed, not replaced by another", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   there.keyFile.addKey(new Date(0));
   const next = new Rotation(it.parts());
   assert.equal((await next.rotate(OPERATOR)).currentVersion, 2);
@@ -333,7 +332,7 @@ Deno.test("a key that became current and then nothing more is completed, not rep
 
 Deno.test("a key file that cannot be written leaves everything as it was, and the next attempt succeeds", async () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   const before = readFileSync(it.keyPath, "utf8");
   // A folder in the draft's place stands for a disk that takes no new file.
   mkdirSync(join(`${it.keyPath}.draft`, "in the way"), { recursive: true });
@@ -349,7 +348,7 @@ Deno.test("a key file that cannot be written leaves everything as it was, and th
 
 Deno.test("a full disk in the middle is a clear 503, and the same rotation goes on when there is room", async () => {
   using there = temporaryStore();
-  using it = rotating(there, { batchSize: () => 1 });
+  const it = rotating(there, { batchSize: () => 1 });
   const { store } = there;
   let room = 8;
   const full = Object.assign(new Error("database or disk is full"), { errcode: 13 });
@@ -403,7 +402,7 @@ Deno.test("a database of the first schema gets its key versions counted", () => 
 
 Deno.test("a key file that goes missing is not made anew while there is data", () => {
   using there = temporaryStore();
-  using it = rotating(there);
+  const it = rotating(there);
   rmSync(it.keyPath);
   assert.throws(() => openKeyFile(it.keyPath, true, new Date()), KeyFileError);
 });

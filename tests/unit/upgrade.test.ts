@@ -42,7 +42,6 @@ function oldData() {
       registry: functionRegistry(store, now, () => {}, unrecorded),
       secrets: secretsService(store, keyring, now, unrecorded),
       [Symbol.dispose]() {
-        this.access.close();
         store.close();
       },
     };

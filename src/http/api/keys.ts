@@ -10,6 +10,7 @@ import {
 } from "../../access/access.ts";
 import type { Actor } from "../../actor.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
+import type { KeyUse } from "../../access/listing.ts";
 import type { KeyRow } from "../../store/access.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { answerList } from "./lists.ts";
@@ -142,7 +143,7 @@ const remove = apiRoute({
 });
 
 export function addKeys(api: Api, { access }: ApiDeps): void {
-  const shown = (actor: Actor, rows: readonly KeyRow[], includeValues: boolean) => {
+  const shown = (actor: Actor, rows: readonly (KeyRow & KeyUse)[], includeValues: boolean) => {
     const opened = includeValues ? access.reveal(actor, rows) : [];
     return rows.map((row, index) => toJson(row, access.preview(row), opened[index]));
   };
@@ -181,7 +182,11 @@ export function addKeys(api: Api, { access }: ApiDeps): void {
 }
 
 /** `opened` if its value is asked for. */
-function toJson(row: KeyRow, preview: string | null, opened: OpenedKey | undefined): z.infer<typeof keySchema> {
+function toJson(
+  row: KeyRow & KeyUse,
+  preview: string | null,
+  opened: OpenedKey | undefined,
+): z.infer<typeof keySchema> {
   return {
     id: row.id,
     groupId: row.groupId,

@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import { keyVersion, MANAGEMENT_GROUP } from "../../../access/access.ts";
 import type { KeyId } from "../../../ids.ts";
-import type { KeySummary } from "../../../store/access.ts";
+import type { ListedKey } from "../../../access/listing.ts";
 import { keyChange } from "../../api/keys.ts";
 import { ProblemSummary, TextArea, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
@@ -23,7 +23,7 @@ export function addKey(web: Web, deps: WebDeps): void {
 
   const show = (
     c: Context<WebEnv>,
-    key: KeySummary,
+    key: ListedKey,
     values: { name: string; description: string },
     problems?: Problems,
     status: FormStatus = 400,
@@ -134,7 +134,7 @@ function LastKeyWarning() {
   );
 }
 
-function KeyFacts({ keyRow: key, deps: { access, now } }: { keyRow: KeySummary; deps: WebDeps }) {
+function KeyFacts({ keyRow: key, deps: { access, now } }: { keyRow: ListedKey; deps: WebDeps }) {
   return (
     <dl class="facts">
       <div>

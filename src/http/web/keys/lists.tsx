@@ -2,7 +2,8 @@
 
 import type { Context } from "hono";
 import type { GroupId, KeyId } from "../../../ids.ts";
-import type { GroupSummary, KeySummary } from "../../../store/access.ts";
+import type { ListedKey } from "../../../access/listing.ts";
+import type { GroupSummary } from "../../../store/access.ts";
 import { Ago, Badge, Empty, Pager, Time } from "../components.tsx";
 import type { WebDeps, WebEnv } from "../deps.ts";
 import { plural, positive } from "../words.ts";
@@ -57,7 +58,7 @@ export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: We
 
 export function KeyTable({ label, keys, deps: { access, now }, withGroup = false }: {
   label: string;
-  keys: readonly KeySummary[];
+  keys: readonly ListedKey[];
   deps: WebDeps;
   withGroup?: boolean;
 }) {
