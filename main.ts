@@ -16,6 +16,8 @@ import { filesService } from "./src/functions/files.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { keptGraphs } from "./src/functions/kept_graphs.ts";
 import { importLockFile, packageLocks } from "./src/functions/package_locks.ts";
+import { assetsService } from "./src/functions/assets.ts";
+import { CodeFolder } from "./src/functions/code_folder.ts";
 import { DEFAULT_CONFINEMENT } from "./src/functions/permissions.ts";
 import { LoadChecks } from "./src/functions/load_check.ts";
 import { createPreflight } from "./src/functions/preflight.ts";
@@ -138,7 +140,13 @@ async function main(): Promise<void> {
     sessionUses,
   });
   const secrets = secretsService(store, keyring, now, record);
-  const files = filesService(codeDir, record);
+  const codeFolder = new CodeFolder({
+    codeDir,
+    dataDir: Deno.realPathSync(config.dataDir),
+    warn: (message) => log("warn", message),
+  });
+  const assets = assetsService(codeDir, codeFolder);
+  const files = filesService(codeDir, record, () => codeFolder.changed());
 
   const runtime = await prepareRuntime(fileURLToPath(new URL("./", import.meta.url)), {
     cacheDir: config.cacheDir,
@@ -294,8 +302,10 @@ async function main(): Promise<void> {
     settings,
     rotation,
     audit,
+    assets,
     preflight: createPreflight({
       imports,
+      assets,
       registry,
       conditions,
       loads: new LoadChecks({ process: sandboxProcess, limitMs: () => settings.get("sandbox.load-check-ms") }),
@@ -346,6 +356,7 @@ async function main(): Promise<void> {
     changes: store.changes,
     registry,
     imports,
+    assets,
     pool,
     settings,
     log,
@@ -390,6 +401,7 @@ async function main(): Promise<void> {
   audit.close();
   observations.close();
   store.close();
+  codeFolder.close();
   runFolder.remove();
   unlock();
 }

@@ -1,13 +1,18 @@
-// What a sandbox process is given of a handler: its modules, the packages that these import, and its limits.
+// What a sandbox process is given of a handler: its modules and other files, the packages that these import, and its limits.
 
 import type { Code } from "../sandbox/process.ts";
+import type { Assets } from "./assets.ts";
 import type { ModuleGraph } from "./imports.ts";
 
 export type ProcessLimits = Pick<Code, "importHosts" | "net" | "memoryMb">;
 
-export function codeOf(graph: ModuleGraph, { importHosts, net, memoryMb }: ProcessLimits): Code {
+export function codeOf(
+  graph: ModuleGraph,
+  assets: Assets,
+  { importHosts, net, memoryMb }: ProcessLimits,
+): Code {
   return {
-    files: graph.files,
+    files: assets.files.length === 0 ? graph.files : [...new Set([...graph.files, ...assets.files])],
     lock: graph.lock,
     config: graph.config,
     packages: graph.packages,

@@ -59,8 +59,8 @@ export function checkHandlerPath(path: string): void {
   }
 }
 
-/** `codeDir` is absolute, real (no link in it) and exists. `record` hears of each change. */
-export function filesService(codeDir: string, record: Recorder) {
+/** `codeDir` is absolute, real (no link in it) and exists. `record` is called before each change, `onChange` after it. */
+export function filesService(codeDir: string, record: Recorder, onChange: () => void = () => {}) {
   /**
    * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
    * folder could lead out of it, and a sandbox follows links.
@@ -123,6 +123,7 @@ export function filesService(codeDir: string, record: Recorder) {
     record(actor, { action, subject, ...facts });
     try {
       work();
+      onChange();
     } catch (error) {
       record(actor, { action: "file.failed", subject, after: { failed: action, why: messageOf(error) } });
       throw error;

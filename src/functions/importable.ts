@@ -3,7 +3,12 @@
 import { relative, sep } from "node:path";
 
 /** Names that no module, asset or version ever has in its path. */
-const NEVER = /^(?:\.env.*|\.git|\.crude|node_modules)$/i;
+const NEVER = /^(?:\.env.*|\.git|\.crude|\.crude-draft-.*|node_modules)$/i;
+
+/** Whether nothing below a folder of this name, and no file of it, is ever part of a function. */
+export function isClosedName(name: string): boolean {
+  return NEVER.test(name);
+}
 
 /** Whether `path` is below `folder`, or is it if `orItself`; both are absolute. Links are not resolved. */
 export function isInside(path: string, folder: string, orItself = false): boolean {
@@ -17,7 +22,7 @@ export function whyNotImportable(path: string, codeDir: string): string | undefi
   if (!isInside(path, codeDir)) return `"${path}" is outside the code folder.`;
   const inside = relative(codeDir, path).split(sep).join("/");
   if (path.includes(",")) return `"${inside}" has a comma in its path, which a sandbox cannot be given.`;
-  const closed = inside.split("/").find((segment) => NEVER.test(segment));
+  const closed = inside.split("/").find(isClosedName);
   if (closed !== undefined) return `"${inside}" cannot be imported: nothing named "${closed}" is part of a function.`;
   try {
     // A link could lead anywhere, also after this check.

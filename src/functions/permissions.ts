@@ -41,6 +41,8 @@ export interface Confinement {
   readonly timeoutMs: number | null;
   /** Instead of the setting `sandbox.memory-mb`. */
   readonly memoryMb: number | null;
+  /** What else of the code folder it may read: patterns as in assets.ts. */
+  readonly files: readonly string[];
 }
 
 export const DEFAULT_CONFINEMENT: Confinement = {
@@ -51,6 +53,7 @@ export const DEFAULT_CONFINEMENT: Confinement = {
   cors: null,
   timeoutMs: null,
   memoryMb: null,
+  files: [],
 };
 
 /**

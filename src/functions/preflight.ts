@@ -1,6 +1,7 @@
 // What is found out about code when it is saved: whether its imports can be had, and whether it loads.
 
 import type { Code } from "../sandbox/process.ts";
+import { type Assets, type AssetsService, NO_ASSETS } from "./assets.ts";
 import { codeOf, type ProcessLimits } from "./code.ts";
 import type { Conditions } from "./condition.ts";
 import { HANDLER_EXTENSIONS } from "./files.ts";
@@ -25,6 +26,7 @@ export interface Preflight {
 
 export interface PreflightOptions {
   readonly imports: Imports;
+  readonly assets: AssetsService;
   readonly loads: LoadChecks;
   readonly registry: Pick<Registry, "get" | "handledBy">;
   readonly conditions: Pick<Conditions, "found">;
@@ -36,7 +38,8 @@ export interface PreflightOptions {
 const IMPORTERS_MAX = 8;
 const nothing = (): Findings => ({ problems: [], warnings: [] });
 
-export function createPreflight({ imports, loads, registry, conditions, limits }: PreflightOptions): Preflight {
+export function createPreflight(options: PreflightOptions): Preflight {
+  const { imports, assets, loads, registry, conditions, limits } = options;
   /** `entries` are the functions that `path` is the handler of. */
   const look = async (path: string, entries: readonly RegisteredFunction[], subject: string): Promise<Findings> => {
     const { problems, warnings } = await imports.prepare(path);
@@ -45,8 +48,9 @@ export function createPreflight({ imports, loads, registry, conditions, limits }
     const defaults = limits();
     // What the function with the least memory can load, all can.
     const memoryMb = Math.min(...entries.map((entry) => entry.memoryMb ?? defaults.memoryMb));
+    const readable = await assetsOf(entries);
     const graph = await imports.graph(path);
-    const code: Code = codeOf(graph, {
+    const code: Code = codeOf(graph, readable, {
       ...defaults,
       net: false,
       memoryMb: entries.length > 0 ? memoryMb : defaults.memoryMb,
@@ -57,7 +61,17 @@ export function createPreflight({ imports, loads, registry, conditions, limits }
     if (entries.length > 0 && !["late", "network"].includes(outcome.kind)) {
       conditions.found(path, graph.version, findings.problems);
     }
-    return joined([{ problems, warnings }, findings]);
+    const tooMany = readable.problem === undefined ? [] : [`The patterns of its files ${readable.problem}.`];
+    return joined([{ problems: [...problems, ...tooMany], warnings }, findings]);
+  };
+
+  const assetsOf = async (entries: readonly RegisteredFunction[]): Promise<Assets> => {
+    const all = await Promise.all(entries.map(({ files }) => assets.of(files)));
+    return {
+      ...NO_ASSETS,
+      files: all.flatMap(({ files }) => files),
+      problem: all.find(({ problem }) => problem !== undefined)?.problem,
+    };
   };
 
   const entriesOf = (path: string): RegisteredFunction[] => registry.handledBy(path).map(({ id }) => registry.get(id));

@@ -207,8 +207,9 @@ function confinementOf(wanted: Partial<Confinement>): Confinement {
     cors = DEFAULT_CONFINEMENT.cors,
     timeoutMs = DEFAULT_CONFINEMENT.timeoutMs,
     memoryMb = DEFAULT_CONFINEMENT.memoryMb,
+    files = DEFAULT_CONFINEMENT.files,
   } = wanted;
-  return { permissions, secrets, isolation, responseGuard, cors, timeoutMs, memoryMb };
+  return { permissions, secrets, isolation, responseGuard, cors, timeoutMs, memoryMb, files };
 }
 
 function toFunction({ groups, confinement, ...row }: FunctionRow): RegisteredFunction {

@@ -4,6 +4,7 @@
 import { getPath } from "hono/utils/url";
 import type { Access } from "../access/access.ts";
 import { admission } from "../access/admission.ts";
+import { type Assets, type AssetsService, NO_ASSETS } from "../functions/assets.ts";
 import type { Imports, ModuleGraph } from "../functions/imports.ts";
 import type { Cors } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
@@ -35,6 +36,7 @@ export interface RunDependencies extends Telling {
   readonly imports: Imports;
   /** Another number after each change of what is stored. */
   readonly changes: () => number;
+  readonly assets: AssetsService;
   readonly pool: Pool<RunCaller>;
   readonly settings: Settings;
   /** Hears of each response that holds values which its call was given, or was withheld as it may. */
@@ -69,6 +71,16 @@ export function createRun(deps: RunDependencies): Run {
   const targetOf = createTargets(settings);
   const makeResponse = responseMaker();
   const keyRemoval = createKeyRemoval(access);
+  const assetsOf = async (patterns: readonly string[], call: Call): Promise<Assets> => {
+    const assets = await deps.assets.of(patterns);
+    if (assets.problem !== undefined && !reported.has(assets)) {
+      reported.add(assets);
+      tell(deps, call, "warn", "error", `The patterns of its files ${assets.problem}. It has the first of them.`);
+    }
+    return assets;
+  };
+  /** Files of functions that have too many. */
+  const reported = new WeakSet<Assets>();
   let underWay = 0;
   const turn = countTurns(() => underWay >= BUSY_CALLS);
 
@@ -132,11 +144,13 @@ export function createRun(deps: RunDependencies): Run {
       const code = graph instanceof Promise
         ? await inTime(graph, target.timeoutMs ?? settings.get("sandbox.timeout-ms"))
         : graph;
+      const { files } = target;
+      const assets = files.length === 0 ? NO_ASSETS : await assetsOf(files, call);
       // What was decided before the waits above may have changed since.
       if (!caller.isCurrent) throw outdated();
       if (deps.logs.keeps("debug")) tell(deps, call, "debug", "exec_start", `${method} ${path}`);
       keyRemoval.begin();
-      const response = await pool.call(targetOf(target, entry, code), {
+      const response = await pool.call(targetOf(target, entry, code, assets), {
         method,
         url: keyRemoval.url(url),
         path,

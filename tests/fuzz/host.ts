@@ -266,6 +266,7 @@ function registered(id: number): ReturnType<Registry["get"]> {
     isolation: "shared",
     timeoutMs: id === INNOCENT ? SLACK_MS : TIMEOUT_MS,
     memoryMb: null,
+    files: [],
     enabled: true,
     updatedAt: 0,
   };

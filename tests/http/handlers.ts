@@ -14,6 +14,7 @@ export interface FunctionOptions {
   responseGuard?: "off" | "report" | "block";
   timeoutMs?: number | null;
   memoryMb?: number | null;
+  files?: string[];
 }
 
 /** Saves `code` as `<name>.ts` and registers it under `/<name>`; its id. */

@@ -4,6 +4,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AdminActor, KeyActor, Origin } from "../../actor.ts";
 import type { Access } from "../../access/access.ts";
 import type { Admins } from "../../admins/admins.ts";
+import type { AssetsService } from "../../functions/assets.ts";
 import type { Conditions } from "../../functions/condition.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Preflight } from "../../functions/preflight.ts";
@@ -31,6 +32,7 @@ export interface ApiDeps {
   readonly settings: Settings;
   readonly rotation: Rotation;
   readonly audit: Audit;
+  readonly assets: AssetsService;
   readonly preflight: Preflight;
   /** Whether functions can answer calls. */
   readonly conditions: Conditions;

@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { AppError } from "../../errors.ts";
+import { ASSETS_MAX, ASSETS_MAX_MB, checkPattern, PATTERNS_MAX } from "../../functions/assets.ts";
 import { STATES } from "../../functions/condition.ts";
 import { checkHandlerPath } from "../../functions/files.ts";
 import {
@@ -101,7 +102,7 @@ const fields = {
     net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
       error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
     }),
-    read: z.literal("modules", `must be "modules"; nothing else can be read`).optional(),
+    read: z.literal("modules", `must be "modules"; nothing else but \`files\` can be read`).optional(),
     env: z.literal(false, "must be false").optional(),
   }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined })
     // What cannot be changed is shown and may be sent back, but is not stored.
@@ -109,7 +110,7 @@ const fields = {
     .openapi({
       description:
         "`net`: true for any host but this machine's, false for none, or the hosts alone that may be reached. " +
-        "`read` is always its own modules, `env` always false.",
+        "`read` is always its own modules and `files`, `env` always false.",
     }),
   secrets: z.array(z.string(mustBe("text")).max(SECRET_NAME_MAX_LENGTH).regex(SECRET_PATTERN, SECRETS_PROBLEM), {
     error: SECRETS_PROBLEM,
@@ -131,6 +132,13 @@ const fields = {
   memoryMb: z.int(MEMORY_PROBLEM).min(32, MEMORY_PROBLEM).max(4_096, MEMORY_PROBLEM).nullable().openapi({
     description: "Instead of the setting sandbox.memory-mb; null: that setting.",
   }),
+  files: z.array(checked(checkPattern), mustBe("a list of patterns"))
+    .max(PATTERNS_MAX, `must have at most ${PATTERNS_MAX} entries`)
+    .openapi({
+      description: "What else of the code folder it may read, by paths with `*`, `**` and `?`: at most " +
+        `${ASSETS_MAX} files of ${ASSETS_MAX_MB} MB in all.`,
+      example: ["templates/**"],
+    }),
   enabled: z.boolean(mustBe("true or false")),
 };
 
@@ -146,6 +154,7 @@ export const newFunction = body({
   cors: fields.cors.optional(),
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
+  files: fields.files.optional(),
   enabled: fields.enabled.default(true),
 }).openapi("NewFunction");
 
@@ -163,6 +172,7 @@ export const functionChange = changes({
   cors: fields.cors.optional(),
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
+  files: fields.files.optional(),
   enabled: fields.enabled.optional(),
 }).openapi("FunctionChange");
 
@@ -199,6 +209,7 @@ export const functionSchema = z.object({
   }).nullable(),
   timeoutMs: z.int().nullable(),
   memoryMb: z.int().nullable(),
+  files: z.array(z.string()),
   health: z.object({
     recentDeaths: z.int(),
     lastDeath: z.string().nullable(),

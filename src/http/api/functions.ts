@@ -102,13 +102,15 @@ const disable = apiRoute({
   responses: { 200: answer("The function as it is now.", one), ...errors(400, 404) },
 });
 
-export function addFunctions(api: Api, { registry, preflight, conditions, health }: ApiDeps): void {
+export function addFunctions(api: Api, { registry, assets, preflight, conditions, health }: ApiDeps): void {
   const shown = (row: RegisteredFunction) => toJson(row, conditions.of(row), health(row.id));
 
   api.openapi(list, (c) => answerList("functions", c.req.valid("query"), registry.list, (rows) => rows.map(shown)));
 
   api.openapi(create, async (c) => {
-    const made = registry.create(c.get("actor"), c.req.valid("json"));
+    const wanted = c.req.valid("json");
+    await assets.check(wanted.files ?? []);
+    const made = registry.create(c.get("actor"), wanted);
     tag(c, functionVersion(made));
     return c.json({ function: shown(made), ...await preflight.handler(made) }, 201);
   });
@@ -121,6 +123,7 @@ export function addFunctions(api: Api, { registry, preflight, conditions, health
 
   api.openapi(update, async (c) => {
     const change = c.req.valid("json");
+    await assets.check(change.files ?? []);
     const changed = registry.update(c.get("actor"), c.req.valid("param").id, change, ifMatch(c));
     tag(c, functionVersion(changed));
     return c.json({ function: shown(changed), ...await preflight.handler(changed) }, 200);
@@ -167,6 +170,7 @@ function toJson(row: RegisteredFunction, { state, reason }: Condition, health: H
       { ...row.cors, origins: [...row.cors.origins], headers: row.cors.headers && [...row.cors.headers] },
     timeoutMs: row.timeoutMs,
     memoryMb: row.memoryMb,
+    files: [...row.files],
     health: {
       recentDeaths: health.recentDeaths,
       lastDeath: health.lastDeath ?? null,

@@ -29,6 +29,7 @@ const LABELS = {
   corsMaxAge: "Preflight cache",
   timeoutMs: "Time limit",
   memoryMb: "Memory limit",
+  files: "Files it may read",
 };
 
 const NET_LABELS: Readonly<Record<FunctionForm["net"], string>> = {
@@ -68,6 +69,7 @@ export function FunctionFields(
       "corsMaxAge",
       "timeoutMs",
       "memoryMb",
+      "files",
     ].some((name) => problems?.[name]);
   const given = { problems };
   return (
@@ -147,6 +149,23 @@ export function FunctionFields(
               Names that it may ask for, one a line; <code>*</code> stands for any characters, as in{" "}
               <code>STRIPE_*</code>. Default:{" "}
               <code>*</code>, every name. Empty: none. This widens nothing: it must be entitled to the value as well.
+            </>
+          }
+        />
+        <TextArea
+          {...given}
+          name="files"
+          label={LABELS.files}
+          value={form.files}
+          rows={2}
+          class="code"
+          spellcheck="false"
+          hint={
+            <>
+              In addition to its modules: paths in the code folder, one a line, with <code>*</code>{" "}
+              for any characters of a name, <code>**</code> for any folders and <code>?</code> for one character, as in
+              {" "}
+              <code>templates/**</code>.
             </>
           }
         />

@@ -29,6 +29,8 @@ export interface FunctionForm {
   readonly corsMaxAge: string;
   readonly timeoutMs: string;
   readonly memoryMb: string;
+  /** Patterns, one a line. */
+  readonly files: string;
 }
 
 export const BLANK: FunctionForm = {
@@ -49,6 +51,7 @@ export const BLANK: FunctionForm = {
   corsMaxAge: "",
   timeoutMs: "",
   memoryMb: "",
+  files: "",
 };
 
 export function formOf(entry: RegisteredFunction): FunctionForm {
@@ -71,6 +74,7 @@ export function formOf(entry: RegisteredFunction): FunctionForm {
     corsMaxAge: entry.cors && entry.cors.maxAgeSeconds !== CORS_MAX_AGE_SECONDS ? String(entry.cors.maxAgeSeconds) : "",
     timeoutMs: entry.timeoutMs === null ? "" : String(entry.timeoutMs),
     memoryMb: entry.memoryMb === null ? "" : String(entry.memoryMb),
+    files: entry.files.join("\n"),
   };
 }
 
@@ -95,6 +99,7 @@ export function typedForm(typed: Typed): FunctionForm {
     corsMaxAge: text("corsMaxAge").trim(),
     timeoutMs: text("timeoutMs").trim(),
     memoryMb: text("memoryMb").trim(),
+    files: text("files"),
   };
 }
 
@@ -121,6 +126,7 @@ export function wantedOf(form: FunctionForm): Record<string, unknown> {
     },
     timeoutMs: timeoutMs === "" ? null : numberOrText(timeoutMs),
     memoryMb: memoryMb === "" ? null : numberOrText(memoryMb),
+    files: linesOf(form.files),
   };
 }
 

@@ -73,7 +73,7 @@ function addList(web: Web, deps: WebDeps): void {
 }
 
 function addNew(web: Web, deps: WebDeps): void {
-  const { registry, files, preflight } = deps;
+  const { registry, files, assets, preflight } = deps;
   const path = `${LIST_PATH}/new`;
 
   const show = (c: Context<WebEnv>, form: FunctionForm, problems?: Problems, status: 200 | 400 = 200) =>
@@ -99,6 +99,7 @@ function addNew(web: Web, deps: WebDeps): void {
     const typed = typedForm(await readForm(c));
     const made = await attempt(async () => {
       const wanted = newFunction.parse(wantedOf(completed(typed)));
+      await assets.check(wanted.files ?? []);
       // Before the file is made, so that a name in use leaves none behind.
       registry.check(wanted);
       const content = new TextEncoder().encode(templateFor(wanted.route));
@@ -126,7 +127,7 @@ function addNew(web: Web, deps: WebDeps): void {
 }
 
 function addSettings(web: Web, deps: WebDeps): void {
-  const { registry, preflight } = deps;
+  const { registry, assets, preflight } = deps;
   const path = `${LIST_PATH}/:id{[^/]+}/settings`;
 
   const show = (
@@ -171,9 +172,11 @@ function addSettings(web: Web, deps: WebDeps): void {
     const entry = functionOf(c, deps);
     const fields = await readForm(c);
     const typed = typedForm(fields);
-    const saved = await attempt(() =>
-      registry.update(c.get("actor"), entry.id, functionChange.parse(wantedOf(typed)), expectedIn(fields))
-    );
+    const saved = await attempt(async () => {
+      const change = functionChange.parse(wantedOf(typed));
+      await assets.check(change.files ?? []);
+      return registry.update(c.get("actor"), entry.id, change, expectedIn(fields));
+    });
     if ("problems" in saved) {
       const status = saved.status === 412 ? 412 : 400;
       return show(c, functionOf(c, deps), typed, problemsOfForm(saved.problems), status);
