@@ -6,7 +6,6 @@ import { InFlight } from "../src/sandbox/in_flight.ts";
 import {
   BUSY_CALLS,
   type CallMeta,
-  FrameWriter,
   LOG_TEXT_MAX_LENGTH,
   readFrames,
   type RouteInfo,
@@ -15,12 +14,17 @@ import {
   ToHost,
   ToSandbox,
 } from "../src/sandbox/protocol.ts";
+import { overrideBuiltins } from "./builtins.ts";
 import { passSignalsOn } from "./call_context.ts";
-import { captureConsole } from "./console.ts";
+import { captureConsole, CONSOLE_OVERRIDE, Printer } from "./console.ts";
 import { type Entry, entryOf } from "./entry.ts";
+import { ownEnvironment } from "./environment.ts";
 import { correctFetch } from "./fetched.ts";
 import { Invocation } from "./invocation.ts";
 import { closeRealm } from "./realm.ts";
+import { explainRefusals, inOwnTerms, PROGRAM_OVERRIDE } from "./refusals.ts";
+import { AnswerWriter, StandardStreams } from "./standard_streams.ts";
+import { hideSystem, SYSTEM_OVERRIDES } from "./system.ts";
 import { tellUncaught } from "./uncaught.ts";
 import { rememberBodies } from "./whole_body.ts";
 
@@ -31,6 +35,9 @@ const inspect = Deno.inspect;
 const now = performance.now.bind(performance);
 
 closeRealm();
+explainRefusals();
+ownEnvironment();
+hideSystem();
 rememberBodies();
 passSignalsOn();
 correctFetch();
@@ -52,13 +59,20 @@ async function serve({ socket, token }: Channel): Promise<void> {
   // A new socket takes so few bytes at once.
   await connection.write(token);
   const invocations = new InFlight<Invocation>();
-  const writer = new FrameWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
-  captureConsole(writer, () => running.getStore() ?? 0);
+  const writer = new AnswerWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
+  const printer = new Printer(writer, () => running.getStore() ?? 0);
+  captureConsole(printer);
+  const streams = new StandardStreams(printer);
+  streams.capture();
+  writer.streams = streams;
+  // The process may wait for its function for long: by then this is done.
+  const overridden = overrideBuiltins([...SYSTEM_OVERRIDES, ...streams.overrides, CONSOLE_OVERRIDE, PROGRAM_OVERRIDE]);
   let entry: Entry | undefined;
   let route: RouteInfo | undefined;
 
   const start = async (meta: StartMeta): Promise<void> => {
     try {
+      await overridden;
       const module = await import(meta.entry);
       entry = entryOf(module.default, meta.route.route);
       route = meta.route;
@@ -122,7 +136,7 @@ async function serve({ socket, token }: Channel): Promise<void> {
 /** An error as the function's log shows it: message, stack and causes, or whatever was thrown. */
 function errorText(error: unknown): string {
   try {
-    return inspect(error, { colors: false, depth: 4 }).slice(0, LOG_TEXT_MAX_LENGTH);
+    return inOwnTerms(inspect(error, { colors: false, depth: 4 }).slice(0, LOG_TEXT_MAX_LENGTH));
   } catch {
     return "an error that cannot be shown";
   }

@@ -1,7 +1,8 @@
 // What handlers print, on its way to the host: with the call that printed it, and bounded where the host cannot
 // take it as fast.
 
-import { format } from "node:util";
+import { Console } from "node:console";
+import type { Override } from "./builtins.ts";
 import {
   type DroppedMeta,
   type FrameWriter,
@@ -10,50 +11,113 @@ import {
   ToHost,
 } from "../src/sandbox/protocol.ts";
 
+export type Level = LogMeta[0];
+
 /** While so much waits for the host, what is printed is counted only: a loop without a pause lets nothing out. */
 const QUEUED_MAX_BYTES = 2 << 20;
 
 // Taken before the handler's code can replace them.
 const { stringify } = JSON;
-const { inspect } = Deno;
 
-/** `running` is the number of the invocation whose code runs, 0 outside of any. */
-export function captureConsole(writer: FrameWriter, running: () => number): void {
-  let lines = 0;
-  let bytes = 0;
+/** Sends what is printed to the host. */
+export class Printer {
+  readonly #writer: FrameWriter;
+  readonly #running: () => number;
+  #droppedLines = 0;
+  #droppedBytes = 0;
 
-  const tellDropped = (): void => {
-    if (lines === 0) return;
-    writer.send(ToHost.Dropped, 0, stringify([lines, bytes] satisfies DroppedMeta));
-    lines = bytes = 0;
-  };
+  /** `running` returns the number of the invocation whose code runs, 0 outside of any. */
+  constructor(writer: FrameWriter, running: () => number) {
+    this.#writer = writer;
+    this.#running = running;
+  }
 
-  const drop = (length: number): void => {
+  /** The call whose code runs. */
+  get call(): number {
+    return this.#running();
+  }
+
+  /** Prints a text, of the call whose code runs if no other is named; of a long one its beginning. */
+  print(level: Level, text: string, call = this.#running()): void {
+    const kept = text.slice(0, LOG_TEXT_MAX_LENGTH);
+    if (this.#writer.queuedBytes > QUEUED_MAX_BYTES) return this.#drop(kept.length);
+    this.#reportDropped();
+    this.#writer.sendAtOnce(ToHost.Log, call, stringify([level, kept] satisfies LogMeta));
+  }
+
+  #drop(length: number): void {
     // Also if nothing more is printed.
-    if (lines === 0) void writer.drained().then(tellDropped);
-    lines++;
-    bytes += length;
-  };
+    if (this.#droppedLines === 0) void this.#writer.drained().then(() => this.#reportDropped());
+    this.#droppedLines++;
+    this.#droppedBytes += length;
+  }
 
-  const print = (level: LogMeta[0]) => (...values: unknown[]) => {
-    const text = format(...values).slice(0, LOG_TEXT_MAX_LENGTH);
-    if (writer.queuedBytes > QUEUED_MAX_BYTES) return drop(text.length);
-    tellDropped();
-    writer.sendAtOnce(ToHost.Log, running(), stringify([level, text] satisfies LogMeta));
-  };
-
-  const dump = (value: unknown, options?: Deno.InspectOptions) => print("info")(inspect(value, options));
-  Object.assign(console, {
-    debug: print("debug"),
-    log: print("info"),
-    info: print("info"),
-    warn: print("warn"),
-    error: print("error"),
-    trace: (...values: unknown[]) => print("debug")(new Error(format(...values)).stack),
-    assert: (condition: unknown, ...values: unknown[]) => {
-      if (!condition) print("error")("Assertion failed:", ...values);
-    },
-    dir: dump,
-    table: (value: unknown) => dump(value),
-  });
+  #reportDropped(): void {
+    if (this.#droppedLines === 0) return;
+    this.#writer.send(
+      ToHost.Dropped,
+      0,
+      stringify([this.#droppedLines, this.#droppedBytes] satisfies DroppedMeta),
+    );
+    this.#droppedLines = this.#droppedBytes = 0;
+  }
 }
+
+/** By method of the console. */
+const LEVELS = {
+  debug: "debug",
+  trace: "debug",
+  log: "info",
+  info: "info",
+  dir: "info",
+  dirxml: "info",
+  table: "info",
+  count: "info",
+  group: "info",
+  groupCollapsed: "info",
+  time: "warn",
+  timeLog: "info",
+  timeEnd: "info",
+  countReset: "warn",
+  groupEnd: "info",
+  warn: "warn",
+  error: "error",
+  assert: "error",
+} as const satisfies Record<string, Level>;
+
+/** Makes the global console print to the function's log, as Node's prints to a terminal without colours. */
+export function captureConsole(printer: Printer): void {
+  let level: Level = "info";
+  // Node ends each text with a newline; a text is one entry, whatever other lines it has.
+  const stream = { write: (text: string) => printer.print(level, text.slice(0, -1)) };
+  const node = new Console({
+    stdout: stream as unknown as NodeJS.WritableStream,
+    stderr: stream as unknown as NodeJS.WritableStream,
+    ignoreErrors: false,
+    colorMode: false,
+  });
+  for (const [name, own] of Object.entries(LEVELS)) {
+    const method = node[name as keyof typeof LEVELS] as (...values: unknown[]) => void;
+    Object.defineProperty(console, name, {
+      value: (...values: unknown[]) => {
+        // A value's own code may print while it is shown.
+        const outer = level;
+        level = own;
+        try {
+          method(...values);
+        } finally {
+          level = outer;
+        }
+      },
+      writable: true,
+      configurable: true,
+      enumerable: true,
+    });
+  }
+}
+
+/** For named imports of `node:console`, which was loaded before its functions were replaced. */
+export const CONSOLE_OVERRIDE: Override = {
+  module: "console",
+  replace: () => Object.fromEntries(Object.keys(LEVELS).map((name) => [name, console[name as keyof typeof LEVELS]])),
+};

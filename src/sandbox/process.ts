@@ -255,6 +255,9 @@ function flags(
     `--v8-flags=--max-old-space-size=${memoryMb}`,
     ...(lockFile ? [`--lock=${lockFile}`, "--frozen"] : ["--no-lock"]),
     `--allow-read=${read.join(",")}`,
+    // Without it, whatever cannot be read throws; so it is as if it were not there, as packages expect.
+    "--ignore-read",
+    "--ignore-env",
     `--allow-write=${socket}`,
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
     ...netFlags({ net, ownAddresses: ownAddresses(), machineHosts: machineHosts(), denied: denyNet() }, socket),

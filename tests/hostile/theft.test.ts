@@ -26,11 +26,17 @@ const READERS: Record<string, string> = {
   fetch: `return await (await fetch("file://" + P)).text()`,
   copy: `const to = "/tmp/hostile-" + crypto.randomUUID(); await Deno.copyFile(P, to); Deno.removeSync(to); return to`,
   link: `const to = "/tmp/hostile-" + crypto.randomUUID(); await Deno.symlink(P, to); Deno.removeSync(to); return to`,
+  bytes: `return (await import("file://" + P, { with: { type: "bytes" } })).default`,
+  css: `return (await import("file://" + P, { with: { type: "css" } })).default`,
+  otherType: `return (await import("file://" + P, { with: { type: "other" } })).default`,
   stat: `return (await Deno.stat(P)).mode`,
   fsStat: `return (await import("node:fs")).statSync(P).mode`,
+  exists: `return (await import("node:fs")).existsSync(P) || undefined`,
+  access: `return (await import("node:fs")).accessSync(P) ?? "there"`,
+  realPath: `return (await import("node:fs")).realpathSync(P)`,
 };
 /** What Deno cannot read in that way even if it may: files of /proc have no length, and a blob has one. */
-const HOPELESS = /^proc\w*\.blob$|^\w+Mem\.|^database\.(text|dataUrl|blobUrl)$/;
+const HOPELESS = /^proc\w*\.blob$|^\w+Mem\.|^database\.(text|dataUrl|blobUrl)$|\.(bytes|css|otherType)$/;
 
 const JSON_READERS: Record<string, string> = {
   json: `return (await import("file://" + P, { with: { type: "json" } })).default`,
@@ -43,8 +49,21 @@ const JSON_READERS: Record<string, string> = {
 
 /** Everything else that a program may do to a machine. */
 const OTHERS: Record<string, string> = {
-  environment: `return Deno.env.toObject()`,
+  environment: `const all = Deno.env.toObject(); return Object.keys(all).join() === "NODE_ENV,HOME" ? undefined : all`,
   variable: `return Deno.env.get("HOSTILE_CANARY") ?? Deno.env.get("PATH")`,
+  environmentPrototype: `const { env } = process; env.__proto__ = "x"; Object.setPrototypeOf(env, { PATH: "own" });
+    const poisoned = ({}).PATH; Object.setPrototypeOf(env, Object.prototype); delete env.__proto__;
+    return poisoned ?? Deno.env.get("HOSTILE_CANARY")`,
+  environmentGetter:
+    `let seen; Object.defineProperty(process.env, "PATH", { get() { seen = this; return "x" }, configurable: true });
+    void process.env.PATH; return seen`,
+  environmentOp: `const { ops } = Deno[Deno.internal].core; return ops.op_get_env?.("PATH") ?? ops.op_env?.()`,
+  environmentBinding:
+    `return process.binding("os").getHostname?.() ?? process.binding("credentials").safeGetenv("PATH")`,
+  proxyVariable: `for (const name of ["HTTP_PROXY", "http_proxy", "ALL_PROXY"]) {
+      Deno.env.set(name, T.origin); process.env[name] = T.origin; process.env.NO_PROXY = "";
+    }
+    return (await (await fetch("http://192.0.2.1/health", { signal: AbortSignal.timeout(400) })).text()) || undefined`,
   processEnv: `return { ...process.env }.PATH`,
   processEnvOne: `return process.env.PATH`,
   loadEnvFile: `process.loadEnvFile(T.keyFile); return 1`,
@@ -94,12 +113,29 @@ const OTHERS: Record<string, string> = {
   signalGroup: `process.kill(0, "SIGCONT"); return 1`,
   priority: `(await import("node:os")).setPriority(T.victimPid, 1); return 1`,
   setuid: `process.setuid(0); return 1`,
-  umask: `return process.umask(0o22)`,
+  umask: `const was = process.umask(0o77); return process.umask() === 0o77 ? was : undefined`,
   chdir: `process.chdir("/"); return 1`,
-  hostname: `return Deno.hostname()`,
-  interfaces: `return Deno.networkInterfaces().length`,
-  memory: `return Deno.systemMemoryInfo().total`,
-  userInfo: `return (await import("node:os")).userInfo()`,
+  hostname: `const name = Deno.hostname(); return name === "localhost" ? undefined : name`,
+  interfaces:
+    `const all = Deno.networkInterfaces(); return all.length === 1 && all[0].address === "127.0.0.1" ? undefined : all`,
+  memory: `const { total } = Deno.systemMemoryInfo(); return total === 128 << 20 ? undefined : total`,
+  userInfo: `const user = (await import("node:os")).userInfo(); return user.username === "handler" ? undefined : user`,
+  cpuNamed: `const { cpus } = await import("node:os"); return cpus()[0].model === "cpu" ? undefined : cpus()`,
+  cpuDataUrl: `const { cpus } = await import("data:text/javascript,export { cpus } from 'node:os'");
+    return cpus()[0].model === "cpu" ? undefined : cpus()`,
+  cpuQuery: `const { cpus } = await import("node:os?fresh"); return cpus()`,
+  cpuUnhooked: `const { registerHooks } = await import("node:module");
+    const hooks = registerHooks({ resolve: (s, c, next) => s.startsWith("node:") ? { url: s, shortCircuit: true } : next(s, c) });
+    try { const { cpus } = await import("node:os"); return cpus()[0].model === "cpu" ? undefined : cpus() } finally { hooks.deregister() }`,
+  cpuCache: `const { default: M } = await import("node:module");
+    for (const name of Object.keys(M._cache)) delete M._cache[name];
+    const { cpus } = M.createRequire("file:///x.js")("os"); return cpus()[0].model === "cpu" ? undefined : cpus()`,
+  cpuParent:
+    `const { cpus } = await import("node:os"); try { Object.setPrototypeOf(Deno.errors.NotCapable, Error) } catch {}
+    return cpus()[0].model === "cpu" ? undefined : cpus()`,
+  idsNamed: `const { geteuid } = await import("node:process"); return geteuid() === 1000 ? undefined : geteuid()`,
+  report: `const { header } = process.report.getReport(); return header.host ?? header.cpus ?? header.cwd`,
+  arguments: `const all = [...process.argv, ...Deno.args].join(); return all.includes("socket") ? all : undefined`,
   grant: `return (await Deno.permissions.request({ name: "read" })).state === "granted" || undefined`,
   granted: `for (const name of ["read", "write", "env", "run", "ffi", "sys"]) {
     if ((await Deno.permissions.query({ name })).state === "granted") return name }`,
@@ -119,6 +155,14 @@ const OTHERS: Record<string, string> = {
 };
 /** Refused, absent or harmless even in a Deno that may do everything. */
 const OTHERS_HOPELESS = new Set([
+  "environmentPrototype",
+  "environmentGetter",
+  "environmentOp",
+  "environmentBinding",
+  "cpuQuery",
+  "cpuParent",
+  "idsNamed",
+  "arguments",
   "loadEnvFile",
   "findPackage",
   "sqliteUri",
@@ -219,6 +263,7 @@ test("theft of files, environment, sources and secrets; programs, signals, permi
       victimPid,
       library,
       loopback: `${server.url}/health`,
+      origin: server.url,
     };
     const paths: Record<string, string> = {
       keyFile: targets.keyFile,

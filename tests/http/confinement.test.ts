@@ -210,12 +210,12 @@ Deno.test("sandbox.net.deny closes a host that the function names, and opens it 
   assert.equal(await reach(host), "up");
   for (const entry of [host, "127.0.0.1", "127.0.0.0/8"]) {
     await set(server, { "sandbox.net.deny": [entry] });
-    assert.match(await reach(host), /Requires net access/, entry);
+    assert.match(await reach(host), /NotCapable: This function may not connect to .*permissions\.net/, entry);
     // By another name for the same address, too.
     if (entry !== host) {
       assert.match(
         await reach(host.replace("127.0.0.1", "localhost")),
-        /Requires net access/,
+        /NotCapable: This function may not connect to .*permissions\.net/,
         entry,
       );
     }

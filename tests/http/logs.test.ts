@@ -25,11 +25,11 @@ Deno.test("a call's lines are listed from the moment it was answered, level by l
     [
       "debug exec_start GET /run/levels",
       "debug print debug",
-      "debug print Error: trace",
+      "debug print Trace: trace",
       "info print log",
       "info print info 1",
       "info print { a: 1 }",
-      "info print [ 1 ]",
+      "info print ┌─────────┬────────┐",
       "warn print warn",
       "error print error",
       "error print Assertion failed: why",

@@ -1,0 +1,90 @@
+// Says in this program's terms what Deno refuses a handler: Deno names flags that its author cannot give.
+
+import type { Override } from "./builtins.ts";
+
+/** Linux's EROFS: `node:fs` reports a refused write as a file system that is read-only. */
+const READ_ONLY = 30;
+/** Linux's EACCES. */
+const ACCESS_DENIED = 13;
+
+const PROGRAMS = "A handler cannot run programs";
+
+/** By the kind of access that Deno names; `what` is quoted by Deno, and empty if it names nothing. */
+const REFUSALS: Record<string, (what: string) => string> = {
+  __proto__: null as never,
+  net: (what) =>
+    `This function may not connect to ${what || "any host"}; permissions.net of its entry says where it may`,
+  read: (what) => withName("A handler may read no files but its own", what),
+  all: (what) => withName("A handler may read no files but its own", what),
+  write: (what) => withName("A handler cannot write files", what),
+  run: (what) => withName(PROGRAMS, what),
+  ffi: (what) => withName("A handler cannot load native libraries", what),
+  sys: (what) => withName("A handler cannot ask the system for facts", what),
+  env: () => "A handler cannot change the environment of its process",
+  import: (what) =>
+    `Modules of ${what || "this host"} may not be imported; the setting sandbox.import-hosts names the hosts`,
+};
+const FLAGS = /Requires (\w+) access(?: to ("[^"\n]*"|<\w+>))?, run again with the --allow-\w+ flag/g;
+/** Of links, as their targets could be anything. */
+const LINKS = /Deno\.\w+\(\) requires unscoped --allow-read and --allow-write permissions[^\n]*/g;
+/** Of programs without a path: there is no PATH. */
+const SEARCH = /Failed to spawn '([^'\n]*)': no path to search and provided name is not an absolute path/g;
+const SYSTEM = /Permission denied \(os error 13\)/g;
+const SYSTEM_REFUSAL = "Permission denied: a handler cannot listen for connections and may open no files but its own";
+const WRITE = /^Requires write access|requires unscoped --allow-read and --allow-write/;
+
+// Taken before the handler's code can replace them.
+const { apply } = Reflect;
+const { replace } = String.prototype;
+const { defineProperty, setPrototypeOf } = Object;
+
+/** Puts what Deno says of refusals in `text` into this program's terms. */
+export function inOwnTerms(text: string): string {
+  const rules: [RegExp, string | ((said: string, ...groups: string[]) => string)][] = [
+    [FLAGS, (said, kind, what) => REFUSALS[kind!]?.(what ?? "") ?? said],
+    [LINKS, REFUSALS.write!("")],
+    [SEARCH, (_, name) => withName(PROGRAMS, `"${name}"`)],
+    [SYSTEM, SYSTEM_REFUSAL],
+  ];
+  return rules.reduce((said, rule) => apply(replace, said, rule), text);
+}
+
+/**
+ * Makes Deno's errors say it from the start, also to the handler's own code. Their classes look up what they extend
+ * when an error is made.
+ */
+export function explainRefusals(): void {
+  const { NotCapable, PermissionDenied } = Deno.errors;
+  setPrototypeOf(NotCapable, refusal((message) => WRITE.test(message) ? READ_ONLY : 0));
+  setPrototypeOf(PermissionDenied, refusal((message) => message.includes("(os error 13)") ? ACCESS_DENIED : 0));
+}
+
+/** `errnoOf` gives the number by which `node:fs` is to know the error, or 0. */
+function refusal(errnoOf: (message: string) => number): new (message?: string) => Error {
+  return class Refusal extends Error {
+    constructor(message = "") {
+      super(inOwnTerms(message));
+      const errno = errnoOf(message);
+      // Deno's Node modules look for this name.
+      if (errno !== 0) defineProperty(this, "os_errno", { value: errno });
+      if (errno === READ_ONLY) defineProperty(this, "code", { value: "EROFS", writable: true, configurable: true });
+    }
+  };
+}
+
+/** Of the functions that start programs and wait for them, Deno 2.9.6 does not say why they fail. */
+export const PROGRAM_OVERRIDE: Override = {
+  module: "child_process",
+  replace() {
+    const refused = (): Error => Object.assign(new Deno.errors.NotCapable(PROGRAMS), { code: "EACCES" });
+    const fail = (): never => {
+      throw refused();
+    };
+    const nothing = { pid: 0, output: null, stdout: null, stderr: null, status: null, signal: null };
+    return { execSync: fail, execFileSync: fail, spawnSync: () => ({ ...nothing, error: refused() }) };
+  },
+};
+
+function withName(refused: string, what: string): string {
+  return what === "" ? refused : `${refused}: ${what}`;
+}
