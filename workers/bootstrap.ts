@@ -21,6 +21,7 @@ import { type Entry, entryOf } from "./entry.ts";
 import { ownEnvironment } from "./environment.ts";
 import { correctFetch } from "./fetched.ts";
 import { Invocation } from "./invocation.ts";
+import { networkOverrides } from "./network.ts";
 import { closeRealm } from "./realm.ts";
 import { explainRefusals, inOwnTerms, PROGRAM_OVERRIDE } from "./refusals.ts";
 import { AnswerWriter, StandardStreams } from "./standard_streams.ts";
@@ -49,12 +50,14 @@ const running = new AsyncLocalStorage<number>();
 interface Channel {
   readonly socket: string;
   readonly token: Uint8Array;
+  /** The hosts that the function may connect to, if they are listed. */
+  readonly hosts: readonly string[];
 }
 
 addEventListener("message", (event) => void serve((event as MessageEvent<Channel>).data), { once: true });
 tellUncaught(running);
 
-async function serve({ socket, token }: Channel): Promise<void> {
+async function serve({ socket, token, hosts }: Channel): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
   // A new socket takes so few bytes at once.
   await connection.write(token);
@@ -66,7 +69,13 @@ async function serve({ socket, token }: Channel): Promise<void> {
   streams.capture();
   writer.streams = streams;
   // The process may wait for its function for long: by then this is done.
-  const overridden = overrideBuiltins([...SYSTEM_OVERRIDES, ...streams.overrides, CONSOLE_OVERRIDE, PROGRAM_OVERRIDE]);
+  const overridden = overrideBuiltins([
+    ...SYSTEM_OVERRIDES,
+    ...streams.overrides,
+    ...networkOverrides(hosts),
+    CONSOLE_OVERRIDE,
+    PROGRAM_OVERRIDE,
+  ]);
   let entry: Entry | undefined;
   let route: RouteInfo | undefined;
 

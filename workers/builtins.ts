@@ -49,6 +49,7 @@ export async function overrideBuiltins(overrides: readonly Override[]): Promise<
     const replaced = overrides.filter((override) => override.module === module)
       .reduce((all, { replace }) => Object.assign(all, replace(exports)), {} as Exports);
     const address = addressOf(module, Object.keys(replaced));
+    for (const [name, replacement] of Object.entries(replaced)) keepSymbols(exports[name], replacement);
     Object.assign(exports, replaced);
     replacements.set(module, address);
     return address;
@@ -76,6 +77,16 @@ export async function overrideBuiltins(overrides: readonly Override[]): Promise<
     if (overridden.has(module)) replacementOf(module);
     return getBuiltinModule(id);
   }) as typeof getBuiltinModule;
+}
+
+/** What `util.promisify` makes of a function is among its properties. */
+function keepSymbols(original: unknown, replacement: unknown): void {
+  if (typeof original !== "function" || typeof replacement !== "function") return;
+  for (const symbol of Object.getOwnPropertySymbols(original)) {
+    // By this one, `node:os` makes a text of what the original returns.
+    if (symbol === Symbol.toPrimitive) continue;
+    Object.defineProperty(replacement, symbol, Object.getOwnPropertyDescriptor(original, symbol)!);
+  }
 }
 
 /** `fs` of `fs` and `node:fs`. */

@@ -13,7 +13,9 @@ const PROGRAMS = "A handler cannot run programs";
 const REFUSALS: Record<string, (what: string) => string> = {
   __proto__: null as never,
   net: (what) =>
-    `This function may not connect to ${what || "any host"}; permissions.net of its entry says where it may`,
+    ANY_ADDRESS.test(what)
+      ? withName("A handler cannot listen for connections", what)
+      : `This function may not connect to ${what || "any host"}; permissions.net of its entry says where it may`,
   read: (what) => withName("A handler may read no files but its own", what),
   all: (what) => withName("A handler may read no files but its own", what),
   write: (what) => withName("A handler cannot write files", what),
@@ -24,6 +26,8 @@ const REFUSALS: Record<string, (what: string) => string> = {
   import: (what) =>
     `Modules of ${what || "this host"} may not be imported; the setting sandbox.import-hosts names the hosts`,
 };
+/** What a listener asks for. */
+const ANY_ADDRESS = /^"(?:0\.0\.0\.0|\[::\]):/;
 const FLAGS = /Requires (\w+) access(?: to ("[^"\n]*"|<\w+>))?, run again with the --allow-\w+ flag/g;
 /** Of links, as their targets could be anything. */
 const LINKS = /Deno\.\w+\(\) requires unscoped --allow-read and --allow-write permissions[^\n]*/g;

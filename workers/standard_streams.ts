@@ -118,7 +118,7 @@ export class StandardStreams {
     const streams = this.#byDescriptor;
     const afterwards = (callback: unknown, ...values: unknown[]): void =>
       queueMicrotask(() => (callback as (...values: unknown[]) => void)(null, ...values));
-    const replaced: Exports = {
+    return {
       write(descriptor: unknown, data: Uint8Array | string, ...rest: unknown[]): void {
         const stream = streams.get(descriptor);
         const callback = rest.at(-1);
@@ -140,11 +140,6 @@ export class StandardStreams {
         return stream ? stream.write(Buffer.concat(pieces)) : writevSync(descriptor, pieces, ...rest);
       },
     };
-    // What `util.promisify` makes of them is among their properties.
-    for (const [name, original] of Object.entries({ write, writeSync, writev, writevSync })) {
-      Object.defineProperties(replaced[name], Object.getOwnPropertyDescriptors(original));
-    }
-    return replaced;
   }
 }
 

@@ -10,6 +10,8 @@ interface Task {
   /** The folder with copies of the files that the handler's code consists of, and those of its packages. */
   read: string[];
   importHosts: string[];
+  /** The hosts that the function may connect to, if they are listed. */
+  hosts: string[];
 }
 
 const task: Task = JSON.parse(Deno.args[0]!);
@@ -50,7 +52,7 @@ worker.addEventListener("error", (event) => {
 // The worker proves with it that it connects for this process. Whoever else finds the socket does not have it.
 const token = new Uint8Array(task.tokenBytes);
 for (let length = 0; length < token.length;) length += await readStdin(token.subarray(length));
-worker.postMessage({ socket: task.socket, token });
+worker.postMessage({ socket: task.socket, token, hosts: task.hosts });
 
 // The host writes nothing else to standard input and holds the other end: its end means that the host is gone.
 const byte = new Uint8Array(1);

@@ -3,16 +3,9 @@
 /**
  * Where no function may connect unless it names the host: this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3),
  * unspecified and link-local addresses, where clouds answer with credentials (RFC 3927), the last one over
- * IPv6. Deno takes ranges for IPv4 only. With each range, what a name in it looks like.
+ * IPv6. Deno takes ranges for IPv4 only.
  */
-const PRIVATE_NETS: readonly [range: string, named: RegExp][] = [
-  ["127.0.0.0/8", /^(127\.|localhost(:|$))/i],
-  ["0.0.0.0/8", /^0\./],
-  ["169.254.0.0/16", /^169\.254\./],
-  ["[::1]", /^(\[::1\]|localhost(:|$))/i],
-  ["[::]", /^\[::\]/],
-  ["[fd00:ec2::254]", /^\[fd00:ec2::254\]/i],
-];
+const PRIVATE_NETS = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "[::1]", "[::]", "[fd00:ec2::254]"];
 
 /** Long answers come by TCP (RFC 7766). */
 const DNS_PORT = 53;
@@ -24,21 +17,27 @@ export interface NetRules {
   readonly ownAddresses: readonly string[];
   /** Addresses of this machine: no function may listen on or connect to one that it does not name. */
   readonly machineHosts: readonly string[];
+  /** Names of this machine, in lower case, and the addresses that each leads to. */
+  readonly machineNames: ReadonlyMap<string, readonly string[]>;
   /** What the operator closes to every function, whatever it names. */
   readonly denied: readonly string[];
 }
 
-/** The flags; `socket` is the path of the host's socket, which the process has to reach. */
-export function netFlags({ net, ownAddresses, machineHosts, denied }: NetRules, socket: string): string[] {
-  const named = typeof net === "boolean" ? [] : net;
+/** Returns the flags; `socket` is the path of the host's socket, which the process has to reach. */
+export function netFlags(rules: NetRules, socket: string): string[] {
+  const { net, ownAddresses, machineHosts, machineNames, denied } = rules;
+  const entries = typeof net === "boolean" ? [] : net;
+  // A name of this machine opens its addresses, with the port that the entry has.
+  const named = entries.flatMap((entry) => {
+    const addresses = machineNames.get(hostOf(entry).toLowerCase()) ?? [];
+    return [entry, ...addresses.map((address) => address + entry.slice(hostOf(entry).length))];
+  });
   // Denying a range does not close an address of it in IPv6's clothes to whom the bare address is allowed.
-  const allowed = named.filter((entry) => !denied.some((denial) => covers(denial, entry)));
-  const ranges = PRIVATE_NETS.filter(([, inRange]) => !named.some((entry) => inRange.test(entry)))
-    .map(([range]) => range);
-  const hosts = machineHosts.filter((host) => !named.some((entry) => hostOf(entry) === host));
+  const allowed = [...new Set(named)].filter((entry) => !denied.some((denial) => covers(denial, entry)));
+  const closed = [...PRIVATE_NETS, ...machineHosts].filter((host) => !named.some((entry) => contains(host, entry)));
   return [
     net === true ? "--allow-net" : `--allow-net=${[`unix:${socket}`, ...allowed].join(",")}`,
-    `--deny-net=${[...ranges, ...hosts, ...ownAddresses, ...denied].join(",")}`,
+    `--deny-net=${[...closed, ...ownAddresses, ...denied].join(",")}`,
   ];
 }
 
@@ -50,12 +49,17 @@ export function tcpPorts(net: NetRules["net"]): number[] | undefined {
   return ports.includes(undefined) ? undefined : [...new Set([DNS_PORT, ...ports.map(Number)])];
 }
 
-/** Whether the operator's `denial` closes all that `entry` names. */
+/** Reports whether the operator's `denial` closes all that `entry` names. */
 function covers(denial: string, entry: string): boolean {
-  if (denial === entry || denial === hostOf(entry)) return true;
-  const [, network, bits] = /^([\d.]+)\/(\d+)$/.exec(denial) ?? [];
+  return denial === entry || contains(denial, entry);
+}
+
+/** Reports whether `host`, an address, a range of IPv4 or a name, contains the host of `entry`. */
+function contains(host: string, entry: string): boolean {
+  const [, network, bits] = /^([\d.]+)\/(\d+)$/.exec(host) ?? [];
+  if (network === undefined) return canonical(host) === canonical(hostOf(entry));
   const address = ipv4(hostOf(entry));
-  const base = network === undefined ? undefined : ipv4(network);
+  const base = ipv4(network);
   if (address === undefined || base === undefined) return false;
   const size = 2 ** (32 - Number(bits));
   return Math.floor(address / size) === Math.floor(base / size);
@@ -66,8 +70,15 @@ function hostOf(entry: string): string {
   return entry.replace(/:\d+$/, "");
 }
 
+/** One spelling for each address of IPv6; names in lower case. */
+function canonical(host: string): string {
+  return host.startsWith("[") && URL.canParse(`http://${host}`)
+    ? new URL(`http://${host}`).hostname
+    : host.toLowerCase();
+}
+
+/** The number of a whole IPv4 address; undefined of anything else, such as a name that begins like one. */
 function ipv4(text: string): number | undefined {
-  const parts = text.split(".").map(Number);
-  const valid = parts.length === 4 && parts.every((part) => Number.isInteger(part) && part >= 0 && part <= 255);
-  return valid ? parts.reduce((sum, part) => sum * 256 + part, 0) : undefined;
+  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
+  return parts?.every((part) => part <= 255) ? parts.reduce((sum, part) => sum * 256 + part, 0) : undefined;
 }

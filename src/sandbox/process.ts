@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { acceptAuthenticated, createToken, TOKEN_BYTES } from "./channel.ts";
 import { type CodeConfig, makeSandboxFolder, type SandboxFolder } from "./folder.ts";
 import { type Kept, landlockArgs } from "./landlock.ts";
+import { machineNames } from "./machine_names.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
 import { withoutFramesOf } from "./own_frames.ts";
 import type { Runtime } from "./runtime.ts";
@@ -169,6 +170,7 @@ function spawn(
     tokenBytes: TOKEN_BYTES,
     read: [folder.code, ...readablePackages(profile)],
     importHosts: profile.importHosts,
+    hosts: typeof profile.net === "boolean" ? [] : profile.net,
   };
   const program = [
     ...confinedDeno(profile, folder, options.runtime, uid),
@@ -239,6 +241,7 @@ function flags(
 ): string[] {
   const { importHosts, net, memoryMb } = profile;
   const read = [runtime.appDir, socket, code, ...readablePackages(profile)];
+  const addresses = machineHosts();
   for (const path of read) {
     // Deno's flags have no way to write a comma inside a path.
     if (path.includes(",")) throw new Error(`a path of a sandbox must not contain a comma: ${path}`);
@@ -260,7 +263,13 @@ function flags(
     "--ignore-env",
     `--allow-write=${socket}`,
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
-    ...netFlags({ net, ownAddresses: ownAddresses(), machineHosts: machineHosts(), denied: denyNet() }, socket),
+    ...netFlags({
+      net,
+      ownAddresses: ownAddresses(),
+      machineHosts: addresses,
+      machineNames: machineNames(addresses),
+      denied: denyNet(),
+    }, socket),
   ];
 }
 

@@ -17,6 +17,7 @@ const APP_FILES = [
   "workers/realm.ts",
   "workers/builtins.ts",
   "workers/environment.ts",
+  "workers/network.ts",
   "workers/refusals.ts",
   "workers/standard_streams.ts",
   "workers/system.ts",
@@ -278,7 +279,7 @@ async function warm(appDir: string, denoDir: string): Promise<void> {
   for (let run = 0; run < 2; run++) {
     const socket = join(folder, String(run));
     const listener = Deno.listen({ transport: "unix", path: socket });
-    const task = JSON.stringify({ socket, tokenBytes: 0, read: [folder], importHosts: [] });
+    const task = JSON.stringify({ socket, tokenBytes: 0, read: [folder], importHosts: [], hosts: [] });
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "--quiet", "--no-prompt", "--no-config", "--node-modules-dir=none", "--no-lock"],

@@ -249,7 +249,7 @@ test("theft of files, environment, sources and secrets; programs, signals, permi
       return arena.sandboxes("victim")[0]!;
     })();
     const task = JSON.parse(Deno.readTextFileSync(`/proc/${victimPid}/cmdline`).split("\0").at(-2)!);
-    const copy = `${task.code}/victim.ts`;
+    const copy = `${task.read[0]}/victim.ts`;
     const runDir = copy.replace(/\/[^/]+\/code\/.*$/, "");
     const library = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"]
       .find((path) => exists(path)) ?? "/lib/libc.so";

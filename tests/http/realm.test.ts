@@ -512,7 +512,7 @@ import consoleOfNode, { log } from "node:console";`,
         link: /^A handler cannot write files/,
         sys: /^A handler cannot run programs/,
         import: /esm\.example\.com/,
-        listen: /^(This function may not connect to|Permission denied: a handler cannot listen)/,
+        listen: /^(A handler|Permission denied: a handler) cannot listen/,
         worker: /^A handler cannot start workers/,
       })
     ) assert.match(got[name], expected, `${name}: ${got[name]}`);
@@ -538,6 +538,108 @@ import consoleOfNode, { log } from "node:console";`,
       if (name === "import") {
         assert.match(log, /Modules of "esm\.example\.com:443" may not be imported.*sandbox\.import-hosts/);
       }
+    }
+  });
+
+  await t.step("names are looked up as far as the list goes; anything else fails at once", async () => {
+    const head = `import dns, { lookup, promises } from "node:dns"; import * as dnsPromises from "node:dns/promises";
+import dgram from "node:dgram"; import net from "node:net"; import http from "node:http"; import { promisify } from "node:util";
+const back = (f) => new Promise((resolve, reject) => f((error, ...values) => error ? reject(error) : resolve(values)));
+const socket = (f) => new Promise((resolve, reject) => f(dgram.createSocket("udp4").on("error", reject), (e) => e ? reject(e) : resolve("sent"), resolve));
+const tries = (host) => ({
+  lookup: () => back((cb) => lookup(host, cb)), lookupAll: () => back((cb) => dns.lookup(host, { all: true, family: 4 }, cb)),
+  lookupFamily: () => back((cb) => dns.lookup(host, 4, cb)), promise: () => promises.lookup(host),
+  promiseNamed: () => dnsPromises.lookup(host, { family: 4 }), promisified: () => promisify(lookup)(host),
+  resolve4: () => back((cb) => dns.resolve4(host, cb)), resolve: () => dnsPromises.resolve(host), ttl: () => promises.resolve4(host, { ttl: true }),
+  resolver: () => back((cb) => new dns.Resolver().resolve4(host, cb)), resolverPromise: () => new promises.Resolver().resolve4(host),
+});
+const others = {
+  srv: () => promises.resolveSrv("_mongodb._tcp.localhost"), txt: () => back((cb) => dns.resolveTxt("localhost", cb)), mx: () => back((cb) => dns.resolve("localhost", "MX", cb)),
+  reverse: () => back((cb) => dns.reverse("192.0.2.1", cb)), send: () => socket((s, cb) => s.send("x", 9999, "192.0.2.1", cb)),
+  bind: () => socket((s, _, done) => s.bind(0, done)), connect: () => socket((s, cb) => s.connect(9999, "192.0.2.1", cb)), sendQuietly: () => socket((s) => s.send("x", 9999, "192.0.2.1")),
+  listen: () => new Promise((done, no) => net.createServer().on("error", no).listen(0, done)), serve: () => new Promise((done, no) => http.createServer().on("error", no).listen(0, done)),
+};
+const outcome = async (f) => {
+  let timer;
+  const late = new Promise((resolve) => timer = setTimeout(resolve, 5000, "HUNG"));
+  try { return await Promise.race([(async () => f())(), late]); } catch (e) { return e.code ?? e.message; } finally { clearTimeout(timer); }
+};
+const all = async (tried) => Object.fromEntries(await Promise.all(Object.entries(tried).map(async ([name, f]) => [name, await outcome(f)])));`;
+    const body =
+      `return Response.json({ found: await all(tries("localhost")), missing: await all(tries("unlisted.invalid")),
+        others: await all(others), servers: dns.getServers(), set: await outcome(() => new dns.Resolver().setServers(["192.0.2.1"]) ?? "set") });`;
+    await deployJson(server, "listed", head, body, { permissions: { net: ["localhost:5432"] } });
+    await deployJson(server, "open", head, body);
+    await deployJson(server, "shut", head, body, { permissions: { net: false } });
+    const address = "127.0.0.1";
+    const listed = await answer(server, "/listed");
+    assert.deepEqual(listed.found, {
+      lookup: [address, 4],
+      lookupAll: [[{ address, family: 4 }]],
+      lookupFamily: [address, 4],
+      promise: { address, family: 4 },
+      promiseNamed: { address, family: 4 },
+      promisified: { address, family: 4 },
+      resolve4: [[address]],
+      resolve: [address],
+      ttl: [{ address, ttl: 0 }],
+      resolver: [[address]],
+      resolverPromise: [address],
+    });
+    const open = await answer(server, "/open");
+    assert.deepEqual([open.found.lookup, open.found.promise], [[address, 4], { address, family: 4 }]);
+    const shut = await answer(server, "/shut");
+    for (const [mode, { found, missing, others, servers, set }] of Object.entries({ listed, open, shut })) {
+      for (const [name, outcome] of Object.entries({ ...missing, ...(mode === "shut" ? found : {}) })) {
+        assert.match(
+          String(outcome),
+          /^(ENOTFOUND|EAI_AGAIN|EREFUSED|EPERM|ESERVFAIL|ETIMEOUT|ECONNREFUSED|ENODATA)$/,
+          `${mode} ${name}`,
+        );
+        if (mode !== "open") assert.match(String(outcome), /^(EREFUSED|EPERM)$/, `${mode} ${name}`);
+      }
+      for (const [name, outcome] of Object.entries(others)) {
+        assert.equal(typeof outcome, "string", `${mode} ${name} ${JSON.stringify(outcome)}`);
+        assert.doesNotMatch(outcome as string, /HUNG|sent|--allow/, `${mode} ${name}`);
+      }
+      assert.deepEqual([servers, set], [[], "set"], mode);
+    }
+  });
+
+  await t.step("a listed name of this machine opens its addresses, with its port and never the server's", async () => {
+    await using upstream = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("up"));
+    await using other = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("other"));
+    const port = (upstream.addr as Deno.NetAddr).port;
+    const otherPort = (other.addr as Deno.NetAddr).port;
+    const own = new URL(server.url).port;
+    const head = `import net from "node:net";
+const connect = (host, port) => new Promise((resolve) => {
+  const socket = net.connect(port, host, () => { socket.destroy(); resolve("connected"); }).on("error", (e) => resolve(e.message));
+});`;
+    const body = `const { host, port } = ctx.query;
+      const fetched = await fetch("http://" + host + ":" + port + "/").then((r) => r.text(), (e) => e.message);
+      return Response.json([fetched, await connect(host, Number(port))]);`;
+    const deployed = async (name: string, net: string[]) =>
+      await deployJson(server, name, head, body, { permissions: { net } });
+    await deployed("local", [`localhost:${port}`]);
+    await deployed("self", [`localhost:${own}`, "localhost"]);
+    await deployed("elsewhere", [`127.example.com:${port}`, "0.pool.ntp.org:123"]);
+    const call = async (name: string, host: string, at: string | number) =>
+      await answer(server, `/${name}?host=${host}&port=${at}`);
+    assert.deepEqual(await call("local", "localhost", port), ["up", "connected"]);
+    assert.deepEqual(await call("local", "127.0.0.1", port), ["up", "connected"]);
+    for (const host of ["localhost", "127.0.0.1"]) {
+      for (const outcome of await call("local", host, otherPort)) assert.match(outcome, /permissions\.net|EPERM/, host);
+      for (const outcome of await call("self", host, own)) assert.match(outcome, /permissions\.net|EPERM/, host);
+      for (const outcome of await call("elsewhere", host, port)) assert.match(outcome, /permissions\.net|EPERM/, host);
+    }
+    assert.deepEqual(await call("self", "localhost", port), ["up", "connected"]);
+    for (const outcome of await call("elsewhere", "0.0.0.0", port)) assert.match(outcome, /permissions\.net|listen/);
+    const name = Deno.hostname();
+    const leads = await Deno.resolveDns(name, "A").catch(() => [] as string[]);
+    if (leads.includes("127.0.0.1")) {
+      await deployed("named", [`${name}:${port}`]);
+      assert.deepEqual(await call("named", name, port), ["up", "connected"]);
     }
   });
 });

@@ -7,6 +7,7 @@ const RULES: NetRules = {
   net: true,
   ownAddresses: ["localhost:8000", "127.0.0.0/8:8000"],
   machineHosts: ["127.0.0.1", "192.0.2.2", "[fd00::2]"],
+  machineNames: new Map([["localhost", ["127.0.0.1", "[::1]"]], ["db-host", ["127.0.1.1", "192.0.2.2"]]]),
   denied: [],
 };
 
@@ -32,6 +33,36 @@ Deno.test("a named address opens its own range and no other, and never the serve
   assert.equal(allow, "--allow-net=unix:/run/s,127.0.0.1:9000,192.0.2.2:5432");
   for (const host of ["127.0.0.0/8", "127.0.0.1", "192.0.2.2"]) assert.ok(!deny.includes(host), host);
   for (const host of ["169.254.0.0/16", "[::1]", "[fd00::2]", "127.0.0.0/8:8000"]) assert.ok(deny.includes(host), host);
+});
+
+Deno.test("a name of this machine opens its addresses, with the port that the entry has", () => {
+  const { allow, deny } = flags({ net: ["localhost:5432", "api.example.com"] });
+  assert.equal(allow, "--allow-net=unix:/run/s,localhost:5432,127.0.0.1:5432,[::1]:5432,api.example.com");
+  for (const host of ["127.0.0.0/8", "127.0.0.1", "[::1]"]) assert.ok(!deny.includes(host), host);
+  for (const host of ["192.0.2.2", "[fd00::2]", "localhost:8000", "127.0.0.0/8:8000"]) {
+    assert.ok(deny.includes(host), host);
+  }
+  const own = flags({ net: ["DB-Host:80"] });
+  assert.equal(own.allow, "--allow-net=unix:/run/s,DB-Host:80,127.0.1.1:80,192.0.2.2:80");
+  for (const host of ["127.0.0.0/8", "192.0.2.2"]) assert.ok(!own.deny.includes(host), host);
+  for (const host of ["[::1]", "[fd00::2]", "127.0.0.1", "localhost:8000"]) assert.ok(own.deny.includes(host), host);
+});
+
+Deno.test("only a whole address opens the range that it is in, however a name begins", () => {
+  const names = ["0.pool.ntp.org:123", "127.example.com", "169.254.evil.org:80", "127.1", "0x7f.1", "127.0.0.1.nip.io"];
+  for (const name of names) {
+    const { deny } = flags({ net: [name] });
+    for (const range of ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "127.0.0.1", "[::1]"]) {
+      assert.ok(deny.includes(range), `${name} ${range}`);
+    }
+  }
+  const opened = {
+    "0.0.0.0:1": "0.0.0.0/8",
+    "127.9.9.9": "127.0.0.0/8",
+    "169.254.1.2:80": "169.254.0.0/16",
+    "[0:0::1]:9": "[::1]",
+  };
+  for (const [entry, range] of Object.entries(opened)) assert.ok(!flags({ net: [entry] }).deny.includes(range), entry);
 });
 
 Deno.test("what the operator closes is not even allowed, so that no other spelling of it opens", () => {

@@ -1,0 +1,164 @@
+// Names and datagrams, where Deno's Node modules do not fit a list of hosts: they ask for leave to look a name up
+// without the port that the list has with it, cannot ask a name server, and lose the error of a refused datagram.
+
+import type { Exports, Override } from "./builtins.ts";
+
+// deno-lint-ignore no-explicit-any
+type Method = (this: any, ...args: any[]) => any;
+interface Address {
+  readonly address: string;
+}
+
+/** What Deno 2.9.6 reports if it may not ask the name server. */
+const NOT_ASKED = "UNKNOWN";
+const REFUSED = "EREFUSED";
+/** What Node's sockets for datagrams bind to before they send. */
+const ANY_ADDRESS = "0.0.0.0:0";
+
+/** `hosts` are the entries of the function's `permissions.net`, if it is a list. */
+export function networkOverrides(hosts: readonly string[]): readonly Override[] {
+  const ports = portsByHost(hosts);
+  let promising: Exports | undefined;
+  /** Two ways lead to the same object. */
+  const promises = (dns: Exports): Exports => promising ??= promiseQueries(dns, ports);
+  return [
+    {
+      module: "dns",
+      replace(dns) {
+        Object.assign(dns.promises, promises(dns.promises));
+        return callbackQueries(dns, ports);
+      },
+    },
+    { module: "dns/promises", replace: promises },
+    {
+      module: "dgram",
+      replace({ Socket }) {
+        Object.assign(Socket.prototype, refusedSocket(Socket.prototype));
+        return {};
+      },
+    },
+  ];
+}
+
+/** By host: a port with which it is listed. */
+function portsByHost(hosts: readonly string[]): ReadonlyMap<string, number> {
+  const listed = hosts.map((entry) => /^(.+):(\d+)$/.exec(entry)).filter((match) => match !== null);
+  return new Map(listed.map(([, host, port]) => [host!.toLowerCase(), Number(port)]));
+}
+
+/** Options of a lookup with a port under which the host may be reached, as Deno checks both. */
+function withPort(ports: ReadonlyMap<string, number>, hostname: unknown, options: unknown): unknown {
+  const port = ports.get(`${hostname}`.toLowerCase());
+  if (port === undefined) return options;
+  return typeof options === "object" ? { port, ...options } : { port, family: options ?? 0 };
+}
+
+function callbackQueries(dns: Exports, ports: ReadonlyMap<string, number>): Exports {
+  const original: Method = dns.lookup;
+  const lookup: Method = (hostname, options, callback) =>
+    typeof options === "function"
+      ? original(hostname, withPort(ports, hostname, {}), options)
+      : original(hostname, withPort(ports, hostname, options), callback);
+  const wrap = (name: string, query: Method): Method =>
+    function (hostname, ...rest) {
+      const callback = rest.pop();
+      if (typeof callback !== "function") return query.call(this, hostname, ...rest, callback);
+      const answered: Method = (error, ...values) => {
+        if (error?.code !== NOT_ASKED) return callback(error, ...values);
+        const family = familyOf(name, rest[0]);
+        if (family === undefined) return callback(refused(error));
+        lookup(hostname, { family, all: true }, (failed: unknown, addresses: Address[]) =>
+          failed ? callback(refused(error)) : callback(null, addressesOf(addresses, rest)));
+      };
+      return query.call(this, hostname, ...rest, answered);
+    };
+  Object.assign(dns.Resolver.prototype, queries(dns.Resolver.prototype, wrap), servers(dns.Resolver.prototype));
+  return { ...queries(dns, wrap), lookup };
+}
+
+function promiseQueries(dns: Exports, ports: ReadonlyMap<string, number>): Exports {
+  const original: Method = dns.lookup;
+  // Only the function with a callback takes a port.
+  const lookup: Method = (hostname, options) =>
+    ports.has(`${hostname}`.toLowerCase())
+      ? new Promise((resolve, reject) => {
+        const { lookup } = process.getBuiltinModule("dns") as Exports;
+        lookup(hostname, options ?? {}, (error: unknown, address: unknown, family?: number) => {
+          if (error) reject(error);
+          else resolve(family === undefined ? address : { address, family });
+        });
+      })
+      : original(hostname, options);
+  const wrap = (name: string, query: Method): Method =>
+    async function (hostname, ...rest) {
+      try {
+        return await query.call(this, hostname, ...rest);
+      } catch (error) {
+        if ((error as { code?: string }).code !== NOT_ASKED) throw error;
+        const family = familyOf(name, rest[0]);
+        if (family === undefined) throw refused(error as Error);
+        const found = lookup(hostname, { family, all: true }) as Promise<Address[]>;
+        return addressesOf(await found.catch(() => Promise.reject(refused(error as Error))), rest);
+      }
+    };
+  Object.assign(dns.Resolver.prototype, queries(dns.Resolver.prototype, wrap), servers(dns.Resolver.prototype));
+  return { ...queries(dns, wrap), lookup };
+}
+
+/** The wrapped functions of `target` that ask a name server. */
+function queries(target: Exports, wrap: (name: string, query: Method) => Method): Exports {
+  const names = namesOf(target).filter((name) => /^resolve|^reverse$/.test(name) && typeof target[name] === "function");
+  return Object.fromEntries(names.map((name) => [name, wrap(name, target[name])]));
+}
+
+/** Of an object of a class, too. */
+function namesOf(target: Exports): string[] {
+  const inherited = Object.getPrototypeOf(target);
+  return [...Object.getOwnPropertyNames(target), ...(inherited === Object.prototype ? [] : namesOf(inherited))];
+}
+
+/** Which servers the machine asks is none of a handler's business. */
+function servers({ setServers }: Exports): Exports {
+  return {
+    getServers: () => [],
+    setServers(this: { _handle: Exports }, ...args: unknown[]) {
+      this._handle.getServers = () => [];
+      return setServers.apply(this, args);
+    },
+  };
+}
+
+/** The family of the addresses that a query asks for; undefined if it asks for other records. */
+function familyOf(name: string, record: unknown): 4 | 6 | undefined {
+  if (name === "resolve4" || (name === "resolve" && (typeof record !== "string" || record === "A"))) return 4;
+  return name === "resolve6" || (name === "resolve" && record === "AAAA") ? 6 : undefined;
+}
+
+function addressesOf(found: readonly Address[], options: readonly unknown[]): unknown[] {
+  const withTtl = options.some((option) => (option as { ttl?: boolean } | undefined)?.ttl);
+  return found.map(({ address }) => withTtl ? { address, ttl: 0 } : address);
+}
+
+function refused(error: Error): Error {
+  return Object.assign(error, { code: REFUSED, message: error.message.replace(NOT_ASKED, REFUSED) });
+}
+
+/** Datagrams are closed to handlers: each function fails, where Deno would never call back. */
+function refusedSocket({ bind, connect, send }: Exports): Exports {
+  const unless = (original: Method, syscall: string): Method =>
+    function (...args) {
+      if (Deno.permissions.querySync({ name: "net", host: ANY_ADDRESS }).state === "granted") {
+        return original.apply(this, args);
+      }
+      const error = Object.assign(new Deno.errors.NotCapable("A handler cannot send datagrams"), {
+        code: "EACCES",
+        syscall,
+      });
+      const callback = args.at(-1);
+      // Binding reports errors by the event alone.
+      if (typeof callback === "function" && syscall !== "bind") queueMicrotask(() => callback(error));
+      else queueMicrotask(() => this.emit("error", error));
+      return this;
+    };
+  return { bind: unless(bind, "bind"), connect: unless(connect, "connect"), send: unless(send, "send") };
+}
