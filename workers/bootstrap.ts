@@ -64,24 +64,25 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
   const invocations = new InFlight<Invocation>();
   const writer = new AnswerWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
   const printer = new Printer(writer, () => running.getStore() ?? 0);
-  captureConsole(printer);
   const streams = new StandardStreams(printer);
   streams.capture();
   writer.streams = streams;
   // The process may wait for its function for long: by then this is done.
-  const overridden = overrideBuiltins([
-    ...SYSTEM_OVERRIDES,
-    ...streams.overrides,
-    ...networkOverrides(hosts),
-    CONSOLE_OVERRIDE,
-    PROGRAM_OVERRIDE,
-  ]);
+  const prepared = captureConsole(printer).then(() =>
+    overrideBuiltins([
+      ...SYSTEM_OVERRIDES,
+      ...streams.overrides,
+      ...networkOverrides(hosts),
+      CONSOLE_OVERRIDE,
+      PROGRAM_OVERRIDE,
+    ])
+  );
   let entry: Entry | undefined;
   let route: RouteInfo | undefined;
 
   const start = async (meta: StartMeta): Promise<void> => {
     try {
-      await overridden;
+      await prepared;
       const module = await import(meta.entry);
       entry = entryOf(module.default, meta.route.route);
       route = meta.route;

@@ -1,7 +1,6 @@
 // What handlers print, on its way to the host: with the call that printed it, and bounded where the host cannot
 // take it as fast.
 
-import { Console } from "node:console";
 import type { Override } from "./builtins.ts";
 import {
   type DroppedMeta,
@@ -85,8 +84,12 @@ const LEVELS = {
   assert: "error",
 } as const satisfies Record<string, Level>;
 
-/** Makes the global console print to the function's log, as Node's prints to a terminal without colours. */
-export function captureConsole(printer: Printer): void {
+/**
+ * Makes the global console print to the function's log, as Node's prints to a terminal without colours. Loading that
+ * takes a few milliseconds.
+ */
+export async function captureConsole(printer: Printer): Promise<void> {
+  const { Console } = await import("node:console");
   let level: Level = "info";
   // Node ends each text with a newline; a text is one entry, whatever other lines it has.
   const stream = { write: (text: string) => printer.print(level, text.slice(0, -1)) };

@@ -1,6 +1,5 @@
 // Standard output and standard error of a handler: lines of its function's log.
 
-import { Buffer } from "node:buffer";
 import { format } from "node:util";
 import type { Exports, Override } from "./builtins.ts";
 import type { Level, Printer } from "./console.ts";

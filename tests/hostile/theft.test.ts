@@ -63,7 +63,7 @@ const OTHERS: Record<string, string> = {
   proxyVariable: `for (const name of ["HTTP_PROXY", "http_proxy", "ALL_PROXY"]) {
       Deno.env.set(name, T.origin); process.env[name] = T.origin; process.env.NO_PROXY = "";
     }
-    return (await (await fetch("http://192.0.2.1/health", { signal: AbortSignal.timeout(400) })).text()) || undefined`,
+    return (await (await fetch("http://192.0.2.1/health", { signal: AbortSignal.timeout(800) })).text()) || undefined`,
   processEnv: `return { ...process.env }.PATH`,
   processEnvOne: `return process.env.PATH`,
   loadEnvFile: `process.loadEnvFile(T.keyFile); return 1`,

@@ -22,7 +22,7 @@ export function supervised({ pid: host }: Server): number[] {
 /** The folder with the code of the sandbox that was started with `args`; undefined if it has none. */
 export function codeFolder(args: readonly string[]): string | undefined {
   const task = args[args.findIndex((arg) => arg.endsWith("/supervisor.ts")) + 1];
-  const code = task?.startsWith("{") ? JSON.parse(task).code as string : undefined;
+  const code = task?.startsWith("{") ? JSON.parse(task).read[0] as string : undefined;
   try {
     return code && [...Deno.readDirSync(code)].length > 0 ? code : undefined;
   } catch {
