@@ -348,6 +348,7 @@ async function main(): Promise<void> {
         missingWalls: walls,
         run: run.answer,
         asked,
+        noticeKey: keyring.derive("notices"),
         typeCheck,
       })
     );

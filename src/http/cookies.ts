@@ -25,14 +25,14 @@ function nameOf(cookie: OwnCookie, headers: Headers, { secure }: Transport): str
   return `${secure ? "__Host-" : ""}crude_${cookie}${port === undefined ? "" : `_${port}`}`;
 }
 
-/** The value of one of our cookies; undefined if the request has none. */
+/**
+ * Returns the value of one of our cookies; undefined if the request has none. Two with one name are as good as none:
+ * one of them was set by another host of the same domain, or for another path, and which of them it is nothing says.
+ */
 export function readCookie(headers: Headers, cookie: OwnCookie, transport: Transport): string | undefined {
   const name = nameOf(cookie, headers, transport);
-  for (const pair of (headers.get("cookie") ?? "").split(";")) {
-    const [key, value] = split(pair);
-    if (key === name) return value;
-  }
-  return undefined;
+  const values = (headers.get("cookie") ?? "").split(";").map(split).filter(([key]) => key === name);
+  return values.length === 1 ? values[0]![1] : undefined;
 }
 
 /** Returns a `Set-Cookie` header that answers the request with these headers. An empty value removes the cookie. */

@@ -18,6 +18,7 @@ export const PURPOSES = [
   "admin passwords",
   "second factors",
   "known devices",
+  "notices",
   "audit",
 ] as const;
 

@@ -8,7 +8,7 @@ import { type Kept, landlockArgs } from "./landlock.ts";
 import { machineNames } from "./machine_names.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
 import { withoutFramesOf } from "./own_frames.ts";
-import type { Runtime } from "./runtime.ts";
+import { isAnalysisCache, type Runtime } from "./runtime.ts";
 import { settledWithin } from "./settled.ts";
 import { readTail } from "./stream_tail.ts";
 import type { UsageReader } from "./usage.ts";
@@ -218,7 +218,7 @@ export function confinedDeno(
 /** What the kernel leaves to a sandbox: Deno, its own code, the packages that it imports. */
 function kept(profile: Profile, folder: SandboxFolder, { deno, denoDir, appDir, packages }: Runtime): Kept {
   const caches = [...Deno.readDirSync(denoDir)].map(({ name }) => name)
-    .filter((name) => name !== "npm" && name !== "gen");
+    .filter((name) => name !== "npm" && name !== "gen" && !isAnalysisCache(name));
   return {
     deno,
     read: [

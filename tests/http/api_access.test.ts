@@ -194,3 +194,16 @@ Deno.test("no Host header makes the server fail", async () => {
     assert.ok(inQuery.status < 500, host);
   }
 });
+
+Deno.test("what a page of another site makes a browser send is refused, with a key, too", async () => {
+  await using server = await startServer();
+  for (const [method, path] of [["GET", "/api/functions"], ["PUT", "/api/settings"], ["GET", "/api/none"]] as const) {
+    const { status, body } = await server.api(method, path, method === "GET" ? undefined : { settings: {} }, {
+      "Sec-Fetch-Site": "cross-site",
+    });
+    assert.deepEqual([status, body.code], [403, "CrossSite"], `${method} ${path}`);
+  }
+  for (const site of ["same-origin", "same-site", "none"]) {
+    assert.equal((await server.api("GET", "/api/functions", undefined, { "Sec-Fetch-Site": site })).status, 200, site);
+  }
+});

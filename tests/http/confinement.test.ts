@@ -261,6 +261,23 @@ Deno.test("after five deaths within a minute a function answers 503, and a chang
   assert.equal((await healthOf(server, id)).suspendedUntil, null);
 });
 
+Deno.test("the names of all functions' modules, which Deno remembers, are for the server's user alone", async () => {
+  const cacheDir = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  await Deno.chmod(cacheDir, 0o755);
+  try {
+    await using server = await startServer({ env: { CACHE_DIR: cacheDir } });
+    await deploy(server, "listed", "export default (c) => c.text('ok')");
+    assert.equal((await run(server, "/listed")).body, "ok");
+    const caches = [...Deno.readDirSync(`${cacheDir}/deno`)].filter(({ name }) => name.includes("analysis_cache"));
+    assert.ok(caches.some(({ name }) => name === "dep_analysis_cache_v2"));
+    for (const { name } of caches) {
+      assert.equal((Deno.statSync(`${cacheDir}/deno/${name}`).mode! & 0o777).toString(8), "600", name);
+    }
+  } finally {
+    await Deno.remove(cacheDir, { recursive: true });
+  }
+});
+
 Deno.test("the Cache API is closed, so that functions cannot leave each other messages", async () => {
   await using server = await startServer();
   const code = `export default async (c) => c.text(await caches.open("shared")

@@ -450,3 +450,32 @@ Deno.test("the audit tells who signed in, who failed, and what became of users, 
   ) assert.ok(told.includes(expected), `${expected} is not among ${told.join(", ")}`);
   assert.doesNotMatch(JSON.stringify(body), /password that is wrong|wrong field|other password|long enough/);
 });
+
+Deno.test("a notice that another host planted is not shown, and two cookies of one name count for nothing", async () => {
+  await using server = await startServer();
+  const visitor = await setUp(server);
+  const [notice, session] = [cookieName(server, "notice"), cookieName(server, "session")];
+  const stranger = new Visitor(server.url);
+  for (const planted of ["Call%20555", "Call%20555.", `Call%20555.${"A".repeat(43)}`, ".", "%", "%.%"]) {
+    stranger.cookies.set(notice, planted);
+    const { status, text } = await stranger.get("/web/sign-in");
+    assert.equal(status, 200);
+    assert.doesNotMatch(text, /Call 555|role="status"/, planted);
+  }
+  await visitor.post("/web/functions/new", { name: "greet", methods: "GET", secrets: "*" });
+  const said = visitor.cookies.get(notice)!;
+  assert.match(said, /^Created/);
+  stranger.cookies.set(notice, said.replace("Created", "Deleted"));
+  assert.doesNotMatch((await stranger.get("/web/sign-in")).text, /Deleted/);
+  assert.match((await visitor.get("/web")).text, /Created the function/);
+
+  const own = `${session}=${visitor.cookies.get(session)}`;
+  const status = async (cookie: string) =>
+    (await new Visitor(server.url, { Cookie: cookie }).request("GET", "/api/functions", {
+      headers: { Cookie: cookie },
+    })).status;
+  assert.equal(await status(own), 200);
+  for (const both of [`${own}; ${session}=planted`, `${session}=planted; ${own}`, `${own}; ${own}`]) {
+    assert.equal(await status(both), 401, both);
+  }
+});

@@ -77,6 +77,10 @@ function answerHeaders(newRequestId: () => string): MiddlewareHandler<ApiEnv> {
 function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const { raw } = c.req;
+    // Also with a key, which a page of another site may have been given, or have stolen.
+    if (raw.headers.get("sec-fetch-site") === "cross-site") {
+      throw new AppError("CrossSite", 403, "Pages of other sites may not use the API.");
+    }
     const [credential] = credentials(raw.headers, raw.url);
     const origin = { address: c.env.address, requestId: c.get("requestId") };
     // A key that is presented decides, also over a cookie that the browser adds.

@@ -3,6 +3,7 @@
 import type { Hono } from "hono";
 import type { AdminActor, Origin } from "../../actor.ts";
 import type { AdminId, FunctionId, SessionId } from "../../ids.ts";
+import type { DerivedKey } from "../../keyring/derived_key.ts";
 import type { Overview } from "../../secrets/overview.ts";
 import type { TypeCheck } from "../../functions/type_check.ts";
 import type { AskedSecrets } from "../../secrets/asked.ts";
@@ -22,6 +23,8 @@ export interface WebDeps extends ApiDeps {
   /** Answers a request under /run, as it does those that come over HTTP. */
   readonly run: (request: Request) => Promise<Response>;
   readonly asked: AskedSecrets;
+  /** Authenticates what one page has the next one say. */
+  readonly noticeKey: DerivedKey;
   readonly typeCheck: TypeCheck;
 }
 
@@ -43,6 +46,7 @@ export interface WebEnv {
     admin: SignedIn;
     /** The same, for services; set there, too. */
     actor: AdminActor & Origin;
+    noticeKey: DerivedKey;
     /** What the last page did, to be told once on this one. */
     notice: string | undefined;
     /** How far a newcomer is; nothing once there is nothing to lead to. */

@@ -1,5 +1,7 @@
 // From a posted form to checked data, by the same schemas as the API, and back to the page with what was wrong.
 
+import { Buffer } from "node:buffer";
+import { timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
 import { z } from "zod";
 import { ENTITLEMENT_LOST } from "../../actor.ts";
@@ -91,20 +93,24 @@ const NOTICE_MAX_AGE_SECONDS = 60;
 
 /** Has the next page tell `notice`. It is text, never markup, and must hold no secret. */
 export function tellNext(c: Context<WebEnv>, notice: string): void {
-  const value = encodeURIComponent(notice.slice(0, NOTICE_MAX_LENGTH).toWellFormed());
-  setCookie(c, "notice", value, NOTICE_MAX_AGE_SECONDS);
+  const text = encodeURIComponent(notice.slice(0, NOTICE_MAX_LENGTH).toWellFormed());
+  setCookie(c, "notice", `${text}.${macOf(c, text)}`, NOTICE_MAX_AGE_SECONDS);
 }
 
-/** Takes the notice out of the request's cookies, so that it is told once. */
+/** Takes the notice out of the request's cookies, so that it is told once; undefined for one that is not ours. */
 export function takeNotice(c: Context<WebEnv>): string | undefined {
   const value = readCookie(c.req.raw.headers, "notice", c.env);
   if (value === undefined) return undefined;
   setCookie(c, "notice", "", 0);
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return undefined;
-  }
+  const end = value.lastIndexOf(".");
+  const text = value.slice(0, Math.max(0, end));
+  const [given, right] = [Buffer.from(value.slice(end + 1)), Buffer.from(macOf(c, text))];
+  return given.length === right.length && timingSafeEqual(given, right) ? decodeURIComponent(text) : undefined;
+}
+
+/** Another host of the same domain, or plain http, could set a cookie with a text of its own. */
+function macOf(c: Context<WebEnv>, text: string): string {
+  return Buffer.from(c.get("noticeKey").mac(text)).toString("base64url");
 }
 
 export function setCookie(c: Context<WebEnv>, cookie: OwnCookie, value: string, maxAgeSeconds: number): void {

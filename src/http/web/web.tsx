@@ -35,6 +35,7 @@ export function createWeb(deps: WebDeps): Web {
   web.notFound((c) => failure(new AppError("NotFound", 404, "There is no such page."), c, deps));
   web.use("*", async (c, next) => {
     c.set("requestId", deps.newRequestId());
+    c.set("noticeKey", deps.noticeKey);
     await next();
     c.header("X-Request-Id", c.get("requestId"));
   });
