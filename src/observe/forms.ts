@@ -7,6 +7,11 @@ export const FORM_MIN_BYTES = 8;
 /** So much of a form is looked for; where it is found, the rest is compared. */
 export const NEEDLE_MAX_BYTES = 256;
 
+/** A line of Base64 or hexadecimal digits. */
+const ENCODED_LINE = /^[\w+/=-]{16,}$/;
+/** Different characters, so that a rule such as "--------" is none. */
+const LINE_CHARACTERS_MIN = 8;
+
 type Encode = (value: string) => string;
 
 /** Whether characters on either side of a form hold some of its bits. */
@@ -108,7 +113,21 @@ export function formsOf(value: string): Form[] {
     const frayed = { before: before > 0, after: (before + size) * 8 % 6 > 0 };
     for (const encode of encodings) add(encode, frayed);
   });
+  for (const line of encodedLines(core)) {
+    const bytes = encoder.encode(line);
+    forms.set(
+      line,
+      new Form(line, (line) => line, PLAIN, bytes.slice(0, NEEDLE_MAX_BYTES), bytes.length > NEEDLE_MAX_BYTES),
+    );
+  }
   return [...forms.values()];
+}
+
+/** The lines of a value that hold a part of it by themselves, as those of a PEM file do (RFC 7468). */
+function encodedLines(value: string): string[] {
+  if (!value.includes("\n")) return [];
+  return value.split("\n").map((line) => line.trim())
+    .filter((line) => ENCODED_LINE.test(line) && new Set(line).size >= LINE_CHARACTERS_MIN);
 }
 
 function inHex(value: string): string {

@@ -2,6 +2,7 @@
 
 import { formsOf } from "./forms.ts";
 import { Matcher, type Sought, type Span } from "./matcher.ts";
+import { viewsOf } from "./views.ts";
 
 /** What the values of one call may take in memory, and those remembered of a function. */
 const CALL_MAX_BYTES = 4 << 20;
@@ -133,7 +134,10 @@ export function createMasking(): Masking {
     const found = known.matcher.find(whole);
     if (!found) return instead(TOO_COSTLY);
     const end = known.matcher.openEnd(whole);
-    const spans = end.span ? [...found.spans, end.span] : found.spans;
+    const inViews = spansInViews(known.matcher, whole);
+    if (!inViews) return instead(TOO_COSTLY);
+    const spans = [...found.spans, ...inViews, ...end.span ? [end.span] : []];
+    if (inViews.length > 0) spans.sort((a, b) => a.start - b.start);
     const openAt = Math.min(found.cutFrom, end.from);
     const starts = [0];
     for (const { length } of pieces) starts.push(starts.at(-1)! + length);
@@ -181,6 +185,21 @@ function keyOf(name: string, value: string): string {
   // A name holds no such sign.
   if (length <= 2 * KEY_PART) return `${name}=${value}`;
   return `${name}=${length}=${value.slice(0, KEY_PART)}${value.slice(-KEY_PART)}`;
+}
+
+/** Where values are that the bytes stand for; undefined if finding out would take too long. */
+function spansInViews(matcher: Matcher<HandedValue>, bytes: Uint8Array): Span<HandedValue>[] | undefined {
+  const spans: Span<HandedValue>[] = [];
+  for (const view of viewsOf(bytes)) {
+    const found = matcher.find(view.bytes);
+    if (!found) return undefined;
+    // A buffer is printed to its fiftieth byte, other lists to their hundredth number.
+    const { span: cut } = matcher.openEnd(view.bytes);
+    for (const { start, end, of } of cut ? [...found.spans, cut] : found.spans) {
+      spans.push({ start: view.startOf(start), end: view.endOf(end - 1), of });
+    }
+  }
+  return spans;
 }
 
 function concat(pieces: readonly Uint8Array[]): Uint8Array {

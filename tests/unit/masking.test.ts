@@ -257,3 +257,103 @@ Deno.test("masking takes time by the length of a text, not by its square, whatev
     }
   }
 });
+
+const UMLAUTS = "Grüße-aus-Köln 🔑 & <mehr>";
+
+Deno.test("a value is masked where the runtime prints its bytes, however they are laid out", () => {
+  const long = Array.from({ length: 40 }, (_, index) => `part-${index}`).join("/");
+  for (const value of [SECRET, "s3cr3t-t0ken", UMLAUTS, long]) {
+    const bytes = new TextEncoder().encode(value);
+    const buffer = Buffer.from(value);
+    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
+    const printed: Record<string, string> = {
+      "Buffer, by Deno": Deno.inspect(buffer),
+      "Buffer, by Node": inspect(buffer),
+      "bytes, by Deno": Deno.inspect(bytes),
+      "bytes, by Node": inspect(bytes),
+      "bytes in an object": Deno.inspect({ a: { b: bytes, c: 1 } }),
+      "bytes in an object, by Node": inspect({ a: { b: bytes, c: 1 } }),
+      "a list": inspect([...bytes]),
+      "ArrayBuffer, by Node": inspect(bytes.buffer),
+      "JSON of bytes": JSON.stringify(bytes),
+      "JSON of bytes, indented": JSON.stringify(bytes, null, 2),
+      "JSON of a Buffer": JSON.stringify(buffer),
+      "a text": String(bytes),
+      "hexadecimal with spaces": hex.join(" "),
+      "with colons": hex.join(":"),
+      "WITH COLONS": hex.join(":").toUpperCase(),
+      "as in C": hex.map((pair) => `0x${pair}`).join(", "),
+    };
+    for (const [how, text] of Object.entries(printed)) {
+      const result = masked(value, `before ${text} after`);
+      assert.match(result, /^before .*\[secret TOKEN\].* after$/s, `${how}: ${result}`);
+      // What is left is the frame: no number of the value.
+      const left = result.replace(/\[secret TOKEN\]/g, "").replace(/\(\d+\)|byteLength: \d+|\d+ more \w+|c: 1/g, "");
+      assert.doesNotMatch(left, /(?:[0-9a-fA-F]{2}[\s,:]+){3}/, `${how}: ${result}`);
+    }
+  }
+});
+
+Deno.test("a value is masked where its characters are escaped", () => {
+  const asciiJson = (text: string) =>
+    JSON.stringify(text).slice(1, -1).replace(
+      /[^ -~]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
+  const each = (text: string, escape: (code: number) => string, which = /[^]/gu) =>
+    text.replace(which, (character) => escape(character.codePointAt(0)!));
+  for (const value of [UMLAUTS, SECRET]) {
+    const forms: Record<string, string> = {
+      "JSON in ASCII": asciiJson(value),
+      "JSON in ASCII, capitals": asciiJson(value).replace(/u[0-9a-f]{4}/g, (code) => "u" + code.slice(1).toUpperCase()),
+      "JSON in ASCII within JSON": JSON.stringify(asciiJson(value)).slice(1, -1),
+      "entities": each(value, (code) => `&#${code};`),
+      "entities of signs": each(value, (code) => `&#x${code.toString(16)};`, /[^\w ]/gu),
+      "entities of signs, capitals": each(value, (code) => `&#X${code.toString(16).toUpperCase()};`, /[^\w ]/gu),
+      "escapes of code points": each(value, (code) => `\\u{${code.toString(16)}}`),
+    };
+    for (const [how, form] of Object.entries(forms)) {
+      if (how === "JSON in ASCII within JSON" && value === SECRET) continue;
+      assert.equal(masked(value, `<${form}>`), "<[secret TOKEN]>", how);
+    }
+  }
+});
+
+Deno.test("a value is masked where its encoding is wrapped into lines", () => {
+  const value = Array.from({ length: 30 }, (_, index) => `piece ${index * 7919}`).join(" ");
+  for (const ending of ["\n", "\r\n", "\n    ", "\\n"]) {
+    for (const encoding of ["base64", "hex"] as const) {
+      const lines = Buffer.from(value).toString(encoding).match(/.{1,76}/g)!.join(ending);
+      assert.equal(masked(value, `<${lines}>`), "<[secret TOKEN]>", JSON.stringify([ending, encoding]));
+    }
+  }
+});
+
+Deno.test("each line of a PEM is masked by itself, indented or not; its frame is not", () => {
+  const body = Buffer.from(Array.from({ length: 200 }, (_, index) => (index * 7919) % 256)).toString("base64");
+  const lines = ["-----BEGIN PRIVATE KEY-----", ...body.match(/.{1,64}/g)!, "-----END PRIVATE KEY-----"];
+  const pem = lines.join("\n") + "\n";
+  for (const line of lines.slice(1, -1)) {
+    if (line.length < 16) continue;
+    assert.equal(masked(pem, `>${line}<`), ">[secret TOKEN]<");
+    assert.equal(masked(pem, `  key: |\n    ${line}\n`), "  key: |\n    [secret TOKEN]\n");
+  }
+  assert.equal(masked(pem, `${lines[0]} of it`), `${lines[0]} of it`);
+  const indented = masked(pem, lines.map((line) => `    ${line}`).join("\n"));
+  for (const line of lines.slice(1, -1)) assert.ok(line.length < 16 || !indented.includes(line), indented);
+  assert.equal(masked("first rule\n--------------------\nlast rule", "--------------------"), "--------------------");
+});
+
+Deno.test("numbers and escapes that are no value's stay as they are", () => {
+  for (
+    const text of [
+      "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 300, 400, 999",
+      "12:34:56:78:9a:bc:de:f0:12",
+      "10.0.0.1 10.0.0.2 2026-11-29 10:11:12",
+      "&#65;&#66; \\u0041\\x42 \\n",
+      "a".repeat(80) + "\n" + "b".repeat(80),
+    ]
+  ) {
+    assert.equal(masked(SECRET, text), text);
+  }
+});

@@ -1,0 +1,122 @@
+// Texts that a text stands for: with escapes decoded, with line breaks taken out of encoded lines, and the bytes of
+// lists of numbers, such as the runtime prints of a buffer. A value is looked for in these, too.
+
+import { Buffer } from "node:buffer";
+
+/** Bytes that were read out of others, and where each of them stood. */
+export interface View {
+  readonly bytes: Uint8Array;
+  /** The place in the text that byte `index` was read from. */
+  startOf(index: number): number;
+  endOf(index: number): number;
+}
+
+/** Fewer numbers than a value has bytes at least are no value. */
+const LIST_MIN = 8;
+
+/** HTML's character references; escapes of JSON and JavaScript, also where they were escaped once more. */
+const ESCAPE =
+  /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));|\\+u(d[89ab][0-9a-f]{2})\\+u(d[c-f][0-9a-f]{2})|\\+u(?:([0-9a-f]{4})|\{([0-9a-f]{1,6})\})|\\+x([0-9a-f]{2})|\\(["'\\/bfnrt])/gi;
+const HAS_ESCAPES = /&#|\\[ux]/i;
+const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+/** The end of a line of Base64 or hexadecimal digits that goes on in the next, as it is or escaped. */
+const WRAPPED = /(?<=[\w+/=-]{16})(?:\r?\n|(?:\\r)?\\n)[ \t]*(?=[\w+/=-])/g;
+
+/** Decimal numbers with white space or commas between them; the same with their indexes; pairs of hexadecimal digits. */
+const LISTS = [
+  { run: /(?<![\w.])(?:\d{1,3}[\s,]+){7,}\d{1,3}(?![\w.])/g, number: /\d+/g, radix: 10 },
+  {
+    run: /(?<!\d)(?:"?\d{1,9}"?\s?:\s?\d{1,3}[\s,]+){7,}"?\d{1,9}"?\s?:\s?\d{1,3}(?!\d)/g,
+    number: /(?<=:\s?)\d+/g,
+    radix: 10,
+  },
+  {
+    run: /(?<![0-9a-z])(?:(?:0x|\\x)?[0-9a-f]{2}[\s:,-]+){7,}(?:0x|\\x)?[0-9a-f]{2}(?![0-9a-z])/gi,
+    number: /(?<=^|[\s:,x-])[0-9a-f]{2}(?=$|[\s:,-])/gi,
+    radix: 16,
+  },
+];
+
+/** What a byte may be in a list. */
+const DIGIT = 1;
+const SEPARATOR = 2;
+const KINDS = new Uint8Array(256);
+for (const character of "0123456789abcdefABCDEF") KINDS[character.charCodeAt(0)] = DIGIT;
+for (const character of " \t\r\n,:-") KINDS[character.charCodeAt(0)] = SEPARATOR;
+
+/** Returns the views of a text in UTF-8; most texts have none. */
+export function viewsOf(text: Uint8Array): View[] {
+  // One character for each byte, so that places are the same in both.
+  const characters = Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("latin1");
+  const views = (mayHoldList(text) ? LISTS : []).flatMap(({ run, number, radix }) =>
+    [...characters.matchAll(run)].map((match) => viewOfList(match[0], match.index, number, radix))
+  );
+  if (HAS_ESCAPES.test(characters)) views.push(viewWithout(characters, ESCAPE, unescaped));
+  if (/\n|\\n/.test(characters) && characters.search(WRAPPED) !== -1) {
+    views.push(viewWithout(characters, WRAPPED, () => ""));
+  }
+  return views.filter(({ bytes }) => bytes.length >= LIST_MIN);
+}
+
+/** Reports whether enough digits have a separator after them. Most texts do not, and need no closer look. */
+function mayHoldList(text: Uint8Array): boolean {
+  let count = 0;
+  for (let at = 1; at < text.length; at++) {
+    if (KINDS[text[at]!] === SEPARATOR && KINDS[text[at - 1]!] === DIGIT && ++count >= LIST_MIN - 1) return true;
+  }
+  return false;
+}
+
+function viewOfList(list: string, at: number, number: RegExp, radix: number): View {
+  const numbers = [...list.matchAll(number)];
+  return {
+    // What is no byte ends a value that would go on across it.
+    bytes: Uint8Array.from(numbers, ([digits]) => Math.min(parseInt(digits, radix), 0xff)),
+    startOf: (index) => at + numbers[index]!.index,
+    endOf: (index) => at + numbers[index]!.index + numbers[index]![0].length,
+  };
+}
+
+/** The text with what `pattern` matches replaced. */
+function viewWithout(
+  characters: string,
+  pattern: RegExp,
+  replacement: (match: RegExpExecArray) => string,
+): View {
+  const starts = new Uint32Array(characters.length);
+  const ends = new Uint32Array(characters.length);
+  const bytes = Buffer.alloc(characters.length);
+  let [length, last] = [0, 0];
+  const copy = (to: number): void => {
+    bytes.write(characters.slice(last, to), length, "latin1");
+    for (; last < to; last++) {
+      starts[length] = last;
+      ends[length++] = last + 1;
+    }
+  };
+  for (const match of characters.matchAll(pattern)) {
+    copy(match.index);
+    last = match.index + match[0].length;
+    // No character takes more bytes than its escape.
+    const size = bytes.write(replacement(match), length);
+    starts.fill(match.index, length, length + size);
+    ends.fill(last, length, length + size);
+    length += size;
+  }
+  copy(characters.length);
+  return {
+    bytes: bytes.subarray(0, length),
+    startOf: (index) => starts[index]!,
+    endOf: (index) => ends[index]!,
+  };
+}
+
+function unescaped([, hex, decimal, name, high, low, unit, point, byte, short]: RegExpExecArray): string {
+  if (name !== undefined) return NAMED[name.toLowerCase()]!;
+  if (short !== undefined) return SHORT[short] ?? short;
+  if (high !== undefined) return String.fromCharCode(parseInt(high, 16), parseInt(low!, 16));
+  const code = decimal === undefined ? parseInt((hex ?? unit ?? point ?? byte)!, 16) : Number(decimal);
+  return code <= 0x10ffff ? String.fromCodePoint(code) : "";
+}
