@@ -85,6 +85,12 @@ export const MEMBERS: Readonly<Record<string, readonly Member[]>> = {
       detail: "(name) → Promise",
       info: "The values of every scope that this call may read, with their owners.",
     },
+    {
+      name: "waitUntil",
+      then: "(|)",
+      detail: "(promise)",
+      info: "Work that goes on after the response; getSecret works in it.\nctx.waitUntil(sendReceipt(order));",
+    },
     { name: "params", detail: "the route's parameters", info: "Decoded: for the route /orders/:id, ctx.params.id." },
     { name: "query", detail: "the query's parameters", info: "Decoded; of one that occurs several times, the first." },
     { name: "requestId", detail: "string", info: "UUID of this call, as in its log and in the answer's X-Request-Id." },

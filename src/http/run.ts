@@ -9,6 +9,7 @@ import type { Imports, ModuleGraph } from "../functions/imports.ts";
 import type { Cors } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
 import type { Match } from "../functions/routes.ts";
+import { messageOf } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
 import { type Findings, type Leak, leakSearch } from "../observe/leaks.ts";
 import type { Outcome } from "../observe/tally.ts";
@@ -138,11 +139,12 @@ export function createRun(deps: RunDependencies): Run {
       }
       if (entry) access.recordUse(entry.keyId);
       const caller = new RunCaller(deps, target, entry, { trace, handed: call.handed });
-      if (!earlier && request.body) body = await bodyOf(request, request.body);
+      const bodyTimeoutMs = request.body ? settings.get("run.body-timeout-ms") : 0;
+      if (!earlier && request.body) body = await bodyOf(request, request.body, bodyTimeoutMs);
       // Whether a file was edited is looked at after the request came, once for all that came with it.
       const graph = imports.graph(target.handler, await turn());
       const code = graph instanceof Promise
-        ? await inTime(graph, target.timeoutMs ?? settings.get("sandbox.timeout-ms"))
+        ? await graphInTime(graph, target.timeoutMs ?? settings.get("sandbox.timeout-ms"))
         : graph;
       const { files } = target;
       const assets = files.length === 0 ? NO_ASSETS : await assetsOf(files, call);
@@ -161,6 +163,7 @@ export function createRun(deps: RunDependencies): Run {
         group: entry?.groupName ?? null,
         body,
         caller,
+        bodyTimeoutMs,
         client: request,
       });
       const answer = toResponse(guarded(response, call, deps), method, requestId, ownHost, makeResponse);
@@ -274,23 +277,36 @@ function headersFor(headers: Headers, keys: KeyRemoval, trace: CallTrace | undef
   return flat;
 }
 
-/** Small bodies of known length whole, as that is far cheaper than a stream. */
+/**
+ * Small bodies of known length whole, as that is far cheaper than a stream.
+ * @throws CallFailure gone, silent
+ */
 async function bodyOf(
   request: Request,
   body: ReadableStream<Uint8Array>,
+  timeoutMs: number,
 ): Promise<Uint8Array | ReadableStream<Uint8Array>> {
   const length = Number(request.headers.get("content-length") ?? Infinity);
-  return length <= WHOLE_REQUEST_MAX_BYTES ? await request.bytes() : body;
+  if (length > WHOLE_REQUEST_MAX_BYTES) return body;
+  const bytes = request.bytes().catch((error) => {
+    throw new CallFailure("gone", false, `The caller broke the request's body off: ${messageOf(error)}.`);
+  });
+  const silent = new CallFailure("silent", false, `The request's body did not arrive in ${timeoutMs} ms.`);
+  return await within(bytes, timeoutMs, silent);
 }
 
-async function inTime(graph: Promise<ModuleGraph>, timeoutMs: number): Promise<ModuleGraph> {
+function graphInTime(graph: Promise<ModuleGraph>, timeoutMs: number): Promise<ModuleGraph> {
+  return within(graph, timeoutMs, new CallFailure("timeout", false, `Its modules were not found in ${timeoutMs} ms.`));
+}
+
+/** @throws `failure` after the time */
+async function within<T>(awaited: Promise<T>, timeoutMs: number, failure: CallFailure): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const failure = new CallFailure("timeout", false, `Its modules were not found in ${timeoutMs} ms.`);
     timer = setTimeout(() => reject(failure), timeoutMs);
   });
   try {
-    return await Promise.race([graph, late]);
+    return await Promise.race([awaited, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -55,7 +55,8 @@ export function outcomeOf(error: unknown): Outcome {
       return error.sent ? "error" : "refused";
     // It is the caller's doing.
     case "gone":
-      return "ok";
+    case "silent":
+      return error.sent ? "ok" : "refused";
     case "load-failed":
     case "threw":
     case "nonsense":
@@ -77,7 +78,12 @@ function report(level: "warn" | "error", text: string, call: Call, deps: Telling
 
 /** The caller has the beginning of an answer already, so that nobody else will tell. */
 export function brokeOff(failure: CallFailure, call: Call, deps: Telling): void {
-  report(failure.kind === "gone" ? "warn" : "error", `The response broke off: ${failure.message}`, call, deps);
+  report(
+    failure.kind === "gone" || failure.kind === "silent" ? "warn" : "error",
+    `The response broke off: ${failure.message}`,
+    call,
+    deps,
+  );
 }
 
 export function failed(error: unknown, call: Call, deps: Telling): Response {
@@ -121,6 +127,12 @@ export function failed(error: unknown, call: Call, deps: Telling): Response {
     case "revoked":
       report("warn", `The call was ended: ${why}`, call, deps);
       return refusal(403, "EntitlementLost", "The function or the API key was taken away during the call.", requestId);
+    case "silent":
+      report("warn", `The call was given up: ${why}`, call, deps);
+      // What is left of the body may still come, so that the connection is of no further use.
+      return refusal(408, "RequestTimeout", "The request's body did not arrive in time.", requestId, {
+        Connection: "close",
+      });
     case "stopped":
     case "outdated":
     case "no-room":

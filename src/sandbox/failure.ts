@@ -16,6 +16,8 @@ export class CallFailure extends Error {
       | "outdated"
       /** Its function or key was taken away while it ran. */
       | "revoked"
+      /** The caller stopped sending the request's body. */
+      | "silent"
       | "no-room"
       | "suspended"
       | "withheld",

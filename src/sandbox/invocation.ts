@@ -29,6 +29,8 @@ export interface CallRequest<C> {
   /** Name of the group whose key let the call in. */
   readonly group: string | null;
   readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
+  /** How long the caller may pause within a streamed body. */
+  readonly bodyTimeoutMs: number;
   /** Who asks, when the handler asks for secrets. Never leaves the host. */
   readonly caller: C;
   /** Its signal is aborted when the caller has gone. Looked at in calls that take a while only, for its price. */
@@ -93,6 +95,9 @@ export class HostInvocation<C> implements Asked {
   readonly #startedAt = performance.now();
   /** When it was noticed that the call may not go on, by `performance.now()`. */
   #revokedAt: number | undefined;
+  /** When the caller will have been silent for too long, by `performance.now()`; Infinity if nothing is awaited of it. */
+  #clientDeadline = Infinity;
+  #bodyReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
   #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
   /** Bytes of the response that the sandbox may still send. */
@@ -286,7 +291,9 @@ export class HostInvocation<C> implements Asked {
     this.#owner.ended(this);
   }
 
+  /** While the next piece of the request is awaited, it is the caller who is slow, not the handler. */
   isLate(now: number): boolean {
+    if (this.#clientDeadline !== Infinity && !this.#responseOver) return now > this.#clientDeadline;
     return now > this.#deadline;
   }
 
@@ -294,6 +301,13 @@ export class HostInvocation<C> implements Asked {
   timedOut(): boolean {
     if (this.#responseOver) {
       this.#end("timeout");
+      return false;
+    }
+    if (this.#clientDeadline !== Infinity) {
+      const { bodyTimeoutMs } = this.request;
+      this.#writer!.send(ToSandbox.Abort, this.id);
+      this.#breakOff(new CallFailure("silent", true, `The caller sent nothing for ${bodyTimeoutMs} ms.`), true);
+      this.#bodyReader!.cancel().catch(() => {});
       return false;
     }
     const sent = this.#writer !== undefined;
@@ -358,15 +372,17 @@ export class HostInvocation<C> implements Asked {
   }
 
   async #sendBody(body: ReadableStream<Uint8Array>, writer: FrameWriter): Promise<void> {
-    const reader = body.getReader();
+    const reader = this.#bodyReader = body.getReader();
     try {
       while (!this.#over) {
         // What is not read from the client is not in our memory.
         await this.#roomIn(writer);
+        this.#clientDeadline = performance.now() + this.request.bodyTimeoutMs;
         const piece = await reader.read();
+        this.#clientDeadline = Infinity;
+        // The handler's time begins with what it has been waiting for. With its window full, it is the reader's.
+        if (!this.#responseOver && this.#deadline !== Infinity) this.#restartClock();
         if (piece.done) break;
-        // The client is sending, so the handler is not what is slow.
-        if (!this.#responded && !this.#over) this.#restartClock();
         for (let at = 0; at < piece.value.byteLength && !this.#over;) {
           while (this.#credit === 0 && !this.#over) {
             await new Promise<void>((resolve) => this.#creditArrived = resolve);
@@ -383,6 +399,7 @@ export class HostInvocation<C> implements Asked {
       // Nobody will read the rest; the client may stop sending it.
       else await reader.cancel();
     } catch {
+      this.#clientDeadline = Infinity;
       // The client broke off: there is nobody left to answer, and the handler must not wait for the rest.
       if (this.#responseOver && !this.#over) writer.send(ToSandbox.Abort, this.id);
       else this.abandon();

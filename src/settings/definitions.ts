@@ -117,6 +117,12 @@ export const DEFINITIONS = {
     [],
     z.array(runHost).max(100),
   ),
+  "run.body-timeout-ms": integer(
+    "How long a caller may pause while it sends the body of a request, in milliseconds; then the call gets 408. It does not count against the function's time limit.",
+    60_000,
+    100,
+    3_600_000,
+  ),
   "sandbox.timeout-ms": integer(
     "How long a call may take until its response begins, and how long it may then pause, in milliseconds.",
     30_000,

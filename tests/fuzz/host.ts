@@ -232,7 +232,7 @@ async function createRig() {
         }),
       },
       settings: {
-        get: (name: string) => name === "sandbox.memory-mb" ? 128 : [],
+        get: (name: string) => name === "sandbox.memory-mb" ? 128 : name === "run.body-timeout-ms" ? TIMEOUT_MS : [],
       },
       log: () => {},
       masking: createMasking(),

@@ -110,6 +110,7 @@ function request() {
     requestedAt: Date.now(),
     group: null,
     body: null,
+    bodyTimeoutMs: 0,
     caller: undefined,
   };
 }
