@@ -300,49 +300,19 @@ test("work in the background that never ends, or is forged, gets secrets for the
       }`;
     for (const way of ["honest", "forged", "afterwards", "none"]) {
       // A function each: a process is ended once it has no other call than those that left something behind.
-      await arena.deploy(way, code, {
-        fields: {
-          keys: [mine.groupId, other.groupId],
-          timeoutMs: BACKGROUND_MS,
-        },
-      });
-      const headers = { "X-API-Key": mine.key };
-      const keepAlive = request(
-        "GET",
-        `${server.url}/run/${way}?way=none`,
-        undefined,
-        headers,
-      );
-      assert.equal((await keepAlive).status, 200);
-      assert.equal(
-        (await request(
-          "GET",
-          `${server.url}/run/${way}?way=${way}`,
-          undefined,
-          headers,
-        )).status,
-        200,
-      );
+      await arena.deploy(way, code, { fields: { keys: [mine.groupId, other.groupId], timeoutMs: BACKGROUND_MS } });
+      const address = `${server.url}/run/${way}`;
+      assert.equal((await request("GET", `${address}?way=${way}`, undefined, { "X-API-Key": mine.key })).status, 200);
       // Another caller's call keeps the process: nothing that it may have may be given to the first one's.
-      const looked = await request(
-        "GET",
-        `${server.url}/run/${way}?look=${way}`,
-        undefined,
-        { "X-API-Key": other.key },
-      );
+      const looked = await request("GET", `${address}?look=${way}`, undefined, { "X-API-Key": other.key });
       const found: [number, ...string[]][] = looked.body;
       assert.ok(found.at(-1)![0] > 2 * BACKGROUND_MS, way);
       arena.count(found.length);
       for (const [ms, ...outcomes] of found) {
         for (const outcome of outcomes) {
-          if (outcome.includes("planted-other")) {
-            arena.gained(`${way}, another's`, outcome);
-          }
-          const mayStill = (way === "honest" || way === "forged") &&
-            ms < BACKGROUND_MS + 500;
-          if (!mayStill && outcome.includes("planted-")) {
-            arena.gained(`${way} after ${Math.round(ms)} ms`, outcome);
-          }
+          if (outcome.includes("planted-other")) arena.gained(`${way}, another's`, outcome);
+          const mayStill = (way === "honest" || way === "forged") && ms < BACKGROUND_MS + 500;
+          if (!mayStill && outcome.includes("planted-")) arena.gained(`${way} after ${Math.round(ms)} ms`, outcome);
         }
       }
     }

@@ -30,7 +30,7 @@ if (!globalThis.tapped) {
   // Where the worker's code is, only a stack trace tells: one through the worker's console.
   let stack;
   console.debug("%s", { toString: () => (stack ??= new Error().stack, "") });
-  const [workers] = /file:\S+\/workers\//.exec(stack);
+  const [workers] = /file:[^ (]+[/]workers[/]/.exec(stack);
   const { InFlight } = await import(new URL("../src/sandbox/in_flight.ts", workers));
   const get = InFlight.prototype.get;
   InFlight.prototype.get = function (key) {
