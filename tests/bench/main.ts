@@ -1,6 +1,7 @@
 // deno task bench: every benchmark, with ratios; exits 1 if a floor is missed. `bench calls` runs one alone.
 
 import { benchCalls } from "./calls.ts";
+import { benchColdStarts } from "./cold_starts.ts";
 import { benchFunctions } from "./functions.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchGuard } from "./guard.ts";
@@ -15,6 +16,7 @@ const wanted = new Set(Deno.args);
 const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
 const missed: string[] = [];
 if (chosen("calls")) missed.push(...await benchCalls());
+if (chosen("cold-starts")) missed.push(...await benchColdStarts());
 if (chosen("observe")) missed.push(...await benchObserve());
 if (chosen("functions")) missed.push(...await benchFunctions());
 if (chosen("growth")) missed.push(...await benchGrowth());

@@ -1,7 +1,6 @@
 // Why and when sandbox processes end: no memory left, or nothing to do.
 
 import assert from "node:assert/strict";
-import { until } from "../hostile/processes.ts";
 import { deploy, run, set } from "./handlers.ts";
 import { gone, sandboxes } from "./processes.ts";
 import { startServer } from "./server.ts";
@@ -62,20 +61,28 @@ Deno.test("an exit, a crash and a closed worker are not taken for a lack of memo
 });
 
 Deno.test("a process without calls for sandbox.idle-seconds ends, and one with a call does not", async () => {
-  await using server = await startServer({});
+  await using server = await startServer();
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  await using upstream = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async () => {
+    begun.resolve();
+    await release.promise;
+    return new Response("done");
+  });
+  const host = `127.0.0.1:${(upstream.addr as Deno.NetAddr).port}`;
   await deploy(server, "rare", `let n = 0; export default (c) => c.text(String(++n))`);
-  await deploy(
-    server,
-    "long",
-    `export default async (c) => { await new Promise((r) => setTimeout(r, 3_000)); return c.text("done"); }`,
-  );
+  await deploy(server, "long", `export default () => fetch("http://${host}")`, {
+    permissions: { net: [host] },
+    timeoutMs: 300_000,
+  });
   assert.equal((await run(server, "/rare")).body, "1");
   assert.equal((await run(server, "/rare")).body, "2");
   const idle = sandboxes(server);
   const long = run(server, "/long");
-  await until("the other one runs", () => sandboxes(server).length > idle.length);
+  await begun.promise;
   await set(server, { "sandbox.idle-seconds": 1 });
   await gone(idle);
+  release.resolve();
   assert.equal((await long).body, "done");
   await gone(sandboxes(server));
   // A new process, as its module's variable shows; neither end was a death.
