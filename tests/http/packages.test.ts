@@ -1,0 +1,168 @@
+// Packages from a registry that is a mirror: their files, their locks, versions that cannot be had.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { deploy, run, save } from "./handlers.ts";
+import { startNpmRegistry } from "./npm_registry.ts";
+import { startServer } from "./server.ts";
+
+Deno.test("packages of a mirror, and nothing of others", async (t) => {
+  await using registry = startNpmRegistry();
+  const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  // Users of sandboxes pass through it.
+  await Deno.chmod(folder, 0o711);
+  const env = {
+    CACHE_DIR: join(folder, "cache"),
+    NPM_CONFIG_REGISTRY: registry.url.replace("http://", "http://user:password@"),
+  };
+  const answer = async (path: string): Promise<string> => {
+    const { status, body } = await run(server, path);
+    return `${status} ${typeof body === "string" ? body : JSON.stringify(body)}`;
+  };
+  const one = (name: string, version: string, files: Record<string, string> = {}) =>
+    registry.publish({ name, version, files: { "index.js": `module.exports = "${name} ${version}";`, ...files } });
+  await one("crude-a", "1.0.0");
+  await registry.publish({
+    name: "crude-files",
+    version: "1.0.0",
+    files: {
+      "index.js": `const fs = require("fs"); const path = require("path");
+        module.exports = (name) => fs.readFileSync(path.isAbsolute(name) ? name : path.join(__dirname, name), "utf8");`,
+      "data/font.txt": "letters",
+      "private.txt": { content: "mode 0600", mode: 0o600 },
+      "lib/secret.js": { content: "module.exports = 'hidden module';", mode: 0o600 },
+      "link.txt": { link: "/etc/passwd" },
+      "up.txt": { link: "../../../../../../../../etc/passwd" },
+    },
+  });
+  let server = await startServer({ folder, env });
+  try {
+    await t.step("are fetched, and run by sandboxes that are told the mirror without its credentials", async () => {
+      assert.deepEqual(
+        await save(server, "a.ts", 'import a from "npm:crude-a@1"; export default (c) => c.text(a);'),
+        [],
+      );
+      await deploy(server, "a", 'import a from "npm:crude-a@1"; export default (c) => c.text(a);');
+      assert.equal(await answer("/a"), "200 crude-a 1.0.0");
+      const environments = [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name)).flatMap(
+        ({ name }) => {
+          try {
+            const command = Deno.readTextFileSync(`/proc/${name}/cmdline`);
+            return command.includes("supervisor.ts") && command.includes("--cached-only")
+              ? [Deno.readTextFileSync(`/proc/${name}/environ`)]
+              : [];
+          } catch {
+            return [];
+          }
+        },
+      );
+      assert.ok(environments.some((text) => text.includes(registry.url)), "the registry is named");
+      assert.ok(environments.every((text) => !text.includes("password")), "its password is not");
+    });
+
+    await t.step("read their own files, whatever the modes, and no others", async () => {
+      await deploy(
+        server,
+        "files",
+        `import read from "npm:crude-files@1"; import hidden from "npm:crude-files@1/lib/secret.js";
+         const look = (name) => { try { return read(name) } catch (error) { return "refused " + error.name } };
+         export default (c) => c.json([hidden, ...c.req.queries("name").map(look)]);`,
+      );
+      const names = ["data/font.txt", "private.txt", "link.txt", "up.txt"];
+      const query = names.map((name) => `name=${encodeURIComponent(name)}`).join("&");
+      const { body } = await run(server, `/files?${query}`);
+      assert.deepEqual(body.slice(0, 3), ["hidden module", "letters", "mode 0600"]);
+      for (const refused of body.slice(3)) assert.match(refused, /^refused/);
+    });
+
+    await t.step("do not read other packages, the cache's index, the key file or the code folder", async () => {
+      const { body: found } = await run(server, "/files?name=index.js");
+      assert.match(found[1], /require/);
+      const other = [...walk(join(folder, "cache/deno/npm"), 6)].find((path) => path.endsWith("crude-a/1.0.0"))!;
+      for (
+        const path of [
+          join(other, "index.js"),
+          join(other, "../registry.json"),
+          join(other, "../../crude-files/registry.json"),
+          join(other, "../../crude-files/1.0.0/../../crude-a/1.0.0/index.js"),
+          join(server.dataDir, "encryption-keys.json"),
+          join(server.codeDir, "a.ts"),
+          "/etc/passwd",
+          "/proc/self/environ",
+        ]
+      ) {
+        const { body } = await run(server, `/files?name=${encodeURIComponent(path)}`);
+        assert.match(body[1], /^refused/, path);
+      }
+    });
+
+    await t.step("a version that cannot be had stops its function alone, and changes no lock", async () => {
+      await one("crude-b", "1.0.0");
+      await one("crude-b", "2.0.0");
+      registry.lose("crude-b", "2.0.0");
+      await deploy(server, "b", 'import b from "npm:crude-b@1"; export default (c) => c.text(b);');
+      const broken = 'import b from "npm:crude-b@2"; export default (c) => c.text(b);';
+      assert.match((await save(server, "broken.ts", broken)).join(), /crude-b/);
+      await deploy(server, "broken", broken);
+      assert.match(await answer("/broken"), /^500/);
+      assert.equal(await answer("/a"), "200 crude-a 1.0.0");
+      assert.equal(await answer("/b"), "200 crude-b 1.0.0");
+      await deploy(
+        server,
+        "optional",
+        `import a from "npm:crude-a@1";
+         export default async (c) => c.text(a + await import("npm:crude-b@2").then(() => " got", () => " without"));`,
+      );
+      assert.equal(await answer("/optional"), "200 crude-a 1.0.0 without");
+      await server.stop();
+      server = await startServer({ folder, env });
+      assert.equal(await answer("/a"), "200 crude-a 1.0.0");
+      assert.equal(await answer("/b"), "200 crude-b 1.0.0");
+      assert.match(await answer("/broken"), /^500/);
+    });
+
+    await t.step("a range keeps its version, also for functions that come later and after a restart", async () => {
+      await one("crude-a", "1.1.0");
+      await deploy(server, "later", 'import a from "npm:crude-a@1"; export default (c) => c.text(a);');
+      assert.equal(await answer("/later"), "200 crude-a 1.0.0");
+      await deploy(server, "exact", 'import a from "npm:crude-a@1.1.0"; export default (c) => c.text(a);');
+      assert.equal(await answer("/exact"), "200 crude-a 1.1.0");
+      assert.equal(await answer("/a"), "200 crude-a 1.0.0");
+    });
+
+    await t.step("are known after a restart without a question to the registry", async () => {
+      await server.stop();
+      const before = registry.asked.length;
+      server = await startServer({ folder, env });
+      const asked = registry.asked.length;
+      assert.equal(await answer("/a"), "200 crude-a 1.0.0");
+      assert.equal(await answer("/files?name=data/font.txt"), '200 ["hidden module","letters"]');
+      assert.deepEqual(registry.asked.slice(asked), [], `${before} before`);
+    });
+
+    await t.step("a save that needs no download does not wait for another's", async () => {
+      for (let each = 0; each < 4; each++) await one(`crude-slow-${each}`, "1.0.0");
+      const releases = [0, 1, 2, 3].map((each) => registry.hold(`crude-slow-${each}`));
+      const slow = [0, 1, 2, 3].map((each) =>
+        save(server, `slow${each}.ts`, `import "npm:crude-slow-${each}@1"; export default () => 1;`)
+      );
+      let isOver = false;
+      void Promise.race(slow).then(() => isOver = true);
+      await save(server, "plain.ts", "export default () => 1;");
+      assert.ok(!isOver);
+      for (const release of releases) release();
+      assert.deepEqual((await Promise.all(slow)).flat(), []);
+    });
+  } finally {
+    await server.stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+function* walk(folder: string, depth: number): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (!isDirectory) continue;
+    yield join(folder, name);
+    if (depth > 0) yield* walk(join(folder, name), depth - 1);
+  }
+}
