@@ -16,7 +16,7 @@ export function codeOf(
     lock: graph.lock,
     config: graph.config,
     packages: graph.packages,
-    packageFiles: graph.packageFiles,
+    packageFiles: graph.npm.map(({ folder }) => folder),
     importHosts,
     net,
     memoryMb,

@@ -7,8 +7,9 @@ import { Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts"
 import { whyNotImportable } from "./importable.ts";
 import type { CodeConfig } from "../sandbox/folder.ts";
 import type { KeptGraphs } from "./kept_graphs.ts";
-import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, parseLock } from "./lock.ts";
-import { packageFolders, readInfo } from "./module_info.ts";
+import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, nameOf, parseLock } from "./lock.ts";
+import { isRemote, packageFolders, readInfo } from "./module_info.ts";
+import { isHopeless, nativePackages, nativeSentence } from "./native_packages.ts";
 import { isThere, openToSandboxes } from "./package_files.ts";
 import type { PackageLocks } from "./package_locks.ts";
 import { findProjectGraph, type ProjectGraph, reach } from "./project_graph.ts";
@@ -29,12 +30,21 @@ export interface ModuleGraph {
   readonly config: CodeConfig | undefined;
   /** Folders of the module cache with the packages that they import, and what these import. */
   readonly packages: readonly string[];
-  /** Of these, the folders of the versions in use: their code may read its own files. */
-  readonly packageFiles: readonly string[];
+  /** The versions of npm packages in use, each with the folder of its files, which their code may read. */
+  readonly npm: readonly FetchedPackage[];
+  /** Names of packages that have native code; not of those that another package can do without. */
+  readonly native: readonly string[];
   /** What will keep the handler, or a part of it, from loading; sentences for its author. */
   readonly problems: readonly string[];
   /** What its author may want to know though nothing fails for certain; sentences. */
   readonly warnings: readonly string[];
+}
+
+/** A version of an npm package in the module cache. */
+export interface FetchedPackage {
+  /** Such as `ms@2.1.3`. */
+  readonly id: string;
+  readonly folder: string;
 }
 
 export interface ImportsOptions {
@@ -90,7 +100,8 @@ interface Known {
 /** What a graph has from elsewhere. */
 interface Fetched {
   readonly lock: string | undefined;
-  readonly packageFiles: readonly string[];
+  readonly npm: readonly FetchedPackage[];
+  readonly native: readonly string[];
   /** Files of the module cache that must be there. */
   readonly files: readonly string[];
   readonly problems: readonly string[];
@@ -98,7 +109,14 @@ interface Fetched {
   readonly isStale: boolean;
 }
 
-const NOTHING_FETCHED: Fetched = { lock: undefined, packageFiles: [], files: [], problems: [], isStale: false };
+const NOTHING_FETCHED: Fetched = {
+  lock: undefined,
+  npm: [],
+  native: [],
+  files: [],
+  problems: [],
+  isStale: false,
+};
 
 export function importsService(options: ImportsOptions): Imports {
   const { codeDir, locks, bootstrap, hono, env, importHosts, kept } = options;
@@ -150,8 +168,9 @@ export function importsService(options: ImportsOptions): Imports {
         remote,
         lock: remote ? fetched.lock : undefined,
         config: map.isEmpty ? undefined : map.files("./code/", honoJsx),
-        packages: packageFolders(fetched.packageFiles),
-        packageFiles: fetched.packageFiles,
+        packages: packageFolders(fetched.npm.map(({ folder }) => folder)),
+        npm: fetched.npm,
+        native: fetched.native,
         problems: shortened([...project.problems, ...remote ? fetched.problems : []]),
         // Types that cannot be had keep nothing from running.
         warnings: shortened(remote ? [] : fetched.problems),
@@ -163,24 +182,26 @@ export function importsService(options: ImportsOptions): Imports {
   const fetchRemote = async (
     handler: string,
     file: string,
-    { map }: ProjectGraph,
+    { map, modules }: ProjectGraph,
     folder: BuilderFolder,
     hosts: readonly string[],
   ): Promise<Fetched> => {
     const entry = pathToFileURL(file).href;
     const before = locks.find(handler);
-    const lock = await folder.write("lock", lockText(locks.starting(handler)));
+    const names = new Set(modules.imports.map(({ target }) => target ?? "").filter(isRemote).map(nameOf));
+    const lock = await folder.write("lock", lockText(locks.starting(handler, names)));
     const flags = await configFlags(folder, map.files(base, honoJsx));
     const common = [...flags, `--lock=${lock}`, `--allow-import=${hosts.join(",") || NO_HOST}`];
     const info = await builder.remote("info", ...common, entry);
-    if (!info.success) return { ...NOTHING_FETCHED, problems: [readable(causeOf(info.stderr))] };
-    const modules = readInfo(info.stdout, entry);
-    const isFetched = (id: string): boolean => isThere(modules.npmFolders.get(id) ?? "");
+    const named = [...names].filter(isHopeless);
+    if (!info.success) return { ...NOTHING_FETCHED, native: named, problems: [readable(causeOf(info.stderr))] };
+    const found = readInfo(info.stdout, entry);
+    const isFetched = (id: string): boolean => isThere(found.npmFolders.get(id) ?? "");
     const workers = await lockOfWorkers();
-    const roots: LockRoots = { npm: modules.npm, modules: modules.remote, isFetched };
+    const roots: LockRoots = { npm: found.npm, modules: found.remote, isFetched };
     await Deno.writeTextFile(lock, lockText(mergeLocks(cutLock(await readLock(lock), roots), workers)));
     const cache = await builder.remote("cache", ...common, entry);
-    const problems = modules.remoteErrors.map(({ error }) => readable(error));
+    const problems = found.remoteErrors.map(({ error }) => readable(error));
     if (!cache.success && problems.length === 0) problems.push(readable(causeOf(cache.stderr)));
     const whole = await readLock(lock);
     // A sandbox starts only if everything in its lock is there.
@@ -189,14 +210,16 @@ export function importsService(options: ImportsOptions): Imports {
       npm: [...roots.npm, ...Object.keys(workers.npm)],
       isFetched: (id) => id in workers.npm || isFetched(id),
     });
-    const packageFiles = Object.keys(complete.npm).map((id) => modules.npmFolders.get(id))
-      .filter((path) => path !== undefined).filter(isThere);
-    if (options.ownUsers) await openToSandboxes(packageFiles);
+    const npm = Object.keys(complete.npm).map((id) => ({ id, folder: found.npmFolders.get(id) ?? "" }))
+      .filter(({ folder }) => isThere(folder));
+    const folders = npm.map(({ folder }) => folder);
+    if (options.ownUsers) await openToSandboxes(folders);
+    const native = [...new Set([...named, ...nativePackages(complete, found.npm, (id) => found.npmFolders.get(id))])];
     const isStale = locks.find(handler) !== before;
     const text = lockText(complete);
     // Only what is there as a whole is kept, so that no other function ever meets a version that cannot be had.
     if (problems.length === 0 && !isStale) locks.put(handler, text);
-    return { lock: text, packageFiles, files: [...packageFiles, ...modules.cached], problems, isStale };
+    return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
   };
 
   const readable = (text: string): string => text.replaceAll(base, "");
@@ -214,13 +237,14 @@ export function importsService(options: ImportsOptions): Imports {
 
   const keep = (handler: string, { graph, states, touchedMeanwhile, fetched }: Known): void => {
     if (graph.problems.length > 0 || touchedMeanwhile) return kept.remove(handler);
-    const { files, remote, config, packageFiles, warnings } = graph;
+    const { files, remote, config, npm, native, warnings } = graph;
     kept.put(handler, {
       files,
       states: [...states],
       remote,
       config,
-      packageFiles,
+      npm,
+      native,
       warnings,
       fetched,
       workers: bootstrap,
@@ -233,7 +257,7 @@ export function importsService(options: ImportsOptions): Imports {
     const file = fileOf(handler);
     // Another code folder may have held a handler of the same path, and an older program other workers.
     if (found?.files[0] !== file || found.workers !== bootstrap) return undefined;
-    const { files, states, remote, config, packageFiles, warnings, fetched } = found;
+    const { files, states, remote, config, npm, native, warnings, fetched } = found;
     const lock = remote ? locks.find(handler) : undefined;
     if ((remote && lock === undefined) || !fetched.every(isThere)) return undefined;
     const recalled: Known = {
@@ -244,8 +268,9 @@ export function importsService(options: ImportsOptions): Imports {
         remote,
         lock,
         config,
-        packages: packageFolders(packageFiles),
-        packageFiles,
+        packages: packageFolders(npm.map(({ folder }) => folder)),
+        npm,
+        native,
         problems: [],
         warnings,
       },
@@ -290,8 +315,9 @@ export function importsService(options: ImportsOptions): Imports {
     },
     async prepare(path) {
       await underWay.get(path);
-      const { problems, warnings } = await graph(path);
-      return { problems: [...problems], warnings: [...warnings] };
+      const { problems, warnings, native } = await graph(path);
+      const hopeless = native.filter(isHopeless).map(nativeSentence);
+      return { problems: [...hopeless, ...problems], warnings: [...warnings] };
     },
 
     importers(path) {

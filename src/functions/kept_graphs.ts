@@ -2,6 +2,7 @@
 
 import type { Attempt } from "../observe/forgiving.ts";
 import type { CodeConfig } from "../sandbox/folder.ts";
+import type { FetchedPackage } from "./imports.ts";
 import type { ModuleGraphStore } from "../store/module_graphs.ts";
 
 export interface KeptGraph {
@@ -12,7 +13,8 @@ export interface KeptGraph {
   /** Whether something was fetched from elsewhere. */
   readonly remote: boolean;
   readonly config: CodeConfig | undefined;
-  readonly packageFiles: readonly string[];
+  readonly npm: readonly FetchedPackage[];
+  readonly native: readonly string[];
   readonly warnings: readonly string[];
   /** Files and folders of the module cache that must be there. */
   readonly fetched: readonly string[];
@@ -44,7 +46,7 @@ export function keptGraphs(
         const text = store.find(handler);
         const kept = text === undefined ? undefined : JSON.parse(text) as Partial<KeptGraph>;
         // An older program kept less.
-        return kept?.workers === undefined ? undefined : kept as KeptGraph;
+        return kept?.npm === undefined ? undefined : kept as KeptGraph;
       }),
     // As it stands in their JSON.
     consistingOf: (path) => attempt(() => store.holding(JSON.stringify(path), FOUND_MAX)) ?? [],

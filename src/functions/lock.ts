@@ -76,19 +76,35 @@ export function cutLock(whole: Lock, { npm: roots, modules, isFetched }: LockRoo
   const addresses = [...modules];
   const isUsed = (id: string): boolean =>
     addresses.some((address) => address.includes(`/${nameOf(id)}/${versionOf(id)}/`));
-  const jsr = reached(Object.keys(lock.jsr).filter(isUsed), (id) => jsrDependencies(lock, lock.jsr[id]));
+  const used = new Set(addresses);
+  return {
+    ...partOf(lock, [...roots, ...Object.keys(lock.jsr).filter(isUsed)]),
+    redirects: pick(lock.redirects, (from, to) => used.has(from) || used.has(to)),
+    remote: pick(lock.remote, (address) => used.has(address)),
+  };
+}
+
+/**
+ * The versions of the packages with these names and of what they depend on, and all checksums of `https:` modules.
+ * Others are left out: Deno makes a package that is there the optional peer of all that could use it.
+ */
+export function lockOfPackages(lock: Lock, names: ReadonlySet<string>): Lock {
+  const chosen = Object.entries(lock.specifiers).filter(([specifier]) => names.has(nameOf(specifier)));
+  return partOf(lock, chosen.map(([specifier, version]) => `${nameOf(specifier)}@${version}`));
+}
+
+/** The packages with these ids, of npm or JSR, and what they depend on. */
+function partOf(lock: Lock, roots: readonly string[]): Lock {
+  const jsr = reached(roots.filter((id) => lock.jsr[id]), (id) => jsrDependencies(lock, lock.jsr[id]));
   const ofJsr = [...jsr].flatMap((id) => lock.jsr[id]?.dependencies ?? []).map((specifier) => npmId(lock, specifier))
     .filter((id) => id !== undefined);
   const npm = reached([...roots, ...ofJsr].filter((id) => lock.npm[id]), (id) => dependenciesOf(lock.npm[id]));
   const ids = new Set([...npm, ...jsr]);
-  const used = new Set(addresses);
   return {
-    version: "5",
+    ...lock,
     specifiers: pick(lock.specifiers, (specifier, version) => ids.has(`${nameOf(specifier)}@${version}`)),
     jsr: pick(lock.jsr, (id) => jsr.has(id)),
     npm: pick(lock.npm, (id) => npm.has(id)),
-    redirects: pick(lock.redirects, (from, to) => used.has(from) || used.has(to)),
-    remote: pick(lock.remote, (address) => used.has(address)),
   };
 }
 
@@ -129,6 +145,12 @@ export function nameOf(specifierOrId: string): string {
 /** `2.1.3` of `ms@2.1.3` and of `ms@2.1.3_peer@1.0.0`. */
 export function versionOf(id: string): string {
   return id.slice(nameOf(id).length + 1).replace(/_.*$/, "");
+}
+
+/** Ids of what a package cannot do without. */
+export function neededBy(locked: LockedNpm | undefined): string[] {
+  const optional = new Set((locked?.optionalPeers ?? []).map(idOf).map(nameOf));
+  return (locked?.dependencies ?? []).map(idOf).filter((id) => !optional.has(nameOf(id)));
 }
 
 export function dependenciesOf(locked: LockedNpm | undefined): string[] {

@@ -1,14 +1,17 @@
 // The versions that handlers get, kept from one start of the server to the next.
 
 import type { PackageLockStore } from "../store/package_locks.ts";
-import { EMPTY_LOCK, type Lock, lockText, mergeLocks, parseLock } from "./lock.ts";
+import { EMPTY_LOCK, type Lock, lockOfPackages, lockText, mergeLocks, parseLock } from "./lock.ts";
 
 /** All texts are lock files as Deno writes them. */
 export interface PackageLocks {
   /** The lock of the handler at a path in the code folder, if one was stored. */
   find(handler: string): string | undefined;
-  /** The versions that the handler gets, and for what is new to it those that others have. */
-  starting(handler: string): Lock;
+  /**
+   * The versions that the handler has, and for packages with these names that are new to it those that others have;
+   * without names, all that are known.
+   */
+  starting(handler: string, names?: ReadonlySet<string>): Lock;
   /** Stores the handler's lock; versions that are new to all belong to others' starting locks from then on. */
   put(handler: string, lock: string): void;
 }
@@ -28,7 +31,10 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
   };
   return {
     find: (handler) => store.find(handler),
-    starting: (handler) => mergeLocks(parsed(MASTER), parsed(handler)),
+    starting(handler, names) {
+      const master = parsed(MASTER);
+      return mergeLocks(names ? lockOfPackages(master, names) : master, parsed(handler));
+    },
     put(handler, lock) {
       const known = store.find(MASTER);
       const master = lockText(mergeLocks(parseLock(lock), parsed(MASTER)));

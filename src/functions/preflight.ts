@@ -7,6 +7,7 @@ import type { Conditions } from "./condition.ts";
 import { HANDLER_EXTENSIONS } from "./files.ts";
 import type { Imports } from "./imports.ts";
 import type { LoadChecks, LoadOutcome } from "./load_check.ts";
+import { nativeSentence } from "./native_packages.ts";
 import type { RegisteredFunction, Registry } from "./registry.ts";
 
 /** Sentences for the author. */
@@ -56,7 +57,12 @@ export function createPreflight(options: PreflightOptions): Preflight {
       memoryMb: entries.length > 0 ? memoryMb : defaults.memoryMb,
     });
     const outcome = await loads.check(code);
-    const findings = findingsOf(outcome, entries.length > 0, subject);
+    // Most packages with native code can do without; those that cannot fail now.
+    const native = outcome.kind === "failed" ? graph.native.map(nativeSentence) : [];
+    const findings = joined([
+      { problems: native, warnings: [] },
+      findingsOf(outcome, entries.length > 0, subject),
+    ]);
     // What needs the network, or more time, may load when it is called.
     if (entries.length > 0 && !["late", "network"].includes(outcome.kind)) {
       conditions.found(path, graph.version, findings.problems);

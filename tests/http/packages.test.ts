@@ -140,6 +140,34 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
       assert.deepEqual(registry.asked.slice(asked), [], `${before} before`);
     });
 
+    await t.step("with native code are named, with what to use, unless they or their users do without", async () => {
+      const native = { "binding.gyp": "{}", "index.js": 'module.exports = require("./build/Release/x.node");' };
+      await registry.publish({ name: "crude-native", version: "1.0.0", files: native });
+      await registry.publish({
+        name: "crude-fallback",
+        version: "1.0.0",
+        files: { ...native, "index.js": 'try { require("./x.node") } catch {} module.exports = "without";' },
+      });
+      await registry.publish({
+        name: "crude-user",
+        version: "1.0.0",
+        manifest: { optionalDependencies: { "crude-native": "1" } },
+        files: { "index.js": 'try { require("crude-native") } catch { module.exports = "without"; }' },
+      });
+      // By its name alone, whatever is in it.
+      await registry.publish({ name: "bcrypt", version: "9.0.0", files: native });
+      const problemsOf = (name: string) =>
+        save(server, `${name}-user.ts`, `import x from "npm:${name}"; export default (c) => c.text(x);`);
+      const [first, ...rest] = await problemsOf("crude-native");
+      assert.equal(first, "crude-native needs native code, which functions cannot run.");
+      assert.match(rest.join(), /does not load/);
+      assert.deepEqual(await problemsOf("crude-fallback"), []);
+      assert.deepEqual(await problemsOf("crude-user"), []);
+      assert.deepEqual(await problemsOf("bcrypt"), [
+        "bcrypt needs native code, which functions cannot run; use bcryptjs instead.",
+      ]);
+    });
+
     await t.step("a save that needs no download does not wait for another's", async () => {
       for (let each = 0; each < 4; each++) await one(`crude-slow-${each}`, "1.0.0");
       const releases = [0, 1, 2, 3].map((each) => registry.hold(`crude-slow-${each}`));
