@@ -13,8 +13,10 @@ import { preventCoreDumps } from "./src/core_dumps.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { createConditions } from "./src/functions/condition.ts";
 import { filesService } from "./src/functions/files.ts";
+import { Builder } from "./src/functions/builder.ts";
 import { importsService } from "./src/functions/imports.ts";
 import { keptGraphs } from "./src/functions/kept_graphs.ts";
+import { createPackages } from "./src/functions/packages.ts";
 import { importLockFile, packageLocks } from "./src/functions/package_locks.ts";
 import { assetsService } from "./src/functions/assets.ts";
 import { CodeFolder } from "./src/functions/code_folder.ts";
@@ -162,13 +164,14 @@ async function main(): Promise<void> {
   const lockOptions = { store: store.packageLocks, transaction: store.transaction };
   importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
   const locks = packageLocks(lockOptions);
+  const builder = new Builder({ env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir } });
   const imports = importsService({
     codeDir,
     locks,
     hono: runtime.workerPackage,
     ownUsers: runtime.ownUsers,
     bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
-    env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir },
+    builder,
     importHosts: () => settings.get("sandbox.import-hosts"),
     kept: keptGraphs({
       store: observations.moduleGraphs,
@@ -292,6 +295,17 @@ async function main(): Promise<void> {
     if (deleted) void logs.forget(id);
   }, record);
 
+  const preflight = createPreflight({
+    imports,
+    assets,
+    registry,
+    conditions,
+    loads: new LoadChecks({ process: sandboxProcess, limitMs: () => settings.get("sandbox.load-check-ms") }),
+    limits: () => ({
+      importHosts: settings.get("sandbox.import-hosts"),
+      memoryMb: settings.get("sandbox.memory-mb"),
+    }),
+  });
   const resources: ApiDeps = {
     access,
     admins,
@@ -303,16 +317,15 @@ async function main(): Promise<void> {
     rotation,
     audit,
     assets,
-    preflight: createPreflight({
+    preflight,
+    packages: createPackages({
       imports,
-      assets,
+      builder,
+      locks,
       registry,
-      conditions,
-      loads: new LoadChecks({ process: sandboxProcess, limitMs: () => settings.get("sandbox.load-check-ms") }),
-      limits: () => ({
-        importHosts: settings.get("sandbox.import-hosts"),
-        memoryMb: settings.get("sandbox.memory-mb"),
-      }),
+      load: preflight.trial,
+      record,
+      workerPackage: runtime.workerPackage,
     }),
     conditions,
     health: (id) => pool.health(id),

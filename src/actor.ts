@@ -70,6 +70,7 @@ export const ACTIONS = [
   "file.updated",
   "file.deleted",
   "file.failed",
+  "package.updated",
   "key-group.created",
   "key-group.updated",
   "key-group.deleted",

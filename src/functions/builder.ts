@@ -57,6 +57,12 @@ export class Builder {
     );
   }
 
+  /** Lets Deno decide on versions, with what the registry says now; `cacheDir` must be empty. Fetches no package. */
+  resolve(cacheDir: string, lock: string, entry: string): Promise<BuilderResult> {
+    const args = ["install", "--lockfile-only", "--no-config", lock, "--entrypoint", entry];
+    return this.#remote.use(() => run(args, { ...this.#env, DENO_DIR: cacheDir }));
+  }
+
   async folder(): Promise<BuilderFolder> {
     const path = await Deno.makeTempDir({ prefix: "crude-functions-build-" });
     return {

@@ -3,14 +3,14 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
+import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
 import { whyNotImportable } from "./importable.ts";
 import type { CodeConfig } from "../sandbox/folder.ts";
 import type { KeptGraphs } from "./kept_graphs.ts";
-import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, nameOf, parseLock } from "./lock.ts";
+import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, nameOf, parseLock, specifierOf } from "./lock.ts";
 import { isRemote, packageFolders, readInfo } from "./module_info.ts";
 import { isHopeless, nativePackages, nativeSentence } from "./native_packages.ts";
-import { isThere, openToSandboxes } from "./package_files.ts";
+import { type FetchedPackage, isThere, openToSandboxes } from "./package_files.ts";
 import type { PackageLocks } from "./package_locks.ts";
 import { findProjectGraph, type ProjectGraph, reach } from "./project_graph.ts";
 
@@ -40,13 +40,6 @@ export interface ModuleGraph {
   readonly warnings: readonly string[];
 }
 
-/** A version of an npm package in the module cache. */
-export interface FetchedPackage {
-  /** Such as `ms@2.1.3`. */
-  readonly id: string;
-  readonly folder: string;
-}
-
 export interface ImportsOptions {
   /** Absolute and real. */
   readonly codeDir: string;
@@ -55,12 +48,20 @@ export interface ImportsOptions {
   readonly bootstrap: string;
   /** The hono that every sandbox loads, with its exact version, such as `npm:hono@4.13.19`. */
   readonly hono: string;
-  /** Environment of the builder: the cache folder, and how to reach registries. */
-  readonly env: Record<string, string>;
+  readonly builder: Builder;
   /** Whether sandboxes run as other users, who have to be able to read the module cache. */
   readonly ownUsers: boolean;
   readonly importHosts: () => readonly string[];
   readonly kept: KeptGraphs;
+}
+
+/** What a handler would be with another lock. */
+export interface Trial {
+  readonly handler: string;
+  readonly graph: ModuleGraph;
+  readonly known: Known;
+  /** The lock that is stored. */
+  readonly before: string | undefined;
 }
 
 export interface Imports {
@@ -74,6 +75,10 @@ export interface Imports {
   current(path: string): ModuleGraph | undefined;
   /** Fetches what the module at `path` imports, after it was saved; tells what cannot be had. */
   prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
+  /** Looks at a handler as if this were its lock; stores nothing. */
+  trial(path: string, lock: Lock): Promise<Trial>;
+  /** Makes trials what their handlers run from now on: all of them or none. See `PackageLocks.replace`. */
+  adopt(trials: readonly Trial[], name: string | undefined, also: () => void): void;
   /** Modules that were looked at before and depend on the file at `path`, also if it was missing. */
   importers(path: string): string[];
 }
@@ -84,7 +89,7 @@ const NO_HOST = "none.invalid";
 /** Looks that are made again because something was written meanwhile; a file that never rests must not keep us busy. */
 const LOOKS_MAX = 6;
 
-interface Known {
+export interface Known {
   graph: ModuleGraph;
   /** State of each file that the graph was made from, also of those that were missing. */
   states: Map<string, string>;
@@ -119,8 +124,7 @@ const NOTHING_FETCHED: Fetched = {
 };
 
 export function importsService(options: ImportsOptions): Imports {
-  const { codeDir, locks, bootstrap, hono, env, importHosts, kept } = options;
-  const builder = new Builder({ env });
+  const { codeDir, locks, bootstrap, hono, builder, importHosts, kept } = options;
   const known = new Map<string, Known>();
   const underWay = new Map<string, Promise<ModuleGraph>>();
   const base = pathToFileURL(codeDir).href + "/";
@@ -144,14 +148,15 @@ export function importsService(options: ImportsOptions): Imports {
       throw error;
     });
 
-  const inspectOnce = async (handler: string): Promise<Known> => {
+  /** With `trial`, that lock counts instead of the handler's own, and nothing is stored. */
+  const inspectOnce = async (handler: string, trial?: Lock): Promise<Known> => {
     const hosts = importHosts();
     const began = Date.now();
     const file = fileOf(handler);
     await using folder = await builder.folder();
     const project = await findProjectGraph(file, { codeDir, builder, folder, importHosts: hosts, honoJsx });
     const reached = reach(project.modules);
-    const fetched = reached.types ? await fetchRemote(handler, file, project, folder, hosts) : NOTHING_FETCHED;
+    const fetched = reached.types ? await fetchRemote(handler, file, project, folder, hosts, trial) : NOTHING_FETCHED;
     const { map, modules } = project;
     const { code: remote } = reached;
     // A handler that is missing is still asked for: the import says so.
@@ -185,15 +190,16 @@ export function importsService(options: ImportsOptions): Imports {
     { map, modules }: ProjectGraph,
     folder: BuilderFolder,
     hosts: readonly string[],
+    trial: Lock | undefined,
   ): Promise<Fetched> => {
     const entry = pathToFileURL(file).href;
     const before = locks.find(handler);
-    const names = new Set(modules.imports.map(({ target }) => target ?? "").filter(isRemote).map(nameOf));
-    const lock = await folder.write("lock", lockText(locks.starting(handler, names)));
+    const specifiers = new Set(modules.imports.map(({ target }) => target ?? "").filter(isRemote).map(specifierOf));
+    const lock = await folder.write("lock", lockText(trial ?? locks.starting(handler, specifiers)));
     const flags = await configFlags(folder, map.files(base, honoJsx));
     const common = [...flags, `--lock=${lock}`, `--allow-import=${hosts.join(",") || NO_HOST}`];
     const info = await builder.remote("info", ...common, entry);
-    const named = [...names].filter(isHopeless);
+    const named = [...specifiers].map(nameOf).filter(isHopeless);
     if (!info.success) return { ...NOTHING_FETCHED, native: named, problems: [readable(causeOf(info.stderr))] };
     const found = readInfo(info.stdout, entry);
     const isFetched = (id: string): boolean => isThere(found.npmFolders.get(id) ?? "");
@@ -206,8 +212,8 @@ export function importsService(options: ImportsOptions): Imports {
     const whole = await readLock(lock);
     // A sandbox starts only if everything in its lock is there.
     const complete = cutLock(whole, {
-      ...roots,
       npm: [...roots.npm, ...Object.keys(workers.npm)],
+      modules: [...roots.modules, ...Object.keys(workers.specifiers)],
       isFetched: (id) => id in workers.npm || isFetched(id),
     });
     const npm = Object.keys(complete.npm).map((id) => ({ id, folder: found.npmFolders.get(id) ?? "" }))
@@ -218,7 +224,7 @@ export function importsService(options: ImportsOptions): Imports {
     const isStale = locks.find(handler) !== before;
     const text = lockText(complete);
     // Only what is there as a whole is kept, so that no other function ever meets a version that cannot be had.
-    if (problems.length === 0 && !isStale) locks.put(handler, text);
+    if (!trial && problems.length === 0 && !isStale) locks.put(handler, text);
     return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
   };
 
@@ -318,6 +324,21 @@ export function importsService(options: ImportsOptions): Imports {
       const { problems, warnings, native } = await graph(path);
       const hopeless = native.filter(isHopeless).map(nativeSentence);
       return { problems: [...hopeless, ...problems], warnings: [...warnings] };
+    },
+
+    async trial(path, lock) {
+      const before = locks.find(path);
+      const known = await inspectOnce(path, lock);
+      return { handler: path, graph: known.graph, known, before };
+    },
+
+    adopt(trials, name, also) {
+      const changes = trials.map(({ handler, before, graph }) => ({ handler, before, after: graph.lock! }));
+      locks.replace(changes, name, also);
+      for (const { handler, known: trial } of trials) {
+        known.set(handler, trial);
+        keep(handler, trial);
+      }
     },
 
     importers(path) {

@@ -2,7 +2,7 @@
 
 import type { Attempt } from "../observe/forgiving.ts";
 import type { CodeConfig } from "../sandbox/folder.ts";
-import type { FetchedPackage } from "./imports.ts";
+import type { FetchedPackage } from "./package_files.ts";
 import type { ModuleGraphStore } from "../store/module_graphs.ts";
 
 export interface KeptGraph {

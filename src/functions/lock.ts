@@ -2,6 +2,8 @@
 // dependency's version is left out where only one version of that package is locked, so locks are expanded before
 // they are merged or cut.
 
+import { validRange } from "semver";
+
 /** What one npm package has in a lock. */
 export interface LockedNpm {
   readonly integrity?: string;
@@ -78,31 +80,46 @@ export function cutLock(whole: Lock, { npm: roots, modules, isFetched }: LockRoo
     addresses.some((address) => address.includes(`/${nameOf(id)}/${versionOf(id)}/`));
   const used = new Set(addresses);
   return {
-    ...partOf(lock, [...roots, ...Object.keys(lock.jsr).filter(isUsed)]),
+    ...partOf(lock, [...roots, ...Object.keys(lock.jsr).filter(isUsed)], new Set(addresses.map(specifierOf))),
     redirects: pick(lock.redirects, (from, to) => used.has(from) || used.has(to)),
     remote: pick(lock.remote, (address) => used.has(address)),
   };
 }
 
 /**
- * The versions of the packages with these names and of what they depend on, and all checksums of `https:` modules.
- * Others are left out: Deno makes a package that is there the optional peer of all that could use it.
+ * The versions that these specifiers have, and all checksums of `https:` modules. The rest is left out: with another
+ * version in the lock, Deno lets a range have that, and makes a package the optional peer of all that could use it.
  */
-export function lockOfPackages(lock: Lock, names: ReadonlySet<string>): Lock {
-  const chosen = Object.entries(lock.specifiers).filter(([specifier]) => names.has(nameOf(specifier)));
-  return partOf(lock, chosen.map(([specifier, version]) => `${nameOf(specifier)}@${version}`));
+export function lockOfSpecifiers(lock: Lock, specifiers: ReadonlySet<string>): Lock {
+  const chosen = Object.entries(lock.specifiers).filter(([specifier]) => specifiers.has(specifierOf(specifier)));
+  return partOf(lock, chosen.map(([specifier, version]) => `${nameOf(specifier)}@${version}`), specifiers);
 }
 
-/** The packages with these ids, of npm or JSR, and what they depend on. */
-function partOf(lock: Lock, roots: readonly string[]): Lock {
+/**
+ * The package and range of an address or specifier, in one spelling for all that mean the same: Deno locks
+ * `npm:ms@^2.0.0` and `npm:ms@2/index.js` as `npm:ms@2`.
+ */
+export function specifierOf(address: string): string {
+  const [, scheme, name, range = "*"] = /^(npm|jsr):\/?((?:@[^/@]+\/)?[^/@]+)(?:@([^/]+))?/.exec(address) ?? [];
+  if (name === undefined) return address;
+  const decoded = decodeURIComponent(range);
+  return `${scheme}:${name}@${validRange(decoded) || decoded}`;
+}
+
+/** The packages with these ids, of npm or JSR, and what they depend on. Of specifiers, `used` and those of JSR stay. */
+function partOf(lock: Lock, roots: readonly string[], used: ReadonlySet<string>): Lock {
   const jsr = reached(roots.filter((id) => lock.jsr[id]), (id) => jsrDependencies(lock, lock.jsr[id]));
   const ofJsr = [...jsr].flatMap((id) => lock.jsr[id]?.dependencies ?? []).map((specifier) => npmId(lock, specifier))
     .filter((id) => id !== undefined);
   const npm = reached([...roots, ...ofJsr].filter((id) => lock.npm[id]), (id) => dependenciesOf(lock.npm[id]));
   const ids = new Set([...npm, ...jsr]);
+  const specifiers = new Set([...used, ...[...jsr].flatMap((id) => lock.jsr[id]?.dependencies ?? []).map(specifierOf)]);
   return {
     ...lock,
-    specifiers: pick(lock.specifiers, (specifier, version) => ids.has(`${nameOf(specifier)}@${version}`)),
+    specifiers: pick(
+      lock.specifiers,
+      (specifier, version) => specifiers.has(specifierOf(specifier)) && ids.has(`${nameOf(specifier)}@${version}`),
+    ),
     jsr: pick(lock.jsr, (id) => jsr.has(id)),
     npm: pick(lock.npm, (id) => npm.has(id)),
   };
@@ -116,6 +133,15 @@ export function dependents(lock: Lock, ids: Iterable<string>): Set<string> {
     for (const dependency of (locked.dependencies ?? []).map(idOf)) {
       users.set(dependency, [...users.get(dependency) ?? [], id]);
     }
+  }
+  return reached(ids, (id) => users.get(id) ?? []);
+}
+
+/** `ids` and every package that has one of them, directly or not, also as one that it can do without. */
+export function usersOf(lock: Lock, ids: Iterable<string>): Set<string> {
+  const users = new Map<string, string[]>();
+  for (const [id, locked] of Object.entries(lock.npm)) {
+    for (const other of dependenciesOf(locked)) users.set(other, [...users.get(other) ?? [], id]);
   }
   return reached(ids, (id) => users.get(id) ?? []);
 }

@@ -2,6 +2,13 @@
 
 import { join } from "node:path";
 
+/** A version of an npm package in the module cache. */
+export interface FetchedPackage {
+  /** Such as `ms@2.1.3`. */
+  readonly id: string;
+  readonly folder: string;
+}
+
 /** Folders that were looked at in the life of this process: the files of a version never change. */
 const opened = new Set<string>();
 

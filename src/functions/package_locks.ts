@@ -1,19 +1,41 @@
 // The versions that handlers get, kept from one start of the server to the next.
 
+import { conflict } from "../errors.ts";
 import type { PackageLockStore } from "../store/package_locks.ts";
-import { EMPTY_LOCK, type Lock, lockOfPackages, lockText, mergeLocks, parseLock } from "./lock.ts";
+import {
+  EMPTY_LOCK,
+  type Lock,
+  lockOfSpecifiers,
+  lockText,
+  mergeLocks,
+  nameOf,
+  parseLock,
+  specifierOf,
+} from "./lock.ts";
 
 /** All texts are lock files as Deno writes them. */
 export interface PackageLocks {
   /** The lock of the handler at a path in the code folder, if one was stored. */
   find(handler: string): string | undefined;
   /**
-   * The versions that the handler has, and for packages with these names that are new to it those that others have;
-   * without names, all that are known.
+   * The versions that the handler has of these specifiers, or else those that others have; without specifiers, all
+   * that are known.
    */
-  starting(handler: string, names?: ReadonlySet<string>): Lock;
+  starting(handler: string, specifiers?: ReadonlySet<string>): Lock;
   /** Stores the handler's lock; versions that are new to all belong to others' starting locks from then on. */
   put(handler: string, lock: string): void;
+  /**
+   * Stores the locks of several handlers, or none of them. `name` is a package whose versions in the first of them
+   * others get from then on, too. `also` is called in the same transaction.
+   * @throws AppError Conflict (409) if a lock is no longer what it was before
+   */
+  replace(changes: readonly LockChange[], name: string | undefined, also: () => void): void;
+}
+
+export interface LockChange {
+  readonly handler: string;
+  readonly before: string | undefined;
+  readonly after: string;
 }
 
 export interface PackageLocksOptions {
@@ -31,9 +53,9 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
   };
   return {
     find: (handler) => store.find(handler),
-    starting(handler, names) {
-      const master = parsed(MASTER);
-      return mergeLocks(names ? lockOfPackages(master, names) : master, parsed(handler));
+    starting(handler, specifiers) {
+      const known = mergeLocks(parsed(MASTER), parsed(handler));
+      return specifiers ? lockOfSpecifiers(known, specifiers) : known;
     },
     put(handler, lock) {
       const known = store.find(MASTER);
@@ -42,6 +64,23 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
       transaction(() => {
         store.put(handler, lock);
         store.put(MASTER, master);
+      });
+    },
+    replace(changes, name, also) {
+      transaction(() => {
+        for (const { handler, before, after } of changes) {
+          if (store.find(handler) !== before) throw conflict(`The packages of ${handler} were changed meanwhile.`);
+          store.put(handler, after);
+        }
+        if (name !== undefined && changes.length > 0) {
+          const first = parseLock(changes[0]!.after);
+          const moved = Object.keys(first.specifiers).filter((specifier) => nameOf(specifier) === name).map(
+            specifierOf,
+          );
+          const updated = lockOfSpecifiers(first, new Set(moved));
+          store.put(MASTER, lockText(mergeLocks(parsed(MASTER), updated)));
+        }
+        also();
       });
     },
   };

@@ -5,7 +5,7 @@ import { type Assets, type AssetsService, NO_ASSETS } from "./assets.ts";
 import { codeOf, type ProcessLimits } from "./code.ts";
 import type { Conditions } from "./condition.ts";
 import { HANDLER_EXTENSIONS } from "./files.ts";
-import type { Imports } from "./imports.ts";
+import type { Imports, ModuleGraph } from "./imports.ts";
 import type { LoadChecks, LoadOutcome } from "./load_check.ts";
 import { nativeSentence } from "./native_packages.ts";
 import type { RegisteredFunction, Registry } from "./registry.ts";
@@ -23,6 +23,8 @@ export interface Preflight {
   file(path: string): Promise<Findings>;
   /** Looks at the handler of a function that was created or changed. */
   handler(entry: RegisteredFunction): Promise<Findings>;
+  /** Loads what the handler of a function might become. */
+  trial(graph: ModuleGraph, entry: RegisteredFunction): Promise<Findings>;
 }
 
 export interface PreflightOptions {
@@ -41,34 +43,42 @@ const nothing = (): Findings => ({ problems: [], warnings: [] });
 
 export function createPreflight(options: PreflightOptions): Preflight {
   const { imports, assets, loads, registry, conditions, limits } = options;
-  /** `entries` are the functions that `path` is the handler of. */
-  const look = async (path: string, entries: readonly RegisteredFunction[], subject: string): Promise<Findings> => {
-    const { problems, warnings } = await imports.prepare(path);
-    // The load would fail for the same reasons.
-    if (problems.length > 0) return { problems, warnings };
+
+  /** Loads a graph that `entries` are the functions of. */
+  const load = async (
+    graph: ModuleGraph,
+    entries: readonly RegisteredFunction[],
+    subject: string,
+  ): Promise<{ outcome: LoadOutcome; findings: Findings }> => {
     const defaults = limits();
     // What the function with the least memory can load, all can.
     const memoryMb = Math.min(...entries.map((entry) => entry.memoryMb ?? defaults.memoryMb));
     const readable = await assetsOf(entries);
-    const graph = await imports.graph(path);
     const code: Code = codeOf(graph, readable, {
       ...defaults,
       net: false,
       memoryMb: entries.length > 0 ? memoryMb : defaults.memoryMb,
     });
     const outcome = await loads.check(code);
+    const problems = readable.problem === undefined ? [] : [`The patterns of its files ${readable.problem}.`];
     // Most packages with native code can do without; those that cannot fail now.
-    const native = outcome.kind === "failed" ? graph.native.map(nativeSentence) : [];
-    const findings = joined([
-      { problems: native, warnings: [] },
-      findingsOf(outcome, entries.length > 0, subject),
-    ]);
+    if (outcome.kind === "failed") problems.push(...graph.native.map(nativeSentence));
+    const found = findingsOf(outcome, entries.length > 0, subject);
+    return { outcome, findings: joined([{ problems, warnings: [] }, found]) };
+  };
+
+  /** `entries` are the functions that `path` is the handler of. */
+  const look = async (path: string, entries: readonly RegisteredFunction[], subject: string): Promise<Findings> => {
+    const { problems, warnings } = await imports.prepare(path);
+    // The load would fail for the same reasons.
+    if (problems.length > 0) return { problems, warnings };
+    const graph = await imports.graph(path);
+    const { outcome, findings } = await load(graph, entries, subject);
     // What needs the network, or more time, may load when it is called.
     if (entries.length > 0 && !["late", "network"].includes(outcome.kind)) {
       conditions.found(path, graph.version, findings.problems);
     }
-    const tooMany = readable.problem === undefined ? [] : [`The patterns of its files ${readable.problem}.`];
-    return joined([{ problems: [...problems, ...tooMany], warnings }, findings]);
+    return joined([{ problems, warnings }, findings]);
   };
 
   const assetsOf = async (entries: readonly RegisteredFunction[]): Promise<Assets> => {
@@ -98,6 +108,8 @@ export function createPreflight(options: PreflightOptions): Preflight {
     },
 
     handler: (entry) => look(entry.handler, [entry], "The handler"),
+
+    trial: async (graph, entry) => (await load(graph, [entry], entry.handler)).findings,
   };
 }
 

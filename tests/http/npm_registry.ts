@@ -46,7 +46,7 @@ export function startNpmRegistry(): NpmRegistry {
         return [version, { ...manifest, dist }];
       });
       return Response.json({
-        name,
+        name: decodeURIComponent(name),
         "dist-tags": { latest: [...versions.keys()].at(-1) },
         versions: Object.fromEntries(all),
       });
@@ -88,7 +88,7 @@ async function upstream(path: string, origin: string): Promise<Response> {
 async function pack({ files }: TestPackage, manifest: Record<string, unknown>): Promise<Uint8Array> {
   const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   try {
-    const all = { "package.json": JSON.stringify(manifest), ...files };
+    const all: TestPackage["files"] = { "package.json": JSON.stringify(manifest), ...files };
     for (const [path, file] of Object.entries(all)) {
       const target = join(folder, "package", path);
       await Deno.mkdir(join(target, ".."), { recursive: true });

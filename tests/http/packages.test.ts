@@ -168,6 +168,121 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
       ]);
     });
 
+    await t.step("are listed with their versions, their sizes and the functions that import them", async () => {
+      const { body } = await server.api("GET", "/api/packages");
+      const found = body.packages.find(({ name }: { name: string }) => name === "crude-a");
+      assert.deepEqual([found.registry, found.native], ["npm", false]);
+      const users = found.versions.map(({ version, functions }: Found) => [
+        version,
+        functions.map(({ name, specifiers }) => `${name} ${specifiers}`).sort(),
+      ]);
+      assert.deepEqual(users, [
+        ["1.0.0", ["a npm:crude-a@1", "later npm:crude-a@1", "optional npm:crude-a@1"]],
+        ["1.1.0", ["exact npm:crude-a@1.1.0"]],
+      ]);
+      assert.ok(
+        found.size > 0 && found.size === found.versions.reduce((sum: number, { size }: Found) => sum + size, 0),
+      );
+      const names = body.packages.map(({ name }: { name: string }) => name);
+      assert.deepEqual(names, names.toSorted());
+      assert.ok(!names.includes("hono"), "what only the workers import is nobody's");
+    });
+
+    await t.step("move to another version for all functions or for some, all or none of them", async () => {
+      const move = async (name: string, body: unknown) => {
+        const { status, body: answer } = await server.api(
+          "POST",
+          `/api/packages/${encodeURIComponent(name)}/update`,
+          body,
+        );
+        return { status, ...answer };
+      };
+      const versions = async () => await Promise.all(["/a", "/later", "/exact"].map(answer));
+      const { body: { functions } } = await server.api("GET", "/api/functions");
+      const id = (name: string): number => functions.find((one: { name: string }) => one.name === name).id;
+      assert.deepEqual(await versions(), ["200 crude-a 1.0.0", "200 crude-a 1.0.0", "200 crude-a 1.1.0"]);
+
+      const dry = await move("crude-a", { functions: [id("a")], dryRun: true });
+      const moved = { id: id("a"), name: "a", from: ["1.0.0"], to: ["1.1.0"] };
+      assert.deepEqual([dry.status, dry.updated, dry.problems], [200, [moved], []]);
+      assert.deepEqual(await versions(), ["200 crude-a 1.0.0", "200 crude-a 1.0.0", "200 crude-a 1.1.0"]);
+      assert.deepEqual((await move("crude-a", { functions: [id("a")] })).updated, [moved]);
+      assert.deepEqual(await versions(), ["200 crude-a 1.1.0", "200 crude-a 1.0.0", "200 crude-a 1.1.0"]);
+
+      // A version that some import does not allow changes nothing anywhere.
+      await one("crude-a", "2.0.0");
+      const refused = await move("crude-a", { to: "2.0.0" });
+      assert.deepEqual([refused.status, refused.code], [409, "PackageProblems"]);
+      assert.match(refused.error, /a\.ts imports "npm:crude-a@1", which does not allow 2\.0\.0/);
+      assert.deepEqual(await versions(), ["200 crude-a 1.1.0", "200 crude-a 1.0.0", "200 crude-a 1.1.0"]);
+
+      // One that does not load changes nothing, either.
+      await one("crude-a", "1.2.0", { "index.js": 'throw new Error("broken release");' });
+      const broken = await move("crude-a", { functions: [id("later"), id("a")] });
+      assert.deepEqual([broken.status, broken.code], [409, "PackageProblems"]);
+      assert.match(broken.error, /broken release/);
+      assert.deepEqual(await versions(), ["200 crude-a 1.1.0", "200 crude-a 1.0.0", "200 crude-a 1.1.0"]);
+
+      // For all: new functions get it, too. And back again.
+      const all = await move("crude-a", { to: "1.0.0", functions: undefined });
+      assert.equal(all.status, 409, "exact imports 1.1.0");
+      await one("crude-c", "1.0.0");
+      await deploy(server, "c", 'import x from "npm:crude-c@^1.0.0"; export default (c) => c.text(x);');
+      await one("crude-c", "1.0.1");
+      assert.deepEqual((await move("crude-c", {})).updated.map(({ to }: { to: string[] }) => to), [["1.0.1"]]);
+      await deploy(server, "c2", 'import x from "npm:crude-c@^1.0.0"; export default (c) => c.text(x);');
+      assert.equal(await answer("/c2"), "200 crude-c 1.0.1");
+      const { body: audit } = await server.api("GET", "/api/audit?action=package.updated");
+      assert.deepEqual(audit.entries.map((entry: { subject: { name: string } }) => entry.subject.name), [
+        "crude-c",
+        "crude-a",
+      ]);
+
+      for (
+        const [name, body, status] of [
+          ["crude-none", {}, 404],
+          ["..", {}, 404],
+          ["a b", {}, 400],
+          ["crude-a", { to: "https://x" }, 400],
+          ["crude-a", { to: "" }, 400],
+          ["crude-a", { functions: [] }, 400],
+          ["crude-a", { functions: [id("files")] }, 400],
+          ["crude-a", { functions: [987654] }, 404],
+          ["crude-a", { force: true }, 400],
+          ["hono", {}, 404],
+        ] as const
+      ) assert.equal((await move(name, body)).status, status, JSON.stringify([name, body]));
+    });
+
+    await t.step("a package that others have as a peer moves with them", async () => {
+      await one("crude-peer", "1.0.0");
+      await registry.publish({
+        name: "@crude/user",
+        version: "1.0.0",
+        manifest: { peerDependencies: { "crude-peer": "^1.0.0" } },
+        files: { "index.js": 'module.exports = "user of " + require("crude-peer");' },
+      });
+      await deploy(
+        server,
+        "peers",
+        `import user from "npm:@crude/user@1"; import peer from "npm:crude-peer@^1.0.0";
+         export default (c) => c.json([user, peer]);`,
+      );
+      assert.equal(await answer("/peers"), '200 ["user of crude-peer 1.0.0","crude-peer 1.0.0"]');
+      await one("crude-peer", "1.1.0");
+      await registry.publish({
+        name: "@crude/user",
+        version: "1.9.0",
+        files: { "index.js": "module.exports = 'other'" },
+      });
+      const { status, body } = await server.api("POST", "/api/packages/crude-peer/update", {});
+      assert.equal(status, 200, JSON.stringify(body));
+      assert.equal(await answer("/peers"), '200 ["user of crude-peer 1.1.0","crude-peer 1.1.0"]');
+      const scoped = await server.api("POST", "/api/packages/@crude%2Fuser/update", { to: "1.9.0" });
+      assert.equal(scoped.status, 200, JSON.stringify(scoped.body));
+      assert.equal(await answer("/peers"), '200 ["other","crude-peer 1.1.0"]');
+    });
+
     await t.step("a save that needs no download does not wait for another's", async () => {
       for (let each = 0; each < 4; each++) await one(`crude-slow-${each}`, "1.0.0");
       const releases = [0, 1, 2, 3].map((each) => registry.hold(`crude-slow-${each}`));
@@ -186,6 +301,13 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** A version as the API lists it. */
+interface Found {
+  version: string;
+  size: number;
+  functions: { name: string; specifiers: string[] }[];
+}
 
 function* walk(folder: string, depth: number): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { utimesSync } from "node:fs";
 import { join } from "node:path";
 import { importsService, type ModuleGraph } from "../../src/functions/imports.ts";
+import { Builder } from "../../src/functions/builder.ts";
 import { keptGraphs } from "../../src/functions/kept_graphs.ts";
 import { packageLocks } from "../../src/functions/package_locks.ts";
 import { openObservations } from "../../src/store/observations.ts";
@@ -26,7 +27,7 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
     bootstrap: "unused",
     hono: "npm:hono@4.13.19",
     ownUsers: false,
-    env: { DENO_DIR: join(folder, "cache"), PATH: Deno.env.get("PATH")! },
+    builder: new Builder({ env: { DENO_DIR: join(folder, "cache"), PATH: Deno.env.get("PATH")! } }),
     importHosts: () => NO_HOSTS,
     kept: keptGraphs({
       store: observations.moduleGraphs,

@@ -19,6 +19,7 @@ import { addKeyGroups } from "./key_groups.ts";
 import { addKeys } from "./keys.ts";
 import { addLogs } from "./logs.ts";
 import { addMetrics } from "./metrics.ts";
+import { addPackages } from "./packages.ts";
 import { addReads } from "./reads.ts";
 import { addResolve } from "./resolve.ts";
 import { addSecrets } from "./secrets.ts";
@@ -40,6 +41,7 @@ export function createApi(deps: ApiDeps): Api {
   api.use("*", guard(deps));
   addFunctions(api, deps);
   addFiles(api, deps);
+  addPackages(api, deps);
   addKeyGroups(api, deps);
   addKeys(api, deps);
   // Before the rest, as "resolve" would be taken for an id.

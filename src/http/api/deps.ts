@@ -8,6 +8,7 @@ import type { AssetsService } from "../../functions/assets.ts";
 import type { Conditions } from "../../functions/condition.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Preflight } from "../../functions/preflight.ts";
+import type { Packages } from "../../functions/packages.ts";
 import type { Registry } from "../../functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Rotation } from "../../keyring/rotation.ts";
@@ -27,6 +28,7 @@ export interface ApiDeps {
   readonly admins: Admins;
   readonly registry: Registry;
   readonly files: Files;
+  readonly packages: Packages;
   readonly secrets: Secrets;
   readonly resolution: Resolution;
   readonly settings: Settings;

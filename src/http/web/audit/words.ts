@@ -29,6 +29,7 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "file.updated": { did: "replaced", ...FILE },
   "file.deleted": { did: "deleted", ...FILE },
   "file.failed": { did: "could not do so after all with", ...FILE },
+  "package.updated": { did: "updated", one: "the package", many: "packages" },
   "key-group.created": { did: "created", ...GROUP },
   "key-group.updated": { did: "changed", ...GROUP },
   "key-group.deleted": { did: "deleted", ...GROUP },
