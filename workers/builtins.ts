@@ -21,7 +21,9 @@ interface Resolved {
   shortCircuit?: boolean;
 }
 type Resolve = (specifier: string, context: ResolveContext) => Resolved;
+type Compile = (this: unknown, source: string | undefined, path: string, format: string | undefined) => unknown;
 interface NodeModule {
+  readonly default: { readonly prototype: { _compile: Compile } };
   registerHooks(hooks: { resolve(specifier: string, context: ResolveContext, next: Resolve): Resolved }): unknown;
   createRequire(from: string): (specifier: string) => Exports;
 }
@@ -34,7 +36,7 @@ interface NodeModule {
  * Loading `node:module` takes some 10 ms, so call this while the process has nothing else to do.
  */
 export async function overrideBuiltins(overrides: readonly Override[]): Promise<void> {
-  const { registerHooks, createRequire } = await import("node:module") as unknown as NodeModule;
+  const { default: Module, registerHooks, createRequire } = await import("node:module") as unknown as NodeModule;
   const require = createRequire("file:///");
   const overridden = new Set(overrides.map(({ module }) => module));
   /** By module: the address of what is imported instead; empty while the module is being changed. */
@@ -69,6 +71,8 @@ export async function overrideBuiltins(overrides: readonly Override[]): Promise<
     },
   });
 
+  loadRequiredModulesByPath(Module.prototype);
+
   // These two ways ask nobody to resolve.
   replacementOf("process");
   const { getBuiltinModule } = process;
@@ -77,6 +81,17 @@ export async function overrideBuiltins(overrides: readonly Override[]): Promise<
     if (overridden.has(module)) replacementOf(module);
     return getBuiltinModule(id);
   }) as typeof getBuiltinModule;
+}
+
+/**
+ * Where hooks are registered, Deno 2.9.6 loads an ES module that is required from its source, and then fails to resolve
+ * its relative imports. Without a source it loads the module from its path, as it does without hooks.
+ */
+function loadRequiredModulesByPath(prototype: { _compile: Compile }): void {
+  const { _compile } = prototype;
+  prototype._compile = function (source, path, format) {
+    return _compile.call(this, format === "module" ? undefined : source, path, format);
+  };
 }
 
 /** What `util.promisify` makes of a function is among its properties. */
