@@ -7,7 +7,7 @@ import { cannotWork, handlerCode, handlerName, type PackageCase, type WorkingPac
 import type { Services } from "./services/services.ts";
 
 /** How long a first call may take on a machine that does other work, too. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const LOG_TIMEOUT_MS = 5_000;
 const LOG_INTERVAL_MS = 50;
 

@@ -4,7 +4,6 @@ export const PARSING: readonly PackageCase[] = [
   {
     package: "cheerio",
     does: "changes HTML",
-    short: true,
     answer: { items: ["First", "Two"], html: '<li class="a seen">First</li><li>Two</li>' },
   },
   { package: "jsdom", does: "changes HTML", answer: "<p>Hello <b>Bob</b></p>" },
@@ -12,11 +11,12 @@ export const PARSING: readonly PackageCase[] = [
   { package: "happy-dom", does: "reads HTML", answer: "link" },
   { package: "node-html-parser", does: "reads HTML", answer: ["/x", "/y"] },
   { package: "dompurify", does: "sanitises HTML, with `jsdom`", answer: '<img src="x"><b>ok</b>' },
-  { package: "sanitize-html", does: "sanitises HTML", answer: "<p>Hi <b>there</b></p>" },
+  { package: "sanitize-html", does: "sanitises HTML", short: true, answer: "<p>Hi <b>there</b></p>" },
   { package: "turndown", does: "converts HTML into Markdown", answer: "# Title\n\nSome **bold** text" },
   {
     package: "fast-xml-parser",
     does: "parses and builds XML",
+
     short: true,
     answer: {
       parsed: { order: { item: ["lamp", "desk"], "@_id": "7" } },

@@ -79,7 +79,7 @@ export const UTILITIES: readonly PackageCase[] = [
   {
     package: "execa",
     does: "runs a program",
-    problem: /program|run/i,
+    problem: /not supported in workers/,
     reason: "functions start no programs",
     instead: "a package that does it in JavaScript or WebAssembly",
   },
