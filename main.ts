@@ -362,6 +362,7 @@ async function main(): Promise<void> {
         run: run.answer,
         asked,
         noticeKey: keyring.derive("notices"),
+        importers: imports.importers,
         typeCheck,
       })
     );

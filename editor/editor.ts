@@ -25,6 +25,7 @@ function begin(form: HTMLFormElement): void {
   const told = form.querySelector<HTMLElement>("[data-code-state]")!;
   const list = form.querySelector<HTMLElement>("[data-problems]")!;
   let stored = area.value;
+  const trial = document.querySelector<HTMLFormElement>("[data-trial]");
   let checking: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -33,6 +34,7 @@ function begin(form: HTMLFormElement): void {
     EditorView.updateListener.of((update) => {
       if (!update.docChanged) return;
       told.textContent = isChanged() ? "Not saved" : "";
+      if (trial) labelTrial(trial, isChanged());
       clearTimeout(timer);
       timer = setTimeout(() => void runCheck(false), CHECK_DELAY_MS);
     }),
@@ -42,24 +44,27 @@ function begin(form: HTMLFormElement): void {
   const text = () => view.state.doc.toString();
   const isChanged = () => text() !== stored;
 
-  const runSave = async (): Promise<void> => {
+  /** Returns whether what is typed is saved. */
+  const runSave = async (): Promise<boolean> => {
     const content = text();
     told.textContent = "Saving …";
     const answer = await save(form, content);
     if (answer.state === "failed") {
       told.textContent = answer.error;
-      return;
+      return false;
     }
     hash.value = answer.hash;
     if (answer.state === "conflict") {
       told.textContent = answer.error;
-      return;
+      return false;
     }
     stored = content;
+    if (trial) labelTrial(trial, isChanged());
     told.textContent = ["Saved.", isChanged() ? "What was typed since is not." : "", ...answer.problems].join(" ")
       .trim();
     document.body.dispatchEvent(new CustomEvent("code-saved", { bubbles: true }));
-    await runCheck(false);
+    void runCheck(false);
+    return true;
   };
 
   const runCheck = async (asked: boolean): Promise<void> => {
@@ -84,8 +89,31 @@ function begin(form: HTMLFormElement): void {
   addEventListener("beforeunload", (event) => {
     if (isChanged()) event.preventDefault();
   });
+  if (trial) saveBefore(trial, isChanged, runSave);
   form.querySelector<HTMLElement>("[data-editor-hint]")!.hidden = false;
   if (list.childElementCount === 0) void runCheck(false);
+}
+
+/** The button says that the code is saved first, as a call runs the saved code. */
+function labelTrial(trial: HTMLFormElement, isChanged: boolean): void {
+  trial.querySelector<HTMLButtonElement>("button[type=submit]")!.textContent = isChanged ? "Save and send" : "Send";
+}
+
+/** Has a call of the function wait until the code is saved. */
+function saveBefore(trial: HTMLFormElement, isChanged: () => boolean, runSave: () => Promise<boolean>): void {
+  let saving = false;
+  // In the capturing phase: before htmx sends the form.
+  trial.addEventListener("submit", async (event) => {
+    if (!isChanged()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (saving) return;
+    saving = true;
+    const saved = await runSave();
+    saving = false;
+    if (saved) return trial.requestSubmit();
+    document.getElementById("outcome")!.textContent = "Nothing was sent, as the code could not be saved: see above.";
+  }, { capture: true });
 }
 
 /** In a shadow root, where its styles are adopted: the page's policy allows no others. */

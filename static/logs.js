@@ -24,7 +24,8 @@ function made(entry, names) {
   item.classList.add(entry.level);
   const time = part("time");
   time.dateTime = time.title = entry.at;
-  time.textContent = entry.at.replace("T", " ").replace("Z", " UTC");
+  // Of app.js, as all pages show times alike.
+  time.textContent = globalThis.timeText(entry.at, true);
   const badge = part(".badge");
   badge.className = `badge ${KINDS[entry.level]}`;
   badge.textContent = entry.level;

@@ -31,8 +31,10 @@ function draw(figure) {
   const columns = figure.dataset.chart.split(" ").map((id) => heads.find((head) => head.dataset.column === id));
   // Times as people here write them: in 24 hours, and days alone where a point is one.
   const [first = 0, second = 0] = times;
-  const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  // Of app.js, as all pages show times alike.
+  const timeZone = globalThis.timeZone();
+  const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone });
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone });
   const isDaily = second - first >= DAY_SECONDS;
   const told = (at) => isDaily ? day.format(at * 1000) : `${day.format(at * 1000)}, ${clock.format(at * 1000)}`;
   const marks = (_, splits) => {
@@ -51,6 +53,7 @@ function draw(figure) {
     height: HEIGHT,
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), Math.max(1, (most ?? 0) * 1.1)] } },
+    tzDate: (at) => timeZone === undefined ? new Date(at * 1000) : uPlot.tzDate(new Date(at * 1000), timeZone),
     axes: [{ ...axis, values: marks }, { ...axis, size: 60 }],
     series: [
       { label: "Time", value: (_, at) => at === null ? "–" : told(at) },
@@ -75,8 +78,10 @@ for (const figure of document.querySelectorAll("[data-chart]")) {
     const width = Math.floor(contentRect.width);
     if (width > 0 && width !== chart.width) chart.setSize({ width, height: HEIGHT });
   }).observe(figure.querySelector(".plot"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  const redraw = () => {
     chart.destroy();
     chart = draw(figure);
-  });
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  document.addEventListener("time-zone", redraw);
 }

@@ -32,9 +32,18 @@ document.addEventListener("click", (event) => {
   toggle(link);
 });
 async function fetchValue(path) {
-  const response = await fetch(path, { method: "POST", headers: { "HX-Request": "true" } });
-  if (!response.ok) throw new Error("The value could not be had.");
-  return await response.text();
+  const notices = document.getElementById("notices");
+  let text = '<p class="warning" role="alert">The server cannot be reached, so nothing was copied. Try again.</p>';
+  try {
+    const response = await fetch(path, { method: "POST", headers: { "HX-Request": "true" } });
+    text = await response.text();
+    if (response.ok) return text;
+  } catch {
+    // The server gave no answer.
+  }
+  // Else the answer is a notice, such as that the session has ended, with the way on.
+  notices.innerHTML = text;
+  throw new Error(notices.textContent.trim());
 }
 
 /** Writes what is still on its way, as browsers allow it only right after the click. */
@@ -57,13 +66,16 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy-from]");
   if (!button) return;
   const label = button.firstChild;
+  const value = fetchValue(button.dataset.copyFrom);
   try {
-    await writeToClipboard(fetchValue(button.dataset.copyFrom));
+    await writeToClipboard(value);
     label.textContent = "Copied";
     tell("Copied to the clipboard.");
   } catch {
     label.textContent = "Not copied";
-    tell("Not copied. Reveal the value and copy it from there.");
+    // Browsers report their own error for a value that never came.
+    const reason = await value.then(() => "Reveal the value and copy it from there.", ({ message }) => message);
+    tell(`Not copied. ${reason}`);
   }
   setTimeout(() => label.textContent = "Copy", TOLD_MS);
 });

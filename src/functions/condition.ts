@@ -24,13 +24,15 @@ export interface Condition {
 export interface Conditions {
   /** Returns what is known; what is not yet known of the code is found out afterwards. */
   of(entry: RegisteredFunction): Condition;
-  /** Finds out what is not yet known of the code; resolves after some seconds at the latest. */
-  look(entry: RegisteredFunction): Promise<void>;
+  /** Finds out what is not yet known of the code of these; resolves after some seconds at the latest. */
+  look(entries: readonly RegisteredFunction[]): Promise<void>;
   /**
    * Returns broken functions. `list` gives functions with an id above `after`, in order of id. Of very many,
    * each call looks at the next ones and again at those that were broken.
    */
-  broken(list: (after: number, limit: number) => RegisteredFunction[]): { entry: RegisteredFunction; reason: string }[];
+  broken(
+    list: (after: number, limit: number) => RegisteredFunction[],
+  ): Promise<{ entry: RegisteredFunction; reason: string }[]>;
   /** Records what was found out about a version of a handler's code: when it was saved, or when a process loaded it. */
   found(handler: string, version: number, problems: readonly string[]): void;
 }
@@ -46,7 +48,7 @@ export interface ConditionsOptions {
   readonly health: (id: FunctionId) => Health;
 }
 
-const LOOK_MAX_MS = 3_000;
+const LOOK_MAX_MS = 2_000;
 /** Functions that one call of `broken` looks at: some milliseconds. */
 const SWEEP = 250;
 /** Handlers whose findings are remembered. */
@@ -91,21 +93,25 @@ export function createConditions({ codeDir, imports, health }: ConditionsOptions
     return { state: "suspended", reason: lastDeath ?? null, until: suspendedUntil };
   };
 
+  const lookAtAll = async (entries: readonly RegisteredFunction[]): Promise<void> => {
+    const unknown = entries.filter(({ enabled, handler }) => enabled && !imports.current(handler));
+    if (unknown.length === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise((resolve) => timer = setTimeout(resolve, LOOK_MAX_MS));
+    await Promise.race([Promise.all(unknown.map(({ handler }) => look(handler))), late]);
+    clearTimeout(timer);
+  };
+
   return {
     of,
 
-    async look({ handler, enabled }) {
-      if (!enabled || imports.current(handler)) return;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise((resolve) => timer = setTimeout(resolve, LOOK_MAX_MS));
-      await Promise.race([look(handler), late]);
-      clearTimeout(timer);
-    },
+    look: lookAtAll,
 
-    broken(list) {
+    async broken(list) {
       const next = list(sweptTo, SWEEP);
       const known = [...brokenIds].flatMap((id) => list(id - 1, 1)).filter(({ id }) => brokenIds.has(id));
       sweptTo = next.length < SWEEP ? 0 : next.at(-1)!.id;
+      await lookAtAll(next);
       brokenIds.clear();
       const found = new Map<FunctionId, { entry: RegisteredFunction; reason: string }>();
       for (const entry of [...known, ...next]) {

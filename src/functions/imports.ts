@@ -344,7 +344,8 @@ export function importsService(options: ImportsOptions): Imports {
     importers(path) {
       const file = fileOf(path);
       const current = [...known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
-      return [...new Set([...current, ...kept.consistingOf(file)])].filter((handler) => handler !== path);
+      return [...new Set([...current, ...kept.consistingOf(file)])]
+        .filter((handler) => handler !== path && stateOf(fileOf(handler)) !== "missing");
     },
   };
 }

@@ -157,6 +157,25 @@ export function functionRegistry(
       return updated;
     },
 
+    /** Gives all functions whose handler is the file `from` the handler `to`; returns them. */
+    moveHandler(actor: Actor, from: string, to: string): RegisteredFunction[] {
+      const moved = store.change(actor, () =>
+        rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
+          const old = get(id);
+          changed.add(id);
+          rows.update(
+            id,
+            check({ ...old, keys: [...old.keys], handler: to }, id),
+            nextChangeTime(now(), old.updatedAt),
+          );
+          const updated = get(id);
+          record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
+          return updated;
+        }));
+      for (const { id } of moved) onChange(id, false);
+      return moved;
+    },
+
     /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404), PreconditionFailed (412) */
     delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
       store.change(actor, () => {

@@ -27,7 +27,7 @@ export interface Visit extends AsyncDisposable {
   readonly page: Page;
   readonly context: BrowserContext;
   /** Requests that went anywhere but to the server, and errors and policy violations on the pages' consoles. */
-  readonly offences: readonly string[];
+  readonly offences: string[];
 }
 
 export interface VisitOptions {
@@ -35,6 +35,8 @@ export interface VisitOptions {
   height?: number;
   dark?: boolean;
   javaScript?: boolean;
+  /** Such as "Asia/Tokyo". */
+  timeZone?: string;
 }
 
 let browser: Browser | undefined;
@@ -118,7 +120,7 @@ export async function setupLink(server: Server): Promise<string> {
 /** A fresh browser profile of somebody who is not signed in. Disposing of it asserts that there were no offences. */
 export async function visit(
   server: Server,
-  { width = 1280, height = 900, dark = false, javaScript = true }: VisitOptions = {},
+  { width = 1280, height = 900, dark = false, javaScript = true, timeZone }: VisitOptions = {},
 ): Promise<Visit> {
   const context = await browser!.newContext({
     baseURL: server.url,
@@ -128,6 +130,7 @@ export async function visit(
     // Or axe would see colours on their way from one scheme to the other.
     reducedMotion: "reduce",
     locale: "en-GB",
+    ...(timeZone && { timezoneId: timeZone }),
   });
   const page = await context.newPage();
   const offences: string[] = [];

@@ -157,13 +157,19 @@ function fromBase32(text: string): Uint8Array {
   return Uint8Array.from(bits.match(/.{8}/g)!, (byte) => parseInt(byte, 2));
 }
 
-Deno.test("the API's own page works for who is signed in, and under its policy", async () => {
+Deno.test("the API's own page can be read by everybody, finds an operation, and leads back", async () => {
   await using server = await startServer();
-  await using ada = await signIn(server);
-  await ada.page.goto("/api/docs");
-  const operation = ada.page.locator("#operations-Functions-get_api_functions");
-  await operation.locator(".opblock-summary-control").click();
-  await operation.getByRole("button", { name: "Try it out" }).click();
-  await operation.getByRole("button", { name: "Execute" }).click();
-  await operation.locator(".live-responses-table .response-col_status").getByText("200").waitFor();
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/api/docs");
+  await page.getByRole("navigation", { name: "Operations" }).getByText("Functions", { exact: true }).click();
+  await page.getByRole("link", { name: "updateFunction" }).click();
+  const operation = page.getByRole("region", { name: "PUT /api/functions/{id}", exact: true });
+  assert.ok(await operation.getByRole("heading").first().isVisible());
+  assert.match(await operation.textContent() ?? "", /If-Match.*FunctionChange.*412/s);
+  await operation.getByRole("link", { name: "FunctionChange" }).click();
+  assert.match(await page.locator("#schema-FunctionChange").textContent() ?? "", /timeoutMs/);
+  await assertGoodEverywhere(page);
+  await page.getByRole("link", { name: "Crude Functions", exact: true }).click();
+  await page.waitForURL("/web");
 });

@@ -1,6 +1,7 @@
 // The pages of functions and files without a browser: forms written by hand, good ones and bad ones.
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { cookieName, setUp, type Visitor } from "./admin.ts";
@@ -35,12 +36,15 @@ Deno.test("a function made with nothing but a name works at once, and shows how 
   const path = made.headers.get("location")!;
   assert.match(notice(visitor), /^Created the function Say Hello\. Its code is say-hello\.ts\./);
   const { text } = await visitor.get(path);
-  assert.match(text, /ctx\.getSecret\(&quot;GREETING&quot;\)/);
-  assert.match(text, /GREETING<\/code>\s*<span class="badge plain">not set/);
+  assert.match(text, /ctx\.getSecret\(&quot;SIGNING_KEY&quot;\)/);
+  assert.match(text, /SIGNING_KEY<\/code>\s*<span class="badge plain">not set/);
 
-  assert.deepEqual((await run(server, "/say-hello?name=Ada")).body, { message: "Hello, Ada!" });
-  await createSecret(server, "GREETING", "Servus");
-  assert.deepEqual((await run(server, "/say-hello")).body, { message: "Servus, world!" });
+  assert.deepEqual((await run(server, "/say-hello?name=Ada")).body, { message: "Hello, Ada!", signature: null });
+  await createSecret(server, "SIGNING_KEY", "a-key-to-sign-with");
+  const { body } = await run(server, "/say-hello");
+  assert.equal(body.signature, createHmac("sha256", "a-key-to-sign-with").update("world").digest("hex"));
+  // What a newcomer tries first sets no alarm off.
+  assert.deepEqual((await server.api("GET", "/api/audit?action=response.*")).body.entries, []);
   assert.match((await visitor.get(path)).text, /set: global/);
 });
 
@@ -180,7 +184,7 @@ Deno.test("the list is searched and paged, and says when a function is suspended
 
   for (let n = 0; n < 5; n++) assert.equal((await run(server, "/exits")).status, 502);
   assert.equal((await run(server, "/exits")).status, 503);
-  assert.match((await visitor.get("/web/functions?search=exits")).text, /suspended[\s\S]*until[\s\S]*kept dying/);
+  assert.match((await visitor.get("/web/functions?search=exits")).text, /suspended[\s\S]*until[\s\S]*kept ending/);
 });
 
 Deno.test("a call is tried with a stored key that never reaches the page, by the same checks as any", async () => {

@@ -194,7 +194,7 @@ Deno.test("a request's trace does not go on in the next one, whatever was loaded
   await deploy(server, "f", "export default (c) => c.text('')");
   const headers = { traceparent: `00-${CALLER.trace}-${CALLER.span}-01` };
   // These import modules when they are first asked for.
-  for (const path of ["/api/docs/swagger-ui.css", "/web", "/run/f"]) {
+  for (const path of ["/web/assets/api.css", "/web", "/run/f"]) {
     await (await fetch(server.url + path, { headers })).text();
   }
   for (let n = 0; n < 3; n++) await run(server, "/f");

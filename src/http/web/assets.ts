@@ -27,6 +27,10 @@ const ASSETS: Record<string, Asset> = {
     type: "text/javascript",
     load: async () => (await import("../../../static/app.js", { with: { type: "text" } })).default,
   },
+  "api.css": {
+    type: "text/css",
+    load: async () => (await import("../../../static/api.css", { with: { type: "text" } })).default,
+  },
   "secrets.css": {
     type: "text/css",
     load: async () => (await import("../../../static/secrets.css", { with: { type: "text" } })).default,

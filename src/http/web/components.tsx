@@ -102,7 +102,7 @@ export function ProblemSummary({ problems, labels, prefix = "" }: {
   if (entries.length === 0) return null;
   return (
     <div class="problems" role="alert" tabindex={-1} data-focus>
-      <p>{entries.length === 1 ? "One thing has to be mended:" : `${entries.length} things have to be mended:`}</p>
+      <p>{entries.length === 1 ? "Please fix this:" : `Please fix these ${entries.length} things:`}</p>
       <ul>
         {entries.map(([field, problem]) => (
           <li>
@@ -144,7 +144,7 @@ export function Ago({ ms, now }: { ms: number; now: number }) {
   const iso = new Date(ms).toISOString();
   const [unit, span] = SPANS.find(([, , from]) => Math.abs(ms - now) >= from) ?? [undefined, 1];
   const text = unit === undefined ? "just now" : RELATIVE.format(Math.round((ms - now) / span), unit);
-  return <time datetime={iso} title={`${iso.slice(0, 16).replace("T", " ")} UTC`}>{text}</time>;
+  return <time datetime={iso} title={`${iso.slice(0, 16).replace("T", " ")} UTC`} data-relative>{text}</time>;
 }
 
 /** Text to be taken over exactly, such as a command, with a button that copies it. */

@@ -25,6 +25,8 @@ export interface WebDeps extends ApiDeps {
   readonly asked: AskedSecrets;
   /** Authenticates what one page has the next one say. */
   readonly noticeKey: DerivedKey;
+  /** Modules that were looked at before and depend on the file at `path`. */
+  readonly importers: (path: string) => readonly string[];
   readonly typeCheck: TypeCheck;
 }
 

@@ -19,13 +19,14 @@ const ERROR_MAX_LENGTH = 300;
 
 export function addHome(web: Web, deps: WebDeps): void {
   web.get("/web", async (c) => {
+    const concerns = await concernsOf(deps);
     const steps = c.get("firstSteps")() && await FirstSteps({ c, deps });
     return page(c, {
       title: "Overview",
       children: (
         <>
           {steps}
-          <Attention concerns={concernsOf(deps)} />
+          <Attention concerns={concerns} />
           <Glance deps={deps} />
         </>
       ),
@@ -35,8 +36,9 @@ export function addHome(web: Web, deps: WebDeps): void {
 }
 
 /** Returns what an admin has to look at, each in a sentence or two: what is worst first. */
-function concernsOf(deps: WebDeps): Child[] {
-  return [...encryptionConcerns(deps), ...functionConcerns(deps), ...leakConcerns(deps), ...deps.missingWalls];
+async function concernsOf(deps: WebDeps): Promise<Child[]> {
+  const functions = await functionConcerns(deps);
+  return [...encryptionConcerns(deps), ...functions, ...leakConcerns(deps), ...deps.missingWalls];
 }
 
 function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
@@ -67,8 +69,9 @@ function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
   return concerns;
 }
 
-function functionConcerns({ registry, conditions, suspended, health, metrics, logs, now }: WebDeps): Child[] {
-  const broken = conditions.broken(registry.list).map(({ entry, reason }) => (
+async function functionConcerns(deps: WebDeps): Promise<Child[]> {
+  const { registry, conditions, suspended, health, metrics, logs, now } = deps;
+  const broken = (await conditions.broken(registry.list)).map(({ entry, reason }) => (
     <>
       <FunctionLink {...entry} /> is broken: calls get 500. <span class="message">{reason}</span>
     </>

@@ -74,6 +74,7 @@ function SignedInPage({ c, title, scripts, styles, actions, children }: PageProp
               <a href="/web/account">{c.get("admin").email}</a>
               <button type="submit" class="link">Sign out</button>
             </form>
+            <button type="button" id="time-zone" class="link time-zone" hidden></button>
           </details>
         </header>
         <main id="main" tabindex={-1}>

@@ -3,6 +3,8 @@
 import type { Context } from "hono";
 import { AppError, invalid } from "../../../errors.ts";
 import { checkFilePath, HANDLER_EXTENSIONS, sha256Of } from "../../../functions/files.ts";
+import type { Actor } from "../../../actor.ts";
+import type { RegisteredFunction } from "../../../functions/registry.ts";
 import type { FunctionId } from "../../../ids.ts";
 import { asText } from "../../api/files.ts";
 import { idText } from "../../api/schemas.ts";
@@ -17,6 +19,8 @@ import { Breadcrumbs, folderPath } from "./folders.tsx";
 /** A form's text is percent-encoded: three bytes for one at most. */
 const FORM_MAX_BYTES = 4 * CODE_MAX_BYTES;
 const BASE = "/web/files";
+/** Of the handlers that import a file, so many are named. */
+const IMPORTERS_SHOWN = 20;
 
 export function editPath(path: string): string {
   return `${EDIT_PATH}?${new URLSearchParams({ path })}`;
@@ -43,27 +47,29 @@ export function addEdit(web: Web, deps: WebDeps): void {
   web.post(`${BASE}/move`, async (c) => {
     const typed = await readForm(c);
     const [path, to] = [typedText(typed, "path"), typedText(typed, "to").trim()];
-    const moved = await attempt(async () => {
+    const importers = deps.importers(path);
+    const result = await attempt(async () => {
       checkFilePath(to, "to");
       if (to === path) throw invalid("to", "is where it is already");
       const { content } = await files.read(path);
-      // In this order a failure leaves one file too many, never one too few.
-      await files.write(c.get("actor"), to, content, true);
-      await files.delete(c.get("actor"), path);
-      await deps.preflight.file(to);
+      if (deps.registry.handledBy(path).length > 0 && !isCode(to)) {
+        throw invalid("to", `must end with one of ${HANDLER_EXTENSIONS.join(", ")}: the file is a handler`);
+      }
+      const moved = await moveFile(c.get("actor"), path, to, content, deps);
+      return { moved, ...await deps.preflight.file(to) };
     });
-    if ("problems" in moved) {
-      const { "": other, path: place, ...rest } = moved.problems;
+    if ("problems" in result) {
+      const { "": other, path: place, ...rest } = result.problems;
       const problem = other ?? place;
       return showFile(c, deps, path, { ...rest, ...(problem !== undefined && { to: problem }) }, to);
     }
-    const handled = deps.registry.handledBy(path);
-    const warning = handled.length === 0
-      ? ""
-      : ` ${
-        handled.map(({ name }) => name).join(", ")
-      } still names ${path} as handler file: change it in the settings.`;
-    return redirect(c, editPath(to), `Moved ${path} to ${to}.${warning}`);
+    const { moved, problems, warnings } = result.done;
+    const told = [
+      `Moved ${path} to ${to}.`,
+      ...(moved.length > 0 ? [`It is now the handler file of ${moved.map(({ name }) => name).join(", ")}.`] : []),
+      ...(importers.length > 0 ? [`${importers.join(", ")} still imports ${path}: change the import there.`] : []),
+    ];
+    return redirect(c, editPath(to), [...told, ...problems, ...warnings].join(" "));
   });
 
   web.get(`${BASE}/delete`, async (c) => {
@@ -80,6 +86,28 @@ export function addEdit(web: Web, deps: WebDeps): void {
     const left = await attempt(() => files.folder(folder, 0, 1));
     return redirect(c, folderPath("done" in left ? folder : ""), `Deleted ${path}.`);
   });
+}
+
+/** Moves a file together with the functions that have it as their handler: all of it is done, or nothing. */
+async function moveFile(
+  actor: Actor,
+  path: string,
+  to: string,
+  content: Uint8Array<ArrayBuffer>,
+  { files, registry }: WebDeps,
+): Promise<RegisteredFunction[]> {
+  // In this order no function ever names a file that is not there.
+  await files.write(actor, to, content, true);
+  let moved: RegisteredFunction[] = [];
+  try {
+    moved = registry.moveHandler(actor, path, to);
+    await files.delete(actor, path, [sha256Of(content)]);
+    return moved;
+  } catch (error) {
+    if (moved.length > 0) registry.moveHandler(actor, to, path);
+    await files.delete(actor, to);
+    throw error;
+  }
 }
 
 function isCode(path: string): boolean {
@@ -188,16 +216,40 @@ function showCode(c: Context<WebEnv>, deps: WebDeps, form: CodeFormProps, status
 
 function UsedBy({ path, deps }: { path: string; deps: WebDeps }) {
   const handled = deps.registry.handledBy(path);
-  if (handled.length === 0) return null;
+  const importers = deps.importers(path);
   return (
-    <p>
-      Handler of {handled.map(({ id, name }, index) => (
+    <>
+      {handled.length > 0 && (
+        <p>
+          Handler of {handled.map(({ id, name }, index) => (
+            <>
+              {index > 0 && ", "}
+              <a href={`/web/functions/${id}`}>{name}</a>
+            </>
+          ))}
+        </p>
+      )}
+      {importers.length > 0 && (
+        <p>
+          Imported by <Importers paths={importers} />
+        </p>
+      )}
+    </>
+  );
+}
+
+/** The first ones, as links. */
+function Importers({ paths }: { paths: readonly string[] }) {
+  return (
+    <>
+      {paths.slice(0, IMPORTERS_SHOWN).map((path, index) => (
         <>
           {index > 0 && ", "}
-          <a href={`/web/functions/${id}`}>{name}</a>
+          <a href={editPath(path)}>{path}</a>
         </>
       ))}
-    </p>
+      {paths.length > IMPORTERS_SHOWN && ` and ${paths.length - IMPORTERS_SHOWN} more`}
+    </>
   );
 }
 
@@ -238,13 +290,13 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
               spellcheck="false"
               autocapitalize="off"
               required
-              hint="Imports of it in other files are not changed."
+              hint="Functions with this handler file follow it. Imports of it in other files are not changed."
             />
             <button type="submit" class="secondary">Move</button>
           </form>
           <section class="danger-zone" aria-labelledby="delete">
             <h2 id="delete">Delete</h2>
-            <p>Handlers that import it fail from their next call on.</p>
+            <p>Handlers that import it fail from their next call.</p>
             <a href={`${BASE}/delete?${query}`} role="button" class="secondary outline">Delete …</a>
           </section>
         </div>
@@ -255,6 +307,7 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
 
 function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
   const handled = deps.registry.handledBy(path);
+  const importers = deps.importers(path);
   return page(c, {
     title: `Delete ${path.split("/").at(-1)}?`,
     styles: ["functions.css"],
@@ -263,8 +316,14 @@ function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
         <FormToken />
         <input type="hidden" name="path" value={path} />
         <p>
-          <code>{path}</code> will be gone for good.
+          <code>{path}</code> is deleted permanently.
         </p>
+        {importers.length > 0 && (
+          <p class="warning">
+            <Importers paths={importers} /> {importers.length === 1 ? "imports" : "import"}{" "}
+            it: calls of functions with these handlers will get 500.
+          </p>
+        )}
         {handled.length > 0 && (
           <p class="warning">
             It is the handler of {handled.map(({ name }) => name).join(", ")}: calls will get 500.

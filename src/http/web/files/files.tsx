@@ -138,7 +138,9 @@ function Entries({ entries }: { entries: readonly FolderEntry[] }) {
           {entries.map(({ name, path, sizeBytes, modifiedAt }) => (
             <tr>
               <th scope="row">
-                {sizeBytes === undefined ? <a href={folderPath(path)}>{name}/</a> : <a href={editPath(path)}>{name}</a>}
+                <a href={sizeBytes === undefined ? folderPath(path) : editPath(path)} title={name}>
+                  {sizeBytes === undefined ? `${name}/` : name}
+                </a>
               </th>
               <td class="figure" data-label={sizeBytes === undefined ? undefined : "Size"}>
                 {sizeBytes === undefined ? <span class="quiet">folder</span> : sizeText(sizeBytes)}

@@ -22,7 +22,7 @@ export function addCode(web: Web, deps: WebDeps): void {
 
   web.get(`${LIST_PATH}/:id{[^/]+}`, async (c) => {
     const entry = functionOf(c, deps);
-    const [code] = await Promise.all([codeOf(entry, deps), deps.conditions.look(entry)]);
+    const [code] = await Promise.all([codeOf(entry, deps), deps.conditions.look([entry])]);
     const frame = functionFrame(entry, "code", deps);
     return page(c, {
       ...frame,

@@ -48,9 +48,10 @@ export function addFunctions(web: Web, deps: WebDeps): void {
 function addList(web: Web, deps: WebDeps): void {
   const { registry, access, conditions, metrics, now } = deps;
 
-  web.get(LIST_PATH, (c) => {
+  web.get(LIST_PATH, async (c) => {
     const search = (c.req.query("search") ?? "").slice(0, SEARCH_MAX_LENGTH);
     const found = registry.page(search, c.req.query("after") ?? "", PAGE_SIZE);
+    await conditions.look(found.functions);
     const groupNames = new Map<GroupId, string>(access.groups().map(({ id, name }) => [id, name]));
     const since = now() - HOUR_MS;
     const calls = (id: FunctionId) => metrics.callsSince(id, since);
@@ -164,7 +165,7 @@ function addSettings(web: Web, deps: WebDeps): void {
 
   web.get(path, async (c) => {
     const entry = functionOf(c, deps);
-    await deps.conditions.look(entry);
+    await deps.conditions.look([entry]);
     return show(c, entry, formOf(entry));
   });
 

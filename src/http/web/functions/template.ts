@@ -1,21 +1,24 @@
 // The code that a new function begins with: it works as it is, and shows where to go on.
 
-/** A handler for `route`, which answers with its parameters and a secret that may be there or not. */
+/** Returns a handler for `route`, which answers with a parameter and a signature by a secret that may be missing. */
 export function templateFor(route: string): string {
   const [parameter] = [...route.matchAll(/:(\w+)/g)].map(([, name]) => name!);
   const who = parameter ? `ctx.params.${parameter}` : `ctx.query.name`;
   const call = parameter ? route.replace(/:\w+(?:\{[^/]*\})?\??/, "Ada").replaceAll(/[{}?]/g, "") : `${route}?name=Ada`;
-  return `// c is the request and makes the response; ctx tells of the call and has the secrets.
+  return `import { createHmac } from "node:crypto";
+
+// c is the request and makes the response; ctx knows the call and has the secrets.
 // Try it: /run${call}
 export default async function (c, ctx) {
   const name = ${who} ?? "world";
 
   // The value set for the caller's key, its group, this function or globally, the first there is.
-  // Add a secret named GREETING, and the answer changes at once.
-  const greeting = await ctx.getSecret("GREETING") ?? "Hello";
+  // Add a secret named SIGNING_KEY, and the signature appears. The value itself is used, never sent.
+  const key = await ctx.getSecret("SIGNING_KEY");
+  const signature = key ? createHmac("sha256", key).update(name).digest("hex") : null;
 
   console.log(\`greeting \${name}\`);
-  return c.json({ message: \`\${greeting}, \${name}!\` });
+  return c.json({ message: \`Hello, \${name}!\`, signature });
 }
 `;
 }

@@ -173,8 +173,8 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
             max={KEYS_MAX + 1}
             narrow={`${pathOf(id)}/keys`}
             hint={keys.length === 0
-              ? "It is public: a key would make no difference to it."
-              : "The server presents the chosen key by itself; its value does not come here."}
+              ? "The function is public: a key makes no difference."
+              : "The server sends the chosen key itself; its value does not come to this page."}
           />
           <div class="pasted">
             <TextField
@@ -207,7 +207,8 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
             spellcheck="false"
             hint="Not sent with GET and HEAD. Goes as JSON if it is JSON and no Content-Type is given."
           />
-          <button type="submit">Send</button>
+          <button type="submit" aria-describedby="try-code-hint">Send</button>
+          <p id="try-code-hint" class="hint">A call runs the saved code.</p>
         </form>
         <Outcome trial={trial} />
       </div>

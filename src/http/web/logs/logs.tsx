@@ -159,7 +159,7 @@ function Entry({ entry, name }: { entry: LogEntry | undefined; name: string | un
   return (
     <li class={`entry ${entry?.level ?? ""}`}>
       <div class="about">
-        <time datetime={at} title={at}>{at?.replace("T", " ").replace("Z", " UTC")}</time>
+        <time datetime={at} title={at} data-precise>{at?.replace("T", " ").replace("Z", " UTC")}</time>
         <Badge kind={entry ? KINDS[entry.level] : "plain"}>{entry?.level}</Badge>
         <a class="of" href={entry && `/web/logs?functionId=${entry.functionId}`}>{name ?? "a deleted function"}</a>
         <a

@@ -1,0 +1,406 @@
+// The page that shows the OpenAPI document: made from it on this machine, without scripts.
+
+import type { Child } from "hono/jsx";
+
+/** The parts of an OpenAPI 3.1 document that the page shows. */
+export interface ApiDocument {
+  readonly info: { readonly title: string; readonly version: string; readonly description?: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, JsonSchema>>;
+    readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
+  };
+}
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly security?: readonly unknown[];
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: Readonly<Record<string, Answer>>;
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly required?: boolean;
+  readonly description?: string;
+  readonly schema?: JsonSchema;
+}
+
+interface Answer {
+  readonly description: string;
+  readonly content?: Content;
+  readonly headers?: Readonly<Record<string, { readonly description?: string }>>;
+}
+
+type Content = Readonly<Record<string, { readonly schema?: JsonSchema }>>;
+
+interface SecurityScheme {
+  readonly type: string;
+  readonly scheme?: string;
+  readonly in?: string;
+  readonly name?: string;
+  readonly description?: string;
+}
+
+/** JSON Schema, as far as the document uses it. */
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly format?: string;
+  readonly description?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly default?: unknown;
+  readonly example?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+  readonly pattern?: string;
+  readonly items?: JsonSchema;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly allOf?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+}
+
+const STYLES = ["pico.css", "app.css", "api.css"];
+
+/** Returns the whole page as HTML. */
+export function docsPage(document: ApiDocument): string {
+  return `<!doctype html>${<Page document={document} />}`;
+}
+
+function Page({ document: { info, paths, components } }: { document: ApiDocument }) {
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation }))
+  );
+  const byTag = Map.groupBy(operations, ({ operation }) => operation.tags?.[0] ?? "Other");
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{info.title} API</title>
+        <link rel="icon" href="/web/assets/icon.svg" />
+        {STYLES.map((name) => <link rel="stylesheet" href={`/web/assets/${name}`} />)}
+      </head>
+      <body>
+        <a class="skip" href="#main">Skip to content</a>
+        <div class="api-frame">
+          <header>
+            <a class="brand" href="/web">{info.title}</a>
+            <p class="quiet">API, version {info.version}</p>
+            <nav aria-label="Operations">
+              {[...byTag].map(([tag, entries]) => (
+                <details>
+                  <summary>{tag}</summary>
+                  <ul>
+                    {entries.map(({ operation }) => (
+                      <li>
+                        <a href={`#${operation.operationId}`}>{operation.operationId}</a>
+                      </li>
+                    ))}
+                  </ul>
+                </details>
+              ))}
+            </nav>
+          </header>
+          <main id="main" tabindex={-1}>
+            <h1>{info.title} API</h1>
+            {info.description?.split("\n\n").map((paragraph) => (
+              <p>
+                <Prose text={paragraph} />
+              </p>
+            ))}
+            <p>
+              For programs: <a href="/api/openapi.json">openapi.json</a>.
+            </p>
+            <Credentials schemes={components.securitySchemes} />
+            {[...byTag].map(([tag, entries]) => (
+              <section aria-labelledby={`tag-${slug(tag)}`}>
+                <h2 id={`tag-${slug(tag)}`}>{tag}</h2>
+                {entries.map((entry) => <OperationSection {...entry} />)}
+              </section>
+            ))}
+            <section aria-labelledby="schemas">
+              <h2 id="schemas">Objects</h2>
+              {Object.entries(components.schemas).map(([name, schema]) => (
+                <div class="operation" id={`schema-${name}`}>
+                  <h3>{name}</h3>
+                  {schema.description && (
+                    <p>
+                      <Prose text={schema.description} />
+                    </p>
+                  )}
+                  <Shape schema={schema} />
+                </div>
+              ))}
+            </section>
+          </main>
+        </div>
+      </body>
+    </html>
+  );
+}
+
+function Credentials({ schemes }: { schemes: Readonly<Record<string, SecurityScheme>> }) {
+  return (
+    <section aria-labelledby="credentials">
+      <h2 id="credentials">Who may call</h2>
+      <p>Each request needs one of these, unless its description says that none is needed:</p>
+      <ul>
+        {Object.values(schemes).map(({ type, scheme, in: place, name, description }) => (
+          <li>
+            {type === "http"
+              ? (
+                <>
+                  an API key by <code>Authorization: {scheme === "basic" ? "Basic" : "Bearer"}</code>
+                </>
+              )
+              : (
+                <>
+                  the {place} <code>{name}</code>
+                </>
+              )}
+            {description && (
+              <>
+                . <Prose text={description} />
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function OperationSection({ path, method, operation }: { path: string; method: string; operation: Operation }) {
+  const { operationId: id, summary, description, parameters = [], requestBody, responses, security } = operation;
+  return (
+    <section class="operation" id={id} aria-labelledby={`${id}-name`}>
+      <h3 id={`${id}-name`}>
+        <code>{method} {path}</code>
+      </h3>
+      <p>
+        <strong>{summary}.</strong> <span class="quiet">{id}</span>
+        {security?.length === 0 && " No credential is needed."}
+      </p>
+      {description && (
+        <p>
+          <Prose text={description} />
+        </p>
+      )}
+      {parameters.length > 0 && (
+        <>
+          <h4>Parameters</h4>
+          <Fields
+            rows={parameters.map(({ name, in: place, required = false, description, schema = {} }) => (
+              { name, note: place, required, schema: description === undefined ? schema : { ...schema, description } }
+            ))}
+          />
+        </>
+      )}
+      {requestBody && (
+        <>
+          <h4>Body</h4>
+          <Bodies content={requestBody.content} />
+        </>
+      )}
+      <h4>Answers</h4>
+      <dl class="answers">
+        {Object.entries(responses).map(([status, { description, content, headers }]) => (
+          <div>
+            <dt>{status}</dt>
+            <dd>
+              <Prose text={description} />{" "}
+              {headers && <span class="quiet">With {Object.keys(headers).join(", ")}.</span>}
+              {content && status.startsWith("2") && <Bodies content={content} />}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Bodies({ content }: { content: Content }) {
+  return (
+    <>
+      {Object.entries(content).map(([type, { schema }]) => (
+        <div>
+          <p>
+            <code>{type}</code>
+            {schema && (schema.$ref || !schema.properties) && (
+              <>
+                : <Type schema={schema} />
+                {schema.description && (
+                  <>
+                    . <Prose text={schema.description} />
+                  </>
+                )}
+              </>
+            )}
+          </p>
+          {schema && !schema.$ref && <Shape schema={schema} />}
+        </div>
+      ))}
+    </>
+  );
+}
+
+/** The fields of an object; nothing for any other type. */
+function Shape({ schema }: { schema: JsonSchema }) {
+  const parts = [schema, ...(schema.allOf ?? [])];
+  const fields = parts.flatMap((part) =>
+    Object.entries(part.properties ?? {}).map(([name, field]) => ({
+      name,
+      required: part.required?.includes(name) ?? false,
+      schema: field,
+    }))
+  );
+  return (
+    <>
+      {schema.allOf?.filter(({ $ref }) => $ref).map((part) => (
+        <p>
+          All fields of <Type schema={part} />.
+        </p>
+      ))}
+      {fields.length > 0 && <Fields rows={fields} />}
+    </>
+  );
+}
+
+interface Field {
+  readonly name: string;
+  /** Where a parameter is. */
+  readonly note?: string;
+  readonly required: boolean;
+  readonly schema: JsonSchema;
+}
+
+function Fields({ rows }: { rows: readonly Field[] }) {
+  return (
+    <table class="stack fields">
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">Type</th>
+          <th scope="col">Meaning</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ name, note, required, schema }) => (
+          <tr>
+            <th scope="row">
+              <code>{name}</code> {note && <small class="quiet">{note}</small>}{" "}
+              {required && <small class="quiet">required</small>}
+            </th>
+            <td data-label="Type">
+              <Type schema={schema} />
+              <Limits schema={schema} />
+              {schema.properties && <Shape schema={schema} />}
+              {schema.items?.properties && <Shape schema={schema.items} />}
+            </td>
+            <td data-label="Meaning">{schema.description && <Prose text={schema.description} />}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Type({ schema }: { schema: JsonSchema }): Child {
+  const { $ref, type, format, enum: values, items, anyOf, oneOf, allOf } = schema;
+  if ($ref !== undefined) {
+    const name = $ref.split("/").at(-1)!;
+    return <a href={`#schema-${name}`}>{name}</a>;
+  }
+  const choices = anyOf ?? oneOf;
+  if (choices) {
+    return (
+      <>
+        {choices.map((one, index) => (
+          <>
+            {index > 0 && " or "}
+            <Type schema={one} />
+          </>
+        ))}
+      </>
+    );
+  }
+  if (values) {
+    return (
+      <>
+        {values.map((value, index) => (
+          <>
+            {index > 0 && ", "}
+            <code>{JSON.stringify(value)}</code>
+          </>
+        ))}
+      </>
+    );
+  }
+  if (schema.const !== undefined) return <code>{JSON.stringify(schema.const)}</code>;
+  if (items) {
+    return (
+      <>
+        list of <Type schema={items} />
+      </>
+    );
+  }
+  if (allOf && type === undefined) {
+    return (
+      <>
+        {allOf.map((one, index) => (
+          <>
+            {index > 0 && " and "}
+            <Type schema={one} />
+          </>
+        ))}
+      </>
+    );
+  }
+  const names = type === undefined ? "any" : typeof type === "string" ? type : type.join(" or ");
+  return <>{format ? `${names} (${format})` : names}</>;
+}
+
+function Limits({ schema }: { schema: JsonSchema }) {
+  const { minimum, maximum, minLength, maxLength, maxItems, pattern } = schema;
+  const limits = [
+    minimum !== undefined && `at least ${minimum}`,
+    maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER && `at most ${maximum}`,
+    minLength !== undefined && `at least ${minLength} characters`,
+    maxLength !== undefined && `at most ${maxLength} characters`,
+    maxItems !== undefined && `at most ${maxItems} entries`,
+    schema.default !== undefined && `default ${JSON.stringify(schema.default)}`,
+  ].filter((limit) => limit !== false);
+  return (
+    <>
+      {limits.length > 0 && <small class="quiet">, {limits.join(", ")}</small>}
+      {pattern && (
+        <small class="quiet">
+          , as <code>{pattern}</code>
+        </small>
+      )}
+    </>
+  );
+}
+
+/** A text with `code` in it. */
+function Prose({ text }: { text: string }) {
+  return <>{text.split("`").map((part, index) => index % 2 === 1 ? <code>{part}</code> : part)}</>;
+}
+
+function slug(text: string): string {
+  return text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+}
