@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { setUp } from "./admin.ts";
 import { deploy, run, save } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
 import { startServer } from "./server.ts";
@@ -252,6 +253,21 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
           ["hono", {}, 404],
         ] as const
       ) assert.equal((await move(name, body)).status, status, JSON.stringify([name, body]));
+    });
+
+    await t.step("have a page that lists them and updates one", async () => {
+      await one("crude-c", "1.0.2");
+      const visitor = await setUp(server);
+      const { status, text } = await visitor.get("/web/packages");
+      assert.equal(status, 200);
+      for (const name of ["crude-a", "crude-c", "crude-files"]) {
+        assert.match(text, new RegExp(`aria-label="Update ${name}"`));
+      }
+      const updated = await visitor.submit("/web/packages/update", { name: "crude-c", to: "" });
+      assert.match(updated.text, /Updated crude-c for 2 functions/);
+      assert.equal(await answer("/c2"), "200 crude-c 1.0.2");
+      const refused = await visitor.submit("/web/packages/update", { name: "crude-c", to: "9" });
+      assert.match(refused.text, /crude-c was not updated/);
     });
 
     await t.step("a package that others have as a peer moves with them", async () => {

@@ -8,6 +8,7 @@ import type { WebEnv } from "./deps.ts";
 const SECTIONS: readonly (readonly [path: string, name: string])[] = [
   ["/web/functions", "Functions"],
   ["/web/files", "Files"],
+  ["/web/packages", "Packages"],
   ["/web/secrets", "Secrets"],
   ["/web/keys", "API Keys"],
   ["/web/logs", "Logs"],

@@ -18,6 +18,7 @@ import { barePage, type PageStatus } from "./layout.tsx";
 import { addLogs } from "./logs/logs.tsx";
 import { addMetrics } from "./metrics/metrics.tsx";
 import { resumeOf } from "./resume.tsx";
+import { addPackages } from "./packages/packages.tsx";
 import { addSecrets } from "./secrets/secrets.ts";
 import { addSettings } from "./settings/settings.tsx";
 import { pageHeaders, sameOriginOnly } from "./security.ts";
@@ -59,6 +60,7 @@ export function createWeb(deps: WebDeps): Web {
   addUsers(web, deps);
   addFunctions(web, deps);
   addFiles(web, deps);
+  addPackages(web, deps);
   addSettings(web, deps);
   return web;
 }
