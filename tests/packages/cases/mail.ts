@@ -17,7 +17,7 @@ export const MAIL: readonly PackageCase[] = [
   {
     package: "mjml",
     does: "renders a mail",
-    answer: /Hello, Ada[^]*<a href="https:\/\/example\.com"/,
+    answer: /Hello, Ada[^]*href="https:\/\/example\.com"/,
     note: 'pass `filePath: ""`, as there is no folder to include from',
   },
   {
