@@ -134,7 +134,7 @@ Deno.test("Rotate now shows a bar that moves and what was done, and the other ke
 
     const status = page.locator("#notices");
     await status.getByText("rotated to version 2").waitFor();
-    assert.match(await status.textContent() ?? "", /6,001 values encrypted anew/);
+    assert.match(await status.textContent() ?? "", /6,001 values encrypted again/);
     assert.equal(await page.getByLabel(INTERVAL).inputValue(), "60");
     assert.deepEqual(await page.locator("#encryption-state dd").first().textContent(), "2");
     assert.equal(await page.getByRole("region", { name: "Old keys" }).getByRole("row").count(), 2);

@@ -63,7 +63,7 @@ export function typedFind(find: string | undefined): string {
 export function Options({ options, chosen, empty }: { options: readonly Option[]; chosen: string; empty: string }) {
   return (
     <>
-      <option value="">{options.length === 0 ? "None has such a name" : empty}</option>
+      <option value="">{options.length === 0 ? "No matches" : empty}</option>
       {options.map(({ value, label }) => <option value={value} selected={value === chosen}>{label}</option>)}
     </>
   );

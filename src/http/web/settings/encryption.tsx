@@ -102,13 +102,14 @@ function LastOutcome({ last }: { last: LastRotation }) {
       </p>
       {failed && (
         <p>
-          Every value can still be read. Mend what the message says, such as room on the disk or the right to write into
-          the data folder, then press <strong>Rotate now</strong>: it goes on where it stopped.
+          Every value can still be read. Fix the cause (for example, free disk space or folder permissions), then press
+          {" "}
+          <strong>Rotate now</strong> to resume.
         </p>
       )}
       {unreadable > 0 && (
         <p>
-          Put a lost key version back from a backup, or set these values anew; the <a href="/web/secrets">secrets</a>
+          Put a lost key version back from a backup, or set these values again; the <a href="/web/secrets">secrets</a>
           {" "}
           that cannot be read are marked.
         </p>
@@ -122,7 +123,7 @@ function sentenceOf(last: LastRotation): string {
   const { currentVersion, reencrypted, unreadable } = last.outcome;
   const done = `The encryption keys were rotated to version ${currentVersion}: ${
     plural(reencrypted, "value")
-  } encrypted anew.`;
+  } encrypted again.`;
   return unreadable.values === 0 ? done : `${done} ${describeUnreadable(unreadable)}`;
 }
 
@@ -137,7 +138,7 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
       {keys.damaged > 0 && (
         <p class="warning">
           {plural(keys.damaged, "value")} in the database {keys.damaged === 1 ? "is" : "are"}{" "}
-          damaged beyond reading. Set them anew or restore a backup.
+          damaged and cannot be read. Set them again or restore a backup.
         </p>
       )}
       <h2>Current key</h2>
