@@ -1,7 +1,7 @@
 // Renders the table of docs/packages.md.
 
 import { CATEGORIES } from "./cases.ts";
-import { cannotWork, type Category, type PackageCase, versionOf } from "./package_case.ts";
+import { cannotWork, type Category, type PackageCase, versionOf, type WorkingPackage } from "./package_case.ts";
 import { SERVICE_TITLES } from "./services/names.ts";
 
 const PAGE = new URL("../../docs/packages.md", import.meta.url);
@@ -30,7 +30,7 @@ function split(text: string, at: string): [string, string] {
 function table(categories: readonly Category[]): string {
   const cases = categories.flatMap((category) => category.cases);
   const cannot = cases.filter(cannotWork).length;
-  const withNote = cases.filter((one) => !cannotWork(one) && one.note !== undefined).length;
+  const withNote = cases.filter((one) => !cannotWork(one) && notesOf(one).length > 0).length;
   const totals =
     `**${cases.length} packages: ${cases.length - cannot - withNote} work, ${withNote} work with a note, ` +
     `${cannot} cannot work.**`;
@@ -56,5 +56,13 @@ function outcome(one: PackageCase): string {
   if (cannotWork(one)) {
     return `**cannot work**: ${one.reason}. Instead: ${one.instead}`;
   }
-  return one.note === undefined ? "works" : `works; ${one.note}`;
+  return ["works", ...notesOf(one)].join("; ");
+}
+
+/** What a user has to know. */
+function notesOf({ memoryMb, note }: WorkingPackage): string[] {
+  return [
+    ...(memoryMb === undefined ? [] : [`needs \`memoryMb: ${memoryMb}\``]),
+    ...(note === undefined ? [] : [note]),
+  ];
 }

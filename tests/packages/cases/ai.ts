@@ -38,10 +38,20 @@ export const AI: readonly PackageCase[] = [
     services: ["api"],
     answer: [{ name: "books", dimension: 3 }],
   },
-  { package: "js-tiktoken", does: "counts tokens", memoryMb: 512, answer: { tokens: 8 } },
+  {
+    package: "js-tiktoken",
+    does: "counts tokens",
+    memoryMb: 512,
+    answer: { tokens: 8 },
+  },
   { package: "tiktoken", does: "counts tokens", answer: { tokens: 8, text: "How many tokens are in this sentence?" } },
   { package: "gpt-tokenizer", does: "counts tokens", memoryMb: 512, answer: { tokens: 8 } },
-  { package: "@tensorflow/tfjs", does: "multiplies matrices", answer: [[17], [39]] },
+  {
+    package: "@tensorflow/tfjs",
+    does: "multiplies matrices",
+    memoryMb: 256,
+    answer: [[17], [39]],
+  },
   {
     package: "@huggingface/transformers",
     does: "loads a model",

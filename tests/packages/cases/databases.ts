@@ -125,7 +125,6 @@ export const DATABASES: readonly PackageCase[] = [
     does: "runs PostgreSQL inside of the function",
     memoryMb: 1024,
     answer: [{ v: "in the process" }],
-    note: "needs `memoryMb: 1024`",
   },
   {
     package: "sql.js",
