@@ -23,6 +23,8 @@ export interface WorkingPackage extends CommonFields {
   readonly answer: unknown;
   /** What a user has to know. */
   readonly note?: string;
+  /** A problem that is named at saving although the package works. */
+  readonly problemAnyway?: RegExp;
   /** A message that the services must have received when the call has been answered. */
   readonly received?: RegExp;
 }
