@@ -19,7 +19,7 @@ import type { Server } from "./server.ts";
 export function fill(home: string, secrets: number): void {
   const dataDir = join(home, "data");
   Deno.mkdirSync(dataDir, { recursive: true });
-  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"), new Date());
   const service = secretsService(store, keyring, Date.now, unrecorded);
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {
@@ -45,7 +45,7 @@ export function fillWithOwners(home: string, { functions, groups, secrets }: {
 }): void {
   const dataDir = join(home, "data");
   Deno.mkdirSync(dataDir, { recursive: true });
-  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"), new Date());
   const service = secretsService(store, keyring, Date.now, unrecorded);
   const access = accessService(store, keyring, Date.now, () => [], unrecorded);
   const registry = functionRegistry(store, Date.now, () => {}, unrecorded);

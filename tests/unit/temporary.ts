@@ -42,8 +42,8 @@ export function temporaryStore(): TemporaryStore {
 }
 
 /** The store in the file at `path` and the key file next to it; either is created if it does not exist. */
-export function openStoreAt(path: string): { store: Store; keyFile: KeyFile } {
-  const keyFile = openKeyFile(join(dirname(path), "encryption-keys.json"), false, new Date(0));
+export function openStoreAt(path: string, createdAt = new Date(0)): { store: Store; keyFile: KeyFile } {
+  const keyFile = openKeyFile(join(dirname(path), "encryption-keys.json"), false, createdAt);
   return { store: openStore(path, keyFile), keyFile };
 }
 
