@@ -41,6 +41,7 @@ import { watchAnswers } from "./src/observe/answers.ts";
 import { createAudit } from "./src/observe/audit.ts";
 import { forgiving } from "./src/observe/forgiving.ts";
 import { createLog } from "./src/observe/log.ts";
+import { Integrity } from "./src/observe/integrity.ts";
 import { logsService } from "./src/observe/logs.ts";
 import { createMasking } from "./src/observe/masking.ts";
 import { Metrics } from "./src/observe/metrics.ts";
@@ -85,7 +86,11 @@ async function main(): Promise<void> {
   const keyFile = join(config.dataDir, "encryption-keys.json");
   const keys = openKeyFile(keyFile, existsSync(database), new Date(), config.keyringPassphrase);
   const { keyring } = keys;
-  const store = openStore(database, keys, (message) => log("warn", message));
+  const integrity = new Integrity({ path: database, keyring, log, busy: () => pool.busy });
+  const store = openStore(database, keys, {
+    warn: (message) => log("warn", message),
+    onFinding: (finding) => integrity.found(finding),
+  });
   const observations = openObservations(
     join(config.dataDir, "observations.db"),
     () => new Date(),
@@ -94,6 +99,7 @@ async function main(): Promise<void> {
   const audit = createAudit({ store, keyring, now, warn: (message) => log("error", message) });
   audit.start();
   const { record } = audit;
+  integrity.recordWith(record);
   if (config.keyringPassphrase && !keys.isWrapped) {
     record(SERVER, passphraseChange("added"));
     keys.wrapWith(config.keyringPassphrase);
@@ -359,6 +365,7 @@ async function main(): Promise<void> {
         overview,
         suspended: () => pool.suspended() as FunctionId[],
         missingWalls: walls,
+        alterations: () => integrity.findings,
         run: run.answer,
         asked,
         noticeKey: keyring.derive("notices"),
@@ -392,6 +399,7 @@ async function main(): Promise<void> {
   }, log);
 
   rotation.start();
+  integrity.start(store);
   const setupToken = admins.accounts.openSetup();
   if (setupToken !== undefined) {
     console.log(`Create the first user: ${server.url}/web/setup?token=${setupToken}`);
@@ -414,6 +422,7 @@ async function main(): Promise<void> {
   metrics.flush();
   reads.flush();
   audit.close();
+  await integrity.stop();
   observations.close();
   store.close();
   codeFolder.close();

@@ -97,6 +97,7 @@ export const ACTIONS = [
   "response.blocked",
   "audit.started",
   "audit.broken",
+  "database.altered",
 ] as const;
 
 export type Action = (typeof ACTIONS)[number];

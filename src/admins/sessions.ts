@@ -71,13 +71,13 @@ export function sessionsService(
         store.repeatable(() => rows.touchSession(session.id, now()));
       }
       const admin = rows.admin(session.adminId);
-      return admin && { session, admin };
+      return admin && rows.isAuthentic(admin.id) ? { session, admin } : undefined;
     },
 
     /** Whether `find` would find it; does not count as a use. */
     isLive(token: string): boolean {
       const session = rows.sessionByToken(key.mac(token));
-      return session !== undefined && isLive(session);
+      return session !== undefined && isLive(session) && rows.isAuthentic(session.adminId);
     },
 
     /** Those of an admin that have not ended, the latest used first. */

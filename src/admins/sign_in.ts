@@ -65,6 +65,10 @@ export function signInService({ store, sessions, passwords, secondFactor, device
   const throttle = new Throttle(now);
   const halfway = new Map<string, { id: AdminId; password: string | null; until: number }>();
 
+  /** A row that was altered outside of this program does not let its user sign in. */
+  const trusted = (row: AdminRow | undefined): AdminRow | undefined =>
+    row && store.admins.isAuthentic(row.id) ? row : undefined;
+
   const deviceMac = (id: AdminId, nonce: string): string =>
     Buffer.from(deviceKey.mac(`device:${id}:${nonce}`)).toString("base64url");
 
@@ -116,7 +120,7 @@ export function signInService({ store, sessions, passwords, secondFactor, device
 
   const enter = (visitor: Visitor, { id, password }: AdminRow): SignedIn =>
     store.transaction(() => {
-      const row = store.admins.admin(id);
+      const row = trusted(store.admins.admin(id));
       // Removed, or given another password, while it was being checked.
       if (!row || row.password !== password) throw wrong();
       const actor: Actor = { ...visitor.actor, kind: "admin", id: String(id), name: row.email, isEntitled: () => true };
@@ -142,7 +146,7 @@ export function signInService({ store, sessions, passwords, secondFactor, device
      * @throws AppError Unauthorized (401) for a wrong pair, SlowDown (429), Busy (503)
      */
     async withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | Halfway> {
-      const row = store.admins.adminByEmail(email);
+      const row = trusted(store.admins.adminByEmail(email));
       const counted = begin(visitor, row, "password", keyOf(email));
       let right: boolean;
       try {
@@ -184,7 +188,7 @@ export function signInService({ store, sessions, passwords, secondFactor, device
      */
     withCode(visitor: Visitor, pending: string, code: string): SignedIn {
       const waiting = halfway.get(keyOf(pending));
-      const row = waiting && waiting.until > now() ? store.admins.admin(waiting.id) : undefined;
+      const row = waiting && waiting.until > now() ? trusted(store.admins.admin(waiting.id)) : undefined;
       if (!waiting || !row || row.password !== waiting.password) {
         throw new AppError("Expired", 401, "That took too long. Sign in again.");
       }

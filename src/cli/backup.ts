@@ -5,7 +5,10 @@ import { join, resolve } from "node:path";
 import type { Passphrase } from "../config.ts";
 import { KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import { syncPath } from "../keyring/durable_file.ts";
+import { RECORD_FILE, RecordFile } from "../keyring/generation_record.ts";
+import { HeadError } from "../store/authenticated_rows.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
+import { openVerification } from "../store/verification.ts";
 import { type Command, type Context, EXIT, type Report, UsageError } from "./command.ts";
 import { messageOf } from "../errors.ts";
 import { counted, missingLines, missingVersions, recordIn, requirePair } from "./folder.ts";
@@ -14,7 +17,7 @@ export const DATABASE = "database.db";
 export const KEY_FILE = "encryption-keys.json";
 const LOCK_FILE = "imports.lock";
 /** What a backup consists of; the last one only if packages were ever fetched. */
-export const BACKED_UP = [DATABASE, KEY_FILE, LOCK_FILE];
+export const BACKED_UP = [DATABASE, KEY_FILE, RECORD_FILE, LOCK_FILE];
 
 export const backupCommand: Command = {
   name: "backup",
@@ -105,10 +108,28 @@ async function copyData({ database, keyFile, config }: Context, folder: string, 
   const lockFile = join(config.dataDir, LOCK_FILE);
   if (existsSync(lockFile)) copyFile(lockFile, join(folder, LOCK_FILE));
   const checked = checkPair(folder, config.keyringPassphrase);
+  writeRecord(folder, config.keyringPassphrase);
   for (const path of [...BACKED_UP.map((name) => join(folder, name)), folder, resolve(folder, "..")]) {
     if (existsSync(path)) syncPath(path);
   }
   return checked;
+}
+
+/** Of the copied database, so that a server can start on the backup and `restore` finds if it was altered since. */
+function writeRecord(folder: string, passphrase: Passphrase | undefined): void {
+  const { keyring } = new KeyFile(join(folder, KEY_FILE), passphrase);
+  const database = join(folder, DATABASE);
+  {
+    using snapshot = openSnapshot(database);
+    if (!snapshot.isCurrent) return;
+  }
+  try {
+    using verification = openVerification(database, keyring);
+    new RecordFile(join(folder, RECORD_FILE), keyring).write(verification.head);
+  } catch (error) {
+    // A database whose head was altered is still worth a backup; `restore` tells of it.
+    if (!(error instanceof HeadError)) throw error;
+  }
 }
 
 /** Copies a small file with mode 0600, as it is at one moment. */

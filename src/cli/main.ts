@@ -13,12 +13,14 @@ import { type Command, type Context, EXIT, type ExitCode, type Option, type Resu
 import { keyringCommands } from "./keyring.ts";
 import { keysCommands } from "./keys.ts";
 import { restoreCommand } from "./restore.ts";
+import { verifyCommand } from "./verify.ts";
 import { withProgress } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
   ...keyringCommands,
   backupCommand,
   restoreCommand,
+  verifyCommand,
   ...auditCommands,
   ...keysCommands,
   ...adminCommands,

@@ -8,7 +8,8 @@ import { DataFolderError, lockDataFolder, RESTORE_FOLDER } from "../store/data_f
 import { openSnapshot } from "../store/snapshot.ts";
 import { BACKED_UP, checkPair, copyFile, DATABASE, KEY_FILE } from "./backup.ts";
 import { type Command, type Context, type Report, UsageError } from "./command.ts";
-import { counted, missingLines, recordIn, takeLock } from "./folder.ts";
+import { counted, missingLines, takeLock } from "./folder.ts";
+import { prepareData, requireUnaltered, type RestoreOptions, type Revoked } from "./restored_data.ts";
 
 /** What was observed of the data that is replaced: it names functions by ids that the new data may give again. */
 const OBSERVATIONS = "observations.db";
@@ -23,12 +24,15 @@ export const restoreCommand: Command = {
   name: "restore",
   positionals: ["<dir>"],
   options: {
+    revive: { type: "boolean", help: "keep API keys and users that were revoked after the backup was made" },
+    "accept-altered": { type: "boolean", help: "restore rows that something other than this program has altered" },
     force: { type: "boolean", help: "replace data that is there; it is moved into a folder beside the new data" },
   },
   help: [
     "Put a backup in place of the data.",
     "The server must be stopped. Nothing is touched before the backup has proved to be whole: the database opens,",
-    "the key file is its own, and no key is missing.",
+    "the key file is its own, no key is missing, and no row was altered. Sessions and password links end; API keys and",
+    "users that were revoked after the backup are listed and stay revoked.",
   ],
   async run(context, { positionals: [dir], options }) {
     const { dataDir } = context.config;
@@ -43,13 +47,22 @@ export const restoreCommand: Command = {
         throw new DataFolderError(`${dataDir} holds data (${old.join(", ")}). With --force it is moved aside.`);
       }
       const draft = join(dataDir, "restore.draft");
-      const values = await context.progress("Restoring", (report) => prepare(context, source, draft, report));
+      const wanted = {
+        source,
+        acceptAltered: options["accept-altered"] === true,
+        revive: options.revive === true,
+      };
+      const { values, revoked } = await context.progress(
+        "Restoring",
+        (report) => prepare(context, wanted, draft, report),
+      );
       const aside = old.length > 0 ? newFolderName(dataDir, context.now()) : undefined;
       exchange(dataDir, draft, old, aside);
       return {
-        json: { restored: source, values, replaced: aside ?? null },
+        json: { restored: source, values, replaced: aside ?? null, [wanted.revive ? "revived" : "revoked"]: revoked },
         lines: [
-          `${dataDir} holds the backup's ${counted(values, "value")}.`,
+          `${dataDir} holds the backup's ${counted(values, "value")}. All sessions and password links have ended.`,
+          ...revokedLines(revoked, wanted.revive),
           ...(aside ? [`What was there is in ${aside}.`] : []),
         ],
       };
@@ -59,8 +72,14 @@ export const restoreCommand: Command = {
   },
 };
 
-/** Copies the backup into the folder `draft` and checks it there; how many values it has. */
-async function prepare(context: Context, source: string, draft: string, report: Report): Promise<number> {
+/** Copies the backup into the folder `draft` and makes it ready there; how many values it has. */
+async function prepare(
+  context: Context,
+  options: RestoreOptions,
+  draft: string,
+  report: Report,
+): Promise<{ values: number; revoked: Revoked }> {
+  const { source } = options;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { mode: 0o700 });
   try {
@@ -76,17 +95,28 @@ async function prepare(context: Context, source: string, draft: string, report: 
     if (missing.length > 0) {
       throw new DataFolderError(`${source} is not restored. ${missingLines(missing).join(" ")}`);
     }
-    recordIn(context, join(draft, DATABASE), new KeyFile(join(draft, KEY_FILE), context.config.keyringPassphrase), {
-      action: "backup.restored",
-      subject: { kind: "backup", id: null, name: source },
-    });
+    const keyFile = new KeyFile(join(draft, KEY_FILE), context.config.keyringPassphrase);
+    const database = join(draft, DATABASE);
+    await requireUnaltered(database, draft, keyFile, options);
+    const current = existsSync(context.database) ? context.database : undefined;
+    const revoked = prepareData(context, database, keyFile, current, options);
     for (const name of readdirSync(draft)) syncPath(join(draft, name));
     syncPath(draft);
-    return values;
+    return { values, revoked };
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     throw error;
   }
+}
+
+function revokedLines({ keys, users }: Revoked, revived: boolean): string[] {
+  const what = revived ? "is valid again" : "stays revoked";
+  return [
+    ...keys.map(({ id, name, group }) =>
+      `API key ${id} ${JSON.stringify(name)} of group ${JSON.stringify(group)} ${what}.`
+    ),
+    ...users.map((email) => `User ${email} ${revived ? "can sign in again" : "stays removed"}.`),
+  ];
 }
 
 /**

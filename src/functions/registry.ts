@@ -76,12 +76,15 @@ export function functionRegistry(
     return { name, description, handler, route, routeKey: key, methods, groups, confinement, enabled };
   };
 
+  /** A function whose row was altered outside of this program answers nothing. */
+  const mayAnswer = ({ id, enabled }: FunctionRow): boolean => enabled && rows.isAuthentic(id);
+
   /** The router as of now: what is stored of a changed function is looked up once, whether its change was or not. */
   const routes = (): Router<RegisteredFunction> => {
-    router ??= createRouter(rows.list().filter((row) => row.enabled).map(toFunction));
+    router ??= createRouter(rows.list().filter(mayAnswer).map(toFunction));
     for (const id of changed) {
       const row = rows.find(id);
-      if (row?.enabled) router.put(toFunction(row));
+      if (row && mayAnswer(row)) router.put(toFunction(row));
       else router.remove(id);
     }
     changed.clear();

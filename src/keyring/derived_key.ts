@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
+import { decrypt, encrypt } from "./cipher.ts";
 
 const KEY_BYTES = 32;
 
@@ -20,6 +21,10 @@ export const PURPOSES = [
   "known devices",
   "notices",
   "audit",
+  "rows",
+  "head elements",
+  "head",
+  "record",
 ] as const;
 
 export type Purpose = (typeof PURPOSES)[number];
@@ -37,5 +42,19 @@ export class DerivedKey {
   /** HMAC-SHA-256 of `text` in UTF-8. */
   mac(text: string): Uint8Array {
     return createHmac("sha256", this.#key).update(text).digest();
+  }
+
+  /** AES-256-GCM of `text`, in base64: nonce ‖ ciphertext ‖ tag. A key that seals makes no MACs. */
+  seal(text: string, aad: string): string {
+    return Buffer.from(encrypt(this.#key, Buffer.from(text), Buffer.from(aad))).toString("base64");
+  }
+
+  /** What was sealed, or undefined if `seal` did not return it for the same `aad`. */
+  open(sealed: string, aad: string): string | undefined {
+    try {
+      return Buffer.from(decrypt(this.#key, Buffer.from(sealed, "base64"), Buffer.from(aad))).toString("utf8");
+    } catch {
+      return undefined;
+    }
   }
 }

@@ -28,6 +28,7 @@ export interface Batch {
 interface Table<R extends { readonly id: number; readonly ciphertext: string }> {
   rows(version: number, after: number, limit: number): R[];
   aad(row: R): string;
+  isAuthentic(id: R["id"]): boolean;
   replace(id: R["id"], ciphertext: string): void;
   readonly unreadable: R["id"][];
 }
@@ -47,12 +48,14 @@ export function* reencrypt(
   const secrets: Table<SealedSecret> = {
     rows: ciphertexts.secrets,
     aad: ({ owner, name }) => secretAad(owner, name),
+    isAuthentic: (id) => ciphertexts.isAuthentic("secrets", id),
     replace: ciphertexts.replaceSecret,
     unreadable: unreadable.secrets,
   };
   const apiKeys: Table<SealedKey> = {
     rows: ciphertexts.apiKeys,
     aad: ({ groupId, name }) => apiKeyAad(groupId, name),
+    isAuthentic: (id) => ciphertexts.isAuthentic("api_keys", id),
     replace: ciphertexts.replaceApiKey,
     unreadable: unreadable.apiKeys,
   };
@@ -91,6 +94,7 @@ export function* reencrypt(
 
   /** Whether the row could be read. */
   function reseal<R extends SealedSecret | SealedKey>(table: Table<R>, row: R): boolean {
+    if (!table.isAuthentic(row.id)) return false;
     let ciphertext: string;
     try {
       ciphertext = keyring.reseal(row.ciphertext, table.aad(row));

@@ -6,6 +6,7 @@ import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import type { SecretValue } from "../keyring/secret_value.ts";
 import { type Candidate, toOwner } from "../store/secrets.ts";
 import type { Store } from "../store/store.ts";
+import { ALTERED } from "./secrets.ts";
 import { isSecretName } from "./names.ts";
 import { type Caller, resolve } from "./resolution.ts";
 
@@ -63,6 +64,7 @@ export function secretReader(
   };
 
   const open = (candidate: Candidate, name: SecretName): SecretValue | DecryptionError => {
+    if (!candidate.isAuthentic) return new DecryptionError(ALTERED);
     try {
       return keyring.open(candidate.ciphertext, secretAad(toOwner(candidate.scope, candidate.ownerId), name));
     } catch (error) {

@@ -11,6 +11,9 @@ import type { Store } from "../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../versions.ts";
 import { checkSecretValue } from "./names.ts";
 
+/** Why a value is not given whose row has no right MAC. */
+export const ALTERED = "The stored secret was altered by something other than this program.";
+
 /** A secret without its value. */
 export type Secret = Omit<SecretRow, "ciphertext">;
 
@@ -50,6 +53,7 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
   };
 
   const open = (row: SecretRow): OpenedSecret => {
+    if (!rows.isAuthentic(row.id)) return { value: null, decryptionError: ALTERED };
     try {
       return { value: keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
     } catch (error) {

@@ -1,6 +1,7 @@
 // The rows of key groups and API keys. A key's value is here as a ciphertext and as its look-up HMAC only.
 
 import type { GroupId, KeyId } from "../ids.ts";
+import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 
 export interface GroupRow {
@@ -62,7 +63,7 @@ SELECT g.id, g.name, g.description,
   (SELECT count(*) FROM secrets WHERE group_id = g.id) AS secrets
 FROM key_groups g`;
 
-export function accessStore(db: Database) {
+export function accessStore(db: Database, rows: RowCheck) {
   const groupPage = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id > ? ORDER BY g.id LIMIT ?`);
   const groupSummary = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id = ?`);
   const keySummary = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.id = ?`);
@@ -85,9 +86,9 @@ export function accessStore(db: Database) {
   const groups = db.prepare("SELECT id, name, description FROM key_groups ORDER BY id");
   const group = db.prepare("SELECT id, name, description FROM key_groups WHERE id = ?");
   const groupByName = db.prepare("SELECT id, name, description FROM key_groups WHERE name = ?");
-  const insertGroup = db.prepare("INSERT INTO key_groups (name, description, created_at) VALUES (?, ?, ?)");
-  const updateGroup = db.prepare("UPDATE key_groups SET name = ?, description = ? WHERE id = ?");
-  const deleteGroup = db.prepare("DELETE FROM key_groups WHERE id = ?");
+  const insertGroup = db.prepareChange("INSERT INTO key_groups (name, description, created_at) VALUES (?, ?, ?)");
+  const updateGroup = db.prepareChange("UPDATE key_groups SET name = ?, description = ? WHERE id = ?");
+  const deleteGroup = db.prepareChange("DELETE FROM key_groups WHERE id = ?");
   const countKeys = db.prepare("SELECT count(*) AS n FROM api_keys WHERE group_id = ?");
   const functionsOfGroup = db.prepare(
     "SELECT f.name FROM function_groups fg JOIN functions f ON f.id = fg.function_id WHERE fg.group_id = ? ORDER BY f.id LIMIT 5",
@@ -101,13 +102,14 @@ export function accessStore(db: Database) {
     "SELECT k.id AS keyId, k.name AS keyName, g.id AS groupId, g.name AS groupName" +
       " FROM api_keys k JOIN key_groups g ON g.id = k.group_id WHERE k.lookup = ?",
   );
-  const insertKey = db.prepare(
+  const lookups = db.prepare(`SELECT k.id, k.name, g.name AS groupName, k.lookup ${FROM_KEYS} ORDER BY k.id`);
+  const insertKey = db.prepareChange(
     "INSERT INTO api_keys (group_id, name, description, lookup, ciphertext, created_at) VALUES (?, ?, ?, ?, ?, ?)",
   );
-  const updateKey = db.prepare("UPDATE api_keys SET name = ?, description = ?, ciphertext = ? WHERE id = ?");
-  const deleteKey = db.prepare("DELETE FROM api_keys WHERE id = ?");
+  const updateKey = db.prepareChange("UPDATE api_keys SET name = ?, description = ?, ciphertext = ? WHERE id = ?");
+  const deleteKey = db.prepareChange("DELETE FROM api_keys WHERE id = ?");
   const earlierUses = db.prepare("SELECT id, last_used_at AS at FROM api_keys WHERE last_used_at IS NOT NULL");
-  const forgetUses = db.prepare("UPDATE api_keys SET last_used_at = NULL WHERE last_used_at IS NOT NULL");
+  const forgetUses = db.prepareChange("UPDATE api_keys SET last_used_at = NULL WHERE last_used_at IS NOT NULL");
 
   return {
     groups: (): GroupRow[] => all<GroupRow & Row>(groups),
@@ -153,7 +155,13 @@ export function accessStore(db: Database) {
         : all<KeyRow & Row>(keysOfGroup, groupId, after, limit),
     key: (id: KeyId): KeyRow | undefined => first<KeyRow & Row>(key, id),
     keyByName: (groupId: GroupId, name: string): KeyRow | undefined => first<KeyRow & Row>(keyByName, groupId, name),
-    holder: (lookup: Uint8Array): KeyHolder | undefined => first<KeyHolder & Row>(holder, lookup),
+    /** Undefined also if the key's row, or its group's, is not as this program wrote it. */
+    holder(lookup: Uint8Array): KeyHolder | undefined {
+      const found = first<KeyHolder & Row>(holder, lookup);
+      return found && rows.check("api_keys", found.keyId) && rows.check("key_groups", found.groupId)
+        ? found
+        : undefined;
+    },
     insertKey: (row: {
       groupId: GroupId;
       name: string;
@@ -166,6 +174,9 @@ export function accessStore(db: Database) {
     updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void {
       updateKey.run(row.name, row.description, row.ciphertext, row.id);
     },
+    /** What each key is found by. */
+    lookups: (): { id: KeyId; name: string; groupName: string; lookup: Uint8Array }[] =>
+      all<{ id: KeyId; name: string; groupName: string; lookup: Uint8Array }>(lookups),
     deleteKey: (id: KeyId): boolean => deleteKey.run(id).changes > 0,
     /** Last uses as earlier versions kept them here. */
     earlierUses: (): { id: KeyId; at: number }[] => all<{ id: KeyId; at: number }>(earlierUses),

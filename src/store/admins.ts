@@ -1,6 +1,7 @@
 // The rows of admins, their sessions, recovery codes and password links. Nothing in them opens a door by itself.
 
 import type { AdminId, SessionId } from "../ids.ts";
+import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 
 export interface AdminRow {
@@ -36,47 +37,52 @@ const SELECT_SESSION = `
 SELECT id, admin_id AS adminId, created_at AS createdAt, last_seen_at AS lastSeenAt, address, user_agent AS userAgent
 FROM sessions`;
 
-export function adminStore(db: Database) {
+export function adminStore(db: Database, rows: RowCheck) {
   const admins = db.prepare(`${SELECT_ADMIN} ORDER BY a.id`);
   const admin = db.prepare(`${SELECT_ADMIN} WHERE a.id = ?`);
   const adminByEmail = db.prepare(`${SELECT_ADMIN} WHERE a.email = ?`);
   const countAble = db.prepare("SELECT count(*) AS n FROM admins WHERE password IS NOT NULL");
-  const insertAdmin = db.prepare("INSERT INTO admins (email, name, password, created_at) VALUES (?, ?, ?, ?)");
-  const rename = db.prepare("UPDATE admins SET name = ? WHERE id = ?");
-  const setPassword = db.prepare("UPDATE admins SET password = ? WHERE id = ?");
-  const setTotpNonce = db.prepare("UPDATE admins SET totp_nonce = ?, totp_last_step = ? WHERE id = ?");
-  const useTotpStep = db.prepare("UPDATE admins SET totp_last_step = ?1 WHERE id = ?2 AND totp_last_step < ?1");
-  const touchSignIn = db.prepare("UPDATE admins SET last_sign_in_at = ? WHERE id = ?");
-  const deleteAdmin = db.prepare("DELETE FROM admins WHERE id = ?");
+  const insertAdmin = db.prepareChange("INSERT INTO admins (email, name, password, created_at) VALUES (?, ?, ?, ?)");
+  const rename = db.prepareChange("UPDATE admins SET name = ? WHERE id = ?");
+  const setPassword = db.prepareChange("UPDATE admins SET password = ? WHERE id = ?");
+  const setTotpNonce = db.prepareChange("UPDATE admins SET totp_nonce = ?, totp_last_step = ? WHERE id = ?");
+  const useTotpStep = db.prepareChange("UPDATE admins SET totp_last_step = ?1 WHERE id = ?2 AND totp_last_step < ?1");
+  const touchSignIn = db.prepareChange("UPDATE admins SET last_sign_in_at = ? WHERE id = ?");
+  const deleteAdmin = db.prepareChange("DELETE FROM admins WHERE id = ?");
 
   const sessions = db.prepare(`${SELECT_SESSION} WHERE admin_id = ? ORDER BY last_seen_at DESC, id DESC`);
-  const sessionByToken = db.prepare(`${SELECT_SESSION} WHERE token_mac = ?`);
-  const insertSession = db.prepare(
-    "INSERT INTO sessions (token_mac, admin_id, created_at, last_seen_at, address, user_agent) VALUES (?, ?, ?, ?, ?, ?)",
+  const sessionByToken = db.prepare(`${SELECT_SESSION} WHERE token_hash = ?`);
+  const insertSession = db.prepareChange(
+    "INSERT INTO sessions (token_hash, admin_id, created_at, last_seen_at, address, user_agent) VALUES (?, ?, ?, ?, ?, ?)",
   );
-  const touchSession = db.prepare("UPDATE sessions SET last_seen_at = ? WHERE id = ?");
-  const deleteSession = db.prepare("DELETE FROM sessions WHERE id = ? AND admin_id = ?");
-  const deleteSessions = db.prepare("DELETE FROM sessions WHERE admin_id = ? AND id <> ?");
-  const deleteStale = db.prepare("DELETE FROM sessions WHERE last_seen_at < ? OR created_at < ?");
+  const touchSession = db.prepareChange("UPDATE sessions SET last_seen_at = ? WHERE id = ?");
+  const deleteSession = db.prepareChange("DELETE FROM sessions WHERE id = ? AND admin_id = ?");
+  const deleteSessions = db.prepareChange("DELETE FROM sessions WHERE admin_id = ? AND id <> ?");
+  const deleteStale = db.prepareChange("DELETE FROM sessions WHERE last_seen_at < ? OR created_at < ?");
 
-  const insertCode = db.prepare("INSERT INTO recovery_codes (admin_id, code) VALUES (?, ?)");
-  const useCode = db.prepare("DELETE FROM recovery_codes WHERE admin_id = ? AND code = ?");
-  const deleteCodes = db.prepare("DELETE FROM recovery_codes WHERE admin_id = ?");
+  const deleteAllSessions = db.prepareChange("DELETE FROM sessions");
+  const deleteAllLinks = db.prepareChange("DELETE FROM password_links");
+
+  const insertCode = db.prepareChange("INSERT INTO recovery_codes (admin_id, code) VALUES (?, ?)");
+  const useCode = db.prepareChange("DELETE FROM recovery_codes WHERE admin_id = ? AND code = ?");
+  const deleteCodes = db.prepareChange("DELETE FROM recovery_codes WHERE admin_id = ?");
   const countCodes = db.prepare("SELECT count(*) AS n FROM recovery_codes WHERE admin_id = ?");
 
-  const putLink = db.prepare(
-    "INSERT INTO password_links (admin_id, token_mac, expires_at) VALUES (?, ?, ?)" +
-      " ON CONFLICT (admin_id) DO UPDATE SET token_mac = excluded.token_mac, expires_at = excluded.expires_at",
+  const putLink = db.prepareChange(
+    "INSERT INTO password_links (admin_id, token_hash, expires_at) VALUES (?, ?, ?)" +
+      " ON CONFLICT (admin_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
   );
   const link = db.prepare(
-    "SELECT admin_id AS adminId FROM password_links WHERE token_mac = ? AND expires_at > ?",
+    "SELECT admin_id AS adminId FROM password_links WHERE token_hash = ? AND expires_at > ?",
   );
-  const deleteLink = db.prepare("DELETE FROM password_links WHERE admin_id = ?");
+  const deleteLink = db.prepareChange("DELETE FROM password_links WHERE admin_id = ?");
 
   return {
     admins: (): AdminRow[] => all<AdminRow & Row>(admins),
     admin: (id: AdminId): AdminRow | undefined => first<AdminRow & Row>(admin, id),
     adminByEmail: (email: string): AdminRow | undefined => first<AdminRow & Row>(adminByEmail, email),
+    /** Whether the row is as this program wrote it; otherwise it is reported. */
+    isAuthentic: (id: AdminId): boolean => rows.check("admins", id),
     /** How many admins have a password to sign in with. */
     countAble: (): number => first<{ n: number }>(countAble)!.n,
     insertAdmin: (row: { email: string; name: string; password: string | null; now: number }): AdminId =>
@@ -103,7 +109,11 @@ export function adminStore(db: Database) {
 
     /** The latest used first. */
     sessions: (adminId: AdminId): SessionRow[] => all<SessionRow & Row>(sessions, adminId),
-    sessionByToken: (tokenMac: Uint8Array): SessionRow | undefined => first<SessionRow & Row>(sessionByToken, tokenMac),
+    /** Undefined also if the row is not as this program wrote it. */
+    sessionByToken(tokenMac: Uint8Array): SessionRow | undefined {
+      const found = first<SessionRow & Row>(sessionByToken, tokenMac);
+      return found && rows.check("sessions", found.id) ? found : undefined;
+    },
     insertSession(row: {
       tokenMac: Uint8Array;
       adminId: AdminId;
@@ -126,21 +136,29 @@ export function adminStore(db: Database) {
       deleteStale.run(seenBefore, createdBefore);
     },
 
+    deleteAllSessionsAndLinks(): void {
+      deleteAllSessions.run();
+      deleteAllLinks.run();
+    },
+
     /** `codes` as HMACs, in place of all before. */
     replaceCodes(adminId: AdminId, codes: readonly Uint8Array[]): void {
       deleteCodes.run(adminId);
       for (const code of codes) insertCode.run(adminId, code);
     },
     /** Whether it was there; it no longer is. */
-    useCode: (adminId: AdminId, code: Uint8Array): boolean => useCode.run(adminId, code).changes > 0,
+    useCode: (adminId: AdminId, code: Uint8Array): boolean =>
+      rows.check("recovery_codes", adminId, code) && useCode.run(adminId, code).changes > 0,
     countCodes: (adminId: AdminId): number => first<{ n: number }>(countCodes, adminId)!.n,
 
     putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void {
       putLink.run(adminId, tokenMac, expiresAt);
     },
-    /** Whose link it is, if it has not expired at `now`. */
-    link: (tokenMac: Uint8Array, now: number): AdminId | undefined =>
-      first<{ adminId: AdminId }>(link, tokenMac, now)?.adminId,
+    /** Whose link it is, if it has not expired at `now` and its row is as this program wrote it. */
+    link(tokenMac: Uint8Array, now: number): AdminId | undefined {
+      const adminId = first<{ adminId: AdminId }>(link, tokenMac, now)?.adminId;
+      return adminId !== undefined && rows.check("password_links", adminId) ? adminId : undefined;
+    },
     deleteLink(adminId: AdminId): void {
       deleteLink.run(adminId);
     },

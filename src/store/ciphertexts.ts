@@ -1,6 +1,7 @@
 // Every ciphertext by the key version it was sealed with, for rotation: counting, walking, replacing.
 
 import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, type Row } from "./database.ts";
 import { toOwner } from "./secrets.ts";
 
@@ -28,7 +29,7 @@ interface SecretColumns extends Row {
   ciphertext: string;
 }
 
-export function ciphertextStore(db: Database) {
+export function ciphertextStore(db: Database, rows: RowCheck) {
   // A step for each version, however many rows it has.
   const versionsOf = (table: string) =>
     db.prepare(`
@@ -48,8 +49,8 @@ export function ciphertextStore(db: Database) {
   const keys = db.prepare(
     "SELECT id, name, group_id AS groupId, ciphertext FROM api_keys WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
   );
-  const replaceSecret = db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = ?");
-  const replaceKey = db.prepare("UPDATE api_keys SET ciphertext = ? WHERE id = ?");
+  const replaceSecret = db.prepareChange("UPDATE secrets SET ciphertext = ? WHERE id = ?");
+  const replaceKey = db.prepareChange("UPDATE api_keys SET ciphertext = ? WHERE id = ?");
 
   return {
     /** The versions in use, in order; 0 stands for damaged texts without one. */
@@ -70,6 +71,9 @@ export function ciphertextStore(db: Database) {
     /** API keys of this version with an id above `after`, in order of id, at most `limit`. */
     apiKeys: (version: number, after: number, limit: number): SealedKey[] =>
       all<SealedKey & Row>(keys, version, after, limit),
+
+    /** Whether a row is as this program wrote it; otherwise it is reported. */
+    isAuthentic: (table: "secrets" | "api_keys", id: number): boolean => rows.check(table, id),
 
     replaceSecret(id: SecretId, ciphertext: string): void {
       replaceSecret.run(ciphertext, id);

@@ -12,8 +12,10 @@ export const BUSY_TIMEOUT_MS = 5_000;
 export interface Schema {
   /** In order; the position is the version. */
   readonly migrations: readonly Migration[];
-  /** Throws if a database of an earlier start, whose version it is, must not be used. */
+  /** Throws if a database of this version must not be used; 0 is that of a new one. */
   readonly check?: (db: DatabaseSync, version: number) => void;
+  /** Called in the transaction of each migration, with the version that it leads to. */
+  readonly migrated?: (db: DatabaseSync, version: number) => void;
   /** `FULL` waits for the disk at each commit; with `NORMAL` a power cut may undo the last ones. */
   readonly synchronous: "FULL" | "NORMAL";
   /** With so many pages of 4 KB in the WAL, they are put in their places, which waits for the disk. */
@@ -28,6 +30,21 @@ const CONSTRAINT_UNIQUE = 2067;
 
 export type Row = Record<string, unknown>;
 
+/** What is done in every transaction. */
+export interface TransactionGuard {
+  /** Called when it has begun; a throw prevents it. */
+  begin(): void;
+  /** Called before it is committed; whether it changed anything that is remembered elsewhere. A throw undoes it. */
+  seal(): boolean;
+  /** Called when it has ended. */
+  end(committed: boolean, isDurable: boolean): void;
+}
+
+/** A statement that changes rows. */
+export interface ChangeStatement {
+  run(...values: SQLInputValue[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+}
+
 export class Database {
   readonly #db: DatabaseSync;
   readonly #begin: StatementSync;
@@ -36,7 +53,9 @@ export class Database {
   readonly #syncLater: StatementSync;
   readonly #syncAgain: StatementSync;
   #inTransaction = false;
+  #isDurable = true;
   #changes = 0;
+  #guard: TransactionGuard | undefined;
 
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
     this.#db = db;
@@ -78,7 +97,20 @@ export class Database {
     return this.#db.prepare(sql);
   }
 
-  /** Another number after each transaction: what was read before it may be out of date. */
+  /** For a writer of rows that the guard watches: outside of a transaction each run is one. */
+  prepareChange(sql: string): ChangeStatement {
+    const statement = this.#db.prepare(sql);
+    return { run: (...values) => this.transaction(() => statement.run(...values)) };
+  }
+
+  /** Calls `guard` in every transaction from now on. */
+  guardWith<G extends TransactionGuard>(make: (db: DatabaseSync) => G): G {
+    const guard = make(this.#db);
+    this.#guard = guard;
+    return guard;
+  }
+
+  /** Another number after each transaction that changed something: what was read before it may be out of date. */
   get changes(): number {
     return this.#changes;
   }
@@ -89,12 +121,15 @@ export class Database {
    */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
-    this.#changes++;
+    let [committed, changed] = [false, true];
     this.#begin.run();
     this.#inTransaction = true;
     try {
+      this.#guard?.begin();
       const result = work();
+      changed = this.#guard?.seal() ?? true;
       this.#commit.run();
+      committed = true;
       return result;
     } catch (error) {
       // A full disk can have rolled it back already.
@@ -102,6 +137,18 @@ export class Database {
       throw error;
     } finally {
       this.#inTransaction = false;
+      if (changed || !committed) this.#changes++;
+      this.#guard?.end(committed, this.#isDurable);
+    }
+  }
+
+  /** Runs `work`, which only reads, on the database as it is at one moment, whatever other processes write. */
+  atOneMoment<T>(work: () => T): T {
+    this.#db.exec("BEGIN");
+    try {
+      return work();
+    } finally {
+      this.#db.exec("COMMIT");
     }
   }
 
@@ -110,10 +157,13 @@ export class Database {
    * that may undo it, whole. For what can be done again.
    */
   repeatable<T>(work: () => T): T {
+    if (this.#inTransaction) return work();
     this.#syncLater.run();
+    this.#isDurable = false;
     try {
       return this.transaction(work);
     } finally {
+      this.#isDurable = true;
       this.#syncAgain.run();
     }
   }
@@ -123,18 +173,19 @@ export class Database {
   }
 }
 
-function migrate(db: DatabaseSync, path: string, { migrations, check }: Schema): void {
+function migrate(db: DatabaseSync, path: string, { migrations, check, migrated }: Schema): void {
   const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
   if (version > migrations.length) {
     throw new Error(
       `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}).`,
     );
   }
-  if (version > 0) check?.(db, version);
+  check?.(db, version);
   migrations.slice(version).forEach((migration, index) => {
     const { sql, run } = typeof migration === "string" ? { sql: migration } : migration;
     db.exec(`BEGIN IMMEDIATE; ${sql}`);
     run?.(db);
+    migrated?.(db, version + index + 1);
     db.exec(`PRAGMA user_version = ${version + index + 1}; COMMIT;`);
   });
 }
@@ -155,6 +206,6 @@ export function first<T extends Row>(statement: StatementSync, ...values: SQLInp
 }
 
 /** Id of the row just inserted. */
-export function insert(statement: StatementSync, ...values: SQLInputValue[]): number {
+export function insert(statement: ChangeStatement, ...values: SQLInputValue[]): number {
   return Number(statement.run(...values).lastInsertRowid);
 }

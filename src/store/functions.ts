@@ -1,6 +1,7 @@
 // The rows of functions with their methods and required groups.
 
 import type { FunctionId, GroupId } from "../ids.ts";
+import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 
 export interface FunctionFields {
@@ -42,11 +43,10 @@ interface Columns extends Row {
 
 const SELECT = `
 SELECT f.id, f.name, f.description, f.handler, f.route, f.confinement, f.enabled, f.created_at, f.updated_at,
-  (SELECT json_group_array(method) FROM function_methods WHERE function_id = f.id) AS methods,
-  (SELECT json_group_array(group_id ORDER BY group_id) FROM function_groups WHERE function_id = f.id) AS groups
+  f.method_list AS methods, f.group_list AS groups
 FROM functions f`;
 
-export function functionStore(db: Database) {
+export function functionStore(db: Database, rows: RowCheck) {
   const list = db.prepare(`${SELECT} WHERE f.id > ? ORDER BY f.id LIMIT ?`);
   const found = "(?1 = '' OR instr(lower(f.name || ' ' || f.route || ' ' || f.handler), lower(?1)) > 0)";
   const page = db.prepare(`${SELECT} WHERE ${found} AND f.name > ?2 ORDER BY f.name LIMIT ?3`);
@@ -62,17 +62,17 @@ export function functionStore(db: Database) {
   );
   const counts = db.prepare("SELECT count(*) AS total, count(*) FILTER (WHERE enabled) AS enabled FROM functions");
   const oldest = db.prepare(`${SELECT} ORDER BY f.id LIMIT 1`);
-  const insertRow = db.prepare(
-    "INSERT INTO functions (name, description, handler, route, confinement, enabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  const insertRow = db.prepareChange(
+    "INSERT INTO functions (name, description, handler, route, confinement, enabled, method_list, group_list, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
-  const updateRow = db.prepare(
-    "UPDATE functions SET name = ?, description = ?, handler = ?, route = ?, confinement = ?, enabled = ?, updated_at = ? WHERE id = ?",
+  const updateRow = db.prepareChange(
+    "UPDATE functions SET name = ?, description = ?, handler = ?, route = ?, confinement = ?, enabled = ?, method_list = ?, group_list = ?, updated_at = ? WHERE id = ?",
   );
-  const deleteRow = db.prepare("DELETE FROM functions WHERE id = ?");
-  const clearMethods = db.prepare("DELETE FROM function_methods WHERE function_id = ?");
-  const addMethod = db.prepare("INSERT INTO function_methods (route_key, method, function_id) VALUES (?, ?, ?)");
-  const clearGroups = db.prepare("DELETE FROM function_groups WHERE function_id = ?");
-  const addGroup = db.prepare("INSERT INTO function_groups (function_id, group_id) VALUES (?, ?)");
+  const deleteRow = db.prepareChange("DELETE FROM functions WHERE id = ?");
+  const clearMethods = db.prepareChange("DELETE FROM function_methods WHERE function_id = ?");
+  const addMethod = db.prepareChange("INSERT INTO function_methods (route_key, method, function_id) VALUES (?, ?, ?)");
+  const clearGroups = db.prepareChange("DELETE FROM function_groups WHERE function_id = ?");
+  const addGroup = db.prepareChange("INSERT INTO function_groups (function_id, group_id) VALUES (?, ?)");
 
   const writeLists = (id: FunctionId, fields: FunctionFields) => {
     clearMethods.run(id);
@@ -119,6 +119,7 @@ export function functionStore(db: Database) {
         route,
         confinement,
         enabled ? 1 : 0,
+        ...lists(fields),
         now,
         now,
       ) as FunctionId;
@@ -127,11 +128,18 @@ export function functionStore(db: Database) {
     },
     update(id: FunctionId, fields: FunctionFields, now: number): void {
       const { name, description, handler, route, confinement, enabled } = fields;
-      updateRow.run(name, description, handler, route, confinement, enabled ? 1 : 0, now, id);
+      updateRow.run(name, description, handler, route, confinement, enabled ? 1 : 0, ...lists(fields), now, id);
       writeLists(id, fields);
     },
+    /** Whether the row is as this program wrote it; otherwise it is reported. */
+    isAuthentic: (id: FunctionId): boolean => rows.check("functions", id),
     delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,
   };
+}
+
+/** As they are in the function's own row, which is what counts: JSON, in order. */
+function lists({ methods, groups }: FunctionFields): [methods: string, groups: string] {
+  return [JSON.stringify(methods.toSorted()), JSON.stringify(groups.toSorted((a, b) => a - b))];
 }
 
 function toRow(row: Columns): FunctionRow {

@@ -1,7 +1,9 @@
 // The lock files of handlers. Knows nothing of what is in them.
 
+import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first } from "./database.ts";
 
+/** Rows that are not as this program wrote them count as missing. */
 export interface PackageLockStore {
   find(handler: string): string | undefined;
   put(handler: string, lock: string): void;
@@ -9,15 +11,19 @@ export interface PackageLockStore {
   list(): { handler: string; lock: string }[];
 }
 
-export function packageLockStore(db: Database): PackageLockStore {
+export function packageLockStore(db: Database, rows: RowCheck): PackageLockStore {
   const find = db.prepare("SELECT lock FROM package_locks WHERE handler = ?");
-  const put = db.prepare("INSERT OR REPLACE INTO package_locks (handler, lock) VALUES (?, ?)");
-  const remove = db.prepare("DELETE FROM package_locks WHERE handler = ?");
+  const put = db.prepareChange("INSERT OR REPLACE INTO package_locks (handler, lock) VALUES (?, ?)");
+  const remove = db.prepareChange("DELETE FROM package_locks WHERE handler = ?");
   const list = db.prepare("SELECT handler, lock FROM package_locks ORDER BY handler");
   return {
-    find: (handler) => first<{ lock: string }>(find, handler)?.lock,
+    find(handler) {
+      const found = first<{ lock: string }>(find, handler);
+      return found && rows.check("package_locks", handler) ? found.lock : undefined;
+    },
     put: (handler, lock) => void put.run(handler, lock),
     remove: (handler) => void remove.run(handler),
-    list: () => all<{ handler: string; lock: string }>(list),
+    list: () =>
+      all<{ handler: string; lock: string }>(list).filter(({ handler }) => rows.check("package_locks", handler)),
   };
 }

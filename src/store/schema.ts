@@ -1,7 +1,9 @@
 // The main database's schema, and what its versions differ in for those who read older ones.
 
 import { Buffer } from "node:buffer";
+import type { DatabaseSync } from "node:sqlite";
 import type { Keyring } from "../keyring/keyring.ts";
+import { acceptSchema } from "./authenticated_rows.ts";
 import type { Migration, Schema } from "./database.ts";
 import { sql as start } from "./migrations/001_start.ts";
 import { sql as keyVersions } from "./migrations/002_key_versions.ts";
@@ -11,7 +13,8 @@ import { sql as auditKinds } from "./migrations/005_audit_kinds.ts";
 import { sql as keysOfGroup } from "./migrations/006_keys_of_group.ts";
 import { upgrade as purposes } from "./migrations/007_purposes.ts";
 import { sql as packageLocks } from "./migrations/008_package_locks.ts";
-import type { Upgrade } from "./migrations/upgrade.ts";
+import { upgrade as authenticatedRows } from "./migrations/009_authenticated_rows.ts";
+import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
 const MIGRATIONS: readonly (string | Upgrade)[] = [
@@ -23,6 +26,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   keysOfGroup,
   purposes,
   packageLocks,
+  authenticatedRows,
 ];
 
 /** What `PRAGMA user_version` says in a database that is up to date. */
@@ -31,18 +35,20 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 /** The first version that holds MACs under one derived key for each purpose. */
 const DERIVED_KEYS_VERSION = 7;
 
-/** The schema of a database that belongs to `keyring`. `warn` is called with what an upgrade could not keep. */
-export function mainSchema(
-  keyring: Keyring,
-  check: NonNullable<Schema["check"]>,
-  warn: (message: string) => void,
-): Schema {
+/** The first version whose rows are authenticated. */
+export const AUTHENTICATED_VERSION = 9;
+
+/** `context` is called when there is something to upgrade. */
+export function mainSchema(check: NonNullable<Schema["check"]>, context: () => UpgradeContext): Schema {
   const migrations = MIGRATIONS.map((step): Migration =>
-    typeof step === "string" ? step : { sql: step.sql, run: (db) => step.run(db, keyring, warn) }
+    typeof step === "string" ? step : { sql: step.sql, run: (db) => step.run(db, context()) }
   );
   // SQLite's default.
   const checkpointPages = 1_000;
-  return { migrations, check, synchronous: "FULL", checkpointPages };
+  const migrated = (db: DatabaseSync, version: number): void => {
+    if (version > AUTHENTICATED_VERSION) acceptSchema(db, context().keyring);
+  };
+  return { migrations, check, migrated, synchronous: "FULL", checkpointPages };
 }
 
 /** What a database of schema `version` holds as the fingerprint of its key file. */

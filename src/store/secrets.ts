@@ -2,6 +2,7 @@
 
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import { ownerId } from "../ids.ts";
+import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 
 export interface SecretRow {
@@ -22,6 +23,8 @@ export interface Candidate {
   readonly scope: Scope;
   readonly ownerId: number;
   readonly ciphertext: string;
+  /** Whether the row is as this program wrote it. */
+  readonly isAuthentic: boolean;
 }
 
 export interface SecretFilter {
@@ -54,7 +57,7 @@ const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.c
   END AS owner_name`;
 const SELECT = `SELECT ${COLUMNS} FROM secrets s`;
 
-export function secretStore(db: Database) {
+export function secretStore(db: Database, rows: RowCheck) {
   const candidates = db.prepare(`
     SELECT id, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE name = ?1 AND scope = 'global' AND owner_id = 0
     UNION ALL
@@ -79,14 +82,14 @@ export function secretStore(db: Database) {
       AND s.owner_id IN (SELECT owner_id FROM secrets WHERE name = cells.name AND scope = cells.scope
         ORDER BY owner_id LIMIT ?2)
     ORDER BY s.name, s.scope, s.owner_id`);
-  const insertRow = db.prepare(
+  const insertRow = db.prepareChange(
     "INSERT INTO secrets (name, scope, owner_id, function_id, group_id, key_id, ciphertext, comment, created_at, updated_at)" +
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
-  const updateRow = db.prepare(
+  const updateRow = db.prepareChange(
     "UPDATE secrets SET name = ?, ciphertext = ?, comment = ?, updated_at = ? WHERE id = ?",
   );
-  const deleteRow = db.prepare("DELETE FROM secrets WHERE id = ?");
+  const deleteRow = db.prepareChange("DELETE FROM secrets WHERE id = ?");
 
   // One statement for each set of filters in use, so that each has its own plan; there are few.
   const lists = new Map<string, ReturnType<Database["prepare"]>>();
@@ -115,8 +118,12 @@ export function secretStore(db: Database) {
      * Without a group or key, pass 0: no owner has that id.
      */
     candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[] {
-      return all<Candidate & Row>(candidates, name, functionId, groupId, keyId);
+      return all<Omit<Candidate, "isAuthentic"> & Row>(candidates, name, functionId, groupId, keyId)
+        .map((row) => ({ ...row, isAuthentic: rows.check("secrets", row.id) }));
     },
+
+    /** Whether the row is as this program wrote it; otherwise it is reported. */
+    isAuthentic: (id: SecretId): boolean => rows.check("secrets", id),
 
     find(id: SecretId): SecretRow | undefined {
       const row = first<Columns>(byId, id);

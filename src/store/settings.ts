@@ -1,18 +1,21 @@
 // Stored settings and the store's own facts. A setting that was never changed has no row.
 
+import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first } from "./database.ts";
 
 export type SettingsStore = ReturnType<typeof settingsStore>;
 export type MetaStore = ReturnType<typeof metaStore>;
 
-export function settingsStore(db: Database) {
+export function settingsStore(db: Database, rows: RowCheck) {
   const list = db.prepare("SELECT name, value FROM settings");
-  const put = db.prepare(
+  const put = db.prepareChange(
     "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
-  const remove = db.prepare("DELETE FROM settings WHERE name = ?");
+  const remove = db.prepareChange("DELETE FROM settings WHERE name = ?");
   return {
-    list: (): { name: string; value: string }[] => all<{ name: string; value: string }>(list),
+    /** Those whose rows are as this program wrote them. */
+    list: (): { name: string; value: string }[] =>
+      all<{ name: string; value: string }>(list).filter(({ name }) => rows.check("settings", name)),
     /** `value` is JSON. */
     put(name: string, value: string): void {
       put.run(name, value);

@@ -46,6 +46,8 @@ export interface Snapshot extends Disposable {
   /** All of them in order of id. */
   secrets(): Iterable<StoredSecret>;
   apiKeys(): Iterable<StoredKey>;
+  /** Of the users of the admin pages. */
+  emails(): string[];
   /** The audit's entries with an id of at least `from`, in order; undefined if the database is older than the audit. */
   readonly audit: { entries(from: number): Iterable<AuditRow>; readonly head: string | undefined } | undefined;
   /** Writes it to a new file at `path`, mode 0600, checked to be whole and not yet synced to disk. */
@@ -107,6 +109,7 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
       }
     },
     apiKeys: () => each<StoredKey & Row>(apiKeys),
+    emails: () => (db.prepare("SELECT email FROM admins").all() as { email: string }[]).map(({ email }) => email),
     audit: auditOf(db),
 
     async copyTo(path, onProgress) {

@@ -226,12 +226,16 @@ Deno.test("a value that cannot be decrypted is shown as null with the reason, be
     const [a, b] = body.secrets;
     assert.deepEqual([a.value, a.decryptionError], ["A", null]);
     assert.equal(b.value, null);
-    assert.match(b.decryptionError, /^Encryption key version 1 does not open the stored value/);
+    assert.match(b.decryptionError, /^The stored secret was altered by something other than this program/);
 
     const renamed = await server.api("PUT", "/api/secrets/2", { name: "C" });
     assert.deepEqual([renamed.status, renamed.body.code], [409, "DecryptionFailed"]);
-    assert.equal((await server.api("PUT", "/api/secrets/2", { value: "mended" })).status, 200);
-    assert.equal((await server.api("GET", "/api/secrets/2?includeValues=true")).body.value, "mended");
+    const changed = await server.api("PUT", "/api/secrets/2", { value: "new" });
+    assert.deepEqual([changed.status, changed.body.code], [409, "TamperedRow"]);
+    assert.equal((await server.api("DELETE", "/api/secrets/2")).status, 200);
+    const again = await server.api("POST", "/api/secrets", { name: "B", value: "new", scope: "global" });
+    assert.equal(again.status, 201);
+    assert.equal((await server.api("GET", `/api/secrets/${again.body.id}?includeValues=true`)).body.value, "new");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -12,6 +12,7 @@ import { type KeyFile, KeyFileError, openKeyFile } from "../../src/keyring/key_f
 import { describeUnreadable, Rotation, type RotationSettings } from "../../src/keyring/rotation.ts";
 import { countSeals, SEALS_MAX } from "../../src/keyring/seal_count.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
+import type { Store } from "../../src/store/store.ts";
 import { sql as firstSchema } from "../../src/store/migrations/001_start.ts";
 import { openStoreAt, temporaryFolder, type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";
 
@@ -76,11 +77,9 @@ function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {
   };
 }
 
-/** Spoils a row behind the store's back. */
-function overwrite(path: string, id: number, ciphertext: string): void {
-  const db = new DatabaseSync(path);
-  db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = ?").run(ciphertext, id);
-  db.close();
+/** Stores another ciphertext, by way of the store, so that the row is authentic. */
+function overwrite({ ciphertexts }: Store, id: SecretId, ciphertext: string): void {
+  ciphertexts.replaceSecret(id, ciphertext);
 }
 
 Deno.test("a rotation brings every secret and API key to a new version and loses none", async () => {
@@ -148,9 +147,9 @@ Deno.test("values that cannot be read are skipped, counted and named by id, and 
   using there = temporaryStore();
   const it = rotating(there, { batchSize: () => 1 });
   const [a, b, c, d] = it.ids as [SecretId, SecretId, SecretId, SecretId];
-  overwrite(there.path, a, "no ciphertext at all");
-  overwrite(there.path, b, it.secrets.get(c).ciphertext);
-  overwrite(there.path, d, `v2.${"A".repeat(80)}`);
+  overwrite(there.store, a, "no ciphertext at all");
+  overwrite(there.store, b, it.secrets.get(c).ciphertext);
+  overwrite(there.store, d, `v2.${"A".repeat(80)}`);
   const { reencrypted, unreadable } = await it.rotation.rotate(OPERATOR);
   assert.equal(reencrypted, VALUES - 3);
   assert.equal(unreadable.values, 3);
@@ -168,8 +167,8 @@ Deno.test("values that cannot be read are skipped, counted and named by id, and 
 Deno.test("a version that the key file lacks is reported at the start with how many values need it", () => {
   using there = temporaryStore();
   const it = rotating(there);
-  overwrite(there.path, it.ids[0]!, `v5.${"A".repeat(80)}`);
-  overwrite(there.path, it.ids[1]!, `v5.${"A".repeat(80)}`);
+  overwrite(there.store, it.ids[0]!, `v5.${"A".repeat(80)}`);
+  overwrite(there.store, it.ids[1]!, `v5.${"A".repeat(80)}`);
   it.rotation.start();
   assert.ok(it.reports.some((report) => /version 5 is not in the key file, but 2 stored values/.test(report)));
   assert.deepEqual(it.rotation.status().missingVersions, [{ version: 5, values: 2 }]);
@@ -180,9 +179,9 @@ Deno.test("a version that the key file lacks is reported at the start with how m
 Deno.test("a damaged version of any size cannot push the numbers beyond what can be read", async () => {
   using there = temporaryStore();
   const it = rotating(there);
-  overwrite(there.path, it.ids[0]!, `v999999999.${"A".repeat(80)}`);
-  overwrite(there.path, it.ids[1]!, `v${"9".repeat(30)}.${"A".repeat(80)}`);
-  overwrite(there.path, it.ids[2]!, `v-3.${"A".repeat(80)}`);
+  overwrite(there.store, it.ids[0]!, `v999999999.${"A".repeat(80)}`);
+  overwrite(there.store, it.ids[1]!, `v${"9".repeat(30)}.${"A".repeat(80)}`);
+  overwrite(there.store, it.ids[2]!, `v-3.${"A".repeat(80)}`);
   const { currentVersion, unreadable } = await it.rotation.rotate(OPERATOR);
   assert.deepEqual([currentVersion, unreadable.values], [2, 3]);
   it.assertReadable(it.ids.slice(0, 3));
@@ -258,7 +257,7 @@ Deno.test("an old key is dropped after its days, only when nothing uses it, and 
   // One value keeps version 2 in use.
   const held = it.secrets.get(it.ids[0]!).ciphertext;
   await it.rotation.rotate(OPERATOR);
-  overwrite(there.path, it.ids[0]!, held);
+  overwrite(there.store, it.ids[0]!, held);
   it.clock.now = 30 * DAY_MS - 1;
   it.rotation.check();
   assert.deepEqual(it.versions(), [1, 2, 3]);
@@ -295,7 +294,7 @@ Deno.test("what is known of the keys: their values, until when old ones are kept
     { version: 2, createdAt: 5 * DAY_MS, values: VALUES, keptUntil: undefined },
   ]);
   assert.deepEqual([damaged, seals, sealsMax], [0, VALUES, SEALS_MAX]);
-  overwrite(there.path, it.ids[0]!, "no ciphertext at all");
+  overwrite(there.store, it.ids[0]!, "no ciphertext at all");
   assert.equal(it.rotation.keys().damaged, 1);
 });
 

@@ -31,7 +31,7 @@ function oldData() {
     const keyFile = new KeyFile(keyPath, undefined);
     const { keyring } = keyFile;
     const warnings: string[] = [];
-    const store = openStore(path, keyFile, (message) => warnings.push(message));
+    const store = openStore(path, keyFile, { warn: (message) => warnings.push(message) });
     const limits = { idleMs: () => 1e15, longestMs: () => 1e15 };
     const now = Date.now;
     return {

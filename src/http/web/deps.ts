@@ -20,6 +20,8 @@ export interface WebDeps extends ApiDeps {
   readonly suspended: () => readonly FunctionId[];
   /** What this machine lacks that would hold sandboxes better, in sentences. */
   readonly missingWalls: readonly string[];
+  /** What something other than this program did to the database, in words. */
+  readonly alterations: () => readonly string[];
   /** Answers a request under /run, as it does those that come over HTTP. */
   readonly run: (request: Request) => Promise<Response>;
   readonly asked: AskedSecrets;
@@ -51,6 +53,8 @@ export interface WebEnv {
     noticeKey: DerivedKey;
     /** What the last page did, to be told once on this one. */
     notice: string | undefined;
+    /** What something other than this program did to the database, in words. */
+    alterations: readonly string[];
     /** How far a newcomer is; nothing once there is nothing to lead to. */
     firstSteps: () => { readonly done: number; readonly of: number } | undefined;
   };

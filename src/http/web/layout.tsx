@@ -84,6 +84,7 @@ function SignedInPage({ c, title, scripts, styles, actions, children }: PageProp
               <a href="/web">First steps: {steps.done} of {steps.of} done</a>
             </p>
           )}
+          <Alterations of={c.get("alterations")} />
           <div class="heading">
             <h1>{title}</h1>
             {actions && <div class="actions">{actions}</div>}
@@ -93,6 +94,30 @@ function SignedInPage({ c, title, scripts, styles, actions, children }: PageProp
         </main>
       </div>
     </Document>
+  );
+}
+
+/** Alterations that a page lists; the log and the audit have all. */
+const ALTERATIONS_SHOWN = 5;
+
+/** On every page, as long as the server runs: the database cannot be relied on. */
+function Alterations({ of: alterations }: { of: readonly string[] }) {
+  if (alterations.length === 0) return null;
+  return (
+    <div class="problems" role="alert">
+      <p>
+        <strong>Something other than this server changed the database.</strong>{" "}
+        What was changed is not used. Find out who can write the file, and restore a backup.
+      </p>
+      <ul>
+        {alterations.slice(0, ALTERATIONS_SHOWN).map((text) => <li>{text}</li>)}
+        {alterations.length > ALTERATIONS_SHOWN && (
+          <li>
+            and more; see the <a href="/web/audit">audit</a>
+          </li>
+        )}
+      </ul>
+    </div>
   );
 }
 

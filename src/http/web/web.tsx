@@ -37,6 +37,7 @@ export function createWeb(deps: WebDeps): Web {
   web.use("*", async (c, next) => {
     c.set("requestId", deps.newRequestId());
     c.set("noticeKey", deps.noticeKey);
+    c.set("alterations", deps.alterations());
     await next();
     c.header("X-Request-Id", c.get("requestId"));
   });

@@ -15,14 +15,12 @@ interface StoredKey {
 }
 
 export const upgrade: Upgrade = {
-  // A token's new MAC cannot be computed from its hash: sessions and links end.
+  // The tokens' columns hold HMACs from now on, which cannot be computed from the hashes: sessions and links end.
   sql: `
 DELETE FROM sessions;
 DELETE FROM password_links;
-ALTER TABLE sessions RENAME COLUMN token_hash TO token_mac;  -- HMAC-SHA-256
-ALTER TABLE password_links RENAME COLUMN token_hash TO token_mac;  -- HMAC-SHA-256
 `,
-  run(db, keyring, warn) {
+  run(db, { keyring, warn }) {
     lookUpByDerivedKey(db, keyring, warn);
     db.prepare("UPDATE meta SET value = ? WHERE name = 'keyring'").run(keyring.fingerprint());
   },

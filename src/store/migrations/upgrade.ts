@@ -1,9 +1,16 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Keyring } from "../../keyring/keyring.ts";
 
+export interface UpgradeContext {
+  readonly keyring: Keyring;
+  /** Of the head that is made if the database has none. */
+  readonly epoch: string;
+  /** Called with what could not be kept. */
+  readonly warn: (message: string) => void;
+}
+
 /** A step of the schema that takes more than SQL. Both parts run in one transaction. */
 export interface Upgrade {
   readonly sql: string;
-  /** `warn` is called with what could not be kept. */
-  run(db: DatabaseSync, keyring: Keyring, warn: (message: string) => void): void;
+  run(db: DatabaseSync, context: UpgradeContext): void;
 }

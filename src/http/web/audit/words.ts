@@ -56,6 +56,11 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "response.blocked": { did: "withheld a response with a secret of", ...FUNCTION },
   "audit.started": { did: "began this audit" },
   "audit.broken": { did: "found that the end of the audit was tampered with, and went on from here" },
+  "database.altered": {
+    did: "found that something else changed the database:",
+    one: "a row of the table",
+    many: "rows of the table",
+  },
 };
 
 /** The words between who did it and the name of what it was done to, and that name; "" if there is none. */

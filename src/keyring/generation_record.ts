@@ -1,0 +1,75 @@
+// database-record.json, next to the key file: that the rows of the database are authenticated, and how far it had come.
+// Who can write the database alone cannot put an earlier copy of it in its place.
+
+import { Buffer } from "node:buffer";
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { messageOf } from "../errors.ts";
+import type { DerivedKey } from "./derived_key.ts";
+import { replaceFile } from "./durable_file.ts";
+import type { Keyring } from "./keyring.ts";
+
+export const RECORD_FILE = "database-record.json";
+
+const EPOCH_BYTES = 16;
+
+export interface GenerationRecord {
+  /** That of the database's head. Hexadecimal. */
+  readonly epoch: string;
+  /** The database has been at this generation, or is beyond it; 0 until its rows are authenticated. */
+  readonly generation: number;
+}
+
+const storedSchema = z.strictObject({
+  format: z.literal(1),
+  epoch: z.string().regex(/^[0-9a-f]{32}$/),
+  generation: z.int().min(0),
+  mac: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** The file is not what was written; the message names it. */
+export class RecordError extends Error {}
+
+/** The record of a database for which there has been none. */
+export function newRecord(): GenerationRecord {
+  return { epoch: randomBytes(EPOCH_BYTES).toString("hex"), generation: 0 };
+}
+
+export class RecordFile {
+  readonly path: string;
+  readonly #key: DerivedKey;
+
+  constructor(path: string, keyring: Keyring) {
+    this.path = path;
+    this.#key = keyring.derive("record");
+  }
+
+  /** @throws RecordError */
+  read(): GenerationRecord | undefined {
+    if (!existsSync(this.path)) return undefined;
+    let stored: z.infer<typeof storedSchema>;
+    try {
+      stored = storedSchema.parse(JSON.parse(readFileSync(this.path, "utf8")));
+    } catch (error) {
+      const why = error instanceof z.ZodError ? "it has another form" : messageOf(error);
+      throw new RecordError(`${this.path} cannot be read: ${why}.`);
+    }
+    const { epoch, generation, mac } = stored;
+    if (!timingSafeEqual(Buffer.from(mac, "hex"), this.#mac({ epoch, generation }))) {
+      throw new RecordError(`${this.path} was altered, or belongs to another key file.`);
+    }
+    return { epoch, generation };
+  }
+
+  /** On disk when it returns. */
+  write(record: GenerationRecord): void {
+    const { epoch, generation } = record;
+    const mac = Buffer.from(this.#mac(record)).toString("hex");
+    replaceFile(this.path, JSON.stringify({ format: 1, epoch, generation, mac }, null, 2) + "\n");
+  }
+
+  #mac({ epoch, generation }: GenerationRecord): Uint8Array {
+    return this.#key.mac(`${epoch}:${generation}`);
+  }
+}

@@ -1,0 +1,451 @@
+// Keeps a MAC in every row that decides access or meaning, and the sealed head over all of them, in the transaction
+// of each change. What changed is taken from SQLite's own record of the transaction, so that no writer can forget it.
+
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { DatabaseSync, type Session, type StatementSync } from "node:sqlite";
+import { AppError } from "../errors.ts";
+import type { DerivedKey } from "../keyring/derived_key.ts";
+import type { Keyring } from "../keyring/keyring.ts";
+import { type Field, RowMacs, type SqlValue } from "../keyring/row_macs.ts";
+import { EMPTY, type Head, minus, openHead, plus, sealHead, type TableSum } from "../keyring/sealed_head.ts";
+import { rowChanges } from "./changeset.ts";
+import { first, type TransactionGuard } from "./database.ts";
+
+/** The tables whose rows are authenticated, each with the columns that its MACs do not cover. */
+const TABLES: Readonly<Record<string, readonly string[]>> = {
+  settings: [],
+  key_groups: [],
+  // Uses are in observations.db; the column is what earlier versions left.
+  api_keys: ["last_used_at"],
+  functions: [],
+  secrets: [],
+  admins: ["last_sign_in_at"],
+  sessions: [],
+  recovery_codes: [],
+  password_links: [],
+  package_locks: [],
+};
+
+export const AUTHENTICATED_TABLES = Object.keys(TABLES);
+
+/** Name in the table `meta`. */
+const HEAD = "rows-head";
+
+/** Something in the database that this program did not write. */
+export interface Finding {
+  readonly table: string;
+  /** The row's key; undefined if it concerns the whole table, as rows are missing or older ones were put back. */
+  readonly id: string | undefined;
+  readonly problem: string;
+}
+
+/** Whether rows are what they should be, for their readers. */
+export interface RowCheck {
+  /** Whether the row with this key is as this program wrote it; otherwise it is reported. */
+  check(table: string, ...key: SqlValue[]): boolean;
+}
+
+/** A table as the MACs see it. */
+export interface AuthenticatedTable {
+  readonly name: string;
+  /** All stored columns, in order. */
+  readonly columns: readonly string[];
+  /** Positions of the primary key's columns. */
+  readonly key: readonly number[];
+  /** Position of the MAC. */
+  readonly mac: number;
+  /** Positions of the columns that the MAC covers. */
+  readonly covered: readonly number[];
+}
+
+/** Values in the order of `AuthenticatedTable.columns`; integers as bigint. */
+export type StoredRow = readonly SqlValue[];
+
+export function describeTable(db: DatabaseSync, name: string): AuthenticatedTable {
+  // Without generated columns, which follow from others.
+  const columns = db.prepare(`SELECT name, pk FROM pragma_table_info('${name}') ORDER BY cid`).all() as unknown as {
+    name: string;
+    pk: number;
+  }[];
+  const names = columns.map((column) => column.name);
+  const mac = names.indexOf("mac");
+  const key = columns.flatMap(({ pk }, index) => pk > 0 ? [index] : []);
+  const covered = names.flatMap((column, index) => index === mac || TABLES[name]!.includes(column) ? [] : [index]);
+  return { name, columns: names, key, mac, covered };
+}
+
+export function fieldsOf({ columns, covered }: AuthenticatedTable, row: StoredRow): Field[] {
+  return covered.map((index) => [columns[index]!, row[index]!]);
+}
+
+export function isAuthentic(macs: RowMacs, table: AuthenticatedTable, row: StoredRow): boolean {
+  const mac = row[table.mac];
+  return mac instanceof Uint8Array && macs.isMac(mac, table.name, fieldsOf(table, row));
+}
+
+/** A row's key as people and the audit get it. A recovery code is not told, only whose it is. */
+export function idOf({ name, key }: AuthenticatedTable, row: StoredRow): string {
+  const values = key.map((index) => row[index]!).filter((value) => !(value instanceof Uint8Array));
+  return name === "recovery_codes" ? `of user ${values.join()}` : values.join();
+}
+
+/** The statements on one table. */
+class TableRows {
+  readonly table: AuthenticatedTable;
+  readonly #select: StatementSync;
+  readonly #setMac: StatementSync;
+
+  constructor(db: DatabaseSync, name: string) {
+    const table = this.table = describeTable(db, name);
+    const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
+    this.#select = db.prepare(`SELECT ${table.columns.join(", ")} FROM ${name} WHERE ${where}`);
+    readExactly(this.#select);
+    this.#setMac = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
+  }
+
+  find(key: readonly SqlValue[]): StoredRow | undefined {
+    return this.#select.get(...key) as unknown as StoredRow | undefined;
+  }
+
+  setMac(mac: Uint8Array, key: readonly SqlValue[]): void {
+    this.#setMac.run(mac, ...key);
+  }
+
+  keyOf(row: readonly (SqlValue | undefined)[]): SqlValue[] {
+    return this.table.key.map((index) => row[index]!);
+  }
+}
+
+export class AuthenticatedRows implements TransactionGuard, RowCheck {
+  readonly db: DatabaseSync;
+  readonly #macs: RowMacs;
+  readonly #headKey: DerivedKey;
+  readonly #tables: ReadonlyMap<string, TableRows>;
+  readonly #report: (finding: Finding) => void;
+  readonly #readHead: StatementSync;
+  readonly #writeHead: StatementSync;
+  readonly #schemaVersion: StatementSync;
+  readonly #dataVersion: StatementSync;
+  #seenVersion: number;
+  /** As of the last transaction of this process; the database is not asked again. */
+  #head: Head;
+  /** Its text. Another process that has the keys, such as a command, may have written a later one since. */
+  #stored: string;
+  #knownSchema: number;
+  #session: Session | undefined;
+  #next: { head: Head; stored: string } | undefined;
+  #nextEpoch: string | undefined;
+  /** Of the last commit that a power cut does not undo. */
+  #durable: number;
+  /** Set while the database holds another head than it should. */
+  #isHeadAltered = false;
+
+  /**
+   * Reads the head.
+   * @throws HeadError if it is not one that was written with these keys
+   */
+  constructor(db: DatabaseSync, keyring: Keyring, report: (finding: Finding) => void) {
+    this.db = db;
+    this.#macs = new RowMacs(keyring);
+    this.#headKey = keyring.derive("head");
+    this.#tables = new Map(AUTHENTICATED_TABLES.map((name) => [name, new TableRows(db, name)]));
+    this.#report = report;
+    this.#readHead = db.prepare(`SELECT value FROM meta WHERE name = '${HEAD}'`);
+    this.#writeHead = db.prepare(
+      `INSERT INTO meta (name, value) VALUES ('${HEAD}', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+    );
+    this.#schemaVersion = db.prepare("PRAGMA schema_version");
+    this.#dataVersion = db.prepare("PRAGMA data_version");
+    ({ head: this.#head, stored: this.#stored } = readHead(db, this.#headKey));
+    requireOwnSchema(db, this.#head);
+    this.#knownSchema = this.#currentSchema();
+    this.#durable = this.#head.generation;
+    this.#seenVersion = this.#currentData();
+  }
+
+  /** The generation that the database holds even after a power cut. */
+  get durableGeneration(): number {
+    return this.#durable;
+  }
+
+  get head(): Head {
+    return this.#head;
+  }
+
+  /** @throws AppError TamperedSchema (503) */
+  begin(): void {
+    this.#refuseOtherSchema();
+    this.refresh();
+    this.#session = this.db.createSession();
+  }
+
+  /**
+   * Authenticates the rows that the transaction changed; whether there are any.
+   * @throws AppError TamperedRow (409) if a row that was changed had been altered by something else before
+   */
+  seal(): boolean {
+    const changeset = this.#session!.changeset();
+    this.#endSession();
+    const tables = new Map(this.#head.tables);
+    let changed = false;
+    for (const { table: name, kind, values } of rowChanges(changeset)) {
+      const rows = this.#tables.get(name);
+      if (!rows) continue;
+      const before = tables.get(name) ?? EMPTY;
+      const after = kind === "delete"
+        ? this.#deleted(rows, values as StoredRow, before)
+        : this.#written(rows, values, kind === "update", before);
+      changed ||= after !== before;
+      tables.set(name, after);
+    }
+    if (!changed && !this.#isHeadAltered && this.#nextEpoch === undefined) return false;
+    const { generation, schema } = this.#head;
+    const head = { epoch: this.#nextEpoch ?? this.#head.epoch, generation: generation + 1, schema, tables };
+    const stored = sealHead(head, this.#headKey);
+    this.#writeHead.run(stored);
+    this.#next = { head, stored };
+    return changed;
+  }
+
+  end(committed: boolean, isDurable: boolean): void {
+    this.#endSession();
+    if (committed && this.#next) {
+      ({ head: this.#head, stored: this.#stored } = this.#next);
+      this.#isHeadAltered = false;
+    }
+    // A commit that waits for the disk takes those before it along.
+    if (committed && isDurable) this.#durable = this.#head.generation;
+    this.#next = undefined;
+    if (committed) this.#nextEpoch = undefined;
+  }
+
+  /** Gives the head another epoch with the transaction under way: no earlier state of the database counts then. */
+  startEpoch(epoch: string): void {
+    this.#nextEpoch = epoch;
+  }
+
+  /** Whether another connection has committed anything since this was asked last. */
+  wasWrittenByOthers(): boolean {
+    const version = this.#currentData();
+    const was = this.#seenVersion;
+    this.#seenVersion = version;
+    return was !== version;
+  }
+
+  /** Takes over a later head that a command has written, and reports any other that differs. */
+  refresh(): void {
+    const stored = first<{ value: string }>(this.#readHead)?.value;
+    if (stored === this.#stored) return;
+    const head = stored === undefined ? undefined : openHead(stored, this.#headKey);
+    if (stored !== undefined && head?.epoch === this.#head.epoch && head.generation > this.#head.generation) {
+      [this.#head, this.#stored, this.#isHeadAltered] = [head, stored, false];
+      return;
+    }
+    this.#isHeadAltered = true;
+    this.#report({
+      table: "meta",
+      id: HEAD,
+      problem: head ? "is of an earlier state of the database" : "was removed or altered",
+    });
+  }
+
+  /**
+   * Whether the row with this key is as this program wrote it; otherwise it is reported. A row that the transaction
+   * under way has changed is.
+   */
+  check(name: string, ...key: SqlValue[]): boolean {
+    const rows = this.#tables.get(name)!;
+    const row = rows.find(key);
+    if (!row) return false;
+    if (isAuthentic(this.#macs, rows.table, row) || this.#isOwnChange(rows, key)) return true;
+    this.#report({ table: name, id: idOf(rows.table, row), problem: "was altered" });
+    return false;
+  }
+
+  #written(
+    rows: TableRows,
+    recorded: readonly (SqlValue | undefined)[],
+    isUpdate: boolean,
+    sum: TableSum,
+  ): TableSum {
+    const { table } = rows;
+    const key = rows.keyOf(recorded);
+    const row = rows.find(key)!;
+    let rest = sum;
+    if (isUpdate) {
+      const old = row.map((value, index) => recorded[index] === undefined ? value : recorded[index]!);
+      // A replaced row may be the same but for its MAC, which it then lacks.
+      if ([table.mac, ...table.covered].every((index) => isSame(old[index]!, row[index]!))) return sum;
+      if (!isAuthentic(this.#macs, table, old)) throw this.#altered(table, old);
+      rest = minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
+    }
+    const mac = this.#macs.mac(table.name, fieldsOf(table, row));
+    rows.setMac(mac, key);
+    return plus(rest, this.#macs.element(table.name, mac));
+  }
+
+  /** A row that was altered or put in was never counted: without it, the sum is what it was. */
+  #deleted({ table }: TableRows, old: StoredRow, sum: TableSum): TableSum {
+    if (isAuthentic(this.#macs, table, old)) {
+      return minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
+    }
+    this.#report({ table: table.name, id: idOf(table, old), problem: "had been altered when it was deleted" });
+    return sum;
+  }
+
+  #altered(table: AuthenticatedTable, row: StoredRow): AppError {
+    const id = idOf(table, row);
+    this.#report({ table: table.name, id, problem: "was altered" });
+    return new AppError(
+      "TamperedRow",
+      409,
+      `Row ${id} of ${table.name} was altered by something other than this program. It can be deleted, not changed.`,
+    );
+  }
+
+  #isOwnChange(rows: TableRows, key: readonly SqlValue[]): boolean {
+    if (!this.#session) return false;
+    for (const { table, values } of rowChanges(this.#session.changeset())) {
+      if (table === rows.table.name && rows.keyOf(values).every((value, index) => isSame(value, key[index]!))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** A trigger or foreign key that somebody put in would change rows within this program's own transactions. */
+  #refuseOtherSchema(): void {
+    const version = this.#currentSchema();
+    if (version === this.#knownSchema) return;
+    if (schemaHash(this.db) !== this.#head.schema) {
+      this.#report({ table: "sqlite_schema", id: undefined, problem: "was changed" });
+      throw new AppError(
+        "TamperedSchema",
+        503,
+        "The database's schema was changed by something other than this program. Nothing is written to it any more.",
+      );
+    }
+    this.#knownSchema = version;
+  }
+
+  #currentSchema(): number {
+    return first<{ schema_version: number }>(this.#schemaVersion)!.schema_version;
+  }
+
+  #currentData(): number {
+    return first<{ data_version: number }>(this.#dataVersion)!.data_version;
+  }
+
+  #endSession(): void {
+    this.#session?.close();
+    this.#session = undefined;
+  }
+}
+
+/** @throws HeadError if the schema is not the one that this program has made */
+export function requireOwnSchema(db: DatabaseSync, { schema }: Head): void {
+  if (schema !== schemaHash(db)) throw new HeadError("its schema was changed by something other than this program");
+}
+
+/** Why a database's rows cannot be relied on; reads on after "the database cannot be used: ". */
+export class HeadError extends Error {}
+
+/** @throws HeadError */
+export function readHead(db: DatabaseSync, key: DerivedKey): { head: Head; stored: string } {
+  const stored = first<{ value: string }>(db.prepare(`SELECT value FROM meta WHERE name = '${HEAD}'`))?.value;
+  if (stored === undefined) throw new HeadError("the head of its rows was removed");
+  const head = openHead(stored, key);
+  if (!head) throw new HeadError("the head of its rows was altered");
+  return { head, stored };
+}
+
+/**
+ * Authenticates all rows as they are, under a new head. For a database that has none, and for one that an operator
+ * has decided to trust. Within the caller's transaction.
+ */
+export function authenticateAll(db: DatabaseSync, keyring: Keyring, epoch: string, generation: number): void {
+  const macs = new RowMacs(keyring);
+  const tables = new Map<string, TableSum>();
+  for (const name of AUTHENTICATED_TABLES) {
+    const table = describeTable(db, name);
+    const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
+    const update = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
+    let sum = EMPTY;
+    for (const row of walk(db, table)) {
+      const mac = macs.mac(name, fieldsOf(table, row));
+      update.run(mac, ...table.key.map((index) => row[index]!));
+      sum = plus(sum, macs.element(name, mac));
+    }
+    tables.set(name, sum);
+  }
+  writeHead(db, keyring, { epoch, generation, schema: schemaHash(db), tables });
+}
+
+/**
+ * Takes the schema as it is into the head: for a migration, within its transaction. A migration that changes what
+ * rows hold, but for columns that are NULL in all of them, has to authenticate those rows, too.
+ */
+export function acceptSchema(db: DatabaseSync, keyring: Keyring): void {
+  const { head } = readHead(db, keyring.derive("head"));
+  writeHead(db, keyring, { ...head, generation: head.generation + 1, schema: schemaHash(db) });
+}
+
+/** Authenticates all rows of the database at `path`, which nothing else has open. */
+export function authenticateFile(path: string, keyring: Keyring, epoch: string): void {
+  using db = new DatabaseSync(path);
+  db.exec("PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE");
+  authenticateAll(db, keyring, epoch, 1);
+  db.exec("COMMIT");
+}
+
+function writeHead(db: DatabaseSync, keyring: Keyring, head: Head): void {
+  db.prepare(
+    `INSERT INTO meta (name, value) VALUES ('${HEAD}', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+  ).run(sealHead(head, keyring.derive("head")));
+}
+
+/** Rows read at a time. */
+const PAGE = 1_000;
+
+/** All rows in order of the key. Pages, as rows that are updated meanwhile could come twice to one long statement. */
+export function* walk(db: DatabaseSync, { name, columns, key }: AuthenticatedTable): Generator<StoredRow> {
+  const names = key.map((index) => columns[index]!).join(", ");
+  const select = `SELECT ${columns.join(", ")} FROM ${name}`;
+  const order = `ORDER BY ${names} LIMIT ${PAGE}`;
+  const start = db.prepare(`${select} ${order}`);
+  const next = db.prepare(`${select} WHERE (${names}) > (${key.map(() => "?").join(", ")}) ${order}`);
+  for (const statement of [start, next]) readExactly(statement);
+  let page = start.all() as unknown as StoredRow[];
+  while (page.length > 0) {
+    yield* page;
+    page = next.all(...key.map((index) => page.at(-1)![index]!)) as unknown as StoredRow[];
+  }
+}
+
+/** A trigger that can refuse a statement and do nothing else: those on the audit, which may be missing. */
+const REFUSING_TRIGGER =
+  /^CREATE TRIGGER \w+ BEFORE (?:DELETE|UPDATE|INSERT) ON \w+\s+(?:WHEN [^;]*)?BEGIN SELECT RAISE\(ABORT, '[^']*'\); END$/;
+
+/** SHA-256 of all of the schema that can have an effect on rows. Hexadecimal. */
+export function schemaHash(db: DatabaseSync): string {
+  const rows = db.prepare(
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat*' ORDER BY type, name",
+  ).all() as unknown as Record<string, string | null>[];
+  const acting = rows.filter(({ type, sql }) => type !== "trigger" || !REFUSING_TRIGGER.test(sql ?? ""));
+  const text = JSON.stringify(acting.map(({ type, name, tbl_name, sql }) => [type, name, tbl_name, sql]));
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** As arrays, and integers as bigint: one that was put in may be too large for a number, which would throw. */
+function readExactly(statement: StatementSync): void {
+  // Not in the types yet.
+  (statement as unknown as { setReturnArrays(enabled: boolean): void }).setReturnArrays(true);
+  statement.setReadBigInts(true);
+}
+
+function isSame(a: SqlValue, b: SqlValue): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
+  if (typeof a === "number" || typeof b === "number") return String(a) === String(b);
+  return a === b;
+}

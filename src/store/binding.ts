@@ -1,0 +1,148 @@
+// Whether a database may be used with a key file and the record next to it: it must be theirs, and not behind them.
+
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import {
+  type GenerationRecord,
+  newRecord,
+  RECORD_FILE,
+  RecordError,
+  RecordFile,
+} from "../keyring/generation_record.ts";
+import type { KeyFile } from "../keyring/key_file.ts";
+import { type AuthenticatedRows, type Finding, HeadError, readHead, requireOwnSchema } from "./authenticated_rows.ts";
+import { DataFolderError } from "./data_folder.ts";
+import { first } from "./database.ts";
+import { AUTHENTICATED_VERSION, fingerprintOf } from "./schema.ts";
+import type { TableReport } from "./verification.ts";
+
+/** Name in the table `meta` of the fingerprint of the key file that the database belongs to. */
+export const FINGERPRINT = "keyring";
+
+const RESTORE = 'To go back to a backup, or to use the data as it is, see "deno task cli restore" in docs/cli.md.';
+
+export class DatabaseBinding {
+  readonly #path: string;
+  readonly #keyFile: KeyFile;
+  readonly #recordFile: RecordFile;
+  readonly #isRestored: boolean;
+  #record: GenerationRecord | undefined;
+
+  /** @throws DataFolderError */
+  constructor(path: string, keyFile: KeyFile, isRestored: boolean) {
+    this.#path = path;
+    this.#keyFile = keyFile;
+    this.#isRestored = isRestored;
+    this.#recordFile = new RecordFile(join(dirname(path), RECORD_FILE), keyFile.keyring);
+    try {
+      this.#record = isRestored ? undefined : this.#recordFile.read();
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      throw new DataFolderError(`${error.message} ${RESTORE}`);
+    }
+    if (this.#record && this.#record.generation > 0 && !existsSync(path)) {
+      throw new DataFolderError(`${path} is missing, but ${this.#recordFile.path} tells of it. ${RESTORE}`);
+    }
+  }
+
+  /** Of the head that a database gets which has none. */
+  get epoch(): string {
+    return this.#record!.epoch;
+  }
+
+  /**
+   * Whether a database of this version may be upgraded and used. Makes the record of one that has none, so that its
+   * rows are authenticated as they are once only.
+   * @throws DataFolderError
+   */
+  check(db: DatabaseSync, version: number): void {
+    if (version > 0) this.#requirePair(db, version);
+    if (version >= AUTHENTICATED_VERSION) {
+      if (this.#record || this.#isRestored) return this.#requireSchema(db);
+      throw new DataFolderError(
+        `${this.#recordFile.path} is missing, but there is a database next to it. ${RESTORE}`,
+      );
+    }
+    if (this.#record && this.#record.generation > 0) throw this.#behind("its rows are not authenticated");
+    if (this.#record) return;
+    this.#record = newRecord();
+    if (!this.#isRestored) this.#recordFile.write(this.#record);
+  }
+
+  /**
+   * What `open` returns, if its head fits the record. A database without a fingerprint gets the key file's.
+   * @throws DataFolderError
+   */
+  bind(open: () => AuthenticatedRows): AuthenticatedRows {
+    const rows = this.#explained(open);
+    const { epoch, generation } = rows.head;
+    const record = this.#record;
+    if (this.#isRestored || !record) return rows;
+    if (epoch !== record.epoch) throw this.#behind("it is from before a restore");
+    if (generation < record.generation) {
+      throw this.#behind(`it is at generation ${generation}, and was at ${record.generation}`);
+    }
+    return rows;
+  }
+
+  /**
+   * Reports what was found. Altered rows are refused one by one, where they are used; if rows are missing or earlier
+   * ones were put back, nothing tells which.
+   * @throws DataFolderError in the latter case
+   */
+  confirm(tables: readonly TableReport[], report: (finding: Finding) => void): void {
+    const incomplete = tables.filter(({ isComplete }) => !isComplete);
+    if (incomplete.length === 0 || this.#isRestored) return tables.flatMap(({ findings }) => findings).forEach(report);
+    const problems = incomplete.flatMap(({ findings }) => findings).map(describeFinding);
+    throw new DataFolderError(
+      `${this.#path} was changed by something other than this program: ${problems.join("; ")}. ${RESTORE}`,
+    );
+  }
+
+  /** On disk when it returns. Never back: another process may have recorded a later generation. */
+  record({ epoch, generation }: GenerationRecord): void {
+    if (this.#isRestored || (this.#record?.epoch === epoch && this.#record.generation >= generation)) return;
+    this.#record = { epoch, generation };
+    this.#recordFile.write(this.#record);
+  }
+
+  /** Replaces the record, whatever it tells. On disk when it returns. */
+  renew({ epoch, generation }: GenerationRecord): void {
+    this.#record = { epoch, generation };
+    this.#recordFile.write(this.#record);
+  }
+
+  /** Before a migration takes the schema as it then is. */
+  #requireSchema(db: DatabaseSync): void {
+    this.#explained(() => requireOwnSchema(db, readHead(db, this.#keyFile.keyring.derive("head")).head));
+  }
+
+  #explained<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof HeadError)) throw error;
+      throw new DataFolderError(`${this.#path} cannot be used: ${error.message}. ${RESTORE}`);
+    }
+  }
+
+  #behind(why: string): DataFolderError {
+    return new DataFolderError(`${this.#path} is older than what ${this.#recordFile.path} tells: ${why}. ${RESTORE}`);
+  }
+
+  /** With another file no API key would be known, and new secrets would be encrypted with keys that the right one lacks. */
+  #requirePair(db: DatabaseSync, version: number): void {
+    const { path, keyring } = this.#keyFile;
+    const bound = first<{ value: string }>(db.prepare("SELECT value FROM meta WHERE name = ?"), FINGERPRINT)?.value;
+    if (bound === undefined || bound === fingerprintOf(keyring, version)) return;
+    throw new DataFolderError(
+      `${path} is not the key file of the database beside it. Put the right one back from your backup.`,
+    );
+  }
+}
+
+/** Such as "row 3 of api_keys was altered". */
+export function describeFinding({ table, id, problem }: Finding): string {
+  return id === undefined ? `table ${table} ${problem}` : `row ${id} of ${table} ${problem}`;
+}

@@ -1,0 +1,112 @@
+// Reads what SQLite's session extension recorded of a transaction: which rows were inserted, updated and deleted,
+// those by foreign keys and triggers included. Format: https://www.sqlite.org/session/sqlite3changeset_next.html and
+// the header comment of ext/session/sqlite3session.c.
+
+import { Buffer } from "node:buffer";
+import type { SqlValue } from "../keyring/row_macs.ts";
+
+/** Values by column, in the order of the table without generated columns; integers as bigint. */
+export type RecordedValues = readonly (SqlValue | undefined)[];
+
+export interface RowChange {
+  readonly table: string;
+  readonly kind: "insert" | "update" | "delete";
+  /** Of an insert the new values; otherwise the old ones: of an update only those of the key and of changed columns. */
+  readonly values: RecordedValues;
+}
+
+const KINDS: Record<number, RowChange["kind"]> = { 18: "insert", 23: "update", 9: "delete" };
+const TABLE = "T".charCodeAt(0);
+
+/** The changes in their order, one for each row that differs. */
+export function* rowChanges(changeset: Uint8Array): Generator<RowChange> {
+  const reader = new Reader(changeset);
+  let [table, columns] = ["", 0];
+  while (!reader.done) {
+    const byte = reader.byte();
+    if (byte === TABLE) {
+      columns = reader.varint();
+      // Which of them are the key.
+      reader.skip(columns);
+      table = reader.name();
+      continue;
+    }
+    const kind = KINDS[byte];
+    if (kind === undefined) throw new Error(`a changeset holds no change of kind ${byte}`);
+    // Whether it came from a trigger or a foreign key.
+    reader.skip(1);
+    const values = reader.record(columns);
+    if (kind === "update") reader.record(columns);
+    yield { table, kind, values };
+  }
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  byte(): number {
+    return this.#bytes.readUInt8(this.#at++);
+  }
+
+  skip(count: number): void {
+    this.#at += count;
+  }
+
+  /** SQLite's variable-length integer: seven bits a byte, the most significant first. No length here has nine bytes. */
+  varint(): number {
+    let value = 0;
+    for (;;) {
+      const byte = this.byte();
+      value = value * 128 + (byte & 0x7f);
+      if (byte < 0x80) return value;
+    }
+  }
+
+  name(): string {
+    const end = this.#bytes.indexOf(0, this.#at);
+    const name = this.#bytes.toString("utf8", this.#at, end);
+    this.#at = end + 1;
+    return name;
+  }
+
+  record(columns: number): (SqlValue | undefined)[] {
+    return Array.from({ length: columns }, () => this.#value());
+  }
+
+  #value(): SqlValue | undefined {
+    const type = this.byte();
+    switch (type) {
+      case 0:
+        return undefined;
+      case 1: {
+        const value = this.#bytes.readBigInt64BE(this.#at);
+        this.#at += 8;
+        return value;
+      }
+      case 2:
+        this.#at += 8;
+        return this.#bytes.readDoubleBE(this.#at - 8);
+      case 3: {
+        const length = this.varint();
+        return this.#bytes.toString("utf8", this.#at, this.#at += length);
+      }
+      case 4: {
+        const length = this.varint();
+        return this.#bytes.subarray(this.#at, this.#at += length);
+      }
+      case 5:
+        return null;
+      default:
+        throw new Error(`a changeset holds no value of type ${type}`);
+    }
+  }
+}

@@ -1,0 +1,149 @@
+// Compares the rows of the database with the head: a row that was altered or put in has no right MAC, and one that
+// was deleted, or put back as it was once, makes the sum of its table another.
+
+import { DatabaseSync } from "node:sqlite";
+import type { Keyring } from "../keyring/keyring.ts";
+import { RowMacs } from "../keyring/row_macs.ts";
+import { EMPTY, type Head, plus, type TableSum } from "../keyring/sealed_head.ts";
+import {
+  AUTHENTICATED_TABLES,
+  describeTable,
+  type Finding,
+  idOf,
+  isAuthentic,
+  readHead,
+  schemaHash,
+  walk,
+} from "./authenticated_rows.ts";
+import { BUSY_TIMEOUT_MS, first } from "./database.ts";
+
+/** Altered rows of a table that are listed; all are counted. */
+const LISTED_MAX = 100;
+
+export interface TableReport {
+  readonly table: string;
+  readonly rows: number;
+  /** Rows that were altered or put in. */
+  readonly altered: number;
+  /** Whether all other rows are those of the head: none is missing, and none is an older one. */
+  readonly isComplete: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Compares one table with the head; yields after each row how many there were. */
+export function* verifyTable(
+  db: DatabaseSync,
+  keyring: Keyring,
+  name: string,
+  head: Head,
+): Generator<number, TableReport> {
+  const macs = new RowMacs(keyring);
+  const table = describeTable(db, name);
+  const findings: Finding[] = [];
+  let rows = 0;
+  let altered = 0;
+  // Of the authentic rows, and of the MACs of all: a row that was altered may still have the MAC that was counted.
+  let [authentic, stored] = [EMPTY, EMPTY];
+  for (const row of walk(db, table)) {
+    const mac = row[table.mac] as Uint8Array;
+    const element = macs.element(name, mac);
+    // One without a MAC was put in and never counted.
+    if (mac.length > 0) stored = plus(stored, element);
+    if (isAuthentic(macs, table, row)) authentic = plus(authentic, element);
+    else if (++altered <= LISTED_MAX) {
+      findings.push({ table: name, id: idOf(table, row), problem: "was altered or put in" });
+    }
+    yield ++rows;
+  }
+  const expected = head.tables.get(name) ?? EMPTY;
+  const isComplete = isSame(authentic, expected) || isSame(stored, expected);
+  if (altered > LISTED_MAX) {
+    findings.push({ table: name, id: undefined, problem: `holds ${altered - LISTED_MAX} more rows that were altered` });
+  }
+  if (!isComplete) findings.push({ table: name, id: undefined, problem: incomplete(authentic, expected) });
+  return { table: name, rows, altered, isComplete, findings };
+}
+
+/** Compares all tables with at most `maxRows` rows, by the head's count, with the head. */
+export function verifyTables(
+  db: DatabaseSync,
+  keyring: Keyring,
+  head: Head,
+  maxRows = Number.MAX_SAFE_INTEGER,
+): TableReport[] {
+  return AUTHENTICATED_TABLES.filter((name) => (head.tables.get(name) ?? EMPTY).count <= maxRows)
+    .map((name) => {
+      const steps = verifyTable(db, keyring, name, head);
+      for (;;) {
+        const { done, value } = steps.next();
+        if (done) return value;
+      }
+    });
+}
+
+function incomplete(found: TableSum, expected: TableSum): string {
+  const missing = expected.count - found.count;
+  if (missing > 0) return `lacks ${missing} ${missing === 1 ? "row" : "rows"} that this program wrote`;
+  if (missing < 0) return `holds ${-missing} ${missing === -1 ? "row" : "rows"} that this program had deleted`;
+  return "holds a row as it was before a later change, or one in the place of another";
+}
+
+function isSame(a: TableSum, b: TableSum): boolean {
+  return a.count === b.count && a.sum === b.sum;
+}
+
+/** The whole database, compared as it is at one moment; others can write meanwhile. */
+export interface Verification extends Disposable {
+  readonly head: Head;
+  /** How many rows there are to compare. */
+  readonly rows: number;
+  /** Yields after each row how many there were in all. */
+  run(): Generator<number, readonly Finding[]>;
+}
+
+/** @throws HeadError, and what SQLite throws if the file at `path` cannot be read */
+export function openVerification(path: string, keyring: Keyring): Verification {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    db.exec("PRAGMA trusted_schema = OFF; BEGIN");
+    const { head } = readHead(db, keyring.derive("head"));
+    const rows = AUTHENTICATED_TABLES.reduce(
+      (sum, name) => sum + first<{ n: number }>(db.prepare(`SELECT count(*) AS n FROM ${name}`))!.n,
+      0,
+    );
+    return { head, rows, run: () => verifyAll(db, keyring, head), [Symbol.dispose]: () => db.close() };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function* verifyAll(db: DatabaseSync, keyring: Keyring, head: Head): Generator<number, readonly Finding[]> {
+  const findings: Finding[] = [];
+  if (schemaHash(db) !== head.schema) {
+    findings.push({ table: "sqlite_schema", id: undefined, problem: "was changed" });
+  }
+  let done = 0;
+  for (const name of AUTHENTICATED_TABLES) {
+    const steps = verifyTable(db, keyring, name, head);
+    for (let step = steps.next();; step = steps.next()) {
+      if (step.done) {
+        findings.push(...step.value.findings);
+        break;
+      }
+      yield ++done;
+    }
+  }
+  return [...findings, ...otherLists(db)];
+}
+
+/** Functions whose methods or groups are not those that SQLite finds them by. */
+function otherLists(db: DatabaseSync): Finding[] {
+  const rows = db.prepare(`
+    SELECT id FROM functions f WHERE
+      method_list <> (SELECT json_group_array(method ORDER BY method) FROM function_methods WHERE function_id = f.id)
+      OR group_list <> (SELECT json_group_array(group_id ORDER BY group_id) FROM function_groups WHERE function_id = f.id)
+    ORDER BY id LIMIT ${LISTED_MAX}`).all() as unknown as { id: number }[];
+  const problem = "is not what function_methods and function_groups tell of it";
+  return rows.map(({ id }) => ({ table: "functions", id: String(id), problem }));
+}

@@ -1,0 +1,120 @@
+// `verify`, and what backups and restores do with authenticated rows: by the real commands, on data that something
+// else has written to.
+
+import assert from "node:assert/strict";
+import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setUp } from "../http/admin.ts";
+import { createGroup, createKey, createSecret } from "../http/handlers.ts";
+import { startServer } from "../http/server.ts";
+import { type Home, makeHome } from "./cli.ts";
+
+function sql(path: string, text: string): void {
+  using db = new DatabaseSync(path, { timeout: 5_000 });
+  db.exec(text);
+}
+
+async function fill(home: Home): Promise<string> {
+  await using server = await home.start();
+  await setUp(server);
+  const group = await createGroup(server, "staging");
+  const { value } = await createKey(server, group, "mine");
+  await createSecret(server, "DB", "for all");
+  await createSecret(server, "DB", "ours", { scope: "group", groupId: group });
+  return value;
+}
+
+Deno.test("verify names altered rows and incomplete tables, and `restore` is the way back", async () => {
+  await using home = makeHome();
+  const key = await fill(home);
+  const clean = await home.cli(["verify", "--json"]);
+  assert.equal(clean.code, 0, clean.stdout + clean.stderr);
+  assert.deepEqual(clean.json.findings, []);
+  assert.ok(clean.json.rows >= 7);
+  assert.match((await home.cli(["verify"])).stdout, /^All of \d+ rows are as this program wrote them\.\n$/);
+
+  const backup = await home.cli(["backup", "copy"]);
+  assert.equal(backup.code, 0, backup.stderr);
+  assert.ok(existsSync(join(home.path, "copy", "database-record.json")));
+
+  // Since the backup: a key is revoked, another made.
+  {
+    await using server = await home.start();
+    const { body } = await server.api("GET", "/api/keys");
+    const { id } = body.keys.find(({ name }: { name: string }) => name === "mine");
+    assert.equal((await server.api("DELETE", `/api/keys/${id}`)).status, 200);
+  }
+  // Something else: a secret of the narrower scope is deleted, one is altered.
+  sql(
+    home.database,
+    "DELETE FROM secrets WHERE scope = 'group'; UPDATE secrets SET comment = 'x' WHERE scope = 'global'",
+  );
+  const found = await home.cli(["verify", "--json"]);
+  assert.equal(found.code, 1);
+  assert.deepEqual(
+    found.json.findings.map(({ table, id }: { table: string; id: string | null }) => [table, id]),
+    [["secrets", "1"], ["secrets", null]],
+  );
+  await assert.rejects(home.start(), /table secrets lacks 2 rows that this program wrote[^]*cli restore/);
+
+  const restored = await home.cli(["restore", "copy", "--force", "--json"]);
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.deepEqual(restored.json.revoked.keys.map(({ name }: { name: string }) => name), ["mine"]);
+  assert.equal((await home.cli(["verify"])).code, 0);
+  {
+    using db = new DatabaseSync(home.database, { readOnly: true });
+    assert.deepEqual(db.prepare("SELECT id FROM sessions").all(), []);
+    assert.deepEqual(db.prepare("SELECT admin_id FROM password_links").all(), []);
+  }
+  {
+    await using server = await home.start();
+    const answer = await fetch(`${server.url}/api/keys`, { headers: { "X-API-Key": key } });
+    await answer.body?.cancel();
+    assert.equal(answer.status, 401, "what was revoked stays revoked");
+  }
+  // The replaced data has a higher generation, and is of another epoch.
+  const [replaced] = [...Deno.readDirSync(home.dataDir)].filter(({ name }) => name.startsWith("replaced-"));
+  copyFileSync(join(home.dataDir, replaced!.name, "database.db"), home.database);
+  for (const end of ["-wal", "-shm"]) rmSync(home.database + end, { force: true });
+  await assert.rejects(home.start(), /it is from before a restore|was changed by something other/);
+
+  const revived = await home.cli(["restore", "copy", "--force", "--revive", "--json"]);
+  assert.equal(revived.code, 0, revived.stderr);
+  {
+    await using server = await home.start();
+    const answer = await fetch(`${server.url}/api/keys`, { headers: { "X-API-Key": key } });
+    await answer.body?.cancel();
+    assert.equal(answer.status, 403, "it is known again");
+  }
+});
+
+Deno.test("a backup that was altered is refused, or restored as it is if that is asked for", async () => {
+  await using home = makeHome();
+  await fill(home);
+  assert.equal((await home.cli(["backup", "copy"])).code, 0);
+  sql(join(home.path, "copy", "database.db"), "UPDATE secrets SET comment = 'x' WHERE scope = 'global'");
+  const refused = await home.cli(["restore", "copy", "--force"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /is not restored, as it was altered: row 1 of secrets was altered or put in/);
+  const accepted = await home.cli(["restore", "copy", "--force", "--accept-altered"]);
+  assert.equal(accepted.code, 0, accepted.stderr);
+  assert.equal((await home.cli(["verify"])).code, 0);
+  await using server = await home.start();
+  assert.equal((await server.api("GET", "/api/secrets/1")).body.comment, "x");
+});
+
+Deno.test("without its record the data does not start, and a restore of a copy of it makes it start", async () => {
+  await using home = makeHome();
+  await fill(home);
+  Deno.mkdirSync(join(home.path, "by-hand"));
+  for (const name of ["database.db", "encryption-keys.json"]) {
+    copyFileSync(join(home.dataDir, name), join(home.path, "by-hand", name));
+  }
+  rmSync(join(home.dataDir, "database-record.json"));
+  await assert.rejects(startServer({ folder: home.path }), /database-record\.json is missing[^]*cli restore/);
+  assert.match((await home.cli(["verify"])).stdout, /record/);
+  assert.equal((await home.cli(["restore", "by-hand", "--force"])).code, 0);
+  await using server = await home.start();
+  assert.equal((await server.api("GET", "/api/secrets?limit=10")).body.secrets.length, 2);
+});
