@@ -14,6 +14,7 @@ import { secretsService } from "../../src/secrets/secrets.ts";
 import { withFolder } from "../http/filled.ts";
 import { run } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
+import { authenticateFile } from "../../src/store/authenticated_rows.ts";
 import { openStoreAt, unrecorded } from "../unit/temporary.ts";
 import { compare, report, timeOf } from "./ratios.ts";
 
@@ -188,8 +189,15 @@ function open(home: string) {
 
 /** A data folder of that size, with a function, a group, a key and secrets to look up among the others. */
 function fill(home: string, size: Size): void {
-  const { dataDir, store, keyring } = open(home);
-  fillRows(join(dataDir, "database.db"), size, keyring);
+  const path = join(home, "data", "database.db");
+  {
+    const { store, keyring } = open(home);
+    const { epoch } = store.head();
+    store.close();
+    fillRows(path, size, keyring);
+    authenticateFile(path, keyring, epoch);
+  }
+  const { store, keyring } = open(home);
   const access = accessService(store, keyring, Date.now, () => [], unrecorded);
   const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
   const secrets = secretsService(store, keyring, Date.now, unrecorded);
@@ -232,14 +240,14 @@ function fillRows(path: string, { secrets, keys, functions }: Size, keyring: Key
     key.run(groupId, name, keyring.lookup(value), keyring.seal(value, apiKeyAad(groupId as GroupId, name)));
   }
   const row = db.prepare(
-    "INSERT INTO functions (name, description, handler, route, confinement, enabled, created_at, updated_at)" +
-      " VALUES (?, '', ?, ?, '{}', 1, 0, 0)",
+    "INSERT INTO functions (name, description, handler, route, confinement, enabled, method_list, group_list, created_at," +
+      " updated_at) VALUES (?, '', ?, ?, '{}', 1, '[\"GET\"]', ?, 0, 0)",
   );
   const method = db.prepare("INSERT INTO function_methods (route_key, method, function_id) VALUES (?, 'GET', ?)");
   const required = db.prepare("INSERT INTO function_groups (function_id, group_id) VALUES (?, ?)");
   for (let n = 0; n < functions; n++) {
     const route = n % 2 === 0 ? `/function-${n}` : `/function-${n}/:id`;
-    const id = row.run(`function-${n}`, `function_${n}.ts`, route).lastInsertRowid;
+    const id = row.run(`function-${n}`, `function_${n}.ts`, route, `[${1 + n % GROUPS}]`).lastInsertRowid;
     method.run(routeKey(route), id);
     required.run(id, 1 + n % GROUPS);
   }

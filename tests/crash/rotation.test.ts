@@ -16,7 +16,7 @@ import { openStoreAt, temporaryFolder, unrecorded } from "../unit/temporary.ts";
 
 const ROUNDS = Number(Deno.env.get("ROUNDS") ?? 25);
 const SEED = Number(Deno.env.get("SEED") ?? Date.now() % 1_000_000);
-const FILES = ["database.db", "encryption-keys.json"];
+const FILES = ["database.db", "encryption-keys.json", "database-record.json"];
 
 Deno.test("killed before or after any durable step, a rotation loses nothing and completes by itself", async () => {
   using folder = temporaryFolder();
