@@ -21,7 +21,7 @@ export function correctFetch(): void {
   defineProperty(globalThis, "fetch", { value: fetch, writable: true, configurable: true, enumerable: true });
 }
 
-/** Deno leaves a body as it is for whoever asks for an encoding or a range, and has none to decode for HEAD. */
+/** Deno does not decode a body if the request names an encoding or a range; HEAD has none to decode. */
 function isDecoded({ body, headers }: Response, asked: Headers): boolean {
   if (body === null || asked.has("accept-encoding") || asked.has("range")) return false;
   return DECODED.includes(headers.get("content-encoding")?.trim().toLowerCase() ?? "");

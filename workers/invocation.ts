@@ -43,7 +43,7 @@ export class Invocation implements CallPort, Parts {
   #nextAsk = 1;
   /** The response was sent whole, or nobody waits for it any more. */
   #responseOver = false;
-  /** Nothing of the call goes on any more. */
+  /** Everything of the call has ended. */
   #ended = false;
   #aborted = false;
   #abortController: AbortController | undefined;

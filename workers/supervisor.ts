@@ -49,7 +49,7 @@ worker.addEventListener("error", (event) => {
   Deno.exit(1);
 });
 
-// The worker proves with it that it connects for this process. Whoever else finds the socket does not have it.
+// The worker proves with it that it connects for this process. Another process that finds the socket does not have it.
 const token = new Uint8Array(task.tokenBytes);
 for (let length = 0; length < token.length;) length += await readStdin(token.subarray(length));
 worker.postMessage({ socket: task.socket, token, hosts: task.hosts });

@@ -1,4 +1,4 @@
-// What a handler is told of the system: constants, as packages ask for such facts without needing them. Deno's
+// What a handler sees of the system: constants, as packages ask for such facts without needing them. Deno's
 // permission stays closed, so that the functions which are replaced here would tell nothing either.
 
 import type { Override } from "./builtins.ts";

@@ -1,4 +1,4 @@
-// Errors that nobody caught, told with the call whose code threw them, instead of ending the process and with it
+// Logs uncaught errors with the call whose code threw them, instead of ending the process and with it
 // every call under way.
 
 import type { AsyncLocalStorage } from "node:async_hooks";

@@ -28,7 +28,7 @@ export interface CodeFolderOptions {
 
 /** After a change each use looks again for so long: a folder that was just made is watched a moment after its first file. */
 const SETTLE_MS = 250;
-/** How long a look is good where nothing tells of changes, or while they go on. */
+/** How long a scan stays valid where no watcher reports changes, or while files are still changing. */
 const UNWATCHED_MS = 1_000;
 const UNSETTLED_MS = 20;
 /** Folders that appear while they are looked for; the next use looks again. */

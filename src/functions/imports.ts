@@ -73,7 +73,7 @@ export interface Imports {
   graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph>;
   /** Returns the graph of the handler at `path` if it is known and no file was touched since; never looks for one. */
   current(path: string): ModuleGraph | undefined;
-  /** Fetches what the module at `path` imports, after it was saved; tells what cannot be had. */
+  /** Fetches what the module at `path` imports, after it was saved; returns what cannot be fetched. */
   prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
   /** Looks at a handler as if this were its lock; stores nothing. */
   trial(path: string, lock: Lock): Promise<Trial>;

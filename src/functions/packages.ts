@@ -176,7 +176,7 @@ export function createPackages(options: PackagesOptions): Packages {
       const importers = chosen.filter(({ handler }) => {
         const lock = locks.find(handler);
         return lock !== undefined && versionsOf(parseLock(lock), name).length > 0 &&
-          // The workers' own version is nobody's to move.
+          // No update may move the version that the workers themselves use.
           Object.keys(parseLock(lock).specifiers).some((one) => nameOf(one) === name && one !== options.workerPackage);
       });
       const without = functions && chosen.find((entry) => !importers.includes(entry));

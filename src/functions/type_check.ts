@@ -194,7 +194,7 @@ function decoded(specifier: string): string {
   }
 }
 
-/** Asks the default export to be a handler, or an app if it has `fetch`; what the compiler says is told there. */
+/** Asks the default export to be a handler, or an app if it has `fetch`; errors of the compiler are reported there. */
 function entryFor(path: string, handlerTypes: string): string {
   const address = "./code/" + path.split("/").map(encodeURIComponent).join("/");
   return `import handler from ${JSON.stringify(address)};

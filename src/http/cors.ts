@@ -33,7 +33,7 @@ export function addCorsHeaders(headers: Headers, cors: Cors, origin: string | nu
   if (allowOrigin(headers, cors, origin)) headers.append("Access-Control-Expose-Headers", EXPOSED);
 }
 
-/** Whether `origin` is allowed; if so the response says so. Caches are told that the response depends on it. */
+/** Whether `origin` is allowed; if so the response says so. `Vary` says that the response depends on it. */
 function allowOrigin(headers: Headers, { origins, credentials }: Cors, origin: string | null): boolean {
   if (origins[0] === "*") {
     headers.set("Access-Control-Allow-Origin", "*");

@@ -75,7 +75,7 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
     },
     header(name, value) {
       if (name === "cookie") return withoutKeyPairs(value, holdsKey);
-      // A page that was opened with its key in the address tells it to all that it calls.
+      // A page that was opened with its key in the address sends it as the referrer of every request.
       const shown = name === "referer" ? withoutKeys(value) : value;
       return holdsKey(shown) ? undefined : shown;
     },

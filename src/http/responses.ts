@@ -51,7 +51,7 @@ export function responseMaker(): ResponseMaker {
       const lower = name.toLowerCase();
       if (!HOP_HEADERS.has(lower) && maySend(lower, value, ownHost)) headers.append(name, value);
     }
-    // nginx collects a response before it passes it on, unless it is told not to.
+    // nginx buffers a response unless this header turns that off.
     if (headers.get("content-type")?.startsWith("text/event-stream") && !headers.has("x-accel-buffering")) {
       headers.set("X-Accel-Buffering", "no");
     }

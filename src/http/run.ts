@@ -52,7 +52,7 @@ const PREFIX = "/run";
 const ADMISSIONS_MAX = 5;
 /** Larger bodies stay with the client until their handler reads them. */
 const WHOLE_REQUEST_MAX_BYTES = 16 * 1024;
-/** Statuses whose responses have no body (Fetch, 2.2.3), but for 205. */
+/** Statuses whose responses have no body (Fetch, 2.2.3), except 205. */
 const NULL_BODY_STATUSES = [204, 304];
 
 /** Whether a path belongs to the functions. */

@@ -22,7 +22,7 @@ export interface Routes {
   runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
-  /** What `/health` tells everybody. */
+  /** What `/health` answers to anyone. */
   healthWarnings: readonly string[];
   /** Whether a request to `run` has no response yet, or one that is still being streamed. */
   running(): boolean;

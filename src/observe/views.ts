@@ -21,7 +21,7 @@ const HAS_ESCAPES = /&#|\\[ux]/i;
 const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-/** The end of a line of Base64 or hexadecimal digits that goes on in the next, as it is or escaped. */
+/** The end of a line of Base64 or hexadecimal digits that continues in the next, as it is or escaped. */
 const WRAPPED = /(?<=[\w+/=-]{16})(?:\r?\n|(?:\\r)?\\n)[ \t]*(?=[\w+/=-])/g;
 
 /** Decimal numbers with white space or commas between them; the same with their indexes; pairs of hexadecimal digits. */

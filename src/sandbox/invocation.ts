@@ -58,9 +58,9 @@ export interface CallBounds {
 export interface InvocationOwner<C> {
   /** Its response has ended, in whatever way, or nobody waits for it any more. */
   responseEnded(invocation: HostInvocation<C>): void;
-  /** Nothing of it goes on any more: from now on its handler's questions are refused. */
+  /** Everything of it has ended: from now on its handler's questions are refused. */
   ended(invocation: HostInvocation<C>): void;
-  /** Its work in the background ended, so many milliseconds after the response. Before `ended`. */
+  /** Its work in the background ended, `durationMs` after the response. Called before `ended`. */
   backgroundEnded(invocation: HostInvocation<C>, outcome: BackgroundOutcome, durationMs: number): void;
 }
 
@@ -87,7 +87,7 @@ export class HostInvocation<C> implements Asked {
   #responseOver = false;
   /** By `performance.now()`; once `#responseOver`. */
   #responseOverAt = 0;
-  /** The sandbox has said that something goes on after the response. */
+  /** The sandbox has reported work that continues after the response. */
   #hasBackground = false;
   /** Of a streamed response: what of its announced length is still to come. */
   #expectedBytes: number | undefined;
@@ -217,7 +217,7 @@ export class HostInvocation<C> implements Asked {
     if (!this.#responseOver) this.#hasBackground = true;
   }
 
-  /** Nothing of the call goes on in the sandbox any more. */
+  /** Everything of the call has ended in the sandbox. */
   settled(outcome: SettledOutcome): void {
     if (!this.#responseOver) throw new ProtocolError("the end of a call before its response's");
     this.#end(outcome);
@@ -230,7 +230,7 @@ export class HostInvocation<C> implements Asked {
     this.#creditArrived?.();
   }
 
-  /** Ends the call, whatever of it still goes on, because its process ends. */
+  /** Ends the call with all of its work, because its process ends. */
   fail(failure: CallFailure): void {
     // First, so that nothing is waited for.
     const isResponseOver = this.#responseOver;
@@ -242,7 +242,7 @@ export class HostInvocation<C> implements Asked {
     if (!isResponseOver) this.#rejectResponse(failure);
   }
 
-  /** The caller has gone: tells the sandbox, and waits until nothing of the call goes on there. */
+  /** The caller has gone: sends an abort to the sandbox and waits until the call has ended there. */
   abandon(): void {
     if (this.#responseOver) return;
     this.#writer?.send(ToSandbox.Abort, this.id);
@@ -271,7 +271,7 @@ export class HostInvocation<C> implements Asked {
     else this.#response.reject(failure);
   }
 
-  /** With work in the background, or if the sandbox has been told to abort, its own end is still to come. */
+  /** With work in the background, or after an abort was sent, the sandbox still has to report the end. */
   #endResponse(failure?: CallFailure, isAborted = false): void {
     this.#responseOver = true;
     if (this.#hasBackground) this.#responseOverAt = performance.now();

@@ -53,7 +53,7 @@ export const ToHost = {
   Dropped: 76,
   /** The call has work that may go on after its response (`ctx.waitUntil`): Settled will follow. Once for each call. */
   Background: 77,
-  /** Meta SettledOutcome. After Background or Abort: nothing of the call goes on any more. */
+  /** Meta SettledOutcome. After Background or Abort: everything of the call has ended. */
   Settled: 78,
 } as const;
 

@@ -184,7 +184,7 @@ async function openFolder(path: string): Promise<string> {
   return await Deno.realPath(path);
 }
 
-/** What sandboxes, which never reach a registry, are told of it: its name, by which the cache is sorted. */
+/** The name of the registry, by which the cache is sorted; sandboxes never reach the registry itself. */
 function withoutCredentials(fetchEnv: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(fetchEnv).filter(([name]) => REGISTRY_VARIABLES.includes(name)).map(([name, value]) => {

@@ -463,7 +463,7 @@ export class Sandbox<C> {
     return this.#process.readable(text.slice(0, LOG_TEXT_MAX_LENGTH));
   }
 
-  /** What it asks in the background is not foreseen: a response tells which of the answers were used until then. */
+  /** Questions asked in the background are not prefetched: the response lists the answers used until then. */
   #responseEnded(invocation: HostInvocation<C>): void {
     if (this.#over) return;
     this.#endedCalls++;

@@ -97,7 +97,7 @@ export function tellNext(c: Context<WebEnv>, notice: string): void {
   setCookie(c, "notice", `${text}.${macOf(c, text)}`, NOTICE_MAX_AGE_SECONDS);
 }
 
-/** Takes the notice out of the request's cookies, so that it is told once; undefined for one that is not ours. */
+/** Takes the notice out of the request's cookies, so that it is shown once; undefined for one that is not ours. */
 export function takeNotice(c: Context<WebEnv>): string | undefined {
   const value = readCookie(c.req.raw.headers, "notice", c.env);
   if (value === undefined) return undefined;

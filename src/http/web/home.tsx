@@ -11,7 +11,7 @@ import { count, plural } from "./words.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Of the functions of one kind that need attention, so many are named. */
+/** How many functions of one kind that need attention are named. */
 const NAMED_MAX = 10;
 /** Responses with secrets in them that are looked at. */
 const LEAKS_MAX = 200;

@@ -19,7 +19,7 @@ import { Breadcrumbs, folderPath } from "./folders.tsx";
 /** A form's text is percent-encoded: three bytes for one at most. */
 const FORM_MAX_BYTES = 4 * CODE_MAX_BYTES;
 const BASE = "/web/files";
-/** Of the handlers that import a file, so many are named. */
+/** How many of the handlers that import a file are named. */
 const IMPORTERS_SHOWN = 20;
 
 export function editPath(path: string): string {
