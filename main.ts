@@ -15,6 +15,8 @@ import { createConditions } from "./src/functions/condition.ts";
 import { filesService } from "./src/functions/files.ts";
 import { Builder } from "./src/functions/builder.ts";
 import { importsService } from "./src/functions/imports.ts";
+import { ModuleCache } from "./src/functions/module_cache.ts";
+import { Pruner } from "./src/functions/pruner.ts";
 import { keptGraphs } from "./src/functions/kept_graphs.ts";
 import { createPackages } from "./src/functions/packages.ts";
 import { importLockFile, packageLocks } from "./src/functions/package_locks.ts";
@@ -170,10 +172,17 @@ async function main(): Promise<void> {
   const lockOptions = { store: store.packageLocks, transaction: store.transaction };
   importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
   const locks = packageLocks(lockOptions);
+  const cache = new ModuleCache({
+    runtime,
+    dataDir: Deno.realPathSync(config.dataDir),
+    used: async () => [...await locks.packages(), ...imports.packages()],
+    now,
+  });
   const builder = new Builder({ env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir } });
   const imports = importsService({
     codeDir,
     locks,
+    cache,
     hono: runtime.workerPackage,
     ownUsers: runtime.ownUsers,
     bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
@@ -301,6 +310,18 @@ async function main(): Promise<void> {
     if (deleted) void logs.forget(id);
   }, record);
 
+  const pruner = new Pruner({
+    codeDir,
+    runtime,
+    cache,
+    locks,
+    imports,
+    handlers: () => registry.list().map(({ handler }) => handler),
+    now,
+    report: log,
+  });
+  pruner.start();
+
   const preflight = createPreflight({
     imports,
     assets,
@@ -411,6 +432,7 @@ async function main(): Promise<void> {
   const signal = await server.stopSignal;
   log("info", `${signal}: letting running requests finish.`);
   await rotation.stop();
+  await pruner.stop();
   logs.endFollowing();
   await server.drain();
   await pool.stop();

@@ -8,6 +8,7 @@ import { whyNotImportable } from "./importable.ts";
 import type { CodeConfig } from "../sandbox/folder.ts";
 import type { KeptGraphs } from "./kept_graphs.ts";
 import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, nameOf, parseLock, specifierOf } from "./lock.ts";
+import type { ModuleCache } from "./module_cache.ts";
 import { isRemote, packageFolders, readInfo } from "./module_info.ts";
 import { isHopeless, nativePackages, nativeSentence } from "./native_packages.ts";
 import { type FetchedPackage, isThere, openToSandboxes } from "./package_files.ts";
@@ -44,6 +45,7 @@ export interface ImportsOptions {
   /** Absolute and real. */
   readonly codeDir: string;
   readonly locks: PackageLocks;
+  readonly cache: ModuleCache;
   /** A module that every sandbox loads; its packages belong in each lock, too. */
   readonly bootstrap: string;
   /** The hono that every sandbox loads, with its exact version, such as `npm:hono@4.13.19`. */
@@ -79,6 +81,10 @@ export interface Imports {
   trial(path: string, lock: Lock): Promise<Trial>;
   /** Makes trials what their handlers run from now on: all of them or none. See `PackageLocks.replace`. */
   adopt(trials: readonly Trial[], name: string | undefined, also: () => void): void;
+  /** Ids of the npm packages that handlers were last found to import, as far as they are known. */
+  packages(): Set<string>;
+  /** Forgets what is known of these handlers. */
+  forget(handlers: readonly string[]): void;
   /** Modules that were looked at before and depend on the file at `path`, also if it was missing. */
   importers(path: string): string[];
 }
@@ -124,7 +130,7 @@ const NOTHING_FETCHED: Fetched = {
 };
 
 export function importsService(options: ImportsOptions): Imports {
-  const { codeDir, locks, bootstrap, hono, builder, importHosts, kept } = options;
+  const { codeDir, locks, cache: moduleCache, bootstrap, hono, builder, importHosts, kept } = options;
   const known = new Map<string, Known>();
   const underWay = new Map<string, Promise<ModuleGraph>>();
   const base = pathToFileURL(codeDir).href + "/";
@@ -156,7 +162,9 @@ export function importsService(options: ImportsOptions): Imports {
     await using folder = await builder.folder();
     const project = await findProjectGraph(file, { codeDir, builder, folder, importHosts: hosts, honoJsx });
     const reached = reach(project.modules);
-    const fetched = reached.types ? await fetchRemote(handler, file, project, folder, hosts, trial) : NOTHING_FETCHED;
+    const fetched = reached.types
+      ? await moduleCache.fetching(() => fetchRemote(handler, file, project, folder, hosts, trial))
+      : NOTHING_FETCHED;
     const { map, modules } = project;
     const { code: remote } = reached;
     // A handler that is missing is still asked for: the import says so.
@@ -221,6 +229,7 @@ export function importsService(options: ImportsOptions): Imports {
     const folders = npm.map(({ folder }) => folder);
     if (options.ownUsers) await openToSandboxes(folders);
     const native = [...new Set([...named, ...nativePackages(complete, found.npm, (id) => found.npmFolders.get(id))])];
+    await moduleCache.claim(Object.keys(complete.npm));
     const isStale = locks.find(handler) !== before;
     const text = lockText(complete);
     // Only what is there as a whole is kept, so that no other function ever meets a version that cannot be had.
@@ -338,6 +347,17 @@ export function importsService(options: ImportsOptions): Imports {
       for (const { handler, known: trial } of trials) {
         known.set(handler, trial);
         keep(handler, trial);
+      }
+    },
+
+    packages() {
+      return new Set([...known.values()].flatMap(({ graph }) => graph.npm.map(({ id }) => id)));
+    },
+
+    forget(handlers) {
+      for (const handler of handlers) {
+        known.delete(handler);
+        kept.remove(handler);
       }
     },
 

@@ -30,6 +30,12 @@ export interface PackageLocks {
    * @throws AppError Conflict (409) if a lock is no longer what it was before
    */
   replace(changes: readonly LockChange[], name: string | undefined, also: () => void): void;
+  /** Handlers that have a lock. */
+  handlers(): string[];
+  /** Ids of all npm packages in handlers' locks; of one that is stored meanwhile perhaps not. */
+  packages(): Promise<Set<string>>;
+  /** Removes the locks of these handlers, and of what others would start with that which no lock has any more. */
+  remove(handlers: readonly string[]): Promise<void>;
 }
 
 export interface LockChange {
@@ -45,19 +51,59 @@ export interface PackageLocksOptions {
 
 /** No handler has this path. */
 const MASTER = "";
+/** Locks that change meanwhile are looked at again, this often. */
+const LOOKS_MAX = 3;
 
 export function packageLocks({ store, transaction }: PackageLocksOptions): PackageLocks {
   const parsed = (handler: string): Lock => {
     const text = store.find(handler);
     return text === undefined ? EMPTY_LOCK : parseLock(text);
   };
+  const handlers = (): string[] => store.handlers().filter((handler) => handler !== MASTER);
+  /** One lock at a time, and what else is to be done in between. */
+  async function* each(): AsyncGenerator<Lock> {
+    for (const handler of handlers()) {
+      yield parsed(handler);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+  /** Counts the changes. */
+  let revision = 0;
   return {
     find: (handler) => store.find(handler),
     starting(handler, specifiers) {
       const known = mergeLocks(parsed(MASTER), parsed(handler));
       return specifiers ? lockOfSpecifiers(known, specifiers) : known;
     },
+    handlers,
+    async packages() {
+      const ids = new Set<string>();
+      for await (const lock of each()) for (const id of Object.keys(lock.npm)) ids.add(id);
+      return ids;
+    },
+    async remove(handlers) {
+      if (handlers.length === 0) return;
+      transaction(() => handlers.forEach(store.remove));
+      for (let look = 0, seen = -1; look < LOOKS_MAX && seen !== revision; look++) {
+        seen = revision;
+        const [specifiers, remote] = [new Set<string>(), new Set<string>()];
+        for await (const lock of each()) {
+          for (const specifier of Object.keys(lock.specifiers)) specifiers.add(specifierOf(specifier));
+          for (const address of [...Object.keys(lock.remote), ...Object.keys(lock.redirects)]) remote.add(address);
+        }
+        if (seen !== revision) continue;
+        const known = parsed(MASTER);
+        const isUsed = ([address]: [string, string]): boolean => remote.has(address);
+        const left: Lock = {
+          ...lockOfSpecifiers(known, specifiers),
+          remote: Object.fromEntries(Object.entries(known.remote).filter(isUsed)),
+          redirects: Object.fromEntries(Object.entries(known.redirects).filter(isUsed)),
+        };
+        transaction(() => store.put(MASTER, lockText(left)));
+      }
+    },
     put(handler, lock) {
+      revision++;
       const known = store.find(MASTER);
       const master = lockText(mergeLocks(parseLock(lock), parsed(MASTER)));
       if (store.find(handler) === lock && known === master) return;
@@ -67,6 +113,7 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
       });
     },
     replace(changes, name, also) {
+      revision++;
       transaction(() => {
         for (const { handler, before, after } of changes) {
           if (store.find(handler) !== before) throw conflict(`The packages of ${handler} were changed meanwhile.`);

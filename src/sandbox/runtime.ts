@@ -37,6 +37,8 @@ const DEFAULT_REGISTRY = "registry.npmjs.org";
 const REGISTRY_VARIABLES = ["NPM_CONFIG_REGISTRY", "JSR_URL"];
 
 export interface Runtime {
+  /** Folder of all of this; other servers of this machine may share it. */
+  readonly cacheDir: string;
   /** Path of the Deno that sandboxes run. */
   readonly deno: string;
   /** DENO_DIR of sandboxes and of the builder that fetches modules for them. */
@@ -95,7 +97,7 @@ export async function prepareRuntime(
     const workerPackage = `npm:${(await findWorkerPackage(root)).join("@")}`;
     const registryEnv = withoutCredentials(fetchEnv);
     const landlock = setpriv ? await findLandlock(setpriv, ownUsers, { deno, denoDir, appDir }) : undefined;
-    return { deno, denoDir, appDir, ownUsers, setpriv, landlock, packages, workerPackage, registryEnv };
+    return { cacheDir: base, deno, denoDir, appDir, ownUsers, setpriv, landlock, packages, workerPackage, registryEnv };
   } finally {
     lock.close();
   }
@@ -253,7 +255,7 @@ async function findLandlock(
 async function seedPackages(root: string, to: string): Promise<void> {
   const [name, version] = await findWorkerPackage(root);
   const folder = join("npm", DEFAULT_REGISTRY, name);
-  if (await exists(join(to, folder, version))) return;
+  if (await exists(join(to, folder, version))) return void await inUse(join(to, folder, version));
   const from = await findDenoDir();
   // From another registry, say: then it is fetched when the workers are started for the first time.
   if (!await exists(join(from, folder, version)) || !await exists(join(from, folder, "registry.json"))) return;
@@ -282,7 +284,7 @@ async function copyApp(root: string, base: string, denoDir: string): Promise<str
   for (const content of contents) hash.update(content);
   const folder = join(base, `app-${hash.digest("hex").slice(0, 16)}`);
   const marker = join(folder, "complete");
-  if (await exists(marker)) return folder;
+  if (await exists(marker)) return await inUse(folder);
   for (const [index, path] of APP_FILES.entries()) {
     await Deno.mkdir(dirname(join(folder, path)), { recursive: true });
     await Deno.writeFile(join(folder, path), contents[index]!);
@@ -330,11 +332,18 @@ async function publicDeno(base: string): Promise<string> {
   if (await isPublic(own)) return own;
   const { size, mtime } = await Deno.stat(own);
   const path = join(base, `deno-${Deno.version.deno}-${size}-${mtime?.getTime()}`);
-  if (await exists(path)) return path;
+  if (await exists(path)) return await inUse(path);
   const draft = `${path}.${randomUUID()}`;
   await Deno.link(own, draft).catch(() => Deno.copyFile(own, draft));
   await Deno.chmod(draft, 0o755);
   await Deno.rename(draft, path);
+  return path;
+}
+
+/** Notes at `path` that it is still used, so that no server removes it as one of an old version. */
+async function inUse(path: string): Promise<string> {
+  const time = new Date();
+  await Deno.utime(path, time, time);
   return path;
 }
 

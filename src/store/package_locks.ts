@@ -8,14 +8,15 @@ export interface PackageLockStore {
   find(handler: string): string | undefined;
   put(handler: string, lock: string): void;
   remove(handler: string): void;
-  list(): { handler: string; lock: string }[];
+  /** Paths of all handlers that have a lock. */
+  handlers(): string[];
 }
 
 export function packageLockStore(db: Database, rows: RowCheck): PackageLockStore {
   const find = db.prepare("SELECT lock FROM package_locks WHERE handler = ?");
   const put = db.prepareChange("INSERT OR REPLACE INTO package_locks (handler, lock) VALUES (?, ?)");
   const remove = db.prepareChange("DELETE FROM package_locks WHERE handler = ?");
-  const list = db.prepare("SELECT handler, lock FROM package_locks ORDER BY handler");
+  const handlers = db.prepare("SELECT handler FROM package_locks ORDER BY handler");
   return {
     find(handler) {
       const found = first<{ lock: string }>(find, handler);
@@ -23,7 +24,6 @@ export function packageLockStore(db: Database, rows: RowCheck): PackageLockStore
     },
     put: (handler, lock) => void put.run(handler, lock),
     remove: (handler) => void remove.run(handler),
-    list: () =>
-      all<{ handler: string; lock: string }>(list).filter(({ handler }) => rows.check("package_locks", handler)),
+    handlers: () => all<{ handler: string }>(handlers).map(({ handler }) => handler),
   };
 }

@@ -5,6 +5,7 @@ import { utimesSync } from "node:fs";
 import { join } from "node:path";
 import { importsService, type ModuleGraph } from "../../src/functions/imports.ts";
 import { Builder } from "../../src/functions/builder.ts";
+import { ModuleCache } from "../../src/functions/module_cache.ts";
 import { keptGraphs } from "../../src/functions/kept_graphs.ts";
 import { packageLocks } from "../../src/functions/package_locks.ts";
 import { openObservations } from "../../src/store/observations.ts";
@@ -24,6 +25,18 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
   const imports = importsService({
     codeDir,
     locks: packageLocks({ store: store.packageLocks, transaction: store.transaction }),
+    cache: new ModuleCache({
+      runtime: {
+        cacheDir: folder,
+        denoDir: join(folder, "cache"),
+        appDir: "unused",
+        deno: "unused",
+        workerPackage: "npm:hono@4.13.19",
+      },
+      dataDir: folder,
+      used: () => Promise.resolve([]),
+      now: Date.now,
+    }),
     bootstrap: "unused",
     hono: "npm:hono@4.13.19",
     ownUsers: false,
