@@ -20,8 +20,9 @@ import { captureConsole, CONSOLE_OVERRIDE, Printer } from "./console.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import { ownEnvironment } from "./environment.ts";
 import { correctFetch } from "./fetched.ts";
+import { HostLookups } from "./host_lookups.ts";
 import { Invocation } from "./invocation.ts";
-import { networkOverrides } from "./network.ts";
+import { lookUpByHost, networkOverrides } from "./network.ts";
 import { closeRealm } from "./realm.ts";
 import { explainRefusals, inOwnTerms, PROGRAM_OVERRIDE } from "./refusals.ts";
 import { AnswerWriter, StandardStreams } from "./standard_streams.ts";
@@ -67,12 +68,14 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
   const streams = new StandardStreams(printer);
   streams.capture();
   writer.streams = streams;
+  const lookups = new HostLookups(writer);
+  lookUpByHost(lookups);
   // The process may wait for its function for long: by then this is done.
   const prepared = captureConsole(printer).then(() =>
     overrideBuiltins([
       ...SYSTEM_OVERRIDES,
       ...streams.overrides,
-      ...networkOverrides(hosts),
+      ...networkOverrides(hosts, lookups),
       CONSOLE_OVERRIDE,
       PROGRAM_OVERRIDE,
     ])
@@ -126,6 +129,9 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
       }
       case ToSandbox.Answer:
         invocations.get(id)?.receiveAnswer(parse(meta));
+        break;
+      case ToSandbox.Looked:
+        lookups.receive(parse(meta));
         break;
       case ToSandbox.Credit:
         invocations.get(id)?.receiveCredit(Number(meta));

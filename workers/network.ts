@@ -1,7 +1,9 @@
-// Names and datagrams, where Deno's Node modules do not fit a list of hosts: they ask for leave to look a name up
-// without the port that the list has with it, cannot ask a name server, and lose the error of a refused datagram.
+// Names and datagrams, where Deno does not fit a list of hosts: its Node modules ask for permission to look a name up
+// without the port that the list has with it, and lose the error of a refused datagram; and no name server may be
+// asked, as it would answer questions for any name. So the host asks for what the list covers.
 
 import type { Exports, Override } from "./builtins.ts";
+import { codeOf, type HostLookups, recordsForNode, recordTypeOf } from "./host_lookups.ts";
 
 // deno-lint-ignore no-explicit-any
 type Method = (this: any, ...args: any[]) => any;
@@ -16,17 +18,17 @@ const REFUSED = "EREFUSED";
 const ANY_ADDRESS = "0.0.0.0:0";
 
 /** `hosts` are the entries of the function's `permissions.net`, if it is a list. */
-export function networkOverrides(hosts: readonly string[]): readonly Override[] {
+export function networkOverrides(hosts: readonly string[], lookups: HostLookups): readonly Override[] {
   const ports = portsByHost(hosts);
   let promising: Exports | undefined;
   /** Two ways lead to the same object. */
-  const promises = (dns: Exports): Exports => promising ??= promiseQueries(dns, ports);
+  const promises = (dns: Exports): Exports => promising ??= promiseQueries(dns, ports, lookups);
   return [
     {
       module: "dns",
       replace(dns) {
         Object.assign(dns.promises, promises(dns.promises));
-        return callbackQueries(dns, ports);
+        return callbackQueries(dns, ports, lookups);
       },
     },
     { module: "dns/promises", replace: promises },
@@ -53,7 +55,7 @@ function withPort(ports: ReadonlyMap<string, number>, hostname: unknown, options
   return typeof options === "object" ? { port, ...options } : { port, family: options ?? 0 };
 }
 
-function callbackQueries(dns: Exports, ports: ReadonlyMap<string, number>): Exports {
+function callbackQueries(dns: Exports, ports: ReadonlyMap<string, number>, lookups: HostLookups): Exports {
   const original: Method = dns.lookup;
   const lookup: Method = (hostname, options, callback) =>
     typeof options === "function"
@@ -66,7 +68,13 @@ function callbackQueries(dns: Exports, ports: ReadonlyMap<string, number>): Expo
       const answered: Method = (error, ...values) => {
         if (error?.code !== NOT_ASKED) return callback(error, ...values);
         const family = familyOf(name, rest[0]);
-        if (family === undefined) return callback(refused(error));
+        if (family === undefined) {
+          recordsOf(lookups, name, hostname, rest[0], error).then(
+            (records) => queueMicrotask(() => callback(null, records)),
+            (failure) => queueMicrotask(() => callback(failure)),
+          );
+          return;
+        }
         lookup(hostname, { family, all: true }, (failed: unknown, addresses: Address[]) =>
           failed ? callback(refused(error)) : callback(null, addressesOf(addresses, rest)));
       };
@@ -76,7 +84,7 @@ function callbackQueries(dns: Exports, ports: ReadonlyMap<string, number>): Expo
   return { ...queries(dns, wrap), lookup };
 }
 
-function promiseQueries(dns: Exports, ports: ReadonlyMap<string, number>): Exports {
+function promiseQueries(dns: Exports, ports: ReadonlyMap<string, number>, lookups: HostLookups): Exports {
   const original: Method = dns.lookup;
   // Only the function with a callback takes a port.
   const lookup: Method = (hostname, options) =>
@@ -96,7 +104,7 @@ function promiseQueries(dns: Exports, ports: ReadonlyMap<string, number>): Expor
       } catch (error) {
         if ((error as { code?: string }).code !== NOT_ASKED) throw error;
         const family = familyOf(name, rest[0]);
-        if (family === undefined) throw refused(error as Error);
+        if (family === undefined) return await recordsOf(lookups, name, hostname, rest[0], error as Error);
         const found = lookup(hostname, { family, all: true }) as Promise<Address[]>;
         return addressesOf(await found.catch(() => Promise.reject(refused(error as Error))), rest);
       }
@@ -128,6 +136,24 @@ function servers({ setServers }: Exports): Exports {
   };
 }
 
+/**
+ * Returns what the host finds for the query `name` of `hostname`.
+ * @throws `notAsked`, Deno's error, with the code that fits the outcome
+ */
+async function recordsOf(
+  lookups: HostLookups,
+  name: string,
+  hostname: string,
+  record: unknown,
+  notAsked: Error,
+): Promise<unknown> {
+  const type = recordTypeOf(name, record);
+  if (type === undefined) throw refused(notAsked);
+  const { outcome, records } = await lookups.ask(type, hostname);
+  if (outcome !== "ok") throw withCode(notAsked, codeOf(outcome));
+  return recordsForNode(type, records);
+}
+
 /** The family of the addresses that a query asks for; undefined if it asks for other records. */
 function familyOf(name: string, record: unknown): 4 | 6 | undefined {
   if (name === "resolve4" || (name === "resolve" && (typeof record !== "string" || record === "A"))) return 4;
@@ -140,7 +166,43 @@ function addressesOf(found: readonly Address[], options: readonly unknown[]): un
 }
 
 function refused(error: Error): Error {
-  return Object.assign(error, { code: REFUSED, message: error.message.replace(NOT_ASKED, REFUSED) });
+  return withCode(error, REFUSED);
+}
+
+function withCode(error: Error, code: string): Error {
+  return Object.assign(error, { code, message: error.message.replace(NOT_ASKED, code) });
+}
+
+/** Makes `Deno.resolveDns` ask the host where the function may not ask the name server itself. */
+export function lookUpByHost(lookups: HostLookups): void {
+  const { resolveDns, errors: { NotCapable, NotFound, TimedOut } } = Deno;
+  Object.assign(Deno, {
+    async resolveDns(query: string, type: Deno.RecordType, options?: Deno.ResolveDnsOptions): Promise<unknown> {
+      try {
+        return await resolveDns(query, type, options);
+      } catch (error) {
+        if (!(error instanceof NotCapable) || options?.nameServer) throw error;
+      }
+      const { outcome, records } = await lookups.ask(type, query);
+      options?.signal?.throwIfAborted();
+      switch (outcome) {
+        case "ok":
+          return records;
+        case "refused":
+          throw new NotCapable(
+            `This function may not look up "${query}"; permissions.net of its entry says which hosts it may reach`,
+          );
+        case "missing":
+          throw new NotFound(`There are no ${type} records of "${query}"`);
+        case "late":
+          throw new TimedOut(`The name server did not answer in time for "${query}"`);
+        case "busy":
+          throw new Error(`The function looks up too many names at once or in a short time: "${query}"`);
+        default:
+          throw new Error(`"${query}" could not be looked up`);
+      }
+    },
+  });
 }
 
 /** Datagrams are closed to handlers: each function fails, where Deno would never call back. */

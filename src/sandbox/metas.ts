@@ -3,11 +3,14 @@
 import {
   type AskMeta,
   BodyMode,
+  DNS_NAME_MAX_LENGTH,
   type DroppedMeta,
   HEADERS_MAX,
   HEADERS_MAX_LENGTH,
   type LogMeta,
+  type LookupMeta,
   ProtocolError,
+  RECORD_TYPES,
   type ResponseMeta,
   SECRET_NAME_MAX_LENGTH,
   type SettledOutcome,
@@ -87,6 +90,15 @@ export function parseAsk(meta: string): AskMeta {
     (scope === null || isText(scope, SCOPE_MAX_LENGTH));
   if (!valid) throw new ProtocolError("a malformed ask");
   return [ask as number, kind, name, scope];
+}
+
+/** @throws ProtocolError */
+export function parseLookup(meta: string): LookupMeta {
+  const [lookup, text, name] = parseMeta(meta);
+  const type = RECORD_TYPES.find((known) => known === text);
+  const valid = Number.isSafeInteger(lookup) && type !== undefined && isText(name, DNS_NAME_MAX_LENGTH);
+  if (!valid) throw new ProtocolError("a malformed look-up");
+  return [lookup as number, type, name];
 }
 
 /** @throws ProtocolError */

@@ -33,7 +33,7 @@ export function netFlags(rules: NetRules, socket: string): string[] {
     return [entry, ...addresses.map((address) => address + entry.slice(hostOf(entry).length))];
   });
   // Denying a range does not close an address of it in IPv6's clothes to whom the bare address is allowed.
-  const allowed = [...new Set(named)].filter((entry) => !denied.some((denial) => covers(denial, entry)));
+  const allowed = openEntries([...new Set(named)], denied);
   const closed = [...PRIVATE_NETS, ...machineHosts].filter((host) => !named.some((entry) => contains(host, entry)));
   return [
     net === true ? "--allow-net" : `--allow-net=${[`unix:${socket}`, ...allowed].join(",")}`,
@@ -47,6 +47,11 @@ export function tcpPorts(net: NetRules["net"]): number[] | undefined {
   if (net === false) return [];
   const ports = net.map((entry) => /:(\d+)$/.exec(entry)?.[1]);
   return ports.includes(undefined) ? undefined : [...new Set([DNS_PORT, ...ports.map(Number)])];
+}
+
+/** Returns the entries that the operator's `denied` leaves open. */
+export function openEntries(entries: readonly string[], denied: readonly string[]): string[] {
+  return entries.filter((entry) => !denied.some((denial) => covers(denial, entry)));
 }
 
 /** Reports whether the operator's `denial` closes all that `entry` names. */
@@ -66,7 +71,7 @@ function contains(host: string, entry: string): boolean {
 }
 
 /** `entry` without its port. */
-function hostOf(entry: string): string {
+export function hostOf(entry: string): string {
   return entry.replace(/:\d+$/, "");
 }
 

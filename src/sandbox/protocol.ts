@@ -25,6 +25,8 @@ export const ToSandbox = {
   Ping: 8,
   /** Meta: a number to send back. The answers that came with calls under way are out of date. */
   Recall: 9,
+  /** Meta LookedMeta: to a Lookup. */
+  Looked: 10,
 } as const;
 
 /** From the sandbox to the host. None of it is believed beyond what its socket and invocation allow. */
@@ -55,6 +57,8 @@ export const ToHost = {
   Background: 77,
   /** Meta SettledOutcome. After Background or Abort: everything of the call has ended. */
   Settled: 78,
+  /** Meta LookupMeta: asks for DNS records. About the process, as code that loads may look names up, too. */
+  Lookup: 79,
 } as const;
 
 /** What the handler sees of its function as `ctx.route`. */
@@ -116,6 +120,21 @@ export type SettledOutcome = "ok" | "error";
 
 export type DroppedMeta = [lines: number, bytes: number];
 
+/** The types of DNS records that the host looks up. */
+export const RECORD_TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TXT"] as const;
+export type RecordType = (typeof RECORD_TYPES)[number];
+
+export type LookupMeta = [lookup: number, type: RecordType, name: string];
+
+/**
+ * `refused`: the function may not look the name up; `missing`: there are no such records; `late`: the name server did
+ * not answer in time; `busy`: the process asks for too much.
+ */
+export type LookupOutcome = "ok" | "refused" | "missing" | "late" | "busy" | "failed";
+
+/** `records`, if the outcome is `ok`, as `Deno.resolveDns` returns them. */
+export type LookedMeta = [lookup: number, outcome: LookupOutcome, records?: readonly unknown[]];
+
 const HEADER_BYTES = 9;
 const META_LENGTH_BYTES = 4;
 
@@ -137,6 +156,8 @@ export const HEADERS_MAX = 1_000;
 export const HEADERS_MAX_LENGTH = 64 * 1024;
 /** Longest name of a secret; the host is asked for no longer one. */
 export const SECRET_NAME_MAX_LENGTH = 255;
+/** Longest name to look up, with a dot at its end (RFC 1035 2.3.4: 255 octets as labels). */
+export const DNS_NAME_MAX_LENGTH = 254;
 /** Longest text of a log line or error. */
 export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
 

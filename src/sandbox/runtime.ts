@@ -18,6 +18,7 @@ const APP_FILES = [
   "workers/builtins.ts",
   "workers/environment.ts",
   "workers/network.ts",
+  "workers/host_lookups.ts",
   "workers/refusals.ts",
   "workers/standard_streams.ts",
   "workers/system.ts",

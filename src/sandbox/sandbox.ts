@@ -15,7 +15,8 @@ import {
   type InvocationOwner,
 } from "./invocation.ts";
 import { Lease } from "./lease.ts";
-import { parseAsk, parseDropped, parseLog, parseSettled, responseReader } from "./metas.ts";
+import { Lookups } from "./lookups.ts";
+import { parseAsk, parseDropped, parseLog, parseLookup, parseSettled, responseReader } from "./metas.ts";
 import { Prints } from "./prints.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "./process.ts";
 import {
@@ -123,6 +124,7 @@ export class Sandbox<C> {
   readonly #prints = new Prints((text) =>
     this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined })
   );
+  readonly #lookups: Lookups;
   #over: CallFailure | undefined;
   #retired = false;
   /** Whether its connection has ended, though its process may not have. */
@@ -140,6 +142,12 @@ export class Sandbox<C> {
 
   constructor(options: SandboxOptions<C>) {
     this.#options = options;
+    this.#lookups = new Lookups({
+      net: options.code.net,
+      denied: options.process.denyNet,
+      resolve: Deno.resolveDns,
+      answer: (meta) => this.#writer!.send(ToSandbox.Looked, 0, meta),
+    });
     this.#process = options.spare ?? startProcess(options.code, options.process);
     try {
       this.#entry = this.#process.give(options.code.files);
@@ -355,6 +363,8 @@ export class Sandbox<C> {
         const outcome = parseSettled(meta);
         return invocation?.settled(outcome);
       }
+      case ToHost.Lookup:
+        return this.#lookups.take(parseLookup(meta));
       case ToHost.Recalled:
         return this.#lease.takenBack(Number(meta));
       default:
@@ -516,6 +526,7 @@ export class Sandbox<C> {
     this.#waiting = [];
     this.#invocations.clear();
     this.#lease.end();
+    this.#lookups.end();
     this.#process.kill();
   }
 

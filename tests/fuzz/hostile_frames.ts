@@ -1,7 +1,14 @@
 // Frames as a process sends them that was taken over by its author: right ones at the wrong time, right ones
 // with something changed, and garbage.
 
-import { BodyMode, CHUNK_MAX_BYTES, FRAME_MAX_BYTES, ToHost, WINDOW_BYTES } from "../../src/sandbox/protocol.ts";
+import {
+  BodyMode,
+  CHUNK_MAX_BYTES,
+  FRAME_MAX_BYTES,
+  RECORD_TYPES,
+  ToHost,
+  WINDOW_BYTES,
+} from "../../src/sandbox/protocol.ts";
 import type { Random } from "./random.ts";
 
 const HEADER_BYTES = 9;
@@ -69,6 +76,8 @@ function sensible(random: Random, id: number): HostileFrame {
       return encode(type, id, random.chance(0.9) ? "" : text(random));
     case ToHost.Settled:
       return encode(type, id, random.pick(["ok", "ok", "ok", "error", "", text(random)]));
+    case ToHost.Lookup:
+      return encode(type, random.chance(0.5) ? 0 : id, lookupMeta(random));
     case ToHost.Dropped:
       return encode(type, id, mostly(random, [random.int(0, 1_000), random.pick([0, 1, 2 ** 53 - 1])]));
     case ToHost.Credit:
@@ -131,6 +140,14 @@ function askMeta(random: Random): string {
     ? null
     : random.pick(["key", "group", "function", "global", "__proto__", text(random)]);
   return mostly(random, [random.int(0, 5), random.pick(["get", "complete"]), name, scope]);
+}
+
+/** `localhost` is what the functions list; it is resolved without a name server. */
+function lookupMeta(random: Random): string {
+  const name = random.chance(0.7)
+    ? random.pick(["localhost", "LOCALHOST.", "_mongodb._tcp.localhost", "_a._b.localhost", "x.localhost", "127.0.0.1"])
+    : text(random);
+  return mostly(random, [random.int(0, 5), random.pick([...RECORD_TYPES, "ANY", "__proto__"]), name]);
 }
 
 /** JSON of `values`, now and then with one of them replaced, or cut off, or wrapped. */

@@ -73,6 +73,14 @@ const FRAMES: Record<string, string> = {
   backgroundTwice: `new Uint8Array([...frame(77, id), ...frame(77, id)])`,
   settledEarly: `frame(78, id, "ok")`,
   settledText: `frame(78, id, "fine")`,
+  lookupNoJson: `frame(79, id, "{")`,
+  lookupType: `frame(79, 0, '[1,"ANY","localhost"]')`,
+  lookupNumber: `frame(79, 0, '[1,"TXT",1]')`,
+  lookupHuge: `frame(79, 0, JSON.stringify([1, "TXT", "x".repeat(900_000)]))`,
+  lookupMoreFields: `frame(79, id, '[1,"TXT","stolen.invalid",{"net":true,"functionId":1}]')`,
+  lookupForOthers:
+    `new Uint8Array(Array.from({ length: 200 }, (_, n) => [...frame(79, n, JSON.stringify([n, "TXT", "stolen" + n + ".invalid"]))]).flat())`,
+  looked: `frame(10, 0, '[1,"ok",[["forged"]]]')`,
   othersBackground:
     `new Uint8Array(Array.from({ length: 200 }, (_, n) => n === id ? [] : [...frame(77, n), ...frame(78, n, "ok")]).flat())`,
 };
