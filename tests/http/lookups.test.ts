@@ -83,6 +83,8 @@ const tries = {
     await deployed("open", true);
     await deployed("shut", false);
     await set(server, { "sandbox.net.deny": ["closed.example.test"] });
+    /** What the name server was asked since `dns.questions` was emptied; Deno itself asks for other names. */
+    const asked = () => [...new Set(dns.questions.filter((question) => /\.test$/i.test(question)))];
     const look = async (route: string, host: string, by: string) => {
       const { status, body } = await server.api("GET", `/run/${route}?host=${encodeURIComponent(host)}&by=${by}`);
       assert.equal(status, 200, JSON.stringify(body));
@@ -185,7 +187,7 @@ const tries = {
         }
         const { denoServer } = await look("listed", HOST, "denoServer");
         assert.equal(denoServer[0], "NotCapable");
-        assert.deepEqual(dns.questions, []);
+        assert.deepEqual(asked(), []);
       },
     );
 
@@ -208,7 +210,7 @@ export default async (c) => {
         { permissions: { net: [HOST] } },
       );
       assert.deepEqual((await run(server, "/forger")).body, txt);
-      assert.deepEqual([...new Set(dns.questions)], [`TXT ${HOST}`]);
+      assert.deepEqual(asked(), [`TXT ${HOST}`]);
     });
 
     await t.step("an address that is found opens no connection", async () => {
@@ -222,7 +224,7 @@ export default async (c) => {
         dns.questions.length = 0;
         await look("listed", SERVICE.toUpperCase(), "srv");
         await look("listed", "empty.example.test", "txt");
-        assert.deepEqual([...new Set(dns.questions)], [`SRV ${SERVICE}`, "TXT empty.example.test"]);
+        assert.deepEqual(asked(), [`SRV ${SERVICE}`, "TXT empty.example.test"]);
       },
     );
 
