@@ -300,12 +300,10 @@ function request(functionId: number, tag: number, init: RequestInit = {}): Reque
   });
 }
 
-/** Lets `peer` speak from the socket in `folder`, until the process is gone: its folder is removed then. Never rejects. */
+/** Lets `peer` speak from the socket in `folder`, until the process is gone: its folder is removed then. */
 async function speak(peer: Peer, folder: string): Promise<void> {
-  const token = await tokenIn(folder);
-  if (!token) return;
-  const connection = await Deno.connect({ transport: "unix", path: join(folder, "socket", "s") });
-  await connection.write(token);
+  const connection = await connected(folder);
+  if (!connection) return;
   const close = (): void => {
     try {
       connection.close();
@@ -319,6 +317,27 @@ async function speak(peer: Peer, folder: string): Promise<void> {
   await peer(connection).catch(() => {});
   clearInterval(watch);
   close();
+}
+
+/**
+ * Connects to the socket in `folder` and presents the token; undefined if the process is gone before.
+ * @throws what refused the connection, if the process lives on
+ */
+async function connected(folder: string): Promise<Deno.UnixConn | undefined> {
+  const token = await tokenIn(folder);
+  if (!token) return undefined;
+  let connection: Deno.UnixConn | undefined;
+  try {
+    connection = await Deno.connect({ transport: "unix", path: join(folder, "socket", "s") });
+    await connection.write(token);
+    return connection;
+  } catch (error) {
+    connection?.close();
+    // The host closes the socket of a process that it ends, and removes the folder once the process is gone.
+    const goneBy = performance.now() + SLACK_MS;
+    while (isThere(folder) && performance.now() < goneBy) await pause(5);
+    if (isThere(folder)) throw error;
+  }
 }
 
 /** Returns the token that the stand-in left in `folder`; undefined if the process is gone before. */
