@@ -100,7 +100,7 @@ const OTHERS: Record<string, string> = {
   command: `return (await new Deno.Command("/bin/echo", { args: ["ran"] }).output()).stdout`,
   commandSelf: `return (await new Deno.Command(Deno.execPath(), { args: ["--version"] }).output()).stdout`,
   execSync: `return (await import("node:child_process")).execSync("echo ran")`,
-  spawnSync: `return (await import("node:child_process")).spawnSync("/bin/echo", ["ran"]).stdout`,
+  spawnSync: `return (await import("node:child_process")).spawnSync("/bin/echo", ["ran"]).stdout ?? undefined`,
   fork: `return (await import("node:child_process")).fork("/dev/null").pid`,
   cluster: `return (await import("node:cluster")).default.fork().process.pid`,
   ffi: `return typeof Deno.dlopen(T.library, {})`,
