@@ -28,10 +28,13 @@ export interface FunctionFields {
   isolation?: "shared" | "per-key";
   timeoutMs?: number;
   memoryMb?: number;
+  files?: string[];
 }
 
 export interface AttackOptions {
   fields?: FunctionFields;
+  /** Folder of the code folder that the handler's module is in; its top if left out. */
+  folder?: string;
   /** More files saved before the handler, by path in the code folder. */
   files?: Record<string, string | Uint8Array>;
   /** Such as `?a=1`. */
@@ -51,6 +54,8 @@ export interface AttemptOptions extends AttackOptions {
   targets?: Record<string, unknown>;
   /** Other targets for the control run, where the attack would do harm. */
   controlTargets?: Record<string, unknown>;
+  /** Path of a config file for Deno in the control run. */
+  controlConfig?: string;
   /** All at once; else one after the other. */
   atOnce?: boolean;
   /** How long each may take. */
@@ -79,7 +84,7 @@ export interface Arena {
   /** A key of a new group, with planted secrets named `SECRET` and `<label>` of the group and of the key. */
   plantHolder(label: string): Promise<Holder>;
   /** Deploys `code` as the function `name`, without a call; its id. */
-  deploy(name: string, code: string, options?: Pick<AttackOptions, "fields" | "files">): Promise<number>;
+  deploy(name: string, code: string, options?: Pick<AttackOptions, "fields" | "files" | "folder">): Promise<number>;
   /** One call of the function `name`; its answer has been searched for planted values. */
   call(name: string, options?: AttackOptions): Promise<Answer>;
   /** Deploys and calls, and counts one attack. */
@@ -113,13 +118,21 @@ export interface ArenaOptions {
   ordinaryUser?: boolean;
 }
 
+/** Whether to leave out attacks without root that meet the same walls as with it. */
+const isShort = Deno.args.includes("--short");
+
 /**
  * Registers a test with a server of these tests' own user and, where that is root, another one with a server of an
- * ordinary user, whose sandboxes are of the same user.
+ * ordinary user, whose sandboxes are of the same user. In the short form the other one is left out, unless `isOfUsers`:
+ * the users are then one of the walls that are attacked.
  */
-export function testWithAndWithoutRoot(name: string, test: (arena: typeof withArena) => Promise<void>): void {
+export function testWithAndWithoutRoot(
+  name: string,
+  test: (arena: typeof withArena) => Promise<void>,
+  { isOfUsers = false }: { isOfUsers?: boolean } = {},
+): void {
   Deno.test(name, () => test(withArena));
-  if (!canSwitchUser) return;
+  if (!canSwitchUser || isShort && !isOfUsers) return;
   Deno.test(`${name}, without root`, () =>
     test((family, attacks, options) => withArena(family, attacks, { ...options, ordinaryUser: true })));
 }
@@ -176,15 +189,20 @@ export async function withArena(
       }
       return { groupId, keyId, key };
     },
-    async deploy(name, code, { fields = {}, files = {} } = {}) {
-      for (const [path, content] of Object.entries(files)) {
+    async deploy(name, code, { fields = {}, files = {}, folder } = {}) {
+      const module = `${folder}/${name}.ts`;
+      const all = folder === undefined ? files : { ...files, [module]: code };
+      for (const [path, content] of Object.entries(all)) {
         const saved = await server.api("PUT", `/api/files/${encodeURIComponent(path)}`, content, {
           "Content-Type": "application/octet-stream",
         });
         assert.ok(saved.status === 200 || saved.status === 201, `${path}: ${JSON.stringify(saved.body)}`);
+        // What is said of a file must not quote what it leads to.
+        search(`problems of ${path}`, textOf(saved.body));
       }
       names.set(name, fields.route ?? `/${name}`);
-      return await deploy(server, name, code, fields as Parameters<typeof deploy>[3]);
+      const handler = folder === undefined ? code : `export { default } from "./${module}";`;
+      return await deploy(server, name, handler, fields as Parameters<typeof deploy>[3]);
     },
     async call(name, { query = "", key, method, body, headers } = {}) {
       const init = {
@@ -218,7 +236,13 @@ export async function withArena(
       try {
         await Deno.writeTextFile(file, attemptsCode(attempts, options, options.controlTargets ?? options.targets));
         const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-          args: ["run", "--quiet", "--no-prompt", "--no-config", "--unstable-worker-options", "-A", CONTROL, file],
+          args: [
+            ...["run", "--quiet", "--no-prompt", "--no-lock", "--unstable-worker-options", "-A"],
+            ...(options.controlConfig === undefined
+              ? ["--no-config"]
+              : ["--unstable-raw-imports", `--config=${options.controlConfig}`]),
+            ...[CONTROL, file],
+          ],
           env: { HOSTILE_CONTROL: "1" },
           stdout: "piped",
           stderr: "piped",

@@ -171,67 +171,71 @@ export default async (c, ctx) => {
 };`;
 }
 
-test("cross-talk between functions, and between the keys of one that is isolated per key", (withArena) =>
-  withArena("cross-talk", async (arena) => {
-    const { server } = arena;
-    const token = `token-${crypto.randomUUID().replaceAll("-", "")}`;
-    const address = Deno.networkInterfaces().find(({ address, family }) =>
-      family === "IPv4" && !address.startsWith("127.")
-    )?.address ?? "127.0.0.1";
-    const base = { hint: token.slice(-8), address, denoDir: "/var/cache/crude-functions/deno" };
-    const act = async (name: string, what: string, told: unknown, key?: string) => {
-      const { status, body } = await request(
-        "POST",
-        `${server.url}/run/${name}?do=${what}`,
-        JSON.stringify(told),
-        key ? { "X-API-Key": key } : {},
-      );
-      assert.equal(status, 200, JSON.stringify(body) + server.logs().slice(-2_000));
-      return body as { outcomes: Record<string, { got?: string }>; told: Record<string, unknown> };
-    };
-    const expectNothing = (name: string, { outcomes }: { outcomes: Record<string, { got?: string }> }) => {
-      arena.count(Object.keys(outcomes).length);
-      for (const [channel, { got }] of Object.entries(outcomes)) {
-        // A lock that is held elsewhere shows as the token, too.
-        if (got !== undefined) arena.gained(`${name}.${channel}`, got);
-      }
-    };
-    await arena.deploy("leaver", handler({ ...base, token }));
-    await arena.deploy("finder", handler({ ...base, token: "the finder's own" }));
-    const { told } = await act("leaver", "leave", {});
-    const control = (await act("leaver", "look", told)).outcomes;
-    for (const channel of CONTROLS) assert.ok(control[channel]?.got, `${channel} does not work at all`);
-    expectNothing("finder", await act("finder", "look", told));
-    // Together in time, too: the leaver is busy while the finder looks.
-    const [, found] = await Promise.all([act("leaver", "leave", told), act("finder", "look", told)]);
-    expectNothing("finder at once", found);
-    // The innocent function's process knows nothing of it either.
-    assert.equal(arena.sandboxes("innocent").length, 1);
-    assert.notDeepEqual(arena.sandboxes("innocent"), arena.sandboxes("leaver"));
+test(
+  "cross-talk between functions, and between the keys of one that is isolated per key",
+  (withArena) =>
+    withArena("cross-talk", async (arena) => {
+      const { server } = arena;
+      const token = `token-${crypto.randomUUID().replaceAll("-", "")}`;
+      const address = Deno.networkInterfaces().find(({ address, family }) =>
+        family === "IPv4" && !address.startsWith("127.")
+      )?.address ?? "127.0.0.1";
+      const base = { hint: token.slice(-8), address, denoDir: "/var/cache/crude-functions/deno" };
+      const act = async (name: string, what: string, told: unknown, key?: string) => {
+        const { status, body } = await request(
+          "POST",
+          `${server.url}/run/${name}?do=${what}`,
+          JSON.stringify(told),
+          key ? { "X-API-Key": key } : {},
+        );
+        assert.equal(status, 200, JSON.stringify(body) + server.logs().slice(-2_000));
+        return body as { outcomes: Record<string, { got?: string }>; told: Record<string, unknown> };
+      };
+      const expectNothing = (name: string, { outcomes }: { outcomes: Record<string, { got?: string }> }) => {
+        arena.count(Object.keys(outcomes).length);
+        for (const [channel, { got }] of Object.entries(outcomes)) {
+          // A lock that is held elsewhere shows as the token, too.
+          if (got !== undefined) arena.gained(`${name}.${channel}`, got);
+        }
+      };
+      await arena.deploy("leaver", handler({ ...base, token }));
+      await arena.deploy("finder", handler({ ...base, token: "the finder's own" }));
+      const { told } = await act("leaver", "leave", {});
+      const control = (await act("leaver", "look", told)).outcomes;
+      for (const channel of CONTROLS) assert.ok(control[channel]?.got, `${channel} does not work at all`);
+      expectNothing("finder", await act("finder", "look", told));
+      // Together in time, too: the leaver is busy while the finder looks.
+      const [, found] = await Promise.all([act("leaver", "leave", told), act("finder", "look", told)]);
+      expectNothing("finder at once", found);
+      // The innocent function's process knows nothing of it either.
+      assert.equal(arena.sandboxes("innocent").length, 1);
+      assert.notDeepEqual(arena.sandboxes("innocent"), arena.sandboxes("leaver"));
 
-    // One function, two keys.
-    const [red, blue] = [await arena.plantHolder("red"), await arena.plantHolder("blue")];
-    const keys = [red.groupId, blue.groupId];
-    await arena.deploy("tenants", handler({ ...base, token, hint: `${base.hint}` }), {
-      fields: { keys, isolation: "per-key" },
-    });
-    const left = (await act("tenants", "leave", {}, red.key)).told;
-    const own = (await act("tenants", "look", left, red.key)).outcomes;
-    assert.ok(own.global?.got && own.process?.got, "one key keeps its process");
-    expectNothing("other key", await act("tenants", "look", left, blue.key));
-    const [again, other] = await Promise.all([
-      act("tenants", "look", left, red.key),
-      act("tenants", "look", left, blue.key),
-    ]);
-    assert.ok(again.outcomes.global?.got);
-    expectNothing("other key at once", other);
-    assert.notEqual((await act("tenants", "leave", {}, blue.key)).told.process, left.process);
-    // Edited code starts clean: nothing of the old process is left.
-    await arena.server.api("PUT", "/api/files/leaver.ts", handler({ ...base, token: "edited" }), {
-      "Content-Type": "text/plain",
-    });
-    const fresh = (await act("leaver", "look", {})).outcomes;
-    arena.count(2);
-    if (fresh.global?.got) arena.gained("edited.global", fresh.global.got);
-    if (fresh.prototype?.got) arena.gained("edited.prototype", fresh.prototype.got);
-  }));
+      // One function, two keys.
+      const [red, blue] = [await arena.plantHolder("red"), await arena.plantHolder("blue")];
+      const keys = [red.groupId, blue.groupId];
+      await arena.deploy("tenants", handler({ ...base, token, hint: `${base.hint}` }), {
+        fields: { keys, isolation: "per-key" },
+      });
+      const left = (await act("tenants", "leave", {}, red.key)).told;
+      const own = (await act("tenants", "look", left, red.key)).outcomes;
+      assert.ok(own.global?.got && own.process?.got, "one key keeps its process");
+      expectNothing("other key", await act("tenants", "look", left, blue.key));
+      const [again, other] = await Promise.all([
+        act("tenants", "look", left, red.key),
+        act("tenants", "look", left, blue.key),
+      ]);
+      assert.ok(again.outcomes.global?.got);
+      expectNothing("other key at once", other);
+      assert.notEqual((await act("tenants", "leave", {}, blue.key)).told.process, left.process);
+      // Edited code starts clean: nothing of the old process is left.
+      await arena.server.api("PUT", "/api/files/leaver.ts", handler({ ...base, token: "edited" }), {
+        "Content-Type": "text/plain",
+      });
+      const fresh = (await act("leaver", "look", {})).outcomes;
+      arena.count(2);
+      if (fresh.global?.got) arena.gained("edited.global", fresh.global.got);
+      if (fresh.prototype?.got) arena.gained("edited.prototype", fresh.prototype.got);
+    }),
+  { isOfUsers: true },
+);

@@ -236,92 +236,96 @@ async function tryAll(
   return outcomes;
 }
 
-test("theft of files, environment, sources and secrets; programs, signals, permissions", (withArena) =>
-  withArena("theft", async (arena) => {
-    const { server } = arena;
-    const victimSource = arena.plant("source");
-    await arena.deploy("victim", `// ${victimSource}\nexport default (c) => c.text("ok")`, {
-      files: { "victim_data.json": JSON.stringify(arena.plant("data-file")) },
-    });
-    const victimPid = await (async () => {
-      await server.api("GET", "/health");
-      await request("GET", `${server.url}/run/victim`);
-      return arena.sandboxes("victim")[0]!;
-    })();
-    const task = JSON.parse(Deno.readTextFileSync(`/proc/${victimPid}/cmdline`).split("\0").at(-2)!);
-    const copy = `${task.read[0]}/victim.ts`;
-    const runDir = copy.replace(/\/[^/]+\/code\/.*$/, "");
-    const library = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"]
-      .find((path) => exists(path)) ?? "/lib/libc.so";
-    const targets = {
-      dataDir: server.dataDir,
-      codeDir: server.codeDir,
-      runDir,
-      keyFile: `${server.dataDir}/encryption-keys.json`,
-      database: `${server.dataDir}/database.db`,
-      hostPid: server.pid,
-      victimPid,
-      library,
-      loopback: `${server.url}/health`,
-      origin: server.url,
-    };
-    const paths: Record<string, string> = {
-      keyFile: targets.keyFile,
-      database: targets.database,
-      passwd: "/etc/passwd",
-      victim: `${server.codeDir}/victim.ts`,
-      victimData: `${server.codeDir}/victim_data.json`,
-      victimCopy: copy,
-      procSelf: "/proc/self/environ",
-      procHost: `/proc/${server.pid}/environ`,
-      procHostLine: `/proc/${server.pid}/cmdline`,
-      procVictim: `/proc/${victimPid}/cmdline`,
-      procRoot: `/proc/${server.pid}/root${targets.keyFile}`,
-      procNet: "/proc/net/unix",
-      dots: `${copy.replace(/\/[^/]*$/, "")}/../../../..${targets.keyFile}`,
-    };
-    const reading: Record<string, string> = {};
-    for (const [place, path] of Object.entries(paths)) {
-      for (const [way, code] of Object.entries(READERS)) {
-        reading[`${place}.${way}`] = `const P = ${JSON.stringify(path)}; ${code}`;
+test(
+  "theft of files, environment, sources and secrets; programs, signals, permissions",
+  (withArena) =>
+    withArena("theft", async (arena) => {
+      const { server } = arena;
+      const victimSource = arena.plant("source");
+      await arena.deploy("victim", `// ${victimSource}\nexport default (c) => c.text("ok")`, {
+        files: { "victim_data.json": JSON.stringify(arena.plant("data-file")) },
+      });
+      const victimPid = await (async () => {
+        await server.api("GET", "/health");
+        await request("GET", `${server.url}/run/victim`);
+        return arena.sandboxes("victim")[0]!;
+      })();
+      const task = JSON.parse(Deno.readTextFileSync(`/proc/${victimPid}/cmdline`).split("\0").at(-2)!);
+      const copy = `${task.read[0]}/victim.ts`;
+      const runDir = copy.replace(/\/[^/]+\/code\/.*$/, "");
+      const library = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"]
+        .find((path) => exists(path)) ?? "/lib/libc.so";
+      const targets = {
+        dataDir: server.dataDir,
+        codeDir: server.codeDir,
+        runDir,
+        keyFile: `${server.dataDir}/encryption-keys.json`,
+        database: `${server.dataDir}/database.db`,
+        hostPid: server.pid,
+        victimPid,
+        library,
+        loopback: `${server.url}/health`,
+        origin: server.url,
+      };
+      const paths: Record<string, string> = {
+        keyFile: targets.keyFile,
+        database: targets.database,
+        passwd: "/etc/passwd",
+        victim: `${server.codeDir}/victim.ts`,
+        victimData: `${server.codeDir}/victim_data.json`,
+        victimCopy: copy,
+        procSelf: "/proc/self/environ",
+        procHost: `/proc/${server.pid}/environ`,
+        procHostLine: `/proc/${server.pid}/cmdline`,
+        procVictim: `/proc/${victimPid}/cmdline`,
+        procRoot: `/proc/${server.pid}/root${targets.keyFile}`,
+        procNet: "/proc/net/unix",
+        dots: `${copy.replace(/\/[^/]*$/, "")}/../../../..${targets.keyFile}`,
+      };
+      const reading: Record<string, string> = {};
+      for (const [place, path] of Object.entries(paths)) {
+        for (const [way, code] of Object.entries(READERS)) {
+          reading[`${place}.${way}`] = `const P = ${JSON.stringify(path)}; ${code}`;
+        }
       }
-    }
-    const readingJson: Record<string, string> = {};
-    for (const [way, code] of Object.entries(JSON_READERS)) {
-      readingJson[`keyFile.json.${way}`] = `const P = T.keyFile; ${code}`;
-    }
-    // Apart: a Deno that may read a file, and is asked for it as text and as JSON at once, now and then panics
-    // ("entered unreachable code: JSON", cli/module_loader.rs of 2.9.6), and its control run yields nothing.
-    const readings = await Promise.all([
-      tryAll(arena, "reader", reading, (name) => HOPELESS.test(name), { targets, atOnce: true }),
-      tryAll(arena, "jsonReader", readingJson, () => false, { targets, atOnce: true }),
-    ]);
-    const notRefused = readings.flatMap(Object.entries).filter(([, outcome]) => !("refused" in outcome));
-    assert.deepEqual(notRefused, []);
-    await tryAll(arena, "other", OTHERS, (name) => OTHERS_HOPELESS.has(name), {
-      targets,
-      fields: { memoryMb: 512 },
-    });
-    // Room for the workers' heaps: they must be refused, not fail for want of memory.
-    const workers = await tryAll(
-      arena,
-      "workers",
-      WORKERS,
-      (name) => ["nodeFile", "net", "read", "env"].includes(name),
-      {
+      const readingJson: Record<string, string> = {};
+      for (const [way, code] of Object.entries(JSON_READERS)) {
+        readingJson[`keyFile.json.${way}`] = `const P = T.keyFile; ${code}`;
+      }
+      // Apart: a Deno that may read a file, and is asked for it as text and as JSON at once, now and then panics
+      // ("entered unreachable code: JSON", cli/module_loader.rs of 2.9.6), and its control run yields nothing.
+      const readings = await Promise.all([
+        tryAll(arena, "reader", reading, (name) => HOPELESS.test(name), { targets, atOnce: true }),
+        tryAll(arena, "jsonReader", readingJson, () => false, { targets, atOnce: true }),
+      ]);
+      const notRefused = readings.flatMap(Object.entries).filter(([, outcome]) => !("refused" in outcome));
+      assert.deepEqual(notRefused, []);
+      await tryAll(arena, "other", OTHERS, (name) => OTHERS_HOPELESS.has(name), {
         targets,
-        eachMs: 5_000,
-        fields: { memoryMb: 2_048 },
-      },
-    );
-    for (const [name, outcome] of Object.entries(workers)) {
-      assert.match(
-        "refused" in outcome ? outcome.refused : "",
-        /NotCapable|Requires|Can't escalate|cannot start workers/,
-        name,
+        fields: { memoryMb: 512 },
+      });
+      // Room for the workers' heaps: they must be refused, not fail for want of memory.
+      const workers = await tryAll(
+        arena,
+        "workers",
+        WORKERS,
+        (name) => ["nodeFile", "net", "read", "env"].includes(name),
+        {
+          targets,
+          eachMs: 5_000,
+          fields: { memoryMb: 2_048 },
+        },
       );
-    }
-  }));
+      for (const [name, outcome] of Object.entries(workers)) {
+        assert.match(
+          "refused" in outcome ? outcome.refused : "",
+          /NotCapable|Requires|Can't escalate|cannot start workers/,
+          name,
+        );
+      }
+    }),
+  { isOfUsers: true },
+);
 
 test("theft by way of the code folder: imports, links, configuration files", (withArena) =>
   withArena("theft through uploads", async (arena) => {
