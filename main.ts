@@ -178,7 +178,13 @@ async function main(): Promise<void> {
     used: async () => [...await locks.packages(), ...imports.packages()],
     now,
   });
-  const builder = new Builder({ env: { ...config.fetchEnv, DENO_DIR: runtime.denoDir } });
+  const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
+  const builder = new Builder({
+    runtime,
+    codeDir,
+    folder: join(runFolder.path, "build"),
+    fetchEnv: config.fetchEnv,
+  });
   const imports = importsService({
     codeDir,
     locks,
@@ -246,7 +252,6 @@ async function main(): Promise<void> {
     masking.handedOut(caller.handed, name, value);
   }, ({ functionId }, questions) => metrics.secretsRead(functionId, questions, 0));
   const traces = config.traces ? await openTraces() : undefined;
-  const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
   const usage = openUsageReader();
   const sandboxProcess: ProcessOptions = {
     runDir: runFolder.path,

@@ -1,9 +1,12 @@
 // Runs `deno info` and `deno cache`, which find and fetch what modules import and run none of it. Looks at local
 // files and downloads have slots of their own, so that nothing waits for a download that needs none.
 
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { CodeConfig } from "../sandbox/folder.ts";
 import { LANGUAGE_FLAGS } from "../sandbox/process.ts";
+import type { Runtime } from "../sandbox/runtime.ts";
+import { runConfined } from "./confined_deno.ts";
 
 export interface BuilderResult {
   readonly success: boolean;
@@ -12,8 +15,13 @@ export interface BuilderResult {
 }
 
 export interface BuilderOptions {
-  /** Environment of the processes: the cache folder, and how to reach registries. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly runtime: Pick<Runtime, "deno" | "denoDir" | "appDir" | "setpriv" | "landlock">;
+  /** Absolute and real. */
+  readonly codeDir: string;
+  /** Absolute path of a folder for what runs are given; it is made if it is missing. */
+  readonly folder: string;
+  /** Variables that say how to reach registries. */
+  readonly fetchEnv: Readonly<Record<string, string>>;
 }
 
 /** Files that a run is given, in a folder that is removed after it. */
@@ -32,20 +40,27 @@ export async function configFlags(folder: BuilderFolder, { config, importMap }: 
 }
 
 const TIMEOUT_MS = 120_000;
+/** Describes more modules than a handler may have. */
+const OUTPUT_MAX_BYTES = 32 * 1024 * 1024;
+const DATA_MAX_MB = 3_000;
+/** Variables with paths of certificates. */
+const CERTIFICATES = ["DENO_CERT", "NODE_EXTRA_CA_CERTS", "SSL_CERT_DIR", "SSL_CERT_FILE"];
+/** Where the system keeps those that /etc/ssl links to. */
+const SYSTEM_CERTIFICATES = ["/usr/share/ca-certificates", "/usr/local/share/ca-certificates"];
 
 export class Builder {
-  readonly #env: Record<string, string>;
+  readonly #options: BuilderOptions;
   readonly #local = new Slots(Math.max(2, navigator.hardwareConcurrency));
   readonly #remote = new Slots(Math.max(2, navigator.hardwareConcurrency));
 
-  constructor({ env }: BuilderOptions) {
-    this.#env = { ...env, NO_COLOR: "1", DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1" };
+  constructor(options: BuilderOptions) {
+    this.#options = options;
   }
 
   /** Runs Deno without reaching for anything remote. */
   local(command: "info", ...args: string[]): Promise<BuilderResult> {
     return this.#local.use(() =>
-      run([command, "--json", "--no-remote", "--no-npm", "--no-lock", ...LANGUAGE_FLAGS, ...args], this.#env)
+      this.#run([command, "--json", "--no-remote", "--no-npm", "--no-lock", ...LANGUAGE_FLAGS, ...args], { net: false })
     );
   }
 
@@ -53,18 +68,19 @@ export class Builder {
   remote(command: "info" | "cache", ...args: string[]): Promise<BuilderResult> {
     const format = command === "info" ? "--json" : "--quiet";
     return this.#remote.use(() =>
-      run([command, format, "--node-modules-dir=none", ...LANGUAGE_FLAGS, ...args], this.#env)
+      this.#run([command, format, "--node-modules-dir=none", ...LANGUAGE_FLAGS, ...args], { net: true })
     );
   }
 
   /** Lets Deno decide on versions, with what the registry says now; `cacheDir` must be empty. Fetches no package. */
   resolve(cacheDir: string, lock: string, entry: string): Promise<BuilderResult> {
     const args = ["install", "--lockfile-only", "--no-config", lock, "--entrypoint", entry];
-    return this.#remote.use(() => run(args, { ...this.#env, DENO_DIR: cacheDir }));
+    return this.#remote.use(() => this.#run(args, { net: true, cacheDir }));
   }
 
   async folder(): Promise<BuilderFolder> {
-    const path = await Deno.makeTempDir({ prefix: "crude-functions-build-" });
+    await Deno.mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    const path = await Deno.makeTempDir({ dir: this.#options.folder });
     return {
       path,
       async write(name, text) {
@@ -74,6 +90,32 @@ export class Builder {
       },
       [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
     };
+  }
+
+  /** Runs Deno, which reads the code folder and the cache, and writes the cache and what it was given. */
+  async #run(args: string[], { net, cacheDir }: { net: boolean; cacheDir?: string }): Promise<BuilderResult> {
+    const { runtime, codeDir, folder, fetchEnv } = this.#options;
+    const { denoDir, appDir } = runtime;
+    const certificates = CERTIFICATES.flatMap((name) => fetchEnv[name] ?? []);
+    // Deno looks there also if it is not told where home is.
+    const settings = join(fetchEnv.HOME ?? homedir(), ".npmrc");
+    const result = await runConfined(runtime, {
+      args,
+      cwd: folder,
+      env: { ...fetchEnv, DENO_DIR: cacheDir ?? denoDir },
+      read: [codeDir, appDir, settings, ...certificates, ...SYSTEM_CERTIFICATES],
+      write: [],
+      arrange: [folder, denoDir],
+      net,
+      dataMaxMb: DATA_MAX_MB,
+      timeoutMs: TIMEOUT_MS,
+      outputMaxBytes: OUTPUT_MAX_BYTES,
+    });
+    if (!result.killedFor) return result;
+    const stderr = result.killedFor === "time"
+      ? `error: Looking for what the module imports took more than ${TIMEOUT_MS / 1_000} s.`
+      : "error: The module imports more modules than can be looked at.";
+    return { ...result, success: false, stderr };
   }
 }
 
@@ -97,21 +139,6 @@ class Slots {
       else this.#free++;
     }
   }
-}
-
-async function run(args: string[], env: Record<string, string>): Promise<BuilderResult> {
-  const command = new Deno.Command(Deno.execPath(), {
-    args,
-    clearEnv: true,
-    env,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const { success, stdout, stderr } = await command.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { success, stdout: text(stdout), stderr: text(stderr) };
 }
 
 /** What a run that failed says of the cause. */

@@ -63,12 +63,18 @@ export async function findProjectGraph(file: string, options: ProjectGraphOption
     for (const path of found.files) looked.add(path);
     for (const { path } of found.broken) looked.add(path);
     const tooLarge = sizeProblem(found.files);
-    if (isChanged && !tooLarge && round < ROUNDS_MAX) continue;
-    if (tooLarge) problems.add(tooLarge);
+    if (tooLarge) return refused(found, tooLarge, map, project);
+    if (isChanged && round < ROUNDS_MAX) continue;
     for (const problem of refusals(found, codeDir)) problems.add(problem);
     for (const problem of breaks(found, codeDir, base)) problems.add(problem);
     return { modules: found, map, looked: [...looked, ...project.looked], problems: [...problems] };
   }
+}
+
+/** A graph that is too large. Nothing of it is fetched, and no more files are watched than a handler may have. */
+function refused(found: Modules, problem: string, map: ImportMap, project: ProjectConfig): ProjectGraph {
+  const modules: Modules = { ...found, files: found.files.slice(0, FILES_MAX), broken: [], imports: [], remote: [] };
+  return { modules, map, looked: [...modules.files, ...project.looked], problems: [problem] };
 }
 
 /** A handler that Deno says nothing of. */

@@ -4,11 +4,11 @@
 import { dirname, join, posix, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { AppError } from "../errors.ts";
-import { landlockArgs } from "../sandbox/landlock.ts";
 import { LANGUAGE_FLAGS } from "../sandbox/process.ts";
 import type { Runtime } from "../sandbox/runtime.ts";
-import { giveBackUid, setprivArgs, takeUid } from "../sandbox/users.ts";
+import { giveBackUid, takeUid } from "../sandbox/users.ts";
 import { annotate, type Annotated } from "./annotations.ts";
+import { type ConfinedResult, runConfined } from "./confined_deno.ts";
 import { type Diagnostic, readDiagnostics } from "./diagnostics.ts";
 import type { Files } from "./files.ts";
 import { lockText } from "./lock.ts";
@@ -234,66 +234,30 @@ async function writeLock(text: string, folder: string, uid: number | undefined):
   for (const path of [folder, copy]) await Deno.chown(path, uid, uid);
 }
 
-/** Runs Deno in `cwd`, held as a sandbox is: a user of its own where possible, and limits of memory and time. */
+/** Runs Deno in `cwd`: no file but the copies, the workers' types and the module cache, and no connection. */
 async function run(
   args: string[],
   cwd: string,
-  { deno, denoDir, appDir, registryEnv, setpriv, landlock }: Runtime,
+  runtime: Runtime,
   uid: number | undefined,
-): Promise<{ success: boolean; stdout: string; stderr: string }> {
-  const limits = Deno.build.os === "linux"
-    ? `unset PWD && ulimit -c 0 && ulimit -d ${DATA_LIMIT_MB * 1024} && exec "$@"`
-    : `unset PWD && exec "$@"`;
-  // By the kernel, too: no file but the copies, the workers' types and the module cache, and no connection.
-  const kept = { deno, read: [cwd, appDir, denoDir], write: [join(cwd, "lock")], ports: [] };
-  const confined = [
-    ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
-    ...(landlock ? landlockArgs(landlock, kept) : []),
-    deno,
-  ];
-  const child = new Deno.Command("/bin/sh", {
-    args: ["-c", limits, "sh", ...confined, ...args],
+): Promise<ConfinedResult> {
+  const { denoDir, appDir, registryEnv } = runtime;
+  const result = await runConfined(runtime, {
+    args,
     cwd,
-    clearEnv: true,
-    env: { ...registryEnv, DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let late = false;
-  const kill = (): void => {
-    try {
-      child.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
-  };
-  const timer = setTimeout(() => {
-    late = true;
-    kill();
-  }, CHECK_MAX_MS);
-  try {
-    const [stdout, stderr, status] = await Promise.all([
-      beginning(child.stdout, kill),
-      beginning(child.stderr, kill),
-      child.status,
-    ]);
-    if (late) throw new AppError("Timeout", 503, `The check took more than ${CHECK_MAX_MS / 1000} s.`);
-    return { success: status.success, stdout, stderr };
-  } finally {
-    clearTimeout(timer);
+    env: { ...registryEnv, DENO_DIR: denoDir },
+    read: [cwd, appDir, denoDir],
+    write: [join(cwd, "lock")],
+    net: false,
+    uid,
+    dataMaxMb: DATA_LIMIT_MB,
+    timeoutMs: CHECK_MAX_MS,
+    outputMaxBytes: OUTPUT_MAX_BYTES,
+  });
+  if (result.killedFor === "time") {
+    throw new AppError("Timeout", 503, `The check took more than ${CHECK_MAX_MS / 1000} s.`);
   }
-}
-
-/** The beginning of a stream as text; `overflow` is called when there is more. */
-async function beginning(stream: ReadableStream<Uint8Array>, overflow: () => void): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const piece of stream) {
-    if (text.length > OUTPUT_MAX_BYTES) overflow();
-    else text += decoder.decode(piece, { stream: true });
-  }
-  return text;
+  return result;
 }
 
 /** Local modules that lie outside of `folders`, by their paths. */

@@ -21,6 +21,8 @@ export interface Kept {
   readonly read: readonly string[];
   /** Folders that it may also write in. */
   readonly write: readonly string[];
+  /** Folders that it may write in, and rename and remove folders in. */
+  readonly arrange?: readonly string[];
   /** TCP ports that it may connect to; all of them if undefined. */
   readonly ports: readonly number[] | undefined;
 }
@@ -30,9 +32,12 @@ const EXECUTE = 1 << 0;
 const WRITE_FILE = 1 << 1;
 const READ_FILE = 1 << 2;
 const READ_DIR = 1 << 3;
+const REMOVE_DIR = 1 << 4;
 const REMOVE_FILE = 1 << 5;
 const MAKE_DIR = 1 << 7;
 const MAKE_REG = 1 << 8;
+/** Renaming from one folder to another. */
+const REFER = 1 << 13;
 const TRUNCATE = 1 << 14;
 /** Of files, by version of the interface: all that there is to take. */
 const FILE_RIGHTS: readonly [abi: number, bits: number][] = [[5, 0xffff], [3, 0x7fff], [2, 0x3fff], [1, 0x1fff]];
@@ -45,6 +50,7 @@ export const SCOPES_ABI = 6;
 
 const READ = READ_FILE | READ_DIR;
 const WRITE = READ | WRITE_FILE | REMOVE_FILE | MAKE_DIR | MAKE_REG | TRUNCATE;
+const ARRANGE = WRITE | REMOVE_DIR | REFER;
 /** Those of these that exist. What dlopen, getaddrinfo and the clock of a time zone look into. */
 const LIBRARIES = ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"];
 const STORES = ["/nix/store", "/gnu/store"];
@@ -73,6 +79,7 @@ export function landlockArgs({ perl, script, abi, seccomp }: Landlock, kept: Kep
   give(READ, [...SHARED, ...KERNEL, ...kept.read]);
   give(READ | WRITE_FILE, DEVICES);
   give(WRITE, kept.write);
+  give(ARRANGE, kept.arrange ?? []);
   return [
     perl,
     script,

@@ -40,7 +40,18 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
     bootstrap: "unused",
     hono: "npm:hono@4.13.19",
     ownUsers: false,
-    builder: new Builder({ env: { DENO_DIR: join(folder, "cache"), PATH: Deno.env.get("PATH")! } }),
+    builder: new Builder({
+      runtime: {
+        deno: Deno.execPath(),
+        denoDir: join(folder, "cache"),
+        appDir: "unused",
+        setpriv: undefined,
+        landlock: undefined,
+      },
+      codeDir,
+      folder: join(folder, "build"),
+      fetchEnv: {},
+    }),
     importHosts: () => NO_HOSTS,
     kept: keptGraphs({
       store: observations.moduleGraphs,
