@@ -201,7 +201,7 @@ test("internals of the runtime, called one by one with paths and names, give not
         if (value instanceof Uint8Array) return new TextDecoder("latin1").decode(value.subarray(0, 9000));
         try { return typeof value === "function" ? "" : (JSON.stringify(value) ?? String(value)).slice(0, 9000) } catch { return "" }
       };
-      const tried = async (act) => { try { return text(await Promise.race([act(), later(10)])) } catch { return "" } };
+      const tried = async (act) => { try { return text(await Promise.race([act(), later(2)])) } catch { return "" } };
       export default async (c, ctx) => {
         const found = new Set();
         const part = members.slice(Number(ctx.query.from), Number(ctx.query.from) + ${PART});

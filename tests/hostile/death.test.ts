@@ -1,7 +1,7 @@
 // Handlers that end their process, on purpose or by taking too much: the process dies, nobody else.
 
 import assert from "node:assert/strict";
-import { run } from "../http/handlers.ts";
+import { run, set } from "../http/handlers.ts";
 import { alive, type FunctionFields, withArena } from "./arena.ts";
 import { each, paced, residentMb, until, withinMemory } from "./processes.ts";
 
@@ -232,6 +232,8 @@ Deno.test("a handler that takes ever more memory ends by its limit, and the serv
 Deno.test("a module that dies or takes ever more memory while it is loaded harms its callers only", async () => {
   await withArena("death: imports", async (arena) => {
     const { server } = arena;
+    // What a check at saving finds is tried in allowances.test.ts; here it would only take its time.
+    await set(server, { "sandbox.load-check-ms": 100 });
     const cases = [...Object.entries(DEATHS), ...Object.entries(BOMBS)]
       .filter(([, [statements]]) => !NOT_WHILE_LOADING.test(statements));
     await withinMemory(server, HOST_GROWTH_MAX_MB, () =>

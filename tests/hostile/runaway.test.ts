@@ -2,7 +2,8 @@
 // for it longer than that.
 
 import assert from "node:assert/strict";
-import { run } from "../http/handlers.ts";
+import { join } from "node:path";
+import { run, set } from "../http/handlers.ts";
 import { alive, type FunctionFields, withArena } from "./arena.ts";
 import { cpuMs, each, paced, until } from "./processes.ts";
 import { WASM_LOOP } from "./wasm_loop.ts";
@@ -101,6 +102,8 @@ Deno.test("a handler that never comes back is killed at its deadline, its caller
 Deno.test("a handler that never finishes loading is killed at its deadline, and its caller gets 504", async () => {
   await withArena("runaway: imports", async (arena) => {
     const { server } = arena;
+    // What a check at saving finds is tried in allowances.test.ts; here it would only take its time.
+    await set(server, { "sandbox.load-check-ms": 100 });
     const cases = Object.entries(RUNAWAYS).filter(([, statements]) => !NOT_WHILE_LOADING.test(statements));
     await each(AT_ONCE, cases, async ([what, statements], n) => {
       const name = `import${n}`;
@@ -122,7 +125,8 @@ Deno.test("a call of which nothing was sent to a killed process is answered by a
     // Loads after this moment only, so that the first process is stuck and the next one is not.
     const good = Date.now() + timeoutMs + 1_000;
     const stuck = `while (Date.now() < ${good}); ${fine}`;
-    await server.api("PUT", "/api/files/stuck.ts", stuck, { "Content-Type": "text/plain" });
+    // Past the API, which would answer after it has been loaded once.
+    await Deno.writeTextFile(join(server.codeDir, "stuck.ts"), stuck);
     const first = run(server, "/stuck");
     await until("the process exists", () => arena.sandboxes("stuck").length === 1);
     const [pid] = arena.sandboxes("stuck");
