@@ -1,6 +1,8 @@
 // Responses of `fetch` whose bodies the runtime has decoded: their headers say so, too. Otherwise a handler that passes
 // one on would announce gzip and send plain text.
 
+import { inOwnWords } from "./refusals.ts";
+
 /** What Deno decodes; a body with any other encoding is left as it came (tried on Deno 2.9.6). */
 const DECODED = ["gzip", "br"];
 
@@ -15,7 +17,12 @@ export function correctFetch(): void {
   const fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     // The global class, which passes the signal of a handler's request on.
     const request = new Request(input, init);
-    const response = await native(request);
+    let response: Response;
+    try {
+      response = await native(request);
+    } catch (error) {
+      throw inOwnWords(error);
+    }
     return isDecoded(response, request.headers) ? withoutEncoding(response) : response;
   };
   defineProperty(globalThis, "fetch", { value: fetch, writable: true, configurable: true, enumerable: true });

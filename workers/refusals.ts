@@ -35,6 +35,8 @@ const LINKS = /Deno\.\w+\(\) requires unscoped --allow-read and --allow-write pe
 const SEARCH = /Failed to spawn '([^'\n]*)': no path to search and provided name is not an absolute path/g;
 const SYSTEM = /Permission denied \(os error 13\)/g;
 const SYSTEM_REFUSAL = "Permission denied: a handler cannot listen for connections and may open no files but its own";
+/** How deep an error's causes are looked into. */
+const CAUSES_MAX = 4;
 const WRITE = /^Requires write access|requires unscoped --allow-read and --allow-write/;
 
 // Taken before the handler's code can replace them.
@@ -61,6 +63,19 @@ export function explainRefusals(): void {
   const { NotCapable, PermissionDenied } = Deno.errors;
   setPrototypeOf(NotCapable, refusal((message) => WRITE.test(message) ? READ_ONLY : 0));
   setPrototypeOf(PermissionDenied, refusal((message) => message.includes("(os error 13)") ? ACCESS_DENIED : 0));
+}
+
+/** The same error, in this program's terms, as are its causes: some Deno makes without the classes above. */
+export function inOwnWords(error: unknown): unknown {
+  let part = error as { message?: unknown; cause?: unknown } | null | undefined;
+  for (let depth = 0; depth < CAUSES_MAX && typeof part === "object" && part !== null; depth++) {
+    const { message } = part;
+    if (typeof message === "string" && message !== inOwnTerms(message)) {
+      defineProperty(part, "message", { value: inOwnTerms(message), writable: true, configurable: true });
+    }
+    part = part.cause as typeof part;
+  }
+  return error;
 }
 
 /** `errnoOf` gives the number by which `node:fs` is to know the error, or 0. */

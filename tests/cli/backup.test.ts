@@ -111,7 +111,12 @@ Deno.test("restore replaces data with --force only, and moves it aside whole", a
   await withSecret(home, "old");
   writeFileSync(join(home.dataDir, "imports.lock"), "{}");
   assert.equal((await home.cli(["backup", "copy"])).code, 0);
-  assert.deepEqual(readdirSync(join(home.path, "copy")), ["database.db", "encryption-keys.json", "imports.lock"]);
+  assert.deepEqual(readdirSync(join(home.path, "copy")).sort(), [
+    "database-record.json",
+    "database.db",
+    "encryption-keys.json",
+    "imports.lock",
+  ]);
   {
     await using server = await home.start();
     const running = await home.cli(["restore", "copy", "--force"]);

@@ -215,7 +215,7 @@ Deno.test("sandbox.net.deny closes a host that the function names, and opens it 
     if (entry !== host) {
       assert.match(
         await reach(host.replace("127.0.0.1", "localhost")),
-        /NotCapable: This function may not connect to .*permissions\.net/,
+        /This function may not connect to .*permissions\.net/,
         entry,
       );
     }
