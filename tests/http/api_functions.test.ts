@@ -49,8 +49,13 @@ Deno.test("what a change does not name stays as it is", async () => {
   };
   for (const [field, value] of Object.entries(changes)) {
     const { body } = await server.api("PUT", "/api/functions/1", { [field]: value });
-    const { updatedAt: _, ...expected } = { ...made.function, [field]: value };
-    const { updatedAt, ...rest } = body.function;
+    // The state follows from the others, and from whether the handler's file is there.
+    const { updatedAt: _, state: _state, stateReason: _reason, ...expected } = { ...made.function, [field]: value };
+    const { updatedAt, state, stateReason, ...rest } = body.function;
+    assert.deepEqual(
+      [state, stateReason],
+      body.function.enabled ? ["broken", "There is no file hello.ts."] : ["disabled", null],
+    );
     assert.deepEqual(rest, expected);
     assert.ok(updatedAt >= made.function.updatedAt);
     Object.assign(made.function, { [field]: value });
@@ -62,7 +67,7 @@ Deno.test("a function as it was got can be put back without what is read-only", 
   const fields = { secrets: ["A_*"], isolation: "per-key", timeoutMs: 5_000, memoryMb: 64 };
   await server.api("POST", "/api/functions", { ...HELLO, ...fields, permissions: { net: ["example.com"] } });
   const { body: got } = await server.api("GET", "/api/functions/1");
-  const { id, createdAt, updatedAt, health, ...rest } = got.function;
+  const { id, createdAt, updatedAt, health, state: _state, stateReason: _reason, ...rest } = got.function;
   const put = await server.api("PUT", "/api/functions/1", rest);
   assert.equal(put.status, 200, JSON.stringify(put.body));
   const { updatedAt: _, ...expected } = got.function;

@@ -17,10 +17,15 @@ async function pages(server: Server, path: string, name: string, limit: number):
     assert.equal(status, 200, JSON.stringify(body));
     assert.deepEqual(Object.keys(body), [name, "next"]);
     assert.ok(body[name].length <= limit);
-    rows.push(...body[name]);
+    rows.push(...body[name].map(withoutUse));
     cursor = body.next;
   }
   return rows;
+}
+
+/** Each request of a page is a use of the key that it comes with. */
+function withoutUse({ lastUsedAt: _, ...row }: Record<string, unknown>): Record<string, unknown> {
+  return row;
 }
 
 Deno.test("keys and functions are listed whole, and page by page in the same order", async () => {
@@ -31,11 +36,11 @@ Deno.test("keys and functions are listed whole, and page by page in the same ord
       const { body } = await server.api("GET", path);
       assert.deepEqual(Object.keys(body), [name]);
       assert.equal(body[name].length, count);
-      assert.deepEqual(await pages(server, path, name, 77), body[name]);
+      assert.deepEqual(await pages(server, path, name, 77), body[name].map(withoutUse));
     }
     const { body } = await server.api("GET", "/api/keys?groupId=7");
     assert.equal(body.keys.length, 10);
-    assert.deepEqual(await pages(server, "/api/keys?groupId=7", "keys", 3), body.keys);
+    assert.deepEqual(await pages(server, "/api/keys?groupId=7", "keys", 3), body.keys.map(withoutUse));
 
     const { body: revealed } = await server.api("GET", "/api/keys?includeValues=true");
     assert.ok(revealed.keys.every(({ value }: { value: string }) => value.length >= 16));
