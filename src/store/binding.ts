@@ -28,6 +28,8 @@ export class DatabaseBinding {
   readonly #recordFile: RecordFile;
   readonly #isRestored: boolean;
   #record: GenerationRecord | undefined;
+  /** Why the record cannot be used. */
+  #unreadable: DataFolderError | undefined;
 
   /** @throws DataFolderError */
   constructor(path: string, keyFile: KeyFile, isRestored: boolean) {
@@ -39,7 +41,9 @@ export class DatabaseBinding {
       this.#record = isRestored ? undefined : this.#recordFile.read();
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
-      throw new DataFolderError(`${error.message} ${RESTORE}`);
+      this.#unreadable = new DataFolderError(`${error.message} ${RESTORE}`);
+      // With a database, the key file may be another one's, which explains it better: see `check`.
+      if (!existsSync(path)) throw this.#unreadable;
     }
     if (this.#record && this.#record.generation > 0 && !existsSync(path)) {
       throw new DataFolderError(`${path} is missing, but ${this.#recordFile.path} tells of it. ${RESTORE}`);
@@ -58,6 +62,7 @@ export class DatabaseBinding {
    */
   check(db: DatabaseSync, version: number): void {
     if (version > 0) this.#requirePair(db, version);
+    if (this.#unreadable) throw this.#unreadable;
     if (version >= AUTHENTICATED_VERSION) {
       if (this.#record || this.#isRestored) return this.#requireSchema(db);
       throw new DataFolderError(
