@@ -11,6 +11,9 @@ import { startServer } from "./server.ts";
 /** A frame of type Ready, with the clock "0". */
 const LOADED = new Uint8Array([5, 0, 0, 0, 65, 0, 0, 0, 0, 1, 0, 0, 0, 48]);
 
+/** Of a sandbox: named by a UUID. */
+const SANDBOX_FOLDER = /\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** All that can be read until the end of the connection. */
 async function readAll(connection: Deno.UnixConn): Promise<string> {
   try {
@@ -78,7 +81,8 @@ Deno.test("a program that is first to connect to a sandbox's socket is given no 
   const intrude = (async () => {
     const tried = new Set<string>();
     for await (const { paths } of watcher) {
-      for (const folder of paths) {
+      // A sandbox's folder; builders have folders there, too.
+      for (const folder of paths.filter((path) => SANDBOX_FOLDER.test(path))) {
         const path = join(folder, "socket", "s");
         while (!tried.has(folder)) {
           const attempts = await Promise.allSettled(
