@@ -14,7 +14,7 @@ import type { FunctionId } from "../ids.ts";
 import { type Findings, type Leak, leakSearch } from "../observe/leaks.ts";
 import type { Outcome } from "../observe/tally.ts";
 import type { CallTrace, Traces } from "../observe/traces.ts";
-import { CallFailure, outdated } from "../sandbox/failure.ts";
+import { CallFailure, outdated, revoked } from "../sandbox/failure.ts";
 import { type CallResponse, contentLength } from "../sandbox/invocation.ts";
 import type { Pool } from "../sandbox/pool.ts";
 import { BUSY_CALLS, type FlatHeaders } from "../sandbox/protocol.ts";
@@ -107,6 +107,16 @@ export function createRun(deps: RunDependencies): Run {
     return found?.cors ? preflightResponse(found.cors, found.methods, request.headers) : undefined;
   }
 
+  /** What the call would be answered if it came now: its right was taken away while it ran. */
+  function refusalNow({ method, url, headers }: Request, path: string, requestId: string): Response {
+    const match = matchOf(method, path);
+    if (!match.found) return refuseRoute(match.allowed, requestId);
+    const [first] = credentials(headers, url);
+    const entry = admit(match.found, first && { ...first, holder: access.find(first.value) }, requestId);
+    if (entry instanceof Response) return entry;
+    return refusal(403, "EntitlementLost", "The function was changed during the call. Try again.", requestId);
+  }
+
   // One function for the whole call: each additional `await` costs a microsecond of some fifty.
   async function callOf(
     request: Request,
@@ -129,6 +139,7 @@ export function createRun(deps: RunDependencies): Run {
     const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
     underWay++;
     let body = earlier?.body ?? null;
+    let caller: RunCaller | undefined;
     try {
       const presented = credentials(headers, url)
         .map(({ value, from }) => ({ value, from, holder: access.find(value) }));
@@ -138,7 +149,7 @@ export function createRun(deps: RunDependencies): Run {
         return asPage(entry, ownHost);
       }
       if (entry) access.recordUse(entry.keyId);
-      const caller = new RunCaller(deps, target, entry, { trace, handed: call.handed });
+      caller = new RunCaller(deps, target, entry, { trace, handed: call.handed });
       const bodyTimeoutMs = request.body ? settings.get("run.body-timeout-ms") : 0;
       if (!earlier && request.body) body = await bodyOf(request, request.body, bodyTimeoutMs);
       // Whether a file was edited is looked at after the request came, once for all that came with it.
@@ -187,6 +198,12 @@ export function createRun(deps: RunDependencies): Run {
           admissions,
         });
       }
+      if (caller && !caller.isEntitled && isRefused(error)) {
+        ended("refused");
+        trace?.failed("revoked");
+        tell(deps, call, "warn", "exec_reject", `The call was ended: ${revoked().message}`);
+        return asPage(refusalNow(request, path, requestId), ownHost);
+      }
       ended(outcomeOf(error));
       trace?.failed(error instanceof CallFailure ? error.kind : "bug");
       return asPage(failed(error, call, deps), ownHost);
@@ -201,6 +218,11 @@ export function createRun(deps: RunDependencies): Run {
       return underWay;
     },
   };
+}
+
+/** Whether `error` can come from the loss of the call's right: it was ended, or its handler was refused a secret. */
+function isRefused(error: unknown): boolean {
+  return error instanceof CallFailure && (error.kind === "revoked" || error.kind === "threw");
 }
 
 /** What a call keeps when it is admitted again. */

@@ -34,3 +34,8 @@ export class CallFailure extends Error {
 export function outdated(): CallFailure {
   return new CallFailure("outdated", false, "Its function or its API key was changed before the call was sent.");
 }
+
+/** To a call whose right to run was taken away meanwhile. */
+export function revoked(): CallFailure {
+  return new CallFailure("revoked", true, "Its function or its API key was taken away while it ran.");
+}

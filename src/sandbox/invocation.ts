@@ -1,6 +1,6 @@
 // One call as the host sees it: its deadline, its bodies both ways, and how it ended.
 
-import { CallFailure } from "./failure.ts";
+import { CallFailure, revoked } from "./failure.ts";
 import { type Asked, questionKey, QUESTIONS_MAX } from "./foresight.ts";
 import {
   BodyMode,
@@ -253,7 +253,7 @@ export class HostInvocation<C> implements Asked {
   revoke(): void {
     if (this.#responseOver) return;
     this.#writer?.send(ToSandbox.Abort, this.id);
-    this.#breakOff(new CallFailure("revoked", true, "Its function or its API key was taken away while it ran."), true);
+    this.#breakOff(revoked(), true);
   }
 
   /** Ends the response without the handler's, or breaks off the one that has begun. */
