@@ -180,6 +180,7 @@ async function createRig() {
         landlock: undefined,
         packages: [],
         workerPackage: "",
+        cacheDir: folder,
         registryEnv: {},
       },
       usage: { of: () => Promise.resolve(undefined), close: () => Promise.resolve() },
