@@ -229,7 +229,8 @@ async function tryAll(
   options: AttemptOptions = {},
 ): Promise<Record<string, Outcome>> {
   const [control, outcomes] = await Promise.all([
-    arena.control(attempts, options),
+    // Beside the arena's own load, a first attempt that could succeed takes more than a second at times.
+    arena.control(attempts, { ...options, eachMs: Math.max(options.eachMs ?? 0, 3_000) }),
     arena.attempts(name, attempts, options),
   ]);
   assertReal(control, hopeless);
