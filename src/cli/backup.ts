@@ -127,7 +127,7 @@ function writeRecord(folder: string, passphrase: Passphrase | undefined): void {
     using verification = openVerification(database, keyring);
     new RecordFile(join(folder, RECORD_FILE), keyring).write(verification.head);
   } catch (error) {
-    // A database whose head was altered is still worth a backup; `restore` tells of it.
+    // A database whose head was altered is still worth a backup; `restore` reports it.
     if (!(error instanceof HeadError)) throw error;
   }
 }

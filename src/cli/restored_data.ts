@@ -94,7 +94,7 @@ export function prepareData(
   }
 }
 
-/** By the look-up, which tells a key's value: ids of before an earlier restore may have been given again. */
+/** By the look-up, which identifies a key's value: ids of before an earlier restore may have been given again. */
 function revokedSince(context: Context, store: Store, { keyring }: KeyFile, current: string): Revoked {
   try {
     using snapshot = openSnapshot(current);

@@ -97,7 +97,7 @@ export class Builder {
     const { runtime, codeDir, folder, fetchEnv } = this.#options;
     const { denoDir, appDir } = runtime;
     const certificates = CERTIFICATES.flatMap((name) => fetchEnv[name] ?? []);
-    // Deno looks there also if it is not told where home is.
+    // Deno also looks there if HOME is not set.
     const settings = join(fetchEnv.HOME ?? homedir(), ".npmrc");
     const result = await runConfined(runtime, {
       args,
