@@ -11,9 +11,9 @@ export interface Origin {
   readonly requestId: string;
 }
 
-/** Whether the credential that a request came with still lets it manage the server. Reads only. */
+/** Why the credential that a request came with no longer lets it manage the server, if it does not. Reads only. */
 export interface Entitlement {
-  readonly isEntitled: () => boolean;
+  readonly refusal: () => AppError | undefined;
 }
 
 /** A request by the holder of an API key. */
@@ -46,15 +46,19 @@ export const SERVER: Actor = { kind: "server" };
 
 export const ENTITLEMENT_LOST = "EntitlementLost";
 
+/** The refusal of a request that was let in and whose sender lost the right to it since; `lost` is a clause. */
+export function entitlementLost(lost: string, status: 401 | 403 = 401): AppError {
+  return new AppError(ENTITLEMENT_LOST, status, `${lost} before the request was complete. Nothing was changed.`);
+}
+
 /**
- * Throws if the request's key was revoked, or its session ended, after the request was let in: a body may take
- * minutes to arrive. Called within the transaction of each change.
- * @throws AppError EntitlementLost (401)
+ * Throws if the request's key was revoked or lost the API, or its session ended, after the request was let in: a
+ * body may take minutes to arrive. Called within the transaction of each change.
+ * @throws AppError EntitlementLost (401, or 403 for a key whose group may no longer use the API)
  */
 export function requireEntitled(actor: Actor): void {
-  if (!("isEntitled" in actor) || actor.isEntitled()) return;
-  const lost = actor.kind === "key" ? "The API key was revoked" : "The session ended";
-  throw new AppError(ENTITLEMENT_LOST, 401, `${lost} before the request was complete. Nothing was changed.`);
+  const refusal = "refusal" in actor ? actor.refusal() : undefined;
+  if (refusal) throw refusal;
 }
 
 /** Everything that the audit has entries of. */

@@ -123,7 +123,13 @@ export function signInService({ store, sessions, passwords, secondFactor, device
       const row = trusted(store.admins.admin(id));
       // Removed, or given another password, while it was being checked.
       if (!row || row.password !== password) throw wrong();
-      const actor: Actor = { ...visitor.actor, kind: "admin", id: String(id), name: row.email, isEntitled: () => true };
+      const actor: Actor = {
+        ...visitor.actor,
+        kind: "admin",
+        id: String(id),
+        name: row.email,
+        refusal: () => undefined,
+      };
       const token = sessions.begin(id, { address: visitor.actor.address, userAgent: visitor.userAgent });
       record(actor, { action: "sign-in.succeeded", subject: subjectOf(row) });
       return { admin: row, token, device: newDevice(id) };

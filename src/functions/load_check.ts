@@ -6,6 +6,7 @@ import { messageOf } from "../errors.ts";
 import type { CallFailure } from "../sandbox/failure.ts";
 import type { Code, ProcessOptions } from "../sandbox/process.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
+import { oneLine } from "../text.ts";
 
 /**
  * `loads`: as a handler; `no-handler`: its default export is none; `failed`: it threw, or ended its process;
@@ -144,7 +145,7 @@ function summary(printed: string): string {
   // Paths in the code folder are relative by now; all others are addresses.
   const place = /^\s+at (?:.* \()?((?![a-z]+:)[^\s():][^\s()]*:\d+:\d+)\)?$/m.exec(printed)?.[1];
   const short = message.length > TEXT_MAX_LENGTH ? `${message.slice(0, TEXT_MAX_LENGTH)}…` : message;
-  return place === undefined || short.includes(place) ? short : `${short} (${place})`;
+  return oneLine(place === undefined || short.includes(place) ? short : `${short} (${place})`);
 }
 
 /** Of everything that the outcome depends on. */

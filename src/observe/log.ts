@@ -1,6 +1,8 @@
 // The server's own log: one line an entry on standard output. It never gets a secret: values in
 // flight are SecretValues, which print as [secret], and what handlers print is masked first.
 
+import { oneLine } from "../text.ts";
+
 export type Level = "debug" | "info" | "warn" | "error";
 
 export interface Log {
@@ -19,12 +21,4 @@ export function createLog(write: (line: string) => void, now: () => Date): Log {
     const about = [name && `function=${oneLine(name)}`, requestId && `request=${requestId}`].filter(Boolean).join(" ");
     write(`${now().toISOString()} ${level.toUpperCase().padEnd(5)} ${about && `[${about}] `}${oneLine(message)}`);
   };
-}
-
-/** Escapes what could end the line or steer a terminal, so that nobody can forge an entry. */
-function oneLine(text: string): string {
-  return text.replace(
-    /(?!\t)[\p{Cc}\u2028\u2029]/gu,
-    (c) => c === "\n" ? "\\n" : c === "\r" ? "\\r" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -16,7 +16,7 @@ import { type SecretReadStore, secretReadStore } from "./secret_reads.ts";
 import { type UseStore, useStore } from "./uses.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
-const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses];
+export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];

@@ -45,7 +45,10 @@ async function install(): Promise<string> {
   const copies = new Map(PROGRAM.map((name) => [join(ROOT, name), join(program, name)]));
   for (const entry of Object.keys(npm)) {
     const [, name, version] = /^(.+?)@(\d[^_]*)/.exec(entry)!;
-    for (const part of [version!, "registry.json"]) copies.set(join(from, name!, part), join(packages, name!, part));
+    copies.set(join(from, name!, version!), join(packages, name!, version!));
+    // Deno keeps it only if it once asked for the package's versions.
+    const index = join(from, name!, "registry.json");
+    if (await Deno.stat(index).catch(() => null)) copies.set(index, join(packages, name!, "registry.json"));
   }
   for (const [source, target] of copies) await copy(source, target);
   await copy(await Deno.realPath(Deno.execPath()), deno);

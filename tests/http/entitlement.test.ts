@@ -82,6 +82,7 @@ async function assertRefused(
   requests: readonly (readonly [string, string, string])[],
   headers: Record<string, string>,
   takeAway: () => Promise<unknown>,
+  refusal = 401,
 ): Promise<void> {
   const begun = await Promise.all(requests.map((request) => SlowRequest.begin(server, request, headers)));
   try {
@@ -92,7 +93,7 @@ async function assertRefused(
     const statuses = await Promise.all(begun.map((request) => request.finish()));
     assert.deepEqual(
       statuses.map((status, index) => `${requests[index]!.slice(0, 2).join(" ")} ${status}`),
-      requests.map(([method, path]) => `${method} ${path} 401`),
+      requests.map(([method, path]) => `${method} ${path} ${refusal}`),
     );
     assert.equal(await stateOf(server), before);
   } finally {
@@ -127,6 +128,7 @@ Deno.test("a change whose body ends after its key's group lost the API is refuse
     changes(ids),
     headers,
     () => set(server, { "api.access-groups": ["management"] }),
+    403,
   );
 });
 

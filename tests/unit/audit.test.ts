@@ -38,7 +38,7 @@ const KEY: KeyActor & Origin = {
   group: "management",
   address: "192.0.2.1",
   requestId: "r-1",
-  isEntitled: () => true,
+  refusal: () => undefined,
 };
 const signOf = ({ keyring }: TemporaryStore) => signer(keyring.derive(AUDIT_KEY));
 const VISITOR: Actor = { kind: "visitor", address: "192.0.2.9", requestId: "r-9" };

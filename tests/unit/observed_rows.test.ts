@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Database } from "../../src/store/database.ts";
 import { metricStore } from "../../src/store/metrics.ts";
-import { sql } from "../../src/store/migrations/observations/002_metrics.ts";
+import { MIGRATIONS } from "../../src/store/observations.ts";
 import { secretReadStore } from "../../src/store/secret_reads.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 Deno.test("no statement on counts walks a whole table", () => {
   using folder = temporaryFolder();
   const db = Database.open(join(folder.path, "observations.db"), {
-    migrations: [sql],
+    migrations: MIGRATIONS,
     synchronous: "NORMAL",
     checkpointPages: 1_000,
   });

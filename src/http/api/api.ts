@@ -3,7 +3,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { AppError } from "../../errors.ts";
-import type { AdminActor, AuditEvent, KeyActor, Origin } from "../../actor.ts";
+import { type AdminActor, type AuditEvent, entitlementLost, type KeyActor, type Origin } from "../../actor.ts";
 import type { Client } from "../client.ts";
 import { readCookie } from "../cookies.ts";
 import { type Credential, credentials } from "../credentials.ts";
@@ -100,11 +100,13 @@ function holderOf({ value, from }: Credential, origin: Origin, { access, setting
     audit.record({ kind: "visitor", ...origin }, refused);
     throw unauthorized(`The API key in ${from} is not known.`);
   }
-  const isEntitled = (): boolean => {
+  const refusal = (): AppError | undefined => {
     const now = access.find(value);
-    return now?.keyId === holder.keyId && settings.get("api.access-groups").includes(now.groupName);
+    if (now?.keyId !== holder.keyId) return entitlementLost("The API key was revoked");
+    if (settings.get("api.access-groups").includes(now.groupName)) return undefined;
+    return entitlementLost(`The group "${now.groupName}" lost the API`, 403);
   };
-  const actor: KeyActor = { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName, isEntitled };
+  const actor: KeyActor = { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName, refusal };
   if (!settings.get("api.access-groups").includes(holder.groupName)) {
     audit.record({ ...actor, ...origin }, refused);
     throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
@@ -120,8 +122,8 @@ function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminAc
   if (token === undefined || !found) throw unauthorized("An API key is required; send it as X-API-Key.");
   const own = isSafeMethod(request.method) ? isFromOwnPageOrNone(request, client) : isFromOwnPage(request, client);
   if (!own) throw new AppError("CrossSite", 403, "With a session, only pages of this server may send this request.");
-  const isEntitled = (): boolean => admins.sessions.isLive(token);
-  return { kind: "admin", id: String(found.admin.id), name: found.admin.email, isEntitled };
+  const refusal = () => admins.sessions.isLive(token) ? undefined : entitlementLost("The session ended");
+  return { kind: "admin", id: String(found.admin.id), name: found.admin.email, refusal };
 }
 
 /** Any method that a path does not take is a 405 that names those it does. */

@@ -139,7 +139,10 @@ export function addLogs(api: Api, deps: ApiDeps): void {
     // A browser that connects again knows more than the address it does so by.
     const seen = header ?? since;
     const last = seen === undefined ? undefined : Number(seen);
-    return openStream({ filter, last, isEntitled: c.get("actor").isEntitled }, c.req.method === "HEAD");
+    return openStream(
+      { filter, last, isEntitled: () => c.get("actor").refusal() === undefined },
+      c.req.method === "HEAD",
+    );
   });
 
   api.openapi(list, (c) => {

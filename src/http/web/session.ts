@@ -1,6 +1,7 @@
 // From a browser to a session and back: who a request belongs to, and the cookies that say so.
 
 import type { Context } from "hono";
+import { entitlementLost } from "../../actor.ts";
 import type { Visitor } from "../../admins/sign_in.ts";
 import { LONGEST_MAX_AGE_SECONDS, readCookie } from "../cookies.ts";
 import type { WebDeps, WebEnv } from "./deps.ts";
@@ -28,7 +29,7 @@ export function recognise(c: Context<WebEnv>, { admins }: WebDeps): boolean {
     kind: "admin",
     id: String(id),
     name: email,
-    isEntitled: () => admins.sessions.isLive(token),
+    refusal: () => admins.sessions.isLive(token) ? undefined : entitlementLost("The session ended"),
     address: c.env.address,
     requestId: c.get("requestId"),
   });

@@ -1,0 +1,12 @@
+// Text that somebody else wrote, made safe to show.
+
+/**
+ * The text on one line: what could end the line, steer a terminal or turn the order of the letters around is
+ * escaped as in JSON. Tabs stay. (Bidirectional controls: CVE-2021-42574.)
+ */
+export function oneLine(text: string): string {
+  return text.replace(
+    /(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
+    (c) => c === "\n" ? "\\n" : c === "\r" ? "\\r" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
