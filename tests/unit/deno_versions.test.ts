@@ -4,8 +4,8 @@ import { denoRefusal, denoWarning, MINIMUM_VERSION, PROVED_VERSIONS } from "../.
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-Deno.test("every command by npx that the documentation names pins the newest version that was proved", async () => {
-  for (const page of ["README.md", "docs/cli.md"]) {
+Deno.test("every command by npx in the documentation and in CI pins the newest version that was proved", async () => {
+  for (const page of ["README.md", "docs/cli.md", ".ci/run"]) {
     const commands = (await Deno.readTextFile(ROOT + page)).match(/npx -y deno\S*/g)!;
     assert.deepEqual([...new Set(commands)], [`npx -y deno@${PROVED_VERSIONS.at(-1)}`], page);
   }
