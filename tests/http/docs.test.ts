@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { ENTITLEMENT_LOST } from "../../src/actor.ts";
 import { DEFINITIONS } from "../../src/settings/definitions.ts";
 import {
   anchorsOf,
@@ -194,6 +195,32 @@ Deno.test("the API reference has a heading for every endpoint, and for no other"
   const documented = headings.flatMap((heading) => [...heading.matchAll(/`([A-Z]+ \/api\/[^`]*)`/g)].map(([, e]) => e));
   assert.deepEqual(documented.toSorted(), actual.toSorted());
 });
+
+/** Where errors are made that no endpoint of the API answers: pages, signing in, and checks of the editor. */
+const PAGES_ONLY = /^src\/(http\/web|admins)\/|^src\/(functions\/type_check|http\/server|keyring\/passwords)\.ts$/;
+
+Deno.test("the API reference has a row for every error of the API, by its status and code", async () => {
+  const table = readPage("docs/api-reference.md");
+  const made = new Set([`401 ${ENTITLEMENT_LOST}`, `403 ${ENTITLEMENT_LOST}`, "405 MethodNotAllowed"]);
+  for (const { path, text } of await sources("src")) {
+    if (PAGES_ONLY.test(path)) continue;
+    for (const [, code, status] of text.matchAll(/AppError\(\s*"(\w+)",\s*(\d{3}),/g)) made.add(`${status} ${code}`);
+  }
+  assert.ok(made.has("409 TamperedRow") && made.has("400 InvalidInput"), "the sources are read");
+  const lacking = [...made].filter((error) => {
+    const [status, code] = error.split(" ");
+    return !table.includes(`| ${status} | \`${code}\` |`);
+  });
+  assert.deepEqual(lacking, []);
+});
+
+async function sources(folder: string): Promise<{ path: string; text: string }[]> {
+  const found = await Array.fromAsync(Deno.readDir(join(ROOT, folder)), async ({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? await sources(path) : [{ path, text: await Deno.readTextFile(join(ROOT, path)) }];
+  });
+  return found.flat();
+}
 
 Deno.test("a page's output is compared with what can differ made equal, and nothing else", () => {
   const url = "http://127.0.0.1:4567";

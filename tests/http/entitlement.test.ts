@@ -36,11 +36,12 @@ class SlowRequest implements Disposable {
     return new SlowRequest(connection, body.slice(2));
   }
 
-  /** Sends the rest of the body; the status of the answer. */
-  async finish(): Promise<number> {
+  /** Sends the rest of the body; the status of the answer, and its code if it is the API's. */
+  async finish(): Promise<string> {
     await this.#connection.write(new TextEncoder().encode(this.#rest));
     const answer = await new Response(this.#connection.readable).text();
-    return Number(answer.split(" ")[1]);
+    const [, code] = /"code":"(\w+)"/.exec(answer) ?? [];
+    return [answer.split(" ")[1], ...(code === undefined ? [] : [code])].join(" ");
   }
 
   [Symbol.dispose](): void {
@@ -82,7 +83,7 @@ async function assertRefused(
   requests: readonly (readonly [string, string, string])[],
   headers: Record<string, string>,
   takeAway: () => Promise<unknown>,
-  refusal = 401,
+  refusal = "401 EntitlementLost",
 ): Promise<void> {
   const begun = await Promise.all(requests.map((request) => SlowRequest.begin(server, request, headers)));
   try {
@@ -90,9 +91,9 @@ async function assertRefused(
     assert.equal((await server.api("GET", "/api/settings")).status, 200);
     await takeAway();
     const before = await stateOf(server);
-    const statuses = await Promise.all(begun.map((request) => request.finish()));
+    const answers = await Promise.all(begun.map((request) => request.finish()));
     assert.deepEqual(
-      statuses.map((status, index) => `${requests[index]!.slice(0, 2).join(" ")} ${status}`),
+      answers.map((answer, index) => `${requests[index]!.slice(0, 2).join(" ")} ${answer}`),
       requests.map(([method, path]) => `${method} ${path} ${refusal}`),
     );
     assert.equal(await stateOf(server), before);
@@ -128,7 +129,7 @@ Deno.test("a change whose body ends after its key's group lost the API is refuse
     changes(ids),
     headers,
     () => set(server, { "api.access-groups": ["management"] }),
-    403,
+    "403 EntitlementLost",
   );
 });
 
@@ -155,6 +156,6 @@ Deno.test("a change whose body ends after its user was removed or signed out is 
   assert.equal((await ada.get("/web")).status, 200);
   await ada.post("/web/sign-out", {});
   const before = await stateOf(server);
-  assert.equal(await begun.finish(), 401);
+  assert.equal(await begun.finish(), "401");
   assert.equal(await stateOf(server), before);
 });

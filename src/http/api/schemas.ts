@@ -139,8 +139,9 @@ const errorSchema = z.object({
 
 const ERRORS = {
   400: "Something in the request is wrong; `details` names each field.",
-  401: "There is no API key, or it is not known.",
-  403: "This is not allowed to the key, or to anybody.",
+  401: "There is no API key, or it is not known; or it was revoked before the request was complete.",
+  403:
+    "This is not allowed to the key, or to anybody; or the key's group lost the API before the request was complete.",
   404: "It does not exist.",
   409: "It contradicts what is stored.",
   412: "It was changed since the version that `If-Match` names.",
