@@ -15,11 +15,11 @@ import { openObservations } from "../../src/store/observations.ts";
 import { openStoreAt, unrecorded } from "../unit/temporary.ts";
 import type { Server } from "./server.ts";
 
-/** A data folder with secrets S0, S1, … whose values are "value 0", "value 1", … */
-export function fill(home: string, secrets: number): void {
+/** A data folder with secrets S0, S1, … whose values are "value 0", "value 1", …, and a key that was made at `madeAt`. */
+export function fill(home: string, secrets: number, madeAt: Date = new Date()): void {
   const dataDir = join(home, "data");
   Deno.mkdirSync(dataDir, { recursive: true });
-  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"), new Date());
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"), madeAt);
   const service = secretsService(store, keyring, Date.now, unrecorded);
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {

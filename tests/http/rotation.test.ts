@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fill, withFolder } from "./filled.ts";
-import { createGroup, createKey, deploy, run } from "./handlers.ts";
+import { setUp } from "./admin.ts";
+import { createGroup, createKey, deploy, run, set } from "./handlers.ts";
 import { call, type Server, startServer } from "./server.ts";
 
 const PATH = "/api/encryption-keys/rotation";
@@ -179,6 +180,28 @@ Deno.test("a data folder that becomes read-only is a clear error, and the rotati
     }
     assert.equal((await server.api("POST", PATH)).body.currentVersion, 2);
     await assertValues(server, 50);
+  }));
+
+Deno.test("the overview says since when a rotation has been due, a day after it was, until one is done", () =>
+  withFolder(async (folder) => {
+    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
+    const madeAt = daysAgo(60);
+    fill(folder, 5, madeAt);
+    await using server = await startServer({ folder });
+    const visitor = await setUp(server);
+    const dueSince = async (days?: number): Promise<string | undefined> => {
+      if (days !== undefined) await set(server, { "encryption.key-rotation.interval-days": days });
+      const { text } = await visitor.get("/web");
+      return /rotation of the encryption keys has been due since <time datetime="([^"]+)"/.exec(text)?.[1];
+    };
+    // What is due is found within the hour; this server was started when nothing was.
+    assert.equal(await dueSince(), undefined);
+    assert.equal(await dueSince(60), undefined, "due for less than an hour");
+    assert.equal(await dueSince(30), new Date(madeAt.getTime() + 30 * 86_400_000).toISOString());
+    assert.equal(await dueSince(58), new Date(madeAt.getTime() + 58 * 86_400_000).toISOString());
+    assert.equal((await server.api("POST", PATH)).status, 200);
+    assert.equal(await dueSince(), undefined);
+    assert.equal(await dueSince(1), undefined);
   }));
 
 /** Whether it succeeded. */
