@@ -8,16 +8,23 @@ const PREVENT = `echo 0 > "/proc/$1/coredump_filter" && exec prlimit --pid "$1" 
 
 /** Prevents core dumps; returns a sentence for the operator if that cannot be done here. */
 export function preventCoreDumps(): string | undefined {
-  if (Deno.build.os !== "linux") return undefined;
-  const { success } = new Deno.Command("/bin/sh", {
-    args: ["-c", PREVENT, "sh", String(Deno.pid)],
-    clearEnv: true,
-    env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).outputSync();
-  if (success) return undefined;
-  return "Core dumps of the server cannot be turned off here (it takes prlimit(1) of util-linux and /proc): " +
-    "one would hold its keys in clear. Start it with `ulimit -c 0` or `LimitCORE=0`.";
+  if (Deno.build.os !== "linux" || runPrevention()) return undefined;
+  return "Core dumps cannot be turned off here (it takes prlimit(1) of util-linux and /proc): " +
+    "one would hold the keys in clear. Start this with `ulimit -c 0` or `LimitCORE=0`.";
+}
+
+function runPrevention(): boolean {
+  try {
+    return new Deno.Command("/bin/sh", {
+      args: ["-c", PREVENT, "sh", String(Deno.pid)],
+      clearEnv: true,
+      env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).outputSync().success;
+  } catch {
+    // There is no shell.
+    return false;
+  }
 }

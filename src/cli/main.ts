@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ConfigError, readConfig, readPassphrase } from "../config.ts";
+import { preventCoreDumps } from "../core_dumps.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { KeyFileError } from "../keyring/key_file.ts";
 import { DataFolderError, FolderInUseError } from "../store/data_folder.ts";
@@ -40,6 +41,9 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       console.log(found ? usage(found.command) : overview());
       return found || values.help ? EXIT.ok : EXIT.usage;
     }
+    // Before any passphrase or key is read.
+    const dumps = preventCoreDumps();
+    if (dumps && !json) console.error(dumps);
     const result = await found.command.run(context(json), { positionals, options: values });
     print(result, json);
     return result.code ?? EXIT.ok;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
 import { createSecret, deploy, run } from "./handlers.ts";
+import { without, WITHOUT_PRLIMIT } from "./lacking_programs.ts";
 import { startServer } from "./server.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -55,11 +56,16 @@ Deno.test("two servers on one data folder: the second does not start", async () 
   assert.match(await refusal({ folder: folder.path }), /^DATA_DIR \S+ is in use by another server\.$/);
 });
 
-/** Options by which the server takes the Deno that runs it for another version. */
-async function withDeno(version: string, folder: string): Promise<Parameters<typeof startServer>[0]> {
-  const module = `${folder}/version.ts`;
-  await Deno.writeTextFile(module, `Object.defineProperty(Deno, "version", { value: { deno: "${version}" } });`);
+/** Options by which the server loads this module first. */
+async function preloading(source: string, folder: string): Promise<Parameters<typeof startServer>[0]> {
+  const module = `${folder}/first.ts`;
+  await Deno.writeTextFile(module, source);
   return { folder, prepare: `deno=$1; shift 2; set -- "$deno" run --preload=${module} "$@"` };
+}
+
+/** Options by which the server takes the Deno that runs it for another version. */
+function withDeno(version: string, folder: string): Promise<Parameters<typeof startServer>[0]> {
+  return preloading(`Object.defineProperty(Deno, "version", { value: { deno: "${version}" } });`, folder);
 }
 
 Deno.test("a Deno below the minimum stops the start with a line that names one that works", async () => {
@@ -97,6 +103,43 @@ Deno.test({
     assert.doesNotMatch(server.logs(), /Core dumps/);
   },
 });
+
+const LANDLOCK_LACKS = /Landlock does not work here/;
+const SECCOMP_LACKS = /System calls of sandboxes are not filtered/;
+
+/** What a machine can lack, and what the server then says when it starts, in its log and on the overview. */
+const LACKS: readonly [what: string, module: string, warnings: readonly RegExp[]][] = [
+  ["prlimit", WITHOUT_PRLIMIT, [/Core dumps cannot be turned off here/]],
+  ["perl", without("perl"), [LANDLOCK_LACKS, SECCOMP_LACKS]],
+  ["setpriv", without("setpriv"), [
+    ...(Deno.uid() === 0 ? [/sandboxes run as root, too/] : []),
+    LANDLOCK_LACKS,
+    SECCOMP_LACKS,
+  ]],
+];
+
+for (const [what, module, warnings] of LACKS) {
+  Deno.test({
+    name: `a machine without ${what} is warned of when the server starts, and functions run all the same`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      await using folder = await temporaryFolder();
+      await Deno.chmod(folder.path, 0o711);
+      await using server = await startServer(await preloading(module, folder.path));
+      const visitor = await setUp(server);
+      const { text } = await visitor.get("/web");
+      const all = [LANDLOCK_LACKS, SECCOMP_LACKS, /Core dumps/, /sandboxes run as root/];
+      const inLog = all.filter((warning) => new RegExp(`WARN +.*${warning.source}`).test(server.logs()));
+      for (const warning of warnings) {
+        assert.match(server.logs(), new RegExp(`WARN +.*${warning.source}`));
+        assert.match(text, warning);
+      }
+      assert.equal(inLog.length, warnings.length, server.logs());
+      await deploy(server, "works", "export default (c) => c.text('works')");
+      assert.equal((await run(server, "/works")).body, "works");
+    },
+  });
+}
 
 Deno.test("data and the key file are made with modes that keep others out", async () => {
   await using server = await startServer();
