@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
+import { startNpmRegistry } from "./npm_registry.ts";
 import { call, startServer } from "./server.ts";
 import { kept } from "./tail.ts";
 
@@ -574,36 +575,38 @@ Deno.test("fifty edits under load: no call fails and none is answered by code ol
 });
 
 Deno.test("npm packages are fetched when code is saved; what cannot be had is told on saving and by the call", async () => {
-  await using server = await startServer();
-  assert.deepEqual(
-    await save(
-      server,
-      "odd.ts",
-      "import isOdd from 'npm:is-odd@3'; export default (c) => c.json(isOdd(3))",
-    ),
-    [],
-  );
-  await deploy(
-    server,
-    "odd",
-    "import isOdd from 'npm:is-odd@3'; export default (c) => c.json(isOdd(3))",
-  );
-  assert.equal((await run(server, "/odd")).body, true);
+  await using registry = startNpmRegistry();
+  const file = { "index.js": "module.exports = (n) => n % 2 === 1;" };
+  for (const name of ["crude-odd", "crude-sly"]) await registry.publish({ name, version: "1.0.0", files: file });
+  const fetched = (name: string) => registry.asked.filter((path) => path.includes(name)).length;
+  // A cache of its own, in which none of them can be.
+  const cacheDir = await Deno.makeTempDir({ prefix: "crude-functions-cache-" });
+  await Deno.chmod(cacheDir, 0o711);
+  try {
+    await using server = await startServer({ env: { CACHE_DIR: cacheDir, NPM_CONFIG_REGISTRY: registry.url } });
+    const odd = "import isOdd from 'npm:crude-odd@1'; export default (c) => c.json(isOdd(3))";
+    assert.deepEqual(await save(server, "odd.ts", odd), []);
+    const asked = fetched("crude-odd");
+    assert.ok(asked > 0);
+    await deploy(server, "odd", odd);
+    assert.equal((await run(server, "/odd")).body, true);
+    assert.equal(fetched("crude-odd"), asked, "nothing is left for the call to fetch");
 
-  const missing = "import x from 'npm:@crude-functions/there-is-no-such-package@1'; export default (c) => c.text(x)";
-  const problems = await save(server, "gone.ts", missing);
-  assert.match(problems.join(), /there-is-no-such-package/);
-  await deploy(server, "gone", missing);
-  const { status, body } = await run(server, "/gone");
-  assert.equal(status, 500);
-  await server.logged(new RegExp(`request=${body.requestId}.*could not be loaded.*there-is-no-such-package`));
-  // A package that no save fetched is not fetched by a call either.
-  await deploy(
-    server,
-    "sly",
-    "export default async (c) => c.json((await import('npm:' + 'is-even@1')).default(2))",
-  );
-  assert.equal((await run(server, "/sly")).status, 500);
+    const missing = "import x from 'npm:@crude-functions/there-is-no-such-package@1'; export default (c) => c.text(x)";
+    const problems = await save(server, "gone.ts", missing);
+    assert.match(problems.join(), /there-is-no-such-package/);
+    await deploy(server, "gone", missing);
+    const { status, body } = await run(server, "/gone");
+    assert.equal(status, 500);
+    await server.logged(new RegExp(`request=${body.requestId}.*could not be loaded.*there-is-no-such-package`));
+    // A package that no save fetched is not fetched by a call either.
+    const sly = "export default async (c) => c.json((await import('npm:' + 'crude-sly@1')).default(2))";
+    await deploy(server, "sly", sly);
+    assert.equal((await run(server, "/sly")).status, 500);
+    assert.equal(fetched("crude-sly"), 0);
+  } finally {
+    await Deno.remove(cacheDir, { recursive: true });
+  }
 });
 
 Deno.test("a module outside the code folder is named as such, never quoted and never loaded", async () => {

@@ -8,7 +8,8 @@ import { readDiagnostics } from "../../src/functions/diagnostics.ts";
 import { EMPTY_LOCK } from "../../src/functions/lock.ts";
 import { filesService } from "../../src/functions/files.ts";
 import { type Source, typeCheckService } from "../../src/functions/type_check.ts";
-import { prepareRuntime } from "../../src/sandbox/runtime.ts";
+import { prepareRuntime, type RuntimeOptions } from "../../src/sandbox/runtime.ts";
+import { startNpmRegistry } from "./npm_registry.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -18,14 +19,14 @@ interface Bench extends AsyncDisposable {
 }
 
 /** `check` tells problems as "path line:column-end message". */
-async function bench(): Promise<Bench> {
+async function bench(options: RuntimeOptions = {}): Promise<Bench> {
   const home = await Deno.realPath(await Deno.makeTempDir({ prefix: "crude-functions-check-" }));
   await Deno.chmod(home, 0o711);
   const codeDir = join(home, "code");
   await Deno.mkdir(codeDir, { mode: 0o700 });
   const { check } = typeCheckService({
     files: filesService(codeDir, () => {}),
-    runtime: await prepareRuntime(ROOT),
+    runtime: await prepareRuntime(ROOT, options),
     runDir: home,
     codeDir,
     locks: { starting: () => EMPTY_LOCK },
@@ -143,11 +144,21 @@ export default (c) => c.text("");
 });
 
 Deno.test("packages that were not fetched are not fetched for a check", async () => {
-  await using bed = await bench();
-  const problems = await bed.check(`import pad from "npm:left-pad@1.3.0";
+  await using registry = startNpmRegistry();
+  await registry.publish({ name: "crude-pad", version: "1.0.0", files: { "index.js": "module.exports = () => 'a';" } });
+  // A cache of its own, in which the package cannot be.
+  const cacheDir = await Deno.makeTempDir({ prefix: "crude-functions-cache-" });
+  await Deno.chmod(cacheDir, 0o711);
+  try {
+    await using bed = await bench({ cacheDir, fetchEnv: { NPM_CONFIG_REGISTRY: registry.url } });
+    const problems = await bed.check(`import pad from "npm:crude-pad@1.0.0";
 export default (c) => c.text(pad("a", 2));
 `);
-  assert.match(problems.join(), /left-pad/);
+    assert.match(problems.join(), /crude-pad/);
+    assert.deepEqual(registry.asked.filter((path) => path.includes("crude-pad")), []);
+  } finally {
+    await Deno.remove(cacheDir, { recursive: true });
+  }
 });
 
 Deno.test("what is not a handler need not have a default export, and no parameter but c is taken for a context", async () => {
