@@ -12,6 +12,7 @@ import { denoRefusal, denoWarning } from "./src/deno_versions.ts";
 import { preventCoreDumps } from "./src/core_dumps.ts";
 import { AppError, messageOf } from "./src/errors.ts";
 import { createConditions } from "./src/functions/condition.ts";
+import { createFileUses } from "./src/functions/file_uses.ts";
 import { filesService } from "./src/functions/files.ts";
 import { Builder } from "./src/functions/builder.ts";
 import { importsService } from "./src/functions/imports.ts";
@@ -343,6 +344,7 @@ async function main(): Promise<void> {
     admins,
     registry,
     files,
+    fileUses: createFileUses({ files, registry, importers: imports.importers }),
     secrets,
     resolution: resolutionService(store),
     settings,

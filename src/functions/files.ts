@@ -65,20 +65,20 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
    * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
    * folder could lead out of it, and a sandbox follows links.
    */
-  const locate = async (path: string, wanted: "file" | "folder" = "file"): Promise<string> => {
-    checkFilePath(path, "path");
+  const locate = async (path: string, wanted: "file" | "folder" = "file", field = "path"): Promise<string> => {
+    checkFilePath(path, field);
     const segments = path.split("/");
     for (let depth = 1; depth <= segments.length; depth++) {
       const part = join(codeDir, ...segments.slice(0, depth));
       const info = await lstat(part);
       if (!info) break;
-      if (info.isSymlink) throw invalid("path", "must not lead through a link");
+      if (info.isSymlink) throw invalid(field, "must not lead through a link");
       if (depth < segments.length && !info.isDirectory) {
-        throw invalid("path", `leads through "${segments[depth - 1]}", which is not a folder`);
+        throw invalid(field, `leads through "${segments[depth - 1]}", which is not a folder`);
       }
       if (depth < segments.length) continue;
-      if (wanted === "file" && !info.isFile) throw invalid("path", "is a folder, not a file");
-      if (wanted === "folder" && !info.isDirectory) throw invalid("path", "is a file, not a folder");
+      if (wanted === "file" && !info.isFile) throw invalid(field, "is a folder, not a file");
+      if (wanted === "folder" && !info.isDirectory) throw invalid(field, "is a file, not a folder");
     }
     return join(codeDir, ...segments);
   };
@@ -87,6 +87,17 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
     const info = await lstat(file);
     if (!info) throw notFound("file", path);
     return toInfo(path, info);
+  };
+
+  /** Removes the folders that `file` left empty. */
+  const removeEmptyFolders = async (file: string): Promise<void> => {
+    for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
+      try {
+        await Deno.remove(folder);
+      } catch {
+        break; // Not empty.
+      }
+    }
   };
 
   /** Writes a draft beside `file`, in folders made for it, and returns its path. */
@@ -219,22 +230,64 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
     },
 
     /**
-     * Deletes a file, and the folders that it leaves empty.
+     * Moves a file to a path that is free, and removes the folders that it leaves empty. The file is under both paths
+     * when `follow` is called, which calls `removeOld` at the end of the transaction in which it changes what names
+     * the file. If either fails, the file is where it was.
+     * @throws AppError InvalidInput (400), NotFound (404); Conflict (409) if the path is taken; PreconditionFailed (412)
+     */
+    async move<T>(
+      actor: Actor,
+      { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
+      follow: (removeOld: () => void) => T,
+    ): Promise<{ info: FileInfo; sha256: string; followed: T }> {
+      if (to === from) throw invalid("to", "is where it is already");
+      const file = await locate(from, "file", "from");
+      const target = await locate(to, "file", "to");
+      if (sizeOf(file) === undefined) throw notFound("file", from);
+      // Keeps its folder from being taken away meanwhile.
+      const draft = await writeDraft(target, new Uint8Array());
+      try {
+        // Nothing is awaited from here until all is done.
+        const sizeBytes = sizeOf(file);
+        if (sizeBytes === undefined) throw notFound("file", from);
+        const sha256 = sha256Of(Deno.readFileSync(file));
+        requireVersion(expected, sha256);
+        if (sizeOf(target) !== undefined) throw conflict(`The file ${to} exists already.`, { to: "is taken" });
+        Deno.copyFileSync(file, draft);
+        recorded(actor, to, "file.created", { after: { sizeBytes, sha256 } }, () => Deno.linkSync(draft, target));
+        let followed: T;
+        try {
+          followed = follow(() =>
+            recorded(actor, from, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file))
+          );
+        } catch (error) {
+          // The change can fail after the file was removed.
+          if (sizeOf(file) === undefined) Deno.linkSync(target, file);
+          Deno.removeSync(target);
+          onChange();
+          const subject = { kind: "file", id: null, name: to };
+          record(actor, { action: "file.failed", subject, after: { failed: "file.created", why: messageOf(error) } });
+          throw error;
+        }
+        return { info: await stat(to, target), sha256, followed };
+      } finally {
+        await Deno.remove(draft).catch(ignoreMissing);
+        await removeEmptyFolders(sizeOf(file) === undefined ? file : target);
+      }
+    },
+
+    /**
+     * Deletes a file, and the folders that it leaves empty. `check` is called just before, and throws to keep the file.
      * @throws AppError InvalidInput (400), NotFound (404), PreconditionFailed (412)
      */
-    async delete(actor: Actor, path: string, expected?: ExpectedVersions): Promise<void> {
+    async delete(actor: Actor, path: string, expected?: ExpectedVersions, check: () => void = () => {}): Promise<void> {
       const file = await locate(path);
       const sizeBytes = sizeOf(file);
       if (sizeBytes === undefined) throw notFound("file", path);
       if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)));
+      check();
       recorded(actor, path, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file));
-      for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
-        try {
-          await Deno.remove(folder);
-        } catch {
-          break; // Not empty.
-        }
-      }
+      await removeEmptyFolders(file);
     },
   };
 }

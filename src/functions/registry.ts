@@ -160,10 +160,13 @@ export function functionRegistry(
       return updated;
     },
 
-    /** Gives all functions whose handler is the file `from` the handler `to`; returns them. */
-    moveHandler(actor: Actor, from: string, to: string): RegisteredFunction[] {
-      const moved = store.change(actor, () =>
-        rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
+    /**
+     * Gives all functions whose handler is the file `from` the handler `to`; returns them. `moveFile` is called at the
+     * end of the transaction: if it throws, nothing is changed.
+     */
+    moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[] {
+      const moved = store.change(actor, () => {
+        const moved = rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
           const old = get(id);
           changed.add(id);
           rows.update(
@@ -174,7 +177,10 @@ export function functionRegistry(
           const updated = get(id);
           record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
           return updated;
-        }));
+        });
+        moveFile();
+        return moved;
+      });
       for (const { id } of moved) onChange(id, false);
       return moved;
     },

@@ -37,7 +37,7 @@ async function jsonEndpoints(server: Server) {
     endpoint.fields !== undefined
   );
   // An endpoint that was lost on the way would not be tried.
-  assert.equal(found.length, 10);
+  assert.equal(found.length, 11);
   return found;
 }
 

@@ -18,6 +18,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/functions/{id}/disable put",
     "/api/files get",
     "/api/files/{path} get,put,post,delete",
+    "/api/file-moves post",
     "/api/packages get",
     "/api/packages/{name}/update post",
     "/api/key-groups get,post",

@@ -67,6 +67,7 @@ function changes(ids: { secret: number; function: number; group: number; key: nu
     ["PUT", `/api/functions/${ids.function}`, json({ description: "changed" })],
     ["PUT", "/api/settings", json({ settings: { "log.level": "debug" } })],
     ["PUT", "/api/files/mallory.ts", json({ content: "export default 1", encoding: "utf-8" })],
+    ["POST", "/api/file-moves", json({ from: "one.ts", to: "two.ts" })],
   ];
 }
 

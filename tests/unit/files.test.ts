@@ -285,6 +285,55 @@ Deno.test("a file can be created in a folder that a delete is just emptying", as
   }
 });
 
+Deno.test("a move that fails half-way leaves the file where it was, and one that succeeds leaves it once", async () => {
+  using there = codeFolder();
+  const { files } = there;
+  const listed = async () => (await files.list()).map(({ path }) => path);
+  await files.write(OPERATOR, "a/old.ts", bytes("content"), false);
+  const seen: boolean[] = [];
+  const both = () => ["a/old.ts", "b/c/new.ts"].every((path) => existsSync(join(there.code, path)));
+  const failures: [when: string, follow: (removeOld: () => void) => void][] = [
+    ["before the file is removed", () => {
+      seen.push(both());
+      throw new Error("no luck");
+    }],
+    ["after it was removed, as the commit can", (removeOld) => {
+      removeOld();
+      throw new Error("no luck");
+    }],
+    ["because it cannot be removed", (removeOld) => {
+      Deno.removeSync(join(there.code, "a/old.ts"));
+      removeOld();
+    }],
+  ];
+  for (const [when, follow] of failures) {
+    await assert.rejects(files.move(OPERATOR, { from: "a/old.ts", to: "b/c/new.ts" }, follow), when);
+    assert.deepEqual(await listed(), ["a/old.ts"], when);
+    assert.equal(text((await files.read("a/old.ts")).content), "content", when);
+    assert.deepEqual(readdirSync(there.code), ["a"], when);
+  }
+  assert.deepEqual(seen, [true], "no function ever names a file that is not there");
+
+  const { info, followed } = await files.move(OPERATOR, { from: "a/old.ts", to: "b/c/new.ts" }, (removeOld) => {
+    removeOld();
+    return "followed";
+  });
+  assert.deepEqual([info.path, info.sizeBytes, followed], ["b/c/new.ts", 7, "followed"]);
+  assert.deepEqual(await listed(), ["b/c/new.ts"]);
+  assert.deepEqual(readdirSync(there.code), ["b"]);
+});
+
+Deno.test("no path leads a file out of the code folder when it is moved, nor one into it", async () => {
+  using there = codeFolder();
+  symlinkSync(join(there.outside, "elsewhere"), join(there.code, "link"));
+  await there.files.write(OPERATOR, "a.ts", bytes("a"), false);
+  for (const path of [...BAD_PATHS, "link/b.ts", "link"]) {
+    await assertRefused(400, () => there.files.move(OPERATOR, { from: "a.ts", to: path }, (remove) => remove()), path);
+    await assertRefused(400, () => there.files.move(OPERATOR, { from: path, to: "b.ts" }, (remove) => remove()), path);
+  }
+  assert.deepEqual((await there.files.list()).map(({ path }) => path), ["a.ts"]);
+});
+
 Deno.test("a handler is a file with an extension that Deno runs", () => {
   for (const path of ["a.ts", "a/b.tsx", "a.mts", "a.js", "a.jsx", "a.mjs", "a.test.ts"]) checkHandlerPath(path);
   for (const path of ["a", "a.json", "a.ts.txt", "a.TS", "a.py", "../a.ts", "/a.ts", ""]) {

@@ -6,6 +6,7 @@ import type { Access } from "../../access/access.ts";
 import type { Admins } from "../../admins/admins.ts";
 import type { AssetsService } from "../../functions/assets.ts";
 import type { Conditions } from "../../functions/condition.ts";
+import type { FileUses } from "../../functions/file_uses.ts";
 import type { Files } from "../../functions/files.ts";
 import type { Preflight } from "../../functions/preflight.ts";
 import type { Packages } from "../../functions/packages.ts";
@@ -28,6 +29,7 @@ export interface ApiDeps {
   readonly admins: Admins;
   readonly registry: Registry;
   readonly files: Files;
+  readonly fileUses: FileUses;
   readonly packages: Packages;
   readonly secrets: Secrets;
   readonly resolution: Resolution;

@@ -8,13 +8,15 @@ import { invalid } from "../../errors.ts";
 import { type FileInfo, sha256Of } from "../../functions/files.ts";
 import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
 import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
-import { documented, ifMatch, nothingUndocumented, tag } from "./route.ts";
+import { apiRoute, documented, ifMatch, nothingUndocumented, tag } from "./route.ts";
 import {
   answer,
   body,
   errors,
   findingsShape,
+  json,
   mustBe,
+  query,
   SUCCESS,
   successSchema,
   text,
@@ -22,6 +24,7 @@ import {
   timeSchema,
 } from "./schemas.ts";
 
+const TAGS = ["Files"];
 /** Any path at all; one with a line break is refused by its name, not overlooked. */
 const FILE_PATH = "/api/files/:path{[\\s\\S]+}";
 
@@ -37,11 +40,44 @@ const fileContent = body({
   encoding: z.enum(["utf-8", "base64"], mustBe('"utf-8" or "base64"')).default("utf-8"),
 }).openapi("FileContent");
 
-export function addFiles(api: Api, { files, preflight }: ApiDeps): void {
+const fileMove = body({
+  from: text().openapi({ description: "Path of the file.", example: "lib/money.ts" }),
+  to: text().openapi({ description: "The new path, which is free.", example: "lib/rates.ts" }),
+}).openapi("FileMove");
+
+const movedSchema = fileSchema.extend({
+  functions: z.array(z.object({ id: z.int(), name: z.string() })).openapi({
+    description: "Functions that had the file as their handler, and have it under its new path now.",
+  }),
+  importers: z.array(z.string()).openapi({
+    description: "Files that are known to depend on the old path; their imports are not changed.",
+  }),
+  ...findingsShape,
+}).openapi("MovedFile");
+
+const moveRoute = apiRoute({
+  method: "post",
+  path: "/api/file-moves",
+  operationId: "moveFile",
+  etag: true,
+  conditional: true,
+  tags: TAGS,
+  summary: "Move a file, and with it the functions that have it as their handler",
+  request: { body: json(fileMove) },
+  responses: { 200: answer("It is moved.", movedSchema), ...errors(400, 404, 409, 413, 415) },
+});
+
+const deleteQuery = query({
+  ifUnused: z.enum(["true", "false"], mustBe('"true" or "false"')).default("false").openapi({
+    description: "With `true`, a file that a function or another file needs is kept (409).",
+  }),
+});
+
+export function addFiles(api: Api, { files, fileUses, preflight }: ApiDeps): void {
   describeFiles(api);
 
   const none = nothingUndocumented({ body: false, conditional: false });
-  const conditional = nothingUndocumented({ body: false, conditional: true });
+  const conditional = nothingUndocumented({ body: false, conditional: true }, deleteQuery);
   const withBody = nothingUndocumented({ body: true, conditional: true });
 
   api.get("/api/files", none, async (c) => c.json({ files: (await files.list()).map(shown) }));
@@ -78,8 +114,19 @@ export function addFiles(api: Api, { files, preflight }: ApiDeps): void {
 
   api.post(FILE_PATH, withBody, async (c) => c.json((await save(c, true)).saved, 201));
 
+  api.openapi(moveRoute, async (c) => {
+    const { from, to } = c.req.valid("json");
+    const { info, sha256, functions, importers } = await fileUses.move(c.get("actor"), from, to, ifMatch(c));
+    tag(c, sha256);
+    const moved = { functions: [...functions], importers: [...importers] };
+    return c.json({ ...shown(info), ...moved, ...await preflight.file(to) }, 200);
+  });
+
   api.delete(FILE_PATH, conditional, async (c) => {
-    await files.delete(c.get("actor"), filePath(c.req.raw.url), ifMatch(c));
+    const { ifUnused } = deleteQuery.parse(c.req.query());
+    const path = filePath(c.req.raw.url);
+    if (ifUnused === "true") await fileUses.deleteUnused(c.get("actor"), path, ifMatch(c));
+    else await files.delete(c.get("actor"), path, ifMatch(c));
     return c.json(SUCCESS);
   });
 }
@@ -161,7 +208,6 @@ function shown({ path, sizeBytes, modifiedAt }: FileInfo): z.infer<typeof fileSc
 
 /** The same routes for /api/openapi.json. */
 function describeFiles({ openAPIRegistry: registry }: Api): void {
-  const tags = ["Files"];
   const path = "/api/files/{path}";
   const params = z.object({
     path: z.string().openapi({ description: "Path in the code folder; its slashes may be encoded or plain." }),
@@ -183,7 +229,7 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     method: "get",
     path: "/api/files",
     operationId: "listFiles",
-    tags,
+    tags: TAGS,
     summary: "List files",
     responses: { 200: answer("All files in the code folder.", z.object({ files: z.array(fileSchema) })), ...errors() },
   }));
@@ -192,7 +238,7 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     path,
     operationId: "getFile",
     etag: true,
-    tags,
+    tags: TAGS,
     summary: "Get a file's content",
     request: { params },
     responses: {
@@ -215,7 +261,7 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     operationId: "putFile",
     etag: true,
     conditional: true,
-    tags,
+    tags: TAGS,
     summary: "Create or replace a file",
     request,
     responses: {
@@ -229,7 +275,7 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     path,
     operationId: "createFile",
     etag: true,
-    tags,
+    tags: TAGS,
     summary: "Create a file",
     request,
     responses: { 201: answer("It is created.", savedSchema), ...errors(400, 409, 413) },
@@ -239,9 +285,9 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     path,
     operationId: "deleteFile",
     conditional: true,
-    tags,
+    tags: TAGS,
     summary: "Delete a file",
-    request: { params },
-    responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+    request: { params, query: deleteQuery },
+    responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404, 409) },
   }));
 }

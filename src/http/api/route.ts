@@ -103,11 +103,11 @@ interface Taken {
   readonly conditional: boolean;
 }
 
-/** Refuses what a route does not take, for routes that `apiRoute` cannot define. */
-export function nothingUndocumented(taken: Taken): MiddlewareHandler {
+/** Refuses what a route does not take, for routes that `apiRoute` cannot define; `parameters` are of its query. */
+export function nothingUndocumented(taken: Taken, parameters: ReturnType<typeof query> = query({})): MiddlewareHandler {
   const refuse = refuseUndocumented(taken);
   return (c, next) => {
-    query({}).parse(c.req.query());
+    parameters.parse(c.req.query());
     return refuse(c, next);
   };
 }

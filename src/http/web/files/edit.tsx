@@ -1,10 +1,8 @@
 // The page of one file: its text in the editor, or its size; saving, checking, moving, deleting and downloading it.
 
 import type { Context } from "hono";
-import { AppError, invalid } from "../../../errors.ts";
+import { AppError } from "../../../errors.ts";
 import { checkFilePath, HANDLER_EXTENSIONS, sha256Of } from "../../../functions/files.ts";
-import type { Actor } from "../../../actor.ts";
-import type { RegisteredFunction } from "../../../functions/registry.ts";
 import type { FunctionId } from "../../../ids.ts";
 import { asText } from "../../api/files.ts";
 import { idText } from "../../api/schemas.ts";
@@ -47,26 +45,21 @@ export function addEdit(web: Web, deps: WebDeps): void {
   web.post(`${BASE}/move`, async (c) => {
     const typed = await readForm(c);
     const [path, to] = [typedText(typed, "path"), typedText(typed, "to").trim()];
-    const importers = deps.importers(path);
     const result = await attempt(async () => {
-      checkFilePath(to, "to");
-      if (to === path) throw invalid("to", "is where it is already");
-      const { content } = await files.read(path);
-      if (deps.registry.handledBy(path).length > 0 && !isCode(to)) {
-        throw invalid("to", `must end with one of ${HANDLER_EXTENSIONS.join(", ")}: the file is a handler`);
-      }
-      const moved = await moveFile(c.get("actor"), path, to, content, deps);
-      return { moved, ...await deps.preflight.file(to) };
+      const moved = await deps.fileUses.move(c.get("actor"), path, to);
+      return { ...moved, ...await deps.preflight.file(to) };
     });
     if ("problems" in result) {
-      const { "": other, path: place, ...rest } = result.problems;
+      const { "": other, from: place, ...rest } = result.problems;
       const problem = other ?? place;
       return showFile(c, deps, path, { ...rest, ...(problem !== undefined && { to: problem }) }, to);
     }
-    const { moved, problems, warnings } = result.done;
+    const { functions, importers, problems, warnings } = result.done;
     const told = [
       `Moved ${path} to ${to}.`,
-      ...(moved.length > 0 ? [`It is now the handler file of ${moved.map(({ name }) => name).join(", ")}.`] : []),
+      ...(functions.length > 0
+        ? [`It is now the handler file of ${functions.map(({ name }) => name).join(", ")}.`]
+        : []),
       ...(importers.length > 0 ? [`${importers.join(", ")} still imports ${path}: change the import there.`] : []),
     ];
     return redirect(c, editPath(to), [...told, ...problems, ...warnings].join(" "));
@@ -86,28 +79,6 @@ export function addEdit(web: Web, deps: WebDeps): void {
     const left = await attempt(() => files.folder(folder, 0, 1));
     return redirect(c, folderPath("done" in left ? folder : ""), `Deleted ${path}.`);
   });
-}
-
-/** Moves a file together with the functions that have it as their handler: all of it is done, or nothing. */
-async function moveFile(
-  actor: Actor,
-  path: string,
-  to: string,
-  content: Uint8Array<ArrayBuffer>,
-  { files, registry }: WebDeps,
-): Promise<RegisteredFunction[]> {
-  // In this order no function ever names a file that is not there.
-  await files.write(actor, to, content, true);
-  let moved: RegisteredFunction[] = [];
-  try {
-    moved = registry.moveHandler(actor, path, to);
-    await files.delete(actor, path, [sha256Of(content)]);
-    return moved;
-  } catch (error) {
-    if (moved.length > 0) registry.moveHandler(actor, to, path);
-    await files.delete(actor, to);
-    throw error;
-  }
 }
 
 function isCode(path: string): boolean {
