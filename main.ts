@@ -283,6 +283,7 @@ async function main(): Promise<void> {
       revocationGraceMs: settings.get("sandbox.revocation-grace-ms"),
       idleMs: settings.get("sandbox.idle-seconds") * 1_000,
     }),
+    heldMaxBytes: () => settings.get("sandbox.calls-memory-mb") * 1024 * 1024,
     onStart: (target) => {
       const { functionId, route } = target;
       metrics.sandboxStarted(functionId as FunctionId);

@@ -152,7 +152,9 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
 /** An error as the function's log shows it: message, stack and causes, or whatever was thrown. */
 function errorText(error: unknown): string {
   try {
-    return inOwnTerms(inspect(error, { colors: false, depth: 4 }).slice(0, LOG_TEXT_MAX_LENGTH));
+    const text = inspect(error, { colors: false, depth: 4 }).slice(0, LOG_TEXT_MAX_LENGTH);
+    // Other words may be longer.
+    return inOwnTerms(text).slice(0, LOG_TEXT_MAX_LENGTH);
   } catch {
     return "an error that cannot be shown";
   }

@@ -3,8 +3,10 @@
 
 import { createHash } from "node:crypto";
 import { messageOf } from "../errors.ts";
+import { Budget } from "../sandbox/budget.ts";
 import type { CallFailure } from "../sandbox/failure.ts";
 import type { Code, ProcessOptions } from "../sandbox/process.ts";
+import { Queues } from "../sandbox/queues.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { oneLine } from "../text.ts";
 
@@ -109,6 +111,8 @@ export class LoadChecks {
       // There is no call, so that nothing is asked.
       answerer: { answer: () => undefined, ahead: () => undefined },
       entitlements: { isCurrent: () => false, isEntitled: () => false },
+      held: new Budget(() => 0),
+      queues: new Queues(),
       limits: () => ({ timeoutMs: limitMs, maxCalls: 0 }),
       onLog() {},
       onReady: () => resolve({ kind: "loads" }),

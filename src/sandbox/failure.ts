@@ -39,3 +39,12 @@ export function outdated(): CallFailure {
 export function revoked(): CallFailure {
   return new CallFailure("revoked", true, "Its function or its API key was taken away while it ran.");
 }
+
+/** To a call that would make the server hold more than calls may make it hold. */
+export function tooMuchHeld(sent: boolean): CallFailure {
+  return new CallFailure(
+    "no-room",
+    sent,
+    "The calls under way hold as much of the server's memory as they may (sandbox.calls-memory-mb).",
+  );
+}

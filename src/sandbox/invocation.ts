@@ -1,6 +1,7 @@
 // One call as the host sees it: its deadline, its bodies both ways, and how it ended.
 
-import { CallFailure, revoked } from "./failure.ts";
+import type { Budget } from "./budget.ts";
+import { CallFailure, revoked, tooMuchHeld } from "./failure.ts";
 import { type Asked, questionKey, QUESTIONS_MAX } from "./foresight.ts";
 import {
   BodyMode,
@@ -64,6 +65,20 @@ export interface InvocationOwner<C> {
   backgroundEnded(invocation: HostInvocation<C>, outcome: BackgroundOutcome, durationMs: number): void;
 }
 
+/** What a call costs beside what its request and response hold. */
+const CALL_BYTES = 4 * 1024;
+/** What a streamed response costs beside its bytes. */
+const STREAM_BYTES = 16 * 1024;
+/** Headers are held as the sandbox sent them and as they are sent on. */
+const HEADER_COPIES = 4;
+/**
+ * Of a stream's bytes, so many may wait for a client that does not read: our window, 64 KB in the response's stream
+ * (deno_core's BUFFER_BACKPRESSURE_LIMIT) and 408 KB in the HTTP library (hyper's DEFAULT_MAX_BUFFER_SIZE).
+ */
+const UNREAD_MAX_BYTES = WINDOW_BYTES + (64 + 408) * 1024;
+/** A question that is remembered, beside its name. */
+const QUESTION_BYTES = 256;
+
 /** A byte order mark is a part of the text as any other. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** With so much waiting for a process, no more of a request's body is given to it. */
@@ -77,6 +92,11 @@ export class HostInvocation<C> implements Asked {
   #others: Map<string, Question> | undefined;
   readonly #timeoutMs: number;
   readonly #owner: InvocationOwner<C>;
+  readonly #budget: Budget;
+  /** Taken from the budget. */
+  #heldBytes: number;
+  /** Of a streamed response's bytes. */
+  #passedBytes = 0;
   readonly #instead: ((failure: CallFailure) => Promise<CallResponse>) | undefined;
   readonly #response = Promise.withResolvers<CallResponse>();
   /** When the handler will have been silent for too long, by `performance.now()`. */
@@ -106,13 +126,21 @@ export class HostInvocation<C> implements Asked {
   #credit = WINDOW_BYTES;
   #creditArrived: (() => void) | undefined;
 
+  /**
+   * What it makes the host hold is taken from `budget` until its end.
+   * @throws CallFailure no-room
+   */
   constructor(
     id: number,
     request: CallRequest<C>,
     timeoutMs: number,
     owner: InvocationOwner<C>,
+    budget: Budget,
     instead?: (failure: CallFailure) => Promise<CallResponse>,
   ) {
+    this.#heldBytes = heldBy(request);
+    if (!budget.take(this.#heldBytes)) throw tooMuchHeld(false);
+    this.#budget = budget;
     this.id = id;
     this.request = request;
     this.#timeoutMs = timeoutMs;
@@ -147,7 +175,22 @@ export class HostInvocation<C> implements Asked {
   /** Its handler asked the host. */
   asks(question: Question): void {
     this.#others ??= new Map();
-    if (this.#others.size < QUESTIONS_MAX) this.#others.set(questionKey(question), question);
+    const key = questionKey(question);
+    if (this.#others.size >= QUESTIONS_MAX || this.#others.has(key)) return;
+    // A question that is not remembered is answered all the same.
+    if (this.#hold(QUESTION_BYTES + 4 * key.length)) this.#others.set(key, question);
+  }
+
+  #hold(bytes: number): boolean {
+    if (!this.#budget.take(bytes)) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  /** It would make the host hold more than there is room for. */
+  #refuseMore(): void {
+    this.#writer?.send(ToSandbox.Abort, this.id);
+    this.#breakOff(tooMuchHeld(true), true);
   }
 
   get others(): ReadonlyMap<string, Question> | undefined {
@@ -170,6 +213,7 @@ export class HostInvocation<C> implements Asked {
       this.#endResponse();
       return this.#response.resolve({ status, headers, body: atOnce(mode, body) });
     }
+    if (!this.#hold(STREAM_BYTES + HEADER_COPIES * lengthOf(headers))) return this.#refuseMore();
     this.#expectedBytes = contentLength(headers);
     this.#restartClock();
     const ended = new Promise<CallFailure | undefined>((resolve) => this.#streamEnded = resolve);
@@ -187,6 +231,9 @@ export class HostInvocation<C> implements Asked {
       this.#expectedBytes -= bytes.byteLength;
       if (this.#expectedBytes < 0) return this.#breakOffWrongLength("longer");
     }
+    const passed = this.#passedBytes;
+    this.#passedBytes = Math.min(passed + bytes.byteLength, UNREAD_MAX_BYTES);
+    if (this.#passedBytes > passed && !this.#hold(this.#passedBytes - passed)) return this.#refuseMore();
     this.#chunks.enqueue(bytes.slice());
     // With the window full it is the client who is slow, not the handler.
     if (this.#granted === 0) this.#deadline = Infinity;
@@ -284,6 +331,7 @@ export class HostInvocation<C> implements Asked {
   #end(outcome: BackgroundOutcome): void {
     if (this.#over) return;
     this.#over = true;
+    this.#budget.give(this.#heldBytes);
     this.#creditArrived?.();
     if (this.#hasBackground && this.#responseOverAt > 0) {
       this.#owner.backgroundEnded(this, outcome, performance.now() - this.#responseOverAt);
@@ -405,6 +453,17 @@ export class HostInvocation<C> implements Asked {
       else this.abandon();
     }
   }
+}
+
+function heldBy<C>({ url, path, headers, params, body }: CallRequest<C>): number {
+  const texts = url.length + path.length + lengthOf(headers) + lengthOf(Object.values(params));
+  return CALL_BYTES + HEADER_COPIES * texts + (body instanceof Uint8Array ? body.byteLength : 0);
+}
+
+function lengthOf(texts: readonly string[]): number {
+  let length = 0;
+  for (const text of texts) length += text.length;
+  return length;
 }
 
 /** The one length that the headers of a response announce; undefined if there is none, or more than one. */

@@ -1,12 +1,14 @@
 // The sandboxes that are alive: one for each function in use (and for each of its callers' keys, where they
 // must not share one), more where one is not enough, at most so many processes in all.
 
+import { Budget } from "./budget.ts";
 import { CallFailure, outdated } from "./failure.ts";
 import { createHealth, type Health } from "./health.ts";
 import type { BackgroundOutcome, CallBounds, CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions, Profile } from "./process.ts";
 import type { RouteInfo } from "./protocol.ts";
 import { type Answerer, type Entitlements, type LogLine, Sandbox } from "./sandbox.ts";
+import { Queues } from "./queues.ts";
 import { Spares } from "./spares.ts";
 
 /** What a call runs: a function's code and settings as of one moment. */
@@ -37,9 +39,14 @@ export interface PoolOptions<C> {
   readonly answerer: Answerer<C>;
   readonly entitlements: Entitlements<C>;
   limits(): Limits;
+  /** What all calls together may make the host hold. */
+  heldMaxBytes(): number;
   /** A process is being started for `target`; what it returns hears once that it is ready, or why it never was. */
   onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
   onLog(target: Target, line: LogLine<C>): void;
+  /** As those of a sandbox. */
+  onCallBegin?(caller: C): void;
+  onCallEnd?(caller: C): void;
   /** What a call had given to `ctx.waitUntil` has ended, so long after its response. */
   onBackgroundEnd?(target: Target, outcome: BackgroundOutcome, durationMs: number): void;
 }
@@ -50,6 +57,8 @@ interface Live<C> {
   target: Target;
   /** One; more while one is not enough. */
   readonly sandboxes: Set<Sandbox<C>>;
+  /** What its calls may make the host hold. */
+  readonly held: Budget;
   /** Since when fewer would do, by `performance.now()`. */
   calmSince: number | undefined;
 }
@@ -70,6 +79,8 @@ const ADDRESSES_INTERVAL_MS = 1_000;
 /** With less than this share of a processor for each of the others, for so long, a process is given back. */
 const CALM_LOAD = 0.5;
 const CALM_MS = 5_000;
+/** Of what calls may make the host hold, so much may be one function's: others find room whatever it does. */
+const HELD_SHARE = 0.5;
 /** The server's own start goes first. */
 const FIRST_SPARES_DELAY_MS = 1_000;
 
@@ -86,6 +97,8 @@ export class Pool<C> {
   readonly #loadFailures = new Map<string, { version: string; at: number; failure: CallFailure }>();
   readonly #waiters = new Set<() => void>();
   readonly #spares: Spares;
+  readonly #held: Budget;
+  readonly #queues = new Queues();
   readonly #timer: ReturnType<typeof setInterval>;
   #balancedAt = 0;
   #addressesAt = 0;
@@ -96,6 +109,7 @@ export class Pool<C> {
   constructor(options: PoolOptions<C>) {
     this.#options = options;
     this.#addresses = options.process.machineHosts().join();
+    this.#held = new Budget(() => options.heldMaxBytes());
     this.#spares = new Spares({
       process: options.process,
       count: () => options.limits().spareProcesses,
@@ -211,7 +225,8 @@ export class Pool<C> {
   }
 
   #begin(target: Target): Sandbox<C> {
-    const live: Live<C> = { target, sandboxes: new Set(), calmSince: undefined };
+    const held = new Budget(() => this.#options.heldMaxBytes() * HELD_SHARE, this.#held);
+    const live: Live<C> = { target, sandboxes: new Set(), held, calmSince: undefined };
     const sandbox = this.#start(live);
     this.#live.set(nameOf(target), live);
     this.#running.set(target, live);
@@ -261,12 +276,16 @@ export class Pool<C> {
       process,
       answerer,
       entitlements,
+      held: live.held,
+      queues: this.#queues,
       limits: () => {
         const elsewhere = live.sandboxes.size === 1 ? 0 : callsOf(live) - sandbox.calls;
         return { maxCalls: limits().maxCalls - elsewhere, timeoutMs: live.target.timeoutMs };
       },
       onLog: (line) => onLog(target, line),
       onBackgroundEnd: (outcome, durationMs) => this.#options.onBackgroundEnd?.(target, outcome, durationMs),
+      onCallBegin: (caller) => this.#options.onCallBegin?.(caller),
+      onCallEnd: (caller) => this.#options.onCallEnd?.(caller),
       onReady: () => started(),
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();
@@ -297,6 +316,9 @@ export class Pool<C> {
     const limits = this.#options.limits();
     const { maxPerFunction, idleMs } = limits;
     for (const sandbox of this.#processes) sandbox.enforce(now, limits);
+    for (const [name, { at }] of this.#loadFailures) {
+      if (Date.now() - at >= LOAD_FAILURE_MS) this.#loadFailures.delete(name);
+    }
     for (const live of this.#live.values()) {
       for (const sandbox of live.sandboxes) {
         if (sandbox.idle && now - sandbox.lastUsedAt > idleMs) sandbox.retire();

@@ -167,6 +167,43 @@ export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
  */
 const FRAMES_A_SLICE = 8;
 
+/** The longest parts of a frame, in bytes. */
+export interface FrameLimits {
+  readonly meta: number;
+  readonly body: number;
+}
+
+/** In UTF-8, a UTF-16 unit takes at most so many bytes; in JSON, where it may be escaped, twice as many. */
+const UNIT_BYTES = 3;
+const JSON_UNIT_BYTES = 6;
+/** Numbers, one word, or nothing. */
+const SHORT: FrameLimits = { meta: 64, body: 0 };
+/** For numbers, quotes, commas and words beside a meta's texts. */
+const FRAMING_BYTES = 128;
+const QUOTES_BYTES = 3;
+
+/** What a sandbox may send at most, by type. More is a violation of the protocol; it is never in memory as a whole. */
+export const TO_HOST_LIMITS: Readonly<Record<(typeof ToHost)[keyof typeof ToHost], FrameLimits>> = {
+  [ToHost.Ready]: SHORT,
+  [ToHost.LoadFailed]: { meta: LOG_TEXT_MAX_LENGTH * UNIT_BYTES, body: 0 },
+  [ToHost.Response]: {
+    meta: HEADERS_MAX_LENGTH * JSON_UNIT_BYTES + 2 * HEADERS_MAX * QUOTES_BYTES + FRAMING_BYTES,
+    body: WHOLE_BODY_MAX_BYTES,
+  },
+  [ToHost.Chunk]: { meta: 0, body: CHUNK_MAX_BYTES },
+  [ToHost.ChunkEnd]: SHORT,
+  [ToHost.Failed]: { meta: LOG_TEXT_MAX_LENGTH * UNIT_BYTES, body: 0 },
+  [ToHost.Ask]: { meta: SECRET_NAME_MAX_LENGTH * JSON_UNIT_BYTES + FRAMING_BYTES, body: 0 },
+  [ToHost.Log]: { meta: LOG_TEXT_MAX_LENGTH * JSON_UNIT_BYTES + FRAMING_BYTES, body: 0 },
+  [ToHost.Credit]: SHORT,
+  [ToHost.Pong]: SHORT,
+  [ToHost.Recalled]: SHORT,
+  [ToHost.Dropped]: SHORT,
+  [ToHost.Background]: SHORT,
+  [ToHost.Settled]: SHORT,
+  [ToHost.Lookup]: { meta: DNS_NAME_MAX_LENGTH * JSON_UNIT_BYTES + FRAMING_BYTES, body: 0 },
+};
+
 const START_BUFFER_BYTES = 16 * 1024;
 /** A buffer that grew beyond this is given back once it is empty. */
 const KEPT_BUFFER_BYTES = 256 * 1024;
@@ -179,6 +216,7 @@ const KEPT_BUFFER_BYTES = 256 * 1024;
 export class FrameWriter {
   readonly #write: (bytes: Uint8Array) => Promise<number>;
   readonly #busy: () => boolean;
+  readonly #onQueued: ((bytes: number) => void) | undefined;
   readonly #encoder = new TextEncoder();
   #buffer = new Uint8Array(START_BUFFER_BYTES);
   #length = 0;
@@ -187,9 +225,15 @@ export class FrameWriter {
   #flushing: Promise<void> | undefined;
   #broken = false;
 
-  constructor(write: (bytes: Uint8Array) => Promise<number>, busy: () => boolean) {
+  /** `onQueued` is called with how many more bytes are queued, or with how many fewer as a negative number. */
+  constructor(
+    write: (bytes: Uint8Array) => Promise<number>,
+    busy: () => boolean,
+    onQueued?: (bytes: number) => void,
+  ) {
     this.#write = write;
     this.#busy = busy;
+    this.#onQueued = onQueued;
   }
 
   /** Bytes taken but not yet accepted by the socket. */
@@ -235,6 +279,7 @@ export class FrameWriter {
     writeU32(buffer, start + 5, id);
     writeU32(buffer, start + HEADER_BYTES, bodyStart - metaStart);
     this.#length = end;
+    this.#onQueued?.(end - start);
   }
 
   /** How many bytes it takes. */
@@ -266,11 +311,13 @@ export class FrameWriter {
         this.#inFlightBytes = length;
         for (let at = 0; at < length;) at += await this.#write(full.subarray(at, length));
         this.#inFlightBytes = 0;
+        this.#onQueued?.(-length);
         this.#spare = full.length > KEPT_BUFFER_BYTES ? new Uint8Array(START_BUFFER_BYTES) : full;
       }
     } catch {
       // The reading side sees the end of the socket and acts on it.
       this.#broken = true;
+      this.#onQueued?.(-this.queuedBytes);
       this.#length = this.#inFlightBytes = 0;
     } finally {
       this.#flushing = undefined;
@@ -283,13 +330,15 @@ export class ProtocolError extends Error {}
 
 /**
  * Hands each frame to `onFrame` until the socket ends. `body` is valid during the call only.
- * After each frame `pause`, if given, may hold up further reading.
+ * After each frame `pause`, if given, may hold up further reading. `limitsOf`, if given, returns how long the parts of a
+ * frame of a type may be.
  * @throws ProtocolError; whatever `read` and `onFrame` throw
  */
 export async function readFrames(
   read: (into: Uint8Array) => Promise<number | null>,
   onFrame: (type: number, id: number, meta: string, body: Uint8Array) => void,
   pause?: () => Promise<void> | undefined,
+  limitsOf?: (type: number) => FrameLimits | undefined,
 ): Promise<void> {
   const decoder = new TextDecoder();
   let buffer = new Uint8Array(START_BUFFER_BYTES);
@@ -304,6 +353,8 @@ export async function readFrames(
     while (length - at >= HEADER_BYTES) {
       const size = readU32(buffer, at);
       if (size > FRAME_MAX_BYTES || size < META_LENGTH_BYTES) throw new ProtocolError("a frame of impossible length");
+      const limits = limitsOf?.(buffer[at + 4]!);
+      if (limits && size > META_LENGTH_BYTES + limits.meta + limits.body) throw tooLong(buffer[at + 4]!);
       const end = at + HEADER_BYTES + size;
       if (end > length) {
         if (end - at > buffer.length) buffer = grow(buffer, end - at);
@@ -312,6 +363,7 @@ export async function readFrames(
       const metaStart = at + HEADER_BYTES + META_LENGTH_BYTES;
       const metaEnd = metaStart + readU32(buffer, at + HEADER_BYTES);
       if (metaEnd > end) throw new ProtocolError("a frame whose meta is longer than itself");
+      if (limits && (metaEnd - metaStart > limits.meta || end - metaEnd > limits.body)) throw tooLong(buffer[at + 4]!);
       const meta = metaEnd === metaStart ? "" : decoder.decode(buffer.subarray(metaStart, metaEnd));
       onFrame(buffer[at + 4]!, readU32(buffer, at + 5), meta, buffer.subarray(metaEnd, end));
       at = end;
@@ -327,6 +379,10 @@ export async function readFrames(
     // There is likely more to be read at once.
     else if (isFull && buffer.length < KEPT_BUFFER_BYTES) buffer = grow(buffer, buffer.length * 2);
   }
+}
+
+function tooLong(type: number): ProtocolError {
+  return new ProtocolError(`a frame of type ${type} that is too long`);
 }
 
 /** Settles at the end of the event loop's turn. */

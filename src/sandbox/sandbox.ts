@@ -2,6 +2,7 @@
 // What comes from the process is data from a stranger: it is checked, bounded, and gains it nothing.
 
 import { messageOf } from "../errors.ts";
+import type { Budget } from "./budget.ts";
 import { causeOfDeath, outOfMemory } from "./death.ts";
 import { CallFailure, outdated } from "./failure.ts";
 import { Foresight } from "./foresight.ts";
@@ -24,6 +25,7 @@ import {
   type AskMeta,
   BodyMode,
   type CallMeta,
+  type FrameLimits,
   FrameWriter,
   LOG_TEXT_MAX_LENGTH,
   type LogMeta,
@@ -32,9 +34,11 @@ import {
   readFrames,
   type RouteInfo,
   type StartMeta,
+  TO_HOST_LIMITS,
   ToHost,
   ToSandbox,
 } from "./protocol.ts";
+import type { Queues } from "./queues.ts";
 import { settledWithin } from "./settled.ts";
 import { Workload } from "./workload.ts";
 
@@ -73,6 +77,10 @@ export interface SandboxOptions<C> {
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
   readonly entitlements: Entitlements<C>;
+  /** What calls may make the host hold. */
+  readonly held: Budget;
+  /** What waits for all processes. */
+  readonly queues: Queues;
   /** Asked anew for each call, so that a changed setting counts at once. */
   limits(): { readonly timeoutMs: number; readonly maxCalls: number };
   onLog(line: LogLine<C>): void;
@@ -80,6 +88,10 @@ export interface SandboxOptions<C> {
   onBackgroundEnd?(outcome: BackgroundOutcome, durationMs: number): void;
   /** Called once, when the handler is loaded. */
   onReady(): void;
+  /** Called when a call was taken. */
+  onCallBegin?(caller: C): void;
+  /** Called when a call that was taken has ended with all of its work, and gets no more secrets. */
+  onCallEnd?(caller: C): void;
   /** Called when the last call has ended. */
   onIdle(): void;
   /** Called once, when it takes no more calls because it failed or was stopped; its process may live for a moment. */
@@ -96,8 +108,6 @@ const PONG_GRACE_MS = 1_000;
 const LOOK_INTERVAL_MS = 500;
 /** How long the end of a process is waited for after its connection has ended. */
 const END_WAIT_MS = 250;
-/** Bytes that may wait for a process that does not read; then nothing more is taken from it either. */
-const QUEUE_MAX_BYTES = 8 << 20;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
 export class Sandbox<C> {
@@ -199,7 +209,7 @@ export class Sandbox<C> {
     if (this.#over) throw this.#over;
     const { maxCalls, timeoutMs } = this.#options.limits();
     const full = this.calls >= maxCalls ||
-      (this.#writer?.queuedBytes ?? 0) + this.#waitingBytes > QUEUE_MAX_BYTES;
+      this.#options.queues.isFull((this.#writer?.queuedBytes ?? 0) + this.#waitingBytes);
     if (full) {
       throw new CallFailure(
         "no-room",
@@ -212,8 +222,10 @@ export class Sandbox<C> {
       request,
       timeoutMs,
       this.#owner,
+      this.#options.held,
       instead,
     );
+    this.#options.onCallBegin?.(request.caller);
     if (this.#ready) {
       this.#send(invocation);
     } else {
@@ -288,7 +300,11 @@ export class Sandbox<C> {
       return; // `ended` tells the calls.
     }
     // Calls come in turns of their own, and answers go out when all frames that were read are handled.
-    const writer = this.#writer = new FrameWriter((bytes) => connection.write(bytes), () => false);
+    const writer = this.#writer = new FrameWriter(
+      (bytes) => connection.write(bytes),
+      () => false,
+      this.#options.queues.add,
+    );
     try {
       const start: StartMeta = { entry: this.#entry, route: this.#options.route };
       writer.send(ToSandbox.Start, 0, JSON.stringify(start));
@@ -296,6 +312,7 @@ export class Sandbox<C> {
         (into) => connection.read(into),
         (type, id, meta, body) => this.#receive(type, id, meta, body),
         () => this.#pause(writer),
+        limitsOf,
       );
       // The worker has ended, though its process may live on: nothing will ever come from it.
       await this.#connectionEnded("The worker closed its connection.");
@@ -322,7 +339,7 @@ export class Sandbox<C> {
 
   /** A process that does not read, or that prints without end, is not read from either: what it sends waits with it. */
   #pause(writer: FrameWriter): Promise<void> | undefined {
-    if (writer.queuedBytes > QUEUE_MAX_BYTES) return writer.drained();
+    if (this.#options.queues.isFull(writer.queuedBytes)) return writer.drained();
     const { waitMs } = this.#prints;
     return waitMs > 0 ? new Promise((resolve) => setTimeout(resolve, waitMs)) : undefined;
   }
@@ -497,6 +514,7 @@ export class Sandbox<C> {
 
   #invocationEnded(invocation: HostInvocation<C>): void {
     this.#invocations.delete(invocation.id);
+    this.#options.onCallEnd?.(invocation.request.caller);
     if (this.#over) return;
     this.#prints.callEnded();
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
@@ -549,4 +567,10 @@ export class Sandbox<C> {
     );
     return id;
   }
+}
+
+const LIMITS: Readonly<Record<number, FrameLimits>> = TO_HOST_LIMITS;
+
+function limitsOf(type: number): FrameLimits | undefined {
+  return LIMITS[type];
 }

@@ -189,6 +189,12 @@ export const DEFINITIONS = {
     1,
     100_000,
   ),
+  "sandbox.calls-memory-mb": integer(
+    "How much of the server's own memory the calls under way may hold in all, in MB; those of one function half of it. A call that would need more gets 503, or its response is broken off.",
+    1_024,
+    16,
+    65_536,
+  ),
   "sandbox.import-hosts": define(
     "Hosts that handlers may import modules from by https: and http: addresses, beside npm: and jsr:.",
     // Deno's own default list, https://docs.deno.com/runtime/fundamentals/security/#importing-from-the-web

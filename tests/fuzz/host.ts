@@ -206,6 +206,7 @@ async function createRig() {
       maxCallMs: 3_600_000,
       revocationGraceMs: 4_000,
     }),
+    heldMaxBytes: () => 64 << 20,
     onLog: () => {},
   });
   // What /run needs of the other parts, for functions that exist by being named.

@@ -44,6 +44,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
     answerer: { answer: () => undefined, ahead: () => undefined },
     entitlements: { isCurrent: () => true, isEntitled: () => true },
     limits: () => LIMITS,
+    heldMaxBytes: () => 64 << 20,
     onStart: () => {
       if (++starts === 2) replaced.resolve();
       return undefined;
