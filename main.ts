@@ -284,6 +284,8 @@ async function main(): Promise<void> {
       idleMs: settings.get("sandbox.idle-seconds") * 1_000,
     }),
     heldMaxBytes: () => settings.get("sandbox.calls-memory-mb") * 1024 * 1024,
+    onCallBegin: ({ handed }) => masking.hold(handed),
+    onCallEnd: ({ handed }) => masking.release(handed),
     onStart: (target) => {
       const { functionId, route } = target;
       metrics.sandboxStarted(functionId as FunctionId);

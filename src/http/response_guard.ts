@@ -70,6 +70,12 @@ function guardStream(
     isUnsearchableTold = findings !== undefined;
     return findings;
   };
+  search.hold();
+  let isReleased = false;
+  const release = (): void => {
+    if (!isReleased) search.release();
+    isReleased = true;
+  };
   let held: Uint8Array = NOTHING;
   /** What of `held` and `piece` may be sent, or undefined after a value. */
   const pass = (piece: Uint8Array): Uint8Array | undefined => {
@@ -85,13 +91,18 @@ function guardStream(
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       for (let passed: Uint8Array = NOTHING; passed.length === 0;) {
-        const { done, value } = await reader.read();
+        const { done, value } = await reader.read().catch((error) => {
+          release();
+          throw error;
+        });
         if (done) {
+          release();
           if (held.length > 0) controller.enqueue(held);
           return controller.close();
         }
         const next = pass(value);
         if (!next) {
+          release();
           reader.cancel().catch(() => {});
           return controller.error(withheld());
         }
@@ -99,7 +110,10 @@ function guardStream(
         if (passed.length > 0) controller.enqueue(passed);
       }
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel(reason) {
+      release();
+      return reader.cancel(reason);
+    },
   }, { highWaterMark: 0 });
 }
 

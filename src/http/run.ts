@@ -140,6 +140,7 @@ export function createRun(deps: RunDependencies): Run {
     underWay++;
     let body = earlier?.body ?? null;
     let caller: RunCaller | undefined;
+    let isStreamed = false;
     try {
       const presented = credentials(headers, url)
         .map(({ value, from }) => ({ value, from, holder: access.find(value) }));
@@ -183,7 +184,8 @@ export function createRun(deps: RunDependencies): Run {
         if (failure) brokeOff(failure, call, deps);
         else tell(deps, call, "debug", "exec_end", `Status ${response.status}.`);
       };
-      if (response.ended) void response.ended.then(finish);
+      isStreamed = response.ended !== undefined;
+      if (response.ended) void response.ended.then(finish).finally(() => masking.release(call.handed));
       else finish(undefined);
       return answer;
     } catch (error) {
@@ -209,6 +211,7 @@ export function createRun(deps: RunDependencies): Run {
       return asPage(failed(error, call, deps), ownHost);
     } finally {
       underWay--;
+      if (!isStreamed) masking.release(call.handed);
     }
   }
 

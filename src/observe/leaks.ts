@@ -29,6 +29,9 @@ export interface LeakSearch {
   unsearchable(): Findings | undefined;
   /** How many of the last bytes may be the beginning of a value. */
   readonly openBytes: number;
+  /** Keeps the values of the call until `release`, also after its end: a client may read the response late. */
+  hold(): void;
+  release(): void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -56,6 +59,14 @@ class Search implements LeakSearch {
 
   get openBytes(): number {
     return this.#open.length < OPEN_MIN_BYTES ? 0 : this.#open.length;
+  }
+
+  hold(): void {
+    this.#masking.hold(this.#handed);
+  }
+
+  release(): void {
+    this.#masking.release(this.#handed);
   }
 
   whole(bytes: Uint8Array): Findings | undefined {

@@ -84,6 +84,13 @@ export class LogQueue {
     }
     this.#bytes += bytes;
     this.#waiting.push(entry);
+    // It is masked after its call has ended.
+    if (entry.handed) this.#masking.hold(entry.handed);
+  }
+
+  /** Entries leave the queue. */
+  #release(entries: readonly QueuedEntry[]): void {
+    for (const { handed } of entries) if (handed) this.#masking.release(handed);
   }
 
   #isTooFast({ functionId, at }: QueuedEntry): boolean {
@@ -108,12 +115,14 @@ export class LogQueue {
     this.#held = entries.filter((entry) => held.has(entry));
     const taken = entries.filter((entry) => !held.has(entry));
     for (const { message } of taken) this.#bytes -= message.length + LINE_BYTES;
+    this.#release(taken);
     return [...taken.map((entry) => ({ ...entry, message: masked.get(entry)! })), ...this.#takeDropped(now)];
   }
 
   /** Forgets what a function's calls have printed. */
   discard(functionId: FunctionId): void {
     const isOther = (entry: QueuedEntry) => entry.functionId !== functionId;
+    this.#release([...this.#waiting, ...this.#held].filter((entry) => !isOther(entry)));
     this.#waiting = this.#waiting.filter(isOther);
     this.#held = this.#held.filter(isOther);
     this.#bytes = [...this.#waiting, ...this.#held].reduce((sum, { message }) => sum + message.length + LINE_BYTES, 0);

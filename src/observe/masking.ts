@@ -9,6 +9,9 @@ const CALL_MAX_BYTES = 4 << 20;
 const FUNCTION_MAX_BYTES = 2 * CALL_MAX_BYTES;
 /** Of all functions together: those that were given nothing new for the longest time are forgotten first. */
 const ALL_MAX_BYTES = 16 << 20;
+/** What the values of all calls under way may take, those of one function and of all; each value counts once. */
+const CALLS_OF_FUNCTION_MAX_BYTES = 16 << 20;
+const ALL_CALLS_MAX_BYTES = 64 << 20;
 const KEY_PART = 64;
 /** What a form takes beside its needle, its place in a Matcher included (measured on Deno 2.9.6). */
 const FORM_BYTES = 480;
@@ -19,6 +22,8 @@ export interface HandedValue extends Sought {
   readonly value: string;
   /** In memory, with all that is made of it. */
   readonly bytes: number;
+  /** Calls that have it. */
+  holders: number;
 }
 
 /** What one call has been given. */
@@ -42,7 +47,7 @@ export interface MaskedPieces {
 }
 
 export interface Masking {
-  /** For a call that begins. */
+  /** For a call that begins; `release` is called when it is over. */
   begin(functionId: number): Handed;
   /** Remembers that the call was given `value`. Shorter ones than 8 bytes occur in innocent text too often. */
   handedOut(handed: Handed, name: string, value: string): void;
@@ -50,6 +55,10 @@ export interface Masking {
   mask(functionId: number, text: string, handed?: Handed): string;
   /** `texts` likewise, as one text after `before`: a value that begins in one and ends in another is found, too. */
   maskPieces(functionId: number, handed: Handed | undefined, before: string, texts: readonly string[]): MaskedPieces;
+  /** Keeps what the call is given for one more that needs it, until that calls `release`. */
+  hold(handed: Handed): void;
+  /** Forgets what the call was given once all are done with it. */
+  release(handed: Handed): void;
   /** What to look for in the call's response; undefined if there is nothing. */
   sought(handed: Handed): Matcher<HandedValue> | undefined;
   /** Forgets a function that no longer exists. */
@@ -70,12 +79,23 @@ interface Call extends Handed {
   readonly values: Set<HandedValue>;
   isTooMuch: boolean;
   bytes: number;
+  /** Who needs what it was given: its request, its process, entries of the log, its response. */
+  holders: number;
+}
+
+/** The values that calls of one function have, by `keyOf`. */
+interface HeldByCalls {
+  readonly values: Map<string, HandedValue>;
+  bytes: number;
 }
 
 export function createMasking(): Masking {
   /** The one that was given something new last, last. */
   const functions = new Map<number, Remembered>();
   let allBytes = 0;
+  /** By function. */
+  const held = new Map<number, HeldByCalls>();
+  let heldBytes = 0;
   const encoder = new TextEncoder();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -149,26 +169,74 @@ export function createMasking(): Masking {
     return { texts: masked, openFrom, open: decoder.decode(whole.subarray(openAt)) };
   };
 
+  /** Counts a value for one more call; whether there is room for it. */
+  const holdValue = (functionId: number, value: HandedValue): boolean => {
+    if (value.holders > 0) return ++value.holders > 0;
+    const of = held.get(functionId) ?? { values: new Map(), bytes: 0 };
+    if (of.bytes + value.bytes > CALLS_OF_FUNCTION_MAX_BYTES) return false;
+    if (heldBytes + value.bytes > ALL_CALLS_MAX_BYTES) return false;
+    held.set(functionId, of);
+    of.values.set(keyOf(value.name, value.value), value);
+    of.bytes += value.bytes;
+    heldBytes += value.bytes;
+    value.holders = 1;
+    return true;
+  };
+
+  const releaseValue = (functionId: number, value: HandedValue): void => {
+    if (--value.holders > 0) return;
+    const of = held.get(functionId)!;
+    const key = keyOf(value.name, value.value);
+    // Another value with the same ends may have taken its place.
+    if (of.values.get(key) === value) of.values.delete(key);
+    of.bytes -= value.bytes;
+    heldBytes -= value.bytes;
+    if (of.bytes === 0) held.delete(functionId);
+  };
+
+  const releaseAll = (call: Call): void => {
+    for (const value of call.values) releaseValue(call.functionId, value);
+    call.values.clear();
+  };
+
+  /** The value as it is in memory already, for this function; undefined if it is not. */
+  const existing = (functionId: number, name: string, value: string): HandedValue | undefined => {
+    const key = keyOf(name, value);
+    return [functions.get(functionId)?.values.get(key), held.get(functionId)?.values.get(key)]
+      .find((known) => known?.value === value);
+  };
+
   return {
-    begin: (functionId): Call => ({ functionId, values: new Set(), isTooMuch: false, bytes: 0 }),
+    begin: (functionId): Call => ({ functionId, values: new Set(), isTooMuch: false, bytes: 0, holders: 1 }),
 
     handedOut(handed, name, value) {
       const call = handed as Call;
       if (call.isTooMuch) return;
-      let handedValue = functions.get(call.functionId)?.values.get(keyOf(name, value));
-      if (handedValue?.value !== value) {
+      let handedValue = existing(call.functionId, name, value);
+      if (!handedValue) {
         const forms = formsOf(value);
         if (forms.length === 0) return;
         const bytes = forms.reduce((sum, { needle }) => sum + needle.length + FORM_BYTES, value.length * 2);
-        handedValue = { name, value, forms, bytes };
+        handedValue = { name, value, forms, bytes, holders: 0 };
         remember(call.functionId, handedValue);
       }
       if (call.values.has(handedValue)) return;
-      call.values.add(handedValue);
       call.bytes += handedValue.bytes;
-      if (call.bytes <= CALL_MAX_BYTES) return;
+      if (call.bytes <= CALL_MAX_BYTES && holdValue(call.functionId, handedValue)) {
+        call.values.add(handedValue);
+        return;
+      }
       call.isTooMuch = true;
-      call.values.clear();
+      releaseAll(call);
+    },
+
+    hold(handed) {
+      (handed as Call).holders++;
+    },
+
+    release(handed) {
+      const call = handed as Call;
+      if (--call.holders <= 0) releaseAll(call);
     },
 
     mask: (functionId, text, handed) => maskPieces(functionId, handed, "", [text]).texts[0]!,

@@ -6,7 +6,9 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { html } from "hono/html";
 import { createMasking, type Handed, type Masking } from "../../src/observe/masking.ts";
+import type { FunctionId } from "../../src/ids.ts";
 import { leakSearch } from "../../src/observe/leaks.ts";
+import { LogQueue } from "../../src/observe/log_queue.ts";
 
 const SECRET = 's3cr3t/t0ken+= "quoted" it\'s\nand more';
 /** What URL and HTML treat differently from place to place. */
@@ -213,6 +215,53 @@ Deno.test("a call that was given more than is kept prints nothing that is shown"
   assert.deepEqual(leakSearch(masking, handed).whole(new Uint8Array(10)), { names: [], certain: false });
 });
 
+/** As long as a value may be, and different for each `n`. */
+const longValue = (n: number): string => `${n}-`.padEnd(16_384, "long");
+const isShown = (masking: Masking, handed: Handed): boolean => masking.mask(1, "a text", handed) === "a text";
+
+Deno.test("calls that are given the same values have them in memory once, however many calls there are", () => {
+  const masking = createMasking();
+  const calls = Array.from({ length: 1_000 }, () => {
+    const handed = masking.begin(1);
+    for (let n = 0; n < 50; n++) masking.handedOut(handed, `S${n}`, longValue(n));
+    return handed;
+  });
+  assert.ok(calls.every((handed) => isShown(masking, handed)));
+});
+
+Deno.test("the values of all calls under way are bounded: a call beyond that is shown nowhere, until others end", () => {
+  const masking = createMasking();
+  let next = 0;
+  const begin = (functionId: number): Handed => {
+    const handed = masking.begin(functionId);
+    for (let n = 0; n < 50; n++) masking.handedOut(handed, "S", longValue(next++));
+    return handed;
+  };
+  const mine = Array.from({ length: 20 }, () => begin(1));
+  assert.ok(isShown(masking, mine[0]!) && !isShown(masking, mine.at(-1)!));
+  const other = begin(2);
+  assert.equal(masking.mask(2, longValue(next - 1), other), "[secret S]", "one function leaves room to others");
+  for (let functionId = 3; functionId < 8; functionId++) for (let n = 0; n < 20; n++) begin(functionId);
+  assert.match(masking.mask(9, "a text", begin(9)), /^\[not shown: /, "all of them together have an end");
+  mine.forEach(masking.release);
+  assert.equal(masking.mask(9, "a text", begin(9)), "a text");
+});
+
+Deno.test("what a call printed is masked by its own values after it has ended, then they are forgotten", () => {
+  const masking = createMasking();
+  const queue = new LogQueue(masking);
+  const handed = given(masking, { MINE: "the-value-of-a-call-that-ended" });
+  const entry = { functionId: 1 as FunctionId, requestId: "r", level: "info", event: "print", at: 1, handed } as const;
+  queue.push({ ...entry, message: "<the-value-of-a-call-that-ended>" });
+  masking.release(handed);
+  // The function forgets what it was given before.
+  for (let n = 0; n < 500; n++) masking.release(given(masking, { [`S${n}`]: longValue(n) }));
+  assert.equal(masking.mask(1, "the-value-of-a-call-that-ended"), "the-value-of-a-call-that-ended");
+  assert.equal(handed.values.size, 1);
+  assert.deepEqual(queue.take(10, 2, 2).map(({ message }) => message), ["<[secret MINE]>"]);
+  assert.equal(handed.values.size, 0);
+});
+
 Deno.test("a response's value is found across pieces, and its beginning can be held back", () => {
   const masking = createMasking();
   const handed = given(masking, { A: "abcdefghijklmnop", B: "b-value-of-some-length" });
@@ -234,7 +283,10 @@ Deno.test("masking takes time by the length of a text, not by its square, whatev
     const masking = createMasking();
     let handed = masking.begin(1);
     for (let n = 0; n < 3_000; n++) {
-      if (n % 100 === 0) handed = masking.begin(1);
+      if (n % 100 === 0) {
+        masking.release(handed);
+        handed = masking.begin(1);
+      }
       masking.handedOut(handed, `S${n}`, valueOf(n));
     }
     const fastest = (text: string): number => {
