@@ -37,7 +37,7 @@ import type { RunCaller } from "./src/http/run_caller.ts";
 import { codeVersionOf } from "./src/http/run_target.ts";
 import { machineHosts, ownAddresses, serve } from "./src/http/server.ts";
 import type { Web } from "./src/http/web/deps.ts";
-import type { FunctionId, KeyId, SessionId } from "./src/ids.ts";
+import type { FunctionId, KeyId, SecretId, SessionId } from "./src/ids.ts";
 import { KeyFileError, openKeyFile } from "./src/keyring/key_file.ts";
 import { Rotation } from "./src/keyring/rotation.ts";
 import { watchAnswers } from "./src/observe/answers.ts";
@@ -49,6 +49,7 @@ import { logsService } from "./src/observe/logs.ts";
 import { createMasking } from "./src/observe/masking.ts";
 import { Metrics } from "./src/observe/metrics.ts";
 import { Reads } from "./src/observe/reads.ts";
+import { seldom } from "./src/observe/seldom.ts";
 import { sandboxLog } from "./src/observe/sandbox_log.ts";
 import { moveEarlierUses, observeUses } from "./src/observe/uses.ts";
 import { openTraces } from "./src/observe/traces.ts";
@@ -237,8 +238,9 @@ async function main(): Promise<void> {
     now,
     report: log,
   });
+  const isNews = seldom<SecretId>(now);
   const reader = secretReader(store, keyring, (id, reason) => {
-    log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
+    if (isNews(id)) log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
   }, ({ functionId, holder }, id, scope) => {
     reads.handedOut(id, functionId, holder?.keyId);
     answers.given(scope);
@@ -300,7 +302,7 @@ async function main(): Promise<void> {
         ended?.(failure !== undefined);
       };
     },
-    onLog: sandboxLog(logs, masking, log),
+    onLog: sandboxLog(logs, masking, log, seldom<string>(now)),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
       metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
   });

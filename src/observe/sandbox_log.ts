@@ -7,8 +7,13 @@ import type { Log } from "./log.ts";
 import type { Logs } from "./logs.ts";
 import type { Handed, Masking } from "./masking.ts";
 
-/** Takes a line of a sandbox that runs `target`. */
-export function sandboxLog(logs: Pick<Logs, "write">, masking: Masking, log: Log) {
+/** Takes a line of a sandbox that runs `target`. The operator gets what `isNews`: a handler can cause it in a loop. */
+export function sandboxLog(
+  logs: Pick<Logs, "write">,
+  masking: Masking,
+  log: Log,
+  isNews: (what: string) => boolean,
+) {
   return (
     { functionId, route }: Pick<Target, "functionId" | "route">,
     { kind, level, text, request }: LogLine<{ readonly handed: Handed }>,
@@ -23,6 +28,8 @@ export function sandboxLog(logs: Pick<Logs, "write">, masking: Masking, log: Log
       message: text,
       handed,
     });
-    if (kind === "error") log(level, masking.mask(functionId, text, handed), { function: route.name, requestId });
+    if (kind === "error" && isNews(`${functionId} ${text}`)) {
+      log(level, masking.mask(functionId, text, handed), { function: route.name, requestId });
+    }
   };
 }

@@ -25,12 +25,18 @@ export interface GivenValue {
 
 interface Made extends AnswersAhead {
   readonly values: readonly GivenValue[];
+  /** In memory, roughly. */
+  readonly bytes: number;
 }
 
 /** More than this is asked for, not sent along with each call. */
 const JSON_MAX_LENGTH = 16 * 1024;
 /** Callers of one function whose answers are kept ready. */
 const CALLERS_MAX = 1_000;
+/** What is kept ready for all functions together; with more, all of it is made again. */
+const READY_MAX_BYTES = 32 << 20;
+/** What a question with its answer takes beside its texts. */
+const ANSWER_BYTES = 512;
 
 /**
  * `changes` is another number after anything was stored; until then, the answers to one array of questions are made
@@ -43,6 +49,7 @@ export function createAnswersAhead<C extends Caller>(
   onAnswered: (caller: C, questions: number) => void,
 ): (caller: C, questions: readonly ExpectedQuestion[]) => AnswersAhead {
   let ready = new WeakMap<readonly ExpectedQuestion[], Map<number, Made>>();
+  let readyBytes = 0;
   let madeAt = changes();
 
   const make = (caller: C, expected: readonly ExpectedQuestion[]): Made => {
@@ -64,19 +71,25 @@ export function createAnswersAhead<C extends Caller>(
       answers.push(answer);
       if (found) values.push({ id: found.id, scope: found.scope, name, value: value! });
     }
-    return { questions, json: `[${answers.join()}]`, values };
+    // As JSON and as values, both in UTF-16.
+    const bytes = 4 * length + ANSWER_BYTES * (1 + questions.length);
+    return { questions, json: `[${answers.join()}]`, values, bytes };
   };
 
   return (caller, questions) => {
-    if (madeAt !== changes()) {
+    if (madeAt !== changes() || readyBytes > READY_MAX_BYTES) {
       ready = new WeakMap();
+      readyBytes = 0;
       madeAt = changes();
     }
     let byKey = ready.get(questions);
     if (!byKey || byKey.size >= CALLERS_MAX) ready.set(questions, byKey = new Map());
     const keyId = caller.holder?.keyId ?? 0;
     let made = byKey.get(keyId);
-    if (!made) byKey.set(keyId, made = make(caller, questions));
+    if (!made) {
+      byKey.set(keyId, made = make(caller, questions));
+      readyBytes += made.bytes;
+    }
     for (const given of made.values) onGiven(caller, given);
     onAnswered(caller, made.questions.length);
     return made;

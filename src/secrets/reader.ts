@@ -36,6 +36,9 @@ export interface SecretReader {
 
 /** Look-ups remembered, as ciphertexts; a query costs as much as decrypting its result twice. */
 const REMEMBERED_LOOKUPS = 10_000;
+const REMEMBERED_MAX_BYTES = 32 << 20;
+/** What a look-up and what each of its rows takes beside the ciphertexts. */
+const ROW_BYTES = 512;
 
 /**
  * `onUndecryptable` hears of each stored value that could not be read, `onRead` of each that is given to a caller.
@@ -47,19 +50,25 @@ export function secretReader(
   onRead: (caller: Caller, id: SecretId, scope: Scope) => void,
 ): SecretReader {
   const remembered = new Map<string, Candidate[]>();
+  let rememberedBytes = 0;
   let rememberedAt = store.changes();
 
   const candidates = (caller: Caller, name: SecretName): Candidate[] => {
     const { functionId, holder } = caller;
     const [groupId, keyId] = [holder?.groupId ?? 0, holder?.keyId ?? 0];
     // Any change whatever makes us look again: this process is the only one that writes.
-    if (rememberedAt !== store.changes() || remembered.size >= REMEMBERED_LOOKUPS) {
+    const isFull = remembered.size >= REMEMBERED_LOOKUPS || rememberedBytes >= REMEMBERED_MAX_BYTES;
+    if (rememberedAt !== store.changes() || isFull) {
       remembered.clear();
+      rememberedBytes = 0;
       rememberedAt = store.changes();
     }
     const lookup = `${functionId} ${groupId} ${keyId} ${name}`;
     let found = remembered.get(lookup);
-    if (!found) remembered.set(lookup, found = store.secrets.candidates(name, functionId, groupId, keyId));
+    if (!found) {
+      remembered.set(lookup, found = store.secrets.candidates(name, functionId, groupId, keyId));
+      rememberedBytes += found.reduce((sum, { ciphertext }) => sum + ciphertext.length + ROW_BYTES, ROW_BYTES);
+    }
     return found;
   };
 
