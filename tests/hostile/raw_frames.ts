@@ -1,6 +1,31 @@
 // What a handler of the forgery and descriptor families has at hand: frames of the protocol, written past the
 // worker's own code. Text that is put in front of an attack.
 
+/** Finds `workers`, the address of the folder of the worker's code, which only a stack trace names. */
+const WORKERS = `
+let stack;
+console.debug("%s", { toString: () => (stack ??= new Error().stack, "") });
+const [workers] = /file:[^ (]+[/]workers[/]/.exec(stack);
+`;
+
+/**
+ * `own.writer` is the worker's own writer of frames: its `send(type, id, meta, body?)` sends
+ * any frame between those of the worker, and `drained()` settles when the host has taken them.
+ */
+export const OWN_WRITER = `
+${WORKERS}
+const { FrameWriter } = await import(new URL("../src/sandbox/protocol.ts", workers));
+const own = {};
+for (const name of ["send", "sendAtOnce"]) {
+  const method = FrameWriter.prototype[name];
+  FrameWriter.prototype[name] = function (...frame) {
+    own.writer = this;
+    return method.apply(this, frame);
+  };
+}
+console.debug("This gets the writer to show itself.");
+`;
+
 /**
  * `frame(type, id, meta, body?)` builds one; `rpc` is the resource of this process's socket to the host, `write`
  * puts bytes on it; `answers` collects what the host answers to questions that nobody here asked properly.
@@ -27,10 +52,7 @@ const seen = globalThis.seenIds ??= [];
 // The worker looks up every frame's invocation in a table of its own: here the answers to forged questions pass by.
 if (!globalThis.tapped) {
   globalThis.tapped = true;
-  // Where the worker's code is, only a stack trace tells: one through the worker's console.
-  let stack;
-  console.debug("%s", { toString: () => (stack ??= new Error().stack, "") });
-  const [workers] = /file:[^ (]+[/]workers[/]/.exec(stack);
+  ${WORKERS}
   const { InFlight } = await import(new URL("../src/sandbox/in_flight.ts", workers));
   const get = InFlight.prototype.get;
   InFlight.prototype.get = function (key) {
