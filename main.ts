@@ -205,7 +205,12 @@ async function main(): Promise<void> {
       ),
     }),
   });
-  const conditions = createConditions({ codeDir, imports, health: (id) => pool.health(id) });
+  const conditions = createConditions({
+    codeDir,
+    imports,
+    health: (id) => pool.health(id),
+    isAltered: (id) => store.isAltered("functions", id),
+  });
   const counting = {
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
@@ -399,6 +404,7 @@ async function main(): Promise<void> {
         suspended: () => pool.suspended() as FunctionId[],
         missingWalls: walls,
         alterations: () => integrity.findings,
+        isAltered: store.isAltered,
         run: run.answer,
         asked,
         noticeKey: keyring.derive("notices"),

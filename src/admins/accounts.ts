@@ -2,12 +2,13 @@
 // changes about themselves. Signing in is sign_in.ts.
 
 import { timingSafeEqual } from "node:crypto";
-import type { Actor, Facts, Recorder } from "../actor.ts";
+import { type Actor, type Facts, type Recorder, requireEntitled } from "../actor.ts";
 import { AppError, conflict, notFound } from "../errors.ts";
 import type { AdminId, SessionId } from "../ids.ts";
 import type { DerivedKey } from "../keyring/derived_key.ts";
 import type { Passwords } from "../keyring/passwords.ts";
 import type { AdminRow } from "../store/admins.ts";
+import { tamperedRow } from "../store/authenticated_rows.ts";
 import type { Store } from "../store/store.ts";
 import { type Begun, hashOf, newToken, type Sessions } from "./sessions.ts";
 
@@ -106,11 +107,15 @@ export function accountsService({ store, linkKey, sessions, passwords, now, reco
 
     /**
      * The token of a link by which an admin chooses a new password; until it is used, everything stays as it is.
-     * @throws AppError NotFound (404)
+     * @throws AppError NotFound (404), TamperedRow (409)
      */
     reset(actor: Actor, id: AdminId): string {
+      requireEntitled(actor);
+      rows.discardAlteredLink(id);
       return store.change(actor, () => {
         update(actor, admin(id), { link: "made" });
+        // The password that is chosen by the link could not be stored.
+        if (!rows.isAuthentic(id)) throw tamperedRow("admins", id);
         return putLink(id);
       });
     },

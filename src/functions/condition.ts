@@ -11,7 +11,7 @@ export const STATES = ["enabled", "disabled", "suspended", "broken"] as const;
 
 export interface Condition {
   /**
-   * `disabled`: calls get 404; `broken`: its handler is missing or cannot load; `suspended`: its processes kept
+   * `disabled`: calls get 404; `broken`: its handler is missing or cannot load, or its entry was altered; `suspended`: its processes kept
    * ending, and calls get 503 until `until`.
    */
   readonly state: (typeof STATES)[number];
@@ -19,6 +19,8 @@ export interface Condition {
   readonly reason: string | null;
   /** Milliseconds since 1970; of a suspended function only. */
   readonly until?: number;
+  /** Whether it is broken by what something other than this program has written, and can only be deleted. */
+  readonly isAltered?: true;
 }
 
 export interface Conditions {
@@ -46,7 +48,12 @@ export interface ConditionsOptions {
     graph(handler: string): ModuleGraph | Promise<ModuleGraph>;
   };
   readonly health: (id: FunctionId) => Health;
+  /** Whether something other than this program has written the function's entry. */
+  readonly isAltered: (id: FunctionId) => boolean;
 }
+
+export const ALTERED_REASON =
+  "Something other than this server has written its entry, so that calls get 404. Delete it and create it again.";
 
 const LOOK_MAX_MS = 2_000;
 /** Functions that one call of `broken` looks at: some milliseconds. */
@@ -54,7 +61,7 @@ const SWEEP = 250;
 /** Handlers whose findings are remembered. */
 const FOUND_MAX = 10_000;
 
-export function createConditions({ codeDir, imports, health }: ConditionsOptions): Conditions {
+export function createConditions({ codeDir, imports, health, isAltered }: ConditionsOptions): Conditions {
   const findings = new Map<string, { version: number; problem: string | undefined }>();
   const looking = new Map<string, Promise<unknown>>();
   let queue: Promise<unknown> = Promise.resolve();
@@ -85,6 +92,8 @@ export function createConditions({ codeDir, imports, health }: ConditionsOptions
   };
 
   const of = (entry: RegisteredFunction): Condition => {
+    // Whether it is enabled is not known, either.
+    if (isAltered(entry.id)) return { state: "broken", reason: ALTERED_REASON, isAltered: true };
     if (!entry.enabled) return { state: "disabled", reason: null };
     const reason = brokenReason(entry);
     if (reason !== undefined) return { state: "broken", reason };

@@ -99,6 +99,7 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
           remote: Object.fromEntries(Object.entries(known.remote).filter(isUsed)),
           redirects: Object.fromEntries(Object.entries(known.redirects).filter(isUsed)),
         };
+        store.discardAltered(MASTER);
         transaction(() => store.put(MASTER, lockText(left)));
       }
     },
@@ -107,6 +108,7 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
       const known = store.find(MASTER);
       const master = lockText(mergeLocks(parseLock(lock), parsed(MASTER)));
       if (store.find(handler) === lock && known === master) return;
+      for (const each of [handler, MASTER]) store.discardAltered(each);
       transaction(() => {
         store.put(handler, lock);
         store.put(MASTER, master);
@@ -114,6 +116,7 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
     },
     replace(changes, name, also) {
       revision++;
+      for (const handler of [MASTER, ...changes.map(({ handler }) => handler)]) store.discardAltered(handler);
       transaction(() => {
         for (const { handler, before, after } of changes) {
           if (store.find(handler) !== before) throw conflict(`The packages of ${handler} were changed meanwhile.`);
@@ -142,6 +145,7 @@ export function importLockFile(path: string, { store, transaction }: PackageLock
     if (error instanceof Deno.errors.NotFound) return;
     throw error;
   }
+  if (store.find(MASTER) === undefined) store.discardAltered(MASTER);
   if (store.find(MASTER) === undefined) transaction(() => store.put(MASTER, lockText(lockOrEmpty(text))));
   Deno.removeSync(path);
 }

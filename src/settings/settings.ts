@@ -1,6 +1,6 @@
 // Reading and changing settings. Values are kept in memory; a change is in force when `change` returns.
 
-import { type Actor, difference, type Facts, type Recorder } from "../actor.ts";
+import { type Actor, difference, type Facts, type Recorder, requireEntitled } from "../actor.ts";
 import { AppError } from "../errors.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../versions.ts";
 import type { SettingsStore } from "../store/settings.ts";
@@ -64,6 +64,8 @@ export function settingsService(
       // Nothing is awaited from here on, so what is in memory is what is stored.
       requireVersion(expected, versionOf(of.map((name) => values[name])));
       const facts = difference(values as Facts, Object.fromEntries(accepted));
+      requireEntitled(actor);
+      for (const [name] of accepted) store.settings.discardAltered(name);
       store.change(actor, () => {
         for (const [name, value] of accepted) store.settings.put(name, JSON.stringify(value));
         const names = Object.keys(facts.after);

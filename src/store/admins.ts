@@ -151,6 +151,13 @@ export function adminStore(db: Database, rows: RowCheck) {
       rows.check("recovery_codes", adminId, code) && useCode.run(adminId, code).changes > 0,
     countCodes: (adminId: AdminId): number => first<{ n: number }>(countCodes, adminId)!.n,
 
+    /**
+     * Deletes an admin's link if something else has written it, so that it can be written as a whole: nothing of it is kept.
+     * Called before the transaction that writes it, not within.
+     */
+    discardAlteredLink(adminId: AdminId): void {
+      if (rows.isAltered("password_links", adminId)) db.transaction(() => deleteLink.run(adminId));
+    },
     putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void {
       putLink.run(adminId, tokenMac, expiresAt);
     },

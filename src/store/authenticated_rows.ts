@@ -44,6 +44,8 @@ export interface Finding {
 export interface RowCheck {
   /** Whether the row with this key is as this program wrote it; otherwise it is reported. */
   check(table: string, ...key: SqlValue[]): boolean;
+  /** Whether there is a row with this key that is not as this program wrote it; it is reported. */
+  isAltered(table: string, ...key: SqlValue[]): boolean;
 }
 
 /** A table as the MACs see it. */
@@ -82,6 +84,19 @@ export function fieldsOf({ columns, covered }: AuthenticatedTable, row: StoredRo
 export function isAuthentic(macs: RowMacs, table: AuthenticatedTable, row: StoredRow): boolean {
   const mac = row[table.mac];
   return mac instanceof Uint8Array && macs.isMac(mac, table.name, fieldsOf(table, row));
+}
+
+/** The refusal to change a row that something else has written. */
+export function tamperedRow(table: string, id: string | number): AppError {
+  return new AppError(
+    "TamperedRow",
+    409,
+    `Row ${id} of ${table} was altered by something other than this program. It can be deleted, not changed.`,
+  );
+}
+
+export function isSameSum(a: TableSum, b: TableSum): boolean {
+  return a.count === b.count && a.sum === b.sum;
 }
 
 /** A row's key as people and the audit get it. A recovery code is not told, only whose it is. */
@@ -188,16 +203,24 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck {
     const changeset = this.#session!.changeset();
     this.#endSession();
     const tables = new Map(this.#head.tables);
+    /** Altered rows that were deleted, by their tables: the elements of the MACs that they had. */
+    const discarded = new Map<string, bigint[]>();
     let changed = false;
     for (const { table: name, kind, values } of rowChanges(changeset)) {
       const rows = this.#tables.get(name);
       if (!rows) continue;
       const before = tables.get(name) ?? EMPTY;
       const after = kind === "delete"
-        ? this.#deleted(rows, values as StoredRow, before)
+        ? this.#deleted(rows, values as StoredRow, before, discarded)
         : this.#written(rows, values, kind === "update", before);
       changed ||= after !== before;
       tables.set(name, after);
+    }
+    for (const [name, elements] of discarded) {
+      const without = elements.reduce(minus, tables.get(name) ?? EMPTY);
+      if (!isSameSum(without, this.#storedSum(name))) continue;
+      tables.set(name, without);
+      changed = true;
     }
     if (!changed && !this.#isHeadAltered && this.#nextEpoch === undefined) return false;
     const { generation, schema } = this.#head;
@@ -263,6 +286,10 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck {
     return false;
   }
 
+  isAltered(name: string, ...key: SqlValue[]): boolean {
+    return this.#tables.get(name)!.find(key) !== undefined && !this.check(name, ...key);
+  }
+
   #written(
     rows: TableRows,
     recorded: readonly (SqlValue | undefined)[],
@@ -285,23 +312,33 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck {
     return plus(rest, this.#macs.element(table.name, mac));
   }
 
-  /** A row that was altered or put in was never counted: without it, the sum is what it was. */
-  #deleted({ table }: TableRows, old: StoredRow, sum: TableSum): TableSum {
-    if (isAuthentic(this.#macs, table, old)) {
-      return minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
-    }
+  /**
+   * A row that was put in was never counted: without it, the sum is what it was. One that was altered was counted by
+   * the MAC that it had; if it still has that, the sum of the MACs that are left shows it, once all is deleted.
+   */
+  #deleted({ table }: TableRows, old: StoredRow, sum: TableSum, discarded: Map<string, bigint[]>): TableSum {
+    const mac = old[table.mac];
+    const element = mac instanceof Uint8Array && mac.length > 0 ? this.#macs.element(table.name, mac) : undefined;
+    if (element !== undefined && isAuthentic(this.#macs, table, old)) return minus(sum, element);
+    if (element !== undefined) discarded.set(table.name, [...discarded.get(table.name) ?? [], element]);
     this.#report({ table: table.name, id: idOf(table, old), problem: "had been altered when it was deleted" });
+    return sum;
+  }
+
+  /** The sum of the MACs that the rows of a table have, whether they are right or not. */
+  #storedSum(name: string): TableSum {
+    const macs = this.db.prepare(`SELECT mac FROM ${name} WHERE length(mac) > 0`).iterate() as Iterable<
+      { mac: Uint8Array }
+    >;
+    let sum = EMPTY;
+    for (const { mac } of macs) sum = plus(sum, this.#macs.element(name, mac));
     return sum;
   }
 
   #altered(table: AuthenticatedTable, row: StoredRow): AppError {
     const id = idOf(table, row);
     this.#report({ table: table.name, id, problem: "was altered" });
-    return new AppError(
-      "TamperedRow",
-      409,
-      `Row ${id} of ${table.name} was altered by something other than this program. It can be deleted, not changed.`,
-    );
+    return tamperedRow(table.name, id);
   }
 
   #isOwnChange(rows: TableRows, key: readonly SqlValue[]): boolean {

@@ -7,6 +7,11 @@ import { all, type Database, first } from "./database.ts";
 export interface PackageLockStore {
   find(handler: string): string | undefined;
   put(handler: string, lock: string): void;
+  /**
+   * Deletes a lock that something else has written, so that it can be written as a whole. Called before the
+   * transaction that writes it, not within.
+   */
+  discardAltered(handler: string): void;
   remove(handler: string): void;
   /** Paths of all handlers that have a lock. */
   handlers(): string[];
@@ -21,6 +26,9 @@ export function packageLockStore(db: Database, rows: RowCheck): PackageLockStore
     find(handler) {
       const found = first<{ lock: string }>(find, handler);
       return found && rows.check("package_locks", handler) ? found.lock : undefined;
+    },
+    discardAltered(handler) {
+      if (rows.isAltered("package_locks", handler)) db.transaction(() => remove.run(handler));
     },
     put: (handler, lock) => void put.run(handler, lock),
     remove: (handler) => void remove.run(handler),

@@ -16,6 +16,13 @@ export function settingsStore(db: Database, rows: RowCheck) {
     /** Those whose rows are as this program wrote them. */
     list: (): { name: string; value: string }[] =>
       all<{ name: string; value: string }>(list).filter(({ name }) => rows.check("settings", name)),
+    /**
+     * Deletes the row if something else has written it, so that it can be written as a whole: nothing of it is kept.
+     * Called before the transaction that writes it, not within.
+     */
+    discardAltered(name: string): void {
+      if (rows.isAltered("settings", name)) db.transaction(() => remove.run(name));
+    },
     /** `value` is JSON. */
     put(name: string, value: string): void {
       put.run(name, value);

@@ -47,6 +47,8 @@ export interface Store {
   changes(): number;
   /** Of the authenticated rows, as of the last transaction. */
   head(): Head;
+  /** Whether there is a row with this key that something else has written: it is reported, and can only be deleted. */
+  isAltered(table: string, ...key: (number | string)[]): boolean;
   /** Reports something in the database that this program did not write, unless it was reported before. */
   report(finding: Finding): void;
   /** Whether another connection has written since this was asked last: a command, or something else. */
@@ -131,6 +133,7 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
     repeatable: (work) => db.repeatable(work),
     changes: () => db.changes,
     head: () => rows.head,
+    isAltered: (table, ...key) => rows.isAltered(table, ...key),
     report,
     wasWrittenByOthers: () => rows.wasWrittenByOthers(),
     startEpoch() {

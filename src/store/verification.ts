@@ -11,6 +11,7 @@ import {
   type Finding,
   idOf,
   isAuthentic,
+  isSameSum,
   readHead,
   schemaHash,
   walk,
@@ -56,7 +57,7 @@ export function* verifyTable(
     yield ++rows;
   }
   const expected = head.tables.get(name) ?? EMPTY;
-  const isComplete = isSame(authentic, expected) || isSame(stored, expected);
+  const isComplete = isSameSum(authentic, expected) || isSameSum(stored, expected);
   if (altered > LISTED_MAX) {
     findings.push({ table: name, id: undefined, problem: `holds ${altered - LISTED_MAX} more rows that were altered` });
   }
@@ -86,10 +87,6 @@ function incomplete(found: TableSum, expected: TableSum): string {
   if (missing > 0) return `lacks ${missing} ${missing === 1 ? "row" : "rows"} that this program wrote`;
   if (missing < 0) return `holds ${-missing} ${missing === -1 ? "row" : "rows"} that this program had deleted`;
   return "holds a row as it was before a later change, or one in the place of another";
-}
-
-function isSame(a: TableSum, b: TableSum): boolean {
-  return a.count === b.count && a.sum === b.sum;
 }
 
 /** The whole database, compared as it is at one moment; others can write meanwhile. */

@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { cookieName, setUp, Visitor } from "./admin.ts";
-import { createGroup, createKey, deploy, run } from "./handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
+import { startNpmRegistry } from "./npm_registry.ts";
 import { type Server, startServer } from "./server.ts";
 import { withFolder } from "./filled.ts";
 
@@ -97,6 +98,184 @@ Deno.test("who can write the database gains no session, no group and no secret, 
     await using again = await startServer({ folder });
     assert.equal((await run(again, "/value", mine)).body, "none");
     assert.match(again.logs(), /row 2 of secrets was altered/);
+  });
+});
+
+async function temporaryFolder() {
+  const path = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** A page's content as text, without what is the same on all pages. */
+function contentOf(html: string): string {
+  return html.replace(/^[^]*<main[^>]*>/, "").replace(/<\/main>[^]*$/, "").replaceAll(/<[^>]+>/g, " ")
+    .replaceAll(/\s+/g, " ");
+}
+
+Deno.test("the page of an altered row offers to delete it, which the server does, and no change, which it refuses", async () => {
+  await using folder = await temporaryFolder();
+  await using server = await startServer({ folder: folder.path });
+  const admin = await setUp(server);
+  const group = await createGroup(server, "team");
+  const empty = await createGroup(server, "empty");
+  const key = await createKey(server, group, "acme");
+  const secret = await createSecret(server, "DB", "value");
+  const fn = await deploy(server, "orders", "export default (c) => c.text('orders')");
+  await admin.submit("/web/users", { name: "Eve", email: "eve@example.com" });
+
+  interface Kind {
+    alter: string;
+    page: string;
+    /** Where the fields of a change are posted. */
+    form: string;
+    fields: Record<string, string>;
+    remove: string;
+    removeFields?: Record<string, string>;
+    api?: string;
+  }
+  const kinds: Record<string, Kind> = {
+    secret: {
+      alter: "UPDATE secrets SET comment = 'altered'",
+      page: `/web/secrets/${secret}/edit`,
+      form: `/web/secrets/${secret}/edit`,
+      fields: { name: "DB", value: "new", comment: "" },
+      remove: `/web/secrets/${secret}/delete`,
+      api: `/api/secrets/${secret}`,
+    },
+    "a secret's value": {
+      alter: "UPDATE secrets SET comment = 'altered again'",
+      page: "/web/secrets/names/DB",
+      form: `/web/secrets/${secret}/edit`,
+      fields: { name: "DB", value: "new", comment: "" },
+      remove: `/web/secrets/${secret}/delete`,
+    },
+    function: {
+      alter: "UPDATE functions SET description = 'altered'",
+      page: `/web/functions/${fn}/settings`,
+      form: `/web/functions/${fn}/settings`,
+      fields: { name: "orders", handler: "orders.ts", route: "/orders", methods: "GET" },
+      remove: `/web/functions/${fn}/delete`,
+      api: `/api/functions/${fn}`,
+    },
+    key: {
+      alter: "UPDATE api_keys SET description = 'altered' WHERE name = 'acme'",
+      page: `/web/keys/${key.id}`,
+      form: `/web/keys/${key.id}`,
+      fields: { name: "acme", description: "new" },
+      remove: `/web/keys/${key.id}/revoke`,
+      api: `/api/keys/${key.id}`,
+    },
+    group: {
+      alter: "UPDATE key_groups SET description = 'altered' WHERE name = 'empty'",
+      page: `/web/keys/groups/${empty}`,
+      form: `/web/keys/groups/${empty}`,
+      fields: { name: "empty", description: "new" },
+      remove: `/web/keys/groups/${empty}/delete`,
+      api: `/api/key-groups/${empty}`,
+    },
+    user: {
+      alter: "UPDATE admins SET name = 'altered' WHERE email = 'eve@example.com'",
+      page: "/web/users/2",
+      form: "/web/users/2/reset",
+      fields: {},
+      remove: "/web/users/2/remove",
+      removeFields: { email: "eve@example.com" },
+    },
+  };
+  for (const [kind, { page }] of Object.entries(kinds)) {
+    const { status, text } = await admin.get(page);
+    assert.equal(status, 200, kind);
+    assert.doesNotMatch(contentOf(text), /Something other than this server/, kind);
+  }
+  for (const { alter } of Object.values(kinds)) sql(server, alter);
+  for (const [kind, { page, form, fields }] of Object.entries(kinds)) {
+    const { status, text } = await admin.get(page);
+    assert.equal(status, 200, kind);
+    const words = contentOf(text);
+    assert.match(words, /Something other than this server has written to this \w+ in the database/, kind);
+    assert.match(words, /It can no longer be changed\. (Delete it|Revoke it|Remove them) and create it again/, kind);
+    assert.doesNotMatch(words, /give the value again|Give it again|key file/i, kind);
+    assert.doesNotMatch(words, / (Save|Edit|Disable|Make a link) /, kind);
+    // What a page that was open before sends.
+    const refused = await admin.post(form, fields);
+    assert.ok(refused.status >= 400 && refused.status < 500, `${kind}: ${refused.status}`);
+    assert.match(refused.text, /can (only be deleted|be deleted, not changed|no longer be changed)/, kind);
+  }
+  const lists = [["/web/keys", /acme altered/], ["/web/keys", /empty altered/], ["/web/users", /altered/]] as const;
+  for (const [path, pattern] of lists) assert.match(contentOf((await admin.get(path)).text), pattern);
+
+  const shown = await server.api("GET", `/api/functions/${fn}`);
+  assert.equal(shown.body.function.state, "broken");
+  assert.match(shown.body.function.stateReason, /^Something other than this server has written its entry/);
+  const list = contentOf((await admin.get("/web/functions")).text);
+  assert.match(list, /orders altered broken Something other than this server/);
+  assert.doesNotMatch(list, /Disable/);
+  assert.match(contentOf((await admin.get("/web")).text), /orders is broken/);
+
+  for (const [kind, { remove, removeFields = {}, api }] of Object.entries(kinds)) {
+    if (kind === "a secret's value") continue;
+    if (api) assert.equal((await server.api("GET", api)).status, 200, kind);
+    const page = remove.endsWith("/remove") ? "" : (await admin.get(remove)).text;
+    const version = /name="version" value="([^"]*)"/.exec(page)?.[1];
+    const removed = await admin.post(remove, { ...removeFields, ...(version !== undefined && { version }) });
+    assert.equal(removed.status, 303, `${kind}: ${contentOf(removed.text)}`);
+    if (api) assert.equal((await server.api("GET", api)).status, 404, kind);
+  }
+  await server.stop();
+  await using again = await startServer({ folder: folder.path });
+  assert.equal((await again.api("GET", "/api/settings")).status, 200);
+  assert.doesNotMatch(again.logs(), /Something other than/);
+});
+
+Deno.test("what is written as a whole can be written again once something else has altered it", async () => {
+  await withFolder(async (folder) => {
+    const timeout = async (server: Server) =>
+      (await server.api("GET", "/api/settings")).body.settings.find(({ name }: { name: string }) =>
+        name === "sandbox.timeout-ms"
+      ).value;
+    await using registry = startNpmRegistry();
+    await registry.publish({ name: "crude-a", version: "1.0.0", files: { "index.js": "module.exports = 'a';" } });
+    const env = { NPM_CONFIG_REGISTRY: registry.url, CACHE_DIR: join(folder, "cache") };
+    await Deno.chmod(folder, 0o711);
+    const code = `import a from "npm:crude-a@1"; export default (c) => c.text(a);`;
+    {
+      await using server = await startServer({ folder, env });
+      const admin = await setUp(server);
+      await set(server, { "sandbox.timeout-ms": 5_000, "log.level": "debug" });
+      assert.deepEqual(await save(server, "a.ts", code), []);
+      await admin.submit("/web/users", { name: "Eve", email: "eve@example.com" });
+      sql(server, "UPDATE settings SET value = '6000' WHERE name = 'sandbox.timeout-ms'");
+      sql(server, "UPDATE package_locks SET lock = replace(lock, '1.0.0', '6.6.6')");
+      sql(server, "UPDATE password_links SET expires_at = expires_at + 1");
+
+      // The same value as the altered one, too.
+      for (const value of [6_000, 7_000]) {
+        const { status, body } = await server.api("PUT", "/api/settings", {
+          settings: { "sandbox.timeout-ms": value },
+        });
+        assert.equal(status, 200, JSON.stringify(body));
+        assert.equal(await timeout(server), value);
+        sql(server, "UPDATE settings SET value = '6000' WHERE name = 'sandbox.timeout-ms'");
+      }
+      const typed = await admin.get("/web/settings/sandbox");
+      const version = /name="version" value="([^"]*)"/.exec(typed.text)![1]!;
+      const saved = await admin.post("/web/settings/sandbox", { "sandbox.timeout-ms": "8000", version });
+      assert.equal(saved.status, 303, contentOf(saved.text));
+
+      assert.deepEqual(await save(server, "a.ts", `${code}\n`), []);
+      await deploy(server, "a", code);
+      assert.equal((await run(server, "/a")).body, "a");
+
+      const link = await admin.submit("/web/users/2/reset", {});
+      assert.equal(link.status, 200);
+      const [path] = /\/web\/password\?token=[\w-]+/.exec(link.text)!;
+      assert.match((await new Visitor(server.url).get(path)).text, /eve@example\.com/);
+      await server.stop();
+    }
+    await using server = await startServer({ folder, env });
+    assert.equal(await timeout(server), 8_000);
+    assert.equal((await run(server, "/a")).body, "a");
+    assert.doesNotMatch(server.logs(), /Something other than/);
   });
 });
 

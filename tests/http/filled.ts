@@ -117,6 +117,21 @@ export function unreadable(server: Server, id: number): void {
   db.close();
 }
 
+/** A data folder with one secret, whose value is encrypted with a key version that is lost. */
+export function fillLost(home: string, name: string): void {
+  const dataDir = join(home, "data");
+  Deno.mkdirSync(dataDir, { recursive: true });
+  const { store } = openStoreAt(join(dataDir, "database.db"), new Date());
+  const lost = {
+    owner: { scope: "global" } as const,
+    ciphertext: `v7.${"A".repeat(80)}`,
+    comment: "",
+    now: Date.now(),
+  };
+  store.transaction(() => store.secrets.insert({ ...lost, name: name as SecretName }));
+  store.close();
+}
+
 /** Functions f-0, f-1, … at /f-0, /f-1, … in a folder that was filled, all with the handler shared.ts. */
 export function fillFunctions(home: string, functions: number): void {
   const { store } = openStoreAt(join(home, "data", "database.db"));

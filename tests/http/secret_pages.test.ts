@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy } from "./handlers.ts";
-import { unreadable } from "./filled.ts";
+import { fillLost, withFolder } from "./filled.ts";
 import { startServer } from "./server.ts";
 import { setUp } from "./admin.ts";
 
@@ -137,20 +137,25 @@ Deno.test("line breaks come as CRLF from browsers and are stored as LF, the firs
   assert.equal(body.value, "\n\na\n");
 });
 
-Deno.test("a value that cannot be decrypted is told as such where it is asked for", async () => {
-  await using server = await startServer();
-  const visitor = await setUp(server);
-  await createSecret(server, "LOST", PLANTED);
-  unreadable(server, 1);
-  assert.match((await visitor.get("/web/secrets")).text, /Unreadable/);
-  assert.match((await visitor.post("/web/secrets/1/reveal", {})).text, /Put back the key file/);
-  assert.equal((await visitor.post("/web/secrets/1/copy", {})).status, 409);
-  assert.match((await visitor.post("/web/secrets/1/edit/reveal", { name: "LOST" })).text, /role="alert"/);
-  // Its name is part of what it is sealed to.
-  const renamed = await visitor.post("/web/secrets/1/edit", { name: "FOUND", value: "", comment: "" });
-  assert.equal(renamed.status, 409);
-  assert.match(renamed.text, /Give the value again with the new name/);
-});
+Deno.test("a value that cannot be decrypted is told as such where it is asked for, and can be given again", () =>
+  withFolder(async (folder) => {
+    fillLost(folder, "LOST");
+    await using server = await startServer({ folder });
+    const visitor = await setUp(server);
+    assert.match((await visitor.get("/web/secrets")).text, /Unreadable/);
+    const shown = (await visitor.post("/web/secrets/1/reveal", {})).text;
+    assert.match(shown, /Put back the key file/);
+    assert.match(shown, /href="\/web\/secrets\/1\/edit">give the value again/);
+    assert.equal((await visitor.post("/web/secrets/1/copy", {})).status, 409);
+    assert.match((await visitor.post("/web/secrets/1/edit/reveal", { name: "LOST" })).text, /role="alert"/);
+    // Its name is part of what it is sealed to.
+    const renamed = await visitor.post("/web/secrets/1/edit", { name: "FOUND", value: "", comment: "" });
+    assert.equal(renamed.status, 409);
+    assert.match(renamed.text, /Give the value again with the new name/);
+    const given = await visitor.post("/web/secrets/1/edit", { name: "LOST", value: PLANTED, comment: "" });
+    assert.equal(given.status, 303);
+    assert.equal((await server.api("GET", "/api/secrets/1?includeValues=true")).body.value, PLANTED);
+  }));
 
 Deno.test("dropdowns hold a thousand owners, and narrowing finds the others", async () => {
   await using server = await startServer();

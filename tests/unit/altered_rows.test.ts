@@ -261,6 +261,16 @@ const REMOVALS: Record<string, (opened: ReturnType<Data["open"]>, data: Data) =>
   secrets: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.global as SecretId),
 };
 
+/** The same for what the first row's edit concerns, of the tables whose rows can be deleted one by one. */
+const REMOVALS_OF_ALTERED: typeof REMOVALS = {
+  functions: REMOVALS.functions!,
+  package_locks: ({ store }) => store.packageLocks.discardAltered("orders.ts"),
+  settings: ({ settings }) => settings.reset(OPERATOR, "sandbox.timeout-ms"),
+  api_keys: REMOVALS.api_keys!,
+  password_links: ({ store }) => store.admins.discardAlteredLink(2 as never),
+  secrets: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.key),
+};
+
 Deno.test("a function does not become public by its groups being deleted", async () => {
   using data = await filledData();
   data.sql("DELETE FROM function_groups");
@@ -293,6 +303,39 @@ Deno.test("an altered row can be deleted, not changed, and a change elsewhere do
   assert.equal(access.find(data.key.value), undefined);
   assert.equal(access.find(data.other.value)?.groupName, "management");
 });
+
+for (const [table, remove] of Object.entries(REMOVALS_OF_ALTERED)) {
+  Deno.test(`a row of ${table} that was altered and is deleted does not stop the next start, nor hide anything else`, async () => {
+    {
+      using data = await filledData();
+      {
+        using opened = data.open();
+        data.sql(EDITS[table]!);
+        remove(opened, data);
+      }
+      data.open()[Symbol.dispose]();
+      using verification = openVerification(data.path, data.keyring);
+      assert.deepEqual(findingsOf(verification), []);
+    }
+    // What else was done to the table is still found: its MAC is gone, or another row is.
+    const more: Record<string, string[]> = {
+      secrets: ["DELETE FROM secrets WHERE scope = 'global'"],
+      api_keys: ["DELETE FROM api_keys WHERE id = 2"],
+    };
+    for (
+      const also of [`UPDATE ${table} SET mac = x''`, `UPDATE ${table} SET mac = zeroblob(32)`, ...more[table] ?? []]
+    ) {
+      using data = await filledData();
+      {
+        using opened = data.open();
+        data.sql(EDITS[table]!);
+        data.sql(also);
+        remove(opened, data);
+      }
+      assert.throws(() => data.open(), new RegExp(`table ${table} (lacks|holds)`), also);
+    }
+  });
+}
 
 Deno.test("a forged row that is deleted leaves the others genuine", async () => {
   using data = await filledData();

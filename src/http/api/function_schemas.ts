@@ -188,7 +188,7 @@ export const functionSchema = z.object({
   state: z.enum(STATES).openapi({
     description:
       "`disabled`: calls get 404; `broken`: the handler is missing or cannot load, as far as that is known " +
-      "without a call; `suspended`: its processes kept ending, and calls get 503 for a while; or `enabled`.",
+      "without a call, or something other than this server has written the entry; `suspended`: its processes kept ending, and calls get 503 for a while; or `enabled`.",
   }),
   stateReason: z.string().nullable().openapi({ description: "Why it is broken or suspended." }),
   createdAt: timeSchema,

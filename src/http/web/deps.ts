@@ -22,6 +22,8 @@ export interface WebDeps extends ApiDeps {
   readonly missingWalls: readonly string[];
   /** What something other than this program did to the database, in words. */
   readonly alterations: () => readonly string[];
+  /** Whether something other than this program has written a row: nothing of it counts, and it can only be deleted. */
+  readonly isAltered: (table: AlterableTable, id: number) => boolean;
   /** Answers a request under /run, as it does those that come over HTTP. */
   readonly run: (request: Request) => Promise<Response>;
   readonly asked: AskedSecrets;
@@ -31,6 +33,9 @@ export interface WebDeps extends ApiDeps {
   readonly importers: (path: string) => readonly string[];
   readonly typeCheck: TypeCheck;
 }
+
+/** Tables of what has a page of its own. */
+export type AlterableTable = "admins" | "api_keys" | "functions" | "key_groups" | "secrets";
 
 /** Who is signed in, as the pages show it. */
 export interface SignedIn {

@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
 import type { RegisteredFunction } from "../../../functions/registry.ts";
-import type { FunctionId } from "../../../ids.ts";
+import type { FunctionId, GroupId } from "../../../ids.ts";
 import { idParams } from "../../api/schemas.ts";
 import { Badge } from "../components.tsx";
 import type { WebDeps, WebEnv } from "../deps.ts";
@@ -19,7 +19,7 @@ export function functionOf(c: Context<WebEnv>, { registry }: WebDeps): Registere
 /** Title, actions and the top of each page of a function, which says how it is; `tab` is the page shown. */
 export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings", deps: WebDeps) {
   const { id, name, route, methods, keys, description, enabled } = entry;
-  const groups = keys.map((key) => deps.access.group(key).name);
+  const condition = deps.conditions.of(entry);
   const tabs = [["code", pathOf(id), "Code"], ["settings", `${pathOf(id)}/settings`, "Settings"], [
     "logs",
     `/web/logs?functionId=${id}`,
@@ -32,7 +32,7 @@ export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings
         <div>
           <dt>State</dt>
           <dd>
-            <State condition={deps.conditions.of(entry)} />
+            <State condition={condition} />
           </dd>
         </div>
         <div>
@@ -47,7 +47,7 @@ export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings
         </div>
         <div>
           <dt>Who may call it</dt>
-          <dd>{groups.length === 0 ? <Badge kind="plain">public</Badge> : `Keys of ${groups.join(", ")}`}</dd>
+          <dd>{condition.isAltered ? "nobody" : <Callers keys={keys} deps={deps} />}</dd>
         </div>
       </dl>
       <nav class="tabs" aria-label="This function">
@@ -64,7 +64,14 @@ export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings
   return {
     title: name,
     styles: ["functions.css"],
-    actions: <Toggle id={id} name={name} enabled={enabled} back="function" />,
+    actions: condition.isAltered
+      ? <a href={`${pathOf(id)}/delete`} role="button" class="secondary outline">Delete …</a>
+      : <Toggle id={id} name={name} enabled={enabled} back="function" />,
     children,
   };
+}
+
+function Callers({ keys, deps: { access } }: { keys: readonly GroupId[]; deps: WebDeps }) {
+  if (keys.length === 0) return <Badge kind="plain">public</Badge>;
+  return <>Keys of {keys.map((key) => access.group(key).name).join(", ")}</>;
 }

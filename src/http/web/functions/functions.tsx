@@ -5,6 +5,7 @@ import type { Context } from "hono";
 import { functionVersion, type RegisteredFunction } from "../../../functions/registry.ts";
 import type { FunctionId, GroupId } from "../../../ids.ts";
 import { functionChange, newFunction } from "../../api/function_schemas.ts";
+import { Altered } from "../altered.tsx";
 import { ProblemSummary } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { CHANGED, VersionField } from "../conflict.tsx";
@@ -143,17 +144,27 @@ function addSettings(web: Web, deps: WebDeps): void {
       children: (
         <>
           {functionFrame(entry, "settings", deps).children}
-          <FunctionFields
-            action={`${pathOf(entry.id)}/settings`}
-            form={form}
-            version={functionVersion(entry)}
-            stored={status === 412 ? formOf(entry) : undefined}
-            problems={problems}
-            submit="Save"
-            cancel={pathOf(entry.id)}
-            isNew={false}
-            {...choices(deps)}
-          />
+          {deps.isAltered("functions", entry.id)
+            ? (
+              <Altered
+                what="function"
+                effect="Calls get 404."
+                remove={{ href: `${pathOf(entry.id)}/delete`, label: "Delete it" }}
+              />
+            )
+            : (
+              <FunctionFields
+                action={`${pathOf(entry.id)}/settings`}
+                form={form}
+                version={functionVersion(entry)}
+                stored={status === 412 ? formOf(entry) : undefined}
+                problems={problems}
+                submit="Save"
+                cancel={pathOf(entry.id)}
+                isNew={false}
+                {...choices(deps)}
+              />
+            )}
           <section class="danger-zone" aria-labelledby="delete-heading">
             <h2 id="delete-heading">Delete this function</h2>
             <p>Its address answers 404 from then on, and the secrets set for it are deleted with it.</p>

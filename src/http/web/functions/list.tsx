@@ -130,7 +130,13 @@ function Line({ entry, condition, calls, groups }: {
         {calls.errors > 0 ? <Badge kind="bad">{count(calls.errors)}</Badge> : "0"}
       </td>
       <td>
-        <Toggle id={id} name={name} enabled={enabled} back="list" />
+        {condition.isAltered
+          ? (
+            <a href={`${pathOf(id)}/delete`}>
+              Delete <span class="visually-hidden">{name}</span>
+            </a>
+          )
+          : <Toggle id={id} name={name} enabled={enabled} back="list" />}
       </td>
     </tr>
   );

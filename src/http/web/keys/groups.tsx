@@ -6,6 +6,7 @@ import type { GroupId } from "../../../ids.ts";
 import type { Version } from "../../../versions.ts";
 import type { GroupSummary } from "../../../store/access.ts";
 import { groupChange, newGroup } from "../../api/key_groups.ts";
+import { Altered } from "../altered.tsx";
 import { ProblemSummary, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { Conflict, type Difference, differences, VersionField } from "../conflict.tsx";
@@ -82,19 +83,31 @@ export function addGroups(web: Web, deps: WebDeps): void {
           <h2>Functions that require it</h2>
           <Functions functions={registry.ofGroup(id, FUNCTIONS_MAX)} total={group.functions} />
           <h2>Name and description</h2>
-          <GroupForm
-            action={`/web/keys/groups/${id}`}
-            values={values}
-            problems={problems}
-            version={groupVersion(group)}
-            conflict={status === 412 ? differences(LABELS, fieldsOf(group), fieldsOf(values)) : undefined}
-            label="Save"
-            fixedName={name === MANAGEMENT_GROUP
-              ? "This group cannot be renamed: it may always manage the server."
-              : managing
-              ? "While the setting api.access-groups names this group, it cannot be renamed."
-              : undefined}
-          />
+          {deps.isAltered("key_groups", id)
+            ? (
+              <Altered
+                what="group"
+                effect="Callers with its keys are refused."
+                remove={name === MANAGEMENT_GROUP
+                  ? undefined
+                  : { href: `/web/keys/groups/${id}/delete`, label: "Delete it" }}
+              />
+            )
+            : (
+              <GroupForm
+                action={`/web/keys/groups/${id}`}
+                values={values}
+                problems={problems}
+                version={groupVersion(group)}
+                conflict={status === 412 ? differences(LABELS, fieldsOf(group), fieldsOf(values)) : undefined}
+                label="Save"
+                fixedName={name === MANAGEMENT_GROUP
+                  ? "This group cannot be renamed: it may always manage the server."
+                  : managing
+                  ? "While the setting api.access-groups names this group, it cannot be renamed."
+                  : undefined}
+              />
+            )}
           {name !== MANAGEMENT_GROUP && (
             <p class="last">
               <a href={`/web/keys/groups/${id}/delete`}>Delete this group</a>

@@ -5,6 +5,7 @@ import { keyVersion, MANAGEMENT_GROUP } from "../../../access/access.ts";
 import type { KeyId } from "../../../ids.ts";
 import type { ListedKey } from "../../../access/listing.ts";
 import { keyChange } from "../../api/keys.ts";
+import { Altered } from "../altered.tsx";
 import { ProblemSummary, TextArea, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { Conflict, differences, VersionField } from "../conflict.tsx";
@@ -40,21 +41,44 @@ export function addKey(web: Web, deps: WebDeps): void {
         <>
           <KeyFacts keyRow={key} deps={deps} />
           <h2>Name and description</h2>
-          <form method="post" class="narrow" novalidate>
-            <FormToken />
-            <VersionField version={keyVersion(key)} />
-            {status === 412
-              ? (
-                <Conflict
-                  differences={differences(LABELS, fieldsOf(key), fieldsOf(values))}
-                  reload={`/web/keys/${key.id}`}
+          {deps.isAltered("api_keys", key.id)
+            ? (
+              <Altered
+                what="key"
+                effect="Callers with it are refused."
+                remove={{ href: `/web/keys/${key.id}/revoke`, label: "Revoke it" }}
+              />
+            )
+            : (
+              <form method="post" class="narrow" novalidate>
+                <FormToken />
+                <VersionField version={keyVersion(key)} />
+                {status === 412
+                  ? (
+                    <Conflict
+                      differences={differences(LABELS, fieldsOf(key), fieldsOf(values))}
+                      reload={`/web/keys/${key.id}`}
+                    />
+                  )
+                  : <ProblemSummary problems={problems} labels={LABELS} />}
+                <TextField
+                  name="name"
+                  label="Name"
+                  value={values.name}
+                  problems={problems}
+                  required
+                  autocomplete="off"
                 />
-              )
-              : <ProblemSummary problems={problems} labels={LABELS} />}
-            <TextField name="name" label="Name" value={values.name} problems={problems} required autocomplete="off" />
-            <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
-            <button type="submit">Save</button>
-          </form>
+                <TextArea
+                  name="description"
+                  label="Description"
+                  value={values.description}
+                  problems={problems}
+                  rows={2}
+                />
+                <button type="submit">Save</button>
+              </form>
+            )}
         </>
       ),
     }, problems ? (status === 412 ? 412 : 400) : 200);

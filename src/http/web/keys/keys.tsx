@@ -2,6 +2,7 @@
 // showed all of them would give whoever sits down at an open browser every caller's identity at once.
 
 import type { GroupWithKeys } from "../../../access/listing.ts";
+import { AlteredBadge } from "../altered.tsx";
 import { Empty, Pager } from "../components.tsx";
 import type { Web, WebDeps } from "../deps.ts";
 import { page } from "../layout.tsx";
@@ -81,7 +82,7 @@ function Group({ deps, group }: { deps: WebDeps; group: GroupWithKeys }) {
   return (
     <section aria-labelledby={`group-${id}`} class="group">
       <h2 id={`group-${id}`}>
-        <a href={`/web/keys/groups/${id}`}>{name}</a>
+        <a href={`/web/keys/groups/${id}`}>{name}</a> {deps.isAltered("key_groups", id) && <AlteredBadge />}
       </h2>
       {description && <p>{description}</p>}
       <GroupFacts group={group} managing={deps.settings.get("api.access-groups").includes(name)} />

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { GroupId, KeyId } from "../../../ids.ts";
 import type { ListedKey } from "../../../access/listing.ts";
 import type { GroupSummary } from "../../../store/access.ts";
+import { AlteredBadge } from "../altered.tsx";
 import { Ago, Badge, Empty, Pager, Time } from "../components.tsx";
 import type { WebDeps, WebEnv } from "../deps.ts";
 import { plural, positive } from "../words.ts";
@@ -56,7 +57,7 @@ export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: We
   );
 }
 
-export function KeyTable({ label, keys, deps: { access, now }, withGroup = false }: {
+export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGroup = false }: {
   label: string;
   keys: readonly ListedKey[];
   deps: WebDeps;
@@ -82,7 +83,7 @@ export function KeyTable({ label, keys, deps: { access, now }, withGroup = false
           {keys.map((key) => (
             <tr>
               <th scope="row">
-                <a href={`/web/keys/${key.id}`}>{key.name}</a>
+                <a href={`/web/keys/${key.id}`}>{key.name}</a> {isAltered("api_keys", key.id) && <AlteredBadge />}
                 {key.description && <small class="hint">{key.description}</small>}
               </th>
               {withGroup && <td data-label="Group">{key.groupName}</td>}

@@ -27,7 +27,7 @@ import { count } from "../words.ts";
 import { namePath } from "./browse.tsx";
 import { OWNED_SCOPES, OwnerField } from "./owners.tsx";
 import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "./words.ts";
-import { secretOf, secretPath } from "./values.tsx";
+import { AlteredSecret, secretOf, secretPath } from "./values.tsx";
 
 const LABELS = {
   name: "Name",
@@ -157,12 +157,16 @@ function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wron
 
 function editPage(
   c: Context<WebEnv>,
-  { secrets }: WebDeps,
+  { secrets, isAltered }: WebDeps,
   row: SecretRow,
   fields: Fields,
   wrong?: Problems,
   status?: FormStatus,
 ) {
+  if (isAltered("secrets", row.id)) {
+    const children = <AlteredSecret row={row} />;
+    return page(c, { title: row.name, styles: ["secrets.css"], children }, status);
+  }
   const { value, problems } = again(fields, wrong);
   const path = `${secretPath(row.id)}/edit`;
   const readable = secrets.problemOf(row) === null;

@@ -10,6 +10,7 @@ import type { OpenedSecret } from "../../../secrets/secrets.ts";
 import type { SecretRow } from "../../../store/secrets.ts";
 import type { ReadsOfSecret } from "../../../observe/reads.ts";
 import { idText, secretName } from "../../api/schemas.ts";
+import { Altered } from "../altered.tsx";
 import { Ago, Badge, Empty, Pager, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { page } from "../layout.tsx";
@@ -152,7 +153,8 @@ interface ValueProps {
 
 /** One value with all that is known of it. */
 function Value({ row, opened, deps, read, unused }: ValueProps) {
-  const problem = deps.secrets.problemOf(row);
+  const isAltered = deps.isAltered("secrets", row.id);
+  const problem = isAltered ? null : deps.secrets.problemOf(row);
   const link = ownerAddress(row.owner);
   return (
     <li>
@@ -167,15 +169,21 @@ function Value({ row, opened, deps, read, unused }: ValueProps) {
           )}
         </p>
         <p class="doing">
-          <a href={`${secretPath(row.id)}/edit`}>
-            Edit <span class="visually-hidden">{secretWords(row)}</span>
-          </a>
+          {!isAltered && (
+            <a href={`${secretPath(row.id)}/edit`}>
+              Edit <span class="visually-hidden">{secretWords(row)}</span>
+            </a>
+          )}
           <a href={`${secretPath(row.id)}/delete`}>
             Delete <span class="visually-hidden">{secretWords(row)}</span>
           </a>
         </p>
       </div>
-      {problem === null ? <ValueBox row={row} opened={opened} /> : <Unreadable row={row} problem={problem} />}
+      {isAltered
+        ? <AlteredSecret row={row} />
+        : problem === null
+        ? <ValueBox row={row} opened={opened} />
+        : <Unreadable row={row} problem={problem} />}
       {row.comment && <p class="comment">{row.comment}</p>}
       <p class="quiet dates">
         Created <Ago ms={row.createdAt} now={deps.now()} />
@@ -202,6 +210,17 @@ function LastRead({ read, deps }: { read: ReadsOfSecret | undefined; deps: WebDe
     <>
       Last read <Ago ms={read.lastReadAt} now={deps.now()} /> by {reader}, {plural(read.last30Days, "time")} in 30 days.
     </>
+  );
+}
+
+/** In the place of what an altered row says, or would be changed to. */
+export function AlteredSecret({ row }: { row: SecretRow }) {
+  return (
+    <Altered
+      what="secret"
+      effect="Functions get undefined for it, and no wider value instead."
+      remove={{ href: `${secretPath(row.id)}/delete`, label: "Delete it" }}
+    />
   );
 }
 

@@ -7,6 +7,7 @@ import type { AdminRow } from "../../../store/admins.ts";
 import { conflict, invalid } from "../../../errors.ts";
 import { SecretValue } from "../../../keyring/secret_value.ts";
 import { idText } from "../../api/schemas.ts";
+import { Altered, AlteredBadge } from "../altered.tsx";
 import { Ago, Badge, CopyLine, ProblemSummary, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../forms.ts";
@@ -65,7 +66,7 @@ export function addUsers(web: Web, deps: WebDeps): void {
     return redirect(c, PATH);
   });
 
-  web.get(`${PATH}/:id`, (c) => userPage(c, wanted(c)));
+  web.get(`${PATH}/:id`, (c) => userPage(c, deps, wanted(c)));
 
   web.post(`${PATH}/:id/reset`, async (c) => {
     const row = wanted(c);
@@ -91,14 +92,14 @@ export function addUsers(web: Web, deps: WebDeps): void {
       if (typed !== row.email) throw invalid("email", `is not ${row.email}`);
       accounts.remove(c.get("actor"), row.id);
     });
-    if ("problems" in result) return userPage(c, row, result.problems);
+    if ("problems" in result) return userPage(c, deps, row, result.problems);
     if (row.id !== c.get("admin").id) return redirect(c, PATH, `${row.email} is removed.`);
     forgetSession(c);
     return redirect(c, "/web/sign-in", "You have removed yourself.");
   });
 }
 
-function listPage(c: Context<WebEnv>, { admins: { accounts }, now }: WebDeps) {
+function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: WebDeps) {
   return page(c, {
     title: "Users",
     actions: <a href={`${PATH}/new`} role="button">Invite a user</a>,
@@ -123,7 +124,7 @@ function listPage(c: Context<WebEnv>, { admins: { accounts }, now }: WebDeps) {
                   </th>
                   <td data-label="E-mail">{row.email}</td>
                   <td data-label="State">
-                    <State row={row} />
+                    {isAltered("admins", row.id) ? <AlteredBadge /> : <State row={row} />}
                   </td>
                   <td data-label="Last sign-in">
                     {row.lastSignInAt === null ? "never" : <Ago ms={row.lastSignInAt} now={now()} />}
@@ -172,7 +173,7 @@ function newPage(
   }, problems ? 400 : 200);
 }
 
-function userPage(c: Context<WebEnv>, row: AdminRow, problems?: Problems) {
+function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, problems?: Problems) {
   const action = `${PATH}/${row.id}`;
   return page(c, {
     title: row.name,
@@ -196,24 +197,34 @@ function userPage(c: Context<WebEnv>, row: AdminRow, problems?: Problems) {
             </dd>
           </div>
         </dl>
-        <section class="narrow" aria-labelledby="reset">
-          <h2 id="reset">{row.password === null ? "New invitation" : "New password"}</h2>
-          <p>
-            {row.password === null
-              ? `Makes a new link by which ${row.email} chooses a password. It replaces the link before.`
-              : `Makes a link by which ${row.email} chooses a new password. All their sessions end when it is used; until then nothing changes.`}
-          </p>
-          <form method="post" action={`${action}/reset`}>
-            <FormToken />
-            {row.totpNonce !== null && (
-              <label>
-                <input type="checkbox" name="second-factor" value="remove" />
-                Remove their second factor now, too: the app and the recovery codes are lost
-              </label>
-            )}
-            <button type="submit" class="secondary">Make a link</button>
-          </form>
-        </section>
+        {isAltered("admins", row.id)
+          ? (
+            <Altered
+              what="user"
+              effect="They can no longer sign in, and none of their sessions counts."
+              remove={{ href: "#remove", label: "Remove them" }}
+            />
+          )
+          : (
+            <section class="narrow" aria-labelledby="reset">
+              <h2 id="reset">{row.password === null ? "New invitation" : "New password"}</h2>
+              <p>
+                {row.password === null
+                  ? `Makes a new link by which ${row.email} chooses a password. It replaces the link before.`
+                  : `Makes a link by which ${row.email} chooses a new password. All their sessions end when it is used; until then nothing changes.`}
+              </p>
+              <form method="post" action={`${action}/reset`}>
+                <FormToken />
+                {row.totpNonce !== null && (
+                  <label>
+                    <input type="checkbox" name="second-factor" value="remove" />
+                    Remove their second factor now, too: the app and the recovery codes are lost
+                  </label>
+                )}
+                <button type="submit" class="secondary">Make a link</button>
+              </form>
+            </section>
+          )}
         <section class="narrow" aria-labelledby="remove">
           <h2 id="remove">Remove</h2>
           <p>Ends all sessions of {row.email} at once. What they made stays.</p>
