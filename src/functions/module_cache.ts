@@ -55,9 +55,15 @@ export class ModuleCache {
   #used: ReadonlySet<string> | undefined;
   #leased: ReadonlySet<string> = new Set();
   #writing: Promise<void> = Promise.resolve();
+  #running: () => Iterable<string> = () => [];
 
   constructor(options: ModuleCacheOptions) {
     this.#options = options;
+  }
+
+  /** Keeps what `running` returns, too: packages that processes may have without a lock that names them. */
+  alsoUsed(running: () => Iterable<string>): void {
+    this.#running = running;
   }
 
   /** Runs work that fetches packages. None is removed meanwhile, by this server or another. */
@@ -107,7 +113,7 @@ export class ModuleCache {
     const write = async (): Promise<void> => {
       const { runtime, dataDir, used, now } = this.#options;
       // What is fetched meanwhile is claimed.
-      const current = this.#used ?? new Set([...await used()].map(plainId));
+      const current = this.#used ?? new Set([...await used(), ...this.#running()].map(plainId));
       for (const [id, at] of this.#claimed) if (now() - at > CLAIM_MS) this.#claimed.delete(id);
       const worker = runtime.workerPackage.replace(/^npm:/, "");
       const packages = new Set([worker, ...current, ...this.#claimed.keys()].map(plainId));

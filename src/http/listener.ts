@@ -73,7 +73,10 @@ export function openListener({ hostname, port, log, onError, handler }: Listener
     lost: lost.promise,
     async close(maxMs) {
       isClosing = true;
-      await Promise.race([server.shutdown(), new Promise((resolve) => setTimeout(resolve, maxMs))]);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise((resolve) => timer = setTimeout(resolve, maxMs));
+      await Promise.race([server.shutdown(), late]);
+      clearTimeout(timer);
     },
   };
 }

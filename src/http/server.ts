@@ -4,6 +4,7 @@ import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { type Client, clientOf } from "./client.ts";
+import { openableUrl } from "./endpoint.ts";
 import type { Log } from "../observe/log.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { hostName, isHost, withHostHeader } from "./host.ts";
@@ -35,15 +36,15 @@ export interface Server {
   readonly port: number;
   /** An address of it that can be opened on this machine. */
   readonly url: string;
-  /** Settles with the name of the first SIGTERM or SIGINT; rejects with an AppError if the listener is lost. */
-  readonly stopSignal: Promise<Deno.Signal>;
+  /** Rejects with an AppError if the listener is lost. */
+  readonly lost: Promise<never>;
   /** Answers new requests with 503 and waits for the running ones, ten seconds at most. */
   drain(): Promise<void>;
   /** Closes the listener and every connection. */
   close(): Promise<void>;
 }
 
-/** Listens as `config` says and prints where. @throws AppError if the address cannot be had */
+/** Listens as `config` says. @throws AppError if the address cannot be had */
 export function serve(
   { host, port, trustedProxies }: Config,
   { run, runHosts, api, web, healthWarnings, running, inForce }: Routes,
@@ -71,10 +72,6 @@ export function serve(
 
   const cannotListen = (error: unknown): AppError =>
     new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
-
-  // Before the address is printed: whoever has read it may stop the server.
-  const signalled = Promise.withResolvers<Deno.Signal>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => signalled.resolve(signal));
 
   const onError = (error: unknown): Response => {
     log("error", `A response could not be made: ${messageOf(error)}`);
@@ -107,13 +104,15 @@ export function serve(
   } catch (error) {
     throw cannotListen(error);
   }
-  console.log(`Listening on http://${inUrl(listener.hostname)}:${listener.port}`);
+  const lost = listener.lost.catch((error) => Promise.reject(cannotListen(error)));
+  // A later `await` still gets the rejection; without one it must not count as unhandled.
+  lost.catch(() => {});
 
   return {
     hostname: listener.hostname,
     port: listener.port,
-    url: `http://${openable(listener.hostname)}:${listener.port}`,
-    stopSignal: Promise.race([signalled.promise, listener.lost.catch((error) => Promise.reject(cannotListen(error)))]),
+    url: openableUrl(listener),
+    lost,
     // Deno's own shutdown breaks off requests whose bodies are still arriving, so it comes last.
     async drain() {
       draining = true;
@@ -173,24 +172,4 @@ function health(request: Request, warnings: readonly string[]): Response {
   return Response.json({ status: "ok", ...(warnings.length > 0 && { warnings }) }, {
     headers: { "Cache-Control": "no-store" },
   });
-}
-
-/** The addresses of this machine, IPv6 in brackets. */
-export function machineHosts(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => inUrl(address.replace(/%.*$/, "")));
-}
-
-/** `host:port` of the server under every address of this machine. */
-export function ownAddresses({ hostname, port }: Pick<Server, "hostname" | "port">): string[] {
-  const hosts = new Set([inUrl(hostname), "localhost", "127.0.0.0/8", "0.0.0.0/8", "[::1]", "[::]", ...machineHosts()]);
-  return [...hosts].map((host) => `${host}:${port}`);
-}
-
-/** Listening on all addresses is no address to go to. */
-function openable(host: string): string {
-  return host === "0.0.0.0" || host === "::" ? "localhost" : inUrl(host);
-}
-
-function inUrl(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

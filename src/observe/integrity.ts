@@ -27,8 +27,6 @@ export interface IntegrityParts {
   readonly path: string;
   readonly keyring: Keyring;
   readonly log: (level: "info" | "error", message: string) => void;
-  /** Whether somebody is waiting for the server. */
-  readonly busy: () => boolean;
 }
 
 export class Integrity {
@@ -38,6 +36,7 @@ export class Integrity {
   readonly #unrecorded: Finding[] = [];
   #record: Recorder | undefined;
   #store: Store | undefined;
+  #busy = (): boolean => false;
   #verifying: Promise<void> | undefined;
   #verifiedAt = 0;
   #recordedAt = performance.now();
@@ -68,9 +67,10 @@ export class Integrity {
     this.#audit();
   }
 
-  /** Begins to watch `store`. */
-  start(store: Store): void {
+  /** Begins to watch `store`; `busy`: whether somebody is waiting for the server. */
+  start(store: Store, busy: () => boolean): void {
     this.#store = store;
+    this.#busy = busy;
     this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
     Deno.unrefTimer(this.#timer);
     this.#verifyLater();
@@ -129,7 +129,7 @@ export class Integrity {
   }
 
   async #verify(): Promise<void> {
-    const { path, keyring, busy } = this.#parts;
+    const { path, keyring } = this.#parts;
     const store = this.#store!;
     const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     await pause(0);
@@ -146,7 +146,7 @@ export class Integrity {
         const { done, value } = steps.next();
         if (done) return value.forEach((finding) => store.report(finding));
         if (performance.now() - began < SLICE_MS) continue;
-        await pause(busy() ? BUSY_PAUSE_MS : PAUSE_MS);
+        await pause(this.#busy() ? BUSY_PAUSE_MS : PAUSE_MS);
         if (this.#stopping) return;
         began = performance.now();
       }

@@ -29,7 +29,17 @@ interface Record {
   suspendedUntil: number;
 }
 
-export function createHealth(now: () => number) {
+/** The health of all functions. */
+export interface Healths {
+  /** Counts a death of one of the function's isolates. */
+  died(functionId: number, reason: string): void;
+  of(functionId: number): Health;
+  /** Ids of the functions that rest now. */
+  suspended(): number[];
+  forget(functionId: number): void;
+}
+
+export function createHealth(now: () => number): Healths {
   const records = new Map<number, Record>();
   const recent = ({ deaths }: Record): number[] => deaths.filter((at) => at > now() - DEATHS_WITHIN_MS);
 

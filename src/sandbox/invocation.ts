@@ -119,6 +119,8 @@ export class HostInvocation<C> implements Asked {
   #clientDeadline = Infinity;
   #bodyReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Whether the whole response was taken, and its stream let go of, before the handler ended it. */
+  #isDelivered = false;
   #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
   /** Bytes of the response that the sandbox may still send. */
   #granted = WINDOW_BYTES;
@@ -245,7 +247,7 @@ export class HostInvocation<C> implements Asked {
     if (!this.#chunks) throw new ProtocolError("the end of no response");
     if ((this.#expectedBytes ?? 0) > 0) return this.#breakOffWrongLength("shorter");
     this.#endResponse();
-    this.#chunks.close();
+    if (!this.#isDelivered) this.#chunks.close();
   }
 
   #breakOffWrongLength(how: "longer" | "shorter"): void {
@@ -292,8 +294,18 @@ export class HostInvocation<C> implements Asked {
   /** The caller has gone: sends an abort to the sandbox and waits until the call has ended there. */
   abandon(): void {
     if (this.#responseOver) return;
+    if (this.#wasDelivered()) return;
     this.#writer?.send(ToSandbox.Abort, this.id);
     this.#breakOff(new CallFailure("gone", this.#writer !== undefined, "The caller closed the connection."), true);
+  }
+
+  /**
+   * Whether the client has everything that the response's head announced. The server lets go of the stream then,
+   * though its end is still to come from the handler.
+   */
+  #wasDelivered(): boolean {
+    this.#isDelivered ||= this.#expectedBytes === 0;
+    return this.#isDelivered;
   }
 
   /** It may not go on: as `abandon`, with the caller still there. */
@@ -407,7 +419,7 @@ export class HostInvocation<C> implements Asked {
         writer.send(ToSandbox.Credit, this.id, String(room));
       },
       cancel: () => {
-        if (this.#responseOver) return;
+        if (this.#responseOver || this.#wasDelivered()) return;
         writer.send(ToSandbox.Abort, this.id);
         this.#endResponse(undefined, true);
       },

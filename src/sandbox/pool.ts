@@ -3,7 +3,7 @@
 
 import { Budget } from "./budget.ts";
 import { CallFailure, outdated } from "./failure.ts";
-import { createHealth, type Health } from "./health.ts";
+import type { Health, Healths } from "./health.ts";
 import type { BackgroundOutcome, CallBounds, CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions, Profile } from "./process.ts";
 import type { RouteInfo } from "./protocol.ts";
@@ -36,6 +36,8 @@ export interface Limits extends CallBounds {
 
 export interface PoolOptions<C> {
   readonly process: ProcessOptions;
+  /** Kept by the pool; others may read it. */
+  readonly health: Healths;
   readonly answerer: Answerer<C>;
   readonly entitlements: Entitlements<C>;
   limits(): Limits;
@@ -92,7 +94,7 @@ export class Pool<C> {
   readonly #running = new WeakMap<Target, Live<C>>();
   /** Every sandbox whose process exists, those that finish their last calls included. */
   readonly #processes = new Set<Sandbox<C>>();
-  readonly #health = createHealth(Date.now);
+  readonly #health: Healths;
   /** By function and tenant: the last failure to load, if it was the last thing that happened. */
   readonly #loadFailures = new Map<string, { version: string; at: number; failure: CallFailure }>();
   readonly #waiters = new Set<() => void>();
@@ -108,6 +110,7 @@ export class Pool<C> {
 
   constructor(options: PoolOptions<C>) {
     this.#options = options;
+    this.#health = options.health;
     this.#addresses = options.process.machineHosts().join();
     this.#held = new Budget(() => options.heldMaxBytes());
     this.#spares = new Spares({

@@ -147,8 +147,10 @@ export class Sandbox<C> {
   readonly #workload = new Workload();
   #endedCalls = 0;
   lastUsedAt = 0;
-  /** Settles when the process is gone. */
+  /** Settles when the process is gone and its connection is closed. */
   readonly ended: Promise<void>;
+  /** Settles when the process is gone. */
+  readonly #exited: Promise<void>;
 
   constructor(options: SandboxOptions<C>) {
     this.#options = options;
@@ -165,13 +167,14 @@ export class Sandbox<C> {
       this.#process.kill();
       throw error;
     }
-    this.ended = this.#process.ended.then((status) => {
+    this.#exited = this.#process.ended.then((status) => {
       const stderr = this.#process.stderr();
       const { memoryMb } = options.code;
       this.#died(causeOfDeath({ status, stderr, connected: this.#writer !== undefined, memoryMb }));
       options.onEnd();
     });
-    void this.#serve();
+    const served = this.#serve();
+    this.ended = this.#exited.then(() => served);
   }
 
   get idle(): boolean {
@@ -333,7 +336,7 @@ export class Sandbox<C> {
   async #connectionEnded(reason: string): Promise<void> {
     if (this.#over) return;
     this.#isCutOff = true;
-    await settledWithin(this.ended, END_WAIT_MS);
+    await settledWithin(this.#exited, END_WAIT_MS);
     this.#died(reason);
   }
 

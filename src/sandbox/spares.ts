@@ -19,6 +19,8 @@ interface Spare {
   readonly process: SandboxProcess;
   /** Whether it was killed, though it may still live for a moment: then it is nobody's any more. */
   isEnding: boolean;
+  /** Settles when the process is gone and, if it was not taken, its connection is closed. */
+  gone?: Promise<void>;
 }
 
 /** After a start, so that a new one does not take the processor from the call that needed the last. */
@@ -72,7 +74,7 @@ export class Spares {
     this.#stopped = true;
     clearTimeout(this.#refill);
     this.#spares.forEach(end);
-    await Promise.all([...this.#spares].map(({ process }) => process.ended));
+    await Promise.all([...this.#spares].map(({ gone }) => gone));
   }
 
   #find(profile: Profile): Spare | undefined {
@@ -98,8 +100,12 @@ export class Spares {
 
   #add(spare: Spare): void {
     this.#spares.add(spare);
-    void spare.process.ended.then(() => {
-      if (this.#forget(spare)) this.#options.onEnd();
+    const { connected, ended } = spare.process;
+    spare.gone = ended.then(async () => {
+      if (!this.#forget(spare)) return;
+      this.#options.onEnd();
+      // Nobody else has it; a descriptor of each spare would stay open.
+      await connected.then((connection) => connection.close(), () => {});
     });
   }
 

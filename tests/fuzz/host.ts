@@ -6,6 +6,7 @@ import type { RegisteredFunction, Registry } from "../../src/functions/registry.
 import { createRun, type RunDependencies } from "../../src/http/run.ts";
 import type { RunCaller } from "../../src/http/run_caller.ts";
 import { createMasking } from "../../src/observe/masking.ts";
+import { createHealth } from "../../src/sandbox/health.ts";
 import { Pool } from "../../src/sandbox/pool.ts";
 import { BodyMode, FRAME_MAX_BYTES, FrameWriter, readFrames, ToHost, ToSandbox } from "../../src/sandbox/protocol.ts";
 import { encode, type HostileFrame, hostileFrame } from "./hostile_frames.ts";
@@ -168,6 +169,7 @@ async function createRig() {
   };
 
   const pool = new Pool<RunCaller>({
+    health: createHealth(Date.now),
     process: {
       runDir,
       codeDir,

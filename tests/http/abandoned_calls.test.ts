@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 import { kept } from "./tail.ts";
 
 /** Sends a request and closes the connection once `ready` has settled. */
@@ -46,7 +46,7 @@ const WATCHING = `
   };`;
 
 Deno.test("a caller who leaves before the response aborts the request's signal at once", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value-of-name");
   const handlers: Record<string, string> = {
     raw: `export default (c, ctx) => ctx.query.ask ? c.text(state) : watch(c.req.raw.signal, ctx, "raw")`,
@@ -85,7 +85,7 @@ Deno.test("a caller who leaves before the response aborts the request's signal a
 });
 
 Deno.test("an abandoned call ends neither its process nor other calls, however long it goes on", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `${WATCHING}
     export default (c, ctx) => {
       const { ask, pass } = ctx.query;
@@ -114,7 +114,7 @@ Deno.test("an abandoned call ends neither its process nor other calls, however l
 });
 
 Deno.test("a response that was sent aborts nothing", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `let aborted = 0;
     export default async (c, ctx) => {
       if (ctx.query.ask) return c.json(aborted);

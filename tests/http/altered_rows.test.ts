@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { cookieName, setUp, Visitor } from "./admin.ts";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 import { withFolder } from "./filled.ts";
 
 type Value = string | number | Uint8Array;
@@ -24,7 +24,7 @@ function all(server: Server, text: string): Record<string, Value>[] {
 
 Deno.test("who can write the database gains no session, no group and no secret, and is told of in log, audit and pages", async () => {
   await withFolder(async (folder) => {
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const admin = await setUp(server);
     const staging = await createGroup(server, "staging");
     const { value: mine } = await createKey(server, staging, "mine");
@@ -95,7 +95,7 @@ Deno.test("who can write the database gains no session, no group and no secret, 
 
     // Nothing of it counts after a restart, either.
     await server.stop();
-    await using again = await startServer({ folder });
+    await using again = await startApp({ folder });
     assert.equal((await run(again, "/value", mine)).body, "none");
     assert.match(again.logs(), /row 2 of secrets was altered/);
   });
@@ -114,7 +114,7 @@ function contentOf(html: string): string {
 
 Deno.test("the page of an altered row offers to delete it, which the server does, and no change, which it refuses", async () => {
   await using folder = await temporaryFolder();
-  await using server = await startServer({ folder: folder.path });
+  await using server = await startApp({ folder: folder.path });
   const admin = await setUp(server);
   const group = await createGroup(server, "team");
   const empty = await createGroup(server, "empty");
@@ -222,7 +222,7 @@ Deno.test("the page of an altered row offers to delete it, which the server does
     if (api) assert.equal((await server.api("GET", api)).status, 404, kind);
   }
   await server.stop();
-  await using again = await startServer({ folder: folder.path });
+  await using again = await startApp({ folder: folder.path });
   assert.equal((await again.api("GET", "/api/settings")).status, 200);
   assert.doesNotMatch(again.logs(), /Something other than/);
 });
@@ -239,7 +239,7 @@ Deno.test("what is written as a whole can be written again once something else h
     await Deno.chmod(folder, 0o711);
     const code = `import a from "npm:crude-a@1"; export default (c) => c.text(a);`;
     {
-      await using server = await startServer({ folder, env });
+      await using server = await startApp({ folder, env });
       const admin = await setUp(server);
       await set(server, { "sandbox.timeout-ms": 5_000, "log.level": "debug" });
       assert.deepEqual(await save(server, "a.ts", code), []);
@@ -272,7 +272,7 @@ Deno.test("what is written as a whole can be written again once something else h
       assert.match((await new Visitor(server.url).get(path)).text, /eve@example\.com/);
       await server.stop();
     }
-    await using server = await startServer({ folder, env });
+    await using server = await startApp({ folder, env });
     assert.equal(await timeout(server), 8_000);
     assert.equal((await run(server, "/a")).body, "a");
     assert.doesNotMatch(server.logs(), /Something other than/);
@@ -282,7 +282,7 @@ Deno.test("what is written as a whole can be written again once something else h
 Deno.test("a server that is written to by nothing else finds nothing, and says nothing on its pages", async () => {
   await withFolder(async (folder) => {
     for (const start of ["first", "second"]) {
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       const { status } = await server.api("POST", "/api/secrets", { name: `S_${start}`, scope: "global", value: "x" });
       assert.equal(status, 201);
       await server.stop();

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 /** More than are needed for a question to be expected. */
 const WARM_CALLS = 6;
@@ -57,7 +57,7 @@ async function waitingCall(
 }
 
 Deno.test("a change is seen by a getSecret that starts after it was answered, in a call from before it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await createSecret(server, "S", "old-value");
   await deploy(server, "f", HANDLER);
   await warm(server);
@@ -88,7 +88,7 @@ Deno.test("a change is seen by a getSecret that starts after it was answered, in
 });
 
 Deno.test("a change does not wait for a process that does not react, and what that asks afterwards is new", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await createSecret(server, "S", "old-value");
   await deploy(server, "f", HANDLER);
   await warm(server);
@@ -106,7 +106,7 @@ Deno.test("a change does not wait for a process that does not react, and what th
 });
 
 Deno.test("each caller is told its own values ahead, and none of what its function may not ask for", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "callers");
   const keys = await Promise.all(
     ["a", "b"].map((name) => createKey(server, groupId, name)),
@@ -143,7 +143,7 @@ Deno.test("each caller is told its own values ahead, and none of what its functi
 });
 
 Deno.test("a value that came with a call counts as read once, and is masked in what the call prints", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const value = "planted-value-0123456789";
   const id = await createSecret(server, "S", value);
   const functionId = await deploy(

@@ -1,7 +1,7 @@
 // Who may use the API, and what all of its answers have in common.
 
 import assert from "node:assert/strict";
-import { call, type Server, startServer } from "./server.ts";
+import { call, type Server, startApp } from "./server.ts";
 
 const CLIENT_KEY = "client-key-0123456789";
 
@@ -12,7 +12,7 @@ async function addClientKey({ api }: Server): Promise<void> {
 }
 
 Deno.test("a request without a key, or with one that is not known, is refused with 401", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const headers of [{}, { "X-API-Key": "" }, { "X-API-Key": "no-such-key" }, { "X-API-Key": "ключ" }]) {
     const url = `${server.url}/api/secrets`;
     const answer = await call("GET", url, undefined, headers as Record<string, string>).catch(() => undefined);
@@ -26,7 +26,7 @@ Deno.test("a request without a key, or with one that is not known, is refused wi
 });
 
 Deno.test("a caller without a key is refused before its body is read", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const path of ["/api/secrets", "/api/files/x.ts"]) {
     const { status } = await server.raw([
       `POST ${path} HTTP/1.1`,
@@ -39,7 +39,7 @@ Deno.test("a caller without a key is refused before its body is read", async () 
 });
 
 Deno.test("a key is taken from each of its places, and the first one that is present decides", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { key, url } = server;
   const basic = `Basic ${btoa(`anybody:${key}`)}`;
   const accepted: [string, Record<string, string>][] = [
@@ -67,7 +67,7 @@ Deno.test("a key is taken from each of its places, and the first one that is pre
 });
 
 Deno.test("a key of another group is refused with 403 until the setting names its group", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await addClientKey(server);
   const asClient = () => call("GET", `${server.url}/api/functions`, undefined, { "X-API-Key": CLIENT_KEY });
 
@@ -80,7 +80,7 @@ Deno.test("a key of another group is refused with 403 until the setting names it
 });
 
 Deno.test("a deleted key is refused at once", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await addClientKey(server);
   const { body } = await server.api("GET", "/api/keys");
   const { id } = body.keys.find((key: { name: string }) => key.name === "client");
@@ -93,12 +93,12 @@ Deno.test("the use of a key is recorded, that of a refused one is not", async ()
   const folder = await Deno.makeTempDir();
   try {
     {
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       await addClientKey(server);
       await call("GET", `${server.url}/api/functions`, undefined, { "X-API-Key": CLIENT_KEY });
     }
     // Uses are written behind the requests, but before the server ends.
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const { body } = await server.api("GET", "/api/keys");
     const [bootstrap, client] = body.keys;
     assert.match(bootstrap.lastUsedAt, /^\d{4}-\d\d-\d\dT/);
@@ -109,7 +109,7 @@ Deno.test("the use of a key is recorded, that of a refused one is not", async ()
 });
 
 Deno.test("every answer has a request id of its own and is neither stored nor sniffed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const answers = [
     await server.api("GET", "/api/secrets"),
     await server.api("HEAD", "/api/secrets"),
@@ -132,7 +132,7 @@ Deno.test("every answer has a request id of its own and is neither stored nor sn
 });
 
 Deno.test("an unknown path is a 404, and a method that a path does not take a 405 that names those it does", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const path of ["/api", "/api/", "/api/nothing", "/api/keys/", "/api/functions/1/pause", "/api/files/"]) {
     const { status, body } = await server.api("GET", path);
     assert.deepEqual([path, status, body.code], [path, 404, "NotFound"]);
@@ -159,7 +159,7 @@ Deno.test("an unknown path is a 404, and a method that a path does not take a 40
 });
 
 Deno.test("HEAD answers as GET does, without the body", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const found = await server.api("HEAD", "/api/secrets");
   assert.deepEqual([found.status, found.body], [200, ""]);
   const missing = await server.api("HEAD", "/api/secrets/7");
@@ -167,7 +167,7 @@ Deno.test("HEAD answers as GET does, without the body", async () => {
 });
 
 Deno.test("what the caller cannot mend is a 500 that tells nothing; the log has it under the request's id", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await Deno.remove(server.codeDir, { recursive: true });
   const { status, body, headers } = await server.api("GET", "/api/files");
   const id = headers.get("x-request-id")!;
@@ -182,7 +182,7 @@ Deno.test("what the caller cannot mend is a 500 that tells nothing; the log has 
 });
 
 Deno.test("no Host header makes the server fail", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const host of ["a b", "[bad", "x:99999", "", "a?b=c", "a#b", "a/b"]) {
     const inHeader = await server.raw([
       "GET /api/keys?groupId=1 HTTP/1.1",
@@ -196,7 +196,7 @@ Deno.test("no Host header makes the server fail", async () => {
 });
 
 Deno.test("what a page of another site makes a browser send is refused, with a key, too", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const [method, path] of [["GET", "/api/functions"], ["PUT", "/api/settings"], ["GET", "/api/none"]] as const) {
     const { status, body } = await server.api(method, path, method === "GET" ? undefined : { settings: {} }, {
       "Sec-Fetch-Site": "cross-site",

@@ -2,7 +2,7 @@
 // so that one that is added is tried as well.
 
 import assert from "node:assert/strict";
-import { type Answer, call, type Server, startServer } from "./server.ts";
+import { type Answer, call, type Server, startApp } from "./server.ts";
 
 const MIB = 1024 * 1024;
 
@@ -50,7 +50,7 @@ function assertRefusal({ status, body }: Answer, about: string): void {
 }
 
 Deno.test("a body that is no JSON object is a 400 that says so", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const { method, path } of await jsonEndpoints(server)) {
     for (const body of ["null", "[]", "5", '"text"', "true"]) {
       const answer = await server.api(method, path, body, { "Content-Type": "application/json" });
@@ -66,7 +66,7 @@ Deno.test("a body that is no JSON object is a 400 that says so", async () => {
 });
 
 Deno.test("a body that is not declared as application/json is a 415", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const { method, path } of await jsonEndpoints(server)) {
     for (const type of ["text/plain", "application/x-www-form-urlencoded", "text/json", "application/jsonp", ""]) {
       const answer = await server.api(method, path, "{}", { "Content-Type": type });
@@ -79,7 +79,7 @@ Deno.test("a body that is not declared as application/json is a 415", async () =
 });
 
 Deno.test("a JSON body of more than 1 MiB is a 413, with and without its length announced", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const tooLong = JSON.stringify({ name: "x".repeat(MIB) });
   for (const { method, path } of await jsonEndpoints(server)) {
     for (const body of [tooLong, new Blob([tooLong]).stream()]) {
@@ -91,7 +91,7 @@ Deno.test("a JSON body of more than 1 MiB is a 413, with and without its length 
 });
 
 Deno.test("an unknown field is a 400 that names it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const { method, path } of await jsonEndpoints(server)) {
     for (const field of ["functionID", "__proto__", "constructor", "toString"]) {
       const answer = await server.api(method, path, `{"${field}":1}`, { "Content-Type": "application/json" });
@@ -103,7 +103,7 @@ Deno.test("an unknown field is a 400 that names it", async () => {
 });
 
 Deno.test("an unknown query parameter, or one given twice, is a 400 that names it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const path of ["/api/secrets", "/api/secrets/1", "/api/secrets/by-name/X", "/api/keys", "/api/keys/1"]) {
     const unknown = await server.api("GET", `${path}?includevalues=true`);
     assert.deepEqual([unknown.status, unknown.body.details], [400, { includevalues: "is not a known parameter" }]);
@@ -113,7 +113,7 @@ Deno.test("an unknown query parameter, or one given twice, is a 400 that names i
 });
 
 Deno.test("an id is taken strictly", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const withId = (await endpoints(server)).filter(({ template }) => template.includes("{id}"));
   assert.equal(withId.length, 15);
   const wrong = [
@@ -149,7 +149,7 @@ Deno.test("an id is taken strictly", async () => {
 });
 
 Deno.test("no value of any field makes the server fail", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const values = [
     null,
     true,
@@ -190,7 +190,7 @@ Deno.test("no value of any field makes the server fail", async () => {
 });
 
 Deno.test("each field that is wrong is named with what is wrong with it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const cases: [string, unknown, Record<string, string>][] = [
     ["POST /api/key-groups", { name: 5, description: null }, { name: "must be text", description: "must be text" }],
     ["POST /api/key-groups", {}, { name: "is required" }],
@@ -287,7 +287,7 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
 });
 
 Deno.test("what is not documented is a 400 that names it, on every method, and nothing is done", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const json = { "Content-Type": "application/json" };
   const found = await endpoints(server);
   for (const { method, path, template, fields } of found) {
@@ -315,7 +315,7 @@ Deno.test("what is not documented is a 400 that names it, on every method, and n
 });
 
 Deno.test("an undocumented parameter keeps a delete from being made, and a field an upload", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: { id } } = await server.api("POST", "/api/key-groups", { name: "kept" });
   for (const query of ["dryRun=true", "dryRun", "DRYRUN=1", "api_key=x&force=1"]) {
     assert.equal((await server.api("DELETE", `/api/key-groups/${id}?${query}`)).status, 400, query);

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
-import { call, startServer } from "./server.ts";
+import { call, startApp } from "./server.ts";
 
 Deno.test("the OpenAPI document describes every endpoint, with all of its parameters and errors", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { status, body: document } = await call("GET", `${server.url}/api/openapi.json`);
   assert.equal(status, 200);
   assert.equal(document.openapi, "3.1.0");
@@ -58,7 +58,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
 });
 
 Deno.test("the document has the program's version, and each operation a name of its own", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
   assert.equal(document.info.version, manifest.version);
   assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
@@ -75,7 +75,7 @@ Deno.test("the document has the program's version, and each operation a name of 
 });
 
 Deno.test("every reference in the OpenAPI document leads somewhere", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
   assert.ok(references.length > 0);
@@ -88,7 +88,7 @@ Deno.test("every reference in the OpenAPI document leads somewhere", async () =>
 });
 
 Deno.test("every documented endpoint is there, and answers with a status that is documented", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
   // deno-lint-ignore no-explicit-any
   for (const [template, operations] of Object.entries<any>(document.paths)) {
@@ -108,7 +108,7 @@ Deno.test("every documented endpoint is there, and answers with a status that is
 });
 
 Deno.test("the documentation page shows every operation, parameter, field and answer, without a script", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const page = await call("GET", `${server.url}/api/docs`);
   assert.equal(page.status, 200);
   assert.match(page.headers.get("content-type")!, /^text\/html/);
@@ -151,6 +151,6 @@ Deno.test("no package that reports home is installed", async () => {
     const text = await Deno.readTextFile(new URL(lock, import.meta.url));
     assert.doesNotMatch(text, /scarf|swagger-ui/, lock);
   }
-  await using server = await startServer();
+  await using server = await startApp();
   assert.doesNotMatch(server.logs(), /Ignored build scripts|Warning/);
 });

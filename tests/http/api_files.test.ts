@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 const MIB = 1024 * 1024;
 const BYTES = Uint8Array.from({ length: 256 }, (_, n) => n);
 
 Deno.test("a file comes back as it was sent, in each of the ways to send it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const form = new FormData();
   form.set("file", new File([BYTES], "any.bin"));
   const ways: Record<string, [unknown, Record<string, string>]> = {
@@ -29,7 +29,7 @@ Deno.test("a file comes back as it was sent, in each of the ways to send it", as
 });
 
 Deno.test("text is text: with its byte order mark, line ends and emptiness", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const content of ["", "\ufeffconst a = 1;\r\n", "<script>alert(1)</script>", "漢字 🔑\n"]) {
     await server.api("PUT", "/api/files/page.html", { content });
     const asText = await fetch(`${server.url}/api/files/page.html`, { headers: { "X-API-Key": server.key } });
@@ -46,7 +46,7 @@ Deno.test("text is text: with its byte order mark, line ends and emptiness", asy
 });
 
 Deno.test("a path is the same with its slashes plain or encoded", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   assert.equal((await server.api("PUT", "/api/files/lib%2Fa%20b%C3%A9.txt", "1")).status, 201);
   assert.equal((await server.api("PUT", "/api/files/lib/a%20b%c3%a9.txt", "2")).status, 200);
   const { body } = await server.api("GET", "/api/files");
@@ -56,7 +56,7 @@ Deno.test("a path is the same with its slashes plain or encoded", async () => {
 });
 
 Deno.test("a path that leaves the code folder is a 400, however it is written", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await Deno.mkdir(join(server.codeDir, "lib"));
   const paths = [
     "..",
@@ -106,7 +106,7 @@ Deno.test("a path that leaves the code folder is a 400, however it is written", 
 });
 
 Deno.test("a path is decoded once: an encoded percent sign is one", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const put = await server.raw([
     "PUT /api/files/%252e%252e%252fx HTTP/1.1",
     "Host: test",
@@ -118,7 +118,7 @@ Deno.test("a path is decoded once: an encoded percent sign is one", async () => 
 });
 
 Deno.test("links are neither followed nor listed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await Deno.symlink(server.dataDir, join(server.codeDir, "folder"));
   await Deno.symlink(join(server.dataDir, "database.db"), join(server.codeDir, "file.ts"));
   await Deno.symlink("/nowhere/at/all", join(server.codeDir, "dangling.ts"));
@@ -134,7 +134,7 @@ Deno.test("links are neither followed nor listed", async () => {
 });
 
 Deno.test("a folder is no file, and a file no folder", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await server.api("PUT", "/api/files/lib/util.ts", "export {};");
   for (const path of ["lib", "lib/util.ts/more.ts"]) {
     for (const method of ["GET", "PUT", "DELETE"]) {
@@ -145,7 +145,7 @@ Deno.test("a folder is no file, and a file no folder", async () => {
 });
 
 Deno.test("saving code that lacks an import succeeds and says which", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const saved = await server.api("PUT", "/api/files/a.ts", { content: "import './b.ts';\n" });
   assert.equal(saved.status, 201);
   assert.match(saved.body.problems[0], /b\.ts/);
@@ -154,7 +154,7 @@ Deno.test("saving code that lacks an import succeeds and says which", async () =
 });
 
 Deno.test("content in a wrong form is a 400 that names what is wrong", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const json = { "Content-Type": "application/json" };
   const form = new FormData();
   form.set("other", new File(["x"], "x"));
@@ -181,7 +181,7 @@ Deno.test("content in a wrong form is a 400 that names what is wrong", async () 
 });
 
 Deno.test("a file of 32 MiB is taken and one byte more is a 413, with and without its length announced", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const largest = new Uint8Array(32 * MIB);
   assert.equal((await server.api("PUT", "/api/files/large.bin", largest)).status, 201);
   const tooLarge = new Uint8Array(32 * MIB + 1);
@@ -193,7 +193,7 @@ Deno.test("a file of 32 MiB is taken and one byte more is a 413, with and withou
 });
 
 Deno.test("of a hundred creates of one file at once, one succeeds", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const answers = await Promise.all(
     Array.from({ length: 100 }, (_, n) => server.api("POST", "/api/files/lib/race.txt", `content ${n}`)),
   );

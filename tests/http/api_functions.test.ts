@@ -1,12 +1,12 @@
 // /api/functions and /api/settings beyond the shapes.
 
 import assert from "node:assert/strict";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 const HELLO = { name: "hello", handler: "hello.ts", route: "/hello" };
 
 Deno.test("a function whose handler is missing or broken is saved, and the answer says what is wrong", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const missing = await server.api("POST", "/api/functions", HELLO);
   assert.equal(missing.status, 201);
   assert.equal(missing.body.problems.length, 1);
@@ -23,7 +23,7 @@ Deno.test("a function whose handler is missing or broken is saved, and the answe
 });
 
 Deno.test("what a change does not name stays as it is", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const fields = {
     ...HELLO,
     methods: ["POST", "PUT"],
@@ -63,7 +63,7 @@ Deno.test("what a change does not name stays as it is", async () => {
 });
 
 Deno.test("a function as it was got can be put back without what is read-only", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const fields = { secrets: ["A_*"], isolation: "per-key", timeoutMs: 5_000, memoryMb: 64 };
   await server.api("POST", "/api/functions", { ...HELLO, ...fields, permissions: { net: ["example.com"] } });
   const { body: got } = await server.api("GET", "/api/functions/1");
@@ -84,13 +84,13 @@ Deno.test("a function as it was got can be put back without what is read-only", 
 });
 
 Deno.test("methods and keys are listed once each", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body } = await server.api("POST", "/api/functions", { ...HELLO, methods: ["PUT", "PUT"], keys: [1, 1] });
   assert.deepEqual([body.function.methods, body.function.keys], [["PUT"], [1]]);
 });
 
 Deno.test("one route may belong to functions of different methods", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   assert.equal((await server.api("POST", "/api/functions", HELLO)).status, 201);
   const other = { ...HELLO, name: "other", methods: ["POST"] };
   assert.equal((await server.api("POST", "/api/functions", other)).status, 201);
@@ -101,7 +101,7 @@ Deno.test("one route may belong to functions of different methods", async () => 
 });
 
 Deno.test("of a hundred creates of one function at once, one succeeds", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const answers = await Promise.all(Array.from({ length: 100 }, () => server.api("POST", "/api/functions", HELLO)));
   const statuses = answers.map(({ status }) => status);
   assert.equal(statuses.filter((status) => status === 201).length, 1);
@@ -110,7 +110,7 @@ Deno.test("of a hundred creates of one function at once, one succeeds", async ()
 });
 
 Deno.test("a deleted function leaves its file and frees its name and route, but not its id", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await server.api("PUT", "/api/files/hello.ts", { content: "export default () => new Response();\n" });
   await server.api("POST", "/api/functions", HELLO);
   assert.equal((await server.api("DELETE", "/api/functions/1")).status, 200);
@@ -120,14 +120,14 @@ Deno.test("a deleted function leaves its file and frees its name and route, but 
 });
 
 Deno.test("enabling and disabling a function that does not exist is a 404", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const verb of ["enable", "disable"]) {
     assert.equal((await server.api("PUT", `/api/functions/7/${verb}`)).status, 404);
   }
 });
 
 Deno.test("settings are changed all or none, and each one that is wrong is named", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const timeout = async () => {
     const { body } = await server.api("GET", "/api/settings");
     return body.settings.find((setting: { name: string }) => setting.name === "sandbox.timeout-ms");

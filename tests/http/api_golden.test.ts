@@ -1,7 +1,7 @@
 // The API's JSON, exchange by exchange: tests/fixtures/api_exchanges.json is what clients rely on.
 
 import assert from "node:assert/strict";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 interface Exchange {
   request: string;
@@ -17,7 +17,7 @@ function withoutTimes(answer: unknown): unknown {
 }
 
 Deno.test("every endpoint answers with the JSON that its clients know", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const file = new URL("../fixtures/api_exchanges.json", import.meta.url);
   const exchanges: Exchange[] = JSON.parse(await Deno.readTextFile(file));
   for (const { request, body, status, answer } of exchanges) {

@@ -1,10 +1,10 @@
 // /api/key-groups and /api/keys beyond the shapes.
 
 import assert from "node:assert/strict";
-import { call, startServer } from "./server.ts";
+import { call, startApp } from "./server.ts";
 
 Deno.test("a key made without a value gets a random one that works, and is shown whole once", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const first = await server.api("POST", "/api/keys", { groupId: 1, name: "first" });
   const second = await server.api("POST", "/api/keys", { groupId: 1, name: "second" });
   assert.match(first.body.value, /^cf_[A-Za-z0-9_-]{43}$/);
@@ -17,7 +17,7 @@ Deno.test("a key made without a value gets a random one that works, and is shown
 });
 
 Deno.test("a renamed key still works and still shows its value", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: key } = await server.api("POST", "/api/keys", { groupId: 1, name: "before" });
   assert.equal((await server.api("PUT", `/api/keys/${key.id}`, { name: "after" })).status, 200);
   const shown = await call("GET", `${server.url}/api/keys/${key.id}?includeValues=true`, undefined, {
@@ -27,7 +27,7 @@ Deno.test("a renamed key still works and still shows its value", async () => {
 });
 
 Deno.test("one value cannot be two keys, whatever their groups", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: group } = await server.api("POST", "/api/key-groups", { name: "clients" });
   const value = "chosen-value-0123456789";
   assert.equal((await server.api("POST", "/api/keys", { groupId: 1, name: "a", value })).status, 201);
@@ -36,7 +36,7 @@ Deno.test("one value cannot be two keys, whatever their groups", async () => {
 });
 
 Deno.test("of a hundred creates of one key or group at once, one succeeds", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const bodies = { "/api/key-groups": { name: "race" }, "/api/keys": { groupId: 1, name: "race" } };
   for (const [path, body] of Object.entries(bodies)) {
     const answers = await Promise.all(Array.from({ length: 100 }, () => server.api("POST", path, body)));
@@ -47,7 +47,7 @@ Deno.test("of a hundred creates of one key or group at once, one succeeds", asyn
 });
 
 Deno.test("a group cannot be deleted while keys, functions or a setting need it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: group } = await server.api("POST", "/api/key-groups", { name: "clients" });
   const remove = () => server.api("DELETE", `/api/key-groups/${group.id}`);
 
@@ -70,12 +70,12 @@ Deno.test("a group cannot be deleted while keys, functions or a setting need it"
 });
 
 Deno.test("keys of a group that does not exist are a 404", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   assert.equal((await server.api("GET", "/api/keys?groupId=99")).status, 404);
 });
 
 Deno.test("an id is never used again", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const [path, body] of [["/api/key-groups", { name: "g" }], ["/api/keys", { groupId: 1, name: "k" }]] as const) {
     const first = await server.api("POST", path, body);
     await server.api("DELETE", `${path}/${first.body.id}`);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { fillWithOwners, withFolder } from "./filled.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 interface Row {
   id: number;
@@ -31,7 +31,7 @@ function withoutUse({ lastUsedAt: _, ...row }: Record<string, unknown>): Record<
 Deno.test("keys and functions are listed whole, and page by page in the same order", async () => {
   await withFolder(async (folder) => {
     fillWithOwners(folder, { functions: 300, groups: 30, secrets: 300 });
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     for (const [path, name, count] of [["/api/keys", "keys", 301], ["/api/functions", "functions", 300]] as const) {
       const { body } = await server.api("GET", path);
       assert.deepEqual(Object.keys(body), [name]);
@@ -51,7 +51,7 @@ Deno.test("keys and functions are listed whole, and page by page in the same ord
 });
 
 Deno.test("a limit or cursor that is none is refused as that field", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const path of ["/api/keys", "/api/functions"]) {
     for (const [field, bad] of [["limit", "0"], ["limit", "1001"], ["limit", "ten"], ["cursor", "5"]] as const) {
       const { status, body } = await server.api("GET", `${path}?${field}=${bad}`);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 /** One owner of each kind; returns the fields that make a secret theirs. */
 async function addOwners({ api }: Server) {
@@ -19,7 +19,7 @@ async function addOwners({ api }: Server) {
 }
 
 Deno.test("a value comes back exactly as it was given", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const values = [
     "x",
     " leading and trailing ",
@@ -42,7 +42,7 @@ Deno.test("a value comes back exactly as it was given", async () => {
 });
 
 Deno.test("a value of more than 16,384 bytes in UTF-8 is a 413, when created and when changed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await server.api("POST", "/api/secrets", { name: "SMALL", value: "x", scope: "global" });
   for (const value of ["a".repeat(16_385), "é".repeat(8_193), "🔑".repeat(4_097), "a".repeat(500_000)]) {
     const made = await server.api("POST", "/api/secrets", { name: "BIG", value, scope: "global" });
@@ -55,7 +55,7 @@ Deno.test("a value of more than 16,384 bytes in UTF-8 is a 413, when created and
 });
 
 Deno.test("values never leave the server unless they are asked for", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const owners = await addOwners(server);
   const value = "sekrit-0123456789";
   for (const owner of Object.values(owners)) {
@@ -96,7 +96,7 @@ Deno.test("values never leave the server unless they are asked for", async () =>
 });
 
 Deno.test("a name may be used once for each owner, and case matters", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const owners = await addOwners(server);
   for (const owner of Object.values(owners)) {
     assert.equal((await server.api("POST", "/api/secrets", { name: "Api_Key-1", value: "x", ...owner })).status, 201);
@@ -116,7 +116,7 @@ Deno.test("a name may be used once for each owner, and case matters", async () =
 });
 
 Deno.test("of a hundred creates of one name at once, one succeeds", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const owners = await addOwners(server);
   for (const owner of Object.values(owners)) {
     const answers = await Promise.all(
@@ -134,7 +134,7 @@ Deno.test("of a hundred creates of one name at once, one succeeds", async () => 
 });
 
 Deno.test("an owner that does not exist is a 404", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const [scope, field] of [["function", "functionId"], ["group", "groupId"], ["key", "keyId"]] as const) {
     const answer = await server.api("POST", "/api/secrets", { name: "X", value: "x", scope, [field]: 99 });
     assert.deepEqual([scope, answer.status, answer.body.code], [scope, 404, "NotFound"]);
@@ -142,7 +142,7 @@ Deno.test("an owner that does not exist is a 404", async () => {
 });
 
 Deno.test("filters find the secrets of one scope or one owner, and refuse to contradict themselves", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const owners = await addOwners(server);
   for (const [name, owner] of Object.entries(owners)) {
     await server.api("POST", "/api/secrets", { name, value: "x", ...owner });
@@ -179,7 +179,7 @@ Deno.test("filters find the secrets of one scope or one owner, and refuse to con
 });
 
 Deno.test("pages follow one another without gaps or repeats while secrets come and go", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (let n = 1; n <= 25; n++) {
     await server.api("POST", "/api/secrets", { name: `S${n}`, value: "x", scope: "global" });
   }
@@ -196,7 +196,7 @@ Deno.test("pages follow one another without gaps or repeats while secrets come a
 });
 
 Deno.test("a changed secret keeps what was not changed, also under another name", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await server.api("POST", "/api/secrets", { name: "OLD", value: "kept", scope: "global", comment: "kept too" });
   assert.equal((await server.api("PUT", "/api/secrets/1", { name: "NEW" })).status, 200);
   const renamed = await server.api("GET", "/api/secrets/1?includeValues=true");
@@ -211,7 +211,7 @@ Deno.test("a value that cannot be decrypted is shown as null with the reason, be
   const folder = await Deno.makeTempDir();
   try {
     {
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       for (const name of ["A", "B"]) await server.api("POST", "/api/secrets", { name, value: name, scope: "global" });
     }
     {
@@ -221,7 +221,7 @@ Deno.test("a value that cannot be decrypted is shown as null with the reason, be
         "UPDATE secrets SET ciphertext = (SELECT ciphertext FROM secrets WHERE name = 'A') WHERE name = 'B'",
       );
     }
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const { body } = await server.api("GET", "/api/secrets?includeValues=true");
     const [a, b] = body.secrets;
     assert.deepEqual([a.value, a.decryptionError], ["A", null]);
@@ -242,7 +242,7 @@ Deno.test("a value that cannot be decrypted is shown as null with the reason, be
 });
 
 Deno.test("a secret goes with its owner", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const owners = await addOwners(server);
   for (const owner of Object.values(owners)) {
     await server.api("POST", "/api/secrets", { name: "S", value: "x", ...owner });

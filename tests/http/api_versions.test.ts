@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, save } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 /** A resource of each kind, and a change to it. */
 interface Resource {
@@ -85,7 +85,7 @@ async function etagOf(server: Server, path: string): Promise<string> {
 }
 
 Deno.test("every resource has a version, and a change to another one is refused with 412 and not made", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const { path, change, other } of await resources(server)) {
     const about = `${change.method} ${change.path}`;
     const before = await etagOf(server, path);
@@ -136,7 +136,7 @@ Deno.test("every resource has a version, and a change to another one is refused 
 });
 
 Deno.test("of two changes to one version at once, one is made and the other is refused", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (const { path, change } of await resources(server)) {
     if (change.path.includes("rotation")) continue; // A second one at once is a 409.
     const etag = await etagOf(server, path);
@@ -149,7 +149,7 @@ Deno.test("of two changes to one version at once, one is made and the other is r
 });
 
 Deno.test("a delete takes If-Match, too, and a file that is not there matches nothing", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const paths = [...new Set((await resources(server)).map(({ path }) => path))]
     .filter((path) => /\/[^/]+\/[^/]+\//.test(path));
   // The key before its group, which cannot be deleted while it has keys.
@@ -191,7 +191,7 @@ Deno.test("a delete takes If-Match, too, and a file that is not there matches no
 });
 
 Deno.test("a use of a key and a rotation are no changes; two changes in a row always are", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await createSecret(server, "DB", "one");
   const secret = await etagOf(server, `/api/secrets/${id}`);
   const key = await etagOf(server, "/api/keys/1");
@@ -212,7 +212,7 @@ Deno.test("a use of a key and a rotation are no changes; two changes in a row al
 });
 
 Deno.test("a precondition is never ignored: what has no version matches none", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const headers = { "If-Match": '"some-version"' };
   const made = await server.api(
     "POST",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { until } from "../hostile/processes.ts";
 import { setUp } from "./admin.ts";
 import { deploy, run, save } from "./handlers.ts";
-import { type Answer, type Server, startServer } from "./server.ts";
+import { type Answer, type Server, startApp } from "./server.ts";
 
 /** Reads the file at `?path=`, relative to its own folder, in each way that handlers do. */
 const READER = `import fs from "node:fs";
@@ -31,7 +31,7 @@ function read(server: Server, name: string, path: string, way = "deno"): Promise
 }
 
 Deno.test("a function reads the files that its patterns match, in every way, and no others", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const there = [
     "templates/a.html",
     "templates/deep/er/b.html",
@@ -78,7 +78,7 @@ Deno.test("a function reads the files that its patterns match, in every way, and
 });
 
 Deno.test("an edit through the API counts for the next call, one on the disk a moment later", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await save(server, "t/a.txt", "1");
   await deploy(server, "reader", READER, { files: ["t/**"] });
   const now = async (path: string) => (await read(server, "reader", path)).body;
@@ -105,7 +105,7 @@ Deno.test("an edit through the API counts for the next call, one on the disk a m
 });
 
 Deno.test("while nothing is changed, a process goes on, however many files it may read", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (let n = 0; n < 1_000; n++) {
     if (n === 0) await Deno.mkdir(join(server.codeDir, "many"), { recursive: true });
     await Deno.writeTextFile(join(server.codeDir, `many/${n}.txt`), String(n));
@@ -133,7 +133,7 @@ Deno.test("while nothing is changed, a process goes on, however many files it ma
 });
 
 Deno.test("more than 64 MB are refused, and what the function has already stays as it is", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await Deno.mkdir(join(server.codeDir, "big"), { recursive: true });
   for (const name of ["a", "b"]) await Deno.writeFile(join(server.codeDir, "big", name), new Uint8Array(33 << 20));
   await save(server, "big/small", "s");
@@ -146,7 +146,7 @@ Deno.test("more than 64 MB are refused, and what the function has already stays 
 });
 
 Deno.test("patterns that could lead out of the code folder, or to what no function may read, are refused by name", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await save(server, "f.ts", READER);
   const bad: unknown[] = [
     ...["../x", "/etc/*", "a/../../b", "", "a//b", "./a", "a\\b", "C:/x", "a,b", "a\u0000b"],
@@ -166,7 +166,7 @@ Deno.test("patterns that could lead out of the code folder, or to what no functi
 });
 
 Deno.test("files are set in the API and on the page, shown, and in the audit", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   await save(server, "pages/a.txt", "a");
   const form = { name: "paged", handler: "paged.ts", route: "/paged", methods: "GET", net: "any", secrets: "*" };

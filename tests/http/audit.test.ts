@@ -1,7 +1,7 @@
 // The audit over HTTP: what each change, reveal and refusal leaves in it, who may read it, and that no value is in it.
 
 import assert from "node:assert/strict";
-import { call, type Server, startServer } from "./server.ts";
+import { call, type Server, startApp } from "./server.ts";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 
 // deno-lint-ignore no-explicit-any
@@ -24,7 +24,7 @@ const HANDLER = `export default () => new Response("ok")`;
 const told = ({ action, subject, before, after }: Entry) => ({ action, subject, before, after });
 
 Deno.test("every change through the API has its entry: who, from where, by which request, before and after", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const changes: [method: string, path: string, body: unknown, expected: Entry[]][] = [
     ["POST", "/api/key-groups", { name: "team" }, [{
       action: "key-group.created",
@@ -108,7 +108,7 @@ Deno.test("every change through the API has its entry: who, from where, by which
 });
 
 Deno.test("functions, their files and a rotation leave entries, and so does what failed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const made = await left(server, () => deploy(server, "hello", HANDLER));
   assert.deepEqual(made.map(({ action }) => action), ["file.created", "function.created"]);
   const sha256 = [...new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(HANDLER)))]
@@ -153,7 +153,7 @@ Deno.test("functions, their files and a rotation leave entries, and so does what
 });
 
 Deno.test("a value that is shown leaves one entry for the answer, with the ids of what was shown", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const { id: keyId } = await createKey(server, groupId, "ada");
   for (const name of ["A", "B", "C"]) await createSecret(server, name, `value-of-${name}`);
@@ -178,7 +178,7 @@ Deno.test("a value that is shown leaves one entry for the answer, with the ids o
 });
 
 Deno.test("no value, key or passphrase is in the audit, its export or the database's text", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const { value } = await createKey(server, groupId, "ada");
   const id = await createSecret(server, "DB", "value-of-DB-first");
@@ -197,7 +197,7 @@ Deno.test("no value, key or passphrase is in the audit, its export or the databa
 });
 
 Deno.test("a call of a function leaves nothing in the audit, whatever it is answered, but for secrets", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "DB", "value-of-DB");
   await deploy(server, "hello", `export default async (c, ctx) => c.text((await ctx.getSecret("DB")).length)`);
   const closed = await createGroup(server, "closed");
@@ -212,7 +212,7 @@ Deno.test("a call of a function leaves nothing in the audit, whatever it is answ
 });
 
 Deno.test("refused keys are told by address, once, whatever the number of requests", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const { id, value } = await createKey(server, groupId, "ada");
   const found = await left(server, async () => {
@@ -239,7 +239,7 @@ Deno.test("refused keys are told by address, once, whatever the number of reques
 });
 
 Deno.test("the list is paged and filtered, newest first, and refuses what it cannot mean", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (let n = 0; n < 7; n++) await createSecret(server, `S${n}`, "value");
   const all = await entries(server);
   assert.deepEqual(all.map(({ id }) => id), all.map((_, index) => all.length - index));
@@ -288,7 +288,7 @@ Deno.test("the list is paged and filtered, newest first, and refuses what it can
 });
 
 Deno.test("the export has every entry and the head, and is made only as fast as it is taken", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.timeout-ms": 5_000 });
   await Promise.all(Array.from({ length: 450 }, (_, n) => createSecret(server, `S${n}`, "v")));
   const all = (await entries(server)).reverse();
@@ -309,7 +309,7 @@ Deno.test("the export has every entry and the head, and is made only as fast as 
 });
 
 Deno.test("what the server does by itself is told as its own", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const found = (await entries(server)).reverse();
   assert.deepEqual(found.map(({ action, actor, address }) => [action, actor.kind, address]), [
     ["audit.started", "server", null],

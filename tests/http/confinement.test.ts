@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
 import { argumentsOf, codeFolder, gone, sandboxes, statusOf } from "./processes.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp, startServer } from "./server.ts";
 
 const FIRST_UID = 61_184;
 /** Answers why a host could not be reached. */
@@ -32,7 +32,7 @@ async function dieUntilRefused(server: Server, path: string, key?: string) {
 }
 
 Deno.test("`secrets` patterns close every other name, in every scope and by both methods", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "customers");
   const key = await createKey(server, groupId, "acme");
   const code = `export default async (c, ctx) => c.json(await Promise.all(
@@ -101,7 +101,7 @@ Deno.test("`secrets` patterns close every other name, in every scope and by both
 });
 
 Deno.test("with `per-key` each key has globals and a process of its own; `shared` has one for all", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groups = [
     await createGroup(server, "red"),
     await createGroup(server, "blue"),
@@ -142,7 +142,7 @@ Deno.test("with `per-key` each key has globals and a process of its own; `shared
 });
 
 Deno.test("a function's own timeoutMs counts instead of the setting, whichever is longer", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const never = "export default () => new Promise(() => {})";
   await deploy(server, "brief", never, { timeoutMs: 200 });
   const start = performance.now();
@@ -164,7 +164,7 @@ Deno.test("a function's own timeoutMs counts instead of the setting, whichever i
 });
 
 Deno.test("memory beyond memoryMb is refused or ends the isolate with 502; the others serve on", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const bombs: Record<string, string> = {
     array: "new Uint8Array(256 << 20).fill(1)",
     heap: "for (let n = 0; ; n++) kept.push({ n, text: 'x' + n })",
@@ -196,7 +196,7 @@ Deno.test("memory beyond memoryMb is refused or ends the isolate with 502; the o
 });
 
 Deno.test("sandbox.net.deny closes a host that the function names, and opens it again", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using upstream = Deno.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -225,7 +225,7 @@ Deno.test("sandbox.net.deny closes a host that the function names, and opens it 
 });
 
 Deno.test("after five deaths within a minute a function answers 503, and a change lifts that", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "mortal", MORTAL);
   await deploy(server, "innocent", "export default (c) => c.text('ok')");
   assert.deepEqual(await healthOf(server, id), {
@@ -265,7 +265,7 @@ Deno.test("the names of all functions' modules, which Deno remembers, are for th
   const cacheDir = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   await Deno.chmod(cacheDir, 0o755);
   try {
-    await using server = await startServer({ env: { CACHE_DIR: cacheDir } });
+    await using server = await startApp({ env: { CACHE_DIR: cacheDir } });
     await deploy(server, "listed", "export default (c) => c.text('ok')");
     assert.equal((await run(server, "/listed")).body, "ok");
     const caches = [...Deno.readDirSync(`${cacheDir}/deno`)].filter(({ name }) => name.includes("analysis_cache"));
@@ -279,7 +279,7 @@ Deno.test("the names of all functions' modules, which Deno remembers, are for th
 });
 
 Deno.test("the Cache API is closed, so that functions cannot leave each other messages", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default async (c) => c.text(await caches.open("shared")
     .then((cache) => cache.put("http://x/", new Response("message")))
     .then(() => "stored", (error) => "refused: " + error.name))`;
@@ -288,7 +288,7 @@ Deno.test("the Cache API is closed, so that functions cannot leave each other me
 });
 
 Deno.test("a handler cannot start workers, whatever it asks for them, and undo nothing of that", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const attempts = {
     web: `new Worker("data:text/javascript,1", { type: "module" })`,
     node: `new NodeWorker("1", { eval: true })`,
@@ -318,7 +318,7 @@ Deno.test("a handler cannot start workers, whatever it asks for them, and undo n
 });
 
 Deno.test("a proxy by SOCKS, which Deno does not check by address, is refused, however it is put", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   let reached = 0;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepting = (async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, deploy, run } from "./handlers.ts";
-import { call, type Server, startServer } from "./server.ts";
+import { call, type Server, startApp } from "./server.ts";
 
 const APP = "https://app.example.com";
 const HANDLER = `export default (c) => c.json({ method: c.req.method, key: c.req.header("x-api-key") ?? null }, 200, {
@@ -28,7 +28,7 @@ function corsOf({ headers }: { headers: Headers }): Record<string, string> {
 }
 
 Deno.test("other origins call a function as its cors says", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   const group = await createGroup(server, "web");
   const key = await createKey(server, group, "app");
   const id = await deploy(server, "orders", HANDLER, { methods: ["GET", "POST"], keys: [group] });

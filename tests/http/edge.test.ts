@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setUp, setupForm, Visitor } from "./admin.ts";
 import { deploy, set } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 const ECHO = `export default async (c) => c.json({
   host: c.req.header("host"), url: c.req.url, method: c.req.method, body: await c.req.text() })`;
@@ -18,7 +18,7 @@ async function http2(url: string, authority: string, ...args: string[]): Promise
 }
 
 async function startEcho(): Promise<Server> {
-  const server = await startServer();
+  const server = await startApp();
   await deploy(server, "echo", ECHO, { methods: ["GET", "POST"] });
   await set(server, { "run.hosts": ["fn.example.com"] });
   return server;
@@ -72,7 +72,7 @@ Deno.test("proxies are trusted by address or network, in whichever form it is wr
   for (
     const trusted of ["::ffff:127.0.0.1", "127.0.0.0/8", "0:0:0:0:0:ffff:7f00:1", "10.0.0.0/8, ::ffff:127.0.0.0/104"]
   ) {
-    await using server = await startServer({ env: { TRUSTED_PROXIES: trusted } });
+    await using server = await startApp({ env: { TRUSTED_PROXIES: trusted } });
     const visitor = new Visitor(server.url, { "X-Forwarded-Proto": "https" });
     await visitor.post("/web/setup", await setupForm(server), { Origin: server.url.replace("http:", "https:") });
     assert.ok([...visitor.cookies.keys()].some((name) => name.startsWith("__Host-crude_session")), trusted);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setUp, type Visitor } from "./admin.ts";
 import { createKey, createSecret, deploy, set } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 const MANAGEMENT = 1;
 
@@ -113,14 +113,14 @@ async function fill(server: Server) {
 }
 
 Deno.test("a change whose body ends after its key was revoked is refused, and nothing is written", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { key, ids } = await fill(server);
   const headers = { "X-API-Key": key.value, "Content-Type": "application/json" };
   await assertRefused(server, changes(ids), headers, () => server.api("DELETE", `/api/keys/${key.id}`));
 });
 
 Deno.test("a change whose body ends after its key's group lost the API is refused", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { ids } = await fill(server);
   const key = await createKey(server, ids.group, "operator");
   await set(server, { "api.access-groups": ["management", "ops"] });
@@ -135,7 +135,7 @@ Deno.test("a change whose body ends after its key's group lost the API is refuse
 });
 
 Deno.test("a change whose body ends after its user was removed or signed out is refused, on pages, too", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { ids } = await fill(server);
   const ada = await setUp(server);
   const headersOf = (visitor: Visitor, type: string) => ({

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setUp, Visitor } from "./admin.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 /** The token of the last form on a page. */
 function tokenIn(html: string): string {
@@ -18,7 +18,7 @@ async function groupNames(server: Server): Promise<string[]> {
 const PATH = "/web/keys/groups/new";
 
 Deno.test("copies of a form, at once and afterwards, have the first one's answer", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const form = { "form-token": tokenIn((await admin.get(PATH)).text), name: "staging" };
   const answers = await Promise.all(Array.from({ length: 5 }, () => admin.post(PATH, form)));
@@ -30,7 +30,7 @@ Deno.test("copies of a form, at once and afterwards, have the first one's answer
 });
 
 Deno.test("what is no copy is carried out: other content, another token, another session, a form that was wrong", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const token = tokenIn((await admin.get(PATH)).text);
   const wrong = await admin.post(PATH, { "form-token": token, name: "Not a name" });
@@ -49,7 +49,7 @@ Deno.test("what is no copy is carried out: other content, another token, another
 });
 
 Deno.test("an upload that is sent twice is saved once, whatever boundary its parts have", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const token = tokenIn((await admin.get("/web/files")).text);
   const upload = (content: string) => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { cookieName, setUp, type Visitor } from "./admin.ts";
 import { fill, fillFunctions, withFolder } from "./filled.ts";
 import { createGroup, createKey, createSecret, deploy, run, save } from "./handlers.ts";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 const HANDLER = `export default async function (c, ctx) {
   return c.json({ group: ctx.authenticatedKeyGroup, value: await ctx.getSecret("WHO"), sent: await c.req.text() });
@@ -29,7 +29,7 @@ async function sha256(text: string): Promise<string> {
 }
 
 Deno.test("a function made with nothing but a name works at once, and shows how a secret is read", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   const made = await visitor.post("/web/functions/new", { name: "Say Hello", methods: "GET", secrets: "*" });
   assert.equal(made.status, 303, made.text);
@@ -49,7 +49,7 @@ Deno.test("a function made with nothing but a name works at once, and shows how 
 });
 
 Deno.test("a bad form comes back with what was typed, and each problem at its field; nothing is made", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "taken", HANDLER);
   const visitor = await setUp(server);
   const typed = new URLSearchParams([
@@ -94,7 +94,7 @@ Deno.test("a bad form comes back with what was typed, and each problem at its fi
 });
 
 Deno.test("settings of a function are saved as they are typed; a switch takes effect at once", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const group = await createGroup(server, "customers");
   const id = await deploy(server, "orders", HANDLER);
   const visitor = await setUp(server);
@@ -148,7 +148,7 @@ Deno.test("settings of a function are saved as they are typed; a switch takes ef
 });
 
 Deno.test("deleting says what goes with it and what stays", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "orders", HANDLER);
   await createSecret(server, "OWN", "x".repeat(20), { scope: "function", functionId: id });
   const visitor = await setUp(server);
@@ -162,7 +162,7 @@ Deno.test("deleting says what goes with it and what stays", async () => {
 });
 
 Deno.test("the list is searched and paged, and says when a function is suspended", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   await deploy(server, "exits", "export default () => Deno.exit(1);\n");
   for (let n = 0; n < 60; n++) {
@@ -188,7 +188,7 @@ Deno.test("the list is searched and paged, and says when a function is suspended
 });
 
 Deno.test("a call is tried with a stored key that never reaches the page, by the same checks as any", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const group = await createGroup(server, "customers");
   const key = await createKey(server, group, "acme");
   await createSecret(server, "WHO", "the customer's own", { scope: "key", keyId: key.id });
@@ -225,7 +225,7 @@ Deno.test("a call is tried with a stored key that never reaches the page, by the
 });
 
 Deno.test("of a function's many keys some can be chosen, and typing finds the others", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const [first, second, closed] = await Promise.all(["a", "b", "c"].map((name) => createGroup(server, name)));
   for (let n = 0; n < 110; n++) await createKey(server, first!, `key-${n}`);
   const last = await createKey(server, second!, "Zoe");
@@ -250,7 +250,7 @@ Deno.test("of a function's many keys some can be chosen, and typing finds the ot
 });
 
 Deno.test("what a tried function answers is text here, whatever it is", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const html = await deploy(server, "html", 'export default (c) => c.html("<script>alert(1)</script>");\n');
   const binary = await deploy(
     server,
@@ -266,7 +266,7 @@ Deno.test("what a tried function answers is text here, whatever it is", async ()
 });
 
 Deno.test("names of secrets that a function may ask for are told, values and other names are not", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const [own, other] = [await createGroup(server, "own"), await createGroup(server, "other")];
   const key = await createKey(server, own, "k");
   const id = await deploy(server, "orders", HANDLER, { keys: [own], secrets: ["DB_*", "KEY_*"] });
@@ -290,7 +290,7 @@ Deno.test("names of secrets that a function may ask for are told, values and oth
 });
 
 Deno.test("code is saved under the hash of what was opened, and never over somebody else's change", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await save(server, "a.ts", "one\n");
   const visitor = await setUp(server);
   const edit = (hash: string, content: string, headers: Record<string, string> = {}) =>
@@ -321,7 +321,7 @@ Deno.test("code is saved under the hash of what was opened, and never over someb
 });
 
 Deno.test("a file keeps the line breaks that it had", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await save(server, "dos.ts", "a\r\nb\r\n");
   const visitor = await setUp(server);
   const { text } = await visitor.get("/web/files/edit?path=dos.ts");
@@ -336,7 +336,7 @@ Deno.test("a file keeps the line breaks that it had", async () => {
 });
 
 Deno.test("without JavaScript a check is a page that tells each problem with its line", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "orders", HANDLER);
   const visitor = await setUp(server);
   const { text } = await visitor.post("/web/files/check", {
@@ -359,7 +359,7 @@ async function upload(visitor: Visitor, folder: string, files: [string, Uint8Arr
 }
 
 Deno.test("files are uploaded, moved, downloaded and deleted byte for byte, inside the code folder only", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   const bytes = Uint8Array.from({ length: 70_000 }, (_, n) => n * 31 + (n >> 8));
   const sent = await upload(visitor, "pictures", [["a b.bin", bytes], [
@@ -413,7 +413,7 @@ Deno.test("no page takes 115 times as long as /health with 1,000 functions and 1
   await withFolder(async (folder) => {
     fill(folder, 10_000);
     fillFunctions(folder, 1_000);
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     await save(server, "shared.ts", HANDLER);
     const visitor = await setUp(server);
     // The best of some: others may be at work on this machine.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { guideBlock, guideBlocks } from "./guide_document.ts";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { call, type Server, startServer } from "./server.ts";
+import { call, type Server, startApp } from "./server.ts";
 import { kept } from "./tail.ts";
 
 /** A group with one key. */
@@ -46,7 +46,7 @@ function startUpstream(answer: unknown) {
 }
 
 Deno.test("Explicit Scope Selection answers as the guide's comments say", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { groupId, keyId, key } = await client(server, "team");
   const code = await guideBlock("Explicit Scope Selection", "typescript");
   const functionId = await deploy(server, "levels", code, { keys: [groupId] });
@@ -63,7 +63,7 @@ Deno.test("Explicit Scope Selection answers as the guide's comments say", async 
 });
 
 Deno.test("Complete Secret Inspection gives the guide's response shape and the effective value", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { groupId, keyId, key } = await client(
     server,
     "readonly-users",
@@ -116,7 +116,7 @@ Deno.test("Complete Secret Inspection gives the guide's response shape and the e
 });
 
 Deno.test("Public Routes reach global and function scope only, even with a valid key", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { groupId, keyId, key } = await client(server, "team");
   const code = await guideBlock(
     "Public Routes and Secret Access",
@@ -152,7 +152,7 @@ Deno.test("Public Routes reach global and function scope only, even with a valid
 });
 
 Deno.test("the staging example calls the endpoint of the key's group", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using staging = startUpstream({ users: ["staging"] });
   await using production = startUpstream({ users: ["production"] });
   const code = await guideBlock(
@@ -186,7 +186,7 @@ Deno.test("the staging example calls the endpoint of the key's group", async () 
 });
 
 Deno.test("the multi-tenant example gives each customer its own data, in 400 interleaved calls too", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "customers");
   const code = await guideBlock(
     "Key Scope - Per-Client or Per-User Settings",
@@ -239,7 +239,7 @@ Deno.test("the multi-tenant example gives each customer its own data, in 400 int
 });
 
 Deno.test("Handling Missing Secrets answers 500 with the request id and logs why", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(
     server,
     "missing",
@@ -256,7 +256,7 @@ Deno.test("Handling Missing Secrets answers 500 with the request id and logs why
 });
 
 Deno.test("the global scope example sends the configured CORS origin", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(
     server,
     "cors",
@@ -274,7 +274,7 @@ Deno.test("the global scope example sends the configured CORS origin", async () 
 });
 
 Deno.test("Fetching Multiple Secrets reads four secrets in parallel", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = await guideBlock("Fetching Multiple Secrets Efficiently", "typescript") +
     `async function sendEmail(mail) { return mail.host + mail.user + mail.password + mail.port === "hup587"; }`;
   await deploy(server, "mail", code);
@@ -286,7 +286,7 @@ Deno.test("Fetching Multiple Secrets reads four secrets in parallel", async () =
 });
 
 Deno.test("the Complete Example handles a webhook with secrets of all four scopes", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using notifications = startUpstream({});
   const { groupId, keyId, key } = await client(
     server,
@@ -354,7 +354,7 @@ Deno.test("the Complete Example handles a webhook with secrets of all four scope
 });
 
 Deno.test("the guide's curl commands for secrets all succeed, in the order they stand in", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   // The ids that the guide's commands name: function 1, group 2, key 5.
   await deploy(server, "first", "export default (c) => c.text('first')");
   const groupId = await createGroup(server, "staging");

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 Deno.test("an app with a fetch method answers, and finds ctx in its env and its third argument", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const { value: key } = await createKey(server, groupId, "one");
   await createSecret(server, "NAME", "of-the-group", {
@@ -60,7 +60,7 @@ Deno.test("an app with a fetch method answers, and finds ctx in its env and its 
 });
 
 Deno.test("an app sees the path below its function's route", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default { fetch: (request, env, ctx) =>
     Response.json([new URL(request.url).pathname + new URL(request.url).search, ctx.basePath]) };`;
   const cases: [route: string, path: string, seen: string, base: string][] = [
@@ -88,7 +88,7 @@ Deno.test("an app sees the path below its function's route", async () => {
 });
 
 Deno.test("a Hono app works as it stands: routes, middleware, errors, ctx and the execution context", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value-of-name");
   const code = `import { Hono } from "npm:hono@4.13.19";
     import { HTTPException } from "npm:hono@4.13.19/http-exception";
@@ -135,7 +135,7 @@ Deno.test("a Hono app works as it stands: routes, middleware, errors, ctx and th
 });
 
 Deno.test("what a handler throws with a response of its own is that response", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `import { HTTPException } from "npm:hono@4.13.19/http-exception";
     export default async (c, ctx) => {
       c.header("x-before", "1");
@@ -172,7 +172,7 @@ Deno.test("what a handler throws with a response of its own is that response", a
 });
 
 Deno.test("a module whose default export is no handler says what may be one", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const exports = [
     "{ handler() {} }",
     "{ fetch: 'no' }",

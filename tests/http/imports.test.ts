@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deploy, run, save } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 /** Writes files into the code folder as an editor does. */
 async function write(
@@ -23,7 +23,7 @@ async function answer(server: Server, path: string): Promise<string> {
 }
 
 Deno.test("imports as projects have them", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
 
   await t.step(
     "a bare import is resolved by the nearest deno.json, for each module by its own",
@@ -281,7 +281,7 @@ const PEEK = (specifier: string, how = "") =>
     .then((found) => "got " + JSON.stringify(found.default ?? Object.keys(found)), (error) => "refused"));`;
 
 Deno.test("config files lead nowhere that code may not be imported from, and do nothing else", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   const keyFile = join(server.dataDir, "encryption-keys.json");
   const outside = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   await Deno.writeTextFile(join(outside, "secret.json"), '"stolen"');

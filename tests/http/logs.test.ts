@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { createSecret, deploy, run, save, set } from "./handlers.ts";
-import { startServer } from "./server.ts";
+import { startApp, startServer } from "./server.ts";
 import { kept, tail } from "./tail.ts";
 
 Deno.test("a call's lines are listed from the moment it was answered, level by level", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `console.log("while loading");
   export default (c) => {
     console.debug("debug"); console.trace("trace"); console.log("log"); console.info("info", 1);
@@ -48,7 +48,7 @@ Deno.test("a call's lines are listed from the moment it was answered, level by l
 });
 
 Deno.test("a failure is told with the lines of the handler's own files, and none of the server's", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default async (c, ctx) => {
     if (ctx.query.printed) console.error("seen", new Error("printed"));
     if (ctx.query.asked) await ctx.getSecret(7);
@@ -76,7 +76,7 @@ Deno.test("a failure is told with the lines of the handler's own files, and none
 });
 
 Deno.test("a call that fails leaves its cause and duration, masked, in the function's log and in the server's", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "PASSWORD", "hunter2-hunter2");
   const code = `export default async (c, ctx) => {
     const password = await ctx.getSecret("PASSWORD");
@@ -105,7 +105,7 @@ Deno.test("a call that fails leaves its cause and duration, masked, in the funct
 });
 
 Deno.test("a value is masked however a handler cuts it up", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const value = "the-value-of-this-secret-0123456789\nwith a second line";
   await createSecret(server, "SPLIT", value);
   const code = `export default async (c, ctx) => {
@@ -131,7 +131,7 @@ Deno.test("a value is masked however a handler cuts it up", async () => {
 });
 
 Deno.test("a value is in no file and no line of the server's log, whatever way a handler lets it out", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const value = `p@ss/"w0rd"+<of>&'the'=handler`;
   await createSecret(server, "DB", value);
   await save(server, "bad.ts", "throw globalThis.leaked;");
@@ -185,7 +185,7 @@ Deno.test("a value is in no file and no line of the server's log, whatever way a
 });
 
 Deno.test("an entry cannot pass for another's or for several, whatever is printed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const text = "2026-01-31T12:00:00.000Z ERROR [function=other] forged\r\n\x1b[2J\u2028<script>\0end";
   const id = await deploy(
     server,
@@ -225,7 +225,7 @@ Deno.test("a function that prints without end costs bounded memory and disk, and
 });
 
 Deno.test("what is printed right before a loop without end is kept", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.timeout-ms": 1_000 });
   const id = await deploy(server, "stuck", `export default () => { console.log("got here"); while (true); }`);
   assert.equal((await run(server, "/stuck")).status, 504);
@@ -234,7 +234,7 @@ Deno.test("what is printed right before a loop without end is kept", async () =>
 });
 
 Deno.test("a loop that prints more than its process can hold ends as any other", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default (c) => {
     for (let n = 0; n < 100_000; n++) console.log("x".repeat(16_000));
     return c.text("done");
@@ -270,7 +270,7 @@ Deno.test("what was printed more than log.batching.max-delay-ms before a kill -9
       await log.seen(/line 19/);
       Deno.kill(server.pid, "SIGKILL");
     }
-    await using server = await startServer({ folder: home });
+    await using server = await startApp({ folder: home });
     const messages = (await kept(server, `?functionId=${id}`)).map(({ message }) => message);
     assert.deepEqual(messages, Array.from({ length: 20 }, (_, n) => `line ${n}`));
   } finally {
@@ -279,7 +279,7 @@ Deno.test("what was printed more than log.batching.max-delay-ms before a kill -9
 });
 
 Deno.test("an entry is shown to followers while its call is still going on", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default async (c) => {
     console.log("under way");
     return new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) }));
@@ -295,7 +295,7 @@ Deno.test("an entry is shown to followers while its call is still going on", asy
 });
 
 Deno.test("a stream goes on where its reader left off, tells what it missed, and ends with the server", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default (c, ctx) => {
     for (let n = 0; n < Number(ctx.query.n); n++) console.log("line " + n);
     return c.text("");
@@ -329,7 +329,7 @@ Deno.test("a stream goes on where its reader left off, tells what it missed, and
 });
 
 Deno.test("no more than a hundred follow at once; the next one gets 503, and places become free again", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const aborts: AbortController[] = [];
   const open = async () => {
     const abort = new AbortController();
@@ -360,7 +360,7 @@ Deno.test("no more than a hundred follow at once; the next one gets 503, and pla
 });
 
 Deno.test("the logs of a deleted function are deleted, and the API takes no other's for it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default (c) => { console.log("here"); return c.text(""); }`;
   const id = await deploy(server, "short", code);
   await run(server, "/short");

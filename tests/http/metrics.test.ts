@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { call, type Server, startServer } from "./server.ts";
+import { call, type Server, startApp, startServer } from "./server.ts";
 
 const HANDLER = `export default async (c, ctx) => {
   await ctx.getSecret("TOKEN");
@@ -34,7 +34,7 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
   try {
     let id: number;
     {
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       await createSecret(server, "TOKEN", "a-value-of-a-token");
       const keys = [await createGroup(server, "callers")];
       const { value } = await createKey(server, keys[0]!, "caller");
@@ -59,7 +59,7 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
       assert.ok(max >= 1_000 && p95 > 900 && p99 <= max && p50 < 1_000 && mean > max / 6, JSON.stringify(durationMs));
       assert.deepEqual((await total(server)).calls, 7);
     }
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     assert.equal((await total(server, `&functionId=${id}`)).calls, 6);
     assert.equal((await total(server)).calls, 7);
   } finally {
@@ -68,7 +68,7 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
 });
 
 Deno.test("a series has a point for each minute, also where nothing happened", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "f", "export default (c) => c.text('')");
   await run(server, "/f");
   const to = Date.now() + 60_000;
@@ -104,7 +104,7 @@ Deno.test("a series has a point for each minute, also where nothing happened", a
 });
 
 Deno.test("a bad question for metrics names the parameter", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (
     const [query, field] of [
       ["resolution=weeks", "resolution"],
@@ -124,7 +124,7 @@ Deno.test("a bad question for metrics names the parameter", async () => {
 });
 
 Deno.test("a deleted function is in no metrics but the sum", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "f", "export default (c) => c.text('')");
   await run(server, "/f");
   await server.api("DELETE", `/api/functions/${id}`);
@@ -134,7 +134,7 @@ Deno.test("a deleted function is in no metrics but the sum", async () => {
 });
 
 Deno.test("/metrics is for who may use the API, and well formed whatever a function is called", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { value } = await createKey(server, await createGroup(server, "others"), "other");
   const answers = [
     await call("GET", `${server.url}/metrics`),
@@ -187,7 +187,7 @@ function parse(text: string): Map<string, number> {
 }
 
 Deno.test("it is told which function read a secret, with which key, when and how often, and never what", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "callers");
   const key = await createKey(server, groupId, "caller");
   const ofAll = await createSecret(server, "TOKEN", "the-value-for-everybody");
@@ -249,7 +249,7 @@ Deno.test("what was counted is written without being asked for, and outlives a k
       while (calls.get()!.n !== 5 || reads.get()!.n !== 5) await new Promise((resolve) => setTimeout(resolve, 0));
       Deno.kill(server.pid, "SIGKILL");
     }
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     assert.equal((await total(server)).calls, 5);
     assert.equal((await server.api("GET", "/api/secrets/1/reads")).body.last30Days, 5);
   } finally {

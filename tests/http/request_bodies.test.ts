@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { deploy, run, set } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 import { kept } from "./tail.ts";
 
 /** More than the handlers have for themselves, which is enough for them to answer on a busy machine. */
@@ -51,7 +51,7 @@ const ECHO = `const born = crypto.randomUUID(); let state = "idle";
   }`;
 
 Deno.test("a caller who falls silent within a body gets 408, and no other call is disturbed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "echo", ECHO);
   const { body: [born] } = await run(server, "/echo?ask=1");
   await set(server, { "run.body-timeout-ms": SILENCE_MS, "sandbox.timeout-ms": TIMEOUT_MS });
@@ -73,7 +73,7 @@ Deno.test("a caller who falls silent within a body gets 408, and no other call i
 });
 
 Deno.test("a caller who is slow but not silent is waited for", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "echo", ECHO);
   const { body: [born] } = await run(server, "/echo?ask=1");
   await set(server, { "sandbox.timeout-ms": TIMEOUT_MS });
@@ -87,7 +87,7 @@ Deno.test("a caller who is slow but not silent is waited for", async () => {
 });
 
 Deno.test("a handler that is late with a whole request in its hands is late all the same", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default async (c) => { await c.req.text(); await new Promise(() => {}); }`;
   await deploy(server, "late", code, { timeoutMs: 300 });
   for (const length of [100, 100_000]) {
@@ -97,7 +97,7 @@ Deno.test("a handler that is late with a whole request in its hands is late all 
 });
 
 Deno.test("a caller who leaves within a body is a warning, and no error of the function", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "echo", ECHO);
   const { body: [born] } = await run(server, "/echo?ask=1");
   for (const length of [100_000, 1_000]) (await begin(server, "/echo", length, "beginning ")).close();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 interface Value {
   id: number;
@@ -47,7 +47,7 @@ async function everyMixture(server: Server, owners: Record<string, Record<string
 }
 
 Deno.test("resolve says what handlers get: winner, shadowed values and closed names, for every set of scopes", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const key = await createKey(server, groupId, "acme");
   const ids = {
@@ -92,7 +92,7 @@ Deno.test("resolve says what handlers get: winner, shadowed values and closed na
 });
 
 Deno.test("resolve says whose the values are, and shows them only if asked to", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const key = await createKey(server, groupId, "acme");
   const functionId = await deploy(server, "f", READER, { keys: [groupId] });
@@ -115,7 +115,7 @@ Deno.test("resolve says whose the values are, and shows them only if asked to", 
 });
 
 Deno.test("resolve says when such a call would be refused", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const other = await createKey(server, await createGroup(server, "others"), "stranger");
   const functionId = await deploy(server, "f", READER, { keys: [groupId] });
@@ -139,7 +139,7 @@ Deno.test("resolve says when such a call would be refused", async () => {
 });
 
 Deno.test("resolve pages through names in order, and refuses what it cannot answer by naming it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const functionId = await deploy(server, "f", READER);
   const names = ["B", "a", "C_1", "C-1", "b2"];
   for (const name of names) await createSecret(server, name, "value");

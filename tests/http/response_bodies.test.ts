@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { createSecret, deploy, run, set } from "./handlers.ts";
+import { type Server, startApp } from "./server.ts";
 import { kept } from "./tail.ts";
 
 const VALUE = "the-value-of-the-token";
@@ -48,7 +48,7 @@ async function raw(server: Server, head: string[]): Promise<{ head: string; body
 
 Deno.test("a response of fetch that is passed on has headers that fit its body, however it is passed on", async () => {
   await using upstream = startUpstream();
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `import { Hono } from "npm:hono@4.13.19";
     export default async (c, ctx) => {
       const { how, what } = ctx.query;
@@ -94,7 +94,7 @@ Deno.test("a response of fetch that is passed on has headers that fit its body, 
 });
 
 Deno.test("what a handler compresses itself is sent as it is", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default (c, ctx) => new Response(
     new Blob(["compressed ".repeat(1_000)]).stream().pipeThrough(new CompressionStream("gzip")),
     { headers: { "Content-Encoding": "gzip", "Content-Type": "text/plain" } })`;
@@ -104,7 +104,7 @@ Deno.test("what a handler compresses itself is sent as it is", async () => {
 
 Deno.test("the guard searches what is sent, and withholds or reports what cannot be searched", async () => {
   await using upstream = startUpstream();
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "TOKEN", VALUE);
   const code = `export default async (c, ctx) => {
     const token = ctx.query.without ? "" : await ctx.getSecret("TOKEN");
@@ -167,7 +167,7 @@ Deno.test("the guard searches what is sent, and withholds or reports what cannot
 });
 
 Deno.test("a stream of what is no bytes fails as in Fetch; views of bytes are taken by their bytes", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `const bytes = new TextEncoder().encode("....bytes....");
     const pieces = {
       string: "text", number: 7, null: null, undefined: undefined, object: {}, array: [1, 2], bigint: 1n, blob: new Blob(["x"]),
@@ -213,7 +213,7 @@ Deno.test("a stream of what is no bytes fails as in Fetch; views of bytes are ta
 });
 
 Deno.test("HEAD has the length that GET has, or none", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `const stream = () => new Blob(["x".repeat(100_000)]).stream();
     export default (c, ctx) => { switch (ctx.query.how) {
       case "text": return c.text("hello");
@@ -246,7 +246,9 @@ Deno.test("HEAD has the length that GET has, or none", async () => {
 });
 
 Deno.test("a streamed response keeps the length that it announces, and is broken off if it does not hold", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
+  // One process counts.
+  await set(server, { "sandbox.max-processes-per-function": 1 });
   const code = `let cancelled = 0;
     export default (c, ctx) => {
       const { length, count, look } = ctx.query;
@@ -265,6 +267,9 @@ Deno.test("a streamed response keeps the length that it announces, and is broken
   const right = await get("50", 5);
   assert.equal(right.headers.get("content-length"), "50");
   assert.equal((await right.bytes()).length, 50);
+  // The stream's end comes after its last byte: nobody has gone away.
+  for (let n = 0; n < 20; n++) await (await get("50", 5)).bytes();
+  assert.equal((await run(server, "/counted?look=1")).body, 0);
   const short = await get("50", 4);
   assert.equal(short.headers.get("content-length"), "50");
   await assert.rejects(short.bytes());
@@ -283,7 +288,7 @@ Deno.test("a streamed response keeps the length that it announces, and is broken
 });
 
 Deno.test("a status that would leave the caller waiting is refused, in the log too", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "status", `export default (c, ctx) => new Response(null, { status: Number(ctx.query.status) })`);
   const reset = await run(server, "/status?status=205");
   assert.equal(reset.status, 500);
@@ -294,7 +299,7 @@ Deno.test("a status that would leave the caller waiting is refused, in the log t
 });
 
 Deno.test("a relative address is invalid, and leads to no file of the server", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `const ways = {
       redirect: () => Response.redirect("/x"),
       relative: () => Response.redirect("x", 301),
@@ -326,7 +331,7 @@ Deno.test("a relative address is invalid, and leads to no file of the server", a
 });
 
 Deno.test("a name or headers that are too long fail their own call alone", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "A".repeat(255), "value-of-the-longest");
   const code = `const born = crypto.randomUUID();
     export default async (c, ctx) => {
@@ -360,7 +365,7 @@ Deno.test("a name or headers that are too long fail their own call alone", async
 });
 
 Deno.test("errors that nobody caught are logged with the request whose code made them", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `import { setTimeout as delay } from "node:timers/promises";
     import timers from "node:timers";
     const ways = {

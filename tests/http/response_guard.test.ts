@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 import { kept } from "./tail.ts";
 
 const VALUE = "the/value+of=the secret";
@@ -51,7 +51,7 @@ async function reported(server: Server, requestId: string): Promise<string[]> {
 }
 
 Deno.test("by default a response that holds a secret is sent, and reported in the function's log", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await leaky(server);
   assert.equal((await server.api("GET", `/api/functions/${id}`)).body.function.responseGuard, "report");
   for (const how of [...LEAKS, ...INNOCENT, "encoded"]) {
@@ -70,7 +70,7 @@ Deno.test("by default a response that holds a secret is sent, and reported in th
 });
 
 Deno.test("with block the caller gets 500, or a stream that breaks off before the value is complete", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await leaky(server, "block");
   for (const how of LEAKS) {
     const response = await fetch(`${server.url}/run/leaky?how=${how}`);
@@ -98,7 +98,7 @@ Deno.test("with block the caller gets 500, or a stream that breaks off before th
 });
 
 Deno.test("with off nothing is looked into", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await leaky(server, "off");
   for (const how of LEAKS) {
     const { status, headers } = await run(server, `/leaky?how=${how}`);
@@ -108,7 +108,7 @@ Deno.test("with off nothing is looked into", async () => {
 });
 
 Deno.test("only values that the call itself was given count, also those it is given while it streams", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "TOKEN", VALUE);
   const code = `let token;
   export default async (c, ctx) => {
@@ -132,7 +132,7 @@ Deno.test("only values that the call itself was given count, also those it is gi
 });
 
 Deno.test("a response that could not be searched says so, and is withheld where leaks are", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   for (let n = 0; n < 200; n++) await createSecret(server, `BIG_${n}`, `${n} `.repeat(8_000).slice(0, 16_000));
   const code = `export default async (c, ctx) => {
     for (let n = 0; n < 200; n++) await ctx.getSecret("BIG_" + n);
@@ -152,7 +152,7 @@ Deno.test("a response that could not be searched says so, and is withheld where 
 });
 
 Deno.test("a guard that does not exist is refused by name", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "plain", "export default (c) => c.text('')");
   const { status, body } = await server.api("PUT", `/api/functions/${id}`, { responseGuard: "maybe" });
   assert.equal(status, 400);

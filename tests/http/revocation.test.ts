@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
-import { call, type Server, startServer } from "./server.ts";
+import { call, type Server, startApp } from "./server.ts";
 
 /** Streams a line at once, then one with the secret each 100 ms. */
 const STREAM = `export default (c, ctx) => {
@@ -116,7 +116,7 @@ async function each(server: Server, ids: readonly number[], to: "disable" | unde
 
 for (const [what, take, status] of LOSSES) {
   Deno.test(`a call ends soon, and gets no more secrets at once, after ${what}`, async () => {
-    await using server = await startServer();
+    await using server = await startApp();
     await set(server, { "sandbox.revocation-grace-ms": 1_000 });
     const ids = await prepare(server);
     const stream = await follow(server, ids.key.value);
@@ -138,7 +138,7 @@ for (const [what, take, status] of LOSSES) {
 }
 
 Deno.test("a call whose function was narrowed ends, and one whose function was only described anew goes on", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.revocation-grace-ms": 0 });
   const { stream: id, key } = await prepare(server);
   const narrowings = [{ secrets: ["OTHER_*"] }, { permissions: { net: false } }, { isolation: "per-key" }];
@@ -161,7 +161,7 @@ Deno.test("a call whose function was narrowed ends, and one whose function was o
 });
 
 Deno.test("a call that waited for its body runs the function as it is when the body is there", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { echo, key } = await prepare(server);
   const post = await slowPost(server, "/echo", key.value, "hello");
   await server.api("PUT", "/api/files/other.ts", `export default async (c) => c.text("other " + await c.req.text());`, {
@@ -174,7 +174,7 @@ Deno.test("a call that waited for its body runs the function as it is when the b
 });
 
 Deno.test("no process is started for a function that was deleted while its call waited", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { echo, key } = await prepare(server);
   const post = await slowPost(server, "/echo", key.value, "hello");
   await server.api("DELETE", `/api/functions/${echo}`);
@@ -187,7 +187,7 @@ Deno.test("no process is started for a function that was deleted while its call 
 });
 
 Deno.test("a call that streams for longer than any may is ended, and the next one runs", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.max-call-ms": 1_000 });
   const { key } = await prepare(server);
   const stream = await follow(server, key.value);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fill, withFolder } from "./filled.ts";
 import { setUp } from "./admin.ts";
 import { createGroup, createKey, deploy, run, set } from "./handlers.ts";
-import { call, type Server, startServer } from "./server.ts";
+import { call, type Server, startApp } from "./server.ts";
 
 const PATH = "/api/encryption-keys/rotation";
 const SECRETS = 4_000;
@@ -30,7 +30,7 @@ async function assertValues(server: Server, secrets: number, changed = new Map<n
 Deno.test("a rotation serves readers and writers meanwhile, tells its progress and refuses a second one", () =>
   withFolder(async (folder) => {
     fill(folder, SECRETS);
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const settings = { "encryption.key-rotation.batch-size": 200 };
     assert.equal((await server.api("PUT", "/api/settings", { settings })).status, 200);
     const groupId = await createGroup(server, "team");
@@ -82,7 +82,7 @@ Deno.test("a rotation serves readers and writers meanwhile, tells its progress a
   }));
 
 Deno.test("of five requests at once one rotates and four are refused", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: made } = await server.api("POST", "/api/secrets", { name: "A", value: "a", scope: "global" });
   const answers = await Promise.all([1, 2, 3, 4, 5].map(() => server.api("POST", PATH)));
   assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409, 409, 409, 409]);
@@ -96,7 +96,7 @@ Deno.test("a server that is stopped during a rotation goes on with it when it st
   withFolder(async (folder) => {
     fill(folder, SECRETS);
     {
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       const settings = {
         "encryption.key-rotation.batch-size": 20,
         "encryption.key-rotation.batch-sleep-ms": 20,
@@ -108,7 +108,7 @@ Deno.test("a server that is stopped during a rotation goes on with it when it st
       const { status, body } = await rotation;
       assert.deepEqual([status, body.code], [503, "Stopping"]);
     }
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const { body: before } = await server.api("GET", PATH);
     assert.equal(before.isInProgress, true);
     assert.ok(before.progress.done > 0 && before.progress.total > SECRETS, JSON.stringify(before.progress));
@@ -125,7 +125,7 @@ Deno.test("a rotation that is due begins when the server starts", () =>
     const file = JSON.parse(Deno.readTextFileSync(path));
     file.keys[0].createdAt = new Date(Date.now() - 91 * 86_400_000).toISOString();
     Deno.writeTextFileSync(path, JSON.stringify(file));
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     await server.logged(/Key rotation to version 2 is done/);
     await assertValues(server, 10);
   }));
@@ -138,7 +138,7 @@ Deno.test("a full disk in the middle of a rotation is a clear error, loses nothi
     if (!mounted) return console.log("skipped: a file system of limited size needs root and mount(8)");
     try {
       fill(folder, SECRETS);
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       // All the room that is left but 200 KB.
       const filler = join(data, "filler");
       await command("dd", "if=/dev/zero", `of=${filler}`, "bs=4096");
@@ -166,7 +166,7 @@ Deno.test("a data folder that becomes read-only is a clear error, and the rotati
   withFolder(async (folder) => {
     fill(folder, 50);
     const data = join(folder, "data");
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     // What a mode forbids does not stop root, and what a mount forbids does not stop open files: this stops both.
     if (!await command("chattr", "+i", data)) return console.log("skipped: chattr(1) needs root and a file system");
     try {
@@ -187,7 +187,7 @@ Deno.test("the overview says since when a rotation has been due, a day after it 
     const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
     const madeAt = daysAgo(60);
     fill(folder, 5, madeAt);
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const visitor = await setUp(server);
     const dueSince = async (days?: number): Promise<string | undefined> => {
       if (days !== undefined) await set(server, { "encryption.key-rotation.interval-days": days });

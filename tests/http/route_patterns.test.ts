@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { deploy, run } from "./handlers.ts";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 const A = "a".repeat(60);
 /** Each would take a back-tracking engine seconds to years on its path. */
@@ -25,7 +25,7 @@ const EVIL: Record<string, string> = {
 };
 
 Deno.test("no pattern of a route takes long: it is refused, or matched in linear time", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "calm", "export default (c) => c.text('calm')");
   assert.equal((await run(server, "/calm")).body, "calm");
   let accepted = 0;
@@ -58,7 +58,7 @@ Deno.test("no pattern of a route takes long: it is refused, or matched in linear
 });
 
 Deno.test("a route answers the paths that it names, however it and they are encoded", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const routes: Record<string, string[]> = {
     "/r/caf%C3%A9": ["/r/caf%C3%A9", "/r/café"],
     "/r/thé/:id": ["/r/th%C3%A9/1", "/r/thé/1"],

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
-import { call, startServer } from "./server.ts";
+import { call, startApp } from "./server.ts";
 import { kept } from "./tail.ts";
 
 Deno.test("ctx tells a handler of its route, parameters, query, request id, time and group", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const { value: key } = await createKey(server, groupId, "one");
   const code = `export default (c, ctx) => c.json({ ...ctx, params: ctx.params, query: ctx.query,
@@ -49,7 +49,7 @@ Deno.test("ctx tells a handler of its route, parameters, query, request id, time
 });
 
 Deno.test("a key is taken from X-API-Key, Authorization and api_key, in this order, and the first decides", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const other = await createGroup(server, "other");
   const { value: key } = await createKey(server, groupId, "one");
@@ -102,7 +102,7 @@ Deno.test("a key is taken from X-API-Key, Authorization and api_key, in this ord
 });
 
 Deno.test("a key of this server never reaches a handler, whatever way it was sent", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "team");
   const { value: key } = await createKey(server, groupId, "one");
   const code = "export default (c, ctx) => c.json({ headers: c.req.header(), url: c.req.url, query: ctx.query })";
@@ -157,7 +157,7 @@ Deno.test("a key of this server never reaches a handler, whatever way it was sen
 });
 
 Deno.test("unknown paths are 404, disabled functions too, other methods 405 with Allow", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(
     server,
     "hello",
@@ -180,7 +180,7 @@ Deno.test("unknown paths are 404, disabled functions too, other methods 405 with
 });
 
 Deno.test("binary bodies of every size come back as they were sent", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(
     server,
     "buffered",
@@ -206,7 +206,7 @@ Deno.test("binary bodies of every size come back as they were sent", async () =>
 });
 
 Deno.test("texts of every kind come as the bytes that a Response makes of them, with the type that it has", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const texts = [
     "x",
     "\ufeffmark",
@@ -241,7 +241,7 @@ Deno.test("texts of every kind come as the bytes that a Response makes of them, 
 });
 
 Deno.test("a response streams: its first piece arrives while the handler is still waiting for the second", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(
     server,
     "echo",
@@ -267,7 +267,7 @@ Deno.test("a response streams: its first piece arrives while the handler is stil
 });
 
 Deno.test("a client that goes away ends the handler's stream and the reading of secrets", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value-of-name");
   const code = `let state = "idle";
     export default async (c, ctx) => {
@@ -294,7 +294,7 @@ Deno.test("a client that goes away ends the handler's stream and the reading of 
 });
 
 Deno.test("Hono's helpers work: json, text, html, body, redirect, status, headers, cookies, notFound", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default async (c, ctx) => {
     c.header("x-set", "1");
     switch (ctx.query.kind) {
@@ -347,7 +347,7 @@ Deno.test("Hono's helpers work: json, text, html, body, redirect, status, header
 });
 
 Deno.test("what a handler throws or returns wrongly is a bare 500; the cause is in the log with the request id", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "PASSWORD", "hunter2-hunter2");
   const handlers: Record<string, [code: string, logged: RegExp]> = {
     throws: [
@@ -394,7 +394,7 @@ Deno.test("what a handler throws or returns wrongly is a bare 500; the cause is 
 });
 
 Deno.test("what a handler prints is kept with its function, request id and level, without secrets", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "TOKEN", "s3cr3t/t0ken+=");
   const code = `export default async (c, ctx) => {
     const token = await ctx.getSecret("TOKEN");
@@ -416,7 +416,7 @@ Deno.test("what a handler prints is kept with its function, request id and level
 });
 
 Deno.test("a change of a secret is seen by the next getSecret, also within one call", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await createSecret(server, "FLAG", "old");
   const code = `export default async (c, ctx) => {
     const first = await ctx.getSecret("FLAG");
@@ -441,7 +441,7 @@ Deno.test("a change of a secret is seen by the next getSecret, also within one c
 });
 
 Deno.test("ctx kept from an earlier request is refused once that response has ended", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value");
   const code = `let kept;
     export default async (c, ctx) => {
@@ -457,7 +457,7 @@ Deno.test("ctx kept from an earlier request is refused once that response has en
 });
 
 Deno.test("values of 1 to 16,384 bytes with any characters come back unchanged", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const values = [
     "x",
     "\0",
@@ -485,7 +485,7 @@ Deno.test("values of 1 to 16,384 bytes with any characters come back unchanged",
 });
 
 Deno.test("an edited handler is served on the next request, an edited module it imports too", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await save(server, "lib/greeting.ts", "export const greeting = 'hello';");
   await deploy(
     server,
@@ -522,7 +522,7 @@ Deno.test("an edited handler is served on the next request, an edited module it 
 });
 
 Deno.test("requests in flight finish on the code they began with when a file is edited", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = (answer: string) => `export default async (c) => c.text(await c.req.text() + " ${answer}")`;
   await deploy(server, "slow", code("old"));
   const body = new TransformStream<Uint8Array, Uint8Array>();
@@ -545,7 +545,7 @@ Deno.test("requests in flight finish on the code they began with when a file is 
 });
 
 Deno.test("fifty edits under load: no call fails and none is answered by code older than the last edit", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = (version: number) => `export default (c) => c.text("${version}")`;
   await deploy(server, "versions", code(0));
   let written = 0;
@@ -583,7 +583,7 @@ Deno.test("npm packages are fetched when code is saved; what cannot be had is to
   const cacheDir = await Deno.makeTempDir({ prefix: "crude-functions-cache-" });
   await Deno.chmod(cacheDir, 0o711);
   try {
-    await using server = await startServer({ env: { CACHE_DIR: cacheDir, NPM_CONFIG_REGISTRY: registry.url } });
+    await using server = await startApp({ env: { CACHE_DIR: cacheDir, NPM_CONFIG_REGISTRY: registry.url } });
     const odd = "import isOdd from 'npm:crude-odd@1'; export default (c) => c.json(isOdd(3))";
     assert.deepEqual(await save(server, "odd.ts", odd), []);
     const asked = fetched("crude-odd");
@@ -610,7 +610,7 @@ Deno.test("npm packages are fetched when code is saved; what cannot be had is to
 });
 
 Deno.test("a module outside the code folder is named as such, never quoted and never loaded", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const outside = `${server.codeDir}/../outside.ts`;
   await Deno.writeTextFile(outside, "CANARY is no (statement\n");
   for (const path of ["../outside.ts", await Deno.realPath(outside), "../data/encryption-keys.json"]) {
@@ -629,7 +629,7 @@ Deno.test("a module outside the code folder is named as such, never quoted and n
 });
 
 Deno.test("a module by its address is fetched when code is saved, from the hosts in sandbox.import-hosts alone", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const upstream = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen() {} },
     () => new Response("export const answer: number = 42;", { headers: { "Content-Type": "application/typescript" } }),
@@ -645,7 +645,7 @@ Deno.test("a module by its address is fetched when code is saved, from the hosts
 });
 
 Deno.test("a host that is no address is a 400, and no handler is blamed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "plain", "export default (_, ctx) => Response.json(ctx.query)");
   const query = "GET /run/plain?a=1&b=x%20y&a=2 HTTP/1.1";
   assert.equal((await server.raw([query, "Host: 999.999.999.999"])).status, 400);
@@ -654,7 +654,7 @@ Deno.test("a host that is no address is a 400, and no handler is blamed", async 
 });
 
 Deno.test("where modules may come from nowhere, those of the code folder still work", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.import-hosts": [] });
   assert.match(
     (await save(server, "remote.ts", `import "http://127.0.0.1:1/module.ts";`)).join(),
@@ -666,7 +666,7 @@ Deno.test("where modules may come from nowhere, those of the code folder still w
 });
 
 Deno.test("a body that breaks off tells its cause in the log with secrets masked", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "PASSWORD", "hunter2-hunter2");
   const code = `export default async (c, ctx) => {
     const password = await ctx.getSecret("PASSWORD");

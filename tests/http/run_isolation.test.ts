@@ -4,12 +4,12 @@
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
 import { deploy, run, set } from "./handlers.ts";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 const SANDBOX = /(?:^|, )sandbox (?!.*allow-same-origin)(?=.*allow-scripts)/;
 
 Deno.test("every answer under /run is sandboxed, beside the handler's own policy", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "page", "export default (c) => c.html('<p>hi</p>')");
   await deploy(
     server,
@@ -33,7 +33,7 @@ Deno.test("every answer under /run is sandboxed, beside the handler's own policy
 });
 
 Deno.test("a handler neither sees nor sets cookies of the server, whatever its cookies look like", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const forged = [
     "crude_session=x",
@@ -63,7 +63,7 @@ Deno.test("a handler neither sees nor sets cookies of the server, whatever its c
 });
 
 Deno.test("a handler cannot speak for the whole origin", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const wide = {
     "Service-Worker-Allowed": "/",
     "Clear-Site-Data": '"*"',
@@ -123,7 +123,7 @@ Deno.test("a handler cannot speak for the whole origin", async () => {
 });
 
 Deno.test("a name that functions have to themselves leads to nothing else, and their pages are not sandboxed there", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await setUp(server);
   await deploy(
     server,

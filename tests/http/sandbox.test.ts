@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
 import { gone, sandboxes, spareIds } from "./processes.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp, startServer } from "./server.ts";
 import { tail } from "./tail.ts";
 
 Deno.test("each function has a process of its own, with an empty environment and tight flags", async () => {
@@ -46,7 +46,7 @@ Deno.test("each function has a process of its own, with an empty environment and
 });
 
 Deno.test("a handler may read its own modules and nothing else", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "OTHERS", "secret-of-others");
   await deploy(
     server,
@@ -119,7 +119,7 @@ Deno.test("a handler may read its own modules and nothing else", async () => {
 });
 
 Deno.test("permissions.net opens the named hosts and no others; false closes all", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using upstream = Deno.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -147,7 +147,7 @@ Deno.test("permissions.net opens the named hosts and no others; false closes all
 });
 
 Deno.test("a loop is killed at the deadline with 504, and the next call gets a new process", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   // Long enough for a process to start on a busy machine.
   await set(server, { "sandbox.timeout-ms": 2_000 });
   await deploy(
@@ -168,7 +168,7 @@ Deno.test("a loop is killed at the deadline with 504, and the next call gets a n
 });
 
 Deno.test("a promise that never settles and a loop while loading end with 504, too", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.timeout-ms": 500 });
   await deploy(server, "never", "export default () => new Promise(() => {})");
   await deploy(server, "import", "while (true); export default () => {}");
@@ -184,7 +184,7 @@ Deno.test("a promise that never settles and a loop while loading end with 504, t
 });
 
 Deno.test("a response that stops in the middle is broken off at the deadline", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default (c, ctx) => ctx.query.stuck
     ? new Response(new ReadableStream({ start(controller) { controller.enqueue(new TextEncoder().encode("begin")) } }))
     : c.text("ready")`;
@@ -198,7 +198,7 @@ Deno.test("a response that stops in the middle is broken off at the deadline", a
 });
 
 Deno.test("a call that sits in the same process as a killed one gets 503 and Retry-After", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.timeout-ms": 1_000 });
   const code = `export default async (c, ctx) => {
     if (ctx.query.loop) while (true);
@@ -232,7 +232,7 @@ Deno.test("a call that sits in the same process as a killed one gets 503 and Ret
 });
 
 Deno.test("a process that dies is a 502 and is replaced on the next call; the others serve on", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const deaths: Record<string, string> = {
     exit: "Deno.exit(3)",
     close: "self.close()",
@@ -256,7 +256,7 @@ Deno.test("a process that dies is a 502 and is replaced on the next call; the ot
 });
 
 Deno.test("unhandled rejections and throws in timers are logged and end nothing", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default async (c) => {
     Promise.reject(new Error("nobody awaits me"));
     setTimeout(() => { throw new Error("thrown late"); }, 0);
@@ -274,7 +274,7 @@ Deno.test("unhandled rejections and throws in timers are logged and end nothing"
 });
 
 Deno.test("at most sandbox.max-processes live; the least recently used ends first", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.max-processes": 2 });
   // Each answers with a number that its process drew when it was loaded.
   for (const name of ["a", "b", "c"]) {
@@ -299,7 +299,7 @@ Deno.test("at most sandbox.max-processes live; the least recently used ends firs
 });
 
 Deno.test("with every process busy, another function's call gets 503 with Retry-After", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.max-processes": 1 });
   await deploy(
     server,
@@ -325,7 +325,7 @@ Deno.test("with every process busy, another function's call gets 503 with Retry-
 });
 
 Deno.test("more than sandbox.max-calls at once get 503, and the rest are answered", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.max-calls": 3 });
   const code = `export default async (c, ctx) => {
     console.log("begun " + ctx.query.n);
@@ -350,7 +350,7 @@ Deno.test("more than sandbox.max-calls at once get 503, and the rest are answere
 });
 
 Deno.test("a changed, disabled or deleted function's process ends when its calls have", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(
     server,
     "brief",
@@ -411,7 +411,7 @@ Deno.test("a host that is killed leaves no sandbox behind for five seconds, not 
 });
 
 Deno.test("an entitlement is the invocation's own: concurrent callers of one process get their own values", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groups = [
     await createGroup(server, "red"),
     await createGroup(server, "blue"),
@@ -449,7 +449,7 @@ Deno.test("an entitlement is the invocation's own: concurrent callers of one pro
 });
 
 Deno.test("a changed sandbox.timeout-ms is in force for a process that is there already", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = "export default (c, ctx) => { while (ctx.query.loop) ; return c.text('fine') }";
   await deploy(server, "loop", code);
   assert.equal((await run(server, "/loop")).body, "fine");
@@ -460,7 +460,7 @@ Deno.test("a changed sandbox.timeout-ms is in force for a process that is there 
 });
 
 Deno.test("a function's first call is given a process that was started ahead, and others are started", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "first", `export default (c) => c.text("first")`);
   await deploy(server, "second", `export default (c) => c.text("second")`);
   await run(server, "/first");
@@ -475,7 +475,7 @@ Deno.test("a function's first call is given a process that was started ahead, an
 });
 
 Deno.test("with sandbox.spare-processes at 0 no process is started ahead", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.spare-processes": 0 });
   await deploy(server, "only", `export default (c) => c.text("only")`);
   for (let n = 0; n < 2; n++) {
@@ -495,7 +495,7 @@ Deno.test({
   name: "a function that keeps its process busy gets a second one, and gives it back",
   ignore: navigator.hardwareConcurrency < 2,
   async fn() {
-    await using server = await startServer();
+    await using server = await startApp();
     await set(server, { "sandbox.spare-processes": 0 });
     const code = `
       const id = crypto.randomUUID();
@@ -529,7 +529,7 @@ Deno.test({
 });
 
 Deno.test("a function that loops without answering gets no second process", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.spare-processes": 0 });
   await deploy(server, "loops", "export default () => { while (true); }", { timeoutMs: 3_000 });
   const calls = Array.from({ length: 5 }, () => run(server, "/loops"));

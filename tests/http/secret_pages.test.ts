@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy } from "./handlers.ts";
 import { fillLost, withFolder } from "./filled.ts";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 import { setUp } from "./admin.ts";
 
 const PLANTED = "planted-0123456789-value";
 
 Deno.test("no page shows a value before it is revealed, and then that one alone", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "staging");
   const key = await createKey(server, groupId, "acme");
   const functionId = await deploy(server, "orders", "export default (c) => c.text('')", { keys: [groupId] });
@@ -64,7 +64,7 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
 });
 
 Deno.test("a form that is sent by hand is held to the API's rules, names the field and gives back what was typed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   await createSecret(server, "TAKEN", "value");
   const fields = { name: "A", value: "v<&>\"'1", scope: "global", comment: "c<&>1" };
@@ -130,7 +130,7 @@ Deno.test("a form that is sent by hand is held to the API's rules, names the fie
 });
 
 Deno.test("line breaks come as CRLF from browsers and are stored as LF, the first one included", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   await visitor.post("/web/secrets/new", { name: "A", value: "\r\n\r\na\r\n", scope: "global" });
   const { body } = await server.api("GET", "/api/secrets/1?includeValues=true");
@@ -140,7 +140,7 @@ Deno.test("line breaks come as CRLF from browsers and are stored as LF, the firs
 Deno.test("a value that cannot be decrypted is told as such where it is asked for, and can be given again", () =>
   withFolder(async (folder) => {
     fillLost(folder, "LOST");
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const visitor = await setUp(server);
     assert.match((await visitor.get("/web/secrets")).text, /Unreadable/);
     const shown = (await visitor.post("/web/secrets/1/reveal", {})).text;
@@ -158,7 +158,7 @@ Deno.test("a value that cannot be decrypted is told as such where it is asked fo
   }));
 
 Deno.test("dropdowns hold a thousand owners, and narrowing finds the others", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   for (let n = 0; n < 25; n++) await createGroup(server, `group-${n}`);
   const { text: body } = await visitor.get("/web/secrets/new");

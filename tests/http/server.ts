@@ -1,7 +1,9 @@
-// Starts the real server for a test: its own process, folders and port.
+// Starts the real server for a test, with folders and a port of its own: in this process, or in one of its own.
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createApp } from "../../src/app.ts";
+import { readConfig } from "../../src/config.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const KEY = "test-bootstrap-key-0123456789-0123456789";
@@ -30,13 +32,13 @@ export interface Server extends AsyncDisposable {
   ): Promise<Answer>;
   /** Sends a request byte for byte, as `fetch` tidies paths up. `head` is its first line and headers, both ways. */
   raw(head: string[]): Promise<{ status: number; head: string; body: string }>;
-  /** Id of the server's process. */
-  readonly pid: number;
-  /** What the process has printed so far. */
+  /** What it has printed so far. */
   logs(): string;
   /** Waits until something printed matches; the match. */
   logged(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Sends SIGTERM; resolves to the exit code when the process has ended. */
+  /** Id of the process that it runs in, whose children its sandboxes are. */
+  readonly pid: number;
+  /** Lets running requests finish, as SIGTERM does, and ends it; 0, or the exit code of its process. */
   stop(): Promise<number>;
 }
 
@@ -49,12 +51,88 @@ export interface ServerOptions {
   prepare?: string;
 }
 
-/** A server that listens. Written `await using`, it is stopped and its folders are removed at the end of the test. */
-export async function startServer(
-  { env = {}, folder, prepare }: ServerOptions = {},
-): Promise<Server> {
-  const home = folder ??
-    await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+/** What was printed, and who waits for a part of it. */
+class Printed {
+  text = "";
+  readonly #waiting = new Set<() => void>();
+
+  add(text: string): void {
+    this.text += text;
+    for (const look of this.#waiting) look();
+  }
+
+  match(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve) => {
+      const look = () => {
+        const match = pattern.exec(this.text);
+        if (!match) return;
+        this.#waiting.delete(look);
+        resolve(match);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+}
+
+/**
+ * A server that listens, in this process: it starts in a third of the time. Written `await using`, it is stopped and
+ * its folders are removed at the end of the test.
+ */
+export async function startApp({ env = {}, folder }: Omit<ServerOptions, "prepare"> = {}): Promise<Server> {
+  const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
+  const dataDir = join(home, "data");
+  const codeDir = join(home, "code");
+  const variables: Record<string, string> = { ...environment(dataDir, codeDir), ...env };
+  const config = readConfig((name) => variables[name] ?? Deno.env.get(name), ROOT);
+  const printed = new Printed();
+  const removeHome = async () => {
+    if (folder === undefined) await Deno.remove(home, { recursive: true });
+  };
+  const app = await createApp(config, { print: (line) => printed.add(`${line}\n`) }).catch(async (error) => {
+    await removeHome();
+    throw error;
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<number> => {
+    await (stopped ??= app.drain().then(() => app[Symbol.asyncDispose]()));
+    return 0;
+  };
+  return {
+    ...clientOf(app.url, printed),
+    pid: Deno.pid,
+    dataDir,
+    codeDir,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await removeHome();
+    },
+  };
+}
+
+function environment(dataDir: string, codeDir: string) {
+  return { PORT: "0", HOST: "127.0.0.1", DATA_DIR: dataDir, CODE_DIR: codeDir, BOOTSTRAP_API_KEY: KEY };
+}
+
+function clientOf(url: string, printed: Printed) {
+  return {
+    url,
+    key: KEY,
+    api: (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+      call(method, url + path, body, { "X-API-Key": KEY, ...headers }),
+    raw: (head: string[]) => raw(url, head),
+    logs: () => printed.text,
+    logged: (pattern: RegExp) => printed.match(pattern),
+  };
+}
+
+/**
+ * A server in a process of its own, started by the command that users run. Written `await using`, it is stopped and
+ * its folders are removed at the end of the test.
+ */
+export async function startServer({ env = {}, folder, prepare }: ServerOptions = {}): Promise<Server> {
+  const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const dataDir = join(home, "data");
   const codeDir = join(home, "code");
   // The command that users run, from deno.json.
@@ -67,37 +145,14 @@ export async function startServer(
   const child = new Deno.Command(command[0]!, {
     args: command.slice(1),
     cwd: ROOT,
-    env: {
-      PORT: "0",
-      HOST: "127.0.0.1",
-      DATA_DIR: dataDir,
-      CODE_DIR: codeDir,
-      BOOTSTRAP_API_KEY: KEY,
-      NO_COLOR: "1",
-      ...env,
-    },
+    env: { ...environment(dataDir, codeDir), NO_COLOR: "1", ...env },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 
-  let printed = "";
-  const waiting = new Set<() => void>();
-  const logged = (pattern: RegExp) =>
-    new Promise<RegExpExecArray>((resolve) => {
-      const look = () => {
-        const match = pattern.exec(printed);
-        if (!match) return;
-        waiting.delete(look);
-        resolve(match);
-      };
-      waiting.add(look);
-      look();
-    });
+  const printed = new Printed();
   const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      printed += text;
-      for (const look of waiting) look();
-    }
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) printed.add(text);
   };
   const ended = Promise.all([
     child.status,
@@ -105,9 +160,9 @@ export async function startServer(
     collect(child.stderr),
   ]);
   const listening = Promise.race([
-    logged(/^Listening on (http:\/\/\S+)$/m),
+    printed.match(/^Listening on (http:\/\/\S+)$/m),
     ended.then(([{ code }]) => {
-      throw new Error(`The server ended with ${code}:\n${printed}`);
+      throw new Error(`The server ended with ${code}:\n${printed.text}`);
     }),
   ]);
 
@@ -134,15 +189,10 @@ export async function startServer(
     throw error;
   }
   return {
-    url,
-    key: KEY,
+    ...clientOf(url, printed),
     dataDir,
     codeDir,
-    api: (method, path, body, headers) => call(method, url + path, body, { "X-API-Key": KEY, ...headers }),
-    raw: (head) => raw(url, head),
     pid: child.pid,
-    logs: () => printed,
-    logged,
     stop,
     [Symbol.asyncDispose]: dispose,
   };

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { ADMIN, cookieName, type Page, setUp, setupForm, setupToken, Visitor } from "./admin.ts";
 import { set } from "./handlers.ts";
-import { startServer } from "./server.ts";
+import { startApp } from "./server.ts";
 
 Deno.test("the first user is created by the printed link alone, and by nobody afterwards", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = new Visitor(server.url);
   const first = await visitor.get("/web");
   assert.deepEqual([first.status, first.headers.get("location")], [303, "/web/setup"]);
@@ -31,7 +31,7 @@ Deno.test("the first user is created by the printed link alone, and by nobody af
 });
 
 Deno.test("of many who use the link at once, one becomes the first user", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const form = await setupForm(server);
   const answers = await Promise.all(
     Array.from({ length: 8 }, (_, n) => new Visitor(server.url).post("/web/setup", { ...form, email: `a${n}@b.c` })),
@@ -45,17 +45,17 @@ Deno.test("the link ends with the process, and no server with a user prints one"
   try {
     let old: string;
     {
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       old = await setupToken(server);
     }
     {
-      await using server = await startServer({ folder });
+      await using server = await startApp({ folder });
       assert.notEqual(await setupToken(server), old);
       const form = await setupForm(server);
       assert.equal((await new Visitor(server.url).post("/web/setup", { ...form, token: old })).status, 403);
       await setUp(server);
     }
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     const visitor = new Visitor(server.url);
     assert.equal((await visitor.get("/web/setup")).status, 404);
     assert.doesNotMatch(server.logs(), /setup/);
@@ -66,7 +66,7 @@ Deno.test("the link ends with the process, and no server with a user prints one"
 });
 
 Deno.test("what is wrong with a new user is told by field, and what was typed stays but for passwords", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const form = await setupForm(server);
   const visitor = new Visitor(server.url);
   const cases: [Record<string, string>, RegExp][] = [
@@ -93,7 +93,7 @@ Deno.test("what is wrong with a new user is told by field, and what was typed st
 });
 
 Deno.test("a page leads whoever is not signed in through the sign-in and back to it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await setUp(server);
   const visitor = new Visitor(server.url);
   const page = await visitor.get("/web/account?from=here");
@@ -119,7 +119,7 @@ Deno.test("a page leads whoever is not signed in through the sign-in and back to
 });
 
 Deno.test("the session's cookie is out of reach of scripts and other sites, and the database has its hash", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await setUp(server);
   const visitor = new Visitor(server.url);
   const { headers } = await visitor.signIn();
@@ -138,7 +138,7 @@ Deno.test("the session's cookie is out of reach of scripts and other sites, and 
 });
 
 Deno.test("behind a trusted proxy that speaks https, cookies are Secure and have the prefix; nobody else is believed", async () => {
-  await using server = await startServer({ env: { TRUSTED_PROXIES: "127.0.0.1, ::1" } });
+  await using server = await startApp({ env: { TRUSTED_PROXIES: "127.0.0.1, ::1" } });
   const https = { "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9" };
   const origin = server.url.replace("http:", "https:");
   const visitor = new Visitor(server.url, https);
@@ -154,13 +154,13 @@ Deno.test("behind a trusted proxy that speaks https, cookies are Secure and have
   plain.cookies.set(cookieName(server, "session"), visitor.cookies.get(`__Host-${cookieName(server, "session")}`)!);
   assert.equal((await plain.get("/api/functions")).status, 401, "a cookie that plain http may have set");
 
-  await using direct = await startServer();
+  await using direct = await startApp();
   const { headers } = await new Visitor(direct.url, https).post("/web/setup", await setupForm(direct));
   assert.doesNotMatch(headers.getSetCookie().join(), /Secure|__Host-/);
 });
 
 Deno.test("the cookie lasts as long as the settings let a session last", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const name = cookieName(server, "session");
   const maxAge = ({ headers }: Page) =>
     Number(/Max-Age=(\d+)/.exec(headers.getSetCookie().find((line) => line.startsWith(`${name}=`))!)![1]);
@@ -172,8 +172,8 @@ Deno.test("the cookie lasts as long as the settings let a session last", async (
 });
 
 Deno.test("two servers on one host do not touch each other's cookies", async () => {
-  await using one = await startServer();
-  await using other = await startServer();
+  await using one = await startApp();
+  await using other = await startApp();
   const [first, second] = [await setUp(one), await setUp(other)];
   // A browser sends both servers the cookies of both, as cookies have no port.
   const jar = new Map([...first.cookies, ...second.cookies]);
@@ -191,7 +191,7 @@ Deno.test("two servers on one host do not touch each other's cookies", async () 
 });
 
 Deno.test("signing out ends the session, not only the cookie", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   const thief = new Visitor(server.url);
   thief.cookies.set(cookieName(server, "session"), visitor.cookies.get(cookieName(server, "session"))!);
@@ -203,7 +203,7 @@ Deno.test("signing out ends the session, not only the cookie", async () => {
 });
 
 Deno.test("signing in makes a new session, whatever session the browser brings along, and no other site can do it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const attacker = await setUp(server);
   const isIn = async (session: string) => {
     const visitor = new Visitor(server.url);
@@ -231,7 +231,7 @@ Deno.test("signing in makes a new session, whatever session the browser brings a
 });
 
 Deno.test("a wrong password and an unknown address are answered alike", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await setUp(server);
   const visitor = new Visitor(server.url);
   const known = await visitor.post("/web/sign-in", { email: ADMIN.email, password: "not the right one" });
@@ -245,7 +245,7 @@ Deno.test("a wrong password and an unknown address are answered alike", async ()
 });
 
 Deno.test("five wrong passwords make the next attempts wait, the right one too, whether or not somebody has the address", async () => {
-  await using server = await startServer({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
+  await using server = await startApp({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
   const known = await setUp(server, { "X-Forwarded-For": "192.0.2.1" });
   const attacker = new Visitor(server.url, { "X-Forwarded-For": "203.0.113.9" });
   for (const email of [ADMIN.email, "eve@example.com"]) {
@@ -262,7 +262,7 @@ Deno.test("five wrong passwords make the next attempts wait, the right one too, 
 });
 
 Deno.test("attempts made at once get no more guesses than attempts made in turn", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await setUp(server);
   const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => new Visitor(server.url).signIn(`guess ${n}`)));
   assert.equal(answers.filter(({ status }) => status === 401).length, 5);
@@ -270,7 +270,7 @@ Deno.test("attempts made at once get no more guesses than attempts made in turn"
 });
 
 Deno.test("a session opens the API to this server's own pages alone", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const host = new URL(server.url).host;
   const secret = JSON.stringify({ name: "A", value: "v", scope: "global" });
@@ -328,7 +328,7 @@ Deno.test("a session opens the API to this server's own pages alone", async () =
 });
 
 Deno.test("a session reads from the API, but not on behalf of another site's page", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const allowed: Record<string, string>[] = [
     {},
@@ -351,7 +351,7 @@ Deno.test("a session reads from the API, but not on behalf of another site's pag
 });
 
 Deno.test("a key that is presented decides before the cookie, right or wrong", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   assert.equal((await admin.get("/api/secrets", { "X-API-Key": "wrong" })).status, 401);
   assert.equal((await admin.get("/api/secrets?api_key=wrong")).status, 401);
@@ -361,7 +361,7 @@ Deno.test("a key that is presented decides before the cookie, right or wrong", a
 });
 
 Deno.test("a name that leads here does not bring another name's session along", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await setUp(server);
   // What a rebound name sends: its own host and origin, and no cookie of ours.
   const { status } = await server.raw([
@@ -374,7 +374,7 @@ Deno.test("a name that leads here does not bring another name's session along", 
 });
 
 Deno.test("what was typed while the session ended is kept through the sign-in, in no address", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   admin.cookies.delete(cookieName(server, "session"));
   const typed = { name: 'A "quoted" <name>', value: "first\r\nsecond", to: "mine", resume: "mine" };
@@ -396,7 +396,7 @@ Deno.test("what was typed while the session ended is kept through the sign-in, i
 });
 
 Deno.test("a part of a page that asks without a session leaves the page as it is", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await setUp(server);
   const answer = await new Visitor(server.url).post("/web/anything", { typed: "x" }, { "HX-Request": "true" });
   assert.equal(answer.status, 401);
@@ -418,7 +418,7 @@ function hiddenFields(html: string): Record<string, string> {
 }
 
 Deno.test("the audit tells who signed in, who failed, and what became of users, without their passwords", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   for (let n = 0; n < 5; n++) await new Visitor(server.url).signIn("a password that is wrong");
   await new Visitor(server.url).signIn("typed into the wrong field", "my other password");
@@ -452,7 +452,7 @@ Deno.test("the audit tells who signed in, who failed, and what became of users, 
 });
 
 Deno.test("a notice that another host planted is not shown, and two cookies of one name count for nothing", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const visitor = await setUp(server);
   const [notice, session] = [cookieName(server, "notice"), cookieName(server, "session")];
   const stranger = new Visitor(server.url);

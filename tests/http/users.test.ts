@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { matchingStep, totpCode, totpStep } from "../../src/keyring/totp.ts";
 import { makeHome } from "../cli/cli.ts";
 import { ADMIN, type Page, setUp, Visitor } from "./admin.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 const BOB = { name: "Bob", email: "bob@example.com", password: "another long password" };
 
@@ -26,7 +26,7 @@ async function addBob(server: Server, admin: Visitor): Promise<Visitor> {
 const isIn = async (visitor: Visitor) => (await visitor.get("/api/functions")).status === 200;
 
 Deno.test("an invitation lets somebody choose a password once, and tells the password to nobody else", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const invited = await admin.submit("/web/users", { name: BOB.name, email: "  BOB@example.com " });
   const token = linkIn(invited);
@@ -52,7 +52,7 @@ Deno.test("an invitation lets somebody choose a password once, and tells the pas
 });
 
 Deno.test("a reset changes nothing until its link is used, then ends all sessions; a newer link replaces it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const bob = await addBob(server, admin);
   const first = linkIn(await admin.submit("/web/users/2/reset", {}));
@@ -66,7 +66,7 @@ Deno.test("a reset changes nothing until its link is used, then ends all session
 });
 
 Deno.test("a removed user's sessions end at once, and the last user stays, also if all are removed at once", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const bob = await addBob(server, admin);
   const unsure = await admin.post("/web/users/2/remove", { email: ADMIN.email });
@@ -90,7 +90,7 @@ Deno.test("a removed user's sessions end at once, and the last user stays, also 
 });
 
 Deno.test("a new password ends the other sessions, not this one, and wants the old one", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const here = await setUp(server);
   const there = new Visitor(server.url);
   await there.signIn();
@@ -105,7 +105,7 @@ Deno.test("a new password ends the other sessions, not this one, and wants the o
 });
 
 Deno.test("who borrows a browser does not guess the password there", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const form = { current: "wrong", password: "a third long password", again: "a third long password" };
   for (let n = 0; n < 5; n++) assert.equal((await admin.post("/web/account/password", form)).status, 400);
@@ -115,7 +115,7 @@ Deno.test("who borrows a browser does not guess the password there", async () =>
 });
 
 Deno.test("sessions are listed, and end one by one or all together", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const here = await setUp(server);
   const there = new Visitor(server.url, {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -139,7 +139,7 @@ Deno.test("sessions are listed, and end one by one or all together", async () =>
 });
 
 Deno.test("with a second factor, a password is not enough, and no code counts twice", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const page = await admin.get("/web/account/second-factor");
   assert.match(page.text, /<svg class="qr"/);
@@ -190,7 +190,7 @@ Deno.test("with a second factor, a password is not enough, and no code counts tw
 });
 
 Deno.test("five wrong codes make the next ones wait", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const page = await admin.get("/web/account/second-factor");
   const nonce = /name="nonce" value="([^"]+)"/.exec(page.text)![1]!;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createSecret, deploy, run, save, set } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 import { type Entry, kept } from "./tail.ts";
 
 /** What the call printed and what was told of it, oldest first, once an entry matches `until`. */
@@ -38,7 +38,7 @@ const GATE = `const gates = globalThis.gates ??= new Map();
   const open = (name) => gate(name).resolve();`;
 
 Deno.test("work given to waitUntil goes on after the response, with secrets and with the request's id", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const secret = await createSecret(server, "NAME", "first-value");
   const code = `${GATE}
     export default async (c, ctx) => {
@@ -82,7 +82,7 @@ Deno.test("work given to waitUntil goes on after the response, with secrets and 
 });
 
 Deno.test("after the response and the work, a kept ctx is refused", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value-of-name");
   const code = `${GATE} let kept;
     export default async (c, ctx) => {
@@ -104,7 +104,7 @@ Deno.test("after the response and the work, a kept ctx is refused", async () => 
 });
 
 Deno.test("waitUntil takes promises alone, and says so", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default (c, ctx) => c.json([undefined, null, 7, "x", {}, async () => {}].map((wrong) => {
     try { ctx.waitUntil(wrong); return "taken"; } catch (error) { return error.name + ": " + error.message; } }))`;
   await deploy(server, "wrong", code);
@@ -114,7 +114,7 @@ Deno.test("waitUntil takes promises alone, and says so", async () => {
 });
 
 Deno.test("a rejection is logged with its call, and counted, as is work that succeeds", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value-of-name");
   const code = `export default async (c, ctx) => {
     const { kind } = ctx.query;
@@ -159,7 +159,7 @@ Deno.test("a rejection is logged with its call, and counted, as is work that suc
 });
 
 Deno.test("work that exceeds the time limit loses its secrets, and no other call suffers", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value-of-name");
   const code = `${GATE} let kept; const born = crypto.randomUUID();
     export default async (c, ctx) => {
@@ -204,7 +204,7 @@ Deno.test("work that exceeds the time limit loses its secrets, and no other call
 });
 
 Deno.test("calls with work in the background count against sandbox.max-calls", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await set(server, { "sandbox.max-calls": 2 });
   await deploy(
     server,
@@ -221,7 +221,7 @@ Deno.test("calls with work in the background count against sandbox.max-calls", a
 });
 
 Deno.test("an edit and SIGTERM let work in the background finish", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `export default (c, ctx) => {
     ctx.waitUntil((async () => { await new Promise((r) => setTimeout(r, 300)); console.log("finished", VERSION); })());
     return c.text(VERSION);
@@ -240,7 +240,7 @@ Deno.test("an edit and SIGTERM let work in the background finish", async () => {
   );
   await following;
   assert.equal(await server.stop(), 0);
-  await using again = await startServer({
+  await using again = await startApp({
     folder: server.dataDir.replace(/\/data$/, ""),
   });
   const found = await entries(again, headers.get("x-request-id")!, /./);
@@ -248,7 +248,7 @@ Deno.test("an edit and SIGTERM let work in the background finish", async () => {
 });
 
 Deno.test("what is given to waitUntil goes on when the caller leaves, and nothing that is given later", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "NAME", "value-of-name");
   const code = `${GATE}
     export default async (c, ctx) => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
 import { createGroup, createKey, createSecret, deploy, set } from "./handlers.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Server, startApp } from "./server.ts";
 
 async function keysOf(server: Server): Promise<string[]> {
   const { body } = await server.api("GET", "/api/keys");
@@ -11,7 +11,7 @@ async function keysOf(server: Server): Promise<string[]> {
 }
 
 Deno.test("pages of keys and groups that do not exist are 404, whatever stands for the id", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   for (const id of ["99", "0", "-1", "1abc", "01", "1e3", "9".repeat(30), "%00"]) {
     for (const path of [`/web/keys/${id}`, `/web/keys/${id}/revoke`, `/web/keys/groups/${id}`]) {
@@ -22,7 +22,7 @@ Deno.test("pages of keys and groups that do not exist are 404, whatever stands f
 });
 
 Deno.test("the lists of groups and keys lead to the secrets of each", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const groups = [await createGroup(server, "one"), await createGroup(server, "two")];
   for (const groupId of groups) {
@@ -41,7 +41,7 @@ Deno.test("the lists of groups and keys lead to the secrets of each", async () =
 });
 
 Deno.test("a key's form refuses what the API refuses, and a key made by it is told to no cache", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const bad: Record<string, string>[] = [
     {},
@@ -71,7 +71,7 @@ Deno.test("a key's form refuses what the API refuses, and a key made by it is to
 });
 
 Deno.test("command lines name the host that functions have to themselves, and for the API the server's own", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const callers = await createGroup(server, "callers");
   await deploy(server, "hello", "export default (c) => c.text('hello');", { keys: [callers] });
@@ -91,7 +91,7 @@ Deno.test("command lines name the host that functions have to themselves, and fo
 });
 
 Deno.test("the management group stays, however it is asked for", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   assert.equal((await admin.post("/web/keys/groups/1/delete", {})).status, 409);
   assert.equal((await admin.post("/web/keys/groups/1", { name: "admins", description: "" })).status, 400);
@@ -101,7 +101,7 @@ Deno.test("the management group stays, however it is asked for", async () => {
 });
 
 Deno.test("the form of settings takes what it shows and nothing else", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const settings = async () => (await server.api("GET", "/api/settings")).body;
   const before = await settings();
@@ -128,7 +128,7 @@ Deno.test("the form of settings takes what it shows and nothing else", async () 
 });
 
 Deno.test("the progress of a rotation leads to its page where no script asks for it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const admin = await setUp(server);
   const { status, headers } = await admin.get("/web/settings/encryption/progress");
   assert.deepEqual([status, headers.get("location")], [303, "/web/settings/encryption"]);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createHealth } from "../../src/sandbox/health.ts";
 import { Pool, type Target } from "../../src/sandbox/pool.ts";
 import { prepareRuntime } from "../../src/sandbox/runtime.ts";
 import { openUsageReader } from "../../src/sandbox/usage.ts";
@@ -32,6 +33,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
   const replaced = Promise.withResolvers<void>();
   let starts = 0;
   const pool = new Pool<undefined>({
+    health: createHealth(Date.now),
     process: {
       runDir,
       codeDir,

@@ -1,0 +1,555 @@
+// The server as one object: opens the parts, gives each what it needs, listens, and closes them in reverse order.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import manifest from "../deno.json" with { type: "json" };
+import { accessService } from "./access/access.ts";
+import { passphraseChange, SERVER } from "./actor.ts";
+import { openAdmins } from "./admins/admins.ts";
+import { checkFolders, type Config } from "./config.ts";
+import { denoWarning } from "./deno_versions.ts";
+import { messageOf } from "./errors.ts";
+import { assetsService } from "./functions/assets.ts";
+import { Builder } from "./functions/builder.ts";
+import { CodeFolder } from "./functions/code_folder.ts";
+import { createConditions } from "./functions/condition.ts";
+import { createFileUses } from "./functions/file_uses.ts";
+import { filesService } from "./functions/files.ts";
+import { importsService } from "./functions/imports.ts";
+import { keptGraphs } from "./functions/kept_graphs.ts";
+import { LoadChecks } from "./functions/load_check.ts";
+import { ModuleCache } from "./functions/module_cache.ts";
+import { importLockFile, packageLocks } from "./functions/package_locks.ts";
+import { createPackages } from "./functions/packages.ts";
+import { DEFAULT_CONFINEMENT } from "./functions/permissions.ts";
+import { createPreflight } from "./functions/preflight.ts";
+import { Pruner } from "./functions/pruner.ts";
+import { functionRegistry } from "./functions/registry.ts";
+import { hasLinearEngine } from "./functions/route_patterns.ts";
+import { typeCheckService } from "./functions/type_check.ts";
+import { afterChanges } from "./http/after_changes.ts";
+import { createApi } from "./http/api/api.ts";
+import type { ApiDeps } from "./http/api/deps.ts";
+import { Endpoint, machineHosts } from "./http/endpoint.ts";
+import { createRun } from "./http/run.ts";
+import type { RunCaller } from "./http/run_caller.ts";
+import { codeVersionOf } from "./http/run_target.ts";
+import { serve } from "./http/server.ts";
+import type { Web } from "./http/web/deps.ts";
+import type { FunctionId, KeyId, SecretId, SessionId } from "./ids.ts";
+import { openKeyFile } from "./keyring/key_file.ts";
+import { Rotation } from "./keyring/rotation.ts";
+import { watchAnswers } from "./observe/answers.ts";
+import { createAudit } from "./observe/audit.ts";
+import { forgiving } from "./observe/forgiving.ts";
+import { Integrity } from "./observe/integrity.ts";
+import { createLog } from "./observe/log.ts";
+import { logsService } from "./observe/logs.ts";
+import { createMasking } from "./observe/masking.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { Reads } from "./observe/reads.ts";
+import { sandboxLog } from "./observe/sandbox_log.ts";
+import { seldom } from "./observe/seldom.ts";
+import { openTraces } from "./observe/traces.ts";
+import { moveEarlierUses, observeUses } from "./observe/uses.ts";
+import { makeRunFolder } from "./sandbox/folder.ts";
+import { createHealth } from "./sandbox/health.ts";
+import { Pool, type PoolOptions } from "./sandbox/pool.ts";
+import type { ProcessOptions } from "./sandbox/process.ts";
+import { missingWalls, prepareRuntime } from "./sandbox/runtime.ts";
+import { openUsageReader } from "./sandbox/usage.ts";
+import { createAnswersAhead } from "./secrets/ahead.ts";
+import { secretAnswers } from "./secrets/answers.ts";
+import { askedSecretsService } from "./secrets/asked.ts";
+import { resolutionService } from "./secrets/explain.ts";
+import { overviewService } from "./secrets/overview.ts";
+import { secretReader } from "./secrets/reader.ts";
+import { secretsService } from "./secrets/secrets.ts";
+import { settingsService } from "./settings/settings.ts";
+import { openDataFolder } from "./store/data_folder.ts";
+import { openObservations } from "./store/observations.ts";
+import { openStore } from "./store/store.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** What a process decides for its app. */
+export interface AppOptions {
+  /** Takes each line of the server's own log and of what it prints at its start; standard output by default. */
+  readonly print?: (line: string) => void;
+  /** Milliseconds since 1970 UTC. */
+  readonly now?: () => number;
+  /** Sentences about what this process lacks, to be shown as the app's own warnings are. */
+  readonly warnings?: readonly string[];
+}
+
+/** A server that listens. Disposing of it closes everything, without waiting for requests: call `drain` before. */
+export interface App extends AsyncDisposable {
+  /** An address of it that can be opened on this machine. */
+  readonly url: string;
+  /** Rejects with an AppError if the listener is lost. */
+  readonly lost: Promise<never>;
+  /** Answers new requests with 503 and waits for the running ones, ten seconds at most. */
+  drain(): Promise<void>;
+}
+
+interface Host {
+  readonly config: Config;
+  readonly log: ReturnType<typeof createLog>;
+  readonly print: (line: string) => void;
+  readonly now: () => number;
+  readonly startedAt: number;
+}
+
+/**
+ * Opens the data and code folders of `config` and listens.
+ * @throws ConfigError, DataFolderError, KeyFileError, AppError for what the operator has to change; nothing stays open
+ */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const { print = (line) => console.log(line), now = () => Date.now(), warnings = [] } = options;
+  const log = createLog(print, () => new Date(now()));
+  const host: Host = { config, log, print, now, startedAt: now() };
+  await using opened = new AsyncDisposableStack();
+  const data = openData(opened, host);
+  const control = openControl(opened, host, data);
+  const code = await openCode(opened, host, data, control);
+  const telemetry = openTelemetry(opened, host, data, control);
+  const endpoint = new Endpoint();
+  const calls = await openCalls(opened, host, { ...data, ...control, ...code, ...telemetry }, endpoint);
+  const parts = { ...data, ...control, ...code, ...telemetry, ...calls };
+  const shown = showWarnings(host, [...missingWalls(code.runtime), ...warnings]);
+  return await listen(opened.move(), host, parts, endpoint, shown);
+}
+
+type Data = ReturnType<typeof openData>;
+type Control = ReturnType<typeof openControl>;
+type Code = Awaited<ReturnType<typeof openCode>>;
+type Telemetry = ReturnType<typeof openTelemetry>;
+type Calls = Awaited<ReturnType<typeof openCalls>>;
+
+/** The folders, the key file, the databases and their guards. */
+function openData(opened: AsyncDisposableStack, { config, log, now }: Host) {
+  const warn = (message: string) => log("warn", message);
+  opened.defer(openDataFolder(config.dataDir));
+  // Not for the users that sandboxes run as: each gets a copy of its own code.
+  Deno.mkdirSync(config.codeDir, { recursive: true, mode: 0o700 });
+  const [dataDir, codeDir] = [Deno.realPathSync(config.dataDir), Deno.realPathSync(config.codeDir)];
+  checkFolders(dataDir, codeDir);
+  const database = join(config.dataDir, "database.db");
+  const path = join(config.dataDir, "encryption-keys.json");
+  const keys = openKeyFile(path, existsSync(database), new Date(now()), config.keyringPassphrase);
+  const { keyring } = keys;
+  const integrity = new Integrity({ path: database, keyring, log });
+  const store = openStore(database, keys, { warn, onFinding: (finding) => integrity.found(finding) });
+  opened.defer(() => store.close());
+  const observations = openObservations(join(config.dataDir, "observations.db"), () => new Date(now()), warn);
+  opened.defer(() => observations.close());
+  opened.defer(() => integrity.stop());
+  const audit = createAudit({ store, keyring, now, warn: (message) => log("error", message) });
+  opened.defer(() => audit.close());
+  audit.start();
+  integrity.recordWith(audit.record);
+  if (config.keyringPassphrase && !keys.isWrapped) {
+    audit.record(SERVER, passphraseChange("added"));
+    keys.wrapWith(config.keyringPassphrase);
+    log("info", `${path} is wrapped by the passphrase from now on.`);
+  }
+  return { dataDir, codeDir, keys, keyring, integrity, store, observations, audit, record: audit.record };
+}
+
+/** What admins manage: settings, keys, admins, secrets. */
+function openControl(opened: AsyncDisposableStack, { config, log, now }: Host, data: Data) {
+  const { store, keyring, record, observations } = data;
+  const settings = settingsService(store, (name, value) => {
+    if (name !== "api.access-groups") return undefined;
+    const missing = (value as string[]).find((group) => !store.access.groupByName(group));
+    return missing && `names the group "${missing}", which does not exist`;
+  }, record);
+  const using = {
+    store: observations.uses,
+    transaction: <T>(work: () => T): T => observations.transaction(work),
+    now,
+    attempt: forgiving(now, (error) => log("error", `Times of last use are lost: ${messageOf(error)}.`)),
+  };
+  const keyUses = observeUses<KeyId>("key", using);
+  opened.defer(() => keyUses.close());
+  const sessionUses = observeUses<SessionId>("session", using);
+  opened.defer(() => sessionUses.close());
+  moveEarlierUses(store, observations);
+  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record, keyUses);
+  access.bootstrap(SERVER, config.bootstrapApiKey);
+  const admins = openAdmins({
+    store,
+    keyring,
+    limits: {
+      idleMs: () => settings.get("admin.session.idle-hours") * 3_600_000,
+      longestMs: () => settings.get("admin.session.max-days") * 86_400_000,
+    },
+    now,
+    record,
+    sessionUses,
+  });
+  return { settings, access, admins, secrets: secretsService(store, keyring, now, record) };
+}
+
+/** Handler files, their packages, and what sandboxes need of this machine. */
+async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { settings }: Control) {
+  const { config, log, now } = host;
+  const { store, observations, codeDir, dataDir, record } = data;
+  const { fetchEnv, cacheDir } = config;
+  const codeFolder = new CodeFolder({ codeDir, dataDir, warn: (message) => log("warn", message) });
+  opened.defer(() => codeFolder.close());
+  const runtime = await prepareRuntime(ROOT, { cacheDir, fetchEnv });
+  const lockOptions = { store: store.packageLocks, transaction: store.transaction };
+  importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
+  const locks = packageLocks(lockOptions);
+  const cache = new ModuleCache({ runtime, dataDir, used: locks.packages, now });
+  const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
+  opened.defer(() => runFolder.remove());
+  const builder = new Builder({ runtime, codeDir, folder: join(runFolder.path, "build"), fetchEnv });
+  const warnLate = (error: unknown) =>
+    log("warn", `First calls after a restart will take longer: ${messageOf(error)} (observations.db).`);
+  const imports = importsService({
+    codeDir,
+    locks,
+    cache,
+    hono: runtime.workerPackage,
+    ownUsers: runtime.ownUsers,
+    bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
+    builder,
+    importHosts: () => settings.get("sandbox.import-hosts"),
+    kept: keptGraphs({
+      store: observations.moduleGraphs,
+      transaction: observations.transaction,
+      attempt: forgiving(now, warnLate),
+    }),
+  });
+  cache.alsoUsed(() => imports.packages());
+  return {
+    runtime,
+    locks,
+    cache,
+    runDir: runFolder.path,
+    builder,
+    imports,
+    assets: assetsService(codeDir, codeFolder),
+    files: filesService(codeDir, record, () => codeFolder.changed()),
+  };
+}
+
+/** What is counted and kept of calls. */
+function openTelemetry(opened: AsyncDisposableStack, { log, now }: Host, data: Data, { settings }: Control) {
+  const { store, observations } = data;
+  const counting = {
+    transaction: <T>(work: () => T): T => observations.transaction(work),
+    now,
+    delayMs: () => settings.get("log.batching.max-delay-ms"),
+    retentionDays: () => settings.get("metrics.retention-days"),
+    attempt: forgiving(now, (error) => log("error", `Counts are lost, or not found: ${messageOf(error)}.`)),
+  };
+  const isFunction = (id: FunctionId) => store.functions.find(id) !== undefined;
+  const isSecret = (id: Parameters<typeof store.secrets.find>[0]) => store.secrets.find(id) !== undefined;
+  const metrics = new Metrics({ ...counting, store: observations.metrics, isFunction });
+  opened.defer(() => metrics.flush());
+  const reads = new Reads({ ...counting, store: observations.secretReads, isSecret });
+  opened.defer(() => reads.flush());
+  const masking = createMasking();
+  const logs = logsService({
+    observations,
+    masking,
+    settings: {
+      level: () => settings.get("log.level"),
+      maxBatchSize: () => settings.get("log.batching.max-batch-size"),
+      maxDelayMs: () => settings.get("log.batching.max-delay-ms"),
+      maxPerFunction: () => settings.get("log.trimming.max-per-function"),
+      retentionSeconds: () => settings.get("log.trimming.retention-seconds"),
+    },
+    isFunction,
+    now,
+    report: log,
+  });
+  opened.defer(() => logs.close());
+  return { metrics, reads, masking, logs };
+}
+
+/** The processes of functions, and what answers their questions. */
+async function openCalls(
+  opened: AsyncDisposableStack,
+  host: Host,
+  parts: Data & Control & Code & Telemetry,
+  endpoint: Endpoint,
+) {
+  const { store, keys, settings, runtime, codeDir, locks, imports, assets, metrics, masking, logs, record } = parts;
+  const { config, log, now } = host;
+  const traces = config.traces ? await openTraces() : undefined;
+  const usage = openUsageReader();
+  opened.defer(() => usage.close());
+  const health = createHealth(now);
+  const conditions = createConditions({
+    codeDir,
+    imports,
+    health: (id) => health.of(id),
+    isAltered: (id) => store.isAltered("functions", id),
+  });
+  const process: ProcessOptions = {
+    runDir: parts.runDir,
+    codeDir,
+    runtime,
+    usage,
+    ownAddresses: () => endpoint.addresses(),
+    machineHosts,
+    denyNet: () => settings.get("sandbox.net.deny"),
+  };
+  const onStart: PoolOptions<RunCaller>["onStart"] = (target) => {
+    const functionId = target.functionId as FunctionId;
+    const version = codeVersionOf(target);
+    metrics.sandboxStarted(functionId);
+    const ended = traces?.starting(target.route.name);
+    return (failure) => {
+      if (!failure) conditions.found(target.route.handler, version, []);
+      else if (failure.kind === "load-failed") {
+        conditions.found(target.route.handler, version, [masking.mask(functionId, failure.message)]);
+      }
+      ended?.(failure !== undefined);
+    };
+  };
+  const pool = new Pool<RunCaller>({
+    process,
+    health,
+    answerer: createAnswerer(host, parts),
+    entitlements: {
+      isCurrent: (caller) => caller.isCurrent,
+      isEntitled: (caller) => caller.isEntitled,
+    },
+    limits: () => ({
+      maxProcesses: settings.get("sandbox.max-processes"),
+      maxCalls: settings.get("sandbox.max-calls"),
+      maxPerFunction: Math.min(settings.get("sandbox.max-processes-per-function"), navigator.hardwareConcurrency),
+      spareProcesses: settings.get("sandbox.spare-processes"),
+      maxCallMs: settings.get("sandbox.max-call-ms"),
+      revocationGraceMs: settings.get("sandbox.revocation-grace-ms"),
+      idleMs: settings.get("sandbox.idle-seconds") * 1_000,
+    }),
+    heldMaxBytes: () => settings.get("sandbox.calls-memory-mb") * 1024 * 1024,
+    onCallBegin: ({ handed }) => masking.hold(handed),
+    onCallEnd: ({ handed }) => masking.release(handed),
+    onStart,
+    onLog: sandboxLog(logs, masking, log, seldom<string>(now)),
+    onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
+      metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
+  });
+  opened.defer(() => pool.stop());
+  const registry = functionRegistry(store, now, (id, deleted) => {
+    pool.retire(id);
+    if (deleted) metrics.forget(id);
+    if (deleted) void logs.forget(id);
+  }, record);
+  const pruner = new Pruner({
+    codeDir,
+    runtime,
+    cache: parts.cache,
+    locks,
+    imports,
+    handlers: () => registry.list().map(({ handler }) => handler),
+    now,
+    report: log,
+  });
+  opened.defer(() => pruner.stop());
+  const rotation = new Rotation({
+    store,
+    keyFile: keys,
+    settings: {
+      intervalDays: () => settings.get("encryption.key-rotation.interval-days"),
+      batchSize: () => settings.get("encryption.key-rotation.batch-size"),
+      batchSleepMs: () => settings.get("encryption.key-rotation.batch-sleep-ms"),
+      keepDays: () => settings.get("encryption.retired-keys.keep-days"),
+    },
+    busy: () => pool.busy,
+    now,
+    report: log,
+    record,
+  });
+  opened.defer(() => rotation.stop());
+  const preflight = createPreflight({
+    imports,
+    assets,
+    registry,
+    conditions,
+    loads: new LoadChecks({ process, limitMs: () => settings.get("sandbox.load-check-ms") }),
+    limits: () => ({
+      importHosts: settings.get("sandbox.import-hosts"),
+      memoryMb: settings.get("sandbox.memory-mb"),
+    }),
+  });
+  return { traces, conditions, pool, registry, pruner, rotation, preflight };
+}
+
+/** What answers handlers' questions for secrets, and counts, traces and remembers each value that it gives. */
+function createAnswerer(
+  { log, now }: Host,
+  { store, keyring, reads, masking, metrics }: Data & Telemetry,
+): PoolOptions<RunCaller>["answerer"] {
+  const isNews = seldom<SecretId>(now);
+  const reader = secretReader(store, keyring, (id, reason) => {
+    if (isNews(id)) log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
+  }, ({ functionId, holder }, id, scope) => {
+    reads.handedOut(id, functionId, holder?.keyId);
+    answers.given(scope);
+  });
+  const answers = watchAnswers(
+    secretAnswers<RunCaller>(reader, ({ handed }, name, value) => masking.handedOut(handed, name, value)),
+    (functionId, durationMs) => metrics.secretsRead(functionId, 1, durationMs),
+    (functionId, text) => masking.mask(functionId, text),
+  );
+  const ahead = createAnswersAhead<RunCaller>(reader, store.changes, (caller, { id, name, value }) => {
+    reads.handedOut(id, caller.functionId, caller.holder?.keyId);
+    masking.handedOut(caller.handed, name, value);
+  }, ({ functionId }, questions) => metrics.secretsRead(functionId, questions, 0));
+  return {
+    answer: answers.answer,
+    // A traced call asks, so that each question has its span.
+    ahead: (caller, questions) => caller.trace ? undefined : ahead(caller, questions),
+  };
+}
+
+/** Logs what this machine or this process lacks; the same, for the pages. */
+function showWarnings({ log }: Host, warnings: readonly string[]): string[] {
+  const slow = hasLinearEngine
+    ? undefined
+    : "Patterns of routes can hold the server up: V8's linear engine is off. Start by `deno task start`.";
+  const all = [...warnings, denoWarning(), slow].filter((sentence) => sentence !== undefined);
+  for (const sentence of all) log("warn", sentence);
+  return all;
+}
+
+type Parts = Data & Control & Code & Telemetry & Calls;
+
+/** What answers requests, and the listener. `opened` is closed if the address cannot be had. */
+async function listen(
+  opened: AsyncDisposableStack,
+  host: Host,
+  parts: Parts,
+  endpoint: Endpoint,
+  warnings: readonly string[],
+): Promise<App> {
+  await using closing = opened;
+  const { config, log, print } = host;
+  const { settings, store, pool, access, admins, rotation, pruner, logs } = parts;
+  const run = createRun({
+    ...parts,
+    changes: store.changes,
+    log,
+    onLeak: (leak) => parts.audit.recordLeak(leak),
+    onEnd: (functionId, outcome, durationMs) => parts.metrics.ended(functionId, outcome, durationMs),
+  });
+  const resources = resourcesOf(host, parts);
+  const api = createApi(resources);
+  const openWeb = webOpener(host, parts, resources, run.answer, warnings);
+  const server = serve(config, {
+    api: (request, client) => api.fetch(request, client),
+    web: async (request, client) => (await openWeb()).fetch(request, client),
+    run: run.answer,
+    runHosts: () => settings.get("run.hosts"),
+    healthWarnings: denoWarning() ? ["This version of Deno has not been tested with this server."] : [],
+    running: () => run.underWay > 0 || pool.busy,
+    inForce: afterChanges(store.changes, () => pool.recallAnswers()),
+  }, log);
+  closing.defer(() => server.close());
+  endpoint.listensOn(server);
+  pool.prepare({
+    lock: undefined,
+    config: undefined,
+    packages: [],
+    packageFiles: [],
+    importHosts: settings.get("sandbox.import-hosts"),
+    net: DEFAULT_CONFINEMENT.permissions.net,
+    memoryMb: settings.get("sandbox.memory-mb"),
+  });
+  pruner.start();
+  rotation.start();
+  parts.integrity.start(store, () => pool.busy);
+  print(`Listening on ${endpoint.url}`);
+  const setupToken = admins.accounts.openSetup();
+  if (setupToken !== undefined) {
+    print(`Create the first user: ${server.url}/web/setup?token=${setupToken}`);
+    if (!access.hasKeyIn(settings.get("api.access-groups"))) {
+      print("Or start it with BOOTSTRAP_API_KEY set to 32 characters or more, to manage it by the API alone.");
+    }
+  }
+  const closed = closing.move();
+  return {
+    url: server.url,
+    lost: server.lost,
+    async drain() {
+      await rotation.stop();
+      await pruner.stop();
+      logs.endFollowing();
+      await server.drain();
+      // Responses that are still streamed end before their connections are closed.
+      await pool.stop();
+    },
+    [Symbol.asyncDispose]: () => closed.disposeAsync(),
+  };
+}
+
+/** What the API and the pages manage. */
+function resourcesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
+  const { store, imports, builder, locks, registry, files, preflight, record, runtime } = parts;
+  return {
+    ...parts,
+    fileUses: createFileUses({ files, registry, importers: imports.importers }),
+    resolution: resolutionService(store),
+    packages: createPackages({
+      imports,
+      builder,
+      locks,
+      registry,
+      load: preflight.trial,
+      record,
+      workerPackage: runtime.workerPackage,
+    }),
+    health: (id) => parts.pool.health(id),
+    now,
+    startedAt,
+    log,
+    newRequestId: () => crypto.randomUUID(),
+    version: manifest.version,
+  };
+}
+
+/** Loads the pages when somebody opens one: most servers answer calls only, for most of their time. */
+function webOpener(
+  { now }: Host,
+  parts: Parts,
+  resources: ApiDeps,
+  run: (request: Request) => Promise<Response>,
+  missing: readonly string[],
+): () => Promise<Web> {
+  const { store, secrets, files, runtime, runDir, codeDir, locks, settings, imports, pool, integrity, keyring } = parts;
+  let web: Promise<Web> | undefined;
+  const open = async (): Promise<Web> => {
+    const { createWeb } = await import("./http/web/web.tsx");
+    return createWeb({
+      ...resources,
+      now,
+      overview: overviewService(store, secrets),
+      suspended: () => pool.suspended() as FunctionId[],
+      missingWalls: missing,
+      alterations: () => integrity.findings,
+      isAltered: store.isAltered,
+      run,
+      asked: askedSecretsService(store),
+      noticeKey: keyring.derive("notices"),
+      importers: imports.importers,
+      typeCheck: typeCheckService({
+        files,
+        runtime,
+        runDir,
+        codeDir,
+        locks,
+        importHosts: () => settings.get("sandbox.import-hosts"),
+      }),
+    });
+  };
+  return () => web ??= open();
+}

@@ -1,0 +1,49 @@
+// Where the server can be reached: for its own log, and for the rules that keep sandboxes from it.
+
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** The address of a server, known once it listens. */
+export class Endpoint {
+  #address: Address | undefined;
+
+  listensOn({ hostname, port }: Address): void {
+    this.#address = { hostname, port };
+  }
+
+  /** As it listens, such as `http://0.0.0.0:8000`. */
+  get url(): string {
+    const { hostname, port } = this.#known();
+    return `http://${inUrl(hostname)}:${port}`;
+  }
+
+  /** `host:port` of the server under every address of this machine. */
+  addresses(): string[] {
+    const { hostname, port } = this.#known();
+    const all = [inUrl(hostname), "localhost", "127.0.0.0/8", "0.0.0.0/8", "[::1]", "[::]", ...machineHosts()];
+    return [...new Set(all)].map((host) => `${host}:${port}`);
+  }
+
+  /** Nothing may be let out before it is known what to keep it from. */
+  #known(): Address {
+    if (!this.#address) throw new Error("The server does not listen yet.");
+    return this.#address;
+  }
+}
+
+/** The addresses of this machine, IPv6 in brackets. */
+export function machineHosts(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => inUrl(address.replace(/%.*$/, "")));
+}
+
+/** Returns an address that can be opened: listening on all of them is none. */
+export function openableUrl({ hostname, port }: Address): string {
+  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : inUrl(hostname);
+  return `http://${host}:${port}`;
+}
+
+function inUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
