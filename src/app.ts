@@ -444,7 +444,9 @@ async function listen(
   });
   const resources = resourcesOf(host, parts);
   const api = createApi(resources);
-  const openWeb = webOpener(host, parts, resources, run.answer, warnings);
+  const ending = new AbortController();
+  closing.defer(() => ending.abort());
+  const openWeb = webOpener(host, parts, resources, run.answer, warnings, ending.signal);
   const server = serve(config, {
     api: (request, client) => api.fetch(request, client),
     web: async (request, client) => (await openWeb()).fetch(request, client),
@@ -524,6 +526,7 @@ function webOpener(
   resources: ApiDeps,
   run: (request: Request) => Promise<Response>,
   missing: readonly string[],
+  closing: AbortSignal,
 ): () => Promise<Web> {
   const { store, secrets, files, runtime, runDir, codeDir, locks, settings, imports, pool, integrity, keyring } = parts;
   let web: Promise<Web> | undefined;
@@ -537,6 +540,7 @@ function webOpener(
       missingWalls: missing,
       alterations: () => integrity.findings,
       isAltered: store.isAltered,
+      closing,
       run,
       asked: askedSecretsService(store),
       noticeKey: keyring.derive("notices"),

@@ -1,5 +1,6 @@
 // A server's sandbox processes, seen from outside: /proc.
 
+import { createHash } from "node:crypto";
 import type { Server } from "./server.ts";
 
 /** Ids of those that are alive and run a function. */
@@ -13,10 +14,24 @@ export function spareIds(server: Server): number[] {
 }
 
 /** Ids of both. The shell that looks up what the others use is none of them. */
-export function supervised({ pid: host }: Server): number[] {
-  const children = Deno.readTextFileSync(`/proc/${host}/task/${host}/children`).trim();
-  return children.split(" ").filter(Boolean).map(Number)
-    .filter((pid) => alive(pid) && argumentsOf(pid).some((arg) => arg.endsWith("/supervisor.ts")));
+export function supervised({ pid: host, dataDir }: Server): number[] {
+  // Other servers may run in the same process. Each has a folder of its own for its sandboxes, named by its data's.
+  const runDir = `crude-functions-${createHash("sha256").update(dataDir).digest("hex").slice(0, 16)}/`;
+  return childrenOf(host).filter((pid) => {
+    const args = argumentsOf(pid);
+    return alive(pid) && args.some((arg) => arg.endsWith("/supervisor.ts")) && args.some((arg) => arg.includes(runDir));
+  });
+}
+
+/** Ids of the processes that any thread of `pid` has started. */
+export function childrenOf(pid: number): number[] {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].flatMap(({ name }) => {
+    try {
+      return Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`).trim().split(" ").filter(Boolean).map(Number);
+    } catch {
+      return []; // The thread has ended.
+    }
+  });
 }
 
 /** The folder with the code of the sandbox that was started with `args`; undefined if it has none. */

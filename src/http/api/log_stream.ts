@@ -50,6 +50,10 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           const event = `id: ${entry.id}\nevent: log\ndata: ${JSON.stringify(toJson(entry))}\n\n`;
           if (lost > 0 || !send(event)) lost++;
         };
+        // What waits is stored first, so that nothing falls between what was missed and what comes.
+        const missed = last === undefined ? undefined : logs.list({ ...filter, since: last, limit: MISSED_MAX });
+        const unfollow = logs.follow(filter, sendEntry, () => close());
+        // From here on, nothing throws: timers would go on without a stream.
         const check = setInterval(() => {
           if (!isEntitled()) close();
         }, Math.min(ENTITLEMENT_CHECK_MS, heartbeatMs));
@@ -57,9 +61,6 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           tellLost();
           send(": still here\n\n");
         }, heartbeatMs);
-        // What waits is stored first, so that nothing falls between what was missed and what comes.
-        const missed = last === undefined ? undefined : logs.list({ ...filter, since: last, limit: MISSED_MAX });
-        const unfollow = logs.follow(filter, sendEntry, () => close());
         end = () => {
           end = () => {};
           streams--;

@@ -24,6 +24,8 @@ export interface WebDeps extends ApiDeps {
   readonly alterations: () => readonly string[];
   /** Whether something other than this program has written a row: nothing of it counts, and it can only be deleted. */
   readonly isAltered: (table: AlterableTable, id: number) => boolean;
+  /** Aborted when the server ends. */
+  readonly closing: AbortSignal;
   /** Answers a request under /run, as it does those that come over HTTP. */
   readonly run: (request: Request) => Promise<Response>;
   readonly asked: AskedSecrets;

@@ -22,6 +22,11 @@ interface Kept<T> {
 export class ShownOnce<T> {
   readonly #kept = new Map<string, Kept<T>>();
 
+  /** Forgets everything when `closing` is aborted. */
+  constructor(closing: AbortSignal) {
+    closing.addEventListener("abort", () => [...this.#kept.keys()].forEach((id) => this.#forget(id)));
+  }
+
   /** Keeps `value` for the session of the request; returns the query that its page is asked with. */
   keep(c: Context<WebEnv>, value: T): string {
     const { sessionId } = c.get("admin");

@@ -24,7 +24,7 @@ interface Codes {
 export function addSecondFactor(web: Web, deps: WebDeps): void {
   const { accounts, secondFactor, signIn } = deps.admins;
   const own = (c: Context<WebEnv>) => accounts.get(c.get("admin").id);
-  const shown = new ShownOnce<Codes>();
+  const shown = new ShownOnce<Codes>(deps.closing);
   const showCodes = (c: Context<WebEnv>, title: string, codes: readonly string[]) =>
     redirect(c, `${CODES_PATH}?${shown.keep(c, { title, text: new SecretValue(codes.join("\n")) })}`);
 

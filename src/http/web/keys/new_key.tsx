@@ -56,7 +56,7 @@ interface Made {
 
 export function addNewKey(web: Web, deps: WebDeps): void {
   const { access, settings } = deps;
-  const shown = new ShownOnce<Made>();
+  const shown = new ShownOnce<Made>(deps.closing);
 
   const show = (c: Context<WebEnv>, values: Values, problems?: Problems) => {
     const target = functionOf(c, deps);

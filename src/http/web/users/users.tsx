@@ -31,7 +31,7 @@ interface Invitation {
 export function addUsers(web: Web, deps: WebDeps): void {
   const { accounts, secondFactor } = deps.admins;
   const wanted = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
-  const shown = new ShownOnce<Invitation>();
+  const shown = new ShownOnce<Invitation>(deps.closing);
   const showLink = (c: Context<WebEnv>, invitation: Invitation) =>
     redirect(c, `${LINK_PATH}?${shown.keep(c, invitation)}`);
 
