@@ -7,7 +7,7 @@ import { messageOf } from "../errors.ts";
 import { newRecord, RECORD_FILE } from "../keyring/generation_record.ts";
 import type { KeyFile } from "../keyring/key_file.ts";
 import { authenticateFile } from "../store/authenticated_rows.ts";
-import { describeFinding } from "../store/binding.ts";
+import { describeFinding } from "../store/authenticated_tables.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";
 import { openStore, type Store } from "../store/store.ts";

@@ -6,8 +6,8 @@ import { RECORD_FILE, RecordError, RecordFile } from "../keyring/generation_reco
 import { KeyFile } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import type { Head } from "../keyring/sealed_head.ts";
-import { type Finding, HeadError } from "../store/authenticated_rows.ts";
-import { describeFinding } from "../store/binding.ts";
+import { HeadError } from "../store/authenticated_rows.ts";
+import { describeFinding, type Finding } from "../store/authenticated_tables.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";
 import { openVerification } from "../store/verification.ts";

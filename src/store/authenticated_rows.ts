@@ -1,44 +1,31 @@
 // Keeps a MAC in every row that decides access or meaning, and the sealed head over all of them, in the transaction
 // of each change. What changed is taken from SQLite's own record of the transaction, so that no writer can forget it.
 
-import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { DatabaseSync, type Session, type StatementSync } from "node:sqlite";
 import { AppError } from "../errors.ts";
 import type { DerivedKey } from "../keyring/derived_key.ts";
 import type { Keyring } from "../keyring/keyring.ts";
-import { type Field, RowMacs, type SqlValue } from "../keyring/row_macs.ts";
+import { RowMacs, type SqlValue } from "../keyring/row_macs.ts";
 import { EMPTY, type Head, minus, openHead, plus, sealHead, type TableSum } from "../keyring/sealed_head.ts";
+import {
+  AUTHENTICATED_TABLES,
+  type AuthenticatedTable,
+  describeTable,
+  fieldsOf,
+  type Finding,
+  idOf,
+  isAuthentic,
+  isSame,
+  readExactly,
+  type StoredRow,
+  walk,
+} from "./authenticated_tables.ts";
 import { rowChanges } from "./changeset.ts";
 import { first, type TransactionGuard } from "./database.ts";
 
-/** The tables whose rows are authenticated, each with the columns that its MACs do not cover. */
-const TABLES: Readonly<Record<string, readonly string[]>> = {
-  settings: [],
-  key_groups: [],
-  // Uses are in observations.db; the column is what earlier versions left.
-  api_keys: ["last_used_at"],
-  functions: [],
-  secrets: [],
-  admins: ["last_sign_in_at"],
-  sessions: [],
-  recovery_codes: [],
-  password_links: [],
-  package_locks: [],
-};
-
-export const AUTHENTICATED_TABLES = Object.keys(TABLES);
-
 /** Name in the table `meta`. */
 const HEAD = "rows-head";
-
-/** Something in the database that this program did not write. */
-export interface Finding {
-  readonly table: string;
-  /** The row's key; undefined if it concerns the whole table, as rows are missing or older ones were put back. */
-  readonly id: string | undefined;
-  readonly problem: string;
-}
 
 /** Whether rows are what they should be, for their readers. */
 export interface RowCheck {
@@ -46,44 +33,6 @@ export interface RowCheck {
   check(table: string, ...key: SqlValue[]): boolean;
   /** Whether there is a row with this key that is not as this program wrote it; it is reported. */
   isAltered(table: string, ...key: SqlValue[]): boolean;
-}
-
-/** A table as the MACs see it. */
-export interface AuthenticatedTable {
-  readonly name: string;
-  /** All stored columns, in order. */
-  readonly columns: readonly string[];
-  /** Positions of the primary key's columns. */
-  readonly key: readonly number[];
-  /** Position of the MAC. */
-  readonly mac: number;
-  /** Positions of the columns that the MAC covers. */
-  readonly covered: readonly number[];
-}
-
-/** Values in the order of `AuthenticatedTable.columns`; integers as bigint. */
-export type StoredRow = readonly SqlValue[];
-
-export function describeTable(db: DatabaseSync, name: string): AuthenticatedTable {
-  // Without generated columns, which follow from others.
-  const columns = db.prepare(`SELECT name, pk FROM pragma_table_info('${name}') ORDER BY cid`).all() as unknown as {
-    name: string;
-    pk: number;
-  }[];
-  const names = columns.map((column) => column.name);
-  const mac = names.indexOf("mac");
-  const key = columns.flatMap(({ pk }, index) => pk > 0 ? [index] : []);
-  const covered = names.flatMap((column, index) => index === mac || TABLES[name]!.includes(column) ? [] : [index]);
-  return { name, columns: names, key, mac, covered };
-}
-
-export function fieldsOf({ columns, covered }: AuthenticatedTable, row: StoredRow): Field[] {
-  return covered.map((index) => [columns[index]!, row[index]!]);
-}
-
-export function isAuthentic(macs: RowMacs, table: AuthenticatedTable, row: StoredRow): boolean {
-  const mac = row[table.mac];
-  return mac instanceof Uint8Array && macs.isMac(mac, table.name, fieldsOf(table, row));
 }
 
 /** The refusal to change a row that something else has written. */
@@ -97,12 +46,6 @@ export function tamperedRow(table: string, id: string | number): AppError {
 
 export function isSameSum(a: TableSum, b: TableSum): boolean {
   return a.count === b.count && a.sum === b.sum;
-}
-
-/** A row's key as people and the audit get it. A recovery code is not told, only whose it is. */
-export function idOf({ name, key }: AuthenticatedTable, row: StoredRow): string {
-  const values = key.map((index) => row[index]!).filter((value) => !(value instanceof Uint8Array));
-  return name === "recovery_codes" ? `of user ${values.join()}` : values.join();
 }
 
 /** The statements on one table. */
@@ -442,24 +385,6 @@ function writeHead(db: DatabaseSync, keyring: Keyring, head: Head): void {
   ).run(sealHead(head, keyring.derive("head")));
 }
 
-/** Rows read at a time. */
-const PAGE = 1_000;
-
-/** All rows in order of the key. Pages, as rows that are updated meanwhile could come twice to one long statement. */
-export function* walk(db: DatabaseSync, { name, columns, key }: AuthenticatedTable): Generator<StoredRow> {
-  const names = key.map((index) => columns[index]!).join(", ");
-  const select = `SELECT ${columns.join(", ")} FROM ${name}`;
-  const order = `ORDER BY ${names} LIMIT ${PAGE}`;
-  const start = db.prepare(`${select} ${order}`);
-  const next = db.prepare(`${select} WHERE (${names}) > (${key.map(() => "?").join(", ")}) ${order}`);
-  for (const statement of [start, next]) readExactly(statement);
-  let page = start.all() as unknown as StoredRow[];
-  while (page.length > 0) {
-    yield* page;
-    page = next.all(...key.map((index) => page.at(-1)![index]!)) as unknown as StoredRow[];
-  }
-}
-
 /** A trigger that can refuse a statement and do nothing else: those on the audit, which may be missing. */
 const REFUSING_TRIGGER =
   /^CREATE TRIGGER \w+ BEFORE (?:DELETE|UPDATE|INSERT) ON \w+\s+(?:WHEN [^;]*)?BEGIN SELECT RAISE\(ABORT, '[^']*'\); END$/;
@@ -472,17 +397,4 @@ export function schemaHash(db: DatabaseSync): string {
   const acting = rows.filter(({ type, sql }) => type !== "trigger" || !REFUSING_TRIGGER.test(sql ?? ""));
   const text = JSON.stringify(acting.map(({ type, name, tbl_name, sql }) => [type, name, tbl_name, sql]));
   return createHash("sha256").update(text).digest("hex");
-}
-
-/** As arrays, and integers as bigint: one that was put in may be too large for a number, which would throw. */
-function readExactly(statement: StatementSync): void {
-  // Not in the types yet.
-  (statement as unknown as { setReturnArrays(enabled: boolean): void }).setReturnArrays(true);
-  statement.setReadBigInts(true);
-}
-
-function isSame(a: SqlValue, b: SqlValue): boolean {
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
-  if (typeof a === "number" || typeof b === "number") return String(a) === String(b);
-  return a === b;
 }

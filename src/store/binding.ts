@@ -11,16 +11,15 @@ import {
   RecordFile,
 } from "../keyring/generation_record.ts";
 import type { KeyFile } from "../keyring/key_file.ts";
-import { type AuthenticatedRows, type Finding, HeadError, readHead, requireOwnSchema } from "./authenticated_rows.ts";
-import { DataFolderError } from "./data_folder.ts";
+import { type AuthenticatedRows, HeadError, readHead, requireOwnSchema } from "./authenticated_rows.ts";
+import { describeFinding, type Finding } from "./authenticated_tables.ts";
+import { DataFolderError, RESTORE } from "./data_folder.ts";
 import { first } from "./database.ts";
 import { AUTHENTICATED_VERSION, fingerprintOf } from "./schema.ts";
 import type { TableReport } from "./verification.ts";
 
 /** Name in the table `meta` of the fingerprint of the key file that the database belongs to. */
 export const FINGERPRINT = "keyring";
-
-const RESTORE = 'To go back to a backup, or to use the data as it is, see "deno task cli restore" in docs/cli.md.';
 
 export class DatabaseBinding {
   readonly #path: string;
@@ -145,9 +144,4 @@ export class DatabaseBinding {
       `${path} is not the key file of the database beside it. Put the right one back from your backup.`,
     );
   }
-}
-
-/** Such as "row 3 of api_keys was altered". */
-export function describeFinding({ table, id, problem }: Finding): string {
-  return id === undefined ? `table ${table} ${problem}` : `row ${id} of ${table} ${problem}`;
 }

@@ -6,6 +6,10 @@ import { join } from "node:path";
 /** Why the data folder cannot be used; the message names it. */
 export class DataFolderError extends Error {}
 
+/** What an operator can do about data that something else changed; ends a message. */
+export const RESTORE =
+  'To go back to a backup, or to use the data as it is, see "deno task cli restore" in docs/cli.md.';
+
 /** A running server or command holds the folder. */
 export class FolderInUseError extends DataFolderError {}
 

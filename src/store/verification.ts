@@ -5,17 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import type { Keyring } from "../keyring/keyring.ts";
 import { RowMacs } from "../keyring/row_macs.ts";
 import { EMPTY, type Head, plus, type TableSum } from "../keyring/sealed_head.ts";
-import {
-  AUTHENTICATED_TABLES,
-  describeTable,
-  type Finding,
-  idOf,
-  isAuthentic,
-  isSameSum,
-  readHead,
-  schemaHash,
-  walk,
-} from "./authenticated_rows.ts";
+import { isSameSum, readHead, schemaHash } from "./authenticated_rows.ts";
+import { AUTHENTICATED_TABLES, describeTable, type Finding, idOf, isAuthentic, walk } from "./authenticated_tables.ts";
 import { BUSY_TIMEOUT_MS, first } from "./database.ts";
 
 /** Altered rows of a table that are listed; all are counted. */

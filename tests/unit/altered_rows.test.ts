@@ -15,7 +15,7 @@ import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { secretReader } from "../../src/secrets/reader.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { settingsService } from "../../src/settings/settings.ts";
-import { AUTHENTICATED_TABLES, describeTable, type Finding } from "../../src/store/authenticated_rows.ts";
+import { AUTHENTICATED_TABLES, describeTable, type Finding } from "../../src/store/authenticated_tables.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
 import { openStore } from "../../src/store/store.ts";
 import { openVerification } from "../../src/store/verification.ts";

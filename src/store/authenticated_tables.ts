@@ -1,0 +1,110 @@
+// The authenticated tables as their MACs see them: which columns are covered, how a row is read, walked and named.
+
+import { Buffer } from "node:buffer";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Field, RowMacs, SqlValue } from "../keyring/row_macs.ts";
+
+/** The tables whose rows are authenticated, each with the columns that its MACs do not cover. */
+const TABLES: Readonly<Record<string, readonly string[]>> = {
+  settings: [],
+  key_groups: [],
+  // Uses are in observations.db; the column is what earlier versions left.
+  api_keys: ["last_used_at"],
+  functions: [],
+  secrets: [],
+  admins: ["last_sign_in_at"],
+  sessions: [],
+  recovery_codes: [],
+  password_links: [],
+  package_locks: [],
+};
+
+export const AUTHENTICATED_TABLES = Object.keys(TABLES);
+
+/** Something in the database that this program did not write. */
+export interface Finding {
+  readonly table: string;
+  /** The row's key; undefined if it concerns the whole table, as rows are missing or older ones were put back. */
+  readonly id: string | undefined;
+  readonly problem: string;
+}
+
+/** Such as "row 3 of api_keys was altered". */
+export function describeFinding({ table, id, problem }: Finding): string {
+  return id === undefined ? `table ${table} ${problem}` : `row ${id} of ${table} ${problem}`;
+}
+
+/** A table as the MACs see it. */
+export interface AuthenticatedTable {
+  readonly name: string;
+  /** All stored columns, in order. */
+  readonly columns: readonly string[];
+  /** Positions of the primary key's columns. */
+  readonly key: readonly number[];
+  /** Position of the MAC. */
+  readonly mac: number;
+  /** Positions of the columns that the MAC covers. */
+  readonly covered: readonly number[];
+}
+
+/** Values in the order of `AuthenticatedTable.columns`; integers as bigint. */
+export type StoredRow = readonly SqlValue[];
+
+export function describeTable(db: DatabaseSync, name: string): AuthenticatedTable {
+  // Without generated columns, which follow from others.
+  const columns = db.prepare(`SELECT name, pk FROM pragma_table_info('${name}') ORDER BY cid`).all() as unknown as {
+    name: string;
+    pk: number;
+  }[];
+  const names = columns.map((column) => column.name);
+  const mac = names.indexOf("mac");
+  const key = columns.flatMap(({ pk }, index) => pk > 0 ? [index] : []);
+  const covered = names.flatMap((column, index) => index === mac || TABLES[name]!.includes(column) ? [] : [index]);
+  return { name, columns: names, key, mac, covered };
+}
+
+export function fieldsOf({ columns, covered }: AuthenticatedTable, row: StoredRow): Field[] {
+  return covered.map((index) => [columns[index]!, row[index]!]);
+}
+
+export function isAuthentic(macs: RowMacs, table: AuthenticatedTable, row: StoredRow): boolean {
+  const mac = row[table.mac];
+  return mac instanceof Uint8Array && macs.isMac(mac, table.name, fieldsOf(table, row));
+}
+
+/** A row's key as people and the audit get it. A recovery code is not told, only whose it is. */
+export function idOf({ name, key }: AuthenticatedTable, row: StoredRow): string {
+  const values = key.map((index) => row[index]!).filter((value) => !(value instanceof Uint8Array));
+  return name === "recovery_codes" ? `of user ${values.join()}` : values.join();
+}
+
+/** Rows read at a time. */
+const PAGE = 1_000;
+
+/** All rows in order of the key. Pages, as rows that are updated meanwhile could come twice to one long statement. */
+export function* walk(db: DatabaseSync, { name, columns, key }: AuthenticatedTable): Generator<StoredRow> {
+  const names = key.map((index) => columns[index]!).join(", ");
+  const select = `SELECT ${columns.join(", ")} FROM ${name}`;
+  const order = `ORDER BY ${names} LIMIT ${PAGE}`;
+  const start = db.prepare(`${select} ${order}`);
+  const next = db.prepare(`${select} WHERE (${names}) > (${key.map(() => "?").join(", ")}) ${order}`);
+  for (const statement of [start, next]) readExactly(statement);
+  let page = start.all() as unknown as StoredRow[];
+  while (page.length > 0) {
+    yield* page;
+    page = next.all(...key.map((index) => page.at(-1)![index]!)) as unknown as StoredRow[];
+  }
+}
+
+/** As arrays, and integers as bigint: one that was put in may be too large for a number, which would throw. */
+export function readExactly(statement: StatementSync): void {
+  // Not in the types yet.
+  (statement as unknown as { setReturnArrays(enabled: boolean): void }).setReturnArrays(true);
+  statement.setReadBigInts(true);
+}
+
+export function isSame(a: SqlValue, b: SqlValue): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
+  if (typeof a === "number" || typeof b === "number") return String(a) === String(b);
+  return a === b;
+}
