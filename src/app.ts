@@ -37,7 +37,7 @@ import type { RunCaller } from "./http/run_caller.ts";
 import { codeVersionOf } from "./http/run_target.ts";
 import { serve } from "./http/server.ts";
 import type { Web } from "./http/web/deps.ts";
-import type { FunctionId, KeyId, SecretId, SessionId } from "./ids.ts";
+import { type FunctionId, type KeyId, ownerId, type SecretId, type SessionId } from "./ids.ts";
 import { openKeyFile } from "./keyring/key_file.ts";
 import { Rotation } from "./keyring/rotation.ts";
 import { watchAnswers } from "./observe/answers.ts";
@@ -140,7 +140,11 @@ function openData(opened: AsyncDisposableStack, { config, log, now }: Host) {
   const keys = openKeyFile(path, existsSync(database), new Date(now()), config.keyringPassphrase);
   const { keyring } = keys;
   const integrity = new Integrity({ path: database, keyring, log });
-  const store = openStore(database, keys, { warn, onFinding: (finding) => integrity.found(finding) });
+  const store = openStore(database, keys, {
+    warn,
+    note: (message) => log("info", message),
+    onFinding: (finding) => integrity.found(finding),
+  });
   opened.defer(() => store.close());
   const observations = openObservations(join(config.dataDir, "observations.db"), () => new Date(now()), warn);
   opened.defer(() => observations.close());
@@ -389,9 +393,11 @@ function createAnswerer(
   { log, now }: Host,
   { store, keyring, reads, masking, metrics }: Data & Telemetry,
 ): PoolOptions<RunCaller>["answerer"] {
-  const isNews = seldom<SecretId>(now);
-  const reader = secretReader(store, keyring, (id, reason) => {
-    if (isNews(id)) log("error", `Secret ${id} could not be decrypted for a handler. ${reason}`);
+  const isNews = seldom<SecretId | string>(now);
+  const reader = secretReader(store, keyring, ({ id, name, owner }, reason) => {
+    const whose = owner.scope === "global" ? "the global scope" : `${owner.scope} ${ownerId(owner)}`;
+    const secret = id ?? `"${name}" of ${whose}`;
+    if (isNews(secret)) log("error", `Secret ${secret} could not be decrypted for a handler. ${reason}`);
   }, ({ functionId, holder }, id, scope) => {
     reads.handedOut(id, functionId, holder?.keyId);
     answers.given(scope);

@@ -121,7 +121,7 @@ function writeRecord(folder: string, passphrase: Passphrase | undefined): void {
   const database = join(folder, DATABASE);
   {
     using snapshot = openSnapshot(database);
-    if (!snapshot.isCurrent) return;
+    if (!snapshot.isAuthenticated) return;
   }
   try {
     using verification = openVerification(database, keyring);

@@ -42,7 +42,7 @@ export function recorder({ now, note }: Context, store: Store, keyring: Keyring)
 
 /** Adds one entry to the audit of the database at `path`, brought to this version of the schema if need be. */
 export function recordIn(context: Context, path: string, keyFile: KeyFile, event: AuditEvent): void {
-  const store = openStore(path, keyFile, { warn: context.note });
+  const store = openStore(path, keyFile, { warn: context.note, note: context.note });
   try {
     recorder(context, store, keyFile.keyring)(OPERATOR, event);
   } finally {

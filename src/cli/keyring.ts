@@ -159,7 +159,7 @@ const rotate: Command = {
 async function rotateAll(context: Context, report: Report): Promise<RotationOutcome> {
   const { database, keyFile, config, now } = context;
   const file = new KeyFile(keyFile, config.keyringPassphrase);
-  const store = openStore(database, file, { warn: context.note });
+  const store = openStore(database, file, { warn: context.note, note: context.note });
   let timer: ReturnType<typeof setInterval> | undefined;
   try {
     const record = recorder(context, store, file.keyring);

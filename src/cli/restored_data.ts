@@ -43,7 +43,7 @@ export async function requireUnaltered(
   {
     using snapshot = openSnapshot(database);
     // Nothing was authenticated in it.
-    if (!snapshot.isCurrent) return;
+    if (!snapshot.isAuthenticated) return;
   }
   const silent: Pick<Context, "progress"> = { progress: async (_label, work) => await work(() => {}) };
   const { findings } = await verifyDatabase(silent, database, keyFile.keyring);
@@ -71,7 +71,7 @@ export function prepareData(
   current: string | undefined,
   { source, revive }: RestoreOptions,
 ): Revoked {
-  const store = openStore(database, keyFile, { warn: context.note, isRestored: true });
+  const store = openStore(database, keyFile, { warn: context.note, note: context.note, isRestored: true });
   try {
     const revoked = current === undefined ? { keys: [], users: [] } : revokedSince(context, store, keyFile, current);
     const record = recorder(context, store, keyFile.keyring);

@@ -26,7 +26,7 @@ export const verifyCommand: Command = {
       using snapshot = openSnapshot(database);
       const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
       requirePair(snapshot, keyring, keyFile);
-      if (!snapshot.isCurrent) {
+      if (!snapshot.isAuthenticated) {
         throw new DataFolderError(`${database} is of an older version of this program, which authenticated no rows.`);
       }
     }

@@ -111,7 +111,8 @@ export class Integrity {
         record(SERVER, {
           action: "database.altered",
           subject: { kind: "row", id, name: table },
-          after: { problem },
+          // Where an id is no number, those who read the audit get none.
+          after: { ...(id !== null && !/^\d+$/.test(id) && { row: id }), problem },
         });
       } catch (error) {
         this.#parts.log("error", `The audit has no entry of a row that was altered: ${messageOf(error)}.`);

@@ -15,9 +15,10 @@ export type CallOutcome =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly status: 401 | 403 | 404; readonly reason: string };
 
-/** A stored value, by its owner. */
+/** A value, by its owner. */
 export interface ValueOf {
-  readonly id: SecretId;
+  /** Null if its row is missing, although nothing proves that there is none: it counts as one that cannot be read. */
+  readonly id: SecretId | null;
   readonly scope: Scope;
   /** Null for global. */
   readonly scopeId: number | null;
@@ -49,7 +50,7 @@ export function resolutionService(store: Store) {
     const all = store.secrets.candidates(name, target.id, key?.groupId ?? 0, key?.id ?? 0);
     const found = resolve(caller, name, () => all);
     const value = ({ id, scope, ownerId }: Candidate): ValueOf => ({
-      id,
+      id: id ?? null,
       scope,
       scopeId: ownerId || null,
       scopeName: { global: null, function: target.name, group: key?.groupName ?? null, key: key?.name ?? null }[scope],

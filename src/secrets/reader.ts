@@ -1,12 +1,12 @@
 // What handlers may do with secrets: read the ones they are entitled to. Runs in the host only.
 
-import type { Scope, SecretId, SecretName } from "../ids.ts";
+import type { Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import { secretAad } from "../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import type { SecretValue } from "../keyring/secret_value.ts";
 import { type Candidate, toOwner } from "../store/secrets.ts";
 import type { Store } from "../store/store.ts";
-import { ALTERED } from "./secrets.ts";
+import { ALTERED, MISSING } from "./secrets.ts";
 import { isSecretName } from "./names.ts";
 import { type Caller, resolve } from "./resolution.ts";
 
@@ -16,10 +16,13 @@ export interface CompleteSecret {
   readonly decryptionErrors: Partial<Record<Scope, string>>;
 }
 
-export interface FoundSecret {
+interface OpenedCandidate {
   readonly id: SecretId;
-  readonly scope: Scope;
   readonly value: SecretValue;
+}
+
+export interface FoundSecret extends OpenedCandidate {
+  readonly scope: Scope;
 }
 
 export interface SecretReader {
@@ -40,13 +43,21 @@ const REMEMBERED_MAX_BYTES = 32 << 20;
 /** What a look-up and what each of its rows takes beside the ciphertexts. */
 const ROW_BYTES = 512;
 
+/** A secret that a handler is not given: its id, undefined if its row is missing, its name and its owner. */
+export interface RefusedSecret {
+  readonly id: SecretId | undefined;
+  readonly name: SecretName;
+  readonly owner: Owner;
+}
+
 /**
- * `onUndecryptable` hears of each stored value that could not be read, `onRead` of each that is given to a caller.
+ * `onRefused` is called for each value that is there and cannot be read, or is missing, and `onRead` for each that is
+ * given to a caller.
  */
 export function secretReader(
   store: Store,
   keyring: Keyring,
-  onUndecryptable: (id: SecretId, reason: string) => void,
+  onRefused: (secret: RefusedSecret, reason: string) => void,
   onRead: (caller: Caller, id: SecretId, scope: Scope) => void,
 ): SecretReader {
   const remembered = new Map<string, Candidate[]>();
@@ -67,24 +78,30 @@ export function secretReader(
     let found = remembered.get(lookup);
     if (!found) {
       remembered.set(lookup, found = store.secrets.candidates(name, functionId, groupId, keyId));
-      rememberedBytes += found.reduce((sum, { ciphertext }) => sum + ciphertext.length + ROW_BYTES, ROW_BYTES);
+      for (const candidate of found) rememberedBytes += candidate.id === undefined ? 0 : candidate.ciphertext.length;
+      rememberedBytes += (1 + found.length) * ROW_BYTES;
     }
     return found;
   };
 
-  const open = (candidate: Candidate, name: SecretName): SecretValue | DecryptionError => {
+  const open = (candidate: Candidate, name: SecretName): OpenedCandidate | DecryptionError => {
+    const { id, scope, ownerId } = candidate;
+    if (id === undefined) return new DecryptionError(MISSING);
     if (!candidate.isAuthentic) return new DecryptionError(ALTERED);
     try {
-      return keyring.open(candidate.ciphertext, secretAad(toOwner(candidate.scope, candidate.ownerId), name));
+      return { id, value: keyring.open(candidate.ciphertext, secretAad(toOwner(scope, ownerId), name)) };
     } catch (error) {
       if (!(error instanceof DecryptionError)) throw error;
       return error;
     }
   };
 
-  const openOrTell = (candidate: Candidate, name: SecretName): SecretValue | DecryptionError => {
+  const openOrReport = (candidate: Candidate, name: SecretName): OpenedCandidate | DecryptionError => {
     const opened = open(candidate, name);
-    if (opened instanceof DecryptionError) onUndecryptable(candidate.id, opened.message);
+    if (opened instanceof DecryptionError) {
+      const { id, scope, ownerId } = candidate;
+      onRefused({ id, name, owner: toOwner(scope, ownerId) }, opened.message);
+    }
     return opened;
   };
 
@@ -97,11 +114,11 @@ export function secretReader(
     get(caller, name, scope) {
       const won = isSecretName(name) ? winner(caller, name, scope) : undefined;
       if (!won) return undefined;
-      const opened = openOrTell(won, name as SecretName);
+      const opened = openOrReport(won, name as SecretName);
       // An unreadable value must not give way to a wider scope's: that could be another customer's default.
       if (opened instanceof DecryptionError) return undefined;
-      onRead(caller, won.id, won.scope);
-      return opened;
+      onRead(caller, opened.id, won.scope);
+      return opened.value;
     },
 
     look(caller, name, scope) {
@@ -109,7 +126,7 @@ export function secretReader(
       if (!won) return undefined;
       const opened = open(won, name as SecretName);
       if (opened instanceof DecryptionError) return "unreadable";
-      return { id: won.id, scope: won.scope, value: opened };
+      return { ...opened, scope: won.scope };
     },
 
     getComplete(caller, name) {
@@ -118,11 +135,11 @@ export function secretReader(
       if (accessible.length === 0) return undefined;
       const complete: CompleteSecret = { values: {}, decryptionErrors: {} };
       for (const candidate of accessible) {
-        const opened = openOrTell(candidate, name);
+        const opened = openOrReport(candidate, name);
         if (opened instanceof DecryptionError) complete.decryptionErrors[candidate.scope] = opened.message;
         else {
-          complete.values[candidate.scope] = opened;
-          onRead(caller, candidate.id, candidate.scope);
+          complete.values[candidate.scope] = opened.value;
+          onRead(caller, opened.id, candidate.scope);
         }
       }
       return complete;

@@ -14,6 +14,10 @@ import { checkSecretValue } from "./names.ts";
 /** Why a value is not given whose row has no right MAC. */
 export const ALTERED = "The stored secret was altered by something other than this program.";
 
+/** Why a value is not given whose row is not there, although nothing proves that this program deleted it. */
+export const MISSING =
+  "Nothing proves that there is no such secret: something other than this program deleted it, or altered the order of secrets.";
+
 /** A secret without its value. */
 export type Secret = Omit<SecretRow, "ciphertext">;
 

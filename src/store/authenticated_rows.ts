@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { DatabaseSync, type Session, type StatementSync } from "node:sqlite";
 import { AppError } from "../errors.ts";
+import type { Scope } from "../ids.ts";
 import type { DerivedKey } from "../keyring/derived_key.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { RowMacs, type SqlValue } from "../keyring/row_macs.ts";
@@ -11,6 +12,8 @@ import { EMPTY, type Head, minus, openHead, plus, sealHead, type TableSum } from
 import {
   AUTHENTICATED_TABLES,
   type AuthenticatedTable,
+  authenticatedTables,
+  countRows,
   describeTable,
   fieldsOf,
   type Finding,
@@ -23,6 +26,7 @@ import {
 } from "./authenticated_tables.ts";
 import { rowChanges } from "./changeset.ts";
 import { first, type TransactionGuard } from "./database.ts";
+import { SECRET_ORDER, SecretOrder, writeOrder } from "./secret_order.ts";
 
 /** Name in the table `meta`. */
 const HEAD = "rows-head";
@@ -46,6 +50,15 @@ export function tamperedRow(table: string, id: string | number): AppError {
 
 export function isSameSum(a: TableSum, b: TableSum): boolean {
   return a.count === b.count && a.sum === b.sum;
+}
+
+/** Whether secrets that were not found are not there, for their readers. */
+export interface AbsenceCheck {
+  /**
+   * The scopes of those owners for whom nothing proves that this program has stored no secret of that name. Why is
+   * reported. Not to be called within a transaction that changes secrets.
+   */
+  unproven(name: string, owners: readonly (readonly [scope: Scope, ownerId: number])[]): Scope[];
 }
 
 /** The statements on one table. */
@@ -75,11 +88,12 @@ class TableRows {
   }
 }
 
-export class AuthenticatedRows implements TransactionGuard, RowCheck {
+export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceCheck {
   readonly db: DatabaseSync;
   readonly #macs: RowMacs;
   readonly #headKey: DerivedKey;
   readonly #tables: ReadonlyMap<string, TableRows>;
+  readonly #order: SecretOrder;
   readonly #report: (finding: Finding) => void;
   readonly #readHead: StatementSync;
   readonly #writeHead: StatementSync;
@@ -108,6 +122,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck {
     this.#macs = new RowMacs(keyring);
     this.#headKey = keyring.derive("head");
     this.#tables = new Map(AUTHENTICATED_TABLES.map((name) => [name, new TableRows(db, name)]));
+    this.#order = new SecretOrder(db, this.#macs, report);
     this.#report = report;
     this.#readHead = db.prepare(`SELECT value FROM meta WHERE name = '${HEAD}'`);
     this.#writeHead = db.prepare(
@@ -140,10 +155,12 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck {
 
   /**
    * Authenticates the rows that the transaction changed; whether there are any.
-   * @throws AppError TamperedRow (409) if a row that was changed had been altered by something else before
+   * @throws AppError TamperedRow (409) if a row that was changed had been altered by something else before, or one
+   *   that says which secrets are next to a new one
    */
   seal(): boolean {
-    const changeset = this.#session!.changeset();
+    let changeset = this.#session!.changeset();
+    if (this.#order.follow(rowChanges(changeset))) changeset = this.#session!.changeset();
     this.#endSession();
     const tables = new Map(this.#head.tables);
     /** Altered rows that were deleted, by their tables: the elements of the MACs that they had. */
@@ -231,6 +248,12 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck {
 
   isAltered(name: string, ...key: SqlValue[]): boolean {
     return this.#tables.get(name)!.find(key) !== undefined && !this.check(name, ...key);
+  }
+
+  unproven(name: string, owners: readonly (readonly [scope: Scope, ownerId: number])[]): Scope[] {
+    return this.#order.unproven(owners.map(([scope, id]) => [name, scope, BigInt(id)] as const)).map(([, scope]) =>
+      scope
+    );
   }
 
   #written(
@@ -344,10 +367,22 @@ export function readHead(db: DatabaseSync, key: DerivedKey): { head: Head; store
  * Authenticates all rows as they are, under a new head. For a database that has none, and for one that an operator
  * has decided to trust. Within the caller's transaction.
  */
-export function authenticateAll(db: DatabaseSync, keyring: Keyring, epoch: string, generation: number): void {
+export function authenticateAll(
+  db: DatabaseSync,
+  keyring: Keyring,
+  epoch: string,
+  generation: number,
+  onRow: OnRow = () => {},
+): void {
   const macs = new RowMacs(keyring);
   const tables = new Map<string, TableSum>();
-  for (const name of AUTHENTICATED_TABLES) {
+  const rows = countRows(db);
+  let done = 0;
+  for (const name of authenticatedTables(db)) {
+    if (name === SECRET_ORDER) {
+      tables.set(name, writeOrder(db, macs));
+      continue;
+    }
     const table = describeTable(db, name);
     const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
     const update = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
@@ -356,10 +391,22 @@ export function authenticateAll(db: DatabaseSync, keyring: Keyring, epoch: strin
       const mac = macs.mac(name, fieldsOf(table, row));
       update.run(mac, ...table.key.map((index) => row[index]!));
       sum = plus(sum, macs.element(name, mac));
+      onRow(++done, rows);
     }
     tables.set(name, sum);
   }
   writeHead(db, keyring, { epoch, generation, schema: schemaHash(db), tables });
+}
+
+/** Called after each row with how many of how many are done. */
+export type OnRow = (done: number, total: number) => void;
+
+/** Authenticates the order of secrets as they are, for a database whose other rows are authenticated. */
+export function authenticateOrder(db: DatabaseSync, keyring: Keyring, onRow: OnRow): void {
+  const { head } = readHead(db, keyring.derive("head"));
+  const { count } = head.tables.get("secrets") ?? EMPTY;
+  const sum = writeOrder(db, new RowMacs(keyring), (done) => onRow(done, count));
+  writeHead(db, keyring, { ...head, tables: new Map([...head.tables, [SECRET_ORDER, sum]]) });
 }
 
 /**
@@ -372,10 +419,10 @@ export function acceptSchema(db: DatabaseSync, keyring: Keyring): void {
 }
 
 /** Authenticates all rows of the database at `path`, which nothing else has open. */
-export function authenticateFile(path: string, keyring: Keyring, epoch: string): void {
+export function authenticateFile(path: string, keyring: Keyring, epoch: string, generation = 1): void {
   using db = new DatabaseSync(path);
   db.exec("PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE");
-  authenticateAll(db, keyring, epoch, 1);
+  authenticateAll(db, keyring, epoch, generation);
   db.exec("COMMIT");
 }
 

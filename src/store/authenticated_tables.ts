@@ -17,9 +17,25 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
   recovery_codes: [],
   password_links: [],
   package_locks: [],
+  secret_order: [],
 };
 
 export const AUTHENTICATED_TABLES = Object.keys(TABLES);
+
+/** Those that a database has, which an earlier version may have written. The head's hash of the schema covers which. */
+export function authenticatedTables(db: DatabaseSync): string[] {
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
+  const names = new Set(tables.map(({ name }) => name));
+  return AUTHENTICATED_TABLES.filter((name) => names.has(name));
+}
+
+/** How many rows they have in all. */
+export function countRows(db: DatabaseSync): number {
+  return authenticatedTables(db).reduce(
+    (sum, name) => sum + (db.prepare(`SELECT count(*) AS n FROM ${name}`).get() as { n: number }).n,
+    0,
+  );
+}
 
 /** Something in the database that this program did not write. */
 export interface Finding {
@@ -75,6 +91,8 @@ export function isAuthentic(macs: RowMacs, table: AuthenticatedTable, row: Store
 /** A row's key as people and the audit get it. A recovery code is not told, only whose it is. */
 export function idOf({ name, key }: AuthenticatedTable, row: StoredRow): string {
   const values = key.map((index) => row[index]!).filter((value) => !(value instanceof Uint8Array));
+  // The first row of the order stands for no secret.
+  if (name === "secret_order" && values[0] === "") return "(first)";
   return name === "recovery_codes" ? `of user ${values.join()}` : values.join();
 }
 

@@ -48,6 +48,7 @@ export interface ChangeStatement {
 export class Database {
   readonly #db: DatabaseSync;
   readonly #begin: StatementSync;
+  readonly #beginReading: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   readonly #syncLater: StatementSync;
@@ -60,6 +61,7 @@ export class Database {
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
     this.#db = db;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
+    this.#beginReading = db.prepare("BEGIN");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
     this.#syncLater = db.prepare("PRAGMA synchronous = NORMAL");
@@ -144,11 +146,12 @@ export class Database {
 
   /** Runs `work`, which only reads, on the database as it is at one moment, whatever other processes write. */
   atOneMoment<T>(work: () => T): T {
-    this.#db.exec("BEGIN");
+    if (this.#db.isTransaction) return work();
+    this.#beginReading.run();
     try {
       return work();
     } finally {
-      this.#db.exec("COMMIT");
+      this.#commit.run();
     }
   }
 

@@ -14,6 +14,7 @@ import { sql as keysOfGroup } from "./migrations/006_keys_of_group.ts";
 import { upgrade as purposes } from "./migrations/007_purposes.ts";
 import { sql as packageLocks } from "./migrations/008_package_locks.ts";
 import { upgrade as authenticatedRows } from "./migrations/009_authenticated_rows.ts";
+import { upgrade as secretOrder } from "./migrations/010_secret_order.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the position is the version. Never edit one that has been released: append. */
@@ -27,6 +28,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   purposes,
   packageLocks,
   authenticatedRows,
+  secretOrder,
 ];
 
 /** What `PRAGMA user_version` says in a database that is up to date. */

@@ -2,7 +2,7 @@
 
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import { ownerId } from "../ids.ts";
-import type { RowCheck } from "./authenticated_rows.ts";
+import type { AbsenceCheck, RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 
 export interface SecretRow {
@@ -18,7 +18,7 @@ export interface SecretRow {
 }
 
 /** What resolution needs of a row, and no more. */
-export interface Candidate {
+export interface StoredCandidate {
   readonly id: SecretId;
   readonly scope: Scope;
   readonly ownerId: number;
@@ -26,6 +26,16 @@ export interface Candidate {
   /** Whether the row is as this program wrote it. */
   readonly isAuthentic: boolean;
 }
+
+/** An owner's secret that is not there, although nothing proves that there is none. */
+export interface MissingCandidate {
+  readonly id: undefined;
+  readonly scope: Scope;
+  readonly ownerId: number;
+}
+
+/** What may win: a missing one must not give way to a wider scope's, either. */
+export type Candidate = StoredCandidate | MissingCandidate;
 
 export interface SecretFilter {
   scope?: Scope | undefined;
@@ -57,7 +67,7 @@ const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.c
   END AS owner_name`;
 const SELECT = `SELECT ${COLUMNS} FROM secrets s`;
 
-export function secretStore(db: Database, rows: RowCheck) {
+export function secretStore(db: Database, rows: RowCheck & AbsenceCheck) {
   const candidates = db.prepare(`
     SELECT id, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE name = ?1 AND scope = 'global' AND owner_id = 0
     UNION ALL
@@ -114,12 +124,28 @@ export function secretStore(db: Database, rows: RowCheck) {
 
   return {
     /**
-     * The rows named `name` of the global scope and of the owners given, at most four, in no order.
-     * Without a group or key, pass 0: no owner has that id.
+     * The rows named `name` of the global scope and of the owners given, at most four, in no order, and those that
+     * are missing. Without a group or key, pass 0: no owner has that id. Not to be called within a transaction.
      */
     candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[] {
-      return all<Omit<Candidate, "isAuthentic"> & Row>(candidates, name, functionId, groupId, keyId)
-        .map((row) => ({ ...row, isAuthentic: rows.check("secrets", row.id) }));
+      // Otherwise a secret that another process stores meanwhile would be in the order and not among the rows.
+      return db.atOneMoment(() => {
+        const found: Candidate[] = all<Omit<StoredCandidate, "isAuthentic"> & Row>(
+          candidates,
+          name,
+          functionId,
+          groupId,
+          keyId,
+        ).map((row) => ({ ...row, isAuthentic: rows.check("secrets", row.id) }));
+        // In the order of places, so that one proof serves for neighbours.
+        const owners = { function: functionId, global: 0, group: groupId, key: keyId };
+        const absent = (Object.entries(owners) as [Scope, number][])
+          .filter(([scope, ownerId]) =>
+            (ownerId !== 0 || scope === "global") && !found.some((row) => row.scope === scope)
+          );
+        for (const scope of rows.unproven(name, absent)) found.push({ id: undefined, scope, ownerId: owners[scope] });
+        return found;
+      });
     },
 
     /** Whether the row is as this program wrote it; otherwise it is reported. */

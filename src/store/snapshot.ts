@@ -9,7 +9,7 @@ import type { Keyring } from "../keyring/keyring.ts";
 import { type AuditRow, SELECT_AUDIT } from "./audit.ts";
 import { BUSY_TIMEOUT_MS, first, type Row } from "./database.ts";
 import { DataFolderError } from "./data_folder.ts";
-import { fingerprintOf, lookupOf, SCHEMA_VERSION } from "./schema.ts";
+import { AUTHENTICATED_VERSION, fingerprintOf, lookupOf, SCHEMA_VERSION } from "./schema.ts";
 import { toOwner } from "./secrets.ts";
 
 /** Pages between two reports of how far a copy is; at 4 KB each, 8 MB. */
@@ -35,6 +35,8 @@ export interface StoredKey {
 export interface Snapshot extends Disposable {
   /** Whether this program's other parts can work on the database without bringing its schema forward. */
   readonly isCurrent: boolean;
+  /** Whether its rows are authenticated; an older version's may be. */
+  readonly isAuthenticated: boolean;
   /** Whether it belongs to this keyring, or has never been used with one. */
   isOf(keyring: Keyring): boolean;
   /** What it holds to look up the API key with this value. */
@@ -93,6 +95,7 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
 
   return {
     isCurrent: version === SCHEMA_VERSION,
+    isAuthenticated: version >= AUTHENTICATED_VERSION,
     isOf(keyring) {
       const bound = first<{ value: string }>(fingerprint)?.value;
       return bound === undefined || bound === fingerprintOf(keyring, version);

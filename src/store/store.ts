@@ -19,6 +19,7 @@ import { type SecretNameStore, secretNameStore } from "./secret_names.ts";
 import { type SecretStore, secretStore } from "./secrets.ts";
 import { type PackageLockStore, packageLockStore } from "./package_locks.ts";
 import { mainSchema } from "./schema.ts";
+import { upgradeProgress } from "./upgrade_progress.ts";
 import { verifyTables } from "./verification.ts";
 import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./settings.ts";
 
@@ -64,6 +65,8 @@ export interface Store {
 export interface StoreOptions {
   /** Called with what an upgrade could not keep. */
   readonly warn?: (message: string) => void;
+  /** Called with how far an upgrade is that takes long. */
+  readonly note?: (message: string) => void;
   /** Called with each row, once, that something other than this program has written. */
   readonly onFinding?: (finding: Finding) => void;
   /** Whether this is a backup that is being restored, to which the record does not apply. */
@@ -79,12 +82,20 @@ const VERIFIED_AT_START_ROWS = 10_000;
  *   the record tells of, or if rows of a small table are missing or were put back
  */
 export function openStore(path: string, keyFile: KeyFile, options: StoreOptions = {}): Store {
-  const { warn = () => {}, onFinding = () => {}, isRestored = false } = options;
+  const { warn = () => {}, note = () => {}, onFinding = () => {}, isRestored = false } = options;
   const { keyring } = keyFile;
   const binding = new DatabaseBinding(path, keyFile, isRestored);
   const schema = mainSchema(
     (db, version) => binding.check(db, version),
-    () => ({ keyring, epoch: binding.epoch, warn }),
+    () => ({
+      keyring,
+      // There is none while a backup is restored whose rows are authenticated; it is not asked for then.
+      get epoch() {
+        return binding.epoch;
+      },
+      warn,
+      progress: upgradeProgress(path, note),
+    }),
   );
   const db = Database.open(path, schema);
   try {

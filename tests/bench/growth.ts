@@ -171,7 +171,8 @@ function lookups(home: string) {
       const owners = entitledOwners(caller);
       const name = names[n * 31 % NAMES]!;
       const [winner] = rank(store.secrets.candidates(name, functionId, groupId, keyId), owners);
-      keyring.open(winner!.ciphertext, secretAad(owners.find(({ scope }) => scope === winner!.scope)!, name));
+      if (winner?.id === undefined) throw new Error("The secret is missing.");
+      keyring.open(winner.ciphertext, secretAad(owners.find(({ scope }) => scope === winner.scope)!, name));
     }),
     keys: times(() => {
       if (!store.access.holder(keyring.lookup(key.reveal()))) throw new Error("The key is not known.");
@@ -192,10 +193,10 @@ function fill(home: string, size: Size): void {
   const path = join(home, "data", "database.db");
   {
     const { store, keyring } = open(home);
-    const { epoch } = store.head();
+    const { epoch, generation } = store.head();
     store.close();
     fillRows(path, size, keyring);
-    authenticateFile(path, keyring, epoch);
+    authenticateFile(path, keyring, epoch, generation);
   }
   const { store, keyring } = open(home);
   const access = accessService(store, keyring, Date.now, () => [], unrecorded);

@@ -8,6 +8,8 @@ import { DatabaseSync } from "node:sqlite";
 import { setUp } from "../http/admin.ts";
 import { createGroup, createKey, createSecret } from "../http/handlers.ts";
 import { startServer } from "../http/server.ts";
+import { KeyFile } from "../../src/keyring/key_file.ts";
+import { authenticateFile } from "../../src/store/authenticated_rows.ts";
 import { type Home, makeHome } from "./cli.ts";
 
 function sql(path: string, text: string): void {
@@ -54,7 +56,7 @@ Deno.test("verify names altered rows and incomplete tables, and `restore` is the
   assert.equal(found.code, 1);
   assert.deepEqual(
     found.json.findings.map(({ table, id }: { table: string; id: string | null }) => [table, id]),
-    [["secrets", "1"], ["secrets", null]],
+    [["secrets", "1"], ["secrets", null], ["secrets", "2"]],
   );
   await assert.rejects(home.start(), /table secrets lacks 2 rows that this program wrote[^]*cli restore/);
 
@@ -102,6 +104,28 @@ Deno.test("a backup that was altered is refused, or restored as it is if that is
   assert.equal((await home.cli(["verify"])).code, 0);
   await using server = await home.start();
   assert.equal((await server.api("GET", "/api/secrets/1")).body.comment, "x");
+});
+
+Deno.test("a backup of a version without an order of secrets is checked and restored like any other", async () => {
+  await using home = makeHome();
+  await fill(home);
+  assert.equal((await home.cli(["backup", "copy"])).code, 0);
+  const copy = (name: string) => join(home.path, "copy", name);
+  sql(copy("database.db"), "DROP TABLE secret_order; PRAGMA user_version = 9");
+  const { keyring } = new KeyFile(copy("encryption-keys.json"), undefined);
+  authenticateFile(copy("database.db"), keyring, "an epoch");
+  rmSync(copy("database-record.json"));
+  const restored = await home.cli(["restore", "copy", "--force"]);
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.equal((await home.cli(["verify"])).code, 0);
+
+  sql(copy("database.db"), "UPDATE secrets SET name = 'ANOTHER' WHERE scope = 'group'");
+  const refused = await home.cli(["restore", "copy", "--force"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /is not restored, as it was altered: row 2 of secrets was altered or put in/);
+  const accepted = await home.cli(["restore", "copy", "--force", "--accept-altered"]);
+  assert.equal(accepted.code, 0, accepted.stderr);
+  assert.equal((await home.cli(["verify"])).code, 0);
 });
 
 Deno.test("without its record the data does not start, and a restore of a copy of it makes it start", async () => {

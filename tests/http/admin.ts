@@ -77,3 +77,11 @@ export async function setUp(server: Server, headers: Record<string, string> = {}
   assert.equal(status, 303, text);
   return visitor;
 }
+
+/** The bytes of a second factor's key, as its page shows it. */
+export function fromBase32(text: string): Uint8Array {
+  const bits = [...text].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join(
+    "",
+  );
+  return Uint8Array.from(bits.match(/.{8}/g)!, (byte) => parseInt(byte, 2));
+}

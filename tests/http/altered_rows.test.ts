@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { cookieName, setUp, Visitor } from "./admin.ts";
+import { totpCode, totpStep } from "../../src/keyring/totp.ts";
+import { AUTHENTICATED_TABLES } from "../../src/store/authenticated_tables.ts";
+import { openStoreAt } from "../unit/temporary.ts";
+import { ADMIN, cookieName, fromBase32, setUp, Visitor } from "./admin.ts";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
 import { type Server, startApp } from "./server.ts";
@@ -288,5 +291,193 @@ Deno.test("a server that is written to by nothing else finds nothing, and says n
       await server.stop();
       assert.doesNotMatch(server.logs(), /Something other than/);
     }
+  });
+});
+
+interface AlteredEntry {
+  readonly subject: { readonly name: string; readonly id: number | null };
+  readonly after: { readonly row?: string; readonly problem: string };
+}
+
+/** Asks for `DB` by every way that a handler has. */
+const ASKING = `export default async (c, ctx) => c.json({
+  won: await ctx.getSecret("DB") ?? null,
+  global: await ctx.getSecret("DB", "global") ?? null,
+  narrow: await ctx.getSecret("DB", c.req.query("scope")) ?? null,
+  complete: await ctx.getCompleteSecret("DB") ?? null,
+});`;
+
+/** What something else does to the order of secrets, too, that stands in place of the secret that it deletes. */
+const COVERS: Record<string, string> = {
+  "nothing else": "",
+  "and its row of the order": "DELETE FROM secret_order WHERE secret_id = $id",
+  "and the row before leads past it": `
+    UPDATE secret_order SET (next_name, next_scope, next_owner_id) =
+      (SELECT next_name, next_scope, next_owner_id FROM secret_order WHERE secret_id = $id)
+      WHERE (next_name, next_scope, next_owner_id) = (SELECT name, scope, owner_id FROM secret_order WHERE secret_id = $id);
+    DELETE FROM secret_order WHERE secret_id = $id`,
+  "and a row is put in before it": `
+    INSERT INTO secret_order SELECT name, scope, owner_id - 1, 999, next_name, next_scope, next_owner_id, mac
+      FROM secret_order WHERE secret_id = $id;
+    DELETE FROM secret_order WHERE secret_id = $id`,
+};
+
+for (const scope of ["key", "group", "function"] as const) {
+  Deno.test(`a secret of the ${scope} scope that something else deletes beside a running server does not give way to a wider one`, async () => {
+    for (const [how, cover] of Object.entries(COVERS)) {
+      await using server = await startApp();
+      const admin = await setUp(server);
+      const staging = await createGroup(server, "staging");
+      const { id: keyId, value: key } = await createKey(server, staging, "mine");
+      const functionId = await deploy(server, "asking", ASKING, { keys: [staging] });
+      const owner = { key: { keyId }, group: { groupId: staging }, function: { functionId } }[scope];
+      await createSecret(server, "DB", "for all");
+      const id = await createSecret(server, "DB", "ours", { scope, ...owner });
+      const ask = async () => (await run(server, `/asking?scope=${scope}`, key)).body;
+      assert.deepEqual((await ask()).won, "ours");
+
+      {
+        using db = new DatabaseSync(join(server.dataDir, "database.db"), { timeout: 5_000 });
+        db.exec(`BEGIN; ${cover.replaceAll("$id", String(id))}; DELETE FROM secrets WHERE id = ${id}; COMMIT`);
+      }
+      // A change of anything makes the server look again.
+      await createGroup(server, "another");
+      const { won, global, narrow, complete } = await ask();
+      assert.deepEqual([won, narrow], [null, null], how);
+      assert.equal(global, "for all", "what is asked for by its scope is still given");
+      assert.equal(complete.global, "for all");
+      assert.match(complete.decryptionErrors[scope], /^Nothing proves that there is no such secret/);
+
+      const [, row, table] = await server.logged(
+        /changed the database: row (\S+) of (secrets|secret_order) (?:was |is followed by)/,
+      );
+      await server.logged(new RegExp(`Secret "DB" of ${scope} \\d+ could not be decrypted for a handler`));
+      const page = await admin.get("/web");
+      assert.match(page.text, /role="alert"[^]*Something other than this server changed the database/);
+      const { body } = await server.api("GET", "/api/audit?action=database.altered");
+      const subjects = body.entries.map(({ subject: { name, id }, after }: AlteredEntry) =>
+        `${name} ${id ?? after.row}`
+      );
+      assert.ok(subjects.includes(`${table} ${row}`), `${how}: ${subjects}`);
+
+      // Those who look at it see what calls get.
+      const resolved = await server.api(
+        "GET",
+        `/api/secrets/resolve?functionId=${functionId}&keyId=${keyId}&includeValues=true`,
+      );
+      const [{ winner, shadowed }] = resolved.body.secrets;
+      assert.deepEqual([winner.id, winner.value], [null, null]);
+      assert.match(winner.decryptionError, /^Nothing proves/);
+      // What was done to the order makes its neighbours unproven, too.
+      const unproven = [winner, ...shadowed].filter(({ id }) => id === null).map(({ scope }) => scope);
+      assert.ok(unproven.includes(scope) && (cover !== "" || unproven.length === 1), `${how}: ${unproven}`);
+      assert.equal(shadowed.at(-1).value, "for all");
+      const web = await admin.get(`/web/secrets/resolve?functionId=${functionId}&keyId=${keyId}`);
+      assert.match(web.text, /Unreadable/);
+    }
+  });
+}
+
+Deno.test("an altered row of each table counts for nothing, and is named in the log", async () => {
+  await withFolder(async (folder) => {
+    const server = await startApp({ folder });
+    await using _ = server;
+    const admin = await setUp(server);
+    const [staging, partners] = [await createGroup(server, "staging"), await createGroup(server, "partners")];
+    const { id: keyId, value: key } = await createKey(server, staging, "mine");
+    const { value: other } = await createKey(server, staging, "other");
+    const { value: partner } = await createKey(server, partners, "theirs");
+    await deploy(server, "value", `export default async (c, ctx) => c.text(await ctx.getSecret("DB") ?? "none");`, {
+      keys: [staging, partners],
+    });
+    await createSecret(server, "DB", "for all");
+    await createSecret(server, "DB", "ours", { scope: "key", keyId });
+    await createSecret(server, "MAIL", "x");
+    assert.equal(
+      (await server.api("PUT", "/api/settings", { settings: { "sandbox.timeout-ms": 12_000 } })).status,
+      200,
+    );
+    const invited = await admin.submit("/web/users", { name: "Bob", email: "bob@example.com" });
+    const token = /password\?token=([\w-]+)/.exec(invited.text)![1]!;
+
+    const signedIn = new Visitor(server.url);
+    await signedIn.signIn();
+    const page = await admin.get("/web/account/second-factor");
+    const secret = fromBase32(/<pre id="key"><code>([A-Z2-7 ]+)</.exec(page.text)![1]!.replaceAll(" ", ""));
+    const enabled = await admin.submit("/web/account/second-factor", {
+      nonce: /name="nonce" value="([^"]+)"/.exec(page.text)![1]!,
+      code: totpCode(secret, totpStep(Date.now())),
+      password: ADMIN.password,
+    });
+    const codes = /<pre id="recovery-codes"><code>([^<]+)</.exec(enabled.text)![1]!.split("\n");
+    const recovered = async (code: string) => {
+      const visitor = new Visitor(server.url);
+      const pending = /name="pending" value="([^"]+)"/.exec((await visitor.signIn()).text)![1]!;
+      return (await visitor.post("/web/sign-in/code", { pending, code })).status === 303;
+    };
+    const called = async (key: string) => (await run(server, "/value", key)).body;
+    const isIn = async (visitor: Visitor) => (await visitor.get("/web")).status === 200;
+
+    /** For each table whose rows a running server reads again: an edit, and what is then no longer so. */
+    const running: Record<string, [edit: string, use: () => Promise<unknown>]> = {
+      recovery_codes: ["UPDATE recovery_codes SET mac = x'00'", () => recovered(codes.pop()!)],
+      password_links: [
+        "UPDATE password_links SET expires_at = expires_at + 1000000",
+        async () => (await new Visitor(server.url).get(`/web/password?token=${token}`)).status === 200,
+      ],
+      sessions: [
+        "UPDATE sessions SET created_at = created_at + 1 WHERE id = 2",
+        () => isIn(signedIn),
+      ],
+      admins: ["UPDATE admins SET name = 'Eve' WHERE id = 1", () => isIn(admin)],
+      // Of all rows: that another key has no value of its own is proven by the one before its place.
+      secret_order: [
+        "UPDATE secret_order SET secret_id = 77",
+        async () => (await called(other)) === "for all",
+      ],
+      secrets: ["UPDATE secrets SET comment = 'x' WHERE scope = 'key'", async () => (await called(key)) === "ours"],
+      key_groups: [
+        `UPDATE key_groups SET description = 'x' WHERE id = ${partners}`,
+        async () => (await run(server, "/value", partner)).status === 200,
+      ],
+      api_keys: [
+        "UPDATE api_keys SET description = 'x' WHERE name = 'mine'",
+        async () => (await run(server, "/value", key)).status === 200,
+      ],
+    };
+    for (const [table, [edit, use]] of Object.entries(running)) {
+      assert.equal(await use(), true, table);
+      sql(server, edit);
+      // A change of anything makes the server read again what it remembers.
+      await createGroup(server, `after-${table}`);
+      assert.equal(await use(), false, table);
+      await server.logged(new RegExp(`changed the database: row [^:]+ of ${table} was altered`));
+    }
+
+    /** Rows that are read once: a server that starts then does not use them. */
+    const started: Record<string, [edit: string, isUsed: (server: Server) => Promise<boolean>]> = {
+      functions: [
+        "UPDATE functions SET group_list = '[]'",
+        async (server) => (await run(server, "/value")).status !== 404,
+      ],
+      settings: [
+        "UPDATE settings SET value = '13000'",
+        async (server) => JSON.stringify((await server.api("GET", "/api/settings")).body).includes('"value":13000'),
+      ],
+      package_locks: ["UPDATE package_locks SET lock = '[]'", () => Promise.resolve(false)],
+    };
+    await server.stop();
+    {
+      const { store } = openStoreAt(join(server.dataDir, "database.db"));
+      store.packageLocks.put("value.ts", "{}");
+      store.close();
+    }
+    for (const [edit] of Object.values(started)) sql(server, edit);
+    await using again = await startApp({ folder });
+    for (const [table, [, isUsed]] of Object.entries(started)) {
+      assert.equal(await isUsed(again), false, table);
+      await again.logged(new RegExp(`changed the database: row [^:]+ of ${table} was altered`));
+    }
+    assert.deepEqual([...Object.keys(running), ...Object.keys(started)].sort(), [...AUTHENTICATED_TABLES].sort());
   });
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { matchingStep, totpCode, totpStep } from "../../src/keyring/totp.ts";
 import { makeHome } from "../cli/cli.ts";
-import { ADMIN, type Page, setUp, Visitor } from "./admin.ts";
+import { ADMIN, fromBase32, type Page, setUp, Visitor } from "./admin.ts";
 import { type Server, startApp } from "./server.ts";
 
 const BOB = { name: "Bob", email: "bob@example.com", password: "another long password" };
@@ -229,10 +229,3 @@ Deno.test("`admin reset` lets a user in who has lost the password and the phone,
   assert.equal((await visitor.post("/web/password", { token, ...passwords })).status, 303);
   assert.deepEqual([await isIn(visitor), await isIn(admin)], [true, false]);
 });
-
-function fromBase32(text: string): Uint8Array {
-  const bits = [...text].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join(
-    "",
-  );
-  return Uint8Array.from(bits.match(/.{8}/g)!, (byte) => parseInt(byte, 2));
-}

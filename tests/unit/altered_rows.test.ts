@@ -125,6 +125,13 @@ const USES: Record<string, (opened: ReturnType<Data["open"]>, data: Data) => unk
   functions: ({ registry }) => registry.match("GET", "/orders").found,
   settings: ({ settings }) => settings.get("sandbox.timeout-ms") === 12_000 || undefined,
   package_locks: ({ store }) => store.packageLocks.find("orders.ts"),
+  // That there is no value of the other key is proven by the row of the first one's.
+  secret_order: ({ reader }, { functionId, other, management }) => {
+    const holder = { keyId: other.id, keyName: "theirs", groupId: management, groupName: "management" };
+    const found = reader.getComplete({ functionId, holder, mayAsk: () => true }, "DB")!;
+    assert.equal(found.values.global?.reveal(), "global");
+    return found.decryptionErrors.key === undefined ? "proven" : undefined;
+  },
   secrets: ({ reader }, { functionId, key, staging }) =>
     reader.get({
       functionId,
@@ -145,6 +152,7 @@ const EDITS: Record<string, string> = {
   settings: "UPDATE settings SET value = '13000'",
   package_locks: "UPDATE package_locks SET lock = '[]'",
   secrets: "UPDATE secrets SET comment = 'x' WHERE scope = 'key'",
+  secret_order: "UPDATE secret_order SET secret_id = 7",
 };
 
 Deno.test("every table whose rows decide access or meaning is authenticated, with all of its columns", () => {
@@ -171,7 +179,7 @@ for (const table of AUTHENTICATED_TABLES) {
   Deno.test(`a row of ${table} that was altered is refused and named, beside a running server and before a start`, async () => {
     for (const when of ["before a start", "while it runs"]) {
       using data = await filledData();
-      if (when === "before a start" && table !== "recovery_codes") {
+      if (when === "before a start") {
         data.sql(EDITS[table]!);
         using opened = data.open();
         assert.equal(USES[table]!(opened, data), undefined, when);
@@ -224,7 +232,8 @@ for (const table of AUTHENTICATED_TABLES) {
 
   Deno.test(`a row of ${table} that was put back after this program had deleted it stops the start`, async () => {
     using data = await filledData();
-    const [row] = data.rowsOf(table);
+    // The program never deletes the first row of the order.
+    const row = data.rowsOf(table)[table === "secret_order" ? 1 : 0];
     {
       using opened = data.open();
       REMOVALS[table]!(opened, data);
@@ -259,6 +268,7 @@ const REMOVALS: Record<string, (opened: ReturnType<Data["open"]>, data: Data) =>
   package_locks: ({ store }) => store.packageLocks.remove("orders.ts"),
   settings: ({ settings }) => settings.reset(OPERATOR, "sandbox.timeout-ms"),
   secrets: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.global as SecretId),
+  secret_order: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.global as SecretId),
 };
 
 /** The same for what the first row's edit concerns, of the tables whose rows can be deleted one by one. */
@@ -336,6 +346,33 @@ for (const [table, remove] of Object.entries(REMOVALS_OF_ALTERED)) {
     }
   });
 }
+
+Deno.test("rows that were altered, their MACs or both do not stop the start; a missing one among them does", async () => {
+  const edits = {
+    "their contents": "UPDATE secrets SET comment = 'x'",
+    "their MACs": "UPDATE secrets SET mac = x'00'",
+    "one's contents, another's MAC":
+      "UPDATE secrets SET comment = iif(id = 1, 'x', comment), mac = iif(id = 2, zeroblob(32), mac)",
+    "each other's MACs": "UPDATE secrets SET mac = (SELECT mac FROM secrets s WHERE s.id = 1 + secrets.id % 3)",
+  };
+  for (const [what, edit] of Object.entries(edits)) {
+    for (const isOneMissing of [false, true]) {
+      using data = await filledData();
+      data.sql(edit);
+      if (!isOneMissing) {
+        using opened = data.open();
+        assert.equal(USES.secrets!(opened, data) !== undefined, what === "one's contents, another's MAC", what);
+        continue;
+      }
+      data.sql("DELETE FROM secrets WHERE id = 3");
+      assert.throws(
+        () => data.open(),
+        /row 1 of secrets was altered or put in; .*table secrets lacks \d rows? that this program wrote, unless they are.*cli restore/,
+        what,
+      );
+    }
+  }
+});
 
 Deno.test("a forged row that is deleted leaves the others genuine", async () => {
   using data = await filledData();

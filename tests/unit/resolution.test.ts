@@ -51,7 +51,7 @@ function populated() {
   );
 
   const undecryptable: SecretId[] = [];
-  const newReader = () => secretReader(store, keyring, (id) => undecryptable.push(id), () => {});
+  const newReader = () => secretReader(store, keyring, ({ id }) => undecryptable.push(id!), () => {});
   /** Stores a secret; one that is `damaged` is sealed for another place. */
   const put = (owner: Owner, name: SecretName, value: string, damaged = false): SecretId => {
     const ciphertext = keyring.seal(value, damaged ? "elsewhere" : secretAad(owner, name));

@@ -298,7 +298,7 @@ Deno.test("another connection sees nothing of a transaction until it is over", (
   assert.equal(count(), 1);
 });
 
-const UNCHECKED = { check: () => true, isAltered: () => false };
+const UNCHECKED = { check: () => true, isAltered: () => false, unproven: () => [] };
 
 /** The statements that `use` prepares on a real database, and how SQLite would run each. */
 function plans(use: (db: Database) => void): { sql: string; plan: string }[] {
@@ -306,7 +306,7 @@ function plans(use: (db: Database) => void): { sql: string; plan: string }[] {
   const { keyring } = openKeyFile(join(folder.path, "encryption-keys.json"), false, new Date());
   const db = Database.open(
     join(folder.path, "database.db"),
-    mainSchema(() => {}, () => ({ keyring, epoch: "", warn: () => {} })),
+    mainSchema(() => {}, () => ({ keyring, epoch: "", warn: () => {}, progress: () => {} })),
   );
   try {
     const statements: string[] = [];

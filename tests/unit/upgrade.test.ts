@@ -9,9 +9,10 @@ import { DatabaseSync } from "node:sqlite";
 import { accessService } from "../../src/access/access.ts";
 import { openAdmins } from "../../src/admins/admins.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
-import type { SecretId } from "../../src/ids.ts";
+import type { SecretId, SecretName } from "../../src/ids.ts";
 import { PURPOSES } from "../../src/keyring/derived_key.ts";
 import { KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
+import { authenticateFile } from "../../src/store/authenticated_rows.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
 import { openSnapshot } from "../../src/store/snapshot.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -132,4 +133,70 @@ Deno.test("data of an earlier version is not upgraded with another key file", ()
     assert.ok(snapshot.isOf(new KeyFile(there.keyPath, undefined).keyring));
   }
   assert.deepEqual(readFileSync(there.path).subarray(100), before.subarray(100), "the file is as it was");
+});
+
+/** A store of this version with some global secrets, made into one of version 9, which had no order of secrets. */
+function ninthData(secrets: number) {
+  const folder = temporaryFolder();
+  const path = join(folder.path, "database.db");
+  const keyFile = openKeyFile(join(folder.path, "encryption-keys.json"), false, new Date(0));
+  const store = openStore(path, keyFile);
+  const { epoch, generation } = store.head();
+  store.close();
+  const db = new DatabaseSync(path);
+  const sql = `DROP TABLE secret_order; PRAGMA user_version = 9;
+    INSERT INTO secrets (name, scope, owner_id, ciphertext, comment, created_at, updated_at)
+      WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${secrets})
+      SELECT 'S_' || n, 'global', 0, 'v1.x', '', 0, 0 FROM n`;
+  db.exec(sql);
+  db.close();
+  authenticateFile(path, keyFile.keyring, epoch, generation);
+  const notes: string[] = [];
+  return {
+    path,
+    notes,
+    edit(text: string): void {
+      using db = new DatabaseSync(path);
+      db.exec(text);
+    },
+    open: () => openStore(path, keyFile, { note: (message) => notes.push(message) }),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+Deno.test("a database without an order of secrets gets one, once, and a large one says how far it is", () => {
+  for (const [secrets, isLarge] of [[3, false], [10_000, true]] as const) {
+    using data = ninthData(secrets);
+    for (const start of ["first", "second"]) {
+      const store = data.open();
+      const found = (name: string) => store.secrets.candidates(name as SecretName, 0, 0, 0).map(({ id }) => id);
+      assert.deepEqual([found("S_2"), found("S_20000"), found("A"), found("T")], [[2], [], [], []], start);
+      store.close();
+    }
+    const ends = [1, secrets].map((n) => `${n.toLocaleString("en")} of ${secrets.toLocaleString("en")}`);
+    const steps = ["secrets verified", "secrets put in order"].flatMap((step) => ends.map((end) => `${end} ${step}.`));
+    assert.deepEqual(
+      data.notes.filter((note) => steps.some((step) => note.endsWith(step))),
+      isLarge ? steps.map((step) => `${data.path} is being upgraded, which is done once: ${step}`) : [],
+    );
+  }
+});
+
+Deno.test("an order is not made of secrets that something else has deleted, altered or put in", () => {
+  const edits = [
+    "DELETE FROM secrets WHERE id = 2",
+    "UPDATE secrets SET name = 'T' WHERE id = 2",
+    "INSERT INTO secrets (name, scope, owner_id, ciphertext, comment, created_at, updated_at) VALUES ('T', 'global', 0, '', '', 0, 0)",
+  ];
+  for (const edit of edits) {
+    using data = ninthData(3);
+    data.edit(edit);
+    const before = readFileSync(data.path);
+    assert.throws(() => data.open(), /is not upgraded.*(row \d|table) .*secrets .*cli restore/, edit);
+    assert.deepEqual(readFileSync(data.path).subarray(100), before.subarray(100), "the file is as it was");
+  }
+  using data = ninthData(3);
+  data.edit("UPDATE secrets SET name = 'T' WHERE id = 2");
+  data.edit("UPDATE secrets SET name = 'S_2' WHERE id = 2");
+  data.open().close();
 });

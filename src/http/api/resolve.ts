@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import type { FunctionId, KeyId, SecretId, SecretName } from "../../ids.ts";
 import { isSecretName } from "../../secrets/names.ts";
 import type { Explanation, ValueOf } from "../../secrets/explain.ts";
-import type { OpenedSecret } from "../../secrets/secrets.ts";
+import { MISSING, type OpenedSecret } from "../../secrets/secrets.ts";
 import type { Api, ApiDeps } from "./deps.ts";
 import { apiRoute } from "./route.ts";
 import { answer, errors, idSchema, idText, includeValues, mustBe, query, secretName } from "./schemas.ts";
@@ -23,8 +23,12 @@ function cursorOf(name: SecretName): string {
   return Buffer.from(`after ${name}`).toString("base64url");
 }
 
+const valueIdSchema = idSchema.nullable().openapi({
+  description: "Null if something other than this server deleted the secret; that counts as one that cannot be read.",
+});
+
 const valueSchema = z.object({
-  id: idSchema,
+  id: valueIdSchema,
   scope: scopeSchema,
   scopeId: idSchema.nullable(),
   scopeName: z.string().nullable(),
@@ -41,7 +45,7 @@ const resolvedSchema = z.object({
   }),
   shadowed: z.array(valueSchema).openapi({ description: "What would be found without the winner, in order." }),
   closed: z.array(
-    z.object({ id: idSchema, scope: scopeSchema, scopeId: idSchema.nullable(), scopeName: z.string().nullable() })
+    z.object({ id: valueIdSchema, scope: scopeSchema, scopeId: idSchema.nullable(), scopeName: z.string().nullable() })
       .extend({
         closedBy: z.enum(["secrets", "public"]).openapi({
           description: "The function's `secrets` do not cover the name; or it is public, so that keys do not count.",
@@ -92,20 +96,25 @@ export function addResolve(api: Api, { access, registry, secrets, resolution }: 
     const { outcome, names, next } = resolution.as(call, { name, after: cursor }, limit);
     const readable = names.flatMap(({ winner, shadowed }) => winner ? [winner, ...shadowed] : []);
     const opened = new Map<SecretId, OpenedSecret>();
-    if (includeValues && readable.length > 0) {
-      const rows = readable.map(({ id }) => secrets.get(id));
+    const rows = includeValues ? readable.flatMap(({ id }) => id === null ? [] : [secrets.get(id)]) : [];
+    if (rows.length > 0) {
       for (const [index, value] of secrets.reveal(c.get("actor"), rows).entries()) opened.set(rows[index]!.id, value);
     }
     return c.json({
       call: outcome.allowed ? { allowed: true, status: null, reason: null } : outcome,
-      secrets: names.map((explanation) => toJson(explanation, opened)),
+      secrets: names.map((explanation) => toJson(explanation, includeValues, opened)),
       next: next === undefined ? null : cursorOf(next),
     }, 200);
   });
 }
 
-function toJson({ name, winner, shadowed, closed }: Explanation, opened: ReadonlyMap<SecretId, OpenedSecret>) {
+function toJson(
+  { name, winner, shadowed, closed }: Explanation,
+  includeValues: boolean,
+  opened: ReadonlyMap<SecretId, OpenedSecret>,
+) {
   const value = (of: ValueOf): z.infer<typeof valueSchema> => {
+    if (of.id === null) return includeValues ? { ...of, value: null, decryptionError: MISSING } : of;
     const { value, decryptionError } = opened.get(of.id) ?? {};
     return decryptionError === undefined ? of : { ...of, value: value?.reveal() ?? null, decryptionError };
   };

@@ -26,7 +26,7 @@ UPDATE functions SET
   group_list = (SELECT json_group_array(group_id ORDER BY group_id) FROM function_groups WHERE function_id = functions.id);
 ${TABLES.map((table) => `ALTER TABLE ${table} ADD COLUMN mac BLOB NOT NULL DEFAULT x'';`).join("\n")}
 `,
-  run(db, { keyring, epoch }) {
-    authenticateAll(db, keyring, epoch, 1);
+  run(db, { keyring, epoch, progress }) {
+    authenticateAll(db, keyring, epoch, 1, (done, total) => progress("rows authenticated", done, total));
   },
 };

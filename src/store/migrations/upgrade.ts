@@ -7,6 +7,8 @@ export interface UpgradeContext {
   readonly epoch: string;
   /** Called with what could not be kept. */
   readonly warn: (message: string) => void;
+  /** Called after each row of a step that may take long; `what` reads on after "12 of 34". */
+  readonly progress: (what: string, done: number, total: number) => void;
 }
 
 /** A step of the schema that takes more than SQL. Both parts run in one transaction. */

@@ -135,7 +135,7 @@ function Outcome({ outcome, call: { target, key } }: { outcome: CallOutcome; cal
 }
 
 function Row({ explanation: { name, winner, shadowed, closed }, deps }: { explanation: Explanation; deps: WebDeps }) {
-  const unreadable = winner && deps.secrets.problemOf(deps.secrets.get(winner.id)) !== null;
+  const unreadable = winner && (winner.id === null || deps.secrets.problemOf(deps.secrets.get(winner.id)) !== null);
   return (
     <tr>
       <th scope="row">
