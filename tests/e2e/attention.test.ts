@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run, save } from "../http/handlers.ts";
-import { type Server, startServer } from "../http/server.ts";
+import { type Server, startApp } from "../http/server.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 const FINE = "export default (c) => c.text('fine');";
@@ -31,7 +31,7 @@ async function textOf(page: Page, path: string, selector: string): Promise<strin
 }
 
 Deno.test("a function that cannot load is broken in the list, on its page, on the overview and in the API", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   const fine = await deploy(server, "fine", FINE);
@@ -82,7 +82,7 @@ Deno.test("a function that cannot load is broken in the list, on its page, on th
 });
 
 Deno.test("the overview names functions that fail, with their last error, and responses with secrets in them", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   await createSecret(server, "TOKEN", "a-value-that-leaks");

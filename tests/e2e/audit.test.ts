@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, save } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -15,7 +15,7 @@ async function told(page: Page): Promise<string[]> {
 }
 
 Deno.test("the page tells who did what, and narrows to a person, a thing, an action and days", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await createSecret(server, "DATABASE_URL", "a-value-that-nobody-sees");
   await server.api("PUT", `/api/secrets/${id}`, {
     comment: "<b>Production</b>",
@@ -69,7 +69,7 @@ Deno.test("the page tells who did what, and narrows to a person, a thing, an act
 });
 
 Deno.test("many entries are paged, also without scripts, and all of them are exported", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await Promise.all(Array.from({ length: 120 }, (_, n) => createSecret(server, `S${n}`, "v")));
   await using visit = await signIn(server, { javaScript: false });
   const { page } = visit;
@@ -97,7 +97,7 @@ Deno.test("many entries are paged, also without scripts, and all of them are exp
 });
 
 Deno.test("the page is accessible, in light and dark, on a wide screen and a narrow one", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "A_NAME_THAT_IS_".repeat(16), "v");
   await using visit = await signIn(server);
   const { page } = visit;

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page, Response } from "playwright-core";
 import { createKey, createSecret, deploy, run } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -51,7 +51,7 @@ function assertGuarded(response: Response): void {
 }
 
 Deno.test("every page is accessible and fits, and no name, code, log line or query becomes a part of it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const made = async (path: string, body: unknown) => {
     const { status, body: answer } = await server.api("POST", path, body);
     assert.equal(status, 201, `${path}: ${JSON.stringify(answer)}`);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fill, withFolder } from "../http/filled.ts";
 import { deploy } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertAccessible, assertFits, closeBrowser, openBrowser, setUpByHand, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -17,7 +17,7 @@ async function shell(line: string): Promise<string> {
 }
 
 Deno.test("the first steps know what is done, lead on, and end with an answer", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await setUpByHand(server);
   const { page } = visit;
   const steps = page.getByRole("region", { name: "First steps" });
@@ -103,7 +103,7 @@ Deno.test("the steps can be hidden, and what needs attention is told on the over
     const db = new DatabaseSync(join(folder, "data", "database.db"));
     db.prepare("UPDATE secrets SET ciphertext = ? WHERE id < 3").run(`v7.${"A".repeat(80)}`);
     db.close();
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     await deploy(server, "doomed", "export default () => { Deno.exit(1); };");
     for (let n = 0; n < 6; n++) await fetch(`${server.url}/run/doomed`).then((response) => response.text());
     await using visit = await signIn(server, { width: 360, height: 640, dark: true });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { totpCode, totpStep } from "../../src/keyring/totp.ts";
 import { createGroup, createKey, createSecret, deploy } from "../http/handlers.ts";
-import { type Server, startServer } from "../http/server.ts";
+import { type Server, startApp } from "../http/server.ts";
 import { ADMIN, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 const HELLO = "export default (c) => c.text('hello');";
@@ -41,7 +41,7 @@ async function keyNames(server: Server): Promise<string[]> {
 }
 
 Deno.test("a double click sends a form once, and shows what the first click made", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createGroup(server, "staging");
   for (const javaScript of [true, false]) {
     await t.step(
@@ -82,7 +82,7 @@ Deno.test("a double click sends a form once, and shows what the first click made
 });
 
 Deno.test("a key, a link and recovery codes survive reload and Back, until they are confirmed", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createGroup(server, "staging");
   await using visit = await signIn(server);
   await using other = await signIn(server);
@@ -147,7 +147,7 @@ Deno.test("a key, a link and recovery codes survive reload and Back, until they 
 });
 
 Deno.test("two tabs edit one thing: the second is shown both versions, and decides", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "staging");
   const { id: keyId } = await createKey(server, groupId, "acme");
   const secretId = await createSecret(server, "DB", "value-one");

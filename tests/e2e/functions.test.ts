@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy, run, save } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 /** A check of types takes a second or two; on a machine that is busy with other tests, many more. */
@@ -40,7 +40,7 @@ async function inEditor(page: Page): Promise<boolean> {
 }
 
 Deno.test("a function is written, given a secret and tried, from nothing to an answer", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   const outcome = page.getByRole("region", { name: "Answer" });
@@ -121,7 +121,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
 });
 
 Deno.test("the editor is used by keyboard, completes, warns, and overwrites nobody", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "DATABASE_URL", "postgres://hush");
   const id = await deploy(server, "orders", "export default async (c, ctx) => c.text('');\n", { route: "/orders/:id" });
   await using visit = await signIn(server);
@@ -192,7 +192,7 @@ Deno.test("the editor is used by keyboard, completes, warns, and overwrites nobo
 });
 
 Deno.test("a binary file goes up and comes down unchanged, is moved and deleted", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   const bytes = Uint8Array.from({ length: 100_000 }, (_, n) => (n * 7) ^ (n >> 8));
@@ -226,7 +226,7 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
 });
 
 Deno.test("long code, problems and answers fit and are accessible, in light and dark, wide and narrow", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const group = await createGroup(server, "customers");
   await createKey(server, group, "acme");
   const id = await deploy(
@@ -260,7 +260,7 @@ Deno.test("long code, problems and answers fit and are accessible, in light and 
 });
 
 Deno.test("without JavaScript the code is a text area that can be checked and saved, and a call be tried", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "orders", "export default (c) => c.text('old');\n");
   await using visit = await signIn(server, { javaScript: false });
   const { page } = visit;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createSecret, deploy } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { closeBrowser, openWholeBrowser, setUpByHand } from "./browser.ts";
 
 Deno.test.beforeAll(openWholeBrowser);
@@ -119,7 +119,7 @@ const secrets = "/api/secrets?includeValues=true";
 const pageOf = (script: string) => `<!doctype html><html><body><h1>Hi</h1><script>${script}</script></body></html>`;
 
 Deno.test("a hostile function's page gains nothing from the admin who opens it", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "TREASURE", "the-value-of-the-secret");
   const attack = JSON.stringify(pageOf(ATTACK));
   await deploy(

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { ADMIN, setUp } from "../http/admin.ts";
 import { deploy, run } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { closeBrowser, openBrowser, visit } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -63,7 +63,7 @@ async function press(page: Page, name: string, key = "Enter"): Promise<void> {
 }
 
 Deno.test("everything is done by the keyboard alone, and the focus is always seen", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "orders", "export default (c) => c.text('7');");
   await setUp(server);
   await using someone = await visit(server);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 const HELLO = "export default (c, ctx) => c.text(`hello ${ctx.params.name} from ${ctx.authenticatedKeyGroup}`);";
@@ -22,7 +22,7 @@ async function text(page: Page, selector: string): Promise<string> {
 }
 
 Deno.test("a group and a key are made, the key is shown once with a line that works, and is revoked", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page, context } = visit;
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -122,7 +122,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
 });
 
 Deno.test("a key can be made with its group, with a chosen value, and for a function", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   const functionId = await deploy(server, "hello", HELLO, { route: "/hello/:name" });
   await using visit = await signIn(server);
   const { page } = visit;
@@ -172,7 +172,7 @@ Deno.test("a key can be made with its group, with a chosen value, and for a func
 });
 
 Deno.test("the last key that may use the API is not revoked without a warning, and its group is not deleted", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   const { body: { keys: [bootstrap] } } = await server.api("GET", "/api/keys");
@@ -185,7 +185,7 @@ Deno.test("the last key that may use the API is not revoked without a warning, a
 });
 
 Deno.test("many keys are paged and found, or none, on pages that fit and are accessible", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const groupId = await createGroup(server, "customers");
   await createGroup(server, "nobody-yet");
   for (let n = 1; n <= 53; n++) await createKey(server, groupId, `customer-${n}`);

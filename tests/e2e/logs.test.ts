@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -21,7 +21,7 @@ const SPEAKING = `export default (c, ctx) => {
 }`;
 
 Deno.test("the page shows what was printed, follows what is, pauses and goes on without missing a line", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "TOKEN", "a-value-that-nobody-sees");
   await deploy(server, "speaking", SPEAKING);
   await deploy(
@@ -69,7 +69,7 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
 });
 
 Deno.test("filters narrow what is there and what comes, and a log can be deleted", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "speaking", SPEAKING);
   await deploy(server, "other", SPEAKING);
   for (const level of ["log", "warn", "error"]) await run(server, `/speaking?say=disk+${level}&level=${level}`);
@@ -112,7 +112,7 @@ Deno.test("filters narrow what is there and what comes, and a log can be deleted
 });
 
 Deno.test("many entries are paged, also without scripts", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "speaking", SPEAKING);
   await run(server, "/speaking?say=line&times=250");
   await using visit = await signIn(server, { javaScript: false });
@@ -129,7 +129,7 @@ Deno.test("many entries are paged, also without scripts", async () => {
 });
 
 Deno.test("the page is accessible, in light and dark, on a wide screen and a narrow one", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "speaking", SPEAKING);
   for (const level of ["log", "warn", "error"]) await run(server, `/speaking?say=${"long".repeat(100)}&level=${level}`);
   await using visit = await signIn(server);

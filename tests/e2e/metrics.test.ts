@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -33,7 +33,7 @@ function isDrawn(page: Page, chart: string): Promise<boolean> {
 }
 
 Deno.test("the page shows what was called, of all functions and of one, in charts and without scripts", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "TOKEN", "a-value-of-a-token");
   await deploy(
     server,
@@ -81,7 +81,7 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
 });
 
 Deno.test("a server that was never called says so, and an unknown function is not found", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/metrics?range=nonsense");

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
-import { type Server, startServer } from "../http/server.ts";
+import { type Server, startApp } from "../http/server.ts";
 import { closeBrowser, openBrowser, signIn, type VisitOptions } from "./browser.ts";
 
 const FOLDER = fileURLToPath(new URL("../../docs/images/", import.meta.url));
@@ -108,7 +108,7 @@ async function fill(server: Server): Promise<void> {
 
 await openBrowser();
 try {
-  await using server = await startServer();
+  await using server = await startApp();
   await fill(server);
   await Deno.mkdir(FOLDER, { recursive: true });
   for (const { name, path, prepare, ...options } of PICTURES) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
-import { type Server, startServer } from "../http/server.ts";
+import { type Server, startApp } from "../http/server.ts";
 import { unreadable } from "../http/filled.ts";
 import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
@@ -36,7 +36,7 @@ async function unfold(page: Page, name: string): Promise<void> {
 }
 
 Deno.test("the guide's four click-paths create secrets as it says", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { functionId, groupId, keyId } = await prepare(server);
   await using visit = await signIn(server);
   const { page } = visit;
@@ -78,7 +78,7 @@ Deno.test("the guide's four click-paths create secrets as it says", async () => 
 });
 
 Deno.test("values are revealed one by one, hidden again, copied, edited and deleted", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { functionId, key } = await prepare(server);
   await createSecret(server, "DATABASE_URL", "global-value", { scope: "global", comment: "for all" });
   const lines = "\nfirst <b>line</b>\n\tsecond & last\n\n";
@@ -144,7 +144,7 @@ Deno.test("values are revealed one by one, hidden again, copied, edited and dele
 });
 
 Deno.test("values with carriage returns are never changed without being said so", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "CRLF", "one\r\ntwo\r\n");
   await createSecret(server, "MIXED", "one\r\ntwo\nthree\r");
   await using visit = await signIn(server);
@@ -165,7 +165,7 @@ Deno.test("values with carriage returns are never changed without being said so"
 });
 
 Deno.test("names are searched while typing, filtered, and paged on the server", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { functionId, groupId, key } = await prepare(server);
   for (let n = 0; n < 60; n++) await createSecret(server, `FLAG_${String(n).padStart(2, "0")}`, "value");
   await createSecret(server, "DATABASE_URL", "value", { scope: "function", functionId });
@@ -206,7 +206,7 @@ Deno.test("names are searched while typing, filtered, and paged on the server", 
 });
 
 Deno.test("everything works without scripts", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { functionId } = await prepare(server);
   await createSecret(server, "DATABASE_URL", "planted-value", { scope: "function", functionId });
   await createSecret(server, "OTHER", "other-value");
@@ -233,7 +233,7 @@ Deno.test("everything works without scripts", async () => {
 });
 
 Deno.test("the form tells name rules and bytes left while typing, and loses nothing when it is refused", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { functionId } = await prepare(server);
   await using visit = await signIn(server);
   const { page } = visit;
@@ -266,7 +266,7 @@ Deno.test("the form tells name rules and bytes left while typing, and loses noth
 });
 
 Deno.test("Resolve as… says which value wins, which it shadows, and what is closed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { functionId, groupId, keyId } = await prepare(server);
   const stranger = await createKey(server, await createGroup(server, "others"), "stranger");
   await deploy(server, "open", HANDLER, { secrets: ["DATA*"] });
@@ -305,7 +305,7 @@ Deno.test("Resolve as… says which value wins, which it shadows, and what is cl
 });
 
 Deno.test("an altered value is marked everywhere, and can be deleted", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "LOST", "value");
   unreadable(server, 1);
   await using visit = await signIn(server);
@@ -322,7 +322,7 @@ Deno.test("an altered value is marked everywhere, and can be deleted", async () 
 });
 
 Deno.test("long names and revealed values are accessible and fit, in light and dark, wide and narrow", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/secrets");

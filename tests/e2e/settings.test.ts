@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fill, withFolder } from "../http/filled.ts";
 import { set } from "../http/handlers.ts";
-import { type Server, startServer } from "../http/server.ts";
+import { type Server, startApp } from "../http/server.ts";
 import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn, type Visit } from "./browser.ts";
 
 const INTERVAL = "encryption.key-rotation.interval-days";
@@ -24,7 +24,7 @@ async function save({ page }: Visit): Promise<void> {
 }
 
 Deno.test("settings are changed, refused and reset as the guide and the table say", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
 
@@ -105,7 +105,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
 Deno.test("Rotate now shows a bar that moves and what was done, and the other keys", () =>
   withFolder(async (folder) => {
     fill(folder, 6_000);
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     await set(server, { "encryption.key-rotation.batch-size": 100, "encryption.key-rotation.batch-sleep-ms": 40 });
     await using visit = await signIn(server);
     const { page } = visit;
@@ -145,7 +145,7 @@ Deno.test("Rotate now shows a bar that moves and what was done, and the other ke
 Deno.test("a rotation that runs already is shown, and asking for another says so", () =>
   withFolder(async (folder) => {
     fill(folder, 2_000);
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     await set(server, { "encryption.key-rotation.batch-size": 1, "encryption.key-rotation.batch-sleep-ms": 50 });
     await using visit = await signIn(server);
     const { page } = visit;
@@ -170,7 +170,7 @@ Deno.test("a rotation that fails and a key version that is missing are told with
     const db = new DatabaseSync(join(folder, "data", "database.db"));
     db.prepare("UPDATE secrets SET ciphertext = ? WHERE id = 2").run(`v7.${"A".repeat(80)}`);
     db.close();
-    await using server = await startServer({ folder });
+    await using server = await startApp({ folder });
     await using visit = await signIn(server);
     const { page } = visit;
     await page.goto("/web/settings/encryption");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { totpCode, totpStep } from "../../src/keyring/totp.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import {
   ADMIN,
   assertAccessible,
@@ -27,7 +27,7 @@ async function assertGood(page: Page): Promise<void> {
 }
 
 Deno.test("a newcomer sets the server up and signs in, by keyboard and without scripts", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using someone = await visit(server, { ...NARROW_AND_DARK, javaScript: true });
   const { page } = someone;
   await page.goto("/web");
@@ -63,7 +63,7 @@ Deno.test("a newcomer sets the server up and signs in, by keyboard and without s
 });
 
 Deno.test("nothing that was typed is lost when the session ends in the middle of a form", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using ada = await signIn(server, NARROW_AND_DARK);
   const { page } = ada;
   await page.goto("/web/secrets");
@@ -96,7 +96,7 @@ Deno.test("nothing that was typed is lost when the session ends in the middle of
 });
 
 Deno.test("an admin sets up a second factor, invites somebody and removes them", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using ada = await signIn(server);
   const { page } = ada;
   await page.goto("/web/account");
@@ -158,7 +158,7 @@ function fromBase32(text: string): Uint8Array {
 }
 
 Deno.test("the API's own page can be read by everybody, finds an operation, and leads back", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/api/docs");

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { deploy, run, save } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertFits, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
 
 Deno.test("logs, audit and metrics show times in the reader's zone, or all in UTC", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "hello", "export default (c) => { console.log('printed'); return c.text('hello'); };");
   await run(server, "/hello");
   await using visit = await signIn(server, { timeZone: "Asia/Tokyo" });
@@ -48,7 +48,7 @@ Deno.test("logs, audit and metrics show times in the reader's zone, or all in UT
 });
 
 Deno.test("a long name leaves the files' sizes in sight, and the filters in their place", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const long = "a-name-without-end-".repeat(12);
   await save(server, `${long}.txt`, "text");
   await deploy(server, "x".repeat(100), "export default (c) => c.text('hello');", { route: "/x" });

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run, save } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { startApp } from "../http/server.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 const HELLO = "export default (c) => c.text('saved code');\n";
@@ -20,7 +20,7 @@ async function type(page: Page, text: string): Promise<void> {
 }
 
 Deno.test("a call that is tried with unsaved code saves it first, or says that it could not", async (t) => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "hello", HELLO);
   await using visit = await signIn(server);
   const { page } = visit;
@@ -66,7 +66,7 @@ Deno.test("a call that is tried with unsaved code saves it first, or says that i
 });
 
 Deno.test("leaving a form that was filled in is asked about, sending it is not", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const secretId = await createSecret(server, "DB", "value");
   await using visit = await signIn(server);
   const { page } = visit;
@@ -114,7 +114,7 @@ Deno.test("leaving a form that was filled in is asked about, sending it is not",
 });
 
 Deno.test("Copy says why it did not copy", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await createSecret(server, "DB", "the-value");
   await using visit = await signIn(server);
   const { page, context } = visit;
@@ -141,7 +141,7 @@ Deno.test("Copy says why it did not copy", async () => {
 });
 
 Deno.test("a handler that is moved stays its function's, and who imports a file is named", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await save(server, "lib/words.ts", "export const word = 'shared';");
   const code = `import { word } from "./lib/words.ts"; export default (c) => c.text(word);`;
   const id = await deploy(server, "hello", code);

@@ -11,6 +11,7 @@ import { type LogEntry, type LogsOptions, logsService } from "../../src/observe/
 import { createMasking } from "../../src/observe/masking.ts";
 import { parseSearch } from "../../src/observe/search.ts";
 import { openObservations } from "../../src/store/observations.ts";
+import { runs } from "../thorough.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const [ONE, TWO] = [1, 2] as FunctionId[] as [FunctionId, FunctionId];
@@ -144,27 +145,30 @@ Deno.test("whatever is printed in whatever pieces, no value is in the database's
   using there = temporaryLogs({ maxPerFunction: () => 100_000 });
   const values = new Set<string>();
   let calls = 0;
-  fc.assert(fc.property(value, fc.array(print, { minLength: 1, maxLength: 12 }), fc.nat(30), (value, prints, stop) => {
-    values.add(value.trim());
-    const handed = there.masking.begin(ONE);
-    there.masking.handedOut(handed, "VALUE", value);
-    const requestId = `${++calls}`;
-    for (const { form, cuts } of prints) {
-      const text = form(value);
-      const ends = [...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length];
-      let at = 0;
-      for (const end of ends) {
-        there.print(text.slice(at, end), { handed, requestId });
-        there.print("of another call", { requestId: `other ${calls}` });
-        at = end;
-        // Some are stored in the middle of a value.
-        if ((end + stop) % 3 === 0) there.logs.flush();
+  fc.assert(
+    fc.property(value, fc.array(print, { minLength: 1, maxLength: 12 }), fc.nat(30), (value, prints, stop) => {
+      values.add(value.trim());
+      const handed = there.masking.begin(ONE);
+      there.masking.handedOut(handed, "VALUE", value);
+      const requestId = `${++calls}`;
+      for (const { form, cuts } of prints) {
+        const text = form(value);
+        const ends = [...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length];
+        let at = 0;
+        for (const end of ends) {
+          there.print(text.slice(at, end), { handed, requestId });
+          there.print("of another call", { requestId: `other ${calls}` });
+          at = end;
+          // Some are stored in the middle of a value.
+          if ((end + stop) % 3 === 0) there.logs.flush();
+        }
       }
-    }
-    there.clock.now += 1_000;
-    there.logs.flush();
-  }));
-  assert.ok(there.messages().length > 500);
+      there.clock.now += 1_000;
+      there.logs.flush();
+    }),
+    { numRuns: runs(15, 300) },
+  );
+  assert.ok(there.messages().length > 100);
   const path = join(there.path, "observations.db");
   const stored = ["", "-wal"].map((end) => Deno.readTextFileSync(path + end)).join("\n");
   assert.ok(stored.includes("of another call") && stored.includes("[secret VALUE]"));

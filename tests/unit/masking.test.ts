@@ -9,6 +9,7 @@ import { createMasking, type Handed, type Masking } from "../../src/observe/mask
 import type { FunctionId } from "../../src/ids.ts";
 import { leakSearch } from "../../src/observe/leaks.ts";
 import { LogQueue } from "../../src/observe/log_queue.ts";
+import { runs } from "../thorough.ts";
 
 const SECRET = 's3cr3t/t0ken+= "quoted" it\'s\nand more';
 /** What URL and HTML treat differently from place to place. */
@@ -282,7 +283,7 @@ Deno.test("masking takes time by the length of a text, not by its square, whatev
   for (const valueOf of [alike, same]) {
     const masking = createMasking();
     let handed = masking.begin(1);
-    for (let n = 0; n < 3_000; n++) {
+    for (let n = 0; n < runs(500, 3_000); n++) {
       if (n % 100 === 0) {
         masking.release(handed);
         handed = masking.begin(1);
@@ -299,7 +300,7 @@ Deno.test("masking takes time by the length of a text, not by its square, whatev
       return Math.min(...times);
     };
     for (const pattern of patterns) {
-      const text = pattern.repeat(Math.ceil((1 << 19) / pattern.length));
+      const text = pattern.repeat(Math.ceil(runs(1 << 17, 1 << 19) / pattern.length));
       // 8 if the time goes by the length, 64 if by its square. A busy machine may stretch a time, but not all of them.
       let ratio = Infinity;
       for (let attempt = 0; attempt < 5 && ratio >= 32; attempt++) {
