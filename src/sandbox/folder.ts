@@ -34,11 +34,11 @@ export interface SandboxFolder {
   closeSocket(): void;
   /**
    * Puts copies of `files` into it, the handler first, all of them below the code folder; the `file:` address of the
-   * handler's. They stay as they are even if the originals are edited.
+   * handler's. They stay as they are even if the originals are edited. Called once.
    */
-  give(files: readonly string[]): string;
-  /** Removes all of it. */
-  remove(): void;
+  give(files: readonly string[]): Promise<string>;
+  /** Removes all of it, also while files are being put into it. */
+  remove(): Promise<void>;
   /** `text` with the copies' paths as the paths inside the code folder that their author knows. */
   readable(text: string): string;
 }
@@ -115,6 +115,8 @@ export function makeSandboxFolder(
     };
     const { socket, listener, close } = openSocket(join(folder, "socket"), uid);
     const address = pathToFileURL(copies).href + "/";
+    const copying = new AbortController();
+    let copied: Promise<string[]> | undefined;
     return {
       path: folder,
       transpiled,
@@ -124,10 +126,16 @@ export function makeSandboxFolder(
       configFiles,
       listener,
       closeSocket: close,
-      give: (files) => pathToFileURL(copyCode(files, codeDir, copies, uid)[0]!).href,
-      remove() {
+      async give(files) {
+        copied = copyCode(files, codeDir, copies, uid, copying.signal);
+        return pathToFileURL((await copied)[0]!).href;
+      },
+      async remove() {
         close();
-        removeAll();
+        copying.abort();
+        await copied?.catch(() => {});
+        // Not in one go, as it may hold thousands of files.
+        for (const path of [folder, transpiled]) await Deno.remove(path, { recursive: true }).catch(ignoreMissing);
       },
       readable: (text) => text.replaceAll(address, "").replaceAll(copies + "/", ""),
     };
@@ -143,20 +151,43 @@ function makeFolder(path: string, uid: number | undefined): void {
   if (uid !== undefined) Deno.chownSync(path, null, uid);
 }
 
-/** Copies `files` from below `codeDir` to below `copies`; their new paths. */
-function copyCode(files: readonly string[], codeDir: string, copies: string, uid: number | undefined): string[] {
+/** Files that are copied at a time. */
+const COPIES_AT_ONCE = 8;
+
+/**
+ * Copies `files` from below `codeDir` to below `copies`, a few at a time, so that thousands of them hold nothing up;
+ * their new paths. With `signal` it ends early, and touches nothing more.
+ */
+async function copyCode(
+  files: readonly string[],
+  codeDir: string,
+  copies: string,
+  uid: number | undefined,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const paths = files.map((file) => join(copies, relative(codeDir, file)));
   const made = new Set([copies]);
-  return files.map((file) => {
-    const copy = join(copies, relative(codeDir, file));
+  for (const path of paths) {
     const missing: string[] = [];
-    for (let parent = dirname(copy); !made.has(parent); parent = dirname(parent)) missing.unshift(parent);
+    for (let parent = dirname(path); !made.has(parent); parent = dirname(parent)) missing.unshift(parent);
     for (const parent of missing) {
-      makeFolder(parent, uid);
+      signal.throwIfAborted();
+      await Deno.mkdir(parent, { mode: 0o750 });
+      if (uid !== undefined) await Deno.chown(parent, null, uid);
       made.add(parent);
     }
-    copyFile(file, copy, uid);
-    return copy;
-  });
+  }
+  let next = 0;
+  const copyNext = async (): Promise<void> => {
+    while (next < files.length) {
+      signal.throwIfAborted();
+      const index = next++;
+      await copyFile(files[index]!, paths[index]!, uid);
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: COPIES_AT_ONCE }, copyNext));
+  for (const one of ended) if (one.status === "rejected") throw one.reason;
+  return paths;
 }
 
 function openSocket(folder: string, uid: number | undefined) {
@@ -178,16 +209,16 @@ function openSocket(folder: string, uid: number | undefined) {
   return { socket, listener, close };
 }
 
-function copyFile(from: string, to: string, uid: number | undefined): void {
-  let content: Uint8Array;
-  try {
-    content = Deno.readFileSync(from);
-  } catch (error) {
-    // Missing, or gone since it was found: the import of it will say so.
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  writeFile(to, content, uid);
+async function copyFile(from: string, to: string, uid: number | undefined): Promise<void> {
+  // Missing, or gone since it was found: the import of it will say so.
+  const content = await Deno.readFile(from).catch(ignoreMissing);
+  if (!content) return;
+  await Deno.writeFile(to, content, { mode: 0o440 });
+  if (uid !== undefined) await Deno.chown(to, null, uid);
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /** A file that `uid` may read and nobody but root may change. */

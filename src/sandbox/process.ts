@@ -74,7 +74,7 @@ export interface SandboxProcess {
   /** Settles when the process is gone, with how it ended. */
   readonly ended: Promise<Deno.CommandStatus>;
   /** Gives it copies of `files`, the handler first, once; the `file:` address of the handler as it sees it. */
-  give(files: readonly string[]): string;
+  give(files: readonly string[]): Promise<string>;
   /** The end of what it printed; all of it once `ended` has settled. */
   stderr(): string;
   /** Paths of the process's folder as its author knows them, and no stack frames of ours. */
@@ -99,11 +99,11 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     () => makeSandboxFolder({ runDir, codeDir, denoDir }, profile, uid),
     giveBack,
   );
-  const release = (): void => {
-    folder.remove();
+  const release = async (): Promise<void> => {
+    await folder.remove();
     giveBack();
   };
-  const child = orUndo(() => spawn(profile, folder, options, uid), release);
+  const child = orUndo(() => spawn(profile, folder, options, uid), () => void release().catch(() => {}));
   const token = createToken();
   const stdin = child.stdin.getWriter();
   // It fails if the process has ended already, which `ended` reports.
@@ -113,7 +113,7 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
   const ended = child.status.finally(async () => {
     // Our end of it would stay open until it is collected as garbage.
     child.stdin.abort().catch(() => {});
-    release();
+    await release();
     await settledWithin(stderr.ended, STDERR_WAIT_MS);
   });
   const gone = ended.then((): never => {

@@ -113,7 +113,7 @@ const LAST_INVOCATION_ID = 0xffff_ffff;
 export class Sandbox<C> {
   readonly #options: SandboxOptions<C>;
   readonly #process: SandboxProcess;
-  readonly #entry: string;
+  readonly #entry: Promise<string>;
   /** Each from its frame to its end, work in the background included. */
   readonly #invocations = new InFlight<HostInvocation<C>>();
   readonly #owner: InvocationOwner<C> = {
@@ -161,12 +161,9 @@ export class Sandbox<C> {
       answer: (meta) => this.#writer!.send(ToSandbox.Looked, 0, meta),
     });
     this.#process = options.spare ?? startProcess(options.code, options.process);
-    try {
-      this.#entry = this.#process.give(options.code.files);
-    } catch (error) {
-      this.#process.kill();
-      throw error;
-    }
+    this.#entry = this.#process.give(options.code.files);
+    // Awaited once the process has connected, which it may never do.
+    this.#entry.catch(() => {});
     this.#exited = this.#process.ended.then((status) => {
       const stderr = this.#process.stderr();
       const { memoryMb } = options.code;
@@ -302,6 +299,15 @@ export class Sandbox<C> {
     } catch {
       return; // `ended` tells the calls.
     }
+    let entry: string;
+    try {
+      entry = await this.#entry;
+    } catch (error) {
+      connection.close();
+      // The process has ended meanwhile, and says why.
+      if (error instanceof DOMException && error.name === "AbortError") return;
+      return this.#notCopied(error);
+    }
     // Calls come in turns of their own, and answers go out when all frames that were read are handled.
     const writer = this.#writer = new FrameWriter(
       (bytes) => connection.write(bytes),
@@ -309,7 +315,7 @@ export class Sandbox<C> {
       this.#options.queues.add,
     );
     try {
-      const start: StartMeta = { entry: this.#entry, route: this.#options.route };
+      const start: StartMeta = { entry, route: this.#options.route };
       writer.send(ToSandbox.Start, 0, JSON.stringify(start));
       await readFrames(
         (into) => connection.read(into),
@@ -327,6 +333,14 @@ export class Sandbox<C> {
     } finally {
       connection.close();
     }
+  }
+
+  /** A full disk, say. */
+  #notCopied(error: unknown): void {
+    if (this.#over) return;
+    const text = `The function's code could not be copied for its process: ${messageOf(error)}.`;
+    this.#options.onLog({ kind: "error", level: "error", text, request: undefined });
+    this.stop("Its code could not be copied.");
   }
 
   /**

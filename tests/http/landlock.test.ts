@@ -55,7 +55,7 @@ async function attempt(
       CODE,
       uid,
     );
-    const entry = folder.give([handler]);
+    const entry = await folder.give([handler]);
     const [command, ...args] = confinedDeno(
       { ...CODE, ...code },
       folder,
@@ -76,7 +76,7 @@ async function attempt(
       cwd: "/",
       env: { DENO_DIR: runtime.denoDir, NO_COLOR: "1" },
     }).output();
-    folder.remove();
+    await folder.remove();
     const text = new TextDecoder().decode(stdout);
     assert.notEqual(text, "", new TextDecoder().decode(stderr));
     return JSON.parse(text);

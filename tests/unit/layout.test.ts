@@ -30,6 +30,7 @@ const LEVELS: Record<string, number> = {
   "errors.ts": 0,
   "ids.ts": 0,
   "actor.ts": 0,
+  "slices.ts": 0,
   "text.ts": 0,
   "versions.ts": 0,
 };
