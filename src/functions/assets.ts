@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import picomatch from "picomatch";
 import { invalid } from "../errors.ts";
+import { slices } from "../slices.ts";
 import { isClosedName } from "./importable.ts";
 import type { CodeFolder, FoundFile, Look } from "./code_folder.ts";
 import { checkFilePath } from "./files.ts";
@@ -48,10 +49,15 @@ export function assetsService(codeDir: string, folder: CodeFolder): AssetsServic
   const known = new WeakMap<readonly string[], { look: Look; states: string; assets: Assets }>();
   let lastVersion = 0;
 
-  const match = (patterns: readonly string[], look: Look): Assets => {
+  const match = (patterns: readonly string[], look: Look): Assets | Promise<Assets> => {
     const last = known.get(patterns);
-    if (last?.look === look) return last.assets;
-    const { files, problem } = bounded(look, patterns);
+    return last?.look === look ? last.assets : matchAnew(patterns, look);
+  };
+
+  const matchAnew = async (patterns: readonly string[], look: Look): Promise<Assets> => {
+    const { files, problem } = await bounded(look, patterns);
+    // Another call may have found the same meanwhile.
+    const last = known.get(patterns);
     const states = JSON.stringify([problem, ...files.map(({ path, state }) => [path, state])]);
     const assets = last?.states === states ? last.assets : {
       version: ++lastVersion,
@@ -78,9 +84,17 @@ export function assetsService(codeDir: string, folder: CodeFolder): AssetsServic
 }
 
 /** The files that match, as far as a function may have them. */
-function bounded({ files }: Look, patterns: readonly string[]): { files: FoundFile[]; problem: string | undefined } {
+async function bounded(
+  { files }: Look,
+  patterns: readonly string[],
+): Promise<{ files: FoundFile[]; problem: string | undefined }> {
   const matches = picomatch([...patterns]) as (path: string) => boolean;
-  const matching = files.filter(({ path }) => matches(path));
+  const matching: FoundFile[] = [];
+  const pause = slices();
+  for (const file of files) {
+    await pause();
+    if (matches(file.path)) matching.push(file);
+  }
   const bytes = matching.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const maxBytes = ASSETS_MAX_MB << 20;
   if (matching.length <= ASSETS_MAX && bytes <= maxBytes) return { files: matching, problem: undefined };

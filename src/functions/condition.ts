@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { FunctionId } from "../ids.ts";
 import type { Health } from "../sandbox/health.ts";
+import { slices } from "../slices.ts";
 import type { ModuleGraph } from "./imports.ts";
 import type { RegisteredFunction } from "./registry.ts";
 
@@ -103,7 +104,12 @@ export function createConditions({ codeDir, imports, health, isAltered }: Condit
   };
 
   const lookAtAll = async (entries: readonly RegisteredFunction[]): Promise<void> => {
-    const unknown = entries.filter(({ enabled, handler }) => enabled && !imports.current(handler));
+    const unknown: RegisteredFunction[] = [];
+    const pause = slices();
+    for (const entry of entries) {
+      await pause();
+      if (entry.enabled && !imports.current(entry.handler)) unknown.push(entry);
+    }
     if (unknown.length === 0) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise((resolve) => timer = setTimeout(resolve, LOOK_MAX_MS));
@@ -123,7 +129,9 @@ export function createConditions({ codeDir, imports, health, isAltered }: Condit
       await lookAtAll(next);
       brokenIds.clear();
       const found = new Map<FunctionId, { entry: RegisteredFunction; reason: string }>();
+      const pause = slices();
       for (const entry of [...known, ...next]) {
+        await pause();
         const { state, reason } = of(entry);
         if (state !== "broken") continue;
         brokenIds.add(entry.id);

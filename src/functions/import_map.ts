@@ -50,7 +50,13 @@ export class ImportMap {
    * `compilerOptions` are further ones.
    */
   files(base: string, honoJsx: string, compilerOptions: Readonly<Record<string, unknown>> = {}): CodeConfig {
-    const address = (path: string): string => base + this.#inside(path);
+    // Thousands of imports may lead to the same module.
+    const inside = new Map<string, string>();
+    const address = (path: string): string => {
+      const known = inside.get(path) ?? this.#inside(path);
+      inside.set(path, known);
+      return base + known;
+    };
     const entries = (map: ReadonlyMap<string, string>) =>
       Object.fromEntries(
         [...map].sort(byKey).map(([from, to]) => [

@@ -4,15 +4,17 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
+import { readInfoAside } from "./info_aside.ts";
 import { whyNotImportable } from "./importable.ts";
 import type { CodeConfig } from "../sandbox/folder.ts";
 import type { KeptGraphs } from "./kept_graphs.ts";
 import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, nameOf, parseLock, specifierOf } from "./lock.ts";
 import type { ModuleCache } from "./module_cache.ts";
-import { isRemote, packageFolders, readInfo } from "./module_info.ts";
+import { isRemote, packageFolders } from "./module_info.ts";
 import { isHopeless, nativePackages, nativeSentence } from "./native_packages.ts";
 import { type FetchedPackage, isThere, openToSandboxes } from "./package_files.ts";
 import type { PackageLocks } from "./package_locks.ts";
+import { slices } from "../slices.ts";
 import { findProjectGraph, type ProjectGraph, reach } from "./project_graph.ts";
 
 /** The code of one handler, as of one moment. */
@@ -70,10 +72,14 @@ export interface Imports {
   /**
    * The graph of the handler at `path` in the code folder. At once if it is known and no file of it has
    * been touched since; each call looks, so that an edit counts from the moment it is written. Calls with the
-   * same `turn` look once: all of them came before the first of them looks.
+   * same `turn` look once: all of them came before the first of them looks. A graph of many files is looked at in
+   * slices, once for all calls that came before the look.
    */
   graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph>;
-  /** Returns the graph of the handler at `path` if it is known and no file was touched since; never looks for one. */
+  /**
+   * Returns the graph of the handler at `path` if it is known and no file was touched since; never looks for one. Of
+   * many files, an edit within the last second may be missed, and a graph that was not used in it counts as unknown.
+   */
   current(path: string): ModuleGraph | undefined;
   /** Fetches what the module at `path` imports, after it was saved; returns what cannot be fetched. */
   prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
@@ -94,6 +100,10 @@ const PROBLEM_MAX_LENGTH = 500;
 const NO_HOST = "none.invalid";
 /** Looks that are made again because something was written meanwhile; a file that never rests must not keep us busy. */
 const LOOKS_MAX = 6;
+/** The files of larger graphs are looked at a few at a time: each takes some microseconds. */
+const AT_ONCE_MAX = 50;
+/** How long `current` trusts the last look at such a graph. */
+const LOOKED_LATELY_MS = 1_000;
 
 export interface Known {
   graph: ModuleGraph;
@@ -106,6 +116,8 @@ export interface Known {
   fetched: readonly string[];
   /** The last turn in which no file was found to have changed. */
   currentIn?: number | undefined;
+  /** When no file was last found to have changed, by `performance.now()`. */
+  currentAt?: number | undefined;
 }
 
 /** What a graph has from elsewhere. */
@@ -168,16 +180,28 @@ export function importsService(options: ImportsOptions): Imports {
     const { map, modules } = project;
     const { code: remote } = reached;
     // A handler that is missing is still asked for: the import says so.
-    const files = new Set([file, ...modules.files, ...modules.broken.map(({ path }) => path)]);
+    const files: string[] = [];
+    const pause = slices();
+    for (const path of new Set([file, ...modules.files, ...modules.broken.map(({ path }) => path)])) {
+      await pause();
+      if (whyNotImportable(path, codeDir) === undefined) files.push(path);
+    }
+    const states = new Map<string, string>();
+    let touchedMeanwhile = fetched.isStale;
+    for (const path of project.looked) {
+      await pause();
+      states.set(path, stateOf(path));
+      touchedMeanwhile ||= modifiedSince(path, began);
+    }
     return {
-      states: new Map(project.looked.map((path) => [path, stateOf(path)])),
+      states,
       importHosts: hosts,
-      touchedMeanwhile: fetched.isStale || project.looked.some((path) => modifiedSince(path, began)),
+      touchedMeanwhile,
       fetched: fetched.files,
       graph: {
         version: ++lastVersion,
         entry: pathToFileURL(file).href,
-        files: [...files].filter((path) => whyNotImportable(path, codeDir) === undefined),
+        files,
         remote,
         lock: remote ? fetched.lock : undefined,
         config: map.isEmpty ? undefined : map.files("./code/", honoJsx),
@@ -209,7 +233,7 @@ export function importsService(options: ImportsOptions): Imports {
     const info = await builder.remote("info", ...common, entry);
     const named = [...specifiers].map(nameOf).filter(isHopeless);
     if (!info.success) return { ...NOTHING_FETCHED, native: named, problems: [readable(causeOf(info.stderr))] };
-    const found = readInfo(info.stdout, entry);
+    const found = await readInfoAside(info.stdout, entry);
     const isFetched = (id: string): boolean => isThere(found.npmFolders.get(id) ?? "");
     const workers = await lockOfWorkers();
     const roots: LockRoots = { npm: found.npm, modules: found.remote, isFetched };
@@ -245,6 +269,7 @@ export function importsService(options: ImportsOptions): Imports {
     // What was saved while the builder may have been reading it is read again.
     for (let look = 1; look < LOOKS_MAX && next.touchedMeanwhile; look++) next = await inspectOnce(handler);
     if (stale && sameCode(stale, next)) next = { ...next, graph: stale.graph };
+    next.currentAt = performance.now();
     known.set(handler, next);
     keep(handler, next);
     return next.graph;
@@ -266,7 +291,7 @@ export function importsService(options: ImportsOptions): Imports {
     });
   };
 
-  /** What was found before this process began, if no file was touched since. */
+  /** What was found before this process began, whether or not a file was touched since. */
   const recall = (handler: string): Known | undefined => {
     const found = kept.find(handler);
     const file = fileOf(handler);
@@ -275,7 +300,7 @@ export function importsService(options: ImportsOptions): Imports {
     const { files, states, remote, config, npm, native, warnings, fetched } = found;
     const lock = remote ? locks.find(handler) : undefined;
     if ((remote && lock === undefined) || !fetched.every(isThere)) return undefined;
-    const recalled: Known = {
+    return {
       graph: {
         version: ++lastVersion,
         entry: pathToFileURL(file).href,
@@ -294,10 +319,11 @@ export function importsService(options: ImportsOptions): Imports {
       touchedMeanwhile: false,
       fetched,
     };
-    if (!isCurrent(recalled)) return undefined;
-    known.set(handler, recalled);
-    return recalled;
   };
+
+  /** What is known of a handler, from this process or an earlier one, unless it is being looked for. */
+  const found = (handler: string): Known | undefined =>
+    known.get(handler) ?? (underWay.has(handler) ? undefined : recall(handler));
 
   const isCurrent = ({ states, importHosts: hosts }: Known): boolean => {
     if (hosts !== importHosts()) return false;
@@ -305,28 +331,66 @@ export function importsService(options: ImportsOptions): Imports {
     return true;
   };
 
-  const graph = (path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> => {
-    const current = known.get(path);
-    if (current && ((turn !== undefined && turn === current.currentIn) || isCurrent(current))) {
-      current.currentIn = turn;
-      return current.graph;
+  const isCurrentInSlices = async ({ states, importHosts: hosts }: Known): Promise<boolean> => {
+    const pause = slices();
+    for (const [path, state] of states) {
+      await pause();
+      if (stateOf(path) !== state) return false;
     }
+    return hosts === importHosts();
+  };
+
+  const isLarge = ({ states }: Known): boolean => states.size > AT_ONCE_MAX;
+
+  const lookFor = (path: string): Promise<ModuleGraph> => {
     let run = underWay.get(path);
     if (!run) {
-      const recalled = current ? undefined : recall(path);
-      if (recalled) return recalled.graph;
       run = inspect(path).finally(() => underWay.delete(path));
       underWay.set(path, run);
     }
     return run;
   };
 
+  /** Keeps what was found to be as it was. */
+  const trust = (path: string, current: Known, turn?: number): ModuleGraph => {
+    known.set(path, current);
+    current.currentIn = turn;
+    current.currentAt = performance.now();
+    return current.graph;
+  };
+
+  /** Looks at large graphs that are under way, and those that begin after them for calls that came meanwhile. */
+  const looks = new Map<string, { now: Promise<ModuleGraph>; next?: Promise<ModuleGraph> }>();
+
+  const lookInSlices = (path: string): Promise<ModuleGraph> => {
+    const look = looks.get(path);
+    if (look) return look.next ??= look.now.catch(() => {}).then(() => lookInSlices(path));
+    const now = (async () => {
+      const current = found(path);
+      return current && await isCurrentInSlices(current) ? trust(path, current) : await lookFor(path);
+    })().finally(() => looks.delete(path));
+    looks.set(path, { now });
+    return now;
+  };
+
+  const graph = (path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> => {
+    const current = found(path);
+    if (!current) return lookFor(path);
+    if (turn !== undefined && turn === current.currentIn) return current.graph;
+    if (isLarge(current)) return lookInSlices(path);
+    return isCurrent(current) ? trust(path, current, turn) : lookFor(path);
+  };
+
   return {
     graph,
     current(path) {
-      const found = known.get(path);
-      if (!found) return recall(path)?.graph;
-      return isCurrent(found) ? found.graph : undefined;
+      const current = known.get(path) ?? recall(path);
+      if (!current) return undefined;
+      if (isLarge(current)) {
+        const isLately = performance.now() - (current.currentAt ?? -Infinity) < LOOKED_LATELY_MS;
+        return isLately ? current.graph : undefined;
+      }
+      return isCurrent(current) ? trust(path, current) : undefined;
     },
     async prepare(path) {
       await underWay.get(path);

@@ -8,6 +8,7 @@ import type { CallFailure } from "../sandbox/failure.ts";
 import type { Code, ProcessOptions } from "../sandbox/process.ts";
 import { Queues } from "../sandbox/queues.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
+import { slices } from "../slices.ts";
 import { oneLine } from "../text.ts";
 
 /**
@@ -27,6 +28,8 @@ export interface LoadChecksOptions {
 /** Checks at a time: loading is work for a processor, and calls need theirs. */
 const AT_ONCE = 2;
 const KEPT_MAX = 1_000;
+/** Some milliseconds of work. */
+const HASHED_AT_ONCE_BYTES = 1 << 20;
 const TEXT_MAX_LENGTH = 500;
 /** How often the memory of the process is looked at. */
 const TICK_MS = 100;
@@ -155,13 +158,17 @@ function summary(printed: string): string {
 /** Of everything that the outcome depends on. */
 async function hashOf({ files, ...rest }: Code): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(rest));
+  const pause = slices();
   for (const path of files) {
     const content = await Deno.readFile(path).catch((error) => {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     });
     hash.update(JSON.stringify([path, content?.length ?? null]));
-    if (content) hash.update(content);
+    for (let at = 0; content && at < content.length; at += HASHED_AT_ONCE_BYTES) {
+      await pause();
+      hash.update(content.subarray(at, at + HASHED_AT_ONCE_BYTES));
+    }
   }
   return hash.digest("hex");
 }

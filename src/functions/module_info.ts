@@ -61,7 +61,14 @@ export interface Modules {
   readonly npmFolders: ReadonlyMap<string, string>;
   /** Where the other remote modules are in the cache. */
   readonly cached: readonly string[];
+  /** A sentence for the author if the graph is larger than one may be; then nothing is said of its imports. */
+  readonly tooLarge: string | undefined;
 }
+
+/** Local modules of a handler, those included that are missing or broken. */
+export const FILES_MAX = 2_000;
+/** Imports of all of them together, each specifier once for each module. */
+const IMPORTS_MAX = 20_000;
 
 const REMOTE = /^(?:npm|jsr|https?):/;
 
@@ -83,7 +90,10 @@ export function readInfo(json: string, entry: string): Modules {
   // Lists, not a recursion: graphs can be deeper than the stack. Code first, so that an error counts as its own.
   const code = [{ address: entry, isType: false }];
   const types: typeof code = [];
-  for (let next = code.shift(); next; next = code.shift() ?? types.shift()) {
+  // Not by `shift`, which moves all that is left of a long list.
+  let [codeAt, typesAt] = [0, 0];
+  const take = () => codeAt < code.length ? code[codeAt++] : types[typesAt++];
+  for (let next = take(); next; next = take()) {
     const address = info.redirects[next.address] ?? next.address;
     if (isRemote(address)) remote.add(next.address).add(address);
     if (seen.has(address)) continue;
@@ -121,7 +131,16 @@ export function readInfo(json: string, entry: string): Modules {
       localPath ? [[id, localPath] as const] : []
     ),
   );
-  return { files, broken, imports, remote: [...remote], remoteErrors, npm: [...npm], npmFolders, cached };
+  const found = { remote: [...remote], remoteErrors, npm: [...npm], npmFolders, cached };
+  const count = files.length + broken.length;
+  const tooLarge = count > FILES_MAX
+    ? `The handler imports ${count} files; ${FILES_MAX} are allowed.`
+    : imports.length > IMPORTS_MAX
+    ? `The modules of the handler have ${imports.length} imports; ${IMPORTS_MAX} are allowed.`
+    : undefined;
+  // No more is watched than a handler may have.
+  if (tooLarge) return { ...found, files: files.slice(0, FILES_MAX), broken: [], imports: [], tooLarge };
+  return { ...found, files, broken, imports, tooLarge };
 }
 
 /** The folders that hold a package's versions and their index, for folders of single versions. */

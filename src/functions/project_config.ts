@@ -26,7 +26,12 @@ const JSX_MODES: readonly string[] = ["precompile", "react-jsx", "react-jsxdev",
 const DENO_FILES = ["deno.json", "deno.jsonc"];
 /** https://docs.npmjs.com/cli/configuring-npm/package-json#name; also the names of 2014 in capitals. */
 const PACKAGE_NAME = /^(?:@[\w.~-]+\/)?[\w.~-]+$/i;
-const FILE_MAX_BYTES = 1024 * 1024;
+/** Parsing a longer one would hold up the event loop. */
+const FILE_MAX_BYTES = 256 * 1024;
+/** Of a specifier that is looked for in a config file. */
+const SPECIFIER_MAX_LENGTH = 1_000;
+/** Sentences of one kind about one file: the others will be told once these are followed. */
+const SENTENCES_MAX = 10;
 
 interface ConfigFile {
   /** Inside the code folder, with "/" between segments. */
@@ -37,6 +42,32 @@ interface ConfigFile {
   readonly root: Node | undefined;
   /** Whole sentences; the file cannot be used if there are any. */
   readonly problems: readonly string[];
+  /** What is in its objects, by name, once it was asked for: files may have thousands of entries and of importers. */
+  readonly parts: Map<string, Part>;
+  /** Sentences about entries that can never have an effect, once they were asked for. */
+  useless?: readonly string[];
+  /** Once it was asked for. */
+  jsx?: FoundJsx;
+  lineStarts?: readonly number[];
+}
+
+/** How JSX is compiled, and sentences about options that are wrong. */
+interface FoundJsx {
+  readonly jsx: Jsx;
+  readonly problems: readonly string[];
+}
+
+interface Entry {
+  readonly key: string;
+  readonly value: unknown;
+  readonly node: Node;
+}
+
+/** One object of a config file. */
+interface Part {
+  readonly entries: readonly Entry[];
+  /** The first of each key, with its index. */
+  readonly byKey: ReadonlyMap<string, { readonly entry: Entry; readonly index: number }>;
 }
 
 export interface ProjectConfigOptions {
@@ -72,34 +103,21 @@ export class ProjectConfig {
   }
 
   /** Entries that can never have an effect, in the file that counts for `importer`. */
-  problemsOf(importer: string): string[] {
+  problemsOf(importer: string): readonly string[] {
     const deno = this.#nearest(importer, DENO_FILES);
     if (!deno || deno.problems.length > 0) return [];
-    return entriesOf(deno, "imports").filter(({ key }) => !isBare(key)).map(({ key, node }) =>
-      `${at(deno, node)}: "${key}" in "imports" is not a bare name, such as "ms" or "@lib/".`
-    );
+    return deno.useless ??= partOf(deno, "imports").entries.filter(({ key }) => !isBare(key)).slice(0, SENTENCES_MAX)
+      .map(
+        ({ key, node }) => `${at(deno, node)}: "${key}" in "imports" is not a bare name, such as "ms" or "@lib/".`,
+      );
   }
 
   /** How JSX in the module at the absolute path `importer` is compiled. */
-  jsx(importer: string): { jsx: Jsx; problems: string[] } {
+  jsx(importer: string): FoundJsx {
     const file = this.#nearest(importer, DENO_FILES);
     if (!file) return { jsx: DEFAULT_JSX, problems: [] };
-    if (file.problems.length > 0) return { jsx: DEFAULT_JSX, problems: [...file.problems] };
-    const problems: string[] = [];
-    const options: Record<string, unknown> = {};
-    for (const { key, value, node } of entriesOf(file, "compilerOptions")) {
-      if (!key.startsWith("jsx")) continue;
-      const isList = key === "jsxPrecompileSkipElements";
-      const isRight = isList
-        ? Array.isArray(value) && value.every((one) => typeof one === "string")
-        : typeof value === "string" && (key !== "jsx" || JSX_MODES.includes(value));
-      if (isRight) options[key] = value;
-      else {
-        const wanted = isList ? "a list of strings" : key === "jsx" ? `one of ${JSX_MODES.join(", ")}` : "a string";
-        problems.push(`${at(file, node)}: "${key}" must be ${wanted}.`);
-      }
-    }
-    return { jsx: { ...DEFAULT_JSX, ...options } as Jsx, problems };
+    if (file.problems.length > 0) return { jsx: DEFAULT_JSX, problems: file.problems };
+    return file.jsx ??= jsxOf(file);
   }
 
   /**
@@ -113,20 +131,16 @@ export class ProjectConfig {
       return "problem" in resolved && source === "hono/jsx" ? undefined : resolved;
     }
     const file = this.#nearest(importer, DENO_FILES)!;
-    const node = entriesOf(file, "compilerOptions").find(({ key }) => key === "jsxImportSource")!.node;
+    const node = partOf(file, "compilerOptions").byKey.get("jsxImportSource")!.entry.node;
     return this.#target(file, whole, "", (why) => ({ problem: `${at(file, node)}: "jsxImportSource" ${why}` }));
   }
 
   #fromImports(file: ConfigFile, specifier: string): Resolved | undefined {
-    const entries = entriesOf(file, "imports").filter(({ key }) => isBare(key));
-    const exact = entries.find(({ key }) => key === specifier);
-    // The longest prefix counts, as in import maps (HTML, "resolve an imports match"); "ms" also stands for "ms/".
+    if (specifier.length > SPECIFIER_MAX_LENGTH) return undefined;
+    const { byKey } = partOf(file, "imports");
     const prefix = (key: string) => key.endsWith("/") ? key : `${key}/`;
-    const [entry] = exact
-      ? [exact]
-      : entries.filter(({ key, value }) =>
-        specifier.startsWith(prefix(key)) && (key.endsWith("/") || /^(?:npm|jsr):/.test(String(value)))
-      ).sort((a, b) => prefix(b.key).length - prefix(a.key).length);
+    const exact = byKey.get(specifier)?.entry;
+    const entry = exact ?? longestPrefix(byKey, specifier);
     if (!entry) return undefined;
     const { key, value, node } = entry;
     const wrong = (why: string): Resolved => ({ problem: `${at(file, node)}: "${key}" in "imports" ${why}` });
@@ -184,7 +198,7 @@ export function isBare(specifier: string): boolean {
 
 function readConfigFile(path: string, name: string): ConfigFile | undefined {
   const file = (text: string, root: Node | undefined, ...problems: string[]): ConfigFile => (
-    { name, folder: dirname(path), text, root, problems }
+    { name, folder: dirname(path), text, root, problems, parts: new Map() }
   );
   let text: string;
   try {
@@ -193,7 +207,7 @@ function readConfigFile(path: string, name: string): ConfigFile | undefined {
     if (!isFile || Deno.realPathSync(path) !== path) {
       return file("", undefined, `${name} is not a file, so it is not read.`);
     }
-    if (size > FILE_MAX_BYTES) return file("", undefined, `${name} has more than 1 MiB, so it is not read.`);
+    if (size > FILE_MAX_BYTES) return file("", undefined, `${name} has more than 256 KiB, so it is not read.`);
     text = Deno.readTextFileSync(path).replace(/^\uFEFF/, "");
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
@@ -218,9 +232,27 @@ function readConfigFile(path: string, name: string): ConfigFile | undefined {
   return file(text, root);
 }
 
+function jsxOf(file: ConfigFile): FoundJsx {
+  const problems: string[] = [];
+  const options: Record<string, unknown> = {};
+  for (const { key, value, node } of partOf(file, "compilerOptions").entries) {
+    if (!key.startsWith("jsx")) continue;
+    const isList = key === "jsxPrecompileSkipElements";
+    const isRight = isList
+      ? Array.isArray(value) && value.every((one) => typeof one === "string")
+      : typeof value === "string" && (key !== "jsx" || JSX_MODES.includes(value));
+    if (isRight) options[key] = value;
+    else if (problems.length < SENTENCES_MAX) {
+      const wanted = isList ? "a list of strings" : key === "jsx" ? `one of ${JSX_MODES.join(", ")}` : "a string";
+      problems.push(`${at(file, node)}: "${key}" must be ${wanted}.`);
+    }
+  }
+  return { jsx: { ...DEFAULT_JSX, ...options } as Jsx, problems };
+}
+
 function fromDependencies(file: ConfigFile, specifier: string): Resolved | undefined {
   const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0];
-  const entry = entriesOf(file, "dependencies").find(({ key }) => key === name);
+  const entry = partOf(file, "dependencies").byKey.get(name ?? "")?.entry;
   if (!entry) return undefined;
   const { key, value, node } = entry;
   const wrong = (why: string): Resolved => ({ problem: `${at(file, node)}: "${key}" in "dependencies" ${why}` });
@@ -252,12 +284,35 @@ function undeclared(specifier: string, deno: ConfigFile | undefined, npm: Config
   return `"${name}" is not declared. Add "${name}": "npm:${name}" to "imports" in ${deno?.name ?? "deno.json"}.`;
 }
 
-function entriesOf({ root }: ConfigFile, part: string): { key: string; value: unknown; node: Node }[] {
-  const found = root && member(root, part);
-  return (found?.children ?? []).flatMap(({ children }) => {
+function partOf(file: ConfigFile, name: string): Part {
+  const known = file.parts.get(name);
+  if (known) return known;
+  const found = file.root && member(file.root, name);
+  const entries = (found?.children ?? []).flatMap(({ children }) => {
     const [key, value] = children ?? [];
     return key && value ? [{ key: String(key.value), value: plain(value), node: key }] : [];
   });
+  const byKey = new Map<string, { entry: Entry; index: number }>();
+  entries.forEach((entry, index) => {
+    if (!byKey.has(entry.key)) byKey.set(entry.key, { entry, index });
+  });
+  const part = { entries, byKey };
+  file.parts.set(name, part);
+  return part;
+}
+
+/**
+ * The entry whose key is the longest prefix of `specifier`, as in import maps (HTML, "resolve an imports match"); of a
+ * package, "ms" also stands for "ms/".
+ */
+function longestPrefix(byKey: Part["byKey"], specifier: string): Entry | undefined {
+  for (let end = specifier.lastIndexOf("/"); end > 0; end = specifier.lastIndexOf("/", end - 1)) {
+    const folder = byKey.get(specifier.slice(0, end + 1));
+    const named = byKey.get(specifier.slice(0, end));
+    const isPackage = named !== undefined && /^(?:npm|jsr):/.test(String(named.entry.value));
+    const found = [folder, isPackage ? named : undefined].filter((one) => one !== undefined);
+    if (found.length > 0) return found.sort((a, b) => a.index - b.index)[0]!.entry;
+  }
 }
 
 /** The last one counts if a name stands there twice, as in JSON.parse. */
@@ -269,8 +324,21 @@ function plain(node: Node): unknown {
   return node.type === "array" ? node.children?.map(plain) ?? [] : node.type === "object" ? {} : node.value;
 }
 
-function at({ name, text }: ConfigFile, { offset }: Node): string {
-  return `${name}:${lineAt(text, offset)}`;
+function at(file: ConfigFile, { offset }: Node): string {
+  const starts = file.lineStarts ??= lineStartsOf(file.text);
+  let [line, after] = [0, starts.length];
+  while (after - line > 1) {
+    const middle = (line + after) >> 1;
+    if (starts[middle]! <= offset) line = middle;
+    else after = middle;
+  }
+  return `${file.name}:${line + 1}`;
+}
+
+function lineStartsOf(text: string): number[] {
+  const starts = [0];
+  for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) starts.push(end + 1);
+  return starts;
 }
 
 function lineAt(text: string, offset: number): number {

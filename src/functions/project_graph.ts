@@ -4,10 +4,12 @@
 import { basename, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
+import { readInfoAside } from "./info_aside.ts";
 import { whyNotImportable } from "./importable.ts";
 import { ImportMap, JSX_SOURCE } from "./import_map.ts";
-import { isRemote, type Modules, readInfo } from "./module_info.ts";
+import { isRemote, type Modules } from "./module_info.ts";
 import { isBare, type Jsx, ProjectConfig } from "./project_config.ts";
+import { slices } from "../slices.ts";
 
 export interface ProjectGraph {
   readonly modules: Modules;
@@ -29,7 +31,6 @@ export interface ProjectGraphOptions {
 
 /** Each round can find files whose imports are looked at in the next. */
 const ROUNDS_MAX = 100;
-const FILES_MAX = 2_000;
 const BYTES_MAX = 32 * 1024 * 1024;
 /** In place of an ending that is missing, in the order in which bundlers try them. */
 const ENDINGS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
@@ -53,27 +54,28 @@ export async function findProjectGraph(file: string, options: ProjectGraphOption
     const problems = new Set<string>();
     const flags = await configFlags(folder, map.files(base, honoJsx));
     const info = await builder.local("info", ...flags, entry);
-    const modules = info.success ? readInfo(info.stdout, entry) : undefined;
+    const modules = info.success ? await readInfoAside(info.stdout, entry) : undefined;
     const found = modules ?? unread(file, causeOf(info.stderr));
+    const tooLarge = found.tooLarge ?? await sizeProblem(found.files);
+    // Before anything is made of it, however much it is.
+    if (tooLarge) return refused(found, tooLarge, map, project);
     const isChanged = [
-      mapBareImports(found, project, map, problems),
-      completePaths(found, map, looked, problems),
-      setJsx(found, project, map, problems),
+      await mapBareImports(found, project, map, problems),
+      await completePaths(found, map, looked, problems),
+      await setJsx(found, project, map, problems),
     ].some(Boolean);
     for (const path of found.files) looked.add(path);
     for (const { path } of found.broken) looked.add(path);
-    const tooLarge = sizeProblem(found.files);
-    if (tooLarge) return refused(found, tooLarge, map, project);
     if (isChanged && round < ROUNDS_MAX) continue;
-    for (const problem of refusals(found, codeDir)) problems.add(problem);
-    for (const problem of breaks(found, codeDir, base)) problems.add(problem);
+    for (const problem of await refusals(found, codeDir)) problems.add(problem);
+    for (const problem of await breaks(found, codeDir, base)) problems.add(problem);
     return { modules: found, map, looked: [...looked, ...project.looked], problems: [...problems] };
   }
 }
 
-/** A graph that is too large. Nothing of it is fetched, and no more files are watched than a handler may have. */
+/** A graph that is too large. Nothing of it is fetched. */
 function refused(found: Modules, problem: string, map: ImportMap, project: ProjectConfig): ProjectGraph {
-  const modules: Modules = { ...found, files: found.files.slice(0, FILES_MAX), broken: [], imports: [], remote: [] };
+  const modules: Modules = { ...found, broken: [], imports: [], remote: [] };
   return { modules, map, looked: [...modules.files, ...project.looked], problems: [problem] };
 }
 
@@ -89,18 +91,21 @@ function unread(file: string, error: string): Modules {
     npm: none,
     npmFolders: new Map(),
     cached: none,
+    tooLarge: undefined,
   };
 }
 
 /** Whether the map has grown. */
-function mapBareImports(
+async function mapBareImports(
   { imports }: Modules,
   project: ProjectConfig,
   map: ImportMap,
   problems: Set<string>,
-): boolean {
+): Promise<boolean> {
   let isChanged = false;
+  const pause = slices();
   for (const { specifier, importer, target, isType } of imports) {
+    await pause();
     if (!isBare(specifier) || specifier.startsWith(`${JSX_SOURCE}/`)) continue;
     for (const problem of project.problemsOf(importer)) problems.add(problem);
     if (target !== undefined || map.has(importer, specifier)) continue;
@@ -114,14 +119,16 @@ function mapBareImports(
 }
 
 /** Finds files for paths that lack an ending, or have the ending of what a source is compiled to. */
-function completePaths(
+async function completePaths(
   { broken }: Modules,
   map: ImportMap,
   looked: Set<string>,
   problems: Set<string>,
-): boolean {
+): Promise<boolean> {
   let isChanged = false;
+  const pause = slices();
   for (const { path } of broken) {
+    await pause();
     if (isFile(path) || map.aliased(path) !== undefined) continue;
     const candidates = candidatesFor(path);
     for (const candidate of candidates) looked.add(candidate);
@@ -153,12 +160,23 @@ export function isFile(path: string): boolean {
   }
 }
 
-function setJsx({ files }: Modules, project: ProjectConfig, map: ImportMap, problems: Set<string>): boolean {
-  const found = files.filter((path) => /\.[jt]sx$/.test(path)).map((path) => ({ path, ...project.jsx(path) }));
+async function setJsx(
+  { files }: Modules,
+  project: ProjectConfig,
+  map: ImportMap,
+  problems: Set<string>,
+): Promise<boolean> {
+  const pause = slices();
+  const found: ({ path: string } & ReturnType<ProjectConfig["jsx"]>)[] = [];
+  for (const path of files) {
+    await pause();
+    if (/\.[jt]sx$/.test(path)) found.push({ path, ...project.jsx(path) });
+  }
   const [first] = found;
   if (!first) return false;
   let isChanged = false;
   for (const { path, jsx, problems: wrong } of found) {
+    await pause();
     for (const problem of wrong) problems.add(problem);
     if (jsx.jsx === "react") continue;
     const source = jsx.jsxImportSource ?? "hono/jsx";
@@ -197,30 +215,42 @@ function combined(all: readonly Jsx[]): Jsx | undefined {
 }
 
 /** Files that no sandbox may read, by their paths alone. */
-function refusals({ files, broken }: Modules, codeDir: string): string[] {
-  return [...files, ...broken.map(({ path }) => path)]
-    .map((path) => whyNotImportable(path, codeDir))
-    .filter((problem) => problem !== undefined);
+async function refusals({ files, broken }: Modules, codeDir: string): Promise<string[]> {
+  const problems: string[] = [];
+  const pause = slices();
+  for (const path of [...files, ...broken.map(({ path }) => path)]) {
+    await pause();
+    const problem = whyNotImportable(path, codeDir);
+    if (problem !== undefined) problems.push(problem);
+  }
+  return problems;
 }
 
 /** What is wrong with files that a sandbox may read: an error quotes the source. */
-function breaks({ broken, imports }: Modules, codeDir: string, base: string): string[] {
-  const mine = broken.filter(({ path }) => whyNotImportable(path, codeDir) === undefined)
-    .map(({ error }) => error.replaceAll(base, ""));
-  const unresolved = imports.filter(({ target, error, isType, specifier }) =>
-    target === undefined && error !== undefined && !isType && !isBare(specifier)
-  ).map(({ error, importer, line }) => `${inCodeFolder(importer, codeDir)}:${line}: ${error!.replaceAll(base, "")}`);
-  return [...mine, ...unresolved];
+async function breaks({ broken, imports }: Modules, codeDir: string, base: string): Promise<string[]> {
+  const problems: string[] = [];
+  const pause = slices();
+  for (const { path, error } of broken) {
+    await pause();
+    if (whyNotImportable(path, codeDir) === undefined) problems.push(error.replaceAll(base, ""));
+  }
+  for (const { target, error, isType, specifier, importer, line } of imports) {
+    await pause();
+    if (target !== undefined || error === undefined || isType || isBare(specifier)) continue;
+    problems.push(`${inCodeFolder(importer, codeDir)}:${line}: ${error.replaceAll(base, "")}`);
+  }
+  return problems;
 }
 
 export function inCodeFolder(path: string, codeDir: string): string {
   return relative(codeDir, path).split(sep).join("/");
 }
 
-function sizeProblem(files: readonly string[]): string | undefined {
-  if (files.length > FILES_MAX) return `The handler imports ${files.length} files; ${FILES_MAX} are allowed.`;
+async function sizeProblem(files: readonly string[]): Promise<string | undefined> {
+  const pause = slices();
   let bytes = 0;
   for (const path of files) {
+    await pause();
     try {
       bytes += Deno.statSync(path).size;
     } catch {

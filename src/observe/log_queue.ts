@@ -38,6 +38,8 @@ const LINES_MAX = 5_000;
 const BYTES_MAX = 4 << 20;
 /** What a line takes beside its text. */
 const LINE_BYTES = 200;
+/** Of texts that are masked in one go, so that even the costliest take some milliseconds; the rest is taken next. */
+const TAKEN_MAX_LENGTH = 128 * 1024;
 const DROPPED_INTERVAL_MS = 1_000;
 /** Calls whose last print may be the beginning of a value, and what is kept of such ends. */
 const OPEN_MAX = 1_000;
@@ -104,11 +106,11 @@ export class LogQueue {
   }
 
   /**
-   * The next entries, masked. Those from after `heldSince` whose end may be the beginning of a value stay for the
+   * The next entries, masked: `count` of them, or fewer if they are long. Those from after `heldSince` whose end may be the beginning of a value stay for the
    * next time, so that it is found whole.
    */
   take(count: number, now: number, heldSince: number): QueuedEntry[] {
-    const entries = [...this.#held, ...this.#waiting.splice(0, count)];
+    const entries = [...this.#held, ...this.#waiting.splice(0, this.#fitting(count))];
     const masked = new Map<QueuedEntry, string>();
     const held = new Set<QueuedEntry>();
     for (const [call, lines] of Map.groupBy(entries, callOf)) this.#mask(call, lines, heldSince, masked, held);
@@ -117,6 +119,17 @@ export class LogQueue {
     for (const { message } of taken) this.#bytes -= message.length + LINE_BYTES;
     this.#release(taken);
     return [...taken.map((entry) => ({ ...entry, message: masked.get(entry)! })), ...this.#takeDropped(now)];
+  }
+
+  /** How many of the entries that wait may be taken, one at least. */
+  #fitting(count: number): number {
+    let [entries, length] = [0, 0];
+    for (const { message } of this.#waiting) {
+      length += message.length;
+      if (entries === count || (entries > 0 && length > TAKEN_MAX_LENGTH)) break;
+      entries++;
+    }
+    return entries;
   }
 
   /** Forgets what a function's calls have printed. */

@@ -2,6 +2,7 @@
 
 import { benchCalls } from "./calls.ts";
 import { benchColdStarts } from "./cold_starts.ts";
+import { benchEventLoop } from "./event_loop.ts";
 import { benchFunctions } from "./functions.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchGuard } from "./guard.ts";
@@ -17,6 +18,7 @@ const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
 const missed: string[] = [];
 if (chosen("calls")) missed.push(...await benchCalls());
 if (chosen("cold-starts")) missed.push(...await benchColdStarts());
+if (chosen("event-loop")) missed.push(...await benchEventLoop());
 if (chosen("observe")) missed.push(...await benchObserve());
 if (chosen("functions")) missed.push(...await benchFunctions());
 if (chosen("growth")) missed.push(...await benchGrowth());

@@ -1,0 +1,7 @@
+// A thread that reads what `deno info` says of one handler, and ends.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { readInfo } from "./module_info.ts";
+
+const { json, entry } = workerData as { json: string; entry: string };
+parentPort!.postMessage(readInfo(json, entry));
