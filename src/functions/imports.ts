@@ -8,7 +8,17 @@ import { readInfoAside } from "./info_aside.ts";
 import { whyNotImportable } from "./importable.ts";
 import type { CodeConfig } from "../sandbox/folder.ts";
 import type { KeptGraphs } from "./kept_graphs.ts";
-import { cutLock, type Lock, type LockRoots, lockText, mergeLocks, nameOf, parseLock, specifierOf } from "./lock.ts";
+import {
+  cutLock,
+  type Lock,
+  type LockRoots,
+  lockText,
+  mergeLocks,
+  nameOf,
+  newestLocked,
+  parseLock,
+  specifierOf,
+} from "./lock.ts";
 import type { ModuleCache } from "./module_cache.ts";
 import { isRemote, packageFolders } from "./module_info.ts";
 import { isHopeless, nativePackages, nativeSentence } from "./native_packages.ts";
@@ -172,7 +182,14 @@ export function importsService(options: ImportsOptions): Imports {
     const began = Date.now();
     const file = fileOf(handler);
     await using folder = await builder.folder();
-    const project = await findProjectGraph(file, { codeDir, builder, folder, importHosts: hosts, honoJsx });
+    const project = await findProjectGraph(file, {
+      codeDir,
+      builder,
+      folder,
+      importHosts: hosts,
+      known: (name) => newestLocked(locks.starting(handler), name),
+      honoJsx,
+    });
     const reached = reach(project.modules);
     const fetched = reached.types
       ? await moduleCache.fetching(() => fetchRemote(handler, file, project, folder, hosts, trial))
@@ -219,7 +236,7 @@ export function importsService(options: ImportsOptions): Imports {
   const fetchRemote = async (
     handler: string,
     file: string,
-    { map, modules }: ProjectGraph,
+    { map, modules, problems: ownProblems }: ProjectGraph,
     folder: BuilderFolder,
     hosts: readonly string[],
     trial: Lock | undefined,
@@ -240,7 +257,10 @@ export function importsService(options: ImportsOptions): Imports {
     await Deno.writeTextFile(lock, lockText(mergeLocks(cutLock(await readLock(lock), roots), workers)));
     const cache = await builder.remote("cache", ...common, entry);
     const problems = found.remoteErrors.map(({ error }) => readable(error));
-    if (!cache.success && problems.length === 0) problems.push(readable(causeOf(cache.stderr)));
+    // What is wrong with the code itself is known already, and stops the fetching in Deno's own words.
+    if (!cache.success && problems.length === 0 && ownProblems.length === 0) {
+      problems.push(readable(causeOf(cache.stderr)));
+    }
     const whole = await readLock(lock);
     // A sandbox starts only if everything in its lock is there.
     const complete = cutLock(whole, {
@@ -257,7 +277,7 @@ export function importsService(options: ImportsOptions): Imports {
     const isStale = locks.find(handler) !== before;
     const text = lockText(complete);
     // Only what is there as a whole is kept, so that no other function ever meets a version that cannot be had.
-    if (!trial && problems.length === 0 && !isStale) locks.put(handler, text);
+    if (!trial && cache.success && problems.length === 0 && !isStale) locks.put(handler, text);
     return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
   };
 

@@ -2,7 +2,7 @@
 // dependency's version is left out where only one version of that package is locked, so locks are expanded before
 // they are merged or cut.
 
-import { validRange } from "semver";
+import { prerelease, rcompare, valid, validRange } from "semver";
 
 /** What one npm package has in a lock. */
 export interface LockedNpm {
@@ -171,6 +171,16 @@ export function nameOf(specifierOrId: string): string {
 /** `2.1.3` of `ms@2.1.3` and of `ms@2.1.3_peer@1.0.0`. */
 export function versionOf(id: string): string {
   return id.slice(nameOf(id).length + 1).replace(/_.*$/, "");
+}
+
+/** A specifier for the newest version of a package in a lock, such as `npm:ms@^2.1.3`; of pre-releases only if there are no others. */
+export function newestLocked(lock: Lock, name: string): string | undefined {
+  for (const registry of ["npm", "jsr"] as const) {
+    const versions = Object.keys(lock[registry]).filter((id) => nameOf(id) === name).map(versionOf)
+      .filter((version) => valid(version) !== null).sort(rcompare);
+    const newest = versions.find((version) => prerelease(version) === null) ?? versions[0];
+    if (newest !== undefined) return `${registry}:${name}@^${newest}`;
+  }
 }
 
 /** Ids of what a package cannot do without. */

@@ -4,7 +4,7 @@
 import { builtinModules } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { validRange } from "semver";
+import { minVersion, rcompare, subset, valid, validRange } from "semver";
 import { isInside } from "./importable.ts";
 
 /** Where a bare specifier leads, or what is wrong with it: a sentence for its author. */
@@ -75,6 +75,8 @@ export interface ProjectConfigOptions {
   readonly codeDir: string;
   /** `host` or `host:port`; `https:` modules come from these alone. */
   readonly importHosts: readonly string[];
+  /** What others import under the name of a package, such as `npm:ms@^2.1.3`, to be proposed. */
+  readonly known?: (name: string) => string | undefined;
 }
 
 /** The config files of one look at the code folder: each is read once. */
@@ -99,7 +101,7 @@ export class ProjectConfig {
     if (broken) return { problem: broken.problems[0]! };
     const builtin = specifier.replace(/^node:/, "");
     if (builtinModules.includes(builtin)) return { target: `node:${builtin}` };
-    return { problem: undeclared(specifier, deno, npm) };
+    return { problem: undeclared(specifier, deno, npm, this.#options.known) };
   }
 
   /** Entries that can never have an effect, in the file that counts for `importer`. */
@@ -264,24 +266,78 @@ function fromDependencies(file: ConfigFile, specifier: string): Resolved | undef
   return withRange(key, value);
 
   function withRange(packageName: string, range: string): Resolved {
-    const version = validRange(range);
-    const isTag = /^[a-z][\w.-]*$/i.test(range);
-    if (version === null && !isTag) {
+    const version = isTag(range) ? range : requirementOf(range);
+    if (version === undefined) {
       return wrong(`must be a version from a registry, such as "^1.2.0", not "${range}".`);
     }
     return {
-      target: `npm:${rest === "" ? "" : "/"}${packageName}@${(version || range).replaceAll(" ", "%20")}${rest}`,
+      target: `npm:${rest === "" ? "" : "/"}${packageName}@${version}${rest}`,
     };
   }
 }
 
-function undeclared(specifier: string, deno: ConfigFile | undefined, npm: ConfigFile | undefined): string {
+/** Such as `latest`. */
+function isTag(range: string): boolean {
+  return /^[a-z][\w.-]*$/i.test(range) && validRange(range) === null;
+}
+
+/**
+ * What an `npm:` specifier can say of a range: it takes one version, or one after "^" or "~", but no comparisons and no
+ * alternatives (deno_semver). Of those, the newest alternative counts, from its least version on.
+ * @returns undefined if it is no range
+ */
+function requirementOf(range: string): string | undefined {
+  const normal = validRange(range);
+  if (normal === null) return undefined;
+  if (normal === "*" || valid(normal) !== null) return normal;
+  const text = range.trim();
+  if (/^[~^]?\d+(?:\.(?:\d+|[x*])){0,2}(?:-[\w.-]+)?$/i.test(text)) return text;
+  const newest = normal.split("||").map((alternative: string) => ({ alternative, least: minVersion(alternative) }))
+    .filter(({ least }: { least: unknown }) => least !== null)
+    .sort((a: { least: string }, b: { least: string }) => rcompare(a.least, b.least))[0];
+  if (!newest) return undefined;
+  const { alternative, least: { version } } = newest;
+  const candidates = [`^${version}`, ...highest(alternative), `~${version}`];
+  return candidates.find((one) => !/^.0\.0\.0$/.test(one) && subset(one, alternative)) ?? version;
+}
+
+/** The versions just below the upper bound of a range. */
+function highest(alternative: string): string[] {
+  const [, sign, ...parts] = /<(=?)(\d+)\.(\d+)\.(\d+)/.exec(alternative) ?? [];
+  const [major, minor, patch] = parts.map(Number) as [number, number, number];
+  if (sign === undefined) return [];
+  if (sign === "=") return [`${major}.${minor}.${patch}`];
+  return [patch > 0 ? `${major}.${minor}.${patch - 1}` : minor > 0 ? `${major}.${minor - 1}.x` : `${major - 1}.x`];
+}
+
+/** What to write, and into which file, so that `specifier` leads somewhere. */
+function undeclared(
+  specifier: string,
+  deno: ConfigFile | undefined,
+  npm: ConfigFile | undefined,
+  known: (name: string) => string | undefined = () => undefined,
+): string {
   const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
-  if (!PACKAGE_NAME.test(name)) {
-    return `"${specifier}" is not declared. Add "${name}/": "./…/" to "imports" in ${deno?.name ?? "deno.json"}.`;
+  if (!isPublishable(name)) {
+    // "@/lib/x.ts", say: a folder by another name.
+    const prefix = `${specifier.split("/")[0]}/`;
+    return `"${specifier}" is not declared. Add "${prefix}": "./" to "imports" in ${deno?.name ?? "deno.json"}, ` +
+      `with the folder that "${prefix}" stands for in the place of "./"; or import it by a relative path.`;
   }
-  if (npm && !deno) return `"${name}" is not declared. Add "${name}": "*" to "dependencies" in ${npm.name}.`;
-  return `"${name}" is not declared. Add "${name}": "npm:${name}" to "imports" in ${deno?.name ?? "deno.json"}.`;
+  // The scope of Deno's standard library, which is on JSR alone.
+  const target = known(name) ?? `${name.startsWith("@std/") ? "jsr" : "npm"}:${name}`;
+  if (npm && !deno && target.startsWith("npm:")) {
+    const range = target.slice(`npm:${name}@`.length) || "*";
+    return `"${name}" is not declared. Add "${name}": "${range}" to "dependencies" in ${npm.name}.`;
+  }
+  const entry = `"${name}": "${target}"`;
+  const add = `"${name}" is not declared. Add ${entry} to "imports" in ${deno?.name ?? "deno.json"}.`;
+  return deno ? add : `${add} There is no such file yet: save one that holds {"imports": {${entry}}}.`;
+}
+
+/** Whether a registry can have a package of this name. */
+function isPublishable(name: string): boolean {
+  return PACKAGE_NAME.test(name) && /^(?:@[a-z\d][^/]*\/)?[a-z\d]/i.test(name);
 }
 
 function partOf(file: ConfigFile, name: string): Part {

@@ -25,6 +25,8 @@ export interface ProjectGraphOptions {
   readonly builder: Builder;
   readonly folder: BuilderFolder;
   readonly importHosts: readonly string[];
+  /** What others import under the name of a package, such as `npm:ms@^2.1.3`, to be proposed. */
+  readonly known: (name: string) => string | undefined;
   /** Such as `npm:hono@4.13.19/jsx`. */
   readonly honoJsx: string;
 }
@@ -44,10 +46,10 @@ const SOURCES: Record<string, readonly string[]> = {
 };
 
 export async function findProjectGraph(file: string, options: ProjectGraphOptions): Promise<ProjectGraph> {
-  const { codeDir, builder, folder, importHosts, honoJsx } = options;
+  const { codeDir, builder, folder, importHosts, known, honoJsx } = options;
   const entry = pathToFileURL(file).href;
   const base = pathToFileURL(codeDir).href + "/";
-  const project = new ProjectConfig({ codeDir, importHosts });
+  const project = new ProjectConfig({ codeDir, importHosts, known });
   const map = new ImportMap(codeDir);
   const looked = new Set([file]);
   for (let round = 1;; round++) {
@@ -237,9 +239,17 @@ async function breaks({ broken, imports }: Modules, codeDir: string, base: strin
   for (const { target, error, isType, specifier, importer, line } of imports) {
     await pause();
     if (target !== undefined || error === undefined || isType || isBare(specifier)) continue;
-    problems.push(`${inCodeFolder(importer, codeDir)}:${line}: ${error.replaceAll(base, "")}`);
+    const why = specifier.startsWith("#") ? privateName(specifier) : error.replaceAll(base, "");
+    problems.push(`${inCodeFolder(importer, codeDir)}:${line}: ${why}`);
   }
   return problems;
+}
+
+/** Names of Node's "imports", which a package.json cannot declare here. */
+function privateName(specifier: string): string {
+  const name = specifier.slice(1);
+  return `"${specifier}" cannot be declared, as it begins with "#". Import it by a relative path, or name it ` +
+    `"@${name}" and declare that in "imports" of deno.json.`;
 }
 
 export function inCodeFolder(path: string, codeDir: string): string {

@@ -11,7 +11,7 @@ import { annotate, type Annotated } from "./annotations.ts";
 import { type ConfinedResult, runConfined } from "./confined_deno.ts";
 import { type Diagnostic, readDiagnostics } from "./diagnostics.ts";
 import type { Files } from "./files.ts";
-import { lockText } from "./lock.ts";
+import { lockText, newestLocked } from "./lock.ts";
 import type { PackageLocks } from "./package_locks.ts";
 import { candidatesFor } from "./project_graph.ts";
 import { type TypeCheckConfig, typeCheckConfig } from "./type_check_config.ts";
@@ -87,12 +87,18 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
         annotated.get(path)?.source ?? content,
       ]));
       const hosts = importHosts();
-      const config = typeCheckConfig(sources, { codeDir, importHosts: hosts, honoJsx: `${runtime.workerPackage}/jsx` });
+      const lock = locks.starting(source.path);
+      const config = typeCheckConfig(sources, {
+        codeDir,
+        importHosts: hosts,
+        known: (name) => newestLocked(lock, name),
+        honoJsx: `${runtime.workerPackage}/jsx`,
+      });
       copies.set("config.json", config.files.config).set("imports.json", config.files.importMap);
       const entry = source.isHandler ? "entry.ts" : `code/${source.path}`;
       if (source.isHandler) copies.set(entry, entryFor(source.path, handlerTypes));
       await write(folder, copies, uid);
-      await writeLock(lockText(locks.starting(source.path)), join(folder, "lock"), uid);
+      await writeLock(lockText(lock), join(folder, "lock"), uid);
 
       const start = (...args: string[]) => run(args, folder, runtime, uid);
       const info = await start(

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deploy, run, save } from "./handlers.ts";
+import { startNpmRegistry } from "./npm_registry.ts";
 import { type Server, startApp } from "./server.ts";
 
 /** Writes files into the code folder as an editor does. */
@@ -273,6 +274,194 @@ Deno.test("imports as projects have them", async (t) => {
       );
     },
   );
+});
+
+Deno.test("what is wrong with the code is told once, and what is not declared with an entry that works", async (t) => {
+  await using registry = startNpmRegistry();
+  const packages = { "crude-ms": "1.0.0", "crude-colors": "1.2.0", "@crude/scoped": "2.0.0", "crude-other": "3.0.0" };
+  for (const [name, version] of Object.entries(packages)) {
+    const files = { "index.js": `module.exports = "${name}";`, "sub.js": `module.exports = "${name} sub";` };
+    await registry.publish({ name, version, files });
+  }
+  const cacheDir = await Deno.makeTempDir({ prefix: "crude-functions-cache-" });
+  await Deno.chmod(cacheDir, 0o711);
+  try {
+    await using server = await startApp({ env: { NPM_CONFIG_REGISTRY: registry.url, CACHE_DIR: cacheDir } });
+    // What is fetched besides is what used to bring a second sentence, of Deno's own.
+    const code = (imported: string) =>
+      `import ms from "npm:crude-ms@1"; ${imported} export default (c) => c.text(ms + x);`;
+    const problemsOf = async (folder: string, files: Record<string, string>): Promise<string[]> => {
+      const { "h.ts": handler, ...others } = files;
+      await write(
+        server,
+        Object.fromEntries(Object.entries(others).map(([path, text]) => [`${folder}/${path}`, text])),
+      );
+      return await save(server, `${folder}/h.ts`, handler!);
+    };
+    const undeclared: Record<string, { files: Record<string, string>; name: string; works: string }> = {
+      "in the handler": {
+        files: { "h.ts": code('import x from "crude-colors";') },
+        name: "crude-colors",
+        works: "crude-mscrude-colors",
+      },
+      "in a file that it imports": {
+        files: { "lib/a.ts": 'export { default } from "crude-colors";', "h.ts": code('import x from "./lib/a.ts";') },
+        name: "crude-colors",
+        works: "crude-mscrude-colors",
+      },
+      "by a path in the package": {
+        files: { "h.ts": code('import x from "crude-colors/sub.js";') },
+        name: "crude-colors",
+        works: "crude-mscrude-colors sub",
+      },
+      "in a scope": {
+        files: { "h.ts": code('import x from "@crude/scoped";') },
+        name: "@crude/scoped",
+        works: "crude-ms@crude/scoped",
+      },
+      "by require": {
+        files: {
+          "a.js": 'const x = require("crude-colors");\nmodule.exports = x;',
+          "h.ts": code('import x from "./a.js";'),
+        },
+        name: "crude-colors",
+        works: "crude-mscrude-colors",
+      },
+      "by import()": {
+        files: { "h.ts": code('const { default: x } = await import("crude-colors");') },
+        name: "crude-colors",
+        works: "crude-mscrude-colors",
+      },
+      "twice": {
+        files: { "h.ts": code('import x from "crude-colors"; import "crude-colors/sub.js";') },
+        name: "crude-colors",
+        works: "crude-mscrude-colors",
+      },
+      "next to a deno.json": {
+        files: { "deno.json": '{"imports": {"ms": "npm:crude-ms@1"}}', "h.ts": code('import x from "crude-colors";') },
+        name: "crude-colors",
+        works: "crude-mscrude-colors",
+      },
+      "next to a package.json": {
+        files: { "package.json": '{"dependencies": {}}', "h.ts": code('import x from "crude-colors";') },
+        name: "crude-colors",
+        works: "crude-mscrude-colors",
+      },
+      "next to a package.json, of no known version": {
+        files: { "package.json": '{"dependencies": {}}', "h.ts": code('import x from "crude-other";') },
+        name: "crude-other",
+        works: "crude-mscrude-other",
+      },
+    };
+    let count = 0;
+    /** Names of which a version is known, as a function was saved that has one. */
+    const known = new Set<string>();
+    for (const [what, { files, name, works }] of Object.entries(undeclared)) {
+      await t.step(what, async () => {
+        const folder = `u${++count}`;
+        const [problem, ...more] = await problemsOf(folder, files);
+        assert.deepEqual(more, []);
+        const [, target, version, part, file] =
+          /^"([^"]+)" is not declared\. Add "\1": "(?:npm:\1@?)?([^"]*)" to "(imports|dependencies)" in ([^ ]+\.json)\./
+            .exec(problem!) ?? assert.fail(problem);
+        assert.equal(target, name);
+        assert.match(version!, known.has(name) ? /^\^\d\.\d\.0$/ : /^\*?$/);
+        // The entry, put where the sentence says.
+        const [, entry] = /Add ("[^"]+": "[^"]+") to/.exec(problem!)!;
+        const [, whole] = /There is no such file yet: save one that holds (\{.+\})\.$/.exec(problem!) ?? [];
+        const existing = files[file!.replace(`${folder}/`, "")];
+        assert.equal(whole === undefined, existing !== undefined, problem);
+        const config = JSON.parse(whole ?? existing!);
+        if (whole === undefined) Object.assign(config[part!], JSON.parse(`{${entry}}`));
+        await write(server, { [existing === undefined ? `${folder}/${file}` : file!]: JSON.stringify(config) });
+        const { "deno.json": _, "package.json": __, ...others } = files;
+        assert.deepEqual(await problemsOf(folder, others), []);
+        known.add(name);
+        await deploy(server, folder, `export { default } from "./${folder}/h.ts";`);
+        assert.equal(await answer(server, `/${folder}`), `200 ${works}`);
+      });
+    }
+
+    await t.step("names that no package can have", async () => {
+      for (const name of ["@/lib/x.ts", "~/x.ts", "$lib", "_x/y"]) {
+        const problems = await problemsOf("alias", { "h.ts": code(`import x from "${name}";`) });
+        assert.equal(problems.length, 1, problems.join("\n"));
+        const [, key] = /is not declared\. Add "([^"]+)": ".\/" to "imports" in deno\.json, with the folder/.exec(
+          problems[0]!,
+        )!;
+        assert.ok(`${name}/`.startsWith(key!), name);
+      }
+      const hash = await problemsOf("hash", { "h.ts": code('import x from "#lib/x";') });
+      assert.equal(hash.length, 1);
+      assert.match(hash[0]!, /^hash\/h\.ts:1: "#lib\/x" cannot be declared, as it begins with "#"/);
+      const std = await problemsOf("std", { "h.ts": code('import x from "@std/none";') });
+      assert.equal(std.length, 1);
+      assert.match(std[0]!, /"@std\/none": "jsr:@std\/none"/);
+    });
+
+    await t.step("other mistakes next to a package that is fetched", async () => {
+      const mistakes: Record<string, [files: Record<string, string>, told: RegExp]> = {
+        syntax: [{ "a.ts": "export const = 1;", "h.ts": code('import x from "./a.ts";') }, /^SyntaxError/],
+        missing: [{ "h.ts": code('import x from "./none.ts";') }, /^Module not found "missing\/none\.ts"/],
+        outside: [{ "h.ts": code('import x from "../../none.ts";') }, /is outside the code folder/],
+        entry: [
+          { "deno.json": '{"imports": {"x": "y"}}', "h.ts": code('import x from "x";') },
+          /^entry\/deno\.json:1: "x" in "imports" must be/,
+        ],
+      };
+      for (const [folder, [files, told]] of Object.entries(mistakes)) {
+        const problems = await problemsOf(folder, files);
+        assert.equal(problems.length, 1, problems.join("\n"));
+        assert.match(problems[0]!, told);
+      }
+    });
+
+    await t.step("ranges of package.json that a specifier cannot hold", async () => {
+      const versions = ["0.3.0", "1.0.0", "1.4.2", "2.0.0", "2.3.4", "3.0.0"];
+      for (const version of versions) {
+        const files = { "index.js": `module.exports = "${version}";` };
+        await registry.publish({ name: "crude-many", version, files });
+      }
+      const wanted: Record<string, string> = {
+        "^1.0.0": "1.4.2",
+        "~1.4.0": "1.4.2",
+        "1.x": "1.4.2",
+        "2": "2.3.4",
+        "v2.0.0": "2.0.0",
+        "=2.0.0": "2.0.0",
+        ">=1.0.0 <2": "1.4.2",
+        "1.0.0 - 2.0.0": "1.4.2",
+        "<3": "2.3.4",
+        "<1.0.0": "0.3.0",
+        "<=1.4.2": "1.4.2",
+        "^1.0.0 || ^2.0.0": "2.3.4",
+        "2.x || 1.x": "2.3.4",
+        ">=3": "3.0.0",
+        "npm:crude-many@>=1.0.0 <2": "1.4.2",
+        "*": "3.0.0",
+        "": "3.0.0",
+        latest: "3.0.0",
+      };
+      const found: Record<string, unknown> = {};
+      const asked = Object.keys(wanted);
+      for (const [index, range] of asked.entries()) {
+        await write(server, { [`r${index}/package.json`]: JSON.stringify({ dependencies: { "crude-many": range } }) });
+        const handler = 'import v from "crude-many"; export default (c) => c.text(v);';
+        assert.deepEqual(await save(server, `r${index}/h.ts`, handler), [], range);
+        const created = { name: `r${index}`, handler: `r${index}/h.ts`, route: `/r${index}` };
+        assert.equal((await server.api("POST", "/api/functions", created)).status, 201);
+        found[range] = (await run(server, `/r${index}`)).body;
+      }
+      assert.deepEqual(found, wanted);
+    });
+
+    await t.step("types that cannot be had keep nothing from running", async () => {
+      const files = { "h.ts": code('import type { X } from "crude-types"; const x: X = 1;') };
+      assert.deepEqual(await problemsOf("types", files), []);
+    });
+  } finally {
+    await Deno.remove(cacheDir, { recursive: true });
+  }
 });
 
 /** Prints what an import leads to, or why it fails. */
