@@ -37,11 +37,11 @@ import type { RunCaller } from "./http/run_caller.ts";
 import { codeVersionOf } from "./http/run_target.ts";
 import { serve } from "./http/server.ts";
 import type { Web } from "./http/web/deps.ts";
-import { type FunctionId, type KeyId, ownerId, type SecretId, type SessionId } from "./ids.ts";
+import type { FunctionId, KeyId, SessionId } from "./ids.ts";
 import { openKeyFile } from "./keyring/key_file.ts";
 import { Rotation } from "./keyring/rotation.ts";
-import { watchAnswers } from "./observe/answers.ts";
 import { createAudit } from "./observe/audit.ts";
+import { Disclosures } from "./observe/disclosures.ts";
 import { forgiving } from "./observe/forgiving.ts";
 import { Integrity } from "./observe/integrity.ts";
 import { createLog } from "./observe/log.ts";
@@ -59,12 +59,11 @@ import { Pool, type PoolOptions } from "./sandbox/pool.ts";
 import type { ProcessOptions } from "./sandbox/process.ts";
 import { missingWalls, prepareRuntime } from "./sandbox/runtime.ts";
 import { openUsageReader } from "./sandbox/usage.ts";
-import { createAnswersAhead } from "./secrets/ahead.ts";
-import { secretAnswers } from "./secrets/answers.ts";
 import { askedSecretsService } from "./secrets/asked.ts";
+import { SecretBroker } from "./secrets/broker.ts";
 import { resolutionService } from "./secrets/explain.ts";
+import { SecretLookup } from "./secrets/lookup.ts";
 import { overviewService } from "./secrets/overview.ts";
-import { secretReader } from "./secrets/reader.ts";
 import { secretsService } from "./secrets/secrets.ts";
 import { settingsService } from "./settings/settings.ts";
 import { openDataFolder } from "./store/data_folder.ts";
@@ -283,7 +282,8 @@ async function openCalls(
   parts: Data & Control & Code & Telemetry,
   endpoint: Endpoint,
 ) {
-  const { store, keys, settings, runtime, codeDir, locks, imports, assets, metrics, masking, logs, record } = parts;
+  const { store, keys, keyring, settings, runtime, codeDir, locks, imports, assets, metrics, masking, logs, record } =
+    parts;
   const { config, log, now } = host;
   const traces = config.traces ? await openTraces() : undefined;
   const usage = openUsageReader();
@@ -317,10 +317,16 @@ async function openCalls(
       ended?.(failure !== undefined);
     };
   };
+  const disclosures = new Disclosures({ ...parts, log, now });
+  const broker = new SecretBroker<RunCaller>(new SecretLookup(store, keyring), disclosures);
   const pool = new Pool<RunCaller>({
     process,
     health,
-    answerer: createAnswerer(host, parts),
+    answerer: {
+      answer: (caller, ...question) => broker.answer(caller, ...question),
+      // A traced call asks, so that each question has its span.
+      ahead: (caller, questions) => caller.trace ? undefined : broker.prefetch(caller, questions),
+    },
     entitlements: {
       isCurrent: (caller) => caller.isCurrent,
       isEntitled: (caller) => caller.isEntitled,
@@ -386,36 +392,6 @@ async function openCalls(
     }),
   });
   return { traces, conditions, pool, registry, pruner, rotation, preflight };
-}
-
-/** What answers handlers' questions for secrets, and counts, traces and remembers each value that it gives. */
-function createAnswerer(
-  { log, now }: Host,
-  { store, keyring, reads, masking, metrics }: Data & Telemetry,
-): PoolOptions<RunCaller>["answerer"] {
-  const isNews = seldom<SecretId | string>(now);
-  const reader = secretReader(store, keyring, ({ id, name, owner }, reason) => {
-    const whose = owner.scope === "global" ? "the global scope" : `${owner.scope} ${ownerId(owner)}`;
-    const secret = id ?? `"${name}" of ${whose}`;
-    if (isNews(secret)) log("error", `Secret ${secret} could not be decrypted for a handler. ${reason}`);
-  }, ({ functionId, holder }, id, scope) => {
-    reads.handedOut(id, functionId, holder?.keyId);
-    answers.given(scope);
-  });
-  const answers = watchAnswers(
-    secretAnswers<RunCaller>(reader, ({ handed }, name, value) => masking.handedOut(handed, name, value)),
-    (functionId, durationMs) => metrics.secretsRead(functionId, 1, durationMs),
-    (functionId, text) => masking.mask(functionId, text),
-  );
-  const ahead = createAnswersAhead<RunCaller>(reader, store.changes, (caller, { id, name, value }) => {
-    reads.handedOut(id, caller.functionId, caller.holder?.keyId);
-    masking.handedOut(caller.handed, name, value);
-  }, ({ functionId }, questions) => metrics.secretsRead(functionId, questions, 0));
-  return {
-    answer: answers.answer,
-    // A traced call asks, so that each question has its span.
-    ahead: (caller, questions) => caller.trace ? undefined : ahead(caller, questions),
-  };
 }
 
 /** Logs what this machine or this process lacks; the same, for the pages. */

@@ -5,7 +5,7 @@ import { admission } from "../access/admission.ts";
 import { maySecretBeAsked, narrows } from "../functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../functions/registry.ts";
 import type { FunctionId, SecretName } from "../ids.ts";
-import type { TracedCaller } from "../observe/answers.ts";
+import type { ObservedCaller } from "../observe/disclosures.ts";
 import type { Handed } from "../observe/masking.ts";
 import type { CallTrace } from "../observe/traces.ts";
 import type { KeyHolder } from "../store/access.ts";
@@ -18,7 +18,7 @@ export interface Rights {
   readonly changes: () => number;
 }
 
-export class RunCaller implements TracedCaller {
+export class RunCaller implements ObservedCaller {
   readonly functionId: FunctionId;
   readonly trace: CallTrace | undefined;
   /** The values that the call has been given. */

@@ -12,13 +12,13 @@ import { AppError } from "../../src/errors.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
 import type { FunctionId, GroupId, KeyId, SecretId, SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
-import { secretReader } from "../../src/secrets/reader.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
 import { settingsService } from "../../src/settings/settings.ts";
 import { AUTHENTICATED_TABLES, describeTable, type Finding } from "../../src/store/authenticated_tables.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
 import { openStore } from "../../src/store/store.ts";
 import { openVerification } from "../../src/store/verification.ts";
+import { secretReader } from "./secret_reader.ts";
 import { temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
 
 const LIMITS = { idleMs: () => 1e12, longestMs: () => 1e12 };
@@ -40,7 +40,7 @@ async function filledData() {
     const secrets = secretsService(store, keyring, Date.now, unrecorded);
     const admins = openAdmins({ store, keyring, limits: LIMITS, now: Date.now, record: unrecorded });
     const settings = settingsService(store, () => undefined, unrecorded);
-    const reader = secretReader(store, keyring, () => {}, () => {});
+    const reader = secretReader(store, keyring);
     return { store, access, registry, secrets, admins, settings, reader, [Symbol.dispose]: () => store.close() };
   };
   const opened = open();
@@ -129,7 +129,7 @@ const USES: Record<string, (opened: ReturnType<Data["open"]>, data: Data) => unk
   secret_order: ({ reader }, { functionId, other, management }) => {
     const holder = { keyId: other.id, keyName: "theirs", groupId: management, groupName: "management" };
     const found = reader.getComplete({ functionId, holder, mayAsk: () => true }, "DB")!;
-    assert.equal(found.values.global?.reveal(), "global");
+    assert.equal(found.values.global, "global");
     return found.decryptionErrors.key === undefined ? "proven" : undefined;
   },
   secrets: ({ reader }, { functionId, key, staging }) =>

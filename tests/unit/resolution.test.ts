@@ -9,8 +9,8 @@ import { ownerId, SCOPES } from "../../src/ids.ts";
 import { secretAad } from "../../src/keyring/aad.ts";
 import { accessService } from "../../src/access/access.ts";
 import { secretsService } from "../../src/secrets/secrets.ts";
-import { secretReader } from "../../src/secrets/reader.ts";
 import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.ts";
+import { secretReader } from "./secret_reader.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const NAMES = ["DB", "db", "DB_2"] as SecretName[];
@@ -51,7 +51,7 @@ function populated() {
   );
 
   const undecryptable: SecretId[] = [];
-  const newReader = () => secretReader(store, keyring, ({ id }) => undecryptable.push(id!), () => {});
+  const newReader = () => secretReader(store, keyring, (id) => undecryptable.push(id!));
   /** Stores a secret; one that is `damaged` is sealed for another place. */
   const put = (owner: Owner, name: SecretName, value: string, damaged = false): SecretId => {
     const ciphertext = keyring.seal(value, damaged ? "elsewhere" : secretAad(owner, name));
@@ -122,7 +122,7 @@ Deno.test("for all sets of secrets and all callers, the model and the SQL agree"
           for (const scope of [undefined, ...SCOPES]) {
             const [winner] = model(secrets, caller, name, scope);
             const got = there.reader.get(caller, name, scope);
-            assert.equal(got?.reveal(), winner?.damaged ? undefined : winner?.value);
+            assert.equal(got, winner?.damaged ? undefined : winner?.value);
             assert.deepEqual(there.reported(), winner?.damaged ? [winner.id] : []);
             if (winner) wins++;
           }
@@ -132,7 +132,7 @@ Deno.test("for all sets of secrets and all callers, the model and the SQL agree"
           const good = all.filter(({ damaged }) => !damaged);
           const bad = all.filter(({ damaged }) => damaged);
           assert.deepEqual(
-            Object.fromEntries(Object.entries(complete?.values ?? {}).map(([scope, value]) => [scope, value.reveal()])),
+            complete?.values ?? {},
             Object.fromEntries(good.map(({ owner, value }) => [owner.scope, value])),
           );
           assert.deepEqual(
@@ -160,7 +160,7 @@ Deno.test("the most specific scope wins, and taking it away uncovers the next", 
     there.put({ scope: "key", keyId }, NAMES[0]!, "key"),
   ];
   for (const scope of ["key", "group", "function", "global"]) {
-    assert.equal(there.reader.get(caller, "DB")?.reveal(), scope);
+    assert.equal(there.reader.get(caller, "DB"), scope);
     there.store.transaction(() => there.store.secrets.delete(ids.pop()!));
   }
   assert.equal(there.reader.get(caller, "DB"), undefined);
@@ -182,8 +182,7 @@ Deno.test("a key never sees what belongs to another key, another group or anothe
   using there = populated();
   for (const owner of there.owners) there.put(owner, NAMES[0]!, `${owner.scope} ${ownerId(owner)}`);
   for (const caller of there.callers) {
-    const { values } = there.reader.getComplete(caller, "DB")!;
-    const seen = Object.fromEntries(Object.entries(values).map(([scope, value]) => [scope, value.reveal()]));
+    const { values: seen } = there.reader.getComplete(caller, "DB")!;
     const own = { function: `function ${caller.functionId}`, global: "global 0" };
     const { holder } = caller;
     const closed = holder && { group: `group ${holder.groupId}`, key: `key ${holder.keyId}` };
@@ -200,7 +199,7 @@ Deno.test("a key-scoped value that cannot be decrypted never falls through to th
   const id = there.put({ scope: "key", keyId: holder!.keyId }, NAMES[0]!, "key", true);
   assert.equal(there.reader.get(caller, "DB"), undefined);
   assert.deepEqual(there.reported(), [id]);
-  assert.equal(there.reader.get(caller, "DB", "group")?.reveal(), "group", "the scope asked for is another");
+  assert.equal(there.reader.get(caller, "DB", "group"), "group", "the scope asked for is another");
   assert.deepEqual(there.reported(), []);
   const complete = there.reader.getComplete(caller, "DB")!;
   assert.deepEqual(Object.keys(complete.values).sort(), ["global", "group"]);
@@ -234,7 +233,7 @@ Deno.test("a ciphertext copied onto another row by way of the file does not decr
       const asks = there.callers.find((caller) =>
         entitledOwners(caller).some((entitled) => secretAad(entitled, name) === secretAad(owner, name))
       )!;
-      assert.equal(there.newReader().get(asks, name, owner.scope)?.reveal(), "own");
+      assert.equal(there.newReader().get(asks, name, owner.scope), "own");
       assert.equal(copy.run(source, id).changes, 1);
       assert.equal(there.newReader().get(asks, name, owner.scope), undefined, secretAad(owner, name));
       assert.deepEqual(there.reported(), [id]);
@@ -258,7 +257,7 @@ Deno.test("a change is seen by the next read, however often the name was read be
   const caller = { functionId, holder, mayAsk: () => true };
   const [name, other] = [NAMES[0]!, NAMES[2]!];
   const read = (name: string) =>
-    [caller, { ...caller, holder: undefined }].map((caller) => there.reader.get(caller, name)?.reveal());
+    [caller, { ...caller, holder: undefined }].map((caller) => there.reader.get(caller, name));
   const create = (owner: Owner, value: string) => secrets.create(OPERATOR, { name, owner, value, comment: "" });
   assert.deepEqual(read(name), [undefined, undefined]);
   const wide = create({ scope: "global" }, "wide");

@@ -1,0 +1,41 @@
+// Asks a broker for secrets as a sandbox does, with a list of what could not be read.
+
+import type { Scope, SecretId } from "../../src/ids.ts";
+import type { Keyring } from "../../src/keyring/keyring.ts";
+import { type CompleteAnswer, SecretBroker } from "../../src/secrets/broker.ts";
+import { SecretLookup } from "../../src/secrets/lookup.ts";
+import type { Caller } from "../../src/secrets/resolution.ts";
+import type { Store } from "../../src/store/store.ts";
+
+export interface CompleteSecret {
+  values: Partial<Record<Scope, string>>;
+  decryptionErrors: Partial<Record<Scope, string>>;
+}
+
+/** `unreadable` is called with the id of each secret that could not be read. */
+export function secretReader(
+  store: Store,
+  keyring: Keyring,
+  unreadable: (id: SecretId | undefined) => void = () => {},
+) {
+  const broker = new SecretBroker(new SecretLookup(store, keyring), {
+    asked: () => () => {},
+    disclosed: () => {},
+    prefetched: () => {},
+    unreadable: ({ id }) => unreadable(id),
+  });
+  return {
+    get: (caller: Caller, name: string, scope?: Scope) =>
+      broker.answer(caller, "get", name, scope ?? null) as string | undefined,
+
+    getComplete(caller: Caller, name: string): CompleteSecret | undefined {
+      const answer = broker.answer(caller, "complete", name, null) as CompleteAnswer | undefined;
+      if (!answer) return undefined;
+      const { decryptionErrors = {}, group, key, ...plain } = answer;
+      return {
+        values: { ...plain, ...(group && { group: group.value }), ...(key && { key: key.value }) },
+        decryptionErrors,
+      };
+    },
+  };
+}
