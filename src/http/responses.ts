@@ -19,7 +19,8 @@ const HOP_HEADERS = new Set([
 
 /**
  * A response with what may be sent of a handler's headers, and ours. `ownHost` if the request came under a name that
- * functions have to themselves.
+ * functions have to themselves. `onUnsent` is called with each header that functions may not send there; not again for
+ * headers that come again.
  * @throws RangeError, TypeError for a status, header or body that no response can have
  */
 export type ResponseMaker = (
@@ -28,13 +29,14 @@ export type ResponseMaker = (
   headers: FlatHeaders,
   requestId: string,
   ownHost: boolean,
+  onUnsent: (name: string) => void,
 ) => Response;
 
 export function responseMaker(): ResponseMaker {
   const onOwnHost = new WeakMap<FlatHeaders, Headers>();
   const beside = new WeakMap<FlatHeaders, Headers>();
 
-  return (body, status, flat, requestId, ownHost) => {
+  return (body, status, flat, requestId, ownHost, onUnsent) => {
     const made = ownHost ? onOwnHost : beside;
     const kept = made.get(flat);
     if (kept) {
@@ -49,7 +51,9 @@ export function responseMaker(): ResponseMaker {
     for (let i = 0; i < flat.length; i += 2) {
       const [name, value] = [flat[i]!, flat[i + 1]!];
       const lower = name.toLowerCase();
-      if (!HOP_HEADERS.has(lower) && maySend(lower, value, ownHost)) headers.append(name, value);
+      if (HOP_HEADERS.has(lower)) continue;
+      if (maySend(lower, value, ownHost)) headers.append(name, value);
+      else onUnsent(name);
     }
     // nginx buffers a response unless this header turns that off.
     if (headers.get("content-type")?.startsWith("text/event-stream") && !headers.has("x-accel-buffering")) {

@@ -30,6 +30,7 @@ import { isServiceWorker, requestHeader, sandboxPage } from "./run_isolation.ts"
 import { RunCaller } from "./run_caller.ts";
 import { createTargets } from "./run_target.ts";
 import { countTurns } from "./turns.ts";
+import { UnsentHeaders } from "./unsent_headers.ts";
 
 export interface RunDependencies extends Telling {
   readonly access: Access;
@@ -71,6 +72,7 @@ export function createRun(deps: RunDependencies): Run {
   const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
   const targetOf = createTargets(settings);
   const makeResponse = responseMaker();
+  const unsent = new UnsentHeaders();
   const keyRemoval = createKeyRemoval(access);
   const assetsOf = async (patterns: readonly string[], call: Call): Promise<Assets> => {
     const assets = await deps.assets.of(patterns);
@@ -178,7 +180,10 @@ export function createRun(deps: RunDependencies): Run {
         bodyTimeoutMs,
         client: request,
       });
-      const answer = toResponse(guarded(response, call, deps), method, requestId, ownHost, makeResponse);
+      const answer = toResponse(guarded(response, call, deps), method, requestId, ownHost, makeResponse, (name) => {
+        const warning = unsent.warning(target, code, name, ownHost);
+        if (warning !== undefined) tell(deps, call, "warn", "error", warning);
+      });
       const finish = (failure: CallFailure | undefined): void => {
         ended(failure ? outcomeOf(failure) : "ok");
         if (failure) brokeOff(failure, call, deps);
@@ -343,6 +348,7 @@ function toResponse(
   requestId: string,
   ownHost: boolean,
   makeResponse: ResponseMaker,
+  onUnsent: (name: string) => void,
 ): Response {
   try {
     // 101 would hand the connection over.
@@ -354,7 +360,7 @@ function toResponse(
     const isHead = method === "HEAD" && !hasNoBody;
     if (hasNoBody || (isHead && isStream)) discard(body);
     const sent = hasNoBody ? null : isHead ? headBody(body) : body;
-    const response = makeResponse(sent, status, headers, requestId, ownHost);
+    const response = makeResponse(sent, status, headers, requestId, ownHost, onUnsent);
     const isTheirs = !hasNoBody && (isStream || (isHead && body === null));
     const length = isTheirs ? contentLength(headers) : undefined;
     if (length !== undefined) response.headers.set("Content-Length", String(length));

@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
-import { deploy, run, set } from "./handlers.ts";
+import { deploy, run, save, set } from "./handlers.ts";
 import { startApp } from "./server.ts";
+import { kept } from "./tail.ts";
 
 const SANDBOX = /(?:^|, )sandbox (?!.*allow-same-origin)(?=.*allow-scripts)/;
 
@@ -120,6 +121,58 @@ Deno.test("a handler cannot speak for the whole origin", async () => {
   assert.equal((await run(server, "/asks")).headers.get("www-authenticate"), 'Bearer realm="basic"');
   const worker = await run(server, "/wide", undefined, { headers: { "Service-Worker": "script" } });
   assert.deepEqual([worker.status, worker.body.code], [403, "Forbidden"]);
+});
+
+Deno.test("a response header that is not sent is named in the function's log, once for each version of it", async () => {
+  await using server = await startApp();
+  const unsent = ["Set-Login", "anything-new", "X-Accel-Redirect", "WWW-Authenticate"];
+  const code = (more: string) =>
+    `let n = 0; export default (c) => {
+    const headers = new Headers({ "X-Mine": "1", "Content-Language": "de", "Connection": "close" });
+    ${more}
+    return new Response(String(++n), { headers });
+  }`;
+  const fixed = unsent.map((name) => `headers.set("${name}", "Basic");`).join("") +
+    'headers.append("Set-Cookie", "crude_session=x"); headers.append("Set-Cookie", "mine=1");';
+  const id = await deploy(server, "sends", code(fixed));
+  await deploy(server, "other", code('headers.set("Anything-New", "1");'));
+  await deploy(server, "fine", code('headers.set("X-Other", "2"); headers.set("Vary", "a");'));
+  await deploy(server, "many", code('for (let i = 0; i < 50; i++) headers.set(`Made-Up-${n}-${i}`, "1");'));
+  const warnings = async (name: string): Promise<string[]> => {
+    const { body } = await server.api("GET", "/api/functions");
+    const { id } = body.functions.find((entry: { name: string }) => entry.name === name);
+    return (await kept(server, `?functionId=${id}&level=warn&limit=1000`)).map(({ message }) => message);
+  };
+  const named = (messages: string[]) =>
+    messages.map((message) => /^(?:The response header|A) (\S+) .*was not sent/.exec(message)?.[1]?.toLowerCase())
+      .sort();
+  const call = async (...names: string[]) => {
+    for (const name of names) for (let i = 0; i < 3; i++) assert.equal((await run(server, `/${name}`)).status, 200);
+  };
+
+  await call("sends", "other", "fine", "many");
+  const first = await warnings("sends");
+  assert.deepEqual(named(first), [...unsent, "Set-Cookie"].map((name) => name.toLowerCase()).sort());
+  for (const message of first) assert.match(message, /run\.hosts|cookies whose names begin with crude_/);
+  assert.deepEqual(named(await warnings("other")), ["anything-new"]);
+  assert.deepEqual(await warnings("fine"), []);
+  assert.equal((await warnings("many")).length, 20);
+
+  // Another version of the code, or of the entry, is warned of again.
+  await save(server, "sends.ts", code('headers.set("Anything-New", "1");'));
+  await call("sends");
+  assert.deepEqual(named((await warnings("sends")).slice(first.length)), ["anything-new"]);
+  await server.api("PUT", `/api/functions/${id}`, { description: "again" });
+  await call("sends");
+  assert.deepEqual(named((await warnings("sends")).slice(first.length)), ["anything-new", "anything-new"]);
+
+  // Under a name of their own, functions may send them.
+  await set(server, { "run.hosts": ["fn.example.com"] });
+  await save(server, "sends.ts", code(fixed));
+  const before = (await warnings("sends")).length;
+  const { head } = await server.raw(["GET /run/sends HTTP/1.1", "Host: fn.example.com"]);
+  assert.match(head, /^set-login: Basic\r?$/im);
+  assert.deepEqual(named((await warnings("sends")).slice(before)), ["set-cookie"]);
 });
 
 Deno.test("a name that functions have to themselves leads to nothing else, and their pages are not sandboxed there", async () => {
