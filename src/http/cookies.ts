@@ -31,8 +31,17 @@ function nameOf(cookie: OwnCookie, headers: Headers, { secure }: Transport): str
  */
 export function readCookie(headers: Headers, cookie: OwnCookie, transport: Transport): string | undefined {
   const name = nameOf(cookie, headers, transport);
-  const values = (headers.get("cookie") ?? "").split(";").map(split).filter(([key]) => key === name);
-  return values.length === 1 ? values[0]![1] : undefined;
+  const header = headers.get("cookie") ?? "";
+  const values: string[] = [];
+  // Not by taking all of it apart: any caller may send 400 KB of cookies, with each request.
+  for (let at = header.indexOf(name); at !== -1 && values.length < 2;) {
+    const semicolon = header.indexOf(";", at);
+    const end = semicolon === -1 ? header.length : semicolon;
+    const [key, value] = split(header.slice(header.lastIndexOf(";", at) + 1, end));
+    if (key === name) values.push(value);
+    at = header.indexOf(name, end);
+  }
+  return values.length === 1 ? values[0] : undefined;
 }
 
 /** Returns a `Set-Cookie` header that answers the request with these headers. An empty value removes the cookie. */

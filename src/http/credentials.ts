@@ -7,6 +7,9 @@ export interface Credential {
   readonly from: "X-API-Key" | "Authorization" | "api_key";
 }
 
+/** Of an `Authorization` header with a key, whatever name goes with it. */
+const LONGEST = 8 * 1024;
+
 /**
  * The keys presented, in the order in which they count: `X-API-Key`; `Authorization` (`Bearer K`, `Basic`
  * with the key as password, RFC 7617, or the plain key); `?api_key=`. The first one alone decides.
@@ -23,6 +26,7 @@ export function credentials(headers: Headers, url: string): Credential[] {
 }
 
 function authorizationKey(header: string): string {
+  if (header.length > LONGEST) return header;
   const [, scheme, rest] = /^(bearer|basic) +(.*)$/i.exec(header) ?? [];
   if (scheme === undefined || rest === undefined) return header;
   if (scheme.toLowerCase() === "bearer") return rest;

@@ -10,9 +10,16 @@ const REMEMBERED_MAX = 5_000;
 const REMEMBERED_MAX_LENGTH = 512;
 /** Look-ups for one request, each of some 10 µs. What would need more is taken for a key. */
 const LOOKUPS_MAX = 256;
+/** Parts of a request's texts that are looked through, each for some microseconds. With more, it is taken for a key. */
+const PARTS_MAX = 4_096;
+/** Credentials of `Basic` that are longer are taken for a key. */
+const BASIC_MAX_LENGTH = 8 * 1024;
 
 const SEPARATORS = /[\s,;=&?#"'<>()[\]{}|\\]+/;
 const FINER_SEPARATORS = /[:/@]+/;
+const ANY_SEPARATOR = /[\s,;=&?#"'<>()[\]{}|\\:/@]/g;
+/** Shorter texts count as one part. */
+const PARTS_MIN_LENGTH = 64;
 
 export interface KeyRemoval {
   /** Begins with a new request: what follows is of that one. */
@@ -27,10 +34,15 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
   const remembered = new Map<string, boolean>();
   let generation = access.generation;
   let lookups = 0;
+  let parts = 0;
 
   const search = (text: string): boolean => {
-    for (const candidate of candidatesOf(text)) {
-      if (++lookups > LOOKUPS_MAX || access.find(candidate)) return true;
+    for (const form of formsOf(text)) {
+      parts += form === undefined ? Infinity : partsOf(form);
+      if (form === undefined || parts > PARTS_MAX) return true;
+      for (const candidate of candidatesOf(form)) {
+        if (++lookups > LOOKUPS_MAX || access.find(candidate)) return true;
+      }
     }
     return false;
   };
@@ -40,7 +52,7 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
     const known = remembered.get(text);
     if (known !== undefined) return known;
     const found = search(text);
-    if (text.length <= REMEMBERED_MAX_LENGTH && lookups <= LOOKUPS_MAX) {
+    if (text.length <= REMEMBERED_MAX_LENGTH && lookups <= LOOKUPS_MAX && parts <= PARTS_MAX) {
       if (remembered.size >= REMEMBERED_MAX) remembered.clear();
       remembered.set(text, found);
     }
@@ -68,7 +80,7 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
 
   return {
     begin() {
-      lookups = 0;
+      lookups = parts = 0;
       if (generation === access.generation) return;
       generation = access.generation;
       remembered.clear();
@@ -76,7 +88,7 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
     header(name, value) {
       if (name === "cookie") return withoutKeyPairs(value, holdsKey);
       // A page that was opened with its key in the address sends it as the referrer of every request.
-      const shown = name === "referer" ? withoutKeys(value) : value;
+      const shown = name === "referer" && partsOf(value) <= PARTS_MAX ? withoutKeys(value) : value;
       return holdsKey(shown) ? undefined : shown;
     },
     url: withoutKeys,
@@ -90,6 +102,23 @@ function withoutKeyPairs(header: string, holdsKey: (text: string) => boolean): s
   return kept.length === 0 ? undefined : kept.join(";").trim();
 }
 
+/** A text as it may be meant: as it is, decoded, and what is in `Basic` in it; undefined for what is too long. */
+function* formsOf(text: string): Generator<string | undefined> {
+  yield text;
+  if (text.includes("%")) yield decoded(text);
+  for (const [, pair] of text.matchAll(/\bbasic\s+([\w+/=-]+)/gi)) {
+    yield pair!.length > BASIC_MAX_LENGTH ? undefined : Buffer.from(pair!, "base64").toString();
+  }
+}
+
+/** Between how many separators the parts of a text are, at most. */
+function partsOf(text: string): number {
+  if (text.length <= PARTS_MIN_LENGTH) return 1;
+  let parts = 1;
+  for (const _ of text.matchAll(ANY_SEPARATOR)) if (++parts > PARTS_MAX) break;
+  return parts;
+}
+
 /** The parts of a text that may be an API key. */
 function candidatesOf(text: string): Set<string> {
   const candidates = new Set<string>();
@@ -98,23 +127,18 @@ function candidatesOf(text: string): Set<string> {
     if (length < KEY_VALUE_MIN_LENGTH || length > KEY_VALUE_MAX_LENGTH) return;
     if (KEY_VALUE_PATTERN.test(candidate)) candidates.add(candidate);
   };
-  const consider = (whole: string): void => {
-    // Chosen keys may hold any separator; these are the parts whose ends are given by how they are sent.
-    for (const part of [whole, ...whole.split(", "), ...whole.split(";"), ...whole.split(/\s+/)]) {
-      for (const end of [part, after(part, " "), after(part, "="), after(part, ":"), beforeLast(part, ":")]) {
-        const bare = end.trim();
-        add(bare);
-        if (bare.startsWith('"')) add(bare.replace(/^"(.*)"$/, "$1"));
-      }
+  // Chosen keys may hold any separator; these are the parts whose ends are given by how they are sent.
+  for (const part of [text, ...text.split(", "), ...text.split(";"), ...text.split(/\s+/)]) {
+    for (const end of [part, after(part, " "), after(part, "="), after(part, ":"), beforeLast(part, ":")]) {
+      const bare = end.trim();
+      add(bare);
+      if (bare.startsWith('"')) add(bare.replace(/^"(.*)"$/, "$1"));
     }
-    for (const token of whole.split(SEPARATORS)) {
-      add(token);
-      if (FINER_SEPARATORS.test(token)) token.split(FINER_SEPARATORS).forEach(add);
-    }
-  };
-  consider(text);
-  if (text.includes("%")) consider(decoded(text));
-  for (const [, pair] of text.matchAll(/\bbasic\s+([\w+/=-]+)/gi)) consider(Buffer.from(pair!, "base64").toString());
+  }
+  for (const token of text.split(SEPARATORS)) {
+    add(token);
+    if (FINER_SEPARATORS.test(token)) token.split(FINER_SEPARATORS).forEach(add);
+  }
   return candidates;
 }
 

@@ -125,3 +125,22 @@ Deno.test("a request costs a bounded number of look-ups; what is beyond is remov
   assert.ok(kept.length > 5 && kept.length < 100, String(kept.length));
   assert.notEqual(request(removal).header("x", tokens(5_000)), undefined);
 });
+
+Deno.test("a request with more parts than are looked through loses what may hold a key, and no other request does", () => {
+  const key = "cf_0123456789abcdefABCDEF-xyz";
+  const { request, removal, lookups } = removalOf(key);
+  const many = { spaces: "ab ", semicolons: "ab;", quotes: '"ab;', percents: "%20ab", basics: "basic QUI6 " };
+  for (const [what, part] of Object.entries(many)) {
+    const before = lookups();
+    const long = part.repeat(5_000);
+    assert.equal(request(removal).header("x-any", long + key), undefined, what);
+    assert.equal(request(removal).header("x-any", long), undefined, `${what} alone`);
+    const agent = `A browser with ${what}`;
+    assert.equal(removal.header("user-agent", agent), undefined, "what follows is not looked through");
+    assert.equal(request(removal).header("user-agent", agent), agent);
+    assert.ok(lookups() - before <= 3 * 256, what);
+  }
+  assert.equal(request(removal).header("referer", `https://x/?${"a&".repeat(5_000)}`), undefined);
+  assert.equal(request(removal).header("cookie", `${"a=b; ".repeat(5_000)}k=${key}; c=d`)?.includes(key), false);
+  assert.equal(request(removal).header("authorization", `Basic ${base64("x".repeat(20_000) + `:${key}`)}`), undefined);
+});
