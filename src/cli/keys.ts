@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { accessService, MANAGEMENT_GROUP } from "../access/access.ts";
 import { OPERATOR } from "../actor.ts";
 import { conflict, notFound } from "../errors.ts";
-import { KEY_NAME_MAX_LENGTH } from "../http/api/keys.ts";
+import { KEY_NAME_MAX_LENGTH } from "../http/api/key_schemas.ts";
 import { label, note } from "../http/api/schemas.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
 import { DataFolderError } from "../store/data_folder.ts";

@@ -6,7 +6,7 @@ import { invalid } from "../errors.ts";
 import { slices } from "../slices.ts";
 import { isClosedName } from "./importable.ts";
 import type { CodeFolder, FoundFile, Look } from "./code_folder.ts";
-import { checkFilePath } from "./files.ts";
+import { checkFilePath } from "./file_paths.ts";
 
 export const ASSETS_MAX = 1_000;
 export const ASSETS_MAX_MB = 64;

@@ -4,7 +4,8 @@ import type { Actor } from "../actor.ts";
 import { conflict, type ErrorDetails, invalid } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
 import type { ExpectedVersions } from "../versions.ts";
-import { checkFilePath, type FileInfo, type Files, HANDLER_EXTENSIONS } from "./files.ts";
+import { checkFilePath, HANDLER_EXTENSIONS } from "./file_paths.ts";
+import { type FileInfo, type Files } from "./files.ts";
 import type { Registry } from "./registry.ts";
 
 /** A function, as far as it is named. */

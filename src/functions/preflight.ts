@@ -4,7 +4,7 @@ import type { Code } from "../sandbox/process.ts";
 import { type Assets, type AssetsService, NO_ASSETS } from "./assets.ts";
 import { codeOf, type ProcessLimits } from "./code.ts";
 import type { Conditions } from "./condition.ts";
-import { HANDLER_EXTENSIONS } from "./files.ts";
+import { HANDLER_EXTENSIONS } from "./file_paths.ts";
 import type { Imports, ModuleGraph } from "./imports.ts";
 import type { LoadChecks, LoadOutcome } from "./load_check.ts";
 import { nativeSentence } from "./native_packages.ts";

@@ -6,7 +6,7 @@ import type { FunctionId, GroupId } from "../ids.ts";
 import type { FunctionFields, FunctionRow } from "../store/functions.ts";
 import type { Store } from "../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../versions.ts";
-import { checkHandlerPath } from "./files.ts";
+import { checkHandlerPath } from "./file_paths.ts";
 import { type Confinement, DEFAULT_CONFINEMENT } from "./permissions.ts";
 import { checkRoute, createRouter, decodedRoute, type Match, routeKey, type Router } from "./routes.ts";
 

@@ -24,6 +24,7 @@ import { addCorsHeaders, isPreflight, preflightResponse } from "./cors.ts";
 import { type Credential, credentials } from "./credentials.ts";
 import { createKeyRemoval, type KeyRemoval } from "./key_removal.ts";
 import { guardResponse } from "./response_guard.ts";
+import { RUN_PREFIX } from "./paths.ts";
 import { type ResponseMaker, responseMaker } from "./responses.ts";
 import { brokeOff, type Call, failed, outcomeOf, refusal, tell, type Telling } from "./run_failures.ts";
 import { isServiceWorker, requestHeader, sandboxPage } from "./run_isolation.ts";
@@ -48,18 +49,12 @@ export interface RunDependencies extends Telling {
   readonly onEnd: (functionId: FunctionId, outcome: Outcome, durationMs: number) => void;
 }
 
-const PREFIX = "/run";
 /** How often a call is admitted again because something was changed before it was sent. */
 const ADMISSIONS_MAX = 5;
 /** Larger bodies stay with the client until their handler reads them. */
 const WHOLE_REQUEST_MAX_BYTES = 16 * 1024;
 /** Statuses whose responses have no body (Fetch, 2.2.3), except 205. */
 const NULL_BODY_STATUSES = [204, 304];
-
-/** Whether a path belongs to the functions. */
-export function isRunPath(path: string): boolean {
-  return path.startsWith(PREFIX) && (path.length === PREFIX.length || path[PREFIX.length] === "/");
-}
 
 export interface Run {
   /** Answers a request under `/run`; `ownHost` if it came under a name that functions have to themselves. Never throws. */
@@ -100,7 +95,7 @@ export function createRun(deps: RunDependencies): Run {
   }
 
   const matchOf = (method: string, path: string): Match<RegisteredFunction> =>
-    registry.match(method, path.slice(PREFIX.length) || "/");
+    registry.match(method, path.slice(RUN_PREFIX.length) || "/");
 
   /** Before a key is asked for: a browser sends none with a preflight. Undefined if no function has `cors` for it. */
   function answerPreflight(request: Request, path: string): Response | undefined {
@@ -136,7 +131,7 @@ export function createRun(deps: RunDependencies): Run {
     if (!ownHost && isServiceWorker(request)) {
       return asPage(refusal(403, "Forbidden", "Functions serve no service workers.", requestId), ownHost);
     }
-    const trace = traces?.call({ name: target.name, method, route: PREFIX + target.route, requestId });
+    const trace = traces?.call({ name: target.name, method, route: RUN_PREFIX + target.route, requestId });
     const call: Call = { target, requestId, began, handed: masking.begin(target.id) };
     const ended = (outcome: Outcome) => onEnd(target.id, outcome, performance.now() - began);
     underWay++;

@@ -8,7 +8,7 @@ import { openableUrl } from "./endpoint.ts";
 import type { Log } from "../observe/log.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { hostName, isHost, withHostHeader } from "./host.ts";
-import { isRunPath } from "./run.ts";
+import { isRunPath } from "./paths.ts";
 
 /** How long running requests may take to finish once the server was told to stop. */
 const DRAIN_MAX_MS = 10_000;

@@ -72,3 +72,13 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
 export function tooLarge(maxBytes: number): AppError {
   return new AppError("PayloadTooLarge", 413, `The body is larger than ${maxBytes / MIB} MiB.`);
 }
+
+/** The text that the bytes are in UTF-8, or undefined if they are none. */
+export function asText(bytes: Uint8Array): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

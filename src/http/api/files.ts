@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
 import { type FileInfo, sha256Of } from "../../functions/files.ts";
 import type { Api, ApiDeps, ApiEnv } from "./deps.ts";
-import { FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
+import { asText, FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "./body.ts";
 import { apiRoute, documented, ifMatch, nothingUndocumented, tag } from "./route.ts";
 import {
   answer,
@@ -183,16 +183,6 @@ async function formContent(bytes: Uint8Array<ArrayBuffer>, contentType: string):
   if (!(file instanceof File) || others.length > 0) throw invalid("file", "must be one file of the form");
   for (const name of form.keys()) if (name !== "file") throw invalid(name, "is not a known field");
   return new Uint8Array(await file.arrayBuffer());
-}
-
-/** The text that the bytes are in UTF-8, or undefined if they are none. */
-export function asText(bytes: Uint8Array): string | undefined {
-  if (bytes.includes(0)) return undefined;
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 function wantsJson(request: Request): boolean {

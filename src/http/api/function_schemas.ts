@@ -4,7 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { AppError } from "../../errors.ts";
 import { ASSETS_MAX, ASSETS_MAX_MB, checkPattern, PATTERNS_MAX } from "../../functions/assets.ts";
 import { STATES } from "../../functions/condition.ts";
-import { checkHandlerPath } from "../../functions/files.ts";
+import { checkHandlerPath } from "../../functions/file_paths.ts";
 import {
   CORS_MAX_AGE_SECONDS,
   ISOLATIONS,

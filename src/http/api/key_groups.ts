@@ -1,34 +1,12 @@
 // /api/key-groups
 
 import { z } from "@hono/zod-openapi";
-import { GROUP_NAME_PATTERN, groupVersion } from "../../access/access.ts";
+import { groupVersion } from "../../access/access.ts";
 import type { GroupId } from "../../ids.ts";
 import type { Api, ApiDeps } from "./deps.ts";
+import { groupChange, newGroup } from "./key_schemas.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
-import {
-  answer,
-  body,
-  changes,
-  errors,
-  idParams,
-  idSchema,
-  json,
-  mustBe,
-  note,
-  SUCCESS,
-  successSchema,
-} from "./schemas.ts";
-
-const NAME_MAX_LENGTH = 255;
-
-export const groupName = z.string(mustBe("text"))
-  .min(1, "must not be empty")
-  .max(NAME_MAX_LENGTH, `must have at most ${NAME_MAX_LENGTH} characters`)
-  .regex(GROUP_NAME_PATTERN, "must be lower-case letters, digits, underscores and hyphens (a-z, 0-9, _, -)");
-
-export const newGroup = body({ name: groupName, description: note().optional() }).openapi("NewKeyGroup");
-export const groupChange = changes({ name: groupName.optional(), description: note().optional() })
-  .openapi("KeyGroupChange");
+import { answer, errors, idParams, idSchema, json, SUCCESS, successSchema } from "./schemas.ts";
 
 const groupSchema = z.object({ id: idSchema, name: z.string(), description: z.string() }).openapi("KeyGroup");
 

@@ -1,13 +1,7 @@
 // /api/keys
 
 import { z } from "@hono/zod-openapi";
-import {
-  KEY_VALUE_MAX_LENGTH,
-  KEY_VALUE_MIN_LENGTH,
-  KEY_VALUE_PATTERN,
-  keyVersion,
-  type OpenedKey,
-} from "../../access/access.ts";
+import { keyVersion, type OpenedKey } from "../../access/access.ts";
 import type { Actor } from "../../actor.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
 import type { KeyUse } from "../../access/listing.ts";
@@ -17,32 +11,20 @@ import { answerList } from "./lists.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
 import {
   answer,
-  body,
-  changes,
   errors,
-  id,
   idParams,
   idSchema,
   idText,
   includeValues,
   json,
-  label,
-  mustBe,
-  note,
   query,
   SUCCESS,
   successSchema,
   time,
   timeSchema,
 } from "./schemas.ts";
+import { keyChange, newKey } from "./key_schemas.ts";
 import { cursorSchema, nextSchema, optionalLimitSchema } from "./secret_schemas.ts";
-
-export const KEY_NAME_MAX_LENGTH = 255;
-
-const keyValue = z.string(mustBe("text"))
-  .min(KEY_VALUE_MIN_LENGTH, `must have at least ${KEY_VALUE_MIN_LENGTH} characters`)
-  .max(KEY_VALUE_MAX_LENGTH, `must have at most ${KEY_VALUE_MAX_LENGTH} characters`)
-  .regex(KEY_VALUE_PATTERN, "must be visible ASCII characters without spaces");
 
 const keySchema = z.object({
   id: idSchema,
@@ -59,16 +41,6 @@ const keySchema = z.object({
   value: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
   decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
 }).openapi("ApiKey");
-
-export const newKey = body({
-  groupId: id<GroupId>(),
-  name: label(KEY_NAME_MAX_LENGTH),
-  description: note().optional(),
-  value: keyValue.optional().openapi({ description: "Made at random if left out." }),
-}).openapi("NewApiKey");
-
-export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })
-  .openapi("ApiKeyChange");
 
 const tags = ["API keys"];
 const params = idParams<KeyId>();

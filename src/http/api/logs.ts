@@ -1,11 +1,12 @@
 // /api/logs: what functions print, in pages and as it comes.
 
 import { z } from "@hono/zod-openapi";
-import type { Actor } from "../../actor.ts";
 import { invalid } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
-import { LEVELS, type LogEntry } from "../../observe/logs.ts";
+import type { LogEntry } from "../../observe/logs.ts";
 import type { Api, ApiDeps } from "./deps.ts";
+import { clearLogs } from "../clear_logs.ts";
+import { levelSchema, logFilter, logListQuery } from "./log_schemas.ts";
 import { createLogStream } from "./log_stream.ts";
 import { apiRoute } from "./route.ts";
 import {
@@ -20,14 +21,7 @@ import {
   time,
   timeSchema,
 } from "./schemas.ts";
-import { cursorOf, cursorSchema } from "./secret_schemas.ts";
-
-const PAGE_MAX = 1_000;
-const PAGE_DEFAULT = 100;
-const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
-const SEARCH_MAX_LENGTH = 200;
-
-const levelSchema = z.enum(LEVELS, mustBe(`one of ${LEVELS.join(", ")}`));
+import { cursorOf } from "./secret_schemas.ts";
 
 const logSchema = z.object({
   id: idSchema,
@@ -43,25 +37,6 @@ const logSchema = z.object({
   durationMs: z.number().nullable().openapi({ description: "Of the call, at its end." }),
   at: timeSchema,
 }).openapi("LogEntry");
-
-const logFilter = {
-  functionId: idText<FunctionId>().optional(),
-  requestId: z.string(mustBe("given once")).max(100, "must have at most 100 characters").optional(),
-  level: levelSchema.optional().openapi({ description: "This level and the more serious ones." }),
-  search: z.string(mustBe("given once")).max(SEARCH_MAX_LENGTH, `must have at most ${SEARCH_MAX_LENGTH} characters`)
-    .optional()
-    .openapi({ description: "Words that the message must have, each of them at least in its beginning." }),
-};
-
-export const logListQuery = query({
-  ...logFilter,
-  limit: z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
-    .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
-    .optional()
-    .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
-    .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined }),
-  cursor: cursorSchema,
-});
 
 const tags = ["Logs"];
 
@@ -116,14 +91,6 @@ const clear = apiRoute({
   },
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
-
-/** Deletes what is kept of a function, and has the audit tell. @throws AppError NotFound (404) */
-export async function clearLogs({ logs, registry, audit }: ApiDeps, actor: Actor, id: FunctionId): Promise<string> {
-  const { name } = registry.get(id);
-  await logs.clear(id);
-  audit.record(actor, { action: "logs.cleared", subject: { kind: "function", id, name } });
-  return name;
-}
 
 export function addLogs(api: Api, deps: ApiDeps): void {
   const { logs } = deps;

@@ -2,9 +2,10 @@
 
 import type { Context } from "hono";
 import { AppError } from "../../../errors.ts";
-import { checkFilePath, HANDLER_EXTENSIONS, sha256Of } from "../../../functions/files.ts";
+import { checkFilePath, HANDLER_EXTENSIONS } from "../../../functions/file_paths.ts";
+import { sha256Of } from "../../../functions/files.ts";
 import type { FunctionId } from "../../../ids.ts";
-import { asText } from "../../api/files.ts";
+import { asText } from "../../api/body.ts";
 import { idText } from "../../api/schemas.ts";
 import { ProblemSummary, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";

@@ -3,7 +3,8 @@
 
 import type { Context } from "hono";
 import { invalid } from "../../../errors.ts";
-import { checkFilePath, type FolderEntry } from "../../../functions/files.ts";
+import { checkFilePath } from "../../../functions/file_paths.ts";
+import { type FolderEntry } from "../../../functions/files.ts";
 import { FILE_BODY_MAX_BYTES } from "../../api/body.ts";
 import { Empty, Pager, ProblemSummary, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";

@@ -2,7 +2,7 @@
 
 import type { RegisteredFunction } from "../../../functions/registry.ts";
 import type { AskedSecret } from "../../../secrets/asked.ts";
-import { asText } from "../../api/files.ts";
+import { asText } from "../../api/body.ts";
 import { sha256Of } from "../../../functions/files.ts";
 import { AppError } from "../../../errors.ts";
 import { Badge, PostButton } from "../components.tsx";

@@ -7,7 +7,7 @@ import { METHODS } from "../../../functions/routes.ts";
 import type { GroupId, KeyId } from "../../../ids.ts";
 import type { LogEntry } from "../../../observe/logs.ts";
 import { withoutApiKey } from "../../credentials.ts";
-import { asText } from "../../api/files.ts";
+import { asText } from "../../api/body.ts";
 import { ChoiceField, Options, typedFind } from "../choice.tsx";
 import { Badge, type Option, ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps } from "../deps.ts";

@@ -5,7 +5,7 @@ import { groupVersion, MANAGEMENT_GROUP } from "../../../access/access.ts";
 import type { GroupId } from "../../../ids.ts";
 import type { Version } from "../../../versions.ts";
 import type { GroupSummary } from "../../../store/access.ts";
-import { groupChange, newGroup } from "../../api/key_groups.ts";
+import { groupChange, newGroup } from "../../api/key_schemas.ts";
 import { Altered } from "../altered.tsx";
 import { ProblemSummary, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import { keyVersion, MANAGEMENT_GROUP } from "../../../access/access.ts";
 import type { KeyId } from "../../../ids.ts";
 import type { ListedKey } from "../../../access/listing.ts";
-import { keyChange } from "../../api/keys.ts";
+import { keyChange } from "../../api/key_schemas.ts";
 import { Altered } from "../altered.tsx";
 import { ProblemSummary, TextArea, TextField, Time } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";

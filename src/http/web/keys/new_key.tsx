@@ -5,8 +5,8 @@ import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH } from "../../../access/acce
 import { AppError } from "../../../errors.ts";
 import type { RegisteredFunction } from "../../../functions/registry.ts";
 import type { FunctionId, GroupId, KeyId } from "../../../ids.ts";
-import { groupName } from "../../api/key_groups.ts";
-import { newKey } from "../../api/keys.ts";
+import { groupName } from "../../api/key_schemas.ts";
+import { newKey } from "../../api/key_schemas.ts";
 import { CopyLine, ProblemSummary, SelectField, TextArea, TextField } from "../components.tsx";
 import type { Web, WebDeps, WebEnv } from "../deps.ts";
 import { curl, curlOf, functionsOriginOf, originOf } from "../example.ts";

@@ -2,7 +2,8 @@
 
 import type { FunctionId } from "../../../ids.ts";
 import { LEVELS, type LogEntry } from "../../../observe/logs.ts";
-import { clearLogs, logListQuery } from "../../api/logs.ts";
+import { logListQuery } from "../../api/log_schemas.ts";
+import { clearLogs } from "../../clear_logs.ts";
 import { cursorOf } from "../../api/secret_schemas.ts";
 import { Badge, Empty, Pager, ProblemSummary, SelectField, TextField } from "../components.tsx";
 import type { Web, WebDeps } from "../deps.ts";
