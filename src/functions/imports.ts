@@ -281,7 +281,11 @@ export function importsService(options: ImportsOptions): Imports {
     return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
   };
 
-  const readable = (text: string): string => text.replaceAll(base, "");
+  const readable = (text: string): string =>
+    text.replaceAll(base, "").replace(
+      /Requires import access to "([^"]+)", run again with the --allow-import flag\.?/,
+      'Modules of "$1" may not be imported; the setting sandbox.import-hosts names the hosts.',
+    );
 
   const inspect = async (handler: string): Promise<ModuleGraph> => {
     const stale = known.get(handler);

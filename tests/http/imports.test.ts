@@ -276,7 +276,7 @@ Deno.test("imports as projects have them", async (t) => {
   );
 });
 
-Deno.test("what is wrong with the code is told once, and what is not declared with an entry that works", async (t) => {
+Deno.test("what is wrong with the code is reported once, and what is not declared with an entry that works", async (t) => {
   await using registry = startNpmRegistry();
   const packages = { "crude-ms": "1.0.0", "crude-colors": "1.2.0", "@crude/scoped": "2.0.0", "crude-other": "3.0.0" };
   for (const [name, version] of Object.entries(packages)) {
@@ -400,19 +400,31 @@ Deno.test("what is wrong with the code is told once, and what is not declared wi
     });
 
     await t.step("other mistakes next to a package that is fetched", async () => {
-      const mistakes: Record<string, [files: Record<string, string>, told: RegExp]> = {
+      const mistakes: Record<string, [files: Record<string, string>, message: RegExp]> = {
         syntax: [{ "a.ts": "export const = 1;", "h.ts": code('import x from "./a.ts";') }, /^SyntaxError/],
         missing: [{ "h.ts": code('import x from "./none.ts";') }, /^Module not found "missing\/none\.ts"/],
         outside: [{ "h.ts": code('import x from "../../none.ts";') }, /is outside the code folder/],
+        "no-tls": [
+          { "h.ts": code('import x from "http://x.example/y.ts";') },
+          /"x\.example:80" may not .* sandbox\.import-hosts/,
+        ],
+        "no-host": [
+          { "h.ts": code('import x from "https://x.example/y.ts";') },
+          /"x\.example:443" may not .* sandbox\.import-hosts/,
+        ],
+        "later": [{
+          "a.ts": 'export default await import("https://x.example/y");',
+          "h.ts": code('import x from "./a.ts";'),
+        }, /sandbox\.import-hosts/],
         entry: [
           { "deno.json": '{"imports": {"x": "y"}}', "h.ts": code('import x from "x";') },
           /^entry\/deno\.json:1: "x" in "imports" must be/,
         ],
       };
-      for (const [folder, [files, told]] of Object.entries(mistakes)) {
+      for (const [folder, [files, message]] of Object.entries(mistakes)) {
         const problems = await problemsOf(folder, files);
         assert.equal(problems.length, 1, problems.join("\n"));
-        assert.match(problems[0]!, told);
+        assert.match(problems[0]!, message);
       }
     });
 
