@@ -1,5 +1,7 @@
 // Which connections a sandbox process may make, as flags of Deno. Pure.
 
+import { parseRange } from "../addresses.ts";
+
 /**
  * Where no function may connect unless it names the host: this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3),
  * unspecified and link-local addresses, where clouds answer with credentials (RFC 3927), the last one over
@@ -32,7 +34,7 @@ export function netFlags(rules: NetRules, socket: string): string[] {
     const addresses = machineNames.get(hostOf(entry).toLowerCase()) ?? [];
     return [entry, ...addresses.map((address) => address + entry.slice(hostOf(entry).length))];
   });
-  // Denying a range does not close an address of it in IPv6's clothes to whom the bare address is allowed.
+  // Denying a range does not close an IPv4-mapped IPv6 address of it where the bare address is allowed.
   const allowed = openEntries([...new Set(named)], denied);
   const closed = [...PRIVATE_NETS, ...machineHosts].filter((host) => !named.some((entry) => contains(host, entry)));
   return [
@@ -61,13 +63,9 @@ function covers(denial: string, entry: string): boolean {
 
 /** Reports whether `host`, an address, a range of IPv4 or a name, contains the host of `entry`. */
 function contains(host: string, entry: string): boolean {
-  const [, network, bits] = /^([\d.]+)\/(\d+)$/.exec(host) ?? [];
-  if (network === undefined) return canonical(host) === canonical(hostOf(entry));
-  const address = ipv4(hostOf(entry));
-  const base = ipv4(network);
-  if (address === undefined || base === undefined) return false;
-  const size = 2 ** (32 - Number(bits));
-  return Math.floor(address / size) === Math.floor(base / size);
+  const range = parseRange(withoutBrackets(host));
+  if (!range) return host.toLowerCase() === hostOf(entry).toLowerCase();
+  return range.contains(withoutBrackets(hostOf(entry)));
 }
 
 /** `entry` without its port. */
@@ -75,15 +73,7 @@ export function hostOf(entry: string): string {
   return entry.replace(/:\d+$/, "");
 }
 
-/** One spelling for each address of IPv6; names in lower case. */
-function canonical(host: string): string {
-  return host.startsWith("[") && URL.canParse(`http://${host}`)
-    ? new URL(`http://${host}`).hostname
-    : host.toLowerCase();
-}
-
-/** The number of a whole IPv4 address; undefined of anything else, such as a name that begins like one. */
-function ipv4(text: string): number | undefined {
-  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
-  return parts?.every((part) => part <= 255) ? parts.reduce((sum, part) => sum * 256 + part, 0) : undefined;
+/** An address of IPv6 as such; others as they are. */
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
 }

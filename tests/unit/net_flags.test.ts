@@ -49,7 +49,15 @@ Deno.test("a name of this machine opens its addresses, with the port that the en
 });
 
 Deno.test("only a whole address opens the range that it is in, however a name begins", () => {
-  const names = ["0.pool.ntp.org:123", "127.example.com", "169.254.evil.org:80", "127.1", "0x7f.1", "127.0.0.1.nip.io"];
+  const names = [
+    "0.pool.ntp.org:123",
+    "127.example.com",
+    "169.254.evil.org:80",
+    "127.1",
+    "0x7f.1",
+    "127.0.0.1.nip.io",
+    "127.0.0.01",
+  ];
   for (const name of names) {
     const { deny } = flags({ net: [name] });
     for (const range of ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "127.0.0.1", "[::1]"]) {
@@ -61,6 +69,7 @@ Deno.test("only a whole address opens the range that it is in, however a name be
     "127.9.9.9": "127.0.0.0/8",
     "169.254.1.2:80": "169.254.0.0/16",
     "[0:0::1]:9": "[::1]",
+    "[FD00:0::2]": "[fd00::2]",
   };
   for (const [entry, range] of Object.entries(opened)) assert.ok(!flags({ net: [entry] }).deny.includes(range), entry);
 });
@@ -71,4 +80,6 @@ Deno.test("what the operator closes is not even allowed, so that no other spelli
   assert.equal(allow, "--allow-net=unix:/run/s");
   for (const host of ["10.0.0.0/8", "api.example.com", "192.0.2.9"]) assert.ok(deny.includes(host), host);
   assert.equal(flags({ net: ["11.0.0.1"], denied: ["10.0.0.0/8"] }).allow, "--allow-net=unix:/run/s,11.0.0.1");
+  assert.equal(flags({ net: ["[2001:DB8:0::1]:80"], denied: ["[2001:db8::1]"] }).allow, "--allow-net=unix:/run/s");
+  assert.equal(flags({ net: ["192.0.2.9"], denied: ["0.0.0.0/0"] }).allow, "--allow-net=unix:/run/s");
 });
