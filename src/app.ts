@@ -434,7 +434,10 @@ async function listen(
     web: async (request, client) => (await openWeb()).fetch(request, client),
     run: run.answer,
     runHosts: () => settings.get("run.hosts"),
-    healthWarnings: denoWarning() ? ["This version of Deno has not been tested with this server."] : [],
+    health: {
+      version: manifest.version,
+      warnings: denoWarning() ? ["This version of Deno has not been tested with this server."] : [],
+    },
     running: () => run.underWay > 0 || pool.busy,
     inForce: afterChanges(store.changes, () => pool.recallAnswers()),
   }, log);

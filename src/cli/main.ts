@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import manifest from "../../deno.json" with { type: "json" };
 import { ConfigError, readConfig, readPassphrase } from "../config.ts";
 import { preventCoreDumps } from "../core_dumps.ts";
 import { AppError, messageOf } from "../errors.ts";
@@ -32,11 +33,20 @@ const COMMON: Readonly<Record<string, Option>> = {
   help: { type: "boolean", short: "h", help: "print this and do nothing" },
 };
 
+/** Without a command only. */
+const VERSION: Readonly<Record<string, Option>> = {
+  version: { type: "boolean", help: "print the program's version and do nothing" },
+};
+
 async function main(args: readonly string[]): Promise<ExitCode> {
   const json = args.includes("--json");
   try {
     const found = find(args);
     const { values, positionals } = parse(found?.command, found?.rest ?? args);
+    if (!found && values.version && !values.help) {
+      print({ json: { version: manifest.version }, lines: [manifest.version] }, json);
+      return EXIT.ok;
+    }
     if (values.help || !found) {
       console.log(found ? usage(found.command) : overview());
       return found || values.help ? EXIT.ok : EXIT.usage;
@@ -58,7 +68,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 
 /** The command that `args` begin with, after options that all of them have. */
 function find(args: readonly string[]): { command: Command; rest: string[] } | undefined {
-  const start = args.findIndex((arg) => !Object.keys(COMMON).includes(arg.slice(2)) && arg !== "-h");
+  const start = args.findIndex((arg) => !["--json", "--help", "-h", "--version"].includes(arg));
   if (start === -1) return undefined;
   const words = args.slice(start).join(" ");
   const command = COMMANDS.find(({ name }) => words === name || words.startsWith(`${name} `));
@@ -73,7 +83,7 @@ function parse(command: Command | undefined, args: readonly string[]) {
   const expected = command?.positionals ?? [];
   const see = `See "deno task cli ${command ? `${command.name} ` : ""}--help".`;
   try {
-    const options = { ...COMMON, ...command?.options };
+    const options = { ...COMMON, ...(command ? command.options : VERSION) };
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     if (!values.help && positionals.length < expected.length) {
       throw new UsageError(`${expected[positionals.length]} is missing.`);
@@ -127,7 +137,8 @@ function overview(): string {
     "",
     ...COMMANDS.map((command) => `  ${call(command).padEnd(width)}  ${command.help[0]}`),
     "",
-    'DATA_DIR says which data it is about. "deno task cli <command> --help" tells more.',
+    'DATA_DIR says which data it is about. "deno task cli <command> --help" describes a command,',
+    '"deno task cli --version" prints the version of the program.',
   ].join("\n");
 }
 

@@ -23,8 +23,8 @@ export interface Routes {
   runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
-  /** What `/health` answers to anyone. */
-  healthWarnings: readonly string[];
+  /** What `/health` answers to anyone: the program's version, and sentences about what is wrong. */
+  health: { readonly version: string; readonly warnings: readonly string[] };
   /** Whether a request to `run` has no response yet, or one that is still being streamed. */
   running(): boolean;
   /** Settles when every change that was stored so far is in force for handlers, too. */
@@ -47,7 +47,7 @@ export interface Server {
 /** Listens as `config` says. @throws AppError if the address cannot be had */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, healthWarnings, running, inForce }: Routes,
+  { run, runHosts, api, web, health, running, inForce }: Routes,
   log: Log,
 ): Server {
   let managing = 0;
@@ -93,7 +93,7 @@ export function serve(
     // The address that the server prints should lead somewhere.
     if (path === "/") return toPages();
     if (isRunPath(path)) return run(request, ownHost);
-    if (path === "/health") return health(request, healthWarnings);
+    if (path === "/health") return healthResponse(request, health);
     const response = isWebPath(path) ? web(request, client()) : api(request, client());
     return counted(isSafe(request.method) ? response : afterChange(response));
   };
@@ -162,14 +162,14 @@ function stopping(): Response {
   });
 }
 
-function health(request: Request, warnings: readonly string[]): Response {
+function healthResponse(request: Request, { version, warnings }: Routes["health"]): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return Response.json({ error: "This path takes GET, HEAD.", code: "MethodNotAllowed" }, {
       status: 405,
       headers: { Allow: "GET, HEAD" },
     });
   }
-  return Response.json({ status: "ok", ...(warnings.length > 0 && { warnings }) }, {
+  return Response.json({ status: "ok", version, ...(warnings.length > 0 && { warnings }) }, {
     headers: { "Cache-Control": "no-store" },
   });
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import manifest from "../../deno.json" with { type: "json" };
 import { makeHome } from "./cli.ts";
 
 const COMMANDS = [
@@ -29,6 +30,22 @@ Deno.test("--help lists every command, and each has a help of its own", async ()
   assert.equal(nothing.code, 2);
   assert.equal(nothing.stdout, overview.stdout);
   assert.ok(!existsSync(home.dataDir), "help touches nothing");
+});
+
+Deno.test("--version prints the program's version, and is no option of a command", async () => {
+  await using home = makeHome();
+  const plain = await home.cli(["--version"]);
+  assert.deepEqual([plain.code, plain.stdout, plain.stderr], [0, `${manifest.version}\n`, ""]);
+  const asJson = await home.cli(["--version", "--json"]);
+  assert.deepEqual([asJson.code, asJson.json], [0, { version: manifest.version }]);
+  const { code, stdout } = await home.cli(["--version", "--help"]);
+  assert.deepEqual([code, /^deno task cli <command>$/m.test(stdout)], [0, true]);
+  for (const args of [["keyring", "status", "--version"], ["--version", "keyring", "status"]]) {
+    const wrong = await home.cli(args);
+    assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
+    assert.match(wrong.stderr, /--version/);
+  }
+  assert.ok(!existsSync(home.dataDir));
 });
 
 Deno.test("wrong words, options and variables are refused in one line with exit code 2, and leave nothing", async () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
+import { setUp } from "./admin.ts";
 import { call, startApp } from "./server.ts";
 
 Deno.test("the OpenAPI document describes every endpoint, with all of its parameters and errors", async () => {
@@ -146,11 +147,18 @@ Deno.test("the documentation page shows every operation, parameter, field and an
   }
 });
 
-Deno.test("no package that reports home is installed", async () => {
-  for (const lock of ["../../deno.lock", "../deno.lock"]) {
-    const text = await Deno.readTextFile(new URL(lock, import.meta.url));
-    assert.doesNotMatch(text, /scarf|swagger-ui/, lock);
+Deno.test("each page of somebody who is signed in has the program's version in its footer, and the others do not", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  for (const path of ["/web", "/web/functions", "/web/settings/encryption", "/web/account"]) {
+    const [, footer] = /<footer[^>]*>(.*)<\/footer>/s.exec((await admin.get(path)).text) ?? [];
+    assert.equal(footer, `Crude Functions ${manifest.version} · <a href="/api/docs">API</a>`, path);
   }
+  const strangers = await call("GET", `${server.url}/web/sign-in`);
+  assert.doesNotMatch(strangers.body, /<footer/);
+});
+
+Deno.test("nothing warns of packages when the server starts", async () => {
   await using server = await startApp();
   assert.doesNotMatch(server.logs(), /Ignored build scripts|Warning/);
 });

@@ -1,6 +1,7 @@
 // Starting and stopping: what the operator is told, what is never overwritten, who is not cut off.
 
 import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
 import { setUp } from "./admin.ts";
 import { createSecret, deploy, run } from "./handlers.ts";
 import { without, WITHOUT_PRLIMIT } from "./lacking_programs.ts";
@@ -206,7 +207,7 @@ Deno.test("/health answers 200 without a key, and 405 with Allow to other method
   await using server = await startServer();
   const health = await fetch(`${server.url}/health`);
   assert.equal(health.status, 200);
-  assert.deepEqual(await health.json(), { status: "ok" });
+  assert.deepEqual(await health.json(), { status: "ok", version: manifest.version });
   const posted = await fetch(`${server.url}/health`, { method: "POST" });
   await posted.body?.cancel();
   assert.equal(posted.status, 405);

@@ -50,8 +50,8 @@ export interface ApiDeps {
   readonly logs: Logs;
   readonly log: Log;
   readonly newRequestId: () => string;
-  /** Of the program, for /api/openapi.json. */
-  readonly version?: string;
+  /** Of the program. */
+  readonly version: string;
 }
 
 export interface ApiEnv {

@@ -20,7 +20,7 @@ function policy(host: string): string {
 
 type OpenApiConfig = Parameters<OpenAPIHono["getOpenAPI31Document"]>[0];
 
-export function addDocs(api: Api, version = "0.0.0"): void {
+export function addDocs(api: Api, version: string): void {
   const document: OpenApiConfig = {
     openapi: "3.1.0",
     info: { title: "Crude Functions", version, description: DESCRIPTION },

@@ -51,6 +51,8 @@ export interface WebEnv {
   Bindings: Client;
   Variables: {
     requestId: string;
+    /** Of the program, for the footer. */
+    version: string;
     /** What was posted, once it was read. */
     body: Uint8Array<ArrayBuffer> | undefined;
     /** Set on every page behind the guard. */

@@ -92,6 +92,9 @@ function SignedInPage({ c, title, scripts, styles, actions, children }: PageProp
           <div id="notices" role="status">{notice && <p class="notice">{notice}</p>}</div>
           {children}
         </main>
+        <footer class="about">
+          Crude Functions {c.get("version")} · <a href="/api/docs">API</a>
+        </footer>
       </div>
     </Document>
   );

@@ -36,6 +36,7 @@ export function createWeb(deps: WebDeps): Web {
   web.notFound((c) => failure(new AppError("NotFound", 404, "There is no such page."), c, deps));
   web.use("*", async (c, next) => {
     c.set("requestId", deps.newRequestId());
+    c.set("version", deps.version);
     c.set("noticeKey", deps.noticeKey);
     c.set("alterations", deps.alterations());
     await next();
