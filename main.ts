@@ -6,7 +6,7 @@ import { preventCoreDumps } from "./src/core_dumps.ts";
 import { denoRefusal } from "./src/deno_versions.ts";
 import { AppError } from "./src/errors.ts";
 import { KeyFileError } from "./src/keyring/key_file.ts";
-import { createLog } from "./src/observe/log.ts";
+import { createLog } from "./src/telemetry/log.ts";
 import { DataFolderError } from "./src/store/data_folder.ts";
 
 async function main(): Promise<void> {

@@ -2,7 +2,7 @@
 // Whatever the handler does to this isolate, it can ask the host for no more than its function may have.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { InFlight } from "../src/sandbox/in_flight.ts";
+import { InFlight } from "../src/sandbox/wire/id_table.ts";
 import {
   BUSY_CALLS,
   type CallMeta,
@@ -13,7 +13,7 @@ import {
   type StartMeta,
   ToHost,
   ToSandbox,
-} from "../src/sandbox/protocol.ts";
+} from "../src/sandbox/wire/protocol.ts";
 import { overrideBuiltins } from "./builtins.ts";
 import { passSignalsOn } from "./call_context.ts";
 import { captureConsole, CONSOLE_OVERRIDE, Printer } from "./console.ts";

@@ -3,7 +3,7 @@
 
 import { Context } from "npm:hono@4.13.19";
 import { HonoRequest } from "npm:hono@4.13.19/request";
-import type { FlatHeaders } from "../src/sandbox/protocol.ts";
+import type { FlatHeaders } from "../src/sandbox/wire/protocol.ts";
 import type { HandlerContext } from "./context.ts";
 
 type Options = NonNullable<ConstructorParameters<typeof Context>[1]>;

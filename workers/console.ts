@@ -8,7 +8,7 @@ import {
   LOG_TEXT_MAX_LENGTH,
   type LogMeta,
   ToHost,
-} from "../src/sandbox/protocol.ts";
+} from "../src/sandbox/wire/protocol.ts";
 
 export type Level = LogMeta[0];
 

@@ -1,6 +1,6 @@
 // `ctx`, the handler's second argument: what the platform tells it of the call, and its way to secrets.
 
-import { type AskMeta, type RouteInfo, SECRET_NAME_MAX_LENGTH } from "../src/sandbox/protocol.ts";
+import { type AskMeta, type RouteInfo, SECRET_NAME_MAX_LENGTH } from "../src/sandbox/wire/protocol.ts";
 
 export type Scope = "key" | "group" | "function" | "global";
 

@@ -8,7 +8,7 @@ import {
   RECORD_TYPES,
   type RecordType,
   ToHost,
-} from "../src/sandbox/protocol.ts";
+} from "../src/sandbox/wire/protocol.ts";
 
 export interface Looked {
   readonly outcome: LookupOutcome;

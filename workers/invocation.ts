@@ -20,7 +20,7 @@ import {
   ToHost,
   WHOLE_BODY_MAX_BYTES,
   WINDOW_BYTES,
-} from "../src/sandbox/protocol.ts";
+} from "../src/sandbox/wire/protocol.ts";
 import { CallContext, type Incoming, openRequest } from "./call_context.ts";
 import { type CallPort, createHandlerContext, type HandlerContext } from "./context.ts";
 import type { Entry, Parts } from "./entry.ts";

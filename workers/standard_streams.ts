@@ -3,7 +3,7 @@
 import { format } from "node:util";
 import type { Exports, Override } from "./builtins.ts";
 import type { Level, Printer } from "./console.ts";
-import { FrameWriter, LOG_TEXT_MAX_LENGTH, ToHost } from "../src/sandbox/protocol.ts";
+import { FrameWriter, LOG_TEXT_MAX_LENGTH, ToHost } from "../src/sandbox/wire/protocol.ts";
 
 // Taken before the handler's code can replace them.
 const { clearTimeout, queueMicrotask, setTimeout } = globalThis;

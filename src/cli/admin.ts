@@ -1,7 +1,7 @@
 // `admin reset`: a way in for a user who has lost the password, or the second factor.
 
-import { openAdmins } from "../admins/admins.ts";
-import { LINK_HOURS } from "../admins/accounts.ts";
+import { openAdmins } from "../core/admins/admins.ts";
+import { LINK_HOURS } from "../core/admins/accounts.ts";
 import { OPERATOR } from "../actor.ts";
 import { notFound } from "../errors.ts";
 import { KeyFile } from "../keyring/key_file.ts";

@@ -12,8 +12,8 @@ import {
   type Sign,
   signer,
   verifyChain,
-} from "../observe/audit_chain.ts";
-import { readExport } from "../observe/audit_export.ts";
+} from "../core/audit/chain.ts";
+import { readExport } from "../core/audit/export.ts";
 import { KeyFile } from "../keyring/key_file.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";

@@ -5,7 +5,7 @@ import { type KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { FolderInUseError, openDataFolder } from "../store/data_folder.ts";
 import { type AuditEvent, OPERATOR, type Recorder } from "../actor.ts";
-import { createAudit } from "../observe/audit.ts";
+import { createAudit } from "../core/audit/audit.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Context } from "./command.ts";

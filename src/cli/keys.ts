@@ -1,11 +1,11 @@
 // `keys create`: a way in for an admin who has no key any more. Works beside a running server.
 
 import type { z } from "zod";
-import { accessService, MANAGEMENT_GROUP } from "../access/access.ts";
+import { accessService, MANAGEMENT_GROUP } from "../core/access/access.ts";
 import { OPERATOR } from "../actor.ts";
 import { conflict, notFound } from "../errors.ts";
-import { KEY_NAME_MAX_LENGTH } from "../http/api/key_schemas.ts";
-import { label, note } from "../http/api/schemas.ts";
+import { KEY_NAME_MAX_LENGTH } from "../control/inputs/key_schemas.ts";
+import { label, note } from "../control/inputs/fields.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";

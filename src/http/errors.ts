@@ -4,7 +4,7 @@
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { AppError, type ErrorDetails, type ErrorStatus, SlowDown } from "../errors.ts";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../telemetry/log.ts";
 import { storageProblem } from "../store/storage_error.ts";
 
 export interface ErrorBody {

@@ -1,7 +1,7 @@
 // Accepts connections, and listens again after the operating system refused one.
 
 import { messageOf } from "../errors.ts";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../telemetry/log.ts";
 
 export interface Listener {
   readonly hostname: string;

@@ -3,9 +3,9 @@
 import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
 import { AppError, messageOf } from "../errors.ts";
-import { type Client, clientOf } from "./client.ts";
+import { type Client, clientOf } from "./client_address.ts";
 import { openableUrl } from "./endpoint.ts";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../telemetry/log.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { hostName, isHost, withHostHeader } from "./host.ts";
 import { isRunPath } from "./paths.ts";

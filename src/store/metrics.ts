@@ -26,7 +26,7 @@ export interface MetricRow {
   readonly backgroundCalls: number;
   readonly backgroundErrors: number;
   readonly backgroundUs: number;
-  /** As src/observe/histogram.ts packs it. */
+  /** As src/telemetry/histogram.ts packs it. */
   readonly histogram: Uint8Array;
 }
 

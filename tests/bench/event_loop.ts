@@ -1,17 +1,17 @@
 // How long work whose amount authors decide keeps the event loop from everything else, at the most an author may ask for.
 
 import { join } from "node:path";
-import { assetsService } from "../../src/functions/assets.ts";
-import { Builder } from "../../src/functions/builder.ts";
-import { CodeFolder } from "../../src/functions/code_folder.ts";
-import { readInfoAside } from "../../src/functions/info_aside.ts";
-import { importsService } from "../../src/functions/imports.ts";
-import { keptGraphs } from "../../src/functions/kept_graphs.ts";
-import { ModuleCache } from "../../src/functions/module_cache.ts";
-import { FILES_MAX } from "../../src/functions/module_info.ts";
-import { packageLocks } from "../../src/functions/package_locks.ts";
-import { createMasking } from "../../src/observe/masking.ts";
-import { makeSandboxFolder } from "../../src/sandbox/folder.ts";
+import { assetsService } from "../../src/code/files/assets.ts";
+import { Builder } from "../../src/code/modules/builder.ts";
+import { CodeFolder } from "../../src/code/files/code_folder.ts";
+import { readInfoAside } from "../../src/code/modules/info_aside.ts";
+import { importsService } from "../../src/code/modules/imports.ts";
+import { keptGraphs } from "../../src/code/modules/module_graph_cache.ts";
+import { ModuleCache } from "../../src/code/packages/module_cache.ts";
+import { FILES_MAX } from "../../src/code/modules/module_info.ts";
+import { packageLocks } from "../../src/code/packages/package_locks.ts";
+import { createMasking } from "../../src/masking/masking.ts";
+import { makeSandboxFolder } from "../../src/sandbox/process/sandbox_dir.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { openStoreAt, temporaryFolder } from "../unit/temporary.ts";
 

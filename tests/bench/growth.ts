@@ -2,15 +2,15 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { accessService } from "../../src/access/access.ts";
+import { accessService } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
-import { functionRegistry } from "../../src/functions/registry.ts";
-import { routeKey } from "../../src/functions/routes.ts";
+import { functionRegistry } from "../../src/core/functions/registry.ts";
+import { routeKey } from "../../src/core/functions/router.ts";
 import type { FunctionId, GroupId, KeyId, SecretName } from "../../src/ids.ts";
 import { apiKeyAad, secretAad } from "../../src/keyring/aad.ts";
 import type { KeyFile } from "../../src/keyring/key_file.ts";
-import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.ts";
-import { secretsService } from "../../src/secrets/secrets.ts";
+import { type Caller, entitledOwners, rank } from "../../src/core/secrets/resolution.ts";
+import { secretsService } from "../../src/core/secrets/service.ts";
 import { withFolder } from "../http/filled.ts";
 import { run } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";

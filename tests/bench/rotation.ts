@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { OPERATOR } from "../../src/actor.ts";
 import type { SecretName } from "../../src/ids.ts";
-import { secretsService } from "../../src/secrets/secrets.ts";
+import { secretsService } from "../../src/core/secrets/service.ts";
 import { deploy } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { load } from "./wrk.ts";

@@ -1,6 +1,6 @@
 // Finding the function for a path among 10,000 against among 10; and what the first look-up after a change costs.
 
-import { createRouter, type Routed } from "../../src/functions/routes.ts";
+import { createRouter, type Routed } from "../../src/core/functions/router.ts";
 import { compare, report, timeOf } from "./ratios.ts";
 
 const MANY = 10_000;

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { OPERATOR } from "../../src/actor.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
-import { Rotation } from "../../src/keyring/rotation.ts";
+import { Rotation } from "../../src/core/encryption/rotation.ts";
 import { openStore } from "../../src/store/store.ts";
 
 const DAY_MS = 86_400_000;

@@ -2,13 +2,20 @@
 // sandbox process stands a program that sleeps, and the fuzzer speaks for it.
 
 import { join } from "node:path";
-import type { RegisteredFunction, Registry } from "../../src/functions/registry.ts";
-import { createRun, type RunDependencies } from "../../src/http/run.ts";
-import type { RunCaller } from "../../src/http/run_caller.ts";
-import { createMasking } from "../../src/observe/masking.ts";
-import { createHealth } from "../../src/sandbox/health.ts";
-import { Pool } from "../../src/sandbox/pool.ts";
-import { BodyMode, FRAME_MAX_BYTES, FrameWriter, readFrames, ToHost, ToSandbox } from "../../src/sandbox/protocol.ts";
+import type { RegisteredFunction, Registry } from "../../src/core/functions/registry.ts";
+import { createRun, type RunDependencies } from "../../src/calls/handler.ts";
+import type { RunCaller } from "../../src/calls/caller.ts";
+import { createMasking } from "../../src/masking/masking.ts";
+import { createHealth } from "../../src/sandbox/host/health.ts";
+import { Pool } from "../../src/sandbox/host/pool.ts";
+import {
+  BodyMode,
+  FRAME_MAX_BYTES,
+  FrameWriter,
+  readFrames,
+  ToHost,
+  ToSandbox,
+} from "../../src/sandbox/wire/protocol.ts";
 import { encode, type HostileFrame, hostileFrame } from "./hostile_frames.ts";
 import { type Random, seeded } from "./random.ts";
 

@@ -8,7 +8,7 @@ import {
   RECORD_TYPES,
   ToHost,
   WINDOW_BYTES,
-} from "../../src/sandbox/protocol.ts";
+} from "../../src/sandbox/wire/protocol.ts";
 import type { Random } from "./random.ts";
 
 const HEADER_BYTES = 9;

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { FRAME_MAX_BYTES, FrameWriter, ProtocolError, readFrames } from "../../src/sandbox/protocol.ts";
+import { FRAME_MAX_BYTES, FrameWriter, ProtocolError, readFrames } from "../../src/sandbox/wire/protocol.ts";
 
 type Frame = [type: number, id: number, meta: string, body: number[]];
 

@@ -10,7 +10,7 @@ import {
   LOG_TEXT_MAX_LENGTH,
   SECRET_NAME_MAX_LENGTH,
   ToHost,
-} from "../../src/sandbox/protocol.ts";
+} from "../../src/sandbox/wire/protocol.ts";
 import { createSecret, run } from "../http/handlers.ts";
 import type { Server } from "../http/server.ts";
 import { withArena } from "./arena.ts";

@@ -14,7 +14,7 @@ const MANY_UPLOADS_GROWTH_MAX_MB = 300;
 /** V8 frees the buffers of what has passed through late. */
 const UPLOAD_GROWTH_MAX_MB = 250;
 const LIMITS: FunctionFields = { timeoutMs: 1_000, memoryMb: 128 };
-/** What is kept of what one process prints in a second (src/sandbox/sandbox.ts). */
+/** What is kept of what one process prints in a second (src/sandbox/host/sandbox.ts). */
 const PRINTED_PER_SECOND_MAX = 256 * 1024;
 /** Of all that the floods of one test leave in the functions' logs, the index of its words included. */
 const STORED_MAX_MB = 64;

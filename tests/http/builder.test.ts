@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Builder } from "../../src/functions/builder.ts";
-import { prepareRuntime } from "../../src/sandbox/runtime.ts";
+import { Builder } from "../../src/code/modules/builder.ts";
+import { prepareRuntime } from "../../src/sandbox/process/toolchain.ts";
 import { deploy, run, save } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
 import { startServer } from "./server.ts";

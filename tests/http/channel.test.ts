@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { acceptAuthenticated, createToken } from "../../src/sandbox/channel.ts";
+import { acceptAuthenticated, createToken } from "../../src/sandbox/process/channel.ts";
 import { createSecret, deploy, run } from "./handlers.ts";
 import { startServer } from "./server.ts";
 

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { ENTITLEMENT_LOST } from "../../src/actor.ts";
-import { DEFINITIONS } from "../../src/settings/definitions.ts";
+import { DEFINITIONS } from "../../src/core/settings/definitions.ts";
 import {
   anchorsOf,
   type Block,

@@ -2,14 +2,14 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { accessService } from "../../src/access/access.ts";
+import { accessService } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
-import { functionRegistry } from "../../src/functions/registry.ts";
+import { functionRegistry } from "../../src/core/functions/registry.ts";
 import type { FunctionId, Owner, SecretName } from "../../src/ids.ts";
-import { packHistogram } from "../../src/observe/histogram.ts";
-import { beginning } from "../../src/observe/metrics.ts";
-import { countCall, newTally } from "../../src/observe/tally.ts";
-import { secretsService } from "../../src/secrets/secrets.ts";
+import { packHistogram } from "../../src/telemetry/histogram.ts";
+import { beginning } from "../../src/telemetry/metrics.ts";
+import { countCall, newTally } from "../../src/telemetry/tally.ts";
+import { secretsService } from "../../src/core/secrets/service.ts";
 import { ALL_FUNCTIONS } from "../../src/store/metrics.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { openStoreAt, unrecorded } from "../unit/temporary.ts";

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makeRunFolder, makeSandboxFolder } from "../../src/sandbox/folder.ts";
-import { type Code, confinedDeno } from "../../src/sandbox/process.ts";
-import { prepareRuntime } from "../../src/sandbox/runtime.ts";
-import { giveBackUid, takeUid } from "../../src/sandbox/users.ts";
+import { makeRunFolder, makeSandboxFolder } from "../../src/sandbox/process/sandbox_dir.ts";
+import { type Code, confinedDeno } from "../../src/sandbox/process/process.ts";
+import { prepareRuntime } from "../../src/sandbox/process/toolchain.ts";
+import { giveBackUid, takeUid } from "../../src/sandbox/process/uid_pool.ts";
 import { deploy, run } from "./handlers.ts";
 import { startServer } from "./server.ts";
 

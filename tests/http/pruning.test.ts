@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { pruneCache, type Pruned } from "../../src/functions/cache_pruning.ts";
-import { type Lease, ModuleCache, packageIndexes } from "../../src/functions/module_cache.ts";
-import { packageLocks } from "../../src/functions/package_locks.ts";
-import { Pruner } from "../../src/functions/pruner.ts";
+import { pruneCache, type Pruned } from "../../src/code/packages/cache_pruning.ts";
+import { type Lease, ModuleCache, packageIndexes } from "../../src/code/packages/module_cache.ts";
+import { packageLocks } from "../../src/code/packages/package_locks.ts";
+import { Pruner } from "../../src/code/pruner.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { openStore } from "../../src/store/store.ts";
 import { deploy, run, save } from "./handlers.ts";

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { annotate } from "../../src/functions/annotations.ts";
-import { readDiagnostics } from "../../src/functions/diagnostics.ts";
-import { EMPTY_LOCK } from "../../src/functions/lock.ts";
-import { filesService } from "../../src/functions/files.ts";
-import { type Source, typeCheckService } from "../../src/functions/type_check.ts";
-import { prepareRuntime, type RuntimeOptions } from "../../src/sandbox/runtime.ts";
+import { annotate } from "../../src/code/checks/handler_type_injection.ts";
+import { readDiagnostics } from "../../src/code/checks/diagnostics.ts";
+import { EMPTY_LOCK } from "../../src/code/packages/lock.ts";
+import { filesService } from "../../src/code/files/files.ts";
+import { type Source, typeCheckService } from "../../src/code/checks/type_check.ts";
+import { prepareRuntime, type RuntimeOptions } from "../../src/sandbox/process/toolchain.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

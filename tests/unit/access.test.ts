@@ -1,7 +1,7 @@
 // Key groups and API keys over a real store: who is found by a key, from the moment a change is answered.
 
 import assert from "node:assert/strict";
-import { type Access, accessService } from "../../src/access/access.ts";
+import { type Access, accessService } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import type { FunctionId, GroupId, KeyId, SecretName } from "../../src/ids.ts";

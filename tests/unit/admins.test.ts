@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { parseRange } from "../../src/addresses.ts";
-import { openAdmins } from "../../src/admins/admins.ts";
-import { Throttle } from "../../src/admins/throttle.ts";
-import { clientOf } from "../../src/http/client.ts";
+import { openAdmins } from "../../src/core/admins/admins.ts";
+import { Throttle } from "../../src/core/admins/throttle.ts";
+import { clientOf } from "../../src/http/client_address.ts";
 import { setsOwnCookie, withoutOwnCookies } from "../../src/http/cookies.ts";
 import { Passwords } from "../../src/keyring/passwords.ts";
 import { base32, matchingStep, totpCode, totpStep } from "../../src/keyring/totp.ts";

@@ -14,9 +14,9 @@ import {
   type Origin,
   SERVER,
 } from "../../src/actor.ts";
-import { exportStream } from "../../src/http/api/audit.ts";
+import { exportStream } from "../../src/control/api/audit.ts";
 import type { KeyId } from "../../src/ids.ts";
-import { type Audit, createAudit, HEAD } from "../../src/observe/audit.ts";
+import { type Audit, createAudit, HEAD } from "../../src/core/audit/audit.ts";
 import {
   AUDIT_KEY,
   type AuditHead,
@@ -24,9 +24,9 @@ import {
   openHead,
   signer,
   verifyChain,
-} from "../../src/observe/audit_chain.ts";
-import { exportHead, exportLine, readExport } from "../../src/observe/audit_export.ts";
-import { createRepetitions } from "../../src/observe/repetitions.ts";
+} from "../../src/core/audit/chain.ts";
+import { exportHead, exportLine, readExport } from "../../src/core/audit/export.ts";
+import { createRepetitions } from "../../src/core/audit/coalesce.ts";
 import { openSnapshot } from "../../src/store/snapshot.ts";
 
 import { openStoreAt, type TemporaryStore, temporaryStore } from "./temporary.ts";

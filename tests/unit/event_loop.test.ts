@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readInfoAside } from "../../src/functions/info_aside.ts";
-import { FILES_MAX, readInfo } from "../../src/functions/module_info.ts";
-import { makeSandboxFolder } from "../../src/sandbox/folder.ts";
+import { readInfoAside } from "../../src/code/modules/info_aside.ts";
+import { FILES_MAX, readInfo } from "../../src/code/modules/module_info.ts";
+import { makeSandboxFolder } from "../../src/sandbox/process/sandbox_dir.ts";
 import { slices } from "../../src/slices.ts";
 import { temporaryFolder } from "./temporary.ts";
 

@@ -1,9 +1,9 @@
 // The ready lines for a terminal: paths that their routes answer, and words that a shell takes as they are.
 
 import assert from "node:assert/strict";
-import { createRouter } from "../../src/functions/routes.ts";
+import { createRouter } from "../../src/core/functions/router.ts";
 import type { FunctionId } from "../../src/ids.ts";
-import { curl, curlOf, examplePath } from "../../src/http/web/example.ts";
+import { curl, curlOf, examplePath } from "../../src/control/web/ui/curl_example.ts";
 
 Deno.test("the example of a route is a path that the route answers", () => {
   const routes = [

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
-import { checkFilePath, checkHandlerPath } from "../../src/functions/file_paths.ts";
-import { filesService } from "../../src/functions/files.ts";
+import { checkFilePath, checkHandlerPath } from "../../src/core/functions/file_paths.ts";
+import { filesService } from "../../src/code/files/files.ts";
 import { temporaryFolder, unrecorded } from "./temporary.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

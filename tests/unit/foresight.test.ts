@@ -1,8 +1,8 @@
 // Which questions are expected of a function's next call.
 
 import assert from "node:assert/strict";
-import { type Asked, Foresight, questionKey, QUESTIONS_MAX } from "../../src/sandbox/foresight.ts";
-import type { Question } from "../../src/sandbox/protocol.ts";
+import { type Asked, Foresight, questionKey, QUESTIONS_MAX } from "../../src/sandbox/host/prefetch_predictor.ts";
+import type { Question } from "../../src/sandbox/wire/protocol.ts";
 
 const get = (
   name: string,

@@ -5,9 +5,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FunctionId, SecretId } from "../../src/ids.ts";
-import { forgiving } from "../../src/observe/forgiving.ts";
-import { Metrics } from "../../src/observe/metrics.ts";
-import { Reads } from "../../src/observe/reads.ts";
+import { forgiving } from "../../src/best_effort.ts";
+import { Metrics } from "../../src/telemetry/metrics.ts";
+import { Reads } from "../../src/telemetry/reads.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { temporaryFolder } from "./temporary.ts";
 

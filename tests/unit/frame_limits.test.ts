@@ -8,7 +8,7 @@ import {
   readFrames,
   TO_HOST_LIMITS,
   ToHost,
-} from "../../src/sandbox/protocol.ts";
+} from "../../src/sandbox/wire/protocol.ts";
 
 const limits = (type: number): FrameLimits | undefined => TO_HOST_LIMITS[type as keyof typeof TO_HOST_LIMITS];
 

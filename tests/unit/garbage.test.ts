@@ -35,7 +35,7 @@ function at(path: string): string {
 Deno.test("what has passed through InFlight is collected young", async () => {
   // By a Map, the heap grows to 86 MB.
   const highest = await highestHeap(
-    `import { InFlight } from ${at("../../src/sandbox/in_flight.ts")}; const inFlight = new InFlight();`,
+    `import { InFlight } from ${at("../../src/sandbox/wire/id_table.ts")}; const inFlight = new InFlight();`,
     "inFlight.add({ id, holds: new Array(30).fill(id) }); inFlight.delete(id - 32);",
   );
   assert.ok(highest < HEAP_MAX_BYTES, `the heap rose to ${highest} bytes`);

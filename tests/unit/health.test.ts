@@ -1,7 +1,7 @@
 // When a function rests after its isolates' deaths, by a clock that the test holds.
 
 import assert from "node:assert/strict";
-import { createHealth } from "../../src/sandbox/health.ts";
+import { createHealth } from "../../src/sandbox/host/health.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

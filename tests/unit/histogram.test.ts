@@ -11,7 +11,7 @@ import {
   packHistogram,
   percentiles,
   RELATIVE_ERROR,
-} from "../../src/observe/histogram.ts";
+} from "../../src/telemetry/histogram.ts";
 
 const us = fc.oneof(
   fc.integer({ min: 0, max: 100 }),

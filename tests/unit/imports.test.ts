@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { utimesSync } from "node:fs";
 import { join } from "node:path";
-import { importsService, type ModuleGraph } from "../../src/functions/imports.ts";
-import { Builder } from "../../src/functions/builder.ts";
-import { ModuleCache } from "../../src/functions/module_cache.ts";
-import { keptGraphs } from "../../src/functions/kept_graphs.ts";
-import { packageLocks } from "../../src/functions/package_locks.ts";
+import { importsService, type ModuleGraph } from "../../src/code/modules/imports.ts";
+import { Builder } from "../../src/code/modules/builder.ts";
+import { ModuleCache } from "../../src/code/packages/module_cache.ts";
+import { keptGraphs } from "../../src/code/modules/module_graph_cache.ts";
+import { packageLocks } from "../../src/code/packages/package_locks.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { openStoreAt, temporaryFolder } from "./temporary.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { InFlight } from "../../src/sandbox/in_flight.ts";
+import { InFlight } from "../../src/sandbox/wire/id_table.ts";
 
 Deno.test("it holds what a Map would hold, whatever comes and goes", () => {
   const step = fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 400 }));

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Of the host's files, those that sandboxes load, too. */
-const SHARED = ["src/sandbox/protocol.ts", "src/sandbox/in_flight.ts"];
+const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts"];
 
 /** Higher folders use lower ones, and siblings each other, but nothing uses what is above it. */
 const LEVELS: Record<string, number> = {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { answerList } from "../../src/http/api/lists.ts";
+import { answerList } from "../../src/control/api/lists.ts";
 
 /** What `answerList` reads from, and the greatest number of rows it asked for at once. */
 function table(ids: Iterable<number>) {

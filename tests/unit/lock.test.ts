@@ -1,7 +1,14 @@
 // Locks: what of one belongs to a graph, whatever else is in it.
 
 import assert from "node:assert/strict";
-import { cutLock, lockOfSpecifiers, lockText, mergeLocks, parseLock, specifierOf } from "../../src/functions/lock.ts";
+import {
+  cutLock,
+  lockOfSpecifiers,
+  lockText,
+  mergeLocks,
+  parseLock,
+  specifierOf,
+} from "../../src/code/packages/lock.ts";
 
 const LOCK = parseLock(JSON.stringify({
   version: "5",

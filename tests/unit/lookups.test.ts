@@ -1,9 +1,9 @@
 // Which names a sandbox may have looked up, and how many.
 
 import assert from "node:assert/strict";
-import { Lookups, type LookupsOptions, nameToAsk } from "../../src/sandbox/lookups.ts";
-import { parseLookup } from "../../src/sandbox/metas.ts";
-import { type LookedMeta, ProtocolError } from "../../src/sandbox/protocol.ts";
+import { Lookups, type LookupsOptions, nameToAsk } from "../../src/sandbox/host/lookups.ts";
+import { parseLookup } from "../../src/sandbox/wire/payloads.ts";
+import { type LookedMeta, ProtocolError } from "../../src/sandbox/wire/protocol.ts";
 
 const LISTED = [
   "db.example.com",

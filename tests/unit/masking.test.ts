@@ -5,10 +5,10 @@ import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { html } from "hono/html";
-import { createMasking, type Handed, type Masking } from "../../src/observe/masking.ts";
+import { createMasking, type Handed, type Masking } from "../../src/masking/masking.ts";
 import type { FunctionId } from "../../src/ids.ts";
-import { leakSearch } from "../../src/observe/leaks.ts";
-import { LogQueue } from "../../src/observe/log_queue.ts";
+import { leakSearch } from "../../src/masking/leaks.ts";
+import { LogQueue } from "../../src/telemetry/log_queue.ts";
 import { runs } from "../thorough.ts";
 
 const SECRET = 's3cr3t/t0ken+= "quoted" it\'s\nand more';

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { FunctionId } from "../../src/ids.ts";
-import { Metrics } from "../../src/observe/metrics.ts";
+import { Metrics } from "../../src/telemetry/metrics.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { temporaryFolder } from "./temporary.ts";
 

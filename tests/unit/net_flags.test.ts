@@ -1,7 +1,7 @@
 // The flags that say where a sandbox process may connect.
 
 import assert from "node:assert/strict";
-import { netFlags, type NetRules } from "../../src/sandbox/net_flags.ts";
+import { netFlags, type NetRules } from "../../src/sandbox/process/net_flags.ts";
 
 const RULES: NetRules = {
   net: true,

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
-import { accessService } from "../../src/access/access.ts";
-import { functionRegistry } from "../../src/functions/registry.ts";
+import { accessService } from "../../src/core/access/access.ts";
+import { functionRegistry } from "../../src/core/functions/registry.ts";
 import { type Owner, ownerId, type Scope, type SecretId, type SecretName } from "../../src/ids.ts";
-import { overviewService, type ValueCursor, WIDEST_FIRST } from "../../src/secrets/overview.ts";
-import { secretsService } from "../../src/secrets/secrets.ts";
+import { overviewService, type ValueCursor, WIDEST_FIRST } from "../../src/core/secrets/matrix.ts";
+import { secretsService } from "../../src/core/secrets/service.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const NAMES = ["A", "B", "a", "a-1", "a_1", "aa", "b"] as SecretName[];

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { maySecretBeAsked, SECRET_PATTERN } from "../../src/functions/permissions.ts";
+import { maySecretBeAsked, SECRET_PATTERN } from "../../src/core/functions/permissions.ts";
 import type { SecretName } from "../../src/ids.ts";
 
 /** Few letters, so that patterns and names meet often. */

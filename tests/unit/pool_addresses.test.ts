@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createHealth } from "../../src/sandbox/health.ts";
-import { Pool, type Target } from "../../src/sandbox/pool.ts";
-import { prepareRuntime } from "../../src/sandbox/runtime.ts";
-import { openUsageReader } from "../../src/sandbox/usage.ts";
+import { createHealth } from "../../src/sandbox/host/health.ts";
+import { Pool, type Target } from "../../src/sandbox/host/pool.ts";
+import { prepareRuntime } from "../../src/sandbox/process/toolchain.ts";
+import { openUsageReader } from "../../src/sandbox/process/proc_stats.ts";
 
 const runtime = await prepareRuntime(fileURLToPath(new URL("../../", import.meta.url)));
 

@@ -1,7 +1,7 @@
 // How much a sandbox may print, and when it has to wait.
 
 import assert from "node:assert/strict";
-import { Prints } from "../../src/sandbox/prints.ts";
+import { Prints } from "../../src/sandbox/host/output_limiter.ts";
 
 /** Lines and bytes that the sentence tells of. */
 function toldOf(text: string): number[] {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FunctionId, KeyId, SecretId } from "../../src/ids.ts";
-import { Reads } from "../../src/observe/reads.ts";
+import { Reads } from "../../src/telemetry/reads.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { temporaryFolder } from "./temporary.ts";
 

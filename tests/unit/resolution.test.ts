@@ -7,9 +7,9 @@ import { OPERATOR } from "../../src/actor.ts";
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../../src/ids.ts";
 import { ownerId, SCOPES } from "../../src/ids.ts";
 import { secretAad } from "../../src/keyring/aad.ts";
-import { accessService } from "../../src/access/access.ts";
-import { secretsService } from "../../src/secrets/secrets.ts";
-import { type Caller, entitledOwners, rank } from "../../src/secrets/resolution.ts";
+import { accessService } from "../../src/core/access/access.ts";
+import { secretsService } from "../../src/core/secrets/service.ts";
+import { type Caller, entitledOwners, rank } from "../../src/core/secrets/resolution.ts";
 import { secretReader } from "./secret_reader.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 

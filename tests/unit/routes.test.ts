@@ -14,7 +14,7 @@ import {
   type Routed,
   routeKey,
   trieRoute,
-} from "../../src/functions/routes.ts";
+} from "../../src/core/functions/router.ts";
 
 const routed = (id: number, route: string, methods: readonly string[] = ["GET"]): Routed => ({ id, route, methods });
 

@@ -1,7 +1,7 @@
 // The filter of system calls, run by a small machine for classic BPF (bpf(4)): also for processors that are not here.
 
 import assert from "node:assert/strict";
-import { seccompFilter } from "../../src/sandbox/seccomp.ts";
+import { seccompFilter } from "../../src/sandbox/process/seccomp.ts";
 
 const SELF = 4_242;
 const ALLOW = 0x7fff_0000;

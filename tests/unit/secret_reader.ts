@@ -2,9 +2,9 @@
 
 import type { Scope, SecretId } from "../../src/ids.ts";
 import type { Keyring } from "../../src/keyring/keyring.ts";
-import { type CompleteAnswer, SecretBroker } from "../../src/secrets/broker.ts";
-import { SecretLookup } from "../../src/secrets/lookup.ts";
-import type { Caller } from "../../src/secrets/resolution.ts";
+import { type CompleteAnswer, SecretBroker } from "../../src/calls/secrets/broker.ts";
+import { SecretLookup } from "../../src/calls/secrets/lookup.ts";
+import type { Caller } from "../../src/core/secrets/resolution.ts";
 import type { Store } from "../../src/store/store.ts";
 
 export interface CompleteSecret {

@@ -1,8 +1,8 @@
 // Settings as text: what each is, read off its schema, and that text and value stand for each other.
 
 import assert from "node:assert/strict";
-import { DEFINITIONS, SETTING_NAMES } from "../../src/settings/definitions.ts";
-import { CATEGORIES, categoryOf, kindOf, readValue, writeValue } from "../../src/settings/kinds.ts";
+import { DEFINITIONS, SETTING_NAMES } from "../../src/core/settings/definitions.ts";
+import { CATEGORIES, categoryOf, kindOf, readValue, writeValue } from "../../src/core/settings/kinds.ts";
 
 Deno.test("every setting belongs to a category and its default survives being text", () => {
   for (const name of SETTING_NAMES) {

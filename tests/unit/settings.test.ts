@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { type AuditEvent, OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
-import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../src/settings/definitions.ts";
-import { settingsService } from "../../src/settings/settings.ts";
+import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../src/core/settings/definitions.ts";
+import { settingsService } from "../../src/core/settings/settings.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const anything = () => undefined;

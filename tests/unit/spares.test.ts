@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import type { Profile } from "../../src/sandbox/process.ts";
-import { prepareRuntime } from "../../src/sandbox/runtime.ts";
-import { Spares } from "../../src/sandbox/spares.ts";
-import { openUsageReader } from "../../src/sandbox/usage.ts";
+import type { Profile } from "../../src/sandbox/process/process.ts";
+import { prepareRuntime } from "../../src/sandbox/process/toolchain.ts";
+import { Spares } from "../../src/sandbox/host/spares.ts";
+import { openUsageReader } from "../../src/sandbox/process/proc_stats.ts";
 
 const runtime = await prepareRuntime(fileURLToPath(new URL("../../", import.meta.url)));
 

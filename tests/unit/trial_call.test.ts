@@ -1,7 +1,13 @@
 // The request that "Try it" makes of what was typed.
 
 import assert from "node:assert/strict";
-import { callOnce, filledPath, parametersOf, requestOf, type TrialRequest } from "../../src/http/web/functions/call.ts";
+import {
+  callOnce,
+  filledPath,
+  parametersOf,
+  requestOf,
+  type TrialRequest,
+} from "../../src/control/web/pages/functions/try_request.ts";
 
 const ORIGIN = "http://localhost:8000";
 const TYPED: TrialRequest = { method: "GET", path: "/hello", headers: "", body: "", key: undefined };

@@ -1,7 +1,7 @@
 // What processes use, read by a shell, as Deno does not open /proc to a program with some permissions only.
 
 import assert from "node:assert/strict";
-import { openUsageReader, parseUsage } from "../../src/sandbox/usage.ts";
+import { openUsageReader, parseUsage } from "../../src/sandbox/process/proc_stats.ts";
 
 /** A process that takes `mb` of memory and then computes without end. */
 function busy(mb: number): Deno.ChildProcess {

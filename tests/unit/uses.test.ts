@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { accessService } from "../../src/access/access.ts";
+import { accessService } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
-import { openAdmins } from "../../src/admins/admins.ts";
+import { openAdmins } from "../../src/core/admins/admins.ts";
 import type { KeyId, SessionId } from "../../src/ids.ts";
-import { moveEarlierUses, observeUses } from "../../src/observe/uses.ts";
+import { moveEarlierUses, observeUses } from "../../src/core/access/uses.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { OLD, writeOldData } from "./old_data.ts";
 import { openStoreAt, temporaryFolder, type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";

@@ -1,0 +1,141 @@
+// A response on its way out, looked through for values that its call was given: told of, or withheld.
+
+import type { Findings, LeakSearch } from "../masking/leaks.ts";
+import { CallFailure } from "../sandbox/host/failure.ts";
+import type { CallResponse } from "../sandbox/host/invocation.ts";
+import type { FlatHeaders } from "../sandbox/wire/protocol.ts";
+
+export interface GuardOptions {
+  readonly search: LeakSearch;
+  /** Whether a response that holds a value is withheld, or broken off if it has begun. */
+  readonly blocks: boolean;
+  /** Hears of what is found, once for each value. */
+  readonly onFound: (findings: Findings) => void;
+}
+
+const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+
+/** Encodings of text in which values, which are searched for in UTF-8, look the same as far as they are ASCII. */
+const SEARCHABLE_CHARSET = /^(?:utf-?8|(?:us-)?ascii|iso-8859-\d+|latin\d|windows-125\d)$/;
+
+/**
+ * Returns the response, perhaps with a stream that is searched as it passes. A body that is compressed, or is text in
+ * another encoding than UTF-8 or a superset of ASCII, cannot be searched: that is reported, or the response withheld.
+ * @throws CallFailure withheld
+ */
+export function guardResponse(response: CallResponse, options: GuardOptions): CallResponse {
+  const { search, blocks, onFound } = options;
+  const { headers, body } = response;
+  const isSearchable = canBeSearched(headers);
+  const bytes = typeof body === "string" ? encoder.encode(body) : body instanceof Uint8Array ? body : NOTHING;
+  const found = [
+    search.whole(encoder.encode(headers.join("\n"))),
+    bytes.length === 0 ? undefined : isSearchable ? searchBytes(search, bytes) : search.unsearchable(),
+  ].filter((findings) => findings !== undefined);
+  if (found.length > 0) {
+    onFound({
+      names: [...new Set(found.flatMap(({ names }) => names))],
+      certain: found.every(({ certain }) => certain),
+    });
+    if (blocks) {
+      // That it may have broken off already does not matter.
+      if (body instanceof ReadableStream) body.cancel().catch(() => {});
+      throw withheld();
+    }
+  }
+  if (!(body instanceof ReadableStream)) return response;
+  return { ...response, body: guardStream(body, options, isSearchable) };
+}
+
+/** Also in UTF-16 and UTF-32 that no header announces: there, a NUL or more stands next to each ASCII character. */
+function searchBytes(search: LeakSearch, bytes: Uint8Array): Findings | undefined {
+  const found = search.whole(bytes);
+  if (found || !bytes.includes(0)) return found;
+  return search.whole(bytes.filter((byte) => byte !== 0));
+}
+
+/** What may be the beginning of a value is held back until it is clear, if the stream is to be broken off. */
+function guardStream(
+  body: ReadableStream<Uint8Array>,
+  { search, blocks, onFound }: GuardOptions,
+  isSearchable: boolean,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  let isUnsearchableTold = false;
+  const findIn = (piece: Uint8Array): Findings | undefined => {
+    if (isSearchable) return search.piece(piece);
+    if (isUnsearchableTold) return undefined;
+    const findings = search.unsearchable();
+    isUnsearchableTold = findings !== undefined;
+    return findings;
+  };
+  search.hold();
+  let isReleased = false;
+  const release = (): void => {
+    if (!isReleased) search.release();
+    isReleased = true;
+  };
+  let held: Uint8Array = NOTHING;
+  /** What of `held` and `piece` may be sent, or undefined after a value. */
+  const pass = (piece: Uint8Array): Uint8Array | undefined => {
+    const findings = findIn(piece);
+    if (findings) onFound(findings);
+    if (!blocks) return piece;
+    if (findings) return undefined;
+    const ready = held.length === 0 ? piece : joined(held, piece);
+    const kept = Math.max(0, ready.length - search.openBytes);
+    held = ready.slice(kept);
+    return ready.subarray(0, kept);
+  };
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      for (let passed: Uint8Array = NOTHING; passed.length === 0;) {
+        const { done, value } = await reader.read().catch((error) => {
+          release();
+          throw error;
+        });
+        if (done) {
+          release();
+          if (held.length > 0) controller.enqueue(held);
+          return controller.close();
+        }
+        const next = pass(value);
+        if (!next) {
+          release();
+          reader.cancel().catch(() => {});
+          return controller.error(withheld());
+        }
+        passed = next;
+        if (passed.length > 0) controller.enqueue(passed);
+      }
+    },
+    cancel(reason) {
+      release();
+      return reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
+}
+
+function withheld(): CallFailure {
+  return new CallFailure("withheld", true, "It holds secrets.");
+}
+
+function canBeSearched(headers: FlatHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!.toLowerCase();
+    const value = headers[i + 1]!.toLowerCase();
+    if (name === "content-encoding" && !/^[\s,]*(?:identity[\s,]*)*$/.test(value)) return false;
+    if (name !== "content-type") continue;
+    const [, charset] = /;\s*charset\s*=\s*["']?([^"';\s]+)/.exec(value) ?? [];
+    if (charset !== undefined && !SEARCHABLE_CHARSET.test(charset)) return false;
+  }
+  return true;
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}

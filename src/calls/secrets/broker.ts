@@ -1,0 +1,174 @@
+// Answers handlers' questions for secrets, and reports every value that it discloses. Runs in the host only: here,
+// at the last moment, values are opened.
+
+import type { Scope, SecretId } from "../../ids.ts";
+import type { Question } from "../../sandbox/wire/protocol.ts";
+import { type FoundSecret, isScope, type SecretLookup, type UnreadableSecret } from "./lookup.ts";
+import type { Caller } from "../../core/secrets/resolution.ts";
+
+/** `get`: `ctx.getSecret`; `complete`: `ctx.getCompleteSecret`. */
+export type QuestionKind = Question[0];
+
+/** A value that leaves for a handler. */
+export interface DisclosedSecret {
+  readonly id: SecretId;
+  readonly scope: Scope;
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Called for whatever is disclosed, and for whatever could not be. */
+export interface DisclosureObserver<C extends Caller> {
+  /** A handler asks; what it returns is called with the scopes of the values that were disclosed. */
+  asked(caller: C, kind: QuestionKind, name: string): (scopes: readonly Scope[]) => void;
+  disclosed(caller: C, secret: DisclosedSecret): void;
+  /** Answers to so many questions go out with a call, before it asks. */
+  prefetched(caller: C, questions: number): void;
+  unreadable(secret: UnreadableSecret): void;
+}
+
+/** Answers that go out with a call. */
+export interface Prefetched {
+  /** The questions that are answered, in the order of the answers. */
+  readonly questions: readonly Question[];
+  /** A JSON array of `[kind, name, scope, value]`; the value is null where there is none. */
+  readonly json: string;
+}
+
+/** `getCompleteSecret`'s result; see docs/writing-functions.md. */
+export interface CompleteAnswer {
+  global?: string;
+  function?: string;
+  group?: { value: string; groupId: number; groupName: string };
+  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };
+  decryptionErrors?: Partial<Record<Scope, string>>;
+}
+
+interface Made extends Prefetched {
+  readonly secrets: readonly DisclosedSecret[];
+  /** In memory, roughly. */
+  readonly bytes: number;
+}
+
+/** More than this is asked for, not sent along with each call. */
+const JSON_MAX_LENGTH = 16 * 1024;
+/** Callers of one function whose answers are kept ready. */
+const CALLERS_MAX = 1_000;
+/** What is kept ready for all functions together; with more, all of it is made again. */
+const READY_MAX_BYTES = 32 << 20;
+/** What a question with its answer takes in addition to its texts. */
+const ANSWER_BYTES = 512;
+
+export class SecretBroker<C extends Caller> {
+  readonly #lookup: SecretLookup;
+  readonly #observer: DisclosureObserver<C>;
+  /** By the array of questions, then by the caller's key. */
+  #ready = new WeakMap<readonly Question[], Map<number, Made>>();
+  #readyBytes = 0;
+  #readyAt: number;
+
+  constructor(lookup: SecretLookup, observer: DisclosureObserver<C>) {
+    this.#lookup = lookup;
+    this.#observer = observer;
+    this.#readyAt = lookup.generation;
+  }
+
+  /** Returns JSON for the handler; undefined if there is nothing for this caller. */
+  answer(caller: C, kind: QuestionKind, name: string, scope: string | null): unknown {
+    const scopes: Scope[] = [];
+    const answered = this.#observer.asked(caller, kind, name);
+    try {
+      if (kind === "complete") return this.#complete(caller, name, scopes);
+      if (scope !== null && !isScope(scope)) return undefined;
+      const found = this.#lookup.find(caller, name, scope);
+      return found && this.#disclose(caller, name, found, scopes);
+    } finally {
+      answered(scopes);
+    }
+  }
+
+  /**
+   * Returns answers to what the call is expected to ask. Sending them is disclosing them: they are the caller's by
+   * the same rule as any answer. Until something is stored, they are made once for each array of questions and key.
+   */
+  prefetch(caller: C, questions: readonly Question[]): Prefetched {
+    const { generation } = this.#lookup;
+    if (this.#readyAt !== generation || this.#readyBytes > READY_MAX_BYTES) {
+      this.#ready = new WeakMap();
+      this.#readyBytes = 0;
+      this.#readyAt = generation;
+    }
+    let byKey = this.#ready.get(questions);
+    if (!byKey || byKey.size >= CALLERS_MAX) this.#ready.set(questions, byKey = new Map());
+    const keyId = caller.holder?.keyId ?? 0;
+    let made = byKey.get(keyId);
+    if (!made) {
+      byKey.set(keyId, made = this.#make(caller, questions));
+      this.#readyBytes += made.bytes;
+    }
+    for (const secret of made.secrets) this.#observer.disclosed(caller, secret);
+    this.#observer.prefetched(caller, made.questions.length);
+    return made;
+  }
+
+  /** Returns the value; undefined, reported, if it cannot be read. Adds its scope to `scopes`. */
+  #disclose(caller: C, name: string, found: FoundSecret, scopes: Scope[]): string | undefined {
+    if ("problem" in found) {
+      this.#observer.unreadable(found);
+      return undefined;
+    }
+    const value = found.value.reveal();
+    scopes.push(found.scope);
+    this.#observer.disclosed(caller, { id: found.id, scope: found.scope, name, value });
+    return value;
+  }
+
+  #complete(caller: C, name: string, scopes: Scope[]): CompleteAnswer | undefined {
+    const all = this.#lookup.findAll(caller, name);
+    if (all.length === 0) return undefined;
+    const answer: CompleteAnswer = {};
+    const errors: Partial<Record<Scope, string>> = {};
+    for (const found of all) {
+      const value = this.#disclose(caller, name, found, scopes);
+      if ("problem" in found) errors[found.scope] = found.problem;
+      else putValue(answer, caller, found.scope, value!);
+    }
+    if (Object.keys(errors).length > 0) answer.decryptionErrors = errors;
+    return answer;
+  }
+
+  #make(caller: C, expected: readonly Question[]): Made {
+    const questions: Question[] = [];
+    const answers: string[] = [];
+    const secrets: DisclosedSecret[] = [];
+    let length = 0;
+    for (const question of expected) {
+      const [kind, name, scope] = question;
+      if (kind !== "get" || !(scope === null || isScope(scope))) continue;
+      const found = this.#lookup.find(caller, name, scope);
+      // One that cannot be read is asked for, so that each time is reported.
+      if (found && "problem" in found) continue;
+      const value = found?.value.reveal();
+      const answer = JSON.stringify([kind, name, scope, value ?? null]);
+      if (length + answer.length > JSON_MAX_LENGTH) continue;
+      length += answer.length;
+      questions.push(question);
+      answers.push(answer);
+      if (found) secrets.push({ id: found.id, scope: found.scope, name, value: value! });
+    }
+    // As JSON and as values, both in UTF-16.
+    const bytes = 4 * length + ANSWER_BYTES * (1 + questions.length);
+    return { questions, json: `[${answers.join()}]`, secrets, bytes };
+  }
+}
+
+function putValue(answer: CompleteAnswer, { holder }: Caller, scope: Scope, value: string): void {
+  if (scope === "global" || scope === "function") {
+    answer[scope] = value;
+    return;
+  }
+  // Only a caller with a key is entitled to these.
+  const { keyId, keyName, groupId, groupName } = holder!;
+  if (scope === "group") answer.group = { value, groupId, groupName };
+  else answer.key = { value, groupId, groupName, keyId, keyName };
+}

@@ -1,0 +1,49 @@
+// What a call runs: a function's code and settings of this moment, put together once for all calls that find the same.
+
+import type { Assets } from "../code/files/assets.ts";
+import { codeOf } from "../code/modules/code.ts";
+import type { ModuleGraph } from "../code/modules/imports.ts";
+import type { RegisteredFunction } from "../core/functions/registry.ts";
+import type { Target } from "../sandbox/host/pool.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import type { KeyHolder } from "../store/access.ts";
+
+/** `holder` is whose key let the call in. */
+export type Targets = (
+  entry: RegisteredFunction,
+  holder: KeyHolder | undefined,
+  graph: ModuleGraph,
+  assets: Assets,
+) => Target;
+
+/** Returns the version of the module graph that a target runs. */
+export function codeVersionOf({ version }: Pick<Target, "version">): number {
+  return Number.parseInt(version);
+}
+
+export function createTargets(settings: Settings): Targets {
+  const made = new WeakMap<RegisteredFunction, { target: Target; parts: readonly unknown[] }>();
+
+  return (entry, holder, graph, assets) => {
+    const tenant = entry.isolation === "per-key" ? holder?.keyId ?? 0 : 0;
+    const timeoutMs = entry.timeoutMs ?? settings.get("sandbox.timeout-ms");
+    const memoryMb = entry.memoryMb ?? settings.get("sandbox.memory-mb");
+    const denied = settings.get("sandbox.net.deny");
+    const importHosts = settings.get("sandbox.import-hosts");
+    const parts = [tenant, graph, assets, timeoutMs, memoryMb, denied, importHosts];
+    const last = made.get(entry);
+    if (last && parts.every((part, index) => part === last.parts[index])) return last.target;
+    const { id, name, description, handler, route, methods, keys } = entry;
+    const target: Target = {
+      functionId: id,
+      tenant,
+      // The first word is for codeVersionOf.
+      version: `${graph.version} ${assets.version} ${entry.updatedAt} ${memoryMb} ${denied}`,
+      code: codeOf(graph, assets, { importHosts, net: entry.permissions.net, memoryMb }),
+      route: { name, description, handler, route, methods, keys },
+      timeoutMs,
+    };
+    made.set(entry, { target, parts });
+    return target;
+  };
+}

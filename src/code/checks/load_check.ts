@@ -1,0 +1,174 @@
+// Loads a module once in a sandbox process of its own, without network, to find out whether it can be loaded.
+// There is no call, so nothing that the module does can ask for a secret.
+
+import { createHash } from "node:crypto";
+import { messageOf } from "../../errors.ts";
+import { Budget } from "../../sandbox/host/budget.ts";
+import type { CallFailure } from "../../sandbox/host/failure.ts";
+import type { Code, ProcessOptions } from "../../sandbox/process/process.ts";
+import { Queues } from "../../sandbox/host/queues.ts";
+import { Sandbox } from "../../sandbox/host/sandbox.ts";
+import { slices } from "../../slices.ts";
+import { oneLine } from "../../text.ts";
+
+/**
+ * `loads`: as a handler; `no-handler`: its default export is none; `failed`: it threw, or ended its process;
+ * `network`: it failed because it was refused the network; `late`: it is not known, as it took or waited too long.
+ */
+export type LoadOutcome =
+  | { readonly kind: "loads" }
+  | { readonly kind: "no-handler" | "failed" | "network" | "late"; readonly text: string };
+
+export interface LoadChecksOptions {
+  readonly process: ProcessOptions;
+  /** How long a module may load, and how long a check may wait for its turn, in milliseconds. */
+  readonly limitMs: () => number;
+}
+
+/** Checks at a time: loading is work for a processor, and calls need theirs. */
+const AT_ONCE = 2;
+const KEPT_MAX = 1_000;
+/** Some milliseconds of work. */
+const HASHED_AT_ONCE_BYTES = 1 << 20;
+const TEXT_MAX_LENGTH = 500;
+/** How often the memory of the process is looked at. */
+const TICK_MS = 100;
+/** What the worker says of a module whose default export answers no calls. */
+const NO_HANDLER = /^TypeError: The (?:handler|module) has no default export/;
+/** What Deno, its Node modules and the workers say of a connection that was refused. */
+const NETWORK =
+  /Requires net access|permissions\.net|\b(?:connect|getaddrinfo|query[A-Z]\w*) (?:E[A-Z]{3,}|UNKNOWN|not implemented)/;
+
+export class LoadChecks {
+  readonly #options: LoadChecksOptions;
+  /** By what was loaded, oldest first. Only what would come out again. */
+  readonly #kept = new Map<string, LoadOutcome>();
+  readonly #underWay = new Map<string, Promise<LoadOutcome>>();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(options: LoadChecksOptions) {
+    this.#options = options;
+  }
+
+  /** Loads the first of `code.files`. The outcome for the same contents, packages and limits is kept. */
+  async check(code: Code): Promise<LoadOutcome> {
+    const offline: Code = { ...code, net: false };
+    const key = await hashOf(offline);
+    const kept = this.#kept.get(key);
+    if (kept) return kept;
+    let run = this.#underWay.get(key);
+    if (!run) {
+      run = this.#inTurn(offline).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, run);
+    }
+    const outcome = await run;
+    if (outcome.kind !== "late") this.#keep(key, outcome);
+    return outcome;
+  }
+
+  #keep(key: string, outcome: LoadOutcome): void {
+    this.#kept.delete(key);
+    this.#kept.set(key, outcome);
+    if (this.#kept.size > KEPT_MAX) this.#kept.delete(this.#kept.keys().next().value!);
+  }
+
+  async #inTurn(code: Code): Promise<LoadOutcome> {
+    if (this.#running < AT_ONCE) this.#running++;
+    else if (!await this.#turn()) return { kind: "late", text: "Too many other modules are being checked." };
+    try {
+      return await this.#load(code);
+    } catch (error) {
+      // The disk is full, say: the module may load all the same.
+      return { kind: "late", text: `No process could be started: ${messageOf(error)}.` };
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#running--;
+    }
+  }
+
+  /** Whether a place became free in time; it is then taken. */
+  #turn(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(free), 1);
+        resolve(false);
+      }, this.#options.limitMs());
+      const free = (): void => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      this.#waiting.push(free);
+    });
+  }
+
+  async #load(code: Code): Promise<LoadOutcome> {
+    const limitMs = this.#options.limitMs();
+    const { promise, resolve } = Promise.withResolvers<LoadOutcome>();
+    const sandbox = new Sandbox<never>({
+      code,
+      route: { name: "", description: "", handler: "", route: "/", methods: [], keys: [] },
+      spare: undefined,
+      process: this.#options.process,
+      // There is no call, so that nothing is asked.
+      answerer: { answer: () => undefined, ahead: () => undefined },
+      entitlements: { isCurrent: () => false, isEntitled: () => false },
+      held: new Budget(() => 0),
+      queues: new Queues(),
+      limits: () => ({ timeoutMs: limitMs, maxCalls: 0 }),
+      onLog() {},
+      onReady: () => resolve({ kind: "loads" }),
+      onIdle() {},
+      onOver: (failure) => resolve(outcomeOf(failure)),
+      onEnd() {},
+    });
+    const ticking = setInterval(() => sandbox.tick(performance.now()), TICK_MS);
+    const late = setTimeout(
+      () => resolve({ kind: "late", text: `It did not finish loading in ${limitMs} ms.` }),
+      limitMs,
+    );
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(late);
+      clearInterval(ticking);
+      sandbox.stop("Its check is over.");
+      await sandbox.ended;
+    }
+  }
+}
+
+function outcomeOf({ kind, message }: CallFailure): LoadOutcome {
+  if (kind === "load-failed" && NO_HANDLER.test(message)) return { kind: "no-handler", text: summary(message) };
+  return { kind: kind === "load-failed" && NETWORK.test(message) ? "network" : "failed", text: summary(message) };
+}
+
+/** The message of an error as it is printed, and the first place in the code folder that its stack names. */
+function summary(printed: string): string {
+  const lines = printed.split("\n");
+  const end = lines.findIndex((line) => /^\s+at /.test(line));
+  const message = lines.slice(0, end === -1 ? undefined : end).join(" ").replace(/\s+/g, " ").trim();
+  // Paths in the code folder are relative by now; all others are addresses.
+  const place = /^\s+at (?:.* \()?((?![a-z]+:)[^\s():][^\s()]*:\d+:\d+)\)?$/m.exec(printed)?.[1];
+  const short = message.length > TEXT_MAX_LENGTH ? `${message.slice(0, TEXT_MAX_LENGTH)}…` : message;
+  return oneLine(place === undefined || short.includes(place) ? short : `${short} (${place})`);
+}
+
+/** Of everything that the outcome depends on. */
+async function hashOf({ files, ...rest }: Code): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(rest));
+  const pause = slices();
+  for (const path of files) {
+    const content = await Deno.readFile(path).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    });
+    hash.update(JSON.stringify([path, content?.length ?? null]));
+    for (let at = 0; content && at < content.length; at += HASHED_AT_ONCE_BYTES) {
+      await pause();
+      hash.update(content.subarray(at, at + HASHED_AT_ONCE_BYTES));
+    }
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,317 @@
+// Checks a handler's types while it is written: `deno check` over a copy of the files, in a process of its own
+// that fetches nothing and runs none of them. Says what is wrong and where; stores nothing.
+
+import { dirname, join, posix, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { AppError } from "../../errors.ts";
+import { LANGUAGE_FLAGS } from "../../sandbox/process/process.ts";
+import type { Runtime } from "../../sandbox/process/toolchain.ts";
+import { giveBackUid, takeUid } from "../../sandbox/process/uid_pool.ts";
+import { annotate, type Annotated } from "./handler_type_injection.ts";
+import { type ConfinedResult, runConfined } from "../modules/confined_deno.ts";
+import { type Diagnostic, readDiagnostics } from "./diagnostics.ts";
+import type { Files } from "../files/files.ts";
+import { lockText, newestLocked } from "../packages/lock.ts";
+import type { PackageLocks } from "../packages/package_locks.ts";
+import { candidatesFor } from "../modules/project_graph.ts";
+import { type TypeCheckConfig, typeCheckConfig } from "./type_check_config.ts";
+
+/** Something wrong with a file of the code folder. Lines and columns count from 1. */
+export interface Problem {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  readonly endColumn: number;
+  readonly message: string;
+}
+
+export interface Source {
+  /** In the code folder; it need not exist there. */
+  readonly path: string;
+  readonly content: string;
+  /** Whether its default export has to be a handler. */
+  readonly isHandler: boolean;
+}
+
+export interface TypeCheckOptions {
+  files: Files;
+  runtime: Runtime;
+  /** A folder that others may pass through and not list; the copies are made in it. */
+  runDir: string;
+  /** Absolute and real. */
+  codeDir: string;
+  locks: Pick<PackageLocks, "starting">;
+  importHosts: () => readonly string[];
+}
+
+export type TypeCheck = ReturnType<typeof typeCheckService>;
+
+const CONFIG_FLAGS = ["--config=config.json", "--import-map=imports.json"];
+const CHECK_MAX_MS = 60_000;
+/** Checks that may wait for the one that runs. */
+const WAITING_MAX = 8;
+const FILES_MAX = 200;
+const TOTAL_MAX_BYTES = 4 * 1024 * 1024;
+const OUTPUT_MAX_BYTES = 256 * 1024;
+const PROBLEMS_MAX = 100;
+const MESSAGE_MAX_LENGTH = 1_000;
+/** For the heap of the compiler, which takes about 200 MB; and V8's reservations of address space beside it. */
+const HEAP_MB = 768;
+const DATA_LIMIT_MB = 3_000;
+/** A process of a second or two is over before code that was optimized for it pays: without, a third less work. */
+const V8_FLAGS = `--max-old-space-size=${HEAP_MB},--no-turbofan`;
+
+/** What a text that begins with a dot might be: the path of a module. More is copied than need be, never less. */
+const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
+
+export function typeCheckService({ files, runtime, runDir, codeDir, locks, importHosts }: TypeCheckOptions) {
+  const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
+  const types = [0, 1].map((index) => `Parameters<import("${handlerTypes}").Handler>[${index}]`) as [string, string];
+  /** Always the same, as Deno keeps notes by path; checks come one after the other. */
+  const folder = join(runDir, "check");
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+
+  const checkNow = async (source: Source): Promise<Problem[]> => {
+    const uid = runtime.ownUsers ? takeUid() : undefined;
+    try {
+      const sources = await gather(source, files);
+      const annotated = new Map<string, Annotated>();
+      for (const [path, content] of sources) {
+        if (!/\.(?:ts|tsx|mts)$/.test(path)) continue;
+        annotated.set(path, annotate(content, types, source.isHandler && path === source.path));
+      }
+      await removeIfThere(folder);
+      const copies = new Map([...sources].map(([path, content]) => [
+        `code/${path}`,
+        annotated.get(path)?.source ?? content,
+      ]));
+      const hosts = importHosts();
+      const lock = locks.starting(source.path);
+      const config = typeCheckConfig(sources, {
+        codeDir,
+        importHosts: hosts,
+        known: (name) => newestLocked(lock, name),
+        honoJsx: `${runtime.workerPackage}/jsx`,
+      });
+      copies.set("config.json", config.files.config).set("imports.json", config.files.importMap);
+      const entry = source.isHandler ? "entry.ts" : `code/${source.path}`;
+      if (source.isHandler) copies.set(entry, entryFor(source.path, handlerTypes));
+      await write(folder, copies, uid);
+      await writeLock(lockText(lock), join(folder, "lock"), uid);
+
+      const start = (...args: string[]) => run(args, folder, runtime, uid);
+      const info = await start(
+        ...["info", "--json", "--no-remote", "--no-npm", "--no-lock", ...CONFIG_FLAGS, ...LANGUAGE_FLAGS, entry],
+      );
+      // Before anything quotes it: a source elsewhere on this machine is nobody's business here.
+      if (!info.success) return [{ ...atTop(source.path), message: "What it imports cannot be found out." }];
+      const foreign = foreignModules(info.stdout, [folder, runtime.appDir]);
+      if (foreign.length > 0) {
+        return foreign.map((path) => ({ ...atTop(source.path), message: `"${path}" is outside the code folder.` }));
+      }
+      const check = await start(
+        "check",
+        "--quiet",
+        "--cached-only",
+        "--node-modules-dir=none",
+        "--lock=lock/imports.lock",
+        ...CONFIG_FLAGS,
+        ...LANGUAGE_FLAGS,
+        `--v8-flags=${V8_FLAGS}`,
+        hosts.length > 0 ? `--allow-import=${hosts.join(",")}` : "--deny-import",
+        entry,
+      );
+      if (check.success) return [];
+      const found = readDiagnostics(check.stderr);
+      if (found.length === 0) throw new Error(`deno check failed: ${check.stderr.slice(0, MESSAGE_MAX_LENGTH)}`);
+      return found.slice(0, PROBLEMS_MAX).flatMap((diagnostic) =>
+        toProblem(explained(diagnostic, config, folder), source, folder, sources, annotated)
+      );
+    } finally {
+      await removeIfThere(folder);
+      if (uid !== undefined) giveBackUid(uid);
+    }
+  };
+
+  return {
+    /**
+     * What is wrong with the source, in the order of its lines, and with files that it imports. Checks come one
+     * after the other.
+     * @throws AppError Busy (503) if too many wait; TooLarge (413) for more files or longer ones than are checked
+     */
+    async check(source: Source): Promise<Problem[]> {
+      if (waiting >= WAITING_MAX) throw new AppError("Busy", 503, "Too many checks are waiting. Try again.");
+      waiting++;
+      const turn = last.then(() => checkNow(source)).finally(() => waiting--);
+      last = turn.catch(() => {});
+      return await turn;
+    },
+  };
+}
+
+/** Text and content of the source and of what it imports from the code folder, as far as that exists. */
+async function gather(source: Source, files: Files): Promise<Map<string, string>> {
+  const found = new Map([[source.path, source.content]]);
+  let bytes = source.content.length;
+  for (const [path, content] of found) {
+    for (const [, specifier] of content.matchAll(RELATIVE)) {
+      const target = posix.normalize(posix.join(posix.dirname(path), decoded(specifier!)));
+      if (target.startsWith("../../") || found.has(target)) continue;
+      // What is missing, a link or a folder is told of by the check.
+      const file = await readIfThere(target, files);
+      const read = file ? [{ path: target, file }] : (await Promise.all(
+        candidatesFor(target).map(async (path) => ({ path, file: await readIfThere(path, files) })),
+      ));
+      for (const { path, file } of read) {
+        if (!file || found.has(path)) continue;
+        bytes += file.content.length;
+        if (found.size >= FILES_MAX || bytes > TOTAL_MAX_BYTES) {
+          throw new AppError("TooLarge", 413, `More than ${FILES_MAX} files, or 4 MiB of them, are not checked.`);
+        }
+        found.set(path, new TextDecoder().decode(file.content));
+      }
+    }
+  }
+  return found;
+}
+
+async function readIfThere(path: string, files: Files): Promise<{ content: Uint8Array } | undefined> {
+  return await files.read(path).catch((error) => {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  });
+}
+
+/** Says of a bare specifier that leads nowhere what its author can do. */
+function explained(diagnostic: Diagnostic, config: TypeCheckConfig, folder: string): Diagnostic {
+  const [, specifier] = /^Import "([^"]+)" not a dependency/.exec(diagnostic.message) ?? [];
+  const code = pathToFileURL(join(folder, "code")).href + "/";
+  if (specifier === undefined || !diagnostic.address.startsWith(code)) return diagnostic;
+  const message = config.explain(specifier, decoded(diagnostic.address.slice(code.length)));
+  return message === undefined ? diagnostic : { ...diagnostic, message };
+}
+
+function decoded(specifier: string): string {
+  try {
+    return decodeURIComponent(specifier.replace(/[?#].*$/, ""));
+  } catch {
+    return specifier;
+  }
+}
+
+/** Asks the default export to be a handler, or an app if it has `fetch`; errors of the compiler are reported there. */
+function entryFor(path: string, handlerTypes: string): string {
+  const address = "../../functions/code/" + path.split("/").map(encodeURIComponent).join("/");
+  return `import handler from ${JSON.stringify(address)};
+import type { Handler } from ${JSON.stringify(handlerTypes)};
+type Answering<Call extends unknown[]> = (...call: Call) => Response | Promise<Response>;
+type Shape<T> = T extends { fetch: unknown } ? { fetch: Answering<[Request, any, any]> } : Answering<Parameters<Handler>>;
+handler satisfies Shape<typeof handler>;
+`;
+}
+
+async function write(folder: string, copies: ReadonlyMap<string, string>, uid: number | undefined): Promise<void> {
+  const mayLook = async (path: string): Promise<void> => {
+    if (uid !== undefined) await Deno.chown(path, null, uid);
+  };
+  const made = new Set<string>();
+  const makeFolder = async (path: string): Promise<void> => {
+    if (made.has(path)) return;
+    if (path !== folder) await makeFolder(dirname(path));
+    await Deno.mkdir(path, { mode: 0o750 });
+    await mayLook(path);
+    made.add(path);
+  };
+  for (const [name, content] of copies) {
+    const path = join(folder, ...name.split("/"));
+    await makeFolder(dirname(path));
+    await Deno.writeTextFile(path, content, { mode: 0o640 });
+    await mayLook(path);
+  }
+}
+
+/** Deno completes the copy in passing, by a draft beside it: both belong to whoever runs it. */
+async function writeLock(text: string, folder: string, uid: number | undefined): Promise<void> {
+  const copy = join(folder, "imports.lock");
+  await Deno.mkdir(folder, { mode: 0o700 });
+  await Deno.writeTextFile(copy, text, { mode: 0o600 });
+  if (uid === undefined) return;
+  for (const path of [folder, copy]) await Deno.chown(path, uid, uid);
+}
+
+/** Runs Deno in `cwd`: no file but the copies, the workers' types and the module cache, and no connection. */
+async function run(
+  args: string[],
+  cwd: string,
+  runtime: Runtime,
+  uid: number | undefined,
+): Promise<ConfinedResult> {
+  const { denoDir, appDir, registryEnv } = runtime;
+  const result = await runConfined(runtime, {
+    args,
+    cwd,
+    env: { ...registryEnv, DENO_DIR: denoDir },
+    read: [cwd, appDir, denoDir],
+    write: [join(cwd, "lock")],
+    net: false,
+    uid,
+    dataMaxMb: DATA_LIMIT_MB,
+    timeoutMs: CHECK_MAX_MS,
+    outputMaxBytes: OUTPUT_MAX_BYTES,
+  });
+  if (result.killedFor === "time") {
+    throw new AppError("Timeout", 503, `The check took more than ${CHECK_MAX_MS / 1000} s.`);
+  }
+  return result;
+}
+
+/** Local modules that lie outside of `folders`, by their paths. */
+function foreignModules(infoJson: string, folders: readonly string[]): string[] {
+  const { modules } = JSON.parse(infoJson) as { modules: { specifier: string }[] };
+  return modules.map(({ specifier }) => specifier)
+    .filter((specifier) => specifier.startsWith("file:"))
+    .map((specifier) => fileURLToPath(specifier))
+    .filter((path) => folders.every((folder) => relative(folder, path).startsWith("..")));
+}
+
+function toProblem(
+  { address, line, column, endColumn, message: text }: Diagnostic,
+  source: Source,
+  folder: string,
+  sources: ReadonlyMap<string, string>,
+  annotated: ReadonlyMap<string, Annotated>,
+): Problem[] {
+  const code = pathToFileURL(join(folder, "code")).href + "/";
+  const message = text.replaceAll(code, "").replaceAll(join(folder, "code") + "/", "").slice(0, MESSAGE_MAX_LENGTH);
+  if (address.startsWith(code)) {
+    const path = decoded(address.slice(code.length));
+    const original = (at: number) => (annotated.get(path)?.originalColumn(line - 1, at - 1) ?? at - 1) + 1;
+    const start = original(column);
+    const word = /^[\w$]+/.exec(sources.get(path)?.split("\n")[line - 1]?.slice(start - 1) ?? "")?.[0] ?? "";
+    const end = endColumn === undefined ? start + word.length : original(endColumn);
+    return [{ path, line, column: start, endColumn: Math.max(end, start + 1), message }];
+  }
+  // Of what is not theirs, authors need to know only that the default export is no handler.
+  if (address !== "" && !address.endsWith("/check/entry.ts")) return [];
+  const exportLine = (annotated.get(source.path)?.exportLine ?? 0) + 1;
+  const at = { path: source.path, line: exportLine, column: 1, endColumn: 2 };
+  if (address === "") return [{ ...atTop(source.path), message }];
+  const missing = /has no default export/.test(message);
+  return [{
+    ...at,
+    message: missing
+      ? "A handler is the default export: export default async function (c, ctx) { … }, or an app: export default app"
+      : `The default export is no handler that returns a Response. ${message}`,
+  }];
+}
+
+function atTop(path: string): Omit<Problem, "message"> {
+  return { path, line: 1, column: 1, endColumn: 2 };
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}

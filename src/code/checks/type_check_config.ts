@@ -1,0 +1,59 @@
+// What imports lead to while a source is checked that may not even be saved. Taken from the texts alone, so that every
+// string that could be a specifier gets an entry; those that are none do no harm.
+
+import { join } from "node:path";
+import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
+import { ImportMap, JSX_SOURCE } from "../modules/import_map.ts";
+import { candidatesFor } from "../modules/project_graph.ts";
+import { isBare, ProjectConfig, type ProjectConfigOptions } from "../modules/project_config.ts";
+
+export interface TypeCheckConfig {
+  /** For the folder that holds `code/`. */
+  readonly files: CodeConfig;
+  /** Why a bare specifier in the file at `path` leads nowhere, as a sentence; undefined if it does not. */
+  explain(specifier: string, path: string): string | undefined;
+}
+
+const SPECIFIER = /(?:from|import|require)\s*\(?\s*["']([^"'\n\r]{1,500})["']/g;
+/** Parameters need no types; the rest is as strict as Deno is by itself. */
+const COMPILER_OPTIONS = { noImplicitAny: false };
+
+/** `sources` are the texts that are checked, by their paths in the code folder. */
+export function typeCheckConfig(
+  sources: ReadonlyMap<string, string>,
+  { honoJsx, ...options }: ProjectConfigOptions & { honoJsx: string },
+): TypeCheckConfig {
+  const project = new ProjectConfig(options);
+  const map = new ImportMap(options.codeDir);
+  const fileOf = (path: string): string => join(options.codeDir, ...path.split("/"));
+  const isThere = new Set([...sources.keys()].map(fileOf));
+  for (const [path, content] of sources) {
+    const importer = fileOf(path);
+    for (const [, specifier] of content.matchAll(SPECIFIER)) {
+      if (isBare(specifier!)) {
+        const resolved = project.resolve(specifier!, importer);
+        if ("target" in resolved) map.add(importer, specifier!, resolved.target);
+      } else if (specifier!.startsWith(".")) {
+        const target = join(importer, "..", specifier!);
+        const [found, ...more] = isThere.has(target) ? [] : candidatesFor(target).filter((one) => isThere.has(one));
+        if (found !== undefined && more.length === 0) map.alias(target, found);
+      }
+    }
+    if (!/\.[jt]sx$/.test(path)) continue;
+    const { jsx } = project.jsx(importer);
+    map.jsx ??= jsx;
+    const source = jsx.jsx === "react" ? undefined : jsx.jsxImportSource;
+    for (const runtime of source === undefined ? [] : ["jsx-runtime", "jsx-dev-runtime"]) {
+      const resolved = project.resolveJsxSource(source!, runtime, importer);
+      if (resolved && "target" in resolved) map.add(importer, `${JSX_SOURCE}/${runtime}`, resolved.target);
+    }
+  }
+  return {
+    files: map.files("../../functions/code/", honoJsx, COMPILER_OPTIONS),
+    explain(specifier, path) {
+      if (!isBare(specifier)) return undefined;
+      const resolved = project.resolve(specifier, fileOf(path));
+      return "problem" in resolved ? resolved.problem : undefined;
+    },
+  };
+}

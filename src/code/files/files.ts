@@ -1,0 +1,291 @@
+// The handler files: listing, reading and replacing them without ever leaving the code folder.
+
+import { createHash, randomUUID } from "node:crypto";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { type Action, type Actor, type Facts, type Recorder, requireEntitled } from "../../actor.ts";
+import { AppError, conflict, invalid, messageOf, notFound } from "../../errors.ts";
+import { checkFilePath, DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
+import { type ExpectedVersions, requireVersion } from "../../versions.ts";
+
+/** How often a write makes its folder anew when deletes of what else was in it keep taking it away. */
+const FOLDER_ATTEMPTS = 20;
+
+export interface FileInfo {
+  /** Inside the code folder, with "/" between segments. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly modifiedAt: Date;
+}
+
+/** A file in a folder, or a folder in it, of which the size is not known. */
+export type FolderEntry = { readonly name: string; readonly path: string } & Partial<FileInfo>;
+
+export type Files = ReturnType<typeof filesService>;
+
+/** `codeDir` is absolute, real (no link in it) and exists. `record` is called before each change, `onChange` after it. */
+export function filesService(codeDir: string, record: Recorder, onChange: () => void = () => {}) {
+  /**
+   * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
+   * folder could lead out of it, and a sandbox follows links.
+   */
+  const locate = async (path: string, wanted: "file" | "folder" = "file", field = "path"): Promise<string> => {
+    checkFilePath(path, field);
+    const segments = path.split("/");
+    for (let depth = 1; depth <= segments.length; depth++) {
+      const part = join(codeDir, ...segments.slice(0, depth));
+      const info = await lstat(part);
+      if (!info) break;
+      if (info.isSymlink) throw invalid(field, "must not lead through a link");
+      if (depth < segments.length && !info.isDirectory) {
+        throw invalid(field, `leads through "${segments[depth - 1]}", which is not a folder`);
+      }
+      if (depth < segments.length) continue;
+      if (wanted === "file" && !info.isFile) throw invalid(field, "is a folder, not a file");
+      if (wanted === "folder" && !info.isDirectory) throw invalid(field, "is a file, not a folder");
+    }
+    return join(codeDir, ...segments);
+  };
+
+  const stat = async (path: string, file: string): Promise<FileInfo> => {
+    const info = await lstat(file);
+    if (!info) throw notFound("file", path);
+    return toInfo(path, info);
+  };
+
+  /** Removes the folders that `file` left empty. */
+  const removeEmptyFolders = async (file: string): Promise<void> => {
+    for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
+      try {
+        await Deno.remove(folder);
+      } catch {
+        break; // Not empty.
+      }
+    }
+  };
+
+  /** Writes a draft beside `file`, in folders made for it, and returns its path. */
+  const writeDraft = async (file: string, content: Uint8Array): Promise<string> => {
+    for (let attempt = 1;; attempt++) {
+      const draft = join(dirname(file), DRAFT_PREFIX + randomUUID());
+      try {
+        await Deno.mkdir(dirname(file), { recursive: true });
+        await Deno.writeFile(draft, content, { createNew: true });
+        return draft;
+      } catch (error) {
+        await Deno.remove(draft).catch(ignoreMissing);
+        // A delete can take the folder away while it is still empty; once the draft is in it, none can.
+        // Deno's mkdir says "exists" where it did a moment before.
+        const gone = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.AlreadyExists;
+        if (!gone || attempt === FOLDER_ATTEMPTS) throw error;
+      }
+    }
+  };
+
+  /**
+   * Makes a change that the database cannot take back. So its entry is stored first: what was done is always
+   * told, and what then failed is told as that.
+   */
+  const recorded = (
+    actor: Actor,
+    path: string,
+    action: Action,
+    facts: { before?: Facts; after?: Facts },
+    work: () => void,
+  ) => {
+    requireEntitled(actor);
+    const subject = { kind: "file", id: null, name: path };
+    record(actor, { action, subject, ...facts });
+    try {
+      work();
+      onChange();
+    } catch (error) {
+      record(actor, { action: "file.failed", subject, after: { failed: action, why: messageOf(error) } });
+      throw error;
+    }
+  };
+
+  return {
+    /** Every regular file below the code folder, in order of path; links are left out. */
+    async list(): Promise<FileInfo[]> {
+      const found: FileInfo[] = [];
+      const walk = async (folder: string): Promise<void> => {
+        for await (const entry of Deno.readDir(folder)) {
+          const file = join(folder, entry.name);
+          // What is deleted while the list is made is not in it.
+          if (entry.isDirectory) await walk(file).catch(ignoreMissing);
+          else if (entry.isFile && !entry.name.startsWith(DRAFT_PREFIX)) {
+            const info = await lstat(file);
+            if (info) found.push(toInfo(relative(codeDir, file).split(sep).join("/"), info));
+          }
+        }
+      };
+      await walk(codeDir);
+      return found.sort((a, b) => a.path < b.path ? -1 : 1);
+    },
+
+    /**
+     * What is in one folder ("" is the code folder itself), folders first, each in order of name: entries `from`
+     * on, at most `limit`. Links are left out.
+     * @throws AppError InvalidInput (400), NotFound (404)
+     */
+    async folder(path: string, from: number, limit: number): Promise<{ entries: FolderEntry[]; total: number }> {
+      const names: { name: string; isFolder: boolean }[] = [];
+      const place = path === "" ? codeDir : await locate(path, "folder");
+      try {
+        for await (const { name, isDirectory, isFile } of Deno.readDir(place)) {
+          if (isDirectory || (isFile && !name.startsWith(DRAFT_PREFIX))) names.push({ name, isFolder: isDirectory });
+        }
+      } catch (error) {
+        throw error instanceof Deno.errors.NotFound ? notFound("folder", path) : error;
+      }
+      names.sort((a, b) => Number(b.isFolder) - Number(a.isFolder) || (a.name < b.name ? -1 : 1));
+      const entries = names.slice(from, from + limit).map(async ({ name, isFolder }): Promise<FolderEntry[]> => {
+        const inside = path === "" ? name : `${path}/${name}`;
+        if (isFolder) return [{ name, path: inside }];
+        const info = await lstat(join(place, name));
+        // What is deleted while the list is made is not in it.
+        return info ? [{ name, ...toInfo(inside, info) }] : [];
+      });
+      return { entries: (await Promise.all(entries)).flat(), total: names.length };
+    },
+
+    /** @throws AppError InvalidInput (400), NotFound (404) */
+    async read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
+      const file = await locate(path);
+      const info = await stat(path, file);
+      const content = await Deno.readFile(file).catch((error) => {
+        throw error instanceof Deno.errors.NotFound ? notFound("file", path) : error;
+      });
+      return { info, content };
+    },
+
+    /**
+     * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
+     * A file's version is its SHA-256 (see `sha256Of`).
+     * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412)
+     */
+    async write(
+      actor: Actor,
+      path: string,
+      content: Uint8Array<ArrayBuffer>,
+      mustBeNew: boolean,
+      expected?: ExpectedVersions,
+    ): Promise<{ info: FileInfo; created: boolean }> {
+      const file = await locate(path);
+      const sha256 = sha256Of(content);
+      const draft = await writeDraft(file, content);
+      try {
+        // Nothing is awaited from here until the file is in its place, so that entries and files have one order.
+        const sizeBytes = sizeOf(file);
+        const created = sizeBytes === undefined;
+        if (mustBeNew && !created) throw conflict(`The file ${path} exists already.`);
+        if (expected !== undefined) requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)));
+        const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
+        recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
+          // A link is made only if the name is free, unlike a rename.
+          if (mustBeNew) Deno.linkSync(draft, file);
+          else Deno.renameSync(draft, file);
+        });
+        return { info: await stat(path, file), created };
+      } finally {
+        await Deno.remove(draft).catch(ignoreMissing);
+      }
+    },
+
+    /**
+     * Moves a file to a path that is free, and removes the folders that it leaves empty. The file is under both paths
+     * when `follow` is called, which calls `removeOld` at the end of the transaction in which it changes what names
+     * the file. If either fails, the file is where it was.
+     * @throws AppError InvalidInput (400), NotFound (404); Conflict (409) if the path is taken; PreconditionFailed (412)
+     */
+    async move<T>(
+      actor: Actor,
+      { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
+      follow: (removeOld: () => void) => T,
+    ): Promise<{ info: FileInfo; sha256: string; followed: T }> {
+      if (to === from) throw invalid("to", "is where it is already");
+      const file = await locate(from, "file", "from");
+      const target = await locate(to, "file", "to");
+      if (sizeOf(file) === undefined) throw notFound("file", from);
+      // Keeps its folder from being taken away meanwhile.
+      const draft = await writeDraft(target, new Uint8Array());
+      try {
+        // Nothing is awaited from here until all is done.
+        const sizeBytes = sizeOf(file);
+        if (sizeBytes === undefined) throw notFound("file", from);
+        const sha256 = sha256Of(Deno.readFileSync(file));
+        requireVersion(expected, sha256);
+        if (sizeOf(target) !== undefined) throw conflict(`The file ${to} exists already.`, { to: "is taken" });
+        Deno.copyFileSync(file, draft);
+        recorded(actor, to, "file.created", { after: { sizeBytes, sha256 } }, () => Deno.linkSync(draft, target));
+        let followed: T;
+        try {
+          followed = follow(() =>
+            recorded(actor, from, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file))
+          );
+        } catch (error) {
+          // The change can fail after the file was removed.
+          if (sizeOf(file) === undefined) Deno.linkSync(target, file);
+          Deno.removeSync(target);
+          onChange();
+          const subject = { kind: "file", id: null, name: to };
+          record(actor, { action: "file.failed", subject, after: { failed: "file.created", why: messageOf(error) } });
+          throw error;
+        }
+        return { info: await stat(to, target), sha256, followed };
+      } finally {
+        await Deno.remove(draft).catch(ignoreMissing);
+        await removeEmptyFolders(sizeOf(file) === undefined ? file : target);
+      }
+    },
+
+    /**
+     * Deletes a file, and the folders that it leaves empty. `check` is called just before, and throws to keep the file.
+     * @throws AppError InvalidInput (400), NotFound (404), PreconditionFailed (412)
+     */
+    async delete(actor: Actor, path: string, expected?: ExpectedVersions, check: () => void = () => {}): Promise<void> {
+      const file = await locate(path);
+      const sizeBytes = sizeOf(file);
+      if (sizeBytes === undefined) throw notFound("file", path);
+      if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)));
+      check();
+      recorded(actor, path, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file));
+      await removeEmptyFolders(file);
+    },
+  };
+}
+
+function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
+  return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
+}
+
+/** Returns the SHA-256 of a file's content in hexadecimal, which is the version of the file. */
+export function sha256Of(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** Undefined if there is no such file. */
+function sizeOf(path: string): number | undefined {
+  try {
+    return Deno.lstatSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function lstat(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotADirectory) {
+      throw new AppError("InvalidInput", 400, `path leads through "${basename(dirname(path))}", which is not a folder`);
+    }
+    throw error;
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}

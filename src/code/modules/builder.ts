@@ -1,0 +1,149 @@
+// Runs `deno info` and `deno cache`, which find and fetch what modules import and run none of it. Looks at local
+// files and downloads have slots of their own, so that nothing waits for a download that needs none.
+
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
+import { LANGUAGE_FLAGS } from "../../sandbox/process/process.ts";
+import type { Runtime } from "../../sandbox/process/toolchain.ts";
+import { runConfined } from "./confined_deno.ts";
+
+export interface BuilderResult {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface BuilderOptions {
+  readonly runtime: Pick<Runtime, "deno" | "denoDir" | "appDir" | "setpriv" | "landlock">;
+  /** Absolute and real. */
+  readonly codeDir: string;
+  /** Absolute path of a folder for what runs are given; it is made if it is missing. */
+  readonly folder: string;
+  /** Variables that say how to reach registries. */
+  readonly fetchEnv: Readonly<Record<string, string>>;
+}
+
+/** Files that a run is given, in a folder that is removed after it. */
+export interface BuilderFolder extends AsyncDisposable {
+  readonly path: string;
+  /** Writes a file; its path. */
+  write(name: string, text: string): Promise<string>;
+}
+
+/** Writes the files of `files`; the flags by which Deno takes these and no other. */
+export async function configFlags(folder: BuilderFolder, { config, importMap }: CodeConfig): Promise<string[]> {
+  return [
+    `--config=${await folder.write("config.json", config)}`,
+    `--import-map=${await folder.write("imports.json", importMap)}`,
+  ];
+}
+
+const TIMEOUT_MS = 120_000;
+/** Describes more modules than a handler may have. */
+const OUTPUT_MAX_BYTES = 32 * 1024 * 1024;
+const DATA_MAX_MB = 3_000;
+/** Variables with paths of certificates. */
+const CERTIFICATES = ["DENO_CERT", "NODE_EXTRA_CA_CERTS", "SSL_CERT_DIR", "SSL_CERT_FILE"];
+/** Where the system keeps those that /etc/ssl links to. */
+const SYSTEM_CERTIFICATES = ["/usr/share/ca-certificates", "/usr/local/share/ca-certificates"];
+
+export class Builder {
+  readonly #options: BuilderOptions;
+  readonly #local = new Slots(Math.max(2, navigator.hardwareConcurrency));
+  readonly #remote = new Slots(Math.max(2, navigator.hardwareConcurrency));
+
+  constructor(options: BuilderOptions) {
+    this.#options = options;
+  }
+
+  /** Runs Deno without reaching for anything remote. */
+  local(command: "info", ...args: string[]): Promise<BuilderResult> {
+    return this.#local.use(() =>
+      this.#run([command, "--json", "--no-remote", "--no-npm", "--no-lock", ...LANGUAGE_FLAGS, ...args], { net: false })
+    );
+  }
+
+  /** Runs Deno, which fetches what is not in the cache. */
+  remote(command: "info" | "cache", ...args: string[]): Promise<BuilderResult> {
+    const format = command === "info" ? "--json" : "--quiet";
+    return this.#remote.use(() =>
+      this.#run([command, format, "--node-modules-dir=none", ...LANGUAGE_FLAGS, ...args], { net: true })
+    );
+  }
+
+  /** Lets Deno decide on versions, with what the registry says now; `cacheDir` must be empty. Fetches no package. */
+  resolve(cacheDir: string, lock: string, entry: string): Promise<BuilderResult> {
+    const args = ["install", "--lockfile-only", "--no-config", lock, "--entrypoint", entry];
+    return this.#remote.use(() => this.#run(args, { net: true, cacheDir }));
+  }
+
+  async folder(): Promise<BuilderFolder> {
+    await Deno.mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    const path = await Deno.makeTempDir({ dir: this.#options.folder });
+    return {
+      path,
+      async write(name, text) {
+        const file = join(path, name);
+        await Deno.writeTextFile(file, text);
+        return file;
+      },
+      [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+    };
+  }
+
+  /** Runs Deno, which reads the code folder and the cache, and writes the cache and what it was given. */
+  async #run(args: string[], { net, cacheDir }: { net: boolean; cacheDir?: string }): Promise<BuilderResult> {
+    const { runtime, codeDir, folder, fetchEnv } = this.#options;
+    const { denoDir, appDir } = runtime;
+    const certificates = CERTIFICATES.flatMap((name) => fetchEnv[name] ?? []);
+    // Deno also looks there if HOME is not set.
+    const settings = join(fetchEnv.HOME ?? homedir(), ".npmrc");
+    const result = await runConfined(runtime, {
+      args,
+      cwd: folder,
+      env: { ...fetchEnv, DENO_DIR: cacheDir ?? denoDir },
+      read: [codeDir, appDir, settings, ...certificates, ...SYSTEM_CERTIFICATES],
+      write: [],
+      arrange: [folder, denoDir],
+      net,
+      dataMaxMb: DATA_MAX_MB,
+      timeoutMs: TIMEOUT_MS,
+      outputMaxBytes: OUTPUT_MAX_BYTES,
+    });
+    if (!result.killedFor) return result;
+    const stderr = result.killedFor === "time"
+      ? `error: Looking for what the module imports took more than ${TIMEOUT_MS / 1_000} s.`
+      : "error: The module imports more modules than can be looked at.";
+    return { ...result, success: false, stderr };
+  }
+}
+
+/** Lets at most `count` pieces of work run at once, in the order in which they came. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+}
+
+/** What a run that failed says of the cause. */
+export function causeOf(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const error = lines.find((line) => /^error:/i.test(line)) ?? lines.at(-1) ?? "The module cannot be read.";
+  return error.replace(/^error: */i, "");
+}

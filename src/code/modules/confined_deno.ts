@@ -1,0 +1,100 @@
+// Runs a command of Deno that runs no code of functions, such as `deno check`, held as a sandbox is.
+
+import { landlockArgs } from "../../sandbox/process/landlock.ts";
+import type { Runtime } from "../../sandbox/process/toolchain.ts";
+import { setprivArgs } from "../../sandbox/process/uid_pool.ts";
+
+export interface ConfinedCommand {
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Files and folders that it may read, with all below them. */
+  readonly read: readonly string[];
+  /** Folders that it may also write in. */
+  readonly write: readonly string[];
+  /** Folders that it may write in, and rename and remove folders in. */
+  readonly arrange?: readonly string[];
+  /** Whether it may connect to other machines. */
+  readonly net: boolean;
+  /** The user that it runs as; the server's own if undefined. */
+  readonly uid?: number | undefined;
+  /** `ulimit -d`. V8 reserves about 600 MB of it. */
+  readonly dataMaxMb: number;
+  readonly timeoutMs: number;
+  /** Of standard output and standard error each, in bytes. The process is killed if there is more. */
+  readonly outputMaxBytes: number;
+}
+
+export interface ConfinedResult {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Why it was killed, if it was. */
+  readonly killedFor?: "time" | "output";
+}
+
+/** Runs Deno with the limits that this machine can set; resolves when it has ended. */
+export async function runConfined(
+  { deno, setpriv, landlock }: Pick<Runtime, "deno" | "setpriv" | "landlock">,
+  command: ConfinedCommand,
+): Promise<ConfinedResult> {
+  const { args, cwd, env, read, write, arrange = [], net, uid } = command;
+  // No core dumps: they would hold code.
+  const limits = Deno.build.os === "linux"
+    ? `unset PWD && ulimit -c 0 && ulimit -d ${command.dataMaxMb * 1024} && exec "$@"`
+    : `unset PWD && exec "$@"`;
+  const confined = [
+    ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
+    ...(landlock ? landlockArgs(landlock, { deno, read, write, arrange, ports: net ? undefined : [] }) : []),
+    deno,
+  ];
+  // Each program takes the place of the one before it, so that one process is to be killed.
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", limits, "sh", ...confined, ...args],
+    cwd,
+    clearEnv: true,
+    env: { ...env, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let killedFor: ConfinedResult["killedFor"];
+  const kill = (reason: "time" | "output"): void => {
+    killedFor ??= reason;
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  const timer = setTimeout(() => kill("time"), command.timeoutMs);
+  try {
+    const beginning = (stream: ReadableStream<Uint8Array>) =>
+      beginningOf(stream, command.outputMaxBytes, () => kill("output"));
+    const [stdout, stderr, { success }] = await Promise.all([
+      beginning(child.stdout),
+      beginning(child.stderr),
+      child.status,
+    ]);
+    return { success, stdout, stderr, ...(killedFor && { killedFor }) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Reads a stream to its end, and keeps the beginning; `overflow` is called if there is more. */
+async function beginningOf(
+  stream: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  overflow: () => void,
+): Promise<string> {
+  const pieces: string[] = [];
+  let bytes = 0;
+  const decoder = new TextDecoder();
+  for await (const piece of stream) {
+    bytes += piece.length;
+    if (bytes > maxBytes) overflow();
+    else pieces.push(decoder.decode(piece, { stream: true }));
+  }
+  return pieces.join("");
+}

@@ -1,0 +1,495 @@
+// The modules that a handler consists of: found and fetched by a builder process (`deno info`,
+// `deno cache`) that runs none of them, and watched for edits. Sandboxes never fetch anything.
+
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
+import { readInfoAside } from "./info_aside.ts";
+import { whyNotImportable } from "../files/importable.ts";
+import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
+import type { KeptGraphs } from "./module_graph_cache.ts";
+import {
+  cutLock,
+  type Lock,
+  type LockRoots,
+  lockText,
+  mergeLocks,
+  nameOf,
+  newestLocked,
+  parseLock,
+  specifierOf,
+} from "../packages/lock.ts";
+import type { ModuleCache } from "../packages/module_cache.ts";
+import { isRemote, packageFolders } from "./module_info.ts";
+import { isHopeless, nativePackages, nativeSentence } from "../packages/native_packages.ts";
+import { type FetchedPackage, isThere, openToSandboxes } from "../packages/package_files.ts";
+import type { PackageLocks } from "../packages/package_locks.ts";
+import { slices } from "../../slices.ts";
+import { findProjectGraph, type ProjectGraph, reach } from "./project_graph.ts";
+
+/** The code of one handler, as of one moment. */
+export interface ModuleGraph {
+  /** Changes whenever any of the files does, or a version of a package. */
+  readonly version: number;
+  /** `file:` address of the handler. */
+  readonly entry: string;
+  /** Absolute paths of all local modules, the handler first. */
+  readonly files: readonly string[];
+  /** Whether something was fetched from elsewhere. */
+  readonly remote: boolean;
+  /** Text of the lock file: the versions of exactly what this graph imports. Undefined if it fetches nothing. */
+  readonly lock: string | undefined;
+  /** Config files for the folder that holds `code/`; undefined where none are needed. */
+  readonly config: CodeConfig | undefined;
+  /** Folders of the module cache with the packages that they import, and what these import. */
+  readonly packages: readonly string[];
+  /** The versions of npm packages in use, each with the folder of its files, which their code may read. */
+  readonly npm: readonly FetchedPackage[];
+  /** Names of packages that have native code; not of those that another package can do without. */
+  readonly native: readonly string[];
+  /** What will keep the handler, or a part of it, from loading; sentences for its author. */
+  readonly problems: readonly string[];
+  /** What its author may want to know though nothing fails for certain; sentences. */
+  readonly warnings: readonly string[];
+}
+
+export interface ImportsOptions {
+  /** Absolute and real. */
+  readonly codeDir: string;
+  readonly locks: PackageLocks;
+  readonly cache: ModuleCache;
+  /** A module that every sandbox loads; its packages belong in each lock, too. */
+  readonly bootstrap: string;
+  /** The hono that every sandbox loads, with its exact version, such as `npm:hono@4.13.19`. */
+  readonly hono: string;
+  readonly builder: Builder;
+  /** Whether sandboxes run as other users, who have to be able to read the module cache. */
+  readonly ownUsers: boolean;
+  readonly importHosts: () => readonly string[];
+  readonly kept: KeptGraphs;
+}
+
+/** What a handler would be with another lock. */
+export interface Trial {
+  readonly handler: string;
+  readonly graph: ModuleGraph;
+  readonly known: Known;
+  /** The lock that is stored. */
+  readonly before: string | undefined;
+}
+
+export interface Imports {
+  /**
+   * The graph of the handler at `path` in the code folder. At once if it is known and no file of it has
+   * been touched since; each call looks, so that an edit counts from the moment it is written. Calls with the
+   * same `turn` look once: all of them came before the first of them looks. A graph of many files is looked at in
+   * slices, once for all calls that came before the look.
+   */
+  graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph>;
+  /**
+   * Returns the graph of the handler at `path` if it is known and no file was touched since; never looks for one. Of
+   * many files, an edit within the last second may be missed, and a graph that was not used in it counts as unknown.
+   */
+  current(path: string): ModuleGraph | undefined;
+  /** Fetches what the module at `path` imports, after it was saved; returns what cannot be fetched. */
+  prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
+  /** Looks at a handler as if this were its lock; stores nothing. */
+  trial(path: string, lock: Lock): Promise<Trial>;
+  /** Makes trials what their handlers run from now on: all of them or none. See `PackageLocks.replace`. */
+  adopt(trials: readonly Trial[], name: string | undefined, also: () => void): void;
+  /** Ids of the npm packages that handlers were last found to import, as far as they are known. */
+  packages(): Set<string>;
+  /** Forgets what is known of these handlers. */
+  forget(handlers: readonly string[]): void;
+  /** Modules that were looked at before and depend on the file at `path`, also if it was missing. */
+  importers(path: string): string[];
+}
+
+const PROBLEM_MAX_LENGTH = 500;
+/** In place of an empty list, which the builder refuses: a name that no host has (RFC 6761, 6.4). */
+const NO_HOST = "none.invalid";
+/** Looks that are made again because something was written meanwhile; a file that never rests must not keep us busy. */
+const LOOKS_MAX = 6;
+/** The files of larger graphs are looked at a few at a time: each takes some microseconds. */
+const AT_ONCE_MAX = 50;
+/** How long `current` trusts the last look at such a graph. */
+const LOOKED_LATELY_MS = 1_000;
+
+export interface Known {
+  graph: ModuleGraph;
+  /** State of each file that the graph was made from, also of those that were missing. */
+  states: Map<string, string>;
+  importHosts: readonly string[];
+  /** Whether a file or a lock may have been written after the builder began to read. */
+  touchedMeanwhile: boolean;
+  /** Files of the module cache that must be there. */
+  fetched: readonly string[];
+  /** The last turn in which no file was found to have changed. */
+  currentIn?: number | undefined;
+  /** When no file was last found to have changed, by `performance.now()`. */
+  currentAt?: number | undefined;
+}
+
+/** What a graph has from elsewhere. */
+interface Fetched {
+  readonly lock: string | undefined;
+  readonly npm: readonly FetchedPackage[];
+  readonly native: readonly string[];
+  /** Files of the module cache that must be there. */
+  readonly files: readonly string[];
+  readonly problems: readonly string[];
+  /** Whether the handler's lock was changed by somebody else meanwhile. */
+  readonly isStale: boolean;
+}
+
+const NOTHING_FETCHED: Fetched = {
+  lock: undefined,
+  npm: [],
+  native: [],
+  files: [],
+  problems: [],
+  isStale: false,
+};
+
+export function importsService(options: ImportsOptions): Imports {
+  const { codeDir, locks, cache: moduleCache, bootstrap, hono, builder, importHosts, kept } = options;
+  const known = new Map<string, Known>();
+  const underWay = new Map<string, Promise<ModuleGraph>>();
+  const base = pathToFileURL(codeDir).href + "/";
+  const honoJsx = `${hono}/jsx`;
+  let lastVersion = 0;
+  let workersLock: Promise<Lock> | undefined;
+
+  const fileOf = (handler: string): string => join(codeDir, ...handler.split("/"));
+
+  /** What the workers import themselves; found once. */
+  const lockOfWorkers = (): Promise<Lock> =>
+    workersLock ??= (async () => {
+      await using folder = await builder.folder();
+      const lock = join(folder.path, "lock");
+      const { success, stderr } = await builder.remote("cache", "--no-config", `--lock=${lock}`, bootstrap);
+      if (!success) throw new Error(causeOf(stderr));
+      return parseLock(await Deno.readTextFile(lock));
+    })().catch((error) => {
+      // It may be had the next time.
+      workersLock = undefined;
+      throw error;
+    });
+
+  /** With `trial`, that lock counts instead of the handler's own, and nothing is stored. */
+  const inspectOnce = async (handler: string, trial?: Lock): Promise<Known> => {
+    const hosts = importHosts();
+    const began = Date.now();
+    const file = fileOf(handler);
+    await using folder = await builder.folder();
+    const project = await findProjectGraph(file, {
+      codeDir,
+      builder,
+      folder,
+      importHosts: hosts,
+      known: (name) => newestLocked(locks.starting(handler), name),
+      honoJsx,
+    });
+    const reached = reach(project.modules);
+    const fetched = reached.types
+      ? await moduleCache.fetching(() => fetchRemote(handler, file, project, folder, hosts, trial))
+      : NOTHING_FETCHED;
+    const { map, modules } = project;
+    const { code: remote } = reached;
+    // A handler that is missing is still asked for: the import says so.
+    const files: string[] = [];
+    const pause = slices();
+    for (const path of new Set([file, ...modules.files, ...modules.broken.map(({ path }) => path)])) {
+      await pause();
+      if (whyNotImportable(path, codeDir) === undefined) files.push(path);
+    }
+    const states = new Map<string, string>();
+    let touchedMeanwhile = fetched.isStale;
+    for (const path of project.looked) {
+      await pause();
+      states.set(path, stateOf(path));
+      touchedMeanwhile ||= modifiedSince(path, began);
+    }
+    return {
+      states,
+      importHosts: hosts,
+      touchedMeanwhile,
+      fetched: fetched.files,
+      graph: {
+        version: ++lastVersion,
+        entry: pathToFileURL(file).href,
+        files,
+        remote,
+        lock: remote ? fetched.lock : undefined,
+        config: map.isEmpty ? undefined : map.files("../../functions/code/", honoJsx),
+        packages: packageFolders(fetched.npm.map(({ folder }) => folder)),
+        npm: fetched.npm,
+        native: fetched.native,
+        problems: shortened([...project.problems, ...remote ? fetched.problems : []]),
+        // Types that cannot be had keep nothing from running.
+        warnings: shortened(remote ? [] : fetched.problems),
+      },
+    };
+  };
+
+  /** Fetches what the graph has from elsewhere. Its lock is stored once all of it is there. */
+  const fetchRemote = async (
+    handler: string,
+    file: string,
+    { map, modules, problems: ownProblems }: ProjectGraph,
+    folder: BuilderFolder,
+    hosts: readonly string[],
+    trial: Lock | undefined,
+  ): Promise<Fetched> => {
+    const entry = pathToFileURL(file).href;
+    const before = locks.find(handler);
+    const specifiers = new Set(modules.imports.map(({ target }) => target ?? "").filter(isRemote).map(specifierOf));
+    const lock = await folder.write("lock", lockText(trial ?? locks.starting(handler, specifiers)));
+    const flags = await configFlags(folder, map.files(base, honoJsx));
+    const common = [...flags, `--lock=${lock}`, `--allow-import=${hosts.join(",") || NO_HOST}`];
+    const info = await builder.remote("info", ...common, entry);
+    const named = [...specifiers].map(nameOf).filter(isHopeless);
+    if (!info.success) return { ...NOTHING_FETCHED, native: named, problems: [readable(causeOf(info.stderr))] };
+    const found = await readInfoAside(info.stdout, entry);
+    const isFetched = (id: string): boolean => isThere(found.npmFolders.get(id) ?? "");
+    const workers = await lockOfWorkers();
+    const roots: LockRoots = { npm: found.npm, modules: found.remote, isFetched };
+    await Deno.writeTextFile(lock, lockText(mergeLocks(cutLock(await readLock(lock), roots), workers)));
+    const cache = await builder.remote("cache", ...common, entry);
+    const problems = found.remoteErrors.map(({ error }) => readable(error));
+    // What is wrong with the code itself is known already, and stops the fetching in Deno's own words.
+    if (!cache.success && problems.length === 0 && ownProblems.length === 0) {
+      problems.push(readable(causeOf(cache.stderr)));
+    }
+    const whole = await readLock(lock);
+    // A sandbox starts only if everything in its lock is there.
+    const complete = cutLock(whole, {
+      npm: [...roots.npm, ...Object.keys(workers.npm)],
+      modules: [...roots.modules, ...Object.keys(workers.specifiers)],
+      isFetched: (id) => id in workers.npm || isFetched(id),
+    });
+    const npm = Object.keys(complete.npm).map((id) => ({ id, folder: found.npmFolders.get(id) ?? "" }))
+      .filter(({ folder }) => isThere(folder));
+    const folders = npm.map(({ folder }) => folder);
+    if (options.ownUsers) await openToSandboxes(folders);
+    const native = [...new Set([...named, ...nativePackages(complete, found.npm, (id) => found.npmFolders.get(id))])];
+    await moduleCache.claim(Object.keys(complete.npm));
+    const isStale = locks.find(handler) !== before;
+    const text = lockText(complete);
+    // Only what is there as a whole is kept, so that no other function ever meets a version that cannot be had.
+    if (!trial && cache.success && problems.length === 0 && !isStale) locks.put(handler, text);
+    return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
+  };
+
+  const readable = (text: string): string =>
+    text.replaceAll(base, "").replace(
+      /Requires import access to "([^"]+)", run again with the --allow-import flag\.?/,
+      'Modules of "$1" may not be imported; the setting sandbox.import-hosts names the hosts.',
+    );
+
+  const inspect = async (handler: string): Promise<ModuleGraph> => {
+    const stale = known.get(handler);
+    let next = await inspectOnce(handler);
+    // What was saved while the builder may have been reading it is read again.
+    for (let look = 1; look < LOOKS_MAX && next.touchedMeanwhile; look++) next = await inspectOnce(handler);
+    if (stale && sameCode(stale, next)) next = { ...next, graph: stale.graph };
+    next.currentAt = performance.now();
+    known.set(handler, next);
+    keep(handler, next);
+    return next.graph;
+  };
+
+  const keep = (handler: string, { graph, states, touchedMeanwhile, fetched }: Known): void => {
+    if (graph.problems.length > 0 || touchedMeanwhile) return kept.remove(handler);
+    const { files, remote, config, npm, native, warnings } = graph;
+    kept.put(handler, {
+      files,
+      states: [...states],
+      remote,
+      config,
+      npm,
+      native,
+      warnings,
+      fetched,
+      workers: bootstrap,
+    });
+  };
+
+  /** What was found before this process began, whether or not a file was touched since. */
+  const recall = (handler: string): Known | undefined => {
+    const found = kept.find(handler);
+    const file = fileOf(handler);
+    // Another code folder may have held a handler of the same path, and an older program other workers.
+    if (found?.files[0] !== file || found.workers !== bootstrap) return undefined;
+    const { files, states, remote, config, npm, native, warnings, fetched } = found;
+    const lock = remote ? locks.find(handler) : undefined;
+    if ((remote && lock === undefined) || !fetched.every(isThere)) return undefined;
+    return {
+      graph: {
+        version: ++lastVersion,
+        entry: pathToFileURL(file).href,
+        files,
+        remote,
+        lock,
+        config,
+        packages: packageFolders(npm.map(({ folder }) => folder)),
+        npm,
+        native,
+        problems: [],
+        warnings,
+      },
+      states: new Map(states),
+      importHosts: importHosts(),
+      touchedMeanwhile: false,
+      fetched,
+    };
+  };
+
+  /** What is known of a handler, from this process or an earlier one, unless it is being looked for. */
+  const found = (handler: string): Known | undefined =>
+    known.get(handler) ?? (underWay.has(handler) ? undefined : recall(handler));
+
+  const isCurrent = ({ states, importHosts: hosts }: Known): boolean => {
+    if (hosts !== importHosts()) return false;
+    for (const [path, state] of states) if (stateOf(path) !== state) return false;
+    return true;
+  };
+
+  const isCurrentInSlices = async ({ states, importHosts: hosts }: Known): Promise<boolean> => {
+    const pause = slices();
+    for (const [path, state] of states) {
+      await pause();
+      if (stateOf(path) !== state) return false;
+    }
+    return hosts === importHosts();
+  };
+
+  const isLarge = ({ states }: Known): boolean => states.size > AT_ONCE_MAX;
+
+  const lookFor = (path: string): Promise<ModuleGraph> => {
+    let run = underWay.get(path);
+    if (!run) {
+      run = inspect(path).finally(() => underWay.delete(path));
+      underWay.set(path, run);
+    }
+    return run;
+  };
+
+  /** Keeps what was found to be as it was. */
+  const trust = (path: string, current: Known, turn?: number): ModuleGraph => {
+    known.set(path, current);
+    current.currentIn = turn;
+    current.currentAt = performance.now();
+    return current.graph;
+  };
+
+  /** Looks at large graphs that are under way, and those that begin after them for calls that came meanwhile. */
+  const looks = new Map<string, { now: Promise<ModuleGraph>; next?: Promise<ModuleGraph> }>();
+
+  const lookInSlices = (path: string): Promise<ModuleGraph> => {
+    const look = looks.get(path);
+    if (look) return look.next ??= look.now.catch(() => {}).then(() => lookInSlices(path));
+    const now = (async () => {
+      const current = found(path);
+      return current && await isCurrentInSlices(current) ? trust(path, current) : await lookFor(path);
+    })().finally(() => looks.delete(path));
+    looks.set(path, { now });
+    return now;
+  };
+
+  const graph = (path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> => {
+    const current = found(path);
+    if (!current) return lookFor(path);
+    if (turn !== undefined && turn === current.currentIn) return current.graph;
+    if (isLarge(current)) return lookInSlices(path);
+    return isCurrent(current) ? trust(path, current, turn) : lookFor(path);
+  };
+
+  return {
+    graph,
+    current(path) {
+      const current = known.get(path) ?? recall(path);
+      if (!current) return undefined;
+      if (isLarge(current)) {
+        const isLately = performance.now() - (current.currentAt ?? -Infinity) < LOOKED_LATELY_MS;
+        return isLately ? current.graph : undefined;
+      }
+      return isCurrent(current) ? trust(path, current) : undefined;
+    },
+    async prepare(path) {
+      await underWay.get(path);
+      const { problems, warnings, native } = await graph(path);
+      const hopeless = native.filter(isHopeless).map(nativeSentence);
+      return { problems: [...hopeless, ...problems], warnings: [...warnings] };
+    },
+
+    async trial(path, lock) {
+      const before = locks.find(path);
+      const known = await inspectOnce(path, lock);
+      return { handler: path, graph: known.graph, known, before };
+    },
+
+    adopt(trials, name, also) {
+      const changes = trials.map(({ handler, before, graph }) => ({ handler, before, after: graph.lock! }));
+      locks.replace(changes, name, also);
+      for (const { handler, known: trial } of trials) {
+        known.set(handler, trial);
+        keep(handler, trial);
+      }
+    },
+
+    packages() {
+      return new Set([...known.values()].flatMap(({ graph }) => graph.npm.map(({ id }) => id)));
+    },
+
+    forget(handlers) {
+      for (const handler of handlers) {
+        known.delete(handler);
+        kept.remove(handler);
+      }
+    },
+
+    importers(path) {
+      const file = fileOf(path);
+      const current = [...known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
+      return [...new Set([...current, ...kept.consistingOf(file)])]
+        .filter((handler) => handler !== path && stateOf(fileOf(handler)) !== "missing");
+    },
+  };
+}
+
+/** Whether processes that run the one may go on where the other was found. */
+function sameCode(a: Known, b: Known): boolean {
+  const { graph: one } = a;
+  const { graph: other } = b;
+  return one.files.join() === other.files.join() &&
+    one.files.every((path) => a.states.get(path) === b.states.get(path)) &&
+    one.lock === other.lock && JSON.stringify(one.config) === JSON.stringify(other.config) &&
+    one.problems.join() === other.problems.join();
+}
+
+async function readLock(path: string): Promise<Lock> {
+  return parseLock(await Deno.readTextFile(path));
+}
+
+function shortened(sentences: Iterable<string>): string[] {
+  return [...new Set(sentences)].map((sentence) => sentence.slice(0, PROBLEM_MAX_LENGTH));
+}
+
+function stateOf(path: string): string {
+  try {
+    const { mtime, size, ino } = Deno.lstatSync(path);
+    return `${mtime?.getTime()} ${size} ${ino}`;
+  } catch {
+    return "missing";
+  }
+}
+
+/** Whether the file may have been written after `time`; the clock of files ticks every few milliseconds. */
+function modifiedSince(path: string, time: number): boolean {
+  try {
+    return (Deno.lstatSync(path).mtime?.getTime() ?? 0) >= time - 10;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,238 @@
+// The packages that functions get: which versions, whose they are, and moving one to another version.
+
+import { join } from "node:path";
+import type { Actor, Recorder } from "../actor.ts";
+import { AppError, invalid, notFound } from "../errors.ts";
+import type { FunctionId } from "../ids.ts";
+import type { Builder } from "./modules/builder.ts";
+import type { Imports, ModuleGraph, Trial } from "./modules/imports.ts";
+import { EMPTY_LOCK, type Lock, nameOf, parseLock, versionOf } from "./packages/lock.ts";
+import type { PackageLocks } from "./packages/package_locks.ts";
+import { updateLock, versionsOf } from "./package_update.ts";
+import type { Findings } from "./checks/preflight.ts";
+import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
+
+/** A package that functions import, or that such a package needs. */
+export interface InstalledPackage {
+  readonly name: string;
+  readonly registry: "npm" | "jsr";
+  /** Whether it has native code, which functions cannot run. */
+  readonly native: boolean;
+  /** Bytes of all versions. Modules of JSR are not counted. */
+  readonly size: number;
+  readonly versions: readonly InstalledVersion[];
+}
+
+export interface InstalledVersion {
+  readonly version: string;
+  readonly size: number;
+  readonly functions: readonly PackageUser[];
+}
+
+export interface PackageUser {
+  readonly id: FunctionId;
+  readonly name: string;
+  /** Specifiers by which its code imports the package; empty if only other packages do. */
+  readonly specifiers: readonly string[];
+}
+
+export interface UpdateRequest {
+  /** A range or version; undefined for the newest that each import allows. */
+  readonly to?: string | undefined;
+  /** Functions to update; all that import the package if undefined. */
+  readonly functions?: readonly FunctionId[] | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What an update changed, or would. */
+export interface UpdateResult {
+  readonly updated: readonly { id: FunctionId; name: string; from: readonly string[]; to: readonly string[] }[];
+  /** Sentences; with any, nothing was changed. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface Packages {
+  /** In order of name. Functions that were never looked at are looked at now. */
+  list(): Promise<InstalledPackage[]>;
+  /**
+   * Moves a package that functions import to another version.
+   * @throws AppError NotFound (404) if none of the functions imports it; InvalidInput (400)
+   */
+  update(actor: Actor, name: string, request: UpdateRequest): Promise<UpdateResult>;
+}
+
+export interface PackagesOptions {
+  readonly imports: Imports;
+  readonly builder: Builder;
+  readonly locks: PackageLocks;
+  readonly registry: Pick<Registry, "list" | "get">;
+  /** Loads a graph as a function's. */
+  readonly load: (graph: ModuleGraph, entry: RegisteredFunction) => Promise<Findings>;
+  readonly record: Recorder;
+  /** The package of the workers, which is in every lock. */
+  readonly workerPackage: string;
+}
+
+const RANGE = /^[\w.^~<>=|*+ -]{1,100}$/;
+
+export function createPackages(options: PackagesOptions): Packages {
+  const { imports, builder, locks, registry, load, record } = options;
+  /** By folder: files of a version never change. */
+  const sizes = new Map<string, number>();
+
+  const sizeOf = async (folder: string): Promise<number> => {
+    const known = sizes.get(folder);
+    if (known !== undefined) return known;
+    const size = await treeSize(folder);
+    sizes.set(folder, size);
+    return size;
+  };
+
+  const graphOf = async ({ handler }: RegisteredFunction): Promise<ModuleGraph | undefined> => {
+    try {
+      return await imports.graph(handler);
+    } catch {
+      // Its own calls say why.
+      return undefined;
+    }
+  };
+
+  /** Without what only the workers import. */
+  const specifiersOf = (lock: Lock, id: string): string[] =>
+    Object.entries(lock.specifiers).filter(([specifier, version]) =>
+      `${nameOf(specifier)}@${version}` === id && specifier !== options.workerPackage
+    ).map(([specifier]) => specifier);
+
+  const tryOut = async (
+    entry: RegisteredFunction,
+    name: string,
+    to: string | undefined,
+  ): Promise<{ trial?: Trial; from: string[]; to: string[]; problems: string[]; warnings: string[] }> => {
+    const stored = locks.find(entry.handler);
+    const lock = stored === undefined ? EMPTY_LOCK : parseLock(stored);
+    const from = versionsOf(lock, name);
+    const failed = (...problems: string[]) => ({ from, to: from, problems, warnings: [] });
+    const updated = await updateLock(lock, { name, to }, entry.handler, builder);
+    if ("problem" in updated) return failed(updated.problem);
+    const trial = await imports.trial(entry.handler, updated.lock);
+    // Only types are imported from elsewhere.
+    if (trial.graph.lock === undefined) return { from, to: from, problems: [], warnings: [] };
+    if (trial.before !== stored) return failed(`The packages of ${entry.handler} were changed meanwhile.`);
+    if (trial.graph.problems.length > 0) return failed(...trial.graph.problems);
+    const found = await load(trial.graph, entry);
+    // What did not load before does not lose by the update.
+    const isWorse = found.problems.length > 0 &&
+      (await load(await imports.graph(entry.handler), entry)).problems.length === 0;
+    const problems = isWorse ? found.problems : [];
+    const warnings = isWorse ? found.warnings : [...found.problems, ...found.warnings];
+    return { trial, from, to: versionsOf(parseLock(trial.graph.lock), name), problems, warnings };
+  };
+
+  return {
+    async list() {
+      const found = new Map<string, Found>();
+      const entries = registry.list();
+      const graphs = await Promise.all(entries.map(graphOf));
+      for (const [index, { id, name }] of entries.entries()) {
+        const graph = graphs[index];
+        if (!graph?.lock) continue;
+        const lock = parseLock(graph.lock);
+        const folders = new Map(graph.npm.map((one) => [one.id, one.folder]));
+        const ids = [
+          ...graph.npm.map((one) => ({ id: one.id, registry: "npm" as const })),
+          ...Object.keys(lock.jsr).map((id) => ({ id, registry: "jsr" as const })),
+        ];
+        for (const { id: packageId, registry } of ids) {
+          const key = `${registry}:${nameOf(packageId)}`;
+          const one = found.get(key) ?? { name: nameOf(packageId), registry, native: false, versions: new Map() };
+          found.set(key, one);
+          one.native ||= graph.native.includes(one.name);
+          const version = one.versions.get(versionOf(packageId)) ??
+            { folder: folders.get(packageId), users: new Map() };
+          one.versions.set(versionOf(packageId), version);
+          const known = version.users.get(id)?.specifiers ?? [];
+          const specifiers = [...known, ...specifiersOf(lock, packageId)];
+          version.users.set(id, { id, name, specifiers });
+        }
+      }
+      const shown = [...found.values()].sort((a, b) => a.name < b.name ? -1 : 1).map(async (one) => {
+        const versions = await Promise.all([...one.versions].map(async ([version, { folder, users }]) => ({
+          version,
+          size: folder === undefined ? 0 : await sizeOf(folder),
+          functions: [...users.values()],
+        })));
+        const size = versions.reduce((sum, version) => sum + version.size, 0);
+        return { name: one.name, registry: one.registry, native: one.native, size, versions };
+      });
+      return await Promise.all(shown);
+    },
+
+    async update(actor, name, { to, functions, dryRun = false }) {
+      if (to !== undefined && !RANGE.test(to)) {
+        throw invalid("to", "must be a version or a range, such as 2.1.3 or ^2.1.0");
+      }
+      const chosen = functions?.map((id) => registry.get(id)) ?? registry.list();
+      const importers = chosen.filter(({ handler }) => {
+        const lock = locks.find(handler);
+        return lock !== undefined && versionsOf(parseLock(lock), name).length > 0 &&
+          // No update may move the version that the workers themselves use.
+          Object.keys(parseLock(lock).specifiers).some((one) => nameOf(one) === name && one !== options.workerPackage);
+      });
+      const without = functions && chosen.find((entry) => !importers.includes(entry));
+      if (without) throw invalid("functions", `names ${without.id}, which does not import ${name}`);
+      if (importers.length === 0) throw notFound("imported package", name);
+      // Functions that share a handler share its lock.
+      const byHandler = new Map(importers.map((entry) => [entry.handler, entry]));
+      const tried = new Map(
+        await Promise.all(
+          [...byHandler].map(async ([handler, entry]) => [handler, await tryOut(entry, name, to)] as const),
+        ),
+      );
+      const problems = [...new Set([...tried.values()].flatMap((one) => one.problems))];
+      const warnings = [...new Set([...tried.values()].flatMap((one) => one.warnings))];
+      const updated = importers.map(({ id, name, handler }) => {
+        const { from, to } = tried.get(handler)!;
+        return { id, name, from, to };
+      }).filter(({ from, to }) => from.join() !== to.join());
+      if (problems.length === 0 && !dryRun && updated.length > 0) {
+        const trials = [...tried.values()].flatMap(({ trial }) => trial ?? []);
+        imports.adopt(trials, functions === undefined ? name : undefined, () =>
+          record(actor, {
+            action: "package.updated",
+            subject: { kind: "package", id: null, name },
+            before: { functions: Object.fromEntries(updated.map((one) => [one.name, one.from.join(", ")])) },
+            after: { functions: Object.fromEntries(updated.map((one) => [one.name, one.to.join(", ")])) },
+          }));
+      }
+      return { updated: problems.length > 0 ? [] : updated, problems, warnings };
+    },
+  };
+}
+
+interface Found {
+  readonly name: string;
+  readonly registry: "npm" | "jsr";
+  native: boolean;
+  readonly versions: Map<string, { folder: string | undefined; users: Map<FunctionId, PackageUser> }>;
+}
+
+async function treeSize(folder: string): Promise<number> {
+  let size = 0;
+  try {
+    for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
+      const path = join(folder, name);
+      if (isDirectory) size += await treeSize(path);
+      else if (isFile) size += (await Deno.lstat(path)).size;
+    }
+  } catch (error) {
+    // Removed meanwhile.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return size;
+}
+
+/** What an update that has problems is answered with. */
+export function refusedUpdate({ problems }: UpdateResult): AppError {
+  return new AppError("PackageProblems", 409, problems.join(" "));
+}

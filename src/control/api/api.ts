@@ -1,0 +1,144 @@
+// The REST API: who may call it, its resources, and what every answer has in common.
+
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
+import { AppError } from "../../errors.ts";
+import { type AdminActor, type AuditEvent, entitlementLost, type KeyActor, type Origin } from "../../actor.ts";
+import type { Client } from "../../http/client_address.ts";
+import { readCookie } from "../../http/cookies.ts";
+import { type Credential, credentials } from "../../http/credentials.ts";
+import { errorResponse, methodNotAllowed, unauthorized } from "../../http/errors.ts";
+import { isFromOwnPage, isFromOwnPageOrNone, isSafeMethod } from "../../http/same_origin.ts";
+import { addAudit } from "./audit.ts";
+import type { Api, ApiDeps, ApiEnv } from "../services.ts";
+import { addDocs } from "./docs.ts";
+import { addEncryptionKeys } from "./encryption_keys.ts";
+import { addFiles } from "./files.ts";
+import { addFunctions } from "./functions.ts";
+import { addKeyGroups } from "./key_groups.ts";
+import { addKeys } from "./keys.ts";
+import { addLogs } from "./logs.ts";
+import { addMetrics } from "./metrics.ts";
+import { addPackages } from "./packages.ts";
+import { addReads } from "./reads.ts";
+import { addResolve } from "./resolve.ts";
+import { addSecrets } from "./secrets.ts";
+import { addSettings } from "./settings.ts";
+
+/** An app that answers everything under /api, and /metrics. */
+export function createApi(deps: ApiDeps): Api {
+  const api: Api = new OpenAPIHono<ApiEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw result.error;
+    },
+  });
+  api.onError((error, c) => errorResponse(error, c.get("requestId"), deps.log));
+  api.use("*", answerHeaders(deps.newRequestId));
+
+  // Before the guard: they hold no data, and a browser that opens the page has no key to send.
+  addDocs(api, deps.version);
+
+  api.use("*", guard(deps));
+  addFunctions(api, deps);
+  addFiles(api, deps);
+  addPackages(api, deps);
+  addKeyGroups(api, deps);
+  addKeys(api, deps);
+  // Before the rest, as "resolve" would be taken for an id.
+  addResolve(api, deps);
+  addSecrets(api, deps);
+  addEncryptionKeys(api, deps);
+  addSettings(api, deps);
+  addLogs(api, deps);
+  addMetrics(api, deps);
+  addReads(api, deps);
+  addAudit(api, deps);
+  refuseOtherMethods(api);
+  api.all("*", (c) => {
+    throw new AppError("NotFound", 404, `There is no ${c.req.path} in the API; /api/docs shows what there is.`);
+  });
+  return api;
+}
+
+function answerHeaders(newRequestId: () => string): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    c.set("requestId", newRequestId());
+    await next();
+    c.header("X-Request-Id", c.get("requestId"));
+    c.header("X-Content-Type-Options", "nosniff");
+    c.header("Cross-Origin-Resource-Policy", "same-origin");
+    // Nothing here is a page, whatever a file says of itself, but for the documentation, which has its own.
+    if (!c.res.headers.has("Content-Security-Policy")) {
+      c.header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox");
+    }
+    if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
+  };
+}
+
+/** Lets in who may manage the server, before anything else of the request is read. */
+function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    const { raw } = c.req;
+    // Also with a key, which a page of another site may have been given, or have stolen.
+    if (raw.headers.get("sec-fetch-site") === "cross-site") {
+      throw new AppError("CrossSite", 403, "Pages of other sites may not use the API.");
+    }
+    const [credential] = credentials(raw.headers, raw.url);
+    const origin = { address: c.env.address, requestId: c.get("requestId") };
+    // A key that is presented decides, also over a cookie that the browser adds.
+    const who = credential ? holderOf(credential, origin, deps) : adminOf(raw, c.env, deps);
+    c.set("actor", { ...who, ...origin });
+    await next();
+  };
+}
+
+/** @throws AppError Unauthorized (401), Forbidden (403) */
+function holderOf({ value, from }: Credential, origin: Origin, { access, settings, audit }: ApiDeps): KeyActor {
+  const refused: AuditEvent = { action: "sign-in.failed", subject: { kind: "api", id: null, name: "" } };
+  const holder = access.find(value);
+  if (!holder) {
+    audit.record({ kind: "visitor", ...origin }, refused);
+    throw unauthorized(`The API key in ${from} is not known.`);
+  }
+  const refusal = (): AppError | undefined => {
+    const now = access.find(value);
+    if (now?.keyId !== holder.keyId) return entitlementLost("The API key was revoked");
+    if (settings.get("api.access-groups").includes(now.groupName)) return undefined;
+    return entitlementLost(`The group "${now.groupName}" lost the API`, 403);
+  };
+  const actor: KeyActor = { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName, refusal };
+  if (!settings.get("api.access-groups").includes(holder.groupName)) {
+    audit.record({ ...actor, ...origin }, refused);
+    throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
+  }
+  access.recordUse(holder.keyId);
+  return actor;
+}
+
+/** @throws AppError Unauthorized (401), CrossSite (403) for what another site's page makes a browser send */
+function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminActor {
+  const token = readCookie(request.headers, "session", client);
+  const found = token === undefined ? undefined : admins.sessions.find(token);
+  if (token === undefined || !found) throw unauthorized("An API key is required; send it as X-API-Key.");
+  const own = isSafeMethod(request.method) ? isFromOwnPageOrNone(request, client) : isFromOwnPage(request, client);
+  if (!own) throw new AppError("CrossSite", 403, "With a session, only pages of this server may send this request.");
+  const refusal = () => admins.sessions.isLive(token) ? undefined : entitlementLost("The session ended");
+  return { kind: "admin", id: String(found.admin.id), name: found.admin.email, refusal };
+}
+
+/** Any method that a path does not take is a 405 that names those it does. */
+function refuseOtherMethods(api: Api): void {
+  const allowed = new Map<string, Set<string>>();
+  for (const { path, method } of api.routes) {
+    if (method === "ALL") continue;
+    const methods = allowed.get(path) ?? new Set();
+    allowed.set(path, methods.add(method));
+    // Hono answers HEAD where it answers GET.
+    if (method === "GET") methods.add("HEAD");
+  }
+  for (const [path, methods] of allowed) {
+    api.all(path, (c) => {
+      throw methodNotAllowed(c.req.method, [...methods].sort());
+    });
+  }
+}

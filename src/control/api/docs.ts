@@ -1,0 +1,92 @@
+// /api/openapi.json and /api/docs, the page that shows it. Both come from this machine alone.
+
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Api } from "../services.ts";
+import type { ApiDocument } from "./docs_page.tsx";
+import { documented, nothingUndocumented } from "./route.ts";
+import { errorAnswer } from "../inputs/fields.ts";
+
+const DESCRIPTION = `Manages functions, their files, key groups, API keys, secrets and settings.
+
+Every answer carries \`X-Request-Id\`. Times are ISO 8601 in UTC. Ids are positive whole numbers, never used twice.
+A method that a path does not take is answered with 405 and \`Allow\`.`;
+
+/** Styles come from this server by their path, as functions serve from the same host; there are no scripts. */
+function policy(host: string): string {
+  const assets = `${host}/web/assets/`;
+  return `default-src 'none'; style-src ${assets}; img-src ${assets} data:; base-uri 'none'; form-action 'none'; ` +
+    "frame-ancestors 'none'";
+}
+
+type OpenApiConfig = Parameters<OpenAPIHono["getOpenAPI31Document"]>[0];
+
+export function addDocs(api: Api, version: string): void {
+  const document: OpenApiConfig = {
+    openapi: "3.1.0",
+    info: { title: "Crude Functions", version, description: DESCRIPTION },
+    servers: [{ url: "/" }],
+    security: [{ apiKeyHeader: [] }, { bearer: [] }, { basic: [] }, { apiKeyQuery: [] }, { session: [] }],
+  };
+  describeSecurity(api);
+  describeDocs(api);
+
+  const none = nothingUndocumented({ body: false, conditional: false });
+  // All routes are known by the first request.
+  let made: ApiDocument | undefined;
+  const documentOf = (): ApiDocument => made ??= api.getOpenAPI31Document(document) as unknown as ApiDocument;
+
+  api.get("/api/openapi.json", none, (c) => c.json(documentOf()));
+
+  let page: string | undefined;
+  api.get("/api/docs", none, async (c) => {
+    // Loaded when somebody opens it.
+    page ??= (await import("./docs_page.tsx")).docsPage(documentOf());
+    return c.html(page, 200, { "Content-Security-Policy": policy(c.req.header("host") ?? "localhost") });
+  });
+}
+
+function describeSecurity({ openAPIRegistry: registry }: Api): void {
+  registry.registerComponent("securitySchemes", "apiKeyHeader", { type: "apiKey", in: "header", name: "X-API-Key" });
+  registry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
+  registry.registerComponent("securitySchemes", "basic", {
+    type: "http",
+    scheme: "basic",
+    description: "The key is the password; the user name does not matter.",
+  });
+  registry.registerComponent("securitySchemes", "apiKeyQuery", { type: "apiKey", in: "query", name: "api_key" });
+  registry.registerComponent("securitySchemes", "session", {
+    type: "apiKey",
+    in: "cookie",
+    name: "crude_session",
+    description: "Of an admin who is signed in, from pages of this server alone. The name ends with `_` and the " +
+      "port if the address has one, and begins with `__Host-` behind https. A key that is presented decides before it.",
+  });
+}
+
+function describeDocs({ openAPIRegistry: registry }: Api): void {
+  const tags = ["Documentation"];
+  registry.registerPath(documented({
+    method: "get",
+    path: "/api/openapi.json",
+    operationId: "getOpenApi",
+    tags,
+    summary: "Get this document",
+    security: [],
+    responses: {
+      200: { description: "OpenAPI 3.1.", content: { "application/json": { schema: { type: "object" } } } },
+      400: errorAnswer(400),
+    },
+  }));
+  registry.registerPath(documented({
+    method: "get",
+    path: "/api/docs",
+    operationId: "getDocs",
+    tags,
+    summary: "Open a page that shows this document",
+    security: [],
+    responses: {
+      200: { description: "A page.", content: { "text/html": { schema: { type: "string" } } } },
+      400: errorAnswer(400),
+    },
+  }));
+}

@@ -1,0 +1,83 @@
+// /api/encryption-keys
+
+import { z } from "@hono/zod-openapi";
+import { describeUnreadable } from "../../core/encryption/rotation.ts";
+import { requireVersion, type Version, versionOf } from "../../versions.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { apiRoute, ifMatch, tag } from "./route.ts";
+import { answer, errors, time, timeSchema } from "../inputs/fields.ts";
+
+const version = z.int().min(1).openapi({ example: 2 });
+const count = z.int().min(0);
+
+const statusSchema = z.object({
+  lastRotationAt: timeSchema.openapi({ description: "Before the first rotation: when the key was made." }),
+  daysSinceRotation: count,
+  nextRotationAt: timeSchema,
+  rotationIntervalDays: z.int().min(1),
+  currentVersion: version,
+  isInProgress: z.boolean(),
+  progress: z.object({ done: count, total: count }).nullable().openapi({ description: "In values; null at rest." }),
+  missingVersions: z.array(z.object({ version, values: z.int().min(1) })).openapi({
+    description: "Key versions that the key file lacks, and how many stored values cannot be read for it.",
+  }),
+}).openapi("Rotation");
+
+const rotatedSchema = z.object({
+  success: z.literal(true),
+  message: z.string(),
+  currentVersion: version,
+  reencrypted: count.openapi({ description: "How many values were encrypted again." }),
+}).openapi("Rotated");
+
+const path = "/api/encryption-keys/rotation";
+const tags = ["Encryption keys"];
+
+const get = apiRoute({
+  method: "get",
+  path,
+  operationId: "getRotation",
+  etag: true,
+  tags,
+  summary: "Show when keys were and will be rotated, and how far a rotation is",
+  responses: { 200: answer("The state of rotation.", statusSchema), ...errors() },
+});
+
+const rotate = apiRoute({
+  method: "post",
+  path,
+  operationId: "rotateKeys",
+  etag: true,
+  conditional: true,
+  tags,
+  summary: "Rotate the encryption keys now",
+  description: "Makes a new key and encrypts every stored value with it; answers when that is done. The server " +
+    "goes on serving. One that was interrupted is completed instead. 409 while one is running; 503 if the disk " +
+    "takes no more, with nothing lost.",
+  responses: { 200: answer("Every value that can be read is encrypted again.", rotatedSchema), ...errors(409, 503) },
+});
+
+export function addEncryptionKeys(api: Api, { rotation }: ApiDeps): void {
+  /** How far a rotation is does not count: it changes by itself all the time. */
+  const version = (): Version => {
+    const { lastRotationAt, rotationIntervalDays, currentVersion, progress } = rotation.status();
+    return versionOf([lastRotationAt, rotationIntervalDays, currentVersion, progress !== null]);
+  };
+
+  api.openapi(get, (c) => {
+    tag(c, version());
+    const { lastRotationAt, nextRotationAt, progress, ...status } = rotation.status();
+    const times = { lastRotationAt: time(lastRotationAt), nextRotationAt: time(nextRotationAt) };
+    return c.json({ ...times, ...status, isInProgress: progress !== null, progress }, 200);
+  });
+
+  api.openapi(rotate, async (c) => {
+    // A rotation begins before anything is awaited.
+    requireVersion(ifMatch(c), version());
+    const { currentVersion, reencrypted, unreadable } = await rotation.rotate(c.get("actor"));
+    tag(c, version());
+    const done = `The encryption keys were rotated to version ${currentVersion}.`;
+    const message = unreadable.values === 0 ? done : `${done} ${describeUnreadable(unreadable)}`;
+    return c.json({ success: true as const, message, currentVersion, reencrypted }, 200);
+  });
+}

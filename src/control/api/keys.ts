@@ -1,0 +1,173 @@
+// /api/keys
+
+import { z } from "@hono/zod-openapi";
+import { keyVersion, type OpenedKey } from "../../core/access/access.ts";
+import type { Actor } from "../../actor.ts";
+import type { GroupId, KeyId } from "../../ids.ts";
+import type { KeyUse } from "../../core/access/listing.ts";
+import type { KeyRow } from "../../store/access.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { answerList } from "./lists.ts";
+import { apiRoute, ifMatch, tag } from "./route.ts";
+import {
+  answer,
+  errors,
+  idParams,
+  idSchema,
+  idText,
+  includeValues,
+  json,
+  query,
+  SUCCESS,
+  successSchema,
+  time,
+  timeSchema,
+} from "../inputs/fields.ts";
+import { keyChange, newKey } from "../inputs/key_schemas.ts";
+import { cursorSchema, nextSchema, optionalLimitSchema } from "../inputs/secret_schemas.ts";
+
+const keySchema = z.object({
+  id: idSchema,
+  groupId: idSchema,
+  groupName: z.string(),
+  name: z.string(),
+  description: z.string(),
+  preview: z.string().nullable().openapi({
+    description: "The end of the value; null if it cannot be decrypted.",
+    example: "…x7Qw",
+  }),
+  createdAt: timeSchema,
+  lastUsedAt: timeSchema.nullable(),
+  value: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
+  decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
+}).openapi("ApiKey");
+
+const tags = ["API keys"];
+const params = idParams<KeyId>();
+
+const list = apiRoute({
+  method: "get",
+  path: "/api/keys",
+  operationId: "listKeys",
+  tags,
+  summary: "List API keys",
+  description: "All of them, or with `limit` or `cursor` a page of them, in order of id.",
+  request: {
+    query: query({
+      groupId: idText<GroupId>().optional(),
+      includeValues: includeValues(),
+      limit: optionalLimitSchema,
+      cursor: cursorSchema,
+    }),
+  },
+  responses: {
+    200: answer("The keys.", z.object({ keys: z.array(keySchema), next: nextSchema })),
+    ...errors(400, 404),
+  },
+});
+
+const create = apiRoute({
+  method: "post",
+  path: "/api/keys",
+  operationId: "createKey",
+  etag: true,
+  tags,
+  summary: "Create an API key",
+  request: { body: json(newKey) },
+  responses: {
+    201: answer("The new key with its value.", z.object({ id: idSchema, name: z.string(), value: z.string() })),
+    ...errors(400, 404, 409, 413, 415),
+  },
+});
+
+const get = apiRoute({
+  method: "get",
+  path: "/api/keys/{id}",
+  operationId: "getKey",
+  etag: true,
+  tags,
+  summary: "Get an API key",
+  request: { params, query: query({ includeValues: includeValues() }) },
+  responses: { 200: answer("The key.", z.object({ key: keySchema })), ...errors(400, 404) },
+});
+
+const update = apiRoute({
+  method: "put",
+  path: "/api/keys/{id}",
+  operationId: "updateKey",
+  etag: true,
+  conditional: true,
+  tags,
+  summary: "Change an API key's name or description",
+  request: { params, body: json(keyChange) },
+  responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
+});
+
+const remove = apiRoute({
+  method: "delete",
+  path: "/api/keys/{id}",
+  operationId: "deleteKey",
+  conditional: true,
+  tags,
+  summary: "Revoke an API key and delete its secrets",
+  request: { params },
+  responses: { 200: answer("It is revoked.", successSchema), ...errors(400, 404) },
+});
+
+export function addKeys(api: Api, { access }: ApiDeps): void {
+  const shown = (actor: Actor, rows: readonly (KeyRow & KeyUse)[], includeValues: boolean) => {
+    const opened = includeValues ? access.reveal(actor, rows) : [];
+    return rows.map((row, index) => toJson(row, access.preview(row), opened[index]));
+  };
+
+  api.openapi(list, (c) => {
+    const { groupId, includeValues, ...asked } = c.req.valid("query");
+    const read = (after: number, limit: number) => access.keys(groupId, after, limit);
+    return answerList("keys", asked, read, (rows) => shown(c.get("actor"), rows, includeValues));
+  });
+
+  api.openapi(create, (c) => {
+    const { description = "", ...wanted } = c.req.valid("json");
+    const { id, value } = access.createKey(c.get("actor"), { ...wanted, description });
+    tag(c, keyVersion(access.key(id)));
+    return c.json({ id, name: wanted.name, value }, 201);
+  });
+
+  api.openapi(get, (c) => {
+    const row = access.key(c.req.valid("param").id);
+    const [key] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    tag(c, keyVersion(row));
+    return c.json({ key: key! }, 200);
+  });
+
+  api.openapi(update, (c) => {
+    const { id } = c.req.valid("param");
+    access.updateKey(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+    tag(c, keyVersion(access.key(id)));
+    return c.json(SUCCESS, 200);
+  });
+
+  api.openapi(remove, (c) => {
+    access.deleteKey(c.get("actor"), c.req.valid("param").id, ifMatch(c));
+    return c.json(SUCCESS, 200);
+  });
+}
+
+/** `opened` if its value is asked for. */
+function toJson(
+  row: KeyRow & KeyUse,
+  preview: string | null,
+  opened: OpenedKey | undefined,
+): z.infer<typeof keySchema> {
+  return {
+    id: row.id,
+    groupId: row.groupId,
+    groupName: row.groupName,
+    name: row.name,
+    description: row.description,
+    preview,
+    createdAt: time(row.createdAt),
+    lastUsedAt: row.lastUsedAt === null ? null : time(row.lastUsedAt),
+    ...(opened && { value: opened.value?.reveal() ?? null, decryptionError: opened.decryptionError }),
+  };
+}

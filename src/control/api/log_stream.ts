@@ -1,0 +1,95 @@
+// Log entries as server-sent events (HTML, 9.2): to many readers, none of whom can make the server wait or grow.
+
+import type { LogEntry, LogFilter, Logs } from "../../telemetry/logs.ts";
+import { HttpError } from "../../http/errors.ts";
+
+const STREAMS_MAX = 100;
+/** What may wait for a reader; what is more is lost to it. */
+const WAITING_MAX_BYTES = 256 * 1024;
+/** Entries that a reader who comes back is given of what it missed. */
+const MISSED_MAX = 1_000;
+const HEARTBEAT_MS = 15_000;
+/** A reader who may no longer manage the server is cut off within this. */
+const ENTITLEMENT_CHECK_MS = 2_000;
+
+interface Wanted {
+  readonly filter: LogFilter;
+  /** Id of the last entry that the reader has seen. */
+  readonly last: number | undefined;
+  /** Asked now and then; the stream ends when it says no. */
+  readonly isEntitled: () => boolean;
+}
+
+/** The function that answers with a stream. */
+export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown, heartbeatMs = HEARTBEAT_MS) {
+  let streams = 0;
+  const encoder = new TextEncoder();
+
+  const open = ({ filter, last, isEntitled }: Wanted): ReadableStream<Uint8Array> => {
+    let end = (): void => {};
+    return new ReadableStream<Uint8Array>({
+      start(controller) {
+        let lost = 0;
+        const close = (): void => {
+          end();
+          controller.close();
+        };
+        const send = (text: string): boolean => {
+          const bytes = encoder.encode(text);
+          if ((controller.desiredSize ?? 0) < bytes.length) return false;
+          controller.enqueue(bytes);
+          return true;
+        };
+        // Once half of what waited is read: before, the next entries would be lost again.
+        const tellLost = (): void => {
+          if (lost === 0 || (controller.desiredSize ?? 0) < WAITING_MAX_BYTES / 2) return;
+          if (send(`event: lost\ndata: ${JSON.stringify({ lines: lost })}\n\n`)) lost = 0;
+        };
+        const sendEntry = (entry: LogEntry): void => {
+          tellLost();
+          const event = `id: ${entry.id}\nevent: log\ndata: ${JSON.stringify(toJson(entry))}\n\n`;
+          if (lost > 0 || !send(event)) lost++;
+        };
+        // What waits is stored first, so that nothing falls between what was missed and what comes.
+        const missed = last === undefined ? undefined : logs.list({ ...filter, since: last, limit: MISSED_MAX });
+        const unfollow = logs.follow(filter, sendEntry, () => close());
+        // From here on, nothing throws: timers would go on without a stream.
+        const check = setInterval(() => {
+          if (!isEntitled()) close();
+        }, Math.min(ENTITLEMENT_CHECK_MS, heartbeatMs));
+        const heartbeat = setInterval(() => {
+          tellLost();
+          send(": still here\n\n");
+        }, heartbeatMs);
+        end = () => {
+          end = () => {};
+          streams--;
+          clearInterval(heartbeat);
+          clearInterval(check);
+          unfollow();
+        };
+        streams++;
+        send("retry: 2000\n\n");
+        if (missed?.next !== undefined) send(`event: lost\ndata: {"lines":null}\n\n`);
+        for (const entry of missed?.entries.toReversed() ?? []) sendEntry(entry);
+      },
+      cancel: () => end(),
+    }, { highWaterMark: WAITING_MAX_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });
+  };
+
+  return (wanted: Wanted, isHead: boolean): Response => {
+    if (streams >= STREAMS_MAX) {
+      throw new HttpError("TooManyStreams", 503, `No more than ${STREAMS_MAX} can follow the logs at once.`, {
+        "Retry-After": "10",
+      });
+    }
+    return new Response(isHead ? null : open(wanted), {
+      // no-transform: a compressed stream would wait until it has enough to compress. nginx would collect it, too.
+      headers: {
+        "Content-Type": "text/event-stream",
+        "Cache-Control": "no-store, no-transform",
+        "X-Accel-Buffering": "no",
+      },
+    });
+  };
+}

@@ -1,0 +1,129 @@
+// /api/logs: what functions print, in pages and as it comes.
+
+import { z } from "@hono/zod-openapi";
+import { invalid } from "../../errors.ts";
+import type { FunctionId } from "../../ids.ts";
+import type { LogEntry } from "../../telemetry/logs.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { clearLogs } from "../clear_logs.ts";
+import { levelSchema, logFilter, logListQuery } from "../inputs/log_schemas.ts";
+import { createLogStream } from "./log_stream.ts";
+import { apiRoute } from "./route.ts";
+import {
+  answer,
+  errors,
+  idSchema,
+  idText,
+  mustBe,
+  query,
+  SUCCESS,
+  successSchema,
+  time,
+  timeSchema,
+} from "../inputs/fields.ts";
+import { cursorOf } from "../inputs/secret_schemas.ts";
+
+const logSchema = z.object({
+  id: idSchema,
+  functionId: idSchema,
+  requestId: z.string().nullable().openapi({ description: "The call's `X-Request-Id`; null outside of any call." }),
+  level: levelSchema,
+  event: z.string().openapi({
+    description: "`print`; `dropped`: lines were too many; `exec_start`, `exec_end`, `exec_reject`: a call began, " +
+      "ended, failed; `leak`: its response holds a secret; `error`: the server failed it.",
+    example: "print",
+  }),
+  message: z.string(),
+  durationMs: z.number().nullable().openapi({ description: "Of the call, at its end." }),
+  at: timeSchema,
+}).openapi("LogEntry");
+
+const tags = ["Logs"];
+
+const list = apiRoute({
+  method: "get",
+  path: "/api/logs",
+  operationId: "listLogs",
+  tags,
+  summary: "List log entries",
+  description: "The newest first. While `next` is not null, there are more: pass it as `cursor`.",
+  request: {
+    query: logListQuery,
+  },
+  responses: {
+    200: answer("A page of entries.", z.object({ logs: z.array(logSchema), next: z.string().nullable() })),
+    ...errors(400),
+  },
+});
+
+const stream = apiRoute({
+  method: "get",
+  path: "/api/logs/stream",
+  operationId: "followLogs",
+  tags,
+  summary: "Follow log entries as they come",
+  description: 'Server-sent events: `log` with an entry as its data and id; `lost` with `{"lines": n}` where the ' +
+    "client was too slow for n of them, or null for how many, and a comment every 15 seconds. A `Last-Event-ID` " +
+    "goes on after that entry.",
+  request: {
+    query: query({
+      ...logFilter,
+      since: z.string(mustBe("given once")).regex(/^[0-9]{1,15}$/, "must be the id of an entry, or 0").optional()
+        .openapi({ description: "Begins with what came after this entry, as `Last-Event-ID` does." }),
+    }),
+  },
+  responses: {
+    200: { description: "The events.", content: { "text/event-stream": { schema: z.string() } } },
+    ...errors(400, 503),
+  },
+});
+
+const clear = apiRoute({
+  method: "delete",
+  path: "/api/logs/{functionId}",
+  operationId: "deleteLogs",
+  tags,
+  summary: "Delete what is kept of a function",
+  request: {
+    params: z.object({
+      functionId: idText<FunctionId>().openapi({ param: { name: "functionId", in: "path" } }),
+    }),
+  },
+  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+});
+
+export function addLogs(api: Api, deps: ApiDeps): void {
+  const { logs } = deps;
+  const openStream = createLogStream(logs, toJson);
+
+  // Before the path below it, which would take "stream" for an id.
+  api.openapi(stream, (c) => {
+    const { since, ...filter } = c.req.valid("query");
+    const header = c.req.header("Last-Event-ID");
+    if (header !== undefined && !/^[0-9]{1,15}$/.test(header)) {
+      throw invalid("Last-Event-ID", "must be the id of an event");
+    }
+    // A browser that connects again knows more than the address it does so by.
+    const seen = header ?? since;
+    const last = seen === undefined ? undefined : Number(seen);
+    return openStream(
+      { filter, last, isEntitled: () => c.get("actor").refusal() === undefined },
+      c.req.method === "HEAD",
+    );
+  });
+
+  api.openapi(list, (c) => {
+    const { cursor, ...wanted } = c.req.valid("query");
+    const { entries, next } = logs.list({ ...wanted, ...(cursor > 0 && { after: cursor }) });
+    return c.json({ logs: entries.map(toJson), next: next === undefined ? null : cursorOf(next) }, 200);
+  });
+
+  api.openapi(clear, async (c) => {
+    await clearLogs(deps, c.get("actor"), c.req.valid("param").functionId);
+    return c.json(SUCCESS, 200);
+  });
+}
+
+function toJson({ at, ...entry }: LogEntry): z.infer<typeof logSchema> {
+  return { ...entry, at: time(at) };
+}

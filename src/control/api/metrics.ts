@@ -1,0 +1,117 @@
+// /api/metrics, and /metrics for collectors that speak Prometheus' text form.
+
+import { z } from "@hono/zod-openapi";
+import { invalid } from "../../errors.ts";
+import type { FunctionId } from "../../ids.ts";
+import { beginning } from "../../telemetry/metrics.ts";
+import { expose, PROMETHEUS_TYPE } from "../../telemetry/prometheus.ts";
+import { seriesOf } from "../../telemetry/series.ts";
+import { summarize, type Tally } from "../../telemetry/tally.ts";
+import { type Resolution, RESOLUTIONS } from "../../store/metrics.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { apiRoute } from "./route.ts";
+import { answer, errors, idSchema, idText, query, time, timeSchema } from "../inputs/fields.ts";
+
+/** What is shown without `from`: so many minutes, hours or days up to now. */
+const DEFAULT_POINTS: Record<Resolution, number> = { minutes: 60, hours: 48, days: 90 };
+const POINTS_MAX = 5_000;
+
+const count = z.int().min(0);
+const milliseconds = z.number().min(0);
+const resolution = z.enum(["minutes", "hours", "days"], 'must be "minutes", "hours" or "days"');
+const moment = z.iso.datetime({ error: "must be a time such as 2026-01-31T12:00:00Z", offset: true })
+  .transform((text) => Date.parse(text))
+  .openapi({ type: "string", format: "date-time" });
+
+const pointSchema = z.object({
+  at: timeSchema.openapi({ description: "When the minute, hour or day begins." }),
+  calls: count.openapi({ description: "Calls that were let in, whatever became of them." }),
+  errors: count.openapi({ description: "Of these, those that failed: 500 or 502, or the response broke off." }),
+  timeouts: count.openapi({ description: "Of these, those that took too long." }),
+  refusals: count.openapi({ description: "Not among the calls: 401, 403, or 503 before the handler was reached." }),
+  durationMs: z.object({
+    mean: milliseconds,
+    p50: milliseconds,
+    p95: milliseconds,
+    p99: milliseconds,
+    max: milliseconds,
+  }).nullable().openapi({ description: "Of the calls; percentiles are off by at most 1.6 %. Null without a call." }),
+  sandboxStarts: count,
+  secretReads: count.openapi({ description: "`getSecret` and `getCompleteSecret` calls." }),
+  secretReadMs: milliseconds.openapi({ description: "Time the server took to answer all of these." }),
+  backgroundCalls: count.openapi({ description: "Calls with work after their response (`ctx.waitUntil`)." }),
+  backgroundErrors: count.openapi({
+    description: "Of these, those whose work failed, was cut off or exceeded its time.",
+  }),
+  backgroundMs: milliseconds.openapi({ description: "Time from the responses to the end of all of this work." }),
+}).openapi("MetricsPoint");
+
+const list = apiRoute({
+  method: "get",
+  path: "/api/metrics",
+  operationId: "getMetrics",
+  tags: ["Metrics"],
+  summary: "Show calls, errors and durations over time",
+  description:
+    "A point for every minute, hour or day, also for those in which nothing happened. Minutes are kept for " +
+    "two days, hours and days for `metrics.retention-days`.",
+  request: {
+    query: query({
+      resolution: resolution.default("hours"),
+      functionId: idText<FunctionId>().optional().openapi({ description: "Without it: all functions together." }),
+      from: moment.optional().openapi({
+        description: "The point that this lies in is the first. Default: 60 minutes, 48 hours or 90 days ago.",
+      }),
+      to: moment.optional().openapi({ description: "Not included. Default: now." }),
+    }),
+  },
+  responses: {
+    200: answer(
+      "The points in order.",
+      z.object({ resolution, functionId: idSchema.nullable(), points: z.array(pointSchema) }).openapi("Metrics"),
+    ),
+    ...errors(400, 404),
+  },
+});
+
+export function addMetrics(api: Api, { metrics, registry, now, startedAt }: ApiDeps): void {
+  api.openapi(list, (c) => {
+    const { resolution, functionId, from: wanted, to = now() } = c.req.valid("query");
+    if (functionId !== undefined) registry.get(functionId);
+    const length = RESOLUTIONS[resolution];
+    const from = beginning(resolution, wanted ?? to - (DEFAULT_POINTS[resolution] - 1) * length);
+    if (from >= to) throw invalid("from", "must be before to");
+    if (from < 0) throw invalid("from", "must not be before 1970");
+    if ((to - from) / length > POINTS_MAX) {
+      throw invalid("from", `must be at most ${POINTS_MAX} ${resolution} before to`);
+    }
+    const points = seriesOf(metrics, resolution, functionId, from, to);
+    return c.json({ resolution, functionId: functionId ?? null, points: points.map(shown) }, 200);
+  });
+
+  // Not of the API: what collectors take is the form, not ours to describe.
+  api.get("/metrics", (c) => {
+    const functions = registry.list();
+    const { rss: residentBytes } = Deno.memoryUsage();
+    const text = expose({ totals: metrics.totals(), functions, startedAt, residentBytes });
+    return c.body(text, 200, { "Content-Type": PROMETHEUS_TYPE });
+  });
+}
+
+function shown({ at, tally }: { at: number; tally: Tally }): z.infer<typeof pointSchema> {
+  const { calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs } = summarize(tally);
+  return {
+    at: time(at),
+    calls,
+    errors,
+    timeouts,
+    refusals: tally.refusals,
+    durationMs: meanMs === null ? null : { mean: meanMs, p50: p50Ms!, p95: p95Ms!, p99: p99Ms!, max: maxMs! },
+    sandboxStarts: tally.sandboxStarts,
+    secretReads: tally.secretReads,
+    secretReadMs: tally.secretReadUs / 1_000,
+    backgroundCalls: tally.backgroundCalls,
+    backgroundErrors: tally.backgroundErrors,
+    backgroundMs: tally.backgroundUs / 1_000,
+  };
+}

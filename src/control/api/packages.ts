@@ -1,0 +1,108 @@
+// /api/packages: which packages functions get, and moving one to another version.
+
+import { z } from "@hono/zod-openapi";
+import { refusedUpdate } from "../../code/packages.ts";
+import type { FunctionId } from "../../ids.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { apiRoute } from "./route.ts";
+import { answer, body, errors, id, idSchema, json, mustBe, text } from "../inputs/fields.ts";
+
+const PACKAGE_NAME = /^(?:@[\w.~-]+\/)?[\w.~-]+$/;
+const NAME_MAX_LENGTH = 214;
+const FUNCTIONS_MAX = 1_000;
+
+const bytes = z.int().min(0).openapi({ description: "Bytes." });
+const packageSchema = z.object({
+  name: z.string(),
+  registry: z.enum(["npm", "jsr"]),
+  native: z.boolean().openapi({ description: "Whether it has native code, which functions cannot run." }),
+  size: bytes,
+  versions: z.array(z.object({
+    version: z.string(),
+    size: bytes,
+    functions: z.array(z.object({
+      id: idSchema,
+      name: z.string(),
+      specifiers: z.array(z.string()).openapi({
+        description: "How its code imports the package; empty if only other packages need it.",
+      }),
+    })),
+  })),
+}).openapi("Package");
+
+const updateSchema = body({
+  to: text().min(1, "must not be empty").max(100, "must have at most 100 characters").optional().openapi({
+    description: "A range or version that each function's imports allow; without it, the newest that they allow.",
+  }),
+  functions: z.array(id<FunctionId>(), mustBe("a list of ids")).min(1, "must not be empty")
+    .max(FUNCTIONS_MAX, `must have at most ${FUNCTIONS_MAX} entries`).optional().openapi({
+      description: "Ids of the functions to update; without it, all that import the package.",
+    }),
+  dryRun: z.boolean(mustBe("true or false")).optional().openapi({
+    description: "Changes nothing, and says what would change.",
+  }),
+}).openapi("PackageUpdate");
+
+const resultSchema = z.object({
+  updated: z.array(z.object({
+    id: idSchema,
+    name: z.string(),
+    from: z.array(z.string()),
+    to: z.array(z.string()),
+  })),
+  problems: z.array(z.string()).openapi({ description: "Why nothing can be changed; only with `dryRun`." }),
+  warnings: z.array(z.string()),
+}).openapi("PackageUpdateResult");
+
+const tags = ["Packages"];
+
+const list = apiRoute({
+  method: "get",
+  path: "/api/packages",
+  operationId: "listPackages",
+  tags,
+  summary: "List packages",
+  description: "Those that functions import and those that these need, in order of name.",
+  responses: { 200: answer("The packages.", z.object({ packages: z.array(packageSchema) })), ...errors() },
+});
+
+const update = apiRoute({
+  method: "post",
+  path: "/api/packages/{name}/update",
+  operationId: "updatePackage",
+  tags,
+  summary: "Move a package of npm to another version",
+  description:
+    "For all functions that import it or for some: each is loaded with it first, and all are changed or none.",
+  request: {
+    params: z.object({
+      name: z.string().max(NAME_MAX_LENGTH, "is too long").regex(PACKAGE_NAME, "must be the name of a package")
+        .openapi({
+          param: { name: "name", in: "path" },
+          description: "The slash of a scope is encoded: `@scope%2Fname`.",
+        }),
+    }),
+    body: json(updateSchema),
+  },
+  responses: { 200: answer("What was changed.", resultSchema), ...errors(400, 404, 409, 413, 415) },
+});
+
+export function addPackages(api: Api, { packages }: ApiDeps): void {
+  api.openapi(list, async (c) => c.json({ packages: mutable(await packages.list()) }, 200));
+
+  api.openapi(update, async (c) => {
+    const wanted = c.req.valid("json");
+    const result = await packages.update(c.get("actor"), c.req.valid("param").name, wanted);
+    if (result.problems.length > 0 && !wanted.dryRun) throw refusedUpdate(result);
+    return c.json(mutable(result), 200);
+  });
+}
+
+type Mutable<T> = T extends (string | number | boolean) ? T
+  : T extends readonly (infer Item)[] ? Mutable<Item>[]
+  : { -readonly [K in keyof T]: Mutable<T[K]> };
+
+/** The schemas' types are not read-only. */
+function mutable<T>(value: T): Mutable<T> {
+  return value as Mutable<T>;
+}

@@ -1,0 +1,75 @@
+// /api/secrets/{id}/reads: which functions read a secret, and when. Never its value.
+
+import { z } from "@hono/zod-openapi";
+import type { FunctionId, KeyId, SecretId } from "../../ids.ts";
+import type { ReadCursor } from "../../store/secret_reads.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { apiRoute } from "./route.ts";
+import { answer, errors, idParams, idSchema, query, time, timeSchema } from "../inputs/fields.ts";
+
+const LIMIT_MAX = 1_000;
+const LIMIT_PROBLEM = `must be a whole number from 1 to ${LIMIT_MAX}`;
+
+const limit = z.string()
+  .regex(/^[1-9][0-9]*$/, LIMIT_PROBLEM)
+  .transform(Number)
+  .refine((limit) => limit <= LIMIT_MAX, LIMIT_PROBLEM)
+  .default(100)
+  .openapi({ type: "integer", minimum: 1, maximum: LIMIT_MAX, default: 100, pattern: undefined });
+
+const cursor = z.string().regex(/^\d{1,15}-\d{1,15}-\d{1,15}$/, "must be a `next` of an earlier answer")
+  .transform((text): ReadCursor => {
+    const [at, functionId, keyId] = text.split("-").map(Number) as [number, FunctionId, KeyId];
+    return { at, functionId, keyId };
+  })
+  .openapi({ type: "string" });
+
+const count = z.int().min(0);
+
+const readsSchema = z.object({
+  lastReadAt: timeSchema.nullable().openapi({ description: "Null if no handler was ever given the value." }),
+  lastFunctionId: idSchema.nullable(),
+  last30Days: count.openapi({ description: "How often it was read today and on the 29 days before, by UTC." }),
+  countedSince: timeSchema.openapi({ description: "What was read before is not known." }),
+  reads: z.array(z.object({
+    at: timeSchema.openapi({ description: "When the minute or day begins." }),
+    per: z.enum(["minute", "day"]),
+    functionId: idSchema,
+    keyId: idSchema.nullable().openapi({ description: "Of the API key that the function was called with." }),
+    count,
+  })),
+  next: z.string().nullable(),
+}).openapi("SecretReads");
+
+const get = apiRoute({
+  method: "get",
+  path: "/api/secrets/{id}/reads",
+  operationId: "listSecretReads",
+  tags: ["Secrets"],
+  summary: "Show which functions read a secret, and when",
+  description:
+    "Newest first: by minute for two days, then by day for `metrics.retention-days`. While `next` is not null, " +
+    "there are more: pass it as `cursor`. Values that the API shows are not counted.",
+  request: { params: idParams<SecretId>(), query: query({ limit, cursor: cursor.optional() }) },
+  responses: { 200: answer("Its reads by handlers.", readsSchema), ...errors(400, 404) },
+});
+
+export function addReads(api: Api, { secrets, reads }: ApiDeps): void {
+  api.openapi(get, (c) => {
+    const { id } = secrets.get(c.req.valid("param").id);
+    const { limit, cursor } = c.req.valid("query");
+    const known = reads.of([id]).get(id);
+    const page = reads.list(id, cursor, limit);
+    const last = page.at(-1);
+    return c.json({
+      lastReadAt: known ? time(known.lastReadAt) : null,
+      lastFunctionId: known?.lastFunctionId ?? null,
+      last30Days: known?.last30Days ?? 0,
+      countedSince: time(reads.begin),
+      reads: page.map(({ at, per, functionId, keyId, reads: count }) => (
+        { at: time(at), per, functionId, keyId: keyId === 0 ? null : keyId, count }
+      )),
+      next: last && page.length === limit ? `${last.at}-${last.functionId}-${last.keyId}` : null,
+    }, 200);
+  });
+}

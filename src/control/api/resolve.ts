@@ -1,0 +1,122 @@
+// /api/secrets/resolve: what a function would be given on a call with some key.
+
+import { z } from "@hono/zod-openapi";
+import { Buffer } from "node:buffer";
+import type { FunctionId, KeyId, SecretId, SecretName } from "../../ids.ts";
+import { isSecretName } from "../../core/secrets/names.ts";
+import type { Explanation, ValueOf } from "../../core/secrets/explain.ts";
+import { MISSING, type OpenedSecret } from "../../core/secrets/service.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { apiRoute } from "./route.ts";
+import { answer, errors, idSchema, idText, includeValues, mustBe, query, secretName } from "../inputs/fields.ts";
+import { limitSchema, scopeSchema } from "../inputs/secret_schemas.ts";
+
+const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor, context): string => {
+  if (cursor === undefined) return "";
+  const [, name] = /^after (.+)$/.exec(Buffer.from(cursor, "base64url").toString()) ?? [];
+  if (name !== undefined && isSecretName(name) && cursorOf(name) === cursor) return name;
+  context.addIssue({ code: "custom", message: "must be the `next` of an answer" });
+  return z.NEVER;
+}).openapi({ description: "The `next` of the page before." });
+
+function cursorOf(name: SecretName): string {
+  return Buffer.from(`after ${name}`).toString("base64url");
+}
+
+const valueIdSchema = idSchema.nullable().openapi({
+  description: "Null if something other than this server deleted the secret; that counts as one that cannot be read.",
+});
+
+const valueSchema = z.object({
+  id: valueIdSchema,
+  scope: scopeSchema,
+  scopeId: idSchema.nullable(),
+  scopeName: z.string().nullable(),
+  value: z.string().nullable().optional().openapi({
+    description: "With `includeValues=true` only; null if it cannot be decrypted.",
+  }),
+  decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
+}).openapi("ResolvedValue");
+
+const resolvedSchema = z.object({
+  name: z.string(),
+  winner: valueSchema.nullable().openapi({
+    description: "What `getSecret(name)` finds. If that cannot be decrypted, it gives undefined, not the next one.",
+  }),
+  shadowed: z.array(valueSchema).openapi({ description: "What would be found without the winner, in order." }),
+  closed: z.array(
+    z.object({ id: valueIdSchema, scope: scopeSchema, scopeId: idSchema.nullable(), scopeName: z.string().nullable() })
+      .extend({
+        closedBy: z.enum(["secrets", "public"]).openapi({
+          description: "The function's `secrets` do not cover the name; or it is public, so that keys do not count.",
+        }),
+      }).openapi("ClosedValue"),
+  ),
+}).openapi("ResolvedSecret");
+
+const route = apiRoute({
+  method: "get",
+  path: "/api/secrets/resolve",
+  operationId: "resolveSecrets",
+  tags: ["Secrets"],
+  summary: "Resolve secrets as a function does on a call",
+  description: "For each name, in order, that is set globally, for the function, for the key or for its group: which " +
+    "value wins and which ones it shadows. While `next` is not null, there are more: pass it as `cursor`.",
+  request: {
+    query: query({
+      functionId: idText<FunctionId>(),
+      keyId: idText<KeyId>().optional().openapi({ description: "The API key that the call brings." }),
+      name: secretName().optional().openapi({ description: "This name alone." }),
+      includeValues: includeValues(),
+      limit: limitSchema,
+      cursor: cursorSchema,
+    }),
+  },
+  responses: {
+    200: answer(
+      "What such a call may read.",
+      z.object({
+        call: z.object({
+          allowed: z.boolean(),
+          status: z.int().nullable().openapi({ description: "What the caller gets instead; null if allowed." }),
+          reason: z.string().nullable(),
+        }),
+        secrets: z.array(resolvedSchema),
+        next: z.string().nullable(),
+      }),
+    ),
+    ...errors(400, 404),
+  },
+});
+
+export function addResolve(api: Api, { access, registry, secrets, resolution }: ApiDeps): void {
+  api.openapi(route, (c) => {
+    const { functionId, keyId, name, includeValues, limit, cursor } = c.req.valid("query");
+    const call = { target: registry.get(functionId), key: keyId === undefined ? undefined : access.key(keyId) };
+    const { outcome, names, next } = resolution.as(call, { name, after: cursor }, limit);
+    const readable = names.flatMap(({ winner, shadowed }) => winner ? [winner, ...shadowed] : []);
+    const opened = new Map<SecretId, OpenedSecret>();
+    const rows = includeValues ? readable.flatMap(({ id }) => id === null ? [] : [secrets.get(id)]) : [];
+    if (rows.length > 0) {
+      for (const [index, value] of secrets.reveal(c.get("actor"), rows).entries()) opened.set(rows[index]!.id, value);
+    }
+    return c.json({
+      call: outcome.allowed ? { allowed: true, status: null, reason: null } : outcome,
+      secrets: names.map((explanation) => toJson(explanation, includeValues, opened)),
+      next: next === undefined ? null : cursorOf(next),
+    }, 200);
+  });
+}
+
+function toJson(
+  { name, winner, shadowed, closed }: Explanation,
+  includeValues: boolean,
+  opened: ReadonlyMap<SecretId, OpenedSecret>,
+) {
+  const value = (of: ValueOf): z.infer<typeof valueSchema> => {
+    if (of.id === null) return includeValues ? { ...of, value: null, decryptionError: MISSING } : of;
+    const { value, decryptionError } = opened.get(of.id) ?? {};
+    return decryptionError === undefined ? of : { ...of, value: value?.reveal() ?? null, decryptionError };
+  };
+  return { name, winner: winner ? value(winner) : null, shadowed: shadowed.map(value), closed: [...closed] };
+}

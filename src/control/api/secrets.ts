@@ -1,0 +1,175 @@
+// /api/secrets. The routes and what they do; the schemas are in secret_schemas.ts.
+
+import { z } from "@hono/zod-openapi";
+import type { Actor } from "../../actor.ts";
+import type { SecretId } from "../../ids.ts";
+import { ownerId } from "../../ids.ts";
+import { type OpenedSecret, secretVersion } from "../../core/secrets/service.ts";
+import type { SecretRow } from "../../store/secrets.ts";
+import type { Api, ApiDeps } from "../services.ts";
+import { apiRoute, ifMatch, tag } from "./route.ts";
+import {
+  answer,
+  errors,
+  idParams,
+  idSchema,
+  includeValues,
+  json,
+  query,
+  secretName,
+  SUCCESS,
+  successSchema,
+  time,
+} from "../inputs/fields.ts";
+import { cursorOf, listQuery, newSecret, scopeSchema, secretChange, secretSchema } from "../inputs/secret_schemas.ts";
+
+const tags = ["Secrets"];
+const params = idParams<SecretId>();
+
+const list = apiRoute({
+  method: "get",
+  path: "/api/secrets",
+  operationId: "listSecrets",
+  tags,
+  summary: "List secrets",
+  description: "In order of id. While `next` is not null, there are more: pass it as `cursor`.",
+  request: { query: listQuery },
+  responses: {
+    200: answer("A page of secrets.", z.object({ secrets: z.array(secretSchema), next: z.string().nullable() })),
+    ...errors(400),
+  },
+});
+
+const byName = apiRoute({
+  method: "get",
+  path: "/api/secrets/by-name/{name}",
+  operationId: "findSecretsByName",
+  tags,
+  summary: "Find secrets by name, in all scopes or one",
+  request: {
+    params: z.object({ name: secretName() }),
+    query: query({ scope: scopeSchema.optional(), includeValues: includeValues() }),
+  },
+  responses: {
+    200: answer("The secrets of that name.", z.object({ name: z.string(), secrets: z.array(secretSchema) })),
+    ...errors(400, 404),
+  },
+});
+
+const get = apiRoute({
+  method: "get",
+  path: "/api/secrets/{id}",
+  operationId: "getSecret",
+  etag: true,
+  tags,
+  summary: "Get a secret",
+  request: { params, query: query({ includeValues: includeValues() }) },
+  responses: { 200: answer("The secret.", secretSchema), ...errors(400, 404) },
+});
+
+const create = apiRoute({
+  method: "post",
+  path: "/api/secrets",
+  operationId: "createSecret",
+  etag: true,
+  tags,
+  summary: "Create a secret",
+  request: { body: json(newSecret) },
+  responses: {
+    201: answer("The new secret.", z.object({ id: idSchema, name: z.string(), scope: scopeSchema })),
+    ...errors(400, 404, 409, 413, 415),
+  },
+});
+
+const update = apiRoute({
+  method: "put",
+  path: "/api/secrets/{id}",
+  operationId: "updateSecret",
+  etag: true,
+  conditional: true,
+  tags,
+  summary: "Change a secret's name, value or comment",
+  request: {
+    params,
+    body: json(secretChange),
+  },
+  responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
+});
+
+const remove = apiRoute({
+  method: "delete",
+  path: "/api/secrets/{id}",
+  operationId: "deleteSecret",
+  conditional: true,
+  tags,
+  summary: "Delete a secret",
+  request: { params },
+  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+});
+
+export function addSecrets(api: Api, { secrets }: ApiDeps): void {
+  /** The only place where the API decrypts secrets, and only if asked to. */
+  const shown = (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
+    const opened = includeValues ? secrets.reveal(actor, rows) : [];
+    return rows.map((row, index) => toJson(row, opened[index]));
+  };
+
+  api.openapi(list, (c) => {
+    const { includeValues, limit, cursor, ...filter } = c.req.valid("query");
+    const page = secrets.list(filter, cursor, limit);
+    return c.json({
+      secrets: shown(c.get("actor"), page.secrets, includeValues),
+      next: page.next === undefined ? null : cursorOf(page.next),
+    }, 200);
+  });
+
+  api.openapi(byName, (c) => {
+    const { name } = c.req.valid("param");
+    const { scope, includeValues } = c.req.valid("query");
+    const found = secrets.byName(name, scope);
+    return c.json({ name, secrets: shown(c.get("actor"), found, includeValues) }, 200);
+  });
+
+  api.openapi(get, (c) => {
+    const row = secrets.get(c.req.valid("param").id);
+    const [secret] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    tag(c, secretVersion(row));
+    return c.json(secret!, 200);
+  });
+
+  api.openapi(create, (c) => {
+    const wanted = c.req.valid("json");
+    const id = secrets.create(c.get("actor"), wanted);
+    tag(c, secretVersion(secrets.get(id)));
+    return c.json({ id, name: wanted.name, scope: wanted.owner.scope }, 201);
+  });
+
+  api.openapi(update, (c) => {
+    const { id } = c.req.valid("param");
+    secrets.update(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+    tag(c, secretVersion(secrets.get(id)));
+    return c.json(SUCCESS, 200);
+  });
+
+  api.openapi(remove, (c) => {
+    secrets.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c));
+    return c.json(SUCCESS, 200);
+  });
+}
+
+/** `opened` if its value is asked for. */
+function toJson(row: SecretRow, opened: OpenedSecret | undefined): z.infer<typeof secretSchema> {
+  const facts = {
+    id: row.id,
+    name: row.name,
+    comment: row.comment,
+    scope: row.owner.scope,
+    scopeId: row.owner.scope === "global" ? null : ownerId(row.owner),
+    scopeName: row.ownerName,
+    createdAt: time(row.createdAt),
+    updatedAt: time(row.updatedAt),
+  };
+  if (!opened) return facts;
+  const { value, decryptionError } = opened;
+  return { ...facts, value: value?.reveal() ?? null, decryptionError };
+}

@@ -1,0 +1,109 @@
+// The shapes of /api/audit: what an entry looks like, and which ones are asked for.
+
+import { z } from "@hono/zod-openapi";
+import { Buffer } from "node:buffer";
+import { ACTIONS, ACTOR_KINDS } from "../../actor.ts";
+import type { AuditWho } from "../../store/audit.ts";
+import { idSchema, mustBe, query, timeSchema } from "./fields.ts";
+
+const PAGE_MAX = 1_000;
+const PAGE_DEFAULT = 100;
+const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
+
+/** What entries are about. */
+export const SUBJECT_KINDS = [
+  "secret",
+  "function",
+  "file",
+  "key-group",
+  "key",
+  "settings",
+  "rotation",
+  "admin",
+  "api",
+  "backup",
+  "passphrase",
+  "audit",
+] as const;
+
+const someId = idSchema.nullable();
+const facts = z.record(z.string(), z.unknown()).nullable();
+
+export const auditEntrySchema = z.object({
+  id: idSchema,
+  at: timeSchema,
+  actor: z.object({
+    kind: z.string().openapi({ description: `One of ${ACTOR_KINDS.join(", ")}.` }),
+    id: someId.openapi({ description: "Of the API key or the admin; null for others." }),
+    name: z.string().nullable().openapi({ description: "The key's name or the admin's e-mail address." }),
+    group: z.string().nullable().openapi({ description: "The key's group." }),
+  }),
+  address: z.string().nullable().openapi({
+    description: "The IP address that the request came from; null without one.",
+  }),
+  requestId: z.string().nullable(),
+  action: z.string().openapi({ example: "secret.updated" }),
+  subject: z.object({
+    kind: z.string(),
+    id: someId.openapi({ description: "Null where there is none, or where `after.ids` lists several." }),
+    name: z.string(),
+  }),
+  before: facts.openapi({ description: "What it was, as far as it changed; never a value." }),
+  after: facts.openapi({ description: "What it is now, as far as it changed; a value is told as `set` or `changed`." }),
+  mac: z.string().openapi({ description: "Over all of this and the entry before, hexadecimal." }),
+}).openapi("AuditEntry");
+
+/** `key:5` or `key`: of a kind; anything else is a name. */
+function who(kinds: readonly string[], description: string) {
+  return z.string(mustBe("given once")).min(1, "must not be empty")
+    .transform((text): AuditWho => {
+      const [, kind, id] = /^([a-z-]+)(?::(.+))?$/s.exec(text) ?? [];
+      return kind !== undefined && kinds.includes(kind) ? { kind, id } : { name: text };
+    })
+    .optional()
+    .openapi({ type: "string", description });
+}
+
+const ACTION_KINDS = [...new Set(ACTIONS.map((action) => `${action.split(".")[0]}.*`))];
+const actionSchema = z.string(mustBe("given once"))
+  .refine((action) => [...ACTIONS, ...ACTION_KINDS].includes(action), {
+    error: `must be one of ${[...ACTION_KINDS].join(", ")} or of the actions that these stand for`,
+  })
+  .optional()
+  .openapi({ description: "Such as `secret.updated`, or `secret.*` for all of these." });
+
+function moment(description: string) {
+  return z.iso.datetime({ offset: true, error: "must be a time such as 2026-01-31T12:00:00Z" })
+    .transform((text) => Date.parse(text))
+    .optional()
+    .openapi({ type: "string", format: "date-time", pattern: undefined, description });
+}
+
+/** A cursor is the id that the page before ended with; it says so to nobody, that it may change. */
+export function auditCursor(before: number): string {
+  return Buffer.from(`before ${before}`).toString("base64url");
+}
+
+const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor, context): number => {
+  if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
+  const before = Number(/^before ([1-9][0-9]*)$/.exec(Buffer.from(cursor, "base64url").toString())?.[1]);
+  if (Number.isSafeInteger(before) && auditCursor(before) === cursor) return before;
+  context.addIssue({ code: "custom", message: "must be the `next` of an answer" });
+  return z.NEVER;
+}).openapi({ description: "The `next` of the page before." });
+
+const limitSchema = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
+  .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
+  .optional()
+  .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
+  .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined });
+
+export const auditQuery = query({
+  actor: who(ACTOR_KINDS, "Such as `key:5`, `admin`, `operator`, or the name of a key or an e-mail address."),
+  action: actionSchema,
+  subject: who(SUBJECT_KINDS, "Such as `secret:5`, `function`, or a name."),
+  from: moment("The first moment that counts."),
+  to: moment("The first moment that no longer counts."),
+  limit: limitSchema,
+  cursor: cursorSchema,
+});

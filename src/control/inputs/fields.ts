@@ -1,0 +1,168 @@
+// What the resources' schemas share. They validate, and /api/openapi.json is made from them.
+// Messages continue a sentence that the field's name begins: "name" + "must be text".
+
+import { z } from "@hono/zod-openapi";
+import type { SecretName } from "../../ids.ts";
+import { SECRET_NAME_MAX_LENGTH, SECRET_NAME_PATTERN } from "../../core/secrets/names.ts";
+
+const NOTE_MAX_LENGTH = 2_000;
+const ID_PROBLEM = "must be a positive whole number";
+
+/** A type error's message, with its own for a field that is not there. */
+export function mustBe(what: string): { error: (issue: { input?: unknown }) => string } {
+  return { error: ({ input }) => input === undefined ? "is required" : `must be ${what}` };
+}
+
+/** Any text that UTF-8 can hold; half of a surrogate pair would be stored as U+FFFD. */
+export function text() {
+  return z.string(mustBe("text")).refine((text) => text.isWellFormed(), "holds half of a surrogate pair");
+}
+
+/** A comment or description; lines may break. SQLite would cut it at a NUL. */
+export function note() {
+  return text()
+    .max(NOTE_MAX_LENGTH, `must have at most ${NOTE_MAX_LENGTH} characters`)
+    .refine((text) => !text.includes("\0"), "must not contain a NUL character");
+}
+
+/** A name for people, in one line. */
+export function label(maxLength: number) {
+  return text()
+    .min(1, "must not be empty")
+    .max(maxLength, `must have at most ${maxLength} characters`)
+    .refine((text) => !/[\p{Cc}\u2028\u2029]/u.test(text), "must not contain control characters or line breaks")
+    .refine((text) => text.trim() === text, "must not begin or end with white space");
+}
+
+export function secretName() {
+  return z.string(mustBe("text"))
+    .min(1, "must not be empty")
+    .max(SECRET_NAME_MAX_LENGTH, `must have at most ${SECRET_NAME_MAX_LENGTH} characters`)
+    .regex(SECRET_NAME_PATTERN, "must be letters, digits, underscores and hyphens (a-z, A-Z, 0-9, _, -)")
+    .transform((name) => name as SecretName);
+}
+
+/** An id in JSON. */
+export function id<Id extends number>() {
+  return z.int(mustBe("a positive whole number")).min(1, ID_PROBLEM).transform((id) => id as Id);
+}
+
+/** An id in a path or query, taken strictly: `1abc`, `01` and `1.0` are no ids. */
+export function idText<Id extends number>() {
+  return z.string(mustBe("given once"))
+    .regex(/^[1-9][0-9]*$/, ID_PROBLEM)
+    .refine((text) => Number.isSafeInteger(Number(text)), ID_PROBLEM)
+    .transform((text) => Number(text) as Id)
+    .openapi({ type: "integer", minimum: 1, pattern: undefined });
+}
+
+export function idParams<Id extends number>() {
+  return z.object({ id: idText<Id>().openapi({ param: { name: "id", in: "path" } }) });
+}
+
+/** A JSON body, with nothing in it but what `shape` names: a mistyped field must not go unnoticed. */
+export function body<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: ({ code }) => code === "invalid_type" ? "must be a JSON object" : undefined,
+  });
+}
+
+/** A body of changes: any of `shape`'s optional fields, but at least one. */
+export function changes<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const fields = Object.keys(shape).join(", ");
+  return body(shape)
+    .refine((given) => Object.keys(given).length > 0, `must have at least one of: ${fields}`)
+    .openapi({ minProperties: 1 });
+}
+
+/** Query parameters, nothing else but the caller's `api_key`. */
+export function query<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.looseObject(shape).superRefine((given, context) => {
+    for (const name of Object.keys(given)) {
+      if (name === "api_key" || Object.hasOwn(shape, name)) continue;
+      context.addIssue({ code: "custom", path: [name], message: "is not a known parameter" });
+    }
+  }, evenIfFieldsAreWrong);
+}
+
+/** For a check across fields: zod leaves it out otherwise when a field has another complaint. */
+export const evenIfFieldsAreWrong = {
+  when: ({ value }: z.core.ParsePayload) => typeof value === "object" && value !== null,
+};
+
+export function includeValues() {
+  return z.enum(["true", "false"], 'must be "true" or "false"').optional()
+    .transform((text) => text === "true")
+    .openapi({ description: "Whether to show the values in the clear." });
+}
+
+/** ISO 8601 in UTC, from milliseconds since 1970. */
+export function time(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export const timeSchema = z.iso.datetime().openapi({ example: "2026-01-31T12:00:00.000Z" });
+export const idSchema = z.int().min(1).openapi({ example: 1 });
+
+/** What was found out about code when it was saved. */
+export const findingsShape = {
+  problems: z.array(z.string()).openapi({
+    description:
+      "What will keep the code from running: imports that cannot be had, or what it threw when it was loaded.",
+  }),
+  warnings: z.array(z.string()).openapi({
+    description: "What need not keep it from running, such as a network that it asked for while it was loaded.",
+  }),
+};
+
+export const successSchema = z.object({ success: z.literal(true) }).openapi("Success");
+export const SUCCESS = { success: true } as const;
+
+/** A request body of the one type that JSON endpoints take. */
+export function json<Schema extends z.ZodType>(schema: Schema) {
+  return { content: { "application/json": { schema } }, required: true } as const;
+}
+
+/** A successful answer. */
+export function answer<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { description, content: { "application/json": { schema } } } as const;
+}
+
+const errorSchema = z.object({
+  error: z.string().openapi({ description: "One sentence for people." }),
+  code: z.string().openapi({ description: "A stable name for programs.", example: "InvalidInput" }),
+  details: z.record(z.string(), z.string()).optional().openapi({
+    description: "What is wrong with each field, by name.",
+    example: { name: "must be text" },
+  }),
+}).openapi("Error");
+
+const ERRORS = {
+  400: "Something in the request is wrong; `details` names each field.",
+  401: "There is no API key, or it is not known; or it was revoked before the request was complete.",
+  403:
+    "This is not allowed to the key, or to anybody; or the key's group lost the API before the request was complete.",
+  404: "It does not exist.",
+  409: "It contradicts what is stored.",
+  412: "It was changed since the version that `If-Match` names.",
+  413: "It is too large.",
+  415: "The body must be sent as application/json.",
+  503: "The server cannot do it now; the sentence says why.",
+  500: "The server failed; its log has the cause under the request's id.",
+} as const;
+
+type ErrorCode = keyof typeof ERRORS;
+type ErrorAnswers<Status extends ErrorCode> = { [S in Status]: ReturnType<typeof answer<typeof errorSchema>> };
+
+/** The answer for one error status. */
+export function errorAnswer(status: ErrorCode) {
+  return answer(ERRORS[status], errorSchema);
+}
+
+/** The error answers of a route: those given, and those that every route has. */
+export function errors<Status extends ErrorCode>(...statuses: Status[]): ErrorAnswers<Status | 401 | 403 | 500> {
+  const all = [...statuses, 401, 403, 500] as const;
+  return Object.fromEntries(all.map((status) => [status, answer(ERRORS[status], errorSchema)])) as ErrorAnswers<
+    Status | 401 | 403 | 500
+  >;
+}

@@ -1,0 +1,221 @@
+// The shapes of /api/functions: what a function looks like and what one is made of.
+
+import { z } from "@hono/zod-openapi";
+import { AppError } from "../../errors.ts";
+import { ASSETS_MAX, ASSETS_MAX_MB, checkPattern, PATTERNS_MAX } from "../../code/files/assets.ts";
+import { STATES } from "../../code/checks/condition.ts";
+import { checkHandlerPath } from "../../core/functions/file_paths.ts";
+import {
+  CORS_MAX_AGE_SECONDS,
+  ISOLATIONS,
+  NET_ENTRY_PATTERN,
+  RESPONSE_GUARDS,
+  SECRET_PATTERN,
+} from "../../core/functions/permissions.ts";
+import { checkRoute, METHODS } from "../../core/functions/router.ts";
+import type { GroupId } from "../../ids.ts";
+import { SECRET_NAME_MAX_LENGTH } from "../../core/secrets/names.ts";
+import { body, changes, id, idSchema, label, mustBe, note, text, timeSchema } from "./fields.ts";
+
+const NAME_MAX_LENGTH = 100;
+const LIST_MAX = 100;
+/** A host name has 253 at most (RFC 1035, 2.3.4), and a port follows. */
+const NET_ENTRY_MAX_LENGTH = 260;
+const NET_EXAMPLE = 'such as "api.example.com:443"';
+const SECRETS_PROBLEM = 'must be names of secrets, with "*" for any characters';
+const TIMEOUT_PROBLEM = "must be a whole number from 100 to 3600000, or null";
+const MEMORY_PROBLEM = "must be a whole number from 32 to 4096, or null";
+const NET_PROBLEM = `must be true, false, or a list of 1 to ${LIST_MAX} hosts ${NET_EXAMPLE}`;
+
+/** Text that a check of the domain must accept; its complaint joins those about other fields. */
+function checked(check: (text: string) => void) {
+  return text().superRefine((text, context) => {
+    try {
+      check(text);
+    } catch (error) {
+      if (!(error instanceof AppError && error.details)) throw error;
+      context.addIssue({ code: "custom", message: Object.values(error.details)[0]! });
+    }
+  });
+}
+
+const netEntry = z.string(mustBe("text"))
+  .max(NET_ENTRY_MAX_LENGTH, `must have at most ${NET_ENTRY_MAX_LENGTH} characters`)
+  .regex(NET_ENTRY_PATTERN, `must be a host ${NET_EXAMPLE}`);
+
+const ORIGIN_PROBLEM = 'must be an origin such as "https://app.example.com"';
+const ORIGINS_PROBLEM = `must be 1 to ${LIST_MAX} origins such as "https://app.example.com", or "*" alone`;
+const HEADERS_PROBLEM = `must be at most ${LIST_MAX} names of request headers`;
+const MAX_AGE_PROBLEM = "must be a whole number from 0 to 86400";
+
+/** Whether `text` is an origin exactly as browsers send it (HTML, 7.1.1; RFC 6454, 6.2). */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  // A parser takes "*" for a part of a host's name.
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes("*");
+}
+
+const cors = z.strictObject({
+  origins: z.array(
+    z.string(mustBe("text")).refine((text) => text === "*" || isOrigin(text), ORIGIN_PROBLEM),
+    ORIGINS_PROBLEM,
+  ).min(1, ORIGINS_PROBLEM).max(LIST_MAX, ORIGINS_PROBLEM)
+    .refine((origins) => origins.length === 1 || !origins.includes("*"), ORIGINS_PROBLEM),
+  headers: z.array(
+    z.string(mustBe("text")).regex(/^[!#$%&'*+.^_`|~0-9a-zA-Z-]{1,100}$/, HEADERS_PROBLEM),
+    HEADERS_PROBLEM,
+  )
+    .max(LIST_MAX, HEADERS_PROBLEM).nullable().default(null),
+  credentials: z.boolean(mustBe("true or false")).default(false),
+  maxAgeSeconds: z.int(MAX_AGE_PROBLEM).min(0, MAX_AGE_PROBLEM).max(86_400, MAX_AGE_PROBLEM)
+    .default(CORS_MAX_AGE_SECONDS),
+}, { error: ({ code }) => code === "invalid_type" ? "must be an object or null" : undefined })
+  .refine(({ origins, credentials }) => !(credentials && origins[0] === "*"), {
+    path: ["credentials"],
+    message: 'must be false while origins is ["*"]',
+  })
+  .nullable()
+  .openapi({
+    description: "Which other origins may call it from a browser; null: none. `origins`: such as " +
+      '`https://app.example.com`, or `["*"]`; `headers`: request headers that they may send, null for any; ' +
+      "`credentials`: whether with cookies; `maxAgeSeconds`: how long a browser may remember a preflight.",
+  });
+
+const fields = {
+  name: label(NAME_MAX_LENGTH),
+  description: note(),
+  handler: checked(checkHandlerPath).openapi({
+    description: "Path of the handler's file in the code folder.",
+    example: "orders/get.ts",
+  }),
+  route: checked(checkRoute).openapi({
+    description: "What follows `/run`; Hono's patterns.",
+    example: "/orders/:id{[0-9]+}",
+  }),
+  methods: z.array(z.enum(METHODS, `must be one of ${METHODS.join(", ")}`), mustBe("a list of methods"))
+    .min(1, "must name at least one method")
+    .max(LIST_MAX, `must have at most ${LIST_MAX} entries`),
+  keys: z.array(id<GroupId>(), mustBe("a list of ids of key groups"))
+    .max(LIST_MAX, `must have at most ${LIST_MAX} entries`)
+    .openapi({ description: "Ids of the key groups whose keys may call it; none: it is public." }),
+  permissions: z.strictObject({
+    net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
+      error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
+    }),
+    read: z.literal("modules", `must be "modules"; nothing else but \`files\` can be read`).optional(),
+    env: z.literal(false, "must be false").optional(),
+  }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined })
+    // What cannot be changed is shown and may be sent back, but is not stored.
+    .transform(({ net }) => ({ net }))
+    .openapi({
+      description:
+        "`net`: true for any host but this machine's, false for none, or the hosts alone that may be reached. " +
+        "`read` is always its own modules and `files`, `env` always false.",
+    }),
+  secrets: z.array(z.string(mustBe("text")).max(SECRET_NAME_MAX_LENGTH).regex(SECRET_PATTERN, SECRETS_PROBLEM), {
+    error: SECRETS_PROBLEM,
+  }).max(LIST_MAX, SECRETS_PROBLEM).openapi({
+    description: "Names of the secrets that it may ask for, `*` for any characters; all it is entitled to by default.",
+    example: ["STRIPE_*"],
+  }),
+  isolation: z.enum(ISOLATIONS, `must be one of ${ISOLATIONS.join(", ")}`).openapi({
+    description: "`per-key`: callers with different API keys never share a process.",
+  }),
+  responseGuard: z.enum(RESPONSE_GUARDS, `must be one of ${RESPONSE_GUARDS.join(", ")}`).openapi({
+    description: "What happens to a response that holds a secret which its call was given: `report` puts it into " +
+      "the function's log, `block` withholds it, too.",
+  }),
+  cors,
+  timeoutMs: z.int(TIMEOUT_PROBLEM).min(100, TIMEOUT_PROBLEM).max(3_600_000, TIMEOUT_PROBLEM).nullable().openapi({
+    description: "Instead of the setting sandbox.timeout-ms; null: that setting.",
+  }),
+  memoryMb: z.int(MEMORY_PROBLEM).min(32, MEMORY_PROBLEM).max(4_096, MEMORY_PROBLEM).nullable().openapi({
+    description: "Instead of the setting sandbox.memory-mb; null: that setting.",
+  }),
+  files: z.array(checked(checkPattern), mustBe("a list of patterns"))
+    .max(PATTERNS_MAX, `must have at most ${PATTERNS_MAX} entries`)
+    .openapi({
+      description: "What else of the code folder it may read, by paths with `*`, `**` and `?`: at most " +
+        `${ASSETS_MAX} files of ${ASSETS_MAX_MB} MB in all.`,
+      example: ["templates/**"],
+    }),
+  enabled: z.boolean(mustBe("true or false")),
+};
+
+export const newFunction = body({
+  ...fields,
+  description: fields.description.default(""),
+  methods: fields.methods.default(["GET"]),
+  keys: fields.keys.default([]),
+  permissions: fields.permissions.optional(),
+  secrets: fields.secrets.optional(),
+  isolation: fields.isolation.optional(),
+  responseGuard: fields.responseGuard.optional(),
+  cors: fields.cors.optional(),
+  timeoutMs: fields.timeoutMs.optional(),
+  memoryMb: fields.memoryMb.optional(),
+  files: fields.files.optional(),
+  enabled: fields.enabled.default(true),
+}).openapi("NewFunction");
+
+export const functionChange = changes({
+  name: fields.name.optional(),
+  description: fields.description.optional(),
+  handler: fields.handler.optional(),
+  route: fields.route.optional(),
+  methods: fields.methods.optional(),
+  keys: fields.keys.optional(),
+  permissions: fields.permissions.optional(),
+  secrets: fields.secrets.optional(),
+  isolation: fields.isolation.optional(),
+  responseGuard: fields.responseGuard.optional(),
+  cors: fields.cors.optional(),
+  timeoutMs: fields.timeoutMs.optional(),
+  memoryMb: fields.memoryMb.optional(),
+  files: fields.files.optional(),
+  enabled: fields.enabled.optional(),
+}).openapi("FunctionChange");
+
+export const functionSchema = z.object({
+  id: idSchema,
+  name: z.string(),
+  description: z.string(),
+  handler: z.string(),
+  route: z.string(),
+  methods: z.array(z.string()),
+  keys: z.array(idSchema),
+  enabled: z.boolean(),
+  state: z.enum(STATES).openapi({
+    description:
+      "`disabled`: calls get 404; `broken`: the handler is missing or cannot load, as far as that is known " +
+      "without a call, or something other than this server has written the entry; `suspended`: its processes kept ending, and calls get 503 for a while; or `enabled`.",
+  }),
+  stateReason: z.string().nullable().openapi({ description: "Why it is broken or suspended." }),
+  createdAt: timeSchema,
+  updatedAt: timeSchema,
+  permissions: z.object({
+    net: z.union([z.boolean(), z.array(z.string())]),
+    read: z.literal("modules"),
+    env: z.literal(false),
+  }),
+  secrets: z.array(z.string()),
+  isolation: z.enum(ISOLATIONS),
+  responseGuard: z.enum(RESPONSE_GUARDS),
+  cors: z.object({
+    origins: z.array(z.string()),
+    headers: z.array(z.string()).nullable(),
+    credentials: z.boolean(),
+    maxAgeSeconds: z.int(),
+  }).nullable(),
+  timeoutMs: z.int().nullable(),
+  memoryMb: z.int().nullable(),
+  files: z.array(z.string()),
+  health: z.object({
+    recentDeaths: z.int(),
+    lastDeath: z.string().nullable(),
+    suspendedUntil: timeSchema.nullable(),
+  }).openapi({
+    description:
+      "Deaths of its isolates in the last minute and why the last one died; after five it rests for a while.",
+  }),
+}).openapi("Function");

@@ -1,0 +1,39 @@
+// What API keys and their groups are made of, as forms, the API and the command line take it.
+
+import { z } from "@hono/zod-openapi";
+import {
+  GROUP_NAME_PATTERN,
+  KEY_VALUE_MAX_LENGTH,
+  KEY_VALUE_MIN_LENGTH,
+  KEY_VALUE_PATTERN,
+} from "../../core/access/access.ts";
+import type { GroupId } from "../../ids.ts";
+import { body, changes, id, label, mustBe, note } from "./fields.ts";
+
+export const KEY_NAME_MAX_LENGTH = 255;
+
+const keyValue = z.string(mustBe("text"))
+  .min(KEY_VALUE_MIN_LENGTH, `must have at least ${KEY_VALUE_MIN_LENGTH} characters`)
+  .max(KEY_VALUE_MAX_LENGTH, `must have at most ${KEY_VALUE_MAX_LENGTH} characters`)
+  .regex(KEY_VALUE_PATTERN, "must be visible ASCII characters without spaces");
+
+export const newKey = body({
+  groupId: id<GroupId>(),
+  name: label(KEY_NAME_MAX_LENGTH),
+  description: note().optional(),
+  value: keyValue.optional().openapi({ description: "Made at random if left out." }),
+}).openapi("NewApiKey");
+
+export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })
+  .openapi("ApiKeyChange");
+
+const GROUP_NAME_MAX_LENGTH = 255;
+
+export const groupName = z.string(mustBe("text"))
+  .min(1, "must not be empty")
+  .max(GROUP_NAME_MAX_LENGTH, `must have at most ${GROUP_NAME_MAX_LENGTH} characters`)
+  .regex(GROUP_NAME_PATTERN, "must be lower-case letters, digits, underscores and hyphens (a-z, 0-9, _, -)");
+
+export const newGroup = body({ name: groupName, description: note().optional() }).openapi("NewKeyGroup");
+export const groupChange = changes({ name: groupName.optional(), description: note().optional() })
+  .openapi("KeyGroupChange");

@@ -1,0 +1,33 @@
+// Which log entries are asked for, by the API and by the pages.
+
+import { z } from "@hono/zod-openapi";
+import type { FunctionId } from "../../ids.ts";
+import { LEVELS } from "../../telemetry/logs.ts";
+import { idText, mustBe, query } from "./fields.ts";
+import { cursorSchema } from "./secret_schemas.ts";
+
+const PAGE_MAX = 1_000;
+const PAGE_DEFAULT = 100;
+const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
+const SEARCH_MAX_LENGTH = 200;
+
+export const levelSchema = z.enum(LEVELS, mustBe(`one of ${LEVELS.join(", ")}`));
+
+export const logFilter = {
+  functionId: idText<FunctionId>().optional(),
+  requestId: z.string(mustBe("given once")).max(100, "must have at most 100 characters").optional(),
+  level: levelSchema.optional().openapi({ description: "This level and the more serious ones." }),
+  search: z.string(mustBe("given once")).max(SEARCH_MAX_LENGTH, `must have at most ${SEARCH_MAX_LENGTH} characters`)
+    .optional()
+    .openapi({ description: "Words that the message must have, each of them at least in its beginning." }),
+};
+
+export const logListQuery = query({
+  ...logFilter,
+  limit: z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
+    .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
+    .optional()
+    .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
+    .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined }),
+  cursor: cursorSchema,
+});

@@ -1,0 +1,66 @@
+// What the API is made of: the app that its resources add their routes to, and the services behind them.
+
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { AdminActor, KeyActor, Origin } from "../actor.ts";
+import type { Access } from "../core/access/access.ts";
+import type { Admins } from "../core/admins/admins.ts";
+import type { AssetsService } from "../code/files/assets.ts";
+import type { Conditions } from "../code/checks/condition.ts";
+import type { FileUses } from "../code/file_uses.ts";
+import type { Files } from "../code/files/files.ts";
+import type { Preflight } from "../code/checks/preflight.ts";
+import type { Packages } from "../code/packages.ts";
+import type { Registry } from "../core/functions/registry.ts";
+import type { FunctionId } from "../ids.ts";
+import type { Rotation } from "../core/encryption/rotation.ts";
+import type { Audit } from "../core/audit/audit.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Logs } from "../telemetry/logs.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Reads } from "../telemetry/reads.ts";
+import type { Health } from "../sandbox/host/health.ts";
+import type { Resolution } from "../core/secrets/explain.ts";
+import type { Secrets } from "../core/secrets/service.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import type { Client } from "../http/client_address.ts";
+
+export interface ApiDeps {
+  readonly access: Access;
+  readonly admins: Admins;
+  readonly registry: Registry;
+  readonly files: Files;
+  readonly fileUses: FileUses;
+  readonly packages: Packages;
+  readonly secrets: Secrets;
+  readonly resolution: Resolution;
+  readonly settings: Settings;
+  readonly rotation: Rotation;
+  readonly audit: Audit;
+  readonly assets: AssetsService;
+  readonly preflight: Preflight;
+  /** Whether functions can answer calls. */
+  readonly conditions: Conditions;
+  /** How a function's isolates have been lately. */
+  readonly health: (id: FunctionId) => Health;
+  readonly metrics: Metrics;
+  readonly reads: Reads;
+  readonly now: () => number;
+  /** When the server started, in milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly logs: Logs;
+  readonly log: Log;
+  readonly newRequestId: () => string;
+  /** Of the program. */
+  readonly version: string;
+}
+
+export interface ApiEnv {
+  Bindings: Client;
+  /** `actor` is set by the guard. */
+  Variables: {
+    requestId: string;
+    actor: (KeyActor | AdminActor) & Origin;
+  };
+}
+
+export type Api = OpenAPIHono<ApiEnv>;

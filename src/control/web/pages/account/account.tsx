@@ -1,0 +1,206 @@
+// /web/account: what an admin changes about themselves: name, password, and where they are signed in.
+
+import type { Context } from "hono";
+import { z } from "zod";
+import type { SessionId } from "../../../../ids.ts";
+import type { SessionRow } from "../../../../store/admins.ts";
+import { idText } from "../../../inputs/fields.ts";
+import { Ago, Badge, PostButton, ProblemSummary, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { PasswordFields } from "../../ui/password_fields.tsx";
+import { forgetSession, visitorOf } from "../../shell/session.ts";
+import { newPassword, personName } from "../../../inputs/sign_in_schemas.ts";
+import { addSecondFactor } from "./second_factor.tsx";
+
+/** Which of the page's forms the problems belong to. */
+type Wrong = { name?: Problems; password?: Problems; typedName?: string };
+
+export function addAccount(web: Web, deps: WebDeps): void {
+  const { accounts, sessions, signIn } = deps.admins;
+  web.get("/web/account", (c) => accountPage(c, deps));
+
+  web.post("/web/account/name", async (c) => {
+    const typedName = typedText(await readForm(c), "name");
+    const result = await attempt(() => {
+      const { name } = z.object({ name: personName() }).parse({ name: typedName });
+      accounts.rename(c.get("actor"), c.get("admin").id, name);
+    });
+    if ("problems" in result) return accountPage(c, deps, { name: result.problems, typedName });
+    return redirect(c, "/web/account", "Your name is changed.");
+  });
+
+  web.post("/web/account/password", async (c) => {
+    const typed = await readForm(c);
+    const { id, email, sessionId } = c.get("admin");
+    const row = accounts.get(id);
+    const result = await attempt(async () => {
+      const password = newPassword(email).parse(passwordsIn(typed));
+      await signIn.prove(visitorOf(c), row, typed["current"]?.[0] ?? "", "current");
+      await accounts.changePassword(c.get("actor"), row, password, sessionId);
+    });
+    if ("problems" in result) return accountPage(c, deps, { password: result.problems });
+    return redirect(c, "/web/account", "Your password is changed. All your other sessions have ended.");
+  });
+
+  web.post("/web/account/sessions/end", async (c) => {
+    const id = idText<SessionId>().parse(typedText(await readForm(c), "id"));
+    sessions.end(c.get("actor"), id, accounts.get(c.get("admin").id));
+    return redirect(c, "/web/account", "That session has ended.");
+  });
+
+  web.post("/web/account/sessions/end-all", (c) => {
+    sessions.endAll(c.get("actor"), accounts.get(c.get("admin").id));
+    forgetSession(c);
+    return redirect(c, "/web/sign-in", "You are signed out everywhere.");
+  });
+
+  addSecondFactor(web, deps);
+}
+
+/** Passwords as they were typed. */
+export function passwordsIn(typed: Typed): { password: string; again: string } {
+  return { password: typed["password"]?.[0] ?? "", again: typed["again"]?.[0] ?? "" };
+}
+
+function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong = {}) {
+  const { id, email, name, sessionId } = c.get("admin");
+  const row = admins.accounts.get(id);
+  return page(c, {
+    title: "Your account",
+    children: (
+      <>
+        <section class="narrow" aria-labelledby="who">
+          <h2 id="who">Name</h2>
+          <ProblemSummary problems={wrong.name} labels={{ name: "Name" }} />
+          <form method="post" action="/web/account/name">
+            <FormToken />
+            <p>
+              You sign in as <strong>{email}</strong>.
+            </p>
+            <TextField
+              name="name"
+              label="Name"
+              value={wrong.typedName ?? name}
+              problems={wrong.name}
+              autocomplete="name"
+              required
+            />
+            <button type="submit">Change name</button>
+          </form>
+        </section>
+        <section class="narrow" aria-labelledby="secret">
+          <h2 id="secret">Password</h2>
+          <ProblemSummary
+            problems={wrong.password}
+            labels={{ current: "Current password", password: "New password", again: "New password again" }}
+          />
+          <form method="post" action="/web/account/password">
+            <FormToken />
+            <input type="hidden" name="username" value={email} autocomplete="username" />
+            <TextField
+              name="current"
+              label="Current password"
+              type="password"
+              problems={wrong.password}
+              autocomplete="current-password"
+              required
+            />
+            <PasswordFields problems={wrong.password} label="New password" />
+            <button type="submit">Change password</button>
+          </form>
+        </section>
+        <section aria-labelledby="factor">
+          <h2 id="factor">Second factor</h2>
+          <p>
+            {row.totpNonce === null
+              ? "Signing in asks for your password alone. With an authenticator app, a stolen password is not enough."
+              : "Signing in asks for a code of your authenticator app, too."}
+          </p>
+          <p>
+            <a href="/web/account/second-factor" role="button">
+              {row.totpNonce === null ? "Set up a second factor" : "Manage the second factor"}
+            </a>
+          </p>
+        </section>
+        <section aria-labelledby="where">
+          <h2 id="where">Where you are signed in</h2>
+          <Sessions sessions={admins.sessions.list(id)} own={sessionId} now={now()} />
+          <form method="post" action="/web/account/sessions/end-all">
+            <button type="submit" class="secondary">Sign out everywhere</button>
+          </form>
+        </section>
+      </>
+    ),
+  }, Object.keys(wrong).length > 0 ? 400 : 200);
+}
+
+function Sessions({ sessions, own, now }: { sessions: readonly SessionRow[]; own: SessionId; now: number }) {
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label="Sessions">
+      <table class="stack">
+        <thead>
+          <tr>
+            <th scope="col">Browser</th>
+            <th scope="col">Address</th>
+            <th scope="col">Since</th>
+            <th scope="col">Last seen</th>
+            <th scope="col">
+              <span class="visually-hidden">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {sessions.map((session) => (
+            <tr>
+              <td>{browserOf(session.userAgent)} {session.id === own && <Badge kind="ok">this one</Badge>}</td>
+              <td data-label="Address">{session.address}</td>
+              <td data-label="Since">
+                <Ago ms={session.createdAt} now={now} />
+              </td>
+              <td data-label="Last seen">
+                <Ago ms={session.lastSeenAt} now={now} />
+              </td>
+              <td>
+                {session.id !== own && (
+                  <PostButton
+                    action="/web/account/sessions/end"
+                    label="End"
+                    kind="secondary"
+                    fields={{ id: String(session.id) }}
+                    describe={`the session of ${browserOf(session.userAgent)} at ${session.address}`}
+                  />
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const BROWSERS: readonly (readonly [RegExp, string])[] = [
+  [/Edg\//, "Edge"],
+  [/OPR\//, "Opera"],
+  [/Firefox\//, "Firefox"],
+  [/Chrom(?:e|ium)\//, "Chrome"],
+  [/Safari\//, "Safari"],
+];
+const SYSTEMS: readonly (readonly [RegExp, string])[] = [
+  [/Android/, "Android"],
+  [/iPhone|iPad/, "iOS"],
+  [/Windows/, "Windows"],
+  [/Mac OS X/, "macOS"],
+  [/Linux|X11/, "Linux"],
+];
+
+/** Such as "Firefox on Linux"; what a browser calls itself is a history of pretending to be others. */
+function browserOf(userAgent: string): string {
+  const find = (names: readonly (readonly [RegExp, string])[]) => names.find(([sign]) => sign.test(userAgent))?.[1];
+  const [browser, system] = [find(BROWSERS), find(SYSTEMS)];
+  if (!browser) return userAgent.slice(0, 40) || "Unknown";
+  return system ? `${browser} on ${system}` : browser;
+}

@@ -1,0 +1,227 @@
+// /web/account/second-factor: setting up an authenticator app, its recovery codes, and doing without.
+
+import type { Context } from "hono";
+import type { Enrolment } from "../../../../core/admins/second_factor.ts";
+import { SecretValue } from "../../../../keyring/secret_value.ts";
+import { CopyLine, ProblemSummary, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { visitorOf } from "../../shell/session.ts";
+
+const PATH = "/web/account/second-factor";
+/** Shows recovery codes that were just made. */
+const CODES_PATH = `${PATH}/recovery-codes`;
+
+interface Codes {
+  readonly title: string;
+  /** One code a line. */
+  readonly text: SecretValue;
+}
+
+export function addSecondFactor(web: Web, deps: WebDeps): void {
+  const { accounts, secondFactor, signIn } = deps.admins;
+  const own = (c: Context<WebEnv>) => accounts.get(c.get("admin").id);
+  const shown = new ShownOnce<Codes>(deps.closing);
+  const showCodes = (c: Context<WebEnv>, title: string, codes: readonly string[]) =>
+    redirect(c, `${CODES_PATH}?${shown.keep(c, { title, text: new SecretValue(codes.join("\n")) })}`);
+
+  web.get(PATH, (c) => {
+    const row = own(c);
+    return row.totpNonce === null ? setUpPage(c, secondFactor.propose(row)) : managePage(c, deps);
+  });
+
+  web.post(PATH, async (c) => {
+    const typed = await readForm(c);
+    const row = own(c);
+    const nonce = typedText(typed, "nonce");
+    const result = await attempt(async () => {
+      await signIn.prove(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
+      return secondFactor.enable(c.get("actor"), row, nonce, typedText(typed, "code"));
+    });
+    if ("done" in result) return showCodes(c, "The second factor is on", result.done);
+    if (own(c).totpNonce !== null) return redirect(c, PATH, "The second factor is on already.");
+    return setUpPage(c, secondFactor.proposed(row, nonce), result.problems);
+  });
+
+  web.post(`${PATH}/codes`, async (c) => {
+    const typed = await readForm(c);
+    const row = own(c);
+    const result = await attempt(async () => {
+      await signIn.prove(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
+      return secondFactor.renewCodes(c.get("actor"), row);
+    });
+    if ("problems" in result) return managePage(c, deps, { codes: result.problems });
+    return showCodes(c, "New recovery codes", result.done);
+  });
+
+  web.get(CODES_PATH, (c) => {
+    const codes = shown.find(c);
+    if (codes) return codesPage(c, codes);
+    const advice = "If the codes were lost, make new ones.";
+    return noLongerShown(c, { title: "Recovery codes", advice, back: PATH });
+  });
+
+  web.post(CODES_PATH, async (c) => {
+    await shown.confirm(c);
+    return redirect(c, "/web/account");
+  });
+
+  web.post(`${PATH}/remove`, async (c) => {
+    const typed = await readForm(c);
+    const row = own(c);
+    const result = await attempt(async () => {
+      await signIn.prove(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
+      secondFactor.disable(c.get("actor"), row);
+    });
+    if ("problems" in result) return managePage(c, deps, { remove: result.problems });
+    return redirect(c, "/web/account", "The second factor is off. Signing in asks for your password alone.");
+  });
+}
+
+async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, problems?: Problems) {
+  const shown = secret.match(/.{1,4}/g)!.join(" ");
+  const labels = { code: "Code", password: "Password" };
+  const square = await QrCode({ text: uri });
+  return page(c, {
+    title: "Set up a second factor",
+    children: (
+      <div class="narrow">
+        <ProblemSummary problems={problems} labels={labels} />
+        <ol>
+          <li>
+            <p>Scan this with an authenticator app on your phone, or type the key into it.</p>
+            {square}
+            <CopyLine id="key" text={shown} label="Copy the key" />
+          </li>
+          <li>
+            <p>Type the code that the app then shows, and your password.</p>
+            <form method="post" action={PATH}>
+              <FormToken />
+              <input type="hidden" name="nonce" value={nonce} />
+              <TextField
+                name="code"
+                label={labels.code}
+                hint="Six digits; a new code comes every 30 seconds."
+                problems={problems}
+                inputmode="numeric"
+                autocomplete="one-time-code"
+                required
+              />
+              <TextField
+                name="password"
+                label={labels.password}
+                type="password"
+                problems={problems}
+                autocomplete="current-password"
+                required
+              />
+              <div class="actions">
+                <button type="submit">Switch on</button>
+                <a href="/web/account" role="button" class="secondary outline">Cancel</a>
+              </div>
+            </form>
+          </li>
+        </ol>
+      </div>
+    ),
+  }, problems ? 400 : 200);
+}
+
+function managePage(
+  c: Context<WebEnv>,
+  { admins: { secondFactor } }: WebDeps,
+  wrong: { codes?: Problems; remove?: Problems } = {},
+) {
+  const left = secondFactor.codesLeft(c.get("admin").id);
+  return page(c, {
+    title: "Second factor",
+    children: (
+      <div class="narrow">
+        <p>Signing in asks for a code of your authenticator app.</p>
+        <section aria-labelledby="codes">
+          <h2 id="codes">Recovery codes</h2>
+          <p>
+            {left === 0 ? "You have no recovery codes left." : `You have ${left} unused recovery codes.`}{" "}
+            New ones take the place of all before.
+          </p>
+          <Proof action={`${PATH}/codes`} prefix="codes-" label="Make new codes" problems={wrong.codes} />
+        </section>
+        <section aria-labelledby="remove">
+          <h2 id="remove">Do without</h2>
+          <p>
+            From then on your password is enough to sign in. To change to another app, remove this one and set up anew.
+          </p>
+          <Proof
+            action={`${PATH}/remove`}
+            prefix="off-"
+            label="Remove the second factor"
+            danger
+            problems={wrong.remove}
+          />
+        </section>
+      </div>
+    ),
+  }, Object.keys(wrong).length > 0 ? 400 : 200);
+}
+
+/** A button that wants the password. */
+function Proof({ action, prefix, label, danger = false, problems }: {
+  action: string;
+  prefix: string;
+  label: string;
+  danger?: boolean;
+  problems: Problems | undefined;
+}) {
+  return (
+    <form method="post" action={action}>
+      <FormToken />
+      <ProblemSummary problems={problems} labels={{ password: "Password" }} prefix={prefix} />
+      <TextField
+        name="password"
+        label="Password"
+        type="password"
+        prefix={prefix}
+        problems={problems}
+        autocomplete="current-password"
+        required
+      />
+      <button type="submit" class={danger ? "danger" : "secondary"}>{label}</button>
+    </form>
+  );
+}
+
+function codesPage(c: Context<WebEnv>, { title, text }: Codes) {
+  return page(c, {
+    title,
+    children: (
+      <div class="narrow">
+        <p class="warning">
+          Keep these recovery codes where you keep your passwords, not on the phone. Each lets you in once, in place of
+          the app's code.
+        </p>
+        <CopyLine id="recovery-codes" text={text.reveal()} label="Copy the codes" />
+        <Confirm c={c} action={CODES_PATH} label="I have kept them" />
+      </div>
+    ),
+  });
+}
+
+/** As one path, dark on light in both schemes, with the margin of four that scanners want (ISO/IEC 18004). */
+async function QrCode({ text }: { text: string }) {
+  const { default: qrcode } = await import("qrcode-generator");
+  const code = qrcode(0, "M");
+  code.addData(text);
+  code.make();
+  const size = code.getModuleCount();
+  const side = Array.from({ length: size }, (_, n) => n);
+  const path = side.flatMap((y) => side.filter((x) => code.isDark(y, x)).map((x) => `M${x} ${y}h1v1h-1z`)).join("");
+  return (
+    <svg class="qr" viewBox={`-4 -4 ${size + 8} ${size + 8}`} role="img" aria-label="QR code with the key below">
+      <rect x="-4" y="-4" width={size + 8} height={size + 8} fill="#fff" />
+      <path d={path} fill="#000" shape-rendering="crispEdges" />
+    </svg>
+  );
+}

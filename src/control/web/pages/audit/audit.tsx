@@ -1,0 +1,138 @@
+// /web/audit: who changed or saw what, newest first, with filters; the whole of it to take away.
+
+import { z } from "zod";
+import { ACTIONS } from "../../../../actor.ts";
+import { auditCursor, auditQuery } from "../../../inputs/audit_schemas.ts";
+import { Empty, Pager, ProblemSummary, SelectField, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { attempt, type Problems } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { Entry } from "./entry.tsx";
+import { actionLabel } from "./phrases.ts";
+
+const PAGE_SIZE = "50";
+const DAY_MS = 86_400_000;
+
+/** What is typed into the filter, as it is in the address. */
+const FIELDS = ["actor", "action", "subject", "from", "to"] as const;
+const LABELS = { actor: "Who", action: "What", subject: "About", from: "From", to: "To" };
+type Filter = Readonly<Record<(typeof FIELDS)[number], string>>;
+
+/** Each kind as a whole, and then what it consists of. */
+const OPTIONS = [...new Set(ACTIONS.map((action) => action.split(".")[0]!))].flatMap((kind) => {
+  const actions = ACTIONS.filter((action) => action.startsWith(`${kind}.`));
+  return actions.length === 1 ? actions : [`${kind}.*`, ...actions];
+}).map((value) => ({ value, label: actionLabel(value) }));
+
+export function addAudit(web: Web, { audit }: WebDeps): void {
+  web.get("/web/audit", async (c) => {
+    const filter = Object.fromEntries(FIELDS.map((field) => [field, c.req.query(field)?.trim() ?? ""])) as Filter;
+    const asked = await attempt(() => auditQuery.parse(apiQuery(filter, c.req.query("cursor"))));
+    const problems = "problems" in asked ? asked.problems : undefined;
+    const found = "done" in asked ? listed(audit, asked.done) : { entries: [], next: undefined };
+    const isFiltered = FIELDS.some((field) => filter[field] !== "");
+    const next = found.next === undefined ? undefined : addressOf(filter, auditCursor(found.next));
+    return page(c, {
+      title: "Audit",
+      styles: ["audit.css"],
+      actions: <a role="button" class="secondary outline" href="/api/audit/export" download>Export all</a>,
+      children: (
+        <>
+          <ProblemSummary problems={problems} labels={LABELS} />
+          <details class="filter-box" data-wide-open open={isFiltered}>
+            <summary>Filter</summary>
+            <FilterForm filter={filter} problems={problems} isFiltered={isFiltered} />
+          </details>
+          {found.entries.length > 0
+            ? (
+              <ul class="audit" aria-label="Entries, the newest first">
+                {found.entries.map((row) => <Entry row={row} />)}
+              </ul>
+            )
+            : !problems && (
+              <Empty>
+                No entry is like that. <a href="/web/audit">Show all</a>
+              </Empty>
+            )}
+          <Pager next={next} what="entries" />
+          <p class="quiet">
+            Whether all of it is as it was written: <code>deno task cli audit verify</code>
+          </p>
+        </>
+      ),
+    }, problems ? 400 : 200);
+  });
+}
+
+function listed(audit: WebDeps["audit"], { limit, cursor, ...filter }: z.infer<typeof auditQuery>) {
+  return audit.list(filter, cursor, limit);
+}
+
+/** The same question to the API. Days are those of UTC; the last one counts, too. */
+function apiQuery({ from, to, ...others }: Filter, cursor: string | undefined): Record<string, string> {
+  const given = {
+    ...others,
+    from: from && startOf(from),
+    to: to && startOf(to, 1),
+    cursor: cursor ?? "",
+    limit: PAGE_SIZE,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+}
+
+/** The first moment of a day, or of one of the days after it; what is no day stays as it is, to be refused. */
+function startOf(day: string, daysLater = 0): string {
+  const ms = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : NaN;
+  return Number.isNaN(ms) ? day : new Date(ms + daysLater * DAY_MS).toISOString();
+}
+
+function addressOf(filter: Filter, cursor: string): string {
+  const given = Object.entries(filter).filter(([, value]) => value !== "");
+  return `/web/audit?${new URLSearchParams([...given, ["cursor", cursor]])}`;
+}
+
+function FilterForm({ filter, problems, isFiltered }: {
+  filter: Filter;
+  problems: Problems | undefined;
+  isFiltered: boolean;
+}) {
+  return (
+    <form method="get" action="/web/audit" class="filter">
+      <TextField
+        name="actor"
+        label={LABELS.actor}
+        value={filter.actor}
+        problems={problems}
+        hint="An e-mail address, a key's name, or a kind such as key:5, operator, server"
+      />
+      <SelectField
+        name="action"
+        label={LABELS.action}
+        value={filter.action}
+        problems={problems}
+        empty="Everything"
+        options={OPTIONS}
+      />
+      <TextField
+        name="subject"
+        label={LABELS.subject}
+        value={filter.subject}
+        problems={problems}
+        hint="A name such as DATABASE_URL, or a kind such as secret:5, file"
+      />
+      <TextField
+        name="from"
+        label={LABELS.from}
+        type="date"
+        value={filter.from}
+        problems={problems}
+        hint="Day in UTC"
+      />
+      <TextField name="to" label={LABELS.to} type="date" value={filter.to} problems={problems} hint="That day, too" />
+      <div class="filter-buttons">
+        <button type="submit">Filter</button>
+        {isFiltered && <a href="/web/audit">Show all</a>}
+      </div>
+    </form>
+  );
+}

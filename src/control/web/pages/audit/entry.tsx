@@ -1,0 +1,101 @@
+// One entry of the audit: a sentence, and behind it everything that the entry holds.
+
+import { auditEntry } from "../../../../core/audit/export.ts";
+import type { AuditRow } from "../../../../store/audit.ts";
+import { Time } from "../../ui/components.tsx";
+import { phraseOf } from "./phrases.ts";
+
+/** What is told of who it was. */
+const WHO: Readonly<Record<string, string>> = { visitor: "Somebody", operator: "The operator", server: "The server" };
+
+export function Entry({ row }: { row: AuditRow }) {
+  const { did, name } = phraseOf(row);
+  const { actor, subject, before, after } = auditEntry(row);
+  const about = subject.id === null ? subject.name : `${subject.kind}:${subject.id}`;
+  return (
+    <li id={`entry-${row.id}`}>
+      <div class="when">
+        <Time ms={row.at} />
+      </div>
+      <div class="what">
+        <p class="told">
+          {WHO[actor.kind] ?? (
+            <>
+              {actor.kind === "key" ? "API key " : ""}
+              <a href={filtered("actor", `${actor.kind}:${actor.id}`)}>{actor.name}</a>
+            </>
+          )} {did} {name && <a href={filtered("subject", about)}>{name}</a>}
+        </p>
+        <details>
+          <summary>
+            Details <span class="visually-hidden">of entry {row.id}</span>
+          </summary>
+          <Changes id={row.id} before={before} after={after} />
+          <dl class="facts">
+            <Fact term="Entry">{row.id}</Fact>
+            <Fact term="Action">
+              <code>{row.action}</code>
+            </Fact>
+            {actor.group !== null && <Fact term="Key group">{actor.group}</Fact>}
+            {row.address !== null && <Fact term="From">{row.address}</Fact>}
+            {row.requestId !== null && (
+              <Fact term="Request">
+                <code>{row.requestId}</code>
+              </Fact>
+            )}
+            {subject.id !== null && <Fact term="Id of what it is about">{subject.id}</Fact>}
+          </dl>
+        </details>
+      </div>
+    </li>
+  );
+}
+
+function filtered(field: "actor" | "subject", value: string): string {
+  return `/web/audit?${new URLSearchParams({ [field]: value })}`;
+}
+
+function Fact({ term, children }: { term: string; children: unknown }) {
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+type Facts = Readonly<Record<string, unknown>> | null;
+
+function Changes({ id, before, after }: { id: number; before: Facts; after: Facts }) {
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+  if (names.length === 0) return null;
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label={`What changed in entry ${id}`}>
+      <table class="changes">
+        <thead>
+          <tr>
+            <th scope="col">What</th>
+            {before && <th scope="col">Before</th>}
+            {after && <th scope="col">After</th>}
+          </tr>
+        </thead>
+        <tbody>
+          {names.map((name) => (
+            <tr>
+              <th scope="row">{name}</th>
+              {before && <td>{shown(before[name])}</td>}
+              {after && <td>{shown(after[name])}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return "";
+  if (typeof value === "string") return value === "" ? "(empty)" : value;
+  if (Array.isArray(value) && value.every((one) => typeof one !== "object")) return value.join(", ") || "(none)";
+  return JSON.stringify(value);
+}

@@ -1,0 +1,226 @@
+// /web/files: the code folder, one folder a page: looking around, making, uploading, moving and deleting files.
+// The page of one file is in edit.tsx.
+
+import type { Context } from "hono";
+import { invalid } from "../../../../errors.ts";
+import { checkFilePath } from "../../../../core/functions/file_paths.ts";
+import { type FolderEntry } from "../../../../code/files/files.ts";
+import { FILE_BODY_MAX_BYTES } from "../../../inputs/body.ts";
+import { Empty, Pager, ProblemSummary, TextField, Time } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { attempt, bodyOf, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { blankFor } from "../functions/template.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { sizeText } from "../../ui/code_form.tsx";
+import { addEdit, editPath } from "./edit.tsx";
+import { Breadcrumbs, FILES_PATH, folderPath } from "./folders.tsx";
+
+const PAGE_SIZE = 200;
+const PROBLEMS_SHOWN_MAX = 5;
+const LABELS = { path: "Path", file: "Files", folder: "Folder" };
+
+export function addFiles(web: Web, deps: WebDeps): void {
+  const { files, preflight } = deps;
+  addEdit(web, deps);
+
+  web.get(FILES_PATH, (c) => showFolder(c, deps, c.req.query("folder") ?? ""));
+
+  web.post(`${FILES_PATH}/new`, async (c) => {
+    const typed = await readForm(c);
+    const path = typedText(typed, "path").trim();
+    const made = await attempt(() => files.write(c.get("actor"), path, new TextEncoder().encode(blankFor(path)), true));
+    if ("problems" in made) return showFolder(c, deps, typedText(typed, "folder"), asPath(made.problems), path);
+    return redirect(c, editPath(path), `Created ${path}.`);
+  });
+
+  web.post(`${FILES_PATH}/upload`, async (c) => {
+    const read = await attempt(() => readUpload(c));
+    if ("problems" in read) return showFolder(c, deps, "", read.problems);
+    const { folder, uploads, replace } = read.done;
+    const saved: string[] = [];
+    const problems: Problems[] = [];
+    for (const { path, content } of uploads) {
+      const written = await attempt(() => files.write(c.get("actor"), path, content, !replace));
+      if ("problems" in written) problems.push(written.problems);
+      else saved.push(path);
+    }
+    // When all are there: they may import each other.
+    const found = await Promise.all(saved.map((path) => preflight.file(path)));
+    if (problems.length > 0) {
+      const all = [...problems.flatMap((one) => Object.values(one)), ...(saved.length > 0 ? [told(saved)] : [])];
+      return showFolder(c, deps, folder, { file: all.join(" ") });
+    }
+    const lacking = [...new Set(found.flatMap((one) => one.problems))].slice(0, PROBLEMS_SHOWN_MAX);
+    return redirect(c, folderPath(folder), [told(saved), ...lacking].join(" "));
+  });
+}
+
+function told(saved: readonly string[]): string {
+  return saved.length === 1 ? `Saved ${saved[0]}.` : `Saved ${saved.length} files.`;
+}
+
+interface Upload {
+  readonly path: string;
+  readonly content: Uint8Array<ArrayBuffer>;
+}
+
+/** A multipart form of files for one folder. @throws AppError InvalidInput (400), PayloadTooLarge (413) */
+async function readUpload(
+  c: Context<WebEnv>,
+): Promise<{ folder: string; uploads: Upload[]; replace: boolean }> {
+  const bytes = await bodyOf(c, FILE_BODY_MAX_BYTES);
+  let form: FormData;
+  try {
+    form = await new Response(bytes, { headers: { "Content-Type": c.req.header("content-type") ?? "" } }).formData();
+  } catch {
+    throw invalid("file", "must be sent as a multipart form");
+  }
+  const folder = String(form.get("folder") ?? "");
+  const chosen = form.getAll("file").filter((entry) => entry instanceof File && entry.name !== "") as File[];
+  if (chosen.length === 0) throw invalid("file", "must be chosen first");
+  const uploads = await Promise.all(chosen.map(async (file): Promise<Upload> => {
+    const path = folder === "" ? file.name : `${folder}/${file.name}`;
+    checkFilePath(path, "file");
+    return { path, content: new Uint8Array(await file.arrayBuffer()) };
+  }));
+  return { folder, uploads, replace: form.get("replace") !== null };
+}
+
+/** The service's word for it, whatever was wrong with the file. */
+function asPath(problems: Problems): Problems {
+  const { "": other, ...rest } = problems;
+  return other === undefined ? rest : { path: other, ...rest };
+}
+
+async function showFolder(
+  c: Context<WebEnv>,
+  { files }: WebDeps,
+  folder: string,
+  problems?: Problems,
+  typedPath?: string,
+): Promise<Response> {
+  const from = Math.max(0, Math.trunc(Number(c.req.query("from"))) || 0);
+  const { entries, total } = await files.folder(folder, from, PAGE_SIZE);
+  const next = from + PAGE_SIZE < total
+    ? `${FILES_PATH}?${new URLSearchParams({ ...(folder && { folder }), from: String(from + PAGE_SIZE) })}`
+    : undefined;
+  return page(c, {
+    title: folder === "" ? "Files" : folder.split("/").at(-1)!,
+    styles: ["functions.css"],
+    scripts: ["upload.js"],
+    children: (
+      <>
+        <Breadcrumbs path={folder} />
+        <ProblemSummary problems={problems} labels={LABELS} />
+        {entries.length === 0 ? <Nothing /> : <Entries entries={entries} />}
+        <Pager next={next} what="files" />
+        <div class="sides">
+          <NewFile folder={folder} problems={problems} path={typedPath} />
+          <UploadForm folder={folder} problems={problems} />
+        </div>
+      </>
+    ),
+  }, problems ? 400 : 200);
+}
+
+function Entries({ entries }: { entries: readonly FolderEntry[] }) {
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label="Files in this folder">
+      <table class="files stack">
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            <th scope="col" class="figure">Size</th>
+            <th scope="col">Changed</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map(({ name, path, sizeBytes, modifiedAt }) => (
+            <tr>
+              <th scope="row">
+                <a href={sizeBytes === undefined ? folderPath(path) : editPath(path)} title={name}>
+                  {sizeBytes === undefined ? `${name}/` : name}
+                </a>
+              </th>
+              <td class="figure" data-label={sizeBytes === undefined ? undefined : "Size"}>
+                {sizeBytes === undefined ? <span class="quiet">folder</span> : sizeText(sizeBytes)}
+              </td>
+              <td data-label={modifiedAt && "Changed"}>{modifiedAt && <Time ms={modifiedAt.getTime()} />}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Nothing() {
+  return (
+    <Empty>
+      There is nothing here yet. A new function brings its handler with it; modules that several handlers share can be
+      made or uploaded below.
+    </Empty>
+  );
+}
+
+function NewFile(
+  { folder, problems, path }: { folder: string; problems: Problems | undefined; path: string | undefined },
+) {
+  return (
+    <form method="post" action={`${FILES_PATH}/new`} aria-labelledby="new-file">
+      <FormToken />
+      <h2 id="new-file">New file</h2>
+      <input type="hidden" name="folder" value={folder} />
+      <TextField
+        name="path"
+        label="Path"
+        problems={problems}
+        value={path ?? (folder === "" ? "" : `${folder}/`)}
+        class="code"
+        spellcheck="false"
+        autocapitalize="off"
+        required
+        hint="In the code folder, such as lib/prices.ts. Folders are made with it."
+      />
+      <button type="submit" class="secondary">Create file</button>
+    </form>
+  );
+}
+
+function UploadForm({ folder, problems }: { folder: string; problems: Problems | undefined }) {
+  const problem = problems?.["file"];
+  return (
+    <form
+      method="post"
+      action={`${FILES_PATH}/upload`}
+      enctype="multipart/form-data"
+      aria-labelledby="upload"
+      data-upload
+    >
+      <FormToken />
+      <h2 id="upload">Upload</h2>
+      <input type="hidden" name="folder" value={folder} />
+      <div class="field">
+        <label for="file">Files</label>
+        <input
+          type="file"
+          id="file"
+          name="file"
+          multiple
+          required
+          aria-describedby={problem ? "file-hint file-problem" : "file-hint"}
+          aria-invalid={problem ? "true" : undefined}
+        />
+        <small id="file-hint" class="hint">
+          Into {folder === "" ? "the code folder" : folder}; 32 MiB at once. They can be dropped here, too.
+        </small>
+        {problem && <small id="file-problem" class="problem">{problem}</small>}
+      </div>
+      <label>
+        <input type="checkbox" name="replace" /> Replace files that are there already
+      </label>
+      <button type="submit" class="secondary">Upload</button>
+    </form>
+  );
+}

@@ -1,0 +1,148 @@
+// The page of one function: its code in the editor, the secrets that the code asks for, and a place to try it.
+
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { AskedSecret } from "../../../../core/secrets/references.ts";
+import { asText } from "../../../inputs/body.ts";
+import { sha256Of } from "../../../../code/files/files.ts";
+import { AppError } from "../../../../errors.ts";
+import { Badge, PostButton } from "../../ui/components.tsx";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { redirect } from "../../shell/forms.ts";
+import { CODE_MAX_BYTES, CodeForm, eolOf } from "../../ui/code_form.tsx";
+import { page } from "../../shell/layout.tsx";
+import { functionFrame, functionOf } from "./tabs.tsx";
+import { LIST_PATH, pathOf } from "./list.tsx";
+import { templateFor } from "./template.ts";
+import { blankTrial, TrialForm } from "./try_it.tsx";
+
+const NAMES_MAX = 50;
+
+export function addCode(web: Web, deps: WebDeps): void {
+  const { files, asked, preflight } = deps;
+
+  web.get(`${LIST_PATH}/:id{[^/]+}`, async (c) => {
+    const entry = functionOf(c, deps);
+    const [code] = await Promise.all([codeOf(entry, deps), deps.conditions.look([entry])]);
+    const frame = functionFrame(entry, "code", deps);
+    return page(c, {
+      ...frame,
+      scripts: ["editor.js"],
+      children: (
+        <>
+          {frame.children}
+          <div class="workbench">
+            <Code entry={entry} code={code} />
+            {"text" in code && <Secrets entry={entry} asked={asked.inCode(entry, code.text)} />}
+          </div>
+          <TrialForm entry={entry} trial={blankTrial(entry)} deps={deps} />
+        </>
+      ),
+    });
+  });
+
+  web.get(`${LIST_PATH}/:id{[^/]+}/secret-names`, (c) => {
+    const names = asked.names(functionOf(c, deps), (c.req.query("search") ?? "").slice(0, 255), NAMES_MAX);
+    return c.json({ names });
+  });
+
+  web.get(`${LIST_PATH}/:id{[^/]+}/secrets`, async (c) => {
+    const entry = functionOf(c, deps);
+    const code = await codeOf(entry, deps);
+    return c.html(<Secrets entry={entry} asked={"text" in code ? asked.inCode(entry, code.text) : []} />);
+  });
+
+  web.post(`${LIST_PATH}/:id{[^/]+}/template`, async (c) => {
+    const entry = functionOf(c, deps);
+    const content = new TextEncoder().encode(templateFor(entry.route));
+    await files.write(c.get("actor"), entry.handler, content, true);
+    await preflight.handler(entry);
+    return redirect(c, pathOf(entry.id), `Created ${entry.handler}.`);
+  });
+}
+
+type CodeFile = { text: string; hash: string } | { missing: true } | { unreadable: string };
+
+async function codeOf({ handler }: RegisteredFunction, { files }: WebDeps): Promise<CodeFile> {
+  try {
+    const { content } = await files.read(handler);
+    const text = content.length > CODE_MAX_BYTES ? undefined : asText(content);
+    if (text === undefined) return { unreadable: `The file ${handler} is too large for the editor, or is no text.` };
+    return { text, hash: sha256Of(content) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.status === 404 ? { missing: true } : { unreadable: `${handler}: ${error.message}.` };
+  }
+}
+
+function Code({ entry, code }: { entry: RegisteredFunction; code: CodeFile }) {
+  const heading = <h2 id="code-heading">Code</h2>;
+  if ("missing" in code) {
+    return (
+      <section aria-labelledby="code-heading">
+        {heading}
+        <p class="warning">
+          There is no file <code>{entry.handler}</code>: calls get 500.
+        </p>
+        <PostButton action={`${pathOf(entry.id)}/template`} label="Create it" describe={entry.handler} />
+      </section>
+    );
+  }
+  if ("unreadable" in code) {
+    return (
+      <section aria-labelledby="code-heading">
+        {heading}
+        <p class="warning">{code.unreadable}</p>
+      </section>
+    );
+  }
+  return (
+    <section aria-labelledby="code-heading">
+      {heading}
+      <CodeForm
+        path={entry.handler}
+        content={code.text}
+        hash={code.hash}
+        eol={eolOf(code.text)}
+        functionId={entry.id}
+        parameters={[...entry.route.matchAll(/:(\w+)/g)].map(([, name]) => name!)}
+      />
+    </section>
+  );
+}
+
+function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly AskedSecret[] }) {
+  const add = (name: string) =>
+    `/web/secrets/new?${new URLSearchParams({ name, scope: "function", functionId: String(entry.id) })}`;
+  return (
+    <aside
+      id="code-secrets"
+      aria-labelledby="secrets-heading"
+      hx-get={`${pathOf(entry.id)}/secrets`}
+      hx-trigger="code-saved from:body"
+      hx-swap="outerHTML"
+    >
+      <h2 id="secrets-heading">Secrets in this code</h2>
+      {asked.length === 0
+        ? (
+          <p>
+            None yet. <code>await ctx.getSecret("NAME")</code> gives a value without it being in the code.
+          </p>
+        )
+        : (
+          <ul class="asked">
+            {asked.map(({ name, scopes, allowed }) => (
+              <li>
+                <code>{name}</code> {!allowed
+                  ? <Badge kind="warn">closed by the settings</Badge>
+                  : scopes.length > 0
+                  ? <span class="quiet">set: {scopes.join(", ")}</span>
+                  : <Badge kind="plain">not set</Badge>}{" "}
+                {allowed && <a href={add(name)} aria-label={`Add secret ${name} for ${entry.name}`}>Add</a>}
+              </li>
+            ))}
+          </ul>
+        )}
+      {asked.length > 0 && <p class="hint">A name counts as set if a value exists for any caller.</p>}
+    </aside>
+  );
+}

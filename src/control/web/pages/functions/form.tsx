@@ -1,0 +1,378 @@
+// The form of a function's entry: what each field means, and what holds if it is left alone.
+
+import type { Child } from "hono/jsx";
+import { CORS_MAX_AGE_SECONDS, ISOLATIONS, RESPONSE_GUARDS } from "../../../../core/functions/permissions.ts";
+import { METHODS } from "../../../../core/functions/router.ts";
+import type { Version } from "../../../../versions.ts";
+import type { GroupRow } from "../../../../store/access.ts";
+import { ProblemSummary, TextArea, TextField } from "../../ui/components.tsx";
+import { Conflict, differences, VersionField } from "../../shell/conflict.tsx";
+import type { Problems } from "../../shell/forms.ts";
+import { FormToken } from "../../shell/submissions.tsx";
+import { count } from "../../ui/format.ts";
+import type { FunctionForm } from "./form_values.ts";
+
+const LABELS = {
+  name: "Name",
+  description: "Description",
+  handler: "Handler file",
+  route: "Route",
+  methods: "Methods",
+  keys: "Who may call it",
+  hosts: "Hosts",
+  secrets: "Secret names",
+  isolation: "Isolation",
+  responseGuard: "Secrets in responses",
+  origins: "Allowed origins",
+  corsHeaders: "Allowed request headers",
+  corsCredentials: "Credentials",
+  corsMaxAge: "Preflight cache",
+  timeoutMs: "Time limit",
+  memoryMb: "Memory limit",
+  files: "Files it may read",
+};
+
+const NET_LABELS: Readonly<Record<FunctionForm["net"], string>> = {
+  any: "Anywhere, except this machine and link-local addresses (default)",
+  none: "Nowhere",
+  hosts: "To these hosts only",
+};
+
+export interface FormProps {
+  action: string;
+  form: FunctionForm;
+  groups: readonly GroupRow[];
+  /** Of the function that the form was filled from. */
+  version?: Version;
+  /** Where somebody else changed it meanwhile: what is stored now. */
+  stored?: FunctionForm | undefined;
+  problems?: Problems | undefined;
+  submit: string;
+  cancel: string;
+  isNew: boolean;
+  /** Of the settings, for what is left empty. */
+  defaults: { timeoutMs: number; memoryMb: number };
+}
+
+export function FunctionFields(
+  { action, form, groups, version, stored, problems, submit, cancel, isNew, defaults }: FormProps,
+) {
+  const open = !isNew ||
+    [
+      "hosts",
+      "secrets",
+      "isolation",
+      "responseGuard",
+      "origins",
+      "corsHeaders",
+      "corsCredentials",
+      "corsMaxAge",
+      "timeoutMs",
+      "memoryMb",
+      "files",
+    ].some((name) => problems?.[name]);
+  const given = { problems };
+  return (
+    <form method="post" action={action} class="function-form" novalidate data-leave-warning>
+      <FormToken />
+      {version && <VersionField version={version} />}
+      {stored
+        ? <Conflict differences={differencesOf(stored, form, groups)} reload={action} />
+        : <ProblemSummary problems={problems} labels={LABELS} />}
+      <TextField
+        {...given}
+        name="name"
+        label={LABELS.name}
+        value={form.name}
+        required
+        maxlength={100}
+        hint="For people, in lists and logs."
+      />
+      <TextField
+        {...given}
+        name="route"
+        label={LABELS.route}
+        value={form.route}
+        class="code"
+        spellcheck="false"
+        autocapitalize="off"
+        placeholder={isNew ? "Made from the name" : undefined}
+        hint={<RouteHint />}
+      />
+      <Checks name="methods" label={LABELS.methods} problems={problems} hint="GET answers HEAD, too.">
+        {METHODS.map((method) => <Check name="methods" value={method} label={method} chosen={form.methods} />)}
+      </Checks>
+      <Checks
+        name="keys"
+        label={LABELS.keys}
+        problems={problems}
+        hint="Callers with a key of a chosen group. None chosen: the function is public, everybody may call it, and it cannot read secrets of groups and keys."
+      >
+        {groups.map(({ id, name, description }) => (
+          <Check name="keys" value={String(id)} label={name} note={description} chosen={form.keys} />
+        ))}
+      </Checks>
+      <TextArea
+        {...given}
+        name="description"
+        label={LABELS.description}
+        value={form.description}
+        rows={2}
+        hint="What it is for; optional."
+      />
+      <TextField
+        {...given}
+        name="handler"
+        label={LABELS.handler}
+        value={form.handler}
+        class="code"
+        spellcheck="false"
+        autocapitalize="off"
+        placeholder={isNew ? "Made from the name" : undefined}
+        hint={isNew
+          ? "Where its code will be, such as orders/get.ts. If the file exists it is used unchanged; otherwise a working example is created."
+          : "Path of its code in the code folder."}
+      />
+      <details class="confinement" open={open}>
+        <summary>What it may do, and its limits</summary>
+        <Net form={form} problems={problems} />
+        <TextArea
+          {...given}
+          name="secrets"
+          label={LABELS.secrets}
+          value={form.secrets}
+          rows={3}
+          class="code"
+          spellcheck="false"
+          hint={
+            <>
+              Names that it may ask for, one a line; <code>*</code> stands for any characters, as in{" "}
+              <code>STRIPE_*</code>. Default:{" "}
+              <code>*</code>, every name. Empty: none. This widens nothing: it must be entitled to the value as well.
+            </>
+          }
+        />
+        <TextArea
+          {...given}
+          name="files"
+          label={LABELS.files}
+          value={form.files}
+          rows={2}
+          class="code"
+          spellcheck="false"
+          hint={
+            <>
+              In addition to its modules: paths in the code folder, one a line, with <code>*</code>{" "}
+              for any characters of a name, <code>**</code> for any folders and <code>?</code> for one character, as in
+              {" "}
+              <code>templates/**</code>.
+            </>
+          }
+        />
+        <Choice
+          name="isolation"
+          meanings={ISOLATION_MEANINGS}
+          options={ISOLATIONS}
+          chosen={form.isolation}
+          problems={problems}
+        />
+        <Choice
+          name="responseGuard"
+          meanings={GUARD_MEANINGS}
+          options={RESPONSE_GUARDS}
+          chosen={form.responseGuard}
+          problems={problems}
+        />
+        <CrossOrigin form={form} problems={problems} />
+        <TextField
+          {...given}
+          name="timeoutMs"
+          label={`${LABELS.timeoutMs} (ms)`}
+          value={form.timeoutMs}
+          inputmode="numeric"
+          class="number"
+          placeholder={String(defaults.timeoutMs)}
+          hint={`Until its response begins, and between its pieces: 100 to 3,600,000 ms. Leave empty to use the default (${
+            count(defaults.timeoutMs)
+          } ms).`}
+        />
+        <TextField
+          {...given}
+          name="memoryMb"
+          label={`${LABELS.memoryMb} (MB)`}
+          value={form.memoryMb}
+          inputmode="numeric"
+          class="number"
+          placeholder={String(defaults.memoryMb)}
+          hint={`32 to 4,096 MB. Leave empty to use the default (${count(defaults.memoryMb)} MB).`}
+        />
+      </details>
+      <div class="actions">
+        <button type="submit">{submit}</button>
+        <a href={cancel} role="button" class="secondary outline">Cancel</a>
+      </div>
+    </form>
+  );
+}
+
+function differencesOf(stored: FunctionForm, typed: FunctionForm, groups: readonly GroupRow[]) {
+  const fields = ({ keys, net, hosts, ...rest }: FunctionForm) => ({
+    ...rest,
+    keys: keys.map((key) => groups.find(({ id }) => String(id) === key)?.name ?? key),
+    hosts: net === "hosts" ? hosts.split("\n") : NET_LABELS[net],
+  });
+  return differences(LABELS, fields(stored), fields(typed));
+}
+
+function RouteHint() {
+  return (
+    <>
+      What follows <code>/run</code>: <code>/orders</code>, <code>/orders/:id</code>,{" "}
+      <code>{"/orders/:id{[0-9]+}"}</code>, <code>/files/*</code>. Parameters are in <code>ctx.params</code>.
+    </>
+  );
+}
+
+function Net({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
+  const choice = (value: FunctionForm["net"]) => (
+    <label>
+      <input type="radio" name="net" value={value} checked={form.net === value} /> {NET_LABELS[value]}
+    </label>
+  );
+  return (
+    <>
+      <fieldset>
+        <legend>Where it may connect</legend>
+        {choice("any")}
+        {choice("none")}
+        {choice("hosts")}
+      </fieldset>
+      <TextArea
+        name="hosts"
+        label={LABELS.hosts}
+        value={form.hosts}
+        problems={problems}
+        rows={2}
+        class="code"
+        spellcheck="false"
+        hint={
+          <>
+            One a line, with or without a port:{" "}
+            <code>api.stripe.com:443</code>. They count if “To these hosts only” is chosen.
+          </>
+        }
+      />
+    </>
+  );
+}
+
+/** Which pages of other sites may call the function from a browser. */
+function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
+  const code = { problems, class: "code", spellcheck: "false", autocapitalize: "off" };
+  return (
+    <fieldset>
+      <legend>Calls from other sites' pages (CORS)</legend>
+      <TextArea
+        {...code}
+        name="origins"
+        label={LABELS.origins}
+        value={form.origins}
+        rows={2}
+        hint={
+          <>
+            One a line, such as <code>https://app.example.com</code>, or <code>*</code>{" "}
+            for any. Empty: browsers let no other site read the responses. The rest applies only with an origin here.
+          </>
+        }
+      />
+      <TextArea
+        {...code}
+        name="corsHeaders"
+        label={LABELS.corsHeaders}
+        value={form.corsHeaders}
+        rows={2}
+        hint="One a line, such as X-API-Key. Empty: any header."
+      />
+      <Checks name="corsCredentials" label={LABELS.corsCredentials} problems={problems}>
+        <label>
+          <input type="checkbox" name="corsCredentials" value="yes" checked={form.corsCredentials !== ""} />{" "}
+          Browsers may send cookies. Not possible for any origin (<code>*</code>).
+        </label>
+      </Checks>
+      <TextField
+        problems={problems}
+        name="corsMaxAge"
+        label={`${LABELS.corsMaxAge} (s)`}
+        value={form.corsMaxAge}
+        inputmode="numeric"
+        class="number"
+        placeholder={String(CORS_MAX_AGE_SECONDS)}
+        hint={`How long a browser may remember what is allowed: 0 to 86,400. Empty: ${CORS_MAX_AGE_SECONDS} s.`}
+      />
+    </fieldset>
+  );
+}
+
+const ISOLATION_MEANINGS = {
+  shared: "One process for all callers (default): fast, and variables of its modules are shared by all calls.",
+  "per-key": "A process for each API key: what one caller's calls leave in memory is never there for another's.",
+};
+
+const GUARD_MEANINGS = {
+  off: "Responses are not searched (for a function that returns a secret on purpose).",
+  report: "A response that contains a secret given to its call is sent, and reported in the log (default).",
+  block: "A response that contains a secret given to its call is withheld (the caller gets 500), and reported.",
+};
+
+/** One of several, each with what it means. */
+function Choice<Value extends string>({ name, meanings, options, chosen, problems }: {
+  name: "isolation" | "responseGuard";
+  meanings: Readonly<Record<Value, string>>;
+  options: readonly Value[];
+  chosen: string;
+  problems: Problems | undefined;
+}) {
+  return (
+    <Checks name={name} label={LABELS[name]} problems={problems}>
+      {options.map((value) => (
+        <label>
+          <input type="radio" name={name} value={value} checked={chosen === value} /> {meanings[value]}
+        </label>
+      ))}
+    </Checks>
+  );
+}
+
+function Checks({ name, label, hint, problems, children }: {
+  name: string;
+  label: string;
+  hint?: Child;
+  problems: Problems | undefined;
+  children: Child;
+}) {
+  const problem = problems?.[name];
+  const described = [hint && `${name}-hint`, problem && `${name}-problem`].filter(Boolean).join(" ") || undefined;
+  return (
+    <fieldset id={name} class="checks" tabindex={-1} aria-describedby={described}>
+      <legend>{label}</legend>
+      {children}
+      {hint && <small id={`${name}-hint`} class="hint">{hint}</small>}
+      {problem && <small id={`${name}-problem`} class="problem">{label} {problem}.</small>}
+    </fieldset>
+  );
+}
+
+function Check({ name, value, label, note, chosen }: {
+  name: string;
+  value: string;
+  label: string;
+  note?: string;
+  chosen: readonly string[];
+}) {
+  return (
+    <label>
+      <input type="checkbox" name={name} value={value} checked={chosen.includes(value)} /> {label}
+      {note && <span class="quiet">&nbsp;· {note}</span>}
+    </label>
+  );
+}

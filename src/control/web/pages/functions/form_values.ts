@@ -1,0 +1,158 @@
+// What the form of a function holds, as text: read from a function, typed by somebody, and turned into what the
+// API's schemas parse.
+
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import { CORS_MAX_AGE_SECONDS, DEFAULT_CONFINEMENT } from "../../../../core/functions/permissions.ts";
+import { type Problems, type Typed, typedText } from "../../shell/forms.ts";
+
+export const NETS = ["any", "none", "hosts"] as const;
+
+export interface FunctionForm {
+  readonly name: string;
+  readonly description: string;
+  readonly handler: string;
+  readonly route: string;
+  readonly methods: readonly string[];
+  /** Ids of groups. */
+  readonly keys: readonly string[];
+  readonly net: (typeof NETS)[number];
+  /** One a line, as below. */
+  readonly hosts: string;
+  readonly secrets: string;
+  readonly isolation: string;
+  readonly responseGuard: string;
+  /** Of the origins that may call it; one a line. Empty: none. */
+  readonly origins: string;
+  readonly corsHeaders: string;
+  /** "yes" or empty. */
+  readonly corsCredentials: string;
+  readonly corsMaxAge: string;
+  readonly timeoutMs: string;
+  readonly memoryMb: string;
+  /** Patterns, one a line. */
+  readonly files: string;
+}
+
+export const BLANK: FunctionForm = {
+  name: "",
+  description: "",
+  handler: "",
+  route: "",
+  methods: ["GET"],
+  keys: [],
+  net: "any",
+  hosts: "",
+  secrets: DEFAULT_CONFINEMENT.secrets.join("\n"),
+  isolation: DEFAULT_CONFINEMENT.isolation,
+  responseGuard: DEFAULT_CONFINEMENT.responseGuard,
+  origins: "",
+  corsHeaders: "",
+  corsCredentials: "",
+  corsMaxAge: "",
+  timeoutMs: "",
+  memoryMb: "",
+  files: "",
+};
+
+export function formOf(entry: RegisteredFunction): FunctionForm {
+  const { net } = entry.permissions;
+  return {
+    name: entry.name,
+    description: entry.description,
+    handler: entry.handler,
+    route: entry.route,
+    methods: entry.methods,
+    keys: entry.keys.map(String),
+    net: net === true ? "any" : net === false ? "none" : "hosts",
+    hosts: typeof net === "boolean" ? "" : net.join("\n"),
+    secrets: entry.secrets.join("\n"),
+    isolation: entry.isolation,
+    responseGuard: entry.responseGuard,
+    origins: entry.cors?.origins.join("\n") ?? "",
+    corsHeaders: entry.cors?.headers?.join("\n") ?? "",
+    corsCredentials: entry.cors?.credentials ? "yes" : "",
+    corsMaxAge: entry.cors && entry.cors.maxAgeSeconds !== CORS_MAX_AGE_SECONDS ? String(entry.cors.maxAgeSeconds) : "",
+    timeoutMs: entry.timeoutMs === null ? "" : String(entry.timeoutMs),
+    memoryMb: entry.memoryMb === null ? "" : String(entry.memoryMb),
+    files: entry.files.join("\n"),
+  };
+}
+
+export function typedForm(typed: Typed): FunctionForm {
+  const text = (name: string) => typedText(typed, name);
+  const net = text("net");
+  return {
+    name: text("name").trim(),
+    description: text("description"),
+    handler: text("handler").trim(),
+    route: text("route").trim(),
+    methods: typed["methods"] ?? [],
+    keys: typed["keys"] ?? [],
+    net: NETS.find((one) => one === net) ?? "any",
+    hosts: text("hosts"),
+    secrets: text("secrets"),
+    isolation: text("isolation") || BLANK.isolation,
+    responseGuard: text("responseGuard") || BLANK.responseGuard,
+    origins: text("origins"),
+    corsHeaders: text("corsHeaders"),
+    corsCredentials: text("corsCredentials"),
+    corsMaxAge: text("corsMaxAge").trim(),
+    timeoutMs: text("timeoutMs").trim(),
+    memoryMb: text("memoryMb").trim(),
+    files: text("files"),
+  };
+}
+
+/** The form with what may be left open on a new function made from its name. */
+export function completed(form: FunctionForm): FunctionForm {
+  const slug = form.name.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+  if (slug === "") return form;
+  return { ...form, handler: form.handler || `${slug}.ts`, route: form.route || `/${slug}` };
+}
+
+/** As JSON for the schemas of the API, which say what is wrong with it. */
+export function wantedOf(form: FunctionForm): Record<string, unknown> {
+  const { net, hosts, origins, corsHeaders, corsCredentials, corsMaxAge, timeoutMs, memoryMb, ...rest } = form;
+  return {
+    ...rest,
+    keys: form.keys.map(numberOrText),
+    permissions: { net: net === "hosts" ? linesOf(hosts) : net === "any" },
+    secrets: linesOf(form.secrets),
+    cors: linesOf(origins).length === 0 ? null : {
+      origins: linesOf(origins),
+      headers: linesOf(corsHeaders).length === 0 ? null : linesOf(corsHeaders),
+      credentials: corsCredentials !== "",
+      maxAgeSeconds: corsMaxAge === "" ? CORS_MAX_AGE_SECONDS : numberOrText(corsMaxAge),
+    },
+    timeoutMs: timeoutMs === "" ? null : numberOrText(timeoutMs),
+    memoryMb: memoryMb === "" ? null : numberOrText(memoryMb),
+    files: linesOf(form.files),
+  };
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/[\n,]/).map((line) => line.trim()).filter((line) => line !== "");
+}
+
+function numberOrText(text: string): number | string {
+  return /^\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+function corsField(path: string): string {
+  const [, part] = path.split(".");
+  return { headers: "corsHeaders", credentials: "corsCredentials", maxAgeSeconds: "corsMaxAge" }[part ?? ""] ??
+    "origins";
+}
+
+/** Problems by the fields of the form, in its words. */
+export function problemsOfForm(problems: Problems): Problems {
+  const mapped: Record<string, string> = Object.create(null);
+  for (const [path, problem] of Object.entries(problems)) {
+    const [first] = path.split(".") as [string];
+    const field = first === "permissions" ? "hosts" : first === "cors" ? corsField(path) : first;
+    mapped[field] ??= path === "permissions.net"
+      ? 'must be 1 to 100 hosts such as "api.example.com:443", one a line'
+      : problem.replace(/, or null$/, ", or empty");
+  }
+  return mapped;
+}

@@ -1,0 +1,196 @@
+// The list of functions: what there is, how it is, and what was called lately.
+
+import type { Condition } from "../../../../code/checks/condition.ts";
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { FunctionId, GroupId } from "../../../../ids.ts";
+import { Badge, Empty, Pager, PostButton, Time } from "../../ui/components.tsx";
+import { count, plural } from "../../ui/format.ts";
+
+export const LIST_PATH = "/web/functions";
+
+/** Of the last hour. */
+export interface Calls {
+  readonly calls: number;
+  readonly errors: number;
+}
+
+export interface ListProps {
+  functions: readonly RegisteredFunction[];
+  total: number;
+  search: string;
+  next: string | undefined;
+  groupNames: ReadonlyMap<GroupId, string>;
+  conditionOf: (entry: RegisteredFunction) => Condition;
+  calls: (id: FunctionId) => Calls;
+}
+
+export function pathOf(id: FunctionId): string {
+  return `${LIST_PATH}/${id}`;
+}
+
+export function SearchForm({ search }: { search: string }) {
+  return (
+    <search>
+      <form
+        method="get"
+        action={LIST_PATH}
+        class="search"
+        hx-get={LIST_PATH}
+        hx-trigger="input delay:200ms, submit"
+        hx-target="#functions"
+        hx-swap="outerHTML"
+        hx-sync="this:replace"
+      >
+        <label for="search" class="visually-hidden">Search functions</label>
+        <input
+          type="search"
+          id="search"
+          name="search"
+          value={search}
+          placeholder="Search by name, route or file"
+          autocomplete="off"
+        />
+        <noscript>
+          <button type="submit">Search</button>
+        </noscript>
+      </form>
+    </search>
+  );
+}
+
+export function FunctionList({ functions, total, search, next, groupNames, conditionOf, calls }: ListProps) {
+  const more = next && `${LIST_PATH}?${new URLSearchParams({ ...(search && { search }), after: next })}`;
+  return (
+    <section id="functions" aria-label="Functions">
+      <p class="quiet" role="status">
+        {search ? `${plural(total, "function")} with “${search}”` : plural(total, "function")}
+      </p>
+      {functions.length === 0
+        ? <Nothing search={search} />
+        : (
+          <div class="scroll" tabindex={0} role="region" aria-label="List of functions">
+            <table class="functions stack">
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col">State</th>
+                  <th scope="col">Route</th>
+                  <th scope="col">Methods</th>
+                  <th scope="col">Who may call it</th>
+                  <th scope="col" class="figure">
+                    Calls <small>last hour</small>
+                  </th>
+                  <th scope="col" class="figure">Errors</th>
+                  <th scope="col">Change</th>
+                </tr>
+              </thead>
+              <tbody>
+                {functions.map((entry) => (
+                  <Line
+                    entry={entry}
+                    condition={conditionOf(entry)}
+                    calls={calls(entry.id)}
+                    groups={entry.keys.map((id) => groupNames.get(id) ?? String(id))}
+                  />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      <Pager next={more} what="functions" />
+    </section>
+  );
+}
+
+function Line({ entry, condition, calls, groups }: {
+  entry: RegisteredFunction;
+  condition: Condition;
+  calls: Calls;
+  groups: readonly string[];
+}) {
+  const { id, name, description, route, methods, enabled } = entry;
+  return (
+    <tr id={`function-${id}`}>
+      <th scope="row">
+        <a href={pathOf(id)}>{name}</a>
+        {description && <small class="quiet description">{description}</small>}
+      </th>
+      <td data-label="State">
+        <State condition={condition} />
+      </td>
+      <td data-label="Route">
+        <code>{route}</code>
+      </td>
+      <td data-label="Methods">{methods.join(", ")}</td>
+      <td data-label="Who may call it">
+        {groups.length === 0 ? <Badge kind="plain">public</Badge> : groups.join(", ")}
+      </td>
+      <td class="figure" data-label="Calls in the last hour">{count(calls.calls)}</td>
+      <td class="figure" data-label="Errors">
+        {calls.errors > 0 ? <Badge kind="bad">{count(calls.errors)}</Badge> : "0"}
+      </td>
+      <td>
+        {condition.isAltered
+          ? (
+            <a href={`${pathOf(id)}/delete`}>
+              Delete <span class="visually-hidden">{name}</span>
+            </a>
+          )
+          : <Toggle id={id} name={name} enabled={enabled} back="list" />}
+      </td>
+    </tr>
+  );
+}
+
+/** `back` says which page the button is on, to come back to. */
+export function Toggle({ id, name, enabled, back }: {
+  id: FunctionId;
+  name: string;
+  enabled: boolean;
+  back: "list" | "function";
+}) {
+  return (
+    <PostButton
+      action={`${pathOf(id)}/${enabled ? "disable" : "enable"}`}
+      label={enabled ? "Disable" : "Enable"}
+      kind={back === "list" ? "link" : "secondary outline"}
+      describe={name}
+      fields={{ back }}
+    />
+  );
+}
+
+export function State({ condition: { state, reason, until } }: { condition: Condition }) {
+  switch (state) {
+    case "disabled":
+      return <Badge kind="off">disabled</Badge>;
+    case "enabled":
+      return <Badge kind="ok">enabled</Badge>;
+    case "broken":
+      return (
+        <>
+          <Badge kind="bad">broken</Badge>
+          <small class="description reason">{reason}</small>
+        </>
+      );
+    case "suspended":
+      return (
+        <>
+          <Badge kind="warn">suspended</Badge>
+          <small class="description reason">
+            until <Time ms={until!} />: its processes kept ending. {reason}
+          </small>
+        </>
+      );
+  }
+}
+
+function Nothing({ search }: { search: string }) {
+  if (search) return <Empty>No function has “{search}” in its name, route or file. Search for less of it.</Empty>;
+  return (
+    <Empty>
+      <p>No functions yet. A function runs your code at a URL you choose.</p>
+      <a href={`${LIST_PATH}/new`} role="button">Create your first function</a>
+    </Empty>
+  );
+}

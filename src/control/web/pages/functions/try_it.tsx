@@ -1,0 +1,315 @@
+// "Try it": a call of the function as any caller makes it, through the same checks, with its answer as text.
+
+import { Buffer } from "node:buffer";
+import { AppError } from "../../../../errors.ts";
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import { METHODS } from "../../../../core/functions/router.ts";
+import type { GroupId, KeyId } from "../../../../ids.ts";
+import type { LogEntry } from "../../../../telemetry/logs.ts";
+import { withoutApiKey } from "../../../../http/credentials.ts";
+import { asText } from "../../../inputs/body.ts";
+import { ChoiceField, Options, typedFind } from "../../ui/searchable_select.tsx";
+import { Badge, type Option, ProblemSummary, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { sizeText } from "../../ui/code_form.tsx";
+import { attempt, type Problems, readForm, type Typed, typedText } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { positive } from "../../ui/format.ts";
+import { callOnce, filledPath, parametersOf, requestOf, type TrialResponse } from "./try_request.ts";
+import { functionFrame, functionOf } from "./tabs.tsx";
+import { LIST_PATH, pathOf } from "./list.tsx";
+
+export interface Trial {
+  readonly method: string;
+  readonly path: string;
+  /** By parameter of the route. */
+  readonly values: ReadonlyMap<string, string>;
+  readonly headers: string;
+  readonly body: string;
+  /** "" for none, the id of a key, or "pasted". */
+  readonly key: string;
+  readonly problems?: Problems;
+  /** What was sent, such as "GET /run/hello/Ada". */
+  readonly sent?: string;
+  readonly response?: TrialResponse;
+  /** What the function's log has of this call, the oldest first. */
+  readonly log?: readonly LogEntry[];
+}
+
+const LABELS = { path: "Path", headers: "Headers", body: "Body", key: "API key", pastedKey: "Pasted key" };
+/** Keys to choose from at a time; typing finds the others. */
+const KEYS_MAX = 100;
+const NO_KEY = "None";
+const PASTED = { value: "pasted", label: "The one pasted below" };
+const LOG_SHOWN_MAX = 100;
+
+export function blankTrial({ methods, route }: RegisteredFunction): Trial {
+  return { method: methods[0] ?? "GET", path: route, values: new Map(), headers: "", body: "", key: "" };
+}
+
+export function addTrial(web: Web, deps: WebDeps): void {
+  web.get(`${LIST_PATH}/:id{[^/]+}/keys`, (c) => {
+    const { keys } = functionOf(c, deps);
+    const { key = "", find } = c.req.query();
+    return c.html(<Options options={keyOptions(keys, deps, key, typedFind(find))} chosen={key} empty={NO_KEY} />);
+  });
+
+  web.post(`${LIST_PATH}/:id{[^/]+}/try`, async (c) => {
+    const entry = functionOf(c, deps);
+    const typed = await readForm(c);
+    const trial = typedTrial(typed, entry);
+    const { origin } = new URL(c.req.url);
+    const answered = await attempt(async () => {
+      const key = keyOf(trial.key, typed, deps);
+      const request = requestOf({ ...trial, path: filledPath(trial.path, trial.values), key }, origin);
+      const sent = `${request.method} ${withoutApiKey(request.url).slice(origin.length)}`;
+      const response = await callOnce(deps.run, request);
+      return { sent, response, log: logOf(response, deps) };
+    });
+    const shown: Trial = "done" in answered
+      ? { ...trial, ...answered.done }
+      : { ...trial, problems: answered.problems };
+    const status = "done" in answered ? 200 : 400;
+    if (c.req.header("hx-request") !== undefined) return c.html(<Outcome trial={shown} />, status);
+    const frame = functionFrame(entry, "code", deps);
+    return page(c, {
+      ...frame,
+      title: `Try ${entry.name}`,
+      children: <TrialForm entry={entry} trial={shown} deps={deps} />,
+    }, status);
+  });
+}
+
+function typedTrial(typed: Typed, { route }: RegisteredFunction): Trial {
+  const method = typedText(typed, "method");
+  return {
+    method: METHODS.find((one) => one === method) ?? "GET",
+    path: typedText(typed, "path").trim(),
+    values: new Map(parametersOf(route).map((name) => [name, typedText(typed, `param.${name}`)])),
+    headers: typedText(typed, "headers"),
+    body: typedText(typed, "body"),
+    key: typedText(typed, "key"),
+  };
+}
+
+/** Its latest entries, the oldest first. */
+function logOf({ requestId }: TrialResponse, { logs }: WebDeps): LogEntry[] {
+  return requestId === undefined ? [] : logs.list({ requestId, limit: LOG_SHOWN_MAX }).entries.reverse();
+}
+
+/** The value to present; it goes into the request and nowhere else. */
+function keyOf(chosen: string, typed: Typed, { access }: WebDeps): string | undefined {
+  if (chosen === "") return undefined;
+  if (chosen === PASTED.value) return typedText(typed, "pastedKey").trim();
+  const { value, decryptionError } = access.present(Number(chosen) as KeyId);
+  if (!value) {
+    throw new AppError("DecryptionFailed", 409, `The key cannot be read. ${decryptionError}`, { key: decryptionError });
+  }
+  return value.reveal();
+}
+
+/** The keys that the function's groups have, found by a part of the name; the one `chosen` is always among them. */
+function keyOptions(groups: readonly GroupId[], { overview }: WebDeps, chosen: string, find = ""): Option[] {
+  const options = overview.keysOf(groups, find, KEYS_MAX).map(({ id, name }) => ({ value: String(id), label: name }));
+  const name = positive(chosen) && !options.some(({ value }) => value === chosen)
+    ? overview.ownerName("key", positive(chosen))
+    : undefined;
+  return [...(name ? [{ value: chosen, label: name }] : []), ...options, PASTED];
+}
+
+export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; trial: Trial; deps: WebDeps }) {
+  const { id, route, methods, keys } = entry;
+  const parameters = parametersOf(route);
+  const given = { problems: trial.problems, prefix: "try-" };
+  return (
+    <section class="trial" aria-labelledby="try-heading" id="try">
+      <h2 id="try-heading">Try it</h2>
+      <div class="trial-sides">
+        <form
+          method="post"
+          action={`${pathOf(id)}/try`}
+          hx-post={`${pathOf(id)}/try`}
+          hx-target="#outcome"
+          hx-swap="outerHTML"
+          hx-sync="this:drop"
+          data-trial
+        >
+          <div class="request-line">
+            <SelectField
+              {...given}
+              name="method"
+              label="Method"
+              value={trial.method}
+              options={sorted(methods).map((value) => ({ value, label: value }))}
+            />
+            <TextField
+              {...given}
+              name="path"
+              label={LABELS.path}
+              value={trial.path}
+              class="code"
+              spellcheck="false"
+              autocapitalize="off"
+              hint={parameters.length > 0
+                ? "After /run. The fields below take the places of its parameters. Add a query such as ?page=2."
+                : "After /run. Add a query such as ?page=2."}
+            />
+          </div>
+          {parameters.map((name) => (
+            <TextField
+              {...given}
+              name={`param.${name}`}
+              label={name === "*" ? "Rest of the path (*)" : `:${name}`}
+              value={trial.values.get(name) ?? ""}
+            />
+          ))}
+          <ChoiceField
+            {...given}
+            name="key"
+            label={LABELS.key}
+            value={trial.key}
+            empty={NO_KEY}
+            options={keyOptions(keys, deps, trial.key)}
+            max={KEYS_MAX + 1}
+            narrow={`${pathOf(id)}/keys`}
+            hint={keys.length === 0
+              ? "The function is public: a key makes no difference."
+              : "The server sends the chosen key itself; its value does not come to this page."}
+          />
+          <div class="pasted">
+            <TextField
+              {...given}
+              name="pastedKey"
+              label={LABELS.pastedKey}
+              autocomplete="off"
+              spellcheck="false"
+              type="password"
+              hint="Sent with this call and not kept."
+            />
+          </div>
+          <TextArea
+            {...given}
+            name="headers"
+            label={LABELS.headers}
+            value={trial.headers}
+            rows={2}
+            class="code"
+            spellcheck="false"
+            hint="One a line, such as Accept: text/plain"
+          />
+          <TextArea
+            {...given}
+            name="body"
+            label={LABELS.body}
+            value={trial.body}
+            rows={4}
+            class="code"
+            spellcheck="false"
+            hint="Not sent with GET and HEAD. Goes as JSON if it is JSON and no Content-Type is given."
+          />
+          <button type="submit" aria-describedby="try-code-hint">Send</button>
+          <p id="try-code-hint" class="hint">A call runs the saved code.</p>
+        </form>
+        <Outcome trial={trial} />
+      </div>
+    </section>
+  );
+}
+
+function sorted(methods: readonly string[]): string[] {
+  return [...METHODS].sort((a, b) => Number(methods.includes(b)) - Number(methods.includes(a)));
+}
+
+function Outcome({ trial: { problems, sent, response, log } }: { trial: Trial }) {
+  return (
+    <div id="outcome" class="outcome" role="region" aria-live="polite" aria-label="Answer" tabindex={-1}>
+      {problems && <ProblemSummary problems={problems} labels={LABELS} prefix="try-" />}
+      {sent && (
+        <p>
+          <code>{sent}</code>
+        </p>
+      )}
+      {response
+        ? <Answer response={response} log={log ?? []} />
+        : !problems && <p class="quiet">The answer will be shown here.</p>}
+    </div>
+  );
+}
+
+function Answer({ response, log }: { response: TrialResponse; log: readonly LogEntry[] }) {
+  const { status, headers, body, cut, requestId, durationMs } = response;
+  const kind = status < 300 ? "ok" : status < 400 ? "plain" : status < 500 ? "warn" : "bad";
+  return (
+    <>
+      <p>
+        <Badge kind={kind}>Status {status}</Badge>{" "}
+        <span>{durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms</span>{" "}
+        <span class="quiet">{sizeText(body.length)}{cut && " or more"}</span>
+      </p>
+      <Body response={response} />
+      {cut && <p class="warning">{cut}</p>}
+      <details>
+        <summary>Headers ({headers.length})</summary>
+        <dl class="headers">
+          {headers.map(([name, value]) => (
+            <div>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+      <h3>Log of this call</h3>
+      {log.length === 0
+        ? <p class="quiet">Nothing was printed, or nothing at the level of the setting log.level.</p>
+        : (
+          <ol class="call-log">
+            {log.map(({ level, event, message }) => (
+              <li>
+                <Badge kind={level === "error" ? "bad" : level === "warn" ? "warn" : "plain"}>{level}</Badge>{" "}
+                {event !== "print" && <span class="quiet">{event}</span>} <span class="message">{message}</span>
+              </li>
+            ))}
+          </ol>
+        )}
+      {requestId && (
+        <p class="hint">
+          Request <a href={`/web/logs?${new URLSearchParams({ requestId })}`}>{requestId}</a>
+        </p>
+      )}
+    </>
+  );
+}
+
+/** As text, never as a page: what a function answers must not become a part of this one. */
+function Body({ response: { headers, body, cut } }: { response: TrialResponse }) {
+  if (body.length === 0) return <p class="quiet">No body.</p>;
+  const type = headers.find(([name]) => name === "content-type")?.[1] ?? "no type";
+  const text = asText(new Uint8Array(body));
+  const name = /^image\/|^audio\/|^video\//.test(type)
+    ? `response.${type.split(/[/;+]/)[1]}`
+    : text === undefined
+    ? "response.bin"
+    : "response.txt";
+  return (
+    <>
+      {text === undefined
+        ? <p>Binary, {sizeText(body.length)} of {type}.</p>
+        : <pre class="body" tabindex={0} role="region" aria-label="Body"><code>{pretty(text, type, cut)}</code></pre>}
+      <p>
+        <a download={name} href={`data:application/octet-stream;base64,${Buffer.from(body).toString("base64")}`}>
+          Download the body
+        </a>
+      </p>
+    </>
+  );
+}
+
+function pretty(text: string, type: string, cut: string | undefined): string {
+  if (cut !== undefined || !/[/+]json\b/.test(type)) return text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,154 @@
+// A call made to try a function out: the request that was described in a form, and what came back, bounded.
+
+import { invalid } from "../../../../errors.ts";
+
+export interface TrialRequest {
+  readonly method: string;
+  /** After `/run`, with a query if need be. */
+  readonly path: string;
+  /** One header a line: `Name: value`. */
+  readonly headers: string;
+  readonly body: string;
+  readonly key: string | undefined;
+}
+
+export interface TrialResponse {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+  /** Why the body is not all of it. */
+  readonly cut: string | undefined;
+  readonly requestId: string | undefined;
+  readonly durationMs: number;
+}
+
+const BODY_SHOWN_MAX_BYTES = 256 * 1024;
+/** Handlers have limits of their own between pieces; a body that never ends is left after this. */
+const BODY_MAX_MS = 30_000;
+const WITHOUT_BODY = ["GET", "HEAD"];
+
+/** `:name`, with its pattern, and whether it may be left out. */
+const PARAMETER = /:(\w+)(\{(?:[^{}]|\{[^{}]*\})*\})?(\?)?/g;
+
+/** Names of what a route leaves open; "*" for what a wildcard stands for. */
+export function parametersOf(route: string): string[] {
+  const names = [...route.matchAll(PARAMETER)].map(([, name]) => name!);
+  return /\*$/.test(route.replaceAll(PARAMETER, "")) ? [...names, "*"] : names;
+}
+
+/** The path with values in place of parameters, as they are written in the route. */
+export function filledPath(path: string, values: ReadonlyMap<string, string>): string {
+  const filled = path.replaceAll(PARAMETER, (whole, name: string) => {
+    const value = values.get(name);
+    return value === undefined ? whole : encodeURIComponent(value);
+  });
+  const rest = values.get("*");
+  const encoded = rest?.split("/").map(encodeURIComponent).join("/");
+  const path_ = encoded === undefined ? filled : filled.replace(/\*$/, () => encoded);
+  // An optional parameter that is left empty takes its slash along.
+  return path_.length > 1 ? path_.replace(/\/$/, path.endsWith("/") ? "/" : "") : path_;
+}
+
+/**
+ * The request under `origin`, such as "http://localhost:8000".
+ * @throws AppError InvalidInput (400) naming the field
+ */
+export function requestOf({ method, path, headers, body, key }: TrialRequest, origin: string): Request {
+  if (!path.startsWith("/")) throw invalid("path", 'must begin with "/"');
+  let url: URL;
+  try {
+    url = new URL(origin + "/run" + (path === "/" ? "" : path));
+  } catch {
+    throw invalid("path", "is not the path of an address");
+  }
+  if (url.origin !== new URL(origin).origin || !/^\/run(?:\/|$)/.test(url.pathname)) {
+    throw invalid("path", "must stay below /run");
+  }
+  const sent = new Headers();
+  for (const line of headers.split("\n").map((line) => line.trim()).filter((line) => line !== "")) {
+    const [, name, value] = /^([^:\s]+)\s*:\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined) throw invalid("headers", `has a line without a colon: ${line}`);
+    try {
+      sent.append(name, value!);
+    } catch {
+      throw invalid("headers", `has a line that is no header: ${line}`);
+    }
+  }
+  if (key !== undefined) {
+    try {
+      sent.set("X-API-Key", key);
+    } catch {
+      throw invalid("pastedKey", "has characters that no key has");
+    }
+  }
+  if (body === "" || WITHOUT_BODY.includes(method)) return new Request(url, { method, headers: sent });
+  const bytes = new TextEncoder().encode(body);
+  if (!sent.has("content-type")) sent.set("Content-Type", looksLikeJson(body) ? "application/json" : "text/plain");
+  sent.set("Content-Length", String(bytes.length));
+  return new Request(url, { method, headers: sent, body: bytes });
+}
+
+function looksLikeJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Sends the request and reads what comes back, of its body the beginning. */
+export async function callOnce(run: (request: Request) => Promise<Response>, request: Request): Promise<TrialResponse> {
+  const began = performance.now();
+  const response = await run(request);
+  const { bytes, cut } = await beginningOf(response.body);
+  return {
+    status: response.status,
+    headers: [...response.headers],
+    body: bytes,
+    cut,
+    requestId: response.headers.get("x-request-id") ?? undefined,
+    durationMs: performance.now() - began,
+  };
+}
+
+async function beginningOf(body: ReadableStream<Uint8Array> | null): Promise<{ bytes: Uint8Array; cut?: string }> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  let cut: string | undefined;
+  if (body) {
+    const reader = body.getReader();
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), BODY_MAX_MS);
+    try {
+      while (size < BODY_SHOWN_MAX_BYTES) {
+        const piece = await Promise.race([reader.read(), late.promise]);
+        if (piece === "late") {
+          cut = `It had not ended after ${BODY_MAX_MS / 1000} s; this is its beginning.`;
+          break;
+        }
+        if (piece.done) return { bytes: joined(pieces, size) };
+        pieces.push(piece.value);
+        size += piece.value.length;
+      }
+      cut ??= `It is longer than ${BODY_SHOWN_MAX_BYTES / 1024} KiB; this is its beginning.`;
+    } catch (error) {
+      cut = `It broke off: ${error instanceof Error ? error.message : error}`;
+    } finally {
+      clearTimeout(timer);
+      // Ends the call; that it may have broken off already does not matter.
+      await reader.cancel().catch(() => {});
+    }
+  }
+  return { bytes: joined(pieces, size).subarray(0, BODY_SHOWN_MAX_BYTES), ...(cut !== undefined && { cut }) };
+}
+
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,175 @@
+// What leads a newcomer from an empty server to the first answer: four steps that know what is done, on the overview,
+// and the way back to them on every other page.
+
+import type { Context, MiddlewareHandler } from "hono";
+import type { Child } from "hono/jsx";
+import { AppError } from "../../../../errors.ts";
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { SecretName } from "../../../../ids.ts";
+import { SECRET_NAME_MAX_LENGTH } from "../../../../core/secrets/names.ts";
+import { readCookie } from "../../../../http/cookies.ts";
+import { Badge, CopyLine } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { curlOf, functionsOriginOf } from "../../ui/curl_example.ts";
+import { redirect, setCookie } from "../../shell/forms.ts";
+
+const HIDE = "/web/first-steps/hide";
+const YEAR_SECONDS = 365 * 86_400;
+/** What of a handler is read for the names of its secrets. */
+const CODE_MAX_CHARACTERS = 100_000;
+
+interface Steps {
+  readonly function: boolean;
+  readonly secret: boolean;
+  readonly key: boolean;
+  readonly answer: boolean;
+}
+
+/** Knows how far each request's admin is. Once all is done, nothing is looked at any more. */
+export function firstSteps(deps: WebDeps): MiddlewareHandler<WebEnv> {
+  let finished = false;
+  return async (c, next) => {
+    // Asked when the page is made: the request itself may have taken a step.
+    c.set("firstSteps", () => {
+      if (finished || isHidden(c)) return undefined;
+      const done = Object.values(stepsOf(deps)).filter(Boolean).length;
+      finished = done === 4;
+      return finished ? undefined : { done, of: 4 };
+    });
+    await next();
+  };
+}
+
+export function addFirstSteps(web: Web): void {
+  web.post(HIDE, (c) => {
+    setCookie(c, "first_steps", "hidden", YEAR_SECONDS);
+    return redirect(c, "/web", "The first steps are hidden in this browser.");
+  });
+}
+
+function isHidden(c: Context<WebEnv>): boolean {
+  return readCookie(c.req.raw.headers, "first_steps", c.env) === "hidden";
+}
+
+function stepsOf({ access, registry, secrets, settings, metrics }: WebDeps): Steps {
+  const key = access.keyCounts().total > access.countIn(settings.get("api.access-groups"));
+  const made = { function: registry.counts().total > 0, secret: secrets.total() > 0, key };
+  // Where calls are not counted, the first answer cannot be seen.
+  const uncounted = settings.get("metrics.retention-days") === 0;
+  if (!made.function || uncounted) return { ...made, answer: made.function && uncounted };
+  const { calls, errors } = metrics.summary(undefined, 0);
+  return { ...made, answer: calls > errors };
+}
+
+/** The four steps; only for a request that `firstSteps` has found to need them. */
+export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDeps }) {
+  const steps = stepsOf(deps);
+  const made = deps.registry.oldest();
+  const asked = made && await unsetSecret(made, deps);
+  const next = (["function", "secret", "key", "answer"] as const).find((step) => !steps[step]);
+  const secret = new URLSearchParams({
+    ...(asked && { name: asked }),
+    ...(made ? { scope: "function", functionId: String(made.id) } : { scope: "global" }),
+  });
+  return (
+    <section aria-labelledby="first-steps" class="first-steps">
+      <h2 id="first-steps">First steps</h2>
+      <p>From here to the first answer in two minutes.</p>
+      <ol>
+        <Step done={steps.function} next={next === "function"} href="/web/functions/new" title="Create a function">
+          {made
+            ? (
+              <>
+                <a href={`/web/functions/${made.id}`}>{made.name}</a> answers at <code>/run{made.route}</code>.
+              </>
+            )
+            : "A few lines of TypeScript that answer requests. It begins with a template that works as it is."}
+        </Step>
+        <Step done={steps.secret} next={next === "secret"} href={`/web/secrets/new?${secret}`} title="Add a secret">
+          {asked && !steps.secret
+            ? (
+              <>
+                {made.name} asks for <code>{asked}</code>: give it a value, and its answer changes.
+              </>
+            )
+            : "A value that functions can read and that is not in their code, encrypted in the database."}
+        </Step>
+        <Step
+          done={steps.key}
+          next={next === "key"}
+          href={`/web/keys/new${made ? `?functionId=${made.id}` : ""}`}
+          title="Create an API key"
+        >
+          So that a function knows who is calling, and each caller can have secrets of its own. Its value is shown once,
+          with a line that calls the function.
+        </Step>
+        <Step
+          done={steps.answer}
+          next={next === "answer"}
+          href={made ? `/web/functions/${made.id}` : undefined}
+          title="See the first answer"
+        >
+          {made
+            ? <Call c={c} settings={deps.settings} made={made} />
+            : "Once there is a function, its address and a ready command stand here."}
+        </Step>
+      </ol>
+      <form method="post" action={HIDE}>
+        <button type="submit" class="link">Hide these steps</button>
+      </form>
+    </section>
+  );
+}
+
+function Step({ done, next, href, title, children }: {
+  done: boolean;
+  next: boolean;
+  /** Undefined as long as it cannot be taken. */
+  href: string | undefined;
+  title: string;
+  children: Child;
+}) {
+  return (
+    <li aria-current={next ? "step" : undefined}>
+      <h3>
+        {href === undefined || done ? title : <a href={href}>{title}</a>} {done
+          ? <Badge kind="ok">done</Badge>
+          : next
+          ? <Badge kind="warn">next</Badge>
+          : <Badge kind="plain">to do</Badge>}
+      </h3>
+      <div>{children}</div>
+    </li>
+  );
+}
+
+function Call({ c, settings, made }: {
+  c: Context<WebEnv>;
+  settings: WebDeps["settings"];
+  made: RegisteredFunction;
+}) {
+  const line = curlOf(functionsOriginOf(c, settings), made, made.keys.length > 0 ? "YOUR-KEY" : undefined);
+  return (
+    <>
+      <p>
+        {made.keys.length > 0
+          ? "In a terminal, with the value of your key; or under Try it on the function's page:"
+          : "In a terminal, or under Try it on the function's page:"}
+      </p>
+      <CopyLine id="first-call" text={line} label="Copy the command" />
+    </>
+  );
+}
+
+/** A name that the handler asks for by `getSecret("NAME")` and that no secret has yet. */
+async function unsetSecret({ handler }: RegisteredFunction, { files, secrets }: WebDeps): Promise<string | undefined> {
+  let code: string;
+  try {
+    code = new TextDecoder().decode((await files.read(handler)).content).slice(0, CODE_MAX_CHARACTERS);
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+  const names = [...code.matchAll(/getSecret\(\s*["'`]([a-zA-Z0-9_-]+)["'`]/g)].map(([, name]) => name!);
+  return names.filter((name) => name.length <= SECRET_NAME_MAX_LENGTH).find((name) => !secrets.has(name as SecretName));
+}

@@ -1,0 +1,211 @@
+// /web: the first page. What needs the admin, the state at a glance, and for a newcomer the first steps.
+
+import type { Child } from "hono/jsx";
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { FunctionId } from "../../../../ids.ts";
+import { Ago, Badge, Time } from "../../ui/components.tsx";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { addFirstSteps, FirstSteps } from "./first_steps.tsx";
+import { page } from "../../shell/layout.tsx";
+import { count, plural } from "../../ui/format.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** How many functions of one kind that need attention are named. */
+const NAMED_MAX = 10;
+/** Responses with secrets in them that are looked at. */
+const LEAKS_MAX = 200;
+const ERROR_MAX_LENGTH = 300;
+
+export function addHome(web: Web, deps: WebDeps): void {
+  web.get("/web", async (c) => {
+    const concerns = await concernsOf(deps);
+    const steps = c.get("firstSteps")() && await FirstSteps({ c, deps });
+    return page(c, {
+      title: "Overview",
+      children: (
+        <>
+          {steps}
+          <Attention concerns={concerns} />
+          <Glance deps={deps} />
+        </>
+      ),
+    });
+  });
+  addFirstSteps(web);
+}
+
+/** Returns what an admin has to look at, each in a sentence or two: what is worst first. */
+async function concernsOf(deps: WebDeps): Promise<Child[]> {
+  const functions = await functionConcerns(deps);
+  return [...encryptionConcerns(deps), ...functions, ...leakConcerns(deps), ...deps.missingWalls];
+}
+
+function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
+  const { missingVersions, nextRotationAt, progress } = rotation.status();
+  const { damaged } = rotation.keys();
+  const encryption = <a href="/web/settings/encryption">What to do</a>;
+  const concerns: Child[] = missingVersions.map(({ version, values }) => (
+    <>
+      {plural(values, "value")} cannot be read: encryption key version {version} is missing. {encryption}
+    </>
+  ));
+  if (damaged > 0) concerns.push(<>{plural(damaged, "value")} in the database cannot be read. {encryption}</>);
+  const { last } = rotation;
+  if (last && "failure" in last) concerns.push(<>The last key rotation failed. {encryption}</>);
+  else if (last && missingVersions.length === 0 && damaged === 0 && last.outcome.unreadable.values > 0) {
+    concerns.push(
+      <>{plural(last.outcome.unreadable.values, "value")} could not be read by the last rotation. {encryption}</>,
+    );
+  }
+  // It is checked each hour.
+  if (!progress && nextRotationAt < now() - DAY_MS) {
+    concerns.push(
+      <>
+        The rotation of the encryption keys has been due since <Time ms={nextRotationAt} />. {encryption}
+      </>,
+    );
+  }
+  return concerns;
+}
+
+async function functionConcerns(deps: WebDeps): Promise<Child[]> {
+  const { registry, conditions, suspended, health, metrics, logs, now } = deps;
+  const broken = (await conditions.broken(registry.list)).map(({ entry, reason }) => (
+    <>
+      <FunctionLink {...entry} /> is broken: calls get 500. <span class="message">{reason}</span>
+    </>
+  ));
+  const resting = suspended().map((id) => (
+    <>
+      <FunctionLink {...registry.get(id)} /> is suspended, as its processes kept ending: calls get 503.{" "}
+      <span class="message">{health(id).lastDeath}</span>
+    </>
+  ));
+  const failing = metrics.failing(now() - HOUR_MS, NAMED_MAX + 1).flatMap(({ functionId, calls, failures }) => {
+    const entry = named(functionId, registry);
+    if (!entry) return [];
+    const [last] = logs.list({ functionId, level: "error", limit: 1 }).entries;
+    return [
+      <>
+        <FunctionLink {...entry} /> failed in {count(failures)} of {plural(calls, "call")} within the last hour.{" "}
+        {last && <span class="message">{last.message.slice(0, ERROR_MAX_LENGTH)}</span>}{" "}
+        <a href={`/web/logs?functionId=${functionId}&level=error`}>Errors of {entry.name}</a>
+      </>,
+    ];
+  });
+  return [
+    ...fewOf(broken, "more functions are broken"),
+    ...fewOf(resting, "more functions are suspended"),
+    ...fewOf(failing, "or more other functions failed"),
+  ];
+}
+
+/** Responses that were reported or withheld within the last day, by function. */
+function leakConcerns({ audit, registry, now }: WebDeps): Child[] {
+  const { entries } = audit.list({ action: "response.*", from: now() - DAY_MS }, Number.MAX_SAFE_INTEGER, LEAKS_MAX);
+  const byFunction = Map.groupBy(entries, ({ subjectId, subjectName }) => subjectId ?? subjectName);
+  const leaks = [...byFunction.values()].map(([latest]) => {
+    const { action, subjectId, subjectName, at } = latest!;
+    const entry = named(Number(subjectId) as FunctionId, registry);
+    const subject = subjectId === null ? subjectName : `function:${subjectId}`;
+    return (
+      <>
+        {entry ? <FunctionLink {...entry} /> : subjectName || "Functions"}{" "}
+        {action === "response.blocked" ? "had a response withheld" : "sent a response"} with a secret in it, last{" "}
+        <Ago ms={at} now={now()} />.{" "}
+        <a href={`/web/audit?${new URLSearchParams({ action: "response.*", ...(subject && { subject }) })}`}>
+          What was found{entry && ` in ${entry.name}`}
+        </a>
+      </>
+    );
+  });
+  return fewOf(leaks, "more functions sent secrets");
+}
+
+function fewOf(concerns: readonly Child[], rest: string): Child[] {
+  const others = concerns.length - NAMED_MAX;
+  return others <= 0 ? [...concerns] : [...concerns.slice(0, NAMED_MAX), `${count(others)} ${rest}.`];
+}
+
+/** The function, unless it was deleted. */
+function named(id: FunctionId, { list }: WebDeps["registry"]): RegisteredFunction | undefined {
+  const [entry] = id > 0 ? list(id - 1, 1) : [];
+  return entry?.id === id ? entry : undefined;
+}
+
+function FunctionLink({ id, name }: Pick<RegisteredFunction, "id" | "name">) {
+  return <a href={`/web/functions/${id}`}>{name}</a>;
+}
+
+function Attention({ concerns }: { concerns: readonly Child[] }) {
+  if (concerns.length === 0) return null;
+  return (
+    <section aria-labelledby="attention" class="warning">
+      <h2 id="attention">Needs attention</h2>
+      <ul>{concerns.map((concern) => <li>{concern}</li>)}</ul>
+    </section>
+  );
+}
+
+function Glance({ deps }: { deps: WebDeps }) {
+  const { access, registry, secrets, settings, metrics, rotation, suspended, now } = deps;
+  const functions = registry.counts();
+  const disabled = functions.total - functions.enabled;
+  const resting = suspended().length;
+  const status = rotation.status();
+  const unreadable = status.missingVersions.reduce((sum, { values }) => sum + values, rotation.keys().damaged);
+  const keys = access.keyCounts();
+  const counted = settings.get("metrics.retention-days") > 0;
+  const { calls, errors, p95Ms } = metrics.summary(undefined, now() - HOUR_MS);
+  return (
+    <section aria-labelledby="glance">
+      <h2 id="glance">At a glance</h2>
+      <ul class="tiles">
+        <Tile href="/web/functions" title="Functions" figure={count(functions.total)}>
+          {functions.total === 0 ? "none yet" : `${count(functions.enabled)} enabled`}
+          {disabled > 0 && `, ${count(disabled)} disabled`}
+          {resting > 0 && <Badge kind="bad">{count(resting)} suspended</Badge>}
+        </Tile>
+        <Tile href="/web/metrics" title="Calls, last hour" figure={counted ? count(calls) : "–"}>
+          {!counted ? "calls are not counted" : calls === 0 ? "no errors" : (
+            <>
+              {plural(errors, "error")}
+              {p95Ms !== null && `, 95 % within ${count(Math.ceil(p95Ms))} ms`}
+            </>
+          )}
+        </Tile>
+        <Tile href="/web/secrets" title="Secrets" figure={count(secrets.total())}>
+          {unreadable > 0
+            ? <Badge kind="bad">{plural(unreadable, "value")} cannot be read</Badge>
+            : secrets.total() === 0
+            ? "none yet"
+            : "all encrypted"}
+        </Tile>
+        <Tile href="/web/keys" title="API keys" figure={count(keys.total)}>
+          {keys.total === 0 ? "none yet" : keys.neverUsed === 0 ? "all used" : `${count(keys.neverUsed)} never used`}
+        </Tile>
+        <Tile href="/web/settings/encryption" title="Encryption key" figure={`version ${status.currentVersion}`}>
+          {status.progress ? <Badge kind="warn">rotating now</Badge> : (
+            <>
+              next rotation <Ago ms={status.nextRotationAt} now={now()} />
+            </>
+          )}
+        </Tile>
+      </ul>
+    </section>
+  );
+}
+
+/** The link is not named by its title: the sidebar has one of that name, to the same page. */
+function Tile({ href, title, figure, children }: { href: string; title: string; figure: string; children: Child }) {
+  return (
+    <li>
+      <h3>{title}</h3>
+      <p class="figure">{figure}</p>
+      <p>
+        <a href={href}>{children}</a>
+      </p>
+    </li>
+  );
+}

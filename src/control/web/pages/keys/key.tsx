@@ -1,0 +1,204 @@
+// /web/keys/<id>: one key, changing its name and description, and revoking it.
+
+import type { Context } from "hono";
+import { keyVersion, MANAGEMENT_GROUP } from "../../../../core/access/access.ts";
+import type { KeyId } from "../../../../ids.ts";
+import type { ListedKey } from "../../../../core/access/listing.ts";
+import { keyChange } from "../../../inputs/key_schemas.ts";
+import { Altered } from "../../ui/altered.tsx";
+import { ProblemSummary, TextArea, TextField, Time } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { Conflict, differences, VersionField } from "../../shell/conflict.tsx";
+import {
+  attempt,
+  expectedIn,
+  type FormStatus,
+  type Problems,
+  readForm,
+  redirect,
+  typedText,
+} from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { plural, positive } from "../../ui/format.ts";
+import { LastUsed, Preview, secretsOf } from "./lists.tsx";
+import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
+
+const LABELS = { name: "Name", description: "Description" };
+
+export function addKey(web: Web, deps: WebDeps): void {
+  const { access, secrets, settings } = deps;
+  const idOf = (c: Context<WebEnv>) => positive(c.req.param("id")) as KeyId;
+
+  const show = (
+    c: Context<WebEnv>,
+    key: ListedKey,
+    values: { name: string; description: string },
+    problems?: Problems,
+    status: FormStatus = 400,
+  ) =>
+    page(c, {
+      title: `API key ${key.name}`,
+      actions: (
+        <>
+          <a role="button" class="secondary outline" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
+          <a role="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
+        </>
+      ),
+      children: (
+        <>
+          <KeyFacts keyRow={key} deps={deps} />
+          <h2>Name and description</h2>
+          {deps.isAltered("api_keys", key.id)
+            ? (
+              <Altered
+                what="key"
+                effect="Callers with it are refused."
+                remove={{ href: `/web/keys/${key.id}/revoke`, label: "Revoke it" }}
+              />
+            )
+            : (
+              <form method="post" class="narrow" novalidate>
+                <FormToken />
+                <VersionField version={keyVersion(key)} />
+                {status === 412
+                  ? (
+                    <Conflict
+                      differences={differences(LABELS, fieldsOf(key), fieldsOf(values))}
+                      reload={`/web/keys/${key.id}`}
+                    />
+                  )
+                  : <ProblemSummary problems={problems} labels={LABELS} />}
+                <TextField
+                  name="name"
+                  label="Name"
+                  value={values.name}
+                  problems={problems}
+                  required
+                  autocomplete="off"
+                />
+                <TextArea
+                  name="description"
+                  label="Description"
+                  value={values.description}
+                  problems={problems}
+                  rows={2}
+                />
+                <button type="submit">Save</button>
+              </form>
+            )}
+        </>
+      ),
+    }, problems ? (status === 412 ? 412 : 400) : 200);
+
+  web.get("/web/keys/:id", (c) => {
+    const key = access.keySummary(idOf(c));
+    return show(c, key, key);
+  });
+
+  web.post("/web/keys/:id", async (c) => {
+    const key = access.keySummary(idOf(c));
+    const typed = await readForm(c);
+    const values = { name: typedText(typed, "name"), description: typedText(typed, "description") };
+    const result = await attempt(() =>
+      access.updateKey(c.get("actor"), key.id, keyChange.parse(values), expectedIn(typed))
+    );
+    if ("problems" in result) return show(c, access.keySummary(key.id), values, result.problems, result.status);
+    return redirect(c, `/web/keys/${key.id}`, "Saved.");
+  });
+
+  web.get("/web/keys/:id/revoke", (c) => {
+    const key = access.keySummary(idOf(c));
+    return page(c, {
+      title: `Revoke ${key.name}?`,
+      children: (
+        <>
+          <KeyFacts keyRow={key} deps={deps} />
+          <p>
+            Callers with this key are refused from that moment on, and it cannot be brought back
+            {key.groupName === MANAGEMENT_GROUP && (
+              <>
+                {" "}
+                here: only a start of the server with its value in <code>BOOTSTRAP_API_KEY</code> does that
+              </>
+            )}.
+          </p>
+          {access.isLastOf(key, settings.get("api.access-groups")) && <LastKeyWarning />}
+          <form method="post">
+            <FormToken />
+            <SecretNames
+              secrets={secrets.list({ keyId: key.id }, 0, SECRETS_NAMED).secrets}
+              total={key.secrets}
+              owner="key"
+            />
+            <div class="actions">
+              <button type="submit" class="danger">Revoke key</button>
+              <a href={`/web/keys/${key.id}`} role="button" class="secondary outline">Keep it</a>
+            </div>
+          </form>
+        </>
+      ),
+    });
+  });
+
+  web.post("/web/keys/:id/revoke", (c) => {
+    const key = access.keySummary(idOf(c));
+    access.deleteKey(c.get("actor"), key.id);
+    const along = key.secrets === 0 ? "" : `, and deleted ${plural(key.secrets, "secret")} with it`;
+    return redirect(c, `/web/keys/groups/${key.groupId}`, `Revoked the key "${key.name}"${along}.`);
+  });
+}
+
+function fieldsOf({ name, description }: { name: string; description: string }) {
+  return { name, description };
+}
+
+function LastKeyWarning() {
+  return (
+    <div class="warning" role="alert">
+      <p>
+        <strong>This is the last key that may use the API.</strong>{" "}
+        Without it, scripts can no longer manage this server; admins who sign in here still can. On the server's machine
+        {" "}
+        <code>deno task cli keys create</code> makes a new one.
+      </p>
+    </div>
+  );
+}
+
+function KeyFacts({ keyRow: key, deps: { access, now } }: { keyRow: ListedKey; deps: WebDeps }) {
+  return (
+    <dl class="facts">
+      <div>
+        <dt>Group</dt>
+        <dd>
+          <a href={`/web/keys/groups/${key.groupId}`}>{key.groupName}</a>
+        </dd>
+      </div>
+      <div>
+        <dt>Value</dt>
+        <dd>
+          <Preview preview={access.preview(key)} />
+        </dd>
+      </div>
+      <div>
+        <dt>Created</dt>
+        <dd>
+          <Time ms={key.createdAt} />
+        </dd>
+      </div>
+      <div>
+        <dt>Last used</dt>
+        <dd>
+          <LastUsed at={key.lastUsedAt} now={now()} />
+        </dd>
+      </div>
+      <div>
+        <dt>Secrets of this key</dt>
+        <dd>
+          <a href={secretsOf(key.id)}>{plural(key.secrets, "secret")}</a>
+        </dd>
+      </div>
+    </dl>
+  );
+}

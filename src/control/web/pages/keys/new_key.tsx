@@ -1,0 +1,291 @@
+// /web/keys/new: creates a key, perhaps with a new group for it, and shows its value until it is confirmed.
+
+import type { Context } from "hono";
+import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH } from "../../../../core/access/access.ts";
+import { AppError } from "../../../../errors.ts";
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { FunctionId, GroupId, KeyId } from "../../../../ids.ts";
+import { groupName } from "../../../inputs/key_schemas.ts";
+import { newKey } from "../../../inputs/key_schemas.ts";
+import { CopyLine, ProblemSummary, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { curl, curlOf, functionsOriginOf, originOf } from "../../ui/curl_example.ts";
+import { SecretValue } from "../../../../keyring/secret_value.ts";
+import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { positive } from "../../ui/format.ts";
+
+const LABELS = {
+  groupId: "Group",
+  group: "Name of the new group",
+  name: "Name",
+  description: "Description",
+  value: "Value",
+};
+/** In the field of groups: one that is created with the key. */
+const NEW_GROUP = "new";
+/** Shows the value of a key that was just created. */
+const CREATED_PATH = "/web/keys/created";
+const newKeyAndGroup = newKey.omit({ groupId: true }).extend({ group: groupName });
+
+interface Values {
+  groupId: string;
+  group: string;
+  name: string;
+  description: string;
+  value: string;
+  /** Whether the function is to ask for this group's keys from now on. */
+  letIn: boolean;
+}
+
+/** A new key, as its page shows it. */
+interface Made {
+  readonly id: KeyId;
+  readonly groupId: GroupId;
+  readonly name: string;
+  readonly value: SecretValue;
+  /** Where the API and functions answer, as the browser that posted the form calls this server. */
+  readonly origins: { readonly api: string; readonly functions: string };
+  /** The function that it was created for. */
+  readonly functionId: FunctionId | undefined;
+  /** Why the function does not require the group. */
+  readonly problem: string | undefined;
+}
+
+export function addNewKey(web: Web, deps: WebDeps): void {
+  const { access, settings } = deps;
+  const shown = new ShownOnce<Made>(deps.closing);
+
+  const show = (c: Context<WebEnv>, values: Values, problems?: Problems) => {
+    const target = functionOf(c, deps);
+    const managing = settings.get("api.access-groups");
+    const groups = access.groups().map(({ id, name }) => ({
+      value: String(id),
+      label: managing.includes(name) ? `${name} (manages this server)` : name,
+    }));
+    return page(c, {
+      title: "Create key",
+      children: (
+        <form method="post" class="narrow" novalidate>
+          <FormToken />
+          <ProblemSummary problems={problems} labels={LABELS} />
+          <SelectField
+            name="groupId"
+            label="Group"
+            hint="What the key opens: functions require keys of groups, and groups can have secrets of their own."
+            value={values.groupId}
+            options={[...groups, { value: NEW_GROUP, label: "New group…" }]}
+            problems={problems}
+          />
+          <div class="new-group">
+            <TextField
+              name="group"
+              label="Name of the new group"
+              hint="Lower-case letters, digits, underscores and hyphens."
+              value={values.group}
+              problems={problems}
+              autocomplete="off"
+              spellcheck="false"
+            />
+          </div>
+          <TextField
+            name="name"
+            label="Name"
+            hint="Who will hold the key, such as acme-corp or build-server."
+            value={values.name}
+            problems={problems}
+            required
+            autocomplete="off"
+          />
+          <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
+          <TextField
+            name="value"
+            label="Value"
+            hint={`Leave it empty for a random one. A value of your own has ${KEY_VALUE_MIN_LENGTH} to ${KEY_VALUE_MAX_LENGTH} visible characters.`}
+            value={values.value}
+            problems={problems}
+            autocomplete="off"
+            spellcheck="false"
+          />
+          {target && (
+            <div class="field">
+              <label for="letIn">
+                <input type="checkbox" id="letIn" name="letIn" value="yes" checked={values.letIn} />
+                Only keys of this group, and of those it requires already, may call {target.name}
+              </label>
+            </div>
+          )}
+          <div class="actions">
+            <button type="submit">Create</button>
+            <a href="/web/keys" role="button" class="secondary outline">Cancel</a>
+          </div>
+        </form>
+      ),
+    }, problems ? 400 : 200);
+  };
+
+  web.get("/web/keys/new", (c) => {
+    const asked = positive(c.req.query("group"));
+    const others = access.groups().filter(({ name }) => !settings.get("api.access-groups").includes(name));
+    const groupId = asked ? String(asked) : String(others[0]?.id ?? NEW_GROUP);
+    return show(c, { groupId, group: "", name: "", description: "", value: "", letIn: true });
+  });
+
+  web.post("/web/keys/new", async (c) => {
+    const values = await readValues(c);
+    const result = await attempt(() => access.createKey(c.get("actor"), wantedOf(values)));
+    if ("problems" in result) return show(c, values, result.problems);
+    const { id, groupId, value } = result.done;
+    const target = functionOf(c, deps);
+    const problem = target && values.letIn ? letIn(c, deps, target, groupId) : undefined;
+    const made: Made = {
+      id,
+      groupId,
+      name: values.name,
+      value: new SecretValue(value),
+      origins: { api: originOf(c), functions: functionsOriginOf(c, settings) },
+      functionId: target?.id,
+      problem,
+    };
+    return redirect(c, `${CREATED_PATH}?${shown.keep(c, made)}`, `Created the key "${values.name}". Copy its value.`);
+  });
+
+  web.get(CREATED_PATH, (c) => {
+    const made = shown.find(c);
+    if (made) return showMade(c, deps, made);
+    return noLongerShown(c, {
+      title: "New API key",
+      advice: "If the value was lost, revoke the key and create another one.",
+      back: "/web/keys",
+    });
+  });
+
+  web.post(CREATED_PATH, async (c) => {
+    const made = await shown.confirm(c);
+    return redirect(c, made ? `/web/keys/groups/${made.groupId}` : "/web/keys");
+  });
+}
+
+/** What the schemas of the API make of a form. @throws ZodError */
+function wantedOf({ groupId, group, name, description, value }: Values) {
+  const fields = { name, description, ...(value !== "" && { value }) };
+  if (groupId !== NEW_GROUP) {
+    const wanted = newKey.parse({ ...fields, groupId: positive(groupId) });
+    return { ...wanted, description };
+  }
+  const wanted = newKeyAndGroup.parse({ ...fields, group });
+  return { name: wanted.name, value: wanted.value, description, groupId: { name: wanted.group, description: "" } };
+}
+
+async function readValues(c: Context<WebEnv>): Promise<Values> {
+  const typed = await readForm(c);
+  const text = (name: string) => typedText(typed, name);
+  return {
+    groupId: text("groupId"),
+    group: text("group"),
+    name: text("name"),
+    description: text("description"),
+    value: text("value"),
+    letIn: text("letIn") === "yes",
+  };
+}
+
+/** The function that the key is created for, if the address names one that exists. */
+function functionOf(c: Context<WebEnv>, deps: WebDeps): RegisteredFunction | undefined {
+  const id = positive(c.req.query("functionId")) as FunctionId;
+  return id === 0 ? undefined : functionIfThere(id, deps);
+}
+
+function functionIfThere(id: FunctionId, { registry }: WebDeps): RegisteredFunction | undefined {
+  try {
+    return registry.get(id);
+  } catch (error) {
+    if (error instanceof AppError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Has the function require the group; returns what went wrong, if something did: the key is there all the same. */
+function letIn(c: Context<WebEnv>, { registry }: WebDeps, target: RegisteredFunction, groupId: GroupId) {
+  if (target.keys.includes(groupId)) return undefined;
+  try {
+    registry.update(c.get("actor"), target.id, { keys: [...target.keys, groupId] });
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return `${target.name} does not require this group yet: ${error.message}`;
+  }
+}
+
+function showMade(c: Context<WebEnv>, deps: WebDeps, made: Made) {
+  const group = deps.access.group(made.groupId);
+  const target = made.functionId && functionIfThere(made.functionId, deps);
+  return page(c, {
+    title: `API key ${made.name}`,
+    actions: (
+      <a role="button" class="secondary outline" href={`/web/secrets/new?scope=key&keyId=${made.id}`}>
+        Add secret for this key
+      </a>
+    ),
+    children: (
+      <>
+        {made.problem && <p class="warning" role="alert">{made.problem}</p>}
+        <h2>Value</h2>
+        <p>
+          Copy it now and give it to the caller who will use it. It is stored encrypted, and no other page shows it. If
+          it gets lost, create another key and revoke this one.
+        </p>
+        <CopyLine id="key-value" text={made.value.reveal()} label="Copy the value" />
+        <h2>Use it</h2>
+        <Usage deps={deps} made={made} groupName={group.name} target={target || undefined} />
+        <Confirm c={c} action={CREATED_PATH} label="Done" />
+      </>
+    ),
+  });
+}
+
+function Usage({ deps: { registry, settings }, made, groupName, target }: {
+  deps: WebDeps;
+  made: Made;
+  groupName: string;
+  target: RegisteredFunction | undefined;
+}) {
+  const callable = target?.keys.includes(made.groupId) ? target : undefined;
+  const example = callable ?? registry.ofGroup(made.groupId, 20).find(({ enabled }) => enabled);
+  if (example) {
+    return (
+      <>
+        <p>
+          In a terminal, this calls <a href={`/web/functions/${example.id}`}>{example.name}</a>:
+        </p>
+        <CopyLine
+          id="curl-line"
+          text={curlOf(made.origins.functions, example, made.value.reveal())}
+          label="Copy the command"
+        />
+      </>
+    );
+  }
+  if (settings.get("api.access-groups").includes(groupName)) {
+    return (
+      <>
+        <p>Keys of {groupName} may manage this server through its API. In a terminal, this lists the functions:</p>
+        <CopyLine
+          id="curl-line"
+          text={curl(`${made.origins.api}/api/functions`, "GET", made.value.reveal())}
+          label="Copy the command"
+        />
+        <p>
+          All of it is described at <a href="/api/docs">/api/docs</a>.
+        </p>
+      </>
+    );
+  }
+  return (
+    <p>
+      No function requires a key of {groupName} yet. Open a function to this group under{" "}
+      <a href="/web/functions">Functions</a>, and send the key in the header <code>X-API-Key</code>.
+    </p>
+  );
+}

@@ -1,0 +1,217 @@
+// /web/logs: what functions print, newest first, with filters; followed by static/logs.js as it comes.
+
+import type { FunctionId } from "../../../../ids.ts";
+import { LEVELS, type LogEntry } from "../../../../telemetry/logs.ts";
+import { logListQuery } from "../../../inputs/log_schemas.ts";
+import { clearLogs } from "../../../clear_logs.ts";
+import { cursorOf } from "../../../inputs/secret_schemas.ts";
+import { Badge, Empty, Pager, ProblemSummary, SelectField, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { OwnerField } from "../../ui/owner_name.tsx";
+
+const PAGE_SIZE = "100";
+
+/** What is chosen in the filter, by the names that the API has for it. */
+const FIELDS = ["functionId", "level", "search", "requestId"] as const;
+const LABELS = { functionId: "Function", level: "Level", search: "Words", requestId: "Request" };
+type Filter = Readonly<Record<(typeof FIELDS)[number], string>>;
+
+const LEVEL_OPTIONS = [
+  { value: "info", label: "Info and above" },
+  { value: "warn", label: "Warnings and errors" },
+  { value: "error", label: "Errors" },
+] as const satisfies readonly { value: (typeof LEVELS)[number]; label: string }[];
+
+/** What happened, unless it was printed; static/logs.js has the same. */
+const EVENTS: Partial<Record<LogEntry["event"], string>> = {
+  exec_start: "began",
+  exec_end: "ended",
+  exec_reject: "failed",
+  dropped: "lines left out",
+  leak: "secret in the response",
+  error: "the server failed",
+};
+const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" } as const;
+
+export function addLogs(web: Web, deps: WebDeps): void {
+  const { logs, overview } = deps;
+
+  web.get("/web/logs", async (c) => {
+    const filter = Object.fromEntries(FIELDS.map((field) => [field, c.req.query(field)?.trim() ?? ""])) as Filter;
+    const given = Object.entries(filter).filter(([, value]) => value !== "");
+    const cursor = c.req.query("cursor");
+    const asked = await attempt(() => {
+      const { cursor: after, ...wanted } = logListQuery.parse({
+        ...Object.fromEntries(given),
+        limit: PAGE_SIZE,
+        ...(cursor && { cursor }),
+      });
+      return logs.list({ ...wanted, ...(after > 0 && { after }) });
+    });
+    const problems = "problems" in asked ? asked.problems : undefined;
+    const { entries, next } = "done" in asked ? asked.done : { entries: [], next: undefined };
+    const named = new Set([...entries.map(({ functionId }) => functionId), Number(filter.functionId) as FunctionId]);
+    const names = new Map([...named].flatMap((id) => {
+      const name = overview.ownerName("function", id);
+      return name ? [[id, name]] : [];
+    }));
+    const query = new URLSearchParams(given);
+    const isNewest = !cursor && !problems;
+    return page(c, {
+      title: "Logs",
+      scripts: ["logs.js"],
+      styles: ["logs.css"],
+      children: (
+        <>
+          <ProblemSummary problems={problems} labels={LABELS} />
+          <details class="filter-box" data-wide-open open={given.length > 0}>
+            <summary>Filter</summary>
+            <FilterForm filter={filter} problems={problems} overview={overview} isFiltered={given.length > 0} />
+          </details>
+          {isNewest && <Following query={query} newest={entries[0]?.id ?? 0} />}
+          <ol id="entries" class="entries" aria-label="Entries, the newest first" reversed>
+            {entries.map((entry) => <Entry entry={entry} name={names.get(entry.functionId)} />)}
+          </ol>
+          {entries.length === 0 && !problems && <Nothing isFiltered={given.length > 0} />}
+          <Pager
+            next={next === undefined
+              ? undefined
+              : `/web/logs?${new URLSearchParams([...given, ["cursor", cursorOf(next)]])}`}
+            what="entries"
+          />
+          <template id="entry">
+            <Entry entry={undefined} name={undefined} />
+          </template>
+          {names.has(Number(filter.functionId) as FunctionId) && (
+            <ClearForm functionId={filter.functionId} name={names.get(Number(filter.functionId) as FunctionId)!} />
+          )}
+        </>
+      ),
+    }, problems ? 400 : 200);
+  });
+
+  web.post("/web/logs/clear", async (c) => {
+    const typed = typedText(await readForm(c), "functionId");
+    const id = (/^[1-9][0-9]{0,14}$/.test(typed) ? Number(typed) : 0) as FunctionId;
+    const name = await clearLogs(deps, c.get("actor"), id);
+    return redirect(c, `/web/logs?functionId=${id}`, `The log of ${name} was deleted.`);
+  });
+}
+
+function FilterForm({ filter, problems, overview, isFiltered }: {
+  filter: Filter;
+  problems: Problems | undefined;
+  overview: WebDeps["overview"];
+  isFiltered: boolean;
+}) {
+  return (
+    <form method="get" action="/web/logs" class="filter">
+      <OwnerField
+        overview={overview}
+        scope="function"
+        name="functionId"
+        label={LABELS.functionId}
+        value={filter.functionId}
+        empty="All functions"
+        problems={problems}
+      />
+      <SelectField
+        name="level"
+        label={LABELS.level}
+        value={filter.level}
+        empty="Everything"
+        options={LEVEL_OPTIONS}
+        problems={problems}
+      />
+      <TextField
+        name="search"
+        type="search"
+        label={LABELS.search}
+        value={filter.search}
+        maxlength={200}
+        problems={problems}
+      />
+      <TextField name="requestId" label={LABELS.requestId} value={filter.requestId} problems={problems} />
+      <div class="filter-buttons">
+        <button type="submit">Filter</button>
+        {isFiltered && <a href="/web/logs">Show all</a>}
+      </div>
+    </form>
+  );
+}
+
+/** Shown by the script that it is for. */
+function Following({ query, newest }: { query: URLSearchParams; newest: number }) {
+  const since = new URLSearchParams([...query, ["since", String(newest)]]);
+  return (
+    <div id="following" class="following" data-stream={`/api/logs/stream?${since}`} hidden>
+      <span id="following-state" role="status"></span>
+      <button type="button" class="secondary outline" id="pause">Pause</button>
+    </div>
+  );
+}
+
+/** One entry; without one, an empty one for the script to fill. */
+function Entry({ entry, name }: { entry: LogEntry | undefined; name: string | undefined }) {
+  const at = entry && new Date(entry.at).toISOString();
+  return (
+    <li class={`entry ${entry?.level ?? ""}`}>
+      <div class="about">
+        <time datetime={at} title={at} data-precise>{at?.replace("T", " ").replace("Z", " UTC")}</time>
+        <Badge kind={entry ? KINDS[entry.level] : "plain"}>{entry?.level}</Badge>
+        <a class="of" href={entry && `/web/logs?functionId=${entry.functionId}`}>{name ?? "a deleted function"}</a>
+        <a
+          class="request"
+          href={entry?.requestId ? `/web/logs?requestId=${encodeURIComponent(entry.requestId)}` : undefined}
+          hidden={!entry?.requestId}
+        >
+          This request<span class="visually-hidden">{entry?.requestId?.slice(0, 8)}</span>
+        </a>
+        <span class="event">{entry && EVENTS[entry.event]}</span>
+        <span class="took">{tookText(entry?.durationMs ?? null)}</span>
+      </div>
+      <pre class="message">{entry?.message}</pre>
+    </li>
+  );
+}
+
+function tookText(durationMs: number | null): string {
+  return durationMs === null ? "" : `${durationMs.toFixed(1)} ms`;
+}
+
+function Nothing({ isFiltered }: { isFiltered: boolean }) {
+  return (
+    <div id="nothing">
+      <Empty>
+        {isFiltered
+          ? (
+            <>
+              No entry is like that. <a href="/web/logs">Show all</a>
+            </>
+          )
+          : (
+            <>
+              Nothing was printed yet. What a handler prints with <code>console.log</code> comes here as it is printed.
+            </>
+          )}
+      </Empty>
+    </div>
+  );
+}
+
+function ClearForm({ functionId, name }: { functionId: string; name: string }) {
+  return (
+    <details class="clear">
+      <summary>Delete this log</summary>
+      <form method="post" action="/web/logs/clear">
+        <FormToken />
+        <input type="hidden" name="functionId" value={functionId} />
+        <p>All entries of {name} are deleted for good.</p>
+        <button type="submit" class="danger">Delete all entries</button>
+      </form>
+    </details>
+  );
+}

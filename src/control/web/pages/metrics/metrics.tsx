@@ -1,0 +1,195 @@
+// /web/metrics: how calls did over time, as charts, and as the table that the charts are drawn from.
+
+import { z } from "zod";
+import type { FunctionId } from "../../../../ids.ts";
+import { beginning } from "../../../../telemetry/metrics.ts";
+import { seriesOf } from "../../../../telemetry/series.ts";
+import { summarize, type Summary, type Tally } from "../../../../telemetry/tally.ts";
+import { RESOLUTIONS } from "../../../../store/metrics.ts";
+import { Empty, SelectField, Time } from "../../ui/components.tsx";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { page } from "../../shell/layout.tsx";
+import { OwnerField } from "../../ui/owner_name.tsx";
+
+/** What can be chosen: so many minutes, hours or days, up to now. */
+const RANGES = {
+  hour: { label: "Last hour", resolution: "minutes", count: 60 },
+  "six-hours": { label: "Last 6 hours", resolution: "minutes", count: 360 },
+  "two-days": { label: "Last 2 days", resolution: "hours", count: 48 },
+  "two-weeks": { label: "Last 14 days", resolution: "hours", count: 336 },
+  "ninety-days": { label: "Last 90 days", resolution: "days", count: 90 },
+} as const;
+type Range = keyof typeof RANGES;
+
+/** Functions that are told of one by one. */
+const LISTED_MAX = 20;
+
+/** A column of the table; charts take theirs by `id`. */
+interface Column {
+  readonly id: string;
+  readonly label: string;
+  readonly unit: "" | "ms";
+  readonly value: (tally: Tally, summary: Summary) => number | null;
+}
+
+const COLUMNS: readonly Column[] = [
+  { id: "calls", label: "Calls", unit: "", value: ({ calls }) => calls },
+  { id: "errors", label: "Errors", unit: "", value: ({ errors }) => errors },
+  { id: "timeouts", label: "Timeouts", unit: "", value: ({ timeouts }) => timeouts },
+  { id: "refusals", label: "Refusals", unit: "", value: ({ refusals }) => refusals },
+  { id: "mean", label: "Mean", unit: "ms", value: (_, { meanMs }) => meanMs },
+  { id: "p50", label: "p50", unit: "ms", value: (_, { p50Ms }) => p50Ms },
+  { id: "p95", label: "p95", unit: "ms", value: (_, { p95Ms }) => p95Ms },
+  { id: "p99", label: "p99", unit: "ms", value: (_, { p99Ms }) => p99Ms },
+  { id: "max", label: "Longest", unit: "ms", value: (_, { maxMs }) => maxMs },
+  { id: "starts", label: "Sandbox starts", unit: "", value: ({ sandboxStarts }) => sandboxStarts },
+  { id: "reads", label: "Secret reads", unit: "", value: ({ secretReads }) => secretReads },
+  { id: "background", label: "Calls with background work", unit: "", value: ({ backgroundCalls }) => backgroundCalls },
+];
+
+const CHARTS = [
+  { title: "Calls", columns: ["calls", "errors", "timeouts", "refusals"] },
+  { title: "Durations in milliseconds", columns: ["p50", "p95", "p99"] },
+  { title: "Sandbox starts", columns: ["starts"] },
+  { title: "Secret reads", columns: ["reads"] },
+  { title: "Calls with background work", columns: ["background"] },
+];
+
+const query = z.object({
+  range: z.enum(Object.keys(RANGES) as [Range, ...Range[]]).catch("hour"),
+  function: z.string().regex(/^[1-9]\d{0,14}$/).transform((text) => Number(text) as FunctionId).optional().catch(
+    undefined,
+  ),
+});
+
+export function addMetrics(web: Web, deps: WebDeps): void {
+  const { metrics, registry, overview, now } = deps;
+
+  web.get("/web/metrics", (c) => {
+    const { range, function: functionId } = query.parse(c.req.query());
+    const shown = functionId === undefined ? undefined : registry.get(functionId);
+    const { resolution, count } = RANGES[range];
+    const to = now();
+    const from = beginning(resolution, to - (count - 1) * RESOLUTIONS[resolution]);
+    const points = seriesOf(metrics, resolution, shown?.id, from, to);
+    return page(c, {
+      title: shown ? `Metrics of ${shown.name}` : "Metrics",
+      scripts: ["metrics.js"],
+      styles: ["uplot.css", "metrics.css"],
+      children: (
+        <>
+          <form method="get" action="/web/metrics" class="choice">
+            <OwnerField
+              overview={overview}
+              scope="function"
+              name="function"
+              value={shown ? String(shown.id) : ""}
+              empty="All functions"
+            />
+            <SelectField
+              name="range"
+              label="Time"
+              value={range}
+              options={Object.entries(RANGES).map(([value, { label }]) => ({ value, label }))}
+            />
+            <button type="submit">Show</button>
+          </form>
+          {points.every(({ tally }) => tally.calls + tally.refusals + tally.sandboxStarts === 0) && (
+            <Empty>Nothing was called in this time.</Empty>
+          )}
+          <div class="charts">
+            {CHARTS.map(({ title, columns }) => (
+              <figure data-chart={columns.join(" ")} hidden>
+                <figcaption>{title}</figcaption>
+                <div class="plot" role="img" aria-label={`Chart: ${title}. The numbers are in the table below.`}></div>
+              </figure>
+            ))}
+          </div>
+          {!shown && <ByFunction {...metrics.busiest(from, LISTED_MAX)} deps={deps} range={range} />}
+          <h2>Numbers</h2>
+          <details>
+            <summary>Show the numbers by {resolution.slice(0, -1)}</summary>
+            <div class="scroll" tabindex={0} role="region" aria-label="The numbers that the charts show">
+              <table id="numbers">
+                <thead>
+                  <tr>
+                    <th scope="col">From</th>
+                    {COLUMNS.map(({ id, label, unit }) => (
+                      <th scope="col" data-column={id} data-label={label}>{unit ? `${label} (${unit})` : label}</th>
+                    ))}
+                  </tr>
+                </thead>
+                <tbody>
+                  {points.map(({ at, tally }) => <Numbers at={at} tally={tally} />)}
+                </tbody>
+              </table>
+            </div>
+          </details>
+        </>
+      ),
+    });
+  });
+}
+
+function Numbers({ at, tally }: { at: number; tally: Tally }) {
+  const summary = summarize(tally);
+  return (
+    <tr data-at={at / 1_000}>
+      <th scope="row">
+        <Time ms={at} />
+      </th>
+      {COLUMNS.map(({ value }) => <td>{text(value(tally, summary))}</td>)}
+    </tr>
+  );
+}
+
+function ByFunction({ functions, more, deps: { overview }, range }: {
+  functions: readonly (readonly [FunctionId, Summary])[];
+  more: boolean;
+  deps: WebDeps;
+  range: Range;
+}) {
+  if (functions.length === 0) return null;
+  return (
+    <>
+      <h2>By function</h2>
+      <div class="scroll" tabindex={0} role="region" aria-label="Calls by function">
+        <table>
+          <thead>
+            <tr>
+              {[
+                "Function",
+                "Calls",
+                "Errors",
+                "Timeouts",
+                "Mean (ms)",
+                "p50 (ms)",
+                "p95 (ms)",
+                "p99 (ms)",
+                "Longest (ms)",
+              ]
+                .map((label) => <th scope="col">{label}</th>)}
+            </tr>
+          </thead>
+          <tbody>
+            {functions.map(([id, { calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs }]) => (
+              <tr>
+                <th scope="row">
+                  <a href={`/web/metrics?function=${id}&range=${range}`}>{overview.ownerName("function", id)}</a>
+                </th>
+                {[calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs].map((value) => <td>{text(value)}</td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {more && <p class="quiet">These are the {LISTED_MAX} with the most calls. Choose another above.</p>}
+    </>
+  );
+}
+
+/** With as many digits as it is known by; a dash where there is none. */
+function text(value: number | null): string {
+  if (value === null) return "–";
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,281 @@
+// /web/secrets: which names there are and who sets each, as a matrix of names and scopes.
+
+import { z } from "zod";
+import { SCOPES, type SecretName } from "../../../../ids.ts";
+import { type Cell, type NameRow, WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
+import { idText, secretName } from "../../../inputs/fields.ts";
+import { OWNER_FIELDS } from "../../../inputs/secret_schemas.ts";
+import { Badge, Empty, Pager, SelectField, TextField, Time } from "../../ui/components.tsx";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { page } from "../../shell/layout.tsx";
+import { OwnerField } from "../../ui/owner_name.tsx";
+import { count, plural } from "../../ui/format.ts";
+import { address, SCOPE_LABELS, SECRETS } from "../../ui/secret_labels.ts";
+
+const PAGE_SIZE = 50;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const UNUSED_CHOICES = [7, 30, 90, 180, 365];
+
+const idSchema = idText<number>().optional().catch(undefined);
+
+/** What is asked for in the address; what makes no sense there counts as not given. */
+export const filterSchema = z.object({
+  q: z.string().max(255).catch(""),
+  scope: z.enum(SCOPES).optional().catch(undefined),
+  // Of them, the scope's own counts.
+  functionId: idSchema,
+  groupId: idSchema,
+  keyId: idSchema,
+  /** In days. */
+  unused: z.string().regex(/^[1-9]\d{0,3}$/).catch(""),
+  after: secretName().optional().catch(undefined),
+});
+
+export type Filter = z.infer<typeof filterSchema>;
+
+/** Which owner's values are asked for, of the filter's scope. */
+export function ownerOf(filter: Pick<Filter, "scope" | "functionId" | "groupId" | "keyId">): number | undefined {
+  return filter.scope === undefined || filter.scope === "global" ? undefined : filter[OWNER_FIELDS[filter.scope]];
+}
+
+/** The parameters of an address that asks for the same scope and owner. */
+export function ownerParameters(filter: Parameters<typeof ownerOf>[0]): Record<string, string | number | undefined> {
+  const { scope } = filter;
+  if (scope === undefined || scope === "global") return { scope };
+  return { scope, [OWNER_FIELDS[scope]]: ownerOf(filter) };
+}
+
+export function addBrowse(web: Web, deps: WebDeps): void {
+  web.get(SECRETS, (c) => {
+    const filter = filterSchema.parse(c.req.query());
+    const part = c.req.header("HX-Request") !== undefined;
+    const results = <Results filter={filter} deps={deps} part={part} />;
+    if (part) {
+      const scopeChanged = c.req.header("HX-Source")?.startsWith("select#scope");
+      return c.html(
+        <>
+          {results}
+          {scopeChanged && <OwnerFilter filter={filter} deps={deps} swap />}
+        </>,
+      );
+    }
+    return page(c, {
+      title: "Secrets",
+      scripts: ["secrets.js"],
+      styles: ["secrets.css"],
+      actions: (
+        <>
+          <a class="button outline" href={`${SECRETS}/resolve`}>Resolve as…</a>
+          <a class="button" href={`${SECRETS}/new`}>Add Secret</a>
+        </>
+      ),
+      children: (
+        <>
+          <FilterForm filter={filter} deps={deps} />
+          <p id="announcer" class="visually-hidden" role="status"></p>
+          {results}
+        </>
+      ),
+    });
+  });
+}
+
+/** Attributes of a field that asks for new results when `trigger` happens. */
+function live(trigger: string) {
+  return {
+    "hx-get": SECRETS,
+    "hx-trigger": trigger,
+    "hx-include": "closest form",
+    "hx-target": "#results",
+    "hx-swap": "outerHTML",
+    "hx-sync": "closest form:replace",
+  };
+}
+
+function FilterForm({ filter, deps }: { filter: Filter; deps: WebDeps }) {
+  const unused = [...new Set([...UNUSED_CHOICES, ...(filter.unused ? [Number(filter.unused)] : [])])];
+  return (
+    <form method="get" action={SECRETS} class="filters live">
+      <TextField
+        name="q"
+        type="search"
+        label="Search names"
+        value={filter.q}
+        autocomplete="off"
+        spellcheck="false"
+        {...live("input changed delay:200ms")}
+      />
+      <SelectField
+        name="scope"
+        label="Scope"
+        value={filter.scope ?? ""}
+        empty="All scopes"
+        options={WIDEST_FIRST.map((scope) => ({ value: scope, label: SCOPE_LABELS[scope] }))}
+        {...live("change")}
+      />
+      <OwnerFilter filter={filter} deps={deps} />
+      <SelectField
+        name="unused"
+        label="Unused for"
+        value={filter.unused}
+        empty="Any time"
+        options={unused.map((days) => ({ value: String(days), label: plural(days, "day") }))}
+        {...live("change")}
+      />
+      <button type="submit" class="secondary">Filter</button>
+    </form>
+  );
+}
+
+function OwnerFilter({ filter, deps, swap }: { filter: Filter; deps: WebDeps; swap?: boolean }) {
+  const { scope } = filter;
+  return (
+    <div id="owner-filter" hx-swap-oob={swap ? "outerHTML" : undefined}>
+      {scope && scope !== "global" && (
+        <OwnerField
+          overview={deps.overview}
+          scope={scope}
+          name={OWNER_FIELDS[scope]}
+          value={String(ownerOf(filter) ?? "")}
+          empty={`Every ${scope}`}
+          {...live("change")}
+        />
+      )}
+    </div>
+  );
+}
+
+function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: boolean }) {
+  const { q, scope, unused, after } = filter;
+  const { overview, reads, now } = deps;
+  const since = unused ? now() - Number(unused) * DAY_MS : undefined;
+  const { rows, next } = overview.names(
+    { search: q, scope, ownerId: ownerOf(filter) },
+    after ?? "",
+    PAGE_SIZE,
+    since === undefined ? undefined : reads.unusedSince(since),
+  );
+  const asked = { q, ...ownerParameters(filter), unused };
+  const filtered = q !== "" || scope !== undefined || unused !== "";
+  const told = rows.length === 0 ? "No name fits." : `${plural(rows.length, "name")}${next ? ", and more" : ""}.`;
+  return (
+    <div id="results" data-address={address(SECRETS, { ...asked, after })}>
+      {part && <hx-partial hx-target="#announcer" hx-swap="textContent">{told}</hx-partial>}
+      {since !== undefined && reads.begin > since && (
+        <p class="warning">
+          Reads are counted since <Time ms={reads.begin} />: what was not read before that is not known.
+        </p>
+      )}
+      {rows.length === 0
+        ? <Nothing filtered={filtered || after !== undefined} />
+        : <Matrix rows={rows} asked={asked} />}
+      {after !== undefined && (
+        <p>
+          <a href={address(SECRETS, asked)}>Back to the first names</a>
+        </p>
+      )}
+      <Pager next={next && address(SECRETS, { ...asked, after: next })} what="names" />
+    </div>
+  );
+}
+
+function Nothing({ filtered }: { filtered: boolean }) {
+  if (filtered) {
+    return (
+      <Empty>
+        <p>No secret fits.</p>
+        <p>
+          <a href={SECRETS}>Show all names</a>
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <Empty>
+      <p>There are no secrets yet. A secret is a value, such as a password, that functions ask for by its name.</p>
+      <p>
+        <a href={`${SECRETS}/new`}>Create the first one</a>
+      </p>
+    </Empty>
+  );
+}
+
+type Asked = Readonly<Record<string, string | number | undefined>>;
+
+function Matrix({ rows, asked }: { rows: readonly NameRow[]; asked: Asked }) {
+  // A name unfolds to all that is asked for but the search.
+  const { q: _, ...unfolded } = asked;
+  return (
+    <table class="matrix">
+      <caption class="visually-hidden">Names of secrets, and who sets each</caption>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          {WIDEST_FIRST.map((scope) => <th scope="col">{SCOPE_LABELS[scope]}</th>)}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ name, cells }) => (
+          <>
+            <tr>
+              <th scope="row">
+                <a class="unfold" href={namePath(name, unfolded)} data-unfold={`values-${name}`}>
+                  {name}
+                </a>
+              </th>
+              {WIDEST_FIRST.map((scope) => (
+                <td>{scope === "global" ? <GlobalCell cell={cells.global} /> : <OwnersCell cell={cells[scope]} />}</td>
+              ))}
+            </tr>
+            <tr class="unfolded" hidden>
+              <td colspan={5} id={`values-${name}`}></td>
+            </tr>
+          </>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+export function namePath(name: SecretName, asked: Asked = {}): string {
+  return address(`${SECRETS}/names/${name}`, asked);
+}
+
+function Unset() {
+  return (
+    <>
+      <span class="quiet" aria-hidden="true">–</span>
+      <span class="visually-hidden">not set</span>
+    </>
+  );
+}
+
+function GlobalCell({ cell }: { cell: Cell }) {
+  const [value] = cell.named;
+  if (!value) return <Unset />;
+  return value.unreadable ? <Badge kind="bad">Unreadable</Badge> : <>Set</>;
+}
+
+function OwnersCell({ cell }: { cell: Cell }) {
+  if (cell.count === 0) return <Unset />;
+  const more = cell.count - cell.named.length;
+  return (
+    <>
+      <b>{count(cell.count)}</b>
+      <span class="named">
+        {cell.named.map(({ owner, unreadable }, index) => (
+          <>
+            {index > 0 && ", "}
+            {owner}
+            {unreadable && (
+              <>
+                <Badge kind="bad">Unreadable</Badge>
+              </>
+            )}
+          </>
+        ))}
+        {more > 0 && `, and ${count(more)} more`}
+      </span>
+    </>
+  );
+}

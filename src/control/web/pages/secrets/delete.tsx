@@ -1,0 +1,81 @@
+// Deleting a secret: a page that says what functions get afterwards, and the button.
+
+import type { Context } from "hono";
+import type { Fallback } from "../../../../core/secrets/matrix.ts";
+import { secretVersion } from "../../../../core/secrets/service.ts";
+import type { SecretRow } from "../../../../store/secrets.ts";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { ProblemSummary } from "../../ui/components.tsx";
+import { CHANGED, VersionField } from "../../shell/conflict.tsx";
+import { attempt, expectedIn, type Problems, readForm, redirect } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { namePath } from "./browse.tsx";
+import { secretOf, secretPath } from "./values.tsx";
+import { plural } from "../../ui/format.ts";
+import { ownerWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+
+export function addRemove(web: Web, deps: WebDeps): void {
+  const { secrets, overview } = deps;
+
+  web.get(`${SECRETS}/:id{[1-9][0-9]*}/delete`, (c) => {
+    return show(c, secretOf(c, deps));
+  });
+
+  const show = (c: Context<WebEnv>, row: SecretRow, problems?: Problems) =>
+    page(c, {
+      title: `Delete ${row.name}?`,
+      styles: ["secrets.css"],
+      children: (
+        <>
+          <ProblemSummary problems={problems} labels={{}} />
+          <p>
+            The value of <b>{row.name}</b> for{" "}
+            <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b> is deleted permanently.
+          </p>
+          {row.comment && <p class="comment">{row.comment}</p>}
+          <p>{affected(row)} then:</p>
+          <ul>{fallbackWords(row, overview.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
+          <form method="post" action={`${secretPath(row.id)}/delete`} class="actions">
+            <FormToken />
+            <VersionField version={secretVersion(row)} />
+            <button type="submit" class="danger">Delete {row.name}</button>
+            <a href={namePath(row.name)}>Keep it</a>
+          </form>
+        </>
+      ),
+    }, problems ? 412 : 200);
+
+  web.post(`${SECRETS}/:id{[1-9][0-9]*}/delete`, async (c) => {
+    const row = secretOf(c, deps);
+    const expected = expectedIn(await readForm(c));
+    const result = await attempt(() => secrets.delete(c.get("actor"), row.id, expected));
+    if ("problems" in result) return show(c, secretOf(c, deps), { "": CHANGED });
+    return redirect(c, SECRETS, `Deleted ${secretWords(row)}.`);
+  });
+}
+
+function affected({ owner, ownerName }: SecretRow): string {
+  switch (owner.scope) {
+    case "global":
+      return "Functions that found this value get";
+    case "function":
+      return `Calls of "${ownerName}" that found this value get`;
+    case "group":
+      return `Calls with a key of the group "${ownerName}" that found this value get`;
+    case "key":
+      return `Calls with the key "${ownerName}" get`;
+  }
+}
+
+/** In the order in which they are looked for. */
+function fallbackWords({ name }: SecretRow, fallbacks: readonly Fallback[]): string[] {
+  const words = fallbacks.map(({ scope, owner, count, certain }, index) => {
+    if (scope === "global") return `${index > 0 ? "otherwise " : ""}the global value`;
+    if (certain) return `the value of their group "${owner}"`;
+    return `the value of the function that is called, where it has one (${plural(count, "function")})`;
+  });
+  if (fallbacks.at(-1)?.certain) return words;
+  const nothing = `nothing: getSecret("${name}") gives undefined`;
+  return [...words, words.length > 0 ? `otherwise ${nothing}` : nothing];
+}

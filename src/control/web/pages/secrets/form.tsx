@@ -1,0 +1,327 @@
+// The form that creates a secret, and the one that changes it. Both parse by the API's schemas.
+
+import type { Context } from "hono";
+import { SCOPES } from "../../../../ids.ts";
+import type { Overview } from "../../../../core/secrets/matrix.ts";
+import { SECRET_NAME_MAX_LENGTH, SECRET_VALUE_MAX_BYTES } from "../../../../core/secrets/names.ts";
+import { secretVersion } from "../../../../core/secrets/service.ts";
+import type { SecretRow } from "../../../../store/secrets.ts";
+import { newSecret, OWNER_FIELDS, secretChange } from "../../../inputs/secret_schemas.ts";
+import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { Conflict, differences, VersionField } from "../../shell/conflict.tsx";
+import {
+  attempt,
+  expectedIn,
+  type FormStatus,
+  type Problems,
+  readForm,
+  redirect,
+  type Typed,
+  typedText,
+} from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
+import { count } from "../../ui/format.ts";
+import { namePath } from "./browse.tsx";
+import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
+import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+import { AlteredSecret, secretOf, secretPath } from "./values.tsx";
+
+const LABELS = {
+  name: "Name",
+  value: "Value",
+  scope: "Scope",
+  functionId: "Function",
+  groupId: "Group",
+  keyId: "Key",
+  comment: "Comment",
+};
+const NEW = `${SECRETS}/new`;
+const UNSHOWABLE = "holds characters that this field would change (carriage returns or NUL). ";
+
+/** The fields of a form as texts; `version` where the form is still that of another version than the stored one. */
+type Fields = Readonly<Record<string, string>>;
+
+export function addForms(web: Web, deps: WebDeps): void {
+  const { secrets } = deps;
+
+  web.get(NEW, (c) => {
+    const given = c.req.query();
+    const fields = { scope: "global", ...pick(given, ["name", "scope", "functionId", "groupId", "keyId", "comment"]) };
+    return newPage(c, deps, fields);
+  });
+
+  web.post(NEW, async (c) => {
+    const fields = fieldsOf(await readForm(c), ["name", "value", "scope", "functionId", "groupId", "keyId", "comment"]);
+    const outcome = await attempt(() => secrets.create(c.get("actor"), newSecret.parse(wanted(fields))));
+    if ("problems" in outcome) return newPage(c, deps, fields, outcome.problems, outcome.status);
+    return redirect(c, SECRETS, `Created ${secretWords(secrets.get(outcome.done))}.`);
+  });
+
+  web.get(`${SECRETS}/:id{[1-9][0-9]*}/edit`, (c) => {
+    const row = secretOf(c, deps);
+    return editPage(c, deps, row, { name: row.name, value: "", comment: row.comment });
+  });
+
+  // What was typed elsewhere in the form stays; the value comes into its field.
+  web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit/reveal`, async (c) => {
+    const row = secretOf(c, deps);
+    const form = await readForm(c);
+    const fields = fieldsOf(form, ["name", "comment", "version"]);
+    const [opened] = secrets.reveal(c.get("actor"), [row]);
+    const value = opened!.value?.reveal();
+    if (value === undefined) return editPage(c, deps, row, fields, { value: opened!.decryptionError! });
+    const lines = value.replaceAll("\r\n", "\n");
+    // Every line ends in CRLF, or none does: then the field can hold it, and the line ends are put back.
+    const crlf = lines !== value && lines.replaceAll("\n", "\r\n") === value;
+    if (!fitsTextArea(crlf ? lines : value)) {
+      const advice = "It stays as it is while the field is empty; change it over the API, or copy it and type another.";
+      return editPage(c, deps, row, fields, { value: UNSHOWABLE + advice });
+    }
+    return editPage(c, deps, row, { ...fields, value: lines, ...(crlf && { crlf: "keep" }) });
+  });
+
+  web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit`, async (c) => {
+    const row = secretOf(c, deps);
+    const form = await readForm(c);
+    const fields = fieldsOf(form, ["name", "value", "comment", "crlf"]);
+    const { name, comment } = fields as { name: string; comment: string };
+    const typed = fields.crlf === "keep" ? fields.value!.replaceAll("\n", "\r\n") : fields.value!;
+    const value = typed === "" ? undefined : typed;
+    const outcome = await attempt(() =>
+      secrets.update(c.get("actor"), row.id, secretChange.parse({ name, value, comment }), expectedIn(form))
+    );
+    if ("problems" in outcome) return editPage(c, deps, secretOf(c, deps), fields, outcome.problems, outcome.status);
+    const saved = secrets.get(row.id);
+    const what = value === undefined ? "its value stays as it was" : "with a new value";
+    return redirect(c, namePath(saved.name), `Saved ${secretWords(saved)}, ${what}.`);
+  });
+}
+
+function pick(given: Fields, names: readonly string[]): Fields {
+  return Object.fromEntries(names.flatMap((name) => given[name] === undefined ? [] : [[name, given[name]]]));
+}
+
+function fieldsOf(typed: Typed, names: readonly string[]): Fields {
+  return Object.fromEntries(names.map((name) => {
+    const text = typedText(typed, name);
+    // No name has spaces around it, but what is pasted often does.
+    return [name, name === "name" ? text.trim() : text];
+  }));
+}
+
+/** What `newSecret` parses: of the owners' dropdowns, only the one of the scope counts. */
+function wanted({ name, value, scope, comment, ...owners }: Fields): unknown {
+  const owned = OWNED_SCOPES.find((known) => known === scope);
+  const field = owned && OWNER_FIELDS[owned];
+  const id = field && owners[field];
+  return { name, value, scope, comment, ...(id && { [field]: /^\d+$/.test(id) ? Number(id) : id }) };
+}
+
+/** Whether a text area gives back what is put into it. */
+function fitsTextArea(value: string): boolean {
+  return !/[\r\0]/.test(value);
+}
+
+/** The value to put into the form again, and what is wrong if it cannot be. */
+function again(fields: Fields, problems: Problems | undefined): { value: string; problems: Problems | undefined } {
+  const { value = "" } = fields;
+  if (fitsTextArea(value)) return { value, problems };
+  return { value: "", problems: { value: `${UNSHOWABLE}Give it again.`, ...problems } };
+}
+
+function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wrong?: Problems, status?: FormStatus) {
+  const { value, problems } = again(fields, wrong);
+  return page(c, {
+    title: "Create Secret",
+    scripts: ["secret_form.js"],
+    styles: ["secrets.css"],
+    children: (
+      <form method="post" action={NEW} class="secret-form" novalidate autocomplete="off">
+        <FormToken />
+        <ProblemSummary problems={problems} labels={LABELS} />
+        <NameField value={fields.name ?? ""} problems={problems} />
+        <ValueField value={value} problems={problems} hint="Any text; lines may break." />
+        <ScopeFields overview={overview} fields={fields} problems={problems} />
+        <CommentField value={fields.comment ?? ""} problems={problems} />
+        <div class="actions">
+          <button type="submit">Create</button>
+          <a href={SECRETS} role="button" class="secondary outline">Cancel</a>
+        </div>
+      </form>
+    ),
+  }, status);
+}
+
+function editPage(
+  c: Context<WebEnv>,
+  { secrets, isAltered }: WebDeps,
+  row: SecretRow,
+  fields: Fields,
+  wrong?: Problems,
+  status?: FormStatus,
+) {
+  if (isAltered("secrets", row.id)) {
+    const children = <AlteredSecret row={row} />;
+    return page(c, { title: row.name, styles: ["secrets.css"], children }, status);
+  }
+  const { value, problems } = again(fields, wrong);
+  const path = `${secretPath(row.id)}/edit`;
+  const readable = secrets.problemOf(row) === null;
+  return page(c, {
+    title: `Edit ${row.name}`,
+    scripts: ["secret_form.js"],
+    styles: ["secrets.css"],
+    children: (
+      <form method="post" action={path} class="secret-form" novalidate autocomplete="off">
+        <FormToken />
+        <p>
+          Belongs to:{" "}
+          <b>{row.owner.scope === "global" ? "every function (global)" : ownerWords(row)}</b>. To give it to another
+          owner, create it there.
+        </p>
+        <VersionField version={fields.version || secretVersion(row)} />
+        {status === 412
+          ? <Conflict differences={differencesOf(row, fields)} reload={path} />
+          : <ProblemSummary problems={problems} labels={LABELS} />}
+        <NameField
+          value={fields.name ?? ""}
+          problems={problems}
+          hint="Functions that ask for the old name no longer find it."
+        />
+        <ValueField
+          value={value}
+          problems={problems}
+          hint={readable
+            ? "Left empty, the value stays as it is."
+            : "The value that is stored cannot be read. Give it again."}
+        />
+        {fields.crlf === "keep" && (
+          <label class="field">
+            <input type="checkbox" id="crlf" name="crlf" value="keep" checked /> Keep its line ends (CRLF)
+          </label>
+        )}
+        {readable && value === "" && (
+          <p>
+            <button type="submit" class="secondary outline small" formaction={`${path}/reveal`}>
+              Reveal the value to edit it
+            </button>
+          </p>
+        )}
+        <CommentField value={fields.comment ?? ""} problems={problems} />
+        <div class="actions">
+          <button type="submit">Save</button>
+          <a href={namePath(row.name)} role="button" class="secondary outline">Cancel</a>
+        </div>
+      </form>
+    ),
+  }, status);
+}
+
+/** The values themselves are not compared: a page must not show one that nobody asked to see. */
+function differencesOf({ name, comment }: SecretRow, fields: Fields) {
+  const value = fields.value ? "the value in the form" : "the stored value, unchanged";
+  return differences(
+    { name: LABELS.name, value: LABELS.value, comment: LABELS.comment },
+    { name, value: "hidden; it may be another one", comment },
+    { name: fields.name ?? "", value, comment: fields.comment ?? "" },
+  );
+}
+
+interface PartProps {
+  value: string;
+  problems: Problems | undefined;
+  hint?: string;
+}
+
+function NameField({ value, problems, hint }: PartProps) {
+  return (
+    <>
+      <TextField
+        name="name"
+        label={LABELS.name}
+        value={value}
+        problems={problems}
+        hint={`Letters, digits, _ and -. ${hint ?? "Upper and lower case are different names."}`}
+        required
+        maxlength={SECRET_NAME_MAX_LENGTH}
+        pattern="[a-zA-Z0-9_\-]+"
+        autocapitalize="off"
+        spellcheck="false"
+        data-name-check="name-check"
+      />
+      <p id="name-check" class="problem check" role="status"></p>
+    </>
+  );
+}
+
+function ValueField({ value, problems, hint }: PartProps) {
+  const max = count(SECRET_VALUE_MAX_BYTES);
+  return (
+    <>
+      <TextArea
+        name="value"
+        label={LABELS.value}
+        value={value}
+        problems={problems}
+        hint={
+          <>
+            {hint} <span id="bytes-left" data-max={SECRET_VALUE_MAX_BYTES}>At most {max} bytes.</span>
+          </>
+        }
+        rows={4}
+        class="secret-value"
+        autocapitalize="off"
+        spellcheck="false"
+        data-bytes-left="bytes-left"
+      />
+      <p id="bytes-told" class="visually-hidden" role="status"></p>
+    </>
+  );
+}
+
+function ScopeFields({ overview, fields, problems }: {
+  overview: Overview;
+  fields: Fields;
+  problems: Problems | undefined;
+}) {
+  const scope = SCOPES.find((known) => known === fields.scope) ?? "";
+  return (
+    <>
+      <SelectField
+        name="scope"
+        label={LABELS.scope}
+        value={scope}
+        problems={problems}
+        hint="Who gets this value. The most specific one wins: key, then group, then function, then global."
+        options={WIDEST_FIRST.map((each) => ({ value: each, label: SCOPE_LABELS[each] }))}
+      />
+      {OWNED_SCOPES.map((owned) => (
+        <OwnerField
+          overview={overview}
+          scope={owned}
+          name={OWNER_FIELDS[owned]}
+          value={fields[OWNER_FIELDS[owned]] ?? ""}
+          empty={`Choose a ${owned}`}
+          hint={`For the scope ${SCOPE_LABELS[owned]}.`}
+          problems={problems}
+        />
+      ))}
+    </>
+  );
+}
+
+function CommentField({ value, problems }: PartProps) {
+  return (
+    <TextArea
+      name="comment"
+      label={LABELS.comment}
+      value={value}
+      problems={problems}
+      hint="Optional: what it is for, and when it has to be renewed. Not encrypted."
+      rows={2}
+    />
+  );
+}

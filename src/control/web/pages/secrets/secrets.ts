@@ -1,0 +1,18 @@
+// /web/secrets: the section's pages.
+
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { addBrowse } from "./browse.tsx";
+import { addForms } from "./form.tsx";
+import { addOwners } from "../../ui/owner_name.tsx";
+import { addRemove } from "./delete.tsx";
+import { addResolvePage } from "./resolve.tsx";
+import { addValues } from "./values.tsx";
+
+export function addSecrets(web: Web, deps: WebDeps): void {
+  addBrowse(web, deps);
+  addForms(web, deps);
+  addOwners(web, deps);
+  addRemove(web, deps);
+  addResolvePage(web, deps);
+  addValues(web, deps);
+}

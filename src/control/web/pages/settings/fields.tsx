@@ -1,0 +1,99 @@
+// Settings as fields of a form and as text to read, by nothing but what the table of settings says of each.
+
+import { Badge, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import type { Problems } from "../../shell/forms.ts";
+import { count } from "../../ui/format.ts";
+import { DEFINITIONS, type SettingName } from "../../../../core/settings/definitions.ts";
+import { kindOf, writeValue } from "../../../../core/settings/kinds.ts";
+
+/** From here on a list's field scrolls. */
+const ROWS_MAX = 12;
+
+/** One setting to be changed: `text` is what stands in its field, `value` what is in force. */
+export function SettingField({ name, value, text, problems }: {
+  name: SettingName;
+  value: unknown;
+  text: string;
+  problems: Problems | undefined;
+}) {
+  const kind = kindOf(name);
+  const { meaning, default: fallback } = DEFINITIONS[name];
+  const hint = <>{meaning} {allowed(name)} Default: {shortText(name, fallback)}.</>;
+  const field = { name, label: name, hint, problems };
+  return (
+    <div class="setting">
+      {kind.kind === "integer"
+        ? <TextField {...field} value={text} inputmode="numeric" autocomplete="off" class="number" />
+        : kind.kind === "list" || kind.kind === "json"
+        ? (
+          <TextArea
+            {...field}
+            value={text}
+            rows={Math.min(text.split("\n").length + 1, ROWS_MAX)}
+            spellcheck="false"
+            autocomplete="off"
+          />
+        )
+        : kind.kind === "boolean"
+        ? (
+          <SelectField
+            {...field}
+            value={text}
+            options={[{ value: "true", label: "on" }, { value: "false", label: "off" }]}
+          />
+        )
+        : kind.kind === "choice"
+        ? (
+          <SelectField
+            {...field}
+            value={text}
+            options={kind.options.map((option) => ({ value: option, label: option }))}
+          />
+        )
+        : <TextField {...field} value={text} autocomplete="off" />}
+      {isChanged(name, value) && (
+        <p class="setting-state">
+          <Badge kind="warn">changed</Badge>{" "}
+          <button type="submit" name="reset" value={name} class="link" aria-label={`Reset to default: ${name}`}>
+            Reset to default
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+export function isChanged(name: SettingName, value: unknown): boolean {
+  return JSON.stringify(value) !== JSON.stringify(DEFINITIONS[name].default);
+}
+
+/** A value in a line: numbers with their unit, the entries of a list with commas. */
+export function shortText(name: SettingName, value: unknown): string {
+  const kind = kindOf(name);
+  switch (kind.kind) {
+    case "integer":
+      return count(value as number) + (kind.unit === undefined ? "" : ` ${kind.unit}`);
+    case "boolean":
+      return value === true ? "on" : "off";
+    case "list":
+      return (value as string[]).join(", ") || "none";
+    default:
+      return writeValue(name, value);
+  }
+}
+
+function allowed(name: SettingName): string {
+  const kind = kindOf(name);
+  switch (kind.kind) {
+    case "integer":
+      return `${count(kind.min)} to ${count(kind.max)}${kind.unit === undefined ? "" : ` ${kind.unit}`}.`;
+    case "list":
+      return `One entry a line${kind.min > 0 ? `, at least ${count(kind.min)}` : ""}${
+        kind.max === undefined ? "" : `, at most ${count(kind.max)}`
+      }.`;
+    case "json":
+      return "As JSON.";
+    default:
+      return "";
+  }
+}

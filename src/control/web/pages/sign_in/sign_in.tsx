@@ -1,0 +1,155 @@
+// /web/sign-in, its second step, and signing out.
+
+import type { Context } from "hono";
+import type { Halfway, SignedIn } from "../../../../core/admins/sign_in.ts";
+import { AppError, SlowDown } from "../../../../errors.ts";
+import { ProblemSummary, TextField } from "../../ui/components.tsx";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { type Problems, problemsOf, readForm, redirect, takeNotice, typedText } from "../../shell/forms.ts";
+import { barePage, type PageStatus } from "../../shell/layout.tsx";
+import { goOn, type Resume, ResumeFields, resumeIn } from "../../shell/replay_after_sign_in.tsx";
+import { forgetSession, keepSession, recognise, visitorOf } from "../../shell/session.ts";
+import { email } from "../../../inputs/sign_in_schemas.ts";
+
+export function addSignIn(web: Web, deps: WebDeps): void {
+  const { accounts, sessions, signIn } = deps.admins;
+
+  web.get("/web/sign-in", (c) => {
+    if (!accounts.exist()) return c.redirect("/web/setup", 303);
+    const resume = resumeIn({ to: [c.req.query("to") ?? ""] });
+    if (recognise(c, deps)) return c.redirect(resume.to, 303);
+    return signInPage(c, { resume, notice: takeNotice(c) });
+  });
+
+  web.post("/web/sign-in", async (c) => {
+    const typed = await readForm(c);
+    const resume = resumeIn(typed);
+    // Passwords are taken as they are typed: no trimming, and line breaks cannot be in them.
+    const [address, password] = [typedText(typed, "email"), typed["password"]?.[0] ?? ""];
+    try {
+      const known = email().safeParse(address);
+      const entered = await signIn.withPassword(visitorOf(c), known.success ? known.data : address, password);
+      return enter(c, deps, entered, resume);
+    } catch (error) {
+      return signInPage(c, { resume, address, problems: problemsIn(error) }, refuse(c, error));
+    }
+  });
+
+  web.post("/web/sign-in/code", async (c) => {
+    const typed = await readForm(c);
+    const [resume, pending] = [resumeIn(typed), typedText(typed, "pending")];
+    try {
+      return enter(c, deps, signIn.withCode(visitorOf(c), pending, typedText(typed, "code")), resume);
+    } catch (error) {
+      const status = refuse(c, error);
+      if (error instanceof AppError && error.code === "Expired") {
+        return signInPage(c, { resume, problems: problemsIn(error) }, status);
+      }
+      return codePage(c, { resume, pending, problems: problemsIn(error) }, status);
+    }
+  });
+
+  web.post("/web/sign-out", (c) => {
+    if (recognise(c, deps)) {
+      const { id, sessionId } = c.get("admin");
+      sessions.end(c.get("actor"), sessionId, accounts.get(id));
+    }
+    forgetSession(c);
+    return redirect(c, "/web/sign-in", "You are signed out.");
+  });
+}
+
+/** In, or on to the second step. */
+export function enter(
+  c: Context<WebEnv>,
+  deps: Pick<WebDeps, "settings">,
+  entered: SignedIn | Halfway,
+  resume: Resume,
+): Response | Promise<Response> {
+  if ("pending" in entered) return codePage(c, { resume, pending: entered.pending });
+  keepSession(c, deps, entered);
+  return goOn(c, resume);
+}
+
+/** The status of a refusal, with what belongs to it; rethrows what is none. */
+function refuse(c: Context<WebEnv>, error: unknown): PageStatus {
+  if (!(error instanceof AppError)) throw error;
+  if (error instanceof SlowDown) c.header("Retry-After", String(error.retryAfterSeconds));
+  return error.status as PageStatus;
+}
+
+function problemsIn(error: unknown): Problems {
+  return problemsOf(error) ?? { "": (error as Error).message };
+}
+
+interface Step {
+  resume: Resume;
+  problems?: Problems;
+}
+
+export function signInPage(
+  c: Context<WebEnv>,
+  { resume, problems, address = "", notice }: Step & { address?: string; notice?: string | undefined },
+  status: PageStatus = 200,
+) {
+  return barePage(c, {
+    title: "Sign in",
+    children: (
+      <>
+        {notice && <p class="notice" role="status">{notice}</p>}
+        {resume.form && (
+          <p class="warning">Your session has ended. Sign in, and you can go on with what you typed: it is kept.</p>
+        )}
+        <ProblemSummary problems={problems} labels={{}} />
+        <form method="post" action="/web/sign-in">
+          <ResumeFields resume={resume} />
+          <TextField
+            name="email"
+            label="E-mail"
+            type="email"
+            value={address}
+            autocomplete="username"
+            required
+            autofocus={address === ""}
+          />
+          <TextField name="password" label="Password" type="password" autocomplete="current-password" required />
+          <button type="submit">Sign in</button>
+        </form>
+      </>
+    ),
+  }, status);
+}
+
+function codePage(
+  c: Context<WebEnv>,
+  { resume, pending, problems }: Step & { pending: string },
+  status: PageStatus = 200,
+) {
+  return barePage(c, {
+    title: "Second factor",
+    children: (
+      <>
+        <ProblemSummary problems={problems} labels={{ code: "Code" }} />
+        <form method="post" action="/web/sign-in/code">
+          <ResumeFields resume={resume} />
+          <input type="hidden" name="pending" value={pending} />
+          <TextField
+            name="code"
+            label="Code"
+            hint="The six digits that your authenticator app shows now, or one of your recovery codes."
+            problems={problems}
+            autocomplete="one-time-code"
+            autocapitalize="off"
+            spellcheck="false"
+            required
+            autofocus
+          />
+          <div class="actions">
+            <button type="submit">Sign in</button>
+            <a href="/web/sign-in">Start again</a>
+          </div>
+        </form>
+      </>
+    ),
+  }, status);
+}

@@ -1,0 +1,109 @@
+// Scripts and styles of the pages: pinned packages and the files of static/, from this machine alone.
+
+import { createHash } from "node:crypto";
+import type { Web } from "./deps.ts";
+import { ASSETS_PATH } from "./security.ts";
+
+interface Asset {
+  readonly type: string;
+  load(): Promise<string>;
+}
+
+/** By name under /web/assets/. Loaded when a page first wants them. */
+const ASSETS: Record<string, Asset> = {
+  "pico.css": {
+    type: "text/css",
+    load: async () => (await import("@picocss/pico/css/pico.min.css", { with: { type: "text" } })).default,
+  },
+  "htmx.js": {
+    type: "text/javascript",
+    load: async () => (await import("htmx.org/dist/htmx.min.js", { with: { type: "text" } })).default,
+  },
+  "app.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/app.css", { with: { type: "text" } })).default,
+  },
+  "app.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/app.js", { with: { type: "text" } })).default,
+  },
+  "api.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/api.css", { with: { type: "text" } })).default,
+  },
+  "secrets.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/secrets.css", { with: { type: "text" } })).default,
+  },
+  "secrets.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/secrets.js", { with: { type: "text" } })).default,
+  },
+  "secret_form.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/secret_form.js", { with: { type: "text" } })).default,
+  },
+  "uplot.js": {
+    type: "text/javascript",
+    load: async () => (await import("uplot/dist/uPlot.esm.js", { with: { type: "text" } })).default,
+  },
+  "uplot.css": {
+    type: "text/css",
+    load: async () => (await import("uplot/dist/uPlot.min.css", { with: { type: "text" } })).default,
+  },
+  "metrics.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/metrics.css", { with: { type: "text" } })).default,
+  },
+  "metrics.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/metrics.js", { with: { type: "text" } })).default,
+  },
+  "logs.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/logs.css", { with: { type: "text" } })).default,
+  },
+  "logs.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/logs.js", { with: { type: "text" } })).default,
+  },
+  "audit.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/audit.css", { with: { type: "text" } })).default,
+  },
+  "functions.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/functions.css", { with: { type: "text" } })).default,
+  },
+  "editor.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/editor.js", { with: { type: "text" } })).default,
+  },
+  "upload.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/upload.js", { with: { type: "text" } })).default,
+  },
+  "icon.svg": {
+    type: "image/svg+xml",
+    load: async () => (await import("../../../../static/icon.svg", { with: { type: "text" } })).default,
+  },
+};
+
+/** Open to everybody: they hold nothing of the user's. */
+export function addAssets(web: Web): void {
+  const loaded = new Map<string, Promise<{ text: string; etag: string }>>();
+  for (const [name, { type, load }] of Object.entries(ASSETS)) {
+    web.get(ASSETS_PATH + name, async (c) => {
+      if (!loaded.has(name)) loaded.set(name, load().then((text) => ({ text, etag: etagOf(text) })));
+      const { text, etag } = await loaded.get(name)!;
+      // Asked anew each time, answered by 304: an update of the server counts at once.
+      const headers = { "Cache-Control": "no-cache", ETag: etag };
+      if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
+      return c.body(text, 200, { ...headers, "Content-Type": `${type}; charset=utf-8` });
+    });
+  }
+}
+
+function etagOf(text: string): string {
+  return `"${createHash("sha256").update(text).digest("base64url").slice(0, 16)}"`;
+}

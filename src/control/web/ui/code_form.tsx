@@ -1,0 +1,102 @@
+// The form in which code is written: a plain text area that static/editor.js makes an editor of.
+
+import type { Problem } from "../../../code/checks/type_check.ts";
+
+export const CODE_MAX_BYTES = 512 * 1024;
+export const EDIT_PATH = "/web/files/edit";
+export const CHECK_PATH = "/web/files/check";
+
+/** Code is no prose; the types know no text here. */
+const PLAIN: Record<string, string> = { spellcheck: "false", autocapitalize: "off", autocomplete: "off" };
+
+export interface CodeFormProps {
+  path: string;
+  content: string;
+  /** SHA-256 of what is stored, by which a save tells that nobody else made one; "" if there is no such file. */
+  hash: string;
+  eol: "lf" | "crlf";
+  /** The function whose page this is, which saving leads back to. */
+  functionId?: number | undefined;
+  /** Names that completion knows as the route's parameters. */
+  parameters?: readonly string[];
+  /** What a check found; undefined if there was none. */
+  problems?: readonly Problem[] | undefined;
+  /** Why it was not saved. */
+  refused?: string | undefined;
+}
+
+export function CodeForm(props: CodeFormProps) {
+  const { path, content, hash, eol, functionId, parameters = [], problems, refused } = props;
+  return (
+    <form
+      method="post"
+      action={EDIT_PATH}
+      class="code-form"
+      data-code-form
+      data-check={CHECK_PATH}
+      data-names={functionId === undefined ? undefined : `/web/functions/${functionId}/secret-names`}
+      data-parameters={parameters.join(" ")}
+    >
+      <input type="hidden" name="path" value={path} />
+      <input type="hidden" name="hash" value={hash} />
+      <input type="hidden" name="eol" value={eol} />
+      {functionId !== undefined && <input type="hidden" name="functionId" value={String(functionId)} />}
+      {refused && <p class="problems" role="alert" tabindex={-1} data-focus>{refused}</p>}
+      <label for="content">
+        Code of <code>{path}</code>
+      </label>
+      {/* A parser drops the first line break of a textarea (HTML, 13.2.6.4.7), so one is given to it. */}
+      <textarea
+        id="content"
+        name="content"
+        rows={24}
+        {...PLAIN}
+        wrap="off"
+        class="code-text"
+        aria-describedby="code-hint"
+      >
+        {"\n" + content}
+      </textarea>
+      <p id="code-hint" class="hint" data-editor-hint hidden>
+        Ctrl+S saves, Ctrl+Space completes, Tab indents: press Escape, then Tab to leave the editor.
+      </p>
+      <div class="actions">
+        <button type="submit">Save</button>
+        <button type="submit" class="secondary outline" formaction={CHECK_PATH} data-check-button>Check</button>
+        <p class="code-state" role="status" data-code-state></p>
+      </div>
+      <div data-problems>{problems && <ProblemList problems={problems} path={path} />}</div>
+    </form>
+  );
+}
+
+function ProblemList({ problems, path }: { problems: readonly Problem[]; path: string }) {
+  if (problems.length === 0) return <p class="notice" role="status">No problems found.</p>;
+  return (
+    <div class="problems" role="alert" tabindex={-1} data-focus>
+      <p>{problems.length === 1 ? "1 problem:" : `${problems.length} problems:`}</p>
+      <ul>
+        {problems.map(({ path: where, line, column, message }) => (
+          <li>
+            {where === path ? "" : `${where}, `}line {line}, column {column}: <span class="message">{message}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** Bytes for people. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+  const units = ["KiB", "MiB", "GiB"];
+  let size = bytes / 1024;
+  let unit = 0;
+  for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024;
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
+}
+
+/** How lines end; a text area gives back line feeds alone. */
+export function eolOf(text: string): "lf" | "crlf" {
+  return text.includes("\r\n") && !/[^\r]\n|^\n/.test(text) ? "crlf" : "lf";
+}

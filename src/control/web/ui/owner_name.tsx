@@ -1,0 +1,72 @@
+// Choosing who a secret belongs to: dropdowns that stay usable with thousands of owners.
+
+import type { Scope } from "../../../ids.ts";
+import type { Overview } from "../../../core/secrets/matrix.ts";
+import { ChoiceField, Options, typedFind } from "./searchable_select.tsx";
+import type { Option } from "./components.tsx";
+import type { Web, WebDeps } from "../shell/deps.ts";
+import type { Problems } from "../shell/forms.ts";
+import { address, SCOPE_LABELS, SECRETS } from "./secret_labels.ts";
+
+export type OwnedScope = Exclude<Scope, "global">;
+export const OWNED_SCOPES = ["function", "group", "key"] as const satisfies readonly OwnedScope[];
+
+/** Entries of a dropdown; with more owners than that, part of the name has to be typed. */
+const OPTIONS_MAX = 1_000;
+
+/** Owners to choose from, by name; the one with id `chosen` is always among them. */
+function ownerOptions(overview: Overview, scope: OwnedScope, search: string, chosen: string): Option[] {
+  const found = overview.owners(scope, search, OPTIONS_MAX);
+  const options = found.map(({ id, name }) => ({ value: String(id), label: name }));
+  if (chosen !== "" && !options.some(({ value }) => value === chosen)) {
+    const name = overview.ownerName(scope, Number(chosen));
+    if (name) options.unshift({ value: chosen, label: name });
+  }
+  return options;
+}
+
+interface OwnerFieldProps {
+  overview: Overview;
+  scope: OwnedScope;
+  /** Of the form field. */
+  name: string;
+  label?: string;
+  hint?: string;
+  /** The id of the one that is chosen. */
+  value: string;
+  /** What the entry says that stands for none. */
+  empty: string;
+  problems?: Problems | undefined;
+  // Further attributes of the select.
+  // deno-lint-ignore no-explicit-any
+  [attribute: string]: any;
+}
+
+export function OwnerField({ overview, scope, name, label, value, empty, ...rest }: OwnerFieldProps) {
+  return (
+    <div class={`owner owner-${scope}`}>
+      <ChoiceField
+        name={name}
+        label={label ?? SCOPE_LABELS[scope]}
+        value={value}
+        options={ownerOptions(overview, scope, "", value)}
+        max={OPTIONS_MAX}
+        empty={empty}
+        narrow={address(`${SECRETS}/owners`, { scope, field: name, empty })}
+        {...rest}
+      />
+    </div>
+  );
+}
+
+/** The entries of a dropdown that is being narrowed. */
+export function addOwners(web: Web, { overview }: WebDeps): void {
+  web.get(`${SECRETS}/owners`, (c) => {
+    const { scope, field = "", empty = "", find, ...fields } = c.req.query();
+    const owned = OWNED_SCOPES.find((known) => known === scope);
+    if (!owned) return c.notFound();
+    const chosen = /^[1-9]\d{0,14}$/.exec(fields[field] ?? "")?.[0] ?? "";
+    const options = ownerOptions(overview, owned, typedFind(find), chosen);
+    return c.html(<Options options={options} chosen={chosen} empty={empty} />);
+  });
+}

@@ -1,0 +1,30 @@
+// The two fields of a new password, wherever one is chosen.
+
+import { TextField } from "./components.tsx";
+import type { Problems } from "../shell/forms.ts";
+import { PASSWORD_MIN_LENGTH } from "../../inputs/sign_in_schemas.ts";
+
+export function PasswordFields({ problems, label = "Password" }: { problems: Problems | undefined; label?: string }) {
+  return (
+    <>
+      <TextField
+        name="password"
+        label={label}
+        type="password"
+        hint={`${PASSWORD_MIN_LENGTH} characters or more; a few words that only you would put together are fine.`}
+        problems={problems}
+        minlength={PASSWORD_MIN_LENGTH}
+        autocomplete="new-password"
+        required
+      />
+      <TextField
+        name="again"
+        label={`${label} again`}
+        type="password"
+        problems={problems}
+        autocomplete="new-password"
+        required
+      />
+    </>
+  );
+}

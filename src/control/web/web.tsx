@@ -1,0 +1,129 @@
+// /web/*: the admin pages. Who gets in, what they have in common, and which page is where.
+
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type { HtmlEscapedString } from "hono/utils/html";
+import { AppError } from "../../errors.ts";
+import { errorResponse } from "../../http/errors.ts";
+import { addAccount } from "./pages/account/account.tsx";
+import { addAssets } from "./shell/assets.ts";
+import { addAudit } from "./pages/audit/audit.tsx";
+import type { Web, WebDeps, WebEnv } from "./shell/deps.ts";
+import { firstSteps } from "./pages/home/first_steps.tsx";
+import { takeNotice } from "./shell/forms.ts";
+import { addFiles } from "./pages/files/files.tsx";
+import { addFunctions } from "./pages/functions/functions.tsx";
+import { addHome } from "./pages/home/home.tsx";
+import { addKeys } from "./pages/keys/keys.tsx";
+import { barePage, type PageStatus } from "./shell/layout.tsx";
+import { addLogs } from "./pages/logs/logs.tsx";
+import { addMetrics } from "./pages/metrics/metrics.tsx";
+import { resumeOf } from "./shell/replay_after_sign_in.tsx";
+import { addPackages } from "./pages/packages/packages.tsx";
+import { addSecrets } from "./pages/secrets/secrets.ts";
+import { addSettings } from "./pages/settings/settings.tsx";
+import { pageHeaders, sameOriginOnly } from "./shell/security.ts";
+import { recognise } from "./shell/session.ts";
+import { addSetup } from "./pages/sign_in/setup.tsx";
+import { addSignIn, signInPage } from "./pages/sign_in/sign_in.tsx";
+import { addPasswordLink } from "./pages/users/password_link.tsx";
+import { submitOnce } from "./shell/submissions.tsx";
+import { addUsers } from "./pages/users/users.tsx";
+
+/** An app that answers everything under /web. */
+export function createWeb(deps: WebDeps): Web {
+  const web: Web = new Hono<WebEnv>();
+  web.onError((error, c) => failure(error, c, deps));
+  web.notFound((c) => failure(new AppError("NotFound", 404, "There is no such page."), c, deps));
+  web.use("*", async (c, next) => {
+    c.set("requestId", deps.newRequestId());
+    c.set("version", deps.version);
+    c.set("noticeKey", deps.noticeKey);
+    c.set("alterations", deps.alterations());
+    await next();
+    c.header("X-Request-Id", c.get("requestId"));
+  });
+  web.use("*", pageHeaders, sameOriginOnly);
+  addAssets(web);
+
+  addSetup(web, deps);
+  addSignIn(web, deps);
+  addPasswordLink(web, deps);
+
+  web.use("*", guard(deps));
+  web.use("*", submitOnce(deps.now));
+  web.use("*", firstSteps(deps));
+  addHome(web, deps);
+  addSecrets(web, deps);
+  addKeys(web, deps);
+  addLogs(web, deps);
+  addMetrics(web, deps);
+  addAudit(web, deps);
+  addAccount(web, deps);
+  addUsers(web, deps);
+  addFunctions(web, deps);
+  addFiles(web, deps);
+  addPackages(web, deps);
+  addSettings(web, deps);
+  return web;
+}
+
+/** Lets in who is signed in; the others come back to where they were going once they are. */
+function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
+  return async (c, next) => {
+    if (recognise(c, deps)) {
+      c.set("notice", takeNotice(c));
+      return await next();
+    }
+    if (!deps.admins.accounts.exist()) return c.redirect("/web/setup", 303);
+    if (c.req.header("hx-request") !== undefined) return sessionEnded(c);
+    const resume = await resumeOf(c);
+    if (resume.form) return signInPage(c, { resume }, 401);
+    return c.redirect(resume.to === "/web" ? "/web/sign-in" : `/web/sign-in?to=${encodeURIComponent(resume.to)}`, 303);
+  };
+}
+
+/** Into the page that asked for a part of itself, so that what is typed there stays. */
+function sessionEnded(c: Context<WebEnv>): Response | Promise<Response> {
+  return noticed(
+    c,
+    <p class="warning" role="alert">
+      Your session has ended. <a href="/web/sign-in" target="_blank" rel="noopener">Sign in in a new tab</a>{" "}
+      and do this again; what you typed here stays.
+    </p>,
+    401,
+  );
+}
+
+/** Where the page tells what happened, whatever part of it was asked for. */
+function noticed(
+  c: Context<WebEnv>,
+  notice: HtmlEscapedString | Promise<HtmlEscapedString>,
+  status: PageStatus,
+): Response | Promise<Response> {
+  c.header("HX-Retarget", "#notices");
+  c.header("HX-Reswap", "innerHTML");
+  return c.html(notice, status);
+}
+
+/** What went wrong, as a page; the same rules as for the API: nothing of the inside reaches the browser. */
+async function failure(error: unknown, c: Context<WebEnv>, { log }: WebDeps): Promise<Response> {
+  const answer = errorResponse(error, c.get("requestId"), log);
+  const { error: message } = await answer.json() as { error: string };
+  const status = answer.status as PageStatus;
+  const retryAfter = answer.headers.get("retry-after");
+  if (retryAfter !== null) c.header("Retry-After", retryAfter);
+  if (c.req.header("hx-request") !== undefined) {
+    return noticed(c, <p class="warning" role="alert">{message}</p>, status);
+  }
+  return barePage(c, {
+    title: status === 404 ? "Not found" : status === 500 ? "Something went wrong" : "Request failed",
+    children: (
+      <>
+        <p>{message}</p>
+        <p>
+          <a href="/web">Back to the start</a>
+        </p>
+      </>
+    ),
+  }, status);
+}

@@ -1,0 +1,407 @@
+// Key groups and API keys: managing them, and finding whom a presented key belongs to.
+
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
+import { AppError, conflict, notFound } from "../../errors.ts";
+import type { GroupId, KeyId } from "../../ids.ts";
+import { apiKeyAad } from "../../keyring/aad.ts";
+import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
+import type { SecretValue } from "../../keyring/secret_value.ts";
+import type { GroupRow, KeyHolder, KeyRow } from "../../store/access.ts";
+import { isUniqueViolation } from "../../store/database.ts";
+import type { Store } from "../../store/store.ts";
+import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
+import { noUses, type Uses } from "./uses.ts";
+import { accessListing, type KeyUse, withUses } from "./listing.ts";
+
+/** The group that may always manage the server; it cannot be deleted or renamed. */
+export const MANAGEMENT_GROUP = "management";
+export const GROUP_NAME_PATTERN = /^[a-z0-9_-]+$/;
+/** Of a chosen value; one that is made here has 256 random bits. */
+export const KEY_VALUE_MIN_LENGTH = 16;
+export const KEY_VALUE_MAX_LENGTH = 256;
+/** Visible ASCII: anything else does not survive every HTTP client's headers. */
+export const KEY_VALUE_PATTERN = /^[\x21-\x7e]+$/;
+
+const PREVIEW_CHARACTERS = 4;
+/** Holders kept in memory; an HMAC and a query per call cost ten times the look-up here. */
+const HOLDER_CACHE_SIZE = 10_000;
+
+export interface NewKey {
+  /** One that exists, or one to be made with the key. */
+  groupId: GroupId | { name: string; description: string };
+  name: string;
+  description: string;
+  /** Made at random if undefined. */
+  value?: string | undefined;
+}
+
+export type OpenedKey = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
+
+export type Access = ReturnType<typeof accessService>;
+
+/**
+ * `groupsInSettings` names the groups that a setting relies on; `record` hears of each change and of each value
+ * that is shown to somebody.
+ */
+export function accessService(
+  store: Store,
+  keyring: Keyring,
+  now: () => number,
+  groupsInSettings: () => readonly string[],
+  record: Recorder,
+  uses: Uses<KeyId> = noUses(),
+) {
+  const rows = store.access;
+  const holders = new Map<string, KeyHolder>();
+  let generation = 0;
+
+  const group = (id: GroupId): GroupRow => {
+    const row = rows.group(id);
+    if (!row) throw notFound("key group", id);
+    return row;
+  };
+
+  const key = (id: KeyId): KeyRow => {
+    const row = rows.key(id);
+    if (!row) throw notFound("API key", id);
+    return row;
+  };
+
+  /** One transaction, after which no call is answered from what was known before it. */
+  const change = <T>(actor: Actor, work: () => T): T => {
+    try {
+      return store.change(actor, work);
+    } finally {
+      holders.clear();
+      generation++;
+    }
+  };
+
+  const refuseGroupName = (name: string, field = "name"): void => {
+    if (rows.groupByName(name)) {
+      throw conflict(`There is already a key group named "${name}".`, { [field]: "is taken" });
+    }
+  };
+
+  /** Why a group cannot be deleted, or undefined. */
+  const reasonToKeep = ({ id, name }: GroupRow): AppError | undefined => {
+    if (name === MANAGEMENT_GROUP) return protectedGroup("deleted");
+    const keys = rows.countKeys(id);
+    if (keys > 0) {
+      return conflict(`Group "${name}" still has ${keys} ${keys === 1 ? "key" : "keys"}. Delete them first.`);
+    }
+    const functions = rows.functionsOfGroup(id);
+    if (functions.length > 0) {
+      const names = functions.map((f) => `"${f}"`).join(", ");
+      return conflict(`Group "${name}" is required by ${names}. Change their keys first.`);
+    }
+    return groupsInSettings().includes(name) ? inSettings(name) : undefined;
+  };
+
+  const refuseKeyName = (groupId: GroupId, name: string): void => {
+    if (rows.keyByName(groupId, name)) {
+      throw conflict(`This group already has a key named "${name}".`, { name: "is taken" });
+    }
+  };
+
+  const countIn = (groupNames: readonly string[]): number =>
+    groupNames.map((name) => rows.groupByName(name))
+      .reduce((sum, row) => sum + (row ? rows.countKeys(row.id) : 0), 0);
+
+  const open = (row: KeyRow): OpenedKey => {
+    try {
+      return { value: keyring.open(row.ciphertext, apiKeyAad(row.groupId, row.name)), decryptionError: null };
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      return { value: null, decryptionError: error.message };
+    }
+  };
+
+  /** Tells of the secrets that are deleted with their owner. */
+  const recordSecretsOf = (actor: Actor, owner: { groupId: GroupId } | { keyId: KeyId }): void => {
+    const secrets = store.secrets.list(owner, 0, Number.MAX_SAFE_INTEGER);
+    manyEvents("secret.deleted", "secret", secrets).forEach((event) => record(actor, event));
+  };
+
+  const insertGroup = (actor: Actor, name: string, description: string): GroupId => {
+    const id = rows.insertGroup({ name, description, now: now() });
+    record(actor, {
+      action: "key-group.created",
+      subject: { kind: "key-group", id, name },
+      after: { name, description },
+    });
+    return id;
+  };
+
+  const insertKey = (
+    actor: Actor,
+    { groupId, name, description, value = newKeyValue() }: NewKey & { groupId: GroupId },
+  ): { id: KeyId; value: string } => {
+    const ciphertext = keyring.seal(value, apiKeyAad(groupId, name));
+    const lookup = keyring.lookup(value);
+    try {
+      const id = rows.insertKey({ groupId, name, description, lookup, ciphertext, now: now() });
+      record(actor, keyEvent("key.created", key(id), { after: { ...keyFacts(key(id)), value: "set" } }));
+      return { id, value };
+    } catch (error) {
+      // Two entries with one value would make it a matter of luck which group a call belongs to.
+      if (isUniqueViolation(error)) throw conflict("This value is already in use by a key.", { value: "is taken" });
+      throw error;
+    }
+  };
+
+  return {
+    ...accessListing(rows, uses),
+    groups: rows.groups,
+    /** @throws AppError NotFound (404) */
+    group,
+
+    /** @throws AppError Conflict (409) */
+    createGroup(actor: Actor, name: string, description: string): GroupId {
+      return change(actor, () => {
+        refuseGroupName(name);
+        return insertGroup(actor, name, description);
+      });
+    },
+
+    /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), Protected (403) */
+    updateGroup(
+      actor: Actor,
+      id: GroupId,
+      to: { name?: string | undefined; description?: string | undefined },
+      expected?: ExpectedVersions,
+    ): GroupRow {
+      return change(actor, () => {
+        const row = group(id);
+        requireVersion(expected, groupVersion(row));
+        const { name = row.name, description = row.description } = to;
+        if (name !== row.name) {
+          if (row.name === MANAGEMENT_GROUP) throw protectedGroup("renamed");
+          if (groupsInSettings().includes(row.name)) throw inSettings(row.name);
+          refuseGroupName(name);
+        }
+        rows.updateGroup({ id, name, description });
+        record(actor, {
+          action: "key-group.updated",
+          subject: { kind: "key-group", id, name },
+          ...difference({ name: row.name, description: row.description }, { name, description }),
+        });
+        return { id, name, description };
+      });
+    },
+
+    /**
+     * Deletes a group and its secrets.
+     * @throws AppError NotFound (404), PreconditionFailed (412), Protected (403), Conflict (409) while keys,
+     *   functions or a setting need it
+     */
+    deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void {
+      change(actor, () => {
+        const row = group(id);
+        requireVersion(expected, groupVersion(row));
+        const problem = reasonToKeep(row);
+        if (problem) throw problem;
+        const { name, description } = row;
+        recordSecretsOf(actor, { groupId: id });
+        rows.deleteGroup(id);
+        record(actor, {
+          action: "key-group.deleted",
+          subject: { kind: "key-group", id, name },
+          before: { name, description },
+        });
+      });
+    },
+
+    /** Why a group cannot be deleted, as `deleteGroup` would say it, or undefined. @throws AppError NotFound (404) */
+    reasonToKeep: (id: GroupId): string | undefined => reasonToKeep(group(id))?.message,
+
+    /** How many keys are in the groups named. */
+    countIn: (groupNames: readonly string[]): number => countIn(groupNames),
+
+    /** Whether `key` is the last one of the groups named. */
+    isLastOf(key: KeyRow, groupNames: readonly string[]): boolean {
+      if (!groupNames.includes(key.groupName)) return false;
+      return countIn(groupNames) === 1;
+    },
+
+    /**
+     * All keys, or those of one group, in order of id; or at most `limit` of them with an id above `after`.
+     * @throws AppError NotFound (404) for a group that does not exist
+     */
+    keys(groupId?: GroupId, after?: number, limit?: number): (KeyRow & KeyUse)[] {
+      if (groupId !== undefined) group(groupId);
+      return withUses(rows.keys(groupId, after, limit), uses);
+    },
+
+    /** @throws AppError NotFound (404) */
+    key: (id: KeyId): KeyRow & KeyUse => withUses([key(id)], uses)[0]!,
+
+    /** The values of `rows`, in their order, for somebody to see; the audit has it before they are returned. */
+    reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[] {
+      store.change(actor, () => manyEvents("key.revealed", "key", rows).forEach((event) => record(actor, event)));
+      return rows.map(open);
+    },
+
+    /**
+     * A key's value, for a call that the server makes by itself and as its holder: it is presented, not shown.
+     * @throws AppError NotFound (404)
+     */
+    present: (id: KeyId): OpenedKey => open(key(id)),
+
+    /** The end of the value, such as `…x7Qw`, by which people tell keys apart; null if it cannot be decrypted. */
+    preview(row: KeyRow): string | null {
+      const value = open(row).value?.reveal();
+      return value === undefined ? null : `…${value.slice(-PREVIEW_CHARACTERS)}`;
+    },
+
+    /**
+     * The new key's ids and its value; with a new group, both or none are stored.
+     * @throws AppError NotFound (404), Conflict (409), whose details name a group's name `group`
+     */
+    createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
+      return change(actor, () => {
+        let { groupId } = wanted;
+        if (typeof groupId === "object") {
+          refuseGroupName(groupId.name, "group");
+          groupId = insertGroup(actor, groupId.name, groupId.description);
+        }
+        group(groupId);
+        refuseKeyName(groupId, wanted.name);
+        return { groupId, ...insertKey(actor, { ...wanted, groupId }) };
+      });
+    },
+
+    /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), DecryptionFailed (409) */
+    updateKey(
+      actor: Actor,
+      id: KeyId,
+      to: { name?: string | undefined; description?: string | undefined },
+      expected?: ExpectedVersions,
+    ): void {
+      change(actor, () => {
+        const row = key(id);
+        requireVersion(expected, keyVersion(row));
+        const { name = row.name, description = row.description } = to;
+        let { ciphertext } = row;
+        if (name !== row.name) {
+          refuseKeyName(row.groupId, name);
+          const { value, decryptionError } = open(row);
+          if (!value) {
+            throw new AppError(
+              "DecryptionFailed",
+              409,
+              `Key ${id} cannot be renamed because its value cannot be read. ${decryptionError}`,
+            );
+          }
+          // The name is part of the AAD.
+          ciphertext = keyring.seal(value.reveal(), apiKeyAad(row.groupId, name));
+        }
+        rows.updateKey({ id, name, description, ciphertext });
+        record(actor, keyEvent("key.updated", key(id), difference(keyFacts(row), keyFacts(key(id)))));
+      });
+    },
+
+    /** Revokes a key at once and deletes its secrets. @throws AppError NotFound (404), PreconditionFailed (412) */
+    deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void {
+      change(actor, () => {
+        const row = key(id);
+        requireVersion(expected, keyVersion(row));
+        recordSecretsOf(actor, { keyId: id });
+        rows.deleteKey(id);
+        record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
+      });
+      uses.forget(id);
+    },
+
+    /** Changes with each change of keys and groups: what `find` gave before may be out of date. */
+    get generation(): number {
+      return generation;
+    },
+
+    /** Whom `value` belongs to, or undefined if it is no key. */
+    find(value: string): KeyHolder | undefined {
+      const known = holders.get(value);
+      if (known) return known;
+      const holder = rows.holder(keyring.lookup(value));
+      if (holder) {
+        if (holders.size >= HOLDER_CACHE_SIZE) holders.clear();
+        holders.set(value, holder);
+      }
+      return holder;
+    },
+
+    /** The holder of the key with this id, or undefined if it was revoked. */
+    holder(id: KeyId): KeyHolder | undefined {
+      const row = rows.key(id);
+      return row && { keyId: row.id, keyName: row.name, groupId: row.groupId, groupName: row.groupName };
+    },
+
+    /** Records that a key let a request in; written within a second. */
+    recordUse(id: KeyId): void {
+      uses.record(id);
+    },
+
+    /**
+     * Makes sure that the management group exists and, if `value` is given, that it is a key of that group.
+     * @throws AppError Conflict (409) if the value is a key of another group
+     */
+    bootstrap(actor: Actor, value: string | undefined): void {
+      change(actor, () => {
+        const management = rows.groupByName(MANAGEMENT_GROUP)?.id ??
+          insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
+        if (value === undefined) return;
+        const holder = rows.holder(keyring.lookup(value));
+        if (holder?.groupId === management) return;
+        if (holder) {
+          throw conflict(
+            `BOOTSTRAP_API_KEY is already the value of key "${holder.keyName}" in group "${holder.groupName}".`,
+          );
+        }
+        let name = "bootstrap";
+        for (let n = 2; rows.keyByName(management, name); n++) name = `bootstrap-${n}`;
+        insertKey(actor, { groupId: management, name, description: "From BOOTSTRAP_API_KEY.", value });
+      });
+    },
+
+    /** Whether any key of the groups named exists. */
+    hasKeyIn(groupNames: readonly string[]): boolean {
+      return groupNames.some((name) => {
+        const row = rows.groupByName(name);
+        return row !== undefined && rows.countKeys(row.id) > 0;
+      });
+    },
+  };
+}
+
+/** Returns the version of a key group. */
+export function groupVersion({ id, name, description }: GroupRow): Version {
+  return versionOf([id, name, description]);
+}
+
+/** Returns the version of a key. Its value never changes, and a use of it is no change. */
+export function keyVersion({ id, groupId, groupName, name, description }: KeyRow): Version {
+  return versionOf([id, groupId, groupName, name, description]);
+}
+
+function keyFacts({ name, groupId, groupName, description }: KeyRow): Facts {
+  return { name, groupId, groupName, description };
+}
+
+function keyEvent(action: AuditEvent["action"], { id, name }: KeyRow, facts: Partial<AuditEvent>): AuditEvent {
+  return { ...facts, action, subject: { kind: "key", id, name } };
+}
+
+/** `cf_` + 32 random bytes in base64url: 256 bits, and a prefix that secret scanners can look for. */
+function newKeyValue(): string {
+  return `cf_${Buffer.from(randomBytes(32)).toString("base64url")}`;
+}
+
+function protectedGroup(what: string): AppError {
+  return new AppError("Protected", 403, `The group "${MANAGEMENT_GROUP}" cannot be ${what}.`);
+}
+
+function inSettings(name: string): AppError {
+  return conflict(`Group "${name}" is named in the setting api.access-groups. Change that first.`);
+}

@@ -1,0 +1,159 @@
+// Watches whether something other than this program writes to the database: tells of what is found, compares all rows
+// with the head in the background, and records how far the database has come.
+
+import { type Recorder, SERVER } from "../../actor.ts";
+import { messageOf } from "../../errors.ts";
+import type { Keyring } from "../../keyring/keyring.ts";
+import { HeadError } from "../../store/authenticated_rows.ts";
+import { describeFinding, type Finding } from "../../store/authenticated_tables.ts";
+import type { Store } from "../../store/store.ts";
+import { openVerification } from "../../store/verification.ts";
+
+/** How often it is looked whether another process has written to the database. */
+const LOOK_INTERVAL_MS = 5_000;
+/** How old the record of the generation may be. */
+const RECORD_INTERVAL_MS = 60_000;
+/** From the end of one comparison of all rows to the next, unless another process writes to the database. */
+const VERIFY_INTERVAL_MS = 3_600_000;
+/** Rows are compared for so long at a time; then requests have their turn. */
+const SLICE_MS = 3;
+const PAUSE_MS = 10;
+const BUSY_PAUSE_MS = 50;
+/** Findings that are kept for the pages; the log and the audit have all. */
+const KEPT_MAX = 100;
+
+export interface IntegrityParts {
+  /** Of the database. */
+  readonly path: string;
+  readonly keyring: Keyring;
+  readonly log: (level: "info" | "error", message: string) => void;
+}
+
+export class Integrity {
+  readonly #parts: IntegrityParts;
+  readonly #findings: string[] = [];
+  /** Findings from before there was an audit to record them. */
+  readonly #unrecorded: Finding[] = [];
+  #record: Recorder | undefined;
+  #store: Store | undefined;
+  #busy = (): boolean => false;
+  #verifying: Promise<void> | undefined;
+  #verifiedAt = 0;
+  #recordedAt = performance.now();
+  #stopping = false;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(parts: IntegrityParts) {
+    this.#parts = parts;
+  }
+
+  /** What was found since the start, in words, at most a hundred. */
+  get findings(): readonly string[] {
+    return this.#findings;
+  }
+
+  /** Logs and audits a finding. May be called within a transaction that is then undone. */
+  found(finding: Finding): void {
+    const text = describeFinding(finding);
+    if (this.#findings.length < KEPT_MAX) this.#findings.push(text);
+    this.#parts.log("error", `Something other than this program changed the database: ${text}.`);
+    this.#unrecorded.push(finding);
+    if (this.#record) setTimeout(() => this.#audit(), 0);
+  }
+
+  /** Records findings from now on, those before first. */
+  recordWith(record: Recorder): void {
+    this.#record = record;
+    this.#audit();
+  }
+
+  /** Begins to watch `store`; `busy`: whether somebody is waiting for the server. */
+  start(store: Store, busy: () => boolean): void {
+    this.#store = store;
+    this.#busy = busy;
+    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
+    Deno.unrefTimer(this.#timer);
+    this.#verifyLater();
+  }
+
+  /** Records the last generation. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    await this.#verifying;
+    this.#audit();
+    this.#recordGeneration();
+  }
+
+  #look(): void {
+    const now = performance.now();
+    if (now - this.#recordedAt >= RECORD_INTERVAL_MS) {
+      this.#recordedAt = now;
+      this.#recordGeneration();
+    }
+    const isDue = now - this.#verifiedAt >= VERIFY_INTERVAL_MS;
+    if (this.#store!.wasWrittenByOthers() || isDue) this.#verifyLater();
+  }
+
+  #recordGeneration(): void {
+    try {
+      this.#store?.recordGeneration();
+    } catch (error) {
+      this.#parts.log("error", `How far the database has come could not be recorded: ${messageOf(error)}.`);
+    }
+  }
+
+  #audit(): void {
+    const record = this.#record;
+    if (!record) return;
+    for (const { table, id = null, problem } of this.#unrecorded.splice(0)) {
+      try {
+        record(SERVER, {
+          action: "database.altered",
+          subject: { kind: "row", id, name: table },
+          // Where an id is no number, those who read the audit get none.
+          after: { ...(id !== null && !/^\d+$/.test(id) && { row: id }), problem },
+        });
+      } catch (error) {
+        this.#parts.log("error", `The audit has no entry of a row that was altered: ${messageOf(error)}.`);
+      }
+    }
+  }
+
+  #verifyLater(): void {
+    this.#verifying ??= this.#verify()
+      .catch((error) => this.#parts.log("error", `The database could not be verified: ${messageOf(error)}.`))
+      .finally(() => {
+        this.#verifying = undefined;
+        this.#verifiedAt = performance.now();
+      });
+  }
+
+  async #verify(): Promise<void> {
+    const { path, keyring } = this.#parts;
+    const store = this.#store!;
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    await pause(0);
+    if (this.#stopping) return;
+    try {
+      using verification = openVerification(path, keyring);
+      const { epoch, generation } = store.head();
+      const { head } = verification;
+      if (head.epoch !== epoch || head.generation < generation) {
+        store.report({ table: "meta", id: "rows-head", problem: "is of an earlier state of the database" });
+      }
+      const steps = verification.run();
+      for (let began = performance.now();;) {
+        const { done, value } = steps.next();
+        if (done) return value.forEach((finding) => store.report(finding));
+        if (performance.now() - began < SLICE_MS) continue;
+        await pause(this.#busy() ? BUSY_PAUSE_MS : PAUSE_MS);
+        if (this.#stopping) return;
+        began = performance.now();
+      }
+    } catch (error) {
+      if (!(error instanceof HeadError)) throw error;
+      store.report({ table: "meta", id: "rows-head", problem: "was removed or altered" });
+    }
+  }
+}

@@ -1,0 +1,400 @@
+// When a new encryption key becomes current, and that everything is then re-encrypted and old keys are dropped.
+// The order of its durable steps is in docs/encryption.md: killed after any of them, the next start goes on.
+
+import { type Actor, type Facts, type Recorder, SERVER } from "../../actor.ts";
+import { AppError, messageOf } from "../../errors.ts";
+import { storageProblem } from "../../store/storage_error.ts";
+import type { Store } from "../../store/store.ts";
+import type { KeyFile } from "../../keyring/key_file.ts";
+import type { Keyring } from "../../keyring/keyring.ts";
+import { reencrypt, type Unreadable } from "./reencryption.ts";
+import { readState, type RotationState, writeState } from "./rotation_state.ts";
+import { countSeals, SEALS_MAX } from "./encryption_counter.ts";
+
+const DAY_MS = 86_400_000;
+const CHECK_INTERVAL_MS = 3_600_000;
+/** So that requests sent at one moment count as such, and make one version, even if there is little to encrypt. */
+const ROTATION_MIN_MS = 200;
+/** How long after a call the server still counts as busy. */
+const BUSY_MS = 100;
+/** While it does, batches are smaller, as a call waits for several on its way, and leave most of the time to calls. */
+const BUSY_SHARE = 1 / 20;
+const BUSY_SLEEP_MS = 3;
+
+export interface RotationSettings {
+  /** Days from the end of a rotation to the next. */
+  intervalDays(): number;
+  /** Values in one transaction while the server has nothing else to do. */
+  batchSize(): number;
+  /** Pause between two transactions. */
+  batchSleepMs(): number;
+  /** Days that an old key is kept after the last value that needed it. */
+  keepDays(): number;
+}
+
+export interface RotationParts {
+  readonly store: Store;
+  readonly keyFile: KeyFile;
+  readonly settings: RotationSettings;
+  /** Whether somebody is waiting for the server. */
+  readonly busy: () => boolean;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  readonly report: (level: "info" | "warn" | "error", message: string) => void;
+  /** Hears of the start and the end of each rotation. */
+  readonly record: Recorder;
+}
+
+export interface RotationOutcome {
+  readonly currentVersion: number;
+  readonly reencrypted: number;
+  readonly unreadable: Unreadable;
+}
+
+/** Times in milliseconds since 1970 UTC. */
+export interface RotationStatus {
+  /** Before the first rotation: when the key was made. */
+  readonly lastRotationAt: number;
+  readonly daysSinceRotation: number;
+  readonly nextRotationAt: number;
+  readonly rotationIntervalDays: number;
+  readonly currentVersion: number;
+  /** Values looked at, of those that were not of the current version; null while no rotation is running. */
+  readonly progress: { readonly done: number; readonly total: number } | null;
+  /** Versions that values in the database need and the key file does not have. */
+  readonly missingVersions: { readonly version: number; readonly values: number }[];
+}
+
+/** What there is to know of the encryption keys, beside the keys. Times in milliseconds since 1970 UTC. */
+export interface KeysStatus {
+  readonly keyFile: string;
+  /** Whether a passphrase protects it. */
+  readonly isWrapped: boolean;
+  /** In order. */
+  readonly versions: readonly {
+    readonly version: number;
+    readonly createdAt: number;
+    /** How many values are sealed with it. */
+    readonly values: number;
+    /** When it will be dropped; undefined as long as it is in use. */
+    readonly keptUntil: number | undefined;
+  }[];
+  /** How many values have no readable version at all. */
+  readonly damaged: number;
+  /** How often the current key has encrypted; after `sealsMax` times it is replaced. */
+  readonly seals: number;
+  readonly sealsMax: number;
+}
+
+/** How the last rotation since the start of the process ended, and when. */
+export type LastRotation =
+  & { readonly at: number }
+  & ({ readonly outcome: RotationOutcome } | { readonly failure: string });
+
+export class Rotation {
+  readonly #store: Store;
+  readonly #keyFile: KeyFile;
+  readonly #keyring: Keyring;
+  readonly #settings: RotationSettings;
+  readonly #busy: () => boolean;
+  readonly #now: () => number;
+  readonly #report: RotationParts["report"];
+  readonly #record: Recorder;
+  readonly #seals: () => number;
+  #state: RotationState;
+  /** Set as long as a rotation is running. */
+  #progress: { done: number; total: number } | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+  #last: LastRotation | undefined;
+  #busyAt = -Infinity;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #stopping = false;
+
+  constructor({ store, keyFile, settings, busy, now, report, record }: RotationParts) {
+    this.#store = store;
+    this.#keyFile = keyFile;
+    this.#keyring = keyFile.keyring;
+    this.#settings = settings;
+    this.#busy = busy;
+    this.#now = now;
+    this.#report = report;
+    this.#record = record;
+    this.#seals = countSeals(this.#keyring, store.meta);
+    this.#state = readState(store.meta) ?? this.#firstState();
+  }
+
+  /** Goes on with what was interrupted, rotates if it is time, and looks again every hour. */
+  start(): void {
+    for (const { version, values } of this.#missingVersions()) {
+      this.#report(
+        "error",
+        `Encryption key version ${version} is not in the key file, but ${values} stored values need it. ` +
+          "They cannot be read until it is put back.",
+      );
+    }
+    const timer = this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS);
+    Deno.unrefTimer(timer);
+    this.check();
+  }
+
+  /** Ends after the batch that is under way; the next start goes on from there. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** Rotates in the background if it is time or one was interrupted, and drops old keys. Returns at once. */
+  check(): void {
+    if (this.#progress || this.#stopping) return;
+    try {
+      this.#retire();
+      this.#dropRetired();
+    } catch (error) {
+      this.#report("error", `Old encryption keys could not be dropped: ${storageProblem(error) ?? messageOf(error)}.`);
+    }
+    const usedUp = this.#seals() >= SEALS_MAX;
+    if (this.#isUnfinished() || usedUp || this.#now() >= this.#nextAt()) {
+      this.rotate(SERVER).catch((error) => this.#report("error", messageOf(error)));
+    }
+  }
+
+  /**
+   * Makes a new key current and re-encrypts everything; or goes on with the rotation that was interrupted.
+   * @throws AppError RotationInProgress (409), StorageFailed (503) if there is no room or permission to write,
+   *   Stopping (503); after the latter two the rotation goes on by itself later
+   */
+  rotate(actor: Actor): Promise<RotationOutcome> {
+    // Before anything is awaited, or two could begin at once.
+    if (this.#progress) {
+      return Promise.reject(new AppError("RotationInProgress", 409, "A key rotation is already running."));
+    }
+    if (this.#stopping) return Promise.reject(stopping());
+    this.#progress = { done: 0, total: 0 };
+    const run = this.#run(actor, this.#progress).finally(() => this.#progress = undefined);
+    this.#running = run.catch(() => {});
+    return run;
+  }
+
+  status(): RotationStatus {
+    const { completedAt } = this.#state;
+    return {
+      lastRotationAt: completedAt,
+      daysSinceRotation: Math.max(0, Math.floor((this.#now() - completedAt) / DAY_MS)),
+      nextRotationAt: this.#nextAt(),
+      rotationIntervalDays: this.#settings.intervalDays(),
+      currentVersion: this.#keyring.currentVersion,
+      progress: this.#progress ? { ...this.#progress } : null,
+      missingVersions: this.#missingVersions(),
+    };
+  }
+
+  /** How the last rotation ended; undefined if none has since the start. */
+  get last(): LastRotation | undefined {
+    return this.#last;
+  }
+
+  keys(): KeysStatus {
+    const { ciphertexts } = this.#store;
+    const keptMs = this.#settings.keepDays() * DAY_MS;
+    const { retired } = this.#state;
+    return {
+      keyFile: this.#keyFile.path,
+      isWrapped: this.#keyFile.isWrapped,
+      versions: this.#keyFile.versions().map(({ version, createdAt }) => {
+        const since = retired.find((known) => known.version === version)?.since;
+        return {
+          version,
+          createdAt: Date.parse(createdAt),
+          values: ciphertexts.count(version),
+          keptUntil: since === undefined ? undefined : since + keptMs,
+        };
+      }),
+      damaged: ciphertexts.count(0),
+      seals: this.#seals(),
+      sealsMax: SEALS_MAX,
+    };
+  }
+
+  async #run(actor: Actor, progress: { done: number; total: number }): Promise<RotationOutcome> {
+    const shortest = new Promise((resolve) => setTimeout(resolve, ROTATION_MIN_MS));
+    try {
+      const resumed = this.#isUnfinished();
+      // First of all, as a key file cannot be taken back together with an entry.
+      this.#tell(actor, "rotation.started", { fromVersion: this.#state.completed, resumed });
+      if (!resumed) {
+        this.#keyFile.addKey(new Date(this.#now()), this.#state.highest, this.#store.ciphertexts.versions());
+      }
+      this.#begin(progress);
+      const currentVersion = this.#keyring.currentVersion;
+      const unreadable: Unreadable = { values: 0, secrets: [], apiKeys: [] };
+      let reencrypted = 0;
+      await this.#pause();
+      for (const batch of reencrypt(this.#store, this.#keyring, () => this.#batchSize(), unreadable)) {
+        reencrypted += batch.reencrypted;
+        progress.done = Math.min(progress.done + batch.handled, progress.total);
+        await this.#pause();
+      }
+      const outcome = { currentVersion, reencrypted, unreadable };
+      this.#finish(actor, outcome);
+      this.#reportEnd(outcome);
+      await shortest;
+      this.#last = { at: this.#now(), outcome };
+      return outcome;
+    } catch (error) {
+      const explained = this.#explained(error);
+      // What is not ours to explain may tell of the inside; the log has it.
+      const failure = explained instanceof AppError ? explained.message : "It failed; the server's log has the cause.";
+      this.#last = { at: this.#now(), failure };
+      this.#tellFailure(actor, explained);
+      throw explained;
+    }
+  }
+
+  #tell(actor: Actor, action: "rotation.started" | "rotation.finished" | "rotation.failed", after: Facts): void {
+    this.#record(actor, { action, subject: { kind: "rotation", id: null, name: "" }, after });
+  }
+
+  #tellFailure(actor: Actor, error: unknown): void {
+    try {
+      this.#tell(actor, "rotation.failed", { why: messageOf(error) });
+    } catch (problem) {
+      // What kept the rotation from being stored keeps this from it, too.
+      this.#report("error", `The audit could not be told that a rotation failed: ${messageOf(problem)}`);
+    }
+  }
+
+  #batchSize(): number {
+    return Math.ceil(this.#settings.batchSize() * (this.#isBusy() ? BUSY_SHARE : 1));
+  }
+
+  #isBusy(): boolean {
+    if (this.#busy()) this.#busyAt = performance.now();
+    return performance.now() - this.#busyAt < BUSY_MS;
+  }
+
+  /** Lets requests in. @throws AppError Stopping (503) */
+  async #pause(): Promise<void> {
+    const sleepMs = Math.max(this.#settings.batchSleepMs(), this.#isBusy() ? BUSY_SLEEP_MS : 0);
+    // A timer even at 0 ms: setImmediate() would come before what has arrived from the network.
+    await new Promise((resolve) => setTimeout(resolve, sleepMs));
+    if (this.#stopping) throw stopping();
+  }
+
+  /** Remembers what the rotation began with, so that its progress goes on after a restart. */
+  #begin(progress: { done: number; total: number }): void {
+    const target = this.#keyring.currentVersion;
+    const { ciphertexts } = this.#store;
+    const left = ciphertexts.versions().filter((version) => version !== target)
+      .reduce((sum, version) => sum + ciphertexts.count(version), 0);
+    const { running } = this.#state;
+    const total = running?.target === target ? Math.max(running.total, left) : left;
+    this.#report("info", `Key rotation to version ${target}: ${left} values to re-encrypt.`);
+    this.#save({ ...this.#state, highest: Math.max(this.#state.highest, target), running: { target, total } });
+    Object.assign(progress, { done: total - left, total });
+  }
+
+  #finish(actor: Actor, { currentVersion, reencrypted, unreadable }: RotationOutcome): void {
+    const state: RotationState = {
+      ...this.#state,
+      completed: currentVersion,
+      completedAt: this.#now(),
+      running: null,
+      retired: this.#nowRetired(),
+    };
+    this.#store.transaction(() => {
+      this.#tell(actor, "rotation.finished", { version: currentVersion, reencrypted, unreadable: unreadable.values });
+      writeState(this.#store.meta, state);
+    });
+    this.#state = state;
+  }
+
+  #reportEnd({ currentVersion, reencrypted, unreadable }: RotationOutcome): void {
+    this.#report("info", `Key rotation to version ${currentVersion} is done: ${reencrypted} values re-encrypted.`);
+    if (unreadable.values > 0) this.#report("error", describeUnreadable(unreadable));
+  }
+
+  #isUnfinished(): boolean {
+    return this.#state.completed !== this.#keyring.currentVersion;
+  }
+
+  #nextAt(): number {
+    return this.#state.completedAt + this.#settings.intervalDays() * DAY_MS;
+  }
+
+  #missingVersions(): { version: number; values: number }[] {
+    const { ciphertexts } = this.#store;
+    return ciphertexts.versions()
+      .filter((version) => version > 0 && !this.#keyring.has(version))
+      .map((version) => ({ version, values: ciphertexts.count(version) }));
+  }
+
+  /** Versions of the key file that no value uses, with the time since when; those known already keep theirs. */
+  #nowRetired(): RotationState["retired"] {
+    const used = [...this.#store.ciphertexts.versions(), this.#keyring.currentVersion];
+    return this.#keyFile.versions().filter(({ version }) => !used.includes(version)).map(({ version }) =>
+      this.#state.retired.find((known) => known.version === version) ?? { version, since: this.#now() }
+    );
+  }
+
+  /** A value that alone held an old version back may be gone by now, and an old version may be back from a backup. */
+  #retire(): void {
+    const retired = this.#nowRetired();
+    if (JSON.stringify(retired) !== JSON.stringify(this.#state.retired)) this.#save({ ...this.#state, retired });
+  }
+
+  /** The key file first: if this is cut short, the state names a version that is no more, which #retire() mends. */
+  #dropRetired(): void {
+    const keptMs = this.#settings.keepDays() * DAY_MS;
+    const dropped = this.#state.retired.filter(({ since }) => this.#now() - since >= keptMs).map((r) => r.version);
+    if (dropped.length === 0) return;
+    this.#keyFile.dropKeys(dropped);
+    this.#report("info", `Dropped encryption key ${dropped.join(", ")}: no value has needed it for a while.`);
+    this.#retire();
+  }
+
+  /** Without a word in the database: either nothing was ever rotated, or the first rotation was cut short. */
+  #firstState(): RotationState {
+    const { currentVersion } = this.#keyring;
+    const versions = this.#keyFile.versions();
+    const { createdAt } = versions.find(({ version }) => version === currentVersion)!;
+    const others = this.#store.ciphertexts.versions().filter((version) => version !== currentVersion);
+    const completed = others.length === 0 ? currentVersion : Math.max(1, ...others.filter((version) => version > 0));
+    const completedAt = Date.parse(createdAt);
+    return { completed, completedAt, highest: currentVersion, running: null, retired: [] };
+  }
+
+  /** On disk first. */
+  #save(state: RotationState): void {
+    this.#store.transaction(() => writeState(this.#store.meta, state));
+    this.#state = state;
+  }
+
+  #explained(error: unknown): unknown {
+    const why = storageProblem(error);
+    if (!why) return error;
+    return new AppError(
+      "StorageFailed",
+      503,
+      `The key rotation stopped because ${why}. Nothing is lost: it goes on when it is asked for again, ` +
+        "within an hour, or at the next start.",
+    );
+  }
+}
+
+function stopping(): AppError {
+  return new AppError("Stopping", 503, "The server is stopping. The key rotation goes on when it starts again.");
+}
+
+/** Which values, by their ids. */
+export function describeUnreadable({ values, secrets, apiKeys }: Unreadable): string {
+  const list = (what: string, ids: readonly number[]) => ids.length > 0 ? [`${what} ${ids.join(", ")}`] : [];
+  const listed = [...list("secrets", secrets), ...list("API keys", apiKeys)].join("; ");
+  const rest = values - secrets.length - apiKeys.length;
+  const more = listed === "" ? "of key versions that are missing" : `and ${rest} more`;
+  const where = [listed, rest > 0 ? more : ""].filter(Boolean).join(" ");
+  const what = values === 1
+    ? "1 value could not be read and stays as it is"
+    : `${values} values could not be read and stay as they are`;
+  return `${what}: ${where}.`;
+}

@@ -1,0 +1,204 @@
+// Managing secrets: what the API and the pages do with them.
+
+import { type Actor, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
+import { AppError, conflict, notFound } from "../../errors.ts";
+import { type Owner, ownerId, type Scope, type SecretId, type SecretName } from "../../ids.ts";
+import { secretAad } from "../../keyring/aad.ts";
+import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
+import type { SecretValue } from "../../keyring/secret_value.ts";
+import type { SecretFilter, SecretRow } from "../../store/secrets.ts";
+import type { Store } from "../../store/store.ts";
+import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
+import { checkSecretValue } from "./names.ts";
+
+/** Why a value is not given whose row has no right MAC. */
+export const ALTERED = "The stored secret was altered by something other than this program.";
+
+/** Why a value is not given whose row is not there, although nothing proves that this program deleted it. */
+export const MISSING =
+  "Nothing proves that there is no such secret: something other than this program deleted it, or altered the order of secrets.";
+
+/** A secret without its value. */
+export type Secret = Omit<SecretRow, "ciphertext">;
+
+/** A decrypted value, or why there is none. */
+export type OpenedSecret = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
+
+export interface NewSecret {
+  name: SecretName;
+  value: string;
+  owner: Owner;
+  comment: string;
+}
+
+/** What to change; what is undefined stays. */
+export interface SecretChange {
+  name?: SecretName | undefined;
+  value?: string | undefined;
+  comment?: string | undefined;
+}
+
+export type Secrets = ReturnType<typeof secretsService>;
+
+/** `record` hears of each change and of each value that is shown to somebody. */
+export function secretsService(store: Store, keyring: Keyring, now: () => number, record: Recorder) {
+  const rows = store.secrets;
+
+  const find = (id: SecretId): SecretRow => {
+    const row = rows.find(id);
+    if (!row) throw notFound("secret", id);
+    return row;
+  };
+
+  const refuseTaken = (name: SecretName, owner: Owner): void => {
+    if (!rows.findByOwner(name, owner)) return;
+    const where = owner.scope === "global" ? "in the global scope" : `for this ${owner.scope}`;
+    throw conflict(`There is already a secret named "${name}" ${where}.`, { name: "is taken" });
+  };
+
+  const open = (row: SecretRow): OpenedSecret => {
+    if (!rows.isAuthentic(row.id)) return { value: null, decryptionError: ALTERED };
+    try {
+      return { value: keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      return { value: null, decryptionError: error.message };
+    }
+  };
+
+  return {
+    /** Secrets after the one with id `after`, in order of id, at most `limit`; `next` is set if there are more. */
+    list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
+      const found = rows.list(filter, after, limit + 1);
+      return { secrets: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+    },
+
+    /** @throws AppError NotFound (404) */
+    get: find,
+
+    total: rows.total,
+
+    /** Whether any owner has a secret of that name. */
+    has: (name: SecretName): boolean => rows.list({ name }, 0, 1).length > 0,
+
+    /** Every secret of that name, in all scopes or one. @throws AppError NotFound (404) if there is none */
+    byName(name: SecretName, scope: Scope | undefined): SecretRow[] {
+      const found = rows.list({ name, scope }, 0, Number.MAX_SAFE_INTEGER);
+      if (found.length === 0) {
+        throw notFound("secret named", scope ? `"${name}" in the ${scope} scope` : `"${name}"`);
+      }
+      return found;
+    },
+
+    /**
+     * The values of `rows`, in their order, for somebody to see; the audit has it before they are returned.
+     * Handlers get values by the reader, not from here.
+     */
+    reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
+      store.change(actor, () => manyEvents("secret.revealed", "secret", rows).forEach((event) => record(actor, event)));
+      return rows.map(open);
+    },
+
+    /** Why the value of `row` cannot be decrypted, or null; the value goes nowhere. */
+    problemOf: (row: SecretRow): string | null => open(row).decryptionError,
+
+    /**
+     * Stores a new secret, encrypted.
+     * @throws AppError NotFound (404) for an owner that does not exist, Conflict (409) for a name the owner has,
+     *   OversizedPlaintextError (413)
+     */
+    create(actor: Actor, { name, value, owner, comment }: NewSecret): SecretId {
+      checkSecretValue(value);
+      return store.change(actor, () => {
+        requireOwner(store, owner);
+        refuseTaken(name, owner);
+        const ciphertext = keyring.seal(value, secretAad(owner, name));
+        const id = rows.insert({ name, owner, ciphertext, comment, now: now() });
+        record(actor, {
+          action: "secret.created",
+          subject: { kind: "secret", id, name },
+          after: { ...factsOf(find(id)), value: "set" },
+        });
+        return id;
+      });
+    },
+
+    /**
+     * Changes a secret. Another name means another AAD, so the value is sealed again.
+     * @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), OversizedPlaintextError (413),
+     *   DecryptionFailed (409) if a new name is given without a value and the old value cannot be read
+     */
+    update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void {
+      if (change.value !== undefined) checkSecretValue(change.value);
+      store.change(actor, () => {
+        const row = find(id);
+        requireVersion(expected, secretVersion(row));
+        const name = change.name ?? row.name;
+        if (name !== row.name) refuseTaken(name, row.owner);
+        let { ciphertext } = row;
+        if (change.value !== undefined) {
+          ciphertext = keyring.seal(change.value, secretAad(row.owner, name));
+        } else if (name !== row.name) {
+          const { value, decryptionError } = open(row);
+          if (!value) {
+            throw new AppError(
+              "DecryptionFailed",
+              409,
+              `Secret ${id} cannot be renamed because its value cannot be read. Give the value again with the new name. ${decryptionError}`,
+            );
+          }
+          ciphertext = keyring.seal(value.reveal(), secretAad(row.owner, name));
+        }
+        const at = nextChangeTime(now(), row.updatedAt);
+        rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: at });
+        const { before, after } = difference(factsOf(row), factsOf(find(id)));
+        record(actor, {
+          action: "secret.updated",
+          subject: { kind: "secret", id, name },
+          before,
+          after: { ...after, ...(change.value !== undefined && { value: "changed" }) },
+        });
+      });
+    },
+
+    /** @throws AppError NotFound (404), PreconditionFailed (412) */
+    delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void {
+      store.change(actor, () => {
+        const row = find(id);
+        requireVersion(expected, secretVersion(row));
+        rows.delete(id);
+        record(actor, {
+          action: "secret.deleted",
+          subject: { kind: "secret", id, name: row.name },
+          before: factsOf(row),
+        });
+      });
+    },
+  };
+}
+
+/** Returns the version of a secret. A rotation, which stores the same value under another key, does not change it. */
+export function secretVersion({ ciphertext: _, ...row }: SecretRow): Version {
+  return versionOf(row);
+}
+
+/** What the audit tells of a secret. */
+function factsOf({ name, owner, ownerName, comment }: SecretRow): Facts {
+  return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment };
+}
+
+function requireOwner(store: Store, owner: Owner): void {
+  switch (owner.scope) {
+    case "global":
+      return;
+    case "function":
+      if (!store.functions.find(owner.functionId)) throw notFound("function", owner.functionId);
+      return;
+    case "group":
+      if (!store.access.group(owner.groupId)) throw notFound("key group", owner.groupId);
+      return;
+    case "key":
+      if (!store.access.key(owner.keyId)) throw notFound("API key", owner.keyId);
+      return;
+  }
+}

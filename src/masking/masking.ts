@@ -1,0 +1,318 @@
+// Keeping values that handlers have read out of what is written of their calls. Works on texts; stores nothing.
+
+import { formsOf } from "./encodings.ts";
+import { Matcher, type Sought, type Span } from "./matcher.ts";
+import { viewsOf } from "./views.ts";
+
+/** What the values of one call may take in memory, and those remembered of a function. */
+const CALL_MAX_BYTES = 4 << 20;
+const FUNCTION_MAX_BYTES = 2 * CALL_MAX_BYTES;
+/** Of all functions together: those that were given nothing new for the longest time are forgotten first. */
+const ALL_MAX_BYTES = 16 << 20;
+/** What the values of all calls under way may take, those of one function and of all; each value counts once. */
+const CALLS_OF_FUNCTION_MAX_BYTES = 16 << 20;
+const ALL_CALLS_MAX_BYTES = 64 << 20;
+const KEY_PART = 64;
+/** What a form takes beside its needle, its place in a Matcher included (measured on Deno 2.9.6). */
+const FORM_BYTES = 480;
+
+/** A value that was given to a handler, under the name it was asked for by. */
+export interface HandedValue extends Sought {
+  readonly name: string;
+  readonly value: string;
+  /** In memory, with all that is made of it. */
+  readonly bytes: number;
+  /** Calls that have it. */
+  holders: number;
+}
+
+/** What one call has been given. */
+export interface Handed {
+  readonly functionId: number;
+  readonly values: ReadonlySet<HandedValue>;
+  /** Whether it was given more than is kept: then nothing that it writes can be called free of secrets. */
+  readonly isTooMuch: boolean;
+}
+
+/** What a call printed in several pieces, masked as one text. */
+export interface MaskedPieces {
+  readonly texts: string[];
+  /**
+   * The first piece, by index, that may look different once it is known what comes next; -1 if that depends on
+   * what came before, too. The number of pieces if all is clear.
+   */
+  readonly openFrom: number;
+  /** The end of the whole text that may be the beginning of a value: to be put before what comes next. */
+  readonly open: string;
+}
+
+export interface Masking {
+  /** For a call that begins; `release` is called when it is over. */
+  begin(functionId: number): Handed;
+  /** Remembers that the call was given `value`. Shorter ones than 8 bytes occur in innocent text too often. */
+  handedOut(handed: Handed, name: string, value: string): void;
+  /** `text` with each value that the function was given, in whatever form, as `[secret NAME]`. */
+  mask(functionId: number, text: string, handed?: Handed): string;
+  /** `texts` likewise, as one text after `before`: a value that begins in one and ends in another is found, too. */
+  maskPieces(functionId: number, handed: Handed | undefined, before: string, texts: readonly string[]): MaskedPieces;
+  /** Keeps what the call is given for one more that needs it, until that calls `release`. */
+  hold(handed: Handed): void;
+  /** Forgets what the call was given once all are done with it. */
+  release(handed: Handed): void;
+  /** What to look for in the call's response; undefined if there is nothing. */
+  sought(handed: Handed): Matcher<HandedValue> | undefined;
+  /** Forgets a function that no longer exists. */
+  forget(functionId: number): void;
+}
+
+const NOT_SHOWN = "[not shown: this call has read too many secrets to look for]";
+const TOO_COSTLY = "[not shown: looking for secrets in it takes too long]";
+
+interface Remembered {
+  /** By `keyOf`, the newest last. */
+  readonly values: Map<string, HandedValue>;
+  readonly matcher: Matcher<HandedValue>;
+  bytes: number;
+}
+
+interface Call extends Handed {
+  readonly values: Set<HandedValue>;
+  isTooMuch: boolean;
+  bytes: number;
+  /** Who needs what it was given: its request, its process, entries of the log, its response. */
+  holders: number;
+}
+
+/** The values that calls of one function have, by `keyOf`. */
+interface HeldByCalls {
+  readonly values: Map<string, HandedValue>;
+  bytes: number;
+}
+
+export function createMasking(): Masking {
+  /** The one that was given something new last, last. */
+  const functions = new Map<number, Remembered>();
+  let allBytes = 0;
+  /** By function. */
+  const held = new Map<number, HeldByCalls>();
+  let heldBytes = 0;
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  const forget = (functionId: number): void => {
+    allBytes -= functions.get(functionId)?.bytes ?? 0;
+    functions.delete(functionId);
+  };
+
+  const remember = (functionId: number, value: HandedValue): Remembered => {
+    const known = functions.get(functionId) ?? { values: new Map(), matcher: new Matcher(), bytes: 0 };
+    forget(functionId);
+    keep(known, value);
+    functions.set(functionId, known);
+    allBytes += known.bytes;
+    for (const other of functions.keys()) {
+      if (allBytes <= ALL_MAX_BYTES || other === functionId) break;
+      forget(other);
+    }
+    return known;
+  };
+
+  const keep = (known: Remembered, value: HandedValue): void => {
+    const key = keyOf(value.name, value.value);
+    const displaced = known.values.get(key);
+    if (displaced) known.bytes -= displaced.bytes;
+    if (displaced) known.matcher.delete(displaced);
+    known.values.set(key, value);
+    known.matcher.add(value);
+    known.bytes += value.bytes;
+    for (const [oldKey, old] of known.values) {
+      if (known.bytes <= FUNCTION_MAX_BYTES) break;
+      known.values.delete(oldKey);
+      known.matcher.delete(old);
+      known.bytes -= old.bytes;
+    }
+  };
+
+  /** The function's values, those of this call certainly among them: newer calls may have displaced them. */
+  const knownTo = (functionId: number, handed: Handed | undefined): Remembered | undefined => {
+    let known = functions.get(functionId);
+    for (const value of handed?.values ?? []) if (!known?.matcher.has(value)) known = remember(functionId, value);
+    return known;
+  };
+
+  const maskPieces: Masking["maskPieces"] = (functionId, handed, before, texts) => {
+    const instead = (text: string): MaskedPieces => ({
+      texts: texts.map(() => text),
+      openFrom: texts.length,
+      open: "",
+    });
+    if (handed?.isTooMuch) return instead(NOT_SHOWN);
+    const known = knownTo(functionId, handed);
+    if (!known || known.matcher.size === 0) return { texts: [...texts], openFrom: texts.length, open: "" };
+    const pieces = [before, ...texts].map((text) => encoder.encode(text));
+    const whole = pieces.length === 2 && pieces[0]!.length === 0 ? pieces[1]! : concat(pieces);
+    const found = known.matcher.find(whole);
+    if (!found) return instead(TOO_COSTLY);
+    const end = known.matcher.openEnd(whole);
+    const inViews = spansInViews(known.matcher, whole);
+    if (!inViews) return instead(TOO_COSTLY);
+    const spans = [...found.spans, ...inViews, ...end.span ? [end.span] : []];
+    if (inViews.length > 0) spans.sort((a, b) => a.start - b.start);
+    const openAt = Math.min(found.cutFrom, end.from);
+    const starts = [0];
+    for (const { length } of pieces) starts.push(starts.at(-1)! + length);
+    const masked = texts.map((text, index) => {
+      const [from, to] = [starts[index + 1]!, starts[index + 2]!];
+      return touches(spans, from, to) ? replace(whole, spans, from, to, decoder) : text;
+    });
+    const openFrom = openAt === whole.length ? texts.length : pieceOf(starts, clearBefore(starts, spans, openAt)) - 1;
+    return { texts: masked, openFrom, open: decoder.decode(whole.subarray(openAt)) };
+  };
+
+  /** Counts a value for one more call; whether there is room for it. */
+  const holdValue = (functionId: number, value: HandedValue): boolean => {
+    if (value.holders > 0) return ++value.holders > 0;
+    const of = held.get(functionId) ?? { values: new Map(), bytes: 0 };
+    if (of.bytes + value.bytes > CALLS_OF_FUNCTION_MAX_BYTES) return false;
+    if (heldBytes + value.bytes > ALL_CALLS_MAX_BYTES) return false;
+    held.set(functionId, of);
+    of.values.set(keyOf(value.name, value.value), value);
+    of.bytes += value.bytes;
+    heldBytes += value.bytes;
+    value.holders = 1;
+    return true;
+  };
+
+  const releaseValue = (functionId: number, value: HandedValue): void => {
+    if (--value.holders > 0) return;
+    const of = held.get(functionId)!;
+    const key = keyOf(value.name, value.value);
+    // Another value with the same ends may have taken its place.
+    if (of.values.get(key) === value) of.values.delete(key);
+    of.bytes -= value.bytes;
+    heldBytes -= value.bytes;
+    if (of.bytes === 0) held.delete(functionId);
+  };
+
+  const releaseAll = (call: Call): void => {
+    for (const value of call.values) releaseValue(call.functionId, value);
+    call.values.clear();
+  };
+
+  /** The value as it is in memory already, for this function; undefined if it is not. */
+  const existing = (functionId: number, name: string, value: string): HandedValue | undefined => {
+    const key = keyOf(name, value);
+    return [functions.get(functionId)?.values.get(key), held.get(functionId)?.values.get(key)]
+      .find((known) => known?.value === value);
+  };
+
+  return {
+    begin: (functionId): Call => ({ functionId, values: new Set(), isTooMuch: false, bytes: 0, holders: 1 }),
+
+    handedOut(handed, name, value) {
+      const call = handed as Call;
+      if (call.isTooMuch) return;
+      let handedValue = existing(call.functionId, name, value);
+      if (!handedValue) {
+        const forms = formsOf(value);
+        if (forms.length === 0) return;
+        const bytes = forms.reduce((sum, { needle }) => sum + needle.length + FORM_BYTES, value.length * 2);
+        handedValue = { name, value, forms, bytes, holders: 0 };
+        remember(call.functionId, handedValue);
+      }
+      if (call.values.has(handedValue)) return;
+      call.bytes += handedValue.bytes;
+      if (call.bytes <= CALL_MAX_BYTES && holdValue(call.functionId, handedValue)) {
+        call.values.add(handedValue);
+        return;
+      }
+      call.isTooMuch = true;
+      releaseAll(call);
+    },
+
+    hold(handed) {
+      (handed as Call).holders++;
+    },
+
+    release(handed) {
+      const call = handed as Call;
+      if (--call.holders <= 0) releaseAll(call);
+    },
+
+    mask: (functionId, text, handed) => maskPieces(functionId, handed, "", [text]).texts[0]!,
+    maskPieces,
+    sought: (handed) => handed.values.size === 0 ? undefined : knownTo(handed.functionId, handed)?.matcher,
+
+    forget,
+  };
+}
+
+/** For a long value its ends only, which costs less; the few that share them displace each other. */
+function keyOf(name: string, value: string): string {
+  const { length } = value;
+  // A name holds no such sign.
+  if (length <= 2 * KEY_PART) return `${name}=${value}`;
+  return `${name}=${length}=${value.slice(0, KEY_PART)}${value.slice(-KEY_PART)}`;
+}
+
+/** Where values are that the bytes stand for; undefined if finding out would take too long. */
+function spansInViews(matcher: Matcher<HandedValue>, bytes: Uint8Array): Span<HandedValue>[] | undefined {
+  const spans: Span<HandedValue>[] = [];
+  for (const view of viewsOf(bytes)) {
+    const found = matcher.find(view.bytes);
+    if (!found) return undefined;
+    // A buffer is printed to its fiftieth byte, other lists to their hundredth number.
+    const { span: cut } = matcher.openEnd(view.bytes);
+    for (const { start, end, of } of cut ? [...found.spans, cut] : found.spans) {
+      spans.push({ start: view.startOf(start), end: view.endOf(end - 1), of });
+    }
+  }
+  return spans;
+}
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** The piece that byte `at` lies in, by index; of several that start there the last, as the others are empty. */
+function pieceOf(starts: readonly number[], at: number): number {
+  return starts.findLastIndex((start) => start <= at);
+}
+
+/** A start of a piece at or before `at` that no span reaches across. */
+function clearBefore(starts: readonly number[], spans: readonly Span<HandedValue>[], at: number): number {
+  let clear = starts[pieceOf(starts, at)]!;
+  for (const { start, end } of spans.toReversed()) {
+    if (start < clear && end > clear) clear = starts[pieceOf(starts, start)]!;
+  }
+  return clear;
+}
+
+function touches(spans: readonly Span<HandedValue>[], from: number, to: number): boolean {
+  return spans.some(({ start, end }) => start < to && end > from);
+}
+
+/** The bytes between `from` and `to` as text, with the name of what is sought in place of each span. */
+function replace(
+  bytes: Uint8Array,
+  spans: readonly Span<HandedValue>[],
+  from: number,
+  to: number,
+  decoder: TextDecoder,
+): string {
+  let text = "";
+  let at = from;
+  for (const { start, end, of } of spans) {
+    if (start >= to || end <= at) continue;
+    if (start > at) text += decoder.decode(bytes.subarray(at, start));
+    text += `[secret ${of.name}]`;
+    at = Math.min(end, to);
+  }
+  return text + decoder.decode(bytes.subarray(at, to));
+}

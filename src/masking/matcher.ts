@@ -1,0 +1,233 @@
+// Looks for many byte strings in one at once, in the manner of Wu and Manber ("A fast algorithm for
+// multi-pattern searching", 1994): where the last bytes of a window begin no string, it is moved on by
+// several bytes. Strings are added without building anything anew, as values come one by one.
+
+import { type Form, FORM_MIN_BYTES, NEEDLE_MAX_BYTES } from "./encodings.ts";
+
+const BLOCK_BYTES = 3;
+const SHIFT_MAX = FORM_MIN_BYTES - BLOCK_BYTES + 1;
+const TABLE_MIN = 1 << 12;
+const TABLE_MAX = 1 << 18;
+/** Entries of the table for a needle, so that most windows are moved on at once. */
+const ENTRIES_PER_NEEDLE = 32;
+/** Comparisons of single bytes for each byte that is looked through, before it is given up. */
+const EFFORT_PER_BYTE = 64;
+const EFFORT_MIN = 1 << 16;
+
+/** Something with forms to look for. */
+export interface Sought {
+  readonly forms: readonly Form[];
+}
+
+export interface Span<T> {
+  readonly start: number;
+  /** After its last byte. */
+  end: number;
+  readonly of: T;
+}
+
+export interface Found<T> {
+  /** In order of their starts; they may overlap. */
+  readonly spans: Span<T>[];
+  /** Where the earliest of them begins whose form goes on after the bytes; their length if none does. */
+  readonly cutFrom: number;
+}
+
+/** Forms that may go on after the end of the bytes. */
+export interface OpenEnd<T> {
+  /** Where the earliest begins; the bytes' length if there is none. */
+  readonly from: number;
+  /** What there is enough of to take it for the form. */
+  readonly span: Span<T> | undefined;
+}
+
+/** From so many of its bytes on, the beginning of a form at the end of a text is taken for it. */
+const OPEN_MIN_BYTES = 8;
+
+interface Needle<T> {
+  readonly form: Form;
+  readonly bytes: Uint8Array;
+  readonly of: T;
+}
+
+export class Matcher<T extends Sought> {
+  #sought = new Set<T>();
+  #needles = 0;
+  #mask = TABLE_MIN - 1;
+  #shifts = new Uint8Array(TABLE_MIN).fill(SHIFT_MAX);
+  #buckets = new Map<number, Needle<T>[]>();
+  /** All needles in the order of their bytes. */
+  #sorted: Needle<T>[] = [];
+  /** Of needles in the table that are no longer sought. */
+  #stale = 0;
+
+  get size(): number {
+    return this.#sought.size;
+  }
+
+  has(of: T): boolean {
+    return this.#sought.has(of);
+  }
+
+  add(of: T): void {
+    if (this.#sought.has(of)) return;
+    this.#sought.add(of);
+    this.#needles += of.forms.length;
+    if (this.#needles * ENTRIES_PER_NEEDLE > this.#shifts.length && this.#shifts.length < TABLE_MAX) this.#build();
+    else this.#enter(of);
+  }
+
+  delete(of: T): void {
+    if (!this.#sought.delete(of)) return;
+    this.#needles -= of.forms.length;
+    this.#stale += of.forms.length;
+    if (this.#stale > this.#needles) this.#build();
+  }
+
+  /**
+   * Where in `bytes` what is sought is, or those of it that are in `among`. Undefined if that would take too
+   * long, which only texts and values made of the same pieces over and over can bring about.
+   */
+  find(bytes: Uint8Array, among: ReadonlySet<T> = this.#sought): Found<T> | undefined {
+    const spans: Span<T>[] = [];
+    const length = bytes.length;
+    const last = length - FORM_MIN_BYTES;
+    const effort = { left: EFFORT_MIN + EFFORT_PER_BYTE * length };
+    const [shifts, mask] = [this.#shifts, this.#mask];
+    let cutFrom = length;
+    for (let at = 0; at <= last;) {
+      const block = hash(bytes[at + 5]!, bytes[at + 6]!, bytes[at + 7]!) & mask;
+      const shift = shifts[block]!;
+      if (shift > 0) {
+        at += shift;
+        continue;
+      }
+      const span = this.#longestAt(bytes, at, block, among, effort);
+      if (effort.left < 0) return undefined;
+      if (span && span.end > (spans.at(-1)?.end ?? 0)) spans.push(span);
+      if (span?.isCut && at < cutFrom) cutFrom = at;
+      at++;
+    }
+    return { spans, cutFrom };
+  }
+
+  /** What begins in the last bytes, less than a needle of it, and may go on after them. */
+  openEnd(bytes: Uint8Array, among: ReadonlySet<T> = this.#sought): OpenEnd<T> {
+    let from = bytes.length;
+    for (let at = Math.max(0, bytes.length - NEEDLE_MAX_BYTES + 1); at < bytes.length; at++) {
+      const needle = this.#beginningWith(bytes, at, among);
+      if (!needle) continue;
+      if (at < from) from = at;
+      const least = Math.min(OPEN_MIN_BYTES, Math.ceil(needle.bytes.length / 2));
+      if (bytes.length - at >= least) return { from, span: { start: at, end: bytes.length, of: needle.of } };
+    }
+    return { from, span: undefined };
+  }
+
+  #longestAt(bytes: Uint8Array, at: number, block: number, among: ReadonlySet<T>, effort: { left: number }) {
+    let longest: (Span<T> & { isCut: boolean }) | undefined;
+    for (const { form, bytes: needle, of } of this.#buckets.get(block) ?? []) {
+      const equal = commonLength(bytes, at, needle, 0);
+      effort.left -= equal + 1;
+      if (effort.left < 0) return undefined;
+      if (equal < needle.length || !among.has(of)) continue;
+      let [start, end, isCut] = [at, at + needle.length, false];
+      if (form.isLong) {
+        const whole = form.whole();
+        effort.left -= whole.length;
+        end += commonLength(bytes, end, whole, needle.length);
+        isCut = end === bytes.length && end - at < whole.length;
+      }
+      if (!isCut) [start, end] = withFrays(bytes, start, end, form);
+      if (!longest || end > longest.end) longest = { start, end, of, isCut };
+    }
+    return longest;
+  }
+
+  /** A needle that is longer than what follows `at`, and begins with all of it. */
+  #beginningWith(bytes: Uint8Array, at: number, among: ReadonlySet<T>): Needle<T> | undefined {
+    const size = bytes.length - at;
+    for (let index = this.#place(bytes, at); index < this.#sorted.length; index++) {
+      const needle = this.#sorted[index]!;
+      if (commonLength(bytes, at, needle.bytes, 0) < size) return undefined;
+      if (needle.bytes.length > size && among.has(needle.of)) return needle;
+    }
+    return undefined;
+  }
+
+  /** Index of the first needle that is not before the bytes from `at` on. */
+  #place(bytes: Uint8Array, at: number): number {
+    let [low, high] = [0, this.#sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const needle = this.#sorted[middle]!.bytes;
+      const equal = commonLength(bytes, at, needle, 0);
+      const isBefore = at + equal < bytes.length && (equal === needle.length || needle[equal]! < bytes[at + equal]!);
+      if (isBefore) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #build(): void {
+    let size = TABLE_MIN;
+    while (size < TABLE_MAX && size < this.#needles * ENTRIES_PER_NEEDLE) size *= 2;
+    this.#shifts = new Uint8Array(size).fill(SHIFT_MAX);
+    this.#mask = size - 1;
+    this.#buckets = new Map();
+    this.#stale = 0;
+    this.#sorted = this.#sorted.filter(({ of }) => this.#sought.has(of));
+    const sorted = new Set(this.#sorted.map(({ of }) => of));
+    for (const needle of this.#sorted) this.#tabulate(needle);
+    for (const of of this.#sought) if (!sorted.has(of)) this.#enter(of);
+  }
+
+  #enter(of: T): void {
+    for (const form of of.forms) {
+      const needle = { form, bytes: form.needle, of };
+      this.#sorted.splice(this.#place(needle.bytes, 0), 0, needle);
+      this.#tabulate(needle);
+    }
+  }
+
+  #tabulate(needle: Needle<T>): void {
+    const { bytes } = needle;
+    for (let at = 0; at + BLOCK_BYTES <= FORM_MIN_BYTES; at++) {
+      const block = hash(bytes[at]!, bytes[at + 1]!, bytes[at + 2]!) & this.#mask;
+      const shift = FORM_MIN_BYTES - BLOCK_BYTES - at;
+      if (shift < this.#shifts[block]!) this.#shifts[block] = shift;
+      if (shift > 0) continue;
+      const bucket = this.#buckets.get(block);
+      if (bucket) bucket.push(needle);
+      else this.#buckets.set(block, [needle]);
+    }
+  }
+}
+
+function hash(a: number, b: number, c: number): number {
+  // Of a text's bytes the lower bits differ most.
+  return (a << 10) ^ (b << 5) ^ c ^ (a >>> 2);
+}
+
+/** How many bytes of `a` from `at` on are those of `b` from `from` on. */
+function commonLength(a: Uint8Array, at: number, b: Uint8Array, from: number): number {
+  const most = Math.min(a.length - at, b.length - from);
+  let equal = 0;
+  while (equal < most && a[at + equal] === b[from + equal]) equal++;
+  return equal;
+}
+
+/** With the characters on both sides that hold bits of the form as well. */
+function withFrays(bytes: Uint8Array, start: number, end: number, { frayed }: Form): [number, number] {
+  if (frayed.before && start > 0 && isBase64(bytes[start - 1]!)) start--;
+  if (frayed.after && end < bytes.length && isBase64(bytes[end]!)) {
+    end++;
+    for (let n = 0; n < 2 && bytes[end] === 0x3d; n++) end++;
+  }
+  return [start, end];
+}
+
+function isBase64(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) ||
+    byte === 0x2b || byte === 0x2f || byte === 0x2d || byte === 0x5f;
+}

@@ -1,0 +1,175 @@
+// Which secrets handlers read, counted in memory and written behind the requests. Never a value, nor a name.
+
+import type { FunctionId, KeyId, SecretId } from "../ids.ts";
+import type { Attempt } from "../best_effort.ts";
+import type { ReadCount, ReadCursor, SecretReadStore } from "../store/secret_reads.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** What `last30Days` covers, today included. */
+const RECENT_MS = 30 * DAY_MS;
+/** So long it is kept in which minute a secret was read; then, on which day. */
+const MINUTES_KEPT_MS = 2 * DAY_MS;
+/** Different reads that wait in memory at most; with more they are written at once, which takes some 10 ms. */
+const WAITING_MAX = 1_000;
+/** Secrets looked at in one go when those that are gone are forgotten. */
+const SWEEP_BATCH = 500;
+
+export interface ReadsOptions {
+  readonly store: SecretReadStore;
+  transaction<T>(work: () => T): T;
+  readonly now: () => number;
+  /** How long a count may wait to be written. */
+  readonly delayMs: () => number;
+  readonly retentionDays: () => number;
+  readonly isSecret: (id: SecretId) => boolean;
+  /** For what may fail, with the loss of some counts, without anything else failing. */
+  readonly attempt: Attempt;
+}
+
+/** What is known of the reads of a secret; a secret that was never read has no such record. */
+export interface ReadsOfSecret {
+  /** Milliseconds since 1970. */
+  readonly lastReadAt: number;
+  readonly lastFunctionId: FunctionId;
+  /** By handlers, today and on the 29 days before, by UTC. */
+  readonly last30Days: number;
+}
+
+interface Waiting {
+  readonly secretId: SecretId;
+  readonly functionId: FunctionId;
+  readonly keyId: KeyId | 0;
+  reads: number;
+  lastAt: number;
+}
+
+export class Reads {
+  readonly #options: ReadsOptions;
+  #waiting = new Map<string, Waiting>();
+  /** The one that all of them were read in. */
+  #minute = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #tidiedAt = 0;
+  /** When counts were last lost, until that is stored: reads are known since then. */
+  #lostAt: number | undefined;
+
+  constructor(options: ReadsOptions) {
+    this.#options = options;
+  }
+
+  /** A value was handed to a handler. */
+  handedOut(secretId: SecretId, functionId: FunctionId, keyId: KeyId | undefined): void {
+    const at = this.#options.now();
+    const minute = at - at % MINUTE_MS;
+    if (minute !== this.#minute || this.#waiting.size >= WAITING_MAX) {
+      if (this.#waiting.size > 0) this.#write();
+      this.#minute = minute;
+    }
+    const name = `${secretId} ${functionId} ${keyId}`;
+    const waiting = this.#waiting.get(name);
+    if (waiting) {
+      waiting.reads++;
+      waiting.lastAt = at;
+    } else {
+      this.#waiting.set(name, { secretId, functionId, keyId: keyId ?? 0, reads: 1, lastAt: at });
+      this.#timer ??= setTimeout(() => this.flush(), this.#options.delayMs());
+    }
+  }
+
+  /** Of those of the secrets that were ever read. */
+  of(secretIds: readonly SecretId[]): Map<SecretId, ReadsOfSecret> {
+    this.flush();
+    const { store, now, attempt } = this.#options;
+    const since = now() - RECENT_MS + DAY_MS;
+    const found = new Map<SecretId, ReadsOfSecret>();
+    attempt(() => {
+      for (const id of secretIds) {
+        const last = store.last(id);
+        if (!last) continue;
+        found.set(id, { lastReadAt: last.at, lastFunctionId: last.functionId, last30Days: store.sum(id, since) });
+      }
+    });
+    return found;
+  }
+
+  /**
+   * Tells the secrets that no handler has read since `since`. One that is younger is not unused, and none is
+   * while reads have not been counted for so long.
+   */
+  unusedSince(since: number): (secret: { readonly id: SecretId; readonly createdAt: number }) => boolean {
+    this.flush();
+    const { store, attempt } = this.#options;
+    const read = attempt(() => this.begin > since ? undefined : new Set(store.readSince(since)));
+    if (!read) return () => false;
+    return ({ id, createdAt }) => createdAt < since && !read.has(id);
+  }
+
+  /** Since when reads are counted, in milliseconds since 1970. */
+  get begin(): number {
+    return Math.max(this.#options.store.begin(), this.#lostAt ?? 0);
+  }
+
+  /** Who read a secret and when, newest first, at most `limit`. */
+  list(secretId: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[] {
+    this.flush();
+    return this.#options.store.page(secretId, after, limit);
+  }
+
+  /** Writes what was counted so far. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#waiting.size > 0) this.#write();
+    this.#tidy();
+  }
+
+  #write(): void {
+    const { store, transaction, now, attempt } = this.#options;
+    const secrets = new Map<SecretId, Waiting>();
+    const written = attempt(() =>
+      transaction(() => {
+        for (const waiting of this.#waiting.values()) {
+          store.count(waiting, this.#minute, waiting.reads);
+          const sum = secrets.get(waiting.secretId);
+          if (!sum) secrets.set(waiting.secretId, { ...waiting });
+          else {
+            const last = waiting.lastAt >= sum.lastAt ? waiting : sum;
+            const { functionId, keyId, lastAt } = last;
+            secrets.set(waiting.secretId, { ...sum, functionId, keyId, lastAt, reads: sum.reads + waiting.reads });
+          }
+        }
+        for (const { secretId, lastAt, functionId, reads } of secrets.values()) {
+          store.countOfSecret(secretId, lastAt, functionId, reads);
+        }
+        if (this.#lostAt !== undefined) store.setBegin(this.#lostAt);
+        return true;
+      })
+    );
+    this.#lostAt = written ? undefined : now();
+    this.#waiting.clear();
+  }
+
+  /** Once an hour: folds old minutes into days, drops what is too old and what was about secrets that are gone. */
+  #tidy(): void {
+    const { store, transaction, now, retentionDays, isSecret, attempt } = this.#options;
+    const at = now();
+    if (at - this.#tidiedAt < HOUR_MS) return;
+    this.#tidiedAt = at;
+    attempt(() => {
+      transaction(() => {
+        // Some hours at a time, so that what a server did not do while it was down is not one long wait.
+        const oldest = store.oldestMinute();
+        const due = at - at % MINUTE_MS - MINUTES_KEPT_MS;
+        if (oldest !== undefined && oldest < due) store.foldMinutes(Math.min(due, oldest + 6 * HOUR_MS));
+        // A month is promised whatever the setting says.
+        store.trim(at - Math.max(retentionDays() * DAY_MS, RECENT_MS));
+      });
+      for (let ids = store.secretIds(0, SWEEP_BATCH); ids.length > 0; ids = store.secretIds(ids.at(-1)!, SWEEP_BATCH)) {
+        const gone = ids.filter((id) => !isSecret(id));
+        if (gone.length > 0) transaction(() => gone.forEach((id) => store.forget(id)));
+      }
+    });
+  }
+}
