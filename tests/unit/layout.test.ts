@@ -9,30 +9,36 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Of the host's files, those that sandboxes load, too. */
 const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts"];
 
-/** Higher folders use lower ones, and siblings each other, but nothing uses what is above it. */
-const LEVELS: Record<string, number> = {
-  "app.ts": 4,
-  http: 3,
-  cli: 3,
-  secrets: 2,
-  access: 2,
-  admins: 2,
-  functions: 2,
-  observe: 2,
-  settings: 2,
-  sandbox: 2,
-  keyring: 1,
-  store: 1,
-  "addresses.ts": 0,
-  "config.ts": 0,
-  "deno_versions.ts": 0,
-  "core_dumps.ts": 0,
-  "errors.ts": 0,
-  "ids.ts": 0,
-  "actor.ts": 0,
-  "slices.ts": 0,
-  "text.ts": 0,
-  "versions.ts": 0,
+/**
+ * What each room of src may import from others: the control plane (control, cli) and the data plane (calls) stand on
+ * the domain (core) and on the code of functions (code), those on the keyring and the store. Files at the top of src
+ * belong to everybody. docs/architecture.md shows the same as a picture.
+ */
+const USES: Record<string, readonly string[]> = {
+  control: ["http", "code", "core", "telemetry", "keyring", "store"],
+  cli: ["control/inputs", "core", "keyring", "store"],
+  calls: ["http", "code", "core", "sandbox", "masking", "telemetry", "keyring", "store"],
+  http: ["telemetry", "store"],
+  code: ["core", "sandbox", "telemetry", "store"],
+  core: ["keyring", "store"],
+  telemetry: ["masking", "sandbox", "store"],
+  store: ["keyring"],
+  keyring: [],
+  masking: [],
+  sandbox: [],
+};
+/** Of core, what the way of a call needs. */
+const CORE_OF_CALLS = ["access", "audit", "functions", "secrets", "settings"];
+
+const FOLDER_MAX_FILES = 12;
+/** Folders that may have more files, and why. */
+const LARGE_FOLDERS: Record<string, string> = {
+  "src": "what every room may use: small files that import next to nothing",
+  "src/control/api": "a file for each resource",
+  "src/keyring": "a file for each kind of key material",
+  "src/sandbox/host": "one subject, the life of a process and its calls",
+  "src/sandbox/process": "one subject, the start of a process behind its walls",
+  "src/store": "a file for each table",
 };
 
 interface Source {
@@ -85,8 +91,8 @@ function source(path: string): Source {
   return { path, text, imports };
 }
 
-/** `src/store/secrets.ts` is of "store", `src/ids.ts` of "ids.ts". */
-const folderOf = (path: string) => path.split("/")[1]!;
+/** `src/store/secrets.ts` is of the room "store"; `src/ids.ts` of none. */
+const roomOf = (path: string): string | undefined => path.split("/").length > 2 ? path.split("/")[1]! : undefined;
 
 const SRC = sources("src");
 const WORKERS = sources("workers");
@@ -143,39 +149,82 @@ Deno.test("the sources were found, and what they import exists", () => {
   );
 });
 
-Deno.test("every file in src is in a folder that the layout knows", () => {
-  assert.deepEqual(SRC.filter(({ path }) => LEVELS[folderOf(path)] === undefined).map(({ path }) => path), []);
+Deno.test("every folder of src is one that the layout knows", () => {
+  const unknown = SRC.filter(({ path }) => roomOf(path) !== undefined && !Object.hasOwn(USES, roomOf(path)!));
+  assert.deepEqual(unknown.map(({ path }) => path), []);
 });
 
-Deno.test("no import points upward", () => {
-  const allowed = ({ target }: Import, { path }: Source) =>
-    target === undefined || !target.startsWith("src/") || LEVELS[folderOf(target)]! <= LEVELS[folderOf(path)]!;
+Deno.test("each room imports only from the rooms that it may use", () => {
+  const allowed = ({ target }: Import, { path }: Source) => {
+    if (target === undefined || !target.startsWith("src/") || path === "src/app.ts") return true;
+    const [from, to] = [roomOf(path), roomOf(target)];
+    if (to === undefined) return target !== "src/app.ts";
+    return from === to || (USES[from ?? ""] ?? []).some((used) => `${target}/`.startsWith(`src/${used}/`));
+  };
   assert.deepEqual(offences(SRC, allowed), []);
+});
+
+Deno.test("pages do not import from the API, and calls take from core only what a call needs", () => {
+  assert.deepEqual(
+    offences(
+      SRC,
+      ({ target }, { path }) =>
+        !(path.startsWith("src/control/web/") && target?.startsWith("src/control/api/")) &&
+        !(path.startsWith("src/calls/") && target?.startsWith("src/core/") &&
+          !CORE_OF_CALLS.includes(target.split("/")[2]!)),
+    ),
+    [],
+  );
+});
+
+Deno.test("no folder has many files without a reason", () => {
+  const counts = Map.groupBy(SRC, ({ path }) => dirname(path));
+  const large = [...counts].filter(([, files]) => files.length > FOLDER_MAX_FILES).map(([folder]) => folder);
+  assert.deepEqual(large.sort(), Object.keys(LARGE_FOLDERS).sort());
 });
 
 Deno.test("the composition root, tests and static files are imported by no source but where they are served", () => {
   const allowed = ({ target }: Import, { path }: Source) => {
     if (target === undefined || target.startsWith("src/")) return true;
     if (/^workers\b/.test(target)) return path.startsWith("src/sandbox/");
-    if (/^static\b/.test(target)) return path.startsWith("src/http/");
+    if (/^static\b/.test(target)) return path.startsWith("src/control/");
     // The program's folder, from which sandboxes get their code.
     return target === "deno.json" || (path === "src/app.ts" && target === "");
   };
   assert.deepEqual(offences(SRC, allowed), []);
 });
 
-Deno.test("no files import each other in a circle", () => {
-  const byPath = new Map([...SRC, ...WORKERS].map((file) => [file.path, file]));
+/** Fails with the first circle of the graph. */
+function refuseCircles(graph: ReadonlyMap<string, ReadonlySet<string>>): void {
   const done = new Set<string>();
-  const visit = (path: string, way: string[]): void => {
-    if (way.includes(path)) assert.fail([...way.slice(way.indexOf(path)), path].join(" → "));
-    if (done.has(path)) return;
-    for (const { target } of byPath.get(path)?.imports ?? []) {
-      if (target !== undefined && byPath.has(target)) visit(target, [...way, path]);
-    }
-    done.add(path);
+  const visit = (node: string, way: string[]): void => {
+    if (way.includes(node)) assert.fail([...way.slice(way.indexOf(node)), node].join(" → "));
+    if (done.has(node)) return;
+    for (const next of graph.get(node) ?? []) visit(next, [...way, node]);
+    done.add(node);
   };
-  for (const path of byPath.keys()) visit(path, []);
+  for (const node of graph.keys()) visit(node, []);
+}
+
+Deno.test("no files import each other in a circle, and no folders do, types included", () => {
+  const files = new Map<string, Set<string>>();
+  const folders = new Map<string, Set<string>>();
+  // What migrates the tables is a part of the store.
+  const folder = (path: string) => path === "src/app.ts" ? path : dirname(path).replace("store/migrations", "store");
+  const known = new Set([...SRC, ...WORKERS].map(({ path }) => path));
+  const add = (graph: Map<string, Set<string>>, from: string, to: string): void => {
+    if (!graph.has(from)) graph.set(from, new Set());
+    graph.get(from)!.add(to);
+  };
+  for (const { path, imports } of [...SRC, ...WORKERS]) {
+    for (const { target } of imports) {
+      if (target === undefined || !known.has(target)) continue;
+      add(files, path, target);
+      if (folder(path) !== folder(target)) add(folders, folder(path), folder(target));
+    }
+  }
+  refuseCircles(files);
+  refuseCircles(folders);
 });
 
 Deno.test("what runs in a sandbox imports nothing of the host's but the protocol and its like", () => {

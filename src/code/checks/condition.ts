@@ -8,6 +8,8 @@ import { slices } from "../../slices.ts";
 import type { ModuleGraph } from "../modules/imports.ts";
 import type { RegisteredFunction } from "../../core/functions/registry.ts";
 
+export type { Health };
+
 export const STATES = ["enabled", "disabled", "suspended", "broken"] as const;
 
 export interface Condition {

@@ -1,10 +1,9 @@
 // /api/functions. The routes and what they do; the schemas are in function_schemas.ts.
 
 import { z } from "@hono/zod-openapi";
-import type { Condition } from "../../code/checks/condition.ts";
+import type { Condition, Health } from "../../code/checks/condition.ts";
 import { functionVersion, type RegisteredFunction } from "../../core/functions/registry.ts";
 import type { FunctionId } from "../../ids.ts";
-import type { Health } from "../../sandbox/host/health.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { answerList } from "./lists.ts";
 import { functionChange, functionSchema, newFunction } from "../inputs/function_schemas.ts";
