@@ -758,7 +758,7 @@ Deno.test("theft by packages: other packages' files, the module cache, archives 
             install: `touch ${folder}/installed`,
             postinstall: `touch ${folder}/installed`,
           },
-          bin: { ls: "../../../../bin/ls" },
+          bin: { ls: "../../../../../bin/ls" },
           files: ["../**"],
         },
         files: {

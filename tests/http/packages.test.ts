@@ -33,7 +33,7 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
       "private.txt": { content: "mode 0600", mode: 0o600 },
       "lib/secret.js": { content: "module.exports = 'hidden module';", mode: 0o600 },
       "link.txt": { link: "/etc/passwd" },
-      "up.txt": { link: "../../../../etc/passwd" },
+      "up.txt": { link: "../../../../../../../../etc/passwd" },
     },
   });
   let server = await startApp({ folder, env });

@@ -62,7 +62,7 @@ export async function typeCheckConfig(
     }
   }
   return {
-    files: map.files("../../functions/code/", honoJsx, COMPILER_OPTIONS),
+    files: map.files("./code/", honoJsx, COMPILER_OPTIONS),
     explain(specifier, path) {
       if (!isBare(specifier)) return undefined;
       const resolved = project.resolve(specifier, fileOf(path));

@@ -221,7 +221,7 @@ export function importsService(options: ImportsOptions): Imports {
         files,
         remote,
         lock: remote ? fetched.lock : undefined,
-        config: map.isEmpty ? undefined : map.files("../../functions/code/", honoJsx),
+        config: map.isEmpty ? undefined : map.files("./code/", honoJsx),
         packages: packageFolders(fetched.npm.map(({ folder }) => folder)),
         npm: fetched.npm,
         native: fetched.native,

@@ -166,7 +166,7 @@ export class ProjectConfig {
       return wrong(`leads to ${host}, which the setting sandbox.import-hosts does not allow.`);
     }
     if (!/^\.{1,2}\//.test(value)) {
-      return wrong(`must be npm:, jsr:, https: or a relative path such as "../../functions/lib/", not "${value}".`);
+      return wrong(`must be npm:, jsr:, https: or a relative path such as "./lib/", not "${value}".`);
     }
     const path = decodedPath(file.folder, whole);
     if (path === undefined || !isInside(path, this.#options.codeDir)) return wrong("leads out of the code folder.");
@@ -321,10 +321,8 @@ function undeclared(
   if (!isPublishable(name)) {
     // "@/lib/x.ts", say: a folder by another name.
     const prefix = `${specifier.split("/")[0]}/`;
-    return `"${specifier}" is not declared. Add "${prefix}": "../../functions/" to "imports" in ${
-      deno?.name ?? "deno.json"
-    }, ` +
-      `with the folder that "${prefix}" stands for in the place of "../../functions/"; or import it by a relative path.`;
+    return `"${specifier}" is not declared. Add "${prefix}": "./" to "imports" in ${deno?.name ?? "deno.json"}, ` +
+      `with the folder that "${prefix}" stands for in the place of "./"; or import it by a relative path.`;
   }
   // The scope of Deno's standard library, which is on JSR alone.
   const target = known(name) ?? `${name.startsWith("@std/") ? "jsr" : "npm"}:${name}`;

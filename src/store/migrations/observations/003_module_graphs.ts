@@ -3,6 +3,6 @@
 export const sql = `
 CREATE TABLE module_graphs (
   handler TEXT NOT NULL UNIQUE,  -- path in the code folder
-  graph   TEXT NOT NULL          -- JSON, as src/code/modules/module_graph_cache.ts writes it
+  graph   TEXT NOT NULL          -- JSON, as src/functions/kept_graphs.ts writes it
 ) STRICT;
 `;
