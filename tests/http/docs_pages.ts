@@ -27,7 +27,7 @@ export function pagePaths(): string[] {
     }
   };
   walk("docs");
-  return ["README.md", "CHANGELOG.md", ...pages.sort()];
+  return ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ...pages.sort()];
 }
 
 export function readPage(path: string): string {

@@ -5,10 +5,14 @@ import { denoRefusal, denoWarning, MINIMUM_VERSION, PROVED_VERSIONS } from "../.
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 Deno.test("every command by npx in the documentation and in CI pins the newest version that was proved", async () => {
-  for (const page of ["README.md", "docs/cli.md", ".ci/run"]) {
+  for (const page of ["README.md", "CONTRIBUTING.md", "docs/cli.md", ".ci/run", ".github/workflows/ci.yml"]) {
     const commands = (await Deno.readTextFile(ROOT + page)).match(/npx -y deno\S*/g)!;
     assert.deepEqual([...new Set(commands)], [`npx -y deno@${PROVED_VERSIONS.at(-1)}`], page);
   }
+  assert.match(
+    await Deno.readTextFile(ROOT + ".devcontainer/devcontainer.json"),
+    new RegExp(` deno@${PROVED_VERSIONS.at(-1)} `),
+  );
 });
 
 Deno.test("versions below the minimum are refused, pre-releases of it too; others that were not proved are warned of", () => {
