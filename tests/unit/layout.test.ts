@@ -1,11 +1,10 @@
 // The rules of the folders, checked from the import lines, so that they do not rely on memory.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Import, ROOT, type Source, sources, specifiers } from "../source_files.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Of the host's files, those that sandboxes load, too. */
 const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts"];
 
@@ -40,56 +39,6 @@ const LARGE_FOLDERS: Record<string, string> = {
   "src/sandbox/process": "one subject, the start of a process behind its walls",
   "src/store": "a file for each table",
 };
-
-interface Source {
-  /** From the root, such as "src/ids.ts". */
-  path: string;
-  text: string;
-  imports: Import[];
-}
-
-interface Import {
-  /** As it is written. */
-  specifier: string;
-  /** The file from the root; undefined for a package. */
-  target: string | undefined;
-  /** The names between the braces, or the whole clause. */
-  clause: string;
-}
-
-/** Static, re-exporting, type and dynamic imports with a literal specifier, and workers' entries. */
-function specifiers(text: string): { clause: string; specifier: string }[] {
-  const code = text.replace(/^\s*(?:\/\/|\/?\*).*$/gm, "");
-  const patterns = [
-    /^\s*(?:import|export)\b([^;"'`]*?)\bfrom\s*["']([^"'\n]+)["']/gm,
-    /^\s*import()\s*["']([^"'\n]+)["']/gm,
-    /\bimport()\s*\(\s*["'`]([^"'`\n$]+)["'`]/g,
-    /\bimport\.meta\.resolve()\s*\(\s*["'`]([^"'`\n$]+)["'`]/g,
-    /\bnew URL()\s*\(\s*["'`](\.[^"'`\n$]+)["'`]\s*,\s*import\.meta\.url/g,
-  ];
-  return patterns.flatMap((pattern) =>
-    [...code.matchAll(pattern)].map(([, clause, specifier]) => ({ clause: clause!.trim(), specifier: specifier! }))
-  );
-}
-
-function sources(folder: string): Source[] {
-  if (!existsSync(join(ROOT, folder))) return [];
-  return readdirSync(join(ROOT, folder), { recursive: true })
-    .map((name) => `${folder}/${name}`)
-    .filter((path) => /\.tsx?$/.test(path))
-    .sort()
-    .map(source);
-}
-
-function source(path: string): Source {
-  const text = readFileSync(join(ROOT, path), "utf8");
-  const imports = specifiers(text).map(({ clause, specifier }): Import => ({
-    clause,
-    specifier,
-    target: specifier.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier)) : undefined,
-  }));
-  return { path, text, imports };
-}
 
 /** `src/store/secrets.ts` is of the room "store"; `src/ids.ts` of none. */
 const roomOf = (path: string): string | undefined => path.split("/").length > 2 ? path.split("/")[1]! : undefined;
