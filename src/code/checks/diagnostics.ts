@@ -12,8 +12,7 @@ export interface Diagnostic {
 }
 
 const PLACE = /^ {4}at (file:\/\/\S+?):(\d+):(\d+)$/m;
-/** No two parts in a row take the same character: lines may be of any length. */
-const MARKER = /^\s*(?:\d+ +)?(?:\| *)?([~^]+)\s*$/;
+const MARKER = /^\s*(?:\d+ )?\|? *([~^]+)\s*$/;
 
 /** The errors in the output of a check that failed, in its order. */
 export function readDiagnostics(output: string): Diagnostic[] {
