@@ -162,15 +162,16 @@ async function createRig() {
   const peers = new Map<number, Peer>();
   const speaking = new Set<Promise<void>>();
   const seen = new Set<string>();
-  /** A process is being started: its folder is there, and in it a folder named after the function. */
+  /** A process is being started: its folder is there, and in it soon a folder named after the function. */
   const meet = (): void => {
     for (const { name } of Deno.readDirSync(runDir)) {
       if (seen.has(name)) continue;
       seen.add(name);
-      const [{ name: id }] = [...Deno.readDirSync(join(runDir, name, "code"))] as [Deno.DirEntry];
-      const done: Promise<void> = speak(peers.get(Number(id))!, join(runDir, name)).finally(() =>
-        speaking.delete(done)
-      );
+      const path = join(runDir, name);
+      const done: Promise<void> = functionOf(path).then((id) => {
+        const peer = id === undefined ? undefined : peers.get(id);
+        return peer && speak(peer, path);
+      }).finally(() => speaking.delete(done));
       speaking.add(done);
     }
   };
@@ -348,6 +349,18 @@ async function connected(folder: string): Promise<Deno.UnixConn | undefined> {
     const goneBy = performance.now() + SLACK_MS;
     while (isThere(folder) && performance.now() < goneBy) await pause(5);
     if (isThere(folder)) throw error;
+  }
+}
+
+/** Returns the function whose code is in `folder`, once it is; undefined if the process is gone before. */
+async function functionOf(folder: string): Promise<number | undefined> {
+  while (true) {
+    try {
+      for (const { name } of Deno.readDirSync(join(folder, "code"))) return Number(name);
+    } catch {
+      return undefined;
+    }
+    await pause(1);
   }
 }
 
