@@ -33,7 +33,7 @@ export function readCookie(headers: Headers, cookie: OwnCookie, transport: Trans
   const name = nameOf(cookie, headers, transport);
   const header = headers.get("cookie") ?? "";
   const values: string[] = [];
-  // Not by taking all of it apart: any caller may send 400 KB of cookies, with each request.
+  // Not by taking all of it apart: any caller may send 64 KB of cookies with each request.
   for (let at = header.indexOf(name); at !== -1 && values.length < 2;) {
     const semicolon = header.indexOf(";", at);
     const end = semicolon === -1 ? header.length : semicolon;

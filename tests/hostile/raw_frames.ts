@@ -14,7 +14,7 @@ const [workers] = /file:[^ (]+[/]workers[/]/.exec(stack);
  */
 export const OWN_WRITER = `
 ${WORKERS}
-const { FrameWriter } = await import(new URL("../src/sandbox/protocol.ts", workers));
+const { FrameWriter } = await import(new URL("../src/sandbox/wire/protocol.ts", workers));
 const own = {};
 for (const name of ["send", "sendAtOnce"]) {
   const method = FrameWriter.prototype[name];
@@ -53,7 +53,7 @@ const seen = globalThis.seenIds ??= [];
 if (!globalThis.tapped) {
   globalThis.tapped = true;
   ${WORKERS}
-  const { InFlight } = await import(new URL("../src/sandbox/in_flight.ts", workers));
+  const { InFlight } = await import(new URL("../src/sandbox/wire/id_table.ts", workers));
   const get = InFlight.prototype.get;
   InFlight.prototype.get = function (key) {
     const found = get.call(this, key);

@@ -12,7 +12,8 @@ export interface Diagnostic {
 }
 
 const PLACE = /^ {4}at (file:\/\/\S+?):(\d+):(\d+)$/m;
-const MARKER = /^\s*(?:\d+ )?\|? *([~^]+)\s*$/;
+/** No two parts in a row take the same character: lines may be of any length. */
+const MARKER = /^\s*(?:\d+ +)?(?:\| *)?([~^]+)\s*$/;
 
 /** The errors in the output of a check that failed, in its order. */
 export function readDiagnostics(output: string): Diagnostic[] {

@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { AppError } from "../../errors.ts";
 import { LANGUAGE_FLAGS } from "../../sandbox/process/process.ts";
 import type { Runtime } from "../../sandbox/process/toolchain.ts";
+import { slices } from "../../slices.ts";
 import { giveBackUid, takeUid } from "../../sandbox/process/uid_pool.ts";
 import { annotate, type Annotated } from "./handler_type_injection.ts";
 import { type ConfinedResult, runConfined } from "../modules/confined_deno.ts";
@@ -51,6 +52,8 @@ const CHECK_MAX_MS = 60_000;
 /** Checks that may wait for the one that runs. */
 const WAITING_MAX = 8;
 const FILES_MAX = 200;
+/** Texts that may be paths of modules, each looked for under several names. */
+const LOOKED_MAX = 10_000;
 const TOTAL_MAX_BYTES = 4 * 1024 * 1024;
 const OUTPUT_MAX_BYTES = 256 * 1024;
 const PROBLEMS_MAX = 100;
@@ -77,7 +80,9 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
     try {
       const sources = await gather(source, files);
       const annotated = new Map<string, Annotated>();
+      const pause = slices();
       for (const [path, content] of sources) {
+        await pause();
         if (!/\.(?:ts|tsx|mts)$/.test(path)) continue;
         annotated.set(path, annotate(content, types, source.isHandler && path === source.path));
       }
@@ -88,7 +93,7 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
       ]));
       const hosts = importHosts();
       const lock = locks.starting(source.path);
-      const config = typeCheckConfig(sources, {
+      const config = await typeCheckConfig(sources, {
         codeDir,
         importHosts: hosts,
         known: (name) => newestLocked(lock, name),
@@ -153,11 +158,18 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
 /** Text and content of the source and of what it imports from the code folder, as far as that exists. */
 async function gather(source: Source, files: Files): Promise<Map<string, string>> {
   const found = new Map([[source.path, source.content]]);
+  const looked = new Set<string>();
+  const pause = slices();
   let bytes = source.content.length;
   for (const [path, content] of found) {
     for (const [, specifier] of content.matchAll(RELATIVE)) {
+      await pause();
       const target = posix.normalize(posix.join(posix.dirname(path), decoded(specifier!)));
-      if (target.startsWith("../../") || found.has(target)) continue;
+      if (target.startsWith("../") || found.has(target) || looked.has(target)) continue;
+      looked.add(target);
+      if (looked.size > LOOKED_MAX) {
+        throw new AppError("TooLarge", 413, `More than ${LOOKED_MAX} paths in the sources are not looked up.`);
+      }
       // What is missing, a link or a folder is told of by the check.
       const file = await readIfThere(target, files);
       const read = file ? [{ path: target, file }] : (await Promise.all(

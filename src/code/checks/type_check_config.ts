@@ -2,6 +2,8 @@
 // string that could be a specifier gets an entry; those that are none do no harm.
 
 import { join } from "node:path";
+import { AppError } from "../../errors.ts";
+import { slices } from "../../slices.ts";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
 import { ImportMap, JSX_SOURCE } from "../modules/import_map.ts";
 import { candidatesFor } from "../modules/project_graph.ts";
@@ -14,22 +16,33 @@ export interface TypeCheckConfig {
   explain(specifier: string, path: string): string | undefined;
 }
 
-const SPECIFIER = /(?:from|import|require)\s*\(?\s*["']([^"'\n\r]{1,500})["']/g;
+const SPECIFIER = /(?:from|import|require)\s*(?:\(\s*)?["']([^"'\n\r]{1,500})["']/g;
+/** Of all texts together. */
+const SPECIFIERS_MAX = 10_000;
 /** Parameters need no types; the rest is as strict as Deno is by itself. */
 const COMPILER_OPTIONS = { noImplicitAny: false };
 
-/** `sources` are the texts that are checked, by their paths in the code folder. */
-export function typeCheckConfig(
+/**
+ * `sources` are the texts that are checked, by their paths in the code folder.
+ * @throws AppError TooLarge (413) for more imports than are checked
+ */
+export async function typeCheckConfig(
   sources: ReadonlyMap<string, string>,
   { honoJsx, ...options }: ProjectConfigOptions & { honoJsx: string },
-): TypeCheckConfig {
+): Promise<TypeCheckConfig> {
   const project = new ProjectConfig(options);
   const map = new ImportMap(options.codeDir);
   const fileOf = (path: string): string => join(options.codeDir, ...path.split("/"));
+  const pause = slices();
+  let specifiers = 0;
   const isThere = new Set([...sources.keys()].map(fileOf));
   for (const [path, content] of sources) {
     const importer = fileOf(path);
     for (const [, specifier] of content.matchAll(SPECIFIER)) {
+      await pause();
+      if (++specifiers > SPECIFIERS_MAX) {
+        throw new AppError("TooLarge", 413, `More than ${SPECIFIERS_MAX} imports are not checked.`);
+      }
       if (isBare(specifier!)) {
         const resolved = project.resolve(specifier!, importer);
         if ("target" in resolved) map.add(importer, specifier!, resolved.target);

@@ -141,9 +141,15 @@ class Slots {
   }
 }
 
+/** Of what a run prints, its beginning and its end are looked through. */
+const LOOKED_THROUGH_LENGTH = 64 * 1024;
+
 /** What a run that failed says of the cause. */
 export function causeOf(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const text = stderr.length <= 2 * LOOKED_THROUGH_LENGTH
+    ? stderr
+    : `${stderr.slice(0, LOOKED_THROUGH_LENGTH)}\n${stderr.slice(-LOOKED_THROUGH_LENGTH)}`;
+  const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
   const error = lines.find((line) => /^error:/i.test(line)) ?? lines.at(-1) ?? "The module cannot be read.";
   return error.replace(/^error: */i, "");
 }
