@@ -214,7 +214,7 @@ function decoded(specifier: string): string {
 
 /** Asks the default export to be a handler, or an app if it has `fetch`; errors of the compiler are reported there. */
 function entryFor(path: string, handlerTypes: string): string {
-  const address = "../../functions/code/" + path.split("/").map(encodeURIComponent).join("/");
+  const address = "./code/" + path.split("/").map(encodeURIComponent).join("/");
   return `import handler from ${JSON.stringify(address)};
 import type { Handler } from ${JSON.stringify(handlerTypes)};
 type Answering<Call extends unknown[]> = (...call: Call) => Response | Promise<Response>;
