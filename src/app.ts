@@ -341,8 +341,8 @@ async function openCalls(
       idleMs: settings.get("sandbox.idle-seconds") * 1_000,
     }),
     heldMaxBytes: () => settings.get("sandbox.calls-memory-mb") * 1024 * 1024,
-    onCallBegin: ({ handed }) => masking.hold(handed),
-    onCallEnd: ({ handed }) => masking.release(handed),
+    onCallBegin: ({ disclosed }) => masking.hold(disclosed),
+    onCallEnd: ({ disclosed }) => masking.release(disclosed),
     onStart,
     onLog: sandboxLog(logs, masking, log, seldom<string>(now)),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>

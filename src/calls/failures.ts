@@ -1,46 +1,45 @@
-// One call of a function, from the moment that it was found: what is told of it in logs, and what the caller gets
-// when it fails. Nothing of the cause ever reaches the caller.
+// Logs calls of functions, and makes the response to a call that failed. Never reveals the cause to the caller.
 
 import type { RegisteredFunction } from "../core/functions/registry.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { NewLogEntry } from "../telemetry/log_queue.ts";
 import type { Logs } from "../telemetry/logs.ts";
-import type { Handed, Masking } from "../masking/masking.ts";
+import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 import type { Outcome } from "../telemetry/tally.ts";
 import { CallFailure } from "../sandbox/host/failure.ts";
 
-/** What is told of calls, and where. */
-export interface Telling {
+/** Where calls are logged. */
+export interface CallLog {
   readonly log: Log;
   readonly masking: Masking;
-  /** The functions' own logs. */
+  /** The logs of functions. */
   readonly logs: Pick<Logs, "keeps" | "write">;
 }
 
-/** A call that a function was found for. */
+/** A call for which a function was found. */
 export interface Call {
-  readonly target: RegisteredFunction;
+  readonly fn: RegisteredFunction;
   readonly requestId: string;
   /** By `performance.now()`. */
   readonly began: number;
-  readonly handed: Handed;
+  readonly disclosed: DisclosedSecrets;
 }
 
-/** Puts an entry about the call into its function's log. */
-export function tell(
-  { logs }: Telling,
-  { target, requestId, began, handed }: Call,
+/** Writes an entry about the call to its function's log. */
+export function logCall(
+  { logs }: CallLog,
+  { fn, requestId, began, disclosed }: Call,
   level: NewLogEntry["level"],
   event: NewLogEntry["event"],
   message: string,
 ): void {
   if (!logs.keeps(level)) return;
-  // To a thousandth: what the clock shows beyond that is noise.
+  // Rounded to microseconds: what the clock shows beyond that is noise.
   const durationMs = event === "exec_start" ? undefined : Math.round((performance.now() - began) * 1_000) / 1_000;
-  logs.write({ functionId: target.id, requestId, level, event, message, durationMs, handed });
+  logs.write({ functionId: fn.id, requestId, level, event, message, durationMs, disclosed });
 }
 
-/** How a call ended that `error` ended. */
+/** Returns the outcome of a call that ended with `error`. */
 export function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof CallFailure)) return "error";
   switch (error.kind) {
@@ -53,7 +52,7 @@ export function outcomeOf(error: unknown): Outcome {
       return "refused";
     case "stopped":
       return error.sent ? "error" : "refused";
-    // It is the caller's doing.
+    // The caller caused these, not the function.
     case "gone":
     case "silent":
       return error.sent ? "ok" : "refused";
@@ -66,70 +65,76 @@ export function outcomeOf(error: unknown): Outcome {
   }
 }
 
-/** Failures whose text is in the log. */
-const told = new WeakSet<CallFailure>();
+/** Load failures whose full text is in the log already. */
+const alreadyReported = new WeakSet<CallFailure>();
 
-/** Tells the operator, and whoever reads the function's log, that a call failed. */
-function report(level: "warn" | "error", text: string, call: Call, deps: Telling): void {
-  const { target, requestId, handed } = call;
-  deps.log(level, deps.masking.mask(target.id, text, handed), { function: target.name, requestId });
-  tell(deps, call, level, "exec_reject", text);
+/** Logs the failure of a call, for the operator and in the function's log. */
+function logFailure(level: "warn" | "error", text: string, call: Call, deps: CallLog): void {
+  const { fn, requestId, disclosed } = call;
+  deps.log(level, deps.masking.mask(fn.id, text, disclosed), { function: fn.name, requestId });
+  logCall(deps, call, level, "exec_reject", text);
 }
 
-/** The caller has the beginning of an answer already, so that nobody else will tell. */
-export function brokeOff(failure: CallFailure, call: Call, deps: Telling): void {
-  report(
+/** Logs that a response was aborted after it began, so that its caller cannot be sent an error any more. */
+export function responseAborted(failure: CallFailure, call: Call, deps: CallLog): void {
+  logFailure(
     failure.kind === "gone" || failure.kind === "silent" ? "warn" : "error",
-    `The response broke off: ${failure.message}`,
+    `The response was aborted: ${failure.message}`,
     call,
     deps,
   );
 }
 
-export function failed(error: unknown, call: Call, deps: Telling): Response {
+/** Logs why a call failed, and returns its response. */
+export function failureResponse(error: unknown, call: Call, deps: CallLog): Response {
   const { requestId } = call;
   if (!(error instanceof CallFailure)) {
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
-    deps.log("error", what, { function: call.target.name, requestId });
-    tell(deps, call, "error", "error", "The server failed; its own log has the cause.");
+    deps.log("error", what, { function: call.fn.name, requestId });
+    logCall(deps, call, "error", "error", "The server failed. Its own log has the cause.");
     return internalError(requestId);
   }
   const why = error.message;
   switch (error.kind) {
     case "load-failed":
-      // Calls share a failure for a while; its text need not be told each time.
-      report(
+      // Calls share a failure for a while. Its text is logged once.
+      logFailure(
         "error",
-        `The handler could not be loaded: ${told.has(error) ? "as for the call before" : why}`,
+        `The handler could not be loaded: ${alreadyReported.has(error) ? "for the same reason as before" : why}`,
         call,
         deps,
       );
-      told.add(error);
+      alreadyReported.add(error);
       return internalError(requestId);
     case "threw":
-      report("error", `The handler failed: ${why}`, call, deps);
+      logFailure("error", `The handler failed: ${why}`, call, deps);
       return internalError(requestId);
     case "nonsense":
-      report("error", `The handler's response cannot be sent: ${why}`, call, deps);
+      logFailure("error", `The handler's response cannot be sent: ${why}`, call, deps);
       return internalError(requestId);
     case "withheld":
-      report("error", `The response was withheld: ${why}`, call, deps);
+      logFailure("error", `The response was withheld: ${why}`, call, deps);
       return internalError(requestId);
     case "timeout":
-      report("error", `The call took too long: ${why}`, call, deps);
+      logFailure("error", `The call timed out: ${why}`, call, deps);
       return refusal(504, "Timeout", "The function did not answer in time.", requestId);
     case "died":
-      report("error", `The call's isolate died: ${why}`, call, deps);
+      logFailure("error", `The function's process died: ${why}`, call, deps);
       return refusal(502, "IsolateDied", "The function ended without an answer.", requestId);
     case "gone":
-      report("warn", `The call was abandoned: ${why}`, call, deps);
+      logFailure("warn", `The call was abandoned: ${why}`, call, deps);
       return refusal(499, "Abandoned", "The caller closed the connection.", requestId);
     case "revoked":
-      report("warn", `The call was ended: ${why}`, call, deps);
-      return refusal(403, "EntitlementLost", "The function or the API key was taken away during the call.", requestId);
+      logFailure("warn", `The call was ended: ${why}`, call, deps);
+      return refusal(
+        403,
+        "EntitlementLost",
+        "The function or the API key was changed or revoked during the call.",
+        requestId,
+      );
     case "silent":
-      report("warn", `The call was given up: ${why}`, call, deps);
-      // What is left of the body may still come, so that the connection is of no further use.
+      logFailure("warn", `The call was canceled: ${why}`, call, deps);
+      // The rest of the body may still arrive, so the connection cannot be used again.
       return refusal(408, "RequestTimeout", "The request's body did not arrive in time.", requestId, {
         Connection: "close",
       });
@@ -137,14 +142,14 @@ export function failed(error: unknown, call: Call, deps: Telling): Response {
     case "outdated":
     case "no-room":
     case "suspended":
-      report("warn", `The call was refused: ${why}`, call, deps);
+      logFailure("warn", `The call was refused: ${why}`, call, deps);
       return refusal(503, "Busy", "The function cannot take this call now. Try again.", requestId, {
         "Retry-After": String(error.retryAfterSeconds),
       });
   }
 }
 
-/** The same for every cause, so that nothing of it reaches the caller. */
+/** Returns the same response for every cause, so that the caller learns nothing about it. */
 function internalError(requestId: string): Response {
   return Response.json({ error: "Internal Server Error", requestId }, {
     status: 500,
@@ -152,6 +157,7 @@ function internalError(requestId: string): Response {
   });
 }
 
+/** Returns a response of the platform itself. `code` is stable, `error` a sentence. */
 export function refusal(
   status: number,
   code: string,

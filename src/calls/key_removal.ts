@@ -1,18 +1,18 @@
-// Removes API keys of this server from what a handler sees of a request, wherever the caller put them: the handler's
-// author could use a key elsewhere, as the caller.
+// Removes API keys of this server from the request that a handler sees, wherever the caller put them: the handler's
+// author could otherwise use the key elsewhere, as the caller.
 
 import { Buffer } from "node:buffer";
 import { type Access, KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../core/access/access.ts";
 import { withoutApiKey } from "../http/credentials.ts";
 
-/** Texts remembered with whether they hold a key: most requests consist of texts that others had, too. */
+/** Texts whose result is remembered: most requests consist of texts that earlier requests had, too. */
 const REMEMBERED_MAX = 5_000;
 const REMEMBERED_MAX_LENGTH = 512;
-/** Look-ups for one request, each of some 10 µs. What would need more is taken for a key. */
+/** Look-ups for one request, each of about 10 µs. A text that would need more is treated as a key. */
 const LOOKUPS_MAX = 256;
-/** Parts of a request's texts that are looked through, each for some microseconds. With more, it is taken for a key. */
+/** Parts of a request's texts that are searched, each for some microseconds. A text beyond that is treated as a key. */
 const PARTS_MAX = 4_096;
-/** Credentials of `Basic` that are longer are taken for a key. */
+/** Longer `Basic` credentials are treated as a key. */
 const BASIC_MAX_LENGTH = 8 * 1024;
 
 const SEPARATORS = /[\s,;=&?#"'<>()[\]{}|\\]+/;
@@ -22,11 +22,11 @@ const ANY_SEPARATOR = /[\s,;=&?#"'<>()[\]{}|\\:/@]/g;
 const PARTS_MIN_LENGTH = 64;
 
 export interface KeyRemoval {
-  /** Begins with a new request: what follows is of that one. */
+  /** Starts a new request, to which the following calls belong. */
   begin(): void;
-  /** The value of a header without keys; undefined if the handler must not see the header. */
+  /** Returns the value of a header without keys; undefined if the handler must not see the header. */
   header(name: string, value: string): string | undefined;
-  /** `url` without parameters that hold a key, and without `api_key`. The rest of the query stays as it is written. */
+  /** Returns `url` without parameters that contain a key, and without `api_key`. The rest of the query is unchanged. */
   url(url: string): string;
 }
 
@@ -61,7 +61,7 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
 
   const pairHoldsKey = (pair: string): boolean => {
     if (pair.length < KEY_VALUE_MIN_LENGTH) return false;
-    // The "?" in front, as URLSearchParams drops one.
+    // URLSearchParams drops one leading "?", so this one protects a "?" of the pair.
     const [[name, value] = ["", ""]] = new URLSearchParams(`?${pair}`);
     return holdsKey(value) || holdsKey(name) || holdsKey(pair);
   };
@@ -87,7 +87,7 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
     },
     header(name, value) {
       if (name === "cookie") return withoutKeyPairs(value, holdsKey);
-      // A page that was opened with its key in the address sends it as the referrer of every request.
+      // A page that was opened with a key in its address sends the key as the referrer of every request.
       const shown = name === "referer" && partsOf(value) <= PARTS_MAX ? withoutKeys(value) : value;
       return holdsKey(shown) ? undefined : shown;
     },
@@ -95,14 +95,14 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
   };
 }
 
-/** A `Cookie` header without the cookies that hold a key; undefined if none is left. */
+/** Returns a `Cookie` header without the cookies that contain a key; undefined if none is left. */
 function withoutKeyPairs(header: string, holdsKey: (text: string) => boolean): string | undefined {
   if (!holdsKey(header)) return header;
   const kept = header.split(";").filter((pair) => !holdsKey(pair));
   return kept.length === 0 ? undefined : kept.join(";").trim();
 }
 
-/** A text as it may be meant: as it is, decoded, and what is in `Basic` in it; undefined for what is too long. */
+/** Yields a text as it is, percent-decoded, and its `Basic` credentials decoded; undefined for what is too long. */
 function* formsOf(text: string): Generator<string | undefined> {
   yield text;
   if (text.includes("%")) yield decoded(text);
@@ -111,7 +111,7 @@ function* formsOf(text: string): Generator<string | undefined> {
   }
 }
 
-/** Between how many separators the parts of a text are, at most. */
+/** Returns the number of parts that a text has at most, counted by its separators. */
 function partsOf(text: string): number {
   if (text.length <= PARTS_MIN_LENGTH) return 1;
   let parts = 1;
@@ -119,7 +119,7 @@ function partsOf(text: string): number {
   return parts;
 }
 
-/** The parts of a text that may be an API key. */
+/** Returns the parts of a text that may be an API key. */
 function candidatesOf(text: string): Set<string> {
   const candidates = new Set<string>();
   const add = (candidate: string): void => {
@@ -127,7 +127,7 @@ function candidatesOf(text: string): Set<string> {
     if (length < KEY_VALUE_MIN_LENGTH || length > KEY_VALUE_MAX_LENGTH) return;
     if (KEY_VALUE_PATTERN.test(candidate)) candidates.add(candidate);
   };
-  // Chosen keys may hold any separator; these are the parts whose ends are given by how they are sent.
+  // A key that a user chose may contain any separator. These parts end where the ways to send a key end it.
   for (const part of [text, ...text.split(", "), ...text.split(";"), ...text.split(/\s+/)]) {
     for (const end of [part, after(part, " "), after(part, "="), after(part, ":"), beforeLast(part, ":")]) {
       const bare = end.trim();

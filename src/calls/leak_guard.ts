@@ -1,4 +1,4 @@
-// A response on its way out, looked through for values that its call was given: told of, or withheld.
+// Searches a response for secrets that were disclosed to its call; reports it or withholds the response.
 
 import type { Findings, LeakSearch } from "../masking/leaks.ts";
 import { CallFailure } from "../sandbox/host/failure.ts";
@@ -7,21 +7,21 @@ import type { FlatHeaders } from "../sandbox/wire/protocol.ts";
 
 export interface GuardOptions {
   readonly search: LeakSearch;
-  /** Whether a response that holds a value is withheld, or broken off if it has begun. */
+  /** Whether a response that contains a value is withheld, or aborted if it has begun. */
   readonly blocks: boolean;
-  /** Hears of what is found, once for each value. */
+  /** Called with what is found, once for each value. */
   readonly onFound: (findings: Findings) => void;
 }
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
-/** Encodings of text in which values, which are searched for in UTF-8, look the same as far as they are ASCII. */
+/** Text encodings in which ASCII looks as in UTF-8, in which values are searched for. */
 const SEARCHABLE_CHARSET = /^(?:utf-?8|(?:us-)?ascii|iso-8859-\d+|latin\d|windows-125\d)$/;
 
 /**
- * Returns the response, perhaps with a stream that is searched as it passes. A body that is compressed, or is text in
- * another encoding than UTF-8 or a superset of ASCII, cannot be searched: that is reported, or the response withheld.
+ * Returns the response, with a stream that is searched as it passes if its body is one. A body that is compressed, or
+ * is text in an encoding that is no superset of ASCII, cannot be searched: this is reported, or the response withheld.
  * @throws CallFailure withheld
  */
 export function guardResponse(response: CallResponse, options: GuardOptions): CallResponse {
@@ -39,7 +39,7 @@ export function guardResponse(response: CallResponse, options: GuardOptions): Ca
       certain: found.every(({ certain }) => certain),
     });
     if (blocks) {
-      // That it may have broken off already does not matter.
+      // The body may have failed already, which does not matter here.
       if (body instanceof ReadableStream) body.cancel().catch(() => {});
       throw withheld();
     }
@@ -48,26 +48,26 @@ export function guardResponse(response: CallResponse, options: GuardOptions): Ca
   return { ...response, body: guardStream(body, options, isSearchable) };
 }
 
-/** Also in UTF-16 and UTF-32 that no header announces: there, a NUL or more stands next to each ASCII character. */
+/** Searches text in UTF-16 and UTF-32 that no header announces, too: it has NULs next to each ASCII character. */
 function searchBytes(search: LeakSearch, bytes: Uint8Array): Findings | undefined {
   const found = search.whole(bytes);
   if (found || !bytes.includes(0)) return found;
   return search.whole(bytes.filter((byte) => byte !== 0));
 }
 
-/** What may be the beginning of a value is held back until it is clear, if the stream is to be broken off. */
+/** Searches a stream. If it blocks, it holds back bytes that may begin a value until the next bytes decide it. */
 function guardStream(
   body: ReadableStream<Uint8Array>,
   { search, blocks, onFound }: GuardOptions,
   isSearchable: boolean,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
-  let isUnsearchableTold = false;
+  let isUnsearchableReported = false;
   const findIn = (piece: Uint8Array): Findings | undefined => {
     if (isSearchable) return search.piece(piece);
-    if (isUnsearchableTold) return undefined;
+    if (isUnsearchableReported) return undefined;
     const findings = search.unsearchable();
-    isUnsearchableTold = findings !== undefined;
+    isUnsearchableReported = findings !== undefined;
     return findings;
   };
   search.hold();
@@ -77,7 +77,7 @@ function guardStream(
     isReleased = true;
   };
   let held: Uint8Array = NOTHING;
-  /** What of `held` and `piece` may be sent, or undefined after a value. */
+  /** Returns the part of `held` and `piece` that may be sent; undefined after a value. */
   const pass = (piece: Uint8Array): Uint8Array | undefined => {
     const findings = findIn(piece);
     if (findings) onFound(findings);
@@ -118,7 +118,7 @@ function guardStream(
 }
 
 function withheld(): CallFailure {
-  return new CallFailure("withheld", true, "It holds secrets.");
+  return new CallFailure("withheld", true, "It contains secrets.");
 }
 
 function canBeSearched(headers: FlatHeaders): boolean {

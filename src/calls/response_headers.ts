@@ -1,7 +1,11 @@
-// Response headers that functions may send from the host of the admin pages. A list of what is allowed, as browsers
-// keep learning new ones that act on a whole origin or host: Clear-Site-Data, Set-Login, Accept-CH, NEL, and so on.
+// Lists the response headers that functions may send from the host of the admin pages. It is a list of allowed
+// headers, as browsers keep adding headers that affect a whole origin or host: Clear-Site-Data, Set-Login, Accept-CH,
+// NEL, and so on.
 
-/** About the response, its content, or the one address that it came from. */
+import type { ModuleGraph } from "../code/modules/imports.ts";
+import type { RegisteredFunction } from "../core/functions/registry.ts";
+
+/** Headers about the response, its content, or the single URL that it came from. */
 const ALLOWED = new Set([
   "accept-patch",
   "accept-post",
@@ -75,14 +79,14 @@ const ALLOWED = new Set([
   "warning",
 ]);
 
-/** Of applications and protocols on top of HTTP, which no browser acts on by itself. */
+/** Headers of applications and protocols on top of HTTP, which browsers ignore. */
 const ALLOWED_PREFIXES = ["grpc-", "hx-", "mcp-", "ratelimit-", "tus-", "upload-", "webhook-", "x-"];
 
-/** Among those with a prefix, what acts on a proxy in front (nginx, lighttpd, Apache, Perlbal) or on a whole host. */
+/** Headers with such a prefix that control a proxy in front (nginx, lighttpd, Apache, Perlbal) or affect a whole host. */
 const REFUSED =
   /^x-(?:accel-(?!buffering$)|(?:lighttpd-)?send-?file$|reproxy-|litespeed-|permitted-cross-domain-policies$)/;
 
-/** Schemes for which browsers do not ask for a password, which they would then send to the whole host. */
+/** Schemes for which browsers ask for no password. They would send a password to the whole host. */
 const ALLOWED_CHALLENGES = /^(?:bearer|dpop|gnap|privatetoken)(?: |$)/i;
 const PASSWORD_CHALLENGES = /(?:^|[\s,])(?:basic|digest|negotiate|ntlm|hoba|mutual|scram-\S+)(?:[\s,]|$)/i;
 
@@ -91,4 +95,37 @@ export function isOfResponse(name: string, value: string): boolean {
   if (ALLOWED.has(name)) return true;
   if (name === "www-authenticate") return ALLOWED_CHALLENGES.test(value) && !PASSWORD_CHALLENGES.test(value);
   return ALLOWED_PREFIXES.some((prefix) => name.startsWith(prefix)) && !REFUSED.test(name);
+}
+
+/** Warnings for a version of a function: one that generates header names must not fill its log. */
+const WARNED_NAMES_MAX = 20;
+/** A field name (RFC 9110, 5.1) short enough for a line of the log. */
+const LOGGED_NAME = /^[\w!#$%&'*+.^`|~-]{1,100}$/;
+
+/**
+ * Warns the authors of functions about response headers that the server does not send: in the function's log, once for
+ * each name and version of the function.
+ */
+export class UnsentHeaders {
+  /** The names that each function was warned of since its settings or its code changed. */
+  readonly #warned = new WeakMap<RegisteredFunction, { code: ModuleGraph; names: Set<string> }>();
+
+  /** Returns the warning about a header that was not sent; undefined if it was returned before. */
+  warning(entry: RegisteredFunction, code: ModuleGraph, name: string, ownHost: boolean): string | undefined {
+    let warned = this.#warned.get(entry);
+    if (warned?.code !== code) {
+      warned = { code, names: new Set() };
+      this.#warned.set(entry, warned);
+    }
+    const key = name.toLowerCase();
+    if (warned.names.size >= WARNED_NAMES_MAX || warned.names.has(key)) return undefined;
+    warned.names.add(key);
+    if (!LOGGED_NAME.test(name)) return "A response header with an invalid name was not sent.";
+    if (key === "set-cookie") {
+      return "A Set-Cookie header was not sent: cookies whose names begin with crude_ are reserved for the server.";
+    }
+    if (ownHost) return `The response header ${name} was not sent.`;
+    return `The response header ${name} was not sent: browsers or proxies could apply it to the admin pages, which are ` +
+      "on the same host. Functions on a host of their own may send it (setting run.hosts).";
+  }
 }

@@ -1,4 +1,4 @@
-// What a call runs: a function's code and settings of this moment, put together once for all calls that find the same.
+// Assembles what a call runs: the function's current code and settings, once for all calls with the same ones.
 
 import type { Assets } from "../code/files/assets.ts";
 import { codeOf } from "../code/modules/code.ts";
@@ -8,7 +8,7 @@ import type { Target } from "../sandbox/host/pool.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { KeyHolder } from "../store/access.ts";
 
-/** `holder` is whose key let the call in. */
+/** Returns what a call runs. `holder` is the key that admitted it. */
 export type Targets = (
   entry: RegisteredFunction,
   holder: KeyHolder | undefined,
@@ -37,7 +37,7 @@ export function createTargets(settings: Settings): Targets {
     const target: Target = {
       functionId: id,
       tenant,
-      // The first word is for codeVersionOf.
+      // codeVersionOf reads the first word.
       version: `${graph.version} ${assets.version} ${entry.updatedAt} ${memoryMb} ${denied}`,
       code: codeOf(graph, assets, { importHosts, net: entry.permissions.net, memoryMb }),
       route: { name, description, handler, route, methods, keys },

@@ -1,11 +1,11 @@
-// Requests that come in one turn of the event loop and go on together: what is the same for all of them is then
-// looked at once, after all of them were there.
+// Groups the requests that arrive in one turn of the event loop, so that what is the same for all of them is looked up
+// once, after all have arrived.
 
-/** Settles with the number of the turn when it is over, or at once if nothing else is under way. */
-export type Turns = () => Promise<number>;
+/** Resolves with the number of the turn when the turn ends, or at once if the server is not busy. */
+export type NextTurn = () => Promise<number>;
 
-/** `isBusy` tells whether waiting for others is worth more than going on at once. */
-export function countTurns(isBusy: () => boolean): Turns {
+/** `isBusy` reports whether waiting for other requests is worth more than continuing at once. */
+export function createTurnBatch(isBusy: () => boolean): NextTurn {
   let number = 0;
   let current: Promise<number> | undefined;
   const end = (): number => {

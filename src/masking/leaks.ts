@@ -1,6 +1,6 @@
 // Looks for the values that a call was given in what it answers. Does not decide what follows from it.
 
-import type { Handed, HandedValue, Masking } from "./masking.ts";
+import type { DisclosedSecrets, DisclosedValue, Masking } from "./masking.ts";
 import type { Matcher } from "./matcher.ts";
 
 /** A response that holds values which its own call was given. */
@@ -39,22 +39,22 @@ const NOTHING = new Uint8Array(0);
 const OPEN_MIN_BYTES = 4;
 
 /** For the response of one call; values that it is given meanwhile count, too. */
-export function leakSearch(masking: Masking, handed: Handed): LeakSearch {
-  return new Search(masking, handed);
+export function leakSearch(masking: Masking, disclosed: DisclosedSecrets): LeakSearch {
+  return new Search(masking, disclosed);
 }
 
 const UNSURE: Findings = { names: [], certain: false };
 
 class Search implements LeakSearch {
   readonly #masking: Masking;
-  readonly #handed: Handed;
-  readonly #told = new Set<string>();
+  readonly #disclosed: DisclosedSecrets;
+  readonly #reported = new Set<string>();
   /** The end of the pieces until now that may be the beginning of a value. */
   #open: Uint8Array = NOTHING;
 
-  constructor(masking: Masking, handed: Handed) {
+  constructor(masking: Masking, disclosed: DisclosedSecrets) {
     this.#masking = masking;
-    this.#handed = handed;
+    this.#disclosed = disclosed;
   }
 
   get openBytes(): number {
@@ -62,53 +62,53 @@ class Search implements LeakSearch {
   }
 
   hold(): void {
-    this.#masking.hold(this.#handed);
+    this.#masking.hold(this.#disclosed);
   }
 
   release(): void {
-    this.#masking.release(this.#handed);
+    this.#masking.release(this.#disclosed);
   }
 
   whole(bytes: Uint8Array): Findings | undefined {
-    if (this.#handed.isTooMuch) return UNSURE;
-    if (this.#handed.values.size === 0) return undefined;
-    return this.#findings(this.#matcher.find(bytes, this.#handed.values)?.spans);
+    if (this.#disclosed.overflowed) return UNSURE;
+    if (this.#disclosed.values.size === 0) return undefined;
+    return this.#findings(this.#matcher.find(bytes, this.#disclosed.values)?.spans);
   }
 
   piece(bytes: Uint8Array): Findings | undefined {
-    if (this.#handed.isTooMuch) {
-      const isNews = !this.#told.has("");
-      this.#told.add("");
+    if (this.#disclosed.overflowed) {
+      const isNews = !this.#reported.has("");
+      this.#reported.add("");
       return isNews ? UNSURE : undefined;
     }
-    if (this.#handed.values.size === 0) return undefined;
+    if (this.#disclosed.values.size === 0) return undefined;
     const matcher = this.#matcher;
     const joined = this.#open.length === 0 ? bytes : join(this.#open, bytes);
-    const found = matcher.find(joined, this.#handed.values);
-    const { from } = matcher.openEnd(joined, this.#handed.values);
+    const found = matcher.find(joined, this.#disclosed.values);
+    const { from } = matcher.openEnd(joined, this.#disclosed.values);
     this.#open = joined.slice(from);
     const findings = this.#findings(found?.spans);
-    const names = findings?.names.filter((name) => !this.#told.has(name)) ?? [];
-    for (const name of names) this.#told.add(name);
+    const names = findings?.names.filter((name) => !this.#reported.has(name)) ?? [];
+    for (const name of names) this.#reported.add(name);
     return findings && names.length > 0 ? { ...findings, names } : undefined;
   }
 
   unsearchable(): Findings | undefined {
-    const { isTooMuch, values } = this.#handed;
-    return isTooMuch || values.size > 0 ? UNSURE : undefined;
+    const { overflowed, values } = this.#disclosed;
+    return overflowed || values.size > 0 ? UNSURE : undefined;
   }
 
-  get #matcher(): Matcher<HandedValue> {
-    return this.#masking.sought(this.#handed)!;
+  get #matcher(): Matcher<DisclosedValue> {
+    return this.#masking.matcherFor(this.#disclosed)!;
   }
 
-  #findings(spans: { of: HandedValue }[] | undefined): Findings | undefined {
-    if (!spans) return { names: unique([...this.#handed.values]), certain: false };
+  #findings(spans: { of: DisclosedValue }[] | undefined): Findings | undefined {
+    if (!spans) return { names: unique([...this.#disclosed.values]), certain: false };
     return spans.length === 0 ? undefined : { names: unique(spans.map(({ of }) => of)), certain: true };
   }
 }
 
-function unique(values: readonly HandedValue[]): string[] {
+function unique(values: readonly DisclosedValue[]): string[] {
   return [...new Set(values.map(({ name }) => name))];
 }
 

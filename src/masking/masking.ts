@@ -17,7 +17,7 @@ const KEY_PART = 64;
 const FORM_BYTES = 480;
 
 /** A value that was given to a handler, under the name it was asked for by. */
-export interface HandedValue extends Sought {
+export interface DisclosedValue extends Sought {
   readonly name: string;
   readonly value: string;
   /** In memory, with all that is made of it. */
@@ -27,11 +27,11 @@ export interface HandedValue extends Sought {
 }
 
 /** What one call has been given. */
-export interface Handed {
+export interface DisclosedSecrets {
   readonly functionId: number;
-  readonly values: ReadonlySet<HandedValue>;
+  readonly values: ReadonlySet<DisclosedValue>;
   /** Whether it was given more than is kept: then nothing that it writes can be called free of secrets. */
-  readonly isTooMuch: boolean;
+  readonly overflowed: boolean;
 }
 
 /** What a call printed in several pieces, masked as one text. */
@@ -48,19 +48,24 @@ export interface MaskedPieces {
 
 export interface Masking {
   /** For a call that begins; `release` is called when it is over. */
-  begin(functionId: number): Handed;
+  begin(functionId: number): DisclosedSecrets;
   /** Remembers that the call was given `value`. Shorter ones than 8 bytes occur in innocent text too often. */
-  handedOut(handed: Handed, name: string, value: string): void;
+  recordDisclosure(disclosed: DisclosedSecrets, name: string, value: string): void;
   /** `text` with each value that the function was given, in whatever form, as `[secret NAME]`. */
-  mask(functionId: number, text: string, handed?: Handed): string;
+  mask(functionId: number, text: string, disclosed?: DisclosedSecrets): string;
   /** `texts` likewise, as one text after `before`: a value that begins in one and ends in another is found, too. */
-  maskPieces(functionId: number, handed: Handed | undefined, before: string, texts: readonly string[]): MaskedPieces;
+  maskPieces(
+    functionId: number,
+    disclosed: DisclosedSecrets | undefined,
+    before: string,
+    texts: readonly string[],
+  ): MaskedPieces;
   /** Keeps what the call is given for one more that needs it, until that calls `release`. */
-  hold(handed: Handed): void;
+  hold(disclosed: DisclosedSecrets): void;
   /** Forgets what the call was given once all are done with it. */
-  release(handed: Handed): void;
+  release(disclosed: DisclosedSecrets): void;
   /** What to look for in the call's response; undefined if there is nothing. */
-  sought(handed: Handed): Matcher<HandedValue> | undefined;
+  matcherFor(disclosed: DisclosedSecrets): Matcher<DisclosedValue> | undefined;
   /** Forgets a function that no longer exists. */
   forget(functionId: number): void;
 }
@@ -70,14 +75,14 @@ const TOO_COSTLY = "[not shown: looking for secrets in it takes too long]";
 
 interface Remembered {
   /** By `keyOf`, the newest last. */
-  readonly values: Map<string, HandedValue>;
-  readonly matcher: Matcher<HandedValue>;
+  readonly values: Map<string, DisclosedValue>;
+  readonly matcher: Matcher<DisclosedValue>;
   bytes: number;
 }
 
-interface Call extends Handed {
-  readonly values: Set<HandedValue>;
-  isTooMuch: boolean;
+interface Call extends DisclosedSecrets {
+  readonly values: Set<DisclosedValue>;
+  overflowed: boolean;
   bytes: number;
   /** Who needs what it was given: its request, its process, entries of the log, its response. */
   holders: number;
@@ -85,7 +90,7 @@ interface Call extends Handed {
 
 /** The values that calls of one function have, by `keyOf`. */
 interface HeldByCalls {
-  readonly values: Map<string, HandedValue>;
+  readonly values: Map<string, DisclosedValue>;
   bytes: number;
 }
 
@@ -104,7 +109,7 @@ export function createMasking(): Masking {
     functions.delete(functionId);
   };
 
-  const remember = (functionId: number, value: HandedValue): Remembered => {
+  const remember = (functionId: number, value: DisclosedValue): Remembered => {
     const known = functions.get(functionId) ?? { values: new Map(), matcher: new Matcher(), bytes: 0 };
     forget(functionId);
     keep(known, value);
@@ -117,7 +122,7 @@ export function createMasking(): Masking {
     return known;
   };
 
-  const keep = (known: Remembered, value: HandedValue): void => {
+  const keep = (known: Remembered, value: DisclosedValue): void => {
     const key = keyOf(value.name, value.value);
     const displaced = known.values.get(key);
     if (displaced) known.bytes -= displaced.bytes;
@@ -134,20 +139,20 @@ export function createMasking(): Masking {
   };
 
   /** The function's values, those of this call certainly among them: newer calls may have displaced them. */
-  const knownTo = (functionId: number, handed: Handed | undefined): Remembered | undefined => {
+  const knownTo = (functionId: number, disclosed: DisclosedSecrets | undefined): Remembered | undefined => {
     let known = functions.get(functionId);
-    for (const value of handed?.values ?? []) if (!known?.matcher.has(value)) known = remember(functionId, value);
+    for (const value of disclosed?.values ?? []) if (!known?.matcher.has(value)) known = remember(functionId, value);
     return known;
   };
 
-  const maskPieces: Masking["maskPieces"] = (functionId, handed, before, texts) => {
+  const maskPieces: Masking["maskPieces"] = (functionId, disclosed, before, texts) => {
     const instead = (text: string): MaskedPieces => ({
       texts: texts.map(() => text),
       openFrom: texts.length,
       open: "",
     });
-    if (handed?.isTooMuch) return instead(NOT_SHOWN);
-    const known = knownTo(functionId, handed);
+    if (disclosed?.overflowed) return instead(NOT_SHOWN);
+    const known = knownTo(functionId, disclosed);
     if (!known || known.matcher.size === 0) return { texts: [...texts], openFrom: texts.length, open: "" };
     const pieces = [before, ...texts].map((text) => encoder.encode(text));
     const whole = pieces.length === 2 && pieces[0]!.length === 0 ? pieces[1]! : concat(pieces);
@@ -170,7 +175,7 @@ export function createMasking(): Masking {
   };
 
   /** Counts a value for one more call; whether there is room for it. */
-  const holdValue = (functionId: number, value: HandedValue): boolean => {
+  const holdValue = (functionId: number, value: DisclosedValue): boolean => {
     if (value.holders > 0) return ++value.holders > 0;
     const of = held.get(functionId) ?? { values: new Map(), bytes: 0 };
     if (of.bytes + value.bytes > CALLS_OF_FUNCTION_MAX_BYTES) return false;
@@ -183,7 +188,7 @@ export function createMasking(): Masking {
     return true;
   };
 
-  const releaseValue = (functionId: number, value: HandedValue): void => {
+  const releaseValue = (functionId: number, value: DisclosedValue): void => {
     if (--value.holders > 0) return;
     const of = held.get(functionId)!;
     const key = keyOf(value.name, value.value);
@@ -200,48 +205,49 @@ export function createMasking(): Masking {
   };
 
   /** The value as it is in memory already, for this function; undefined if it is not. */
-  const existing = (functionId: number, name: string, value: string): HandedValue | undefined => {
+  const existing = (functionId: number, name: string, value: string): DisclosedValue | undefined => {
     const key = keyOf(name, value);
     return [functions.get(functionId)?.values.get(key), held.get(functionId)?.values.get(key)]
       .find((known) => known?.value === value);
   };
 
   return {
-    begin: (functionId): Call => ({ functionId, values: new Set(), isTooMuch: false, bytes: 0, holders: 1 }),
+    begin: (functionId): Call => ({ functionId, values: new Set(), overflowed: false, bytes: 0, holders: 1 }),
 
-    handedOut(handed, name, value) {
-      const call = handed as Call;
-      if (call.isTooMuch) return;
-      let handedValue = existing(call.functionId, name, value);
-      if (!handedValue) {
+    recordDisclosure(disclosed, name, value) {
+      const call = disclosed as Call;
+      if (call.overflowed) return;
+      let disclosedValue = existing(call.functionId, name, value);
+      if (!disclosedValue) {
         const forms = formsOf(value);
         if (forms.length === 0) return;
         const bytes = forms.reduce((sum, { needle }) => sum + needle.length + FORM_BYTES, value.length * 2);
-        handedValue = { name, value, forms, bytes, holders: 0 };
-        remember(call.functionId, handedValue);
+        disclosedValue = { name, value, forms, bytes, holders: 0 };
+        remember(call.functionId, disclosedValue);
       }
-      if (call.values.has(handedValue)) return;
-      call.bytes += handedValue.bytes;
-      if (call.bytes <= CALL_MAX_BYTES && holdValue(call.functionId, handedValue)) {
-        call.values.add(handedValue);
+      if (call.values.has(disclosedValue)) return;
+      call.bytes += disclosedValue.bytes;
+      if (call.bytes <= CALL_MAX_BYTES && holdValue(call.functionId, disclosedValue)) {
+        call.values.add(disclosedValue);
         return;
       }
-      call.isTooMuch = true;
+      call.overflowed = true;
       releaseAll(call);
     },
 
-    hold(handed) {
-      (handed as Call).holders++;
+    hold(disclosed) {
+      (disclosed as Call).holders++;
     },
 
-    release(handed) {
-      const call = handed as Call;
+    release(disclosed) {
+      const call = disclosed as Call;
       if (--call.holders <= 0) releaseAll(call);
     },
 
-    mask: (functionId, text, handed) => maskPieces(functionId, handed, "", [text]).texts[0]!,
+    mask: (functionId, text, disclosed) => maskPieces(functionId, disclosed, "", [text]).texts[0]!,
     maskPieces,
-    sought: (handed) => handed.values.size === 0 ? undefined : knownTo(handed.functionId, handed)?.matcher,
+    matcherFor: (disclosed) =>
+      disclosed.values.size === 0 ? undefined : knownTo(disclosed.functionId, disclosed)?.matcher,
 
     forget,
   };
@@ -256,8 +262,8 @@ function keyOf(name: string, value: string): string {
 }
 
 /** Where values are that the bytes stand for; undefined if finding out would take too long. */
-function spansInViews(matcher: Matcher<HandedValue>, bytes: Uint8Array): Span<HandedValue>[] | undefined {
-  const spans: Span<HandedValue>[] = [];
+function spansInViews(matcher: Matcher<DisclosedValue>, bytes: Uint8Array): Span<DisclosedValue>[] | undefined {
+  const spans: Span<DisclosedValue>[] = [];
   for (const view of viewsOf(bytes)) {
     const found = matcher.find(view.bytes);
     if (!found) return undefined;
@@ -286,7 +292,7 @@ function pieceOf(starts: readonly number[], at: number): number {
 }
 
 /** A start of a piece at or before `at` that no span reaches across. */
-function clearBefore(starts: readonly number[], spans: readonly Span<HandedValue>[], at: number): number {
+function clearBefore(starts: readonly number[], spans: readonly Span<DisclosedValue>[], at: number): number {
   let clear = starts[pieceOf(starts, at)]!;
   for (const { start, end } of spans.toReversed()) {
     if (start < clear && end > clear) clear = starts[pieceOf(starts, start)]!;
@@ -294,14 +300,14 @@ function clearBefore(starts: readonly number[], spans: readonly Span<HandedValue
   return clear;
 }
 
-function touches(spans: readonly Span<HandedValue>[], from: number, to: number): boolean {
+function touches(spans: readonly Span<DisclosedValue>[], from: number, to: number): boolean {
   return spans.some(({ start, end }) => start < to && end > from);
 }
 
 /** The bytes between `from` and `to` as text, with the name of what is sought in place of each span. */
 function replace(
   bytes: Uint8Array,
-  spans: readonly Span<HandedValue>[],
+  spans: readonly Span<DisclosedValue>[],
   from: number,
   to: number,
   decoder: TextDecoder,

@@ -2,7 +2,7 @@
 
 import type { FunctionId } from "../ids.ts";
 import type { Level } from "./log.ts";
-import type { Handed, Masking } from "../masking/masking.ts";
+import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 
 /**
  * What happened: a handler printed, lines were left out, a call began, ended or failed, a response held secrets,
@@ -23,7 +23,7 @@ export interface NewLogEntry {
   readonly message: string;
   readonly durationMs?: number | undefined;
   /** What the call was given; without it, what the function was given lately is masked. */
-  readonly handed?: Handed | undefined;
+  readonly disclosed?: DisclosedSecrets | undefined;
 }
 
 export interface QueuedEntry extends NewLogEntry {
@@ -87,12 +87,12 @@ export class LogQueue {
     this.#bytes += bytes;
     this.#waiting.push(entry);
     // It is masked after its call has ended.
-    if (entry.handed) this.#masking.hold(entry.handed);
+    if (entry.disclosed) this.#masking.hold(entry.disclosed);
   }
 
   /** Entries leave the queue. */
   #release(entries: readonly QueuedEntry[]): void {
-    for (const { handed } of entries) if (handed) this.#masking.release(handed);
+    for (const { disclosed } of entries) if (disclosed) this.#masking.release(disclosed);
   }
 
   #isTooFast({ functionId, at }: QueuedEntry): boolean {
@@ -150,19 +150,19 @@ export class LogQueue {
     held: Set<QueuedEntry>,
   ): void {
     const { functionId } = lines[0]!;
-    const handed = lines.findLast((line) => line.handed)?.handed;
+    const disclosed = lines.findLast((line) => line.disclosed)?.disclosed;
     // What the server says of a call is no part of what the call prints.
     for (const line of lines) {
       if (line.event === "print") continue;
       const isOurs = OUR_WORDS.includes(line.event);
-      masked.set(line, isOurs ? line.message : this.#masking.mask(functionId, line.message, handed));
+      masked.set(line, isOurs ? line.message : this.#masking.mask(functionId, line.message, disclosed));
     }
     const printed = lines.filter(({ event }) => event === "print");
     if (printed.length === 0) return;
     const before = this.#open.get(call) ?? "";
     const { texts, openFrom, open } = this.#masking.maskPieces(
       functionId,
-      handed,
+      disclosed,
       before,
       printed.map(({ message }) => message),
     );

@@ -60,7 +60,7 @@ export class Reads {
   }
 
   /** A value was handed to a handler. */
-  handedOut(secretId: SecretId, functionId: FunctionId, keyId: KeyId | undefined): void {
+  record(secretId: SecretId, functionId: FunctionId, keyId: KeyId | undefined): void {
     const at = this.#options.now();
     const minute = at - at % MINUTE_MS;
     if (minute !== this.#minute || this.#waiting.size >= WAITING_MAX) {

@@ -5,7 +5,7 @@ import type { Target } from "../sandbox/host/pool.ts";
 import type { LogLine } from "../sandbox/host/sandbox.ts";
 import type { Log } from "./log.ts";
 import type { Logs } from "./logs.ts";
-import type { Handed, Masking } from "../masking/masking.ts";
+import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 
 /** Takes a line of a sandbox that runs `target`. The operator gets what `isNews`: a handler can cause it in a loop. */
 export function sandboxLog(
@@ -16,20 +16,20 @@ export function sandboxLog(
 ) {
   return (
     { functionId, route }: Pick<Target, "functionId" | "route">,
-    { kind, level, text, request }: LogLine<{ readonly handed: Handed }>,
+    { kind, level, text, request }: LogLine<{ readonly disclosed: DisclosedSecrets }>,
   ): void => {
     const requestId = request?.requestId;
-    const handed = request?.caller.handed;
+    const disclosed = request?.caller.disclosed;
     logs.write({
       functionId: functionId as FunctionId,
       requestId: requestId ?? null,
       level,
       event: kind,
       message: text,
-      handed,
+      disclosed,
     });
     if (kind === "error" && isNews(`${functionId} ${text}`)) {
-      log(level, masking.mask(functionId, text, handed), { function: route.name, requestId });
+      log(level, masking.mask(functionId, text, disclosed), { function: route.name, requestId });
     }
   };
 }

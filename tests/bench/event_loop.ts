@@ -61,8 +61,8 @@ export async function benchEventLoop(): Promise<string[]> {
   const codeFolder = new CodeFolder({ codeDir: codeDir!, dataDir: there.path + "/data", warn: console.warn });
   const patterns = Array.from({ length: 100 }, (_, n) => `**/folder${n}/*/module?${n}.ts`);
   const masking = createMasking();
-  const handed = masking.begin(1);
-  for (let n = 0; n < 100; n++) masking.handedOut(handed, `S${n}`, "a".repeat(15_000) + n);
+  const disclosed = masking.begin(1);
+  for (let n = 0; n < 100; n++) masking.recordDisclosure(disclosed, `S${n}`, "a".repeat(15_000) + n);
 
   const missed: string[] = [];
   console.log(`\nlongest turn of the event loop, of ${ROUNDS} rounds, ceiling ${CEILING_MS} ms`);
@@ -103,7 +103,7 @@ export async function benchEventLoop(): Promise<string[]> {
     codeFolder.changed();
     return assetsService(codeDir!, codeFolder).of([...patterns]);
   });
-  await part("masking 256 KB made of the pieces of its values", () => masking.mask(1, "a".repeat(1 << 18), handed));
+  await part("masking 256 KB made of the pieces of its values", () => masking.mask(1, "a".repeat(1 << 18), disclosed));
   codeFolder.close();
   observations.close();
   store.close();

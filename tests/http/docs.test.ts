@@ -117,7 +117,7 @@ for (const page of pagePaths()) {
         );
       }
     }
-    assert.doesNotMatch(server.logs(), /could not be loaded|isolate died/);
+    assert.doesNotMatch(server.logs(), /could not be loaded|process died/);
   });
 }
 

@@ -98,7 +98,7 @@ Deno.test("a call that fails leaves its cause and duration, masked, in the funct
   await using log = await tail(server);
   const response = await fetch(`${server.url}/run/fails?stream=1`);
   await assert.rejects(response.text());
-  const broken = await log.seen(/broke off/);
+  const broken = await log.seen(/was aborted/);
   assert.match(broken.message, /lost \[secret PASSWORD\]/);
   assert.equal(broken.requestId, response.headers.get("x-request-id"));
   assert.equal(broken.event, "exec_reject");

@@ -29,7 +29,7 @@ Deno.test("a process that ran out of memory says so, with its limit, in the log 
       const cause = "It ran out of memory (limit 64 MB); raise memoryMb.";
       const { body: found } = await server.api("GET", `/api/functions/${id}`);
       assert.equal(found.function.health.lastDeath, cause, what);
-      assert.ok(server.logs().includes(`The call's isolate died: ${cause}`), what);
+      assert.ok(server.logs().includes(`The function's process died: ${cause}`), what);
       assert.equal((await run(server, `/hungry${n}`)).body, "fine", `${what}, afterwards`);
     }),
   );

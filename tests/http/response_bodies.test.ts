@@ -127,7 +127,7 @@ Deno.test("the guard searches what is sent, and withholds or reports what cannot
   const net = { permissions: { net: [upstream.address] } };
   await deploy(server, "blocks", code, { responseGuard: "block", ...net });
   await deploy(server, "reports", code, { responseGuard: "report", ...net });
-  const holds = "The response holds TOKEN";
+  const holds = "The response contains TOKEN";
   const unsure = "The response could not be searched for secrets";
   const cases: Record<string, string | undefined> = {
     fetched: holds,
@@ -278,7 +278,7 @@ Deno.test("a streamed response keeps the length that it announces, and is broken
   const [entry] = (await kept(server, `?requestId=${long.headers.get("x-request-id")}`)).filter(({ level }) =>
     level === "error"
   );
-  assert.match(entry!.message, /broke off: Its body is longer than its Content-Length says/);
+  assert.match(entry!.message, /was aborted: Its body is longer than its Content-Length says/);
   while ((await run(server, "/counted?look=1")).body !== 1);
   for (const wrong of ["", "x", "-1", "5, 5", "1e3"]) {
     const response = await get(encodeURIComponent(wrong), 5);

@@ -59,7 +59,7 @@ Deno.test("by default a response that holds a secret is sent, and reported in th
     assert.equal(status, 200, how);
     if (how === "pieces") assert.equal(body, `begin ${VALUE} end`);
     if (how === "almost") assert.equal(body, `begin ${VALUE.slice(0, -1)}!${VALUE.slice(0, 10)}`);
-    const found = LEAKS.includes(how) ? ["warn The response holds TOKEN."] : [];
+    const found = LEAKS.includes(how) ? ["warn The response contains TOKEN."] : [];
     const expected = how === "encoded" ? ["warn The response could not be searched for secrets."] : found;
     assert.deepEqual(await reported(server, headers.get("x-request-id")!), expected, how);
   }
@@ -87,7 +87,7 @@ Deno.test("with block the caller gets 500, or a stream that breaks off before th
       assert.equal(response.status, 500, how);
       assert.deepEqual(await response.json(), { error: "Internal Server Error", requestId });
     }
-    assert.deepEqual(await reported(server, requestId), ["warn The response holds TOKEN and was withheld."], how);
+    assert.deepEqual(await reported(server, requestId), ["warn The response contains TOKEN and was withheld."], how);
   }
   for (const how of INNOCENT) {
     const { status, body } = await run(server, `/leaky?how=${how}`);
@@ -122,13 +122,13 @@ Deno.test("only values that the call itself was given count, also those it is gi
   }`;
   await deploy(server, "keeps", code);
   const given = await run(server, "/keeps?how=given");
-  assert.deepEqual(await reported(server, given.headers.get("x-request-id")!), ["warn The response holds TOKEN."]);
+  assert.deepEqual(await reported(server, given.headers.get("x-request-id")!), ["warn The response contains TOKEN."]);
   const later = await run(server, "/keeps");
   assert.equal(later.body, VALUE);
   assert.deepEqual(await reported(server, later.headers.get("x-request-id")!), []);
   const late = await run(server, "/keeps?how=late");
   assert.equal(late.body, `begin ${VALUE}`);
-  assert.deepEqual(await reported(server, late.headers.get("x-request-id")!), ["warn The response holds TOKEN."]);
+  assert.deepEqual(await reported(server, late.headers.get("x-request-id")!), ["warn The response contains TOKEN."]);
 });
 
 Deno.test("a response that could not be searched says so, and is withheld where leaks are", async () => {

@@ -46,7 +46,7 @@ Deno.test("with a damaged database calls are counted in vain, and nothing throws
   const reads = new Reads({ ...options, store: observations.secretReads, isSecret: () => true });
   const [f, s] = [1 as FunctionId, 1 as SecretId];
   metrics.ended(f, "ok", 5);
-  reads.handedOut(s, f, undefined);
+  reads.record(s, f, undefined);
   metrics.flush();
   reads.flush();
   assert.equal(metrics.summary(undefined, Date.now()).calls, 0);

@@ -99,15 +99,15 @@ Deno.test("a full batch is stored at once, anything less when the delay is over"
 
 Deno.test("a value in pieces is masked in each of them, also across batches and between other calls' lines", async () => {
   using there = temporaryLogs({ maxBatchSize: () => 5 });
-  const handed = there.masking.begin(ONE);
+  const disclosed = there.masking.begin(ONE);
   const value = "correct-horse-battery-staple";
-  there.masking.handedOut(handed, "PASSPHRASE", value);
+  there.masking.recordDisclosure(disclosed, "PASSPHRASE", value);
   const all = stored(there.logs, 2 * value.length + 1);
   for (const character of value) {
-    there.print(character, { handed });
+    there.print(character, { disclosed });
     there.print("of another call", { requestId: "other" });
   }
-  there.print("the end", { handed });
+  there.print("the end", { disclosed });
   const entries = await all;
   const own = entries.filter(({ requestId }) => requestId === "r").map(({ message }) => message);
   assert.deepEqual(own, [...[...value].map(() => "[secret PASSPHRASE]"), "the end"]);
@@ -115,14 +115,14 @@ Deno.test("a value in pieces is masked in each of them, also across batches and 
 
 Deno.test("a line whose end may begin a value is stored when the delay is over, masked from 8 bytes on", async () => {
   using there = temporaryLogs({ maxBatchSize: () => 1, maxDelayMs: () => 20 });
-  const handed = there.masking.begin(ONE);
-  there.masking.handedOut(handed, "KEY", "abcdefghijklmnopqrst");
+  const disclosed = there.masking.begin(ONE);
+  there.masking.recordDisclosure(disclosed, "KEY", "abcdefghijklmnopqrst");
   const first = stored(there.logs, 2);
-  there.print("x", { handed });
-  there.print("ends with abcdefghij", { handed });
+  there.print("x", { disclosed });
+  there.print("ends with abcdefghij", { disclosed });
   there.clock.now += 20;
   assert.deepEqual((await first).map(({ message }) => message), ["x", "ends with [secret KEY]"]);
-  there.print("klmnopqrst goes on", { handed });
+  there.print("klmnopqrst goes on", { disclosed });
   assert.deepEqual(there.messages().slice(2), ["[secret KEY] goes on"]);
 });
 
@@ -148,15 +148,15 @@ Deno.test("whatever is printed in whatever pieces, no value is in the database's
   fc.assert(
     fc.property(value, fc.array(print, { minLength: 1, maxLength: 12 }), fc.nat(30), (value, prints, stop) => {
       values.add(value.trim());
-      const handed = there.masking.begin(ONE);
-      there.masking.handedOut(handed, "VALUE", value);
+      const disclosed = there.masking.begin(ONE);
+      there.masking.recordDisclosure(disclosed, "VALUE", value);
       const requestId = `${++calls}`;
       for (const { form, cuts } of prints) {
         const text = form(value);
         const ends = [...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length];
         let at = 0;
         for (const end of ends) {
-          there.print(text.slice(at, end), { handed, requestId });
+          there.print(text.slice(at, end), { disclosed, requestId });
           there.print("of another call", { requestId: `other ${calls}` });
           at = end;
           // Some are stored in the middle of a value.

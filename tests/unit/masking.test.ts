@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { html } from "hono/html";
-import { createMasking, type Handed, type Masking } from "../../src/masking/masking.ts";
+import { createMasking, type DisclosedSecrets, type Masking } from "../../src/masking/masking.ts";
 import type { FunctionId } from "../../src/ids.ts";
 import { leakSearch } from "../../src/masking/leaks.ts";
 import { LogQueue } from "../../src/telemetry/log_queue.ts";
@@ -17,15 +17,15 @@ const SIGNS = "a!b$c&d'e(f)g*h+i,j;k=l:m/n?o@p#q[r]s%t^u`v{w|x}y<z>é\\";
 
 function masked(value: string, text: string, name = "TOKEN"): string {
   const masking = createMasking();
-  const handed = masking.begin(1);
-  masking.handedOut(handed, name, value);
-  return masking.mask(1, text, handed);
+  const disclosed = masking.begin(1);
+  masking.recordDisclosure(disclosed, name, value);
+  return masking.mask(1, text, disclosed);
 }
 
-function given(masking: Masking, values: Record<string, string>): Handed {
-  const handed = masking.begin(1);
-  for (const [name, value] of Object.entries(values)) masking.handedOut(handed, name, value);
-  return handed;
+function given(masking: Masking, values: Record<string, string>): DisclosedSecrets {
+  const disclosed = masking.begin(1);
+  for (const [name, value] of Object.entries(values)) masking.recordDisclosure(disclosed, name, value);
+  return disclosed;
 }
 
 Deno.test("a value is masked in each form that programs give it", () => {
@@ -90,12 +90,12 @@ Deno.test("what is found is what a plain search would find", () => {
   const word = (min: number, max: number) => fc.string({ unit: alphabet, minLength: min, maxLength: max });
   const property = fc.property(fc.array(word(8, 12), { minLength: 1, maxLength: 30 }), word(0, 400), (values, text) => {
     const masking = createMasking();
-    const handed = given(masking, Object.fromEntries(values.map((value, n) => [`S${n}`, value])));
-    const findings = leakSearch(masking, handed).whole(new TextEncoder().encode(text));
+    const disclosed = given(masking, Object.fromEntries(values.map((value, n) => [`S${n}`, value])));
+    const findings = leakSearch(masking, disclosed).whole(new TextEncoder().encode(text));
     const expected = values.some((value) => text.includes(value));
     assert.equal(findings !== undefined, expected);
     for (const name of findings?.names ?? []) assert.ok(text.includes(values[Number(name.slice(1))]!));
-    const left = masking.mask(1, text, handed);
+    const left = masking.mask(1, text, disclosed);
     for (const value of values) assert.ok(!left.includes(value), left);
     // Only what a value covers, or a beginning of one at the end, is taken away.
     if (!expected && left !== text) assert.ok(left.endsWith("]") && text.startsWith(left.split("[secret")[0]!));
@@ -110,17 +110,17 @@ Deno.test("a value in pieces, however it is cut, is masked in all of them", () =
     fc.nat(60),
     (cuts, at) => {
       const masking = createMasking();
-      const handed = given(masking, { FOX: value });
+      const disclosed = given(masking, { FOX: value });
       const points = [0, ...new Set(cuts.sort((a, b) => a - b)), value.length];
       const texts = points.slice(1).map((end, n) => value.slice(points[n], end));
       const pieces = ["before", ...texts, "after"];
-      const all = masking.maskPieces(1, handed, "", pieces).texts;
+      const all = masking.maskPieces(1, disclosed, "", pieces).texts;
       assert.deepEqual(all, ["before", ...texts.map(() => "[secret FOX]"), "after"]);
 
       // In two batches, what follows is masked, and of what came before at most seven bytes are left.
       const cut = at % pieces.length;
-      const first = masking.maskPieces(1, handed, "", pieces.slice(0, cut));
-      const second = masking.maskPieces(1, handed, first.open, pieces.slice(cut));
+      const first = masking.maskPieces(1, disclosed, "", pieces.slice(0, cut));
+      const second = masking.maskPieces(1, disclosed, first.open, pieces.slice(cut));
       const left = [...first.texts, ...second.texts].map((text) => text.replaceAll("[secret FOX]", ""));
       assert.ok(left.join("").length <= "beforeafter".length + 7, left.join());
       assert.equal(left.at(-1), cut === pieces.length - 1 || second.texts.length > 0 ? "after" : left.at(-1));
@@ -131,8 +131,8 @@ Deno.test("a value in pieces, however it is cut, is masked in all of them", () =
 
 Deno.test("a beginning at the end of a text is open, and tells from which piece on", () => {
   const masking = createMasking();
-  const handed = given(masking, { KEY: "abcdefghijklmnop" });
-  const pieces = (before: string, ...texts: string[]) => masking.maskPieces(1, handed, before, texts);
+  const disclosed = given(masking, { KEY: "abcdefghijklmnop" });
+  const pieces = (before: string, ...texts: string[]) => masking.maskPieces(1, disclosed, before, texts);
   assert.deepEqual(pieces("", "x", "yab", "cd"), { texts: ["x", "yab", "cd"], openFrom: 1, open: "abcd" });
   assert.deepEqual(pieces("", "x", "y"), { texts: ["x", "y"], openFrom: 2, open: "" });
   assert.deepEqual(pieces("abcd", "ef"), { texts: ["ef"], openFrom: -1, open: "abcdef" });
@@ -165,10 +165,10 @@ Deno.test("values of less than 8 bytes stay, those of 8 bytes in fewer character
 
 Deno.test("overlapping values are masked together, the longest first", () => {
   const masking = createMasking();
-  const handed = given(masking, { A: "abcdefgh", B: "efghijkl", LONG: "0123456789abcdef", SHORT: "12345678" });
-  assert.equal(masking.mask(1, "<abcdefghijkl>", handed), "<[secret A][secret B]>");
-  assert.equal(masking.mask(1, "<0123456789abcdef>", handed), "<[secret LONG]>");
-  assert.equal(masking.mask(1, "<12345678>", handed), "<[secret SHORT]>");
+  const disclosed = given(masking, { A: "abcdefgh", B: "efghijkl", LONG: "0123456789abcdef", SHORT: "12345678" });
+  assert.equal(masking.mask(1, "<abcdefghijkl>", disclosed), "<[secret A][secret B]>");
+  assert.equal(masking.mask(1, "<0123456789abcdef>", disclosed), "<[secret LONG]>");
+  assert.equal(masking.mask(1, "<12345678>", disclosed), "<[secret SHORT]>");
 });
 
 Deno.test("what one call was given is masked in the others of its function, and in no other function", () => {
@@ -185,10 +185,10 @@ Deno.test("what one call was given is masked in the others of its function, and 
 
 Deno.test("a call's own values are masked however many other calls were given since", () => {
   const masking = createMasking();
-  const handed = given(masking, { MINE: "the-value-of-a-long-call" });
+  const disclosed = given(masking, { MINE: "the-value-of-a-long-call" });
   for (let n = 0; n < 1_000; n++) given(masking, { [`S${n}`]: `${n} `.repeat(4_000) });
-  assert.equal(masking.mask(1, "the-value-of-a-long-call", handed), "[secret MINE]");
-  assert.deepEqual(leakSearch(masking, handed).whole(new TextEncoder().encode("<the-value-of-a-long-call>")), {
+  assert.equal(masking.mask(1, "the-value-of-a-long-call", disclosed), "[secret MINE]");
+  assert.deepEqual(leakSearch(masking, disclosed).whole(new TextEncoder().encode("<the-value-of-a-long-call>")), {
     names: ["MINE"],
     certain: true,
   });
@@ -197,11 +197,11 @@ Deno.test("a call's own values are masked however many other calls were given si
 Deno.test("however many functions were given values since, a call's own are masked, and not all others are kept", () => {
   const masking = createMasking();
   const early = masking.begin(1);
-  masking.handedOut(early, "EARLY", "early-value-0123456789");
+  masking.recordDisclosure(early, "EARLY", "early-value-0123456789");
   const long = (n: number) => `${n}-`.padEnd(16_384, "long");
   // Beyond what all functions together may take, far below what each may.
   for (let functionId = 2; functionId < 3_000; functionId++) {
-    masking.handedOut(masking.begin(functionId), "LONG", long(functionId));
+    masking.recordDisclosure(masking.begin(functionId), "LONG", long(functionId));
   }
   assert.equal(masking.mask(1, "it is early-value-0123456789", early), "it is [secret EARLY]");
   assert.equal(masking.mask(2_999, `it is ${long(2_999)}`), "it is [secret LONG]");
@@ -210,33 +210,34 @@ Deno.test("however many functions were given values since, a call's own are mask
 
 Deno.test("a call that was given more than is kept prints nothing that is shown", () => {
   const masking = createMasking();
-  const handed = masking.begin(1);
-  for (let n = 0; n < 5_000; n++) masking.handedOut(handed, `S${n}`, `${n} `.repeat(3_000));
-  assert.match(masking.mask(1, "0 ".repeat(3_000), handed), /^\[not shown: /);
-  assert.deepEqual(leakSearch(masking, handed).whole(new Uint8Array(10)), { names: [], certain: false });
+  const disclosed = masking.begin(1);
+  for (let n = 0; n < 5_000; n++) masking.recordDisclosure(disclosed, `S${n}`, `${n} `.repeat(3_000));
+  assert.match(masking.mask(1, "0 ".repeat(3_000), disclosed), /^\[not shown: /);
+  assert.deepEqual(leakSearch(masking, disclosed).whole(new Uint8Array(10)), { names: [], certain: false });
 });
 
 /** As long as a value may be, and different for each `n`. */
 const longValue = (n: number): string => `${n}-`.padEnd(16_384, "long");
-const isShown = (masking: Masking, handed: Handed): boolean => masking.mask(1, "a text", handed) === "a text";
+const isShown = (masking: Masking, disclosed: DisclosedSecrets): boolean =>
+  masking.mask(1, "a text", disclosed) === "a text";
 
 Deno.test("calls that are given the same values have them in memory once, however many calls there are", () => {
   const masking = createMasking();
   const calls = Array.from({ length: 1_000 }, () => {
-    const handed = masking.begin(1);
-    for (let n = 0; n < 50; n++) masking.handedOut(handed, `S${n}`, longValue(n));
-    return handed;
+    const disclosed = masking.begin(1);
+    for (let n = 0; n < 50; n++) masking.recordDisclosure(disclosed, `S${n}`, longValue(n));
+    return disclosed;
   });
-  assert.ok(calls.every((handed) => isShown(masking, handed)));
+  assert.ok(calls.every((disclosed) => isShown(masking, disclosed)));
 });
 
 Deno.test("the values of all calls under way are bounded: a call beyond that is shown nowhere, until others end", () => {
   const masking = createMasking();
   let next = 0;
-  const begin = (functionId: number): Handed => {
-    const handed = masking.begin(functionId);
-    for (let n = 0; n < 50; n++) masking.handedOut(handed, "S", longValue(next++));
-    return handed;
+  const begin = (functionId: number): DisclosedSecrets => {
+    const disclosed = masking.begin(functionId);
+    for (let n = 0; n < 50; n++) masking.recordDisclosure(disclosed, "S", longValue(next++));
+    return disclosed;
   };
   const mine = Array.from({ length: 20 }, () => begin(1));
   assert.ok(isShown(masking, mine[0]!) && !isShown(masking, mine.at(-1)!));
@@ -251,22 +252,29 @@ Deno.test("the values of all calls under way are bounded: a call beyond that is 
 Deno.test("what a call printed is masked by its own values after it has ended, then they are forgotten", () => {
   const masking = createMasking();
   const queue = new LogQueue(masking);
-  const handed = given(masking, { MINE: "the-value-of-a-call-that-ended" });
-  const entry = { functionId: 1 as FunctionId, requestId: "r", level: "info", event: "print", at: 1, handed } as const;
+  const disclosed = given(masking, { MINE: "the-value-of-a-call-that-ended" });
+  const entry = {
+    functionId: 1 as FunctionId,
+    requestId: "r",
+    level: "info",
+    event: "print",
+    at: 1,
+    disclosed,
+  } as const;
   queue.push({ ...entry, message: "<the-value-of-a-call-that-ended>" });
-  masking.release(handed);
+  masking.release(disclosed);
   // The function forgets what it was given before.
   for (let n = 0; n < 500; n++) masking.release(given(masking, { [`S${n}`]: longValue(n) }));
   assert.equal(masking.mask(1, "the-value-of-a-call-that-ended"), "the-value-of-a-call-that-ended");
-  assert.equal(handed.values.size, 1);
+  assert.equal(disclosed.values.size, 1);
   assert.deepEqual(queue.take(10, 2, 2).map(({ message }) => message), ["<[secret MINE]>"]);
-  assert.equal(handed.values.size, 0);
+  assert.equal(disclosed.values.size, 0);
 });
 
 Deno.test("a response's value is found across pieces, and its beginning can be held back", () => {
   const masking = createMasking();
-  const handed = given(masking, { A: "abcdefghijklmnop", B: "b-value-of-some-length" });
-  const search = leakSearch(masking, handed);
+  const disclosed = given(masking, { A: "abcdefghijklmnop", B: "b-value-of-some-length" });
+  const search = leakSearch(masking, disclosed);
   const encode = (text: string) => new TextEncoder().encode(text);
   assert.deepEqual([search.piece(encode("hello abc")), search.openBytes], [undefined, 0]);
   assert.deepEqual([search.piece(encode("def")), search.openBytes], [undefined, 6]);
@@ -282,19 +290,19 @@ Deno.test("masking takes time by the length of a text, not by its square, whatev
   const patterns = ["a", "-----BEGIN PRIVATE KEY-----\n", "MIIEvQIBADANBgkqhkiG"];
   for (const valueOf of [alike, same]) {
     const masking = createMasking();
-    let handed = masking.begin(1);
+    let disclosed = masking.begin(1);
     for (let n = 0; n < runs(500, 3_000); n++) {
       if (n % 100 === 0) {
-        masking.release(handed);
-        handed = masking.begin(1);
+        masking.release(disclosed);
+        disclosed = masking.begin(1);
       }
-      masking.handedOut(handed, `S${n}`, valueOf(n));
+      masking.recordDisclosure(disclosed, `S${n}`, valueOf(n));
     }
     const fastest = (text: string): number => {
       const times = [1, 2, 3].map(() => {
         const began = performance.now();
-        masking.mask(1, text, handed);
-        leakSearch(masking, handed).piece(new TextEncoder().encode(text));
+        masking.mask(1, text, disclosed);
+        leakSearch(masking, disclosed).piece(new TextEncoder().encode(text));
         return performance.now() - began;
       });
       return Math.min(...times);

@@ -53,14 +53,14 @@ const shown = (reads: Reads, id: SecretId) =>
 
 Deno.test("reads are counted by secret, function, key and minute", () =>
   withReads(({ reads, clock }) => {
-    reads.handedOut(s, f, undefined);
-    reads.handedOut(s, f, k);
-    reads.handedOut(s, f, k);
-    reads.handedOut(t, g, k);
+    reads.record(s, f, undefined);
+    reads.record(s, f, k);
+    reads.record(s, f, k);
+    reads.record(t, g, k);
     clock.at = 59_999;
-    reads.handedOut(s, g, k);
+    reads.record(s, g, k);
     clock.at = MINUTE;
-    reads.handedOut(s, f, k);
+    reads.record(s, f, k);
     assert.deepEqual(shown(reads, s), [
       [MINUTE, "minute", f, k, 1],
       [0, "minute", g, k, 1],
@@ -73,7 +73,7 @@ Deno.test("reads are counted by secret, function, key and minute", () =>
 Deno.test("a page begins after the one before, and none is missed or told twice", () =>
   withReads(({ reads, clock }) => {
     for (clock.at = 0; clock.at < 5 * MINUTE; clock.at += MINUTE) {
-      for (const id of [f, g]) for (const key of [undefined, k]) reads.handedOut(s, id, key);
+      for (const id of [f, g]) for (const key of [undefined, k]) reads.record(s, id, key);
     }
     const all = reads.list(s, undefined, 100);
     assert.equal(all.length, 20);
@@ -86,10 +86,10 @@ Deno.test("a page begins after the one before, and none is missed or told twice"
 
 Deno.test("of a secret it is told when and by whom it was read last, and how often in 30 days", () =>
   withReads(({ reads, clock }) => {
-    reads.handedOut(s, f, k);
+    reads.record(s, f, k);
     clock.at = DAY + 5;
-    reads.handedOut(s, g, k);
-    reads.handedOut(s, g, undefined);
+    reads.record(s, g, k);
+    reads.record(s, g, undefined);
     assert.deepEqual([...reads.of([s, t])], [[s, { lastReadAt: START + DAY + 5, lastFunctionId: g, last30Days: 3 }]]);
     clock.at = 30 * DAY;
     assert.equal(reads.of([s]).get(s)!.last30Days, 2);
@@ -101,7 +101,7 @@ Deno.test("minutes become days after two days, days go after the retention, and 
   withReads(({ reads, clock }) => {
     for (const at of [5 * MINUTE, HOUR, DAY]) {
       clock.at = at;
-      reads.handedOut(s, f, k);
+      reads.record(s, f, k);
     }
     reads.flush();
     clock.at = 2 * DAY + 2 * HOUR;
@@ -118,9 +118,9 @@ Deno.test("minutes become days after two days, days go after the retention, and 
 
 Deno.test("unused is what is old enough and was not read since", () =>
   withReads(({ reads, clock }) => {
-    reads.handedOut(s, f, k);
+    reads.record(s, f, k);
     clock.at = 10 * DAY;
-    reads.handedOut(t, f, k);
+    reads.record(t, f, k);
     const unused = reads.unusedSince(START + 5 * DAY);
     const old = START - DAY;
     assert.equal(unused({ id: s, createdAt: old }), true);
@@ -141,19 +141,19 @@ Deno.test("where counts were lost, nothing is unused since before that", () =>
     const isUnused = (since: number) => reads.unusedSince(START + since)({ id: t, createdAt: 0 });
     clock.at = 5 * DAY;
     failing.on = true;
-    reads.handedOut(s, f, k);
+    reads.record(s, f, k);
     reads.flush();
     failing.on = false;
     assert.deepEqual([isUnused(DAY), isUnused(6 * DAY)], [false, true]);
     clock.at = 6 * DAY;
-    reads.handedOut(s, f, k);
+    reads.record(s, f, k);
     assert.deepEqual([isUnused(DAY), isUnused(5 * DAY)], [false, true]);
     assert.equal(reads.begin, START + 5 * DAY);
   }));
 
 Deno.test("deleted secrets are forgotten", () =>
   withReads(({ reads, clock, gone }) => {
-    for (const id of [s, t]) reads.handedOut(id, f, k);
+    for (const id of [s, t]) reads.record(id, f, k);
     reads.flush();
     gone.add(s);
     clock.at = HOUR;
@@ -164,7 +164,7 @@ Deno.test("deleted secrets are forgotten", () =>
 
 Deno.test("many different reads in a minute are written early rather than kept in memory", () =>
   withReads(({ reads, path }) => {
-    for (let id = 1; id <= 3_500; id++) reads.handedOut(id as SecretId, f, k);
+    for (let id = 1; id <= 3_500; id++) reads.record(id as SecretId, f, k);
     using db = new DatabaseSync(path, { readOnly: true });
     assert.deepEqual({ ...db.prepare("SELECT count(*) AS n FROM secret_reads").get() }, { n: 3_000 });
   }));

@@ -1,5 +1,5 @@
-// Answers handlers' questions for secrets, and reports every value that it discloses. Runs in the host only: here,
-// at the last moment, values are opened.
+// Answers handlers' questions for secrets, and reports every value that it discloses. Runs in the host only, where
+// values are decrypted at the last moment.
 
 import type { Scope, SecretId } from "../../ids.ts";
 import type { Question } from "../../sandbox/wire/protocol.ts";
@@ -9,7 +9,7 @@ import type { Caller } from "../../core/secrets/resolution.ts";
 /** `get`: `ctx.getSecret`; `complete`: `ctx.getCompleteSecret`. */
 export type QuestionKind = Question[0];
 
-/** A value that leaves for a handler. */
+/** A value that is sent to a handler. */
 export interface DisclosedSecret {
   readonly id: SecretId;
   readonly scope: Scope;
@@ -17,17 +17,17 @@ export interface DisclosedSecret {
   readonly value: string;
 }
 
-/** Called for whatever is disclosed, and for whatever could not be. */
+/** Called for each value that is disclosed, and for each that could not be. */
 export interface DisclosureObserver<C extends Caller> {
-  /** A handler asks; what it returns is called with the scopes of the values that were disclosed. */
+  /** Called for a question. The function returned is called with the scopes of the values that were disclosed. */
   asked(caller: C, kind: QuestionKind, name: string): (scopes: readonly Scope[]) => void;
   disclosed(caller: C, secret: DisclosedSecret): void;
-  /** Answers to so many questions go out with a call, before it asks. */
+  /** Called when answers to this many questions are sent with a call, before it asks. */
   prefetched(caller: C, questions: number): void;
   unreadable(secret: UnreadableSecret): void;
 }
 
-/** Answers that go out with a call. */
+/** Answers that are sent with a call. */
 export interface Prefetched {
   /** The questions that are answered, in the order of the answers. */
   readonly questions: readonly Question[];
@@ -50,13 +50,13 @@ interface Made extends Prefetched {
   readonly bytes: number;
 }
 
-/** More than this is asked for, not sent along with each call. */
+/** The limit for answers that are sent with each call; the handler asks for the others. */
 const JSON_MAX_LENGTH = 16 * 1024;
 /** Callers of one function whose answers are kept ready. */
 const CALLERS_MAX = 1_000;
-/** What is kept ready for all functions together; with more, all of it is made again. */
+/** The limit for the answers of all functions together; beyond it, all of them are made again. */
 const READY_MAX_BYTES = 32 << 20;
-/** What a question with its answer takes in addition to its texts. */
+/** The size of a question with its answer in addition to its texts. */
 const ANSWER_BYTES = 512;
 
 export class SecretBroker<C extends Caller> {
@@ -88,8 +88,8 @@ export class SecretBroker<C extends Caller> {
   }
 
   /**
-   * Returns answers to what the call is expected to ask. Sending them is disclosing them: they are the caller's by
-   * the same rule as any answer. Until something is stored, they are made once for each array of questions and key.
+   * Returns answers to the questions that the call is expected to ask. Sending an answer discloses it, so the rules for
+   * any answer apply. The answers are made once for each array of questions and key, until something is stored.
    */
   prefetch(caller: C, questions: readonly Question[]): Prefetched {
     const { generation } = this.#lookup;
@@ -146,7 +146,7 @@ export class SecretBroker<C extends Caller> {
       const [kind, name, scope] = question;
       if (kind !== "get" || !(scope === null || isScope(scope))) continue;
       const found = this.#lookup.find(caller, name, scope);
-      // One that cannot be read is asked for, so that each time is reported.
+      // A secret that cannot be read is not prefetched, so that each question for it is reported.
       if (found && "problem" in found) continue;
       const value = found?.value.reveal();
       const answer = JSON.stringify([kind, name, scope, value ?? null]);
@@ -156,7 +156,7 @@ export class SecretBroker<C extends Caller> {
       answers.push(answer);
       if (found) secrets.push({ id: found.id, scope: found.scope, name, value: value! });
     }
-    // As JSON and as values, both in UTF-16.
+    // The answers are held as JSON and as values, both in UTF-16.
     const bytes = 4 * length + ANSWER_BYTES * (1 + questions.length);
     return { questions, json: `[${answers.join()}]`, secrets, bytes };
   }

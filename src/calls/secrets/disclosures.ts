@@ -1,4 +1,4 @@
-// Records what handlers are given of secrets: counts it, remembers it for masking, and adds it to the call's trace.
+// Records each secret that is disclosed to a handler: counts it, remembers it for masking, and adds it to the trace.
 
 import { ownerId, type Scope, type SecretId } from "../../ids.ts";
 import type { DisclosedSecret, DisclosureObserver, QuestionKind } from "./broker.ts";
@@ -6,23 +6,23 @@ import type { UnreadableSecret } from "./lookup.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import type { Caller } from "../../core/secrets/resolution.ts";
 import type { Log } from "../../telemetry/log.ts";
-import type { Handed, Masking } from "../../masking/masking.ts";
+import type { DisclosedSecrets, Masking } from "../../masking/masking.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import type { Reads } from "../../telemetry/reads.ts";
 import { seldom } from "../../seldom.ts";
 import type { CallTrace } from "../../telemetry/traces.ts";
 
-/** A caller with what is kept of its call. */
+/** A caller with the records of its call. */
 export interface ObservedCaller extends Caller {
-  /** The values that the call has been given. */
-  readonly handed: Handed;
-  /** If calls are traced. */
+  /** The values that were disclosed to the call. */
+  readonly disclosed: DisclosedSecrets;
+  /** Undefined unless calls are traced. */
   readonly trace: CallTrace | undefined;
 }
 
 export interface DisclosuresOptions {
-  readonly reads: Pick<Reads, "handedOut">;
-  readonly masking: Pick<Masking, "handedOut" | "mask">;
+  readonly reads: Pick<Reads, "record">;
+  readonly masking: Pick<Masking, "recordDisclosure" | "mask">;
   readonly metrics: Pick<Metrics, "secretsRead">;
   readonly log: Log;
   /** Milliseconds since 1970. */
@@ -41,7 +41,7 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
   asked({ functionId, trace }: ObservedCaller, kind: QuestionKind, name: string): (scopes: readonly Scope[]) => void {
     const { metrics, masking } = this.#options;
     const began = performance.now();
-    // A handler may ask for any text, even for a secret's value.
+    // A handler may pass any text as a name, even a secret's value.
     const traced = trace?.asking(
       kind === "get" ? "getSecret" : "getCompleteSecret",
       isSecretName(name) ? masking.mask(functionId, name) : undefined,
@@ -54,8 +54,8 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
 
   disclosed(caller: ObservedCaller, { id, name, value }: DisclosedSecret): void {
     const { reads, masking } = this.#options;
-    reads.handedOut(id, caller.functionId, caller.holder?.keyId);
-    masking.handedOut(caller.handed, name, value);
+    reads.record(id, caller.functionId, caller.holder?.keyId);
+    masking.recordDisclosure(caller.disclosed, name, value);
   }
 
   prefetched({ functionId }: ObservedCaller, questions: number): void {

@@ -1,4 +1,4 @@
-// Finds the stored values that a caller is entitled to, and opens them. Reports nothing to anybody.
+// Finds the stored values that a caller is entitled to, and decrypts them. Does not record that they were read.
 
 import { type Owner, type Scope, SCOPES, type SecretId, type SecretName } from "../../ids.ts";
 import { secretAad } from "../../keyring/aad.ts";
@@ -16,9 +16,9 @@ export interface OpenedSecret {
   readonly value: SecretValue;
 }
 
-/** A value that must not be disclosed, and that does not give way to a wider scope's either. */
+/** A value that must not be disclosed, and that is not replaced by the value of a wider scope either. */
 export interface UnreadableSecret {
-  /** Undefined if its row is missing, although nothing proves that there is none. */
+  /** Undefined if its row is missing and nothing proves that it was deleted. */
   readonly id: SecretId | undefined;
   readonly name: SecretName;
   readonly scope: Scope;
@@ -29,10 +29,10 @@ export interface UnreadableSecret {
 
 export type FoundSecret = OpenedSecret | UnreadableSecret;
 
-/** Look-ups remembered, as ciphertexts; a query costs as much as decrypting its result twice. */
+/** Look-ups remembered, as ciphertexts. A query costs as much as two decryptions of its result. */
 const REMEMBERED_LOOKUPS = 10_000;
 const REMEMBERED_MAX_BYTES = 32 << 20;
-/** What a look-up and each of its rows takes in addition to the ciphertexts. */
+/** The size of a look-up, and of each of its rows, in addition to the ciphertexts. */
 const ROW_BYTES = 512;
 
 export class SecretLookup {
@@ -48,7 +48,7 @@ export class SecretLookup {
     this.#rememberedAt = store.changes();
   }
 
-  /** Another number after anything was stored; until then, the same question has the same answer. */
+  /** Another number after anything was stored. Until then, the same question has the same answer. */
   get generation(): number {
     return this.#store.changes();
   }
@@ -72,7 +72,7 @@ export class SecretLookup {
 
   #candidates({ functionId, holder }: Caller, name: SecretName): readonly Candidate[] {
     const [groupId, keyId] = [holder?.groupId ?? 0, holder?.keyId ?? 0];
-    // Any change ends what is remembered: this process is the only one that writes.
+    // Any change clears what is remembered. No other process writes.
     const isFull = this.#remembered.size >= REMEMBERED_LOOKUPS || this.#rememberedBytes >= REMEMBERED_MAX_BYTES;
     if (this.#rememberedAt !== this.generation || isFull) {
       this.#remembered.clear();
