@@ -28,7 +28,7 @@ import { Pruner } from "./code/pruner.ts";
 import { functionRegistry } from "./core/functions/registry.ts";
 import { hasLinearEngine } from "./core/functions/route_patterns.ts";
 import { typeCheckService } from "./code/checks/type_check.ts";
-import { afterChanges } from "./http/change_barrier.ts";
+import { createChangeBarrier } from "./http/change_barrier.ts";
 import { createApi } from "./control/api/api.ts";
 import type { ApiDeps } from "./control/services.ts";
 import { Endpoint, machineHosts } from "./http/endpoint.ts";
@@ -439,7 +439,7 @@ async function listen(
       warnings: denoWarning() ? ["This version of Deno has not been tested with this server."] : [],
     },
     running: () => run.underWay > 0 || pool.busy,
-    inForce: afterChanges(store.changes, () => pool.recallAnswers()),
+    barrier: createChangeBarrier(store.changes, () => pool.recallAnswers()),
   }, log);
   closing.defer(() => server.close());
   endpoint.listensOn(server);

@@ -1,14 +1,14 @@
-// Waiting until what was stored is in force everywhere. Knows neither what was changed nor where it counts.
+// Waits until each change that was stored is in force everywhere. Knows neither what changed nor where it applies.
 
 /**
- * A function that settles when `spread` has run to its end since the last change. `changes` is another number after
- * each.
+ * Returns a function that waits until `spread` has run once since the last change. `changes` returns another number
+ * after each change.
  */
-export function afterChanges(changes: () => number, spread: () => Promise<void>): () => Promise<void> {
+export function createChangeBarrier(changes: () => number, spread: () => Promise<void>): () => Promise<void> {
   let last = { at: changes(), done: Promise.resolve() };
   return () => {
     const at = changes();
-    // One after the other: whoever changed nothing since still waits for those before.
+    // Barriers are chained: a request that changed nothing still waits for earlier ones.
     if (at !== last.at) last = { at, done: Promise.all([last.done, spread()]).then(() => {}) };
     return last.done;
   };

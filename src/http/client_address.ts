@@ -1,5 +1,5 @@
-// Who is at the other end: the address of the browser or program, and whether it speaks https. Behind a proxy that
-// is trusted its headers say so; anybody else's are not believed.
+// Determines the address of the client, and whether it uses https. Forwarding headers count only if a trusted proxy
+// sent them.
 
 import { type AddressRange, canonicalAddress } from "../addresses.ts";
 
@@ -10,18 +10,18 @@ export interface Client {
   readonly secure: boolean;
 }
 
-/** `peer` is the address at the other end of the connection. */
+/** Returns the client of a request. `peer` is the address at the other end of the connection. */
 export function clientOf(headers: Headers, peer: string, trustedProxies: readonly AddressRange[]): Client {
   const direct = plain(peer);
   if (!isTrusted(direct, trustedProxies)) return { address: direct, secure: false };
   return {
     address: forwardedFor(headers.get("x-forwarded-for") ?? "", trustedProxies) ?? direct,
-    // Each proxy of a chain may have added its own; the first is the client's, if all of them are trusted.
+    // Each proxy of a chain may have added its own value. The first is the client's if all proxies are trusted.
     secure: /^\s*https\s*(?:,|$)/i.test(headers.get("x-forwarded-proto") ?? ""),
   };
 }
 
-/** The last address that no trusted proxy has; what stands before it, the client may have written. */
+/** Returns the last address that is no trusted proxy's. The client may have forged those before it. */
 function forwardedFor(header: string, trustedProxies: readonly AddressRange[]): string | undefined {
   const hops = header.split(",").map((hop) => plain(hop.trim())).reverse();
   for (const hop of hops) {
@@ -35,7 +35,7 @@ function isTrusted(address: string, trustedProxies: readonly AddressRange[]): bo
   return trustedProxies.some((range) => range.contains(address));
 }
 
-/** Returns an address without its port, zone and brackets, in its canonical form; what is none, as it is. */
+/** Returns an address without port, zone and brackets, in canonical form; text that is no address is only stripped. */
 export function plain(address: string): string {
   const bare = address.replace(/^\[(.*)\](?::\d+)?$/, "$1").replace(/^(\d+(?:\.\d+){3}):\d+$/, "$1").replace(
     /%.*$/,

@@ -1,13 +1,12 @@
-// This server's own cookies: how they are set and read, and how they are kept from handlers, which answer from
-// the same origin.
+// Sets and reads the server's own cookies, and keeps them from handlers, which answer on the same origin.
 
-/** What the names of all cookies of this server begin with; no function may set one, or sees one. */
+/** The prefix of all cookies of this server. Functions can neither set nor see them. */
 const OWN = /^(?:__host-|__secure-)?crude_/i;
 
-/** Chromium keeps no cookie for longer (RFC 6265bis, 5.5). */
+/** The longest time that browsers keep a cookie (RFC 6265bis, 5.5). */
 export const LONGEST_MAX_AGE_SECONDS = 400 * 86_400;
 
-/** Whether a request came by https, as far as that is known. */
+/** Whether a request is known to have come over https. */
 export interface Transport {
   readonly secure: boolean;
 }
@@ -15,10 +14,10 @@ export interface Transport {
 export type OwnCookie = "session" | "device" | "notice" | "first_steps";
 
 /**
- * Returns the name of a cookie for the host that the request names. Cookies do not tell ports apart (RFC 6265bis,
- * 8.5), so the port is a part of the name, or two servers on one host would sign each other's users out. Behind
- * https the name has the prefix that keeps other hosts of the same domain, and plain http, from setting it
- * (RFC 6265bis, 4.1.3.2).
+ * Returns the name of a cookie for the host of the request. Browsers share cookies among all ports of a host
+ * (RFC 6265bis, 8.5), so the name includes the port; otherwise two servers on one host would sign each other's users
+ * out. Over https the name has the prefix that keeps other hosts of the domain, and plain http, from setting the
+ * cookie (RFC 6265bis, 4.1.3.2).
  */
 function nameOf(cookie: OwnCookie, headers: Headers, { secure }: Transport): string {
   const [, port] = /:(\d+)$/.exec(headers.get("host") ?? "") ?? [];
@@ -26,14 +25,14 @@ function nameOf(cookie: OwnCookie, headers: Headers, { secure }: Transport): str
 }
 
 /**
- * Returns the value of one of our cookies; undefined if the request has none. Two with one name are as good as none:
- * one of them was set by another host of the same domain, or for another path, and which of them it is nothing says.
+ * Returns the value of one of our cookies; undefined if the request has none. Two cookies with one name count as none:
+ * another host of the domain set one of them, or it is for another path, and nothing shows which one that is.
  */
 export function readCookie(headers: Headers, cookie: OwnCookie, transport: Transport): string | undefined {
   const name = nameOf(cookie, headers, transport);
   const header = headers.get("cookie") ?? "";
   const values: string[] = [];
-  // Not by taking all of it apart: any caller may send 64 KB of cookies with each request.
+  // Searches instead of splitting the header: any client may send 64 KB of cookies with each request.
   for (let at = header.indexOf(name); at !== -1 && values.length < 2;) {
     const semicolon = header.indexOf(";", at);
     const end = semicolon === -1 ? header.length : semicolon;
@@ -44,7 +43,7 @@ export function readCookie(headers: Headers, cookie: OwnCookie, transport: Trans
   return values.length === 1 ? values[0] : undefined;
 }
 
-/** Returns a `Set-Cookie` header that answers the request with these headers. An empty value removes the cookie. */
+/** Returns a `Set-Cookie` header for the response to a request with `headers`. An empty value removes the cookie. */
 export function cookieHeader(
   cookie: OwnCookie,
   value: string,
@@ -55,7 +54,7 @@ export function cookieHeader(
   return `${nameOf(cookie, headers, transport)}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}; Max-Age=${maxAge}`;
 }
 
-/** A `Cookie` header without our cookies; undefined if nothing is left. */
+/** Returns a `Cookie` header without our cookies; undefined if nothing is left. */
 export function withoutOwnCookies(header: string): string | undefined {
   if (!/crude_/i.test(header)) return header;
   const kept = header.split(";").filter((pair) => !isOwn(pair));
@@ -63,8 +62,8 @@ export function withoutOwnCookies(header: string): string | undefined {
 }
 
 /**
- * Whether a `Set-Cookie` header sets one of ours. A cookie without a name is sent back as its value alone, so
- * `=crude_session=x` would become one of ours (RFC 6265bis, 5.7).
+ * Reports whether a `Set-Cookie` header sets one of our cookies. Browsers send a cookie without a name as its value
+ * alone, so `=crude_session=x` would become one of ours (RFC 6265bis, 5.7).
  */
 export function setsOwnCookie(header: string): boolean {
   return isOwn(header);

@@ -1,4 +1,4 @@
-// The API keys that a request carries, and the request without them. Decides nothing.
+// Reads the API keys that a request carries, and removes the `api_key` parameter from URLs. Does not check keys.
 
 import { Buffer } from "node:buffer";
 
@@ -7,12 +7,12 @@ export interface Credential {
   readonly from: "X-API-Key" | "Authorization" | "api_key";
 }
 
-/** Of an `Authorization` header with a key, whatever name goes with it. */
+/** The longest `Authorization` header that is parsed, user name included. */
 const LONGEST = 8 * 1024;
 
 /**
- * The keys presented, in the order in which they count: `X-API-Key`; `Authorization` (`Bearer K`, `Basic`
- * with the key as password, RFC 7617, or the plain key); `?api_key=`. The first one alone decides.
+ * Returns the keys of a request in order of precedence: `X-API-Key`; `Authorization` (`Bearer K`, `Basic` with the key
+ * as password, RFC 7617, or the plain key); `?api_key=`. Only the first one decides about the request.
  */
 export function credentials(headers: Headers, url: string): Credential[] {
   const found: Credential[] = [];
@@ -38,18 +38,18 @@ function queryKey(url: string): string | undefined {
   const start = url.indexOf("?");
   if (start === -1) return undefined;
   const hash = url.indexOf("#", start);
-  // Not by URL, which refuses what any caller can make of the host: `Host: a b`.
+  // Without `new URL`, which throws for hosts that any client can send, such as `Host: a b`.
   return new URLSearchParams(url.slice(start, hash === -1 ? undefined : hash)).get("api_key") ?? undefined;
 }
 
-/** `url` without its `api_key` parameters; the rest of the query stays as it was written. */
+/** Returns `url` without its `api_key` parameters. The rest of the query is unchanged. */
 export function withoutApiKey(url: string): string {
   const start = url.indexOf("?");
   if (start === -1) return url;
   const hash = url.indexOf("#", start);
   const query = url.slice(start + 1, hash === -1 ? undefined : hash);
   const pairs = query.split("&");
-  // The "?" in front, as URLSearchParams drops one: "?api_key" is another parameter's name.
+  // URLSearchParams drops one leading "?", so this one protects a "?" of the pair: "?api_key" is another name.
   const kept = pairs.filter((pair) => !new URLSearchParams(`?${pair}`).has("api_key"));
   if (kept.length === pairs.length) return url;
   const rest = kept.join("&");

@@ -1,4 +1,4 @@
-// Where the server can be reached: for its own log, and for the rules that keep sandboxes from it.
+// Determines where the server can be reached, for its log and for the rules that keep sandboxes from it.
 
 export interface Address {
   readonly hostname: string;
@@ -13,32 +13,32 @@ export class Endpoint {
     this.#address = { hostname, port };
   }
 
-  /** As it listens, such as `http://0.0.0.0:8000`. */
+  /** The address that the server listens on, such as `http://0.0.0.0:8000`. */
   get url(): string {
     const { hostname, port } = this.#known();
     return `http://${inUrl(hostname)}:${port}`;
   }
 
-  /** `host:port` of the server under every address of this machine. */
+  /** Returns `host:port` of the server for every address of this machine. */
   addresses(): string[] {
     const { hostname, port } = this.#known();
     const all = [inUrl(hostname), "localhost", "127.0.0.0/8", "0.0.0.0/8", "[::1]", "[::]", ...machineHosts()];
     return [...new Set(all)].map((host) => `${host}:${port}`);
   }
 
-  /** Nothing may be let out before it is known what to keep it from. */
+  /** Throws before the server listens: a sandbox must not start without rules that keep it from the server. */
   #known(): Address {
     if (!this.#address) throw new Error("The server does not listen yet.");
     return this.#address;
   }
 }
 
-/** The addresses of this machine, IPv6 in brackets. */
+/** Returns the addresses of this machine, IPv6 in brackets. */
 export function machineHosts(): string[] {
   return Deno.networkInterfaces().map(({ address }) => inUrl(address.replace(/%.*$/, "")));
 }
 
-/** Returns an address that can be opened: listening on all of them is none. */
+/** Returns an address that can be opened: one that stands for all interfaces becomes `localhost`. */
 export function openableUrl({ hostname, port }: Address): string {
   const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : inUrl(hostname);
   return `http://${host}:${port}`;

@@ -1,5 +1,4 @@
-// Whatever was thrown, as the answer that the contract promises: JSON with a sentence and a stable
-// code. The one place where errors become HTTP, for /api and /run alike.
+// Converts thrown errors to HTTP responses: JSON with a sentence and a stable code. Used by all parts of the server.
 
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
@@ -20,24 +19,24 @@ export class HttpError extends AppError {
   }
 }
 
-/** 401; RFC 9110, 15.5.2 wants the header. */
+/** Returns a 401 with the header that RFC 9110, 15.5.2 requires. */
 export function unauthorized(message: string): HttpError {
   return new HttpError("Unauthorized", 401, message, { "WWW-Authenticate": "Bearer" });
 }
 
-/** 405; RFC 9110, 15.5.6 wants the header. */
+/** Returns a 405 with the header that RFC 9110, 15.5.6 requires. */
 export function methodNotAllowed(method: string, allowed: readonly string[]): HttpError {
   const allow = allowed.join(", ");
   return new HttpError("MethodNotAllowed", 405, `${method} is not allowed here, only ${allow}.`, { Allow: allow });
 }
 
 /**
- * The answer to a request during which `thrown` was thrown. What the caller cannot mend is a 500
- * that tells nothing of the inside; the log gets it whole, under the request's id.
+ * Returns the response to a request during which `thrown` was thrown. An error that the caller cannot fix is a 500
+ * without any inner detail; it is logged in full, with the request's id.
  */
 export function errorResponse(thrown: unknown, requestId: string, log: Log): Response {
   const known = asAppError(thrown);
-  // What the operator has to mend is told in the log as well, with its cause.
+  // An error that the operator has to fix is logged as well, with its cause.
   if (!known || known.code === "StorageFailed") {
     log("error", thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown), { requestId });
   }
@@ -60,7 +59,7 @@ function asAppError(thrown: unknown): AppError | undefined {
   return notStored(thrown);
 }
 
-/** 503 if the disk is what failed. A value is not shown either then, as that could not be recorded. */
+/** Returns a 503 if storage failed. A secret is not shown in this case either, as that could not be recorded. */
 function notStored(thrown: unknown): AppError | undefined {
   const problem = storageProblem(thrown);
   return problem === undefined
@@ -68,9 +67,9 @@ function notStored(thrown: unknown): AppError | undefined {
     : new AppError("StorageFailed", 503, `This could not be stored, so it was not done: ${problem}.`);
 }
 
-/** 400 with every wrong field of what a schema refused. */
+/** Returns a 400 that names every field that a schema refused. */
 function invalidInput(error: z.ZodError): AppError {
-  // A map and its entries, as assigning to `details["__proto__"]` would lose that field.
+  // A map instead of an object: assigning to `details["__proto__"]` would lose that field.
   const problems = new Map<string, string>();
   const add = (path: readonly PropertyKey[], problem: string): void => {
     const field = path.join(".") || "body";
@@ -85,13 +84,13 @@ function invalidInput(error: z.ZodError): AppError {
   return new AppError("InvalidInput", 400, `${field} ${problem}`, Object.fromEntries(problems));
 }
 
-/** Hono's own refusals come as plain text otherwise. */
+/** Converts Hono's own refusals, which would be sent as plain text. */
 function fromHono(error: HTTPException): AppError | undefined {
   switch (error.status) {
     case 400:
       return new AppError("InvalidInput", 400, "The body is not valid JSON.", { body: "is not valid JSON" });
     case 415:
-      return new AppError("UnsupportedMediaType", 415, "The body is of a type that is not taken here.");
+      return new AppError("UnsupportedMediaType", 415, "This content type is not accepted here.");
     default:
       return undefined;
   }

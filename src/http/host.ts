@@ -1,7 +1,7 @@
-// The host that a request names (RFC 9110, 7.2), wherever it stands: the `Host` header, the target of a request to a
-// proxy, or the `:authority` of HTTP/2.
+// Reads the host that a request names (RFC 9110, 7.2): in the `Host` header, in the target of a request to a proxy, or
+// in the `:authority` of HTTP/2.
 
-/** A host, perhaps with a port. Deno puts the header into the URL as it is: "a/b" would shift the path. */
+/** A host with an optional port. Deno copies the header into the URL unchecked: "a/b" would shift the path. */
 const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 /** The authority of a URL, without user information. */
 const AUTHORITY = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]*)/i;
@@ -11,21 +11,21 @@ export function isHost(host: string): boolean {
   return PLAIN_HOST.test(host) && URL.canParse(`http://${host}`);
 }
 
-/** Returns a host without its port and a trailing dot, which names the same, in lower case. */
+/** Returns a host in lower case, without its port and a trailing dot, which names the same host. */
 export function hostName(host: string): string {
   return host.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
 }
 
 /**
- * Returns the request with the host of its URL in the `Host` header, as the rest of the server expects: the same
- * request, if it is there. HTTP/2 has no such header, and the target of a request counts before it (RFC 9112, 3.2.2).
- * Returns undefined if there is no host, or no request can have it.
+ * Returns the request with the host of its URL in the `Host` header, as the rest of the server expects; the same
+ * request if it has it already. HTTP/2 has no such header, and the target of a request takes precedence over it
+ * (RFC 9112, 3.2.2). Returns undefined if there is no host, or an invalid one.
  */
 export function withHostHeader(request: Request): Request | undefined {
   const { url, headers } = request;
   const host = headers.get("host");
   if (host === "") return undefined;
-  // "http://" and "/" around it.
+  // The URL begins with "http://" (7 characters), the host and "/".
   if (host !== null && url.startsWith(host, 7) && url.charCodeAt(7 + host.length) === 0x2f) return request;
   const [start, authority] = AUTHORITY.exec(url) ?? [];
   if (start === undefined || authority === undefined || !isHost(authority)) return undefined;
@@ -35,7 +35,7 @@ export function withHostHeader(request: Request): Request | undefined {
   try {
     return new Request(`http://${authority}${url.slice(start.length)}`, { method, headers: named, body, signal });
   } catch {
-    // CONNECT, say.
+    // For example CONNECT.
     return undefined;
   }
 }

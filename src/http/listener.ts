@@ -1,11 +1,11 @@
-// Accepts connections, and listens again after the operating system refused one.
+// Accepts connections, and listens again after the operating system failed to accept one.
 
 import { messageOf } from "../errors.ts";
 import type { Log } from "../telemetry/log.ts";
 
 export interface Listener {
   readonly hostname: string;
-  /** The one that was chosen, if 0 was asked for. */
+  /** The chosen port, if 0 was given. */
   readonly port: number;
   /** Rejects if the listener was lost and could not be opened again; never resolves. */
   readonly lost: Promise<never>;
@@ -26,14 +26,14 @@ const REOPEN_MAX_MS = 10_000;
 const REOPEN_INTERVAL_MS = 100;
 
 /**
- * Listens on `hostname` and `port`. `Deno.serve` ends with its first failed accept(2), such as EMFILE when
- * descriptors run out, and never accepts again (Deno 2.9.6). Its connections are then closed, which frees their
- * descriptors, and the same address is opened again.
+ * Listens on `hostname` and `port`. `Deno.serve` ends with its first failed accept(2), for example EMFILE when
+ * descriptors run out, and never accepts again (Deno 2.9.6). This closes its connections, which frees their
+ * descriptors, and listens on the same address again.
  * @throws Error if the address cannot be used
  */
 export function openListener({ hostname, port, log, onError, handler }: ListenerOptions): Listener {
   const lost = Promise.withResolvers<never>();
-  // A later `await` still gets the rejection; without one it must not count as unhandled.
+  // A later `await` still gets the rejection. Without one, it must not count as unhandled.
   lost.promise.catch(() => {});
   let isClosing = false;
   let server: Deno.HttpServer<Deno.NetAddr>;
@@ -50,10 +50,12 @@ export function openListener({ hostname, port, log, onError, handler }: Listener
   const reopen = async (port: number, failed: AbortController, why: unknown): Promise<void> => {
     log(
       "error",
-      `No more connections can be accepted: ${messageOf(why)}. All are closed, and the server listens again.`,
+      `A connection could not be accepted: ${
+        messageOf(why)
+      }. All connections are closed, and the server listens again.`,
     );
     const giveUpAt = performance.now() + REOPEN_MAX_MS;
-    // Closes what is left of the connections.
+    // Closes the remaining connections.
     failed.abort();
     while (!isClosing) {
       try {

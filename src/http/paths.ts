@@ -1,4 +1,4 @@
-// Which part of the server a path belongs to.
+// Tests whether a path belongs to the functions.
 
 export const RUN_PREFIX = "/run";
 

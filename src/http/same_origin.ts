@@ -1,4 +1,4 @@
-// Whether a browser sent a request on behalf of a page of this server: what keeps other sites' pages, and pages
+// Checks that a browser sent a request on behalf of a page of this server. This keeps pages of other sites, and pages
 // that functions serve, from using an admin's cookie.
 
 import type { Transport } from "./cookies.ts";
@@ -10,9 +10,9 @@ export function isSafeMethod(method: string): boolean {
 }
 
 /**
- * For requests that change something. Browsers send `Origin` with every request that is not GET or HEAD (Fetch,
- * 3.1), pages cannot set it, and a sandboxed page, such as functions serve, has the origin "null". So one
- * without it is refused as well.
+ * Checks requests that change something. Browsers send `Origin` with every request that is not GET or HEAD (Fetch,
+ * 3.1), pages cannot set it, and a sandboxed page, as functions serve it, has the origin "null". A request without
+ * `Origin` is therefore refused as well.
  */
 export function isFromOwnPage(request: Request, transport: Transport): boolean {
   const site = request.headers.get("sec-fetch-site");
@@ -21,9 +21,9 @@ export function isFromOwnPage(request: Request, transport: Transport): boolean {
 }
 
 /**
- * For requests that only read, with a cookie: not on behalf of another site's page. Without any of the headers
- * that browsers send to https and localhost, it may be an address that somebody typed: let in, as nobody else
- * can read the answer.
+ * Checks requests with a cookie that only read: they must not be on behalf of another site's page. A request without
+ * any of the headers that browsers send to https and localhost may be an address that a user typed. It is accepted,
+ * as no page can read its response.
  */
 export function isFromOwnPageOrNone(request: Request, transport: Transport): boolean {
   const site = request.headers.get("sec-fetch-site");
@@ -34,18 +34,18 @@ export function isFromOwnPageOrNone(request: Request, transport: Transport): boo
     (referrer === null || isOwnOrigin(referrer, request, transport));
 }
 
-/** Whether a URL has the request's own host, and https if that is known to be spoken. */
+/** Reports whether a URL has the host of the request, and https if the request is known to use it. */
 function isOwnOrigin(url: string | null, request: Request, { secure }: Transport): boolean {
   if (url === null || !URL.canParse(url)) return false;
   const { protocol, host } = new URL(url);
   const expected = hostOf(request);
   if (expected === undefined) return false;
-  // A proxy that is not named as trusted may speak https in front of us.
+  // A proxy that is not listed as trusted may use https in front of the server.
   const scheme = secure ? protocol === "https:" : protocol === "https:" || protocol === "http:";
   return scheme && host === new URL(`${protocol}//${expected}`).host;
 }
 
-/** What the client calls this server; the `Host` header, which `server.ts` has checked to be one. */
+/** Returns the `Host` header, which `server.ts` has checked. */
 function hostOf(request: Request): string | undefined {
   const host = request.headers.get("host");
   return host !== null && URL.canParse(`http://${host}`) ? host : undefined;

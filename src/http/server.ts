@@ -1,4 +1,4 @@
-// Listening, telling /run, /api, /web and /health apart, and stopping without cutting anybody off.
+// Starts the HTTP server, routes requests to /run, /api, /web and /health, and stops after running requests ended.
 
 import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
@@ -10,49 +10,49 @@ import { type Listener, openListener } from "./listener.ts";
 import { hostName, isHost, withHostHeader } from "./host.ts";
 import { isRunPath } from "./paths.ts";
 
-/** How long running requests may take to finish once the server was told to stop. */
+/** How long running requests may take to finish when the server stops. */
 const DRAIN_MAX_MS = 10_000;
-const DRAIN_LOOK_MS = 10;
-/** For what is left after that: connections that nobody closes. */
+const DRAIN_POLL_MS = 10;
+/** How long to wait for the remaining connections to close after that. */
 const CLOSE_MAX_MS = 500;
 
 export interface Routes {
-  /** `ownHost`: under a name that functions have to themselves. */
+  /** `ownHost` says that the request's host serves functions only. */
   run(request: Request, ownHost: boolean): Promise<Response>;
-  /** The names, without ports, under which there are functions alone. */
+  /** Returns the host names, without ports, that serve functions only. */
   runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
-  /** What `/health` answers to anyone: the program's version, and sentences about what is wrong. */
+  /** What `/health` answers to any client: the program's version, and sentences about what is wrong. */
   health: { readonly version: string; readonly warnings: readonly string[] };
-  /** Whether a request to `run` has no response yet, or one that is still being streamed. */
+  /** Reports whether a request to `run` has no response yet, or one that is still being streamed. */
   running(): boolean;
-  /** Settles when every change that was stored so far is in force for handlers, too. */
-  inForce(): Promise<void>;
+  /** Waits until every change that was stored so far is in force for handlers, too. */
+  barrier(): Promise<void>;
 }
 
 export interface Server {
   readonly hostname: string;
   readonly port: number;
-  /** An address of it that can be opened on this machine. */
+  /** An address of the server that can be opened on this machine. */
   readonly url: string;
   /** Rejects with an AppError if the listener is lost. */
   readonly lost: Promise<never>;
-  /** Answers new requests with 503 and waits for the running ones, ten seconds at most. */
+  /** Answers new requests with 503 and waits at most 10 s for the running ones. */
   drain(): Promise<void>;
   /** Closes the listener and every connection. */
   close(): Promise<void>;
 }
 
-/** Listens as `config` says. @throws AppError if the address cannot be had */
+/** Listens as `config` says. @throws AppError if the address cannot be used */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, health, running, inForce }: Routes,
+  { run, runHosts, api, web, health, running, barrier }: Routes,
   log: Log,
 ): Server {
   let managing = 0;
   let draining = false;
-  /** Of the last request: most name the same. */
+  /** The `Host` header of the last request. Most requests have the same, which is then not checked again. */
   let lastHost: string | undefined;
   const counted = async (response: Response | Promise<Response>): Promise<Response> => {
     managing++;
@@ -63,10 +63,10 @@ export function serve(
     }
   };
 
-  /** A change is answered when handlers see it. */
+  /** Delays the response to a change until handlers see the change. */
   const afterChange = async (response: Response | Promise<Response>): Promise<Response> => {
     const answer = await response;
-    await inForce();
+    await barrier();
     return answer;
   };
 
@@ -90,7 +90,7 @@ export function serve(
     const hosts = runHosts();
     const ownHost = hosts.length > 0 && hosts.includes(hostName(hostHeader));
     if (ownHost && !isRunPath(path) && path !== "/health") return functionsOnly();
-    // The address that the server prints should lead somewhere.
+    // The address that the server prints leads to the pages.
     if (path === "/") return toPages();
     if (isRunPath(path)) return run(request, ownHost);
     if (path === "/health") return healthResponse(request, health);
@@ -105,7 +105,7 @@ export function serve(
     throw cannotListen(error);
   }
   const lost = listener.lost.catch((error) => Promise.reject(cannotListen(error)));
-  // A later `await` still gets the rejection; without one it must not count as unhandled.
+  // A later `await` still gets the rejection. Without one, it must not count as unhandled.
   lost.catch(() => {});
 
   return {
@@ -113,17 +113,17 @@ export function serve(
     port: listener.port,
     url: openableUrl(listener),
     lost,
-    // Deno's own shutdown breaks off requests whose bodies are still arriving, so it comes last.
+    // Deno's own shutdown aborts requests whose bodies are still arriving, so it comes last.
     async drain() {
       draining = true;
       const end = performance.now() + DRAIN_MAX_MS;
-      while ((managing > 0 || running()) && performance.now() < end) await pause(DRAIN_LOOK_MS);
+      while ((managing > 0 || running()) && performance.now() < end) await pause(DRAIN_POLL_MS);
     },
     close: () => listener.close(CLOSE_MAX_MS),
   };
 }
 
-/** Methods that change nothing (RFC 9110, 9.2.1). */
+/** Reports whether requests with this method change nothing (RFC 9110, 9.2.1). */
 function isSafe(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
@@ -137,19 +137,19 @@ function pause(ms: number): Promise<void> {
 }
 
 function noHost(): Response {
-  return Response.json({ error: "The Host header names no host.", code: "InvalidInput" }, {
+  return Response.json({ error: "The Host header is missing or invalid.", code: "InvalidInput" }, {
     status: 400,
     headers: { "X-Request-Id": crypto.randomUUID() },
   });
 }
 
-/** Relative, as a proxy may answer under another name and by https. */
+/** Redirects to a relative URL, as a proxy may use another host name and https. */
 function toPages(): Response {
   return new Response(null, { status: 302, headers: { Location: "/web" } });
 }
 
 function functionsOnly(): Response {
-  return Response.json({ error: "Under this name there are functions alone.", code: "NotFound" }, {
+  return Response.json({ error: "This host serves functions only.", code: "NotFound" }, {
     status: 404,
     headers: { "X-Request-Id": crypto.randomUUID() },
   });
@@ -164,7 +164,7 @@ function stopping(): Response {
 
 function healthResponse(request: Request, { version, warnings }: Routes["health"]): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
-    return Response.json({ error: "This path takes GET, HEAD.", code: "MethodNotAllowed" }, {
+    return Response.json({ error: "This path accepts GET, HEAD.", code: "MethodNotAllowed" }, {
       status: 405,
       headers: { Allow: "GET, HEAD" },
     });
