@@ -1,45 +1,45 @@
-// The forms in which a value can turn up in a text: as it is, and as the usual encodings write it.
+// Lists the encodings in which a value can appear in a text: as it is, and as the usual encodings write it.
 
 import { Buffer } from "node:buffer";
 
-/** Shorter values occur in innocent text too often to be looked for. */
-export const FORM_MIN_BYTES = 8;
-/** So much of a form is looked for; where it is found, the rest is compared. */
+/** Shorter values are not searched for, as they occur in harmless text too often. */
+export const ENCODING_MIN_BYTES = 8;
+/** Bytes of an encoded value that are searched for. Where they are found, the rest is compared. */
 export const NEEDLE_MAX_BYTES = 256;
 
 /** A line of Base64 or hexadecimal digits. */
 const ENCODED_LINE = /^[\w+/=-]{16,}$/;
-/** Different characters, so that a rule such as "--------" is none. */
+/** The least number of different characters in such a line. It excludes rules such as "----------------". */
 const LINE_CHARACTERS_MIN = 8;
 
 type Encode = (value: string) => string;
 
-/** Whether characters on either side of a form hold some of its bits. */
-interface Frayed {
+/** Whether the characters next to an encoded value contain some of its bits. */
+interface SharedBits {
   readonly before: boolean;
   readonly after: boolean;
 }
 
-/** One way in which a value may be written. Thousands are kept at a time, so that each holds no more than it needs. */
-export class Form {
-  /** The beginning of the form, or all of it. */
+/** One encoding of a value. Thousands exist at a time, so that each holds no more than it needs. */
+export class Encoding {
+  /** The beginning of the encoded value, or all of it. */
   readonly needle: Uint8Array;
-  /** Whether there is more of it than the needle. */
+  /** Whether the encoded value is longer than the needle. */
   readonly isLong: boolean;
-  /** In Base64 the bytes around a value share characters with it. */
-  readonly frayed: Frayed;
+  /** In Base64, a value shares characters with the bytes around it. */
+  readonly sharedBits: SharedBits;
   readonly #encode: Encode;
   readonly #value: string;
 
-  constructor(value: string, encode: Encode, frayed: Frayed, needle: Uint8Array, isLong: boolean) {
+  constructor(value: string, encode: Encode, sharedBits: SharedBits, needle: Uint8Array, isLong: boolean) {
     this.needle = needle;
     this.isLong = isLong;
-    this.frayed = frayed;
+    this.sharedBits = sharedBits;
     this.#encode = encode;
     this.#value = value;
   }
 
-  /** All of it. */
+  /** Returns the whole encoded value. */
   whole(): Uint8Array {
     return encoder.encode(this.#encode(this.#value));
   }
@@ -49,17 +49,17 @@ const encoder = new TextEncoder();
 
 const PLAIN = { before: false, after: false };
 
-/** Texts of these characters alone look the same in all of `TEXTS`. */
+/** Texts of only these characters look the same in all of `TEXTS`. */
 const PLAIN_TEXT = /^[\w.-]*$/;
 
 const TEXTS: Encode[] = [
   (value) => value,
-  // Printed line by line.
+  // A value that is printed line by line.
   (value) => value.replace(/\r?\n/g, ""),
   inJson,
   // JSON within JSON, as in an event whose body is a text.
   (value) => inJson(inJson(value)),
-  // As Deno and Node print a text inside an object, in single quotes or others.
+  // As Deno and Node print a text inside an object, in single quotes or other quotes.
   (value) => inJson(value).replaceAll('\\"', '"'),
   (value) => inJson(value).replaceAll('\\"', '"').replaceAll("'", "\\'"),
   encodeURIComponent,
@@ -74,7 +74,7 @@ const TEXTS: Encode[] = [
 
 const IN_HEX: Encode[] = [inHex, (value) => inHex(value).toUpperCase()];
 
-/** By the number of bytes that come before it, modulo 3; each in the usual alphabet and in that of URLs. */
+/** By the number of bytes before the value, modulo 3; each in the usual alphabet and in that of URLs. */
 const IN_BASE64: Encode[][] = [0, 1, 2].map((before) => [
   (value) => inBase64(value, before),
   (value) => inBase64(value, before).replaceAll("+", "-").replaceAll("/", "_"),
@@ -88,42 +88,42 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** The forms of `value` that have at least 8 bytes; none if the value itself is shorter. */
-export function formsOf(value: string): Form[] {
-  // Files end with a line break that a handler cuts off; what is found without it is found with it, too.
+/** Returns the encodings of `value` that have at least 8 bytes; none if the value itself is shorter. */
+export function encodingsOf(value: string): Encoding[] {
+  // Files end with a line break, which handlers cut off. A search without it finds the value in both cases.
   const trimmed = value.trim();
-  const core = Buffer.byteLength(trimmed) < FORM_MIN_BYTES ? value : trimmed;
-  if (Buffer.byteLength(core) < FORM_MIN_BYTES) return [];
+  const core = Buffer.byteLength(trimmed) < ENCODING_MIN_BYTES ? value : trimmed;
+  if (Buffer.byteLength(core) < ENCODING_MIN_BYTES) return [];
   // Every encoding of a beginning is a beginning of the encoding.
   const head = core.length <= NEEDLE_MAX_BYTES ? core : beginning(core);
-  const forms = new Map<string, Form>();
-  const add = (encode: Encode, frayed: Frayed): void => {
+  const encodings = new Map<string, Encoding>();
+  const add = (encode: Encode, sharedBits: SharedBits): void => {
     const text = encode(head);
-    if (forms.has(text)) return;
+    if (encodings.has(text)) return;
     const bytes = encoder.encode(text);
-    if (bytes.length < FORM_MIN_BYTES) return;
+    if (bytes.length < ENCODING_MIN_BYTES) return;
     const isLong = head !== core || bytes.length > NEEDLE_MAX_BYTES;
-    forms.set(text, new Form(core, encode, frayed, bytes.slice(0, NEEDLE_MAX_BYTES), isLong));
+    encodings.set(text, new Encoding(core, encode, sharedBits, bytes.slice(0, NEEDLE_MAX_BYTES), isLong));
   };
   const isPlain = head === core && PLAIN_TEXT.test(core);
   for (const encode of isPlain ? TEXTS.slice(0, 1) : TEXTS) add(encode, PLAIN);
   for (const encode of IN_HEX) add(encode, PLAIN);
   const size = Buffer.byteLength(core);
-  IN_BASE64.forEach((encodings, before) => {
-    const frayed = { before: before > 0, after: (before + size) * 8 % 6 > 0 };
-    for (const encode of encodings) add(encode, frayed);
+  IN_BASE64.forEach((alphabets, before) => {
+    const sharedBits = { before: before > 0, after: (before + size) * 8 % 6 > 0 };
+    for (const encode of alphabets) add(encode, sharedBits);
   });
   for (const line of encodedLines(core)) {
     const bytes = encoder.encode(line);
-    forms.set(
+    encodings.set(
       line,
-      new Form(line, (line) => line, PLAIN, bytes.slice(0, NEEDLE_MAX_BYTES), bytes.length > NEEDLE_MAX_BYTES),
+      new Encoding(line, (line) => line, PLAIN, bytes.slice(0, NEEDLE_MAX_BYTES), bytes.length > NEEDLE_MAX_BYTES),
     );
   }
-  return [...forms.values()];
+  return [...encodings.values()];
 }
 
-/** The lines of a value that hold a part of it by themselves, as those of a PEM file do (RFC 7468). */
+/** Returns the lines of a value that are secret on their own, as those of a PEM file are (RFC 7468). */
 function encodedLines(value: string): string[] {
   if (!value.includes("\n")) return [];
   return value.split("\n").map((line) => line.trim())
@@ -138,7 +138,7 @@ function inJson(value: string): string {
   return JSON.stringify(value).slice(1, -1);
 }
 
-/** Percent-encoded, but for `kept` of the ASCII characters. */
+/** Percent-encodes a value, except for the ASCII characters in `kept`. */
 function inUrl(value: string, kept: string): string {
   return encodeURIComponent(value).replace(/%[0-7]./g, (code) => {
     const character = decodeURIComponent(code);
@@ -150,13 +150,13 @@ function inHtml(value: string): string {
   return value.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** The characters of Base64 that `value` alone decides when so many bytes, modulo 3, come before it. */
+/** Returns the Base64 characters that depend on `value` only. `before` is the number of bytes before it, modulo 3. */
 function inBase64(value: string, before: number): string {
   const bytes = encoder.encode("\0".repeat(before) + value);
   return bytes.toBase64().slice(Math.ceil(before * 8 / 6), Math.floor(bytes.length * 8 / 6));
 }
 
-/** Enough of a long value for a needle in every encoding, without half of a character. */
+/** Returns enough of a long value for a needle in every encoding, without half of a character. */
 function beginning(value: string): string {
   const head = value.slice(0, NEEDLE_MAX_BYTES);
   return head.isWellFormed() ? head : head.slice(0, -1);

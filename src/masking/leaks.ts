@@ -1,16 +1,16 @@
-// Looks for the values that a call was given in what it answers. Does not decide what follows from it.
+// Searches a response for the values that were disclosed to its call. Does not decide what follows from a finding.
 
 import type { DisclosedSecrets, DisclosedValue, Masking } from "./masking.ts";
 import type { Matcher } from "./matcher.ts";
 
-/** A response that holds values which its own call was given. */
+/** A response that contains values that were disclosed to its call. */
 export interface Leak {
   readonly functionId: number;
   readonly functionName: string;
   readonly requestId: string;
-  /** Names of the secrets; all that the call was given, or none, if it could not be looked for them. */
+  /** Names of the secrets; if the response could not be searched, all that the call was given, or none. */
   readonly names: readonly string[];
-  /** Whether the response was withheld or broken off. */
+  /** Whether the response was withheld or aborted. */
   readonly blocked: boolean;
 }
 
@@ -19,26 +19,26 @@ export interface Findings {
   readonly certain: boolean;
 }
 
-/** Looks through one response, or through the pieces of one. */
+/** Searches one response, as a whole or in pieces. */
 export interface LeakSearch {
-  /** What `bytes` holds; undefined if nothing. */
+  /** Returns what `bytes` contains; undefined if nothing. */
   whole(bytes: Uint8Array): Findings | undefined;
-  /** What the pieces until now hold that was not told before. */
+  /** Returns what the pieces so far contain and was not returned before. */
   piece(bytes: Uint8Array): Findings | undefined;
-  /** What is to be said of bytes that cannot be searched; undefined if the call was given nothing. */
+  /** Returns the finding for bytes that cannot be searched; undefined if nothing was disclosed to the call. */
   unsearchable(): Findings | undefined;
-  /** How many of the last bytes may be the beginning of a value. */
+  /** The number of last bytes that may begin a value. */
   readonly openBytes: number;
-  /** Keeps the values of the call until `release`, also after its end: a client may read the response late. */
+  /** Keeps the values of the call until `release`, even after its end: a client may read the response late. */
   hold(): void;
   release(): void;
 }
 
 const NOTHING = new Uint8Array(0);
-/** With fewer bytes than this at its end, a piece is not held back: streams would stutter for chance. */
+/** A piece is not held back for fewer possible bytes of a value: streams would be delayed by coincidence. */
 const OPEN_MIN_BYTES = 4;
 
-/** For the response of one call; values that it is given meanwhile count, too. */
+/** Creates a search for the response of one call. It includes values that are disclosed to the call meanwhile. */
 export function leakSearch(masking: Masking, disclosed: DisclosedSecrets): LeakSearch {
   return new Search(masking, disclosed);
 }
@@ -49,7 +49,7 @@ class Search implements LeakSearch {
   readonly #masking: Masking;
   readonly #disclosed: DisclosedSecrets;
   readonly #reported = new Set<string>();
-  /** The end of the pieces until now that may be the beginning of a value. */
+  /** The end of the pieces so far that may begin a value. */
   #open: Uint8Array = NOTHING;
 
   constructor(masking: Masking, disclosed: DisclosedSecrets) {

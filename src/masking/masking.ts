@@ -1,77 +1,77 @@
-// Keeping values that handlers have read out of what is written of their calls. Works on texts; stores nothing.
+// Masks secrets that were disclosed to handlers in what is written about their calls. Stores nothing.
 
-import { formsOf } from "./encodings.ts";
-import { Matcher, type Sought, type Span } from "./matcher.ts";
+import { encodingsOf } from "./encodings.ts";
+import { Matcher, type Searchable, type Span } from "./matcher.ts";
 import { viewsOf } from "./views.ts";
 
-/** What the values of one call may take in memory, and those remembered of a function. */
+/** Memory for the values of one call, and for those remembered of a function. */
 const CALL_MAX_BYTES = 4 << 20;
 const FUNCTION_MAX_BYTES = 2 * CALL_MAX_BYTES;
-/** Of all functions together: those that were given nothing new for the longest time are forgotten first. */
+/** Memory for all functions together. Those that were given nothing new for the longest time are forgotten first. */
 const ALL_MAX_BYTES = 16 << 20;
-/** What the values of all calls under way may take, those of one function and of all; each value counts once. */
+/** Memory for the values of all running calls, of one function and of all. Each value counts once. */
 const CALLS_OF_FUNCTION_MAX_BYTES = 16 << 20;
 const ALL_CALLS_MAX_BYTES = 64 << 20;
 const KEY_PART = 64;
-/** What a form takes beside its needle, its place in a Matcher included (measured on Deno 2.9.6). */
-const FORM_BYTES = 480;
+/** Memory of an encoding in addition to its needle, its place in a Matcher included (measured on Deno 2.9.6). */
+const ENCODING_BYTES = 480;
 
-/** A value that was given to a handler, under the name it was asked for by. */
-export interface DisclosedValue extends Sought {
+/** A value that was disclosed to a handler, with the name by which it was asked for. */
+export interface DisclosedValue extends Searchable {
   readonly name: string;
   readonly value: string;
-  /** In memory, with all that is made of it. */
+  /** Its size in memory with all of its encodings. */
   readonly bytes: number;
-  /** Calls that have it. */
+  /** The number of calls that have it. */
   holders: number;
 }
 
-/** What one call has been given. */
+/** The secrets that were disclosed to one call. */
 export interface DisclosedSecrets {
   readonly functionId: number;
   readonly values: ReadonlySet<DisclosedValue>;
-  /** Whether it was given more than is kept: then nothing that it writes can be called free of secrets. */
+  /** Whether more was disclosed than is kept. Nothing that the call writes is then known to be free of secrets. */
   readonly overflowed: boolean;
 }
 
-/** What a call printed in several pieces, masked as one text. */
+/** The pieces that a call printed, masked as one text. */
 export interface MaskedPieces {
   readonly texts: string[];
   /**
-   * The first piece, by index, that may look different once it is known what comes next; -1 if that depends on
-   * what came before, too. The number of pieces if all is clear.
+   * The index of the first piece whose masking may depend on the next piece; -1 if that includes the text before the
+   * first piece, and the number of pieces if all of them are final.
    */
   readonly openFrom: number;
-  /** The end of the whole text that may be the beginning of a value: to be put before what comes next. */
+  /** The end of the whole text that may begin a value: pass it as `before` of the next pieces. */
   readonly open: string;
 }
 
 export interface Masking {
-  /** For a call that begins; `release` is called when it is over. */
+  /** Starts a call. Call `release` at its end. */
   begin(functionId: number): DisclosedSecrets;
-  /** Remembers that the call was given `value`. Shorter ones than 8 bytes occur in innocent text too often. */
+  /** Records that `value` was disclosed to the call. Values below 8 bytes are ignored: other text has them too often. */
   recordDisclosure(disclosed: DisclosedSecrets, name: string, value: string): void;
-  /** `text` with each value that the function was given, in whatever form, as `[secret NAME]`. */
+  /** Replaces each value that was disclosed to the function, in any encoding, by `[secret NAME]`. */
   mask(functionId: number, text: string, disclosed?: DisclosedSecrets): string;
-  /** `texts` likewise, as one text after `before`: a value that begins in one and ends in another is found, too. */
+  /** Masks `texts` as one text after `before`, so that a value that begins in one and ends in another is found. */
   maskPieces(
     functionId: number,
     disclosed: DisclosedSecrets | undefined,
     before: string,
     texts: readonly string[],
   ): MaskedPieces;
-  /** Keeps what the call is given for one more that needs it, until that calls `release`. */
+  /** Keeps the call's secrets for one more user, until that user calls `release`. */
   hold(disclosed: DisclosedSecrets): void;
-  /** Forgets what the call was given once all are done with it. */
+  /** Forgets the call's secrets after the last user released them. */
   release(disclosed: DisclosedSecrets): void;
-  /** What to look for in the call's response; undefined if there is nothing. */
+  /** Returns the matcher to search the call's response with; undefined if nothing was disclosed to the call. */
   matcherFor(disclosed: DisclosedSecrets): Matcher<DisclosedValue> | undefined;
   /** Forgets a function that no longer exists. */
   forget(functionId: number): void;
 }
 
-const NOT_SHOWN = "[not shown: this call has read too many secrets to look for]";
-const TOO_COSTLY = "[not shown: looking for secrets in it takes too long]";
+const NOT_SHOWN = "[not shown: this call has read too many secrets to search for]";
+const TOO_COSTLY = "[not shown: searching it for secrets takes too long]";
 
 interface Remembered {
   /** By `keyOf`, the newest last. */
@@ -84,18 +84,18 @@ interface Call extends DisclosedSecrets {
   readonly values: Set<DisclosedValue>;
   overflowed: boolean;
   bytes: number;
-  /** Who needs what it was given: its request, its process, entries of the log, its response. */
+  /** The number of users of its secrets: its request, its process, entries of the log, its response. */
   holders: number;
 }
 
-/** The values that calls of one function have, by `keyOf`. */
+/** The values that running calls of one function have, by `keyOf`. */
 interface HeldByCalls {
   readonly values: Map<string, DisclosedValue>;
   bytes: number;
 }
 
 export function createMasking(): Masking {
-  /** The one that was given something new last, last. */
+  /** In the order in which they were last given something new. */
   const functions = new Map<number, Remembered>();
   let allBytes = 0;
   /** By function. */
@@ -138,7 +138,7 @@ export function createMasking(): Masking {
     }
   };
 
-  /** The function's values, those of this call certainly among them: newer calls may have displaced them. */
+  /** Returns the function's values. Adds those of this call again if newer calls have displaced them. */
   const knownTo = (functionId: number, disclosed: DisclosedSecrets | undefined): Remembered | undefined => {
     let known = functions.get(functionId);
     for (const value of disclosed?.values ?? []) if (!known?.matcher.has(value)) known = remember(functionId, value);
@@ -174,7 +174,7 @@ export function createMasking(): Masking {
     return { texts: masked, openFrom, open: decoder.decode(whole.subarray(openAt)) };
   };
 
-  /** Counts a value for one more call; whether there is room for it. */
+  /** Counts a value for one more call. Returns false if there is no room for it. */
   const holdValue = (functionId: number, value: DisclosedValue): boolean => {
     if (value.holders > 0) return ++value.holders > 0;
     const of = held.get(functionId) ?? { values: new Map(), bytes: 0 };
@@ -192,7 +192,7 @@ export function createMasking(): Masking {
     if (--value.holders > 0) return;
     const of = held.get(functionId)!;
     const key = keyOf(value.name, value.value);
-    // Another value with the same ends may have taken its place.
+    // Another value with the same key may have taken its place.
     if (of.values.get(key) === value) of.values.delete(key);
     of.bytes -= value.bytes;
     heldBytes -= value.bytes;
@@ -204,7 +204,7 @@ export function createMasking(): Masking {
     call.values.clear();
   };
 
-  /** The value as it is in memory already, for this function; undefined if it is not. */
+  /** Returns the function's value if it is in memory already. */
   const existing = (functionId: number, name: string, value: string): DisclosedValue | undefined => {
     const key = keyOf(name, value);
     return [functions.get(functionId)?.values.get(key), held.get(functionId)?.values.get(key)]
@@ -219,10 +219,10 @@ export function createMasking(): Masking {
       if (call.overflowed) return;
       let disclosedValue = existing(call.functionId, name, value);
       if (!disclosedValue) {
-        const forms = formsOf(value);
-        if (forms.length === 0) return;
-        const bytes = forms.reduce((sum, { needle }) => sum + needle.length + FORM_BYTES, value.length * 2);
-        disclosedValue = { name, value, forms, bytes, holders: 0 };
+        const encodings = encodingsOf(value);
+        if (encodings.length === 0) return;
+        const bytes = encodings.reduce((sum, { needle }) => sum + needle.length + ENCODING_BYTES, value.length * 2);
+        disclosedValue = { name, value, encodings, bytes, holders: 0 };
         remember(call.functionId, disclosedValue);
       }
       if (call.values.has(disclosedValue)) return;
@@ -253,21 +253,21 @@ export function createMasking(): Masking {
   };
 }
 
-/** For a long value its ends only, which costs less; the few that share them displace each other. */
+/** Returns a key with only the ends of a long value, which costs less. Values with the same ends displace each other. */
 function keyOf(name: string, value: string): string {
   const { length } = value;
-  // A name holds no such sign.
+  // Names contain no "=".
   if (length <= 2 * KEY_PART) return `${name}=${value}`;
   return `${name}=${length}=${value.slice(0, KEY_PART)}${value.slice(-KEY_PART)}`;
 }
 
-/** Where values are that the bytes stand for; undefined if finding out would take too long. */
+/** Returns where values are in the views of the bytes; undefined if the search would take too long. */
 function spansInViews(matcher: Matcher<DisclosedValue>, bytes: Uint8Array): Span<DisclosedValue>[] | undefined {
   const spans: Span<DisclosedValue>[] = [];
   for (const view of viewsOf(bytes)) {
     const found = matcher.find(view.bytes);
     if (!found) return undefined;
-    // A buffer is printed to its fiftieth byte, other lists to their hundredth number.
+    // Deno prints the first 50 bytes of a buffer and the first 100 numbers of other lists.
     const { span: cut } = matcher.openEnd(view.bytes);
     for (const { start, end, of } of cut ? [...found.spans, cut] : found.spans) {
       spans.push({ start: view.startOf(start), end: view.endOf(end - 1), of });
@@ -286,12 +286,12 @@ function concat(pieces: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** The piece that byte `at` lies in, by index; of several that start there the last, as the others are empty. */
+/** Returns the index of the piece that contains byte `at`. Of several that start there, only the last is not empty. */
 function pieceOf(starts: readonly number[], at: number): number {
   return starts.findLastIndex((start) => start <= at);
 }
 
-/** A start of a piece at or before `at` that no span reaches across. */
+/** Returns the last start of a piece at or before `at` that no span crosses. */
 function clearBefore(starts: readonly number[], spans: readonly Span<DisclosedValue>[], at: number): number {
   let clear = starts[pieceOf(starts, at)]!;
   for (const { start, end } of spans.toReversed()) {
@@ -304,7 +304,7 @@ function touches(spans: readonly Span<DisclosedValue>[], from: number, to: numbe
   return spans.some(({ start, end }) => start < to && end > from);
 }
 
-/** The bytes between `from` and `to` as text, with the name of what is sought in place of each span. */
+/** Returns the bytes between `from` and `to` as text, with the name of its secret in place of each span. */
 function replace(
   bytes: Uint8Array,
   spans: readonly Span<DisclosedValue>[],

@@ -1,22 +1,22 @@
-// Looks for many byte strings in one at once, in the manner of Wu and Manber ("A fast algorithm for
-// multi-pattern searching", 1994): where the last bytes of a window begin no string, it is moved on by
-// several bytes. Strings are added without building anything anew, as values come one by one.
+// Searches bytes for many strings at once by the algorithm of Wu and Manber ("A fast algorithm for multi-pattern
+// searching", 1994): where no string has the last bytes of a window, the window moves by several bytes. Strings are
+// added without a rebuild, as values come one by one.
 
-import { type Form, FORM_MIN_BYTES, NEEDLE_MAX_BYTES } from "./encodings.ts";
+import { type Encoding, ENCODING_MIN_BYTES, NEEDLE_MAX_BYTES } from "./encodings.ts";
 
 const BLOCK_BYTES = 3;
-const SHIFT_MAX = FORM_MIN_BYTES - BLOCK_BYTES + 1;
+const SHIFT_MAX = ENCODING_MIN_BYTES - BLOCK_BYTES + 1;
 const TABLE_MIN = 1 << 12;
 const TABLE_MAX = 1 << 18;
-/** Entries of the table for a needle, so that most windows are moved on at once. */
+/** Entries of the table for each needle, so that most windows can be skipped at once. */
 const ENTRIES_PER_NEEDLE = 32;
-/** Comparisons of single bytes for each byte that is looked through, before it is given up. */
+/** Comparisons of single bytes for each byte searched, beyond which the search is given up. */
 const EFFORT_PER_BYTE = 64;
 const EFFORT_MIN = 1 << 16;
 
-/** Something with forms to look for. */
-export interface Sought {
-  readonly forms: readonly Form[];
+/** A value whose encodings are searched for. */
+export interface Searchable {
+  readonly encodings: readonly Encoding[];
 }
 
 export interface Span<T> {
@@ -27,71 +27,71 @@ export interface Span<T> {
 }
 
 export interface Found<T> {
-  /** In order of their starts; they may overlap. */
+  /** Ordered by start. They may overlap. */
   readonly spans: Span<T>[];
-  /** Where the earliest of them begins whose form goes on after the bytes; their length if none does. */
+  /** The start of the first span whose encoding may continue after the bytes; the bytes' length if there is none. */
   readonly cutFrom: number;
 }
 
-/** Forms that may go on after the end of the bytes. */
+/** An encoding that may continue after the end of the bytes. */
 export interface OpenEnd<T> {
-  /** Where the earliest begins; the bytes' length if there is none. */
+  /** The start of the first one; the bytes' length if there is none. */
   readonly from: number;
-  /** What there is enough of to take it for the form. */
+  /** The span, if enough of the encoding is there to treat it as found. */
   readonly span: Span<T> | undefined;
 }
 
-/** From so many of its bytes on, the beginning of a form at the end of a text is taken for it. */
+/** The beginning of an encoding at the end of a text is treated as found from this length on. */
 const OPEN_MIN_BYTES = 8;
 
 interface Needle<T> {
-  readonly form: Form;
+  readonly encoding: Encoding;
   readonly bytes: Uint8Array;
   readonly of: T;
 }
 
-export class Matcher<T extends Sought> {
-  #sought = new Set<T>();
+export class Matcher<T extends Searchable> {
+  #values = new Set<T>();
   #needles = 0;
   #mask = TABLE_MIN - 1;
   #shifts = new Uint8Array(TABLE_MIN).fill(SHIFT_MAX);
   #buckets = new Map<number, Needle<T>[]>();
   /** All needles in the order of their bytes. */
   #sorted: Needle<T>[] = [];
-  /** Of needles in the table that are no longer sought. */
+  /** The number of needles in the table that are no longer searched for. */
   #stale = 0;
 
   get size(): number {
-    return this.#sought.size;
+    return this.#values.size;
   }
 
   has(of: T): boolean {
-    return this.#sought.has(of);
+    return this.#values.has(of);
   }
 
   add(of: T): void {
-    if (this.#sought.has(of)) return;
-    this.#sought.add(of);
-    this.#needles += of.forms.length;
+    if (this.#values.has(of)) return;
+    this.#values.add(of);
+    this.#needles += of.encodings.length;
     if (this.#needles * ENTRIES_PER_NEEDLE > this.#shifts.length && this.#shifts.length < TABLE_MAX) this.#build();
     else this.#enter(of);
   }
 
   delete(of: T): void {
-    if (!this.#sought.delete(of)) return;
-    this.#needles -= of.forms.length;
-    this.#stale += of.forms.length;
+    if (!this.#values.delete(of)) return;
+    this.#needles -= of.encodings.length;
+    this.#stale += of.encodings.length;
     if (this.#stale > this.#needles) this.#build();
   }
 
   /**
-   * Where in `bytes` what is sought is, or those of it that are in `among`. Undefined if that would take too
-   * long, which only texts and values made of the same pieces over and over can bring about.
+   * Finds the values, or those that are in `among`, in `bytes`. Returns undefined if that would take too long, which
+   * happens only with texts and values that repeat the same pieces many times.
    */
-  find(bytes: Uint8Array, among: ReadonlySet<T> = this.#sought): Found<T> | undefined {
+  find(bytes: Uint8Array, among: ReadonlySet<T> = this.#values): Found<T> | undefined {
     const spans: Span<T>[] = [];
     const length = bytes.length;
-    const last = length - FORM_MIN_BYTES;
+    const last = length - ENCODING_MIN_BYTES;
     const effort = { left: EFFORT_MIN + EFFORT_PER_BYTE * length };
     const [shifts, mask] = [this.#shifts, this.#mask];
     let cutFrom = length;
@@ -111,8 +111,8 @@ export class Matcher<T extends Sought> {
     return { spans, cutFrom };
   }
 
-  /** What begins in the last bytes, less than a needle of it, and may go on after them. */
-  openEnd(bytes: Uint8Array, among: ReadonlySet<T> = this.#sought): OpenEnd<T> {
+  /** Finds an encoding that begins in the last bytes, with less than its needle, and may continue after them. */
+  openEnd(bytes: Uint8Array, among: ReadonlySet<T> = this.#values): OpenEnd<T> {
     let from = bytes.length;
     for (let at = Math.max(0, bytes.length - NEEDLE_MAX_BYTES + 1); at < bytes.length; at++) {
       const needle = this.#beginningWith(bytes, at, among);
@@ -126,25 +126,25 @@ export class Matcher<T extends Sought> {
 
   #longestAt(bytes: Uint8Array, at: number, block: number, among: ReadonlySet<T>, effort: { left: number }) {
     let longest: (Span<T> & { isCut: boolean }) | undefined;
-    for (const { form, bytes: needle, of } of this.#buckets.get(block) ?? []) {
+    for (const { encoding, bytes: needle, of } of this.#buckets.get(block) ?? []) {
       const equal = commonLength(bytes, at, needle, 0);
       effort.left -= equal + 1;
       if (effort.left < 0) return undefined;
       if (equal < needle.length || !among.has(of)) continue;
       let [start, end, isCut] = [at, at + needle.length, false];
-      if (form.isLong) {
-        const whole = form.whole();
+      if (encoding.isLong) {
+        const whole = encoding.whole();
         effort.left -= whole.length;
         end += commonLength(bytes, end, whole, needle.length);
         isCut = end === bytes.length && end - at < whole.length;
       }
-      if (!isCut) [start, end] = withFrays(bytes, start, end, form);
+      if (!isCut) [start, end] = withSharedBits(bytes, start, end, encoding);
       if (!longest || end > longest.end) longest = { start, end, of, isCut };
     }
     return longest;
   }
 
-  /** A needle that is longer than what follows `at`, and begins with all of it. */
+  /** Returns a needle that is longer than the bytes from `at` on, and begins with all of them. */
   #beginningWith(bytes: Uint8Array, at: number, among: ReadonlySet<T>): Needle<T> | undefined {
     const size = bytes.length - at;
     for (let index = this.#place(bytes, at); index < this.#sorted.length; index++) {
@@ -155,7 +155,7 @@ export class Matcher<T extends Sought> {
     return undefined;
   }
 
-  /** Index of the first needle that is not before the bytes from `at` on. */
+  /** Returns the index of the first needle that does not sort before the bytes from `at` on. */
   #place(bytes: Uint8Array, at: number): number {
     let [low, high] = [0, this.#sorted.length];
     while (low < high) {
@@ -176,15 +176,15 @@ export class Matcher<T extends Sought> {
     this.#mask = size - 1;
     this.#buckets = new Map();
     this.#stale = 0;
-    this.#sorted = this.#sorted.filter(({ of }) => this.#sought.has(of));
+    this.#sorted = this.#sorted.filter(({ of }) => this.#values.has(of));
     const sorted = new Set(this.#sorted.map(({ of }) => of));
     for (const needle of this.#sorted) this.#tabulate(needle);
-    for (const of of this.#sought) if (!sorted.has(of)) this.#enter(of);
+    for (const of of this.#values) if (!sorted.has(of)) this.#enter(of);
   }
 
   #enter(of: T): void {
-    for (const form of of.forms) {
-      const needle = { form, bytes: form.needle, of };
+    for (const encoding of of.encodings) {
+      const needle = { encoding, bytes: encoding.needle, of };
       this.#sorted.splice(this.#place(needle.bytes, 0), 0, needle);
       this.#tabulate(needle);
     }
@@ -192,9 +192,9 @@ export class Matcher<T extends Sought> {
 
   #tabulate(needle: Needle<T>): void {
     const { bytes } = needle;
-    for (let at = 0; at + BLOCK_BYTES <= FORM_MIN_BYTES; at++) {
+    for (let at = 0; at + BLOCK_BYTES <= ENCODING_MIN_BYTES; at++) {
       const block = hash(bytes[at]!, bytes[at + 1]!, bytes[at + 2]!) & this.#mask;
-      const shift = FORM_MIN_BYTES - BLOCK_BYTES - at;
+      const shift = ENCODING_MIN_BYTES - BLOCK_BYTES - at;
       if (shift < this.#shifts[block]!) this.#shifts[block] = shift;
       if (shift > 0) continue;
       const bucket = this.#buckets.get(block);
@@ -205,11 +205,11 @@ export class Matcher<T extends Sought> {
 }
 
 function hash(a: number, b: number, c: number): number {
-  // Of a text's bytes the lower bits differ most.
+  // The lower bits of the bytes of a text differ most.
   return (a << 10) ^ (b << 5) ^ c ^ (a >>> 2);
 }
 
-/** How many bytes of `a` from `at` on are those of `b` from `from` on. */
+/** Returns how many bytes of `a` from `at` on equal those of `b` from `from` on. */
 function commonLength(a: Uint8Array, at: number, b: Uint8Array, from: number): number {
   const most = Math.min(a.length - at, b.length - from);
   let equal = 0;
@@ -217,10 +217,10 @@ function commonLength(a: Uint8Array, at: number, b: Uint8Array, from: number): n
   return equal;
 }
 
-/** With the characters on both sides that hold bits of the form as well. */
-function withFrays(bytes: Uint8Array, start: number, end: number, { frayed }: Form): [number, number] {
-  if (frayed.before && start > 0 && isBase64(bytes[start - 1]!)) start--;
-  if (frayed.after && end < bytes.length && isBase64(bytes[end]!)) {
+/** Returns the span extended by the characters on both sides that contain bits of the value. */
+function withSharedBits(bytes: Uint8Array, start: number, end: number, { sharedBits }: Encoding): [number, number] {
+  if (sharedBits.before && start > 0 && isBase64(bytes[start - 1]!)) start--;
+  if (sharedBits.after && end < bytes.length && isBase64(bytes[end]!)) {
     end++;
     for (let n = 0; n < 2 && bytes[end] === 0x3d; n++) end++;
   }

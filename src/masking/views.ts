@@ -1,27 +1,27 @@
-// Texts that a text stands for: with escapes decoded, with line breaks taken out of encoded lines, and the bytes of
-// lists of numbers, such as the runtime prints of a buffer. A value is looked for in these, too.
+// Decodes a text into the views in which values are searched for, too: with escapes decoded, with line breaks removed
+// from encoded lines, and the bytes of lists of numbers, as the runtime prints a buffer.
 
 import { Buffer } from "node:buffer";
 
-/** Bytes that were read out of others, and where each of them stood. */
+/** Bytes that were decoded from a text, with the place of each of them in the text. */
 export interface View {
   readonly bytes: Uint8Array;
-  /** The place in the text that byte `index` was read from. */
+  /** Returns the place in the text from which byte `index` was decoded. */
   startOf(index: number): number;
   endOf(index: number): number;
 }
 
-/** Fewer numbers than a value has bytes at least are no value. */
+/** The shortest list of numbers that can be a value. */
 const LIST_MIN = 8;
 
-/** HTML's character references; escapes of JSON and JavaScript, also where they were escaped once more. */
+/** Character references of HTML; escapes of JSON and JavaScript, even if they were escaped again. */
 const ESCAPE =
   /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));|\\+u(d[89ab][0-9a-f]{2})\\+u(d[c-f][0-9a-f]{2})|\\+u(?:([0-9a-f]{4})|\{([0-9a-f]{1,6})\})|\\+x([0-9a-f]{2})|\\(["'\\/bfnrt])/gi;
 const HAS_ESCAPES = /&#|\\[ux]/i;
 const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-/** The end of a line of Base64 or hexadecimal digits that continues in the next, as it is or escaped. */
+/** A line break, as it is or escaped, after a line of Base64 or hexadecimal digits that continues in the next. */
 const WRAPPED = /(?<=[\w+/=-]{16})(?:\r?\n|(?:\\r)?\\n)[ \t]*(?=[\w+/=-])/g;
 
 /** Decimal numbers with white space or commas between them; the same with their indexes; pairs of hexadecimal digits. */
@@ -39,7 +39,7 @@ const LISTS = [
   },
 ];
 
-/** What a byte may be in a list. */
+/** The meaning of a byte in a list. */
 const DIGIT = 1;
 const SEPARATOR = 2;
 const KINDS = new Uint8Array(256);
@@ -48,7 +48,7 @@ for (const character of " \t\r\n,:-") KINDS[character.charCodeAt(0)] = SEPARATOR
 
 /** Returns the views of a text in UTF-8; most texts have none. */
 export function viewsOf(text: Uint8Array): View[] {
-  // One character for each byte, so that places are the same in both.
+  // One character for each byte, so that indexes are the same in both.
   const characters = Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("latin1");
   const views = (mayHoldList(text) ? LISTS : []).flatMap(({ run, number, radix }) =>
     [...characters.matchAll(run)].map((match) => viewOfList(match[0], match.index, number, radix))
@@ -60,7 +60,7 @@ export function viewsOf(text: Uint8Array): View[] {
   return views.filter(({ bytes }) => bytes.length >= LIST_MIN);
 }
 
-/** Reports whether enough digits have a separator after them. Most texts do not, and need no closer look. */
+/** Reports whether enough digits have a separator after them. Most texts do not, and are not examined further. */
 function mayHoldList(text: Uint8Array): boolean {
   let count = 0;
   for (let at = 1; at < text.length; at++) {
@@ -72,14 +72,14 @@ function mayHoldList(text: Uint8Array): boolean {
 function viewOfList(list: string, at: number, number: RegExp, radix: number): View {
   const numbers = [...list.matchAll(number)];
   return {
-    // What is no byte ends a value that would go on across it.
+    // A number that is no byte ends a value, which cannot continue after it.
     bytes: Uint8Array.from(numbers, ([digits]) => Math.min(parseInt(digits, radix), 0xff)),
     startOf: (index) => at + numbers[index]!.index,
     endOf: (index) => at + numbers[index]!.index + numbers[index]![0].length,
   };
 }
 
-/** The text with what `pattern` matches replaced. */
+/** Returns a view with the matches of `pattern` replaced. */
 function viewWithout(
   characters: string,
   pattern: RegExp,

@@ -145,7 +145,7 @@ Deno.test("a response that could not be searched says so, and is withheld where 
   assert.equal(open.body, "fine");
   const entries = await kept(server, `?requestId=${open.headers.get("x-request-id")}`);
   assert.deepEqual(entries.map(({ message }) => message), [
-    "[not shown: this call has read too many secrets to look for]",
+    "[not shown: this call has read too many secrets to search for]",
     "The response could not be searched for secrets.",
   ]);
   assert.equal((await run(server, "/guarded")).status, 500);
