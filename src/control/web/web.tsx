@@ -17,7 +17,7 @@ import { addKeys } from "./pages/keys/keys.tsx";
 import { barePage, type PageStatus } from "./shell/layout.tsx";
 import { addLogs } from "./pages/logs/logs.tsx";
 import { addMetrics } from "./pages/metrics/metrics.tsx";
-import { resumeOf } from "./shell/replay_after_sign_in.tsx";
+import { resumeOf } from "./pages/sign_in/replay_after_sign_in.tsx";
 import { addPackages } from "./pages/packages/packages.tsx";
 import { addSecrets } from "./pages/secrets/secrets.ts";
 import { addSettings } from "./pages/settings/settings.tsx";

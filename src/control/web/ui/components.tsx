@@ -1,126 +1,36 @@
-// The pieces that pages are put together from: fields with their labels and problems, notices, times, pagers.
+// Implements what pages are built from: buttons of forms, facts, times, badges, pagers.
 
 import type { Child } from "hono/jsx";
-import type { Problems } from "../shell/forms.ts";
 
-interface FieldProps {
-  /** Name in the form, and part of the element's id. */
-  name: string;
-  label: string;
-  /** What the field means; read out with it. */
-  hint?: Child;
-  /** Of the whole form; the field picks its own. */
-  problems?: Problems | undefined;
-  /** Tells the fields of several forms on one page apart. */
-  prefix?: string;
-}
-
-/** Ids and ARIA attributes of a field: its hint and its problem are read out with it. */
-function described({ name, hint, problems, prefix = "" }: FieldProps) {
-  const id = `${prefix}${name}`;
-  const problem = problems?.[name];
-  const descriptions = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
-  return {
-    id,
-    problem,
-    aria: { "aria-describedby": descriptions || undefined, "aria-invalid": problem ? "true" as const : undefined },
-  };
-}
-
-function Around({ field, children }: { field: FieldProps; children: Child }) {
-  const { id, problem } = described(field);
-  return (
-    <div class="field">
-      <label for={id}>{field.label}</label>
-      {children}
-      {field.hint && <small id={`${id}-hint`} class="hint">{field.hint}</small>}
-      {problem && <small id={`${id}-problem`} class="problem">{sentenceOf(field.label, problem)}</small>}
-    </div>
-  );
-}
-
-// deno-lint-ignore no-explicit-any
-type Attributes = Record<string, any>;
-
-/** One line of text. Further attributes (`required`, `type`, `pattern`, `hx-…`) go to the input. */
-export function TextField({ name, label, hint, problems, prefix, value = "", ...rest }: FieldProps & Attributes) {
-  const field = { name, label, hint, problems, prefix } as FieldProps;
-  const { id, aria } = described(field);
-  return (
-    <Around field={field}>
-      <input type="text" id={id} name={name} value={value} {...aria} {...rest} />
-    </Around>
-  );
-}
-
-/** Several lines of text. */
-export function TextArea({ name, label, hint, problems, prefix, value = "", ...rest }: FieldProps & Attributes) {
-  const field = { name, label, hint, problems, prefix } as FieldProps;
-  const { id, aria } = described(field);
-  return (
-    <Around field={field}>
-      {/* A parser drops the first line break of a textarea (HTML, 13.2.6.4.7), so one is given to it. */}
-      <textarea id={id} name={name} {...aria} {...rest}>{"\n" + value}</textarea>
-    </Around>
-  );
-}
-
-export interface Option {
-  readonly value: string;
-  readonly label: string;
-}
-
-/** One of several. */
-export function SelectField(
-  { name, label, hint, problems, prefix, value = "", options, empty, ...rest }: FieldProps & Attributes & {
-    options: readonly Option[];
-    /** What the entry says that stands for none. */
-    empty?: string;
-  },
-) {
-  const field = { name, label, hint, problems, prefix } as FieldProps;
-  const { id, aria } = described(field);
-  return (
-    <Around field={field}>
-      <select id={id} name={name} {...aria} {...rest}>
-        {empty !== undefined && <option value="" selected={value === ""}>{empty}</option>}
-        {options.map((option) => <option value={option.value} selected={option.value === value}>{option.label}
-        </option>)}
-      </select>
-    </Around>
-  );
-}
-
-/** What is wrong with a form, before it: read out at once, with links to the fields. */
-export function ProblemSummary({ problems, labels, prefix = "" }: {
-  problems: Problems | undefined;
-  /** Labels by field; others are told without a link. */
-  labels: Readonly<Record<string, string>>;
-  prefix?: string;
+/** The buttons below a form: the one that sends it, and a link that leaves it. */
+export function FormActions({ submit, kind, autofocus, cancel, cancelLabel = "Cancel" }: {
+  submit: string;
+  kind?: "danger";
+  autofocus?: boolean;
+  /** Address of the page to leave to; without it, there is no link. */
+  cancel?: string | undefined;
+  cancelLabel?: string;
 }) {
-  const entries = Object.entries(problems ?? {});
-  if (entries.length === 0) return null;
   return (
-    <div class="problems" role="alert" tabindex={-1} data-focus>
-      <p>{entries.length === 1 ? "Please fix this:" : `Please fix these ${entries.length} things:`}</p>
-      <ul>
-        {entries.map(([field, problem]) => (
-          <li>
-            {labels[field] === undefined
-              ? sentenceOf(field, problem)
-              : <a href={`#${prefix}${field}`}>{sentenceOf(labels[field], problem)}</a>}
-          </li>
-        ))}
-      </ul>
+    <div class="actions">
+      <button type="submit" class={kind} autofocus={autofocus}>{submit}</button>
+      {cancel !== undefined && <a href={cancel} role="button" class="secondary outline">{cancelLabel}</a>}
     </div>
   );
 }
 
-/** Schemas' messages continue a sentence that the field's name begins; services' are whole ones. */
-function sentenceOf(label: string, problem: string): string {
-  const whole = /^[A-Z"]/.test(problem) || label === "";
-  const text = whole ? problem : `${label} ${problem}`;
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+/** A list of names and values; its children are `Fact`s. */
+export function Facts({ children }: { children: Child }) {
+  return <dl class="facts">{children}</dl>;
+}
+
+export function Fact({ term, children }: { term: string; children: Child }) {
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
 }
 
 /** A point in time: as the machine's format for scripts, which show it in the reader's own. */

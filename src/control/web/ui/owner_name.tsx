@@ -3,9 +3,8 @@
 import type { Scope } from "../../../ids.ts";
 import type { Overview } from "../../../core/secrets/matrix.ts";
 import { ChoiceField, Options, typedFind } from "./searchable_select.tsx";
-import type { Option } from "./components.tsx";
+import type { Option, SelectFieldProps } from "./fields.tsx";
 import type { Web, WebDeps } from "../shell/deps.ts";
-import type { Problems } from "../shell/forms.ts";
 import { address, SCOPE_LABELS, SECRETS } from "./secret_labels.ts";
 
 export type OwnedScope = Exclude<Scope, "global">;
@@ -25,21 +24,13 @@ function ownerOptions(overview: Overview, scope: OwnedScope, search: string, cho
   return options;
 }
 
-interface OwnerFieldProps {
+interface OwnerFieldProps extends Omit<SelectFieldProps, "label" | "options"> {
   overview: Overview;
   scope: OwnedScope;
-  /** Of the form field. */
-  name: string;
   label?: string;
-  hint?: string;
-  /** The id of the one that is chosen. */
+  /** The id of the owner that is chosen; "" for none. */
   value: string;
-  /** What the entry says that stands for none. */
   empty: string;
-  problems?: Problems | undefined;
-  // Further attributes of the select.
-  // deno-lint-ignore no-explicit-any
-  [attribute: string]: any;
 }
 
 export function OwnerField({ overview, scope, name, label, value, empty, ...rest }: OwnerFieldProps) {

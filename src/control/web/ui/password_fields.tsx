@@ -1,6 +1,6 @@
 // The two fields of a new password, wherever one is chosen.
 
-import { TextField } from "./components.tsx";
+import { TextField } from "./fields.tsx";
 import type { Problems } from "../shell/forms.ts";
 import { PASSWORD_MIN_LENGTH } from "../../inputs/sign_in_schemas.ts";
 

@@ -1,31 +1,18 @@
-// A dropdown of what there may be thousands of: with many entries, typing a part of a name narrows it.
+// Implements a dropdown that may have thousands of entries: with many of them, typing a part of a name narrows it.
 
-import { type Option, SelectField } from "./components.tsx";
-import type { Problems } from "../shell/forms.ts";
+import { type Option, SelectField, type SelectFieldProps } from "./fields.tsx";
 
-/** From so many entries on, a dropdown can be narrowed by typing. */
+/** A dropdown with this many entries can be narrowed by typing. */
 const NARROWED_FROM = 20;
-/** What is typed to narrow it; no name is longer. */
+/** In characters; no name is longer. */
 const FIND_MAX_LENGTH = 255;
 
-interface ChoiceProps {
-  /** Of the form field. */
-  name: string;
-  label: string;
-  hint?: string;
-  value: string;
-  options: readonly Option[];
-  /** How many entries `options` has at most; so many say that there are more. */
+export interface ChoiceProps extends SelectFieldProps {
+  /** How many entries `options` has at most; with that number, the field says that there are more. */
   max: number;
-  /** What the entry says that stands for none. */
   empty: string;
-  /** Answers with `Options` for the query's `find`; gets the field's value, too. */
+  /** Address that answers with `Options` for the query's `find`; it gets the field's value, too. */
   narrow: string;
-  problems?: Problems | undefined;
-  prefix?: string;
-  // Further attributes of the select.
-  // deno-lint-ignore no-explicit-any
-  [attribute: string]: any;
 }
 
 export function ChoiceField({ name, label, options, max, narrow, prefix = "", ...rest }: ChoiceProps) {
@@ -54,7 +41,7 @@ export function ChoiceField({ name, label, options, max, narrow, prefix = "", ..
   );
 }
 
-/** What was typed to narrow a dropdown. */
+/** Returns what was typed to narrow a dropdown, without what no name can hold. */
 export function typedFind(find: string | undefined): string {
   return (find ?? "").slice(0, FIND_MAX_LENGTH);
 }

@@ -5,7 +5,9 @@ import { z } from "zod";
 import type { SessionId } from "../../../../ids.ts";
 import type { SessionRow } from "../../../../store/admins.ts";
 import { idText } from "../../../inputs/fields.ts";
-import { Ago, Badge, PostButton, ProblemSummary, TextField } from "../../ui/components.tsx";
+import { Ago, Badge, PostButton } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
@@ -139,46 +141,39 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
 
 function Sessions({ sessions, own, now }: { sessions: readonly SessionRow[]; own: SessionId; now: number }) {
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="Sessions">
-      <table class="stack">
-        <thead>
-          <tr>
-            <th scope="col">Browser</th>
-            <th scope="col">Address</th>
-            <th scope="col">Since</th>
-            <th scope="col">Last seen</th>
-            <th scope="col">
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {sessions.map((session) => (
-            <tr>
-              <td>{browserOf(session.userAgent)} {session.id === own && <Badge kind="ok">this one</Badge>}</td>
-              <td data-label="Address">{session.address}</td>
-              <td data-label="Since">
-                <Ago ms={session.createdAt} now={now} />
-              </td>
-              <td data-label="Last seen">
-                <Ago ms={session.lastSeenAt} now={now} />
-              </td>
-              <td>
-                {session.id !== own && (
-                  <PostButton
-                    action="/web/account/sessions/end"
-                    label="End"
-                    kind="secondary"
-                    fields={{ id: String(session.id) }}
-                    describe={`the session of ${browserOf(session.userAgent)} at ${session.address}`}
-                  />
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label="Sessions"
+      isStacked
+      rows={sessions}
+      columns={[
+        {
+          label: "Browser",
+          narrowLabel: null,
+          cell: ({ id, userAgent }) => (
+            <>
+              {browserOf(userAgent)} {id === own && <Badge kind="ok">this one</Badge>}
+            </>
+          ),
+        },
+        { label: "Address", cell: ({ address }) => address },
+        { label: "Since", cell: ({ createdAt }) => <Ago ms={createdAt} now={now} /> },
+        { label: "Last seen", cell: ({ lastSeenAt }) => <Ago ms={lastSeenAt} now={now} /> },
+        {
+          label: "Actions",
+          isLabelHidden: true,
+          cell: ({ id, userAgent, address }) =>
+            id !== own && (
+              <PostButton
+                action="/web/account/sessions/end"
+                label="End"
+                kind="secondary"
+                fields={{ id: String(id) }}
+                describe={`the session of ${browserOf(userAgent)} at ${address}`}
+              />
+            ),
+        },
+      ]}
+    />
   );
 }
 

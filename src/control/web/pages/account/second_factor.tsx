@@ -3,7 +3,8 @@
 import type { Context } from "hono";
 import type { Enrolment } from "../../../../core/admins/second_factor.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
-import { CopyLine, ProblemSummary, TextField } from "../../ui/components.tsx";
+import { CopyLine, FormActions } from "../../ui/components.tsx";
+import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
@@ -118,10 +119,7 @@ async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, 
                 autocomplete="current-password"
                 required
               />
-              <div class="actions">
-                <button type="submit">Switch on</button>
-                <a href="/web/account" role="button" class="secondary outline">Cancel</a>
-              </div>
+              <FormActions submit="Switch on" cancel="/web/account" />
             </form>
           </li>
         </ol>

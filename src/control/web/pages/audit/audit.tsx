@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { ACTIONS } from "../../../../actor.ts";
 import { auditCursor, auditQuery } from "../../../inputs/audit_schemas.ts";
-import { Empty, Pager, ProblemSummary, SelectField, TextField } from "../../ui/components.tsx";
+import { Empty, Pager } from "../../ui/components.tsx";
+import { ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { attempt, type Problems } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";

@@ -2,7 +2,8 @@
 
 import { auditEntry } from "../../../../core/audit/export.ts";
 import type { AuditRow } from "../../../../store/audit.ts";
-import { Time } from "../../ui/components.tsx";
+import { Fact, Facts, Time } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
 import { phraseOf } from "./phrases.ts";
 
 /** What is told of who it was. */
@@ -31,7 +32,7 @@ export function Entry({ row }: { row: AuditRow }) {
             Details <span class="visually-hidden">of entry {row.id}</span>
           </summary>
           <Changes id={row.id} before={before} after={after} />
-          <dl class="facts">
+          <Facts>
             <Fact term="Entry">{row.id}</Fact>
             <Fact term="Action">
               <code>{row.action}</code>
@@ -44,7 +45,7 @@ export function Entry({ row }: { row: AuditRow }) {
               </Fact>
             )}
             {subject.id !== null && <Fact term="Id of what it is about">{subject.id}</Fact>}
-          </dl>
+          </Facts>
         </details>
       </div>
     </li>
@@ -55,41 +56,22 @@ function filtered(field: "actor" | "subject", value: string): string {
   return `/web/audit?${new URLSearchParams({ [field]: value })}`;
 }
 
-function Fact({ term, children }: { term: string; children: unknown }) {
-  return (
-    <div>
-      <dt>{term}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
+type Values = Readonly<Record<string, unknown>> | null;
 
-type Facts = Readonly<Record<string, unknown>> | null;
-
-function Changes({ id, before, after }: { id: number; before: Facts; after: Facts }) {
+function Changes({ id, before, after }: { id: number; before: Values; after: Values }) {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
   if (names.length === 0) return null;
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label={`What changed in entry ${id}`}>
-      <table class="changes">
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            {before && <th scope="col">Before</th>}
-            {after && <th scope="col">After</th>}
-          </tr>
-        </thead>
-        <tbody>
-          {names.map((name) => (
-            <tr>
-              <th scope="row">{name}</th>
-              {before && <td>{shown(before[name])}</td>}
-              {after && <td>{shown(after[name])}</td>}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label={`What changed in entry ${id}`}
+      class="changes"
+      rows={names}
+      columns={[
+        { label: "What", isRowHeader: true, cell: (name) => name },
+        before !== null && { label: "Before", cell: (name) => shown(before[name]) },
+        after !== null && { label: "After", cell: (name) => shown(after[name]) },
+      ]}
+    />
   );
 }
 

@@ -7,7 +7,8 @@ import { sha256Of } from "../../../../code/files/files.ts";
 import type { FunctionId } from "../../../../ids.ts";
 import { asText } from "../../../inputs/body.ts";
 import { idText } from "../../../inputs/fields.ts";
-import { ProblemSummary, TextField } from "../../ui/components.tsx";
+import { FormActions } from "../../ui/components.tsx";
+import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
@@ -261,14 +262,11 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
             <FormToken />
             <h2 id="move">Rename or move</h2>
             <input type="hidden" name="path" value={path} />
-            <TextField
+            <CodeField
               name="to"
               label="New path"
               value={to}
               problems={problems}
-              class="code"
-              spellcheck="false"
-              autocapitalize="off"
               required
               hint="Functions with this handler file follow it. Imports of it in other files are not changed."
             />
@@ -309,10 +307,7 @@ function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
             It is the handler of {handled.map(({ name }) => name).join(", ")}: calls will get 500.
           </p>
         )}
-        <div class="actions">
-          <button type="submit" class="danger">Delete {path.split("/").at(-1)}</button>
-          <a href={editPath(path)} role="button" class="secondary outline">Cancel</a>
-        </div>
+        <FormActions submit={`Delete ${path.split("/").at(-1)}`} kind="danger" cancel={editPath(path)} />
       </form>
     ),
   });

@@ -6,7 +6,9 @@ import { invalid } from "../../../../errors.ts";
 import { checkFilePath } from "../../../../core/functions/file_paths.ts";
 import { type FolderEntry } from "../../../../code/files/files.ts";
 import { FILE_BODY_MAX_BYTES } from "../../../inputs/body.ts";
-import { Empty, Pager, ProblemSummary, TextField, Time } from "../../ui/components.tsx";
+import { Empty, Pager, Time } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { CodeField, Field, ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, bodyOf, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
 import { blankFor } from "../functions/template.ts";
@@ -126,32 +128,34 @@ async function showFolder(
 
 function Entries({ entries }: { entries: readonly FolderEntry[] }) {
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="Files in this folder">
-      <table class="files stack">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col" class="figure">Size</th>
-            <th scope="col">Changed</th>
-          </tr>
-        </thead>
-        <tbody>
-          {entries.map(({ name, path, sizeBytes, modifiedAt }) => (
-            <tr>
-              <th scope="row">
-                <a href={sizeBytes === undefined ? folderPath(path) : editPath(path)} title={name}>
-                  {sizeBytes === undefined ? `${name}/` : name}
-                </a>
-              </th>
-              <td class="figure" data-label={sizeBytes === undefined ? undefined : "Size"}>
-                {sizeBytes === undefined ? <span class="quiet">folder</span> : sizeText(sizeBytes)}
-              </td>
-              <td data-label={modifiedAt && "Changed"}>{modifiedAt && <Time ms={modifiedAt.getTime()} />}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label="Files in this folder"
+      class="files"
+      isStacked
+      rows={entries}
+      columns={[
+        {
+          label: "Name",
+          isRowHeader: true,
+          cell: ({ name, path, sizeBytes }) => (
+            <a href={sizeBytes === undefined ? folderPath(path) : editPath(path)} title={name}>
+              {sizeBytes === undefined ? `${name}/` : name}
+            </a>
+          ),
+        },
+        {
+          label: "Size",
+          isFigure: true,
+          narrowLabel: ({ sizeBytes }) => sizeBytes === undefined ? undefined : "Size",
+          cell: ({ sizeBytes }) => sizeBytes === undefined ? <span class="quiet">folder</span> : sizeText(sizeBytes),
+        },
+        {
+          label: "Changed",
+          narrowLabel: ({ modifiedAt }) => modifiedAt && "Changed",
+          cell: ({ modifiedAt }) => modifiedAt && <Time ms={modifiedAt.getTime()} />,
+        },
+      ]}
+    />
   );
 }
 
@@ -172,14 +176,11 @@ function NewFile(
       <FormToken />
       <h2 id="new-file">New file</h2>
       <input type="hidden" name="folder" value={folder} />
-      <TextField
+      <CodeField
         name="path"
         label="Path"
         problems={problems}
         value={path ?? (folder === "" ? "" : `${folder}/`)}
-        class="code"
-        spellcheck="false"
-        autocapitalize="off"
         required
         hint="In the code folder, such as lib/prices.ts. Folders are made with it."
       />
@@ -189,7 +190,6 @@ function NewFile(
 }
 
 function UploadForm({ folder, problems }: { folder: string; problems: Problems | undefined }) {
-  const problem = problems?.["file"];
   return (
     <form
       method="post"
@@ -201,22 +201,14 @@ function UploadForm({ folder, problems }: { folder: string; problems: Problems |
       <FormToken />
       <h2 id="upload">Upload</h2>
       <input type="hidden" name="folder" value={folder} />
-      <div class="field">
-        <label for="file">Files</label>
-        <input
-          type="file"
-          id="file"
-          name="file"
-          multiple
-          required
-          aria-describedby={problem ? "file-hint file-problem" : "file-hint"}
-          aria-invalid={problem ? "true" : undefined}
-        />
-        <small id="file-hint" class="hint">
-          Into {folder === "" ? "the code folder" : folder}; 32 MiB at once. They can be dropped here, too.
-        </small>
-        {problem && <small id="file-problem" class="problem">{problem}</small>}
-      </div>
+      <Field
+        name="file"
+        label="Files"
+        problems={problems}
+        hint={`Into ${folder === "" ? "the code folder" : folder}; 32 MiB at once. They can be dropped here, too.`}
+      >
+        {(control) => <input type="file" {...control} multiple required />}
+      </Field>
       <label>
         <input type="checkbox" name="replace" /> Replace files that are there already
       </label>

@@ -1,12 +1,12 @@
 // The form of a function's entry: what each field means, and what holds if it is left alone.
 
-import type { Child } from "hono/jsx";
 import { CORS_MAX_AGE_SECONDS, ISOLATIONS, RESPONSE_GUARDS } from "../../../../core/functions/permissions.ts";
 import { METHODS } from "../../../../core/functions/router.ts";
 import type { Version } from "../../../../versions.ts";
 import type { GroupRow } from "../../../../store/access.ts";
-import { ProblemSummary, TextArea, TextField } from "../../ui/components.tsx";
-import { Conflict, differences, VersionField } from "../../shell/conflict.tsx";
+import { FormActions } from "../../ui/components.tsx";
+import { CodeField, FieldSet, ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
+import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
 import type { Problems } from "../../shell/forms.ts";
 import { FormToken } from "../../shell/submissions.tsx";
 import { count } from "../../ui/format.ts";
@@ -88,21 +88,18 @@ export function FunctionFields(
         maxlength={100}
         hint="For people, in lists and logs."
       />
-      <TextField
+      <CodeField
         {...given}
         name="route"
         label={LABELS.route}
         value={form.route}
-        class="code"
-        spellcheck="false"
-        autocapitalize="off"
         placeholder={isNew ? "Made from the name" : undefined}
         hint={<RouteHint />}
       />
-      <Checks name="methods" label={LABELS.methods} problems={problems} hint="GET answers HEAD, too.">
+      <FieldSet name="methods" label={LABELS.methods} problems={problems} hint="GET answers HEAD, too.">
         {METHODS.map((method) => <Check name="methods" value={method} label={method} chosen={form.methods} />)}
-      </Checks>
-      <Checks
+      </FieldSet>
+      <FieldSet
         name="keys"
         label={LABELS.keys}
         problems={problems}
@@ -111,7 +108,7 @@ export function FunctionFields(
         {groups.map(({ id, name, description }) => (
           <Check name="keys" value={String(id)} label={name} note={description} chosen={form.keys} />
         ))}
-      </Checks>
+      </FieldSet>
       <TextArea
         {...given}
         name="description"
@@ -120,14 +117,11 @@ export function FunctionFields(
         rows={2}
         hint="What it is for; optional."
       />
-      <TextField
+      <CodeField
         {...given}
         name="handler"
         label={LABELS.handler}
         value={form.handler}
-        class="code"
-        spellcheck="false"
-        autocapitalize="off"
         placeholder={isNew ? "Made from the name" : undefined}
         hint={isNew
           ? "Where its code will be, such as orders/get.ts. If the file exists it is used unchanged; otherwise a working example is created."
@@ -136,14 +130,12 @@ export function FunctionFields(
       <details class="confinement" open={open}>
         <summary>What it may do, and its limits</summary>
         <Net form={form} problems={problems} />
-        <TextArea
+        <CodeField
           {...given}
           name="secrets"
           label={LABELS.secrets}
           value={form.secrets}
           rows={3}
-          class="code"
-          spellcheck="false"
           hint={
             <>
               Names that it may ask for, one a line; <code>*</code> stands for any characters, as in{" "}
@@ -152,14 +144,12 @@ export function FunctionFields(
             </>
           }
         />
-        <TextArea
+        <CodeField
           {...given}
           name="files"
           label={LABELS.files}
           value={form.files}
           rows={2}
-          class="code"
-          spellcheck="false"
           hint={
             <>
               In addition to its modules: paths in the code folder, one a line, with <code>*</code>{" "}
@@ -207,10 +197,7 @@ export function FunctionFields(
           hint={`32 to 4,096 MB. Leave empty to use the default (${count(defaults.memoryMb)} MB).`}
         />
       </details>
-      <div class="actions">
-        <button type="submit">{submit}</button>
-        <a href={cancel} role="button" class="secondary outline">Cancel</a>
-      </div>
+      <FormActions submit={submit} cancel={cancel} />
     </form>
   );
 }
@@ -247,14 +234,12 @@ function Net({ form, problems }: { form: FunctionForm; problems: Problems | unde
         {choice("none")}
         {choice("hosts")}
       </fieldset>
-      <TextArea
+      <CodeField
         name="hosts"
         label={LABELS.hosts}
         value={form.hosts}
         problems={problems}
         rows={2}
-        class="code"
-        spellcheck="false"
         hint={
           <>
             One a line, with or without a port:{" "}
@@ -268,12 +253,11 @@ function Net({ form, problems }: { form: FunctionForm; problems: Problems | unde
 
 /** Which pages of other sites may call the function from a browser. */
 function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
-  const code = { problems, class: "code", spellcheck: "false", autocapitalize: "off" };
   return (
     <fieldset>
       <legend>Calls from other sites' pages (CORS)</legend>
-      <TextArea
-        {...code}
+      <CodeField
+        problems={problems}
         name="origins"
         label={LABELS.origins}
         value={form.origins}
@@ -285,20 +269,20 @@ function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problem
           </>
         }
       />
-      <TextArea
-        {...code}
+      <CodeField
+        problems={problems}
         name="corsHeaders"
         label={LABELS.corsHeaders}
         value={form.corsHeaders}
         rows={2}
         hint="One a line, such as X-API-Key. Empty: any header."
       />
-      <Checks name="corsCredentials" label={LABELS.corsCredentials} problems={problems}>
+      <FieldSet name="corsCredentials" label={LABELS.corsCredentials} problems={problems}>
         <label>
           <input type="checkbox" name="corsCredentials" value="yes" checked={form.corsCredentials !== ""} />{" "}
           Browsers may send cookies. Not possible for any origin (<code>*</code>).
         </label>
-      </Checks>
+      </FieldSet>
       <TextField
         problems={problems}
         name="corsMaxAge"
@@ -333,32 +317,13 @@ function Choice<Value extends string>({ name, meanings, options, chosen, problem
   problems: Problems | undefined;
 }) {
   return (
-    <Checks name={name} label={LABELS[name]} problems={problems}>
+    <FieldSet name={name} label={LABELS[name]} problems={problems}>
       {options.map((value) => (
         <label>
           <input type="radio" name={name} value={value} checked={chosen === value} /> {meanings[value]}
         </label>
       ))}
-    </Checks>
-  );
-}
-
-function Checks({ name, label, hint, problems, children }: {
-  name: string;
-  label: string;
-  hint?: Child;
-  problems: Problems | undefined;
-  children: Child;
-}) {
-  const problem = problems?.[name];
-  const described = [hint && `${name}-hint`, problem && `${name}-problem`].filter(Boolean).join(" ") || undefined;
-  return (
-    <fieldset id={name} class="checks" tabindex={-1} aria-describedby={described}>
-      <legend>{label}</legend>
-      {children}
-      {hint && <small id={`${name}-hint`} class="hint">{hint}</small>}
-      {problem && <small id={`${name}-problem`} class="problem">{label} {problem}.</small>}
-    </fieldset>
+    </FieldSet>
   );
 }
 

@@ -6,9 +6,10 @@ import { functionVersion, type RegisteredFunction } from "../../../../core/funct
 import type { FunctionId, GroupId } from "../../../../ids.ts";
 import { functionChange, newFunction } from "../../../inputs/function_schemas.ts";
 import { Altered } from "../../ui/altered.tsx";
-import { ProblemSummary } from "../../ui/components.tsx";
+import { FormActions } from "../../ui/components.tsx";
+import { ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { CHANGED, VersionField } from "../../shell/conflict.tsx";
+import { CHANGED, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,
@@ -246,10 +247,7 @@ function addDelete(web: Web, deps: WebDeps): void {
               Its files stay, <code>{entry.handler}</code> too. Secrets of other owners stay as well.
             </li>
           </ul>
-          <div class="actions">
-            <button type="submit" class="danger">Delete {entry.name}</button>
-            <a href={pathOf(entry.id)} role="button" class="secondary outline">Cancel</a>
-          </div>
+          <FormActions submit={`Delete ${entry.name}`} kind="danger" cancel={pathOf(entry.id)} />
         </form>
       ),
     }, problems ? 412 : 200);

@@ -4,6 +4,7 @@ import type { Condition } from "../../../../code/checks/condition.ts";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { FunctionId, GroupId } from "../../../../ids.ts";
 import { Badge, Empty, Pager, PostButton, Time } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
 import { count, plural } from "../../ui/format.ts";
 
 export const LIST_PATH = "/web/functions";
@@ -65,80 +66,64 @@ export function FunctionList({ functions, total, search, next, groupNames, condi
       <p class="quiet" role="status">
         {search ? `${plural(total, "function")} with “${search}”` : plural(total, "function")}
       </p>
-      {functions.length === 0
-        ? <Nothing search={search} />
-        : (
-          <div class="scroll" tabindex={0} role="region" aria-label="List of functions">
-            <table class="functions stack">
-              <thead>
-                <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col">State</th>
-                  <th scope="col">Route</th>
-                  <th scope="col">Methods</th>
-                  <th scope="col">Who may call it</th>
-                  <th scope="col" class="figure">
-                    Calls <small>last hour</small>
-                  </th>
-                  <th scope="col" class="figure">Errors</th>
-                  <th scope="col">Change</th>
-                </tr>
-              </thead>
-              <tbody>
-                {functions.map((entry) => (
-                  <Line
-                    entry={entry}
-                    condition={conditionOf(entry)}
-                    calls={calls(entry.id)}
-                    groups={entry.keys.map((id) => groupNames.get(id) ?? String(id))}
-                  />
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
+      {functions.length === 0 ? <Nothing search={search} /> : (
+        <DataTable
+          label="List of functions"
+          class="functions"
+          isStacked
+          rows={functions.map((entry) => ({ entry, condition: conditionOf(entry), calls: calls(entry.id) }))}
+          rowId={({ entry }) => `function-${entry.id}`}
+          columns={[
+            { label: "Name", isRowHeader: true, cell: ({ entry }) => <Name entry={entry} /> },
+            { label: "State", cell: ({ condition }) => <State condition={condition} /> },
+            { label: "Route", cell: ({ entry }) => <code>{entry.route}</code> },
+            { label: "Methods", cell: ({ entry }) => entry.methods.join(", ") },
+            {
+              label: "Who may call it",
+              cell: ({ entry: { keys } }) =>
+                keys.length === 0
+                  ? <Badge kind="plain">public</Badge>
+                  : keys.map((id) => groupNames.get(id) ?? String(id)).join(", "),
+            },
+            {
+              label: (
+                <>
+                  Calls <small>last hour</small>
+                </>
+              ),
+              narrowLabel: "Calls in the last hour",
+              isFigure: true,
+              cell: ({ calls }) => count(calls.calls),
+            },
+            {
+              label: "Errors",
+              isFigure: true,
+              cell: ({ calls }) => calls.errors > 0 ? <Badge kind="bad">{count(calls.errors)}</Badge> : "0",
+            },
+            { label: "Change", narrowLabel: null, cell: (row) => <Change {...row} /> },
+          ]}
+        />
+      )}
       <Pager next={more} what="functions" />
     </section>
   );
 }
 
-function Line({ entry, condition, calls, groups }: {
-  entry: RegisteredFunction;
-  condition: Condition;
-  calls: Calls;
-  groups: readonly string[];
-}) {
-  const { id, name, description, route, methods, enabled } = entry;
+function Name({ entry: { id, name, description } }: { entry: RegisteredFunction }) {
   return (
-    <tr id={`function-${id}`}>
-      <th scope="row">
-        <a href={pathOf(id)}>{name}</a>
-        {description && <small class="quiet description">{description}</small>}
-      </th>
-      <td data-label="State">
-        <State condition={condition} />
-      </td>
-      <td data-label="Route">
-        <code>{route}</code>
-      </td>
-      <td data-label="Methods">{methods.join(", ")}</td>
-      <td data-label="Who may call it">
-        {groups.length === 0 ? <Badge kind="plain">public</Badge> : groups.join(", ")}
-      </td>
-      <td class="figure" data-label="Calls in the last hour">{count(calls.calls)}</td>
-      <td class="figure" data-label="Errors">
-        {calls.errors > 0 ? <Badge kind="bad">{count(calls.errors)}</Badge> : "0"}
-      </td>
-      <td>
-        {condition.isAltered
-          ? (
-            <a href={`${pathOf(id)}/delete`}>
-              Delete <span class="visually-hidden">{name}</span>
-            </a>
-          )
-          : <Toggle id={id} name={name} enabled={enabled} back="list" />}
-      </td>
-    </tr>
+    <>
+      <a href={pathOf(id)}>{name}</a>
+      {description && <small class="quiet description">{description}</small>}
+    </>
+  );
+}
+
+function Change({ entry: { id, name, enabled }, condition }: { entry: RegisteredFunction; condition: Condition }) {
+  if (!condition.isAltered) return <Toggle id={id} name={name} enabled={enabled} back="list" />;
+  return (
+    <a href={`${pathOf(id)}/delete`}>
+      Delete <span class="visually-hidden">{name}</span>
+    </a>
   );
 }
 

@@ -5,7 +5,7 @@ import type { Child } from "hono/jsx";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { FunctionId, GroupId } from "../../../../ids.ts";
 import { idParams } from "../../../inputs/fields.ts";
-import { Badge } from "../../ui/components.tsx";
+import { Badge, Fact, Facts } from "../../ui/components.tsx";
 import type { WebDeps, WebEnv } from "../../shell/deps.ts";
 import { pathOf, State, Toggle } from "./list.tsx";
 
@@ -28,28 +28,16 @@ export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings
   const children: Child = (
     <>
       {description && <p>{description}</p>}
-      <dl class="facts">
-        <div>
-          <dt>State</dt>
-          <dd>
-            <State condition={condition} />
-          </dd>
-        </div>
-        <div>
-          <dt>Address</dt>
-          <dd>
-            <code>/run{route === "/" ? "" : route}</code>
-          </dd>
-        </div>
-        <div>
-          <dt>Methods</dt>
-          <dd>{methods.join(", ")}</dd>
-        </div>
-        <div>
-          <dt>Who may call it</dt>
-          <dd>{condition.isAltered ? "nobody" : <Callers keys={keys} deps={deps} />}</dd>
-        </div>
-      </dl>
+      <Facts>
+        <Fact term="State">
+          <State condition={condition} />
+        </Fact>
+        <Fact term="Address">
+          <code>/run{route === "/" ? "" : route}</code>
+        </Fact>
+        <Fact term="Methods">{methods.join(", ")}</Fact>
+        <Fact term="Who may call it">{condition.isAltered ? "nobody" : <Callers keys={keys} deps={deps} />}</Fact>
+      </Facts>
       <nav class="tabs" aria-label="This function">
         <ul>
           {tabs.map(([key, path, label]) => (

@@ -9,7 +9,8 @@ import type { LogEntry } from "../../../../telemetry/logs.ts";
 import { withoutApiKey } from "../../../../http/credentials.ts";
 import { asText } from "../../../inputs/body.ts";
 import { ChoiceField, Options, typedFind } from "../../ui/searchable_select.tsx";
-import { Badge, type Option, ProblemSummary, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import { Badge } from "../../ui/components.tsx";
+import { CodeField, type Option, ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
 import { attempt, type Problems, readForm, type Typed, typedText } from "../../shell/forms.ts";
@@ -142,14 +143,11 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
               value={trial.method}
               options={sorted(methods).map((value) => ({ value, label: value }))}
             />
-            <TextField
+            <CodeField
               {...given}
               name="path"
               label={LABELS.path}
               value={trial.path}
-              class="code"
-              spellcheck="false"
-              autocapitalize="off"
               hint={parameters.length > 0
                 ? "After /run. The fields below take the places of its parameters. Add a query such as ?page=2."
                 : "After /run. Add a query such as ?page=2."}
@@ -182,29 +180,25 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
               name="pastedKey"
               label={LABELS.pastedKey}
               autocomplete="off"
-              spellcheck="false"
+              isVerbatim
               type="password"
               hint="Sent with this call and not kept."
             />
           </div>
-          <TextArea
+          <CodeField
             {...given}
             name="headers"
             label={LABELS.headers}
             value={trial.headers}
             rows={2}
-            class="code"
-            spellcheck="false"
             hint="One a line, such as Accept: text/plain"
           />
-          <TextArea
+          <CodeField
             {...given}
             name="body"
             label={LABELS.body}
             value={trial.body}
             rows={4}
-            class="code"
-            spellcheck="false"
             hint="Not sent with GET and HEAD. Goes as JSON if it is JSON and no Content-Type is given."
           />
           <button type="submit" aria-describedby="try-code-hint">Send</button>

@@ -7,9 +7,10 @@ import type { Version } from "../../../../versions.ts";
 import type { GroupSummary } from "../../../../store/access.ts";
 import { groupChange, newGroup } from "../../../inputs/key_schemas.ts";
 import { Altered } from "../../ui/altered.tsx";
-import { ProblemSummary, TextArea, TextField } from "../../ui/components.tsx";
+import { FormActions } from "../../ui/components.tsx";
+import { ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { Conflict, type Difference, differences, VersionField } from "../../shell/conflict.tsx";
+import { Conflict, type Difference, differences, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,
@@ -156,10 +157,12 @@ export function addGroups(web: Web, deps: WebDeps): void {
               total={group.secrets}
               owner="group"
             />
-            <div class="actions">
-              <button type="submit" class="danger">Delete group</button>
-              <a href={`/web/keys/groups/${group.id}`} role="button" class="secondary outline">Keep it</a>
-            </div>
+            <FormActions
+              submit="Delete group"
+              kind="danger"
+              cancel={`/web/keys/groups/${group.id}`}
+              cancelLabel="Keep it"
+            />
           </form>
         )
         : (
@@ -231,13 +234,10 @@ function GroupForm({ action, values, problems, version, conflict, label, cancel,
         readonly={fixedName !== undefined}
         required
         autocomplete="off"
-        spellcheck="false"
+        isVerbatim
       />
       <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
-      <div class="actions">
-        <button type="submit">{label}</button>
-        {cancel && <a href={cancel} role="button" class="secondary outline">Cancel</a>}
-      </div>
+      <FormActions submit={label} cancel={cancel} />
     </form>
   );
 }

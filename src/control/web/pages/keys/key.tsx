@@ -6,9 +6,10 @@ import type { KeyId } from "../../../../ids.ts";
 import type { ListedKey } from "../../../../core/access/listing.ts";
 import { keyChange } from "../../../inputs/key_schemas.ts";
 import { Altered } from "../../ui/altered.tsx";
-import { ProblemSummary, TextArea, TextField, Time } from "../../ui/components.tsx";
+import { Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
+import { ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { Conflict, differences, VersionField } from "../../shell/conflict.tsx";
+import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,
@@ -131,10 +132,7 @@ export function addKey(web: Web, deps: WebDeps): void {
               total={key.secrets}
               owner="key"
             />
-            <div class="actions">
-              <button type="submit" class="danger">Revoke key</button>
-              <a href={`/web/keys/${key.id}`} role="button" class="secondary outline">Keep it</a>
-            </div>
+            <FormActions submit="Revoke key" kind="danger" cancel={`/web/keys/${key.id}`} cancelLabel="Keep it" />
           </form>
         </>
       ),
@@ -168,37 +166,22 @@ function LastKeyWarning() {
 
 function KeyFacts({ keyRow: key, deps: { access, now } }: { keyRow: ListedKey; deps: WebDeps }) {
   return (
-    <dl class="facts">
-      <div>
-        <dt>Group</dt>
-        <dd>
-          <a href={`/web/keys/groups/${key.groupId}`}>{key.groupName}</a>
-        </dd>
-      </div>
-      <div>
-        <dt>Value</dt>
-        <dd>
-          <Preview preview={access.preview(key)} />
-        </dd>
-      </div>
-      <div>
-        <dt>Created</dt>
-        <dd>
-          <Time ms={key.createdAt} />
-        </dd>
-      </div>
-      <div>
-        <dt>Last used</dt>
-        <dd>
-          <LastUsed at={key.lastUsedAt} now={now()} />
-        </dd>
-      </div>
-      <div>
-        <dt>Secrets of this key</dt>
-        <dd>
-          <a href={secretsOf(key.id)}>{plural(key.secrets, "secret")}</a>
-        </dd>
-      </div>
-    </dl>
+    <Facts>
+      <Fact term="Group">
+        <a href={`/web/keys/groups/${key.groupId}`}>{key.groupName}</a>
+      </Fact>
+      <Fact term="Value">
+        <Preview preview={access.preview(key)} />
+      </Fact>
+      <Fact term="Created">
+        <Time ms={key.createdAt} />
+      </Fact>
+      <Fact term="Last used">
+        <LastUsed at={key.lastUsedAt} now={now()} />
+      </Fact>
+      <Fact term="Secrets of this key">
+        <a href={secretsOf(key.id)}>{plural(key.secrets, "secret")}</a>
+      </Fact>
+    </Facts>
   );
 }

@@ -6,6 +6,7 @@ import type { ListedKey } from "../../../../core/access/listing.ts";
 import type { GroupSummary } from "../../../../store/access.ts";
 import { AlteredBadge } from "../../ui/altered.tsx";
 import { Ago, Badge, Empty, Pager, Time } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
 import type { WebDeps, WebEnv } from "../../shell/deps.ts";
 import { plural, positive } from "../../ui/format.ts";
 
@@ -64,55 +65,44 @@ export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGr
   withGroup?: boolean;
 }) {
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label={label}>
-      <table class="keys stack">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            {withGroup && <th scope="col">Group</th>}
-            <th scope="col">Value</th>
-            <th scope="col">Created</th>
-            <th scope="col">Last used</th>
-            <th scope="col">Secrets</th>
-            <th scope="col">
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => (
-            <tr>
-              <th scope="row">
-                <a href={`/web/keys/${key.id}`}>{key.name}</a> {isAltered("api_keys", key.id) && <AlteredBadge />}
-                {key.description && <small class="hint">{key.description}</small>}
-              </th>
-              {withGroup && <td data-label="Group">{key.groupName}</td>}
-              <td data-label="Value">
-                <Preview preview={access.preview(key)} />
-              </td>
-              <td data-label="Created">
-                <Time ms={key.createdAt} />
-              </td>
-              <td data-label="Last used">
-                <LastUsed at={key.lastUsedAt} now={now()} />
-              </td>
-              <td data-label="Secrets">
-                {key.secrets === 0
-                  ? <span class="quiet">none</span>
-                  : (
-                    <a href={secretsOf(key.id)} aria-label={`${plural(key.secrets, "secret")} of ${key.name}`}>
-                      {plural(key.secrets, "secret")}
-                    </a>
-                  )}
-              </td>
-              <td>
-                <a href={`/web/keys/${key.id}/revoke`} aria-label={`Revoke ${key.name}`}>Revoke</a>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label={label}
+      class="keys"
+      isStacked
+      rows={keys}
+      columns={[
+        {
+          label: "Name",
+          isRowHeader: true,
+          cell: ({ id, name, description }) => (
+            <>
+              <a href={`/web/keys/${id}`}>{name}</a> {isAltered("api_keys", id) && <AlteredBadge />}
+              {description && <small class="hint">{description}</small>}
+            </>
+          ),
+        },
+        withGroup && { label: "Group", cell: ({ groupName }) => groupName },
+        { label: "Value", cell: (key) => <Preview preview={access.preview(key)} /> },
+        { label: "Created", cell: ({ createdAt }) => <Time ms={createdAt} /> },
+        { label: "Last used", cell: ({ lastUsedAt }) => <LastUsed at={lastUsedAt} now={now()} /> },
+        {
+          label: "Secrets",
+          cell: ({ id, name, secrets }) =>
+            secrets === 0
+              ? <span class="quiet">none</span>
+              : (
+                <a href={secretsOf(id)} aria-label={`${plural(secrets, "secret")} of ${name}`}>
+                  {plural(secrets, "secret")}
+                </a>
+              ),
+        },
+        {
+          label: "Actions",
+          isLabelHidden: true,
+          cell: ({ id, name }) => <a href={`/web/keys/${id}/revoke`} aria-label={`Revoke ${name}`}>Revoke</a>,
+        },
+      ]}
+    />
   );
 }
 

@@ -7,7 +7,8 @@ import type { RegisteredFunction } from "../../../../core/functions/registry.ts"
 import type { FunctionId, GroupId, KeyId } from "../../../../ids.ts";
 import { groupName } from "../../../inputs/key_schemas.ts";
 import { newKey } from "../../../inputs/key_schemas.ts";
-import { CopyLine, ProblemSummary, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import { CopyLine, FormActions } from "../../ui/components.tsx";
+import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { curl, curlOf, functionsOriginOf, originOf } from "../../ui/curl_example.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
@@ -87,7 +88,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
               value={values.group}
               problems={problems}
               autocomplete="off"
-              spellcheck="false"
+              isVerbatim
             />
           </div>
           <TextField
@@ -107,7 +108,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
             value={values.value}
             problems={problems}
             autocomplete="off"
-            spellcheck="false"
+            isVerbatim
           />
           {target && (
             <div class="field">
@@ -117,10 +118,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
               </label>
             </div>
           )}
-          <div class="actions">
-            <button type="submit">Create</button>
-            <a href="/web/keys" role="button" class="secondary outline">Cancel</a>
-          </div>
+          <FormActions submit="Create" cancel="/web/keys" />
         </form>
       ),
     }, problems ? 400 : 200);

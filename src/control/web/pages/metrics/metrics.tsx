@@ -6,7 +6,9 @@ import { beginning } from "../../../../telemetry/metrics.ts";
 import { seriesOf } from "../../../../telemetry/series.ts";
 import { summarize, type Summary, type Tally } from "../../../../telemetry/tally.ts";
 import { RESOLUTIONS } from "../../../../store/metrics.ts";
-import { Empty, SelectField, Time } from "../../ui/components.tsx";
+import { Empty, Time } from "../../ui/components.tsx";
+import { type Column, DataTable } from "../../ui/data_table.tsx";
+import { SelectField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
@@ -24,15 +26,23 @@ type Range = keyof typeof RANGES;
 /** Functions that are told of one by one. */
 const LISTED_MAX = 20;
 
+/** A row of the table. */
+interface Point {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly tally: Tally;
+  readonly summary: Summary;
+}
+
 /** A column of the table; charts take theirs by `id`. */
-interface Column {
+interface Figure {
   readonly id: string;
   readonly label: string;
   readonly unit: "" | "ms";
   readonly value: (tally: Tally, summary: Summary) => number | null;
 }
 
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Figure[] = [
   { id: "calls", label: "Calls", unit: "", value: ({ calls }) => calls },
   { id: "errors", label: "Errors", unit: "", value: ({ errors }) => errors },
   { id: "timeouts", label: "Timeouts", unit: "", value: ({ timeouts }) => timeouts },
@@ -109,38 +119,25 @@ export function addMetrics(web: Web, deps: WebDeps): void {
           <h2>Numbers</h2>
           <details>
             <summary>Show the numbers by {resolution.slice(0, -1)}</summary>
-            <div class="scroll" tabindex={0} role="region" aria-label="The numbers that the charts show">
-              <table id="numbers">
-                <thead>
-                  <tr>
-                    <th scope="col">From</th>
-                    {COLUMNS.map(({ id, label, unit }) => (
-                      <th scope="col" data-column={id} data-label={label}>{unit ? `${label} (${unit})` : label}</th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody>
-                  {points.map(({ at, tally }) => <Numbers at={at} tally={tally} />)}
-                </tbody>
-              </table>
-            </div>
+            <DataTable
+              label="The numbers that the charts show"
+              id="numbers"
+              rows={points.map(({ at, tally }) => ({ at, tally, summary: summarize(tally) }))}
+              rowData={({ at }) => ({ "data-at": at / 1_000 })}
+              columns={[
+                { label: "From", isRowHeader: true, cell: ({ at }) => <Time ms={at} /> },
+                ...COLUMNS.map(({ id, label, unit, value }): Column<Point> => ({
+                  label: unit ? `${label} (${unit})` : label,
+                  data: { "data-column": id, "data-label": label },
+                  cell: ({ tally, summary }) => text(value(tally, summary)),
+                })),
+              ]}
+            />
           </details>
         </>
       ),
     });
   });
-}
-
-function Numbers({ at, tally }: { at: number; tally: Tally }) {
-  const summary = summarize(tally);
-  return (
-    <tr data-at={at / 1_000}>
-      <th scope="row">
-        <Time ms={at} />
-      </th>
-      {COLUMNS.map(({ value }) => <td>{text(value(tally, summary))}</td>)}
-    </tr>
-  );
 }
 
 function ByFunction({ functions, more, deps: { overview }, range }: {
@@ -153,36 +150,27 @@ function ByFunction({ functions, more, deps: { overview }, range }: {
   return (
     <>
       <h2>By function</h2>
-      <div class="scroll" tabindex={0} role="region" aria-label="Calls by function">
-        <table>
-          <thead>
-            <tr>
-              {[
-                "Function",
-                "Calls",
-                "Errors",
-                "Timeouts",
-                "Mean (ms)",
-                "p50 (ms)",
-                "p95 (ms)",
-                "p99 (ms)",
-                "Longest (ms)",
-              ]
-                .map((label) => <th scope="col">{label}</th>)}
-            </tr>
-          </thead>
-          <tbody>
-            {functions.map(([id, { calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs }]) => (
-              <tr>
-                <th scope="row">
-                  <a href={`/web/metrics?function=${id}&range=${range}`}>{overview.ownerName("function", id)}</a>
-                </th>
-                {[calls, errors, timeouts, meanMs, p50Ms, p95Ms, p99Ms, maxMs].map((value) => <td>{text(value)}</td>)}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable
+        label="Calls by function"
+        rows={functions}
+        columns={[
+          {
+            label: "Function",
+            isRowHeader: true,
+            cell: ([id]) => (
+              <a href={`/web/metrics?function=${id}&range=${range}`}>{overview.ownerName("function", id)}</a>
+            ),
+          },
+          { label: "Calls", cell: ([, { calls }]) => text(calls) },
+          { label: "Errors", cell: ([, { errors }]) => text(errors) },
+          { label: "Timeouts", cell: ([, { timeouts }]) => text(timeouts) },
+          { label: "Mean (ms)", cell: ([, { meanMs }]) => text(meanMs) },
+          { label: "p50 (ms)", cell: ([, { p50Ms }]) => text(p50Ms) },
+          { label: "p95 (ms)", cell: ([, { p95Ms }]) => text(p95Ms) },
+          { label: "p99 (ms)", cell: ([, { p99Ms }]) => text(p99Ms) },
+          { label: "Longest (ms)", cell: ([, { maxMs }]) => text(maxMs) },
+        ]}
+      />
       {more && <p class="quiet">These are the {LISTED_MAX} with the most calls. Choose another above.</p>}
     </>
   );

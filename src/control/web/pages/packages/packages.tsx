@@ -3,6 +3,7 @@
 import type { Context } from "hono";
 import type { InstalledPackage } from "../../../../code/packages.ts";
 import { Badge, Empty } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
 import { attempt, readForm, redirect, typedText } from "../../shell/forms.ts";
@@ -47,64 +48,67 @@ function showPackages(c: Context<WebEnv>, packages: readonly InstalledPackage[])
             Versions stay as they are until they are updated. An update loads each function with the new version first,
             and changes all of them or none.
           </p>
-          <div class="scroll" tabindex={0} role="region" aria-label="List of packages">
-            <table class="stack">
-              <thead>
-                <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col">Versions</th>
-                  <th scope="col">Functions</th>
-                  <th scope="col" class="figure">Size</th>
-                  <th scope="col">Update</th>
-                </tr>
-              </thead>
-              <tbody>
-                {packages.map((one) => <Line installed={one} />)}
-              </tbody>
-            </table>
-          </div>
+          <DataTable
+            label="List of packages"
+            isStacked
+            rows={packages}
+            columns={[
+              { label: "Name", isRowHeader: true, cell: (one) => <Name installed={one} /> },
+              { label: "Versions", cell: ({ versions }) => versions.map(({ version }) => version).join(", ") },
+              { label: "Functions", cell: (one) => <Users installed={one} /> },
+              {
+                label: "Size",
+                isFigure: true,
+                cell: ({ registry, size }) => registry === "npm" ? sizeText(size) : "–",
+              },
+              { label: "Update", narrowLabel: null, cell: (one) => <Update installed={one} /> },
+            ]}
+          />
         </>
       ),
   });
 }
 
-function Line({ installed: { name, registry, native, size, versions } }: { installed: InstalledPackage }) {
-  const users = new Map(versions.flatMap(({ functions }) => functions).map((one) => [one.id, one]));
-  const isImported = versions.some(({ functions }) => functions.some(({ specifiers }) => specifiers.length > 0));
+function Name({ installed: { name, registry, native } }: { installed: InstalledPackage }) {
   return (
-    <tr>
-      <th scope="row">
-        {name} {registry === "jsr" && <Badge kind="plain">JSR</Badge>}
-        {native && <Badge kind="warn">native code</Badge>}
-      </th>
-      <td data-label="Versions">{versions.map(({ version }) => version).join(", ")}</td>
-      <td data-label="Functions">
-        {[...users.values()].map(({ id, name }, index) => (
-          <>
-            {index > 0 && ", "}
-            <a href={`/web/functions/${id}`}>{name}</a>
-          </>
-        ))}
-      </td>
-      <td class="figure" data-label="Size">{registry === "npm" ? sizeText(size) : "–"}</td>
-      <td>
-        {registry === "npm" && isImported
-          ? (
-            <form method="post" action={`${PATH}/update`} class="inline">
-              <input type="hidden" name="name" value={name} />
-              <input
-                name="to"
-                placeholder="newest allowed"
-                aria-label={`Version of ${name}`}
-                autocomplete="off"
-                maxlength={100}
-                size={14}
-              />
-              <button type="submit" class="secondary outline" aria-label={`Update ${name}`}>Update</button>
-            </form>
-          )
-          : <span class="quiet">with what needs it</span>}
-      </td>
-    </tr>
+    <>
+      {name} {registry === "jsr" && <Badge kind="plain">JSR</Badge>}
+      {native && <Badge kind="warn">native code</Badge>}
+    </>
+  );
+}
+
+/** Links to the functions that have the package, each once. */
+function Users({ installed: { versions } }: { installed: InstalledPackage }) {
+  const users = new Map(versions.flatMap(({ functions }) => functions).map((one) => [one.id, one]));
+  return (
+    <>
+      {[...users.values()].map(({ id, name }, index) => (
+        <>
+          {index > 0 && ", "}
+          <a href={`/web/functions/${id}`}>{name}</a>
+        </>
+      ))}
+    </>
+  );
+}
+
+/** The form that updates the package; none for one that only other packages import. */
+function Update({ installed: { name, registry, versions } }: { installed: InstalledPackage }) {
+  const isImported = versions.some(({ functions }) => functions.some(({ specifiers }) => specifiers.length > 0));
+  if (registry !== "npm" || !isImported) return <span class="quiet">with what needs it</span>;
+  return (
+    <form method="post" action={`${PATH}/update`} class="inline">
+      <input type="hidden" name="name" value={name} />
+      <input
+        name="to"
+        placeholder="newest allowed"
+        aria-label={`Version of ${name}`}
+        autocomplete="off"
+        maxlength={100}
+        size={14}
+      />
+      <button type="submit" class="secondary outline" aria-label={`Update ${name}`}>Update</button>
+    </form>
   );
 }

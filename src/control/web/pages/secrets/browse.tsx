@@ -5,7 +5,8 @@ import { SCOPES, type SecretName } from "../../../../ids.ts";
 import { type Cell, type NameRow, WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
 import { OWNER_FIELDS } from "../../../inputs/secret_schemas.ts";
-import { Badge, Empty, Pager, SelectField, TextField, Time } from "../../ui/components.tsx";
+import { Badge, Empty, Pager, Time } from "../../ui/components.tsx";
+import { SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
@@ -102,7 +103,7 @@ function FilterForm({ filter, deps }: { filter: Filter; deps: WebDeps }) {
         label="Search names"
         value={filter.q}
         autocomplete="off"
-        spellcheck="false"
+        isVerbatim
         {...live("input changed delay:200ms")}
       />
       <SelectField

@@ -5,8 +5,9 @@ import type { Fallback } from "../../../../core/secrets/matrix.ts";
 import { secretVersion } from "../../../../core/secrets/service.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { ProblemSummary } from "../../ui/components.tsx";
-import { CHANGED, VersionField } from "../../shell/conflict.tsx";
+import { FormActions } from "../../ui/components.tsx";
+import { ProblemSummary } from "../../ui/fields.tsx";
+import { CHANGED, VersionField } from "../../ui/conflict.tsx";
 import { attempt, expectedIn, type Problems, readForm, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -36,11 +37,15 @@ export function addRemove(web: Web, deps: WebDeps): void {
           {row.comment && <p class="comment">{row.comment}</p>}
           <p>{affected(row)} then:</p>
           <ul>{fallbackWords(row, overview.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
-          <form method="post" action={`${secretPath(row.id)}/delete`} class="actions">
+          <form method="post" action={`${secretPath(row.id)}/delete`}>
             <FormToken />
             <VersionField version={secretVersion(row)} />
-            <button type="submit" class="danger">Delete {row.name}</button>
-            <a href={namePath(row.name)}>Keep it</a>
+            <FormActions
+              submit={`Delete ${row.name}`}
+              kind="danger"
+              cancel={namePath(row.name)}
+              cancelLabel="Keep it"
+            />
           </form>
         </>
       ),

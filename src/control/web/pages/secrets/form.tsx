@@ -7,9 +7,10 @@ import { SECRET_NAME_MAX_LENGTH, SECRET_VALUE_MAX_BYTES } from "../../../../core
 import { secretVersion } from "../../../../core/secrets/service.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { newSecret, OWNER_FIELDS, secretChange } from "../../../inputs/secret_schemas.ts";
-import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import { FormActions } from "../../ui/components.tsx";
+import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { Conflict, differences, VersionField } from "../../shell/conflict.tsx";
+import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,
@@ -146,10 +147,7 @@ function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wron
         <ValueField value={value} problems={problems} hint="Any text; lines may break." />
         <ScopeFields overview={overview} fields={fields} problems={problems} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
-        <div class="actions">
-          <button type="submit">Create</button>
-          <a href={SECRETS} role="button" class="secondary outline">Cancel</a>
-        </div>
+        <FormActions submit="Create" cancel={SECRETS} />
       </form>
     ),
   }, status);
@@ -211,10 +209,7 @@ function editPage(
           </p>
         )}
         <CommentField value={fields.comment ?? ""} problems={problems} />
-        <div class="actions">
-          <button type="submit">Save</button>
-          <a href={namePath(row.name)} role="button" class="secondary outline">Cancel</a>
-        </div>
+        <FormActions submit="Save" cancel={namePath(row.name)} />
       </form>
     ),
   }, status);
@@ -248,8 +243,7 @@ function NameField({ value, problems, hint }: PartProps) {
         required
         maxlength={SECRET_NAME_MAX_LENGTH}
         pattern="[a-zA-Z0-9_\-]+"
-        autocapitalize="off"
-        spellcheck="false"
+        isVerbatim
         data-name-check="name-check"
       />
       <p id="name-check" class="problem check" role="status"></p>
@@ -273,8 +267,7 @@ function ValueField({ value, problems, hint }: PartProps) {
         }
         rows={4}
         class="secret-value"
-        autocapitalize="off"
-        spellcheck="false"
+        isVerbatim
         data-bytes-left="bytes-left"
       />
       <p id="bytes-told" class="visually-hidden" role="status"></p>

@@ -5,7 +5,9 @@ import { AppError } from "../../../../errors.ts";
 import type { FunctionId, KeyId } from "../../../../ids.ts";
 import type { Call, CallOutcome, Explanation, ValueOf } from "../../../../core/secrets/explain.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
-import { Badge, Empty, Pager, TextField } from "../../ui/components.tsx";
+import { Badge, Empty, Pager } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { namePath } from "./browse.tsx";
@@ -54,7 +56,7 @@ function Question({ asked: { functionId, keyId, q }, deps: { overview } }: { ask
         empty="Choose a function"
       />
       <OwnerField overview={overview} scope="key" name="keyId" value={String(keyId ?? "")} empty="No key" />
-      <TextField name="q" type="search" label="Search names" value={q} autocomplete="off" spellcheck="false" />
+      <TextField name="q" type="search" label="Search names" value={q} autocomplete="off" isVerbatim />
       <button type="submit">Resolve</button>
     </form>
   );
@@ -78,20 +80,19 @@ function Answer({ asked, deps }: { asked: Asked; deps: WebDeps }) {
     <>
       <Outcome outcome={outcome} call={call} />
       {names.length > 0 && (
-        <div class="scroll" role="region" aria-label="Resolved secrets" tabindex={0}>
-          <table class="resolved stack">
-            <caption class="visually-hidden">What such a call gets for each name</caption>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Gets</th>
-                <th scope="col">Shadows</th>
-                <th scope="col">Closed</th>
-              </tr>
-            </thead>
-            <tbody>{names.map((explanation) => <Row explanation={explanation} deps={deps} />)}</tbody>
-          </table>
-        </div>
+        <DataTable
+          label="Resolved secrets"
+          caption="What such a call gets for each name"
+          class="resolved"
+          isStacked
+          rows={names}
+          columns={[
+            { label: "Name", isRowHeader: true, cell: ({ name }) => <a href={namePath(name)}>{name}</a> },
+            { label: "Gets", cell: (explanation) => <Gets explanation={explanation} deps={deps} /> },
+            { label: "Shadows", cell: ({ shadowed }) => <List values={shadowed} /> },
+            { label: "Closed", cell: ({ closed }) => <Closed closed={closed} /> },
+          ]}
+        />
       )}
       {names.length === 0 && (outcome.allowed || outcome.status !== 403) && (
         <Empty>
@@ -134,34 +135,32 @@ function Outcome({ outcome, call: { target, key } }: { outcome: CallOutcome; cal
   );
 }
 
-function Row({ explanation: { name, winner, shadowed, closed }, deps }: { explanation: Explanation; deps: WebDeps }) {
-  const unreadable = winner && (winner.id === null || deps.secrets.problemOf(deps.secrets.get(winner.id)) !== null);
+function Gets({ explanation: { winner }, deps: { secrets } }: { explanation: Explanation; deps: WebDeps }) {
+  if (!winner) return <span class="quiet">nothing: undefined</span>;
+  const isUnreadable = winner.id === null || secrets.problemOf(secrets.get(winner.id)) !== null;
   return (
-    <tr>
-      <th scope="row">
-        <a href={namePath(name)}>{name}</a>
-      </th>
-      <td data-label="Gets">
-        {winner ? <Whose value={winner} kind="ok" /> : <span class="quiet">nothing: undefined</span>}
-        {unreadable && (
-          <>
-            {" "}
-            <Badge kind="bad">Unreadable</Badge> <span class="quiet">gives undefined, not the next value</span>
-          </>
-        )}
-      </td>
-      <td data-label="Shadows">
-        <List values={shadowed} />
-      </td>
-      <td data-label="Closed">
-        <List values={closed} />
-        {closed.length > 0 && (
-          <span class="quiet">
-            {closed[0]!.closedBy === "secrets" ? "The function may not ask for this name." : "The function is public."}
-          </span>
-        )}
-      </td>
-    </tr>
+    <>
+      <Whose value={winner} kind="ok" />
+      {isUnreadable && (
+        <>
+          {" "}
+          <Badge kind="bad">Unreadable</Badge> <span class="quiet">gives undefined, not the next value</span>
+        </>
+      )}
+    </>
+  );
+}
+
+function Closed({ closed }: Pick<Explanation, "closed">) {
+  return (
+    <>
+      <List values={closed} />
+      {closed.length > 0 && (
+        <span class="quiet">
+          {closed[0]!.closedBy === "secrets" ? "The function may not ask for this name." : "The function is public."}
+        </span>
+      )}
+    </>
   );
 }
 

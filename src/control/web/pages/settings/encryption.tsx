@@ -5,7 +5,8 @@ import type { Context } from "hono";
 import { AppError, messageOf } from "../../../../errors.ts";
 import { describeUnreadable, type KeysStatus, type LastRotation } from "../../../../core/encryption/rotation.ts";
 import { shellQuoted } from "../../ui/curl_example.ts";
-import { Ago, Badge, CopyLine, Time } from "../../ui/components.tsx";
+import { Ago, Badge, CopyLine, Fact, Facts, Time } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { redirect } from "../../shell/forms.ts";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -142,34 +143,19 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
         </p>
       )}
       <h2>Current key</h2>
-      <dl class="facts">
-        <div>
-          <dt>Version</dt>
-          <dd>{current.version}</dd>
-        </div>
-        <div>
-          <dt>Made</dt>
-          <dd>
-            <Ago ms={current.createdAt} now={now()} />
-          </dd>
-        </div>
-        <div>
-          <dt>Values encrypted with it</dt>
-          <dd>{count(current.values)}</dd>
-        </div>
-        <div>
-          <dt>Next rotation</dt>
-          <dd>
-            <Ago ms={status.nextRotationAt} now={now()} />, every {days(status.rotationIntervalDays)}
-          </dd>
-        </div>
-        <div>
-          <dt>Encryptions with this key</dt>
-          <dd>
-            {count(keys.seals)} at most; a new key is made by itself after {count(keys.sealsMax)}
-          </dd>
-        </div>
-      </dl>
+      <Facts>
+        <Fact term="Version">{current.version}</Fact>
+        <Fact term="Made">
+          <Ago ms={current.createdAt} now={now()} />
+        </Fact>
+        <Fact term="Values encrypted with it">{count(current.values)}</Fact>
+        <Fact term="Next rotation">
+          <Ago ms={status.nextRotationAt} now={now()} />, every {days(status.rotationIntervalDays)}
+        </Fact>
+        <Fact term="Encryptions with this key">
+          {count(keys.seals)} at most; a new key is made by itself after {count(keys.sealsMax)}
+        </Fact>
+      </Facts>
       <OldKeys keys={keys} current={current.version} now={now()} />
       <Backup keys={keys} />
     </div>
@@ -184,36 +170,24 @@ function OldKeys({ keys, current, now }: { keys: KeysStatus; current: number; no
       {old.length === 0
         ? <p class="quiet">None. After a rotation the old key is kept for a while, so that older backups still open.</p>
         : (
-          <div class="scroll" tabindex={0} role="region" aria-label="Old keys">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Version</th>
-                  <th scope="col">Made</th>
-                  <th scope="col">Values</th>
-                  <th scope="col">Kept until</th>
-                </tr>
-              </thead>
-              <tbody>
-                {old.map(({ version, createdAt, values, keptUntil }) => (
-                  <tr>
-                    <td>{version}</td>
-                    <td>
-                      <Time ms={createdAt} />
-                    </td>
-                    <td>{count(values)}</td>
-                    <td>
-                      {values > 0
-                        ? "no value needs it any more"
-                        : keptUntil !== undefined && keptUntil > now
-                        ? <Time ms={keptUntil} />
-                        : "within the hour"}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <DataTable
+            label="Old keys"
+            rows={old}
+            columns={[
+              { label: "Version", cell: ({ version }) => version },
+              { label: "Made", cell: ({ createdAt }) => <Time ms={createdAt} /> },
+              { label: "Values", cell: ({ values }) => count(values) },
+              {
+                label: "Kept until",
+                cell: ({ values, keptUntil }) =>
+                  values > 0
+                    ? "no value needs it any more"
+                    : keptUntil !== undefined && keptUntil > now
+                    ? <Time ms={keptUntil} />
+                    : "within the hour",
+              },
+            ]}
+          />
         )}
     </>
   );

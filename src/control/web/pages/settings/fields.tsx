@@ -1,6 +1,7 @@
 // Settings as fields of a form and as text to read, by nothing but what the table of settings says of each.
 
-import { Badge, SelectField, TextArea, TextField } from "../../ui/components.tsx";
+import { Badge } from "../../ui/components.tsx";
+import { SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Problems } from "../../shell/forms.ts";
 import { count } from "../../ui/format.ts";
 import { DEFINITIONS, type SettingName } from "../../../../core/settings/definitions.ts";
@@ -30,7 +31,7 @@ export function SettingField({ name, value, text, problems }: {
             {...field}
             value={text}
             rows={Math.min(text.split("\n").length + 1, ROWS_MAX)}
-            spellcheck="false"
+            isVerbatim
             autocomplete="off"
           />
         )

@@ -5,9 +5,10 @@ import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../../../core/s
 import { CATEGORIES, categoryOf, readValue, writeValue } from "../../../../core/settings/kinds.ts";
 import type { Version } from "../../../../versions.ts";
 import { isSettingName } from "../../../../core/settings/settings.ts";
-import { Badge, ProblemSummary } from "../../ui/components.tsx";
+import { Badge } from "../../ui/components.tsx";
+import { ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { Conflict, type Difference, differences, VersionField } from "../../shell/conflict.tsx";
+import { Conflict, type Difference, differences, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,

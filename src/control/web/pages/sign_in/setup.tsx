@@ -2,7 +2,7 @@
 
 import { AppError } from "../../../../errors.ts";
 import type { Context } from "hono";
-import { ProblemSummary, TextField } from "../../ui/components.tsx";
+import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
 import { barePage, type PageStatus } from "../../shell/layout.tsx";

@@ -3,11 +3,11 @@
 import type { Context } from "hono";
 import type { Halfway, SignedIn } from "../../../../core/admins/sign_in.ts";
 import { AppError, SlowDown } from "../../../../errors.ts";
-import { ProblemSummary, TextField } from "../../ui/components.tsx";
+import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { type Problems, problemsOf, readForm, redirect, takeNotice, typedText } from "../../shell/forms.ts";
 import { barePage, type PageStatus } from "../../shell/layout.tsx";
-import { goOn, type Resume, ResumeFields, resumeIn } from "../../shell/replay_after_sign_in.tsx";
+import { goOn, type Resume, ResumeFields, resumeIn } from "./replay_after_sign_in.tsx";
 import { forgetSession, keepSession, recognise, visitorOf } from "../../shell/session.ts";
 import { email } from "../../../inputs/sign_in_schemas.ts";
 
@@ -139,8 +139,7 @@ function codePage(
             hint="The six digits that your authenticator app shows now, or one of your recovery codes."
             problems={problems}
             autocomplete="one-time-code"
-            autocapitalize="off"
-            spellcheck="false"
+            isVerbatim
             required
             autofocus
           />

@@ -1,7 +1,7 @@
 // /web/password: where a link of an invitation or a reset leads; whoever has it chooses the password.
 
 import type { Context } from "hono";
-import { ProblemSummary } from "../../ui/components.tsx";
+import { ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, type Problems, readForm, typedText } from "../../shell/forms.ts";
 import { barePage } from "../../shell/layout.tsx";

@@ -8,7 +8,9 @@ import { conflict, invalid } from "../../../../errors.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
 import { idText } from "../../../inputs/fields.ts";
 import { Altered, AlteredBadge } from "../../ui/altered.tsx";
-import { Ago, Badge, CopyLine, ProblemSummary, TextField, Time } from "../../ui/components.tsx";
+import { Ago, Badge, CopyLine, Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
@@ -106,34 +108,28 @@ function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: 
     children: (
       <>
         <p>Everybody here may see and change everything on these pages, secrets included.</p>
-        <div class="scroll" tabindex={0} role="region" aria-label="Users">
-          <table class="stack">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">E-mail</th>
-                <th scope="col">State</th>
-                <th scope="col">Last sign-in</th>
-              </tr>
-            </thead>
-            <tbody>
-              {accounts.list().map((row) => (
-                <tr>
-                  <th scope="row">
-                    <a href={`${PATH}/${row.id}`}>{row.name}</a> {row.id === c.get("admin").id && "(you)"}
-                  </th>
-                  <td data-label="E-mail">{row.email}</td>
-                  <td data-label="State">
-                    {isAltered("admins", row.id) ? <AlteredBadge /> : <State row={row} />}
-                  </td>
-                  <td data-label="Last sign-in">
-                    {row.lastSignInAt === null ? "never" : <Ago ms={row.lastSignInAt} now={now()} />}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <DataTable
+          label="Users"
+          isStacked
+          rows={accounts.list()}
+          columns={[
+            {
+              label: "Name",
+              isRowHeader: true,
+              cell: ({ id, name }) => (
+                <>
+                  <a href={`${PATH}/${id}`}>{name}</a> {id === c.get("admin").id && "(you)"}
+                </>
+              ),
+            },
+            { label: "E-mail", cell: ({ email }) => email },
+            { label: "State", cell: (row) => isAltered("admins", row.id) ? <AlteredBadge /> : <State row={row} /> },
+            {
+              label: "Last sign-in",
+              cell: ({ lastSignInAt }) => lastSignInAt === null ? "never" : <Ago ms={lastSignInAt} now={now()} />,
+            },
+          ]}
+        />
       </>
     ),
   });
@@ -164,10 +160,7 @@ function newPage(
           problems={problems}
           required
         />
-        <div class="actions">
-          <button type="submit">Invite</button>
-          <a href={PATH} role="button" class="secondary outline">Cancel</a>
-        </div>
+        <FormActions submit="Invite" cancel={PATH} />
       </form>
     ),
   }, problems ? 400 : 200);
@@ -179,24 +172,15 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
     title: row.name,
     children: (
       <>
-        <dl class="facts">
-          <div>
-            <dt>E-mail</dt>
-            <dd>{row.email}</dd>
-          </div>
-          <div>
-            <dt>State</dt>
-            <dd>
-              <State row={row} />
-            </dd>
-          </div>
-          <div>
-            <dt>Created</dt>
-            <dd>
-              <Time ms={row.createdAt} />
-            </dd>
-          </div>
-        </dl>
+        <Facts>
+          <Fact term="E-mail">{row.email}</Fact>
+          <Fact term="State">
+            <State row={row} />
+          </Fact>
+          <Fact term="Created">
+            <Time ms={row.createdAt} />
+          </Fact>
+        </Facts>
         {isAltered("admins", row.id)
           ? (
             <Altered

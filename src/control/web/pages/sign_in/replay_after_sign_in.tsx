@@ -2,9 +2,10 @@
 // in an address, and offered again afterwards.
 
 import type { Context } from "hono";
-import type { WebEnv } from "./deps.ts";
-import { readForm, type Typed } from "./forms.ts";
-import { barePage } from "./layout.tsx";
+import type { WebEnv } from "../../shell/deps.ts";
+import { FormActions } from "../../ui/components.tsx";
+import { readForm, type Typed } from "../../shell/forms.ts";
+import { barePage } from "../../shell/layout.tsx";
 
 export interface Resume {
   /** A path under /web, with its query. */
@@ -59,10 +60,7 @@ export function goOn(c: Context<WebEnv>, { to, form }: Resume): Response | Promi
         <p>Your session had ended, so what you sent has not been done yet. Nothing that you typed is lost.</p>
         <form method="post" action={to}>
           {form.map(([name, value]) => <input type="hidden" name={name} value={value} />)}
-          <div class="actions">
-            <button type="submit" autofocus>Continue</button>
-            <a href="/web" role="button" class="secondary outline">Discard it</a>
-          </div>
+          <FormActions submit="Continue" autofocus cancel="/web" cancelLabel="Discard it" />
         </form>
       </>
     ),

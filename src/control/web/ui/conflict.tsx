@@ -1,5 +1,6 @@
 // A form that somebody else's change came before: what is stored now beside what was typed.
 
+import { DataTable } from "./data_table.tsx";
 import type { Version } from "../../../versions.ts";
 
 /** On a page that asks whether to delete something. */
@@ -45,30 +46,18 @@ export function Conflict({ differences, reload }: { differences: readonly Differ
         Nothing was saved. The form below holds your values: save again to replace theirs, or{" "}
         <a href={reload}>discard yours</a>.
       </p>
-      {differences.length === 0
-        ? <p>No field differs from yours now.</p>
-        : (
-          <div class="scroll" tabindex={0} role="region" aria-label="Differences">
-            <table class="stack">
-              <thead>
-                <tr>
-                  <th scope="col">Field</th>
-                  <th scope="col">Stored now</th>
-                  <th scope="col">Yours</th>
-                </tr>
-              </thead>
-              <tbody>
-                {differences.map(({ label, theirs, mine }) => (
-                  <tr>
-                    <th scope="row">{label}</th>
-                    <td data-label="Stored now" class="typed">{theirs === "" ? <i>empty</i> : theirs}</td>
-                    <td data-label="Yours" class="typed">{mine === "" ? <i>empty</i> : mine}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
+      {differences.length === 0 ? <p>No field differs from yours now.</p> : (
+        <DataTable
+          label="Differences"
+          isStacked
+          rows={differences}
+          columns={[
+            { label: "Field", isRowHeader: true, cell: ({ label }) => label },
+            { label: "Stored now", class: "typed", cell: ({ theirs }) => theirs === "" ? <i>empty</i> : theirs },
+            { label: "Yours", class: "typed", cell: ({ mine }) => mine === "" ? <i>empty</i> : mine },
+          ]}
+        />
+      )}
     </section>
   );
 }

@@ -1,0 +1,87 @@
+// Implements the tables of the pages: a region that scrolls on its own, can be focused and has a name, with one row
+// per entry.
+
+import type { Child } from "hono/jsx";
+
+export interface Column<Row> {
+  /** Heading; with `isLabelHidden`, it is only read out. */
+  readonly label: Child;
+  readonly isLabelHidden?: boolean;
+  /**
+   * What a stacked table shows before the value on narrow screens. By default the heading if that is a text; null shows
+   * nothing, as for buttons.
+   */
+  readonly narrowLabel?: string | null | ((row: Row) => string | undefined);
+  /** Whether the cells name their rows. */
+  readonly isRowHeader?: boolean;
+  /** Whether heading and cells are aligned as numbers. */
+  readonly isFigure?: boolean;
+  /** CSS class of the cells. */
+  readonly class?: string;
+  /** Attributes of the heading that a script reads. */
+  readonly data?: Readonly<Record<`data-${string}`, string>>;
+  readonly cell: (row: Row) => Child;
+}
+
+export interface DataTableProps<Row> {
+  /** Name of the region, which is read out. */
+  label: string;
+  /** An entry that is false is left out. */
+  columns: readonly (Column<Row> | false)[];
+  rows: readonly Row[];
+  id?: string;
+  /** CSS class of the table. */
+  class?: string;
+  /** Whether a row becomes a block of lines on narrow screens. */
+  isStacked?: boolean;
+  /** Read out before the table. */
+  caption?: string;
+  /** Id of a row's element. */
+  rowId?: (row: Row) => string;
+  /** Attributes of a row's element that a script reads. */
+  rowData?: (row: Row) => Readonly<Record<`data-${string}`, string | number>>;
+}
+
+export function DataTable<Row>(props: DataTableProps<Row>) {
+  const { label, rows, id, isStacked = false, caption, rowId, rowData } = props;
+  const columns = props.columns.filter((column) => column !== false);
+  const classes = [props.class, isStacked && "stack"].filter(Boolean).join(" ");
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label={label}>
+      <table id={id} class={classes || undefined}>
+        {caption && <caption class="visually-hidden">{caption}</caption>}
+        <thead>
+          <tr>{columns.map(headingOf)}</tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr id={rowId?.(row)} {...rowData?.(row)}>
+              {columns.map((column) => cellOf(column, row, isStacked))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function headingOf<Row>({ label, isLabelHidden, isFigure, data }: Column<Row>) {
+  return (
+    <th scope="col" class={isFigure ? "figure" : undefined} {...data}>
+      {isLabelHidden ? <span class="visually-hidden">{label}</span> : label}
+    </th>
+  );
+}
+
+function cellOf<Row>(column: Column<Row>, row: Row, isStacked: boolean) {
+  const { isRowHeader, isFigure, cell } = column;
+  if (isRowHeader) return <th scope="row">{cell(row)}</th>;
+  const narrowLabel = isStacked ? narrowLabelOf(column, row) : undefined;
+  return <td class={isFigure ? "figure" : column.class} data-label={narrowLabel}>{cell(row)}</td>;
+}
+
+function narrowLabelOf<Row>({ label, isLabelHidden, narrowLabel }: Column<Row>, row: Row): string | undefined {
+  if (typeof narrowLabel === "function") return narrowLabel(row);
+  if (narrowLabel !== undefined) return narrowLabel ?? undefined;
+  return typeof label === "string" && !isLabelHidden ? label : undefined;
+}
