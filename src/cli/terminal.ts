@@ -5,10 +5,10 @@ import type { Report } from "./command.ts";
 /** Redrawing on each of a million values would take longer than the values. */
 const UPDATE_INTERVAL_MS = 100;
 const BAR_CELLS = 40;
-/** ECMA-48: to the first column and erase the line; DEC private mode 25: hide and show the cursor. */
+/** ECMA-48: to the first column and erase the line. DEC private modes 25 and 7: the cursor, and wrapping of long lines. */
 const ERASE_LINE = "\r\x1b[K";
-const HIDE_CURSOR = "\x1b[?25l";
-const SHOW_CURSOR = "\x1b[?25h";
+const BEGIN = "\x1b[?25l\x1b[?7l";
+const END = "\x1b[?7h\x1b[?25h";
 
 /**
  * Runs `work` with a bar that follows its reports and is erased at the end, or without one if nobody is looking.
@@ -28,12 +28,12 @@ export async function withProgress<T>(
       const now = performance.now();
       if (drawnAt !== undefined && done < total && now - drawnAt < UPDATE_INTERVAL_MS) return;
       write(
-        `${drawnAt === undefined ? HIDE_CURSOR : ""}${ERASE_LINE}${progressLine(label, done, total, now - startedAt)}`,
+        `${drawnAt === undefined ? BEGIN : ""}${ERASE_LINE}${progressLine(label, done, total, now - startedAt)}`,
       );
       drawnAt = now;
     });
   } finally {
-    if (drawnAt !== undefined) write(ERASE_LINE + SHOW_CURSOR);
+    if (drawnAt !== undefined) write(ERASE_LINE + END);
   }
 }
 

@@ -30,9 +30,9 @@ Deno.test("the bar is drawn on one line, seldom, and leaves nothing, also where 
   };
   assert.equal(await withProgress(true, "Reading", many, write), "done");
   assert.ok(drawn.length >= 3 && drawn.length < 100, `${drawn.length} times`);
-  assert.ok(drawn[0]!.startsWith("\x1b[?25l\r\x1b[KReading "), drawn[0]);
+  assert.ok(drawn[0]!.startsWith("\x1b[?25l\x1b[?7l\r\x1b[KReading "), drawn[0]);
   assert.match(drawn.at(-2)!, / 100% \| 100000\/100000 /);
-  assert.equal(drawn.at(-1), "\r\x1b[K\x1b[?25h");
+  assert.equal(drawn.at(-1), "\r\x1b[K\x1b[?7h\x1b[?25h");
   assert.ok(drawn.every((text) => !text.includes("\n")));
 
   drawn.length = 0;
@@ -41,7 +41,7 @@ Deno.test("the bar is drawn on one line, seldom, and leaves nothing, also where 
     throw new Error("no more");
   };
   await assert.rejects(withProgress(true, "Reading", failing, write), /no more/);
-  assert.equal(drawn.at(-1), "\r\x1b[K\x1b[?25h");
+  assert.equal(drawn.at(-1), "\r\x1b[K\x1b[?7h\x1b[?25h");
 });
 
 Deno.test("nothing is drawn where nobody looks, or nothing is reported", async () => {
