@@ -5,20 +5,22 @@ import type { Report } from "./command.ts";
 /** Redrawing on each of a million values would take longer than the values. */
 const UPDATE_INTERVAL_MS = 100;
 const BAR_CELLS = 40;
-/** ECMA-48: to the first column and erase the line. DEC private modes 25 and 7: the cursor, and wrapping of long lines. */
+/** To the first column, and erase the line (ECMA-48). No mode of the terminal is changed, which an interrupt would leave. */
 const ERASE_LINE = "\r\x1b[K";
-const BEGIN = "\x1b[?25l\x1b[?7l";
-const END = "\x1b[?7h\x1b[?25h";
 
-/**
- * Runs `work` with a bar that follows its reports and is erased at the end, or without one if nobody is looking.
- * `write` draws it.
- */
+/** Where the bar is drawn. */
+export interface Screen {
+  /** How many characters fit on a line. */
+  columns(): number;
+  write(text: string): void;
+}
+
+/** Runs `work` with a bar that follows its reports and is erased at the end; without one if not `shown`. */
 export async function withProgress<T>(
   shown: boolean,
   label: string,
   work: (report: Report) => Promise<T> | T,
-  write: (text: string) => void = toStandardError,
+  screen: Screen = standardError,
 ): Promise<T> {
   if (!shown) return await work(() => {});
   const startedAt = performance.now();
@@ -27,13 +29,13 @@ export async function withProgress<T>(
     return await work((done, total) => {
       const now = performance.now();
       if (drawnAt !== undefined && done < total && now - drawnAt < UPDATE_INTERVAL_MS) return;
-      write(
-        `${drawnAt === undefined ? BEGIN : ""}${ERASE_LINE}${progressLine(label, done, total, now - startedAt)}`,
-      );
+      const line = progressLine(label, done, total, now - startedAt);
+      // One that is wrapped would be erased in part only.
+      screen.write(ERASE_LINE + line.slice(0, screen.columns() - 1));
       drawnAt = now;
     });
   } finally {
-    if (drawnAt !== undefined) write(ERASE_LINE + END);
+    if (drawnAt !== undefined) screen.write(ERASE_LINE);
   }
 }
 
@@ -47,7 +49,8 @@ export function progressLine(label: string, done: number, total: number, elapsed
   return done > 0 ? `${line} | ${Math.ceil((elapsedMs * (1 / part - 1)) / 1_000)} s left` : line;
 }
 
-/** At once: the work may hold the event loop until it is done. */
-function toStandardError(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
-}
+const standardError: Screen = {
+  columns: () => Deno.consoleSize().columns,
+  /** Synchronous: the work may hold the event loop until it is done. */
+  write: (text) => void Deno.stderr.writeSync(new TextEncoder().encode(text)),
+};

@@ -23,31 +23,35 @@ Deno.test("the bar shows the part that is done, the numbers and the time left", 
 
 Deno.test("the bar is drawn on one line, seldom, and leaves nothing, also where the work fails", async () => {
   const drawn: string[] = [];
-  const write = (text: string) => drawn.push(text);
+  const screen = { columns: () => 120, write: (text: string) => void drawn.push(text) };
   const many = (report: (done: number, total: number) => void) => {
     for (let done = 1; done <= 100_000; done++) report(done, 100_000);
     return "done";
   };
-  assert.equal(await withProgress(true, "Reading", many, write), "done");
+  assert.equal(await withProgress(true, "Reading", many, screen), "done");
   assert.ok(drawn.length >= 3 && drawn.length < 100, `${drawn.length} times`);
-  assert.ok(drawn[0]!.startsWith("\x1b[?25l\x1b[?7l\r\x1b[KReading "), drawn[0]);
+  assert.ok(drawn[0]!.startsWith("\r\x1b[KReading "), drawn[0]);
   assert.match(drawn.at(-2)!, / 100% \| 100000\/100000 /);
-  assert.equal(drawn.at(-1), "\r\x1b[K\x1b[?7h\x1b[?25h");
+  assert.equal(drawn.at(-1), "\r\x1b[K");
   assert.ok(drawn.every((text) => !text.includes("\n")));
+
+  drawn.length = 0;
+  await withProgress(true, "Reading", many, { ...screen, columns: () => 20 });
+  assert.ok(drawn.every((text) => text.length <= "\r\x1b[K".length + 19), "a narrow terminal wraps nothing");
 
   drawn.length = 0;
   const failing = (report: (done: number, total: number) => void) => {
     report(1, 2);
     throw new Error("no more");
   };
-  await assert.rejects(withProgress(true, "Reading", failing, write), /no more/);
-  assert.equal(drawn.at(-1), "\r\x1b[K\x1b[?7h\x1b[?25h");
+  await assert.rejects(withProgress(true, "Reading", failing, screen), /no more/);
+  assert.equal(drawn.at(-1), "\r\x1b[K");
 });
 
 Deno.test("nothing is drawn where nobody looks, or nothing is reported", async () => {
   const drawn: string[] = [];
-  const write = (text: string) => drawn.push(text);
-  assert.equal(await withProgress(false, "Reading", (report) => (report(1, 2), 7), write), 7);
-  assert.equal(await withProgress(true, "Reading", () => 8, write), 8);
+  const screen = { columns: () => 120, write: (text: string) => void drawn.push(text) };
+  assert.equal(await withProgress(false, "Reading", (report) => (report(1, 2), 7), screen), 7);
+  assert.equal(await withProgress(true, "Reading", () => 8, screen), 8);
   assert.deepEqual(drawn, []);
 });
