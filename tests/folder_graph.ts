@@ -8,7 +8,6 @@ const END = "<!-- end of the graph -->\n";
 
 /** What a folder's files import of other folders. */
 interface Folder {
-  files: number;
   /** Folders whose values it uses. */
   readonly values: Set<string>;
   /** Folders that it uses in any way, types included. */
@@ -33,8 +32,8 @@ function graph(): string {
     )
   );
   const rows = names.map((name) => {
-    const { files, all } = folders.get(name)!;
-    return `| \`${name}\` | ${files} | ${[...all].sort().map((other) => `\`${other}\``).join(", ")} |`;
+    const { all } = folders.get(name)!;
+    return `| \`${name}\` | ${[...all].sort().map((other) => `\`${other}\``).join(", ")} |`;
   });
   return [
     "",
@@ -44,8 +43,8 @@ function graph(): string {
     ...arrows,
     "```",
     "",
-    "| folder | files | imports |",
-    "|---|---|---|",
+    "| folder | imports |",
+    "|---|---|",
     ...rows,
     "",
     "",
@@ -68,9 +67,8 @@ function foldersOf(files: readonly Source[]): Map<string, Folder> {
   for (const { path, imports } of files) {
     const name = folderOf(path);
     if (name === undefined) continue;
-    const folder = folders.get(name) ?? { files: 0, values: new Set(), all: new Set() };
+    const folder = folders.get(name) ?? { values: new Set(), all: new Set() };
     folders.set(name, folder);
-    folder.files++;
     for (const { target, clause } of imports) {
       const other = target !== undefined && paths.has(target) ? folderOf(target) : undefined;
       if (other === undefined || other === name) continue;
