@@ -46,7 +46,50 @@ export interface KeyHolder {
   readonly groupName: string;
 }
 
-export type AccessStore = ReturnType<typeof accessStore>;
+export interface AccessStore {
+  groups(): GroupRow[];
+  group(id: GroupId): GroupRow | undefined;
+  groupByName(name: string): GroupRow | undefined;
+  insertGroup(row: { name: string; description: string; now: number }): GroupId;
+  updateGroup(row: GroupRow): void;
+  deleteGroup(id: GroupId): void;
+  countKeys(groupId: GroupId): number;
+
+  /** Names of functions that ask for a key of this group, five at most. */
+  functionsOfGroup(groupId: GroupId): string[];
+
+  /** Groups with an id above `after`, in order of id. */
+  groupPage(after: number, limit: number): GroupSummary[];
+  groupSummary(id: GroupId): GroupSummary | undefined;
+  keySummary(id: KeyId): KeySummary | undefined;
+
+  /** Keys with an id below `before`, the newest first. */
+  keyPage(filter: KeyFilter, before: number, limit: number): KeySummary[];
+
+  /** Of each of these groups, the newest `limit` keys. */
+  newestKeys(groupIds: readonly GroupId[], limit: number): KeySummary[];
+  keyCount(): number;
+
+  /** In order of id: all, or at most `limit` with an id above `after`. */
+  keys(groupId?: GroupId, after?: number, limit?: number): KeyRow[];
+  key(id: KeyId): KeyRow | undefined;
+  keyByName(groupId: GroupId, name: string): KeyRow | undefined;
+
+  /** Undefined also if the key's row, or its group's, is not as this program wrote it. */
+  holder(lookup: Uint8Array): KeyHolder | undefined;
+  insertKey(
+    row: { groupId: GroupId; name: string; description: string; lookup: Uint8Array; ciphertext: string; now: number },
+  ): KeyId;
+  updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void;
+
+  /** What each key is found by. */
+  lookups(): { id: KeyId; name: string; groupName: string; lookup: Uint8Array }[];
+  deleteKey(id: KeyId): boolean;
+
+  /** Last uses as earlier versions kept them here. */
+  earlierUses(): { id: KeyId; at: number }[];
+  forgetEarlierUses(): void;
+}
 
 const KEY_COLUMNS = `
 k.id, k.group_id AS groupId, g.name AS groupName, k.name, k.description, k.ciphertext,
@@ -63,7 +106,7 @@ SELECT g.id, g.name, g.description,
   (SELECT count(*) FROM secrets WHERE group_id = g.id) AS secrets
 FROM key_groups g`;
 
-export function accessStore(db: Database, rows: RowCheck) {
+export function accessStore(db: Database, rows: RowCheck): AccessStore {
   const groupPage = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id > ? ORDER BY g.id LIMIT ?`);
   const groupSummary = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id = ?`);
   const keySummary = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.id = ?`);
@@ -124,15 +167,12 @@ export function accessStore(db: Database, rows: RowCheck) {
       deleteGroup.run(id);
     },
     countKeys: (groupId: GroupId): number => first<{ n: number }>(countKeys, groupId)!.n,
-    /** Names of functions that ask for a key of this group, five at most. */
     functionsOfGroup: (groupId: GroupId): string[] =>
       all<{ name: string }>(functionsOfGroup, groupId).map((row) => row.name),
 
-    /** Groups with an id above `after`, in order of id. */
     groupPage: (after: number, limit: number): GroupSummary[] => all<GroupSummary & Row>(groupPage, after, limit),
     groupSummary: (id: GroupId): GroupSummary | undefined => first<GroupSummary & Row>(groupSummary, id),
     keySummary: (id: KeyId): KeySummary | undefined => first<KeySummary & Row>(keySummary, id),
-    /** Keys with an id below `before`, the newest first. */
     keyPage({ groupId, search }: KeyFilter, before: number, limit: number): KeySummary[] {
       const words = search === undefined ? [] : [search, search];
       const group = groupId === undefined ? [] : [groupId];
@@ -143,19 +183,16 @@ export function accessStore(db: Database, rows: RowCheck) {
         : keySearchInGroup;
       return all<KeySummary & Row>(statement, ...group, ...words, before, limit);
     },
-    /** Of each of these groups, the newest `limit` keys. */
     newestKeys: (groupIds: readonly GroupId[], limit: number): KeySummary[] =>
       all<KeySummary & Row>(newestKeys, JSON.stringify(groupIds), limit),
     keyCount: (): number => first<{ n: number }>(keyCount)!.n,
 
-    /** In order of id: all, or at most `limit` with an id above `after`. */
     keys: (groupId?: GroupId, after = 0, limit = Number.MAX_SAFE_INTEGER): KeyRow[] =>
       groupId === undefined
         ? all<KeyRow & Row>(keys, after, limit)
         : all<KeyRow & Row>(keysOfGroup, groupId, after, limit),
     key: (id: KeyId): KeyRow | undefined => first<KeyRow & Row>(key, id),
     keyByName: (groupId: GroupId, name: string): KeyRow | undefined => first<KeyRow & Row>(keyByName, groupId, name),
-    /** Undefined also if the key's row, or its group's, is not as this program wrote it. */
     holder(lookup: Uint8Array): KeyHolder | undefined {
       const found = first<KeyHolder & Row>(holder, lookup);
       return found && rows.check("api_keys", found.keyId) && rows.check("key_groups", found.groupId)
@@ -174,11 +211,9 @@ export function accessStore(db: Database, rows: RowCheck) {
     updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void {
       updateKey.run(row.name, row.description, row.ciphertext, row.id);
     },
-    /** What each key is found by. */
     lookups: (): { id: KeyId; name: string; groupName: string; lookup: Uint8Array }[] =>
       all<{ id: KeyId; name: string; groupName: string; lookup: Uint8Array }>(lookups),
     deleteKey: (id: KeyId): boolean => deleteKey.run(id).changes > 0,
-    /** Last uses as earlier versions kept them here. */
     earlierUses: (): { id: KeyId; at: number }[] => all<{ id: KeyId; at: number }>(earlierUses),
     forgetEarlierUses(): void {
       forgetUses.run();

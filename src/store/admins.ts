@@ -26,7 +26,66 @@ export interface SessionRow {
   userAgent: string;
 }
 
-export type AdminStore = ReturnType<typeof adminStore>;
+export interface AdminStore {
+  admins(): AdminRow[];
+  admin(id: AdminId): AdminRow | undefined;
+  adminByEmail(email: string): AdminRow | undefined;
+
+  /** Whether the row is as this program wrote it; otherwise it is reported. */
+  isAuthentic(id: AdminId): boolean;
+
+  /** How many admins have a password to sign in with. */
+  countWithPassword(): number;
+  insertAdmin(row: { email: string; name: string; password: string | null; now: number }): AdminId;
+  rename(id: AdminId, name: string): void;
+  setPassword(id: AdminId, password: string): void;
+
+  /** `lastStep` is the step of the code that proved it to work, which does not count again. */
+  setTotpNonce(id: AdminId, nonce: Uint8Array | null, lastStep: number): void;
+
+  /** Whether the code of this step may be used: once, and none of an earlier step after it. */
+  useTotpStep(id: AdminId, step: number): boolean;
+  touchSignIn(id: AdminId, at: number): void;
+
+  /** With sessions, codes and link. */
+  deleteAdmin(id: AdminId): void;
+
+  /** The latest used first. */
+  sessions(adminId: AdminId): SessionRow[];
+
+  /** Undefined also if the row is not as this program wrote it. */
+  sessionByToken(tokenMac: Uint8Array): SessionRow | undefined;
+  insertSession(
+    row: { tokenMac: Uint8Array; adminId: AdminId; now: number; address: string; userAgent: string },
+  ): SessionId;
+  touchSession(id: SessionId, at: number): void;
+  deleteSession(id: SessionId, adminId: AdminId): boolean;
+
+  /** All but one; how many there were. */
+  deleteSessions(adminId: AdminId, except: SessionId | 0): number;
+
+  /** Those not seen since `seenBefore`, and those begun before `createdBefore`. */
+  deleteStaleSessions(seenBefore: number, createdBefore: number): void;
+  deleteAllSessionsAndLinks(): void;
+
+  /** `codes` as HMACs, in place of all before. */
+  replaceCodes(adminId: AdminId, codes: readonly Uint8Array[]): void;
+
+  /** Whether it was there; it no longer is. */
+  useCode(adminId: AdminId, code: Uint8Array): boolean;
+  countCodes(adminId: AdminId): number;
+
+  /**
+   * Deletes an admin's link if something else has written it, so that it can be written as a whole: nothing of it is kept.
+   * Called before the transaction that writes it, not within.
+   */
+  discardAlteredLink(adminId: AdminId): void;
+  putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void;
+
+  /** Whose link it is, if it has not expired at `now` and its row is as this program wrote it. */
+  link(tokenMac: Uint8Array, now: number): AdminId | undefined;
+  deleteLink(adminId: AdminId): void;
+}
 
 const SELECT_ADMIN = `
 SELECT a.id, a.email, a.name, a.password, a.totp_nonce AS totpNonce, a.created_at AS createdAt,
@@ -37,11 +96,11 @@ const SELECT_SESSION = `
 SELECT id, admin_id AS adminId, created_at AS createdAt, last_seen_at AS lastSeenAt, address, user_agent AS userAgent
 FROM sessions`;
 
-export function adminStore(db: Database, rows: RowCheck) {
+export function adminStore(db: Database, rows: RowCheck): AdminStore {
   const admins = db.prepare(`${SELECT_ADMIN} ORDER BY a.id`);
   const admin = db.prepare(`${SELECT_ADMIN} WHERE a.id = ?`);
   const adminByEmail = db.prepare(`${SELECT_ADMIN} WHERE a.email = ?`);
-  const countAble = db.prepare("SELECT count(*) AS n FROM admins WHERE password IS NOT NULL");
+  const countWithPassword = db.prepare("SELECT count(*) AS n FROM admins WHERE password IS NOT NULL");
   const insertAdmin = db.prepareChange("INSERT INTO admins (email, name, password, created_at) VALUES (?, ?, ?, ?)");
   const rename = db.prepareChange("UPDATE admins SET name = ? WHERE id = ?");
   const setPassword = db.prepareChange("UPDATE admins SET password = ? WHERE id = ?");
@@ -81,10 +140,8 @@ export function adminStore(db: Database, rows: RowCheck) {
     admins: (): AdminRow[] => all<AdminRow & Row>(admins),
     admin: (id: AdminId): AdminRow | undefined => first<AdminRow & Row>(admin, id),
     adminByEmail: (email: string): AdminRow | undefined => first<AdminRow & Row>(adminByEmail, email),
-    /** Whether the row is as this program wrote it; otherwise it is reported. */
     isAuthentic: (id: AdminId): boolean => rows.check("admins", id),
-    /** How many admins have a password to sign in with. */
-    countAble: (): number => first<{ n: number }>(countAble)!.n,
+    countWithPassword: (): number => first<{ n: number }>(countWithPassword)!.n,
     insertAdmin: (row: { email: string; name: string; password: string | null; now: number }): AdminId =>
       insert(insertAdmin, row.email, row.name, row.password, row.now) as AdminId,
     rename(id: AdminId, name: string): void {
@@ -93,23 +150,18 @@ export function adminStore(db: Database, rows: RowCheck) {
     setPassword(id: AdminId, password: string): void {
       setPassword.run(password, id);
     },
-    /** `lastStep` is the step of the code that proved it to work, which does not count again. */
     setTotpNonce(id: AdminId, nonce: Uint8Array | null, lastStep: number): void {
       setTotpNonce.run(nonce, lastStep, id);
     },
-    /** Whether the code of this step may be used: once, and none of an earlier step after it. */
     useTotpStep: (id: AdminId, step: number): boolean => useTotpStep.run(step, id).changes > 0,
     touchSignIn(id: AdminId, at: number): void {
       touchSignIn.run(at, id);
     },
-    /** With sessions, codes and link. */
     deleteAdmin(id: AdminId): void {
       deleteAdmin.run(id);
     },
 
-    /** The latest used first. */
     sessions: (adminId: AdminId): SessionRow[] => all<SessionRow & Row>(sessions, adminId),
-    /** Undefined also if the row is not as this program wrote it. */
     sessionByToken(tokenMac: Uint8Array): SessionRow | undefined {
       const found = first<SessionRow & Row>(sessionByToken, tokenMac);
       return found && rows.check("sessions", found.id) ? found : undefined;
@@ -128,10 +180,8 @@ export function adminStore(db: Database, rows: RowCheck) {
       touchSession.run(at, id);
     },
     deleteSession: (id: SessionId, adminId: AdminId): boolean => deleteSession.run(id, adminId).changes > 0,
-    /** All but one; how many there were. */
     deleteSessions: (adminId: AdminId, except: SessionId | 0): number =>
       Number(deleteSessions.run(adminId, except).changes),
-    /** Those not seen since `seenBefore`, and those begun before `createdBefore`. */
     deleteStaleSessions(seenBefore: number, createdBefore: number): void {
       deleteStale.run(seenBefore, createdBefore);
     },
@@ -141,27 +191,20 @@ export function adminStore(db: Database, rows: RowCheck) {
       deleteAllLinks.run();
     },
 
-    /** `codes` as HMACs, in place of all before. */
     replaceCodes(adminId: AdminId, codes: readonly Uint8Array[]): void {
       deleteCodes.run(adminId);
       for (const code of codes) insertCode.run(adminId, code);
     },
-    /** Whether it was there; it no longer is. */
     useCode: (adminId: AdminId, code: Uint8Array): boolean =>
       rows.check("recovery_codes", adminId, code) && useCode.run(adminId, code).changes > 0,
     countCodes: (adminId: AdminId): number => first<{ n: number }>(countCodes, adminId)!.n,
 
-    /**
-     * Deletes an admin's link if something else has written it, so that it can be written as a whole: nothing of it is kept.
-     * Called before the transaction that writes it, not within.
-     */
     discardAlteredLink(adminId: AdminId): void {
       if (rows.isAltered("password_links", adminId)) db.transaction(() => deleteLink.run(adminId));
     },
     putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void {
       putLink.run(adminId, tokenMac, expiresAt);
     },
-    /** Whose link it is, if it has not expired at `now` and its row is as this program wrote it. */
     link(tokenMac: Uint8Array, now: number): AdminId | undefined {
       const adminId = first<{ adminId: AdminId }>(link, tokenMac, now)?.adminId;
       return adminId !== undefined && rows.check("password_links", adminId) ? adminId : undefined;

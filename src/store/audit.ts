@@ -38,7 +38,18 @@ export interface AuditFilter {
   to?: number | undefined;
 }
 
-export type AuditStore = ReturnType<typeof auditStore>;
+export interface AuditStore {
+  add(row: AuditRow): void;
+
+  /** Id of the last entry, 0 if there is none. */
+  lastId(): number;
+
+  /** Entries with an id above `after`, up to `upTo`, in order of id, at most `limit`. */
+  following(after: number, upTo: number, limit: number): AuditRow[];
+
+  /** Entries that fit `filter` with an id below `before`, newest first, at most `limit`. */
+  page(filter: AuditFilter, before: number, limit: number): AuditRow[];
+}
 
 /** A time that a Date can hold; none that this program wrote is another. */
 const KNOWN_TIME = "CASE WHEN at BETWEEN 0 AND 8640000000000000 THEN at ELSE 0 END";
@@ -58,7 +69,7 @@ const ONE_OF_SEVERAL = "subject_id IS NULL " +
   "AND instr(replace(replace(after, '[', ','), ']', ','), ',' || ? || ',') AND CASE WHEN json_valid(after) THEN EXISTS " +
   "(SELECT 1 FROM json_each(after, '$.ids') WHERE value = CAST(? AS INTEGER)) ELSE 0 END";
 
-export function auditStore(db: Database) {
+export function auditStore(db: Database): AuditStore {
   const insertRow = db.prepare(
     "INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, actor_group, address, request_id, action, " +
       "subject_kind, subject_id, subject_name, before, after, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -96,14 +107,11 @@ export function auditStore(db: Database) {
       );
     },
 
-    /** Id of the last entry, 0 if there is none. */
     lastId: (): number => first<{ id: number | null }>(last)!.id ?? 0,
 
-    /** Entries with an id above `after`, up to `upTo`, in order of id, at most `limit`. */
     following: (after: number, upTo: number, limit: number): AuditRow[] =>
       all<AuditRow & Row>(following, after, upTo, limit),
 
-    /** Entries that fit `filter` with an id below `before`, newest first, at most `limit`. */
     page(filter: AuditFilter, before: number, limit: number): AuditRow[] {
       const { subject } = filter;
       const conditions = conditionsOf(filter);

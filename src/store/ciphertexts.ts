@@ -19,7 +19,24 @@ export interface SealedKey {
   readonly ciphertext: string;
 }
 
-export type CiphertextStore = ReturnType<typeof ciphertextStore>;
+export interface CiphertextStore {
+  /** The versions in use, in order; 0 stands for damaged texts without one. */
+  versions(): number[];
+
+  /** How many secrets and API keys are sealed with this version. */
+  count(version: number): number;
+
+  /** Secrets of this version with an id above `after`, in order of id, at most `limit`. */
+  secrets(version: number, after: number, limit: number): SealedSecret[];
+
+  /** API keys of this version with an id above `after`, in order of id, at most `limit`. */
+  apiKeys(version: number, after: number, limit: number): SealedKey[];
+
+  /** Whether a row is as this program wrote it; otherwise it is reported. */
+  isAuthentic(table: "secrets" | "api_keys", id: number): boolean;
+  replaceSecret(id: SecretId, ciphertext: string): void;
+  replaceApiKey(id: KeyId, ciphertext: string): void;
+}
 
 interface SecretColumns extends Row {
   id: SecretId;
@@ -29,7 +46,7 @@ interface SecretColumns extends Row {
   ciphertext: string;
 }
 
-export function ciphertextStore(db: Database, rows: RowCheck) {
+export function ciphertextStore(db: Database, rows: RowCheck): CiphertextStore {
   // A step for each version, however many rows it has.
   const versionsOf = (table: string) =>
     db.prepare(`
@@ -53,26 +70,21 @@ export function ciphertextStore(db: Database, rows: RowCheck) {
   const replaceKey = db.prepareChange("UPDATE api_keys SET ciphertext = ? WHERE id = ?");
 
   return {
-    /** The versions in use, in order; 0 stands for damaged texts without one. */
     versions(): number[] {
       const found = versions.flatMap((statement) => all<{ n: number }>(statement).map(({ n }) => n));
       return [...new Set(found)].sort((a, b) => a - b);
     },
 
-    /** How many secrets and API keys are sealed with this version. */
     count: (version: number): number => first<{ n: number }>(count, version)!.n,
 
-    /** Secrets of this version with an id above `after`, in order of id, at most `limit`. */
     secrets(version: number, after: number, limit: number): SealedSecret[] {
       return all<SecretColumns>(secrets, version, after, limit)
         .map(({ id, name, scope, ownerId, ciphertext }) => ({ id, name, owner: toOwner(scope, ownerId), ciphertext }));
     },
 
-    /** API keys of this version with an id above `after`, in order of id, at most `limit`. */
     apiKeys: (version: number, after: number, limit: number): SealedKey[] =>
       all<SealedKey & Row>(keys, version, after, limit),
 
-    /** Whether a row is as this program wrote it; otherwise it is reported. */
     isAuthentic: (table: "secrets" | "api_keys", id: number): boolean => rows.check(table, id),
 
     replaceSecret(id: SecretId, ciphertext: string): void {

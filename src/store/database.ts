@@ -159,7 +159,7 @@ export class Database {
    * A transaction that does not wait for the disk: the next one that does takes it along, and a power cut before
    * that may undo it, whole. For what can be done again.
    */
-  repeatable<T>(work: () => T): T {
+  transactionWithoutSync<T>(work: () => T): T {
     if (this.#inTransaction) return work();
     this.#syncLater.run();
     this.#isDurable = false;

@@ -3,7 +3,13 @@
 import type { FunctionId, GroupId, Scope, SecretName } from "../ids.ts";
 import { all, type Database, type Row } from "./database.ts";
 
-export type FunctionSecretStore = ReturnType<typeof functionSecretStore>;
+export interface FunctionSecretStore {
+  /** Names that hold `search` in any case, in order, at most `limit`. */
+  names(functionId: FunctionId, groups: readonly GroupId[], search: string, limit: number): SecretName[];
+
+  /** The scopes in which a name is set. */
+  scopes(functionId: FunctionId, groups: readonly GroupId[], name: string): Scope[];
+}
 
 interface Named extends Row {
   name: SecretName;
@@ -19,7 +25,7 @@ const OPEN = `(scope = 'global' OR scope = 'function' AND owner_id = ?1
   OR scope = 'key' AND owner_id IN
     (SELECT id FROM api_keys WHERE group_id IN (SELECT value FROM json_each(?2))))`;
 
-export function functionSecretStore(db: Database) {
+export function functionSecretStore(db: Database): FunctionSecretStore {
   // Steps from each name to the next, so that a name with a thousand owners costs one look.
   const next = (after: string) =>
     `(SELECT name FROM secrets INDEXED BY secrets_by_name
@@ -35,11 +41,9 @@ export function functionSecretStore(db: Database) {
   const scopes = db.prepare(`SELECT DISTINCT scope FROM secrets WHERE name = ?3 AND ${OPEN}`);
 
   return {
-    /** Names that hold `search` in any case, in order, at most `limit`. */
     names: (functionId: FunctionId, groups: readonly GroupId[], search: string, limit: number): SecretName[] =>
       all<Named>(names, functionId, JSON.stringify(groups), search, limit).map(({ name }) => name),
 
-    /** The scopes in which a name is set. */
     scopes: (functionId: FunctionId, groups: readonly GroupId[], name: string): Scope[] =>
       all<Scoped>(scopes, functionId, JSON.stringify(groups), name).map(({ scope }) => scope),
   };

@@ -25,7 +25,33 @@ export interface FunctionRow extends Omit<FunctionFields, "routeKey"> {
   updatedAt: number;
 }
 
-export type FunctionStore = ReturnType<typeof functionStore>;
+export interface FunctionStore {
+  /** In order of id: all, or at most `limit` with an id above `after`. */
+  list(after?: number, limit?: number): FunctionRow[];
+
+  /** Those with a name above `after` whose name, route or handler holds `search`, in order of name. */
+  page(search: string, after: string, limit: number): FunctionRow[];
+  count(search: string): number;
+  find(id: FunctionId): FunctionRow | undefined;
+  findByName(name: string): FunctionRow | undefined;
+
+  /** Functions that have this handler, ten at most. */
+  findByHandler(handler: string): { id: FunctionId; name: string }[];
+
+  /** Which function answers `method` on a route with this key. */
+  findByRoute(routeKey: string, method: string): { id: FunctionId; name: string } | undefined;
+
+  /** Those that a key of the group may call, in order of id, at most `limit`. */
+  ofGroup(groupId: GroupId, limit: number): FunctionRow[];
+  counts(): { total: number; enabled: number };
+  oldest(): FunctionRow | undefined;
+  insert(fields: FunctionFields, now: number): FunctionId;
+  update(id: FunctionId, fields: FunctionFields, now: number): void;
+
+  /** Whether the row is as this program wrote it; otherwise it is reported. */
+  isAuthentic(id: FunctionId): boolean;
+  delete(id: FunctionId): boolean;
+}
 
 interface Columns extends Row {
   id: number;
@@ -46,7 +72,7 @@ SELECT f.id, f.name, f.description, f.handler, f.route, f.confinement, f.enabled
   f.method_list AS methods, f.group_list AS groups
 FROM functions f`;
 
-export function functionStore(db: Database, rows: RowCheck) {
+export function functionStore(db: Database, rows: RowCheck): FunctionStore {
   const list = db.prepare(`${SELECT} WHERE f.id > ? ORDER BY f.id LIMIT ?`);
   const found = "(?1 = '' OR instr(lower(f.name || ' ' || f.route || ' ' || f.handler), lower(?1)) > 0)";
   const page = db.prepare(`${SELECT} WHERE ${found} AND f.name > ?2 ORDER BY f.name LIMIT ?3`);
@@ -82,9 +108,7 @@ export function functionStore(db: Database, rows: RowCheck) {
   };
 
   return {
-    /** In order of id: all, or at most `limit` with an id above `after`. */
     list: (after = 0, limit = Number.MAX_SAFE_INTEGER): FunctionRow[] => all<Columns>(list, after, limit).map(toRow),
-    /** Those with a name above `after` whose name, route or handler holds `search`, in order of name. */
     page: (search: string, after: string, limit: number): FunctionRow[] =>
       all<Columns>(page, search, after, limit).map(toRow),
     count: (search: string): number => first<{ n: number }>(count, search)!.n,
@@ -96,13 +120,10 @@ export function functionStore(db: Database, rows: RowCheck) {
       const row = first<Columns>(byName, name);
       return row && toRow(row);
     },
-    /** Functions that have this handler, ten at most. */
     findByHandler: (handler: string): { id: FunctionId; name: string }[] =>
       all<{ id: FunctionId; name: string }>(byHandler, handler),
-    /** Which function answers `method` on a route with this key. */
     findByRoute: (routeKey: string, method: string): { id: FunctionId; name: string } | undefined =>
       first<{ id: FunctionId; name: string }>(byRoute, routeKey, method),
-    /** Those that a key of the group may call, in order of id, at most `limit`. */
     ofGroup: (groupId: GroupId, limit: number): FunctionRow[] => all<Columns>(ofGroup, groupId, limit).map(toRow),
     counts: (): { total: number; enabled: number } => first<{ total: number; enabled: number }>(counts)!,
     oldest(): FunctionRow | undefined {
@@ -131,7 +152,6 @@ export function functionStore(db: Database, rows: RowCheck) {
       updateRow.run(name, description, handler, route, confinement, enabled ? 1 : 0, ...lists(fields), now, id);
       writeLists(id, fields);
     },
-    /** Whether the row is as this program wrote it; otherwise it is reported. */
     isAuthentic: (id: FunctionId): boolean => rows.check("functions", id),
     delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,
   };

@@ -31,7 +31,21 @@ export interface LogFilter {
   readonly match?: string | undefined;
 }
 
-export type LogStore = ReturnType<typeof logStore>;
+export interface LogStore {
+  insert(fields: LogFields): number;
+
+  /** Those with ids below `before`, newest first. */
+  list(filter: LogFilter, before: number, limit: number): LogRow[];
+
+  /** How many each function has. */
+  counts(): Map<FunctionId, number>;
+
+  /** Deletes the oldest `count` of a function; how many there were. */
+  deleteOldest(functionId: FunctionId, count: number): number;
+
+  /** Deletes of the oldest `count` those from before `at`; the functions they were of. */
+  deleteBefore(at: number, count: number): FunctionId[];
+}
 
 interface Columns extends Row {
   id: number;
@@ -46,7 +60,7 @@ interface Columns extends Row {
 
 const TOP_LEVEL = 3;
 
-export function logStore(db: Database) {
+export function logStore(db: Database): LogStore {
   const insertRow = db.prepare(
     "INSERT INTO logs (function_id, request_id, level, event, message, duration_ms, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
   );
@@ -80,7 +94,6 @@ export function logStore(db: Database) {
       return id;
     },
 
-    /** Those with ids below `before`, newest first. */
     list({ functionId, requestId, level = 0, since, match }: LogFilter, before: number, limit: number): LogRow[] {
       const conditions: [string, string | number][] = [];
       if (functionId !== undefined) conditions.push(["l.function_id = ?", functionId]);
@@ -105,18 +118,15 @@ export function logStore(db: Database) {
         .slice(0, limit);
     },
 
-    /** How many each function has. */
     counts: (): Map<FunctionId, number> =>
       new Map(all<{ functionId: FunctionId; n: number }>(counts).map(({ functionId, n }) => [functionId, n])),
 
-    /** Deletes the oldest `count` of a function; how many there were. */
     deleteOldest(functionId: FunctionId, count: number): number {
       const ids = all<{ id: number }>(oldestOf, functionId, count).map(({ id }) => id);
       remove(ids);
       return ids.length;
     },
 
-    /** Deletes of the oldest `count` those from before `at`; the functions they were of. */
     deleteBefore(at: number, count: number): FunctionId[] {
       const rows = all<{ id: number; at: number; functionId: FunctionId }>(oldest, count).filter((row) => row.at < at);
       remove(rows.map(({ id }) => id));

@@ -36,7 +36,38 @@ export interface FailingRow {
   readonly failures: number;
 }
 
-export type MetricStore = ReturnType<typeof metricStore>;
+export interface MetricStore {
+  find(resolution: Resolution, functionId: number, at: number): MetricRow | undefined;
+
+  /** Of one function, or of all together by `ALL_FUNCTIONS`; `from` included, `to` not; in order of time. */
+  list(resolution: Resolution, functionId: number, from: number, to: number): MetricRow[];
+
+  /** The rows of each function and those of all together. */
+  listEach(resolution: Resolution, from: number, to: number): MetricRow[];
+
+  /** The sums of one function's rows that begin at `from` or later. */
+  callsOf(resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number };
+
+  /** Functions with calls that failed or took too long, since `from`: those with the most, at most `limit`. */
+  failing(resolution: Resolution, from: number, limit: number): FailingRow[];
+
+  /** The same of each function. */
+  callsOfEach(resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[];
+
+  /** In the place of what is stored for the same stretch and function. */
+  put(resolution: Resolution, row: MetricRow): void;
+
+  /** The functions that have days. */
+  functionIds(): FunctionId[];
+  forget(functionId: FunctionId): void;
+
+  /** Drops the rows of stretches that begin before `at`. */
+  trim(resolution: Resolution, at: number): void;
+
+  /** Minutes before this one are in the rows of hours and days, too. */
+  rolledTo(): number;
+  setRolledTo(at: number): void;
+}
 
 type Columns = MetricRow & Row;
 
@@ -45,7 +76,7 @@ const COLUMNS = `at, function_id AS functionId, calls, errors, timeouts, refusal
   secret_read_us AS secretReadUs, background_calls AS backgroundCalls, background_errors AS backgroundErrors,
   background_us AS backgroundUs, histogram`;
 
-export function metricStore(db: Database) {
+export function metricStore(db: Database): MetricStore {
   const one = db.prepare(`SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at = ?`);
   const ofFunction = db.prepare(
     `SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at >= ? AND at < ? ORDER BY at`,
@@ -85,27 +116,21 @@ export function metricStore(db: Database) {
     find: (resolution: Resolution, functionId: number, at: number): MetricRow | undefined =>
       first<Columns>(one, RESOLUTIONS[resolution], functionId, at),
 
-    /** Of one function, or of all together by `ALL_FUNCTIONS`; `from` included, `to` not; in order of time. */
     list: (resolution: Resolution, functionId: number, from: number, to: number): MetricRow[] =>
       all<Columns>(ofFunction, RESOLUTIONS[resolution], functionId, from, to),
 
-    /** The rows of each function and those of all together. */
     listEach: (resolution: Resolution, from: number, to: number): MetricRow[] =>
       all<Columns>(ofEach, RESOLUTIONS[resolution], from, to),
 
-    /** The sums of one function's rows that begin at `from` or later. */
     callsOf: (resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number } =>
       first<{ calls: number; errors: number }>(callsOf, RESOLUTIONS[resolution], functionId, from)!,
 
-    /** Functions with calls that failed or took too long, since `from`: those with the most, at most `limit`. */
     failing: (resolution: Resolution, from: number, limit: number): FailingRow[] =>
       all<FailingRow & Row>(failing, RESOLUTIONS[resolution], from, limit),
 
-    /** The same of each function. */
     callsOfEach: (resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[] =>
       all<{ functionId: FunctionId; calls: number }>(callsOfEach, RESOLUTIONS[resolution], from),
 
-    /** In the place of what is stored for the same stretch and function. */
     put(resolution: Resolution, row: MetricRow): void {
       put.run(
         RESOLUTIONS[resolution],
@@ -127,19 +152,16 @@ export function metricStore(db: Database) {
       );
     },
 
-    /** The functions that have days. */
     functionIds: (): FunctionId[] => all<{ id: FunctionId }>(functionIds).map(({ id }) => id),
 
     forget(functionId: FunctionId): void {
       forget.run(functionId);
     },
 
-    /** Drops the rows of stretches that begin before `at`. */
     trim(resolution: Resolution, at: number): void {
       trim.run(RESOLUTIONS[resolution], at);
     },
 
-    /** Minutes before this one are in the rows of hours and days, too. */
     rolledTo: (): number => first<{ at: number }>(rolledTo)!.at,
 
     setRolledTo(at: number): void {

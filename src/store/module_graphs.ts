@@ -5,9 +5,16 @@ import { all, type Database, first } from "./database.ts";
 /** The oldest go first: handlers come and go, and one that is missing is only found again. */
 const KEPT_MAX = 20_000;
 
-export type ModuleGraphStore = ReturnType<typeof moduleGraphStore>;
+export interface ModuleGraphStore {
+  find(handler: string): string | undefined;
 
-export function moduleGraphStore(db: Database) {
+  /** Handlers whose graph holds `text`, at most `limit`. */
+  holding(text: string, limit: number): string[];
+  put(handler: string, graph: string): void;
+  remove(handler: string): void;
+}
+
+export function moduleGraphStore(db: Database): ModuleGraphStore {
   const find = db.prepare("SELECT graph FROM module_graphs WHERE handler = ?");
   const holding = db.prepare("SELECT handler FROM module_graphs WHERE instr(graph, ?) > 0 LIMIT ?");
   const put = db.prepare("INSERT OR REPLACE INTO module_graphs (handler, graph) VALUES (?, ?)");
@@ -16,7 +23,6 @@ export function moduleGraphStore(db: Database) {
   return {
     find: (handler: string): string | undefined => first<{ graph: string }>(find, handler)?.graph,
 
-    /** Handlers whose graph holds `text`, at most `limit`. */
     holding: (text: string, limit: number): string[] =>
       all<{ handler: string }>(holding, text, limit).map(({ handler }) => handler),
 

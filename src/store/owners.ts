@@ -8,9 +8,16 @@ export interface OwnerName<Id extends number> {
   name: string;
 }
 
-export type OwnerStore = ReturnType<typeof ownerStore>;
+export interface OwnerStore {
+  functions(search: string, limit: number): (OwnerName<FunctionId> & Row)[];
+  groups(search: string, limit: number): (OwnerName<GroupId> & Row)[];
 
-export function ownerStore(db: Database) {
+  /** With their groups' names: `acme (staging)`. */
+  keys(search: string, limit: number): (OwnerName<KeyId> & Row)[];
+  keysOfGroups(groups: readonly GroupId[], search: string, limit: number): (OwnerName<KeyId> & Row)[];
+}
+
+export function ownerStore(db: Database): OwnerStore {
   const list = (from: string, name: string, which = "true") =>
     db.prepare(
       `SELECT id, name FROM (SELECT o.id, ${name} AS name FROM ${from} WHERE ${which})
@@ -26,7 +33,6 @@ export function ownerStore(db: Database) {
   return {
     functions: (search: string, limit: number) => all<OwnerName<FunctionId> & Row>(functions, search, limit),
     groups: (search: string, limit: number) => all<OwnerName<GroupId> & Row>(groups, search, limit),
-    /** With their groups' names: `acme (staging)`. */
     keys: (search: string, limit: number) => all<OwnerName<KeyId> & Row>(keys, search, limit),
     keysOfGroups: (groups: readonly GroupId[], search: string, limit: number) =>
       all<OwnerName<KeyId> & Row>(keysOfGroups, JSON.stringify(groups), search, limit),

@@ -20,7 +20,24 @@ export interface NamedSecret {
   readonly createdAt: number;
 }
 
-export type SecretNameStore = ReturnType<typeof secretNameStore>;
+export interface SecretNameStore {
+  /** Names above `after` in order (by code points), at most `limit`. */
+  page(filter: NameFilter, after: string, limit: number): SecretName[];
+
+  /** The same of names that are set globally or by one of these owners; 0 for none. */
+  pageOfOwners(
+    owners: { functionId: FunctionId; groupId: GroupId | 0; keyId: KeyId | 0 },
+    search: string,
+    after: string,
+    limit: number,
+  ): SecretName[];
+
+  /** Secrets of such names in order, at most `limit`: those after the last one of `after`, or after all of a name. */
+  rows(filter: NameFilter, after: NamedSecret | string, limit: number): NamedSecret[];
+
+  /** How many owners of each scope set a name; a scope without any is left out. */
+  counts(name: SecretName): Partial<Record<Scope, number>>;
+}
 
 /**
  * Steps from each name to the next one that fits, so that a name with a thousand owners costs one look.
@@ -40,7 +57,7 @@ function inOrder(fits: string, limit: string): string {
     SELECT name FROM found WHERE name IS NOT NULL`;
 }
 
-export function secretNameStore(db: Database) {
+export function secretNameStore(db: Database): SecretNameStore {
   const page = db.prepare(inOrder("(?3 = '' OR scope = ?3) AND (?4 = -1 OR owner_id = ?4)", "?5"));
   const pageOfOwners = db.prepare(inOrder(
     `(scope = 'global' OR scope = 'function' AND owner_id = ?3 OR scope = 'group' AND owner_id = ?4
@@ -57,12 +74,10 @@ export function secretNameStore(db: Database) {
   );
 
   return {
-    /** Names above `after` in order (by code points), at most `limit`. */
     page({ search, scope = "" as Scope, ownerId = -1 }: NameFilter, after: string, limit: number): SecretName[] {
       return all<Named>(page, after, search.toLowerCase(), scope, ownerId, limit).map(({ name }) => name);
     },
 
-    /** The same of names that are set globally or by one of these owners; 0 for none. */
     pageOfOwners(
       owners: { functionId: FunctionId; groupId: GroupId | 0; keyId: KeyId | 0 },
       search: string,
@@ -74,7 +89,6 @@ export function secretNameStore(db: Database) {
         .map(({ name }) => name);
     },
 
-    /** Secrets of such names in order, at most `limit`: those after the last one of `after`, or after all of a name. */
     rows(
       { search, scope = "" as Scope, ownerId = -1 }: NameFilter,
       after: NamedSecret | string,
@@ -87,7 +101,6 @@ export function secretNameStore(db: Database) {
       return all<NamedSecret & Row>(rows, name, search.toLowerCase(), scope, ownerId, lastScope, lastOwner, limit);
     },
 
-    /** How many owners of each scope set a name; a scope without any is left out. */
     counts(name: SecretName): Partial<Record<Scope, number>> {
       const rows = all<{ scope: Scope; count: number }>(counts, name);
       return Object.fromEntries(rows.map(({ scope, count }) => [scope, count]));

@@ -31,9 +31,42 @@ export interface LastRead {
   readonly functionId: FunctionId;
 }
 
-export type SecretReadStore = ReturnType<typeof secretReadStore>;
+export interface SecretReadStore {
+  /** Adds `reads` to the count of the minute `at`. */
+  count(read: SecretRead, at: number, reads: number): void;
 
-export function secretReadStore(db: Database) {
+  /** Adds `reads` to the count of the day that `at`, a time, lies in; `functionId` read last. */
+  countOfSecret(secretId: SecretId, at: number, functionId: FunctionId, reads: number): void;
+  last(id: SecretId): LastRead | undefined;
+
+  /** On the day of `since` and later. */
+  sum(id: SecretId, since: number): number;
+
+  /** The secrets that were read at `at` or later. */
+  readSince(at: number): SecretId[];
+
+  /** Since when reads are counted at all. */
+  begin(): number;
+  setBegin(at: number): void;
+
+  /** Newest first. */
+  page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[];
+
+  /** When the oldest minute begins that is still counted as one. */
+  oldestMinute(): number | undefined;
+
+  /** Makes days of the minutes before `at`, and loses when within its day a secret was read. */
+  foldMinutes(at: number): void;
+
+  /** Drops days before `at`; the last read of each secret stays. */
+  trim(at: number): void;
+
+  /** At most `limit` secrets with an id above `after` that were ever read. */
+  secretIds(after: number, limit: number): SecretId[];
+  forget(id: SecretId): void;
+}
+
+export function secretReadStore(db: Database): SecretReadStore {
   const count = db.prepare(
     `INSERT INTO secret_reads (length_ms, secret_id, at, function_id, key_id, reads) VALUES (${MINUTE_MS}, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET reads = reads + excluded.reads`,
@@ -78,12 +111,10 @@ export function secretReadStore(db: Database) {
   );
 
   return {
-    /** Adds `reads` to the count of the minute `at`. */
     count({ secretId, functionId, keyId }: SecretRead, at: number, reads: number): void {
       count.run(secretId, at, functionId, keyId, reads);
     },
 
-    /** Adds `reads` to the count of the day that `at`, a time, lies in; `functionId` read last. */
     countOfSecret(secretId: SecretId, at: number, functionId: FunctionId, reads: number): void {
       countDay.run(secretId, at - at % DAY_MS, reads);
       setLast.run(secretId, at, functionId);
@@ -91,40 +122,32 @@ export function secretReadStore(db: Database) {
 
     last: (id: SecretId): LastRead | undefined => first<LastRead & Row>(last, id),
 
-    /** On the day of `since` and later. */
     sum: (id: SecretId, since: number): number => first<{ n: number | null }>(sum, id, since - since % DAY_MS)!.n ?? 0,
 
-    /** The secrets that were read at `at` or later. */
     readSince: (at: number): SecretId[] => all<{ id: SecretId }>(readSince, at).map(({ id }) => id),
 
-    /** Since when reads are counted at all. */
     begin: (): number => first<{ at: number }>(begin)!.at,
 
     setBegin(at: number): void {
       setBegin.run(at);
     },
 
-    /** Newest first. */
     page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[] {
       const { at, functionId, keyId } = after ?? { at: Number.MAX_SAFE_INTEGER, functionId: 0, keyId: 0 };
       return all<ReadCount & Row>(page, id, at, functionId, keyId, limit);
     },
 
-    /** When the oldest minute begins that is still counted as one. */
     oldestMinute: (): number | undefined => first<{ at: number | null }>(oldestMinute)!.at ?? undefined,
 
-    /** Makes days of the minutes before `at`, and loses when within its day a secret was read. */
     foldMinutes(at: number): void {
       toDays.run(at);
       dropMinutes.run(at);
     },
 
-    /** Drops days before `at`; the last read of each secret stays. */
     trim(at: number): void {
       for (const statement of trims) statement.run(at);
     },
 
-    /** At most `limit` secrets with an id above `after` that were ever read. */
     secretIds: (after: number, limit: number): SecretId[] =>
       all<{ id: SecretId }>(secretIds, after, limit).map(({ id }) => id),
 

@@ -45,7 +45,33 @@ export interface SecretFilter {
   name?: SecretName | undefined;
 }
 
-export type SecretStore = ReturnType<typeof secretStore>;
+export interface SecretStore {
+  /**
+   * The rows named `name` of the global scope and of the owners given, at most four, in no order, and those that
+   * are missing. Without a group or key, pass 0: no owner has that id. Not to be called within a transaction.
+   */
+  candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[];
+
+  /** Whether the row is as this program wrote it; otherwise it is reported. */
+  isAuthentic(id: SecretId): boolean;
+  find(id: SecretId): SecretRow | undefined;
+  findByOwner(name: SecretName, owner: Owner): SecretRow | undefined;
+
+  /** The values of one name in one scope, in order of their owners' ids, those above `afterOwner`, at most `limit`. */
+  ofScope(name: SecretName, scope: Scope, afterOwner: number, limit: number): SecretRow[];
+
+  /** For each scope of each name: how many values there are, and the first ones, at most `limit`. */
+  samples(names: readonly SecretName[], limit: number): { count: number; row: SecretRow }[];
+
+  /** Rows with an id above `after` in order of id, at most `limit`. */
+  list(filter: SecretFilter, after: number, limit: number): SecretRow[];
+  total(): number;
+  insert(row: { name: SecretName; owner: Owner; ciphertext: string; comment: string; now: number }): SecretId;
+  update(row: { id: SecretId; name: SecretName; ciphertext: string; comment: string; now: number }): void;
+
+  /** Whether there was such a row. */
+  delete(id: SecretId): boolean;
+}
 
 interface Columns extends Row {
   id: number;
@@ -67,7 +93,7 @@ const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.c
   END AS owner_name`;
 const SELECT = `SELECT ${COLUMNS} FROM secrets s`;
 
-export function secretStore(db: Database, rows: RowCheck & AbsenceCheck) {
+export function secretStore(db: Database, rows: RowCheck & AbsenceCheck): SecretStore {
   const candidates = db.prepare(`
     SELECT id, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE name = ?1 AND scope = 'global' AND owner_id = 0
     UNION ALL
@@ -123,10 +149,6 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck) {
   };
 
   return {
-    /**
-     * The rows named `name` of the global scope and of the owners given, at most four, in no order, and those that
-     * are missing. Without a group or key, pass 0: no owner has that id. Not to be called within a transaction.
-     */
     candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[] {
       // Otherwise a secret that another process stores meanwhile would be in the order and not among the rows.
       return db.atOneMoment(() => {
@@ -148,7 +170,6 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck) {
       });
     },
 
-    /** Whether the row is as this program wrote it; otherwise it is reported. */
     isAuthentic: (id: SecretId): boolean => rows.check("secrets", id),
 
     find(id: SecretId): SecretRow | undefined {
@@ -161,18 +182,15 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck) {
       return row && toRow(row);
     },
 
-    /** The values of one name in one scope, in order of their owners' ids, those above `afterOwner`, at most `limit`. */
     ofScope(name: SecretName, scope: Scope, afterOwner: number, limit: number): SecretRow[] {
       return all<Columns>(ofScope, name, scope, afterOwner, limit).map(toRow);
     },
 
-    /** For each scope of each name: how many values there are, and the first ones, at most `limit`. */
     samples(names: readonly SecretName[], limit: number): { count: number; row: SecretRow }[] {
       return all<Columns & { count: number }>(samples, JSON.stringify(names), limit)
         .map((row) => ({ count: row.count, row: toRow(row) }));
     },
 
-    /** Rows with an id above `after` in order of id, at most `limit`. */
     list(filter: SecretFilter, after: number, limit: number): SecretRow[] {
       const { statement, values } = list(filter);
       return all<Columns>(statement, ...values, after, limit).map(toRow);
@@ -201,7 +219,6 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck) {
       updateRow.run(row.name, row.ciphertext, row.comment, row.now, row.id);
     },
 
-    /** Whether there was such a row. */
     delete(id: SecretId): boolean {
       return deleteRow.run(id).changes > 0;
     },

@@ -3,27 +3,37 @@
 import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first } from "./database.ts";
 
-export type SettingsStore = ReturnType<typeof settingsStore>;
-export type MetaStore = ReturnType<typeof metaStore>;
+export interface SettingsStore {
+  /** Those whose rows are as this program wrote them. */
+  list(): { name: string; value: string }[];
 
-export function settingsStore(db: Database, rows: RowCheck) {
+  /**
+   * Deletes the row if something else has written it, so that it can be written as a whole: nothing of it is kept.
+   * Called before the transaction that writes it, not within.
+   */
+  discardAltered(name: string): void;
+
+  /** `value` is JSON. */
+  put(name: string, value: string): void;
+  delete(name: string): void;
+}
+export interface MetaStore {
+  get(name: string): string | undefined;
+  put(name: string, value: string): void;
+}
+
+export function settingsStore(db: Database, rows: RowCheck): SettingsStore {
   const list = db.prepare("SELECT name, value FROM settings");
   const put = db.prepareChange(
     "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
   const remove = db.prepareChange("DELETE FROM settings WHERE name = ?");
   return {
-    /** Those whose rows are as this program wrote them. */
     list: (): { name: string; value: string }[] =>
       all<{ name: string; value: string }>(list).filter(({ name }) => rows.check("settings", name)),
-    /**
-     * Deletes the row if something else has written it, so that it can be written as a whole: nothing of it is kept.
-     * Called before the transaction that writes it, not within.
-     */
     discardAltered(name: string): void {
       if (rows.isAltered("settings", name)) db.transaction(() => remove.run(name));
     },
-    /** `value` is JSON. */
     put(name: string, value: string): void {
       put.run(name, value);
     },
@@ -33,7 +43,7 @@ export function settingsStore(db: Database, rows: RowCheck) {
   };
 }
 
-export function metaStore(db: Database) {
+export function metaStore(db: Database): MetaStore {
   const get = db.prepare("SELECT value FROM meta WHERE name = ?");
   const put = db.prepare(
     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

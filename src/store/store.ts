@@ -44,7 +44,7 @@ export interface Store {
    */
   change<T>(actor: Actor, work: () => T): T;
   /** A transaction that a power cut may undo, whole, as long as no other one came after it. */
-  repeatable<T>(work: () => T): T;
+  transactionWithoutSync<T>(work: () => T): T;
   /** Another number after each transaction: what was read before it may be out of date. */
   changes(): number;
   /** Of the authenticated rows, as of the last transaction. */
@@ -142,7 +142,7 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
         requireEntitled(actor);
         return work();
       }),
-    repeatable: (work) => db.repeatable(work),
+    transactionWithoutSync: (work) => db.transactionWithoutSync(work),
     changes: () => db.changes,
     head: () => rows.head,
     isAltered: (table, ...key) => rows.isAltered(table, ...key),

@@ -45,7 +45,14 @@ export interface TypeCheckOptions {
   importHosts: () => readonly string[];
 }
 
-export type TypeCheck = ReturnType<typeof typeCheckService>;
+export interface TypeCheck {
+  /**
+   * What is wrong with the source, in the order of its lines, and with files that it imports. Checks come one
+   * after the other.
+   * @throws AppError Busy (503) if too many wait; TooLarge (413) for more files or longer ones than are checked
+   */
+  check(source: Source): Promise<Problem[]>;
+}
 
 const CONFIG_FLAGS = ["--config=config.json", "--import-map=imports.json"];
 const CHECK_MAX_MS = 60_000;
@@ -67,7 +74,7 @@ const V8_FLAGS = `--max-old-space-size=${HEAP_MB},--no-turbofan`;
 /** What a text that begins with a dot might be: the path of a module. More is copied than need be, never less. */
 const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
 
-export function typeCheckService({ files, runtime, runDir, codeDir, locks, importHosts }: TypeCheckOptions) {
+export function typeCheckService({ files, runtime, runDir, codeDir, locks, importHosts }: TypeCheckOptions): TypeCheck {
   const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
   const types = [0, 1].map((index) => `Parameters<import("${handlerTypes}").Handler>[${index}]`) as [string, string];
   /** Always the same, as Deno keeps notes by path; checks come one after the other. */
@@ -140,11 +147,6 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
   };
 
   return {
-    /**
-     * What is wrong with the source, in the order of its lines, and with files that it imports. Checks come one
-     * after the other.
-     * @throws AppError Busy (503) if too many wait; TooLarge (413) for more files or longer ones than are checked
-     */
     async check(source: Source): Promise<Problem[]> {
       if (waiting >= WAITING_MAX) throw new AppError("Busy", 503, "Too many checks are waiting. Try again.");
       waiting++;

@@ -20,10 +20,54 @@ export interface FileInfo {
 /** A file in a folder, or a folder in it, of which the size is not known. */
 export type FolderEntry = { readonly name: string; readonly path: string } & Partial<FileInfo>;
 
-export type Files = ReturnType<typeof filesService>;
+export interface Files {
+  /** Every regular file below the code folder, in order of path; links are left out. */
+  list(): Promise<FileInfo[]>;
+
+  /**
+   * What is in one folder ("" is the code folder itself), folders first, each in order of name: entries `from`
+   * on, at most `limit`. Links are left out.
+   * @throws AppError InvalidInput (400), NotFound (404)
+   */
+  folder(path: string, from: number, limit: number): Promise<{ entries: FolderEntry[]; total: number }>;
+
+  /** @throws AppError InvalidInput (400), NotFound (404) */
+  read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }>;
+
+  /**
+   * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
+   * A file's version is its SHA-256 (see `sha256Of`).
+   * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412)
+   */
+  write(
+    actor: Actor,
+    path: string,
+    content: Uint8Array<ArrayBuffer>,
+    mustBeNew: boolean,
+    expected?: ExpectedVersions,
+  ): Promise<{ info: FileInfo; created: boolean }>;
+
+  /**
+   * Moves a file to a path that is free, and removes the folders that it leaves empty. The file is under both paths
+   * when `follow` is called, which calls `removeOld` at the end of the transaction in which it changes what names
+   * the file. If either fails, the file is where it was.
+   * @throws AppError InvalidInput (400), NotFound (404); Conflict (409) if the path is taken; PreconditionFailed (412)
+   */
+  move<T>(
+    actor: Actor,
+    options: { from: string; to: string; expected?: ExpectedVersions | undefined },
+    follow: (removeOld: () => void) => T,
+  ): Promise<{ info: FileInfo; sha256: string; followed: T }>;
+
+  /**
+   * Deletes a file, and the folders that it leaves empty. `check` is called just before, and throws to keep the file.
+   * @throws AppError InvalidInput (400), NotFound (404), PreconditionFailed (412)
+   */
+  delete(actor: Actor, path: string, expected?: ExpectedVersions, check?: () => void): Promise<void>;
+}
 
 /** `codeDir` is absolute, real (no link in it) and exists. `record` is called before each change, `onChange` after it. */
-export function filesService(codeDir: string, record: Recorder, onChange: () => void = () => {}) {
+export function filesService(codeDir: string, record: Recorder, onChange: () => void = () => {}): Files {
   /**
    * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
    * folder could lead out of it, and a sandbox follows links.
@@ -105,7 +149,6 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
   };
 
   return {
-    /** Every regular file below the code folder, in order of path; links are left out. */
     async list(): Promise<FileInfo[]> {
       const found: FileInfo[] = [];
       const walk = async (folder: string): Promise<void> => {
@@ -123,11 +166,6 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       return found.sort((a, b) => a.path < b.path ? -1 : 1);
     },
 
-    /**
-     * What is in one folder ("" is the code folder itself), folders first, each in order of name: entries `from`
-     * on, at most `limit`. Links are left out.
-     * @throws AppError InvalidInput (400), NotFound (404)
-     */
     async folder(path: string, from: number, limit: number): Promise<{ entries: FolderEntry[]; total: number }> {
       const names: { name: string; isFolder: boolean }[] = [];
       const place = path === "" ? codeDir : await locate(path, "folder");
@@ -149,7 +187,6 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       return { entries: (await Promise.all(entries)).flat(), total: names.length };
     },
 
-    /** @throws AppError InvalidInput (400), NotFound (404) */
     async read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
       const file = await locate(path);
       const info = await stat(path, file);
@@ -159,11 +196,6 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       return { info, content };
     },
 
-    /**
-     * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
-     * A file's version is its SHA-256 (see `sha256Of`).
-     * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412)
-     */
     async write(
       actor: Actor,
       path: string,
@@ -192,12 +224,6 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       }
     },
 
-    /**
-     * Moves a file to a path that is free, and removes the folders that it leaves empty. The file is under both paths
-     * when `follow` is called, which calls `removeOld` at the end of the transaction in which it changes what names
-     * the file. If either fails, the file is where it was.
-     * @throws AppError InvalidInput (400), NotFound (404); Conflict (409) if the path is taken; PreconditionFailed (412)
-     */
     async move<T>(
       actor: Actor,
       { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
@@ -239,10 +265,6 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       }
     },
 
-    /**
-     * Deletes a file, and the folders that it leaves empty. `check` is called just before, and throws to keep the file.
-     * @throws AppError InvalidInput (400), NotFound (404), PreconditionFailed (412)
-     */
     async delete(actor: Actor, path: string, expected?: ExpectedVersions, check: () => void = () => {}): Promise<void> {
       const file = await locate(path);
       const sizeBytes = sizeOf(file);

@@ -1,6 +1,6 @@
 // Persistent cache of handlers' module graphs, from one start of the server to the next. Losing it only costs a search.
 
-import type { Attempt } from "../../best_effort.ts";
+import type { BestEffort } from "../../best_effort.ts";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
 import type { FetchedPackage } from "../packages/package_files.ts";
 import type { ModuleGraphStore } from "../../store/module_graphs.ts";
@@ -37,7 +37,7 @@ export function keptGraphs(
   { store, transaction, attempt }: {
     store: ModuleGraphStore;
     transaction<T>(work: () => T): T;
-    attempt: Attempt;
+    attempt: BestEffort;
   },
 ): KeptGraphs {
   return {
