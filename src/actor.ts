@@ -1,5 +1,5 @@
-// Who makes a change, and what the audit is told of it. Services take both as arguments, so that no change
-// compiles that nobody is named for.
+// Defines who makes a change and what the audit records about it. Services take the actor as an argument, so that a
+// change without one does not compile.
 
 import { AppError } from "./errors.ts";
 import type { KeyId } from "./ids.ts";
@@ -11,8 +11,9 @@ export interface Origin {
   readonly requestId: string;
 }
 
-/** Why the credential that a request came with no longer lets it manage the server, if it does not. Reads only. */
+/** Checks whether the credential of a request still allows it to manage the server. */
 export interface Entitlement {
+  /** Returns why it no longer does, or undefined. Changes nothing. */
   readonly refusal: () => AppError | undefined;
 }
 
@@ -22,10 +23,10 @@ export type KeyActor =
   & Entitlement;
 /** A request by an admin who is signed in; `name` is the e-mail address. */
 export type AdminActor = { readonly kind: "admin"; readonly id: string; readonly name: string } & Entitlement;
-/** A request by somebody who is not known (yet): who tries to sign in, and who sets the server up. */
+/** A request by a client that is not authenticated: to sign in, or to create the first account. */
 export type VisitorActor = { readonly kind: "visitor" };
 
-/** Who makes a change, and from where: a request, the command line, or the server by itself. */
+/** Who makes a change, and from where: a request, the command line, or the server itself. */
 export type Actor =
   | ((KeyActor | AdminActor | VisitorActor) & Origin)
   | { readonly kind: "operator" }
@@ -39,20 +40,20 @@ export const ACTOR_KINDS = [
   "server",
 ] as const satisfies readonly Actor["kind"][];
 
-/** Whoever runs the command line on the server's machine. */
+/** The user of the command line on the server's machine. */
 export const OPERATOR: Actor = { kind: "operator" };
-/** What the server does by itself, such as a rotation that is due. */
+/** The server itself, for changes that no request asked for, such as a scheduled rotation. */
 export const SERVER: Actor = { kind: "server" };
 
 export const ENTITLEMENT_LOST = "EntitlementLost";
 
-/** The refusal of a request that was let in and whose sender lost the right to it since; `lost` is a clause. */
+/** Returns the error for a request whose sender lost the right to it after it was admitted; `lost` is a clause. */
 export function entitlementLost(lost: string, status: 401 | 403 = 401): AppError {
   return new AppError(ENTITLEMENT_LOST, status, `${lost} before the request was complete. Nothing was changed.`);
 }
 
 /**
- * Throws if the request's key was revoked or lost the API, or its session ended, after the request was let in: a
+ * Throws if, after the request was admitted, its key was revoked or may no longer use the API, or its session ended: a
  * body may take minutes to arrive. Called within the transaction of each change.
  * @throws AppError EntitlementLost (401, or 403 for a key whose group may no longer use the API)
  */
@@ -61,7 +62,7 @@ export function requireEntitled(actor: Actor): void {
   if (refusal) throw refusal;
 }
 
-/** Everything that the audit has entries of. */
+/** All actions that the audit records. */
 export const ACTIONS = [
   "secret.created",
   "secret.updated",
@@ -106,7 +107,7 @@ export const ACTIONS = [
 
 export type Action = (typeof ACTIONS)[number];
 
-/** What a change was made to. `id` is null where there is none, such as for a file, or where there are several. */
+/** What was changed. `id` is null if there is none, as for a file, or if there are several. */
 export interface Subject {
   readonly kind: string;
   readonly id: number | string | null;
@@ -114,8 +115,8 @@ export interface Subject {
 }
 
 /**
- * What is known of a subject before or after a change, as JSON. Never a secret's or a key's value: one that was
- * given or changed is told as `value: "set"` or `value: "changed"`.
+ * Properties of a subject before or after a change, as JSON. Never contains the value of a secret or a key: a value
+ * that was set or changed appears as `value: "set"` or `value: "changed"`.
  */
 export type Facts = { readonly [name: string]: unknown };
 
@@ -129,28 +130,28 @@ export interface AuditEvent {
 
 /**
  * Adds an entry to the audit. Called within the transaction of the change, so that both are stored or neither;
- * outside of one the entry is stored when this returns.
+ * outside a transaction the entry is stored when this returns.
  */
 export type Recorder = (actor: Actor, event: AuditEvent) => void;
 
-/** What happened to the key file's passphrase: `added`, `changed` or `removed`. */
+/** Returns the event of a change of the key file's passphrase: `added`, `changed` or `removed`. */
 export function passphraseChange(change: string): AuditEvent {
   return { action: "passphrase.changed", subject: { kind: "passphrase", id: null, name: "" }, after: { change } };
 }
 
-/** The facts that differ, as they were and as they are. */
+/** Returns the facts that differ, as they were before and after. */
 export function difference(before: Facts, after: Facts): { before: Facts; after: Facts } {
   const changed = Object.keys(after).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
   const of = (facts: Facts): Facts => Object.fromEntries(changed.map((name) => [name, facts[name]]));
   return { before: of(before), after: of(after) };
 }
 
-/** Ids in one entry; what concerns more of them gets several entries. */
+/** Ids in one entry; an event with more ids gets several entries. */
 const IDS_MAX = 1_000;
 
 /**
- * What happened to several subjects at once, such as the values of a page that were revealed: an entry for one of
- * them as for any, and for more entries that hold their ids.
+ * Returns the events of an action on several subjects at once, such as a page of values that were revealed. One subject
+ * gets an ordinary event; several get events that list their ids.
  */
 export function manyEvents(
   action: Action,

@@ -1,12 +1,12 @@
-// The server as one object: opens the parts, gives each what it needs, listens, and closes them in reverse order.
+// Assembles the server: opens its parts, connects them, listens, and closes them in reverse order.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../deno.json" with { type: "json" };
-import { accessService } from "./core/access/access.ts";
+import { createAccess } from "./core/access/access.ts";
 import { passphraseChange, SERVER } from "./actor.ts";
-import { openAdmins } from "./core/admins/admins.ts";
+import { createAdmins } from "./core/admins/admins.ts";
 import { checkFolders, type Config } from "./config.ts";
 import { denoWarning } from "./deno_versions.ts";
 import { messageOf } from "./errors.ts";
@@ -25,7 +25,7 @@ import { createPackages } from "./code/packages.ts";
 import { DEFAULT_CONFINEMENT } from "./core/functions/permissions.ts";
 import { createPreflight } from "./code/checks/preflight.ts";
 import { Pruner } from "./code/pruner.ts";
-import { functionRegistry } from "./core/functions/registry.ts";
+import { createRegistry } from "./core/functions/registry.ts";
 import { hasLinearEngine } from "./core/functions/route_patterns.ts";
 import { typeCheckService } from "./code/checks/type_check.ts";
 import { createChangeBarrier } from "./http/change_barrier.ts";
@@ -42,7 +42,7 @@ import { openKeyFile } from "./keyring/key_file.ts";
 import { Rotation } from "./core/encryption/rotation.ts";
 import { createAudit } from "./core/audit/audit.ts";
 import { Disclosures } from "./calls/secrets/disclosures.ts";
-import { forgiving } from "./best_effort.ts";
+import { bestEffort } from "./best_effort.ts";
 import { Integrity } from "./core/audit/integrity.ts";
 import { createLog } from "./telemetry/log.ts";
 import { logsService } from "./telemetry/logs.ts";
@@ -50,7 +50,7 @@ import { createMasking } from "./masking/masking.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import { Reads } from "./telemetry/reads.ts";
 import { sandboxLog } from "./telemetry/sandbox_log.ts";
-import { seldom } from "./seldom.ts";
+import { oncePerMinute } from "./once_per_minute.ts";
 import { openTraces } from "./telemetry/traces.ts";
 import { moveEarlierUses, observeUses } from "./core/access/uses.ts";
 import { makeRunFolder } from "./sandbox/process/sandbox_dir.ts";
@@ -59,36 +59,37 @@ import { Pool, type PoolOptions } from "./sandbox/host/pool.ts";
 import type { ProcessOptions } from "./sandbox/process/process.ts";
 import { missingWalls, prepareRuntime } from "./sandbox/process/toolchain.ts";
 import { openUsageReader } from "./sandbox/process/proc_stats.ts";
-import { askedSecretsService } from "./core/secrets/references.ts";
+import { createSecretReferences } from "./core/secrets/references.ts";
 import { SecretBroker } from "./calls/secrets/broker.ts";
-import { resolutionService } from "./core/secrets/explain.ts";
+import { createExplainer } from "./core/secrets/explain.ts";
 import { SecretLookup } from "./calls/secrets/lookup.ts";
-import { overviewService } from "./core/secrets/matrix.ts";
-import { secretsService } from "./core/secrets/service.ts";
-import { settingsService } from "./core/settings/settings.ts";
+import { createSecretMatrix } from "./core/secrets/matrix.ts";
+import { createSecrets } from "./core/secrets/service.ts";
+import { createSettings } from "./core/settings/settings.ts";
+import { DAY_MS, HOUR_MS } from "./time.ts";
 import { openDataFolder } from "./store/data_folder.ts";
 import { openObservations } from "./store/observations.ts";
 import { openStore } from "./store/store.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** What a process decides for its app. */
+/** What the process that runs an app provides. */
 export interface AppOptions {
-  /** Takes each line of the server's own log and of what it prints at its start; standard output by default. */
+  /** Prints a line of the server's own log, or a message at its start; to standard output by default. */
   readonly print?: (line: string) => void;
   /** Milliseconds since 1970 UTC. */
   readonly now?: () => number;
-  /** Sentences about what this process lacks, to be shown as the app's own warnings are. */
+  /** Sentences about what this process lacks, shown together with the app's own warnings. */
   readonly warnings?: readonly string[];
 }
 
-/** A server that listens. Disposing of it closes everything, without waiting for requests: call `drain` before. */
+/** A server that listens. Disposing of it closes everything without waiting for requests: call `drain` first. */
 export interface App extends AsyncDisposable {
-  /** An address of it that can be opened on this machine. */
+  /** A URL by which it can be reached on this machine. */
   readonly url: string;
   /** Rejects with an AppError if the listener is lost. */
   readonly lost: Promise<never>;
-  /** Answers new requests with 503 and waits for the running ones, ten seconds at most. */
+  /** Answers new requests with 503 and waits at most ten seconds for the running ones. */
   drain(): Promise<void>;
 }
 
@@ -102,7 +103,8 @@ interface Host {
 
 /**
  * Opens the data and code folders of `config` and listens.
- * @throws ConfigError, DataFolderError, KeyFileError, AppError for what the operator has to change; nothing stays open
+ * @throws ConfigError, DataFolderError, KeyFileError, AppError for problems that the operator has to fix; nothing
+ *   stays open
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const { print = (line) => console.log(line), now = () => Date.now(), warnings = [] } = options;
@@ -126,11 +128,11 @@ type Code = Awaited<ReturnType<typeof openCode>>;
 type Telemetry = ReturnType<typeof openTelemetry>;
 type Calls = Awaited<ReturnType<typeof openCalls>>;
 
-/** The folders, the key file, the databases and their guards. */
+/** Opens the folders, the key file, the databases and what protects them. */
 function openData(opened: AsyncDisposableStack, { config, log, now }: Host) {
   const warn = (message: string) => log("warn", message);
   opened.defer(openDataFolder(config.dataDir));
-  // Not for the users that sandboxes run as: each gets a copy of its own code.
+  // Not readable for the users that sandboxes run as: each gets a copy of its function's code.
   Deno.mkdirSync(config.codeDir, { recursive: true, mode: 0o700 });
   const [dataDir, codeDir] = [Deno.realPathSync(config.dataDir), Deno.realPathSync(config.codeDir)];
   checkFolders(dataDir, codeDir);
@@ -155,47 +157,58 @@ function openData(opened: AsyncDisposableStack, { config, log, now }: Host) {
   if (config.keyringPassphrase && !keys.isWrapped) {
     audit.record(SERVER, passphraseChange("added"));
     keys.wrapWith(config.keyringPassphrase);
-    log("info", `${path} is wrapped by the passphrase from now on.`);
+    log("info", `${path} is now encrypted with the passphrase.`);
   }
   return { dataDir, codeDir, keys, keyring, integrity, store, observations, audit, record: audit.record };
 }
 
-/** What admins manage: settings, keys, admins, secrets. */
+/** Opens what admins manage: settings, keys, admins, secrets. */
 function openControl(opened: AsyncDisposableStack, { config, log, now }: Host, data: Data) {
   const { store, keyring, record, observations } = data;
-  const settings = settingsService(store, (name, value) => {
-    if (name !== "api.access-groups") return undefined;
-    const missing = (value as string[]).find((group) => !store.access.groupByName(group));
-    return missing && `names the group "${missing}", which does not exist`;
-  }, record);
+  const settings = createSettings({
+    store,
+    check: (name, value) => {
+      if (name !== "api.access-groups") return undefined;
+      const missing = (value as string[]).find((group) => !store.access.groupByName(group));
+      return missing && `names the group "${missing}", which does not exist`;
+    },
+    record,
+  });
   const using = {
     store: observations.uses,
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
-    attempt: forgiving(now, (error) => log("error", `Times of last use are lost: ${messageOf(error)}.`)),
+    attempt: bestEffort(now, (error) => log("error", `Times of last use were lost: ${messageOf(error)}.`)),
   };
   const keyUses = observeUses<KeyId>("key", using);
   opened.defer(() => keyUses.close());
   const sessionUses = observeUses<SessionId>("session", using);
   opened.defer(() => sessionUses.close());
   moveEarlierUses(store, observations);
-  const access = accessService(store, keyring, now, () => settings.get("api.access-groups"), record, keyUses);
+  const access = createAccess({
+    store,
+    keyring,
+    now,
+    groupsInSettings: () => settings.get("api.access-groups"),
+    record,
+    uses: keyUses,
+  });
   access.bootstrap(SERVER, config.bootstrapApiKey);
-  const admins = openAdmins({
+  const admins = createAdmins({
     store,
     keyring,
     limits: {
-      idleMs: () => settings.get("admin.session.idle-hours") * 3_600_000,
-      longestMs: () => settings.get("admin.session.max-days") * 86_400_000,
+      idleMs: () => settings.get("admin.session.idle-hours") * HOUR_MS,
+      longestMs: () => settings.get("admin.session.max-days") * DAY_MS,
     },
     now,
     record,
     sessionUses,
   });
-  return { settings, access, admins, secrets: secretsService(store, keyring, now, record) };
+  return { settings, access, admins, secrets: createSecrets({ store, keyring, now, record }) };
 }
 
-/** Handler files, their packages, and what sandboxes need of this machine. */
+/** Opens handler files, their packages, and the runtime of sandboxes. */
 async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { settings }: Control) {
   const { config, log, now } = host;
   const { store, observations, codeDir, dataDir, record } = data;
@@ -224,7 +237,7 @@ async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { 
     kept: keptGraphs({
       store: observations.moduleGraphs,
       transaction: observations.transaction,
-      attempt: forgiving(now, warnLate),
+      attempt: bestEffort(now, warnLate),
     }),
   });
   cache.alsoUsed(() => imports.packages());
@@ -240,15 +253,14 @@ async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { 
   };
 }
 
-/** What is counted and kept of calls. */
+/** Opens metrics, read counts and logs of calls. */
 function openTelemetry(opened: AsyncDisposableStack, { log, now }: Host, data: Data, { settings }: Control) {
   const { store, observations } = data;
   const counting = {
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
-    delayMs: () => settings.get("log.batching.max-delay-ms"),
-    retentionDays: () => settings.get("metrics.retention-days"),
-    attempt: forgiving(now, (error) => log("error", `Counts are lost, or not found: ${messageOf(error)}.`)),
+    ...settings.view({ delayMs: "log.batching.max-delay-ms", retentionDays: "metrics.retention-days" }),
+    attempt: bestEffort(now, (error) => log("error", `Counts were lost, or could not be read: ${messageOf(error)}.`)),
   };
   const isFunction = (id: FunctionId) => store.functions.find(id) !== undefined;
   const isSecret = (id: Parameters<typeof store.secrets.find>[0]) => store.secrets.find(id) !== undefined;
@@ -260,13 +272,13 @@ function openTelemetry(opened: AsyncDisposableStack, { log, now }: Host, data: D
   const logs = logsService({
     observations,
     masking,
-    settings: {
-      level: () => settings.get("log.level"),
-      maxBatchSize: () => settings.get("log.batching.max-batch-size"),
-      maxDelayMs: () => settings.get("log.batching.max-delay-ms"),
-      maxPerFunction: () => settings.get("log.trimming.max-per-function"),
-      retentionSeconds: () => settings.get("log.trimming.retention-seconds"),
-    },
+    settings: settings.view({
+      level: "log.level",
+      maxBatchSize: "log.batching.max-batch-size",
+      maxDelayMs: "log.batching.max-delay-ms",
+      maxPerFunction: "log.trimming.max-per-function",
+      retentionSeconds: "log.trimming.retention-seconds",
+    }),
     isFunction,
     now,
     report: log,
@@ -275,7 +287,7 @@ function openTelemetry(opened: AsyncDisposableStack, { log, now }: Host, data: D
   return { metrics, reads, masking, logs };
 }
 
-/** The processes of functions, and what answers their questions. */
+/** Opens the processes of functions, and what answers their questions. */
 async function openCalls(
   opened: AsyncDisposableStack,
   host: Host,
@@ -324,7 +336,7 @@ async function openCalls(
     health,
     answerer: {
       answer: (caller, ...question) => broker.answer(caller, ...question),
-      // A traced call asks, so that each question has its span.
+      // Nothing is prefetched for a traced call, so that each question has its own span.
       ahead: (caller, questions) => caller.trace ? undefined : broker.prefetch(caller, questions),
     },
     entitlements: {
@@ -344,16 +356,21 @@ async function openCalls(
     onCallBegin: ({ disclosed }) => masking.hold(disclosed),
     onCallEnd: ({ disclosed }) => masking.release(disclosed),
     onStart,
-    onLog: sandboxLog(logs, masking, log, seldom<string>(now)),
+    onLog: sandboxLog(logs, masking, log, oncePerMinute<string>(now)),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
       metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
   });
   opened.defer(() => pool.stop());
-  const registry = functionRegistry(store, now, (id, deleted) => {
-    pool.retire(id);
-    if (deleted) metrics.forget(id);
-    if (deleted) void logs.forget(id);
-  }, record);
+  const registry = createRegistry({
+    store,
+    now,
+    onChange: (id, deleted) => {
+      pool.retire(id);
+      if (deleted) metrics.forget(id);
+      if (deleted) void logs.forget(id);
+    },
+    record,
+  });
   const pruner = new Pruner({
     codeDir,
     runtime,
@@ -368,12 +385,12 @@ async function openCalls(
   const rotation = new Rotation({
     store,
     keyFile: keys,
-    settings: {
-      intervalDays: () => settings.get("encryption.key-rotation.interval-days"),
-      batchSize: () => settings.get("encryption.key-rotation.batch-size"),
-      batchSleepMs: () => settings.get("encryption.key-rotation.batch-sleep-ms"),
-      keepDays: () => settings.get("encryption.retired-keys.keep-days"),
-    },
+    settings: settings.view({
+      intervalDays: "encryption.key-rotation.interval-days",
+      batchSize: "encryption.key-rotation.batch-size",
+      batchSleepMs: "encryption.key-rotation.batch-sleep-ms",
+      keepDays: "encryption.retired-keys.keep-days",
+    }),
     busy: () => pool.busy,
     now,
     report: log,
@@ -394,11 +411,11 @@ async function openCalls(
   return { traces, conditions, pool, registry, pruner, rotation, preflight };
 }
 
-/** Logs what this machine or this process lacks; the same, for the pages. */
+/** Logs what this machine or this process lacks, and returns it for the pages. */
 function showWarnings({ log }: Host, warnings: readonly string[]): string[] {
   const slow = hasLinearEngine
     ? undefined
-    : "Patterns of routes can hold the server up: V8's linear engine is off. Start by `deno task start`.";
+    : "Route patterns can block the server because V8's linear engine is off. Start it with `deno task start`.";
   const all = [...warnings, denoWarning(), slow].filter((sentence) => sentence !== undefined);
   for (const sentence of all) log("warn", sentence);
   return all;
@@ -406,7 +423,7 @@ function showWarnings({ log }: Host, warnings: readonly string[]): string[] {
 
 type Parts = Data & Control & Code & Telemetry & Calls;
 
-/** What answers requests, and the listener. `opened` is closed if the address cannot be had. */
+/** Creates what answers requests, and listens. `opened` is closed if the address is not available. */
 async function listen(
   opened: AsyncDisposableStack,
   host: Host,
@@ -460,7 +477,7 @@ async function listen(
   if (setupToken !== undefined) {
     print(`Create the first user: ${server.url}/web/setup?token=${setupToken}`);
     if (!access.hasKeyIn(settings.get("api.access-groups"))) {
-      print("Or start it with BOOTSTRAP_API_KEY set to 32 characters or more, to manage it by the API alone.");
+      print("Or set BOOTSTRAP_API_KEY to at least 32 characters and restart, to manage it only through the API.");
     }
   }
   const closed = closing.move();
@@ -472,20 +489,20 @@ async function listen(
       await pruner.stop();
       logs.endFollowing();
       await server.drain();
-      // Responses that are still streamed end before their connections are closed.
+      // Ends responses that are still streamed before their connections are closed.
       await pool.stop();
     },
     [Symbol.asyncDispose]: () => closed.disposeAsync(),
   };
 }
 
-/** What the API and the pages manage. */
+/** Returns what the API and the pages manage. */
 function resourcesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
   const { store, imports, builder, locks, registry, files, preflight, record, runtime } = parts;
   return {
     ...parts,
     fileUses: createFileUses({ files, registry, importers: imports.importers }),
-    resolution: resolutionService(store),
+    resolution: createExplainer(store),
     packages: createPackages({
       imports,
       builder,
@@ -504,7 +521,7 @@ function resourcesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
   };
 }
 
-/** Loads the pages when somebody opens one: most servers answer calls only, for most of their time. */
+/** Returns a function that loads the pages when one is first opened: most servers mostly answer calls. */
 function webOpener(
   { now }: Host,
   parts: Parts,
@@ -520,14 +537,14 @@ function webOpener(
     return createWeb({
       ...resources,
       now,
-      overview: overviewService(store, secrets),
+      overview: createSecretMatrix(store, secrets),
       suspended: () => pool.suspended() as FunctionId[],
       missingWalls: missing,
       alterations: () => integrity.findings,
       isAltered: store.isAltered,
       closing,
       run,
-      asked: askedSecretsService(store),
+      asked: createSecretReferences(store),
       noticeKey: keyring.derive("notices"),
       importers: imports.importers,
       typeCheck: typeCheckService({

@@ -1,21 +1,23 @@
-// Work that nobody's call depends on: if it fails, it is told, now and then, and everything else goes on.
+// Runs best-effort work: failures are reported at most once a minute and never propagate.
 
-/** A failure that lasts, such as a full disk, is told this often. */
-const TOLD_EVERY_MS = 60_000;
+import { MINUTE_MS } from "./time.ts";
 
-/** Runs `work`; undefined if it threw. */
-export type Attempt = <T>(work: () => T) => T | undefined;
+/** Interval between reports of a persistent failure, such as a full disk. */
+const WARN_INTERVAL_MS = MINUTE_MS;
 
-/** `tell` hears of a failure, but not of those within a minute after it. */
-export function forgiving(now: () => number, tell: (error: unknown) => void): Attempt {
-  let toldAt = -Infinity;
+/** Runs `work`; returns undefined if it threw. */
+export type BestEffort = <T>(work: () => T) => T | undefined;
+
+/** `warn` is called with a failure, but not with further ones within a minute. */
+export function bestEffort(now: () => number, warn: (error: unknown) => void): BestEffort {
+  let warnedAt = -Infinity;
   return (work) => {
     try {
       return work();
     } catch (error) {
-      if (Math.abs(now() - toldAt) >= TOLD_EVERY_MS) {
-        toldAt = now();
-        tell(error);
+      if (Math.abs(now() - warnedAt) >= WARN_INTERVAL_MS) {
+        warnedAt = now();
+        warn(error);
       }
       return undefined;
     }

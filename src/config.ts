@@ -1,4 +1,4 @@
-// The environment, read once and checked, as one frozen Config. Nothing else reads variables.
+// Reads and checks the environment once and returns one frozen Config. Nothing else reads environment variables.
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { isAbsolute, relative, resolve, sep } from "node:path";
@@ -11,42 +11,42 @@ export interface Config {
   readonly dataDir: string;
   /** Absolute folder of the handler files. */
   readonly codeDir: string;
-  /** Absolute folder of what sandboxes need of this machine, fetched modules above all; undefined for the usual one. */
+  /** Absolute folder of the runtime and fetched modules for sandboxes; undefined for the default one. */
   readonly cacheDir: string | undefined;
   readonly bootstrapApiKey: string | undefined;
-  /** Where proxies connect from whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
+  /** Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted. */
   readonly trustedProxies: readonly AddressRange[];
-  /** What the key file is wrapped with. */
+  /** Encrypts the key file. */
   readonly keyringPassphrase: Passphrase | undefined;
-  /** Variables that tell Deno how to reach registries: proxies, certificates, mirrors. For the builder alone. */
+  /** Variables that configure how Deno reaches registries: proxies, certificates, mirrors. Used only by the builder. */
   readonly fetchEnv: Readonly<Record<string, string>>;
-  /** Whether Deno exports spans of what happens. */
+  /** Whether Deno exports traces. */
   readonly traces: boolean;
 }
 
-/** A bad variable: the message is the one line the operator sees. */
+/** An invalid variable: the message is the one line that the operator sees. */
 export class ConfigError extends Error {}
 
-/** Shortest API key that anybody may choose for the `management` group, in characters. */
+/** Shortest value that may be chosen for an API key of the `management` group, in characters. */
 export const BOOTSTRAP_KEY_MIN_LENGTH = 32;
 const BOOTSTRAP_KEY_MAX_LENGTH = 256;
 
-/** In characters. A guess at a stolen key file costs half a second, so what counts is not to be among the likely ones. */
+/** In characters. A guess at a stolen key file takes half a second, so this only has to exclude likely passphrases. */
 export const PASSPHRASE_MIN_LENGTH = 12;
 const PASSPHRASE_MAX_LENGTH = 1_024;
-/** Four bytes a character, and a line break. */
+/** Four bytes per character, and a line break. */
 const PASSPHRASE_FILE_MAX_BYTES = 4 * PASSPHRASE_MAX_LENGTH + 2;
 
-/** A passphrase on its way to the keyring. It prints as [passphrase]; only `bytes()` gives it away. */
+/** A passphrase on its way to the keyring. It prints as [passphrase]; only `bytes()` discloses it. */
 export class Passphrase {
   readonly #text: string;
 
-  /** `source` is the variable or option that it came from, for messages. */
+  /** `source` is the variable or option that it was read from, for messages. */
   constructor(text: string, readonly source: string) {
     this.#text = text;
   }
 
-  /** In UTF-8, a copy that the caller may overwrite. */
+  /** Returns the passphrase in UTF-8, as a copy that the caller may overwrite. */
   bytes(): Uint8Array {
     return new TextEncoder().encode(this.#text);
   }
@@ -60,7 +60,7 @@ export class Passphrase {
   }
 }
 
-/** https://docs.deno.com/runtime/reference/env_variables/; HOME is where an .npmrc may be. */
+/** From https://docs.deno.com/runtime/reference/env_variables/; HOME may contain an .npmrc. */
 const FETCH_VARIABLES = [
   "ALL_PROXY",
   "DENO_AUTH_TOKENS",
@@ -117,20 +117,20 @@ export function checkFolders(dataDir: string, codeDir: string): void {
   }
 }
 
-/** Deno reads these, and the other variables of OpenTelemetry, itself, and takes no other texts for true and false. */
+/** Deno itself reads these and the other variables of OpenTelemetry, and accepts no other texts for true and false. */
 function traces(env: (name: string) => string | undefined): boolean {
   const is = (name: string, value: "true" | "false") => env(name)?.toLowerCase() === value;
   if (!is("OTEL_DENO", "true") || is("OTEL_SDK_DISABLED", "true")) return false;
   if (env("OTEL_DENO_CONSOLE") !== "ignore") {
     throw new ConfigError(
-      "OTEL_DENO_CONSOLE must be ignore where OTEL_DENO is set, or all that is printed is exported.",
+      "OTEL_DENO_CONSOLE must be ignore if OTEL_DENO is set; otherwise everything that is printed would be exported.",
     );
   }
   return !is("OTEL_DENO_TRACING", "false");
 }
 
 function port(text: string): number {
-  // 0 lets the system choose; the line printed at start tells which port it was.
+  // 0 lets the system choose; the line printed at the start shows the port.
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) {
     throw new ConfigError(`PORT must be a number from 0 to 65535, not "${text}".`);
   }
@@ -150,7 +150,7 @@ function trustedProxies(text: string): AddressRange[] {
     const range = parseRange(entry);
     if (range) return range;
     throw new ConfigError(
-      `TRUSTED_PROXIES must be IP addresses or networks such as 10.0.0.0/8, with commas between them; "${entry}" is none.`,
+      `TRUSTED_PROXIES must be IP addresses or networks such as 10.0.0.0/8, separated by commas; "${entry}" is neither.`,
     );
   });
 }
@@ -169,8 +169,8 @@ function bootstrapApiKey(value: string | undefined): string | undefined {
 }
 
 /**
- * The passphrase in the variable `name` or in the file that `<name>_FILE` names, or undefined if neither is set.
- * @throws ConfigError that names the variable and holds nothing of the passphrase
+ * Returns the passphrase in the variable `name` or in the file that `<name>_FILE` names, or undefined if neither is set.
+ * @throws ConfigError that names the variable and contains nothing of the passphrase
  */
 export function readPassphrase(
   name: string,
@@ -186,7 +186,8 @@ export function readPassphrase(
 }
 
 /**
- * The passphrase in a file, without the line break at its end. `source` is the variable or option that named it.
+ * Returns the passphrase in a file, without the line break at its end. `source` is the variable or option that named
+ * the file.
  * @throws ConfigError that names `source`
  */
 export function passphraseOfFile(source: string, path: string, cwd: string): Passphrase {
@@ -214,7 +215,7 @@ function passphrase(source: string, text: string): Passphrase {
   return new Passphrase(text, source);
 }
 
-/** A file's content, but no more of it than one byte above `limit`: it may be a device without an end. */
+/** Returns the content of a file, at most `limit + 1` bytes of it: the file may be an endless device. */
 function firstBytes(path: string, limit: number): Uint8Array {
   const bytes = new Uint8Array(limit + 1);
   const file = openSync(path, "r");

@@ -1,4 +1,4 @@
-// Ids and owners: the types that say what has been checked.
+// Defines the types of ids, names and owners; a branded type shows that a value was checked.
 
 declare const brand: unique symbol;
 type Branded<T, B extends string> = T & { readonly [brand]: B };
@@ -12,7 +12,7 @@ export type SessionId = Branded<number, "SessionId">;
 /** Matches `[a-zA-Z0-9_-]{1,255}`. */
 export type SecretName = Branded<string, "SecretName">;
 
-/** Whom a secret belongs to. A scope and its owner are one value, so that no impossible pair can be written. */
+/** What a secret belongs to. A scope and its owner are one value, so that an impossible pair cannot be expressed. */
 export type Owner =
   | { readonly scope: "global" }
   | { readonly scope: "function"; readonly functionId: FunctionId }
@@ -21,10 +21,10 @@ export type Owner =
 
 export type Scope = Owner["scope"];
 
-/** All scopes, the most specific first: the order in which getSecret looks. */
+/** All scopes, the most specific first: the order in which getSecret searches. */
 export const SCOPES = ["key", "group", "function", "global"] as const satisfies readonly Scope[];
 
-/** The owner's id, 0 for global. */
+/** Returns the owner's id, 0 for global. */
 export function ownerId(owner: Owner): number {
   switch (owner.scope) {
     case "global":

@@ -1,19 +1,19 @@
-// Keeps what handlers can cause in a loop from filling the server's own log: each thing is reported once a minute.
+// Limits how often the same thing is reported, so that handlers cannot flood the server's own log in a loop.
 
-const EVERY_MS = 60_000;
-/** Things that are told apart; with more, all of them are news again, at most once a second. */
-const KNOWN_MAX = 1_000;
-const FORGET_MS = 1_000;
+import { MINUTE_MS, SECOND_MS } from "./time.ts";
 
-/** Returns whether something was not reported in the last minute; it then counts as reported. */
-export function seldom<T>(now: () => number): (what: T) => boolean {
+/** Distinct things remembered. With more, all are forgotten, at most once a second. */
+const REMEMBERED_MAX = 1_000;
+
+/** Returns a function that reports whether it has not returned true for `what` in the last minute. */
+export function oncePerMinute<T>(now: () => number): (what: T) => boolean {
   const reportedAt = new Map<T, number>();
   let forgotAt = -Infinity;
   return (what) => {
     const at = now();
-    if (at - (reportedAt.get(what) ?? -Infinity) < EVERY_MS) return false;
-    if (reportedAt.size >= KNOWN_MAX) {
-      if (at - forgotAt < FORGET_MS) return false;
+    if (at - (reportedAt.get(what) ?? -Infinity) < MINUTE_MS) return false;
+    if (reportedAt.size >= REMEMBERED_MAX) {
+      if (at - forgotAt < SECOND_MS) return false;
       reportedAt.clear();
       forgotAt = at;
     }

@@ -1,9 +1,9 @@
-// Keeps work whose amount others decide from holding up the event loop: it pauses after a few milliseconds.
+// Splits long work into slices of a few milliseconds, so that it does not block the event loop.
 
-/** Long enough that pauses cost nothing, far less than a caller notices. */
+/** Long enough that pauses cost nothing, and far too short for a caller to notice. */
 const SLICE_MS = 8;
 
-/** Returns a function to be awaited between small pieces of work: once a slice is over, everything else has its turn. */
+/** Returns a function to be awaited between small pieces of work; when a slice is over, it lets other work run. */
 export function slices(): () => Promise<void> | undefined {
   let began = performance.now();
   return () => {

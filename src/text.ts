@@ -1,7 +1,7 @@
-// Text that somebody else wrote, made safe to show.
+// Makes untrusted text safe to display.
 
 /**
- * The text on one line: what could end the line, steer a terminal or turn the order of the letters around is
+ * Returns the text on one line: characters that end a line, control a terminal or change the direction of text are
  * escaped as in JSON. Tabs stay. (Bidirectional controls: CVE-2021-42574.)
  */
 export function oneLine(text: string): string {

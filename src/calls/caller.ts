@@ -1,7 +1,7 @@
 // Implements the caller of a function with its rights, which are checked again after each change of what is stored.
 
 import type { Access } from "../core/access/access.ts";
-import { admission } from "../core/access/admission.ts";
+import { decideAdmission } from "../core/access/admission.ts";
 import { maySecretBeAsked, narrows } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { FunctionId, SecretName } from "../ids.ts";
@@ -83,7 +83,7 @@ export class RunCaller implements ObservedCaller {
     this.#asOf = now;
     const fn = registry.enabled(this.functionId);
     const holder = this.#holder && access.holder(this.#holder.keyId);
-    const admitted = fn && admission(fn.keys, holder);
+    const admitted = fn && decideAdmission(fn.keys, holder);
     if (!fn || !admitted?.admitted || narrows(fn, this.#function)) {
       this.#isEntitled = false;
       return;

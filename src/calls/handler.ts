@@ -3,7 +3,7 @@
 
 import { getPath } from "hono/utils/url";
 import type { Access } from "../core/access/access.ts";
-import { admission } from "../core/access/admission.ts";
+import { decideAdmission } from "../core/access/admission.ts";
 import { type Assets, type AssetsService, NO_ASSETS } from "../code/files/assets.ts";
 import type { Imports } from "../code/modules/imports.ts";
 import type { Cors } from "../core/functions/permissions.ts";
@@ -285,7 +285,7 @@ function admit(
   first: Presented | undefined,
   requestId: string,
 ): KeyHolder | undefined | Response {
-  const decision = admission(keys, first?.holder);
+  const decision = decideAdmission(keys, first?.holder);
   if (decision.admitted) return decision.holder;
   if (decision.status === 403) return refusal(403, "Forbidden", decision.reason, requestId);
   const error = first ? "This API key is not known." : decision.reason;

@@ -1,6 +1,6 @@
 // `admin reset`: a way in for a user who has lost the password, or the second factor.
 
-import { openAdmins } from "../core/admins/admins.ts";
+import { createAdmins } from "../core/admins/admins.ts";
 import { LINK_HOURS } from "../core/admins/accounts.ts";
 import { OPERATOR } from "../actor.ts";
 import { notFound } from "../errors.ts";
@@ -43,7 +43,7 @@ function makeLink(context: Context, email: string, removeSecondFactor: boolean):
   requirePair(snapshot, keyring, keyFile);
   const store = openStore(database, file);
   try {
-    const { accounts, secondFactor } = openAdmins({
+    const { accounts, secondFactor } = createAdmins({
       store,
       keyring,
       limits: { idleMs: () => 0, longestMs: () => 0 },

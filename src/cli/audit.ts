@@ -8,9 +8,9 @@ import {
   type AuditHead,
   type ChainProblem,
   type ChainToVerify,
+  createSigner,
   openHead,
   type Sign,
-  signer,
   verifyChain,
 } from "../core/audit/chain.ts";
 import { readExport } from "../core/audit/export.ts";
@@ -67,7 +67,7 @@ function verifyExport(context: Context, file: string, known: AuditHead | undefin
   const { keyring } = new KeyFile(context.keyFile, context.config.keyringPassphrase);
   const exported = readExport(() => linesOf(path));
   const { entries, head } = exported;
-  const chain = { entries, head, sign: signer(keyring.derive(AUDIT_KEY)), known, from };
+  const chain = { entries, head, sign: createSigner(keyring.derive(AUDIT_KEY)), known, from };
   return verified(context, chain, ({ id, problem: found }, checked) => {
     // Each line before it was the entry of its number.
     const line = from + checked;
@@ -138,7 +138,7 @@ function auditOf({ database }: Context, { audit }: Snapshot): NonNullable<Snapsh
 function signerOf({ keyFile, config }: Context, snapshot: Snapshot): Sign {
   const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
   requirePair(snapshot, keyring, keyFile);
-  return signer(keyring.derive(AUDIT_KEY));
+  return createSigner(keyring.derive(AUDIT_KEY));
 }
 
 function headOption(given: Given["options"][string]): AuditHead | undefined {

@@ -8,7 +8,7 @@ import { apiKeyAad, secretAad } from "../keyring/aad.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
 import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import { describeUnreadable, Rotation, type RotationOutcome } from "../core/encryption/rotation.ts";
-import { settingsService } from "../core/settings/settings.ts";
+import { createSettings } from "../core/settings/settings.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { openStore } from "../store/store.ts";
 import { type Command, type Context, EXIT, type Given, type Report, UsageError } from "./command.ts";
@@ -163,7 +163,7 @@ async function rotateAll(context: Context, report: Report): Promise<RotationOutc
   let timer: ReturnType<typeof setInterval> | undefined;
   try {
     const record = recorder(context, store, file.keyring);
-    const settings = settingsService(store, () => undefined, record);
+    const settings = createSettings({ store, check: () => undefined, record });
     const rotation = new Rotation({
       store,
       keyFile: file,

@@ -1,7 +1,7 @@
 // `keys create`: a way in for an admin who has no key any more. Works beside a running server.
 
 import type { z } from "zod";
-import { accessService, MANAGEMENT_GROUP } from "../core/access/access.ts";
+import { createAccess, MANAGEMENT_GROUP } from "../core/access/access.ts";
 import { OPERATOR } from "../actor.ts";
 import { conflict, notFound } from "../errors.ts";
 import { KEY_NAME_MAX_LENGTH } from "../control/inputs/key_schemas.ts";
@@ -48,7 +48,7 @@ function createKey(context: Context, groupName: string, name: string, descriptio
   requirePair(snapshot, keyring, keyFile);
   const store = openStore(database, file);
   const record = recorder(context, store, keyring);
-  const access = accessService(store, keyring, () => now().getTime(), () => [], record);
+  const access = createAccess({ store, keyring, now: () => now().getTime(), groupsInSettings: () => [], record });
   try {
     return store.transaction(() => {
       // With the write lock in hand: a rotation that begins from now on sees the new row, one that ended before

@@ -18,7 +18,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Logs } from "../telemetry/logs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Reads } from "../telemetry/reads.ts";
-import type { Resolution } from "../core/secrets/explain.ts";
+import type { Explainer } from "../core/secrets/explain.ts";
 import type { Secrets } from "../core/secrets/service.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Client } from "../http/client_address.ts";
@@ -31,7 +31,7 @@ export interface ApiDeps {
   readonly fileUses: FileUses;
   readonly packages: Packages;
   readonly secrets: Secrets;
-  readonly resolution: Resolution;
+  readonly resolution: Explainer;
   readonly settings: Settings;
   readonly rotation: Rotation;
   readonly audit: Audit;

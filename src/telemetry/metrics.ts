@@ -10,7 +10,7 @@ import {
   type Resolution,
   RESOLUTIONS,
 } from "../store/metrics.ts";
-import type { Attempt } from "../best_effort.ts";
+import type { BestEffort } from "../best_effort.ts";
 import { addPacked, packHistogram } from "./histogram.ts";
 import {
   addCounts,
@@ -46,7 +46,7 @@ export interface MetricsOptions {
   /** Asked at the start: one that was deleted leaves no rows. */
   readonly isFunction: (id: FunctionId) => boolean;
   /** For what may fail, with the loss of some counts, without anything else failing. */
-  readonly attempt: Attempt;
+  readonly attempt: BestEffort;
 }
 
 /** One stretch of a series. */

@@ -1,7 +1,7 @@
 // Which secrets handlers read, counted in memory and written behind the requests. Never a value, nor a name.
 
 import type { FunctionId, KeyId, SecretId } from "../ids.ts";
-import type { Attempt } from "../best_effort.ts";
+import type { BestEffort } from "../best_effort.ts";
 import type { ReadCount, ReadCursor, SecretReadStore } from "../store/secret_reads.ts";
 
 const MINUTE_MS = 60_000;
@@ -25,7 +25,7 @@ export interface ReadsOptions {
   readonly retentionDays: () => number;
   readonly isSecret: (id: SecretId) => boolean;
   /** For what may fail, with the loss of some counts, without anything else failing. */
-  readonly attempt: Attempt;
+  readonly attempt: BestEffort;
 }
 
 /** What is known of the reads of a secret; a secret that was never read has no such record. */

@@ -2,15 +2,15 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { accessService } from "../../src/core/access/access.ts";
+import { createAccess } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
-import { functionRegistry } from "../../src/core/functions/registry.ts";
+import { createRegistry } from "../../src/core/functions/registry.ts";
 import { routeKey } from "../../src/core/functions/router.ts";
 import type { FunctionId, GroupId, KeyId, SecretName } from "../../src/ids.ts";
 import { apiKeyAad, secretAad } from "../../src/keyring/aad.ts";
 import type { KeyFile } from "../../src/keyring/key_file.ts";
 import { type Caller, entitledOwners, rank } from "../../src/core/secrets/resolution.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import { withFolder } from "../http/filled.ts";
 import { run } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
@@ -199,9 +199,9 @@ function fill(home: string, size: Size): void {
     authenticateFile(path, keyring, epoch, generation);
   }
   const { store, keyring } = open(home);
-  const access = accessService(store, keyring, Date.now, () => [], unrecorded);
-  const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
-  const secrets = secretsService(store, keyring, Date.now, unrecorded);
+  const access = createAccess({ store, keyring, now: Date.now, groupsInSettings: () => [], record: unrecorded });
+  const registry = createRegistry({ store, now: Date.now, onChange: () => {}, record: unrecorded });
+  const secrets = createSecrets({ store, keyring, now: Date.now, record: unrecorded });
   const name = "looked-up";
   const groupId = access.createGroup(OPERATOR, name, "");
   const key = access.createKey(OPERATOR, { groupId, name, description: "" });

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { OPERATOR } from "../../src/actor.ts";
 import type { SecretName } from "../../src/ids.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import { deploy } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { load } from "./wrk.ts";
@@ -81,7 +81,7 @@ async function rotate(server: Server, atLeast: number): Promise<number> {
 function fill(dataDir: string, secrets: number): void {
   Deno.mkdirSync(dataDir);
   const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
-  const service = secretsService(store, keyring, () => Date.now(), unrecorded);
+  const service = createSecrets({ store, keyring, now: () => Date.now(), record: unrecorded });
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {
       const value = `value of secret ${n}`.padEnd(40, ".");

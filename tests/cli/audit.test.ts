@@ -46,11 +46,11 @@ Deno.test("audit verify ends with 1 and names the first entry that does not fit,
   const copy = join(home.path, "copy.db");
   Deno.copyFileSync(home.database, copy);
   const cases: [sql: string, expected: RegExp][] = [
-    ["UPDATE audit SET actor_name = 'somebody else' WHERE id = 5", /^Entry 5 is not what was written there/],
+    ["UPDATE audit SET actor_name = 'somebody else' WHERE id = 5", /^Entry 5 is not as it was written/],
     ["DELETE FROM audit WHERE id = 4", /^Entry 4 is missing\.\n$/],
-    ["DELETE FROM audit WHERE id > 6", /^Entry 7 is missing, and so are those up to 8\.\n$/],
-    ["DELETE FROM audit", /^Entry 1 is missing, and so are those up to 8\.\n$/],
-    ["DELETE FROM meta WHERE name = 'audit-head'", /^Entry 9 cannot be looked for: the head, .* is gone\.\n$/],
+    ["DELETE FROM audit WHERE id > 6", /^Entry 7 is missing, as are all entries up to 8\.\n$/],
+    ["DELETE FROM audit", /^Entry 1 is missing, as are all entries up to 8\.\n$/],
+    ["DELETE FROM meta WHERE name = 'audit-head'", /^Entry 9 cannot be checked: the head, .* is missing\.\n$/],
   ];
   for (const [sql, expected] of cases) {
     Deno.copyFileSync(copy, home.database);
@@ -74,10 +74,10 @@ Deno.test("a server says at its start that the audit's end was removed, and does
   }
   tamper(home.database, "DELETE FROM audit WHERE id > 4");
   await using server = await home.start();
-  await server.logged(/ERROR +The audit was tampered with: its end does not fit\./);
+  await server.logged(/ERROR +The audit was tampered with: its head does not match the last entry/);
   await createSecret(server, "S4", "value");
   const { code, stdout } = await home.cli(["audit", "verify"]);
-  assert.deepEqual([code, stdout], [1, "Entry 5 is missing, and so are those up to 6.\n"]);
+  assert.deepEqual([code, stdout], [1, "Entry 5 is missing, as are all entries up to 6.\n"]);
 });
 
 Deno.test("data that was set back to an older copy is found by a head that was kept", async () => {
@@ -157,19 +157,22 @@ Deno.test("an export is verified by the key file alone, and the first line that 
   const [l1, l2, l3, l4, l5, l6, l7, head] = lines as [string, string, string, string, string, string, string, string];
   const olderHead = head.replace('"count":7', '"count":6').replace(JSON.parse(l7).mac, JSON.parse(l6).mac);
   const cases: [exported: string[], expected: string][] = [
-    [[l1, l2, l3, l4, l5.replace("S1", "S9"), l6, l7, head], "Line 5: entry 5 is not what was written there: "],
-    [[l1, l2, l3, l4, l5.replace(/,"mac.*/, "}"), l6, l7, head], "Line 5: entry 5 is not what was written there: "],
-    [[l1, l2, l3, l6, l7, head], "Line 4: entry 4 is missing, and so are those up to 5."],
+    [[l1, l2, l3, l4, l5.replace("S1", "S9"), l6, l7, head], "Line 5: entry 5 is not as it was written: "],
+    [[l1, l2, l3, l4, l5.replace(/,"mac.*/, "}"), l6, l7, head], "Line 5: entry 5 is not as it was written: "],
+    [[l1, l2, l3, l6, l7, head], "Line 4: entry 4 is missing, as are all entries up to 5."],
     [[l1, l2, l3, l5, l4, l6, l7, head], "Line 4: entry 4 is in line 5: the order was changed."],
-    [[l1, l2, l3, l3, l4, l5, l6, l7, head], "Line 4: entry 3 was put in between."],
+    [[l1, l2, l3, l3, l4, l5, l6, l7, head], "Line 4: entry 3 was inserted."],
     [[l1, l2, head, l3, l4, l5, l6, l7], "Line 3: entry 3 is in line 4: the order was changed."],
-    [[l1, l2, l3, l4, l5, l6, l7], "Line 8: entry 8 cannot be looked for: the head, which tells the last, is gone."],
+    [
+      [l1, l2, l3, l4, l5, l6, l7],
+      "Line 8: entry 8 cannot be checked: the head, which names the last entry, is missing.",
+    ],
     [[l1, l2, l3, l4, l5, l6, head], "Line 7: entry 7 is missing."],
     [
       [l1, l2, l3, l4, l5, l6, olderHead],
-      "Line 7: entry 7 cannot be looked for: the head, which tells the last, was altered.",
+      "Line 7: entry 7 cannot be checked: the head, which names the last entry, was altered.",
     ],
-    [[], "Line 1: entry 1 cannot be looked for: the head, which tells the last, is gone."],
+    [[], "Line 1: entry 1 cannot be checked: the head, which names the last entry, is missing."],
   ];
   for (const [exported, expected] of cases) {
     const { code, stdout } = await verify(exported);

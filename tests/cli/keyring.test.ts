@@ -208,7 +208,7 @@ Deno.test("a server with a passphrase wraps the key file at its start, and makes
   const env = { KEYRING_PASSPHRASE: FIRST };
   assert.match(
     await assertReadable(home, env),
-    /INFO {2}\S+encryption-keys\.json is wrapped by the passphrase from now on\./,
+    /INFO {2}\S+encryption-keys\.json is now encrypted with the passphrase\./,
   );
   assert.ok("wrapping" in JSON.parse(readFileSync(home.keyFile, "utf8")));
   assert.doesNotMatch(await assertReadable(home, env), /from now on/);

@@ -43,7 +43,11 @@ const watch = (transaction: <T>(work: () => T) => T) => <T>(work: () => T): T =>
   passed("after a commit");
   return result;
 };
-const watched = { ...store, transaction: watch(store.transaction), repeatable: watch(store.repeatable) };
+const watched = {
+  ...store,
+  transaction: watch(store.transaction),
+  transactionWithoutSync: watch(store.transactionWithoutSync),
+};
 
 const clock = { now: Date.now() };
 const rotation = new Rotation({

@@ -6,10 +6,10 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OPERATOR } from "../../src/actor.ts";
-import { accessService } from "../../src/core/access/access.ts";
+import { createAccess } from "../../src/core/access/access.ts";
 import type { KeyId, SecretId, SecretName } from "../../src/ids.ts";
 import { Rotation } from "../../src/core/encryption/rotation.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import { type Random, seeded } from "../fuzz/random.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { openStoreAt, temporaryFolder, unrecorded } from "../unit/temporary.ts";
@@ -46,8 +46,8 @@ Deno.test("killed before or after any durable step, a rotation loses nothing and
 /** Secrets and API keys in a new store; what each of them is. */
 function fill(path: string, secrets: number, keys: number) {
   const { store, keyFile: { keyring } } = openStoreAt(join(path, "database.db"));
-  const access = accessService(store, keyring, Date.now, () => [], unrecorded);
-  const service = secretsService(store, keyring, Date.now, unrecorded);
+  const access = createAccess({ store, keyring, now: Date.now, groupsInSettings: () => [], record: unrecorded });
+  const service = createSecrets({ store, keyring, now: Date.now, record: unrecorded });
   const groupId = access.createGroup(OPERATOR, "team", "");
   const apiKeys = new Map<KeyId, string>();
   for (let n = 0; n < keys; n++) {
@@ -69,8 +69,8 @@ function fill(path: string, secrets: number, keys: number) {
 async function assertCompletes(path: string, values: ReturnType<typeof fill>, what: string): Promise<void> {
   const { store, keyFile } = openStoreAt(join(path, "database.db"));
   const { keyring } = keyFile;
-  const access = accessService(store, keyring, Date.now, () => [], unrecorded);
-  const service = secretsService(store, keyring, Date.now, unrecorded);
+  const access = createAccess({ store, keyring, now: Date.now, groupsInSettings: () => [], record: unrecorded });
+  const service = createSecrets({ store, keyring, now: Date.now, record: unrecorded });
   const assertReadable = () => {
     for (const [id, value] of values.secrets) {
       assert.equal(service.reveal(OPERATOR, [service.get(id)])[0]!.value?.reveal(), value, `${what}, secret ${id}`);

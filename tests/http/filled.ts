@@ -2,14 +2,14 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { accessService } from "../../src/core/access/access.ts";
+import { createAccess } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
-import { functionRegistry } from "../../src/core/functions/registry.ts";
+import { createRegistry } from "../../src/core/functions/registry.ts";
 import type { FunctionId, Owner, SecretName } from "../../src/ids.ts";
 import { packHistogram } from "../../src/telemetry/histogram.ts";
 import { beginning } from "../../src/telemetry/metrics.ts";
 import { countCall, newTally } from "../../src/telemetry/tally.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import { ALL_FUNCTIONS } from "../../src/store/metrics.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { openStoreAt, unrecorded } from "../unit/temporary.ts";
@@ -20,7 +20,7 @@ export function fill(home: string, secrets: number, madeAt: Date = new Date()): 
   const dataDir = join(home, "data");
   Deno.mkdirSync(dataDir, { recursive: true });
   const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"), madeAt);
-  const service = secretsService(store, keyring, Date.now, unrecorded);
+  const service = createSecrets({ store, keyring, now: Date.now, record: unrecorded });
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {
       service.create(OPERATOR, {
@@ -46,9 +46,9 @@ export function fillWithOwners(home: string, { functions, groups, secrets }: {
   const dataDir = join(home, "data");
   Deno.mkdirSync(dataDir, { recursive: true });
   const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"), new Date());
-  const service = secretsService(store, keyring, Date.now, unrecorded);
-  const access = accessService(store, keyring, Date.now, () => [], unrecorded);
-  const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
+  const service = createSecrets({ store, keyring, now: Date.now, record: unrecorded });
+  const access = createAccess({ store, keyring, now: Date.now, groupsInSettings: () => [], record: unrecorded });
+  const registry = createRegistry({ store, now: Date.now, onChange: () => {}, record: unrecorded });
   const create = (name: string, owner: Owner) =>
     service.create(OPERATOR, { name: name as SecretName, value: `value of ${name}`, owner, comment: "A comment" });
   store.transaction(() => {
@@ -135,7 +135,7 @@ export function fillLost(home: string, name: string): void {
 /** Functions f-0, f-1, … at /f-0, /f-1, … in a folder that was filled, all with the handler shared.ts. */
 export function fillFunctions(home: string, functions: number): void {
   const { store } = openStoreAt(join(home, "data", "database.db"));
-  const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
+  const registry = createRegistry({ store, now: Date.now, onChange: () => {}, record: unrecorded });
   for (let n = 0; n < functions; n++) {
     const [name, route] = [`f-${n}`, `/f-${n}`];
     registry.create(OPERATOR, {

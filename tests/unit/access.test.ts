@@ -1,7 +1,7 @@
 // Key groups and API keys over a real store: who is found by a key, from the moment a change is answered.
 
 import assert from "node:assert/strict";
-import { type Access, accessService } from "../../src/core/access/access.ts";
+import { type Access, createAccess } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import type { FunctionId, GroupId, KeyId, SecretName } from "../../src/ids.ts";
@@ -20,7 +20,13 @@ function service(): There {
   const there = temporaryStore();
   const clock = { now: 1_000 };
   const inSettings = ["management"];
-  const access = accessService(there.store, there.keyring, () => clock.now, () => inSettings, unrecorded);
+  const access = createAccess({
+    store: there.store,
+    keyring: there.keyring,
+    now: () => clock.now,
+    groupsInSettings: () => inSettings,
+    record: unrecorded,
+  });
   return {
     store: there.store,
     access,

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { parseRange } from "../../src/addresses.ts";
-import { openAdmins } from "../../src/core/admins/admins.ts";
+import { createAdmins } from "../../src/core/admins/admins.ts";
 import { Throttle } from "../../src/core/admins/throttle.ts";
 import { clientOf } from "../../src/http/client_address.ts";
 import { setsOwnCookie, withoutOwnCookies } from "../../src/http/cookies.ts";
@@ -118,7 +118,7 @@ Deno.test("an attempt that was none is taken back, and the limit of buckets hold
 Deno.test("a session ends when it is not used, and however much it is used", () => {
   using there = temporaryStore();
   let now = 0;
-  const { sessions } = openAdmins({
+  const { sessions } = createAdmins({
     store: there.store,
     keyring: there.keyring,
     limits: { idleMs: () => 1_000_000, longestMs: () => 5_000_000 },

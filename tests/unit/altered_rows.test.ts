@@ -5,15 +5,15 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { accessService } from "../../src/core/access/access.ts";
-import { openAdmins } from "../../src/core/admins/admins.ts";
+import { createAccess } from "../../src/core/access/access.ts";
+import { createAdmins } from "../../src/core/admins/admins.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
-import { functionRegistry } from "../../src/core/functions/registry.ts";
+import { createRegistry } from "../../src/core/functions/registry.ts";
 import type { FunctionId, GroupId, KeyId, SecretId, SecretName } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
-import { settingsService } from "../../src/core/settings/settings.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
+import { createSettings } from "../../src/core/settings/settings.ts";
 import { AUTHENTICATED_TABLES, describeTable, type Finding } from "../../src/store/authenticated_tables.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -35,11 +35,11 @@ async function filledData() {
     const store = openStore(path, keyFile, {
       onFinding: ({ table, id, problem }: Finding) => findings.push(`${table} ${id ?? "-"} ${problem}`),
     });
-    const access = accessService(store, keyring, Date.now, () => [], unrecorded);
-    const registry = functionRegistry(store, Date.now, () => {}, unrecorded);
-    const secrets = secretsService(store, keyring, Date.now, unrecorded);
-    const admins = openAdmins({ store, keyring, limits: LIMITS, now: Date.now, record: unrecorded });
-    const settings = settingsService(store, () => undefined, unrecorded);
+    const access = createAccess({ store, keyring, now: Date.now, groupsInSettings: () => [], record: unrecorded });
+    const registry = createRegistry({ store, now: Date.now, onChange: () => {}, record: unrecorded });
+    const secrets = createSecrets({ store, keyring, now: Date.now, record: unrecorded });
+    const admins = createAdmins({ store, keyring, limits: LIMITS, now: Date.now, record: unrecorded });
+    const settings = createSettings({ store, check: () => undefined, record: unrecorded });
     const reader = secretReader(store, keyring);
     return { store, access, registry, secrets, admins, settings, reader, [Symbol.dispose]: () => store.close() };
   };

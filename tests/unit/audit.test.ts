@@ -21,12 +21,12 @@ import {
   AUDIT_KEY,
   type AuditHead,
   type ChainProblem,
+  createSigner,
   openHead,
-  signer,
   verifyChain,
 } from "../../src/core/audit/chain.ts";
 import { exportHead, exportLine, readExport } from "../../src/core/audit/export.ts";
-import { createRepetitions } from "../../src/core/audit/coalesce.ts";
+import { createCoalescer } from "../../src/core/audit/coalesce.ts";
 import { openSnapshot } from "../../src/store/snapshot.ts";
 
 import { openStoreAt, type TemporaryStore, temporaryStore } from "./temporary.ts";
@@ -40,7 +40,7 @@ const KEY: KeyActor & Origin = {
   requestId: "r-1",
   refusal: () => undefined,
 };
-const signOf = ({ keyring }: TemporaryStore) => signer(keyring.derive(AUDIT_KEY));
+const signOf = ({ keyring }: TemporaryStore) => createSigner(keyring.derive(AUDIT_KEY));
 const VISITOR: Actor = { kind: "visitor", address: "192.0.2.9", requestId: "r-9" };
 
 const event = (n: number): AuditEvent => ({
@@ -191,11 +191,11 @@ Deno.test("text that moves from one field to the next is found", () => {
 Deno.test("a removed entry is found, in the middle, at the beginning, at the end, and if all are", () => {
   const cases: [sql: string, ChainProblem][] = [
     ["id = 3", { id: 3, problem: "is missing" }],
-    ["id IN (3, 4)", { id: 3, problem: "is missing, and so are those up to 4" }],
+    ["id IN (3, 4)", { id: 3, problem: "is missing, as are all entries up to 4" }],
     ["id = 1", { id: 1, problem: "is missing" }],
     ["id = 6", { id: 6, problem: "is missing" }],
-    ["id > 3", { id: 4, problem: "is missing, and so are those up to 6" }],
-    ["true", { id: 1, problem: "is missing, and so are those up to 6" }],
+    ["id > 3", { id: 4, problem: "is missing, as are all entries up to 6" }],
+    ["true", { id: 1, problem: "is missing, as are all entries up to 6" }],
   ];
   for (const [where, expected] of cases) {
     using there = audited();
@@ -213,7 +213,7 @@ Deno.test("a removed entry is found if the others moved up, with new ids", () =>
   there.tamper("UPDATE audit SET id = id - 1 WHERE id > 3");
   const found = there.verify();
   assert.equal(found?.id, 3);
-  assert.match(found.problem, /moved up when others were removed/);
+  assert.match(found.problem, /entries before it were removed/);
 });
 
 Deno.test("entries that changed places are found", () => {
@@ -222,7 +222,7 @@ Deno.test("entries that changed places are found", () => {
     there.tamper("UPDATE audit SET id = -1 WHERE id = ?", a);
     there.tamper("UPDATE audit SET id = ? WHERE id = ?", a, b);
     there.tamper("UPDATE audit SET id = ? WHERE id = -1", b);
-    assert.deepEqual(there.verify(), { id: a, problem: `is what entry ${b} was: the order was changed` });
+    assert.deepEqual(there.verify(), { id: a, problem: `was written as entry ${b}: the order was changed` });
   }
 });
 
@@ -255,7 +255,7 @@ Deno.test("a head that is gone, altered or put back is found, and the next entry
     there.audit.record(OPERATOR, event(8));
     assert.equal(there.warnings.length, 1, what);
     assert.deepEqual([there.verify()?.id, there.at.store.audit.lastId()], [7, 8], what);
-    assert.match(there.verify()!.problem, /begins the chain anew/);
+    assert.match(there.verify()!.problem, /restarts the chain/);
     assert.equal(there.verify(undefined, 7), undefined, "what comes after it can be verified from there");
     there.audit.record(OPERATOR, event(9));
     assert.equal(there.warnings.length, 1, "and is not told again");
@@ -267,7 +267,10 @@ Deno.test("an older head over newer entries is found", () => {
   const old = there.head()!;
   there.audit.record(OPERATOR, event(5));
   there.tamper("UPDATE meta SET value = ? WHERE name = 'audit-head'", old);
-  assert.deepEqual(there.verify(), { id: 5, problem: "is behind the end that the head tells: the head was put back" });
+  assert.deepEqual(there.verify(), {
+    id: 5,
+    problem: "is after the last entry that the head names: the head was rolled back",
+  });
   there.audit.record(OPERATOR, event(6));
   assert.equal(there.verify()?.id, 6, "and the entry that follows says so");
 });
@@ -283,7 +286,7 @@ Deno.test("an audit that was set back with its head is found by a head that was 
   there.tamper("DELETE FROM audit WHERE id > 4");
   there.tamper("UPDATE meta SET value = ? WHERE name = 'audit-head'", old);
   assert.equal(there.verify(), undefined, "as docs/security-model.md says");
-  assert.deepEqual(there.verify(known), { id: 5, problem: "is missing, and so are those up to 6" });
+  assert.deepEqual(there.verify(known), { id: 5, problem: "is missing, as are all entries up to 6" });
   for (let n = 5; n <= 7; n++) there.audit.record(OPERATOR, event(n));
   assert.equal(there.verify(known)?.id, 6, "also after it went on anew");
   assert.equal(there.verify(before), undefined);
@@ -480,7 +483,7 @@ Deno.test("an entry comes back from its line whatever text there is in it, and a
 
 Deno.test("failed sign-ins are told once and then summed up, however many there are", () => {
   const told: [Actor, AuditEvent][] = [];
-  const repetitions = createRepetitions((actor, event) => told.push([actor, event]));
+  const repetitions = createCoalescer((actor, event) => told.push([actor, event]));
   const failure: AuditEvent = { action: "sign-in.failed", subject: { kind: "admin", id: null, name: "" } };
   for (let n = 0; n < 100_000; n++) repetitions.add({ ...VISITOR, address: `192.0.2.${n % 200}` }, failure);
   assert.equal(told.length, 20, "the first from each of some addresses, at once");
@@ -498,7 +501,7 @@ Deno.test("failed sign-ins are told once and then summed up, however many there 
 
 Deno.test("failed sign-ins to one account or many are told alike, so that their time tells nothing, and named later", () => {
   const told: AuditEvent[] = [];
-  const repetitions = createRepetitions((_, event) => told.push(event));
+  const repetitions = createCoalescer((_, event) => told.push(event));
   const to = (id: number | null): AuditEvent => ({
     action: "sign-in.failed",
     subject: { kind: "admin", id, name: id ? `a${id}@example.com` : "" },

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FunctionId, SecretId } from "../../src/ids.ts";
-import { forgiving } from "../../src/best_effort.ts";
+import { bestEffort } from "../../src/best_effort.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { Reads } from "../../src/telemetry/reads.ts";
 import { openObservations } from "../../src/store/observations.ts";
@@ -14,7 +14,7 @@ import { temporaryFolder } from "./temporary.ts";
 Deno.test("a failure is told once a minute, and what succeeds gives its result", () => {
   const clock = { at: 0 };
   const told: unknown[] = [];
-  const attempt = forgiving(() => clock.at, (error) => told.push(error));
+  const attempt = bestEffort(() => clock.at, (error) => told.push(error));
   assert.equal(attempt(() => 7), 7);
   for (clock.at = 0; clock.at < 180_000; clock.at += 1_000) {
     assert.equal(
@@ -40,7 +40,7 @@ Deno.test("with a damaged database calls are counted in vain, and nothing throws
     now: () => Date.now(),
     delayMs: () => 1_000,
     retentionDays: () => 90,
-    attempt: forgiving(Date.now, (error) => errors.push(error)),
+    attempt: bestEffort(Date.now, (error) => errors.push(error)),
   };
   const metrics = new Metrics({ ...options, store: observations.metrics, isFunction: () => true });
   const reads = new Reads({ ...options, store: observations.secretReads, isSecret: () => true });

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
-import { accessService } from "../../src/core/access/access.ts";
-import { functionRegistry } from "../../src/core/functions/registry.ts";
+import { createAccess } from "../../src/core/access/access.ts";
+import { createRegistry } from "../../src/core/functions/registry.ts";
 import { type Owner, ownerId, type Scope, type SecretId, type SecretName } from "../../src/ids.ts";
-import { overviewService, type ValueCursor, WIDEST_FIRST } from "../../src/core/secrets/matrix.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createSecretMatrix, type ValueCursor, WIDEST_FIRST } from "../../src/core/secrets/matrix.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const NAMES = ["A", "B", "a", "a-1", "a_1", "aa", "b"] as SecretName[];
@@ -17,9 +17,9 @@ function populated() {
   const there = temporaryStore();
   const { store, keyring } = there;
   let now = 0;
-  const secrets = secretsService(store, keyring, () => now, unrecorded);
-  const access = accessService(store, keyring, () => now, () => [], unrecorded);
-  const registry = functionRegistry(store, () => now, () => {}, unrecorded);
+  const secrets = createSecrets({ store, keyring, now: () => now, record: unrecorded });
+  const access = createAccess({ store, keyring, now: () => now, groupsInSettings: () => [], record: unrecorded });
+  const registry = createRegistry({ store, now: () => now, onChange: () => {}, record: unrecorded });
   const groups = ["g0", "g1"].map((name) => access.createGroup(OPERATOR, name, ""));
   const keys = groups.flatMap((groupId) =>
     ["k0", "k1"].map((name) => access.createKey(OPERATOR, { groupId, name, description: "" }).id)
@@ -45,7 +45,7 @@ function populated() {
     now = createdAt;
     return secrets.create(OPERATOR, { name, owner, value: "value", comment: "" });
   };
-  return { ...there, groups, keys, functions, owners, create, overview: overviewService(store, secrets) };
+  return { ...there, groups, keys, functions, owners, create, overview: createSecretMatrix(store, secrets) };
 }
 
 type There = ReturnType<typeof populated>;

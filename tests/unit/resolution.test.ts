@@ -7,8 +7,8 @@ import { OPERATOR } from "../../src/actor.ts";
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../../src/ids.ts";
 import { ownerId, SCOPES } from "../../src/ids.ts";
 import { secretAad } from "../../src/keyring/aad.ts";
-import { accessService } from "../../src/core/access/access.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createAccess } from "../../src/core/access/access.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import { type Caller, entitledOwners, rank } from "../../src/core/secrets/resolution.ts";
 import { secretReader } from "./secret_reader.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
@@ -250,8 +250,14 @@ Deno.test("a ciphertext copied onto another row by way of the file does not decr
 
 Deno.test("a change is seen by the next read, however often the name was read before", () => {
   using there = populated();
-  const secrets = secretsService(there.store, there.keyring, () => 0, unrecorded);
-  const access = accessService(there.store, there.keyring, () => 0, () => [], unrecorded);
+  const secrets = createSecrets({ store: there.store, keyring: there.keyring, now: () => 0, record: unrecorded });
+  const access = createAccess({
+    store: there.store,
+    keyring: there.keyring,
+    now: () => 0,
+    groupsInSettings: () => [],
+    record: unrecorded,
+  });
   const [holder] = there.keys;
   const functionId = there.functions[0]!;
   const caller = { functionId, holder, mayAsk: () => true };

@@ -5,13 +5,13 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { OPERATOR } from "../../src/actor.ts";
-import { accessService } from "../../src/core/access/access.ts";
+import { createAccess } from "../../src/core/access/access.ts";
 import { AppError } from "../../src/errors.ts";
 import type { SecretId, SecretName } from "../../src/ids.ts";
 import { type KeyFile, KeyFileError, openKeyFile } from "../../src/keyring/key_file.ts";
 import { describeUnreadable, Rotation, type RotationSettings } from "../../src/core/encryption/rotation.ts";
 import { countSeals, SEALS_MAX } from "../../src/core/encryption/encryption_counter.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import type { Store } from "../../src/store/store.ts";
 import { sql as firstSchema } from "../../src/store/migrations/001_start.ts";
 import { openStoreAt, temporaryFolder, type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";
@@ -25,8 +25,8 @@ function rotating(there: TemporaryStore, settings: Partial<RotationSettings> = {
   const clock = { now: 0 };
   const reports: string[] = [];
   const now = () => clock.now;
-  const secrets = secretsService(store, keyring, now, unrecorded);
-  const access = accessService(store, keyring, now, () => [], unrecorded);
+  const secrets = createSecrets({ store, keyring, now, record: unrecorded });
+  const access = createAccess({ store, keyring, now, groupsInSettings: () => [], record: unrecorded });
   const groupId = access.createGroup(OPERATOR, "team", "");
   const keys = [1, 2, 3].map((n) => access.createKey(OPERATOR, { groupId, name: `key ${n}`, description: "" }));
   const ids: SecretId[] = [];
@@ -354,9 +354,9 @@ Deno.test("a full disk in the middle is a clear 503, and the same rotation goes 
   const parts = it.parts();
   const cramped = {
     ...store,
-    repeatable<T>(work: () => T): T {
+    transactionWithoutSync<T>(work: () => T): T {
       if (room-- <= 0) throw full;
-      return store.repeatable(work);
+      return store.transactionWithoutSync(work);
     },
   };
   const rotation = new Rotation({ ...parts, store: cramped });

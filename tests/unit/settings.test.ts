@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type AuditEvent, OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../src/core/settings/definitions.ts";
-import { settingsService } from "../../src/core/settings/settings.ts";
+import { createSettings } from "../../src/core/settings/settings.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const anything = () => undefined;
@@ -30,7 +30,7 @@ Deno.test("every default is a value that its own setting accepts", () => {
 
 Deno.test("a setting that was never changed has its default and no row", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything, unrecorded);
+  const settings = createSettings({ store: there.store, check: anything, record: unrecorded });
   for (const { name, value, default: fallback } of settings.list()) {
     assert.deepEqual(value, fallback);
     assert.deepEqual(settings.get(name), fallback);
@@ -41,9 +41,9 @@ Deno.test("a setting that was never changed has its default and no row", () => {
 
 Deno.test("a change is in force when it returns, and after a restart", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything, unrecorded);
+  const settings = createSettings({ store: there.store, check: anything, record: unrecorded });
   settings.change(OPERATOR, { "sandbox.timeout-ms": 5_000, "api.access-groups": ["management", "ci"] });
-  for (const service of [settings, settingsService(there.store, anything, unrecorded)]) {
+  for (const service of [settings, createSettings({ store: there.store, check: anything, record: unrecorded })]) {
     assert.equal(service.get("sandbox.timeout-ms"), 5_000);
     assert.deepEqual(service.get("api.access-groups"), ["management", "ci"]);
     assert.equal(service.get("sandbox.max-calls"), DEFINITIONS["sandbox.max-calls"].default);
@@ -53,7 +53,7 @@ Deno.test("a change is in force when it returns, and after a restart", () => {
 
 Deno.test("with one bad value nothing is changed, and each bad one is named", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything, unrecorded);
+  const settings = createSettings({ store: there.store, check: anything, record: unrecorded });
   const details = refused(() =>
     settings.change(OPERATOR, {
       "sandbox.timeout-ms": 5_000,
@@ -69,7 +69,7 @@ Deno.test("with one bad value nothing is changed, and each bad one is named", ()
 
 Deno.test("a name that is no setting is refused, whatever objects make of it", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything, unrecorded);
+  const settings = createSettings({ store: there.store, check: anything, record: unrecorded });
   for (
     const name of ["", "timeout", "SANDBOX.TIMEOUT-MS", "sandbox.timeout-ms ", "__proto__", "constructor", "toString"]
   ) {
@@ -80,7 +80,7 @@ Deno.test("a name that is no setting is refused, whatever objects make of it", (
 
 Deno.test("numbers are whole and within their range", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything, unrecorded);
+  const settings = createSettings({ store: there.store, check: anything, record: unrecorded });
   const ranges: [SettingName, number, number][] = [
     ["sandbox.timeout-ms", 100, 3_600_000],
     ["sandbox.max-processes", 1, 1_024],
@@ -111,7 +111,7 @@ Deno.test("numbers are whole and within their range", () => {
 
 Deno.test("lists hold what they are lists of", () => {
   using there = temporaryStore();
-  const settings = settingsService(there.store, anything, unrecorded);
+  const settings = createSettings({ store: there.store, check: anything, record: unrecorded });
   const bad: [SettingName, unknown][] = [
     ["api.access-groups", []],
     ["api.access-groups", "management"],
@@ -135,12 +135,12 @@ Deno.test("lists hold what they are lists of", () => {
 
 Deno.test("a value that contradicts what else is stored is refused in the checker's words", () => {
   using there = temporaryStore();
-  const settings = settingsService(
-    there.store,
-    (name, value) =>
+  const settings = createSettings({
+    store: there.store,
+    check: (name, value) =>
       name === "api.access-groups" && !(value as string[]).includes("management") ? "must keep management" : undefined,
-    unrecorded,
-  );
+    record: unrecorded,
+  });
   const wanted = { "sandbox.timeout-ms": 5_000, "api.access-groups": ["ci"] };
   assert.deepEqual(refused(() => settings.change(OPERATOR, wanted)), { "api.access-groups": "must keep management" });
   assert.equal(settings.get("sandbox.timeout-ms"), 30_000);
@@ -154,19 +154,22 @@ Deno.test("a stored value that is no longer valid gives way to its default, and 
   rows.put("api.access-groups", "[]");
   rows.put("sandbox.max-processes", "7");
   rows.put("setting.of-another-version", "1");
-  const settings = settingsService(there.store, anything, unrecorded);
+  const settings = createSettings({ store: there.store, check: anything, record: unrecorded });
   assert.equal(settings.get("sandbox.timeout-ms"), 30_000);
   assert.equal(settings.get("sandbox.max-calls"), 2_000);
   assert.deepEqual(settings.get("api.access-groups"), ["management"]);
   assert.equal(settings.get("sandbox.max-processes"), 7);
   settings.change(OPERATOR, { "sandbox.timeout-ms": 200 });
-  assert.equal(settingsService(there.store, anything, unrecorded).get("sandbox.timeout-ms"), 200);
+  assert.equal(
+    createSettings({ store: there.store, check: anything, record: unrecorded }).get("sandbox.timeout-ms"),
+    200,
+  );
 });
 
 Deno.test("a setting that is reset has its default, no row, and one entry in the audit", () => {
   using there = temporaryStore();
   const told: AuditEvent[] = [];
-  const settings = settingsService(there.store, anything, (_actor, event) => told.push(event));
+  const settings = createSettings({ store: there.store, check: anything, record: (_actor, event) => told.push(event) });
   settings.change(OPERATOR, { "sandbox.timeout-ms": 5_000 });
   for (let n = 0; n < 2; n++) settings.reset(OPERATOR, "sandbox.timeout-ms");
   assert.equal(settings.get("sandbox.timeout-ms"), 30_000);

@@ -6,9 +6,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { accessService } from "../../src/core/access/access.ts";
-import { openAdmins } from "../../src/core/admins/admins.ts";
-import { functionRegistry } from "../../src/core/functions/registry.ts";
+import { createAccess } from "../../src/core/access/access.ts";
+import { createAdmins } from "../../src/core/admins/admins.ts";
+import { createRegistry } from "../../src/core/functions/registry.ts";
 import type { SecretId, SecretName } from "../../src/ids.ts";
 import { PURPOSES } from "../../src/keyring/derived_key.ts";
 import { KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
@@ -16,7 +16,7 @@ import { authenticateFile } from "../../src/store/authenticated_rows.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
 import { openSnapshot } from "../../src/store/snapshot.ts";
 import { openStore } from "../../src/store/store.ts";
-import { secretsService } from "../../src/core/secrets/service.ts";
+import { createSecrets } from "../../src/core/secrets/service.ts";
 import { OLD, writeOldData } from "./old_data.ts";
 import { temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
 
@@ -38,10 +38,10 @@ function oldData() {
     return {
       store,
       warnings,
-      access: accessService(store, keyring, now, () => [], unrecorded),
-      admins: openAdmins({ store, keyring, limits, now, record: unrecorded }),
-      registry: functionRegistry(store, now, () => {}, unrecorded),
-      secrets: secretsService(store, keyring, now, unrecorded),
+      access: createAccess({ store, keyring, now, groupsInSettings: () => [], record: unrecorded }),
+      admins: createAdmins({ store, keyring, limits, now, record: unrecorded }),
+      registry: createRegistry({ store, now, onChange: () => {}, record: unrecorded }),
+      secrets: createSecrets({ store, keyring, now, record: unrecorded }),
       [Symbol.dispose]() {
         store.close();
       },
@@ -87,7 +87,7 @@ Deno.test("sessions and password links of an earlier version end with the upgrad
   using opened = there.open();
   for (const token of [OLD.sessionToken, "planted"]) assert.equal(opened.admins.sessions.find(token), undefined);
   for (const token of [OLD.linkToken, "planted link"]) {
-    assert.throws(() => opened.admins.accounts.ofLink(token), /not valid any more/);
+    assert.throws(() => opened.admins.accounts.ofLink(token), /no longer valid/);
   }
 });
 

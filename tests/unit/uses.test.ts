@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { accessService } from "../../src/core/access/access.ts";
+import { createAccess } from "../../src/core/access/access.ts";
 import { OPERATOR } from "../../src/actor.ts";
-import { openAdmins } from "../../src/core/admins/admins.ts";
+import { createAdmins } from "../../src/core/admins/admins.ts";
 import type { KeyId, SessionId } from "../../src/ids.ts";
 import { moveEarlierUses, observeUses } from "../../src/core/access/uses.ts";
 import { openObservations } from "../../src/store/observations.ts";
@@ -34,7 +34,14 @@ function observed(path: string, clock: { now: number }) {
 }
 
 function withKeys({ store, keyring }: TemporaryStore, clock: { now: number }, uses: ReturnType<typeof observed>) {
-  const access = accessService(store, keyring, () => clock.now, () => [], unrecorded, uses.keys);
+  const access = createAccess({
+    store,
+    keyring,
+    now: () => clock.now,
+    groupsInSettings: () => [],
+    record: unrecorded,
+    uses: uses.keys,
+  });
   const groupId = access.createGroup(OPERATOR, "customers", "");
   const [alice, bob, gone] = ["alice", "bob", "gone"].map((name) =>
     access.createKey(OPERATOR, { groupId, name, description: "" }).id
@@ -72,7 +79,7 @@ Deno.test("the use of a key or a session changes nothing that look-ups remember"
   const clock = { now: 1_000_000 };
   using uses = observed(there.path, clock);
   const { access, alice } = withKeys(there, clock, uses);
-  const { sessions } = openAdmins({
+  const { sessions } = createAdmins({
     store: there.store,
     keyring: there.keyring,
     limits: { idleMs: () => 100_000, longestMs: () => 1e9 },
@@ -111,7 +118,14 @@ Deno.test("the last uses that version 0.1.0 kept in the main database are moved 
   const clock = { now: 0 };
   using uses = observed(path, clock);
   moveEarlierUses(store, uses.observations);
-  const access = accessService(store, keyring, () => 0, () => [], unrecorded, uses.keys);
+  const access = createAccess({
+    store,
+    keyring,
+    now: () => 0,
+    groupsInSettings: () => [],
+    record: unrecorded,
+    uses: uses.keys,
+  });
   const { keyId } = access.find(OLD.key)!;
   assert.equal(access.key(keyId).lastUsedAt, Date.parse("2026-01-31T12:00:00Z"));
   clock.now = Date.parse("2026-03-01T12:00:00Z");

@@ -9,7 +9,7 @@ import type { Log } from "../../telemetry/log.ts";
 import type { DisclosedSecrets, Masking } from "../../masking/masking.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import type { Reads } from "../../telemetry/reads.ts";
-import { seldom } from "../../seldom.ts";
+import { oncePerMinute } from "../../once_per_minute.ts";
 import type { CallTrace } from "../../telemetry/traces.ts";
 
 /** A caller with the records of its call. */
@@ -35,7 +35,7 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
 
   constructor(options: DisclosuresOptions) {
     this.#options = options;
-    this.#isNews = seldom(options.now);
+    this.#isNews = oncePerMinute(options.now);
   }
 
   asked({ functionId, trace }: ObservedCaller, kind: QuestionKind, name: string): (scopes: readonly Scope[]) => void {

@@ -93,7 +93,7 @@ export function addResolve(api: Api, { access, registry, secrets, resolution }: 
   api.openapi(route, (c) => {
     const { functionId, keyId, name, includeValues, limit, cursor } = c.req.valid("query");
     const call = { target: registry.get(functionId), key: keyId === undefined ? undefined : access.key(keyId) };
-    const { outcome, names, next } = resolution.as(call, { name, after: cursor }, limit);
+    const { outcome, names, next } = resolution.explain(call, { name, after: cursor }, limit);
     const readable = names.flatMap(({ winner, shadowed }) => winner ? [winner, ...shadowed] : []);
     const opened = new Map<SecretId, OpenedSecret>();
     const rows = includeValues ? readable.flatMap(({ id }) => id === null ? [] : [secrets.get(id)]) : [];

@@ -74,7 +74,7 @@ function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
       c.set("notice", takeNotice(c));
       return await next();
     }
-    if (!deps.admins.accounts.exist()) return c.redirect("/web/setup", 303);
+    if (!deps.admins.accounts.any()) return c.redirect("/web/setup", 303);
     if (c.req.header("hx-request") !== undefined) return sessionEnded(c);
     const resume = await resumeOf(c);
     if (resume.form) return signInPage(c, { resume }, 401);

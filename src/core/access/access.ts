@@ -1,4 +1,4 @@
-// Key groups and API keys: managing them, and finding whom a presented key belongs to.
+// Manages key groups and API keys, and finds the holder of a presented key.
 
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
@@ -13,46 +13,140 @@ import { isUniqueViolation } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { noUses, type Uses } from "./uses.ts";
-import { accessListing, type KeyUse, withUses } from "./listing.ts";
+import { type AccessListing, createAccessListing, type KeyUse, withUses } from "./listing.ts";
 
-/** The group that may always manage the server; it cannot be deleted or renamed. */
+/** The group whose keys may always manage the server; it cannot be deleted or renamed. */
 export const MANAGEMENT_GROUP = "management";
 export const GROUP_NAME_PATTERN = /^[a-z0-9_-]+$/;
-/** Of a chosen value; one that is made here has 256 random bits. */
+/** Of a value that a user chooses; generated ones have 256 random bits. */
 export const KEY_VALUE_MIN_LENGTH = 16;
 export const KEY_VALUE_MAX_LENGTH = 256;
 /** Visible ASCII: anything else does not survive every HTTP client's headers. */
 export const KEY_VALUE_PATTERN = /^[\x21-\x7e]+$/;
 
 const PREVIEW_CHARACTERS = 4;
-/** Holders kept in memory; an HMAC and a query per call cost ten times the look-up here. */
+/** Holders kept in memory. Without them, an HMAC and a query per call cost ten times as much. */
 const HOLDER_CACHE_SIZE = 10_000;
 
 export interface NewKey {
-  /** One that exists, or one to be made with the key. */
+  /** An existing group, or a new one to be created with the key. */
   groupId: GroupId | { name: string; description: string };
   name: string;
   description: string;
-  /** Made at random if undefined. */
+  /** Generated if undefined. */
   value?: string | undefined;
 }
 
 export type OpenedKey = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
 
-export type Access = ReturnType<typeof accessService>;
+export interface Access extends AccessListing {
+  groups(): GroupRow[];
 
-/**
- * `groupsInSettings` names the groups that a setting relies on; `record` hears of each change and of each value
- * that is shown to somebody.
- */
-export function accessService(
-  store: Store,
-  keyring: Keyring,
-  now: () => number,
-  groupsInSettings: () => readonly string[],
-  record: Recorder,
-  uses: Uses<KeyId> = noUses(),
-) {
+  /** @throws AppError NotFound (404) */
+  group(id: GroupId): GroupRow;
+
+  /** @throws AppError Conflict (409) */
+  createGroup(actor: Actor, name: string, description: string): GroupId;
+
+  /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), Protected (403) */
+  updateGroup(
+    actor: Actor,
+    id: GroupId,
+    to: { name?: string | undefined; description?: string | undefined },
+    expected?: ExpectedVersions,
+  ): GroupRow;
+
+  /**
+   * Deletes a group and its secrets.
+   * @throws AppError NotFound (404), PreconditionFailed (412), Protected (403), Conflict (409) while keys,
+   *   functions or a setting need it
+   */
+  deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void;
+
+  /** Returns why `deleteGroup` would refuse a group, or undefined. @throws AppError NotFound (404) */
+  reasonToKeep(id: GroupId): string | undefined;
+
+  /** Returns the number of keys in the groups with these names. */
+  countIn(groupNames: readonly string[]): number;
+
+  /** Reports whether `key` is the only one in the groups with these names. */
+  isLastOf(key: KeyRow, groupNames: readonly string[]): boolean;
+
+  /**
+   * Returns all keys, or those of one group, in order of id; or at most `limit` of them with an id above `after`.
+   * @throws AppError NotFound (404) for a group that does not exist
+   */
+  keys(groupId?: GroupId, after?: number, limit?: number): (KeyRow & KeyUse)[];
+
+  /** @throws AppError NotFound (404) */
+  key(id: KeyId): KeyRow & KeyUse;
+
+  /** Returns the values of `rows`, in their order, for display. Records this in the audit before it returns. */
+  reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[];
+
+  /**
+   * Returns a key's value for a call that the server itself makes with it. It is presented to the server, not shown.
+   * @throws AppError NotFound (404)
+   */
+  present(id: KeyId): OpenedKey;
+
+  /** Returns the end of the value, such as `…x7Qw`, by which users recognize a key; null if it cannot be decrypted. */
+  preview(row: KeyRow): string | null;
+
+  /**
+   * Creates a key, and its group if that is new, in one transaction.
+   * @throws AppError NotFound (404), Conflict (409); its details call a group's name `group`
+   */
+  createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string };
+
+  /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), DecryptionFailed (409) */
+  updateKey(
+    actor: Actor,
+    id: KeyId,
+    to: { name?: string | undefined; description?: string | undefined },
+    expected?: ExpectedVersions,
+  ): void;
+
+  /** Revokes a key immediately and deletes its secrets. @throws AppError NotFound (404), PreconditionFailed (412) */
+  deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void;
+
+  /** Increases with each change of keys and groups: earlier results of `find` may be out of date. */
+  readonly generation: number;
+
+  /** Returns the holder of the key with this value, or undefined if there is none. */
+  find(value: string): KeyHolder | undefined;
+
+  /** Returns the holder of the key with this id, or undefined if it was revoked. */
+  holder(id: KeyId): KeyHolder | undefined;
+
+  /** Records that a key admitted a request; written within a second. */
+  recordUse(id: KeyId): void;
+
+  /**
+   * Creates the management group if it is missing and, if `value` is given, a key of that group with it.
+   * @throws AppError Conflict (409) if the value is a key of another group
+   */
+  bootstrap(actor: Actor, value: string | undefined): void;
+
+  /** Reports whether any of the groups with these names has a key. */
+  hasKeyIn(groupNames: readonly string[]): boolean;
+}
+
+export interface AccessOptions {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  /** Returns the names of the groups that a setting relies on; these cannot be renamed or deleted. */
+  readonly groupsInSettings: () => readonly string[];
+  /** Is called for each change and each value that is revealed. */
+  readonly record: Recorder;
+  readonly uses?: Uses<KeyId>;
+}
+
+export function createAccess(
+  { store, keyring, now, groupsInSettings, record, uses = noUses() }: AccessOptions,
+): Access {
   const rows = store.access;
   const holders = new Map<string, KeyHolder>();
   let generation = 0;
@@ -69,7 +163,7 @@ export function accessService(
     return row;
   };
 
-  /** One transaction, after which no call is answered from what was known before it. */
+  /** Runs one transaction, after which no call is answered from cached holders. */
   const change = <T>(actor: Actor, work: () => T): T => {
     try {
       return store.change(actor, work);
@@ -85,7 +179,7 @@ export function accessService(
     }
   };
 
-  /** Why a group cannot be deleted, or undefined. */
+  /** Returns why a group cannot be deleted, or undefined. */
   const reasonToKeep = ({ id, name }: GroupRow): AppError | undefined => {
     if (name === MANAGEMENT_GROUP) return protectedGroup("deleted");
     const keys = rows.countKeys(id);
@@ -119,7 +213,7 @@ export function accessService(
     }
   };
 
-  /** Tells of the secrets that are deleted with their owner. */
+  /** Records the secrets that are deleted with their owner. */
   const recordSecretsOf = (actor: Actor, owner: { groupId: GroupId } | { keyId: KeyId }): void => {
     const secrets = store.secrets.list(owner, 0, Number.MAX_SAFE_INTEGER);
     manyEvents("secret.deleted", "secret", secrets).forEach((event) => record(actor, event));
@@ -146,19 +240,17 @@ export function accessService(
       record(actor, keyEvent("key.created", key(id), { after: { ...keyFacts(key(id)), value: "set" } }));
       return { id, value };
     } catch (error) {
-      // Two entries with one value would make it a matter of luck which group a call belongs to.
+      // If two keys had one value, a call with it could belong to either group.
       if (isUniqueViolation(error)) throw conflict("This value is already in use by a key.", { value: "is taken" });
       throw error;
     }
   };
 
   return {
-    ...accessListing(rows, uses),
+    ...createAccessListing(rows, uses),
     groups: rows.groups,
-    /** @throws AppError NotFound (404) */
     group,
 
-    /** @throws AppError Conflict (409) */
     createGroup(actor: Actor, name: string, description: string): GroupId {
       return change(actor, () => {
         refuseGroupName(name);
@@ -166,7 +258,6 @@ export function accessService(
       });
     },
 
-    /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), Protected (403) */
     updateGroup(
       actor: Actor,
       id: GroupId,
@@ -192,11 +283,6 @@ export function accessService(
       });
     },
 
-    /**
-     * Deletes a group and its secrets.
-     * @throws AppError NotFound (404), PreconditionFailed (412), Protected (403), Conflict (409) while keys,
-     *   functions or a setting need it
-     */
     deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void {
       change(actor, () => {
         const row = group(id);
@@ -214,52 +300,34 @@ export function accessService(
       });
     },
 
-    /** Why a group cannot be deleted, as `deleteGroup` would say it, or undefined. @throws AppError NotFound (404) */
     reasonToKeep: (id: GroupId): string | undefined => reasonToKeep(group(id))?.message,
 
-    /** How many keys are in the groups named. */
     countIn: (groupNames: readonly string[]): number => countIn(groupNames),
 
-    /** Whether `key` is the last one of the groups named. */
     isLastOf(key: KeyRow, groupNames: readonly string[]): boolean {
       if (!groupNames.includes(key.groupName)) return false;
       return countIn(groupNames) === 1;
     },
 
-    /**
-     * All keys, or those of one group, in order of id; or at most `limit` of them with an id above `after`.
-     * @throws AppError NotFound (404) for a group that does not exist
-     */
     keys(groupId?: GroupId, after?: number, limit?: number): (KeyRow & KeyUse)[] {
       if (groupId !== undefined) group(groupId);
       return withUses(rows.keys(groupId, after, limit), uses);
     },
 
-    /** @throws AppError NotFound (404) */
     key: (id: KeyId): KeyRow & KeyUse => withUses([key(id)], uses)[0]!,
 
-    /** The values of `rows`, in their order, for somebody to see; the audit has it before they are returned. */
     reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[] {
       store.change(actor, () => manyEvents("key.revealed", "key", rows).forEach((event) => record(actor, event)));
       return rows.map(open);
     },
 
-    /**
-     * A key's value, for a call that the server makes by itself and as its holder: it is presented, not shown.
-     * @throws AppError NotFound (404)
-     */
     present: (id: KeyId): OpenedKey => open(key(id)),
 
-    /** The end of the value, such as `…x7Qw`, by which people tell keys apart; null if it cannot be decrypted. */
     preview(row: KeyRow): string | null {
       const value = open(row).value?.reveal();
       return value === undefined ? null : `…${value.slice(-PREVIEW_CHARACTERS)}`;
     },
 
-    /**
-     * The new key's ids and its value; with a new group, both or none are stored.
-     * @throws AppError NotFound (404), Conflict (409), whose details name a group's name `group`
-     */
     createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
       return change(actor, () => {
         let { groupId } = wanted;
@@ -273,7 +341,6 @@ export function accessService(
       });
     },
 
-    /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), DecryptionFailed (409) */
     updateKey(
       actor: Actor,
       id: KeyId,
@@ -303,7 +370,6 @@ export function accessService(
       });
     },
 
-    /** Revokes a key at once and deletes its secrets. @throws AppError NotFound (404), PreconditionFailed (412) */
     deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void {
       change(actor, () => {
         const row = key(id);
@@ -315,12 +381,10 @@ export function accessService(
       uses.forget(id);
     },
 
-    /** Changes with each change of keys and groups: what `find` gave before may be out of date. */
     get generation(): number {
       return generation;
     },
 
-    /** Whom `value` belongs to, or undefined if it is no key. */
     find(value: string): KeyHolder | undefined {
       const known = holders.get(value);
       if (known) return known;
@@ -332,21 +396,15 @@ export function accessService(
       return holder;
     },
 
-    /** The holder of the key with this id, or undefined if it was revoked. */
     holder(id: KeyId): KeyHolder | undefined {
       const row = rows.key(id);
       return row && { keyId: row.id, keyName: row.name, groupId: row.groupId, groupName: row.groupName };
     },
 
-    /** Records that a key let a request in; written within a second. */
     recordUse(id: KeyId): void {
       uses.record(id);
     },
 
-    /**
-     * Makes sure that the management group exists and, if `value` is given, that it is a key of that group.
-     * @throws AppError Conflict (409) if the value is a key of another group
-     */
     bootstrap(actor: Actor, value: string | undefined): void {
       change(actor, () => {
         const management = rows.groupByName(MANAGEMENT_GROUP)?.id ??
@@ -365,7 +423,6 @@ export function accessService(
       });
     },
 
-    /** Whether any key of the groups named exists. */
     hasKeyIn(groupNames: readonly string[]): boolean {
       return groupNames.some((name) => {
         const row = rows.groupByName(name);
@@ -393,7 +450,7 @@ function keyEvent(action: AuditEvent["action"], { id, name }: KeyRow, facts: Par
   return { ...facts, action, subject: { kind: "key", id, name } };
 }
 
-/** `cf_` + 32 random bytes in base64url: 256 bits, and a prefix that secret scanners can look for. */
+/** Returns `cf_` + 32 random bytes in base64url: 256 bits, and a prefix that secret scanners can search for. */
 function newKeyValue(): string {
   return `cf_${Buffer.from(randomBytes(32)).toString("base64url")}`;
 }

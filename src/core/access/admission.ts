@@ -1,15 +1,15 @@
-// Whether a call may reach a function, by the key that it brings.
+// Decides whether a call may reach a function, by the API key that it presents.
 
 import type { GroupId } from "../../ids.ts";
 import type { KeyHolder } from "../../store/access.ts";
 
-/** `holder` is whose values the call may read beside the function's own; undefined on a public function. */
+/** `holder` is the key whose secrets the call may read in addition to the function's own; undefined if public. */
 export type Admission =
   | { readonly admitted: true; readonly holder: KeyHolder | undefined }
   | { readonly admitted: false; readonly status: 401 | 403; readonly reason: string };
 
-/** `groups` are those whose keys may call; none: a public function, where keys do not count. */
-export function admission(groups: readonly GroupId[], presented: KeyHolder | undefined): Admission {
+/** Decides on a call; keys of `groups` may call the function. Without groups it is public, and keys are ignored. */
+export function decideAdmission(groups: readonly GroupId[], presented: KeyHolder | undefined): Admission {
   if (groups.length === 0) return { admitted: true, holder: undefined };
   if (!presented) return { admitted: false, status: 401, reason: "This function needs an API key." };
   if (!groups.includes(presented.groupId)) {

@@ -1,11 +1,12 @@
-// Key groups and API keys as people look through them: a page at a time, with what belongs to each counted.
+// Lists key groups and API keys in pages, with counts and last uses.
 
 import { notFound } from "../../errors.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
+import { pageOf } from "../../paging.ts";
 import type { Uses } from "./uses.ts";
 import type { AccessStore, GroupSummary, KeyFilter, KeySummary } from "../../store/access.ts";
 
-/** What is known of a key's use. */
+/** When a key was last used. */
 export interface KeyUse {
   /** Milliseconds since 1970 UTC; null if it was never used. */
   lastUsedAt: number | null;
@@ -18,57 +19,58 @@ export interface GroupWithKeys extends GroupSummary {
   newest: ListedKey[];
 }
 
-/** `rows`, each with its last use. */
+/** Returns `rows`, each with its last use. */
 export function withUses<K extends { id: KeyId }>(rows: readonly K[], uses: Uses<KeyId>): (K & KeyUse)[] {
   const last = uses.last(rows.map(({ id }) => id));
   return rows.map((row) => ({ ...row, lastUsedAt: last.get(row.id) ?? null }));
 }
 
-export function accessListing(rows: AccessStore, uses: Uses<KeyId>) {
+export interface AccessListing {
+  /**
+   * Returns at most `limit` groups with an id above `after`, in order of id, each with its newest `keysEach` keys.
+   * `next` is set if there are more.
+   */
+  groupPage(after: number, limit: number, keysEach: number): { groups: GroupWithKeys[]; next: GroupId | undefined };
+  /** @throws AppError NotFound (404) */
+  groupSummary(id: GroupId): GroupSummary;
+  /** Returns at most `limit` keys with an id below `before`, newest first; `next` is set if there are more. */
+  keyPage(
+    filter: KeyFilter,
+    before: number | undefined,
+    limit: number,
+  ): { keys: ListedKey[]; next: KeyId | undefined };
+  /** @throws AppError NotFound (404) */
+  keySummary(id: KeyId): ListedKey;
+  keyCounts(): { total: number; neverUsed: number };
+}
+
+export function createAccessListing(rows: AccessStore, uses: Uses<KeyId>): AccessListing {
   return {
-    /**
-     * Groups after the one with id `after`, in order of id, at most `limit`, each with its newest `keysEach` keys;
-     * `next` is set if there are more.
-     */
-    groupPage(after: number, limit: number, keysEach: number): { groups: GroupWithKeys[]; next: GroupId | undefined } {
-      const found = rows.groupPage(after, limit + 1);
-      const groups = found.slice(0, limit);
+    groupPage(after, limit, keysEach) {
+      const { rows: groups, next } = pageOf(rows.groupPage(after, limit + 1), limit, ({ id }) => id);
       const newest = withUses(rows.newestKeys(groups.map(({ id }) => id), keysEach), uses);
       const keys = Map.groupBy(newest, ({ groupId }) => groupId);
-      return {
-        groups: groups.map((group) => ({ ...group, newest: keys.get(group.id) ?? [] })),
-        next: found.length > limit ? found[limit - 1]!.id : undefined,
-      };
+      return { groups: groups.map((group) => ({ ...group, newest: keys.get(group.id) ?? [] })), next };
     },
 
-    /** @throws AppError NotFound (404) */
-    groupSummary(id: GroupId): GroupSummary {
+    groupSummary(id) {
       const summary = rows.groupSummary(id);
       if (!summary) throw notFound("key group", id);
       return summary;
     },
 
-    /** Keys before the one with id `before`, the newest first, at most `limit`; `next` is set if there are more. */
-    keyPage(
-      filter: KeyFilter,
-      before: number | undefined,
-      limit: number,
-    ): { keys: ListedKey[]; next: KeyId | undefined } {
-      const found = rows.keyPage(filter, before ?? Number.MAX_SAFE_INTEGER, limit + 1);
-      return {
-        keys: withUses(found.slice(0, limit), uses),
-        next: found.length > limit ? found[limit - 1]!.id : undefined,
-      };
+    keyPage(filter, before = Number.MAX_SAFE_INTEGER, limit) {
+      const { rows: keys, next } = pageOf(rows.keyPage(filter, before, limit + 1), limit, ({ id }) => id);
+      return { keys: withUses(keys, uses), next };
     },
 
-    /** @throws AppError NotFound (404) */
-    keySummary(id: KeyId): ListedKey {
+    keySummary(id) {
       const summary = rows.keySummary(id);
       if (!summary) throw notFound("API key", id);
       return withUses([summary], uses)[0]!;
     },
 
-    keyCounts(): { total: number; neverUsed: number } {
+    keyCounts() {
       const total = rows.keyCount();
       return { total, neverUsed: Math.max(0, total - uses.count()) };
     },

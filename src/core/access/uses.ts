@@ -1,22 +1,24 @@
-// When API keys and sessions were used last: counted in memory, written behind the requests.
+// Records when API keys and sessions were last used: in memory first, written within a second.
 
 import type { KeyId } from "../../ids.ts";
 import type { Observations } from "../../store/observations.ts";
 import type { Store } from "../../store/store.ts";
 import type { UseKind, UseStore } from "../../store/uses.ts";
-import type { Attempt } from "../../best_effort.ts";
+import { SECOND_MS } from "../../time.ts";
+import type { BestEffort } from "../../best_effort.ts";
 
-const WRITE_INTERVAL_MS = 1_000;
+const WRITE_INTERVAL_MS = SECOND_MS;
 
 export interface Uses<Id extends number> {
   /** Records a use now; written within a second. */
   record(id: Id): void;
-  /** The last use of each of `ids` that was ever used, in milliseconds since 1970 UTC. */
+  /** Returns the last use of each of `ids` that was ever used, in milliseconds since 1970 UTC. */
   last(ids: readonly Id[]): ReadonlyMap<Id, number>;
-  /** How many ids were ever used, and not forgotten since. */
+  /** Returns how many ids have a recorded use. */
   count(): number;
+  /** Deletes the recorded use of an id. */
   forget(id: Id): void;
-  /** Writes what was recorded and stops the timer. */
+  /** Writes what is still in memory and stops the timer. */
   close(): void;
 }
 
@@ -25,8 +27,8 @@ export interface UsesParts {
   transaction<T>(work: () => T): T;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
-  /** For writes that may fail, with the loss of some times. */
-  readonly attempt: Attempt;
+  /** Runs writes that may fail; some times of use are then lost. */
+  readonly attempt: BestEffort;
 }
 
 export function observeUses<Id extends number>(
@@ -65,18 +67,18 @@ export function observeUses<Id extends number>(
   };
 }
 
-/** Moves the last uses of API keys that version 0.1.0 kept in the main database. Can be interrupted and repeated. */
+/** Moves the last uses of API keys out of the main database, where version 0.1.0 kept them. Safe to interrupt. */
 export function moveEarlierUses(
-  { access, repeatable }: Pick<Store, "access" | "repeatable">,
+  { access, transactionWithoutSync }: Pick<Store, "access" | "transactionWithoutSync">,
   { uses, transaction }: Pick<Observations, "uses" | "transaction">,
 ): void {
   const earlier: { id: KeyId; at: number }[] = access.earlierUses();
   if (earlier.length === 0) return;
   transaction(() => earlier.forEach(({ id, at }) => uses.put("key", id, at)));
-  repeatable(() => access.forgetEarlierUses());
+  transactionWithoutSync(() => access.forgetEarlierUses());
 }
 
-/** For commands, which neither use keys nor show their uses. */
+/** Returns uses that record nothing, for commands, which neither use keys nor show their uses. */
 export function noUses<Id extends number>(): Uses<Id> {
   return { record: () => {}, last: () => new Map<Id, number>(), count: () => 0, forget: () => {}, close: () => {} };
 }

@@ -1,5 +1,5 @@
-// The people who may sign in: setting up the first one, inviting, resetting and removing others, and what each
-// changes about themselves. Signing in is sign_in.ts.
+// Manages the accounts of users: creates the first one, invites, resets and removes others, and changes names and
+// passwords. Signing in is in sign_in.ts.
 
 import { timingSafeEqual } from "node:crypto";
 import { type Actor, type Facts, type Recorder, requireEntitled } from "../../actor.ts";
@@ -10,9 +10,10 @@ import type { Passwords } from "../../keyring/passwords.ts";
 import type { AdminRow } from "../../store/admins.ts";
 import { tamperedRow } from "../../store/authenticated_rows.ts";
 import type { Store } from "../../store/store.ts";
-import { type Begun, hashOf, newToken, type Sessions } from "./sessions.ts";
+import { HOUR_MS } from "../../time.ts";
+import { hashOf, newToken, type SessionOrigin, type Sessions } from "./sessions.ts";
 
-/** How long an invitation, and a link to choose a new password, can be used. */
+/** How long an invitation, or a link to choose a new password, is valid. */
 export const LINK_HOURS = 24;
 
 export interface NewAdmin {
@@ -20,19 +21,80 @@ export interface NewAdmin {
   readonly name: string;
 }
 
-export type Accounts = ReturnType<typeof accountsService>;
+export interface Accounts {
+  /** Reports whether there is any account. */
+  any(): boolean;
+  list(): AdminRow[];
 
-/** `linkKey` makes the stored MACs of links' tokens; `record` is called for each change. */
-export function accountsService({ store, linkKey, sessions, passwords, now, record }: {
-  store: Store;
-  linkKey: DerivedKey;
-  sessions: Sessions;
-  passwords: Passwords;
-  now: () => number;
-  record: Recorder;
-}) {
+  /** @throws AppError NotFound (404) */
+  get(id: AdminId): AdminRow;
+
+  /** Returns a new token for the link that creates the first account; undefined if there is an account. */
+  openSetup(): string | undefined;
+
+  /** Reports whether `token` is the current set-up token and there is no account yet. */
+  mayBeSetUp(token: string): boolean;
+
+  /**
+   * Creates the first account, signs it in and returns its id and the session's token.
+   * @throws AppError Forbidden (403) for another token, or if there is an account
+   */
+  setUp(
+    actor: Actor,
+    token: string,
+    wanted: NewAdmin & { password: string },
+    origin: SessionOrigin,
+  ): Promise<{ id: AdminId; token: string }>;
+
+  /**
+   * Creates an account without a password and returns the token of the link by which its user chooses one.
+   * @throws AppError Conflict (409)
+   */
+  invite(actor: Actor, wanted: NewAdmin): string;
+
+  /**
+   * Returns the token of a link by which the user chooses a new password. Nothing else changes until it is used.
+   * @throws AppError NotFound (404), TamperedRow (409)
+   */
+  reset(actor: Actor, id: AdminId): string;
+
+  /**
+   * Returns the account that an invitation or reset link belongs to.
+   * @throws AppError NotFound (404) if the link was used or replaced, or has expired
+   */
+  ofLink(token: string): AdminRow;
+
+  /** Sets the password, ends all sessions and invalidates the link. @throws AppError NotFound (404) */
+  useLink(actor: Actor, token: string, password: string): Promise<AdminRow>;
+
+  /** Deletes an account and its sessions. @throws AppError NotFound (404), Conflict (409) for the last one */
+  remove(actor: Actor, id: AdminId): void;
+
+  /** @throws AppError NotFound (404) */
+  rename(actor: Actor, id: AdminId, name: string): void;
+
+  /**
+   * Replaces the password in `row`, which the caller has verified, and ends all other sessions.
+   * @throws AppError NotFound (404), Conflict (409) if the password has changed since `row` was read
+   */
+  changePassword(actor: Actor, row: AdminRow, password: string, keep: SessionId): Promise<void>;
+}
+
+export interface AccountsOptions {
+  readonly store: Store;
+  /** Makes the MACs of link tokens; only the MACs are stored. */
+  readonly linkKey: DerivedKey;
+  readonly sessions: Sessions;
+  readonly passwords: Passwords;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  /** Is called for each change. */
+  readonly record: Recorder;
+}
+
+export function createAccounts({ store, linkKey, sessions, passwords, now, record }: AccountsOptions): Accounts {
   const rows = store.admins;
-  /** The one-time link's, as long as there is no admin. */
+  /** Set only while there is no account. */
   let setupToken: string | undefined;
 
   const admin = (id: AdminId): AdminRow => {
@@ -42,7 +104,9 @@ export function accountsService({ store, linkKey, sessions, passwords, now, reco
   };
 
   const insert = (actor: Actor, { email, name }: NewAdmin, password: string | null): AdminId => {
-    if (rows.adminByEmail(email)) throw conflict("Somebody has this e-mail address already.", { email: "is taken" });
+    if (rows.adminByEmail(email)) {
+      throw conflict("There is already a user with this e-mail address.", { email: "is taken" });
+    }
     const id = rows.insertAdmin({ email, name, password, now: now() });
     record(actor, { action: "admin.created", subject: subjectOf(admin(id)), after: factsOf(admin(id)) });
     return id;
@@ -53,88 +117,74 @@ export function accountsService({ store, linkKey, sessions, passwords, now, reco
 
   const putLink = (id: AdminId): string => {
     const token = newToken();
-    rows.putLink(id, linkKey.mac(token), now() + LINK_HOURS * 3_600_000);
+    rows.putLink(id, linkKey.mac(token), now() + LINK_HOURS * HOUR_MS);
     return token;
   };
 
+  const mayBeSetUp = (token: string): boolean =>
+    setupToken !== undefined && rows.admins().length === 0 && timingSafeEqual(hashOf(token), hashOf(setupToken));
+
+  const ofLink = (token: string): AdminRow => {
+    const id = rows.link(linkKey.mac(token), now());
+    if (id === undefined) throw new AppError("NotFound", 404, "This link is no longer valid. Ask for a new one.");
+    return admin(id);
+  };
+
   return {
-    exist: (): boolean => rows.admins().length > 0,
+    any: (): boolean => rows.admins().length > 0,
     list: rows.admins,
-    /** @throws AppError NotFound (404) */
     get: admin,
 
-    /** Makes the token of the one-time link by which the first admin is created; undefined if there is one. */
     openSetup(): string | undefined {
       setupToken = rows.admins().length > 0 ? undefined : newToken();
       return setupToken;
     },
 
-    /** Whether this is the token of the link that was printed, and there is no admin yet. */
-    mayBeSetUp(token: string): boolean {
-      return setupToken !== undefined && rows.admins().length === 0 &&
-        timingSafeEqual(hashOf(token), hashOf(setupToken));
-    },
+    mayBeSetUp,
 
-    /**
-     * The first admin, signed in: their id and the new session's token.
-     * @throws AppError Forbidden (403) for another token, or once there is an admin
-     */
     async setUp(
       actor: Actor,
       token: string,
       wanted: NewAdmin & { password: string },
-      begun: Begun,
+      origin: SessionOrigin,
     ): Promise<{ id: AdminId; token: string }> {
       const check = () => {
-        if (!this.mayBeSetUp(token)) throw new AppError("Forbidden", 403, "This link is not valid any more.");
+        if (!mayBeSetUp(token)) throw new AppError("Forbidden", 403, "This link is no longer valid.");
       };
       check();
       const hash = await passwords.hash(wanted.password);
       return store.change(actor, () => {
-        // Again: somebody else may have been quicker meanwhile.
+        // Again: another request may have created the first account while the password was hashed.
         check();
         const id = insert(actor, wanted, hash);
-        const session = sessions.begin(id, begun);
+        const session = sessions.begin(id, origin);
         setupToken = undefined;
         return { id, token: session };
       });
     },
 
-    /** An admin who still has to choose a password, by the link with this token. @throws AppError Conflict (409) */
     invite(actor: Actor, wanted: NewAdmin): string {
       return store.change(actor, () => putLink(insert(actor, wanted, null)));
     },
 
-    /**
-     * The token of a link by which an admin chooses a new password; until it is used, everything stays as it is.
-     * @throws AppError NotFound (404), TamperedRow (409)
-     */
     reset(actor: Actor, id: AdminId): string {
       requireEntitled(actor);
       rows.discardAlteredLink(id);
       return store.change(actor, () => {
         update(actor, admin(id), { link: "made" });
-        // The password that is chosen by the link could not be stored.
+        // The password chosen through the link could not be stored in an altered row.
         if (!rows.isAuthentic(id)) throw tamperedRow("admins", id);
         return putLink(id);
       });
     },
 
-    /** Whose invitation or reset this is. @throws AppError NotFound (404) if it was used, replaced or has expired */
-    ofLink(token: string): AdminRow {
-      const id = rows.link(linkKey.mac(token), now());
-      if (id === undefined) {
-        throw new AppError("NotFound", 404, "This link is not valid any more. Ask for a new one.");
-      }
-      return admin(id);
-    },
+    ofLink,
 
-    /** Sets the password and ends all sessions; the link is used up. @throws AppError NotFound (404) */
     async useLink(actor: Actor, token: string, password: string): Promise<AdminRow> {
-      this.ofLink(token);
+      ofLink(token);
       const hash = await passwords.hash(password);
       return store.change(actor, () => {
-        const row = this.ofLink(token);
+        const row = ofLink(token);
         rows.deleteLink(row.id);
         rows.setPassword(row.id, hash);
         rows.deleteSessions(row.id, 0);
@@ -143,11 +193,10 @@ export function accountsService({ store, linkKey, sessions, passwords, now, reco
       });
     },
 
-    /** Removes an admin, whose sessions end at once. @throws AppError NotFound (404), Conflict (409) for the last */
     remove(actor: Actor, id: AdminId): void {
       store.change(actor, () => {
         const row = admin(id);
-        if (row.password !== null && rows.countAble() === 1) {
+        if (row.password !== null && rows.countWithPassword() === 1) {
           throw conflict("The last user who can sign in cannot be removed.");
         }
         rows.deleteAdmin(id);
@@ -155,7 +204,6 @@ export function accountsService({ store, linkKey, sessions, passwords, now, reco
       });
     },
 
-    /** @throws AppError NotFound (404) */
     rename(actor: Actor, id: AdminId, name: string): void {
       store.change(actor, () => {
         const row = admin(id);
@@ -164,14 +212,12 @@ export function accountsService({ store, linkKey, sessions, passwords, now, reco
       });
     },
 
-    /**
-     * Replaces the password that `row` had when it was proved, and ends all other sessions.
-     * @throws AppError NotFound (404), Conflict (409) if it was changed meanwhile
-     */
     async changePassword(actor: Actor, row: AdminRow, password: string, keep: SessionId): Promise<void> {
       const hash = await passwords.hash(password);
       store.change(actor, () => {
-        if (admin(row.id).password !== row.password) throw conflict("The password was changed at this very moment.");
+        if (admin(row.id).password !== row.password) {
+          throw conflict("The password was changed by another request. Try again.");
+        }
         rows.setPassword(row.id, hash);
         rows.deleteLink(row.id);
         rows.deleteSessions(row.id, keep);

@@ -1,4 +1,4 @@
-// Everything about the people who may sign in, put together: accounts, sessions, signing in, second factor.
+// Assembles user management: accounts, sessions, signing in and the second factor.
 
 import type { Recorder } from "../../actor.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
@@ -6,10 +6,10 @@ import { Passwords } from "../../keyring/passwords.ts";
 import type { SessionId } from "../../ids.ts";
 import type { Uses } from "../access/uses.ts";
 import type { Store } from "../../store/store.ts";
-import { type Accounts, accountsService } from "./accounts.ts";
-import { type SecondFactor, secondFactorService } from "./second_factor.ts";
-import { type SessionLimits, type Sessions, sessionsService } from "./sessions.ts";
-import { type SignIn, signInService } from "./sign_in.ts";
+import { type Accounts, createAccounts } from "./accounts.ts";
+import { createSecondFactor, type SecondFactor } from "./second_factor.ts";
+import { createSessions, type SessionLimits, type Sessions } from "./sessions.ts";
+import { createSignIn, type SignIn } from "./sign_in.ts";
 
 export interface Admins {
   readonly accounts: Accounts;
@@ -18,22 +18,25 @@ export interface Admins {
   readonly signIn: SignIn;
 }
 
-/** `record` hears of each change and each attempt to sign in. */
-export function openAdmins({ store, keyring, limits, now, record, sessionUses }: {
-  store: Store;
-  keyring: Keyring;
-  limits: SessionLimits;
-  now: () => number;
-  record: Recorder;
-  /** When each session was last used, for its user to see. */
-  sessionUses?: Uses<SessionId>;
-}): Admins {
+export interface AdminsOptions {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly limits: SessionLimits;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  /** Is called for each change and each attempt to sign in. */
+  readonly record: Recorder;
+  /** When each session was last used, which its user can see. */
+  readonly sessionUses?: Uses<SessionId>;
+}
+
+export function createAdmins({ store, keyring, limits, now, record, sessionUses }: AdminsOptions): Admins {
   const passwords = new Passwords(keyring.derive("admin passwords"));
-  const sessions = sessionsService(store, keyring.derive("sessions"), now, limits, record, sessionUses);
+  const sessions = createSessions({ store, key: keyring.derive("sessions"), now, limits, record, uses: sessionUses });
   const linkKey = keyring.derive("password links");
-  const accounts = accountsService({ store, linkKey, sessions, passwords, now, record });
-  const secondFactor = secondFactorService(store, keyring.derive("second factors"), now, record);
+  const accounts = createAccounts({ store, linkKey, sessions, passwords, now, record });
+  const secondFactor = createSecondFactor({ store, key: keyring.derive("second factors"), now, record });
   const deviceKey = keyring.derive("known devices");
-  const signIn = signInService({ store, sessions, passwords, secondFactor, deviceKey, now, record });
+  const signIn = createSignIn({ store, sessions, passwords, secondFactor, deviceKey, now, record });
   return { accounts, sessions, secondFactor, signIn };
 }

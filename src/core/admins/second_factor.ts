@@ -1,4 +1,4 @@
-// The second factor: codes of an authenticator app, and recovery codes for the day on which it is lost.
+// Implements the second factor: codes of an authenticator app, and recovery codes in case the app is lost.
 
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
@@ -16,22 +16,55 @@ const RECOVERY_CODES = 10;
 /** 80 bits, as 16 letters and digits. */
 const RECOVERY_CODE_BYTES = 10;
 
-/** What an app has to be given. */
+/** What an authenticator app is set up with. */
 export interface Enrolment {
-  /** Sent back with the first code; secret only together with the key file. */
+  /** Returned with the first code. It is not secret: the key file is needed to derive `secret` from it. */
   readonly nonce: string;
-  /** In base32, to be typed. */
+  /** In base32, for typing it in. */
   readonly secret: string;
-  /** The same for a QR code: `otpauth://totp/…`. */
+  /** The same as a URI for a QR code: `otpauth://totp/…`. */
   readonly uri: string;
 }
 
-export type SecondFactor = ReturnType<typeof secondFactorService>;
+export interface SecondFactor {
+  /** Returns what a new app is set up with. Nothing is stored before `enable` has verified a code. */
+  propose(row: AdminRow): Enrolment;
 
-export function secondFactorService(store: Store, key: DerivedKey, now: () => number, record: Recorder) {
+  /** Returns the enrolment again for the nonce that a form sent. @throws AppError InvalidInput (400) */
+  proposed(row: AdminRow, nonce: string): Enrolment;
+
+  /**
+   * Enables the second factor if `code` is right, and returns the recovery codes, which cannot be read again.
+   * @throws AppError InvalidInput (400), Conflict (409) if it is already enabled
+   */
+  enable(actor: Actor, row: AdminRow, nonceText: string, code: string): string[];
+
+  /** Disables the second factor and deletes the recovery codes. */
+  disable(actor: Actor, row: AdminRow): void;
+
+  /** Replaces the recovery codes and returns the new ones. */
+  renewCodes(actor: Actor, row: AdminRow): string[];
+  /** Returns the number of unused recovery codes. */
+  codesLeft(id: AdminId): number;
+
+  /** Reports whether a code of the app or a recovery code is valid; a valid code is used up. */
+  use(id: AdminId, nonce: Uint8Array, given: string): boolean;
+}
+
+export interface SecondFactorOptions {
+  readonly store: Store;
+  /** Derives the secrets of apps and makes the MACs of recovery codes. */
+  readonly key: DerivedKey;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  /** Is called for each change. */
+  readonly record: Recorder;
+}
+
+export function createSecondFactor({ store, key, now, record }: SecondFactorOptions): SecondFactor {
   const rows = store.admins;
 
-  /** What codes are computed from: nowhere stored, so that the database alone is no second factor. */
+  /** Derives what codes are computed from. It is never stored: the database alone does not yield codes. */
   const secretOf = (id: AdminId, nonce: Uint8Array): Uint8Array =>
     key.mac(`totp:${id}:${Buffer.from(nonce).toString("hex")}`).subarray(0, TOTP_SECRET_BYTES);
 
@@ -51,30 +84,23 @@ export function secondFactorService(store: Store, key: DerivedKey, now: () => nu
   };
 
   return {
-    /** Begins to set it up; nothing is stored before the app has shown that it works. */
     propose: (row: AdminRow): Enrolment => enrolment(row, randomBytes(NONCE_BYTES)),
 
-    /** The same again for the nonce of a form. @throws AppError InvalidInput (400) */
     proposed: (row: AdminRow, nonce: string): Enrolment => enrolment(row, nonceOf(nonce)),
 
-    /**
-     * Switches it on, proved by a first code; the recovery codes, which are told nowhere else.
-     * @throws AppError InvalidInput (400), Conflict (409) if it is on already
-     */
     enable(actor: Actor, { id }: AdminRow, nonceText: string, code: string): string[] {
       const nonce = nonceOf(nonceText);
       const step = matchingStep(secretOf(id, nonce), compact(code), now());
-      if (step === undefined) throw invalid("code", "is not the one that the app should show now");
+      if (step === undefined) throw invalid("code", "is not the code that the app shows now");
       return store.change(actor, () => {
         const row = rows.admin(id);
-        if (!row || row.totpNonce !== null) throw conflict("There is a second factor already.");
+        if (!row || row.totpNonce !== null) throw conflict("The second factor is already enabled.");
         rows.setTotpNonce(id, nonce, step);
         record(actor, { action: "admin.updated", subject: subjectOf(row), after: { secondFactor: true } });
         return newCodes(id);
       });
     },
 
-    /** Switches it off; codes are worth nothing from now on. */
     disable(actor: Actor, row: AdminRow): void {
       store.change(actor, () => {
         rows.setTotpNonce(row.id, null, 0);
@@ -83,7 +109,6 @@ export function secondFactorService(store: Store, key: DerivedKey, now: () => nu
       });
     },
 
-    /** New recovery codes in place of those before. */
     renewCodes(actor: Actor, row: AdminRow): string[] {
       return store.change(actor, () => {
         record(actor, { action: "admin.updated", subject: subjectOf(row), after: { recoveryCodes: "renewed" } });
@@ -93,7 +118,6 @@ export function secondFactorService(store: Store, key: DerivedKey, now: () => nu
 
     codesLeft: (id: AdminId): number => rows.countCodes(id),
 
-    /** Whether a code counts, of the app or for recovery. It then never does again. */
     use(id: AdminId, nonce: Uint8Array, given: string): boolean {
       const code = compact(given);
       return store.transaction(() => {
@@ -105,13 +129,13 @@ export function secondFactorService(store: Store, key: DerivedKey, now: () => nu
   };
 }
 
-/** Codes are shown in groups, and typed likewise. */
+/** Removes the spaces and hyphens by which codes are displayed in groups. */
 function compact(code: string): string {
   return code.replace(/[\s-]/g, "");
 }
 
 function nonceOf(text: string): Uint8Array {
   const nonce = Buffer.from(text, "base64url");
-  if (nonce.length !== NONCE_BYTES) throw invalid("nonce", "is not one of this page");
+  if (nonce.length !== NONCE_BYTES) throw invalid("nonce", "was not made by this page");
   return nonce;
 }

@@ -1,5 +1,5 @@
-// Who is signed in: from a token in a cookie to an admin, and the ends of sessions. The database holds MACs of the
-// tokens only.
+// Manages the sessions of signed-in users: finds a session by the token in its cookie, and ends sessions. The database
+// holds only MACs of the tokens.
 
 import { createHash, randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
@@ -11,19 +11,19 @@ import type { AdminRow, SessionRow } from "../../store/admins.ts";
 import type { Store } from "../../store/store.ts";
 
 const TOKEN_BYTES = 32;
-/** The time from which a session's idle time counts moves on in steps of this part of it. */
+/** The stored time of the last use is updated once this fraction of the idle limit has passed. */
 const IDLE_STEPS = 10;
 const USER_AGENT_MAX_LENGTH = 300;
 
 export interface SessionLimits {
-  /** A session that is not used ends after this. */
+  /** Time without use after which a session ends. */
   readonly idleMs: () => number;
-  /** However much it is used, it ends after this. */
+  /** Time after which a session ends even if it is in use. */
   readonly longestMs: () => number;
 }
 
-/** Where a session was begun, to be shown to its admin. */
-export interface Begun {
+/** Where a session was started, which its user can see. */
+export interface SessionOrigin {
   readonly address: string;
   readonly userAgent: string;
 }
@@ -33,17 +33,41 @@ export interface SignedInSession {
   readonly admin: AdminRow;
 }
 
-export type Sessions = ReturnType<typeof sessionsService>;
+export interface Sessions {
+  /** Starts a session and returns its token, which cannot be read again. Runs within the caller's transaction. */
+  begin(adminId: AdminId, origin: SessionOrigin): string;
 
-/** `key` makes the stored MACs of the tokens; `record` is called for sessions that a user ends. */
-export function sessionsService(
-  store: Store,
-  key: DerivedKey,
-  now: () => number,
-  { idleMs, longestMs }: SessionLimits,
-  record: Recorder,
-  uses: Uses<SessionId> = noUses(),
-) {
+  /** Returns the session with this token and its user, and restarts its idle time; undefined if it has ended. */
+  find(token: string): SignedInSession | undefined;
+
+  /** Reports whether `find` would find the session; does not count as a use. */
+  isLive(token: string): boolean;
+
+  /** Returns an admin's live sessions, the most recently used first. */
+  list(adminId: AdminId): SessionRow[];
+
+  /** Ends one session of this admin, if there is one with this id. */
+  end(actor: Actor, id: SessionId, admin: AdminRow): void;
+
+  /** Ends all sessions of an admin and returns how many there were. */
+  endAll(actor: Actor, admin: AdminRow): number;
+}
+
+export interface SessionsOptions {
+  readonly store: Store;
+  /** Makes the MACs of tokens. */
+  readonly key: DerivedKey;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  readonly limits: SessionLimits;
+  /** Is called for sessions that a user ends. */
+  readonly record: Recorder;
+  readonly uses?: Uses<SessionId> | undefined;
+}
+
+export function createSessions(
+  { store, key, now, limits: { idleMs, longestMs }, record, uses = noUses() }: SessionsOptions,
+): Sessions {
   const rows = store.admins;
   const isLive = ({ lastSeenAt, createdAt }: SessionRow): boolean =>
     lastSeenAt + idleMs() > now() && createdAt + longestMs() > now();
@@ -52,8 +76,7 @@ export function sessionsService(
     record(actor, { action: "sign-in.ended", subject: { kind: "admin", id, name: email }, after: { sessions } });
 
   return {
-    /** A new session's token, which is told nowhere else. Within the caller's transaction. */
-    begin(adminId: AdminId, { address, userAgent }: Begun): string {
+    begin(adminId: AdminId, { address, userAgent }: SessionOrigin): string {
       const token = newToken();
       rows.deleteStaleSessions(now() - idleMs(), now() - longestMs());
       const shown = userAgent.slice(0, USER_AGENT_MAX_LENGTH).toWellFormed().replaceAll("\0", "");
@@ -62,25 +85,22 @@ export function sessionsService(
       return token;
     },
 
-    /** Whose token it is, if the session has not ended; it goes on from now. */
     find(token: string): SignedInSession | undefined {
       const session = rows.sessionByToken(key.mac(token));
       if (!session || !isLive(session)) return undefined;
       uses.record(session.id);
       if (now() - session.lastSeenAt >= idleMs() / IDLE_STEPS) {
-        store.repeatable(() => rows.touchSession(session.id, now()));
+        store.transactionWithoutSync(() => rows.touchSession(session.id, now()));
       }
       const admin = rows.admin(session.adminId);
       return admin && rows.isAuthentic(admin.id) ? { session, admin } : undefined;
     },
 
-    /** Whether `find` would find it; does not count as a use. */
     isLive(token: string): boolean {
       const session = rows.sessionByToken(key.mac(token));
       return session !== undefined && isLive(session) && rows.isAuthentic(session.adminId);
     },
 
-    /** Those of an admin that have not ended, the latest used first. */
     list(adminId: AdminId): SessionRow[] {
       const live = rows.sessions(adminId).filter(isLive);
       const used = uses.last(live.map(({ id }) => id));
@@ -88,14 +108,12 @@ export function sessionsService(
         .sort((a, b) => b.lastSeenAt - a.lastSeenAt || b.id - a.id);
     },
 
-    /** Ends one, if it is this admin's and there. */
     end: (actor: Actor, id: SessionId, admin: AdminRow): void =>
       store.change(actor, () => {
         if (rows.deleteSession(id, admin.id)) ended(actor, admin, 1);
         uses.forget(id);
       }),
 
-    /** Ends all of an admin's; how many there were. */
     endAll: (actor: Actor, admin: AdminRow): number =>
       store.change(actor, () => {
         const count = rows.deleteSessions(admin.id, 0);
@@ -105,12 +123,12 @@ export function sessionsService(
   };
 }
 
-/** 256 random bits in base64url. */
+/** Returns 256 random bits in base64url. */
 export function newToken(): string {
   return Buffer.from(randomBytes(TOKEN_BYTES)).toString("base64url");
 }
 
-/** SHA-256, for comparing tokens in constant time; what is stored of a token is a MAC. */
+/** Returns the SHA-256 of a token, for comparisons in constant time. The database holds MACs, not this. */
 export function hashOf(token: string): Uint8Array {
   return createHash("sha256").update(token).digest();
 }

@@ -1,5 +1,5 @@
-// Signing in: password, then the second factor of those who have one, both slowed down after wrong ones. What is
-// answered never tells whether an e-mail address is somebody's.
+// Implements signing in: the password, then the second factor where one is enabled. Both are throttled after failures.
+// No answer reveals whether an e-mail address belongs to a user.
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
@@ -15,90 +15,118 @@ import { subjectOf } from "./accounts.ts";
 import type { SecondFactor } from "./second_factor.ts";
 import { hashOf, newToken, type Sessions } from "./sessions.ts";
 import { type Counted, type Limit, Throttle } from "./throttle.ts";
+import { MINUTE_MS, SECOND_MS } from "../../time.ts";
 
-/** Of an IPv6 address: the network that one household has at most (RFC 6177). */
+/** Prefix length of the largest IPv6 network that one household usually has (RFC 6177). */
 const HOUSEHOLD_IPV6_BITS = 64;
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-
 /** For one account from one address, or from a browser that has signed in to it before. */
-const PAIR: Limit = { free: 5, firstWaitMs: 30 * SECOND, longestWaitMs: 60 * MINUTE };
-/** For all accounts from one address, which many people may share. */
-const ADDRESS: Limit = { free: 20, firstWaitMs: 30 * SECOND, longestWaitMs: 60 * MINUTE };
-/** For one account from all addresses together. Browsers that have signed in before do not wait with these. */
-const ACCOUNT: Limit = { free: 50, firstWaitMs: 30 * SECOND, longestWaitMs: 5 * MINUTE };
+const PER_ACCOUNT_AND_ADDRESS: Limit = { free: 5, firstWaitMs: 30 * SECOND_MS, longestWaitMs: 60 * MINUTE_MS };
+/** For all accounts from one address, which many users may share. */
+const PER_ADDRESS: Limit = { free: 20, firstWaitMs: 30 * SECOND_MS, longestWaitMs: 60 * MINUTE_MS };
+/** For one account from all addresses together. Does not apply to browsers that have signed in to it before. */
+const PER_ACCOUNT: Limit = { free: 50, firstWaitMs: 30 * SECOND_MS, longestWaitMs: 5 * MINUTE_MS };
 
 const PENDING_MAX = 1_000;
-const PENDING_MS = 10 * MINUTE;
+const PENDING_MS = 10 * MINUTE_MS;
 
-/** Who tries, and from where. */
+/** Who tries to sign in, and from where. */
 export interface Visitor {
   readonly actor: VisitorActor & Origin;
   readonly userAgent: string;
-  /** What `SignedIn.device` was in this browser the last time. */
+  /** `SignedIn.device` of this browser's last sign-in. */
   readonly device: string | undefined;
 }
 
-/** A new session: its token, and a proof for next time that this browser has signed in before. */
+/** A new session: its token, and a proof that this browser has signed in, for its next sign-in. */
 export interface SignedIn {
   readonly admin: AdminRow;
   readonly token: string;
   readonly device: string;
 }
 
-/** A right password whose owner has a second factor: what the next step has to present. */
-export interface Halfway {
+/** A correct password of a user with a second factor: the token that `withCode` takes. */
+export interface PendingSecondFactor {
   readonly pending: string;
 }
 
-export type SignIn = ReturnType<typeof signInService>;
+export interface SignIn {
+  /** Returns a proof that this browser has signed in to an account, which the browser keeps. */
+  newDevice(id: AdminId): string;
 
-export function signInService({ store, sessions, passwords, secondFactor, deviceKey, now, record }: {
-  store: Store;
-  sessions: Sessions;
-  passwords: Passwords;
-  secondFactor: SecondFactor;
-  deviceKey: DerivedKey;
-  now: () => number;
-  record: Recorder;
-}) {
+  /**
+   * Takes the first step.
+   * @throws AppError Unauthorized (401) for a wrong address or password, SlowDown (429), Busy (503)
+   */
+  withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | PendingSecondFactor>;
+
+  /** Signs in a user whose password is verified or just chosen, unless a second factor is needed first. */
+  afterPassword(visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor;
+
+  /**
+   * Asks a signed-in user for the password again, before changes that an unattended browser must not allow.
+   * @throws AppError InvalidInput (400) naming `field`, SlowDown (429), Busy (503)
+   */
+  verifyPassword(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void>;
+
+  /**
+   * Takes the second step, with a code of the authenticator app or a recovery code.
+   * @throws AppError Unauthorized (401), SlowDown (429)
+   */
+  withCode(visitor: Visitor, pending: string, code: string): SignedIn;
+}
+
+export interface SignInOptions {
+  readonly store: Store;
+  readonly sessions: Sessions;
+  readonly passwords: Passwords;
+  readonly secondFactor: SecondFactor;
+  /** Makes the MACs of `SignedIn.device`. */
+  readonly deviceKey: DerivedKey;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  /** Is called for each attempt. */
+  readonly record: Recorder;
+}
+
+export function createSignIn(
+  { store, sessions, passwords, secondFactor, deviceKey, now, record }: SignInOptions,
+): SignIn {
   const throttle = new Throttle(now);
-  const halfway = new Map<string, { id: AdminId; password: string | null; until: number }>();
+  const waitingForCode = new Map<string, { id: AdminId; password: string | null; until: number }>();
 
-  /** A row that was altered outside of this program does not let its user sign in. */
+  /** Returns `row` unless something other than this program altered it: such a user cannot sign in. */
   const trusted = (row: AdminRow | undefined): AdminRow | undefined =>
     row && store.admins.isAuthentic(row.id) ? row : undefined;
 
   const deviceMac = (id: AdminId, nonce: string): string =>
     Buffer.from(deviceKey.mac(`device:${id}:${nonce}`)).toString("base64url");
 
-  /** A proof that this browser has signed in to an account, to be kept by it. */
   const newDevice = (id: AdminId): string => {
     const nonce = randomBytes(16).toString("base64url");
     return `${nonce}.${deviceMac(id, nonce)}`;
   };
 
-  /** What tells this browser from others of the same account; undefined if it never signed in to it. */
+  /** Returns what distinguishes this browser from others of the account; undefined if it never signed in to it. */
   const knownDevice = (row: AdminRow | undefined, device: string | undefined): string | undefined => {
     const [nonce, mac] = device?.split(".") ?? [];
     if (!row || !nonce || !mac) return undefined;
     return timingSafeEqual(hashOf(mac), hashOf(deviceMac(row.id, nonce))) ? nonce : undefined;
   };
 
-  /** The buckets of an attempt; the first one is the pair's. */
+  /** Returns what an attempt counts against; the first one is of the account and the address, or the browser. */
   const countedOf = (step: string, account: string, visitor: Visitor, row: AdminRow | undefined): Counted[] => {
     const device = knownDevice(row, visitor.device);
-    if (device) return [{ bucket: `${step} device ${account} ${device}`, limit: PAIR }];
+    if (device) return [{ bucket: `${step} device ${account} ${device}`, limit: PER_ACCOUNT_AND_ADDRESS }];
     const network = networkOf(visitor.actor.address, HOUSEHOLD_IPV6_BITS);
     return [
-      { bucket: `${step} ${account} ${network}`, limit: PAIR },
-      { bucket: `${step} from ${network}`, limit: ADDRESS },
-      { bucket: `${step} to ${account}`, limit: ACCOUNT },
+      { bucket: `${step} ${account} ${network}`, limit: PER_ACCOUNT_AND_ADDRESS },
+      { bucket: `${step} from ${network}`, limit: PER_ADDRESS },
+      { bucket: `${step} to ${account}`, limit: PER_ACCOUNT },
     ];
   };
 
   const refuse = (visitor: Visitor, row: AdminRow | undefined, counted: readonly Counted[], step: string): void => {
-    // Of an address that is nobody's nothing is kept: it may be a password in the wrong field.
+    // Unknown e-mail addresses are not recorded: the user may have typed a password there.
     const subject = row ? subjectOf(row) : { kind: "admin", id: null, name: "" };
     record(visitor.actor, { action: "sign-in.failed", subject, after: { step } });
     if (counted.some(({ bucket }) => throttle.isBlocked(bucket))) {
@@ -121,7 +149,7 @@ export function signInService({ store, sessions, passwords, secondFactor, device
   const enter = (visitor: Visitor, { id, password }: AdminRow): SignedIn =>
     store.transaction(() => {
       const row = trusted(store.admins.admin(id));
-      // Removed, or given another password, while it was being checked.
+      // The account may have been removed, or its password changed, during the check.
       if (!row || row.password !== password) throw wrong();
       const actor: Actor = {
         ...visitor.actor,
@@ -135,23 +163,22 @@ export function signInService({ store, sessions, passwords, secondFactor, device
       return { admin: row, token, device: newDevice(id) };
     });
 
-  const waitForCode = ({ id, password }: AdminRow): Halfway => {
+  const waitForCode = ({ id, password }: AdminRow): PendingSecondFactor => {
     const pending = newToken();
-    for (const [key, { until }] of halfway) {
-      if (until <= now() || halfway.size >= PENDING_MAX) halfway.delete(key);
+    for (const [key, { until }] of waitingForCode) {
+      if (until <= now() || waitingForCode.size >= PENDING_MAX) waitingForCode.delete(key);
     }
-    halfway.set(keyOf(pending), { id, password, until: now() + PENDING_MS });
+    waitingForCode.set(keyOf(pending), { id, password, until: now() + PENDING_MS });
     return { pending };
   };
+
+  const afterPassword = (visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor =>
+    row.totpNonce === null ? enter(visitor, row) : waitForCode(row);
 
   return {
     newDevice,
 
-    /**
-     * The first step.
-     * @throws AppError Unauthorized (401) for a wrong pair, SlowDown (429), Busy (503)
-     */
-    async withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | Halfway> {
+    async withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | PendingSecondFactor> {
       const row = trusted(store.admins.adminByEmail(email));
       const counted = begin(visitor, row, "password", keyOf(email));
       let right: boolean;
@@ -166,20 +193,13 @@ export function signInService({ store, sessions, passwords, secondFactor, device
         throw wrong();
       }
       succeeded(counted);
-      return this.afterPassword(visitor, row);
+      return afterPassword(visitor, row);
     },
 
-    /** For whom the password is settled: signed in, or asked for the second factor. */
-    afterPassword(visitor: Visitor, row: AdminRow): SignedIn | Halfway {
-      return row.totpNonce === null ? enter(visitor, row) : waitForCode(row);
-    },
+    afterPassword,
 
-    /**
-     * Makes sure that who is signed in knows the password, before what a borrowed browser should not do.
-     * @throws AppError InvalidInput (400) naming `field`, SlowDown (429), Busy (503)
-     */
-    async prove(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
-      const counted: Counted = { bucket: `prove ${row.id}`, limit: PAIR };
+    async verifyPassword(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
+      const counted: Counted = { bucket: `prove ${row.id}`, limit: PER_ACCOUNT_AND_ADDRESS };
       throttle.begin([counted]);
       if (!await passwords.matches(row.password, password)) {
         refuse(visitor, row, [counted], "proof");
@@ -188,12 +208,8 @@ export function signInService({ store, sessions, passwords, secondFactor, device
       throttle.clear(counted.bucket);
     },
 
-    /**
-     * The second step, with a code of the authenticator app or a recovery code.
-     * @throws AppError Unauthorized (401), SlowDown (429)
-     */
     withCode(visitor: Visitor, pending: string, code: string): SignedIn {
-      const waiting = halfway.get(keyOf(pending));
+      const waiting = waitingForCode.get(keyOf(pending));
       const row = waiting && waiting.until > now() ? trusted(store.admins.admin(waiting.id)) : undefined;
       if (!waiting || !row || row.password !== waiting.password) {
         throw new AppError("Expired", 401, "That took too long. Sign in again.");
@@ -201,10 +217,10 @@ export function signInService({ store, sessions, passwords, secondFactor, device
       const counted = begin(visitor, row, "code", String(row.id));
       if (row.totpNonce !== null && !secondFactor.use(row.id, row.totpNonce, code)) {
         refuse(visitor, row, counted, "code");
-        throw new AppError("Unauthorized", 401, "This code is wrong, or was used before.", { code: "is wrong" });
+        throw new AppError("Unauthorized", 401, "This code is wrong or was already used.", { code: "is wrong" });
       }
       succeeded(counted);
-      halfway.delete(keyOf(pending));
+      waitingForCode.delete(keyOf(pending));
       return enter(visitor, row);
     },
   };
@@ -214,7 +230,7 @@ function wrong(): AppError {
   return new AppError("Unauthorized", 401, "The e-mail address or the password is wrong.");
 }
 
-/** Of one length, whatever was typed. */
+/** Returns a key of fixed length for any input. */
 function keyOf(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }

@@ -1,7 +1,8 @@
-// Slows guessing down: after some free attempts each further one has to wait, twice as long each time. Knows
-// names of buckets only, not what is tried.
+// Slows down guessing: after a number of free attempts each further one has to wait, twice as long each time. Knows
+// only names of buckets, not what is tried.
 
 import { SlowDown } from "../../errors.ts";
+import { DAY_MS } from "../../time.ts";
 
 export interface Limit {
   /** Attempts before the first wait. */
@@ -22,14 +23,14 @@ export interface Counted {
   readonly limit: Limit;
 }
 
-/** Of a few dozen bytes each. */
+/** Each takes a few dozen bytes. */
 const BUCKETS_MAX = 20_000;
-/** Who has not tried for so long begins anew. */
-const FORGET_AFTER_MS = 24 * 3_600_000;
+/** A bucket without attempts for this long is reset. */
+const FORGET_AFTER_MS = DAY_MS;
 
 export class Throttle {
   readonly #now: () => number;
-  /** In the order in which they were last counted, so that the ones at work are forgotten last. */
+  /** In the order of their last attempts, so that buckets in use are evicted last. */
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(now: () => number) {
@@ -37,9 +38,9 @@ export class Throttle {
   }
 
   /**
-   * Counts an attempt before it is known how it ends, so that many at once get no more than many in turn.
-   * @throws SlowDown (429) if one of the buckets has to wait; the attempt is then not counted, so that whoever
-   *   keeps knocking makes nobody wait longer
+   * Counts an attempt before its outcome is known, so that concurrent attempts get no more tries than sequential ones.
+   * @throws SlowDown (429) if one of the buckets has to wait; the attempt is then not counted, so that repeated
+   *   attempts do not make other users wait longer
    */
   begin(counted: readonly Counted[]): void {
     const now = this.#now();
@@ -51,12 +52,12 @@ export class Throttle {
     }
   }
 
-  /** Forgets what was counted here. */
+  /** Resets a bucket. */
   clear(bucket: string): void {
     this.#buckets.delete(bucket);
   }
 
-  /** Takes one attempt back, which was no guess; those before it still count. */
+  /** Takes back one attempt that was not a guess; earlier ones still count. */
   takeBack({ bucket, limit }: Counted): void {
     const found = this.#known(bucket);
     if (!found) return;
@@ -65,7 +66,7 @@ export class Throttle {
     this.#put(bucket, { ...found, attempts, blockedUntil: attempts < limit.free ? 0 : found.blockedUntil });
   }
 
-  /** Whether the next attempt has to wait. */
+  /** Reports whether the next attempt has to wait. */
   isBlocked(bucket: string): boolean {
     return (this.#known(bucket)?.blockedUntil ?? 0) > this.#now();
   }
@@ -84,7 +85,7 @@ export class Throttle {
   }
 }
 
-/** How long to wait after so many attempts. */
+/** Returns how long to wait after this many attempts. */
 function waitMs(attempts: number, { free, firstWaitMs, longestWaitMs }: Limit): number {
   return attempts < free ? 0 : Math.min(firstWaitMs * 2 ** (attempts - free), longestWaitMs);
 }

@@ -1,43 +1,64 @@
-// The audit: who changed or saw what, when and from where. Adds entries within the transactions of the changes
-// that they tell of, and reads them. Nothing on the way of a call to /run comes here.
+// Implements the audit: who changed or saw what, when and from where. Entries are added within the transactions of the
+// changes that they describe. A call of /run waits for nothing here.
 
 import { type Actor, type AuditEvent, type Recorder, SERVER } from "../../actor.ts";
 import { messageOf } from "../../errors.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import type { AuditFilter, AuditRow } from "../../store/audit.ts";
+import { pageOf } from "../../paging.ts";
 import type { Store } from "../../store/store.ts";
-import { AUDIT_KEY, type AuditHead, BROKEN, macOf, openHead, sealHead, signer } from "./chain.ts";
-import { createRepetitions, isRepeatable } from "./coalesce.ts";
+import { AUDIT_KEY, type AuditHead, BROKEN, createSigner, macOf, openHead, sealHead } from "./chain.ts";
+import { createCoalescer, isCoalesced } from "./coalesce.ts";
 
 export const HEAD = "audit-head";
-/** Of a name; longer ones are cut. File paths may be this long. */
+/** Longer names are truncated. File paths may be this long. */
 const NAME_MAX_LENGTH = 1_000;
-/** Of what is told as JSON; beyond it, its size is told instead. Ids of a thousand secrets fit. */
+/** Of facts as JSON; larger facts are replaced by their size. The ids of a thousand secrets fit. */
 const FACTS_MAX_LENGTH = 32_768;
 
-export type Audit = ReturnType<typeof createAudit>;
+export interface Audit {
+  record: Recorder;
+
+  /** Records a leak after the call, which neither waits for this nor fails because of it. */
+  recordLeak(response: LeakyResponse): void;
+
+  /** Starts the audit of a new database, or checks that the head matches the last entry. */
+  start(): void;
+
+  /** Returns at most `limit` entries with an id below `before`, newest first; `next` is set if there are more. */
+  list(filter: AuditFilter, before: number, limit: number): { entries: AuditRow[]; next: number | undefined };
+
+  /** Returns at most `limit` entries with an id above `after` and up to `upTo`, oldest first. */
+  following(after: number, upTo: number, limit: number): AuditRow[];
+
+  /** Returns the stored head as JSON; undefined before the first entry. */
+  head(): string | undefined;
+
+  /** Adds the entries of events that are still being coalesced. */
+  close(): void;
+}
 
 export interface AuditParts {
   readonly store: Pick<Store, "audit" | "meta" | "transaction">;
   readonly keyring: Pick<Keyring, "derive">;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
-  /** Hears that somebody tampered with the audit, or that it cannot be written. */
+  /** Is called when the audit was tampered with or cannot be written. */
   readonly warn: (message: string) => void;
 }
 
-/** A response that held values which its call was given. */
+/** A response that contained values of secrets which its call had been given. */
 export interface LeakyResponse {
   readonly functionId: number;
   readonly functionName: string;
   readonly requestId: string;
-  /** Of the secrets. */
+  /** Names of the secrets. */
   readonly names: readonly string[];
   readonly blocked: boolean;
 }
 
-export function createAudit({ store, keyring, now, warn }: AuditParts) {
-  const sign = signer(keyring.derive(AUDIT_KEY));
+export function createAudit({ store, keyring, now, warn }: AuditParts): Audit {
+  const sign = createSigner(keyring.derive(AUDIT_KEY));
 
   const add = (actor: Actor, event: AuditEvent, { count, mac }: AuditHead): AuditHead => {
     const row = { id: count + 1, at: now(), ...whoColumns(actor), ...eventColumns(event) };
@@ -49,7 +70,7 @@ export function createAudit({ store, keyring, now, warn }: AuditParts) {
   const mark = (action: "audit.started" | "audit.broken", follows: AuditHead): AuditHead =>
     add(SERVER, { action, subject: { kind: "audit", id: null, name: "" } }, follows);
 
-  /** What the next entry follows. By the stored head alone: entries missing at the end leave a gap for ever. */
+  /** Returns what the next entry follows, by the stored head alone: entries missing at the end leave a permanent gap. */
   const headToFollow = (): AuditHead => {
     const stored = store.meta.get(HEAD);
     const lastId = store.audit.lastId();
@@ -57,7 +78,9 @@ export function createAudit({ store, keyring, now, warn }: AuditParts) {
     if (head && head.count >= lastId) return head;
     if (stored === undefined && lastId === 0) return mark("audit.started", { count: 0, mac: "" });
     warn(
-      `The audit was tampered with: its head is gone or altered. It goes on with entry ${lastId + 1}, which says so.`,
+      `The audit was tampered with: its head is missing or altered. It continues with entry ${
+        lastId + 1
+      }, which records this.`,
     );
     return mark("audit.broken", { count: lastId, mac: BROKEN });
   };
@@ -68,18 +91,17 @@ export function createAudit({ store, keyring, now, warn }: AuditParts) {
       store.meta.put(HEAD, sealHead(head, sign));
     });
   };
-  const repetitions = createRepetitions(append);
+  const coalescer = createCoalescer(append);
 
-  /** What others can flood is summed up; the rest has an entry each. */
+  /** Coalesces events that others can cause at will; every other event has its own entry. */
   const record: Recorder = (actor, event) => {
-    if (isRepeatable(event.action)) repetitions.add(actor, event);
+    if (isCoalesced(event.action)) coalescer.add(actor, event);
     else append(actor, event);
   };
 
   return {
     record,
 
-    /** Tells of it behind the call, which neither waits for this nor fails with it. */
     recordLeak({ functionId, functionName, requestId, names, blocked }: LeakyResponse): void {
       const event: AuditEvent = {
         action: blocked ? "response.blocked" : "response.leaked",
@@ -91,13 +113,14 @@ export function createAudit({ store, keyring, now, warn }: AuditParts) {
           record(SERVER, event);
         } catch (error) {
           warn(
-            `The audit could not be told of a response of "${functionName}" with secrets in it: ${messageOf(error)}`,
+            `A response of "${functionName}" that contained secrets could not be recorded in the audit: ${
+              messageOf(error)
+            }`,
           );
         }
       }, 0);
     },
 
-    /** Begins the audit of a database that has none, and looks whether the end of the one that is there fits. */
     start(): void {
       const head = store.transaction(() => {
         const head = headToFollow();
@@ -106,24 +129,20 @@ export function createAudit({ store, keyring, now, warn }: AuditParts) {
       });
       const [last] = store.audit.following(head.count - 1, head.count, 1);
       if (last?.mac !== head.mac) {
-        warn("The audit was tampered with: its end does not fit. See what `deno task cli audit verify` finds.");
+        warn("The audit was tampered with: its head does not match the last entry. Run `deno task cli audit verify`.");
       }
     },
 
-    /** Entries older than the one with id `before`, newest first, at most `limit`; `next` if there are more. */
     list(filter: AuditFilter, before: number, limit: number): { entries: AuditRow[]; next: number | undefined } {
-      const found = store.audit.page(filter, before, limit + 1);
-      return { entries: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+      const { rows, next } = pageOf(store.audit.page(filter, before, limit + 1), limit, ({ id }) => id);
+      return { entries: rows, next };
     },
 
-    /** Entries after the one with id `after` up to `upTo`, oldest first, at most `limit`. */
     following: (after: number, upTo: number, limit: number): AuditRow[] => store.audit.following(after, upTo, limit),
 
-    /** The head as it is stored, as JSON; undefined before the first entry. */
     head: (): string | undefined => store.meta.get(HEAD),
 
-    /** Adds what was summed up so far. */
-    close: repetitions.close,
+    close: coalescer.close,
   };
 }
 
@@ -151,7 +170,7 @@ function eventColumns({ action, subject, before, after }: AuditEvent) {
   };
 }
 
-/** Text that SQLite gives back as it is: it cuts at a NUL and has no half surrogates; the MAC would not fit. */
+/** Returns text that SQLite stores unchanged (it truncates at NUL and cannot hold lone surrogates), as the MAC needs. */
 function clean(text: string): string {
   return text.slice(0, NAME_MAX_LENGTH).replaceAll("\0", "\ufffd").toWellFormed();
 }

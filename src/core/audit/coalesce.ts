@@ -1,29 +1,38 @@
-// What strangers and handlers can cause as often as they like is told once, and then summed up, so that nobody can
-// fill the audit. The first time is stored at once; a crash loses the count of at most a minute.
+// Coalesces audit events that unauthenticated clients or handlers can trigger at will, so that they cannot flood the
+// audit. The first event of its kind is stored at once; a crash loses the count of at most a minute.
 
+import { MINUTE_MS } from "../../time.ts";
 import type { Action, Actor, AuditEvent, Recorder, Subject } from "../../actor.ts";
 
-const REPEATABLE: readonly Action[] = ["sign-in.failed", "sign-in.locked", "response.leaked", "response.blocked"];
-const WINDOW_MS = 60_000;
-/** Told apart in one window, of each action; the rest is counted together. */
-const TOLD_APART_MAX = 20;
-/** Of accounts that one sum names. */
+const COALESCED: readonly Action[] = ["sign-in.failed", "sign-in.locked", "response.leaked", "response.blocked"];
+const WINDOW_MS = MINUTE_MS;
+/** Distinct events of each action in one window; all others are counted together. */
+const DISTINCT_MAX = 20;
+/** Subjects that one entry lists. */
 const IDS_MAX = 20;
 
-export function isRepeatable(action: Action): boolean {
-  return REPEATABLE.includes(action);
+/** Reports whether events of this action are coalesced. */
+export function isCoalesced(action: Action): boolean {
+  return COALESCED.includes(action);
 }
 
 interface Repetition {
-  /** The latest. */
+  /** Of the latest event. */
   actor: Actor;
   event: AuditEvent;
   count: number;
   readonly ids: Set<Subject["id"]>;
 }
 
-/** `append` gets the first of each kind at once, and the sum of the others when the window is over. */
-export function createRepetitions(append: Recorder, windowMs = WINDOW_MS) {
+export interface Coalescer {
+  /** Records the first event of its kind in a window at once, and counts the others. */
+  add(actor: Actor, event: AuditEvent): void;
+  /** Ends the window: records the counts. */
+  close(): void;
+}
+
+/** `append` is called with the first event of each kind, and with the sum of the others at the end of the window. */
+export function createCoalescer(append: Recorder, windowMs = WINDOW_MS): Coalescer {
   let windows = new Map<Action, Map<string, Repetition>>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -50,7 +59,7 @@ export function createRepetitions(append: Recorder, windowMs = WINDOW_MS) {
       if (known) {
         Object.assign(known, { actor, event, count: known.count + 1 });
         if (known.ids.size < IDS_MAX) known.ids.add(event.subject.id);
-      } else if (window.size < TOLD_APART_MAX) {
+      } else if (window.size < DISTINCT_MAX) {
         window.set(key, { actor, event, count: 0, ids: new Set() });
         append(actor, event);
       } else {
@@ -61,14 +70,13 @@ export function createRepetitions(append: Recorder, windowMs = WINDOW_MS) {
       }
     },
 
-    /** Ends the window. */
     close: flush,
   };
 }
 
 /**
- * What is one and the same; never "". Failures to sign in are told apart by their address alone: if the account
- * counted, the time that storing takes would tell a stranger which accounts there are.
+ * Returns what identifies events of one kind; never "". Failed sign-ins are distinguished by their address alone: if
+ * the account counted, the time that storing takes would reveal to a client which accounts exist.
  */
 function keyOf(actor: Actor, { action, subject }: AuditEvent): string {
   const address = "address" in actor ? actor.address : null;

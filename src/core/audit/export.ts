@@ -1,9 +1,9 @@
-// The audit as lines of JSON, an entry each and its head at last: how they are written, and how they are read back
-// to be verified. A line that is not exactly as it was written counts as altered.
+// Writes the audit as lines of JSON, one for each entry and the head at the end, and reads such an export back for
+// verification. A line that differs from what was written counts as altered.
 
 import type { AuditRow } from "../../store/audit.ts";
 
-/** An entry as it is shown and exported. */
+/** An entry as the API returns it and an export holds it. */
 export interface AuditEntry {
   id: number;
   at: string;
@@ -36,12 +36,12 @@ export function exportLine(row: AuditRow): string {
   return JSON.stringify(auditEntry(row));
 }
 
-/** `stored` as it is in the database. */
+/** Returns the line of the head; `stored` is its text in the database. */
 export function exportHead(stored: string): string {
   return JSON.stringify({ head: JSON.parse(stored) });
 }
 
-/** What `verifyChain` takes, read from `lines`, which gives them anew each time. Line 5 is to be entry 5. */
+/** Reads what `verifyChain` takes from `lines`, which is called several times. Line 5 must be entry 5. */
 export function readExport(lines: () => Iterable<string>) {
   let head: string | undefined;
   let total = 0;
@@ -56,11 +56,11 @@ export function readExport(lines: () => Iterable<string>) {
       let number = 0;
       for (const line of lines()) {
         if (++number > last) return;
-        // With no MAC, it is what was altered.
+        // Without a MAC, it counts as altered.
         if (number >= from) yield rowOf(line) ?? { ...NO_ENTRY, id: number };
       }
     },
-    /** The first line that holds the entry with this id. */
+    /** Returns the number of the first line that holds the entry with this id. */
     lineOf(id: number): number | undefined {
       let number = 0;
       for (const line of lines()) {
@@ -89,7 +89,7 @@ const NO_ENTRY: Omit<AuditRow, "id"> = {
   mac: "",
 };
 
-/** The row of a line, or undefined if it is not what `exportLine` makes of one. */
+/** Returns the row of a line, or undefined if `exportLine` did not write it like this. */
 function rowOf(line: string): AuditRow | undefined {
   try {
     const { actor, subject, before, after, ...rest } = JSON.parse(line) as AuditEntry;
@@ -126,7 +126,7 @@ function headOf(line: string): string | undefined {
   }
 }
 
-/** Null, too, for what is no id: somebody tampered with it, as `audit verify` says. */
+/** Returns null also for a text that is not an id: it was tampered with, which `audit verify` reports. */
 function idOf(id: string | null): number | null {
   return id !== null && /^[1-9]\d{0,14}$/.test(id) ? Number(id) : null;
 }
@@ -137,7 +137,7 @@ function factsOf(json: string | null): Record<string, unknown> | null {
     const parsed = JSON.parse(json);
     if (typeof parsed === "object" && parsed !== null) return parsed;
   } catch {
-    // Tampered with; `audit verify` says so.
+    // Tampered with; `audit verify` reports it.
   }
   return { damaged: json };
 }

@@ -1,5 +1,5 @@
-// Watches whether something other than this program writes to the database: tells of what is found, compares all rows
-// with the head in the background, and records how far the database has come.
+// Detects writes to the database by anything other than this program: compares all rows with the authenticated head in
+// the background, reports findings, and records the database's generation, which reveals a restored older copy.
 
 import { type Recorder, SERVER } from "../../actor.ts";
 import { messageOf } from "../../errors.ts";
@@ -8,22 +8,23 @@ import { HeadError } from "../../store/authenticated_rows.ts";
 import { describeFinding, type Finding } from "../../store/authenticated_tables.ts";
 import type { Store } from "../../store/store.ts";
 import { openVerification } from "../../store/verification.ts";
+import { HOUR_MS, MINUTE_MS } from "../../time.ts";
 
-/** How often it is looked whether another process has written to the database. */
-const LOOK_INTERVAL_MS = 5_000;
+/** How often it is checked whether another process has written to the database. */
+const CHECK_INTERVAL_MS = 5_000;
 /** How old the record of the generation may be. */
-const RECORD_INTERVAL_MS = 60_000;
+const RECORD_INTERVAL_MS = MINUTE_MS;
 /** From the end of one comparison of all rows to the next, unless another process writes to the database. */
-const VERIFY_INTERVAL_MS = 3_600_000;
-/** Rows are compared for so long at a time; then requests have their turn. */
+const VERIFY_INTERVAL_MS = HOUR_MS;
+/** Rows are compared for this long at a time; then requests are served. */
 const SLICE_MS = 3;
 const PAUSE_MS = 10;
 const BUSY_PAUSE_MS = 50;
-/** Findings that are kept for the pages; the log and the audit have all. */
+/** Findings kept for the pages; the log and the audit have all of them. */
 const KEPT_MAX = 100;
 
 export interface IntegrityParts {
-  /** Of the database. */
+  /** Path of the database. */
   readonly path: string;
   readonly keyring: Keyring;
   readonly log: (level: "info" | "error", message: string) => void;
@@ -47,12 +48,12 @@ export class Integrity {
     this.#parts = parts;
   }
 
-  /** What was found since the start, in words, at most a hundred. */
+  /** Descriptions of what was found since the start, at most a hundred. */
   get findings(): readonly string[] {
     return this.#findings;
   }
 
-  /** Logs and audits a finding. May be called within a transaction that is then undone. */
+  /** Logs a finding and records it in the audit. May be called within a transaction that is then rolled back. */
   found(finding: Finding): void {
     const text = describeFinding(finding);
     if (this.#findings.length < KEPT_MAX) this.#findings.push(text);
@@ -61,22 +62,22 @@ export class Integrity {
     if (this.#record) setTimeout(() => this.#audit(), 0);
   }
 
-  /** Records findings from now on, those before first. */
+  /** Records all findings in the audit from now on, starting with earlier ones. */
   recordWith(record: Recorder): void {
     this.#record = record;
     this.#audit();
   }
 
-  /** Begins to watch `store`; `busy`: whether somebody is waiting for the server. */
+  /** Starts checking `store`; `busy` reports whether a request is waiting for the server. */
   start(store: Store, busy: () => boolean): void {
     this.#store = store;
     this.#busy = busy;
-    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
+    this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS);
     Deno.unrefTimer(this.#timer);
     this.#verifyLater();
   }
 
-  /** Records the last generation. */
+  /** Stops checking and records the last generation. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#timer);
@@ -85,7 +86,7 @@ export class Integrity {
     this.#recordGeneration();
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
     if (now - this.#recordedAt >= RECORD_INTERVAL_MS) {
       this.#recordedAt = now;
@@ -99,7 +100,7 @@ export class Integrity {
     try {
       this.#store?.recordGeneration();
     } catch (error) {
-      this.#parts.log("error", `How far the database has come could not be recorded: ${messageOf(error)}.`);
+      this.#parts.log("error", `The database's generation could not be recorded: ${messageOf(error)}.`);
     }
   }
 
@@ -111,11 +112,11 @@ export class Integrity {
         record(SERVER, {
           action: "database.altered",
           subject: { kind: "row", id, name: table },
-          // Where an id is no number, those who read the audit get none.
+          // A row's id is kept only if it is a number.
           after: { ...(id !== null && !/^\d+$/.test(id) && { row: id }), problem },
         });
       } catch (error) {
-        this.#parts.log("error", `The audit has no entry of a row that was altered: ${messageOf(error)}.`);
+        this.#parts.log("error", `An altered row could not be recorded in the audit: ${messageOf(error)}.`);
       }
     }
   }

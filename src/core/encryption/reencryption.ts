@@ -1,4 +1,4 @@
-// Bringing every ciphertext to the current key version, batch by batch, while others read and write.
+// Re-encrypts every ciphertext with the current key version, in batches, while others read and write.
 
 import type { KeyId, SecretId } from "../../ids.ts";
 import type { SealedKey, SealedSecret } from "../../store/ciphertexts.ts";
@@ -6,20 +6,20 @@ import type { Store } from "../../store/store.ts";
 import { apiKeyAad, secretAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 
-/** Ids of unreadable values that are listed of each kind; all are counted. */
+/** Ids of unreadable values listed for each kind; all are counted. */
 const LISTED_MAX = 100;
 
-/** Values that could not be read and stay as they are. */
+/** Values that could not be decrypted and stay as they are. */
 export interface Unreadable {
-  values: number;
-  /** Those whose key version the keyring does not have are only counted. */
-  readonly secrets: SecretId[];
-  readonly apiKeys: KeyId[];
+  readonly values: number;
+  /** Ids of at most a hundred; values whose key version the keyring does not have are only counted. */
+  readonly secrets: readonly SecretId[];
+  readonly apiKeys: readonly KeyId[];
 }
 
-/** What one step did. */
+/** The result of one step. */
 export interface Batch {
-  /** Values looked at. */
+  /** Values processed. */
   readonly handled: number;
   readonly reencrypted: number;
 }
@@ -30,21 +30,18 @@ interface Table<R extends { readonly id: number; readonly ciphertext: string }> 
   aad(row: R): string;
   isAuthentic(id: R["id"]): boolean;
   replace(id: R["id"], ciphertext: string): void;
+  /** Collects ids of values that cannot be decrypted. */
   readonly unreadable: R["id"][];
 }
 
 /**
- * Re-encrypts what is not of the keyring's current version; adds to `unreadable` what cannot be read.
+ * Re-encrypts every value that is not of the keyring's current version; returns the values that cannot be decrypted.
  * Each step of the iteration is one synchronous transaction; between two of them the caller lets others work,
  * or stops.
  */
-export function* reencrypt(
-  store: Store,
-  keyring: Keyring,
-  batchSize: () => number,
-  unreadable: Unreadable,
-): Generator<Batch> {
+export function* reencrypt(store: Store, keyring: Keyring, batchSize: () => number): Generator<Batch, Unreadable> {
   const { ciphertexts } = store;
+  const unreadable = { values: 0, secrets: [] as SecretId[], apiKeys: [] as KeyId[] };
   const secrets: Table<SealedSecret> = {
     rows: ciphertexts.secrets,
     aad: ({ owner, name }) => secretAad(owner, name),
@@ -62,7 +59,7 @@ export function* reencrypt(
 
   for (const version of ciphertexts.versions()) {
     if (version === keyring.currentVersion) continue;
-    // Looking at each of them would tell nothing more.
+    // Without the key, reading each of them would reveal nothing more.
     if (version > 0 && !keyring.has(version)) {
       const values = ciphertexts.count(version);
       unreadable.values += values;
@@ -72,18 +69,19 @@ export function* reencrypt(
     yield* batches(secrets, version);
     yield* batches(apiKeys, version);
   }
+  return unreadable;
 
   function* batches<R extends SealedSecret | SealedKey>(table: Table<R>, version: number): Generator<Batch> {
     let after = 0;
     for (;;) {
-      // Undone by a power cut, the rows are of the old version again, whose key is kept for long after the end.
-      const rows = store.repeatable(() => {
+      // If a power cut undoes this, the rows are of the old version again, whose key is kept long after the rotation.
+      const rows = store.transactionWithoutSync(() => {
         const rows = table.rows(version, after, batchSize());
         const failed = rows.filter((row) => !reseal(table, row));
         return { last: rows.at(-1)?.id, handled: rows.length, failed };
       });
       if (rows.last === undefined) return;
-      // Past those that could not be read, too: they must not come again and again.
+      // Also skips values that could not be decrypted: the loop must not return to them.
       after = rows.last;
       unreadable.values += rows.failed.length;
       const room = Math.max(0, LISTED_MAX - table.unreadable.length);
@@ -92,7 +90,7 @@ export function* reencrypt(
     }
   }
 
-  /** Whether the row could be read. */
+  /** Re-encrypts a row; returns false if it could not be decrypted. */
   function reseal<R extends SealedSecret | SealedKey>(table: Table<R>, row: R): boolean {
     if (!table.isAuthentic(row.id)) return false;
     let ciphertext: string;

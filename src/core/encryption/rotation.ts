@@ -1,5 +1,5 @@
-// When a new encryption key becomes current, and that everything is then re-encrypted and old keys are dropped.
-// The order of its durable steps is in docs/encryption.md: killed after any of them, the next start goes on.
+// Rotates encryption keys: adds a key, re-encrypts all values, then drops expired keys. docs/encryption.md lists the
+// order of its durable steps: if the server is killed after any of them, the next start resumes the rotation.
 
 import { type Actor, type Facts, type Recorder, SERVER } from "../../actor.ts";
 import { AppError, messageOf } from "../../errors.ts";
@@ -10,25 +10,25 @@ import type { Keyring } from "../../keyring/keyring.ts";
 import { reencrypt, type Unreadable } from "./reencryption.ts";
 import { readState, type RotationState, writeState } from "./rotation_state.ts";
 import { countSeals, SEALS_MAX } from "./encryption_counter.ts";
+import { DAY_MS, HOUR_MS } from "../../time.ts";
 
-const DAY_MS = 86_400_000;
-const CHECK_INTERVAL_MS = 3_600_000;
-/** So that requests sent at one moment count as such, and make one version, even if there is little to encrypt. */
+const CHECK_INTERVAL_MS = HOUR_MS;
+/** Shortest duration of a rotation, so that concurrent requests create one version even if there is little to encrypt. */
 const ROTATION_MIN_MS = 200;
 /** How long after a call the server still counts as busy. */
 const BUSY_MS = 100;
-/** While it does, batches are smaller, as a call waits for several on its way, and leave most of the time to calls. */
+/** While the server is busy, batches are smaller, as a call waits for several of them, and leave most time to calls. */
 const BUSY_SHARE = 1 / 20;
 const BUSY_SLEEP_MS = 3;
 
 export interface RotationSettings {
-  /** Days from the end of a rotation to the next. */
+  /** Days from the end of one rotation to the start of the next. */
   intervalDays(): number;
-  /** Values in one transaction while the server has nothing else to do. */
+  /** Values in one transaction while the server is idle. */
   batchSize(): number;
   /** Pause between two transactions. */
   batchSleepMs(): number;
-  /** Days that an old key is kept after the last value that needed it. */
+  /** Days that an old key is kept after no value needs it any longer. */
   keepDays(): number;
 }
 
@@ -36,12 +36,12 @@ export interface RotationParts {
   readonly store: Store;
   readonly keyFile: KeyFile;
   readonly settings: RotationSettings;
-  /** Whether somebody is waiting for the server. */
+  /** Reports whether a request is waiting for the server. */
   readonly busy: () => boolean;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
   readonly report: (level: "info" | "warn" | "error", message: string) => void;
-  /** Hears of the start and the end of each rotation. */
+  /** Is called at the start and the end of each rotation. */
   readonly record: Recorder;
 }
 
@@ -53,40 +53,40 @@ export interface RotationOutcome {
 
 /** Times in milliseconds since 1970 UTC. */
 export interface RotationStatus {
-  /** Before the first rotation: when the key was made. */
+  /** Before the first rotation: when the key was created. */
   readonly lastRotationAt: number;
   readonly daysSinceRotation: number;
   readonly nextRotationAt: number;
   readonly rotationIntervalDays: number;
   readonly currentVersion: number;
-  /** Values looked at, of those that were not of the current version; null while no rotation is running. */
+  /** Values processed, of those that were not of the current version; null while no rotation is running. */
   readonly progress: { readonly done: number; readonly total: number } | null;
-  /** Versions that values in the database need and the key file does not have. */
+  /** Versions that values in the database need and the key file does not contain. */
   readonly missingVersions: { readonly version: number; readonly values: number }[];
 }
 
-/** What there is to know of the encryption keys, beside the keys. Times in milliseconds since 1970 UTC. */
+/** Describes the encryption keys, without the keys themselves. Times in milliseconds since 1970 UTC. */
 export interface KeysStatus {
   readonly keyFile: string;
   /** Whether a passphrase protects it. */
   readonly isWrapped: boolean;
-  /** In order. */
+  /** In ascending order. */
   readonly versions: readonly {
     readonly version: number;
     readonly createdAt: number;
-    /** How many values are sealed with it. */
+    /** How many values are encrypted with it. */
     readonly values: number;
-    /** When it will be dropped; undefined as long as it is in use. */
+    /** When it will be dropped; undefined while it is in use. */
     readonly keptUntil: number | undefined;
   }[];
-  /** How many values have no readable version at all. */
+  /** How many values have no readable version. */
   readonly damaged: number;
-  /** How often the current key has encrypted; after `sealsMax` times it is replaced. */
+  /** Number of encryptions with the current key; after `sealsMax` it is replaced. */
   readonly seals: number;
   readonly sealsMax: number;
 }
 
-/** How the last rotation since the start of the process ended, and when. */
+/** How and when the last rotation since the start of the process ended. */
 export type LastRotation =
   & { readonly at: number }
   & ({ readonly outcome: RotationOutcome } | { readonly failure: string });
@@ -102,7 +102,7 @@ export class Rotation {
   readonly #record: Recorder;
   readonly #seals: () => number;
   #state: RotationState;
-  /** Set as long as a rotation is running. */
+  /** Set while a rotation is running. */
   #progress: { done: number; total: number } | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #last: LastRotation | undefined;
@@ -123,13 +123,13 @@ export class Rotation {
     this.#state = readState(store.meta) ?? this.#firstState();
   }
 
-  /** Goes on with what was interrupted, rotates if it is time, and looks again every hour. */
+  /** Resumes an interrupted rotation, rotates if one is due, and checks again every hour. */
   start(): void {
     for (const { version, values } of this.#missingVersions()) {
       this.#report(
         "error",
         `Encryption key version ${version} is not in the key file, but ${values} stored values need it. ` +
-          "They cannot be read until it is put back.",
+          "They cannot be read until it is restored.",
       );
     }
     const timer = this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS);
@@ -137,14 +137,14 @@ export class Rotation {
     this.check();
   }
 
-  /** Ends after the batch that is under way; the next start goes on from there. */
+  /** Stops after the current batch; the next start resumes from there. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#timer);
     await this.#running;
   }
 
-  /** Rotates in the background if it is time or one was interrupted, and drops old keys. Returns at once. */
+  /** Starts a rotation in the background if one is due or was interrupted, and drops old keys. Returns at once. */
   check(): void {
     if (this.#progress || this.#stopping) return;
     try {
@@ -160,12 +160,12 @@ export class Rotation {
   }
 
   /**
-   * Makes a new key current and re-encrypts everything; or goes on with the rotation that was interrupted.
-   * @throws AppError RotationInProgress (409), StorageFailed (503) if there is no room or permission to write,
-   *   Stopping (503); after the latter two the rotation goes on by itself later
+   * Makes a new key current and re-encrypts everything, or resumes the rotation that was interrupted.
+   * @throws AppError RotationInProgress (409), StorageFailed (503) if there is no space or permission to write,
+   *   Stopping (503); after the latter two the rotation is resumed automatically
    */
   rotate(actor: Actor): Promise<RotationOutcome> {
-    // Before anything is awaited, or two could begin at once.
+    // Before anything is awaited, or two rotations could start at once.
     if (this.#progress) {
       return Promise.reject(new AppError("RotationInProgress", 409, "A key rotation is already running."));
     }
@@ -189,7 +189,7 @@ export class Rotation {
     };
   }
 
-  /** How the last rotation ended; undefined if none has since the start. */
+  /** How the last rotation ended; undefined if none has ended since the start. */
   get last(): LastRotation | undefined {
     return this.#last;
   }
@@ -217,50 +217,55 @@ export class Rotation {
   }
 
   async #run(actor: Actor, progress: { done: number; total: number }): Promise<RotationOutcome> {
-    const shortest = new Promise((resolve) => setTimeout(resolve, ROTATION_MIN_MS));
+    const minimumDuration = new Promise((resolve) => setTimeout(resolve, ROTATION_MIN_MS));
     try {
       const resumed = this.#isUnfinished();
-      // First of all, as a key file cannot be taken back together with an entry.
-      this.#tell(actor, "rotation.started", { fromVersion: this.#state.completed, resumed });
+      // Before anything else, as a change of the key file cannot be rolled back with an entry.
+      this.#audit(actor, "rotation.started", { fromVersion: this.#state.completed, resumed });
       if (!resumed) {
         this.#keyFile.addKey(new Date(this.#now()), this.#state.highest, this.#store.ciphertexts.versions());
       }
       this.#begin(progress);
       const currentVersion = this.#keyring.currentVersion;
-      const unreadable: Unreadable = { values: 0, secrets: [], apiKeys: [] };
-      let reencrypted = 0;
       await this.#pause();
-      for (const batch of reencrypt(this.#store, this.#keyring, () => this.#batchSize(), unreadable)) {
-        reencrypted += batch.reencrypted;
-        progress.done = Math.min(progress.done + batch.handled, progress.total);
-        await this.#pause();
-      }
-      const outcome = { currentVersion, reencrypted, unreadable };
+      const outcome = { currentVersion, ...await this.#reencryptAll(progress) };
       this.#finish(actor, outcome);
       this.#reportEnd(outcome);
-      await shortest;
+      await minimumDuration;
       this.#last = { at: this.#now(), outcome };
       return outcome;
     } catch (error) {
       const explained = this.#explained(error);
-      // What is not ours to explain may tell of the inside; the log has it.
+      // An unexpected error may reveal internals; it is only in the log.
       const failure = explained instanceof AppError ? explained.message : "It failed; the server's log has the cause.";
       this.#last = { at: this.#now(), failure };
-      this.#tellFailure(actor, explained);
+      this.#auditFailure(actor, explained);
       throw explained;
     }
   }
 
-  #tell(actor: Actor, action: "rotation.started" | "rotation.finished" | "rotation.failed", after: Facts): void {
+  async #reencryptAll(progress: { done: number; total: number }): Promise<Omit<RotationOutcome, "currentVersion">> {
+    const steps = reencrypt(this.#store, this.#keyring, () => this.#batchSize());
+    let reencrypted = 0;
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return { reencrypted, unreadable: value };
+      reencrypted += value.reencrypted;
+      progress.done = Math.min(progress.done + value.handled, progress.total);
+      await this.#pause();
+    }
+  }
+
+  #audit(actor: Actor, action: "rotation.started" | "rotation.finished" | "rotation.failed", after: Facts): void {
     this.#record(actor, { action, subject: { kind: "rotation", id: null, name: "" }, after });
   }
 
-  #tellFailure(actor: Actor, error: unknown): void {
+  #auditFailure(actor: Actor, error: unknown): void {
     try {
-      this.#tell(actor, "rotation.failed", { why: messageOf(error) });
+      this.#audit(actor, "rotation.failed", { why: messageOf(error) });
     } catch (problem) {
-      // What kept the rotation from being stored keeps this from it, too.
-      this.#report("error", `The audit could not be told that a rotation failed: ${messageOf(problem)}`);
+      // The cause of the failure, such as a full disk, prevents this write, too.
+      this.#report("error", `The failure of a rotation could not be recorded in the audit: ${messageOf(problem)}`);
     }
   }
 
@@ -273,15 +278,15 @@ export class Rotation {
     return performance.now() - this.#busyAt < BUSY_MS;
   }
 
-  /** Lets requests in. @throws AppError Stopping (503) */
+  /** Lets requests be served. @throws AppError Stopping (503) */
   async #pause(): Promise<void> {
     const sleepMs = Math.max(this.#settings.batchSleepMs(), this.#isBusy() ? BUSY_SLEEP_MS : 0);
-    // A timer even at 0 ms: setImmediate() would come before what has arrived from the network.
+    // A timer even at 0 ms: setImmediate() would run before requests that have already arrived.
     await new Promise((resolve) => setTimeout(resolve, sleepMs));
     if (this.#stopping) throw stopping();
   }
 
-  /** Remembers what the rotation began with, so that its progress goes on after a restart. */
+  /** Stores how much there is to do, so that progress continues correctly after a restart. */
   #begin(progress: { done: number; total: number }): void {
     const target = this.#keyring.currentVersion;
     const { ciphertexts } = this.#store;
@@ -303,7 +308,7 @@ export class Rotation {
       retired: this.#nowRetired(),
     };
     this.#store.transaction(() => {
-      this.#tell(actor, "rotation.finished", { version: currentVersion, reencrypted, unreadable: unreadable.values });
+      this.#audit(actor, "rotation.finished", { version: currentVersion, reencrypted, unreadable: unreadable.values });
       writeState(this.#store.meta, state);
     });
     this.#state = state;
@@ -329,7 +334,7 @@ export class Rotation {
       .map((version) => ({ version, values: ciphertexts.count(version) }));
   }
 
-  /** Versions of the key file that no value uses, with the time since when; those known already keep theirs. */
+  /** Returns the versions of the key file that no value uses, and since when; known ones keep their time. */
   #nowRetired(): RotationState["retired"] {
     const used = [...this.#store.ciphertexts.versions(), this.#keyring.currentVersion];
     return this.#keyFile.versions().filter(({ version }) => !used.includes(version)).map(({ version }) =>
@@ -337,23 +342,26 @@ export class Rotation {
     );
   }
 
-  /** A value that alone held an old version back may be gone by now, and an old version may be back from a backup. */
+  /** Updates which versions are unused: values may have been deleted, and a backup may bring an old version back. */
   #retire(): void {
     const retired = this.#nowRetired();
     if (JSON.stringify(retired) !== JSON.stringify(this.#state.retired)) this.#save({ ...this.#state, retired });
   }
 
-  /** The key file first: if this is cut short, the state names a version that is no more, which #retire() mends. */
+  /** Drops keys from the key file first: if this is interrupted, #retire() removes them from the state later. */
   #dropRetired(): void {
     const keptMs = this.#settings.keepDays() * DAY_MS;
     const dropped = this.#state.retired.filter(({ since }) => this.#now() - since >= keptMs).map((r) => r.version);
     if (dropped.length === 0) return;
     this.#keyFile.dropKeys(dropped);
-    this.#report("info", `Dropped encryption key ${dropped.join(", ")}: no value has needed it for a while.`);
+    this.#report(
+      "info",
+      `Dropped encryption key ${dropped.join(", ")}: no value has needed it since its retention began.`,
+    );
     this.#retire();
   }
 
-  /** Without a word in the database: either nothing was ever rotated, or the first rotation was cut short. */
+  /** Returns the state if none is stored: no rotation has run yet, or the first one was interrupted. */
   #firstState(): RotationState {
     const { currentVersion } = this.#keyring;
     const versions = this.#keyFile.versions();
@@ -364,7 +372,7 @@ export class Rotation {
     return { completed, completedAt, highest: currentVersion, running: null, retired: [] };
   }
 
-  /** On disk first. */
+  /** Stores the state before it applies in memory. */
   #save(state: RotationState): void {
     this.#store.transaction(() => writeState(this.#store.meta, state));
     this.#state = state;
@@ -376,17 +384,17 @@ export class Rotation {
     return new AppError(
       "StorageFailed",
       503,
-      `The key rotation stopped because ${why}. Nothing is lost: it goes on when it is asked for again, ` +
-        "within an hour, or at the next start.",
+      `The key rotation stopped because ${why}. Nothing is lost: it resumes when it is started again, ` +
+        "within an hour, or when the server starts.",
     );
   }
 }
 
 function stopping(): AppError {
-  return new AppError("Stopping", 503, "The server is stopping. The key rotation goes on when it starts again.");
+  return new AppError("Stopping", 503, "The server is stopping. The key rotation resumes when it starts again.");
 }
 
-/** Which values, by their ids. */
+/** Describes unreadable values by their ids. */
 export function describeUnreadable({ values, secrets, apiKeys }: Unreadable): string {
   const list = (what: string, ids: readonly number[]) => ids.length > 0 ? [`${what} ${ids.join(", ")}`] : [];
   const listed = [...list("secrets", secrets), ...list("API keys", apiKeys)].join("; ");

@@ -1,5 +1,5 @@
-// What the database remembers of rotations. Which values are still to be re-encrypted is not part of it:
-// each ciphertext tells its own version.
+// Stores the state of rotations in the database. It does not list which values are still to be re-encrypted: each
+// ciphertext contains its own version.
 
 import { z } from "zod";
 import type { MetaStore } from "../../store/settings.ts";
@@ -10,20 +10,20 @@ const META = "rotation";
 const time = z.int();
 
 const stateSchema = z.strictObject({
-  /** The version that the last finished rotation led to. */
+  /** The version that the last finished rotation made current. */
   completed: z.int().min(1),
   completedAt: time,
-  /** The highest version there ever was, for the case that the key file is put back from before it. */
+  /** The highest version that ever existed, in case an older key file is restored. */
   highest: z.int().min(1),
-  /** The rotation that has begun and not finished. */
+  /** The rotation that has started and not finished. */
   running: z.strictObject({ target: z.int().min(1), total: z.int().min(0) }).nullable(),
-  /** Old versions that no value uses any more, with the time since when. */
+  /** Old versions that no value uses any longer, and since when. */
   retired: z.array(z.strictObject({ version: z.int().min(1), since: time })),
 });
 
 export type RotationState = z.infer<typeof stateSchema>;
 
-/** What is stored, or undefined before the first rotation. */
+/** Returns the stored state, or undefined before the first rotation. */
 export function readState(meta: MetaStore): RotationState | undefined {
   const stored = meta.get(META);
   return stored === undefined ? undefined : stateSchema.parse(JSON.parse(stored));

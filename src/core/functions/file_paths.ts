@@ -1,11 +1,11 @@
-// Which texts can be paths of files in the code folder, and of handlers.
+// Validates paths of files in the code folder and of handlers.
 
 import { invalid } from "../../errors.ts";
 
 export const FILE_PATH_MAX_LENGTH = 1_000;
-/** Extensions of a file that can be a handler. */
+/** Extensions of files that can be handlers. */
 export const HANDLER_EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs"];
-/** Drafts of files being written; never listed. */
+/** Begins the names of temporary files during a write; these are never listed. */
 export const DRAFT_PREFIX = ".crude-draft-";
 
 /**

@@ -1,8 +1,8 @@
-// What a function may do and how it is held: hosts, secrets, isolates, time and memory.
+// Defines what a function may do and how it is confined: hosts, secrets, isolation, time and memory.
 
 import type { SecretName } from "../../ids.ts";
 
-/** `true`: any host but this machine's and link-local ones. A list: these hosts alone, wherever they are. */
+/** `true`: any host except this machine's and link-local ones. A list: these hosts only, wherever they are. */
 export interface Permissions {
   readonly net: boolean | readonly string[];
 }
@@ -11,19 +11,19 @@ export interface Permissions {
 export const ISOLATIONS = ["shared", "per-key"] as const;
 export type Isolation = (typeof ISOLATIONS)[number];
 
-/** What happens to a response that holds values which its own call was given: nothing, an entry, or it is withheld. */
+/** What happens to a response that contains secrets its own call was given: nothing, an audit entry, or it is withheld. */
 export const RESPONSE_GUARDS = ["off", "report", "block"] as const;
 export type ResponseGuard = (typeof RESPONSE_GUARDS)[number];
 
-/** Which other origins a browser lets read the responses, and what they may send (Fetch, 3.2). */
+/** Which other origins browsers let read the responses, and what they may send (Fetch standard, 3.2). */
 export interface Cors {
-  /** Such as `https://app.example.com`; `*` alone for any. */
+  /** Such as `https://app.example.com`, or only `*` for any. */
   readonly origins: readonly string[];
-  /** Request headers beside the safelisted ones; null for those that a preflight asks for. */
+  /** Allowed request headers in addition to the safelisted ones; null allows any that a preflight asks for. */
   readonly headers: readonly string[] | null;
-  /** Whether cookies and the like may be sent. */
+  /** Whether cookies and other credentials may be sent. */
   readonly credentials: boolean;
-  /** How long a browser may remember the answer to a preflight. */
+  /** How long a browser may cache the answer to a preflight. */
   readonly maxAgeSeconds: number;
 }
 
@@ -31,17 +31,17 @@ export const CORS_MAX_AGE_SECONDS = 600;
 
 export interface Confinement {
   readonly permissions: Permissions;
-  /** Names of the secrets that it may ask for; `*` stands for any characters. */
+  /** Names of the secrets that the function may ask for; `*` stands for any characters. */
   readonly secrets: readonly string[];
   readonly isolation: Isolation;
   readonly responseGuard: ResponseGuard;
-  /** Null: no other origin. */
+  /** Null allows no other origin. */
   readonly cors: Cors | null;
-  /** Instead of the setting `sandbox.timeout-ms`. */
+  /** Overrides the setting `sandbox.timeout-ms`. */
   readonly timeoutMs: number | null;
-  /** Instead of the setting `sandbox.memory-mb`. */
+  /** Overrides the setting `sandbox.memory-mb`. */
   readonly memoryMb: number | null;
-  /** What else of the code folder it may read: patterns as in assets.ts. */
+  /** Additional files of the code folder that it may read: patterns as in assets.ts. */
   readonly files: readonly string[];
 }
 
@@ -57,15 +57,15 @@ export const DEFAULT_CONFINEMENT: Confinement = {
 };
 
 /**
- * `host`, `host:port`, an IPv4 address or `[IPv6]`, the last two with a port if need be. An IPv4 address is
- * written as such, not as IPv6, or it would slip through what the operator closes.
+ * Matches `host`, `host:port`, an IPv4 address or `[IPv6]`, the last two optionally with a port. IPv4-mapped IPv6
+ * addresses are not allowed, as they would bypass the IPv4 ranges that the operator denies.
  */
 export const NET_ENTRY_PATTERN =
   /^(?!\[[0:]*[fF]{4}:)(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
 
 export const SECRET_PATTERN = /^[a-zA-Z0-9_*-]+$/;
 
-/** Whether `to` takes something from calls that `from` let begin: a host, a secret, or sharing of a process. */
+/** Reports whether `to` denies running calls something that `from` allowed: a host, a secret, or a shared process. */
 export function narrows(to: Confinement, from: Confinement): boolean {
   if (to === from) return false;
   const { net } = to.permissions;
@@ -76,12 +76,12 @@ export function narrows(to: Confinement, from: Confinement): boolean {
   return fewerHosts || fewerSecrets || (to.isolation === "per-key" && from.isolation !== "per-key");
 }
 
-/** Whether one of `patterns` covers `name`. */
+/** Reports whether one of `patterns` matches `name`. */
 export function maySecretBeAsked(patterns: readonly string[], name: SecretName): boolean {
   return patterns.some((pattern) => pattern === "*" || matches(pattern, name));
 }
 
-/** Without regular expressions, which a pattern of many stars could make slow. */
+/** Matches without regular expressions, which a pattern with many stars could make slow. */
 function matches(pattern: string, name: string): boolean {
   const [first, ...rest] = pattern.split("*");
   const last = rest.pop();

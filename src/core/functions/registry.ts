@@ -1,8 +1,9 @@
-// The functions: which there are and which of them answers a path.
+// Manages the registered functions and finds the one that answers a path.
 
 import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
 import { conflict, notFound } from "../../errors.ts";
 import type { FunctionId, GroupId } from "../../ids.ts";
+import { pageOf } from "../../paging.ts";
 import type { FunctionFields, FunctionRow } from "../../store/functions.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
@@ -12,7 +13,7 @@ import { checkRoute, createRouter, decodedRoute, type Match, routeKey, type Rout
 
 /** A registered function. */
 export interface RegisteredFunction extends Omit<FunctionRow, "confinement" | "groups">, Confinement {
-  /** The groups whose keys may call it; empty: public. */
+  /** The groups whose keys may call it; empty if it is public. */
   readonly keys: readonly GroupId[];
 }
 
@@ -29,19 +30,73 @@ export interface NewFunction extends Partial<Confinement> {
 /** What to change; what is undefined stays. */
 export type FunctionChange = { [K in keyof NewFunction]?: NewFunction[K] | undefined };
 
-export type Registry = ReturnType<typeof functionRegistry>;
+export interface Registry {
+  /** Returns all functions in order of id, or at most `limit` with an id above `after`. */
+  list(after?: number, limit?: number): RegisteredFunction[];
 
-/** `onChange` hears of each function that was changed or deleted, once it is stored; `record` of each change. */
-export function functionRegistry(
-  store: Store,
-  now: () => number,
-  onChange: (id: FunctionId, deleted: boolean) => void,
-  record: Recorder,
-) {
+  /**
+   * Returns at most `limit` functions with a name above `after` whose name, route or handler contains `search`, in
+   * order of name. `next` is set if there are more; `total` counts all matches.
+   */
+  page(
+    search: string,
+    after: string,
+    limit: number,
+  ): { functions: RegisteredFunction[]; next: string | undefined; total: number };
+
+  /** Returns at most ten functions whose handler is the file at `path`. */
+  handledBy(path: string): { id: FunctionId; name: string }[];
+
+  /** Throws the errors that `create` would throw, or `update` of the function `self`; changes nothing. */
+  check(wanted: NewFunction, self?: FunctionId): void;
+
+  /** @throws AppError NotFound (404) */
+  get(id: FunctionId): RegisteredFunction;
+  counts(): { total: number; enabled: number };
+
+  /** Returns the oldest function. */
+  oldest(): RegisteredFunction | undefined;
+
+  /** Returns at most `limit` functions that a key of the group may call, in order of id. */
+  ofGroup(groupId: GroupId, limit: number): RegisteredFunction[];
+
+  /** @throws AppError InvalidInput (400), NotFound (404) for a group, Conflict (409) for a name or route in use */
+  create(actor: Actor, wanted: NewFunction): RegisteredFunction;
+
+  /** @throws AppError as `create`, and NotFound (404) for the function, PreconditionFailed (412) */
+  update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction;
+
+  /**
+   * Changes the handler of all functions whose handler is `from` to `to` and returns these functions. `moveFile` is
+   * called at the end of the transaction: if it throws, nothing is changed.
+   */
+  moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[];
+
+  /** Deletes a function and its secrets, but not its files. @throws AppError NotFound (404), PreconditionFailed (412) */
+  delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void;
+
+  /** Returns the function if it exists and is enabled; the same object until it is changed. */
+  enabled(id: FunctionId): RegisteredFunction | undefined;
+
+  /** Returns the enabled function that answers; `path` is the part after `/run`. */
+  match(method: string, path: string): Match<RegisteredFunction>;
+}
+
+export interface RegistryOptions {
+  readonly store: Store;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  /** Is called for each function that was changed or deleted, once the change is stored. */
+  readonly onChange: (id: FunctionId, deleted: boolean) => void;
+  /** Is called for each change. */
+  readonly record: Recorder;
+}
+
+export function createRegistry({ store, now, onChange, record }: RegistryOptions): Registry {
   const rows = store.functions;
-  /** Made when the first call comes; from then on it is told of each change. */
+  /** Created by the first call and updated after each change. */
   let router: Router<RegisteredFunction> | undefined;
-  /** Functions that were changed since the router was last asked. */
+  /** Functions that were changed since the router was last used. */
   const changed = new Set<FunctionId>();
 
   const get = (id: FunctionId): RegisteredFunction => {
@@ -50,7 +105,7 @@ export function functionRegistry(
     return toFunction(row);
   };
 
-  /** Everything that can be wrong with `wanted` beside what is stored already, except under the id `self`. */
+  /** Validates `wanted` on its own and against all stored functions except `self`. */
   const check = (wanted: NewFunction, self: FunctionId | undefined): FunctionFields => {
     checkHandlerPath(wanted.handler);
     checkRoute(wanted.route);
@@ -76,10 +131,10 @@ export function functionRegistry(
     return { name, description, handler, route, routeKey: key, methods, groups, confinement, enabled };
   };
 
-  /** A function whose row was altered outside of this program answers nothing. */
+  /** Reports whether a function is enabled and its row authentic: an altered function answers nothing. */
   const mayAnswer = ({ id, enabled }: FunctionRow): boolean => enabled && rows.isAuthentic(id);
 
-  /** The router as of now: what is stored of a changed function is looked up once, whether its change was or not. */
+  /** Returns the router, first reloading functions changed since the last call (even if the change was rolled back). */
   const routes = (): Router<RegisteredFunction> => {
     router ??= createRouter(rows.list().filter(mayAnswer).map(toFunction));
     for (const id of changed) {
@@ -92,46 +147,34 @@ export function functionRegistry(
   };
 
   return {
-    /** In order of id: all, or at most `limit` with an id above `after`. */
     list: (after?: number, limit?: number): RegisteredFunction[] => rows.list(after, limit).map(toFunction),
 
-    /**
-     * Functions whose name, route or handler holds `search`, in order of name, from after the one named `after`;
-     * at most `limit`. `next` is set if there are more, `total` counts all that hold it.
-     */
     page(
       search: string,
       after: string,
       limit: number,
     ): { functions: RegisteredFunction[]; next: string | undefined; total: number } {
-      const found = rows.page(search, after, limit + 1);
-      const functions = found.slice(0, limit).map(toFunction);
-      return { functions, next: found.length > limit ? functions.at(-1)!.name : undefined, total: rows.count(search) };
+      const page = pageOf(rows.page(search, after, limit + 1), limit, ({ name }) => name);
+      return { functions: page.rows.map(toFunction), next: page.next, total: rows.count(search) };
     },
 
-    /** Functions whose handler is the file at `path`, ten at most. */
     handledBy: (path: string): { id: FunctionId; name: string }[] => rows.findByHandler(path),
 
-    /** Throws what `create` would, or `update` of the function `self`, and changes nothing. */
     check(wanted: NewFunction, self?: FunctionId): void {
       check(wanted, self);
     },
 
-    /** @throws AppError NotFound (404) */
     get,
 
     counts: rows.counts,
 
-    /** The one that was made first, of those that are there. */
     oldest(): RegisteredFunction | undefined {
       const row = rows.oldest();
       return row && toFunction(row);
     },
 
-    /** Those that a key of the group may call, in order of id, at most `limit`. */
     ofGroup: (groupId: GroupId, limit: number): RegisteredFunction[] => rows.ofGroup(groupId, limit).map(toFunction),
 
-    /** @throws AppError InvalidInput (400), NotFound (404) for a group, Conflict (409) for a name or route in use */
     create(actor: Actor, wanted: NewFunction): RegisteredFunction {
       return store.change(actor, () => {
         const made = get(rows.insert(check(wanted, undefined), now()));
@@ -141,7 +184,6 @@ export function functionRegistry(
       });
     },
 
-    /** @throws AppError as `create`, and NotFound (404) for the function, PreconditionFailed (412) */
     update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction {
       const updated = store.change(actor, () => {
         const old = get(id);
@@ -160,10 +202,6 @@ export function functionRegistry(
       return updated;
     },
 
-    /**
-     * Gives all functions whose handler is the file `from` the handler `to`; returns them. `moveFile` is called at the
-     * end of the transaction: if it throws, nothing is changed.
-     */
     moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[] {
       const moved = store.change(actor, () => {
         const moved = rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
@@ -185,7 +223,6 @@ export function functionRegistry(
       return moved;
     },
 
-    /** Deletes a function and its secrets; its files stay. @throws AppError NotFound (404), PreconditionFailed (412) */
     delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
       store.change(actor, () => {
         const old = get(id);
@@ -199,10 +236,8 @@ export function functionRegistry(
       onChange(id, true);
     },
 
-    /** The function as calls find it now, the same object until it is changed; undefined if it is gone or disabled. */
     enabled: (id: FunctionId): RegisteredFunction | undefined => routes().get(id),
 
-    /** The enabled function that answers; `path` is what follows `/run`. */
     match: (method: string, path: string): Match<RegisteredFunction> => routes().match(method, path),
   };
 }
@@ -212,7 +247,7 @@ export function functionVersion(entry: RegisteredFunction): Version {
   return versionOf(entry);
 }
 
-/** What the audit tells of a function: all that can be changed. */
+/** Returns what the audit records about a function: everything that can be changed. */
 function factsOf({ id: _, createdAt: _created, updatedAt: _updated, ...facts }: RegisteredFunction): Facts {
   return facts;
 }

@@ -1,20 +1,20 @@
-// Regular expressions of route parameters: which of them are matched in time that grows with the path's length alone.
-// V8 has an engine for that, which `deno task start` turns on: for expressions whose back-tracking gets out of hand,
-// and by the flag "l", which fails for those that it cannot match. It repeats a group 16 times at most.
+// Checks that the regular expressions of route parameters can be matched in linear time. V8 has an engine for that,
+// which `deno task start` enables: as a fallback for excessive backtracking, and through the flag "l", which throws for
+// expressions that this engine does not support. It repeats a group at most 16 times.
 
 /** V8's kMaxReplicationFactor (regexp-experimental-compiler). */
 const REPETITIONS_MAX = 16;
-/** Beyond this a repetition is not written out. */
+/** Longer repetitions are not expanded. */
 const WRITTEN_OUT_MAX = 512;
 
-/** One character or class, perhaps with how often it is repeated: {2}, {2,} or {2,5}. Anything else char by char. */
+/** Matches one character or class, optionally with a count: {2}, {2,} or {2,5}. Anything else char by char. */
 const TOKEN =
   /(\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\c[a-zA-Z]|\\.|\[(?:\\.|[^\]\\])*\]|[^\\()[\]{}|*+?^$])(?:\{(\d+)(,?)(\d*)\}(\??))?|[^]/g;
 
 /** Whether this V8 was started with the flags for its linear engine. */
 export const hasLinearEngine = compiles("a", "l");
 
-/** Reports whether V8 can match the pattern in linear time; true if this V8 cannot tell. */
+/** Reports whether V8 can match the pattern in linear time; true if the linear engine is off. */
 export function isLinear(pattern: string): boolean {
   return !hasLinearEngine || compiles(`^(?:${pattern})$`, "l");
 }
@@ -28,7 +28,7 @@ function compiles(pattern: string, flags: string): boolean {
   }
 }
 
-/** Returns the same expression with repetitions of one character or class in pieces that the linear engine takes. */
+/** Returns the same expression with repetitions of one character or class split so that the linear engine accepts them. */
 export function unrolled(pattern: string): string {
   return pattern.replace(
     TOKEN,
@@ -74,7 +74,7 @@ function classMayContainSlash(characters: string): boolean {
   return [...ranges].some(([, from, to]) => from! <= "/" && to! >= "/");
 }
 
-/** Reports whether the pattern has one repetition at most and no groups, so that back-tracking is no trouble. */
+/** Reports whether the pattern has at most one repetition and no groups, so that backtracking is harmless. */
 export function withOneRepetition(pattern: string): boolean {
   const bare = pattern.replace(/\\.|\[(?:\\.|[^\]\\])*\]/g, "x");
   return !/[()|]/.test(bare) && (bare.match(/[*+{]/g)?.length ?? 0) <= 1;

@@ -1,5 +1,4 @@
-// Routes: what may be one, when two are the same, and which function answers a path. The patterns
-// and the matching are Hono's.
+// Validates routes, compares them, and finds the function that answers a path. The patterns and the matching are Hono's.
 
 import { TrieRouter } from "hono/router/trie-router";
 import { invalid } from "../../errors.ts";
@@ -7,14 +6,14 @@ import { isLinear, mayContainSlash, unrolled, withOneRepetition } from "./route_
 
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 export const ROUTE_MAX_LENGTH = 500;
-/** A longer path is matched by no pattern, so that the time for one is bounded. */
+/** Longer paths match no pattern, which bounds the time for one match. */
 export const PATH_MAX_LENGTH = 4_096;
-/** Of a pattern once its repetitions are written out. */
+/** Length of a pattern after its repetitions are expanded. */
 const PATTERN_MAX_LENGTH = 2_000;
-/** Parameter in the trie that is not the route's own. */
+/** Name of parameters in the trie that the route does not have. */
 const HIDDEN = ".";
 
-/** `:name`, perhaps with a pattern in braces, perhaps optional. */
+/** Matches `:name`, optionally with a pattern in braces and a question mark. */
 const PARAMETER = /^:([a-zA-Z0-9_]+)(\{.+\})?(\?)?$/;
 
 /**
@@ -54,16 +53,16 @@ function checkDecoded(route: string): void {
   const segments = segmentsOf(route);
   for (const [index, segment] of segments.entries()) {
     if (segment === "." || segment === "..") throw invalid("route", `must not contain "${segment}" as a segment`);
-    // Hono takes "?" as "optional" at the end only; further in, it would be part of the parameter's name.
+    // Hono accepts the optional mark only at the end; elsewhere it would be part of the parameter's name.
     if (optionalBefore && !segment.endsWith("?")) {
-      throw invalid("route", "must have optional parameters at its end only");
+      throw invalid("route", "must have optional parameters only at its end");
     }
     if (!segment.startsWith(":")) {
       if (/[?{}\\]/.test(segment)) throw invalid("route", 'must not contain "?", "{", "}" or "\\" outside a parameter');
       continue;
     }
     const parameter = PARAMETER.exec(segment);
-    if (!parameter) throw invalid("route", `has a segment "${segment}" that is no parameter such as ":id"`);
+    if (!parameter) throw invalid("route", `has a segment "${segment}" that is not a valid parameter such as ":id"`);
     const [, name, pattern, optional] = parameter;
     optionalBefore = optional !== undefined;
     if (names.has(name!)) throw invalid("route", `names the parameter "${name}" twice`);
@@ -75,14 +74,14 @@ function checkDecoded(route: string): void {
   }
   // To make a parameter optional, Hono drops the first "?" of its segment.
   if (optionalBefore && /\?[^/]*\}/.test(route)) {
-    throw invalid("route", 'must not have "?" in a pattern beside an optional parameter');
+    throw invalid("route", 'must not have "?" in a pattern if a parameter is optional');
   }
   try {
     const router = new TrieRouter<number>();
     router.add("GET", route, 0);
     router.match("GET", "/");
   } catch {
-    throw invalid("route", "is not a pattern that can be matched");
+    throw invalid("route", "is not a valid pattern");
   }
 }
 
@@ -110,12 +109,12 @@ function checkPattern(pattern: string, next: string | undefined): void {
   }
 }
 
-/** Whether Hono's trie compares the segment as it is. */
+/** Reports whether Hono's trie compares the segment literally. */
 function isLiteral(segment: string): boolean {
   return !segment.startsWith(":") && !segment.startsWith("*");
 }
 
-/** Segments between slashes; slashes in a parameter's pattern do not count. */
+/** Splits a route at slashes, except for slashes in a parameter's pattern. */
 function segmentsOf(route: string): string[] {
   return route.slice(1).match(/(?::[a-zA-Z0-9_]+\{(?:[^{}]|\{[^{}]*\})*\}\??|[^/])+/g) ?? [];
 }
@@ -124,7 +123,7 @@ function mapSegments(route: string, change: (segment: string) => string): string
   return "/" + segmentsOf(route).map(change).join("/") + (route.length > 1 && route.endsWith("/") ? "/" : "");
 }
 
-/** The same text for routes that match the same paths: parameters lose their names. */
+/** Returns the same text for routes that match the same paths: parameters without their names. */
 export function routeKey(route: string): string {
   return mapSegments(route, (segment) => segment.replace(/^:[a-zA-Z0-9_]+/, ":"));
 }
@@ -147,19 +146,19 @@ export function trieRoute(route: string): string {
   });
 }
 
-/** A literal segment as a pattern. At the end, `a*` takes whatever begins with "a". */
+/** Returns a literal segment as a pattern. At the end, `a*` matches everything that begins with "a". */
 function asPattern(segment: string): string {
   const escaped = segment.replace(/[.*+?^$()|[\]]/g, "\\$&");
   return segment.endsWith("*") ? escaped.replace(/\\\*$/, ".*") : escaped;
 }
 
-/** One digit a segment: what is narrower sorts first. */
+/** Returns one digit per segment, so that narrower routes sort first. */
 export function breadth(route: string): string {
   return segmentsOf(route).map((segment, index, { length }) => {
     if (segment === "*") return "4";
-    // At the end, Hono takes "a*" for whatever begins with "a", further segments included.
+    // At the end, Hono's "a*" matches everything that begins with "a", further segments included.
     if (!segment.startsWith(":")) return index === length - 1 && segment.endsWith("*") ? "3" : "0";
-    // A pattern that takes slashes swallows further segments.
+    // A pattern that matches slashes covers further segments.
     if (/\{.*(\.[*+]|\/).*\}/.test(segment)) return "3";
     return segment.includes("{") ? "1" : "2";
   }).join("");
@@ -173,39 +172,39 @@ export interface Routed {
 
 export type Match<F extends Routed> =
   | { found: F; params: Record<string, string> }
-  /** The methods that the path would take; empty if there is no such path. */
+  /** The methods that are allowed for the path; empty if there is no such path. */
   | { found: undefined; allowed: string[] };
 
 export interface Router<F extends Routed> {
-  /** `path` begins with "/" and is decoded as Hono's `getPath` does; the parameters are as in the path. */
+  /** Finds the entry for a path, which begins with "/" and is decoded as by Hono's `getPath`. */
   match(method: string, path: string): Match<F>;
-  /** The one with this id, the same object until it is put again. */
+  /** Returns the entry with this id, the same object until it is put again. */
   get(id: number): F | undefined;
-  /** Adds `entry`, in the place of the one with its id if there is one. */
+  /** Adds `entry`, or replaces the one with its id. */
   put(entry: F): void;
-  /** Takes the one with this id out, if there is one. */
+  /** Removes the entry with this id, if there is one. */
   remove(id: number): void;
 }
 
-/** A route with a pattern in it, and whose it is: the oldest first. */
+/** A route with a pattern and its entries, the oldest first. */
 interface Place<F extends Routed> {
   readonly breadth: string;
   readonly entries: F[];
 }
 
-/** So many routes that are nobody's any more may stay in the trie, however few are in use. */
+/** The trie is rebuilt only if more than this many of its routes are unused. */
 const EMPTY_PLACES_MIN = 100;
 
 /**
- * A router over `functions`. Of several that match, the narrowest wins: plain segments before parameters
+ * Creates a router over `functions`. Of several that match, the narrowest wins: plain segments before parameters
  * before wildcards, from left to right; then the oldest. GET answers HEAD too, as in Hono.
- * What one look-up or one change costs does not depend on how many functions there are.
+ * The cost of a look-up or a change does not depend on the number of functions.
  */
 export function createRouter<F extends Routed>(functions: readonly F[]): Router<F> {
   const byId = new Map<number, F>();
-  /** By route, where only the very same path matches. */
+  /** By route: routes that match only the identical path. */
   const plain = new Map<string, F[]>();
-  /** By route, all others. Those without entries are in the trie still, as nothing can be taken out of it. */
+  /** By route: all others. Those without entries are still in the trie, from which nothing can be removed. */
   let places = new Map<string, Place<F>>();
   let trie = new TrieRouter<Place<F>>();
   let emptyPlaces = 0;
@@ -225,7 +224,7 @@ export function createRouter<F extends Routed>(functions: readonly F[]): Router<
     for (const [route, { entries }] of old) if (entries.length > 0) addPlace(route, entries);
   };
 
-  /** Whoever has `route`, for another one to be added. */
+  /** Returns the list of entries with `route`, for adding another. */
   const entriesOf = (route: string): F[] => {
     if (isPlain(route)) {
       const entries = plain.get(route) ?? [];
@@ -264,7 +263,7 @@ export function createRouter<F extends Routed>(functions: readonly F[]): Router<
     remove,
     get: (id) => byId.get(id),
     match(method, path) {
-      // Nothing is narrower than the path itself.
+      // A literal route is narrower than any pattern.
       const same = plain.get(path);
       const exact = same?.find((entry) => answers(entry, method));
       if (exact) return { found: exact, params: {} };
@@ -278,12 +277,12 @@ export function createRouter<F extends Routed>(functions: readonly F[]): Router<
   };
 }
 
-/** Without parameters and wildcards: Hono's "*" means something at certain places only, but leave those to the trie. */
+/** Reports whether a route has no parameters or wildcards. A "*" that means nothing to Hono is left to the trie, too. */
 function isPlain(route: string): boolean {
   return !/[:*]/.test(route);
 }
 
-/** Everybody at the places that match, the narrowest first, then the oldest. */
+/** Returns the entries of all matching places, the narrowest first, then the oldest. */
 function inOrder<F extends Routed>(matches: [Place<F>, Record<string, string>][]) {
   for (const [, params] of matches) delete params[HIDDEN];
   return matches

@@ -1,23 +1,24 @@
-// "Resolve as …": what a function would be given on a call with some key, and why. The answer is made by the
-// same rule as a handler's, from the same candidates; nothing is decrypted here.
+// Explains resolution: which secrets a function would get on a call with a given key, and why. Applies the same rule
+// as a handler's call does, to the same candidates; decrypts nothing.
 
-import { admission } from "../access/admission.ts";
+import { type Admission, decideAdmission } from "../access/admission.ts";
 import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction } from "../functions/registry.ts";
 import type { Scope, SecretId, SecretName } from "../../ids.ts";
+import { pageOf } from "../../paging.ts";
 import type { KeyHolder, KeyRow } from "../../store/access.ts";
 import type { Candidate } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type Caller, resolve } from "./resolution.ts";
 
-/** Whether such a call reaches the handler; if not, the status that its caller gets. */
+/** Whether a call reaches the handler; if not, the status that its caller gets. */
 export type CallOutcome =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly status: 401 | 403 | 404; readonly reason: string };
 
-/** A value, by its owner. */
+/** A stored value, identified by its owner. */
 export interface ValueOf {
-  /** Null if its row is missing, although nothing proves that there is none: it counts as one that cannot be read. */
+  /** Null if its row is missing without proof that it was deleted: it counts as a value that cannot be read. */
   readonly id: SecretId | null;
   readonly scope: Scope;
   /** Null for global. */
@@ -25,28 +26,39 @@ export interface ValueOf {
   readonly scopeName: string | null;
 }
 
-/** Why a value that is there counts for nothing: the function may not ask for the name, or it is public. */
+/** Why an existing value is not available: the function may not ask for the name, or it is public. */
 export type ClosedBy = "secrets" | "public";
 
 export interface Explanation {
   readonly name: SecretName;
-  /** What `getSecret(name)` finds; it gives undefined if there is none, or if this one cannot be decrypted. */
+  /** What `getSecret(name)` finds; it returns undefined if there is none, or if this one cannot be decrypted. */
   readonly winner: ValueOf | undefined;
-  /** The values that would be found without the winner, in order. */
+  /** The values that would be found if the winner did not exist, in order. */
   readonly shadowed: readonly ValueOf[];
   readonly closed: readonly (ValueOf & { readonly closedBy: ClosedBy })[];
 }
 
-/** A function and the key that a call of it brings, if any. */
+/** A function and the key that a call of it presents, if any. */
 export interface Call {
   readonly target: RegisteredFunction;
   readonly key: KeyRow | undefined;
 }
 
-export type Resolution = ReturnType<typeof resolutionService>;
+export interface Explainer {
+  /**
+   * Returns what a call may read: at most `limit` names above `after` that contain `search`, in order, or `name`
+   * alone. Returns no names for a key whose group may not call the function; without the key that the function
+   * requires, the names that are available to every caller.
+   */
+  explain(
+    call: Call,
+    options: { name?: SecretName | undefined; search?: string | undefined; after?: string | undefined },
+    limit: number,
+  ): { outcome: CallOutcome; names: Explanation[]; next: SecretName | undefined };
+}
 
-export function resolutionService(store: Store) {
-  const explain = ({ target, key }: Call, caller: Caller, name: SecretName): Explanation => {
+export function createExplainer(store: Store): Explainer {
+  const explanationOf = ({ target, key }: Call, caller: Caller, name: SecretName): Explanation => {
     const all = store.secrets.candidates(name, target.id, key?.groupId ?? 0, key?.id ?? 0);
     const found = resolve(caller, name, () => all);
     const value = ({ id, scope, ownerId }: Candidate): ValueOf => ({
@@ -63,12 +75,7 @@ export function resolutionService(store: Store) {
   };
 
   return {
-    /**
-     * What such a call may read: the names above `after` in order that hold `search`, at most `limit`, or `name`
-     * alone. Nothing for a key whose group may not call; without the key that a function asks for, what every
-     * caller has in common.
-     */
-    as(
+    explain(
       call: Call,
       { name, search = "", after = "" }: {
         name?: SecretName | undefined;
@@ -80,24 +87,25 @@ export function resolutionService(store: Store) {
       const { target, key } = call;
       const presented: KeyHolder | undefined = key &&
         { keyId: key.id, keyName: key.name, groupId: key.groupId, groupName: key.groupName };
-      const way = admission(target.keys, presented);
-      const outcome = outcomeOf(target, way);
-      if (!way.admitted && way.status === 403) return { outcome, names: [], next: undefined };
+      const decision = decideAdmission(target.keys, presented);
+      const outcome = outcomeOf(target, decision);
+      if (!decision.admitted && decision.status === 403) return { outcome, names: [], next: undefined };
       const caller: Caller = {
         functionId: target.id,
-        holder: way.admitted ? way.holder : undefined,
+        holder: decision.admitted ? decision.holder : undefined,
         mayAsk: (name) => maySecretBeAsked(target.secrets, name),
       };
       const owners = { functionId: target.id, groupId: key?.groupId ?? 0 as const, keyId: key?.id ?? 0 as const };
       const found = name === undefined ? store.secretNames.pageOfOwners(owners, search, after, limit + 1) : [name];
-      const names = found.slice(0, limit).map((name) => explain(call, caller, name))
+      const { rows, next } = pageOf(found, limit, (name) => name);
+      const names = rows.map((name) => explanationOf(call, caller, name))
         .filter(({ winner, closed }) => winner || closed.length > 0);
-      return { outcome, names, next: found.length > limit ? found[limit - 1] : undefined };
+      return { outcome, names, next };
     },
   };
 }
 
-function outcomeOf(target: RegisteredFunction, way: ReturnType<typeof admission>): CallOutcome {
+function outcomeOf(target: RegisteredFunction, decision: Admission): CallOutcome {
   if (!target.enabled) return { allowed: false, status: 404, reason: "This function is disabled." };
-  return way.admitted ? { allowed: true } : { allowed: false, status: way.status, reason: way.reason };
+  return decision.admitted ? { allowed: true } : { allowed: false, status: decision.status, reason: decision.reason };
 }

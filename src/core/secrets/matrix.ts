@@ -1,24 +1,25 @@
-// Secrets as a person looks at them: by name, with the owners that set each. Shows no value.
+// Lists secrets by name and scope, with the owners that set each one, for people to browse. Returns no values.
 
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
+import { pageOf } from "../../paging.ts";
 import type { NamedSecret, NameFilter } from "../../store/secret_names.ts";
 import type { SecretRow } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import type { Secrets } from "./service.ts";
 
-/** The widest first, as people read them; getSecret looks from the other end. */
+/** All scopes, the widest first, as they are displayed; getSecret searches in the opposite order. */
 export const WIDEST_FIRST = ["global", "function", "group", "key"] as const satisfies readonly Scope[];
 
-/** Owners named in a cell. */
+/** Owners that a cell names. */
 const NAMED_MAX = 3;
-/** Rows looked at in one go when unused ones are searched for. */
+/** Rows read at a time in the search for unused secrets. */
 const BATCH = 500;
 
-/** A name's values of one scope. */
+/** The values of a name in one scope. */
 export interface Cell {
   readonly count: number;
-  /** The first of them; null for global. */
+  /** The first of the owners; null for global. */
   readonly named: readonly { readonly owner: string | null; readonly unreadable: boolean }[];
 }
 
@@ -29,7 +30,7 @@ export interface NameRow {
   readonly cells: Readonly<Record<Scope, Cell>>;
 }
 
-/** Where a page of values ended. */
+/** The last value of a page. */
 export interface ValueCursor {
   readonly scope: Scope;
   readonly ownerId: number;
@@ -37,18 +38,46 @@ export interface ValueCursor {
 
 export type IsUnused = (secret: { readonly id: SecretId; readonly createdAt: number }) => boolean;
 
-/** What is found where a deleted value was, the first first; `certain` ends the list. */
+/** What callers find in place of a deleted value, in order of precedence; a `certain` entry is the last. */
 export interface Fallback {
   readonly scope: Scope;
-  /** The one owner whose value it is, or how many have one of which it may be any. */
+  /** The one owner whose value it is; null if it depends on the call, which finds one of `count` values. */
   readonly owner: string | null;
   readonly count: number;
   readonly certain: boolean;
 }
 
-export type Overview = ReturnType<typeof overviewService>;
+export interface SecretMatrix {
+  /** Returns at most `limit` names above `after`, in order; with `isUnused`, only names that have an unused value. */
+  names(
+    filter: NameFilter,
+    after: string,
+    limit: number,
+    isUnused?: IsUnused,
+  ): { rows: NameRow[]; next: SecretName | undefined };
 
-export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf">) {
+  /** Returns at most `limit` values of a name, the widest scope first, optionally of one scope or one owner. */
+  values(
+    name: SecretName,
+    options: { scope?: Scope | undefined; ownerId?: number | undefined },
+    after: ValueCursor | undefined,
+    limit: number,
+  ): { values: SecretRow[]; next: ValueCursor | undefined };
+
+  /** Returns at most `limit` possible owners of a scope, by name. */
+  owners(scope: Exclude<Scope, "global">, search: string, limit: number): { id: number; name: string }[];
+
+  /** Returns at most `limit` keys of these groups, by name. */
+  keysOf(groups: readonly GroupId[], search: string, limit: number): { id: KeyId; name: string }[];
+
+  /** Returns the owner's name; null for global, undefined if there is no such owner. */
+  ownerName(scope: Scope, id: number): string | null | undefined;
+
+  /** Returns what callers that got this value will get once it is deleted; empty if nothing. */
+  fallbacks(options: { name: SecretName; owner: Owner }): Fallback[];
+}
+
+export function createSecretMatrix(store: Store, secrets: Pick<Secrets, "problemOf">): SecretMatrix {
   const rows = store.secrets;
 
   const nameRows = (names: readonly SecretName[]): NameRow[] => {
@@ -65,7 +94,7 @@ export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf"
     }));
   };
 
-  /** Names that have an unused value, by going through all of them. */
+  /** Finds names that have an unused value by a scan of all rows. */
   const unusedNames = (filter: NameFilter, isUnused: IsUnused, after: string, limit: number): SecretName[] => {
     const names = new Set<SecretName>();
     let from: NamedSecret | string = after;
@@ -79,7 +108,6 @@ export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf"
   };
 
   return {
-    /** Names above `after` in order, at most `limit`; those alone that have an unused value, if that is asked. */
     names(
       filter: NameFilter,
       after: string,
@@ -89,11 +117,10 @@ export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf"
       const names = isUnused
         ? unusedNames(filter, isUnused, after, limit + 1)
         : store.secretNames.page(filter, after, limit + 1);
-      const shown = nameRows(names.slice(0, limit));
-      return { rows: shown, next: names.length > limit ? names[limit - 1] : undefined };
+      const { rows, next } = pageOf(names, limit, (name) => name);
+      return { rows: nameRows(rows), next };
     },
 
-    /** The values of a name, the widest scope first, at most `limit`; those of one scope or owner, if asked. */
     values(
       name: SecretName,
       { scope, ownerId: owner }: { scope?: Scope | undefined; ownerId?: number | undefined },
@@ -107,21 +134,17 @@ export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf"
         else found.push(...rows.ofScope(name, each, owner - 1, 1).filter((row) => ownerId(row.owner) === owner));
         if (found.length > limit) break;
       }
-      const last = found[limit - 1];
-      const next = found.length > limit ? { scope: last!.owner.scope, ownerId: ownerId(last!.owner) } : undefined;
-      return { values: found.slice(0, limit), next };
+      const page = pageOf(found, limit, (last) => ({ scope: last.owner.scope, ownerId: ownerId(last.owner) }));
+      return { values: page.rows, next: page.next };
     },
 
-    /** Owners of a scope by name, at most `limit`. */
     owners(scope: Exclude<Scope, "global">, search: string, limit: number): { id: number; name: string }[] {
       return store.owners[({ function: "functions", group: "groups", key: "keys" } as const)[scope]](search, limit);
     },
 
-    /** The keys of some groups by name, at most `limit`. */
     keysOf: (groups: readonly GroupId[], search: string, limit: number): { id: KeyId; name: string }[] =>
       store.owners.keysOfGroups(groups, search, limit),
 
-    /** The owner's name; null for global, undefined if there is no such owner. */
     ownerName(scope: Scope, id: number): string | null | undefined {
       switch (scope) {
         case "global":
@@ -137,7 +160,6 @@ export function overviewService(store: Store, secrets: Pick<Secrets, "problemOf"
       }
     },
 
-    /** What callers get who got this value, once it is deleted. Empty: nothing. */
     fallbacks({ name, owner }: { name: SecretName; owner: Owner }): Fallback[] {
       const counts = store.secretNames.counts(name);
       const several = (scope: Scope): Fallback[] =>

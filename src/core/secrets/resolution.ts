@@ -1,20 +1,20 @@
-// Which of the stored values a caller gets: key > group > function > global. Pure, and the whole of the rule.
+// Implements the rule of resolution: which of the stored values a caller gets (key > group > function > global).
 
 import { type FunctionId, type Owner, ownerId, type Scope, type SecretName } from "../../ids.ts";
 import type { KeyHolder } from "../../store/access.ts";
 
 /**
- * Who asks, as the host knows it from its own record of the invocation.
- * `holder` is set only where the function asks for a key and the request brought one that it accepts.
+ * Who asks, taken from the host's own record of the invocation.
+ * `holder` is set only if the function requires a key and the request presented one that it accepts.
  */
 export interface Caller {
   readonly functionId: FunctionId;
   readonly holder: KeyHolder | undefined;
-  /** Whether the function may ask for a secret of this name at all. */
+  /** Reports whether the function may ask for a secret of this name. */
   readonly mayAsk: (name: SecretName) => boolean;
 }
 
-/** The owners whose secrets the caller may read, the most specific first. */
+/** Returns the owners whose secrets the caller may read, the most specific first. */
 export function entitledOwners(caller: Caller): Owner[] {
   const { functionId, holder } = caller;
   const shared: Owner[] = [{ scope: "function", functionId }, { scope: "global" }];
@@ -23,8 +23,8 @@ export function entitledOwners(caller: Caller): Owner[] {
 }
 
 /**
- * The candidates that `owners` may read, in the order of `owners`; the first one wins.
- * Candidates of other owners are left out, so a query that finds too much gives nothing away.
+ * Returns the candidates that belong to `owners`, in the order of `owners`; the first one wins.
+ * Candidates of other owners are dropped, so a query that returns too much discloses nothing.
  */
 export function rank<C extends { readonly scope: Scope; readonly ownerId: number }>(
   candidates: readonly C[],
@@ -36,8 +36,8 @@ export function rank<C extends { readonly scope: Scope; readonly ownerId: number
 }
 
 /**
- * What the caller may read under `name`, the winner first: the whole answer to a handler's question, and to
- * somebody's who wants to know what it would be. `look` finds the candidates, unless the name is closed.
+ * Returns what the caller may read under `name`, the winner first. Handlers' questions and explanations of them are
+ * both answered by this. `look` finds the candidates; it is not called for a name that the caller may not ask for.
  */
 export function resolve<C extends { readonly scope: Scope; readonly ownerId: number }>(
   caller: Caller,

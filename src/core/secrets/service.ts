@@ -1,4 +1,4 @@
-// Managing secrets: what the API and the pages do with them.
+// Manages secrets for the API and the pages.
 
 import { type Actor, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
 import { AppError, conflict, notFound } from "../../errors.ts";
@@ -6,17 +6,18 @@ import { type Owner, ownerId, type Scope, type SecretId, type SecretName } from 
 import { secretAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
+import { pageOf } from "../../paging.ts";
 import type { SecretFilter, SecretRow } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { checkSecretValue } from "./names.ts";
 
-/** Why a value is not given whose row has no right MAC. */
+/** Why a value is withheld whose row has a wrong MAC. */
 export const ALTERED = "The stored secret was altered by something other than this program.";
 
-/** Why a value is not given whose row is not there, although nothing proves that this program deleted it. */
+/** Why a value is withheld whose row is missing without proof that this program deleted it. */
 export const MISSING =
-  "Nothing proves that there is no such secret: something other than this program deleted it, or altered the order of secrets.";
+  "This secret may be missing because something other than this program deleted it or altered the order of secrets.";
 
 /** A secret without its value. */
 export type Secret = Omit<SecretRow, "ciphertext">;
@@ -38,10 +39,57 @@ export interface SecretChange {
   comment?: string | undefined;
 }
 
-export type Secrets = ReturnType<typeof secretsService>;
+export interface Secrets {
+  /** Returns at most `limit` secrets with an id above `after`, in order of id; `next` is set if there are more. */
+  list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined };
 
-/** `record` hears of each change and of each value that is shown to somebody. */
-export function secretsService(store: Store, keyring: Keyring, now: () => number, record: Recorder) {
+  /** @throws AppError NotFound (404) */
+  get(id: SecretId): SecretRow;
+  total(): number;
+
+  /** Reports whether any owner has a secret of that name. */
+  has(name: SecretName): boolean;
+
+  /** Returns every secret of that name, in all scopes or one. @throws AppError NotFound (404) if there is none */
+  byName(name: SecretName, scope: Scope | undefined): SecretRow[];
+
+  /**
+   * Returns the values of `rows`, in their order, for display. Records this in the audit before it returns.
+   * Handlers get values from `SecretBroker`, not from here.
+   */
+  reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[];
+
+  /** Returns why the value of `row` cannot be decrypted, or null; does not disclose the value. */
+  problemOf(row: SecretRow): string | null;
+
+  /**
+   * Encrypts and stores a new secret.
+   * @throws AppError NotFound (404) for an owner that does not exist, Conflict (409) for a name that the owner has,
+   *   OversizedPlaintextError (413)
+   */
+  create(actor: Actor, secret: NewSecret): SecretId;
+
+  /**
+   * Changes a secret. A new name changes the AAD, so the value is encrypted again.
+   * @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), OversizedPlaintextError (413),
+   *   DecryptionFailed (409) if a new name is given without a value and the old value cannot be read
+   */
+  update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void;
+
+  /** @throws AppError NotFound (404), PreconditionFailed (412) */
+  delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void;
+}
+
+export interface SecretsOptions {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: () => number;
+  /** Is called for each change and each value that is revealed. */
+  readonly record: Recorder;
+}
+
+export function createSecrets({ store, keyring, now, record }: SecretsOptions): Secrets {
   const rows = store.secrets;
 
   const find = (id: SecretId): SecretRow => {
@@ -67,21 +115,17 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
   };
 
   return {
-    /** Secrets after the one with id `after`, in order of id, at most `limit`; `next` is set if there are more. */
     list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
-      const found = rows.list(filter, after, limit + 1);
-      return { secrets: found.slice(0, limit), next: found.length > limit ? found[limit - 1]!.id : undefined };
+      const page = pageOf(rows.list(filter, after, limit + 1), limit, ({ id }) => id);
+      return { secrets: page.rows, next: page.next };
     },
 
-    /** @throws AppError NotFound (404) */
     get: find,
 
     total: rows.total,
 
-    /** Whether any owner has a secret of that name. */
     has: (name: SecretName): boolean => rows.list({ name }, 0, 1).length > 0,
 
-    /** Every secret of that name, in all scopes or one. @throws AppError NotFound (404) if there is none */
     byName(name: SecretName, scope: Scope | undefined): SecretRow[] {
       const found = rows.list({ name, scope }, 0, Number.MAX_SAFE_INTEGER);
       if (found.length === 0) {
@@ -90,23 +134,13 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
       return found;
     },
 
-    /**
-     * The values of `rows`, in their order, for somebody to see; the audit has it before they are returned.
-     * Handlers get values by the reader, not from here.
-     */
     reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
       store.change(actor, () => manyEvents("secret.revealed", "secret", rows).forEach((event) => record(actor, event)));
       return rows.map(open);
     },
 
-    /** Why the value of `row` cannot be decrypted, or null; the value goes nowhere. */
     problemOf: (row: SecretRow): string | null => open(row).decryptionError,
 
-    /**
-     * Stores a new secret, encrypted.
-     * @throws AppError NotFound (404) for an owner that does not exist, Conflict (409) for a name the owner has,
-     *   OversizedPlaintextError (413)
-     */
     create(actor: Actor, { name, value, owner, comment }: NewSecret): SecretId {
       checkSecretValue(value);
       return store.change(actor, () => {
@@ -123,11 +157,6 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
       });
     },
 
-    /**
-     * Changes a secret. Another name means another AAD, so the value is sealed again.
-     * @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), OversizedPlaintextError (413),
-     *   DecryptionFailed (409) if a new name is given without a value and the old value cannot be read
-     */
     update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void {
       if (change.value !== undefined) checkSecretValue(change.value);
       store.change(actor, () => {
@@ -161,7 +190,6 @@ export function secretsService(store: Store, keyring: Keyring, now: () => number
       });
     },
 
-    /** @throws AppError NotFound (404), PreconditionFailed (412) */
     delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void {
       store.change(actor, () => {
         const row = find(id);
@@ -182,7 +210,7 @@ export function secretVersion({ ciphertext: _, ...row }: SecretRow): Version {
   return versionOf(row);
 }
 
-/** What the audit tells of a secret. */
+/** Returns what the audit records about a secret. */
 function factsOf({ name, owner, ownerName, comment }: SecretRow): Facts {
   return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment };
 }

@@ -1,4 +1,4 @@
-// What kind of value each setting takes, read off its schema, and how such a value is written as text by people.
+// Derives the kind of value that each setting takes from its schema, and converts values from and to text.
 
 import { z } from "zod";
 import { DEFINITIONS, SETTING_NAMES, type SettingName } from "./definitions.ts";
@@ -8,7 +8,7 @@ export type Kind =
   | { readonly kind: "boolean" }
   | { readonly kind: "choice"; readonly options: readonly string[] }
   | { readonly kind: "text" }
-  /** Of texts. */
+  /** A list of texts. */
   | { readonly kind: "list"; readonly min: number; readonly max: number | undefined }
   | { readonly kind: "json" };
 
@@ -25,7 +25,7 @@ const UNITS: Readonly<Record<string, string>> = {
   percent: "%",
 };
 
-/** Categories whose title is not their name with a capital. */
+/** Titles of categories, where the capitalized name will not do. */
 const TITLES: Readonly<Record<string, string>> = { admin: "Sign-in", api: "API", log: "Logs" };
 
 const KINDS = new Map(SETTING_NAMES.map((name) => [name, read(name)]));
@@ -34,7 +34,7 @@ export function kindOf(name: SettingName): Kind {
   return KINDS.get(name)!;
 }
 
-/** What a setting belongs to: the part of its name before the first dot. */
+/** Returns the category of a setting: the part of its name before the first dot. */
 export function categoryOf(name: SettingName): string {
   return name.split(".", 1)[0]!;
 }
@@ -43,7 +43,7 @@ export const CATEGORIES: readonly { readonly id: string; readonly title: string 
   ...new Set(SETTING_NAMES.map(categoryOf)),
 ].map((id) => ({ id, title: TITLES[id] ?? id.charAt(0).toUpperCase() + id.slice(1) }));
 
-/** A value as text: a list with an entry a line. */
+/** Returns a value as text; a list has one entry per line. */
 export function writeValue(name: SettingName, value: unknown): string {
   switch (kindOf(name).kind) {
     case "list":
@@ -55,7 +55,7 @@ export function writeValue(name: SettingName, value: unknown): string {
   }
 }
 
-/** What a text stands for; where it is no such value, something that the setting's schema refuses. */
+/** Returns the value that a text stands for; for invalid text, something that the setting's schema rejects. */
 export function readValue(name: SettingName, text: string): unknown {
   const line = text.trim();
   switch (kindOf(name).kind) {
@@ -81,7 +81,7 @@ function parsed(text: string): unknown {
 }
 
 function read(name: SettingName): Kind {
-  // Input, as a form sends what goes in.
+  // The input schema, as a form sends input.
   const schema = z.toJSONSchema(DEFINITIONS[name].schema as z.ZodType, { io: "input", unrepresentable: "any" });
   const { type, minimum, maximum, minItems = 0, maxItems, items } = schema;
   if (Array.isArray(schema.enum) && schema.enum.every((option) => typeof option === "string")) {

@@ -1,4 +1,4 @@
-// Reading and changing settings. Values are kept in memory; a change is in force when `change` returns.
+// Reads and changes settings. Values are kept in memory; a change is in effect when `change` returns.
 
 import { type Actor, difference, type Facts, type Recorder, requireEntitled } from "../../actor.ts";
 import { AppError } from "../../errors.ts";
@@ -7,22 +7,57 @@ import type { SettingsStore } from "../../store/settings.ts";
 import type { Store } from "../../store/store.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName, type SettingValue, type SettingValues } from "./definitions.ts";
 
-export type Settings = ReturnType<typeof settingsService>;
+/** A function for each key of `N` that returns the current value of the setting it names. */
+export type SettingsView<N extends Readonly<Record<string, SettingName>>> = {
+  readonly [K in keyof N]: () => SettingValue<N[K]>;
+};
 
-/**
- * `check` may refuse a value for what else is stored: it returns what is wrong with it, or undefined.
- * `record` hears of each change.
- */
-export function settingsService(
-  store: Pick<Store, "settings" | "change">,
-  check: (name: SettingName, value: unknown) => string | undefined,
-  record: Recorder,
-) {
+export interface Settings {
+  get<N extends SettingName>(name: N): SettingValue<N>;
+
+  /** Returns functions that each read one setting, for a part that uses several: `{ level: "log.level" }`. */
+  view<N extends Readonly<Record<string, SettingName>>>(names: N): SettingsView<N>;
+
+  list(): { name: SettingName; value: unknown; default: unknown; meaning: string }[];
+
+  /** Returns the version of all settings, or of those named. */
+  version(names?: readonly SettingName[]): Version;
+
+  /**
+   * Stores all of `changes` or none. `expected` is compared with the version of the settings `of`.
+   * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value,
+   *   PreconditionFailed (412)
+   */
+  change(
+    actor: Actor,
+    changes: Record<string, unknown>,
+    expected?: ExpectedVersions,
+    of?: readonly SettingName[],
+  ): void;
+
+  /** Resets a setting to its default; if a later version has another default, that applies then. */
+  reset(actor: Actor, name: SettingName): void;
+}
+
+export interface SettingsOptions {
+  readonly store: Pick<Store, "settings" | "change">;
+  /** Returns what is wrong with a value in view of what else is stored, or undefined. */
+  readonly check: (name: SettingName, value: unknown) => string | undefined;
+  /** Is called for each change. */
+  readonly record: Recorder;
+}
+
+export function createSettings({ store, check, record }: SettingsOptions): Settings {
   let values = load(store.settings);
 
   return {
     get<N extends SettingName>(name: N): SettingValue<N> {
       return values[name] as SettingValue<N>;
+    },
+
+    view<N extends Readonly<Record<string, SettingName>>>(names: N): SettingsView<N> {
+      const getters = Object.entries(names).map(([key, name]) => [key, () => values[name]]);
+      return Object.fromEntries(getters) as SettingsView<N>;
     },
 
     list(): { name: SettingName; value: unknown; default: unknown; meaning: string }[] {
@@ -32,14 +67,8 @@ export function settingsService(
       });
     },
 
-    /** Returns the version of all settings, or of those named. */
     version: (names: readonly SettingName[] = SETTING_NAMES): Version => versionOf(names.map((name) => values[name])),
 
-    /**
-     * Stores all of `changes` or none. `expected` is compared with the version of the settings `of`.
-     * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value,
-     *   PreconditionFailed (412)
-     */
     change(
       actor: Actor,
       changes: Record<string, unknown>,
@@ -59,7 +88,7 @@ export function settingsService(
         else accepted.push([name, parsed.data]);
       }
       const [first] = problems;
-      // From entries, as assigning to details["__proto__"] would lose that one.
+      // From entries, as an assignment to details["__proto__"] would be lost.
       if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
       // Nothing is awaited from here on, so what is in memory is what is stored.
       requireVersion(expected, versionOf(of.map((name) => values[name])));
@@ -76,7 +105,6 @@ export function settingsService(
       values = { ...values, ...Object.fromEntries(accepted) };
     },
 
-    /** Back to the default, and to that of a later version if it is another. */
     reset(actor: Actor, name: SettingName): void {
       const { default: fallback } = DEFINITIONS[name];
       const facts = difference({ [name]: values[name] } as Facts, { [name]: fallback } as Facts);
@@ -94,7 +122,7 @@ export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(DEFINITIONS, name);
 }
 
-/** Stored values over defaults. One that is no longer valid, after an upgrade say, gives way to its default. */
+/** Returns the stored values, and defaults for the rest and for values that are no longer valid after an upgrade. */
 function load(store: SettingsStore): SettingValues {
   const values: Record<string, unknown> = {};
   for (const name of SETTING_NAMES) values[name] = DEFINITIONS[name].default;

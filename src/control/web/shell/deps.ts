@@ -4,9 +4,9 @@ import type { Hono } from "hono";
 import type { AdminActor, Origin } from "../../../actor.ts";
 import type { AdminId, FunctionId, SessionId } from "../../../ids.ts";
 import type { DerivedKey } from "../../../keyring/derived_key.ts";
-import type { Overview } from "../../../core/secrets/matrix.ts";
+import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
 import type { TypeCheck } from "../../../code/checks/type_check.ts";
-import type { AskedSecrets } from "../../../core/secrets/references.ts";
+import type { SecretReferences } from "../../../core/secrets/references.ts";
 import type { ApiDeps } from "../../services.ts";
 import type { Client } from "../../../http/client_address.ts";
 
@@ -15,7 +15,7 @@ export interface WebDeps extends ApiDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Secrets by name and owner, for the secrets pages. */
-  readonly overview: Overview;
+  readonly overview: SecretMatrix;
   /** Ids of the functions that rest now, as their isolates kept dying. */
   readonly suspended: () => readonly FunctionId[];
   /** What this machine lacks that would hold sandboxes better, in sentences. */
@@ -28,7 +28,7 @@ export interface WebDeps extends ApiDeps {
   readonly closing: AbortSignal;
   /** Answers a request under /run, as it does those that come over HTTP. */
   readonly run: (request: Request) => Promise<Response>;
-  readonly asked: AskedSecrets;
+  readonly asked: SecretReferences;
   /** Authenticates what one page has the next one say. */
   readonly noticeKey: DerivedKey;
   /** Modules that were looked at before and depend on the file at `path`. */

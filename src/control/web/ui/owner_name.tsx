@@ -1,7 +1,7 @@
 // Choosing who a secret belongs to: dropdowns that stay usable with thousands of owners.
 
 import type { Scope } from "../../../ids.ts";
-import type { Overview } from "../../../core/secrets/matrix.ts";
+import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
 import { ChoiceField, Options, typedFind } from "./searchable_select.tsx";
 import type { Option, SelectFieldProps } from "./fields.tsx";
 import type { Web, WebDeps } from "../shell/deps.ts";
@@ -14,7 +14,7 @@ export const OWNED_SCOPES = ["function", "group", "key"] as const satisfies read
 const OPTIONS_MAX = 1_000;
 
 /** Owners to choose from, by name; the one with id `chosen` is always among them. */
-function ownerOptions(overview: Overview, scope: OwnedScope, search: string, chosen: string): Option[] {
+function ownerOptions(overview: SecretMatrix, scope: OwnedScope, search: string, chosen: string): Option[] {
   const found = overview.owners(scope, search, OPTIONS_MAX);
   const options = found.map(({ id, name }) => ({ value: String(id), label: name }));
   if (chosen !== "" && !options.some(({ value }) => value === chosen)) {
@@ -25,7 +25,7 @@ function ownerOptions(overview: Overview, scope: OwnedScope, search: string, cho
 }
 
 interface OwnerFieldProps extends Omit<SelectFieldProps, "label" | "options"> {
-  overview: Overview;
+  overview: SecretMatrix;
   scope: OwnedScope;
   label?: string;
   /** The id of the owner that is chosen; "" for none. */

@@ -40,7 +40,7 @@ export function addAccount(web: Web, deps: WebDeps): void {
     const row = accounts.get(id);
     const result = await attempt(async () => {
       const password = newPassword(email).parse(passwordsIn(typed));
-      await signIn.prove(visitorOf(c), row, typed["current"]?.[0] ?? "", "current");
+      await signIn.verifyPassword(visitorOf(c), row, typed["current"]?.[0] ?? "", "current");
       await accounts.changePassword(c.get("actor"), row, password, sessionId);
     });
     if ("problems" in result) return accountPage(c, deps, { password: result.problems });

@@ -39,7 +39,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     const row = own(c);
     const nonce = typedText(typed, "nonce");
     const result = await attempt(async () => {
-      await signIn.prove(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
+      await signIn.verifyPassword(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
       return secondFactor.enable(c.get("actor"), row, nonce, typedText(typed, "code"));
     });
     if ("done" in result) return showCodes(c, "The second factor is on", result.done);
@@ -51,7 +51,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     const typed = await readForm(c);
     const row = own(c);
     const result = await attempt(async () => {
-      await signIn.prove(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
+      await signIn.verifyPassword(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
       return secondFactor.renewCodes(c.get("actor"), row);
     });
     if ("problems" in result) return managePage(c, deps, { codes: result.problems });
@@ -74,7 +74,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     const typed = await readForm(c);
     const row = own(c);
     const result = await attempt(async () => {
-      await signIn.prove(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
+      await signIn.verifyPassword(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
       secondFactor.disable(c.get("actor"), row);
     });
     if ("problems" in result) return managePage(c, deps, { remove: result.problems });

@@ -1,7 +1,7 @@
 // The page of one function: its code in the editor, the secrets that the code asks for, and a place to try it.
 
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
-import type { AskedSecret } from "../../../../core/secrets/references.ts";
+import type { SecretReference } from "../../../../core/secrets/references.ts";
 import { asText } from "../../../inputs/body.ts";
 import { sha256Of } from "../../../../code/files/files.ts";
 import { AppError } from "../../../../errors.ts";
@@ -110,7 +110,7 @@ function Code({ entry, code }: { entry: RegisteredFunction; code: CodeFile }) {
   );
 }
 
-function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly AskedSecret[] }) {
+function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly SecretReference[] }) {
   const add = (name: string) =>
     `/web/secrets/new?${new URLSearchParams({ name, scope: "function", functionId: String(entry.id) })}`;
   return (

@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import { SCOPES } from "../../../../ids.ts";
-import type { Overview } from "../../../../core/secrets/matrix.ts";
+import type { SecretMatrix } from "../../../../core/secrets/matrix.ts";
 import { SECRET_NAME_MAX_LENGTH, SECRET_VALUE_MAX_BYTES } from "../../../../core/secrets/names.ts";
 import { secretVersion } from "../../../../core/secrets/service.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
@@ -276,7 +276,7 @@ function ValueField({ value, problems, hint }: PartProps) {
 }
 
 function ScopeFields({ overview, fields, problems }: {
-  overview: Overview;
+  overview: SecretMatrix;
   fields: Fields;
   problems: Problems | undefined;
 }) {

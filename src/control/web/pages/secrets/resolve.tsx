@@ -75,7 +75,7 @@ function callOf({ functionId, keyId }: Asked, { registry, access }: WebDeps): Ca
 function Answer({ asked, deps }: { asked: Asked; deps: WebDeps }) {
   const call = callOf(asked, deps);
   if (typeof call === "string") return <p class="warning">{call} Choose another.</p>;
-  const { outcome, names, next } = deps.resolution.as(call, { search: asked.q, after: asked.after }, PAGE_SIZE);
+  const { outcome, names, next } = deps.resolution.explain(call, { search: asked.q, after: asked.after }, PAGE_SIZE);
   return (
     <>
       <Outcome outcome={outcome} call={call} />

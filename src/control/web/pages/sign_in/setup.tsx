@@ -16,13 +16,13 @@ export function addSetup(web: Web, deps: WebDeps): void {
   const { accounts, signIn } = deps.admins;
 
   web.get("/web/setup", (c) => {
-    if (accounts.exist()) throw closed();
+    if (accounts.any()) throw closed();
     const token = c.req.query("token") ?? "";
     return accounts.mayBeSetUp(token) ? setupPage(c, { token }) : whereTheLinkIs(c, token === "" ? 200 : 403);
   });
 
   web.post("/web/setup", async (c) => {
-    if (accounts.exist()) throw closed();
+    if (accounts.any()) throw closed();
     const typed = await readForm(c);
     const token = typedText(typed, "token");
     if (!accounts.mayBeSetUp(token)) return whereTheLinkIs(c, 403);
@@ -56,7 +56,7 @@ function whereTheLinkIs(c: Context<WebEnv>, status: PageStatus) {
     title: "Not set up yet",
     children: (
       <>
-        {status === 403 && <p class="problems" role="alert">This link is not valid any more.</p>}
+        {status === 403 && <p class="problems" role="alert">This link is no longer valid.</p>}
         <p>
           This server has no users yet. The first one is created by a link that the server printed on its terminal, or
           in its log, when it started. Open that link: it begins with

@@ -1,7 +1,7 @@
 // /web/sign-in, its second step, and signing out.
 
 import type { Context } from "hono";
-import type { Halfway, SignedIn } from "../../../../core/admins/sign_in.ts";
+import type { PendingSecondFactor, SignedIn } from "../../../../core/admins/sign_in.ts";
 import { AppError, SlowDown } from "../../../../errors.ts";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -15,7 +15,7 @@ export function addSignIn(web: Web, deps: WebDeps): void {
   const { accounts, sessions, signIn } = deps.admins;
 
   web.get("/web/sign-in", (c) => {
-    if (!accounts.exist()) return c.redirect("/web/setup", 303);
+    if (!accounts.any()) return c.redirect("/web/setup", 303);
     const resume = resumeIn({ to: [c.req.query("to") ?? ""] });
     if (recognise(c, deps)) return c.redirect(resume.to, 303);
     return signInPage(c, { resume, notice: takeNotice(c) });
@@ -63,7 +63,7 @@ export function addSignIn(web: Web, deps: WebDeps): void {
 export function enter(
   c: Context<WebEnv>,
   deps: Pick<WebDeps, "settings">,
-  entered: SignedIn | Halfway,
+  entered: SignedIn | PendingSecondFactor,
   resume: Resume,
 ): Response | Promise<Response> {
   if ("pending" in entered) return codePage(c, { resume, pending: entered.pending });
