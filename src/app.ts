@@ -45,11 +45,11 @@ import { Disclosures } from "./calls/secrets/disclosures.ts";
 import { bestEffort } from "./best_effort.ts";
 import { Integrity } from "./core/audit/integrity.ts";
 import { createLog } from "./telemetry/log.ts";
-import { logsService } from "./telemetry/logs.ts";
+import { Logs } from "./telemetry/logs.ts";
 import { createMasking } from "./masking/masking.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import { Reads } from "./telemetry/reads.ts";
-import { sandboxLog } from "./telemetry/sandbox_log.ts";
+import { createSandboxLog } from "./telemetry/sandbox_log.ts";
 import { oncePerMinute } from "./once_per_minute.ts";
 import { openTraces } from "./telemetry/traces.ts";
 import { moveEarlierUses, observeUses } from "./core/access/uses.ts";
@@ -269,7 +269,7 @@ function openTelemetry(opened: AsyncDisposableStack, { log, now }: Host, data: D
   const reads = new Reads({ ...counting, store: observations.secretReads, isSecret });
   opened.defer(() => reads.flush());
   const masking = createMasking();
-  const logs = logsService({
+  const logs = new Logs({
     observations,
     masking,
     settings: settings.view({
@@ -356,7 +356,7 @@ async function openCalls(
     onCallBegin: ({ disclosed }) => masking.hold(disclosed),
     onCallEnd: ({ disclosed }) => masking.release(disclosed),
     onStart,
-    onLog: sandboxLog(logs, masking, log, oncePerMinute<string>(now)),
+    onLog: createSandboxLog({ logs, masking, log, isNews: oncePerMinute<string>(now) }),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
       metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
   });

@@ -1,15 +1,15 @@
-// Durations counted in buckets of fixed bounds, so that counts of minutes, functions or servers add up and a
-// percentile can be read from the sum. Averaging percentiles would be wrong; adding histograms is not.
+// Counts durations in buckets with fixed bounds, so that histograms of minutes, functions or servers can be added and
+// percentiles read from the sum. Averages of percentiles would be wrong.
 
 /** Buckets in each power of two: a bucket is at most 1/32 of its values wide. */
 const PER_OCTAVE = 32;
 const PER_OCTAVE_BITS = 5;
 const LARGEST_US = 0xffff_ffff;
 
-/** Counts by bucket. Values below 32 µs have a bucket each; the last one ends at 2^32 µs (71 minutes). */
+/** Counts by bucket. Each value below 32 µs has its own bucket; the last bucket ends at 2^32 µs (71 minutes). */
 export type Histogram = Uint32Array;
 
-/** What a value read from a histogram may be off by, as a share of the true one. */
+/** The largest relative error of a value that is read from a histogram. */
 export const RELATIVE_ERROR = 1 / (2 * PER_OCTAVE);
 
 const BUCKETS = (32 - PER_OCTAVE_BITS + 1) * PER_OCTAVE;
@@ -18,7 +18,7 @@ export function newHistogram(): Histogram {
   return new Uint32Array(BUCKETS);
 }
 
-/** The bucket of a duration in µs, of which the fraction is cut off. */
+/** Returns the bucket of a duration in µs, rounded down. */
 export function bucketOf(us: number): number {
   const whole = us >= LARGEST_US ? LARGEST_US : us > 0 ? Math.floor(us) : 0;
   if (whole < PER_OCTAVE) return whole;
@@ -27,7 +27,7 @@ export function bucketOf(us: number): number {
   return (exponent - PER_OCTAVE_BITS + 1) * PER_OCTAVE + within;
 }
 
-/** The lowest value of a bucket, in µs; its values end below that of the next one. */
+/** Returns the lowest value of a bucket, in µs. Its values are below the lowest value of the next bucket. */
 export function lowestOf(bucket: number): number {
   if (bucket < PER_OCTAVE) return bucket;
   const exponent = Math.floor(bucket / PER_OCTAVE) + PER_OCTAVE_BITS - 1;
@@ -39,8 +39,8 @@ export function addHistogram(to: Histogram, from: Histogram): void {
 }
 
 /**
- * The durations in µs below or at which each share (0 to 1, ascending) of all values lies, off by at most
- * RELATIVE_ERROR; undefined for an empty histogram.
+ * Returns for each share (0 to 1, ascending) the duration in µs that this share of the values does not exceed, with an
+ * error of at most RELATIVE_ERROR; undefined for an empty histogram.
  */
 export function percentiles(histogram: Histogram, shares: readonly number[]): number[] | undefined {
   let total = 0;
@@ -58,14 +58,14 @@ export function percentiles(histogram: Histogram, shares: readonly number[]): nu
 }
 
 function middleOf(bucket: number): number {
-  // One µs wide: the value itself.
+  // The bucket is 1 µs wide: it is the value itself.
   if (bucket < 2 * PER_OCTAVE) return bucket;
   return (lowestOf(bucket) + lowestOf(bucket + 1)) / 2;
 }
 
 /**
- * The buckets that are not empty, each as two numbers: the distance from the one before, and the count; as
- * LEB128. A minute of one function takes some dozens of bytes.
+ * Packs the buckets that are not empty, each as two LEB128 numbers: the distance from the one before, and the count. A
+ * minute of one function takes some dozens of bytes.
  */
 export function packHistogram(histogram: Histogram): Uint8Array {
   const bytes: number[] = [];
@@ -79,7 +79,7 @@ export function packHistogram(histogram: Histogram): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** Adds what `packHistogram` made of another histogram. @throws Error if the bytes are none */
+/** Adds a histogram that `packHistogram` packed. @throws Error if the bytes are damaged */
 export function addPacked(to: Histogram, packed: Uint8Array): void {
   let at = 0;
   const next = (): number => {

@@ -1,5 +1,5 @@
-// The server's own log: one line an entry on standard output. It never gets a secret: values in
-// flight are SecretValues, which print as [secret], and what handlers print is masked first.
+// Writes the server's own log: one line for each entry, on standard output. It never contains a secret: values in
+// memory are SecretValues, which print as [secret], and output of handlers is masked first.
 
 import { oneLine } from "../text.ts";
 
@@ -11,11 +11,11 @@ export interface Log {
 
 export interface LogContext {
   readonly requestId?: string | undefined;
-  /** Name of the function that the entry is about. */
+  /** The name of the function that the entry is about. */
   readonly function?: string | undefined;
 }
 
-/** A log that hands each finished line to `write`. */
+/** Creates a log that passes each finished line to `write`. */
 export function createLog(write: (line: string) => void, now: () => Date): Log {
   return (level, message, { requestId, function: name } = {}) => {
     const about = [name && `function=${oneLine(name)}`, requestId && `request=${requestId}`].filter(Boolean).join(" ");

@@ -1,28 +1,29 @@
-// Lines on their way into the database: bounded, and masked over all that one call prints in a row.
+// Queues lines until they are stored: bounds them, and masks consecutive lines of a call as one text.
 
 import type { FunctionId } from "../ids.ts";
+import { droppedMessage } from "../sandbox/host/output_limiter.ts";
 import type { Level } from "./log.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 
 /**
- * What happened: a handler printed, lines were left out, a call began, ended or failed, a response held secrets,
- * the server failed the handler.
+ * What happened: a handler printed, lines were dropped, a call began, ended or failed, a response contained secrets, or
+ * the server made an error.
  */
 export type LogEvent = "print" | "dropped" | "exec_start" | "exec_end" | "exec_reject" | "leak" | "error";
 
-/** Events whose messages hold nothing of the handler's. */
-const OUR_WORDS: readonly LogEvent[] = ["dropped", "exec_end", "leak"];
+/** Events whose messages contain no text of the handler. */
+const SERVER_EVENTS: readonly LogEvent[] = ["dropped", "exec_end", "leak"];
 
 export interface NewLogEntry {
   readonly functionId: FunctionId;
-  /** Null for what is printed outside of any call. */
+  /** Null for lines that are printed outside of any call. */
   readonly requestId: string | null;
   readonly level: Level;
   readonly event: LogEvent;
-  /** As it was printed; values that the call was given are masked before it is stored or shown. */
+  /** As it was printed. Secrets are masked before it is stored or shown. */
   readonly message: string;
   readonly durationMs?: number | undefined;
-  /** What the call was given; without it, what the function was given lately is masked. */
+  /** The secrets of the call. Without it, secrets that were disclosed to the function lately are masked. */
   readonly disclosed?: DisclosedSecrets | undefined;
 }
 
@@ -31,34 +32,34 @@ export interface QueuedEntry extends NewLogEntry {
   readonly at: number;
 }
 
-/** Of one function's; more would crowd each other out before anybody could read them. */
+/** The limit for one function: more lines would displace each other before anyone could read them. */
 const LINES_PER_SECOND = 1_000;
-/** Lines and bytes that may wait to be stored; what is more is counted and dropped. */
+/** Lines and bytes that may wait to be stored. Others are counted and dropped. */
 const LINES_MAX = 5_000;
 const BYTES_MAX = 4 << 20;
-/** What a line takes beside its text. */
+/** Memory of a line in addition to its text. */
 const LINE_BYTES = 200;
-/** Of texts that are masked in one go, so that even the costliest take some milliseconds; the rest is taken next. */
+/** Text that is masked at once, so that even the most expensive text takes only some milliseconds. */
 const TAKEN_MAX_LENGTH = 128 * 1024;
 const DROPPED_INTERVAL_MS = 1_000;
-/** Calls whose last print may be the beginning of a value, and what is kept of such ends. */
-const OPEN_MAX = 1_000;
-const OPEN_MAX_LENGTH = 1 << 20;
+/** Calls whose last line may end with the beginning of a value, and the length of these ends together. */
+const PARTIAL_MATCHES_MAX = 1_000;
+const PARTIAL_MAX_LENGTH = 1 << 20;
 
 export class LogQueue {
   readonly #masking: Masking;
   #waiting: QueuedEntry[] = [];
-  /** Taken once already, but they may end in the beginning of a value: the oldest first. */
-  #held: QueuedEntry[] = [];
+  /** Entries that were taken once, but may end with the beginning of a value; the oldest first. */
+  #pending: QueuedEntry[] = [];
   #bytes = 0;
   /** Lines of each function in the second that began at `#secondAt`. */
   readonly #thisSecond = new Map<FunctionId, number>();
   #secondAt = 0;
   #dropped = new Map<FunctionId, { lines: number; bytes: number }>();
   #droppedSince = 0;
-  /** The end of what a call has printed, if a value may begin there. */
-  readonly #open = new Map<string, string>();
-  #openLength = 0;
+  /** By call: the end of what it printed, if a value may begin there. */
+  readonly #partialMatches = new Map<string, string>();
+  #partialLength = 0;
 
   constructor(masking: Masking) {
     this.#masking = masking;
@@ -68,14 +69,14 @@ export class LogQueue {
     return this.#waiting.length;
   }
 
-  /** When the oldest entry came; undefined if there is none. */
+  /** When the oldest entry was added; undefined if there is none. */
   get oldestAt(): number | undefined {
-    return this.#held[0]?.at ?? this.#waiting[0]?.at;
+    return this.#pending[0]?.at ?? this.#waiting[0]?.at;
   }
 
   push(entry: QueuedEntry): void {
     const bytes = entry.message.length + LINE_BYTES;
-    const isFull = this.#waiting.length + this.#held.length >= LINES_MAX || this.#bytes + bytes > BYTES_MAX;
+    const isFull = this.#waiting.length + this.#pending.length >= LINES_MAX || this.#bytes + bytes > BYTES_MAX;
     if (isFull || this.#isTooFast(entry)) {
       if (this.#dropped.size === 0) this.#droppedSince = entry.at;
       const dropped = this.#dropped.get(entry.functionId) ?? { lines: 0, bytes: 0 };
@@ -86,11 +87,11 @@ export class LogQueue {
     }
     this.#bytes += bytes;
     this.#waiting.push(entry);
-    // It is masked after its call has ended.
+    // The entry may be masked after its call has ended.
     if (entry.disclosed) this.#masking.hold(entry.disclosed);
   }
 
-  /** Entries leave the queue. */
+  /** Releases the secrets of entries that leave the queue. */
   #release(entries: readonly QueuedEntry[]): void {
     for (const { disclosed } of entries) if (disclosed) this.#masking.release(disclosed);
   }
@@ -106,22 +107,23 @@ export class LogQueue {
   }
 
   /**
-   * The next entries, masked: `count` of them, or fewer if they are long. Those from after `heldSince` whose end may be the beginning of a value stay for the
-   * next time, so that it is found whole.
+   * Returns the next entries, masked: `count` of them, or fewer if they are long. Entries newer than `pendingSince`
+   * that may end with the beginning of a value stay until next time, so that the whole value is found.
    */
-  take(count: number, now: number, heldSince: number): QueuedEntry[] {
-    const entries = [...this.#held, ...this.#waiting.splice(0, this.#fitting(count))];
+  take(count: number, now: number, pendingSince: number): QueuedEntry[] {
+    const entries = [...this.#pending, ...this.#waiting.splice(0, this.#fitting(count))];
     const masked = new Map<QueuedEntry, string>();
-    const held = new Set<QueuedEntry>();
-    for (const [call, lines] of Map.groupBy(entries, callOf)) this.#mask(call, lines, heldSince, masked, held);
-    this.#held = entries.filter((entry) => held.has(entry));
-    const taken = entries.filter((entry) => !held.has(entry));
+    for (const [call, lines] of Map.groupBy(entries, callOf)) {
+      for (const [entry, text] of this.#mask(call, lines, pendingSince)) masked.set(entry, text);
+    }
+    this.#pending = entries.filter((entry) => !masked.has(entry));
+    const taken = entries.filter((entry) => masked.has(entry));
     for (const { message } of taken) this.#bytes -= message.length + LINE_BYTES;
     this.#release(taken);
     return [...taken.map((entry) => ({ ...entry, message: masked.get(entry)! })), ...this.#takeDropped(now)];
   }
 
-  /** How many of the entries that wait may be taken, one at least. */
+  /** Returns how many of the waiting entries may be taken, at least one. */
   #fitting(count: number): number {
     let [entries, length] = [0, 0];
     for (const { message } of this.#waiting) {
@@ -132,34 +134,33 @@ export class LogQueue {
     return entries;
   }
 
-  /** Forgets what a function's calls have printed. */
+  /** Drops the entries of a function. */
   discard(functionId: FunctionId): void {
     const isOther = (entry: QueuedEntry) => entry.functionId !== functionId;
-    this.#release([...this.#waiting, ...this.#held].filter((entry) => !isOther(entry)));
+    this.#release([...this.#waiting, ...this.#pending].filter((entry) => !isOther(entry)));
     this.#waiting = this.#waiting.filter(isOther);
-    this.#held = this.#held.filter(isOther);
-    this.#bytes = [...this.#waiting, ...this.#held].reduce((sum, { message }) => sum + message.length + LINE_BYTES, 0);
+    this.#pending = this.#pending.filter(isOther);
+    this.#bytes = [...this.#waiting, ...this.#pending].reduce(
+      (sum, { message }) => sum + message.length + LINE_BYTES,
+      0,
+    );
     this.#dropped.delete(functionId);
   }
 
-  #mask(
-    call: string,
-    lines: readonly QueuedEntry[],
-    heldSince: number,
-    masked: Map<QueuedEntry, string>,
-    held: Set<QueuedEntry>,
-  ): void {
+  /** Returns the masked messages of a call's entries, without those that stay pending. */
+  #mask(call: string, lines: readonly QueuedEntry[], pendingSince: number): Map<QueuedEntry, string> {
+    const masked = new Map<QueuedEntry, string>();
     const { functionId } = lines[0]!;
     const disclosed = lines.findLast((line) => line.disclosed)?.disclosed;
-    // What the server says of a call is no part of what the call prints.
+    // Messages of the server are not part of what the call prints.
     for (const line of lines) {
       if (line.event === "print") continue;
-      const isOurs = OUR_WORDS.includes(line.event);
+      const isOurs = SERVER_EVENTS.includes(line.event);
       masked.set(line, isOurs ? line.message : this.#masking.mask(functionId, line.message, disclosed));
     }
     const printed = lines.filter(({ event }) => event === "print");
-    if (printed.length === 0) return;
-    const before = this.#open.get(call) ?? "";
+    if (printed.length === 0) return masked;
+    const before = this.#partialMatches.get(call) ?? "";
     const { texts, openFrom, open } = this.#masking.maskPieces(
       functionId,
       disclosed,
@@ -168,24 +169,28 @@ export class LogQueue {
     );
     printed.forEach((line, index) => masked.set(line, texts[index]!));
     const first = printed[Math.max(openFrom, 0)];
-    if (first === undefined || first.at <= heldSince) return this.#keepOpen(call, open);
-    if (openFrom >= 0) this.#keepOpen(call, "");
-    // All that the call wrote from there on, so that it stays in order.
-    for (const line of lines.slice(lines.indexOf(first))) held.add(line);
+    if (first === undefined || first.at <= pendingSince) {
+      this.#keepPartialMatch(call, open);
+      return masked;
+    }
+    if (openFrom >= 0) this.#keepPartialMatch(call, "");
+    // Keeps all later entries of the call as well, so that they stay in order.
+    for (const line of lines.slice(lines.indexOf(first))) masked.delete(line);
+    return masked;
   }
 
-  #keepOpen(call: string, end: string): void {
-    this.#openLength += end.length - (this.#open.get(call)?.length ?? 0);
-    this.#open.delete(call);
-    if (end !== "") this.#open.set(call, end);
-    for (const [oldest, text] of this.#open) {
-      if (this.#open.size <= OPEN_MAX && this.#openLength <= OPEN_MAX_LENGTH) break;
-      this.#open.delete(oldest);
-      this.#openLength -= text.length;
+  #keepPartialMatch(call: string, end: string): void {
+    this.#partialLength += end.length - (this.#partialMatches.get(call)?.length ?? 0);
+    this.#partialMatches.delete(call);
+    if (end !== "") this.#partialMatches.set(call, end);
+    for (const [oldest, text] of this.#partialMatches) {
+      if (this.#partialMatches.size <= PARTIAL_MATCHES_MAX && this.#partialLength <= PARTIAL_MAX_LENGTH) break;
+      this.#partialMatches.delete(oldest);
+      this.#partialLength -= text.length;
     }
   }
 
-  /** After what came before it, but in a flood without end every second. */
+  /** Emits the drop counts once the queue is empty, or every second under sustained load. */
   #takeDropped(at: number): QueuedEntry[] {
     if (this.#waiting.length > 0 && at - this.#droppedSince < DROPPED_INTERVAL_MS) return [];
     const dropped = [...this.#dropped];
@@ -199,11 +204,6 @@ export class LogQueue {
       at,
     }));
   }
-}
-
-/** What is said instead of lines that were left out. */
-export function droppedMessage(lines: number, bytes: number): string {
-  return `${lines} lines of ${bytes} bytes in all were too many and are not kept.`;
 }
 
 function callOf({ functionId, requestId }: QueuedEntry): string {

@@ -1,5 +1,5 @@
-// Metrics of calls: counted in memory, written behind the requests, read as summaries and series.
-// Minutes are written as they pass and added up into hours and days when they are over.
+// Counts calls in memory, writes the counts later, and reads them as summaries and series. Minutes are written as they
+// pass, and added to hours and days when they are over.
 
 import type { FunctionId } from "../ids.ts";
 import {
@@ -24,15 +24,15 @@ import {
 } from "./tally.ts";
 
 const DAY_MS = RESOLUTIONS.days;
-/** Hours and days are kept as long as the setting says. */
+/** How long minutes are kept. A setting says how long hours and days are. */
 const MINUTES_KEPT_MS = 2 * DAY_MS;
-/** A summary of a longer time is made from hours, then from days. */
+/** Summaries of longer periods are made from hours, then from days. */
 const SUMMARY_OF_MINUTES_MS = RESOLUTIONS.hours;
 const SUMMARY_OF_HOURS_MS = 2 * DAY_MS;
-/** Who is busiest is told by rows that are coarser still, and by no more of them than this: each function has some. */
+/** The busiest functions are ranked from coarser rows of at most 14 days, to bound the rows that are read. */
 const RANKED_BY = { minutes: "hours", hours: "days", days: "days" } as const;
 const RANKED_MS = 14 * DAY_MS;
-/** Rows written at a time before requests get their turn. */
+/** Rows written at a time, between which requests are answered. */
 const BATCH_ROWS = 100;
 
 export interface MetricsOptions {
@@ -43,13 +43,13 @@ export interface MetricsOptions {
   readonly delayMs: () => number;
   /** With 0, nothing is counted. */
   readonly retentionDays: () => number;
-  /** Asked at the start: one that was deleted leaves no rows. */
+  /** Called at the start, to remove the rows of functions that were deleted. */
   readonly isFunction: (id: FunctionId) => boolean;
-  /** For what may fail, with the loss of some counts, without anything else failing. */
+  /** Runs work that may fail with the loss of some counts, and without other effects. */
   readonly attempt: BestEffort;
 }
 
-/** One stretch of a series. */
+/** One minute, hour or day of a series. */
 export interface Point {
   readonly at: number;
   readonly tally: Tally;
@@ -57,20 +57,20 @@ export interface Point {
 
 export class Metrics {
   readonly #options: MetricsOptions;
-  /** Counts of the minute that runs, not yet written. */
+  /** Counts of the current minute, not yet written. */
   #current = new Map<FunctionId, Tally>();
   #minute = 0;
   /** Counts that wait to be written. */
   #waiting: { minute: number; functionId: FunctionId; tally: Tally }[] = [];
   /** Since the start of the process. */
   readonly #totals = new Map<FunctionId, Tally>();
-  /** Cleared tallies, to be used again: new ones at each batch would keep the garbage collector busy. */
+  /** Cleared tallies for reuse: new ones in each batch would keep the garbage collector busy. */
   readonly #spare: Tally[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Minutes before this one are in their hours and days. */
+  /** Minutes before this one were added to their hours and days. */
   #rolledTo = 0;
   #trimmedAt = 0;
-  /** Deleted since the start; a call of one may yet end. */
+  /** Functions deleted since the start, of which a call may yet end. */
   readonly #forgotten = new Set<FunctionId>();
 
   constructor(options: MetricsOptions) {
@@ -84,7 +84,7 @@ export class Metrics {
     });
   }
 
-  /** A call is over, its response included. */
+  /** Counts a call at the end of its response. */
   ended(functionId: FunctionId, outcome: Outcome, durationMs: number): void {
     if (this.#isOn()) countCall(this.#tallyOf(functionId), outcome, durationMs);
   }
@@ -102,7 +102,7 @@ export class Metrics {
     tally.backgroundUs += Math.max(0, Math.round(durationMs * 1_000));
   }
 
-  /** Questions of a handler for secrets were answered, in whatever way. */
+  /** Counts questions of a handler for secrets, with and without a value as answer. */
   secretsRead(functionId: FunctionId, questions: number, durationMs: number): void {
     if (!this.#isOn()) return;
     const tally = this.#tallyOf(functionId);
@@ -110,7 +110,7 @@ export class Metrics {
     tally.secretReadUs += Math.round(durationMs * 1_000);
   }
 
-  /** Of one function, or all, since about `sinceMs` (from the beginning of its minute, hour or day). */
+  /** Returns the summary of one function, or of all, since the beginning of the minute, hour or day of `sinceMs`. */
   summary(functionId: FunctionId | undefined, sinceMs: number): Summary {
     const resolution = this.#resolutionSince(sinceMs);
     const total = newTally();
@@ -122,8 +122,8 @@ export class Metrics {
   }
 
   /**
-   * As `summary`, of the `limit` functions with the most calls since then, the busiest first; `more` tells of others.
-   * Which they are is told by whole hours or days, of the last 14 days at most.
+   * Returns the summaries of the `limit` functions with the most calls since `sinceMs`, the busiest first. `more` says
+   * that there are others. They are ranked by whole hours or days of the last 14 days at most.
    */
   busiest(sinceMs: number, limit: number): { functions: [FunctionId, Summary][]; more: boolean } {
     this.flush();
@@ -146,7 +146,7 @@ export class Metrics {
     };
   }
 
-  /** How many calls a function got within the last hour or less, and how many of them failed. */
+  /** Returns how many calls a function had since `sinceMs`, an hour ago at most, and how many of them failed. */
   callsSince(functionId: FunctionId, sinceMs: number): { calls: number; errors: number } {
     this.flush();
     const { store, attempt } = this.#options;
@@ -155,7 +155,7 @@ export class Metrics {
     return counts;
   }
 
-  /** Returns the functions whose calls failed or took too long within the last hour or less, the worst first. */
+  /** Returns the functions whose calls failed or timed out since `sinceMs`, an hour ago at most, the worst first. */
   failing(sinceMs: number, limit: number): FailingRow[] {
     this.flush();
     const { store, attempt } = this.#options;
@@ -164,7 +164,7 @@ export class Metrics {
     return rows;
   }
 
-  /** The stretches in which something was counted, in order; `from` is the beginning of one, `to` is not included. */
+  /** Returns the points that have counts, in order, from `from`, the beginning of a point, up to and excluding `to`. */
   points(resolution: Resolution, functionId: FunctionId | undefined, from: number, to: number): Point[] {
     this.flush();
     const { store } = this.#options;
@@ -177,13 +177,13 @@ export class Metrics {
     return [...points].map(([at, tally]) => ({ at, tally })).sort((a, b) => a.at - b.at);
   }
 
-  /** By function, since the start of the process: for a collector that computes rates by itself. */
+  /** Returns tallies by function since the start of the process, for a collector that computes rates itself. */
   totals(): ReadonlyMap<FunctionId, Readonly<Tally>> {
     this.flush();
     return this.#totals;
   }
 
-  /** A function was deleted. */
+  /** Removes the counts of a function that was deleted. */
   forget(functionId: FunctionId): void {
     const { store, transaction, attempt } = this.#options;
     this.flush();
@@ -206,7 +206,7 @@ export class Metrics {
   }
 
   #tallyOf(functionId: FunctionId): Tally {
-    // What was added up already gets no more counts, even if the clock is set back.
+    // A minute that was added to its hour gets no more counts, even if the clock is set back.
     const minute = Math.max(beginning("minutes", this.#options.now()), this.#rolledTo);
     if (minute !== this.#minute) {
       this.#close();
@@ -220,13 +220,13 @@ export class Metrics {
     return tally;
   }
 
-  /** What was counted so far is complete and waits to be written. */
+  /** Closes the current minute, whose counts then wait to be written. */
   #close(): void {
     for (const [functionId, tally] of this.#current) this.#waiting.push({ minute: this.#minute, functionId, tally });
     this.#current.clear();
   }
 
-  /** One batch after the other, with a turn for requests in between. */
+  /** Writes one batch after the other, and lets requests be answered in between. */
   #write(): void {
     this.#timer = undefined;
     if (this.#waiting.length === 0) this.#close();
@@ -269,7 +269,7 @@ export class Metrics {
     }
   }
 
-  /** After each minute: adds it to its hour and day, and now and then drops what is too old. */
+  /** Adds each minute that is over to its hour and day, and once an hour removes old rows. */
   #keepUp(): void {
     const { store, transaction, now, retentionDays, attempt } = this.#options;
     const at = now();
@@ -284,7 +284,7 @@ export class Metrics {
     });
   }
 
-  /** In one transaction with the mark of how far it came, so that no minute counts twice or never. */
+  /** Adds minutes to hours and days, in one transaction with the mark of progress, so that each minute counts once. */
   #rollUp(): void {
     const { store, transaction, now } = this.#options;
     const to = beginning("minutes", now());
@@ -320,7 +320,7 @@ export class Metrics {
   }
 }
 
-/** When the minute, hour or day that `at` lies in begins. */
+/** Returns when the minute, hour or day of `at` begins. */
 export function beginning(resolution: Resolution, at: number): number {
   return at - at % RESOLUTIONS[resolution];
 }

@@ -1,4 +1,4 @@
-// Metrics in the text form that Prometheus and its like collect, version 0.0.4:
+// Writes metrics in the text format that Prometheus and compatible collectors read, version 0.0.4:
 // https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
 import type { FunctionId } from "../ids.ts";
@@ -13,7 +13,7 @@ const BOUNDS_US = Array.from({ length: 18 }, (_, n) => 2 ** (n + 9));
 export interface Exposition {
   /** Counts since the process started. */
   readonly totals: ReadonlyMap<FunctionId, Readonly<Tally>>;
-  /** Functions that no longer exist are left out. */
+  /** The functions that exist. Others are left out. */
   readonly functions: readonly { readonly id: FunctionId; readonly name: string }[];
   /** Milliseconds since 1970. */
   readonly startedAt: number;
@@ -23,6 +23,7 @@ export interface Exposition {
 type Labels = Record<string, string>;
 type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
 
+/** Returns the metrics of all functions and of the server. */
 export function expose({ totals, functions, startedAt, residentBytes }: Exposition): string {
   const counted = functions.flatMap(({ id, name }) => {
     const tally = totals.get(id);
@@ -35,7 +36,7 @@ export function expose({ totals, functions, startedAt, residentBytes }: Expositi
     family(
       "crude_functions_calls_total",
       "counter",
-      "Calls by how they ended: ok, error, timeout, or refused before the handler.",
+      "Calls by outcome: ok, error, timeout, or refused before the handler.",
       counted.flatMap(({ labels, tally }) =>
         outcomes(tally).map(([outcome, value]) => ({ labels: { ...labels, outcome }, value }))
       ),
@@ -43,7 +44,7 @@ export function expose({ totals, functions, startedAt, residentBytes }: Expositi
     family(
       "crude_functions_call_duration_seconds",
       "histogram",
-      "Durations of calls that were not refused, until their response has ended.",
+      "Durations of calls that were not refused, until the end of their response.",
       counted.flatMap(({ labels, tally }) => histogramSamples(labels, tally)),
     ),
     family(
@@ -67,7 +68,7 @@ export function expose({ totals, functions, startedAt, residentBytes }: Expositi
     family(
       "crude_functions_background_total",
       "counter",
-      "Calls with work after their response (ctx.waitUntil) by how it ended.",
+      "Calls with work after their response (ctx.waitUntil) by outcome.",
       counted.flatMap(({ labels, tally: { backgroundCalls, backgroundErrors } }) => [
         { labels: { ...labels, outcome: "ok" }, value: backgroundCalls - backgroundErrors },
         { labels: { ...labels, outcome: "error" }, value: backgroundErrors },
@@ -76,7 +77,7 @@ export function expose({ totals, functions, startedAt, residentBytes }: Expositi
     family(
       "crude_functions_background_seconds_total",
       "counter",
-      "Time that this work went on after the responses.",
+      "Time that this work took after the responses.",
       each(({ backgroundUs }) => backgroundUs / 1e6),
     ),
     family("process_start_time_seconds", "gauge", "When the server started, in seconds since 1970.", [

@@ -1,4 +1,4 @@
-// Which secrets handlers read, counted in memory and written behind the requests. Never a value, nor a name.
+// Counts which secrets handlers read. Counts are kept in memory and written later, without values or names.
 
 import type { FunctionId, KeyId, SecretId } from "../ids.ts";
 import type { BestEffort } from "../best_effort.ts";
@@ -7,13 +7,13 @@ import type { ReadCount, ReadCursor, SecretReadStore } from "../store/secret_rea
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** What `last30Days` covers, today included. */
+/** The time that `last30Days` covers, including today. */
 const RECENT_MS = 30 * DAY_MS;
-/** So long it is kept in which minute a secret was read; then, on which day. */
+/** Counts of minutes are kept this long, then added to daily counts. */
 const MINUTES_KEPT_MS = 2 * DAY_MS;
-/** Different reads that wait in memory at most; with more they are written at once, which takes some 10 ms. */
+/** Counters in memory. Beyond that they are written at once, which takes some 10 ms. */
 const WAITING_MAX = 1_000;
-/** Secrets looked at in one go when those that are gone are forgotten. */
+/** Secrets checked at a time when the counts of deleted ones are removed. */
 const SWEEP_BATCH = 500;
 
 export interface ReadsOptions {
@@ -24,16 +24,16 @@ export interface ReadsOptions {
   readonly delayMs: () => number;
   readonly retentionDays: () => number;
   readonly isSecret: (id: SecretId) => boolean;
-  /** For what may fail, with the loss of some counts, without anything else failing. */
+  /** Runs work that may fail with the loss of some counts, and without other effects. */
   readonly attempt: BestEffort;
 }
 
-/** What is known of the reads of a secret; a secret that was never read has no such record. */
+/** The reads of a secret. A secret that was never read has no such record. */
 export interface ReadsOfSecret {
   /** Milliseconds since 1970. */
   readonly lastReadAt: number;
   readonly lastFunctionId: FunctionId;
-  /** By handlers, today and on the 29 days before, by UTC. */
+  /** Reads by handlers today and on the 29 days before, in UTC. */
   readonly last30Days: number;
 }
 
@@ -48,18 +48,18 @@ interface Waiting {
 export class Reads {
   readonly #options: ReadsOptions;
   #waiting = new Map<string, Waiting>();
-  /** The one that all of them were read in. */
+  /** The minute of all reads that wait. */
   #minute = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tidiedAt = 0;
-  /** When counts were last lost, until that is stored: reads are known since then. */
+  /** When counts were last lost, until this is stored: reads are complete since then. */
   #lostAt: number | undefined;
 
   constructor(options: ReadsOptions) {
     this.#options = options;
   }
 
-  /** A value was handed to a handler. */
+  /** Counts a value that was disclosed to a handler. */
   record(secretId: SecretId, functionId: FunctionId, keyId: KeyId | undefined): void {
     const at = this.#options.now();
     const minute = at - at % MINUTE_MS;
@@ -78,7 +78,7 @@ export class Reads {
     }
   }
 
-  /** Of those of the secrets that were ever read. */
+  /** Returns the reads of those of the secrets that were ever read. */
   of(secretIds: readonly SecretId[]): Map<SecretId, ReadsOfSecret> {
     this.flush();
     const { store, now, attempt } = this.#options;
@@ -95,8 +95,8 @@ export class Reads {
   }
 
   /**
-   * Tells the secrets that no handler has read since `since`. One that is younger is not unused, and none is
-   * while reads have not been counted for so long.
+   * Returns a function that reports whether no handler has read a secret since `since`. A newer secret is not unused,
+   * and none is unused if reads are not complete since then.
    */
   unusedSince(since: number): (secret: { readonly id: SecretId; readonly createdAt: number }) => boolean {
     this.flush();
@@ -106,12 +106,12 @@ export class Reads {
     return ({ id, createdAt }) => createdAt < since && !read.has(id);
   }
 
-  /** Since when reads are counted, in milliseconds since 1970. */
+  /** When the counting of reads began, in milliseconds since 1970. */
   get begin(): number {
     return Math.max(this.#options.store.begin(), this.#lostAt ?? 0);
   }
 
-  /** Who read a secret and when, newest first, at most `limit`. */
+  /** Returns the functions and keys that read a secret and when, newest first, at most `limit`. */
   list(secretId: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[] {
     this.flush();
     return this.#options.store.page(secretId, after, limit);
@@ -151,7 +151,7 @@ export class Reads {
     this.#waiting.clear();
   }
 
-  /** Once an hour: folds old minutes into days, drops what is too old and what was about secrets that are gone. */
+  /** Runs once an hour: adds old minutes to days, removes old counts and those of deleted secrets. */
   #tidy(): void {
     const { store, transaction, now, retentionDays, isSecret, attempt } = this.#options;
     const at = now();
@@ -159,11 +159,11 @@ export class Reads {
     this.#tidiedAt = at;
     attempt(() => {
       transaction(() => {
-        // Some hours at a time, so that what a server did not do while it was down is not one long wait.
+        // A few hours at a time, so that a server that was down for long does not block while it catches up.
         const oldest = store.oldestMinute();
         const due = at - at % MINUTE_MS - MINUTES_KEPT_MS;
         if (oldest !== undefined && oldest < due) store.foldMinutes(Math.min(due, oldest + 6 * HOUR_MS));
-        // A month is promised whatever the setting says.
+        // A month is promised regardless of the setting.
         store.trim(at - Math.max(retentionDays() * DAY_MS, RECENT_MS));
       });
       for (let ids = store.secretIds(0, SWEEP_BATCH); ids.length > 0; ids = store.secretIds(ids.at(-1)!, SWEEP_BATCH)) {

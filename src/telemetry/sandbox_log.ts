@@ -1,4 +1,4 @@
-// What comes out of sandboxes, on its way into the functions' logs, and to the operator where it is the server's fault.
+// Writes output of sandboxes to the functions' logs, and errors of the server to its own log as well.
 
 import type { FunctionId } from "../ids.ts";
 import type { Target } from "../sandbox/host/pool.ts";
@@ -7,17 +7,22 @@ import type { Log } from "./log.ts";
 import type { Logs } from "./logs.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 
-/** Takes a line of a sandbox that runs `target`. The operator gets what `isNews`: a handler can cause it in a loop. */
-export function sandboxLog(
-  logs: Pick<Logs, "write">,
-  masking: Masking,
-  log: Log,
-  isNews: (what: string) => boolean,
-) {
-  return (
-    { functionId, route }: Pick<Target, "functionId" | "route">,
-    { kind, level, text, request }: LogLine<{ readonly disclosed: DisclosedSecrets }>,
-  ): void => {
+export interface SandboxLogOptions {
+  readonly logs: Pick<Logs, "write">;
+  readonly masking: Pick<Masking, "mask">;
+  readonly log: Log;
+  /** Reports whether an error is to be logged for the operator: a handler can cause the same one in a loop. */
+  readonly isNews: (what: string) => boolean;
+}
+
+/** Takes a line of a sandbox that runs `target`. */
+export type SandboxLog = (
+  target: Pick<Target, "functionId" | "route">,
+  line: LogLine<{ readonly disclosed: DisclosedSecrets }>,
+) => void;
+
+export function createSandboxLog({ logs, masking, log, isNews }: SandboxLogOptions): SandboxLog {
+  return ({ functionId, route }, { kind, level, text, request }) => {
     const requestId = request?.requestId;
     const disclosed = request?.caller.disclosed;
     logs.write({

@@ -1,19 +1,19 @@
-// Words to search messages for, for the database and for one message at hand, with the same meaning.
+// Parses words to search messages for. The search of the database and the test of a single message mean the same.
 
 import { invalid } from "../errors.ts";
 
 export interface Search {
-  /** In the words of FTS5's query language. */
+  /** The search in the query language of FTS5. */
   readonly match: string;
   test(message: string): boolean;
 }
 
-/** What SQLite's tokenizer unicode61 takes for a word, https://www.sqlite.org/fts5.html#unicode61_tokenizer */
+/** A word as SQLite's tokenizer unicode61 defines it, https://www.sqlite.org/fts5.html#unicode61_tokenizer */
 const WORD = /[\p{L}\p{N}\p{Co}]+/gu;
 
 /**
- * A message is found if it has each of the parts of `text` that white space divides: the words of a part in
- * their order, the last one perhaps only begun. Small letters and capitals are the same, signs do not count.
+ * Parses a search. A message matches if it contains each part of `text` between white space: the words of the part in
+ * the same order, of which the last one may be a prefix. Case and signs are ignored.
  * @throws AppError InvalidInput (400) if there is no word in it
  */
 export function parseSearch(text: string): Search {
@@ -21,7 +21,7 @@ export function parseSearch(text: string): Search {
   if (parts.length === 0) throw invalid("search", "must have a letter or digit in it");
   const phrases = parts.map((part) => ` ${wordsOf(part).join(" ")}`);
   return {
-    // Inside of quotes FTS5 knows no operators.
+    // FTS5 has no operators inside quotes.
     match: parts.map((part) => `"${part.replaceAll('"', '""')}" *`).join(" "),
     test(message) {
       const words = ` ${wordsOf(message).join(" ")}`;

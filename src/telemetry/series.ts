@@ -1,11 +1,11 @@
-// A stretch of metrics without gaps: a point for every minute, hour or day.
+// Returns metrics of a period without gaps: a point for every minute, hour or day.
 
 import type { FunctionId } from "../ids.ts";
 import { type Resolution, RESOLUTIONS } from "../store/metrics.ts";
 import type { Metrics, Point } from "./metrics.ts";
 import { newTally } from "./tally.ts";
 
-/** From `from`, the beginning of a point, up to `to`, which is not included. */
+/** Returns the points from `from`, the beginning of a point, up to `to`, which is not included. */
 export function seriesOf(
   metrics: Metrics,
   resolution: Resolution,

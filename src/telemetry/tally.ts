@@ -1,37 +1,37 @@
-// What is counted of calls, for one function or all, over any stretch of time. Two tallies add up to a third.
+// Counts calls of one function or of all, over any period. Tallies can be added.
 
 import { addHistogram, bucketOf, type Histogram, newHistogram, percentiles } from "./histogram.ts";
 
-/** How a call ended. `refused`: it never reached the handler (401, 403, 429, no room). */
+/** How a call ended. A refused call never reached the handler (401, 403, 429, no room). */
 export type Outcome = "ok" | "error" | "timeout" | "refused";
 
 export interface Tally {
-  /** Calls that were let in, whatever became of them. */
+  /** Calls that were admitted. */
   calls: number;
-  /** Of these, those that ended without the handler's response or with half of it, but not for being late. */
+  /** Of these, those without a complete response of the handler, except timeouts. */
   errors: number;
   timeouts: number;
-  /** Not among the calls. */
+  /** Not counted in `calls`. */
   refusals: number;
-  /** Of all calls, in µs. */
+  /** Of all calls together, in µs. */
   durationUs: number;
   longestUs: number;
   sandboxStarts: number;
   /** `getSecret` and `getCompleteSecret`. */
   secretReads: number;
-  /** Spent in the host to answer them. */
+  /** The time that the server took to answer them. */
   secretReadUs: number;
-  /** Of the calls, those with work that went on after the response (`ctx.waitUntil`). */
+  /** Of the calls, those with work after the response (`ctx.waitUntil`). */
   backgroundCalls: number;
-  /** Of these, those whose work failed, was cut off or took too long. */
+  /** Of these, those whose work failed, was aborted or took too long. */
   backgroundErrors: number;
-  /** From the response to the end of the work, of all of these. */
+  /** From the response to the end of the work, all of them together. */
   backgroundUs: number;
-  /** Of the durations of all calls. */
+  /** The durations of all calls. */
   histogram: Histogram;
 }
 
-/** Of a tally's calls. Durations are null where there was no call; percentiles are off by at most 1.6 %. */
+/** The summary of a tally. Durations are null without calls; percentiles have an error of at most 1.6 %. */
 export interface Summary {
   readonly calls: number;
   readonly errors: number;
@@ -80,7 +80,7 @@ export function addTally(to: Tally, from: Tally): void {
   addHistogram(to.histogram, from.histogram);
 }
 
-/** All but the histogram. */
+/** Adds everything except the histogram. */
 export function addCounts(to: Tally, from: Omit<Tally, "histogram">): void {
   to.calls += from.calls;
   to.errors += from.errors;
@@ -102,7 +102,7 @@ export function summarize(tally: Tally): Summary {
   if (!found) {
     return { calls, errors, timeouts, meanMs: null, p50Ms: null, p95Ms: null, p99Ms: null, maxMs: null };
   }
-  // A bucket's middle can lie above the longest of its values.
+  // The middle of a bucket can exceed the longest of its values.
   const [p50Ms, p95Ms, p99Ms] = found.map((us) => Math.min(us, longestUs) / 1_000) as [number, number, number];
   return { calls, errors, timeouts, meanMs: durationUs / calls / 1_000, p50Ms, p95Ms, p99Ms, maxMs: longestUs / 1_000 };
 }

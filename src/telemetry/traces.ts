@@ -1,5 +1,6 @@
-// Spans of calls for Deno's own OpenTelemetry (OTEL_DENO=true). Deno makes a span of each request and takes over
-// the caller's context; here it becomes that of a call, gets children, and loses its address: that may hold a key.
+// Makes spans of calls for Deno's own OpenTelemetry (OTEL_DENO=true). Deno makes a span of each request and takes over
+// the caller's context. This turns it into the span of a call, adds children, and removes its address, which may
+// contain a key.
 
 import { ConfigError } from "../config.ts";
 import type { Scope } from "../ids.ts";
@@ -33,33 +34,33 @@ interface Tracer {
 
 /** The trace of one call. */
 export interface CallTrace {
-  /** Of this call, for the requests that its handler makes (W3C Trace Context, 3.2). */
+  /** The header for requests that the call's handler makes (W3C Trace Context, 3.2). */
   readonly traceparent: string;
-  /** How the call failed, in a word. */
+  /** Records the kind of the call's failure, one word. */
   failed(kind: string): void;
-  /** A handler asks for a secret; what it returns is told the scopes of the values that were given. */
+  /** Starts the span of a question. The function returned ends it with the scopes of the values that were disclosed. */
   asking(question: "getSecret" | "getCompleteSecret", name: string | undefined): (scopes: readonly Scope[]) => void;
 }
 
 export interface Traces {
-  /** Makes the span of the request that is being handled that of a call. */
+  /** Turns the span of the current request into that of a call. */
   call(about: { name: string; method: string; route: string; requestId: string }): CallTrace;
-  /** A sandbox process is being started for the call that is being handled; what it returns ends the span. */
+  /** Starts the span of the start of a sandbox process for the current call. The function returned ends it. */
   starting(name: string): (failed: boolean) => void;
 }
 
 /**
- * Keeps addresses out of all spans and makes sure that this works, which rests on how Deno makes its spans.
+ * Keeps addresses out of all spans, and verifies it, as it depends on how Deno makes its spans.
  * @throws ConfigError if a request's address would be exported
  */
 export async function openTraces(): Promise<Traces> {
   const tracer: Tracer = Deno.telemetry.tracerProvider.getTracer("crude-functions");
   const active = (): Context => Deno.telemetry.contextManager.active();
-  const heard = dropAddresses(tracer, active());
+  const wasDropped = dropAddresses(tracer, active());
   await probe();
-  if (!heard()) {
+  if (!wasDropped()) {
     throw new ConfigError(
-      "OTEL_DENO cannot be set with this version of Deno: the addresses of requests, which may hold keys, would be exported.",
+      "OTEL_DENO cannot be set with this version of Deno: addresses of requests, which may contain keys, would be exported.",
     );
   }
 
@@ -102,9 +103,9 @@ function callTrace(tracer: Tracer, context: Context, span: Span | undefined): Ca
   };
 }
 
-/** From now on no span takes an address; the function returned tells whether one was dropped since. */
+/** Makes all spans ignore addresses. The function returned reports whether the probe's addresses were dropped. */
 function dropAddresses(tracer: Tracer, context: Context): () => boolean {
-  // Attributes can be added to a span but not taken back, so Deno has to be kept from adding these.
+  // Attributes cannot be removed from a span, so Deno has to be kept from adding these.
   const spans: Span = Object.getPrototypeOf(tracer.startSpan("", { attributes: {} }, context));
   const { setAttribute } = spans;
   let dropped = 0;
@@ -116,7 +117,7 @@ function dropAddresses(tracer: Tracer, context: Context): () => boolean {
   return () => dropped >= ADDRESS.size;
 }
 
-/** One request to a server of our own, so that Deno makes a span of it. The sampler's flag keeps that from being sent. */
+/** Sends a request to a temporary server, so that Deno makes a span. It is flagged as not sampled, so not exported. */
 async function probe(): Promise<void> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response());
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });

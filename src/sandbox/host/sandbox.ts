@@ -18,7 +18,7 @@ import {
 import { Lease } from "./lease.ts";
 import { Lookups } from "./lookups.ts";
 import { parseAsk, parseDropped, parseLog, parseLookup, parseSettled, responseReader } from "../wire/payloads.ts";
-import { Prints } from "./output_limiter.ts";
+import { OutputLimiter } from "./output_limiter.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "../process/process.ts";
 import {
   type AnswerMeta,
@@ -131,7 +131,7 @@ export class Sandbox<C> {
   readonly #readResponse = responseReader();
   readonly #foresight = new Foresight();
   readonly #lease = new Lease((recall) => this.#writer!.send(ToSandbox.Recall, 0, String(recall)));
-  readonly #prints = new Prints((text) =>
+  readonly #output = new OutputLimiter((text) =>
     this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined })
   );
   readonly #lookups: Lookups;
@@ -265,7 +265,7 @@ export class Sandbox<C> {
     if (now - this.#lookedAt > LOOK_INTERVAL_MS) {
       this.#lookedAt = now;
       // Not only at its next line: there may be none.
-      this.#prints.look();
+      this.#output.rollWindow();
       void this.#look();
     }
     if (this.#ready) this.#ping(now);
@@ -357,7 +357,7 @@ export class Sandbox<C> {
   /** A process that does not read, or that prints without end, is not read from either: what it sends waits with it. */
   #pause(writer: FrameWriter): Promise<void> | undefined {
     if (this.#options.queues.isFull(writer.queuedBytes)) return writer.drained();
-    const { waitMs } = this.#prints;
+    const { waitMs } = this.#output;
     return waitMs > 0 ? new Promise((resolve) => setTimeout(resolve, waitMs)) : undefined;
   }
 
@@ -385,7 +385,7 @@ export class Sandbox<C> {
       case ToHost.Log:
         return this.#log(invocation, meta);
       case ToHost.Dropped:
-        return this.#prints.leftOut(...parseDropped(meta));
+        return this.#output.dropped(...parseDropped(meta));
       case ToHost.Credit:
         return invocation?.receiveCredit(Number(meta));
       case ToHost.Pong:
@@ -407,7 +407,9 @@ export class Sandbox<C> {
   }
 
   #handlerFailed(invocation: HostInvocation<C>, meta: string): void {
-    const why = this.#prints.take(meta.length) ? this.#textOf(meta) : "What it threw is not shown: it prints too much.";
+    const why = this.#output.allow(meta.length)
+      ? this.#textOf(meta)
+      : "What it threw is not shown: it prints too much.";
     invocation.failed(why);
   }
 
@@ -498,7 +500,7 @@ export class Sandbox<C> {
   }
 
   #log(invocation: HostInvocation<C> | undefined, meta: string): void {
-    if (!this.#prints.take(meta.length)) return;
+    if (!this.#output.allow(meta.length)) return;
     const [level, text] = parseLog(meta);
     this.#options.onLog({ kind: "print", level, text: this.#textOf(text), request: invocation?.request });
   }
@@ -533,7 +535,7 @@ export class Sandbox<C> {
     this.#invocations.delete(invocation.id);
     this.#options.onCallEnd?.(invocation.request.caller);
     if (this.#over) return;
-    this.#prints.callEnded();
+    this.#output.callEnded();
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
     if (this.idle) this.#becameIdle();
   }
@@ -552,7 +554,7 @@ export class Sandbox<C> {
   #fail(failure: CallFailure): void {
     if (this.#over) return;
     this.#over = failure;
-    this.#prints.tellDropped();
+    this.#output.reportDropped();
     this.#options.onOver(failure);
     const { kind, message } = failure;
     const unsent = new CallFailure(kind, kind === "load-failed", message);
