@@ -436,7 +436,7 @@ async function listen(
   const { settings, store, pool, access, admins, rotation, pruner, logs } = parts;
   const run = createRun({
     ...parts,
-    changes: store.changes,
+    changes: store.changeCount,
     log,
     onLeak: (leak) => parts.audit.recordLeak(leak),
     onEnd: (functionId, outcome, durationMs) => parts.metrics.ended(functionId, outcome, durationMs),
@@ -456,7 +456,7 @@ async function listen(
       warnings: denoWarning() ? ["This version of Deno has not been tested with this server."] : [],
     },
     running: () => run.underWay > 0 || pool.busy,
-    barrier: createChangeBarrier(store.changes, () => pool.recallAnswers()),
+    barrier: createChangeBarrier(store.changeCount, () => pool.recallAnswers()),
   }, log);
   closing.defer(() => server.close());
   endpoint.listensOn(server);

@@ -56,7 +56,7 @@ export function recordIn(context: Context, path: string, keyFile: KeyFile, event
  */
 export function requirePair(snapshot: Snapshot, keyring: Keyring, keyFile: string): void {
   if (snapshot.isOf(keyring)) return;
-  throw new KeyFileError(`${keyFile} is not the key file of the database beside it.`);
+  throw new KeyFileError(`${keyFile} is not the key file of the database next to it.`);
 }
 
 /** Values whose key version the keyring does not hold, by version. */

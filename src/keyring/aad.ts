@@ -1,14 +1,14 @@
-// Additional authenticated data: what a ciphertext is bound to. A ciphertext copied to another row,
-// name or scope does not decrypt there. Changing any of these texts makes stored data unreadable.
+// Defines the additional authenticated data that binds a ciphertext to its place: copied to another row, name or scope,
+// it does not decrypt there. A change of any of these texts would make stored data unreadable.
 
 import { type GroupId, type Owner, ownerId, type SecretName } from "../ids.ts";
 
-/** `secrets:<scope>:<owner id, 0 for global>:<name>` */
+/** Returns `secrets:<scope>:<owner id, 0 for global>:<name>`. */
 export function secretAad(owner: Owner, name: SecretName): string {
   return `secrets:${owner.scope}:${ownerId(owner)}:${name}`;
 }
 
-/** `api-keys:<group id>:<name>`; the name comes last, so whatever it holds cannot be taken for another part. */
+/** Returns `api-keys:<group id>:<name>`. The name is last, so its content cannot be mistaken for another part. */
 export function apiKeyAad(groupId: GroupId, name: string): string {
   return `api-keys:${groupId}:${name}`;
 }

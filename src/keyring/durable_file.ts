@@ -1,15 +1,15 @@
-// Replacing a file so that after a power cut there is either the old one or the new one, whole.
+// Replaces files atomically: after a power cut there is either the complete old file or the complete new one.
 
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Writes `text` to `path` with mode 0600: a file beside it, synced, renamed over it, the folder synced.
- * When it returns, the file survives a power cut; when it throws, the old file is as it was.
+ * Writes `text` to `path` with mode 0600: writes and syncs a temporary file, renames it, and syncs the folder.
+ * When it returns, the file survives a power cut; when it throws, the old file is unchanged.
  */
 export function replaceFile(path: string, text: string): void {
   const draft = `${path}.draft`;
-  // A draft left by a crash was never in use.
+  // A temporary file left by a crash was never in use.
   rmSync(draft, { force: true });
   const file = openSync(draft, "wx", 0o600);
   try {
@@ -26,7 +26,7 @@ export function replaceFile(path: string, text: string): void {
   syncPath(dirname(path));
 }
 
-/** Waits until a file's content, or the names that a folder holds, survives a power cut. */
+/** Waits until the content of a file, or the entries of a folder, survive a power cut. */
 export function syncPath(path: string): void {
   const file = openSync(path, "r");
   try {

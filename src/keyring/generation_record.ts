@@ -1,5 +1,5 @@
-// database-record.json, next to the key file: that the rows of the database are authenticated, and how far it had come.
-// Who can write the database alone cannot put an earlier copy of it in its place.
+// Reads and writes database-record.json, next to the key file: it records that the rows of the database are authenticated,
+// and their generation. An attacker who can write only the database cannot replace it by an earlier copy.
 
 import { Buffer } from "node:buffer";
 import { randomBytes, timingSafeEqual } from "node:crypto";
@@ -15,9 +15,9 @@ export const RECORD_FILE = "database-record.json";
 const EPOCH_BYTES = 16;
 
 export interface GenerationRecord {
-  /** That of the database's head. Hexadecimal. */
+  /** The epoch of the database's head. Hexadecimal. */
   readonly epoch: string;
-  /** The database has been at this generation, or is beyond it; 0 until its rows are authenticated. */
+  /** The database has reached this generation; 0 until its rows are authenticated. */
   readonly generation: number;
 }
 
@@ -28,10 +28,10 @@ const storedSchema = z.strictObject({
   mac: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/** The file is not what was written; the message names it. */
+/** The record is damaged or was altered; the message names the file. */
 export class RecordError extends Error {}
 
-/** The record of a database for which there has been none. */
+/** Returns the first record of a database. */
 export function newRecord(): GenerationRecord {
   return { epoch: randomBytes(EPOCH_BYTES).toString("hex"), generation: 0 };
 }
@@ -52,7 +52,7 @@ export class RecordFile {
     try {
       stored = storedSchema.parse(JSON.parse(readFileSync(this.path, "utf8")));
     } catch (error) {
-      const why = error instanceof z.ZodError ? "it has another form" : messageOf(error);
+      const why = error instanceof z.ZodError ? "its format is wrong" : messageOf(error);
       throw new RecordError(`${this.path} cannot be read: ${why}.`);
     }
     const { epoch, generation, mac } = stored;
@@ -62,7 +62,7 @@ export class RecordFile {
     return { epoch, generation };
   }
 
-  /** On disk when it returns. */
+  /** Writes the record, which is on disk when this returns. */
   write(record: GenerationRecord): void {
     const { epoch, generation } = record;
     const mac = Buffer.from(this.#mac(record)).toString("hex");

@@ -1,4 +1,4 @@
-// encryption-keys.json: reading, checking, creating and replacing it. The only place where key bytes are text.
+// Reads, checks, creates and replaces encryption-keys.json. Nothing else handles keys as text.
 
 import { Buffer } from "node:buffer";
 import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
@@ -45,39 +45,39 @@ const wrappedFileSchema = z.strictObject({
   lookupKey: z.strictObject({ wrapped: wrappedSchema }),
 }).superRefine(checkVersions);
 
-/** The file without a passphrase and with one. Only the latter has `wrapping`. */
+/** The content of a file without or with a passphrase; only the latter has `wrapping`. */
 type FileText = z.infer<typeof plainSchema> | z.infer<typeof wrappedFileSchema>;
 
 function checkVersions(file: { current: number; keys: { version: number }[] }, context: z.RefinementCtx): void {
   const versions = file.keys.map((key) => key.version);
   if (new Set(versions).size !== versions.length) {
-    context.addIssue({ code: "custom", path: ["keys"], message: "holds a version twice" });
+    context.addIssue({ code: "custom", path: ["keys"], message: "contains a version twice" });
   }
   if (!versions.includes(file.current)) {
-    context.addIssue({ code: "custom", path: ["current"], message: "names a version that keys does not hold" });
+    context.addIssue({ code: "custom", path: ["current"], message: "is a version that is not in keys" });
   }
 }
 
-/** Something about the key file that the operator has to mend; the message names the file. */
+/** A problem with the key file that the operator has to fix; the message names the file. */
 export class KeyFileError extends Error {}
 
-/** What the file holds, as objects. */
+/** The content of the file as objects. */
 interface Contents {
   readonly current: number;
   readonly keys: ReadonlyMap<number, { readonly key: KeyObject; readonly createdAt: string }>;
   readonly lookupKey: KeyObject;
-  /** What the file's keys are wrapped with; undefined if they stand there as they are. */
+  /** The key that the file's keys are encrypted with; undefined if they are not encrypted. */
   readonly wrapping: WrappingKey | undefined;
 }
 
-/** The key file of a running program: what is in memory is in the file, and was there first. */
+/** The key file of a running program. Keys are written to the file before they are used. */
 export class KeyFile {
   readonly #path: string;
   #contents: Contents;
-  /** One and the same object as long as the program runs. */
+  /** The same object while the program runs. */
   readonly keyring: Keyring;
 
-  /** @throws KeyFileError if there is no such file, or it cannot be opened with the passphrase */
+  /** @throws KeyFileError if the file does not exist or cannot be decrypted with the passphrase */
   constructor(path: string, passphrase: Passphrase | undefined) {
     this.#path = path;
     this.#contents = read(path, passphrase);
@@ -88,29 +88,29 @@ export class KeyFile {
     return this.#path;
   }
 
-  /** The versions in order, with the times at which their keys were made, in ISO 8601. */
+  /** Returns the versions in order, with the times at which their keys were created, in ISO 8601. */
   versions(): { version: number; createdAt: string }[] {
     return [...this.#contents.keys].map(([version, { createdAt }]) => ({ version, createdAt }))
       .sort((a, b) => a.version - b.version);
   }
 
   /**
-   * Makes a new key, which is current when this returns. Its version is above all in the file and above `last`,
-   * and none of `taken`: a number that had another key once would make that key's values unreadable for good.
-   * @throws what the file system throws; the keyring is then as it was
+   * Adds a new key and makes it current. Its version is above all versions in the file and above `last`, and is none of
+   * `taken`: to reuse a version would make the values of its earlier key permanently unreadable.
+   * @throws errors of the file system; the keyring is then unchanged
    */
   addKey(now: Date, last = 0, taken: readonly number[] = []): number {
     let current = Math.max(last, ...this.#contents.keys.keys()) + 1;
     while (taken.includes(current)) current++;
-    if (current > VERSION_MAX) throw new Error(`there is no version above ${VERSION_MAX}`);
+    if (current > VERSION_MAX) throw new Error(`versions above ${VERSION_MAX} are not possible`);
     const added = { key: newKey(), createdAt: now.toISOString() };
     this.#replace({ ...this.#contents, current, keys: new Map([...this.#contents.keys, [current, added]]) });
     return current;
   }
 
   /**
-   * Forgets keys that nothing needs any more, for good; the caller has made sure of that. Never the current one.
-   * @throws what the file system throws; the keyring is then as it was
+   * Permanently deletes keys other than the current one. The caller has to make sure that nothing needs them.
+   * @throws errors of the file system; the keyring is then unchanged
    */
   dropKeys(versions: readonly number[]): void {
     if (versions.includes(this.#contents.current)) throw new Error("the current encryption key cannot be dropped");
@@ -123,46 +123,46 @@ export class KeyFile {
   }
 
   /**
-   * Wraps the keys with this passphrase from now on, whatever they were wrapped with before, or with none.
-   * @throws what the file system throws; the file is then as it was
+   * Encrypts the file's keys with this passphrase instead of any earlier one, or stores them unencrypted without one.
+   * @throws errors of the file system; the file is then unchanged
    */
   wrapWith(passphrase: Passphrase | undefined): void {
     this.#replace({ ...this.#contents, wrapping: passphrase && newWrappingKey(passphrase) });
   }
 
-  /** The file first, so that nothing is ever encrypted with a key that a crash could take away. */
+  /** Replaces the file before the keys in memory, so that no key in use can be lost in a crash. */
   #replace(contents: Contents): void {
-    replaceFile(this.#path, serialise(contents));
+    replaceFile(this.#path, serialize(contents));
     this.#contents = contents;
     this.keyring.switchTo(keysOf(contents), contents.current);
   }
 }
 
 /**
- * The key file at `path`. Creates it if there is none and `dataExists` is false, wrapped if a passphrase is given.
- * The new file is on disk before it is returned, so nothing is ever encrypted with a key that could be lost.
- * @throws KeyFileError if the file is missing beside existing data, unreadable or wrong; it is then left as it is
+ * Opens the key file at `path`. Creates it if it does not exist and `dataExists` is false, encrypted if a passphrase is
+ * given. A new file is on disk before this returns, so that no key in use can be lost.
+ * @throws KeyFileError if the file is missing although there is data, unreadable or invalid; it is then left unchanged
  */
 export function openKeyFile(path: string, dataExists: boolean, now: Date, passphrase?: Passphrase): KeyFile {
   if (!existsSync(path)) {
     if (dataExists) {
       throw new KeyFileError(
-        `${path} is missing, but there is a database beside it. Put the key file back from your backup; ` +
+        `${path} is missing, but there is a database next to it. Restore the key file from your backup; ` +
           "without it the secrets and API keys in the database cannot be read.",
       );
     }
     const first = { key: newKey(), createdAt: now.toISOString() };
     const wrapping = passphrase && newWrappingKey(passphrase);
-    replaceFile(path, serialise({ current: 1, keys: new Map([[1, first]]), lookupKey: newKey(), wrapping }));
+    replaceFile(path, serialize({ current: 1, keys: new Map([[1, first]]), lookupKey: newKey(), wrapping }));
   }
   return new KeyFile(path, passphrase);
 }
 
-/** What can be told of the key file at `path` without its passphrase. */
+/** What can be read from a key file without its passphrase. */
 export interface KeyFileFacts {
   readonly current: number;
   readonly keys: readonly { readonly version: number; readonly createdAt: string }[];
-  /** How the wrapping key is made of the passphrase; undefined if the file has none. */
+  /** How the wrapping key is derived from the passphrase; undefined if the file has none. */
   readonly kdf: Kdf | undefined;
 }
 
@@ -193,7 +193,7 @@ function readText(path: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     throw new KeyFileError(
-      `${path} cannot be read (${(error as { code?: string }).code}). Put the key file back from your backup.`,
+      `${path} cannot be read (${(error as { code?: string }).code}). Restore the key file from your backup.`,
     );
   }
 }
@@ -204,8 +204,8 @@ function parse(text: string, path: string): FileText {
   try {
     json = JSON.parse(text);
   } catch {
-    // The parser's own message quotes the text, which may be key material.
-    throw new KeyFileError(`${path} is not JSON. Put the key file back from your backup.`);
+    // The parser's own message would quote the text, which may contain keys.
+    throw new KeyFileError(`${path} is not JSON. Restore the key file from your backup.`);
   }
   const isWrapped = typeof json === "object" && json !== null && "wrapping" in json;
   const parsed = isWrapped ? wrappedFileSchema.safeParse(json) : plainSchema.safeParse(json);
@@ -213,13 +213,13 @@ function parse(text: string, path: string): FileText {
     const [issue] = parsed.error.issues;
     const where = issue!.path.join(".") || "the file";
     throw new KeyFileError(
-      `${path} is not a valid key file: ${where}: ${issue!.message}. Put it back from your backup.`,
+      `${path} is not a valid key file: ${where}: ${issue!.message}. Restore it from your backup.`,
     );
   }
   return parsed.data;
 }
 
-/** @throws KeyFileError naming `path` and where the passphrase came from */
+/** @throws KeyFileError naming `path` and the source of the passphrase */
 function unwrapped(
   file: z.infer<typeof wrappedFileSchema>,
   path: string,
@@ -227,7 +227,8 @@ function unwrapped(
 ): Contents {
   if (!passphrase) {
     throw new KeyFileError(
-      `${path} is wrapped by a passphrase: set KEYRING_PASSPHRASE_FILE to a file that holds it, or KEYRING_PASSPHRASE.`,
+      `${path} is encrypted with a passphrase: set KEYRING_PASSPHRASE_FILE to a file that contains it, or set ` +
+        "KEYRING_PASSPHRASE.",
     );
   }
   const wrapping = derive(passphrase, file.wrapping);
@@ -241,16 +242,16 @@ function unwrapped(
   const lookupKey = open(
     file.lookupKey.wrapped,
     wrapAad.lookupKey,
-    `cannot be opened with the passphrase of ${passphrase.source}: it is wrapped by another one, or was altered.`,
+    `cannot be decrypted with the passphrase of ${passphrase.source}: it has another passphrase, or was altered.`,
   );
   const keys = file.keys.map(({ version, wrapped, createdAt }) => {
-    const problem = `was altered: its key of version ${version} cannot be opened. Put it back from your backup.`;
+    const problem = `was altered: its key of version ${version} cannot be decrypted. Restore it from your backup.`;
     return [version, { key: open(wrapped, wrapAad.key(version), problem), createdAt }] as const;
   });
   return { current: file.current, keys: new Map(keys), lookupKey, wrapping };
 }
 
-function serialise({ current, keys, lookupKey, wrapping }: Contents): string {
+function serialize({ current, keys, lookupKey, wrapping }: Contents): string {
   const list = [...keys].map(([version, { key, createdAt }]) => ({ version, key, createdAt }));
   const file: FileText = wrapping
     ? {
@@ -283,7 +284,7 @@ function keyObject(base64: string): KeyObject {
   return keyOf(Buffer.from(base64, "base64"));
 }
 
-/** A key of these bytes, which are overwritten. */
+/** Returns a key of these bytes and overwrites them. */
 function keyOf(bytes: Uint8Array): KeyObject {
   const key = createSecretKey(bytes);
   bytes.fill(0);

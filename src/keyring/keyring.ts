@@ -1,5 +1,5 @@
-// The keys in memory and what may be done with them: seal, open, look up. Reading and writing the
-// file is key_file.ts; the algorithm is cipher.ts.
+// Holds the encryption keys in memory and encrypts, decrypts and computes look-up HMACs with them. key_file.ts reads
+// and writes the file; cipher.ts implements the algorithm.
 
 import { Buffer } from "node:buffer";
 import { createHmac, type KeyObject } from "node:crypto";
@@ -7,7 +7,7 @@ import { decode, decrypt, encode, encrypt } from "./cipher.ts";
 import { DerivedKey, type Purpose } from "./derived_key.ts";
 import { SecretValue } from "./secret_value.ts";
 
-/** A stored value that cannot be read. The message says why and holds nothing of the value. */
+/** A stored value cannot be decrypted. The message states the reason and contains nothing of the value. */
 export class DecryptionError extends Error {}
 
 export class Keyring {
@@ -18,7 +18,7 @@ export class Keyring {
   readonly #lookup: DerivedKey;
   #beforeSeal: (version: number) => void = () => {};
 
-  /** `keys` by version; holds `current`. `lookupKey` is the root of the keys that `derive` returns. */
+  /** `keys` are by version and include `current`. `lookupKey` is the root of the keys that `derive` returns. */
   constructor(keys: ReadonlyMap<number, KeyObject>, current: number, lookupKey: KeyObject) {
     this.#keys = keys;
     this.#current = keyOf(keys, current);
@@ -27,24 +27,24 @@ export class Keyring {
     this.#lookup = this.derive("API key look-up");
   }
 
-  /** The version that new values are sealed with. */
+  /** The version of the key that encrypts new values. */
   get currentVersion(): number {
     return this.#currentVersion;
   }
 
-  /** Whether values sealed with this version can be opened. */
+  /** Reports whether values of this version can be decrypted. */
   has(version: number): boolean {
     return this.#keys.has(version);
   }
 
-  /** Works with these keys from now on. For the key file alone, which has them on disk already. */
+  /** Replaces the keys. Only for `KeyFile`, which has already written them to disk. */
   switchTo(keys: ReadonlyMap<number, KeyObject>, current: number): void {
     this.#current = keyOf(keys, current);
     this.#keys = keys;
     this.#currentVersion = current;
   }
 
-  /** `count` hears of each encryption before it is done, and by throwing prevents it. */
+  /** Registers `count`, which is called before each encryption and can prevent it by throwing. */
   countSeals(count: (version: number) => void): void {
     this.#beforeSeal = count;
   }
@@ -67,7 +67,7 @@ export class Keyring {
   }
 
   /**
-   * What `seal` returned for the same `aad`, sealed anew under the current key.
+   * Encrypts again, under the current key, what `seal` returned for the same `aad`.
    * @throws DecryptionError
    */
   reseal(stored: string, aad: string): string {
@@ -96,32 +96,32 @@ export class Keyring {
       return decrypt(key, sealed, aad);
     } catch {
       throw new DecryptionError(
-        `Encryption key version ${version} does not open the stored value: it was altered, moved, or sealed with another key.`,
+        `Encryption key version ${version} does not decrypt the stored value: it was altered, moved, or encrypted with another key.`,
       );
     }
   }
 
   /**
-   * HMAC-SHA-256 of an API key's value: finds a stored key without decrypting any, and tells a reader of the
-   * database nothing about it.
+   * Returns the HMAC-SHA-256 of an API key's value, by which a stored key is found without decryption. It reveals
+   * nothing about the value to a reader of the database.
    */
   lookup(value: string): Uint8Array {
     return this.#lookup.mac(value);
   }
 
-  /** The key of this key file for one purpose. */
+  /** Derives the key of this key file for one purpose. */
   derive(purpose: Purpose): DerivedKey {
     return new DerivedKey(this.#root, purpose);
   }
 
-  /** Identifies this key file's `lookupKey`, which never changes, without revealing anything of it. Hexadecimal. */
+  /** Identifies this key file's `lookupKey`, which never changes, without revealing it. Hexadecimal. */
   fingerprint(): string {
     return Buffer.from(this.derive("fingerprint").mac("keyring")).toString("hex");
   }
 
   /**
-   * HMAC-SHA-256 under `lookupKey` itself, as databases up to schema 6 hold it: for API keys and the fingerprint,
-   * which made the text of the latter a valid API key. Used for reading and upgrading those databases only.
+   * Returns the HMAC-SHA-256 under `lookupKey` itself. Databases up to schema 6 contain it for both API keys and the
+   * fingerprint, so that the text of the latter was a valid API key. Only for reading and upgrading such databases.
    */
   originalMac(text: string): Uint8Array {
     return createHmac("sha256", this.#root).update(text).digest();

@@ -1,23 +1,23 @@
-// Hashes of passwords: Argon2id over an HMAC under a key of the key file, so that the database alone does not
-// even let anybody guess. How many are computed at once is bounded, as each takes memory and a core.
+// Hashes passwords: Argon2id over an HMAC under a key of the key file, so that the database alone does not even allow
+// guessing. The number of concurrent computations is bounded, as each takes memory and a core.
 
 import { Buffer } from "node:buffer";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { AppError } from "../errors.ts";
 import type { DerivedKey } from "./derived_key.ts";
 
-/** OWASP's password storage cheat sheet: 19 MiB and two passes; some 45 ms. */
+/** From OWASP's password storage cheat sheet: 19 MiB and two passes; about 45 ms. */
 const MEMORY_KIB = 19_456;
 const PASSES = 2;
 const LANES = 1;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
-const AT_ONCE = 2;
-/** More than that would wait for seconds, and be sent again before it is answered. */
+const CONCURRENT_MAX = 2;
+/** More would wait for seconds, and clients would repeat their requests before the answers. */
 const WAITING_MAX = 64;
 
-/** What Deno's types lack of Argon2 in WebCrypto (WICG, Modern Algorithms, 2025). */
+/** Argon2 in WebCrypto (WICG, Modern Algorithms, 2025), which Deno's types lack. */
 interface Argon2Params extends Algorithm {
   nonce: BufferSource;
   parallelism: number;
@@ -29,28 +29,34 @@ export class Passwords {
   readonly #pepper: DerivedKey;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
-  /** Of no password: what is checked where there is none, for the same time. */
-  readonly #nobody = encode(randomBytes(SALT_BYTES), randomBytes(HASH_BYTES));
+  /** Verified when there is no password, so that this takes the same time. */
+  readonly #dummy = encode(randomBytes(SALT_BYTES), randomBytes(HASH_BYTES));
 
   constructor(pepper: DerivedKey) {
     this.#pepper = pepper;
   }
 
-  /** `$argon2id$v=19$m=…,t=…,p=…$<salt>$<hash>`, as in the reference implementation. @throws AppError Busy (503) */
+  /**
+   * Returns `$argon2id$v=19$m=…,t=…,p=…$<salt>$<hash>`, as the reference implementation does.
+   * @throws AppError Busy (503)
+   */
   async hash(password: string): Promise<string> {
     const salt = randomBytes(SALT_BYTES);
     return encode(salt, await this.#derive(password, salt, MEMORY_KIB, PASSES, LANES));
   }
 
-  /** Whether `stored` was made of `password`; null never is, in the same time. @throws AppError Busy (503) */
+  /**
+   * Reports whether `stored` is a hash of `password`; false for null, after the same time.
+   * @throws AppError Busy (503)
+   */
   async matches(stored: string | null, password: string): Promise<boolean> {
-    const { salt, hash, memory, passes, lanes } = decode(stored ?? this.#nobody);
+    const { salt, hash, memory, passes, lanes } = decode(stored ?? this.#dummy);
     const given = await this.#derive(password, salt, memory, passes, lanes);
     return timingSafeEqual(given, hash) && stored !== null;
   }
 
   async #derive(password: string, salt: Uint8Array, memory: number, passes: number, lanes: number) {
-    // Two keyboards may send one letter as different code points (NIST SP 800-63B, 3.1.1.2).
+    // Keyboards may send the same letter as different code points (NIST SP 800-63B, 3.1.1.2).
     const secret = this.#pepper.mac(password.normalize("NFKC")) as Uint8Array<ArrayBuffer>;
     await this.#enter();
     try {
@@ -65,17 +71,17 @@ export class Passwords {
   }
 
   #enter(): Promise<void> | void {
-    if (this.#running < AT_ONCE) {
+    if (this.#running < CONCURRENT_MAX) {
       this.#running++;
       return;
     }
     if (this.#waiting.length >= WAITING_MAX) {
-      throw new AppError("Busy", 503, "Too many people sign in at this moment. Try again.");
+      throw new AppError("Busy", 503, "Too many users are signing in right now. Try again.");
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Hands the place over, or gives it back. */
+  /** Passes the slot to the next one waiting, or frees it. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next();

@@ -1,5 +1,5 @@
-// What authenticates the rows of the database: a MAC of each row, and a number for each MAC that the sealed head
-// sums up. Knows neither tables nor SQL.
+// Computes the MAC of a database row, and for each MAC the number that the sealed head adds up. Knows neither tables nor
+// SQL.
 
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
@@ -21,20 +21,20 @@ export class RowMacs {
     this.#elements = keyring.derive("head elements");
   }
 
-  /** The MAC of a row: 32 bytes. */
+  /** Returns the MAC of a row: 32 bytes. */
   mac(table: string, fields: readonly Field[]): Uint8Array {
     return this.#rows.mac(encodeRow(table, fields));
   }
 
-  /** Whether `mac` is the MAC of that row. */
+  /** Reports whether `mac` is the MAC of this row. */
   isMac(mac: Uint8Array, table: string, fields: readonly Field[]): boolean {
     const expected = this.mac(table, fields);
     return mac.length === expected.length && timingSafeEqual(mac, expected);
   }
 
   /**
-   * The number, below 2^256, that a row with this MAC adds to the sum of its table in the head. It is stored nowhere:
-   * sums of stored MACs could be forged by linear algebra.
+   * Returns the number, below 2^256, that a row with this MAC adds to the sum of its table in the head. It is never
+   * stored: sums of stored MACs could be forged by linear algebra.
    */
   element(table: string, mac: Uint8Array): bigint {
     const bytes = this.#elements.mac(encodeRow(table, [["mac", mac]]));
@@ -43,8 +43,8 @@ export class RowMacs {
 }
 
 /**
- * One text for each row and no other row: each part has its type and length in front. NULL is left out, so that a
- * column that is added to a table, NULL in all rows, leaves their MACs valid.
+ * Returns a text that is unique to a row: each part is preceded by its type and length. NULL is omitted, so that adding a
+ * column that is NULL in all rows leaves their MACs valid.
  */
 export function encodeRow(table: string, fields: readonly Field[]): string {
   let text = part("t", table);
@@ -65,7 +65,7 @@ function encodeValue(value: NonNullable<SqlValue>): string {
   }
 }
 
-/** `text` has no half surrogates, as SQLite returns none: two texts never have one encoding in UTF-8. */
+/** `text` has no lone surrogates, as SQLite returns none, so that two texts never have the same UTF-8 encoding. */
 function part(type: string, text: string): string {
   return `${type}${text.length}:${text}`;
 }

@@ -1,5 +1,5 @@
-// The head of the authenticated rows: how many rows each table has and the sum of their elements, sealed, with one
-// generation for all. A multiset hash of each table (Clarke et al., Incremental Multiset Hash Functions, 2003).
+// Implements the head of the authenticated rows: encrypted, it contains the number of rows of each table, the sum of their
+// elements (a multiset hash: Clarke et al., Incremental Multiset Hash Functions, 2003), and one generation for all.
 
 import { z } from "zod";
 import type { DerivedKey } from "./derived_key.ts";
@@ -7,15 +7,15 @@ import type { DerivedKey } from "./derived_key.ts";
 /** Sums are taken modulo this. */
 export const MODULUS = 2n ** 256n;
 
-/** What the head says of a table. */
+/** The part of the head about one table. */
 export interface TableSum {
   readonly count: number;
-  /** Of the rows' elements, modulo 2^256. */
+  /** The sum of the rows' elements, modulo 2^256. */
   readonly sum: bigint;
 }
 
 export interface Head {
-  /** Random; another one after each restore, so that no state from before it can be put back. Hexadecimal. */
+  /** Random, and new after each restore, which invalidates every state from before it. Hexadecimal. */
   readonly epoch: string;
   /** Counts the transactions that changed authenticated rows. */
   readonly generation: number;
@@ -26,12 +26,12 @@ export interface Head {
 
 export const EMPTY: TableSum = { count: 0, sum: 0n };
 
-/** `table` with a row added. */
+/** Returns the sum with a row added. */
 export function plus({ count, sum }: TableSum, element: bigint): TableSum {
   return { count: count + 1, sum: (sum + element) % MODULUS };
 }
 
-/** `table` with a row taken away. */
+/** Returns the sum with a row removed. */
 export function minus({ count, sum }: TableSum, element: bigint): TableSum {
   return { count: count - 1, sum: (sum - element + MODULUS) % MODULUS };
 }
@@ -43,16 +43,16 @@ const storedSchema = z.strictObject({
   tables: z.record(z.string(), z.tuple([z.int(), z.string().regex(/^[0-9a-f]{1,64}$/)])),
 });
 
-/** Bound to what it is, as other texts may be sealed with the same key some day. */
+/** Distinguishes the head from other texts that may be encrypted with the same key in the future. */
 const AAD = "head";
 
-/** The text that is stored for a head. Encrypted: the sums of two heads would give the elements of rows away. */
+/** Returns the text that is stored for a head. Encrypted, as the sums of two heads would reveal the elements of rows. */
 export function sealHead({ epoch, generation, schema, tables }: Head, key: DerivedKey): string {
   const sums = Object.fromEntries([...tables].map(([table, { count, sum }]) => [table, [count, sum.toString(16)]]));
   return key.seal(JSON.stringify({ epoch, generation, schema, tables: sums }), AAD);
 }
 
-/** The head of a stored text, or undefined if `sealHead` did not return it for this key. */
+/** Returns the head of a stored text, or undefined if `sealHead` did not return it for this key. */
 export function openHead(stored: string, key: DerivedKey): Head | undefined {
   const text = key.open(stored, AAD);
   if (text === undefined) return undefined;

@@ -1,8 +1,8 @@
-// A decrypted value that cannot slip into a log, an error or JSON by accident.
+// Wraps a decrypted value so that it cannot get into a log, an error or JSON by accident.
 
 const SHOWN = "[secret]";
 
-/** A secret in the clear. Only `reveal()` gives the text; every other way of printing gives `[secret]`. */
+/** A decrypted secret. Only `reveal()` returns the text; every way of printing gives `[secret]`. */
 export class SecretValue {
   readonly #text: string;
 
@@ -10,7 +10,7 @@ export class SecretValue {
     this.#text = text;
   }
 
-  /** The text itself. Call it at the last moment, where the value leaves for whom it is meant. */
+  /** Returns the text. Call it as late as possible, where the value is passed to its recipient. */
   reveal(): string {
     return this.#text;
   }

@@ -1,4 +1,4 @@
-// Codes of authenticator apps: TOTP (RFC 6238) with what all of them know, SHA-1, 30 seconds and six digits.
+// Implements the codes of authenticator apps: TOTP (RFC 6238) with SHA-1, 30 seconds and six digits, which all support.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
@@ -7,15 +7,15 @@ export const TOTP_STEP_SECONDS = 30;
 export const TOTP_DIGITS = 6;
 /** RFC 4226, 4 (R6) recommends 160 bits. */
 export const TOTP_SECRET_BYTES = 20;
-/** Codes of the step before and after count, too: clocks differ, and typing takes time. */
+/** Codes of the previous and the next step are accepted, too: clocks differ, and typing takes time. */
 const TOLERANCE_STEPS = 1;
 
-/** The step that a moment is in. */
+/** Returns the time step that contains a moment. */
 export function totpStep(nowMs: number): number {
   return Math.floor(nowMs / 1_000 / TOTP_STEP_SECONDS);
 }
 
-/** The code of a step (RFC 4226, 5.3). `digits` is an argument for the test vectors alone. */
+/** Returns the code of a step (RFC 4226, 5.3). Only the test vectors pass `digits`. */
 export function totpCode(secret: Uint8Array, step: number, digits = TOTP_DIGITS): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(step));
@@ -24,7 +24,7 @@ export function totpCode(secret: Uint8Array, step: number, digits = TOTP_DIGITS)
   return String(binary % 10 ** digits).padStart(digits, "0");
 }
 
-/** The step that `code` belongs to, if it is one of about now. */
+/** Returns the step that `code` belongs to, if it is within the tolerance. */
 export function matchingStep(secret: Uint8Array, code: string, nowMs: number): number | undefined {
   const given = Buffer.from(code);
   const now = totpStep(nowMs);
@@ -35,7 +35,7 @@ export function matchingStep(secret: Uint8Array, code: string, nowMs: number): n
   return undefined;
 }
 
-/** RFC 4648, 6, without padding, as apps take it. */
+/** Returns base32 (RFC 4648, 6) without padding, as apps accept it. */
 export function base32(bytes: Uint8Array): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   let text = "", bits = 0, held = 0;

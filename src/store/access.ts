@@ -1,4 +1,4 @@
-// The rows of key groups and API keys. A key's value is here as a ciphertext and as its look-up HMAC only.
+// Stores key groups and API keys. A key's value is stored only as a ciphertext and as an HMAC for look-ups.
 
 import type { GroupId, KeyId } from "../ids.ts";
 import type { RowCheck } from "./authenticated_rows.ts";
@@ -20,7 +20,7 @@ export interface KeyRow {
   createdAt: number;
 }
 
-/** A group with how many keys, functions that ask for it, and secrets it has. */
+/** A group with the number of its keys, of functions that require it, and of its secrets. */
 export interface GroupSummary extends GroupRow {
   keys: number;
   functions: number;
@@ -34,11 +34,11 @@ export interface KeySummary extends KeyRow {
 
 export interface KeyFilter {
   groupId?: GroupId | undefined;
-  /** Part of a name or description, in any case of ASCII letters. */
+  /** Part of a name or description; the case of ASCII letters is ignored. */
   search?: string | undefined;
 }
 
-/** Who a key's value belongs to. */
+/** The key that a value belongs to, and its group. */
 export interface KeyHolder {
   readonly keyId: KeyId;
   readonly keyName: string;
@@ -55,38 +55,38 @@ export interface AccessStore {
   deleteGroup(id: GroupId): void;
   countKeys(groupId: GroupId): number;
 
-  /** Names of functions that ask for a key of this group, five at most. */
+  /** Returns the names of at most five functions that require a key of this group. */
   functionsOfGroup(groupId: GroupId): string[];
 
-  /** Groups with an id above `after`, in order of id. */
+  /** Returns at most `limit` groups with an id above `after`, in order of id. */
   groupPage(after: number, limit: number): GroupSummary[];
   groupSummary(id: GroupId): GroupSummary | undefined;
   keySummary(id: KeyId): KeySummary | undefined;
 
-  /** Keys with an id below `before`, the newest first. */
+  /** Returns at most `limit` keys with an id below `before`, newest first. */
   keyPage(filter: KeyFilter, before: number, limit: number): KeySummary[];
 
-  /** Of each of these groups, the newest `limit` keys. */
+  /** Returns the newest `limit` keys of each of these groups. */
   newestKeys(groupIds: readonly GroupId[], limit: number): KeySummary[];
   keyCount(): number;
 
-  /** In order of id: all, or at most `limit` with an id above `after`. */
+  /** Returns all keys in order of id, or at most `limit` with an id above `after`. */
   keys(groupId?: GroupId, after?: number, limit?: number): KeyRow[];
   key(id: KeyId): KeyRow | undefined;
   keyByName(groupId: GroupId, name: string): KeyRow | undefined;
 
-  /** Undefined also if the key's row, or its group's, is not as this program wrote it. */
+  /** Returns the holder of a key; undefined also if the key's row, or its group's, was altered. */
   holder(lookup: Uint8Array): KeyHolder | undefined;
   insertKey(
     row: { groupId: GroupId; name: string; description: string; lookup: Uint8Array; ciphertext: string; now: number },
   ): KeyId;
   updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void;
 
-  /** What each key is found by. */
+  /** Returns the HMAC that each key is found by. */
   lookups(): { id: KeyId; name: string; groupName: string; lookup: Uint8Array }[];
   deleteKey(id: KeyId): boolean;
 
-  /** Last uses as earlier versions kept them here. */
+  /** Returns the last uses that earlier versions stored in this table. */
   earlierUses(): { id: KeyId; at: number }[];
   forgetEarlierUses(): void;
 }
@@ -106,18 +106,18 @@ SELECT g.id, g.name, g.description,
   (SELECT count(*) FROM secrets WHERE group_id = g.id) AS secrets
 FROM key_groups g`;
 
-export function accessStore(db: Database, rows: RowCheck): AccessStore {
+export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
   const groupPage = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id > ? ORDER BY g.id LIMIT ?`);
   const groupSummary = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id = ?`);
   const keySummary = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.id = ?`);
   const newest = "k.id < ? ORDER BY k.id DESC LIMIT ?";
   const keyPage = db.prepare(`${SELECT_KEY_SUMMARY} WHERE ${newest}`);
   const keyPageOfGroup = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.group_id = ? AND ${newest}`);
-  // instr() rather than LIKE: nothing in what is searched for is a pattern.
+  // instr() rather than LIKE: the search text is not a pattern.
   const found = "(instr(lower(k.name), lower(?)) > 0 OR instr(lower(k.description), lower(?)) > 0)";
   const keySearch = db.prepare(`${SELECT_KEY_SUMMARY} WHERE ${found} AND ${newest}`);
   const keySearchInGroup = db.prepare(`${SELECT_KEY_SUMMARY} WHERE k.group_id = ? AND ${found} AND ${newest}`);
-  // CROSS JOIN keeps SQLite to this order: in another, a group's newest keys are looked for once for each key.
+  // CROSS JOIN fixes the order: in another one, SQLite would search a group's newest keys once for each key.
   const newestKeys = db.prepare(
     `SELECT ${SUMMARY_COLUMNS} FROM json_each(?) wanted CROSS JOIN key_groups g CROSS JOIN api_keys k
      WHERE g.id = wanted.value

@@ -1,4 +1,4 @@
-// The rows of admins, their sessions, recovery codes and password links. Nothing in them opens a door by itself.
+// Stores admins, their sessions, recovery codes and password links. None of these rows is sufficient to sign in.
 
 import type { AdminId, SessionId } from "../ids.ts";
 import type { RowCheck } from "./authenticated_rows.ts";
@@ -9,7 +9,7 @@ export interface AdminRow {
   /** In lower case. */
   email: string;
   name: string;
-  /** As `hashPassword` made it; null until an invitation is accepted. */
+  /** The hash; null until an invitation is accepted. */
   password: string | null;
   /** Null without a second factor. */
   totpNonce: Uint8Array | null;
@@ -31,29 +31,29 @@ export interface AdminStore {
   admin(id: AdminId): AdminRow | undefined;
   adminByEmail(email: string): AdminRow | undefined;
 
-  /** Whether the row is as this program wrote it; otherwise it is reported. */
+  /** Reports whether the row is as this program wrote it; an altered row is logged as a finding. */
   isAuthentic(id: AdminId): boolean;
 
-  /** How many admins have a password to sign in with. */
+  /** Returns how many admins have a password to sign in with. */
   countWithPassword(): number;
   insertAdmin(row: { email: string; name: string; password: string | null; now: number }): AdminId;
   rename(id: AdminId, name: string): void;
   setPassword(id: AdminId, password: string): void;
 
-  /** `lastStep` is the step of the code that proved it to work, which does not count again. */
+  /** Sets the nonce; `lastStep` is the time step of the code that verified it, which cannot be used again. */
   setTotpNonce(id: AdminId, nonce: Uint8Array | null, lastStep: number): void;
 
-  /** Whether the code of this step may be used: once, and none of an earlier step after it. */
+  /** Marks the code of this time step as used; returns false if it, or a later one, was used before. */
   useTotpStep(id: AdminId, step: number): boolean;
   touchSignIn(id: AdminId, at: number): void;
 
-  /** With sessions, codes and link. */
+  /** Deletes an admin with their sessions, codes and link. */
   deleteAdmin(id: AdminId): void;
 
-  /** The latest used first. */
+  /** Returns the sessions of an admin, the most recently used first. */
   sessions(adminId: AdminId): SessionRow[];
 
-  /** Undefined also if the row is not as this program wrote it. */
+  /** Returns the session with this token; undefined also if its row was altered. */
   sessionByToken(tokenMac: Uint8Array): SessionRow | undefined;
   insertSession(
     row: { tokenMac: Uint8Array; adminId: AdminId; now: number; address: string; userAgent: string },
@@ -61,28 +61,28 @@ export interface AdminStore {
   touchSession(id: SessionId, at: number): void;
   deleteSession(id: SessionId, adminId: AdminId): boolean;
 
-  /** All but one; how many there were. */
+  /** Deletes all sessions of an admin except one and returns how many there were. */
   deleteSessions(adminId: AdminId, except: SessionId | 0): number;
 
-  /** Those not seen since `seenBefore`, and those begun before `createdBefore`. */
+  /** Deletes sessions last used before `seenBefore` and sessions started before `createdBefore`. */
   deleteStaleSessions(seenBefore: number, createdBefore: number): void;
   deleteAllSessionsAndLinks(): void;
 
-  /** `codes` as HMACs, in place of all before. */
+  /** Replaces all recovery codes; `codes` are HMACs. */
   replaceCodes(adminId: AdminId, codes: readonly Uint8Array[]): void;
 
-  /** Whether it was there; it no longer is. */
+  /** Deletes a recovery code and returns whether it existed. */
   useCode(adminId: AdminId, code: Uint8Array): boolean;
   countCodes(adminId: AdminId): number;
 
   /**
-   * Deletes an admin's link if something else has written it, so that it can be written as a whole: nothing of it is kept.
-   * Called before the transaction that writes it, not within.
+   * Deletes an admin's link if it was altered, so that a new one can be written: nothing of the old row is kept.
+   * Called before the transaction that writes the link, not within it.
    */
   discardAlteredLink(adminId: AdminId): void;
   putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void;
 
-  /** Whose link it is, if it has not expired at `now` and its row is as this program wrote it. */
+  /** Returns whose link it is, unless it has expired at `now` or its row was altered. */
   link(tokenMac: Uint8Array, now: number): AdminId | undefined;
   deleteLink(adminId: AdminId): void;
 }
@@ -96,7 +96,7 @@ const SELECT_SESSION = `
 SELECT id, admin_id AS adminId, created_at AS createdAt, last_seen_at AS lastSeenAt, address, user_agent AS userAgent
 FROM sessions`;
 
-export function adminStore(db: Database, rows: RowCheck): AdminStore {
+export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
   const admins = db.prepare(`${SELECT_ADMIN} ORDER BY a.id`);
   const admin = db.prepare(`${SELECT_ADMIN} WHERE a.id = ?`);
   const adminByEmail = db.prepare(`${SELECT_ADMIN} WHERE a.email = ?`);

@@ -1,9 +1,9 @@
-// The rows of the audit. They are added and read; what their MACs are made of is observe/audit_chain.ts.
+// Stores the entries of the audit. core/audit/chain.ts computes their MACs.
 
 import { all, type Database, first, type Row } from "./database.ts";
 
 export interface AuditRow {
-  /** 1, 2, 3 … without a gap. */
+  /** 1, 2, 3 … without gaps. */
   id: number;
   /** Milliseconds since 1970 UTC. */
   at: number;
@@ -15,7 +15,7 @@ export interface AuditRow {
   requestId: string | null;
   action: string;
   subjectKind: string;
-  /** Null where there is none, or where `after` lists several as `ids`. */
+  /** Null if there is none, or if `after` lists several as `ids`. */
   subjectId: string | null;
   subjectName: string;
   /** JSON. */
@@ -25,12 +25,12 @@ export interface AuditRow {
   mac: string;
 }
 
-/** Of a thing or a person: all of its kind, the one with this id, or those of this name, whatever they are. */
+/** Selects actors or subjects: all of a kind, the one with this id, or all with this name. */
 export type AuditWho = { kind: string; id?: string | undefined } | { name: string };
 
 export interface AuditFilter {
   actor?: AuditWho | undefined;
-  /** Such as `secret.created`, or `secret.*`. */
+  /** An action such as `secret.created`, or a group such as `secret.*`. */
   action?: string | undefined;
   subject?: AuditWho | undefined;
   /** Milliseconds since 1970 UTC; `from` is included, `to` is not. */
@@ -41,20 +41,20 @@ export interface AuditFilter {
 export interface AuditStore {
   add(row: AuditRow): void;
 
-  /** Id of the last entry, 0 if there is none. */
+  /** Returns the id of the last entry, 0 if there is none. */
   lastId(): number;
 
-  /** Entries with an id above `after`, up to `upTo`, in order of id, at most `limit`. */
+  /** Returns at most `limit` entries with an id above `after` and up to `upTo`, in order of id. */
   following(after: number, upTo: number, limit: number): AuditRow[];
 
-  /** Entries that fit `filter` with an id below `before`, newest first, at most `limit`. */
+  /** Returns at most `limit` entries that match `filter` with an id below `before`, newest first. */
   page(filter: AuditFilter, before: number, limit: number): AuditRow[];
 }
 
-/** A time that a Date can hold; none that this program wrote is another. */
+/** A time that a Date can hold; only a time that was tampered with is outside this range. */
 const KNOWN_TIME = "CASE WHEN at BETWEEN 0 AND 8640000000000000 THEN at ELSE 0 END";
 
-/** In the order of the columns. */
+/** Columns in the order of the table. */
 const COLUMNS = `id, ${KNOWN_TIME} AS at, actor_kind AS actorKind, actor_id AS actorId, actor_name AS actorName, ` +
   "actor_group AS actorGroup, address, request_id AS requestId, action, subject_kind AS subjectKind, " +
   "subject_id AS subjectId, subject_name AS subjectName, before, after, mac";
@@ -62,21 +62,21 @@ const COLUMNS = `id, ${KNOWN_TIME} AS at, actor_kind AS actorKind, actor_id AS a
 export const SELECT_AUDIT = `SELECT ${COLUMNS} FROM audit`;
 
 /**
- * Entries about several subjects list their ids. Looking for the text first spares reading the JSON of all others.
- * A row that was tampered with may hold anything.
+ * Matches entries about several subjects, which list their ids. The search for the text first avoids parsing the JSON
+ * of all others. A row that was tampered with may contain anything.
  */
 const ONE_OF_SEVERAL = "subject_id IS NULL " +
   "AND instr(replace(replace(after, '[', ','), ']', ','), ',' || ? || ',') AND CASE WHEN json_valid(after) THEN EXISTS " +
   "(SELECT 1 FROM json_each(after, '$.ids') WHERE value = CAST(? AS INTEGER)) ELSE 0 END";
 
-export function auditStore(db: Database): AuditStore {
+export function createAuditStore(db: Database): AuditStore {
   const insertRow = db.prepare(
     "INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, actor_group, address, request_id, action, " +
       "subject_kind, subject_id, subject_name, before, after, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const last = db.prepare("SELECT max(id) AS id FROM audit");
   const following = db.prepare(`${SELECT_AUDIT} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`);
-  // One statement for each set of filters in use; there are few.
+  // One statement for each combination of filters in use; there are few.
   const pages = new Map<string, ReturnType<Database["prepare"]>>();
 
   const ask = (conditions: readonly Condition[], before: number, limit: number): AuditRow[] => {
@@ -116,7 +116,7 @@ export function auditStore(db: Database): AuditStore {
       const { subject } = filter;
       const conditions = conditionsOf(filter);
       if (!subject || "name" in subject || subject.id === undefined) return ask(conditions, before, limit);
-      // Each of the two has its place in an index, both together have not.
+      // Each of the two is covered by an index, both together are not.
       const { id } = subject;
       return [["subject_id = ?", id] as const, [ONE_OF_SEVERAL, id, id] as const]
         .flatMap((about) => ask([...conditions, about], before, limit))
@@ -128,7 +128,7 @@ export function auditStore(db: Database): AuditStore {
 
 type Condition = readonly [sql: string, ...values: (string | number)[]];
 
-/** All but which one of its kind the subject is. */
+/** Returns the conditions on everything except the subject's id. */
 function conditionsOf({ actor, action, subject, from, to }: AuditFilter): Condition[] {
   const parts: Condition[] = [];
   if (actor && "name" in actor) parts.push(["actor_name = ?", actor.name]);
@@ -136,7 +136,7 @@ function conditionsOf({ actor, action, subject, from, to }: AuditFilter): Condit
     parts.push(["actor_kind = ?", actor.kind]);
     if (actor.id !== undefined) parts.push(["actor_id = ?", actor.id]);
   }
-  // The unary plus keeps SQLite from sorting all entries of a frequent kind, rather than walking back to the newest.
+  // The unary plus prevents SQLite from sorting all entries of a frequent kind; it walks back from the newest instead.
   if (action !== undefined) parts.push([action.endsWith(".*") ? "+action GLOB ?" : "action = ?", action]);
   if (subject && "name" in subject) parts.push(["subject_name = ?", subject.name]);
   else if (subject) parts.push(["subject_kind = ?", subject.kind]);

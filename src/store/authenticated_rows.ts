@@ -1,5 +1,6 @@
-// Keeps a MAC in every row that decides access or meaning, and the sealed head over all of them, in the transaction
-// of each change. What changed is taken from SQLite's own record of the transaction, so that no writer can forget it.
+// Maintains a MAC in every row that decides access or meaning, and the sealed head over all of them, in the transaction
+// of each change. The changed rows are taken from SQLite's own changeset of the transaction, so that no writer can omit
+// one.
 
 import { createHash } from "node:crypto";
 import { DatabaseSync, type Session, type StatementSync } from "node:sqlite";
@@ -28,23 +29,23 @@ import { rowChanges } from "./changeset.ts";
 import { first, type TransactionGuard } from "./database.ts";
 import { SECRET_ORDER, SecretOrder, writeOrder } from "./secret_order.ts";
 
-/** Name in the table `meta`. */
+/** Name of the head in the table `meta`. */
 const HEAD = "rows-head";
 
-/** Whether rows are what they should be, for their readers. */
+/** Checks rows for their readers. */
 export interface RowCheck {
-  /** Whether the row with this key is as this program wrote it; otherwise it is reported. */
+  /** Reports whether the row with this key is as this program wrote it; an altered row is logged as a finding. */
   check(table: string, ...key: SqlValue[]): boolean;
-  /** Whether there is a row with this key that is not as this program wrote it; it is reported. */
+  /** Reports whether there is an altered row with this key; it is logged as a finding. */
   isAltered(table: string, ...key: SqlValue[]): boolean;
 }
 
-/** The refusal to change a row that something else has written. */
+/** Returns the error for a change of a row that something other than this program altered. */
 export function tamperedRow(table: string, id: string | number): AppError {
   return new AppError(
     "TamperedRow",
     409,
-    `Row ${id} of ${table} was altered by something other than this program. It can be deleted, not changed.`,
+    `Row ${id} of ${table} was altered by something other than this program. It can be deleted, but not changed.`,
   );
 }
 
@@ -52,16 +53,16 @@ export function isSameSum(a: TableSum, b: TableSum): boolean {
   return a.count === b.count && a.sum === b.sum;
 }
 
-/** Whether secrets that were not found are not there, for their readers. */
+/** Checks for readers that secrets which were not found do not exist. */
 export interface AbsenceCheck {
   /**
-   * The scopes of those owners for whom nothing proves that this program has stored no secret of that name. Why is
-   * reported. Not to be called within a transaction that changes secrets.
+   * Returns the scopes of those owners for whom nothing proves that this program stored no secret of that name. The
+   * reason is reported. Must not be called within a transaction that changes secrets.
    */
   unproven(name: string, owners: readonly (readonly [scope: Scope, ownerId: number])[]): Scope[];
 }
 
-/** The statements on one table. */
+/** The statements for one table. */
 class TableRows {
   readonly table: AuthenticatedTable;
   readonly #select: StatementSync;
@@ -100,22 +101,22 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   readonly #schemaVersion: StatementSync;
   readonly #dataVersion: StatementSync;
   #seenVersion: number;
-  /** As of the last transaction of this process; the database is not asked again. */
+  /** As of the last transaction of this process; not read from the database again. */
   #head: Head;
-  /** Its text. Another process that has the keys, such as a command, may have written a later one since. */
+  /** The stored text of the head. Another process with the keys, such as a command, may have written a later one. */
   #stored: string;
   #knownSchema: number;
   #session: Session | undefined;
   #next: { head: Head; stored: string } | undefined;
   #nextEpoch: string | undefined;
-  /** Of the last commit that a power cut does not undo. */
+  /** Generation of the last commit that a power cut does not undo. */
   #durable: number;
-  /** Set while the database holds another head than it should. */
+  /** Set while the database contains an altered head. */
   #isHeadAltered = false;
 
   /**
    * Reads the head.
-   * @throws HeadError if it is not one that was written with these keys
+   * @throws HeadError if it was not written with these keys
    */
   constructor(db: DatabaseSync, keyring: Keyring, report: (finding: Finding) => void) {
     this.db = db;
@@ -137,7 +138,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     this.#seenVersion = this.#currentData();
   }
 
-  /** The generation that the database holds even after a power cut. */
+  /** The generation that the database has even after a power cut. */
   get durableGeneration(): number {
     return this.#durable;
   }
@@ -154,9 +155,9 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   }
 
   /**
-   * Authenticates the rows that the transaction changed; whether there are any.
-   * @throws AppError TamperedRow (409) if a row that was changed had been altered by something else before, or one
-   *   that says which secrets are next to a new one
+   * Authenticates the rows that the transaction changed and returns whether there are any.
+   * @throws AppError TamperedRow (409) if something else had altered a row that was changed, or a row of the order of
+   *   secrets next to a new secret
    */
   seal(): boolean {
     let changeset = this.#session!.changeset();
@@ -197,18 +198,18 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
       ({ head: this.#head, stored: this.#stored } = this.#next);
       this.#isHeadAltered = false;
     }
-    // A commit that waits for the disk takes those before it along.
+    // A commit that waits for the disk makes earlier ones durable, too.
     if (committed && isDurable) this.#durable = this.#head.generation;
     this.#next = undefined;
     if (committed) this.#nextEpoch = undefined;
   }
 
-  /** Gives the head another epoch with the transaction under way: no earlier state of the database counts then. */
+  /** Gives the head a new epoch in the current transaction, which invalidates every earlier state of the database. */
   startEpoch(epoch: string): void {
     this.#nextEpoch = epoch;
   }
 
-  /** Whether another connection has committed anything since this was asked last. */
+  /** Reports whether another connection has committed anything since the last call. */
   wasWrittenByOthers(): boolean {
     const version = this.#currentData();
     const was = this.#seenVersion;
@@ -216,7 +217,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     return was !== version;
   }
 
-  /** Takes over a later head that a command has written, and reports any other that differs. */
+  /** Adopts a later head that a command has written, and reports any other difference. */
   refresh(): void {
     const stored = first<{ value: string }>(this.#readHead)?.value;
     if (stored === this.#stored) return;
@@ -234,8 +235,8 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   }
 
   /**
-   * Whether the row with this key is as this program wrote it; otherwise it is reported. A row that the transaction
-   * under way has changed is.
+   * Reports whether the row with this key is as this program wrote it, also within the current transaction; an altered
+   * row is logged as a finding.
    */
   check(name: string, ...key: SqlValue[]): boolean {
     const rows = this.#tables.get(name)!;
@@ -268,7 +269,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     let rest = sum;
     if (isUpdate) {
       const old = row.map((value, index) => recorded[index] === undefined ? value : recorded[index]!);
-      // A replaced row may be the same but for its MAC, which it then lacks.
+      // A replaced row may be identical except for its MAC, which is then missing.
       if ([table.mac, ...table.covered].every((index) => isSame(old[index]!, row[index]!))) return sum;
       if (!isAuthentic(this.#macs, table, old)) throw this.#altered(table, old);
       rest = minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
@@ -279,8 +280,8 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   }
 
   /**
-   * A row that was put in was never counted: without it, the sum is what it was. One that was altered was counted by
-   * the MAC that it had; if it still has that, the sum of the MACs that are left shows it, once all is deleted.
+   * Returns the sum without a deleted row. A row that something else inserted was never part of the sum. An altered row
+   * was counted by its earlier MAC; if it still has that, the sum of the remaining MACs shows it after the deletions.
    */
   #deleted({ table }: TableRows, old: StoredRow, sum: TableSum, discarded: Map<string, bigint[]>): TableSum {
     const mac = old[table.mac];
@@ -291,7 +292,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     return sum;
   }
 
-  /** The sum of the MACs that the rows of a table have, whether they are right or not. */
+  /** Returns the sum of the stored MACs of a table, whether they are right or not. */
   #storedSum(name: string): TableSum {
     const macs = this.db.prepare(`SELECT mac FROM ${name} WHERE length(mac) > 0`).iterate() as Iterable<
       { mac: Uint8Array }
@@ -317,7 +318,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     return false;
   }
 
-  /** A trigger or foreign key that somebody put in would change rows within this program's own transactions. */
+  /** Rejects a changed schema: an added trigger or foreign key would change rows within this program's transactions. */
   #refuseOtherSchema(): void {
     const version = this.#currentSchema();
     if (version === this.#knownSchema) return;
@@ -326,7 +327,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
       throw new AppError(
         "TamperedSchema",
         503,
-        "The database's schema was changed by something other than this program. Nothing is written to it any more.",
+        "The database's schema was changed by something other than this program. Nothing more is written to it.",
       );
     }
     this.#knownSchema = version;
@@ -346,12 +347,12 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   }
 }
 
-/** @throws HeadError if the schema is not the one that this program has made */
+/** @throws HeadError if the schema was changed by something other than this program */
 export function requireOwnSchema(db: DatabaseSync, { schema }: Head): void {
   if (schema !== schemaHash(db)) throw new HeadError("its schema was changed by something other than this program");
 }
 
-/** Why a database's rows cannot be relied on; reads on after "the database cannot be used: ". */
+/** The rows of a database cannot be trusted; the message continues "the database cannot be used: ". */
 export class HeadError extends Error {}
 
 /** @throws HeadError */
@@ -364,8 +365,8 @@ export function readHead(db: DatabaseSync, key: DerivedKey): { head: Head; store
 }
 
 /**
- * Authenticates all rows as they are, under a new head. For a database that has none, and for one that an operator
- * has decided to trust. Within the caller's transaction.
+ * Authenticates all rows as they are, under a new head: for a database without a head, and for one that an operator
+ * decided to trust. Runs within the caller's transaction.
  */
 export function authenticateAll(
   db: DatabaseSync,
@@ -398,10 +399,10 @@ export function authenticateAll(
   writeHead(db, keyring, { epoch, generation, schema: schemaHash(db), tables });
 }
 
-/** Called after each row with how many of how many are done. */
+/** Is called after each row with the number of rows done and the total. */
 export type OnRow = (done: number, total: number) => void;
 
-/** Authenticates the order of secrets as they are, for a database whose other rows are authenticated. */
+/** Authenticates the order of the existing secrets, in a database whose other rows are authenticated. */
 export function authenticateOrder(db: DatabaseSync, keyring: Keyring, onRow: OnRow): void {
   const { head } = readHead(db, keyring.derive("head"));
   const { count } = head.tables.get("secrets") ?? EMPTY;
@@ -410,15 +411,15 @@ export function authenticateOrder(db: DatabaseSync, keyring: Keyring, onRow: OnR
 }
 
 /**
- * Takes the schema as it is into the head: for a migration, within its transaction. A migration that changes what
- * rows hold, but for columns that are NULL in all of them, has to authenticate those rows, too.
+ * Records the current schema in the head, within the transaction of a migration. A migration that changes the content
+ * of rows, other than by adding columns that are NULL, has to authenticate those rows, too.
  */
 export function acceptSchema(db: DatabaseSync, keyring: Keyring): void {
   const { head } = readHead(db, keyring.derive("head"));
   writeHead(db, keyring, { ...head, generation: head.generation + 1, schema: schemaHash(db) });
 }
 
-/** Authenticates all rows of the database at `path`, which nothing else has open. */
+/** Authenticates all rows of the database at `path`, which must not be open elsewhere. */
 export function authenticateFile(path: string, keyring: Keyring, epoch: string, generation = 1): void {
   using db = new DatabaseSync(path);
   db.exec("PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE");
@@ -432,11 +433,11 @@ function writeHead(db: DatabaseSync, keyring: Keyring, head: Head): void {
   ).run(sealHead(head, keyring.derive("head")));
 }
 
-/** A trigger that can refuse a statement and do nothing else: those on the audit, which may be missing. */
+/** Matches a trigger that can only reject a statement: those on the audit, which may be missing. */
 const REFUSING_TRIGGER =
   /^CREATE TRIGGER \w+ BEFORE (?:DELETE|UPDATE|INSERT) ON \w+\s+(?:WHEN [^;]*)?BEGIN SELECT RAISE\(ABORT, '[^']*'\); END$/;
 
-/** SHA-256 of all of the schema that can have an effect on rows. Hexadecimal. */
+/** Returns the SHA-256 of the parts of the schema that can affect rows, in hexadecimal. */
 export function schemaHash(db: DatabaseSync): string {
   const rows = db.prepare(
     "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat*' ORDER BY type, name",

@@ -1,14 +1,14 @@
-// The authenticated tables as their MACs see them: which columns are covered, how a row is read, walked and named.
+// Describes the authenticated tables: which columns their MACs cover, and how rows are read, iterated and named.
 
 import { Buffer } from "node:buffer";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Field, RowMacs, SqlValue } from "../keyring/row_macs.ts";
 
-/** The tables whose rows are authenticated, each with the columns that its MACs do not cover. */
+/** The tables whose rows are authenticated, each with the columns that the MACs do not cover. */
 const TABLES: Readonly<Record<string, readonly string[]>> = {
   settings: [],
   key_groups: [],
-  // Uses are in observations.db; the column is what earlier versions left.
+  // Uses are in observations.db; only earlier versions wrote this column.
   api_keys: ["last_used_at"],
   functions: [],
   secrets: [],
@@ -22,14 +22,14 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
 
 export const AUTHENTICATED_TABLES = Object.keys(TABLES);
 
-/** Those that a database has, which an earlier version may have written. The head's hash of the schema covers which. */
+/** Returns those that a database has, which an earlier version may have created. The head's schema hash covers this. */
 export function authenticatedTables(db: DatabaseSync): string[] {
   const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
   const names = new Set(tables.map(({ name }) => name));
   return AUTHENTICATED_TABLES.filter((name) => names.has(name));
 }
 
-/** How many rows they have in all. */
+/** Returns the total number of their rows. */
 export function countRows(db: DatabaseSync): number {
   return authenticatedTables(db).reduce(
     (sum, name) => sum + (db.prepare(`SELECT count(*) AS n FROM ${name}`).get() as { n: number }).n,
@@ -40,17 +40,17 @@ export function countRows(db: DatabaseSync): number {
 /** Something in the database that this program did not write. */
 export interface Finding {
   readonly table: string;
-  /** The row's key; undefined if it concerns the whole table, as rows are missing or older ones were put back. */
+  /** The row's key; undefined for the whole table, if rows are missing or were replaced by older ones. */
   readonly id: string | undefined;
   readonly problem: string;
 }
 
-/** Such as "row 3 of api_keys was altered". */
+/** Returns a clause such as "row 3 of api_keys was altered". */
 export function describeFinding({ table, id, problem }: Finding): string {
   return id === undefined ? `table ${table} ${problem}` : `row ${id} of ${table} ${problem}`;
 }
 
-/** A table as the MACs see it. */
+/** A table and the columns that its MACs cover. */
 export interface AuthenticatedTable {
   readonly name: string;
   /** All stored columns, in order. */
@@ -67,7 +67,7 @@ export interface AuthenticatedTable {
 export type StoredRow = readonly SqlValue[];
 
 export function describeTable(db: DatabaseSync, name: string): AuthenticatedTable {
-  // Without generated columns, which follow from others.
+  // Excludes generated columns, which follow from others.
   const columns = db.prepare(`SELECT name, pk FROM pragma_table_info('${name}') ORDER BY cid`).all() as unknown as {
     name: string;
     pk: number;
@@ -88,10 +88,10 @@ export function isAuthentic(macs: RowMacs, table: AuthenticatedTable, row: Store
   return mac instanceof Uint8Array && macs.isMac(mac, table.name, fieldsOf(table, row));
 }
 
-/** A row's key as people and the audit get it. A recovery code is not told, only whose it is. */
+/** Returns a row's key for messages and the audit. A recovery code is replaced by its user. */
 export function idOf({ name, key }: AuthenticatedTable, row: StoredRow): string {
   const values = key.map((index) => row[index]!).filter((value) => !(value instanceof Uint8Array));
-  // The first row of the order stands for no secret.
+  // The first row of the order represents no secret.
   if (name === "secret_order" && values[0] === "") return "(first)";
   return name === "recovery_codes" ? `of user ${values.join()}` : values.join();
 }
@@ -99,7 +99,7 @@ export function idOf({ name, key }: AuthenticatedTable, row: StoredRow): string 
 /** Rows read at a time. */
 const PAGE = 1_000;
 
-/** All rows in order of the key. Pages, as rows that are updated meanwhile could come twice to one long statement. */
+/** Iterates over all rows in order of the key, in pages: one long statement could return updated rows twice. */
 export function* walk(db: DatabaseSync, { name, columns, key }: AuthenticatedTable): Generator<StoredRow> {
   const names = key.map((index) => columns[index]!).join(", ");
   const select = `SELECT ${columns.join(", ")} FROM ${name}`;
@@ -114,9 +114,9 @@ export function* walk(db: DatabaseSync, { name, columns, key }: AuthenticatedTab
   }
 }
 
-/** As arrays, and integers as bigint: one that was put in may be too large for a number, which would throw. */
+/** Makes a statement return arrays and bigints: an inserted integer may be too large for a number, which would throw. */
 export function readExactly(statement: StatementSync): void {
-  // Not in the types yet.
+  // Missing from the type declarations.
   (statement as unknown as { setReturnArrays(enabled: boolean): void }).setReturnArrays(true);
   statement.setReadBigInts(true);
 }

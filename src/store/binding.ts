@@ -1,4 +1,4 @@
-// Whether a database may be used with a key file and the record next to it: it must be theirs, and not behind them.
+// Checks that a database belongs to its key file and to the record next to it, and is not older than the record.
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,7 +18,7 @@ import { first } from "./database.ts";
 import { AUTHENTICATED_VERSION, fingerprintOf } from "./schema.ts";
 import type { TableReport } from "./verification.ts";
 
-/** Name in the table `meta` of the fingerprint of the key file that the database belongs to. */
+/** Name in the table `meta` under which the fingerprint of the database's key file is stored. */
 export const FINGERPRINT = "keyring";
 
 export class DatabaseBinding {
@@ -27,7 +27,7 @@ export class DatabaseBinding {
   readonly #recordFile: RecordFile;
   readonly #isRestored: boolean;
   #record: GenerationRecord | undefined;
-  /** Why the record cannot be used. */
+  /** The error if the record cannot be used. */
   #unreadable: DataFolderError | undefined;
 
   /** @throws DataFolderError */
@@ -41,22 +41,22 @@ export class DatabaseBinding {
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
       this.#unreadable = new DataFolderError(`${error.message} ${RESTORE}`);
-      // With a database, the key file may be another one's, which explains it better: see `check`.
+      // If there is a database, `check` may find the actual cause: a wrong key file.
       if (!existsSync(path)) throw this.#unreadable;
     }
     if (this.#record && this.#record.generation > 0 && !existsSync(path)) {
-      throw new DataFolderError(`${path} is missing, but ${this.#recordFile.path} tells of it. ${RESTORE}`);
+      throw new DataFolderError(`${path} is missing, but ${this.#recordFile.path} refers to it. ${RESTORE}`);
     }
   }
 
-  /** Of the head that a database gets which has none. */
+  /** The epoch of the head that a new database gets. */
   get epoch(): string {
     return this.#record!.epoch;
   }
 
   /**
-   * Whether a database of this version may be upgraded and used. Makes the record of one that has none, so that its
-   * rows are authenticated as they are once only.
+   * Checks that a database of this version may be upgraded and used. Creates the record if there is none, so that
+   * existing rows are authenticated without verification only once.
    * @throws DataFolderError
    */
   check(db: DatabaseSync, version: number): void {
@@ -75,7 +75,7 @@ export class DatabaseBinding {
   }
 
   /**
-   * What `open` returns, if its head fits the record. A database without a fingerprint gets the key file's.
+   * Returns what `open` returns if its head matches the record. A database without a fingerprint gets the key file's.
    * @throws DataFolderError
    */
   bind(open: () => AuthenticatedRows): AuthenticatedRows {
@@ -91,8 +91,8 @@ export class DatabaseBinding {
   }
 
   /**
-   * Reports what was found. Altered rows are refused one by one, where they are used; if rows are missing or earlier
-   * ones were put back, nothing tells which.
+   * Reports what was found. Altered rows are rejected individually when they are used; if rows are missing or were
+   * replaced by older ones, it is unknown which.
    * @throws DataFolderError in the latter case
    */
   confirm(tables: readonly TableReport[], report: (finding: Finding) => void): void {
@@ -104,20 +104,20 @@ export class DatabaseBinding {
     );
   }
 
-  /** On disk when it returns. Never back: another process may have recorded a later generation. */
+  /** Records a generation durably, unless another process has recorded a later one. */
   record({ epoch, generation }: GenerationRecord): void {
     if (this.#isRestored || (this.#record?.epoch === epoch && this.#record.generation >= generation)) return;
     this.#record = { epoch, generation };
     this.#recordFile.write(this.#record);
   }
 
-  /** Replaces the record, whatever it tells. On disk when it returns. */
+  /** Replaces the record unconditionally and durably. */
   renew({ epoch, generation }: GenerationRecord): void {
     this.#record = { epoch, generation };
     this.#recordFile.write(this.#record);
   }
 
-  /** Before a migration takes the schema as it then is. */
+  /** Checks the schema before a migration accepts it as it then is. */
   #requireSchema(db: DatabaseSync): void {
     this.#explained(() => requireOwnSchema(db, readHead(db, this.#keyFile.keyring.derive("head")).head));
   }
@@ -132,16 +132,16 @@ export class DatabaseBinding {
   }
 
   #behind(why: string): DataFolderError {
-    return new DataFolderError(`${this.#path} is older than what ${this.#recordFile.path} tells: ${why}. ${RESTORE}`);
+    return new DataFolderError(`${this.#path} is older than ${this.#recordFile.path} says: ${why}. ${RESTORE}`);
   }
 
-  /** With another file no API key would be known, and new secrets would be encrypted with keys that the right one lacks. */
+  /** Rejects another key file: API keys would be unknown, and new secrets would need keys that the right file lacks. */
   #requirePair(db: DatabaseSync, version: number): void {
     const { path, keyring } = this.#keyFile;
     const bound = first<{ value: string }>(db.prepare("SELECT value FROM meta WHERE name = ?"), FINGERPRINT)?.value;
     if (bound === undefined || bound === fingerprintOf(keyring, version)) return;
     throw new DataFolderError(
-      `${path} is not the key file of the database beside it. Put the right one back from your backup.`,
+      `${path} is not the key file of the database next to it. Restore the right one from your backup.`,
     );
   }
 }

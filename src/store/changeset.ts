@@ -1,6 +1,6 @@
-// Reads what SQLite's session extension recorded of a transaction: which rows were inserted, updated and deleted,
-// those by foreign keys and triggers included. Format: https://www.sqlite.org/session/sqlite3changeset_next.html and
-// the header comment of ext/session/sqlite3session.c.
+// Parses SQLite changesets: which rows a transaction inserted, updated and deleted, including changes by foreign keys
+// and triggers. Format: https://www.sqlite.org/session/sqlite3changeset_next.html and the header comment of
+// ext/session/sqlite3session.c.
 
 import { Buffer } from "node:buffer";
 import type { SqlValue } from "../keyring/row_macs.ts";
@@ -11,14 +11,14 @@ export type RecordedValues = readonly (SqlValue | undefined)[];
 export interface RowChange {
   readonly table: string;
   readonly kind: "insert" | "update" | "delete";
-  /** Of an insert the new values; otherwise the old ones: of an update only those of the key and of changed columns. */
+  /** The new values of an insert; otherwise the old values, for an update only of the key and of changed columns. */
   readonly values: RecordedValues;
 }
 
 const KINDS: Record<number, RowChange["kind"]> = { 18: "insert", 23: "update", 9: "delete" };
 const TABLE = "T".charCodeAt(0);
 
-/** The changes in their order, one for each row that differs. */
+/** Returns the changes in order, one for each row that differs. */
 export function* rowChanges(changeset: Uint8Array): Generator<RowChange> {
   const reader = new Reader(changeset);
   let [table, columns] = ["", 0];
@@ -26,14 +26,14 @@ export function* rowChanges(changeset: Uint8Array): Generator<RowChange> {
     const byte = reader.byte();
     if (byte === TABLE) {
       columns = reader.varint();
-      // Which of them are the key.
+      // Flags of the primary key's columns.
       reader.skip(columns);
       table = reader.name();
       continue;
     }
     const kind = KINDS[byte];
     if (kind === undefined) throw new Error(`a changeset holds no change of kind ${byte}`);
-    // Whether it came from a trigger or a foreign key.
+    // Whether a trigger or a foreign key made the change.
     reader.skip(1);
     const values = reader.record(columns);
     if (kind === "update") reader.record(columns);
@@ -61,7 +61,7 @@ class Reader {
     this.#at += count;
   }
 
-  /** SQLite's variable-length integer: seven bits a byte, the most significant first. No length here has nine bytes. */
+  /** Reads SQLite's variable-length integer: seven bits per byte, most significant first. Lengths need less than nine. */
   varint(): number {
     let value = 0;
     for (;;) {

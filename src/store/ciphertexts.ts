@@ -1,4 +1,4 @@
-// Every ciphertext by the key version it was sealed with, for rotation: counting, walking, replacing.
+// Reads and replaces ciphertexts by key version, for rotation.
 
 import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import type { RowCheck } from "./authenticated_rows.ts";
@@ -20,19 +20,19 @@ export interface SealedKey {
 }
 
 export interface CiphertextStore {
-  /** The versions in use, in order; 0 stands for damaged texts without one. */
+  /** Returns the versions in use, in order; 0 stands for damaged texts without a version. */
   versions(): number[];
 
-  /** How many secrets and API keys are sealed with this version. */
+  /** Returns how many secrets and API keys are encrypted with this version. */
   count(version: number): number;
 
-  /** Secrets of this version with an id above `after`, in order of id, at most `limit`. */
+  /** Returns at most `limit` secrets of this version with an id above `after`, in order of id. */
   secrets(version: number, after: number, limit: number): SealedSecret[];
 
-  /** API keys of this version with an id above `after`, in order of id, at most `limit`. */
+  /** Returns at most `limit` API keys of this version with an id above `after`, in order of id. */
   apiKeys(version: number, after: number, limit: number): SealedKey[];
 
-  /** Whether a row is as this program wrote it; otherwise it is reported. */
+  /** Reports whether a row is as this program wrote it; an altered row is logged as a finding. */
   isAuthentic(table: "secrets" | "api_keys", id: number): boolean;
   replaceSecret(id: SecretId, ciphertext: string): void;
   replaceApiKey(id: KeyId, ciphertext: string): void;
@@ -46,8 +46,8 @@ interface SecretColumns extends Row {
   ciphertext: string;
 }
 
-export function ciphertextStore(db: Database, rows: RowCheck): CiphertextStore {
-  // A step for each version, however many rows it has.
+export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextStore {
+  // One index look-up per version, independent of the number of rows.
   const versionsOf = (table: string) =>
     db.prepare(`
       WITH RECURSIVE versions (n) AS (

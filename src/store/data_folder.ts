@@ -1,24 +1,23 @@
-// The data folder: made with the right mode, and held by one server at a time.
+// Opens the data folder: creates it with the right mode, and locks it for one server at a time.
 
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Why the data folder cannot be used; the message names it. */
+/** The data folder cannot be used; the message names it. */
 export class DataFolderError extends Error {}
 
-/** What an operator can do about data that something else changed; ends a message. */
-export const RESTORE =
-  'To go back to a backup, or to use the data as it is, see "deno task cli restore" in docs/cli.md.';
+/** Ends messages about data that something else changed: what the operator can do. */
+export const RESTORE = 'To restore a backup, or to use the data as it is, see "deno task cli restore" in docs/cli.md.';
 
 /** A running server or command holds the folder. */
 export class FolderInUseError extends DataFolderError {}
 
-/** In the data folder while a restore is exchanging its files, which then are neither the old ones nor the new. */
+/** File that exists while a restore replaces the files of the data folder, which is then inconsistent. */
 export const RESTORE_FOLDER = "restore.pending";
 
 /**
- * Makes the folder at `path` (mode 0700) and takes its lock until the returned function is called or the
- * process ends, however it ends. Two servers on one folder would each rotate the other's keys away.
+ * Creates the folder at `path` (mode 0700) and locks it until the returned function is called or the process ends in
+ * any way. Two servers on one folder would each drop keys that the other needs.
  * @throws DataFolderError
  */
 export function openDataFolder(path: string): () => void {
@@ -29,7 +28,7 @@ export function openDataFolder(path: string): () => void {
 }
 
 /**
- * As `openDataFolder`, for a restore, which may find what an interrupted one left.
+ * Does the same as `openDataFolder` for a restore, which may continue an interrupted one.
  * @throws DataFolderError
  */
 export function lockDataFolder(path: string): () => void {

@@ -1,4 +1,4 @@
-// Opens the SQLite file, brings its schema forward and runs transactions. Knows no entity.
+// Opens a SQLite file, upgrades its schema and runs transactions. Knows nothing about the tables.
 
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
@@ -8,17 +8,17 @@ import { DataFolderError } from "./data_folder.ts";
 /** How long a statement waits for another connection's lock (a backup, the command line). */
 export const BUSY_TIMEOUT_MS = 5_000;
 
-/** What differs from one database of this program to the next. */
+/** What distinguishes the databases of this program. */
 export interface Schema {
-  /** In order; the position is the version. */
+  /** In order; the version is the number of migrations applied. */
   readonly migrations: readonly Migration[];
-  /** Throws if a database of this version must not be used; 0 is that of a new one. */
+  /** Throws if a database of this version must not be used; a new one has version 0. */
   readonly check?: (db: DatabaseSync, version: number) => void;
   /** Called in the transaction of each migration, with the version that it leads to. */
   readonly migrated?: (db: DatabaseSync, version: number) => void;
-  /** `FULL` waits for the disk at each commit; with `NORMAL` a power cut may undo the last ones. */
+  /** `FULL` waits for the disk at each commit; with `NORMAL` a power cut may undo the last commits. */
   readonly synchronous: "FULL" | "NORMAL";
-  /** With so many pages of 4 KB in the WAL, they are put in their places, which waits for the disk. */
+  /** Number of 4 KB pages in the WAL that triggers a checkpoint, which waits for the disk. */
   readonly checkpointPages: number;
 }
 
@@ -30,13 +30,13 @@ const CONSTRAINT_UNIQUE = 2067;
 
 export type Row = Record<string, unknown>;
 
-/** What is done in every transaction. */
+/** Hooks into every transaction. */
 export interface TransactionGuard {
-  /** Called when it has begun; a throw prevents it. */
+  /** Is called when a transaction has begun; an error prevents it. */
   begin(): void;
-  /** Called before it is committed; whether it changed anything that is remembered elsewhere. A throw undoes it. */
+  /** Is called before the commit; returns whether cached data may now be out of date. An error rolls back. */
   seal(): boolean;
-  /** Called when it has ended. */
+  /** Is called after the transaction. */
   end(committed: boolean, isDurable: boolean): void;
 }
 
@@ -51,11 +51,11 @@ export class Database {
   readonly #beginReading: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
-  readonly #syncLater: StatementSync;
-  readonly #syncAgain: StatementSync;
+  readonly #disableSync: StatementSync;
+  readonly #restoreSync: StatementSync;
   #inTransaction = false;
   #isDurable = true;
-  #changes = 0;
+  #changeCount = 0;
   #guard: TransactionGuard | undefined;
 
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
@@ -64,16 +64,16 @@ export class Database {
     this.#beginReading = db.prepare("BEGIN");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
-    this.#syncLater = db.prepare("PRAGMA synchronous = NORMAL");
-    this.#syncAgain = db.prepare(`PRAGMA synchronous = ${synchronous}`);
+    this.#disableSync = db.prepare("PRAGMA synchronous = NORMAL");
+    this.#restoreSync = db.prepare(`PRAGMA synchronous = ${synchronous}`);
   }
 
   /**
    * Opens or creates the file at `path` with mode 0600, in WAL.
-   * @throws Error with a sentence for the operator if the file is newer than this program or no database
+   * @throws Error with a sentence for the operator if the file is from a newer version or is not a database
    */
   static open(path: string, schema: Schema): Database {
-    // Created by us first, so that there is no moment in which others can open it.
+    // Created before SQLite opens it, so that other users can never open it.
     if (!existsSync(path)) closeSync(openSync(path, "ax", 0o600));
     chmodSync(path, 0o600);
     const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
@@ -81,7 +81,7 @@ export class Database {
       db.exec(
         `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${schema.synchronous}; PRAGMA foreign_keys = ON; ` +
           `PRAGMA wal_autocheckpoint = ${schema.checkpointPages}; ` +
-          // Deleted ciphertexts are overwritten with zeros rather than left in free pages.
+          // secure_delete overwrites deleted ciphertexts with zeros instead of leaving them in free pages.
           "PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
       );
       migrate(db, path, schema);
@@ -94,12 +94,12 @@ export class Database {
     return new Database(db, schema);
   }
 
-  /** Prepares once; callers keep the statement, as preparing each time leaks memory in node:sqlite. */
+  /** Prepares a statement. Callers keep it: repeated preparation leaks memory in node:sqlite. */
   prepare(sql: string): StatementSync {
     return this.#db.prepare(sql);
   }
 
-  /** For a writer of rows that the guard watches: outside of a transaction each run is one. */
+  /** Prepares a statement that changes guarded rows: outside a transaction, each run is a transaction of its own. */
   prepareChange(sql: string): ChangeStatement {
     const statement = this.#db.prepare(sql);
     return { run: (...values) => this.transaction(() => statement.run(...values)) };
@@ -112,14 +112,14 @@ export class Database {
     return guard;
   }
 
-  /** Another number after each transaction that changed something: what was read before it may be out of date. */
-  get changes(): number {
-    return this.#changes;
+  /** Increases with each transaction that may have changed something: data read before may be out of date. */
+  get changeCount(): number {
+    return this.#changeCount;
   }
 
   /**
-   * Runs `work` in one transaction: all of it is stored, or after a throw nothing.
-   * `work` is synchronous, so that no other request's statements can fall into it.
+   * Runs `work` in one transaction: everything is stored, or nothing if it throws.
+   * `work` is synchronous, so that no other request's statements can become part of it.
    */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
@@ -134,17 +134,17 @@ export class Database {
       committed = true;
       return result;
     } catch (error) {
-      // A full disk can have rolled it back already.
+      // SQLite may have rolled back already, such as on a full disk.
       if (this.#db.isTransaction) this.#rollback.run();
       throw error;
     } finally {
       this.#inTransaction = false;
-      if (changed || !committed) this.#changes++;
+      if (changed || !committed) this.#changeCount++;
       this.#guard?.end(committed, this.#isDurable);
     }
   }
 
-  /** Runs `work`, which only reads, on the database as it is at one moment, whatever other processes write. */
+  /** Runs `work`, which only reads, on a consistent snapshot, regardless of writes by other processes. */
   atOneMoment<T>(work: () => T): T {
     if (this.#db.isTransaction) return work();
     this.#beginReading.run();
@@ -156,18 +156,18 @@ export class Database {
   }
 
   /**
-   * A transaction that does not wait for the disk: the next one that does takes it along, and a power cut before
-   * that may undo it, whole. For what can be done again.
+   * Runs `work` in a transaction that does not wait for the disk. It becomes durable with the next transaction that
+   * does; a power cut before that may undo it as a whole. For work that can be repeated.
    */
   transactionWithoutSync<T>(work: () => T): T {
     if (this.#inTransaction) return work();
-    this.#syncLater.run();
+    this.#disableSync.run();
     this.#isDurable = false;
     try {
       return this.transaction(work);
     } finally {
       this.#isDurable = true;
-      this.#syncAgain.run();
+      this.#restoreSync.run();
     }
   }
 
@@ -193,22 +193,22 @@ function migrate(db: DatabaseSync, path: string, { migrations, check, migrated }
   });
 }
 
-/** Whether `error` is SQLite's refusal of a second row with the same unique columns. */
+/** Reports whether `error` is SQLite's violation of a unique constraint. */
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Error && (error as Error & { errcode?: number }).errcode === CONSTRAINT_UNIQUE;
 }
 
-/** All rows, typed by the statement's columns. */
+/** Returns all rows; `T` describes the statement's columns. */
 export function all<T extends Row>(statement: StatementSync, ...values: SQLInputValue[]): T[] {
   return statement.all(...values) as unknown as T[];
 }
 
-/** The first row or undefined, typed by the statement's columns. */
+/** Returns the first row or undefined; `T` describes the statement's columns. */
 export function first<T extends Row>(statement: StatementSync, ...values: SQLInputValue[]): T | undefined {
   return statement.get(...values) as unknown as T | undefined;
 }
 
-/** Id of the row just inserted. */
+/** Inserts a row and returns its id. */
 export function insert(statement: ChangeStatement, ...values: SQLInputValue[]): number {
   return Number(statement.run(...values).lastInsertRowid);
 }

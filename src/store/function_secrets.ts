@@ -1,13 +1,13 @@
-// Which names of secrets a function could be given by one caller or another. Names and scopes only, never values.
+// Finds the names of secrets that a function could get on a call by any caller. Names and scopes only, never values.
 
 import type { FunctionId, GroupId, Scope, SecretName } from "../ids.ts";
 import { all, type Database, type Row } from "./database.ts";
 
 export interface FunctionSecretStore {
-  /** Names that hold `search` in any case, in order, at most `limit`. */
+  /** Returns at most `limit` names that contain `search` in any case, in order. */
   names(functionId: FunctionId, groups: readonly GroupId[], search: string, limit: number): SecretName[];
 
-  /** The scopes in which a name is set. */
+  /** Returns the scopes in which a name is set. */
   scopes(functionId: FunctionId, groups: readonly GroupId[], name: string): Scope[];
 }
 
@@ -19,14 +19,14 @@ interface Scoped extends Row {
   scope: Scope;
 }
 
-/** Global, of the function, of the groups whose keys may call it, and of their keys. ?1: function, ?2: groups. */
+/** Secrets that are global, of the function, of the groups that may call it, or of their keys. ?1: function, ?2: groups. */
 const OPEN = `(scope = 'global' OR scope = 'function' AND owner_id = ?1
   OR scope = 'group' AND owner_id IN (SELECT value FROM json_each(?2))
   OR scope = 'key' AND owner_id IN
     (SELECT id FROM api_keys WHERE group_id IN (SELECT value FROM json_each(?2))))`;
 
-export function functionSecretStore(db: Database): FunctionSecretStore {
-  // Steps from each name to the next, so that a name with a thousand owners costs one look.
+export function createFunctionSecretStore(db: Database): FunctionSecretStore {
+  // Steps from each name to the next, so that a name with a thousand owners costs one look-up.
   const next = (after: string) =>
     `(SELECT name FROM secrets INDEXED BY secrets_by_name
       WHERE name ${after} AND instr(lower(name), lower(?3)) > 0 AND ${OPEN} ORDER BY name LIMIT 1)`;

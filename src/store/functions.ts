@@ -1,4 +1,4 @@
-// The rows of functions with their methods and required groups.
+// Stores functions with their methods and required groups.
 
 import type { FunctionId, GroupId } from "../ids.ts";
 import type { RowCheck } from "./authenticated_rows.ts";
@@ -26,29 +26,29 @@ export interface FunctionRow extends Omit<FunctionFields, "routeKey"> {
 }
 
 export interface FunctionStore {
-  /** In order of id: all, or at most `limit` with an id above `after`. */
+  /** Returns all functions in order of id, or at most `limit` with an id above `after`. */
   list(after?: number, limit?: number): FunctionRow[];
 
-  /** Those with a name above `after` whose name, route or handler holds `search`, in order of name. */
+  /** Returns at most `limit` functions with a name above `after` whose name, route or handler contains `search`. */
   page(search: string, after: string, limit: number): FunctionRow[];
   count(search: string): number;
   find(id: FunctionId): FunctionRow | undefined;
   findByName(name: string): FunctionRow | undefined;
 
-  /** Functions that have this handler, ten at most. */
+  /** Returns at most ten functions with this handler. */
   findByHandler(handler: string): { id: FunctionId; name: string }[];
 
-  /** Which function answers `method` on a route with this key. */
+  /** Returns the function that answers `method` on a route with this key. */
   findByRoute(routeKey: string, method: string): { id: FunctionId; name: string } | undefined;
 
-  /** Those that a key of the group may call, in order of id, at most `limit`. */
+  /** Returns at most `limit` functions that a key of the group may call, in order of id. */
   ofGroup(groupId: GroupId, limit: number): FunctionRow[];
   counts(): { total: number; enabled: number };
   oldest(): FunctionRow | undefined;
   insert(fields: FunctionFields, now: number): FunctionId;
   update(id: FunctionId, fields: FunctionFields, now: number): void;
 
-  /** Whether the row is as this program wrote it; otherwise it is reported. */
+  /** Reports whether the row is as this program wrote it; an altered row is logged as a finding. */
   isAuthentic(id: FunctionId): boolean;
   delete(id: FunctionId): boolean;
 }
@@ -72,7 +72,7 @@ SELECT f.id, f.name, f.description, f.handler, f.route, f.confinement, f.enabled
   f.method_list AS methods, f.group_list AS groups
 FROM functions f`;
 
-export function functionStore(db: Database, rows: RowCheck): FunctionStore {
+export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore {
   const list = db.prepare(`${SELECT} WHERE f.id > ? ORDER BY f.id LIMIT ?`);
   const found = "(?1 = '' OR instr(lower(f.name || ' ' || f.route || ' ' || f.handler), lower(?1)) > 0)";
   const page = db.prepare(`${SELECT} WHERE ${found} AND f.name > ?2 ORDER BY f.name LIMIT ?3`);
@@ -157,7 +157,7 @@ export function functionStore(db: Database, rows: RowCheck): FunctionStore {
   };
 }
 
-/** As they are in the function's own row, which is what counts: JSON, in order. */
+/** Returns the JSON text in the function's own row, which is authoritative; in order. */
 function lists({ methods, groups }: FunctionFields): [methods: string, groups: string] {
   return [JSON.stringify(methods.toSorted()), JSON.stringify(groups.toSorted((a, b) => a - b))];
 }

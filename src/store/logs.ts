@@ -1,4 +1,4 @@
-// The rows of handlers' logs, and the search in them.
+// Stores the logs of handlers and searches them.
 
 import type { FunctionId } from "../ids.ts";
 import { all, type Database, insert, type Row } from "./database.ts";
@@ -16,34 +16,34 @@ export interface LogFields {
 }
 
 export interface LogRow extends LogFields {
-  /** Larger than that of every entry before it. */
+  /** Increases with each entry. */
   id: number;
 }
 
 export interface LogFilter {
   readonly functionId?: FunctionId | undefined;
   readonly requestId?: string | undefined;
-  /** This level and those above. */
+  /** This level and higher ones. */
   readonly level?: number | undefined;
-  /** Those with larger ids. */
+  /** Only entries with larger ids. */
   readonly since?: number | undefined;
-  /** In the words of FTS5's query language. */
+  /** A query in FTS5's language. */
   readonly match?: string | undefined;
 }
 
 export interface LogStore {
   insert(fields: LogFields): number;
 
-  /** Those with ids below `before`, newest first. */
+  /** Returns at most `limit` entries with an id below `before`, newest first. */
   list(filter: LogFilter, before: number, limit: number): LogRow[];
 
-  /** How many each function has. */
+  /** Returns the number of entries of each function. */
   counts(): Map<FunctionId, number>;
 
-  /** Deletes the oldest `count` of a function; how many there were. */
+  /** Deletes the oldest `count` entries of a function and returns how many there were. */
   deleteOldest(functionId: FunctionId, count: number): number;
 
-  /** Deletes of the oldest `count` those from before `at`; the functions they were of. */
+  /** Deletes those of the oldest `count` entries that are from before `at`; returns the functions they belonged to. */
   deleteBefore(at: number, count: number): FunctionId[];
 }
 
@@ -60,7 +60,7 @@ interface Columns extends Row {
 
 const TOP_LEVEL = 3;
 
-export function logStore(db: Database): LogStore {
+export function createLogStore(db: Database): LogStore {
   const insertRow = db.prepare(
     "INSERT INTO logs (function_id, request_id, level, event, message, duration_ms, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
   );
@@ -70,7 +70,7 @@ export function logStore(db: Database): LogStore {
   const oldestOf = db.prepare("SELECT id FROM logs WHERE function_id = ? ORDER BY id LIMIT ?");
   const deleteRow = db.prepare("DELETE FROM logs WHERE id = ?");
   const deleteWords = db.prepare("DELETE FROM logs_search WHERE rowid = ?");
-  // One statement for each set of filters in use, as node:sqlite wants them kept.
+  // One statement for each combination of filters in use: statements in node:sqlite must be kept.
   const lists = new Map<string, ReturnType<Database["prepare"]>>();
 
   const list = (conditions: string, values: (string | number)[], from = "logs l"): LogRow[] => {
@@ -106,12 +106,12 @@ export function logStore(db: Database): LogStore {
       if (match !== undefined) {
         return ask(
           [["l.level >= ?", level], ["logs_search MATCH ?", match], ["logs_search.rowid < ?", before]],
-          // CROSS: the words lead, as only they are few.
+          // CROSS JOIN makes SQLite search for the words first, as only they have few matches.
           "logs_search CROSS JOIN logs l ON l.id = logs_search.rowid",
         );
       }
       if (conditions.length > 0 || level === 0) return ask([["l.level >= ?", level], ["l.id < ?", before]]);
-      // Each level has its place in an index, several together have not.
+      // Each level is covered by an index, several together are not.
       return Array.from({ length: TOP_LEVEL - level + 1 }, (_, n) => level + n)
         .flatMap((one) => ask([["l.level = ?", one], ["l.id < ?", before]]))
         .sort((a, b) => b.id - a.id)

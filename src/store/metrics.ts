@@ -1,17 +1,18 @@
-// Counts of calls by minute, hour and day, one row for each function that was called in it and one for all.
+// Stores counts of calls by minute, hour and day: one row for each function that was called, and one for all together.
 
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../time.ts";
 import type { FunctionId } from "../ids.ts";
 import { all, type Database, first, type Row } from "./database.ts";
 
-/** How long a row's stretch of time is, in milliseconds. Stretches begin at whole multiples, in UTC. */
-export const RESOLUTIONS = { minutes: 60_000, hours: 3_600_000, days: 86_400_000 } as const;
+/** The length of the period that a row covers, in milliseconds. Periods begin at whole multiples, in UTC. */
+export const RESOLUTIONS = { minutes: MINUTE_MS, hours: HOUR_MS, days: DAY_MS } as const;
 export type Resolution = keyof typeof RESOLUTIONS;
 
-/** Rows of all functions together have this id; no function has. */
+/** The id in rows for all functions together; no function has it. */
 export const ALL_FUNCTIONS = 0;
 
 export interface MetricRow {
-  /** When the stretch begins, in milliseconds since 1970 UTC. */
+  /** When the period begins, in milliseconds since 1970 UTC. */
   readonly at: number;
   readonly functionId: FunctionId | typeof ALL_FUNCTIONS;
   readonly calls: number;
@@ -26,7 +27,7 @@ export interface MetricRow {
   readonly backgroundCalls: number;
   readonly backgroundErrors: number;
   readonly backgroundUs: number;
-  /** As src/telemetry/histogram.ts packs it. */
+  /** Encoded by src/telemetry/histogram.ts. */
   readonly histogram: Uint8Array;
 }
 
@@ -39,32 +40,32 @@ export interface FailingRow {
 export interface MetricStore {
   find(resolution: Resolution, functionId: number, at: number): MetricRow | undefined;
 
-  /** Of one function, or of all together by `ALL_FUNCTIONS`; `from` included, `to` not; in order of time. */
+  /** Returns rows of one function or of `ALL_FUNCTIONS` from `from` (included) to `to` (not included), by time. */
   list(resolution: Resolution, functionId: number, from: number, to: number): MetricRow[];
 
-  /** The rows of each function and those of all together. */
+  /** Returns the rows of each function and of `ALL_FUNCTIONS`. */
   listEach(resolution: Resolution, from: number, to: number): MetricRow[];
 
-  /** The sums of one function's rows that begin at `from` or later. */
+  /** Returns the sums of one function's rows that begin at `from` or later. */
   callsOf(resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number };
 
-  /** Functions with calls that failed or took too long, since `from`: those with the most, at most `limit`. */
+  /** Returns at most `limit` functions with the most calls that failed or timed out since `from`. */
   failing(resolution: Resolution, from: number, limit: number): FailingRow[];
 
-  /** The same of each function. */
+  /** Returns the number of calls of each function since `from`. */
   callsOfEach(resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[];
 
-  /** In the place of what is stored for the same stretch and function. */
+  /** Writes a row, replacing the one for the same period and function. */
   put(resolution: Resolution, row: MetricRow): void;
 
-  /** The functions that have days. */
+  /** Returns the functions that have daily rows. */
   functionIds(): FunctionId[];
   forget(functionId: FunctionId): void;
 
-  /** Drops the rows of stretches that begin before `at`. */
+  /** Deletes the rows of periods that begin before `at`. */
   trim(resolution: Resolution, at: number): void;
 
-  /** Minutes before this one are in the rows of hours and days, too. */
+  /** Returns the time before which all minutes are included in the hourly and daily rows. */
   rolledTo(): number;
   setRolledTo(at: number): void;
 }
@@ -76,7 +77,7 @@ const COLUMNS = `at, function_id AS functionId, calls, errors, timeouts, refusal
   secret_read_us AS secretReadUs, background_calls AS backgroundCalls, background_errors AS backgroundErrors,
   background_us AS backgroundUs, histogram`;
 
-export function metricStore(db: Database): MetricStore {
+export function createMetricStore(db: Database): MetricStore {
   const one = db.prepare(`SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at = ?`);
   const ofFunction = db.prepare(
     `SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at >= ? AND at < ? ORDER BY at`,

@@ -1,20 +1,20 @@
-// What handlers consist of, kept for the next start. Knows nothing of what is in it.
+// Stores handlers' module graphs for the next start. Does not interpret them.
 
 import { all, type Database, first } from "./database.ts";
 
-/** The oldest go first: handlers come and go, and one that is missing is only found again. */
+/** More graphs evict the oldest: a missing graph only has to be computed again. */
 const KEPT_MAX = 20_000;
 
 export interface ModuleGraphStore {
   find(handler: string): string | undefined;
 
-  /** Handlers whose graph holds `text`, at most `limit`. */
+  /** Returns at most `limit` handlers whose graph contains `text`. */
   holding(text: string, limit: number): string[];
   put(handler: string, graph: string): void;
   remove(handler: string): void;
 }
 
-export function moduleGraphStore(db: Database): ModuleGraphStore {
+export function createModuleGraphStore(db: Database): ModuleGraphStore {
   const find = db.prepare("SELECT graph FROM module_graphs WHERE handler = ?");
   const holding = db.prepare("SELECT handler FROM module_graphs WHERE instr(graph, ?) > 0 LIMIT ?");
   const put = db.prepare("INSERT OR REPLACE INTO module_graphs (handler, graph) VALUES (?, ?)");

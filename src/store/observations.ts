@@ -1,21 +1,21 @@
-// The second database, of what was observed or found out: logs and the like. Apart from the first, so that it neither
-// delays nor endangers what must not be lost: nothing in it is needed to serve, and it is made anew if need be.
+// Opens the second database, which holds logs, metrics and caches. It is separate from the main one so that it neither
+// delays nor endangers data that must not be lost: the server can run without its content, and recreates it if needed.
 
 import { existsSync, renameSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { Database } from "./database.ts";
-import { type LogStore, logStore } from "./logs.ts";
-import { type MetricStore, metricStore } from "./metrics.ts";
+import { createLogStore, type LogStore } from "./logs.ts";
+import { createMetricStore, type MetricStore } from "./metrics.ts";
 import { sql as logs } from "./migrations/observations/001_logs.ts";
 import { sql as metrics } from "./migrations/observations/002_metrics.ts";
 import { sql as moduleGraphs } from "./migrations/observations/003_module_graphs.ts";
 import { sql as background } from "./migrations/observations/004_background.ts";
 import { sql as uses } from "./migrations/observations/005_uses.ts";
-import { type ModuleGraphStore, moduleGraphStore } from "./module_graphs.ts";
-import { type SecretReadStore, secretReadStore } from "./secret_reads.ts";
-import { type UseStore, useStore } from "./uses.ts";
+import { createModuleGraphStore, type ModuleGraphStore } from "./module_graphs.ts";
+import { createSecretReadStore, type SecretReadStore } from "./secret_reads.ts";
+import { createUseStore, type UseStore } from "./uses.ts";
 
-/** In order; the position is the version. Never edit one that has been released: append. */
+/** In order; the version is the number of migrations applied. Never edit a released one: append. */
 export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
@@ -27,20 +27,20 @@ export interface Observations {
   readonly secretReads: SecretReadStore;
   readonly moduleGraphs: ModuleGraphStore;
   readonly uses: UseStore;
-  /** All of `work` or, after a throw, nothing; `work` is synchronous. A power cut may undo the last ones. */
+  /** Stores all of `work`, or nothing if it throws; `work` is synchronous. A power cut may undo the last transactions. */
   transaction<T>(work: () => T): T;
   close(): void;
 }
 
 /**
- * Opens or creates the file at `path`. One that cannot be used is moved aside and made anew, and so is, at the
- * next start, one that turns out to be damaged later; `warn` hears of both.
+ * Opens or creates the file at `path`. A file that cannot be used is renamed and recreated; one that turns out to be
+ * damaged later is recreated at the next start. `warn` is called in both cases.
  */
 export function openObservations(path: string, now: () => Date, warn: (message: string) => void): Observations {
   const setAside = (why: string): void => {
     const aside = `${path}.broken-${now().toISOString().replaceAll(":", "-")}`;
     for (const end of ["", "-wal", "-shm"]) if (existsSync(path + end)) renameSync(path + end, aside + end);
-    warn(`${why} It is now ${aside}; logs begin anew. Secrets, keys and functions are not affected.`);
+    warn(`${why} It was renamed to ${aside}; logs start empty. Secrets, keys and functions are not affected.`);
   };
   let opened: ReturnType<typeof open>;
   try {
@@ -59,7 +59,7 @@ export function openObservations(path: string, now: () => Date, warn: (message: 
       } catch (error) {
         if (!damaged && DAMAGED.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff)) {
           damaged = true;
-          setAside(`${path} is damaged and will be made anew at the next start.`);
+          setAside(`${path} is damaged and will be recreated at the next start.`);
         }
         throw error;
       }
@@ -68,7 +68,7 @@ export function openObservations(path: string, now: () => Date, warn: (message: 
   };
 }
 
-/** 16 MB: under load the same pages are written again and again, and reach the disk a quarter as often. */
+/** 16 MB: under load the same pages are rewritten many times, and this writes them to disk a quarter as often. */
 const CHECKPOINT_PAGES = 4_000;
 
 function open(path: string) {
@@ -76,15 +76,15 @@ function open(path: string) {
   const db = Database.open(path, schema);
   try {
     const entities = {
-      logs: logStore(db),
-      metrics: metricStore(db),
-      secretReads: secretReadStore(db),
-      moduleGraphs: moduleGraphStore(db),
-      uses: useStore(db),
+      logs: createLogStore(db),
+      metrics: createMetricStore(db),
+      secretReads: createSecretReadStore(db),
+      moduleGraphs: createModuleGraphStore(db),
+      uses: createUseStore(db),
     };
     return { db, entities };
   } catch (error) {
     db.close();
-    throw new Error(`${path} does not hold what it should: ${messageOf(error)}.`, { cause: error });
+    throw new Error(`${path} has unexpected content: ${messageOf(error)}.`, { cause: error });
   }
 }

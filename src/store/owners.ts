@@ -1,4 +1,4 @@
-// Who can own secrets, as lists to choose from: names and ids alone, found by a part of the name.
+// Lists possible owners of secrets to choose from: names and ids, found by a part of the name.
 
 import type { FunctionId, GroupId, KeyId } from "../ids.ts";
 import { all, type Database, type Row } from "./database.ts";
@@ -17,7 +17,7 @@ export interface OwnerStore {
   keysOfGroups(groups: readonly GroupId[], search: string, limit: number): (OwnerName<KeyId> & Row)[];
 }
 
-export function ownerStore(db: Database): OwnerStore {
+export function createOwnerStore(db: Database): OwnerStore {
   const list = (from: string, name: string, which = "true") =>
     db.prepare(
       `SELECT id, name FROM (SELECT o.id, ${name} AS name FROM ${from} WHERE ${which})
@@ -29,7 +29,7 @@ export function ownerStore(db: Database): OwnerStore {
   const keys = list(ofKeys, keyName);
   const keysOfGroups = list(ofKeys, keyName, "o.group_id IN (SELECT value FROM json_each(?))");
 
-  // By name, those that hold `search`, at most `limit`.
+  // At most `limit` owners whose name contains `search`, by name.
   return {
     functions: (search: string, limit: number) => all<OwnerName<FunctionId> & Row>(functions, search, limit),
     groups: (search: string, limit: number) => all<OwnerName<GroupId> & Row>(groups, search, limit),

@@ -1,23 +1,23 @@
-// The lock files of handlers. Knows nothing of what is in them.
+// Stores the lock files of handlers. Does not interpret them.
 
 import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first } from "./database.ts";
 
-/** Rows that are not as this program wrote them count as missing. */
+/** Altered rows count as missing. */
 export interface PackageLockStore {
   find(handler: string): string | undefined;
   put(handler: string, lock: string): void;
   /**
-   * Deletes a lock that something else has written, so that it can be written as a whole. Called before the
-   * transaction that writes it, not within.
+   * Deletes a lock that was altered, so that a new one can be written. Called before the transaction that writes the
+   * lock, not within it.
    */
   discardAltered(handler: string): void;
   remove(handler: string): void;
-  /** Paths of all handlers that have a lock. */
+  /** Returns the paths of all handlers that have a lock. */
   handlers(): string[];
 }
 
-export function packageLockStore(db: Database, rows: RowCheck): PackageLockStore {
+export function createPackageLockStore(db: Database, rows: RowCheck): PackageLockStore {
   const find = db.prepare("SELECT lock FROM package_locks WHERE handler = ?");
   const put = db.prepareChange("INSERT OR REPLACE INTO package_locks (handler, lock) VALUES (?, ?)");
   const remove = db.prepareChange("DELETE FROM package_locks WHERE handler = ?");

@@ -1,4 +1,4 @@
-// The main database's schema, and what its versions differ in for those who read older ones.
+// Defines the main database's schema, and how its versions differ for readers of older ones.
 
 import { Buffer } from "node:buffer";
 import type { DatabaseSync } from "node:sqlite";
@@ -17,7 +17,7 @@ import { upgrade as authenticatedRows } from "./migrations/009_authenticated_row
 import { upgrade as secretOrder } from "./migrations/010_secret_order.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
-/** In order; the position is the version. Never edit one that has been released: append. */
+/** In order; the version is the number of migrations applied. Never edit a released one: append. */
 const MIGRATIONS: readonly (string | Upgrade)[] = [
   start,
   keyVersions,
@@ -31,16 +31,16 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   secretOrder,
 ];
 
-/** What `PRAGMA user_version` says in a database that is up to date. */
+/** `PRAGMA user_version` of a database that is up to date. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** The first version that holds MACs under one derived key for each purpose. */
+/** The first version with a separate derived key for each purpose of MACs. */
 const DERIVED_KEYS_VERSION = 7;
 
 /** The first version whose rows are authenticated. */
 export const AUTHENTICATED_VERSION = 9;
 
-/** `context` is called when there is something to upgrade. */
+/** Returns the schema; `context` is called only if there is something to upgrade. */
 export function mainSchema(check: NonNullable<Schema["check"]>, context: () => UpgradeContext): Schema {
   const migrations = MIGRATIONS.map((step): Migration =>
     typeof step === "string" ? step : { sql: step.sql, run: (db) => step.run(db, context()) }
@@ -53,13 +53,13 @@ export function mainSchema(check: NonNullable<Schema["check"]>, context: () => U
   return { migrations, check, migrated, synchronous: "FULL", checkpointPages };
 }
 
-/** What a database of schema `version` holds as the fingerprint of its key file. */
+/** Returns the fingerprint of the key file as a database of schema `version` stores it. */
 export function fingerprintOf(keyring: Keyring, version: number): string {
   if (version >= DERIVED_KEYS_VERSION) return keyring.fingerprint();
   return Buffer.from(keyring.originalMac("crude-functions keyring")).toString("hex");
 }
 
-/** What a database of schema `version` holds to look up the API key with this value. */
+/** Returns the look-up HMAC of an API key's value as a database of schema `version` stores it. */
 export function lookupOf(keyring: Keyring, version: number, value: string): Uint8Array {
   return version >= DERIVED_KEYS_VERSION ? keyring.lookup(value) : keyring.originalMac(value);
 }

@@ -1,17 +1,17 @@
-// The names of secrets in order, and how many owners set each. Reads one index from end to end, no row.
+// Lists the names of secrets and the number of owners that set each. Reads an index, not the rows.
 
 import type { FunctionId, GroupId, KeyId, Scope, SecretId, SecretName } from "../ids.ts";
 import { all, type Database, type Row } from "./database.ts";
 
-/** Which names: those that somebody has set who is asked for, and that hold `search` in any case. */
+/** Selects names that contain `search` in any case and that the given owner, or any owner of the scope, has set. */
 export interface NameFilter {
   search: string;
   scope?: Scope | undefined;
-  /** Goes with `scope`. */
+  /** Requires `scope`. */
   ownerId?: number | undefined;
 }
 
-/** A secret, as far as it takes to find it again in the order of names. */
+/** What identifies a secret's position in the order of names. */
 export interface NamedSecret {
   readonly name: SecretName;
   readonly scope: Scope;
@@ -21,10 +21,10 @@ export interface NamedSecret {
 }
 
 export interface SecretNameStore {
-  /** Names above `after` in order (by code points), at most `limit`. */
+  /** Returns at most `limit` names above `after`, ordered by code points. */
   page(filter: NameFilter, after: string, limit: number): SecretName[];
 
-  /** The same of names that are set globally or by one of these owners; 0 for none. */
+  /** Returns at most `limit` names above `after` that are set globally or by one of these owners; 0 for none. */
   pageOfOwners(
     owners: { functionId: FunctionId; groupId: GroupId | 0; keyId: KeyId | 0 },
     search: string,
@@ -32,16 +32,16 @@ export interface SecretNameStore {
     limit: number,
   ): SecretName[];
 
-  /** Secrets of such names in order, at most `limit`: those after the last one of `after`, or after all of a name. */
+  /** Returns at most `limit` secrets of matching names in order, after the secret `after` or after all of a name. */
   rows(filter: NameFilter, after: NamedSecret | string, limit: number): NamedSecret[];
 
-  /** How many owners of each scope set a name; a scope without any is left out. */
+  /** Returns how many owners of each scope set a name; a scope without any is omitted. */
   counts(name: SecretName): Partial<Record<Scope, number>>;
 }
 
 /**
- * Steps from each name to the next one that fits, so that a name with a thousand owners costs one look.
- * Names are ASCII, so lower() is enough. ?1 is the name before the first, ?2 the search, the last one the limit.
+ * Steps from each name to the next one that matches, so that a name with a thousand owners costs one look-up.
+ * Names are ASCII, so lower() is sufficient. ?1 is the name before the first, ?2 the search, the last one the limit.
  */
 function inOrder(fits: string, limit: string): string {
   const next = (after: string) =>
@@ -57,7 +57,7 @@ function inOrder(fits: string, limit: string): string {
     SELECT name FROM found WHERE name IS NOT NULL`;
 }
 
-export function secretNameStore(db: Database): SecretNameStore {
+export function createSecretNameStore(db: Database): SecretNameStore {
   const page = db.prepare(inOrder("(?3 = '' OR scope = ?3) AND (?4 = -1 OR owner_id = ?4)", "?5"));
   const pageOfOwners = db.prepare(inOrder(
     `(scope = 'global' OR scope = 'function' AND owner_id = ?3 OR scope = 'group' AND owner_id = ?4
@@ -94,7 +94,7 @@ export function secretNameStore(db: Database): SecretNameStore {
       after: NamedSecret | string,
       limit: number,
     ): NamedSecret[] {
-      // No scope's name sorts behind a tilde.
+      // Every scope's name sorts before a tilde.
       const { name, scope: lastScope, ownerId: lastOwner } = typeof after === "string"
         ? { name: after, scope: "~", ownerId: 0 }
         : after;

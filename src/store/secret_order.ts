@@ -1,5 +1,5 @@
-// The order of secrets: an authenticated row for each secret that names the one after it. A place between the two
-// holds none, which one MAC proves however many secrets there are; as NSEC does in DNS (RFC 4034, section 4).
+// Maintains the order of secrets: an authenticated row for each secret that names the next one. One such MAC proves that
+// no secret exists between the two, independent of the number of secrets, as NSEC does in DNS (RFC 4034, section 4).
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { AppError } from "../errors.ts";
@@ -21,14 +21,14 @@ import { RESTORE } from "./data_folder.ts";
 
 export const SECRET_ORDER = "secret_order";
 
-/** Where a secret is: its name, scope and owner's id. Places are ordered as SQLite orders these three. */
+/** The position of a secret: its name, scope and owner's id. Places are ordered as SQLite orders these three. */
 export type Place = readonly [name: string, scope: string, ownerId: bigint];
 
-/** The place of the first row, which stands for no secret. No secret has such a name. */
+/** The place of the first row, which represents no secret. No secret has such a name. */
 const START: Place = ["", "", 0n];
 const START_ID = 0n;
 
-/** A row, read. */
+/** A parsed row. */
 interface Entry {
   readonly row: StoredRow;
   readonly place: Place;
@@ -47,7 +47,7 @@ function entryOf(row: StoredRow): Entry {
   return { row, place: [name, scope, ownerId], secretId, next };
 }
 
-/** Negative if `a` is before `b`. All texts are ASCII, so that JavaScript compares them as SQLite does. */
+/** Compares two places; negative if `a` is before `b`. All texts are ASCII, so JavaScript compares as SQLite does. */
 function compare(a: Place, b: Place): number {
   for (let n = 0; n < a.length; n++) {
     if (a[n]! !== b[n]!) return a[n]! < b[n]! ? -1 : 1;
@@ -62,9 +62,9 @@ function isSame(a: Place | undefined, b: Place | undefined): boolean {
 const PLACE = "name, scope, owner_id";
 const COLUMNS = `${PLACE}, secret_id, next_name, next_scope, next_owner_id`;
 
-/** What a row's problem is that is authentic, but names another one after it than there is. */
+/** Problem of an authentic row that is not followed by the row that it names. */
 const GAP = "is followed by another row than it names";
-/** What a secret's problem is that is not where the order has it. */
+/** Problem of a secret that is not at its place in the order. */
 const GONE = "was deleted, or moved to another name or owner";
 
 export class SecretOrder {
@@ -78,7 +78,7 @@ export class SecretOrder {
   readonly #setNext: StatementSync;
   readonly #setSecret: StatementSync;
   readonly #delete: StatementSync;
-  /** Where `name`, `scope` and `owner_id` are in a row of `secrets`, and `id`. */
+  /** Positions of `name`, `scope` and `owner_id` in a row of `secrets`. */
   readonly #positions: readonly number[];
   readonly #idPosition: number;
 
@@ -104,9 +104,9 @@ export class SecretOrder {
     this.#idPosition = columns.indexOf("id");
   }
 
-  /** Returns those of `places`, where no rows were found, for which nothing proves that no secret is there; reports why. */
+  /** Returns those of `places` (at which no row was found) whose absence is not proven, and reports why. */
   unproven<P extends Place>(places: readonly P[]): P[] {
-    // One row often covers several of them.
+    // One row often proves several of them.
     let proof: Entry | undefined;
     return places.filter((place) => {
       if (proof && covers(proof, place)) return false;
@@ -126,9 +126,9 @@ export class SecretOrder {
   }
 
   /**
-   * Brings the order up to date with the changes of a transaction, and returns whether any of them concerns it. The
-   * MACs of the rows that it writes are left to the caller.
-   * @throws AppError TamperedRow (409) if a secret is put where rows of the order were altered or are missing
+   * Updates the order for the changes of a transaction and returns whether any of them concerns it. The caller computes
+   * the MACs of the rows that it writes.
+   * @throws AppError TamperedRow (409) if a secret is added where rows of the order were altered or are missing
    */
   follow(changes: Iterable<RowChange>): boolean {
     const removed: [Place, bigint][] = [];
@@ -144,22 +144,22 @@ export class SecretOrder {
         added.push([present, id]);
       }
     }
-    // Rows that are checked and then changed have no right MAC until the caller has given them one.
+    // Rows that were checked and then changed have a wrong MAC until the caller has computed a new one.
     const own = new Set<string>();
-    // First, as a secret may take the place of another one.
+    // Removals first, as a secret may take the place of another one.
     for (const [place, id] of removed) this.#remove(place, id, own);
     for (const [place, id] of added) this.#add(place, id, own);
     return removed.length > 0 || added.length > 0;
   }
 
   /**
-   * Takes a secret out of the order. A deletion must not fail, as it may revoke something. Where the rows next to it are not as they should be, the
-   * secret's own row stays, or its place stays without a proof: what is not there is then refused, and nothing wider
-   * is given.
+   * Removes a secret from the order. A deletion must not fail, because it may be a revocation. If a row next to it was
+   * altered, the secret's own row, or a gap in the order, remains: absence is then not proven, and a value of a wider
+   * scope is not given either.
    */
   #remove(place: Place, id: bigint, own: Set<string>): void {
     const entry = this.#find(this.#upTo, place);
-    // An altered secret may have another one's place.
+    // An altered secret may have the place of another one.
     if (!entry || !isSame(entry.place, place) || entry.secretId !== id) return;
     const before = this.#find(this.#before, place);
     const altered = [entry, before].find((each) => each && !this.#isAuthentic(each, own));
@@ -176,7 +176,7 @@ export class SecretOrder {
     if (!before) throw this.#refusal({ table: SECRET_ORDER, id: undefined, problem: "lacks its first row" });
     if (!this.#isAuthentic(before, own)) throw this.#refusal(this.#finding(before, "was altered"));
     if (isSame(before.place, place)) {
-      // Something else had deleted the secret, and it is created again.
+      // The secret was deleted by something else and is now created again.
       this.#setSecret.run(id, ...place);
     } else {
       if (!covers(before, place)) throw this.#refusal(this.#finding(before, GAP));
@@ -208,7 +208,7 @@ export class SecretOrder {
     return new AppError(
       "TamperedRow",
       409,
-      "No secret can be put next to rows that something other than this program altered or deleted: " +
+      "No secret can be added next to rows that something other than this program altered or deleted: " +
         `${finding.id === undefined ? "table" : `row ${finding.id} of`} ${SECRET_ORDER} ${finding.problem}. ${RESTORE}`,
     );
   }
@@ -223,8 +223,8 @@ function keyOf(place: Place): string {
 }
 
 /**
- * Writes the order of all secrets as they are, in place of any other, and returns its sum for the head. Within the
- * caller's transaction. `onRow` is called with how many secrets are done.
+ * Replaces the order with that of the existing secrets and returns its sum for the head. Runs within the caller's
+ * transaction. `onRow` is called with the number of secrets done.
  */
 export function writeOrder(db: DatabaseSync, macs: RowMacs, onRow: (done: number) => void = () => {}): TableSum {
   db.exec(`DELETE FROM ${SECRET_ORDER}`);
@@ -251,7 +251,7 @@ export function writeOrder(db: DatabaseSync, macs: RowMacs, onRow: (done: number
 /** Secrets read at a time. */
 const PAGE = 1_000;
 
-/** The places of all secrets in order, with their ids. Reads one index. */
+/** Iterates over the places of all secrets in order, with their ids. Reads one index. */
 function* places(db: DatabaseSync): Generator<[Place, bigint]> {
   const page = db.prepare(
     `SELECT ${PLACE}, id FROM secrets INDEXED BY secrets_by_name WHERE (${PLACE}) > (?, ?, ?) ORDER BY ${PLACE} LIMIT ${PAGE}`,
@@ -265,8 +265,8 @@ function* places(db: DatabaseSync): Generator<[Place, bigint]> {
 }
 
 /**
- * Compares the order with the secrets: each of its rows names the row after it and the secret at its place, and there
- * are no other secrets. Yields after each row.
+ * Compares the order with the secrets: each row must name the next row and the secret at its place, and there must be no
+ * other secrets. Yields after each row.
  */
 export function* compareOrder(
   db: DatabaseSync,

@@ -1,10 +1,9 @@
-// Reads of secrets by handlers, counted: by secret, function, key and minute, later day; the last one of each secret.
+// Stores counts of reads of secrets by handlers, by secret, function, key and minute (later day), and the last read of
+// each secret.
 
 import type { FunctionId, KeyId, SecretId } from "../ids.ts";
+import { DAY_MS, MINUTE_MS } from "../time.ts";
 import { all, type Database, first, type Row } from "./database.ts";
-
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 
 export interface SecretRead {
   readonly secretId: SecretId;
@@ -35,38 +34,38 @@ export interface SecretReadStore {
   /** Adds `reads` to the count of the minute `at`. */
   count(read: SecretRead, at: number, reads: number): void;
 
-  /** Adds `reads` to the count of the day that `at`, a time, lies in; `functionId` read last. */
+  /** Adds `reads` to the count of the day that contains the time `at`; `functionId` was the last reader. */
   countOfSecret(secretId: SecretId, at: number, functionId: FunctionId, reads: number): void;
   last(id: SecretId): LastRead | undefined;
 
-  /** On the day of `since` and later. */
+  /** Returns the number of reads on the day of `since` and later. */
   sum(id: SecretId, since: number): number;
 
-  /** The secrets that were read at `at` or later. */
+  /** Returns the secrets that were read at `at` or later. */
   readSince(at: number): SecretId[];
 
-  /** Since when reads are counted at all. */
+  /** Returns since when reads are counted. */
   begin(): number;
   setBegin(at: number): void;
 
-  /** Newest first. */
+  /** Returns at most `limit` counts of a secret, newest first. */
   page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[];
 
-  /** When the oldest minute begins that is still counted as one. */
+  /** Returns the beginning of the oldest minute that has not been folded into its day. */
   oldestMinute(): number | undefined;
 
-  /** Makes days of the minutes before `at`, and loses when within its day a secret was read. */
+  /** Folds the minutes before `at` into days; the times within a day are lost. */
   foldMinutes(at: number): void;
 
-  /** Drops days before `at`; the last read of each secret stays. */
+  /** Deletes days before `at`, but not the last read of each secret. */
   trim(at: number): void;
 
-  /** At most `limit` secrets with an id above `after` that were ever read. */
+  /** Returns at most `limit` secrets with an id above `after` that were ever read. */
   secretIds(after: number, limit: number): SecretId[];
   forget(id: SecretId): void;
 }
 
-export function secretReadStore(db: Database): SecretReadStore {
+export function createSecretReadStore(db: Database): SecretReadStore {
   const count = db.prepare(
     `INSERT INTO secret_reads (length_ms, secret_id, at, function_id, key_id, reads) VALUES (${MINUTE_MS}, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET reads = reads + excluded.reads`,

@@ -1,4 +1,4 @@
-// The rows of secrets: ciphertexts in, ciphertexts out. Nothing here can decrypt.
+// Stores secrets as ciphertexts. Nothing here can decrypt them.
 
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import { ownerId } from "../ids.ts";
@@ -17,7 +17,7 @@ export interface SecretRow {
   updatedAt: number;
 }
 
-/** What resolution needs of a row, and no more. */
+/** The part of a row that resolution needs. */
 export interface StoredCandidate {
   readonly id: SecretId;
   readonly scope: Scope;
@@ -27,14 +27,14 @@ export interface StoredCandidate {
   readonly isAuthentic: boolean;
 }
 
-/** An owner's secret that is not there, although nothing proves that there is none. */
+/** A secret of an owner that was not found, but whose absence is not proven. */
 export interface MissingCandidate {
   readonly id: undefined;
   readonly scope: Scope;
   readonly ownerId: number;
 }
 
-/** What may win: a missing one must not give way to a wider scope's, either. */
+/** A candidate for resolution. A missing one also prevents the value of a wider scope from being used. */
 export type Candidate = StoredCandidate | MissingCandidate;
 
 export interface SecretFilter {
@@ -47,29 +47,29 @@ export interface SecretFilter {
 
 export interface SecretStore {
   /**
-   * The rows named `name` of the global scope and of the owners given, at most four, in no order, and those that
-   * are missing. Without a group or key, pass 0: no owner has that id. Not to be called within a transaction.
+   * Returns the secrets named `name` of the global scope and of these owners, at most four, in no order, including
+   * missing ones. Without a group or key, pass 0: no owner has that id. Must not be called within a transaction.
    */
   candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[];
 
-  /** Whether the row is as this program wrote it; otherwise it is reported. */
+  /** Reports whether the row is as this program wrote it; an altered row is logged as a finding. */
   isAuthentic(id: SecretId): boolean;
   find(id: SecretId): SecretRow | undefined;
   findByOwner(name: SecretName, owner: Owner): SecretRow | undefined;
 
-  /** The values of one name in one scope, in order of their owners' ids, those above `afterOwner`, at most `limit`. */
+  /** Returns at most `limit` secrets of one name and scope with an owner's id above `afterOwner`, in that order. */
   ofScope(name: SecretName, scope: Scope, afterOwner: number, limit: number): SecretRow[];
 
-  /** For each scope of each name: how many values there are, and the first ones, at most `limit`. */
+  /** Returns, for each scope of each name, the number of secrets and the first `limit` of them. */
   samples(names: readonly SecretName[], limit: number): { count: number; row: SecretRow }[];
 
-  /** Rows with an id above `after` in order of id, at most `limit`. */
+  /** Returns at most `limit` secrets with an id above `after`, in order of id. */
   list(filter: SecretFilter, after: number, limit: number): SecretRow[];
   total(): number;
   insert(row: { name: SecretName; owner: Owner; ciphertext: string; comment: string; now: number }): SecretId;
   update(row: { id: SecretId; name: SecretName; ciphertext: string; comment: string; now: number }): void;
 
-  /** Whether there was such a row. */
+  /** Deletes a secret and returns whether it existed. */
   delete(id: SecretId): boolean;
 }
 
@@ -93,7 +93,7 @@ const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.c
   END AS owner_name`;
 const SELECT = `SELECT ${COLUMNS} FROM secrets s`;
 
-export function secretStore(db: Database, rows: RowCheck & AbsenceCheck): SecretStore {
+export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): SecretStore {
   const candidates = db.prepare(`
     SELECT id, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE name = ?1 AND scope = 'global' AND owner_id = 0
     UNION ALL
@@ -108,7 +108,7 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck): Secret
     `${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id > ? ORDER BY s.owner_id LIMIT ?`,
   );
   const total = db.prepare("SELECT count(*) AS n FROM secrets");
-  // Counts on the index alone, then looks up few rows of each group.
+  // Counts on the index alone, then reads only a few rows of each group.
   const samples = db.prepare(`
     WITH cells AS MATERIALIZED (
       SELECT name, scope, count(*) AS count FROM secrets INDEXED BY secrets_by_name
@@ -127,7 +127,7 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck): Secret
   );
   const deleteRow = db.prepareChange("DELETE FROM secrets WHERE id = ?");
 
-  // One statement for each set of filters in use, so that each has its own plan; there are few.
+  // One statement for each combination of filters in use, so that each has its own plan; there are few.
   const lists = new Map<string, ReturnType<Database["prepare"]>>();
   const list = (filter: SecretFilter) => {
     const columns = [
@@ -140,7 +140,7 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck): Secret
     const where = columns.map(([column]) => `s.${column} = ? AND `).join("");
     let statement = lists.get(where);
     if (!statement) {
-      // The unary plus keeps the planner from walking a whole scope by id where the name finds the few rows at once.
+      // The unary plus keeps the planner from scanning a whole scope by id where the name finds the few rows directly.
       const id = filter.name === undefined ? "s.id" : "+s.id";
       statement = db.prepare(`${SELECT} WHERE ${where}${id} > ? ORDER BY ${id} LIMIT ?`);
       lists.set(where, statement);
@@ -150,7 +150,7 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck): Secret
 
   return {
     candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[] {
-      // Otherwise a secret that another process stores meanwhile would be in the order and not among the rows.
+      // On one snapshot: a secret that another process adds meanwhile would otherwise be in only one of the two reads.
       return db.atOneMoment(() => {
         const found: Candidate[] = all<Omit<StoredCandidate, "isAuthentic"> & Row>(
           candidates,
@@ -159,7 +159,7 @@ export function secretStore(db: Database, rows: RowCheck & AbsenceCheck): Secret
           groupId,
           keyId,
         ).map((row) => ({ ...row, isAuthentic: rows.check("secrets", row.id) }));
-        // In the order of places, so that one proof serves for neighbours.
+        // In the order of places, so that one proof can cover neighbors.
         const owners = { function: functionId, global: 0, group: groupId, key: keyId };
         const absent = (Object.entries(owners) as [Scope, number][])
           .filter(([scope, ownerId]) =>

@@ -1,15 +1,15 @@
-// Stored settings and the store's own facts. A setting that was never changed has no row.
+// Stores settings, and metadata of the database. A setting that was never changed has no row.
 
 import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first } from "./database.ts";
 
 export interface SettingsStore {
-  /** Those whose rows are as this program wrote them. */
+  /** Returns all settings except those whose rows were altered. */
   list(): { name: string; value: string }[];
 
   /**
-   * Deletes the row if something else has written it, so that it can be written as a whole: nothing of it is kept.
-   * Called before the transaction that writes it, not within.
+   * Deletes the row if it was altered, so that a new one can be written: nothing of the old row is kept.
+   * Called before the transaction that writes the row, not within it.
    */
   discardAltered(name: string): void;
 
@@ -22,7 +22,7 @@ export interface MetaStore {
   put(name: string, value: string): void;
 }
 
-export function settingsStore(db: Database, rows: RowCheck): SettingsStore {
+export function createSettingsStore(db: Database, rows: RowCheck): SettingsStore {
   const list = db.prepare("SELECT name, value FROM settings");
   const put = db.prepareChange(
     "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -43,7 +43,7 @@ export function settingsStore(db: Database, rows: RowCheck): SettingsStore {
   };
 }
 
-export function metaStore(db: Database): MetaStore {
+export function createMetaStore(db: Database): MetaStore {
   const get = db.prepare("SELECT value FROM meta WHERE name = ?");
   const put = db.prepare(
     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

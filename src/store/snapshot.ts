@@ -1,5 +1,5 @@
-// The database as it is at one moment, read-only, beside whoever writes to it: for backups, checks and counts.
-// Changes nothing, also not the schema.
+// Opens a read-only snapshot of the database, while others may write to it: for backups, checks and counts. Changes
+// nothing, not even the schema.
 
 import { closeSync, existsSync, openSync } from "node:fs";
 import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
@@ -12,7 +12,7 @@ import { DataFolderError } from "./data_folder.ts";
 import { AUTHENTICATED_VERSION, fingerprintOf, lookupOf, SCHEMA_VERSION } from "./schema.ts";
 import { toOwner } from "./secrets.ts";
 
-/** Pages between two reports of how far a copy is; at 4 KB each, 8 MB. */
+/** Pages between two reports of a copy's progress; at 4 KB each, 8 MB. */
 const PAGES_PER_STEP = 2_048;
 
 export interface StoredSecret {
@@ -33,32 +33,32 @@ export interface StoredKey {
 }
 
 export interface Snapshot extends Disposable {
-  /** Whether this program's other parts can work on the database without bringing its schema forward. */
+  /** Whether the schema is up to date, so that other parts of this program can use the database. */
   readonly isCurrent: boolean;
-  /** Whether its rows are authenticated; an older version's may be. */
+  /** Whether its rows are authenticated; they may be in an older version, too. */
   readonly isAuthenticated: boolean;
-  /** Whether it belongs to this keyring, or has never been used with one. */
+  /** Reports whether it belongs to this keyring, or has never been used with one. */
   isOf(keyring: Keyring): boolean;
-  /** What it holds to look up the API key with this value. */
+  /** Returns the HMAC by which it stores the API key with this value. */
   lookupOf(keyring: Keyring, value: string): Uint8Array;
-  /** How many secrets and API keys there are. */
+  /** Returns the number of secrets and API keys. */
   count(): number;
-  /** How many of them are sealed with each key version, by version; 0 stands for damaged texts without one. */
+  /** Returns how many of them are encrypted with each key version; 0 stands for damaged texts without a version. */
   countByVersion(): Map<number, number>;
-  /** All of them in order of id. */
+  /** Iterates over all secrets in order of id. */
   secrets(): Iterable<StoredSecret>;
   apiKeys(): Iterable<StoredKey>;
-  /** Of the users of the admin pages. */
+  /** Returns the e-mail addresses of the users of the admin pages. */
   emails(): string[];
-  /** The audit's entries with an id of at least `from`, in order; undefined if the database is older than the audit. */
+  /** The audit, with entries from an id on, in order; undefined if the database is older than the audit. */
   readonly audit: { entries(from: number): Iterable<AuditRow>; readonly head: string | undefined } | undefined;
-  /** Writes it to a new file at `path`, mode 0600, checked to be whole and not yet synced to disk. */
+  /** Copies it to a new file at `path`, mode 0600, and checks the copy, which is not yet synced to disk. */
   copyTo(path: string, onProgress: (done: number, total: number) => void): Promise<void>;
 }
 
 /**
- * The database at `path` as it is now; what is committed later is not seen. Others can write meanwhile.
- * @throws DataFolderError naming `path` if there is none that this program can read
+ * Opens a snapshot of the database at `path`, which does not include later commits. Others can write meanwhile.
+ * @throws DataFolderError naming `path` if there is no database that this program can read
  */
 export function openSnapshot(path: string): Snapshot {
   if (!existsSync(path)) throw new DataFolderError(`There is no database at ${path}.`);
@@ -66,9 +66,9 @@ export function openSnapshot(path: string): Snapshot {
   try {
     db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     db.exec("PRAGMA trusted_schema = OFF; BEGIN");
-    // The first read is what the transaction's moment is decided by.
+    // The first read determines the snapshot.
     const { user_version: version } = first<{ user_version: number }>(db.prepare("PRAGMA user_version"))!;
-    if (version === 0) throw new Error("it holds nothing yet");
+    if (version === 0) throw new Error("it is empty");
     if (version > SCHEMA_VERSION) {
       throw new Error(`it was written by a newer version of this program (schema ${version})`);
     }
@@ -117,14 +117,14 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
 
     async copyTo(path, onProgress) {
       closeSync(openSync(path, "wx", 0o600));
-      // The open transaction keeps the moment: without it, each write meanwhile would begin the copy anew.
+      // The open transaction keeps the snapshot: without it, each write by others would restart the copy.
       await backup(db, path, {
         rate: PAGES_PER_STEP,
         progress: ({ totalPages, remainingPages }) => onProgress(totalPages - remainingPages, totalPages),
       });
       const copy = new DatabaseSync(path);
       try {
-        // A copy in WAL mode would get companions beside it as soon as somebody looks into it.
+        // A copy in WAL mode would get further files next to it as soon as it is opened.
         copy.exec("PRAGMA journal_mode = DELETE");
         const { quick_check: problem } = first<{ quick_check: string }>(copy.prepare("PRAGMA quick_check(1)"))!;
         if (problem !== "ok") throw new DataFolderError(`The database is damaged: ${problem}.`);
@@ -143,13 +143,13 @@ function auditOf(db: DatabaseSync): Snapshot["audit"] {
   }
   const head = db.prepare("SELECT value FROM meta WHERE name = 'audit-head'");
   return {
-    // A statement for each, as one that is still being read begins anew when it is asked again.
+    // A new statement for each call: a statement that is still being read would restart.
     entries: (from) => each<AuditRow & Row>(db.prepare(`${SELECT_AUDIT} WHERE id >= ${Number(from)} ORDER BY id`)),
     head: first<{ value: string }>(head)?.value,
   };
 }
 
-/** Rows one by one, typed by the statement's columns. */
+/** Iterates over rows; `T` describes the statement's columns. */
 function each<T extends Row>(statement: StatementSync): Iterable<T> {
   return statement.iterate() as unknown as Iterable<T>;
 }

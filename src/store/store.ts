@@ -1,27 +1,27 @@
-// The store's one face: every entity over one database, and transactions across them.
+// Opens the store: every table of the main database, and transactions across them.
 
 import { type Actor, requireEntitled } from "../actor.ts";
 import { newRecord } from "../keyring/generation_record.ts";
 import type { KeyFile } from "../keyring/key_file.ts";
 import type { Head } from "../keyring/sealed_head.ts";
-import { type AccessStore, accessStore } from "./access.ts";
-import { type AdminStore, adminStore } from "./admins.ts";
-import { type AuditStore, auditStore } from "./audit.ts";
-import { type CiphertextStore, ciphertextStore } from "./ciphertexts.ts";
+import { type AccessStore, createAccessStore } from "./access.ts";
+import { type AdminStore, createAdminStore } from "./admins.ts";
+import { type AuditStore, createAuditStore } from "./audit.ts";
+import { type CiphertextStore, createCiphertextStore } from "./ciphertexts.ts";
 import { AuthenticatedRows } from "./authenticated_rows.ts";
 import type { Finding } from "./authenticated_tables.ts";
 import { DatabaseBinding, FINGERPRINT } from "./binding.ts";
 import { Database } from "./database.ts";
-import { type FunctionSecretStore, functionSecretStore } from "./function_secrets.ts";
-import { type FunctionStore, functionStore } from "./functions.ts";
-import { type OwnerStore, ownerStore } from "./owners.ts";
-import { type SecretNameStore, secretNameStore } from "./secret_names.ts";
-import { type SecretStore, secretStore } from "./secrets.ts";
-import { type PackageLockStore, packageLockStore } from "./package_locks.ts";
+import { createFunctionSecretStore, type FunctionSecretStore } from "./function_secrets.ts";
+import { createFunctionStore, type FunctionStore } from "./functions.ts";
+import { createOwnerStore, type OwnerStore } from "./owners.ts";
+import { createSecretNameStore, type SecretNameStore } from "./secret_names.ts";
+import { createSecretStore, type SecretStore } from "./secrets.ts";
+import { createPackageLockStore, type PackageLockStore } from "./package_locks.ts";
 import { mainSchema } from "./schema.ts";
-import { upgradeProgress } from "./upgrade_progress.ts";
+import { createUpgradeProgress } from "./upgrade_progress.ts";
 import { verifyTables } from "./verification.ts";
-import { type MetaStore, metaStore, type SettingsStore, settingsStore } from "./settings.ts";
+import { createMetaStore, createSettingsStore, type MetaStore, type SettingsStore } from "./settings.ts";
 
 export interface Store {
   readonly access: AccessStore;
@@ -36,50 +36,50 @@ export interface Store {
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
   readonly meta: MetaStore;
-  /** All of `work` or, after a throw, nothing; `work` is synchronous. */
+  /** Stores everything that `work` does, or nothing if it throws; `work` is synchronous. */
   transaction<T>(work: () => T): T;
   /**
-   * A transaction for a change that `actor` makes, if they may still make changes once it has begun.
-   * @throws AppError EntitlementLost (401); whatever `work` throws
+   * Runs a transaction for a change by `actor`, provided that they may still make changes when it begins.
+   * @throws AppError EntitlementLost (401); any error that `work` throws
    */
   change<T>(actor: Actor, work: () => T): T;
-  /** A transaction that a power cut may undo, whole, as long as no other one came after it. */
+  /** Runs a transaction that a power cut may undo as a whole until another transaction follows. */
   transactionWithoutSync<T>(work: () => T): T;
-  /** Another number after each transaction: what was read before it may be out of date. */
-  changes(): number;
-  /** Of the authenticated rows, as of the last transaction. */
+  /** Returns a number that increases with each change: data read before may be out of date. */
+  changeCount(): number;
+  /** Returns the head of the authenticated rows as of the last transaction. */
   head(): Head;
-  /** Whether there is a row with this key that something else has written: it is reported, and can only be deleted. */
+  /** Reports whether there is an altered row with this key, which can only be deleted; it is logged as a finding. */
   isAltered(table: string, ...key: (number | string)[]): boolean;
-  /** Reports something in the database that this program did not write, unless it was reported before. */
+  /** Reports a change that this program did not make, unless it was reported before. */
   report(finding: Finding): void;
-  /** Whether another connection has written since this was asked last: a command, or something else. */
+  /** Reports whether another connection has written since the last call: a command, or something else. */
   wasWrittenByOthers(): boolean;
-  /** Makes every earlier state of the database invalid, and writes a new record; for a backup that is restored. */
+  /** Invalidates every earlier state of the database and writes a new record; for the restore of a backup. */
   startEpoch(): void;
-  /** Writes down next to the key file how far the database has come, so that an earlier copy of it is found. */
+  /** Records the database's generation next to the key file, so that an earlier copy of the database is detected. */
   recordGeneration(): void;
   close(): void;
 }
 
 export interface StoreOptions {
-  /** Called with what an upgrade could not keep. */
+  /** Is called with what an upgrade could not preserve. */
   readonly warn?: (message: string) => void;
-  /** Called with how far an upgrade is that takes long. */
+  /** Is called with the progress of a long upgrade. */
   readonly note?: (message: string) => void;
-  /** Called with each row, once, that something other than this program has written. */
+  /** Is called once for each row that something other than this program changed. */
   readonly onFinding?: (finding: Finding) => void;
-  /** Whether this is a backup that is being restored, to which the record does not apply. */
+  /** Whether this is a backup that is being restored; the record does not apply to it. */
   readonly isRestored?: boolean;
 }
 
-/** Tables with at most so many rows are compared with the head at the start. */
+/** Tables with at most this many rows are compared with the head at the start. */
 const VERIFIED_AT_START_ROWS = 10_000;
 
 /**
- * Opens or creates the database file at `path`, which belongs to `keyFile` from then on, and the record next to it.
- * @throws DataFolderError naming the file if the key file is another database's, if the database is not the one that
- *   the record tells of, or if rows of a small table are missing or were put back
+ * Opens or creates the database file at `path`, which is then bound to `keyFile`, and the record next to it.
+ * @throws DataFolderError naming the file if the key file belongs to another database, if the database does not match
+ *   the record, or if rows of a small table are missing or were replaced by older ones
  */
 export function openStore(path: string, keyFile: KeyFile, options: StoreOptions = {}): Store {
   const { warn = () => {}, note = () => {}, onFinding = () => {}, isRestored = false } = options;
@@ -89,12 +89,12 @@ export function openStore(path: string, keyFile: KeyFile, options: StoreOptions 
     (db, version) => binding.check(db, version),
     () => ({
       keyring,
-      // There is none while a backup is restored whose rows are authenticated; it is not asked for then.
+      // Missing while a backup with authenticated rows is restored; it is not needed then.
       get epoch() {
         return binding.epoch;
       },
       warn,
-      progress: upgradeProgress(path, note),
+      progress: createUpgradeProgress(path, note),
     }),
   );
   const db = Database.open(path, schema);
@@ -106,14 +106,14 @@ export function openStore(path: string, keyFile: KeyFile, options: StoreOptions 
       known.add(key);
       onFinding(finding);
     };
-    // At one moment, as a running server may write meanwhile.
+    // On one snapshot, as a running server may write at the same time.
     const rows = db.atOneMoment(() => {
       const rows = binding.bind(() => db.guardWith((sqlite) => new AuthenticatedRows(sqlite, keyring, report)));
       binding.confirm(verifyTables(rows.db, keyring, rows.head, VERIFIED_AT_START_ROWS), report);
       return rows;
     });
     binding.record(rows.head);
-    const meta = metaStore(db);
+    const meta = createMetaStore(db);
     if (meta.get(FINGERPRINT) === undefined) meta.put(FINGERPRINT, keyring.fingerprint());
     return storeOf(db, rows, binding, report);
   } catch (error) {
@@ -124,18 +124,18 @@ export function openStore(path: string, keyFile: KeyFile, options: StoreOptions 
 
 function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding, report: Store["report"]): Store {
   return {
-    access: accessStore(db, rows),
-    admins: adminStore(db, rows),
-    audit: auditStore(db),
-    ciphertexts: ciphertextStore(db, rows),
-    functions: functionStore(db, rows),
-    owners: ownerStore(db),
-    packageLocks: packageLockStore(db, rows),
-    functionSecrets: functionSecretStore(db),
-    secrets: secretStore(db, rows),
-    secretNames: secretNameStore(db),
-    settings: settingsStore(db, rows),
-    meta: metaStore(db),
+    access: createAccessStore(db, rows),
+    admins: createAdminStore(db, rows),
+    audit: createAuditStore(db),
+    ciphertexts: createCiphertextStore(db, rows),
+    functions: createFunctionStore(db, rows),
+    owners: createOwnerStore(db),
+    packageLocks: createPackageLockStore(db, rows),
+    functionSecrets: createFunctionSecretStore(db),
+    secrets: createSecretStore(db, rows),
+    secretNames: createSecretNameStore(db),
+    settings: createSettingsStore(db, rows),
+    meta: createMetaStore(db),
     transaction: (work) => db.transaction(work),
     change: (actor, work) =>
       db.transaction(() => {
@@ -143,7 +143,7 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
         return work();
       }),
     transactionWithoutSync: (work) => db.transactionWithoutSync(work),
-    changes: () => db.changes,
+    changeCount: () => db.changeCount,
     head: () => rows.head,
     isAltered: (table, ...key) => rows.isAltered(table, ...key),
     report,

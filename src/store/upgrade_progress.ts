@@ -1,4 +1,4 @@
-// Says how far the upgrade of a large database is, at its start and every ten seconds.
+// Reports the progress of an upgrade of a large database, at its start and every ten seconds.
 
 import type { UpgradeContext } from "./migrations/upgrade.ts";
 
@@ -6,8 +6,8 @@ import type { UpgradeContext } from "./migrations/upgrade.ts";
 const LARGE_ROWS = 10_000;
 const INTERVAL_MS = 10_000;
 
-/** The progress of the database at `path`, as sentences for `say`. */
-export function upgradeProgress(path: string, say: (message: string) => void): UpgradeContext["progress"] {
+/** Creates a progress reporter for the database at `path`, which passes sentences to `say`. */
+export function createUpgradeProgress(path: string, say: (message: string) => void): UpgradeContext["progress"] {
   let step = "";
   let saidAt = 0;
   return (what, done, total) => {
@@ -15,7 +15,7 @@ export function upgradeProgress(path: string, say: (message: string) => void): U
     const now = performance.now();
     if (what === step && now - saidAt < INTERVAL_MS && done < total) return;
     [step, saidAt] = [what, now];
-    say(`${path} is being upgraded, which is done once: ${counted(done)} of ${counted(total)} ${what}.`);
+    say(`Upgrading ${path}, once: ${counted(done)} of ${counted(total)} ${what}.`);
   };
 }
 

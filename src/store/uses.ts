@@ -1,20 +1,20 @@
-// When API keys and sessions were used last. Not in the main database: a use changes nothing that is remembered of it.
+// Stores when API keys and sessions were last used. Not in the main database, as a use must not invalidate its caches.
 
 import { all, type Database, first, type Row } from "./database.ts";
 
 export type UseKind = "key" | "session";
 
 export interface UseStore {
-  /** Keeps the latest time of each id, in milliseconds since 1970 UTC. */
+  /** Stores a time of use, in milliseconds since 1970 UTC; only the latest of each id is kept. */
   put(kind: UseKind, id: number, at: number): void;
-  /** Of those of `ids` that were ever used. */
+  /** Returns the last uses of those of `ids` that were ever used. */
   last(kind: UseKind, ids: readonly number[]): { id: number; at: number }[];
-  /** How many ids were ever used. */
+  /** Returns how many ids were ever used. */
   count(kind: UseKind): number;
   forget(kind: UseKind, id: number): void;
 }
 
-export function useStore(db: Database): UseStore {
+export function createUseStore(db: Database): UseStore {
   const put = db.prepare(
     "INSERT INTO uses (kind, id, at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
   );

@@ -1,5 +1,5 @@
-// Compares the rows of the database with the head: a row that was altered or put in has no right MAC, and one that
-// was deleted, or put back as it was once, makes the sum of its table another.
+// Compares the rows of the database with the head: a row that was altered or inserted has a wrong MAC; a row that was
+// deleted, or replaced by an older version, changes the sum of its table.
 
 import { DatabaseSync } from "node:sqlite";
 import type { Keyring } from "../keyring/keyring.ts";
@@ -19,23 +19,23 @@ import {
 import { BUSY_TIMEOUT_MS } from "./database.ts";
 import { compareOrder, SECRET_ORDER } from "./secret_order.ts";
 
-/** Altered rows whose part of the sum is looked for: three possibilities each. */
+/** Altered rows whose contribution to the sum is searched for: three possibilities each. */
 const COMBINED_MAX = 10;
 
-/** Altered rows of a table that are listed; all are counted. */
+/** Altered rows listed per table; all are counted. */
 const LISTED_MAX = 100;
 
 export interface TableReport {
   readonly table: string;
   readonly rows: number;
-  /** Rows that were altered or put in. */
+  /** Rows that were altered or inserted. */
   readonly altered: number;
-  /** Whether all other rows are those of the head: none is missing, and none is an older one. */
+  /** Whether all other rows match the head: none is missing or an older version. */
   readonly isComplete: boolean;
   readonly findings: readonly Finding[];
 }
 
-/** Compares one table with the head; yields after each row how many there were. */
+/** Compares one table with the head; yields the number of rows done after each one. */
 function* verifyTable(
   db: DatabaseSync,
   keyring: Keyring,
@@ -47,21 +47,21 @@ function* verifyTable(
   const findings: Finding[] = [];
   let rows = 0;
   let altered = 0;
-  // Of the authentic rows, and of the MACs of all: a row that was altered may still have the MAC that was counted.
+  // The sums of the authentic rows and of all stored MACs: an altered row may still have the MAC that was counted.
   let [authentic, stored] = [EMPTY, EMPTY];
-  // What altered rows may add to that of the authentic ones; undefined where there are too many.
+  // The sums that altered rows may contribute; undefined if there are too many of them.
   let possible: TableSum[] | undefined = [EMPTY];
   for (const row of walk(db, table)) {
     const mac = row[table.mac] as Uint8Array;
     const element = macs.element(name, mac);
-    // One without a MAC was put in and never counted.
+    // A row without a MAC was inserted by something else and never counted.
     if (mac.length > 0) stored = plus(stored, element);
     if (isAuthentic(macs, table, row)) authentic = plus(authentic, element);
     else {
       if (++altered <= LISTED_MAX) {
-        findings.push({ table: name, id: idOf(table, row), problem: "was altered or put in" });
+        findings.push({ table: name, id: idOf(table, row), problem: "was altered or inserted" });
       }
-      // It was put in, or the MAC is what was counted, or only the MAC was altered.
+      // It was inserted, or its MAC is the one that was counted, or only the MAC was altered.
       const own = macs.element(name, macs.mac(name, fieldsOf(table, row)));
       possible = altered > COMBINED_MAX
         ? undefined
@@ -73,7 +73,11 @@ function* verifyTable(
   const isComplete = isSameSum(authentic, expected) || isSameSum(stored, expected) ||
     (possible ?? []).some((sum) => isSameSum(added(authentic, sum), expected));
   if (altered > LISTED_MAX) {
-    findings.push({ table: name, id: undefined, problem: `holds ${altered - LISTED_MAX} more rows that were altered` });
+    findings.push({
+      table: name,
+      id: undefined,
+      problem: `contains ${altered - LISTED_MAX} more rows that were altered`,
+    });
   }
   if (!isComplete) findings.push({ table: name, id: undefined, problem: incomplete(authentic, expected, altered) });
   return { table: name, rows, altered, isComplete, findings };
@@ -90,7 +94,7 @@ export function verifyTables(
     .map((name) => verifyWhole(db, keyring, name, head));
 }
 
-/** Compares one table with the head. `onRow` is called after each row with how many there were. */
+/** Compares one table with the head. `onRow` is called after each row with the number of rows done. */
 export function verifyWhole(
   db: DatabaseSync,
   keyring: Keyring,
@@ -110,23 +114,23 @@ function incomplete(found: TableSum, expected: TableSum, altered: number): strin
   const missing = expected.count - found.count;
   if (missing > 0) {
     const lacks = `lacks ${missing} ${missing === 1 ? "row" : "rows"} that this program wrote`;
-    // An altered row whose MAC was altered, too, may be any of those that were counted, or none.
-    return altered === 0 ? lacks : `${lacks}, unless they are among the ${altered} that were altered or put in`;
+    // A row whose content and MAC were both altered may be any of the counted rows, or none.
+    return altered === 0 ? lacks : `${lacks}, unless they are among the ${altered} that were altered or inserted`;
   }
-  if (missing < 0) return `holds ${-missing} ${missing === -1 ? "row" : "rows"} that this program had deleted`;
-  return "holds a row as it was before a later change, or one in the place of another";
+  if (missing < 0) return `contains ${-missing} ${missing === -1 ? "row" : "rows"} that this program had deleted`;
+  return "contains an older version of a row, or a row in place of another";
 }
 
 function added(a: TableSum, b: TableSum): TableSum {
   return { count: a.count + b.count, sum: (a.sum + b.sum) % MODULUS };
 }
 
-/** The whole database, compared as it is at one moment; others can write meanwhile. */
+/** A comparison of one snapshot of the whole database; others can write at the same time. */
 export interface Verification extends Disposable {
   readonly head: Head;
-  /** How many rows there are to compare. */
+  /** Number of rows to compare. */
   readonly rows: number;
-  /** Yields after each row how many there were in all. */
+  /** Yields the number of rows done after each one. */
   run(): Generator<number, readonly Finding[]>;
 }
 
@@ -173,13 +177,13 @@ function* verifyAll(db: DatabaseSync, keyring: Keyring, head: Head): Generator<n
   return [...findings, ...otherLists(db)];
 }
 
-/** Functions whose methods or groups are not those that SQLite finds them by. */
+/** Finds functions whose methods or groups differ from the tables that they are looked up by. */
 function otherLists(db: DatabaseSync): Finding[] {
   const rows = db.prepare(`
     SELECT id FROM functions f WHERE
       method_list <> (SELECT json_group_array(method ORDER BY method) FROM function_methods WHERE function_id = f.id)
       OR group_list <> (SELECT json_group_array(group_id ORDER BY group_id) FROM function_groups WHERE function_id = f.id)
     ORDER BY id LIMIT ${LISTED_MAX}`).all() as unknown as { id: number }[];
-  const problem = "is not what function_methods and function_groups tell of it";
+  const problem = "does not match function_methods and function_groups";
   return rows.map(({ id }) => ({ table: "functions", id: String(id), problem }));
 }

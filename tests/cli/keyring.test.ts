@@ -88,7 +88,7 @@ Deno.test("keyring verify finds what was tampered with, by id and never by value
   const verified = await home.cli(["keyring", "verify", "--json"]);
   assert.equal(verified.code, 1);
   const altered =
-    "Encryption key version 1 does not open the stored value: it was altered, moved, or sealed with another key.";
+    "Encryption key version 1 does not decrypt the stored value: it was altered, moved, or encrypted with another key.";
   assert.deepEqual(verified.json, {
     checked: 5,
     readable: 2,
@@ -174,16 +174,16 @@ Deno.test("a passphrase is added, changed and removed, and between them the serv
   const wrapped = readFileSync(home.keyFile, "utf8");
   tellsNothing(wrapped + added.stdout + added.stderr);
   const missing = await refusal(home);
-  assert.match(missing, /^\S+encryption-keys\.json is wrapped by a passphrase: set KEYRING_PASSPHRASE_FILE/);
+  assert.match(missing, /^\S+encryption-keys\.json is encrypted with a passphrase: set KEYRING_PASSPHRASE_FILE/);
   const wrong = await refusal(home, second);
-  assert.match(wrong, /^\S+encryption-keys\.json cannot be opened with the passphrase of KEYRING_PASSPHRASE_FILE: /);
+  assert.match(wrong, /^\S+encryption-keys\.json cannot be decrypted with the passphrase of KEYRING_PASSPHRASE_FILE: /);
   tellsNothing(missing + wrong);
   assert.equal(readFileSync(home.keyFile, "utf8"), wrapped, "what cannot be opened stays as it is");
   tellsNothing(await assertReadable(home, first));
   assert.equal((await home.cli(["keyring", "status", "--json"])).json.wrapped, true, "no passphrase is asked for");
   const unread = await home.cli(["keyring", "verify"]);
   assert.equal(unread.code, 4);
-  assert.match(unread.stderr, /^[^\n]+ is wrapped by a passphrase: [^\n]+\n$/);
+  assert.match(unread.stderr, /^[^\n]+ is encrypted with a passphrase: [^\n]+\n$/);
 
   const change = ["keyring", "passphrase", "--new-passphrase-file", "second"];
   const refused = await home.cli(change, { KEYRING_PASSPHRASE: "not the right one" });
@@ -192,7 +192,7 @@ Deno.test("a passphrase is added, changed and removed, and between them the serv
   const changed = await home.cli(change, first);
   assert.equal(changed.code, 0, changed.stderr);
   assert.match(changed.stdout, /is now wrapped by the new passphrase/);
-  assert.match(await refusal(home, first), /cannot be opened with the passphrase of KEYRING_PASSPHRASE:/);
+  assert.match(await refusal(home, first), /cannot be decrypted with the passphrase of KEYRING_PASSPHRASE:/);
   await assertReadable(home, second);
 
   const removed = await home.cli(["keyring", "passphrase", "--remove", "--json"], second);
@@ -225,11 +225,11 @@ Deno.test("a key file with the passphrase of another database's key file is not 
   for (const { start } of [home, other]) await (await start()).stop();
   await Deno.copyFile(other.keyFile, home.keyFile);
   const foreign = readFileSync(home.keyFile, "utf8");
-  assert.match(await refusal(home, { KEYRING_PASSPHRASE: FIRST }), /is not the key file of the database beside it/);
+  assert.match(await refusal(home, { KEYRING_PASSPHRASE: FIRST }), /is not the key file of the database next to it/);
   assert.equal(readFileSync(home.keyFile, "utf8"), foreign);
   const verified = await home.cli(["keyring", "verify"]);
   assert.equal(verified.code, 4);
-  assert.match(verified.stderr, /is not the key file of the database beside it/);
+  assert.match(verified.stderr, /is not the key file of the database next to it/);
 });
 
 Deno.test("killed while it changes the passphrase, the key file opens with the old one or the new one", async () => {

@@ -218,7 +218,7 @@ for (const table of AUTHENTICATED_TABLES) {
     );
     using opened = data.open();
     assert.ok(USES[table]!(opened, data), "the genuine row is still used");
-    assert.match(data.findings.join("\n"), new RegExp(`^${table} \\S.* was altered or put in`, "m"));
+    assert.match(data.findings.join("\n"), new RegExp(`^${table} \\S.* was altered or inserted`, "m"));
   });
 
   Deno.test(`a row of ${table} that was deleted stops the start`, async () => {
@@ -245,7 +245,10 @@ for (const table of AUTHENTICATED_TABLES) {
     );
     assert.throws(() => data.open(), (error: Error) => {
       assert.ok(error instanceof DataFolderError);
-      assert.match(error.message, new RegExp(`table ${table} holds 1 row that this program had deleted.*cli restore`));
+      assert.match(
+        error.message,
+        new RegExp(`table ${table} contains 1 row that this program had deleted.*cli restore`),
+      );
       return true;
     });
   });
@@ -262,7 +265,7 @@ const REMOVALS: Record<string, (opened: ReturnType<Data["open"]>, data: Data) =>
     access.deleteKey(OPERATOR, key.id as KeyId);
     registry.delete(OPERATOR, functionId);
     access.deleteGroup(OPERATOR, staging);
-    assert.ok(store.changes() > 0);
+    assert.ok(store.changeCount() > 0);
   },
   functions: ({ registry }, { functionId }) => registry.delete(OPERATOR, functionId),
   package_locks: ({ store }) => store.packageLocks.remove("orders.ts"),
@@ -290,7 +293,7 @@ Deno.test("a function does not become public by its groups being deleted", async
     assert.deepEqual(opened.registry.match("GET", "/orders").found?.keys, [data.staging]);
   }
   using verification = openVerification(data.path, data.keyring);
-  assert.match(JSON.stringify(findingsOf(verification)), /functions","id":"1","problem":"is not what/);
+  assert.match(JSON.stringify(findingsOf(verification)), /functions","id":"1","problem":"does not match/);
 });
 
 Deno.test("an altered row can be deleted, not changed, and a change elsewhere does not make it genuine", async () => {
@@ -367,7 +370,7 @@ Deno.test("rows that were altered, their MACs or both do not stop the start; a m
       data.sql("DELETE FROM secrets WHERE id = 3");
       assert.throws(
         () => data.open(),
-        /row 1 of secrets was altered or put in; .*table secrets lacks \d rows? that this program wrote, unless they are.*cli restore/,
+        /row 1 of secrets was altered or inserted; .*table secrets lacks \d rows? that this program wrote, unless they are.*cli restore/,
         what,
       );
     }
@@ -408,7 +411,7 @@ Deno.test("an earlier copy of the database, or one without its record, is refuse
     });
   const [present, text] = [readFileSync(data.path), readFileSync(record, "utf8")];
   copyFileSync(earlier, data.path);
-  refused(/database\.db is older than what \S+database-record\.json tells: it is at generation/);
+  refused(/database\.db is older than \S+database-record\.json says: it is at generation/);
   assert.deepEqual(readFileSync(data.path), readFileSync(earlier));
   writeFileSync(data.path, present);
   rmSync(record);
@@ -419,7 +422,7 @@ Deno.test("an earlier copy of the database, or one without its record, is refuse
   }
   writeFileSync(record, text);
   rmSync(data.path);
-  refused(/database\.db is missing, but \S+database-record\.json tells of it/);
+  refused(/database\.db is missing, but \S+database-record\.json refers to it/);
   writeFileSync(data.path, present);
   data.open()[Symbol.dispose]();
 });

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Database } from "../../src/store/database.ts";
-import { metricStore } from "../../src/store/metrics.ts";
+import { createMetricStore } from "../../src/store/metrics.ts";
 import { MIGRATIONS } from "../../src/store/observations.ts";
-import { secretReadStore } from "../../src/store/secret_reads.ts";
+import { createSecretReadStore } from "../../src/store/secret_reads.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 Deno.test("no statement on counts walks a whole table", () => {
@@ -23,7 +23,7 @@ Deno.test("no statement on counts walks a whole table", () => {
         return db.prepare(sql);
       },
     } as Database;
-    metricStore(watched), secretReadStore(watched);
+    createMetricStore(watched), createSecretReadStore(watched);
     assert.ok(statements.length > 20);
     // Of one row each.
     const tiny = /\bSCAN (metrics_progress|secret_reads_begin)\b/;

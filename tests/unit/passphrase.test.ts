@@ -98,7 +98,7 @@ Deno.test("a wrapped key in another's place, altered, or with another passphrase
     return bytes.toString("base64");
   };
   const swapped = changed(({ keys: [a, b] }) => [a.wrapped, b.wrapped] = [b.wrapped, a.wrapped]);
-  assertRefused(path, swapped, /its key of version 1 cannot be opened/);
+  assertRefused(path, swapped, /its key of version 1 cannot be decrypted/);
   assertRefused(path, changed((f) => f.keys[1].wrapped = altered(f.keys[1].wrapped)), /its key of version 2 cannot be/);
   assertRefused(path, changed((f) => f.keys[1].version = 3), /current: names a version/);
   assertRefused(
@@ -110,11 +110,11 @@ Deno.test("a wrapped key in another's place, altered, or with another passphrase
   assertRefused(path, changed((f) => f.wrapping.salt = otherSalt), /with the passphrase of KEYRING_PASSPHRASE: /);
 
   writeFileSync(path, whole);
-  assert.throws(() => new KeyFile(path, undefined), /is wrapped by a passphrase: set KEYRING_PASSPHRASE_FILE/);
+  assert.throws(() => new KeyFile(path, undefined), /is encrypted with a passphrase: set KEYRING_PASSPHRASE_FILE/);
   const wrong = new Passphrase(`${TEXT} `, "KEYRING_PASSPHRASE_FILE");
   assert.throws(
     () => new KeyFile(path, wrong),
-    /with the passphrase of KEYRING_PASSPHRASE_FILE: it is wrapped by another/,
+    /with the passphrase of KEYRING_PASSPHRASE_FILE: it has another passphrase/,
   );
   assert.equal(readFileSync(path, "utf8"), whole);
 });

@@ -203,7 +203,7 @@ Deno.test("a key-scoped value that cannot be decrypted never falls through to th
   assert.deepEqual(there.reported(), []);
   const complete = there.reader.getComplete(caller, "DB")!;
   assert.deepEqual(Object.keys(complete.values).sort(), ["global", "group"]);
-  assert.match(complete.decryptionErrors.key!, /does not open/);
+  assert.match(complete.decryptionErrors.key!, /does not decrypt/);
   assert.deepEqual(there.reported(), [id]);
 });
 

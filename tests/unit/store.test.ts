@@ -8,9 +8,9 @@ import type { FunctionId, GroupId, Owner, SecretName } from "../../src/ids.ts";
 import { Database, isUniqueViolation } from "../../src/store/database.ts";
 import { mainSchema, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
-import { accessStore } from "../../src/store/access.ts";
-import { functionStore } from "../../src/store/functions.ts";
-import { type SecretFilter, secretStore } from "../../src/store/secrets.ts";
+import { createAccessStore } from "../../src/store/access.ts";
+import { createFunctionStore } from "../../src/store/functions.ts";
+import { createSecretStore, type SecretFilter } from "../../src/store/secrets.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openStoreAt, temporaryFolder, temporaryStore } from "./temporary.ts";
 
@@ -333,7 +333,7 @@ Deno.test("no statement on secrets walks the whole table, whatever the list is f
     name: bits & 16 ? NAME : undefined,
   }));
   const found = plans((db) => {
-    const secrets = secretStore(db, UNCHECKED);
+    const secrets = createSecretStore(db, UNCHECKED);
     for (const filter of filters) secrets.list(filter, 0, 10);
   });
   assert.ok(found.length >= 32 + 6);
@@ -363,7 +363,7 @@ Deno.test("no statement on secrets walks the whole table, whatever the list is f
 });
 
 Deno.test("a key is found by the index on its look-up, and a route by the index on its key", () => {
-  const found = [accessStore, functionStore].flatMap((open) => plans((db) => void open(db, UNCHECKED)));
+  const found = [createAccessStore, createFunctionStore].flatMap((open) => plans((db) => void open(db, UNCHECKED)));
   const named = (sql: string) => found.find((one) => one.sql.includes(sql))!.plan;
   assert.match(named("WHERE k.lookup = ?"), /SEARCH k USING INDEX .*\(lookup=\?\)/);
   assert.match(named("m.route_key = ? AND m.method = ?"), /SEARCH m USING PRIMARY KEY \(route_key=\? AND method=\?\)/);

@@ -177,7 +177,7 @@ Deno.test("a database without an order of secrets gets one, once, and a large on
     const steps = ["secrets verified", "secrets put in order"].flatMap((step) => ends.map((end) => `${end} ${step}.`));
     assert.deepEqual(
       data.notes.filter((note) => steps.some((step) => note.endsWith(step))),
-      isLarge ? steps.map((step) => `${data.path} is being upgraded, which is done once: ${step}`) : [],
+      isLarge ? steps.map((step) => `Upgrading ${data.path}, once: ${step}`) : [],
     );
   }
 });

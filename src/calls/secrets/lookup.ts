@@ -36,21 +36,21 @@ const REMEMBERED_MAX_BYTES = 32 << 20;
 const ROW_BYTES = 512;
 
 export class SecretLookup {
-  readonly #store: Pick<Store, "secrets" | "changes">;
+  readonly #store: Pick<Store, "changeCount" | "secrets">;
   readonly #keyring: Keyring;
   readonly #remembered = new Map<string, readonly Candidate[]>();
   #rememberedBytes = 0;
   #rememberedAt: number;
 
-  constructor(store: Pick<Store, "secrets" | "changes">, keyring: Keyring) {
+  constructor(store: Pick<Store, "changeCount" | "secrets">, keyring: Keyring) {
     this.#store = store;
     this.#keyring = keyring;
-    this.#rememberedAt = store.changes();
+    this.#rememberedAt = store.changeCount();
   }
 
   /** Another number after anything was stored. Until then, the same question has the same answer. */
   get generation(): number {
-    return this.#store.changes();
+    return this.#store.changeCount();
   }
 
   /** Returns the value of the winning scope, or of `scope` alone; undefined if the caller may read none. */

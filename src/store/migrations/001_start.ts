@@ -1,5 +1,5 @@
-// The first schema. Ids are AUTOINCREMENT so that none is ever used again: a ciphertext's
-// additional authenticated data names its owner by id.
+// Creates the first schema. Ids are AUTOINCREMENT so that none is ever reused: the additional authenticated data of a
+// ciphertext names its owner by id.
 
 export const sql = `
 CREATE TABLE meta (

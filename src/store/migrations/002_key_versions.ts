@@ -1,5 +1,5 @@
-// The key version of each ciphertext, to be counted and found by an index. A text without one has version 0.
-// Nine digits at most, as the cipher takes; more would not fit into a number.
+// Adds the key version of each ciphertext, with an index for counting and searching. A text without one has version 0.
+// At most nine digits, as in the cipher; more would not fit into a number.
 
 export const sql = `
 ALTER TABLE secrets ADD COLUMN key_version INTEGER AS (CAST(substr(ciphertext, 2, 9) AS INTEGER)) VIRTUAL;

@@ -1,5 +1,5 @@
-// Who may sign in to the admin pages. Passwords, tokens and codes are here as hashes only; what a second factor
-// computes its codes from is made of a nonce here and a key of the key file.
+// Creates the users of the admin pages. Passwords, tokens and codes are stored only as hashes; the secret of a second
+// factor is derived from a nonce in this table and a key of the key file.
 
 export const sql = `
 CREATE TABLE admins (

@@ -1,5 +1,5 @@
-// The audit: who changed what. Rows are only ever added. Whoever can write this file can drop the triggers, too:
-// they keep mistakes from it, and the chain of MACs tells of the rest.
+// Creates the audit: who changed what. Rows are only added. Anyone who can write the file can also drop the triggers:
+// these prevent mistakes, and the chain of MACs reveals everything else.
 
 export const sql = `
 CREATE TABLE audit (

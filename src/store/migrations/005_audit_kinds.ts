@@ -1,4 +1,4 @@
-// All entries about secrets, or by API keys, newest first, without sorting them all.
+// Adds indexes for all entries about a kind of subject or by a kind of actor, newest first, without sorting.
 
 export const sql = `
 CREATE INDEX audit_by_actor_kind ON audit (actor_kind, id);

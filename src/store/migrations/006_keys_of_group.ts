@@ -1,4 +1,4 @@
-// A group's keys in order of id, a page at a time, however many it has.
+// Adds an index for pages of a group's keys in order of id.
 
 export const sql = `
 CREATE INDEX api_keys_by_group ON api_keys (group_id, id);

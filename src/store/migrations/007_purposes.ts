@@ -1,5 +1,5 @@
-// One derived key for each purpose. Up to here API keys and the fingerprint of the key file were MACs under one key,
-// and the tokens of sessions and password links were hashed without any.
+// Introduces one derived key for each purpose. Before, API keys and the fingerprint of the key file were MACs under one
+// key, and the tokens of sessions and password links were hashed without a key.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { GroupId } from "../../ids.ts";

@@ -1,4 +1,5 @@
-// Which versions of packages each handler gets, in place of one file for all; "" has those for new imports.
+// Creates the package locks: the versions of packages for each handler, instead of one file for all; "" is for new
+// imports.
 
 export const sql = `
 CREATE TABLE package_locks (

@@ -1,5 +1,5 @@
-// A MAC in each row that decides access or meaning. A function's methods and groups are in its own row, which its MAC
-// covers; the tables of them are what SQLite finds functions and refuses changes by.
+// Adds a MAC to each row that decides access or meaning. A function's methods and groups are part of its own row, which
+// its MAC covers; their separate tables serve look-ups and constraints.
 
 import { authenticateAll } from "../authenticated_rows.ts";
 import type { Upgrade } from "./upgrade.ts";

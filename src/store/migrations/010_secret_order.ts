@@ -1,4 +1,4 @@
-// A row for each secret that names the next one in order, so that the absence of a secret can be proven.
+// Creates the order of secrets: a row for each secret that names the next one, so that absence can be proven.
 
 import { authenticateOrder, readHead } from "../authenticated_rows.ts";
 import { describeFinding } from "../authenticated_tables.ts";

@@ -1,13 +1,15 @@
+// Defines migrations that need more than SQL.
+
 import type { DatabaseSync } from "node:sqlite";
 import type { Keyring } from "../../keyring/keyring.ts";
 
 export interface UpgradeContext {
   readonly keyring: Keyring;
-  /** Of the head that is made if the database has none. */
+  /** Epoch of the head that is created if the database has none. */
   readonly epoch: string;
-  /** Called with what could not be kept. */
+  /** Is called with what could not be preserved. */
   readonly warn: (message: string) => void;
-  /** Called after each row of a step that may take long; `what` reads on after "12 of 34". */
+  /** Is called after each row of a step that may take long; `what` continues "12 of 34". */
   readonly progress: (what: string, done: number, total: number) => void;
 }
 

@@ -1,4 +1,4 @@
-// What handlers print and how their calls went. Ids grow with time, so that they are the order and the cursor.
+// Creates the logs: what handlers print and how their calls ended. Ids increase with time and serve as the cursor.
 
 export const sql = `
 CREATE TABLE logs (

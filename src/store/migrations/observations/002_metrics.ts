@@ -1,5 +1,5 @@
-// Counts of calls by minute, hour and day, and of secrets' reads by minute and day. Times are in milliseconds
-// since 1970 UTC. Names of secrets, functions and keys are not kept: their ids never name anything else.
+// Creates counts of calls by minute, hour and day, and of reads of secrets by minute and day. Times are in milliseconds
+// since 1970 UTC. Names of secrets, functions and keys are not stored: their ids are never reused.
 
 export const sql = `
 CREATE TABLE metrics (

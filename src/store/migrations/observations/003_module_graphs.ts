@@ -1,4 +1,4 @@
-// What handlers consist of, as it was found last, so that it need not be found again after a restart.
+// Creates the cache of handlers' module graphs, so that they need not be computed again after a restart.
 
 export const sql = `
 CREATE TABLE module_graphs (

@@ -1,4 +1,4 @@
-// What calls did after their responses: counts beside those of the calls themselves.
+// Adds counts of what calls did after their responses, separate from those of the calls themselves.
 
 export const sql = `
 ALTER TABLE metrics ADD COLUMN background_calls INTEGER NOT NULL DEFAULT 0;

@@ -1,4 +1,4 @@
-// When an API key or a session was used last. Ids never name anything else.
+// Creates the times when API keys and sessions were last used. Ids are never reused.
 
 export const sql = `
 CREATE TABLE uses (
