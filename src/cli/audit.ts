@@ -1,4 +1,5 @@
-// `audit …`: whether the audit is as it was written, and the head by which a later check finds if it was set back.
+// Implements `audit verify`, which verifies the audit or an export of it, and `audit head`, which prints the head by
+// which a later verification detects a rollback.
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
@@ -25,12 +26,12 @@ const verify: Command = {
   options: {
     head: { type: "string", value: "HEAD", help: "what `audit head` printed earlier" },
     export: { type: "string", value: "FILE", help: "verify this export instead of the database" },
-    from: { type: "string", value: "ID", help: "the entry to begin with; what is before it is taken as given" },
+    from: { type: "string", value: "ID", help: "the first entry to verify; earlier entries are trusted" },
   },
   help: [
     "Find the first entry of the audit that was altered, removed, added or moved.",
     "Works while the server runs, and changes nothing. Exit code 1 if there is one.",
-    "With --export, find the first such line of a file that /api/audit/export gave. This takes the key file alone.",
+    "With --export, find the first such line of a file from /api/audit/export. This needs only the key file.",
   ],
   run(context, { options }) {
     const known = headOption(options.head);
@@ -43,21 +44,21 @@ const verify: Command = {
   },
 };
 
-/** What `audit verify` says; `tell` does of the first problem. */
+/** Returns the result of `audit verify`; `describe` describes the first problem. */
 function verified(
   context: Context,
   chain: ChainToVerify,
-  tell: (problem: ChainProblem, checked: number) => { json: object; text: string },
+  describe: (problem: ChainProblem, checked: number) => { json: object; text: string },
 ) {
   const total = openHead(chain.head ?? "", chain.sign)?.count ?? 0;
   return context.progress("Verifying", (report): Result => {
     let checked = 0;
     const problem = verifyChain({ ...chain, onEntry: () => report(++checked, total) });
-    const told = problem && tell(problem, checked);
+    const described = problem && describe(problem, checked);
     return {
-      code: told ? EXIT.failed : EXIT.ok,
-      json: { checked, problem: told?.json ?? null },
-      lines: [told?.text ?? `${counted(checked, "entry", "entries")} of the audit are as they were written.`],
+      code: described ? EXIT.failed : EXIT.ok,
+      json: { checked, problem: described?.json ?? null },
+      lines: [described?.text ?? `Verified ${counted(checked, "entry", "entries")} of the audit: all are as written.`],
     };
   });
 }
@@ -69,7 +70,7 @@ function verifyExport(context: Context, file: string, known: AuditHead | undefin
   const { entries, head } = exported;
   const chain = { entries, head, sign: createSigner(keyring.derive(AUDIT_KEY)), known, from };
   return verified(context, chain, ({ id, problem: found }, checked) => {
-    // Each line before it was the entry of its number.
+    // Each line before this one contained the entry with its number.
     const line = from + checked;
     const place = exported.lineOf(id) ?? 0;
     const problem = place > line ? `is in line ${place}: the order was changed` : found;
@@ -78,9 +79,9 @@ function verifyExport(context: Context, file: string, known: AuditHead | undefin
   });
 }
 
-const PIECE_BYTES = 1 << 16;
+const CHUNK_BYTES = 1 << 16;
 
-/** Without their line breaks, read as they are taken. @throws DataFolderError */
+/** Reads the lines of a file lazily, without their line breaks. @throws DataFolderError */
 function* linesOf(path: string): Generator<string> {
   let file: number;
   try {
@@ -90,10 +91,10 @@ function* linesOf(path: string): Generator<string> {
   }
   try {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    const piece = new Uint8Array(PIECE_BYTES);
+    const chunk = new Uint8Array(CHUNK_BYTES);
     let rest = "";
-    for (let size = readSync(file, piece); size > 0; size = readSync(file, piece)) {
-      const lines = (rest + decoder.decode(piece.subarray(0, size), { stream: true })).split("\n");
+    for (let size = readSync(file, chunk); size > 0; size = readSync(file, chunk)) {
+      const lines = (rest + decoder.decode(chunk.subarray(0, size), { stream: true })).split("\n");
       rest = lines.pop()!;
       yield* lines;
     }
@@ -106,9 +107,9 @@ function* linesOf(path: string): Generator<string> {
 const head: Command = {
   name: "audit head",
   help: [
-    "Print how many entries the audit has, and the MAC of the last.",
-    "Works while the server runs. Keep it where nobody who can write the database can: `audit verify --head` finds by",
-    "it whether the audit was set back to an earlier state.",
+    "Print the number of entries of the audit, and the MAC of the last one.",
+    "Works while the server runs. Keep the output where no one who can write the database can change it:",
+    "`audit verify --head` uses it to detect that the audit was rolled back to an earlier state.",
   ],
   run(context) {
     using snapshot = openSnapshot(context.database);
@@ -118,7 +119,7 @@ const head: Command = {
       return {
         code: EXIT.failed,
         json: { head: null },
-        lines: ["The head of the audit is gone or altered. See what `deno task cli audit verify` finds."],
+        lines: ["The head of the audit is missing or altered. Run `deno task cli audit verify`."],
       };
     }
     const text = `${opened.count}:${opened.mac}`;
@@ -131,7 +132,7 @@ export const auditCommands: readonly Command[] = [verify, head];
 /** @throws DataFolderError */
 function auditOf({ database }: Context, { audit }: Snapshot): NonNullable<Snapshot["audit"]> {
   if (audit) return audit;
-  throw new DataFolderError(`${database} is of an older version of this program, which kept no audit.`);
+  throw new DataFolderError(`${database} is from an older version of this program, which had no audit.`);
 }
 
 /** @throws KeyFileError */

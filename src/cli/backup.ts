@@ -1,4 +1,4 @@
-// `backup`: database and key file as they belong together, copied beside a running server.
+// Implements `backup`: copies the database and the key file consistently, while a server may be running.
 
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,25 +16,25 @@ import { counted, missingLines, missingVersions, recordIn, requirePair } from ".
 export const DATABASE = "database.db";
 export const KEY_FILE = "encryption-keys.json";
 const LOCK_FILE = "imports.lock";
-/** What a backup consists of; the last one only if packages were ever fetched. */
+/** The files of a backup; the last one exists only in data of earlier versions. */
 export const BACKED_UP = [DATABASE, KEY_FILE, RECORD_FILE, LOCK_FILE];
 
 export const backupCommand: Command = {
   name: "backup",
   positionals: ["<dir>"],
   help: [
-    "Copy database and key file, as they are at one moment, into a new folder.",
-    "Works while the server runs. The handlers in CODE_DIR are not part of it. Whoever has the folder, and the",
+    "Copy the database and the key file consistently into a new folder.",
+    "Works while the server runs. The handlers in CODE_DIR are not included. Anyone who has the folder, and the",
     "passphrase if the key file has one, can read every secret.",
   ],
   async run(context, { positionals: [dir] }) {
     const folder = resolve(context.cwd, dir!);
-    const had = prepare(folder);
+    const existed = prepare(folder);
     try {
-      tellAudit(context, folder);
+      recordBackup(context, folder);
       const copy = () => context.progress("Copying", (report) => copyData(context, folder, report));
       let copied = await copy();
-      // With encryption.retired-keys.keep-days at 0, a key can be gone as soon as a rotation has ended.
+      // With encryption.retired-keys.keep-days at 0, a key may be dropped as soon as a rotation has ended.
       if (copied.missing.length > 0) copied = await copy();
       const { values, missing } = copied;
       const files = BACKED_UP.filter((name) => existsSync(join(folder, name)))
@@ -43,44 +43,44 @@ export const backupCommand: Command = {
         code: missing.length > 0 ? EXIT.failed : EXIT.ok,
         json: { folder, files, values, missing },
         lines: [
-          `${folder} holds ${counted(values, "value")} and the keys that open them:`,
+          `${folder} contains ${counted(values, "value")} and the keys that decrypt them:`,
           ...files.map(({ name, sizeBytes }) => `  ${name}  ${counted(sizeBytes, "byte")}`),
           ...missingLines(missing),
-          `The handlers in ${context.config.codeDir} are not part of it.`,
+          `The handlers in ${context.config.codeDir} are not included.`,
         ],
       };
     } catch (error) {
-      // Half a backup must not look like one.
-      if (had) clear(folder);
+      // An incomplete backup must not look like a complete one.
+      if (existed) clear(folder);
       else rmSync(folder, { recursive: true, force: true });
       throw error;
     }
   },
 };
 
-/** Makes the folder, or takes one that is empty; whether it was there. */
+/** Creates the folder, or accepts an empty one; returns whether it existed. */
 function prepare(folder: string): boolean {
-  const had = existsSync(folder);
-  if (had && (!statSync(folder).isDirectory() || readdirSync(folder).length > 0)) {
-    throw new UsageError(`${folder} is there already and not an empty folder. A backup needs a new one.`);
+  const existed = existsSync(folder);
+  if (existed && (!statSync(folder).isDirectory() || readdirSync(folder).length > 0)) {
+    throw new UsageError(`${folder} exists and is not an empty folder. A backup needs a new or empty folder.`);
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  return had;
+  return existed;
 }
 
 /**
- * Before the copy, which holds the entry, too. A backup that cannot be told of, from a full disk or a medium that
- * cannot be written, is better than none.
+ * Records the backup in the audit before the copy, so that the copy contains the entry, too. A backup that cannot be
+ * recorded, such as from a full or read-only disk, is better than none.
  */
-function tellAudit(context: Context, folder: string): void {
+function recordBackup(context: Context, folder: string): void {
   const { database, keyFile, config } = context;
   if (!existsSync(database) || !existsSync(keyFile)) return;
   try {
     const file = new KeyFile(keyFile, config.keyringPassphrase);
     {
       using snapshot = openSnapshot(database);
-      // A backup does not bring the schema forward, and the copy tells if the two do not belong together.
+      // A backup does not upgrade the schema, and the check of the copy reports a key file of another database.
       if (!snapshot.isCurrent || !snapshot.isOf(file.keyring)) return;
     }
     recordIn(context, database, file, {
@@ -88,7 +88,7 @@ function tellAudit(context: Context, folder: string): void {
       subject: { kind: "backup", id: null, name: folder },
     });
   } catch (error) {
-    context.note(`The audit has no entry of this backup: ${messageOf(error)}`);
+    context.note(`This backup could not be recorded in the audit: ${messageOf(error)}`);
   }
 }
 
@@ -102,8 +102,8 @@ async function copyData({ database, keyFile, config }: Context, folder: string, 
     using snapshot = openSnapshot(database);
     await snapshot.copyTo(join(folder, DATABASE), report);
   }
-  // After the database: a key is in the file before it is used, and stays for long after its last use. So a
-  // key file that is newer than the database opens all of it; an older one might lack a key.
+  // After the database: a key is written to the file before it is used, and kept long after its last use. So a key file
+  // that is newer than the database decrypts all of it; an older one might lack a key.
   copyFile(keyFile, join(folder, KEY_FILE));
   const lockFile = join(config.dataDir, LOCK_FILE);
   if (existsSync(lockFile)) copyFile(lockFile, join(folder, LOCK_FILE));
@@ -115,7 +115,7 @@ async function copyData({ database, keyFile, config }: Context, folder: string, 
   return checked;
 }
 
-/** Of the copied database, so that a server can start on the backup and `restore` finds if it was altered since. */
+/** Writes the record of the copied database, so that a server can start on it and `restore` detects later changes. */
 function writeRecord(folder: string, passphrase: Passphrase | undefined): void {
   const { keyring } = new KeyFile(join(folder, KEY_FILE), passphrase);
   const database = join(folder, DATABASE);
@@ -127,20 +127,20 @@ function writeRecord(folder: string, passphrase: Passphrase | undefined): void {
     using verification = openVerification(database, keyring);
     new RecordFile(join(folder, RECORD_FILE), keyring).write(verification.head);
   } catch (error) {
-    // A database whose head was altered is still worth a backup; `restore` reports it.
+    // A backup is useful even if the head was altered; `restore` reports that.
     if (!(error instanceof HeadError)) throw error;
   }
 }
 
-/** Copies a small file with mode 0600, as it is at one moment. */
+/** Copies a small file in one read, with mode 0600. */
 export function copyFile(from: string, to: string): void {
   if (!existsSync(from)) throw new KeyFileError(`There is no ${from}.`);
   writeFileSync(to, readFileSync(from), { flag: "wx", mode: 0o600 });
 }
 
 /**
- * Opens what a folder holds: the key file with the passphrase, the database, and asks whether they belong
- * together.
+ * Opens the key file and the database of a folder and checks that they belong together. Returns the number of values,
+ * and those whose keys are missing.
  * @throws KeyFileError, DataFolderError
  */
 export function checkPair(folder: string, passphrase: Passphrase | undefined) {

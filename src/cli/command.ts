@@ -1,39 +1,39 @@
-// What every command is made of: its words, options, result and exit code. Runs none.
+// Defines what a command consists of: its name, options, result and exit code.
 
 import type { ParseArgsOptionDescriptor } from "node:util";
 import type { Config, Passphrase } from "../config.ts";
 
-/** What scripts can tell apart; listed in docs/cli.md. */
+/** The exit codes for scripts; listed in docs/cli.md. */
 export const EXIT = {
   ok: 0,
-  /** It could not be done, or a check found something. */
+  /** The command failed, or a check found something. */
   failed: 1,
-  /** Wrong words, options, paths or variables. */
+  /** Wrong arguments, options, paths or variables. */
   usage: 2,
-  /** A running server, or another command, holds the data folder. */
+  /** A running server or another command has locked the data folder. */
   inUse: 3,
-  /** The key file is missing, damaged or another database's, or the passphrase is not the right one. */
+  /** The key file is missing, damaged or belongs to another database, or the passphrase is wrong. */
   keyring: 4,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Wrong words or options: the message says which, the program adds where to find help. */
+/** Wrong arguments or options: the message says which, the program adds where to find help. */
 export class UsageError extends Error {}
 
 export interface Option extends ParseArgsOptionDescriptor {
-  /** As in `--name NAME`; none for a flag. */
+  /** `NAME` in `--name NAME`; none for a flag. */
   readonly value?: string;
   readonly help: string;
 }
 
 export interface Given {
-  /** What follows the command's words. */
+  /** The arguments after the command's name. */
   readonly positionals: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }
 
-/** What a command says when it is done: as JSON, or as lines for people. */
+/** The result of a command: as JSON, or as lines for people. */
 export interface Result {
   readonly code?: ExitCode;
   readonly json: Record<string, unknown>;
@@ -45,14 +45,14 @@ export interface Context {
   /** Absolute. */
   readonly database: string;
   readonly keyFile: string;
-  /** Relative paths on the command line are taken from here. */
+  /** The folder that relative paths on the command line refer to. */
   readonly cwd: string;
   /** From NEW_KEYRING_PASSPHRASE or its file. */
   readonly newPassphrase: () => Passphrase | undefined;
   readonly now: () => Date;
-  /** Begins to show how far `work` is, where somebody is looking. */
+  /** Runs `work` and shows its progress on a terminal. */
   progress<T>(label: string, work: (report: Report) => Promise<T> | T): Promise<T>;
-  /** A line for people beside the result; none with --json. */
+  /** Prints a line for people in addition to the result; nothing with --json. */
   note(line: string): void;
 }
 
@@ -64,7 +64,7 @@ export interface Command {
   /** Such as "<dir>". */
   readonly positionals?: readonly string[];
   readonly options?: Readonly<Record<string, Option>>;
-  /** One sentence for the list, then what else is worth knowing. */
+  /** One sentence for the list of commands, then further lines. */
   readonly help: readonly [string, ...string[]];
   run(context: Context, given: Given): Promise<Result> | Result;
 }

@@ -1,21 +1,21 @@
-// What commands ask of the data folder: its lock, and that a database and a key file belong together.
+// Locks the data folder for commands, opens its data, and checks that the database and the key file belong together.
 
 import { existsSync } from "node:fs";
-import { type KeyFile, KeyFileError } from "../keyring/key_file.ts";
+import { KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
-import { FolderInUseError, openDataFolder } from "../store/data_folder.ts";
+import { DataFolderError, FolderInUseError, openDataFolder } from "../store/data_folder.ts";
 import { type AuditEvent, OPERATOR, type Recorder } from "../actor.ts";
 import { createAudit } from "../core/audit/audit.ts";
-import type { Snapshot } from "../store/snapshot.ts";
+import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Context } from "./command.ts";
 
 /**
- * Runs `work` while no server can use the data folder. `instead` says what to do if one runs.
+ * Runs `work` while no server can use the data folder. `instead` says what to do if a server is running.
  * @throws FolderInUseError, KeyFileError if there is no key file
  */
 export async function withFolder<T>(context: Context, instead: string, work: () => Promise<T> | T): Promise<T> {
-  // Taking the lock makes the folder; a mistyped DATA_DIR must not leave one.
+  // Locking creates the folder, which must not happen for a mistyped DATA_DIR.
   if (!existsSync(context.keyFile)) throw new KeyFileError(`There is no key file at ${context.keyFile}.`);
   const unlock = takeLock(() => openDataFolder(context.config.dataDir), instead);
   try {
@@ -25,7 +25,7 @@ export async function withFolder<T>(context: Context, instead: string, work: () 
   }
 }
 
-/** What `take` returns, or its refusal followed by `instead`. */
+/** Calls `take`; if the folder is in use, appends `instead` to the message. */
 export function takeLock(take: () => () => void, instead: string): () => void {
   try {
     return take();
@@ -35,12 +35,37 @@ export function takeLock(take: () => () => void, instead: string): () => void {
   }
 }
 
-/** Adds to the audit of `store`, beside a running server, too. */
+/** The data of a running or stopped server. */
+export interface CurrentData extends Disposable {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly record: Recorder;
+}
+
+/**
+ * Opens the database and the key file, also while a server uses them; does not upgrade the schema.
+ * @throws DataFolderError, KeyFileError
+ */
+export function openCurrentData(context: Context): CurrentData {
+  const { database, keyFile, config } = context;
+  // The database first: a key is written to the file before anything in the database needs it.
+  using snapshot = openSnapshot(database);
+  if (!snapshot.isCurrent) {
+    throw new DataFolderError(`${database} is from an older version of this program; start the server on it first.`);
+  }
+  const file = new KeyFile(keyFile, config.keyringPassphrase);
+  const { keyring } = file;
+  requirePair(snapshot, keyring, keyFile);
+  const store = openStore(database, file);
+  return { store, keyring, record: recorder(context, store, keyring), [Symbol.dispose]: () => store.close() };
+}
+
+/** Returns a recorder for the audit of `store`; works while a server runs, too. */
 export function recorder({ now, note }: Context, store: Store, keyring: Keyring): Recorder {
   return createAudit({ store, keyring, now: () => now().getTime(), warn: note }).record;
 }
 
-/** Adds one entry to the audit of the database at `path`, brought to this version of the schema if need be. */
+/** Adds one entry to the audit of the database at `path`, after an upgrade of its schema if necessary. */
 export function recordIn(context: Context, path: string, keyFile: KeyFile, event: AuditEvent): void {
   const store = openStore(path, keyFile, { warn: context.note, note: context.note });
   try {
@@ -51,7 +76,7 @@ export function recordIn(context: Context, path: string, keyFile: KeyFile, event
 }
 
 /**
- * Refuses a key file that is not the database's own.
+ * Rejects a key file that belongs to another database.
  * @throws KeyFileError naming `keyFile`
  */
 export function requirePair(snapshot: Snapshot, keyring: Keyring, keyFile: string): void {
@@ -59,7 +84,7 @@ export function requirePair(snapshot: Snapshot, keyring: Keyring, keyFile: strin
   throw new KeyFileError(`${keyFile} is not the key file of the database next to it.`);
 }
 
-/** Values whose key version the keyring does not hold, by version. */
+/** The number of values whose key version is missing. */
 export interface MissingVersion {
   readonly version: number;
   readonly values: number;
@@ -67,7 +92,7 @@ export interface MissingVersion {
 
 export function missingVersions(counts: ReadonlyMap<number, number>, held: Iterable<number>): MissingVersion[] {
   const known = new Set(held);
-  // Version 0 stands for texts that name none: those are damaged, and no key is missing for them.
+  // Version 0 stands for texts without a version: those are damaged, and no key is missing for them.
   return [...counts].filter(([version]) => version !== 0 && !known.has(version))
     .map(([version, values]) => ({ version, values }));
 }
@@ -78,7 +103,7 @@ export function missingLines(missing: readonly MissingVersion[]): string[] {
   );
 }
 
-/** "1 value", "2 values". */
+/** Returns "1 value" or "2 values". */
 export function counted(n: number, thing: string, things = `${thing}s`): string {
   return `${n.toLocaleString("en-US")} ${n === 1 ? thing : things}`;
 }

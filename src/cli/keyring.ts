@@ -1,4 +1,4 @@
-// `keyring …`: what keys there are, whether all stored values can be read, another passphrase, a rotation.
+// Implements `keyring status`, `keyring verify`, `keyring rotate` and `keyring passphrase`.
 
 import { existsSync } from "node:fs";
 import { type Passphrase, passphraseOfFile } from "../config.ts";
@@ -17,11 +17,11 @@ import { counted, missingLines, missingVersions, recorder, recordIn, requirePair
 const status: Command = {
   name: "keyring status",
   help: [
-    "Show the key versions, how many values each of them has, and which are missing.",
+    "Show the key versions, the number of values of each, and which are missing.",
     "Needs no passphrase. Exit code 1 if a key is missing.",
   ],
   run({ database, keyFile }) {
-    // The database first: a key is in the file before a value is sealed with it.
+    // The database first: a key is written to the file before a value is encrypted with it.
     using snapshot = openSnapshot(database);
     const counts = snapshot.countByVersion();
     const { current, keys, kdf } = inspectKeyFile(keyFile);
@@ -37,20 +37,20 @@ const status: Command = {
       code: missing.length > 0 || damaged > 0 ? EXIT.failed : EXIT.ok,
       json: { keyFile, wrapped, currentVersion: current, versions, missing, damaged },
       lines: [
-        `${keyFile} is ${wrapped ? "wrapped by a passphrase" : "not wrapped by a passphrase"}.`,
+        `${keyFile} is ${wrapped ? "encrypted with a passphrase" : "not encrypted with a passphrase"}.`,
         ...versions.map(({ version, createdAt, values }) =>
-          `  version ${version}  made ${createdAt}  ${counted(values, "value")}${
+          `  version ${version}  created ${createdAt}  ${counted(values, "value")}${
             version === current ? "  current" : ""
           }`
         ),
         ...missingLines(missing),
-        ...(damaged > 0 ? [`${counted(damaged, "value")} damaged: no key version in front.`] : []),
+        ...(damaged > 0 ? [`${counted(damaged, "value")} damaged: without a key version.`] : []),
       ],
     };
   },
 };
 
-/** A stored value that cannot be read, by what it is and never by its value. */
+/** A stored value that cannot be read, without the value itself. */
 type Unreadable =
   & { readonly id: number; readonly name: string; readonly problem: string }
   & (
@@ -77,7 +77,7 @@ const verify: Command = {
       lines: [
         ...unreadable.map(describe),
         unreadable.length === 0
-          ? `All of ${counted(checked, "value")} can be read.`
+          ? `Verified ${counted(checked, "value")}: all can be read.`
           : `${unreadable.length.toLocaleString("en-US")} of ${counted(checked, "value")} cannot be read.`,
       ],
     };
@@ -95,9 +95,9 @@ function* unreadableOf(snapshot: Snapshot, keyring: Keyring, report: Report): Ge
   for (const { id, name, groupId, groupName, lookup, ciphertext } of snapshot.apiKeys()) {
     const problem = problemOf(() => {
       const value = keyring.open(ciphertext, apiKeyAad(groupId, name)).reveal();
-      // Or a call that brings this key would be refused, or taken for another.
+      // Otherwise a call with this key would be rejected, or attributed to another key.
       if (!equal(snapshot.lookupOf(keyring, value), lookup)) {
-        throw new DecryptionError("It is not found by its own value.");
+        throw new DecryptionError("It cannot be found by its own value.");
       }
     });
     if (problem) yield { kind: "apiKey", id, name, groupId, groupName, problem };
@@ -119,7 +119,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function describe(value: Unreadable): string {
-  // Names are data: they must not steer the terminal.
+  // Names are data: they must not control the terminal.
   const name = JSON.stringify(value.name);
   const what = value.kind === "apiKey"
     ? `API key ${value.id} ${name} of group ${JSON.stringify(value.groupName)}`
@@ -135,8 +135,8 @@ const rotate: Command = {
   name: "keyring rotate",
   help: [
     "Make a new key current and re-encrypt everything with it.",
-    "The server must be stopped; a running one rotates by POST /api/encryption-keys/rotation. Goes on with a rotation",
-    "that was interrupted. Exit code 1 if a value could not be read; it stays as it is.",
+    "The server must be stopped; a running one rotates by POST /api/encryption-keys/rotation. Resumes a rotation that",
+    "was interrupted. Exit code 1 if a value could not be read; it stays as it is.",
   ],
   run(context) {
     return withFolder(context, "Ask it to rotate by POST /api/encryption-keys/rotation.", async () => {
@@ -168,11 +168,13 @@ async function rotateAll(context: Context, report: Report): Promise<RotationOutc
       store,
       keyFile: file,
       settings: {
-        intervalDays: () => settings.get("encryption.key-rotation.interval-days"),
-        batchSize: () => settings.get("encryption.key-rotation.batch-size"),
-        // There are no requests to wait for.
+        ...settings.view({
+          intervalDays: "encryption.key-rotation.interval-days",
+          batchSize: "encryption.key-rotation.batch-size",
+          keepDays: "encryption.retired-keys.keep-days",
+        }),
+        // No requests have to be served meanwhile.
         batchSleepMs: () => 0,
-        keepDays: () => settings.get("encryption.retired-keys.keep-days"),
       },
       now: () => now().getTime(),
       report: () => {},
@@ -193,12 +195,12 @@ async function rotateAll(context: Context, report: Report): Promise<RotationOutc
 const passphrase: Command = {
   name: "keyring passphrase",
   options: {
-    "new-passphrase-file": { type: "string", value: "FILE", help: "a file that holds the new passphrase" },
-    remove: { type: "boolean", help: "leave the key file without a passphrase" },
+    "new-passphrase-file": { type: "string", value: "FILE", help: "a file that contains the new passphrase" },
+    remove: { type: "boolean", help: "remove the passphrase" },
   },
   help: [
-    "Give the key file a passphrase, another one, or none.",
-    "The server must be stopped. The present passphrase is taken from KEYRING_PASSPHRASE or KEYRING_PASSPHRASE_FILE,",
+    "Add, change or remove the passphrase of the key file.",
+    "The server must be stopped. The current passphrase is taken from KEYRING_PASSPHRASE or KEYRING_PASSPHRASE_FILE,",
     "the new one from --new-passphrase-file, NEW_KEYRING_PASSPHRASE or NEW_KEYRING_PASSPHRASE_FILE.",
   ],
   run(context, { options }) {
@@ -208,7 +210,7 @@ const passphrase: Command = {
       const was = file.isWrapped;
       const change = wanted ? (was ? "changed" : "added") : (was ? "removed" : "none");
       if (change !== "none") {
-        // First, as a file cannot be taken back together with an entry.
+        // Recorded first, as a change of the file cannot be rolled back together with an entry.
         if (existsSync(context.database)) recordIn(context, context.database, file, passphraseChange(change));
         file.wrapWith(wanted);
       }
@@ -216,9 +218,9 @@ const passphrase: Command = {
         context.note("Start the server with KEYRING_PASSPHRASE_FILE or KEYRING_PASSPHRASE set to the new one.");
       }
       const lines = {
-        added: `${context.keyFile} is now wrapped by the new passphrase. Copies made before are not.`,
-        changed: `${context.keyFile} is now wrapped by the new passphrase. Copies made before open with the old one.`,
-        removed: `${context.keyFile} is no longer wrapped by a passphrase.`,
+        added: `${context.keyFile} is now encrypted with the new passphrase. Earlier copies are not.`,
+        changed: `${context.keyFile} is now encrypted with the new passphrase. Earlier copies need the old one.`,
+        removed: `${context.keyFile} is no longer encrypted with a passphrase.`,
         none: `${context.keyFile} has no passphrase.`,
       };
       return { json: { keyFile: context.keyFile, wrapped: file.isWrapped, change }, lines: [lines[change]] };
@@ -226,7 +228,7 @@ const passphrase: Command = {
   },
 };
 
-/** What to wrap the keys with; undefined to remove the passphrase. */
+/** Returns the new passphrase; undefined to remove it. */
 function newPassphrase(context: Context, options: Given["options"]): Passphrase | undefined {
   const path = options["new-passphrase-file"];
   const [fromFile, fromEnv] = [
@@ -237,8 +239,8 @@ function newPassphrase(context: Context, options: Given["options"]): Passphrase 
   if (given === 1) return fromFile ?? fromEnv;
   throw new UsageError(
     given === 0
-      ? "Give the new passphrase by --new-passphrase-file or NEW_KEYRING_PASSPHRASE, or --remove."
-      : "Give one of --new-passphrase-file, NEW_KEYRING_PASSPHRASE and --remove.",
+      ? "Give the new passphrase by --new-passphrase-file or NEW_KEYRING_PASSPHRASE, or give --remove."
+      : "Give only one of --new-passphrase-file, NEW_KEYRING_PASSPHRASE and --remove.",
   );
 }
 

@@ -1,4 +1,4 @@
-// `deno task cli`: finds the command, runs it, prints what it says and ends with its exit code. No logic.
+// Starts `deno task cli`: finds the command, runs it, prints its result and exits with its exit code.
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,12 +30,12 @@ const COMMANDS: readonly Command[] = [
 
 const COMMON: Readonly<Record<string, Option>> = {
   json: { type: "boolean", help: "print one JSON object instead of text" },
-  help: { type: "boolean", short: "h", help: "print this and do nothing" },
+  help: { type: "boolean", short: "h", help: "print this help and exit" },
 };
 
-/** Without a command only. */
+/** Accepted only without a command. */
 const VERSION: Readonly<Record<string, Option>> = {
-  version: { type: "boolean", help: "print the program's version and do nothing" },
+  version: { type: "boolean", help: "print the program's version and exit" },
 };
 
 async function main(args: readonly string[]): Promise<ExitCode> {
@@ -60,13 +60,13 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     const code = exitCodeOf(error);
     if (json) console.log(JSON.stringify({ error: messageOf(error), exitCode: code }, null, 2));
-    // One line for what the operator can mend, everything for a bug.
+    // One line for what the operator can fix, all details for a bug.
     else console.error(code === EXIT.failed && !isExpected(error) ? error : messageOf(error));
     return code;
   }
 }
 
-/** The command that `args` begin with, after options that all of them have. */
+/** Finds the command that `args` begin with, after options that all commands have. */
 function find(args: readonly string[]): { command: Command; rest: string[] } | undefined {
   const start = args.findIndex((arg) => !["--json", "--help", "-h", "--version"].includes(arg));
   if (start === -1) return undefined;
@@ -89,7 +89,7 @@ function parse(command: Command | undefined, args: readonly string[]) {
       throw new UsageError(`${expected[positionals.length]} is missing.`);
     }
     if (positionals.length > expected.length) {
-      throw new UsageError(`"${positionals[expected.length]}" is one word too many.`);
+      throw new UsageError(`"${positionals[expected.length]}" is an unexpected argument.`);
     }
     return { values: values as Record<string, string | boolean | undefined>, positionals };
   } catch (error) {
@@ -137,7 +137,7 @@ function overview(): string {
     "",
     ...COMMANDS.map((command) => `  ${call(command).padEnd(width)}  ${command.help[0]}`),
     "",
-    'DATA_DIR says which data it is about. "deno task cli <command> --help" describes a command,',
+    'DATA_DIR selects the data. "deno task cli <command> --help" describes a command,',
     '"deno task cli --version" prints the version of the program.',
   ].join("\n");
 }

@@ -1,4 +1,4 @@
-// `restore`: puts a backup in the data folder's place. What was there is moved aside, never deleted.
+// Implements `restore`: replaces the data with a backup. The replaced data is moved aside, never deleted.
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,9 +11,9 @@ import { type Command, type Context, type Report, UsageError } from "./command.t
 import { counted, missingLines, takeLock } from "./folder.ts";
 import { prepareData, requireUnaltered, type RestoreOptions, type Revoked } from "./restored_data.ts";
 
-/** What was observed of the data that is replaced: it names functions by ids that the new data may give again. */
+/** Logs and metrics of the replaced data: they refer to functions by ids that the new data may use again. */
 const OBSERVATIONS = "observations.db";
-/** All that belongs to the data which is replaced. */
+/** All files of the replaced data. */
 const REPLACED = [
   ...BACKED_UP,
   OBSERVATIONS,
@@ -24,27 +24,27 @@ export const restoreCommand: Command = {
   name: "restore",
   positionals: ["<dir>"],
   options: {
-    revive: { type: "boolean", help: "keep API keys and users that were revoked after the backup was made" },
-    "accept-altered": { type: "boolean", help: "restore rows that something other than this program has altered" },
-    force: { type: "boolean", help: "replace data that is there; it is moved into a folder beside the new data" },
+    revive: { type: "boolean", help: "keep API keys and users that were revoked after the backup" },
+    "accept-altered": { type: "boolean", help: "restore rows that something other than this program altered" },
+    force: { type: "boolean", help: "replace existing data, which is moved into a folder next to the new data" },
   },
   help: [
-    "Put a backup in place of the data.",
-    "The server must be stopped. Nothing is touched before the backup has proved to be whole: the database opens,",
-    "the key file is its own, no key is missing, and no row was altered. Sessions and password links end; API keys and",
-    "users that were revoked after the backup are listed and stay revoked.",
+    "Replace the data with a backup.",
+    "The server must be stopped. Nothing is changed before the backup was verified: the database can be opened, the key",
+    "file belongs to it, no key is missing, and no row was altered. Sessions and password links end; API keys and users",
+    "that were revoked after the backup are listed and stay revoked.",
   ],
   async run(context, { positionals: [dir], options }) {
     const { dataDir } = context.config;
     const source = resolve(context.cwd, dir!);
     for (const name of [DATABASE, KEY_FILE]) {
-      if (!existsSync(join(source, name))) throw new UsageError(`${source} is no backup: it has no ${name}.`);
+      if (!existsSync(join(source, name))) throw new UsageError(`${source} is not a backup: ${name} is missing.`);
     }
     const unlock = takeLock(() => lockDataFolder(dataDir), "Stop the server before you restore.");
     try {
       const old = REPLACED.filter((name) => existsSync(join(dataDir, name)));
       if (old.length > 0 && !options.force) {
-        throw new DataFolderError(`${dataDir} holds data (${old.join(", ")}). With --force it is moved aside.`);
+        throw new DataFolderError(`${dataDir} contains data (${old.join(", ")}). With --force it is moved aside.`);
       }
       const draft = join(dataDir, "restore.draft");
       const wanted = {
@@ -61,9 +61,9 @@ export const restoreCommand: Command = {
       return {
         json: { restored: source, values, replaced: aside ?? null, [wanted.revive ? "revived" : "revoked"]: revoked },
         lines: [
-          `${dataDir} holds the backup's ${counted(values, "value")}. All sessions and password links have ended.`,
+          `Restored ${counted(values, "value")} to ${dataDir}. All sessions and password links have ended.`,
           ...revokedLines(revoked, wanted.revive),
-          ...(aside ? [`What was there is in ${aside}.`] : []),
+          ...(aside ? [`The replaced data is in ${aside}.`] : []),
         ],
       };
     } finally {
@@ -72,7 +72,7 @@ export const restoreCommand: Command = {
   },
 };
 
-/** Copies the backup into the folder `draft` and makes it ready there; how many values it has. */
+/** Copies the backup into the folder `draft` and prepares it there; returns the number of its values. */
 async function prepare(
   context: Context,
   options: RestoreOptions,
@@ -84,7 +84,7 @@ async function prepare(
   mkdirSync(draft, { mode: 0o700 });
   try {
     {
-      // Not as a file: one that was copied by hand may have a log of changes beside it.
+      // Not as a file: a database that was copied manually may have a write-ahead log next to it.
       using snapshot = openSnapshot(join(source, DATABASE));
       await snapshot.copyTo(join(draft, DATABASE), report);
     }
@@ -93,7 +93,7 @@ async function prepare(
     }
     const { values, missing } = checkPair(draft, context.config.keyringPassphrase);
     if (missing.length > 0) {
-      throw new DataFolderError(`${source} is not restored. ${missingLines(missing).join(" ")}`);
+      throw new DataFolderError(`${source} was not restored. ${missingLines(missing).join(" ")}`);
     }
     const keyFile = new KeyFile(join(draft, KEY_FILE), context.config.keyringPassphrase);
     const database = join(draft, DATABASE);
@@ -120,8 +120,8 @@ function revokedLines({ keys, users }: Revoked, revived: boolean): string[] {
 }
 
 /**
- * Moves the files named `old` into the folder `aside` and those of `draft` in their place. While it lasts,
- * a folder stands there that keeps servers from starting on a mixture: `openDataFolder` looks for it.
+ * Moves the files named `old` into the folder `aside`, and replaces them by those of `draft`. Meanwhile a marker folder,
+ * which `openDataFolder` checks for, prevents servers from starting on a mixture.
  */
 function exchange(dataDir: string, draft: string, old: readonly string[], aside: string | undefined): void {
   const pending = join(dataDir, RESTORE_FOLDER);
@@ -139,7 +139,7 @@ function exchange(dataDir: string, draft: string, old: readonly string[], aside:
   syncPath(dataDir);
 }
 
-/** Such as `replaced-2026-01-31T12-00-00Z`, with a number behind if there is one already. */
+/** Returns a path such as `replaced-2026-01-31T12-00-00Z`, followed by a number if it exists. */
 function newFolderName(dataDir: string, now: Date): string {
   const name = join(dataDir, `replaced-${now.toISOString().slice(0, 19).replaceAll(":", "-")}Z`);
   let free = name;

@@ -1,4 +1,4 @@
-// What a backup becomes before it takes the data's place: checked row by row, without what has ended since.
+// Prepares a backup before it replaces the data: verifies its rows and removes what was revoked since.
 
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import type { Context } from "./command.ts";
 import { recorder } from "./folder.ts";
 import { verifyDatabase } from "./verify.ts";
 
-/** An API key or a user of the backup that the data which is replaced no longer has. */
+/** API keys and users of the backup that no longer exist in the replaced data. */
 export interface Revoked {
   readonly keys: readonly { readonly id: number; readonly name: string; readonly group: string }[];
   readonly users: readonly string[];
@@ -23,15 +23,15 @@ export interface Revoked {
 
 export interface RestoreOptions {
   readonly source: string;
-  /** Authenticates the rows as they are, whatever altered them. */
+  /** Authenticates the rows as they are, even if they were altered. */
   readonly acceptAltered: boolean;
   /** Keeps API keys and users that were revoked after the backup. */
   readonly revive: boolean;
 }
 
 /**
- * Refuses a backup that was altered after it was made. One without a record, which was copied by hand, is held to its
- * own head.
+ * Rejects a backup that was altered after it was made. One without a record, which was copied manually, is compared with
+ * its own head.
  * @throws DataFolderError
  */
 export async function requireUnaltered(
@@ -42,7 +42,7 @@ export async function requireUnaltered(
 ): Promise<void> {
   {
     using snapshot = openSnapshot(database);
-    // Nothing was authenticated in it.
+    // Its rows were never authenticated.
     if (!snapshot.isAuthenticated) return;
   }
   const silent: Pick<Context, "progress"> = { progress: async (_label, work) => await work(() => {}) };
@@ -53,7 +53,7 @@ export async function requireUnaltered(
   if (problems.length === 0) return;
   if (!acceptAltered) {
     throw new DataFolderError(
-      `${source} is not restored, as it was altered: ${problems.map(describeFinding).join("; ")}. ` +
+      `${source} was not restored because it was altered: ${problems.map(describeFinding).join("; ")}. ` +
         "With --accept-altered it is restored as it is.",
     );
   }
@@ -61,8 +61,8 @@ export async function requireUnaltered(
 }
 
 /**
- * Brings the backup to this version, ends its sessions and password links, revokes what `current`, the data that is
- * replaced, had revoked, and makes its record. What was revoked.
+ * Upgrades the backup to this version, ends its sessions and password links, revokes what was revoked in `current`, the
+ * replaced data, and creates its record. Returns what was revoked.
  */
 export function prepareData(
   context: Context,
@@ -94,12 +94,12 @@ export function prepareData(
   }
 }
 
-/** By the look-up, which identifies a key's value: ids of before an earlier restore may have been given again. */
+/** Finds what was revoked by look-up HMACs, which identify values: ids may have been reused after an earlier restore. */
 function revokedSince(context: Context, store: Store, { keyring }: KeyFile, current: string): Revoked {
   try {
     using snapshot = openSnapshot(current);
     if (!snapshot.isOf(keyring)) return { keys: [], users: [] };
-    if (!snapshot.isCurrent) throw new Error("it is of an older version of this program");
+    if (!snapshot.isCurrent) throw new Error("it is from an older version of this program");
     const lookups = new Set([...snapshot.apiKeys()].map(({ lookup }) => hex(lookup)));
     const emails = new Set(snapshot.emails());
     return {

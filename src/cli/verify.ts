@@ -1,4 +1,4 @@
-// `verify`: whether the database is as this program wrote it.
+// Implements `verify`, which checks that only this program has changed the database.
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -17,7 +17,7 @@ import { counted, requirePair } from "./folder.ts";
 export const verifyCommand: Command = {
   name: "verify",
   help: [
-    "Find rows of the database that something other than this program altered, added, removed or put back.",
+    "Find rows of the database that something other than this program altered, added, removed or restored.",
     "Works while the server runs, and changes nothing. Exit code 1 if there are any.",
   ],
   async run(context) {
@@ -27,7 +27,9 @@ export const verifyCommand: Command = {
       const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
       requirePair(snapshot, keyring, keyFile);
       if (!snapshot.isAuthenticated) {
-        throw new DataFolderError(`${database} is of an older version of this program, which authenticated no rows.`);
+        throw new DataFolderError(
+          `${database} is from an older version of this program, which did not authenticate rows.`,
+        );
       }
     }
     const { keyring } = new KeyFile(keyFile, config.keyringPassphrase);
@@ -37,12 +39,12 @@ export const verifyCommand: Command = {
       json: { rows, findings: findings.map(({ table, id = null, problem }) => ({ table, id, problem })) },
       lines: findings.length > 0
         ? findings.map((finding) => `${sentence(describeFinding(finding))}.`)
-        : [`All of ${counted(rows, "row")} are as this program wrote them.`],
+        : [`Verified ${counted(rows, "row")}: all are as this program wrote them.`],
     };
   },
 };
 
-/** Compares all rows of the database at `path` with its head, and that with the record next to it. */
+/** Compares all rows of the database at `path` with its head, and the head with the record next to it. */
 export async function verifyDatabase(
   context: Pick<Context, "progress">,
   path: string,
@@ -67,7 +69,7 @@ function stepThrough(steps: Generator<number, readonly Finding[]>, rows: number,
   }
 }
 
-/** Nothing if there is no record: in a folder that holds one, the server does not start without it. */
+/** Compares the head with the record. */
 function recordFindings(path: string, keyring: Keyring, head: Head): Finding[] {
   const file = join(dirname(path), RECORD_FILE);
   const finding = (problem: string): Finding[] => [{ table: "meta", id: "rows-head", problem }];
@@ -75,7 +77,7 @@ function recordFindings(path: string, keyring: Keyring, head: Head): Finding[] {
   try {
     const record = new RecordFile(file, keyring).read()!;
     const isOlder = record.epoch !== head.epoch || record.generation > head.generation;
-    return isOlder ? finding(`is of an earlier state than ${file} tells`) : [];
+    return isOlder ? finding(`is of an earlier state than ${file} says`) : [];
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
     return finding(`has no valid record: ${error.message.replace(/\.$/, "")}`);

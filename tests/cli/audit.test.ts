@@ -18,7 +18,7 @@ function tamper(path: string, ...statements: string[]): void {
 async function assertWhole(home: Home, env?: Record<string, string>, what?: string): Promise<void> {
   const { code, stdout, stderr } = await home.cli(["audit", "verify"], env);
   assert.equal(code, 0, `${what}: ${stdout}${stderr}`);
-  assert.match(stdout, /^[\d,]+ entr(y|ies) of the audit are as they were written\.\n$/);
+  assert.match(stdout, /^Verified [\d,]+ entr(y|ies) of the audit: all are as written\.\n$/);
 }
 
 Deno.test("audit verify and head work beside a running server, and change nothing", async () => {
@@ -153,7 +153,7 @@ Deno.test("an export is verified by the key file alone, and the first line that 
   // Nothing of the database is asked for.
   Deno.removeSync(home.database);
   const whole = await verify(lines);
-  assert.deepEqual([whole.code, whole.stdout], [0, "7 entries of the audit are as they were written.\n"]);
+  assert.deepEqual([whole.code, whole.stdout], [0, "Verified 7 entries of the audit: all are as written.\n"]);
   const [l1, l2, l3, l4, l5, l6, l7, head] = lines as [string, string, string, string, string, string, string, string];
   const olderHead = head.replace('"count":7', '"count":6').replace(JSON.parse(l7).mac, JSON.parse(l6).mac);
   const cases: [exported: string[], expected: string][] = [

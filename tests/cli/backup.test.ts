@@ -101,7 +101,7 @@ Deno.test("a backup goes into a new or empty folder only, and one that fails lea
   for (const taken of ["empty", "file", "data"]) {
     const refused = await home.cli(["backup", taken], env);
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /is there already and not an empty folder/);
+    assert.match(refused.stderr, /exists and is not an empty folder/);
   }
   assert.deepEqual(readdirSync(join(home.path, "empty")), before);
   const locked = await home.cli(["backup", "locked"]);
@@ -130,7 +130,7 @@ Deno.test("restore replaces data with --force only, and moves it aside whole", a
   }
   const refused = await home.cli(["restore", "copy"]);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /holds data \(.*database\.db-wal.*\)\. With --force it is moved aside\.\n$/);
+  assert.match(refused.stderr, /contains data \(.*database\.db-wal.*\)\. With --force it is moved aside\.\n$/);
   await assertValue(home, "new");
   const forced = await home.cli(["restore", "copy", "--force", "--json"]);
   assert.equal(forced.code, 0, forced.stdout);
@@ -177,7 +177,7 @@ Deno.test("a backup that is damaged, of two halves or short of a key is not rest
         db.close();
       },
       1,
-      /is not restored\. Key version 9 is not in the key file: 1 value cannot be read\./,
+      /was not restored\. Key version 9 is not in the key file: 1 value cannot be read\./,
     ],
   ];
   await using fresh = makeHome();

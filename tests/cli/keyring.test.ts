@@ -61,13 +61,13 @@ Deno.test("keyring status and verify tell versions, counts and that all can be r
   });
   const verified = await home.cli(["keyring", "verify", "--json"]);
   assert.deepEqual(verified.json, { checked: 5, readable: 5, unreadable: [] });
-  assert.equal((await home.cli(["keyring", "verify"])).stdout, "All of 5 values can be read.\n");
+  assert.equal((await home.cli(["keyring", "verify"])).stdout, "Verified 5 values: all can be read.\n");
 
   assert.equal((await server.api("POST", "/api/encryption-keys/rotation")).status, 200);
   const rotated = await home.cli(["keyring", "status"]);
   assert.match(
     rotated.stdout,
-    /^ {2}version 1 {2}made \S+ {2}0 values\n {2}version 2 {2}made \S+ {2}5 values {2}current$/m,
+    /^ {2}version 1 {2}created \S+ {2}0 values\n {2}version 2 {2}created \S+ {2}5 values {2}current$/m,
   );
 });
 
@@ -108,7 +108,7 @@ Deno.test("keyring verify finds what was tampered with, by id and never by value
         name: "acme",
         groupId: 2,
         groupName: "customers",
-        problem: "It is not found by its own value.",
+        problem: "It cannot be found by its own value.",
       },
     ],
   });
@@ -191,7 +191,7 @@ Deno.test("a passphrase is added, changed and removed, and between them the serv
   assert.equal(readFileSync(home.keyFile, "utf8"), wrapped);
   const changed = await home.cli(change, first);
   assert.equal(changed.code, 0, changed.stderr);
-  assert.match(changed.stdout, /is now wrapped by the new passphrase/);
+  assert.match(changed.stdout, /is now encrypted with the new passphrase/);
   assert.match(await refusal(home, first), /cannot be decrypted with the passphrase of KEYRING_PASSPHRASE:/);
   await assertReadable(home, second);
 
@@ -328,7 +328,7 @@ Deno.test("a bar is shown on a terminal, and nowhere else", async () => {
   await using home = makeHome();
   await withData(home);
   const plain = await home.cli(["keyring", "verify"]);
-  assert.deepEqual([plain.stdout, plain.stderr], ["All of 5 values can be read.\n", ""]);
+  assert.deepEqual([plain.stdout, plain.stderr], ["Verified 5 values: all can be read.\n", ""]);
   // script(1) runs a command in a terminal of its own.
   const shown = async (args: string[]) => {
     const command = home.words(args).map((word) => `'${word}'`).join(" ");

@@ -34,7 +34,7 @@ Deno.test("verify names altered rows and incomplete tables, and `restore` is the
   assert.equal(clean.code, 0, clean.stdout + clean.stderr);
   assert.deepEqual(clean.json.findings, []);
   assert.ok(clean.json.rows >= 7);
-  assert.match((await home.cli(["verify"])).stdout, /^All of \d+ rows are as this program wrote them\.\n$/);
+  assert.match((await home.cli(["verify"])).stdout, /^Verified \d+ rows: all are as this program wrote them\.\n$/);
 
   const backup = await home.cli(["backup", "copy"]);
   assert.equal(backup.code, 0, backup.stderr);
@@ -98,7 +98,7 @@ Deno.test("a backup that was altered is refused, or restored as it is if that is
   sql(join(home.path, "copy", "database.db"), "UPDATE secrets SET comment = 'x' WHERE scope = 'global'");
   const refused = await home.cli(["restore", "copy", "--force"]);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /is not restored, as it was altered: row 1 of secrets was altered or inserted/);
+  assert.match(refused.stderr, /was not restored because it was altered: row 1 of secrets was altered or inserted/);
   const accepted = await home.cli(["restore", "copy", "--force", "--accept-altered"]);
   assert.equal(accepted.code, 0, accepted.stderr);
   assert.equal((await home.cli(["verify"])).code, 0);
@@ -122,7 +122,7 @@ Deno.test("a backup of a version without an order of secrets is checked and rest
   sql(copy("database.db"), "UPDATE secrets SET name = 'ANOTHER' WHERE scope = 'group'");
   const refused = await home.cli(["restore", "copy", "--force"]);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /is not restored, as it was altered: row 2 of secrets was altered or inserted/);
+  assert.match(refused.stderr, /was not restored because it was altered: row 2 of secrets was altered or inserted/);
   const accepted = await home.cli(["restore", "copy", "--force", "--accept-altered"]);
   assert.equal(accepted.code, 0, accepted.stderr);
   assert.equal((await home.cli(["verify"])).code, 0);

@@ -100,7 +100,7 @@ Deno.test("a wrapped key in another's place, altered, or with another passphrase
   const swapped = changed(({ keys: [a, b] }) => [a.wrapped, b.wrapped] = [b.wrapped, a.wrapped]);
   assertRefused(path, swapped, /its key of version 1 cannot be decrypted/);
   assertRefused(path, changed((f) => f.keys[1].wrapped = altered(f.keys[1].wrapped)), /its key of version 2 cannot be/);
-  assertRefused(path, changed((f) => f.keys[1].version = 3), /current: names a version/);
+  assertRefused(path, changed((f) => f.keys[1].version = 3), /current: is a version that is not in keys/);
   assertRefused(
     path,
     changed((f) => f.lookupKey.wrapped = f.keys[0].wrapped),
