@@ -57,7 +57,7 @@ import { makeRunFolder } from "./sandbox/process/sandbox_dir.ts";
 import { createHealth } from "./sandbox/host/health.ts";
 import { Pool, type PoolOptions } from "./sandbox/host/pool.ts";
 import type { ProcessOptions } from "./sandbox/process/process.ts";
-import { missingWalls, prepareRuntime } from "./sandbox/process/toolchain.ts";
+import { prepareRuntime, sandboxWarnings } from "./sandbox/process/toolchain.ts";
 import { openUsageReader } from "./sandbox/process/proc_stats.ts";
 import { createSecretReferences } from "./core/secrets/references.ts";
 import { SecretBroker } from "./calls/secrets/broker.ts";
@@ -118,7 +118,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const endpoint = new Endpoint();
   const calls = await openCalls(opened, host, { ...data, ...control, ...code, ...telemetry }, endpoint);
   const parts = { ...data, ...control, ...code, ...telemetry, ...calls };
-  const shown = showWarnings(host, [...missingWalls(code.runtime), ...warnings]);
+  const shown = showWarnings(host, [...sandboxWarnings(code.runtime), ...warnings]);
   return await listen(opened.move(), host, parts, endpoint, shown);
 }
 
@@ -337,7 +337,7 @@ async function openCalls(
     answerer: {
       answer: (caller, ...question) => broker.answer(caller, ...question),
       // Nothing is prefetched for a traced call, so that each question has its own span.
-      ahead: (caller, questions) => caller.trace ? undefined : broker.prefetch(caller, questions),
+      prefetch: (caller, questions) => caller.trace ? undefined : broker.prefetch(caller, questions),
     },
     entitlements: {
       isCurrent: (caller) => caller.isCurrent,
@@ -456,7 +456,7 @@ async function listen(
       warnings: denoWarning() ? ["This version of Deno has not been tested with this server."] : [],
     },
     running: () => run.underWay > 0 || pool.busy,
-    barrier: createChangeBarrier(store.changeCount, () => pool.recallAnswers()),
+    barrier: createChangeBarrier(store.changeCount, () => pool.revokeAnswers()),
   }, log);
   closing.defer(() => server.close());
   endpoint.listensOn(server);
@@ -539,7 +539,7 @@ function webOpener(
       now,
       overview: createSecretMatrix(store, secrets),
       suspended: () => pool.suspended() as FunctionId[],
-      missingWalls: missing,
+      sandboxWarnings: missing,
       alterations: () => integrity.findings,
       isAltered: store.isAltered,
       closing,

@@ -2,15 +2,15 @@
 // Whatever the handler does to this isolate, it can ask the host for no more than its function may have.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { InFlight } from "../src/sandbox/wire/id_table.ts";
+import { IdTable } from "../src/sandbox/wire/id_table.ts";
 import {
   BUSY_CALLS,
-  type CallMeta,
+  type CallPayload,
   LOG_TEXT_MAX_LENGTH,
   readFrames,
   type RouteInfo,
   type SettledOutcome,
-  type StartMeta,
+  type StartPayload,
   ToHost,
   ToSandbox,
 } from "../src/sandbox/wire/protocol.ts";
@@ -62,7 +62,7 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
   // A new socket takes so few bytes at once.
   await connection.write(token);
-  const invocations = new InFlight<Invocation>();
+  const invocations = new IdTable<Invocation>();
   const writer = new AnswerWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
   const printer = new Printer(writer, () => running.getStore() ?? 0);
   const streams = new StandardStreams(printer);
@@ -83,28 +83,28 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
   let entry: Entry | undefined;
   let route: RouteInfo | undefined;
 
-  const start = async (meta: StartMeta): Promise<void> => {
+  const start = async (payload: StartPayload): Promise<void> => {
     try {
       await prepared;
-      const module = await import(meta.entry);
-      entry = entryOf(module.default, meta.route.route);
-      route = meta.route;
+      const module = await import(payload.entry);
+      entry = entryOf(module.default, payload.route.route);
+      route = payload.route;
       writer.send(ToHost.Ready, 0, String(now()));
     } catch (error) {
       writer.send(ToHost.LoadFailed, 0, errorText(error));
     }
   };
 
-  await readFrames(connection.read.bind(connection), (type, id, meta, body) => {
+  await readFrames(connection.read.bind(connection), (type, id, payload, body) => {
     switch (type) {
       case ToSandbox.Start:
-        void start(parse(meta));
+        void start(parse(payload));
         break;
       case ToSandbox.Call: {
         const invocation = new Invocation(
           writer,
           id,
-          parse(meta) as CallMeta,
+          parse(payload) as CallPayload,
           body,
           route!,
           () => invocations.delete(id),
@@ -128,17 +128,17 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
         break;
       }
       case ToSandbox.Answer:
-        invocations.get(id)?.receiveAnswer(parse(meta));
+        invocations.get(id)?.receiveAnswer(parse(payload));
         break;
       case ToSandbox.Looked:
-        lookups.receive(parse(meta));
+        lookups.receive(parse(payload));
         break;
       case ToSandbox.Credit:
-        invocations.get(id)?.receiveCredit(Number(meta));
+        invocations.get(id)?.receiveCredit(Number(payload));
         break;
-      case ToSandbox.Recall:
-        for (const invocation of invocations.items()) invocation.recall();
-        writer.send(ToHost.Recalled, 0, meta);
+      case ToSandbox.Revoke:
+        for (const invocation of invocations.items()) invocation.revokeAnswers();
+        writer.send(ToHost.RevokeAck, 0, payload);
         break;
       case ToSandbox.Ping:
         writer.send(ToHost.Pong, 0);

@@ -3,14 +3,14 @@
 
 import type { Override } from "./builtins.ts";
 import {
-  type DroppedMeta,
+  type DroppedPayload,
   type FrameWriter,
   LOG_TEXT_MAX_LENGTH,
-  type LogMeta,
+  type LogPayload,
   ToHost,
 } from "../src/sandbox/wire/protocol.ts";
 
-export type Level = LogMeta[0];
+export type Level = LogPayload[0];
 
 /** While so much waits for the host, what is printed is counted only: a loop without a pause lets nothing out. */
 const QUEUED_MAX_BYTES = 2 << 20;
@@ -41,7 +41,7 @@ export class Printer {
     const kept = text.slice(0, LOG_TEXT_MAX_LENGTH);
     if (this.#writer.queuedBytes > QUEUED_MAX_BYTES) return this.#drop(kept.length);
     this.#reportDropped();
-    this.#writer.sendAtOnce(ToHost.Log, call, stringify([level, kept] satisfies LogMeta));
+    this.#writer.sendAtOnce(ToHost.Log, call, stringify([level, kept] satisfies LogPayload));
   }
 
   #drop(length: number): void {
@@ -56,7 +56,7 @@ export class Printer {
     this.#writer.send(
       ToHost.Dropped,
       0,
-      stringify([this.#droppedLines, this.#droppedBytes] satisfies DroppedMeta),
+      stringify([this.#droppedLines, this.#droppedBytes] satisfies DroppedPayload),
     );
     this.#droppedLines = this.#droppedBytes = 0;
   }

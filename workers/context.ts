@@ -1,6 +1,6 @@
 // `ctx`, the handler's second argument: what the platform tells it of the call, and its way to secrets.
 
-import { type AskMeta, type RouteInfo, SECRET_NAME_MAX_LENGTH } from "../src/sandbox/wire/protocol.ts";
+import { type AskPayload, type RouteInfo, SECRET_NAME_MAX_LENGTH } from "../src/sandbox/wire/protocol.ts";
 
 export type Scope = "key" | "group" | "function" | "global";
 
@@ -53,7 +53,7 @@ export interface CallInfo {
 
 /** What `ctx` needs of its call. */
 export interface CallPort {
-  ask(kind: AskMeta[1], name: string, scope: string | null): Promise<unknown>;
+  ask(kind: AskPayload[1], name: string, scope: string | null): Promise<unknown>;
   waitUntil(promise: unknown): void;
 }
 

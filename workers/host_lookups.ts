@@ -3,7 +3,7 @@
 import {
   DNS_NAME_MAX_LENGTH,
   type FrameWriter,
-  type LookedMeta,
+  type LookedPayload,
   type LookupOutcome,
   RECORD_TYPES,
   type RecordType,
@@ -39,7 +39,7 @@ export class HostLookups {
     });
   }
 
-  receive([lookup, outcome, records = []]: LookedMeta): void {
+  receive([lookup, outcome, records = []]: LookedPayload): void {
     this.#waiting.get(lookup)?.({ outcome, records });
     this.#waiting.delete(lookup);
   }

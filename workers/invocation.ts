@@ -2,18 +2,18 @@
 
 import type { Context } from "npm:hono@4.13.19";
 import {
-  type AnswerMeta,
-  type AskMeta,
+  type AnswerPayload,
+  type AskPayload,
   BodyMode,
-  type CallMeta,
+  type CallPayload,
   CHUNK_MAX_BYTES,
-  type ForeseenAnswer,
   type FrameWriter,
   HEADERS_MAX,
   HEADERS_MAX_LENGTH,
   LOG_TEXT_MAX_LENGTH,
-  type LogMeta,
-  type ResponseMeta,
+  type LogPayload,
+  type PrefetchedAnswer,
+  type ResponsePayload,
   type RouteInfo,
   type SettledOutcome,
   TEXT_BODY_MAX_LENGTH,
@@ -36,7 +36,7 @@ const WHOLE_TEXT_MAX_LENGTH = Math.floor(WHOLE_BODY_MAX_BYTES / 3);
 export class Invocation implements CallPort, Parts {
   readonly id: number;
   readonly #writer: FrameWriter;
-  readonly #call: CallMeta;
+  readonly #call: CallPayload;
   readonly #route: RouteInfo;
   readonly #onEnd: () => void;
   readonly #asks = new Map<number, PromiseWithResolvers<unknown>>();
@@ -56,8 +56,8 @@ export class Invocation implements CallPort, Parts {
   #runs = true;
   #errorText: (error: unknown) => string = String;
   #context: Context | undefined;
-  /** Answers that came with the call, each until it is used or recalled. */
-  readonly #foreseen: (ForeseenAnswer | undefined)[];
+  /** Answers that came with the call, each until it is used or revoked. */
+  readonly #foreseen: (PrefetchedAnswer | undefined)[];
   /** By `performance.now()`. */
   readonly #foreseenUntil: number;
   /** A bit for each answer of these that was asked for. */
@@ -74,7 +74,7 @@ export class Invocation implements CallPort, Parts {
   constructor(
     writer: FrameWriter,
     id: number,
-    call: CallMeta,
+    call: CallPayload,
     body: Uint8Array,
     route: RouteInfo,
     onEnd: () => void,
@@ -158,7 +158,7 @@ export class Invocation implements CallPort, Parts {
     this.#requestStream = undefined;
   }
 
-  receiveAnswer([ask, outcome, value]: AnswerMeta): void {
+  receiveAnswer([ask, outcome, value]: AnswerPayload): void {
     const waiting = this.#asks.get(ask);
     this.#asks.delete(ask);
     // In JSON, "there is none" arrives as null; no value is null.
@@ -167,7 +167,7 @@ export class Invocation implements CallPort, Parts {
   }
 
   /** What came with the call may be out of date. */
-  recall(): void {
+  revokeAnswers(): void {
     this.#foreseen.fill(undefined);
   }
 
@@ -211,7 +211,7 @@ export class Invocation implements CallPort, Parts {
     } catch (error) {
       this.#background = "error";
       const text = `Work in the background failed: ${this.#errorText(error)}`.slice(0, LOG_TEXT_MAX_LENGTH);
-      this.#writer.send(ToHost.Log, this.id, stringify(["error", text] satisfies LogMeta));
+      this.#writer.send(ToHost.Log, this.id, stringify(["error", text] satisfies LogPayload));
     }
     this.#pending--;
     if (!this.#mayAsk) this.#refuseAsks();
@@ -254,7 +254,7 @@ export class Invocation implements CallPort, Parts {
     return this.#abortController.signal;
   }
 
-  ask(kind: AskMeta[1], name: string, scope: string | null): Promise<unknown> {
+  ask(kind: AskPayload[1], name: string, scope: string | null): Promise<unknown> {
     if (!this.#mayAsk) return Promise.reject(requestEnded());
     const answer = this.#takeForeseen(kind, name, scope);
     // In JSON, "there is none" is null.
@@ -262,11 +262,11 @@ export class Invocation implements CallPort, Parts {
     const waiting = Promise.withResolvers<unknown>();
     const ask = this.#nextAsk++;
     this.#asks.set(ask, waiting);
-    this.#writer.send(ToHost.Ask, this.id, stringify([ask, kind, name, scope] satisfies AskMeta));
+    this.#writer.send(ToHost.Ask, this.id, stringify([ask, kind, name, scope] satisfies AskPayload));
     return waiting.promise;
   }
 
-  #takeForeseen(kind: AskMeta[1], name: string, scope: string | null): ForeseenAnswer | undefined {
+  #takeForeseen(kind: AskPayload[1], name: string, scope: string | null): PrefetchedAnswer | undefined {
     const foreseen = this.#foreseen;
     for (let index = 0; index < foreseen.length; index++) {
       const answer = foreseen[index];
@@ -339,7 +339,7 @@ export class Invocation implements CallPort, Parts {
     this.#writer.send(
       ToHost.Response,
       this.id,
-      stringify([response.status, headers, mode, this.#foreseenAsked] satisfies ResponseMeta),
+      stringify([response.status, headers, mode, this.#foreseenAsked] satisfies ResponsePayload),
       body,
     );
   }

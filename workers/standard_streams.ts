@@ -60,9 +60,9 @@ class LineStream {
 export class AnswerWriter extends FrameWriter {
   streams: StandardStreams | undefined;
 
-  override send(type: number, id: number, meta?: string, body?: Uint8Array | string): void {
+  override send(type: number, id: number, payload?: string, body?: Uint8Array | string): void {
     if (type === ToHost.Response || type === ToHost.Failed || type === ToHost.Settled) this.streams?.flush();
-    super.send(type, id, meta, body);
+    super.send(type, id, payload, body);
   }
 }
 

@@ -96,7 +96,7 @@ export async function benchEventLoop(): Promise<string[]> {
       undefined,
     );
     folders.push(folder);
-    await folder.give(files);
+    await folder.installCode(files);
   });
   await part("removing the copies", (round) => folders[round]!.remove());
   await part("matching 100 patterns with them", () => {

@@ -201,7 +201,7 @@ async function createRig() {
     },
     answerer: {
       answer: ({ functionId, holder }, _kind, name) => [functionId, holder?.keyId, name === "BIG" ? BIG_VALUE : ""],
-      ahead: ({ functionId, holder }, questions) => ({
+      prefetch: ({ functionId, holder }, questions) => ({
         questions,
         json: JSON.stringify(questions.map((question) => [...question, [functionId, holder?.keyId, ""]])),
       }),
@@ -389,17 +389,17 @@ function isThere(path: string): boolean {
 async function behave(connection: Deno.UnixConn): Promise<void> {
   const writer = new FrameWriter((bytes) => connection.write(bytes), () => false);
   const tags = new Map<number, string>();
-  await readFrames((into) => connection.read(into), (type, id, meta) => {
+  await readFrames((into) => connection.read(into), (type, id, payload) => {
     if (type === ToSandbox.Start) writer.send(ToHost.Ready, 0, "0");
     if (type === ToSandbox.Ping) writer.send(ToHost.Pong, 0);
     if (type === ToSandbox.Call) {
-      tags.set(id, tagOf(meta));
+      tags.set(id, tagOf(payload));
       writer.send(ToHost.Ask, id, JSON.stringify([1, "get", "A", null]));
     }
     if (type === ToSandbox.Answer) {
-      const [, , value] = JSON.parse(meta);
+      const [, , value] = JSON.parse(payload);
       const right = value[0] === INNOCENT && String(value[1]) === tags.get(id);
-      const body = new TextEncoder().encode(right ? tags.get(id) : `an answer for another call: ${meta}`);
+      const body = new TextEncoder().encode(right ? tags.get(id) : `an answer for another call: ${payload}`);
       writer.send(ToHost.Response, id, JSON.stringify([200, [], BodyMode.Whole]), body);
     }
   }).catch(() => {});
@@ -504,12 +504,12 @@ async function misbehave(
   const listening = random.chance(0.9);
   let over = false;
   const heard = listening
-    ? readFrames((into) => connection.read(into), (type, id, meta) => {
+    ? readFrames((into) => connection.read(into), (type, id, payload) => {
       if (type === ToSandbox.Call) {
-        tags.set(id, tagOf(meta));
-        for (const [, , , value] of JSON.parse(meta)[10]) checkOwner(id, value);
+        tags.set(id, tagOf(payload));
+        for (const [, , , value] of JSON.parse(payload)[10]) checkOwner(id, value);
       }
-      if (type === ToSandbox.Answer) checkAnswer(id, meta);
+      if (type === ToSandbox.Answer) checkAnswer(id, payload);
     }).catch(() => {}).then(() => {
       over = true;
     })
@@ -519,18 +519,18 @@ async function misbehave(
     if (value[0] !== session) find(session, `got an answer of function ${value[0]}`);
     if (tags.has(id) && String(value[1]) !== tags.get(id)) find(session, "got an answer for another caller");
   };
-  const checkAnswer = (id: number, meta: string): void => {
-    const [, outcome, value] = JSON.parse(meta);
+  const checkAnswer = (id: number, payload: string): void => {
+    const [, outcome, value] = JSON.parse(payload);
     if (outcome !== "ok") return;
     checkOwner(id, value);
-    if (asksAfterEnd.has(`${id} ${JSON.parse(meta)[0]}`)) find(session, "got an answer after the call had ended");
+    if (asksAfterEnd.has(`${id} ${JSON.parse(payload)[0]}`)) find(session, "got an answer after the call had ended");
   };
   const asksAfterEnd = new Set<string>();
   const send = async (frames: HostileFrame[]): Promise<void> => {
     report.frames += frames.length;
     for (const frame of frames) {
       if (frame.type === ToHost.Failed && tags.has(frame.id)) ended.add(frame.id);
-      const ask = /^\[(\d+),/.exec(frame.meta)?.[1];
+      const ask = /^\[(\d+),/.exec(frame.payload)?.[1];
       // Numbers above the fuzzer's usual ones, so that they were not asked before the end as well.
       if (frame.type === ToHost.Ask && ended.has(frame.id) && Number(ask) > 100) asksAfterEnd.add(`${frame.id} ${ask}`);
     }

@@ -12,29 +12,29 @@ import {
 import type { Random } from "./random.ts";
 
 const HEADER_BYTES = 9;
-const META_LENGTH_BYTES = 4;
+const PAYLOAD_LENGTH_BYTES = 4;
 const LAST_ID = 0xffff_ffff;
 const encoder = new TextEncoder();
 
 export interface HostileFrame {
   readonly type: number;
   readonly id: number;
-  readonly meta: string;
+  readonly payload: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** A frame laid out as the protocol says, whatever it says. */
-export function encode(type: number, id: number, meta: string | Uint8Array, body = new Uint8Array(0)): HostileFrame {
-  const metaBytes = typeof meta === "string" ? encoder.encode(meta) : meta;
-  const bytes = new Uint8Array(HEADER_BYTES + META_LENGTH_BYTES + metaBytes.length + body.length);
+export function encode(type: number, id: number, payload: string | Uint8Array, body = new Uint8Array(0)): HostileFrame {
+  const metaBytes = typeof payload === "string" ? encoder.encode(payload) : payload;
+  const bytes = new Uint8Array(HEADER_BYTES + PAYLOAD_LENGTH_BYTES + metaBytes.length + body.length);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, META_LENGTH_BYTES + metaBytes.length + body.length, true);
+  view.setUint32(0, PAYLOAD_LENGTH_BYTES + metaBytes.length + body.length, true);
   bytes[4] = type;
   view.setUint32(5, id, true);
   view.setUint32(HEADER_BYTES, metaBytes.length, true);
-  bytes.set(metaBytes, HEADER_BYTES + META_LENGTH_BYTES);
-  bytes.set(body, HEADER_BYTES + META_LENGTH_BYTES + metaBytes.length);
-  return { type, id, meta: typeof meta === "string" ? meta : "", bytes };
+  bytes.set(metaBytes, HEADER_BYTES + PAYLOAD_LENGTH_BYTES);
+  bytes.set(body, HEADER_BYTES + PAYLOAD_LENGTH_BYTES + metaBytes.length);
+  return { type, id, payload: typeof payload === "string" ? payload : "", bytes };
 }
 
 /** `open`: ids of the calls that the process has been given. */
@@ -56,7 +56,7 @@ function sensible(random: Random, id: number): HostileFrame {
     case ToHost.Pong:
       // Ready is right once: too many of them would end each process before it has done anything.
       return encode(random.chance(0.9) ? ToHost.Pong : type, id, random.chance(0.9) ? "" : text(random));
-    case ToHost.Recalled:
+    case ToHost.RevokeAck:
       return encode(type, id, random.pick(["", "1", "2", String(LAST_ID), "-1", text(random)]));
     case ToHost.LoadFailed:
       return random.chance(0.2) ? encode(type, id, text(random)) : encode(ToHost.Pong, 0, "");

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { FRAME_MAX_BYTES, FrameWriter, ProtocolError, readFrames } from "../../src/sandbox/wire/protocol.ts";
 
-type Frame = [type: number, id: number, meta: string, body: number[]];
+type Frame = [type: number, id: number, payload: string, body: number[]];
 
 const HEADER_BYTES = 9;
 
@@ -75,7 +75,7 @@ async function written(sent: readonly Frame[]): Promise<Uint8Array> {
     await undefined;
     return taken;
   }, () => turn % 3 === 0);
-  for (const [type, id, meta, body] of sent) writer.send(type, id, meta, Uint8Array.from(body));
+  for (const [type, id, payload, body] of sent) writer.send(type, id, payload, Uint8Array.from(body));
   await writer.drained();
   assert.equal(writer.queuedBytes, 0);
   return all;
@@ -96,8 +96,8 @@ async function parse(bytes: Uint8Array, lengths: readonly number[]): Promise<Fra
       at += portion.length;
       return portion.length;
     },
-    (type, id, meta, body) => {
-      found.push([type, id, meta, [...body]]);
+    (type, id, payload, body) => {
+      found.push([type, id, payload, [...body]]);
     },
     () => turn % 5 === 0 ? Promise.resolve() : undefined,
   );

@@ -29,7 +29,7 @@ const SECRETS = 40;
 const SECRETS_A_CALL = 12;
 
 /**
- * For each type of frame, code that returns its metas, distinct for each `n`, and the ids that they are sent for.
+ * For each type of frame, code that returns its payloads, distinct for each `n`, and the ids that they are sent for.
  * `each` sends while the calls are under way, for each of them; `last` once they are, and ends them.
  */
 const MAXIMAL: Readonly<Record<keyof typeof ToHost, { each?: string; last?: string; own?: true }>> = {
@@ -43,7 +43,7 @@ const MAXIMAL: Readonly<Record<keyof typeof ToHost, { each?: string; last?: stri
   Log: { each: `n % 50 === 0 ? [JSON.stringify(["error", text(n, ${LOG_TEXT_MAX_LENGTH})])] : []` },
   Credit: { each: `[String(2 ** 53 - 1 - n)]` },
   Pong: { each: `["x".repeat(64)]` },
-  Recalled: { each: `[text(n, 60)]` },
+  RevokeAck: { each: `[text(n, 60)]` },
   Dropped: { each: `[JSON.stringify([2 ** 53 - 1 - n, 2 ** 53 - 1])]` },
   Background: { each: `["x".repeat(64)]` },
   Lookup: {
@@ -68,7 +68,7 @@ const wide = (n, length) => (n + "\\u4e00".repeat(length)).slice(0, length);
 const FLOOD = `${OWN_WRITER}${TEXTS}
 const phase = async (metasOf) => {
   for (let n = 1; n <= ${CALLS} + 10; n++) {
-    for (const [type, metas] of metasOf(n)) for (const meta of metas) own.writer.send(type, n, meta);
+    for (const [type, payloads] of metasOf(n)) for (const payload of payloads) own.writer.send(type, n, payload);
     await own.writer.drained();
   }
 };

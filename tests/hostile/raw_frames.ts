@@ -9,7 +9,7 @@ const [workers] = /file:[^ (]+[/]workers[/]/.exec(stack);
 `;
 
 /**
- * `own.writer` is the worker's own writer of frames: its `send(type, id, meta, body?)` sends
+ * `own.writer` is the worker's own writer of frames: its `send(type, id, payload, body?)` sends
  * any frame between those of the worker, and `drained()` settles when the host has taken them.
  */
 export const OWN_WRITER = `
@@ -27,14 +27,14 @@ console.debug("This gets the writer to show itself.");
 `;
 
 /**
- * `frame(type, id, meta, body?)` builds one; `rpc` is the resource of this process's socket to the host, `write`
+ * `frame(type, id, payload, body?)` builds one; `rpc` is the resource of this process's socket to the host, `write`
  * puts bytes on it; `answers` collects what the host answers to questions that nobody here asked properly.
  */
 export const RAW_FRAMES = `
 const { core } = Deno[Deno.internal];
 const encoder = new TextEncoder();
-const frame = (type, id, meta = "", body = new Uint8Array()) => {
-  const text = typeof meta === "string" ? encoder.encode(meta) : meta;
+const frame = (type, id, payload = "", body = new Uint8Array()) => {
+  const text = typeof payload === "string" ? encoder.encode(payload) : payload;
   const bytes = new Uint8Array(13 + text.length + body.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, 4 + text.length + body.length, true);
@@ -53,15 +53,15 @@ const seen = globalThis.seenIds ??= [];
 if (!globalThis.tapped) {
   globalThis.tapped = true;
   ${WORKERS}
-  const { InFlight } = await import(new URL("../src/sandbox/wire/id_table.ts", workers));
-  const get = InFlight.prototype.get;
-  InFlight.prototype.get = function (key) {
+  const { IdTable } = await import(new URL("../src/sandbox/wire/id_table.ts", workers));
+  const get = IdTable.prototype.get;
+  IdTable.prototype.get = function (key) {
     const found = get.call(this, key);
     if (found?.receiveAnswer && !seen.includes(key)) seen.push(key);
-    const receiveAnswer = (meta) => {
-      answers.push([key, ...meta]);
+    const receiveAnswer = (payload) => {
+      answers.push([key, ...payload]);
       // The worker knows of its own questions only.
-      if (meta[0] < 1_000_000) found?.receiveAnswer(meta);
+      if (payload[0] < 1_000_000) found?.receiveAnswer(payload);
     };
     return {
       receiveAnswer,

@@ -253,7 +253,7 @@ Deno.test("after five deaths within a minute a function answers 503, and a chang
   const { body: list } = await server.api("GET", "/api/functions");
   assert.deepEqual(list.functions[0].health, health);
   await server.logged(
-    /The call was refused: Its isolates died too often; it rests until/,
+    /The call was refused: Its processes died too often\. It is suspended until/,
   );
 
   await server.api("PUT", `/api/functions/${id}`, { description: "mended" });

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { makeRunFolder, makeSandboxFolder } from "../../src/sandbox/process/sandbox_dir.ts";
 import { type Code, confinedDeno } from "../../src/sandbox/process/process.ts";
 import { prepareRuntime } from "../../src/sandbox/process/toolchain.ts";
-import { giveBackUid, takeUid } from "../../src/sandbox/process/uid_pool.ts";
+import { releaseUid, takeUid } from "../../src/sandbox/process/uid_pool.ts";
 import { deploy, run } from "./handlers.ts";
 import { startServer } from "./server.ts";
 
@@ -55,7 +55,7 @@ async function attempt(
       CODE,
       uid,
     );
-    const entry = await folder.give([handler]);
+    const entry = await folder.installCode([handler]);
     const [command, ...args] = confinedDeno(
       { ...CODE, ...code },
       folder,
@@ -81,7 +81,7 @@ async function attempt(
     assert.notEqual(text, "", new TextDecoder().decode(stderr));
     return JSON.parse(text);
   } finally {
-    if (uid !== undefined) giveBackUid(uid);
+    if (uid !== undefined) releaseUid(uid);
     runFolder.remove();
     await Deno.remove(codeDir, { recursive: true });
   }

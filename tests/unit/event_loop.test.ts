@@ -67,7 +67,7 @@ Deno.test("copying as many files as a handler may have leaves the event loop fre
   const folder = makeSandboxFolder({ runDir, codeDir, denoDir }, { lock: undefined, config: undefined }, undefined);
   try {
     let entry = "";
-    const turns = await turnsDuring(async () => entry = await folder.give(files));
+    const turns = await turnsDuring(async () => entry = await folder.installCode(files));
     assert.ok(turns > FILES_MAX / 20, `${turns} turns`);
     assert.ok(entry.endsWith("/code/folder0/module0.ts"));
     for (const file of files) {
@@ -90,7 +90,7 @@ Deno.test("a folder that is removed while files are copied into it is gone, and 
   }
   for (let turnsBefore = 0; turnsBefore < 20; turnsBefore++) {
     const folder = makeSandboxFolder({ runDir, codeDir, denoDir }, { lock: undefined, config: undefined }, undefined);
-    const given = folder.give(files).then(() => "copied", (error) => error.name);
+    const given = folder.installCode(files).then(() => "copied", (error) => error.name);
     for (let turn = 0; turn < turnsBefore; turn++) await new Promise((resolve) => setImmediate(resolve));
     await folder.remove();
     assert.match(await given, /^(?:copied|AbortError)$/);

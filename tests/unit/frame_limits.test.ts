@@ -13,13 +13,13 @@ import {
 const limits = (type: number): FrameLimits | undefined => TO_HOST_LIMITS[type as keyof typeof TO_HOST_LIMITS];
 
 /** The bytes of one frame. */
-async function frame(type: number, meta: string, body: Uint8Array): Promise<Uint8Array> {
+async function frame(type: number, payload: string, body: Uint8Array): Promise<Uint8Array> {
   const written: Uint8Array[] = [];
   const writer = new FrameWriter((bytes) => {
     written.push(bytes.slice());
     return Promise.resolve(bytes.length);
   }, () => false);
-  writer.send(type, 1, meta, body);
+  writer.send(type, 1, payload, body);
   await writer.drained();
   assert.equal(written.length, 1);
   return written[0]!;
@@ -37,7 +37,7 @@ async function read(bytes: Uint8Array): Promise<{ lengths: number[][]; taken: nu
       taken += piece.length;
       return Promise.resolve(piece.length);
     },
-    (_type, _id, meta, body) => void lengths.push([meta.length, body.length]),
+    (_type, _id, payload, body) => void lengths.push([payload.length, body.length]),
     undefined,
     limits,
   );
@@ -46,12 +46,12 @@ async function read(bytes: Uint8Array): Promise<{ lengths: number[][]; taken: nu
 
 for (const [name, type] of Object.entries(ToHost)) {
   Deno.test(`${name}: a frame as long as may be is read, a longer one is a violation of the protocol`, async () => {
-    const { meta, body } = TO_HOST_LIMITS[type];
-    const longest = await frame(type, "x".repeat(meta), new Uint8Array(body));
-    assert.deepEqual((await read(longest)).lengths, [[meta, body]]);
+    const { payload, body } = TO_HOST_LIMITS[type];
+    const longest = await frame(type, "x".repeat(payload), new Uint8Array(body));
+    assert.deepEqual((await read(longest)).lengths, [[payload, body]]);
     for (const [more, less] of [[1, 0], [0, 1], [100_000, 0], [1, -1], [-1, 1]] as const) {
-      if (meta + more < 0 || body + less < 0) continue;
-      const longer = await frame(type, "x".repeat(meta + more), new Uint8Array(body + less));
+      if (payload + more < 0 || body + less < 0) continue;
+      const longer = await frame(type, "x".repeat(payload + more), new Uint8Array(body + less));
       await assert.rejects(read(longer), ProtocolError, `${more} and ${less} bytes more`);
     }
   });

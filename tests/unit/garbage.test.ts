@@ -32,10 +32,10 @@ function at(path: string): string {
   return JSON.stringify(new URL(path, import.meta.url).href);
 }
 
-Deno.test("what has passed through InFlight is collected young", async () => {
+Deno.test("what has passed through IdTable is collected young", async () => {
   // By a Map, the heap grows to 86 MB.
   const highest = await highestHeap(
-    `import { InFlight } from ${at("../../src/sandbox/wire/id_table.ts")}; const inFlight = new InFlight();`,
+    `import { IdTable } from ${at("../../src/sandbox/wire/id_table.ts")}; const inFlight = new IdTable();`,
     "inFlight.add({ id, holds: new Array(30).fill(id) }); inFlight.delete(id - 32);",
   );
   assert.ok(highest < HEAP_MAX_BYTES, `the heap rose to ${highest} bytes`);

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { InFlight } from "../../src/sandbox/wire/id_table.ts";
+import { IdTable } from "../../src/sandbox/wire/id_table.ts";
 
 Deno.test("it holds what a Map would hold, whatever comes and goes", () => {
   const step = fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 400 }));
   // Numbers that share a slot, and some at the end of what 32 bits hold.
   const idOf = (n: number): number => n < 200 ? n : n < 300 ? (n - 200) * 64 : 0xffff_ffff - (n - 300) * 64;
   fc.assert(fc.property(fc.array(step, { maxLength: 600 }), (steps) => {
-    const inFlight = new InFlight<{ id: number }>();
+    const inFlight = new IdTable<{ id: number }>();
     const expected = new Map<number, { id: number }>();
     for (const [comes, n] of steps) {
       const id = idOf(n);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Lookups, type LookupsOptions, nameToAsk } from "../../src/sandbox/host/lookups.ts";
 import { parseLookup } from "../../src/sandbox/wire/payloads.ts";
-import { type LookedMeta, ProtocolError } from "../../src/sandbox/wire/protocol.ts";
+import { type LookedPayload, ProtocolError } from "../../src/sandbox/wire/protocol.ts";
 
 const LISTED = [
   "db.example.com",
@@ -130,19 +130,19 @@ Deno.test("a malformed look-up breaks the protocol", () => {
     '[1,"TXT",["a"]]',
     `[1,"TXT","${"a".repeat(255)}"]`,
   ];
-  for (const meta of malformed) {
-    assert.throws(() => parseLookup(meta), ProtocolError, meta.slice(0, 40));
+  for (const payload of malformed) {
+    assert.throws(() => parseLookup(payload), ProtocolError, payload.slice(0, 40));
   }
 });
 
 /** Look-ups of a function that may reach `a.example`, by `resolve`. */
-function lookupsBy(resolve: LookupsOptions["resolve"]): { lookups: Lookups; answers: LookedMeta[] } {
-  const answers: LookedMeta[] = [];
+function lookupsBy(resolve: LookupsOptions["resolve"]): { lookups: Lookups; answers: LookedPayload[] } {
+  const answers: LookedPayload[] = [];
   const lookups = new Lookups({
     net: ["a.example"],
     denied: () => [],
     resolve,
-    answer: (meta) => answers.push(JSON.parse(meta)),
+    answer: (payload) => answers.push(JSON.parse(payload)),
   });
   return { lookups, answers };
 }

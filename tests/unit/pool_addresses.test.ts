@@ -43,7 +43,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
       machineHosts: () => hosts,
       denyNet: () => [],
     },
-    answerer: { answer: () => undefined, ahead: () => undefined },
+    answerer: { answer: () => undefined, prefetch: () => undefined },
     entitlements: { isCurrent: () => true, isEntitled: () => true },
     limits: () => LIMITS,
     heldMaxBytes: () => 64 << 20,

@@ -1,7 +1,12 @@
 // Which questions are expected of a function's next call.
 
 import assert from "node:assert/strict";
-import { type Asked, Foresight, questionKey, QUESTIONS_MAX } from "../../src/sandbox/host/prefetch_predictor.ts";
+import {
+  type AskedQuestions,
+  PrefetchPredictor,
+  questionKey,
+  QUESTIONS_MAX,
+} from "../../src/sandbox/host/prefetch_predictor.ts";
 import type { Question } from "../../src/sandbox/wire/protocol.ts";
 
 const get = (
@@ -9,76 +14,78 @@ const get = (
   scope: string | null = null,
 ): Question => ["get", name, scope];
 
-/** A call that was told nothing, or what was expected, of which it asked the questions with a bit; and `others`. */
+/** A call that was prefetched nothing, or what was expected, of which it asked the questions with a bit; and `otherQuestions`. */
 const call = (
-  others: Question[],
-  told: readonly Question[] = [],
-  toldAsked = 0,
-): Asked => ({
-  told,
-  toldAsked,
-  others: others.length === 0 ? undefined : new Map(others.map((question) => [questionKey(question), question])),
+  otherQuestions: Question[],
+  prefetched: readonly Question[] = [],
+  prefetchedUsed = 0,
+): AskedQuestions => ({
+  prefetched,
+  prefetchedUsed,
+  otherQuestions: otherQuestions.length === 0
+    ? undefined
+    : new Map(otherQuestions.map((question) => [questionKey(question), question])),
 });
 
-function taught(...questions: Question[]): Foresight {
-  const foresight = new Foresight();
-  for (let calls = 0; calls < 3; calls++) foresight.learn(call(questions));
-  return foresight;
+function trained(...questions: Question[]): PrefetchPredictor {
+  const predictor = new PrefetchPredictor();
+  for (let calls = 0; calls < 3; calls++) predictor.observe(call(questions));
+  return predictor;
 }
 
 Deno.test("nothing is expected before three calls in a row have asked it", () => {
-  const foresight = new Foresight();
+  const predictor = new PrefetchPredictor();
   for (let calls = 0; calls < 2; calls++) {
-    foresight.learn(call([get("A")]));
-    assert.deepEqual(foresight.expected, []);
+    predictor.observe(call([get("A")]));
+    assert.deepEqual(predictor.expected, []);
   }
-  foresight.learn(call([get("A")]));
-  assert.deepEqual(foresight.expected, [get("A")]);
+  predictor.observe(call([get("A")]));
+  assert.deepEqual(predictor.expected, [get("A")]);
 });
 
 Deno.test("a call that does not ask begins the count anew", () => {
-  const foresight = new Foresight();
+  const predictor = new PrefetchPredictor();
   for (const asked of [true, true, false, true, true]) {
-    foresight.learn(call(asked ? [get("A")] : []));
+    predictor.observe(call(asked ? [get("A")] : []));
   }
-  assert.deepEqual(foresight.expected, []);
+  assert.deepEqual(predictor.expected, []);
 });
 
-Deno.test("questions with another scope or kind are others", () => {
-  const foresight = new Foresight();
-  foresight.learn(call([get("A")]));
-  foresight.learn(call([get("A", "group")]));
-  foresight.learn(call([["complete", "A", null]]));
-  assert.deepEqual(foresight.expected, []);
+Deno.test("questions with another scope or kind are otherQuestions", () => {
+  const predictor = new PrefetchPredictor();
+  predictor.observe(call([get("A")]));
+  predictor.observe(call([get("A", "group")]));
+  predictor.observe(call([["complete", "A", null]]));
+  assert.deepEqual(predictor.expected, []);
 });
 
-Deno.test("what was told and asked stays expected, and the array stays the same", () => {
-  const foresight = taught(get("A"), get("B"));
-  const told = foresight.expected;
-  foresight.learn(call([], told, 0b11));
-  assert.equal(foresight.expected, told);
+Deno.test("what was prefetched and asked stays expected, and the array stays the same", () => {
+  const predictor = trained(get("A"), get("B"));
+  const prefetched = predictor.expected;
+  predictor.observe(call([], prefetched, 0b11));
+  assert.equal(predictor.expected, prefetched);
 });
 
-Deno.test("what was told and not asked is expected no more", () => {
-  const foresight = taught(get("A"), get("B"));
-  foresight.learn(call([], foresight.expected, 0b10));
-  assert.deepEqual(foresight.expected, [get("B")]);
+Deno.test("what was prefetched and not asked is expected no more", () => {
+  const predictor = trained(get("A"), get("B"));
+  predictor.observe(call([], predictor.expected, 0b10));
+  assert.deepEqual(predictor.expected, [get("B")]);
 });
 
-Deno.test("a call that was told before more was expected teaches what it asked itself", () => {
-  const foresight = taught(get("A"));
-  const early = foresight.expected;
+Deno.test("a call that was prefetched before more was expected teaches what it asked itself", () => {
+  const predictor = trained(get("A"));
+  const early = predictor.expected;
   for (let calls = 0; calls < 3; calls++) {
-    foresight.learn(call([get("B")], early, 1));
+    predictor.observe(call([get("B")], early, 1));
   }
-  assert.deepEqual(foresight.expected, [get("A"), get("B")]);
+  assert.deepEqual(predictor.expected, [get("A"), get("B")]);
 });
 
 Deno.test("a function that asks for ever other names makes nothing grow", () => {
-  const foresight = new Foresight();
+  const predictor = new PrefetchPredictor();
   for (let calls = 0; calls < 100; calls++) {
-    foresight.learn(call(Array.from({ length: 100 }, (_, n) => get(`A${n}`))));
-    assert.ok(foresight.expected.length <= QUESTIONS_MAX);
+    predictor.observe(call(Array.from({ length: 100 }, (_, n) => get(`A${n}`))));
+    assert.ok(predictor.expected.length <= QUESTIONS_MAX);
   }
-  assert.equal(foresight.expected.length, QUESTIONS_MAX);
+  assert.equal(predictor.expected.length, QUESTIONS_MAX);
 });

@@ -112,7 +112,7 @@ export class LoadChecks {
       spare: undefined,
       process: this.#options.process,
       // There is no call, so that nothing is asked.
-      answerer: { answer: () => undefined, ahead: () => undefined },
+      answerer: { answer: () => undefined, prefetch: () => undefined },
       entitlements: { isCurrent: () => false, isEntitled: () => false },
       held: new Budget(() => 0),
       queues: new Queues(),

@@ -7,7 +7,7 @@ import { AppError } from "../../errors.ts";
 import { LANGUAGE_FLAGS } from "../../sandbox/process/process.ts";
 import type { Runtime } from "../../sandbox/process/toolchain.ts";
 import { slices } from "../../slices.ts";
-import { giveBackUid, takeUid } from "../../sandbox/process/uid_pool.ts";
+import { releaseUid, takeUid } from "../../sandbox/process/uid_pool.ts";
 import { annotate, type Annotated } from "./handler_type_injection.ts";
 import { type ConfinedResult, runConfined } from "../modules/confined_deno.ts";
 import { type Diagnostic, readDiagnostics } from "./diagnostics.ts";
@@ -142,7 +142,7 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
       );
     } finally {
       await removeIfThere(folder);
-      if (uid !== undefined) giveBackUid(uid);
+      if (uid !== undefined) releaseUid(uid);
     }
   };
 

@@ -1,11 +1,11 @@
-// How many bytes of the server's memory calls may hold: for one function, and for all of them together.
+// Limits the bytes of the server's memory that calls may hold: those of one function, and all of them together.
 
 export class Budget {
   readonly #maxBytes: () => number;
   readonly #of: Budget | undefined;
   #usedBytes = 0;
 
-  /** With `of`, what is taken from this budget is taken from that one, too. */
+  /** With `of`, bytes that are taken from this budget are taken from that one, too. */
   constructor(maxBytes: () => number, of?: Budget) {
     this.#maxBytes = maxBytes;
     this.#of = of;
@@ -15,14 +15,14 @@ export class Budget {
     return this.#usedBytes;
   }
 
-  /** Reports whether so many more bytes fit, and counts them if they do. */
+  /** Reports whether this many more bytes fit, and counts them if they do. */
   take(bytes: number): boolean {
     if (this.#usedBytes + bytes > this.#maxBytes() || this.#of?.take(bytes) === false) return false;
     this.#usedBytes += bytes;
     return true;
   }
 
-  /** So many of the bytes that were taken are held no longer. */
+  /** Returns bytes that were taken and are no longer held. */
   give(bytes: number): void {
     this.#usedBytes -= bytes;
     this.#of?.give(bytes);

@@ -1,60 +1,59 @@
-// What one process makes of its processor, from look to look: how busy it is, and whether it goes on computing when it
-// has nothing to do. The backstop behind its hard limits.
+// Tracks a sandbox's CPU use between samples: how busy it is, and whether it computes without a call. This is the
+// backstop for the limits that the operating system enforces.
 
 /**
- * With more than this share of a processor, found so often in a row, a process is at its limit: beside other work it
- * would not get all of one.
+ * A process that uses more than this share of a processor in this many consecutive samples is saturated. The share is
+ * below 1, as a process does not get a whole processor when others need it.
  */
-const FULL_LOAD = 0.6;
-const FULL_LOOKS = 2;
-/** A process that has no call for so long and computes for more than half of it is stopped. */
-const RESTLESS_MS = 5_000;
+const SATURATED_LOAD = 0.6;
+const SATURATED_SAMPLES = 2;
+/** A process without a call that computes for more than half of this time is stopped. */
+const IDLE_BUSY_MS = 5_000;
 
-/** What was found at one moment. */
-export interface Look {
+export interface CpuSample {
   /** By `performance.now()`. */
   readonly now: number;
-  /** Processor time since its start. */
+  /** Processor time since the start of the process. */
   readonly cpuMs: number;
-  /** Calls that have ended since its start. */
+  /** Calls that have ended since the start of the process. */
   readonly endedCalls: number;
-  /** Whether its handler is loaded and it has no call. */
-  readonly isResting: boolean;
+  /** Whether the handler is loaded and has no call. */
+  readonly isIdle: boolean;
 }
 
-export class Workload {
-  #last: Look | undefined;
+export class CpuMonitor {
+  #last: CpuSample | undefined;
   #load = 0;
-  /** How often in a row it was found to be at its limit. */
-  #fullLooks = 0;
-  /** Of the rest that lasts. */
-  #restingSince: Look | undefined;
+  /** Consecutive samples above the limit. */
+  #saturatedSamples = 0;
+  /** The sample at which the current idle time began. */
+  #idleSince: CpuSample | undefined;
 
-  /** The share of a processor that it used lately. */
+  /** The share of a processor that the process used between the last two samples. */
   get load(): number {
     return this.#load;
   }
 
-  /** Whether it answers calls as fast as one processor lets it. */
-  get isFull(): boolean {
-    return this.#fullLooks >= FULL_LOOKS;
+  /** Whether the process answers calls as fast as one processor allows. */
+  get isSaturated(): boolean {
+    return this.#saturatedSamples >= SATURATED_SAMPLES;
   }
 
-  /** Takes in what was found; what the process does that it has no call for, or undefined. */
-  look(found: Look): string | undefined {
+  /** Adds a sample. Returns a sentence if the process computes without a call, else undefined. */
+  sample(found: CpuSample): string | undefined {
     const last = this.#last;
     this.#last = found;
     if (last) this.#load = (found.cpuMs - last.cpuMs) / (found.now - last.now);
-    // One that computes without answering, in a loop say, would do so in any number of processes.
-    const isFull = this.#load > FULL_LOAD && found.endedCalls - (last?.endedCalls ?? 0) > 1;
-    this.#fullLooks = isFull ? this.#fullLooks + 1 : 0;
-    if (!found.isResting) {
-      this.#restingSince = undefined;
+    // A process that computes without answering, for example in a loop, gains nothing from more processes.
+    const isSaturated = this.#load > SATURATED_LOAD && found.endedCalls - (last?.endedCalls ?? 0) > 1;
+    this.#saturatedSamples = isSaturated ? this.#saturatedSamples + 1 : 0;
+    if (!found.isIdle) {
+      this.#idleSince = undefined;
       return undefined;
     }
-    const since = this.#restingSince ??= found;
-    if (found.now - since.now < RESTLESS_MS) return undefined;
-    this.#restingSince = found;
-    return found.cpuMs - since.cpuMs > RESTLESS_MS / 2 ? "It went on computing without a call." : undefined;
+    const since = this.#idleSince ??= found;
+    if (found.now - since.now < IDLE_BUSY_MS) return undefined;
+    this.#idleSince = found;
+    return found.cpuMs - since.cpuMs > IDLE_BUSY_MS / 2 ? "It kept computing without a call." : undefined;
   }
 }

@@ -1,6 +1,6 @@
-// How a call can fail on the way through a sandbox.
+// Defines the ways in which a call can fail in a sandbox.
 
-/** Why a call got no response from the handler. `sent`: whether the handler may have begun with it. */
+/** Why a call has no response from the handler. `sent` says whether the handler may have started it. */
 export class CallFailure extends Error {
   constructor(
     readonly kind:
@@ -14,7 +14,7 @@ export class CallFailure extends Error {
       | "gone"
       /** Its function or key was changed before it was sent. */
       | "outdated"
-      /** Its function or key was taken away while it ran. */
+      /** Its function or key was revoked while it ran. */
       | "revoked"
       /** The caller stopped sending the request's body. */
       | "silent"
@@ -23,28 +23,28 @@ export class CallFailure extends Error {
       | "withheld",
     readonly sent: boolean,
     message: string,
-    /** When it is worth another try. */
+    /** After how long the caller may retry. */
     readonly retryAfterSeconds = 1,
   ) {
     super(message);
   }
 }
 
-/** To a call whose function or key was changed after it was admitted; nothing of it was sent. */
+/** Returns the failure of a call whose function or key was changed before it was sent. */
 export function outdated(): CallFailure {
   return new CallFailure("outdated", false, "Its function or its API key was changed before the call was sent.");
 }
 
-/** To a call whose right to run was taken away meanwhile. */
+/** Returns the failure of a call whose right was revoked while it ran. */
 export function revoked(): CallFailure {
-  return new CallFailure("revoked", true, "Its function or its API key was taken away while it ran.");
+  return new CallFailure("revoked", true, "Its function or its API key was changed or revoked while it ran.");
 }
 
-/** To a call that would make the server hold more than calls may make it hold. */
+/** Returns the failure of a call for which the memory budget of calls has no room. */
 export function tooMuchHeld(sent: boolean): CallFailure {
   return new CallFailure(
     "no-room",
     sent,
-    "The calls under way hold as much of the server's memory as they may (sandbox.calls-memory-mb).",
+    "Running calls use all of the memory that the server reserves for calls (sandbox.calls-memory-mb).",
   );
 }

@@ -1,41 +1,41 @@
-// Functions whose isolates keep dying: they rest for a while, so that starting them again and again does not
-// take the machine from the others.
+// Suspends functions whose processes keep dying, so that repeated starts do not take the machine from other functions.
 
-/** So many deaths... */
+/** This many deaths... */
 const DEATHS_MAX = 5;
 /** ...within this time suspend a function, */
 const DEATHS_WITHIN_MS = 60_000;
-/** at first for so long, then twice as long each time, up to the last. */
-const FIRST_REST_MS = 10_000;
-const LONGEST_REST_MS = 600_000;
-/** A function that has lived for so long since its last rest begins anew. */
+/** first for this long, then twice as long each time, up to the maximum. */
+const FIRST_SUSPENSION_MS = 10_000;
+const SUSPENSION_MAX_MS = 600_000;
+/** A function that was not suspended for this long starts with the first duration again. */
 const FORGIVEN_AFTER_MS = 600_000;
 
 export interface Health {
-  /** Deaths of its isolates in the last minute. */
+  /** Deaths of its processes in the last minute. */
   readonly recentDeaths: number;
-  /** Why the last one died. */
+  /** Why the last process died. */
   readonly lastDeath: string | undefined;
-  /** Milliseconds since 1970; it answers 503 until then. */
+  /** Milliseconds since 1970. The function answers 503 until then. */
   readonly suspendedUntil: number | undefined;
 }
 
 interface Record {
   deaths: number[];
-  /** Deaths before this time have led to a rest already. */
+  /** Deaths before this time have led to a suspension already. */
   countedFrom: number;
   lastDeath: string;
-  rests: number;
+  suspensions: number;
   suspendedUntil: number;
 }
 
 /** The health of all functions. */
 export interface Healths {
-  /** Counts a death of one of the function's isolates. */
+  /** Counts the death of a process of the function. */
   died(functionId: number, reason: string): void;
   of(functionId: number): Health;
-  /** Ids of the functions that rest now. */
+  /** Returns the ids of the functions that are suspended now. */
   suspended(): number[];
+  /** Forgets the deaths of a function, as it was changed. */
   forget(functionId: number): void;
 }
 
@@ -46,14 +46,14 @@ export function createHealth(now: () => number): Healths {
   return {
     died(functionId: number, reason: string): void {
       const record = records.get(functionId) ??
-        { deaths: [], countedFrom: 0, lastDeath: "", rests: 0, suspendedUntil: 0 };
+        { deaths: [], countedFrom: 0, lastDeath: "", suspensions: 0, suspendedUntil: 0 };
       records.set(functionId, record);
-      if (now() - record.suspendedUntil > FORGIVEN_AFTER_MS) record.rests = 0;
+      if (now() - record.suspendedUntil > FORGIVEN_AFTER_MS) record.suspensions = 0;
       record.deaths = [...recent(record), now()];
       record.lastDeath = reason;
       if (record.deaths.filter((at) => at > record.countedFrom).length < DEATHS_MAX) return;
-      record.suspendedUntil = now() + Math.min(FIRST_REST_MS * 2 ** record.rests, LONGEST_REST_MS);
-      record.rests++;
+      record.suspendedUntil = now() + Math.min(FIRST_SUSPENSION_MS * 2 ** record.suspensions, SUSPENSION_MAX_MS);
+      record.suspensions++;
       record.countedFrom = now();
     },
 
@@ -68,12 +68,10 @@ export function createHealth(now: () => number): Healths {
       };
     },
 
-    /** Ids of the functions that rest now. */
     suspended(): number[] {
       return [...records].filter(([, { suspendedUntil }]) => suspendedUntil > now()).map(([id]) => id);
     },
 
-    /** A changed function gets a new chance. */
     forget(functionId: number): void {
       records.delete(functionId);
     },

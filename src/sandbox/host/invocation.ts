@@ -1,8 +1,8 @@
-// One call as the host sees it: its deadline, its bodies both ways, and how it ended.
+// Handles one call for the host: its deadline, both of its bodies, and its end.
 
 import type { Budget } from "./budget.ts";
 import { CallFailure, revoked, tooMuchHeld } from "./failure.ts";
-import { type Asked, questionKey, QUESTIONS_MAX } from "./prefetch_predictor.ts";
+import { type AskedQuestions, questionKey, QUESTIONS_MAX } from "./prefetch_predictor.ts";
 import {
   BodyMode,
   CHUNK_MAX_BYTES,
@@ -10,7 +10,7 @@ import {
   type FrameWriter,
   ProtocolError,
   type Question,
-  type ResponseMeta,
+  type ResponsePayload,
   type SettledOutcome,
   ToSandbox,
   WINDOW_BYTES,
@@ -19,22 +19,22 @@ import {
 export interface CallRequest<C> {
   readonly method: string;
   readonly url: string;
-  /** The whole path, `/run` included, decoded as Hono does. */
+  /** The whole path including `/run`, decoded as Hono decodes it. */
   readonly path: string;
   readonly headers: FlatHeaders;
-  /** As in the path, not decoded further. */
+  /** As they are in the path, not decoded further. */
   readonly params: Record<string, string>;
   readonly requestId: string;
   /** Milliseconds since 1970. */
   readonly requestedAt: number;
-  /** Name of the group whose key let the call in. */
+  /** The name of the group whose key admitted the call. */
   readonly group: string | null;
   readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
   /** How long the caller may pause within a streamed body. */
   readonly bodyTimeoutMs: number;
-  /** Who asks, when the handler asks for secrets. Never leaves the host. */
+  /** The caller in whose name the handler asks for secrets. Never leaves the host. */
   readonly caller: C;
-  /** Its signal is aborted when the caller has gone. Looked at in calls that take a while only, for its price. */
+  /** Its signal is aborted when the caller disconnects. Read only in calls that take a while, as it is expensive. */
   readonly client?: { readonly signal: AbortSignal } | undefined;
 }
 
@@ -42,84 +42,84 @@ export interface CallResponse {
   readonly status: number;
   readonly headers: FlatHeaders;
   readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
-  /** Of a streamed body alone: resolves when it has ended, to what broke it off if something did. */
+  /** Only with a streamed body: resolves at its end, with the failure that aborted it, if any. */
   readonly ended?: Promise<CallFailure | undefined>;
 }
 
-/** How work in the background ended. `timeout`: the host waited for it no longer. */
+/** How work in the background ended. `timeout` means that the host stopped waiting. */
 export type BackgroundOutcome = SettledOutcome | "timeout";
 
-/** How long calls may take in all, and how long they may go on once their right to is gone. */
+/** How long calls may take in total, and how long they may continue after they lost their right. */
 export interface CallBounds {
   readonly maxCallMs: number;
   readonly revocationGraceMs: number;
 }
 
-/** What keeps the invocations of a sandbox. */
+/** Keeps the invocations of a sandbox. */
 export interface InvocationOwner<C> {
-  /** Its response has ended, in whatever way, or nobody waits for it any more. */
+  /** Called when the response has ended or failed, or is no longer awaited. */
   responseEnded(invocation: HostInvocation<C>): void;
-  /** Everything of it has ended: from now on its handler's questions are refused. */
+  /** Called when the call has ended with all of its work: from now on its handler's questions are refused. */
   ended(invocation: HostInvocation<C>): void;
-  /** Its work in the background ended, `durationMs` after the response. Called before `ended`. */
+  /** Called when its work in the background has ended, `durationMs` after the response, and before `ended`. */
   backgroundEnded(invocation: HostInvocation<C>, outcome: BackgroundOutcome, durationMs: number): void;
 }
 
-/** What a call costs beside what its request and response hold. */
+/** Memory of a call in addition to its request and response. */
 const CALL_BYTES = 4 * 1024;
-/** What a streamed response costs beside its bytes. */
+/** Memory of a streamed response in addition to its bytes. */
 const STREAM_BYTES = 16 * 1024;
-/** Headers are held as the sandbox sent them and as they are sent on. */
+/** Headers are held as the sandbox sent them, and as they are sent to the client. */
 const HEADER_COPIES = 4;
 /**
- * Of a stream's bytes, so many may wait for a client that does not read: our window, 64 KB in the response's stream
- * (deno_core's BUFFER_BACKPRESSURE_LIMIT) and 408 KB in the HTTP library (hyper's DEFAULT_MAX_BUFFER_SIZE).
+ * Bytes of a stream that may wait for a client that does not read: our window, 64 KB in the response's stream
+ * (deno_core's BUFFER_BACKPRESSURE_LIMIT), and 408 KB in the HTTP library (hyper's DEFAULT_MAX_BUFFER_SIZE).
  */
 const UNREAD_MAX_BYTES = WINDOW_BYTES + (64 + 408) * 1024;
-/** A question that is remembered, beside its name. */
+/** Memory of a question in addition to its name. */
 const QUESTION_BYTES = 256;
 
-/** A byte order mark is a part of the text as any other. */
+/** Keeps a byte order mark as a part of the text. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-/** With so much waiting for a process, no more of a request's body is given to it. */
+/** With this many bytes waiting for a process, no more of a request's body is sent to it. */
 const SEND_QUEUE_MAX_BYTES = 1 << 20;
 
-export class HostInvocation<C> implements Asked {
+export class HostInvocation<C> implements AskedQuestions {
   readonly id: number;
   readonly request: CallRequest<C>;
-  told: readonly Question[] = [];
-  toldAsked = 0;
-  #others: Map<string, Question> | undefined;
+  prefetched: readonly Question[] = [];
+  prefetchedUsed = 0;
+  #otherQuestions: Map<string, Question> | undefined;
   readonly #timeoutMs: number;
   readonly #owner: InvocationOwner<C>;
   readonly #budget: Budget;
-  /** Taken from the budget. */
+  /** The bytes taken from the budget. */
   #heldBytes: number;
-  /** Of a streamed response's bytes. */
+  /** The counted bytes of a streamed response. */
   #passedBytes = 0;
-  readonly #instead: ((failure: CallFailure) => Promise<CallResponse>) | undefined;
+  readonly #onUnsent: ((failure: CallFailure) => Promise<CallResponse>) | undefined;
   readonly #response = Promise.withResolvers<CallResponse>();
-  /** When the handler will have been silent for too long, by `performance.now()`. */
+  /** When the handler times out, by `performance.now()`. */
   #deadline = 0;
   #writer: FrameWriter | undefined;
   #over = false;
   #responded = false;
   #responseOver = false;
-  /** By `performance.now()`; once `#responseOver`. */
+  /** By `performance.now()`; set with `#responseOver`. */
   #responseOverAt = 0;
-  /** The sandbox has reported work that continues after the response. */
+  /** Whether the sandbox has reported work that continues after the response. */
   #hasBackground = false;
-  /** Of a streamed response: what of its announced length is still to come. */
+  /** The bytes of a streamed response that its announced length still expects. */
   #expectedBytes: number | undefined;
   #clientWatched = false;
   readonly #startedAt = performance.now();
-  /** When it was noticed that the call may not go on, by `performance.now()`. */
+  /** When the loss of the call's right was noticed, by `performance.now()`. */
   #revokedAt: number | undefined;
-  /** When the caller will have been silent for too long, by `performance.now()`; Infinity if nothing is awaited of it. */
+  /** When the caller times out, by `performance.now()`; Infinity if no data is expected of it. */
   #clientDeadline = Infinity;
   #bodyReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** Whether the whole response was taken, and its stream let go of, before the handler ended it. */
+  /** Whether the client has the whole response and the server released its stream before the handler ended it. */
   #isDelivered = false;
   #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
   /** Bytes of the response that the sandbox may still send. */
@@ -129,7 +129,7 @@ export class HostInvocation<C> implements Asked {
   #creditArrived: (() => void) | undefined;
 
   /**
-   * What it makes the host hold is taken from `budget` until its end.
+   * Takes the memory that the call uses in the host from `budget` until its end.
    * @throws CallFailure no-room
    */
   constructor(
@@ -138,7 +138,7 @@ export class HostInvocation<C> implements Asked {
     timeoutMs: number,
     owner: InvocationOwner<C>,
     budget: Budget,
-    instead?: (failure: CallFailure) => Promise<CallResponse>,
+    onUnsent?: (failure: CallFailure) => Promise<CallResponse>,
   ) {
     this.#heldBytes = heldBy(request);
     if (!budget.take(this.#heldBytes)) throw tooMuchHeld(false);
@@ -147,7 +147,7 @@ export class HostInvocation<C> implements Asked {
     this.request = request;
     this.#timeoutMs = timeoutMs;
     this.#owner = owner;
-    this.#instead = instead;
+    this.#onUnsent = onUnsent;
     this.#restartClock();
   }
 
@@ -160,12 +160,12 @@ export class HostInvocation<C> implements Asked {
     return this.#over;
   }
 
-  /** Whether its response has at least begun. */
+  /** Whether its response has begun. */
   get responded(): boolean {
     return this.#responded;
   }
 
-  /** Whether its handler may ask for secrets: by the host's own record, whatever the sandbox says. */
+  /** Whether its handler may ask for secrets, by the host's own record. */
   get mayAsk(): boolean {
     return !this.#over && (!this.#responseOver || this.#hasBackground);
   }
@@ -174,13 +174,13 @@ export class HostInvocation<C> implements Asked {
     return this.#responseOver;
   }
 
-  /** Its handler asked the host. */
-  asks(question: Question): void {
-    this.#others ??= new Map();
+  /** Records that its handler asked the host. */
+  recordQuestion(question: Question): void {
+    this.#otherQuestions ??= new Map();
     const key = questionKey(question);
-    if (this.#others.size >= QUESTIONS_MAX || this.#others.has(key)) return;
-    // A question that is not remembered is answered all the same.
-    if (this.#hold(QUESTION_BYTES + 4 * key.length)) this.#others.set(key, question);
+    if (this.#otherQuestions.size >= QUESTIONS_MAX || this.#otherQuestions.has(key)) return;
+    // A question that cannot be recorded is answered as well.
+    if (this.#hold(QUESTION_BYTES + 4 * key.length)) this.#otherQuestions.set(key, question);
   }
 
   #hold(bytes: number): boolean {
@@ -189,31 +189,31 @@ export class HostInvocation<C> implements Asked {
     return true;
   }
 
-  /** It would make the host hold more than there is room for. */
+  /** Ends the call, as the budget has no room for its response. */
   #refuseMore(): void {
     this.#writer?.send(ToSandbox.Abort, this.id);
-    this.#breakOff(tooMuchHeld(true), true);
+    this.#abort(tooMuchHeld(true), true);
   }
 
-  get others(): ReadonlyMap<string, Question> | undefined {
-    return this.#others;
+  get otherQuestions(): ReadonlyMap<string, Question> | undefined {
+    return this.#otherQuestions;
   }
 
-  /** The call's frame is on its way; a streamed body follows. */
+  /** Records that the call's frame was sent, and sends a streamed body. */
   sent(writer: FrameWriter): void {
     this.#writer = writer;
     if (this.request.body instanceof ReadableStream) void this.#sendBody(this.request.body, writer);
   }
 
-  respond([status, headers, mode, asked]: ResponseMeta, body: Uint8Array, writer: FrameWriter): void {
-    // It has crossed the news that the caller has gone.
+  respond([status, headers, mode, asked]: ResponsePayload, body: Uint8Array, writer: FrameWriter): void {
+    // The sandbox sent it before it received the abort.
     if (this.#responseOver) return;
     if (this.#responded) throw new ProtocolError("a second response to one call");
     this.#responded = true;
-    this.toldAsked = asked;
+    this.prefetchedUsed = asked;
     if (mode !== BodyMode.Stream) {
       this.#endResponse();
-      return this.#response.resolve({ status, headers, body: atOnce(mode, body) });
+      return this.#response.resolve({ status, headers, body: wholeBody(mode, body) });
     }
     if (!this.#hold(STREAM_BYTES + HEADER_COPIES * lengthOf(headers))) return this.#refuseMore();
     this.#expectedBytes = contentLength(headers);
@@ -224,64 +224,64 @@ export class HostInvocation<C> implements Asked {
 
   receiveChunk(bytes: Uint8Array): void {
     if (this.#responseOver) return;
-    if (!this.#chunks) throw new ProtocolError("a piece of no response");
-    // Counted by no window, so that they could fill our memory.
+    if (!this.#chunks) throw new ProtocolError("a piece of a response that was not begun");
+    // The window does not count empty pieces, so they could fill the host's memory.
     if (bytes.byteLength === 0) throw new ProtocolError("an empty piece");
     this.#granted -= bytes.byteLength;
-    if (this.#granted < 0) throw new ProtocolError("more of a response than was asked for");
+    if (this.#granted < 0) throw new ProtocolError("more of a response than was requested");
     if (this.#expectedBytes !== undefined) {
       this.#expectedBytes -= bytes.byteLength;
-      if (this.#expectedBytes < 0) return this.#breakOffWrongLength("longer");
+      if (this.#expectedBytes < 0) return this.#abortWrongLength("longer");
     }
     const passed = this.#passedBytes;
     this.#passedBytes = Math.min(passed + bytes.byteLength, UNREAD_MAX_BYTES);
     if (this.#passedBytes > passed && !this.#hold(this.#passedBytes - passed)) return this.#refuseMore();
     this.#chunks.enqueue(bytes.slice());
-    // With the window full it is the client who is slow, not the handler.
+    // With a full window the client is slow, not the handler.
     if (this.#granted === 0) this.#deadline = Infinity;
     else this.#restartClock();
   }
 
   endChunks(): void {
     if (this.#responseOver) return;
-    if (!this.#chunks) throw new ProtocolError("the end of no response");
-    if ((this.#expectedBytes ?? 0) > 0) return this.#breakOffWrongLength("shorter");
+    if (!this.#chunks) throw new ProtocolError("the end of a response that was not begun");
+    if ((this.#expectedBytes ?? 0) > 0) return this.#abortWrongLength("shorter");
     this.#endResponse();
     if (!this.#isDelivered) this.#chunks.close();
   }
 
-  #breakOffWrongLength(how: "longer" | "shorter"): void {
+  #abortWrongLength(how: "longer" | "shorter"): void {
     this.#writer?.send(ToSandbox.Abort, this.id);
-    this.#breakOff(new CallFailure("nonsense", true, `Its body is ${how} than its Content-Length says.`), true);
+    this.#abort(new CallFailure("nonsense", true, `Its body is ${how} than its Content-Length says.`), true);
   }
 
   failed(text: string): void {
-    this.#breakOff(new CallFailure("threw", true, text));
+    this.#abort(new CallFailure("threw", true, text));
   }
 
-  /** Something will go on after the response. */
+  /** Records that work will continue after the response. */
   backgroundBegan(): void {
-    if (this.#hasBackground) throw new ProtocolError("a second beginning of work in the background");
-    // Once the caller has gone, it is too late to begin.
+    if (this.#hasBackground) throw new ProtocolError("a second start of work in the background");
+    // Once the response is over, work can no longer start.
     if (!this.#responseOver) this.#hasBackground = true;
   }
 
-  /** Everything of the call has ended in the sandbox. */
+  /** Ends the call, which has ended with all of its work in the sandbox. */
   settled(outcome: SettledOutcome): void {
-    if (!this.#responseOver) throw new ProtocolError("the end of a call before its response's");
+    if (!this.#responseOver) throw new ProtocolError("the end of a call before the end of its response");
     this.#end(outcome);
   }
 
   receiveCredit(bytes: number): void {
-    if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new ProtocolError("a credit that is no number");
-    // However much it says: no more than a window lies in our memory.
+    if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new ProtocolError("a credit that is not a positive number");
+    // Bounded, so that never more than a window is in the host's memory.
     this.#credit = Math.min(this.#credit + bytes, WINDOW_BYTES);
     this.#creditArrived?.();
   }
 
   /** Ends the call with all of its work, because its process ends. */
   fail(failure: CallFailure): void {
-    // First, so that nothing is waited for.
+    // Set first, so that nothing waits for the sandbox.
     const isResponseOver = this.#responseOver;
     if (!isResponseOver) {
       this.#responseOver = true;
@@ -291,32 +291,32 @@ export class HostInvocation<C> implements Asked {
     if (!isResponseOver) this.#rejectResponse(failure);
   }
 
-  /** The caller has gone: sends an abort to the sandbox and waits until the call has ended there. */
+  /** Ends the response, as the caller disconnected. Aborts the call in the sandbox, and waits for its end there. */
   abandon(): void {
     if (this.#responseOver) return;
     if (this.#wasDelivered()) return;
     this.#writer?.send(ToSandbox.Abort, this.id);
-    this.#breakOff(new CallFailure("gone", this.#writer !== undefined, "The caller closed the connection."), true);
+    this.#abort(new CallFailure("gone", this.#writer !== undefined, "The caller closed the connection."), true);
   }
 
   /**
-   * Whether the client has everything that the response's head announced. The server lets go of the stream then,
-   * though its end is still to come from the handler.
+   * Reports whether the client has all bytes that the response's head announced. The server then releases the stream
+   * before the handler ends it.
    */
   #wasDelivered(): boolean {
     this.#isDelivered ||= this.#expectedBytes === 0;
     return this.#isDelivered;
   }
 
-  /** It may not go on: as `abandon`, with the caller still there. */
+  /** Ends a call that lost its right. Like `abandon`, but the caller is still connected. */
   revoke(): void {
     if (this.#responseOver) return;
     this.#writer?.send(ToSandbox.Abort, this.id);
-    this.#breakOff(revoked(), true);
+    this.#abort(revoked(), true);
   }
 
-  /** Ends the response without the handler's, or breaks off the one that has begun. */
-  #breakOff(failure: CallFailure, isAborted = false): void {
+  /** Fails a response that has not begun, or aborts one that has. */
+  #abort(failure: CallFailure, isAborted = false): void {
     if (this.#responseOver) return;
     this.#endResponse(failure, isAborted);
     this.#rejectResponse(failure);
@@ -324,13 +324,13 @@ export class HostInvocation<C> implements Asked {
 
   #rejectResponse(failure: CallFailure): void {
     this.#streamEnded?.(failure);
-    // What made it fail may quote a secret, and whoever reads the stream may print it.
-    this.#chunks?.error(new CallFailure(failure.kind, true, "The response broke off."));
-    if (this.#instead && !this.#responded) this.#response.resolve(this.#instead(failure));
+    // The failure may quote a secret, and the reader of the stream may log it.
+    this.#chunks?.error(new CallFailure(failure.kind, true, "The response was aborted."));
+    if (this.#onUnsent && !this.#responded) this.#response.resolve(this.#onUnsent(failure));
     else this.#response.reject(failure);
   }
 
-  /** With work in the background, or after an abort was sent, the sandbox still has to report the end. */
+  /** Ends the response. After an abort, or with work in the background, the sandbox still has to report the end. */
   #endResponse(failure?: CallFailure, isAborted = false): void {
     this.#responseOver = true;
     if (this.#hasBackground) this.#responseOverAt = performance.now();
@@ -351,13 +351,13 @@ export class HostInvocation<C> implements Asked {
     this.#owner.ended(this);
   }
 
-  /** While the next piece of the request is awaited, it is the caller who is slow, not the handler. */
+  /** Reports whether the call timed out. While the next piece of the request is awaited, the caller's time counts. */
   isLate(now: number): boolean {
     if (this.#clientDeadline !== Infinity && !this.#responseOver) return now > this.#clientDeadline;
     return now > this.#deadline;
   }
 
-  /** Its time is up. Whether its process has to end, because nothing gentler stops a handler. */
+  /** Ends a late call. Returns whether its process has to end, as nothing else stops a running handler. */
   timedOut(): boolean {
     if (this.#responseOver) {
       this.#end("timeout");
@@ -366,7 +366,7 @@ export class HostInvocation<C> implements Asked {
     if (this.#clientDeadline !== Infinity) {
       const { bodyTimeoutMs } = this.request;
       this.#writer!.send(ToSandbox.Abort, this.id);
-      this.#breakOff(new CallFailure("silent", true, `The caller sent nothing for ${bodyTimeoutMs} ms.`), true);
+      this.#abort(new CallFailure("silent", true, `The caller sent nothing for ${bodyTimeoutMs} ms.`), true);
       this.#bodyReader!.cancel().catch(() => {});
       return false;
     }
@@ -377,23 +377,23 @@ export class HostInvocation<C> implements Asked {
   }
 
   /**
-   * Ends the response of a call that may not go on, after a grace in which it may still finish, or that has run for
-   * longer than any call may. `now` is `performance.now()`.
+   * Ends the response of a call that lost its right, after a grace period in which it may finish, or that exceeds the
+   * maximum duration. `now` is `performance.now()`.
    */
   enforce(isEntitled: boolean, now: number, { revocationGraceMs, maxCallMs }: CallBounds): void {
     if (!isEntitled) this.#revokedAt ??= now;
     if (this.#revokedAt !== undefined && now - this.#revokedAt >= revocationGraceMs) this.revoke();
-    else if (now - this.#startedAt > maxCallMs) this.#cutOff(maxCallMs);
+    else if (now - this.#startedAt > maxCallMs) this.#abortTooLong(maxCallMs);
   }
 
-  #cutOff(maxCallMs: number): void {
+  #abortTooLong(maxCallMs: number): void {
     if (this.#responseOver) return;
     this.#writer?.send(ToSandbox.Abort, this.id);
     const failure = new CallFailure("timeout", true, `The call ran for ${maxCallMs} ms (sandbox.max-call-ms).`);
-    this.#breakOff(failure, true);
+    this.#abort(failure, true);
   }
 
-  /** Notices from now on when the caller goes away. */
+  /** Starts to watch for a disconnect of the caller. */
   watchClient(): void {
     if (this.#clientWatched || this.#responseOver) return;
     this.#clientWatched = true;
@@ -426,7 +426,7 @@ export class HostInvocation<C> implements Asked {
     }, { highWaterMark: WINDOW_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });
   }
 
-  /** Looks again after each wait: whoever else waited may have filled the queue. */
+  /** Waits for room in the queue. Checks again after each wait, as other waiting bodies may have filled it. */
   async #roomIn(writer: FrameWriter): Promise<void> {
     while (writer.queuedBytes > SEND_QUEUE_MAX_BYTES && !this.#over) await writer.drained();
   }
@@ -435,12 +435,12 @@ export class HostInvocation<C> implements Asked {
     const reader = this.#bodyReader = body.getReader();
     try {
       while (!this.#over) {
-        // What is not read from the client is not in our memory.
+        // Waits before it reads from the client, so that the data is not in the host's memory.
         await this.#roomIn(writer);
         this.#clientDeadline = performance.now() + this.request.bodyTimeoutMs;
         const piece = await reader.read();
         this.#clientDeadline = Infinity;
-        // The handler's time begins with what it has been waiting for. With its window full, it is the reader's.
+        // The handler's time starts when it gets the data that it waited for, except with a full window.
         if (!this.#responseOver && this.#deadline !== Infinity) this.#restartClock();
         if (piece.done) break;
         for (let at = 0; at < piece.value.byteLength && !this.#over;) {
@@ -456,11 +456,11 @@ export class HostInvocation<C> implements Asked {
         }
       }
       if (!this.#over) writer.send(ToSandbox.BodyEnd, this.id);
-      // Nobody will read the rest; the client may stop sending it.
+      // The rest is not read, so the client may stop sending it.
       else await reader.cancel();
     } catch {
       this.#clientDeadline = Infinity;
-      // The client broke off: there is nobody left to answer, and the handler must not wait for the rest.
+      // The client disconnected. The handler must not wait for the rest.
       if (this.#responseOver && !this.#over) writer.send(ToSandbox.Abort, this.id);
       else this.abandon();
     }
@@ -478,7 +478,7 @@ function lengthOf(texts: readonly string[]): number {
   return length;
 }
 
-/** The one length that the headers of a response announce; undefined if there is none, or more than one. */
+/** Returns the length that the headers of a response announce; undefined if there is none, or more than one. */
 export function contentLength(headers: FlatHeaders): number | undefined {
   let length: number | undefined;
   for (let i = 0; i < headers.length; i += 2) {
@@ -489,9 +489,9 @@ export function contentLength(headers: FlatHeaders): number | undefined {
   return length;
 }
 
-/** A body that came in the frame of its response. */
-function atOnce(mode: BodyMode, body: Uint8Array): string | Uint8Array<ArrayBuffer> | null {
+/** Returns a body that was in the frame of its response. */
+function wholeBody(mode: BodyMode, body: Uint8Array): string | Uint8Array<ArrayBuffer> | null {
   if (mode === BodyMode.Text) return decoder.decode(body);
-  // A copy: the frame's bytes lie in the reader's buffer.
+  // A copy, as the frame's bytes are in the reader's buffer.
   return mode === BodyMode.Whole ? body.slice() : null;
 }

@@ -1,70 +1,70 @@
-// How long a sandbox may use answers that were sent along with its calls, and how they are taken back: a lease, after
-// Gray and Cheriton (1989). Knows nothing of the answers.
+// Leases answers that were sent to a sandbox with its calls, and revokes them after a change (after Gray and Cheriton,
+// 1989). Knows nothing of the answers.
 
 /**
- * A change waits until the answers are taken back, but no longer than this for a process that does not react; a
- * handler that asks later than this asks the host.
+ * How long answers are valid. A change waits until the sandbox acknowledges the revocation, but no longer than this; a
+ * handler that asks later asks the host.
  */
-const GOOD_FOR_MS = 250;
+const LEASE_MS = 250;
 
 export class Lease {
-  /** Sends the sandbox a request to give the answers back, by its number. */
-  readonly #recall: (recall: number) => void;
-  /** By how much the sandbox's clock is behind ours, at most; undefined until it is known. */
+  /** Sends a revocation with this number to the sandbox. */
+  readonly #sendRevoke: (revocation: number) => void;
+  /** How far the sandbox's clock is behind the host's, at most; undefined until it is known. */
   #clockBehindMs: number | undefined;
-  /** By our clock, for the answers that were sent last. */
-  #goodUntil = 0;
-  #lastRecall = 0;
+  /** By the host's clock, for the answers that were sent last. */
+  #validUntil = 0;
+  #lastRevocation = 0;
   readonly #waiting = new Map<number, () => void>();
 
-  constructor(recall: (recall: number) => void) {
-    this.#recall = recall;
+  constructor(sendRevoke: (revocation: number) => void) {
+    this.#sendRevoke = sendRevoke;
   }
 
   /**
-   * The sandbox's clock has shown `shownMs`, before this moment; both go on evenly. If it lies, it fools itself:
-   * what it was given, it could have kept anyway.
+   * Sets the sandbox's clock, which showed `shownMs` a moment ago. Both clocks run at the same rate. A sandbox that
+   * lies about its clock gains nothing; it could retain the values anyway.
    */
   clockShowed(shownMs: number): void {
     if (Number.isFinite(shownMs)) this.#clockBehindMs = performance.now() - shownMs;
   }
 
-  /** Whether answers may be sent along. */
-  get canBegin(): boolean {
+  /** Whether answers may be sent. */
+  get canGrant(): boolean {
     return this.#clockBehindMs !== undefined;
   }
 
-  /** Answers are being sent; until when they are good, by the sandbox's clock. */
-  begin(): number {
-    this.#goodUntil = performance.now() + GOOD_FOR_MS;
-    return this.#goodUntil - this.#clockBehindMs!;
+  /** Extends the lease for answers that are being sent. Returns until when they are valid, by the sandbox's clock. */
+  grant(): number {
+    this.#validUntil = performance.now() + LEASE_MS;
+    return this.#validUntil - this.#clockBehindMs!;
   }
 
-  /** Settles when no answer that was sent until now will be used any more; undefined if that is so already. */
-  takeBack(): Promise<void> | undefined {
-    const goodForMs = this.#goodUntil - performance.now();
-    if (goodForMs <= 0) return undefined;
-    const recall = ++this.#lastRecall;
+  /** Waits until no answer that was sent so far will be used any more; undefined if none is valid now. */
+  revoke(): Promise<void> | undefined {
+    const validForMs = this.#validUntil - performance.now();
+    if (validForMs <= 0) return undefined;
+    const revocation = ++this.#lastRevocation;
     return new Promise<void>((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
-        this.#waiting.delete(recall);
+        this.#waiting.delete(revocation);
         resolve();
       };
-      const timer = setTimeout(done, goodForMs);
-      this.#waiting.set(recall, done);
-      this.#recall(recall);
+      const timer = setTimeout(done, validForMs);
+      this.#waiting.set(revocation, done);
+      this.#sendRevoke(revocation);
     });
   }
 
-  /** The sandbox has given back all that it had when it was asked to. */
-  takenBack(recall: number): void {
-    this.#waiting.get(recall)?.();
+  /** Records that the sandbox dropped all answers that it had when it received the revocation. */
+  acknowledged(revocation: number): void {
+    this.#waiting.get(revocation)?.();
   }
 
-  /** The sandbox's end: nothing will be used any more. */
-  end(): void {
-    this.#goodUntil = 0;
+  /** Ends the lease with the sandbox: no answer will be used any more. */
+  release(): void {
+    this.#validUntil = 0;
     for (const done of [...this.#waiting.values()]) done();
   }
 }

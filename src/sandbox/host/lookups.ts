@@ -1,26 +1,26 @@
-// Looks up DNS records for a sandbox process, which may not ask a name server itself: one answers questions for any
-// name, so that data could leave in them. The host asks only for what the function's own permissions cover.
+// Looks up DNS records for a sandbox process, which may not ask a name server itself: names in questions could carry
+// data out. The host looks up only names that the function's permissions cover.
 
 import { hostOf, openEntries } from "../process/net_flags.ts";
-import type { LookedMeta, LookupMeta, RecordType } from "../wire/protocol.ts";
+import type { LookedPayload, LookupPayload, RecordType } from "../wire/protocol.ts";
 
-/** Look-ups of one process that may be under way. */
+/** Concurrent look-ups of one process. */
 const AT_ONCE = 16;
-/** Look-ups that a process may make in one go; then so many each second. */
+/** Look-ups that a process may make at once, and the rate per second after that. */
 const BURST = 32;
 const PER_SECOND = 8;
 const TIMEOUT_MS = 5_000;
-/** Of the records of one answer, as JSON. */
+/** The length of the records of one answer as JSON. */
 const RECORDS_MAX_LENGTH = 16 * 1024;
 
-/** A name of a host as DNS has it (RFC 1123 2.1), with underscores, in lower case. */
+/** A host name in DNS (RFC 1123 2.1), with underscores, in lower case. */
 const NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
-/** What URLs take for an IPv4 address ends so (URL Standard, "ends in a number"). */
+/** The end of hosts that URLs treat as IPv4 addresses (URL Standard, "ends in a number"). */
 const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
 /** A service of a host (RFC 2782); its name has at most 15 characters (RFC 6335 5.1). */
 const SERVICE = /^_[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?\._(?:tcp|udp|tls|sctp|dccp)\.(.+)$/;
 
-/** As `Deno.resolveDns`. */
+/** The signature of `Deno.resolveDns`. */
 export type Resolve = (
   name: string,
   type: RecordType,
@@ -28,21 +28,21 @@ export type Resolve = (
 ) => Promise<readonly unknown[]>;
 
 export interface LookupsOptions {
-  /** What the function may reach. */
+  /** The hosts that the function may reach. */
   readonly net: boolean | readonly string[];
-  /** What the operator closes to every function at this moment. */
+  /** Returns the hosts that the operator currently denies to every function. */
   denied(): readonly string[];
   readonly resolve: Resolve;
-  /** Sends a LookedMeta, as JSON. */
-  answer(meta: string): void;
+  /** Sends a LookedPayload as JSON. */
+  answer(payload: string): void;
 }
 
 /** The look-ups of one process. */
 export class Lookups {
   readonly #options: LookupsOptions;
   readonly #ended = new AbortController();
-  #underWay = 0;
-  /** Look-ups that may still be made in one go, as of `#countedAt`. */
+  #running = 0;
+  /** Look-ups that may still be made at once, as of `#countedAt`. */
   #left = BURST;
   #countedAt = performance.now();
 
@@ -51,21 +51,21 @@ export class Lookups {
   }
 
   /** Answers one question, now or when the name server has answered. */
-  take([lookup, type, asked]: LookupMeta): void {
+  take([lookup, type, asked]: LookupPayload): void {
     const { net, denied } = this.#options;
     const name = nameToAsk(asked, net, denied());
     if (name === undefined) return this.#answer([lookup, "refused"]);
-    if (this.#underWay >= AT_ONCE || !this.#takeTurn()) return this.#answer([lookup, "busy"]);
+    if (this.#running >= AT_ONCE || !this.#takeTurn()) return this.#answer([lookup, "busy"]);
     void this.#lookUp(lookup, type, name);
   }
 
-  /** Gives up what is under way. */
+  /** Cancels running look-ups. */
   end(): void {
     this.#ended.abort();
   }
 
   async #lookUp(lookup: number, type: RecordType, name: string): Promise<void> {
-    this.#underWay++;
+    this.#running++;
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     try {
       const signal = AbortSignal.any([this.#ended.signal, timeout]);
@@ -76,7 +76,7 @@ export class Lookups {
       const isLate = timeout.aborted || error instanceof Deno.errors.TimedOut;
       this.#answer([lookup, error instanceof Deno.errors.NotFound ? "missing" : isLate ? "late" : "failed"]);
     } finally {
-      this.#underWay--;
+      this.#running--;
     }
   }
 
@@ -90,15 +90,15 @@ export class Lookups {
     return true;
   }
 
-  #answer(meta: LookedMeta): void {
-    if (!this.#ended.signal.aborted) this.#options.answer(JSON.stringify(meta));
+  #answer(payload: LookedPayload): void {
+    if (!this.#ended.signal.aborted) this.#options.answer(JSON.stringify(payload));
   }
 }
 
 /**
- * Returns the name that a name server may be asked for, absolute, so that no search domain is added to it; undefined
- * if the function may not look `asked` up. With a list, it may ask for the hosts in it and for services of theirs,
- * such as `_mongodb._tcp.db.example.com`. A name is asked for in lower case: otherwise, its spelling could carry data.
+ * Returns the name to ask a name server for, as an absolute name, so that no search domain is added; undefined if the
+ * function may not look up `asked`. With a list, it may look up the hosts in it and their services, such as
+ * `_mongodb._tcp.db.example.com`. The name is in lower case: otherwise its spelling could carry data.
  */
 export function nameToAsk(
   asked: string,

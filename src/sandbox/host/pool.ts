@@ -1,5 +1,5 @@
-// The sandboxes that are alive: one for each function in use (and for each of its callers' keys, where they
-// must not share one), more where one is not enough, at most so many processes in all.
+// Manages all sandboxes: one for each function in use (or for each of its callers' keys, if they must not share one),
+// more where one is not enough, up to a maximum of processes.
 
 import { Budget } from "./budget.ts";
 import { CallFailure, outdated } from "./failure.ts";
@@ -11,12 +11,12 @@ import { type Answerer, type Entitlements, type LogLine, Sandbox } from "./sandb
 import { Queues } from "./queues.ts";
 import { Spares } from "./spares.ts";
 
-/** What a call runs: a function's code and settings as of one moment. */
+/** What a call runs: a function's code and settings at one moment. */
 export interface Target {
   readonly functionId: number;
   /** Calls with different tenants never share a process. */
   readonly tenant: number;
-  /** Another text means another sandbox: it covers the code and everything the process was told at its start. */
+  /** Identifies the code and all options of the process's start. Another version needs another sandbox. */
   readonly version: string;
   readonly code: Code;
   readonly route: RouteInfo;
@@ -26,76 +26,76 @@ export interface Target {
 export interface Limits extends CallBounds {
   readonly maxProcesses: number;
   readonly maxCalls: number;
-  /** How many a function may have that keeps them busy. */
+  /** Processes that a busy function may have. */
   readonly maxPerFunction: number;
-  /** Of the processes, so many are started ahead. */
+  /** Processes that are started in advance. */
   readonly spareProcesses: number;
-  /** A function's process that has had no call for this long ends. */
+  /** A process without a call for this long ends. */
   readonly idleMs: number;
 }
 
 export interface PoolOptions<C> {
   readonly process: ProcessOptions;
-  /** Kept by the pool; others may read it. */
+  /** Updated by the pool. Others may read it. */
   readonly health: Healths;
   readonly answerer: Answerer<C>;
   readonly entitlements: Entitlements<C>;
   limits(): Limits;
-  /** What all calls together may make the host hold. */
+  /** Returns the memory that all calls together may use in the host. */
   heldMaxBytes(): number;
-  /** A process is being started for `target`; what it returns hears once that it is ready, or why it never was. */
+  /** Called when a process is started. The function returned is called once, when it is ready or has failed. */
   onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
   onLog(target: Target, line: LogLine<C>): void;
-  /** As those of a sandbox. */
+  /** As in SandboxOptions. */
   onCallBegin?(caller: C): void;
   onCallEnd?(caller: C): void;
-  /** What a call had given to `ctx.waitUntil` has ended, so long after its response. */
+  /** As in SandboxOptions. */
   onBackgroundEnd?(target: Target, outcome: BackgroundOutcome, durationMs: number): void;
 }
 
-/** What takes the calls of one function and tenant. */
-interface Live<C> {
-  /** Of the last call: other ones of the same version differ in what no new process is needed for. */
+/** The sandboxes for the calls of one function and tenant. */
+interface SandboxGroup<C> {
+  /** The target of the last call. Others of the same version differ only in what needs no new process. */
   target: Target;
-  /** One; more while one is not enough. */
+  /** One, or more while one is not enough. */
   readonly sandboxes: Set<Sandbox<C>>;
-  /** What its calls may make the host hold. */
+  /** The memory that its calls may use in the host. */
   readonly held: Budget;
-  /** Since when fewer would do, by `performance.now()`. */
-  calmSince: number | undefined;
+  /** Since when fewer sandboxes would be enough, by `performance.now()`. */
+  underusedSince: number | undefined;
 }
 
-/** A handler that could not be loaded is not tried again for so long, so that calls of it cost nothing. */
+/** A handler that could not be loaded is not tried again for this long, so that its calls cost nothing. */
 const LOAD_FAILURE_MS = 1_000;
-/** How long a call waits for a process to become free before it is told that there is no room. */
+/** How long a call waits for a free process before it is refused. */
 const ROOM_WAIT_MS = 5_000;
 const ROOM_WAITERS_MAX = 1_000;
-/** What was busy so lately is likely to be called again: it does not make room for a newcomer. */
+/** A sandbox used within this time is not evicted; it is likely to be called again. */
 const EVICTABLE_AFTER_MS = 500;
-/** Deadlines are looked at this often: one timer for all calls is far cheaper than one for each. */
+/** How often deadlines are checked. One timer for all calls is far cheaper than one for each. */
 const TICK_MS = 25;
-/** How often it is looked at whether functions have too few processes or too many. */
+/** How often the number of processes of functions is adjusted. */
 const BALANCE_INTERVAL_MS = 500;
-/** How often it is looked at whether this machine has other addresses. There is no event for it. */
+/** How often the addresses of this machine are compared. There is no event for a change. */
 const ADDRESSES_INTERVAL_MS = 1_000;
-/** With less than this share of a processor for each of the others, for so long, a process is given back. */
-const CALM_LOAD = 0.5;
-const CALM_MS = 5_000;
-/** Of what calls may make the host hold, so much may be one function's: others find room whatever it does. */
+/** A process is stopped if the remaining ones would have at most this load each, for this long. */
+const UNDERUSED_LOAD = 0.5;
+const UNDERUSED_MS = 5_000;
+/** The share of the memory budget that one function may use, so that the others always have room. */
 const HELD_SHARE = 0.5;
-/** The server's own start goes first. */
+/** A delay, so that spares do not slow down the server's own start. */
 const FIRST_SPARES_DELAY_MS = 1_000;
 
 export class Pool<C> {
   readonly #options: PoolOptions<C>;
   /** By function and tenant. */
-  readonly #live = new Map<string, Live<C>>();
-  /** By target: what `#live` holds, without the search for it. Of one that was replaced, all are closed. */
-  readonly #running = new WeakMap<Target, Live<C>>();
-  /** Every sandbox whose process exists, those that finish their last calls included. */
+  readonly #groups = new Map<string, SandboxGroup<C>>();
+  /** The group of each target, without the look-up by name. All sandboxes of a replaced group are closed. */
+  readonly #groupOfTarget = new WeakMap<Target, SandboxGroup<C>>();
+  /** Every sandbox whose process exists, including those that finish their last calls. */
   readonly #processes = new Set<Sandbox<C>>();
   readonly #health: Healths;
-  /** By function and tenant: the last failure to load, if it was the last thing that happened. */
+  /** By function and tenant: the failure to load, if the last start failed. */
   readonly #loadFailures = new Map<string, { version: string; at: number; failure: CallFailure }>();
   readonly #waiters = new Set<() => void>();
   readonly #spares: Spares;
@@ -104,7 +104,7 @@ export class Pool<C> {
   readonly #timer: ReturnType<typeof setInterval>;
   #balancedAt = 0;
   #addressesAt = 0;
-  /** The machine's addresses that were closed to the living processes when they were started. */
+  /** The addresses of the machine that were denied to the current processes when they started. */
   #addresses: string;
   #stopped = false;
 
@@ -128,17 +128,17 @@ export class Pool<C> {
     }, TICK_MS);
   }
 
-  /** Starts processes for functions that may do what `profile` says, before one is called. */
+  /** Starts processes for functions with this profile before one is called. */
   prepare(profile: Profile): void {
     this.#spares.prepare(profile, FIRST_SPARES_DELAY_MS);
   }
 
-  /** How many more processes there may be. */
+  /** How many more processes may be started. */
   get #room(): number {
     return this.#options.limits().maxProcesses - this.#processes.size - this.#spares.size;
   }
 
-  /** Whether any call is under way, its response included. */
+  /** Whether any call is running, including its response. */
   get busy(): boolean {
     return [...this.#processes].some((sandbox) => !sandbox.idle);
   }
@@ -147,23 +147,23 @@ export class Pool<C> {
     return this.#health.of(functionId);
   }
 
-  /** Ids of the functions that rest now. */
+  /** Returns the ids of the functions that are suspended now. */
   suspended(): number[] {
     return this.#health.suspended();
   }
 
   /**
-   * Runs one call of `target`, in its sandbox or a new one.
-   * A call of which nothing has reached a process that ended is given to another one, once.
+   * Runs one call of `target`, in its sandbox or a new one. If the process ends before anything of the call reached it,
+   * the call is sent to another one, once.
    * @throws CallFailure, also by rejecting
    */
   call(target: Target, request: CallRequest<C>): Promise<CallResponse> {
-    const instead = (failure: CallFailure) => this.#callAgain(target, request, failure);
-    const sandbox = this.#atHand(target);
-    // No async function, for the time that one would add to each call.
+    const onUnsent = (failure: CallFailure) => this.#callAgain(target, request, failure);
+    const sandbox = this.#warmSandbox(target);
+    // Not an async function, which would add time to each call.
     return sandbox
-      ? sandbox.call(request, instead)
-      : this.#sandbox(target, request).then((sandbox) => sandbox.call(request, instead));
+      ? sandbox.call(request, onUnsent)
+      : this.#sandbox(target, request).then((sandbox) => sandbox.call(request, onUnsent));
   }
 
   async #callAgain(target: Target, request: CallRequest<C>, failure: CallFailure): Promise<CallResponse> {
@@ -173,20 +173,20 @@ export class Pool<C> {
   }
 
   /**
-   * Something that answers depend on was changed: settles when no answer from before it will be given to a handler
-   * any more, a quarter of a second later at most.
+   * Revokes the answers that were sent with calls, after a change. Waits until no handler will be given an earlier
+   * answer any more, a quarter of a second at most.
    */
-  async recallAnswers(): Promise<void> {
-    await Promise.all([...this.#processes].map((sandbox) => sandbox.recallAnswers()));
+  async revokeAnswers(): Promise<void> {
+    await Promise.all([...this.#processes].map((sandbox) => sandbox.revokeAnswers()));
   }
 
-  /** Lets the function's sandboxes finish their calls and end: it was changed, disabled or deleted. */
+  /** Lets the sandboxes of a function that was changed, disabled or deleted finish their calls and end. */
   retire(functionId: number): void {
-    for (const live of this.#live.values()) if (live.target.functionId === functionId) this.#retire(live);
+    for (const group of this.#groups.values()) if (group.target.functionId === functionId) this.#retire(group);
     this.#health.forget(functionId);
   }
 
-  /** Kills every process and waits until all are gone; calls that come later fail. */
+  /** Kills every process and waits until all are gone. Later calls fail. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -195,12 +195,12 @@ export class Pool<C> {
     await Promise.all([...ended, this.#spares.stop()]);
   }
 
-  /** A sandbox that runs this very target already, if one takes calls. */
-  #atHand(target: Target): Sandbox<C> | undefined {
-    const live = this.#running.get(target);
-    if (!live || this.#stopped) return undefined;
+  /** Returns a sandbox that runs this target already and accepts calls, if there is one. */
+  #warmSandbox(target: Target): Sandbox<C> | undefined {
+    const group = this.#groupOfTarget.get(target);
+    if (!group || this.#stopped) return undefined;
     this.#refuseSuspended(target);
-    return leastBusy(live);
+    return leastBusy(group);
   }
 
   async #sandbox(target: Target, { caller }: CallRequest<C>): Promise<Sandbox<C>> {
@@ -208,52 +208,51 @@ export class Pool<C> {
     const until = performance.now() + ROOM_WAIT_MS;
     while (true) {
       if (this.#stopped) throw new CallFailure("stopped", false, "The server is stopping.");
-      // No process is started for what a function was before.
+      // No process is started for an earlier version of the function.
       if (!this.#options.entitlements.isCurrent(caller)) throw outdated();
       this.#refuseSuspended(target);
       this.#refuseBroken(target);
-      const live = this.#live.get(name);
-      const sandbox = live?.target.version === target.version ? leastBusy(live) : undefined;
-      if (live && sandbox) {
-        live.target = target;
-        this.#running.set(target, live);
+      const group = this.#groups.get(name);
+      const sandbox = group?.target.version === target.version ? leastBusy(group) : undefined;
+      if (group && sandbox) {
+        group.target = target;
+        this.#groupOfTarget.set(target, group);
         return sandbox;
       }
-      // Its calls under way finish on the code they began with.
-      if (live) this.#retire(live);
-      if (this.#room > 0 || this.#spares.has(target.code)) return this.#begin(target);
+      // Running calls finish with the code that they started with.
+      if (group) this.#retire(group);
+      if (this.#room > 0 || this.#spares.has(target.code)) return this.#startGroup(target);
       this.#makeRoom();
       await this.#roomOrTimeout(until);
     }
   }
 
-  #begin(target: Target): Sandbox<C> {
+  #startGroup(target: Target): Sandbox<C> {
     const held = new Budget(() => this.#options.heldMaxBytes() * HELD_SHARE, this.#held);
-    const live: Live<C> = { target, sandboxes: new Set(), held, calmSince: undefined };
-    const sandbox = this.#start(live);
-    this.#live.set(nameOf(target), live);
-    this.#running.set(target, live);
+    const group: SandboxGroup<C> = { target, sandboxes: new Set(), held, underusedSince: undefined };
+    const sandbox = this.#start(group);
+    this.#groups.set(nameOf(target), group);
+    this.#groupOfTarget.set(target, group);
     return sandbox;
   }
 
-  /** Lets all of its sandboxes finish their calls and end. */
-  #retire(live: Live<C>): void {
-    this.#forget(live);
-    for (const sandbox of live.sandboxes) sandbox.retire();
+  /** Lets all sandboxes of a group finish their calls and end. */
+  #retire(group: SandboxGroup<C>): void {
+    this.#forget(group);
+    for (const sandbox of group.sandboxes) sandbox.retire();
   }
 
-  #forget(live: Live<C>): void {
-    const name = nameOf(live.target);
-    if (this.#live.get(name) === live) this.#live.delete(name);
+  #forget(group: SandboxGroup<C>): void {
+    const name = nameOf(group.target);
+    if (this.#groups.get(name) === group) this.#groups.delete(name);
   }
 
   #refuseSuspended({ functionId }: Target): void {
     const { suspendedUntil, lastDeath } = this.#health.of(functionId);
     if (suspendedUntil === undefined) return;
     const retryAfterSeconds = Math.ceil((suspendedUntil - Date.now()) / 1000);
-    const message = `Its isolates died too often; it rests until ${
-      new Date(suspendedUntil).toISOString()
-    }. ${lastDeath}`;
+    const until = new Date(suspendedUntil).toISOString();
+    const message = `Its processes died too often. It is suspended until ${until}. ${lastDeath}`;
     throw new CallFailure("suspended", false, message, retryAfterSeconds);
   }
 
@@ -264,9 +263,9 @@ export class Pool<C> {
     this.#loadFailures.delete(nameOf(target));
   }
 
-  #start(live: Live<C>): Sandbox<C> {
+  #start(group: SandboxGroup<C>): Sandbox<C> {
     const { process, answerer, entitlements, limits, onLog } = this.#options;
-    const { target } = live;
+    const { target } = group;
     let onStarted = this.#options.onStart?.(target);
     const started = (failure?: CallFailure): void => {
       onStarted?.(failure);
@@ -279,11 +278,11 @@ export class Pool<C> {
       process,
       answerer,
       entitlements,
-      held: live.held,
+      held: group.held,
       queues: this.#queues,
       limits: () => {
-        const elsewhere = live.sandboxes.size === 1 ? 0 : callsOf(live) - sandbox.calls;
-        return { maxCalls: limits().maxCalls - elsewhere, timeoutMs: live.target.timeoutMs };
+        const elsewhere = group.sandboxes.size === 1 ? 0 : callsOf(group) - sandbox.calls;
+        return { maxCalls: limits().maxCalls - elsewhere, timeoutMs: group.target.timeoutMs };
       },
       onLog: (line) => onLog(target, line),
       onBackgroundEnd: (outcome, durationMs) => this.#options.onBackgroundEnd?.(target, outcome, durationMs),
@@ -302,18 +301,18 @@ export class Pool<C> {
       },
       onEnd: () => {
         this.#processes.delete(sandbox);
-        live.sandboxes.delete(sandbox);
-        if (live.sandboxes.size === 0) this.#forget(live);
+        group.sandboxes.delete(sandbox);
+        if (group.sandboxes.size === 0) this.#forget(group);
         this.#wakeWaiters();
       },
     });
     sandbox.lastUsedAt = performance.now();
     this.#processes.add(sandbox);
-    live.sandboxes.add(sandbox);
+    group.sandboxes.add(sandbox);
     return sandbox;
   }
 
-  /** Ends processes that have been idle for long, starts another for functions that keep theirs busy, and takes it back. */
+  /** Ends processes that were idle for long, starts more for busy functions, and stops those no longer needed. */
   #balance(now: number): void {
     this.#balancedAt = now;
     const limits = this.#options.limits();
@@ -322,58 +321,58 @@ export class Pool<C> {
     for (const [name, { at }] of this.#loadFailures) {
       if (Date.now() - at >= LOAD_FAILURE_MS) this.#loadFailures.delete(name);
     }
-    for (const live of this.#live.values()) {
-      for (const sandbox of live.sandboxes) {
+    for (const group of this.#groups.values()) {
+      for (const sandbox of group.sandboxes) {
         if (sandbox.idle && now - sandbox.lastUsedAt > idleMs) sandbox.retire();
       }
-      const open = [...live.sandboxes].filter((sandbox) => !sandbox.closed);
+      const open = [...group.sandboxes].filter((sandbox) => !sandbox.closed);
       if (open.length < maxPerFunction && open.length > 0 && open.every((sandbox) => sandbox.saturated)) {
-        live.calmSince = undefined;
-        if (this.#room > 0) this.#tryStart(live);
+        group.underusedSince = undefined;
+        if (this.#room > 0) this.#tryStart(group);
         continue;
       }
       const load = open.reduce((sum, sandbox) => sum + sandbox.load, 0);
-      if (open.length <= 1 || load > (open.length - 1) * CALM_LOAD) live.calmSince = undefined;
-      else if (now - (live.calmSince ??= now) > CALM_MS) {
-        live.calmSince = undefined;
+      if (open.length <= 1 || load > (open.length - 1) * UNDERUSED_LOAD) group.underusedSince = undefined;
+      else if (now - (group.underusedSince ??= now) > UNDERUSED_MS) {
+        group.underusedSince = undefined;
         open.at(-1)!.retire();
       }
     }
   }
 
   /**
-   * Replaces every process when this machine has other addresses than when they were started: what is closed to a
-   * process, such as this server on each of them, is a flag of its start.
+   * Replaces every process when this machine's addresses have changed since their start: denied addresses, such as
+   * those of this server, are flags of the start.
    */
   #followAddresses(now: number): void {
     this.#addressesAt = now;
     const addresses = this.#options.process.machineHosts().join();
     if (addresses === this.#addresses) return;
     this.#addresses = addresses;
-    for (const live of [...this.#live.values()]) this.#retire(live);
+    for (const group of [...this.#groups.values()]) this.#retire(group);
   }
 
-  #tryStart(live: Live<C>): void {
+  #tryStart(group: SandboxGroup<C>): void {
     try {
-      this.#start(live);
+      this.#start(group);
     } catch {
-      // A full disk, say: the calls go on where they are.
+      // For example a full disk. The calls stay with the existing processes.
     }
   }
 
-  /** All of them: whoever starts a process may start it for others, too. The rest wait on. */
+  /** Wakes all waiting calls: several may use one new process. The rest continue to wait. */
   #wakeWaiters(): void {
     for (const waiter of [...this.#waiters]) waiter();
   }
 
-  /** Ends a spare process, or the idle sandbox that was used longest ago; its place is free once its process is gone. */
+  /** Ends a spare process, or the least recently used idle sandbox. Its place is free once its process is gone. */
   #makeRoom(): void {
-    // One that is ending makes room already.
+    // A process that is ending already makes room.
     if ([...this.#processes].some((sandbox) => sandbox.closed && sandbox.idle)) return;
     if (this.#spares.drop()) return;
     let oldest: Sandbox<C> | undefined;
     const before = performance.now() - EVICTABLE_AFTER_MS;
-    for (const { sandboxes } of this.#live.values()) {
+    for (const { sandboxes } of this.#groups.values()) {
       for (const sandbox of sandboxes) {
         if (!sandbox.idle || sandbox.closed || sandbox.lastUsedAt > before) continue;
         if (!oldest || sandbox.lastUsedAt < oldest.lastUsedAt) oldest = sandbox;
@@ -399,15 +398,15 @@ export class Pool<C> {
   }
 }
 
-/** Calls under way in all of its sandboxes. */
-function callsOf<C>({ sandboxes }: Live<C>): number {
+/** Returns the number of calls in all sandboxes of a group. */
+function callsOf<C>({ sandboxes }: SandboxGroup<C>): number {
   let calls = 0;
   for (const sandbox of sandboxes) calls += sandbox.calls;
   return calls;
 }
 
-/** Of those that take calls, the one with the fewest; undefined if there is none. */
-function leastBusy<C>({ sandboxes }: Live<C>): Sandbox<C> | undefined {
+/** Returns the sandbox with the fewest calls of those that accept calls; undefined if there is none. */
+function leastBusy<C>({ sandboxes }: SandboxGroup<C>): Sandbox<C> | undefined {
   let best: Sandbox<C> | undefined;
   for (const sandbox of sandboxes) {
     if (!sandbox.closed && (!best || sandbox.calls < best.calls)) best = sandbox;

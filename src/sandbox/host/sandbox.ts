@@ -1,12 +1,12 @@
-// One sandbox process as the host sees it: it is started, loads a handler, answers calls, is killed.
-// What comes from the process is data from a stranger: it is checked, bounded, and gains it nothing.
+// Runs one sandbox process for the host: starts it, loads a handler, sends calls, and kills it. The process is not
+// trusted: everything that it sends is validated and bounded.
 
 import { messageOf } from "../../errors.ts";
 import type { Budget } from "./budget.ts";
 import { causeOfDeath, outOfMemory } from "./death.ts";
 import { CallFailure, outdated } from "./failure.ts";
-import { Foresight } from "./prefetch_predictor.ts";
-import { InFlight } from "../wire/id_table.ts";
+import { PrefetchPredictor } from "./prefetch_predictor.ts";
+import { IdTable } from "../wire/id_table.ts";
 import {
   type BackgroundOutcome,
   type CallBounds,
@@ -17,96 +17,96 @@ import {
 } from "./invocation.ts";
 import { Lease } from "./lease.ts";
 import { Lookups } from "./lookups.ts";
-import { parseAsk, parseDropped, parseLog, parseLookup, parseSettled, responseReader } from "../wire/payloads.ts";
+import { createResponseParser, parseAsk, parseDropped, parseLog, parseLookup, parseSettled } from "../wire/payloads.ts";
 import { OutputLimiter } from "./output_limiter.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "../process/process.ts";
 import {
-  type AnswerMeta,
-  type AskMeta,
+  type AnswerPayload,
+  type AskPayload,
   BodyMode,
-  type CallMeta,
+  type CallPayload,
   type FrameLimits,
   FrameWriter,
   LOG_TEXT_MAX_LENGTH,
-  type LogMeta,
+  type LogPayload,
   ProtocolError,
   type Question,
   readFrames,
   type RouteInfo,
-  type StartMeta,
+  type StartPayload,
   TO_HOST_LIMITS,
   ToHost,
   ToSandbox,
 } from "../wire/protocol.ts";
 import type { Queues } from "./queues.ts";
 import { settledWithin } from "../process/settled.ts";
-import { Workload } from "./cpu_monitor.ts";
+import { CpuMonitor } from "./cpu_monitor.ts";
 
-/** What a handler may ask for; the host decides by its own record of the invocation who is asking. */
+/** Answers questions of handlers. The host knows the caller from its own record of the invocation. */
 export interface Answerer<C> {
-  answer(caller: C, kind: AskMeta[1], name: string, scope: string | null): unknown;
+  answer(caller: C, kind: AskPayload[1], name: string, scope: string | null): unknown;
   /**
-   * Answers to what the call is expected to ask, to be sent along with it, as a JSON array of ForeseenAnswer; and
-   * the questions that they are to, in the same order. undefined if this call has to ask.
+   * Returns answers to the questions that the call is expected to ask, which are sent with it: a JSON array of
+   * PrefetchedAnswer, and their questions in the same order. Returns undefined if this call has to ask.
    */
-  ahead(caller: C, questions: readonly Question[]): { json: string; questions: readonly Question[] } | undefined;
+  prefetch(caller: C, questions: readonly Question[]): { json: string; questions: readonly Question[] } | undefined;
 }
 
-/** What the host knows of the rights of a call. */
+/** Decides about the rights of a call. */
 export interface Entitlements<C> {
-  /** Whether nothing has changed since the call was admitted, so that it may be sent to a process. */
+  /** Reports whether nothing changed since the call was admitted, so that it may be sent to a process. */
   isCurrent(caller: C): boolean;
-  /** Whether the call may ask for secrets and answer. */
+  /** Reports whether the call may still ask for secrets and answer. */
   isEntitled(caller: C): boolean;
 }
 
-/** What the handler printed, or what was left out of that, or what the host failed to do for it. */
+/** Output of the handler, a count of dropped lines, or an error of the host. */
 export interface LogLine<C> {
   readonly kind: "print" | "dropped" | "error";
-  readonly level: LogMeta[0];
+  readonly level: LogPayload[0];
   readonly text: string;
-  /** The call that it belongs to, as far as one can be told. */
+  /** The call that the line belongs to, if it is known. */
   readonly request: CallRequest<C> | undefined;
 }
 
 export interface SandboxOptions<C> {
   readonly code: Code;
   readonly route: RouteInfo;
-  /** One that was started ahead with the profile of `code`; else one is started. */
+  /** A process that was started in advance with the profile of `code`; otherwise one is started. */
   readonly spare: SandboxProcess | undefined;
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
   readonly entitlements: Entitlements<C>;
-  /** What calls may make the host hold. */
+  /** The memory that calls may use in the host. */
   readonly held: Budget;
-  /** What waits for all processes. */
+  /** The bytes that wait for all processes. */
   readonly queues: Queues;
-  /** Asked anew for each call, so that a changed setting counts at once. */
+  /** Read for each call, so that a changed setting applies at once. */
   limits(): { readonly timeoutMs: number; readonly maxCalls: number };
   onLog(line: LogLine<C>): void;
-  /** Called when what a call had given to `ctx.waitUntil` has ended, so long after its response. */
+  /** Called when the work that a call passed to `ctx.waitUntil` has ended, `durationMs` after its response. */
   onBackgroundEnd?(outcome: BackgroundOutcome, durationMs: number): void;
   /** Called once, when the handler is loaded. */
   onReady(): void;
-  /** Called when a call was taken. */
+  /** Called when a call was accepted. */
   onCallBegin?(caller: C): void;
-  /** Called when a call that was taken has ended with all of its work, and gets no more secrets. */
+  /** Called when an accepted call has ended with all of its work, and gets no more secrets. */
   onCallEnd?(caller: C): void;
   /** Called when the last call has ended. */
   onIdle(): void;
-  /** Called once, when it takes no more calls because it failed or was stopped; its process may live for a moment. */
+  /** Called once, when it failed or was stopped and accepts no more calls; its process may live a moment longer. */
   onOver(reason: CallFailure): void;
-  /** Called once, when no process is left. */
+  /** Called once, when the process is gone. */
   onEnd(): void;
 }
 
-/** A worker is asked for a sign of life this often, so that one whose loop outlived its call is found. */
+/** How often the worker is pinged, to find one that is in a loop after its call ended. */
 const PING_INTERVAL_MS = 5_000;
-/** A call that came right behind the question is late before its answer is, and gets 504. */
+/** Added to the time-out, so that a call that was sent right after the ping times out first and gets a 504. */
 const PONG_GRACE_MS = 1_000;
-/** How often memory and processor time of a process are looked at. */
-const LOOK_INTERVAL_MS = 500;
-/** How long the end of a process is waited for after its connection has ended. */
+/** How often memory and processor time of a process are sampled. */
+const SAMPLE_INTERVAL_MS = 500;
+/** How long to wait for the end of a process after its connection ended. */
 const END_WAIT_MS = 250;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
@@ -114,42 +114,42 @@ export class Sandbox<C> {
   readonly #options: SandboxOptions<C>;
   readonly #process: SandboxProcess;
   readonly #entry: Promise<string>;
-  /** Each from its frame to its end, work in the background included. */
-  readonly #invocations = new InFlight<HostInvocation<C>>();
+  /** Calls from their frame to their end, including work in the background. */
+  readonly #invocations = new IdTable<HostInvocation<C>>();
   readonly #owner: InvocationOwner<C> = {
     responseEnded: (invocation) => this.#responseEnded(invocation),
     ended: (invocation) => this.#invocationEnded(invocation),
     backgroundEnded: (invocation, outcome, durationMs) => this.#backgroundEnded(invocation, outcome, durationMs),
   };
-  /** Calls taken while the handler is still loading. */
+  /** Calls that were accepted while the handler is loading. */
   #waiting: HostInvocation<C>[] = [];
-  /** Of their bodies. */
+  /** The bytes of their bodies. */
   #waitingBytes = 0;
   #writer: FrameWriter | undefined;
   #ready = false;
   #nextId = 1;
-  readonly #readResponse = responseReader();
-  readonly #foresight = new Foresight();
-  readonly #lease = new Lease((recall) => this.#writer!.send(ToSandbox.Recall, 0, String(recall)));
+  readonly #parseResponse = createResponseParser();
+  readonly #predictor = new PrefetchPredictor();
+  readonly #lease = new Lease((revocation) => this.#writer!.send(ToSandbox.Revoke, 0, String(revocation)));
   readonly #output = new OutputLimiter((text) =>
     this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined })
   );
   readonly #lookups: Lookups;
   #over: CallFailure | undefined;
   #retired = false;
-  /** Whether its connection has ended, though its process may not have. */
-  #isCutOff = false;
-  /** Whether work of an ended call may still go on in the process: then it is ended as soon as it has no other. */
+  /** Whether its connection has ended; its process may live a moment longer. */
+  #isDisconnected = false;
+  /** Whether work of an ended call may still run in the process, which is therefore stopped once it has no call. */
   #hasLeftovers = false;
   #pingSentAt = 0;
   #pongMissing = false;
-  #lookedAt = 0;
-  readonly #workload = new Workload();
+  #sampledAt = 0;
+  readonly #cpu = new CpuMonitor();
   #endedCalls = 0;
   lastUsedAt = 0;
-  /** Settles when the process is gone and its connection is closed. */
+  /** Resolves when the process is gone and its connection is closed. */
   readonly ended: Promise<void>;
-  /** Settles when the process is gone. */
+  /** Resolves when the process is gone. */
   readonly #exited: Promise<void>;
 
   constructor(options: SandboxOptions<C>) {
@@ -158,11 +158,11 @@ export class Sandbox<C> {
       net: options.code.net,
       denied: options.process.denyNet,
       resolve: Deno.resolveDns,
-      answer: (meta) => this.#writer!.send(ToSandbox.Looked, 0, meta),
+      answer: (payload) => this.#writer!.send(ToSandbox.Looked, 0, payload),
     });
     this.#process = options.spare ?? startProcess(options.code, options.process);
-    this.#entry = this.#process.give(options.code.files);
-    // Awaited once the process has connected, which it may never do.
+    this.#entry = this.#process.installCode(options.code.files);
+    // It is awaited once the process has connected, which may never happen.
     this.#entry.catch(() => {});
     this.#exited = this.#process.ended.then((status) => {
       const stderr = this.#process.stderr();
@@ -178,33 +178,33 @@ export class Sandbox<C> {
     return this.calls === 0;
   }
 
-  /** How many are under way or wait for the handler to be loaded. */
+  /** Calls that run, or wait for the handler to be loaded. */
   get calls(): number {
     return this.#invocations.size + this.#waiting.length;
   }
 
-  /** The share of a processor that it used lately. */
+  /** The share of a processor that it used recently. */
   get load(): number {
-    return this.#workload.load;
+    return this.#cpu.load;
   }
 
-  /** Whether it answers calls as fast as one processor lets it and still has others waiting. */
+  /** Whether it answers calls as fast as one processor allows, and has more calls waiting. */
   get saturated(): boolean {
-    return this.#workload.isFull && this.#invocations.size > 1;
+    return this.#cpu.isSaturated && this.#invocations.size > 1;
   }
 
-  /** Whether it takes no more calls. */
+  /** Whether it accepts no more calls. */
   get closed(): boolean {
-    return this.#over !== undefined || this.#retired || this.#isCutOff;
+    return this.#over !== undefined || this.#retired || this.#isDisconnected;
   }
 
   /**
-   * `instead`, if given, is what the call comes to if it fails before its response.
+   * Sends a call. If it fails before its response, `onUnsent` provides the response.
    * @throws CallFailure, also by rejecting
    */
   call(
     request: CallRequest<C>,
-    instead?: (failure: CallFailure) => Promise<CallResponse>,
+    onUnsent?: (failure: CallFailure) => Promise<CallResponse>,
   ): Promise<CallResponse> {
     if (this.#over) throw this.#over;
     const { maxCalls, timeoutMs } = this.#options.limits();
@@ -214,7 +214,7 @@ export class Sandbox<C> {
       throw new CallFailure(
         "no-room",
         false,
-        "The function is busy with as many calls as it may have (sandbox.max-calls), or its process does not read.",
+        "The function has its maximum of calls (sandbox.max-calls), or its process does not read.",
       );
     }
     const invocation = new HostInvocation(
@@ -223,7 +223,7 @@ export class Sandbox<C> {
       timeoutMs,
       this.#owner,
       this.#options.held,
-      instead,
+      onUnsent,
     );
     this.#options.onCallBegin?.(request.caller);
     if (this.#ready) {
@@ -235,19 +235,19 @@ export class Sandbox<C> {
     return invocation.response;
   }
 
-  /** Takes no more calls, and ends the process when those under way are done. */
+  /** Accepts no more calls, and ends the process after the running ones. */
   retire(): void {
     this.#retired = true;
-    // One that is cut off has died, and is about to say of what.
-    if (this.idle && !this.#isCutOff) this.stop("It was replaced.");
+    // A disconnected process has died, and the cause will be known in a moment.
+    if (this.idle && !this.#isDisconnected) this.stop("It was replaced.");
   }
 
-  /** Ends the process now; calls under way fail as `stopped`. */
+  /** Ends the process now. Running calls fail as `stopped`. */
   stop(reason: string): void {
     this.#fail(new CallFailure("stopped", true, reason));
   }
 
-  /** Looks for calls that are late and for a worker that is stuck; `now` is `performance.now()`. */
+  /** Ends late calls, and the process if its worker is stuck. `now` is `performance.now()`. */
   tick(now: number): void {
     if (this.#over) return;
     let isStuck = false;
@@ -255,23 +255,23 @@ export class Sandbox<C> {
       if (!invocation.isLate(now)) invocation.watchClient();
       else if (invocation.timedOut()) isStuck = true;
     }
-    // The last one may have been what the process was kept for.
+    // The end of the last call may have ended the process.
     if (this.#over) return;
     if (isStuck) {
       const how = this.#ready ? "did not answer" : "did not finish loading";
-      // The late calls have failed as timeouts; the others of this process go down with it.
+      // The late calls have failed as time-outs. The other calls of the process end with it.
       return this.stop(`The process was stopped because another call ${how} in time.`);
     }
-    if (now - this.#lookedAt > LOOK_INTERVAL_MS) {
-      this.#lookedAt = now;
-      // Not only at its next line: there may be none.
+    if (now - this.#sampledAt > SAMPLE_INTERVAL_MS) {
+      this.#sampledAt = now;
+      // There may be no further line that would do this.
       this.#output.rollWindow();
-      void this.#look();
+      void this.#sampleUsage();
     }
     if (this.#ready) this.#ping(now);
   }
 
-  /** Ends the calls that may not go on, or have gone on for too long. `now` is `performance.now()`. */
+  /** Ends calls that lost their right, or have run for too long. `now` is `performance.now()`. */
   enforce(now: number, bounds: CallBounds): void {
     const { isEntitled } = this.#options.entitlements;
     for (const invocation of [...this.#invocations.items()]) {
@@ -279,14 +279,14 @@ export class Sandbox<C> {
     }
   }
 
-  async #look(): Promise<void> {
-    const usage = await this.#process.look();
+  async #sampleUsage(): Promise<void> {
+    const usage = await this.#process.sampleUsage();
     if (!usage) return;
-    const excess = this.#workload.look({
+    const excess = this.#cpu.sample({
       now: performance.now(),
       cpuMs: usage.cpuMs,
       endedCalls: this.#endedCalls,
-      isResting: this.idle && this.#ready,
+      isIdle: this.idle && this.#ready,
     });
     const reason = usage.oversized ? outOfMemory(this.#options.code.memoryMb) : excess;
     if (reason) this.#died(reason);
@@ -297,37 +297,37 @@ export class Sandbox<C> {
     try {
       connection = await this.#process.connected;
     } catch {
-      return; // `ended` tells the calls.
+      return; // `#exited` fails the calls.
     }
     let entry: string;
     try {
       entry = await this.#entry;
     } catch (error) {
       connection.close();
-      // The process has ended meanwhile, and says why.
+      // The process has ended meanwhile, and `#exited` has the cause.
       if (error instanceof DOMException && error.name === "AbortError") return;
       return this.#notCopied(error);
     }
-    // Calls come in turns of their own, and answers go out when all frames that were read are handled.
+    // Never busy: each call arrives in its own turn, and answers are written after all frames that were read.
     const writer = this.#writer = new FrameWriter(
       (bytes) => connection.write(bytes),
       () => false,
       this.#options.queues.add,
     );
     try {
-      const start: StartMeta = { entry, route: this.#options.route };
+      const start: StartPayload = { entry, route: this.#options.route };
       writer.send(ToSandbox.Start, 0, JSON.stringify(start));
       await readFrames(
         (into) => connection.read(into),
-        (type, id, meta, body) => this.#receive(type, id, meta, body),
+        (type, id, payload, body) => this.#receive(type, id, payload, body),
         () => this.#pause(writer),
         limitsOf,
       );
-      // The worker has ended, though its process may live on: nothing will ever come from it.
+      // The worker has ended and will send nothing more, although its process may still live.
       await this.#connectionEnded("The worker closed its connection.");
     } catch (error) {
-      const reason = `The connection to the process broke: ${messageOf(error)}.`;
-      // A process that violates the protocol is ended at once; one that was killed leaves its connection reset.
+      const reason = `The connection to the process failed: ${messageOf(error)}.`;
+      // A process that violates the protocol is killed at once. The connection of a killed process is reset.
       if (error instanceof ProtocolError) this.#died(reason);
       else await this.#connectionEnded(reason);
     } finally {
@@ -335,7 +335,7 @@ export class Sandbox<C> {
     }
   }
 
-  /** A full disk, say. */
+  /** Handles an error of copying, for example a full disk. */
   #notCopied(error: unknown): void {
     if (this.#over) return;
     const text = `The function's code could not be copied for its process: ${messageOf(error)}.`;
@@ -344,34 +344,34 @@ export class Sandbox<C> {
   }
 
   /**
-   * Waits a moment for the process to end, as the way it ended says more than `reason`; its socket closes first.
-   * Meanwhile it takes no calls.
+   * Waits a moment for the process to end, as its exit status says more than `reason`; its socket closes first.
+   * Accepts no calls meanwhile.
    */
   async #connectionEnded(reason: string): Promise<void> {
     if (this.#over) return;
-    this.#isCutOff = true;
+    this.#isDisconnected = true;
     await settledWithin(this.#exited, END_WAIT_MS);
     this.#died(reason);
   }
 
-  /** A process that does not read, or that prints without end, is not read from either: what it sends waits with it. */
+  /** Stops reading from a process that does not read, or that floods its output: what it sends waits in the process. */
   #pause(writer: FrameWriter): Promise<void> | undefined {
     if (this.#options.queues.isFull(writer.queuedBytes)) return writer.drained();
     const { waitMs } = this.#output;
     return waitMs > 0 ? new Promise((resolve) => setTimeout(resolve, waitMs)) : undefined;
   }
 
-  #receive(type: number, id: number, meta: string, body: Uint8Array): void {
+  #receive(type: number, id: number, payload: string, body: Uint8Array): void {
     if (this.#over) return;
     const invocation = this.#invocations.get(id);
     switch (type) {
       case ToHost.Ready:
-        return this.#loaded(meta);
+        return this.#loaded(payload);
       case ToHost.LoadFailed:
         if (this.#ready) throw new ProtocolError("LoadFailed after Ready");
-        return this.#fail(new CallFailure("load-failed", true, this.#textOf(meta)));
+        return this.#fail(new CallFailure("load-failed", true, this.#textOf(payload)));
       case ToHost.Response: {
-        const response = this.#readResponse(meta);
+        const response = this.#parseResponse(payload);
         return invocation?.respond(response, body, this.#writer!);
       }
       case ToHost.Chunk:
@@ -379,37 +379,37 @@ export class Sandbox<C> {
       case ToHost.ChunkEnd:
         return invocation?.endChunks();
       case ToHost.Failed:
-        return invocation && this.#handlerFailed(invocation, meta);
+        return invocation && this.#handlerFailed(invocation, payload);
       case ToHost.Ask:
-        return this.#answer(invocation, id, meta);
+        return this.#answer(invocation, id, payload);
       case ToHost.Log:
-        return this.#log(invocation, meta);
+        return this.#log(invocation, payload);
       case ToHost.Dropped:
-        return this.#output.dropped(...parseDropped(meta));
+        return this.#output.dropped(...parseDropped(payload));
       case ToHost.Credit:
-        return invocation?.receiveCredit(Number(meta));
+        return invocation?.receiveCredit(Number(payload));
       case ToHost.Pong:
         this.#pongMissing = false;
         return;
       case ToHost.Background:
         return invocation?.backgroundBegan();
       case ToHost.Settled: {
-        const outcome = parseSettled(meta);
+        const outcome = parseSettled(payload);
         return invocation?.settled(outcome);
       }
       case ToHost.Lookup:
-        return this.#lookups.take(parseLookup(meta));
-      case ToHost.Recalled:
-        return this.#lease.takenBack(Number(meta));
+        return this.#lookups.take(parseLookup(payload));
+      case ToHost.RevokeAck:
+        return this.#lease.acknowledged(Number(payload));
       default:
         throw new ProtocolError(`a frame of unknown type ${type}`);
     }
   }
 
-  #handlerFailed(invocation: HostInvocation<C>, meta: string): void {
-    const why = this.#output.allow(meta.length)
-      ? this.#textOf(meta)
-      : "What it threw is not shown: it prints too much.";
+  #handlerFailed(invocation: HostInvocation<C>, payload: string): void {
+    const why = this.#output.allow(payload.length)
+      ? this.#textOf(payload)
+      : "The error is not shown: output limit exceeded.";
     invocation.failed(why);
   }
 
@@ -422,7 +422,7 @@ export class Sandbox<C> {
     this.#waiting = [];
     this.#waitingBytes = 0;
     for (const invocation of waiting) this.#send(invocation);
-    // Calls that gave up while it was loading have left nothing to do.
+    // All calls may have ended while the handler was loading.
     if (this.idle) this.#becameIdle();
   }
 
@@ -433,8 +433,8 @@ export class Sandbox<C> {
     const { request } = invocation;
     const { body } = request;
     const mode = body === null ? BodyMode.None : body instanceof Uint8Array ? BodyMode.Whole : BodyMode.Stream;
-    const ahead = this.#answerAhead(invocation);
-    const meta: CallMeta = [
+    const ahead = this.#prefetch(invocation);
+    const payload: CallPayload = [
       request.method,
       request.url,
       request.path,
@@ -444,10 +444,10 @@ export class Sandbox<C> {
       request.requestedAt,
       request.group,
       mode,
-      ahead === undefined ? 0 : this.#lease.begin(),
+      ahead === undefined ? 0 : this.#lease.grant(),
       [],
     ];
-    const text = JSON.stringify(meta);
+    const text = JSON.stringify(payload);
     this.#writer!.send(
       ToSandbox.Call,
       invocation.id,
@@ -458,39 +458,39 @@ export class Sandbox<C> {
     invocation.sent(this.#writer!);
   }
 
-  /** JSON of what the call is told ahead; undefined if nothing. */
-  #answerAhead(invocation: HostInvocation<C>): string | undefined {
-    const { expected } = this.#foresight;
-    if (expected.length === 0 || !this.#lease.canBegin) return undefined;
+  /** Returns the JSON of the answers that are sent with the call; undefined if there are none. */
+  #prefetch(invocation: HostInvocation<C>): string | undefined {
+    const { expected } = this.#predictor;
+    if (expected.length === 0 || !this.#lease.canGrant) return undefined;
     try {
-      const ahead = this.#options.answerer.ahead(invocation.request.caller, expected);
+      const ahead = this.#options.answerer.prefetch(invocation.request.caller, expected);
       if (!ahead || ahead.questions.length === 0) return undefined;
-      invocation.told = ahead.questions.length === expected.length ? expected : ahead.questions;
+      invocation.prefetched = ahead.questions.length === expected.length ? expected : ahead.questions;
       return ahead.json;
     } catch {
-      // It will ask, and hear then what is wrong.
+      // The call will ask, and the error is reported then.
       return undefined;
     }
   }
 
   /**
-   * Takes back the answers that were sent along with calls: settles when none of them will be used any more;
-   * undefined if there are none.
+   * Revokes the answers that were sent with calls, and waits until none of them will be used any more; undefined if
+   * there are none.
    */
-  recallAnswers(): Promise<void> | undefined {
-    return this.#lease.takeBack();
+  revokeAnswers(): Promise<void> | undefined {
+    return this.#lease.revoke();
   }
 
-  /** Identity is the channel: the caller is taken from the invocation's own record, the frame only names which. */
-  #answer(invocation: HostInvocation<C> | undefined, id: number, meta: string): void {
-    const [ask, kind, name, scope] = parseAsk(meta);
-    let answer: AnswerMeta = [ask, "ended"];
+  /** Answers a question. The caller comes from the invocation's own record; the frame only names the invocation. */
+  #answer(invocation: HostInvocation<C> | undefined, id: number, payload: string): void {
+    const [ask, kind, name, scope] = parseAsk(payload);
+    let answer: AnswerPayload = [ask, "ended"];
     if (invocation?.mayAsk && this.#options.entitlements.isEntitled(invocation.request.caller)) {
-      invocation.asks([kind, name, scope]);
+      invocation.recordQuestion([kind, name, scope]);
       try {
         answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];
       } catch (error) {
-        // Our own fault, a disk error say: the call goes on and may do without.
+        // An error of the host, for example of the disk. The call continues and may not need the secret.
         const text = `A secret could not be looked up: ${messageOf(error)}.`;
         this.#options.onLog({ kind: "error", level: "error", text, request: invocation.request });
         answer = [ask, "failed"];
@@ -499,21 +499,21 @@ export class Sandbox<C> {
     this.#writer!.send(ToSandbox.Answer, id, JSON.stringify(answer));
   }
 
-  #log(invocation: HostInvocation<C> | undefined, meta: string): void {
-    if (!this.#output.allow(meta.length)) return;
-    const [level, text] = parseLog(meta);
+  #log(invocation: HostInvocation<C> | undefined, payload: string): void {
+    if (!this.#output.allow(payload.length)) return;
+    const [level, text] = parseLog(payload);
     this.#options.onLog({ kind: "print", level, text: this.#textOf(text), request: invocation?.request });
   }
 
   #textOf(text: string): string {
-    return this.#process.readable(text.slice(0, LOG_TEXT_MAX_LENGTH));
+    return this.#process.toAuthorPaths(text.slice(0, LOG_TEXT_MAX_LENGTH));
   }
 
-  /** Questions asked in the background are not prefetched: the response lists the answers used until then. */
+  /** Updates the prediction. Questions in the background are not prefetched: the response lists answers used before. */
   #responseEnded(invocation: HostInvocation<C>): void {
     if (this.#over) return;
     this.#endedCalls++;
-    if (invocation.responded) this.#foresight.learn(invocation);
+    if (invocation.responded) this.#predictor.observe(invocation);
   }
 
   #backgroundEnded(
@@ -526,8 +526,8 @@ export class Sandbox<C> {
     if (outcome === "timeout") this.#hasLeftovers = true;
     const after = `${Math.round(durationMs)} ms after the response`;
     const text = this.#over
-      ? `Work in the background was cut off ${after}: ${this.#over.message}`
-      : `Work in the background did not end within ${after}; it gets no more secrets, and ends with its process.`;
+      ? `Work in the background was aborted ${after}: ${this.#over.message}`
+      : `Work in the background did not end within ${after}. It gets no more secrets, and ends with its process.`;
     this.#options.onLog({ kind: "error", level: "warn", text, request });
   }
 
@@ -542,7 +542,7 @@ export class Sandbox<C> {
 
   #becameIdle(): void {
     if (this.#retired) this.stop("It was replaced.");
-    else if (this.#hasLeftovers) this.stop("Work of an ended call may have gone on in it.");
+    else if (this.#hasLeftovers) this.stop("Work of an ended call may still run in it.");
     else this.#options.onIdle();
   }
 
@@ -550,7 +550,7 @@ export class Sandbox<C> {
     this.#fail(new CallFailure("died", true, reason));
   }
 
-  /** The end of this sandbox: its calls fail, the process is killed. Only the first reason counts. */
+  /** Ends this sandbox: fails its calls and kills the process. Only the first reason counts. */
   #fail(failure: CallFailure): void {
     if (this.#over) return;
     this.#over = failure;
@@ -562,7 +562,7 @@ export class Sandbox<C> {
     for (const invocation of this.#invocations.items()) invocation.fail(failure);
     this.#waiting = [];
     this.#invocations.clear();
-    this.#lease.end();
+    this.#lease.release();
     this.#lookups.end();
     this.#process.kill();
   }
@@ -570,7 +570,7 @@ export class Sandbox<C> {
   #ping(now: number): void {
     if (this.#pongMissing) {
       const patienceMs = this.#options.limits().timeoutMs + PONG_GRACE_MS;
-      if (now - this.#pingSentAt > patienceMs) this.stop("The worker did not react in time.");
+      if (now - this.#pingSentAt > patienceMs) this.stop("The worker did not respond in time.");
     } else if (now - this.#pingSentAt > PING_INTERVAL_MS) {
       this.#pingSentAt = now;
       this.#pongMissing = true;
@@ -580,7 +580,7 @@ export class Sandbox<C> {
 
   #takeId(): number {
     const id = this.#nextId;
-    // An id that is in use is never given twice, even after four billion calls.
+    // An id that is in use is never reused, even after four billion calls.
     do this.#nextId = this.#nextId === LAST_INVOCATION_ID ? 1 : this.#nextId + 1; while (
       this.#invocations.get(this.#nextId)
     );

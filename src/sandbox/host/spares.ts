@@ -1,34 +1,34 @@
-// Processes that are started ahead, without a function: the next one that needs what they may do is given one, and
+// Starts processes in advance, without a function. A function that needs one with the same permissions takes it and
 // does not wait for a start.
 
 import { type ProcessOptions, type Profile, type SandboxProcess, startProcess } from "../process/process.ts";
 
 export interface SparesOptions {
   readonly process: ProcessOptions;
-  /** How many to keep ready. */
+  /** Returns how many to keep ready. */
   count(): number;
-  /** How many more processes there may be. */
+  /** Returns how many more processes may be started. */
   room(): number;
-  /** A spare has ended without having been taken. */
+  /** Called when a spare has ended that was not taken. */
   onEnd(): void;
 }
 
 interface Spare {
-  /** See `#nameOf`. */
+  /** The result of `#profileKey`. */
   readonly profile: string;
   readonly process: SandboxProcess;
-  /** Whether it was killed, though it may still live for a moment: then it is nobody's any more. */
+  /** Whether it was killed. It may live for another moment, but cannot be taken. */
   isEnding: boolean;
-  /** Settles when the process is gone and, if it was not taken, its connection is closed. */
+  /** Resolves when the process is gone and, if it was not taken, its connection is closed. */
   gone?: Promise<void>;
 }
 
-/** After a start, so that a new one does not take the processor from the call that needed the last. */
+/** The delay after a spare was taken, so that a new start does not compete with the call that needed it. */
 const REFILL_DELAY_MS = 250;
 
 export class Spares {
   readonly #options: SparesOptions;
-  /** Those whose processes are ending, too. */
+  /** Includes spares whose processes are ending. */
   readonly #spares = new Set<Spare>();
   #refill: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
@@ -37,17 +37,17 @@ export class Spares {
     this.#options = options;
   }
 
-  /** Processes that exist and are nobody's. */
+  /** The number of existing processes that were not taken. */
   get size(): number {
     return this.#spares.size;
   }
 
-  /** Whether `take` would find one. */
+  /** Reports whether `take` would return a process. */
   has(profile: Profile): boolean {
     return isBlank(profile) && this.#find(profile) !== undefined;
   }
 
-  /** A process with this profile, if there is one; others like it are started in a while. */
+  /** Returns a process with this profile, if there is one. Starts others like it later. */
   take(profile: Profile): SandboxProcess | undefined {
     if (!isBlank(profile)) return undefined;
     const spare = this.#find(profile);
@@ -56,20 +56,20 @@ export class Spares {
     return spare?.process;
   }
 
-  /** Starts spares with this profile in a while. */
+  /** Starts spares with this profile after a delay. */
   prepare(profile: Profile, delayMs: number): void {
     clearTimeout(this.#refill);
     this.#refill = setTimeout(() => this.#fill(profile), delayMs);
   }
 
-  /** Ends one, for others' sake, if none is ending already; whether there was one. */
+  /** Ends a spare to make room, unless one is ending already. Returns whether there was one. */
   drop(): boolean {
     const spares = [...this.#spares];
     if (spares.length > 0 && !spares.some(({ isEnding }) => isEnding)) end(spares[0]!);
     return spares.length > 0;
   }
 
-  /** Ends all and starts no more; settles when they are gone. */
+  /** Ends all spares, starts no more, and waits until they are gone. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#refill);
@@ -79,13 +79,13 @@ export class Spares {
 
   #find(profile: Profile): Spare | undefined {
     if (this.#spares.size === 0) return undefined;
-    const name = this.#nameOf(profile);
+    const name = this.#profileKey(profile);
     return [...this.#spares].find((spare) => isLike(spare, name));
   }
 
-  /** Keeps spares of the profile that was asked for last: of all others, it is the likeliest to be asked for again. */
+  /** Keeps spares of the profile that was requested last, as it is the most likely to be requested again. */
   #fill(profile: Profile): void {
-    const name = this.#nameOf(profile);
+    const name = this.#profileKey(profile);
     const { count, room, process } = this.#options;
     for (const spare of this.#spares) if (spare.profile !== name) end(spare);
     let missing = Math.min(room(), count() - [...this.#spares].filter((spare) => isLike(spare, name)).length);
@@ -94,7 +94,7 @@ export class Spares {
         this.#add({ profile: name, process: startProcess(profile, process), isEnding: false });
       }
     } catch {
-      // The call that needs a process will say why there is none.
+      // The next call that needs a process reports the error.
     }
   }
 
@@ -104,24 +104,24 @@ export class Spares {
     spare.gone = ended.then(async () => {
       if (!this.#forget(spare)) return;
       this.#options.onEnd();
-      // Nobody else has it; a descriptor of each spare would stay open.
+      // Nothing else closes it, and a descriptor of each spare would stay open.
       await connected.then((connection) => connection.close(), () => {});
     });
   }
 
-  /** Whether it was still one: one that was taken is counted by whoever has it. */
+  /** Removes a spare. Returns false if it was taken before, and is counted elsewhere. */
   #forget(spare: Spare): boolean {
     return this.#spares.delete(spare);
   }
 
-  /** The same for profiles whose processes are started in the same way now. */
-  #nameOf({ importHosts, net, memoryMb }: Profile): string {
+  /** Returns the same key for profiles whose processes are currently started in the same way. */
+  #profileKey({ importHosts, net, memoryMb }: Profile): string {
     const { denyNet, machineHosts } = this.#options.process;
     return JSON.stringify([importHosts, net, memoryMb, denyNet(), machineHosts()]);
   }
 }
 
-/** Whether the process needs nothing that is a function's own, such as packages. */
+/** Reports whether the profile needs nothing of its function, such as packages. */
 function isBlank({ lock, config, packages }: Profile): boolean {
   return lock === undefined && config === undefined && packages.length === 0;
 }

@@ -1,22 +1,22 @@
-// Accepts the connection of one sandbox process. A process proves that it is the one that was started by a random
-// token, which it was given over its standard input: the path of its socket alone opens nothing.
+// Accepts the connection of one sandbox process. The process proves its identity by a random token that it got on its
+// standard input; the path of its socket is not enough.
 
 import { timingSafeEqual } from "node:crypto";
 
 export const TOKEN_BYTES = 32;
 /** How long a connection may take to present its token. */
 const TOKEN_MAX_MS = 5_000;
-/** Connections that may be presenting one; of more, the oldest is closed. */
+/** Connections that have not presented their token yet. With more, the oldest is closed. */
 const UNPROVED_MAX = 16;
 
-/** Returns a new token for one process. */
+/** Returns a new token for a process. */
 export function createToken(): Uint8Array<ArrayBuffer> {
   return crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
 }
 
 /**
- * Returns the first connection whose first bytes are `token`, and closes all others.
- * Rejects if the listener is closed before.
+ * Returns the first connection whose first bytes are `token`, and closes all others. Rejects if the listener is closed
+ * before.
  */
 export function acceptAuthenticated(listener: Deno.UnixListener, token: Uint8Array): Promise<Deno.UnixConn> {
   const accepted = Promise.withResolvers<Deno.UnixConn>();
@@ -28,7 +28,7 @@ export function acceptAuthenticated(listener: Deno.UnixListener, token: Uint8Arr
     const timer = setTimeout(() => refuse(connection), TOKEN_MAX_MS);
     const isProved = await presents(connection, token).catch(() => false);
     clearTimeout(timer);
-    // It may have been closed meanwhile, in favour of another.
+    // It may have been closed meanwhile because another one was accepted.
     if (!isProved || !unproved.has(connection)) return refuse(connection);
     unproved.delete(connection);
     accepted.resolve(connection);

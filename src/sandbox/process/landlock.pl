@@ -1,6 +1,6 @@
-# Takes rights from this process irrevocably by Landlock (landlock(7)) and seccomp(2), then becomes the program it is
-# given. Arguments: the filter of system calls, as `<number of seccomp>:<program in hexadecimal>`, or empty; the
-# Landlock rights to take of files, of TCP and of other processes, as bits, or zeros; those to give back, as
+# Drops rights of this process irrevocably by Landlock (landlock(7)) and seccomp(2), then executes the given program.
+# Arguments: the filter of system calls, as `<number of seccomp>:<program in hexadecimal>`, or empty; the
+# Landlock rights to drop for files, TCP and other processes, as bits, or zeros; exceptions from them, as
 # `<bits>:<path>` or `<bits>:tcp:<port>`; `--`; the program. The bits are made by landlock.ts, the filter by seccomp.ts.
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ my ($CREATE_RULESET, $ADD_RULE, $RESTRICT_SELF) = (444, 445, 446);
 my ($PATH_BENEATH, $NET_PORT) = (1, 2);
 my $SET_MODE_FILTER = 1;
 my $O_PATH = 010000000;
-# What a rule for a file that is no folder may name: execute, write, read, truncate, ioctl.
+# The rights that a rule for a file, not a folder, may have: execute, write, read, truncate, ioctl.
 my $FILE_BITS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15;
 
 sub must { $_[1] >= 0 or die "landlock: $_[0]: $!\n"; return $_[1] }
@@ -33,7 +33,7 @@ while (defined(my $rule = shift @ARGV)) {
   if ($path =~ /^tcp:(\d+)$/) {
     ($type, $attributes) = ($NET_PORT, pack("QQ", $bits + 0, $1 + 0));
   } else {
-    # What is not there is not given.
+    # Skip what does not exist.
     sysopen($file, $path, $O_PATH) or next;
     $bits &= $FILE_BITS unless -d $file;
     ($type, $attributes) = ($PATH_BENEATH, pack("Ql", $bits + 0, fileno $file));

@@ -1,29 +1,29 @@
-// What the kernel itself takes from a sandbox process by Landlock (landlock(7)) and by a filter of system calls, as a
-// second lock behind Deno's permissions. Which rights these are, and the program that gives them up; landlock.pl does it.
+// Restricts a sandbox process by Landlock (landlock(7)) and by a filter of system calls, as a second barrier after
+// Deno's permissions. This file selects the rights; landlock.pl drops them.
 
 import { seccompFilter } from "./seccomp.ts";
 
-/** What this machine has of it: one or both. */
+/** What this machine supports: Landlock, the filter, or both. */
 export interface Landlock {
   readonly perl: string;
-  /** Path of landlock.pl. */
+  /** The path of landlock.pl. */
   readonly script: string;
-  /** Version of Landlock's interface in the kernel; 0 if there is none. */
+  /** The version of Landlock's interface in the kernel; 0 if there is none. */
   readonly abi: number;
-  /** The filter of system calls as landlock.pl takes it; empty if there is none. */
+  /** The filter of system calls in the format of landlock.pl; empty if there is none. */
   readonly seccomp: string;
 }
 
-/** What a process keeps. */
-export interface Kept {
+/** What a process may access. */
+export interface AllowedAccess {
   readonly deno: string;
-  /** Files and folders that it may read, with all below them. */
+  /** Files and folders that it may read, including everything below them. */
   readonly read: readonly string[];
-  /** Folders that it may also write in. */
+  /** Folders that it may also write to. */
   readonly write: readonly string[];
-  /** Folders that it may write in, and rename and remove folders in. */
+  /** Folders that it may write to, and in which it may rename and remove folders. */
   readonly arrange?: readonly string[];
-  /** TCP ports that it may connect to; all of them if undefined. */
+  /** TCP ports that it may connect to; all if undefined. */
   readonly ports: readonly number[] | undefined;
 }
 
@@ -39,23 +39,23 @@ const MAKE_REG = 1 << 8;
 /** Renaming from one folder to another. */
 const REFER = 1 << 13;
 const TRUNCATE = 1 << 14;
-/** Of files, by version of the interface: all that there is to take. */
+/** All file rights that can be dropped, by version of the interface. */
 const FILE_RIGHTS: readonly [abi: number, bits: number][] = [[5, 0xffff], [3, 0x7fff], [2, 0x3fff], [1, 0x1fff]];
 /** LANDLOCK_ACCESS_NET_*, from version 4. */
 const BIND_TCP = 1 << 0;
 const CONNECT_TCP = 1 << 1;
-/** LANDLOCK_SCOPE_*: abstract Unix sockets of, and signals to, processes outside; from this version on. */
+/** LANDLOCK_SCOPE_*: abstract Unix sockets of, and signals to, other processes; from this version on. */
 const SCOPES = 1 << 0 | 1 << 1;
 export const SCOPES_ABI = 6;
 
 const READ = READ_FILE | READ_DIR;
 const WRITE = READ | WRITE_FILE | REMOVE_FILE | MAKE_DIR | MAKE_REG | TRUNCATE;
 const ARRANGE = WRITE | REMOVE_DIR | REFER;
-/** Those of these that exist. What dlopen, getaddrinfo and the clock of a time zone look into. */
+/** Where dlopen, getaddrinfo and time zones read. Those that do not exist are skipped. */
 const LIBRARIES = ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"];
 const STORES = ["/nix/store", "/gnu/store"];
 const SHARED = ["/etc", "/usr/share/zoneinfo", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager"];
-/** The process's own entries only: `self` is looked up when the right is given up. */
+/** Only the process's own entries: `self` is resolved when the rights are dropped. */
 const KERNEL = [
   "/proc/self",
   "/proc/meminfo",
@@ -66,40 +66,40 @@ const KERNEL = [
 ];
 const DEVICES = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
-/** A command that gives up everything but `kept`; the program that it then becomes comes behind it. */
-export function landlockArgs({ perl, script, abi, seccomp }: Landlock, kept: Kept): string[] {
+/** X; the program that it then becomes comes behind it. */
+export function landlockArgs({ perl, script, abi, seccomp }: Landlock, allowed: AllowedAccess): string[] {
   if (abi === 0) return [perl, script, seccomp, "0", "0", "0", "--"];
   const files = FILE_RIGHTS.find(([from]) => abi >= from)![1];
-  const tcp = abi < 4 ? 0 : kept.ports ? BIND_TCP | CONNECT_TCP : BIND_TCP;
+  const tcp = abi < 4 ? 0 : allowed.ports ? BIND_TCP | CONNECT_TCP : BIND_TCP;
   const rules = new Map<string, number>();
-  const give = (bits: number, paths: readonly string[]): void => {
+  const allow = (bits: number, paths: readonly string[]): void => {
     for (const path of paths) rules.set(path, (rules.get(path) ?? 0) | (bits & files));
   };
-  give(READ | EXECUTE, [...LIBRARIES, ...STORES, kept.deno]);
-  give(READ, [...SHARED, ...KERNEL, ...kept.read]);
-  give(READ | WRITE_FILE, DEVICES);
-  give(WRITE, kept.write);
-  give(ARRANGE, kept.arrange ?? []);
+  allow(READ | EXECUTE, [...LIBRARIES, ...STORES, allowed.deno]);
+  allow(READ, [...SHARED, ...KERNEL, ...allowed.read]);
+  allow(READ | WRITE_FILE, DEVICES);
+  allow(WRITE, allowed.write);
+  allow(ARRANGE, allowed.arrange ?? []);
   return [
     perl,
     script,
     seccomp,
     ...[files, tcp, abi < SCOPES_ABI ? 0 : SCOPES].map(String),
     ...[...rules].map(([path, bits]) => `${bits}:${path}`),
-    ...(tcp & CONNECT_TCP ? kept.ports!.map((port) => `${CONNECT_TCP}:tcp:${port}`) : []),
+    ...(tcp & CONNECT_TCP ? allowed.ports!.map((port) => `${CONNECT_TCP}:tcp:${port}`) : []),
     "--",
   ];
 }
 
 /**
- * Returns what this machine can do: Landlock, the filter, or both; undefined if neither, or not by these means, or if
- * Deno does not start with so little. `setpriv` is the command before it: without its `--no-new-privs` nobody but root may give up rights.
- * `trial` is what a sandbox needs; `program` a module that it may read.
+ * Returns what this machine supports: Landlock, the filter, or both; undefined if neither works, or Deno does not start
+ * with them. `setpriv` is the command before it: without its `--no-new-privs`, only root may drop rights. `trial` is
+ * what a sandbox needs to access; `program` is a module that it may read.
  */
 export async function tryLandlock(
   setpriv: readonly string[],
   found: Pick<Landlock, "perl" | "script">,
-  trial: Kept,
+  trial: AllowedAccess,
   program: string,
   env: Record<string, string>,
 ): Promise<Landlock | undefined> {

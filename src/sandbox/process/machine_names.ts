@@ -1,10 +1,10 @@
-// The names by which this machine reaches itself.
+// Finds the names by which this machine reaches itself.
 
 const HOSTS_FILE = "/etc/hosts";
 
 /**
- * Returns, by name in lower case, the addresses that it leads to: of `localhost`, of the machine's own name, and of
- * what the hosts file calls it. `addresses` are the machine's, IPv6 in brackets.
+ * Returns the addresses of each name of this machine, by name in lower case: `localhost`, the host name, and its names
+ * in the hosts file. `addresses` are the machine's, IPv6 in brackets.
  */
 export function machineNames(addresses: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, Set<string>>();

@@ -1,40 +1,40 @@
-// Which connections a sandbox process may make, as flags of Deno. Pure.
+// Builds Deno's flags for the connections that a sandbox process may make. Pure functions.
 
 import { parseRange } from "../../addresses.ts";
 
 /**
- * Where no function may connect unless it names the host: this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3),
- * unspecified and link-local addresses, where clouds answer with credentials (RFC 3927), the last one over
- * IPv6. Deno takes ranges for IPv4 only.
+ * Hosts that a function may connect to only if it names them: this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3),
+ * unspecified addresses, and link-local addresses, at which clouds serve credentials (RFC 3927), the last one over
+ * IPv6. Deno supports ranges only for IPv4.
  */
 const PRIVATE_NETS = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "[::1]", "[::]", "[fd00:ec2::254]"];
 
-/** Long answers come by TCP (RFC 7766). */
+/** Long answers are sent over TCP (RFC 7766). */
 const DNS_PORT = 53;
 
 export interface NetRules {
-  /** What the function may reach: anything, nothing, or the hosts that it names. */
+  /** What the function may reach: everything, nothing, or the hosts that it names. */
   readonly net: boolean | readonly string[];
-  /** `host:port` of this server: no function may ever connect to it. */
+  /** `host:port` of this server, to which no function may connect. */
   readonly ownAddresses: readonly string[];
-  /** Addresses of this machine: no function may listen on or connect to one that it does not name. */
+  /** Addresses of this machine. A function may listen on or connect to those that it names only. */
   readonly machineHosts: readonly string[];
-  /** Names of this machine, in lower case, and the addresses that each leads to. */
+  /** Names of this machine in lower case, and the addresses of each. */
   readonly machineNames: ReadonlyMap<string, readonly string[]>;
-  /** What the operator closes to every function, whatever it names. */
+  /** What the operator denies to every function. */
   readonly denied: readonly string[];
 }
 
-/** Returns the flags; `socket` is the path of the host's socket, which the process has to reach. */
+/** Returns the flags. `socket` is the path of the host's socket, to which the process connects. */
 export function netFlags(rules: NetRules, socket: string): string[] {
   const { net, ownAddresses, machineHosts, machineNames, denied } = rules;
   const entries = typeof net === "boolean" ? [] : net;
-  // A name of this machine opens its addresses, with the port that the entry has.
+  // A name of this machine allows its addresses with the port of the entry.
   const named = entries.flatMap((entry) => {
     const addresses = machineNames.get(hostOf(entry).toLowerCase()) ?? [];
     return [entry, ...addresses.map((address) => address + entry.slice(hostOf(entry).length))];
   });
-  // Denying a range does not close an IPv4-mapped IPv6 address of it where the bare address is allowed.
+  // A denied range does not include IPv4-mapped IPv6 addresses if the bare address is allowed.
   const allowed = openEntries([...new Set(named)], denied);
   const closed = [...PRIVATE_NETS, ...machineHosts].filter((host) => !named.some((entry) => contains(host, entry)));
   return [
@@ -43,7 +43,7 @@ export function netFlags(rules: NetRules, socket: string): string[] {
   ];
 }
 
-/** The TCP ports that `net` needs, DNS included; undefined if that may be any. */
+/** Returns the TCP ports that `net` needs, including DNS; undefined if it may need any. */
 export function tcpPorts(net: NetRules["net"]): number[] | undefined {
   if (net === true) return undefined;
   if (net === false) return [];
@@ -51,12 +51,12 @@ export function tcpPorts(net: NetRules["net"]): number[] | undefined {
   return ports.includes(undefined) ? undefined : [...new Set([DNS_PORT, ...ports.map(Number)])];
 }
 
-/** Returns the entries that the operator's `denied` leaves open. */
+/** Returns the entries that the operator's `denied` does not cover. */
 export function openEntries(entries: readonly string[], denied: readonly string[]): string[] {
   return entries.filter((entry) => !denied.some((denial) => covers(denial, entry)));
 }
 
-/** Reports whether the operator's `denial` closes all that `entry` names. */
+/** Reports whether the operator's `denial` covers all of `entry`. */
 function covers(denial: string, entry: string): boolean {
   return denial === entry || contains(denial, entry);
 }
@@ -68,12 +68,12 @@ function contains(host: string, entry: string): boolean {
   return range.contains(withoutBrackets(hostOf(entry)));
 }
 
-/** `entry` without its port. */
+/** Returns `entry` without its port. */
 export function hostOf(entry: string): string {
   return entry.replace(/:\d+$/, "");
 }
 
-/** An address of IPv6 as such; others as they are. */
+/** Returns an IPv6 address without brackets; other hosts unchanged. */
 function withoutBrackets(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }

@@ -1,22 +1,22 @@
-// What processes use of memory and processor. Linux tells it in /proc, which Deno opens only to a program that has
-// every permission there is; so a shell that does nothing else reads it for us.
+// Reads the memory and CPU time of processes. Linux reports them in /proc, which Deno opens only to programs with all
+// permissions, so a shell that does nothing else reads them.
 
 export interface Usage {
-  /** Memory of the process's own that is in RAM. */
+  /** The private memory of the process in RAM. */
   readonly memoryMb: number;
-  /** Processor time that it has used, all its threads together. */
+  /** The CPU time of all its threads together. */
   readonly cpuMs: number;
 }
 
 export interface UsageReader {
-  /** Of a child of ours; undefined if it is gone, or where there is no /proc. */
+  /** Returns the usage of a child process; undefined if it is gone, or if there is no /proc. */
   of(pid: number): Promise<Usage | undefined>;
   close(): Promise<void>;
 }
 
 /**
- * Answers each process id with a line: the size of a page, then statm and stat (proc_pid_statm(5),
- * proc_pid_stat(5)), whose name of the process may hold line breaks. It ends with its standard input.
+ * Answers each process id with a line: the size of a page, then statm and stat (proc_pid_statm(5), proc_pid_stat(5)),
+ * in which the name of the process may contain line breaks. It ends with its standard input.
  */
 const READ_PROC = `
 page=$(getconf PAGESIZE 2>/dev/null || echo 4096)
@@ -40,7 +40,7 @@ export function openUsageReader(): UsageReader {
   }).spawn();
   const writer = shell.stdin.getWriter();
   const encoder = new TextEncoder();
-  /** In the order of their questions. */
+  /** In the order of the questions. */
   const waiting: ((line: string | undefined) => void)[] = [];
   let over = false;
   const answering = (async () => {
@@ -69,10 +69,10 @@ export function openUsageReader(): UsageReader {
   };
 }
 
-/** `line` as the shell above prints it. The kernel counts processor time in 1/100 s. */
+/** Parses a line of the shell above. The kernel counts CPU time in 1/100 s. */
 export function parseUsage(line: string | undefined): Usage | undefined {
   const [page, , resident, shared] = (line ?? "").split(" ", 4).map(Number);
-  // What stands in the parentheses may hold anything, but the last of them ends it.
+  // The name in parentheses may contain anything, but ends at the last closing one.
   const fields = (line ?? "").slice((line ?? "").lastIndexOf(")") + 2).split(" ");
   const memoryMb = (resident! - shared!) * page! / (1 << 20);
   const cpuMs = (Number(fields[11]) + Number(fields[12])) * 10;

@@ -1,10 +1,9 @@
-// Starting and killing sandbox processes: what they may do, as whom they run, how much memory they get.
-// Knows nothing of calls.
+// Starts and kills sandbox processes: sets their permissions, user and memory limit. Knows nothing of calls.
 
 import { join } from "node:path";
 import { acceptAuthenticated, createToken, TOKEN_BYTES } from "./channel.ts";
 import { type CodeConfig, makeSandboxFolder, type SandboxFolder } from "./sandbox_dir.ts";
-import { type Kept, landlockArgs } from "./landlock.ts";
+import { type AllowedAccess, landlockArgs } from "./landlock.ts";
 import { machineNames } from "./machine_names.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
 import { withoutFramesOf } from "./stack_filter.ts";
@@ -12,36 +11,36 @@ import { isAnalysisCache, type Runtime } from "./toolchain.ts";
 import { settledWithin } from "./settled.ts";
 import { readTail } from "./stream_tail.ts";
 import type { UsageReader } from "./proc_stats.ts";
-import { giveBackUid, setprivArgs, takeUid } from "./uid_pool.ts";
+import { releaseUid, setprivArgs, takeUid } from "./uid_pool.ts";
 
-/** A process that has not connected by then is ended: it takes well under a second on an idle machine. */
+/** A process that has not connected by then is killed. It takes well under a second on an idle machine. */
 const CONNECT_MAX_MS = 60_000;
 
 /**
- * Address space that V8 and Deno reserve for the process and for one worker (measured on Deno 2.9.6);
- * RLIMIT_DATA counts it, so a function's own memory comes on top.
+ * The address space that V8 and Deno reserve for the process and for one worker (measured on Deno 2.9.6). RLIMIT_DATA
+ * counts it, so the function's own memory is added to it.
  */
 const RESERVED_MB = 555 + 535;
 /** Threads and processes that a sandbox's user may have; Deno has 20 to 50 (measured on Deno 2.9.6, 2 cores). */
 const THREADS_MAX = 256;
-/** How long the rest of what an ended process printed is waited for: a process that it started may hold the pipe. */
+/** How long to wait for the rest of an ended process's output: a process that it started may hold the pipe. */
 const STDERR_WAIT_MS = 100;
-/** Memory of a process beside its handler's, before the poll takes it for a runaway. */
+/** Memory that a process may use in addition to its handler's before it is stopped. */
 const RESIDENT_ALLOWANCE_MB = 128;
 
 const READ_MAX_BYTES = 120_000;
-/** CommonJS is recognized by its syntax, and files can be imported as bytes and text. The builder has the same flags. */
+/** Detects CommonJS by its syntax, and lets files be imported as bytes and text. The builder has the same flags. */
 export const LANGUAGE_FLAGS = ["--unstable-detect-cjs", "--unstable-raw-imports"];
 
-/** What a process may do, whichever function it runs. */
+/** The permissions and limits of a process, for any function. */
 export interface Profile {
-  /** Text of the lock file with the versions of fetched packages, if there are any. */
+  /** The text of the lock file with the versions of fetched packages, if there are any. */
   readonly lock: string | undefined;
-  /** Texts of config files for the folder that holds the code, if it needs them. */
+  /** The texts of config files for the folder with the code, if it needs them. */
   readonly config: CodeConfig | undefined;
-  /** Folders of the module cache with the packages that the modules import, and what these import. */
+  /** Folders of the module cache with the packages that the modules import, directly or not. */
   readonly packages: readonly string[];
-  /** Of these, the folders whose files the packages' code may read. */
+  /** Those of them whose files the packages' code may read. */
   readonly packageFiles: readonly string[];
   readonly importHosts: readonly string[];
   readonly net: boolean | readonly string[];
@@ -53,47 +52,47 @@ export interface Code extends Profile {
   readonly files: readonly string[];
 }
 
-/** What all sandbox processes have in common. */
+/** Options of all sandbox processes. */
 export interface ProcessOptions {
-  /** A folder of our own for sockets and code; others may enter it, not list it. */
+  /** The server's folder for sockets and code. Other users may enter it, but not list it. */
   readonly runDir: string;
   readonly codeDir: string;
   readonly runtime: Runtime;
   readonly usage: UsageReader;
-  /** `host:port` of this server under each of its addresses: no function may ever connect to them. */
+  /** Returns `host:port` of this server for each of its addresses. No function may connect to them. */
   readonly ownAddresses: () => readonly string[];
-  /** The addresses of this machine, IPv6 in brackets. */
+  /** Returns the addresses of this machine, IPv6 in brackets. */
   readonly machineHosts: () => readonly string[];
-  /** What the operator closes to every function, whatever it names. */
+  /** Returns what the operator denies to every function. */
   readonly denyNet: () => readonly string[];
 }
 
 export interface SandboxProcess {
-  /** The one connection to it. Rejects if the process ends before it connects. */
+  /** The only connection to the process. Rejects if the process ends before it connects. */
   readonly connected: Promise<Deno.UnixConn>;
-  /** Settles when the process is gone, with how it ended. */
+  /** Resolves with the exit status when the process is gone. */
   readonly ended: Promise<Deno.CommandStatus>;
-  /** Gives it copies of `files`, the handler first, once; the `file:` address of the handler as it sees it. */
-  give(files: readonly string[]): Promise<string>;
-  /** The end of what it printed; all of it once `ended` has settled. */
+  /** Copies `files`, the handler first, for the process. Returns the `file:` URL of the copied handler. Called once. */
+  installCode(files: readonly string[]): Promise<string>;
+  /** Returns the end of its output; complete once `ended` has resolved. */
   stderr(): string;
-  /** Paths of the process's folder as its author knows them, and no stack frames of ours. */
-  readable(text: string): string;
-  /** What it uses, and whether that is more memory than its profile allows; undefined where the system does not say. */
-  look(): Promise<{ cpuMs: number; oversized: boolean } | undefined>;
-  /** SIGKILL: the only signal that a loop cannot outlast. */
+  /** Replaces paths of the process's folder by those that the author knows, and removes the platform's stack frames. */
+  toAuthorPaths(text: string): string;
+  /** Returns its CPU time, and whether it uses more memory than its profile allows; undefined if this is unknown. */
+  sampleUsage(): Promise<{ cpuMs: number; oversized: boolean } | undefined>;
+  /** Sends SIGKILL, the only signal that ends a process in a loop. */
   kill(): void;
 }
 
-/** Starts a process that may do what `profile` says and nothing else; it has no code yet. */
+/** Starts a process with the permissions of `profile` and without code. */
 export function startProcess(profile: Profile, options: ProcessOptions): SandboxProcess {
   const { runDir, codeDir, runtime } = options;
   const { denoDir } = runtime;
   const withoutOwnFrames = withoutFramesOf(runtime.appDir);
-  // One for each, so that a process that escaped from Deno could still not touch another's.
+  // Each process has its own user, so that one that escaped from Deno could still not access others.
   const uid = runtime.ownUsers ? takeUid() : undefined;
   const giveBack = (): void => {
-    if (uid !== undefined) giveBackUid(uid);
+    if (uid !== undefined) releaseUid(uid);
   };
   const folder = orUndo(
     () => makeSandboxFolder({ runDir, codeDir, denoDir }, profile, uid),
@@ -106,12 +105,12 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
   const child = orUndo(() => spawn(profile, folder, options, uid), () => void release().catch(() => {}));
   const token = createToken();
   const stdin = child.stdin.getWriter();
-  // It fails if the process has ended already, which `ended` reports.
+  // This fails if the process has ended already, which `ended` reports.
   stdin.write(token).catch(() => {});
   stdin.releaseLock();
   const stderr = readTail(child.stderr);
   const ended = child.status.finally(async () => {
-    // Our end of it would stay open until it is collected as garbage.
+    // The host's end would stay open until it is garbage collected.
     child.stdin.abort().catch(() => {});
     await release();
     await settledWithin(stderr.ended, STDERR_WAIT_MS);
@@ -130,10 +129,10 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
   return {
     connected,
     ended,
-    give: folder.give,
+    installCode: folder.installCode,
     stderr: stderr.text,
-    readable: (text) => withoutOwnFrames(folder.readable(text)),
-    async look() {
+    toAuthorPaths: (text) => withoutOwnFrames(folder.toAuthorPaths(text)),
+    async sampleUsage() {
       const usage = await options.usage.of(child.pid);
       return usage && { cpuMs: usage.cpuMs, oversized: usage.memoryMb > residentMaxMb };
     },
@@ -178,10 +177,10 @@ function spawn(
     join(appDir, "workers", "supervisor.ts"),
     JSON.stringify(task),
   ];
-  // No core dumps: they would hold secrets.
+  // No core dumps, as they would contain secrets.
   const limits = Deno.build.os === "linux"
     ? `unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + profile.memoryMb) * 1024}` +
-      // Counted by user, so for those of their own only. dash calls it p, where bash has u.
+      // The limit counts by user, so it is set only for separate users. dash names it p, bash u.
       (uid === undefined ? "" : ` && { ulimit -u ${THREADS_MAX} || ulimit -p ${THREADS_MAX}; } 2>/dev/null`) +
       ` && exec "$@"`
     : `unset PWD && exec "$@"`;
@@ -197,8 +196,8 @@ function spawn(
 }
 
 /**
- * The command that starts Deno with no more of the system's rights than a sandbox may have; its arguments come
- * behind it.
+ * Returns the command that starts Deno with only the rights in the operating system that a sandbox may have. Append the
+ * arguments of Deno.
  */
 export function confinedDeno(
   profile: Profile,
@@ -208,15 +207,15 @@ export function confinedDeno(
 ): string[] {
   const { deno, setpriv, landlock } = runtime;
   return [
-    // Not Deno's own `uid` option: it leaves the process in root's groups.
+    // Deno's own `uid` option would leave the process in root's groups.
     ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
-    ...(landlock ? landlockArgs(landlock, kept(profile, folder, runtime)) : []),
+    ...(landlock ? landlockArgs(landlock, allowed(profile, folder, runtime)) : []),
     deno,
   ];
 }
 
-/** What the kernel leaves to a sandbox: Deno, its own code, the packages that it imports. */
-function kept(profile: Profile, folder: SandboxFolder, { deno, denoDir, appDir, packages }: Runtime): Kept {
+/** Returns what the kernel allows a sandbox to access: Deno, its own code, the packages that it imports. */
+function allowed(profile: Profile, folder: SandboxFolder, { deno, denoDir, appDir, packages }: Runtime): AllowedAccess {
   const caches = [...Deno.readDirSync(denoDir)].map(({ name }) => name)
     .filter((name) => name !== "npm" && name !== "gen" && !isAnalysisCache(name));
   return {
@@ -258,7 +257,7 @@ function flags(
     `--v8-flags=--max-old-space-size=${memoryMb}`,
     ...(lockFile ? [`--lock=${lockFile}`, "--frozen"] : ["--no-lock"]),
     `--allow-read=${read.join(",")}`,
-    // Without it, whatever cannot be read throws; so it is as if it were not there, as packages expect.
+    // Files that may not be read then look as if they did not exist, as packages expect, instead of throwing.
     "--ignore-read",
     "--ignore-env",
     `--allow-write=${socket}`,
@@ -273,7 +272,7 @@ function flags(
   ];
 }
 
-/** Folders of packages, as many as fit into one argument (MAX_ARG_STRLEN, execve(2)); graphs of a thousand do. */
+/** Returns as many folders of packages as fit in one argument (MAX_ARG_STRLEN, execve(2)). A thousand fit. */
 function readablePackages({ packageFiles }: Profile): string[] {
   let bytes = 0;
   return packageFiles.filter((path) => (bytes += path.length + 3) < READ_MAX_BYTES);

@@ -1,4 +1,4 @@
-// The folder of one sandbox process: its socket, for a moment, and a copy of the code it runs.
+// Creates the folder of a sandbox process, with its socket until it has connected, and a copy of its code.
 
 import { createHash, randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
@@ -9,8 +9,8 @@ import { pathToFileURL } from "node:url";
 const SOCKET_PATH_MAX_LENGTH = 107;
 
 /**
- * Texts of two files for Deno. Were there no import map of its own, it would take the imports of a `deno.json` next to
- * a module even if it is given another config file.
+ * The texts of two files for Deno. Without a separate import map, it would use the imports of a `deno.json` next to a
+ * module even with another config file.
  */
 export interface CodeConfig {
   readonly config: string;
@@ -19,39 +19,39 @@ export interface CodeConfig {
 
 export interface SandboxFolder {
   readonly path: string;
-  /** Where Deno may keep the transpiled modules of it. */
+  /** Where Deno may store its transpiled modules. */
   readonly transpiled: string;
   readonly socket: string;
-  /** Where the copies are, nothing else. */
+  /** The folder that contains only the copies. */
   readonly code: string;
-  /** The lock file, if there is one. */
+  /** The path of the lock file, if there is one. */
   readonly lockFile: string | undefined;
-  /** Paths of the config files, if there are any. */
+  /** The paths of the config files, if there are any. */
   readonly configFiles: CodeConfig | undefined;
-  /** Accepts the one connection. */
+  /** Accepts the only connection. */
   readonly listener: Deno.UnixListener;
-  /** Closes and removes the socket with its folder: nobody else can connect, and no permission for its path is worth anything. */
+  /** Closes and removes the socket with its folder: no other process can connect, or use a permission for its path. */
   closeSocket(): void;
   /**
-   * Puts copies of `files` into it, the handler first, all of them below the code folder; the `file:` address of the
-   * handler's. They stay as they are even if the originals are edited. Called once.
+   * Copies `files`, the handler first, all of them from below the code folder. Returns the `file:` URL of the copied
+   * handler. The copies do not change if the originals are edited. Called once.
    */
-  give(files: readonly string[]): Promise<string>;
-  /** Removes all of it, also while files are being put into it. */
+  installCode(files: readonly string[]): Promise<string>;
+  /** Removes the folder, even while files are being copied. */
   remove(): Promise<void>;
-  /** `text` with the copies' paths as the paths inside the code folder that their author knows. */
-  readable(text: string): string;
+  /** Replaces the paths of the copies in `text` by the paths in the code folder, which the author knows. */
+  toAuthorPaths(text: string): string;
 }
 
-/** The folder of all of a server's sandbox folders. */
+/** The folder that contains all of a server's sandbox folders. */
 export interface RunFolder {
   readonly path: string;
   remove(): void;
 }
 
 /**
- * Makes the folder for a server whose data is in `dataDir`, in place of what a server that was killed left there.
- * Sandboxes with users of their own may pass through it, not list it.
+ * Makes the folder for a server whose data is in `dataDir`, and removes what a killed server left there. Sandboxes with
+ * separate users may enter it, but not list it.
  */
 export function makeRunFolder(dataDir: string, denoDir: string): RunFolder {
   const name = `crude-functions-${createHash("sha256").update(dataDir).digest("hex").slice(0, 16)}`;
@@ -60,7 +60,7 @@ export function makeRunFolder(dataDir: string, denoDir: string): RunFolder {
     removeIfThere(path);
     Deno.mkdirSync(path, { mode: 0o711 });
   } catch {
-    // Somebody else has that name.
+    // Another user has a folder of that name.
     path = Deno.makeTempDirSync({ prefix: "crude-functions-" });
     Deno.chmodSync(path, 0o711);
   }
@@ -80,9 +80,8 @@ function removeIfThere(path: string): void {
 }
 
 /**
- * Makes a folder below `runDir` for code from below `codeDir`, with these files. With `uid`, that user may
- * read it and connect, nobody else. Deno keeps transpiled modules in `denoDir`, which is shared: there the process
- * gets a place of its own for those of this folder.
+ * Makes a folder below `runDir` for code from below `codeDir`, with these files. With `uid`, only that user may read it
+ * and connect. Deno stores transpiled modules in `denoDir`, which is shared: the process gets a separate folder there.
  */
 export function makeSandboxFolder(
   { runDir, codeDir, denoDir }: { runDir: string; codeDir: string; denoDir: string },
@@ -101,7 +100,7 @@ export function makeSandboxFolder(
     makeFolder(copies, uid);
     Deno.mkdirSync(transpiled, { recursive: true });
     Deno.chmodSync(transpiled, 0o700);
-    // Were it not allowed to write there, Deno would try again and again for 150 ms.
+    // Without permission to write there, Deno would retry for 150 ms.
     if (uid !== undefined) Deno.chownSync(transpiled, uid, uid);
     const write = (name: string, text: string): string => {
       const path = join(folder, name);
@@ -126,7 +125,7 @@ export function makeSandboxFolder(
       configFiles,
       listener,
       closeSocket: close,
-      async give(files) {
+      async installCode(files) {
         copied = copyCode(files, codeDir, copies, uid, copying.signal);
         return pathToFileURL((await copied)[0]!).href;
       },
@@ -134,10 +133,10 @@ export function makeSandboxFolder(
         close();
         copying.abort();
         await copied?.catch(() => {});
-        // Not in one go, as it may hold thousands of files.
+        // Asynchronously, as the folder may contain thousands of files.
         for (const path of [folder, transpiled]) await Deno.remove(path, { recursive: true }).catch(ignoreMissing);
       },
-      readable: (text) => text.replaceAll(address, "").replaceAll(copies + "/", ""),
+      toAuthorPaths: (text) => text.replaceAll(address, "").replaceAll(copies + "/", ""),
     };
   } catch (error) {
     removeAll();
@@ -145,7 +144,7 @@ export function makeSandboxFolder(
   }
 }
 
-/** A folder that `uid` may look into. Root stays its owner, so that the sandbox cannot change it. */
+/** Makes a folder that `uid` may list. Root remains its owner, so that the sandbox cannot change it. */
 function makeFolder(path: string, uid: number | undefined): void {
   Deno.mkdirSync(path, { mode: 0o750 });
   if (uid !== undefined) Deno.chownSync(path, null, uid);
@@ -155,8 +154,8 @@ function makeFolder(path: string, uid: number | undefined): void {
 const COPIES_AT_ONCE = 8;
 
 /**
- * Copies `files` from below `codeDir` to below `copies`, a few at a time, so that thousands of them hold nothing up;
- * their new paths. With `signal` it ends early, and touches nothing more.
+ * Copies `files` from below `codeDir` to below `copies`, a few at a time, so that thousands of them do not delay other
+ * work. Returns their new paths. Stops at once when `signal` is aborted.
  */
 async function copyCode(
   files: readonly string[],
@@ -210,7 +209,7 @@ function openSocket(folder: string, uid: number | undefined) {
 }
 
 async function copyFile(from: string, to: string, uid: number | undefined): Promise<void> {
-  // Missing, or gone since it was found: the import of it will say so.
+  // The file may be missing, which its import will report.
   const content = await Deno.readFile(from).catch(ignoreMissing);
   if (!content) return;
   await Deno.writeFile(to, content, { mode: 0o440 });
@@ -221,7 +220,7 @@ function ignoreMissing(error: unknown): undefined {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-/** A file that `uid` may read and nobody but root may change. */
+/** Writes a file that `uid` may read and only root may change. */
 function writeFile(path: string, content: Uint8Array, uid: number | undefined): void {
   Deno.writeFileSync(path, content, { mode: 0o440 });
   if (uid !== undefined) Deno.chownSync(path, null, uid);

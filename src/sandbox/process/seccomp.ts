@@ -1,7 +1,7 @@
-// The system calls that a sandbox process is refused (seccomp(2)), as a classic BPF program (bpf(4), Linux
-// Documentation/userspace-api/seccomp_filter.rst). It closes what Landlock does not know: ways to look into other
-// processes, to change their limits and scheduling, to leave each other messages, and parts of the kernel that a
-// handler has no use for. landlock.pl installs it.
+// Builds the filter of system calls for sandbox processes (seccomp(2)), a classic BPF program (bpf(4), Linux
+// Documentation/userspace-api/seccomp_filter.rst). It refuses what Landlock does not cover: ways to inspect other
+// processes, to change their limits and scheduling, to leave messages for each other, and parts of the kernel that
+// handlers do not need. landlock.pl installs it.
 
 /** An architecture whose system call numbers are known. */
 interface Architecture {
@@ -79,10 +79,10 @@ const ARCHITECTURES: Partial<Record<typeof Deno.build.arch, Architecture>> = {
   },
 };
 
-/** First number that nobody has looked at here (Linux 6.13). Also above the x32 numbers of x86-64, which bypass others. */
+/** The first number that was not reviewed (Linux 6.13). This includes the x32 numbers of x86-64, which bypass rules. */
 const UNKNOWN_FROM = 463;
 
-/** Looks only at its second argument: what is typed into a terminal by somebody else (ioctl_tty(2)). */
+/** Second arguments of ioctl that insert input into a terminal (ioctl_tty(2)). */
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 /** CLONE_NEW* (clone(2)): time, mount, cgroup, UTS, IPC, user, PID and network namespaces. */
@@ -121,7 +121,7 @@ type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, cons
 const load = (offset: number): Instruction => [LOAD, 0, 0, offset];
 const end = (action: number): Instruction => [RETURN, 0, 0, action];
 const refuse = (errno: number): Instruction => end(ERRNO | errno);
-/** Goes on with the next instruction if the value is `constant`, else skips `count`. */
+/** Continues with the next instruction if the value is `constant`, else skips `count`. */
 const unlessEqualSkip = (constant: number | typeof SELF, count: number): Instruction => [
   IF_EQUAL,
   0,
@@ -133,16 +133,16 @@ const unlessEqualSkip = (constant: number | typeof SELF, count: number): Instruc
 function allowOnly(allowed: Record<number, readonly (number | typeof SELF)[]>, errno = EPERM): Instruction[] {
   const checks = Object.entries(allowed).flatMap(([index, values]) => [
     load(argument(Number(index))),
-    // To the first instruction after the refusal.
+    // Jumps to the first instruction after the refusal.
     ...values.map((value, at): Instruction => [IF_EQUAL, values.length - at, 0, value]),
     refuse(errno),
   ]);
   return [...checks, end(ALLOW)];
 }
 
-/** What is decided by arguments: the rest of a call's way once its number is known; each ends it. */
+/** Rules for calls that depend on arguments. They run once the number is known, and end the program. */
 const BY_ARGUMENTS: Readonly<Record<string, readonly Instruction[]>> = {
-  // Of itself: Deno raises its limit of descriptors. A pid of 0 is the caller.
+  // Only for itself: Deno raises its limit of descriptors. A pid of 0 is the caller.
   prlimit64: allowOnly({ 0: [0, SELF] }),
   sched_setaffinity: allowOnly({ 0: [0] }),
   sched_setscheduler: allowOnly({ 0: [0] }),
@@ -150,13 +150,13 @@ const BY_ARGUMENTS: Readonly<Record<string, readonly Instruction[]>> = {
   sched_setattr: allowOnly({ 0: [0] }),
   setpriority: allowOnly({ 0: [PRIO_PROCESS], 1: [0] }),
   ioprio_set: allowOnly({ 0: [IOPRIO_WHO_PROCESS], 1: [0] }),
-  // Landlock's scopes do so from Linux 6.12 on only. abort(3) signals its own thread.
+  // Landlock's scopes do this only from Linux 6.12 on. abort(3) signals its own thread.
   kill: allowOnly({ 0: [SELF] }),
   tgkill: allowOnly({ 0: [SELF] }),
   // Not AF_VSOCK, AF_NETLINK, AF_PACKET, AF_ALG and some forty others.
   socket: allowOnly({ 0: [AF_UNIX, AF_INET, AF_INET6] }, EAFNOSUPPORT),
   clone: [load(argument(0)), [IF_ANY_BIT, 0, 1, CLONE_NAMESPACES], refuse(EPERM), end(ALLOW)],
-  // Its flags are in memory, where a filter cannot look; the C library then uses clone.
+  // Its flags are in memory, which a filter cannot read. The C library then uses clone.
   clone3: [refuse(ENOSYS)],
   ioctl: [
     load(argument(1)),
@@ -166,7 +166,7 @@ const BY_ARGUMENTS: Readonly<Record<string, readonly Instruction[]>> = {
     refuse(EPERM),
     end(ALLOW),
   ],
-  // Another filter could make a later call of this process fail in ways that nobody has thought of.
+  // Another filter could make later calls of this process fail in unforeseen ways.
   seccomp: [refuse(EPERM)],
 };
 

@@ -1,4 +1,6 @@
-/** Settles when `promise` does, however that is, or after `ms` milliseconds. */
+// Waits for a promise for a limited time.
+
+/** Resolves when `promise` resolves or rejects, or after `ms` milliseconds. */
 export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));

@@ -1,11 +1,11 @@
-// Stack traces as the author of a handler wants them: without the frames of the program that called it.
+// Removes the platform's own frames from stack traces, so that authors of handlers see only theirs.
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /**
- * Takes the frames of files in `appDir` out of a text, and with them what only leads from one to the next: Deno's
- * frame of an AsyncLocalStorage, and what `Deno.inspect` says instead of frames that an error and its cause share.
+ * Returns a function that removes the frames of files in `appDir` from a text, and the lines between them: Deno's frame
+ * of an AsyncLocalStorage, and the line that `Deno.inspect` prints for frames that an error and its cause share.
  */
 export function withoutFramesOf(appDir: string): (text: string) => string {
   const address = pathToFileURL(join(appDir, "/")).href;

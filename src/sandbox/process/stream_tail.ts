@@ -1,21 +1,21 @@
-// Keeps the end of what a process prints, at a bounded cost.
+// Keeps the end of a process's output, at a bounded cost.
 
 const TAIL_MAX_LENGTH = 4_096;
 const PIECE_BYTES = 4_096;
-/** After this much the stream is closed: reading a flood would cost the server more than the process. */
+/** The stream is closed after this: reading a flood would cost the server more than the process. */
 const READ_MAX_BYTES = 256 * 1024;
 
 export interface StreamTail {
-  /** The last 4,096 characters read so far. */
+  /** Returns the last 4,096 characters that were read. */
   text(): string;
-  /** Settles when the stream has ended or was closed. */
+  /** Resolves when the stream has ended or was closed. */
   readonly ended: Promise<void>;
 }
 
 /** Reads `stream`, of which at most 256 KiB are read. */
 export function readTail(stream: ReadableStream<Uint8Array<ArrayBuffer>>): StreamTail {
   const decoder = new TextDecoder();
-  // With a buffer of its own size: Deno's default takes 64 KiB for each stream that waits.
+  // With its own buffer, as Deno's default takes 64 KiB for each stream that waits.
   const reader = stream.getReader({ mode: "byob" });
   let text = "";
   const read = async (): Promise<void> => {

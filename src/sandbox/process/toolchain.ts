@@ -1,12 +1,12 @@
-// What every sandbox process needs of this machine: a Deno it may run, the workers' code, a module cache.
-// Prepared once for each version and kept between starts, where other users may read it if need be.
+// Prepares what every sandbox process needs: a Deno that it may run, the workers' code, and a module cache. This is
+// done once for each version and kept between starts, readable by other users if sandboxes have users of their own.
 
 import { createHash, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { type Landlock, SCOPES_ABI, tryLandlock } from "./landlock.ts";
 import { SANDBOX_UID, setprivArgs, trySetpriv } from "./uid_pool.ts";
 
-/** Relative to the program's root; the sandbox keeps the same layout, as the workers import by relative paths. */
+/** Relative to the program's root. The copy has the same layout, as the workers use relative imports. */
 const APP_FILES = [
   "workers/supervisor.ts",
   "workers/bootstrap.ts",
@@ -30,46 +30,46 @@ const APP_FILES = [
   "src/sandbox/wire/id_table.ts",
   "src/sandbox/process/landlock.pl",
 ];
-/** Where root keeps it: not under its home, which other users cannot enter. */
+/** Where root keeps it, as other users cannot enter root's home. */
 const SYSTEM_CACHE = "/var/cache/crude-functions";
-/** Its folder in Deno's cache. */
+/** The registry's folder in Deno's cache. */
 const DEFAULT_REGISTRY = "registry.npmjs.org";
 /** https://docs.deno.com/runtime/reference/env_variables/ */
 const REGISTRY_VARIABLES = ["NPM_CONFIG_REGISTRY", "JSR_URL"];
 
 export interface Runtime {
-  /** Folder of all of this; other servers of this machine may share it. */
+  /** The folder with all of this. Other servers on this machine may share it. */
   readonly cacheDir: string;
-  /** Path of the Deno that sandboxes run. */
+  /** The path of the Deno that sandboxes run. */
   readonly deno: string;
   /** DENO_DIR of sandboxes and of the builder that fetches modules for them. */
   readonly denoDir: string;
-  /** Folder with `workers/` and the files of `src/sandbox/` that they share with the host. */
+  /** The folder with `workers/` and the files of `src/sandbox/` that they share with the host. */
   readonly appDir: string;
-  /** Whether each sandbox gets a user id of its own; only root can give them, by setpriv. */
+  /** Whether each sandbox has a separate user id. Only root can assign them, by setpriv. */
   readonly ownUsers: boolean;
-  /** Path of setpriv(1), where there is one. */
+  /** The path of setpriv(1), if there is one. */
   readonly setpriv: string | undefined;
-  /** What takes further rights from sandboxes, by Landlock and seccomp, where the kernel has them. */
+  /** Drops further rights of sandboxes, by Landlock and seccomp, if the kernel has them. */
   readonly landlock: Landlock | undefined;
   /** Folders in `denoDir` with the packages that the workers import. */
   readonly packages: readonly string[];
   /** The package that the workers import, such as `npm:hono@4.13.19`. */
   readonly workerPackage: string;
-  /** Variables by which Deno finds in `denoDir` what was fetched from a registry; without credentials. */
+  /** Variables, without credentials, by which Deno finds in `denoDir` what was fetched from a registry. */
   readonly registryEnv: Readonly<Record<string, string>>;
 }
 
 export interface RuntimeOptions {
-  /** Where to keep it; undefined for the usual place. */
+  /** Where to keep it; undefined for the default. */
   readonly cacheDir?: string | undefined;
   /** Variables that say how to reach registries. */
   readonly fetchEnv?: Readonly<Record<string, string>>;
 }
 
 /**
- * Prepares the runtime from the program in `root`, or finds it prepared by an earlier start.
- * Where this process is root, everything in it can be read by other users, and nothing written.
+ * Prepares the runtime from the program in `root`, or finds it prepared by an earlier start. If this process is root,
+ * other users can read everything in it, and write nothing.
  */
 export async function prepareRuntime(
   root: string,
@@ -79,7 +79,7 @@ export async function prepareRuntime(
   const able = found ? await trySetpriv(found) : "nothing";
   const setpriv = able === "nothing" ? undefined : found;
   const ownUsers = able === "switch";
-  // What we make for other users to read must not be hidden by a strict umask; private files name their modes.
+  // A strict umask would hide files from the users that have to read them. Private files set their modes explicitly.
   if (ownUsers) Deno.umask(0o022);
   const base = cacheDir !== undefined
     ? await openFolder(cacheDir)
@@ -104,50 +104,52 @@ export async function prepareRuntime(
   }
 }
 
-/** What this machine lacks that would hold sandboxes better, in sentences for the operator. */
-export function missingWalls({ ownUsers, landlock }: Runtime): string[] {
+/** Returns sentences for the operator about what this machine lacks to confine sandboxes better. */
+export function sandboxWarnings({ ownUsers, landlock }: Runtime): string[] {
   if (Deno.build.os !== "linux") return [];
   const missing: string[] = [];
   if (Deno.uid() === 0 && !ownUsers) {
-    missing.push("setpriv(1) of util-linux is missing or may not change users here: sandboxes run as root, too.");
+    missing.push("setpriv(1) of util-linux is missing or cannot change users here: sandboxes run as root, too.");
   }
   if (!landlock?.abi) {
-    missing.push("Landlock does not work here (it takes Linux 5.13, setpriv and perl): sandboxes go without.");
+    missing.push("Landlock does not work here (it requires Linux 5.13, setpriv and perl): sandboxes run without it.");
   } else if (landlock.abi < SCOPES_ABI) {
-    missing.push("Landlock of this kernel, before Linux 6.12, leaves abstract Unix sockets open between sandboxes.");
+    missing.push(
+      "This kernel is older than Linux 6.12: its Landlock leaves abstract Unix sockets open between sandboxes.",
+    );
   }
   if (!landlock?.seccomp) {
     missing.push(
-      "System calls of sandboxes are not filtered (it takes seccomp, setpriv, perl, and an x86-64 or ARM64 processor).",
+      "System calls of sandboxes are not filtered (this requires seccomp, setpriv, perl, and an x86-64 or ARM64 processor).",
     );
   }
   return missing;
 }
 
-/** Where this Deno keeps its cache. @throws Error if Deno does not say */
+/** Returns the cache folder of this Deno. @throws Error if Deno does not report it */
 async function findDenoDir(): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", "--no-config"], stdin: "null" })
     .output();
   const { denoDir } = JSON.parse(new TextDecoder().decode(stdout)) as { denoDir?: string };
-  if (!denoDir) throw new Error("`deno info` names no cache folder");
+  if (!denoDir) throw new Error("`deno info` reports no cache folder");
   return denoDir;
 }
 
-/** The folder at `wanted`, which must be ours alone to write; a fresh one where it cannot be had. */
+/** Returns the folder at `wanted` if only this user may write to it, else a new temporary one. */
 async function makeFolder(wanted: string): Promise<string> {
   try {
     await Deno.mkdir(wanted, { recursive: true, mode: 0o755 });
     const { uid, mode, isDirectory } = await Deno.lstat(wanted);
     if (isDirectory && uid === Deno.uid() && (mode! & 0o022) === 0) return wanted;
   } catch {
-    // A read-only file system, say.
+    // For example a read-only file system.
   }
   const path = await Deno.makeTempDir({ prefix: "crude-functions-runtime-" });
   await Deno.chmod(path, 0o755);
   return path;
 }
 
-/** Where Deno remembers what modules import, all functions' together. SQLite puts more files next to each. */
+/** Where Deno stores the imports of the modules of all functions. SQLite puts more files next to each. */
 const ANALYSIS_CACHES = ["dep_analysis_cache_v2", "node_analysis_cache_v2"];
 
 export function isAnalysisCache(name: string): boolean {
@@ -155,8 +157,8 @@ export function isAnalysisCache(name: string): boolean {
 }
 
 /**
- * Keeps the names of all functions' modules from other users, sandboxes among them: Deno then analyses what it runs
- * itself, which takes no time that can be measured. SQLite gives its other files the mode of the first.
+ * Hides the names of all functions' modules from other users, including sandboxes. Deno then analyzes modules itself,
+ * which takes no measurable time. SQLite gives its other files the mode of the first.
  */
 async function closeAnalysisCaches(denoDir: string): Promise<void> {
   for (const name of ANALYSIS_CACHES) (await Deno.open(join(denoDir, name), { create: true, append: true })).close();
@@ -170,24 +172,24 @@ function ignoreMissing(error: unknown): void {
 }
 
 /**
- * Deno keeps what the Cache API and the like store in this folder, for all programs together. A file in its
- * place makes them fail, so that functions cannot leave each other messages.
+ * Disables the storage of the Cache API and similar ones, which all programs would share, so that functions cannot
+ * leave each other messages: a file in place of the folder makes them fail.
  */
 async function closeSharedStorage(denoDir: string): Promise<void> {
   await Deno.writeTextFile(join(denoDir, "location_data"), "");
 }
 
-/** The folder at `path`, of the operator's choice, which must be ours alone to write. @throws Error naming CACHE_DIR */
+/** Opens the operator's folder at `path`, to which only this user may write. @throws Error that names CACHE_DIR */
 async function openFolder(path: string): Promise<string> {
   await Deno.mkdir(path, { recursive: true, mode: 0o755 });
   const { uid, mode } = await Deno.stat(path);
   if (uid !== Deno.uid() || (mode! & 0o022) !== 0) {
-    throw new Error(`CACHE_DIR (${path}) must belong to the user of the server, and nobody else may write to it.`);
+    throw new Error(`CACHE_DIR (${path}) must belong to the user of the server, and no other user may write to it.`);
   }
   return await Deno.realPath(path);
 }
 
-/** The name of the registry, by which the cache is sorted; sandboxes never reach the registry itself. */
+/** Returns the URL of the registry, which names its folder in the cache. Sandboxes never connect to it. */
 function withoutCredentials(fetchEnv: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(fetchEnv).filter(([name]) => REGISTRY_VARIABLES.includes(name)).map(([name, value]) => {
@@ -199,14 +201,14 @@ function withoutCredentials(fetchEnv: Readonly<Record<string, string>>): Record<
   );
 }
 
-/** The one package that the workers import. */
+/** Returns the only package that the workers import. */
 async function findWorkerPackage(root: string): Promise<[name: string, version: string]> {
   const source = await Deno.readTextFile(join(root, "workers/invocation.ts"));
   const [, name, version] = /"npm:([\w-]+)@([\d.]+)"/.exec(source)!;
   return [name!, version!];
 }
 
-/** Where it is. From another registry than the usual one, it is fetched if need be. */
+/** Returns its folders. If another registry is configured, it is fetched when it is missing. */
 async function workerPackages(
   root: string,
   denoDir: string,
@@ -226,7 +228,7 @@ async function workerPackages(
     const { npmPackages } = JSON.parse(new TextDecoder().decode(stdout)) as Info;
     return Object.values(npmPackages).map(({ localPath }) => dirname(localPath));
   } catch {
-    // The registry is away. The first call will say so.
+    // The registry cannot be reached, which the first call will report.
     return [];
   }
 }
@@ -235,7 +237,7 @@ interface Info {
   npmPackages: Record<string, { localPath: string }>;
 }
 
-/** Returns what the kernel can take from a sandbox that then still starts. */
+/** Returns the rights that the kernel can drop so that a sandbox still starts. */
 async function findLandlock(
   setpriv: string,
   ownUsers: boolean,
@@ -252,19 +254,19 @@ async function findLandlock(
   );
 }
 
-/** Copies the packages that the workers import from the host's own cache, so that none is fetched again. */
+/** Copies the package that the workers import from the host's own cache, so that it is not fetched again. */
 async function seedPackages(root: string, to: string): Promise<void> {
   const [name, version] = await findWorkerPackage(root);
   const folder = join("npm", DEFAULT_REGISTRY, name);
   if (await exists(join(to, folder, version))) return void await inUse(join(to, folder, version));
   const from = await findDenoDir();
-  // From another registry, say: then it is fetched when the workers are started for the first time.
+  // For example with another registry: it is then fetched when the workers are started for the first time.
   if (!await exists(join(from, folder, version)) || !await exists(join(from, folder, "registry.json"))) return;
   await copyTree(join(from, folder, version), join(to, folder, version));
   await Deno.copyFile(join(from, folder, "registry.json"), join(to, folder, "registry.json"));
 }
 
-/** Copies a folder so that it appears whole or not at all. */
+/** Copies a folder atomically. */
 async function copyTree(from: string, to: string): Promise<void> {
   const draft = `${to}.${randomUUID()}`;
   const copy = async (source: string, target: string): Promise<void> => {
@@ -278,7 +280,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   await Deno.rename(draft, to);
 }
 
-/** The workers' files in a folder named by their content, so that versions do not mix. */
+/** Copies the workers' files to a folder that is named by their content, so that versions do not mix. */
 async function copyApp(root: string, base: string, denoDir: string): Promise<string> {
   const contents = await Promise.all(APP_FILES.map((path) => Deno.readFile(join(root, path))));
   const hash = createHash("sha256").update(Deno.version.deno);
@@ -296,9 +298,9 @@ async function copyApp(root: string, base: string, denoDir: string): Promise<str
 }
 
 /**
- * Starts the workers' code as it is started in a sandbox, so that Deno's caches hold it transpiled and
- * compiled: sandboxes of other users can read those caches, not write them, and start three times as fast.
- * Deno stores what it compiled on the second run.
+ * Starts the workers' code as in a sandbox, so that Deno's caches contain it transpiled and compiled. Sandboxes of
+ * other users can read these caches, but not write them, and start three times as fast. Deno stores compiled code on
+ * the second run.
  */
 async function warm(appDir: string, denoDir: string): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "crude-functions-warm-" });
@@ -317,7 +319,7 @@ async function warm(appDir: string, denoDir: string): Promise<void> {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    // It connects when all of its code has run; if it ends without, the first call will say why.
+    // It connects when all of its code has run. If it ends before, the first call will report the error.
     const connection = await Promise.race([listener.accept(), child.status]);
     listener.close();
     await child.stdin.close();
@@ -327,7 +329,7 @@ async function warm(appDir: string, denoDir: string): Promise<void> {
   await Deno.remove(folder, { recursive: true });
 }
 
-/** A path under which other users can run this Deno: its own, or else a link or copy beside the cache. */
+/** Returns a path at which other users can run this Deno: its own, or else a link or copy next to the cache. */
 async function publicDeno(base: string): Promise<string> {
   const own = await Deno.realPath(Deno.execPath());
   if (await isPublic(own)) return own;
@@ -341,14 +343,14 @@ async function publicDeno(base: string): Promise<string> {
   return path;
 }
 
-/** Notes at `path` that it is still used, so that no server removes it as one of an old version. */
+/** Marks `path` as used, so that no server removes it as part of an old version. */
 async function inUse(path: string): Promise<string> {
   const time = new Date();
   await Deno.utime(path, time, time);
   return path;
 }
 
-/** Whether others may enter every folder on the way to `path` and run it. */
+/** Reports whether other users may enter every folder of `path` and run it. */
 async function isPublic(path: string): Promise<boolean> {
   for (let part = path;; part = dirname(part)) {
     if (((await Deno.stat(part)).mode! & 0o001) === 0) return false;

@@ -1,14 +1,14 @@
-// What is under way, by its number: comes and goes by the thousand each second.
+// Hash table of in-flight invocations by id, optimized for thousands of insertions and removals a second.
 //
-// Not a Map. When V8 moves a Map into a new table, the outgrown one keeps its entries and a link to the new one. Once
-// one table has grown old, all that follow are reached from it, dead or not, and so is everything that was ever in
-// them: each collection of the young generation then copies all of it into the old one, for milliseconds, until the
-// next full collection, which makes the table of that moment an old one again.
+// It is not a Map. When V8 moves a Map to a larger table, the old table keeps its entries and a link to the new one.
+// Once a table is in the old generation, all later tables are reachable from it, dead or not, and so is everything that
+// was ever in them: each collection of the young generation then copies all of it to the old generation, which takes
+// milliseconds, until the next full collection, which makes the current table an old one again.
 
 const START_SLOTS = 64;
 
-/** By open addressing: each item is in the slot of its number, or in the next one that was free. */
-export class InFlight<T extends { readonly id: number }> {
+/** Uses open addressing: each item is in the slot of its id, or in the next one that was free. */
+export class IdTable<T extends { readonly id: number }> {
   #slots: (T | undefined)[] = emptySlots(START_SLOTS);
   #size = 0;
 
@@ -20,7 +20,7 @@ export class InFlight<T extends { readonly id: number }> {
     return this.#slots[this.#slotOf(id)];
   }
 
-  /** There must be none of the same number. */
+  /** Adds an item, whose id must not be in the table. */
   add(item: T): void {
     if (2 * this.#size >= this.#slots.length) this.#grow();
     this.#slots[this.#slotOf(item.id)] = item;
@@ -32,7 +32,7 @@ export class InFlight<T extends { readonly id: number }> {
     const mask = slots.length - 1;
     let free = this.#slotOf(id);
     if (!slots[free]) return;
-    // Those behind it that stand there for want of a better place move up.
+    // Moves up following items that are not in the slot of their id.
     for (let at = (free + 1) & mask; slots[at]; at = (at + 1) & mask) {
       const fromHome = (at - slots[at]!.id) & mask;
       if (fromHome < ((at - free) & mask)) continue;
@@ -48,12 +48,12 @@ export class InFlight<T extends { readonly id: number }> {
     this.#size = 0;
   }
 
-  /** As of this moment. */
+  /** Returns a copy of the current items. */
   items(): T[] {
     return this.#slots.filter((item) => item !== undefined);
   }
 
-  /** Where the item of this number is, or would be. */
+  /** Returns the slot of the item with this id, or where it would be. */
   #slotOf(id: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;

@@ -1,54 +1,54 @@
-// The metas of frames from a sandbox, checked: what a stranger sends is in shape behind here, or the end of it.
+// Validates the payloads of frames from a sandbox. A malformed payload ends the connection.
 
 import {
-  type AskMeta,
+  type AskPayload,
   BodyMode,
   DNS_NAME_MAX_LENGTH,
-  type DroppedMeta,
+  type DroppedPayload,
   HEADERS_MAX,
   HEADERS_MAX_LENGTH,
-  type LogMeta,
-  type LookupMeta,
+  type LogPayload,
+  type LookupPayload,
   ProtocolError,
   RECORD_TYPES,
-  type ResponseMeta,
+  type ResponsePayload,
   SECRET_NAME_MAX_LENGTH,
   type SettledOutcome,
 } from "./protocol.ts";
 
-/** The longest is "function". */
+/** The longest scope is "function". */
 const SCOPE_MAX_LENGTH = 16;
 
-function parseMeta(meta: string): unknown[] {
+function parsePayload(payload: string): unknown[] {
   try {
-    const value: unknown = JSON.parse(meta);
+    const value: unknown = JSON.parse(payload);
     if (Array.isArray(value)) return value;
   } catch {
-    // As below.
+    // Fails below.
   }
-  throw new ProtocolError("a meta that is no JSON array");
+  throw new ProtocolError("a payload that is not a JSON array");
 }
 
-/** Longer metas are read anew each time. */
-const KEPT_META_MAX_LENGTH = 4 * 1024;
+/** Longer payloads are parsed each time. */
+const KEPT_PAYLOAD_MAX_LENGTH = 4 * 1024;
 
 /**
- * Reads the metas of responses. What comes again and again is read once: then the headers are frozen, and the same
- * object each time.
+ * Creates a parser for the payloads of responses. A payload that equals the one before it is not parsed again: its
+ * headers are then frozen, and the same object each time.
  */
-export function responseReader(): (meta: string) => ResponseMeta {
-  let lastMeta: string | undefined;
-  let last: ResponseMeta | undefined;
+export function createResponseParser(): (payload: string) => ResponsePayload {
+  let lastPayload: string | undefined;
+  let last: ResponsePayload | undefined;
   let isFrozen = false;
-  return (meta) => {
-    if (last && meta === lastMeta) {
+  return (payload) => {
+    if (last && payload === lastPayload) {
       if (!isFrozen) Object.freeze(last[1]);
       isFrozen = true;
       return last;
     }
-    const response = parseResponse(meta);
-    if (meta.length <= KEPT_META_MAX_LENGTH) {
-      lastMeta = meta;
+    const response = parseResponse(payload);
+    if (payload.length <= KEPT_PAYLOAD_MAX_LENGTH) {
+      lastPayload = payload;
       last = response;
       isFrozen = false;
     }
@@ -57,8 +57,8 @@ export function responseReader(): (meta: string) => ResponseMeta {
 }
 
 /** @throws ProtocolError */
-function parseResponse(meta: string): ResponseMeta {
-  const [status, headers, mode, asked = 0] = parseMeta(meta);
+function parseResponse(payload: string): ResponsePayload {
+  const [status, headers, mode, asked = 0] = parsePayload(payload);
   const valid = Number.isInteger(status) && Number.isInteger(asked) && Array.isArray(headers) &&
     headers.length <= 2 * HEADERS_MAX &&
     headers.length % 2 === 0 &&
@@ -72,7 +72,7 @@ function isText(value: unknown, maxLength: number): value is string {
   return typeof value === "string" && value.length <= maxLength;
 }
 
-/** `maxLength` is of all together. */
+/** `maxLength` limits all texts together. */
 function areTexts(values: unknown[], maxLength: number): boolean {
   let length = 0;
   for (const value of values) {
@@ -83,8 +83,8 @@ function areTexts(values: unknown[], maxLength: number): boolean {
 }
 
 /** @throws ProtocolError */
-export function parseAsk(meta: string): AskMeta {
-  const [ask, kind, name, scope] = parseMeta(meta);
+export function parseAsk(payload: string): AskPayload {
+  const [ask, kind, name, scope] = parsePayload(payload);
   const valid = Number.isSafeInteger(ask) && (kind === "get" || kind === "complete") &&
     isText(name, SECRET_NAME_MAX_LENGTH) &&
     (scope === null || isText(scope, SCOPE_MAX_LENGTH));
@@ -93,8 +93,8 @@ export function parseAsk(meta: string): AskMeta {
 }
 
 /** @throws ProtocolError */
-export function parseLookup(meta: string): LookupMeta {
-  const [lookup, text, name] = parseMeta(meta);
+export function parseLookup(payload: string): LookupPayload {
+  const [lookup, text, name] = parsePayload(payload);
   const type = RECORD_TYPES.find((known) => known === text);
   const valid = Number.isSafeInteger(lookup) && type !== undefined && isText(name, DNS_NAME_MAX_LENGTH);
   if (!valid) throw new ProtocolError("a malformed look-up");
@@ -102,22 +102,22 @@ export function parseLookup(meta: string): LookupMeta {
 }
 
 /** @throws ProtocolError */
-export function parseLog(meta: string): LogMeta {
-  const [level, text] = parseMeta(meta);
+export function parseLog(payload: string): LogPayload {
+  const [level, text] = parsePayload(payload);
   const known = level === "debug" || level === "info" || level === "warn" || level === "error";
   if (!known || typeof text !== "string") throw new ProtocolError("a malformed log line");
   return [level, text];
 }
 
 /** @throws ProtocolError */
-export function parseSettled(meta: string): SettledOutcome {
-  if (meta !== "ok" && meta !== "error") throw new ProtocolError("a malformed end of a call");
-  return meta;
+export function parseSettled(payload: string): SettledOutcome {
+  if (payload !== "ok" && payload !== "error") throw new ProtocolError("a malformed end of a call");
+  return payload;
 }
 
 /** @throws ProtocolError */
-export function parseDropped(meta: string): DroppedMeta {
-  const [lines, bytes] = parseMeta(meta);
+export function parseDropped(payload: string): DroppedPayload {
+  const [lines, bytes] = parsePayload(payload);
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (!isCount(lines) || !isCount(bytes)) throw new ProtocolError("a malformed count of lines");
   return [lines, bytes];

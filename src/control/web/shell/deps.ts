@@ -19,7 +19,7 @@ export interface WebDeps extends ApiDeps {
   /** Ids of the functions that rest now, as their isolates kept dying. */
   readonly suspended: () => readonly FunctionId[];
   /** What this machine lacks that would hold sandboxes better, in sentences. */
-  readonly missingWalls: readonly string[];
+  readonly sandboxWarnings: readonly string[];
   /** What something other than this program did to the database, in words. */
   readonly alterations: () => readonly string[];
   /** Whether something other than this program has written a row: nothing of it counts, and it can only be deleted. */

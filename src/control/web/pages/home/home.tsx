@@ -38,7 +38,7 @@ export function addHome(web: Web, deps: WebDeps): void {
 /** Returns what an admin has to look at, each in a sentence or two: what is worst first. */
 async function concernsOf(deps: WebDeps): Promise<Child[]> {
   const functions = await functionConcerns(deps);
-  return [...encryptionConcerns(deps), ...functions, ...leakConcerns(deps), ...deps.missingWalls];
+  return [...encryptionConcerns(deps), ...functions, ...leakConcerns(deps), ...deps.sandboxWarnings];
 }
 
 function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
