@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run, save } from "../http/handlers.ts";
-import { type Server, startApp } from "../http/server.ts";
+import { startApp } from "../http/app.ts";
+import { type Server } from "../http/server.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 const FINE = "export default (c) => c.text('fine');";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page, Response } from "playwright-core";
 import { createKey, createSecret, deploy, run } from "../http/handlers.ts";
-import { startApp } from "../http/server.ts";
+import { startApp } from "../http/app.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);

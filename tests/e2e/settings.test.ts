@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fill, withFolder } from "../http/filled.ts";
 import { set } from "../http/handlers.ts";
-import { type Server, startApp } from "../http/server.ts";
+import { startApp } from "../http/app.ts";
+import { type Server } from "../http/server.ts";
 import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn, type Visit } from "./browser.ts";
 
 const INTERVAL = "encryption.key-rotation.interval-days";

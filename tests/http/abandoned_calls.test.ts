@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 import { kept } from "./tail.ts";
 
 /** Sends a request and closes the connection once `ready` has settled. */

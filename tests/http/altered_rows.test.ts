@@ -10,7 +10,8 @@ import { openStoreAt } from "../unit/temporary.ts";
 import { ADMIN, cookieName, fromBase32, setUp, Visitor } from "./admin.ts";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 import { withFolder } from "./filled.ts";
 
 type Value = string | number | Uint8Array;

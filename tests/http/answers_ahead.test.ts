@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 /** More than are needed for a question to be expected. */
 const WARM_CALLS = 6;

@@ -1,7 +1,8 @@
 // Who may use the API, and what all of its answers have in common.
 
 import assert from "node:assert/strict";
-import { call, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call, type Server } from "./server.ts";
 
 const CLIENT_KEY = "client-key-0123456789";
 

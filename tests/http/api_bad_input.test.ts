@@ -2,7 +2,8 @@
 // so that one that is added is tried as well.
 
 import assert from "node:assert/strict";
-import { type Answer, call, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Answer, call, type Server } from "./server.ts";
 
 const MIB = 1024 * 1024;
 

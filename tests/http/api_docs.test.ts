@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { setUp } from "./admin.ts";
-import { call, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call } from "./server.ts";
 
 Deno.test("the OpenAPI document describes every endpoint, with all of its parameters and errors", async () => {
   await using server = await startApp();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 const MIB = 1024 * 1024;
 const BYTES = Uint8Array.from({ length: 256 }, (_, n) => n);

@@ -1,7 +1,7 @@
 // /api/functions and /api/settings beyond the shapes.
 
 import assert from "node:assert/strict";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 const HELLO = { name: "hello", handler: "hello.ts", route: "/hello" };
 

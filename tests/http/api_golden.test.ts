@@ -1,7 +1,7 @@
 // The API's JSON, exchange by exchange: tests/fixtures/api_exchanges.json is what clients rely on.
 
 import assert from "node:assert/strict";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 interface Exchange {
   request: string;

@@ -1,7 +1,8 @@
 // /api/key-groups and /api/keys beyond the shapes.
 
 import assert from "node:assert/strict";
-import { call, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call } from "./server.ts";
 
 Deno.test("a key made without a value gets a random one that works, and is shown whole once", async () => {
   await using server = await startApp();

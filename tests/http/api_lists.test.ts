@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { fillWithOwners, withFolder } from "./filled.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 interface Row {
   id: number;

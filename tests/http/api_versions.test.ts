@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, save } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 /** A resource of each kind, and a change to it. */
 interface Resource {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { until } from "../hostile/processes.ts";
 import { setUp } from "./admin.ts";
 import { deploy, run, save } from "./handlers.ts";
-import { type Answer, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Answer, type Server } from "./server.ts";
 
 /** Reads the file at `?path=`, relative to its own folder, in each way that handlers do. */
 const READER = `import fs from "node:fs";

@@ -1,7 +1,8 @@
 // The audit over HTTP: what each change, reveal and refusal leaves in it, who may read it, and that no value is in it.
 
 import assert from "node:assert/strict";
-import { call, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call, type Server } from "./server.ts";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 
 // deno-lint-ignore no-explicit-any

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
 import { argumentsOf, codeFolder, gone, sandboxes, statusOf } from "./processes.ts";
-import { type Server, startApp, startServer } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server, startServer } from "./server.ts";
 
 const FIRST_UID = 61_184;
 /** Answers why a host could not be reached. */

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, deploy, run } from "./handlers.ts";
-import { call, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call, type Server } from "./server.ts";
 
 const APP = "https://app.example.com";
 const HANDLER = `export default (c) => c.json({ method: c.req.method, key: c.req.header("x-api-key") ?? null }, 200, {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { setUp, setupForm, Visitor } from "./admin.ts";
 import { deploy, set } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 const ECHO = `export default async (c) => c.json({
   host: c.req.header("host"), url: c.req.url, method: c.req.method, body: await c.req.text() })`;

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { setUp, type Visitor } from "./admin.ts";
 import { createKey, createSecret, deploy, set } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 const MANAGEMENT = 1;
 

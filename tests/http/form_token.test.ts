@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { setUp, Visitor } from "./admin.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 /** The token of the last form on a page. */
 function tokenIn(html: string): string {

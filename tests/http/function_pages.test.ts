@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { cookieName, setUp, type Visitor } from "./admin.ts";
 import { fill, fillFunctions, withFolder } from "./filled.ts";
 import { createGroup, createKey, createSecret, deploy, run, save } from "./handlers.ts";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 const HANDLER = `export default async function (c, ctx) {
   return c.json({ group: ctx.authenticatedKeyGroup, value: await ctx.getSecret("WHO"), sent: await c.req.text() });

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { guideBlock, guideBlocks } from "./guide_document.ts";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { call, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call, type Server } from "./server.ts";
 import { kept } from "./tail.ts";
 
 /** A group with one key. */

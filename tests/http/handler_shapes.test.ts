@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 Deno.test("an app with a fetch method answers, and finds ctx in its env and its third argument", async () => {
   await using server = await startApp();

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deploy, run, save } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 /** Writes files into the code folder as an editor does. */
 async function write(

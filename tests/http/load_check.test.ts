@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
 import { createSecret, run, set } from "./handlers.ts";
 import { supervised } from "./processes.ts";
-import { type Answer, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Answer, type Server } from "./server.ts";
 
 interface Findings {
   problems: string[];

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { createSecret, deploy, run, save, set } from "./handlers.ts";
-import { startApp, startServer } from "./server.ts";
+import { startApp } from "./app.ts";
+import { startServer } from "./server.ts";
 import { kept, tail } from "./tail.ts";
 
 Deno.test("a call's lines are listed from the moment it was answered, level by level", async () => {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
-import { call, type Server, startApp, startServer } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call, type Server, startServer } from "./server.ts";
 
 const HANDLER = `export default async (c, ctx) => {
   await ctx.getSecret("TOKEN");

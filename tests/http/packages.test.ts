@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setUp } from "./admin.ts";
 import { deploy, run, save } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 Deno.test("packages of a mirror, and nothing of others", async (t) => {
   await using registry = startNpmRegistry();

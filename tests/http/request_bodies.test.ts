@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { deploy, run, set } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 import { kept } from "./tail.ts";
 
 /** More than the handlers have for themselves, which is enough for them to answer on a busy machine. */

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { createSecret, deploy, run, set } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 import { kept } from "./tail.ts";
 
 const VALUE = "the-value-of-the-token";

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
-import { call, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call, type Server } from "./server.ts";
 
 /** Streams a line at once, then one with the secret each 100 ms. */
 const STREAM = `export default (c, ctx) => {

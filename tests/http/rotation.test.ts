@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fill, withFolder } from "./filled.ts";
 import { setUp } from "./admin.ts";
 import { createGroup, createKey, deploy, run, set } from "./handlers.ts";
-import { call, type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call, type Server } from "./server.ts";
 
 const PATH = "/api/encryption-keys/rotation";
 const SECRETS = 4_000;

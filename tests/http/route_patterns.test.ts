@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { deploy, run } from "./handlers.ts";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 const A = "a".repeat(60);
 /** Each would take a back-tracking engine seconds to years on its path. */

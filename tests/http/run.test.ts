@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
-import { call, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call } from "./server.ts";
 import { kept } from "./tail.ts";
 
 Deno.test("ctx tells a handler of its route, parameters, query, request id, time and group", async () => {

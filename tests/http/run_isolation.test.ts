@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
 import { deploy, run, save, set } from "./handlers.ts";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 import { kept } from "./tail.ts";
 
 const SANDBOX = /(?:^|, )sandbox (?!.*allow-same-origin)(?=.*allow-scripts)/;

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
 import { gone, sandboxes, spareIds } from "./processes.ts";
-import { type Server, startApp, startServer } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server, startServer } from "./server.ts";
 import { tail } from "./tail.ts";
 
 Deno.test("each function has a process of its own, with an empty environment and tight flags", async () => {

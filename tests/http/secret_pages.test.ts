@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createGroup, createKey, createSecret, deploy } from "./handlers.ts";
 import { fillLost, withFolder } from "./filled.ts";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 import { setUp } from "./admin.ts";
 
 const PLANTED = "planted-0123456789-value";

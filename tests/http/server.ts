@@ -1,11 +1,9 @@
-// Starts the real server for a test, with folders and a port of its own: in this process, or in one of its own.
+// Starts the real server for a test, in a process of its own; app.ts starts one in this process.
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createApp } from "../../src/app.ts";
-import { readConfig } from "../../src/config.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const KEY = "test-bootstrap-key-0123456789-0123456789";
 
 export interface Answer {
@@ -52,7 +50,7 @@ export interface ServerOptions {
 }
 
 /** What was printed, and who waits for a part of it. */
-class Printed {
+export class Printed {
   text = "";
   readonly #waiting = new Set<() => void>();
 
@@ -75,47 +73,11 @@ class Printed {
   }
 }
 
-/**
- * A server that listens, in this process: it starts in a third of the time. Written `await using`, it is stopped and
- * its folders are removed at the end of the test.
- */
-export async function startApp({ env = {}, folder }: Omit<ServerOptions, "prepare"> = {}): Promise<Server> {
-  const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
-  const dataDir = join(home, "data");
-  const codeDir = join(home, "code");
-  const variables: Record<string, string> = { ...environment(dataDir, codeDir), ...env };
-  const config = readConfig((name) => variables[name] ?? Deno.env.get(name), ROOT);
-  const printed = new Printed();
-  const removeHome = async () => {
-    if (folder === undefined) await Deno.remove(home, { recursive: true });
-  };
-  const app = await createApp(config, { print: (line) => printed.add(`${line}\n`) }).catch(async (error) => {
-    await removeHome();
-    throw error;
-  });
-  let stopped: Promise<void> | undefined;
-  const stop = async (): Promise<number> => {
-    await (stopped ??= app.drain().then(() => app[Symbol.asyncDispose]()));
-    return 0;
-  };
-  return {
-    ...clientOf(app.url, printed),
-    pid: Deno.pid,
-    dataDir,
-    codeDir,
-    stop,
-    async [Symbol.asyncDispose]() {
-      await stop();
-      await removeHome();
-    },
-  };
-}
-
-function environment(dataDir: string, codeDir: string) {
+export function environment(dataDir: string, codeDir: string) {
   return { PORT: "0", HOST: "127.0.0.1", DATA_DIR: dataDir, CODE_DIR: codeDir, BOOTSTRAP_API_KEY: KEY };
 }
 
-function clientOf(url: string, printed: Printed) {
+export function clientOf(url: string, printed: Printed) {
   return {
     url,
     key: KEY,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ADMIN, cookieName, type Page, setUp, setupForm, setupToken, Visitor } from "./admin.ts";
 import { set } from "./handlers.ts";
-import { startApp } from "./server.ts";
+import { startApp } from "./app.ts";
 
 Deno.test("the first user is created by the printed link alone, and by nobody afterwards", async () => {
   await using server = await startApp();

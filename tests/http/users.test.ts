@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { matchingStep, totpCode, totpStep } from "../../src/keyring/totp.ts";
 import { makeHome } from "../cli/cli.ts";
 import { ADMIN, fromBase32, type Page, setUp, Visitor } from "./admin.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 const BOB = { name: "Bob", email: "bob@example.com", password: "another long password" };
 

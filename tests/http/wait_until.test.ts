@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createSecret, deploy, run, save, set } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 import { type Entry, kept } from "./tail.ts";
 
 /** What the call printed and what was told of it, oldest first, once an entry matches `until`. */

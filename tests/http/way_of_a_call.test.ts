@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { type Profiler, Session } from "node:inspector/promises";
 import { ROOT } from "../source_files.ts";
 import { createGroup, createKey, createSecret, deploy } from "./handlers.ts";
-import { call, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { call } from "./server.ts";
 
 /** Calls in a row after which a function's questions are answered before they are asked, and some more. */
 const WARM_UP_CALLS = 8;

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { setUp } from "./admin.ts";
 import { createGroup, createKey, createSecret, deploy, set } from "./handlers.ts";
-import { type Server, startApp } from "./server.ts";
+import { startApp } from "./app.ts";
+import { type Server } from "./server.ts";
 
 async function keysOf(server: Server): Promise<string[]> {
   const { body } = await server.api("GET", "/api/keys");
