@@ -1,5 +1,5 @@
-// Entry of the worker that runs a handler: connects to the host, loads the handler, answers calls.
-// Whatever the handler does to this isolate, it can ask the host for no more than its function may have.
+// Starts the worker that runs a handler: connects to the host, loads the handler, answers calls. Even a handler that
+// takes over this isolate can ask the host only for what its function may have.
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { IdTable } from "../src/sandbox/wire/id_table.ts";
@@ -15,7 +15,7 @@ import {
   ToSandbox,
 } from "../src/sandbox/wire/protocol.ts";
 import { overrideBuiltins } from "./builtins.ts";
-import { passSignalsOn } from "./call_context.ts";
+import { keepSignals } from "./call_context.ts";
 import { captureConsole, CONSOLE_OVERRIDE, Printer } from "./console.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import { ownEnvironment } from "./environment.ts";
@@ -23,12 +23,12 @@ import { correctFetch } from "./fetched.ts";
 import { HostLookups } from "./host_lookups.ts";
 import { Invocation } from "./invocation.ts";
 import { lookUpByHost, networkOverrides } from "./network.ts";
-import { closeRealm } from "./realm.ts";
-import { explainRefusals, inOwnTerms, PROGRAM_OVERRIDE } from "./refusals.ts";
+import { lockDown } from "./lockdown.ts";
+import { explainRefusals, explainText, PROGRAM_OVERRIDE } from "./refusals.ts";
 import { AnswerWriter, StandardStreams } from "./standard_streams.ts";
 import { hideSystem, SYSTEM_OVERRIDES } from "./system.ts";
-import { tellUncaught } from "./uncaught.ts";
-import { rememberBodies } from "./whole_body.ts";
+import { logUncaught } from "./uncaught.ts";
+import { rememberTexts } from "./response_text.ts";
 
 // Taken before the handler's code can replace them.
 const { parse } = JSON;
@@ -36,15 +36,15 @@ const connect = Deno.connect;
 const inspect = Deno.inspect;
 const now = performance.now.bind(performance);
 
-closeRealm();
+lockDown();
 explainRefusals();
 ownEnvironment();
 hideSystem();
-rememberBodies();
-passSignalsOn();
+rememberTexts();
+keepSignals();
 correctFetch();
 
-/** Number of the invocation whose code runs: the number alone, as what is stored here outlives the call by far. */
+/** The id of the invocation whose code runs. Only the id, as values in here live much longer than the call. */
 const running = new AsyncLocalStorage<number>();
 
 /** Where the host listens, and the token that it expects as the first bytes. */
@@ -56,11 +56,11 @@ interface Channel {
 }
 
 addEventListener("message", (event) => void serve((event as MessageEvent<Channel>).data), { once: true });
-tellUncaught(running);
+logUncaught(running);
 
 async function serve({ socket, token, hosts }: Channel): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
-  // A new socket takes so few bytes at once.
+  // A new socket accepts these few bytes at once.
   await connection.write(token);
   const invocations = new IdTable<Invocation>();
   const writer = new AnswerWriter(connection.write.bind(connection), () => invocations.size >= BUSY_CALLS);
@@ -70,7 +70,7 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
   writer.streams = streams;
   const lookups = new HostLookups(writer);
   lookUpByHost(lookups);
-  // The process may wait for its function for long: by then this is done.
+  // A spare process waits for its function, and does this meanwhile.
   const prepared = captureConsole(printer).then(() =>
     overrideBuiltins([
       ...SYSTEM_OVERRIDES,
@@ -121,9 +121,9 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
         break;
       case ToSandbox.Abort: {
         const invocation = invocations.get(id);
-        // What the handler prints about it is of its call.
+        // Output of the handler's abort listeners belongs to its call.
         if (invocation) running.run(id, () => invocation.abort());
-        // Its response has crossed the frame.
+        // The call ended before the frame arrived.
         else writer.send(ToHost.Settled, id, "ok" satisfies SettledOutcome);
         break;
       }
@@ -145,16 +145,16 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
         break;
     }
   });
-  // The host has closed the socket: it is done with this process.
+  // The host has closed the socket, and no longer uses this process.
   close();
 }
 
-/** An error as the function's log shows it: message, stack and causes, or whatever was thrown. */
+/** Returns an error as the function's log shows it: message, stack and causes. Any value can be thrown. */
 function errorText(error: unknown): string {
   try {
     const text = inspect(error, { colors: false, depth: 4 }).slice(0, LOG_TEXT_MAX_LENGTH);
-    // Other words may be longer.
-    return inOwnTerms(text).slice(0, LOG_TEXT_MAX_LENGTH);
+    // The explained text may be longer.
+    return explainText(text).slice(0, LOG_TEXT_MAX_LENGTH);
   } catch {
     return "an error that cannot be shown";
   }

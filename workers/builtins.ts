@@ -1,14 +1,14 @@
-// Replaces functions of Node's built-in modules, however a handler's code comes to them: by `require`, as the default
-// import, or as a named one.
+// Replaces functions of Node's built-in modules, for each way in which a handler can get them: by `require`, as the
+// default import, or as a named import.
 
 /** A built-in module's exports. */
 // deno-lint-ignore no-explicit-any
 export type Exports = Record<string, any>;
 
 export interface Override {
-  /** Without `node:`. */
+  /** The name without `node:`. */
   readonly module: string;
-  /** Returns the replacements by name; called when the module is first asked for. */
+  /** Returns the replacements by name. Called when the module is first loaded. */
   replace(original: Exports): Exports;
 }
 
@@ -29,9 +29,10 @@ interface NodeModule {
 }
 
 /**
- * Named imports of a built-in module cannot be changed: Deno 2.9.6 fixes them when it makes the module, and its
- * `syncBuiltinESMExports` does nothing. So an import of a module with overrides is led to a module that exports the
- * same but the replaced names. `require` and the default import give the module's own object, which is changed.
+ * Named imports of a built-in module cannot be changed: Deno 2.9.6 fixes them when it creates the module, and its
+ * `syncBuiltinESMExports` does nothing. An import of a module with overrides is therefore redirected to a module that
+ * exports the same, with the replacements. `require` and the default import return the module's own object, which is
+ * changed.
  *
  * Loading `node:module` takes some 10 ms, so call this while the process has nothing else to do.
  */
@@ -39,10 +40,10 @@ export async function overrideBuiltins(overrides: readonly Override[]): Promise<
   const { default: Module, registerHooks, createRequire } = await import("node:module") as unknown as NodeModule;
   const require = createRequire("file:///");
   const overridden = new Set(overrides.map(({ module }) => module));
-  /** By module: the address of what is imported instead; empty while the module is being changed. */
+  /** By module: the URL that is imported in its place; empty while the module is being changed. */
   const replacements = new Map<string, string>();
 
-  /** Changes the module if that was not done yet. */
+  /** Changes the module, unless that was done before. Returns the URL of its replacement. */
   const replacementOf = (module: string): string => {
     const known = replacements.get(module);
     if (known !== undefined) return known;
@@ -66,14 +67,14 @@ export async function overrideBuiltins(overrides: readonly Override[]): Promise<
         // The replacement itself imports the original.
         if (isImport && context.parentURL !== address) return { url: address, shortCircuit: true };
       }
-      // Then Deno resolves an import as ever; for `require` that would be a failure.
+      // With null, Deno resolves an import as usual; a `require` would fail.
       return isImport ? { url: null, shortCircuit: true } : next(specifier, context);
     },
   });
 
   loadRequiredModulesByPath(Module.prototype);
 
-  // These two ways ask nobody to resolve.
+  // The global `process` and `getBuiltinModule` do not call the hooks.
   replacementOf("process");
   const { getBuiltinModule } = process;
   process.getBuiltinModule = ((id: string) => {
@@ -84,8 +85,8 @@ export async function overrideBuiltins(overrides: readonly Override[]): Promise<
 }
 
 /**
- * Where hooks are registered, Deno 2.9.6 loads an ES module that is required from its source, and then fails to resolve
- * its relative imports. Without a source it loads the module from its path, as it does without hooks.
+ * With hooks, Deno 2.9.6 loads an ES module that is required from its source, and then fails to resolve its relative
+ * imports. Without a source, it loads the module from its path, as it does without hooks.
  */
 function loadRequiredModulesByPath(prototype: { _compile: Compile }): void {
   const { _compile } = prototype;
@@ -94,22 +95,22 @@ function loadRequiredModulesByPath(prototype: { _compile: Compile }): void {
   };
 }
 
-/** What `util.promisify` makes of a function is among its properties. */
+/** Copies properties that are symbols, such as the result of `util.promisify`. */
 function keepSymbols(original: unknown, replacement: unknown): void {
   if (typeof original !== "function" || typeof replacement !== "function") return;
   for (const symbol of Object.getOwnPropertySymbols(original)) {
-    // By this one, `node:os` makes a text of what the original returns.
+    // With this one, `node:os` would convert the original's result to a text.
     if (symbol === Symbol.toPrimitive) continue;
     Object.defineProperty(replacement, symbol, Object.getOwnPropertyDescriptor(original, symbol)!);
   }
 }
 
-/** `fs` of `fs` and `node:fs`. */
+/** Returns `fs` for `fs` and `node:fs`. */
 function moduleOf(specifier: string): string {
   return specifier.startsWith("node:") ? specifier.slice(5) : specifier;
 }
 
-/** A module that exports what the original does; what it exports by name goes before what it passes on. */
+/** Returns a module that exports what the original does. Its own named exports take precedence over those of `*`. */
 function addressOf(module: string, names: readonly string[]): string {
   const source = `export * from "node:${module}";
 import original from "node:${module}";

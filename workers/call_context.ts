@@ -1,5 +1,5 @@
-// A call's request, and Hono's context of it. The request is made when the handler first looks at `c.req`: many
-// never do.
+// Creates a call's request and its Hono context. The request is created when the handler first reads `c.req`, which
+// many never do.
 
 import { Context } from "npm:hono@4.13.19";
 import { HonoRequest } from "npm:hono@4.13.19/request";
@@ -15,15 +15,15 @@ export interface Incoming {
   readonly headers: FlatHeaders;
   readonly params: Record<string, string>;
   readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
-  /** The function's, such as `/hello/:name`. */
+  /** The function's route, such as `/hello/:name`. */
   readonly route: string;
-  /** Aborted when the caller has gone. */
+  /** Returns a signal that is aborted when the caller disconnects. */
   readonly signal: () => AbortSignal;
 }
 
 /**
- * A request whose signal is made when it is first looked at: with a native one, making a request takes three times as
- * long (measured on Deno 2.9.6).
+ * A request whose signal is created when it is first read: with a native signal, creating a request takes three times
+ * as long (measured on Deno 2.9.6).
  */
 class IncomingRequest extends Request {
   readonly #signal: () => AbortSignal;
@@ -42,8 +42,8 @@ class IncomingRequest extends Request {
   }
 }
 
-/** Makes `new Request(request)` take over the signal of a handler's request, which the native class does not see. */
-export function passSignalsOn(): void {
+/** Makes `new Request(request)` keep the signal of a handler's request, which the native class does not see. */
+export function keepSignals(): void {
   const { construct } = Reflect;
   const Native = Request;
   const Passing = new Proxy(Native, {
@@ -57,7 +57,7 @@ export function passSignalsOn(): void {
   Object.defineProperty(globalThis, "Request", { value: Passing });
 }
 
-/** @param url the request's own, or another under which a handler is to see it */
+/** Creates the request. `url` is its own URL, or another that the handler sees. */
 export function openRequest({ method, headers: flat, body, signal }: Incoming, url: string): Request {
   const headers: [string, string][] = [];
   for (let i = 0; i < flat.length; i += 2) headers.push([flat[i]!, flat[i + 1]!]);
@@ -84,7 +84,7 @@ export class CallContext extends Context {
     const { method, url, path, params, route } = this.#incoming;
     const request = openRequest(this.#incoming, url);
     const matched = [[[[undefined, { path: route, method, handler: undefined }], params]]];
-    // Hono's router gives the same shape; its type is not exported.
+    // Hono's router returns this shape, whose type is not exported.
     return new HonoRequest(request, path, matched as unknown as ConstructorParameters<typeof HonoRequest>[2]);
   }
 }

@@ -1,5 +1,5 @@
-// What handlers print, on its way to the host: with the call that printed it, and bounded where the host cannot
-// take it as fast.
+// Sends output of handlers to the host with the call that printed it, and drops output that the host cannot accept fast
+// enough.
 
 import type { Override } from "./builtins.ts";
 import {
@@ -12,7 +12,7 @@ import {
 
 export type Level = LogPayload[0];
 
-/** While so much waits for the host, what is printed is counted only: a loop without a pause lets nothing out. */
+/** While more bytes wait for the host, output is only counted: in a loop without a pause, nothing can be sent. */
 const QUEUED_MAX_BYTES = 2 << 20;
 
 // Taken before the handler's code can replace them.
@@ -25,18 +25,18 @@ export class Printer {
   #droppedLines = 0;
   #droppedBytes = 0;
 
-  /** `running` returns the number of the invocation whose code runs, 0 outside of any. */
+  /** `running` returns the id of the invocation whose code runs, or 0. */
   constructor(writer: FrameWriter, running: () => number) {
     this.#writer = writer;
     this.#running = running;
   }
 
-  /** The call whose code runs. */
+  /** The id of the call whose code runs. */
   get call(): number {
     return this.#running();
   }
 
-  /** Prints a text, of the call whose code runs if no other is named; of a long one its beginning. */
+  /** Prints a text for a call, by default the one whose code runs. Long texts are cut. */
   print(level: Level, text: string, call = this.#running()): void {
     const kept = text.slice(0, LOG_TEXT_MAX_LENGTH);
     if (this.#writer.queuedBytes > QUEUED_MAX_BYTES) return this.#drop(kept.length);
@@ -45,7 +45,7 @@ export class Printer {
   }
 
   #drop(length: number): void {
-    // Also if nothing more is printed.
+    // Reports the count even if nothing more is printed.
     if (this.#droppedLines === 0) void this.#writer.drained().then(() => this.#reportDropped());
     this.#droppedLines++;
     this.#droppedBytes += length;
@@ -85,13 +85,13 @@ const LEVELS = {
 } as const satisfies Record<string, Level>;
 
 /**
- * Makes the global console print to the function's log, as Node's prints to a terminal without colours. Loading that
+ * Makes the global console print to the function's log, as Node's prints to a terminal without colors. Loading it
  * takes a few milliseconds.
  */
 export async function captureConsole(printer: Printer): Promise<void> {
   const { Console } = await import("node:console");
   let level: Level = "info";
-  // Node ends each text with a newline; a text is one entry, whatever other lines it has.
+  // Node ends each text with a newline. A text is one entry, even if it has several lines.
   const stream = { write: (text: string) => printer.print(level, text.slice(0, -1)) };
   const node = new Console({
     stdout: stream as unknown as NodeJS.WritableStream,
@@ -103,7 +103,7 @@ export async function captureConsole(printer: Printer): Promise<void> {
     const method = node[name as keyof typeof LEVELS] as (...values: unknown[]) => void;
     Object.defineProperty(console, name, {
       value: (...values: unknown[]) => {
-        // A value's own code may print while it is shown.
+        // A value's own code may print while the value is formatted.
         const outer = level;
         level = own;
         try {
@@ -119,7 +119,7 @@ export async function captureConsole(printer: Printer): Promise<void> {
   }
 }
 
-/** For named imports of `node:console`, which was loaded before its functions were replaced. */
+/** Overrides named imports of `node:console`, which was loaded before its functions were replaced. */
 export const CONSOLE_OVERRIDE: Override = {
   module: "console",
   replace: () => Object.fromEntries(Object.keys(LEVELS).map((name) => [name, console[name as keyof typeof LEVELS]])),

@@ -1,4 +1,4 @@
-// `ctx`, the handler's second argument: what the platform tells it of the call, and its way to secrets.
+// Creates `ctx`, the handler's second argument: information about the call, and access to secrets.
 
 import { type AskPayload, type RouteInfo, SECRET_NAME_MAX_LENGTH } from "../src/sandbox/wire/protocol.ts";
 
@@ -18,27 +18,27 @@ export interface HandlerContext {
   readonly route: RouteInfo;
   /** Parameters of the route, decoded. */
   readonly params: Record<string, string>;
-  /** Parameters of the query, decoded; of one that occurs several times, the first. */
+  /** Parameters of the query, decoded. Of repeated ones, the first. */
   readonly query: Record<string, string>;
-  /** UUID; the same as in the answer's `X-Request-Id`. */
+  /** A UUID, the same as in the response's `X-Request-Id`. */
   readonly requestId: string;
   readonly requestedAt: Date;
-  /** Name of the group whose key let the call in; undefined on a public route. */
+  /** The name of the group whose key admitted the call; undefined for a public function. */
   readonly authenticatedKeyGroup: string | undefined;
   /**
-   * The value of key > group > function > global, the first that has the name, or of `scope` alone;
-   * undefined if there is none. Rejects with a TypeError if `name` is no string or `scope` is no scope,
-   * and with an Error once the response and what was given to `waitUntil` have ended.
+   * Resolves with the value of the first scope that has the name (key, group, function, global), or of `scope` only;
+   * undefined if there is none. Rejects with a TypeError if `name` is not a string or `scope` is not a scope, and with
+   * an Error once the response and the promises of `waitUntil` have ended.
    */
   getSecret(name: string, scope?: Scope): Promise<string | undefined>;
-  /** All values of the name that the call may read, or undefined if there is none. Rejects as getSecret does. */
+  /** Resolves with all values of the name that the call may read, or undefined. Rejects as getSecret does. */
   getCompleteSecret(name: string): Promise<CompleteSecret | undefined>;
   /**
-   * Lets `promise` settle after the response, within the function's time limit; `getSecret` works until then.
-   * Throws a TypeError if it is no promise, and an Error once the call has ended.
+   * Keeps the call alive after the response until `promise` settles, within the function's time limit. `getSecret`
+   * works until then. Throws a TypeError if it is not a promise, and an Error once the call has ended.
    */
   waitUntil(promise: PromiseLike<unknown>): void;
-  /** Does nothing: for apps that were written for Cloudflare. */
+  /** Does nothing. For apps written for Cloudflare. */
   passThroughOnException(): void;
 }
 
@@ -51,7 +51,7 @@ export interface CallInfo {
   group: string | null;
 }
 
-/** What `ctx` needs of its call. */
+/** The functions of a call that `ctx` uses. */
 export interface CallPort {
   ask(kind: AskPayload[1], name: string, scope: string | null): Promise<unknown>;
   waitUntil(promise: unknown): void;
@@ -60,8 +60,8 @@ export interface CallPort {
 const SCOPES: readonly unknown[] = ["key", "group", "function", "global"];
 
 /**
- * Nothing of it is made when it is first looked at: an object's own getters get V8 to make a shape for each object,
- * which keeps what they reach, the whole call, until the next full collection (measured on Deno 2.9.6).
+ * All fields are computed eagerly: own getters give each object its own V8 hidden class, which keeps everything that
+ * they reference, the whole call, until the next full collection (measured on Deno 2.9.6).
  */
 export function createHandlerContext(call: CallInfo, port: CallPort): HandlerContext {
   const { route, url, params, requestId, requestedAt, group } = call;
@@ -112,7 +112,7 @@ function decodeParams(raw: Record<string, string>): Record<string, string> {
   return decoded;
 }
 
-/** Not by URL, which refuses what any caller can make of the host: `Host: 999.999.999.999`. */
+/** Parses without `new URL`, which throws for hosts that any client can send, such as `Host: 999.999.999.999`. */
 function parseQuery(url: string): Record<string, string> {
   const query: Record<string, string> = {};
   const start = url.indexOf("?");

@@ -1,19 +1,19 @@
-// The shapes that a handler's default export may have, and how a call of each is made.
+// Calls handlers, whose default export may have several shapes.
 
 import type { Context } from "npm:hono@4.13.19";
 import type { HandlerContext } from "./context.ts";
 
-/** A function of Hono's context. */
+/** A function that takes Hono's context. */
 export type Handler = (c: Context, ctx: HandlerContext) => unknown;
 
-/** What an app finds in its second argument, `env`; Hono shows it as `c.env`. */
+/** An app's second argument, `env`; `c.env` in Hono. */
 export interface AppEnv {
   readonly ctx: AppContext;
 }
 
-/** An app's third argument: `ctx`, with what is particular to apps. Hono shows it as `c.executionCtx`. */
+/** An app's third argument, `ctx` with a property for apps; `c.executionCtx` in Hono. */
 export interface AppContext extends HandlerContext {
-  /** What stands before the app's own paths, such as `/run/shop`; no slash at its end. */
+  /** The path before the app's own paths, such as `/run/shop`, without a slash at its end. */
   readonly basePath: string;
 }
 
@@ -22,22 +22,22 @@ export interface App {
   fetch(request: Request, env: AppEnv, ctx: AppContext): unknown;
 }
 
-/** The parts of a call, each made when it is asked for. */
+/** The parts of a call, each created when it is requested. */
 export interface Parts {
   /** The function's route, such as `/shop/*`. */
   readonly route: string;
-  /** The whole address of the request. */
+  /** The whole URL of the request. */
   readonly url: string;
   context(ctx: HandlerContext): Context;
   handlerContext(): HandlerContext;
-  /** The request under another address. */
+  /** Returns the request with another URL. */
   request(url: string): Request;
 }
 
 /** Calls the handler; the result should be a Response. */
 export type Entry = (parts: Parts) => unknown;
 
-/** @throws TypeError if it has none of the shapes */
+/** Returns a function that calls the exported handler. @throws TypeError if it has none of the shapes */
 export function entryOf(exported: unknown, route: string): Entry {
   if (isApp(exported)) {
     provideContext(exported);
@@ -68,23 +68,23 @@ function callApp(app: App, parts: Parts, segments: number | undefined): unknown 
   return app.fetch(parts.request(url), { ctx }, ctx);
 }
 
-/** How many segments of the path stand before the app's own; undefined if it has none of its own. */
+/** Returns the number of path segments before the app's own; undefined if the route has no `*`. */
 function ownSegments(route: string): number | undefined {
   if (!/(?:^|\/)\*$/.test(route)) return undefined;
-  // A slash in a parameter's pattern separates no segments.
+  // A slash in the pattern of a parameter does not separate segments.
   const before = route.slice(0, -1).replace(/\{(?:[^{}]|\{[^{}]*\})*\}/g, "");
   return before.split("/").filter((segment) => segment !== "").length;
 }
 
 /**
- * An app sees the path below its function's route, as if it were mounted there: under the route `/shop/*`,
- * `/run/shop/items` is `/items`. Without `*` at its end, a route leaves nothing: the app sees `/`.
+ * Returns the URL that an app sees: the path below its function's route, as if it were mounted there. With the route
+ * `/shop/*`, `/run/shop/items` is `/items`. With a route without `*` at its end, the app sees `/`.
  */
 function mount(url: string, segments: number | undefined): { url: string; basePath: string } {
   const pathStart = url.indexOf("/", url.indexOf("//") + 2);
   const pathEnd = pathStart + url.slice(pathStart).search(/[?#]|$/);
   let at = segments === undefined ? pathEnd : pathStart;
-  // `/run` is one more.
+  // `/run` is one more segment.
   for (let left = segments ?? -1; left >= 0 && at < pathEnd; left--) {
     const next = url.indexOf("/", at + 1);
     at = next === -1 || next > pathEnd ? pathEnd : next;
@@ -96,7 +96,7 @@ function mount(url: string, segments: number | undefined): { url: string; basePa
   };
 }
 
-/** What is used of a Hono app besides `fetch`. */
+/** The part of a Hono app that is used here. */
 interface HonoApp extends App {
   router: Router;
 }
@@ -108,8 +108,8 @@ interface Router {
 }
 
 /**
- * Makes `c.get("ctx")` work in a Hono app. Its routes are fixed when the module has run, in their order, so that no
- * middleware can be put before them; but each request looks its handlers up in the app's router.
+ * Makes `c.get("ctx")` work in a Hono app. No middleware can be added before its routes once the module has run, but
+ * each request looks up its handlers in the app's router.
  */
 function provideContext(app: App): void {
   const { router, routes } = app as Partial<HonoApp> & { routes?: unknown };

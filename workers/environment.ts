@@ -1,10 +1,10 @@
-// The environment that a handler sees: one object in memory, the same for every way to it. Nothing of the machine's
-// environment is in it, and nothing that is put into it reaches Deno, which would otherwise take proxies, certificates
-// and other settings from there.
+// Replaces the environment that a handler sees by one object in memory, whichever API it uses. It contains nothing of
+// the machine's environment, and Deno does not see what is set in it; otherwise it would read proxies, certificates and
+// other settings from there.
 //
-// Deno's Node modules look `Deno.env` up whenever `process.env` is used, whether it was taken from the global, from
-// `node:process` or by `require`. So this is the one place to put it (Deno 2.9.6; the process runs `--ignore-env`,
-// so that what is underneath answers nothing).
+// Deno's Node modules call `Deno.env` whenever `process.env` is used, whether it was taken from the global, from
+// `node:process` or by `require`, so it is replaced only here (Deno 2.9.6; the process runs with `--ignore-env`, so
+// that the original is empty).
 
 const values: Record<string, string> = { __proto__: null as never, NODE_ENV: "production", HOME: "/" };
 

@@ -1,4 +1,4 @@
-// DNS records by way of the host, which looks up what the function's permissions cover; and their form in `node:dns`.
+// Asks the host for DNS records, and converts them for `node:dns`. The host checks the function's permissions.
 
 import {
   DNS_NAME_MAX_LENGTH,
@@ -18,7 +18,7 @@ export interface Looked {
 
 const REFUSED: Looked = { outcome: "refused", records: [] };
 
-/** What a process has asked the host for. */
+/** The look-ups of a process at its host. */
 export class HostLookups {
   readonly #writer: FrameWriter;
   readonly #waiting = new Map<number, (looked: Looked) => void>();
@@ -28,7 +28,7 @@ export class HostLookups {
     this.#writer = writer;
   }
 
-  /** Asks the host for records; never rejects. */
+  /** Asks the host for records. Never rejects. */
   ask(type: string, name: string): Promise<Looked> {
     const ascii = toAscii(`${name}`);
     if (!isRecordType(type) || ascii.length > DNS_NAME_MAX_LENGTH) return Promise.resolve(REFUSED);
@@ -49,7 +49,7 @@ function isRecordType(type: string): type is RecordType {
   return (RECORD_TYPES as readonly string[]).includes(type);
 }
 
-/** An internationalized name as DNS has it (UTS 46). */
+/** Converts an internationalized name to its form in DNS (UTS 46). */
 function toAscii(name: string): string {
   if (/^[\0-\x7f]*$/.test(name)) return name;
   const address = `http://${name}`;
@@ -76,7 +76,7 @@ export function codeOf(outcome: Exclude<LookupOutcome, "ok">): string {
   }
 }
 
-/** Returns records as `node:dns` gives them: https://nodejs.org/api/dns.html */
+/** Returns records as `node:dns` returns them: https://nodejs.org/api/dns.html */
 export function recordsForNode(type: RecordType, records: readonly unknown[]): unknown {
   // deno-lint-ignore no-explicit-any
   const all = records as any[];

@@ -1,4 +1,4 @@
-// One call inside the worker: its request, its handler's context, its response on the way back.
+// Runs one call in the worker: gives the handler its request and context, and sends its response to the host.
 
 import type { Context } from "npm:hono@4.13.19";
 import {
@@ -7,6 +7,7 @@ import {
   BodyMode,
   type CallPayload,
   CHUNK_MAX_BYTES,
+  type FlatHeaders,
   type FrameWriter,
   HEADERS_MAX,
   HEADERS_MAX_LENGTH,
@@ -24,7 +25,7 @@ import {
 import { CallContext, type Incoming, openRequest } from "./call_context.ts";
 import { type CallPort, createHandlerContext, type HandlerContext } from "./context.ts";
 import type { Entry, Parts } from "./entry.ts";
-import { wholeBody } from "./whole_body.ts";
+import { textOf } from "./response_text.ts";
 
 // Taken before the handler's code can replace them.
 const { stringify } = JSON;
@@ -36,35 +37,42 @@ const WHOLE_TEXT_MAX_LENGTH = Math.floor(WHOLE_BODY_MAX_BYTES / 3);
 export class Invocation implements CallPort, Parts {
   readonly id: number;
   readonly #writer: FrameWriter;
-  readonly #call: CallPayload;
+  readonly #method: string;
+  readonly url: string;
+  readonly #path: string;
+  readonly #headers: FlatHeaders;
+  readonly #params: Record<string, string>;
+  readonly #requestId: string;
+  readonly #requestedAt: number;
+  readonly #group: string | null;
   readonly #route: RouteInfo;
   readonly #onEnd: () => void;
   readonly #asks = new Map<number, PromiseWithResolvers<unknown>>();
   #nextAsk = 1;
-  /** The response was sent whole, or nobody waits for it any more. */
+  /** Whether the response was sent completely, or is no longer awaited. */
   #responseOver = false;
-  /** Everything of the call has ended. */
+  /** Whether the call has ended with all of its work. */
   #ended = false;
   #aborted = false;
   #abortController: AbortController | undefined;
-  /** Promises given to `waitUntil` that have not settled. */
+  /** Promises of `waitUntil` that have not settled. */
   #pending = 0;
-  /** Whether the host knows of these. */
+  /** Whether the host was informed of them. */
   #announced = false;
   #background: SettledOutcome = "ok";
-  /** The handler has not returned yet, or its response is being sent. */
+  /** Whether the handler runs, or its response is being sent. */
   #runs = true;
   #errorText: (error: unknown) => string = String;
   #context: Context | undefined;
   /** Answers that came with the call, each until it is used or revoked. */
-  readonly #foreseen: (PrefetchedAnswer | undefined)[];
+  readonly #prefetched: (PrefetchedAnswer | undefined)[];
   /** By `performance.now()`. */
-  readonly #foreseenUntil: number;
-  /** A bit for each answer of these that was asked for. */
-  #foreseenAsked = 0;
+  readonly #validUntil: number;
+  /** A bit for each of them that was used. */
+  #prefetchedUsed = 0;
   #requestBody: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null = null;
   #requestStream: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** Bytes of the request's body that the host may send before it is told of more room. */
+  /** Bytes of the request's body that the host may send without another credit. */
   #requestedBytes = WINDOW_BYTES;
   /** Bytes of the response's body that may still be sent. */
   #credit = WINDOW_BYTES;
@@ -75,19 +83,26 @@ export class Invocation implements CallPort, Parts {
     writer: FrameWriter,
     id: number,
     call: CallPayload,
-    body: Uint8Array,
+    requestBody: Uint8Array,
     route: RouteInfo,
     onEnd: () => void,
   ) {
     this.id = id;
     this.#writer = writer;
-    this.#call = call;
+    const [method, url, path, headers, params, requestId, requestedAt, group, mode, validUntil, answers] = call;
+    this.#method = method;
+    this.url = url;
+    this.#path = path;
+    this.#headers = headers;
+    this.#params = params;
+    this.#requestId = requestId;
+    this.#requestedAt = requestedAt;
+    this.#group = group;
     this.#route = route;
     this.#onEnd = onEnd;
-    const mode = call[8];
-    this.#foreseenUntil = call[9];
-    this.#foreseen = [...call[10]];
-    if (mode === BodyMode.Whole) this.#requestBody = body.slice();
+    this.#validUntil = validUntil;
+    this.#prefetched = [...answers];
+    if (mode === BodyMode.Whole) this.#requestBody = requestBody.slice();
     else if (mode === BodyMode.Stream) this.#requestBody = this.#openRequestStream();
   }
 
@@ -102,7 +117,7 @@ export class Invocation implements CallPort, Parts {
         response = await this.#thrownResponse(error);
       }
       if (!(response instanceof ResponseClass)) throw new TypeError("The handler returned no Response.");
-      const whole = wholeBody(response);
+      const whole = textOf(response);
       if (whole === undefined || (whole !== null && whole.length > WHOLE_TEXT_MAX_LENGTH)) {
         await this.#respond(response);
       } else if (whole === null || whole === "") this.#sendHead(response, BodyMode.None);
@@ -119,28 +134,30 @@ export class Invocation implements CallPort, Parts {
     return this.#route.route;
   }
 
-  get url(): string {
-    return this.#call[1];
-  }
-
   context(ctx: HandlerContext): Context {
     return this.#context = new CallContext(this.#incoming(), ctx);
   }
 
   handlerContext(): HandlerContext {
-    const [, url, , , params, requestId, requestedAt, group] = this.#call;
-    return createHandlerContext({ route: this.#route, url, params, requestId, requestedAt, group }, this);
+    return createHandlerContext({
+      route: this.#route,
+      url: this.url,
+      params: this.#params,
+      requestId: this.#requestId,
+      requestedAt: this.#requestedAt,
+      group: this.#group,
+    }, this);
   }
 
   request(url: string): Request {
     return openRequest(this.#incoming(), url);
   }
 
-  /** @throws TypeError; Error once the call has ended */
+  /** Keeps the call alive until `promise` settles. @throws TypeError; Error once the call has ended */
   waitUntil(promise: unknown): void {
     if (!this.#mayAsk) throw requestEnded();
     if (typeof (promise as PromiseLike<unknown> | null | undefined)?.then !== "function") {
-      throw new TypeError("waitUntil: give it a promise, such as that of an async function which was called");
+      throw new TypeError("waitUntil: the argument must be a promise, such as the result of an async function");
     }
     if (!this.#announced) this.#writer.send(ToHost.Background, this.id);
     this.#announced = true;
@@ -161,14 +178,14 @@ export class Invocation implements CallPort, Parts {
   receiveAnswer([ask, outcome, value]: AnswerPayload): void {
     const waiting = this.#asks.get(ask);
     this.#asks.delete(ask);
-    // In JSON, "there is none" arrives as null; no value is null.
+    // JSON has null for a missing secret. No value is null.
     if (outcome === "ok") waiting?.resolve(value ?? undefined);
     else waiting?.reject(outcome === "ended" ? requestEnded() : new Error("The secret could not be looked up."));
   }
 
-  /** What came with the call may be out of date. */
+  /** Drops the answers that came with the call, which may be out of date. */
   revokeAnswers(): void {
-    this.#foreseen.fill(undefined);
+    this.#prefetched.fill(undefined);
   }
 
   receiveCredit(bytes: number): void {
@@ -176,7 +193,7 @@ export class Invocation implements CallPort, Parts {
     this.#creditArrived?.();
   }
 
-  /** The caller has gone: what the handler still produces goes nowhere. */
+  /** Aborts the call, as its response is no longer awaited: further output of the handler is dropped. */
   abort(): void {
     const gone = callerGone();
     this.#aborted = true;
@@ -187,21 +204,21 @@ export class Invocation implements CallPort, Parts {
     this.#responseReader?.cancel(gone).catch(() => {});
     this.#creditArrived?.();
     if (!this.#mayAsk) this.#refuseAsks();
-    // The handler may still run; when it has ended, so has the call.
+    // The handler may still run. The call ends with it.
   }
 
-  /** Whether the response, or what was given to `waitUntil` before its end, is still to come. */
+  /** Whether the response or a promise of `waitUntil` is still awaited. */
   get #mayAsk(): boolean {
     return !this.#responseOver || this.#pending > 0;
   }
 
-  /** A response that comes with what the handler threw, as with Hono's HTTPException. @throws `error` otherwise */
+  /** Returns the response of an error that has one, such as Hono's HTTPException. @throws `error` otherwise */
   async #thrownResponse(error: unknown): Promise<unknown> {
     const { getResponse } = (error ?? {}) as { getResponse?: unknown };
     if (typeof getResponse !== "function") throw error;
     const response: unknown = await getResponse.call(error);
     if (!(response instanceof ResponseClass)) throw error;
-    // With the headers that were set before, as Hono does it.
+    // Adds the headers that were set on the context before, as Hono does.
     return this.#context ? this.#context.newResponse(response.body, response) : response;
   }
 
@@ -233,13 +250,12 @@ export class Invocation implements CallPort, Parts {
   }
 
   #incoming(): Incoming {
-    const [method, url, path, headers, params] = this.#call;
     return {
-      method,
-      url,
-      path,
-      headers,
-      params,
+      method: this.#method,
+      url: this.url,
+      path: this.#path,
+      headers: this.#headers,
+      params: this.#params,
       body: this.#requestBody,
       route: this.#route.route,
       signal: () => this.#signal(),
@@ -256,8 +272,8 @@ export class Invocation implements CallPort, Parts {
 
   ask(kind: AskPayload[1], name: string, scope: string | null): Promise<unknown> {
     if (!this.#mayAsk) return Promise.reject(requestEnded());
-    const answer = this.#takeForeseen(kind, name, scope);
-    // In JSON, "there is none" is null.
+    const answer = this.#takePrefetched(kind, name, scope);
+    // JSON has null for a missing secret.
     if (answer) return Promise.resolve(answer[3] ?? undefined);
     const waiting = Promise.withResolvers<unknown>();
     const ask = this.#nextAsk++;
@@ -266,14 +282,14 @@ export class Invocation implements CallPort, Parts {
     return waiting.promise;
   }
 
-  #takeForeseen(kind: AskPayload[1], name: string, scope: string | null): PrefetchedAnswer | undefined {
-    const foreseen = this.#foreseen;
-    for (let index = 0; index < foreseen.length; index++) {
-      const answer = foreseen[index];
+  #takePrefetched(kind: AskPayload[1], name: string, scope: string | null): PrefetchedAnswer | undefined {
+    const prefetched = this.#prefetched;
+    for (let index = 0; index < prefetched.length; index++) {
+      const answer = prefetched[index];
       if (!answer || answer[1] !== name || answer[0] !== kind || answer[2] !== scope) continue;
-      if (now() >= this.#foreseenUntil) return undefined;
-      foreseen[index] = undefined;
-      this.#foreseenAsked |= 1 << index;
+      if (now() >= this.#validUntil) return undefined;
+      prefetched[index] = undefined;
+      this.#prefetchedUsed |= 1 << index;
       return answer;
     }
   }
@@ -299,7 +315,7 @@ export class Invocation implements CallPort, Parts {
     const reader: ReadableStreamDefaultReader<unknown> = body.getReader();
     this.#responseReader = reader;
     try {
-      // The caller has gone while the handler ran.
+      // The caller disconnected while the handler ran.
       if (this.#responseOver) throw callerGone();
       await this.#sendBody(response, reader);
     } catch (error) {
@@ -312,10 +328,10 @@ export class Invocation implements CallPort, Parts {
     const first = await reader.read();
     if (first.done) return this.#sendHead(response, BodyMode.None);
     const bytes = bytesOf(first.value);
-    // A body that was made from a string or bytes is over after its first piece; then all goes in one frame.
+    // A body of a string or bytes ends after its first piece, and is then sent in one frame.
     const second = reader.read();
-    const atOnce = bytes.byteLength <= WHOLE_BODY_MAX_BYTES ? await settledSoon(second) : undefined;
-    if (atOnce?.done) return this.#sendHead(response, BodyMode.Whole, bytes);
+    const end = bytes.byteLength <= WHOLE_BODY_MAX_BYTES ? await settledSoon(second) : undefined;
+    if (end?.done) return this.#sendHead(response, BodyMode.Whole, bytes);
     this.#sendHead(response, BodyMode.Stream);
     await this.#sendPieces(bytes);
     for (let piece = await second; !piece.done && !this.#responseOver; piece = await reader.read()) {
@@ -339,7 +355,7 @@ export class Invocation implements CallPort, Parts {
     this.#writer.send(
       ToHost.Response,
       this.id,
-      stringify([response.status, headers, mode, this.#foreseenAsked] satisfies ResponsePayload),
+      stringify([response.status, headers, mode, this.#prefetchedUsed] satisfies ResponsePayload),
       body,
     );
   }
@@ -358,24 +374,24 @@ export class Invocation implements CallPort, Parts {
   }
 }
 
-/** @throws TypeError for what is no bytes, as Fetch has it (4.7, "process body chunk") */
+/** Returns the bytes of a piece. @throws TypeError for other values, as in Fetch (4.7, "process body chunk") */
 function bytesOf(piece: unknown): Uint8Array {
   if (piece instanceof Uint8Array) return piece;
   if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
   if (piece instanceof ArrayBuffer) return new Uint8Array(piece);
   const kind = piece === null ? "null" : typeof piece === "object" ? "an object" : `a ${typeof piece}`;
   throw new TypeError(
-    `The stream of the response's body gave ${kind}; it may give bytes alone: ` +
+    `The stream of the response's body returned ${kind}; it may return only bytes: ` +
       "a Uint8Array, or a stream of text through new TextEncoderStream().",
   );
 }
 
-/** A text without a type would be given one. */
+/** Returns how to send a text. As a text, it would get a content type if it has none. */
 function modeOf(text: string, { headers }: Response): BodyMode {
   return text.length <= TEXT_BODY_MAX_LENGTH && headers.has("content-type") ? BodyMode.Text : BodyMode.Whole;
 }
 
-/** What `promise` gives if it settles within a few microtasks, else undefined. */
+/** Returns the result of `promise` if it resolves within a few microtasks, else undefined. */
 async function settledSoon<T>(promise: Promise<T>): Promise<T | undefined> {
   let result: T | undefined;
   promise.then((value) => result = value, () => {});

@@ -1,6 +1,6 @@
-// Names and datagrams, where Deno does not fit a list of hosts: its Node modules ask for permission to look a name up
-// without the port that the list has with it, and lose the error of a refused datagram; and no name server may be
-// asked, as it would answer questions for any name. So the host asks for what the list covers.
+// Makes name look-ups and datagrams work with a list of hosts, for which Deno is not enough: its Node modules request
+// permission for a look-up without the port of the list, and lose the error of a refused datagram. A name server may
+// not be asked, as it would answer questions for any name, so the host looks up names that the list covers.
 
 import type { Exports, Override } from "./builtins.ts";
 import { codeOf, type HostLookups, recordsForNode, recordTypeOf } from "./host_lookups.ts";
@@ -11,17 +11,17 @@ interface Address {
   readonly address: string;
 }
 
-/** What Deno 2.9.6 reports if it may not ask the name server. */
+/** The code that Deno 2.9.6 reports if it may not ask the name server. */
 const NOT_ASKED = "UNKNOWN";
 const REFUSED = "EREFUSED";
-/** What Node's sockets for datagrams bind to before they send. */
+/** The address that Node's datagram sockets bind to before they send. */
 const ANY_ADDRESS = "0.0.0.0:0";
 
 /** `hosts` are the entries of the function's `permissions.net`, if it is a list. */
 export function networkOverrides(hosts: readonly string[], lookups: HostLookups): readonly Override[] {
   const ports = portsByHost(hosts);
   let promising: Exports | undefined;
-  /** Two ways lead to the same object. */
+  /** Replaces the object that both modules share, once. */
   const promises = (dns: Exports): Exports => promising ??= promiseQueries(dns, ports, lookups);
   return [
     {
@@ -48,7 +48,7 @@ function portsByHost(hosts: readonly string[]): ReadonlyMap<string, number> {
   return new Map(listed.map(([, host, port]) => [host!.toLowerCase(), Number(port)]));
 }
 
-/** Options of a lookup with a port under which the host may be reached, as Deno checks both. */
+/** Adds a port that the host is listed with to the options of a look-up, as Deno checks both. */
 function withPort(ports: ReadonlyMap<string, number>, hostname: unknown, options: unknown): unknown {
   const port = ports.get(`${hostname}`.toLowerCase());
   if (port === undefined) return options;
@@ -86,7 +86,7 @@ function callbackQueries(dns: Exports, ports: ReadonlyMap<string, number>, looku
 
 function promiseQueries(dns: Exports, ports: ReadonlyMap<string, number>, lookups: HostLookups): Exports {
   const original: Method = dns.lookup;
-  // Only the function with a callback takes a port.
+  // Only the function with a callback accepts a port.
   const lookup: Method = (hostname, options) =>
     ports.has(`${hostname}`.toLowerCase())
       ? new Promise((resolve, reject) => {
@@ -113,19 +113,19 @@ function promiseQueries(dns: Exports, ports: ReadonlyMap<string, number>, lookup
   return { ...queries(dns, wrap), lookup };
 }
 
-/** The wrapped functions of `target` that ask a name server. */
+/** Returns the functions of `target` that ask a name server, wrapped. */
 function queries(target: Exports, wrap: (name: string, query: Method) => Method): Exports {
   const names = namesOf(target).filter((name) => /^resolve|^reverse$/.test(name) && typeof target[name] === "function");
   return Object.fromEntries(names.map((name) => [name, wrap(name, target[name])]));
 }
 
-/** Of an object of a class, too. */
+/** Returns the names of all properties, including those of the object's classes. */
 function namesOf(target: Exports): string[] {
   const inherited = Object.getPrototypeOf(target);
   return [...Object.getOwnPropertyNames(target), ...(inherited === Object.prototype ? [] : namesOf(inherited))];
 }
 
-/** Which servers the machine asks is none of a handler's business. */
+/** Hides the name servers that the machine uses. */
 function servers({ setServers }: Exports): Exports {
   return {
     getServers: () => [],
@@ -154,7 +154,7 @@ async function recordsOf(
   return recordsForNode(type, records);
 }
 
-/** The family of the addresses that a query asks for; undefined if it asks for other records. */
+/** Returns the family of the addresses that a query asks for; undefined if it asks for other records. */
 function familyOf(name: string, record: unknown): 4 | 6 | undefined {
   if (name === "resolve4" || (name === "resolve" && (typeof record !== "string" || record === "A"))) return 4;
   return name === "resolve6" || (name === "resolve" && record === "AAAA") ? 6 : undefined;
@@ -173,7 +173,7 @@ function withCode(error: Error, code: string): Error {
   return Object.assign(error, { code, message: error.message.replace(NOT_ASKED, code) });
 }
 
-/** Makes `Deno.resolveDns` ask the host where the function may not ask the name server itself. */
+/** Makes `Deno.resolveDns` ask the host if the function may not ask the name server itself. */
 export function lookUpByHost(lookups: HostLookups): void {
   const { resolveDns, errors: { NotCapable, NotFound, TimedOut } } = Deno;
   Object.assign(Deno, {
@@ -190,7 +190,7 @@ export function lookUpByHost(lookups: HostLookups): void {
           return records;
         case "refused":
           throw new NotCapable(
-            `This function may not look up "${query}"; permissions.net of its entry says which hosts it may reach`,
+            `This function may not look up "${query}"; permissions.net lists the hosts that it may`,
           );
         case "missing":
           throw new NotFound(`There are no ${type} records of "${query}"`);
@@ -205,7 +205,7 @@ export function lookUpByHost(lookups: HostLookups): void {
   });
 }
 
-/** Datagrams are closed to handlers: each function fails, where Deno would never call back. */
+/** Makes each function for datagrams fail, as they are denied to handlers and Deno would never call back. */
 function refusedSocket({ bind, connect, send }: Exports): Exports {
   const unless = (original: Method, syscall: string): Method =>
     function (...args) {
@@ -217,7 +217,7 @@ function refusedSocket({ bind, connect, send }: Exports): Exports {
         syscall,
       });
       const callback = args.at(-1);
-      // Binding reports errors by the event alone.
+      // Binding reports errors only by the event.
       if (typeof callback === "function" && syscall !== "bind") queueMicrotask(() => callback(error));
       else queueMicrotask(() => this.emit("error", error));
       return this;

@@ -1,4 +1,4 @@
-// Standard output and standard error of a handler: lines of its function's log.
+// Sends a handler's standard output and standard error to its function's log, line by line.
 
 import { format } from "node:util";
 import type { Exports, Override } from "./builtins.ts";
@@ -8,10 +8,10 @@ import { FrameWriter, LOG_TEXT_MAX_LENGTH, ToHost } from "../src/sandbox/wire/pr
 // Taken before the handler's code can replace them.
 const { clearTimeout, queueMicrotask, setTimeout } = globalThis;
 
-/** A line without an end is printed when so much time has passed since it was begun. */
+/** A line without an end is printed this long after it began. */
 const UNFINISHED_MS = 100;
 
-/** Prints what is written, line by line; a line belongs to the call that wrote its end. */
+/** Prints what is written, line by line. A line belongs to the call that wrote its end. */
 class LineStream {
   readonly #printer: Printer;
   readonly #level: Level;
@@ -26,7 +26,7 @@ class LineStream {
     this.#level = level;
   }
 
-  /** Takes all bytes; their number. */
+  /** Writes all bytes, and returns their number. */
   write(bytes: Uint8Array): number {
     const { call } = this.#printer;
     if (call !== this.#call) this.flush();
@@ -56,7 +56,7 @@ class LineStream {
   }
 }
 
-/** Prints unfinished lines before a call is answered or over, so that its log is complete by then. */
+/** Prints unfinished lines before a call is answered or ends, so that its log is complete by then. */
 export class AnswerWriter extends FrameWriter {
   streams: StandardStreams | undefined;
 
@@ -84,7 +84,7 @@ export class StandardStreams {
     this.#error.flush();
   }
 
-  /** Replaces Deno's streams, on which `process.stdout` and `process.stderr` of Deno 2.9.6 are built. */
+  /** Replaces Deno's streams, which `process.stdout` and `process.stderr` use (Deno 2.9.6). */
   capture(): void {
     for (const [stream, target] of [[this.#output, Deno.stdout], [this.#error, Deno.stderr]] as const) {
       let writable: WritableStream<Uint8Array> | undefined;
@@ -100,7 +100,7 @@ export class StandardStreams {
     }
   }
 
-  /** Overrides of the functions that write to a descriptor by its number, as loggers do. */
+  /** Overrides of functions that write to a descriptor by its number, as loggers do. */
   get overrides(): readonly Override[] {
     return [
       { module: "fs", replace: (fs) => this.#fileSystem(fs) },
@@ -142,7 +142,7 @@ export class StandardStreams {
   }
 }
 
-/** What `fs.write(fd, data, …)` means: of bytes, `offset, length`; of a text, `position, encoding`. */
+/** Returns the bytes of `fs.write(fd, data, …)`: bytes have `offset, length` next, a text `position, encoding`. */
 function bytesOf(data: Uint8Array | string, [first, second]: readonly unknown[]): Uint8Array {
   if (typeof data === "string") {
     return Buffer.from(data, typeof second === "string" ? second as BufferEncoding : "utf8");

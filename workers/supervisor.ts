@@ -1,13 +1,13 @@
-// Main thread of a sandbox process: starts the one worker that runs the handler, and ends the process
-// with it or with the host. Takes no part in calls: the worker speaks with the host itself.
+// Runs the main thread of a sandbox process: starts the worker that runs the handler, and ends the process with the
+// worker or the host. It takes no part in calls: the worker communicates with the host itself.
 
-/** What the host passes as the only argument, in JSON. */
+/** The only argument, in JSON, from the host. */
 interface Task {
-  /** Path of the host's socket. */
+  /** The path of the host's socket. */
   socket: string;
-  /** Length of the token that the host writes to standard input. */
+  /** The length of the token that the host writes to standard input. */
   tokenBytes: number;
-  /** The folder with copies of the files that the handler's code consists of, and those of its packages. */
+  /** The folder with copies of the handler's code, and the folders of its packages. */
   read: string[];
   importHosts: string[];
   /** The hosts that the function may connect to, if they are listed. */
@@ -16,24 +16,24 @@ interface Task {
 
 const task: Task = JSON.parse(Deno.args[0]!);
 
-// Every permission is named: one left out would be denied, but a list that is null would inherit
-// everything the process has.
+// Every permission is listed. An omitted one would be denied, but a list that is null would inherit everything that the
+// process has.
 const permissions: Deno.PermissionOptionsObject = {
   env: false,
   ffi: false,
   import: task.importHosts,
-  // Exactly what the host gave this process by its flags, with what they deny.
+  // Exactly what the host's flags allow and deny to this process.
   net: "inherit",
-  // Connecting a Unix socket asks for read and write. The host removes the socket and its folder
-  // once it has accepted, so that afterwards these two paths are worth nothing.
+  // Connecting to a Unix socket requires read and write. The host removes the socket and its folder once it has
+  // accepted the connection, after which these two paths are useless.
   read: [task.socket, ...task.read],
   run: false,
   sys: false,
   write: [task.socket],
 };
 
-// A worker's relative addresses are resolved against its own. Against this one none can be: they are invalid, instead
-// of leading to files of this machine and showing their paths.
+// A worker's relative URLs are resolved against its own. With this one they are invalid, instead of resolving to files
+// of this machine and revealing their paths.
 const entry = new Blob([`import ${JSON.stringify(new URL("./bootstrap.ts", import.meta.url))};`], {
   type: "text/javascript",
 });
@@ -49,7 +49,7 @@ worker.addEventListener("error", (event) => {
   Deno.exit(1);
 });
 
-// The worker proves with it that it connects for this process. Another process that finds the socket does not have it.
+// The worker authenticates to the host with it. Another process that finds the socket does not have the token.
 const token = new Uint8Array(task.tokenBytes);
 for (let length = 0; length < token.length;) length += await readStdin(token.subarray(length));
 worker.postMessage({ socket: task.socket, token, hosts: task.hosts });

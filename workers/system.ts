@@ -1,5 +1,5 @@
-// What a handler sees of the system: constants, as packages ask for such facts without needing them. Deno's
-// permission stays closed, so that the functions which are replaced here would tell nothing either.
+// Replaces system information that a handler sees by constants, as packages read it without needing it. Deno's
+// permission stays denied, so the original functions would reveal nothing either.
 
 import type { Override } from "./builtins.ts";
 
@@ -11,7 +11,7 @@ const HOME = "/";
 const USER = "handler";
 const ID = 1000;
 const UMASK = 0o022;
-/** Linux's oldest long-term kernel that Deno supports; only its form matters. */
+/** The oldest long-term Linux kernel that Deno supports. Only its format matters. */
 const RELEASE = "6.1.0";
 const EXECUTABLE = "/usr/bin/deno";
 const MEMORY_BYTES = 128 << 20;
@@ -36,7 +36,7 @@ const loopback = (): Deno.NetworkInterfaceInfo => ({
 });
 const uptimeSeconds = (): number => Math.floor(now() / 1000);
 
-/** Replaces what `Deno` and `navigator` tell. Much of `node:os` and `node:process` asks these when it is called. */
+/** Replaces functions of `Deno` and `navigator`, which much of `node:os` and `node:process` calls. */
 export function hideSystem(): void {
   Object.assign(Deno, {
     hostname: () => HOST,
@@ -56,7 +56,7 @@ export function hideSystem(): void {
   hideArguments();
 }
 
-/** Overrides of those functions of Node's that ask the system itself. */
+/** Overrides of Node's functions that query the system themselves. */
 export const SYSTEM_OVERRIDES: readonly Override[] = [
   {
     module: "os",
@@ -87,7 +87,7 @@ function constant(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { get: () => value, enumerable: true, configurable: true });
 }
 
-/** `process.argv` is made of these when it is first needed: they are the supervisor's, and name paths of the server. */
+/** Clears the supervisor's arguments, which contain paths of the server. `process.argv` is built from them later. */
 function hideArguments(): void {
   const { internal } = Deno as unknown as { internal: symbol };
   const internals = (Deno as unknown as Record<symbol, { __nodeBootstrapArgs?: { denoArgs: string[] } }>)[internal];

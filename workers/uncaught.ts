@@ -1,5 +1,4 @@
-// Logs uncaught errors with the call whose code threw them, instead of ending the process and with it
-// every call under way.
+// Logs uncaught errors with the call whose code threw them, instead of ending the process with all of its calls.
 
 import type { AsyncLocalStorage } from "node:async_hooks";
 import timers from "node:timers";
@@ -7,9 +6,9 @@ import timers from "node:timers";
 // Taken before the handler's code can replace them.
 const { apply } = Reflect;
 
-/** `running` holds the number of the invocation whose code runs. */
-export function tellUncaught(running: AsyncLocalStorage<number>): void {
-  /** What a timer's callback threw last: Deno reports it when it has left the callback's context. */
+/** `running` contains the id of the invocation whose code runs. */
+export function logUncaught(running: AsyncLocalStorage<number>): void {
+  /** The last error of a timer's callback. Deno reports it after it left the callback's context. */
   let thrown: { readonly error: unknown; readonly call: number | undefined } | undefined;
 
   const watched = (callback: unknown): unknown => {
@@ -35,15 +34,15 @@ export function tellUncaught(running: AsyncLocalStorage<number>): void {
 
   addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    // In the context in which the promise was made.
+    // This runs in the context in which the promise was created.
     console.error("Unhandled rejection:", event.reason);
   });
   addEventListener("error", (event) => {
     event.preventDefault();
-    const tell = () => console.error("Uncaught error:", event.error);
+    const log = () => console.error("Uncaught error:", event.error);
     const call = running.getStore() ?? (thrown?.error === event.error ? thrown?.call : undefined);
     thrown = undefined;
-    if (call === undefined) tell();
-    else running.run(call, tell);
+    if (call === undefined) log();
+    else running.run(call, log);
   });
 }

@@ -192,7 +192,7 @@ Deno.test("a stream of what is no bytes fails as in Fetch; views of bytes are ta
     const [entry] = (await kept(server, `?requestId=${first.headers.get("x-request-id")}`)).filter(({ level }) =>
       level === "error"
     );
-    assert.match(entry!.message, /TypeError: The stream of the response's body gave .*bytes alone/);
+    assert.match(entry!.message, /TypeError: The stream of the response's body returned .*only bytes/);
     const later = await fetch(`${server.url}/run/pieces?first=part&second=${bad}`);
     assert.equal(later.status, 200);
     await assert.rejects(later.text(), bad);

@@ -1,15 +1,15 @@
-// Closes to a handler's realm what Deno's permissions leave open, before any of its code runs. There is no
-// second realm in its process in which these would be open again: workers are what is closed.
+// Disables what Deno's permissions allow a handler and the platform does not, before any of its code runs. There is no
+// second realm in the process in which these would be available, as workers are disabled.
 
 import { Worker as NodeWorker } from "node:worker_threads";
 
-// Taken before the handler's code can replace them; methods of strings and addresses, too, it could replace.
+// Taken before the handler's code can replace them, including methods of strings.
 const { createHttpClient } = Deno;
 const { defineProperty, freeze, setPrototypeOf } = Object;
 const { apply } = Reflect;
 const { startsWith } = String.prototype;
 
-export function closeRealm(): void {
+export function lockDown(): void {
   for (const worker of [Worker, NodeWorker]) closeClass(worker, "A handler cannot start workers.");
   defineProperty(Deno, "createHttpClient", {
     value: createCheckedClient,
@@ -20,7 +20,7 @@ export function closeRealm(): void {
 }
 
 /**
- * Makes every construction of a derived class fail, whoever holds it: its constructor cannot come past
+ * Makes every construction of a derived class fail, even with earlier references to it: its constructor cannot pass
  * `super()`, which looks up its prototype only then.
  */
 function closeClass(derived: new (...args: never[]) => unknown, message: string): void {
@@ -34,9 +34,9 @@ function closeClass(derived: new (...args: never[]) => unknown, message: string)
 }
 
 /**
- * Deno checks the name of a SOCKS proxy and not the address that it leads to, so that one on this machine
- * could be reached. Every field is read once and handed on as its own, so that no getter or prototype can
- * show Deno another proxy than the one seen here.
+ * Refuses SOCKS proxies: Deno checks the name of one but not its address, so that a proxy on this machine could be
+ * reached. Every field is read once and copied, so that no getter or prototype can show Deno another proxy than the one
+ * that is checked here.
  */
 function createCheckedClient(options: Deno.CreateHttpClientOptions = {}): Deno.HttpClient {
   const { proxy } = options;
