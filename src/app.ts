@@ -10,24 +10,24 @@ import { createAdmins } from "./core/admins/admins.ts";
 import { checkFolders, type Config } from "./config.ts";
 import { denoWarning } from "./deno_versions.ts";
 import { messageOf } from "./errors.ts";
-import { assetsService } from "./code/files/assets.ts";
+import { createAssets } from "./code/files/assets.ts";
 import { Builder } from "./code/modules/builder.ts";
 import { CodeFolder } from "./code/files/code_folder.ts";
 import { createConditions } from "./code/checks/condition.ts";
 import { createFileUses } from "./code/file_uses.ts";
-import { filesService } from "./code/files/files.ts";
-import { importsService } from "./code/modules/imports.ts";
-import { keptGraphs } from "./code/modules/module_graph_cache.ts";
+import { createFiles } from "./code/files/files.ts";
+import { createImports } from "./code/modules/imports.ts";
+import { createModuleGraphCache } from "./code/modules/module_graph_cache.ts";
 import { LoadChecks } from "./code/checks/load_check.ts";
 import { ModuleCache } from "./code/packages/module_cache.ts";
-import { importLockFile, packageLocks } from "./code/packages/package_locks.ts";
+import { createPackageLocks, importLockFile } from "./code/packages/package_locks.ts";
 import { createPackages } from "./code/packages.ts";
 import { DEFAULT_CONFINEMENT } from "./core/functions/permissions.ts";
 import { createPreflight } from "./code/checks/preflight.ts";
 import { Pruner } from "./code/pruner.ts";
 import { createRegistry } from "./core/functions/registry.ts";
 import { hasLinearEngine } from "./core/functions/route_patterns.ts";
-import { typeCheckService } from "./code/checks/type_check.ts";
+import { createTypeCheck } from "./code/checks/type_check.ts";
 import { createChangeBarrier } from "./http/change_barrier.ts";
 import { createApi } from "./control/api/api.ts";
 import type { ApiDeps } from "./control/services.ts";
@@ -218,14 +218,14 @@ async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { 
   const runtime = await prepareRuntime(ROOT, { cacheDir, fetchEnv });
   const lockOptions = { store: store.packageLocks, transaction: store.transaction };
   importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
-  const locks = packageLocks(lockOptions);
+  const locks = createPackageLocks(lockOptions);
   const cache = new ModuleCache({ runtime, dataDir, used: locks.packages, now });
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
   opened.defer(() => runFolder.remove());
   const builder = new Builder({ runtime, codeDir, folder: join(runFolder.path, "build"), fetchEnv });
   const warnLate = (error: unknown) =>
     log("warn", `First calls after a restart will take longer: ${messageOf(error)} (observations.db).`);
-  const imports = importsService({
+  const imports = createImports({
     codeDir,
     locks,
     cache,
@@ -234,7 +234,7 @@ async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { 
     bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
     builder,
     importHosts: () => settings.get("sandbox.import-hosts"),
-    kept: keptGraphs({
+    kept: createModuleGraphCache({
       store: observations.moduleGraphs,
       transaction: observations.transaction,
       attempt: bestEffort(now, warnLate),
@@ -248,8 +248,8 @@ async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { 
     runDir: runFolder.path,
     builder,
     imports,
-    assets: assetsService(codeDir, codeFolder),
-    files: filesService(codeDir, record, () => codeFolder.changed()),
+    assets: createAssets(codeDir, codeFolder),
+    files: createFiles({ codeDir, record, onChange: () => codeFolder.changed() }),
   };
 }
 
@@ -547,7 +547,7 @@ function webOpener(
       asked: createSecretReferences(store),
       noticeKey: keyring.derive("notices"),
       importers: imports.importers,
-      typeCheck: typeCheckService({
+      typeCheck: createTypeCheck({
         files,
         runtime,
         runDir,

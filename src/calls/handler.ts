@@ -4,7 +4,7 @@
 import { getPath } from "hono/utils/url";
 import type { Access } from "../core/access/access.ts";
 import { decideAdmission } from "../core/access/admission.ts";
-import { type Assets, type AssetsService, NO_ASSETS } from "../code/files/assets.ts";
+import { type AssetFinder, type Assets, NO_ASSETS } from "../code/files/assets.ts";
 import type { Imports } from "../code/modules/imports.ts";
 import type { Cors } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
@@ -40,7 +40,7 @@ export interface RunDependencies extends CallLog {
   readonly imports: Imports;
   /** Returns another number after each change of what is stored. */
   readonly changes: () => number;
-  readonly assets: AssetsService;
+  readonly assets: AssetFinder;
   readonly pool: Pool<RunCaller>;
   readonly settings: Settings;
   /** Called for each response that contains a disclosed secret, or was blocked because it could not be checked. */

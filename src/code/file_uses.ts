@@ -1,4 +1,4 @@
-// What uses a file of the code folder, and changes of files that take it into account.
+// Moves and deletes files of the code folder with regard to the functions and files that use them.
 
 import type { Actor } from "../actor.ts";
 import { conflict, type ErrorDetails, invalid } from "../errors.ts";
@@ -8,7 +8,7 @@ import { checkFilePath, HANDLER_EXTENSIONS } from "../core/functions/file_paths.
 import { type FileInfo, type Files } from "./files/files.ts";
 import type { Registry } from "../core/functions/registry.ts";
 
-/** A function, as far as it is named. */
+/** The id and name of a function. */
 export interface NamedFunction {
   readonly id: FunctionId;
   readonly name: string;
@@ -16,9 +16,9 @@ export interface NamedFunction {
 
 export interface MovedFile {
   readonly info: FileInfo;
-  /** The file's version, as before. */
+  /** The file's version, which is unchanged. */
   readonly sha256: string;
-  /** Functions that had the file as their handler, and have it under its new path now. */
+  /** Functions with the file as their handler, which now have the new path. */
   readonly functions: readonly NamedFunction[];
   /** Files that depend on the old path. */
   readonly importers: readonly string[];
@@ -26,14 +26,14 @@ export interface MovedFile {
 
 export interface FileUses {
   /**
-   * Moves a file, together with the functions that have it as their handler: all of it is done, or nothing.
-   * What other files import is not changed.
+   * Moves a file and changes the handler of the functions that use it: all of this is done, or nothing.
+   * Imports in other files are not changed.
    * @throws AppError InvalidInput (400), NotFound (404), Conflict (409) if the new path is taken,
    *   PreconditionFailed (412)
    */
   move(actor: Actor, from: string, to: string, expected?: ExpectedVersions): Promise<MovedFile>;
   /**
-   * Deletes a file that no function and no other file is known to need.
+   * Deletes a file that no function and no other file is known to use.
    * @throws AppError InvalidInput (400), NotFound (404), Conflict (409) naming what needs it, PreconditionFailed (412)
    */
   deleteUnused(actor: Actor, path: string, expected?: ExpectedVersions): Promise<void>;
@@ -42,12 +42,12 @@ export interface FileUses {
 export interface FileUsesParts {
   readonly files: Files;
   readonly registry: Pick<Registry, "handledBy" | "moveHandler">;
-  /** Modules that were looked at before and depend on the file at `path`. */
+  /** Returns the known modules that depend on the file at `path`. */
   readonly importers: (path: string) => readonly string[];
 }
 
 export function createFileUses({ files, registry, importers }: FileUsesParts): FileUses {
-  /** Throws if something needs the file. */
+  /** Throws if something uses the file. */
   const refuseUsed = (path: string): void => {
     const dependent = importers(path);
     const own = registry.handledBy(path);

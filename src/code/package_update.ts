@@ -1,4 +1,4 @@
-// Moves one npm package of a lock to another version, and what depends on it no more than that takes.
+// Updates one npm package in a lock to another version, and other packages only as far as that requires.
 
 import { join } from "node:path";
 import { satisfies, validRange } from "semver";
@@ -16,19 +16,19 @@ import {
 
 export interface PackageUpdate {
   readonly name: string;
-  /** A range or version; undefined for the newest that each specifier allows. */
+  /** A range or version; undefined for the newest version that each specifier allows. */
   readonly to: string | undefined;
 }
 
 export type UpdatedLock = { readonly lock: Lock } | { readonly problem: string };
 
-/** The versions that a lock has of a package that is imported by its name. */
+/** Returns the locked versions of a package that is imported by its name. */
 export function versionsOf(lock: Lock, name: string): string[] {
   const found = Object.entries(lock.specifiers).filter(([specifier]) => isOf(specifier, name));
   return [...new Set(found.map(([, version]) => versionOf(`${name}@${version}`)))].sort();
 }
 
-/** `handler` is named in problems. Asks the registry, and fetches no package. */
+/** Computes an updated lock with current data of the registry; fetches no package. `handler` is named in problems. */
 export async function updateLock(
   lock: Lock,
   { name, to }: PackageUpdate,
@@ -37,7 +37,7 @@ export async function updateLock(
 ): Promise<UpdatedLock> {
   const moved = Object.entries(lock.specifiers).filter(([specifier]) => isOf(specifier, name));
   const before = new Set(moved.map(([, version]) => `${name}@${version}`));
-  // A package's entry names its peers' versions, so everything above it is resolved again, at the same versions.
+  // A package's entry names its peers' versions, so all its dependents are resolved again, at the same versions.
   const removed = usersOf(lock, before);
   const pins = new Map<string, string>();
   for (const [specifier] of moved) pins.set(specifier, `npm:${name}@${to ?? rangeOf(specifier)}`);
@@ -52,7 +52,7 @@ export async function updateLock(
   const path = await folder.write("lock", lockText(withoutPackages(lock, removed)));
   const wanted = [...new Set([...pins.values(), ...kept])];
   const entry = await folder.write("entry.ts", wanted.map((one) => `import ${JSON.stringify(one)};\n`).join(""));
-  // With a cache of its own: the usual one may not know the newest versions.
+  // In a separate cache: the usual one may not know the newest versions.
   const { success, stderr } = await builder.resolve(join(folder.path, "cache"), `--lock=${path}`, entry);
   if (!success) return { problem: causeOf(stderr) };
   const resolved = parseLock(await Deno.readTextFile(path));
@@ -62,7 +62,7 @@ export async function updateLock(
   );
   for (const [specifier, pin] of pins) {
     const version = versions.get(specifierOf(pin));
-    if (version === undefined) return { problem: `${pin} cannot be found.` };
+    if (version === undefined) return { problem: `${pin} was not found.` };
     const range = rangeOf(specifier);
     if (
       nameOf(specifier) === name && validRange(range) !== null && !satisfies(versionOf(`${name}@${version}`), range)

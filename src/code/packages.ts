@@ -1,4 +1,4 @@
-// The packages that functions get: which versions, whose they are, and moving one to another version.
+// Lists the packages that functions use, with versions and users, and updates packages.
 
 import { join } from "node:path";
 import type { Actor, Recorder } from "../actor.ts";
@@ -12,13 +12,13 @@ import { updateLock, versionsOf } from "./package_update.ts";
 import type { Findings } from "./checks/preflight.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 
-/** A package that functions import, or that such a package needs. */
+/** A package that functions import, or a dependency of such a package. */
 export interface InstalledPackage {
   readonly name: string;
   readonly registry: "npm" | "jsr";
   /** Whether it has native code, which functions cannot run. */
   readonly native: boolean;
-  /** Bytes of all versions. Modules of JSR are not counted. */
+  /** Size of all versions in bytes. JSR modules are not counted. */
   readonly size: number;
   readonly versions: readonly InstalledVersion[];
 }
@@ -32,31 +32,31 @@ export interface InstalledVersion {
 export interface PackageUser {
   readonly id: FunctionId;
   readonly name: string;
-  /** Specifiers by which its code imports the package; empty if only other packages do. */
+  /** Specifiers by which its code imports the package; empty if only other packages import it. */
   readonly specifiers: readonly string[];
 }
 
 export interface UpdateRequest {
-  /** A range or version; undefined for the newest that each import allows. */
+  /** A range or version; undefined for the newest version that each import allows. */
   readonly to?: string | undefined;
   /** Functions to update; all that import the package if undefined. */
   readonly functions?: readonly FunctionId[] | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
-/** What an update changed, or would. */
+/** What an update changed, or would change. */
 export interface UpdateResult {
   readonly updated: readonly { id: FunctionId; name: string; from: readonly string[]; to: readonly string[] }[];
-  /** Sentences; with any, nothing was changed. */
+  /** Problems as sentences; if there are any, nothing was changed. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }
 
 export interface Packages {
-  /** In order of name. Functions that were never looked at are looked at now. */
+  /** Returns all packages in order of name. Builds module graphs that are not yet known. */
   list(): Promise<InstalledPackage[]>;
   /**
-   * Moves a package that functions import to another version.
+   * Updates a package that functions import to another version.
    * @throws AppError NotFound (404) if none of the functions imports it; InvalidInput (400)
    */
   update(actor: Actor, name: string, request: UpdateRequest): Promise<UpdateResult>;
@@ -67,7 +67,7 @@ export interface PackagesOptions {
   readonly builder: Builder;
   readonly locks: PackageLocks;
   readonly registry: Pick<Registry, "list" | "get">;
-  /** Loads a graph as a function's. */
+  /** Loads a graph as the handler of a function. */
   readonly load: (graph: ModuleGraph, entry: RegisteredFunction) => Promise<Findings>;
   readonly record: Recorder;
   /** The package of the workers, which is in every lock. */
@@ -78,7 +78,7 @@ const RANGE = /^[\w.^~<>=|*+ -]{1,100}$/;
 
 export function createPackages(options: PackagesOptions): Packages {
   const { imports, builder, locks, registry, load, record } = options;
-  /** By folder: files of a version never change. */
+  /** Cached by folder, as the files of a version never change. */
   const sizes = new Map<string, number>();
 
   const sizeOf = async (folder: string): Promise<number> => {
@@ -93,12 +93,12 @@ export function createPackages(options: PackagesOptions): Packages {
     try {
       return await imports.graph(handler);
     } catch {
-      // Its own calls say why.
+      // Calls of the function report the reason.
       return undefined;
     }
   };
 
-  /** Without what only the workers import. */
+  /** Excludes packages that only the workers import. */
   const specifiersOf = (lock: Lock, id: string): string[] =>
     Object.entries(lock.specifiers).filter(([specifier, version]) =>
       `${nameOf(specifier)}@${version}` === id && specifier !== options.workerPackage
@@ -116,12 +116,12 @@ export function createPackages(options: PackagesOptions): Packages {
     const updated = await updateLock(lock, { name, to }, entry.handler, builder);
     if ("problem" in updated) return failed(updated.problem);
     const trial = await imports.trial(entry.handler, updated.lock);
-    // Only types are imported from elsewhere.
+    // Only types are imported from remote modules.
     if (trial.graph.lock === undefined) return { from, to: from, problems: [], warnings: [] };
-    if (trial.before !== stored) return failed(`The packages of ${entry.handler} were changed meanwhile.`);
+    if (trial.before !== stored) return failed(`The packages of ${entry.handler} were changed in the meantime.`);
     if (trial.graph.problems.length > 0) return failed(...trial.graph.problems);
     const found = await load(trial.graph, entry);
-    // What did not load before does not lose by the update.
+    // Code that did not load before need not load after the update.
     const isWorse = found.problems.length > 0 &&
       (await load(await imports.graph(entry.handler), entry)).problems.length === 0;
     const problems = isWorse ? found.problems : [];
@@ -176,13 +176,13 @@ export function createPackages(options: PackagesOptions): Packages {
       const importers = chosen.filter(({ handler }) => {
         const lock = locks.find(handler);
         return lock !== undefined && versionsOf(parseLock(lock), name).length > 0 &&
-          // No update may move the version that the workers themselves use.
+          // An update must not change the version that the workers use.
           Object.keys(parseLock(lock).specifiers).some((one) => nameOf(one) === name && one !== options.workerPackage);
       });
       const without = functions && chosen.find((entry) => !importers.includes(entry));
       if (without) throw invalid("functions", `names ${without.id}, which does not import ${name}`);
       if (importers.length === 0) throw notFound("imported package", name);
-      // Functions that share a handler share its lock.
+      // Functions with the same handler share its lock.
       const byHandler = new Map(importers.map((entry) => [entry.handler, entry]));
       const tried = new Map(
         await Promise.all(
@@ -226,13 +226,13 @@ async function treeSize(folder: string): Promise<number> {
       else if (isFile) size += (await Deno.lstat(path)).size;
     }
   } catch (error) {
-    // Removed meanwhile.
+    // Removed in the meantime.
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return size;
 }
 
-/** What an update that has problems is answered with. */
+/** Returns the error for an update that has problems. */
 export function refusedUpdate({ problems }: UpdateResult): AppError {
   return new AppError("PackageProblems", 409, problems.join(" "));
 }

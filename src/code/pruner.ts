@@ -1,5 +1,6 @@
-// Keeps the locks of packages and the module cache from growing without end: removes what nothing uses, once a day.
+// Removes unused package locks and unused parts of the module cache once a day, so that they do not grow without bound.
 
+import { DAY_MS, HOUR_MS } from "../time.ts";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { Level } from "../telemetry/log.ts";
@@ -23,8 +24,7 @@ export interface PrunerOptions {
   readonly ages?: PruningAges;
 }
 
-const HOUR_MS = 3_600_000;
-const EVERY_MS = 24 * HOUR_MS;
+const EVERY_MS = DAY_MS;
 const NAMES_MAX = 20;
 
 export class Pruner {
@@ -41,7 +41,7 @@ export class Pruner {
   start(): void {
     const { cache } = this.#options;
     const renew = () => this.#attempt("The lease of the module cache could not be renewed", () => cache.renew());
-    const keep = () => this.#attempt("Packages in use could not be noted", () => cache.touch());
+    const keep = () => this.#attempt("The use of packages could not be recorded", () => cache.touch());
     const hourly = () => void renew().then(keep);
     const prune = () => void this.run();
     this.#timers.push(setInterval(hourly, HOUR_MS), setTimeout(prune, HOUR_MS), setInterval(prune, EVERY_MS));
@@ -49,7 +49,7 @@ export class Pruner {
     void renew();
   }
 
-  /** Resolves once what is under way has ended, which is soon. */
+  /** Stops; resolves when current work has ended, which is soon. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -71,7 +71,7 @@ export class Pruner {
     if (sentence) report("info", sentence);
   }
 
-  /** Removes locks of handlers that no function names and whose file is gone. */
+  /** Removes locks of handlers that no function uses and whose file does not exist. */
   async #pruneLocks(): Promise<number> {
     const { codeDir, locks, imports, handlers } = this.#options;
     const fileOf = (handler: string) => join(codeDir, ...handler.split("/"));
@@ -80,7 +80,7 @@ export class Pruner {
       if (this.#isStopping) return 0;
       if (!await Deno.lstat(fileOf(handler)).then(() => true, () => false)) gone.push(handler);
     }
-    // Anything may have happened meanwhile.
+    // Checked again, as the state may have changed meanwhile.
     const used = new Set(handlers());
     const removed = gone.filter((handler) => !used.has(handler) && !isThere(fileOf(handler)));
     imports.forget(removed);
@@ -88,7 +88,7 @@ export class Pruner {
     return removed.length;
   }
 
-  /** Never throws; reports what fails, beginning with `failure`. */
+  /** Runs work and reports its error in a message that begins with `failure`; never throws. */
   #attempt(failure: string, work: () => Promise<void>): Promise<void> {
     if (this.#isStopping) return Promise.resolve();
     const attempt = work().catch((error) => this.#options.report("warn", `${failure}: ${messageOf(error)}.`))

@@ -4,7 +4,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AdminActor, KeyActor, Origin } from "../actor.ts";
 import type { Access } from "../core/access/access.ts";
 import type { Admins } from "../core/admins/admins.ts";
-import type { AssetsService } from "../code/files/assets.ts";
+import type { AssetFinder } from "../code/files/assets.ts";
 import type { Conditions, Health } from "../code/checks/condition.ts";
 import type { FileUses } from "../code/file_uses.ts";
 import type { Files } from "../code/files/files.ts";
@@ -35,7 +35,7 @@ export interface ApiDeps {
   readonly settings: Settings;
   readonly rotation: Rotation;
   readonly audit: Audit;
-  readonly assets: AssetsService;
+  readonly assets: AssetFinder;
   readonly preflight: Preflight;
   /** Whether functions can answer calls. */
   readonly conditions: Conditions;

@@ -1,15 +1,15 @@
 // How long work whose amount authors decide keeps the event loop from everything else, at the most an author may ask for.
 
 import { join } from "node:path";
-import { assetsService } from "../../src/code/files/assets.ts";
+import { createAssets } from "../../src/code/files/assets.ts";
 import { Builder } from "../../src/code/modules/builder.ts";
 import { CodeFolder } from "../../src/code/files/code_folder.ts";
 import { readInfoAside } from "../../src/code/modules/info_aside.ts";
-import { importsService } from "../../src/code/modules/imports.ts";
-import { keptGraphs } from "../../src/code/modules/module_graph_cache.ts";
+import { createImports } from "../../src/code/modules/imports.ts";
+import { createModuleGraphCache } from "../../src/code/modules/module_graph_cache.ts";
 import { ModuleCache } from "../../src/code/packages/module_cache.ts";
 import { FILES_MAX } from "../../src/code/modules/module_info.ts";
-import { packageLocks } from "../../src/code/packages/package_locks.ts";
+import { createPackageLocks } from "../../src/code/packages/package_locks.ts";
 import { createMasking } from "../../src/masking/masking.ts";
 import { makeSandboxFolder } from "../../src/sandbox/process/sandbox_dir.ts";
 import { openObservations } from "../../src/store/observations.ts";
@@ -38,9 +38,9 @@ export async function benchEventLoop(): Promise<string[]> {
     setpriv: undefined,
     landlock: undefined,
   };
-  const imports = importsService({
+  const imports = createImports({
     codeDir: codeDir!,
-    locks: packageLocks({ store: store.packageLocks, transaction: store.transaction }),
+    locks: createPackageLocks({ store: store.packageLocks, transaction: store.transaction }),
     cache: new ModuleCache({
       runtime: { ...runtime, cacheDir: there.path, workerPackage: "npm:hono@4.13.19" },
       dataDir: there.path,
@@ -52,7 +52,7 @@ export async function benchEventLoop(): Promise<string[]> {
     ownUsers: false,
     builder: new Builder({ runtime, codeDir: codeDir!, folder: join(there.path, "build"), fetchEnv: {} }),
     importHosts: () => NO_HOSTS,
-    kept: keptGraphs({
+    kept: createModuleGraphCache({
       store: observations.moduleGraphs,
       transaction: observations.transaction,
       attempt: (work) => work(),
@@ -101,7 +101,7 @@ export async function benchEventLoop(): Promise<string[]> {
   await part("removing the copies", (round) => folders[round]!.remove());
   await part("matching 100 patterns with them", () => {
     codeFolder.changed();
-    return assetsService(codeDir!, codeFolder).of([...patterns]);
+    return createAssets(codeDir!, codeFolder).of([...patterns]);
   });
   await part("masking 256 KB made of the pieces of its values", () => masking.mask(1, "a".repeat(1 << 18), disclosed));
   codeFolder.close();

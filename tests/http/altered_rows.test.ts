@@ -210,7 +210,7 @@ Deno.test("the page of an altered row offers to delete it, which the server does
 
   const shown = await server.api("GET", `/api/functions/${fn}`);
   assert.equal(shown.body.function.state, "broken");
-  assert.match(shown.body.function.stateReason, /^Something other than this server has written its entry/);
+  assert.match(shown.body.function.stateReason, /^Something other than this server altered its entry/);
   const list = contentOf((await admin.get("/web/functions")).text);
   assert.match(list, /orders altered broken Something other than this server/);
   assert.doesNotMatch(list, /Disable/);

@@ -373,7 +373,7 @@ Deno.test("files are uploaded, moved, downloaded and deleted byte for byte, insi
 
   const again = await upload(visitor, "pictures", [["a b.bin", new Uint8Array(3)]]);
   assert.equal(again.status, 400);
-  assert.match(again.text, /exists already/);
+  assert.match(again.text, /already exists/);
 
   const moved = await visitor.post("/web/files/move", { path: "pictures/a b.bin", to: "deep/er/a.bin" });
   assert.equal(moved.status, 303, moved.text);

@@ -394,7 +394,7 @@ Deno.test("what is wrong with the code is reported once, and what is not declare
       }
       const hash = await problemsOf("hash", { "h.ts": code('import x from "#lib/x";') });
       assert.equal(hash.length, 1);
-      assert.match(hash[0]!, /^hash\/h\.ts:1: "#lib\/x" cannot be declared, as it begins with "#"/);
+      assert.match(hash[0]!, /^hash\/h\.ts:1: "#lib\/x" cannot be declared because it begins with "#"/);
       const std = await problemsOf("std", { "h.ts": code('import x from "@std/none";') });
       assert.equal(std.length, 1);
       assert.match(std[0]!, /"@std\/none": "jsr:@std\/none"/);

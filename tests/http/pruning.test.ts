@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pruneCache, type Pruned } from "../../src/code/packages/cache_pruning.ts";
 import { type Lease, ModuleCache, packageIndexes } from "../../src/code/packages/module_cache.ts";
-import { packageLocks } from "../../src/code/packages/package_locks.ts";
+import { createPackageLocks } from "../../src/code/packages/package_locks.ts";
 import { Pruner } from "../../src/code/pruner.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -46,7 +46,7 @@ Deno.test("packages that no function of any server has are removed, and fetched 
     const keys = openKeyFile(join(dataDir, "encryption-keys.json"), true, new Date(), undefined);
     const store = openStore(join(dataDir, "database.db"), keys);
     try {
-      const locks = packageLocks({ store: store.packageLocks, transaction: store.transaction });
+      const locks = createPackageLocks({ store: store.packageLocks, transaction: store.transaction });
       const reports: string[] = [];
       const runtime = { cacheDir, denoDir, appDir: "", deno: "", workerPackage: "npm:hono@4.13.19" };
       await new Pruner({

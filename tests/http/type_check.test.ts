@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { annotate } from "../../src/code/checks/handler_type_injection.ts";
 import { readDiagnostics } from "../../src/code/checks/diagnostics.ts";
 import { EMPTY_LOCK } from "../../src/code/packages/lock.ts";
-import { filesService } from "../../src/code/files/files.ts";
-import { type Source, typeCheckService } from "../../src/code/checks/type_check.ts";
+import { createFiles } from "../../src/code/files/files.ts";
+import { createTypeCheck, type Source } from "../../src/code/checks/type_check.ts";
 import { prepareRuntime, type RuntimeOptions } from "../../src/sandbox/process/toolchain.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
 
@@ -24,8 +24,8 @@ async function bench(options: RuntimeOptions = {}): Promise<Bench> {
   await Deno.chmod(home, 0o711);
   const codeDir = join(home, "code");
   await Deno.mkdir(codeDir, { mode: 0o700 });
-  const { check } = typeCheckService({
-    files: filesService(codeDir, () => {}),
+  const { check } = createTypeCheck({
+    files: createFiles({ codeDir, record: () => {} }),
     runtime: await prepareRuntime(ROOT, options),
     runDir: home,
     codeDir,
@@ -72,7 +72,7 @@ export default app;`,
   ];
   for (const app of apps) assert.deepEqual(await bed.check(app), [], app);
   const wrong = await bed.check(`export default { fetch: () => "text" };`);
-  assert.match(wrong.join(), /^handler\.ts 1:1-2 The default export is no handler that returns a Response/);
+  assert.match(wrong.join(), /^handler\.ts 1:1-2 The default export is not a handler that returns a Response/);
   assert.match((await bed.check(`export default { get: () => new Response() };`)).join(), /^handler\.ts 1:1-2 /);
 });
 
@@ -97,7 +97,7 @@ Deno.test("a default export that is missing, or returns no Response, is told whe
   const missing = await bed.check("export const handler = 1;\n");
   assert.match(missing.join(), /^handler\.ts 1:1-2 A handler is the default export/);
   const forgotten = await bed.check("const a = 1;\nexport default function (c) {\n  c.json({ a });\n}\n");
-  assert.match(forgotten.join(), /^handler\.ts 2:1-2 The default export is no handler that returns a Response/);
+  assert.match(forgotten.join(), /^handler\.ts 2:1-2 The default export is not a handler that returns a Response/);
 });
 
 Deno.test("a source that cannot be parsed is told at the place", async () => {

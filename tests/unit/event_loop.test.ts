@@ -111,8 +111,8 @@ Deno.test("a graph with too many modules or imports is said to be, and nothing e
   const entry = "file:///code/module_0.ts";
   for (
     const [modules, imports, problem] of [
-      [FILES_MAX + 1, 1, "The handler imports 2001 files; 2000 are allowed."],
-      [50, 1_000, "The modules of the handler have 50000 imports; 20000 are allowed."],
+      [FILES_MAX + 1, 1, "The handler imports 2001 files; at most 2000 are allowed."],
+      [50, 1_000, "The modules of the handler have 50000 imports; at most 20000 are allowed."],
     ] as const
   ) {
     const { tooLarge, files, imports: kept } = readInfo(infoOf(modules, imports), entry);
@@ -137,7 +137,7 @@ Deno.test("modules that are missing count as files, as each of them is looked fo
     ],
   };
   const { tooLarge, broken } = readInfo(JSON.stringify(info), "file:///code/module_0.ts");
-  assert.equal(tooLarge, "The handler imports 2001 files; 2000 are allowed.");
+  assert.equal(tooLarge, "The handler imports 2001 files; at most 2000 are allowed.");
   assert.equal(broken.length, 0);
 });
 

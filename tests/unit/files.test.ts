@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { checkFilePath, checkHandlerPath } from "../../src/core/functions/file_paths.ts";
-import { filesService } from "../../src/code/files/files.ts";
+import { createFiles } from "../../src/code/files/files.ts";
 import { temporaryFolder, unrecorded } from "./temporary.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -24,7 +24,7 @@ function codeFolder() {
   return {
     code,
     outside: folder.path,
-    files: filesService(code, unrecorded),
+    files: createFiles({ codeDir: code, record: unrecorded }),
     [Symbol.dispose]: () => {
       const unharmed = ["outside.ts", "elsewhere/a.ts"].map((path) => readFileSync(join(folder.path, path), "utf8"));
       const beside = readdirSync(folder.path).sort();

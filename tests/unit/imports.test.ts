@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { utimesSync } from "node:fs";
 import { join } from "node:path";
-import { importsService, type ModuleGraph } from "../../src/code/modules/imports.ts";
+import { createImports, type ModuleGraph } from "../../src/code/modules/imports.ts";
 import { Builder } from "../../src/code/modules/builder.ts";
 import { ModuleCache } from "../../src/code/packages/module_cache.ts";
-import { keptGraphs } from "../../src/code/modules/module_graph_cache.ts";
-import { packageLocks } from "../../src/code/packages/package_locks.ts";
+import { createModuleGraphCache } from "../../src/code/modules/module_graph_cache.ts";
+import { createPackageLocks } from "../../src/code/packages/package_locks.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { openStoreAt, temporaryFolder } from "./temporary.ts";
 
@@ -22,9 +22,9 @@ interface Start extends Disposable {
 function start(folder: string, codeDir = join(folder, "code")): Start {
   const { store } = openStoreAt(join(folder, "database.db"));
   const observations = openObservations(join(folder, "observations.db"), () => new Date(), assert.fail);
-  const imports = importsService({
+  const imports = createImports({
     codeDir,
-    locks: packageLocks({ store: store.packageLocks, transaction: store.transaction }),
+    locks: createPackageLocks({ store: store.packageLocks, transaction: store.transaction }),
     cache: new ModuleCache({
       runtime: {
         cacheDir: folder,
@@ -53,7 +53,7 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
       fetchEnv: {},
     }),
     importHosts: () => NO_HOSTS,
-    kept: keptGraphs({
+    kept: createModuleGraphCache({
       store: observations.moduleGraphs,
       transaction: observations.transaction,
       attempt: (work) => work(),

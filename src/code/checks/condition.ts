@@ -1,4 +1,4 @@
-// Whether a function can answer calls, as far as that is known without running it.
+// Determines whether functions can answer calls, as far as this is known without running them.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -14,31 +14,31 @@ export const STATES = ["enabled", "disabled", "suspended", "broken"] as const;
 
 export interface Condition {
   /**
-   * `disabled`: calls get 404; `broken`: its handler is missing or cannot load, or its entry was altered; `suspended`: its processes kept
-   * ending, and calls get 503 until `until`.
+   * `disabled`: calls get 404; `broken`: its handler is missing or cannot load, or its entry was altered; `suspended`:
+   * its processes ended repeatedly, and calls get 503 until `until`.
    */
   readonly state: (typeof STATES)[number];
   /** A sentence; null if there is nothing to explain. */
   readonly reason: string | null;
-  /** Milliseconds since 1970; of a suspended function only. */
+  /** Milliseconds since 1970; set only for a suspended function. */
   readonly until?: number;
-  /** Whether it is broken by what something other than this program has written, and can only be deleted. */
+  /** Whether something other than this program altered its entry, so that it can only be deleted. */
   readonly isAltered?: true;
 }
 
 export interface Conditions {
-  /** Returns what is known; what is not yet known of the code is found out afterwards. */
+  /** Returns what is known, and starts to determine what is not yet known of the code. */
   of(entry: RegisteredFunction): Condition;
-  /** Finds out what is not yet known of the code of these; resolves after some seconds at the latest. */
+  /** Determines what is not yet known of the code of these functions; resolves within a few seconds. */
   look(entries: readonly RegisteredFunction[]): Promise<void>;
   /**
-   * Returns broken functions. `list` gives functions with an id above `after`, in order of id. Of very many,
-   * each call looks at the next ones and again at those that were broken.
+   * Returns broken functions. `list` returns functions with an id above `after`, in order of id. If there are very many,
+   * each call checks the next ones, and again those that were broken.
    */
   broken(
     list: (after: number, limit: number) => RegisteredFunction[],
   ): Promise<{ entry: RegisteredFunction; reason: string }[]>;
-  /** Records what was found out about a version of a handler's code: when it was saved, or when a process loaded it. */
+  /** Records problems of a version of a handler's code, found when it was saved or when a process loaded it. */
   found(handler: string, version: number, problems: readonly string[]): void;
 }
 
@@ -46,22 +46,22 @@ export interface ConditionsOptions {
   /** Absolute. */
   readonly codeDir: string;
   readonly imports: {
-    /** The graph of a handler, if it was looked at since its files were touched. */
+    /** Returns the graph of a handler, if it is known and its files were not touched since. */
     current(handler: string): ModuleGraph | undefined;
     graph(handler: string): ModuleGraph | Promise<ModuleGraph>;
   };
   readonly health: (id: FunctionId) => Health;
-  /** Whether something other than this program has written the function's entry. */
+  /** Reports whether something other than this program altered the function's entry. */
   readonly isAltered: (id: FunctionId) => boolean;
 }
 
 export const ALTERED_REASON =
-  "Something other than this server has written its entry, so that calls get 404. Delete it and create it again.";
+  "Something other than this server altered its entry, so that calls get 404. Delete it and create it again.";
 
 const LOOK_MAX_MS = 2_000;
-/** Functions that one call of `broken` looks at: some milliseconds. */
+/** Functions that one call of `broken` checks, which takes a few milliseconds. */
 const SWEEP = 250;
-/** Handlers whose findings are remembered. */
+/** Handlers whose problems are remembered. */
 const FOUND_MAX = 10_000;
 
 export function createConditions({ codeDir, imports, health, isAltered }: ConditionsOptions): Conditions {
@@ -71,7 +71,7 @@ export function createConditions({ codeDir, imports, health, isAltered }: Condit
   const brokenIds = new Set<FunctionId>();
   let sweptTo = 0;
 
-  /** One after the other: a list of many functions must not keep the builders from a save. */
+  /** Checks are sequential: a list of many functions must not keep the builders busy when a file is saved. */
   const look = (handler: string): Promise<unknown> => {
     let run = looking.get(handler);
     if (!run) {
@@ -95,7 +95,7 @@ export function createConditions({ codeDir, imports, health, isAltered }: Condit
   };
 
   const of = (entry: RegisteredFunction): Condition => {
-    // Whether it is enabled is not known, either.
+    // For an altered entry, it is not known whether it is enabled.
     if (isAltered(entry.id)) return { state: "broken", reason: ALTERED_REASON, isAltered: true };
     if (!entry.enabled) return { state: "disabled", reason: null };
     const reason = brokenReason(entry);

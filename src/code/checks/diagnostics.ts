@@ -1,23 +1,23 @@
-// Reads what `deno check` prints. Knows nothing of processes or files.
+// Parses the output of `deno check`.
 
-/** Something that is wrong with a source; lines and columns count from 1. */
+/** An error in a source; lines and columns count from 1. */
 export interface Diagnostic {
-  /** `file:` address, or "" if it is about none. */
+  /** `file:` URL, or "" if it concerns none. */
   readonly address: string;
   readonly line: number;
   readonly column: number;
-  /** After the last character; undefined where the output does not say. */
+  /** After the last character; undefined if the output does not contain it. */
   readonly endColumn: number | undefined;
   readonly message: string;
 }
 
 const PLACE = /^ {4}at (file:\/\/\S+?):(\d+):(\d+)$/m;
-/** No two parts in a row take the same character: lines may be of any length. */
+/** No two adjacent parts match the same character, so that long lines take linear time. */
 const MARKER = /^\s*(?:\d+ +)?(?:\| *)?([~^]+)\s*$/;
 
-/** The errors in the output of a check that failed, in its order. */
+/** Returns the errors in the output of a failed check, in order. */
 export function readDiagnostics(output: string): Diagnostic[] {
-  // Each begins with its code; what stands before the first is the progress.
+  // Each begins with its code; the text before the first is the progress.
   const found = output.split(/^(?=TS\d+ \[\w+\]: )/m).filter((part) => /^TS\d+ \[/.test(part));
   if (found.length > 0) return found.map(readTypeError);
   const error = /^error: ([\s\S]*)/m.exec(output)?.[1];
@@ -31,7 +31,7 @@ function readTypeError(text: string): Diagnostic {
   return { ...place(text), message };
 }
 
-/** A source that cannot be parsed, or a module that cannot be had. */
+/** Parses the error for a source that cannot be parsed, or for a module that is not available. */
 function readError(text: string): Diagnostic {
   const [first] = text.split("\n");
   return { ...place(text), message: first!.replace(/^(?:SyntaxError|Uncaught \w+): /, "").trim() };
@@ -40,7 +40,7 @@ function readError(text: string): Diagnostic {
 function place(text: string): Omit<Diagnostic, "message"> {
   const [before, address = "", lineText, columnText] = PLACE.exec(text) ?? [];
   if (before === undefined) return { address, line: 1, column: 1, endColumn: undefined };
-  // Only above the place: below it, what else the error has to do with is quoted. Long lines are not.
+  // Only the text above the location: related code may be quoted below it. Long lines are never quoted.
   const above = text.slice(0, text.indexOf(before)).split("\n");
   const marker = above.map((line) => MARKER.exec(line)?.[1]).find((mark) => mark !== undefined);
   const column = Number(columnText);

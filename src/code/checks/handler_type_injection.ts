@@ -1,7 +1,7 @@
-// Gives the parameters of a handler their types, for checking alone: authors write `(c, ctx)` and should be told
-// of a mistyped method all the same. Nothing annotated is ever run.
+// Adds types to the parameters of a handler, only for type checks: authors write `(c, ctx)`, and mistakes such as a
+// misspelled method are found nevertheless. Annotated code is never run.
 
-/** What was put into a line: so many characters at this column (from 0). */
+/** An insertion into a line: this many characters at this column (from 0). */
 interface Insertion {
   readonly line: number;
   readonly column: number;
@@ -10,23 +10,23 @@ interface Insertion {
 
 export interface Annotated {
   readonly source: string;
-  /** The column (from 0) in the author's text of one in `source`. */
+  /** Converts a column (from 0) in `source` to the column in the author's text. */
   originalColumn(line: number, column: number): number;
   /** Line (from 0) of the default export, or 0. */
   readonly exportLine: number;
 }
 
 /**
- * `export default`, a function or an arrow function, and one or two parameters without types. No two parts in a row
- * take the same character, so that white space without end takes no time by its square.
+ * Matches `export default`, a function or an arrow function, and one or two parameters without types. No two adjacent
+ * parts match the same character, so that long white space takes linear time.
  */
 const DEFAULT_EXPORT =
   /\bexport\s+default\s+(?:async\s+)?(?:function\b\s*(?:\*\s*)?(?:[\w$]+\s*)?)?\(\s*([\w$]+)\s*(?:,\s*([\w$]+)\s*)?(?:,\s*)?\)/g;
 const EXPORT = /^[^\S\r\n]*export\s+default\b/m;
-/** A module has one default export; others are in comments and texts. */
+/** A module has one default export; further matches are in comments and strings. */
 const EXPORTS_MAX = 20;
 
-/** `types` are those of the two parameters; without `anyNames` only parameters that are called `c` get them. */
+/** Inserts the `types` of the two parameters; without `anyNames`, only if the first is called `c`. */
 export function annotate(source: string, types: readonly [string, string], anyNames: boolean): Annotated {
   const insertions: Insertion[] = [];
   let annotated = "";
@@ -67,7 +67,7 @@ export function annotate(source: string, types: readonly [string, string], anyNa
   };
 }
 
-/** The line (from 0) that the character before `end` is in. */
+/** Returns the line (from 0) of the character before `end`. */
 function lineOf(source: string, end: number): number {
   let line = 0;
   for (let at = source.indexOf("\n"); at !== -1 && at < end; at = source.indexOf("\n", at + 1)) line++;

@@ -1,5 +1,5 @@
-// Loads a module once in a sandbox process of its own, without network, to find out whether it can be loaded.
-// There is no call, so nothing that the module does can ask for a secret.
+// Checks whether a module can be loaded, by loading it once in a separate sandbox process without network access.
+// There is no call, so the module cannot ask for secrets.
 
 import { createHash } from "node:crypto";
 import { messageOf } from "../../errors.ts";
@@ -12,8 +12,8 @@ import { slices } from "../../slices.ts";
 import { oneLine } from "../../text.ts";
 
 /**
- * `loads`: as a handler; `no-handler`: its default export is none; `failed`: it threw, or ended its process;
- * `network`: it failed because it was refused the network; `late`: it is not known, as it took or waited too long.
+ * `loads`: it is a handler; `no-handler`: its default export is not one; `failed`: it threw, or ended its process;
+ * `network`: it failed because network access was denied; `late`: unknown, because it took or waited too long.
  */
 export type LoadOutcome =
   | { readonly kind: "loads" }
@@ -25,23 +25,23 @@ export interface LoadChecksOptions {
   readonly limitMs: () => number;
 }
 
-/** Checks at a time: loading is work for a processor, and calls need theirs. */
+/** Concurrent checks: loading occupies a processor, and calls need processors, too. */
 const AT_ONCE = 2;
 const KEPT_MAX = 1_000;
-/** Some milliseconds of work. */
+/** Amounts to a few milliseconds of work. */
 const HASHED_AT_ONCE_BYTES = 1 << 20;
 const TEXT_MAX_LENGTH = 500;
-/** How often the memory of the process is looked at. */
+/** How often the memory of the process is measured. */
 const TICK_MS = 100;
-/** What the worker says of a module whose default export answers no calls. */
+/** The worker's message for a module whose default export cannot answer calls. */
 const NO_HANDLER = /^TypeError: The (?:handler|module) has no default export/;
-/** What Deno, its Node modules and the workers say of a connection that was refused. */
+/** Messages of Deno, its Node modules and the workers for a denied connection. */
 const NETWORK =
   /Requires net access|permissions\.net|\b(?:connect|getaddrinfo|query[A-Z]\w*) (?:E[A-Z]{3,}|UNKNOWN|not implemented)/;
 
 export class LoadChecks {
   readonly #options: LoadChecksOptions;
-  /** By what was loaded, oldest first. Only what would come out again. */
+  /** Outcomes by what was loaded, oldest first. Only outcomes that would be the same again. */
   readonly #kept = new Map<string, LoadOutcome>();
   readonly #underWay = new Map<string, Promise<LoadOutcome>>();
   readonly #waiting: (() => void)[] = [];
@@ -51,7 +51,7 @@ export class LoadChecks {
     this.#options = options;
   }
 
-  /** Loads the first of `code.files`. The outcome for the same contents, packages and limits is kept. */
+  /** Loads the first of `code.files`. Outcomes are cached for the same contents, packages and limits. */
   async check(code: Code): Promise<LoadOutcome> {
     const offline: Code = { ...code, net: false };
     const key = await hashOf(offline);
@@ -79,7 +79,7 @@ export class LoadChecks {
     try {
       return await this.#load(code);
     } catch (error) {
-      // The disk is full, say: the module may load all the same.
+      // Such as for a full disk: the module may load nevertheless.
       return { kind: "late", text: `No process could be started: ${messageOf(error)}.` };
     } finally {
       const next = this.#waiting.shift();
@@ -88,7 +88,7 @@ export class LoadChecks {
     }
   }
 
-  /** Whether a place became free in time; it is then taken. */
+  /** Takes a slot; returns false if none became free in time. */
   #turn(): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -111,7 +111,7 @@ export class LoadChecks {
       route: { name: "", description: "", handler: "", route: "/", methods: [], keys: [] },
       spare: undefined,
       process: this.#options.process,
-      // There is no call, so that nothing is asked.
+      // There is no call, so there are no questions.
       answerer: { answer: () => undefined, prefetch: () => undefined },
       entitlements: { isCurrent: () => false, isEntitled: () => false },
       held: new Budget(() => 0),
@@ -144,18 +144,18 @@ function outcomeOf({ kind, message }: CallFailure): LoadOutcome {
   return { kind: kind === "load-failed" && NETWORK.test(message) ? "network" : "failed", text: summary(message) };
 }
 
-/** The message of an error as it is printed, and the first place in the code folder that its stack names. */
+/** Returns the message of a printed error, and the first location in the code folder in its stack. */
 function summary(printed: string): string {
   const lines = printed.split("\n");
   const end = lines.findIndex((line) => /^\s+at /.test(line));
   const message = lines.slice(0, end === -1 ? undefined : end).join(" ").replace(/\s+/g, " ").trim();
-  // Paths in the code folder are relative by now; all others are addresses.
+  // Paths in the code folder are already relative; all others are URLs.
   const place = /^\s+at (?:.* \()?((?![a-z]+:)[^\s():][^\s()]*:\d+:\d+)\)?$/m.exec(printed)?.[1];
   const short = message.length > TEXT_MAX_LENGTH ? `${message.slice(0, TEXT_MAX_LENGTH)}…` : message;
   return oneLine(place === undefined || short.includes(place) ? short : `${short} (${place})`);
 }
 
-/** Of everything that the outcome depends on. */
+/** Returns a hash of everything that the outcome depends on. */
 async function hashOf({ files, ...rest }: Code): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(rest));
   const pause = slices();

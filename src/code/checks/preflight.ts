@@ -1,7 +1,7 @@
-// What is found out about code when it is saved: whether its imports can be had, and whether it loads.
+// Checks code when it is saved: whether its imports are available, and whether it loads.
 
 import type { Code } from "../../sandbox/process/process.ts";
-import { type Assets, type AssetsService, NO_ASSETS } from "../files/assets.ts";
+import { type AssetFinder, type Assets, NO_ASSETS } from "../files/assets.ts";
 import { codeOf, type ProcessLimits } from "../modules/code.ts";
 import type { Conditions } from "./condition.ts";
 import { HANDLER_EXTENSIONS } from "../../core/functions/file_paths.ts";
@@ -12,46 +12,46 @@ import type { RegisteredFunction, Registry } from "../../core/functions/registry
 
 /** Sentences for the author. */
 export interface Findings {
-  /** What will keep the code from running. */
+  /** Problems that prevent the code from running. */
   readonly problems: string[];
-  /** What could not be found out, or need not keep it from running. */
+  /** What could not be determined, or may not prevent it from running. */
   readonly warnings: string[];
 }
 
 export interface Preflight {
-  /** Looks at the file at `path`, which was saved, and at handlers that consist of it among others. */
+  /** Checks the saved file at `path`, and handlers that import it. */
   file(path: string): Promise<Findings>;
-  /** Looks at the handler of a function that was created or changed. */
+  /** Checks the handler of a function that was created or changed. */
   handler(entry: RegisteredFunction): Promise<Findings>;
-  /** Loads what the handler of a function might become. */
+  /** Loads a possible new graph of a function's handler. */
   trial(graph: ModuleGraph, entry: RegisteredFunction): Promise<Findings>;
 }
 
 export interface PreflightOptions {
   readonly imports: Imports;
-  readonly assets: AssetsService;
+  readonly assets: AssetFinder;
   readonly loads: LoadChecks;
   readonly registry: Pick<Registry, "get" | "handledBy">;
   readonly conditions: Pick<Conditions, "found">;
-  /** As the settings are now. */
+  /** Returns the current settings. */
   readonly limits: () => Pick<ProcessLimits, "importHosts" | "memoryMb">;
 }
 
-/** Handlers that are looked at because a file of theirs was saved. */
+/** Handlers that are checked because a file that they import was saved. */
 const IMPORTERS_MAX = 8;
 const nothing = (): Findings => ({ problems: [], warnings: [] });
 
 export function createPreflight(options: PreflightOptions): Preflight {
   const { imports, assets, loads, registry, conditions, limits } = options;
 
-  /** Loads a graph that `entries` are the functions of. */
+  /** Loads a graph; `entries` are the functions that use it. */
   const load = async (
     graph: ModuleGraph,
     entries: readonly RegisteredFunction[],
     subject: string,
   ): Promise<{ outcome: LoadOutcome; findings: Findings }> => {
     const defaults = limits();
-    // What the function with the least memory can load, all can.
+    // If the function with the least memory can load it, all can.
     const memoryMb = Math.min(...entries.map((entry) => entry.memoryMb ?? defaults.memoryMb));
     const readable = await assetsOf(entries);
     const code: Code = codeOf(graph, readable, {
@@ -61,20 +61,20 @@ export function createPreflight(options: PreflightOptions): Preflight {
     });
     const outcome = await loads.check(code);
     const problems = readable.problem === undefined ? [] : [`The patterns of its files ${readable.problem}.`];
-    // Most packages with native code can do without; those that cannot fail now.
+    // Most packages with native code work without it; the others fail now.
     if (outcome.kind === "failed") problems.push(...graph.native.map(nativeSentence));
     const found = findingsOf(outcome, entries.length > 0, subject);
     return { outcome, findings: joined([{ problems, warnings: [] }, found]) };
   };
 
-  /** `entries` are the functions that `path` is the handler of. */
+  /** Checks a file; `entries` are the functions that have it as their handler. */
   const look = async (path: string, entries: readonly RegisteredFunction[], subject: string): Promise<Findings> => {
     const { problems, warnings } = await imports.prepare(path);
-    // The load would fail for the same reasons.
+    // Loading would fail for the same reasons.
     if (problems.length > 0) return { problems, warnings };
     const graph = await imports.graph(path);
     const { outcome, findings } = await load(graph, entries, subject);
-    // What needs the network, or more time, may load when it is called.
+    // Code that needs the network, or more time, may load when it is called.
     if (entries.length > 0 && !["late", "network"].includes(outcome.kind)) {
       conditions.found(path, graph.version, findings.problems);
     }
@@ -103,7 +103,7 @@ export function createPreflight(options: PreflightOptions): Preflight {
   return {
     async file(path) {
       const own = isCode(path) ? await look(path, entriesOf(path), "The module") : nothing();
-      // Those would tell the same again.
+      // Those would report the same again.
       return own.problems.length > 0 ? own : joined([own, ...await importers(path)]);
     },
 
@@ -113,7 +113,7 @@ export function createPreflight(options: PreflightOptions): Preflight {
   };
 }
 
-/** Whether a file can be a module that is loaded by itself. */
+/** Reports whether a file can be loaded as a module. */
 function isCode(path: string): boolean {
   return HANDLER_EXTENSIONS.some((extension) => path.endsWith(extension)) && !/\.d\.m?ts$/.test(path);
 }
@@ -129,11 +129,11 @@ function findingsOf(outcome: LoadOutcome, isHandler: boolean, subject: string): 
     case "network":
       return { problems: [], warnings: [`${subject} does not load without network: ${outcome.text}`] };
     case "late":
-      return { problems: [], warnings: [`Whether ${lower(subject)} loads is not known. ${outcome.text}`] };
+      return { problems: [], warnings: [`It is not known whether ${lower(subject)} loads. ${outcome.text}`] };
   }
 }
 
-/** A subject that begins a sentence, within one. */
+/** Returns a subject that begins a sentence in the form that it has within one. */
 function lower(subject: string): string {
   return subject.replace(/^The /, "the ");
 }

@@ -1,5 +1,5 @@
-// Checks a handler's types while it is written: `deno check` over a copy of the files, in a process of its own
-// that fetches nothing and runs none of them. Says what is wrong and where; stores nothing.
+// Checks the types of a handler that is being written: runs `deno check` on a copy of the files, in a separate process
+// that fetches nothing and runs none of them. Stores nothing.
 
 import { dirname, join, posix, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -17,7 +17,7 @@ import type { PackageLocks } from "../packages/package_locks.ts";
 import { candidatesFor } from "../modules/project_graph.ts";
 import { type TypeCheckConfig, typeCheckConfig } from "./type_check_config.ts";
 
-/** Something wrong with a file of the code folder. Lines and columns count from 1. */
+/** A problem in a file of the code folder. Lines and columns count from 1. */
 export interface Problem {
   readonly path: string;
   readonly line: number;
@@ -27,17 +27,17 @@ export interface Problem {
 }
 
 export interface Source {
-  /** In the code folder; it need not exist there. */
+  /** Path in the code folder; the file need not exist there. */
   readonly path: string;
   readonly content: string;
-  /** Whether its default export has to be a handler. */
+  /** Whether its default export must be a handler. */
   readonly isHandler: boolean;
 }
 
 export interface TypeCheckOptions {
   files: Files;
   runtime: Runtime;
-  /** A folder that others may pass through and not list; the copies are made in it. */
+  /** The folder for the copies, which other users may traverse but not list. */
   runDir: string;
   /** Absolute and real. */
   codeDir: string;
@@ -47,8 +47,7 @@ export interface TypeCheckOptions {
 
 export interface TypeCheck {
   /**
-   * What is wrong with the source, in the order of its lines, and with files that it imports. Checks come one
-   * after the other.
+   * Returns problems of the source, in order of lines, and of files that it imports. Checks run one at a time.
    * @throws AppError Busy (503) if too many wait; TooLarge (413) for more files or longer ones than are checked
    */
   check(source: Source): Promise<Problem[]>;
@@ -56,28 +55,28 @@ export interface TypeCheck {
 
 const CONFIG_FLAGS = ["--config=config.json", "--import-map=imports.json"];
 const CHECK_MAX_MS = 60_000;
-/** Checks that may wait for the one that runs. */
+/** Checks that may wait for the running one. */
 const WAITING_MAX = 8;
 const FILES_MAX = 200;
-/** Texts that may be paths of modules, each looked for under several names. */
+/** Literals that may be paths of modules, each looked up under several names. */
 const LOOKED_MAX = 10_000;
 const TOTAL_MAX_BYTES = 4 * 1024 * 1024;
 const OUTPUT_MAX_BYTES = 256 * 1024;
 const PROBLEMS_MAX = 100;
 const MESSAGE_MAX_LENGTH = 1_000;
-/** For the heap of the compiler, which takes about 200 MB; and V8's reservations of address space beside it. */
+/** For the heap of the compiler, which takes about 200 MB, and V8's reservations of address space. */
 const HEAP_MB = 768;
 const DATA_LIMIT_MB = 3_000;
-/** A process of a second or two is over before code that was optimized for it pays: without, a third less work. */
+/** In a process of a second or two, optimized code does not pay off: without it there is a third less work. */
 const V8_FLAGS = `--max-old-space-size=${HEAP_MB},--no-turbofan`;
 
-/** What a text that begins with a dot might be: the path of a module. More is copied than need be, never less. */
+/** Matches string literals that may be relative imports. Over-approximates on purpose. */
 const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
 
-export function typeCheckService({ files, runtime, runDir, codeDir, locks, importHosts }: TypeCheckOptions): TypeCheck {
+export function createTypeCheck({ files, runtime, runDir, codeDir, locks, importHosts }: TypeCheckOptions): TypeCheck {
   const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
   const types = [0, 1].map((index) => `Parameters<import("${handlerTypes}").Handler>[${index}]`) as [string, string];
-  /** Always the same, as Deno keeps notes by path; checks come one after the other. */
+  /** Always the same folder, as Deno caches by path; checks run one at a time. */
   const folder = join(runDir, "check");
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
@@ -116,8 +115,8 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
       const info = await start(
         ...["info", "--json", "--no-remote", "--no-npm", "--no-lock", ...CONFIG_FLAGS, ...LANGUAGE_FLAGS, entry],
       );
-      // Before anything quotes it: a source elsewhere on this machine is nobody's business here.
-      if (!info.success) return [{ ...atTop(source.path), message: "What it imports cannot be found out." }];
+      // Before anything quotes it: sources elsewhere on this machine must not be disclosed.
+      if (!info.success) return [{ ...atTop(source.path), message: "Its imports cannot be determined." }];
       const foreign = foreignModules(info.stdout, [folder, runtime.appDir]);
       if (foreign.length > 0) {
         return foreign.map((path) => ({ ...atTop(source.path), message: `"${path}" is outside the code folder.` }));
@@ -157,7 +156,7 @@ export function typeCheckService({ files, runtime, runDir, codeDir, locks, impor
   };
 }
 
-/** Text and content of the source and of what it imports from the code folder, as far as that exists. */
+/** Returns the source and the existing files that it imports from the code folder. */
 async function gather(source: Source, files: Files): Promise<Map<string, string>> {
   const found = new Map([[source.path, source.content]]);
   const looked = new Set<string>();
@@ -172,7 +171,7 @@ async function gather(source: Source, files: Files): Promise<Map<string, string>
       if (looked.size > LOOKED_MAX) {
         throw new AppError("TooLarge", 413, `More than ${LOOKED_MAX} paths in the sources are not looked up.`);
       }
-      // What is missing, a link or a folder is told of by the check.
+      // The check itself reports missing files, links and folders.
       const file = await readIfThere(target, files);
       const read = file ? [{ path: target, file }] : (await Promise.all(
         candidatesFor(target).map(async (path) => ({ path, file: await readIfThere(path, files) })),
@@ -197,7 +196,7 @@ async function readIfThere(path: string, files: Files): Promise<{ content: Uint8
   });
 }
 
-/** Says of a bare specifier that leads nowhere what its author can do. */
+/** Replaces the message for a bare specifier that does not resolve by what its author can do. */
 function explained(diagnostic: Diagnostic, config: TypeCheckConfig, folder: string): Diagnostic {
   const [, specifier] = /^Import "([^"]+)" not a dependency/.exec(diagnostic.message) ?? [];
   const code = pathToFileURL(join(folder, "code")).href + "/";
@@ -214,7 +213,7 @@ function decoded(specifier: string): string {
   }
 }
 
-/** Asks the default export to be a handler, or an app if it has `fetch`; errors of the compiler are reported there. */
+/** Requires the default export to be a handler, or an app if it has `fetch`; the compiler reports errors there. */
 function entryFor(path: string, handlerTypes: string): string {
   const address = "./code/" + path.split("/").map(encodeURIComponent).join("/");
   return `import handler from ${JSON.stringify(address)};
@@ -245,7 +244,7 @@ async function write(folder: string, copies: ReadonlyMap<string, string>, uid: n
   }
 }
 
-/** Deno completes the copy in passing, by a draft beside it: both belong to whoever runs it. */
+/** Deno completes the lock by a temporary file next to it, so both must belong to the user that runs it. */
 async function writeLock(text: string, folder: string, uid: number | undefined): Promise<void> {
   const copy = join(folder, "imports.lock");
   await Deno.mkdir(folder, { mode: 0o700 });
@@ -254,7 +253,7 @@ async function writeLock(text: string, folder: string, uid: number | undefined):
   for (const path of [folder, copy]) await Deno.chown(path, uid, uid);
 }
 
-/** Runs Deno in `cwd`: no file but the copies, the workers' types and the module cache, and no connection. */
+/** Runs Deno in `cwd` with access only to the copies, the workers' types and the module cache, and no network. */
 async function run(
   args: string[],
   cwd: string,
@@ -280,7 +279,7 @@ async function run(
   return result;
 }
 
-/** Local modules that lie outside of `folders`, by their paths. */
+/** Returns the paths of local modules outside of `folders`. */
 function foreignModules(infoJson: string, folders: readonly string[]): string[] {
   const { modules } = JSON.parse(infoJson) as { modules: { specifier: string }[] };
   return modules.map(({ specifier }) => specifier)
@@ -306,7 +305,7 @@ function toProblem(
     const end = endColumn === undefined ? start + word.length : original(endColumn);
     return [{ path, line, column: start, endColumn: Math.max(end, start + 1), message }];
   }
-  // Of what is not theirs, authors need to know only that the default export is no handler.
+  // For code that they did not write, authors need to know only that the default export is not a handler.
   if (address !== "" && !address.endsWith("/check/entry.ts")) return [];
   const exportLine = (annotated.get(source.path)?.exportLine ?? 0) + 1;
   const at = { path: source.path, line: exportLine, column: 1, endColumn: 2 };
@@ -316,7 +315,7 @@ function toProblem(
     ...at,
     message: missing
       ? "A handler is the default export: export default async function (c, ctx) { … }, or an app: export default app"
-      : `The default export is no handler that returns a Response. ${message}`,
+      : `The default export is not a handler that returns a Response. ${message}`,
   }];
 }
 

@@ -1,5 +1,5 @@
-// What imports lead to while a source is checked that may not even be saved. Taken from the texts alone, so that every
-// string that could be a specifier gets an entry; those that are none do no harm.
+// Builds the import map for the type check of a source that may not be saved. It is based on the texts alone: every
+// string that may be a specifier gets an entry; additional entries are harmless.
 
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
@@ -10,20 +10,20 @@ import { candidatesFor } from "../modules/project_graph.ts";
 import { isBare, ProjectConfig, type ProjectConfigOptions } from "../modules/project_config.ts";
 
 export interface TypeCheckConfig {
-  /** For the folder that holds `code/`. */
+  /** Config files for the folder that contains `code/`. */
   readonly files: CodeConfig;
-  /** Why a bare specifier in the file at `path` leads nowhere, as a sentence; undefined if it does not. */
+  /** Returns a sentence on why a bare specifier in the file at `path` does not resolve; undefined if it does. */
   explain(specifier: string, path: string): string | undefined;
 }
 
 const SPECIFIER = /(?:from|import|require)\s*(?:\(\s*)?["']([^"'\n\r]{1,500})["']/g;
-/** Of all texts together. */
+/** Limit for all texts together. */
 const SPECIFIERS_MAX = 10_000;
-/** Parameters need no types; the rest is as strict as Deno is by itself. */
+/** Parameters need no types; everything else is as strict as Deno's default. */
 const COMPILER_OPTIONS = { noImplicitAny: false };
 
 /**
- * `sources` are the texts that are checked, by their paths in the code folder.
+ * Builds the configuration; `sources` are the texts that are checked, by their paths in the code folder.
  * @throws AppError TooLarge (413) for more imports than are checked
  */
 export async function typeCheckConfig(

@@ -1,4 +1,4 @@
-// The files beside its modules that a function may read: those of the code folder that its patterns match.
+// Finds the assets of a function: files of the code folder, other than its modules, that match its patterns.
 
 import { join } from "node:path";
 import picomatch from "picomatch";
@@ -12,40 +12,40 @@ export const ASSETS_MAX = 1_000;
 export const ASSETS_MAX_MB = 64;
 export const PATTERNS_MAX = 100;
 
-/** What some patterns match, as of one moment. */
+/** The files that patterns match at one moment. */
 export interface Assets {
-  /** Changes whenever one of the files does. */
+  /** Changes with any of the files. */
   readonly version: number;
   /** Absolute paths. */
   readonly files: readonly string[];
-  /** Set if more is matched than a function may have: a sentence for its author. `files` are then the first of them. */
+  /** A sentence for the author if more files match than allowed; `files` are then the first of them. */
   readonly problem: string | undefined;
 }
 
 export const NO_ASSETS: Assets = { version: 0, files: [], problem: undefined };
 
-export interface AssetsService {
-  /** What `patterns` match now; at once unless something in the code folder was changed. */
+export interface AssetFinder {
+  /** Returns what `patterns` match now; immediately unless something in the code folder was changed. */
   of(patterns: readonly string[]): Assets | Promise<Assets>;
-  /** @throws AppError InvalidInput (400) if they match more than a function may have */
+  /** @throws AppError InvalidInput (400) if more files match than allowed */
   check(patterns: readonly string[]): Promise<void>;
 }
 
 /**
- * Checks a pattern by its text: a path in the code folder with `*`, `**` and `?`.
+ * Validates the text of a pattern: a path in the code folder with `*`, `**` and `?`.
  * @throws AppError InvalidInput (400) naming `files`
  */
 export function checkPattern(pattern: string): void {
   checkFilePath(pattern, "files");
   if (/[[\]{}()!+@|]/.test(pattern)) {
-    throw invalid("files", "must have no other wildcards than *, ** and ?, and none of the characters []{}()!+@|");
+    throw invalid("files", "must not have wildcards other than *, ** and ?, or any of the characters []{}()!+@|");
   }
   const closed = pattern.split("/").find(isClosedName);
   if (closed !== undefined) throw invalid("files", `must not name "${closed}", which no function may read`);
 }
 
-export function assetsService(codeDir: string, folder: CodeFolder): AssetsService {
-  /** By the patterns of one function's entry. */
+export function createAssets(codeDir: string, folder: CodeFolder): AssetFinder {
+  /** By the array of patterns of a function's entry. */
   const known = new WeakMap<readonly string[], { look: Look; states: string; assets: Assets }>();
   let lastVersion = 0;
 
@@ -56,7 +56,7 @@ export function assetsService(codeDir: string, folder: CodeFolder): AssetsServic
 
   const matchAnew = async (patterns: readonly string[], look: Look): Promise<Assets> => {
     const { files, problem } = await bounded(look, patterns);
-    // Another call may have found the same meanwhile.
+    // A concurrent call may have found the same.
     const last = known.get(patterns);
     const states = JSON.stringify([problem, ...files.map(({ path, state }) => [path, state])]);
     const assets = last?.states === states ? last.assets : {
@@ -83,7 +83,7 @@ export function assetsService(codeDir: string, folder: CodeFolder): AssetsServic
   };
 }
 
-/** The files that match, as far as a function may have them. */
+/** Returns the files that match, except those that a function may not have. */
 async function bounded(
   { files }: Look,
   patterns: readonly string[],
@@ -101,6 +101,6 @@ async function bounded(
   let left = maxBytes;
   const first = matching.slice(0, ASSETS_MAX).filter(({ sizeBytes }) => (left -= sizeBytes) >= 0);
   const problem = `match ${matching.length} files of ${Math.ceil(bytes / (1 << 20))} MB; a function may have ` +
-    `${ASSETS_MAX} files of ${ASSETS_MAX_MB} MB in all`;
+    `${ASSETS_MAX} files of ${ASSETS_MAX_MB} MB in total`;
   return { files: first, problem };
 }

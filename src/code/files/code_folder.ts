@@ -1,4 +1,4 @@
-// The files of the code folder as of now, kept up to date by watching its folders rather than by looking at each file.
+// Maintains the list of files in the code folder by watching its folders instead of checking each file.
 
 import { join } from "node:path";
 import { isClosedName } from "./importable.ts";
@@ -11,27 +11,27 @@ export interface FoundFile {
   readonly state: string;
 }
 
-/** One look at the folder. */
+/** The state of the folder at one moment. */
 export interface Look {
-  /** In order of path; without links, and without what has a closed name. */
+  /** In order of path; without links and closed names. */
   readonly files: readonly FoundFile[];
 }
 
 export interface CodeFolderOptions {
   /** Absolute and real. */
   readonly codeDir: string;
-  /** A folder that is left out, wherever it is. */
+  /** A folder that is excluded, if it is inside. */
   readonly dataDir: string;
-  /** Called when folders cannot be watched, with a sentence for the operator. */
+  /** Is called with a sentence for the operator if folders cannot be watched. */
   readonly warn: (message: string) => void;
 }
 
-/** After a change each use looks again for so long: a folder that was just made is watched a moment after its first file. */
+/** After a change, each use scans again for this long: a new folder is watched only after its first file may exist. */
 const SETTLE_MS = 250;
 /** How long a scan stays valid where no watcher reports changes, or while files are still changing. */
 const UNWATCHED_MS = 1_000;
 const UNSETTLED_MS = 20;
-/** Folders that appear while they are looked for; the next use looks again. */
+/** Scans repeated because folders appeared meanwhile; the next use scans again. */
 const LOOKS_MAX = 5;
 
 export class CodeFolder {
@@ -48,7 +48,7 @@ export class CodeFolder {
     this.#options = options;
   }
 
-  /** What is there now; at once if nothing was changed since the last look. */
+  /** Returns the current state; immediately if nothing has changed since the last scan. */
   current(): Look | Promise<Look> {
     if (this.#last && this.#isCurrent(this.#last.at)) return this.#last.look;
     if (this.#looking) return this.#looking;
@@ -58,10 +58,10 @@ export class CodeFolder {
     return this.#looking = looking;
   }
 
-  /** A file was changed by this program: what is known of it no longer holds. */
+  /** Invalidates the state because this program changed a file. */
   changed(): void {
     this.#changedAt = performance.now();
-    // One that began before may have missed it.
+    // A scan that started before may have missed it.
     this.#looking = undefined;
   }
 
@@ -82,7 +82,7 @@ export class CodeFolder {
       const at = performance.now();
       const { files, folders } = await this.#walk();
       const isWatched = [...folders].every((folder) => this.#watched.has(folder));
-      // What is made in a folder that was not watched yet may have been missed.
+      // Files created in a folder before it was watched may have been missed.
       if (!isWatched && looks < LOOKS_MAX && this.#watch(folders)) continue;
       const look = { files };
       if (this.#changedAt < at && (isWatched || !this.#watcher)) this.#last = { look, at };
@@ -101,7 +101,7 @@ export class CodeFolder {
       for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
         if (isClosedName(name)) continue;
         const path = inside === "" ? name : `${inside}/${name}`;
-        // What is deleted meanwhile is not there.
+        // Deleted in the meantime.
         if (isDirectory) await visit(path).catch(ignoreMissing);
         if (!isFile) continue;
         const info = await Deno.lstat(join(codeDir, path)).catch(ignoreMissing);
@@ -114,7 +114,7 @@ export class CodeFolder {
     return { files, folders };
   }
 
-  /** Watches exactly these folders; whether that could be done. Not recursively, which would follow links. */
+  /** Watches exactly these folders and returns whether that is possible. Not recursively, which would follow links. */
   #watch(folders: Set<string>): boolean {
     this.#unwatch();
     if (this.#closed) return false;
@@ -125,11 +125,13 @@ export class CodeFolder {
       void this.#follow(watcher);
       return true;
     } catch (error) {
-      // A folder was deleted meanwhile: the next look does without it.
+      // A folder was deleted meanwhile: the next scan excludes it.
       if (!(error instanceof Deno.errors.NotFound) && !this.#hasWarned) {
         this.#hasWarned = true;
         const why = error instanceof Error ? error.message : String(error);
-        this.#options.warn(`Folders cannot be watched, so that edits of functions' files count a second late: ${why}`);
+        this.#options.warn(
+          `Folders cannot be watched, so edits of functions' files take effect a second later: ${why}`,
+        );
       }
       return false;
     }

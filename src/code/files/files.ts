@@ -1,4 +1,4 @@
-// The handler files: listing, reading and replacing them without ever leaving the code folder.
+// Lists, reads, replaces, moves and deletes handler files, and never leaves the code folder.
 
 import { createHash, randomUUID } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
@@ -7,7 +7,7 @@ import { AppError, conflict, invalid, messageOf, notFound } from "../../errors.t
 import { checkFilePath, DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
 import { type ExpectedVersions, requireVersion } from "../../versions.ts";
 
-/** How often a write makes its folder anew when deletes of what else was in it keep taking it away. */
+/** How often a write creates its folder again when concurrent deletes remove it. */
 const FOLDER_ATTEMPTS = 20;
 
 export interface FileInfo {
@@ -17,16 +17,16 @@ export interface FileInfo {
   readonly modifiedAt: Date;
 }
 
-/** A file in a folder, or a folder in it, of which the size is not known. */
+/** A file in a folder, or a subfolder, whose size is not known. */
 export type FolderEntry = { readonly name: string; readonly path: string } & Partial<FileInfo>;
 
 export interface Files {
-  /** Every regular file below the code folder, in order of path; links are left out. */
+  /** Returns every regular file below the code folder, in order of path; links are omitted. */
   list(): Promise<FileInfo[]>;
 
   /**
-   * What is in one folder ("" is the code folder itself), folders first, each in order of name: entries `from`
-   * on, at most `limit`. Links are left out.
+   * Returns at most `limit` entries of one folder ("" is the code folder itself) from index `from` on, folders first,
+   * each in order of name. Links are omitted.
    * @throws AppError InvalidInput (400), NotFound (404)
    */
   folder(path: string, from: number, limit: number): Promise<{ entries: FolderEntry[]; total: number }>;
@@ -35,7 +35,7 @@ export interface Files {
   read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }>;
 
   /**
-   * Creates or replaces a file in one step: a reader sees the old content or the new, never half of it.
+   * Creates or replaces a file atomically: a reader sees either the old content or the new.
    * A file's version is its SHA-256 (see `sha256Of`).
    * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412)
    */
@@ -48,9 +48,9 @@ export interface Files {
   ): Promise<{ info: FileInfo; created: boolean }>;
 
   /**
-   * Moves a file to a path that is free, and removes the folders that it leaves empty. The file is under both paths
-   * when `follow` is called, which calls `removeOld` at the end of the transaction in which it changes what names
-   * the file. If either fails, the file is where it was.
+   * Moves a file to a free path, and removes folders that become empty. When `follow` is called, the file exists at both
+   * paths; it changes what refers to the file in a transaction and calls `removeOld` at its end. If either fails, the
+   * file stays at its old path.
    * @throws AppError InvalidInput (400), NotFound (404); Conflict (409) if the path is taken; PreconditionFailed (412)
    */
   move<T>(
@@ -60,17 +60,25 @@ export interface Files {
   ): Promise<{ info: FileInfo; sha256: string; followed: T }>;
 
   /**
-   * Deletes a file, and the folders that it leaves empty. `check` is called just before, and throws to keep the file.
+   * Deletes a file, and folders that become empty. `check` is called immediately before, and throws to keep the file.
    * @throws AppError InvalidInput (400), NotFound (404), PreconditionFailed (412)
    */
   delete(actor: Actor, path: string, expected?: ExpectedVersions, check?: () => void): Promise<void>;
 }
 
-/** `codeDir` is absolute, real (no link in it) and exists. `record` is called before each change, `onChange` after it. */
-export function filesService(codeDir: string, record: Recorder, onChange: () => void = () => {}): Files {
+export interface FilesOptions {
+  /** Absolute and real; exists. */
+  readonly codeDir: string;
+  /** Is called before each change. */
+  readonly record: Recorder;
+  /** Is called after each change. */
+  readonly onChange?: () => void;
+}
+
+export function createFiles({ codeDir, record, onChange = () => {} }: FilesOptions): Files {
   /**
-   * Absolute path of `path`, with every part that exists checked not to be a link: one inside the
-   * folder could lead out of it, and a sandbox follows links.
+   * Returns the absolute path of `path`, after a check that no existing part of it is a link: a link could lead out of
+   * the folder, and a sandbox would follow it.
    */
   const locate = async (path: string, wanted: "file" | "folder" = "file", field = "path"): Promise<string> => {
     checkFilePath(path, field);
@@ -96,7 +104,7 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
     return toInfo(path, info);
   };
 
-  /** Removes the folders that `file` left empty. */
+  /** Removes folders that became empty without `file`. */
   const removeEmptyFolders = async (file: string): Promise<void> => {
     for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
       try {
@@ -107,7 +115,7 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
     }
   };
 
-  /** Writes a draft beside `file`, in folders made for it, and returns its path. */
+  /** Writes a temporary file next to `file`, creating folders as needed, and returns its path. */
   const writeDraft = async (file: string, content: Uint8Array): Promise<string> => {
     for (let attempt = 1;; attempt++) {
       const draft = join(dirname(file), DRAFT_PREFIX + randomUUID());
@@ -117,8 +125,8 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
         return draft;
       } catch (error) {
         await Deno.remove(draft).catch(ignoreMissing);
-        // A delete can take the folder away while it is still empty; once the draft is in it, none can.
-        // Deno's mkdir says "exists" where it did a moment before.
+        // A concurrent delete can remove the folder while it is empty, but not once the temporary file is in it.
+        // Deno's mkdir reports "exists" for a folder that was removed a moment later.
         const gone = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.AlreadyExists;
         if (!gone || attempt === FOLDER_ATTEMPTS) throw error;
       }
@@ -126,8 +134,8 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
   };
 
   /**
-   * Makes a change that the database cannot take back. So its entry is stored first: what was done is always
-   * told, and what then failed is told as that.
+   * Makes a change that the database cannot roll back. Its audit entry is stored first, so that every change is
+   * recorded; a failure is then recorded as such.
    */
   const recorded = (
     actor: Actor,
@@ -154,7 +162,7 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       const walk = async (folder: string): Promise<void> => {
         for await (const entry of Deno.readDir(folder)) {
           const file = join(folder, entry.name);
-          // What is deleted while the list is made is not in it.
+          // Deleted while the list is created.
           if (entry.isDirectory) await walk(file).catch(ignoreMissing);
           else if (entry.isFile && !entry.name.startsWith(DRAFT_PREFIX)) {
             const info = await lstat(file);
@@ -181,7 +189,7 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
         const inside = path === "" ? name : `${path}/${name}`;
         if (isFolder) return [{ name, path: inside }];
         const info = await lstat(join(place, name));
-        // What is deleted while the list is made is not in it.
+        // Deleted while the list is created.
         return info ? [{ name, ...toInfo(inside, info) }] : [];
       });
       return { entries: (await Promise.all(entries)).flat(), total: names.length };
@@ -207,14 +215,14 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       const sha256 = sha256Of(content);
       const draft = await writeDraft(file, content);
       try {
-        // Nothing is awaited from here until the file is in its place, so that entries and files have one order.
+        // Nothing is awaited from here until the file is in place, so that audit entries and files have the same order.
         const sizeBytes = sizeOf(file);
         const created = sizeBytes === undefined;
-        if (mustBeNew && !created) throw conflict(`The file ${path} exists already.`);
+        if (mustBeNew && !created) throw conflict(`The file ${path} already exists.`);
         if (expected !== undefined) requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)));
         const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
         recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
-          // A link is made only if the name is free, unlike a rename.
+          // Unlike a rename, a link fails if the name is taken.
           if (mustBeNew) Deno.linkSync(draft, file);
           else Deno.renameSync(draft, file);
         });
@@ -229,19 +237,19 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
       { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
       follow: (removeOld: () => void) => T,
     ): Promise<{ info: FileInfo; sha256: string; followed: T }> {
-      if (to === from) throw invalid("to", "is where it is already");
+      if (to === from) throw invalid("to", "is the current path of the file");
       const file = await locate(from, "file", "from");
       const target = await locate(to, "file", "to");
       if (sizeOf(file) === undefined) throw notFound("file", from);
-      // Keeps its folder from being taken away meanwhile.
+      // Prevents its folder from being removed meanwhile.
       const draft = await writeDraft(target, new Uint8Array());
       try {
-        // Nothing is awaited from here until all is done.
+        // Nothing is awaited from here on.
         const sizeBytes = sizeOf(file);
         if (sizeBytes === undefined) throw notFound("file", from);
         const sha256 = sha256Of(Deno.readFileSync(file));
         requireVersion(expected, sha256);
-        if (sizeOf(target) !== undefined) throw conflict(`The file ${to} exists already.`, { to: "is taken" });
+        if (sizeOf(target) !== undefined) throw conflict(`The file ${to} already exists.`, { to: "is taken" });
         Deno.copyFileSync(file, draft);
         recorded(actor, to, "file.created", { after: { sizeBytes, sha256 } }, () => Deno.linkSync(draft, target));
         let followed: T;
@@ -250,7 +258,7 @@ export function filesService(codeDir: string, record: Recorder, onChange: () => 
             recorded(actor, from, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file))
           );
         } catch (error) {
-          // The change can fail after the file was removed.
+          // The transaction can fail after the file was removed.
           if (sizeOf(file) === undefined) Deno.linkSync(target, file);
           Deno.removeSync(target);
           onChange();
@@ -286,7 +294,7 @@ export function sha256Of(content: Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-/** Undefined if there is no such file. */
+/** Returns undefined if there is no such file. */
 function sizeOf(path: string): number | undefined {
   try {
     return Deno.lstatSync(path).size;

@@ -1,5 +1,5 @@
-// Runs `deno info` and `deno cache`, which find and fetch what modules import and run none of it. Looks at local
-// files and downloads have slots of their own, so that nothing waits for a download that needs none.
+// Runs `deno info` and `deno cache`, which find and fetch what modules import without running any of it. Local look-ups
+// and downloads have separate slots, so that only work that needs a download waits for one.
 
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -18,20 +18,20 @@ export interface BuilderOptions {
   readonly runtime: Pick<Runtime, "deno" | "denoDir" | "appDir" | "setpriv" | "landlock">;
   /** Absolute and real. */
   readonly codeDir: string;
-  /** Absolute path of a folder for what runs are given; it is made if it is missing. */
+  /** Absolute path of a folder for the input files of runs; it is created if it is missing. */
   readonly folder: string;
-  /** Variables that say how to reach registries. */
+  /** Variables that configure how registries are reached. */
   readonly fetchEnv: Readonly<Record<string, string>>;
 }
 
-/** Files that a run is given, in a folder that is removed after it. */
+/** A folder with the input files of a run, which is removed after it. */
 export interface BuilderFolder extends AsyncDisposable {
   readonly path: string;
-  /** Writes a file; its path. */
+  /** Writes a file and returns its path. */
   write(name: string, text: string): Promise<string>;
 }
 
-/** Writes the files of `files`; the flags by which Deno takes these and no other. */
+/** Writes the config files and returns the flags by which Deno uses only these. */
 export async function configFlags(folder: BuilderFolder, { config, importMap }: CodeConfig): Promise<string[]> {
   return [
     `--config=${await folder.write("config.json", config)}`,
@@ -40,12 +40,12 @@ export async function configFlags(folder: BuilderFolder, { config, importMap }: 
 }
 
 const TIMEOUT_MS = 120_000;
-/** Describes more modules than a handler may have. */
+/** Enough for more modules than a handler may have. */
 const OUTPUT_MAX_BYTES = 32 * 1024 * 1024;
 const DATA_MAX_MB = 3_000;
-/** Variables with paths of certificates. */
+/** Variables that contain paths of certificates. */
 const CERTIFICATES = ["DENO_CERT", "NODE_EXTRA_CA_CERTS", "SSL_CERT_DIR", "SSL_CERT_FILE"];
-/** Where the system keeps those that /etc/ssl links to. */
+/** Folders to which links in /etc/ssl lead. */
 const SYSTEM_CERTIFICATES = ["/usr/share/ca-certificates", "/usr/local/share/ca-certificates"];
 
 export class Builder {
@@ -57,7 +57,7 @@ export class Builder {
     this.#options = options;
   }
 
-  /** Runs Deno without reaching for anything remote. */
+  /** Runs Deno without network access. */
   local(command: "info", ...args: string[]): Promise<BuilderResult> {
     return this.#local.use(() =>
       this.#run([command, "--json", "--no-remote", "--no-npm", "--no-lock", ...LANGUAGE_FLAGS, ...args], { net: false })
@@ -72,7 +72,7 @@ export class Builder {
     );
   }
 
-  /** Lets Deno decide on versions, with what the registry says now; `cacheDir` must be empty. Fetches no package. */
+  /** Lets Deno resolve versions with current data of the registry; `cacheDir` must be empty. Fetches no package. */
   resolve(cacheDir: string, lock: string, entry: string): Promise<BuilderResult> {
     const args = ["install", "--lockfile-only", "--no-config", lock, "--entrypoint", entry];
     return this.#remote.use(() => this.#run(args, { net: true, cacheDir }));
@@ -92,12 +92,12 @@ export class Builder {
     };
   }
 
-  /** Runs Deno, which reads the code folder and the cache, and writes the cache and what it was given. */
+  /** Runs Deno, which may read the code folder and the cache, and write to the cache and its input files. */
   async #run(args: string[], { net, cacheDir }: { net: boolean; cacheDir?: string }): Promise<BuilderResult> {
     const { runtime, codeDir, folder, fetchEnv } = this.#options;
     const { denoDir, appDir } = runtime;
     const certificates = CERTIFICATES.flatMap((name) => fetchEnv[name] ?? []);
-    // Deno also looks there if HOME is not set.
+    // Deno uses this if HOME is not set.
     const settings = join(fetchEnv.HOME ?? homedir(), ".npmrc");
     const result = await runConfined(runtime, {
       args,
@@ -113,13 +113,13 @@ export class Builder {
     });
     if (!result.killedFor) return result;
     const stderr = result.killedFor === "time"
-      ? `error: Looking for what the module imports took more than ${TIMEOUT_MS / 1_000} s.`
-      : "error: The module imports more modules than can be looked at.";
+      ? `error: The search for the module's imports took more than ${TIMEOUT_MS / 1_000} s.`
+      : "error: The module imports more modules than can be checked.";
     return { ...result, success: false, stderr };
   }
 }
 
-/** Lets at most `count` pieces of work run at once, in the order in which they came. */
+/** Runs at most `count` pieces of work concurrently, in order of arrival. */
 class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -141,10 +141,10 @@ class Slots {
   }
 }
 
-/** Of what a run prints, its beginning and its end are looked through. */
+/** Only the beginning and the end of a run's output are searched. */
 const LOOKED_THROUGH_LENGTH = 64 * 1024;
 
-/** What a run that failed says of the cause. */
+/** Returns the cause of a failed run from its output. */
 export function causeOf(stderr: string): string {
   const text = stderr.length <= 2 * LOOKED_THROUGH_LENGTH
     ? stderr

@@ -1,4 +1,4 @@
-// What a sandbox process is given of a handler: its modules and other files, the packages that these import, and its limits.
+// Assembles what a sandbox process gets of a handler: its modules and other files, the packages they import, and limits.
 
 import type { Code } from "../../sandbox/process/process.ts";
 import type { Assets } from "../files/assets.ts";

@@ -1,4 +1,4 @@
-// Runs a command of Deno that runs no code of functions, such as `deno check`, held as a sandbox is.
+// Runs a command of Deno that runs no code of functions, such as `deno check`, confined like a sandbox.
 
 import { landlockArgs } from "../../sandbox/process/landlock.ts";
 import type { Runtime } from "../../sandbox/process/toolchain.ts";
@@ -8,20 +8,20 @@ export interface ConfinedCommand {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Files and folders that it may read, with all below them. */
+  /** Files and folders that it may read, recursively. */
   readonly read: readonly string[];
-  /** Folders that it may also write in. */
+  /** Folders in which it may also write. */
   readonly write: readonly string[];
-  /** Folders that it may write in, and rename and remove folders in. */
+  /** Folders in which it may also rename and remove folders. */
   readonly arrange?: readonly string[];
   /** Whether it may connect to other machines. */
   readonly net: boolean;
   /** The user that it runs as; the server's own if undefined. */
   readonly uid?: number | undefined;
-  /** `ulimit -d`. V8 reserves about 600 MB of it. */
+  /** The limit for `ulimit -d`, of which V8 reserves about 600 MB. */
   readonly dataMaxMb: number;
   readonly timeoutMs: number;
-  /** Of standard output and standard error each, in bytes. The process is killed if there is more. */
+  /** Limit for standard output and standard error each, in bytes; the process is killed above it. */
   readonly outputMaxBytes: number;
 }
 
@@ -29,17 +29,17 @@ export interface ConfinedResult {
   readonly success: boolean;
   readonly stdout: string;
   readonly stderr: string;
-  /** Why it was killed, if it was. */
+  /** Why the process was killed, if it was. */
   readonly killedFor?: "time" | "output";
 }
 
-/** Runs Deno with the limits that this machine can set; resolves when it has ended. */
+/** Runs Deno with the limits that this machine supports; resolves when it has ended. */
 export async function runConfined(
   { deno, setpriv, landlock }: Pick<Runtime, "deno" | "setpriv" | "landlock">,
   command: ConfinedCommand,
 ): Promise<ConfinedResult> {
   const { args, cwd, env, read, write, arrange = [], net, uid } = command;
-  // No core dumps: they would hold code.
+  // No core dumps: they would contain code.
   const limits = Deno.build.os === "linux"
     ? `unset PWD && ulimit -c 0 && ulimit -d ${command.dataMaxMb * 1024} && exec "$@"`
     : `unset PWD && exec "$@"`;
@@ -48,7 +48,7 @@ export async function runConfined(
     ...(landlock ? landlockArgs(landlock, { deno, read, write, arrange, ports: net ? undefined : [] }) : []),
     deno,
   ];
-  // Each program takes the place of the one before it, so that one process is to be killed.
+  // Each program replaces the one before it by exec, so that there is only one process to kill.
   const child = new Deno.Command("/bin/sh", {
     args: ["-c", limits, "sh", ...confined, ...args],
     cwd,
@@ -64,7 +64,7 @@ export async function runConfined(
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
   };
   const timer = setTimeout(() => kill("time"), command.timeoutMs);
@@ -82,7 +82,7 @@ export async function runConfined(
   }
 }
 
-/** Reads a stream to its end, and keeps the beginning; `overflow` is called if there is more. */
+/** Reads a stream to its end and returns the beginning; `overflow` is called if there is more. */
 async function beginningOf(
   stream: ReadableStream<Uint8Array>,
   maxBytes: number,

@@ -1,27 +1,27 @@
-// Where a graph's imports lead that Deno cannot resolve by itself, as an import map of our own making. Holds only what
-// modules really import, so that an edit of an unrelated line in a user's file changes nothing.
+// Builds the import map for specifiers that Deno cannot resolve. It contains only what modules import, so that an edit of
+// an unrelated line in a user's file changes nothing.
 
 import { relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
 import type { Jsx } from "./project_config.ts";
 
-/** Prefix of the JSX runtime's module in the config file; what it means differs from module to module. */
+/** Prefix of the JSX runtime's module in the config file; its target differs between modules. */
 export const JSX_SOURCE = "@crude-functions/jsx";
 
-/** A target is an absolute path in the code folder, or an address such as `npm:ms@2`. */
+/** Collects mappings; a target is an absolute path in the code folder, or a URL such as `npm:ms@2`. */
 export class ImportMap {
   readonly #codeDir: string;
   readonly #byModule = new Map<string, Map<string, string>>();
   readonly #paths = new Map<string, string>();
-  /** How JSX is compiled; undefined, as by default, for graphs that have none. */
+  /** How JSX is compiled; undefined for graphs without JSX. */
   jsx: Jsx | undefined;
 
   constructor(codeDir: string) {
     this.#codeDir = codeDir;
   }
 
-  /** In the module at `importer`, `specifier` leads to `target`. */
+  /** Maps `specifier` in the module at `importer` to `target`. */
   add(importer: string, specifier: string, target: string): void {
     const entries = this.#byModule.get(importer) ?? new Map<string, string>();
     this.#byModule.set(importer, entries.set(specifier, target));
@@ -31,7 +31,7 @@ export class ImportMap {
     return this.#byModule.get(importer)?.has(specifier) ?? false;
   }
 
-  /** What imports the absolute path `from` gets the file at `to`. */
+  /** Maps imports of the absolute path `from` to the file at `to`. */
   alias(from: string, to: string): void {
     this.#paths.set(from, to);
   }
@@ -45,12 +45,11 @@ export class ImportMap {
   }
 
   /**
-   * The files for Deno. `base` is the address of the code folder as seen from them, with a "/" at its end;
-   * `honoJsx` the module that compiles JSX where nothing else is said, such as `npm:hono@4.13.19/jsx`.
-   * `compilerOptions` are further ones.
+   * Returns the config files for Deno. `base` is the URL of the code folder relative to them, with a "/" at its end;
+   * `honoJsx` is the default JSX module, such as `npm:hono@4.13.19/jsx`. `compilerOptions` are added.
    */
   files(base: string, honoJsx: string, compilerOptions: Readonly<Record<string, unknown>> = {}): CodeConfig {
-    // Thousands of imports may lead to the same module.
+    // Thousands of imports may have the same target.
     const inside = new Map<string, string>();
     const address = (path: string): string => {
       const known = inside.get(path) ?? this.#inside(path);
@@ -80,7 +79,7 @@ export class ImportMap {
     };
   }
 
-  /** A path as an address relative to the code folder, encoded as Deno does it. */
+  /** Returns a path as a URL relative to the code folder, encoded as by Deno. */
   #inside(path: string): string {
     const isFolder = path.endsWith("/");
     const inside = relative(this.#codeDir, path).split(sep).join("/");

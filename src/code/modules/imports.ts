@@ -1,5 +1,5 @@
-// The modules that a handler consists of: found and fetched by a builder process (`deno info`,
-// `deno cache`) that runs none of them, and watched for edits. Sandboxes never fetch anything.
+// Maintains the module graphs of handlers: a builder process (`deno info`, `deno cache`) finds and fetches modules
+// without running them, and files are watched for edits. Sandboxes never fetch anything.
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,7 +7,7 @@ import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builde
 import { readInfoAside } from "./info_aside.ts";
 import { whyNotImportable } from "../files/importable.ts";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
-import type { KeptGraphs } from "./module_graph_cache.ts";
+import type { ModuleGraphCache } from "./module_graph_cache.ts";
 import {
   cutLock,
   type Lock,
@@ -27,29 +27,29 @@ import type { PackageLocks } from "../packages/package_locks.ts";
 import { slices } from "../../slices.ts";
 import { findProjectGraph, type ProjectGraph, reach } from "./project_graph.ts";
 
-/** The code of one handler, as of one moment. */
+/** The code of one handler at one moment. */
 export interface ModuleGraph {
-  /** Changes whenever any of the files does, or a version of a package. */
+  /** Changes with any file and with any version of a package. */
   readonly version: number;
-  /** `file:` address of the handler. */
+  /** `file:` URL of the handler. */
   readonly entry: string;
   /** Absolute paths of all local modules, the handler first. */
   readonly files: readonly string[];
-  /** Whether something was fetched from elsewhere. */
+  /** Whether anything remote was fetched. */
   readonly remote: boolean;
-  /** Text of the lock file: the versions of exactly what this graph imports. Undefined if it fetches nothing. */
+  /** Text of the lock file: the versions of what this graph imports, and nothing else. Undefined if it fetches nothing. */
   readonly lock: string | undefined;
-  /** Config files for the folder that holds `code/`; undefined where none are needed. */
+  /** Config files for the folder that contains `code/`; undefined if none are needed. */
   readonly config: CodeConfig | undefined;
-  /** Folders of the module cache with the packages that they import, and what these import. */
+  /** Folders of the module cache with all direct and indirect packages. */
   readonly packages: readonly string[];
-  /** The versions of npm packages in use, each with the folder of its files, which their code may read. */
+  /** The npm packages in use, each with its folder, which its code may read. */
   readonly npm: readonly FetchedPackage[];
-  /** Names of packages that have native code; not of those that another package can do without. */
+  /** Names of packages with native code, except optional ones. */
   readonly native: readonly string[];
-  /** What will keep the handler, or a part of it, from loading; sentences for its author. */
+  /** Problems that prevent the handler, or a part of it, from loading; sentences for its author. */
   readonly problems: readonly string[];
-  /** What its author may want to know though nothing fails for certain; sentences. */
+  /** Problems that may be harmless; sentences for its author. */
   readonly warnings: readonly string[];
 }
 
@@ -58,18 +58,18 @@ export interface ImportsOptions {
   readonly codeDir: string;
   readonly locks: PackageLocks;
   readonly cache: ModuleCache;
-  /** A module that every sandbox loads; its packages belong in each lock, too. */
+  /** A module that every sandbox loads; its packages are in each lock, too. */
   readonly bootstrap: string;
   /** The hono that every sandbox loads, with its exact version, such as `npm:hono@4.13.19`. */
   readonly hono: string;
   readonly builder: Builder;
-  /** Whether sandboxes run as other users, who have to be able to read the module cache. */
+  /** Whether sandboxes run as other users, which must be able to read the module cache. */
   readonly ownUsers: boolean;
   readonly importHosts: () => readonly string[];
-  readonly kept: KeptGraphs;
+  readonly kept: ModuleGraphCache;
 }
 
-/** What a handler would be with another lock. */
+/** A handler's graph with another lock. */
 export interface Trial {
   readonly handler: string;
   readonly graph: ModuleGraph;
@@ -80,49 +80,49 @@ export interface Trial {
 
 export interface Imports {
   /**
-   * The graph of the handler at `path` in the code folder. At once if it is known and no file of it has
-   * been touched since; each call looks, so that an edit counts from the moment it is written. Calls with the
-   * same `turn` look once: all of them came before the first of them looks. A graph of many files is looked at in
-   * slices, once for all calls that came before the look.
+   * Returns the graph of the handler at `path` in the code folder; immediately if it is known and none of its files was
+   * touched since. Each call checks the files, so that an edit takes effect as soon as it is written. Calls with the
+   * same `turn` share one check, which is made after all of them arrived. A graph of many files is checked in slices,
+   * once for all calls that arrived before the check.
    */
   graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph>;
   /**
-   * Returns the graph of the handler at `path` if it is known and no file was touched since; never looks for one. Of
-   * many files, an edit within the last second may be missed, and a graph that was not used in it counts as unknown.
+   * Returns the graph of the handler at `path` if it is known and no file was touched since; never builds one. For a
+   * graph of many files, an edit within the last second may be missed, and the graph is unknown if it was not used then.
    */
   current(path: string): ModuleGraph | undefined;
   /** Fetches what the module at `path` imports, after it was saved; returns what cannot be fetched. */
   prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
-  /** Looks at a handler as if this were its lock; stores nothing. */
+  /** Builds a handler's graph with this lock; stores nothing. */
   trial(path: string, lock: Lock): Promise<Trial>;
-  /** Makes trials what their handlers run from now on: all of them or none. See `PackageLocks.replace`. */
+  /** Makes trials the current graphs of their handlers: all of them or none. See `PackageLocks.replace`. */
   adopt(trials: readonly Trial[], name: string | undefined, also: () => void): void;
-  /** Ids of the npm packages that handlers were last found to import, as far as they are known. */
+  /** Returns the ids of the npm packages of all known graphs. */
   packages(): Set<string>;
-  /** Forgets what is known of these handlers. */
+  /** Forgets the graphs of these handlers. */
   forget(handlers: readonly string[]): void;
-  /** Modules that were looked at before and depend on the file at `path`, also if it was missing. */
+  /** Returns the known modules that depend on the file at `path`, also if it was missing. */
   importers(path: string): string[];
 }
 
 const PROBLEM_MAX_LENGTH = 500;
-/** In place of an empty list, which the builder refuses: a name that no host has (RFC 6761, 6.4). */
+/** Replaces an empty list, which the builder rejects: a name that no host has (RFC 6761, 6.4). */
 const NO_HOST = "none.invalid";
-/** Looks that are made again because something was written meanwhile; a file that never rests must not keep us busy. */
+/** Searches repeated because something was written meanwhile; a file that constantly changes must not block. */
 const LOOKS_MAX = 6;
-/** The files of larger graphs are looked at a few at a time: each takes some microseconds. */
+/** The files of larger graphs are checked a few at a time: each takes a few microseconds. */
 const AT_ONCE_MAX = 50;
-/** How long `current` trusts the last look at such a graph. */
+/** How long `current` trusts the last check of such a graph. */
 const LOOKED_LATELY_MS = 1_000;
 
 export interface Known {
   graph: ModuleGraph;
-  /** State of each file that the graph was made from, also of those that were missing. */
+  /** State of each file that the graph depends on, including missing ones. */
   states: Map<string, string>;
   importHosts: readonly string[];
-  /** Whether a file or a lock may have been written after the builder began to read. */
+  /** Whether a file or a lock may have been written after the builder started to read. */
   touchedMeanwhile: boolean;
-  /** Files of the module cache that must be there. */
+  /** Files of the module cache that must exist. */
   fetched: readonly string[];
   /** The last turn in which no file was found to have changed. */
   currentIn?: number | undefined;
@@ -130,15 +130,15 @@ export interface Known {
   currentAt?: number | undefined;
 }
 
-/** What a graph has from elsewhere. */
+/** The remote part of a graph. */
 interface Fetched {
   readonly lock: string | undefined;
   readonly npm: readonly FetchedPackage[];
   readonly native: readonly string[];
-  /** Files of the module cache that must be there. */
+  /** Files of the module cache that must exist. */
   readonly files: readonly string[];
   readonly problems: readonly string[];
-  /** Whether the handler's lock was changed by somebody else meanwhile. */
+  /** Whether the handler's lock was changed by another request meanwhile. */
   readonly isStale: boolean;
 }
 
@@ -151,7 +151,7 @@ const NOTHING_FETCHED: Fetched = {
   isStale: false,
 };
 
-export function importsService(options: ImportsOptions): Imports {
+export function createImports(options: ImportsOptions): Imports {
   const { codeDir, locks, cache: moduleCache, bootstrap, hono, builder, importHosts, kept } = options;
   const known = new Map<string, Known>();
   const underWay = new Map<string, Promise<ModuleGraph>>();
@@ -162,7 +162,7 @@ export function importsService(options: ImportsOptions): Imports {
 
   const fileOf = (handler: string): string => join(codeDir, ...handler.split("/"));
 
-  /** What the workers import themselves; found once. */
+  /** The imports of the workers; determined once. */
   const lockOfWorkers = (): Promise<Lock> =>
     workersLock ??= (async () => {
       await using folder = await builder.folder();
@@ -171,12 +171,12 @@ export function importsService(options: ImportsOptions): Imports {
       if (!success) throw new Error(causeOf(stderr));
       return parseLock(await Deno.readTextFile(lock));
     })().catch((error) => {
-      // It may be had the next time.
+      // It may be available the next time.
       workersLock = undefined;
       throw error;
     });
 
-  /** With `trial`, that lock counts instead of the handler's own, and nothing is stored. */
+  /** Uses `trial` as the lock instead of the handler's own, and then stores nothing. */
   const inspectOnce = async (handler: string, trial?: Lock): Promise<Known> => {
     const hosts = importHosts();
     const began = Date.now();
@@ -196,7 +196,7 @@ export function importsService(options: ImportsOptions): Imports {
       : NOTHING_FETCHED;
     const { map, modules } = project;
     const { code: remote } = reached;
-    // A handler that is missing is still asked for: the import says so.
+    // A missing handler is still passed on: the import reports it.
     const files: string[] = [];
     const pause = slices();
     for (const path of new Set([file, ...modules.files, ...modules.broken.map(({ path }) => path)])) {
@@ -226,13 +226,13 @@ export function importsService(options: ImportsOptions): Imports {
         npm: fetched.npm,
         native: fetched.native,
         problems: shortened([...project.problems, ...remote ? fetched.problems : []]),
-        // Types that cannot be had keep nothing from running.
+        // Types that are not available do not prevent the code from running.
         warnings: shortened(remote ? [] : fetched.problems),
       },
     };
   };
 
-  /** Fetches what the graph has from elsewhere. Its lock is stored once all of it is there. */
+  /** Fetches the remote part of a graph. Its lock is stored once everything was fetched. */
   const fetchRemote = async (
     handler: string,
     file: string,
@@ -257,12 +257,12 @@ export function importsService(options: ImportsOptions): Imports {
     await Deno.writeTextFile(lock, lockText(mergeLocks(cutLock(await readLock(lock), roots), workers)));
     const cache = await builder.remote("cache", ...common, entry);
     const problems = found.remoteErrors.map(({ error }) => readable(error));
-    // What is wrong with the code itself is known already, and stops the fetching in Deno's own words.
+    // Problems of the code itself are already known, and would stop Deno with its own message.
     if (!cache.success && problems.length === 0 && ownProblems.length === 0) {
       problems.push(readable(causeOf(cache.stderr)));
     }
     const whole = await readLock(lock);
-    // A sandbox starts only if everything in its lock is there.
+    // A sandbox starts only if everything in its lock was fetched.
     const complete = cutLock(whole, {
       npm: [...roots.npm, ...Object.keys(workers.npm)],
       modules: [...roots.modules, ...Object.keys(workers.specifiers)],
@@ -276,7 +276,7 @@ export function importsService(options: ImportsOptions): Imports {
     await moduleCache.claim(Object.keys(complete.npm));
     const isStale = locks.find(handler) !== before;
     const text = lockText(complete);
-    // Only what is there as a whole is kept, so that no other function ever meets a version that cannot be had.
+    // Only complete packages are stored, so that no other function gets a version that is not available.
     if (!trial && cache.success && problems.length === 0 && !isStale) locks.put(handler, text);
     return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
   };
@@ -290,7 +290,7 @@ export function importsService(options: ImportsOptions): Imports {
   const inspect = async (handler: string): Promise<ModuleGraph> => {
     const stale = known.get(handler);
     let next = await inspectOnce(handler);
-    // What was saved while the builder may have been reading it is read again.
+    // Files that were saved while the builder may have been reading them are read again.
     for (let look = 1; look < LOOKS_MAX && next.touchedMeanwhile; look++) next = await inspectOnce(handler);
     if (stale && sameCode(stale, next)) next = { ...next, graph: stale.graph };
     next.currentAt = performance.now();
@@ -315,11 +315,11 @@ export function importsService(options: ImportsOptions): Imports {
     });
   };
 
-  /** What was found before this process began, whether or not a file was touched since. */
+  /** Returns what an earlier process found, whether or not a file was touched since. */
   const recall = (handler: string): Known | undefined => {
     const found = kept.find(handler);
     const file = fileOf(handler);
-    // Another code folder may have held a handler of the same path, and an older program other workers.
+    // The graph may be of another code folder with a handler at the same path, or of an older version's workers.
     if (found?.files[0] !== file || found.workers !== bootstrap) return undefined;
     const { files, states, remote, config, npm, native, warnings, fetched } = found;
     const lock = remote ? locks.find(handler) : undefined;
@@ -345,7 +345,7 @@ export function importsService(options: ImportsOptions): Imports {
     };
   };
 
-  /** What is known of a handler, from this process or an earlier one, unless it is being looked for. */
+  /** Returns what is known of a handler, from this process or an earlier one, unless it is being built. */
   const found = (handler: string): Known | undefined =>
     known.get(handler) ?? (underWay.has(handler) ? undefined : recall(handler));
 
@@ -375,7 +375,7 @@ export function importsService(options: ImportsOptions): Imports {
     return run;
   };
 
-  /** Keeps what was found to be as it was. */
+  /** Records that a graph was found unchanged. */
   const trust = (path: string, current: Known, turn?: number): ModuleGraph => {
     known.set(path, current);
     current.currentIn = turn;
@@ -383,7 +383,7 @@ export function importsService(options: ImportsOptions): Imports {
     return current.graph;
   };
 
-  /** Looks at large graphs that are under way, and those that begin after them for calls that came meanwhile. */
+  /** Checks of large graphs in progress, and the next ones for calls that arrived meanwhile. */
   const looks = new Map<string, { now: Promise<ModuleGraph>; next?: Promise<ModuleGraph> }>();
 
   const lookInSlices = (path: string): Promise<ModuleGraph> => {
@@ -458,7 +458,7 @@ export function importsService(options: ImportsOptions): Imports {
   };
 }
 
-/** Whether processes that run the one may go on where the other was found. */
+/** Reports whether processes that run the one graph can continue with the other. */
 function sameCode(a: Known, b: Known): boolean {
   const { graph: one } = a;
   const { graph: other } = b;
@@ -485,7 +485,7 @@ function stateOf(path: string): string {
   }
 }
 
-/** Whether the file may have been written after `time`; the clock of files ticks every few milliseconds. */
+/** Reports whether the file may have been written after `time`; file times advance every few milliseconds. */
 function modifiedSince(path: string, time: number): boolean {
   try {
     return (Deno.lstatSync(path).mtime?.getTime() ?? 0) >= time - 10;

@@ -1,4 +1,4 @@
-// A thread that reads what `deno info` says of one handler, and ends.
+// Runs in a thread that parses the output of `deno info` for one handler, and ends.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { readInfo } from "./module_info.ts";

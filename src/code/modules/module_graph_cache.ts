@@ -1,54 +1,54 @@
-// Persistent cache of handlers' module graphs, from one start of the server to the next. Losing it only costs a search.
+// Caches handlers' module graphs across restarts of the server. Losing the cache only costs a new search.
 
 import type { BestEffort } from "../../best_effort.ts";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
 import type { FetchedPackage } from "../packages/package_files.ts";
 import type { ModuleGraphStore } from "../../store/module_graphs.ts";
 
-export interface KeptGraph {
+export interface CachedGraph {
   /** Absolute paths, the handler first. */
   readonly files: readonly string[];
-  /** Of each file that it was made from, also of those that were missing. */
+  /** State of each file that the graph depends on, including missing ones. */
   readonly states: readonly (readonly [path: string, state: string])[];
-  /** Whether something was fetched from elsewhere. */
+  /** Whether anything remote was fetched. */
   readonly remote: boolean;
   readonly config: CodeConfig | undefined;
   readonly npm: readonly FetchedPackage[];
   readonly native: readonly string[];
   readonly warnings: readonly string[];
-  /** Files and folders of the module cache that must be there. */
+  /** Files and folders of the module cache that must exist. */
   readonly fetched: readonly string[];
-  /** Which workers it was made for, as their packages are in its lock. */
+  /** Identifies the workers it was created for, whose packages are in its lock. */
   readonly workers: string;
 }
 
-/** By the handlers' paths in the code folder. Never throws. */
-export interface KeptGraphs {
-  find(handler: string): KeptGraph | undefined;
-  /** Handlers that were found to consist of this file among others, at most a hundred. */
+/** Cached graphs by the handlers' paths in the code folder. Never throws. */
+export interface ModuleGraphCache {
+  find(handler: string): CachedGraph | undefined;
+  /** Returns at most a hundred handlers whose graph contained this file. */
   consistingOf(path: string): readonly string[];
-  put(handler: string, graph: KeptGraph): void;
+  put(handler: string, graph: CachedGraph): void;
   remove(handler: string): void;
 }
 
 const FOUND_MAX = 100;
 
-export function keptGraphs(
+export function createModuleGraphCache(
   { store, transaction, attempt }: {
     store: ModuleGraphStore;
     transaction<T>(work: () => T): T;
     attempt: BestEffort;
   },
-): KeptGraphs {
+): ModuleGraphCache {
   return {
     find: (handler) =>
       attempt(() => {
         const text = store.find(handler);
-        const kept = text === undefined ? undefined : JSON.parse(text) as Partial<KeptGraph>;
-        // An older program kept less.
-        return kept?.npm === undefined ? undefined : kept as KeptGraph;
+        const kept = text === undefined ? undefined : JSON.parse(text) as Partial<CachedGraph>;
+        // An older version stored less.
+        return kept?.npm === undefined ? undefined : kept as CachedGraph;
       }),
-    // As it stands in their JSON.
+    // As encoded in the JSON of a graph.
     consistingOf: (path) => attempt(() => store.holding(JSON.stringify(path), FOUND_MAX)) ?? [],
     put: (handler, graph) => attempt(() => transaction(() => store.put(handler, JSON.stringify(graph)))),
     remove: (handler) => attempt(() => transaction(() => store.remove(handler))),

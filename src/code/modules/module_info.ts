@@ -1,4 +1,4 @@
-// Reads what `deno info --json` says of a handler's modules.
+// Parses the output of `deno info --json` for a handler.
 
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,59 +25,59 @@ interface Info {
     dependencies?: Dependency[];
   }[];
   redirects: Record<string, string>;
-  /** Of everything in the lock file. */
+  /** All packages in the lock file. */
   npmPackages?: Record<string, { dependencies: string[]; localPath?: string }>;
 }
 
-/** A specifier as it stands in a module of the code folder. */
+/** A specifier in a module of the code folder. */
 export interface Import {
   readonly specifier: string;
   /** Absolute path of the module. */
   readonly importer: string;
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
-  /** Address that it leads to; undefined if it leads nowhere. */
+  /** URL that it resolves to; undefined if it does not resolve. */
   readonly target: string | undefined;
-  /** Why it leads nowhere. */
+  /** Why it does not resolve. */
   readonly error: string | undefined;
-  /** Whether only types are imported, which sandboxes do without. */
+  /** Whether only types are imported, which sandboxes do not need. */
   readonly isType: boolean;
 }
 
 export interface Modules {
   /** Absolute paths of the local modules that were read, the entry first if it was. */
   readonly files: readonly string[];
-  /** Those that could not be read or parsed, and why. */
+  /** Modules that could not be read or parsed, and why. */
   readonly broken: readonly { readonly path: string; readonly error: string }[];
-  /** Of all local modules. */
+  /** Imports of all local modules. */
   readonly imports: readonly Import[];
-  /** Addresses of the modules that come from elsewhere. */
+  /** URLs of the remote modules. */
   readonly remote: readonly string[];
-  /** Why some of these cannot be had. */
+  /** Why some of these are not available. */
   readonly remoteErrors: readonly { readonly address: string; readonly error: string }[];
   /** Ids of the npm packages that are imported, types included. */
   readonly npm: readonly string[];
-  /** Where npm packages are in the cache, by id; also of those that are not fetched. */
+  /** Folders of npm packages in the cache, by id, including packages that are not fetched. */
   readonly npmFolders: ReadonlyMap<string, string>;
-  /** Where the other remote modules are in the cache. */
+  /** Paths of the other remote modules in the cache. */
   readonly cached: readonly string[];
-  /** A sentence for the author if the graph is larger than one may be; then nothing is said of its imports. */
+  /** A sentence for the author if the graph is too large; its imports are then not listed. */
   readonly tooLarge: string | undefined;
 }
 
-/** Local modules of a handler, those included that are missing or broken. */
+/** Local modules of a handler, including missing and broken ones. */
 export const FILES_MAX = 2_000;
-/** Imports of all of them together, each specifier once for each module. */
+/** Imports of all modules together, each specifier counted once per module. */
 const IMPORTS_MAX = 20_000;
 
 const REMOTE = /^(?:npm|jsr|https?):/;
 
-/** Whether an address leads out of this machine. */
+/** Reports whether a URL is not of this machine. */
 export function isRemote(address: string): boolean {
   return REMOTE.test(address);
 }
 
-/** What `json` says of the module at the address `entry` and of all that it leads to. */
+/** Returns the modules in `json` that are reachable from the one at the URL `entry`. */
 export function readInfo(json: string, entry: string): Modules {
   const info = JSON.parse(json) as Info;
   const modules = new Map(info.modules.map((module) => [module.specifier, module]));
@@ -87,10 +87,10 @@ export function readInfo(json: string, entry: string): Modules {
   const imports: Import[] = [];
   const [remote, npm] = [new Set<string>(), new Set<string>()];
   const seen = new Set<string>();
-  // Lists, not a recursion: graphs can be deeper than the stack. Code first, so that an error counts as its own.
+  // Lists instead of recursion: graphs can be deeper than the stack. Code first, so that an error is attributed to code.
   const code = [{ address: entry, isType: false }];
   const types: typeof code = [];
-  // Not by `shift`, which moves all that is left of a long list.
+  // Not with `shift`, which moves the rest of a long list.
   let [codeAt, typesAt] = [0, 0];
   const take = () => codeAt < code.length ? code[codeAt++] : types[typesAt++];
   for (let next = take(); next; next = take()) {
@@ -119,7 +119,7 @@ export function readInfo(json: string, entry: string): Modules {
         } else if (error !== undefined && !isType) {
           remoteErrors.push({ address, error });
         }
-        // Types of local modules are those modules themselves, which sandboxes do without.
+        // The types of local modules are those modules themselves, which sandboxes do not need.
         if (target !== undefined && (!isType || isRemote(target))) {
           (isType ? types : code).push({ address: target, isType });
         }
@@ -134,16 +134,16 @@ export function readInfo(json: string, entry: string): Modules {
   const found = { remote: [...remote], remoteErrors, npm: [...npm], npmFolders, cached };
   const count = files.length + broken.length;
   const tooLarge = count > FILES_MAX
-    ? `The handler imports ${count} files; ${FILES_MAX} are allowed.`
+    ? `The handler imports ${count} files; at most ${FILES_MAX} are allowed.`
     : imports.length > IMPORTS_MAX
-    ? `The modules of the handler have ${imports.length} imports; ${IMPORTS_MAX} are allowed.`
+    ? `The modules of the handler have ${imports.length} imports; at most ${IMPORTS_MAX} are allowed.`
     : undefined;
-  // No more is watched than a handler may have.
+  // At most as many are watched as a handler may have.
   if (tooLarge) return { ...found, files: files.slice(0, FILES_MAX), broken: [], imports: [], tooLarge };
   return { ...found, files, broken, imports, tooLarge };
 }
 
-/** The folders that hold a package's versions and their index, for folders of single versions. */
+/** Returns the folders that contain all versions of packages and their index, for folders of single versions. */
 export function packageFolders(versions: Iterable<string>): string[] {
   return [...new Set([...versions].map((path) => dirname(path)))];
 }

@@ -1,5 +1,5 @@
-// What `deno.json`, `deno.jsonc` and `package.json` in the code folder say of bare imports and of JSX. The nearest
-// file counts for each importing module. Nothing else in these files has an effect.
+// Reads how `deno.json`, `deno.jsonc` and `package.json` in the code folder configure bare imports and JSX. For each
+// importing module the nearest file applies. Nothing else in these files has an effect.
 
 import { builtinModules } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
@@ -7,7 +7,7 @@ import { type Node, type ParseError, parseTree, printParseErrorCode } from "json
 import { minVersion, rcompare, subset, valid, validRange } from "semver";
 import { isInside } from "../files/importable.ts";
 
-/** Where a bare specifier leads, or what is wrong with it: a sentence for its author. */
+/** The target of a bare specifier, or its problem: a sentence for its author. */
 export type Resolved = { readonly target: string } | { readonly problem: string };
 
 /** How JSX in a module is compiled; names as in `compilerOptions`. */
@@ -15,7 +15,7 @@ export interface Jsx {
   readonly jsx: "precompile" | "react-jsx" | "react-jsxdev" | "react";
   readonly jsxFactory?: string;
   readonly jsxFragmentFactory?: string;
-  /** Prefix of the runtime module, as it is written in the file; undefined for `hono/jsx`. */
+  /** Prefix of the runtime module, as written in the file; undefined for `hono/jsx`. */
   readonly jsxImportSource?: string;
   readonly jsxImportSourceTypes?: string;
   readonly jsxPrecompileSkipElements?: readonly string[];
@@ -24,13 +24,13 @@ export interface Jsx {
 const DEFAULT_JSX: Jsx = { jsx: "precompile" };
 const JSX_MODES: readonly string[] = ["precompile", "react-jsx", "react-jsxdev", "react"];
 const DENO_FILES = ["deno.json", "deno.jsonc"];
-/** https://docs.npmjs.com/cli/configuring-npm/package-json#name; also the names of 2014 in capitals. */
+/** See https://docs.npmjs.com/cli/configuring-npm/package-json#name; includes names in capitals from before 2014. */
 const PACKAGE_NAME = /^(?:@[\w.~-]+\/)?[\w.~-]+$/i;
-/** Parsing a longer one would hold up the event loop. */
+/** Parsing a longer file would block the event loop. */
 const FILE_MAX_BYTES = 256 * 1024;
-/** Of a specifier that is looked for in a config file. */
+/** Length of a specifier that is looked up in a config file. */
 const SPECIFIER_MAX_LENGTH = 1_000;
-/** Sentences of one kind about one file: the others will be told once these are followed. */
+/** Problems of one kind reported for one file; the others are reported once these are fixed. */
 const SENTENCES_MAX = 10;
 
 interface ConfigFile {
@@ -40,18 +40,18 @@ interface ConfigFile {
   readonly folder: string;
   readonly text: string;
   readonly root: Node | undefined;
-  /** Whole sentences; the file cannot be used if there are any. */
+  /** Problems as sentences; the file cannot be used if there are any. */
   readonly problems: readonly string[];
-  /** What is in its objects, by name, once it was asked for: files may have thousands of entries and of importers. */
+  /** Its objects by name, parsed on demand: files may have thousands of entries and importers. */
   readonly parts: Map<string, Part>;
-  /** Sentences about entries that can never have an effect, once they were asked for. */
+  /** Sentences about entries that can never have an effect; computed on demand. */
   useless?: readonly string[];
-  /** Once it was asked for. */
+  /** Computed on demand. */
   jsx?: FoundJsx;
   lineStarts?: readonly number[];
 }
 
-/** How JSX is compiled, and sentences about options that are wrong. */
+/** How JSX is compiled, and sentences about invalid options. */
 interface FoundJsx {
   readonly jsx: Jsx;
   readonly problems: readonly string[];
@@ -66,31 +66,31 @@ interface Entry {
 /** One object of a config file. */
 interface Part {
   readonly entries: readonly Entry[];
-  /** The first of each key, with its index. */
+  /** The first entry of each key, with its index. */
   readonly byKey: ReadonlyMap<string, { readonly entry: Entry; readonly index: number }>;
 }
 
 export interface ProjectConfigOptions {
   /** Absolute and real. */
   readonly codeDir: string;
-  /** `host` or `host:port`; `https:` modules come from these alone. */
+  /** `host` or `host:port`; `https:` modules are allowed only from these. */
   readonly importHosts: readonly string[];
-  /** What others import under the name of a package, such as `npm:ms@^2.1.3`, to be proposed. */
+  /** Returns the specifier that other handlers use for a package, such as `npm:ms@^2.1.3`, for a proposal. */
   readonly known?: (name: string) => string | undefined;
 }
 
-/** The config files of one look at the code folder: each is read once. */
+/** The config files of the code folder at one moment; each is read once. */
 export class ProjectConfig {
   readonly #options: ProjectConfigOptions;
   readonly #files = new Map<string, ConfigFile | undefined>();
-  /** Absolute paths of all files that were looked for, also of those that do not exist. */
+  /** Absolute paths of all files that were looked up, including those that do not exist. */
   readonly looked = new Set<string>();
 
   constructor(options: ProjectConfigOptions) {
     this.#options = options;
   }
 
-  /** Where `specifier`, a bare one, leads in the module at the absolute path `importer`. */
+  /** Resolves the bare `specifier` in the module at the absolute path `importer`. */
   resolve(specifier: string, importer: string): Resolved {
     const deno = this.#nearest(importer, DENO_FILES);
     const npm = this.#nearest(importer, ["package.json"]);
@@ -104,17 +104,17 @@ export class ProjectConfig {
     return { problem: undeclared(specifier, deno, npm, this.#options.known) };
   }
 
-  /** Entries that can never have an effect, in the file that counts for `importer`. */
+  /** Returns sentences about entries that can never have an effect, in the file that applies to `importer`. */
   problemsOf(importer: string): readonly string[] {
     const deno = this.#nearest(importer, DENO_FILES);
     if (!deno || deno.problems.length > 0) return [];
     return deno.useless ??= partOf(deno, "imports").entries.filter(({ key }) => !isBare(key)).slice(0, SENTENCES_MAX)
       .map(
-        ({ key, node }) => `${at(deno, node)}: "${key}" in "imports" is not a bare name, such as "ms" or "@lib/".`,
+        ({ key, node }) => `${at(deno, node)}: "${key}" in "imports" is not a bare name such as "ms" or "@lib/".`,
       );
   }
 
-  /** How JSX in the module at the absolute path `importer` is compiled. */
+  /** Returns how JSX in the module at the absolute path `importer` is compiled. */
   jsx(importer: string): FoundJsx {
     const file = this.#nearest(importer, DENO_FILES);
     if (!file) return { jsx: DEFAULT_JSX, problems: [] };
@@ -123,8 +123,8 @@ export class ProjectConfig {
   }
 
   /**
-   * Where the module `runtime` of a `jsxImportSource` leads for `importer`; undefined if it is that of the hono which
-   * is there without being declared.
+   * Resolves the module `runtime` of a `jsxImportSource` for `importer`; undefined if it is that of the hono that is
+   * available without a declaration.
    */
   resolveJsxSource(source: string, runtime: string, importer: string): Resolved | undefined {
     const whole = `${source}/${runtime}`;
@@ -152,7 +152,7 @@ export class ProjectConfig {
     return this.#target(file, value, rest, wrong);
   }
 
-  /** Where a value of `imports` leads, with `rest` after it. */
+  /** Resolves a value of `imports`, followed by `rest`. */
   #target(file: ConfigFile, value: string, rest: string, wrong: (why: string) => Resolved): Resolved {
     const whole = (rest === "" || value.endsWith("/") ? value : `${value}/`) + rest;
     if (/^(?:npm|jsr):/.test(value)) return { target: whole };
@@ -173,7 +173,7 @@ export class ProjectConfig {
     return { target: path };
   }
 
-  /** The nearest of the files with one of these names, in the folder of `importer` or above it. */
+  /** Returns the nearest file with one of these names, in the folder of `importer` or above it. */
   #nearest(importer: string, names: readonly string[]): ConfigFile | undefined {
     for (let folder = dirname(importer); isInside(folder, this.#options.codeDir, true); folder = dirname(folder)) {
       for (const name of names) {
@@ -192,7 +192,7 @@ export class ProjectConfig {
   }
 }
 
-/** Whether `specifier` is neither an address nor a path. */
+/** Reports whether `specifier` is neither a URL nor a path. */
 export function isBare(specifier: string): boolean {
   return !/^(?:\.{0,2}\/|\.{1,2}$|[a-z][a-z\d+.-]*:)/i.test(specifier) && specifier !== "" &&
     !specifier.startsWith("#");
@@ -205,7 +205,7 @@ function readConfigFile(path: string, name: string): ConfigFile | undefined {
   let text: string;
   try {
     const { isFile, size } = Deno.lstatSync(path);
-    // A link could lead to any file, whose text a message would then quote.
+    // A link could lead to any file, which a message would then quote.
     if (!isFile || Deno.realPathSync(path) !== path) {
       return file("", undefined, `${name} is not a file, so it is not read.`);
     }
@@ -223,7 +223,7 @@ function readConfigFile(path: string, name: string): ConfigFile | undefined {
     const what = printParseErrorCode(error.error).replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
     return file(text, root, `${name}:${lineAt(text, error.offset)}: the file is not valid JSON (${what}).`);
   }
-  if (root?.type !== "object") return file(text, root, `${name}:1: the file must hold an object.`);
+  if (root?.type !== "object") return file(text, root, `${name}:1: the file must contain an object.`);
   const parts = isPackage ? ["dependencies"] : ["imports", "compilerOptions"];
   for (const part of parts) {
     const node = member(root, part);
@@ -276,15 +276,15 @@ function fromDependencies(file: ConfigFile, specifier: string): Resolved | undef
   }
 }
 
-/** Such as `latest`. */
+/** Matches a tag such as `latest`. */
 function isTag(range: string): boolean {
   return /^[a-z][\w.-]*$/i.test(range) && validRange(range) === null;
 }
 
 /**
- * What an `npm:` specifier can say of a range: it takes one version, or one after "^" or "~", but no comparisons and no
- * alternatives (deno_semver). Of those, the newest alternative counts, from its least version on.
- * @returns undefined if it is no range
+ * Converts a range for an `npm:` specifier, which allows a version, also after "^" or "~", but no comparisons and no
+ * alternatives (deno_semver). Of several alternatives, the newest is used, from its lowest version on.
+ * @returns undefined if it is not a range
  */
 function requirementOf(range: string): string | undefined {
   const normal = validRange(range);
@@ -301,7 +301,7 @@ function requirementOf(range: string): string | undefined {
   return candidates.find((one) => !/^.0\.0\.0$/.test(one) && subset(one, alternative)) ?? version;
 }
 
-/** The versions just below the upper bound of a range. */
+/** Returns the versions just below the upper bound of a range. */
 function highest(alternative: string): string[] {
   const [, sign, ...parts] = /<(=?)(\d+)\.(\d+)\.(\d+)/.exec(alternative) ?? [];
   const [major, minor, patch] = parts.map(Number) as [number, number, number];
@@ -310,7 +310,7 @@ function highest(alternative: string): string[] {
   return [patch > 0 ? `${major}.${minor}.${patch - 1}` : minor > 0 ? `${major}.${minor - 1}.x` : `${major - 1}.x`];
 }
 
-/** What to write, and into which file, so that `specifier` leads somewhere. */
+/** Returns a sentence on what to add to which file, so that `specifier` can be resolved. */
 function undeclared(
   specifier: string,
   deno: ConfigFile | undefined,
@@ -319,12 +319,12 @@ function undeclared(
 ): string {
   const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
   if (!isPublishable(name)) {
-    // "@/lib/x.ts", say: a folder by another name.
+    // Such as "@/lib/x.ts": an alias of a folder.
     const prefix = `${specifier.split("/")[0]}/`;
     return `"${specifier}" is not declared. Add "${prefix}": "./" to "imports" in ${deno?.name ?? "deno.json"}, ` +
-      `with the folder that "${prefix}" stands for in the place of "./"; or import it by a relative path.`;
+      `with the folder that "${prefix}" stands for instead of "./"; or import it by a relative path.`;
   }
-  // The scope of Deno's standard library, which is on JSR alone.
+  // The scope of Deno's standard library, which is only on JSR.
   const target = known(name) ?? `${name.startsWith("@std/") ? "jsr" : "npm"}:${name}`;
   if (npm && !deno && target.startsWith("npm:")) {
     const range = target.slice(`npm:${name}@`.length) || "*";
@@ -332,10 +332,10 @@ function undeclared(
   }
   const entry = `"${name}": "${target}"`;
   const add = `"${name}" is not declared. Add ${entry} to "imports" in ${deno?.name ?? "deno.json"}.`;
-  return deno ? add : `${add} There is no such file yet: save one that holds {"imports": {${entry}}}.`;
+  return deno ? add : `${add} This file does not exist yet: save one with the content {"imports": {${entry}}}.`;
 }
 
-/** Whether a registry can have a package of this name. */
+/** Reports whether this can be the name of a package in a registry. */
 function isPublishable(name: string): boolean {
   return PACKAGE_NAME.test(name) && /^(?:@[a-z\d][^/]*\/)?[a-z\d]/i.test(name);
 }
@@ -358,8 +358,8 @@ function partOf(file: ConfigFile, name: string): Part {
 }
 
 /**
- * The entry whose key is the longest prefix of `specifier`, as in import maps (HTML, "resolve an imports match"); of a
- * package, "ms" also stands for "ms/".
+ * Returns the entry whose key is the longest prefix of `specifier`, as in import maps (HTML, "resolve an imports
+ * match"); for a package, "ms" also stands for "ms/".
  */
 function longestPrefix(byKey: Part["byKey"], specifier: string): Entry | undefined {
   for (let end = specifier.lastIndexOf("/"); end > 0; end = specifier.lastIndexOf("/", end - 1)) {
@@ -371,7 +371,7 @@ function longestPrefix(byKey: Part["byKey"], specifier: string): Entry | undefin
   }
 }
 
-/** The last one counts if a name stands there twice, as in JSON.parse. */
+/** Of several entries with the same name, the last one applies, as in JSON.parse. */
 function member(root: Node, name: string): Node | undefined {
   return root.children?.findLast(({ children }) => children?.[0]?.value === name)?.children?.[1];
 }
@@ -401,10 +401,10 @@ function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split("\n").length;
 }
 
-/** The absolute path that an address relative to `folder` means, as an import would; undefined if it means none. */
+/** Returns the absolute path of a URL relative to `folder`, as in an import; undefined if it has none. */
 function decodedPath(folder: string, address: string): string | undefined {
   const path = address.replace(/[?#].*$/, "");
-  // An encoded slash would be read as a separator by some and as a character by others.
+  // An encoded slash is a separator to some programs and a character to others.
   if (/%2f|%5c|%00|\\/i.test(path)) return undefined;
   try {
     const joined = join(folder, decodeURIComponent(path));

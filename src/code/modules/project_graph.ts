@@ -1,5 +1,5 @@
-// Finds the local part of a graph: the files of the code folder that a handler consists of, what they import from
-// elsewhere, and where their bare and incomplete specifiers lead. Fetches nothing.
+// Finds the local part of a module graph: the files of the code folder that a handler consists of, their remote imports,
+// and the targets of their bare and incomplete specifiers. Fetches nothing.
 
 import { basename, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -14,9 +14,9 @@ import { slices } from "../../slices.ts";
 export interface ProjectGraph {
   readonly modules: Modules;
   readonly map: ImportMap;
-  /** Absolute paths of everything that the result depends on, also of files that are missing. */
+  /** Absolute paths of all files that the result depends on, including missing ones. */
   readonly looked: readonly string[];
-  /** Sentences for the author, without those about what comes from elsewhere. */
+  /** Sentences for the author, except those about remote modules. */
   readonly problems: readonly string[];
 }
 
@@ -25,19 +25,19 @@ export interface ProjectGraphOptions {
   readonly builder: Builder;
   readonly folder: BuilderFolder;
   readonly importHosts: readonly string[];
-  /** What others import under the name of a package, such as `npm:ms@^2.1.3`, to be proposed. */
+  /** Returns the specifier that other handlers use for a package, such as `npm:ms@^2.1.3`, for a proposal. */
   readonly known: (name: string) => string | undefined;
   /** Such as `npm:hono@4.13.19/jsx`. */
   readonly honoJsx: string;
 }
 
-/** Each round can find files whose imports are looked at in the next. */
+/** Each round can find files whose imports are examined in the next one. */
 const ROUNDS_MAX = 100;
 const BYTES_MAX = 32 * 1024 * 1024;
-/** In place of an ending that is missing, in the order in which bundlers try them. */
+/** Tried for a missing extension, in the order that bundlers use. */
 const ENDINGS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
 const INDEXES = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs", ".cjs"].map((ending) => `/index${ending}`);
-/** TypeScript's own: the ending of the output is written for that of the source. */
+/** As in TypeScript, where an import names the extension of the output instead of that of the source. */
 const SOURCES: Record<string, readonly string[]> = {
   ".js": [".ts", ".tsx"],
   ".jsx": [".tsx"],
@@ -59,7 +59,7 @@ export async function findProjectGraph(file: string, options: ProjectGraphOption
     const modules = info.success ? await readInfoAside(info.stdout, entry) : undefined;
     const found = modules ?? unread(file, causeOf(info.stderr));
     const tooLarge = found.tooLarge ?? await sizeProblem(found.files);
-    // Before anything is made of it, however much it is.
+    // Before anything is computed from a graph of unknown size.
     if (tooLarge) return refused(found, tooLarge, map, project);
     const isChanged = [
       await mapBareImports(found, project, map, problems),
@@ -75,13 +75,13 @@ export async function findProjectGraph(file: string, options: ProjectGraphOption
   }
 }
 
-/** A graph that is too large. Nothing of it is fetched. */
+/** Returns the result for a graph that is too large. Nothing of it is fetched. */
 function refused(found: Modules, problem: string, map: ImportMap, project: ProjectConfig): ProjectGraph {
   const modules: Modules = { ...found, broken: [], imports: [], remote: [] };
   return { modules, map, looked: [...modules.files, ...project.looked], problems: [problem] };
 }
 
-/** A handler that Deno says nothing of. */
+/** Returns the result for a handler that Deno returned nothing about. */
 function unread(file: string, error: string): Modules {
   const none: never[] = [];
   return {
@@ -97,7 +97,7 @@ function unread(file: string, error: string): Modules {
   };
 }
 
-/** Whether the map has grown. */
+/** Returns whether entries were added to the map. */
 async function mapBareImports(
   { imports }: Modules,
   project: ProjectConfig,
@@ -120,7 +120,7 @@ async function mapBareImports(
   return isChanged;
 }
 
-/** Finds files for paths that lack an ending, or have the ending of what a source is compiled to. */
+/** Finds files for paths without an extension, or with the extension of a source's output. */
 async function completePaths(
   { broken }: Modules,
   map: ImportMap,
@@ -137,7 +137,7 @@ async function completePaths(
     const found = candidates.filter(isFile);
     if (found.length > 1) {
       problems.add(
-        `"${basename(path)}" could be ${found.map((one) => `"${basename(one)}"`).join(" or ")}; write the ending.`,
+        `"${basename(path)}" could be ${found.map((one) => `"${basename(one)}"`).join(" or ")}; write the extension.`,
       );
     } else if (found.length === 1) {
       map.alias(path, found[0]!);
@@ -147,7 +147,7 @@ async function completePaths(
   return isChanged;
 }
 
-/** Files that a path may mean which names none. */
+/** Returns the files that a path without a file may refer to. */
 export function candidatesFor(path: string): string[] {
   const [ending = ""] = /\.[cm]?[jt]sx?$/.exec(path) ?? [];
   const sources = (SOURCES[ending] ?? []).map((source) => path.slice(0, -ending.length) + source);
@@ -208,15 +208,15 @@ async function setJsx(
   return isChanged;
 }
 
-/** One way for all, or undefined if there is none. */
+/** Returns one JSX configuration for all modules, or undefined if there is none. */
 function combined(all: readonly Jsx[]): Jsx | undefined {
   const modes = new Set(all.map(({ jsx }) => jsx));
   if (modes.size === 1) return all[0];
-  // What `precompile` is made for also works in the general way.
+  // Everything that works with `precompile` also works with the general transform.
   return modes.has("react") ? undefined : { ...all[0]!, jsx: "react-jsx" };
 }
 
-/** Files that no sandbox may read, by their paths alone. */
+/** Returns problems of files that no sandbox may read, by their paths alone. */
 async function refusals({ files, broken }: Modules, codeDir: string): Promise<string[]> {
   const problems: string[] = [];
   const pause = slices();
@@ -228,7 +228,7 @@ async function refusals({ files, broken }: Modules, codeDir: string): Promise<st
   return problems;
 }
 
-/** What is wrong with files that a sandbox may read: an error quotes the source. */
+/** Returns errors in files that a sandbox may read; such errors quote the source. */
 async function breaks({ broken, imports }: Modules, codeDir: string, base: string): Promise<string[]> {
   const problems: string[] = [];
   const pause = slices();
@@ -245,10 +245,10 @@ async function breaks({ broken, imports }: Modules, codeDir: string, base: strin
   return problems;
 }
 
-/** Names of Node's "imports", which a package.json cannot declare here. */
+/** Returns the message for names of Node's "imports", which package.json cannot declare here. */
 function privateName(specifier: string): string {
   const name = specifier.slice(1);
-  return `"${specifier}" cannot be declared, as it begins with "#". Import it by a relative path, or name it ` +
+  return `"${specifier}" cannot be declared because it begins with "#". Import it by a relative path, or name it ` +
     `"@${name}" and declare that in "imports" of deno.json.`;
 }
 
@@ -264,14 +264,14 @@ async function sizeProblem(files: readonly string[]): Promise<string | undefined
     try {
       bytes += Deno.statSync(path).size;
     } catch {
-      // Gone meanwhile: the next look finds that out.
+      // Deleted meanwhile: the next look detects that.
     }
   }
   const megabytes = BYTES_MAX / 1024 / 1024;
-  if (bytes > BYTES_MAX) return `The files that the handler imports have more than ${megabytes} MB in all.`;
+  if (bytes > BYTES_MAX) return `The files that the handler imports have more than ${megabytes} MB in total.`;
 }
 
-/** Whether anything in the graph comes from elsewhere: code, or types alone. */
+/** Reports whether the graph has remote code or remote types. */
 export function reach({ imports }: Modules): { code: boolean; types: boolean } {
   const remote = imports.filter(({ target }) => target !== undefined && isRemote(target));
   return { code: remote.some(({ isType }) => !isType), types: remote.length > 0 };

@@ -1,17 +1,18 @@
-// Removes from the module cache what no server of this machine has used for some time.
+// Removes from the module cache what no server on this machine has used for some time.
 
+import { DAY_MS } from "../../time.ts";
 import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { folderKey, folderName, type Lease, leasesFolder, openLock, packageIndexes } from "./module_cache.ts";
 import { nameOf } from "./lock.ts";
 
-/** How long things stay that nothing uses any more, in milliseconds. */
+/** How long unused things are kept, in milliseconds. */
 export interface PruningAges {
-  /** A lease that was not renewed, and whose data folder is not there. */
+  /** A lease that was not renewed and whose data folder does not exist. */
   readonly leaseMs: number;
-  /** Packages, and transpiled modules of files that are gone. */
+  /** Packages, and transpiled modules of deleted files. */
   readonly packageMs: number;
-  /** Programs of sandboxes, and copies of Deno, of other versions of the server. */
+  /** Sandbox programs and copies of Deno of other versions of the server. */
   readonly programMs: number;
 }
 
@@ -26,7 +27,7 @@ export interface PruningOptions {
 }
 
 export interface Pruned {
-  /** Such as `ms@2.1.3`, as the cache spells them. */
+  /** Such as `ms@2.1.3`, as spelled in the cache. */
   readonly packages: readonly string[];
   /** Names of folders and files. */
   readonly programs: readonly string[];
@@ -34,7 +35,6 @@ export interface Pruned {
   readonly transpiled: number;
 }
 
-const DAY_MS = 24 * 3_600_000;
 export const DEFAULT_AGES: PruningAges = { leaseMs: 7 * DAY_MS, packageMs: DAY_MS, programMs: 30 * DAY_MS };
 const NOTHING: Pruned = { packages: [], programs: [], transpiled: 0 };
 /** A download may take two minutes. */
@@ -48,7 +48,7 @@ interface Candidate {
 
 /**
  * Removes packages, programs and transpiled modules that are in no live lease and have not been used for some time.
- * Nothing is removed while a server fetches; what is removed is renamed first, so that nobody meets a part of it.
+ * Nothing is removed while a server fetches. Folders are renamed first, so that no process sees a part of one.
  */
 export async function pruneCache(options: PruningOptions): Promise<Pruned> {
   const { cacheDir, ages = DEFAULT_AGES } = options;
@@ -76,7 +76,7 @@ export async function pruneCache(options: PruningOptions): Promise<Pruned> {
     return { packages, programs, transpiled };
   } finally {
     lock.close();
-    // Also what an interrupted pruning left. Nobody waits for it any more.
+    // Includes the remains of an interrupted pruning.
     for await (const { name } of Deno.readDir(removed)) {
       await Deno.remove(join(removed, name), { recursive: true }).catch(ignoreMissing);
     }
@@ -90,7 +90,7 @@ async function setPackagesAside(
   setAside: (candidate: Candidate) => Promise<boolean>,
 ): Promise<string[]> {
   const kept = new Set(leases.flatMap((lease) => lease.packages.map(folderKey)));
-  // Deno may want to know of a package's versions without having fetched one.
+  // Deno may need the index of a package of which no version is fetched.
   const keptNames = new Set(leases.flatMap((lease) => lease.packages.map((id) => folderName(nameOf(id)))));
   const found: string[] = [];
   for await (const { name, path, versions } of packageIndexes(denoDir)) {
@@ -102,13 +102,13 @@ async function setPackagesAside(
     }
     if (left > 0 || keptNames.has(name) || !await isOlder(join(path, "registry.json"), ageMs, now())) continue;
     await setAside({ path, ageMs: -Infinity });
-    // The scope's folder, if it was the last of it.
+    // The scope's folder, if this was its last package.
     if (name.includes("/")) await Deno.remove(dirname(path)).catch(() => {});
   }
   return [...new Set(found)];
 }
 
-/** Whether no server fetches now, and none can begin to before the lock is closed. */
+/** Reports whether no server fetches now; none can start to before the lock is closed. */
 async function lockAlone(lock: Deno.FsFile, { isStopping }: PruningOptions): Promise<boolean> {
   for (let attempt = 1; attempt <= LOCK_ATTEMPTS && !isStopping?.(); attempt++) {
     if (await lock.tryLock(true)) return true;
@@ -117,7 +117,7 @@ async function lockAlone(lock: Deno.FsFile, { isStopping }: PruningOptions): Pro
   return false;
 }
 
-/** The leases of servers that may still run or start again; removes the others. */
+/** Returns the leases of servers that may still run or start again, and removes the others. */
 async function liveLeases({ cacheDir, now }: PruningOptions, leaseMs: number): Promise<Lease[]> {
   const folder = leasesFolder(cacheDir);
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -125,7 +125,7 @@ async function liveLeases({ cacheDir, now }: PruningOptions, leaseMs: number): P
   for await (const { name } of Deno.readDir(folder)) {
     const path = join(folder, name);
     if (!name.endsWith(".json")) {
-      // The draft of a server that was killed.
+      // The temporary file of a server that was killed.
       if (await isOlder(path, leaseMs, now())) await Deno.remove(path).catch(ignoreMissing);
       continue;
     }
@@ -140,12 +140,12 @@ async function isSameFolder({ dataDir, inode }: Lease): Promise<boolean> {
   try {
     return (await Deno.stat(dataDir)).ino === inode;
   } catch (error) {
-    // What cannot be looked at may well be in use.
+    // What cannot be read may be in use.
     return !(error instanceof Deno.errors.NotFound);
   }
 }
 
-/** Folders of `transpiled` whose counterparts in `source` are gone; what is below one of them is part of it. */
+/** Finds the topmost folders of `transpiled` whose counterparts in `source` no longer exist. */
 async function* orphans(transpiled: string, source: string): AsyncGenerator<string> {
   let entries: Deno.DirEntry[];
   try {

@@ -1,16 +1,16 @@
-// The text of a lock file: which version a specifier got, and the checksums. Pure. Deno's format, version 5; in it a
-// dependency's version is left out where only one version of that package is locked, so locks are expanded before
-// they are merged or cut.
+// Parses, merges and cuts lock files: the version of each specifier, and checksums. In Deno's format, version 5, the
+// version of a dependency is omitted if only one version of that package is locked, so locks are expanded before they
+// are merged or cut.
 
 import { prerelease, rcompare, valid, validRange } from "semver";
 
-/** What one npm package has in a lock. */
+/** The entry of one npm package in a lock. */
 export interface LockedNpm {
   readonly integrity?: string;
   readonly dependencies?: readonly string[];
   readonly optionalDependencies?: readonly string[];
   readonly optionalPeers?: readonly string[];
-  /** Platforms that it is made for; any if missing. */
+  /** Platforms that it supports; all if missing. */
   readonly os?: readonly string[];
   readonly cpu?: readonly string[];
   /** Whether it has install scripts, which are never run. */
@@ -37,17 +37,17 @@ export interface Lock {
 
 export const EMPTY_LOCK: Lock = { version: "5", specifiers: {}, jsr: {}, npm: {}, redirects: {}, remote: {} };
 
-/** What of a lock belongs to one graph. */
+/** What determines the part of a lock that belongs to one graph. */
 export interface LockRoots {
   /** Ids of npm packages that its modules import. */
   readonly npm: Iterable<string>;
-  /** Addresses of all its remote modules. */
+  /** URLs of all its remote modules. */
   readonly modules: Iterable<string>;
-  /** Whether the files of an npm package are there. */
+  /** Reports whether the files of an npm package were fetched. */
   readonly isFetched: (id: string) => boolean;
 }
 
-/** Reads and expands a lock; one in another version's format counts as empty. */
+/** Parses and expands a lock; a lock in the format of another version counts as empty. */
 export function parseLock(text: string): Lock {
   const { version, specifiers = {}, jsr = {}, npm = {}, redirects = {}, remote = {} } = JSON.parse(text);
   if (version !== "5") return EMPTY_LOCK;
@@ -58,7 +58,7 @@ export function lockText(lock: Lock): string {
   return JSON.stringify(lock, null, 2);
 }
 
-/** Both locks in one; where both have a specifier, the version of `preferred`. */
+/** Merges two locks; if both have a specifier, the version of `preferred` is used. */
 export function mergeLocks(base: Lock, preferred: Lock): Lock {
   return {
     version: "5",
@@ -70,9 +70,9 @@ export function mergeLocks(base: Lock, preferred: Lock): Lock {
   };
 }
 
-/** The part of a lock that one graph needs, less what could not be fetched and what does not work without that. */
+/** Returns the part of a lock that one graph needs, without packages that could not be fetched and their dependents. */
 export function cutLock(whole: Lock, { npm: roots, modules, isFetched }: LockRoots): Lock {
-  // Of packages for some platforms, Deno fetches those for this one.
+  // Of platform-specific packages, Deno fetches only those for this platform.
   const isMissing = (id: string): boolean => !whole.npm[id]!.os && !whole.npm[id]!.cpu && !isFetched(id);
   const lock = withoutPackages(whole, dependents(whole, Object.keys(whole.npm).filter(isMissing)));
   const addresses = [...modules];
@@ -87,8 +87,8 @@ export function cutLock(whole: Lock, { npm: roots, modules, isFetched }: LockRoo
 }
 
 /**
- * The versions that these specifiers have, and all checksums of `https:` modules. The rest is left out: with another
- * version in the lock, Deno lets a range have that, and makes a package the optional peer of all that could use it.
+ * Returns the versions of these specifiers, and all checksums of `https:` modules. Nothing else may be in the lock: Deno
+ * would use another locked version for a range, and would add a locked package as an optional peer of others.
  */
 export function lockOfSpecifiers(lock: Lock, specifiers: ReadonlySet<string>): Lock {
   const chosen = Object.entries(lock.specifiers).filter(([specifier]) => specifiers.has(specifierOf(specifier)));
@@ -96,8 +96,8 @@ export function lockOfSpecifiers(lock: Lock, specifiers: ReadonlySet<string>): L
 }
 
 /**
- * The package and range of an address or specifier, in one spelling for all that mean the same: Deno locks
- * `npm:ms@^2.0.0` and `npm:ms@2/index.js` as `npm:ms@2`.
+ * Returns the package and range of a URL or specifier in normalized form: Deno locks `npm:ms@^2.0.0` and
+ * `npm:ms@2/index.js` as `npm:ms@2`.
  */
 export function specifierOf(address: string): string {
   const [, scheme, name, range = "*"] = /^(npm|jsr):\/?((?:@[^/@]+\/)?[^/@]+)(?:@([^/]+))?/.exec(address) ?? [];
@@ -106,7 +106,7 @@ export function specifierOf(address: string): string {
   return `${scheme}:${name}@${validRange(decoded) || decoded}`;
 }
 
-/** The packages with these ids, of npm or JSR, and what they depend on. Of specifiers, `used` and those of JSR stay. */
+/** Returns the npm and JSR packages with these ids and their dependencies, with the specifiers `used` and of JSR. */
 function partOf(lock: Lock, roots: readonly string[], used: ReadonlySet<string>): Lock {
   const jsr = reached(roots.filter((id) => lock.jsr[id]), (id) => jsrDependencies(lock, lock.jsr[id]));
   const ofJsr = [...jsr].flatMap((id) => lock.jsr[id]?.dependencies ?? []).map((specifier) => npmId(lock, specifier))
@@ -125,11 +125,11 @@ function partOf(lock: Lock, roots: readonly string[], used: ReadonlySet<string>)
   };
 }
 
-/** `ids` and every package that depends on one of them, directly or not. */
+/** Returns `ids` and every package that depends on one of them, directly or not. */
 export function dependents(lock: Lock, ids: Iterable<string>): Set<string> {
   const users = new Map<string, string[]>();
   for (const [id, locked] of Object.entries(lock.npm)) {
-    // Without an optional one a package still works.
+    // A package works without its optional dependencies.
     for (const dependency of (locked.dependencies ?? []).map(idOf)) {
       users.set(dependency, [...users.get(dependency) ?? [], id]);
     }
@@ -137,7 +137,7 @@ export function dependents(lock: Lock, ids: Iterable<string>): Set<string> {
   return reached(ids, (id) => users.get(id) ?? []);
 }
 
-/** `ids` and every package that has one of them, directly or not, also as one that it can do without. */
+/** Returns `ids` and every package that depends on one of them, directly or not, including optional dependencies. */
 export function usersOf(lock: Lock, ids: Iterable<string>): Set<string> {
   const users = new Map<string, string[]>();
   for (const [id, locked] of Object.entries(lock.npm)) {
@@ -146,7 +146,7 @@ export function usersOf(lock: Lock, ids: Iterable<string>): Set<string> {
   return reached(ids, (id) => users.get(id) ?? []);
 }
 
-/** A lock without some npm packages, the specifiers that led to them, and mentions of them as optional. */
+/** Returns a lock without some npm packages, their specifiers, and optional dependencies on them. */
 export function withoutPackages(lock: Lock, ids: ReadonlySet<string>): Lock {
   return {
     ...lock,
@@ -161,19 +161,19 @@ export function withoutPackages(lock: Lock, ids: ReadonlySet<string>): Lock {
   };
 }
 
-/** `ms` of `npm:ms@2`, `@std/path` of `jsr:@std/path@1` or of an id. */
+/** Returns `ms` for `npm:ms@2`, and `@std/path` for `jsr:@std/path@1` or for an id. */
 export function nameOf(specifierOrId: string): string {
   const text = specifierOrId.replace(/^(?:npm|jsr):\/?/, "");
   const end = text.indexOf("@", 1);
   return end === -1 ? text : text.slice(0, end);
 }
 
-/** `2.1.3` of `ms@2.1.3` and of `ms@2.1.3_peer@1.0.0`. */
+/** Returns `2.1.3` for `ms@2.1.3` and for `ms@2.1.3_peer@1.0.0`. */
 export function versionOf(id: string): string {
   return id.slice(nameOf(id).length + 1).replace(/_.*$/, "");
 }
 
-/** A specifier for the newest version of a package in a lock, such as `npm:ms@^2.1.3`; of pre-releases only if there are no others. */
+/** Returns a specifier for the newest locked version of a package, such as `npm:ms@^2.1.3`; releases are preferred. */
 export function newestLocked(lock: Lock, name: string): string | undefined {
   for (const registry of ["npm", "jsr"] as const) {
     const versions = Object.keys(lock[registry]).filter((id) => nameOf(id) === name).map(versionOf)
@@ -183,7 +183,7 @@ export function newestLocked(lock: Lock, name: string): string | undefined {
   }
 }
 
-/** Ids of what a package cannot do without. */
+/** Returns the ids of a package's required dependencies. */
 export function neededBy(locked: LockedNpm | undefined): string[] {
   const optional = new Set((locked?.optionalPeers ?? []).map(idOf).map(nameOf));
   return (locked?.dependencies ?? []).map(idOf).filter((id) => !optional.has(nameOf(id)));
@@ -193,7 +193,7 @@ export function dependenciesOf(locked: LockedNpm | undefined): string[] {
   return [...locked?.dependencies ?? [], ...locked?.optionalDependencies ?? []].map(idOf);
 }
 
-/** The package that an entry of `dependencies` means; one under another name is written `alias@npm:id`. */
+/** Returns the package of an entry of `dependencies`; an alias is written `alias@npm:id`. */
 function idOf(dependency: string): string {
   const alias = dependency.indexOf("@npm:");
   return alias === -1 ? dependency : dependency.slice(alias + "@npm:".length);
@@ -216,7 +216,7 @@ function expand(lock: Lock): Lock {
   return { ...lock, npm: Object.fromEntries(npm), jsr: expandJsr(lock) };
 }
 
-/** A dependency of JSR is a specifier, whose range is left out where the lock has only one of that package. */
+/** Expands a JSR dependency: a specifier whose range is omitted if the lock has only one version of that package. */
 function expandJsr({ jsr, specifiers }: Lock): Lock["jsr"] {
   const known = new Map(
     Object.keys(specifiers).map((specifier) => [specifier.slice(0, 4) + nameOf(specifier), specifier]),

@@ -1,23 +1,24 @@
-// The module cache of this machine, which several servers share. Each server keeps a lease there: a file that names
-// the packages and programs that it uses, so that no other server removes them. Who fetches holds a lock, shared with
-// others who fetch and not with one who removes.
+// Manages a server's use of this machine's module cache, which several servers may share. Each server has a lease there:
+// a file that names the packages and programs that it uses, so that no other server removes them. A fetch takes a shared
+// lock, a removal an exclusive one.
 
+import { DAY_MS } from "../../time.ts";
 import { createHash, randomUUID } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { valid } from "semver";
 import type { Runtime } from "../../sandbox/process/toolchain.ts";
 import { nameOf, versionOf } from "./lock.ts";
 
-/** What one server uses of the module cache. */
+/** What one server uses in the module cache. */
 export interface Lease {
   readonly dataDir: string;
-  /** Of the data folder; null where the system has none. */
+  /** Id of the data folder; null if the system has none. */
   readonly inode: number | null;
   /** Milliseconds since 1970. */
   readonly renewedAt: number;
   /** Names of folders and files next to Deno's cache: the sandboxes' program, and their Deno. */
   readonly programs: readonly string[];
-  /** Such as `ms@2.1.3`, whichever registry they are from. */
+  /** Such as `ms@2.1.3`, from any registry. */
   readonly packages: readonly string[];
 }
 
@@ -28,9 +29,9 @@ export interface PackageFolder {
   readonly path: string;
 }
 
-/** A package in the module cache, with the registry's answer about it and its versions. */
+/** A package in the module cache, with the registry's metadata and the fetched versions. */
 export interface PackageIndex {
-  /** As the cache spells it. */
+  /** As spelled in the cache. */
   readonly name: string;
   readonly path: string;
   readonly versions: readonly PackageFolder[];
@@ -40,18 +41,18 @@ export interface ModuleCacheOptions {
   readonly runtime: Pick<Runtime, "cacheDir" | "denoDir" | "appDir" | "deno" | "workerPackage">;
   /** Absolute and real. */
   readonly dataDir: string;
-  /** Returns the ids of all packages that functions of this server have, such as `ms@2.1.3`. */
+  /** Returns the ids of all packages that functions of this server use, such as `ms@2.1.3`. */
   readonly used: () => Promise<Iterable<string>>;
   readonly now: () => number;
 }
 
-/** A lease keeps what was fetched but is in no lock for this long: processes may still run it. */
-const CLAIM_MS = 24 * 3_600_000;
+/** A lease includes fetched packages that are in no lock for this long: processes may still use them. */
+const CLAIM_MS = DAY_MS;
 
 export class ModuleCache {
   readonly #options: ModuleCacheOptions;
   readonly #claimed = new Map<string, number>();
-  /** Undefined until they are looked up for the first time. */
+  /** Undefined until the first look-up. */
   #used: ReadonlySet<string> | undefined;
   #leased: ReadonlySet<string> = new Set();
   #writing: Promise<void> = Promise.resolve();
@@ -61,12 +62,12 @@ export class ModuleCache {
     this.#options = options;
   }
 
-  /** Keeps what `running` returns, too: packages that processes may have without a lock that names them. */
+  /** Adds what `running` returns to the lease: packages that processes may use without a lock that names them. */
   alsoUsed(running: () => Iterable<string>): void {
     this.#running = running;
   }
 
-  /** Runs work that fetches packages. None is removed meanwhile, by this server or another. */
+  /** Runs work that fetches packages. No server removes packages meanwhile. */
   async fetching<T>(work: () => Promise<T>): Promise<T> {
     const lock = await openLock(this.#options.runtime.cacheDir);
     try {
@@ -77,7 +78,7 @@ export class ModuleCache {
     }
   }
 
-  /** Keeps packages for a day at least, also if they are in no lock. To be called within `fetching`. */
+  /** Adds packages to the lease for at least a day, even if they are in no lock. Called within `fetching`. */
   async claim(ids: Iterable<string>): Promise<void> {
     const claimed = [...ids];
     const at = this.#options.now();
@@ -85,13 +86,13 @@ export class ModuleCache {
     if (!claimed.every((id) => this.#leased.has(plainId(id)))) await this.#write();
   }
 
-  /** Writes the lease with what is used now. */
+  /** Writes the lease with everything in use now. */
   async renew(): Promise<void> {
     this.#used = undefined;
     await this.#write();
   }
 
-  /** Notes at everything that the lease names that it is still in use. */
+  /** Updates the time of use of everything that the lease names. */
   async touch(): Promise<void> {
     const { runtime: { cacheDir, denoDir } } = this.#options;
     const keys = new Set([...this.#leased].map(folderKey));
@@ -108,11 +109,11 @@ export class ModuleCache {
     );
   }
 
-  /** One write after the other, each with what is known when it begins. */
+  /** Writes are sequential, each with the state at its start. */
   #write(): Promise<void> {
     const write = async (): Promise<void> => {
       const { runtime, dataDir, used, now } = this.#options;
-      // What is fetched meanwhile is claimed.
+      // Packages that are fetched meanwhile are claimed.
       const current = this.#used ?? new Set([...await used(), ...this.#running()].map(plainId));
       for (const [id, at] of this.#claimed) if (now() - at > CLAIM_MS) this.#claimed.delete(id);
       const worker = runtime.workerPackage.replace(/^npm:/, "");
@@ -127,7 +128,7 @@ export class ModuleCache {
       };
       const folder = leasesFolder(runtime.cacheDir);
       await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-      // Servers in several containers may call different folders by the same name.
+      // Servers in different containers may use the same path for different folders.
       const name = createHash("sha256").update(`${dataDir}\0${ino}`).digest("hex").slice(0, 16);
       const draft = join(folder, `${name}.${randomUUID()}`);
       await Deno.writeTextFile(draft, JSON.stringify(lease), { mode: 0o600 });
@@ -145,14 +146,14 @@ export function leasesFolder(cacheDir: string): string {
   return join(cacheDir, "leases");
 }
 
-/** The lock that those who fetch share; who removes has it alone. */
+/** Opens the lock, which is shared for a fetch and exclusive for a removal. */
 export async function openLock(cacheDir: string): Promise<Deno.FsFile> {
   return await Deno.open(join(cacheDir, "fetching.lock"), { create: true, write: true, mode: 0o600 });
 }
 
 /**
- * Finds all packages in Deno's cache: `npm/<host>/<name>/<version>`, with the path of the registry's address, if it has
- * one, before the name.
+ * Finds all packages in Deno's cache: `npm/<host>/<name>/<version>`, with the path of the registry's URL, if any, before
+ * the name.
  */
 export async function* packageIndexes(denoDir: string): AsyncGenerator<PackageIndex> {
   yield* indexesIn(join(denoDir, "npm"));
@@ -175,7 +176,7 @@ async function* indexesIn(path: string): AsyncGenerator<PackageIndex> {
   yield { name, path, versions };
 }
 
-/** Deno numbers the copies of a version that it needs several times: `2.1.3_1`. */
+/** Deno numbers additional copies of a version: `2.1.3_1`. */
 function withoutCopy(version: string): string {
   return version.replace(/_\d+$/, "");
 }
@@ -189,12 +190,12 @@ async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
   }
 }
 
-/** The name and version of a package as folders of Deno's cache spell them. */
+/** Returns the name and version of a package as spelled in folders of Deno's cache. */
 export function folderKey(id: string): string {
   return `${folderName(nameOf(id))}@${versionOf(id)}`;
 }
 
-/** Deno writes names with capitals in base32 (RFC 4648), as not all file systems tell them from small letters. */
+/** Returns a name as Deno spells it: in base32 (RFC 4648) if it has capitals, as some file systems ignore case. */
 export function folderName(name: string): string {
   if (name === name.toLowerCase()) return name;
   const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
@@ -203,7 +204,7 @@ export function folderName(name: string): string {
   return `_${groups.map((group) => alphabet[parseInt(group.padEnd(5, "0"), 2)]).join("")}`;
 }
 
-/** An id without the versions of its peers. */
+/** Returns an id without the versions of its peers. */
 function plainId(id: string): string {
   return `${nameOf(id)}@${versionOf(id)}`;
 }

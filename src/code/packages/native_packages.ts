@@ -1,10 +1,9 @@
-// Packages with code for one processor and system, which functions cannot load: found by their files and by what the
-// lock says of them, not by what they do.
+// Finds packages with native code, which functions cannot load, by their files and by their entries in the lock.
 
 import { join } from "node:path";
 import { dependenciesOf, type Lock, nameOf, neededBy } from "./lock.ts";
 
-/** What people use instead. Of those listed, each version needs its native code; others may work without. */
+/** Alternatives. All versions of the packages listed need native code; others may work without theirs. */
 const INSTEAD: Readonly<Record<string, string>> = {
   "@mongodb-js/zstd": "fzstd",
   "@napi-rs/canvas": "pureimage",
@@ -36,15 +35,15 @@ const INSTEAD: Readonly<Record<string, string>> = {
   "sodium-native": "libsodium-wrappers",
   "sqlite3": "sql.js",
 };
-/** Where compiled code is in packages, below their own folder. */
+/** Folders of packages that contain compiled code. */
 const PLACES = ["", "build/Release", "lib", "lib/binding", "bin", "dist", "native"];
 
-/** By folder: the files of a version never change. */
+/** Cached by folder, as the files of a version never change. */
 const known = new Map<string, boolean>();
 
 /**
- * Names of the packages that have native code and that the graph needs: those that another one can do without are left
- * out. `roots` are the ids that modules import, `folderOf` where a version is.
+ * Returns the names of the packages with native code that the graph needs, except optional ones. `roots` are the ids
+ * that modules import; `folderOf` returns the folder of a version.
  */
 export function nativePackages(
   lock: Lock,
@@ -62,18 +61,18 @@ export function nativePackages(
   return [...new Set(found.map(nameOf))].sort();
 }
 
-/** Whether a native package that the graph needs will not work for certain; else it may do without. */
+/** Reports whether a package is known not to work without its native code. */
 export function isHopeless(name: string): boolean {
   return name in INSTEAD;
 }
 
-/** A sentence for the author of a function that needs the package. */
+/** Returns a sentence for the author of a function that needs the package. */
 export function nativeSentence(name: string): string {
   const instead = INSTEAD[name];
   return `${name} needs native code, which functions cannot run${instead ? `; use ${instead} instead` : ""}.`;
 }
 
-/** Whether it has optional packages of its own, one for each platform, as packages made by napi-rs do. */
+/** Reports whether it has optional packages of its own for platforms, as packages built with napi-rs do. */
 function hasPlatforms(lock: Lock, id: string): boolean {
   const name = nameOf(id);
   // `@swc/core` has `@swc/core-linux-x64-gnu`, `esbuild` has `@esbuild/linux-x64`, `sharp` has `@img/sharp-linux-x64`.
@@ -94,7 +93,7 @@ function hasNativeFiles(folder: string): boolean {
   return found;
 }
 
-/** Whether it would be compiled when it is installed. */
+/** Reports whether it would be compiled at installation. */
 function isBuilt(folder: string): boolean {
   if (namesIn(folder).includes("binding.gyp")) return true;
   try {

@@ -1,4 +1,4 @@
-// The files of fetched packages in the module cache.
+// Checks the files of fetched packages in the module cache and makes them readable for sandboxes.
 
 import { join } from "node:path";
 
@@ -9,7 +9,7 @@ export interface FetchedPackage {
   readonly folder: string;
 }
 
-/** Folders that were looked at in the life of this process: the files of a version never change. */
+/** Folders that this process has already handled, as the files of a version never change. */
 const opened = new Set<string>();
 
 export function isThere(path: string): boolean {
@@ -21,7 +21,7 @@ export function isThere(path: string): boolean {
   }
 }
 
-/** Lets other users read all files below `folders`: some packages are published with files of mode 0600. */
+/** Makes all files below `folders` readable for other users: some packages are published with mode 0600. */
 export async function openToSandboxes(folders: Iterable<string>): Promise<void> {
   for (const folder of folders) {
     if (opened.has(folder)) continue;

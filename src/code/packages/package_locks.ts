@@ -1,4 +1,4 @@
-// The versions that handlers get, kept from one start of the server to the next.
+// Manages the stored lock files, which determine the versions of packages that handlers get.
 
 import { conflict } from "../../errors.ts";
 import type { PackageLockStore } from "../../store/package_locks.ts";
@@ -15,26 +15,26 @@ import {
 
 /** All texts are lock files as Deno writes them. */
 export interface PackageLocks {
-  /** The lock of the handler at a path in the code folder, if one was stored. */
+  /** Returns the lock of the handler at a path in the code folder, if one is stored. */
   find(handler: string): string | undefined;
   /**
-   * The versions that the handler has of these specifiers, or else those that others have; without specifiers, all
-   * that are known.
+   * Returns the handler's versions of these specifiers, or else those of other handlers; without specifiers, all known
+   * versions.
    */
   starting(handler: string, specifiers?: ReadonlySet<string>): Lock;
-  /** Stores the handler's lock; versions that are new to all belong to others' starting locks from then on. */
+  /** Stores the handler's lock; new versions become part of the starting locks of other handlers. */
   put(handler: string, lock: string): void;
   /**
-   * Stores the locks of several handlers, or none of them. `name` is a package whose versions in the first of them
-   * others get from then on, too. `also` is called in the same transaction.
-   * @throws AppError Conflict (409) if a lock is no longer what it was before
+   * Stores the locks of several handlers in one transaction, in which `also` is called. `name` is a package whose
+   * versions in the first lock other handlers then get, too.
+   * @throws AppError Conflict (409) if a lock has changed since
    */
   replace(changes: readonly LockChange[], name: string | undefined, also: () => void): void;
-  /** Handlers that have a lock. */
+  /** Returns the handlers that have a lock. */
   handlers(): string[];
-  /** Ids of all npm packages in handlers' locks; of one that is stored meanwhile perhaps not. */
+  /** Returns the ids of all npm packages in handlers' locks; may miss a lock that is stored meanwhile. */
   packages(): Promise<Set<string>>;
-  /** Removes the locks of these handlers, and of what others would start with that which no lock has any more. */
+  /** Removes the locks of these handlers, and from the starting locks what is then in no lock. */
   remove(handlers: readonly string[]): Promise<void>;
 }
 
@@ -49,18 +49,18 @@ export interface PackageLocksOptions {
   transaction<T>(work: () => T): T;
 }
 
-/** No handler has this path. */
+/** Path of the lock for new imports; no handler has it. */
 const MASTER = "";
-/** Locks that change meanwhile are looked at again, this often. */
+/** How often reading is repeated if locks change meanwhile. */
 const LOOKS_MAX = 3;
 
-export function packageLocks({ store, transaction }: PackageLocksOptions): PackageLocks {
+export function createPackageLocks({ store, transaction }: PackageLocksOptions): PackageLocks {
   const parsed = (handler: string): Lock => {
     const text = store.find(handler);
     return text === undefined ? EMPTY_LOCK : parseLock(text);
   };
   const handlers = (): string[] => store.handlers().filter((handler) => handler !== MASTER);
-  /** One lock at a time, and what else is to be done in between. */
+  /** Reads one lock at a time, so that other work can run in between. */
   async function* each(): AsyncGenerator<Lock> {
     for (const handler of handlers()) {
       yield parsed(handler);
@@ -119,7 +119,9 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
       for (const handler of [MASTER, ...changes.map(({ handler }) => handler)]) store.discardAltered(handler);
       transaction(() => {
         for (const { handler, before, after } of changes) {
-          if (store.find(handler) !== before) throw conflict(`The packages of ${handler} were changed meanwhile.`);
+          if (store.find(handler) !== before) {
+            throw conflict(`The packages of ${handler} were changed in the meantime.`);
+          }
           store.put(handler, after);
         }
         if (name !== undefined && changes.length > 0) {
@@ -136,7 +138,7 @@ export function packageLocks({ store, transaction }: PackageLocksOptions): Packa
   };
 }
 
-/** Takes over the one lock file that an older program kept for all handlers. */
+/** Imports the single lock file for all handlers that an older version of this program wrote. */
 export function importLockFile(path: string, { store, transaction }: PackageLocksOptions): void {
   let text: string;
   try {
@@ -150,7 +152,7 @@ export function importLockFile(path: string, { store, transaction }: PackageLock
   Deno.removeSync(path);
 }
 
-/** Of a file that is no lock, there is nothing to keep. */
+/** Parses a lock file; a file that is not a lock is ignored. */
 function lockOrEmpty(text: string): Lock {
   try {
     return parseLock(text);
