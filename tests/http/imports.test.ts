@@ -369,7 +369,7 @@ Deno.test("what is wrong with the code is reported once, and what is not declare
         assert.match(version!, known.has(name) ? /^\^\d\.\d\.0$/ : /^\*?$/);
         // The entry, put where the sentence says.
         const [, entry] = /Add ("[^"]+": "[^"]+") to/.exec(problem!)!;
-        const [, whole] = /There is no such file yet: save one that holds (\{.+\})\.$/.exec(problem!) ?? [];
+        const [, whole] = /This file does not exist yet: save one with the content (\{.+\})\.$/.exec(problem!) ?? [];
         const existing = files[file!.replace(`${folder}/`, "")];
         assert.equal(whole === undefined, existing !== undefined, problem);
         const config = JSON.parse(whole ?? existing!);
