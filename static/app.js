@@ -1,29 +1,29 @@
-// What the pages do by themselves in the browser; each works without it, only less conveniently.
+// Enhances every page in the browser; each page also works without scripts.
 
 const ZONE = "crude-times";
 
-/** The zone in which all pages show times: the reader's own, or UTC; as it was chosen in this browser. */
+/** Returns the zone in which pages show times: UTC if that was chosen in this browser, otherwise the reader's own. */
 function timeZone() {
   return localStorage.getItem(ZONE) === "UTC" ? "UTC" : undefined;
 }
 
-/** A time in that zone, to the minute, or to the millisecond as in logs. */
+/** Formats a time in that zone, to the minute, or for logs to the millisecond. */
 function timeText(iso, precise = false) {
   const zone = timeZone();
   const options = precise
     ? { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }
     : { dateStyle: "medium", timeStyle: "short" };
-  // Swedish has the form of ISO 8601.
+  // Swedish dates have the format of ISO 8601.
   const text = new Date(iso).toLocaleString(precise ? "sv" : undefined, { ...options, timeZone: zone });
   const fraction = precise ? iso.slice(19, 23) : "";
   return text + fraction + (zone === undefined ? "" : " UTC");
 }
 
-/** Shows the times of a part of the page in the chosen zone; what the server wrote is their title. */
+/** Shows the times of a part of the page in the chosen zone; their titles are the server's texts. */
 function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.dataset.sent ??= time.title || time.textContent;
-    // Such as "3 days ago": the exact time is the title alone.
+    // For a text such as "3 days ago", only the title is the exact time.
     if (time.hasAttribute("data-relative")) time.title = timeText(time.dateTime);
     else {
       time.title = time.dataset.sent;
@@ -32,7 +32,7 @@ function showTimes(root) {
   }
 }
 
-/** The button that changes the zone, which only scripts can. */
+/** Shows the button that changes the zone, which needs scripts. */
 function offerZones() {
   const button = document.getElementById("time-zone");
   if (!button) return;
@@ -53,12 +53,12 @@ function offerZones() {
   button.hidden = false;
 }
 
-/** What has to be read first gets the focus. */
+/** Moves the focus to what must be read first. */
 function focusProblems(root) {
   root.querySelector("[data-focus]")?.focus();
 }
 
-/** The menu stands open where there is room for it. */
+/** Opens the menu on wide screens. */
 function openMenu() {
   const wide = matchMedia("(min-width: 48rem)");
   const adapt = () => {
@@ -68,32 +68,32 @@ function openMenu() {
   adapt();
 }
 
-/** Copies the text of the element that the button names, and says so. */
+/** Copies the text of the element that the button names, and announces it. */
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   try {
     await navigator.clipboard.writeText(source.textContent);
   } catch {
-    // Without https, or without permission: the text is selected, for Ctrl+C.
+    // Without HTTPS, or without permission: select the text for Ctrl+C.
     getSelection().selectAllChildren(source);
-    if (!document.execCommand("copy")) return tell("Press Ctrl+C to copy what is selected.");
+    if (!document.execCommand("copy")) return announce("Press Ctrl+C to copy the selected text.");
   }
-  tell("Copied.");
+  announce("Copied.");
 }
 
-/** Says what happened, also to those who do not see it. */
-function tell(text, kind = "notice") {
+/** Shows a notice, which screen readers announce. */
+function announce(text, kind = "notice") {
   const notice = document.createElement("p");
   notice.className = kind;
   notice.textContent = text;
   document.getElementById("notices").replaceChildren(notice);
 }
 
-/** Whether something was typed or chosen in a form that is sent to change something, and not sent. */
+/** Reports whether a form that changes something was edited and not sent. */
 function isUnsent(form) {
-  // What htmx sends does not leave the page, and the editor looks after its own form.
+  // htmx does not leave the page, and the editor handles its own form.
   if ("sent" in form.dataset || form.hasAttribute("hx-post") || form.hasAttribute("data-code-form")) return false;
-  // A form that came back with a problem holds what was typed before.
+  // A form that is shown again with a problem contains what was typed before.
   if (form.querySelector(".problems")) return true;
   return [...form.elements].some((field) => {
     if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
@@ -105,18 +105,18 @@ function isUnsent(form) {
   });
 }
 
-// Leaving a form that was filled in is asked about. Not on the pages before signing in: they have nothing to lose.
+// Asks before an edited form is left. Not on the pages before the sign-in, which have nothing to lose.
 addEventListener("beforeunload", (event) => {
   const forms = document.querySelectorAll(".frame main form[method=post]");
   if ([...forms].some(isUnsent)) event.preventDefault();
 });
 
-// A part of the page that could not be asked for: without an answer, htmx would leave everything as it is.
+// A request for a part of the page failed: without an answer, htmx would show nothing.
 document.addEventListener("htmx:error", ({ target, detail }) => {
   if (!detail.ctx) return;
   const text = "The server cannot be reached, so nothing was done. What you typed is still here: try again.";
-  tell(text, "warning");
-  // Where the answer was going to be, which may be far from the notice.
+  announce(text, "warning");
+  // Also where the answer is expected, which may be far from the notice.
   if (target.matches?.("[data-trial]")) document.getElementById("outcome").textContent = text;
 });
 
@@ -125,7 +125,7 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
-/** After this, a form whose answer has not come can be sent again: its loading may have been stopped. */
+/** After this time, a form without an answer can be sent again: the user may have stopped loading. */
 const SENT_MS = 10_000;
 
 function release(form) {
@@ -133,11 +133,11 @@ function release(form) {
   for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 }
 
-// A form is sent once: a second click, while its answer is on its way, does nothing. Its buttons are not disabled,
-// as the name of a disabled one would not be sent, and the focus would be lost.
+// Sends a form once: a second click before the answer does nothing. Its buttons are not disabled, because the name of a
+// disabled one would not be sent, and the focus would be lost.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  // Scripts that send a form themselves have prevented this.
+  // A script that sends the form itself has prevented the default.
   if (event.defaultPrevented || form.method !== "post") return;
   if ("sent" in form.dataset) return event.preventDefault();
   form.dataset.sent = "";
@@ -145,7 +145,7 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => release(form), SENT_MS);
 });
 
-// A page that the browser restores after Back: sending it again is intended, so its forms get new tokens.
+// The browser restored the page after Back: sending a form again is intended, so forms get new tokens.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("form[data-sent]")) release(form);
@@ -155,7 +155,7 @@ addEventListener("pageshow", (event) => {
   }
 });
 
-// What is called a button answers to the space bar, too.
+// Links with the role of a button react to the space bar, too.
 document.addEventListener("keydown", (event) => {
   if (event.key !== " " || !event.target.matches("a[role=button]")) return;
   event.preventDefault();

@@ -1,15 +1,15 @@
-// Follows the logs: puts new entries on top of the list as the server tells of them, until it is paused.
+// Follows the logs: adds new entries at the top of the list as the server sends them, until the user pauses it.
 
-/** So many stay on the page; older ones are on the pages behind it. */
+/** How many entries stay on the page; older ones are on the following pages. */
 const ENTRIES_MAX = 1_000;
 /** As in logs.tsx. */
 const EVENTS = {
-  exec_start: "began",
+  exec_start: "started",
   exec_end: "ended",
   exec_reject: "failed",
-  dropped: "lines left out",
+  dropped: "lines dropped",
   leak: "secret in the response",
-  error: "the server failed",
+  error: "server error",
 };
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" };
 
@@ -17,14 +17,14 @@ const box = document.getElementById("following");
 const list = document.getElementById("entries");
 const template = document.getElementById("entry");
 
-/** An entry as the server would have made it. All of it is set as text: it is the handlers' words. */
+/** Renders an entry as the server does. All parts are set as text, because handlers write them. */
 function made(entry, names) {
   const item = template.content.firstElementChild.cloneNode(true);
   const part = (selector) => item.querySelector(selector);
   item.classList.add(entry.level);
   const time = part("time");
   time.dateTime = time.title = entry.at;
-  // Of app.js, as all pages show times alike.
+  // From app.js, so that all pages format times in the same way.
   time.textContent = globalThis.timeText(entry.at, true);
   const badge = part(".badge");
   badge.className = `badge ${KINDS[entry.level]}`;
@@ -50,7 +50,7 @@ function follow() {
   let source;
   let waiting = [];
 
-  /** Many entries in one go: each alone would have the page laid out anew. */
+  /** Adds many entries at once; adding each on its own would cause a layout for each. */
   const show = () => {
     if (waiting.length === 0) return;
     const items = waiting.slice(-ENTRIES_MAX).map((entry) => made(entry, names)).reverse();
@@ -63,7 +63,7 @@ function follow() {
   const start = () => {
     source = new EventSource(address);
     button.textContent = "Pause";
-    source.addEventListener("open", () => state.textContent = "New entries appear as they come.");
+    source.addEventListener("open", () => state.textContent = "New entries appear automatically.");
     source.addEventListener("error", () => state.textContent = "The connection was lost; trying again.");
     source.addEventListener("log", ({ data }) => {
       const entry = JSON.parse(data);
@@ -72,7 +72,7 @@ function follow() {
     });
     source.addEventListener("lost", ({ data }) => {
       const { lines } = JSON.parse(data);
-      state.textContent = `${lines ?? "Some"} entries came too fast to be shown; load the page again to see them.`;
+      state.textContent = `${lines ?? "Some"} entries arrived too fast to be shown; reload the page to see them.`;
     });
   };
 
@@ -80,10 +80,10 @@ function follow() {
     if (source.readyState !== EventSource.CLOSED) {
       source.close();
       state.textContent = "Paused.";
-      button.textContent = "Go on";
+      button.textContent = "Resume";
     } else start();
   });
-  // Else a page that was left would be followed until it is thrown away.
+  // Otherwise a page that was left would follow the log until the browser discards it.
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", ({ persisted }) => persisted && start());
   box.hidden = false;

@@ -1,10 +1,10 @@
-// Draws the charts of the metrics page from its table, so that both show the same.
+// Draws the charts of the metrics page from its table, so that both show the same data.
 
 import uPlot from "./uplot.js";
 
 const HEIGHT = 220;
 const DAY_SECONDS = 86_400;
-/** Told apart by dashes as well as by colour. */
+/** Distinguished by dashes as well as by color. */
 const LINES = [
   { color: "--chart-1", dash: [] },
   { color: "--chart-2", dash: [6, 3] },
@@ -17,7 +17,7 @@ const rows = [...table.tBodies[0].rows];
 const times = rows.map((row) => Number(row.dataset.at));
 const heads = [...table.tHead.rows[0].cells];
 
-/** A column's values; null where there is none. */
+/** Returns a column's values; null where there is none. */
 function valuesOf(head) {
   return rows.map((row) => {
     const text = row.cells[head.cellIndex].textContent;
@@ -29,14 +29,14 @@ function draw(figure) {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(name).trim();
   const columns = figure.dataset.chart.split(" ").map((id) => heads.find((head) => head.dataset.column === id));
-  // Times as people here write them: in 24 hours, and days alone where a point is one.
+  // In 24 hours; only the date where each point is a day.
   const [first = 0, second = 0] = times;
-  // Of app.js, as all pages show times alike.
+  // From app.js, so that all pages format times in the same way.
   const timeZone = globalThis.timeZone();
   const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone });
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone });
   const isDaily = second - first >= DAY_SECONDS;
-  const told = (at) => isDaily ? day.format(at * 1000) : `${day.format(at * 1000)}, ${clock.format(at * 1000)}`;
+  const timeLabel = (at) => isDaily ? day.format(at * 1000) : `${day.format(at * 1000)}, ${clock.format(at * 1000)}`;
   const marks = (_, splits) => {
     let shown = "";
     return splits.map((at) => {
@@ -56,13 +56,13 @@ function draw(figure) {
     tzDate: (at) => timeZone === undefined ? new Date(at * 1000) : uPlot.tzDate(new Date(at * 1000), timeZone),
     axes: [{ ...axis, values: marks }, { ...axis, size: 60 }],
     series: [
-      { label: "Time", value: (_, at) => at === null ? "–" : told(at) },
+      { label: "Time", value: (_, at) => at === null ? "–" : timeLabel(at) },
       ...columns.map((head, index) => ({
         label: head.dataset.label,
         stroke: color(LINES[index].color),
         width: 2,
         dash: LINES[index].dash,
-        // Where there was no call there is no duration: a point alone has no line to be seen by.
+        // Without calls there is no duration: a single point has no line that would make it visible.
         points: { show: head.dataset.column.startsWith("p") },
       })),
     ],

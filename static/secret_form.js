@@ -1,13 +1,13 @@
-// The form of a secret in the browser: the name's rules and the bytes left are told while typing.
+// Enhances the form of a secret: checks the name and counts the remaining bytes while the user types.
 
-/** How long somebody pauses before the count is read out. */
+/** Pause in typing after which the count is read out. */
 const PAUSE_MS = 700;
 
 const name = document.querySelector("[data-name-check]");
 const check = document.getElementById(name.dataset.nameCheck);
 const value = document.querySelector("[data-bytes-left]");
 const left = document.getElementById(value.dataset.bytesLeft);
-const told = document.getElementById("bytes-told");
+const announcement = document.getElementById("bytes-announcement");
 const crlf = document.getElementById("crlf");
 const encoder = new TextEncoder();
 
@@ -31,11 +31,11 @@ function countBytes() {
     : `${(-rest).toLocaleString("en")} bytes too many.`;
   left.classList.toggle("problem", rest < 0);
   clearTimeout(pause);
-  pause = setTimeout(() => told.textContent = left.textContent, PAUSE_MS);
+  pause = setTimeout(() => announcement.textContent = left.textContent, PAUSE_MS);
 }
 
 name.addEventListener("input", checkName);
 value.addEventListener("input", countBytes);
 crlf?.addEventListener("change", countBytes);
-// What the server has put there, or the browser after "Back".
+// The field may be filled by the server, or by the browser after "Back".
 if (value.value !== "") countBytes();

@@ -1,12 +1,12 @@
-// The secrets pages in the browser: names that unfold in place, the search in the address, the clipboard.
+// Enhances the secrets pages: unfolds names in place, keeps the search in the address, copies values.
 
-const TOLD_MS = 2_000;
+const COPIED_MS = 2_000;
 
-function tell(text) {
+function announce(text) {
   document.getElementById("announcer").textContent = text;
 }
 
-/** A link to a name's values shows them below its row instead. */
+/** Makes links to a name's values show them below its row. */
 function prepareUnfolding(root) {
   for (const link of root.querySelectorAll("a[data-unfold]:not([aria-expanded])")) {
     link.setAttribute("aria-expanded", "false");
@@ -19,7 +19,7 @@ async function toggle(link) {
   const row = cell.closest("tr");
   const opens = link.getAttribute("aria-expanded") === "false";
   link.setAttribute("aria-expanded", String(opens));
-  // Closing takes revealed values off the page.
+  // Closing removes revealed values from the page.
   if (!opens) cell.replaceChildren();
   row.hidden = !opens;
   if (opens) await htmx.ajax("GET", link.getAttribute("href"), { target: cell, swap: "innerHTML" });
@@ -39,20 +39,20 @@ async function fetchValue(path) {
     text = await response.text();
     if (response.ok) return text;
   } catch {
-    // The server gave no answer.
+    // The server did not answer.
   }
-  // Else the answer is a notice, such as that the session has ended, with the way on.
+  // Otherwise the answer is a notice, for example that the session has ended.
   notices.innerHTML = text;
   throw new Error(notices.textContent.trim());
 }
 
-/** Writes what is still on its way, as browsers allow it only right after the click. */
+/** Writes a text that has not arrived yet, because browsers allow this only right after the click. */
 async function writeToClipboard(text) {
   if (navigator.clipboard && globalThis.ClipboardItem) {
     const blob = text.then((value) => new Blob([value], { type: "text/plain" }));
     return await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
   }
-  // Without https, pages get no clipboard but this.
+  // Without HTTPS, this is the only way to the clipboard.
   const area = document.createElement("textarea");
   area.value = await text;
   document.body.append(area);
@@ -70,17 +70,17 @@ document.addEventListener("click", async (event) => {
   try {
     await writeToClipboard(value);
     label.textContent = "Copied";
-    tell("Copied to the clipboard.");
+    announce("Copied to the clipboard.");
   } catch {
     label.textContent = "Not copied";
-    // Browsers report their own error for a value that never came.
+    // Browsers report an error of their own for a value that never arrived.
     const reason = await value.then(() => "Reveal the value and copy it from there.", ({ message }) => message);
-    tell(`Not copied. ${reason}`);
+    announce(`Not copied. ${reason}`);
   }
-  setTimeout(() => label.textContent = "Copy", TOLD_MS);
+  setTimeout(() => label.textContent = "Copy", COPIED_MS);
 });
 
-/** The address shows what was searched for, so that it can be kept and shared. */
+/** Shows the search in the address, so that it can be kept and shared. */
 function showAddress() {
   const address = document.getElementById("results")?.dataset.address;
   if (address) history.replaceState(history.state, "", address);

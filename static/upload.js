@@ -1,4 +1,4 @@
-// Files that are dropped on an upload form are chosen in it; what is then sent is up to its button.
+// Selects files that are dropped on an upload form; its button sends them.
 
 for (const form of document.querySelectorAll("[data-upload]")) {
   const input = form.querySelector("input[type=file]");

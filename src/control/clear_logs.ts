@@ -4,7 +4,7 @@ import type { Actor } from "../actor.ts";
 import type { FunctionId } from "../ids.ts";
 import type { ApiDeps } from "./services.ts";
 
-/** Deletes what is kept of a function, and records that in the audit. @throws AppError NotFound (404) */
+/** Deletes the log of a function and records that in the audit; returns its name. @throws AppError NotFound (404) */
 export async function clearLogs({ logs, registry, audit }: ApiDeps, actor: Actor, id: FunctionId): Promise<string> {
   const { name } = registry.get(id);
   await logs.clear(id);

@@ -1,4 +1,4 @@
-// What the API is made of: the app that its resources add their routes to, and the services behind them.
+// Declares the app that resources of the API add their routes to, and the services that they use.
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AdminActor, KeyActor, Origin } from "../actor.ts";
@@ -37,9 +37,9 @@ export interface ApiDeps {
   readonly audit: Audit;
   readonly assets: AssetFinder;
   readonly preflight: Preflight;
-  /** Whether functions can answer calls. */
+  /** Determines whether functions can answer calls. */
   readonly conditions: Conditions;
-  /** How a function's isolates have been lately. */
+  /** Returns how a function's processes have ended lately. */
   readonly health: (id: FunctionId) => Health;
   readonly metrics: Metrics;
   readonly reads: Reads;
@@ -49,7 +49,7 @@ export interface ApiDeps {
   readonly logs: Logs;
   readonly log: Log;
   readonly newRequestId: () => string;
-  /** Of the program. */
+  /** Version of the program. */
   readonly version: string;
 }
 

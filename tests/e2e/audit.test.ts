@@ -11,7 +11,7 @@ Deno.test.afterAll(closeBrowser);
 
 /** The sentences on the page, the newest first. */
 async function told(page: Page): Promise<string[]> {
-  return (await page.locator(".audit .told").allTextContents()).map((text) => text.replace(/\s+/g, " ").trim());
+  return (await page.locator(".audit .sentence").allTextContents()).map((text) => text.replace(/\s+/g, " ").trim());
 }
 
 Deno.test("the page tells who did what, and narrows to a person, a thing, an action and days", async () => {
@@ -31,11 +31,11 @@ Deno.test("the page tells who did what, and narrows to a person, a thing, an act
   const all = await told(page);
   assert.deepEqual(all.filter((text) => text.startsWith("API key")), [
     "API key bootstrap created the file hello.ts",
-    "API key bootstrap was shown the value of the secret DATABASE_URL",
+    "API key bootstrap viewed the value of the secret DATABASE_URL",
     "API key bootstrap changed the secret DATABASE_URL",
     "API key bootstrap created the secret DATABASE_URL",
   ]);
-  assert.equal(all.at(-1), "The server began this audit");
+  assert.equal(all.at(-1), "The server started this audit");
   assert.ok(all.some((text) => text.includes("ada@example.com")), all.join("\n"));
 
   const entry = page.getByRole("listitem").filter({ hasText: "changed the secret" });
@@ -49,7 +49,7 @@ Deno.test("the page tells who did what, and narrows to a person, a thing, an act
   assert.deepEqual([(await told(page)).length, await page.getByLabel("About").inputValue()], [3, `secret:${id}`]);
   await page.getByLabel("What", { exact: true }).selectOption("Secret revealed");
   await page.getByRole("button", { name: "Filter" }).click();
-  assert.deepEqual(await told(page), ["API key bootstrap was shown the value of the secret DATABASE_URL"]);
+  assert.deepEqual(await told(page), ["API key bootstrap viewed the value of the secret DATABASE_URL"]);
   const today = new Date().toISOString().slice(0, 10);
   await page.getByLabel("From").fill(today);
   await page.getByLabel("To").fill(today);
@@ -58,7 +58,7 @@ Deno.test("the page tells who did what, and narrows to a person, a thing, an act
   assert.equal((await told(page)).length, 1, "the last day counts, too");
   await page.getByLabel("Who").fill("nobody@example.com");
   await page.getByRole("button", { name: "Filter" }).click();
-  await page.getByText("No entry is like that.").waitFor();
+  await page.getByText("No matching entries.").waitFor();
   await assertAccessible(page);
   await page.getByRole("link", { name: "Show all" }).first().click();
   assert.equal((await told(page)).length, all.length);

@@ -131,7 +131,7 @@ Deno.test("every page is accessible and fits, and no name, code, log line or que
   }
 
   await page.goto("/web/logs");
-  await page.getByText("New entries appear as they come.").waitFor();
+  await page.getByText("New entries appear automatically.").waitFor();
   const before = await page.locator(".entry").count();
   await run(server, path, key.value);
   await page.locator(".entry").nth(before).waitFor();

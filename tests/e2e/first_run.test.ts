@@ -117,7 +117,7 @@ Deno.test("the steps can be hidden, and what needs attention is told on the over
     await assertFits(page);
     await page.getByRole("button", { name: "Hide these steps" }).click();
     assert.equal(await page.getByRole("region", { name: "First steps" }).count(), 0);
-    await attention.getByRole("link", { name: "What to do" }).first().click();
+    await attention.getByRole("link", { name: "How to fix this" }).first().click();
     assert.equal(new URL(page.url()).pathname, "/web/settings/encryption");
     assert.equal(await page.getByRole("link", { name: /First steps/ }).count(), 0);
   }));

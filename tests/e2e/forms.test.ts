@@ -143,7 +143,7 @@ Deno.test("a key, a link and recovery codes survive reload and Back, until they 
     await page.getByLabel("Code", { exact: true }).fill(totpCode(secret, totpStep(Date.now())));
     await page.getByLabel("Password").fill(ADMIN.password);
     await page.getByRole("button", { name: "Switch on" }).click();
-    await assertShownUntilConfirmed("#recovery-codes", "I have kept them", /Your account/);
+    await assertShownUntilConfirmed("#recovery-codes", "I have saved them", /Your account/);
   });
 });
 
@@ -175,7 +175,7 @@ Deno.test("two tabs edit one thing: the second is shown both versions, and decid
     ]);
     assert.equal(refused.status(), 412);
     const conflict = mine.getByRole("alert");
-    assert.match(await conflict.textContent() ?? "", /Somebody changed this while you edited it/);
+    assert.match(await conflict.textContent() ?? "", /Another user changed this while you edited it/);
     const row = await conflict.getByRole("row").filter({ hasText: stored }).textContent() ?? "";
     assert.ok(row.includes(stored) && row.includes(typed), row);
     assert.equal(await mine.getByLabel(label, { exact: true }).inputValue(), typed, "what was typed is still there");

@@ -103,7 +103,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
     assert.ok(!(await page.content()).includes("tenant-value-1"));
     assert.equal(await page.getByText("This is the last key").count(), 0);
     await page.getByRole("button", { name: "Revoke key" }).click();
-    assert.match(await text(page, "#notices"), /Revoked the key "ci", and deleted 1 secret with it/);
+    assert.match(await text(page, "#notices"), /Revoked the key "ci" and deleted its 1 secret/);
     assert.match(await shell(line), /Unauthorized/);
   });
 
@@ -117,7 +117,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
     await page.reload();
     assert.match(await text(page, "main"), /REGION/);
     await page.getByRole("button", { name: "Delete group" }).click();
-    assert.match(await text(page, "#notices"), /Deleted the group "staging", and 1 secret with it/);
+    assert.match(await text(page, "#notices"), /Deleted the group "staging" and its 1 secret/);
   });
 });
 
@@ -146,7 +146,7 @@ Deno.test("a key can be made with its group, with a chosen value, and for a func
 
   await t.step("then all of it is made, and the function requires the key from now on", async () => {
     await page.getByLabel("Name of the new group").fill("customers");
-    assert.ok(await page.getByLabel(/may call hello/).isChecked());
+    assert.ok(await page.getByLabel(/to call hello/).isChecked());
     await page.getByRole("button", { name: "Create" }).click();
     assert.equal(await text(page, "#key-value"), value);
     assert.equal(await shell(await text(page, "#curl-line")), "hello name from customers");
@@ -171,13 +171,13 @@ Deno.test("a key can be made with its group, with a chosen value, and for a func
   });
 });
 
-Deno.test("the last key that may use the API is not revoked without a warning, and its group is not deleted", async () => {
+Deno.test("the last key that can use the API is not revoked without a warning, and its group is not deleted", async () => {
   await using server = await startApp();
   await using visit = await signIn(server);
   const { page } = visit;
   const { body: { keys: [bootstrap] } } = await server.api("GET", "/api/keys");
   await page.goto(`/web/keys/${bootstrap.id}/revoke`);
-  assert.match(await page.getByRole("alert").textContent() ?? "", /last key that may use the API/);
+  assert.match(await page.getByRole("alert").textContent() ?? "", /last key that can use the API/);
   await page.getByRole("button", { name: "Keep it" }).click();
   await page.goto(`/web/keys/groups/${bootstrap.groupId}`);
   assert.equal(await page.getByLabel("Name", { exact: true }).getAttribute("readonly"), "");

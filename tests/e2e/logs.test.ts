@@ -36,7 +36,7 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   await page.getByRole("link", { name: "Logs", exact: true }).click();
   assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Logs");
   assert.deepEqual(await messages(page), ["before"]);
-  await page.getByText("New entries appear as they come.").waitFor();
+  await page.getByText("New entries appear automatically.").waitFor();
 
   await run(server, `/speaking?say=${encodeURIComponent("<img src=x onerror=alert(1)> & more")}&level=error`);
   await run(server, "/leaky");
@@ -49,7 +49,7 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByText("Paused.").waitFor();
   await run(server, "/speaking?say=meanwhile");
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await page.getByText("meanwhile").waitFor();
   assert.equal((await messages(page)).length, 4);
 
@@ -83,7 +83,7 @@ Deno.test("filters narrow what is there and what comes, and a log can be deleted
   await page.getByRole("button", { name: "Filter" }).click();
   await page.waitForURL(/search=DISK/);
   assert.deepEqual(await messages(page), ["disk error", "disk warn"]);
-  await page.getByText("New entries appear as they come.").waitFor();
+  await page.getByText("New entries appear automatically.").waitFor();
   await run(server, "/other?say=disk+again&level=error");
   await run(server, "/speaking?say=disk+again");
   await run(server, "/speaking?say=something+else&level=error");
@@ -103,7 +103,7 @@ Deno.test("filters narrow what is there and what comes, and a log can be deleted
   await page.getByText("Delete this log").click();
   await page.getByRole("button", { name: "Delete all entries" }).click();
   await page.getByText("The log of speaking was deleted.").waitFor();
-  await page.getByText("No entry is like that.").waitFor();
+  await page.getByText("No matching entries.").waitFor();
   await page.getByRole("link", { name: "Show all" }).first().click();
   await page.waitForURL((url) => url.search === "");
   assert.deepEqual(await messages(page), ["disk again", "disk of another"]);
@@ -135,6 +135,6 @@ Deno.test("the page is accessible, in light and dark, on a wide screen and a nar
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/logs?functionId=1");
-  await page.getByText("New entries appear as they come.").waitFor();
+  await page.getByText("New entries appear automatically.").waitFor();
   await assertGoodEverywhere(page);
 });

@@ -85,6 +85,6 @@ Deno.test("a server that was never called says so, and an unknown function is no
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/metrics?range=nonsense");
-  assert.equal(await page.getByText("Nothing was called in this time.").count(), 1);
+  assert.equal(await page.getByText("There were no calls in this time.").count(), 1);
   assert.equal((await page.goto("/web/metrics?function=7"))!.status(), 404);
 });

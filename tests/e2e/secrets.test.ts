@@ -116,7 +116,7 @@ Deno.test("values are revealed one by one, hidden again, copied, edited and dele
   assert.equal(await page.getByLabel("Value").inputValue(), "");
   await page.getByLabel("Comment").fill("for everybody");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved DATABASE_URL (global), its value stays as it was.").waitFor();
+  await page.getByText("Saved DATABASE_URL (global), with its value unchanged.").waitFor();
   assert.deepEqual((await stored(server)).map(({ value, comment }) => [value, comment]), [
     ["global-value", "for everybody"],
     [lines, ""],
@@ -161,7 +161,7 @@ Deno.test("values with carriage returns are never changed without being said so"
   await page.getByRole("alert").getByText("carriage returns or NUL").waitFor();
   assert.equal(await page.getByLabel("Value").inputValue(), "");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("its value stays as it was").waitFor();
+  await page.getByText("with its value unchanged").waitFor();
   assert.deepEqual((await stored(server)).map(({ value }) => value), ["one\r\n2\r\n", "one\r\ntwo\nthree\r"]);
 });
 
@@ -196,7 +196,7 @@ Deno.test("names are searched while typing, filtered, and paged on the server", 
   await page.waitForURL("**/web/secrets?q=Base&scope=group");
   assert.deepEqual(await namesShown(page), ["database-user"]);
   await page.getByLabel("Search names").fill("nothing like it");
-  await page.getByText("No secret fits.").waitFor();
+  await page.getByText("No matching secrets.").waitFor();
   await assertAccessible(page);
 
   // What was read lately is not unused; what is younger is not, either.
@@ -327,7 +327,7 @@ Deno.test("long names and revealed values are accessible and fit, in light and d
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/secrets");
-  await page.getByText("There are no secrets yet.").waitFor();
+  await page.getByText("No secrets yet.").waitFor();
   await assertAccessible(page);
   const { functionId } = await prepare(server);
   const long = "A_NAME_THAT_GOES_ON_".repeat(12) + "X";

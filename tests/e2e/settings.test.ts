@@ -43,11 +43,11 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
     assert.equal(await page.getByText("every 30 days").count(), 1);
   });
 
-  await t.step("a changed setting is marked and goes back to its default with a press of a button", async () => {
+  await t.step("a changed setting is marked and is reset to its default with a press of a button", async () => {
     assert.equal(await page.getByText("changed", { exact: true }).count(), 1);
     await assertGoodEverywhere(page);
     await page.getByRole("button", { name: `Reset to default: ${INTERVAL}` }).click();
-    assert.match(await page.getByRole("status").textContent() ?? "", /back to its default/);
+    assert.match(await page.getByRole("status").textContent() ?? "", /reset to its default/);
     assert.equal(await page.getByLabel(INTERVAL).inputValue(), "90");
     assert.equal(await page.getByText("changed", { exact: true }).count(), 0);
     assert.equal(await valueOf(server, INTERVAL), 90);
@@ -61,7 +61,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
     // Enter saves; it does not press a reset button.
     await page.getByLabel("sandbox.timeout-ms").press("Enter");
     const alert = page.getByRole("alert");
-    assert.match(await alert.textContent() ?? "", /2 things.*sandbox\.net\.deny.*sandbox\.max-calls.*1 to 100000/s);
+    assert.match(await alert.textContent() ?? "", /2 problems.*sandbox\.net\.deny.*sandbox\.max-calls.*1 to 100000/s);
     assert.equal(await page.evaluate("document.activeElement.getAttribute('role')"), "alert");
     assert.equal(await page.getByLabel("sandbox.max-calls").inputValue(), "many");
     assert.equal(await page.getByLabel("sandbox.timeout-ms").inputValue(), "5000");
@@ -178,7 +178,7 @@ Deno.test("a rotation that fails and a key version that is missing are told with
     assert.match(
       // The row was changed behind the server's back, which has a notice of its own.
       await page.getByRole("alert").filter({ hasText: "Encryption key" }).textContent() ?? "",
-      /version 7 is not in the key file, but 1 value needs it.*put the entry of that version back/s,
+      /version 7 is not in the key file, but 1 value needs it.*restore the entry of that version/s,
     );
     // A folder in the draft's place stands for a disk that takes no new file.
     const draft = join(server.dataDir, "encryption-keys.json.draft");
@@ -192,6 +192,6 @@ Deno.test("a rotation that fails and a key version that is missing are told with
     Deno.removeSync(draft, { recursive: true });
     await rotate.click();
     await rotation.getByText(/1 values? could not be read/).waitFor();
-    assert.match(await rotation.textContent() ?? "", /Put a lost key version back/);
+    assert.match(await rotation.textContent() ?? "", /Restore the missing key version/);
     await assertAccessible(page);
   }));

@@ -59,7 +59,7 @@ Deno.test("a newcomer sets the server up and signs in, by keyboard and without s
   await plain.page.keyboard.press("Enter");
   await plain.page.waitForURL("/web/users");
   await plain.page.getByRole("button", { name: "Sign out" }).click();
-  await plain.page.getByText("You are signed out.").waitFor();
+  await plain.page.getByText("You were signed out.").waitFor();
 });
 
 Deno.test("nothing that was typed is lost when the session ends in the middle of a form", async () => {
@@ -76,7 +76,7 @@ Deno.test("nothing that was typed is lost when the session ends in the middle of
     await using elsewhere = await signIn(server);
     await elsewhere.page.goto("/web/account");
     await elsewhere.page.getByRole("button", { name: "Sign out everywhere" }).click();
-    await elsewhere.page.getByText("You are signed out everywhere.").waitFor();
+    await elsewhere.page.getByText("You were signed out everywhere.").waitFor();
   }
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await page.getByText("Your session has ended.").waitFor();
@@ -110,7 +110,7 @@ Deno.test("an admin sets up a second factor, invites somebody and removes them",
   await page.getByRole("button", { name: "Switch on" }).click();
   await page.getByRole("heading", { name: "The second factor is on" }).waitFor();
   await assertGoodEverywhere(page);
-  await page.getByRole("button", { name: "I have kept them" }).click();
+  await page.getByRole("button", { name: "I have saved them" }).click();
   await page.getByRole("button", { name: "Manage the second factor" }).click();
   await page.getByText("You have 10 unused recovery codes.").waitFor();
   await assertGoodEverywhere(page);

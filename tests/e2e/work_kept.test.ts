@@ -45,7 +45,7 @@ Deno.test("a call that is tried with unsaved code saves it first, or says that i
     await type(page, HELLO.replace("saved", "my"));
     await page.getByRole("button", { name: "Save and send" }).click();
     await outcome.getByText("Nothing was sent").waitFor();
-    assert.match(await page.locator("[data-code-state]").textContent() ?? "", /changed by somebody else/);
+    assert.match(await page.locator("[data-code-state]").textContent() ?? "", /changed by another user/);
     assert.equal(await run(server, "/hello").then(({ body }) => body), "their code");
     await page.getByRole("button", { name: "Save and send" }).click();
     await outcome.getByText("my code").waitFor();

@@ -198,7 +198,7 @@ Deno.test("the page of an altered row offers to delete it, which the server does
     const words = contentOf(text);
     assert.match(words, /Something other than this server has written to this \w+ in the database/, kind);
     assert.match(words, /It can no longer be changed\. (Delete it|Revoke it|Remove them) and create it again/, kind);
-    assert.doesNotMatch(words, /give the value again|Give it again|key file/i, kind);
+    assert.doesNotMatch(words, /set the value again|Enter it again|key file/i, kind);
     assert.doesNotMatch(words, / (Save|Edit|Disable|Make a link) /, kind);
     // What a page that was open before sends.
     const refused = await admin.post(form, fields);

@@ -154,7 +154,7 @@ Deno.test("deleting says what goes with it and what stays", async () => {
   const visitor = await setUp(server);
   const { text } = await visitor.get(`/web/functions/${id}/delete`);
   assert.match(text, /1 secret of its own<\/strong>\s*will be deleted with it: OWN/);
-  assert.match(text, /Its files stay/);
+  assert.match(text, /Its files, including/);
   assert.equal((await visitor.post(`/web/functions/${id}/delete`, {})).status, 303);
   assert.equal((await visitor.get(`/web/functions/${id}`)).status, 404);
   assert.equal((await server.api("GET", "/api/secrets")).body.secrets.length, 0);
@@ -240,12 +240,12 @@ Deno.test("of a function's many keys some can be chosen, and typing finds the ot
   assert.equal(optionsOf(select).length, 102, "a hundred, none, and a pasted one");
   assert.match(text, /There are more: type a part of the name/);
   const find = async (query: string) => optionsOf((await visitor.get(`/web/functions/${id}/keys?${query}`)).text);
-  assert.deepEqual(await find("find=zoe"), [" None", `${last.id} Zoe (b)`, "pasted The one pasted below"]);
+  assert.deepEqual(await find("find=zoe"), [" None", `${last.id} Zoe (b)`, "pasted The key pasted below"]);
   assert.deepEqual(await find(`find=key-99&key=${last.id}`), [
     " None",
     `${last.id} Zoe (b)`,
     `${last.id - 11} key-99 (a)`,
-    "pasted The one pasted below",
+    "pasted The key pasted below",
   ]);
 });
 
@@ -301,7 +301,7 @@ Deno.test("code is saved under the hash of what was opened, and never over someb
   assert.equal(await stored(), "two\n");
   const late = await edit(await sha256("one\n"), "three\n");
   assert.equal(late.status, 409);
-  assert.match(late.text, /changed by somebody else/);
+  assert.match(late.text, /changed by another user/);
   assert.match(late.text, /three/);
   assert.equal(await stored(), "two\n");
   const [, hash] = /name="hash" value="([0-9a-f]{64})"/.exec(late.text)!;

@@ -144,8 +144,8 @@ Deno.test("a value that cannot be decrypted is told as such where it is asked fo
     const visitor = await setUp(server);
     assert.match((await visitor.get("/web/secrets")).text, /Unreadable/);
     const shown = (await visitor.post("/web/secrets/1/reveal", {})).text;
-    assert.match(shown, /Put back the key file/);
-    assert.match(shown, /href="\/web\/secrets\/1\/edit">give the value again/);
+    assert.match(shown, /Restore the key file/);
+    assert.match(shown, /href="\/web\/secrets\/1\/edit">set the value again/);
     assert.equal((await visitor.post("/web/secrets/1/copy", {})).status, 409);
     assert.match((await visitor.post("/web/secrets/1/edit/reveal", { name: "LOST" })).text, /role="alert"/);
     // Its name is part of what it is sealed to.

@@ -401,7 +401,7 @@ Deno.test("a part of a page that asks without a session leaves the page as it is
   const answer = await new Visitor(server.url).post("/web/anything", { typed: "x" }, { "HX-Request": "true" });
   assert.equal(answer.status, 401);
   assert.deepEqual([answer.headers.get("hx-retarget"), answer.headers.get("hx-reswap")], ["#notices", "innerHTML"]);
-  assert.match(answer.text, /what you typed here stays/);
+  assert.match(answer.text, /What you typed here is kept/);
   assert.equal(answer.headers.get("location"), null);
 });
 

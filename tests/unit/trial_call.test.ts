@@ -65,8 +65,8 @@ Deno.test("what leads out of /run, and what is no header, is refused by its fiel
   assert.equal(details({ path: "//evil.example/x" }), "http://localhost:8000/run//evil.example/x");
   assert.deepEqual(details({ headers: "nonsense" }), { headers: "has a line without a colon: nonsense" });
   assert.deepEqual(details({ headers: "a b: c" }), { headers: "has a line without a colon: a b: c" });
-  assert.deepEqual(details({ headers: "a(: c" }), { headers: "has a line that is no header: a(: c" });
-  assert.deepEqual(details({ key: "a\u0000b" }), { pastedKey: "has characters that no key has" });
+  assert.deepEqual(details({ headers: "a(: c" }), { headers: "has an invalid line: a(: c" });
+  assert.deepEqual(details({ key: "a\u0000b" }), { pastedKey: "contains characters that keys cannot contain" });
 });
 
 Deno.test("of a long or broken answer the beginning is kept, and it is said that it is one", async () => {
@@ -89,5 +89,5 @@ Deno.test("of a long or broken answer the beginning is kept, and it is said that
     },
   });
   const answer = await callOnce(() => Promise.resolve(new Response(broken)), new Request(ORIGIN));
-  assert.match(answer.cut!, /broke off: gone/);
+  assert.match(answer.cut!, /is incomplete: gone/);
 });

@@ -1,4 +1,4 @@
-// The REST API: who may call it, its resources, and what every answer has in common.
+// Assembles the REST API: access control, its resources, and the headers of every answer.
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
@@ -25,7 +25,7 @@ import { addResolve } from "./resolve.ts";
 import { addSecrets } from "./secrets.ts";
 import { addSettings } from "./settings.ts";
 
-/** An app that answers everything under /api, and /metrics. */
+/** Creates the app that answers everything under /api, and /metrics. */
 export function createApi(deps: ApiDeps): Api {
   const api: Api = new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
@@ -35,7 +35,7 @@ export function createApi(deps: ApiDeps): Api {
   api.onError((error, c) => errorResponse(error, c.get("requestId"), deps.log));
   api.use("*", answerHeaders(deps.newRequestId));
 
-  // Before the guard: they hold no data, and a browser that opens the page has no key to send.
+  // Before the guard: they contain no data, and a browser that opens the page sends no key.
   addDocs(api, deps.version);
 
   api.use("*", guard(deps));
@@ -44,7 +44,7 @@ export function createApi(deps: ApiDeps): Api {
   addPackages(api, deps);
   addKeyGroups(api, deps);
   addKeys(api, deps);
-  // Before the rest, as "resolve" would be taken for an id.
+  // Before the other routes, which would take "resolve" for an id.
   addResolve(api, deps);
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
@@ -67,7 +67,7 @@ function answerHeaders(newRequestId: () => string): MiddlewareHandler<ApiEnv> {
     c.header("X-Request-Id", c.get("requestId"));
     c.header("X-Content-Type-Options", "nosniff");
     c.header("Cross-Origin-Resource-Policy", "same-origin");
-    // Nothing here is a page, whatever a file says of itself, but for the documentation, which has its own.
+    // No answer may be shown as a page, whatever the type of a file. The documentation sets its own policy.
     if (!c.res.headers.has("Content-Security-Policy")) {
       c.header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox");
     }
@@ -75,17 +75,17 @@ function answerHeaders(newRequestId: () => string): MiddlewareHandler<ApiEnv> {
   };
 }
 
-/** Lets in who may manage the server, before anything else of the request is read. */
+/** Admits requests of those who may manage the server, before anything else of the request is read. */
 function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const { raw } = c.req;
-    // Also with a key, which a page of another site may have been given, or have stolen.
+    // Even with a key: a page of another site may have one, given or stolen.
     if (raw.headers.get("sec-fetch-site") === "cross-site") {
       throw new AppError("CrossSite", 403, "Pages of other sites may not use the API.");
     }
     const [credential] = credentials(raw.headers, raw.url);
     const origin = { address: c.env.address, requestId: c.get("requestId") };
-    // A key that is presented decides, also over a cookie that the browser adds.
+    // A key takes precedence over a cookie that the browser adds.
     const who = credential ? holderOf(credential, origin, deps) : adminOf(raw, c.env, deps);
     c.set("actor", { ...who, ...origin });
     await next();
@@ -115,7 +115,7 @@ function holderOf({ value, from }: Credential, origin: Origin, { access, setting
   return actor;
 }
 
-/** @throws AppError Unauthorized (401), CrossSite (403) for what another site's page makes a browser send */
+/** @throws AppError Unauthorized (401), CrossSite (403) for requests that another site's page caused */
 function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminActor {
   const token = readCookie(request.headers, "session", client);
   const found = token === undefined ? undefined : admins.sessions.find(token);
@@ -126,7 +126,7 @@ function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminAc
   return { kind: "admin", id: String(found.admin.id), name: found.admin.email, refusal };
 }
 
-/** Any method that a path does not take is a 405 that names those it does. */
+/** Answers a method that a path does not support with 405 and the supported ones. */
 function refuseOtherMethods(api: Api): void {
   const allowed = new Map<string, Set<string>>();
   for (const { path, method } of api.routes) {

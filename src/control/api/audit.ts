@@ -1,4 +1,4 @@
-// /api/audit: who changed or saw what. Entries are only read here; nothing can change one.
+// Implements /api/audit: reads and exports the audit. No route changes an entry.
 
 import { z } from "@hono/zod-openapi";
 import type { Audit } from "../../core/audit/audit.ts";
@@ -8,7 +8,7 @@ import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, nothingUndocumented } from "./route.ts";
 import { answer, errors } from "../inputs/fields.ts";
 
-/** Entries in one piece of an export. */
+/** Entries per chunk of an export. */
 const EXPORT_PIECE = 200;
 
 const tags = ["Audit"];
@@ -51,7 +51,7 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
     return c.json({ entries: entries.map(auditEntry), next: next === undefined ? null : auditCursor(next) }, 200);
   });
 
-  // Not by openapi(), which knows answers of JSON only.
+  // Not with openapi(), which supports only JSON answers.
   api.openAPIRegistry.registerPath(exportAll);
   api.get(
     exportAll.path,
@@ -64,7 +64,7 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
   );
 }
 
-/** The audit as it is now, read piece by piece as the receiver takes it. */
+/** Streams the whole audit; reads each chunk when the client is ready for it. */
 export function exportStream(audit: Audit): ReadableStream<Uint8Array> {
   const head = audit.head() ?? '{"count":0,"mac":""}';
   const { count } = JSON.parse(head) as { count: number };

@@ -1,4 +1,4 @@
-// /api/openapi.json and /api/docs, the page that shows it. Both come from this machine alone.
+// Serves /api/openapi.json and /api/docs, the page that shows it, without resources of other servers.
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Api } from "../services.ts";
@@ -11,7 +11,7 @@ const DESCRIPTION = `Manages functions, their files, key groups, API keys, secre
 Every answer carries \`X-Request-Id\`. Times are ISO 8601 in UTC. Ids are positive whole numbers, never used twice.
 A method that a path does not take is answered with 405 and \`Allow\`.`;
 
-/** Styles come from this server by their path, as functions serve from the same host; there are no scripts. */
+/** Styles are allowed by path, because functions use the same host. The page has no scripts. */
 function policy(host: string): string {
   const assets = `${host}/web/assets/`;
   return `default-src 'none'; style-src ${assets}; img-src ${assets} data:; base-uri 'none'; form-action 'none'; ` +
@@ -31,7 +31,7 @@ export function addDocs(api: Api, version: string): void {
   describeDocs(api);
 
   const none = nothingUndocumented({ body: false, conditional: false });
-  // All routes are known by the first request.
+  // By the first request, all routes have been added.
   let made: ApiDocument | undefined;
   const documentOf = (): ApiDocument => made ??= api.getOpenAPI31Document(document) as unknown as ApiDocument;
 
@@ -39,7 +39,7 @@ export function addDocs(api: Api, version: string): void {
 
   let page: string | undefined;
   api.get("/api/docs", none, async (c) => {
-    // Loaded when somebody opens it.
+    // Loaded when a client first opens it.
     page ??= (await import("./docs_page.tsx")).docsPage(documentOf());
     return c.html(page, 200, { "Content-Security-Policy": policy(c.req.header("host") ?? "localhost") });
   });

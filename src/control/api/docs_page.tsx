@@ -1,4 +1,4 @@
-// The page that shows the OpenAPI document: made from it on this machine, without scripts.
+// Renders the OpenAPI document as a page, without scripts.
 
 import type { Child } from "hono/jsx";
 
@@ -47,7 +47,7 @@ interface SecurityScheme {
   readonly description?: string;
 }
 
-/** JSON Schema, as far as the document uses it. */
+/** The part of JSON Schema that the document uses. */
 export interface JsonSchema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -258,7 +258,7 @@ function Bodies({ content }: { content: Content }) {
   );
 }
 
-/** The fields of an object; nothing for any other type. */
+/** The fields of an object; empty for any other type. */
 function Shape({ schema }: { schema: JsonSchema }) {
   const parts = [schema, ...(schema.allOf ?? [])];
   const fields = parts.flatMap((part) =>
@@ -282,7 +282,7 @@ function Shape({ schema }: { schema: JsonSchema }) {
 
 interface Field {
   readonly name: string;
-  /** Where a parameter is. */
+  /** Location of a parameter, such as "query". */
   readonly note?: string;
   readonly required: boolean;
   readonly schema: JsonSchema;
@@ -396,7 +396,7 @@ function Limits({ schema }: { schema: JsonSchema }) {
   );
 }
 
-/** A text with `code` in it. */
+/** A text whose parts in backquotes are code. */
 function Prose({ text }: { text: string }) {
   return <>{text.split("`").map((part, index) => index % 2 === 1 ? <code>{part}</code> : part)}</>;
 }

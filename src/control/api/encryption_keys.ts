@@ -1,4 +1,4 @@
-// /api/encryption-keys
+// Implements /api/encryption-keys: shows the state of the encryption keys and rotates them.
 
 import { z } from "@hono/zod-openapi";
 import { describeUnreadable } from "../../core/encryption/rotation.ts";
@@ -11,15 +11,17 @@ const version = z.int().min(1).openapi({ example: 2 });
 const count = z.int().min(0);
 
 const statusSchema = z.object({
-  lastRotationAt: timeSchema.openapi({ description: "Before the first rotation: when the key was made." }),
+  lastRotationAt: timeSchema.openapi({ description: "Before the first rotation: when the key was created." }),
   daysSinceRotation: count,
   nextRotationAt: timeSchema,
   rotationIntervalDays: z.int().min(1),
   currentVersion: version,
   isInProgress: z.boolean(),
-  progress: z.object({ done: count, total: count }).nullable().openapi({ description: "In values; null at rest." }),
+  progress: z.object({ done: count, total: count }).nullable().openapi({
+    description: "Numbers of values; null while no rotation runs.",
+  }),
   missingVersions: z.array(z.object({ version, values: z.int().min(1) })).openapi({
-    description: "Key versions that the key file lacks, and how many stored values cannot be read for it.",
+    description: "Key versions that the key file lacks, and how many stored values cannot be read without them.",
   }),
 }).openapi("Rotation");
 
@@ -27,7 +29,7 @@ const rotatedSchema = z.object({
   success: z.literal(true),
   message: z.string(),
   currentVersion: version,
-  reencrypted: count.openapi({ description: "How many values were encrypted again." }),
+  reencrypted: count.openapi({ description: "How many values were re-encrypted." }),
 }).openapi("Rotated");
 
 const path = "/api/encryption-keys/rotation";
@@ -39,7 +41,7 @@ const get = apiRoute({
   operationId: "getRotation",
   etag: true,
   tags,
-  summary: "Show when keys were and will be rotated, and how far a rotation is",
+  summary: "Get the times of the last and the next rotation, and its progress",
   responses: { 200: answer("The state of rotation.", statusSchema), ...errors() },
 });
 
@@ -50,15 +52,16 @@ const rotate = apiRoute({
   etag: true,
   conditional: true,
   tags,
-  summary: "Rotate the encryption keys now",
-  description: "Makes a new key and encrypts every stored value with it; answers when that is done. The server " +
-    "goes on serving. One that was interrupted is completed instead. 409 while one is running; 503 if the disk " +
-    "takes no more, with nothing lost.",
-  responses: { 200: answer("Every value that can be read is encrypted again.", rotatedSchema), ...errors(409, 503) },
+  summary: "Rotate the encryption keys",
+  description:
+    "Creates a new key, re-encrypts every stored value with it, and then answers. The server keeps serving " +
+    "requests. An interrupted rotation is completed instead. 409 while one is running; 503 if the disk is full, " +
+    "without any loss.",
+  responses: { 200: answer("Every readable value was re-encrypted.", rotatedSchema), ...errors(409, 503) },
 });
 
 export function addEncryptionKeys(api: Api, { rotation }: ApiDeps): void {
-  /** How far a rotation is does not count: it changes by itself all the time. */
+  /** Returns the version of the status without the progress of a rotation, which changes all the time. */
   const version = (): Version => {
     const { lastRotationAt, rotationIntervalDays, currentVersion, progress } = rotation.status();
     return versionOf([lastRotationAt, rotationIntervalDays, currentVersion, progress !== null]);
@@ -72,7 +75,7 @@ export function addEncryptionKeys(api: Api, { rotation }: ApiDeps): void {
   });
 
   api.openapi(rotate, async (c) => {
-    // A rotation begins before anything is awaited.
+    // A rotation starts before the first `await`.
     requireVersion(ifMatch(c), version());
     const { currentVersion, reencrypted, unreadable } = await rotation.rotate(c.get("actor"));
     tag(c, version());

@@ -1,5 +1,5 @@
-// /api/files. Its routes are Hono's own rather than made from schemas, because a path may hold slashes
-// and a body may be of any type; what they take is described in describeFiles, beside them.
+// Implements /api/files. Its routes are Hono's own, not generated from schemas, because paths may contain slashes and
+// bodies may have any type; describeFiles documents them.
 
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -25,7 +25,7 @@ import {
 } from "../inputs/fields.ts";
 
 const TAGS = ["Files"];
-/** Any path at all; one with a line break is refused by its name, not overlooked. */
+/** Any path, so that one with a line break is refused with an error that names it. */
 const FILE_PATH = "/api/files/:path{[\\s\\S]+}";
 
 const fileSchema = z.object({
@@ -42,15 +42,15 @@ const fileContent = body({
 
 const fileMove = body({
   from: text().openapi({ description: "Path of the file.", example: "lib/money.ts" }),
-  to: text().openapi({ description: "The new path, which is free.", example: "lib/rates.ts" }),
+  to: text().openapi({ description: "The new path, which must be free.", example: "lib/rates.ts" }),
 }).openapi("FileMove");
 
 const movedSchema = fileSchema.extend({
   functions: z.array(z.object({ id: z.int(), name: z.string() })).openapi({
-    description: "Functions that had the file as their handler, and have it under its new path now.",
+    description: "Functions whose handler is the file; they now have its new path.",
   }),
   importers: z.array(z.string()).openapi({
-    description: "Files that are known to depend on the old path; their imports are not changed.",
+    description: "Files known to depend on the old path; their imports are not changed.",
   }),
   ...findingsShape,
 }).openapi("MovedFile");
@@ -62,14 +62,14 @@ const moveRoute = apiRoute({
   etag: true,
   conditional: true,
   tags: TAGS,
-  summary: "Move a file, and with it the functions that have it as their handler",
+  summary: "Move a file and update the functions whose handler it is",
   request: { body: json(fileMove) },
-  responses: { 200: answer("It is moved.", movedSchema), ...errors(400, 404, 409, 413, 415) },
+  responses: { 200: answer("The file was moved.", movedSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
 const deleteQuery = query({
   ifUnused: z.enum(["true", "false"], mustBe('"true" or "false"')).default("false").openapi({
-    description: "With `true`, a file that a function or another file needs is kept (409).",
+    description: "With `true`, a file that a function or another file needs is not deleted (409).",
   }),
 });
 
@@ -93,7 +93,7 @@ export function addFiles(api: Api, { files, fileUses, preflight }: ApiDeps): voi
     }
     return c.body(content, 200, {
       "Content-Type": decoded === undefined ? "application/octet-stream" : "text/plain; charset=utf-8",
-      // Never opened as a page of this origin, whatever is in it.
+      // Browsers must never open it as a page of this origin.
       "Content-Disposition": "attachment",
     });
   });
@@ -132,8 +132,8 @@ export function addFiles(api: Api, { files, fileUses, preflight }: ApiDeps): voi
 }
 
 /**
- * The file's path: what follows `/api/files/` in the request line, decoded once. Hono's own parameters are
- * decoded twice in places, which would let `%252e` be a dot.
+ * Returns the file's path: what follows `/api/files/` in the request line, decoded once. Hono decodes some of its
+ * parameters twice, which would turn `%252e` into a dot.
  */
 export function filePath(url: string): string {
   const [, path] = /^[^:/?#]+:\/\/[^/?#]*\/[^/?#]*\/[^/?#]*\/([^?#]*)/.exec(url) ?? [];
@@ -144,7 +144,7 @@ export function filePath(url: string): string {
   }
 }
 
-/** The content that a request to save a file brings: JSON, a form's field `file`, or the bytes of the body itself. */
+/** Returns the content of a request that saves a file: from JSON, from a form's field `file`, or the body itself. */
 async function contentOf(request: Request): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await readBody(request, FILE_BODY_MAX_BYTES);
   switch (mediaType(request)) {
@@ -196,7 +196,7 @@ function shown({ path, sizeBytes, modifiedAt }: FileInfo): z.infer<typeof fileSc
   return { path, size: sizeBytes, modifiedAt: time(modifiedAt.getTime()) };
 }
 
-/** The same routes for /api/openapi.json. */
+/** Documents the routes in /api/openapi.json. */
 function describeFiles({ openAPIRegistry: registry }: Api): void {
   const path = "/api/files/{path}";
   const params = z.object({
@@ -233,9 +233,9 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     request: { params },
     responses: {
       200: {
-        description: "The content; with `Accept: application/json` as JSON, in base64 if it is no UTF-8 text.",
+        description: "The content; with `Accept: application/json` as JSON, in base64 if it is not UTF-8 text.",
         content: {
-          "text/plain": binary("Content that is text in UTF-8."),
+          "text/plain": binary("Content that is UTF-8 text."),
           "application/octet-stream": binary("Any other content."),
           "application/json": {
             schema: fileSchema.extend({ content: z.string(), encoding: z.enum(["utf-8", "base64"]) }),
@@ -255,8 +255,8 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     summary: "Create or replace a file",
     request,
     responses: {
-      200: answer("It is replaced.", savedSchema),
-      201: answer("It is created.", savedSchema),
+      200: answer("The file was replaced.", savedSchema),
+      201: answer("The file was created.", savedSchema),
       ...errors(400, 413),
     },
   }));
@@ -268,7 +268,7 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     tags: TAGS,
     summary: "Create a file",
     request,
-    responses: { 201: answer("It is created.", savedSchema), ...errors(400, 409, 413) },
+    responses: { 201: answer("The file was created.", savedSchema), ...errors(400, 409, 413) },
   }));
   registry.registerPath(documented({
     method: "delete",
@@ -278,6 +278,6 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
     tags: TAGS,
     summary: "Delete a file",
     request: { params, query: deleteQuery },
-    responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404, 409) },
+    responses: { 200: answer("The file was deleted.", successSchema), ...errors(400, 404, 409) },
   }));
 }

@@ -1,4 +1,4 @@
-// /api/functions. The routes and what they do; the schemas are in function_schemas.ts.
+// Implements /api/functions. The schemas are in function_schemas.ts.
 
 import { z } from "@hono/zod-openapi";
 import type { Condition, Health } from "../../code/checks/condition.ts";
@@ -33,7 +33,7 @@ const list = apiRoute({
   operationId: "listFunctions",
   tags,
   summary: "List functions",
-  description: "All of them, or with `limit` or `cursor` a page of them, in order of id.",
+  description: "In order of id: all of them, or with `limit` or `cursor` one page.",
   request: { query: query({ limit: optionalLimitSchema, cursor: cursorSchema }) },
   responses: {
     200: answer("The functions.", z.object({ functions: z.array(functionSchema), next: nextSchema })),
@@ -72,7 +72,7 @@ const update = apiRoute({
   tags,
   summary: "Change a function",
   request: { params, body: json(functionChange) },
-  responses: { 200: answer("The function as it is now.", saved), ...errors(400, 404, 409, 413, 415) },
+  responses: { 200: answer("The changed function.", saved), ...errors(400, 404, 409, 413, 415) },
 });
 
 const remove = apiRoute({
@@ -82,9 +82,9 @@ const remove = apiRoute({
   conditional: true,
   tags,
   summary: "Delete a function and its secrets",
-  description: "Its files stay.",
+  description: "Its files are kept.",
   request: { params },
-  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+  responses: { 200: answer("The function was deleted.", successSchema), ...errors(400, 404) },
 });
 
 const enable = apiRoute({
@@ -94,9 +94,9 @@ const enable = apiRoute({
   etag: true,
   conditional: true,
   tags,
-  summary: "Let a function be called",
+  summary: "Enable a function",
   request: { params },
-  responses: { 200: answer("The function as it is now.", one), ...errors(400, 404) },
+  responses: { 200: answer("The changed function.", one), ...errors(400, 404) },
 });
 
 const disable = apiRoute({
@@ -106,9 +106,9 @@ const disable = apiRoute({
   etag: true,
   conditional: true,
   tags,
-  summary: "Answer calls of a function with 404",
+  summary: "Disable a function, so that its calls get 404",
   request: { params },
-  responses: { 200: answer("The function as it is now.", one), ...errors(400, 404) },
+  responses: { 200: answer("The changed function.", one), ...errors(400, 404) },
 });
 
 export function addFunctions(api: Api, { registry, assets, preflight, conditions, health }: ApiDeps): void {

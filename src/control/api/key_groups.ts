@@ -1,4 +1,4 @@
-// /api/key-groups
+// Implements /api/key-groups.
 
 import { z } from "@hono/zod-openapi";
 import { groupVersion } from "../../core/access/access.ts";
@@ -55,12 +55,12 @@ const update = apiRoute({
   conditional: true,
   tags,
   summary: "Change a key group",
-  description: "The group `management`, and one that the setting `api.access-groups` names, cannot be renamed.",
+  description: "The group `management` and groups that the setting `api.access-groups` names cannot be renamed.",
   request: {
     params,
     body: json(groupChange),
   },
-  responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
+  responses: { 200: answer("The group was changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
 const remove = apiRoute({
@@ -72,7 +72,7 @@ const remove = apiRoute({
   summary: "Delete a key group and its secrets",
   description: "409 while it has keys, or while a function or a setting needs it. `management` cannot be deleted: 403.",
   request: { params },
-  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404, 409) },
+  responses: { 200: answer("The group was deleted.", successSchema), ...errors(400, 404, 409) },
 });
 
 export function addKeyGroups(api: Api, { access }: ApiDeps): void {

@@ -1,4 +1,4 @@
-// /api/keys
+// Implements /api/keys.
 
 import { z } from "@hono/zod-openapi";
 import { keyVersion, type OpenedKey } from "../../core/access/access.ts";
@@ -51,7 +51,7 @@ const list = apiRoute({
   operationId: "listKeys",
   tags,
   summary: "List API keys",
-  description: "All of them, or with `limit` or `cursor` a page of them, in order of id.",
+  description: "In order of id: all of them, or with `limit` or `cursor` one page.",
   request: {
     query: query({
       groupId: idText<GroupId>().optional(),
@@ -100,7 +100,7 @@ const update = apiRoute({
   tags,
   summary: "Change an API key's name or description",
   request: { params, body: json(keyChange) },
-  responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
+  responses: { 200: answer("The key was changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
 const remove = apiRoute({
@@ -111,7 +111,7 @@ const remove = apiRoute({
   tags,
   summary: "Revoke an API key and delete its secrets",
   request: { params },
-  responses: { 200: answer("It is revoked.", successSchema), ...errors(400, 404) },
+  responses: { 200: answer("The key was revoked.", successSchema), ...errors(400, 404) },
 });
 
 export function addKeys(api: Api, { access }: ApiDeps): void {
@@ -153,7 +153,7 @@ export function addKeys(api: Api, { access }: ApiDeps): void {
   });
 }
 
-/** `opened` if its value is asked for. */
+/** Converts a row for the answer; `opened` if its value was requested. */
 function toJson(
   row: KeyRow & KeyUse,
   preview: string | null,

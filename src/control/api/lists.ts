@@ -1,16 +1,16 @@
-// Lists that clients may take page by page or whole. A whole one is read and sent in pieces, so that nobody waits
-// for it, however long it is.
+// Sends lists page by page or as a whole. A whole list is read and sent in chunks, so that even a long one does not
+// delay other requests.
 
 import type { TypedResponse } from "hono";
 import { cursorOf, PAGE_MAX } from "../inputs/secret_schemas.ts";
 
-/** Rows at a time where no page was asked for: some milliseconds in which nobody else is served. */
+/** Rows per chunk of a whole list. Reading them takes a few milliseconds, in which no other request is served. */
 const PIECE = 250;
 
-/** What was asked for: without a limit and a cursor, the whole list. */
+/** The requested part of a list: without a limit and a cursor, the whole list. */
 export interface Asked {
   readonly limit?: number | undefined;
-  /** 0 if there is none. */
+  /** 0 without a cursor. */
   readonly cursor: number;
 }
 
@@ -19,8 +19,8 @@ type ListAnswer<Name extends string, Shown> =
   & TypedResponse<{ [N in Name]: Shown[] } & { next?: string | null }, 200, "json">;
 
 /**
- * Answers with `{"<name>": […]}`, and with `next` where a page was asked for. `read` gives rows with an id above
- * `after` in order of id, at most `limit`; `show` tells what is seen of them.
+ * Answers with `{"<name>": […]}`, and for a page with `next`. `read` returns at most `limit` rows with an id above
+ * `after`, in order of id; `show` converts a row for the answer.
  */
 export function answerList<Name extends string, Row extends { readonly id: number }, Shown>(
   name: Name,
@@ -47,7 +47,7 @@ export function answerList<Name extends string, Row extends { readonly id: numbe
 
 interface Piece {
   readonly shown: unknown[];
-  /** The id to go on after; undefined if there is nothing more. */
+  /** The id after which the list continues; undefined at its end. */
   readonly next: number | undefined;
 }
 
@@ -57,11 +57,11 @@ function jsonStream(name: string, first: Piece, following: (after: number) => Pi
   let { next } = first;
   return new ReadableStream({
     async pull(controller) {
-      // Deno asks for the next piece at once, which would keep everybody else waiting to the end of the list.
+      // Deno requests the next chunk at once; without a pause, all other requests would wait for the whole list.
       await new Promise((resolve) => setTimeout(resolve, 0));
       const { shown, next: more }: Piece = piece ?? following(next!);
       const rows = shown.map((row) => JSON.stringify(row)).join(",");
-      // The rows that were to follow may have been deleted meanwhile.
+      // The following rows may have been deleted meanwhile.
       const before = piece ? `{${JSON.stringify(name)}:[` : rows && ",";
       piece = undefined;
       next = more;

@@ -1,26 +1,26 @@
-// Log entries as server-sent events (HTML, 9.2): to many readers, none of whom can make the server wait or grow.
+// Streams log entries as server-sent events (HTML, 9.2). A slow reader can neither delay the server nor use much memory.
 
 import type { LogEntry, LogFilter, Logs } from "../../telemetry/logs.ts";
 import { HttpError } from "../../http/errors.ts";
 
 const STREAMS_MAX = 100;
-/** What may wait for a reader; what is more is lost to it. */
+/** Longest queue of a reader; further entries are dropped for it. */
 const WAITING_MAX_BYTES = 256 * 1024;
-/** Entries that a reader who comes back is given of what it missed. */
+/** Most missed entries that a reader gets when it reconnects. */
 const MISSED_MAX = 1_000;
 const HEARTBEAT_MS = 15_000;
-/** A reader who may no longer manage the server is cut off within this. */
+/** A reader that may no longer manage the server is disconnected within this time. */
 const ENTITLEMENT_CHECK_MS = 2_000;
 
 interface Wanted {
   readonly filter: LogFilter;
   /** Id of the last entry that the reader has seen. */
   readonly last: number | undefined;
-  /** Asked now and then; the stream ends when it says no. */
+  /** Called from time to time; the stream ends when it returns false. */
   readonly isEntitled: () => boolean;
 }
 
-/** The function that answers with a stream. */
+/** Returns the function that answers with a stream. */
 export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown, heartbeatMs = HEARTBEAT_MS) {
   let streams = 0;
   const encoder = new TextEncoder();
@@ -40,7 +40,7 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           controller.enqueue(bytes);
           return true;
         };
-        // Once half of what waited is read: before, the next entries would be lost again.
+        // Only once half of the queue is read; otherwise the next entries would be dropped again.
         const tellLost = (): void => {
           if (lost === 0 || (controller.desiredSize ?? 0) < WAITING_MAX_BYTES / 2) return;
           if (send(`event: lost\ndata: ${JSON.stringify({ lines: lost })}\n\n`)) lost = 0;
@@ -50,10 +50,10 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           const event = `id: ${entry.id}\nevent: log\ndata: ${JSON.stringify(toJson(entry))}\n\n`;
           if (lost > 0 || !send(event)) lost++;
         };
-        // What waits is stored first, so that nothing falls between what was missed and what comes.
+        // Store waiting entries first, so that no entry is lost between the missed ones and the new ones.
         const missed = last === undefined ? undefined : logs.list({ ...filter, since: last, limit: MISSED_MAX });
         const unfollow = logs.follow(filter, sendEntry, () => close());
-        // From here on, nothing throws: timers would go on without a stream.
+        // Nothing throws after this line: the timers would continue without a stream.
         const check = setInterval(() => {
           if (!isEntitled()) close();
         }, Math.min(ENTITLEMENT_CHECK_MS, heartbeatMs));
@@ -79,12 +79,12 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
 
   return (wanted: Wanted, isHead: boolean): Response => {
     if (streams >= STREAMS_MAX) {
-      throw new HttpError("TooManyStreams", 503, `No more than ${STREAMS_MAX} can follow the logs at once.`, {
+      throw new HttpError("TooManyStreams", 503, `No more than ${STREAMS_MAX} can follow the logs at the same time.`, {
         "Retry-After": "10",
       });
     }
     return new Response(isHead ? null : open(wanted), {
-      // no-transform: a compressed stream would wait until it has enough to compress. nginx would collect it, too.
+      // no-transform: compression would delay entries until there is enough to compress; nginx would buffer them, too.
       headers: {
         "Content-Type": "text/event-stream",
         "Cache-Control": "no-store, no-transform",

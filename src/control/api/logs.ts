@@ -1,4 +1,4 @@
-// /api/logs: what functions print, in pages and as it comes.
+// Implements /api/logs: the output of functions, in pages and as a stream.
 
 import { z } from "@hono/zod-openapi";
 import { invalid } from "../../errors.ts";
@@ -29,12 +29,13 @@ const logSchema = z.object({
   requestId: z.string().nullable().openapi({ description: "The call's `X-Request-Id`; null outside of any call." }),
   level: levelSchema,
   event: z.string().openapi({
-    description: "`print`; `dropped`: lines were too many; `exec_start`, `exec_end`, `exec_reject`: a call began, " +
-      "ended, failed; `leak`: its response holds a secret; `error`: the server failed it.",
+    description:
+      "`print`; `dropped`: too many lines were printed; `exec_start`, `exec_end`, `exec_reject`: a call started, " +
+      "ended, failed; `leak`: its response contains a secret; `error`: an error of the server.",
     example: "print",
   }),
   message: z.string(),
-  durationMs: z.number().nullable().openapi({ description: "Of the call, at its end." }),
+  durationMs: z.number().nullable().openapi({ description: "Duration of the call, at its end." }),
   at: timeSchema,
 }).openapi("LogEntry");
 
@@ -46,7 +47,7 @@ const list = apiRoute({
   operationId: "listLogs",
   tags,
   summary: "List log entries",
-  description: "The newest first. While `next` is not null, there are more: pass it as `cursor`.",
+  description: "The newest first. If `next` is not null, there are more: pass it as `cursor`.",
   request: {
     query: logListQuery,
   },
@@ -61,15 +62,16 @@ const stream = apiRoute({
   path: "/api/logs/stream",
   operationId: "followLogs",
   tags,
-  summary: "Follow log entries as they come",
-  description: 'Server-sent events: `log` with an entry as its data and id; `lost` with `{"lines": n}` where the ' +
-    "client was too slow for n of them, or null for how many, and a comment every 15 seconds. A `Last-Event-ID` " +
-    "goes on after that entry.",
+  summary: "Follow log entries",
+  description:
+    'Server-sent events: `log` with an entry as its data and id; `lost` with `{"lines": n}` if the client was too ' +
+    "slow for n entries (null if the number is unknown); and a comment every 15 seconds. With `Last-Event-ID`, the " +
+    "stream continues after that entry.",
   request: {
     query: query({
       ...logFilter,
       since: z.string(mustBe("given once")).regex(/^[0-9]{1,15}$/, "must be the id of an entry, or 0").optional()
-        .openapi({ description: "Begins with what came after this entry, as `Last-Event-ID` does." }),
+        .openapi({ description: "Starts after this entry, as with `Last-Event-ID`." }),
     }),
   },
   responses: {
@@ -83,7 +85,7 @@ const clear = apiRoute({
   path: "/api/logs/{functionId}",
   operationId: "deleteLogs",
   tags,
-  summary: "Delete what is kept of a function",
+  summary: "Delete the log of a function",
   request: {
     params: z.object({
       functionId: idText<FunctionId>().openapi({ param: { name: "functionId", in: "path" } }),
@@ -96,14 +98,14 @@ export function addLogs(api: Api, deps: ApiDeps): void {
   const { logs } = deps;
   const openStream = createLogStream(logs, toJson);
 
-  // Before the path below it, which would take "stream" for an id.
+  // Before the route with an id, which would take "stream" for one.
   api.openapi(stream, (c) => {
     const { since, ...filter } = c.req.valid("query");
     const header = c.req.header("Last-Event-ID");
     if (header !== undefined && !/^[0-9]{1,15}$/.test(header)) {
       throw invalid("Last-Event-ID", "must be the id of an event");
     }
-    // A browser that connects again knows more than the address it does so by.
+    // A browser that reconnects sends a newer id than the one in the address.
     const seen = header ?? since;
     const last = seen === undefined ? undefined : Number(seen);
     return openStream(

@@ -1,4 +1,4 @@
-// /api/metrics, and /metrics for collectors that speak Prometheus' text form.
+// Implements /api/metrics, and /metrics in the Prometheus text format.
 
 import { z } from "@hono/zod-openapi";
 import { invalid } from "../../errors.ts";
@@ -12,7 +12,7 @@ import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute } from "./route.ts";
 import { answer, errors, idSchema, idText, query, time, timeSchema } from "../inputs/fields.ts";
 
-/** What is shown without `from`: so many minutes, hours or days up to now. */
+/** The default range without `from`: a number of minutes, hours or days up to now. */
 const DEFAULT_POINTS: Record<Resolution, number> = { minutes: 60, hours: 48, days: 90 };
 const POINTS_MAX = 5_000;
 
@@ -24,26 +24,28 @@ const moment = z.iso.datetime({ error: "must be a time such as 2026-01-31T12:00:
   .openapi({ type: "string", format: "date-time" });
 
 const pointSchema = z.object({
-  at: timeSchema.openapi({ description: "When the minute, hour or day begins." }),
-  calls: count.openapi({ description: "Calls that were let in, whatever became of them." }),
-  errors: count.openapi({ description: "Of these, those that failed: 500 or 502, or the response broke off." }),
+  at: timeSchema.openapi({ description: "The start of the minute, hour or day." }),
+  calls: count.openapi({ description: "Calls that were admitted, whatever their outcome." }),
+  errors: count.openapi({ description: "Of these, those that failed: 500, 502, or an incomplete response." }),
   timeouts: count.openapi({ description: "Of these, those that took too long." }),
-  refusals: count.openapi({ description: "Not among the calls: 401, 403, or 503 before the handler was reached." }),
+  refusals: count.openapi({ description: "Not counted as calls: 401, 403, or 503 before the handler was reached." }),
   durationMs: z.object({
     mean: milliseconds,
     p50: milliseconds,
     p95: milliseconds,
     p99: milliseconds,
     max: milliseconds,
-  }).nullable().openapi({ description: "Of the calls; percentiles are off by at most 1.6 %. Null without a call." }),
+  }).nullable().openapi({
+    description: "Durations of the calls; the error of percentiles is at most 1.6 %. Null without calls.",
+  }),
   sandboxStarts: count,
   secretReads: count.openapi({ description: "`getSecret` and `getCompleteSecret` calls." }),
-  secretReadMs: milliseconds.openapi({ description: "Time the server took to answer all of these." }),
+  secretReadMs: milliseconds.openapi({ description: "Total time that the server took to answer these reads." }),
   backgroundCalls: count.openapi({ description: "Calls with work after their response (`ctx.waitUntil`)." }),
   backgroundErrors: count.openapi({
     description: "Of these, those whose work failed, was cut off or exceeded its time.",
   }),
-  backgroundMs: milliseconds.openapi({ description: "Time from the responses to the end of all of this work." }),
+  backgroundMs: milliseconds.openapi({ description: "Total time from the responses to the end of this work." }),
 }).openapi("MetricsPoint");
 
 const list = apiRoute({
@@ -51,16 +53,16 @@ const list = apiRoute({
   path: "/api/metrics",
   operationId: "getMetrics",
   tags: ["Metrics"],
-  summary: "Show calls, errors and durations over time",
-  description:
-    "A point for every minute, hour or day, also for those in which nothing happened. Minutes are kept for " +
+  summary: "Get calls, errors and durations over time",
+  description: "One point for every minute, hour or day, including those without calls. Minutes are kept for " +
     "two days, hours and days for `metrics.retention-days`.",
   request: {
     query: query({
       resolution: resolution.default("hours"),
-      functionId: idText<FunctionId>().optional().openapi({ description: "Without it: all functions together." }),
+      functionId: idText<FunctionId>().optional().openapi({ description: "By default, all functions together." }),
       from: moment.optional().openapi({
-        description: "The point that this lies in is the first. Default: 60 minutes, 48 hours or 90 days ago.",
+        description:
+          "The first point is the one that contains this time. Default: 60 minutes, 48 hours or 90 days ago.",
       }),
       to: moment.optional().openapi({ description: "Not included. Default: now." }),
     }),
@@ -89,7 +91,7 @@ export function addMetrics(api: Api, { metrics, registry, now, startedAt }: ApiD
     return c.json({ resolution, functionId: functionId ?? null, points: points.map(shown) }, 200);
   });
 
-  // Not of the API: what collectors take is the form, not ours to describe.
+  // Not part of the API document: Prometheus defines the format.
   api.get("/metrics", (c) => {
     const functions = registry.list();
     const { rss: residentBytes } = Deno.memoryUsage();

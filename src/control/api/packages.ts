@@ -1,4 +1,4 @@
-// /api/packages: which packages functions get, and moving one to another version.
+// Implements /api/packages: lists the packages that functions use, and updates one.
 
 import { z } from "@hono/zod-openapi";
 import { refusedUpdate } from "../../code/packages.ts";
@@ -15,7 +15,7 @@ const bytes = z.int().min(0).openapi({ description: "Bytes." });
 const packageSchema = z.object({
   name: z.string(),
   registry: z.enum(["npm", "jsr"]),
-  native: z.boolean().openapi({ description: "Whether it has native code, which functions cannot run." }),
+  native: z.boolean().openapi({ description: "Whether it contains native code, which functions cannot run." }),
   size: bytes,
   versions: z.array(z.object({
     version: z.string(),
@@ -32,14 +32,14 @@ const packageSchema = z.object({
 
 const updateSchema = body({
   to: text().min(1, "must not be empty").max(100, "must have at most 100 characters").optional().openapi({
-    description: "A range or version that each function's imports allow; without it, the newest that they allow.",
+    description: "A range or version that each function's imports allow; by default, the newest allowed one.",
   }),
   functions: z.array(id<FunctionId>(), mustBe("a list of ids")).min(1, "must not be empty")
     .max(FUNCTIONS_MAX, `must have at most ${FUNCTIONS_MAX} entries`).optional().openapi({
-      description: "Ids of the functions to update; without it, all that import the package.",
+      description: "Ids of the functions to update; by default, all that import the package.",
     }),
   dryRun: z.boolean(mustBe("true or false")).optional().openapi({
-    description: "Changes nothing, and says what would change.",
+    description: "Reports what would change, without changing it.",
   }),
 }).openapi("PackageUpdate");
 
@@ -50,7 +50,7 @@ const resultSchema = z.object({
     from: z.array(z.string()),
     to: z.array(z.string()),
   })),
-  problems: z.array(z.string()).openapi({ description: "Why nothing can be changed; only with `dryRun`." }),
+  problems: z.array(z.string()).openapi({ description: "Why the package cannot be updated; only with `dryRun`." }),
   warnings: z.array(z.string()),
 }).openapi("PackageUpdateResult");
 
@@ -62,7 +62,7 @@ const list = apiRoute({
   operationId: "listPackages",
   tags,
   summary: "List packages",
-  description: "Those that functions import and those that these need, in order of name.",
+  description: "The packages that functions import, and their dependencies, in order of name.",
   responses: { 200: answer("The packages.", z.object({ packages: z.array(packageSchema) })), ...errors() },
 });
 
@@ -71,20 +71,20 @@ const update = apiRoute({
   path: "/api/packages/{name}/update",
   operationId: "updatePackage",
   tags,
-  summary: "Move a package of npm to another version",
+  summary: "Update an npm package",
   description:
-    "For all functions that import it or for some: each is loaded with it first, and all are changed or none.",
+    "For all functions that import it, or for some. Each is first loaded with the new version; all are changed or none.",
   request: {
     params: z.object({
       name: z.string().max(NAME_MAX_LENGTH, "is too long").regex(PACKAGE_NAME, "must be the name of a package")
         .openapi({
           param: { name: "name", in: "path" },
-          description: "The slash of a scope is encoded: `@scope%2Fname`.",
+          description: "Encode the slash of a scope: `@scope%2Fname`.",
         }),
     }),
     body: json(updateSchema),
   },
-  responses: { 200: answer("What was changed.", resultSchema), ...errors(400, 404, 409, 413, 415) },
+  responses: { 200: answer("The changes.", resultSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
 export function addPackages(api: Api, { packages }: ApiDeps): void {
@@ -102,7 +102,7 @@ type Mutable<T> = T extends (string | number | boolean) ? T
   : T extends readonly (infer Item)[] ? Mutable<Item>[]
   : { -readonly [K in keyof T]: Mutable<T[K]> };
 
-/** The schemas' types are not read-only. */
+/** Copies a list: the schemas' types are not read-only. */
 function mutable<T>(value: T): Mutable<T> {
   return value as Mutable<T>;
 }

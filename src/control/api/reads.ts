@@ -1,4 +1,4 @@
-// /api/secrets/{id}/reads: which functions read a secret, and when. Never its value.
+// Implements /api/secrets/{id}/reads: which functions read a secret, and when, without its value.
 
 import { z } from "@hono/zod-openapi";
 import type { FunctionId, KeyId, SecretId } from "../../ids.ts";
@@ -27,15 +27,15 @@ const cursor = z.string().regex(/^\d{1,15}-\d{1,15}-\d{1,15}$/, "must be a `next
 const count = z.int().min(0);
 
 const readsSchema = z.object({
-  lastReadAt: timeSchema.nullable().openapi({ description: "Null if no handler was ever given the value." }),
+  lastReadAt: timeSchema.nullable().openapi({ description: "Null if no handler has read the value." }),
   lastFunctionId: idSchema.nullable(),
-  last30Days: count.openapi({ description: "How often it was read today and on the 29 days before, by UTC." }),
-  countedSince: timeSchema.openapi({ description: "What was read before is not known." }),
+  last30Days: count.openapi({ description: "How often it was read today and on the 29 days before, in UTC." }),
+  countedSince: timeSchema.openapi({ description: "Earlier reads are unknown." }),
   reads: z.array(z.object({
-    at: timeSchema.openapi({ description: "When the minute or day begins." }),
+    at: timeSchema.openapi({ description: "The start of the minute or day." }),
     per: z.enum(["minute", "day"]),
     functionId: idSchema,
-    keyId: idSchema.nullable().openapi({ description: "Of the API key that the function was called with." }),
+    keyId: idSchema.nullable().openapi({ description: "Id of the API key that the function was called with." }),
     count,
   })),
   next: z.string().nullable(),
@@ -48,10 +48,10 @@ const get = apiRoute({
   tags: ["Secrets"],
   summary: "Show which functions read a secret, and when",
   description:
-    "Newest first: by minute for two days, then by day for `metrics.retention-days`. While `next` is not null, " +
+    "Newest first: by minute for two days, then by day for `metrics.retention-days`. If `next` is not null, " +
     "there are more: pass it as `cursor`. Values that the API shows are not counted.",
   request: { params: idParams<SecretId>(), query: query({ limit, cursor: cursor.optional() }) },
-  responses: { 200: answer("Its reads by handlers.", readsSchema), ...errors(400, 404) },
+  responses: { 200: answer("Reads of the secret by handlers.", readsSchema), ...errors(400, 404) },
 });
 
 export function addReads(api: Api, { secrets, reads }: ApiDeps): void {

@@ -1,4 +1,4 @@
-// /api/secrets/resolve: what a function would be given on a call with some key.
+// Implements /api/secrets/resolve: which secrets a function gets on a call with a given key.
 
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";

@@ -1,5 +1,5 @@
-// Defines the API's routes, with what holds for every one of them: nothing undocumented is accepted, and a
-// precondition is never ignored.
+// Defines the API's routes, with the rules of all routes: undocumented input is refused, and preconditions are never
+// ignored.
 
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
@@ -13,9 +13,9 @@ type Definition<P extends string> =
   & Omit<RouteConfig, "path" | "middleware" | "operationId">
   & {
     path: P;
-    /** Unique, in camelCase. Generated clients name their methods after it, so it stays. */
+    /** Unique, in camelCase. Generated clients name their methods after it, so it must not change. */
     operationId: string;
-    /** Whether successful answers carry the `ETag` of a resource. */
+    /** Whether successful answers have the `ETag` of a resource. */
     etag?: boolean;
     /** Whether the handler compares `If-Match`. */
     conditional?: boolean;
@@ -26,16 +26,16 @@ const IF_MATCH = {
   in: "header",
   required: false,
   schema: { type: "string" },
-  description: "An `ETag` of an earlier answer: if the resource was changed since, nothing is done (412).",
+  description: "The `ETag` of an earlier answer: if the resource has changed since then, nothing is done (412).",
 } as const;
 const ETAG_HEADER = {
   ETag: {
     schema: { type: "string" },
-    description: "Version of the resource, for `If-Match`.",
+    description: "The version of the resource, for `If-Match`.",
   },
 } as const;
 
-/** Defines a route. Without `request.query` it takes no parameter, without `request.body` no body. */
+/** Defines a route. Without `request.query` it accepts no parameter, without `request.body` no body. */
 export function apiRoute<P extends string, R extends Definition<P>>(
   definition: R,
 ) {
@@ -49,7 +49,7 @@ export function apiRoute<P extends string, R extends Definition<P>>(
       ...(hasBody ? [jsonBody] : []),
     ],
   };
-  // What is added validates and documents; it does not change what the handler is given or answers.
+  // The additions validate and document; they do not change the handler's input or answer.
   return createRoute(route as never) as unknown as ReturnType<
     typeof createRoute<P, typeof given>
   >;
@@ -80,12 +80,12 @@ function withEtag(
   return Object.fromEntries(entries);
 }
 
-/** Returns the versions that a request expects, by `If-Match`. */
+/** Returns the versions that `If-Match` of a request allows. */
 export function ifMatch(c: Context): ExpectedVersions {
   const header = c.req.header("if-match")?.trim();
   if (header === undefined) return undefined;
   if (header === "*") return "any";
-  // Weak tags never match (RFC 9110, 13.1.1), and neither does what is no tag.
+  // Neither weak tags (RFC 9110, 13.1.1) nor invalid ones match.
   return [...header.matchAll(/(?<![\w/])"([\x21\x23-\x7e]*)"/g)].map((
     [, version],
   ) => version!);
@@ -96,14 +96,14 @@ export function tag(c: Context, version: Version): void {
   c.header("ETag", `"${version}"`);
 }
 
-/** What a route takes. */
+/** The input that a route accepts. */
 interface Taken {
   readonly body: boolean;
   /** Whether the handler compares `If-Match`. */
   readonly conditional: boolean;
 }
 
-/** Refuses what a route does not take, for routes that `apiRoute` cannot define; `parameters` are of its query. */
+/** Refuses input that a route does not accept. For routes that `apiRoute` cannot define; `parameters` are its query's. */
 export function nothingUndocumented(taken: Taken, parameters: ReturnType<typeof query> = query({})): MiddlewareHandler {
   const refuse = refuseUndocumented(taken);
   return (c, next) => {
@@ -112,7 +112,7 @@ export function nothingUndocumented(taken: Taken, parameters: ReturnType<typeof 
   };
 }
 
-/** The same without the query, which the schema of a route checks. */
+/** The same, except for the query, which the schema of a route checks. */
 function refuseUndocumented({ body, conditional }: Taken): MiddlewareHandler {
   return async (c, next) => {
     if (!conditional) refusePrecondition(c);
@@ -128,7 +128,7 @@ function refusePrecondition(c: Context): void {
   }
 }
 
-/** An empty body or JSON object is as good as none, as some clients always send one. */
+/** Refuses a body. An empty one and an empty JSON object are accepted, as some clients always send one. */
 async function refuseBody(request: Request): Promise<void> {
   if (request.body === null) return;
   const text = utf8(await readBody(request, JSON_BODY_MAX_BYTES)).trim();

@@ -1,4 +1,4 @@
-// /api/secrets. The routes and what they do; the schemas are in secret_schemas.ts.
+// Implements /api/secrets. The schemas are in secret_schemas.ts.
 
 import { z } from "@hono/zod-openapi";
 import type { Actor } from "../../actor.ts";
@@ -32,7 +32,7 @@ const list = apiRoute({
   operationId: "listSecrets",
   tags,
   summary: "List secrets",
-  description: "In order of id. While `next` is not null, there are more: pass it as `cursor`.",
+  description: "In order of id. If `next` is not null, there are more: pass it as `cursor`.",
   request: { query: listQuery },
   responses: {
     200: answer("A page of secrets.", z.object({ secrets: z.array(secretSchema), next: z.string().nullable() })),
@@ -108,7 +108,7 @@ const remove = apiRoute({
 });
 
 export function addSecrets(api: Api, { secrets }: ApiDeps): void {
-  /** The only place where the API decrypts secrets, and only if asked to. */
+  /** The only place where the API decrypts secrets, and only on request. */
   const shown = (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
     const opened = includeValues ? secrets.reveal(actor, rows) : [];
     return rows.map((row, index) => toJson(row, opened[index]));
@@ -157,7 +157,7 @@ export function addSecrets(api: Api, { secrets }: ApiDeps): void {
   });
 }
 
-/** `opened` if its value is asked for. */
+/** Converts a row for the answer; `opened` if its value was requested. */
 function toJson(row: SecretRow, opened: OpenedSecret | undefined): z.infer<typeof secretSchema> {
   const facts = {
     id: row.id,

@@ -1,4 +1,4 @@
-// /api/settings
+// Implements /api/settings: reads and changes settings.
 
 import { z } from "@hono/zod-openapi";
 import { DEFINITIONS, SETTING_NAMES } from "../../core/settings/definitions.ts";
@@ -16,7 +16,7 @@ const settingSchema = z.object({
 
 const listSchema = z.object({ settings: z.array(settingSchema) });
 
-/** The names and values are checked by the settings themselves, which know what else is stored. */
+/** Any object: the settings check names and values themselves, together with what is stored. */
 const changeSchema = body({
   settings: z.record(z.string(), z.unknown(), {
     error: ({ input }) => input === undefined ? "is required" : "must be an object of values by name",
@@ -52,7 +52,7 @@ const change = apiRoute({
   etag: true,
   conditional: true,
   tags,
-  summary: "Change settings, all of those given or none",
+  summary: "Change settings, either all of the given ones or none",
   request: { body: json(changeSchema) },
   responses: { 200: answer("All settings as they are now.", listSchema), ...errors(400, 413, 415) },
 });

@@ -1,4 +1,4 @@
-// The shapes of /api/audit: what an entry looks like, and which ones are asked for.
+// Defines the schemas of /api/audit: its entries, and the query that selects them.
 
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
@@ -10,7 +10,7 @@ const PAGE_MAX = 1_000;
 const PAGE_DEFAULT = 100;
 const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
 
-/** What entries are about. */
+/** Kinds of subjects. */
 export const SUBJECT_KINDS = [
   "secret",
   "function",
@@ -34,7 +34,7 @@ export const auditEntrySchema = z.object({
   at: timeSchema,
   actor: z.object({
     kind: z.string().openapi({ description: `One of ${ACTOR_KINDS.join(", ")}.` }),
-    id: someId.openapi({ description: "Of the API key or the admin; null for others." }),
+    id: someId.openapi({ description: "Id of the API key or the admin; null for other actors." }),
     name: z.string().nullable().openapi({ description: "The key's name or the admin's e-mail address." }),
     group: z.string().nullable().openapi({ description: "The key's group." }),
   }),
@@ -45,15 +45,15 @@ export const auditEntrySchema = z.object({
   action: z.string().openapi({ example: "secret.updated" }),
   subject: z.object({
     kind: z.string(),
-    id: someId.openapi({ description: "Null where there is none, or where `after.ids` lists several." }),
+    id: someId.openapi({ description: "Null without an id, or if `after.ids` lists several." }),
     name: z.string(),
   }),
-  before: facts.openapi({ description: "What it was, as far as it changed; never a value." }),
-  after: facts.openapi({ description: "What it is now, as far as it changed; a value is told as `set` or `changed`." }),
-  mac: z.string().openapi({ description: "Over all of this and the entry before, hexadecimal." }),
+  before: facts.openapi({ description: "The changed fields before; never a secret's value." }),
+  after: facts.openapi({ description: "The changed fields after; a secret's value is shown as `set` or `changed`." }),
+  mac: z.string().openapi({ description: "Hexadecimal, over all other fields and the previous entry." }),
 }).openapi("AuditEntry");
 
-/** `key:5` or `key`: of a kind; anything else is a name. */
+/** `key:5` and `key` select a kind; any other text is a name. */
 function who(kinds: readonly string[], description: string) {
   return z.string(mustBe("given once")).min(1, "must not be empty")
     .transform((text): AuditWho => {
@@ -79,7 +79,7 @@ function moment(description: string) {
     .openapi({ type: "string", format: "date-time", pattern: undefined, description });
 }
 
-/** A cursor is the id that the page before ended with; it says so to nobody, that it may change. */
+/** The cursor of a page is the last id of the previous one. It is opaque, so that its meaning can change. */
 export function auditCursor(before: number): string {
   return Buffer.from(`before ${before}`).toString("base64url");
 }
@@ -90,7 +90,7 @@ const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor
   if (Number.isSafeInteger(before) && auditCursor(before) === cursor) return before;
   context.addIssue({ code: "custom", message: "must be the `next` of an answer" });
   return z.NEVER;
-}).openapi({ description: "The `next` of the page before." });
+}).openapi({ description: "The `next` of the previous page." });
 
 const limitSchema = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
   .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)

@@ -1,5 +1,5 @@
-// What the resources' schemas share. They validate, and /api/openapi.json is made from them.
-// Messages continue a sentence that the field's name begins: "name" + "must be text".
+// Defines the parts that the resources' schemas share. They validate, and /api/openapi.json is generated from them.
+// Messages continue a sentence that begins with the field's name: "name" + "must be text".
 
 import { z } from "@hono/zod-openapi";
 import type { SecretName } from "../../ids.ts";
@@ -8,24 +8,24 @@ import { SECRET_NAME_MAX_LENGTH, SECRET_NAME_PATTERN } from "../../core/secrets/
 const NOTE_MAX_LENGTH = 2_000;
 const ID_PROBLEM = "must be a positive whole number";
 
-/** A type error's message, with its own for a field that is not there. */
+/** Returns the message for a value of the wrong type, with another one for a missing field. */
 export function mustBe(what: string): { error: (issue: { input?: unknown }) => string } {
   return { error: ({ input }) => input === undefined ? "is required" : `must be ${what}` };
 }
 
-/** Any text that UTF-8 can hold; half of a surrogate pair would be stored as U+FFFD. */
+/** Any text that UTF-8 can represent; half of a surrogate pair would be stored as U+FFFD. */
 export function text() {
   return z.string(mustBe("text")).refine((text) => text.isWellFormed(), "holds half of a surrogate pair");
 }
 
-/** A comment or description; lines may break. SQLite would cut it at a NUL. */
+/** A comment or description of any number of lines. SQLite would truncate it at a NUL. */
 export function note() {
   return text()
     .max(NOTE_MAX_LENGTH, `must have at most ${NOTE_MAX_LENGTH} characters`)
     .refine((text) => !text.includes("\0"), "must not contain a NUL character");
 }
 
-/** A name for people, in one line. */
+/** A name for people, of one line. */
 export function label(maxLength: number) {
   return text()
     .min(1, "must not be empty")
@@ -47,7 +47,7 @@ export function id<Id extends number>() {
   return z.int(mustBe("a positive whole number")).min(1, ID_PROBLEM).transform((id) => id as Id);
 }
 
-/** An id in a path or query, taken strictly: `1abc`, `01` and `1.0` are no ids. */
+/** An id in a path or query, parsed strictly: `1abc`, `01` and `1.0` are not ids. */
 export function idText<Id extends number>() {
   return z.string(mustBe("given once"))
     .regex(/^[1-9][0-9]*$/, ID_PROBLEM)
@@ -60,14 +60,14 @@ export function idParams<Id extends number>() {
   return z.object({ id: idText<Id>().openapi({ param: { name: "id", in: "path" } }) });
 }
 
-/** A JSON body, with nothing in it but what `shape` names: a mistyped field must not go unnoticed. */
+/** A JSON body with only the fields of `shape`, so that a mistyped field is reported. */
 export function body<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: ({ code }) => code === "invalid_type" ? "must be a JSON object" : undefined,
   });
 }
 
-/** A body of changes: any of `shape`'s optional fields, but at least one. */
+/** A body of changes: at least one of the optional fields of `shape`. */
 export function changes<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const fields = Object.keys(shape).join(", ");
   return body(shape)
@@ -75,7 +75,7 @@ export function changes<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
     .openapi({ minProperties: 1 });
 }
 
-/** Query parameters, nothing else but the caller's `api_key`. */
+/** Query parameters: only those of `shape`, and the caller's `api_key`. */
 export function query<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.looseObject(shape).superRefine((given, context) => {
     for (const name of Object.keys(given)) {
@@ -85,7 +85,7 @@ export function query<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   }, evenIfFieldsAreWrong);
 }
 
-/** For a check across fields: zod leaves it out otherwise when a field has another complaint. */
+/** Option of a check across fields: without it, zod skips the check if a field has another problem. */
 export const evenIfFieldsAreWrong = {
   when: ({ value }: z.core.ParsePayload) => typeof value === "object" && value !== null,
 };
@@ -93,7 +93,7 @@ export const evenIfFieldsAreWrong = {
 export function includeValues() {
   return z.enum(["true", "false"], 'must be "true" or "false"').optional()
     .transform((text) => text === "true")
-    .openapi({ description: "Whether to show the values in the clear." });
+    .openapi({ description: "Whether to include the decrypted values." });
 }
 
 /** ISO 8601 in UTC, from milliseconds since 1970. */
@@ -104,21 +104,21 @@ export function time(ms: number): string {
 export const timeSchema = z.iso.datetime().openapi({ example: "2026-01-31T12:00:00.000Z" });
 export const idSchema = z.int().min(1).openapi({ example: 1 });
 
-/** What was found out about code when it was saved. */
+/** What the check of code found when it was saved. */
 export const findingsShape = {
   problems: z.array(z.string()).openapi({
     description:
-      "What will keep the code from running: imports that cannot be had, or what it threw when it was loaded.",
+      "Problems that prevent the code from running: imports that cannot be loaded, or an error thrown while loading.",
   }),
   warnings: z.array(z.string()).openapi({
-    description: "What need not keep it from running, such as a network that it asked for while it was loaded.",
+    description: "Problems that may not prevent it from running, such as a network request while loading.",
   }),
 };
 
 export const successSchema = z.object({ success: z.literal(true) }).openapi("Success");
 export const SUCCESS = { success: true } as const;
 
-/** A request body of the one type that JSON endpoints take. */
+/** A request body of type application/json. */
 export function json<Schema extends z.ZodType>(schema: Schema) {
   return { content: { "application/json": { schema } }, required: true } as const;
 }
@@ -129,10 +129,10 @@ export function answer<Schema extends z.ZodType>(description: string, schema: Sc
 }
 
 const errorSchema = z.object({
-  error: z.string().openapi({ description: "One sentence for people." }),
+  error: z.string().openapi({ description: "A sentence for people." }),
   code: z.string().openapi({ description: "A stable name for programs.", example: "InvalidInput" }),
   details: z.record(z.string(), z.string()).optional().openapi({
-    description: "What is wrong with each field, by name.",
+    description: "The problem of each field, by name.",
     example: { name: "must be text" },
   }),
 }).openapi("Error");
@@ -154,12 +154,12 @@ const ERRORS = {
 type ErrorCode = keyof typeof ERRORS;
 type ErrorAnswers<Status extends ErrorCode> = { [S in Status]: ReturnType<typeof answer<typeof errorSchema>> };
 
-/** The answer for one error status. */
+/** The response for one error status. */
 export function errorAnswer(status: ErrorCode) {
   return answer(ERRORS[status], errorSchema);
 }
 
-/** The error answers of a route: those given, and those that every route has. */
+/** The error responses of a route: those given, and those of every route. */
 export function errors<Status extends ErrorCode>(...statuses: Status[]): ErrorAnswers<Status | 401 | 403 | 500> {
   const all = [...statuses, 401, 403, 500] as const;
   return Object.fromEntries(all.map((status) => [status, answer(ERRORS[status], errorSchema)])) as ErrorAnswers<

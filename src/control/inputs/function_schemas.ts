@@ -1,4 +1,4 @@
-// The shapes of /api/functions: what a function looks like and what one is made of.
+// Defines the schemas of /api/functions: a function, and the input that creates or changes one.
 
 import { z } from "@hono/zod-openapi";
 import { AppError } from "../../errors.ts";
@@ -19,7 +19,7 @@ import { body, changes, id, idSchema, label, mustBe, note, text, timeSchema } fr
 
 const NAME_MAX_LENGTH = 100;
 const LIST_MAX = 100;
-/** A host name has 253 at most (RFC 1035, 2.3.4), and a port follows. */
+/** In characters: a host name has at most 253 (RFC 1035, 2.3.4), and a port follows. */
 const NET_ENTRY_MAX_LENGTH = 260;
 const NET_EXAMPLE = 'such as "api.example.com:443"';
 const SECRETS_PROBLEM = 'must be names of secrets, with "*" for any characters';
@@ -27,7 +27,7 @@ const TIMEOUT_PROBLEM = "must be a whole number from 100 to 3600000, or null";
 const MEMORY_PROBLEM = "must be a whole number from 32 to 4096, or null";
 const NET_PROBLEM = `must be true, false, or a list of 1 to ${LIST_MAX} hosts ${NET_EXAMPLE}`;
 
-/** Text that a check of the domain must accept; its complaint joins those about other fields. */
+/** A text that a check of the domain must accept; its problem is reported together with those of other fields. */
 function checked(check: (text: string) => void) {
   return text().superRefine((text, context) => {
     try {
@@ -48,10 +48,10 @@ const ORIGINS_PROBLEM = `must be 1 to ${LIST_MAX} origins such as "https://app.e
 const HEADERS_PROBLEM = `must be at most ${LIST_MAX} names of request headers`;
 const MAX_AGE_PROBLEM = "must be a whole number from 0 to 86400";
 
-/** Whether `text` is an origin exactly as browsers send it (HTML, 7.1.1; RFC 6454, 6.2). */
+/** Reports whether `text` is an origin exactly as browsers send it (HTML, 7.1.1; RFC 6454, 6.2). */
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);
-  // A parser takes "*" for a part of a host's name.
+  // URL parsers accept "*" in a host's name.
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes("*");
 }
 
@@ -85,11 +85,11 @@ const fields = {
   name: label(NAME_MAX_LENGTH),
   description: note(),
   handler: checked(checkHandlerPath).openapi({
-    description: "Path of the handler's file in the code folder.",
+    description: "The path of the handler's file in the code folder.",
     example: "orders/get.ts",
   }),
   route: checked(checkRoute).openapi({
-    description: "What follows `/run`; Hono's patterns.",
+    description: "The path after `/run`, with Hono's patterns.",
     example: "/orders/:id{[0-9]+}",
   }),
   methods: z.array(z.enum(METHODS, `must be one of ${METHODS.join(", ")}`), mustBe("a list of methods"))
@@ -97,7 +97,7 @@ const fields = {
     .max(LIST_MAX, `must have at most ${LIST_MAX} entries`),
   keys: z.array(id<GroupId>(), mustBe("a list of ids of key groups"))
     .max(LIST_MAX, `must have at most ${LIST_MAX} entries`)
-    .openapi({ description: "Ids of the key groups whose keys may call it; none: it is public." }),
+    .openapi({ description: "Ids of the key groups whose keys may call it; if empty, it is public." }),
   permissions: z.strictObject({
     net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
       error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
@@ -105,38 +105,40 @@ const fields = {
     read: z.literal("modules", `must be "modules"; nothing else but \`files\` can be read`).optional(),
     env: z.literal(false, "must be false").optional(),
   }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined })
-    // What cannot be changed is shown and may be sent back, but is not stored.
+    // The fixed fields are returned and may be sent back, but are not stored.
     .transform(({ net }) => ({ net }))
     .openapi({
       description:
-        "`net`: true for any host but this machine's, false for none, or the hosts alone that may be reached. " +
+        "`net`: true for any host except this machine, false for none, or a list of the hosts that it may reach. " +
         "`read` is always its own modules and `files`, `env` always false.",
     }),
   secrets: z.array(z.string(mustBe("text")).max(SECRET_NAME_MAX_LENGTH).regex(SECRET_PATTERN, SECRETS_PROBLEM), {
     error: SECRETS_PROBLEM,
   }).max(LIST_MAX, SECRETS_PROBLEM).openapi({
-    description: "Names of the secrets that it may ask for, `*` for any characters; all it is entitled to by default.",
+    description:
+      "Names of the secrets that it may ask for; `*` matches any characters. By default, all that it is entitled to.",
     example: ["STRIPE_*"],
   }),
   isolation: z.enum(ISOLATIONS, `must be one of ${ISOLATIONS.join(", ")}`).openapi({
     description: "`per-key`: callers with different API keys never share a process.",
   }),
   responseGuard: z.enum(RESPONSE_GUARDS, `must be one of ${RESPONSE_GUARDS.join(", ")}`).openapi({
-    description: "What happens to a response that holds a secret which its call was given: `report` puts it into " +
-      "the function's log, `block` withholds it, too.",
+    description:
+      "What happens to a response that contains a secret which its call read: `report` logs it in the function's " +
+      "log, `block` also blocks the response.",
   }),
   cors,
   timeoutMs: z.int(TIMEOUT_PROBLEM).min(100, TIMEOUT_PROBLEM).max(3_600_000, TIMEOUT_PROBLEM).nullable().openapi({
-    description: "Instead of the setting sandbox.timeout-ms; null: that setting.",
+    description: "Overrides the setting sandbox.timeout-ms; null uses the setting.",
   }),
   memoryMb: z.int(MEMORY_PROBLEM).min(32, MEMORY_PROBLEM).max(4_096, MEMORY_PROBLEM).nullable().openapi({
-    description: "Instead of the setting sandbox.memory-mb; null: that setting.",
+    description: "Overrides the setting sandbox.memory-mb; null uses the setting.",
   }),
   files: z.array(checked(checkPattern), mustBe("a list of patterns"))
     .max(PATTERNS_MAX, `must have at most ${PATTERNS_MAX} entries`)
     .openapi({
-      description: "What else of the code folder it may read, by paths with `*`, `**` and `?`: at most " +
-        `${ASSETS_MAX} files of ${ASSETS_MAX_MB} MB in all.`,
+      description: "Further files of the code folder that it may read, as paths with `*`, `**` and `?`: at most " +
+        `${ASSETS_MAX} files with ${ASSETS_MAX_MB} MB in total.`,
       example: ["templates/**"],
     }),
   enabled: z.boolean(mustBe("true or false")),
@@ -187,8 +189,8 @@ export const functionSchema = z.object({
   enabled: z.boolean(),
   state: z.enum(STATES).openapi({
     description:
-      "`disabled`: calls get 404; `broken`: the handler is missing or cannot load, as far as that is known " +
-      "without a call, or something other than this server has written the entry; `suspended`: its processes kept ending, and calls get 503 for a while; or `enabled`.",
+      "`disabled`: calls get 404; `broken`: the handler is known to be missing or unable to load, or another program " +
+      "has written the row; `suspended`: its processes kept ending, and calls get 503 for some time; or `enabled`.",
   }),
   stateReason: z.string().nullable().openapi({ description: "Why it is broken or suspended." }),
   createdAt: timeSchema,
@@ -216,6 +218,6 @@ export const functionSchema = z.object({
     suspendedUntil: timeSchema.nullable(),
   }).openapi({
     description:
-      "Deaths of its isolates in the last minute and why the last one died; after five it rests for a while.",
+      "How many of its processes died in the last minute, and why the last one did; after five, it is suspended.",
   }),
 }).openapi("Function");

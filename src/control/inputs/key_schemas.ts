@@ -1,4 +1,4 @@
-// What API keys and their groups are made of, as forms, the API and the command line take it.
+// Defines the schemas of API keys and key groups, for forms, the API and the command line.
 
 import { z } from "@hono/zod-openapi";
 import {
@@ -21,7 +21,7 @@ export const newKey = body({
   groupId: id<GroupId>(),
   name: label(KEY_NAME_MAX_LENGTH),
   description: note().optional(),
-  value: keyValue.optional().openapi({ description: "Made at random if left out." }),
+  value: keyValue.optional().openapi({ description: "Random by default." }),
 }).openapi("NewApiKey");
 
 export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })

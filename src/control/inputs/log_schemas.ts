@@ -1,4 +1,4 @@
-// Which log entries are asked for, by the API and by the pages.
+// Defines the query for log entries, for the API and the pages.
 
 import { z } from "@hono/zod-openapi";
 import type { FunctionId } from "../../ids.ts";
@@ -16,10 +16,10 @@ export const levelSchema = z.enum(LEVELS, mustBe(`one of ${LEVELS.join(", ")}`))
 export const logFilter = {
   functionId: idText<FunctionId>().optional(),
   requestId: z.string(mustBe("given once")).max(100, "must have at most 100 characters").optional(),
-  level: levelSchema.optional().openapi({ description: "This level and the more serious ones." }),
+  level: levelSchema.optional().openapi({ description: "This level and more severe ones." }),
   search: z.string(mustBe("given once")).max(SEARCH_MAX_LENGTH, `must have at most ${SEARCH_MAX_LENGTH} characters`)
     .optional()
-    .openapi({ description: "Words that the message must have, each of them at least in its beginning." }),
+    .openapi({ description: "Words that the message must contain; each may be the beginning of a word." }),
 };
 
 export const logListQuery = query({

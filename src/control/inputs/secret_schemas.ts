@@ -1,4 +1,4 @@
-// The shapes of /api/secrets: what a secret looks like, how one is created, which ones are listed.
+// Defines the schemas of /api/secrets: a secret, the input that creates or changes one, and the query of a list.
 
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
@@ -28,7 +28,7 @@ const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
 
 export const scopeSchema = z.enum(SCOPES, mustBe(`one of ${SCOPES.join(", ")}`));
 
-/** Any text; that it is not too long is checked where it is sealed, as its bytes count. */
+/** Any text. Encryption checks its length, which is in bytes. */
 export const secretValue = text().min(1, "must not be empty").openapi({
   description: `1 to ${SECRET_VALUE_MAX_BYTES} bytes in UTF-8; more: 413 with the code OversizedPlaintextError.`,
 });
@@ -38,8 +38,10 @@ export const secretSchema = z.object({
   name: z.string(),
   comment: z.string(),
   scope: scopeSchema,
-  scopeId: idSchema.nullable().openapi({ description: "Id of the function, group or key; null for global." }),
-  scopeName: z.string().nullable().openapi({ description: "Its name; null for global." }),
+  scopeId: idSchema.nullable().openapi({ description: "Id of the function, group or key; null for global secrets." }),
+  scopeName: z.string().nullable().openapi({
+    description: "Name of the function, group or key; null for global secrets.",
+  }),
   createdAt: timeSchema,
   updatedAt: timeSchema,
   value: z.string().nullable().optional().openapi({
@@ -50,13 +52,13 @@ export const secretSchema = z.object({
   }),
 }).openapi("Secret");
 
-/** The field that names a scope's owner. */
+/** The field with the owner's id, by scope. */
 export const OWNER_FIELDS = { function: "functionId", group: "groupId", key: "keyId" } as const;
 const OWNED_SCOPES = ["function", "group", "key"] as const;
 
 type OwnerIds = { functionId?: FunctionId | undefined; groupId?: GroupId | undefined; keyId?: KeyId | undefined };
 
-/** Every id must fit the scope, which may itself be wrong. */
+/** Checks that the ids fit the scope, which may itself be invalid. */
 function checkOwnerFits(given: { scope: unknown } & OwnerIds, context: z.core.$RefinementCtx): void {
   const { scope } = given;
   if (!SCOPES.some((known) => known === scope)) return;
@@ -95,7 +97,7 @@ function ownerOf(scope: Scope, ids: OwnerIds): Owner {
   switch (scope) {
     case "global":
       return { scope };
-    // checkOwnerFits has seen to it that the id is there.
+    // checkOwnerFits has checked that the id exists.
     case "function":
       return { scope, functionId: ids.functionId! };
     case "group":
@@ -105,7 +107,7 @@ function ownerOf(scope: Scope, ids: OwnerIds): Owner {
   }
 }
 
-/** A cursor is the id that the page before ended with; it says so to nobody, that it may change. */
+/** The cursor of a page is the last id of the previous one. It is opaque, so that its meaning can change. */
 export function cursorOf(after: number): string {
   return Buffer.from(`after ${after}`).toString("base64url");
 }
@@ -116,27 +118,30 @@ export const cursorSchema = z.string(mustBe("given once")).optional().transform(
   if (Number.isSafeInteger(after) && cursorOf(after) === cursor) return after;
   context.addIssue({ code: "custom", message: "must be the `next` of an answer" });
   return z.NEVER;
-}).openapi({ description: "The `next` of the page before." });
+}).openapi({ description: "The `next` of the previous page." });
 
 const limitText = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
   .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
   .optional();
 const limitDocumented = { type: "integer", minimum: 1, maximum: PAGE_MAX, pattern: undefined } as const;
 
-/** How many at once. */
+/** How many entries a page has. */
 export const limitSchema = limitText.transform((text) => text === undefined ? PAGE_MAX : Number(text))
   .openapi({ ...limitDocumented, default: PAGE_MAX });
 
-/** For lists that are answered whole if nothing is said; goes with `cursorSchema`. */
+/** For lists that are complete by default; used with `cursorSchema`. */
 export const optionalLimitSchema = limitText.transform((text) => text === undefined ? undefined : Number(text))
-  .openapi({ ...limitDocumented, description: "How many at once; without it and `cursor`, all." });
+  .openapi({
+    ...limitDocumented,
+    description: "How many entries the page has; without this and `cursor`, the list is complete.",
+  });
 
-/** The cursor of the page after one that was asked for. */
+/** The cursor of the next page. */
 export const nextSchema = z.string().nullable().optional().openapi({
-  description: "With `limit` or `cursor` only: the `cursor` of the next page, or null.",
+  description: "Only with `limit` or `cursor`: the `cursor` of the next page, or null.",
 });
 
-/** An id asks for one owner, so it goes neither with another scope nor with another id. */
+/** An id selects one owner, so it excludes other scopes and other ids. */
 function checkFilterFits(given: SecretFilter, context: z.core.$RefinementCtx): void {
   const complain = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
   const [first, ...others] = OWNED_SCOPES.filter((scope) => given[OWNER_FIELDS[scope]] !== undefined);

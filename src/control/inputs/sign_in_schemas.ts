@@ -1,15 +1,15 @@
-// What is asked of e-mail addresses, names and passwords, wherever they are chosen.
+// Defines the schemas of e-mail addresses, names and passwords.
 
 import { z } from "zod";
 import { label, text } from "./fields.ts";
 
 export const PASSWORD_MIN_LENGTH = 12;
-/** In characters. Nobody types more; hashing more costs. */
+/** In characters. Bounds the cost of hashing. */
 export const PASSWORD_MAX_LENGTH = 256;
 const EMAIL_MAX_LENGTH = 254;
 const NAME_MAX_LENGTH = 100;
 
-/** One address, in lower case; whether it exists, only a message could tell. */
+/** One address, in lower case. Whether it exists is not checked. */
 export function email() {
   return text()
     .transform((text) => text.trim().toLowerCase())
@@ -22,7 +22,7 @@ export function personName() {
   return text().transform((name) => name.trim()).pipe(label(NAME_MAX_LENGTH));
 }
 
-/** Length alone counts (NIST SP 800-63B, 3.1.1.2). */
+/** Only the length is required (NIST SP 800-63B, 3.1.1.2). */
 function password() {
   const length = (text: string) => [...text.normalize("NFKC")].length;
   return text()
@@ -30,7 +30,7 @@ function password() {
     .refine((text) => length(text) <= PASSWORD_MAX_LENGTH, `must have at most ${PASSWORD_MAX_LENGTH} characters`);
 }
 
-/** A password and the same once more, by somebody with this address. */
+/** A password and its repetition, for the user with this address. */
 export function newPassword(email: string) {
   return z.object({ password: password(), again: z.string() })
     .refine(({ password }) => password.trim().toLowerCase() !== email, {

@@ -1,4 +1,4 @@
-// /web/*: the admin pages. Who gets in, what they have in common, and which page is where.
+// Assembles the admin pages (/web/*): access control, error pages and the routes of every section.
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { HtmlEscapedString } from "hono/utils/html";
@@ -22,18 +22,18 @@ import { addPackages } from "./pages/packages/packages.tsx";
 import { addSecrets } from "./pages/secrets/secrets.ts";
 import { addSettings } from "./pages/settings/settings.tsx";
 import { pageHeaders, sameOriginOnly } from "./shell/security.ts";
-import { recognise } from "./shell/session.ts";
+import { findSignedIn } from "./shell/session.ts";
 import { addSetup } from "./pages/sign_in/setup.tsx";
 import { addSignIn, signInPage } from "./pages/sign_in/sign_in.tsx";
 import { addPasswordLink } from "./pages/users/password_link.tsx";
 import { submitOnce } from "./shell/submissions.tsx";
 import { addUsers } from "./pages/users/users.tsx";
 
-/** An app that answers everything under /web. */
+/** Creates the app that answers everything under /web. */
 export function createWeb(deps: WebDeps): Web {
   const web: Web = new Hono<WebEnv>();
   web.onError((error, c) => failure(error, c, deps));
-  web.notFound((c) => failure(new AppError("NotFound", 404, "There is no such page."), c, deps));
+  web.notFound((c) => failure(new AppError("NotFound", 404, "This page does not exist."), c, deps));
   web.use("*", async (c, next) => {
     c.set("requestId", deps.newRequestId());
     c.set("version", deps.version);
@@ -67,10 +67,10 @@ export function createWeb(deps: WebDeps): Web {
   return web;
 }
 
-/** Lets in who is signed in; the others come back to where they were going once they are. */
+/** Lets signed-in users through. Others are sent to sign in, and continue with their request afterwards. */
 function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
   return async (c, next) => {
-    if (recognise(c, deps)) {
+    if (findSignedIn(c, deps)) {
       c.set("notice", takeNotice(c));
       return await next();
     }
@@ -82,19 +82,19 @@ function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
   };
 }
 
-/** Into the page that asked for a part of itself, so that what is typed there stays. */
+/** Answers a request for a part of a page, which keeps what is typed in it. */
 function sessionEnded(c: Context<WebEnv>): Response | Promise<Response> {
   return noticed(
     c,
     <p class="warning" role="alert">
       Your session has ended. <a href="/web/sign-in" target="_blank" rel="noopener">Sign in in a new tab</a>{" "}
-      and do this again; what you typed here stays.
+      and try again. What you typed here is kept.
     </p>,
     401,
   );
 }
 
-/** Where the page tells what happened, whatever part of it was asked for. */
+/** Shows `notice` where the page shows notices, whichever part of it was requested. */
 function noticed(
   c: Context<WebEnv>,
   notice: HtmlEscapedString | Promise<HtmlEscapedString>,
@@ -105,7 +105,7 @@ function noticed(
   return c.html(notice, status);
 }
 
-/** What went wrong, as a page; the same rules as for the API: nothing of the inside reaches the browser. */
+/** Shows an error as a page. As in the API, no internals of the server reach the browser. */
 async function failure(error: unknown, c: Context<WebEnv>, { log }: WebDeps): Promise<Response> {
   const answer = errorResponse(error, c.get("requestId"), log);
   const { error: message } = await answer.json() as { error: string };

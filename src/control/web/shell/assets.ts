@@ -1,4 +1,4 @@
-// Scripts and styles of the pages: pinned packages and the files of static/, from this machine alone.
+// Serves the scripts and styles of the pages: pinned packages and the files of static/, never from another server.
 
 import { createHash } from "node:crypto";
 import type { Web } from "./deps.ts";
@@ -9,7 +9,7 @@ interface Asset {
   load(): Promise<string>;
 }
 
-/** By name under /web/assets/. Loaded when a page first wants them. */
+/** By name under /web/assets/. Each is loaded on its first request. */
 const ASSETS: Record<string, Asset> = {
   "pico.css": {
     type: "text/css",
@@ -89,14 +89,14 @@ const ASSETS: Record<string, Asset> = {
   },
 };
 
-/** Open to everybody: they hold nothing of the user's. */
+/** Adds the routes of the assets. They need no sign-in: they contain no data. */
 export function addAssets(web: Web): void {
   const loaded = new Map<string, Promise<{ text: string; etag: string }>>();
   for (const [name, { type, load }] of Object.entries(ASSETS)) {
     web.get(ASSETS_PATH + name, async (c) => {
       if (!loaded.has(name)) loaded.set(name, load().then((text) => ({ text, etag: etagOf(text) })));
       const { text, etag } = await loaded.get(name)!;
-      // Asked anew each time, answered by 304: an update of the server counts at once.
+      // Browsers revalidate on each use (mostly 304), so that an updated server's assets are used at once.
       const headers = { "Cache-Control": "no-cache", ETag: etag };
       if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
       return c.body(text, 200, { ...headers, "Content-Type": `${type}; charset=utf-8` });

@@ -1,4 +1,4 @@
-// What the admin pages are made of: the services behind them, and what is known of each request.
+// Declares the services that the admin pages use, and the state of a request to them.
 
 import type { Hono } from "hono";
 import type { AdminActor, Origin } from "../../../actor.ts";
@@ -10,36 +10,36 @@ import type { SecretReferences } from "../../../core/secrets/references.ts";
 import type { ApiDeps } from "../../services.ts";
 import type { Client } from "../../../http/client_address.ts";
 
-/** The pages use the same services as the API, in the same process: nothing is asked over HTTP. */
+/** The pages call the same services as the API, in the same process, not over HTTP. */
 export interface WebDeps extends ApiDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Secrets by name and owner, for the secrets pages. */
   readonly overview: SecretMatrix;
-  /** Ids of the functions that rest now, as their isolates kept dying. */
+  /** Returns the ids of the functions that are suspended because their processes kept ending. */
   readonly suspended: () => readonly FunctionId[];
-  /** What this machine lacks that would hold sandboxes better, in sentences. */
+  /** Isolation features that this machine lacks, as sentences. */
   readonly sandboxWarnings: readonly string[];
-  /** What something other than this program did to the database, in words. */
+  /** Changes to the database that this program did not make, as sentences. */
   readonly alterations: () => readonly string[];
-  /** Whether something other than this program has written a row: nothing of it counts, and it can only be deleted. */
+  /** Reports whether another program has written a row. Such a row is not used and can only be deleted. */
   readonly isAltered: (table: AlterableTable, id: number) => boolean;
   /** Aborted when the server ends. */
   readonly closing: AbortSignal;
-  /** Answers a request under /run, as it does those that come over HTTP. */
+  /** Answers a request under /run in the same way as one that arrives over HTTP. */
   readonly run: (request: Request) => Promise<Response>;
   readonly asked: SecretReferences;
-  /** Authenticates what one page has the next one say. */
+  /** Authenticates the notice that one page passes to the next. */
   readonly noticeKey: DerivedKey;
-  /** Modules that were looked at before and depend on the file at `path`. */
+  /** Returns the modules known to depend on the file at `path`. */
   readonly importers: (path: string) => readonly string[];
   readonly typeCheck: TypeCheck;
 }
 
-/** Tables of what has a page of its own. */
+/** Tables whose rows have their own pages. */
 export type AlterableTable = "admins" | "api_keys" | "functions" | "key_groups" | "secrets";
 
-/** Who is signed in, as the pages show it. */
+/** The signed-in user, as pages show them. */
 export interface SignedIn {
   readonly id: AdminId;
   readonly name: string;
@@ -51,20 +51,20 @@ export interface WebEnv {
   Bindings: Client;
   Variables: {
     requestId: string;
-    /** Of the program, for the footer. */
+    /** Version of the program, for the footer. */
     version: string;
-    /** What was posted, once it was read. */
+    /** The request's body, once it has been read. */
     body: Uint8Array<ArrayBuffer> | undefined;
-    /** Set on every page behind the guard. */
+    /** Set on every page after the guard. */
     admin: SignedIn;
-    /** The same, for services; set there, too. */
+    /** The same user for the services; also set by the guard. */
     actor: AdminActor & Origin;
     noticeKey: DerivedKey;
-    /** What the last page did, to be told once on this one. */
+    /** The notice of the last action, which this page shows once. */
     notice: string | undefined;
-    /** What something other than this program did to the database, in words. */
+    /** Changes to the database that this program did not make, as sentences. */
     alterations: readonly string[];
-    /** How far a newcomer is; nothing once there is nothing to lead to. */
+    /** Returns how many of the first steps are done; undefined once all are. */
     firstSteps: () => { readonly done: number; readonly of: number } | undefined;
   };
 }

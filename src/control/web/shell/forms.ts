@@ -1,4 +1,4 @@
-// From a posted form to checked data, by the same schemas as the API, and back to the page with what was wrong.
+// Reads posted forms, turns errors into problems of their fields, and passes notices to the next page.
 
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
@@ -11,13 +11,13 @@ import { JSON_BODY_MAX_BYTES, readBody, tooLarge } from "../../inputs/body.ts";
 import { cookieHeader, type OwnCookie, readCookie } from "../../../http/cookies.ts";
 import type { WebEnv } from "./deps.ts";
 
-/** What somebody typed, by field; a field that occurs several times has its values in order. */
+/** The values of a form by field; a field that occurs several times has its values in order. */
 export type Typed = Readonly<Record<string, readonly string[]>>;
 
-/** What is wrong, by field; "" for what no field can be blamed for. */
+/** Problems by field; a problem of no single field is at "". */
 export type Problems = Readonly<Record<string, string>>;
 
-/** Returns the body, which is read once. @throws AppError InvalidInput (400), PayloadTooLarge (413) */
+/** Returns the request's body, which is read once. @throws AppError InvalidInput (400), PayloadTooLarge (413) */
 export async function bodyOf(c: Context<WebEnv>, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const body = c.get("body") ?? await readBody(c.req.raw, maxBytes);
   c.set("body", body);
@@ -26,7 +26,7 @@ export async function bodyOf(c: Context<WebEnv>, maxBytes: number): Promise<Uint
 }
 
 /**
- * The fields of a posted form (`application/x-www-form-urlencoded`).
+ * Returns the fields of a posted form (`application/x-www-form-urlencoded`).
  * @throws AppError InvalidInput (400), PayloadTooLarge (413)
  */
 export async function readForm(c: Context<WebEnv>, maxBytes = JSON_BODY_MAX_BYTES): Promise<Typed> {
@@ -36,24 +36,24 @@ export async function readForm(c: Context<WebEnv>, maxBytes = JSON_BODY_MAX_BYTE
   return typed;
 }
 
-/** The one value of a field; "" if it is not there. Browsers send line breaks as CRLF, people mean LF. */
-export function typedText(typed: Typed, name: string): string {
+/** Returns the first value of a field, or "". Browsers send line breaks as CRLF; they become LF. */
+export function fieldText(typed: Typed, name: string): string {
   return (typed[name]?.[0] ?? "").replaceAll("\r\n", "\n");
 }
 
 /** Returns the version that a form was filled from (see conflict.tsx); no condition if it names none. */
 export function expectedIn(typed: Typed): ExpectedVersions {
-  const version = typedText(typed, "version");
+  const version = fieldText(typed, "version");
   return version === "" ? undefined : [version];
 }
 
 const FORM_STATUSES = [400, 403, 404, 409, 412, 413] as const;
-/** Of a page that shows a form again. */
+/** Status of a page that shows a form again with its problems. */
 export type FormStatus = (typeof FORM_STATUSES)[number];
 
 /**
- * Does `work`, which parses by a schema or calls a service; its errors that the user can fix come back as
- * problems of fields, with the status for the page that shows them.
+ * Runs `work`, which parses by a schema or calls a service. Returns its result, or for errors that the user can fix the
+ * problems by field and the status of the page that shows them. Rethrows other errors.
  */
 export async function attempt<T>(
   work: () => T | Promise<T>,
@@ -68,36 +68,36 @@ export async function attempt<T>(
   }
 }
 
-/** Problems by field of what a schema or a service refused; undefined for anything else. */
+/** Returns the problems by field of an error from a schema or a service; undefined for any other error. */
 export function problemsOf(error: unknown): Problems | undefined {
   const problems: Record<string, string> = Object.create(null);
   if (error instanceof z.ZodError) {
     for (const { path, message } of error.issues) problems[path.map(String).join(".")] ??= message;
     return problems;
   }
-  // The user cannot fix what failed in the server, nor a session that has ended, on this form.
+  // On this form, the user can fix neither a failure of the server nor a session that has ended.
   if (!(error instanceof AppError) || error.status >= 500 || error.code === ENTITLEMENT_LOST) return undefined;
   for (const [field, problem] of Object.entries(error.details ?? {})) problems[field] = problem;
   if (Object.keys(problems).length === 0) problems[""] = error.message;
   return problems;
 }
 
-/** Sends the browser on, where `notice` is told once. */
+/** Redirects to `path`, which shows `notice` once. */
 export function redirect(c: Context<WebEnv>, path: string, notice?: string): Response {
-  if (notice !== undefined) tellNext(c, notice);
+  if (notice !== undefined) setNotice(c, notice);
   return c.redirect(path, 303);
 }
 
 const NOTICE_MAX_LENGTH = 500;
 const NOTICE_MAX_AGE_SECONDS = 60;
 
-/** Has the next page tell `notice`. It is text, never markup, and must hold no secret. */
-export function tellNext(c: Context<WebEnv>, notice: string): void {
+/** Makes the next page show `notice`, which is text, not markup, and must not contain a secret. */
+export function setNotice(c: Context<WebEnv>, notice: string): void {
   const text = encodeURIComponent(notice.slice(0, NOTICE_MAX_LENGTH).toWellFormed());
   setCookie(c, "notice", `${text}.${macOf(c, text)}`, NOTICE_MAX_AGE_SECONDS);
 }
 
-/** Takes the notice out of the request's cookies, so that it is shown once; undefined for one that is not ours. */
+/** Returns the notice in the request's cookies and removes it, so that it is shown once; undefined for a forged one. */
 export function takeNotice(c: Context<WebEnv>): string | undefined {
   const value = readCookie(c.req.raw.headers, "notice", c.env);
   if (value === undefined) return undefined;
@@ -108,7 +108,7 @@ export function takeNotice(c: Context<WebEnv>): string | undefined {
   return given.length === right.length && timingSafeEqual(given, right) ? decodeURIComponent(text) : undefined;
 }
 
-/** Another host of the same domain, or plain http, could set a cookie with a text of its own. */
+/** Authenticates a notice: another host of the same domain, or a page over plain HTTP, could set the cookie. */
 function macOf(c: Context<WebEnv>, text: string): string {
   return Buffer.from(c.get("noticeKey").mac(text)).toString("base64url");
 }

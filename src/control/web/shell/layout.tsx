@@ -1,10 +1,10 @@
-// The frame of every page: head, sidebar, heading, and what the last action did.
+// Implements the frame of every page: head, sidebar, heading, and the notice of the last action.
 
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
 import type { WebEnv } from "./deps.ts";
 
-/** Sidebar entries in order; a page belongs to the one whose path it begins with. */
+/** Sidebar entries in order. A page belongs to the entry whose path its own begins with. */
 const SECTIONS: readonly (readonly [path: string, name: string])[] = [
   ["/web/functions", "Functions"],
   ["/web/files", "Files"],
@@ -20,7 +20,7 @@ const SECTIONS: readonly (readonly [path: string, name: string])[] = [
 
 interface FrameProps {
   title: string;
-  /** Names of scripts under /web/assets/ that this page wants beside the common ones. */
+  /** Names of scripts under /web/assets/ that this page loads in addition to the common ones. */
   scripts?: readonly string[];
   styles?: readonly string[];
   children?: Child;
@@ -47,7 +47,7 @@ function Document({ title, scripts = [], styles = [], children }: FrameProps) {
 
 export interface PageProps extends FrameProps {
   c: Context<WebEnv>;
-  /** Beside the heading: buttons that begin something, as links. */
+  /** Links next to the heading that look like buttons and start an action. */
   actions?: Child;
 }
 
@@ -100,17 +100,17 @@ function SignedInPage({ c, title, scripts, styles, actions, children }: PageProp
   );
 }
 
-/** Alterations that a page lists; the log and the audit have all. */
+/** How many alterations a page lists. The log and the audit contain all of them. */
 const ALTERATIONS_SHOWN = 5;
 
-/** On every page, as long as the server runs: the database cannot be relied on. */
+/** The warning that the database was altered, on every page until the server restarts. */
 function Alterations({ of: alterations }: { of: readonly string[] }) {
   if (alterations.length === 0) return null;
   return (
     <div class="problems" role="alert">
       <p>
         <strong>Something other than this server changed the database.</strong>{" "}
-        What was changed is not used. Find out who can write the file, and restore a backup.
+        The altered rows are not used. Find out who can write to the file, and restore a backup.
       </p>
       <ul>
         {alterations.slice(0, ALTERATIONS_SHOWN).map((text) => <li>{text}</li>)}
@@ -124,7 +124,7 @@ function Alterations({ of: alterations }: { of: readonly string[] }) {
   );
 }
 
-/** A page for somebody who is not signed in: one column, no sidebar. */
+/** A page for a user who is not signed in: one column, no sidebar. */
 export function BarePage({ title, scripts, styles, children }: FrameProps) {
   return (
     <Document title={title} scripts={scripts ?? []} styles={styles ?? []}>
@@ -139,7 +139,7 @@ export function BarePage({ title, scripts, styles, children }: FrameProps) {
 
 export type PageStatus = 200 | 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503;
 
-/** `<!doctype html>` and the page, as an answer with `status`. */
+/** Answers with the page for a signed-in user. */
 export function page(c: Context<WebEnv>, props: Omit<PageProps, "c">, status: PageStatus = 200) {
   return document(c, <SignedInPage c={c} {...props} />, status);
 }

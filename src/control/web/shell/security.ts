@@ -1,4 +1,4 @@
-// What every page of /web tells the browser, and which requests it may send. Decides nothing about who is
+// Sets the security headers of the pages, and refuses requests that another site's page caused. Does not decide who is
 // signed in.
 
 import type { MiddlewareHandler } from "hono";
@@ -6,16 +6,16 @@ import { AppError } from "../../../errors.ts";
 import { isFromOwnPage, isSafeMethod } from "../../../http/same_origin.ts";
 import type { WebEnv } from "./deps.ts";
 
-/** Where scripts and styles come from: not from `/run`, although it has the same origin. */
+/** The only path that scripts and styles load from; `/run` has the same origin, but is not allowed. */
 export const ASSETS_PATH = "/web/assets/";
 
 /**
- * The policy of a page on `host`, the request's own. Scripts are named by path, so that one that a function
- * serves cannot be made to run here (CSP Level 3, 6.7.2.11); nothing may be inline.
+ * Returns the policy of a page on `host`, the request's own. Scripts are allowed by path, so that a script which a
+ * function serves cannot run here (CSP Level 3, 6.7.2.11). Nothing may be inline.
  */
 function policy(host: string): string {
   const assets = host + ASSETS_PATH;
-  // Not /run: a function could redirect what a page sends there to the API, as the admin.
+  // Without /run: a function could redirect a page's request to the API, which would accept the admin's cookie.
   const own = `${host}/web ${host}/web/ ${host}/api/`;
   return [
     "default-src 'none'",
@@ -30,7 +30,7 @@ function policy(host: string): string {
   ].join("; ");
 }
 
-/** Headers of every answer under /web. The host has been checked to be one (see server.ts). */
+/** Sets the headers of every answer under /web. server.ts has checked that the host is a host name. */
 export const pageHeaders: MiddlewareHandler<WebEnv> = async (c, next) => {
   await next();
   c.header("Content-Security-Policy", policy(c.req.header("host") ?? "localhost"));
@@ -39,11 +39,11 @@ export const pageHeaders: MiddlewareHandler<WebEnv> = async (c, next) => {
   c.header("Referrer-Policy", "same-origin");
   c.header("Cross-Origin-Opener-Policy", "same-origin");
   c.header("Cross-Origin-Resource-Policy", "same-origin");
-  // Pages show secrets: nothing of them stays behind in a cache.
+  // Pages show secrets, so no cache may keep them.
   if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
 };
 
-/** Refuses what another site's page makes a browser send with the admin's cookie. */
+/** Refuses requests that another site's page makes a browser send with the admin's cookie. */
 export const sameOriginOnly: MiddlewareHandler<WebEnv> = async (c, next) => {
   if (!isSafeMethod(c.req.method) && !isFromOwnPage(c.req.raw, c.env)) {
     throw new AppError("CrossSite", 403, "This request did not come from a page of this server.");

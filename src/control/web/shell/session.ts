@@ -1,4 +1,4 @@
-// From a browser to a session and back: who a request belongs to, and the cookies that say so.
+// Finds the session of a request, and sets and removes the cookies of sessions.
 
 import type { Context } from "hono";
 import { entitlementLost } from "../../../actor.ts";
@@ -9,7 +9,7 @@ import { setCookie } from "./forms.ts";
 
 const DAY_SECONDS = 86_400;
 
-/** Somebody who is not known yet. */
+/** Returns what is known of a client before it signs in. */
 export function visitorOf(c: Context<WebEnv>): Visitor {
   return {
     actor: { kind: "visitor", address: c.env.address, requestId: c.get("requestId") },
@@ -18,8 +18,8 @@ export function visitorOf(c: Context<WebEnv>): Visitor {
   };
 }
 
-/** Who is signed in, if somebody is; the services are told the same. */
-export function recognise(c: Context<WebEnv>, { admins }: WebDeps): boolean {
+/** Sets `admin` and `actor` of a request whose session is valid; reports whether it is. */
+export function findSignedIn(c: Context<WebEnv>, { admins }: WebDeps): boolean {
   const token = readCookie(c.req.raw.headers, "session", c.env);
   const found = token === undefined ? undefined : admins.sessions.find(token);
   if (token === undefined || !found) return false;
@@ -36,7 +36,7 @@ export function recognise(c: Context<WebEnv>, { admins }: WebDeps): boolean {
   return true;
 }
 
-/** Gives the browser its new session, for as long as one may last, and a proof that it has signed in before. */
+/** Sets the cookie of a new session, which lasts as long as a session may, and the one that proves an earlier sign-in. */
 export function keepSession(
   c: Context<WebEnv>,
   { settings }: Pick<WebDeps, "settings">,

@@ -1,11 +1,11 @@
-// Values that the pages show once, such as a new key's: in memory alone, for the session that made them, until
-// they are confirmed or for some minutes, so that a reload does not lose them.
+// Keeps values that a page shows once, such as a new key's: in memory, for the session that created them, until the
+// user confirms them or a few minutes have passed, so that a reload does not lose them.
 
 import { randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import type { SessionId } from "../../../ids.ts";
 import type { WebEnv } from "./deps.ts";
-import { readForm, typedText } from "./forms.ts";
+import { fieldText, readForm } from "./forms.ts";
 import { page } from "./layout.tsx";
 
 export const SHOWN_MINUTES = 10;
@@ -22,12 +22,12 @@ interface Kept<T> {
 export class ShownOnce<T> {
   readonly #kept = new Map<string, Kept<T>>();
 
-  /** Forgets everything when `closing` is aborted. */
+  /** Drops all values when `closing` is aborted. */
   constructor(closing: AbortSignal) {
     closing.addEventListener("abort", () => [...this.#kept.keys()].forEach((id) => this.#forget(id)));
   }
 
-  /** Keeps `value` for the session of the request; returns the query that its page is asked with. */
+  /** Keeps `value` for the session of the request; returns the query of the address that shows it. */
   keep(c: Context<WebEnv>, value: T): string {
     const { sessionId } = c.get("admin");
     const own = [...this.#kept].filter(([, kept]) => kept.sessionId === sessionId);
@@ -40,14 +40,14 @@ export class ShownOnce<T> {
     return `shown=${id}`;
   }
 
-  /** Returns what the address asks for, if it is this session's and still kept. */
+  /** Returns the value that the address names, if it belongs to this session and is still kept. */
   find(c: Context<WebEnv>): T | undefined {
     return this.#of(c, c.req.query("shown") ?? "");
   }
 
-  /** Forgets what `Confirm` names; returns it. */
+  /** Drops the value that `Confirm` names; returns it. */
   async confirm(c: Context<WebEnv>): Promise<T | undefined> {
-    const id = typedText(await readForm(c), "shown");
+    const id = fieldText(await readForm(c), "shown");
     const value = this.#of(c, id);
     if (value !== undefined) this.#forget(id);
     return value;
@@ -64,23 +64,23 @@ export class ShownOnce<T> {
   }
 }
 
-/** The button that ends the showing, and how long it lasts otherwise. */
+/** The button that confirms the value, and the time after which it disappears without it. */
 export function Confirm({ c, action, label }: { c: Context<WebEnv>; action: string; label: string }) {
   return (
     <form method="post" action={action} class="confirm-shown">
       <input type="hidden" name="shown" value={c.req.query("shown") ?? ""} />
       <button type="submit" class="secondary" aria-describedby="shown-hint">{label}</button>
       <p id="shown-hint" class="hint">
-        This page shows it for {SHOWN_MINUTES} minutes, in this browser only, or until you press the button.
+        This page shows it in this browser only, for {SHOWN_MINUTES} minutes or until you press the button.
       </p>
     </form>
   );
 }
 
-/** The page when there is nothing to show any more. */
+/** Shows the page for a value that is no longer kept. */
 export function noLongerShown(c: Context<WebEnv>, { title, advice, back }: {
   title: string;
-  /** How to get another one. */
+  /** How to create another value. */
   advice: string;
   back: string;
 }) {
@@ -90,7 +90,7 @@ export function noLongerShown(c: Context<WebEnv>, { title, advice, back }: {
       <>
         <p>
           It is no longer shown: you confirmed that you have it, {SHOWN_MINUTES}{" "}
-          minutes have passed, or the server was restarted. {advice}
+          minutes passed, or the server was restarted. {advice}
         </p>
         <p>
           <a href={back} role="button">Back</a>

@@ -1,4 +1,4 @@
-// A form that is sent twice, by a double click say, is answered twice as the first time.
+// Answers a form that is sent twice, for example by a double click, both times with the answer to the first.
 
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
@@ -8,11 +8,11 @@ import type { WebEnv } from "./deps.ts";
 import { bodyOf } from "./forms.ts";
 
 export const TOKEN_FIELD = "form-token";
-/** A second copy of a request comes within seconds. */
+/** The second copy of a request arrives within seconds. */
 const REMEMBERED_MS = 2 * 60_000;
 const REMEMBERED_MAX = 1_000;
 
-/** Where a form led to; what was wrong with one is found again when it is sent again. */
+/** The answer to a form that succeeded. A form that failed is handled again, with the same problems. */
 interface Redirect {
   readonly location: string;
   readonly cookies: readonly string[];
@@ -23,15 +23,15 @@ interface Submission {
   readonly redirect: Promise<Redirect | undefined>;
 }
 
-/** Goes into a form that must not be carried out twice. */
+/** The hidden field of a form that must not be handled twice. */
 export function FormToken() {
   const token = randomBytes(16).toString("base64url");
   return <input type="hidden" name={TOKEN_FIELD} value={token} autocomplete="off" data-form-token />;
 }
 
 /**
- * Answers a copy of a form, with the same token and the same content in the same session, by waiting for the
- * first one's answer and giving the same redirect. Runs after the guard.
+ * Answers a copy of a form, which has the same token and content in the same session, with the redirect of the first
+ * one, once that is answered. Runs after the guard.
  */
 export function submitOnce(now: () => number): MiddlewareHandler<WebEnv> {
   const submissions = new Map<string, Submission>();
@@ -75,11 +75,11 @@ async function contentOf(body: Uint8Array<ArrayBuffer>, contentType: string): Pr
   try {
     form = await new Response(body, { headers: { "Content-Type": contentType } }).formData();
   } catch {
-    return undefined; // No form: JSON of a script, or what the handler will refuse.
+    return undefined; // Not a form: JSON of a script, or a body that the handler will refuse.
   }
   if (!form.get(TOKEN_FIELD)) return undefined;
   const hash = createHash("sha256");
-  // By its fields, as each sending of a multipart form has a boundary of its own.
+  // Hash the fields: each time a multipart form is sent, it has another boundary.
   for (const [name, value] of form) {
     const bytes = typeof value === "string" ? value : new Uint8Array(await value.arrayBuffer());
     hash.update(JSON.stringify([name, typeof value === "string" ? null : value.name, bytes.length])).update(bytes);

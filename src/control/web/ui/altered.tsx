@@ -1,19 +1,19 @@
-// What pages show in the place of a form for a row that something other than this program has written: the server
-// refuses to change it.
+// Implements the warning that replaces the form of a row which another program has written: the server refuses to
+// change such a row.
 
 import { Badge } from "./components.tsx";
 
-/** Marks such a row in a list. */
+/** The mark of such a row in a list. */
 export function AlteredBadge() {
   return <Badge kind="bad">altered</Badge>;
 }
 
 export function Altered({ what, effect, remove }: {
-  /** Such as "key". */
+  /** What the row holds, such as "key". */
   what: string;
-  /** What it means, in a sentence. */
+  /** The consequence, as a sentence. */
   effect: string;
-  /** Where it is deleted; undefined for what cannot be. */
+  /** The page that deletes it; undefined if it cannot be deleted. */
   remove: { readonly href: string; readonly label: string } | undefined;
 }) {
   return (

@@ -1,4 +1,4 @@
-// The form in which code is written: a plain text area that static/editor.js makes an editor of.
+// Implements the form that edits code: a text area that static/editor.js turns into an editor.
 
 import type { Problem } from "../../../code/checks/type_check.ts";
 
@@ -6,22 +6,22 @@ export const CODE_MAX_BYTES = 512 * 1024;
 export const EDIT_PATH = "/web/files/edit";
 export const CHECK_PATH = "/web/files/check";
 
-/** Code is no prose; the types know no text here. */
+/** Attributes of a text area for code. The types of JSX allow no text for `spellcheck`. */
 const PLAIN: Record<string, string> = { spellcheck: "false", autocapitalize: "off", autocomplete: "off" };
 
 export interface CodeFormProps {
   path: string;
   content: string;
-  /** SHA-256 of what is stored, by which a save tells that nobody else made one; "" if there is no such file. */
+  /** SHA-256 of the stored content, by which a save detects another user's change; "" if the file does not exist. */
   hash: string;
   eol: "lf" | "crlf";
-  /** The function whose page this is, which saving leads back to. */
+  /** The function whose page this is; saving returns to it. */
   functionId?: number | undefined;
-  /** Names that completion knows as the route's parameters. */
+  /** Parameters of the route, for completion. */
   parameters?: readonly string[];
-  /** What a check found; undefined if there was none. */
+  /** Problems that a check found; undefined without a check. */
   problems?: readonly Problem[] | undefined;
-  /** Why it was not saved. */
+  /** Why the code was not saved. */
   refused?: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export function CodeForm(props: CodeFormProps) {
       <label for="content">
         Code of <code>{path}</code>
       </label>
-      {/* A parser drops the first line break of a textarea (HTML, 13.2.6.4.7), so one is given to it. */}
+      {/* HTML parsers drop the first line break of a textarea (HTML, 13.2.6.4.7), so it gets an extra one. */}
       <textarea
         id="content"
         name="content"
@@ -86,7 +86,7 @@ function ProblemList({ problems, path }: { problems: readonly Problem[]; path: s
   );
 }
 
-/** Bytes for people. */
+/** Formats a size in bytes, such as "1.5 MiB". */
 export function sizeText(bytes: number): string {
   if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
   const units = ["KiB", "MiB", "GiB"];
@@ -96,7 +96,7 @@ export function sizeText(bytes: number): string {
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
 }
 
-/** How lines end; a text area gives back line feeds alone. */
+/** Returns the line breaks of a text, as text areas return line feeds only. */
 export function eolOf(text: string): "lf" | "crlf" {
   return text.includes("\r\n") && !/[^\r]\n|^\n/.test(text) ? "crlf" : "lf";
 }

@@ -33,13 +33,13 @@ export function Fact({ term, children }: { term: string; children: Child }) {
   );
 }
 
-/** A point in time: as the machine's format for scripts, which show it in the reader's own. */
+/** A point in time. Scripts replace the text by one in the reader's format and time zone. */
 export function Time({ ms }: { ms: number }) {
   const iso = new Date(ms).toISOString();
   return <time datetime={iso}>{iso.slice(0, 16).replace("T", " ")} UTC</time>;
 }
 
-/** Units with their length, and from how long on they are used. */
+/** Units with their length, and the shortest time that they are used for. */
 const SPANS: readonly (readonly [unit: Intl.RelativeTimeFormatUnit, ms: number, from: number])[] = [
   ["year", 365 * 86_400_000, 730 * 86_400_000],
   ["month", 30 * 86_400_000, 120 * 86_400_000],
@@ -49,7 +49,7 @@ const SPANS: readonly (readonly [unit: Intl.RelativeTimeFormatUnit, ms: number, 
 ];
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 
-/** A point in time as people tell it, such as "3 days ago" or "in 2 hours"; the exact one is its title. */
+/** A point in time relative to `now`, such as "3 days ago" or "in 2 hours"; its title is the exact time. */
 export function Ago({ ms, now }: { ms: number; now: number }) {
   const iso = new Date(ms).toISOString();
   const [unit, span] = SPANS.find(([, , from]) => Math.abs(ms - now) >= from) ?? [undefined, 1];
@@ -57,7 +57,7 @@ export function Ago({ ms, now }: { ms: number; now: number }) {
   return <time datetime={iso} title={`${iso.slice(0, 16).replace("T", " ")} UTC`} data-relative>{text}</time>;
 }
 
-/** Text to be taken over exactly, such as a command, with a button that copies it. */
+/** A text to copy, such as a command, with a button that copies it. */
 export function CopyLine({ id, text, label }: { id: string; text: string; label: string }) {
   return (
     <div class="copy-line">
@@ -71,12 +71,12 @@ export function Badge({ kind, children }: { kind: "ok" | "off" | "warn" | "bad" 
   return <span class={`badge ${kind}`}>{children}</span>;
 }
 
-/** Where a list has nothing to show: why, and what to do. */
+/** The content of an empty list: why it is empty, and what to do. */
 export function Empty({ children }: { children: Child }) {
   return <div class="empty">{children}</div>;
 }
 
-/** Leads to the rest of a list. */
+/** The link to the next page of a list. */
 export function Pager({ next, what }: { next: string | undefined; what: string }) {
   if (next === undefined) return null;
   return (
@@ -86,13 +86,13 @@ export function Pager({ next, what }: { next: string | undefined; what: string }
   );
 }
 
-/** A button that posts `action` on its own. */
+/** A button that posts to `action`, with a form of its own. */
 export function PostButton({ action, label, kind = "", fields = {}, describe }: {
   action: string;
   label: string;
   kind?: "" | "secondary" | "secondary outline" | "danger" | "link";
   fields?: Record<string, string>;
-  /** What it acts upon, for those who do not see the row. */
+  /** The object of the action, for screen readers. */
   describe?: string;
 }) {
   return (

@@ -1,12 +1,12 @@
-// A form that somebody else's change came before: what is stored now beside what was typed.
+// Implements the part of a form that shows a conflict: another user saved a change after the form was opened.
 
 import { DataTable } from "./data_table.tsx";
 import type { Version } from "../../../versions.ts";
 
-/** On a page that asks whether to delete something. */
-export const CHANGED = "Somebody changed this since you opened the page. Nothing was deleted: look at it again.";
+/** The problem of a page that asks whether to delete something which has changed. */
+export const CHANGED = "Another user changed this after you opened the page. Nothing was deleted. Check it again.";
 
-/** A field's value as the form shows it; several lines or entries of a list. */
+/** A field's value as the form shows it: a text, or the entries of a list. */
 export type FieldValue = string | readonly string[];
 
 export interface Difference {
@@ -32,21 +32,21 @@ function textOf(value: FieldValue | undefined): string {
   return typeof value === "string" ? value : (value ?? []).join(", ");
 }
 
-/** Goes into a form that changes something: the version that the form was filled from. */
+/** The hidden field of a form with the version that it was filled from. */
 export function VersionField({ version }: { version: Version }) {
   return <input type="hidden" name="version" value={version} autocomplete="off" />;
 }
 
-/** Above the form, which holds what was typed and the version that is stored now. `reload` shows what is stored. */
+/** The notice above a form that holds the typed values and the stored version. `reload` is the page without them. */
 export function Conflict({ differences, reload }: { differences: readonly Difference[]; reload: string }) {
   return (
     <section class="problems conflict" role="alert" tabindex={-1} data-focus aria-labelledby="conflict-heading">
-      <h2 id="conflict-heading">Somebody changed this while you edited it</h2>
+      <h2 id="conflict-heading">Another user changed this while you edited it</h2>
       <p>
-        Nothing was saved. The form below holds your values: save again to replace theirs, or{" "}
+        Nothing was saved. The form below contains your values. Save again to replace theirs, or{" "}
         <a href={reload}>discard yours</a>.
       </p>
-      {differences.length === 0 ? <p>No field differs from yours now.</p> : (
+      {differences.length === 0 ? <p>Your values equal the stored ones.</p> : (
         <DataTable
           label="Differences"
           isStacked

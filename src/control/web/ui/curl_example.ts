@@ -1,20 +1,20 @@
-// A ready line for a terminal that calls a function or the API.
+// Builds `curl` commands that call a function or the API.
 
 import type { Context } from "hono";
 import type { RegisteredFunction } from "../../../core/functions/registry.ts";
 import type { WebDeps, WebEnv } from "../shell/deps.ts";
 
-/** Where this server is as the browser sees it, such as `https://functions.example.org`. */
+/** Returns the origin by which the browser reaches this server, such as `https://functions.example.org`. */
 export function originOf(c: Context<WebEnv>): string {
   const here = new URL(c.req.url);
-  // A form's own origin, which has been checked to be this host, knows even of a proxy that is not trusted.
+  // The origin of a form, which has been checked to be this host, is right even if a proxy is not trusted.
   const origin = c.req.header("origin");
   const seen = origin !== undefined && URL.canParse(origin) ? new URL(origin) : undefined;
   if (seen?.host === here.host) return seen.origin;
   return c.env.secure ? `https://${here.host}` : here.origin;
 }
 
-/** Where functions answer, likewise: the setting `run.hosts` may give them a host name of their own. */
+/** Returns the origin of functions: the setting `run.hosts` may give them a separate host name. */
 export function functionsOriginOf(c: Context<WebEnv>, settings: WebDeps["settings"]): string {
   const origin = new URL(originOf(c));
   const [host] = settings.get("run.hosts");
@@ -22,7 +22,7 @@ export function functionsOriginOf(c: Context<WebEnv>, settings: WebDeps["setting
   return origin.origin;
 }
 
-/** `curl` for one call of a function; `key` is sent along if it is given. */
+/** Returns the command for one call of a function, with `key` if it is given. */
 export function curlOf(
   origin: string,
   { route, methods }: Pick<RegisteredFunction, "route" | "methods">,
@@ -40,7 +40,7 @@ export function curl(url: string, method: string, key?: string): string {
   return [...words, shellQuoted(url)].join(" ");
 }
 
-/** A path that a route answers: each parameter stands for itself where its pattern lets it, optional ones are left out. */
+/** Returns a path that matches a route. A parameter is its own name if its pattern allows that; optional ones are absent. */
 export function examplePath(route: string): string {
   const segments = route.split("/").filter((segment) => !/^:.*\?$/.test(segment)).map((segment) => {
     if (segment === "*") return "any";
@@ -55,7 +55,7 @@ function fits(word: string, pattern: string | undefined): boolean {
   return pattern === undefined || new RegExp(`^(?:${pattern})$`).test(word);
 }
 
-/** In single quotes, for any POSIX shell. */
+/** Quotes a word for any POSIX shell. */
 export function shellQuoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

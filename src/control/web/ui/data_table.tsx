@@ -45,6 +45,7 @@ export interface DataTableProps<Row> {
 export function DataTable<Row>(props: DataTableProps<Row>) {
   const { label, rows, id, isStacked = false, caption, rowId, rowData } = props;
   const columns = props.columns.filter((column) => column !== false);
+  const renderers = columns.map((column) => cellRenderer(column, isStacked));
   const classes = [props.class, isStacked && "stack"].filter(Boolean).join(" ");
   return (
     <div class="scroll" tabindex={0} role="region" aria-label={label}>
@@ -54,34 +55,46 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           <tr>{columns.map(headingOf)}</tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
-            <tr id={rowId?.(row)} {...rowData?.(row)}>
-              {columns.map((column) => cellOf(column, row, isStacked))}
-            </tr>
-          ))}
+          {rows.map((row) => {
+            const cells = renderers.map((render) => render(row));
+            return rowData ? <tr {...rowData(row)}>{cells}</tr> : <tr id={rowId?.(row)}>{cells}</tr>;
+          })}
         </tbody>
       </table>
     </div>
   );
 }
 
+// Each variant is written out: JSX without spreads and optional attributes is precompiled to strings, and tables have
+// many cells.
+
 function headingOf<Row>({ label, isLabelHidden, isFigure, data }: Column<Row>) {
-  return (
-    <th scope="col" class={isFigure ? "figure" : undefined} {...data}>
-      {isLabelHidden ? <span class="visually-hidden">{label}</span> : label}
-    </th>
-  );
+  if (data) return <th scope="col" {...data}>{label}</th>;
+  if (isLabelHidden) {
+    return (
+      <th scope="col">
+        <span class="visually-hidden">{label}</span>
+      </th>
+    );
+  }
+  return isFigure ? <th scope="col" class="figure">{label}</th> : <th scope="col">{label}</th>;
 }
 
-function cellOf<Row>(column: Column<Row>, row: Row, isStacked: boolean) {
+/** Returns what renders a column's cell in any row. */
+function cellRenderer<Row>(column: Column<Row>, isStacked: boolean): (row: Row) => Child {
   const { isRowHeader, isFigure, cell } = column;
-  if (isRowHeader) return <th scope="row">{cell(row)}</th>;
-  const narrowLabel = isStacked ? narrowLabelOf(column, row) : undefined;
-  return <td class={isFigure ? "figure" : column.class} data-label={narrowLabel}>{cell(row)}</td>;
+  if (isRowHeader) return (row) => <th scope="row">{cell(row)}</th>;
+  const narrowLabel = isStacked ? narrowLabelOf(column) : undefined;
+  const className = isFigure ? "figure" : column.class;
+  if (typeof narrowLabel === "function") {
+    return (row) => <td class={className} data-label={narrowLabel(row)}>{cell(row)}</td>;
+  }
+  if (className !== undefined) return (row) => <td class={className} data-label={narrowLabel}>{cell(row)}</td>;
+  if (narrowLabel !== undefined) return (row) => <td data-label={narrowLabel}>{cell(row)}</td>;
+  return (row) => <td>{cell(row)}</td>;
 }
 
-function narrowLabelOf<Row>({ label, isLabelHidden, narrowLabel }: Column<Row>, row: Row): string | undefined {
-  if (typeof narrowLabel === "function") return narrowLabel(row);
+function narrowLabelOf<Row>({ label, isLabelHidden, narrowLabel }: Column<Row>) {
   if (narrowLabel !== undefined) return narrowLabel ?? undefined;
   return typeof label === "string" && !isLabelHidden ? label : undefined;
 }

@@ -120,7 +120,7 @@ export function TextArea(
 ) {
   return (
     <Field {...{ name, label, hint, problems, prefix }}>
-      {/* A parser drops the first line break of a textarea (HTML, 13.2.6.4.7), so one is given to it. */}
+      {/* HTML parsers drop the first line break of a textarea (HTML, 13.2.6.4.7), so it gets an extra one. */}
       {(control) => <textarea {...control} {...verbatim(isVerbatim)} {...rest}>{"\n" + value}</textarea>}
     </Field>
   );
@@ -180,7 +180,7 @@ export function ProblemSummary({ problems, labels, prefix = "" }: {
   if (entries.length === 0) return null;
   return (
     <div class="problems" role="alert" tabindex={-1} data-focus>
-      <p>{entries.length === 1 ? "Please fix this:" : `Please fix these ${entries.length} things:`}</p>
+      <p>{entries.length === 1 ? "There is a problem:" : `There are ${entries.length} problems:`}</p>
       <ul>
         {entries.map(([field, problem]) => (
           <li>

@@ -1,4 +1,4 @@
-// Choosing who a secret belongs to: dropdowns that stay usable with thousands of owners.
+// Implements the dropdowns that choose the owner of a secret; they stay usable with thousands of owners.
 
 import type { Scope } from "../../../ids.ts";
 import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
@@ -10,10 +10,10 @@ import { address, SCOPE_LABELS, SECRETS } from "./secret_labels.ts";
 export type OwnedScope = Exclude<Scope, "global">;
 export const OWNED_SCOPES = ["function", "group", "key"] as const satisfies readonly OwnedScope[];
 
-/** Entries of a dropdown; with more owners than that, part of the name has to be typed. */
+/** How many entries a dropdown has at most. To find other owners, the user types a part of the name. */
 const OPTIONS_MAX = 1_000;
 
-/** Owners to choose from, by name; the one with id `chosen` is always among them. */
+/** Returns the owners to choose from, by name; always includes the one with id `chosen`. */
 function ownerOptions(overview: SecretMatrix, scope: OwnedScope, search: string, chosen: string): Option[] {
   const found = overview.owners(scope, search, OPTIONS_MAX);
   const options = found.map(({ id, name }) => ({ value: String(id), label: name }));
@@ -50,7 +50,7 @@ export function OwnerField({ overview, scope, name, label, value, empty, ...rest
   );
 }
 
-/** The entries of a dropdown that is being narrowed. */
+/** Adds the route that narrows a dropdown. */
 export function addOwners(web: Web, { overview }: WebDeps): void {
   web.get(`${SECRETS}/owners`, (c) => {
     const { scope, field = "", empty = "", find, ...fields } = c.req.query();

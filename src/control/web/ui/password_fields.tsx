@@ -1,4 +1,4 @@
-// The two fields of a new password, wherever one is chosen.
+// Implements the two fields of a new password.
 
 import { TextField } from "./fields.tsx";
 import type { Problems } from "../shell/forms.ts";
@@ -11,7 +11,7 @@ export function PasswordFields({ problems, label = "Password" }: { problems: Pro
         name="password"
         label={label}
         type="password"
-        hint={`${PASSWORD_MIN_LENGTH} characters or more; a few words that only you would put together are fine.`}
+        hint={`${PASSWORD_MIN_LENGTH} characters or more; a few words that only you would combine are fine.`}
         problems={problems}
         minlength={PASSWORD_MIN_LENGTH}
         autocomplete="new-password"

@@ -1,4 +1,4 @@
-// /web/account: what an admin changes about themselves: name, password, and where they are signed in.
+// Implements /web/account: an admin's own name, password, second factor and sessions.
 
 import type { Context } from "hono";
 import { z } from "zod";
@@ -9,7 +9,7 @@ import { Ago, Badge, PostButton } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { PasswordFields } from "../../ui/password_fields.tsx";
@@ -17,7 +17,7 @@ import { forgetSession, visitorOf } from "../../shell/session.ts";
 import { newPassword, personName } from "../../../inputs/sign_in_schemas.ts";
 import { addSecondFactor } from "./second_factor.tsx";
 
-/** Which of the page's forms the problems belong to. */
+/** Problems by form of the page. */
 type Wrong = { name?: Problems; password?: Problems; typedName?: string };
 
 export function addAccount(web: Web, deps: WebDeps): void {
@@ -25,7 +25,7 @@ export function addAccount(web: Web, deps: WebDeps): void {
   web.get("/web/account", (c) => accountPage(c, deps));
 
   web.post("/web/account/name", async (c) => {
-    const typedName = typedText(await readForm(c), "name");
+    const typedName = fieldText(await readForm(c), "name");
     const result = await attempt(() => {
       const { name } = z.object({ name: personName() }).parse({ name: typedName });
       accounts.rename(c.get("actor"), c.get("admin").id, name);
@@ -44,25 +44,25 @@ export function addAccount(web: Web, deps: WebDeps): void {
       await accounts.changePassword(c.get("actor"), row, password, sessionId);
     });
     if ("problems" in result) return accountPage(c, deps, { password: result.problems });
-    return redirect(c, "/web/account", "Your password is changed. All your other sessions have ended.");
+    return redirect(c, "/web/account", "Your password was changed. All your other sessions have ended.");
   });
 
   web.post("/web/account/sessions/end", async (c) => {
-    const id = idText<SessionId>().parse(typedText(await readForm(c), "id"));
+    const id = idText<SessionId>().parse(fieldText(await readForm(c), "id"));
     sessions.end(c.get("actor"), id, accounts.get(c.get("admin").id));
-    return redirect(c, "/web/account", "That session has ended.");
+    return redirect(c, "/web/account", "The session was ended.");
   });
 
   web.post("/web/account/sessions/end-all", (c) => {
     sessions.endAll(c.get("actor"), accounts.get(c.get("admin").id));
     forgetSession(c);
-    return redirect(c, "/web/sign-in", "You are signed out everywhere.");
+    return redirect(c, "/web/sign-in", "You were signed out everywhere.");
   });
 
   addSecondFactor(web, deps);
 }
 
-/** Passwords as they were typed. */
+/** Returns the passwords of a form exactly as they were typed. */
 export function passwordsIn(typed: Typed): { password: string; again: string } {
   return { password: typed["password"]?.[0] ?? "", again: typed["again"]?.[0] ?? "" };
 }
@@ -118,8 +118,8 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
           <h2 id="factor">Second factor</h2>
           <p>
             {row.totpNonce === null
-              ? "Signing in asks for your password alone. With an authenticator app, a stolen password is not enough."
-              : "Signing in asks for a code of your authenticator app, too."}
+              ? "Signing in asks only for your password. With an authenticator app, a stolen password is not enough."
+              : "Signing in also asks for a code of your authenticator app."}
           </p>
           <p>
             <a href="/web/account/second-factor" role="button">
@@ -192,7 +192,7 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
   [/Linux|X11/, "Linux"],
 ];
 
-/** Such as "Firefox on Linux"; what a browser calls itself is a history of pretending to be others. */
+/** Returns a browser's name, such as "Firefox on Linux". User agents contain the names of other browsers, too. */
 function browserOf(userAgent: string): string {
   const find = (names: readonly (readonly [RegExp, string])[]) => names.find(([sign]) => sign.test(userAgent))?.[1];
   const [browser, system] = [find(BROWSERS), find(SYSTEMS)];

@@ -1,4 +1,4 @@
-// /web/account/second-factor: setting up an authenticator app, its recovery codes, and doing without.
+// Implements /web/account/second-factor: sets up an authenticator app, renews recovery codes, removes the factor.
 
 import type { Context } from "hono";
 import type { Enrolment } from "../../../../core/admins/second_factor.ts";
@@ -6,19 +6,19 @@ import { SecretValue } from "../../../../keyring/secret_value.ts";
 import { CopyLine, FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { visitorOf } from "../../shell/session.ts";
 
 const PATH = "/web/account/second-factor";
-/** Shows recovery codes that were just made. */
+/** Shows recovery codes that were just created. */
 const CODES_PATH = `${PATH}/recovery-codes`;
 
 interface Codes {
   readonly title: string;
-  /** One code a line. */
+  /** One code per line. */
   readonly text: SecretValue;
 }
 
@@ -37,13 +37,13 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
   web.post(PATH, async (c) => {
     const typed = await readForm(c);
     const row = own(c);
-    const nonce = typedText(typed, "nonce");
+    const nonce = fieldText(typed, "nonce");
     const result = await attempt(async () => {
       await signIn.verifyPassword(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
-      return secondFactor.enable(c.get("actor"), row, nonce, typedText(typed, "code"));
+      return secondFactor.enable(c.get("actor"), row, nonce, fieldText(typed, "code"));
     });
     if ("done" in result) return showCodes(c, "The second factor is on", result.done);
-    if (own(c).totpNonce !== null) return redirect(c, PATH, "The second factor is on already.");
+    if (own(c).totpNonce !== null) return redirect(c, PATH, "The second factor is already on.");
     return setUpPage(c, secondFactor.proposed(row, nonce), result.problems);
   });
 
@@ -61,7 +61,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
   web.get(CODES_PATH, (c) => {
     const codes = shown.find(c);
     if (codes) return codesPage(c, codes);
-    const advice = "If the codes were lost, make new ones.";
+    const advice = "If you lost the codes, create new ones.";
     return noLongerShown(c, { title: "Recovery codes", advice, back: PATH });
   });
 
@@ -98,14 +98,14 @@ async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, 
             <CopyLine id="key" text={shown} label="Copy the key" />
           </li>
           <li>
-            <p>Type the code that the app then shows, and your password.</p>
+            <p>Type the code that the app shows, and your password.</p>
             <form method="post" action={PATH}>
               <FormToken />
               <input type="hidden" name="nonce" value={nonce} />
               <TextField
                 name="code"
                 label={labels.code}
-                hint="Six digits; a new code comes every 30 seconds."
+                hint="Six digits, which change every 30 seconds."
                 problems={problems}
                 inputmode="numeric"
                 autocomplete="one-time-code"
@@ -143,14 +143,15 @@ function managePage(
           <h2 id="codes">Recovery codes</h2>
           <p>
             {left === 0 ? "You have no recovery codes left." : `You have ${left} unused recovery codes.`}{" "}
-            New ones take the place of all before.
+            New ones replace all earlier ones.
           </p>
-          <Proof action={`${PATH}/codes`} prefix="codes-" label="Make new codes" problems={wrong.codes} />
+          <Proof action={`${PATH}/codes`} prefix="codes-" label="Create new codes" problems={wrong.codes} />
         </section>
         <section aria-labelledby="remove">
-          <h2 id="remove">Do without</h2>
+          <h2 id="remove">Remove it</h2>
           <p>
-            From then on your password is enough to sign in. To change to another app, remove this one and set up anew.
+            After that, your password is enough to sign in. To change to another app, remove this one and set up the new
+            one.
           </p>
           <Proof
             action={`${PATH}/remove`}
@@ -165,7 +166,7 @@ function managePage(
   }, Object.keys(wrong).length > 0 ? 400 : 200);
 }
 
-/** A button that wants the password. */
+/** A form that asks for the password to confirm an action. */
 function Proof({ action, prefix, label, danger = false, problems }: {
   action: string;
   prefix: string;
@@ -197,17 +198,16 @@ function codesPage(c: Context<WebEnv>, { title, text }: Codes) {
     children: (
       <div class="narrow">
         <p class="warning">
-          Keep these recovery codes where you keep your passwords, not on the phone. Each lets you in once, in place of
-          the app's code.
+          Keep these recovery codes where you keep your passwords, not on the phone. Each replaces the app's code once.
         </p>
         <CopyLine id="recovery-codes" text={text.reveal()} label="Copy the codes" />
-        <Confirm c={c} action={CODES_PATH} label="I have kept them" />
+        <Confirm c={c} action={CODES_PATH} label="I have saved them" />
       </div>
     ),
   });
 }
 
-/** As one path, dark on light in both schemes, with the margin of four that scanners want (ISO/IEC 18004). */
+/** A QR code as one path, dark on light in both color schemes, with the margin of four modules (ISO/IEC 18004). */
 async function QrCode({ text }: { text: string }) {
   const { default: qrcode } = await import("qrcode-generator");
   const code = qrcode(0, "M");

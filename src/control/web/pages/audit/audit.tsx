@@ -1,4 +1,4 @@
-// /web/audit: who changed or saw what, newest first, with filters; the whole of it to take away.
+// Implements /web/audit: who changed or viewed what, newest first, with filters, and the link that exports all of it.
 
 import { z } from "zod";
 import { ACTIONS } from "../../../../actor.ts";
@@ -14,12 +14,12 @@ import { actionLabel } from "./phrases.ts";
 const PAGE_SIZE = "50";
 const DAY_MS = 86_400_000;
 
-/** What is typed into the filter, as it is in the address. */
+/** Fields of the filter, as in the address. */
 const FIELDS = ["actor", "action", "subject", "from", "to"] as const;
 const LABELS = { actor: "Who", action: "What", subject: "About", from: "From", to: "To" };
 type Filter = Readonly<Record<(typeof FIELDS)[number], string>>;
 
-/** Each kind as a whole, and then what it consists of. */
+/** Each kind of actions, followed by its actions. */
 const OPTIONS = [...new Set(ACTIONS.map((action) => action.split(".")[0]!))].flatMap((kind) => {
   const actions = ACTIONS.filter((action) => action.startsWith(`${kind}.`));
   return actions.length === 1 ? actions : [`${kind}.*`, ...actions];
@@ -52,12 +52,12 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
             )
             : !problems && (
               <Empty>
-                No entry is like that. <a href="/web/audit">Show all</a>
+                No matching entries. <a href="/web/audit">Show all</a>
               </Empty>
             )}
           <Pager next={next} what="entries" />
           <p class="quiet">
-            Whether all of it is as it was written: <code>deno task cli audit verify</code>
+            To check that no entry was altered, run <code>deno task cli audit verify</code>.
           </p>
         </>
       ),
@@ -69,7 +69,7 @@ function listed(audit: WebDeps["audit"], { limit, cursor, ...filter }: z.infer<t
   return audit.list(filter, cursor, limit);
 }
 
-/** The same question to the API. Days are those of UTC; the last one counts, too. */
+/** Returns the API's query for a filter. Days are in UTC; the last day is included. */
 function apiQuery({ from, to, ...others }: Filter, cursor: string | undefined): Record<string, string> {
   const given = {
     ...others,
@@ -81,7 +81,7 @@ function apiQuery({ from, to, ...others }: Filter, cursor: string | undefined): 
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
 }
 
-/** The first moment of a day, or of one of the days after it; what is no day stays as it is, to be refused. */
+/** Returns the start of a day, or of a later one. An invalid day is returned unchanged, and then refused. */
 function startOf(day: string, daysLater = 0): string {
   const ms = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : NaN;
   return Number.isNaN(ms) ? day : new Date(ms + daysLater * DAY_MS).toISOString();
@@ -129,7 +129,14 @@ function FilterForm({ filter, problems, isFiltered }: {
         problems={problems}
         hint="Day in UTC"
       />
-      <TextField name="to" label={LABELS.to} type="date" value={filter.to} problems={problems} hint="That day, too" />
+      <TextField
+        name="to"
+        label={LABELS.to}
+        type="date"
+        value={filter.to}
+        problems={problems}
+        hint="Including that day"
+      />
       <div class="filter-buttons">
         <button type="submit">Filter</button>
         {isFiltered && <a href="/web/audit">Show all</a>}

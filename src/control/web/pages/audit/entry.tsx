@@ -1,4 +1,4 @@
-// One entry of the audit: a sentence, and behind it everything that the entry holds.
+// Shows one entry of the audit: a sentence, followed by all of the entry's fields.
 
 import { auditEntry } from "../../../../core/audit/export.ts";
 import type { AuditRow } from "../../../../store/audit.ts";
@@ -6,8 +6,8 @@ import { Fact, Facts, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { phraseOf } from "./phrases.ts";
 
-/** What is told of who it was. */
-const WHO: Readonly<Record<string, string>> = { visitor: "Somebody", operator: "The operator", server: "The server" };
+/** Names of actors without a name of their own. */
+const WHO: Readonly<Record<string, string>> = { visitor: "Someone", operator: "The operator", server: "The server" };
 
 export function Entry({ row }: { row: AuditRow }) {
   const { did, name } = phraseOf(row);
@@ -19,7 +19,7 @@ export function Entry({ row }: { row: AuditRow }) {
         <Time ms={row.at} />
       </div>
       <div class="what">
-        <p class="told">
+        <p class="sentence">
           {WHO[actor.kind] ?? (
             <>
               {actor.kind === "key" ? "API key " : ""}
@@ -44,7 +44,7 @@ export function Entry({ row }: { row: AuditRow }) {
                 <code>{row.requestId}</code>
               </Fact>
             )}
-            {subject.id !== null && <Fact term="Id of what it is about">{subject.id}</Fact>}
+            {subject.id !== null && <Fact term="Id of the subject">{subject.id}</Fact>}
           </Facts>
         </details>
       </div>

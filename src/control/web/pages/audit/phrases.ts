@@ -1,9 +1,9 @@
-// What an entry of the audit says, in words: "created the secret", "rotated the encryption keys".
+// Describes entries of the audit in words, such as "created the secret" or "rotated the encryption keys".
 
 import type { Action } from "../../../../actor.ts";
 import type { AuditRow } from "../../../../store/audit.ts";
 
-/** What was done, and what to call one or several of what it was done to; without `one` that goes without saying. */
+/** A verb, and the nouns for one or several objects; without `one`, the verb needs no object. */
 interface Phrase {
   readonly did: string;
   readonly one?: string;
@@ -21,14 +21,14 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "secret.created": { did: "created", ...SECRET },
   "secret.updated": { did: "changed", ...SECRET },
   "secret.deleted": { did: "deleted", ...SECRET },
-  "secret.revealed": { did: "was shown", one: "the value of the secret", many: "the values of secrets" },
+  "secret.revealed": { did: "viewed", one: "the value of the secret", many: "the values of secrets" },
   "function.created": { did: "created", ...FUNCTION },
   "function.updated": { did: "changed", ...FUNCTION },
   "function.deleted": { did: "deleted", ...FUNCTION },
   "file.created": { did: "created", ...FILE },
   "file.updated": { did: "replaced", ...FILE },
   "file.deleted": { did: "deleted", ...FILE },
-  "file.failed": { did: "could not do so after all with", ...FILE },
+  "file.failed": { did: "tried to change the following, but failed:", ...FILE },
   "package.updated": { did: "updated", one: "the package", many: "packages" },
   "key-group.created": { did: "created", ...GROUP },
   "key-group.updated": { did: "changed", ...GROUP },
@@ -36,10 +36,10 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "key.created": { did: "created", ...KEY },
   "key.updated": { did: "changed", ...KEY },
   "key.revoked": { did: "revoked", ...KEY },
-  "key.revealed": { did: "was shown", one: "the value of the API key", many: "the values of API keys" },
+  "key.revealed": { did: "viewed", one: "the value of the API key", many: "the values of API keys" },
   "logs.cleared": { did: "deleted the log of", ...FUNCTION },
   "settings.changed": { did: "changed", one: "the setting", many: "settings" },
-  "rotation.started": { did: "began to rotate the encryption keys" },
+  "rotation.started": { did: "started to rotate the encryption keys" },
   "rotation.finished": { did: "rotated the encryption keys" },
   "rotation.failed": { did: "failed to rotate the encryption keys" },
   "admin.created": { did: "added", ...USER },
@@ -47,25 +47,25 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "admin.deleted": { did: "removed", ...USER },
   "sign-in.succeeded": { did: "signed in" },
   "sign-in.failed": { did: "failed to sign in as", one: "the user", many: "some user" },
-  "sign-in.locked": { did: "was slowed down after failing to sign in as", one: "the user", many: "some user" },
+  "sign-in.locked": { did: "was slowed down after failed attempts to sign in as", one: "the user", many: "some user" },
   "sign-in.ended": { did: "signed out" },
-  "backup.created": { did: "made a backup in", one: "the folder", many: "a folder" },
+  "backup.created": { did: "created a backup in", one: "the folder", many: "a folder" },
   "backup.restored": { did: "restored the backup in", one: "the folder", many: "a folder" },
   "passphrase.changed": { did: "changed the passphrase of the key file" },
   "response.leaked": { did: "found a secret in a response of", ...FUNCTION },
   "response.blocked": { did: "withheld a response with a secret of", ...FUNCTION },
-  "audit.started": { did: "began this audit" },
-  "audit.broken": { did: "found that the end of the audit was tampered with, and went on from here" },
+  "audit.started": { did: "started this audit" },
+  "audit.broken": { did: "found that the end of the audit was altered, and continued from here" },
   "database.altered": {
-    did: "found that something else changed the database:",
+    did: "found that another program changed the database:",
     one: "a row of the table",
     many: "rows of the table",
   },
 };
 
-/** The words between who did it and the name of what it was done to, and that name; "" if there is none. */
+/** Returns the words between the actor and the subject's name, and that name; "" without one. */
 export function phraseOf(row: AuditRow): { did: string; name: string } {
-  // A row that was tampered with may have any action.
+  // A row that another program altered may have any action.
   const phrase = PHRASES[row.action as Action] ?? { did: row.action };
   if (row.action === "sign-in.failed" && row.subjectKind === "api") {
     return { did: "was refused by the API, with an API key that is unknown or not allowed", name: "" };
@@ -75,7 +75,7 @@ export function phraseOf(row: AuditRow): { did: string; name: string } {
   return { did: `${phrase.did} ${phrase.many}`, name: "" };
 }
 
-/** For the list of actions to filter by: what an action or a kind of actions is called. */
+/** Returns the label of an action, or of a kind of actions, in the filter. */
 export function actionLabel(action: string): string {
   const [kind, what] = action.split(".") as [string, string];
   const noun = NOUNS[kind] ?? kind;

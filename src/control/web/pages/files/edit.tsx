@@ -1,4 +1,5 @@
-// The page of one file: its text in the editor, or its size; saving, checking, moving, deleting and downloading it.
+// Implements the page of one file, which shows it in the editor or its size, and saves, checks, moves, deletes and
+// downloads it.
 
 import type { Context } from "hono";
 import { AppError } from "../../../../errors.ts";
@@ -10,7 +11,7 @@ import { idText } from "../../../inputs/fields.ts";
 import { FormActions } from "../../ui/components.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type Problems, readForm, redirect, type Typed, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import {
@@ -24,10 +25,10 @@ import {
 } from "../../ui/code_form.tsx";
 import { Breadcrumbs, folderPath } from "./folders.tsx";
 
-/** A form's text is percent-encoded: three bytes for one at most. */
+/** Forms are percent-encoded, with at most three bytes for one. */
 const FORM_MAX_BYTES = 4 * CODE_MAX_BYTES;
 const BASE = "/web/files";
-/** How many of the handlers that import a file are named. */
+/** How many of the files that import a file are named. */
 const IMPORTERS_SHOWN = 20;
 
 export function editPath(path: string): string {
@@ -47,14 +48,14 @@ export function addEdit(web: Web, deps: WebDeps): void {
     const name = encodeURIComponent(path.split("/").at(-1)!).replaceAll("'", "%27");
     return c.body(content, 200, {
       "Content-Type": "application/octet-stream",
-      // Never opened as a page of this origin, whatever is in it.
+      // Browsers must never open it as a page of this origin.
       "Content-Disposition": `attachment; filename*=UTF-8''${name}`,
     });
   });
 
   web.post(`${BASE}/move`, async (c) => {
     const typed = await readForm(c);
-    const [path, to] = [typedText(typed, "path"), typedText(typed, "to").trim()];
+    const [path, to] = [fieldText(typed, "path"), fieldText(typed, "to").trim()];
     const result = await attempt(async () => {
       const moved = await deps.fileUses.move(c.get("actor"), path, to);
       return { ...moved, ...await deps.preflight.file(to) };
@@ -65,14 +66,14 @@ export function addEdit(web: Web, deps: WebDeps): void {
       return showFile(c, deps, path, { ...rest, ...(problem !== undefined && { to: problem }) }, to);
     }
     const { functions, importers, problems, warnings } = result.done;
-    const told = [
+    const notices = [
       `Moved ${path} to ${to}.`,
       ...(functions.length > 0
         ? [`It is now the handler file of ${functions.map(({ name }) => name).join(", ")}.`]
         : []),
       ...(importers.length > 0 ? [`${importers.join(", ")} still imports ${path}: change the import there.`] : []),
     ];
-    return redirect(c, editPath(to), [...told, ...problems, ...warnings].join(" "));
+    return redirect(c, editPath(to), [...notices, ...problems, ...warnings].join(" "));
   });
 
   web.get(`${BASE}/delete`, async (c) => {
@@ -82,9 +83,9 @@ export function addEdit(web: Web, deps: WebDeps): void {
   });
 
   web.post(`${BASE}/delete`, async (c) => {
-    const path = typedText(await readForm(c), "path");
+    const path = fieldText(await readForm(c), "path");
     await files.delete(c.get("actor"), path);
-    // A folder that is empty goes with its last file.
+    // An empty folder is deleted with its last file.
     const folder = path.split("/").slice(0, -1).join("/");
     const left = await attempt(() => files.folder(folder, 0, 1));
     return redirect(c, folderPath("done" in left ? folder : ""), `Deleted ${path}.`);
@@ -97,7 +98,7 @@ function isCode(path: string): boolean {
 
 interface Edit {
   readonly path: string;
-  /** Line breaks as the file has them. */
+  /** With the file's own line breaks. */
   readonly text: string;
   readonly hash: string;
   readonly eol: "lf" | "crlf";
@@ -105,13 +106,13 @@ interface Edit {
 }
 
 function editOf(typed: Typed): Edit {
-  const eol = typedText(typed, "eol") === "crlf" ? "crlf" : "lf";
-  const content = typedText(typed, "content");
-  const id = idText<FunctionId>().safeParse(typedText(typed, "functionId"));
+  const eol = fieldText(typed, "eol") === "crlf" ? "crlf" : "lf";
+  const content = fieldText(typed, "content");
+  const id = idText<FunctionId>().safeParse(fieldText(typed, "functionId"));
   return {
-    path: typedText(typed, "path"),
+    path: fieldText(typed, "path"),
     text: eol === "crlf" ? content.replaceAll("\n", "\r\n") : content,
-    hash: typedText(typed, "hash"),
+    hash: fieldText(typed, "hash"),
     eol,
     functionId: id.success ? id.data : undefined,
   };
@@ -133,8 +134,8 @@ function addSave(web: Web, deps: WebDeps): void {
       if (!(error instanceof AppError && ["Conflict", "PreconditionFailed"].includes(error.code))) throw error;
       const hash = await hashOf(edit.path, deps);
       const refused = hash === ""
-        ? `${edit.path} was deleted since you opened it. Save again to create it again.`
-        : `${edit.path} was changed by somebody else since you opened it. Save again to write over that.`;
+        ? `${edit.path} was deleted after you opened it. Save again to create it again.`
+        : `${edit.path} was changed by another user after you opened it. Save again to overwrite that change.`;
       if (json) return c.json({ error: refused, hash }, 409);
       return showCode(c, deps, { ...formOf(edit), hash, refused }, 409);
     }
@@ -166,13 +167,13 @@ function wantsJson(c: Context<WebEnv>): boolean {
   return c.req.header("accept") === "application/json";
 }
 
-/** Of what is stored now; "" if there is none. */
+/** Returns the hash of the stored file; "" if it does not exist. */
 async function hashOf(path: string, { files }: WebDeps): Promise<string> {
   const read = await attempt(() => files.read(path));
   return "done" in read ? sha256Of(read.done.content) : "";
 }
 
-/** The form with what was typed, when it could not be saved or was to be checked. */
+/** Shows the form with the typed code, after a check or when it was not saved. */
 function showCode(c: Context<WebEnv>, deps: WebDeps, form: CodeFormProps, status: 200 | 409): Response {
   return page(c, {
     title: form.path.split("/").at(-1)!,
@@ -219,7 +220,7 @@ function UsedBy({ path, deps }: { path: string; deps: WebDeps }) {
   );
 }
 
-/** The first ones, as links. */
+/** Links to the first importers, and the number of the others. */
 function Importers({ paths }: { paths: readonly string[] }) {
   return (
     <>
@@ -253,7 +254,7 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
             <p class="empty">
               {content.length > CODE_MAX_BYTES && asText(content) !== undefined
                 ? `This text is too large for the editor: ${sizeText(info.sizeBytes)}.`
-                : `This file is binary: ${sizeText(info.sizeBytes)}.`} Download it, or upload another in its place.
+                : `This file is binary: ${sizeText(info.sizeBytes)}.`} Download it, or upload a replacement.
             </p>
           )
           : <CodeForm path={path} content={text} hash={sha256Of(content)} eol={eolOf(text)} />}
@@ -268,13 +269,13 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
               value={to}
               problems={problems}
               required
-              hint="Functions with this handler file follow it. Imports of it in other files are not changed."
+              hint="Functions with this handler file use the new path. Imports in other files are not changed."
             />
             <button type="submit" class="secondary">Move</button>
           </form>
           <section class="danger-zone" aria-labelledby="delete">
             <h2 id="delete">Delete</h2>
-            <p>Handlers that import it fail from their next call.</p>
+            <p>Handlers that import it fail from their next call on.</p>
             <a href={`${BASE}/delete?${query}`} role="button" class="secondary outline">Delete …</a>
           </section>
         </div>
@@ -299,12 +300,12 @@ function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
         {importers.length > 0 && (
           <p class="warning">
             <Importers paths={importers} /> {importers.length === 1 ? "imports" : "import"}{" "}
-            it: calls of functions with these handlers will get 500.
+            it: calls of functions with these handlers will be answered with 500.
           </p>
         )}
         {handled.length > 0 && (
           <p class="warning">
-            It is the handler of {handled.map(({ name }) => name).join(", ")}: calls will get 500.
+            It is the handler of {handled.map(({ name }) => name).join(", ")}: calls will be answered with 500.
           </p>
         )}
         <FormActions submit={`Delete ${path.split("/").at(-1)}`} kind="danger" cancel={editPath(path)} />

@@ -1,5 +1,5 @@
-// /web/files: the code folder, one folder a page: looking around, making, uploading, moving and deleting files.
-// The page of one file is in edit.tsx.
+// Implements /web/files: lists the code folder, one folder per page, and creates and uploads files. The page of one file
+// is in edit.tsx.
 
 import type { Context } from "hono";
 import { invalid } from "../../../../errors.ts";
@@ -10,7 +10,7 @@ import { Empty, Pager, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { CodeField, Field, ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, bodyOf, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { attempt, bodyOf, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
 import { blankFor } from "../functions/template.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -30,9 +30,9 @@ export function addFiles(web: Web, deps: WebDeps): void {
 
   web.post(`${FILES_PATH}/new`, async (c) => {
     const typed = await readForm(c);
-    const path = typedText(typed, "path").trim();
+    const path = fieldText(typed, "path").trim();
     const made = await attempt(() => files.write(c.get("actor"), path, new TextEncoder().encode(blankFor(path)), true));
-    if ("problems" in made) return showFolder(c, deps, typedText(typed, "folder"), asPath(made.problems), path);
+    if ("problems" in made) return showFolder(c, deps, fieldText(typed, "folder"), asPath(made.problems), path);
     return redirect(c, editPath(path), `Created ${path}.`);
   });
 
@@ -47,18 +47,18 @@ export function addFiles(web: Web, deps: WebDeps): void {
       if ("problems" in written) problems.push(written.problems);
       else saved.push(path);
     }
-    // When all are there: they may import each other.
+    // Only once all files are saved: they may import each other.
     const found = await Promise.all(saved.map((path) => preflight.file(path)));
     if (problems.length > 0) {
-      const all = [...problems.flatMap((one) => Object.values(one)), ...(saved.length > 0 ? [told(saved)] : [])];
+      const all = [...problems.flatMap((one) => Object.values(one)), ...(saved.length > 0 ? [savedText(saved)] : [])];
       return showFolder(c, deps, folder, { file: all.join(" ") });
     }
     const lacking = [...new Set(found.flatMap((one) => one.problems))].slice(0, PROBLEMS_SHOWN_MAX);
-    return redirect(c, folderPath(folder), [told(saved), ...lacking].join(" "));
+    return redirect(c, folderPath(folder), [savedText(saved), ...lacking].join(" "));
   });
 }
 
-function told(saved: readonly string[]): string {
+function savedText(saved: readonly string[]): string {
   return saved.length === 1 ? `Saved ${saved[0]}.` : `Saved ${saved.length} files.`;
 }
 
@@ -67,7 +67,7 @@ interface Upload {
   readonly content: Uint8Array<ArrayBuffer>;
 }
 
-/** A multipart form of files for one folder. @throws AppError InvalidInput (400), PayloadTooLarge (413) */
+/** Reads a multipart form of files for one folder. @throws AppError InvalidInput (400), PayloadTooLarge (413) */
 async function readUpload(
   c: Context<WebEnv>,
 ): Promise<{ folder: string; uploads: Upload[]; replace: boolean }> {
@@ -89,7 +89,7 @@ async function readUpload(
   return { folder, uploads, replace: form.get("replace") !== null };
 }
 
-/** The service's word for it, whatever was wrong with the file. */
+/** Assigns a problem of no field to the field of the path. */
 function asPath(problems: Problems): Problems {
   const { "": other, ...rest } = problems;
   return other === undefined ? rest : { path: other, ...rest };
@@ -162,8 +162,7 @@ function Entries({ entries }: { entries: readonly FolderEntry[] }) {
 function Nothing() {
   return (
     <Empty>
-      There is nothing here yet. A new function brings its handler with it; modules that several handlers share can be
-      made or uploaded below.
+      No files yet. Creating a function creates its handler file. Create or upload shared modules below.
     </Empty>
   );
 }
@@ -182,7 +181,7 @@ function NewFile(
         problems={problems}
         value={path ?? (folder === "" ? "" : `${folder}/`)}
         required
-        hint="In the code folder, such as lib/prices.ts. Folders are made with it."
+        hint="In the code folder, such as lib/prices.ts. Missing folders are created."
       />
       <button type="submit" class="secondary">Create file</button>
     </form>
@@ -205,12 +204,14 @@ function UploadForm({ folder, problems }: { folder: string; problems: Problems |
         name="file"
         label="Files"
         problems={problems}
-        hint={`Into ${folder === "" ? "the code folder" : folder}; 32 MiB at once. They can be dropped here, too.`}
+        hint={`Into ${
+          folder === "" ? "the code folder" : folder
+        }; at most 32 MiB at once. You can also drop files here.`}
       >
         {(control) => <input type="file" {...control} multiple required />}
       </Field>
       <label>
-        <input type="checkbox" name="replace" /> Replace files that are there already
+        <input type="checkbox" name="replace" /> Replace existing files
       </label>
       <button type="submit" class="secondary">Upload</button>
     </form>

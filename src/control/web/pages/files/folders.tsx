@@ -1,4 +1,4 @@
-// The way through the folders.
+// Implements the path of folders above a list or a file.
 
 export const FILES_PATH = "/web/files";
 

@@ -1,4 +1,4 @@
-// The page of one function: its code in the editor, the secrets that the code asks for, and a place to try it.
+// Implements the page of one function: its code in the editor, the secrets that the code asks for, and "Try it".
 
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { SecretReference } from "../../../../core/secrets/references.ts";
@@ -66,7 +66,7 @@ async function codeOf({ handler }: RegisteredFunction, { files }: WebDeps): Prom
   try {
     const { content } = await files.read(handler);
     const text = content.length > CODE_MAX_BYTES ? undefined : asText(content);
-    if (text === undefined) return { unreadable: `The file ${handler} is too large for the editor, or is no text.` };
+    if (text === undefined) return { unreadable: `The file ${handler} is too large for the editor, or is not text.` };
     return { text, hash: sha256Of(content) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -81,7 +81,7 @@ function Code({ entry, code }: { entry: RegisteredFunction; code: CodeFile }) {
       <section aria-labelledby="code-heading">
         {heading}
         <p class="warning">
-          There is no file <code>{entry.handler}</code>: calls get 500.
+          The file <code>{entry.handler}</code> does not exist: calls get 500.
         </p>
         <PostButton action={`${pathOf(entry.id)}/template`} label="Create it" describe={entry.handler} />
       </section>
@@ -125,7 +125,7 @@ function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly 
       {asked.length === 0
         ? (
           <p>
-            None yet. <code>await ctx.getSecret("NAME")</code> gives a value without it being in the code.
+            None yet. Read a secret with <code>await ctx.getSecret("NAME")</code> instead of writing it into the code.
           </p>
         )
         : (
@@ -133,7 +133,7 @@ function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly 
             {asked.map(({ name, scopes, allowed }) => (
               <li>
                 <code>{name}</code> {!allowed
-                  ? <Badge kind="warn">closed by the settings</Badge>
+                  ? <Badge kind="warn">not allowed by the settings</Badge>
                   : scopes.length > 0
                   ? <span class="quiet">set: {scopes.join(", ")}</span>
                   : <Badge kind="plain">not set</Badge>}{" "}

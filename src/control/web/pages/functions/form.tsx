@@ -1,4 +1,4 @@
-// The form of a function's entry: what each field means, and what holds if it is left alone.
+// Implements the form of a function's settings, with the meaning and the default of each field.
 
 import { CORS_MAX_AGE_SECONDS, ISOLATIONS, RESPONSE_GUARDS } from "../../../../core/functions/permissions.ts";
 import { METHODS } from "../../../../core/functions/router.ts";
@@ -42,15 +42,15 @@ export interface FormProps {
   action: string;
   form: FunctionForm;
   groups: readonly GroupRow[];
-  /** Of the function that the form was filled from. */
+  /** Version of the function that the form was filled from. */
   version?: Version;
-  /** Where somebody else changed it meanwhile: what is stored now. */
+  /** The stored function, if another user has changed it. */
   stored?: FunctionForm | undefined;
   problems?: Problems | undefined;
   submit: string;
   cancel: string;
   isNew: boolean;
-  /** Of the settings, for what is left empty. */
+  /** Values of settings, for fields that are left empty. */
   defaults: { timeoutMs: number; memoryMb: number };
 }
 
@@ -86,24 +86,24 @@ export function FunctionFields(
         value={form.name}
         required
         maxlength={100}
-        hint="For people, in lists and logs."
+        hint="Shown in lists and logs."
       />
       <CodeField
         {...given}
         name="route"
         label={LABELS.route}
         value={form.route}
-        placeholder={isNew ? "Made from the name" : undefined}
+        placeholder={isNew ? "Derived from the name" : undefined}
         hint={<RouteHint />}
       />
-      <FieldSet name="methods" label={LABELS.methods} problems={problems} hint="GET answers HEAD, too.">
+      <FieldSet name="methods" label={LABELS.methods} problems={problems} hint="GET also answers HEAD.">
         {METHODS.map((method) => <Check name="methods" value={method} label={method} chosen={form.methods} />)}
       </FieldSet>
       <FieldSet
         name="keys"
         label={LABELS.keys}
         problems={problems}
-        hint="Callers with a key of a chosen group. None chosen: the function is public, everybody may call it, and it cannot read secrets of groups and keys."
+        hint="Callers need a key of a chosen group. If none is chosen, the function is public: anyone can call it, and it cannot read secrets of groups and keys."
       >
         {groups.map(({ id, name, description }) => (
           <Check name="keys" value={String(id)} label={name} note={description} chosen={form.keys} />
@@ -115,17 +115,17 @@ export function FunctionFields(
         label={LABELS.description}
         value={form.description}
         rows={2}
-        hint="What it is for; optional."
+        hint="Its purpose; optional."
       />
       <CodeField
         {...given}
         name="handler"
         label={LABELS.handler}
         value={form.handler}
-        placeholder={isNew ? "Made from the name" : undefined}
+        placeholder={isNew ? "Derived from the name" : undefined}
         hint={isNew
-          ? "Where its code will be, such as orders/get.ts. If the file exists it is used unchanged; otherwise a working example is created."
-          : "Path of its code in the code folder."}
+          ? "The file with its code, such as orders/get.ts. If the file exists, it is used unchanged; otherwise a working example is created."
+          : "The path of its code in the code folder."}
       />
       <details class="confinement" open={open}>
         <summary>What it may do, and its limits</summary>
@@ -138,9 +138,10 @@ export function FunctionFields(
           rows={3}
           hint={
             <>
-              Names that it may ask for, one a line; <code>*</code> stands for any characters, as in{" "}
+              The names that it may ask for, one per line; <code>*</code> matches any characters, as in{" "}
               <code>STRIPE_*</code>. Default:{" "}
-              <code>*</code>, every name. Empty: none. This widens nothing: it must be entitled to the value as well.
+              <code>*</code>, every name. Empty: none. This only restricts: the function must also be entitled to a
+              value.
             </>
           }
         />
@@ -152,7 +153,7 @@ export function FunctionFields(
           rows={2}
           hint={
             <>
-              In addition to its modules: paths in the code folder, one a line, with <code>*</code>{" "}
+              In addition to its modules: paths in the code folder, one per line, with <code>*</code>{" "}
               for any characters of a name, <code>**</code> for any folders and <code>?</code> for one character, as in
               {" "}
               <code>templates/**</code>.
@@ -182,7 +183,7 @@ export function FunctionFields(
           inputmode="numeric"
           class="number"
           placeholder={String(defaults.timeoutMs)}
-          hint={`Until its response begins, and between its pieces: 100 to 3,600,000 ms. Leave empty to use the default (${
+          hint={`The time until the response begins, and between its chunks: 100 to 3,600,000 ms. Leave empty to use the default (${
             count(defaults.timeoutMs)
           } ms).`}
         />
@@ -214,7 +215,7 @@ function differencesOf(stored: FunctionForm, typed: FunctionForm, groups: readon
 function RouteHint() {
   return (
     <>
-      What follows <code>/run</code>: <code>/orders</code>, <code>/orders/:id</code>,{" "}
+      The path after <code>/run</code>: <code>/orders</code>, <code>/orders/:id</code>,{" "}
       <code>{"/orders/:id{[0-9]+}"}</code>, <code>/files/*</code>. Parameters are in <code>ctx.params</code>.
     </>
   );
@@ -242,8 +243,7 @@ function Net({ form, problems }: { form: FunctionForm; problems: Problems | unde
         rows={2}
         hint={
           <>
-            One a line, with or without a port:{" "}
-            <code>api.stripe.com:443</code>. They count if “To these hosts only” is chosen.
+            One per line, with or without a port: <code>api.stripe.com:443</code>. Used only with “To these hosts only”.
           </>
         }
       />
@@ -251,7 +251,7 @@ function Net({ form, problems }: { form: FunctionForm; problems: Problems | unde
   );
 }
 
-/** Which pages of other sites may call the function from a browser. */
+/** The pages of other sites that may call the function from a browser. */
 function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
   return (
     <fieldset>
@@ -264,8 +264,9 @@ function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problem
         rows={2}
         hint={
           <>
-            One a line, such as <code>https://app.example.com</code>, or <code>*</code>{" "}
-            for any. Empty: browsers let no other site read the responses. The rest applies only with an origin here.
+            One per line, such as <code>https://app.example.com</code>, or <code>*</code>{" "}
+            for any. Empty: browsers do not let other sites read the responses. The fields below apply only with an
+            origin here.
           </>
         }
       />
@@ -275,12 +276,12 @@ function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problem
         label={LABELS.corsHeaders}
         value={form.corsHeaders}
         rows={2}
-        hint="One a line, such as X-API-Key. Empty: any header."
+        hint="One per line, such as X-API-Key. Empty: any header."
       />
       <FieldSet name="corsCredentials" label={LABELS.corsCredentials} problems={problems}>
         <label>
           <input type="checkbox" name="corsCredentials" value="yes" checked={form.corsCredentials !== ""} />{" "}
-          Browsers may send cookies. Not possible for any origin (<code>*</code>).
+          Browsers may send cookies. Not possible with <code>*</code> as an origin.
         </label>
       </FieldSet>
       <TextField
@@ -291,24 +292,24 @@ function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problem
         inputmode="numeric"
         class="number"
         placeholder={String(CORS_MAX_AGE_SECONDS)}
-        hint={`How long a browser may remember what is allowed: 0 to 86,400. Empty: ${CORS_MAX_AGE_SECONDS} s.`}
+        hint={`How long browsers may cache these permissions: 0 to 86,400. Empty: ${CORS_MAX_AGE_SECONDS} s.`}
       />
     </fieldset>
   );
 }
 
 const ISOLATION_MEANINGS = {
-  shared: "One process for all callers (default): fast, and variables of its modules are shared by all calls.",
-  "per-key": "A process for each API key: what one caller's calls leave in memory is never there for another's.",
+  shared: "One process for all callers (default): fast. All calls share the variables of its modules.",
+  "per-key": "A process for each API key: calls never see what another caller's calls left in memory.",
 };
 
 const GUARD_MEANINGS = {
-  off: "Responses are not searched (for a function that returns a secret on purpose).",
-  report: "A response that contains a secret given to its call is sent, and reported in the log (default).",
-  block: "A response that contains a secret given to its call is withheld (the caller gets 500), and reported.",
+  off: "Responses are not searched (for functions that return secrets on purpose).",
+  report: "A response that contains a secret which its call read is sent, and reported in the log (default).",
+  block: "A response that contains a secret which its call read is blocked (the caller gets 500), and reported.",
 };
 
-/** One of several, each with what it means. */
+/** A choice among values, each with its meaning. */
 function Choice<Value extends string>({ name, meanings, options, chosen, problems }: {
   name: "isolation" | "responseGuard";
   meanings: Readonly<Record<Value, string>>;

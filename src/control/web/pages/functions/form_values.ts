@@ -1,9 +1,8 @@
-// What the form of a function holds, as text: read from a function, typed by somebody, and turned into what the
-// API's schemas parse.
+// Converts between a function, the texts of its form, and the input of the API's schemas.
 
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import { CORS_MAX_AGE_SECONDS, DEFAULT_CONFINEMENT } from "../../../../core/functions/permissions.ts";
-import { type Problems, type Typed, typedText } from "../../shell/forms.ts";
+import { fieldText, type Problems, type Typed } from "../../shell/forms.ts";
 
 export const NETS = ["any", "none", "hosts"] as const;
 
@@ -13,15 +12,15 @@ export interface FunctionForm {
   readonly handler: string;
   readonly route: string;
   readonly methods: readonly string[];
-  /** Ids of groups. */
+  /** Ids of the chosen groups. */
   readonly keys: readonly string[];
   readonly net: (typeof NETS)[number];
-  /** One a line, as below. */
+  /** One per line, as in the fields below. */
   readonly hosts: string;
   readonly secrets: string;
   readonly isolation: string;
   readonly responseGuard: string;
-  /** Of the origins that may call it; one a line. Empty: none. */
+  /** Origins that may call it, one per line. Empty: none. */
   readonly origins: string;
   readonly corsHeaders: string;
   /** "yes" or empty. */
@@ -29,7 +28,7 @@ export interface FunctionForm {
   readonly corsMaxAge: string;
   readonly timeoutMs: string;
   readonly memoryMb: string;
-  /** Patterns, one a line. */
+  /** Patterns, one per line. */
   readonly files: string;
 }
 
@@ -79,7 +78,7 @@ export function formOf(entry: RegisteredFunction): FunctionForm {
 }
 
 export function typedForm(typed: Typed): FunctionForm {
-  const text = (name: string) => typedText(typed, name);
+  const text = (name: string) => fieldText(typed, name);
   const net = text("net");
   return {
     name: text("name").trim(),
@@ -103,14 +102,14 @@ export function typedForm(typed: Typed): FunctionForm {
   };
 }
 
-/** The form with what may be left open on a new function made from its name. */
+/** Fills the fields that a new function may leave empty from its name. */
 export function completed(form: FunctionForm): FunctionForm {
   const slug = form.name.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
   if (slug === "") return form;
   return { ...form, handler: form.handler || `${slug}.ts`, route: form.route || `/${slug}` };
 }
 
-/** As JSON for the schemas of the API, which say what is wrong with it. */
+/** Returns the input of the API's schemas, which report its problems. */
 export function wantedOf(form: FunctionForm): Record<string, unknown> {
   const { net, hosts, origins, corsHeaders, corsCredentials, corsMaxAge, timeoutMs, memoryMb, ...rest } = form;
   return {
@@ -144,14 +143,14 @@ function corsField(path: string): string {
     "origins";
 }
 
-/** Problems by the fields of the form, in its words. */
+/** Converts problems of the API's fields to problems of the form's. */
 export function problemsOfForm(problems: Problems): Problems {
   const mapped: Record<string, string> = Object.create(null);
   for (const [path, problem] of Object.entries(problems)) {
     const [first] = path.split(".") as [string];
     const field = first === "permissions" ? "hosts" : first === "cors" ? corsField(path) : first;
     mapped[field] ??= path === "permissions.net"
-      ? 'must be 1 to 100 hosts such as "api.example.com:443", one a line'
+      ? 'must be 1 to 100 hosts such as "api.example.com:443", one per line'
       : problem.replace(/, or null$/, ", or empty");
   }
   return mapped;

@@ -1,5 +1,5 @@
-// /web/functions: the pages that list, make, change, switch and delete functions. The page of one function's code
-// is in code.tsx, calls to try it in trial.tsx.
+// Implements /web/functions: lists, creates, changes, enables, disables and deletes functions. The page of one function's
+// code is in code.tsx, its test calls are in try_it.tsx.
 
 import type { Context } from "hono";
 import { functionVersion, type RegisteredFunction } from "../../../../core/functions/registry.ts";
@@ -13,12 +13,12 @@ import { CHANGED, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,
+  fieldText,
   type FormStatus,
   type Problems,
   problemsOf,
   readForm,
   redirect,
-  typedText,
 } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -34,7 +34,7 @@ import { addTrial } from "./try_it.tsx";
 const PAGE_SIZE = 50;
 const HOUR_MS = 3_600_000;
 const SEARCH_MAX_LENGTH = 100;
-/** Secrets that a page counts one by one; beyond, it says "more than". */
+/** How many secrets a page counts; with more, it shows "more than". */
 const SECRETS_COUNTED_MAX = 1_000;
 
 export function addFunctions(web: Web, deps: WebDeps): void {
@@ -103,7 +103,7 @@ function addNew(web: Web, deps: WebDeps): void {
     const made = await attempt(async () => {
       const wanted = newFunction.parse(wantedOf(completed(typed)));
       await assets.check(wanted.files ?? []);
-      // Before the file is made, so that a name in use leaves none behind.
+      // Before the file is created, so that a refused function does not leave one.
       registry.check(wanted);
       const content = new TextEncoder().encode(templateFor(wanted.route));
       const isThere = await exists(deps, wanted.handler);
@@ -118,14 +118,14 @@ function addNew(web: Web, deps: WebDeps): void {
     if ("problems" in made) return show(c, typed, problemsOfForm(handlerProblems(made.problems)), 400);
     const { entry, isThere } = made.done;
     const { problems, warnings } = await preflight.handler(entry);
-    const file = isThere ? `Its code is ${entry.handler}, which was there already.` : `Its code is ${entry.handler}.`;
-    const told = [
+    const file = isThere ? `Its code is the existing file ${entry.handler}.` : `Its code is ${entry.handler}.`;
+    const notices = [
       `Created the function ${entry.name}. ${file}`,
       ...problems,
       ...warnings,
-      "Change it below, then try it.",
+      "Edit it below, then try it.",
     ];
-    return redirect(c, pathOf(entry.id), told.join(" "));
+    return redirect(c, pathOf(entry.id), notices.join(" "));
   });
 }
 
@@ -168,7 +168,7 @@ function addSettings(web: Web, deps: WebDeps): void {
             )}
           <section class="danger-zone" aria-labelledby="delete-heading">
             <h2 id="delete-heading">Delete this function</h2>
-            <p>Its address answers 404 from then on, and the secrets set for it are deleted with it.</p>
+            <p>Its address will answer 404, and its secrets will be deleted.</p>
             <a href={`${pathOf(entry.id)}/delete`} role="button" class="secondary outline">Delete …</a>
           </section>
         </>
@@ -207,9 +207,9 @@ function addSwitches(web: Web, deps: WebDeps): void {
   for (const [word, enabled] of [["enable", true], ["disable", false]] as const) {
     web.post(`${LIST_PATH}/:id{[^/]+}/${word}`, async (c) => {
       const { id } = functionOf(c, deps);
-      const back = typedText(await readForm(c), "back") === "list" ? LIST_PATH : pathOf(id);
+      const back = fieldText(await readForm(c), "back") === "list" ? LIST_PATH : pathOf(id);
       const { name } = deps.registry.update(c.get("actor"), id, { enabled });
-      return redirect(c, back, enabled ? `${name} answers calls again.` : `${name} is disabled: calls get 404.`);
+      return redirect(c, back, enabled ? `${name} is enabled.` : `${name} is disabled: calls get 404.`);
     });
   }
 }
@@ -221,7 +221,7 @@ function addDelete(web: Web, deps: WebDeps): void {
   const show = (c: Context<WebEnv>, entry: RegisteredFunction, problems?: Problems) => {
     const found = secrets.list({ functionId: entry.id }, 0, SECRETS_COUNTED_MAX);
     const { length } = found.secrets;
-    const told = `${found.next ? "more than " : ""}${plural(length, "secret")}`;
+    const counted = `${found.next ? "more than " : ""}${plural(length, "secret")}`;
     return page(c, {
       title: `Delete ${entry.name}?`,
       styles: ["functions.css"],
@@ -232,19 +232,19 @@ function addDelete(web: Web, deps: WebDeps): void {
           <ProblemSummary problems={problems} labels={{}} />
           <ul>
             <li>
-              Calls of <code>/run{entry.route}</code> get 404 from then on.
+              Calls of <code>/run{entry.route}</code> will get 404.
             </li>
             <li>
-              {length === 0 ? "No secret is set for it." : (
+              {length === 0 ? "It has no secrets." : (
                 <>
-                  <strong>{told} of its own</strong> will be deleted with it:{" "}
+                  <strong>{counted} of its own</strong> will be deleted with it:{" "}
                   {found.secrets.slice(0, 10).map(({ name }) => name).join(", ")}
                   {length > 10 && ", …"}
                 </>
               )}
             </li>
             <li>
-              Its files stay, <code>{entry.handler}</code> too. Secrets of other owners stay as well.
+              Its files, including <code>{entry.handler}</code>, and the secrets of other owners are kept.
             </li>
           </ul>
           <FormActions submit={`Delete ${entry.name}`} kind="danger" cancel={pathOf(entry.id)} />
@@ -260,7 +260,7 @@ function addDelete(web: Web, deps: WebDeps): void {
     const expected = expectedIn(await readForm(c));
     const result = await attempt(() => registry.delete(c.get("actor"), id, expected));
     if ("problems" in result) return show(c, functionOf(c, deps), { "": CHANGED });
-    return redirect(c, LIST_PATH, `Deleted the function ${name} and its secrets. The file ${handler} is still there.`);
+    return redirect(c, LIST_PATH, `Deleted the function ${name} and its secrets. The file ${handler} was kept.`);
   });
 }
 
@@ -282,7 +282,7 @@ async function exists({ files }: WebDeps, path: string): Promise<boolean> {
   }
 }
 
-/** What the files' service says of a path, said of the field that it was typed in. */
+/** Assigns a problem of a path to the field of the handler. */
 function handlerProblems({ path, ...rest }: Problems): Problems {
   return path === undefined ? rest : { handler: path, ...rest };
 }

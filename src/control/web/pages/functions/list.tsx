@@ -1,4 +1,4 @@
-// The list of functions: what there is, how it is, and what was called lately.
+// Implements the list of functions, with their state and their recent calls.
 
 import type { Condition } from "../../../../code/checks/condition.ts";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
@@ -9,7 +9,7 @@ import { count, plural } from "../../ui/format.ts";
 
 export const LIST_PATH = "/web/functions";
 
-/** Of the last hour. */
+/** Counts of the last hour. */
 export interface Calls {
   readonly calls: number;
   readonly errors: number;
@@ -127,7 +127,7 @@ function Change({ entry: { id, name, enabled }, condition }: { entry: Registered
   );
 }
 
-/** `back` says which page the button is on, to come back to. */
+/** The button that enables or disables a function; `back` is the page to return to. */
 export function Toggle({ id, name, enabled, back }: {
   id: FunctionId;
   name: string;
@@ -163,7 +163,7 @@ export function State({ condition: { state, reason, until } }: { condition: Cond
         <>
           <Badge kind="warn">suspended</Badge>
           <small class="description reason">
-            until <Time ms={until!} />: its processes kept ending. {reason}
+            until <Time ms={until!} /> because its processes kept ending. {reason}
           </small>
         </>
       );
@@ -171,7 +171,7 @@ export function State({ condition: { state, reason, until } }: { condition: Cond
 }
 
 function Nothing({ search }: { search: string }) {
-  if (search) return <Empty>No function has “{search}” in its name, route or file. Search for less of it.</Empty>;
+  if (search) return <Empty>No function has “{search}” in its name, route or file. Try a shorter text.</Empty>;
   return (
     <Empty>
       <p>No functions yet. A function runs your code at a URL you choose.</p>

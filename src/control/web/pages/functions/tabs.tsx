@@ -1,4 +1,4 @@
-// What the pages of one function have in common: its facts and the tabs.
+// Implements the top of every page of a function: its facts and the tabs.
 
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
@@ -11,12 +11,12 @@ import { pathOf, State, Toggle } from "./list.tsx";
 
 const params = idParams<FunctionId>();
 
-/** The function that the path names. @throws AppError InvalidInput (400), NotFound (404) */
+/** Returns the function that the path names. @throws AppError InvalidInput (400), NotFound (404) */
 export function functionOf(c: Context<WebEnv>, { registry }: WebDeps): RegisteredFunction {
   return registry.get(params.parse({ id: c.req.param("id") }).id);
 }
 
-/** Title, actions and the top of each page of a function, which says how it is; `tab` is the page shown. */
+/** Returns the title, the actions and the top of a function's page; `tab` is the page shown. */
 export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings", deps: WebDeps) {
   const { id, name, route, methods, keys, description, enabled } = entry;
   const condition = deps.conditions.of(entry);
@@ -36,7 +36,7 @@ export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings
           <code>/run{route === "/" ? "" : route}</code>
         </Fact>
         <Fact term="Methods">{methods.join(", ")}</Fact>
-        <Fact term="Who may call it">{condition.isAltered ? "nobody" : <Callers keys={keys} deps={deps} />}</Fact>
+        <Fact term="Who may call it">{condition.isAltered ? "no one" : <Callers keys={keys} deps={deps} />}</Fact>
       </Facts>
       <nav class="tabs" aria-label="This function">
         <ul>

@@ -1,4 +1,4 @@
-// "Try it": a call of the function as any caller makes it, through the same checks, with its answer as text.
+// Implements "Try it": calls a function with the same checks as for any caller, and shows the response as text.
 
 import { Buffer } from "node:buffer";
 import { AppError } from "../../../../errors.ts";
@@ -13,7 +13,7 @@ import { Badge } from "../../ui/components.tsx";
 import { CodeField, type Option, ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
-import { attempt, type Problems, readForm, type Typed, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, type Typed } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { positive } from "../../ui/format.ts";
 import { callOnce, filledPath, parametersOf, requestOf, type TrialResponse } from "./try_request.ts";
@@ -23,25 +23,25 @@ import { LIST_PATH, pathOf } from "./list.tsx";
 export interface Trial {
   readonly method: string;
   readonly path: string;
-  /** By parameter of the route. */
+  /** Values of the route's parameters, by name. */
   readonly values: ReadonlyMap<string, string>;
   readonly headers: string;
   readonly body: string;
-  /** "" for none, the id of a key, or "pasted". */
+  /** "" for no key, the id of a key, or "pasted". */
   readonly key: string;
   readonly problems?: Problems;
-  /** What was sent, such as "GET /run/hello/Ada". */
+  /** The request line that was sent, such as "GET /run/hello/Ada". */
   readonly sent?: string;
   readonly response?: TrialResponse;
-  /** What the function's log has of this call, the oldest first. */
+  /** Log entries of this call, the oldest first. */
   readonly log?: readonly LogEntry[];
 }
 
 const LABELS = { path: "Path", headers: "Headers", body: "Body", key: "API key", pastedKey: "Pasted key" };
-/** Keys to choose from at a time; typing finds the others. */
+/** How many keys are listed; typing finds the others. */
 const KEYS_MAX = 100;
 const NO_KEY = "None";
-const PASTED = { value: "pasted", label: "The one pasted below" };
+const PASTED = { value: "pasted", label: "The key pasted below" };
 const LOG_SHOWN_MAX = 100;
 
 export function blankTrial({ methods, route }: RegisteredFunction): Trial {
@@ -82,26 +82,26 @@ export function addTrial(web: Web, deps: WebDeps): void {
 }
 
 function typedTrial(typed: Typed, { route }: RegisteredFunction): Trial {
-  const method = typedText(typed, "method");
+  const method = fieldText(typed, "method");
   return {
     method: METHODS.find((one) => one === method) ?? "GET",
-    path: typedText(typed, "path").trim(),
-    values: new Map(parametersOf(route).map((name) => [name, typedText(typed, `param.${name}`)])),
-    headers: typedText(typed, "headers"),
-    body: typedText(typed, "body"),
-    key: typedText(typed, "key"),
+    path: fieldText(typed, "path").trim(),
+    values: new Map(parametersOf(route).map((name) => [name, fieldText(typed, `param.${name}`)])),
+    headers: fieldText(typed, "headers"),
+    body: fieldText(typed, "body"),
+    key: fieldText(typed, "key"),
   };
 }
 
-/** Its latest entries, the oldest first. */
+/** Returns the latest log entries of the call, the oldest first. */
 function logOf({ requestId }: TrialResponse, { logs }: WebDeps): LogEntry[] {
   return requestId === undefined ? [] : logs.list({ requestId, limit: LOG_SHOWN_MAX }).entries.reverse();
 }
 
-/** The value to present; it goes into the request and nowhere else. */
+/** Returns the value of the chosen key. It is sent in the request and used for nothing else. */
 function keyOf(chosen: string, typed: Typed, { access }: WebDeps): string | undefined {
   if (chosen === "") return undefined;
-  if (chosen === PASTED.value) return typedText(typed, "pastedKey").trim();
+  if (chosen === PASTED.value) return fieldText(typed, "pastedKey").trim();
   const { value, decryptionError } = access.present(Number(chosen) as KeyId);
   if (!value) {
     throw new AppError("DecryptionFailed", 409, `The key cannot be read. ${decryptionError}`, { key: decryptionError });
@@ -109,7 +109,7 @@ function keyOf(chosen: string, typed: Typed, { access }: WebDeps): string | unde
   return value.reveal();
 }
 
-/** The keys that the function's groups have, found by a part of the name; the one `chosen` is always among them. */
+/** Returns the keys of the function's groups whose names contain `find`; always includes the one that is `chosen`. */
 function keyOptions(groups: readonly GroupId[], { overview }: WebDeps, chosen: string, find = ""): Option[] {
   const options = overview.keysOf(groups, find, KEYS_MAX).map(({ id, name }) => ({ value: String(id), label: name }));
   const name = positive(chosen) && !options.some(({ value }) => value === chosen)
@@ -149,8 +149,8 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
               label={LABELS.path}
               value={trial.path}
               hint={parameters.length > 0
-                ? "After /run. The fields below take the places of its parameters. Add a query such as ?page=2."
-                : "After /run. Add a query such as ?page=2."}
+                ? "The path after /run. The fields below replace its parameters. You can add a query such as ?page=2."
+                : "The path after /run. You can add a query such as ?page=2."}
             />
           </div>
           {parameters.map((name) => (
@@ -171,8 +171,8 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
             max={KEYS_MAX + 1}
             narrow={`${pathOf(id)}/keys`}
             hint={keys.length === 0
-              ? "The function is public: a key makes no difference."
-              : "The server sends the chosen key itself; its value does not come to this page."}
+              ? "The function is public: it ignores keys."
+              : "The server adds the chosen key to the request; this page does not receive its value."}
           />
           <div class="pasted">
             <TextField
@@ -182,7 +182,7 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
               autocomplete="off"
               isVerbatim
               type="password"
-              hint="Sent with this call and not kept."
+              hint="Sent with this call and not stored."
             />
           </div>
           <CodeField
@@ -191,7 +191,7 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
             label={LABELS.headers}
             value={trial.headers}
             rows={2}
-            hint="One a line, such as Accept: text/plain"
+            hint="One per line, such as Accept: text/plain"
           />
           <CodeField
             {...given}
@@ -199,10 +199,10 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
             label={LABELS.body}
             value={trial.body}
             rows={4}
-            hint="Not sent with GET and HEAD. Goes as JSON if it is JSON and no Content-Type is given."
+            hint="Not sent with GET and HEAD. If it is valid JSON, the default Content-Type is application/json."
           />
           <button type="submit" aria-describedby="try-code-hint">Send</button>
-          <p id="try-code-hint" class="hint">A call runs the saved code.</p>
+          <p id="try-code-hint" class="hint">Runs the saved code.</p>
         </form>
         <Outcome trial={trial} />
       </div>
@@ -255,7 +255,7 @@ function Answer({ response, log }: { response: TrialResponse; log: readonly LogE
       </details>
       <h3>Log of this call</h3>
       {log.length === 0
-        ? <p class="quiet">Nothing was printed, or nothing at the level of the setting log.level.</p>
+        ? <p class="quiet">No entries at or above the level of the setting log.level.</p>
         : (
           <ol class="call-log">
             {log.map(({ level, event, message }) => (
@@ -275,7 +275,7 @@ function Answer({ response, log }: { response: TrialResponse; log: readonly LogE
   );
 }
 
-/** As text, never as a page: what a function answers must not become a part of this one. */
+/** The body as text: a response must never become a part of this page. */
 function Body({ response: { headers, body, cut } }: { response: TrialResponse }) {
   if (body.length === 0) return <p class="quiet">No body.</p>;
   const type = headers.find(([name]) => name === "content-type")?.[1] ?? "no type";

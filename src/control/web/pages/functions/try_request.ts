@@ -1,12 +1,12 @@
-// A call made to try a function out: the request that was described in a form, and what came back, bounded.
+// Sends a test call: builds the request from a form, and reads the response up to limits of size and time.
 
 import { invalid } from "../../../../errors.ts";
 
 export interface TrialRequest {
   readonly method: string;
-  /** After `/run`, with a query if need be. */
+  /** The path after `/run`, with an optional query. */
   readonly path: string;
-  /** One header a line: `Name: value`. */
+  /** One header per line: `Name: value`. */
   readonly headers: string;
   readonly body: string;
   readonly key: string | undefined;
@@ -16,27 +16,27 @@ export interface TrialResponse {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array;
-  /** Why the body is not all of it. */
+  /** Why the body is incomplete; undefined if it is complete. */
   readonly cut: string | undefined;
   readonly requestId: string | undefined;
   readonly durationMs: number;
 }
 
 const BODY_SHOWN_MAX_BYTES = 256 * 1024;
-/** Handlers have limits of their own between pieces; a body that never ends is left after this. */
+/** Longest time to read a body. The handler's own limit applies to each chunk, not to the whole body. */
 const BODY_MAX_MS = 30_000;
 const WITHOUT_BODY = ["GET", "HEAD"];
 
-/** `:name`, with its pattern, and whether it may be left out. */
+/** `:name`, with its pattern, and whether it is optional. */
 const PARAMETER = /:(\w+)(\{(?:[^{}]|\{[^{}]*\})*\})?(\?)?/g;
 
-/** Names of what a route leaves open; "*" for what a wildcard stands for. */
+/** Returns the names of a route's parameters; "*" for a wildcard. */
 export function parametersOf(route: string): string[] {
   const names = [...route.matchAll(PARAMETER)].map(([, name]) => name!);
   return /\*$/.test(route.replaceAll(PARAMETER, "")) ? [...names, "*"] : names;
 }
 
-/** The path with values in place of parameters, as they are written in the route. */
+/** Returns the path with its parameters replaced by values. */
 export function filledPath(path: string, values: ReadonlyMap<string, string>): string {
   const filled = path.replaceAll(PARAMETER, (whole, name: string) => {
     const value = values.get(name);
@@ -45,12 +45,12 @@ export function filledPath(path: string, values: ReadonlyMap<string, string>): s
   const rest = values.get("*");
   const encoded = rest?.split("/").map(encodeURIComponent).join("/");
   const path_ = encoded === undefined ? filled : filled.replace(/\*$/, () => encoded);
-  // An optional parameter that is left empty takes its slash along.
+  // An empty optional parameter is removed with its slash.
   return path_.length > 1 ? path_.replace(/\/$/, path.endsWith("/") ? "/" : "") : path_;
 }
 
 /**
- * The request under `origin`, such as "http://localhost:8000".
+ * Returns the request to `origin`, such as "http://localhost:8000".
  * @throws AppError InvalidInput (400) naming the field
  */
 export function requestOf({ method, path, headers, body, key }: TrialRequest, origin: string): Request {
@@ -59,7 +59,7 @@ export function requestOf({ method, path, headers, body, key }: TrialRequest, or
   try {
     url = new URL(origin + "/run" + (path === "/" ? "" : path));
   } catch {
-    throw invalid("path", "is not the path of an address");
+    throw invalid("path", "is not a valid path");
   }
   if (url.origin !== new URL(origin).origin || !/^\/run(?:\/|$)/.test(url.pathname)) {
     throw invalid("path", "must stay below /run");
@@ -71,14 +71,14 @@ export function requestOf({ method, path, headers, body, key }: TrialRequest, or
     try {
       sent.append(name, value!);
     } catch {
-      throw invalid("headers", `has a line that is no header: ${line}`);
+      throw invalid("headers", `has an invalid line: ${line}`);
     }
   }
   if (key !== undefined) {
     try {
       sent.set("X-API-Key", key);
     } catch {
-      throw invalid("pastedKey", "has characters that no key has");
+      throw invalid("pastedKey", "contains characters that keys cannot contain");
     }
   }
   if (body === "" || WITHOUT_BODY.includes(method)) return new Request(url, { method, headers: sent });
@@ -97,7 +97,7 @@ function looksLikeJson(text: string): boolean {
   }
 }
 
-/** Sends the request and reads what comes back, of its body the beginning. */
+/** Sends the request and returns the response with the beginning of its body. */
 export async function callOnce(run: (request: Request) => Promise<Response>, request: Request): Promise<TrialResponse> {
   const began = performance.now();
   const response = await run(request);
@@ -124,19 +124,19 @@ async function beginningOf(body: ReadableStream<Uint8Array> | null): Promise<{ b
       while (size < BODY_SHOWN_MAX_BYTES) {
         const piece = await Promise.race([reader.read(), late.promise]);
         if (piece === "late") {
-          cut = `It had not ended after ${BODY_MAX_MS / 1000} s; this is its beginning.`;
+          cut = `The body had not ended after ${BODY_MAX_MS / 1000} s; this is its beginning.`;
           break;
         }
         if (piece.done) return { bytes: joined(pieces, size) };
         pieces.push(piece.value);
         size += piece.value.length;
       }
-      cut ??= `It is longer than ${BODY_SHOWN_MAX_BYTES / 1024} KiB; this is its beginning.`;
+      cut ??= `The body is longer than ${BODY_SHOWN_MAX_BYTES / 1024} KiB; this is its beginning.`;
     } catch (error) {
-      cut = `It broke off: ${error instanceof Error ? error.message : error}`;
+      cut = `The body is incomplete: ${error instanceof Error ? error.message : error}`;
     } finally {
       clearTimeout(timer);
-      // Ends the call; that it may have broken off already does not matter.
+      // Ends the call; it may already have failed.
       await reader.cancel().catch(() => {});
     }
   }

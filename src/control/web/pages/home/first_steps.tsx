@@ -1,5 +1,5 @@
-// What leads a newcomer from an empty server to the first answer: four steps that know what is done, on the overview,
-// and the way back to them on every other page.
+// Implements the first steps: a list on the overview, from an empty server to the first answer, with links back to it on
+// all other pages.
 
 import type { Context, MiddlewareHandler } from "hono";
 import type { Child } from "hono/jsx";
@@ -15,7 +15,7 @@ import { redirect, setCookie } from "../../shell/forms.ts";
 
 const HIDE = "/web/first-steps/hide";
 const YEAR_SECONDS = 365 * 86_400;
-/** What of a handler is read for the names of its secrets. */
+/** How much of a handler's code is searched for names of secrets. */
 const CODE_MAX_CHARACTERS = 100_000;
 
 interface Steps {
@@ -25,11 +25,11 @@ interface Steps {
   readonly answer: boolean;
 }
 
-/** Knows how far each request's admin is. Once all is done, nothing is looked at any more. */
+/** Sets `firstSteps` of each request. Once all steps are done, they are no longer checked. */
 export function firstSteps(deps: WebDeps): MiddlewareHandler<WebEnv> {
   let finished = false;
   return async (c, next) => {
-    // Asked when the page is made: the request itself may have taken a step.
+    // Evaluated when the page is rendered: the request itself may complete a step.
     c.set("firstSteps", () => {
       if (finished || isHidden(c)) return undefined;
       const done = Object.values(stepsOf(deps)).filter(Boolean).length;
@@ -54,14 +54,14 @@ function isHidden(c: Context<WebEnv>): boolean {
 function stepsOf({ access, registry, secrets, settings, metrics }: WebDeps): Steps {
   const key = access.keyCounts().total > access.countIn(settings.get("api.access-groups"));
   const made = { function: registry.counts().total > 0, secret: secrets.total() > 0, key };
-  // Where calls are not counted, the first answer cannot be seen.
+  // Without metrics, the first answer cannot be detected.
   const uncounted = settings.get("metrics.retention-days") === 0;
   if (!made.function || uncounted) return { ...made, answer: made.function && uncounted };
   const { calls, errors } = metrics.summary(undefined, 0);
   return { ...made, answer: calls > errors };
 }
 
-/** The four steps; only for a request that `firstSteps` has found to need them. */
+/** The four steps, for a request with steps left to do. */
 export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDeps }) {
   const steps = stepsOf(deps);
   const made = deps.registry.oldest();
@@ -74,7 +74,7 @@ export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDep
   return (
     <section aria-labelledby="first-steps" class="first-steps">
       <h2 id="first-steps">First steps</h2>
-      <p>From here to the first answer in two minutes.</p>
+      <p>Get the first answer from a function in two minutes.</p>
       <ol>
         <Step done={steps.function} next={next === "function"} href="/web/functions/new" title="Create a function">
           {made
@@ -83,16 +83,16 @@ export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDep
                 <a href={`/web/functions/${made.id}`}>{made.name}</a> answers at <code>/run{made.route}</code>.
               </>
             )
-            : "A few lines of TypeScript that answer requests. It begins with a template that works as it is."}
+            : "A few lines of TypeScript that answer requests. A new function starts with a working example."}
         </Step>
         <Step done={steps.secret} next={next === "secret"} href={`/web/secrets/new?${secret}`} title="Add a secret">
           {asked && !steps.secret
             ? (
               <>
-                {made.name} asks for <code>{asked}</code>: give it a value, and its answer changes.
+                {made.name} asks for <code>{asked}</code>. Set a value, and its answer changes.
               </>
             )
-            : "A value that functions can read and that is not in their code, encrypted in the database."}
+            : "A value that functions can read, stored encrypted in the database instead of in their code."}
         </Step>
         <Step
           done={steps.key}
@@ -100,8 +100,8 @@ export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDep
           href={`/web/keys/new${made ? `?functionId=${made.id}` : ""}`}
           title="Create an API key"
         >
-          So that a function knows who is calling, and each caller can have secrets of its own. Its value is shown once,
-          with a line that calls the function.
+          A key identifies the caller, who can then have separate secrets. Its value is shown once, with a command that
+          calls the function.
         </Step>
         <Step
           done={steps.answer}
@@ -111,7 +111,7 @@ export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDep
         >
           {made
             ? <Call c={c} settings={deps.settings} made={made} />
-            : "Once there is a function, its address and a ready command stand here."}
+            : "Once a function exists, its address and a command that calls it are shown here."}
         </Step>
       </ol>
       <form method="post" action={HIDE}>
@@ -124,7 +124,7 @@ export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDep
 function Step({ done, next, href, title, children }: {
   done: boolean;
   next: boolean;
-  /** Undefined as long as it cannot be taken. */
+  /** Undefined while the step is not possible. */
   href: string | undefined;
   title: string;
   children: Child;
@@ -153,15 +153,15 @@ function Call({ c, settings, made }: {
     <>
       <p>
         {made.keys.length > 0
-          ? "In a terminal, with the value of your key; or under Try it on the function's page:"
-          : "In a terminal, or under Try it on the function's page:"}
+          ? "Run this in a terminal with the value of your key, or use Try it on the function's page:"
+          : "Run this in a terminal, or use Try it on the function's page:"}
       </p>
       <CopyLine id="first-call" text={line} label="Copy the command" />
     </>
   );
 }
 
-/** A name that the handler asks for by `getSecret("NAME")` and that no secret has yet. */
+/** Returns a name that the handler passes to `getSecret` and that no secret has yet. */
 async function unsetSecret({ handler }: RegisteredFunction, { files, secrets }: WebDeps): Promise<string | undefined> {
   let code: string;
   try {

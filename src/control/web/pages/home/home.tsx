@@ -1,4 +1,4 @@
-// /web: the first page. What needs the admin, the state at a glance, and for a newcomer the first steps.
+// Implements /web, the overview: what needs attention, the state at a glance, and the first steps on a new server.
 
 import type { Child } from "hono/jsx";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
@@ -11,9 +11,9 @@ import { count, plural } from "../../ui/format.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** How many functions of one kind that need attention are named. */
+/** How many functions are listed for each reason that they need attention. */
 const NAMED_MAX = 10;
-/** Responses with secrets in them that are looked at. */
+/** How many audit entries about secrets in responses are read. */
 const LEAKS_MAX = 200;
 const ERROR_MAX_LENGTH = 300;
 
@@ -35,7 +35,7 @@ export function addHome(web: Web, deps: WebDeps): void {
   addFirstSteps(web);
 }
 
-/** Returns what an admin has to look at, each in a sentence or two: what is worst first. */
+/** Returns what needs an admin's attention, each in a sentence or two, the most urgent first. */
 async function concernsOf(deps: WebDeps): Promise<Child[]> {
   const functions = await functionConcerns(deps);
   return [...encryptionConcerns(deps), ...functions, ...leakConcerns(deps), ...deps.sandboxWarnings];
@@ -44,7 +44,7 @@ async function concernsOf(deps: WebDeps): Promise<Child[]> {
 function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
   const { missingVersions, nextRotationAt, progress } = rotation.status();
   const { damaged } = rotation.keys();
-  const encryption = <a href="/web/settings/encryption">What to do</a>;
+  const encryption = <a href="/web/settings/encryption">How to fix this</a>;
   const concerns: Child[] = missingVersions.map(({ version, values }) => (
     <>
       {plural(values, "value")} cannot be read: encryption key version {version} is missing. {encryption}
@@ -58,7 +58,7 @@ function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
       <>{plural(last.outcome.unreadable.values, "value")} could not be read by the last rotation. {encryption}</>,
     );
   }
-  // It is checked each hour.
+  // The server checks hourly whether a rotation is due.
   if (!progress && nextRotationAt < now() - DAY_MS) {
     concerns.push(
       <>
@@ -76,9 +76,9 @@ async function functionConcerns(deps: WebDeps): Promise<Child[]> {
       <FunctionLink {...entry} /> is broken: calls get 500. <span class="message">{reason}</span>
     </>
   ));
-  const resting = suspended().map((id) => (
+  const suspendedOnes = suspended().map((id) => (
     <>
-      <FunctionLink {...registry.get(id)} /> is suspended, as its processes kept ending: calls get 503.{" "}
+      <FunctionLink {...registry.get(id)} /> is suspended because its processes kept ending: calls get 503.{" "}
       <span class="message">{health(id).lastDeath}</span>
     </>
   ));
@@ -96,12 +96,12 @@ async function functionConcerns(deps: WebDeps): Promise<Child[]> {
   });
   return [
     ...fewOf(broken, "more functions are broken"),
-    ...fewOf(resting, "more functions are suspended"),
+    ...fewOf(suspendedOnes, "more functions are suspended"),
     ...fewOf(failing, "or more other functions failed"),
   ];
 }
 
-/** Responses that were reported or withheld within the last day, by function. */
+/** Returns the functions whose responses contained secrets within the last day. */
 function leakConcerns({ audit, registry, now }: WebDeps): Child[] {
   const { entries } = audit.list({ action: "response.*", from: now() - DAY_MS }, Number.MAX_SAFE_INTEGER, LEAKS_MAX);
   const byFunction = Map.groupBy(entries, ({ subjectId, subjectName }) => subjectId ?? subjectName);
@@ -128,7 +128,7 @@ function fewOf(concerns: readonly Child[], rest: string): Child[] {
   return others <= 0 ? [...concerns] : [...concerns.slice(0, NAMED_MAX), `${count(others)} ${rest}.`];
 }
 
-/** The function, unless it was deleted. */
+/** Returns the function; undefined if it was deleted. */
 function named(id: FunctionId, { list }: WebDeps["registry"]): RegisteredFunction | undefined {
   const [entry] = id > 0 ? list(id - 1, 1) : [];
   return entry?.id === id ? entry : undefined;
@@ -152,7 +152,7 @@ function Glance({ deps }: { deps: WebDeps }) {
   const { access, registry, secrets, settings, metrics, rotation, suspended, now } = deps;
   const functions = registry.counts();
   const disabled = functions.total - functions.enabled;
-  const resting = suspended().length;
+  const suspendedCount = suspended().length;
   const status = rotation.status();
   const unreadable = status.missingVersions.reduce((sum, { values }) => sum + values, rotation.keys().damaged);
   const keys = access.keyCounts();
@@ -165,7 +165,7 @@ function Glance({ deps }: { deps: WebDeps }) {
         <Tile href="/web/functions" title="Functions" figure={count(functions.total)}>
           {functions.total === 0 ? "none yet" : `${count(functions.enabled)} enabled`}
           {disabled > 0 && `, ${count(disabled)} disabled`}
-          {resting > 0 && <Badge kind="bad">{count(resting)} suspended</Badge>}
+          {suspendedCount > 0 && <Badge kind="bad">{count(suspendedCount)} suspended</Badge>}
         </Tile>
         <Tile href="/web/metrics" title="Calls, last hour" figure={counted ? count(calls) : "–"}>
           {!counted ? "calls are not counted" : calls === 0 ? "no errors" : (
@@ -197,7 +197,7 @@ function Glance({ deps }: { deps: WebDeps }) {
   );
 }
 
-/** The link is not named by its title: the sidebar has one of that name, to the same page. */
+/** The title is not a link: the sidebar already has one with that name, to the same page. */
 function Tile({ href, title, figure, children }: { href: string; title: string; figure: string; children: Child }) {
   return (
     <li>

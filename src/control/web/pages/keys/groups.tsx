@@ -1,4 +1,4 @@
-// /web/keys/groups: making, describing, renaming and deleting key groups.
+// Implements /web/keys/groups: creates, shows, changes and deletes key groups.
 
 import type { Context } from "hono";
 import { groupVersion, MANAGEMENT_GROUP } from "../../../../core/access/access.ts";
@@ -14,11 +14,11 @@ import { Conflict, type Difference, differences, VersionField } from "../../ui/c
 import {
   attempt,
   expectedIn,
+  fieldText,
   type FormStatus,
   type Problems,
   readForm,
   redirect,
-  typedText,
 } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -26,7 +26,7 @@ import { plural, positive } from "../../ui/format.ts";
 import { GroupFacts, KeysOfGroup } from "./lists.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 
-/** Functions of a group that are listed. */
+/** How many functions of a group are listed. */
 const FUNCTIONS_MAX = 20;
 const LABELS = { name: "Name", description: "Description" };
 
@@ -60,7 +60,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
     return redirect(
       c,
       `/web/keys/groups/${result.done}`,
-      `Created the group "${values.name}". Now create a key in it.`,
+      `Created the group "${values.name}". Next, create a key in it.`,
     );
   });
 
@@ -111,9 +111,9 @@ export function addGroups(web: Web, deps: WebDeps): void {
                 conflict={status === 412 ? differences(LABELS, fieldsOf(group), fieldsOf(values)) : undefined}
                 label="Save"
                 fixedName={name === MANAGEMENT_GROUP
-                  ? "This group cannot be renamed: it may always manage the server."
+                  ? "This group cannot be renamed: it can always manage the server."
                   : managing
-                  ? "While the setting api.access-groups names this group, it cannot be renamed."
+                  ? "This group cannot be renamed while the setting api.access-groups names it."
                   : undefined}
               />
             )}
@@ -186,7 +186,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
     const group = access.groupSummary(idOf(c));
     const result = await attempt(() => access.deleteGroup(c.get("actor"), group.id));
     if ("problems" in result) return showDelete(c, group, result.problems[""]);
-    const along = group.secrets === 0 ? "" : `, and ${plural(group.secrets, "secret")} with it`;
+    const along = group.secrets === 0 ? "" : ` and its ${plural(group.secrets, "secret")}`;
     return redirect(c, "/web/keys", `Deleted the group "${group.name}"${along}.`);
   });
 }
@@ -200,10 +200,10 @@ function fieldsOf({ name, description }: Values): Record<keyof Values, string> {
   return { name, description };
 }
 
-/** A name that the form does not let change is the old one. */
+/** Returns the values of the form; `name` if the form has no field for it. */
 async function readValues(c: Context<WebEnv>, name = ""): Promise<Values> {
   const typed = await readForm(c);
-  return { name: typed.name ? typedText(typed, "name") : name, description: typedText(typed, "description") };
+  return { name: typed.name ? fieldText(typed, "name") : name, description: fieldText(typed, "description") };
 }
 
 function GroupForm({ action, values, problems, version, conflict, label, cancel, fixedName }: {
@@ -211,7 +211,7 @@ function GroupForm({ action, values, problems, version, conflict, label, cancel,
   values: Values;
   problems: Problems | undefined;
   version?: Version;
-  /** Where somebody else changed the group meanwhile: what differs. */
+  /** The differences, if another user has changed the group. */
   conflict?: readonly Difference[] | undefined;
   label: string;
   cancel?: string;
@@ -248,7 +248,7 @@ function Functions(
   if (total === 0) {
     return (
       <p class="quiet">
-        None. A function requires a key of this group once the group is chosen in its settings: see{" "}
+        None. To require a key of this group, choose the group in the settings of a function: see{" "}
         <a href="/web/functions">Functions</a>.
       </p>
     );

@@ -1,4 +1,4 @@
-// /web/keys/<id>: one key, changing its name and description, and revoking it.
+// Implements /web/keys/<id>: shows a key, changes its name and description, and revokes it.
 
 import type { Context } from "hono";
 import { keyVersion, MANAGEMENT_GROUP } from "../../../../core/access/access.ts";
@@ -13,11 +13,11 @@ import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,
+  fieldText,
   type FormStatus,
   type Problems,
   readForm,
   redirect,
-  typedText,
 } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -100,7 +100,7 @@ export function addKey(web: Web, deps: WebDeps): void {
   web.post("/web/keys/:id", async (c) => {
     const key = access.keySummary(idOf(c));
     const typed = await readForm(c);
-    const values = { name: typedText(typed, "name"), description: typedText(typed, "description") };
+    const values = { name: fieldText(typed, "name"), description: fieldText(typed, "description") };
     const result = await attempt(() =>
       access.updateKey(c.get("actor"), key.id, keyChange.parse(values), expectedIn(typed))
     );
@@ -116,11 +116,11 @@ export function addKey(web: Web, deps: WebDeps): void {
         <>
           <KeyFacts keyRow={key} deps={deps} />
           <p>
-            Callers with this key are refused from that moment on, and it cannot be brought back
+            Callers with this key will be refused at once. A revoked key cannot be restored
             {key.groupName === MANAGEMENT_GROUP && (
               <>
                 {" "}
-                here: only a start of the server with its value in <code>BOOTSTRAP_API_KEY</code> does that
+                here; only starting the server with its value in <code>BOOTSTRAP_API_KEY</code> restores it
               </>
             )}.
           </p>
@@ -142,7 +142,7 @@ export function addKey(web: Web, deps: WebDeps): void {
   web.post("/web/keys/:id/revoke", (c) => {
     const key = access.keySummary(idOf(c));
     access.deleteKey(c.get("actor"), key.id);
-    const along = key.secrets === 0 ? "" : `, and deleted ${plural(key.secrets, "secret")} with it`;
+    const along = key.secrets === 0 ? "" : ` and deleted its ${plural(key.secrets, "secret")}`;
     return redirect(c, `/web/keys/groups/${key.groupId}`, `Revoked the key "${key.name}"${along}.`);
   });
 }
@@ -155,10 +155,9 @@ function LastKeyWarning() {
   return (
     <div class="warning" role="alert">
       <p>
-        <strong>This is the last key that may use the API.</strong>{" "}
-        Without it, scripts can no longer manage this server; admins who sign in here still can. On the server's machine
-        {" "}
-        <code>deno task cli keys create</code> makes a new one.
+        <strong>This is the last key that can use the API.</strong>{" "}
+        Without it, scripts can no longer manage this server; admins who sign in here still can. To create a new key,
+        run <code>deno task cli keys create</code> on the server's machine.
       </p>
     </div>
   );

@@ -1,5 +1,5 @@
-// /web/keys: key groups and API keys. A key's value is shown once, when it is made, and never again: a page that
-// showed all of them would give whoever sits down at an open browser every caller's identity at once.
+// Implements /web/keys: lists key groups and API keys. A key's value is shown only once, when it is created: a page with
+// all values would give anyone at an unattended browser the identity of every caller.
 
 import type { GroupWithKeys } from "../../../../core/access/listing.ts";
 import { AlteredBadge } from "../../ui/altered.tsx";
@@ -13,9 +13,9 @@ import { addNewKey } from "./new_key.tsx";
 import { GroupFacts, KEYS_PER_PAGE, KeyTable } from "./lists.tsx";
 
 const GROUPS_PER_PAGE = 10;
-/** Of each group, the newest; its own page has all. */
+/** How many of the newest keys of each group are listed; the group's page lists all. */
 const KEYS_PER_GROUP = 5;
-/** With more keys than this, they are searched rather than read. */
+/** With more keys, the page has a search field. */
 const SEARCH_FROM = 10;
 
 export function addKeys(web: Web, deps: WebDeps): void {
@@ -32,7 +32,7 @@ export function addKeys(web: Web, deps: WebDeps): void {
       children: (
         <>
           <p class="quiet">
-            A key says who is calling. Functions and the API are opened to groups; each caller holds a key of one group.
+            A key identifies a caller and belongs to one group. Functions and the API admit callers by group.
           </p>
           {(search !== "" || access.keyCounts().total > SEARCH_FROM) && <Search search={search} />}
           {content}

@@ -1,4 +1,4 @@
-// Keys and groups as they stand in lists: their rows, and what is told of each.
+// Implements the table of keys, and the facts about keys and groups that several pages show.
 
 import type { Context } from "hono";
 import type { GroupId, KeyId } from "../../../../ids.ts";
@@ -12,7 +12,7 @@ import { plural, positive } from "../../ui/format.ts";
 
 export const KEYS_PER_PAGE = 50;
 
-/** What a group is for, and what belongs to it. */
+/** A line about a group: whether it manages the server, and its functions and secrets. */
 export function GroupFacts({ group: { id, functions, secrets }, managing }: {
   group: GroupSummary;
   /** Whether its keys may use the API. */
@@ -31,13 +31,13 @@ export function GroupFacts({ group: { id, functions, secrets }, managing }: {
         : `${plural(functions, "function")} ${functions === 1 ? "requires" : "require"} it`}
       {" · "}
       {secrets === 0
-        ? "no secret of its own"
+        ? "no secrets of its own"
         : <a href={`/web/secrets?scope=group&groupId=${id}`}>{plural(secrets, "secret")} of this group</a>}
     </p>
   );
 }
 
-/** The page of all keys of one group. */
+/** One page of the list of a group's keys. */
 export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: WebDeps; groupId: GroupId }) {
   const before = positive(c.req.query("before")) || undefined;
   const { keys, next } = deps.access.keyPage({ groupId }, before, KEYS_PER_PAGE);
@@ -106,7 +106,7 @@ export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGr
   );
 }
 
-/** The end of a key's value, by which people tell keys apart. */
+/** The end of a key's value, which helps people to recognize the key. */
 export function Preview({ preview }: { preview: string | null }) {
   return preview === null ? <Badge kind="bad">cannot be read</Badge> : <code>{preview}</code>;
 }

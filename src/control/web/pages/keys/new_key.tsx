@@ -1,4 +1,4 @@
-// /web/keys/new: creates a key, perhaps with a new group for it, and shows its value until it is confirmed.
+// Implements /web/keys/new: creates a key, optionally with a new group, and shows its value until the user confirms it.
 
 import type { Context } from "hono";
 import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH } from "../../../../core/access/access.ts";
@@ -12,7 +12,7 @@ import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/field
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { curl, curlOf, functionsOriginOf, originOf } from "../../ui/curl_example.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -25,7 +25,7 @@ const LABELS = {
   description: "Description",
   value: "Value",
 };
-/** In the field of groups: one that is created with the key. */
+/** The option for a group that is created with the key. */
 const NEW_GROUP = "new";
 /** Shows the value of a key that was just created. */
 const CREATED_PATH = "/web/keys/created";
@@ -37,21 +37,21 @@ interface Values {
   name: string;
   description: string;
   value: string;
-  /** Whether the function is to ask for this group's keys from now on. */
+  /** Whether the function will require a key of this group. */
   letIn: boolean;
 }
 
-/** A new key, as its page shows it. */
+/** The new key that the page shows. */
 interface Made {
   readonly id: KeyId;
   readonly groupId: GroupId;
   readonly name: string;
   readonly value: SecretValue;
-  /** Where the API and functions answer, as the browser that posted the form calls this server. */
+  /** Origins of the API and of functions, as the browser that posted the form reaches them. */
   readonly origins: { readonly api: string; readonly functions: string };
-  /** The function that it was created for. */
+  /** The function that the key was created for. */
   readonly functionId: FunctionId | undefined;
-  /** Why the function does not require the group. */
+  /** Why the function could not be changed to require the group. */
   readonly problem: string | undefined;
 }
 
@@ -75,7 +75,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
           <SelectField
             name="groupId"
             label="Group"
-            hint="What the key opens: functions require keys of groups, and groups can have secrets of their own."
+            hint="Determines what the key can call: functions require keys of groups. Groups can have their own secrets."
             value={values.groupId}
             options={[...groups, { value: NEW_GROUP, label: "New group…" }]}
             problems={problems}
@@ -104,7 +104,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
           <TextField
             name="value"
             label="Value"
-            hint={`Leave it empty for a random one. A value of your own has ${KEY_VALUE_MIN_LENGTH} to ${KEY_VALUE_MAX_LENGTH} visible characters.`}
+            hint={`Leave empty to generate a random value. A value that you choose has ${KEY_VALUE_MIN_LENGTH} to ${KEY_VALUE_MAX_LENGTH} visible characters.`}
             value={values.value}
             problems={problems}
             autocomplete="off"
@@ -114,7 +114,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
             <div class="field">
               <label for="letIn">
                 <input type="checkbox" id="letIn" name="letIn" value="yes" checked={values.letIn} />
-                Only keys of this group, and of those it requires already, may call {target.name}
+                Require a key of this group, or of the groups required so far, to call {target.name}
               </label>
             </div>
           )}
@@ -155,7 +155,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
     if (made) return showMade(c, deps, made);
     return noLongerShown(c, {
       title: "New API key",
-      advice: "If the value was lost, revoke the key and create another one.",
+      advice: "If you lost the value, revoke the key and create another one.",
       back: "/web/keys",
     });
   });
@@ -166,7 +166,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
   });
 }
 
-/** What the schemas of the API make of a form. @throws ZodError */
+/** Parses the form with the API's schemas. @throws ZodError */
 function wantedOf({ groupId, group, name, description, value }: Values) {
   const fields = { name, description, ...(value !== "" && { value }) };
   if (groupId !== NEW_GROUP) {
@@ -179,7 +179,7 @@ function wantedOf({ groupId, group, name, description, value }: Values) {
 
 async function readValues(c: Context<WebEnv>): Promise<Values> {
   const typed = await readForm(c);
-  const text = (name: string) => typedText(typed, name);
+  const text = (name: string) => fieldText(typed, name);
   return {
     groupId: text("groupId"),
     group: text("group"),
@@ -190,7 +190,7 @@ async function readValues(c: Context<WebEnv>): Promise<Values> {
   };
 }
 
-/** The function that the key is created for, if the address names one that exists. */
+/** Returns the function that the address names; undefined if it names none or it does not exist. */
 function functionOf(c: Context<WebEnv>, deps: WebDeps): RegisteredFunction | undefined {
   const id = positive(c.req.query("functionId")) as FunctionId;
   return id === 0 ? undefined : functionIfThere(id, deps);
@@ -205,7 +205,7 @@ function functionIfThere(id: FunctionId, { registry }: WebDeps): RegisteredFunct
   }
 }
 
-/** Has the function require the group; returns what went wrong, if something did: the key is there all the same. */
+/** Makes the function require the group. Returns a problem, if there is one; the key exists in either case. */
 function letIn(c: Context<WebEnv>, { registry }: WebDeps, target: RegisteredFunction, groupId: GroupId) {
   if (target.keys.includes(groupId)) return undefined;
   try {
@@ -231,8 +231,8 @@ function showMade(c: Context<WebEnv>, deps: WebDeps, made: Made) {
         {made.problem && <p class="warning" role="alert">{made.problem}</p>}
         <h2>Value</h2>
         <p>
-          Copy it now and give it to the caller who will use it. It is stored encrypted, and no other page shows it. If
-          it gets lost, create another key and revoke this one.
+          Copy it now and give it to the caller. It is stored encrypted, and no other page shows it. If it is lost,
+          create another key and revoke this one.
         </p>
         <CopyLine id="key-value" text={made.value.reveal()} label="Copy the value" />
         <h2>Use it</h2>
@@ -255,7 +255,7 @@ function Usage({ deps: { registry, settings }, made, groupName, target }: {
     return (
       <>
         <p>
-          In a terminal, this calls <a href={`/web/functions/${example.id}`}>{example.name}</a>:
+          This command calls <a href={`/web/functions/${example.id}`}>{example.name}</a>:
         </p>
         <CopyLine
           id="curl-line"
@@ -268,21 +268,21 @@ function Usage({ deps: { registry, settings }, made, groupName, target }: {
   if (settings.get("api.access-groups").includes(groupName)) {
     return (
       <>
-        <p>Keys of {groupName} may manage this server through its API. In a terminal, this lists the functions:</p>
+        <p>Keys of {groupName} can manage this server through its API. This command lists the functions:</p>
         <CopyLine
           id="curl-line"
           text={curl(`${made.origins.api}/api/functions`, "GET", made.value.reveal())}
           label="Copy the command"
         />
         <p>
-          All of it is described at <a href="/api/docs">/api/docs</a>.
+          The API is documented at <a href="/api/docs">/api/docs</a>.
         </p>
       </>
     );
   }
   return (
     <p>
-      No function requires a key of {groupName} yet. Open a function to this group under{" "}
+      No function requires a key of {groupName} yet. Choose this group in the settings of a function under{" "}
       <a href="/web/functions">Functions</a>, and send the key in the header <code>X-API-Key</code>.
     </p>
   );

@@ -1,8 +1,8 @@
-// Which secrets go with what is about to be deleted.
+// Lists the secrets that will be deleted together with their owner.
 
 import { plural } from "../../ui/format.ts";
 
-/** So many are named, the others counted. */
+/** How many are listed by name; the others are counted. */
 export const SECRETS_NAMED = 20;
 
 export function SecretNames({ secrets, total, owner }: {
@@ -14,8 +14,7 @@ export function SecretNames({ secrets, total, owner }: {
   return (
     <div class="warning">
       <p>
-        {total === 1 ? "Its secret is" : `Its ${plural(total, "secret")} are`}{" "}
-        deleted with it and cannot be brought back:
+        {total === 1 ? "Its secret is" : `Its ${plural(total, "secret")} are`} deleted with it and cannot be restored:
       </p>
       <ul>
         {secrets.map(({ name }) => (

@@ -1,4 +1,4 @@
-// /web/logs: what functions print, newest first, with filters; followed by static/logs.js as it comes.
+// Implements /web/logs: the output of functions, newest first, with filters; static/logs.js follows new entries.
 
 import type { FunctionId } from "../../../../ids.ts";
 import { LEVELS, type LogEntry } from "../../../../telemetry/logs.ts";
@@ -8,14 +8,14 @@ import { cursorOf } from "../../../inputs/secret_schemas.ts";
 import { Badge, Empty, Pager } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 
 const PAGE_SIZE = "100";
 
-/** What is chosen in the filter, by the names that the API has for it. */
+/** Fields of the filter, with the API's names. */
 const FIELDS = ["functionId", "level", "search", "requestId"] as const;
 const LABELS = { functionId: "Function", level: "Level", search: "Words", requestId: "Request" };
 type Filter = Readonly<Record<(typeof FIELDS)[number], string>>;
@@ -26,14 +26,14 @@ const LEVEL_OPTIONS = [
   { value: "error", label: "Errors" },
 ] as const satisfies readonly { value: (typeof LEVELS)[number]; label: string }[];
 
-/** What happened, unless it was printed; static/logs.js has the same. */
+/** Labels of events other than output; the same as in static/logs.js. */
 const EVENTS: Partial<Record<LogEntry["event"], string>> = {
-  exec_start: "began",
+  exec_start: "started",
   exec_end: "ended",
   exec_reject: "failed",
-  dropped: "lines left out",
+  dropped: "lines dropped",
   leak: "secret in the response",
-  error: "the server failed",
+  error: "server error",
 };
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" } as const;
 
@@ -95,7 +95,7 @@ export function addLogs(web: Web, deps: WebDeps): void {
   });
 
   web.post("/web/logs/clear", async (c) => {
-    const typed = typedText(await readForm(c), "functionId");
+    const typed = fieldText(await readForm(c), "functionId");
     const id = (/^[1-9][0-9]{0,14}$/.test(typed) ? Number(typed) : 0) as FunctionId;
     const name = await clearLogs(deps, c.get("actor"), id);
     return redirect(c, `/web/logs?functionId=${id}`, `The log of ${name} was deleted.`);
@@ -144,7 +144,7 @@ function FilterForm({ filter, problems, overview, isFiltered }: {
   );
 }
 
-/** Shown by the script that it is for. */
+/** The controls for following the log; the script shows them. */
 function Following({ query, newest }: { query: URLSearchParams; newest: number }) {
   const since = new URLSearchParams([...query, ["since", String(newest)]]);
   return (
@@ -155,7 +155,7 @@ function Following({ query, newest }: { query: URLSearchParams; newest: number }
   );
 }
 
-/** One entry; without one, an empty one for the script to fill. */
+/** One entry, or a template that the script fills. */
 function Entry({ entry, name }: { entry: LogEntry | undefined; name: string | undefined }) {
   const at = entry && new Date(entry.at).toISOString();
   return (
@@ -190,12 +190,12 @@ function Nothing({ isFiltered }: { isFiltered: boolean }) {
         {isFiltered
           ? (
             <>
-              No entry is like that. <a href="/web/logs">Show all</a>
+              No matching entries. <a href="/web/logs">Show all</a>
             </>
           )
           : (
             <>
-              Nothing was printed yet. What a handler prints with <code>console.log</code> comes here as it is printed.
+              No entries yet. What a handler prints with <code>console.log</code> appears here at once.
             </>
           )}
       </Empty>
@@ -210,7 +210,7 @@ function ClearForm({ functionId, name }: { functionId: string; name: string }) {
       <form method="post" action="/web/logs/clear">
         <FormToken />
         <input type="hidden" name="functionId" value={functionId} />
-        <p>All entries of {name} are deleted for good.</p>
+        <p>All entries of {name} will be permanently deleted.</p>
         <button type="submit" class="danger">Delete all entries</button>
       </form>
     </details>

@@ -1,4 +1,4 @@
-// /web/metrics: how calls did over time, as charts, and as the table that the charts are drawn from.
+// Implements /web/metrics: calls over time, as charts and as the table that the charts are drawn from.
 
 import { z } from "zod";
 import type { FunctionId } from "../../../../ids.ts";
@@ -13,7 +13,7 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 
-/** What can be chosen: so many minutes, hours or days, up to now. */
+/** Ranges to choose from: the last `count` minutes, hours or days. */
 const RANGES = {
   hour: { label: "Last hour", resolution: "minutes", count: 60 },
   "six-hours": { label: "Last 6 hours", resolution: "minutes", count: 360 },
@@ -23,7 +23,7 @@ const RANGES = {
 } as const;
 type Range = keyof typeof RANGES;
 
-/** Functions that are told of one by one. */
+/** How many functions are listed. */
 const LISTED_MAX = 20;
 
 /** A row of the table. */
@@ -105,7 +105,7 @@ export function addMetrics(web: Web, deps: WebDeps): void {
             <button type="submit">Show</button>
           </form>
           {points.every(({ tally }) => tally.calls + tally.refusals + tally.sandboxStarts === 0) && (
-            <Empty>Nothing was called in this time.</Empty>
+            <Empty>There were no calls in this time.</Empty>
           )}
           <div class="charts">
             {CHARTS.map(({ title, columns }) => (
@@ -171,12 +171,12 @@ function ByFunction({ functions, more, deps: { overview }, range }: {
           { label: "Longest (ms)", cell: ([, { maxMs }]) => text(maxMs) },
         ]}
       />
-      {more && <p class="quiet">These are the {LISTED_MAX} with the most calls. Choose another above.</p>}
+      {more && <p class="quiet">These are the {LISTED_MAX} functions with the most calls. Choose any other above.</p>}
     </>
   );
 }
 
-/** With as many digits as it is known by; a dash where there is none. */
+/** Formats a number with its significant digits; null is a dash. */
 function text(value: number | null): string {
   if (value === null) return "–";
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(3)));

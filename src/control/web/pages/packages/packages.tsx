@@ -1,4 +1,4 @@
-// The packages that functions have, and moving one of them to another version.
+// Implements /web/packages: the list of packages that functions use, and the form that updates one.
 
 import type { Context } from "hono";
 import type { InstalledPackage } from "../../../../code/packages.ts";
@@ -6,7 +6,7 @@ import { Badge, Empty } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
-import { attempt, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, readForm, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { plural } from "../../ui/format.ts";
 
@@ -17,8 +17,8 @@ export function addPackages(web: Web, deps: WebDeps): void {
 
   web.post(`${PATH}/update`, async (c) => {
     const typed = await readForm(c);
-    const name = typedText(typed, "name");
-    const to = typedText(typed, "to").trim();
+    const name = fieldText(typed, "name");
+    const to = fieldText(typed, "to").trim();
     const outcome = await attempt(() => deps.packages.update(c.get("actor"), name, { to: to || undefined }));
     if ("problems" in outcome) {
       return redirect(c, PATH, `${name} was not updated: ${Object.values(outcome.problems).join(" ")}`);
@@ -26,10 +26,10 @@ export function addPackages(web: Web, deps: WebDeps): void {
     const { updated, problems, warnings } = outcome.done;
     if (problems.length > 0) return redirect(c, PATH, `${name} was not updated: ${problems.join(" ")}`);
     const changed = updated.map((one) => `${one.name}: ${one.from.join(", ")} → ${one.to.join(", ")}`);
-    const told = updated.length > 0
+    const outcomeText = updated.length > 0
       ? `Updated ${name} for ${plural(updated.length, "function")}. ${changed.join("; ")}.`
       : `${name} is up to date.`;
-    return redirect(c, PATH, [told, ...warnings].join(" "));
+    return redirect(c, PATH, [outcomeText, ...warnings].join(" "));
   });
 }
 
@@ -45,8 +45,8 @@ function showPackages(c: Context<WebEnv>, packages: readonly InstalledPackage[])
       : (
         <>
           <p class="quiet">
-            Versions stay as they are until they are updated. An update loads each function with the new version first,
-            and changes all of them or none.
+            A version changes only when you update it. An update first loads each function with the new version, and
+            changes all of them or none.
           </p>
           <DataTable
             label="List of packages"
@@ -96,7 +96,7 @@ function Users({ installed: { versions } }: { installed: InstalledPackage }) {
 /** The form that updates the package; none for one that only other packages import. */
 function Update({ installed: { name, registry, versions } }: { installed: InstalledPackage }) {
   const isImported = versions.some(({ functions }) => functions.some(({ specifiers }) => specifiers.length > 0));
-  if (registry !== "npm" || !isImported) return <span class="quiet">with what needs it</span>;
+  if (registry !== "npm" || !isImported) return <span class="quiet">with its dependents</span>;
   return (
     <form method="post" action={`${PATH}/update`} class="inline">
       <input type="hidden" name="name" value={name} />

@@ -1,4 +1,4 @@
-// /web/secrets: which names there are and who sets each, as a matrix of names and scopes.
+// Implements /web/secrets: a matrix of secret names and scopes.
 
 import { z } from "zod";
 import { SCOPES, type SecretName } from "../../../../ids.ts";
@@ -19,27 +19,27 @@ const UNUSED_CHOICES = [7, 30, 90, 180, 365];
 
 const idSchema = idText<number>().optional().catch(undefined);
 
-/** What is asked for in the address; what makes no sense there counts as not given. */
+/** The filter in the address; invalid parts count as absent. */
 export const filterSchema = z.object({
   q: z.string().max(255).catch(""),
   scope: z.enum(SCOPES).optional().catch(undefined),
-  // Of them, the scope's own counts.
+  // Only the scope's own counts.
   functionId: idSchema,
   groupId: idSchema,
   keyId: idSchema,
-  /** In days. */
+  /** A number of days. */
   unused: z.string().regex(/^[1-9]\d{0,3}$/).catch(""),
   after: secretName().optional().catch(undefined),
 });
 
 export type Filter = z.infer<typeof filterSchema>;
 
-/** Which owner's values are asked for, of the filter's scope. */
+/** Returns the id of the filter's owner, of its scope. */
 export function ownerOf(filter: Pick<Filter, "scope" | "functionId" | "groupId" | "keyId">): number | undefined {
   return filter.scope === undefined || filter.scope === "global" ? undefined : filter[OWNER_FIELDS[filter.scope]];
 }
 
-/** The parameters of an address that asks for the same scope and owner. */
+/** Returns the parameters of an address with the same scope and owner. */
 export function ownerParameters(filter: Parameters<typeof ownerOf>[0]): Record<string, string | number | undefined> {
   const { scope } = filter;
   if (scope === undefined || scope === "global") return { scope };
@@ -81,7 +81,7 @@ export function addBrowse(web: Web, deps: WebDeps): void {
   });
 }
 
-/** Attributes of a field that asks for new results when `trigger` happens. */
+/** Returns the attributes of a field that requests new results on `trigger`. */
 function live(trigger: string) {
   return {
     "hx-get": SECRETS,
@@ -158,13 +158,15 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
   );
   const asked = { q, ...ownerParameters(filter), unused };
   const filtered = q !== "" || scope !== undefined || unused !== "";
-  const told = rows.length === 0 ? "No name fits." : `${plural(rows.length, "name")}${next ? ", and more" : ""}.`;
+  const summary = rows.length === 0
+    ? "No matching names."
+    : `${plural(rows.length, "name")}${next ? ", and more" : ""}.`;
   return (
     <div id="results" data-address={address(SECRETS, { ...asked, after })}>
-      {part && <hx-partial hx-target="#announcer" hx-swap="textContent">{told}</hx-partial>}
+      {part && <hx-partial hx-target="#announcer" hx-swap="textContent">{summary}</hx-partial>}
       {since !== undefined && reads.begin > since && (
         <p class="warning">
-          Reads are counted since <Time ms={reads.begin} />: what was not read before that is not known.
+          Reads are counted since <Time ms={reads.begin} />; earlier reads are unknown.
         </p>
       )}
       {rows.length === 0
@@ -184,7 +186,7 @@ function Nothing({ filtered }: { filtered: boolean }) {
   if (filtered) {
     return (
       <Empty>
-        <p>No secret fits.</p>
+        <p>No matching secrets.</p>
         <p>
           <a href={SECRETS}>Show all names</a>
         </p>
@@ -193,7 +195,7 @@ function Nothing({ filtered }: { filtered: boolean }) {
   }
   return (
     <Empty>
-      <p>There are no secrets yet. A secret is a value, such as a password, that functions ask for by its name.</p>
+      <p>No secrets yet. A secret is a value, such as a password, that functions read by its name.</p>
       <p>
         <a href={`${SECRETS}/new`}>Create the first one</a>
       </p>
@@ -204,11 +206,11 @@ function Nothing({ filtered }: { filtered: boolean }) {
 type Asked = Readonly<Record<string, string | number | undefined>>;
 
 function Matrix({ rows, asked }: { rows: readonly NameRow[]; asked: Asked }) {
-  // A name unfolds to all that is asked for but the search.
+  // A name unfolds with the whole filter except the search.
   const { q: _, ...unfolded } = asked;
   return (
     <table class="matrix">
-      <caption class="visually-hidden">Names of secrets, and who sets each</caption>
+      <caption class="visually-hidden">Names of secrets and where they are set</caption>
       <thead>
         <tr>
           <th scope="col">Name</th>

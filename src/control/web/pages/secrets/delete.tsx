@@ -1,4 +1,4 @@
-// Deleting a secret: a page that says what functions get afterwards, and the button.
+// Implements the page that deletes a secret, and that shows which value functions get afterwards.
 
 import type { Context } from "hono";
 import type { Fallback } from "../../../../core/secrets/matrix.ts";
@@ -32,7 +32,7 @@ export function addRemove(web: Web, deps: WebDeps): void {
           <ProblemSummary problems={problems} labels={{}} />
           <p>
             The value of <b>{row.name}</b> for{" "}
-            <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b> is deleted permanently.
+            <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b> will be permanently deleted.
           </p>
           {row.comment && <p class="comment">{row.comment}</p>}
           <p>{affected(row)} then:</p>
@@ -73,7 +73,7 @@ function affected({ owner, ownerName }: SecretRow): string {
   }
 }
 
-/** In the order in which they are looked for. */
+/** Returns the values that calls get instead, in the order of the search. */
 function fallbackWords({ name }: SecretRow, fallbacks: readonly Fallback[]): string[] {
   const words = fallbacks.map(({ scope, owner, count, certain }, index) => {
     if (scope === "global") return `${index > 0 ? "otherwise " : ""}the global value`;

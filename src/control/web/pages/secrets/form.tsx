@@ -1,4 +1,4 @@
-// The form that creates a secret, and the one that changes it. Both parse by the API's schemas.
+// Implements the forms that create and change a secret. Both use the API's schemas.
 
 import type { Context } from "hono";
 import { SCOPES } from "../../../../ids.ts";
@@ -14,12 +14,12 @@ import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
 import {
   attempt,
   expectedIn,
+  fieldText,
   type FormStatus,
   type Problems,
   readForm,
   redirect,
   type Typed,
-  typedText,
 } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -40,9 +40,9 @@ const LABELS = {
   comment: "Comment",
 };
 const NEW = `${SECRETS}/new`;
-const UNSHOWABLE = "holds characters that this field would change (carriage returns or NUL). ";
+const UNSHOWABLE = "contains characters that this field would change (carriage returns or NUL). ";
 
-/** The fields of a form as texts; `version` where the form is still that of another version than the stored one. */
+/** The texts of a form's fields; `version` if the form was filled from another version than the stored one. */
 type Fields = Readonly<Record<string, string>>;
 
 export function addForms(web: Web, deps: WebDeps): void {
@@ -66,7 +66,7 @@ export function addForms(web: Web, deps: WebDeps): void {
     return editPage(c, deps, row, { name: row.name, value: "", comment: row.comment });
   });
 
-  // What was typed elsewhere in the form stays; the value comes into its field.
+  // Fills the field of the value, and keeps what is typed in the other fields.
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit/reveal`, async (c) => {
     const row = secretOf(c, deps);
     const form = await readForm(c);
@@ -75,10 +75,11 @@ export function addForms(web: Web, deps: WebDeps): void {
     const value = opened!.value?.reveal();
     if (value === undefined) return editPage(c, deps, row, fields, { value: opened!.decryptionError! });
     const lines = value.replaceAll("\r\n", "\n");
-    // Every line ends in CRLF, or none does: then the field can hold it, and the line ends are put back.
+    // If all lines end in CRLF, the field can hold the value, and saving restores the line ends.
     const crlf = lines !== value && lines.replaceAll("\n", "\r\n") === value;
     if (!fitsTextArea(crlf ? lines : value)) {
-      const advice = "It stays as it is while the field is empty; change it over the API, or copy it and type another.";
+      const advice =
+        "It is kept while the field is empty. Change it through the API, or copy it and enter another value.";
       return editPage(c, deps, row, fields, { value: UNSHOWABLE + advice });
     }
     return editPage(c, deps, row, { ...fields, value: lines, ...(crlf && { crlf: "keep" }) });
@@ -96,7 +97,7 @@ export function addForms(web: Web, deps: WebDeps): void {
     );
     if ("problems" in outcome) return editPage(c, deps, secretOf(c, deps), fields, outcome.problems, outcome.status);
     const saved = secrets.get(row.id);
-    const what = value === undefined ? "its value stays as it was" : "with a new value";
+    const what = value === undefined ? "with its value unchanged" : "with a new value";
     return redirect(c, namePath(saved.name), `Saved ${secretWords(saved)}, ${what}.`);
   });
 }
@@ -107,13 +108,13 @@ function pick(given: Fields, names: readonly string[]): Fields {
 
 function fieldsOf(typed: Typed, names: readonly string[]): Fields {
   return Object.fromEntries(names.map((name) => {
-    const text = typedText(typed, name);
-    // No name has spaces around it, but what is pasted often does.
+    const text = fieldText(typed, name);
+    // A pasted name often has spaces around it.
     return [name, name === "name" ? text.trim() : text];
   }));
 }
 
-/** What `newSecret` parses: of the owners' dropdowns, only the one of the scope counts. */
+/** Returns the input of `newSecret`: of the owners' dropdowns, only that of the scope counts. */
 function wanted({ name, value, scope, comment, ...owners }: Fields): unknown {
   const owned = OWNED_SCOPES.find((known) => known === scope);
   const field = owned && OWNER_FIELDS[owned];
@@ -121,16 +122,16 @@ function wanted({ name, value, scope, comment, ...owners }: Fields): unknown {
   return { name, value, scope, comment, ...(id && { [field]: /^\d+$/.test(id) ? Number(id) : id }) };
 }
 
-/** Whether a text area gives back what is put into it. */
+/** Reports whether a text area returns this value unchanged. */
 function fitsTextArea(value: string): boolean {
   return !/[\r\0]/.test(value);
 }
 
-/** The value to put into the form again, and what is wrong if it cannot be. */
+/** Returns the value for a form that is shown again, and a problem if the form cannot hold it. */
 function again(fields: Fields, problems: Problems | undefined): { value: string; problems: Problems | undefined } {
   const { value = "" } = fields;
   if (fitsTextArea(value)) return { value, problems };
-  return { value: "", problems: { value: `${UNSHOWABLE}Give it again.`, ...problems } };
+  return { value: "", problems: { value: `${UNSHOWABLE}Enter it again.`, ...problems } };
 }
 
 function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wrong?: Problems, status?: FormStatus) {
@@ -144,7 +145,7 @@ function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wron
         <FormToken />
         <ProblemSummary problems={problems} labels={LABELS} />
         <NameField value={fields.name ?? ""} problems={problems} />
-        <ValueField value={value} problems={problems} hint="Any text; lines may break." />
+        <ValueField value={value} problems={problems} hint="Any text, including line breaks." />
         <ScopeFields overview={overview} fields={fields} problems={problems} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <FormActions submit="Create" cancel={SECRETS} />
@@ -177,7 +178,7 @@ function editPage(
         <FormToken />
         <p>
           Belongs to:{" "}
-          <b>{row.owner.scope === "global" ? "every function (global)" : ownerWords(row)}</b>. To give it to another
+          <b>{row.owner.scope === "global" ? "every function (global)" : ownerWords(row)}</b>. To use it for another
           owner, create it there.
         </p>
         <VersionField version={fields.version || secretVersion(row)} />
@@ -192,9 +193,7 @@ function editPage(
         <ValueField
           value={value}
           problems={problems}
-          hint={readable
-            ? "Left empty, the value stays as it is."
-            : "The value that is stored cannot be read. Give it again."}
+          hint={readable ? "Leave empty to keep the value." : "The stored value cannot be read. Enter it again."}
         />
         {fields.crlf === "keep" && (
           <label class="field">
@@ -215,12 +214,12 @@ function editPage(
   }, status);
 }
 
-/** The values themselves are not compared: a page must not show one that nobody asked to see. */
+/** Returns the differences, but never the stored value, which the user has not asked to see. */
 function differencesOf({ name, comment }: SecretRow, fields: Fields) {
   const value = fields.value ? "the value in the form" : "the stored value, unchanged";
   return differences(
     { name: LABELS.name, value: LABELS.value, comment: LABELS.comment },
-    { name, value: "hidden; it may be another one", comment },
+    { name, value: "hidden; it may have changed", comment },
     { name: fields.name ?? "", value, comment: fields.comment ?? "" },
   );
 }
@@ -270,7 +269,7 @@ function ValueField({ value, problems, hint }: PartProps) {
         isVerbatim
         data-bytes-left="bytes-left"
       />
-      <p id="bytes-told" class="visually-hidden" role="status"></p>
+      <p id="bytes-announcement" class="visually-hidden" role="status"></p>
     </>
   );
 }
@@ -313,7 +312,7 @@ function CommentField({ value, problems }: PartProps) {
       label={LABELS.comment}
       value={value}
       problems={problems}
-      hint="Optional: what it is for, and when it has to be renewed. Not encrypted."
+      hint="Optional: its purpose, and when to renew it. Not encrypted."
       rows={2}
     />
   );

@@ -1,4 +1,4 @@
-// /web/secrets/resolve: what a function would be given on a call with some key, and why.
+// Implements /web/secrets/resolve: which secrets a function gets on a call with a given key, and why.
 
 import { z } from "zod";
 import { AppError } from "../../../../errors.ts";
@@ -34,8 +34,8 @@ export function addResolvePage(web: Web, deps: WebDeps): void {
       children: (
         <>
           <p>
-            Choose a function, and the API key that a call of it brings: see which value of each secret such a call
-            gets, and which ones that value shadows.
+            Choose a function and the API key of a call. The result shows which value of each secret such a call gets,
+            and which values that one shadows.
           </p>
           <Question asked={asked} deps={deps} />
           {asked.functionId !== undefined && <Answer asked={asked} deps={deps} />}
@@ -62,7 +62,7 @@ function Question({ asked: { functionId, keyId, q }, deps: { overview } }: { ask
   );
 }
 
-/** The function and key that were asked for; one that is gone, as the sentence that says so. */
+/** Returns the call that the address describes; a sentence if the function or the key does not exist. */
 function callOf({ functionId, keyId }: Asked, { registry, access }: WebDeps): Call | string {
   try {
     return { target: registry.get(functionId!), key: keyId === undefined ? undefined : access.key(keyId) };
@@ -82,7 +82,7 @@ function Answer({ asked, deps }: { asked: Asked; deps: WebDeps }) {
       {names.length > 0 && (
         <DataTable
           label="Resolved secrets"
-          caption="What such a call gets for each name"
+          caption="The value that such a call gets for each name"
           class="resolved"
           isStacked
           rows={names}
@@ -128,7 +128,7 @@ function Outcome({ outcome, call: { target, key } }: { outcome: CallOutcome; cal
       )}
       {isPublic && key && (
         <p class="warning">
-          This function is public: keys do not count, and values of groups and keys are closed to it.
+          This function is public: it ignores keys, and cannot read values of groups and keys.
         </p>
       )}
     </>

@@ -1,4 +1,4 @@
-// /web/secrets: the section's pages.
+// Adds the pages of secrets.
 
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { addBrowse } from "./browse.tsx";

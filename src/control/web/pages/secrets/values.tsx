@@ -1,5 +1,5 @@
-// The values of a name: whose they are, and each of them hidden until it is revealed. A revealed value is
-// recorded, also when it is only copied.
+// Implements the values of a name with their owners. Each is hidden until it is revealed. Revealing or copying a value
+// is recorded.
 
 import type { Context } from "hono";
 import { z } from "zod";
@@ -23,7 +23,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 export const secretPath = (id: SecretId): string => `${SECRETS}/${id}`;
 
-/** The secret that the path names. @throws AppError NotFound (404) */
+/** Returns the secret that the path names. @throws AppError NotFound (404) */
 export function secretOf(c: Context<WebEnv>, { secrets }: WebDeps): SecretRow {
   return secrets.get(idText<SecretId>().parse(c.req.param("id")));
 }
@@ -40,7 +40,7 @@ export function addValues(web: Web, deps: WebDeps): void {
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/reveal`, (c) => {
     const row = secretOf(c, deps);
     const [opened] = secrets.reveal(c.get("actor"), [row]);
-    if (isPart(c)) return c.html(<ValueBox row={row} opened={opened} tell={`Shown: ${secretWords(row)}.`} />);
+    if (isPart(c)) return c.html(<ValueBox row={row} opened={opened} announcement={`Shown: ${secretWords(row)}.`} />);
     const list = (
       <ul class="values">
         <Value row={row} opened={opened} deps={deps} read={deps.reads.of([row.id]).get(row.id)} unused={false} />
@@ -52,10 +52,10 @@ export function addValues(web: Web, deps: WebDeps): void {
   web.get(`${SECRETS}/:id{[1-9][0-9]*}/value`, (c) => {
     const row = secretOf(c, deps);
     if (!isPart(c)) return c.redirect(namePath(row.name), 303);
-    return c.html(<ValueBox row={row} tell={`Hidden: ${secretWords(row)}.`} />);
+    return c.html(<ValueBox row={row} announcement={`Hidden: ${secretWords(row)}.`} />);
   });
 
-  // For scripts that put it onto the clipboard without showing it.
+  // For the script that copies the value without showing it.
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/copy`, (c) => {
     const [opened] = secrets.reveal(c.get("actor"), [secretOf(c, deps)]);
     if (!opened!.value) throw new AppError("DecryptionFailed", 409, opened!.decryptionError!);
@@ -151,7 +151,7 @@ interface ValueProps {
   unused: boolean;
 }
 
-/** One value with all that is known of it. */
+/** One value with its owner, comment, times and reads. */
 function Value({ row, opened, deps, read, unused }: ValueProps) {
   const isAltered = deps.isAltered("secrets", row.id);
   const problem = isAltered ? null : deps.secrets.problemOf(row);
@@ -205,7 +205,7 @@ function LastRead({ read, deps }: { read: ReadsOfSecret | undefined; deps: WebDe
       </>
     );
   }
-  const reader = deps.overview.ownerName("function", read.lastFunctionId) ?? "a function that is gone";
+  const reader = deps.overview.ownerName("function", read.lastFunctionId) ?? "a deleted function";
   return (
     <>
       Last read <Ago ms={read.lastReadAt} now={deps.now()} /> by {reader}, {plural(read.last30Days, "time")} in 30 days.
@@ -213,12 +213,12 @@ function LastRead({ read, deps }: { read: ReadsOfSecret | undefined; deps: WebDe
   );
 }
 
-/** In the place of what an altered row says, or would be changed to. */
+/** Replaces the value, or the form, of an altered row. */
 export function AlteredSecret({ row }: { row: SecretRow }) {
   return (
     <Altered
       what="secret"
-      effect="Functions get undefined for it, and no wider value instead."
+      effect="Functions get undefined for it, not a wider value."
       remove={{ href: `${secretPath(row.id)}/delete`, label: "Delete it" }}
     />
   );
@@ -228,19 +228,22 @@ function Unreadable({ row, problem }: { row: SecretRow; problem: string }) {
   return (
     <div class="warning">
       <p>
-        <Badge kind="bad">Unreadable</Badge> {problem} Functions get <code>undefined</code>{" "}
-        for it, and no wider value instead.
+        <Badge kind="bad">Unreadable</Badge> {problem} Functions get <code>undefined</code> for it, not a wider value.
       </p>
       <p>
-        Put back the key file <code>encryption-keys.json</code> that it was encrypted with, from your backup; or{" "}
-        <a href={`${secretPath(row.id)}/edit`}>give the value again</a>.
+        Restore the key file <code>encryption-keys.json</code> that it was encrypted with from a backup, or{" "}
+        <a href={`${secretPath(row.id)}/edit`}>set the value again</a>.
       </p>
     </div>
   );
 }
 
-/** The value itself, hidden or shown. `tell` is announced. */
-function ValueBox({ row, opened, tell }: { row: SecretRow; opened?: OpenedSecret | undefined; tell?: string }) {
+/** The value itself, hidden or shown. Screen readers read `announcement`. */
+function ValueBox({ row, opened, announcement }: {
+  row: SecretRow;
+  opened?: OpenedSecret | undefined;
+  announcement?: string;
+}) {
   const path = secretPath(row.id);
   const box = `value-${row.id}`;
   const words = <span class="visually-hidden">{secretWords(row)}</span>;
@@ -261,7 +264,7 @@ function ValueBox({ row, opened, tell }: { row: SecretRow; opened?: OpenedSecret
           )
           : (
             <>
-              {/* A parser drops the first line break of a pre, as of a textarea. */}
+              {/* HTML parsers drop the first line break of a pre, as of a textarea. */}
               <pre
                 class="shown"
                 tabindex={0}
@@ -270,7 +273,7 @@ function ValueBox({ row, opened, tell }: { row: SecretRow; opened?: OpenedSecret
               >{"\n" + shown}</pre>
               {hasUnseen(shown) && (
                 <small class="hint">
-                  It holds carriage returns or control characters, which cannot be seen here. Copy keeps them.
+                  It contains carriage returns or control characters, which are not visible here. Copy keeps them.
                 </small>
               )}
               <form method="get" action={namePath(row.name)} hx-get={`${path}/value`} {...swap}>
@@ -282,7 +285,7 @@ function ValueBox({ row, opened, tell }: { row: SecretRow; opened?: OpenedSecret
           Copy {words}
         </button>
       </div>
-      {tell && <hx-partial hx-target="#announcer" hx-swap="textContent">{tell}</hx-partial>}
+      {announcement && <hx-partial hx-target="#announcer" hx-swap="textContent">{announcement}</hx-partial>}
     </>
   );
 }

@@ -1,4 +1,4 @@
-// /web/settings/encryption: the state of the encryption keys, rotating them, and what must be backed up.
+// Implements /web/settings/encryption: shows the state of the encryption keys, rotates them, and explains the backup.
 
 import { dirname } from "node:path";
 import type { Context } from "hono";
@@ -15,18 +15,18 @@ import { count, plural } from "../../ui/format.ts";
 const PAGE = "/web/settings/encryption";
 const PROGRESS = `${PAGE}/progress`;
 /**
- * Often enough that the bar seems to move by itself; and asked anew by each answer rather than by a clock, so that
- * it ends when a session does.
+ * Often enough that the bar appears to move. Each answer triggers the next request, so that polling ends with the
+ * session.
  */
 const POLL = "load delay:400ms";
 
 type Deps = Pick<WebDeps, "rotation" | "now" | "log">;
 
-/** Before the pages of settings, whose addresses are more general. */
+/** Adds the routes of rotation. They come before those of the settings, whose paths match them, too. */
 export function addEncryption(web: Web, { rotation, now, log }: Deps): void {
   web.post(`${PAGE}/rotate`, (c) => {
     if (rotation.status().progress) return redirect(c, PAGE, "A key rotation is already running.");
-    // It goes on when this request is long answered; how it ends is kept by the rotation itself.
+    // The rotation continues after this request is answered, and keeps its own outcome.
     rotation.rotate(c.get("actor")).catch((error) => {
       log("error", error instanceof AppError ? error.message : messageOf(error), { requestId: c.get("requestId") });
     });
@@ -57,7 +57,7 @@ function isFromScript(c: Context<WebEnv>): boolean {
   return c.req.header("hx-request") !== undefined;
 }
 
-/** The button that begins a rotation, or how far it is; by htmx in its own place until it is over. */
+/** The button that starts a rotation, or its progress, which htmx updates until it ends. */
 export function Rotating({ deps: { rotation } }: { deps: Deps }) {
   const { progress } = rotation.status();
   if (!progress) {
@@ -68,7 +68,7 @@ export function Rotating({ deps: { rotation } }: { deps: Deps }) {
           <FormToken />
           <button type="submit" aria-describedby="rotate-hint">Rotate now</button>
           <p id="rotate-hint" class="hint">
-            <small>Makes a new key and encrypts every value with it. The server goes on serving.</small>
+            <small>Creates a new key and encrypts every value with it. The server keeps serving requests.</small>
           </p>
         </form>
       </section>
@@ -79,14 +79,14 @@ export function Rotating({ deps: { rotation } }: { deps: Deps }) {
   return (
     <section id="rotation" aria-label="Rotation" hx-get={PROGRESS} hx-trigger={POLL} hx-swap="outerHTML">
       <label for="rotation-progress">Rotating the encryption keys</label>
-      {/* Without numbers it moves by itself: the values are not yet counted. */}
+      {/* Indeterminate until the values are counted. */}
       <progress id="rotation-progress" {...(total === 0 ? {} : { value: done, max: total })}></progress>
       <p class="quiet">
-        {total === 0 ? "Making the new key." : `${count(done)} of ${count(total)} values, ${percent} %.`}{" "}
-        You may leave this page: it goes on by itself.
+        {total === 0 ? "Creating the new key." : `${count(done)} of ${count(total)} values, ${percent} %.`}{" "}
+        You can leave this page; the rotation continues.
         <noscript>
           {" "}
-          <a href={PAGE}>Look again</a>
+          <a href={PAGE}>Reload</a>
         </noscript>
       </p>
     </section>
@@ -110,9 +110,8 @@ function LastOutcome({ last }: { last: LastRotation }) {
       )}
       {unreadable > 0 && (
         <p>
-          Put a lost key version back from a backup, or set these values again; the <a href="/web/secrets">secrets</a>
-          {" "}
-          that cannot be read are marked.
+          Restore the missing key version from a backup, or set these values again. Unreadable{" "}
+          <a href="/web/secrets">secrets</a> are marked.
         </p>
       )}
     </div>
@@ -128,7 +127,7 @@ function sentenceOf(last: LastRotation): string {
   return unreadable.values === 0 ? done : `${done} ${describeUnreadable(unreadable)}`;
 }
 
-/** What is known of the keys, and how to keep them safe. */
+/** The state of the keys, and how to back them up. */
 export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: { deps: Deps; outOfBand?: boolean }) {
   const status = rotation.status();
   const keys = rotation.keys();
@@ -145,7 +144,7 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
       <h2>Current key</h2>
       <Facts>
         <Fact term="Version">{current.version}</Fact>
-        <Fact term="Made">
+        <Fact term="Created">
           <Ago ms={current.createdAt} now={now()} />
         </Fact>
         <Fact term="Values encrypted with it">{count(current.values)}</Fact>
@@ -153,7 +152,7 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
           <Ago ms={status.nextRotationAt} now={now()} />, every {days(status.rotationIntervalDays)}
         </Fact>
         <Fact term="Encryptions with this key">
-          {count(keys.seals)} at most; a new key is made by itself after {count(keys.sealsMax)}
+          {count(keys.seals)} at most; a new key is created automatically after {count(keys.sealsMax)}
         </Fact>
       </Facts>
       <OldKeys keys={keys} current={current.version} now={now()} />
@@ -168,20 +167,24 @@ function OldKeys({ keys, current, now }: { keys: KeysStatus; current: number; no
     <>
       <h2>Old keys</h2>
       {old.length === 0
-        ? <p class="quiet">None. After a rotation the old key is kept for a while, so that older backups still open.</p>
+        ? (
+          <p class="quiet">
+            None. After a rotation, the old key is kept for some time so that older backups can still be opened.
+          </p>
+        )
         : (
           <DataTable
             label="Old keys"
             rows={old}
             columns={[
               { label: "Version", cell: ({ version }) => version },
-              { label: "Made", cell: ({ createdAt }) => <Time ms={createdAt} /> },
+              { label: "Created", cell: ({ createdAt }) => <Time ms={createdAt} /> },
               { label: "Values", cell: ({ values }) => count(values) },
               {
                 label: "Kept until",
                 cell: ({ values, keptUntil }) =>
                   values > 0
-                    ? "no value needs it any more"
+                    ? "no value needs it"
                     : keptUntil !== undefined && keptUntil > now
                     ? <Time ms={keptUntil} />
                     : "within the hour",
@@ -203,9 +206,9 @@ function Missing({ missing, keyFile }: { missing: { version: number; values: num
         </p>
       ))}
       <p>
-        Stop the server, put the entry of that version back into <code>keys</code> of <code>{keyFile}</code>{" "}
-        from a backup, and start again. Nothing else is affected meanwhile. Without a backup of that key the values are
-        lost: set them anew.
+        Stop the server, restore the entry of that version in <code>keys</code> of <code>{keyFile}</code>{" "}
+        from a backup, and start the server again. Nothing else is affected. Without a backup of that key, the values
+        are lost: set them again.
       </p>
     </div>
   );
@@ -217,8 +220,8 @@ function Backup({ keys: { keyFile, isWrapped } }: { keys: KeysStatus }) {
       <h2>Backup</h2>
       <p>
         All keys are in{" "}
-        <code>{keyFile}</code>. Without this file every secret and API key is lost for good, so keep a copy of it. Back
-        up the database and the key file together, while the server runs:
+        <code>{keyFile}</code>. Without this file, every secret and API key is permanently lost, so keep a copy of it.
+        Back up the database and the key file together, while the server runs:
       </p>
       <CopyLine
         id="backup-line"
@@ -229,20 +232,21 @@ function Backup({ keys: { keyFile, isWrapped } }: { keys: KeysStatus }) {
         ? (
           <p>
             <Badge kind="ok">passphrase</Badge>{" "}
-            The key file is protected by a passphrase. Keep that in another place than the backup: one is worth nothing
-            without the other.
+            A passphrase protects the key file. Store it in a different place than the backup: neither is useful without
+            the other.
           </p>
         )
         : (
           <p>
             <Badge kind="warn">no passphrase</Badge>{" "}
-            Whoever has a copy of the key file and the database can read every value. Give the key file a passphrase by
-            starting the server with <code>KEYRING_PASSPHRASE_FILE</code>, or keep the two copies in different places.
+            Anyone who has a copy of the key file and the database can read every value. Protect the key file with a
+            passphrase by starting the server with{" "}
+            <code>KEYRING_PASSPHRASE_FILE</code>, or keep the two copies in different places.
           </p>
         )}
       <p>
-        After a rotation make a new backup: an older one lacks the new key. Handlers' code is not part of it; copy the
-        code folder, too.
+        Create a new backup after each rotation: an older one lacks the new key. The backup does not contain the
+        handlers' code; copy the code folder, too.
       </p>
     </>
   );

@@ -1,4 +1,4 @@
-// Settings as fields of a form and as text to read, by nothing but what the table of settings says of each.
+// Implements the field and the text of any setting, from the table of settings.
 
 import { Badge } from "../../ui/components.tsx";
 import { SelectField, TextArea, TextField } from "../../ui/fields.tsx";
@@ -7,10 +7,10 @@ import { count } from "../../ui/format.ts";
 import { DEFINITIONS, type SettingName } from "../../../../core/settings/definitions.ts";
 import { kindOf, writeValue } from "../../../../core/settings/kinds.ts";
 
-/** From here on a list's field scrolls. */
+/** A field with more rows scrolls. */
 const ROWS_MAX = 12;
 
-/** One setting to be changed: `text` is what stands in its field, `value` what is in force. */
+/** The field of one setting: `text` is the field's text, `value` the current value. */
 export function SettingField({ name, value, text, problems }: {
   name: SettingName;
   value: unknown;
@@ -68,7 +68,7 @@ export function isChanged(name: SettingName, value: unknown): boolean {
   return JSON.stringify(value) !== JSON.stringify(DEFINITIONS[name].default);
 }
 
-/** A value in a line: numbers with their unit, the entries of a list with commas. */
+/** Formats a value in one line: numbers with their unit, the entries of a list with commas. */
 export function shortText(name: SettingName, value: unknown): string {
   const kind = kindOf(name);
   switch (kind.kind) {
@@ -89,7 +89,7 @@ function allowed(name: SettingName): string {
     case "integer":
       return `${count(kind.min)} to ${count(kind.max)}${kind.unit === undefined ? "" : ` ${kind.unit}`}.`;
     case "list":
-      return `One entry a line${kind.min > 0 ? `, at least ${count(kind.min)}` : ""}${
+      return `One entry per line${kind.min > 0 ? `, at least ${count(kind.min)}` : ""}${
         kind.max === undefined ? "" : `, at most ${count(kind.max)}`
       }.`;
     case "json":

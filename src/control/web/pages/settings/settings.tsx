@@ -1,4 +1,4 @@
-// /web/settings: every setting by category, made from the table of settings alone, so that a new one needs no page.
+// Implements /web/settings: every setting by category, generated from the table of settings.
 
 import type { Context } from "hono";
 import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../../../core/settings/definitions.ts";
@@ -12,12 +12,12 @@ import { Conflict, type Difference, differences, VersionField } from "../../ui/c
 import {
   attempt,
   expectedIn,
+  fieldText,
   type FormStatus,
   type Problems,
   readForm,
   redirect,
   type Typed,
-  typedText,
 } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -62,31 +62,31 @@ export function addSettings(web: Web, deps: WebDeps): void {
     web.post(path, async (c) => {
       const typed = await readForm(c);
       const texts = typedTexts(typed, stored());
-      const reset = typedText(typed, "reset");
+      const reset = fieldText(typed, "reset");
       if (isSettingName(reset) && names.includes(reset)) {
         settings.reset(c.get("actor"), reset);
-        const notice = `${reset} is back to its default.`;
+        const notice = `${reset} was reset to its default.`;
         const others = changesOf(settings, new Map([...texts].filter(([name]) => name !== reset)));
         if (Object.keys(others).length === 0) return redirect(c, path, notice);
         const back = new Map([...texts, [reset, writeValue(reset, settings.get(reset))]]);
-        return show(c, back, { notice: `${notice} What else you changed is not saved yet.` });
+        return show(c, back, { notice: `${notice} Your other changes are not saved yet.` });
       }
       const changes = changesOf(settings, texts);
       const changed = Object.keys(changes);
-      if (changed.length === 0) return redirect(c, path, "Nothing was changed.");
+      if (changed.length === 0) return redirect(c, path, "There were no changes to save.");
       const result = await attempt(() => settings.change(c.get("actor"), changes, expectedIn(typed), names));
       if ("problems" in result) return show(c, texts, result);
-      return redirect(c, path, `Saved ${changed.join(", ")}. The change is in force.`);
+      return redirect(c, path, `Saved ${changed.join(", ")}. The change has taken effect.`);
     });
   }
 }
 
-/** What was typed of each setting; what the form did not send stays as it is. */
+/** Returns the typed text of each setting; the stored one for settings that the form did not send. */
 function typedTexts(typed: Typed, stored: Texts): Texts {
-  return new Map([...stored].map(([name, text]) => [name, typed[name] ? typedText(typed, name) : text]));
+  return new Map([...stored].map(([name, text]) => [name, typed[name] ? fieldText(typed, name) : text]));
 }
 
-/** The settings whose text stands for another value than the one in force. */
+/** Returns the settings whose text differs from the current value. */
 function changesOf({ get }: Pick<WebDeps["settings"], "get">, texts: Texts): Record<string, unknown> {
   const changes = [...texts].map(([name, text]) => [name, readValue(name, text)] as const)
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(get(name)));
@@ -105,13 +105,13 @@ function Form({ path, names, texts, value, problems, version, conflict }: {
   value: (name: SettingName) => unknown;
   problems: Problems | undefined;
   version: Version;
-  /** Where somebody else changed a setting meanwhile: what differs. */
+  /** The differences, if another user has changed a setting. */
   conflict: readonly Difference[] | undefined;
 }) {
   return (
     <form method="post" action={path} novalidate>
       <FormToken />
-      {/* The first button is the one that Enter presses: it must not be one that resets. */}
+      {/* Enter presses the first button, which must not be one that resets a setting. */}
       <button type="submit" class="visually-hidden" tabindex={-1} aria-hidden="true">Save</button>
       <VersionField version={version} />
       {conflict
@@ -141,14 +141,14 @@ function EncryptionPage({ deps, form }: { deps: WebDeps; form: unknown }) {
   );
 }
 
-/** All settings with their values, to be read and found. */
+/** An overview of all settings with their values. */
 function Overview({ value }: { value: (name: SettingName) => unknown }) {
   return (
     <>
       <SettingsTabs current={undefined} />
       <p>
-        What can be changed while the server runs; a change is in force at once. What the machine decides is in{" "}
-        environment variables instead, such as the port and the folders.
+        Settings can be changed while the server runs; changes take effect at once. The port, the folders and other
+        properties of the machine are set by environment variables instead.
       </p>
       {CATEGORIES.map(({ id, title }) => (
         <section>

@@ -1,8 +1,8 @@
-// What the pages of settings have in common: the tabs that lead from one category to the next.
+// Implements the tabs of the settings, one for each category.
 
 import { CATEGORIES } from "../../../../core/settings/kinds.ts";
 
-/** `current` is the id of the category shown; undefined on the overview of all. */
+/** `current` is the id of the shown category; undefined on the overview. */
 export function SettingsTabs({ current }: { current: string | undefined }) {
   return (
     <nav aria-label="Settings" class="tabs">

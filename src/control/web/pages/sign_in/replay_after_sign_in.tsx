@@ -1,5 +1,5 @@
-// What somebody was about to do when their session had ended: carried through the sign-in in hidden fields, never
-// in an address, and offered again afterwards.
+// Preserves a request whose session had ended: hidden fields carry it through the sign-in, never an address, and the
+// user can send it again afterwards.
 
 import type { Context } from "hono";
 import type { WebEnv } from "../../shell/deps.ts";
@@ -10,16 +10,16 @@ import { barePage } from "../../shell/layout.tsx";
 export interface Resume {
   /** A path under /web, with its query. */
   readonly to: string;
-  /** What was typed into a form that was sent there. */
+  /** The fields of a form that was posted there. */
   readonly form: readonly (readonly [name: string, value: string])[] | undefined;
 }
 
 const HERE = new URL("http://here");
 const HOME: Resume = { to: "/web", form: undefined };
-/** Before the names of the carried fields, which may have the names of ours. */
+/** Prefix of the carried fields, so that they cannot collide with those of the sign-in form. */
 const CARRIED = "~";
 
-/** What this request was about to do. */
+/** Returns the path and the form of a request. */
 export async function resumeOf(c: Context<WebEnv>): Promise<Resume> {
   const { url } = c.req;
   const to = localPath(url.slice(url.indexOf("/", url.indexOf("://") + 3)));
@@ -30,7 +30,7 @@ export async function resumeOf(c: Context<WebEnv>): Promise<Resume> {
   return { to, form: Object.entries(typed).flatMap(([name, values]) => values.map((value) => [name, value] as const)) };
 }
 
-/** What a sign-in form carries. */
+/** Returns the request that a sign-in form carries. */
 export function resumeIn(typed: Typed): Resume {
   const to = localPath(typed["to"]?.[0] ?? "");
   if (typed["resume"] === undefined) return { to, form: undefined };
@@ -39,7 +39,7 @@ export function resumeIn(typed: Typed): Resume {
   return { to, form };
 }
 
-/** Inside of a sign-in form. */
+/** The hidden fields of a sign-in form that carry the request. */
 export function ResumeFields({ resume: { to, form } }: { resume: Resume }) {
   return (
     <>
@@ -50,14 +50,14 @@ export function ResumeFields({ resume: { to, form } }: { resume: Resume }) {
   );
 }
 
-/** Goes on with it, now that somebody is signed in. */
-export function goOn(c: Context<WebEnv>, { to, form }: Resume): Response | Promise<Response> {
+/** Continues the request after the sign-in: redirects, or asks whether to send the form. */
+export function continueRequest(c: Context<WebEnv>, { to, form }: Resume): Response | Promise<Response> {
   if (!form) return c.redirect(to, 303);
   return barePage(c, {
     title: "Signed in again",
     children: (
       <>
-        <p>Your session had ended, so what you sent has not been done yet. Nothing that you typed is lost.</p>
+        <p>Your session had ended, so the form was not processed. Nothing that you typed is lost.</p>
         <form method="post" action={to}>
           {form.map(([name, value]) => <input type="hidden" name={name} value={value} />)}
           <FormActions submit="Continue" autofocus cancel="/web" cancelLabel="Discard it" />
@@ -67,7 +67,7 @@ export function goOn(c: Context<WebEnv>, { to, form }: Resume): Response | Promi
   });
 }
 
-/** A path of these pages, or their start for anything else, such as another host's. */
+/** Returns a path of these pages, and `/web` for any other address, such as one of another host. */
 function localPath(path: string): string {
   const { origin, pathname, search } = URL.canParse(path, "http://here") ? new URL(path, "http://here") : HERE;
   const isOurs = origin === HERE.origin && (pathname === "/web" || pathname.startsWith("/web/"));

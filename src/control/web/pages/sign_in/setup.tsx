@@ -1,10 +1,11 @@
-// /web/setup: the first admin, by the one-time link that the server prints, and closed from then on.
+// Implements /web/setup, which creates the first admin. It needs the one-time link that the server prints, and is closed
+// after that.
 
 import { AppError } from "../../../../errors.ts";
 import type { Context } from "hono";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
 import { barePage, type PageStatus } from "../../shell/layout.tsx";
 import { PasswordFields } from "../../ui/password_fields.tsx";
 import { keepSession, visitorOf } from "../../shell/session.ts";
@@ -24,9 +25,9 @@ export function addSetup(web: Web, deps: WebDeps): void {
   web.post("/web/setup", async (c) => {
     if (accounts.any()) throw closed();
     const typed = await readForm(c);
-    const token = typedText(typed, "token");
+    const token = fieldText(typed, "token");
     if (!accounts.mayBeSetUp(token)) return whereTheLinkIs(c, 403);
-    const [name, email] = [typedText(typed, "name"), typedText(typed, "email")];
+    const [name, email] = [fieldText(typed, "name"), fieldText(typed, "email")];
     const given = { name, email, password: typed["password"]?.[0] ?? "", again: typed["again"]?.[0] ?? "" };
     const checked = await attempt(() => checkedSetup(given));
     if ("problems" in checked) return setupPage(c, { token, name, email, problems: checked.problems }, 400);
@@ -37,7 +38,7 @@ export function addSetup(web: Web, deps: WebDeps): void {
   });
 }
 
-/** All problems at once, of the person and of the password. */
+/** Parses the form; reports the problems of the person and of the password together. */
 function checkedSetup(given: { name: string; email: string; password: string; again: string }) {
   const person = newPerson.safeParse(given);
   const password = newPassword(given.email.trim().toLowerCase()).safeParse(given);
@@ -48,7 +49,7 @@ function checkedSetup(given: { name: string; email: string; password: string; ag
 }
 
 function closed(): AppError {
-  return new AppError("NotFound", 404, "This server is set up already. Sign in instead.");
+  return new AppError("NotFound", 404, "This server is already set up. Sign in instead.");
 }
 
 function whereTheLinkIs(c: Context<WebEnv>, status: PageStatus) {
@@ -58,13 +59,13 @@ function whereTheLinkIs(c: Context<WebEnv>, status: PageStatus) {
       <>
         {status === 403 && <p class="problems" role="alert">This link is no longer valid.</p>}
         <p>
-          This server has no users yet. The first one is created by a link that the server printed on its terminal, or
-          in its log, when it started. Open that link: it begins with
+          This server has no users yet. To create the first one, open the link that the server printed on its terminal
+          or in its log when it started. It begins with
         </p>
         <p>
           <code>http://{c.req.header("host")}/web/setup?token=</code>
         </p>
-        <p>The link works once, and until the server stops. Each start prints a new one.</p>
+        <p>The link works once, until the server stops. Each start prints a new one.</p>
       </>
     ),
   }, status);
@@ -79,7 +80,7 @@ function setupPage(
     title: "Set up",
     children: (
       <>
-        <p>Create the first user. Further ones can be invited later.</p>
+        <p>Create the first user. You can invite others later.</p>
         <ProblemSummary problems={problems} labels={LABELS} />
         <form method="post" action="/web/setup">
           <input type="hidden" name="token" value={token} />
@@ -89,7 +90,7 @@ function setupPage(
             label={LABELS.email}
             type="email"
             value={email}
-            hint="To sign in with. Nothing is sent to it."
+            hint="Used to sign in. No e-mail is sent to it."
             problems={problems}
             autocomplete="username"
             required

@@ -1,14 +1,14 @@
-// /web/sign-in, its second step, and signing out.
+// Implements /web/sign-in with its second step, and signing out.
 
 import type { Context } from "hono";
 import type { PendingSecondFactor, SignedIn } from "../../../../core/admins/sign_in.ts";
 import { AppError, SlowDown } from "../../../../errors.ts";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { type Problems, problemsOf, readForm, redirect, takeNotice, typedText } from "../../shell/forms.ts";
+import { fieldText, type Problems, problemsOf, readForm, redirect, takeNotice } from "../../shell/forms.ts";
 import { barePage, type PageStatus } from "../../shell/layout.tsx";
-import { goOn, type Resume, ResumeFields, resumeIn } from "./replay_after_sign_in.tsx";
-import { forgetSession, keepSession, recognise, visitorOf } from "../../shell/session.ts";
+import { continueRequest, type Resume, ResumeFields, resumeIn } from "./replay_after_sign_in.tsx";
+import { findSignedIn, forgetSession, keepSession, visitorOf } from "../../shell/session.ts";
 import { email } from "../../../inputs/sign_in_schemas.ts";
 
 export function addSignIn(web: Web, deps: WebDeps): void {
@@ -17,15 +17,15 @@ export function addSignIn(web: Web, deps: WebDeps): void {
   web.get("/web/sign-in", (c) => {
     if (!accounts.any()) return c.redirect("/web/setup", 303);
     const resume = resumeIn({ to: [c.req.query("to") ?? ""] });
-    if (recognise(c, deps)) return c.redirect(resume.to, 303);
+    if (findSignedIn(c, deps)) return c.redirect(resume.to, 303);
     return signInPage(c, { resume, notice: takeNotice(c) });
   });
 
   web.post("/web/sign-in", async (c) => {
     const typed = await readForm(c);
     const resume = resumeIn(typed);
-    // Passwords are taken as they are typed: no trimming, and line breaks cannot be in them.
-    const [address, password] = [typedText(typed, "email"), typed["password"]?.[0] ?? ""];
+    // Passwords are not trimmed; they cannot contain line breaks.
+    const [address, password] = [fieldText(typed, "email"), typed["password"]?.[0] ?? ""];
     try {
       const known = email().safeParse(address);
       const entered = await signIn.withPassword(visitorOf(c), known.success ? known.data : address, password);
@@ -37,9 +37,9 @@ export function addSignIn(web: Web, deps: WebDeps): void {
 
   web.post("/web/sign-in/code", async (c) => {
     const typed = await readForm(c);
-    const [resume, pending] = [resumeIn(typed), typedText(typed, "pending")];
+    const [resume, pending] = [resumeIn(typed), fieldText(typed, "pending")];
     try {
-      return enter(c, deps, signIn.withCode(visitorOf(c), pending, typedText(typed, "code")), resume);
+      return enter(c, deps, signIn.withCode(visitorOf(c), pending, fieldText(typed, "code")), resume);
     } catch (error) {
       const status = refuse(c, error);
       if (error instanceof AppError && error.code === "Expired") {
@@ -50,16 +50,16 @@ export function addSignIn(web: Web, deps: WebDeps): void {
   });
 
   web.post("/web/sign-out", (c) => {
-    if (recognise(c, deps)) {
+    if (findSignedIn(c, deps)) {
       const { id, sessionId } = c.get("admin");
       sessions.end(c.get("actor"), sessionId, accounts.get(id));
     }
     forgetSession(c);
-    return redirect(c, "/web/sign-in", "You are signed out.");
+    return redirect(c, "/web/sign-in", "You were signed out.");
   });
 }
 
-/** In, or on to the second step. */
+/** Starts the session, or shows the second step. */
 export function enter(
   c: Context<WebEnv>,
   deps: Pick<WebDeps, "settings">,
@@ -68,10 +68,10 @@ export function enter(
 ): Response | Promise<Response> {
   if ("pending" in entered) return codePage(c, { resume, pending: entered.pending });
   keepSession(c, deps, entered);
-  return goOn(c, resume);
+  return continueRequest(c, resume);
 }
 
-/** The status of a refusal, with what belongs to it; rethrows what is none. */
+/** Returns the status of a refused sign-in, and sets its headers. Rethrows other errors. */
 function refuse(c: Context<WebEnv>, error: unknown): PageStatus {
   if (!(error instanceof AppError)) throw error;
   if (error instanceof SlowDown) c.header("Retry-After", String(error.retryAfterSeconds));
@@ -97,9 +97,7 @@ export function signInPage(
     children: (
       <>
         {notice && <p class="notice" role="status">{notice}</p>}
-        {resume.form && (
-          <p class="warning">Your session has ended. Sign in, and you can go on with what you typed: it is kept.</p>
-        )}
+        {resume.form && <p class="warning">Your session has ended. Sign in to continue; what you typed is kept.</p>}
         <ProblemSummary problems={problems} labels={{}} />
         <form method="post" action="/web/sign-in">
           <ResumeFields resume={resume} />
@@ -136,7 +134,7 @@ function codePage(
           <TextField
             name="code"
             label="Code"
-            hint="The six digits that your authenticator app shows now, or one of your recovery codes."
+            hint="The current six digits of your authenticator app, or one of your recovery codes."
             problems={problems}
             autocomplete="one-time-code"
             isVerbatim

@@ -1,9 +1,9 @@
-// /web/password: where a link of an invitation or a reset leads; whoever has it chooses the password.
+// Implements /web/password, the page of an invitation's or reset's link: the holder of the link chooses a password.
 
 import type { Context } from "hono";
 import { ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type Problems, readForm, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm } from "../../shell/forms.ts";
 import { barePage } from "../../shell/layout.tsx";
 import { PasswordFields } from "../../ui/password_fields.tsx";
 import { visitorOf } from "../../shell/session.ts";
@@ -20,13 +20,13 @@ export function addPasswordLink(web: Web, deps: WebDeps): void {
 
   web.post("/web/password", async (c) => {
     const typed = await readForm(c);
-    const token = typedText(typed, "token");
+    const token = fieldText(typed, "token");
     const { email } = accounts.ofLink(token);
     const visitor = visitorOf(c);
     const result = await attempt(() => newPassword(email).parse(passwordsIn(typed)));
     if ("problems" in result) return choosePage(c, { token, email, problems: result.problems });
     const row = await accounts.useLink(visitor.actor, token, result.done);
-    // Who has a second factor is asked for it, link or not.
+    // The link does not replace a second factor.
     return enter(c, deps, signIn.afterPassword(visitor, row), { to: "/web", form: undefined });
   });
 }

@@ -1,4 +1,4 @@
-// /web/users: who may sign in; inviting, resetting and removing them.
+// Implements /web/users: lists, invites, resets and removes the users who may sign in.
 
 import type { Context } from "hono";
 import { LINK_HOURS } from "../../../../core/admins/accounts.ts";
@@ -12,7 +12,7 @@ import { Ago, Badge, CopyLine, Fact, Facts, FormActions, Time } from "../../ui/c
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type Problems, readForm, redirect, typedText } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -20,7 +20,7 @@ import { forgetSession } from "../../shell/session.ts";
 import { newPerson } from "../../../inputs/sign_in_schemas.ts";
 
 const PATH = "/web/users";
-/** Shows a link that was just made. */
+/** Shows a link that was just created. */
 const LINK_PATH = `${PATH}/link`;
 const LABELS = { name: "Name", email: "E-mail" };
 
@@ -42,7 +42,7 @@ export function addUsers(web: Web, deps: WebDeps): void {
 
   web.post(PATH, async (c) => {
     const typed = await readForm(c);
-    const given = { name: typedText(typed, "name"), email: typedText(typed, "email") };
+    const given = { name: fieldText(typed, "name"), email: fieldText(typed, "email") };
     const result = await attempt(() => {
       const person = newPerson.parse(given);
       return { ...person, token: accounts.invite(c.get("actor"), person) };
@@ -74,22 +74,22 @@ export function addUsers(web: Web, deps: WebDeps): void {
     const row = wanted(c);
     const typed = await readForm(c);
     const token = accounts.reset(c.get("actor"), row.id);
-    if (typedText(typed, "second-factor") === "remove" && row.totpNonce !== null) {
+    if (fieldText(typed, "second-factor") === "remove" && row.totpNonce !== null) {
       secondFactor.disable(c.get("actor"), row);
     }
-    // Who was invited and never signed in has no password yet.
+    // A user who was invited and never signed in has no password yet.
     const [title, text] = row.password === null
       ? [`A new invitation for ${row.email}`, `Give this link to ${row.email}, who chooses a password with it.`]
       : [
         `A new password for ${row.email}`,
-        `Give this link to ${row.email}, who chooses a new password with it. Until then the old one works.`,
+        `Give this link to ${row.email}, who chooses a new password with it. Until then, the old one works.`,
       ];
     return showLink(c, { title, text, link: linkOf(c, token) });
   });
 
   web.post(`${PATH}/:id/remove`, async (c) => {
     const row = wanted(c);
-    const typed = typedText(await readForm(c), "email").trim().toLowerCase();
+    const typed = fieldText(await readForm(c), "email").trim().toLowerCase();
     const result = await attempt(() => {
       if (typed !== row.email) throw invalid("email", `is not ${row.email}`);
       accounts.remove(c.get("actor"), row.id);
@@ -107,7 +107,7 @@ function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: 
     actions: <a href={`${PATH}/new`} role="button">Invite a user</a>,
     children: (
       <>
-        <p>Everybody here may see and change everything on these pages, secrets included.</p>
+        <p>Every user can see and change everything on these pages, including secrets.</p>
         <DataTable
           label="Users"
           isStacked
@@ -156,7 +156,7 @@ function newPage(
           label={LABELS.email}
           type="email"
           value={email}
-          hint="To sign in with. Nothing is sent to it: you get a link to pass on."
+          hint="Used to sign in. No e-mail is sent: you get a link to pass on."
           problems={problems}
           required
         />
@@ -185,7 +185,7 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
           ? (
             <Altered
               what="user"
-              effect="They can no longer sign in, and none of their sessions counts."
+              effect="They can no longer sign in, and none of their sessions is valid."
               remove={{ href: "#remove", label: "Remove them" }}
             />
           )
@@ -194,8 +194,8 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
               <h2 id="reset">{row.password === null ? "New invitation" : "New password"}</h2>
               <p>
                 {row.password === null
-                  ? `Makes a new link by which ${row.email} chooses a password. It replaces the link before.`
-                  : `Makes a link by which ${row.email} chooses a new password. All their sessions end when it is used; until then nothing changes.`}
+                  ? `Creates a new link with which ${row.email} chooses a password. It replaces the earlier link.`
+                  : `Creates a link with which ${row.email} chooses a new password. All their sessions end when it is used; until then nothing changes.`}
               </p>
               <form method="post" action={`${action}/reset`}>
                 <FormToken />
@@ -231,9 +231,9 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
   }, problems ? 400 : 200);
 }
 
-/** Returns the address that a link's receiver opens. */
+/** Returns the address of a one-time link. */
 function linkOf(c: Context<WebEnv>, token: string): SecretValue {
-  // As the browser calls this server, which a proxy may know better than we do; it has been checked to be us.
+  // The origin that the browser uses, which may be a proxy's; it has been checked to be this server.
   const origin = c.req.header("origin");
   if (origin === undefined) throw conflict("This has to be done from a page.");
   return new SecretValue(`${origin}/web/password?token=${token}`);
