@@ -112,7 +112,7 @@ Deno.test("the steps can be hidden, and what needs attention is told on the over
     const attention = page.getByRole("region", { name: "Needs attention" });
     const told = await attention.textContent() ?? "";
     assert.match(told, /2 values cannot be read: encryption key version 7 is missing/);
-    assert.match(told, /doomed is suspended, as its processes kept ending/);
+    assert.match(told, /doomed is suspended because its processes kept ending/);
     await assertAccessible(page);
     await assertFits(page);
     await page.getByRole("button", { name: "Hide these steps" }).click();

@@ -132,7 +132,7 @@ Deno.test("a key, a link and recovery codes survive reload and Back, until they 
     await page.goto("/web/users");
     await page.getByRole("link", { name: "Bob" }).click();
     await page.getByRole("heading", { name: "New invitation" }).waitFor();
-    await page.getByRole("button", { name: "Make a link" }).click();
+    await page.getByRole("button", { name: "Create a link" }).click();
     assert.doesNotMatch(await page.locator("main").textContent() ?? "", /the old one/, "there is no old password");
     await assertShownUntilConfirmed("#link", "Done", /Users/);
   });

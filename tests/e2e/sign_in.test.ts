@@ -135,7 +135,7 @@ Deno.test("an admin sets up a second factor, invites somebody and removes them",
   await page.getByRole("link", { name: "Bob" }).click();
   await page.getByLabel("E-mail").fill("bob@example.com");
   await page.getByRole("button", { name: "Remove user" }).click();
-  await page.getByText("bob@example.com is removed.").waitFor();
+  await page.getByText("bob@example.com was removed.").waitFor();
   await bob.page.goto("/web/users");
   assert.equal(new URL(bob.page.url()).pathname, "/web/sign-in");
 

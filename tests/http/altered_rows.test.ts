@@ -199,7 +199,7 @@ Deno.test("the page of an altered row offers to delete it, which the server does
     assert.match(words, /Something other than this server has written to this \w+ in the database/, kind);
     assert.match(words, /It can no longer be changed\. (Delete it|Revoke it|Remove them) and create it again/, kind);
     assert.doesNotMatch(words, /set the value again|Enter it again|key file/i, kind);
-    assert.doesNotMatch(words, / (Save|Edit|Disable|Make a link) /, kind);
+    assert.doesNotMatch(words, / (Save|Edit|Disable|Create a link) /, kind);
     // What a page that was open before sends.
     const refused = await admin.post(form, fields);
     assert.ok(refused.status >= 400 && refused.status < 500, `${kind}: ${refused.status}`);

@@ -14,6 +14,6 @@ export function count(n: number): string {
 }
 
 /** Parses a positive integer; returns 0 for anything else. */
-export function positive(text: string | undefined): number {
+export function parsePositiveInt(text: string | undefined): number {
   return /^[1-9]\d{0,15}$/.test(text ?? "") && Number.isSafeInteger(Number(text)) ? Number(text) : 0;
 }

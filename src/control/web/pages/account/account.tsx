@@ -9,7 +9,8 @@ import { Ago, Badge, PostButton } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, fieldText, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
+import { fieldText, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { PasswordFields } from "../../ui/password_fields.tsx";
@@ -24,27 +25,29 @@ export function addAccount(web: Web, deps: WebDeps): void {
   const { accounts, sessions, signIn } = deps.admins;
   web.get("/web/account", (c) => accountPage(c, deps));
 
-  web.post("/web/account/name", async (c) => {
-    const typedName = fieldText(await readForm(c), "name");
-    const result = await attempt(() => {
-      const { name } = z.object({ name: personName() }).parse({ name: typedName });
-      accounts.rename(c.get("actor"), c.get("admin").id, name);
-    });
-    if ("problems" in result) return accountPage(c, deps, { name: result.problems, typedName });
-    return redirect(c, "/web/account", "Your name is changed.");
+  formRoute(web, {
+    path: "/web/account/name",
+    read: (typed) => ({ name: fieldText(typed, "name") }),
+    schema: (values) => z.object({ name: personName() }).parse(values),
+    act: ({ c, actor, input }) => accounts.rename(actor, c.get("admin").id, input.name),
+    page: (c, { values, problems }) => accountPage(c, deps, { name: problems!, typedName: values.name }),
+    then: () => ({ to: "/web/account", notice: "Your name was changed." }),
   });
 
-  web.post("/web/account/password", async (c) => {
-    const typed = await readForm(c);
-    const { id, email, sessionId } = c.get("admin");
-    const row = accounts.get(id);
-    const result = await attempt(async () => {
-      const password = newPassword(email).parse(passwordsIn(typed));
-      await signIn.verifyPassword(visitorOf(c), row, typed["current"]?.[0] ?? "", "current");
-      await accounts.changePassword(c.get("actor"), row, password, sessionId);
-    });
-    if ("problems" in result) return accountPage(c, deps, { password: result.problems });
-    return redirect(c, "/web/account", "Your password was changed. All your other sessions have ended.");
+  formRoute(web, {
+    path: "/web/account/password",
+    subject: (c) => accounts.get(c.get("admin").id),
+    read: (typed) => ({ ...passwordsIn(typed), current: typed["current"]?.[0] ?? "" }),
+    schema: ({ current, ...passwords }, { email }) => ({ current, password: newPassword(email).parse(passwords) }),
+    act: async ({ c, actor, subject, input: { current, password } }) => {
+      await signIn.verifyPassword(visitorOf(c), subject, current, "current");
+      await accounts.changePassword(actor, subject, password, c.get("admin").sessionId);
+    },
+    page: (c, { problems }) => accountPage(c, deps, { password: problems! }),
+    then: () => ({
+      to: "/web/account",
+      notice: "Your password was changed. All your other sessions have ended.",
+    }),
   });
 
   web.post("/web/account/sessions/end", async (c) => {

@@ -6,7 +6,8 @@ import { SecretValue } from "../../../../keyring/secret_value.ts";
 import { CopyLine, FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
+import { fieldText, type Problems, redirect } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -26,36 +27,43 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
   const { accounts, secondFactor, signIn } = deps.admins;
   const own = (c: Context<WebEnv>) => accounts.get(c.get("admin").id);
   const shown = new ShownOnce<Codes>(deps.closing);
-  const showCodes = (c: Context<WebEnv>, title: string, codes: readonly string[]) =>
-    redirect(c, `${CODES_PATH}?${shown.keep(c, { title, text: new SecretValue(codes.join("\n")) })}`);
+  const codesPath = (c: Context<WebEnv>, title: string, codes: readonly string[]) =>
+    `${CODES_PATH}?${shown.keep(c, { title, text: new SecretValue(codes.join("\n")) })}`;
 
   web.get(PATH, (c) => {
     const row = own(c);
     return row.totpNonce === null ? setUpPage(c, secondFactor.propose(row)) : managePage(c, deps);
   });
 
-  web.post(PATH, async (c) => {
-    const typed = await readForm(c);
-    const row = own(c);
-    const nonce = fieldText(typed, "nonce");
-    const result = await attempt(async () => {
-      await signIn.verifyPassword(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
-      return secondFactor.enable(c.get("actor"), row, nonce, fieldText(typed, "code"));
-    });
-    if ("done" in result) return showCodes(c, "The second factor is on", result.done);
-    if (own(c).totpNonce !== null) return redirect(c, PATH, "The second factor is already on.");
-    return setUpPage(c, secondFactor.proposed(row, nonce), result.problems);
+  formRoute(web, {
+    path: PATH,
+    subject: own,
+    read: (typed) => ({
+      nonce: fieldText(typed, "nonce"),
+      code: fieldText(typed, "code"),
+      password: typed["password"]?.[0] ?? "",
+    }),
+    act: async ({ c, actor, subject, values: { nonce, code, password } }) => {
+      await signIn.verifyPassword(visitorOf(c), subject, password, "password");
+      return secondFactor.enable(actor, subject, nonce, code);
+    },
+    page: (c, { subject, values, problems }) => {
+      if (subject.totpNonce !== null) return redirect(c, PATH, "The second factor is already on.");
+      return setUpPage(c, secondFactor.proposed(subject, values.nonce), problems);
+    },
+    then: (codes, { c }) => ({ to: codesPath(c, "The second factor is on", codes) }),
   });
 
-  web.post(`${PATH}/codes`, async (c) => {
-    const typed = await readForm(c);
-    const row = own(c);
-    const result = await attempt(async () => {
-      await signIn.verifyPassword(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
-      return secondFactor.renewCodes(c.get("actor"), row);
-    });
-    if ("problems" in result) return managePage(c, deps, { codes: result.problems });
-    return showCodes(c, "New recovery codes", result.done);
+  formRoute(web, {
+    path: `${PATH}/codes`,
+    subject: own,
+    read: (typed) => typed["password"]?.[0] ?? "",
+    act: async ({ c, actor, subject, values: password }) => {
+      await signIn.verifyPassword(visitorOf(c), subject, password, "password");
+      return secondFactor.renewCodes(actor, subject);
+    },
+    page: (c, { problems }) => managePage(c, deps, { codes: problems! }),
+    then: (codes, { c }) => ({ to: codesPath(c, "New recovery codes", codes) }),
   });
 
   web.get(CODES_PATH, (c) => {
@@ -70,15 +78,19 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     return redirect(c, "/web/account");
   });
 
-  web.post(`${PATH}/remove`, async (c) => {
-    const typed = await readForm(c);
-    const row = own(c);
-    const result = await attempt(async () => {
-      await signIn.verifyPassword(visitorOf(c), row, typed["password"]?.[0] ?? "", "password");
-      secondFactor.disable(c.get("actor"), row);
-    });
-    if ("problems" in result) return managePage(c, deps, { remove: result.problems });
-    return redirect(c, "/web/account", "The second factor is off. Signing in asks for your password alone.");
+  formRoute(web, {
+    path: `${PATH}/remove`,
+    subject: own,
+    read: (typed) => typed["password"]?.[0] ?? "",
+    act: async ({ c, actor, subject, values: password }) => {
+      await signIn.verifyPassword(visitorOf(c), subject, password, "password");
+      secondFactor.disable(actor, subject);
+    },
+    page: (c, { problems }) => managePage(c, deps, { remove: problems! }),
+    then: () => ({
+      to: "/web/account",
+      notice: "The second factor is off. Signing in asks only for your password.",
+    }),
   });
 }
 

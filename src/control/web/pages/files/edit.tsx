@@ -12,6 +12,7 @@ import { FormActions } from "../../ui/components.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, fieldText, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import {
@@ -39,6 +40,7 @@ export function addEdit(web: Web, deps: WebDeps): void {
   const { files } = deps;
   addSave(web, deps);
   addCheck(web, deps);
+  addMove(web, deps);
 
   web.get(EDIT_PATH, (c) => showFile(c, deps, c.req.query("path") ?? ""));
 
@@ -51,29 +53,6 @@ export function addEdit(web: Web, deps: WebDeps): void {
       // Browsers must never open it as a page of this origin.
       "Content-Disposition": `attachment; filename*=UTF-8''${name}`,
     });
-  });
-
-  web.post(`${BASE}/move`, async (c) => {
-    const typed = await readForm(c);
-    const [path, to] = [fieldText(typed, "path"), fieldText(typed, "to").trim()];
-    const result = await attempt(async () => {
-      const moved = await deps.fileUses.move(c.get("actor"), path, to);
-      return { ...moved, ...await deps.preflight.file(to) };
-    });
-    if ("problems" in result) {
-      const { "": other, from: place, ...rest } = result.problems;
-      const problem = other ?? place;
-      return showFile(c, deps, path, { ...rest, ...(problem !== undefined && { to: problem }) }, to);
-    }
-    const { functions, importers, problems, warnings } = result.done;
-    const notices = [
-      `Moved ${path} to ${to}.`,
-      ...(functions.length > 0
-        ? [`It is now the handler file of ${functions.map(({ name }) => name).join(", ")}.`]
-        : []),
-      ...(importers.length > 0 ? [`${importers.join(", ")} still imports ${path}: change the import there.`] : []),
-    ];
-    return redirect(c, editPath(to), [...notices, ...problems, ...warnings].join(" "));
   });
 
   web.get(`${BASE}/delete`, async (c) => {
@@ -89,6 +68,32 @@ export function addEdit(web: Web, deps: WebDeps): void {
     const folder = path.split("/").slice(0, -1).join("/");
     const left = await attempt(() => files.folder(folder, 0, 1));
     return redirect(c, folderPath("done" in left ? folder : ""), `Deleted ${path}.`);
+  });
+}
+
+function addMove(web: Web, deps: WebDeps): void {
+  formRoute(web, {
+    path: `${BASE}/move`,
+    read: (typed) => ({ path: fieldText(typed, "path"), to: fieldText(typed, "to").trim() }),
+    act: async ({ actor, values: { path, to } }) => {
+      const moved = await deps.fileUses.move(actor, path, to);
+      return { ...moved, ...await deps.preflight.file(to) };
+    },
+    page: (c, { values: { path, to }, problems }) => {
+      const { "": other, from: place, ...rest } = problems!;
+      const problem = other ?? place;
+      return showFile(c, deps, path, { ...rest, ...(problem !== undefined && { to: problem }) }, to);
+    },
+    then: ({ functions, importers, problems, warnings }, { values: { path, to } }) => {
+      const notices = [
+        `Moved ${path} to ${to}.`,
+        ...(functions.length > 0
+          ? [`It is now the handler file of ${functions.map(({ name }) => name).join(", ")}.`]
+          : []),
+        ...(importers.length > 0 ? [`${importers.join(", ")} still imports ${path}: change the import there.`] : []),
+      ];
+      return { to: editPath(to), notice: [...notices, ...problems, ...warnings].join(" ") };
+    },
   });
 }
 

@@ -10,7 +10,8 @@ import { Empty, Pager, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { CodeField, Field, ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, bodyOf, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
+import { attempt, bodyOf, fieldText, type Problems, redirect } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
 import { blankFor } from "../functions/template.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -28,12 +29,12 @@ export function addFiles(web: Web, deps: WebDeps): void {
 
   web.get(FILES_PATH, (c) => showFolder(c, deps, c.req.query("folder") ?? ""));
 
-  web.post(`${FILES_PATH}/new`, async (c) => {
-    const typed = await readForm(c);
-    const path = fieldText(typed, "path").trim();
-    const made = await attempt(() => files.write(c.get("actor"), path, new TextEncoder().encode(blankFor(path)), true));
-    if ("problems" in made) return showFolder(c, deps, fieldText(typed, "folder"), asPath(made.problems), path);
-    return redirect(c, editPath(path), `Created ${path}.`);
+  formRoute(web, {
+    path: `${FILES_PATH}/new`,
+    read: (typed) => ({ path: fieldText(typed, "path").trim(), folder: fieldText(typed, "folder") }),
+    act: ({ actor, values: { path } }) => files.write(actor, path, new TextEncoder().encode(blankFor(path)), true),
+    page: (c, { values: { path, folder }, problems }) => showFolder(c, deps, folder, asPath(problems!), path),
+    then: (_, { values: { path } }) => ({ to: editPath(path), notice: `Created ${path}.` }),
   });
 
   web.post(`${FILES_PATH}/upload`, async (c) => {

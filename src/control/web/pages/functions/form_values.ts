@@ -110,7 +110,7 @@ export function completed(form: FunctionForm): FunctionForm {
 }
 
 /** Returns the input of the API's schemas, which report its problems. */
-export function wantedOf(form: FunctionForm): Record<string, unknown> {
+export function toInput(form: FunctionForm): Record<string, unknown> {
   const { net, hosts, origins, corsHeaders, corsCredentials, corsMaxAge, timeoutMs, memoryMb, ...rest } = form;
   return {
     ...rest,

@@ -15,7 +15,7 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
 import { attempt, fieldText, type Problems, readForm, type Typed } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
-import { positive } from "../../ui/format.ts";
+import { parsePositiveInt } from "../../ui/format.ts";
 import { callOnce, filledPath, parametersOf, requestOf, type TrialResponse } from "./try_request.ts";
 import { functionFrame, functionOf } from "./tabs.tsx";
 import { LIST_PATH, pathOf } from "./list.tsx";
@@ -112,8 +112,8 @@ function keyOf(chosen: string, typed: Typed, { access }: WebDeps): string | unde
 /** Returns the keys of the function's groups whose names contain `find`; always includes the one that is `chosen`. */
 function keyOptions(groups: readonly GroupId[], { overview }: WebDeps, chosen: string, find = ""): Option[] {
   const options = overview.keysOf(groups, find, KEYS_MAX).map(({ id, name }) => ({ value: String(id), label: name }));
-  const name = positive(chosen) && !options.some(({ value }) => value === chosen)
-    ? overview.ownerName("key", positive(chosen))
+  const name = parsePositiveInt(chosen) && !options.some(({ value }) => value === chosen)
+    ? overview.ownerName("key", parsePositiveInt(chosen))
     : undefined;
   return [...(name ? [{ value: chosen, label: name }] : []), ...options, PASTED];
 }

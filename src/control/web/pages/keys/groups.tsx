@@ -11,18 +11,11 @@ import { FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, type Difference, differences, VersionField } from "../../ui/conflict.tsx";
-import {
-  attempt,
-  expectedIn,
-  fieldText,
-  type FormStatus,
-  type Problems,
-  readForm,
-  redirect,
-} from "../../shell/forms.ts";
+import { fieldText, type Problems, type Typed } from "../../shell/forms.ts";
+import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { plural, positive } from "../../ui/format.ts";
+import { parsePositiveInt, plural } from "../../ui/format.ts";
 import { GroupFacts, KeysOfGroup } from "./lists.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 
@@ -30,165 +23,160 @@ import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 const FUNCTIONS_MAX = 20;
 const LABELS = { name: "Name", description: "Description" };
 
+const PATH = "/web/keys/groups";
+
 export function addGroups(web: Web, deps: WebDeps): void {
-  const { access, registry, secrets, settings } = deps;
-  const idOf = (c: Context<WebEnv>) => positive(c.req.param("id")) as GroupId;
+  const { access } = deps;
+  const groupOf = (c: Context<WebEnv>) => access.groupSummary(parsePositiveInt(c.req.param("id")) as GroupId);
 
-  const showNew = (c: Context<WebEnv>, values: Values, problems?: Problems) =>
-    page(c, {
-      title: "Create group",
-      children: (
-        <GroupForm
-          action="/web/keys/groups/new"
-          values={values}
-          problems={problems}
-          label="Create"
-          cancel="/web/keys"
-        />
-      ),
-    }, problems ? 400 : 200);
-
-  web.get("/web/keys/groups/new", (c) => showNew(c, { name: "", description: "" }));
-
-  web.post("/web/keys/groups/new", async (c) => {
-    const values = await readValues(c);
-    const result = await attempt(() => {
-      const { name, description = "" } = newGroup.parse(values);
-      return access.createGroup(c.get("actor"), name, description);
-    });
-    if ("problems" in result) return showNew(c, values, result.problems);
-    return redirect(
-      c,
-      `/web/keys/groups/${result.done}`,
-      `Created the group "${values.name}". Next, create a key in it.`,
-    );
+  formRoute(web, {
+    path: `${PATH}/new`,
+    initial: () => ({ name: "", description: "" }),
+    read: readValues,
+    schema: (values) => newGroup.parse(values),
+    act: ({ actor, input: { name, description = "" } }) => access.createGroup(actor, name, description),
+    page: newPage,
+    then: (id, { values: { name } }) => ({
+      to: `${PATH}/${id}`,
+      notice: `Created the group "${name}". Next, create a key in it.`,
+    }),
   });
 
-  const show = (
-    c: Context<WebEnv>,
-    group: GroupSummary,
-    values: Values,
-    problems?: Problems,
-    status: FormStatus = 400,
-  ) => {
-    const { id, name } = group;
-    const managing = settings.get("api.access-groups").includes(name);
-    return page(c, {
-      title: `Group ${name}`,
-      actions: (
-        <>
-          <a role="button" class="secondary outline" href={`/web/secrets/new?scope=group&groupId=${id}`}>Add secret</a>
-          <a role="button" href={`/web/keys/new?group=${id}`}>Create key</a>
-        </>
-      ),
-      children: (
-        <>
-          <p>
-            <a href="/web/keys">All groups</a>
+  formRoute(web, {
+    path: `${PATH}/:id`,
+    subject: groupOf,
+    initial: ({ name, description }) => ({ name, description }),
+    read: (typed, { name }) => readValues(typed, name),
+    schema: (values) => groupChange.parse(values),
+    act: ({ actor, subject, input, expected }) => access.updateGroup(actor, subject.id, input, expected),
+    page: (c, form) => groupPage(c, deps, form),
+    then: (_, { subject }) => ({ to: `${PATH}/${subject.id}`, notice: "Saved." }),
+  });
+
+  formRoute(web, {
+    path: `${PATH}/:id/delete`,
+    subject: groupOf,
+    initial: () => undefined,
+    read: () => undefined,
+    act: ({ actor, subject }) => access.deleteGroup(actor, subject.id),
+    page: (c, form) => deletePage(c, deps, form),
+    then: (_, { subject: { name, secrets } }) => ({
+      to: "/web/keys",
+      notice: `Deleted the group "${name}"${secrets === 0 ? "" : ` and its ${plural(secrets, "secret")}`}.`,
+    }),
+  });
+}
+
+function newPage(c: Context<WebEnv>, { values, problems }: FormState<undefined, Values>) {
+  return page(c, {
+    title: "Create group",
+    children: (
+      <GroupForm action={`${PATH}/new`} values={values} problems={problems} label="Create" cancel="/web/keys" />
+    ),
+  }, problems ? 400 : 200);
+}
+
+function groupPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<GroupSummary, Values>) {
+  const { subject: group, status } = form;
+  const { id, name } = group;
+  return page(c, {
+    title: `Group ${name}`,
+    actions: (
+      <>
+        <a role="button" class="secondary outline" href={`/web/secrets/new?scope=group&groupId=${id}`}>Add secret</a>
+        <a role="button" href={`/web/keys/new?group=${id}`}>Create key</a>
+      </>
+    ),
+    children: (
+      <>
+        <p>
+          <a href="/web/keys">All groups</a>
+        </p>
+        <GroupFacts group={group} managing={isManaging(name, deps)} />
+        <h2>Keys</h2>
+        <KeysOfGroup c={c} deps={deps} groupId={id} />
+        <h2>Functions that require it</h2>
+        <Functions functions={deps.registry.ofGroup(id, FUNCTIONS_MAX)} total={group.functions} />
+        <h2>Name and description</h2>
+        <Change form={form} deps={deps} />
+        {name !== MANAGEMENT_GROUP && (
+          <p class="last">
+            <a href={`${PATH}/${id}/delete`}>Delete this group</a>
           </p>
-          <GroupFacts group={group} managing={managing} />
-          <h2>Keys</h2>
-          <KeysOfGroup c={c} deps={deps} groupId={id} />
-          <h2>Functions that require it</h2>
-          <Functions functions={registry.ofGroup(id, FUNCTIONS_MAX)} total={group.functions} />
-          <h2>Name and description</h2>
-          {deps.isAltered("key_groups", id)
-            ? (
-              <Altered
-                what="group"
-                effect="Callers with its keys are refused."
-                remove={name === MANAGEMENT_GROUP
-                  ? undefined
-                  : { href: `/web/keys/groups/${id}/delete`, label: "Delete it" }}
-              />
-            )
-            : (
-              <GroupForm
-                action={`/web/keys/groups/${id}`}
-                values={values}
-                problems={problems}
-                version={groupVersion(group)}
-                conflict={status === 412 ? differences(LABELS, fieldsOf(group), fieldsOf(values)) : undefined}
-                label="Save"
-                fixedName={name === MANAGEMENT_GROUP
-                  ? "This group cannot be renamed: it can always manage the server."
-                  : managing
-                  ? "This group cannot be renamed while the setting api.access-groups names it."
-                  : undefined}
-              />
-            )}
-          {name !== MANAGEMENT_GROUP && (
-            <p class="last">
-              <a href={`/web/keys/groups/${id}/delete`}>Delete this group</a>
-            </p>
-          )}
+        )}
+      </>
+    ),
+  }, status === 200 || status === 412 ? status : 400);
+}
+
+/** Whether the group's keys may use the API. */
+function isManaging(name: string, { settings }: WebDeps): boolean {
+  return settings.get("api.access-groups").includes(name);
+}
+
+/** The form that changes the group; a warning for one that another program has written. */
+function Change({ form: { subject: group, values, problems, status }, deps }: {
+  form: FormState<GroupSummary, Values>;
+  deps: WebDeps;
+}) {
+  const { id, name, description } = group;
+  if (deps.isAltered("key_groups", id)) {
+    const remove = name === MANAGEMENT_GROUP ? undefined : { href: `${PATH}/${id}/delete`, label: "Delete it" };
+    return <Altered what="group" effect="Callers with its keys are refused." remove={remove} />;
+  }
+  return (
+    <GroupForm
+      action={`${PATH}/${id}`}
+      values={values}
+      problems={problems}
+      version={groupVersion(group)}
+      conflict={status === 412 ? differences(LABELS, { name, description }, { ...values }) : undefined}
+      label="Save"
+      fixedName={name === MANAGEMENT_GROUP
+        ? "This group cannot be renamed: it can always manage the server."
+        : isManaging(name, deps)
+        ? "This group cannot be renamed while the setting api.access-groups names it."
+        : undefined}
+    />
+  );
+}
+
+function deletePage(
+  c: Context<WebEnv>,
+  { access, secrets }: WebDeps,
+  { subject: group, problems }: FormState<GroupSummary, undefined>,
+) {
+  const reason = problems ? problems[""] : access.reasonToKeep(group.id);
+  return page(c, {
+    title: `Delete group ${group.name}?`,
+    children: reason === undefined
+      ? (
+        <form method="post">
+          <FormToken />
+          <SecretNames
+            secrets={secrets.list({ groupId: group.id }, 0, SECRETS_NAMED).secrets}
+            total={group.secrets}
+            owner="group"
+          />
+          <FormActions
+            submit="Delete group"
+            kind="danger"
+            cancel={`${PATH}/${group.id}`}
+            cancelLabel="Keep it"
+          />
+        </form>
+      )
+      : (
+        <>
+          <div class="warning" role="alert">
+            <p>{reason}</p>
+          </div>
+          <p>
+            <a href={`${PATH}/${group.id}`}>Back to the group</a>
+          </p>
         </>
       ),
-    }, problems ? (status === 412 ? 412 : 400) : 200);
-  };
-
-  web.get("/web/keys/groups/:id", (c) => {
-    const group = access.groupSummary(idOf(c));
-    return show(c, group, group);
-  });
-
-  web.post("/web/keys/groups/:id", async (c) => {
-    const group = access.groupSummary(idOf(c));
-    const values = await readValues(c, group.name);
-    const expected = expectedIn(await readForm(c));
-    const result = await attempt(() =>
-      access.updateGroup(c.get("actor"), group.id, groupChange.parse(values), expected)
-    );
-    if ("problems" in result) {
-      return show(c, access.groupSummary(group.id), values, result.problems, result.status);
-    }
-    return redirect(c, `/web/keys/groups/${group.id}`, "Saved.");
-  });
-
-  const showDelete = (c: Context<WebEnv>, group: GroupSummary, reason: string | undefined) =>
-    page(c, {
-      title: `Delete group ${group.name}?`,
-      children: reason === undefined
-        ? (
-          <form method="post">
-            <FormToken />
-            <SecretNames
-              secrets={secrets.list({ groupId: group.id }, 0, SECRETS_NAMED).secrets}
-              total={group.secrets}
-              owner="group"
-            />
-            <FormActions
-              submit="Delete group"
-              kind="danger"
-              cancel={`/web/keys/groups/${group.id}`}
-              cancelLabel="Keep it"
-            />
-          </form>
-        )
-        : (
-          <>
-            <div class="warning" role="alert">
-              <p>{reason}</p>
-            </div>
-            <p>
-              <a href={`/web/keys/groups/${group.id}`}>Back to the group</a>
-            </p>
-          </>
-        ),
-    }, c.req.method === "POST" ? 409 : 200);
-
-  web.get("/web/keys/groups/:id/delete", (c) => {
-    const group = access.groupSummary(idOf(c));
-    return showDelete(c, group, access.reasonToKeep(group.id));
-  });
-
-  web.post("/web/keys/groups/:id/delete", async (c) => {
-    const group = access.groupSummary(idOf(c));
-    const result = await attempt(() => access.deleteGroup(c.get("actor"), group.id));
-    if ("problems" in result) return showDelete(c, group, result.problems[""]);
-    const along = group.secrets === 0 ? "" : ` and its ${plural(group.secrets, "secret")}`;
-    return redirect(c, "/web/keys", `Deleted the group "${group.name}"${along}.`);
-  });
+  }, problems ? 409 : 200);
 }
 
 interface Values {
@@ -196,13 +184,8 @@ interface Values {
   description: string;
 }
 
-function fieldsOf({ name, description }: Values): Record<keyof Values, string> {
-  return { name, description };
-}
-
 /** Returns the values of the form; `name` if the form has no field for it. */
-async function readValues(c: Context<WebEnv>, name = ""): Promise<Values> {
-  const typed = await readForm(c);
+function readValues(typed: Typed, name = ""): Values {
   return { name: typed.name ? fieldText(typed, "name") : name, description: fieldText(typed, "description") };
 }
 

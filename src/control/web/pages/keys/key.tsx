@@ -10,145 +10,124 @@ import { Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
 import { ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
-import {
-  attempt,
-  expectedIn,
-  fieldText,
-  type FormStatus,
-  type Problems,
-  readForm,
-  redirect,
-} from "../../shell/forms.ts";
+import { fieldText, redirect } from "../../shell/forms.ts";
+import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { plural, positive } from "../../ui/format.ts";
+import { parsePositiveInt, plural } from "../../ui/format.ts";
 import { LastUsed, Preview, secretsOf } from "./lists.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 
 const LABELS = { name: "Name", description: "Description" };
 
+interface Values {
+  readonly name: string;
+  readonly description: string;
+}
+
 export function addKey(web: Web, deps: WebDeps): void {
-  const { access, secrets, settings } = deps;
-  const idOf = (c: Context<WebEnv>) => positive(c.req.param("id")) as KeyId;
+  const { access } = deps;
+  const keyOf = (c: Context<WebEnv>) => access.keySummary(parsePositiveInt(c.req.param("id")) as KeyId);
 
-  const show = (
-    c: Context<WebEnv>,
-    key: ListedKey,
-    values: { name: string; description: string },
-    problems?: Problems,
-    status: FormStatus = 400,
-  ) =>
-    page(c, {
-      title: `API key ${key.name}`,
-      actions: (
-        <>
-          <a role="button" class="secondary outline" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
-          <a role="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
-        </>
-      ),
-      children: (
-        <>
-          <KeyFacts keyRow={key} deps={deps} />
-          <h2>Name and description</h2>
-          {deps.isAltered("api_keys", key.id)
-            ? (
-              <Altered
-                what="key"
-                effect="Callers with it are refused."
-                remove={{ href: `/web/keys/${key.id}/revoke`, label: "Revoke it" }}
-              />
-            )
-            : (
-              <form method="post" class="narrow" novalidate>
-                <FormToken />
-                <VersionField version={keyVersion(key)} />
-                {status === 412
-                  ? (
-                    <Conflict
-                      differences={differences(LABELS, fieldsOf(key), fieldsOf(values))}
-                      reload={`/web/keys/${key.id}`}
-                    />
-                  )
-                  : <ProblemSummary problems={problems} labels={LABELS} />}
-                <TextField
-                  name="name"
-                  label="Name"
-                  value={values.name}
-                  problems={problems}
-                  required
-                  autocomplete="off"
-                />
-                <TextArea
-                  name="description"
-                  label="Description"
-                  value={values.description}
-                  problems={problems}
-                  rows={2}
-                />
-                <button type="submit">Save</button>
-              </form>
-            )}
-        </>
-      ),
-    }, problems ? (status === 412 ? 412 : 400) : 200);
-
-  web.get("/web/keys/:id", (c) => {
-    const key = access.keySummary(idOf(c));
-    return show(c, key, key);
+  formRoute(web, {
+    path: "/web/keys/:id",
+    subject: keyOf,
+    initial: ({ name, description }): Values => ({ name, description }),
+    read: (typed): Values => ({ name: fieldText(typed, "name"), description: fieldText(typed, "description") }),
+    schema: (values) => keyChange.parse(values),
+    act: ({ actor, subject, input, expected }) => access.updateKey(actor, subject.id, input, expected),
+    page: (c, form) => keyPage(c, deps, form),
+    then: (_, { subject }) => ({ to: `/web/keys/${subject.id}`, notice: "Saved." }),
   });
 
-  web.post("/web/keys/:id", async (c) => {
-    const key = access.keySummary(idOf(c));
-    const typed = await readForm(c);
-    const values = { name: fieldText(typed, "name"), description: fieldText(typed, "description") };
-    const result = await attempt(() =>
-      access.updateKey(c.get("actor"), key.id, keyChange.parse(values), expectedIn(typed))
-    );
-    if ("problems" in result) return show(c, access.keySummary(key.id), values, result.problems, result.status);
-    return redirect(c, `/web/keys/${key.id}`, "Saved.");
-  });
-
-  web.get("/web/keys/:id/revoke", (c) => {
-    const key = access.keySummary(idOf(c));
-    return page(c, {
-      title: `Revoke ${key.name}?`,
-      children: (
-        <>
-          <KeyFacts keyRow={key} deps={deps} />
-          <p>
-            Callers with this key will be refused at once. A revoked key cannot be restored
-            {key.groupName === MANAGEMENT_GROUP && (
-              <>
-                {" "}
-                here; only starting the server with its value in <code>BOOTSTRAP_API_KEY</code> restores it
-              </>
-            )}.
-          </p>
-          {access.isLastOf(key, settings.get("api.access-groups")) && <LastKeyWarning />}
-          <form method="post">
-            <FormToken />
-            <SecretNames
-              secrets={secrets.list({ keyId: key.id }, 0, SECRETS_NAMED).secrets}
-              total={key.secrets}
-              owner="key"
-            />
-            <FormActions submit="Revoke key" kind="danger" cancel={`/web/keys/${key.id}`} cancelLabel="Keep it" />
-          </form>
-        </>
-      ),
-    });
-  });
+  web.get("/web/keys/:id/revoke", (c) => revokePage(c, deps, keyOf(c)));
 
   web.post("/web/keys/:id/revoke", (c) => {
-    const key = access.keySummary(idOf(c));
+    const key = keyOf(c);
     access.deleteKey(c.get("actor"), key.id);
-    const along = key.secrets === 0 ? "" : ` and deleted its ${plural(key.secrets, "secret")}`;
-    return redirect(c, `/web/keys/groups/${key.groupId}`, `Revoked the key "${key.name}"${along}.`);
+    const secrets = key.secrets === 0 ? "" : ` and deleted its ${plural(key.secrets, "secret")}`;
+    return redirect(c, `/web/keys/groups/${key.groupId}`, `Revoked the key "${key.name}"${secrets}.`);
   });
 }
 
-function fieldsOf({ name, description }: { name: string; description: string }) {
-  return { name, description };
+function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, Values>) {
+  const { subject: key, status } = form;
+  return page(c, {
+    title: `API key ${key.name}`,
+    actions: (
+      <>
+        <a role="button" class="secondary outline" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
+        <a role="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
+      </>
+    ),
+    children: (
+      <>
+        <KeyFacts keyRow={key} deps={deps} />
+        <h2>Name and description</h2>
+        {deps.isAltered("api_keys", key.id)
+          ? (
+            <Altered
+              what="key"
+              effect="Callers with it are refused."
+              remove={{ href: `/web/keys/${key.id}/revoke`, label: "Revoke it" }}
+            />
+          )
+          : <KeyForm form={form} />}
+      </>
+    ),
+  }, status === 200 || status === 412 ? status : 400);
+}
+
+function KeyForm({ form: { subject: key, values, problems, status } }: { form: FormState<ListedKey, Values> }) {
+  const { id, name, description } = key;
+  return (
+    <form method="post" class="narrow" novalidate>
+      <FormToken />
+      <VersionField version={keyVersion(key)} />
+      {status === 412
+        ? (
+          <Conflict
+            differences={differences(LABELS, { name, description }, { ...values })}
+            reload={`/web/keys/${id}`}
+          />
+        )
+        : <ProblemSummary problems={problems} labels={LABELS} />}
+      <TextField name="name" label="Name" value={values.name} problems={problems} required autocomplete="off" />
+      <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
+      <button type="submit">Save</button>
+    </form>
+  );
+}
+
+function revokePage(c: Context<WebEnv>, deps: WebDeps, key: ListedKey) {
+  const { access, secrets, settings } = deps;
+  return page(c, {
+    title: `Revoke ${key.name}?`,
+    children: (
+      <>
+        <KeyFacts keyRow={key} deps={deps} />
+        <p>
+          Callers with this key will be refused at once. A revoked key cannot be restored
+          {key.groupName === MANAGEMENT_GROUP && (
+            <>
+              {" "}
+              here; only starting the server with its value in <code>BOOTSTRAP_API_KEY</code> restores it
+            </>
+          )}.
+        </p>
+        {access.isLastOf(key, settings.get("api.access-groups")) && <LastKeyWarning />}
+        <form method="post">
+          <FormToken />
+          <SecretNames
+            secrets={secrets.list({ keyId: key.id }, 0, SECRETS_NAMED).secrets}
+            total={key.secrets}
+            owner="key"
+          />
+          <FormActions submit="Revoke key" kind="danger" cancel={`/web/keys/${key.id}`} cancelLabel="Keep it" />
+        </form>
+      </>
+    ),
+  });
 }
 
 function LastKeyWarning() {

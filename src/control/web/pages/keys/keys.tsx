@@ -6,7 +6,7 @@ import { AlteredBadge } from "../../ui/altered.tsx";
 import { Empty, Pager } from "../../ui/components.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
-import { count, positive } from "../../ui/format.ts";
+import { count, parsePositiveInt } from "../../ui/format.ts";
 import { addGroups } from "./groups.tsx";
 import { addKey } from "./key.tsx";
 import { addNewKey } from "./new_key.tsx";
@@ -24,8 +24,8 @@ export function addKeys(web: Web, deps: WebDeps): void {
   web.get("/web/keys", (c) => {
     const search = (c.req.query("q") ?? "").trim();
     const content = search === ""
-      ? <Groups deps={deps} after={positive(c.req.query("after"))} />
-      : <Found deps={deps} search={search} before={positive(c.req.query("before")) || undefined} />;
+      ? <Groups deps={deps} after={parsePositiveInt(c.req.query("after"))} />
+      : <Found deps={deps} search={search} before={parsePositiveInt(c.req.query("before")) || undefined} />;
     return page(c, {
       title: "API Keys",
       actions: <Actions />,

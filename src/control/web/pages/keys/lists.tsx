@@ -8,7 +8,7 @@ import { AlteredBadge } from "../../ui/altered.tsx";
 import { Ago, Badge, Empty, Pager, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import type { WebDeps, WebEnv } from "../../shell/deps.ts";
-import { plural, positive } from "../../ui/format.ts";
+import { parsePositiveInt, plural } from "../../ui/format.ts";
 
 export const KEYS_PER_PAGE = 50;
 
@@ -39,7 +39,7 @@ export function GroupFacts({ group: { id, functions, secrets }, managing }: {
 
 /** One page of the list of a group's keys. */
 export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: WebDeps; groupId: GroupId }) {
-  const before = positive(c.req.query("before")) || undefined;
+  const before = parsePositiveInt(c.req.query("before")) || undefined;
   const { keys, next } = deps.access.keyPage({ groupId }, before, KEYS_PER_PAGE);
   if (keys.length === 0) {
     return (

@@ -12,11 +12,12 @@ import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/field
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { curl, curlOf, functionsOriginOf, originOf } from "../../ui/curl_example.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
-import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
+import { fieldText, redirect, type Typed } from "../../shell/forms.ts";
+import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { positive } from "../../ui/format.ts";
+import { parsePositiveInt } from "../../ui/format.ts";
 
 const LABELS = {
   groupId: "Group",
@@ -59,95 +60,34 @@ export function addNewKey(web: Web, deps: WebDeps): void {
   const { access, settings } = deps;
   const shown = new ShownOnce<Made>(deps.closing);
 
-  const show = (c: Context<WebEnv>, values: Values, problems?: Problems) => {
-    const target = functionOf(c, deps);
-    const managing = settings.get("api.access-groups");
-    const groups = access.groups().map(({ id, name }) => ({
-      value: String(id),
-      label: managing.includes(name) ? `${name} (manages this server)` : name,
-    }));
-    return page(c, {
-      title: "Create key",
-      children: (
-        <form method="post" class="narrow" novalidate>
-          <FormToken />
-          <ProblemSummary problems={problems} labels={LABELS} />
-          <SelectField
-            name="groupId"
-            label="Group"
-            hint="Determines what the key can call: functions require keys of groups. Groups can have their own secrets."
-            value={values.groupId}
-            options={[...groups, { value: NEW_GROUP, label: "New group…" }]}
-            problems={problems}
-          />
-          <div class="new-group">
-            <TextField
-              name="group"
-              label="Name of the new group"
-              hint="Lower-case letters, digits, underscores and hyphens."
-              value={values.group}
-              problems={problems}
-              autocomplete="off"
-              isVerbatim
-            />
-          </div>
-          <TextField
-            name="name"
-            label="Name"
-            hint="Who will hold the key, such as acme-corp or build-server."
-            value={values.name}
-            problems={problems}
-            required
-            autocomplete="off"
-          />
-          <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
-          <TextField
-            name="value"
-            label="Value"
-            hint={`Leave empty to generate a random value. A value that you choose has ${KEY_VALUE_MIN_LENGTH} to ${KEY_VALUE_MAX_LENGTH} visible characters.`}
-            value={values.value}
-            problems={problems}
-            autocomplete="off"
-            isVerbatim
-          />
-          {target && (
-            <div class="field">
-              <label for="letIn">
-                <input type="checkbox" id="letIn" name="letIn" value="yes" checked={values.letIn} />
-                Require a key of this group, or of the groups required so far, to call {target.name}
-              </label>
-            </div>
-          )}
-          <FormActions submit="Create" cancel="/web/keys" />
-        </form>
-      ),
-    }, problems ? 400 : 200);
-  };
-
-  web.get("/web/keys/new", (c) => {
-    const asked = positive(c.req.query("group"));
-    const others = access.groups().filter(({ name }) => !settings.get("api.access-groups").includes(name));
-    const groupId = asked ? String(asked) : String(others[0]?.id ?? NEW_GROUP);
-    return show(c, { groupId, group: "", name: "", description: "", value: "", letIn: true });
-  });
-
-  web.post("/web/keys/new", async (c) => {
-    const values = await readValues(c);
-    const result = await attempt(() => access.createKey(c.get("actor"), wantedOf(values)));
-    if ("problems" in result) return show(c, values, result.problems);
-    const { id, groupId, value } = result.done;
-    const target = functionOf(c, deps);
-    const problem = target && values.letIn ? letIn(c, deps, target, groupId) : undefined;
-    const made: Made = {
-      id,
-      groupId,
-      name: values.name,
-      value: new SecretValue(value),
-      origins: { api: originOf(c), functions: functionsOriginOf(c, settings) },
-      functionId: target?.id,
-      problem,
-    };
-    return redirect(c, `${CREATED_PATH}?${shown.keep(c, made)}`, `Created the key "${values.name}". Copy its value.`);
+  formRoute(web, {
+    path: "/web/keys/new",
+    subject: (c) => functionOf(c, deps),
+    initial: (_, c): Values => {
+      const asked = parsePositiveInt(c.req.query("group"));
+      const others = access.groups().filter(({ name }) => !settings.get("api.access-groups").includes(name));
+      const groupId = asked ? String(asked) : String(others[0]?.id ?? NEW_GROUP);
+      return { groupId, group: "", name: "", description: "", value: "", letIn: true };
+    },
+    read: readValues,
+    schema: toNewKey,
+    act: ({ actor, input }) => access.createKey(actor, input),
+    page: (c, form) => newPage(c, deps, form),
+    then: ({ id, groupId, value }, { c, subject: target, values }) => {
+      const made: Made = {
+        id,
+        groupId,
+        name: values.name,
+        value: new SecretValue(value),
+        origins: { api: originOf(c), functions: functionsOriginOf(c, settings) },
+        functionId: target?.id,
+        problem: target && values.letIn ? letIn(c, deps, target, groupId) : undefined,
+      };
+      return {
+        to: `${CREATED_PATH}?${shown.keep(c, made)}`,
+        notice: `Created the key "${values.name}". Copy its value.`,
+      };
+    },
   });
 
   web.get(CREATED_PATH, (c) => {
@@ -166,19 +106,86 @@ export function addNewKey(web: Web, deps: WebDeps): void {
   });
 }
 
+function newPage(
+  c: Context<WebEnv>,
+  { access, settings }: WebDeps,
+  { subject: target, values, problems }: FormState<RegisteredFunction | undefined, Values>,
+) {
+  const managing = settings.get("api.access-groups");
+  const groups = access.groups().map(({ id, name }) => ({
+    value: String(id),
+    label: managing.includes(name) ? `${name} (manages this server)` : name,
+  }));
+  return page(c, {
+    title: "Create key",
+    children: (
+      <form method="post" class="narrow" novalidate>
+        <FormToken />
+        <ProblemSummary problems={problems} labels={LABELS} />
+        <SelectField
+          name="groupId"
+          label="Group"
+          hint="Determines what the key can call: functions require keys of groups. Groups can have their own secrets."
+          value={values.groupId}
+          options={[...groups, { value: NEW_GROUP, label: "New group…" }]}
+          problems={problems}
+        />
+        <div class="new-group">
+          <TextField
+            name="group"
+            label="Name of the new group"
+            hint="Lower-case letters, digits, underscores and hyphens."
+            value={values.group}
+            problems={problems}
+            autocomplete="off"
+            isVerbatim
+          />
+        </div>
+        <TextField
+          name="name"
+          label="Name"
+          hint="Who will hold the key, such as acme-corp or build-server."
+          value={values.name}
+          problems={problems}
+          required
+          autocomplete="off"
+        />
+        <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
+        <TextField
+          name="value"
+          label="Value"
+          hint={`Leave empty to generate a random value. A value that you choose has ${KEY_VALUE_MIN_LENGTH} to ${KEY_VALUE_MAX_LENGTH} visible characters.`}
+          value={values.value}
+          problems={problems}
+          autocomplete="off"
+          isVerbatim
+        />
+        {target && (
+          <div class="field">
+            <label for="letIn">
+              <input type="checkbox" id="letIn" name="letIn" value="yes" checked={values.letIn} />
+              Require a key of this group, or of the groups required so far, to call {target.name}
+            </label>
+          </div>
+        )}
+        <FormActions submit="Create" cancel="/web/keys" />
+      </form>
+    ),
+  }, problems ? 400 : 200);
+}
+
 /** Parses the form with the API's schemas. @throws ZodError */
-function wantedOf({ groupId, group, name, description, value }: Values) {
+function toNewKey({ groupId, group, name, description, value }: Values) {
   const fields = { name, description, ...(value !== "" && { value }) };
   if (groupId !== NEW_GROUP) {
-    const wanted = newKey.parse({ ...fields, groupId: positive(groupId) });
+    const wanted = newKey.parse({ ...fields, groupId: parsePositiveInt(groupId) });
     return { ...wanted, description };
   }
   const wanted = newKeyAndGroup.parse({ ...fields, group });
   return { name: wanted.name, value: wanted.value, description, groupId: { name: wanted.group, description: "" } };
 }
 
-async function readValues(c: Context<WebEnv>): Promise<Values> {
-  const typed = await readForm(c);
+function readValues(typed: Typed): Values {
   const text = (name: string) => fieldText(typed, name);
   return {
     groupId: text("groupId"),
@@ -192,7 +199,7 @@ async function readValues(c: Context<WebEnv>): Promise<Values> {
 
 /** Returns the function that the address names; undefined if it names none or it does not exist. */
 function functionOf(c: Context<WebEnv>, deps: WebDeps): RegisteredFunction | undefined {
-  const id = positive(c.req.query("functionId")) as FunctionId;
+  const id = parsePositiveInt(c.req.query("functionId")) as FunctionId;
   return id === 0 ? undefined : functionIfThere(id, deps);
 }
 

@@ -6,7 +6,8 @@ import { Badge, Empty } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
-import { attempt, fieldText, readForm, redirect } from "../../shell/forms.ts";
+import { fieldText, redirect } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { plural } from "../../ui/format.ts";
 
@@ -15,22 +16,24 @@ const PATH = "/web/packages";
 export function addPackages(web: Web, deps: WebDeps): void {
   web.get(PATH, async (c) => showPackages(c, await deps.packages.list()));
 
-  web.post(`${PATH}/update`, async (c) => {
-    const typed = await readForm(c);
-    const name = fieldText(typed, "name");
-    const to = fieldText(typed, "to").trim();
-    const outcome = await attempt(() => deps.packages.update(c.get("actor"), name, { to: to || undefined }));
-    if ("problems" in outcome) {
-      return redirect(c, PATH, `${name} was not updated: ${Object.values(outcome.problems).join(" ")}`);
-    }
-    const { updated, problems, warnings } = outcome.done;
-    if (problems.length > 0) return redirect(c, PATH, `${name} was not updated: ${problems.join(" ")}`);
-    const changed = updated.map((one) => `${one.name}: ${one.from.join(", ")} → ${one.to.join(", ")}`);
-    const outcomeText = updated.length > 0
-      ? `Updated ${name} for ${plural(updated.length, "function")}. ${changed.join("; ")}.`
-      : `${name} is up to date.`;
-    return redirect(c, PATH, [outcomeText, ...warnings].join(" "));
+  formRoute(web, {
+    path: `${PATH}/update`,
+    read: (typed) => ({ name: fieldText(typed, "name"), to: fieldText(typed, "to").trim() }),
+    act: ({ actor, values: { name, to } }) => deps.packages.update(actor, name, { to: to || undefined }),
+    page: (c, { values: { name }, problems }) => redirect(c, PATH, notUpdated(name, Object.values(problems!))),
+    then: ({ updated, problems, warnings }, { values: { name } }) => {
+      if (problems.length > 0) return { to: PATH, notice: notUpdated(name, problems) };
+      const changed = updated.map((one) => `${one.name}: ${one.from.join(", ")} → ${one.to.join(", ")}`);
+      const outcome = updated.length > 0
+        ? `Updated ${name} for ${plural(updated.length, "function")}. ${changed.join("; ")}.`
+        : `${name} is up to date.`;
+      return { to: PATH, notice: [outcome, ...warnings].join(" ") };
+    },
   });
+}
+
+function notUpdated(name: string, reasons: readonly string[]): string {
+  return `${name} was not updated: ${reasons.join(" ")}`;
 }
 
 function showPackages(c: Context<WebEnv>, packages: readonly InstalledPackage[]) {

@@ -8,7 +8,8 @@ import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { FormActions } from "../../ui/components.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
 import { CHANGED, VersionField } from "../../ui/conflict.tsx";
-import { attempt, expectedIn, type Problems, readForm, redirect } from "../../shell/forms.ts";
+import { type Problems } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { namePath } from "./browse.tsx";
@@ -17,47 +18,45 @@ import { plural } from "../../ui/format.ts";
 import { ownerWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 
 export function addRemove(web: Web, deps: WebDeps): void {
-  const { secrets, overview } = deps;
-
-  web.get(`${SECRETS}/:id{[1-9][0-9]*}/delete`, (c) => {
-    return show(c, secretOf(c, deps));
+  formRoute(web, {
+    path: `${SECRETS}/:id{[1-9][0-9]*}/delete`,
+    subject: (c) => secretOf(c, deps),
+    initial: () => undefined,
+    read: () => undefined,
+    act: ({ actor, subject, expected }) => deps.secrets.delete(actor, subject.id, expected),
+    page: (c, { subject, problems }) => deletePage(c, deps, subject, problems && { "": CHANGED }),
+    then: (_, { subject }) => ({ to: SECRETS, notice: `Deleted ${secretWords(subject)}.` }),
   });
+}
 
-  const show = (c: Context<WebEnv>, row: SecretRow, problems?: Problems) =>
-    page(c, {
-      title: `Delete ${row.name}?`,
-      styles: ["secrets.css"],
-      children: (
-        <>
-          <ProblemSummary problems={problems} labels={{}} />
-          <p>
-            The value of <b>{row.name}</b> for{" "}
-            <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b> will be permanently deleted.
-          </p>
-          {row.comment && <p class="comment">{row.comment}</p>}
-          <p>{affected(row)} then:</p>
-          <ul>{fallbackWords(row, overview.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
-          <form method="post" action={`${secretPath(row.id)}/delete`}>
-            <FormToken />
-            <VersionField version={secretVersion(row)} />
-            <FormActions
-              submit={`Delete ${row.name}`}
-              kind="danger"
-              cancel={namePath(row.name)}
-              cancelLabel="Keep it"
-            />
-          </form>
-        </>
-      ),
-    }, problems ? 412 : 200);
-
-  web.post(`${SECRETS}/:id{[1-9][0-9]*}/delete`, async (c) => {
-    const row = secretOf(c, deps);
-    const expected = expectedIn(await readForm(c));
-    const result = await attempt(() => secrets.delete(c.get("actor"), row.id, expected));
-    if ("problems" in result) return show(c, secretOf(c, deps), { "": CHANGED });
-    return redirect(c, SECRETS, `Deleted ${secretWords(row)}.`);
-  });
+function deletePage(c: Context<WebEnv>, { overview }: WebDeps, row: SecretRow, problems?: Problems) {
+  return page(c, {
+    title: `Delete ${row.name}?`,
+    styles: ["secrets.css"],
+    children: (
+      <>
+        <ProblemSummary problems={problems} labels={{}} />
+        <p>
+          The value of <b>{row.name}</b> for <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b>
+          {" "}
+          will be permanently deleted.
+        </p>
+        {row.comment && <p class="comment">{row.comment}</p>}
+        <p>{affected(row)} then:</p>
+        <ul>{fallbackWords(row, overview.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
+        <form method="post" action={`${secretPath(row.id)}/delete`}>
+          <FormToken />
+          <VersionField version={secretVersion(row)} />
+          <FormActions
+            submit={`Delete ${row.name}`}
+            kind="danger"
+            cancel={namePath(row.name)}
+            cancelLabel="Keep it"
+          />
+        </form>
+      </>
+    ),
+  }, problems ? 412 : 200);
 }
 
 function affected({ owner, ownerName }: SecretRow): string {

@@ -11,16 +11,8 @@ import { FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
-import {
-  attempt,
-  expectedIn,
-  fieldText,
-  type FormStatus,
-  type Problems,
-  readForm,
-  redirect,
-  type Typed,
-} from "../../shell/forms.ts";
+import { fieldText, type FormStatus, type Problems, readForm, type Typed } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
@@ -48,29 +40,42 @@ type Fields = Readonly<Record<string, string>>;
 export function addForms(web: Web, deps: WebDeps): void {
   const { secrets } = deps;
 
-  web.get(NEW, (c) => {
-    const given = c.req.query();
-    const fields = { scope: "global", ...pick(given, ["name", "scope", "functionId", "groupId", "keyId", "comment"]) };
-    return newPage(c, deps, fields);
+  formRoute(web, {
+    path: NEW,
+    initial: (_, c): Fields => ({
+      scope: "global",
+      ...pick(c.req.query(), ["name", "scope", "functionId", "groupId", "keyId", "comment"]),
+    }),
+    read: (typed) => readFields(typed, ["name", "value", "scope", "functionId", "groupId", "keyId", "comment"]),
+    schema: (fields) => newSecret.parse(toNewSecret(fields)),
+    act: ({ actor, input }) => secrets.create(actor, input),
+    page: (c, { values, problems, status }) => newPage(c, deps, values, problems, status),
+    then: (id) => ({ to: SECRETS, notice: `Created ${secretWords(secrets.get(id))}.` }),
   });
 
-  web.post(NEW, async (c) => {
-    const fields = fieldsOf(await readForm(c), ["name", "value", "scope", "functionId", "groupId", "keyId", "comment"]);
-    const outcome = await attempt(() => secrets.create(c.get("actor"), newSecret.parse(wanted(fields))));
-    if ("problems" in outcome) return newPage(c, deps, fields, outcome.problems, outcome.status);
-    return redirect(c, SECRETS, `Created ${secretWords(secrets.get(outcome.done))}.`);
-  });
-
-  web.get(`${SECRETS}/:id{[1-9][0-9]*}/edit`, (c) => {
-    const row = secretOf(c, deps);
-    return editPage(c, deps, row, { name: row.name, value: "", comment: row.comment });
+  formRoute(web, {
+    path: `${SECRETS}/:id{[1-9][0-9]*}/edit`,
+    subject: (c) => secretOf(c, deps),
+    initial: ({ name, comment }): Fields => ({ name, value: "", comment }),
+    read: (typed) => readFields(typed, ["name", "value", "comment", "crlf"]),
+    schema: ({ name, value = "", comment, crlf }) => {
+      const typed = crlf === "keep" ? value.replaceAll("\n", "\r\n") : value;
+      return secretChange.parse({ name, value: typed === "" ? undefined : typed, comment });
+    },
+    act: ({ actor, subject, input, expected }) => secrets.update(actor, subject.id, input, expected),
+    page: (c, { subject, values, problems, status }) => editPage(c, deps, subject, values, problems, status),
+    then: (_, { subject, values }) => {
+      const saved = secrets.get(subject.id);
+      const what = values.value === "" ? "with its value unchanged" : "with a new value";
+      return { to: namePath(saved.name), notice: `Saved ${secretWords(saved)}, ${what}.` };
+    },
   });
 
   // Fills the field of the value, and keeps what is typed in the other fields.
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit/reveal`, async (c) => {
     const row = secretOf(c, deps);
     const form = await readForm(c);
-    const fields = fieldsOf(form, ["name", "comment", "version"]);
+    const fields = readFields(form, ["name", "comment", "version"]);
     const [opened] = secrets.reveal(c.get("actor"), [row]);
     const value = opened!.value?.reveal();
     if (value === undefined) return editPage(c, deps, row, fields, { value: opened!.decryptionError! });
@@ -84,29 +89,13 @@ export function addForms(web: Web, deps: WebDeps): void {
     }
     return editPage(c, deps, row, { ...fields, value: lines, ...(crlf && { crlf: "keep" }) });
   });
-
-  web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit`, async (c) => {
-    const row = secretOf(c, deps);
-    const form = await readForm(c);
-    const fields = fieldsOf(form, ["name", "value", "comment", "crlf"]);
-    const { name, comment } = fields as { name: string; comment: string };
-    const typed = fields.crlf === "keep" ? fields.value!.replaceAll("\n", "\r\n") : fields.value!;
-    const value = typed === "" ? undefined : typed;
-    const outcome = await attempt(() =>
-      secrets.update(c.get("actor"), row.id, secretChange.parse({ name, value, comment }), expectedIn(form))
-    );
-    if ("problems" in outcome) return editPage(c, deps, secretOf(c, deps), fields, outcome.problems, outcome.status);
-    const saved = secrets.get(row.id);
-    const what = value === undefined ? "with its value unchanged" : "with a new value";
-    return redirect(c, namePath(saved.name), `Saved ${secretWords(saved)}, ${what}.`);
-  });
 }
 
 function pick(given: Fields, names: readonly string[]): Fields {
   return Object.fromEntries(names.flatMap((name) => given[name] === undefined ? [] : [[name, given[name]]]));
 }
 
-function fieldsOf(typed: Typed, names: readonly string[]): Fields {
+function readFields(typed: Typed, names: readonly string[]): Fields {
   return Object.fromEntries(names.map((name) => {
     const text = fieldText(typed, name);
     // A pasted name often has spaces around it.
@@ -115,7 +104,7 @@ function fieldsOf(typed: Typed, names: readonly string[]): Fields {
 }
 
 /** Returns the input of `newSecret`: of the owners' dropdowns, only that of the scope counts. */
-function wanted({ name, value, scope, comment, ...owners }: Fields): unknown {
+function toNewSecret({ name, value, scope, comment, ...owners }: Fields): unknown {
   const owned = OWNED_SCOPES.find((known) => known === scope);
   const field = owned && OWNER_FIELDS[owned];
   const id = field && owners[field];
@@ -128,14 +117,20 @@ function fitsTextArea(value: string): boolean {
 }
 
 /** Returns the value for a form that is shown again, and a problem if the form cannot hold it. */
-function again(fields: Fields, problems: Problems | undefined): { value: string; problems: Problems | undefined } {
+function refill(fields: Fields, problems: Problems | undefined): { value: string; problems: Problems | undefined } {
   const { value = "" } = fields;
   if (fitsTextArea(value)) return { value, problems };
   return { value: "", problems: { value: `${UNSHOWABLE}Enter it again.`, ...problems } };
 }
 
-function newPage(c: Context<WebEnv>, { overview }: WebDeps, fields: Fields, wrong?: Problems, status?: FormStatus) {
-  const { value, problems } = again(fields, wrong);
+function newPage(
+  c: Context<WebEnv>,
+  { overview }: WebDeps,
+  fields: Fields,
+  wrong?: Problems,
+  status: 200 | FormStatus = 200,
+) {
+  const { value, problems } = refill(fields, wrong);
   return page(c, {
     title: "Create Secret",
     scripts: ["secret_form.js"],
@@ -160,13 +155,13 @@ function editPage(
   row: SecretRow,
   fields: Fields,
   wrong?: Problems,
-  status?: FormStatus,
+  status: 200 | FormStatus = 200,
 ) {
   if (isAltered("secrets", row.id)) {
     const children = <AlteredSecret row={row} />;
     return page(c, { title: row.name, styles: ["secrets.css"], children }, status);
   }
-  const { value, problems } = again(fields, wrong);
+  const { value, problems } = refill(fields, wrong);
   const path = `${secretPath(row.id)}/edit`;
   const readable = secrets.problemOf(row) === null;
   return page(c, {

@@ -12,7 +12,8 @@ import { Ago, Badge, CopyLine, Fact, Facts, FormActions, Time } from "../../ui/c
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
+import { fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
+import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -32,28 +33,24 @@ interface Invitation {
 
 export function addUsers(web: Web, deps: WebDeps): void {
   const { accounts, secondFactor } = deps.admins;
-  const wanted = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
+  const userOf = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
   const shown = new ShownOnce<Invitation>(deps.closing);
-  const showLink = (c: Context<WebEnv>, invitation: Invitation) =>
-    redirect(c, `${LINK_PATH}?${shown.keep(c, invitation)}`);
+  const linkPath = (c: Context<WebEnv>, invitation: Invitation) => `${LINK_PATH}?${shown.keep(c, invitation)}`;
 
   web.get(PATH, (c) => listPage(c, deps));
-  web.get(`${PATH}/new`, (c) => newPage(c, {}));
+  web.get(`${PATH}/new`, (c) => newPage(c, { values: { name: "", email: "" } }));
 
-  web.post(PATH, async (c) => {
-    const typed = await readForm(c);
-    const given = { name: fieldText(typed, "name"), email: fieldText(typed, "email") };
-    const result = await attempt(() => {
-      const person = newPerson.parse(given);
-      return { ...person, token: accounts.invite(c.get("actor"), person) };
-    });
-    if ("problems" in result) return newPage(c, { ...given, problems: result.problems });
-    const { email, token } = result.done;
-    return showLink(c, {
-      title: `${email} is invited`,
-      text: `Give this link to ${email}, who chooses a password with it.`,
-      link: linkOf(c, token),
-    });
+  formRoute(web, {
+    path: PATH,
+    read: (typed): NewUser => ({ name: fieldText(typed, "name"), email: fieldText(typed, "email") }),
+    schema: (values) => newPerson.parse(values),
+    act: ({ actor, input }) => accounts.invite(actor, input),
+    page: newPage,
+    then: (token, { c, input: { email } }) => {
+      const title = `${email} is invited`;
+      const text = `Give this link to ${email}, who chooses a password with it.`;
+      return { to: linkPath(c, { title, text, link: linkOf(c, token) }) };
+    },
   });
 
   web.get(LINK_PATH, (c) => {
@@ -68,10 +65,10 @@ export function addUsers(web: Web, deps: WebDeps): void {
     return redirect(c, PATH);
   });
 
-  web.get(`${PATH}/:id`, (c) => userPage(c, deps, wanted(c)));
+  web.get(`${PATH}/:id`, (c) => userPage(c, deps, userOf(c)));
 
   web.post(`${PATH}/:id/reset`, async (c) => {
-    const row = wanted(c);
+    const row = userOf(c);
     const typed = await readForm(c);
     const token = accounts.reset(c.get("actor"), row.id);
     if (fieldText(typed, "second-factor") === "remove" && row.totpNonce !== null) {
@@ -84,21 +81,29 @@ export function addUsers(web: Web, deps: WebDeps): void {
         `A new password for ${row.email}`,
         `Give this link to ${row.email}, who chooses a new password with it. Until then, the old one works.`,
       ];
-    return showLink(c, { title, text, link: linkOf(c, token) });
+    return redirect(c, linkPath(c, { title, text, link: linkOf(c, token) }));
   });
 
-  web.post(`${PATH}/:id/remove`, async (c) => {
-    const row = wanted(c);
-    const typed = fieldText(await readForm(c), "email").trim().toLowerCase();
-    const result = await attempt(() => {
-      if (typed !== row.email) throw invalid("email", `is not ${row.email}`);
-      accounts.remove(c.get("actor"), row.id);
-    });
-    if ("problems" in result) return userPage(c, deps, row, result.problems);
-    if (row.id !== c.get("admin").id) return redirect(c, PATH, `${row.email} is removed.`);
-    forgetSession(c);
-    return redirect(c, "/web/sign-in", "You have removed yourself.");
+  formRoute(web, {
+    path: `${PATH}/:id/remove`,
+    subject: userOf,
+    read: (typed) => fieldText(typed, "email").trim().toLowerCase(),
+    act: ({ actor, subject: { id, email }, values: typedEmail }) => {
+      if (typedEmail !== email) throw invalid("email", `is not ${email}`);
+      accounts.remove(actor, id);
+    },
+    page: (c, { subject, problems }) => userPage(c, deps, subject, problems),
+    then: (_, { c, subject: { id, email } }) => {
+      if (id !== c.get("admin").id) return { to: PATH, notice: `${email} was removed.` };
+      forgetSession(c);
+      return { to: "/web/sign-in", notice: "You have removed yourself." };
+    },
   });
+}
+
+interface NewUser {
+  readonly name: string;
+  readonly email: string;
 }
 
 function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: WebDeps) {
@@ -142,7 +147,7 @@ function State({ row: { password, totpNonce } }: { row: AdminRow }) {
 
 function newPage(
   c: Context<WebEnv>,
-  { name = "", email = "", problems }: { name?: string; email?: string; problems?: Problems },
+  { values: { name, email }, problems }: Pick<FormState<undefined, NewUser>, "values" | "problems">,
 ) {
   return page(c, {
     title: "Invite a user",
@@ -202,16 +207,16 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
                 {row.totpNonce !== null && (
                   <label>
                     <input type="checkbox" name="second-factor" value="remove" />
-                    Remove their second factor now, too: the app and the recovery codes are lost
+                    Also remove their second factor now; the app and the recovery codes become invalid
                   </label>
                 )}
-                <button type="submit" class="secondary">Make a link</button>
+                <button type="submit" class="secondary">Create a link</button>
               </form>
             </section>
           )}
         <section class="narrow" aria-labelledby="remove">
           <h2 id="remove">Remove</h2>
-          <p>Ends all sessions of {row.email} at once. What they made stays.</p>
+          <p>Ends all sessions of {row.email} at once. What they created is kept.</p>
           <ProblemSummary problems={problems} labels={{ email: "E-mail" }} />
           <form method="post" action={`${action}/remove`}>
             <FormToken />
@@ -235,7 +240,7 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
 function linkOf(c: Context<WebEnv>, token: string): SecretValue {
   // The origin that the browser uses, which may be a proxy's; it has been checked to be this server.
   const origin = c.req.header("origin");
-  if (origin === undefined) throw conflict("This has to be done from a page.");
+  if (origin === undefined) throw conflict("This request must come from a page.");
   return new SecretValue(`${origin}/web/password?token=${token}`);
 }
 
@@ -247,7 +252,8 @@ function linkPage(c: Context<WebEnv>, { title, text, link }: Invitation) {
         <p>{text}</p>
         <CopyLine id="link" text={link.reveal()} label="Copy the link" />
         <p class="warning">
-          It works once, for {LINK_HOURS} hours. Anybody who has it gets in: send it by a way that you trust.
+          It works once, for {LINK_HOURS}{" "}
+          hours. Anyone who has it can sign in: send it through a channel that you trust.
         </p>
         <Confirm c={c} action={LINK_PATH} label="Done" />
       </div>
