@@ -183,7 +183,7 @@ Deno.test("the editor is used by keyboard, completes, warns, and overwrites nobo
     await visit.context.clearCookies();
     await write(page, "export default (c) => c.text('later');\n");
     await page.keyboard.press("Control+s");
-    await state(page, "You were signed out").waitFor();
+    await state(page, "You are signed out").waitFor();
     await visit.context.addCookies(cookies);
     await page.keyboard.press("Control+s");
     await state(page, "Saved.").waitFor();

@@ -90,7 +90,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
   });
 
   await t.step("a group that does not exist is refused for what else is stored", async () => {
-    await page.getByRole("link", { name: "API", exact: true }).click();
+    await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "API", exact: true }).click();
     await page.getByLabel("api.access-groups").fill("management\nnobody");
     await save(visit);
     assert.match(await page.getByRole("alert").textContent() ?? "", /names the group "nobody", which does not exist/);

@@ -196,25 +196,26 @@ function shown({ path, sizeBytes, modifiedAt }: FileInfo): z.infer<typeof fileSc
   return { path, size: sizeBytes, modifiedAt: time(modifiedAt.getTime()) };
 }
 
+const DOCUMENTED_PATH = "/api/files/{path}";
+const fileParams = z.object({
+  path: z.string().openapi({ description: "Path in the code folder; its slashes may be encoded or plain." }),
+});
+const savedSchema = fileSchema.extend(findingsShape);
+const binary = (description: string) => ({ schema: { type: "string" as const, description } });
+const saveRequest = {
+  params: fileParams,
+  body: {
+    required: true,
+    content: {
+      "application/json": { schema: fileContent },
+      "multipart/form-data": { schema: z.object({ file: z.any().openapi({ type: "string", format: "binary" }) }) },
+      "*/*": binary("Any other type: the body is the content."),
+    },
+  },
+};
+
 /** Documents the routes in /api/openapi.json. */
 function describeFiles({ openAPIRegistry: registry }: Api): void {
-  const path = "/api/files/{path}";
-  const params = z.object({
-    path: z.string().openapi({ description: "Path in the code folder; its slashes may be encoded or plain." }),
-  });
-  const binary = (description: string) => ({ schema: { type: "string" as const, description } });
-  const request = {
-    params,
-    body: {
-      required: true,
-      content: {
-        "application/json": { schema: fileContent },
-        "multipart/form-data": { schema: z.object({ file: z.any().openapi({ type: "string", format: "binary" }) }) },
-        "*/*": binary("Any other type: the body is the content."),
-      },
-    },
-  };
-  const savedSchema = fileSchema.extend(findingsShape);
   registry.registerPath(documented({
     method: "get",
     path: "/api/files",
@@ -225,12 +226,12 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
   }));
   registry.registerPath(documented({
     method: "get",
-    path,
+    path: DOCUMENTED_PATH,
     operationId: "getFile",
     etag: true,
     tags: TAGS,
     summary: "Get a file's content",
-    request: { params },
+    request: { params: fileParams },
     responses: {
       200: {
         description: "The content; with `Accept: application/json` as JSON, in base64 if it is not UTF-8 text.",
@@ -247,13 +248,13 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
   }));
   registry.registerPath(documented({
     method: "put",
-    path,
+    path: DOCUMENTED_PATH,
     operationId: "putFile",
     etag: true,
     conditional: true,
     tags: TAGS,
     summary: "Create or replace a file",
-    request,
+    request: saveRequest,
     responses: {
       200: answer("The file was replaced.", savedSchema),
       201: answer("The file was created.", savedSchema),
@@ -262,22 +263,22 @@ function describeFiles({ openAPIRegistry: registry }: Api): void {
   }));
   registry.registerPath(documented({
     method: "post",
-    path,
+    path: DOCUMENTED_PATH,
     operationId: "createFile",
     etag: true,
     tags: TAGS,
     summary: "Create a file",
-    request,
+    request: saveRequest,
     responses: { 201: answer("The file was created.", savedSchema), ...errors(400, 409, 413) },
   }));
   registry.registerPath(documented({
     method: "delete",
-    path,
+    path: DOCUMENTED_PATH,
     operationId: "deleteFile",
     conditional: true,
     tags: TAGS,
     summary: "Delete a file",
-    request: { params, query: deleteQuery },
+    request: { params: fileParams, query: deleteQuery },
     responses: { 200: answer("The file was deleted.", successSchema), ...errors(400, 404, 409) },
   }));
 }

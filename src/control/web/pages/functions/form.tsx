@@ -54,24 +54,23 @@ export interface FormProps {
   defaults: { timeoutMs: number; memoryMb: number };
 }
 
-export function FunctionFields(
-  { action, form, groups, version, stored, problems, submit, cancel, isNew, defaults }: FormProps,
-) {
-  const open = !isNew ||
-    [
-      "hosts",
-      "secrets",
-      "isolation",
-      "responseGuard",
-      "origins",
-      "corsHeaders",
-      "corsCredentials",
-      "corsMaxAge",
-      "timeoutMs",
-      "memoryMb",
-      "files",
-    ].some((name) => problems?.[name]);
-  const given = { problems };
+/** Fields of the part of the form that is closed for a new function. */
+const CONFINEMENT_FIELDS = [
+  "hosts",
+  "secrets",
+  "isolation",
+  "responseGuard",
+  "origins",
+  "corsHeaders",
+  "corsCredentials",
+  "corsMaxAge",
+  "timeoutMs",
+  "memoryMb",
+  "files",
+];
+
+export function FunctionFields(props: FormProps) {
+  const { action, form, groups, version, stored, problems, submit, cancel } = props;
   return (
     <form method="post" action={action} class="function-form" novalidate data-leave-warning>
       <FormToken />
@@ -79,8 +78,18 @@ export function FunctionFields(
       {stored
         ? <Conflict differences={differencesOf(stored, form, groups)} reload={action} />
         : <ProblemSummary problems={problems} labels={LABELS} />}
+      <Basics {...props} />
+      <Confinement {...props} />
+      <FormActions submit={submit} cancel={cancel} />
+    </form>
+  );
+}
+
+function Basics({ form, groups, problems, isNew }: FormProps) {
+  return (
+    <>
       <TextField
-        {...given}
+        problems={problems}
         name="name"
         label={LABELS.name}
         value={form.name}
@@ -89,7 +98,7 @@ export function FunctionFields(
         hint="Shown in lists and logs."
       />
       <CodeField
-        {...given}
+        problems={problems}
         name="route"
         label={LABELS.route}
         value={form.route}
@@ -110,7 +119,7 @@ export function FunctionFields(
         ))}
       </FieldSet>
       <TextArea
-        {...given}
+        problems={problems}
         name="description"
         label={LABELS.description}
         value={form.description}
@@ -118,7 +127,7 @@ export function FunctionFields(
         hint="Its purpose; optional."
       />
       <CodeField
-        {...given}
+        problems={problems}
         name="handler"
         label={LABELS.handler}
         value={form.handler}
@@ -127,79 +136,91 @@ export function FunctionFields(
           ? "The file with its code, such as orders/get.ts. If the file exists, it is used unchanged; otherwise a working example is created."
           : "The path of its code in the code folder."}
       />
-      <details class="confinement" open={open}>
-        <summary>What it may do, and its limits</summary>
-        <Net form={form} problems={problems} />
-        <CodeField
-          {...given}
-          name="secrets"
-          label={LABELS.secrets}
-          value={form.secrets}
-          rows={3}
-          hint={
-            <>
-              The names that it may ask for, one per line; <code>*</code> matches any characters, as in{" "}
-              <code>STRIPE_*</code>. Default:{" "}
-              <code>*</code>, every name. Empty: none. This only restricts: the function must also be entitled to a
-              value.
-            </>
-          }
-        />
-        <CodeField
-          {...given}
-          name="files"
-          label={LABELS.files}
-          value={form.files}
-          rows={2}
-          hint={
-            <>
-              In addition to its modules: paths in the code folder, one per line, with <code>*</code>{" "}
-              for any characters of a name, <code>**</code> for any folders and <code>?</code> for one character, as in
-              {" "}
-              <code>templates/**</code>.
-            </>
-          }
-        />
-        <Choice
-          name="isolation"
-          meanings={ISOLATION_MEANINGS}
-          options={ISOLATIONS}
-          chosen={form.isolation}
-          problems={problems}
-        />
-        <Choice
-          name="responseGuard"
-          meanings={GUARD_MEANINGS}
-          options={RESPONSE_GUARDS}
-          chosen={form.responseGuard}
-          problems={problems}
-        />
-        <CrossOrigin form={form} problems={problems} />
-        <TextField
-          {...given}
-          name="timeoutMs"
-          label={`${LABELS.timeoutMs} (ms)`}
-          value={form.timeoutMs}
-          inputmode="numeric"
-          class="number"
-          placeholder={String(defaults.timeoutMs)}
-          hint={`The time until the response begins, and between its chunks: 100 to 3,600,000 ms. Leave empty to use the default (${
-            count(defaults.timeoutMs)
-          } ms).`}
-        />
-        <TextField
-          {...given}
-          name="memoryMb"
-          label={`${LABELS.memoryMb} (MB)`}
-          value={form.memoryMb}
-          inputmode="numeric"
-          class="number"
-          placeholder={String(defaults.memoryMb)}
-          hint={`32 to 4,096 MB. Leave empty to use the default (${count(defaults.memoryMb)} MB).`}
-        />
-      </details>
-      <FormActions submit={submit} cancel={cancel} />
-    </form>
+    </>
+  );
+}
+
+function Confinement({ form, problems, isNew, defaults }: FormProps) {
+  const isOpen = !isNew || CONFINEMENT_FIELDS.some((name) => problems?.[name]);
+  return (
+    <details class="confinement" open={isOpen}>
+      <summary>What it may do, and its limits</summary>
+      <Net form={form} problems={problems} />
+      <CodeField
+        problems={problems}
+        name="secrets"
+        label={LABELS.secrets}
+        value={form.secrets}
+        rows={3}
+        hint={
+          <>
+            The names that it may ask for, one per line; <code>*</code> matches any characters, as in{" "}
+            <code>STRIPE_*</code>. Default:{" "}
+            <code>*</code>, every name. Empty: none. This only restricts: the function must also be entitled to a value.
+          </>
+        }
+      />
+      <CodeField
+        problems={problems}
+        name="files"
+        label={LABELS.files}
+        value={form.files}
+        rows={2}
+        hint={
+          <>
+            In addition to its modules: paths in the code folder, one per line, with <code>*</code>{" "}
+            for any characters of a name, <code>**</code> for any folders and <code>?</code> for one character, as in
+            {" "}
+            <code>templates/**</code>.
+          </>
+        }
+      />
+      <Choice
+        name="isolation"
+        meanings={ISOLATION_MEANINGS}
+        options={ISOLATIONS}
+        chosen={form.isolation}
+        problems={problems}
+      />
+      <Choice
+        name="responseGuard"
+        meanings={GUARD_MEANINGS}
+        options={RESPONSE_GUARDS}
+        chosen={form.responseGuard}
+        problems={problems}
+      />
+      <CrossOrigin form={form} problems={problems} />
+      <Limits form={form} problems={problems} defaults={defaults} />
+    </details>
+  );
+}
+
+function Limits({ form, problems, defaults }: Pick<FormProps, "form" | "problems" | "defaults">) {
+  return (
+    <>
+      <TextField
+        problems={problems}
+        name="timeoutMs"
+        label={`${LABELS.timeoutMs} (ms)`}
+        value={form.timeoutMs}
+        inputmode="numeric"
+        class="number"
+        placeholder={String(defaults.timeoutMs)}
+        hint={`The time until the response begins, and between its chunks: 100 to 3,600,000 ms. Leave empty to use the default (${
+          count(defaults.timeoutMs)
+        } ms).`}
+      />
+      <TextField
+        problems={problems}
+        name="memoryMb"
+        label={`${LABELS.memoryMb} (MB)`}
+        value={form.memoryMb}
+        inputmode="numeric"
+        class="number"
+        placeholder={String(defaults.memoryMb)}
+        hint={`32 to 4,096 MB. Leave empty to use the default (${count(defaults.memoryMb)} MB).`}
+      />
+    </>
   );
 }
 

@@ -119,7 +119,7 @@ function keyOptions(groups: readonly GroupId[], { overview }: WebDeps, chosen: s
 }
 
 export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; trial: Trial; deps: WebDeps }) {
-  const { id, route, methods, keys } = entry;
+  const { id, route, methods } = entry;
   const parameters = parametersOf(route);
   const given = { problems: trial.problems, prefix: "try-" };
   return (
@@ -161,30 +161,7 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
               value={trial.values.get(name) ?? ""}
             />
           ))}
-          <ChoiceField
-            {...given}
-            name="key"
-            label={LABELS.key}
-            value={trial.key}
-            empty={NO_KEY}
-            options={keyOptions(keys, deps, trial.key)}
-            max={KEYS_MAX + 1}
-            narrow={`${pathOf(id)}/keys`}
-            hint={keys.length === 0
-              ? "The function is public: it ignores keys."
-              : "The server adds the chosen key to the request; this page does not receive its value."}
-          />
-          <div class="pasted">
-            <TextField
-              {...given}
-              name="pastedKey"
-              label={LABELS.pastedKey}
-              autocomplete="off"
-              isVerbatim
-              type="password"
-              hint="Sent with this call and not stored."
-            />
-          </div>
+          <KeyFields entry={entry} trial={trial} deps={deps} />
           <CodeField
             {...given}
             name="headers"
@@ -207,6 +184,39 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
         <Outcome trial={trial} />
       </div>
     </section>
+  );
+}
+
+/** The fields that choose a key or take a pasted one. */
+function KeyFields({ entry: { id, keys }, trial, deps }: { entry: RegisteredFunction; trial: Trial; deps: WebDeps }) {
+  const given = { problems: trial.problems, prefix: "try-" };
+  return (
+    <>
+      <ChoiceField
+        {...given}
+        name="key"
+        label={LABELS.key}
+        value={trial.key}
+        empty={NO_KEY}
+        options={keyOptions(keys, deps, trial.key)}
+        max={KEYS_MAX + 1}
+        narrow={`${pathOf(id)}/keys`}
+        hint={keys.length === 0
+          ? "The function is public: it ignores keys."
+          : "The server adds the chosen key to the request; this page does not receive its value."}
+      />
+      <div class="pasted">
+        <TextField
+          {...given}
+          name="pastedKey"
+          label={LABELS.pastedKey}
+          autocomplete="off"
+          isVerbatim
+          type="password"
+          hint="Sent with this call and not stored."
+        />
+      </div>
+    </>
   );
 }
 
