@@ -58,6 +58,7 @@ interface Channel {
 addEventListener("message", (event) => void serve((event as MessageEvent<Channel>).data), { once: true });
 logUncaught(running);
 
+/** Serves the host until it closes the socket. One long function, as all frames share the state of the process. */
 async function serve({ socket, token, hosts }: Channel): Promise<void> {
   const connection = await connect({ transport: "unix", path: socket });
   // A new socket accepts these few bytes at once.

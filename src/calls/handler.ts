@@ -60,6 +60,7 @@ export interface Run {
   readonly underWay: number;
 }
 
+/** Creates the handler of /run. One long function, as its parts share the dependencies of all calls. */
 export function createRun(deps: RunDependencies): Run {
   const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
   const targetOf = createTargets(settings);

@@ -94,6 +94,7 @@ interface HeldByCalls {
   bytes: number;
 }
 
+/** Creates the masking. One long function, as its parts share the values of all functions and running calls. */
 export function createMasking(): Masking {
   /** In the order in which they were last given something new. */
   const functions = new Map<number, Remembered>();
