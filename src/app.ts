@@ -12,6 +12,7 @@ import { denoWarning } from "./deno_versions.ts";
 import { messageOf } from "./errors.ts";
 import { createAssets } from "./code/files/assets.ts";
 import { Builder } from "./code/modules/builder.ts";
+import { ConfinedDeno } from "./code/modules/confined_deno.ts";
 import { CodeFolder } from "./code/files/code_folder.ts";
 import { createConditions } from "./code/checks/condition.ts";
 import { createFileUses } from "./code/file_uses.ts";
@@ -222,7 +223,10 @@ async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { 
   const cache = new ModuleCache({ runtime, dataDir, used: locks.packages, now });
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
   opened.defer(() => runFolder.remove());
-  const builder = new Builder({ runtime, codeDir, folder: join(runFolder.path, "build"), fetchEnv });
+  const [checkers, builders] = [new ConfinedDeno(runtime), new ConfinedDeno(runtime)];
+  opened.defer(() => checkers.close());
+  opened.defer(() => builders.close());
+  const builder = new Builder({ runtime, deno: builders, codeDir, folder: join(runFolder.path, "build"), fetchEnv });
   const warnLate = (error: unknown) =>
     log("warn", `First calls after a restart will take longer: ${messageOf(error)} (observations.db).`);
   const imports = createImports({
@@ -242,6 +246,7 @@ async function openCode(opened: AsyncDisposableStack, host: Host, data: Data, { 
   });
   cache.alsoUsed(() => imports.packages());
   return {
+    checkers,
     runtime,
     locks,
     cache,
@@ -433,7 +438,7 @@ async function listen(
 ): Promise<App> {
   await using closing = opened;
   const { config, log, print } = host;
-  const { settings, store, pool, access, admins, rotation, pruner, logs } = parts;
+  const { settings, store, pool, access, admins, rotation, pruner, logs, checkers } = parts;
   const run = createRun({
     ...parts,
     changes: store.changeCount,
@@ -488,6 +493,8 @@ async function listen(
       await rotation.stop();
       await pruner.stop();
       logs.endFollowing();
+      // A check changes nothing, and may take longer than is waited for.
+      await checkers.close();
       await server.drain();
       // Ends responses that are still streamed before their connections are closed.
       await pool.stop();
@@ -550,6 +557,7 @@ function webOpener(
       typeCheck: createTypeCheck({
         files,
         runtime,
+        deno: parts.checkers,
         runDir,
         codeDir,
         locks,

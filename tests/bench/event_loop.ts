@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { createAssets } from "../../src/code/files/assets.ts";
+import { ConfinedDeno } from "../../src/code/modules/confined_deno.ts";
 import { Builder } from "../../src/code/modules/builder.ts";
 import { CodeFolder } from "../../src/code/files/code_folder.ts";
 import { readInfoAside } from "../../src/code/modules/info_aside.ts";
@@ -50,7 +51,13 @@ export async function benchEventLoop(): Promise<string[]> {
     bootstrap: "unused",
     hono: "npm:hono@4.13.19",
     ownUsers: false,
-    builder: new Builder({ runtime, codeDir: codeDir!, folder: join(there.path, "build"), fetchEnv: {} }),
+    builder: new Builder({
+      runtime,
+      deno: new ConfinedDeno(runtime),
+      codeDir: codeDir!,
+      folder: join(there.path, "build"),
+      fetchEnv: {},
+    }),
     importHosts: () => NO_HOSTS,
     kept: createModuleGraphCache({
       store: observations.moduleGraphs,

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { ConfinedDeno } from "../../src/code/modules/confined_deno.ts";
 import { Builder } from "../../src/code/modules/builder.ts";
 import { prepareRuntime } from "../../src/sandbox/process/toolchain.ts";
 import { deploy, run, save } from "./handlers.ts";
@@ -20,7 +21,13 @@ Deno.test("a builder reads the code folder and the module cache, and has limits"
     await Deno.mkdir(codeDir);
     const handler = join(codeDir, "handler.ts");
     for (const path of [handler, outside]) await Deno.writeTextFile(path, "export default 1;");
-    const builder = new Builder({ runtime, codeDir, folder: join(folder, "build"), fetchEnv: {} });
+    const builder = new Builder({
+      runtime,
+      deno: new ConfinedDeno(runtime),
+      codeDir,
+      folder: join(folder, "build"),
+      fetchEnv: {},
+    });
     await using _ = await builder.folder();
     const errorOf = async (path: string): Promise<string | undefined> => {
       const { stdout } = await builder.local("info", "--no-config", pathToFileURL(path).href);

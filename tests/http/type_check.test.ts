@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ConfinedDeno } from "../../src/code/modules/confined_deno.ts";
 import { annotate } from "../../src/code/checks/handler_type_injection.ts";
 import { readDiagnostics } from "../../src/code/checks/diagnostics.ts";
 import { EMPTY_LOCK } from "../../src/code/packages/lock.ts";
@@ -24,9 +25,11 @@ async function bench(options: RuntimeOptions = {}): Promise<Bench> {
   await Deno.chmod(home, 0o711);
   const codeDir = join(home, "code");
   await Deno.mkdir(codeDir, { mode: 0o700 });
+  const runtime = await prepareRuntime(ROOT, options);
   const { check } = createTypeCheck({
+    deno: new ConfinedDeno(runtime),
     files: createFiles({ codeDir, record: () => {} }),
-    runtime: await prepareRuntime(ROOT, options),
+    runtime,
     runDir: home,
     codeDir,
     locks: { starting: () => EMPTY_LOCK },

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { utimesSync } from "node:fs";
 import { join } from "node:path";
+import { ConfinedDeno } from "../../src/code/modules/confined_deno.ts";
 import { createImports, type ModuleGraph } from "../../src/code/modules/imports.ts";
 import { Builder } from "../../src/code/modules/builder.ts";
 import { ModuleCache } from "../../src/code/packages/module_cache.ts";
@@ -41,6 +42,7 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
     hono: "npm:hono@4.13.19",
     ownUsers: false,
     builder: new Builder({
+      deno: new ConfinedDeno({ deno: Deno.execPath(), setpriv: undefined, landlock: undefined }),
       runtime: {
         deno: Deno.execPath(),
         denoDir: join(folder, "cache"),

@@ -9,7 +9,7 @@ import type { Runtime } from "../../sandbox/process/toolchain.ts";
 import { slices } from "../../slices.ts";
 import { releaseUid, takeUid } from "../../sandbox/process/uid_pool.ts";
 import { annotate, type Annotated } from "./handler_type_injection.ts";
-import { type ConfinedResult, runConfined } from "../modules/confined_deno.ts";
+import type { ConfinedDeno, ConfinedResult } from "../modules/confined_deno.ts";
 import { type Diagnostic, readDiagnostics } from "./diagnostics.ts";
 import type { Files } from "../files/files.ts";
 import { lockText, newestLocked } from "../packages/lock.ts";
@@ -39,6 +39,8 @@ export interface TypeCheckOptions {
   runtime: Runtime;
   /** The folder for the copies, which other users may traverse but not list. */
   runDir: string;
+  /** Runs the checks. */
+  deno: ConfinedDeno;
   /** Absolute and real. */
   codeDir: string;
   locks: Pick<PackageLocks, "starting">;
@@ -73,7 +75,8 @@ const V8_FLAGS = `--max-old-space-size=${HEAP_MB},--no-turbofan`;
 /** Matches string literals that may be relative imports. Over-approximates on purpose. */
 const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
 
-export function createTypeCheck({ files, runtime, runDir, codeDir, locks, importHosts }: TypeCheckOptions): TypeCheck {
+export function createTypeCheck(options: TypeCheckOptions): TypeCheck {
+  const { files, runtime, runDir, codeDir, locks, importHosts } = options;
   const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
   const types = [0, 1].map((index) => `Parameters<import("${handlerTypes}").Handler>[${index}]`) as [string, string];
   /** Always the same folder, as Deno caches by path; checks run one at a time. */
@@ -111,7 +114,7 @@ export function createTypeCheck({ files, runtime, runDir, codeDir, locks, import
       await write(folder, copies, uid);
       await writeLock(lockText(lock), join(folder, "lock"), uid);
 
-      const start = (...args: string[]) => run(args, folder, runtime, uid);
+      const start = (...args: string[]) => run(args, folder, options, uid);
       const info = await start(
         ...["info", "--json", "--no-remote", "--no-npm", "--no-lock", ...CONFIG_FLAGS, ...LANGUAGE_FLAGS, entry],
       );
@@ -257,11 +260,11 @@ async function writeLock(text: string, folder: string, uid: number | undefined):
 async function run(
   args: string[],
   cwd: string,
-  runtime: Runtime,
+  { deno, runtime }: Pick<TypeCheckOptions, "deno" | "runtime">,
   uid: number | undefined,
 ): Promise<ConfinedResult> {
   const { denoDir, appDir, registryEnv } = runtime;
-  const result = await runConfined(runtime, {
+  const result = await deno.run({
     args,
     cwd,
     env: { ...registryEnv, DENO_DIR: denoDir },
@@ -276,6 +279,7 @@ async function run(
   if (result.killedFor === "time") {
     throw new AppError("Timeout", 503, `The check took more than ${CHECK_MAX_MS / 1000} s.`);
   }
+  if (result.killedFor === "stop") throw new AppError("Stopping", 503, "The server is stopping.");
   return result;
 }
 

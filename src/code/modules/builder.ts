@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
 import { LANGUAGE_FLAGS } from "../../sandbox/process/process.ts";
 import type { Runtime } from "../../sandbox/process/toolchain.ts";
-import { runConfined } from "./confined_deno.ts";
+import type { ConfinedDeno } from "./confined_deno.ts";
 
 export interface BuilderResult {
   readonly success: boolean;
@@ -18,6 +18,8 @@ export interface BuilderOptions {
   readonly runtime: Pick<Runtime, "deno" | "denoDir" | "appDir" | "setpriv" | "landlock">;
   /** Absolute and real. */
   readonly codeDir: string;
+  /** Runs the builders. */
+  readonly deno: ConfinedDeno;
   /** Absolute path of a folder for the input files of runs; it is created if it is missing. */
   readonly folder: string;
   /** Variables that configure how registries are reached. */
@@ -43,6 +45,11 @@ const TIMEOUT_MS = 120_000;
 /** Enough for more modules than a handler may have. */
 const OUTPUT_MAX_BYTES = 32 * 1024 * 1024;
 const DATA_MAX_MB = 3_000;
+const WHY_KILLED = {
+  time: `The search for the module's imports took more than ${TIMEOUT_MS / 1_000} s.`,
+  output: "The module imports more modules than can be checked.",
+  stop: "The server is stopping.",
+};
 /** Variables that contain paths of certificates. */
 const CERTIFICATES = ["DENO_CERT", "NODE_EXTRA_CA_CERTS", "SSL_CERT_DIR", "SSL_CERT_FILE"];
 /** Folders to which links in /etc/ssl lead. */
@@ -94,12 +101,12 @@ export class Builder {
 
   /** Runs Deno, which may read the code folder and the cache, and write to the cache and its input files. */
   async #run(args: string[], { net, cacheDir }: { net: boolean; cacheDir?: string }): Promise<BuilderResult> {
-    const { runtime, codeDir, folder, fetchEnv } = this.#options;
+    const { runtime, deno, codeDir, folder, fetchEnv } = this.#options;
     const { denoDir, appDir } = runtime;
     const certificates = CERTIFICATES.flatMap((name) => fetchEnv[name] ?? []);
     // Deno uses this if HOME is not set.
     const settings = join(fetchEnv.HOME ?? homedir(), ".npmrc");
-    const result = await runConfined(runtime, {
+    const result = await deno.run({
       args,
       cwd: folder,
       env: { ...fetchEnv, DENO_DIR: cacheDir ?? denoDir },
@@ -112,10 +119,7 @@ export class Builder {
       outputMaxBytes: OUTPUT_MAX_BYTES,
     });
     if (!result.killedFor) return result;
-    const stderr = result.killedFor === "time"
-      ? `error: The search for the module's imports took more than ${TIMEOUT_MS / 1_000} s.`
-      : "error: The module imports more modules than can be checked.";
-    return { ...result, success: false, stderr };
+    return { ...result, success: false, stderr: `error: ${WHY_KILLED[result.killedFor]}` };
   }
 }
 

@@ -30,14 +30,41 @@ export interface ConfinedResult {
   readonly stdout: string;
   readonly stderr: string;
   /** Why the process was killed, if it was. */
-  readonly killedFor?: "time" | "output";
+  readonly killedFor?: "time" | "output" | "stop";
 }
 
-/** Runs Deno with the limits that this machine supports; resolves when it has ended. */
-export async function runConfined(
+/** Runs Deno with the limits that this machine supports, and ends what runs when the server ends. */
+export class ConfinedDeno {
+  readonly #runtime: Pick<Runtime, "deno" | "setpriv" | "landlock">;
+  readonly #running = new Map<Promise<ConfinedResult>, () => void>();
+  #isClosed = false;
+
+  constructor(runtime: Pick<Runtime, "deno" | "setpriv" | "landlock">) {
+    this.#runtime = runtime;
+  }
+
+  /** Resolves when the process has ended. */
+  run(command: ConfinedCommand): Promise<ConfinedResult> {
+    if (this.#isClosed) return Promise.resolve({ success: false, stdout: "", stderr: "", killedFor: "stop" });
+    const { ended, kill } = start(this.#runtime, command);
+    this.#running.set(ended, kill);
+    const forget = (): void => void this.#running.delete(ended);
+    ended.then(forget, forget);
+    return ended;
+  }
+
+  /** Kills every process, and resolves when all have ended. No more are started. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const kill of this.#running.values()) kill();
+    await Promise.allSettled(this.#running.keys());
+  }
+}
+
+function start(
   { deno, setpriv, landlock }: Pick<Runtime, "deno" | "setpriv" | "landlock">,
   command: ConfinedCommand,
-): Promise<ConfinedResult> {
+): { ended: Promise<ConfinedResult>; kill: () => void } {
   const { args, cwd, env, read, write, arrange = [], net, uid } = command;
   // No core dumps: they would contain code.
   const limits = Deno.build.os === "linux"
@@ -59,7 +86,7 @@ export async function runConfined(
     stderr: "piped",
   }).spawn();
   let killedFor: ConfinedResult["killedFor"];
-  const kill = (reason: "time" | "output"): void => {
+  const kill = (reason: NonNullable<ConfinedResult["killedFor"]>): void => {
     killedFor ??= reason;
     try {
       child.kill("SIGKILL");
@@ -67,19 +94,22 @@ export async function runConfined(
       // It has already ended.
     }
   };
-  const timer = setTimeout(() => kill("time"), command.timeoutMs);
-  try {
-    const beginning = (stream: ReadableStream<Uint8Array>) =>
-      beginningOf(stream, command.outputMaxBytes, () => kill("output"));
-    const [stdout, stderr, { success }] = await Promise.all([
-      beginning(child.stdout),
-      beginning(child.stderr),
-      child.status,
-    ]);
-    return { success, stdout, stderr, ...(killedFor && { killedFor }) };
-  } finally {
-    clearTimeout(timer);
-  }
+  const result = async (): Promise<ConfinedResult> => {
+    const timer = setTimeout(() => kill("time"), command.timeoutMs);
+    try {
+      const beginning = (stream: ReadableStream<Uint8Array>) =>
+        beginningOf(stream, command.outputMaxBytes, () => kill("output"));
+      const [stdout, stderr, { success }] = await Promise.all([
+        beginning(child.stdout),
+        beginning(child.stderr),
+        child.status,
+      ]);
+      return { success, stdout, stderr, ...(killedFor && { killedFor }) };
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return { ended: result(), kill: () => kill("stop") };
 }
 
 /** Reads a stream to its end and returns the beginning; `overflow` is called if there is more. */
