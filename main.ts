@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   await app.drain();
 }
 
-// One request's mishap must not end the others: what nobody awaited or caught is a bug, shown in full.
+// One request's mishap must not end the others: what was neither awaited nor caught is a bug, shown in full.
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   console.error("Unhandled rejection:", event.reason);

@@ -117,8 +117,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const code = await openCode(opened, host, data, control);
   const telemetry = openTelemetry(opened, host, data, control);
   const endpoint = new Endpoint();
-  const calls = await openCalls(opened, host, { ...data, ...control, ...code, ...telemetry }, endpoint);
-  const parts = { ...data, ...control, ...code, ...telemetry, ...calls };
+  const before = { ...data, ...control, ...code, ...telemetry };
+  const processes = await openProcesses(opened, host, before, endpoint);
+  const parts = { ...before, ...processes, ...openFunctions(opened, host, { ...before, ...processes }) };
   const shown = showWarnings(host, [...sandboxWarnings(code.runtime), ...warnings]);
   return await listen(opened.move(), host, parts, endpoint, shown);
 }
@@ -127,7 +128,8 @@ type Data = ReturnType<typeof openData>;
 type Control = ReturnType<typeof openControl>;
 type Code = Awaited<ReturnType<typeof openCode>>;
 type Telemetry = ReturnType<typeof openTelemetry>;
-type Calls = Awaited<ReturnType<typeof openCalls>>;
+type Processes = Awaited<ReturnType<typeof openProcesses>>;
+type Functions = ReturnType<typeof openFunctions>;
 
 /** Opens the folders, the key file, the databases and what protects them. */
 function openData(opened: AsyncDisposableStack, { config, log, now }: Host) {
@@ -293,14 +295,13 @@ function openTelemetry(opened: AsyncDisposableStack, { log, now }: Host, data: D
 }
 
 /** Opens the processes of functions, and what answers their questions. */
-async function openCalls(
+async function openProcesses(
   opened: AsyncDisposableStack,
   host: Host,
   parts: Data & Control & Code & Telemetry,
   endpoint: Endpoint,
 ) {
-  const { store, keys, keyring, settings, runtime, codeDir, locks, imports, assets, metrics, masking, logs, record } =
-    parts;
+  const { store, keyring, settings, runtime, codeDir, imports, metrics, masking, logs } = parts;
   const { config, log, now } = host;
   const traces = config.traces ? await openTraces() : undefined;
   const usage = openUsageReader();
@@ -366,6 +367,17 @@ async function openCalls(
       metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
   });
   opened.defer(() => pool.stop());
+  return { traces, conditions, process, pool };
+}
+
+/** Opens the registry of functions, the checks of their code, and the rotation of encryption keys. */
+function openFunctions(
+  opened: AsyncDisposableStack,
+  { log, now }: Host,
+  parts: Data & Control & Code & Telemetry & Processes,
+) {
+  const { store, keys, settings, runtime, codeDir, locks, imports, assets, metrics, logs, record } = parts;
+  const { conditions, pool, process } = parts;
   const registry = createRegistry({
     store,
     now,
@@ -413,7 +425,7 @@ async function openCalls(
       memoryMb: settings.get("sandbox.memory-mb"),
     }),
   });
-  return { traces, conditions, pool, registry, pruner, rotation, preflight };
+  return { registry, pruner, rotation, preflight };
 }
 
 /** Logs what this machine or this process lacks, and returns it for the pages. */
@@ -426,7 +438,7 @@ function showWarnings({ log }: Host, warnings: readonly string[]): string[] {
   return all;
 }
 
-type Parts = Data & Control & Code & Telemetry & Calls;
+type Parts = Data & Control & Code & Telemetry & Processes & Functions;
 
 /** Creates what answers requests, and listens. `opened` is closed if the address is not available. */
 async function listen(
