@@ -520,7 +520,7 @@ function resourcesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
   const { store, imports, builder, locks, registry, files, preflight, record, runtime } = parts;
   return {
     ...parts,
-    fileUses: createFileUses({ files, registry, importers: imports.importers }),
+    fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
     resolution: createExplainer(store),
     packages: createPackages({
       imports,
@@ -565,7 +565,7 @@ function webOpener(
       run,
       asked: createSecretReferences(store),
       noticeKey: keyring.derive("notices"),
-      importers: imports.importers,
+      importers: (path) => imports.importers(path),
       typeCheck: createTypeCheck({
         files,
         runtime,

@@ -77,137 +77,178 @@ export interface PackagesOptions {
 const RANGE = /^[\w.^~<>=|*+ -]{1,100}$/;
 
 export function createPackages(options: PackagesOptions): Packages {
-  const { imports, builder, locks, registry, load, record } = options;
-  /** Cached by folder, as the files of a version never change. */
-  const sizes = new Map<string, number>();
+  return new PackageService(options);
+}
 
-  const sizeOf = async (folder: string): Promise<number> => {
-    const known = sizes.get(folder);
+class PackageService implements Packages {
+  readonly #options: PackagesOptions;
+  readonly #imports: Imports;
+  readonly #builder: Builder;
+  readonly #locks: PackageLocks;
+  readonly #registry: Pick<Registry, "get" | "list">;
+  readonly #load: (graph: ModuleGraph, entry: RegisteredFunction) => Promise<Findings>;
+  readonly #record: Recorder;
+  /** Cached by folder, as the files of a version never change. */
+  readonly #sizes = new Map<string, number>();
+
+  constructor(options: PackagesOptions) {
+    this.#options = options;
+    ({
+      imports: this.#imports,
+      builder: this.#builder,
+      locks: this.#locks,
+      registry: this.#registry,
+      load: this.#load,
+      record: this.#record,
+    } = options);
+  }
+
+  async list(): Promise<
+    {
+      name: string;
+      registry: "npm" | "jsr";
+      native: boolean;
+      size: number;
+      versions: { version: string; size: number; functions: PackageUser[] }[];
+    }[]
+  > {
+    const found = new Map<string, Found>();
+    const entries = this.#registry.list();
+    const graphs = await Promise.all(entries.map((one) => this.#graphOf(one)));
+    for (const [index, { id, name }] of entries.entries()) {
+      const graph = graphs[index];
+      if (!graph?.lock) continue;
+      const lock = parseLock(graph.lock);
+      const folders = new Map(graph.npm.map((one) => [one.id, one.folder]));
+      const ids = [
+        ...graph.npm.map((one) => ({ id: one.id, registry: "npm" as const })),
+        ...Object.keys(lock.jsr).map((id) => ({ id, registry: "jsr" as const })),
+      ];
+      for (const { id: packageId, registry } of ids) {
+        const key = `${registry}:${nameOf(packageId)}`;
+        const one = found.get(key) ?? { name: nameOf(packageId), registry, native: false, versions: new Map() };
+        found.set(key, one);
+        one.native ||= graph.native.includes(one.name);
+        const version = one.versions.get(versionOf(packageId)) ??
+          { folder: folders.get(packageId), users: new Map() };
+        one.versions.set(versionOf(packageId), version);
+        const known = version.users.get(id)?.specifiers ?? [];
+        const specifiers = [...known, ...this.#specifiersOf(lock, packageId)];
+        version.users.set(id, { id, name, specifiers });
+      }
+    }
+    const shown = [...found.values()].sort((a, b) => a.name < b.name ? -1 : 1).map(async (one) => {
+      const versions = await Promise.all([...one.versions].map(async ([version, { folder, users }]) => ({
+        version,
+        size: folder === undefined ? 0 : await this.#sizeOf(folder),
+        functions: [...users.values()],
+      })));
+      const size = versions.reduce((sum, version) => sum + version.size, 0);
+      return { name: one.name, registry: one.registry, native: one.native, size, versions };
+    });
+    return await Promise.all(shown);
+  }
+
+  async update(
+    actor: Actor,
+    name: string,
+    { to, functions, dryRun = false }: UpdateRequest,
+  ): Promise<
+    {
+      updated: { id: FunctionId; name: string; from: string[]; to: string[] }[];
+      problems: string[];
+      warnings: string[];
+    }
+  > {
+    if (to !== undefined && !RANGE.test(to)) {
+      throw invalid("to", "must be a version or a range, such as 2.1.3 or ^2.1.0");
+    }
+    const chosen = functions?.map((id) => this.#registry.get(id)) ?? this.#registry.list();
+    const importers = chosen.filter(({ handler }) => {
+      const lock = this.#locks.find(handler);
+      return lock !== undefined && versionsOf(parseLock(lock), name).length > 0 &&
+        // An update must not change the version that the workers use.
+        Object.keys(parseLock(lock).specifiers).some((one) =>
+          nameOf(one) === name && one !== this.#options.workerPackage
+        );
+    });
+    const without = functions && chosen.find((entry) => !importers.includes(entry));
+    if (without) throw invalid("functions", `names ${without.id}, which does not import ${name}`);
+    if (importers.length === 0) throw notFound("imported package", name);
+    // Functions with the same handler share its lock.
+    const byHandler = new Map(importers.map((entry) => [entry.handler, entry]));
+    const tried = new Map(
+      await Promise.all(
+        [...byHandler].map(async ([handler, entry]) => [handler, await this.#tryOut(entry, name, to)] as const),
+      ),
+    );
+    const problems = [...new Set([...tried.values()].flatMap((one) => one.problems))];
+    const warnings = [...new Set([...tried.values()].flatMap((one) => one.warnings))];
+    const updated = importers.map(({ id, name, handler }) => {
+      const { from, to } = tried.get(handler)!;
+      return { id, name, from, to };
+    }).filter(({ from, to }) => from.join() !== to.join());
+    if (problems.length === 0 && !dryRun && updated.length > 0) {
+      const trials = [...tried.values()].flatMap(({ trial }) => trial ?? []);
+      this.#imports.adopt(trials, functions === undefined ? name : undefined, () =>
+        this.#record(actor, {
+          action: "package.updated",
+          subject: { kind: "package", id: null, name },
+          before: { functions: Object.fromEntries(updated.map((one) => [one.name, one.from.join(", ")])) },
+          after: { functions: Object.fromEntries(updated.map((one) => [one.name, one.to.join(", ")])) },
+        }));
+    }
+    return { updated: problems.length > 0 ? [] : updated, problems, warnings };
+  }
+
+  async #sizeOf(folder: string): Promise<number> {
+    const known = this.#sizes.get(folder);
     if (known !== undefined) return known;
     const size = await treeSize(folder);
-    sizes.set(folder, size);
+    this.#sizes.set(folder, size);
     return size;
-  };
+  }
 
-  const graphOf = async ({ handler }: RegisteredFunction): Promise<ModuleGraph | undefined> => {
+  async #graphOf({ handler }: RegisteredFunction): Promise<ModuleGraph | undefined> {
     try {
-      return await imports.graph(handler);
+      return await this.#imports.graph(handler);
     } catch {
       // Calls of the function report the reason.
       return undefined;
     }
-  };
+  }
 
   /** Excludes packages that only the workers import. */
-  const specifiersOf = (lock: Lock, id: string): string[] =>
-    Object.entries(lock.specifiers).filter(([specifier, version]) =>
-      `${nameOf(specifier)}@${version}` === id && specifier !== options.workerPackage
+  #specifiersOf(lock: Lock, id: string): string[] {
+    return Object.entries(lock.specifiers).filter(([specifier, version]) =>
+      `${nameOf(specifier)}@${version}` === id && specifier !== this.#options.workerPackage
     ).map(([specifier]) => specifier);
+  }
 
-  const tryOut = async (
+  async #tryOut(
     entry: RegisteredFunction,
     name: string,
     to: string | undefined,
-  ): Promise<{ trial?: Trial; from: string[]; to: string[]; problems: string[]; warnings: string[] }> => {
-    const stored = locks.find(entry.handler);
+  ): Promise<{ trial?: Trial; from: string[]; to: string[]; problems: string[]; warnings: string[] }> {
+    const stored = this.#locks.find(entry.handler);
     const lock = stored === undefined ? EMPTY_LOCK : parseLock(stored);
     const from = versionsOf(lock, name);
     const failed = (...problems: string[]) => ({ from, to: from, problems, warnings: [] });
-    const updated = await updateLock(lock, { name, to }, entry.handler, builder);
+    const updated = await updateLock(lock, { name, to }, entry.handler, this.#builder);
     if ("problem" in updated) return failed(updated.problem);
-    const trial = await imports.trial(entry.handler, updated.lock);
+    const trial = await this.#imports.trial(entry.handler, updated.lock);
     // Only types are imported from remote modules.
     if (trial.graph.lock === undefined) return { from, to: from, problems: [], warnings: [] };
     if (trial.before !== stored) return failed(`The packages of ${entry.handler} were changed in the meantime.`);
     if (trial.graph.problems.length > 0) return failed(...trial.graph.problems);
-    const found = await load(trial.graph, entry);
+    const found = await this.#load(trial.graph, entry);
     // Code that did not load before need not load after the update.
     const isWorse = found.problems.length > 0 &&
-      (await load(await imports.graph(entry.handler), entry)).problems.length === 0;
+      (await this.#load(await this.#imports.graph(entry.handler), entry)).problems.length === 0;
     const problems = isWorse ? found.problems : [];
     const warnings = isWorse ? found.warnings : [...found.problems, ...found.warnings];
     return { trial, from, to: versionsOf(parseLock(trial.graph.lock), name), problems, warnings };
-  };
-
-  return {
-    async list() {
-      const found = new Map<string, Found>();
-      const entries = registry.list();
-      const graphs = await Promise.all(entries.map(graphOf));
-      for (const [index, { id, name }] of entries.entries()) {
-        const graph = graphs[index];
-        if (!graph?.lock) continue;
-        const lock = parseLock(graph.lock);
-        const folders = new Map(graph.npm.map((one) => [one.id, one.folder]));
-        const ids = [
-          ...graph.npm.map((one) => ({ id: one.id, registry: "npm" as const })),
-          ...Object.keys(lock.jsr).map((id) => ({ id, registry: "jsr" as const })),
-        ];
-        for (const { id: packageId, registry } of ids) {
-          const key = `${registry}:${nameOf(packageId)}`;
-          const one = found.get(key) ?? { name: nameOf(packageId), registry, native: false, versions: new Map() };
-          found.set(key, one);
-          one.native ||= graph.native.includes(one.name);
-          const version = one.versions.get(versionOf(packageId)) ??
-            { folder: folders.get(packageId), users: new Map() };
-          one.versions.set(versionOf(packageId), version);
-          const known = version.users.get(id)?.specifiers ?? [];
-          const specifiers = [...known, ...specifiersOf(lock, packageId)];
-          version.users.set(id, { id, name, specifiers });
-        }
-      }
-      const shown = [...found.values()].sort((a, b) => a.name < b.name ? -1 : 1).map(async (one) => {
-        const versions = await Promise.all([...one.versions].map(async ([version, { folder, users }]) => ({
-          version,
-          size: folder === undefined ? 0 : await sizeOf(folder),
-          functions: [...users.values()],
-        })));
-        const size = versions.reduce((sum, version) => sum + version.size, 0);
-        return { name: one.name, registry: one.registry, native: one.native, size, versions };
-      });
-      return await Promise.all(shown);
-    },
-
-    async update(actor, name, { to, functions, dryRun = false }) {
-      if (to !== undefined && !RANGE.test(to)) {
-        throw invalid("to", "must be a version or a range, such as 2.1.3 or ^2.1.0");
-      }
-      const chosen = functions?.map((id) => registry.get(id)) ?? registry.list();
-      const importers = chosen.filter(({ handler }) => {
-        const lock = locks.find(handler);
-        return lock !== undefined && versionsOf(parseLock(lock), name).length > 0 &&
-          // An update must not change the version that the workers use.
-          Object.keys(parseLock(lock).specifiers).some((one) => nameOf(one) === name && one !== options.workerPackage);
-      });
-      const without = functions && chosen.find((entry) => !importers.includes(entry));
-      if (without) throw invalid("functions", `names ${without.id}, which does not import ${name}`);
-      if (importers.length === 0) throw notFound("imported package", name);
-      // Functions with the same handler share its lock.
-      const byHandler = new Map(importers.map((entry) => [entry.handler, entry]));
-      const tried = new Map(
-        await Promise.all(
-          [...byHandler].map(async ([handler, entry]) => [handler, await tryOut(entry, name, to)] as const),
-        ),
-      );
-      const problems = [...new Set([...tried.values()].flatMap((one) => one.problems))];
-      const warnings = [...new Set([...tried.values()].flatMap((one) => one.warnings))];
-      const updated = importers.map(({ id, name, handler }) => {
-        const { from, to } = tried.get(handler)!;
-        return { id, name, from, to };
-      }).filter(({ from, to }) => from.join() !== to.join());
-      if (problems.length === 0 && !dryRun && updated.length > 0) {
-        const trials = [...tried.values()].flatMap(({ trial }) => trial ?? []);
-        imports.adopt(trials, functions === undefined ? name : undefined, () =>
-          record(actor, {
-            action: "package.updated",
-            subject: { kind: "package", id: null, name },
-            before: { functions: Object.fromEntries(updated.map((one) => [one.name, one.from.join(", ")])) },
-            after: { functions: Object.fromEntries(updated.map((one) => [one.name, one.to.join(", ")])) },
-          }));
-      }
-      return { updated: problems.length > 0 ? [] : updated, problems, warnings };
-    },
-  };
+  }
 }
 
 interface Found {

@@ -26,7 +26,7 @@ async function bench(options: RuntimeOptions = {}): Promise<Bench> {
   const codeDir = join(home, "code");
   await Deno.mkdir(codeDir, { mode: 0o700 });
   const runtime = await prepareRuntime(ROOT, options);
-  const { check } = createTypeCheck({
+  const typeCheck = createTypeCheck({
     deno: new ConfinedDeno(runtime),
     files: createFiles({ codeDir, record: () => {} }),
     runtime,
@@ -38,7 +38,7 @@ async function bench(options: RuntimeOptions = {}): Promise<Bench> {
   return {
     codeDir,
     async check(content, more = {}) {
-      const problems = await check({ path: "handler.ts", content, isHandler: true, ...more });
+      const problems = await typeCheck.check({ path: "handler.ts", content, isHandler: true, ...more });
       return problems.map(({ path, line, column, endColumn, message }) =>
         `${path} ${line}:${column}-${endColumn} ${message}`
       );

@@ -435,7 +435,11 @@ Deno.test("many at once are told in entries of bounded size, and none is left ou
 Deno.test("an export reads no further than it is taken, and no further than the audit was when it began", async () => {
   using there = audited(1_000);
   let reads = 0;
-  const counted: Audit = { ...there.audit, following: (...range) => (reads++, there.audit.following(...range)) };
+  const { audit } = there;
+  const counted: Pick<Audit, "following" | "head"> = {
+    head: () => audit.head(),
+    following: (...range) => (reads++, audit.following(...range)),
+  };
   const reader = exportStream(counted).getReader();
   const chunks = [(await reader.read()).value!];
   assert.ok(reads <= 2, `${reads} reads`);

@@ -64,88 +64,108 @@ const SWEEP = 250;
 /** Handlers whose problems are remembered. */
 const FOUND_MAX = 10_000;
 
-export function createConditions({ codeDir, imports, health, isAltered }: ConditionsOptions): Conditions {
-  const findings = new Map<string, { version: number; problem: string | undefined }>();
-  const looking = new Map<string, Promise<unknown>>();
-  let queue: Promise<unknown> = Promise.resolve();
-  const brokenIds = new Set<FunctionId>();
-  let sweptTo = 0;
+export function createConditions(options: ConditionsOptions): Conditions {
+  return new ConditionService(options);
+}
+
+class ConditionService implements Conditions {
+  readonly #codeDir: string;
+  readonly #imports: {
+    current(handler: string): ModuleGraph | undefined;
+    graph(handler: string): ModuleGraph | Promise<ModuleGraph>;
+  };
+  readonly #health: (id: FunctionId) => Health;
+  readonly #isAltered: (id: FunctionId) => boolean;
+  readonly #findings = new Map<string, { version: number; problem: string | undefined }>();
+  readonly #looking = new Map<string, Promise<unknown>>();
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #brokenIds = new Set<FunctionId>();
+  #sweptTo = 0;
+
+  constructor({ codeDir, imports, health, isAltered }: ConditionsOptions) {
+    this.#codeDir = codeDir;
+    this.#imports = imports;
+    this.#health = health;
+    this.#isAltered = isAltered;
+  }
+
+  of(entry: RegisteredFunction): Condition {
+    // For an altered entry, it is not known whether it is enabled.
+    if (this.#isAltered(entry.id)) return { state: "broken", reason: ALTERED_REASON, isAltered: true };
+    if (!entry.enabled) return { state: "disabled", reason: null };
+    const reason = this.#brokenReason(entry);
+    if (reason !== undefined) return { state: "broken", reason };
+    const { suspendedUntil, lastDeath } = this.#health(entry.id);
+    if (suspendedUntil === undefined) return { state: "enabled", reason: null };
+    return { state: "suspended", reason: lastDeath ?? null, until: suspendedUntil };
+  }
+
+  look(entries: readonly RegisteredFunction[]): Promise<void> {
+    return this.#lookAtAll(entries);
+  }
+
+  async broken(
+    list: (after: number, limit: number) => RegisteredFunction[],
+  ): Promise<{ entry: RegisteredFunction; reason: string }[]> {
+    const next = list(this.#sweptTo, SWEEP);
+    const known = [...this.#brokenIds].flatMap((id) => list(id - 1, 1)).filter(({ id }) => this.#brokenIds.has(id));
+    this.#sweptTo = next.length < SWEEP ? 0 : next.at(-1)!.id;
+    await this.#lookAtAll(next);
+    this.#brokenIds.clear();
+    const found = new Map<FunctionId, { entry: RegisteredFunction; reason: string }>();
+    const pause = slices();
+    for (const entry of [...known, ...next]) {
+      await pause();
+      const { state, reason } = this.of(entry);
+      if (state !== "broken") continue;
+      this.#brokenIds.add(entry.id);
+      found.set(entry.id, { entry, reason: reason! });
+    }
+    return [...found.values()];
+  }
+
+  found(handler: string, version: number, problems: readonly string[]): void {
+    this.#findings.delete(handler);
+    this.#findings.set(handler, { version, problem: problems[0] });
+    if (this.#findings.size > FOUND_MAX) this.#findings.delete(this.#findings.keys().next().value!);
+  }
 
   /** Checks are sequential: a list of many functions must not keep the builders busy when a file is saved. */
-  const look = (handler: string): Promise<unknown> => {
-    let run = looking.get(handler);
+  #look(handler: string): Promise<unknown> {
+    let run = this.#looking.get(handler);
     if (!run) {
-      run = queue.then(() => imports.graph(handler)).catch(() => {}).finally(() => looking.delete(handler));
-      looking.set(handler, run);
-      queue = run;
+      run = this.#queue.then(() => this.#imports.graph(handler)).catch(() => {}).finally(() =>
+        this.#looking.delete(handler)
+      );
+      this.#looking.set(handler, run);
+      this.#queue = run;
     }
     return run;
-  };
+  }
 
-  const brokenReason = ({ handler }: RegisteredFunction): string | undefined => {
-    if (!existsSync(join(codeDir, ...handler.split("/")))) return `There is no file ${handler}.`;
-    const graph = imports.current(handler);
+  #brokenReason({ handler }: RegisteredFunction): string | undefined {
+    if (!existsSync(join(this.#codeDir, ...handler.split("/")))) return `There is no file ${handler}.`;
+    const graph = this.#imports.current(handler);
     if (!graph) {
-      void look(handler);
+      void this.#look(handler);
       return undefined;
     }
     if (graph.problems.length > 0) return graph.problems[0];
-    const found = findings.get(handler);
+    const found = this.#findings.get(handler);
     return found?.version === graph.version ? found.problem : undefined;
-  };
+  }
 
-  const of = (entry: RegisteredFunction): Condition => {
-    // For an altered entry, it is not known whether it is enabled.
-    if (isAltered(entry.id)) return { state: "broken", reason: ALTERED_REASON, isAltered: true };
-    if (!entry.enabled) return { state: "disabled", reason: null };
-    const reason = brokenReason(entry);
-    if (reason !== undefined) return { state: "broken", reason };
-    const { suspendedUntil, lastDeath } = health(entry.id);
-    if (suspendedUntil === undefined) return { state: "enabled", reason: null };
-    return { state: "suspended", reason: lastDeath ?? null, until: suspendedUntil };
-  };
-
-  const lookAtAll = async (entries: readonly RegisteredFunction[]): Promise<void> => {
+  async #lookAtAll(entries: readonly RegisteredFunction[]): Promise<void> {
     const unknown: RegisteredFunction[] = [];
     const pause = slices();
     for (const entry of entries) {
       await pause();
-      if (entry.enabled && !imports.current(entry.handler)) unknown.push(entry);
+      if (entry.enabled && !this.#imports.current(entry.handler)) unknown.push(entry);
     }
     if (unknown.length === 0) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise((resolve) => timer = setTimeout(resolve, LOOK_MAX_MS));
-    await Promise.race([Promise.all(unknown.map(({ handler }) => look(handler))), late]);
+    await Promise.race([Promise.all(unknown.map(({ handler }) => this.#look(handler))), late]);
     clearTimeout(timer);
-  };
-
-  return {
-    of,
-
-    look: lookAtAll,
-
-    async broken(list) {
-      const next = list(sweptTo, SWEEP);
-      const known = [...brokenIds].flatMap((id) => list(id - 1, 1)).filter(({ id }) => brokenIds.has(id));
-      sweptTo = next.length < SWEEP ? 0 : next.at(-1)!.id;
-      await lookAtAll(next);
-      brokenIds.clear();
-      const found = new Map<FunctionId, { entry: RegisteredFunction; reason: string }>();
-      const pause = slices();
-      for (const entry of [...known, ...next]) {
-        await pause();
-        const { state, reason } = of(entry);
-        if (state !== "broken") continue;
-        brokenIds.add(entry.id);
-        found.set(entry.id, { entry, reason: reason! });
-      }
-      return [...found.values()];
-    },
-
-    found(handler, version, problems) {
-      findings.delete(handler);
-      findings.set(handler, { version, problem: problems[0] });
-      if (findings.size > FOUND_MAX) findings.delete(findings.keys().next().value!);
-    },
-  };
+  }
 }

@@ -75,16 +75,160 @@ export interface FilesOptions {
   readonly onChange?: () => void;
 }
 
-export function createFiles({ codeDir, record, onChange = () => {} }: FilesOptions): Files {
+export function createFiles(options: FilesOptions): Files {
+  return new FileService(options);
+}
+
+class FileService implements Files {
+  readonly #codeDir: string;
+  readonly #record: Recorder;
+  readonly #onChange: () => void;
+
+  constructor({ codeDir, record, onChange = () => {} }: FilesOptions) {
+    this.#codeDir = codeDir;
+    this.#record = record;
+    this.#onChange = onChange;
+  }
+
+  async list(): Promise<FileInfo[]> {
+    const found: FileInfo[] = [];
+    const walk = async (folder: string): Promise<void> => {
+      for await (const entry of Deno.readDir(folder)) {
+        const file = join(folder, entry.name);
+        // Deleted while the list is created.
+        if (entry.isDirectory) await walk(file).catch(ignoreMissing);
+        else if (entry.isFile && !entry.name.startsWith(DRAFT_PREFIX)) {
+          const info = await lstat(file);
+          if (info) found.push(toInfo(relative(this.#codeDir, file).split(sep).join("/"), info));
+        }
+      }
+    };
+    await walk(this.#codeDir);
+    return found.sort((a, b) => a.path < b.path ? -1 : 1);
+  }
+
+  async folder(path: string, from: number, limit: number): Promise<{ entries: FolderEntry[]; total: number }> {
+    const names: { name: string; isFolder: boolean }[] = [];
+    const place = path === "" ? this.#codeDir : await this.#locate(path, "folder");
+    try {
+      for await (const { name, isDirectory, isFile } of Deno.readDir(place)) {
+        if (isDirectory || (isFile && !name.startsWith(DRAFT_PREFIX))) names.push({ name, isFolder: isDirectory });
+      }
+    } catch (error) {
+      throw error instanceof Deno.errors.NotFound ? notFound("folder", path) : error;
+    }
+    names.sort((a, b) => Number(b.isFolder) - Number(a.isFolder) || (a.name < b.name ? -1 : 1));
+    const entries = names.slice(from, from + limit).map(async ({ name, isFolder }): Promise<FolderEntry[]> => {
+      const inside = path === "" ? name : `${path}/${name}`;
+      if (isFolder) return [{ name, path: inside }];
+      const info = await lstat(join(place, name));
+      // Deleted while the list is created.
+      return info ? [{ name, ...toInfo(inside, info) }] : [];
+    });
+    return { entries: (await Promise.all(entries)).flat(), total: names.length };
+  }
+
+  async read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
+    const file = await this.#locate(path);
+    const info = await this.#stat(path, file);
+    const content = await Deno.readFile(file).catch((error) => {
+      throw error instanceof Deno.errors.NotFound ? notFound("file", path) : error;
+    });
+    return { info, content };
+  }
+
+  async write(
+    actor: Actor,
+    path: string,
+    content: Uint8Array<ArrayBuffer>,
+    mustBeNew: boolean,
+    expected?: ExpectedVersions,
+  ): Promise<{ info: FileInfo; created: boolean }> {
+    const file = await this.#locate(path);
+    const sha256 = sha256Of(content);
+    const draft = await this.#writeDraft(file, content);
+    try {
+      // Nothing is awaited from here until the file is in place, so that audit entries and files have the same order.
+      const sizeBytes = sizeOf(file);
+      const created = sizeBytes === undefined;
+      if (mustBeNew && !created) throw conflict(`The file ${path} already exists.`);
+      if (expected !== undefined) requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)));
+      const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
+      this.#recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
+        // Unlike a rename, a link fails if the name is taken.
+        if (mustBeNew) Deno.linkSync(draft, file);
+        else Deno.renameSync(draft, file);
+      });
+      return { info: await this.#stat(path, file), created };
+    } finally {
+      await Deno.remove(draft).catch(ignoreMissing);
+    }
+  }
+
+  async move<T>(
+    actor: Actor,
+    { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
+    follow: (removeOld: () => void) => T,
+  ): Promise<{ info: FileInfo; sha256: string; followed: T }> {
+    if (to === from) throw invalid("to", "is the current path of the file");
+    const file = await this.#locate(from, "file", "from");
+    const target = await this.#locate(to, "file", "to");
+    if (sizeOf(file) === undefined) throw notFound("file", from);
+    // Prevents its folder from being removed meanwhile.
+    const draft = await this.#writeDraft(target, new Uint8Array());
+    try {
+      // Nothing is awaited from here on.
+      const sizeBytes = sizeOf(file);
+      if (sizeBytes === undefined) throw notFound("file", from);
+      const sha256 = sha256Of(Deno.readFileSync(file));
+      requireVersion(expected, sha256);
+      if (sizeOf(target) !== undefined) throw conflict(`The file ${to} already exists.`, { to: "is taken" });
+      Deno.copyFileSync(file, draft);
+      this.#recorded(actor, to, "file.created", { after: { sizeBytes, sha256 } }, () => Deno.linkSync(draft, target));
+      let followed: T;
+      try {
+        followed = follow(() =>
+          this.#recorded(actor, from, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file))
+        );
+      } catch (error) {
+        // The transaction can fail after the file was removed.
+        if (sizeOf(file) === undefined) Deno.linkSync(target, file);
+        Deno.removeSync(target);
+        this.#onChange();
+        const subject = { kind: "file", id: null, name: to };
+        this.#record(actor, {
+          action: "file.failed",
+          subject,
+          after: { failed: "file.created", why: messageOf(error) },
+        });
+        throw error;
+      }
+      return { info: await this.#stat(to, target), sha256, followed };
+    } finally {
+      await Deno.remove(draft).catch(ignoreMissing);
+      await this.#removeEmptyFolders(sizeOf(file) === undefined ? file : target);
+    }
+  }
+
+  async delete(actor: Actor, path: string, expected?: ExpectedVersions, check: () => void = () => {}): Promise<void> {
+    const file = await this.#locate(path);
+    const sizeBytes = sizeOf(file);
+    if (sizeBytes === undefined) throw notFound("file", path);
+    if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)));
+    check();
+    this.#recorded(actor, path, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file));
+    await this.#removeEmptyFolders(file);
+  }
+
   /**
    * Returns the absolute path of `path`, after a check that no existing part of it is a link: a link could lead out of
    * the folder, and a sandbox would follow it.
    */
-  const locate = async (path: string, wanted: "file" | "folder" = "file", field = "path"): Promise<string> => {
+  async #locate(path: string, wanted: "file" | "folder" = "file", field: string = "path"): Promise<string> {
     checkFilePath(path, field);
     const segments = path.split("/");
     for (let depth = 1; depth <= segments.length; depth++) {
-      const part = join(codeDir, ...segments.slice(0, depth));
+      const part = join(this.#codeDir, ...segments.slice(0, depth));
       const info = await lstat(part);
       if (!info) break;
       if (info.isSymlink) throw invalid(field, "must not lead through a link");
@@ -95,28 +239,28 @@ export function createFiles({ codeDir, record, onChange = () => {} }: FilesOptio
       if (wanted === "file" && !info.isFile) throw invalid(field, "is a folder, not a file");
       if (wanted === "folder" && !info.isDirectory) throw invalid(field, "is a file, not a folder");
     }
-    return join(codeDir, ...segments);
-  };
+    return join(this.#codeDir, ...segments);
+  }
 
-  const stat = async (path: string, file: string): Promise<FileInfo> => {
+  async #stat(path: string, file: string): Promise<FileInfo> {
     const info = await lstat(file);
     if (!info) throw notFound("file", path);
     return toInfo(path, info);
-  };
+  }
 
   /** Removes folders that became empty without `file`. */
-  const removeEmptyFolders = async (file: string): Promise<void> => {
-    for (let folder = dirname(file); folder !== codeDir; folder = dirname(folder)) {
+  async #removeEmptyFolders(file: string): Promise<void> {
+    for (let folder = dirname(file); folder !== this.#codeDir; folder = dirname(folder)) {
       try {
         await Deno.remove(folder);
       } catch {
         break; // Not empty.
       }
     }
-  };
+  }
 
   /** Writes a temporary file next to `file`, creating folders as needed, and returns its path. */
-  const writeDraft = async (file: string, content: Uint8Array): Promise<string> => {
+  async #writeDraft(file: string, content: Uint8Array): Promise<string> {
     for (let attempt = 1;; attempt++) {
       const draft = join(dirname(file), DRAFT_PREFIX + randomUUID());
       try {
@@ -131,158 +275,30 @@ export function createFiles({ codeDir, record, onChange = () => {} }: FilesOptio
         if (!gone || attempt === FOLDER_ATTEMPTS) throw error;
       }
     }
-  };
+  }
 
   /**
    * Makes a change that the database cannot roll back. Its audit entry is stored first, so that every change is
    * recorded; a failure is then recorded as such.
    */
-  const recorded = (
+  #recorded(
     actor: Actor,
     path: string,
     action: Action,
     facts: { before?: Facts; after?: Facts },
     work: () => void,
-  ) => {
+  ): void {
     requireEntitled(actor);
     const subject = { kind: "file", id: null, name: path };
-    record(actor, { action, subject, ...facts });
+    this.#record(actor, { action, subject, ...facts });
     try {
       work();
-      onChange();
+      this.#onChange();
     } catch (error) {
-      record(actor, { action: "file.failed", subject, after: { failed: action, why: messageOf(error) } });
+      this.#record(actor, { action: "file.failed", subject, after: { failed: action, why: messageOf(error) } });
       throw error;
     }
-  };
-
-  return {
-    async list(): Promise<FileInfo[]> {
-      const found: FileInfo[] = [];
-      const walk = async (folder: string): Promise<void> => {
-        for await (const entry of Deno.readDir(folder)) {
-          const file = join(folder, entry.name);
-          // Deleted while the list is created.
-          if (entry.isDirectory) await walk(file).catch(ignoreMissing);
-          else if (entry.isFile && !entry.name.startsWith(DRAFT_PREFIX)) {
-            const info = await lstat(file);
-            if (info) found.push(toInfo(relative(codeDir, file).split(sep).join("/"), info));
-          }
-        }
-      };
-      await walk(codeDir);
-      return found.sort((a, b) => a.path < b.path ? -1 : 1);
-    },
-
-    async folder(path: string, from: number, limit: number): Promise<{ entries: FolderEntry[]; total: number }> {
-      const names: { name: string; isFolder: boolean }[] = [];
-      const place = path === "" ? codeDir : await locate(path, "folder");
-      try {
-        for await (const { name, isDirectory, isFile } of Deno.readDir(place)) {
-          if (isDirectory || (isFile && !name.startsWith(DRAFT_PREFIX))) names.push({ name, isFolder: isDirectory });
-        }
-      } catch (error) {
-        throw error instanceof Deno.errors.NotFound ? notFound("folder", path) : error;
-      }
-      names.sort((a, b) => Number(b.isFolder) - Number(a.isFolder) || (a.name < b.name ? -1 : 1));
-      const entries = names.slice(from, from + limit).map(async ({ name, isFolder }): Promise<FolderEntry[]> => {
-        const inside = path === "" ? name : `${path}/${name}`;
-        if (isFolder) return [{ name, path: inside }];
-        const info = await lstat(join(place, name));
-        // Deleted while the list is created.
-        return info ? [{ name, ...toInfo(inside, info) }] : [];
-      });
-      return { entries: (await Promise.all(entries)).flat(), total: names.length };
-    },
-
-    async read(path: string): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
-      const file = await locate(path);
-      const info = await stat(path, file);
-      const content = await Deno.readFile(file).catch((error) => {
-        throw error instanceof Deno.errors.NotFound ? notFound("file", path) : error;
-      });
-      return { info, content };
-    },
-
-    async write(
-      actor: Actor,
-      path: string,
-      content: Uint8Array<ArrayBuffer>,
-      mustBeNew: boolean,
-      expected?: ExpectedVersions,
-    ): Promise<{ info: FileInfo; created: boolean }> {
-      const file = await locate(path);
-      const sha256 = sha256Of(content);
-      const draft = await writeDraft(file, content);
-      try {
-        // Nothing is awaited from here until the file is in place, so that audit entries and files have the same order.
-        const sizeBytes = sizeOf(file);
-        const created = sizeBytes === undefined;
-        if (mustBeNew && !created) throw conflict(`The file ${path} already exists.`);
-        if (expected !== undefined) requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)));
-        const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
-        recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
-          // Unlike a rename, a link fails if the name is taken.
-          if (mustBeNew) Deno.linkSync(draft, file);
-          else Deno.renameSync(draft, file);
-        });
-        return { info: await stat(path, file), created };
-      } finally {
-        await Deno.remove(draft).catch(ignoreMissing);
-      }
-    },
-
-    async move<T>(
-      actor: Actor,
-      { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
-      follow: (removeOld: () => void) => T,
-    ): Promise<{ info: FileInfo; sha256: string; followed: T }> {
-      if (to === from) throw invalid("to", "is the current path of the file");
-      const file = await locate(from, "file", "from");
-      const target = await locate(to, "file", "to");
-      if (sizeOf(file) === undefined) throw notFound("file", from);
-      // Prevents its folder from being removed meanwhile.
-      const draft = await writeDraft(target, new Uint8Array());
-      try {
-        // Nothing is awaited from here on.
-        const sizeBytes = sizeOf(file);
-        if (sizeBytes === undefined) throw notFound("file", from);
-        const sha256 = sha256Of(Deno.readFileSync(file));
-        requireVersion(expected, sha256);
-        if (sizeOf(target) !== undefined) throw conflict(`The file ${to} already exists.`, { to: "is taken" });
-        Deno.copyFileSync(file, draft);
-        recorded(actor, to, "file.created", { after: { sizeBytes, sha256 } }, () => Deno.linkSync(draft, target));
-        let followed: T;
-        try {
-          followed = follow(() =>
-            recorded(actor, from, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file))
-          );
-        } catch (error) {
-          // The transaction can fail after the file was removed.
-          if (sizeOf(file) === undefined) Deno.linkSync(target, file);
-          Deno.removeSync(target);
-          onChange();
-          const subject = { kind: "file", id: null, name: to };
-          record(actor, { action: "file.failed", subject, after: { failed: "file.created", why: messageOf(error) } });
-          throw error;
-        }
-        return { info: await stat(to, target), sha256, followed };
-      } finally {
-        await Deno.remove(draft).catch(ignoreMissing);
-        await removeEmptyFolders(sizeOf(file) === undefined ? file : target);
-      }
-    },
-
-    async delete(actor: Actor, path: string, expected?: ExpectedVersions, check: () => void = () => {}): Promise<void> {
-      const file = await locate(path);
-      const sizeBytes = sizeOf(file);
-      if (sizeBytes === undefined) throw notFound("file", path);
-      if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)));
-      check();
-      recorded(actor, path, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file));
-      await removeEmptyFolders(file);
-    },
-  };
+  }
 }
 
 function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {

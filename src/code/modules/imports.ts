@@ -152,47 +152,141 @@ const NOTHING_FETCHED: Fetched = {
 };
 
 export function createImports(options: ImportsOptions): Imports {
-  const { codeDir, locks, cache: moduleCache, bootstrap, hono, builder, importHosts, kept } = options;
-  const known = new Map<string, Known>();
-  const underWay = new Map<string, Promise<ModuleGraph>>();
-  const base = pathToFileURL(codeDir).href + "/";
-  const honoJsx = `${hono}/jsx`;
-  let lastVersion = 0;
-  let workersLock: Promise<Lock> | undefined;
+  return new ImportService(options);
+}
 
-  const fileOf = (handler: string): string => join(codeDir, ...handler.split("/"));
+class ImportService implements Imports {
+  readonly #options: ImportsOptions;
+  readonly #codeDir: string;
+  readonly #locks: PackageLocks;
+  readonly #moduleCache: ModuleCache;
+  readonly #bootstrap: string;
+  readonly #hono: string;
+  readonly #builder: Builder;
+  readonly #importHosts: () => readonly string[];
+  readonly #kept: ModuleGraphCache;
+  readonly #known = new Map<string, Known>();
+  readonly #underWay = new Map<string, Promise<ModuleGraph>>();
+  readonly #base: string;
+  readonly #honoJsx: string;
+  #lastVersion = 0;
+  #workersLock: Promise<Lock> | undefined;
+  /** Checks of large graphs in progress, and the next ones for calls that arrived meanwhile. */
+  readonly #looks = new Map<string, { now: Promise<ModuleGraph>; next?: Promise<ModuleGraph> }>();
+
+  constructor(options: ImportsOptions) {
+    this.#options = options;
+    ({
+      codeDir: this.#codeDir,
+      locks: this.#locks,
+      cache: this.#moduleCache,
+      bootstrap: this.#bootstrap,
+      hono: this.#hono,
+      builder: this.#builder,
+      importHosts: this.#importHosts,
+      kept: this.#kept,
+    } = options);
+    this.#base = pathToFileURL(this.#codeDir).href + "/";
+    this.#honoJsx = `${this.#hono}/jsx`;
+  }
+
+  graph(path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> {
+    const current = this.#found(path);
+    if (!current) return this.#lookFor(path);
+    if (turn !== undefined && turn === current.currentIn) return current.graph;
+    if (this.#isLarge(current)) return this.#lookInSlices(path);
+    return this.#isCurrent(current) ? this.#trust(path, current, turn) : this.#lookFor(path);
+  }
+
+  current(path: string): ModuleGraph | undefined {
+    const current = this.#known.get(path) ?? this.#recall(path);
+    if (!current) return undefined;
+    if (this.#isLarge(current)) {
+      const isLately = performance.now() - (current.currentAt ?? -Infinity) < LOOKED_LATELY_MS;
+      return isLately ? current.graph : undefined;
+    }
+    return this.#isCurrent(current) ? this.#trust(path, current) : undefined;
+  }
+
+  async prepare(path: string): Promise<{ problems: string[]; warnings: string[] }> {
+    await this.#underWay.get(path);
+    const { problems, warnings, native } = await this.graph(path);
+    const hopeless = native.filter(isHopeless).map(nativeSentence);
+    return { problems: [...hopeless, ...problems], warnings: [...warnings] };
+  }
+
+  async trial(
+    path: string,
+    lock: Lock,
+  ): Promise<{ handler: string; graph: ModuleGraph; known: Known; before: string | undefined }> {
+    const before = this.#locks.find(path);
+    const known = await this.#inspectOnce(path, lock);
+    return { handler: path, graph: known.graph, known, before };
+  }
+
+  adopt(trials: readonly Trial[], name: string | undefined, also: () => void): void {
+    const changes = trials.map(({ handler, before, graph }) => ({ handler, before, after: graph.lock! }));
+    this.#locks.replace(changes, name, also);
+    for (const { handler, known: trial } of trials) {
+      this.#known.set(handler, trial);
+      this.#keep(handler, trial);
+    }
+  }
+
+  packages(): Set<string> {
+    return new Set([...this.#known.values()].flatMap(({ graph }) => graph.npm.map(({ id }) => id)));
+  }
+
+  forget(handlers: readonly string[]): void {
+    for (const handler of handlers) {
+      this.#known.delete(handler);
+      this.#kept.remove(handler);
+    }
+  }
+
+  importers(path: string): string[] {
+    const file = this.#fileOf(path);
+    const current = [...this.#known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
+    return [...new Set([...current, ...this.#kept.consistingOf(file)])]
+      .filter((handler) => handler !== path && stateOf(this.#fileOf(handler)) !== "missing");
+  }
+
+  #fileOf(handler: string): string {
+    return join(this.#codeDir, ...handler.split("/"));
+  }
 
   /** The imports of the workers; determined once. */
-  const lockOfWorkers = (): Promise<Lock> =>
-    workersLock ??= (async () => {
-      await using folder = await builder.folder();
+  #lockOfWorkers(): Promise<Lock> {
+    return this.#workersLock ??= (async () => {
+      await using folder = await this.#builder.folder();
       const lock = join(folder.path, "lock");
-      const { success, stderr } = await builder.remote("cache", "--no-config", `--lock=${lock}`, bootstrap);
+      const { success, stderr } = await this.#builder.remote("cache", "--no-config", `--lock=${lock}`, this.#bootstrap);
       if (!success) throw new Error(causeOf(stderr));
       return parseLock(await Deno.readTextFile(lock));
     })().catch((error) => {
       // It may be available the next time.
-      workersLock = undefined;
+      this.#workersLock = undefined;
       throw error;
     });
+  }
 
   /** Uses `trial` as the lock instead of the handler's own, and then stores nothing. */
-  const inspectOnce = async (handler: string, trial?: Lock): Promise<Known> => {
-    const hosts = importHosts();
+  async #inspectOnce(handler: string, trial?: Lock): Promise<Known> {
+    const hosts = this.#importHosts();
     const began = Date.now();
-    const file = fileOf(handler);
-    await using folder = await builder.folder();
+    const file = this.#fileOf(handler);
+    await using folder = await this.#builder.folder();
     const project = await findProjectGraph(file, {
-      codeDir,
-      builder,
+      codeDir: this.#codeDir,
+      builder: this.#builder,
       folder,
       importHosts: hosts,
-      known: (name) => newestLocked(locks.starting(handler), name),
-      honoJsx,
+      known: (name) => newestLocked(this.#locks.starting(handler), name),
+      honoJsx: this.#honoJsx,
     });
     const reached = reach(project.modules);
     const fetched = reached.types
-      ? await moduleCache.fetching(() => fetchRemote(handler, file, project, folder, hosts, trial))
+      ? await this.#moduleCache.fetching(() => this.#fetchRemote(handler, file, project, folder, hosts, trial))
       : NOTHING_FETCHED;
     const { map, modules } = project;
     const { code: remote } = reached;
@@ -201,7 +295,7 @@ export function createImports(options: ImportsOptions): Imports {
     const pause = slices();
     for (const path of new Set([file, ...modules.files, ...modules.broken.map(({ path }) => path)])) {
       await pause();
-      if (whyNotImportable(path, codeDir) === undefined) files.push(path);
+      if (whyNotImportable(path, this.#codeDir) === undefined) files.push(path);
     }
     const states = new Map<string, string>();
     let touchedMeanwhile = fetched.isStale;
@@ -216,12 +310,12 @@ export function createImports(options: ImportsOptions): Imports {
       touchedMeanwhile,
       fetched: fetched.files,
       graph: {
-        version: ++lastVersion,
+        version: ++this.#lastVersion,
         entry: pathToFileURL(file).href,
         files,
         remote,
         lock: remote ? fetched.lock : undefined,
-        config: map.isEmpty ? undefined : map.files("./code/", honoJsx),
+        config: map.isEmpty ? undefined : map.files("./code/", this.#honoJsx),
         packages: packageFolders(fetched.npm.map(({ folder }) => folder)),
         npm: fetched.npm,
         native: fetched.native,
@@ -230,36 +324,36 @@ export function createImports(options: ImportsOptions): Imports {
         warnings: shortened(remote ? [] : fetched.problems),
       },
     };
-  };
+  }
 
   /** Fetches the remote part of a graph. Its lock is stored once everything was fetched. */
-  const fetchRemote = async (
+  async #fetchRemote(
     handler: string,
     file: string,
     { map, modules, problems: ownProblems }: ProjectGraph,
     folder: BuilderFolder,
     hosts: readonly string[],
     trial: Lock | undefined,
-  ): Promise<Fetched> => {
+  ): Promise<Fetched> {
     const entry = pathToFileURL(file).href;
-    const before = locks.find(handler);
+    const before = this.#locks.find(handler);
     const specifiers = new Set(modules.imports.map(({ target }) => target ?? "").filter(isRemote).map(specifierOf));
-    const lock = await folder.write("lock", lockText(trial ?? locks.starting(handler, specifiers)));
-    const flags = await configFlags(folder, map.files(base, honoJsx));
+    const lock = await folder.write("lock", lockText(trial ?? this.#locks.starting(handler, specifiers)));
+    const flags = await configFlags(folder, map.files(this.#base, this.#honoJsx));
     const common = [...flags, `--lock=${lock}`, `--allow-import=${hosts.join(",") || NO_HOST}`];
-    const info = await builder.remote("info", ...common, entry);
+    const info = await this.#builder.remote("info", ...common, entry);
     const named = [...specifiers].map(nameOf).filter(isHopeless);
-    if (!info.success) return { ...NOTHING_FETCHED, native: named, problems: [readable(causeOf(info.stderr))] };
+    if (!info.success) return { ...NOTHING_FETCHED, native: named, problems: [this.#readable(causeOf(info.stderr))] };
     const found = await readInfoAside(info.stdout, entry);
     const isFetched = (id: string): boolean => isThere(found.npmFolders.get(id) ?? "");
-    const workers = await lockOfWorkers();
+    const workers = await this.#lockOfWorkers();
     const roots: LockRoots = { npm: found.npm, modules: found.remote, isFetched };
     await Deno.writeTextFile(lock, lockText(mergeLocks(cutLock(await readLock(lock), roots), workers)));
-    const cache = await builder.remote("cache", ...common, entry);
-    const problems = found.remoteErrors.map(({ error }) => readable(error));
+    const cache = await this.#builder.remote("cache", ...common, entry);
+    const problems = found.remoteErrors.map(({ error }) => this.#readable(error));
     // Problems of the code itself are already known, and would stop Deno with its own message.
     if (!cache.success && problems.length === 0 && ownProblems.length === 0) {
-      problems.push(readable(causeOf(cache.stderr)));
+      problems.push(this.#readable(causeOf(cache.stderr)));
     }
     const whole = await readLock(lock);
     // A sandbox starts only if everything in its lock was fetched.
@@ -271,38 +365,39 @@ export function createImports(options: ImportsOptions): Imports {
     const npm = Object.keys(complete.npm).map((id) => ({ id, folder: found.npmFolders.get(id) ?? "" }))
       .filter(({ folder }) => isThere(folder));
     const folders = npm.map(({ folder }) => folder);
-    if (options.ownUsers) await openToSandboxes(folders);
+    if (this.#options.ownUsers) await openToSandboxes(folders);
     const native = [...new Set([...named, ...nativePackages(complete, found.npm, (id) => found.npmFolders.get(id))])];
-    await moduleCache.claim(Object.keys(complete.npm));
-    const isStale = locks.find(handler) !== before;
+    await this.#moduleCache.claim(Object.keys(complete.npm));
+    const isStale = this.#locks.find(handler) !== before;
     const text = lockText(complete);
     // Only complete packages are stored, so that no other function gets a version that is not available.
-    if (!trial && cache.success && problems.length === 0 && !isStale) locks.put(handler, text);
+    if (!trial && cache.success && problems.length === 0 && !isStale) this.#locks.put(handler, text);
     return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
-  };
+  }
 
-  const readable = (text: string): string =>
-    text.replaceAll(base, "").replace(
+  #readable(text: string): string {
+    return text.replaceAll(this.#base, "").replace(
       /Requires import access to "([^"]+)", run again with the --allow-import flag\.?/,
       'Modules of "$1" may not be imported; the setting sandbox.import-hosts names the hosts.',
     );
+  }
 
-  const inspect = async (handler: string): Promise<ModuleGraph> => {
-    const stale = known.get(handler);
-    let next = await inspectOnce(handler);
+  async #inspect(handler: string): Promise<ModuleGraph> {
+    const stale = this.#known.get(handler);
+    let next = await this.#inspectOnce(handler);
     // Files that were saved while the builder may have been reading them are read again.
-    for (let look = 1; look < LOOKS_MAX && next.touchedMeanwhile; look++) next = await inspectOnce(handler);
+    for (let look = 1; look < LOOKS_MAX && next.touchedMeanwhile; look++) next = await this.#inspectOnce(handler);
     if (stale && sameCode(stale, next)) next = { ...next, graph: stale.graph };
     next.currentAt = performance.now();
-    known.set(handler, next);
-    keep(handler, next);
+    this.#known.set(handler, next);
+    this.#keep(handler, next);
     return next.graph;
-  };
+  }
 
-  const keep = (handler: string, { graph, states, touchedMeanwhile, fetched }: Known): void => {
-    if (graph.problems.length > 0 || touchedMeanwhile) return kept.remove(handler);
+  #keep(handler: string, { graph, states, touchedMeanwhile, fetched }: Known): void {
+    if (graph.problems.length > 0 || touchedMeanwhile) return this.#kept.remove(handler);
     const { files, remote, config, npm, native, warnings } = graph;
-    kept.put(handler, {
+    this.#kept.put(handler, {
       files,
       states: [...states],
       remote,
@@ -311,22 +406,22 @@ export function createImports(options: ImportsOptions): Imports {
       native,
       warnings,
       fetched,
-      workers: bootstrap,
+      workers: this.#bootstrap,
     });
-  };
+  }
 
   /** Returns what an earlier process found, whether or not a file was touched since. */
-  const recall = (handler: string): Known | undefined => {
-    const found = kept.find(handler);
-    const file = fileOf(handler);
+  #recall(handler: string): Known | undefined {
+    const found = this.#kept.find(handler);
+    const file = this.#fileOf(handler);
     // The graph may be of another code folder with a handler at the same path, or of an older version's workers.
-    if (found?.files[0] !== file || found.workers !== bootstrap) return undefined;
+    if (found?.files[0] !== file || found.workers !== this.#bootstrap) return undefined;
     const { files, states, remote, config, npm, native, warnings, fetched } = found;
-    const lock = remote ? locks.find(handler) : undefined;
+    const lock = remote ? this.#locks.find(handler) : undefined;
     if ((remote && lock === undefined) || !fetched.every(isThere)) return undefined;
     return {
       graph: {
-        version: ++lastVersion,
+        version: ++this.#lastVersion,
         entry: pathToFileURL(file).href,
         files,
         remote,
@@ -339,123 +434,63 @@ export function createImports(options: ImportsOptions): Imports {
         warnings,
       },
       states: new Map(states),
-      importHosts: importHosts(),
+      importHosts: this.#importHosts(),
       touchedMeanwhile: false,
       fetched,
     };
-  };
+  }
 
   /** Returns what is known of a handler, from this process or an earlier one, unless it is being built. */
-  const found = (handler: string): Known | undefined =>
-    known.get(handler) ?? (underWay.has(handler) ? undefined : recall(handler));
+  #found(handler: string): Known | undefined {
+    return this.#known.get(handler) ?? (this.#underWay.has(handler) ? undefined : this.#recall(handler));
+  }
 
-  const isCurrent = ({ states, importHosts: hosts }: Known): boolean => {
-    if (hosts !== importHosts()) return false;
+  #isCurrent({ states, importHosts: hosts }: Known): boolean {
+    if (hosts !== this.#importHosts()) return false;
     for (const [path, state] of states) if (stateOf(path) !== state) return false;
     return true;
-  };
+  }
 
-  const isCurrentInSlices = async ({ states, importHosts: hosts }: Known): Promise<boolean> => {
+  async #isCurrentInSlices({ states, importHosts: hosts }: Known): Promise<boolean> {
     const pause = slices();
     for (const [path, state] of states) {
       await pause();
       if (stateOf(path) !== state) return false;
     }
-    return hosts === importHosts();
-  };
+    return hosts === this.#importHosts();
+  }
 
-  const isLarge = ({ states }: Known): boolean => states.size > AT_ONCE_MAX;
+  #isLarge({ states }: Known): boolean {
+    return states.size > AT_ONCE_MAX;
+  }
 
-  const lookFor = (path: string): Promise<ModuleGraph> => {
-    let run = underWay.get(path);
+  #lookFor(path: string): Promise<ModuleGraph> {
+    let run = this.#underWay.get(path);
     if (!run) {
-      run = inspect(path).finally(() => underWay.delete(path));
-      underWay.set(path, run);
+      run = this.#inspect(path).finally(() => this.#underWay.delete(path));
+      this.#underWay.set(path, run);
     }
     return run;
-  };
+  }
 
   /** Records that a graph was found unchanged. */
-  const trust = (path: string, current: Known, turn?: number): ModuleGraph => {
-    known.set(path, current);
+  #trust(path: string, current: Known, turn?: number): ModuleGraph {
+    this.#known.set(path, current);
     current.currentIn = turn;
     current.currentAt = performance.now();
     return current.graph;
-  };
+  }
 
-  /** Checks of large graphs in progress, and the next ones for calls that arrived meanwhile. */
-  const looks = new Map<string, { now: Promise<ModuleGraph>; next?: Promise<ModuleGraph> }>();
-
-  const lookInSlices = (path: string): Promise<ModuleGraph> => {
-    const look = looks.get(path);
-    if (look) return look.next ??= look.now.catch(() => {}).then(() => lookInSlices(path));
+  #lookInSlices(path: string): Promise<ModuleGraph> {
+    const look = this.#looks.get(path);
+    if (look) return look.next ??= look.now.catch(() => {}).then(() => this.#lookInSlices(path));
     const now = (async () => {
-      const current = found(path);
-      return current && await isCurrentInSlices(current) ? trust(path, current) : await lookFor(path);
-    })().finally(() => looks.delete(path));
-    looks.set(path, { now });
+      const current = this.#found(path);
+      return current && await this.#isCurrentInSlices(current) ? this.#trust(path, current) : await this.#lookFor(path);
+    })().finally(() => this.#looks.delete(path));
+    this.#looks.set(path, { now });
     return now;
-  };
-
-  const graph = (path: string, turn?: number): ModuleGraph | Promise<ModuleGraph> => {
-    const current = found(path);
-    if (!current) return lookFor(path);
-    if (turn !== undefined && turn === current.currentIn) return current.graph;
-    if (isLarge(current)) return lookInSlices(path);
-    return isCurrent(current) ? trust(path, current, turn) : lookFor(path);
-  };
-
-  return {
-    graph,
-    current(path) {
-      const current = known.get(path) ?? recall(path);
-      if (!current) return undefined;
-      if (isLarge(current)) {
-        const isLately = performance.now() - (current.currentAt ?? -Infinity) < LOOKED_LATELY_MS;
-        return isLately ? current.graph : undefined;
-      }
-      return isCurrent(current) ? trust(path, current) : undefined;
-    },
-    async prepare(path) {
-      await underWay.get(path);
-      const { problems, warnings, native } = await graph(path);
-      const hopeless = native.filter(isHopeless).map(nativeSentence);
-      return { problems: [...hopeless, ...problems], warnings: [...warnings] };
-    },
-
-    async trial(path, lock) {
-      const before = locks.find(path);
-      const known = await inspectOnce(path, lock);
-      return { handler: path, graph: known.graph, known, before };
-    },
-
-    adopt(trials, name, also) {
-      const changes = trials.map(({ handler, before, graph }) => ({ handler, before, after: graph.lock! }));
-      locks.replace(changes, name, also);
-      for (const { handler, known: trial } of trials) {
-        known.set(handler, trial);
-        keep(handler, trial);
-      }
-    },
-
-    packages() {
-      return new Set([...known.values()].flatMap(({ graph }) => graph.npm.map(({ id }) => id)));
-    },
-
-    forget(handlers) {
-      for (const handler of handlers) {
-        known.delete(handler);
-        kept.remove(handler);
-      }
-    },
-
-    importers(path) {
-      const file = fileOf(path);
-      const current = [...known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
-      return [...new Set([...current, ...kept.consistingOf(file)])]
-        .filter((handler) => handler !== path && stateOf(fileOf(handler)) !== "missing");
-    },
-  };
+  }
 }
 
 /** Reports whether processes that run the one graph can continue with the other. */

@@ -65,7 +65,7 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
 }
 
 /** Streams the whole audit; reads each chunk when the client is ready for it. */
-export function exportStream(audit: Audit): ReadableStream<Uint8Array> {
+export function exportStream(audit: Pick<Audit, "following" | "head">): ReadableStream<Uint8Array> {
   const head = audit.head() ?? '{"count":0,"mac":""}';
   const { count } = JSON.parse(head) as { count: number };
   const encoder = new TextEncoder();

@@ -114,7 +114,16 @@ const disable = apiRoute({
 export function addFunctions(api: Api, { registry, assets, preflight, conditions, health }: ApiDeps): void {
   const shown = (row: RegisteredFunction) => toJson(row, conditions.of(row), health(row.id));
 
-  api.openapi(list, (c) => answerList("functions", c.req.valid("query"), registry.list, (rows) => rows.map(shown)));
+  api.openapi(
+    list,
+    (c) =>
+      answerList(
+        "functions",
+        c.req.valid("query"),
+        (after, limit) => registry.list(after, limit),
+        (rows) => rows.map(shown),
+      ),
+  );
 
   api.openapi(create, async (c) => {
     const wanted = c.req.valid("json");

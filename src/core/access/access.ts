@@ -8,12 +8,19 @@ import type { GroupId, KeyId } from "../../ids.ts";
 import { apiKeyAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
-import type { GroupRow, KeyHolder, KeyRow } from "../../store/access.ts";
+import type { AccessStore, GroupRow, GroupSummary, KeyFilter, KeyHolder, KeyRow } from "../../store/access.ts";
 import { isUniqueViolation } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { noUses, type Uses } from "./uses.ts";
-import { type AccessListing, createAccessListing, type KeyUse, withUses } from "./listing.ts";
+import {
+  type AccessListing,
+  createAccessListing,
+  type GroupWithKeys,
+  type KeyUse,
+  type ListedKey,
+  withUses,
+} from "./listing.ts";
 
 /** The group whose keys may always manage the server; it cannot be deleted or renamed. */
 export const MANAGEMENT_GROUP = "management";
@@ -144,292 +151,349 @@ export interface AccessOptions {
   readonly uses?: Uses<KeyId>;
 }
 
-export function createAccess(
-  { store, keyring, now, groupsInSettings, record, uses = noUses() }: AccessOptions,
-): Access {
-  const rows = store.access;
-  const holders = new Map<string, KeyHolder>();
-  let generation = 0;
+export function createAccess(options: AccessOptions): Access {
+  return new AccessService(options);
+}
 
-  const group = (id: GroupId): GroupRow => {
-    const row = rows.group(id);
+class AccessService implements Access {
+  readonly #store: Store;
+  readonly #keyring: Keyring;
+  readonly #now: () => number;
+  readonly #groupsInSettings: () => readonly string[];
+  readonly #record: Recorder;
+  readonly #uses: Uses<KeyId>;
+  readonly #rows: AccessStore;
+  readonly #holders = new Map<string, KeyHolder>();
+  #generation = 0;
+  readonly #listing: AccessListing;
+
+  constructor({ store, keyring, now, groupsInSettings, record, uses = noUses() }: AccessOptions) {
+    this.#store = store;
+    this.#keyring = keyring;
+    this.#now = now;
+    this.#groupsInSettings = groupsInSettings;
+    this.#record = record;
+    this.#uses = uses;
+    this.#rows = store.access;
+    this.#listing = createAccessListing(this.#rows, uses);
+  }
+
+  groupPage(after: number, limit: number, keysEach: number): { groups: GroupWithKeys[]; next: GroupId | undefined } {
+    return this.#listing.groupPage(after, limit, keysEach);
+  }
+
+  groupSummary(id: GroupId): GroupSummary {
+    return this.#listing.groupSummary(id);
+  }
+
+  keyPage(
+    filter: KeyFilter,
+    before: number | undefined,
+    limit: number,
+  ): { keys: ListedKey[]; next: KeyId | undefined } {
+    return this.#listing.keyPage(filter, before, limit);
+  }
+
+  keySummary(id: KeyId): ListedKey {
+    return this.#listing.keySummary(id);
+  }
+
+  keyCounts(): { total: number; neverUsed: number } {
+    return this.#listing.keyCounts();
+  }
+
+  groups(): GroupRow[] {
+    return this.#rows.groups();
+  }
+
+  group(id: GroupId): GroupRow {
+    const row = this.#rows.group(id);
     if (!row) throw notFound("key group", id);
     return row;
-  };
+  }
 
-  const key = (id: KeyId): KeyRow => {
-    const row = rows.key(id);
+  createGroup(actor: Actor, name: string, description: string): GroupId {
+    return this.#change(actor, () => {
+      this.#refuseGroupName(name);
+      return this.#insertGroup(actor, name, description);
+    });
+  }
+
+  updateGroup(
+    actor: Actor,
+    id: GroupId,
+    to: { name?: string | undefined; description?: string | undefined },
+    expected?: ExpectedVersions,
+  ): GroupRow {
+    return this.#change(actor, () => {
+      const row = this.group(id);
+      requireVersion(expected, groupVersion(row));
+      const { name = row.name, description = row.description } = to;
+      if (name !== row.name) {
+        if (row.name === MANAGEMENT_GROUP) throw protectedGroup("renamed");
+        if (this.#groupsInSettings().includes(row.name)) throw inSettings(row.name);
+        this.#refuseGroupName(name);
+      }
+      this.#rows.updateGroup({ id, name, description });
+      this.#record(actor, {
+        action: "key-group.updated",
+        subject: { kind: "key-group", id, name },
+        ...difference({ name: row.name, description: row.description }, { name, description }),
+      });
+      return { id, name, description };
+    });
+  }
+
+  deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void {
+    this.#change(actor, () => {
+      const row = this.group(id);
+      requireVersion(expected, groupVersion(row));
+      const problem = this.#reasonToKeep(row);
+      if (problem) throw problem;
+      const { name, description } = row;
+      this.#recordSecretsOf(actor, { groupId: id });
+      this.#rows.deleteGroup(id);
+      this.#record(actor, {
+        action: "key-group.deleted",
+        subject: { kind: "key-group", id, name },
+        before: { name, description },
+      });
+    });
+  }
+
+  reasonToKeep(id: GroupId): string | undefined {
+    return this.#reasonToKeep(this.group(id))?.message;
+  }
+
+  countIn(groupNames: readonly string[]): number {
+    return this.#countIn(groupNames);
+  }
+
+  isLastOf(key: KeyRow, groupNames: readonly string[]): boolean {
+    if (!groupNames.includes(key.groupName)) return false;
+    return this.#countIn(groupNames) === 1;
+  }
+
+  keys(groupId?: GroupId, after?: number, limit?: number): (KeyRow & KeyUse)[] {
+    if (groupId !== undefined) this.group(groupId);
+    return withUses(this.#rows.keys(groupId, after, limit), this.#uses);
+  }
+
+  key(id: KeyId): KeyRow & KeyUse {
+    return withUses([this.#key(id)], this.#uses)[0]!;
+  }
+
+  reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[] {
+    this.#store.change(
+      actor,
+      () => manyEvents("key.revealed", "key", rows).forEach((event) => this.#record(actor, event)),
+    );
+    return rows.map((row) => this.#open(row));
+  }
+
+  present(id: KeyId): OpenedKey {
+    return this.#open(this.#key(id));
+  }
+
+  preview(row: KeyRow): string | null {
+    const value = this.#open(row).value?.reveal();
+    return value === undefined ? null : `…${value.slice(-PREVIEW_CHARACTERS)}`;
+  }
+
+  createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
+    return this.#change(actor, () => {
+      let { groupId } = wanted;
+      if (typeof groupId === "object") {
+        this.#refuseGroupName(groupId.name, "group");
+        groupId = this.#insertGroup(actor, groupId.name, groupId.description);
+      }
+      this.group(groupId);
+      this.#refuseKeyName(groupId, wanted.name);
+      return { groupId, ...this.#insertKey(actor, { ...wanted, groupId }) };
+    });
+  }
+
+  updateKey(
+    actor: Actor,
+    id: KeyId,
+    to: { name?: string | undefined; description?: string | undefined },
+    expected?: ExpectedVersions,
+  ): void {
+    this.#change(actor, () => {
+      const row = this.#key(id);
+      requireVersion(expected, keyVersion(row));
+      const { name = row.name, description = row.description } = to;
+      let { ciphertext } = row;
+      if (name !== row.name) {
+        this.#refuseKeyName(row.groupId, name);
+        const { value, decryptionError } = this.#open(row);
+        if (!value) {
+          throw new AppError(
+            "DecryptionFailed",
+            409,
+            `Key ${id} cannot be renamed because its value cannot be read. ${decryptionError}`,
+          );
+        }
+        // The name is part of the AAD.
+        ciphertext = this.#keyring.seal(value.reveal(), apiKeyAad(row.groupId, name));
+      }
+      this.#rows.updateKey({ id, name, description, ciphertext });
+      this.#record(actor, keyEvent("key.updated", this.#key(id), difference(keyFacts(row), keyFacts(this.#key(id)))));
+    });
+  }
+
+  deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void {
+    this.#change(actor, () => {
+      const row = this.#key(id);
+      requireVersion(expected, keyVersion(row));
+      this.#recordSecretsOf(actor, { keyId: id });
+      this.#rows.deleteKey(id);
+      this.#record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
+    });
+    this.#uses.forget(id);
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  find(value: string): KeyHolder | undefined {
+    const known = this.#holders.get(value);
+    if (known) return known;
+    const holder = this.#rows.holder(this.#keyring.lookup(value));
+    if (holder) {
+      if (this.#holders.size >= HOLDER_CACHE_SIZE) this.#holders.clear();
+      this.#holders.set(value, holder);
+    }
+    return holder;
+  }
+
+  holder(id: KeyId): KeyHolder | undefined {
+    const row = this.#rows.key(id);
+    return row && { keyId: row.id, keyName: row.name, groupId: row.groupId, groupName: row.groupName };
+  }
+
+  recordUse(id: KeyId): void {
+    this.#uses.record(id);
+  }
+
+  bootstrap(actor: Actor, value: string | undefined): void {
+    this.#change(actor, () => {
+      const management = this.#rows.groupByName(MANAGEMENT_GROUP)?.id ??
+        this.#insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
+      if (value === undefined) return;
+      const holder = this.#rows.holder(this.#keyring.lookup(value));
+      if (holder?.groupId === management) return;
+      if (holder) {
+        throw conflict(
+          `BOOTSTRAP_API_KEY is already the value of key "${holder.keyName}" in group "${holder.groupName}".`,
+        );
+      }
+      let name = "bootstrap";
+      for (let n = 2; this.#rows.keyByName(management, name); n++) name = `bootstrap-${n}`;
+      this.#insertKey(actor, { groupId: management, name, description: "From BOOTSTRAP_API_KEY.", value });
+    });
+  }
+
+  hasKeyIn(groupNames: readonly string[]): boolean {
+    return groupNames.some((name) => {
+      const row = this.#rows.groupByName(name);
+      return row !== undefined && this.#rows.countKeys(row.id) > 0;
+    });
+  }
+
+  #key(id: KeyId): KeyRow {
+    const row = this.#rows.key(id);
     if (!row) throw notFound("API key", id);
     return row;
-  };
+  }
 
   /** Runs one transaction, after which no call is answered from cached holders. */
-  const change = <T>(actor: Actor, work: () => T): T => {
+  #change<T>(actor: Actor, work: () => T): T {
     try {
-      return store.change(actor, work);
+      return this.#store.change(actor, work);
     } finally {
-      holders.clear();
-      generation++;
+      this.#holders.clear();
+      this.#generation++;
     }
-  };
+  }
 
-  const refuseGroupName = (name: string, field = "name"): void => {
-    if (rows.groupByName(name)) {
+  #refuseGroupName(name: string, field: string = "name"): void {
+    if (this.#rows.groupByName(name)) {
       throw conflict(`There is already a key group named "${name}".`, { [field]: "is taken" });
     }
-  };
+  }
 
   /** Returns why a group cannot be deleted, or undefined. */
-  const reasonToKeep = ({ id, name }: GroupRow): AppError | undefined => {
+  #reasonToKeep({ id, name }: GroupRow): AppError | undefined {
     if (name === MANAGEMENT_GROUP) return protectedGroup("deleted");
-    const keys = rows.countKeys(id);
+    const keys = this.#rows.countKeys(id);
     if (keys > 0) {
       return conflict(`Group "${name}" still has ${keys} ${keys === 1 ? "key" : "keys"}. Delete them first.`);
     }
-    const functions = rows.functionsOfGroup(id);
+    const functions = this.#rows.functionsOfGroup(id);
     if (functions.length > 0) {
       const names = functions.map((f) => `"${f}"`).join(", ");
       return conflict(`Group "${name}" is required by ${names}. Change their keys first.`);
     }
-    return groupsInSettings().includes(name) ? inSettings(name) : undefined;
-  };
+    return this.#groupsInSettings().includes(name) ? inSettings(name) : undefined;
+  }
 
-  const refuseKeyName = (groupId: GroupId, name: string): void => {
-    if (rows.keyByName(groupId, name)) {
+  #refuseKeyName(groupId: GroupId, name: string): void {
+    if (this.#rows.keyByName(groupId, name)) {
       throw conflict(`This group already has a key named "${name}".`, { name: "is taken" });
     }
-  };
+  }
 
-  const countIn = (groupNames: readonly string[]): number =>
-    groupNames.map((name) => rows.groupByName(name))
-      .reduce((sum, row) => sum + (row ? rows.countKeys(row.id) : 0), 0);
+  #countIn(groupNames: readonly string[]): number {
+    return groupNames.map((name) => this.#rows.groupByName(name))
+      .reduce((sum, row) => sum + (row ? this.#rows.countKeys(row.id) : 0), 0);
+  }
 
-  const open = (row: KeyRow): OpenedKey => {
+  #open(row: KeyRow): OpenedKey {
     try {
-      return { value: keyring.open(row.ciphertext, apiKeyAad(row.groupId, row.name)), decryptionError: null };
+      return { value: this.#keyring.open(row.ciphertext, apiKeyAad(row.groupId, row.name)), decryptionError: null };
     } catch (error) {
       if (!(error instanceof DecryptionError)) throw error;
       return { value: null, decryptionError: error.message };
     }
-  };
+  }
 
   /** Records the secrets that are deleted with their owner. */
-  const recordSecretsOf = (actor: Actor, owner: { groupId: GroupId } | { keyId: KeyId }): void => {
-    const secrets = store.secrets.list(owner, 0, Number.MAX_SAFE_INTEGER);
-    manyEvents("secret.deleted", "secret", secrets).forEach((event) => record(actor, event));
-  };
+  #recordSecretsOf(actor: Actor, owner: { groupId: GroupId } | { keyId: KeyId }): void {
+    const secrets = this.#store.secrets.list(owner, 0, Number.MAX_SAFE_INTEGER);
+    manyEvents("secret.deleted", "secret", secrets).forEach((event) => this.#record(actor, event));
+  }
 
-  const insertGroup = (actor: Actor, name: string, description: string): GroupId => {
-    const id = rows.insertGroup({ name, description, now: now() });
-    record(actor, {
+  #insertGroup(actor: Actor, name: string, description: string): GroupId {
+    const id = this.#rows.insertGroup({ name, description, now: this.#now() });
+    this.#record(actor, {
       action: "key-group.created",
       subject: { kind: "key-group", id, name },
       after: { name, description },
     });
     return id;
-  };
+  }
 
-  const insertKey = (
+  #insertKey(
     actor: Actor,
     { groupId, name, description, value = newKeyValue() }: NewKey & { groupId: GroupId },
-  ): { id: KeyId; value: string } => {
-    const ciphertext = keyring.seal(value, apiKeyAad(groupId, name));
-    const lookup = keyring.lookup(value);
+  ): { id: KeyId; value: string } {
+    const ciphertext = this.#keyring.seal(value, apiKeyAad(groupId, name));
+    const lookup = this.#keyring.lookup(value);
     try {
-      const id = rows.insertKey({ groupId, name, description, lookup, ciphertext, now: now() });
-      record(actor, keyEvent("key.created", key(id), { after: { ...keyFacts(key(id)), value: "set" } }));
+      const id = this.#rows.insertKey({ groupId, name, description, lookup, ciphertext, now: this.#now() });
+      this.#record(
+        actor,
+        keyEvent("key.created", this.#key(id), { after: { ...keyFacts(this.#key(id)), value: "set" } }),
+      );
       return { id, value };
     } catch (error) {
       // If two keys had one value, a call with it could belong to either group.
       if (isUniqueViolation(error)) throw conflict("This value is already in use by a key.", { value: "is taken" });
       throw error;
     }
-  };
-
-  return {
-    ...createAccessListing(rows, uses),
-    groups: rows.groups,
-    group,
-
-    createGroup(actor: Actor, name: string, description: string): GroupId {
-      return change(actor, () => {
-        refuseGroupName(name);
-        return insertGroup(actor, name, description);
-      });
-    },
-
-    updateGroup(
-      actor: Actor,
-      id: GroupId,
-      to: { name?: string | undefined; description?: string | undefined },
-      expected?: ExpectedVersions,
-    ): GroupRow {
-      return change(actor, () => {
-        const row = group(id);
-        requireVersion(expected, groupVersion(row));
-        const { name = row.name, description = row.description } = to;
-        if (name !== row.name) {
-          if (row.name === MANAGEMENT_GROUP) throw protectedGroup("renamed");
-          if (groupsInSettings().includes(row.name)) throw inSettings(row.name);
-          refuseGroupName(name);
-        }
-        rows.updateGroup({ id, name, description });
-        record(actor, {
-          action: "key-group.updated",
-          subject: { kind: "key-group", id, name },
-          ...difference({ name: row.name, description: row.description }, { name, description }),
-        });
-        return { id, name, description };
-      });
-    },
-
-    deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void {
-      change(actor, () => {
-        const row = group(id);
-        requireVersion(expected, groupVersion(row));
-        const problem = reasonToKeep(row);
-        if (problem) throw problem;
-        const { name, description } = row;
-        recordSecretsOf(actor, { groupId: id });
-        rows.deleteGroup(id);
-        record(actor, {
-          action: "key-group.deleted",
-          subject: { kind: "key-group", id, name },
-          before: { name, description },
-        });
-      });
-    },
-
-    reasonToKeep: (id: GroupId): string | undefined => reasonToKeep(group(id))?.message,
-
-    countIn: (groupNames: readonly string[]): number => countIn(groupNames),
-
-    isLastOf(key: KeyRow, groupNames: readonly string[]): boolean {
-      if (!groupNames.includes(key.groupName)) return false;
-      return countIn(groupNames) === 1;
-    },
-
-    keys(groupId?: GroupId, after?: number, limit?: number): (KeyRow & KeyUse)[] {
-      if (groupId !== undefined) group(groupId);
-      return withUses(rows.keys(groupId, after, limit), uses);
-    },
-
-    key: (id: KeyId): KeyRow & KeyUse => withUses([key(id)], uses)[0]!,
-
-    reveal(actor: Actor, rows: readonly KeyRow[]): OpenedKey[] {
-      store.change(actor, () => manyEvents("key.revealed", "key", rows).forEach((event) => record(actor, event)));
-      return rows.map(open);
-    },
-
-    present: (id: KeyId): OpenedKey => open(key(id)),
-
-    preview(row: KeyRow): string | null {
-      const value = open(row).value?.reveal();
-      return value === undefined ? null : `…${value.slice(-PREVIEW_CHARACTERS)}`;
-    },
-
-    createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
-      return change(actor, () => {
-        let { groupId } = wanted;
-        if (typeof groupId === "object") {
-          refuseGroupName(groupId.name, "group");
-          groupId = insertGroup(actor, groupId.name, groupId.description);
-        }
-        group(groupId);
-        refuseKeyName(groupId, wanted.name);
-        return { groupId, ...insertKey(actor, { ...wanted, groupId }) };
-      });
-    },
-
-    updateKey(
-      actor: Actor,
-      id: KeyId,
-      to: { name?: string | undefined; description?: string | undefined },
-      expected?: ExpectedVersions,
-    ): void {
-      change(actor, () => {
-        const row = key(id);
-        requireVersion(expected, keyVersion(row));
-        const { name = row.name, description = row.description } = to;
-        let { ciphertext } = row;
-        if (name !== row.name) {
-          refuseKeyName(row.groupId, name);
-          const { value, decryptionError } = open(row);
-          if (!value) {
-            throw new AppError(
-              "DecryptionFailed",
-              409,
-              `Key ${id} cannot be renamed because its value cannot be read. ${decryptionError}`,
-            );
-          }
-          // The name is part of the AAD.
-          ciphertext = keyring.seal(value.reveal(), apiKeyAad(row.groupId, name));
-        }
-        rows.updateKey({ id, name, description, ciphertext });
-        record(actor, keyEvent("key.updated", key(id), difference(keyFacts(row), keyFacts(key(id)))));
-      });
-    },
-
-    deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void {
-      change(actor, () => {
-        const row = key(id);
-        requireVersion(expected, keyVersion(row));
-        recordSecretsOf(actor, { keyId: id });
-        rows.deleteKey(id);
-        record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
-      });
-      uses.forget(id);
-    },
-
-    get generation(): number {
-      return generation;
-    },
-
-    find(value: string): KeyHolder | undefined {
-      const known = holders.get(value);
-      if (known) return known;
-      const holder = rows.holder(keyring.lookup(value));
-      if (holder) {
-        if (holders.size >= HOLDER_CACHE_SIZE) holders.clear();
-        holders.set(value, holder);
-      }
-      return holder;
-    },
-
-    holder(id: KeyId): KeyHolder | undefined {
-      const row = rows.key(id);
-      return row && { keyId: row.id, keyName: row.name, groupId: row.groupId, groupName: row.groupName };
-    },
-
-    recordUse(id: KeyId): void {
-      uses.record(id);
-    },
-
-    bootstrap(actor: Actor, value: string | undefined): void {
-      change(actor, () => {
-        const management = rows.groupByName(MANAGEMENT_GROUP)?.id ??
-          insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
-        if (value === undefined) return;
-        const holder = rows.holder(keyring.lookup(value));
-        if (holder?.groupId === management) return;
-        if (holder) {
-          throw conflict(
-            `BOOTSTRAP_API_KEY is already the value of key "${holder.keyName}" in group "${holder.groupName}".`,
-          );
-        }
-        let name = "bootstrap";
-        for (let n = 2; rows.keyByName(management, name); n++) name = `bootstrap-${n}`;
-        insertKey(actor, { groupId: management, name, description: "From BOOTSTRAP_API_KEY.", value });
-      });
-    },
-
-    hasKeyIn(groupNames: readonly string[]): boolean {
-      return groupNames.some((name) => {
-        const row = rows.groupByName(name);
-        return row !== undefined && rows.countKeys(row.id) > 0;
-      });
-    },
-  };
+  }
 }
 
 /** Returns the version of a key group. */

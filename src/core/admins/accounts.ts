@@ -7,7 +7,7 @@ import { AppError, conflict, notFound } from "../../errors.ts";
 import type { AdminId, SessionId } from "../../ids.ts";
 import type { DerivedKey } from "../../keyring/derived_key.ts";
 import type { Passwords } from "../../keyring/passwords.ts";
-import type { AdminRow } from "../../store/admins.ts";
+import type { AdminRow, AdminStore } from "../../store/admins.ts";
 import { tamperedRow } from "../../store/authenticated_rows.ts";
 import type { Store } from "../../store/store.ts";
 import { HOUR_MS } from "../../time.ts";
@@ -92,139 +92,168 @@ export interface AccountsOptions {
   readonly record: Recorder;
 }
 
-export function createAccounts({ store, linkKey, sessions, passwords, now, record }: AccountsOptions): Accounts {
-  const rows = store.admins;
-  /** Set only while there is no account. */
-  let setupToken: string | undefined;
+export function createAccounts(options: AccountsOptions): Accounts {
+  return new AccountService(options);
+}
 
-  const admin = (id: AdminId): AdminRow => {
-    const row = rows.admin(id);
+class AccountService implements Accounts {
+  readonly #store: Store;
+  readonly #linkKey: DerivedKey;
+  readonly #sessions: Sessions;
+  readonly #passwords: Passwords;
+  readonly #now: () => number;
+  readonly #record: Recorder;
+  readonly #rows: AdminStore;
+  /** Set only while there is no account. */
+  #setupToken: string | undefined;
+
+  constructor({ store, linkKey, sessions, passwords, now, record }: AccountsOptions) {
+    this.#store = store;
+    this.#linkKey = linkKey;
+    this.#sessions = sessions;
+    this.#passwords = passwords;
+    this.#now = now;
+    this.#record = record;
+    this.#rows = store.admins;
+  }
+
+  any(): boolean {
+    return this.#rows.admins().length > 0;
+  }
+
+  list(): AdminRow[] {
+    return this.#rows.admins();
+  }
+
+  get(id: AdminId): AdminRow {
+    return this.#admin(id);
+  }
+
+  openSetup(): string | undefined {
+    this.#setupToken = this.#rows.admins().length > 0 ? undefined : newToken();
+    return this.#setupToken;
+  }
+
+  mayBeSetUp(token: string): boolean {
+    return this.#setupToken !== undefined && this.#rows.admins().length === 0 &&
+      timingSafeEqual(hashOf(token), hashOf(this.#setupToken));
+  }
+
+  async setUp(
+    actor: Actor,
+    token: string,
+    wanted: NewAdmin & { password: string },
+    origin: SessionOrigin,
+  ): Promise<{ id: AdminId; token: string }> {
+    const check = () => {
+      if (!this.mayBeSetUp(token)) throw new AppError("Forbidden", 403, "This link is no longer valid.");
+    };
+    check();
+    const hash = await this.#passwords.hash(wanted.password);
+    return this.#store.change(actor, () => {
+      // Again: another request may have created the first account while the password was hashed.
+      check();
+      const id = this.#insert(actor, wanted, hash);
+      const session = this.#sessions.begin(id, origin);
+      this.#setupToken = undefined;
+      return { id, token: session };
+    });
+  }
+
+  invite(actor: Actor, wanted: NewAdmin): string {
+    return this.#store.change(actor, () => this.#putLink(this.#insert(actor, wanted, null)));
+  }
+
+  reset(actor: Actor, id: AdminId): string {
+    requireEntitled(actor);
+    this.#rows.discardAlteredLink(id);
+    return this.#store.change(actor, () => {
+      this.#update(actor, this.#admin(id), { link: "made" });
+      // The password chosen through the link could not be stored in an altered row.
+      if (!this.#rows.isAuthentic(id)) throw tamperedRow("admins", id);
+      return this.#putLink(id);
+    });
+  }
+
+  ofLink(token: string): AdminRow {
+    const id = this.#rows.link(this.#linkKey.mac(token), this.#now());
+    if (id === undefined) throw new AppError("NotFound", 404, "This link is no longer valid. Ask for a new one.");
+    return this.#admin(id);
+  }
+
+  async useLink(actor: Actor, token: string, password: string): Promise<AdminRow> {
+    this.ofLink(token);
+    const hash = await this.#passwords.hash(password);
+    return this.#store.change(actor, () => {
+      const row = this.ofLink(token);
+      this.#rows.deleteLink(row.id);
+      this.#rows.setPassword(row.id, hash);
+      this.#rows.deleteSessions(row.id, 0);
+      this.#update(actor, row, { password: row.password === null ? "set" : "changed" });
+      return this.#admin(row.id);
+    });
+  }
+
+  remove(actor: Actor, id: AdminId): void {
+    this.#store.change(actor, () => {
+      const row = this.#admin(id);
+      if (row.password !== null && this.#rows.countWithPassword() === 1) {
+        throw conflict("The last user who can sign in cannot be removed.");
+      }
+      this.#rows.deleteAdmin(id);
+      this.#record(actor, { action: "admin.deleted", subject: subjectOf(row), before: factsOf(row) });
+    });
+  }
+
+  rename(actor: Actor, id: AdminId, name: string): void {
+    this.#store.change(actor, () => {
+      const row = this.#admin(id);
+      this.#rows.rename(id, name);
+      this.#update(actor, row, { name });
+    });
+  }
+
+  async changePassword(actor: Actor, row: AdminRow, password: string, keep: SessionId): Promise<void> {
+    const hash = await this.#passwords.hash(password);
+    this.#store.change(actor, () => {
+      if (this.#admin(row.id).password !== row.password) {
+        throw conflict("The password was changed by another request. Try again.");
+      }
+      this.#rows.setPassword(row.id, hash);
+      this.#rows.deleteLink(row.id);
+      this.#rows.deleteSessions(row.id, keep);
+      this.#update(actor, row, { password: "changed" });
+    });
+  }
+
+  #admin(id: AdminId): AdminRow {
+    const row = this.#rows.admin(id);
     if (!row) throw notFound("user", id);
     return row;
-  };
+  }
 
-  const insert = (actor: Actor, { email, name }: NewAdmin, password: string | null): AdminId => {
-    if (rows.adminByEmail(email)) {
+  #insert(actor: Actor, { email, name }: NewAdmin, password: string | null): AdminId {
+    if (this.#rows.adminByEmail(email)) {
       throw conflict("There is already a user with this e-mail address.", { email: "is taken" });
     }
-    const id = rows.insertAdmin({ email, name, password, now: now() });
-    record(actor, { action: "admin.created", subject: subjectOf(admin(id)), after: factsOf(admin(id)) });
+    const id = this.#rows.insertAdmin({ email, name, password, now: this.#now() });
+    this.#record(actor, {
+      action: "admin.created",
+      subject: subjectOf(this.#admin(id)),
+      after: factsOf(this.#admin(id)),
+    });
     return id;
-  };
+  }
 
-  const update = (actor: Actor, before: AdminRow, changed: Facts): void =>
-    record(actor, { action: "admin.updated", subject: subjectOf(before), after: changed });
+  #update(actor: Actor, before: AdminRow, changed: Facts): void {
+    this.#record(actor, { action: "admin.updated", subject: subjectOf(before), after: changed });
+  }
 
-  const putLink = (id: AdminId): string => {
+  #putLink(id: AdminId): string {
     const token = newToken();
-    rows.putLink(id, linkKey.mac(token), now() + LINK_HOURS * HOUR_MS);
+    this.#rows.putLink(id, this.#linkKey.mac(token), this.#now() + LINK_HOURS * HOUR_MS);
     return token;
-  };
-
-  const mayBeSetUp = (token: string): boolean =>
-    setupToken !== undefined && rows.admins().length === 0 && timingSafeEqual(hashOf(token), hashOf(setupToken));
-
-  const ofLink = (token: string): AdminRow => {
-    const id = rows.link(linkKey.mac(token), now());
-    if (id === undefined) throw new AppError("NotFound", 404, "This link is no longer valid. Ask for a new one.");
-    return admin(id);
-  };
-
-  return {
-    any: (): boolean => rows.admins().length > 0,
-    list: rows.admins,
-    get: admin,
-
-    openSetup(): string | undefined {
-      setupToken = rows.admins().length > 0 ? undefined : newToken();
-      return setupToken;
-    },
-
-    mayBeSetUp,
-
-    async setUp(
-      actor: Actor,
-      token: string,
-      wanted: NewAdmin & { password: string },
-      origin: SessionOrigin,
-    ): Promise<{ id: AdminId; token: string }> {
-      const check = () => {
-        if (!mayBeSetUp(token)) throw new AppError("Forbidden", 403, "This link is no longer valid.");
-      };
-      check();
-      const hash = await passwords.hash(wanted.password);
-      return store.change(actor, () => {
-        // Again: another request may have created the first account while the password was hashed.
-        check();
-        const id = insert(actor, wanted, hash);
-        const session = sessions.begin(id, origin);
-        setupToken = undefined;
-        return { id, token: session };
-      });
-    },
-
-    invite(actor: Actor, wanted: NewAdmin): string {
-      return store.change(actor, () => putLink(insert(actor, wanted, null)));
-    },
-
-    reset(actor: Actor, id: AdminId): string {
-      requireEntitled(actor);
-      rows.discardAlteredLink(id);
-      return store.change(actor, () => {
-        update(actor, admin(id), { link: "made" });
-        // The password chosen through the link could not be stored in an altered row.
-        if (!rows.isAuthentic(id)) throw tamperedRow("admins", id);
-        return putLink(id);
-      });
-    },
-
-    ofLink,
-
-    async useLink(actor: Actor, token: string, password: string): Promise<AdminRow> {
-      ofLink(token);
-      const hash = await passwords.hash(password);
-      return store.change(actor, () => {
-        const row = ofLink(token);
-        rows.deleteLink(row.id);
-        rows.setPassword(row.id, hash);
-        rows.deleteSessions(row.id, 0);
-        update(actor, row, { password: row.password === null ? "set" : "changed" });
-        return admin(row.id);
-      });
-    },
-
-    remove(actor: Actor, id: AdminId): void {
-      store.change(actor, () => {
-        const row = admin(id);
-        if (row.password !== null && rows.countWithPassword() === 1) {
-          throw conflict("The last user who can sign in cannot be removed.");
-        }
-        rows.deleteAdmin(id);
-        record(actor, { action: "admin.deleted", subject: subjectOf(row), before: factsOf(row) });
-      });
-    },
-
-    rename(actor: Actor, id: AdminId, name: string): void {
-      store.change(actor, () => {
-        const row = admin(id);
-        rows.rename(id, name);
-        update(actor, row, { name });
-      });
-    },
-
-    async changePassword(actor: Actor, row: AdminRow, password: string, keep: SessionId): Promise<void> {
-      const hash = await passwords.hash(password);
-      store.change(actor, () => {
-        if (admin(row.id).password !== row.password) {
-          throw conflict("The password was changed by another request. Try again.");
-        }
-        rows.setPassword(row.id, hash);
-        rows.deleteLink(row.id);
-        rows.deleteSessions(row.id, keep);
-        update(actor, row, { password: "changed" });
-      });
-    },
-  };
+  }
 }
 
 export function subjectOf({ id, email }: AdminRow) {

@@ -88,34 +88,106 @@ export interface SignInOptions {
   readonly record: Recorder;
 }
 
-export function createSignIn(
-  { store, sessions, passwords, secondFactor, deviceKey, now, record }: SignInOptions,
-): SignIn {
-  const throttle = new Throttle(now);
-  const waitingForCode = new Map<string, { id: AdminId; password: string | null; until: number }>();
+export function createSignIn(options: SignInOptions): SignIn {
+  return new SignInService(options);
+}
+
+class SignInService implements SignIn {
+  readonly #store: Store;
+  readonly #sessions: Sessions;
+  readonly #passwords: Passwords;
+  readonly #secondFactor: SecondFactor;
+  readonly #deviceKey: DerivedKey;
+  readonly #now: () => number;
+  readonly #record: Recorder;
+  readonly #throttle: Throttle;
+  readonly #waitingForCode = new Map<string, { id: AdminId; password: string | null; until: number }>();
+
+  constructor({ store, sessions, passwords, secondFactor, deviceKey, now, record }: SignInOptions) {
+    this.#store = store;
+    this.#sessions = sessions;
+    this.#passwords = passwords;
+    this.#secondFactor = secondFactor;
+    this.#deviceKey = deviceKey;
+    this.#now = now;
+    this.#record = record;
+    this.#throttle = new Throttle(now);
+  }
+
+  newDevice(id: AdminId): string {
+    const nonce = randomBytes(16).toString("base64url");
+    return `${nonce}.${this.#deviceMac(id, nonce)}`;
+  }
+
+  async withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | PendingSecondFactor> {
+    const row = this.#trusted(this.#store.admins.adminByEmail(email));
+    const counted = this.#begin(visitor, row, "password", keyOf(email));
+    let right: boolean;
+    try {
+      right = await this.#passwords.matches(row?.password ?? null, password);
+    } catch (error) {
+      counted.forEach(this.#throttle.takeBack, this.#throttle);
+      throw error;
+    }
+    if (!row || !right) {
+      this.#refuse(visitor, row, counted, "password");
+      throw wrong();
+    }
+    this.#succeeded(counted);
+    return this.afterPassword(visitor, row);
+  }
+
+  afterPassword(visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor {
+    return row.totpNonce === null ? this.#enter(visitor, row) : this.#waitForCode(row);
+  }
+
+  async verifyPassword(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
+    const counted: Counted = { bucket: `prove ${row.id}`, limit: PER_ACCOUNT_AND_ADDRESS };
+    this.#throttle.begin([counted]);
+    if (!await this.#passwords.matches(row.password, password)) {
+      this.#refuse(visitor, row, [counted], "proof");
+      throw invalid(field, "is wrong");
+    }
+    this.#throttle.clear(counted.bucket);
+  }
+
+  withCode(visitor: Visitor, pending: string, code: string): SignedIn {
+    const waiting = this.#waitingForCode.get(keyOf(pending));
+    const row = waiting && waiting.until > this.#now()
+      ? this.#trusted(this.#store.admins.admin(waiting.id))
+      : undefined;
+    if (!waiting || !row || row.password !== waiting.password) {
+      throw new AppError("Expired", 401, "That took too long. Sign in again.");
+    }
+    const counted = this.#begin(visitor, row, "code", String(row.id));
+    if (row.totpNonce !== null && !this.#secondFactor.use(row.id, row.totpNonce, code)) {
+      this.#refuse(visitor, row, counted, "code");
+      throw new AppError("Unauthorized", 401, "This code is wrong or was already used.", { code: "is wrong" });
+    }
+    this.#succeeded(counted);
+    this.#waitingForCode.delete(keyOf(pending));
+    return this.#enter(visitor, row);
+  }
 
   /** Returns `row` unless something other than this program altered it: such a user cannot sign in. */
-  const trusted = (row: AdminRow | undefined): AdminRow | undefined =>
-    row && store.admins.isAuthentic(row.id) ? row : undefined;
+  #trusted(row: AdminRow | undefined): AdminRow | undefined {
+    return row && this.#store.admins.isAuthentic(row.id) ? row : undefined;
+  }
 
-  const deviceMac = (id: AdminId, nonce: string): string =>
-    Buffer.from(deviceKey.mac(`device:${id}:${nonce}`)).toString("base64url");
-
-  const newDevice = (id: AdminId): string => {
-    const nonce = randomBytes(16).toString("base64url");
-    return `${nonce}.${deviceMac(id, nonce)}`;
-  };
+  #deviceMac(id: AdminId, nonce: string): string {
+    return Buffer.from(this.#deviceKey.mac(`device:${id}:${nonce}`)).toString("base64url");
+  }
 
   /** Returns what distinguishes this browser from others of the account; undefined if it never signed in to it. */
-  const knownDevice = (row: AdminRow | undefined, device: string | undefined): string | undefined => {
+  #knownDevice(row: AdminRow | undefined, device: string | undefined): string | undefined {
     const [nonce, mac] = device?.split(".") ?? [];
     if (!row || !nonce || !mac) return undefined;
-    return timingSafeEqual(hashOf(mac), hashOf(deviceMac(row.id, nonce))) ? nonce : undefined;
-  };
+    return timingSafeEqual(hashOf(mac), hashOf(this.#deviceMac(row.id, nonce))) ? nonce : undefined;
+  }
 
   /** Returns what an attempt counts against; the first one is of the account and the address, or the browser. */
-  const countedOf = (step: string, account: string, visitor: Visitor, row: AdminRow | undefined): Counted[] => {
-    const device = knownDevice(row, visitor.device);
+  #countedOf(step: string, account: string, visitor: Visitor, row: AdminRow | undefined): Counted[] {
+    const device = this.#knownDevice(row, visitor.device);
     if (device) return [{ bucket: `${step} device ${account} ${device}`, limit: PER_ACCOUNT_AND_ADDRESS }];
     const network = networkOf(visitor.actor.address, HOUSEHOLD_IPV6_BITS);
     return [
@@ -123,32 +195,32 @@ export function createSignIn(
       { bucket: `${step} from ${network}`, limit: PER_ADDRESS },
       { bucket: `${step} to ${account}`, limit: PER_ACCOUNT },
     ];
-  };
+  }
 
-  const refuse = (visitor: Visitor, row: AdminRow | undefined, counted: readonly Counted[], step: string): void => {
+  #refuse(visitor: Visitor, row: AdminRow | undefined, counted: readonly Counted[], step: string): void {
     // Unknown e-mail addresses are not recorded: the user may have typed a password there.
     const subject = row ? subjectOf(row) : { kind: "admin", id: null, name: "" };
-    record(visitor.actor, { action: "sign-in.failed", subject, after: { step } });
-    if (counted.some(({ bucket }) => throttle.isBlocked(bucket))) {
-      record(visitor.actor, { action: "sign-in.locked", subject, after: { step } });
+    this.#record(visitor.actor, { action: "sign-in.failed", subject, after: { step } });
+    if (counted.some(({ bucket }) => this.#throttle.isBlocked(bucket))) {
+      this.#record(visitor.actor, { action: "sign-in.locked", subject, after: { step } });
     }
-  };
+  }
 
-  const succeeded = ([pair, ...others]: readonly Counted[]): void => {
-    throttle.clear(pair!.bucket);
-    for (const counted of others) throttle.takeBack(counted);
-  };
+  #succeeded([pair, ...others]: readonly Counted[]): void {
+    this.#throttle.clear(pair!.bucket);
+    for (const counted of others) this.#throttle.takeBack(counted);
+  }
 
   /** @throws SlowDown (429) */
-  const begin = (visitor: Visitor, row: AdminRow | undefined, step: string, account: string): Counted[] => {
-    const counted = countedOf(step, account, visitor, row);
-    throttle.begin(counted);
+  #begin(visitor: Visitor, row: AdminRow | undefined, step: string, account: string): Counted[] {
+    const counted = this.#countedOf(step, account, visitor, row);
+    this.#throttle.begin(counted);
     return counted;
-  };
+  }
 
-  const enter = (visitor: Visitor, { id, password }: AdminRow): SignedIn =>
-    store.transaction(() => {
-      const row = trusted(store.admins.admin(id));
+  #enter(visitor: Visitor, { id, password }: AdminRow): SignedIn {
+    return this.#store.transaction(() => {
+      const row = this.#trusted(this.#store.admins.admin(id));
       // The account may have been removed, or its password changed, during the check.
       if (!row || row.password !== password) throw wrong();
       const actor: Actor = {
@@ -158,72 +230,20 @@ export function createSignIn(
         name: row.email,
         refusal: () => undefined,
       };
-      const token = sessions.begin(id, { address: visitor.actor.address, userAgent: visitor.userAgent });
-      record(actor, { action: "sign-in.succeeded", subject: subjectOf(row) });
-      return { admin: row, token, device: newDevice(id) };
+      const token = this.#sessions.begin(id, { address: visitor.actor.address, userAgent: visitor.userAgent });
+      this.#record(actor, { action: "sign-in.succeeded", subject: subjectOf(row) });
+      return { admin: row, token, device: this.newDevice(id) };
     });
+  }
 
-  const waitForCode = ({ id, password }: AdminRow): PendingSecondFactor => {
+  #waitForCode({ id, password }: AdminRow): PendingSecondFactor {
     const pending = newToken();
-    for (const [key, { until }] of waitingForCode) {
-      if (until <= now() || waitingForCode.size >= PENDING_MAX) waitingForCode.delete(key);
+    for (const [key, { until }] of this.#waitingForCode) {
+      if (until <= this.#now() || this.#waitingForCode.size >= PENDING_MAX) this.#waitingForCode.delete(key);
     }
-    waitingForCode.set(keyOf(pending), { id, password, until: now() + PENDING_MS });
+    this.#waitingForCode.set(keyOf(pending), { id, password, until: this.#now() + PENDING_MS });
     return { pending };
-  };
-
-  const afterPassword = (visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor =>
-    row.totpNonce === null ? enter(visitor, row) : waitForCode(row);
-
-  return {
-    newDevice,
-
-    async withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | PendingSecondFactor> {
-      const row = trusted(store.admins.adminByEmail(email));
-      const counted = begin(visitor, row, "password", keyOf(email));
-      let right: boolean;
-      try {
-        right = await passwords.matches(row?.password ?? null, password);
-      } catch (error) {
-        counted.forEach(throttle.takeBack, throttle);
-        throw error;
-      }
-      if (!row || !right) {
-        refuse(visitor, row, counted, "password");
-        throw wrong();
-      }
-      succeeded(counted);
-      return afterPassword(visitor, row);
-    },
-
-    afterPassword,
-
-    async verifyPassword(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
-      const counted: Counted = { bucket: `prove ${row.id}`, limit: PER_ACCOUNT_AND_ADDRESS };
-      throttle.begin([counted]);
-      if (!await passwords.matches(row.password, password)) {
-        refuse(visitor, row, [counted], "proof");
-        throw invalid(field, "is wrong");
-      }
-      throttle.clear(counted.bucket);
-    },
-
-    withCode(visitor: Visitor, pending: string, code: string): SignedIn {
-      const waiting = waitingForCode.get(keyOf(pending));
-      const row = waiting && waiting.until > now() ? trusted(store.admins.admin(waiting.id)) : undefined;
-      if (!waiting || !row || row.password !== waiting.password) {
-        throw new AppError("Expired", 401, "That took too long. Sign in again.");
-      }
-      const counted = begin(visitor, row, "code", String(row.id));
-      if (row.totpNonce !== null && !secondFactor.use(row.id, row.totpNonce, code)) {
-        refuse(visitor, row, counted, "code");
-        throw new AppError("Unauthorized", 401, "This code is wrong or was already used.", { code: "is wrong" });
-      }
-      succeeded(counted);
-      waitingForCode.delete(keyOf(pending));
-      return enter(visitor, row);
-    },
-  };
+  }
 }
 
 function wrong(): AppError {

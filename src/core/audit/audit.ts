@@ -7,8 +7,8 @@ import type { Keyring } from "../../keyring/keyring.ts";
 import type { AuditFilter, AuditRow } from "../../store/audit.ts";
 import { pageOf } from "../../paging.ts";
 import type { Store } from "../../store/store.ts";
-import { AUDIT_KEY, type AuditHead, BROKEN, createSigner, macOf, openHead, sealHead } from "./chain.ts";
-import { createCoalescer, isCoalesced } from "./coalesce.ts";
+import { AUDIT_KEY, type AuditHead, BROKEN, createSigner, macOf, openHead, sealHead, type Sign } from "./chain.ts";
+import { type Coalescer, createCoalescer, isCoalesced } from "./coalesce.ts";
 
 export const HEAD = "audit-head";
 /** Longer names are truncated. File paths may be this long. */
@@ -57,93 +57,112 @@ export interface LeakyResponse {
   readonly blocked: boolean;
 }
 
-export function createAudit({ store, keyring, now, warn }: AuditParts): Audit {
-  const sign = createSigner(keyring.derive(AUDIT_KEY));
+export function createAudit(options: AuditParts): Audit {
+  return new AuditService(options);
+}
 
-  const add = (actor: Actor, event: AuditEvent, { count, mac }: AuditHead): AuditHead => {
-    const row = { id: count + 1, at: now(), ...whoColumns(actor), ...eventColumns(event) };
-    const added = { count: row.id, mac: macOf(row, mac, sign) };
-    store.audit.add({ ...row, mac: added.mac });
-    return added;
+class AuditService implements Audit {
+  readonly #store: Pick<Store, "transaction" | "audit" | "meta">;
+  readonly #keyring: Pick<Keyring, "derive">;
+  readonly #now: () => number;
+  readonly #warn: (message: string) => void;
+  readonly #sign: Sign;
+  readonly #append: Recorder = (actor, event) => {
+    this.#store.transaction(() => {
+      const head = this.#add(actor, event, this.#headToFollow());
+      this.#store.meta.put(HEAD, sealHead(head, this.#sign));
+    });
+  };
+  readonly #coalescer: Coalescer;
+  readonly record: Recorder = (actor, event) => {
+    if (isCoalesced(event.action)) this.#coalescer.add(actor, event);
+    else this.#append(actor, event);
   };
 
-  const mark = (action: "audit.started" | "audit.broken", follows: AuditHead): AuditHead =>
-    add(SERVER, { action, subject: { kind: "audit", id: null, name: "" } }, follows);
+  constructor({ store, keyring, now, warn }: AuditParts) {
+    this.#store = store;
+    this.#keyring = keyring;
+    this.#now = now;
+    this.#warn = warn;
+    this.#sign = createSigner(keyring.derive(AUDIT_KEY));
+    this.#coalescer = createCoalescer(this.#append);
+  }
+
+  recordLeak({ functionId, functionName, requestId, names, blocked }: LeakyResponse): void {
+    const event: AuditEvent = {
+      action: blocked ? "response.blocked" : "response.leaked",
+      subject: { kind: "function", id: functionId, name: functionName },
+      after: { secrets: names, requestId },
+    };
+    setTimeout(() => {
+      try {
+        this.record(SERVER, event);
+      } catch (error) {
+        this.#warn(
+          `A response of "${functionName}" that contained secrets could not be recorded in the audit: ${
+            messageOf(error)
+          }`,
+        );
+      }
+    }, 0);
+  }
+
+  start(): void {
+    const head = this.#store.transaction(() => {
+      const head = this.#headToFollow();
+      this.#store.meta.put(HEAD, sealHead(head, this.#sign));
+      return head;
+    });
+    const [last] = this.#store.audit.following(head.count - 1, head.count, 1);
+    if (last?.mac !== head.mac) {
+      this.#warn(
+        "The audit was tampered with: its head does not match the last entry. Run `deno task cli audit verify`.",
+      );
+    }
+  }
+
+  list(filter: AuditFilter, before: number, limit: number): { entries: AuditRow[]; next: number | undefined } {
+    const { rows, next } = pageOf(this.#store.audit.page(filter, before, limit + 1), limit, ({ id }) => id);
+    return { entries: rows, next };
+  }
+
+  following(after: number, upTo: number, limit: number): AuditRow[] {
+    return this.#store.audit.following(after, upTo, limit);
+  }
+
+  head(): string | undefined {
+    return this.#store.meta.get(HEAD);
+  }
+
+  close(): void {
+    return this.#coalescer.close();
+  }
+
+  #add(actor: Actor, event: AuditEvent, { count, mac }: AuditHead): AuditHead {
+    const row = { id: count + 1, at: this.#now(), ...whoColumns(actor), ...eventColumns(event) };
+    const added = { count: row.id, mac: macOf(row, mac, this.#sign) };
+    this.#store.audit.add({ ...row, mac: added.mac });
+    return added;
+  }
+
+  #mark(action: "audit.started" | "audit.broken", follows: AuditHead): AuditHead {
+    return this.#add(SERVER, { action, subject: { kind: "audit", id: null, name: "" } }, follows);
+  }
 
   /** Returns what the next entry follows, by the stored head alone: entries missing at the end leave a permanent gap. */
-  const headToFollow = (): AuditHead => {
-    const stored = store.meta.get(HEAD);
-    const lastId = store.audit.lastId();
-    const head = stored === undefined ? undefined : openHead(stored, sign);
+  #headToFollow(): AuditHead {
+    const stored = this.#store.meta.get(HEAD);
+    const lastId = this.#store.audit.lastId();
+    const head = stored === undefined ? undefined : openHead(stored, this.#sign);
     if (head && head.count >= lastId) return head;
-    if (stored === undefined && lastId === 0) return mark("audit.started", { count: 0, mac: "" });
-    warn(
+    if (stored === undefined && lastId === 0) return this.#mark("audit.started", { count: 0, mac: "" });
+    this.#warn(
       `The audit was tampered with: its head is missing or altered. It continues with entry ${
         lastId + 1
       }, which records this.`,
     );
-    return mark("audit.broken", { count: lastId, mac: BROKEN });
-  };
-
-  const append: Recorder = (actor, event) => {
-    store.transaction(() => {
-      const head = add(actor, event, headToFollow());
-      store.meta.put(HEAD, sealHead(head, sign));
-    });
-  };
-  const coalescer = createCoalescer(append);
-
-  /** Coalesces events that others can cause at will; every other event has its own entry. */
-  const record: Recorder = (actor, event) => {
-    if (isCoalesced(event.action)) coalescer.add(actor, event);
-    else append(actor, event);
-  };
-
-  return {
-    record,
-
-    recordLeak({ functionId, functionName, requestId, names, blocked }: LeakyResponse): void {
-      const event: AuditEvent = {
-        action: blocked ? "response.blocked" : "response.leaked",
-        subject: { kind: "function", id: functionId, name: functionName },
-        after: { secrets: names, requestId },
-      };
-      setTimeout(() => {
-        try {
-          record(SERVER, event);
-        } catch (error) {
-          warn(
-            `A response of "${functionName}" that contained secrets could not be recorded in the audit: ${
-              messageOf(error)
-            }`,
-          );
-        }
-      }, 0);
-    },
-
-    start(): void {
-      const head = store.transaction(() => {
-        const head = headToFollow();
-        store.meta.put(HEAD, sealHead(head, sign));
-        return head;
-      });
-      const [last] = store.audit.following(head.count - 1, head.count, 1);
-      if (last?.mac !== head.mac) {
-        warn("The audit was tampered with: its head does not match the last entry. Run `deno task cli audit verify`.");
-      }
-    },
-
-    list(filter: AuditFilter, before: number, limit: number): { entries: AuditRow[]; next: number | undefined } {
-      const { rows, next } = pageOf(store.audit.page(filter, before, limit + 1), limit, ({ id }) => id);
-      return { entries: rows, next };
-    },
-
-    following: (after: number, upTo: number, limit: number): AuditRow[] => store.audit.following(after, upTo, limit),
-
-    head: (): string | undefined => store.meta.get(HEAD),
-
-    close: coalescer.close,
-  };
+    return this.#mark("audit.broken", { count: lastId, mac: BROKEN });
+  }
 }
 
 function whoColumns(actor: Actor) {

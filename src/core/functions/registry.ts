@@ -4,7 +4,7 @@ import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type R
 import { conflict, notFound } from "../../errors.ts";
 import type { FunctionId, GroupId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
-import type { FunctionFields, FunctionRow } from "../../store/functions.ts";
+import type { FunctionFields, FunctionRow, FunctionStore } from "../../store/functions.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { checkHandlerPath } from "./file_paths.ts";
@@ -92,32 +92,151 @@ export interface RegistryOptions {
   readonly record: Recorder;
 }
 
-export function createRegistry({ store, now, onChange, record }: RegistryOptions): Registry {
-  const rows = store.functions;
-  /** Created by the first call and updated after each change. */
-  let router: Router<RegisteredFunction> | undefined;
-  /** Functions that were changed since the router was last used. */
-  const changed = new Set<FunctionId>();
+export function createRegistry(options: RegistryOptions): Registry {
+  return new RegistryService(options);
+}
 
-  const get = (id: FunctionId): RegisteredFunction => {
-    const row = rows.find(id);
+class RegistryService implements Registry {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #onChange: (id: FunctionId, deleted: boolean) => void;
+  readonly #record: Recorder;
+  readonly #rows: FunctionStore;
+  /** Created by the first call and updated after each change. */
+  #router: Router<RegisteredFunction> | undefined;
+  /** Functions that were changed since the router was last used. */
+  readonly #changed = new Set<FunctionId>();
+
+  constructor({ store, now, onChange, record }: RegistryOptions) {
+    this.#store = store;
+    this.#now = now;
+    this.#onChange = onChange;
+    this.#record = record;
+    this.#rows = store.functions;
+  }
+
+  list(after?: number, limit?: number): RegisteredFunction[] {
+    return this.#rows.list(after, limit).map(toFunction);
+  }
+
+  page(
+    search: string,
+    after: string,
+    limit: number,
+  ): { functions: RegisteredFunction[]; next: string | undefined; total: number } {
+    const page = pageOf(this.#rows.page(search, after, limit + 1), limit, ({ name }) => name);
+    return { functions: page.rows.map(toFunction), next: page.next, total: this.#rows.count(search) };
+  }
+
+  handledBy(path: string): { id: FunctionId; name: string }[] {
+    return this.#rows.findByHandler(path);
+  }
+
+  check(wanted: NewFunction, self?: FunctionId): void {
+    this.#check(wanted, self);
+  }
+
+  get(id: FunctionId): RegisteredFunction {
+    const row = this.#rows.find(id);
     if (!row) throw notFound("function", id);
     return toFunction(row);
-  };
+  }
+
+  counts(): { total: number; enabled: number } {
+    return this.#rows.counts();
+  }
+
+  oldest(): RegisteredFunction | undefined {
+    const row = this.#rows.oldest();
+    return row && toFunction(row);
+  }
+
+  ofGroup(groupId: GroupId, limit: number): RegisteredFunction[] {
+    return this.#rows.ofGroup(groupId, limit).map(toFunction);
+  }
+
+  create(actor: Actor, wanted: NewFunction): RegisteredFunction {
+    return this.#store.change(actor, () => {
+      const made = this.get(this.#rows.insert(this.#check(wanted, undefined), this.#now()));
+      this.#changed.add(made.id);
+      this.#record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
+      return made;
+    });
+  }
+
+  update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction {
+    const updated = this.#store.change(actor, () => {
+      const old = this.get(id);
+      requireVersion(expected, functionVersion(old));
+      this.#changed.add(id);
+      const wanted: NewFunction = { ...old, keys: [...old.keys] };
+      for (const [field, value] of Object.entries(to)) {
+        if (value !== undefined) Object.assign(wanted, { [field]: value });
+      }
+      this.#rows.update(id, this.#check(wanted, id), nextChangeTime(this.#now(), old.updatedAt));
+      const updated = this.get(id);
+      this.#record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
+      return updated;
+    });
+    this.#onChange(id, false);
+    return updated;
+  }
+
+  moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[] {
+    const moved = this.#store.change(actor, () => {
+      const moved = this.#rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
+        const old = this.get(id);
+        this.#changed.add(id);
+        this.#rows.update(
+          id,
+          this.#check({ ...old, keys: [...old.keys], handler: to }, id),
+          nextChangeTime(this.#now(), old.updatedAt),
+        );
+        const updated = this.get(id);
+        this.#record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
+        return updated;
+      });
+      moveFile();
+      return moved;
+    });
+    for (const { id } of moved) this.#onChange(id, false);
+    return moved;
+  }
+
+  delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
+    this.#store.change(actor, () => {
+      const old = this.get(id);
+      requireVersion(expected, functionVersion(old));
+      this.#changed.add(id);
+      const secrets = this.#store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
+      this.#rows.delete(id);
+      manyEvents("secret.deleted", "secret", secrets).forEach((event) => this.#record(actor, event));
+      this.#record(actor, functionEvent("function.deleted", old, { before: factsOf(old) }));
+    });
+    this.#onChange(id, true);
+  }
+
+  enabled(id: FunctionId): RegisteredFunction | undefined {
+    return this.#routes().get(id);
+  }
+
+  match(method: string, path: string): Match<RegisteredFunction> {
+    return this.#routes().match(method, path);
+  }
 
   /** Validates `wanted` on its own and against all stored functions except `self`. */
-  const check = (wanted: NewFunction, self: FunctionId | undefined): FunctionFields => {
+  #check(wanted: NewFunction, self: FunctionId | undefined): FunctionFields {
     checkHandlerPath(wanted.handler);
     checkRoute(wanted.route);
     const route = decodedRoute(wanted.route);
-    const namesake = rows.findByName(wanted.name);
+    const namesake = this.#rows.findByName(wanted.name);
     if (namesake && namesake.id !== self) {
       throw conflict(`There is already a function named "${wanted.name}".`, { name: "is taken" });
     }
     const methods = [...new Set(wanted.methods)];
     const key = routeKey(route);
     for (const method of methods) {
-      const other = rows.findByRoute(key, method);
+      const other = this.#rows.findByRoute(key, method);
       if (other && other.id !== self) {
         throw conflict(`${method} ${route} is already answered by the function "${other.name}".`, {
           route: "is taken",
@@ -125,121 +244,28 @@ export function createRegistry({ store, now, onChange, record }: RegistryOptions
       }
     }
     const groups = [...new Set(wanted.keys)];
-    for (const group of groups) if (!store.access.group(group)) throw notFound("key group", group);
+    for (const group of groups) if (!this.#store.access.group(group)) throw notFound("key group", group);
     const { name, description, handler, enabled } = wanted;
     const confinement = JSON.stringify(confinementOf(wanted));
     return { name, description, handler, route, routeKey: key, methods, groups, confinement, enabled };
-  };
+  }
 
   /** Reports whether a function is enabled and its row authentic: an altered function answers nothing. */
-  const mayAnswer = ({ id, enabled }: FunctionRow): boolean => enabled && rows.isAuthentic(id);
+  #mayAnswer({ id, enabled }: FunctionRow): boolean {
+    return enabled && this.#rows.isAuthentic(id);
+  }
 
   /** Returns the router, first reloading functions changed since the last call (even if the change was rolled back). */
-  const routes = (): Router<RegisteredFunction> => {
-    router ??= createRouter(rows.list().filter(mayAnswer).map(toFunction));
-    for (const id of changed) {
-      const row = rows.find(id);
-      if (row && mayAnswer(row)) router.put(toFunction(row));
-      else router.remove(id);
+  #routes(): Router<RegisteredFunction> {
+    this.#router ??= createRouter(this.#rows.list().filter((one) => this.#mayAnswer(one)).map(toFunction));
+    for (const id of this.#changed) {
+      const row = this.#rows.find(id);
+      if (row && this.#mayAnswer(row)) this.#router.put(toFunction(row));
+      else this.#router.remove(id);
     }
-    changed.clear();
-    return router;
-  };
-
-  return {
-    list: (after?: number, limit?: number): RegisteredFunction[] => rows.list(after, limit).map(toFunction),
-
-    page(
-      search: string,
-      after: string,
-      limit: number,
-    ): { functions: RegisteredFunction[]; next: string | undefined; total: number } {
-      const page = pageOf(rows.page(search, after, limit + 1), limit, ({ name }) => name);
-      return { functions: page.rows.map(toFunction), next: page.next, total: rows.count(search) };
-    },
-
-    handledBy: (path: string): { id: FunctionId; name: string }[] => rows.findByHandler(path),
-
-    check(wanted: NewFunction, self?: FunctionId): void {
-      check(wanted, self);
-    },
-
-    get,
-
-    counts: rows.counts,
-
-    oldest(): RegisteredFunction | undefined {
-      const row = rows.oldest();
-      return row && toFunction(row);
-    },
-
-    ofGroup: (groupId: GroupId, limit: number): RegisteredFunction[] => rows.ofGroup(groupId, limit).map(toFunction),
-
-    create(actor: Actor, wanted: NewFunction): RegisteredFunction {
-      return store.change(actor, () => {
-        const made = get(rows.insert(check(wanted, undefined), now()));
-        changed.add(made.id);
-        record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
-        return made;
-      });
-    },
-
-    update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction {
-      const updated = store.change(actor, () => {
-        const old = get(id);
-        requireVersion(expected, functionVersion(old));
-        changed.add(id);
-        const wanted: NewFunction = { ...old, keys: [...old.keys] };
-        for (const [field, value] of Object.entries(to)) {
-          if (value !== undefined) Object.assign(wanted, { [field]: value });
-        }
-        rows.update(id, check(wanted, id), nextChangeTime(now(), old.updatedAt));
-        const updated = get(id);
-        record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
-        return updated;
-      });
-      onChange(id, false);
-      return updated;
-    },
-
-    moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[] {
-      const moved = store.change(actor, () => {
-        const moved = rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
-          const old = get(id);
-          changed.add(id);
-          rows.update(
-            id,
-            check({ ...old, keys: [...old.keys], handler: to }, id),
-            nextChangeTime(now(), old.updatedAt),
-          );
-          const updated = get(id);
-          record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
-          return updated;
-        });
-        moveFile();
-        return moved;
-      });
-      for (const { id } of moved) onChange(id, false);
-      return moved;
-    },
-
-    delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
-      store.change(actor, () => {
-        const old = get(id);
-        requireVersion(expected, functionVersion(old));
-        changed.add(id);
-        const secrets = store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
-        rows.delete(id);
-        manyEvents("secret.deleted", "secret", secrets).forEach((event) => record(actor, event));
-        record(actor, functionEvent("function.deleted", old, { before: factsOf(old) }));
-      });
-      onChange(id, true);
-    },
-
-    enabled: (id: FunctionId): RegisteredFunction | undefined => routes().get(id),
-
-    match: (method: string, path: string): Match<RegisteredFunction> => routes().match(method, path),
-  };
+    this.#changed.clear();
+    return this.#router;
+  }
 }
 
 /** Returns the version of a function's entry; its health is not a part of it. */

@@ -4,7 +4,7 @@ import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } f
 import { ownerId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
 import type { NamedSecret, NameFilter } from "../../store/secret_names.ts";
-import type { SecretRow } from "../../store/secrets.ts";
+import type { SecretRow, SecretStore } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import type { Secrets } from "./service.ts";
 
@@ -78,107 +78,118 @@ export interface SecretMatrix {
 }
 
 export function createSecretMatrix(store: Store, secrets: Pick<Secrets, "problemOf">): SecretMatrix {
-  const rows = store.secrets;
+  return new SecretMatrixService(store, secrets);
+}
 
-  const nameRows = (names: readonly SecretName[]): NameRow[] => {
+class SecretMatrixService implements SecretMatrix {
+  readonly #store: Store;
+  readonly #secrets: Pick<Secrets, "problemOf">;
+  readonly #rows: SecretStore;
+
+  constructor(store: Store, secrets: Pick<Secrets, "problemOf">) {
+    this.#store = store;
+    this.#secrets = secrets;
+    this.#rows = store.secrets;
+  }
+
+  names(
+    filter: NameFilter,
+    after: string,
+    limit: number,
+    isUnused?: IsUnused,
+  ): { rows: NameRow[]; next: SecretName | undefined } {
+    const names = isUnused
+      ? this.#unusedNames(filter, isUnused, after, limit + 1)
+      : this.#store.secretNames.page(filter, after, limit + 1);
+    const { rows, next } = pageOf(names, limit, (name) => name);
+    return { rows: this.#nameRows(rows), next };
+  }
+
+  values(
+    name: SecretName,
+    { scope, ownerId: owner }: { scope?: Scope | undefined; ownerId?: number | undefined },
+    after: ValueCursor | undefined,
+    limit: number,
+  ): { values: SecretRow[]; next: ValueCursor | undefined } {
+    const found: SecretRow[] = [];
+    for (const each of scope ? [scope] : WIDEST_FIRST.slice(after ? WIDEST_FIRST.indexOf(after.scope) : 0)) {
+      const from = after?.scope === each ? after.ownerId : -1;
+      if (owner === undefined) found.push(...this.#rows.ofScope(name, each, from, limit + 1 - found.length));
+      else found.push(...this.#rows.ofScope(name, each, owner - 1, 1).filter((row) => ownerId(row.owner) === owner));
+      if (found.length > limit) break;
+    }
+    const page = pageOf(found, limit, (last) => ({ scope: last.owner.scope, ownerId: ownerId(last.owner) }));
+    return { values: page.rows, next: page.next };
+  }
+
+  owners(scope: Exclude<Scope, "global">, search: string, limit: number): { id: number; name: string }[] {
+    return this.#store.owners[({ function: "functions", group: "groups", key: "keys" } as const)[scope]](search, limit);
+  }
+
+  keysOf(groups: readonly GroupId[], search: string, limit: number): { id: KeyId; name: string }[] {
+    return this.#store.owners.keysOfGroups(groups, search, limit);
+  }
+
+  ownerName(scope: Scope, id: number): string | null | undefined {
+    switch (scope) {
+      case "global":
+        return null;
+      case "function":
+        return this.#store.functions.find(id as FunctionId)?.name;
+      case "group":
+        return this.#store.access.group(id as GroupId)?.name;
+      case "key": {
+        const key = this.#store.access.key(id as KeyId);
+        return key && `${key.name} (${key.groupName})`;
+      }
+    }
+  }
+
+  fallbacks({ name, owner }: { name: SecretName; owner: Owner }): Fallback[] {
+    const counts = this.#store.secretNames.counts(name);
+    const several = (scope: Scope): Fallback[] =>
+      counts[scope] ? [{ scope, owner: null, count: counts[scope], certain: false }] : [];
+    const global: Fallback[] = counts.global ? [{ scope: "global", owner: null, count: 1, certain: true }] : [];
+    switch (owner.scope) {
+      case "global":
+        return [];
+      case "function":
+        return global;
+      case "group":
+        return [...several("function"), ...global];
+      case "key": {
+        const key = this.#store.access.key(owner.keyId);
+        const group = key && this.#rows.findByOwner(name, { scope: "group", groupId: key.groupId });
+        if (group) return [{ scope: "group", owner: group.ownerName, count: 1, certain: true }];
+        return [...several("function"), ...global];
+      }
+    }
+  }
+
+  #nameRows(names: readonly SecretName[]): NameRow[] {
     const found = new Map(names.map((name) => [name, new Map<Scope, Cell>()]));
-    for (const { count, row } of rows.samples(names, NAMED_MAX)) {
+    for (const { count, row } of this.#rows.samples(names, NAMED_MAX)) {
       const cells = found.get(row.name)!;
       const named = cells.get(row.owner.scope)?.named ?? [];
-      const one = { owner: row.ownerName, unreadable: secrets.problemOf(row) !== null };
+      const one = { owner: row.ownerName, unreadable: this.#secrets.problemOf(row) !== null };
       cells.set(row.owner.scope, { count, named: [...named, one] });
     }
     return [...found].map(([name, cells]) => ({
       name,
       cells: Object.fromEntries(WIDEST_FIRST.map((scope) => [scope, cells.get(scope) ?? UNSET])) as NameRow["cells"],
     }));
-  };
+  }
 
   /** Finds names that have an unused value by a scan of all rows. */
-  const unusedNames = (filter: NameFilter, isUnused: IsUnused, after: string, limit: number): SecretName[] => {
+  #unusedNames(filter: NameFilter, isUnused: IsUnused, after: string, limit: number): SecretName[] {
     const names = new Set<SecretName>();
     let from: NamedSecret | string = after;
     while (names.size < limit) {
-      const batch = store.secretNames.rows(filter, from, BATCH);
+      const batch = this.#store.secretNames.rows(filter, from, BATCH);
       for (const row of batch) if (names.size < limit && isUnused(row)) names.add(row.name);
       if (batch.length < BATCH) break;
       from = batch.at(-1)!;
     }
     return [...names];
-  };
-
-  return {
-    names(
-      filter: NameFilter,
-      after: string,
-      limit: number,
-      isUnused?: IsUnused,
-    ): { rows: NameRow[]; next: SecretName | undefined } {
-      const names = isUnused
-        ? unusedNames(filter, isUnused, after, limit + 1)
-        : store.secretNames.page(filter, after, limit + 1);
-      const { rows, next } = pageOf(names, limit, (name) => name);
-      return { rows: nameRows(rows), next };
-    },
-
-    values(
-      name: SecretName,
-      { scope, ownerId: owner }: { scope?: Scope | undefined; ownerId?: number | undefined },
-      after: ValueCursor | undefined,
-      limit: number,
-    ): { values: SecretRow[]; next: ValueCursor | undefined } {
-      const found: SecretRow[] = [];
-      for (const each of scope ? [scope] : WIDEST_FIRST.slice(after ? WIDEST_FIRST.indexOf(after.scope) : 0)) {
-        const from = after?.scope === each ? after.ownerId : -1;
-        if (owner === undefined) found.push(...rows.ofScope(name, each, from, limit + 1 - found.length));
-        else found.push(...rows.ofScope(name, each, owner - 1, 1).filter((row) => ownerId(row.owner) === owner));
-        if (found.length > limit) break;
-      }
-      const page = pageOf(found, limit, (last) => ({ scope: last.owner.scope, ownerId: ownerId(last.owner) }));
-      return { values: page.rows, next: page.next };
-    },
-
-    owners(scope: Exclude<Scope, "global">, search: string, limit: number): { id: number; name: string }[] {
-      return store.owners[({ function: "functions", group: "groups", key: "keys" } as const)[scope]](search, limit);
-    },
-
-    keysOf: (groups: readonly GroupId[], search: string, limit: number): { id: KeyId; name: string }[] =>
-      store.owners.keysOfGroups(groups, search, limit),
-
-    ownerName(scope: Scope, id: number): string | null | undefined {
-      switch (scope) {
-        case "global":
-          return null;
-        case "function":
-          return store.functions.find(id as FunctionId)?.name;
-        case "group":
-          return store.access.group(id as GroupId)?.name;
-        case "key": {
-          const key = store.access.key(id as KeyId);
-          return key && `${key.name} (${key.groupName})`;
-        }
-      }
-    },
-
-    fallbacks({ name, owner }: { name: SecretName; owner: Owner }): Fallback[] {
-      const counts = store.secretNames.counts(name);
-      const several = (scope: Scope): Fallback[] =>
-        counts[scope] ? [{ scope, owner: null, count: counts[scope], certain: false }] : [];
-      const global: Fallback[] = counts.global ? [{ scope: "global", owner: null, count: 1, certain: true }] : [];
-      switch (owner.scope) {
-        case "global":
-          return [];
-        case "function":
-          return global;
-        case "group":
-          return [...several("function"), ...global];
-        case "key": {
-          const key = store.access.key(owner.keyId);
-          const group = key && rows.findByOwner(name, { scope: "group", groupId: key.groupId });
-          if (group) return [{ scope: "group", owner: group.ownerName, count: 1, certain: true }];
-          return [...several("function"), ...global];
-        }
-      }
-    },
-  };
+  }
 }

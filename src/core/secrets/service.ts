@@ -7,7 +7,7 @@ import { secretAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
 import { pageOf } from "../../paging.ts";
-import type { SecretFilter, SecretRow } from "../../store/secrets.ts";
+import type { SecretFilter, SecretRow, SecretStore } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { checkSecretValue } from "./names.ts";
@@ -89,120 +89,145 @@ export interface SecretsOptions {
   readonly record: Recorder;
 }
 
-export function createSecrets({ store, keyring, now, record }: SecretsOptions): Secrets {
-  const rows = store.secrets;
+export function createSecrets(options: SecretsOptions): Secrets {
+  return new SecretService(options);
+}
 
-  const find = (id: SecretId): SecretRow => {
-    const row = rows.find(id);
+class SecretService implements Secrets {
+  readonly #store: Store;
+  readonly #keyring: Keyring;
+  readonly #now: () => number;
+  readonly #record: Recorder;
+  readonly #rows: SecretStore;
+
+  constructor({ store, keyring, now, record }: SecretsOptions) {
+    this.#store = store;
+    this.#keyring = keyring;
+    this.#now = now;
+    this.#record = record;
+    this.#rows = store.secrets;
+  }
+
+  list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
+    const page = pageOf(this.#rows.list(filter, after, limit + 1), limit, ({ id }) => id);
+    return { secrets: page.rows, next: page.next };
+  }
+
+  get(id: SecretId): SecretRow {
+    return this.#find(id);
+  }
+
+  total(): number {
+    return this.#rows.total();
+  }
+
+  has(name: SecretName): boolean {
+    return this.#rows.list({ name }, 0, 1).length > 0;
+  }
+
+  byName(name: SecretName, scope: Scope | undefined): SecretRow[] {
+    const found = this.#rows.list({ name, scope }, 0, Number.MAX_SAFE_INTEGER);
+    if (found.length === 0) {
+      throw notFound("secret named", scope ? `"${name}" in the ${scope} scope` : `"${name}"`);
+    }
+    return found;
+  }
+
+  reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
+    this.#store.change(
+      actor,
+      () => manyEvents("secret.revealed", "secret", rows).forEach((event) => this.#record(actor, event)),
+    );
+    return rows.map((row) => this.#open(row));
+  }
+
+  problemOf(row: SecretRow): string | null {
+    return this.#open(row).decryptionError;
+  }
+
+  create(actor: Actor, { name, value, owner, comment }: NewSecret): SecretId {
+    checkSecretValue(value);
+    return this.#store.change(actor, () => {
+      requireOwner(this.#store, owner);
+      this.#refuseTaken(name, owner);
+      const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
+      const id = this.#rows.insert({ name, owner, ciphertext, comment, now: this.#now() });
+      this.#record(actor, {
+        action: "secret.created",
+        subject: { kind: "secret", id, name },
+        after: { ...factsOf(this.#find(id)), value: "set" },
+      });
+      return id;
+    });
+  }
+
+  update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void {
+    if (change.value !== undefined) checkSecretValue(change.value);
+    this.#store.change(actor, () => {
+      const row = this.#find(id);
+      requireVersion(expected, secretVersion(row));
+      const name = change.name ?? row.name;
+      if (name !== row.name) this.#refuseTaken(name, row.owner);
+      let { ciphertext } = row;
+      if (change.value !== undefined) {
+        ciphertext = this.#keyring.seal(change.value, secretAad(row.owner, name));
+      } else if (name !== row.name) {
+        const { value, decryptionError } = this.#open(row);
+        if (!value) {
+          throw new AppError(
+            "DecryptionFailed",
+            409,
+            `Secret ${id} cannot be renamed because its value cannot be read. Give the value again with the new name. ${decryptionError}`,
+          );
+        }
+        ciphertext = this.#keyring.seal(value.reveal(), secretAad(row.owner, name));
+      }
+      const at = nextChangeTime(this.#now(), row.updatedAt);
+      this.#rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: at });
+      const { before, after } = difference(factsOf(row), factsOf(this.#find(id)));
+      this.#record(actor, {
+        action: "secret.updated",
+        subject: { kind: "secret", id, name },
+        before,
+        after: { ...after, ...(change.value !== undefined && { value: "changed" }) },
+      });
+    });
+  }
+
+  delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void {
+    this.#store.change(actor, () => {
+      const row = this.#find(id);
+      requireVersion(expected, secretVersion(row));
+      this.#rows.delete(id);
+      this.#record(actor, {
+        action: "secret.deleted",
+        subject: { kind: "secret", id, name: row.name },
+        before: factsOf(row),
+      });
+    });
+  }
+
+  #find(id: SecretId): SecretRow {
+    const row = this.#rows.find(id);
     if (!row) throw notFound("secret", id);
     return row;
-  };
+  }
 
-  const refuseTaken = (name: SecretName, owner: Owner): void => {
-    if (!rows.findByOwner(name, owner)) return;
+  #refuseTaken(name: SecretName, owner: Owner): void {
+    if (!this.#rows.findByOwner(name, owner)) return;
     const where = owner.scope === "global" ? "in the global scope" : `for this ${owner.scope}`;
     throw conflict(`There is already a secret named "${name}" ${where}.`, { name: "is taken" });
-  };
+  }
 
-  const open = (row: SecretRow): OpenedSecret => {
-    if (!rows.isAuthentic(row.id)) return { value: null, decryptionError: ALTERED };
+  #open(row: SecretRow): OpenedSecret {
+    if (!this.#rows.isAuthentic(row.id)) return { value: null, decryptionError: ALTERED };
     try {
-      return { value: keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
+      return { value: this.#keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
     } catch (error) {
       if (!(error instanceof DecryptionError)) throw error;
       return { value: null, decryptionError: error.message };
     }
-  };
-
-  return {
-    list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
-      const page = pageOf(rows.list(filter, after, limit + 1), limit, ({ id }) => id);
-      return { secrets: page.rows, next: page.next };
-    },
-
-    get: find,
-
-    total: rows.total,
-
-    has: (name: SecretName): boolean => rows.list({ name }, 0, 1).length > 0,
-
-    byName(name: SecretName, scope: Scope | undefined): SecretRow[] {
-      const found = rows.list({ name, scope }, 0, Number.MAX_SAFE_INTEGER);
-      if (found.length === 0) {
-        throw notFound("secret named", scope ? `"${name}" in the ${scope} scope` : `"${name}"`);
-      }
-      return found;
-    },
-
-    reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
-      store.change(actor, () => manyEvents("secret.revealed", "secret", rows).forEach((event) => record(actor, event)));
-      return rows.map(open);
-    },
-
-    problemOf: (row: SecretRow): string | null => open(row).decryptionError,
-
-    create(actor: Actor, { name, value, owner, comment }: NewSecret): SecretId {
-      checkSecretValue(value);
-      return store.change(actor, () => {
-        requireOwner(store, owner);
-        refuseTaken(name, owner);
-        const ciphertext = keyring.seal(value, secretAad(owner, name));
-        const id = rows.insert({ name, owner, ciphertext, comment, now: now() });
-        record(actor, {
-          action: "secret.created",
-          subject: { kind: "secret", id, name },
-          after: { ...factsOf(find(id)), value: "set" },
-        });
-        return id;
-      });
-    },
-
-    update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void {
-      if (change.value !== undefined) checkSecretValue(change.value);
-      store.change(actor, () => {
-        const row = find(id);
-        requireVersion(expected, secretVersion(row));
-        const name = change.name ?? row.name;
-        if (name !== row.name) refuseTaken(name, row.owner);
-        let { ciphertext } = row;
-        if (change.value !== undefined) {
-          ciphertext = keyring.seal(change.value, secretAad(row.owner, name));
-        } else if (name !== row.name) {
-          const { value, decryptionError } = open(row);
-          if (!value) {
-            throw new AppError(
-              "DecryptionFailed",
-              409,
-              `Secret ${id} cannot be renamed because its value cannot be read. Give the value again with the new name. ${decryptionError}`,
-            );
-          }
-          ciphertext = keyring.seal(value.reveal(), secretAad(row.owner, name));
-        }
-        const at = nextChangeTime(now(), row.updatedAt);
-        rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: at });
-        const { before, after } = difference(factsOf(row), factsOf(find(id)));
-        record(actor, {
-          action: "secret.updated",
-          subject: { kind: "secret", id, name },
-          before,
-          after: { ...after, ...(change.value !== undefined && { value: "changed" }) },
-        });
-      });
-    },
-
-    delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void {
-      store.change(actor, () => {
-        const row = find(id);
-        requireVersion(expected, secretVersion(row));
-        rows.delete(id);
-        record(actor, {
-          action: "secret.deleted",
-          subject: { kind: "secret", id, name: row.name },
-          before: factsOf(row),
-        });
-      });
-    },
-  };
+  }
 }
 
 /** Returns the version of a secret. A rotation, which stores the same value under another key, does not change it. */

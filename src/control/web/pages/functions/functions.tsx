@@ -54,7 +54,13 @@ function addList(web: Web, deps: WebDeps): void {
     const since = now() - HOUR_MS;
     const calls = (id: FunctionId) => metrics.callsSince(id, since);
     const list = (
-      <FunctionList {...found} search={search} groupNames={groupNames} conditionOf={conditions.of} calls={calls} />
+      <FunctionList
+        {...found}
+        search={search}
+        groupNames={groupNames}
+        conditionOf={(entry) => conditions.of(entry)}
+        calls={calls}
+      />
     );
     if (c.req.header("hx-request") !== undefined) return c.html(list);
     return page(c, {

@@ -71,7 +71,7 @@ function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
 
 async function functionConcerns(deps: WebDeps): Promise<Child[]> {
   const { registry, conditions, suspended, health, metrics, logs, now } = deps;
-  const broken = (await conditions.broken(registry.list)).map(({ entry, reason }) => (
+  const broken = (await conditions.broken((after, limit) => registry.list(after, limit))).map(({ entry, reason }) => (
     <>
       <FunctionLink {...entry} /> is broken: calls get 500. <span class="message">{reason}</span>
     </>
@@ -129,8 +129,8 @@ function fewOf(concerns: readonly Child[], rest: string): Child[] {
 }
 
 /** Returns the function; undefined if it was deleted. */
-function named(id: FunctionId, { list }: WebDeps["registry"]): RegisteredFunction | undefined {
-  const [entry] = id > 0 ? list(id - 1, 1) : [];
+function named(id: FunctionId, registry: WebDeps["registry"]): RegisteredFunction | undefined {
+  const [entry] = id > 0 ? registry.list(id - 1, 1) : [];
   return entry?.id === id ? entry : undefined;
 }
 
