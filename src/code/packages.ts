@@ -103,15 +103,7 @@ class PackageService implements Packages {
     } = options);
   }
 
-  async list(): Promise<
-    {
-      name: string;
-      registry: "npm" | "jsr";
-      native: boolean;
-      size: number;
-      versions: { version: string; size: number; functions: PackageUser[] }[];
-    }[]
-  > {
+  async list(): Promise<InstalledPackage[]> {
     const found = new Map<string, Found>();
     const entries = this.#registry.list();
     const graphs = await Promise.all(entries.map((one) => this.#graphOf(one)));
@@ -153,13 +145,7 @@ class PackageService implements Packages {
     actor: Actor,
     name: string,
     { to, functions, dryRun = false }: UpdateRequest,
-  ): Promise<
-    {
-      updated: { id: FunctionId; name: string; from: string[]; to: string[] }[];
-      problems: string[];
-      warnings: string[];
-    }
-  > {
+  ): Promise<UpdateResult> {
     if (to !== undefined && !RANGE.test(to)) {
       throw invalid("to", "must be a version or a range, such as 2.1.3 or ^2.1.0");
     }

@@ -106,6 +106,7 @@ SELECT g.id, g.name, g.description,
   (SELECT count(*) FROM secrets WHERE group_id = g.id) AS secrets
 FROM key_groups g`;
 
+/** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
   const groupPage = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id > ? ORDER BY g.id LIMIT ?`);
   const groupSummary = db.prepare(`${SELECT_GROUP_SUMMARY} WHERE g.id = ?`);

@@ -96,6 +96,7 @@ const SELECT_SESSION = `
 SELECT id, admin_id AS adminId, created_at AS createdAt, last_seen_at AS lastSeenAt, address, user_agent AS userAgent
 FROM sessions`;
 
+/** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
   const admins = db.prepare(`${SELECT_ADMIN} ORDER BY a.id`);
   const admin = db.prepare(`${SELECT_ADMIN} WHERE a.id = ?`);

@@ -77,6 +77,7 @@ const COLUMNS = `at, function_id AS functionId, calls, errors, timeouts, refusal
   secret_read_us AS secretReadUs, background_calls AS backgroundCalls, background_errors AS backgroundErrors,
   background_us AS backgroundUs, histogram`;
 
+/** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createMetricStore(db: Database): MetricStore {
   const one = db.prepare(`SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at = ?`);
   const ofFunction = db.prepare(

@@ -65,6 +65,7 @@ export interface SecretReadStore {
   forget(id: SecretId): void;
 }
 
+/** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createSecretReadStore(db: Database): SecretReadStore {
   const count = db.prepare(
     `INSERT INTO secret_reads (length_ms, secret_id, at, function_id, key_id, reads) VALUES (${MINUTE_MS}, ?, ?, ?, ?, ?)

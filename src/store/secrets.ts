@@ -93,6 +93,7 @@ const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.c
   END AS owner_name`;
 const SELECT = `SELECT ${COLUMNS} FROM secrets s`;
 
+/** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): SecretStore {
   const candidates = db.prepare(`
     SELECT id, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE name = ?1 AND scope = 'global' AND owner_id = 0

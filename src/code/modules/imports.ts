@@ -215,10 +215,7 @@ class ImportService implements Imports {
     return { problems: [...hopeless, ...problems], warnings: [...warnings] };
   }
 
-  async trial(
-    path: string,
-    lock: Lock,
-  ): Promise<{ handler: string; graph: ModuleGraph; known: Known; before: string | undefined }> {
+  async trial(path: string, lock: Lock): Promise<Trial> {
     const before = this.#locks.find(path);
     const known = await this.#inspectOnce(path, lock);
     return { handler: path, graph: known.graph, known, before };

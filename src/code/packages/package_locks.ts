@@ -54,16 +54,17 @@ const MASTER = "";
 /** How often reading is repeated if locks change meanwhile. */
 const LOOKS_MAX = 3;
 
+function lockOf(store: PackageLocksOptions["store"], handler: string): Lock {
+  const text = store.find(handler);
+  return text === undefined ? EMPTY_LOCK : parseLock(text);
+}
+
 export function createPackageLocks({ store, transaction }: PackageLocksOptions): PackageLocks {
-  const parsed = (handler: string): Lock => {
-    const text = store.find(handler);
-    return text === undefined ? EMPTY_LOCK : parseLock(text);
-  };
   const handlers = (): string[] => store.handlers().filter((handler) => handler !== MASTER);
   /** Reads one lock at a time, so that other work can run in between. */
   async function* each(): AsyncGenerator<Lock> {
     for (const handler of handlers()) {
-      yield parsed(handler);
+      yield lockOf(store, handler);
       await new Promise((resolve) => setTimeout(resolve));
     }
   }
@@ -72,7 +73,7 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
   return {
     find: (handler) => store.find(handler),
     starting(handler, specifiers) {
-      const known = mergeLocks(parsed(MASTER), parsed(handler));
+      const known = mergeLocks(lockOf(store, MASTER), lockOf(store, handler));
       return specifiers ? lockOfSpecifiers(known, specifiers) : known;
     },
     handlers,
@@ -92,7 +93,7 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
           for (const address of [...Object.keys(lock.remote), ...Object.keys(lock.redirects)]) remote.add(address);
         }
         if (seen !== revision) continue;
-        const known = parsed(MASTER);
+        const known = lockOf(store, MASTER);
         const isUsed = ([address]: [string, string]): boolean => remote.has(address);
         const left: Lock = {
           ...lockOfSpecifiers(known, specifiers),
@@ -106,7 +107,7 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
     put(handler, lock) {
       revision++;
       const known = store.find(MASTER);
-      const master = lockText(mergeLocks(parseLock(lock), parsed(MASTER)));
+      const master = lockText(mergeLocks(parseLock(lock), lockOf(store, MASTER)));
       if (store.find(handler) === lock && known === master) return;
       for (const each of [handler, MASTER]) store.discardAltered(each);
       transaction(() => {
@@ -130,7 +131,7 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
             specifierOf,
           );
           const updated = lockOfSpecifiers(first, new Set(moved));
-          store.put(MASTER, lockText(mergeLocks(parsed(MASTER), updated)));
+          store.put(MASTER, lockText(mergeLocks(lockOf(store, MASTER), updated)));
         }
         also();
       });
