@@ -75,6 +75,7 @@ const V8_FLAGS = `--max-old-space-size=${HEAP_MB},--no-turbofan`;
 /** Matches string literals that may be relative imports. Over-approximates on purpose. */
 const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
 
+/** Longer than 80 lines: one check is one sequence of steps over the same folder. */
 export function createTypeCheck(options: TypeCheckOptions): TypeCheck {
   const { files, runtime, runDir, codeDir, locks, importHosts } = options;
   const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
