@@ -97,15 +97,18 @@ export function tag(c: Context, version: Version): void {
 }
 
 /** The input that a route accepts. */
-interface Taken {
+interface AcceptedInput {
   readonly body: boolean;
   /** Whether the handler compares `If-Match`. */
   readonly conditional: boolean;
 }
 
 /** Refuses input that a route does not accept. For routes that `apiRoute` cannot define; `parameters` are its query's. */
-export function nothingUndocumented(taken: Taken, parameters: ReturnType<typeof query> = query({})): MiddlewareHandler {
-  const refuse = refuseUndocumented(taken);
+export function nothingUndocumented(
+  accepted: AcceptedInput,
+  parameters: ReturnType<typeof query> = query({}),
+): MiddlewareHandler {
+  const refuse = refuseUndocumented(accepted);
   return (c, next) => {
     parameters.parse(c.req.query());
     return refuse(c, next);
@@ -113,7 +116,7 @@ export function nothingUndocumented(taken: Taken, parameters: ReturnType<typeof 
 }
 
 /** The same, except for the query, which the schema of a route checks. */
-function refuseUndocumented({ body, conditional }: Taken): MiddlewareHandler {
+function refuseUndocumented({ body, conditional }: AcceptedInput): MiddlewareHandler {
   return async (c, next) => {
     if (!conditional) refusePrecondition(c);
     if (!body) await refuseBody(c.req.raw);

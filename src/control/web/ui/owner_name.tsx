@@ -5,7 +5,7 @@ import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
 import { ChoiceField, Options, typedFind } from "./searchable_select.tsx";
 import type { Option, SelectFieldProps } from "./fields.tsx";
 import type { Web, WebDeps } from "../shell/deps.ts";
-import { address, SCOPE_LABELS, SECRETS } from "./secret_labels.ts";
+import { SCOPE_LABELS, SECRETS, urlWithQuery } from "./secret_labels.ts";
 
 export type OwnedScope = Exclude<Scope, "global">;
 export const OWNED_SCOPES = ["function", "group", "key"] as const satisfies readonly OwnedScope[];
@@ -43,7 +43,7 @@ export function OwnerField({ overview, scope, name, label, value, empty, ...rest
         options={ownerOptions(overview, scope, "", value)}
         max={OPTIONS_MAX}
         empty={empty}
-        narrow={address(`${SECRETS}/owners`, { scope, field: name, empty })}
+        narrow={urlWithQuery(`${SECRETS}/owners`, { scope, field: name, empty })}
         {...rest}
       />
     </div>

@@ -16,7 +16,7 @@ export const SCOPE_LABELS: Readonly<Record<Scope, string>> = {
 type Parameters = Readonly<Record<string, string | number | undefined>>;
 
 /** Returns `path` with those parameters that have a value. */
-export function address(path: string, parameters: Parameters): string {
+export function urlWithQuery(path: string, parameters: Parameters): string {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
   const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
   return query === "" ? path : `${path}?${query}`;

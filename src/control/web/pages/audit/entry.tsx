@@ -68,14 +68,14 @@ function Changes({ id, before, after }: { id: number; before: Values; after: Val
       rows={names}
       columns={[
         { label: "What", isRowHeader: true, cell: (name) => name },
-        before !== null && { label: "Before", cell: (name) => shown(before[name]) },
-        after !== null && { label: "After", cell: (name) => shown(after[name]) },
+        before !== null && { label: "Before", cell: (name) => formatValue(before[name]) },
+        after !== null && { label: "After", cell: (name) => formatValue(after[name]) },
       ]}
     />
   );
 }
 
-function shown(value: unknown): string {
+function formatValue(value: unknown): string {
   if (value === undefined) return "";
   if (typeof value === "string") return value === "" ? "(empty)" : value;
   if (Array.isArray(value) && value.every((one) => typeof one !== "object")) return value.join(", ") || "(none)";

@@ -42,8 +42,8 @@ interface Values {
   letIn: boolean;
 }
 
-/** The new key that the page shows. */
-interface Made {
+/** A new key, as its page shows it. */
+interface CreatedKey {
   readonly id: KeyId;
   readonly groupId: GroupId;
   readonly name: string;
@@ -58,7 +58,7 @@ interface Made {
 
 export function addNewKey(web: Web, deps: WebDeps): void {
   const { access, settings } = deps;
-  const shown = new ShownOnce<Made>(deps.closing);
+  const shown = new ShownOnce<CreatedKey>(deps.closing);
 
   formRoute(web, {
     path: "/web/keys/new",
@@ -74,25 +74,25 @@ export function addNewKey(web: Web, deps: WebDeps): void {
     act: ({ actor, input }) => access.createKey(actor, input),
     page: (c, form) => newPage(c, deps, form),
     then: ({ id, groupId, value }, { c, subject: target, values }) => {
-      const made: Made = {
+      const created: CreatedKey = {
         id,
         groupId,
         name: values.name,
         value: new SecretValue(value),
         origins: { api: originOf(c), functions: functionsOriginOf(c, settings) },
         functionId: target?.id,
-        problem: target && values.letIn ? letIn(c, deps, target, groupId) : undefined,
+        problem: target && values.letIn ? requireGroup(c, deps, target, groupId) : undefined,
       };
       return {
-        to: `${CREATED_PATH}?${shown.keep(c, made)}`,
+        to: `${CREATED_PATH}?${shown.keep(c, created)}`,
         notice: `Created the key "${values.name}". Copy its value.`,
       };
     },
   });
 
   web.get(CREATED_PATH, (c) => {
-    const made = shown.find(c);
-    if (made) return showMade(c, deps, made);
+    const created = shown.find(c);
+    if (created) return createdPage(c, deps, created);
     return noLongerShown(c, {
       title: "New API key",
       advice: "If you lost the value, revoke the key and create another one.",
@@ -101,8 +101,8 @@ export function addNewKey(web: Web, deps: WebDeps): void {
   });
 
   web.post(CREATED_PATH, async (c) => {
-    const made = await shown.confirm(c);
-    return redirect(c, made ? `/web/keys/groups/${made.groupId}` : "/web/keys");
+    const created = await shown.confirm(c);
+    return redirect(c, created ? `/web/keys/groups/${created.groupId}` : "/web/keys");
   });
 }
 
@@ -213,7 +213,7 @@ function functionIfThere(id: FunctionId, { registry }: WebDeps): RegisteredFunct
 }
 
 /** Makes the function require the group. Returns a problem, if there is one; the key exists in either case. */
-function letIn(c: Context<WebEnv>, { registry }: WebDeps, target: RegisteredFunction, groupId: GroupId) {
+function requireGroup(c: Context<WebEnv>, { registry }: WebDeps, target: RegisteredFunction, groupId: GroupId) {
   if (target.keys.includes(groupId)) return undefined;
   try {
     registry.update(c.get("actor"), target.id, { keys: [...target.keys, groupId] });
@@ -223,41 +223,41 @@ function letIn(c: Context<WebEnv>, { registry }: WebDeps, target: RegisteredFunc
   }
 }
 
-function showMade(c: Context<WebEnv>, deps: WebDeps, made: Made) {
-  const group = deps.access.group(made.groupId);
-  const target = made.functionId && functionIfThere(made.functionId, deps);
+function createdPage(c: Context<WebEnv>, deps: WebDeps, created: CreatedKey) {
+  const group = deps.access.group(created.groupId);
+  const target = created.functionId && functionIfThere(created.functionId, deps);
   return page(c, {
-    title: `API key ${made.name}`,
+    title: `API key ${created.name}`,
     actions: (
-      <a role="button" class="secondary outline" href={`/web/secrets/new?scope=key&keyId=${made.id}`}>
+      <a role="button" class="secondary outline" href={`/web/secrets/new?scope=key&keyId=${created.id}`}>
         Add secret for this key
       </a>
     ),
     children: (
       <>
-        {made.problem && <p class="warning" role="alert">{made.problem}</p>}
+        {created.problem && <p class="warning" role="alert">{created.problem}</p>}
         <h2>Value</h2>
         <p>
           Copy it now and give it to the caller. It is stored encrypted, and no other page shows it. If it is lost,
           create another key and revoke this one.
         </p>
-        <CopyLine id="key-value" text={made.value.reveal()} label="Copy the value" />
+        <CopyLine id="key-value" text={created.value.reveal()} label="Copy the value" />
         <h2>Use it</h2>
-        <Usage deps={deps} made={made} groupName={group.name} target={target || undefined} />
+        <Usage deps={deps} created={created} groupName={group.name} target={target || undefined} />
         <Confirm c={c} action={CREATED_PATH} label="Done" />
       </>
     ),
   });
 }
 
-function Usage({ deps: { registry, settings }, made, groupName, target }: {
+function Usage({ deps: { registry, settings }, created, groupName, target }: {
   deps: WebDeps;
-  made: Made;
+  created: CreatedKey;
   groupName: string;
   target: RegisteredFunction | undefined;
 }) {
-  const callable = target?.keys.includes(made.groupId) ? target : undefined;
-  const example = callable ?? registry.ofGroup(made.groupId, 20).find(({ enabled }) => enabled);
+  const callable = target?.keys.includes(created.groupId) ? target : undefined;
+  const example = callable ?? registry.ofGroup(created.groupId, 20).find(({ enabled }) => enabled);
   if (example) {
     return (
       <>
@@ -266,7 +266,7 @@ function Usage({ deps: { registry, settings }, made, groupName, target }: {
         </p>
         <CopyLine
           id="curl-line"
-          text={curlOf(made.origins.functions, example, made.value.reveal())}
+          text={curlOf(created.origins.functions, example, created.value.reveal())}
           label="Copy the command"
         />
       </>
@@ -278,7 +278,7 @@ function Usage({ deps: { registry, settings }, made, groupName, target }: {
         <p>Keys of {groupName} can manage this server through its API. This command lists the functions:</p>
         <CopyLine
           id="curl-line"
-          text={curl(`${made.origins.api}/api/functions`, "GET", made.value.reveal())}
+          text={curl(`${created.origins.api}/api/functions`, "GET", created.value.reveal())}
           label="Copy the command"
         />
         <p>

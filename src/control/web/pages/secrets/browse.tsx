@@ -11,7 +11,7 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 import { count, plural } from "../../ui/format.ts";
-import { address, SCOPE_LABELS, SECRETS } from "../../ui/secret_labels.ts";
+import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 
 const PAGE_SIZE = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -162,7 +162,7 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
     ? "No matching names."
     : `${plural(rows.length, "name")}${next ? ", and more" : ""}.`;
   return (
-    <div id="results" data-address={address(SECRETS, { ...asked, after })}>
+    <div id="results" data-address={urlWithQuery(SECRETS, { ...asked, after })}>
       {part && <hx-partial hx-target="#announcer" hx-swap="textContent">{summary}</hx-partial>}
       {since !== undefined && reads.begin > since && (
         <p class="warning">
@@ -174,10 +174,10 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
         : <Matrix rows={rows} asked={asked} />}
       {after !== undefined && (
         <p>
-          <a href={address(SECRETS, asked)}>Back to the first names</a>
+          <a href={urlWithQuery(SECRETS, asked)}>Back to the first names</a>
         </p>
       )}
-      <Pager next={next && address(SECRETS, { ...asked, after: next })} what="names" />
+      <Pager next={next && urlWithQuery(SECRETS, { ...asked, after: next })} what="names" />
     </div>
   );
 }
@@ -241,7 +241,7 @@ function Matrix({ rows, asked }: { rows: readonly NameRow[]; asked: Asked }) {
 }
 
 export function namePath(name: SecretName, asked: Asked = {}): string {
-  return address(`${SECRETS}/names/${name}`, asked);
+  return urlWithQuery(`${SECRETS}/names/${name}`, asked);
 }
 
 function Unset() {

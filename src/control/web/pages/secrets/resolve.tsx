@@ -12,7 +12,7 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { namePath } from "./browse.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
-import { address, SCOPE_LABELS, SECRETS } from "../../ui/secret_labels.ts";
+import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 
 const PAGE_SIZE = 50;
 const RESOLVE = `${SECRETS}/resolve`;
@@ -98,13 +98,13 @@ function Answer({ asked, deps }: { asked: Asked; deps: WebDeps }) {
         <Empty>
           <p>{asked.q || asked.after ? "No such name is set for this call." : "Nothing is set for this call."}</p>
           <p>
-            <a href={address(`${SECRETS}/new`, { scope: "function", functionId: asked.functionId })}>
+            <a href={urlWithQuery(`${SECRETS}/new`, { scope: "function", functionId: asked.functionId })}>
               Set a value for this function
             </a>
           </p>
         </Empty>
       )}
-      <Pager next={next && address(RESOLVE, { ...asked, after: next })} what="names" />
+      <Pager next={next && urlWithQuery(RESOLVE, { ...asked, after: next })} what="names" />
     </>
   );
 }

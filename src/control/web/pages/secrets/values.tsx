@@ -16,7 +16,7 @@ import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { filterSchema, namePath, ownerOf, ownerParameters } from "./browse.tsx";
 import { plural } from "../../ui/format.ts";
-import { address, ownerAddress, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+import { ownerAddress, SCOPE_LABELS, SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
 
 const PAGE_SIZE = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -72,7 +72,7 @@ function namePage(c: Context<WebEnv>, name: SecretName, list: unknown): Response
     title: name,
     scripts: ["secrets.js"],
     styles: ["secrets.css"],
-    actions: <a class="button" href={address(`${SECRETS}/new`, { name })}>Add another value</a>,
+    actions: <a class="button" href={urlWithQuery(`${SECRETS}/new`, { name })}>Add another value</a>,
     children: (
       <>
         <p>
@@ -113,7 +113,7 @@ function ValueList({ name, asked, deps, part }: { name: SecretName; asked: Asked
         <p>
           {scope
             ? <a href={namePath(name)}>Show all of its values</a>
-            : <a href={address(`${SECRETS}/new`, { name })}>Set it</a>}
+            : <a href={urlWithQuery(`${SECRETS}/new`, { name })}>Set it</a>}
         </p>
       </Empty>
     );
@@ -136,7 +136,7 @@ function ValueList({ name, asked, deps, part }: { name: SecretName; asked: Asked
       />
       {part && (
         <p>
-          <a href={address(`${SECRETS}/new`, { name })}>Add another value of {name}</a>
+          <a href={urlWithQuery(`${SECRETS}/new`, { name })}>Add another value of {name}</a>
         </p>
       )}
     </>
