@@ -1,5 +1,5 @@
 // Implements /web/files: lists the code folder, one folder per page, and creates and uploads files. The page of one file
-// is in edit.tsx.
+// is in file.tsx.
 
 import type { Context } from "hono";
 import { invalid } from "../../../../errors.ts";
@@ -16,8 +16,8 @@ import { blankFor } from "../functions/template.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { sizeText } from "../../ui/code_form.tsx";
-import { addEdit, editPath } from "./edit.tsx";
-import { Breadcrumbs, FILES_PATH, folderPath } from "./folders.tsx";
+import { addFile } from "./file.tsx";
+import { Breadcrumbs, editPath, FILES_PATH, folderPath } from "./folders.tsx";
 
 const PAGE_SIZE = 200;
 const PROBLEMS_SHOWN_MAX = 5;
@@ -25,7 +25,7 @@ const LABELS = { path: "Path", file: "Files", folder: "Folder" };
 
 export function addFiles(web: Web, deps: WebDeps): void {
   const { files, preflight } = deps;
-  addEdit(web, deps);
+  addFile(web, deps);
 
   web.get(FILES_PATH, (c) => showFolder(c, deps, c.req.query("folder") ?? ""));
 

@@ -1,9 +1,15 @@
-// Implements the path of folders above a list or a file.
+// Builds the addresses of folders and files, and implements the path of folders above a list or a file.
+
+import { EDIT_PATH } from "../../ui/code_form.tsx";
 
 export const FILES_PATH = "/web/files";
 
 export function folderPath(folder: string): string {
   return folder === "" ? FILES_PATH : `${FILES_PATH}?${new URLSearchParams({ folder })}`;
+}
+
+export function editPath(path: string): string {
+  return `${EDIT_PATH}?${new URLSearchParams({ path })}`;
 }
 
 export function Breadcrumbs({ path }: { path: string }) {

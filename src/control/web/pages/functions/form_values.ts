@@ -32,6 +32,33 @@ export interface FunctionForm {
   readonly files: string;
 }
 
+/** Labels of the form's fields. */
+export const LABELS = {
+  name: "Name",
+  description: "Description",
+  handler: "Handler file",
+  route: "Route",
+  methods: "Methods",
+  keys: "Who may call it",
+  hosts: "Hosts",
+  secrets: "Secret names",
+  isolation: "Isolation",
+  responseGuard: "Secrets in responses",
+  origins: "Allowed origins",
+  corsHeaders: "Allowed request headers",
+  corsCredentials: "Credentials",
+  corsMaxAge: "Preflight cache",
+  timeoutMs: "Time limit",
+  memoryMb: "Memory limit",
+  files: "Files it may read",
+};
+
+export const NET_LABELS: Readonly<Record<FunctionForm["net"], string>> = {
+  any: "Anywhere, except this machine and link-local addresses (default)",
+  none: "Nowhere",
+  hosts: "To these hosts only",
+};
+
 export const BLANK: FunctionForm = {
   name: "",
   description: "",
