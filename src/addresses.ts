@@ -1,14 +1,14 @@
-// IP addresses: one text for each, and ranges of them.
+// Parses IP addresses and ranges, and normalizes addresses.
 
 import ipaddr from "ipaddr.js";
 
 /** An address, or a network such as 10.0.0.0/8. */
 export interface AddressRange {
-  /** `address` in the form that `canonicalAddress` gives it. */
+  /** Reports whether the range contains `address`, which `canonicalAddress` returned. */
   contains(address: string): boolean;
 }
 
-/** IPv4 in four decimal parts, or any IPv6: ipaddr.js also takes 0x7f.1 and the like. */
+/** Matches IPv4 in four decimal parts, or any IPv6: ipaddr.js also accepts forms such as 0x7f.1. */
 function parse(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
   if (!ipaddr.IPv6.isValid(text)) return undefined;
@@ -16,7 +16,7 @@ function parse(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   return ipaddr.process(text);
 }
 
-/** Returns the address in one form, IPv4 as such also if it is mapped into IPv6 (RFC 5952); undefined if it is none. */
+/** Returns the address in canonical form (RFC 5952), IPv4 also for IPv4-mapped IPv6; undefined if it is not one. */
 export function canonicalAddress(text: string): string | undefined {
   const address = parse(text);
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String().replace(/%.*$/, "") : address?.toString();
@@ -39,7 +39,7 @@ export function parseRange(text: string): AddressRange | undefined {
   };
 }
 
-/** Returns the network of `address` with that many bits, for an IPv6 address; others as they are. */
+/** Returns the network with this prefix length that contains an IPv6 `address`; others unchanged. */
 export function networkOf(address: string, ipv6Bits: number): string {
   const parsed = parse(address);
   if (!(parsed instanceof ipaddr.IPv6)) return address;

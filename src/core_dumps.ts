@@ -1,12 +1,12 @@
-// Keeps the memory of this process, with its keys and secrets in clear, out of core dumps (core(5)).
+// Keeps the memory of this process, which contains keys and decrypted secrets, out of core dumps (core(5)).
 
 /**
- * A dump to a file is refused by the limit. One that the kernel pipes to a program ignores the limit; the filter
- * leaves the memory out of it. Both are inherited by what this process starts.
+ * The limit prevents dumps to files. Dumps that the kernel pipes to a program ignore the limit; the filter excludes the
+ * memory from those. Both are inherited by child processes.
  */
 const PREVENT = `echo 0 > "/proc/$1/coredump_filter" && exec prlimit --pid "$1" --core=0:0`;
 
-/** Prevents core dumps; returns a sentence for the operator if that cannot be done here. */
+/** Prevents core dumps; returns a sentence for the operator if that is not possible on this machine. */
 export function preventCoreDumps(): string | undefined {
   if (Deno.build.os !== "linux" || runPrevention()) return undefined;
   return "Core dumps cannot be turned off here (it takes prlimit(1) of util-linux and /proc): " +

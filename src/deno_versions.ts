@@ -1,18 +1,18 @@
-// Versions of Deno. Deno is a part of the wall around handlers, so the one that runs matters.
+// Checks the version of Deno, which is a part of the wall around handlers.
 
 /** Versions on which `deno task test:hostile` has passed, oldest first. README names the last one. */
 export const PROVED_VERSIONS: readonly string[] = ["2.9.6"];
-/** The server does not start on an older one: what holds handlers was never seen to work there. */
+/** The server does not start on an older version, on which the confinement of handlers was never tested. */
 export const MINIMUM_VERSION = "2.9.6";
 
-/** Reports why the server must not run on this version of Deno; undefined if it may. */
+/** Returns why the server must not run on this version of Deno; undefined if it may. */
 export function denoRefusal(version: string = Deno.version.deno): string | undefined {
   if (compare(version, MINIMUM_VERSION) >= 0) return undefined;
   return `Deno ${version} is too old for this server, which takes ${MINIMUM_VERSION} or later. ` +
     `Start it by: npx -y deno@${PROVED_VERSIONS.at(-1)} task start`;
 }
 
-/** Reports, in a sentence for the operator, that this version of Deno has not been proved; undefined if it has. */
+/** Returns a sentence for the operator if this version of Deno has not been tested; undefined if it has. */
 export function denoWarning(version: string = Deno.version.deno): string | undefined {
   if (PROVED_VERSIONS.includes(version)) return undefined;
   return `Deno ${version} has not passed this server's tests with hostile handlers; ${

@@ -1,4 +1,4 @@
-// Versions of stored resources: how a change finds out that another one came before it.
+// Implements versions of stored resources, by which a change detects that another one came before it.
 
 import { createHash } from "node:crypto";
 import { AppError } from "./errors.ts";
@@ -6,17 +6,17 @@ import { AppError } from "./errors.ts";
 /** Identifies a state of a resource: equal for equal states. Opaque; visible ASCII without quotes. */
 export type Version = string;
 
-/** The versions that a change may be made to; "any": any, but there must be one. Undefined: no condition. */
+/** The versions that a change may be made to; "any" requires only that the resource exists. Undefined: no condition. */
 export type ExpectedVersions = readonly Version[] | "any" | undefined;
 
-/** Returns the version of a state that JSON can express. */
+/** Returns the version of a state, which must be expressible in JSON. */
 export function versionOf(state: unknown): Version {
   return createHash("sha256").update(JSON.stringify(state)).digest("base64url")
     .slice(0, 22);
 }
 
 /**
- * Refuses a change to a version other than those expected; `current` is undefined if there is no such resource.
+ * Rejects a change to a version other than those expected; `current` is undefined if the resource does not exist.
  * Called inside the transaction of the change.
  * @throws AppError PreconditionFailed (412)
  */
@@ -38,7 +38,7 @@ export function preconditionFailed(): AppError {
   );
 }
 
-/** Returns a time of change later than the one before, so that two changes in a millisecond differ. */
+/** Returns a time of change that is later than the previous one, so that two changes in one millisecond differ. */
 export function nextChangeTime(now: number, lastChange: number): number {
   return Math.max(now, lastChange + 1);
 }

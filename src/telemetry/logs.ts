@@ -1,5 +1,7 @@
 // Stores the logs of functions in batches after the calls, trims them, searches them, and lets clients follow them.
 
+import { pageOf } from "../paging.ts";
+import { HOUR_MS, MINUTE_MS } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
 import type { LogRow } from "../store/logs.ts";
@@ -51,7 +53,7 @@ export interface LogsOptions {
   readonly report: Log;
 }
 
-const SWEEP_INTERVAL_MS = 3_600_000;
+const SWEEP_INTERVAL_MS = HOUR_MS;
 /** Entries deleted at a time, between which requests are answered. */
 const DELETE_BATCH = 500;
 /**
@@ -59,7 +61,7 @@ const DELETE_BATCH = 500;
  * for many entries at once.
  */
 const UNTRIMMED_SHARE = 0.1;
-const REPORT_INTERVAL_MS = 60_000;
+const REPORT_INTERVAL_MS = MINUTE_MS;
 
 interface Follower {
   readonly accepts: (entry: LogEntry) => boolean;
@@ -129,8 +131,8 @@ export class Logs {
       after ?? Number.MAX_SAFE_INTEGER,
       limit + 1,
     ).map(toEntry);
-    const entries = found.slice(0, limit);
-    return { entries, next: found.length > limit ? entries.at(-1)!.id : undefined };
+    const { rows: entries, next } = pageOf(found, limit, ({ id }) => id);
+    return { entries, next };
   }
 
   /** Deletes the entries of a function, a batch at a time. */

@@ -1,6 +1,7 @@
 // Counts calls in memory, writes the counts later, and reads them as summaries and series. Minutes are written as they
 // pass, and added to hours and days when they are over.
 
+import { DAY_MS } from "../time.ts";
 import type { FunctionId } from "../ids.ts";
 import {
   ALL_FUNCTIONS,
@@ -23,7 +24,6 @@ import {
   type Tally,
 } from "./tally.ts";
 
-const DAY_MS = RESOLUTIONS.days;
 /** How long minutes are kept. A setting says how long hours and days are. */
 const MINUTES_KEPT_MS = 2 * DAY_MS;
 /** Summaries of longer periods are made from hours, then from days. */

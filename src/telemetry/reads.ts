@@ -1,12 +1,10 @@
 // Counts which secrets handlers read. Counts are kept in memory and written later, without values or names.
 
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../time.ts";
 import type { FunctionId, KeyId, SecretId } from "../ids.ts";
 import type { BestEffort } from "../best_effort.ts";
 import type { ReadCount, ReadCursor, SecretReadStore } from "../store/secret_reads.ts";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 /** The time that `last30Days` covers, including today. */
 const RECENT_MS = 30 * DAY_MS;
 /** Counts of minutes are kept this long, then added to daily counts. */

@@ -1,6 +1,7 @@
 // Sends lists page by page or as a whole. A whole list is read and sent in chunks, so that even a long one does not
 // delay other requests.
 
+import { pageOf } from "../../paging.ts";
 import type { TypedResponse } from "hono";
 import { cursorOf, PAGE_MAX } from "../inputs/secret_schemas.ts";
 
@@ -29,9 +30,8 @@ export function answerList<Name extends string, Row extends { readonly id: numbe
   show: (rows: Row[]) => Shown[],
 ): ListAnswer<Name, Shown> {
   const page = (after: number, limit: number): Piece => {
-    const rows = read(after, limit + 1);
-    const next = rows.length > limit ? rows[limit - 1]!.id : undefined;
-    return { shown: show(rows.slice(0, limit)), next };
+    const { rows, next } = pageOf(read(after, limit + 1), limit, ({ id }) => id);
+    return { shown: show(rows), next };
   };
   const typed = (response: Response) => response as ListAnswer<Name, Shown>;
 

@@ -1,6 +1,8 @@
 // Limits the output of a sandbox: bytes beyond a rate per second are dropped and counted, and a process that prints far
 // more has to wait.
 
+import { SECOND_MS } from "../../time.ts";
+
 /** Printed bytes kept for a process per second. */
 const BYTES_PER_SECOND = 256 * 1024;
 /** The cost of a line in addition to its text. */
@@ -9,7 +11,6 @@ const LINE_BYTES = 256;
 const FLOOD_BYTES = 4 * BYTES_PER_SECOND;
 /** Each call that ended allows this much: a few lines for each call are no flood, however many calls there are. */
 const BYTES_PER_CALL = 1024;
-const SECOND_MS = 1_000;
 
 /** Returns the message that stands in place of dropped lines. */
 export function droppedMessage(lines: number, bytes: number): string {

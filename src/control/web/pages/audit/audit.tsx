@@ -1,5 +1,6 @@
 // Implements /web/audit: who changed or viewed what, newest first, with filters, and the link that exports all of it.
 
+import { DAY_MS } from "../../../../time.ts";
 import { z } from "zod";
 import { ACTIONS } from "../../../../actor.ts";
 import { auditCursor, auditQuery } from "../../../inputs/audit_schemas.ts";
@@ -12,7 +13,6 @@ import { Entry } from "./entry.tsx";
 import { actionLabel } from "./phrases.ts";
 
 const PAGE_SIZE = "50";
-const DAY_MS = 86_400_000;
 
 /** Fields of the filter, as in the address. */
 const FIELDS = ["actor", "action", "subject", "from", "to"] as const;

@@ -1,6 +1,7 @@
 // Implements /web/functions: lists, creates, changes, enables, disables and deletes functions. The page of one function's
 // code is in code.tsx, its test calls are in try_it.tsx.
 
+import { HOUR_MS } from "../../../../time.ts";
 import type { Context } from "hono";
 import { functionVersion, type RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { z } from "zod";
@@ -28,7 +29,6 @@ import { addTrial } from "./try_it.tsx";
 type NewFunction = z.output<typeof newFunction>;
 
 const PAGE_SIZE = 50;
-const HOUR_MS = 3_600_000;
 const SEARCH_MAX_LENGTH = 100;
 /** How many secrets a page counts; with more, it shows "more than". */
 const SECRETS_COUNTED_MAX = 1_000;

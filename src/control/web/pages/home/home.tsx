@@ -1,5 +1,6 @@
 // Implements /web, the overview: what needs attention, the state at a glance, and the first steps on a new server.
 
+import { DAY_MS, HOUR_MS } from "../../../../time.ts";
 import type { Child } from "hono/jsx";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { FunctionId } from "../../../../ids.ts";
@@ -9,8 +10,6 @@ import { addFirstSteps, FirstSteps } from "./first_steps.tsx";
 import { page } from "../../shell/layout.tsx";
 import { count, plural } from "../../ui/format.ts";
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** How many functions are listed for each reason that they need attention. */
 const NAMED_MAX = 10;
 /** How many audit entries about secrets in responses are read. */

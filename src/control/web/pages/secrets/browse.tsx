@@ -1,5 +1,6 @@
 // Implements /web/secrets: a matrix of secret names and scopes.
 
+import { DAY_MS } from "../../../../time.ts";
 import { z } from "zod";
 import { SCOPES, type SecretName } from "../../../../ids.ts";
 import { type Cell, type NameRow, WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
@@ -14,7 +15,6 @@ import { count, plural } from "../../ui/format.ts";
 import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 
 const PAGE_SIZE = 50;
-const DAY_MS = 24 * 60 * 60 * 1000;
 const UNUSED_CHOICES = [7, 30, 90, 180, 365];
 
 const idSchema = idText<number>().optional().catch(undefined);

@@ -1,6 +1,7 @@
 // Implements the values of a name with their owners. Each is hidden until it is revealed. Revealing or copying a value
 // is recorded.
 
+import { DAY_MS } from "../../../../time.ts";
 import type { Context } from "hono";
 import { z } from "zod";
 import { AppError } from "../../../../errors.ts";
@@ -19,7 +20,6 @@ import { plural } from "../../ui/format.ts";
 import { ownerAddress, SCOPE_LABELS, SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
 
 const PAGE_SIZE = 50;
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 export const secretPath = (id: SecretId): string => `${SECRETS}/${id}`;
 
