@@ -4,6 +4,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Hono } from "hono";
+import { z } from "zod";
+import { AppError } from "../../src/errors.ts";
+import type { WebEnv } from "../../src/control/web/shell/deps.ts";
+import { formRoute } from "../../src/control/web/shell/form_route.ts";
 import { DataTable } from "../../src/control/web/ui/data_table.tsx";
 import { FieldSet, TextField } from "../../src/control/web/ui/fields.tsx";
 
@@ -82,4 +87,42 @@ Deno.test("a field reads out its hint and its problem, which is a sentence about
   assert.match(html, /<small id="a-name-problem" class="problem">Name must not be empty\.<\/small>/);
   const set = String(FieldSet({ name: "name", label: "Name", problems, children: "" }));
   assert.match(set, /<fieldset id="name" [^>]*aria-describedby="name-problem"/);
+});
+
+Deno.test("a form is shown, shown again with its problems and the subject as it is now, or leads on", async () => {
+  const web = new Hono<WebEnv>();
+  const acted: string[] = [];
+  let stored = "old";
+  formRoute(web, {
+    path: "/things/:id",
+    subject: (c) => ({ id: c.req.param("id"), stored }),
+    initial: ({ stored }) => ({ name: stored }),
+    read: (typed) => ({ name: typed["name"]?.[0] ?? "" }),
+    schema: (values) => z.object({ name: z.string().min(1, "must not be empty") }).parse(values),
+    act: ({ subject: { id }, input: { name }, expected }) => {
+      acted.push(`${id} ${name} ${expected}`);
+      stored = "changed meanwhile";
+      if (name === "taken") throw new AppError("Conflict", 409, "Taken.", { name: "is taken" });
+      if (name === "bug") throw new Error("a bug");
+    },
+    page: (c, { subject, values, problems = {}, status }) => c.json([subject.stored, values.name, problems], status),
+    then: (_, { subject: { id } }) => ({ to: `/things/${id}/next` }),
+  });
+  web.onError((error, c) => c.text(error.message, 500));
+  const post = (fields: Record<string, string>) =>
+    web.request("/things/5", { method: "POST", body: new URLSearchParams(fields) });
+  const read = async (response: Response) => [response.status, await response.json()];
+
+  assert.deepEqual(await read(await web.request("/things/5")), [200, ["old", "old", {}]]);
+  assert.deepEqual(await read(await post({ name: "" })), [400, ["old", "", { name: "must not be empty" }]]);
+  assert.deepEqual(acted, [], "what does not parse is not carried out");
+  assert.deepEqual(await read(await post({ name: "taken" })), [
+    409,
+    ["changed meanwhile", "taken", { name: "is taken" }],
+  ]);
+  const bug = await post({ name: "bug" });
+  assert.deepEqual([bug.status, await bug.text()], [500, "a bug"]);
+  const done = await post({ name: "new", version: "v1" });
+  assert.deepEqual([done.status, done.headers.get("location")], [303, "/things/5/next"]);
+  assert.equal(acted.at(-1), "5 new v1");
 });
