@@ -296,7 +296,7 @@ Deno.test("a function does not become public by its groups being deleted", async
   assert.match(JSON.stringify(findingsOf(verification)), /functions","id":"1","problem":"does not match/);
 });
 
-Deno.test("an altered row can be deleted, not changed, and a change elsewhere does not make it genuine", async () => {
+Deno.test("an altered row can be deleted, but not changed, and a change elsewhere does not make it genuine", async () => {
   using data = await filledData();
   using opened = data.open();
   const { access, secrets, registry } = opened;
