@@ -80,7 +80,7 @@ async function rotate(server: Server, atLeast: number): Promise<number> {
 
 function fill(dataDir: string, secrets: number): void {
   Deno.mkdirSync(dataDir);
-  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"));
+  const { store, keyFile: { keyring } } = openStoreAt(join(dataDir, "database.db"), new Date());
   const service = createSecrets({ store, keyring, now: () => Date.now(), record: unrecorded });
   store.transaction(() => {
     for (let n = 0; n < secrets; n++) {
