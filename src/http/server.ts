@@ -9,6 +9,7 @@ import type { Log } from "../telemetry/log.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { hostName, isHost, withHostHeader } from "./host.ts";
 import { isRunPath } from "./paths.ts";
+import { afterBody } from "./unread_body.ts";
 
 /** How long running requests may take to finish when the server stops. */
 const DRAIN_MAX_MS = 10_000;
@@ -78,10 +79,7 @@ export function serve(
     return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
   };
 
-  const handler: Deno.ServeHandler<Deno.NetAddr> = (received, info) => {
-    if (draining) return stopping();
-    const request = withHostHeader(received);
-    if (!request) return noHost();
+  const route = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>): Response | Promise<Response> => {
     const hostHeader = request.headers.get("host")!;
     if (hostHeader !== lastHost && !isHost(hostHeader)) return noHost();
     lastHost = hostHeader;
@@ -96,6 +94,14 @@ export function serve(
     if (path === "/health") return healthResponse(request, health);
     const response = isWebPath(path) ? web(request, client()) : api(request, client());
     return counted(isSafe(request.method) ? response : afterChange(response));
+  };
+
+  const handler: Deno.ServeHandler<Deno.NetAddr> = (received, info) => {
+    if (draining) return stopping();
+    const request = withHostHeader(received);
+    if (!request) return noHost();
+    const response = route(request, info);
+    return isSafe(request.method) ? response : afterBody(request, response);
   };
 
   let listener: Listener;
