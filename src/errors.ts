@@ -39,9 +39,15 @@ export function invalid(field: string, problem: string): AppError {
   return new AppError("InvalidInput", 400, `${field} ${problem}`, { [field]: problem });
 }
 
-/** Returns a 404 for a thing that was requested by its id or name. */
-export function notFound(thing: string, which: string | number): AppError {
-  return new AppError("NotFound", 404, `There is no ${thing} ${which}.`);
+/** Returns a 404 for a thing that was requested by its id or name; `field` is the input that named it, if not the path. */
+export function notFound(thing: string, which: string | number, field?: string): AppError {
+  const details = field === undefined ? undefined : { [field]: "does not exist" };
+  return new AppError("NotFound", 404, `There is no ${thing} ${which}.`, details);
+}
+
+/** Returns a 404 for a thing that was requested by its name. */
+export function notFoundByName(thing: string, name: string, field?: string): AppError {
+  return notFound(`${thing} named`, `"${name}"`, field);
 }
 
 /** Returns a 409: the change conflicts with what is stored. */

@@ -12,6 +12,9 @@ export type SessionId = Branded<number, "SessionId">;
 /** Matches `[a-zA-Z0-9_-]{1,255}`. */
 export type SecretName = Branded<string, "SecretName">;
 
+/** A key group by its id or its name. */
+export type GroupRef = GroupId | string;
+
 /** What a secret belongs to. A scope and its owner are one value, so that an impossible pair cannot be expressed. */
 export type Owner =
   | { readonly scope: "global" }

@@ -57,6 +57,7 @@ export class Database {
   #isDurable = true;
   #changeCount = 0;
   #guard: TransactionGuard | undefined;
+  #afterCommit: (() => void)[] = [];
 
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
     this.#db = db;
@@ -123,6 +124,18 @@ export class Database {
    */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
+    const result = this.#transact(work);
+    for (const follow of this.#afterCommit.splice(0)) follow();
+    return result;
+  }
+
+  /** Calls `work` once the transaction in progress is committed, never if it is rolled back; outside of one, at once. */
+  afterCommit(work: () => void): void {
+    if (this.#inTransaction) this.#afterCommit.push(work);
+    else work();
+  }
+
+  #transact<T>(work: () => T): T {
     let [committed, changed] = [false, true];
     this.#begin.run();
     this.#inTransaction = true;
@@ -134,6 +147,7 @@ export class Database {
       committed = true;
       return result;
     } catch (error) {
+      this.#afterCommit = [];
       // SQLite may have rolled back already, such as on a full disk.
       if (this.#db.isTransaction) this.#rollback.run();
       throw error;

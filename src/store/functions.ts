@@ -48,6 +48,9 @@ export interface FunctionStore {
   insert(fields: FunctionFields, now: number): FunctionId;
   update(id: FunctionId, fields: FunctionFields, now: number): void;
 
+  /** Gives up a function's route within a transaction that will update the function, so that another one can take it. */
+  releaseRoute(id: FunctionId): void;
+
   /** Reports whether the row is as this program wrote it; an altered row is logged as a finding. */
   isAuthentic(id: FunctionId): boolean;
   delete(id: FunctionId): boolean;
@@ -152,6 +155,9 @@ export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore
       const { name, description, handler, route, confinement, enabled } = fields;
       updateRow.run(name, description, handler, route, confinement, enabled ? 1 : 0, ...lists(fields), now, id);
       writeLists(id, fields);
+    },
+    releaseRoute(id: FunctionId): void {
+      clearMethods.run(id);
     },
     isAuthentic: (id: FunctionId): boolean => rows.check("functions", id),
     delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,

@@ -43,6 +43,8 @@ export interface Store {
    * @throws AppError EntitlementLost (401); any error that `work` throws
    */
   change<T>(actor: Actor, work: () => T): T;
+  /** Calls `work` once the transaction in progress is committed, never if it is rolled back; outside of one, at once. */
+  afterCommit(work: () => void): void;
   /** Runs a transaction that a power cut may undo as a whole until another transaction follows. */
   transactionWithoutSync<T>(work: () => T): T;
   /** Returns a number that increases with each change: data read before may be out of date. */
@@ -142,6 +144,7 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
         requireEntitled(actor);
         return work();
       }),
+    afterCommit: (work) => db.afterCommit(work),
     transactionWithoutSync: (work) => db.transactionWithoutSync(work),
     changeCount: () => db.changeCount,
     head: () => rows.head,

@@ -1,34 +1,34 @@
 // Manages the registered functions and finds the one that answers a path.
 
 import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
-import { conflict, notFound } from "../../errors.ts";
+import { conflict, notFound, notFoundByName } from "../../errors.ts";
 import type { FunctionId, GroupId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
 import type { FunctionFields, FunctionRow, FunctionStore } from "../../store/functions.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
-import { checkHandlerPath } from "./file_paths.ts";
-import { type Confinement, DEFAULT_CONFINEMENT } from "./permissions.ts";
-import { checkRoute, createRouter, decodedRoute, type Match, routeKey, type Router } from "./router.ts";
+import {
+  findGroups,
+  type FunctionChange,
+  type FunctionEntries,
+  type FunctionEntry,
+  type NewFunction,
+  type RegisteredFunction,
+  toFields,
+  toFunction,
+} from "./entry.ts";
+import {
+  compareWith,
+  type FunctionPlan,
+  type FunctionProblem,
+  planOf,
+  type Replacement,
+  type ReplaceOptions,
+} from "./replacement.ts";
+import { createRouter, type Match, type Router } from "./router.ts";
 
-/** A registered function. */
-export interface RegisteredFunction extends Omit<FunctionRow, "confinement" | "groups">, Confinement {
-  /** The groups whose keys may call it; empty if it is public. */
-  readonly keys: readonly GroupId[];
-}
-
-export interface NewFunction extends Partial<Confinement> {
-  name: string;
-  description: string;
-  handler: string;
-  route: string;
-  methods: string[];
-  keys: GroupId[];
-  enabled: boolean;
-}
-
-/** What to change; what is undefined stays. */
-export type FunctionChange = { [K in keyof NewFunction]?: NewFunction[K] | undefined };
+export type { FunctionEntries, FunctionEntry, NewFunction, RegisteredFunction } from "./entry.ts";
+export type { FunctionPlan, FunctionProblem, ReplaceOptions } from "./replacement.ts";
 
 export interface Registry {
   /** Returns all functions in order of id, or at most `limit` with an id above `after`. */
@@ -52,6 +52,9 @@ export interface Registry {
 
   /** @throws AppError NotFound (404) */
   get(id: FunctionId): RegisteredFunction;
+
+  /** @throws AppError NotFound (404) */
+  named(name: string): RegisteredFunction;
   counts(): { total: number; enabled: number };
 
   /** Returns the oldest function. */
@@ -71,6 +74,33 @@ export interface Registry {
    * called at the end of the transaction: if it throws, nothing is changed.
    */
   moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[];
+
+  /**
+   * Creates the function or replaces the existing one of that name. One that is already as the entry says is left
+   * alone.
+   * @throws AppError as `create`, PreconditionFailed (412), and InvalidInput (400) for an entry that leaves out what
+   *   limits the existing function
+   */
+  replace(
+    actor: Actor,
+    name: string,
+    entry: FunctionEntry,
+    expected?: ExpectedVersions,
+  ): { function: RegisteredFunction; created: boolean };
+
+  /**
+   * Creates or replaces all functions that `entries` names, so that functions may exchange their routes, and with
+   * `prune` deletes all others: everything or nothing. Within a transaction of the caller it is a part of that, and
+   * `onChange` is called after its commit. Patterns of `files` must have been checked.
+   * @throws AppError for the first problem that `plan` reports; InvalidInput (400) for a handler or route
+   */
+  replaceAll(actor: Actor, entries: FunctionEntries, options: ReplaceOptions): FunctionPlan;
+
+  /**
+   * Returns what `replaceAll` would do, and everything that prevents it; changes nothing.
+   * @throws AppError InvalidInput (400) for a handler or route
+   */
+  plan(entries: FunctionEntries, options: ReplaceOptions): { plan: FunctionPlan; problems: FunctionProblem[] };
 
   /** Deletes a function and its secrets, but not its files. @throws AppError NotFound (404), PreconditionFailed (412) */
   delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void;
@@ -142,6 +172,12 @@ class RegistryService implements Registry {
     return toFunction(row);
   }
 
+  named(name: string): RegisteredFunction {
+    const row = this.#rows.findByName(name);
+    if (!row) throw notFoundByName("function", name);
+    return toFunction(row);
+  }
+
   counts(): { total: number; enabled: number } {
     return this.#rows.counts();
   }
@@ -156,64 +192,71 @@ class RegistryService implements Registry {
   }
 
   create(actor: Actor, wanted: NewFunction): RegisteredFunction {
-    return this.#store.change(actor, () => {
-      const made = this.get(this.#rows.insert(this.#check(wanted, undefined), this.#now()));
-      this.#changed.add(made.id);
-      this.#record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
-      return made;
-    });
+    return this.#store.change(actor, () => this.#insert(actor, this.#check(wanted, undefined)));
   }
 
   update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction {
-    const updated = this.#store.change(actor, () => {
+    return this.#store.change(actor, () => {
       const old = this.get(id);
       requireVersion(expected, functionVersion(old));
-      this.#changed.add(id);
-      const wanted: NewFunction = { ...old, keys: [...old.keys] };
+      const wanted: NewFunction = { ...old };
       for (const [field, value] of Object.entries(to)) {
         if (value !== undefined) Object.assign(wanted, { [field]: value });
       }
-      this.#rows.update(id, this.#check(wanted, id), nextChangeTime(this.#now(), old.updatedAt));
-      const updated = this.get(id);
-      this.#record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
-      return updated;
+      return this.#write(actor, old, this.#check(wanted, id));
     });
-    this.#onChange(id, false);
-    return updated;
   }
 
   moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[] {
-    const moved = this.#store.change(actor, () => {
+    return this.#store.change(actor, () => {
       const moved = this.#rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
         const old = this.get(id);
-        this.#changed.add(id);
-        this.#rows.update(
-          id,
-          this.#check({ ...old, keys: [...old.keys], handler: to }, id),
-          nextChangeTime(this.#now(), old.updatedAt),
-        );
-        const updated = this.get(id);
-        this.#record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
-        return updated;
+        return this.#write(actor, old, this.#check({ ...old, handler: to }, id));
       });
       moveFile();
       return moved;
     });
-    for (const { id } of moved) this.#onChange(id, false);
-    return moved;
+  }
+
+  replace(
+    actor: Actor,
+    name: string,
+    entry: FunctionEntry,
+    expected?: ExpectedVersions,
+  ): { function: RegisteredFunction; created: boolean } {
+    return this.#store.change(actor, () => {
+      const old = this.#rows.findByName(name);
+      requireVersion(expected, old && functionVersion(toFunction(old)));
+      const options = { prune: false, force: false };
+      this.#apply(actor, compareWith(this.#store, new Map([[name, entry]]), options, (_, field) => field));
+      return { function: this.named(name), created: old === undefined };
+    });
+  }
+
+  replaceAll(actor: Actor, entries: FunctionEntries, options: ReplaceOptions): FunctionPlan {
+    return this.#store.change(actor, () => {
+      const replacement = compareWith(this.#store, entries, options);
+      this.#apply(actor, replacement);
+      return planOf(replacement);
+    });
+  }
+
+  plan(entries: FunctionEntries, options: ReplaceOptions): { plan: FunctionPlan; problems: FunctionProblem[] } {
+    const replacement = compareWith(this.#store, entries, options);
+    const problems = replacement.problems.map(({ kind, function: name, message }) => ({
+      kind,
+      function: name,
+      message,
+    }));
+    return { plan: planOf(replacement), problems };
   }
 
   delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
     this.#store.change(actor, () => {
       const old = this.get(id);
       requireVersion(expected, functionVersion(old));
-      this.#changed.add(id);
-      const secrets = this.#store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
-      this.#rows.delete(id);
-      manyEvents("secret.deleted", "secret", secrets).forEach((event) => this.#record(actor, event));
-      this.#record(actor, functionEvent("function.deleted", old, { before: factsOf(old) }));
+      this.#remove(actor, old);
     });
-    this.#onChange(id, true);
   }
 
   enabled(id: FunctionId): RegisteredFunction | undefined {
@@ -226,28 +269,58 @@ class RegistryService implements Registry {
 
   /** Validates `wanted` on its own and against all stored functions except `self`. */
   #check(wanted: NewFunction, self: FunctionId | undefined): FunctionFields {
-    checkHandlerPath(wanted.handler);
-    checkRoute(wanted.route);
-    const route = decodedRoute(wanted.route);
+    const found = findGroups(this.#store.access, wanted.keys, "keys");
+    const fields = toFields(wanted, found.flatMap((group) => group.error ? [] : [group.id]));
     const namesake = this.#rows.findByName(wanted.name);
     if (namesake && namesake.id !== self) {
       throw conflict(`There is already a function named "${wanted.name}".`, { name: "is taken" });
     }
-    const methods = [...new Set(wanted.methods)];
-    const key = routeKey(route);
-    for (const method of methods) {
-      const other = this.#rows.findByRoute(key, method);
+    for (const method of fields.methods) {
+      const other = this.#rows.findByRoute(fields.routeKey, method);
       if (other && other.id !== self) {
-        throw conflict(`${method} ${route} is already answered by the function "${other.name}".`, {
+        throw conflict(`${method} ${fields.route} is already answered by the function "${other.name}".`, {
           route: "is taken",
         });
       }
     }
-    const groups = [...new Set(wanted.keys)];
-    for (const group of groups) if (!this.#store.access.group(group)) throw notFound("key group", group);
-    const { name, description, handler, enabled } = wanted;
-    const confinement = JSON.stringify(confinementOf(wanted));
-    return { name, description, handler, route, routeKey: key, methods, groups, confinement, enabled };
+    for (const { error } of found) if (error) throw error;
+    return fields;
+  }
+
+  #apply(actor: Actor, { created, changed, deleted, problems: [problem] }: Replacement): void {
+    if (problem) throw problem.error;
+    for (const old of deleted) this.#remove(actor, old);
+    // First, so that a function can take the route that another one leaves.
+    for (const { old } of changed) this.#rows.releaseRoute(old.id);
+    for (const { old, fields } of changed) this.#write(actor, old, fields);
+    for (const fields of created) this.#insert(actor, fields);
+  }
+
+  #insert(actor: Actor, fields: FunctionFields): RegisteredFunction {
+    const made = this.get(this.#rows.insert(fields, this.#now()));
+    this.#changed.add(made.id);
+    this.#record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
+    return made;
+  }
+
+  #write(actor: Actor, old: RegisteredFunction, fields: FunctionFields): RegisteredFunction {
+    const { id } = old;
+    this.#changed.add(id);
+    this.#rows.update(id, fields, nextChangeTime(this.#now(), old.updatedAt));
+    const updated = this.get(id);
+    this.#record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
+    this.#store.afterCommit(() => this.#onChange(id, false));
+    return updated;
+  }
+
+  #remove(actor: Actor, old: RegisteredFunction): void {
+    const { id } = old;
+    this.#changed.add(id);
+    const secrets = this.#store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
+    this.#rows.delete(id);
+    manyEvents("secret.deleted", "secret", secrets).forEach((event) => this.#record(actor, event));
+    this.#record(actor, functionEvent("function.deleted", old, { before: factsOf(old) }));
+    this.#store.afterCommit(() => this.#onChange(id, true));
   }
 
   /** Reports whether a function is enabled and its row authentic: an altered function answers nothing. */
@@ -284,23 +357,4 @@ function functionEvent(
   facts: Partial<AuditEvent>,
 ): AuditEvent {
   return { ...facts, action, subject: { kind: "function", id, name } };
-}
-
-/** `wanted` with the default for what it leaves open. */
-function confinementOf(wanted: Partial<Confinement>): Confinement {
-  const {
-    permissions = DEFAULT_CONFINEMENT.permissions,
-    secrets = DEFAULT_CONFINEMENT.secrets,
-    isolation = DEFAULT_CONFINEMENT.isolation,
-    responseGuard = DEFAULT_CONFINEMENT.responseGuard,
-    cors = DEFAULT_CONFINEMENT.cors,
-    timeoutMs = DEFAULT_CONFINEMENT.timeoutMs,
-    memoryMb = DEFAULT_CONFINEMENT.memoryMb,
-    files = DEFAULT_CONFINEMENT.files,
-  } = wanted;
-  return { permissions, secrets, isolation, responseGuard, cors, timeoutMs, memoryMb, files };
-}
-
-function toFunction({ groups, confinement, ...row }: FunctionRow): RegisteredFunction {
-  return { ...row, keys: groups, ...confinementOf(JSON.parse(confinement)) };
 }
