@@ -21,6 +21,7 @@ export function secretReader(
   const broker = new SecretBroker(new SecretLookup(store, keyring), {
     asked: () => () => {},
     disclosed: () => {},
+    needsQuestions: () => false,
     prefetched: () => {},
     unreadable: ({ id }) => unreadable(id),
   });

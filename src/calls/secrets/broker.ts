@@ -21,6 +21,8 @@ export interface DisclosedSecret {
 export interface DisclosureObserver<C extends Caller> {
   /** Called for a question. The function returned is called with the scopes of the values that were disclosed. */
   asked(caller: C, kind: QuestionKind, name: string): (scopes: readonly Scope[]) => void;
+  /** Reports whether each question of the caller has to be asked, so that none is answered in advance. */
+  needsQuestions(caller: C): boolean;
   disclosed(caller: C, secret: DisclosedSecret): void;
   /** Called when answers to this many questions are sent with a call, before it asks. */
   prefetched(caller: C, questions: number): void;
@@ -90,8 +92,10 @@ export class SecretBroker<C extends Caller> {
   /**
    * Returns answers to the questions that the call is expected to ask. Sending an answer discloses it, so the rules for
    * any answer apply. The answers are made once for each array of questions and key, until something is stored.
+   * Returns undefined for a caller that has to ask.
    */
-  prefetch(caller: C, questions: readonly Question[]): Prefetched {
+  prefetch(caller: C, questions: readonly Question[]): Prefetched | undefined {
+    if (this.#observer.needsQuestions(caller)) return undefined;
     const { generation } = this.#lookup;
     if (this.#readyAt !== generation || this.#readyBytes > READY_MAX_BYTES) {
       this.#ready = new WeakMap();

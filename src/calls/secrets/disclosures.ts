@@ -52,6 +52,11 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
     };
   }
 
+  /** In a traced call, each question has its own span. */
+  needsQuestions({ trace }: ObservedCaller): boolean {
+    return trace !== undefined;
+  }
+
   disclosed(caller: ObservedCaller, { id, name, value }: DisclosedSecret): void {
     const { reads, masking } = this.#options;
     reads.record(id, caller.functionId, caller.holder?.keyId);

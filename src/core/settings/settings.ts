@@ -3,6 +3,7 @@
 import { type Actor, difference, type Facts, type Recorder, requireEntitled } from "../../actor.ts";
 import { AppError } from "../../errors.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
+import type { AccessStore } from "../../store/access.ts";
 import type { SettingsStore } from "../../store/settings.ts";
 import type { Store } from "../../store/store.ts";
 import { DEFINITIONS, SETTING_NAMES, type SettingName, type SettingValue, type SettingValues } from "./definitions.ts";
@@ -115,6 +116,15 @@ export function createSettings({ store, check, record }: SettingsOptions): Setti
       });
       values = { ...values, [name]: fallback };
     },
+  };
+}
+
+/** Returns a check that the groups whose keys may use the API exist. */
+export function checkAccessGroups(access: Pick<AccessStore, "groupByName">): SettingsOptions["check"] {
+  return (name, value) => {
+    if (name !== "api.access-groups") return undefined;
+    const missing = (value as SettingValue<typeof name>).find((group) => !access.groupByName(group));
+    return missing && `names the group "${missing}", which does not exist`;
   };
 }
 

@@ -1,0 +1,81 @@
+// Opens handler files, the packages that they import, and the runtime of sandboxes.
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { bestEffort } from "../best_effort.ts";
+import { type AssetFinder, createAssets } from "../code/files/assets.ts";
+import { CodeFolder } from "../code/files/code_folder.ts";
+import { createFiles, type Files } from "../code/files/files.ts";
+import { Builder } from "../code/modules/builder.ts";
+import { ConfinedDeno } from "../code/modules/confined_deno.ts";
+import { createImports, type Imports } from "../code/modules/imports.ts";
+import { createModuleGraphCache } from "../code/modules/module_graph_cache.ts";
+import { ModuleCache } from "../code/packages/module_cache.ts";
+import { createPackageLocks, importLockFile, type PackageLocks } from "../code/packages/package_locks.ts";
+import { messageOf } from "../errors.ts";
+import { makeRunFolder } from "../sandbox/process/sandbox_dir.ts";
+import { prepareRuntime, type Runtime } from "../sandbox/process/toolchain.ts";
+import type { Data } from "./data.ts";
+import type { Domain } from "./domain.ts";
+import type { Host } from "./host.ts";
+
+/** The program's folder, from which sandboxes get their code. */
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Code {
+  readonly runtime: Runtime;
+  /** The folder of everything that processes need while they run. */
+  readonly runDir: string;
+  readonly locks: PackageLocks;
+  readonly cache: ModuleCache;
+  readonly builder: Builder;
+  /** Runs type checks. */
+  readonly checkers: ConfinedDeno;
+  readonly imports: Imports;
+  readonly assets: AssetFinder;
+  readonly files: Files;
+}
+
+export async function openCode(
+  opened: AsyncDisposableStack,
+  { config, log, now }: Host,
+  { store, observations, codeDir, dataDir, record }: Data,
+  { settings }: Domain,
+): Promise<Code> {
+  const { fetchEnv, cacheDir } = config;
+  const codeFolder = new CodeFolder({ codeDir, dataDir, warn: (message) => log("warn", message) });
+  opened.defer(() => codeFolder.close());
+  const runtime = await prepareRuntime(ROOT, { cacheDir, fetchEnv });
+  const lockOptions = { store: store.packageLocks, transaction: store.transaction };
+  importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
+  const locks = createPackageLocks(lockOptions);
+  const cache = new ModuleCache({ runtime, dataDir, used: locks.packages, now });
+  const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
+  opened.defer(() => runFolder.remove());
+  const runDir = runFolder.path;
+  const [checkers, builders] = [new ConfinedDeno(runtime), new ConfinedDeno(runtime)];
+  opened.defer(() => checkers.close());
+  opened.defer(() => builders.close());
+  const builder = new Builder({ runtime, deno: builders, codeDir, folder: join(runDir, "build"), fetchEnv });
+  const warnLate = (error: unknown) =>
+    log("warn", `First calls after a restart will take longer: ${messageOf(error)} (observations.db).`);
+  const imports = createImports({
+    codeDir,
+    locks,
+    cache,
+    hono: runtime.workerPackage,
+    ownUsers: runtime.ownUsers,
+    bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
+    builder,
+    ...settings.view({ importHosts: "sandbox.import-hosts" }),
+    kept: createModuleGraphCache({
+      store: observations.moduleGraphs,
+      transaction: observations.transaction,
+      attempt: bestEffort(now, warnLate),
+    }),
+  });
+  cache.alsoUsed(() => imports.packages());
+  const assets = createAssets(codeDir, codeFolder);
+  const files = createFiles({ codeDir, record, onChange: () => codeFolder.changed() });
+  return { runtime, runDir, locks, cache, builder, checkers, imports, assets, files };
+}

@@ -1,0 +1,88 @@
+// Creates the control plane: the API, and the pages when one is first opened.
+
+import manifest from "../../deno.json" with { type: "json" };
+import { createTypeCheck } from "../code/checks/type_check.ts";
+import { createFileUses } from "../code/file_uses.ts";
+import { createPackages } from "../code/packages.ts";
+import { createApi } from "../control/api/api.ts";
+import type { Api, ApiDeps } from "../control/services.ts";
+import type { Web } from "../control/web/shell/deps.ts";
+import { createExplainer } from "../core/secrets/explain.ts";
+import { createSecretMatrix } from "../core/secrets/matrix.ts";
+import { createSecretReferences } from "../core/secrets/references.ts";
+import type { FunctionId } from "../ids.ts";
+import type { Host } from "./host.ts";
+import type { Parts } from "./parts.ts";
+
+export interface ControlPlane {
+  readonly api: Api;
+  /** Loads the pages at the first call: most servers mostly answer calls. */
+  readonly openWeb: () => Promise<Web>;
+}
+
+/** What the pages show or use in addition to the parts. */
+export interface PageParts {
+  /** Answers a request under /run, as one that arrives over HTTP. */
+  readonly run: (request: Request) => Promise<Response>;
+  /** What this machine or this process lacks, as sentences. */
+  readonly warnings: readonly string[];
+  /** Aborted when the server ends. */
+  readonly closing: AbortSignal;
+}
+
+export function createControlPlane(host: Host, parts: Parts, pages: PageParts): ControlPlane {
+  const services = servicesOf(host, parts);
+  let web: Promise<Web> | undefined;
+  return {
+    api: createApi(services),
+    openWeb: () => web ??= loadWeb(parts, services, pages),
+  };
+}
+
+/** Returns what the API and the pages manage. */
+function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
+  const { store, imports, builder, locks, registry, files, preflight, record, runtime, pool } = parts;
+  return {
+    ...parts,
+    fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
+    resolution: createExplainer(store),
+    packages: createPackages({
+      imports,
+      builder,
+      locks,
+      registry,
+      load: preflight.trial,
+      record,
+      workerPackage: runtime.workerPackage,
+    }),
+    health: (id) => pool.health(id),
+    now,
+    startedAt,
+    log,
+    newRequestId: () => crypto.randomUUID(),
+    version: manifest.version,
+  };
+}
+
+async function loadWeb(parts: Parts, services: ApiDeps, { run, warnings, closing }: PageParts): Promise<Web> {
+  const { createWeb } = await import("../control/web/web.tsx");
+  const { store, secrets, imports, pool, integrity, keyring, settings } = parts;
+  return createWeb({
+    ...services,
+    overview: createSecretMatrix(store, secrets),
+    suspended: () => pool.suspended() as FunctionId[],
+    sandboxWarnings: warnings,
+    alterations: () => integrity.findings,
+    isAltered: store.isAltered,
+    closing,
+    run,
+    asked: createSecretReferences(store),
+    noticeKey: keyring.derive("notices"),
+    importers: (path) => imports.importers(path),
+    typeCheck: createTypeCheck({
+      ...parts,
+      deno: parts.checkers,
+      ...settings.view({ importHosts: "sandbox.import-hosts" }),
+    }),
+  });
+}

@@ -1,0 +1,69 @@
+// Opens the folders, the key file and the databases of the server, and what protects them.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { passphraseChange, type Recorder, SERVER } from "../actor.ts";
+import { checkFolders } from "../config.ts";
+import { type Audit, createAudit } from "../core/audit/audit.ts";
+import { Integrity } from "../core/audit/integrity.ts";
+import { type KeyFile, openKeyFile } from "../keyring/key_file.ts";
+import type { Keyring } from "../keyring/keyring.ts";
+import { openDataFolder } from "../store/data_folder.ts";
+import { type Observations, openObservations } from "../store/observations.ts";
+import { openStore, type Store } from "../store/store.ts";
+import type { Host } from "./host.ts";
+
+export interface Data {
+  /** Absolute, without symbolic links. */
+  readonly dataDir: string;
+  /** Absolute, without symbolic links. */
+  readonly codeDir: string;
+  readonly keyFile: KeyFile;
+  readonly keyring: Keyring;
+  readonly store: Store;
+  readonly observations: Observations;
+  /** Reports changes to the database that this program did not make. */
+  readonly integrity: Integrity;
+  readonly audit: Audit;
+  readonly record: Recorder;
+}
+
+/** @throws DataFolderError, KeyFileError, ConfigError */
+export function openData(opened: AsyncDisposableStack, host: Host): Data {
+  const { config, log, now } = host;
+  const warn = (message: string) => log("warn", message);
+  opened.defer(openDataFolder(config.dataDir));
+  // Not readable for the users that sandboxes run as: each gets a copy of its function's code.
+  Deno.mkdirSync(config.codeDir, { recursive: true, mode: 0o700 });
+  const [dataDir, codeDir] = [Deno.realPathSync(config.dataDir), Deno.realPathSync(config.codeDir)];
+  checkFolders(dataDir, codeDir);
+  const database = join(config.dataDir, "database.db");
+  const keyPath = join(config.dataDir, "encryption-keys.json");
+  const keyFile = openKeyFile(keyPath, existsSync(database), new Date(now()), config.keyringPassphrase);
+  const { keyring } = keyFile;
+  const integrity = new Integrity({ path: database, keyring, log });
+  const store = openStore(database, keyFile, {
+    warn,
+    note: (message) => log("info", message),
+    onFinding: (finding) => integrity.found(finding),
+  });
+  opened.defer(() => store.close());
+  const observations = openObservations(join(config.dataDir, "observations.db"), () => new Date(now()), warn);
+  opened.defer(() => observations.close());
+  opened.defer(() => integrity.stop());
+  const audit = createAudit({ store, keyring, now, warn: (message) => log("error", message) });
+  opened.defer(() => audit.close());
+  audit.start();
+  const { record } = audit;
+  integrity.recordWith(record);
+  wrapKeyFile(keyFile, keyPath, record, host);
+  return { dataDir, codeDir, keyFile, keyring, store, observations, integrity, audit, record };
+}
+
+/** Encrypts the key file with a passphrase that was not configured before. */
+function wrapKeyFile(keyFile: KeyFile, path: string, record: Recorder, { config, log }: Host): void {
+  if (!config.keyringPassphrase || keyFile.isWrapped) return;
+  record(SERVER, passphraseChange("added"));
+  keyFile.wrapWith(config.keyringPassphrase);
+  log("info", `${path} is now encrypted with the passphrase.`);
+}

@@ -1,0 +1,70 @@
+// Opens the registry of functions, the checks of their code, and the rotation of encryption keys, which pauses for calls.
+
+import { LoadChecks } from "../code/checks/load_check.ts";
+import { createPreflight, type Preflight } from "../code/checks/preflight.ts";
+import { Pruner } from "../code/pruner.ts";
+import { Rotation } from "../core/encryption/rotation.ts";
+import { createRegistry, type Registry } from "../core/functions/registry.ts";
+import type { Code } from "./code.ts";
+import type { Data } from "./data.ts";
+import type { Domain } from "./domain.ts";
+import type { Host } from "./host.ts";
+import type { Sandboxes } from "./sandboxes.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+export interface Functions {
+  readonly registry: Registry;
+  readonly preflight: Preflight;
+  /** Removes packages and folders that nothing uses. */
+  readonly pruner: Pruner;
+  readonly rotation: Rotation;
+}
+
+export function openFunctions(
+  opened: AsyncDisposableStack,
+  { log, now }: Host,
+  parts: Data & Domain & Code & Telemetry & Sandboxes,
+): Functions {
+  const { store, keyFile, settings, runtime, codeDir, locks, cache, imports, assets, metrics, logs, record } = parts;
+  const { conditions, pool, process } = parts;
+  const registry = createRegistry({
+    store,
+    now,
+    record,
+    onChange: (id, deleted) => {
+      pool.retire(id);
+      if (deleted) metrics.forget(id);
+      if (deleted) void logs.forget(id);
+    },
+  });
+  const handlers = () => registry.list().map(({ handler }) => handler);
+  const pruner = new Pruner({ codeDir, runtime, cache, locks, imports, handlers, now, report: log });
+  opened.defer(() => pruner.stop());
+  const rotation = new Rotation({
+    store,
+    keyFile,
+    settings: settings.view({
+      intervalDays: "encryption.key-rotation.interval-days",
+      batchSize: "encryption.key-rotation.batch-size",
+      batchSleepMs: "encryption.key-rotation.batch-sleep-ms",
+      keepDays: "encryption.retired-keys.keep-days",
+    }),
+    busy: () => pool.busy,
+    now,
+    report: log,
+    record,
+  });
+  opened.defer(() => rotation.stop());
+  const preflight = createPreflight({
+    imports,
+    assets,
+    registry,
+    conditions,
+    loads: new LoadChecks({ process, ...settings.view({ limitMs: "sandbox.load-check-ms" }) }),
+    limits: () => ({
+      importHosts: settings.get("sandbox.import-hosts"),
+      memoryMb: settings.get("sandbox.memory-mb"),
+    }),
+  });
+  return { registry, preflight, pruner, rotation };
+}

@@ -1,0 +1,94 @@
+// Starts to answer requests: creates the planes, listens, and starts what runs at intervals.
+
+import manifest from "../../deno.json" with { type: "json" };
+import { createRun, type Run } from "../calls/handler.ts";
+import { DEFAULT_CONFINEMENT } from "../core/functions/permissions.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { denoWarning } from "../deno_versions.ts";
+import { createChangeBarrier } from "../http/change_barrier.ts";
+import type { Endpoint } from "../http/endpoint.ts";
+import { serve, type Server } from "../http/server.ts";
+import type { Profile } from "../sandbox/process/process.ts";
+import { createControlPlane } from "./control.ts";
+import type { Host } from "./host.ts";
+import type { Parts } from "./parts.ts";
+
+export interface Listening {
+  readonly server: Server;
+  /** Stops what runs at intervals, and waits at most ten seconds for running requests. */
+  drain(): Promise<void>;
+}
+
+/** @throws AppError CannotListen */
+export function listen(
+  opened: AsyncDisposableStack,
+  host: Host,
+  parts: Parts,
+  endpoint: Endpoint,
+  warnings: readonly string[],
+): Listening {
+  const { settings, pool, rotation, pruner, integrity, store, logs, checkers } = parts;
+  const run = createCalls(host, parts);
+  const ending = new AbortController();
+  opened.defer(() => ending.abort());
+  const control = createControlPlane(host, parts, { run: run.answer, warnings, closing: ending.signal });
+  const server = serve(host.config, {
+    api: (request, client) => control.api.fetch(request, client),
+    web: async (request, client) => (await control.openWeb()).fetch(request, client),
+    run: run.answer,
+    ...settings.view({ runHosts: "run.hosts" }),
+    health: publicHealth(),
+    running: () => run.underWay > 0 || pool.busy,
+    barrier: createChangeBarrier(store.changeCount, () => pool.revokeAnswers()),
+  }, host.log);
+  opened.defer(() => server.close());
+  endpoint.listensOn(server);
+  pool.prepare(emptyProfile(settings));
+  pruner.start();
+  rotation.start();
+  integrity.start(store, () => pool.busy);
+  return {
+    server,
+    async drain() {
+      await rotation.stop();
+      await pruner.stop();
+      logs.endFollowing();
+      // A check changes nothing, and may take longer than is waited for.
+      await checkers.close();
+      await server.drain();
+      // Ends responses that are still streamed before their connections are closed.
+      await pool.stop();
+    },
+  };
+}
+
+/** Creates the data plane. */
+function createCalls({ log }: Host, parts: Parts): Run {
+  const { store, audit, metrics } = parts;
+  return createRun({
+    ...parts,
+    changes: store.changeCount,
+    log,
+    onLeak: (leak) => audit.recordLeak(leak),
+    onEnd: (functionId, outcome, durationMs) => metrics.ended(functionId, outcome, durationMs),
+  });
+}
+
+/** Returns what `/health` answers to any client. */
+function publicHealth(): { version: string; warnings: string[] } {
+  const warnings = denoWarning() ? ["This version of Deno has not been tested with this server."] : [];
+  return { version: manifest.version, warnings };
+}
+
+/** Returns the profile of most functions: without packages, with the default permissions. */
+function emptyProfile(settings: Settings): Profile {
+  return {
+    lock: undefined,
+    config: undefined,
+    packages: [],
+    packageFiles: [],
+    importHosts: settings.get("sandbox.import-hosts"),
+    net: DEFAULT_CONFINEMENT.permissions.net,
+    memoryMb: settings.get("sandbox.memory-mb"),
+  };
+}

@@ -1,0 +1,121 @@
+// Opens the processes of functions, and what answers their questions.
+
+import { RunCaller } from "../calls/caller.ts";
+import { Disclosures } from "../calls/secrets/disclosures.ts";
+import { SecretBroker } from "../calls/secrets/broker.ts";
+import { SecretLookup } from "../calls/secrets/lookup.ts";
+import { codeVersionOf } from "../calls/target.ts";
+import { type Conditions, createConditions } from "../code/checks/condition.ts";
+import { type Endpoint, machineHosts } from "../http/endpoint.ts";
+import type { FunctionId } from "../ids.ts";
+import type { Masking } from "../masking/masking.ts";
+import { oncePerMinute } from "../once_per_minute.ts";
+import { createHealth } from "../sandbox/host/health.ts";
+import { type Limits, Pool, type PoolOptions } from "../sandbox/host/pool.ts";
+import type { ProcessOptions } from "../sandbox/process/process.ts";
+import { openUsageReader } from "../sandbox/process/proc_stats.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { createSandboxLog } from "../telemetry/sandbox_log.ts";
+import { openTraces, type Traces } from "../telemetry/traces.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import type { Code } from "./code.ts";
+import type { Data } from "./data.ts";
+import type { Domain } from "./domain.ts";
+import type { Host } from "./host.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+export interface Sandboxes {
+  /** Undefined unless calls are traced. */
+  readonly traces: Traces | undefined;
+  /** Determines whether functions can answer calls. */
+  readonly conditions: Conditions;
+  /** What every process is started with. */
+  readonly process: ProcessOptions;
+  readonly pool: Pool<RunCaller>;
+}
+
+/** `endpoint` is known once the server listens, before the first process starts. */
+export async function openSandboxes(
+  opened: AsyncDisposableStack,
+  { config, log, now }: Host,
+  parts: Data & Domain & Code & Telemetry,
+  endpoint: Endpoint,
+): Promise<Sandboxes> {
+  const { store, keyring, settings, runtime, runDir, codeDir, imports, metrics, masking, logs } = parts;
+  const traces = config.traces ? await openTraces() : undefined;
+  const usage = openUsageReader();
+  opened.defer(() => usage.close());
+  const health = createHealth(now);
+  const conditions = createConditions({
+    codeDir,
+    imports,
+    health: (id) => health.of(id),
+    isAltered: (id) => store.isAltered("functions", id),
+  });
+  const process: ProcessOptions = {
+    runDir,
+    codeDir,
+    runtime,
+    usage,
+    ownAddresses: () => endpoint.addresses(),
+    machineHosts,
+    ...settings.view({ denyNet: "sandbox.net.deny" }),
+  };
+  const disclosures = new Disclosures({ ...parts, log, now });
+  const pool = new Pool<RunCaller>({
+    process,
+    health,
+    answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring), disclosures),
+    entitlements: {
+      isCurrent: (caller) => caller.isCurrent,
+      isEntitled: (caller) => caller.isEntitled,
+    },
+    limits: limitsOf(settings),
+    heldMaxBytes: () => settings.get("sandbox.calls-memory-mb") * 1024 * 1024,
+    onCallBegin: ({ disclosed }) => masking.hold(disclosed),
+    onCallEnd: ({ disclosed }) => masking.release(disclosed),
+    onStart: observeStarts({ metrics, masking, conditions, traces }),
+    onLog: createSandboxLog({ logs, masking, log, isNews: oncePerMinute<string>(now) }),
+    onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
+      metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
+  });
+  opened.defer(() => pool.stop());
+  return { traces, conditions, process, pool };
+}
+
+/** Returns the current limits. A function has at most a process for each processor. */
+function limitsOf(settings: Settings): () => Limits {
+  return () => ({
+    maxProcesses: settings.get("sandbox.max-processes"),
+    maxCalls: settings.get("sandbox.max-calls"),
+    maxPerFunction: Math.min(settings.get("sandbox.max-processes-per-function"), navigator.hardwareConcurrency),
+    spareProcesses: settings.get("sandbox.spare-processes"),
+    maxCallMs: settings.get("sandbox.max-call-ms"),
+    revocationGraceMs: settings.get("sandbox.revocation-grace-ms"),
+    idleMs: settings.get("sandbox.idle-seconds") * 1_000,
+  });
+}
+
+interface StartObservers {
+  readonly metrics: Metrics;
+  readonly masking: Masking;
+  readonly conditions: Conditions;
+  readonly traces: Traces | undefined;
+}
+
+/** Counts and traces each start of a process, and records whether the handler could be loaded. */
+function observeStarts({ metrics, masking, conditions, traces }: StartObservers): PoolOptions<RunCaller>["onStart"] {
+  return (target) => {
+    const functionId = target.functionId as FunctionId;
+    const version = codeVersionOf(target);
+    metrics.sandboxStarted(functionId);
+    const ended = traces?.starting(target.route.name);
+    return (failure) => {
+      if (!failure) conditions.found(target.route.handler, version, []);
+      else if (failure.kind === "load-failed") {
+        conditions.found(target.route.handler, version, [masking.mask(functionId, failure.message)]);
+      }
+      ended?.(failure !== undefined);
+    };
+  };
+}

@@ -1,0 +1,58 @@
+// Opens the metrics, read counts and logs of calls.
+
+import { bestEffort } from "../best_effort.ts";
+import { messageOf } from "../errors.ts";
+import type { FunctionId, SecretId } from "../ids.ts";
+import { createMasking, type Masking } from "../masking/masking.ts";
+import { Logs } from "../telemetry/logs.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { Reads } from "../telemetry/reads.ts";
+import type { Data } from "./data.ts";
+import type { Domain } from "./domain.ts";
+import type { Host } from "./host.ts";
+
+export interface Telemetry {
+  readonly metrics: Metrics;
+  /** Counts reads of secrets. */
+  readonly reads: Reads;
+  readonly masking: Masking;
+  /** The logs of functions. */
+  readonly logs: Logs;
+}
+
+export function openTelemetry(
+  opened: AsyncDisposableStack,
+  { log, now }: Host,
+  { store, observations }: Data,
+  { settings }: Domain,
+): Telemetry {
+  const counting = {
+    transaction: <T>(work: () => T): T => observations.transaction(work),
+    now,
+    ...settings.view({ delayMs: "log.batching.max-delay-ms", retentionDays: "metrics.retention-days" }),
+    attempt: bestEffort(now, (error) => log("error", `Counts were lost, or could not be read: ${messageOf(error)}.`)),
+  };
+  const isFunction = (id: FunctionId) => store.functions.find(id) !== undefined;
+  const isSecret = (id: SecretId) => store.secrets.find(id) !== undefined;
+  const metrics = new Metrics({ ...counting, store: observations.metrics, isFunction });
+  opened.defer(() => metrics.flush());
+  const reads = new Reads({ ...counting, store: observations.secretReads, isSecret });
+  opened.defer(() => reads.flush());
+  const masking = createMasking();
+  const logs = new Logs({
+    observations,
+    masking,
+    settings: settings.view({
+      level: "log.level",
+      maxBatchSize: "log.batching.max-batch-size",
+      maxDelayMs: "log.batching.max-delay-ms",
+      maxPerFunction: "log.trimming.max-per-function",
+      retentionSeconds: "log.trimming.retention-seconds",
+    }),
+    isFunction,
+    now,
+    report: log,
+  });
+  opened.defer(() => logs.close());
+  return { metrics, reads, masking, logs };
+}
