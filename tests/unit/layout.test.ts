@@ -16,6 +16,8 @@ const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts"];
 const USES: Record<string, readonly string[]> = {
   control: ["http", "code", "core", "telemetry", "keyring", "store"],
   cli: ["control/inputs", "core", "keyring", "store"],
+  // It runs on other machines, and without the server's packages.
+  crude: [],
   calls: ["http", "code", "core", "sandbox", "masking", "telemetry", "keyring", "store"],
   http: ["telemetry", "store"],
   code: ["core", "sandbox", "telemetry", "store"],
@@ -141,7 +143,7 @@ Deno.test("the composition root, tests and static files are imported by no sourc
   const allowed = ({ target }: Import, { path }: Source) => {
     if (target === undefined || target.startsWith("src/")) return true;
     if (/^workers\b/.test(target)) return path.startsWith("src/sandbox/");
-    if (/^static\b/.test(target)) return path.startsWith("src/control/");
+    if (/^static\b/.test(target)) return path.startsWith("src/control/") || path === "src/crude/bundle/main.ts";
     // The program's folder, from which sandboxes get their code.
     return target === "deno.json" || (isComposition(path) && target === "");
   };
@@ -212,14 +214,26 @@ Deno.test("only the keyring encrypts, decrypts and keys hashes", () => {
   assert.deepEqual(subtle.map(({ path }) => path), []);
 });
 
-Deno.test("only the two main.ts and the configuration read the environment", () => {
+Deno.test("the remote command line imports only its own files and what Node has, and does not use Deno", () => {
+  const crude = SRC.filter(({ path }) => path.startsWith("src/crude/") && !path.startsWith("src/crude/bundle/"));
+  const own = ({ specifier, target }: Import, { path }: Source) =>
+    target?.startsWith("src/crude/") || specifier.startsWith("node:") ||
+    (path === "src/crude/main.ts" && target === "deno.json");
+  assert.ok(crude.length > 0);
+  assert.deepEqual(offences(crude, own), []);
+  assert.deepEqual(crude.filter(({ text }) => /\bDeno\s*\./.test(text)).map(({ path }) => path), []);
+});
+
+Deno.test("only the programs' entries and the configuration read the environment", () => {
   const reading = [...SRC, ...WORKERS].filter(({ path, text }) =>
     // The last one is what handlers have in its place.
-    !["src/config.ts", "src/cli/main.ts", "workers/environment.ts"].includes(path) &&
+    !["src/config.ts", "src/cli/main.ts", "src/crude/start.ts", "workers/environment.ts"].includes(path) &&
     /\bDeno\.env\b|\bprocess\.env\b|\benv\s*\}\s*=\s*(?:Deno|process)\b/.test(text)
   );
   assert.deepEqual(reading.map(({ path }) => path), []);
-  assert.deepEqual(offences([...SRC, ...WORKERS], ({ specifier }) => specifier !== "node:process"), []);
+  const allowed = ({ specifier }: Import, { path }: Source) =>
+    specifier !== "node:process" || path === "src/crude/start.ts";
+  assert.deepEqual(offences([...SRC, ...WORKERS], allowed), []);
 });
 
 Deno.test("the program and its tests pin the same versions of the same packages, exactly", () => {

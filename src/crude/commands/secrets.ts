@@ -1,0 +1,266 @@
+// Implements `crude secrets`. A value comes from standard input, a file or a hidden prompt, never from an argument.
+
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Client, sinceVersion } from "../base/client.ts";
+import type { Command, Context, Given, Options } from "../base/command.ts";
+import { CrudeError, messageOf, wrongUsage } from "../base/errors.ts";
+import { type Owner, OWNER_OPTIONS, ownerOf, type Scope } from "../base/owners.ts";
+import { count, table } from "../base/text.ts";
+
+const PAGE_SIZE = 1_000;
+const FORMATS = ["env", "json", "yaml"] as const;
+
+interface SecretInfo {
+  readonly id: number;
+  readonly name: string;
+  readonly comment: string;
+  readonly scope: Scope;
+  readonly scopeId: number | null;
+  readonly scopeName: string | null;
+  readonly updatedAt: string;
+  readonly value?: string | null;
+  readonly decryptionError?: string | null;
+}
+
+/** The answers have more, such as the value if it was asked for. */
+const ownerText = ({ scope, scopeName }: SecretInfo): string => scopeName === null ? scope : `${scope} ${scopeName}`;
+
+const list: Command = {
+  name: "secrets list",
+  options: OWNER_OPTIONS,
+  help: ["List secrets, without their values: all of them, or those of a scope or an owner."],
+  async run(context, given) {
+    const client = await context.connect();
+    const query = given.text("owner") === undefined
+      ? { scope: given.text("scope") }
+      : (await ownerOf(client, given)).fields;
+    const secrets: SecretInfo[] = [];
+    let cursor: string | undefined;
+    while (true) {
+      const page = await client.get("/api/secrets", { ...query, limit: PAGE_SIZE, cursor });
+      secrets.push(...page.secrets);
+      if (page.next === null) break;
+      cursor = page.next;
+    }
+    const rows = secrets.map((one) => [one.name, ownerText(one), one.updatedAt, one.comment]);
+    return {
+      json: { secrets },
+      lines: rows.length > 0 ? table(["NAME", "SCOPE", "UPDATED", "COMMENT"], rows) : ["There are no secrets."],
+    };
+  },
+};
+
+const VALUE_OPTIONS: Options = {
+  file: { type: "string", value: "PATH", help: "read the value from a file" },
+  raw: { type: "boolean", help: "keep a final newline" },
+};
+
+const set: Command = {
+  name: "secrets set",
+  positionals: [{ name: "NAME" }],
+  options: {
+    ...OWNER_OPTIONS,
+    ...VALUE_OPTIONS,
+    comment: { type: "string", value: "TEXT", help: "what the secret is for" },
+  },
+  help: [
+    "Create a secret, or change its value.",
+    "The value is read from standard input, from --file, or from a hidden prompt. One final newline is dropped.",
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const value = await readValue(context, given, name);
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const comment = given.text("comment");
+    const stored = await find(client, name, owner);
+    const changes = { value, ...(comment !== undefined && { comment }) };
+    if (stored) await client.put(`/api/secrets/${stored.id}`, changes);
+    else await client.post("/api/secrets", { name, ...changes, ...owner.fields });
+    const done = stored ? "changed" : "created";
+    return { json: { name, scope: owner.scope, done }, lines: [`${name} (${owner.label}) was ${done}.`] };
+  },
+};
+
+const get: Command = {
+  name: "secrets get",
+  positionals: [{ name: "NAME" }],
+  options: { ...OWNER_OPTIONS, raw: { type: "boolean", help: "print no newline after the value" } },
+  help: ["Print the value of a secret. The audit records it."],
+  async run(context, given) {
+    const name = given.at(0);
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const found = await required(client, name, owner);
+    const secret: SecretInfo = await client.get(`/api/secrets/${found.id}`, { includeValues: true });
+    if (secret.value === null || secret.value === undefined) {
+      throw new CrudeError(`The value of ${name} cannot be read: ${secret.decryptionError ?? "it is sealed"}.`, {
+        code: "Unreadable",
+      });
+    }
+    const bytes = new TextEncoder().encode(secret.value + (given.flag("raw") ? "" : "\n"));
+    return { json: { ...secret }, bytes };
+  },
+};
+
+const remove: Command = {
+  name: "secrets rm",
+  positionals: [{ name: "NAME" }],
+  options: { ...OWNER_OPTIONS, yes: { type: "boolean", short: "y", help: "do not ask" } },
+  help: ["Delete a secret."],
+  async run(context, given) {
+    const name = given.at(0);
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const { id } = await required(client, name, owner);
+    await confirmed(context, given, `Delete ${name} (${owner.label})?`);
+    await client.delete(`/api/secrets/${id}`);
+    return { json: { name, scope: owner.scope, done: "deleted" }, lines: [`${name} (${owner.label}) was deleted.`] };
+  },
+};
+
+const importSecrets: Command = {
+  name: "secrets import",
+  positionals: [{ name: "FILE", optional: true }],
+  options: {
+    ...OWNER_OPTIONS,
+    format: { type: "string", value: "FORMAT", choices: FORMATS, help: "env, json or yaml; by the file's ending" },
+    create: { type: "boolean", help: "change no secret that exists" },
+    "dry-run": { type: "boolean", help: "show what would change, without values" },
+  },
+  help: ["Create and change secrets from a file, or from standard input."],
+  async run(context, given) {
+    const [path] = given.positionals;
+    const content = decode(path === undefined ? await piped(context, "FILE") : readFile(context, path));
+    const client = await context.connect();
+    const { fields } = await ownerOf(client, given);
+    const preview = await sinceVersion("importing secrets", () =>
+      client.post("/api/secrets/import", {
+        format: formatOf(given.text("format"), path),
+        content,
+        ...fields,
+        mode: given.flag("create") ? "create" : "upsert",
+        ...(given.flag("dry-run") && { dryRun: true }),
+      }));
+    const lines = Object.entries(preview).filter(([, names]) => Array.isArray(names))
+      .map(([what, names]) => `${what}: ${shown(names as unknown[])}`);
+    return { json: preview, lines: given.flag("dry-run") ? ["Nothing was changed.", ...lines] : lines };
+  },
+};
+
+function shown(names: readonly unknown[]): string {
+  const texts = names.map((one) => typeof one === "string" ? one : (one as { name?: string })?.name ?? "");
+  return names.length === 0 ? "none" : texts.filter(Boolean).join(", ") || String(names.length);
+}
+
+const exportSecrets: Command = {
+  name: "secrets export",
+  options: {
+    ...OWNER_OPTIONS,
+    format: { type: "string", value: "FORMAT", choices: FORMATS, help: "env, json or yaml; env by default" },
+    output: { type: "string", short: "o", value: "PATH", help: "write a file that only you can read" },
+  },
+  help: ["Print the secrets of an owner with their values. The audit records it."],
+  async run(context, given) {
+    const client = await context.connect();
+    const { fields } = await ownerOf(client, given);
+    const output = given.text("output");
+    const format = formatOf(given.text("format"), output);
+    const content = await sinceVersion("exporting secrets", () => exported(client, { ...fields, format }));
+    if (output === undefined) return { json: { format, content }, bytes: new TextEncoder().encode(content) };
+    const path = resolve(context.cwd, output);
+    try {
+      writeFileSync(path, content, { mode: 0o600 });
+      chmodSync(path, 0o600);
+    } catch (error) {
+      throw wrongUsage(`--output cannot be written: ${messageOf(error)}`);
+    }
+    return { json: { format, output: path }, lines: [`The secrets are in ${path}.`] };
+  },
+};
+
+async function exported(client: Client, query: Record<string, string | number>): Promise<string> {
+  try {
+    const text = await (await client.request("GET", "/api/secrets/export", { query })).text();
+    return query["format"] !== "json" && text.startsWith("{") ? JSON.parse(text).content ?? text : text;
+  } catch (error) {
+    // Before there was an export, "export" was taken for an id.
+    const isId = error instanceof CrudeError && (error.details as { id?: unknown } | undefined)?.id !== undefined;
+    throw isId ? new CrudeError(error.message, { code: "MethodNotAllowed" }) : error;
+  }
+}
+
+/** Asks, unless `--yes` was given. @throws CrudeError, also if the answer is no */
+export async function confirmed({ terminal }: Context, given: Given, question: string): Promise<void> {
+  if (given.flag("yes") || await terminal.confirm(question)) return;
+  throw new CrudeError("Nothing was changed.", { code: "Declined" });
+}
+
+/** Reads a file that an argument names. @throws CrudeError (usage) */
+export function readFile({ cwd }: Context, path: string): Uint8Array {
+  try {
+    return readFileSync(resolve(cwd, path));
+  } catch (error) {
+    throw wrongUsage(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+async function piped({ terminal }: Context, what: string): Promise<Uint8Array> {
+  if (terminal.isInputTerminal) throw wrongUsage(`${what} is missing; without it, standard input is read.`);
+  return await terminal.readInput();
+}
+
+async function readValue(context: Context, given: Given, name: string): Promise<string> {
+  const file = given.text("file");
+  const { terminal } = context;
+  if (file === undefined && terminal.isInputTerminal) return await terminal.askHidden(`Value of ${name}`);
+  const text = decode(file === undefined ? await terminal.readInput() : readFile(context, file));
+  const value = given.flag("raw") ? text : text.replace(/\r?\n$/, "");
+  if (value === "") throw wrongUsage(`The value of ${name} is empty; it is read from standard input or --file.`);
+  return value;
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw wrongUsage("The input is not text in UTF-8.");
+  }
+}
+
+function formatOf(given: string | undefined, path: string | undefined): string {
+  if (given !== undefined) {
+    if (FORMATS.some((format) => format === given)) return given;
+    throw wrongUsage(`--format must be one of ${FORMATS.join(", ")}.`);
+  }
+  const [, ending] = /\.(json|ya?ml)$/.exec(path ?? "") ?? [];
+  return ending === undefined ? "env" : ending === "json" ? "json" : "yaml";
+}
+
+/** Returns the secrets of that name in all scopes. */
+async function named(client: Client, name: string): Promise<SecretInfo[]> {
+  try {
+    return (await client.get(`/api/secrets/by-name/${encodeURIComponent(name)}`)).secrets;
+  } catch (error) {
+    if (error instanceof CrudeError && error.code === "NotFound") return [];
+    throw error;
+  }
+}
+
+const isOf = (owner: Owner) => (one: SecretInfo) => one.scope === owner.scope && one.scopeId === owner.id;
+
+async function find(client: Client, name: string, owner: Owner): Promise<SecretInfo | undefined> {
+  return (await named(client, name)).find(isOf(owner));
+}
+
+async function required(client: Client, name: string, owner: Owner): Promise<SecretInfo> {
+  const all = await named(client, name);
+  const found = all.find(isOf(owner));
+  if (found) return found;
+  const others = all.map(ownerText).join(", ");
+  const hint = others === "" ? "" : ` It is in ${count(all.length, "other scope")}: ${others}.`;
+  throw new CrudeError(`There is no secret ${name} (${owner.label}).${hint}`, { code: "NotFound" });
+}
+
+export const secretCommands: readonly Command[] = [list, set, get, remove, importSecrets, exportSecrets];

@@ -1,0 +1,6 @@
+// Runs `crude` from its sources: `deno task crude`. static/cli.js is the same as one file.
+
+import manifest from "../../deno.json" with { type: "json" };
+import { start } from "./start.ts";
+
+await start(manifest.version);

@@ -1,0 +1,29 @@
+// Starts `crude` as a program: connects it to the process's arguments, environment, terminal and exit code.
+
+import process from "node:process";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { createProfiles } from "./base/profiles.ts";
+import { createTerminal } from "./base/terminal.ts";
+import { run } from "./run.ts";
+
+/** Runs the command line of this process, and ends the process with its exit code. */
+export async function start(version: string): Promise<never> {
+  const { stdin, stdout, stderr } = process;
+  // A reader that has enough, such as `head`, is no error.
+  stdout.on("error", (error: { code?: string }) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const exit = (code: number) => process.exit(code);
+  const env = (name: string) => process.env[name];
+  const config = env("XDG_CONFIG_HOME") || join(env("HOME") || homedir(), ".config");
+  const code = await run(process.argv.slice(2), {
+    version,
+    cwd: process.cwd(),
+    env,
+    createTerminal: (json) => createTerminal({ stdin, stderr, exit }, json),
+    profiles: createProfiles(join(config, "crude")),
+    write: (output) =>
+      new Promise((resolve, reject) => stdout.write(output, (error) => error ? reject(error) : resolve())),
+    warn: (line) => void stderr.write(`${line}\n`),
+  });
+  return process.exit(code);
+}

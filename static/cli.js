@@ -1,0 +1,2381 @@
+#!/usr/bin/env node
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 010ce4acb6190b1b9339d0d1366ba81cfac652649b2bcb946b53ba4805a3b9a1
+(async () => {
+// ../src/crude/start.ts
+const { default: process } = await import("node:process");
+const { homedir } = await import("node:os");
+const { join: join2 } = await import("node:path");
+
+// ../src/crude/base/profiles.ts
+const { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } = await import("node:fs");
+const { randomBytes } = await import("node:crypto");
+const { join } = await import("node:path");
+
+// ../src/crude/base/errors.ts
+var EXIT = {
+  ok: 0,
+  /** It could not be done. */
+  failed: 1,
+  /** Wrong words, options, files or variables; or a question that has no terminal to be asked on. */
+  usage: 2,
+  /** The server could not be reached. */
+  unreachable: 3,
+  /** The server does not accept the credential, or it may not do this. */
+  denied: 4
+};
+var CrudeError = class extends Error {
+  exitCode;
+  code;
+  /** What the server's answer said in addition, such as problems by field. */
+  details;
+  /** Further lines for people. */
+  lines;
+  constructor(message, { exitCode = EXIT.failed, code = "Failed", details, lines = [] } = {}) {
+    super(message);
+    this.exitCode = exitCode;
+    this.code = code;
+    this.details = details;
+    this.lines = lines;
+  }
+};
+function wrongUsage(message) {
+  return new CrudeError(message, {
+    exitCode: EXIT.usage,
+    code: "Usage"
+  });
+}
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+// ../src/crude/base/profiles.ts
+var PROFILE_NAME = /^[\w.:@-]{1,100}$/;
+function createProfiles(folder) {
+  const path = join(folder, "profiles.json");
+  const read = () => {
+    let text2;
+    try {
+      text2 = readFileSync(path, "utf8");
+      if ((statSync(path).mode & 63) !== 0) chmodSync(path, 384);
+    } catch (error) {
+      if (error.code === "ENOENT") return {
+        current: void 0,
+        profiles: /* @__PURE__ */ new Map()
+      };
+      throw new CrudeError(`${path} cannot be read: ${messageOf(error)}`);
+    }
+    return parse(text2, path);
+  };
+  const write = ({ current, profiles }) => {
+    mkdirSync(folder, {
+      recursive: true,
+      mode: 448
+    });
+    const temporary = join(folder, `.profiles-${randomBytes(6).toString("hex")}`);
+    const text2 = JSON.stringify({
+      format: 1,
+      current,
+      profiles: Object.fromEntries(profiles)
+    }, null, 2);
+    writeFileSync(temporary, `${text2}
+`, {
+      mode: 384,
+      flag: "wx"
+    });
+    renameSync(temporary, path);
+  };
+  const required2 = (list5, name) => {
+    const profile = list5.profiles.get(name);
+    if (!profile) throw wrongUsage(`There is no profile "${name}". "crude profiles list" shows those that exist.`);
+    return profile;
+  };
+  return {
+    path,
+    read,
+    put(name, profile) {
+      const { profiles } = read();
+      write({
+        current: name,
+        profiles: new Map([
+          ...profiles,
+          [
+            name,
+            profile
+          ]
+        ])
+      });
+    },
+    use(name) {
+      const list5 = read();
+      required2(list5, name);
+      write({
+        ...list5,
+        current: name
+      });
+    },
+    remove(name) {
+      const list5 = read();
+      const profile = required2(list5, name);
+      const profiles = new Map([
+        ...list5.profiles
+      ].filter(([other]) => other !== name));
+      const current = list5.current === name ? [
+        ...profiles.keys()
+      ][0] : list5.current;
+      write({
+        current,
+        profiles
+      });
+      return profile;
+    }
+  };
+}
+function parse(text2, path) {
+  try {
+    const { format, current, profiles } = JSON.parse(text2);
+    if (format !== 1 || typeof profiles !== "object") throw new Error("it has another format");
+    const entries = Object.entries(profiles);
+    for (const [name, { url, credential }] of entries) {
+      if (typeof url !== "string" || typeof credential?.value !== "string") throw new Error(`"${name}" is incomplete`);
+    }
+    return {
+      current: typeof current === "string" ? current : void 0,
+      profiles: new Map(entries)
+    };
+  } catch (error) {
+    throw new CrudeError(`${path} is not a file of crude: ${messageOf(error)}. Remove it and sign in again.`);
+  }
+}
+
+// ../src/crude/base/terminal.ts
+var ERASE_LINE = "\r\x1B[K";
+var UPDATE_INTERVAL_MS = 100;
+var INPUT_MAX_BYTES = 64 * 1024 * 1024;
+var INTERRUPTED = 130;
+function createTerminal({ stdin, stderr, exit }, json) {
+  const isInputTerminal = stdin.isTTY === true;
+  const isInteractive = isInputTerminal && stderr.isTTY === true;
+  let drawnAt;
+  const ask = (question, hidden) => new Promise((resolve2) => {
+    let typed = "";
+    stdin.setRawMode(true);
+    stdin.setEncoding("utf8");
+    stderr.write(question);
+    const end = () => {
+      stdin.off("data", onData);
+      stdin.setRawMode(false);
+      stdin.pause();
+      stderr.write("\n");
+    };
+    const onData = (text2) => {
+      for (const character of text2) {
+        if (character === "\r" || character === "\n" || character === "") {
+          end();
+          return resolve2(typed);
+        }
+        if (character === "") {
+          end();
+          return exit(INTERRUPTED);
+        }
+        if (character === "\x7F" || character === "\b") {
+          if (!hidden && typed !== "") stderr.write("\b \b");
+          typed = [
+            ...typed
+          ].slice(0, -1).join("");
+        } else if (character >= " " || character === "	") {
+          typed += character;
+          if (!hidden) stderr.write(character);
+        }
+      }
+    };
+    stdin.on("data", onData);
+    stdin.resume();
+  });
+  return {
+    isInteractive,
+    isInputTerminal,
+    async readInput() {
+      const chunks = [];
+      let size = 0;
+      for await (const chunk of stdin) {
+        size += chunk.length;
+        if (size > INPUT_MAX_BYTES) throw wrongUsage("Standard input is too long.");
+        chunks.push(chunk);
+      }
+      return concat(chunks);
+    },
+    async askHidden(question) {
+      if (!isInteractive) throw wrongUsage(`There is no terminal to ask on: ${question}`);
+      return await ask(`${question}: `, true);
+    },
+    async confirm(question) {
+      if (!isInteractive) throw wrongUsage("There is no terminal to ask on; add --yes to confirm.");
+      return /^y(?:es)?$/i.test((await ask(`${question} [y/N] `, false)).trim());
+    },
+    progress(label, done, total) {
+      if (json || stderr.isTTY !== true) return;
+      const now = performance.now();
+      if (done >= total) {
+        if (drawnAt !== void 0) stderr.write(ERASE_LINE);
+        drawnAt = void 0;
+        return;
+      }
+      if (drawnAt !== void 0 && now - drawnAt < UPDATE_INTERVAL_MS) return;
+      const percent = Math.floor(done / total * 100);
+      stderr.write(ERASE_LINE + `${label} ${percent}% | ${done}/${total}`.slice(0, (stderr.columns ?? 80) - 1));
+      drawnAt = now;
+    }
+  };
+}
+function concat(chunks) {
+  const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+// ../src/crude/run.ts
+const { parseArgs } = await import("node:util");
+
+// ../src/crude/base/address.ts
+var LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+function isLoopback(url) {
+  return LOOPBACK.test(url.hostname);
+}
+function serverUrl(text2, what) {
+  let url = URL.parse(text2.trim());
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    const secure = URL.parse(`https://${text2.trim()}`);
+    if (/^[a-z]+:\/\//i.test(text2.trim()) || !secure) {
+      throw wrongUsage(`${what} must be the address of a server, such as https://functions.example.com.`);
+    }
+    url = isLoopback(secure) ? new URL(`http://${text2.trim()}`) : secure;
+  }
+  if (url.username !== "" || url.password !== "") throw wrongUsage(`${what} must not contain a user or password.`);
+  return url.origin;
+}
+function requireSecure(origin) {
+  const url = new URL(origin);
+  if (url.protocol === "https:" || isLoopback(url)) return;
+  throw wrongUsage(`${origin} is not encrypted: keys and sessions are only sent by https:, or by http: to this machine. Use the server's https: address, or a tunnel to a port of this machine.`);
+}
+
+// ../src/crude/base/client.ts
+var TIMEOUT_MS = 6e4;
+var Client = class {
+  url;
+  credential;
+  #version;
+  /** @throws CrudeError (usage) if the credential would not be encrypted on its way */
+  constructor({ url, credential, version }) {
+    if (credential) requireSecure(url);
+    this.url = url;
+    this.credential = credential;
+    this.#version = version;
+  }
+  // The caller knows the shape of each answer.
+  // deno-lint-ignore no-explicit-any
+  async get(path, query) {
+    return await this.#json("GET", path, query ? {
+      query
+    } : {});
+  }
+  // deno-lint-ignore no-explicit-any
+  async post(path, json, wanted = {}) {
+    return await this.#json("POST", path, {
+      ...wanted,
+      json
+    });
+  }
+  // deno-lint-ignore no-explicit-any
+  async put(path, json) {
+    return await this.#json("PUT", path, {
+      json
+    });
+  }
+  async delete(path) {
+    await this.#json("DELETE", path, {});
+  }
+  /** Sends one request to the API. @throws CrudeError for an answer that is not 2xx, and for none */
+  async request(method, path, wanted = {}) {
+    const { credential } = this;
+    const headers = credential?.kind === "session" ? {
+      Authorization: `Bearer ${credential.value}`
+    } : credential ? {
+      "X-API-Key": credential.value
+    } : {};
+    const response = await this.send(method, path, {
+      ...wanted,
+      headers: {
+        ...headers,
+        ...wanted.headers
+      }
+    });
+    if (!response.ok) throw await refusal(response, this.url);
+    return response;
+  }
+  /** Sends one request without a credential, and returns any answer. @throws CrudeError (unreachable) */
+  async send(method, path, wanted = {}) {
+    const { query = {}, json, bytes, headers, timeoutMs = TIMEOUT_MS } = wanted;
+    const url = new URL(path, this.url);
+    for (const [name, value] of Object.entries(query)) if (value !== void 0) url.searchParams.set(name, `${value}`);
+    const body = json === void 0 ? bytes : JSON.stringify(json);
+    try {
+      return await fetch(url, {
+        method,
+        headers: {
+          "User-Agent": `crude/${this.#version}`,
+          ...json !== void 0 && {
+            "Content-Type": "application/json"
+          },
+          ...headers
+        },
+        // Or the credential would be sent to wherever the answer points.
+        redirect: "manual",
+        ...body !== void 0 && {
+          body
+        },
+        ...timeoutMs !== null && {
+          signal: AbortSignal.timeout(timeoutMs)
+        }
+      });
+    } catch (error) {
+      throw unreachable(this.url, error);
+    }
+  }
+  async #json(method, path, wanted) {
+    const response = await this.request(method, path, wanted);
+    try {
+      const text2 = await response.text();
+      return text2 === "" ? {} : JSON.parse(text2);
+    } catch (error) {
+      throw unreachable(this.url, error);
+    }
+  }
+};
+function unreachable(url, error) {
+  return new CrudeError(`${url} could not be reached: ${reasonOf(error)}.`, {
+    exitCode: EXIT.unreachable,
+    code: "Unreachable"
+  });
+}
+function reasonOf(error) {
+  if (error instanceof Error && error.name === "TimeoutError") return "it did not answer in time";
+  const reasons = [];
+  for (let cause = error; cause !== void 0 && cause !== null; cause = cause.cause) {
+    const [first] = cause.errors ?? [];
+    const message = messageOf(cause) || messageOf(first);
+    if (message) reasons.push(message);
+  }
+  return (reasons.at(-1) ?? "unknown error").replace(/[.\s]+$/, "");
+}
+async function refusal(response, url) {
+  const body = await errorBody(response);
+  const { status } = response;
+  if (!body) {
+    const location = response.headers.get("location");
+    const message = location && status >= 300 && status < 400 ? `${url} redirects to ${location}. Use the address that the server is reached by.` : `${url} answered ${status}, but not as this server does.`;
+    const exitCode = [
+      502,
+      503,
+      504
+    ].includes(status) ? EXIT.unreachable : EXIT.failed;
+    return new CrudeError(message, {
+      exitCode,
+      code: "UnexpectedAnswer"
+    });
+  }
+  return new CrudeError(body.error, {
+    exitCode: exitCodeOf(status, body.code),
+    code: body.code,
+    details: body.details,
+    lines: fieldLines(body)
+  });
+}
+function isUnknownEndpoint(error) {
+  if (!(error instanceof CrudeError)) return false;
+  if (error.code === "MethodNotAllowed") return true;
+  return error.code === "NotFound" && / in the API\b/.test(error.message);
+}
+async function sinceVersion(what, request) {
+  try {
+    return await request();
+  } catch (error) {
+    if (!isUnknownEndpoint(error)) throw error;
+    throw new CrudeError(`This server's version does not support ${what}.`, {
+      code: "Unsupported"
+    });
+  }
+}
+async function errorBody(response) {
+  try {
+    const body = await response.json();
+    return typeof body?.error === "string" && typeof body.code === "string" ? body : void 0;
+  } catch {
+    return void 0;
+  }
+}
+function exitCodeOf(status, code) {
+  if ((status === 401 || status === 403) && code !== "Protected") return EXIT.denied;
+  return EXIT.failed;
+}
+function fieldLines({ details }) {
+  if (typeof details !== "object" || details === null) return [];
+  const problems = Object.entries(details).filter(([, problem]) => typeof problem === "string");
+  return problems.length < 2 ? [] : problems.map(([field, problem]) => `  ${field} ${problem}`);
+}
+
+// ../src/crude/base/command.ts
+var Given = class {
+  positionals;
+  options;
+  constructor(positionals, options) {
+    this.positionals = positionals;
+    this.options = options;
+  }
+  /** Returns a positional that the command requires. */
+  at(index) {
+    return this.positionals[index];
+  }
+  text(name) {
+    const value = this.options[name];
+    return typeof value === "string" ? value : void 0;
+  }
+  texts(name) {
+    const value = this.options[name];
+    return Array.isArray(value) ? value : [];
+  }
+  flag(name) {
+    return this.options[name] === true;
+  }
+  /** Returns a whole number of at least `min`. @throws CrudeError (usage) */
+  number(name, min = 1) {
+    const text2 = this.text(name);
+    if (text2 === void 0) return void 0;
+    if (!/^[0-9]{1,15}$/.test(text2) || Number(text2) < min) {
+      throw wrongUsage(`--${name} must be a whole number of at least ${min}.`);
+    }
+    return Number(text2);
+  }
+};
+
+// ../src/crude/base/connect.ts
+var SESSION_PREFIX = "crude_session_";
+function credentialOf(value) {
+  return {
+    kind: value.startsWith(SESSION_PREFIX) ? "session" : "key",
+    value
+  };
+}
+function choose({ profile, url, env, profiles }) {
+  const list5 = profiles.read();
+  if (profile !== void 0) {
+    const found2 = list5.profiles.get(profile);
+    if (!found2) throw wrongUsage(`There is no profile "${profile}". "crude profiles list" shows those that exist.`);
+    if (url !== void 0 && serverUrl(url, "--url") !== found2.url) {
+      throw wrongUsage(`--url is not the address of the profile "${profile}", which is ${found2.url}.`);
+    }
+    return {
+      url: found2.url,
+      credential: found2.credential,
+      profile
+    };
+  }
+  const [variable, key] = [
+    env("CRUDE_URL") || void 0,
+    env("CRUDE_KEY") || void 0
+  ];
+  const wanted = url !== void 0 ? serverUrl(url, "--url") : variable !== void 0 ? serverUrl(variable, "CRUDE_URL") : void 0;
+  if (key !== void 0) {
+    if (wanted === void 0) throw wrongUsage("CRUDE_KEY is set, but CRUDE_URL, its server, is not.");
+    return {
+      url: wanted,
+      credential: credentialOf(key.trim())
+    };
+  }
+  const names = [
+    list5.current,
+    ...list5.profiles.keys()
+  ].filter((name2) => name2 !== void 0);
+  const name = names.find((name2) => {
+    const candidate = list5.profiles.get(name2);
+    return candidate !== void 0 && (wanted === void 0 || candidate.url === wanted);
+  });
+  if (name === void 0) {
+    throw wrongUsage(wanted === void 0 ? 'You are not signed in. Run "crude login URL", or set CRUDE_URL and CRUDE_KEY.' : `You are not signed in to ${wanted}. Run "crude login ${wanted}", or set CRUDE_KEY.`);
+  }
+  const found = list5.profiles.get(name);
+  return {
+    url: found.url,
+    credential: found.credential,
+    profile: name
+  };
+}
+
+// ../src/crude/base/text.ts
+var CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+function visible(text2) {
+  return text2.replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+function visibleLine(text2) {
+  return visible(text2).replaceAll("\n", "\\n").replaceAll("	", " ");
+}
+function table(head, rows) {
+  const cells = [
+    head,
+    ...rows
+  ].map((row) => row.map(visibleLine));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd());
+}
+function count(n, one, many = `${one}s`) {
+  return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
+}
+
+// ../src/crude/base/owners.ts
+var SCOPES = [
+  "global",
+  "function",
+  "group",
+  "key"
+];
+var OWNER_OPTIONS = {
+  scope: {
+    type: "string",
+    value: "SCOPE",
+    choices: SCOPES,
+    help: `${SCOPES.join(", ")}; global by default`
+  },
+  owner: {
+    type: "string",
+    value: "NAME",
+    help: "the function, the group, or the key as GROUP/KEY"
+  }
+};
+function missing(what, name) {
+  return new CrudeError(`There is no ${what} "${name}".`, {
+    code: "NotFound"
+  });
+}
+async function functionByName(client, name) {
+  const { functions } = await client.get("/api/functions");
+  const found = functions.find((one) => one.name === name);
+  if (!found) throw missing("function", name);
+  return found;
+}
+async function groups(client) {
+  return (await client.get("/api/key-groups")).groups;
+}
+async function groupByName(client, name) {
+  const found = (await groups(client)).find((group) => group.name === name);
+  if (!found) throw missing("key group", name);
+  return found;
+}
+function splitKey(text2, what) {
+  const at = text2.indexOf("/");
+  if (at < 1 || at === text2.length - 1) throw wrongUsage(`${what} must be GROUP/KEY, such as staging/acme.`);
+  return {
+    group: text2.slice(0, at),
+    key: text2.slice(at + 1)
+  };
+}
+async function keyByName(client, text2, what) {
+  const { group, key } = splitKey(text2, what);
+  const { id } = await groupByName(client, group);
+  const { keys } = await client.get("/api/keys", {
+    groupId: id
+  });
+  const found = keys.find((one) => one.name === key);
+  if (!found) throw missing("API key", text2);
+  return found;
+}
+async function ownerOf(client, given) {
+  const [scope, name] = [
+    given.text("scope") ?? "global",
+    given.text("owner")
+  ];
+  if (!SCOPES.some((known) => known === scope)) throw wrongUsage(`--scope must be one of ${SCOPES.join(", ")}.`);
+  if (scope === "global") {
+    if (name !== void 0) throw wrongUsage("--owner needs --scope function, group or key.");
+    return {
+      scope,
+      id: null,
+      label: "global",
+      fields: {
+        scope
+      }
+    };
+  }
+  if (name === void 0) throw wrongUsage(`--scope ${scope} needs --owner.`);
+  const { id } = scope === "function" ? await functionByName(client, name) : scope === "group" ? await groupByName(client, name) : await keyByName(client, name, "--owner");
+  return {
+    scope,
+    id,
+    label: `${scope} ${name}`,
+    fields: {
+      scope,
+      [`${scope}Id`]: id
+    }
+  };
+}
+
+// ../src/crude/commands/secrets.ts
+const { chmodSync: chmodSync2, readFileSync: readFileSync2, writeFileSync: writeFileSync2 } = await import("node:fs");
+const { resolve } = await import("node:path");
+var PAGE_SIZE = 1e3;
+var FORMATS = [
+  "env",
+  "json",
+  "yaml"
+];
+var ownerText = ({ scope, scopeName }) => scopeName === null ? scope : `${scope} ${scopeName}`;
+var list = {
+  name: "secrets list",
+  options: OWNER_OPTIONS,
+  help: [
+    "List secrets, without their values: all of them, or those of a scope or an owner."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const query = given.text("owner") === void 0 ? {
+      scope: given.text("scope")
+    } : (await ownerOf(client, given)).fields;
+    const secrets = [];
+    let cursor;
+    while (true) {
+      const page = await client.get("/api/secrets", {
+        ...query,
+        limit: PAGE_SIZE,
+        cursor
+      });
+      secrets.push(...page.secrets);
+      if (page.next === null) break;
+      cursor = page.next;
+    }
+    const rows = secrets.map((one) => [
+      one.name,
+      ownerText(one),
+      one.updatedAt,
+      one.comment
+    ]);
+    return {
+      json: {
+        secrets
+      },
+      lines: rows.length > 0 ? table([
+        "NAME",
+        "SCOPE",
+        "UPDATED",
+        "COMMENT"
+      ], rows) : [
+        "There are no secrets."
+      ]
+    };
+  }
+};
+var VALUE_OPTIONS = {
+  file: {
+    type: "string",
+    value: "PATH",
+    help: "read the value from a file"
+  },
+  raw: {
+    type: "boolean",
+    help: "keep a final newline"
+  }
+};
+var set = {
+  name: "secrets set",
+  positionals: [
+    {
+      name: "NAME"
+    }
+  ],
+  options: {
+    ...OWNER_OPTIONS,
+    ...VALUE_OPTIONS,
+    comment: {
+      type: "string",
+      value: "TEXT",
+      help: "what the secret is for"
+    }
+  },
+  help: [
+    "Create a secret, or change its value.",
+    "The value is read from standard input, from --file, or from a hidden prompt. One final newline is dropped."
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const value = await readValue(context, given, name);
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const comment = given.text("comment");
+    const stored = await find(client, name, owner);
+    const changes = {
+      value,
+      ...comment !== void 0 && {
+        comment
+      }
+    };
+    if (stored) await client.put(`/api/secrets/${stored.id}`, changes);
+    else await client.post("/api/secrets", {
+      name,
+      ...changes,
+      ...owner.fields
+    });
+    const done = stored ? "changed" : "created";
+    return {
+      json: {
+        name,
+        scope: owner.scope,
+        done
+      },
+      lines: [
+        `${name} (${owner.label}) was ${done}.`
+      ]
+    };
+  }
+};
+var get = {
+  name: "secrets get",
+  positionals: [
+    {
+      name: "NAME"
+    }
+  ],
+  options: {
+    ...OWNER_OPTIONS,
+    raw: {
+      type: "boolean",
+      help: "print no newline after the value"
+    }
+  },
+  help: [
+    "Print the value of a secret. The audit records it."
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const found = await required(client, name, owner);
+    const secret = await client.get(`/api/secrets/${found.id}`, {
+      includeValues: true
+    });
+    if (secret.value === null || secret.value === void 0) {
+      throw new CrudeError(`The value of ${name} cannot be read: ${secret.decryptionError ?? "it is sealed"}.`, {
+        code: "Unreadable"
+      });
+    }
+    const bytes = new TextEncoder().encode(secret.value + (given.flag("raw") ? "" : "\n"));
+    return {
+      json: {
+        ...secret
+      },
+      bytes
+    };
+  }
+};
+var remove = {
+  name: "secrets rm",
+  positionals: [
+    {
+      name: "NAME"
+    }
+  ],
+  options: {
+    ...OWNER_OPTIONS,
+    yes: {
+      type: "boolean",
+      short: "y",
+      help: "do not ask"
+    }
+  },
+  help: [
+    "Delete a secret."
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const { id } = await required(client, name, owner);
+    await confirmed(context, given, `Delete ${name} (${owner.label})?`);
+    await client.delete(`/api/secrets/${id}`);
+    return {
+      json: {
+        name,
+        scope: owner.scope,
+        done: "deleted"
+      },
+      lines: [
+        `${name} (${owner.label}) was deleted.`
+      ]
+    };
+  }
+};
+var importSecrets = {
+  name: "secrets import",
+  positionals: [
+    {
+      name: "FILE",
+      optional: true
+    }
+  ],
+  options: {
+    ...OWNER_OPTIONS,
+    format: {
+      type: "string",
+      value: "FORMAT",
+      choices: FORMATS,
+      help: "env, json or yaml; by the file's ending"
+    },
+    create: {
+      type: "boolean",
+      help: "change no secret that exists"
+    },
+    "dry-run": {
+      type: "boolean",
+      help: "show what would change, without values"
+    }
+  },
+  help: [
+    "Create and change secrets from a file, or from standard input."
+  ],
+  async run(context, given) {
+    const [path] = given.positionals;
+    const content = decode(path === void 0 ? await piped(context, "FILE") : readFile(context, path));
+    const client = await context.connect();
+    const { fields } = await ownerOf(client, given);
+    const preview = await sinceVersion("importing secrets", () => client.post("/api/secrets/import", {
+      format: formatOf(given.text("format"), path),
+      content,
+      ...fields,
+      mode: given.flag("create") ? "create" : "upsert",
+      ...given.flag("dry-run") && {
+        dryRun: true
+      }
+    }));
+    const lines = Object.entries(preview).filter(([, names]) => Array.isArray(names)).map(([what, names]) => `${what}: ${shown(names)}`);
+    return {
+      json: preview,
+      lines: given.flag("dry-run") ? [
+        "Nothing was changed.",
+        ...lines
+      ] : lines
+    };
+  }
+};
+function shown(names) {
+  const texts = names.map((one) => typeof one === "string" ? one : one?.name ?? "");
+  return names.length === 0 ? "none" : texts.filter(Boolean).join(", ") || String(names.length);
+}
+var exportSecrets = {
+  name: "secrets export",
+  options: {
+    ...OWNER_OPTIONS,
+    format: {
+      type: "string",
+      value: "FORMAT",
+      choices: FORMATS,
+      help: "env, json or yaml; env by default"
+    },
+    output: {
+      type: "string",
+      short: "o",
+      value: "PATH",
+      help: "write a file that only you can read"
+    }
+  },
+  help: [
+    "Print the secrets of an owner with their values. The audit records it."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const { fields } = await ownerOf(client, given);
+    const output = given.text("output");
+    const format = formatOf(given.text("format"), output);
+    const content = await sinceVersion("exporting secrets", () => exported(client, {
+      ...fields,
+      format
+    }));
+    if (output === void 0) return {
+      json: {
+        format,
+        content
+      },
+      bytes: new TextEncoder().encode(content)
+    };
+    const path = resolve(context.cwd, output);
+    try {
+      writeFileSync2(path, content, {
+        mode: 384
+      });
+      chmodSync2(path, 384);
+    } catch (error) {
+      throw wrongUsage(`--output cannot be written: ${messageOf(error)}`);
+    }
+    return {
+      json: {
+        format,
+        output: path
+      },
+      lines: [
+        `The secrets are in ${path}.`
+      ]
+    };
+  }
+};
+async function exported(client, query) {
+  try {
+    const text2 = await (await client.request("GET", "/api/secrets/export", {
+      query
+    })).text();
+    return query["format"] !== "json" && text2.startsWith("{") ? JSON.parse(text2).content ?? text2 : text2;
+  } catch (error) {
+    const isId = error instanceof CrudeError && error.details?.id !== void 0;
+    throw isId ? new CrudeError(error.message, {
+      code: "MethodNotAllowed"
+    }) : error;
+  }
+}
+async function confirmed({ terminal }, given, question) {
+  if (given.flag("yes") || await terminal.confirm(question)) return;
+  throw new CrudeError("Nothing was changed.", {
+    code: "Declined"
+  });
+}
+function readFile({ cwd }, path) {
+  try {
+    return readFileSync2(resolve(cwd, path));
+  } catch (error) {
+    throw wrongUsage(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+async function piped({ terminal }, what) {
+  if (terminal.isInputTerminal) throw wrongUsage(`${what} is missing; without it, standard input is read.`);
+  return await terminal.readInput();
+}
+async function readValue(context, given, name) {
+  const file = given.text("file");
+  const { terminal } = context;
+  if (file === void 0 && terminal.isInputTerminal) return await terminal.askHidden(`Value of ${name}`);
+  const text2 = decode(file === void 0 ? await terminal.readInput() : readFile(context, file));
+  const value = given.flag("raw") ? text2 : text2.replace(/\r?\n$/, "");
+  if (value === "") throw wrongUsage(`The value of ${name} is empty; it is read from standard input or --file.`);
+  return value;
+}
+function decode(bytes) {
+  try {
+    return new TextDecoder("utf-8", {
+      fatal: true,
+      ignoreBOM: true
+    }).decode(bytes);
+  } catch {
+    throw wrongUsage("The input is not text in UTF-8.");
+  }
+}
+function formatOf(given, path) {
+  if (given !== void 0) {
+    if (FORMATS.some((format) => format === given)) return given;
+    throw wrongUsage(`--format must be one of ${FORMATS.join(", ")}.`);
+  }
+  const [, ending] = /\.(json|ya?ml)$/.exec(path ?? "") ?? [];
+  return ending === void 0 ? "env" : ending === "json" ? "json" : "yaml";
+}
+async function named(client, name) {
+  try {
+    return (await client.get(`/api/secrets/by-name/${encodeURIComponent(name)}`)).secrets;
+  } catch (error) {
+    if (error instanceof CrudeError && error.code === "NotFound") return [];
+    throw error;
+  }
+}
+var isOf = (owner) => (one) => one.scope === owner.scope && one.scopeId === owner.id;
+async function find(client, name, owner) {
+  return (await named(client, name)).find(isOf(owner));
+}
+async function required(client, name, owner) {
+  const all = await named(client, name);
+  const found = all.find(isOf(owner));
+  if (found) return found;
+  const others = all.map(ownerText).join(", ");
+  const hint = others === "" ? "" : ` It is in ${count(all.length, "other scope")}: ${others}.`;
+  throw new CrudeError(`There is no secret ${name} (${owner.label}).${hint}`, {
+    code: "NotFound"
+  });
+}
+var secretCommands = [
+  list,
+  set,
+  get,
+  remove,
+  importSecrets,
+  exportSecrets
+];
+
+// ../src/crude/commands/call.ts
+var call = {
+  name: "call",
+  positionals: [
+    {
+      name: "NAME"
+    },
+    {
+      name: "PATH",
+      optional: true
+    }
+  ],
+  options: {
+    key: {
+      type: "string",
+      value: "GROUP/KEY",
+      help: "the API key to call it with; the audit records that it was read"
+    },
+    data: {
+      type: "string",
+      short: "d",
+      value: "DATA",
+      help: "the body: text, @FILE, or @- for standard input"
+    },
+    method: {
+      type: "string",
+      short: "X",
+      value: "METHOD",
+      help: "by default the function's first, or one with a body"
+    },
+    header: {
+      type: "string",
+      short: "H",
+      multiple: true,
+      value: "NAME:VALUE",
+      help: "a header; can be repeated"
+    },
+    param: {
+      type: "string",
+      short: "p",
+      multiple: true,
+      value: "NAME=VALUE",
+      help: "a parameter of the route"
+    },
+    query: {
+      type: "string",
+      short: "q",
+      multiple: true,
+      value: "NAME=VALUE",
+      help: "a parameter of the query"
+    },
+    include: {
+      type: "boolean",
+      short: "i",
+      help: "print the status and the headers as well"
+    }
+  },
+  help: [
+    "Call a function and print the body of its response.",
+    "PATH is what comes after /run, if --param cannot say it. Without --key, a function that is not public is called",
+    "with the API key that you are signed in with. A status of 400 or more makes the exit code 1, or 4 for 401 and 403."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const found = await functionByName(client, given.at(0));
+    const path = given.positionals[1] ?? fill(found.route, pairs(given, "param"));
+    if (!path.startsWith("/")) throw wrongUsage('PATH must begin with "/".');
+    const body = await dataOf(context, given.text("data"));
+    const url = new URL(`/run${path}`, client.url);
+    for (const [name, value] of pairs(given, "query")) url.searchParams.append(name, value);
+    const response = await client.send(methodOf(given, found.methods, body), url.pathname + url.search, {
+      headers: {
+        ...headersOf(given, body),
+        ...await keyHeader(client, given, found.keys.length === 0)
+      },
+      timeoutMs: null,
+      ...body !== void 0 && {
+        bytes: body
+      }
+    });
+    if (response.status >= 400) context.note(`The function answered ${response.status}.`);
+    return await shown2(response, given.flag("include"));
+  }
+};
+function pairs(given, option) {
+  return given.texts(option).map((text2) => {
+    const at = text2.indexOf("=");
+    if (at < 1) throw wrongUsage(`--${option} must be NAME=VALUE.`);
+    return [
+      text2.slice(0, at),
+      text2.slice(at + 1)
+    ];
+  });
+}
+function fill(route, params) {
+  const values = new Map(params);
+  const path = route.replace(/\/:(\w+)(?:\{[^}]*\})?(\?)?/g, (_, name, optional) => {
+    const value = values.get(name);
+    values.delete(name);
+    if (value !== void 0) return `/${encodeURIComponent(value)}`;
+    if (optional) return "";
+    throw wrongUsage(`The route ${route} needs --param ${name}=VALUE.`);
+  });
+  const [unknown] = values.keys();
+  if (unknown !== void 0) throw wrongUsage(`The route ${route} has no parameter "${unknown}".`);
+  return path.replace(/\/\*$/, "/") || "/";
+}
+async function dataOf(context, data) {
+  if (data === void 0) return void 0;
+  if (data === "@-") return await context.terminal.readInput();
+  return data.startsWith("@") ? readFile(context, data.slice(1)) : new TextEncoder().encode(data);
+}
+function methodOf(given, methods, body) {
+  const wanted = given.text("method");
+  if (wanted !== void 0) return wanted.toUpperCase();
+  if (body === void 0) return methods[0] ?? "GET";
+  return methods.find((method) => ![
+    "GET",
+    "HEAD"
+  ].includes(method)) ?? "POST";
+}
+function headersOf(given, body) {
+  const headers = {};
+  if (body !== void 0 && isJson(body)) headers["Content-Type"] = "application/json";
+  for (const text2 of given.texts("header")) {
+    const at = text2.indexOf(":");
+    if (at < 1) throw wrongUsage("--header must be NAME:VALUE.");
+    const name = text2.slice(0, at).trim();
+    if (/^(?:x-api-key|authorization|cookie)$/i.test(name)) {
+      throw wrongUsage(`--header cannot be ${name}: credentials are not taken from arguments; use --key GROUP/KEY.`);
+    }
+    const same = Object.keys(headers).find((other) => other.toLowerCase() === name.toLowerCase());
+    if (same) delete headers[same];
+    headers[name] = text2.slice(at + 1).trim();
+  }
+  return headers;
+}
+function isJson(body) {
+  try {
+    JSON.parse(new TextDecoder("utf-8", {
+      fatal: true
+    }).decode(body));
+    return true;
+  } catch {
+    return false;
+  }
+}
+async function keyHeader(client, given, isPublic) {
+  const name = given.text("key");
+  if (name !== void 0) {
+    requireSecure(client.url);
+    const { id } = await keyByName(client, name, "--key");
+    const { key } = await client.get(`/api/keys/${id}`, {
+      includeValues: true
+    });
+    if (typeof key.value !== "string") throw new CrudeError(`The value of ${name} cannot be read.`);
+    return {
+      "X-API-Key": key.value
+    };
+  }
+  if (isPublic) return {};
+  if (client.credential?.kind === "key") return {
+    "X-API-Key": client.credential.value
+  };
+  throw wrongUsage("This function needs an API key: add --key GROUP/KEY.");
+}
+async function shown2(response, isIncluded) {
+  const { status, statusText, headers } = response;
+  const exitCode = status < 400 ? EXIT.ok : status === 401 || status === 403 ? EXIT.denied : EXIT.failed;
+  const bytes = new Uint8Array(await response.arrayBuffer().catch((error) => {
+    throw new CrudeError(`The response broke off: ${error.message}`, {
+      exitCode: EXIT.unreachable,
+      code: "BrokeOff"
+    });
+  }));
+  const head = isIncluded ? [
+    `${status} ${statusText}`,
+    ...[
+      ...headers
+    ].map(([name, value]) => `${name}: ${visibleLine(value)}`),
+    "",
+    ""
+  ] : [];
+  return {
+    json: {
+      status,
+      headers: Object.fromEntries(headers),
+      ...bodyFields(bytes)
+    },
+    bytes: head.length > 0 ? joined(new TextEncoder().encode(head.join("\n")), bytes) : bytes,
+    exitCode
+  };
+}
+function bodyFields(bytes) {
+  try {
+    return {
+      body: new TextDecoder("utf-8", {
+        fatal: true
+      }).decode(bytes)
+    };
+  } catch {
+    return {
+      bodyBase64: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
+    };
+  }
+}
+function joined(head, body) {
+  const whole = new Uint8Array(head.length + body.length);
+  whole.set(head);
+  whole.set(body, head.length);
+  return whole;
+}
+var callCommands = [
+  call
+];
+
+// ../src/crude/base/browser.ts
+const { spawn } = await import("node:child_process");
+const { platform } = await import("node:os");
+function openInBrowser(url) {
+  const commands = {
+    darwin: [
+      "open",
+      url
+    ],
+    win32: [
+      "rundll32",
+      "url.dll,FileProtocolHandler",
+      url
+    ]
+  };
+  const [program, ...args] = commands[platform()] ?? [
+    "xdg-open",
+    url
+  ];
+  try {
+    const child = spawn(program, args, {
+      stdio: "ignore",
+      detached: true
+    });
+    child.on("error", () => {
+    });
+    child.unref();
+  } catch {
+  }
+}
+
+// ../src/crude/commands/functions.ts
+function callers({ keys }, known) {
+  if (keys.length === 0) return "public";
+  return keys.map((id) => known.find((group) => group.id === id)?.name ?? String(id)).join(", ");
+}
+var list2 = {
+  name: "functions list",
+  help: [
+    "List functions: their routes, who may call them, and their state."
+  ],
+  async run(context) {
+    const client = await context.connect();
+    const [{ functions }, known] = [
+      await client.get("/api/functions"),
+      await groups(client)
+    ];
+    const rows = functions.map((one) => [
+      one.name,
+      one.methods.join(","),
+      `/run${one.route}`,
+      callers(one, known),
+      one.state,
+      one.handler
+    ]);
+    const lines = table([
+      "NAME",
+      "METHODS",
+      "PATH",
+      "CALLERS",
+      "STATE",
+      "HANDLER"
+    ], rows);
+    return {
+      json: {
+        functions
+      },
+      lines: rows.length > 0 ? lines : [
+        "There are no functions."
+      ]
+    };
+  }
+};
+var show = {
+  name: "functions show",
+  positionals: [
+    {
+      name: "NAME"
+    }
+  ],
+  help: [
+    "Show everything about a function."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const found = await functionByName(client, given.at(0));
+    const known = await groups(client);
+    const facts = Object.entries({
+      ...found,
+      callers: callers(found, known)
+    }).filter(([name]) => name !== "keys").map(([name, value]) => [
+      name,
+      typeof value === "string" ? value : JSON.stringify(value)
+    ]);
+    const width = Math.max(...facts.map(([name]) => name.length));
+    return {
+      json: {
+        function: found
+      },
+      lines: facts.map(([name, value]) => `${name.padEnd(width)}  ${visible(value ?? "")}`)
+    };
+  }
+};
+var packages = {
+  name: "packages",
+  help: [
+    "List the packages that functions use, with their versions."
+  ],
+  async run(context) {
+    const { packages: packages2 } = await (await context.connect()).get("/api/packages");
+    const rows = packages2.flatMap(({ name, versions }) => versions.map(({ version, functions }) => [
+      name,
+      version,
+      functions.map((one) => one.name).join(", ")
+    ]));
+    const lines = table([
+      "PACKAGE",
+      "VERSION",
+      "FUNCTIONS"
+    ], rows);
+    return {
+      json: {
+        packages: packages2
+      },
+      lines: rows.length > 0 ? lines : [
+        "No function uses a package."
+      ]
+    };
+  }
+};
+var open = {
+  name: "open",
+  positionals: [
+    {
+      name: "FUNCTION",
+      optional: true
+    }
+  ],
+  options: {
+    print: {
+      type: "boolean",
+      help: "print the address instead of opening it"
+    }
+  },
+  help: [
+    "Open the admin pages, or the page of a function, in the browser."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const [name] = given.positionals;
+    const url = name === void 0 ? `${client.url}/web` : `${client.url}/web/functions/${(await functionByName(client, name)).id}`;
+    if (!given.flag("print") && !context.json) openInBrowser(url);
+    return {
+      json: {
+        url
+      },
+      lines: [
+        url
+      ]
+    };
+  }
+};
+var functionCommands = [
+  list2,
+  show,
+  packages,
+  open
+];
+
+// ../src/crude/commands/keys.ts
+var list3 = {
+  name: "keys list",
+  options: {
+    group: {
+      type: "string",
+      value: "GROUP",
+      help: "only the keys of this group"
+    }
+  },
+  help: [
+    "List API keys, without their values."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const group = given.text("group");
+    const groupId = group === void 0 ? void 0 : (await groupByName(client, group)).id;
+    const { keys } = await client.get("/api/keys", {
+      groupId
+    });
+    const rows = keys.map((key) => [
+      `${key.groupName}/${key.name}`,
+      key.preview ?? "unreadable",
+      key.createdAt,
+      key.lastUsedAt ?? "never",
+      key.description
+    ]);
+    return {
+      json: {
+        keys
+      },
+      lines: rows.length > 0 ? table([
+        "KEY",
+        "ENDS WITH",
+        "CREATED",
+        "LAST USED",
+        "DESCRIPTION"
+      ], rows) : [
+        "There are no API keys."
+      ]
+    };
+  }
+};
+var create = {
+  name: "keys create",
+  positionals: [
+    {
+      name: "GROUP/KEY"
+    }
+  ],
+  options: {
+    description: {
+      type: "string",
+      value: "TEXT",
+      help: "what the key is for"
+    },
+    "create-group": {
+      type: "boolean",
+      help: "create the group if there is none"
+    }
+  },
+  help: [
+    "Create an API key and print its value.",
+    "Only the value is printed on standard output, and only this once."
+  ],
+  async run(context, given) {
+    const { group, key } = splitKey(given.at(0), "GROUP/KEY");
+    const client = await context.connect();
+    const known = (await groups(client)).find(({ name }) => name === group);
+    const { id: groupId } = known ?? (given.flag("create-group") ? await client.post("/api/key-groups", {
+      name: group
+    }) : await groupByName(client, group));
+    const description = given.text("description");
+    const { id, value } = await client.post("/api/keys", {
+      groupId,
+      name: key,
+      ...description !== void 0 && {
+        description
+      }
+    });
+    context.note(`${group}/${key} was created. Its value is not shown again:`);
+    return {
+      json: {
+        id,
+        name: key,
+        group,
+        value
+      },
+      lines: [
+        value
+      ]
+    };
+  }
+};
+var revoke = {
+  name: "keys revoke",
+  positionals: [
+    {
+      name: "GROUP/KEY"
+    }
+  ],
+  options: {
+    yes: {
+      type: "boolean",
+      short: "y",
+      help: "do not ask"
+    }
+  },
+  help: [
+    "Revoke an API key and delete its secrets."
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const client = await context.connect();
+    const { id } = await keyByName(client, name, "GROUP/KEY");
+    await confirmed(context, given, `Revoke ${name} and delete its secrets?`);
+    await client.delete(`/api/keys/${id}`);
+    return {
+      json: {
+        id,
+        key: name,
+        done: "revoked"
+      },
+      lines: [
+        `${name} was revoked.`
+      ]
+    };
+  }
+};
+var roll = {
+  name: "keys roll",
+  positionals: [
+    {
+      name: "GROUP/KEY"
+    }
+  ],
+  options: {
+    yes: {
+      type: "boolean",
+      short: "y",
+      help: "revoke the old key at once"
+    }
+  },
+  help: [
+    "Replace an API key: a new value under the same name, with the same group and secrets.",
+    "The old key keeps working under another name, until you revoke it; with --yes, it is revoked at once.",
+    "Only the new value is printed on standard output."
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const client = await context.connect();
+    const old = await keyByName(client, name, "GROUP/KEY");
+    const { id, value, oldName } = await replace(client, old);
+    const oldKey = `${old.groupName}/${oldName}`;
+    const isRevoked = given.flag("yes");
+    if (isRevoked) await client.delete(`/api/keys/${old.id}`);
+    context.note(`${name} has a new value. Its value is not shown again:`);
+    if (!isRevoked) context.note(`The old one still works as ${oldKey}; revoke it with: crude keys revoke ${oldKey}`);
+    return {
+      json: {
+        id,
+        name: old.name,
+        group: old.groupName,
+        value,
+        old: isRevoked ? null : oldKey
+      },
+      lines: [
+        value
+      ]
+    };
+  }
+};
+async function replace(client, { id, name, groupId, description }) {
+  const oldName = `${name} until ${(/* @__PURE__ */ new Date()).toISOString().slice(0, 19)}`;
+  const { secrets } = await client.get("/api/secrets", {
+    scope: "key",
+    keyId: id,
+    includeValues: true
+  });
+  const unreadable = secrets.filter(({ value }) => value === null);
+  if (unreadable.length > 0) {
+    throw new CrudeError(`${count(unreadable.length, "secret")} of this key cannot be read, and so not be copied to a new one.`, {
+      code: "Unreadable"
+    });
+  }
+  await client.put(`/api/keys/${id}`, {
+    name: oldName
+  });
+  let made;
+  try {
+    made = await client.post("/api/keys", {
+      groupId,
+      name,
+      description
+    });
+    for (const { name: name2, value, comment } of secrets) {
+      await client.post("/api/secrets", {
+        name: name2,
+        value,
+        comment,
+        scope: "key",
+        keyId: made.id
+      });
+    }
+    return {
+      id: made.id,
+      value: made.value,
+      oldName
+    };
+  } catch (error) {
+    if (made) await client.delete(`/api/keys/${made.id}`);
+    await client.put(`/api/keys/${id}`, {
+      name
+    });
+    throw error;
+  }
+}
+var keyCommands = [
+  list3,
+  create,
+  revoke,
+  roll
+];
+
+// ../src/crude/commands/logs.ts
+var LIMIT = 100;
+var FOLLOWED_LIMIT = 10;
+var LIMIT_MAX = 1e3;
+var RECONNECT_MS = 1e3;
+var RECONNECT_MAX_MS = 3e4;
+var SILENCE_MAX_MS = 6e4;
+var LEVELS = [
+  "debug",
+  "info",
+  "warn",
+  "error"
+];
+var logs = {
+  name: "logs",
+  options: {
+    follow: {
+      type: "boolean",
+      short: "f",
+      help: "continue with what is logged from now on"
+    },
+    function: {
+      type: "string",
+      value: "NAME",
+      help: "only of this function"
+    },
+    level: {
+      type: "string",
+      value: "LEVEL",
+      choices: LEVELS,
+      help: "this level and more severe ones"
+    },
+    request: {
+      type: "string",
+      value: "ID",
+      help: "only of the call with this X-Request-Id"
+    },
+    search: {
+      type: "string",
+      value: "WORDS",
+      help: "only messages with these words"
+    },
+    limit: {
+      type: "string",
+      short: "n",
+      value: "N",
+      help: `how many; ${LIMIT} by default`
+    }
+  },
+  help: [
+    "Print the log of functions, the oldest entry first.",
+    "--follow with --json prints one object a line."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const isFollowed = given.flag("follow");
+    const filter = await filterOf(client, given);
+    const limit = Math.min(given.number("limit") ?? (isFollowed ? FOLLOWED_LIMIT : LIMIT), LIMIT_MAX);
+    const { logs: logs2 } = await client.get("/api/logs", {
+      ...filter,
+      limit
+    });
+    const entries = logs2.toReversed();
+    const names = await functionNames(client);
+    if (!isFollowed) return {
+      json: {
+        logs: entries
+      },
+      lines: entries.map((entry) => text(entry, names))
+    };
+    const print2 = (entry) => context.print(context.json ? JSON.stringify(entry) : text(entry, names));
+    for (const entry of entries) await print2(entry);
+    const last = entries.at(-1)?.id ?? await newest(client);
+    return await follow({
+      context,
+      client,
+      filter,
+      last,
+      print: print2
+    });
+  }
+};
+async function filterOf(client, given) {
+  const name = given.text("function");
+  return {
+    functionId: name === void 0 ? void 0 : (await functionByName(client, name)).id,
+    level: given.text("level"),
+    requestId: given.text("request"),
+    search: given.text("search")
+  };
+}
+async function newest(client) {
+  const { logs: logs2 } = await client.get("/api/logs", {
+    limit: 1
+  });
+  return logs2[0]?.id ?? 0;
+}
+async function functionNames(client) {
+  const { functions } = await client.get("/api/functions");
+  return new Map(functions.map(({ id, name }) => [
+    id,
+    name
+  ]));
+}
+function text({ at, level, functionId, requestId, message, event }, names) {
+  const name = names.get(functionId) ?? `#${functionId}`;
+  const call3 = requestId === null ? "" : ` ${requestId.slice(0, 8)}`;
+  const shown3 = event === "print" ? message : `${event}: ${message}`;
+  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${call3} ${visible(shown3).replaceAll("\n", "\n    ")}`;
+}
+async function follow(following) {
+  let waitMs = RECONNECT_MS;
+  while (true) {
+    try {
+      await readStream(following, () => waitMs = RECONNECT_MS);
+    } catch (error) {
+      if (isUnknownEndpoint(error) || !isTransient(error)) throw error;
+      following.context.note(`${error.message} Trying again in ${waitMs / 1e3} s.`);
+    }
+    await new Promise((resolve2) => setTimeout(resolve2, waitMs));
+    waitMs = Math.min(waitMs * 2, RECONNECT_MAX_MS);
+  }
+}
+function isTransient(error) {
+  return error instanceof CrudeError && (error.exitCode === EXIT.unreachable || /^(?:Stopping|TooMany)/.test(error.code));
+}
+async function readStream(following, onEvent) {
+  const { client, filter, last } = following;
+  const silence = new AbortController();
+  let timer;
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silence.abort(), SILENCE_MAX_MS);
+  };
+  const { body } = await client.request("GET", "/api/logs/stream", {
+    query: {
+      ...filter,
+      since: last
+    },
+    timeoutMs: null
+  });
+  silence.signal.addEventListener("abort", () => void reader.cancel(), {
+    once: true
+  });
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    heard();
+    while (true) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      heard();
+      onEvent();
+      const events = (rest + decoder.decode(value, {
+        stream: true
+      })).split("\n\n");
+      rest = events.pop();
+      for (const event of events) await take(event, following);
+    }
+  } catch (error) {
+    throw error instanceof CrudeError ? error : unreachable(client.url, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+async function take(event, following) {
+  const field = (name) => event.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  const data = field("data");
+  if (data === void 0) return;
+  if (field("event") === "lost") {
+    const { lines } = JSON.parse(data);
+    following.context.note(lines === null ? "Entries were skipped." : `${count(lines, "entry", "entries")} skipped.`);
+    return;
+  }
+  const entry = JSON.parse(data);
+  following.last = entry.id;
+  await following.print(entry);
+}
+var logCommands = [
+  logs
+];
+
+// ../src/crude/commands/sign_in.ts
+var login = {
+  name: "login",
+  positionals: [
+    {
+      name: "URL"
+    }
+  ],
+  options: {
+    key: {
+      type: "boolean",
+      help: "sign in with an API key, from a hidden prompt"
+    }
+  },
+  help: [
+    "Sign in to a server.",
+    "A key of a group that may use the API is read from standard input if that is not a terminal, or from a hidden",
+    "prompt. It is kept in a file that only you can read. --profile names the profile; by default, the server's host."
+  ],
+  async run(context, given) {
+    const url = serverUrl(given.at(0), "URL");
+    const name = given.text("profile") ?? new URL(url).host;
+    if (!PROFILE_NAME.test(name)) throw wrongUsage("--profile must be letters, digits and . : @ _ -");
+    const profile = {
+      url,
+      credential: credentialOf(await readKey(context))
+    };
+    await verify(context, profile);
+    context.profiles.put(name, profile);
+    return {
+      json: {
+        profile: name,
+        url,
+        kind: profile.credential.kind
+      },
+      lines: [
+        `Signed in to ${url}; the profile is "${name}".`
+      ]
+    };
+  }
+};
+async function readKey({ terminal }) {
+  const text2 = terminal.isInputTerminal ? await terminal.askHidden("API key") : new TextDecoder().decode(await terminal.readInput());
+  const key = text2.trim();
+  if (key === "") throw wrongUsage("There is no API key on standard input.");
+  if (!/^[\x21-\x7e]+$/.test(key)) throw wrongUsage("An API key has visible ASCII characters only, without spaces.");
+  return key;
+}
+async function verify({ version }, { url, credential }) {
+  await new Client({
+    url,
+    credential,
+    version
+  }).get("/api/key-groups");
+}
+var logout = {
+  name: "logout",
+  positionals: [
+    {
+      name: "PROFILE",
+      optional: true
+    }
+  ],
+  help: [
+    "Forget a profile, by default the current one.",
+    "An API key stays valid; revoke it with keys revoke."
+  ],
+  // deno-lint-ignore require-await
+  async run({ profiles }, given) {
+    const name = given.positionals[0] ?? given.text("profile") ?? profiles.read().current;
+    if (name === void 0) throw wrongUsage("You are not signed in.");
+    const { url } = profiles.remove(name);
+    return {
+      json: {
+        profile: name,
+        url
+      },
+      lines: [
+        `Signed out of ${url}.`
+      ]
+    };
+  }
+};
+var list4 = {
+  name: "profiles list",
+  help: [
+    "List the servers that you are signed in to."
+  ],
+  // deno-lint-ignore require-await
+  async run({ profiles }) {
+    const { current, profiles: known } = profiles.read();
+    const rows = [
+      ...known
+    ].map(([name, { url, credential, email, expiresAt }]) => ({
+      name,
+      url,
+      kind: credential.kind,
+      current: name === current,
+      ...email !== void 0 && {
+        email
+      },
+      ...expiresAt !== void 0 && {
+        expiresAt
+      }
+    }));
+    const lines = table([
+      "",
+      "PROFILE",
+      "SERVER",
+      "WITH"
+    ], rows.map(({ name, url, kind, current: current2, email }) => [
+      current2 ? "*" : "",
+      name,
+      url,
+      email ?? kind
+    ]));
+    return {
+      json: {
+        profiles: rows
+      },
+      lines: rows.length > 0 ? lines : [
+        "You are not signed in."
+      ]
+    };
+  }
+};
+var use = {
+  name: "profiles use",
+  positionals: [
+    {
+      name: "PROFILE"
+    }
+  ],
+  help: [
+    "Choose the profile that commands use by default."
+  ],
+  // deno-lint-ignore require-await
+  async run({ profiles }, given) {
+    profiles.use(given.at(0));
+    return {
+      json: {
+        profile: given.at(0)
+      },
+      lines: [
+        `The profile is "${given.at(0)}".`
+      ]
+    };
+  }
+};
+var signInCommands = [
+  login,
+  logout,
+  list4,
+  use
+];
+
+// ../src/crude/completion.ts
+var SHELLS = [
+  "bash",
+  "zsh",
+  "fish"
+];
+function completionScript(shell, commands, common) {
+  switch (shell) {
+    case "bash":
+      return bash(commands, common);
+    case "zsh":
+      return `#compdef crude
+autoload -Uz bashcompinit && bashcompinit
+${bash(commands, common)}`;
+    case "fish":
+      return fish(commands, common);
+    default:
+      throw wrongUsage(`SHELL must be one of ${SHELLS.join(", ")}.`);
+  }
+}
+function flags(options) {
+  return Object.entries(options).flatMap(([name, { short }]) => [
+    `--${name}`,
+    ...short ? [
+      `-${short}`
+    ] : []
+  ]);
+}
+function firstWords(commands) {
+  return [
+    ...new Set(commands.map(({ name }) => name.split(" ")[0]))
+  ];
+}
+function secondWords(commands, first) {
+  return commands.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name.slice(first.length + 1));
+}
+function choices(commands) {
+  const all = commands.flatMap(({ options = {} }) => Object.entries(options));
+  return all.filter(([name, { choices: choices2 }], index) => choices2 && all.findIndex(([other]) => other === name) === index);
+}
+function bash(commands, common) {
+  const groups2 = firstWords(commands).filter((first) => secondWords(commands, first).length > 0);
+  return `_crude() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words=""
+  case "$previous" in
+${choices(commands).map(([name, { choices: choices2 }]) => `    --${name}) words="${choices2.join(" ")}" ;;`).join("\n")}
+  esac
+  if [ -z "$words" ]; then
+    if [ "$COMP_CWORD" -eq 1 ]; then
+      words="${[
+    ...firstWords(commands),
+    ...flags(common)
+  ].join(" ")}"
+    else
+      case "\${COMP_WORDS[1]} \${COMP_WORDS[2]}" in
+${commands.map(({ name, options = {} }) => `        "${name}"${name.includes(" ") ? "" : '" "*'}) words="${flags({
+    ...options,
+    ...common
+  }).join(" ")}" ;;`).join("\n")}
+      esac
+      if [ "$COMP_CWORD" -eq 2 ]; then
+        case "\${COMP_WORDS[1]}" in
+${groups2.map((first) => `          ${first}) words="${secondWords(commands, first).join(" ")}" ;;`).join("\n")}
+          completion) words="${SHELLS.join(" ")}" ;;
+        esac
+      fi
+    fi
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  if [ \${#COMPREPLY[@]} -eq 0 ]; then COMPREPLY=($(compgen -f -- "$current")); fi
+}
+complete -F _crude crude
+`;
+}
+function fish(commands, common) {
+  const quote = (text2) => `'${text2.replace(/[\\']/g, "\\$&")}'`;
+  const option = ([name, { short, choices: choices2, value, help: help2 }]) => [
+    `-l ${name}`,
+    ...short ? [
+      `-s ${short}`
+    ] : [],
+    ...choices2 ? [
+      `-x -a ${quote(choices2.join(" "))}`
+    ] : value ? [
+      "-r"
+    ] : [],
+    `-d ${quote(help2)}`
+  ].join(" ");
+  const seen = (name) => quote(name.split(" ").map((word) => `__fish_seen_subcommand_from ${word}`).join("; and "));
+  const lines = commands.flatMap(({ name, options = {}, help: help2 }) => {
+    const [first, second] = name.split(" ");
+    const siblings = secondWords(commands, first).join(" ");
+    const word = second === void 0 ? `complete -c crude -n __fish_use_subcommand -a ${first} -d ${quote(help2[0])}` : `complete -c crude -n ${quote(`__fish_seen_subcommand_from ${first}; and not __fish_seen_subcommand_from ${siblings}`)} -f -a ${second} -d ${quote(help2[0])}`;
+    return [
+      word,
+      ...Object.entries(options).map((entry) => `complete -c crude -n ${seen(name)} ${option(entry)}`)
+    ];
+  });
+  const groups2 = firstWords(commands).filter((first) => secondWords(commands, first).length > 0);
+  return [
+    ...groups2.map((first) => `complete -c crude -n __fish_use_subcommand -f -a ${first}`),
+    ...lines,
+    ...Object.entries(common).map((entry) => `complete -c crude ${option(entry)}`),
+    ""
+  ].join("\n");
+}
+
+// ../src/crude/help.ts
+var AFTER = [
+  "CRUDE_URL and CRUDE_KEY choose the server and its key without a profile, for scripts.",
+  '"crude COMMAND --help" describes a command.',
+  "",
+  "Exit codes: 0 done, 1 could not be done, 2 wrong usage, 3 unreachable, 4 not allowed."
+];
+function call2({ name, positionals = [] }) {
+  return [
+    name,
+    ...positionals.map(({ name: name2, optional }) => optional ? `[${name2}]` : name2)
+  ].join(" ");
+}
+function overview(commands, common) {
+  return [
+    "crude COMMAND [options]",
+    "",
+    ...commandLines(commands),
+    "",
+    ...optionLines(common),
+    "",
+    ...AFTER
+  ].join("\n");
+}
+function groupHelp(word, commands) {
+  return [
+    `crude ${word} COMMAND [options]`,
+    "",
+    ...commandLines(commands)
+  ].join("\n");
+}
+function usage(command, common) {
+  return [
+    `crude ${call2(command)} [options]`,
+    "",
+    ...command.help,
+    "",
+    ...optionLines({
+      ...command.options,
+      ...common
+    })
+  ].join("\n");
+}
+function commandLines(commands) {
+  const width = Math.max(...commands.map((command) => call2(command).length));
+  return commands.map((command) => `  ${call2(command).padEnd(width)}  ${command.help[0]}`);
+}
+function optionLines(options) {
+  const shown3 = (name, { short, value }) => `${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`;
+  const entries = Object.entries(options);
+  const width = Math.max(...entries.map(([name, option]) => shown3(name, option).length));
+  return entries.map(([name, option]) => `  ${shown3(name, option).padEnd(width)}  ${option.help}`);
+}
+
+// ../src/crude/run.ts
+var COMMON = {
+  profile: {
+    type: "string",
+    value: "NAME",
+    help: "the server, by the name of its profile"
+  },
+  url: {
+    type: "string",
+    value: "URL",
+    help: "the server, by its address"
+  },
+  json: {
+    type: "boolean",
+    help: "print one JSON object instead of text"
+  },
+  help: {
+    type: "boolean",
+    short: "h",
+    help: "print this help and exit"
+  }
+};
+var completion = {
+  name: "completion",
+  positionals: [
+    {
+      name: "SHELL"
+    }
+  ],
+  help: [
+    `Print what completes commands in ${SHELLS.join(", ")}.`,
+    "bash: source <(crude completion bash)",
+    "zsh: source <(crude completion zsh)",
+    "fish: crude completion fish | source"
+  ],
+  // deno-lint-ignore require-await
+  async run(_context, given) {
+    const script = completionScript(given.at(0), COMMANDS, COMMON);
+    return {
+      json: {
+        shell: given.at(0),
+        script
+      },
+      bytes: new TextEncoder().encode(script)
+    };
+  }
+};
+var COMMANDS = [
+  ...signInCommands,
+  ...functionCommands,
+  ...secretCommands,
+  ...keyCommands,
+  ...logCommands,
+  ...callCommands,
+  completion
+];
+async function run(args, machine) {
+  const json = isJsonWanted(args);
+  try {
+    const found = find2(args);
+    if (!("command" in found)) return await help(found, machine, json);
+    const { command, rest } = found;
+    const { given, isHelp } = parse2(command, rest);
+    if (isHelp) {
+      await machine.write(`${usage(command, COMMON)}
+`);
+      return EXIT.ok;
+    }
+    const result = await command.run(contextOf(machine, given, json), given);
+    if (!result) return EXIT.ok;
+    await print(result, machine, json);
+    return result.exitCode ?? EXIT.ok;
+  } catch (error) {
+    return await report(error, machine, json);
+  }
+}
+function isJsonWanted(args) {
+  const end = args.indexOf("--");
+  return (end === -1 ? args : args.slice(0, end)).includes("--json");
+}
+function find2(args) {
+  const words = [];
+  for (let at = 0; at < args.length && words.length < 2; at++) {
+    const arg = args[at];
+    if (arg === "--profile" || arg === "--url") at++;
+    else if (!arg.startsWith("-")) words.push(at);
+    else if (words.length > 0) break;
+  }
+  const isHelp = args.includes("--help") || args.includes("-h");
+  if (words.length === 0) return {
+    isHelp,
+    isVersion: args.includes("--version")
+  };
+  const [first, second] = words.map((at) => args[at]);
+  for (const [name, used] of [
+    [
+      `${first} ${second}`,
+      words
+    ],
+    [
+      first,
+      words.slice(0, 1)
+    ]
+  ]) {
+    const command = COMMANDS.find((command2) => command2.name === name);
+    if (command) return {
+      command,
+      rest: args.filter((_, at) => !used.includes(at))
+    };
+  }
+  if (COMMANDS.some(({ name }) => name.startsWith(`${first} `))) {
+    if (second === void 0) return {
+      group: first,
+      isHelp
+    };
+    throw wrongUsage(`There is no command "${first} ${second}". See "crude ${first} --help".`);
+  }
+  throw wrongUsage(`There is no command "${first}". See "crude --help".`);
+}
+async function help({ group, isHelp, isVersion }, { version, write, warn }, json) {
+  if (isVersion && !isHelp) {
+    await write(json ? `${JSON.stringify({
+      version
+    }, null, 2)}
+` : `${version}
+`);
+    return EXIT.ok;
+  }
+  const text2 = group === void 0 ? overview(COMMANDS, COMMON) : groupHelp(group, COMMANDS.filter(({ name }) => name.startsWith(`${group} `)));
+  if (isHelp) await write(`${text2}
+`);
+  else warn(text2);
+  return isHelp ? EXIT.ok : EXIT.usage;
+}
+function parse2(command, args) {
+  const expected = command.positionals ?? [];
+  const see = `See "crude ${command.name} --help".`;
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [
+        ...args
+      ],
+      options: {
+        ...COMMON,
+        ...command.options
+      },
+      allowPositionals: true
+    });
+  } catch (error) {
+    throw wrongUsage(`${messageOf(error).split(/(?<=\.)\s/)[0].replace(/\.?$/, ".")} ${see}`);
+  }
+  const { values, positionals } = parsed;
+  const isHelp = values["help"] === true;
+  const required2 = expected.filter(({ optional }) => !optional);
+  if (!isHelp && positionals.length < required2.length) {
+    throw wrongUsage(`${required2[positionals.length].name} is missing. ${see}`);
+  }
+  if (positionals.length > expected.length) {
+    const hint = command.name === "secrets set" ? " A value is never taken from an argument." : "";
+    throw wrongUsage(`There are too many arguments.${hint} ${see}`);
+  }
+  return {
+    given: new Given(positionals, values),
+    isHelp
+  };
+}
+function contextOf(machine, given, json) {
+  const { version, cwd, env, profiles } = machine;
+  return {
+    version,
+    cwd,
+    env,
+    json,
+    profiles,
+    terminal: machine.createTerminal(json),
+    // deno-lint-ignore require-await
+    async connect() {
+      const chosen = choose({
+        profile: given.text("profile"),
+        url: given.text("url"),
+        env,
+        profiles
+      });
+      return new Client({
+        ...chosen,
+        version
+      });
+    },
+    note(line) {
+      if (!json) machine.warn(line);
+    },
+    print: (line) => machine.write(`${line}
+`)
+  };
+}
+async function print(result, { write }, json) {
+  if (json) return await write(`${JSON.stringify(result.json, null, 2)}
+`);
+  if (result.bytes) return await write(result.bytes);
+  const lines = result.lines ?? [];
+  if (lines.length > 0) await write(`${lines.join("\n")}
+`);
+}
+async function report(error, { write, warn }, json) {
+  const known = error instanceof CrudeError ? error : void 0;
+  const exitCode = known?.exitCode ?? EXIT.failed;
+  if (json) {
+    const { code = "InternalError", details } = known ?? {};
+    const body = {
+      error: messageOf(error),
+      code,
+      exitCode,
+      ...details !== void 0 && {
+        details
+      }
+    };
+    await write(`${JSON.stringify(body, null, 2)}
+`);
+  } else if (known) {
+    for (const line of [
+      known.message,
+      ...known.lines
+    ]) warn(visible(line));
+  } else warn(error instanceof Error ? error.stack ?? error.message : String(error));
+  return exitCode;
+}
+
+// ../src/crude/start.ts
+async function start(version) {
+  const { stdin, stdout, stderr } = process;
+  stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const exit = (code2) => process.exit(code2);
+  const env = (name) => process.env[name];
+  const config = env("XDG_CONFIG_HOME") || join2(env("HOME") || homedir(), ".config");
+  const code = await run(process.argv.slice(2), {
+    version,
+    cwd: process.cwd(),
+    env,
+    createTerminal: (json) => createTerminal({
+      stdin,
+      stderr,
+      exit
+    }, json),
+    profiles: createProfiles(join2(config, "crude")),
+    write: (output) => new Promise((resolve2, reject) => stdout.write(output, (error) => error ? reject(error) : resolve2())),
+    warn: (line) => void stderr.write(`${line}
+`)
+  });
+  return process.exit(code);
+}
+
+// ../src/crude/bundle/entry.ts
+await start("0.1.0");
+})();
