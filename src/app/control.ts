@@ -5,6 +5,7 @@ import { createTypeCheck } from "../code/checks/type_check.ts";
 import { createFileUses } from "../code/file_uses.ts";
 import { createPackages } from "../code/packages.ts";
 import { createApi } from "../control/api/api.ts";
+import { CLI_PATH, createCliDownload } from "../control/cli_download.ts";
 import type { Api, ApiDeps } from "../control/services.ts";
 import type { Web } from "../control/web/shell/deps.ts";
 import { createExplainer } from "../core/secrets/explain.ts";
@@ -18,6 +19,8 @@ export interface ControlPlane {
   readonly api: Api;
   /** Loads the pages at the first call: most servers mostly answer calls. */
   readonly openWeb: () => Promise<Web>;
+  /** Answers requests for a file that needs no sign-in, by its path. */
+  readonly files: ReadonlyMap<string, (request: Request) => Promise<Response>>;
 }
 
 /** What the pages show or use in addition to the parts. */
@@ -36,6 +39,7 @@ export function createControlPlane(host: Host, parts: Parts, pages: PageParts): 
   return {
     api: createApi(services),
     openWeb: () => web ??= loadWeb(parts, services, pages),
+    files: new Map([[CLI_PATH, createCliDownload(host.log)]]),
   };
 }
 

@@ -35,6 +35,7 @@ export function listen(
   const server = serve(host.config, {
     api: (request, client) => control.api.fetch(request, client),
     web: async (request, client) => (await control.openWeb()).fetch(request, client),
+    files: control.files,
     run: run.answer,
     ...settings.view({ runHosts: "run.hosts" }),
     health: publicHealth(),

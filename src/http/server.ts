@@ -24,6 +24,8 @@ export interface Routes {
   runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
+  /** Answers requests for a file that needs no sign-in, by its path. */
+  files: ReadonlyMap<string, (request: Request) => Promise<Response>>;
   /** What `/health` answers to any client: the program's version, and sentences about what is wrong. */
   health: { readonly version: string; readonly warnings: readonly string[] };
   /** Reports whether a request to `run` has no response yet, or one that is still being streamed. */
@@ -48,7 +50,7 @@ export interface Server {
 /** Listens as `config` says. @throws AppError if the address cannot be used */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, health, running, barrier }: Routes,
+  { run, runHosts, api, web, files, health, running, barrier }: Routes,
   log: Log,
 ): Server {
   let managing = 0;
@@ -92,6 +94,8 @@ export function serve(
     if (path === "/") return toPages();
     if (isRunPath(path)) return run(request, ownHost);
     if (path === "/health") return healthResponse(request, health);
+    const file = files.get(path);
+    if (file) return file(request);
     const response = isWebPath(path) ? web(request, client()) : api(request, client());
     return counted(isSafe(request.method) ? response : afterChange(response));
   };

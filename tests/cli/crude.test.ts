@@ -1,0 +1,261 @@
+// The remote command line against a real server, on Node and on Deno.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { startApp } from "../http/app.ts";
+import { deploy } from "../http/handlers.ts";
+import { type CrudeHome, makeCrudeHome, RUNTIMES } from "./crude.ts";
+
+const HELLO = `export default async function (c, ctx) {
+  console.log("hello to", ctx.params.name);
+  const key = await ctx.getSecret("GREETING");
+  return c.json({ name: ctx.params.name, length: key?.length ?? null, body: await c.req.text() });
+}`;
+
+async function ok(home: CrudeHome, args: readonly string[], input?: string) {
+  const result = await home.crude(args, input === undefined ? {} : { input });
+  assert.equal(result.code, 0, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
+  return result;
+}
+
+for (const runtime of Object.keys(RUNTIMES)) {
+  Deno.test(`on ${runtime}, one signs in with a key from standard input, and manages functions, keys and secrets`, async () => {
+    await using server = await startApp();
+    await using home = makeCrudeHome(runtime);
+    const signedIn = await ok(home, ["login", server.url], `${server.key}\n`);
+    assert.doesNotMatch(signedIn.stdout + signedIn.stderr, new RegExp(server.key));
+    const profiles = join(home.path, ".config/crude/profiles.json");
+    assert.equal((await Deno.stat(profiles)).mode! & 0o777, 0o600);
+    assert.equal((await Deno.stat(join(profiles, ".."))).mode! & 0o777, 0o700);
+
+    const key = (await ok(home, ["keys", "create", "staging/acme", "--create-group"])).stdout.trim();
+    assert.match(key, /^cf_/);
+    const { body: { groups } } = await server.api("GET", "/api/key-groups");
+    const { id: groupId } = groups.find(({ name }: { name: string }) => name === "staging");
+    await deploy(server, "hello", HELLO, { route: "/hello/:name", keys: [groupId], methods: ["GET", "POST"] });
+
+    const list = await ok(home, ["functions", "list"]);
+    assert.match(list.stdout, /^hello +GET,POST +\/run\/hello\/:name +staging +enabled +/m);
+    const shown = await ok(home, ["--json", "functions", "show", "hello"]);
+    assert.equal(shown.json.function.route, "/hello/:name");
+
+    await ok(home, ["secrets", "set", "GREETING"], "good morning\n");
+    await ok(home, ["secrets", "set", "GREETING", "--scope", "key", "--owner", "staging/acme"], "hi");
+    assert.equal((await ok(home, ["secrets", "get", "GREETING"])).stdout, "good morning\n");
+    assert.match((await ok(home, ["secrets", "list"])).stdout, /^GREETING +key acme /m);
+    const call = await ok(home, ["call", "hello", "-p", "name=ada", "--key", "staging/acme", "--json"]);
+    assert.equal(call.json.status, 200);
+    assert.deepEqual(JSON.parse(call.json.body), { name: "ada", length: 2, body: "" });
+    const posted = await ok(home, ["call", "hello", "/hello/bob", "--key", "staging/acme", "--data", '{"a": 1}']);
+    assert.deepEqual(JSON.parse(posted.stdout), { name: "bob", length: 2, body: '{"a": 1}' });
+
+    const { json: { logs } } = await ok(home, ["logs", "--function", "hello", "--search", "ada", "--json"]);
+    assert.deepEqual(logs.map(({ message }: { message: string }) => message), ["hello to ada"]);
+
+    await ok(home, ["secrets", "rm", "GREETING", "--yes"]);
+    const gone = await home.crude(["secrets", "get", "GREETING"]);
+    assert.equal(gone.code, 1);
+    assert.match(gone.stderr, /no secret GREETING \(global\)\. It is in 1 other scope: key acme/);
+    await ok(home, ["logout"]);
+    assert.equal((await home.crude(["functions", "list"])).code, 2);
+  });
+
+  Deno.test(`on ${runtime}, the log is followed, one object a line with --json`, async () => {
+    await using server = await startApp();
+    await using home = makeCrudeHome(runtime);
+    await deploy(
+      server,
+      "ticks",
+      `export default (c) => { console.log("tick", c.req.query("n")); return c.text("") }`,
+      {
+        route: "/ticks",
+      },
+    );
+    const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+    await using child = home.spawn(["logs", "-f", "--json", "--level", "info"], { env });
+    const lines: string[] = [];
+    await fetch(`${server.url}/run/ticks?n=1`).then((response) => response.text());
+    let text = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      lines.splice(0, Infinity, ...text.split("\n").slice(0, -1));
+      const messages = lines.map((line) => JSON.parse(line).message);
+      if (messages.includes("tick 2")) break;
+      if (messages.includes("tick 1")) {
+        await fetch(`${server.url}/run/ticks?n=2`).then((response) => response.text());
+      }
+    }
+    child.kill("SIGTERM");
+    await Promise.all([child.status, child.stderr.cancel(), child.stdin.close().catch(() => {})]);
+  });
+}
+
+Deno.test("a key is replaced with its secrets, and the old one works until it is revoked", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+  const crude = (args: string[], input = "") => home.crude(args, { env, input });
+  const old = (await crude(["keys", "create", "staging/acme", "--create-group", "--description", "for Acme"])).stdout;
+  await crude(["secrets", "set", "TOKEN", "--scope", "key", "--owner", "staging/acme"], "of acme");
+  const rolled = await crude(["keys", "roll", "staging/acme", "--json"]);
+  assert.equal(rolled.code, 0, rolled.stdout);
+  assert.notEqual(rolled.json.value, old.trim());
+  assert.match(rolled.json.old, /^staging\/acme until /);
+  const secret = await crude(["secrets", "get", "TOKEN", "--scope", "key", "--owner", "staging/acme"]);
+  assert.equal(secret.stdout, "of acme\n");
+  const refused = await crude(["keys", "revoke", rolled.json.old]);
+  assert.equal(refused.code, 2, "without a terminal, nothing is revoked unless --yes says so");
+  assert.match(refused.stderr, /--yes/);
+  assert.equal((await crude(["keys", "revoke", rolled.json.old, "--yes"])).code, 0);
+  const { json: { keys } } = await crude(["keys", "list", "--group", "staging", "--json"]);
+  assert.deepEqual(keys.map(({ name, description }: Record<string, string>) => [name, description]), [[
+    "acme",
+    "for Acme",
+  ]]);
+});
+
+Deno.test("the value of a secret comes from standard input or a file, and never from an argument", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+  const set = (args: string[], input = "") => home.crude(["secrets", "set", ...args], { env, input });
+  const get = async (...args: string[]) => (await home.crude(["secrets", "get", "A", ...args], { env })).stdout;
+  const wrong = await set(["A", "hunter2-of-many-letters"]);
+  assert.equal(wrong.code, 2);
+  assert.doesNotMatch(wrong.stdout + wrong.stderr, /hunter2/);
+  assert.equal((await set(["A", "--value=hunter2-of-many-letters"])).code, 2);
+  assert.equal((await set(["A"])).code, 2, "nothing was given");
+  assert.equal((await set(["A"], "two\nlines\n")).code, 0);
+  assert.equal(await get("--raw"), "two\nlines");
+  assert.equal((await set(["A", "--raw"], "with newline\n")).code, 0);
+  assert.equal(await get("--raw"), "with newline\n");
+  assert.equal((await set(["A", "--file", home.write("value", "from a file\n")])).code, 0);
+  assert.equal(await get(), "from a file\n");
+});
+
+Deno.test("exit codes and --json say what kind of problem there was", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+  const failing = async (args: string[], more: Record<string, string> = {}) => {
+    const result = await home.crude([...args, "--json"], { env: { ...env, ...more } });
+    assert.equal(result.stderr, "");
+    assert.equal(result.json.exitCode, result.code);
+    return [result.code, result.json.code];
+  };
+  assert.deepEqual(await failing(["functions", "show", "none"]), [1, "NotFound"]);
+  assert.deepEqual(await failing(["functions", "sho"]), [2, "Usage"]);
+  assert.deepEqual(await failing(["functions", "list", "--what"]), [2, "Usage"]);
+  assert.deepEqual(await failing(["functions", "show"]), [2, "Usage"]);
+  assert.deepEqual(await failing(["functions", "list"], { CRUDE_URL: "http://127.0.0.1:9" }), [3, "Unreachable"]);
+  assert.deepEqual(await failing(["functions", "list"], { CRUDE_KEY: "wrong" }), [4, "Unauthorized"]);
+  assert.deepEqual(await failing(["secrets", "export", "--format", "xml"]), [2, "Usage"]);
+  const { json: { value } } = await home.crude(["keys", "create", "staging/acme", "--create-group", "--json"], { env });
+  assert.deepEqual(await failing(["functions", "list"], { CRUDE_KEY: value }), [4, "Forbidden"]);
+  const field = await home.crude(["secrets", "set", "A B", "--json"], { env, input: "x" });
+  assert.deepEqual([field.code, field.json.code, Object.keys(field.json.details)], [1, "InvalidInput", ["name"]]);
+});
+
+Deno.test("no key goes over http: to another machine", async () => {
+  await using home = makeCrudeHome();
+  for (const url of ["http://functions.example.com", "http://10.0.0.1:8000", "http://127.0.0.1.example.com"]) {
+    const result = await home.crude(["functions", "list"], { env: { CRUDE_URL: url, CRUDE_KEY: "some-key" } });
+    assert.equal(result.code, 2);
+    assert.match(result.stderr, /is not encrypted/);
+    assert.equal((await home.crude(["login", url], { input: "some-key" })).code, 2);
+  }
+});
+
+Deno.test("a redirect is not followed, so that no other server gets the key", async () => {
+  const seen: string[] = [];
+  await using other = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    seen.push(request.url);
+    return Response.json({});
+  });
+  await using first = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => Response.redirect(`http://127.0.0.1:${other.addr.port}/`),
+  );
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: `http://127.0.0.1:${first.addr.port}`, CRUDE_KEY: "some-key" };
+  const result = await home.crude(["functions", "list"], { env });
+  assert.equal(result.code, 1);
+  assert.match(result.stderr, /redirects to/);
+  assert.deepEqual(seen, []);
+});
+
+Deno.test("a terminal is asked for what must not be seen, and shows none of it", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const command = (args: string) => `node ${new URL("../../static/cli.js", import.meta.url).pathname} ${args}`;
+  const typed = async (args: string, text: string, prompt: RegExp) => {
+    await using child = new Deno.Command("script", {
+      args: ["-qec", command(args), "/dev/null"],
+      env: { HOME: home.path },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    let shown = "";
+    let sent = false;
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      shown += chunk;
+      if (!sent && prompt.test(shown)) {
+        sent = true;
+        await writer.write(new TextEncoder().encode(`${text}\r`));
+      }
+    }
+    await writer.close().catch(() => {});
+    return { shown, code: (await child.status).code };
+  };
+  const login = await typed(`login ${server.url} --key`, server.key, /API key: /);
+  assert.equal(login.code, 0, login.shown);
+  assert.doesNotMatch(login.shown, new RegExp(server.key));
+  const set = await typed("secrets set A", "a hidden value", /Value of A: /);
+  assert.equal(set.code, 0, set.shown);
+  assert.doesNotMatch(set.shown, /hidden value/);
+  assert.equal((await home.crude(["secrets", "get", "A"])).stdout, "a hidden value\n");
+  assert.equal((await typed("secrets rm A", "n", /\[y\/N\]/)).code, 1);
+  assert.equal((await typed("secrets rm A", "y", /\[y\/N\]/)).code, 0);
+});
+
+Deno.test("the server serves the command line of its own version, to any client", async () => {
+  await using server = await startApp();
+  const response = await fetch(`${server.url}/cli.js`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get("content-type")!, /^text\/javascript/);
+  const text = await response.text();
+  const { version } = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
+  assert.match(text.split("\n")[1]!, new RegExp(`^// crude ${version.replaceAll(".", "\\.")},`));
+  const again = await fetch(`${server.url}/cli.js`, { headers: { "If-None-Match": response.headers.get("etag")! } });
+  assert.equal(again.status, 304);
+  await again.body?.cancel();
+  assert.equal((await server.api("POST", "/cli.js", {})).status, 405);
+  // Whatever its name is, and without a package.json.
+  await using home = makeCrudeHome();
+  const file = home.write("bin/crude", text);
+  await Deno.chmod(file, 0o755);
+  const { stdout } = await new Deno.Command(file, { args: ["--version"] }).output();
+  assert.equal(new TextDecoder().decode(stdout).trim(), version);
+});
+
+Deno.test("completion scripts are valid, and offer commands", async () => {
+  await using home = makeCrudeHome();
+  const script = home.write("complete.bash", (await home.crude(["completion", "bash"])).stdout);
+  const complete = async (line: string) => {
+    const words = line.split(" ");
+    const code = `source ${script}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); ` +
+      `COMP_CWORD=${words.length - 1}; _crude; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout, code: status } = await new Deno.Command("bash", { args: ["-c", code], cwd: home.path }).output();
+    assert.equal(status, 0);
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  assert.deepEqual(await complete("crude sec"), ["secrets"]);
+  assert.ok((await complete("crude secrets ")).includes("rm"));
+  assert.deepEqual(await complete("crude secrets set A --sc"), ["--scope"]);
+  assert.deepEqual(await complete("crude secrets set A --scope f"), ["function"]);
+  assert.ok((await complete("crude call hello --d")).includes("--data"));
+  assert.equal((await home.crude(["completion", "fish"])).code, 0);
+  assert.equal((await home.crude(["completion", "powershell"])).code, 2);
+});
