@@ -183,6 +183,36 @@ Deno.test("imports as projects have them", async (t) => {
     },
   );
 
+  await t.step("CommonJS that re-exports packages, modules of Node and files", async () => {
+    const forms: Record<string, string> = {
+      all: 'module.exports = require("ms");',
+      constant: 'const ms = require("ms"); module.exports = ms;',
+      property: 'exports.ms = require("ms");',
+      spread: 'module.exports = { two: 2, ...require("path"), ...require("./own") };',
+      conditional:
+        'if (typeof Deno === "object") module.exports = require("ms"); else module.exports = require("./own");',
+      member: 'module.exports = require("node:path").posix;',
+      star: 'function __exportStar(m, e) { for (const k in m) e[k] = m[k]; } __exportStar(require("path"), exports);',
+      chain: 'module.exports = require("./all");',
+      own: "exports.own = 1;",
+    };
+    await write(
+      server,
+      Object.fromEntries(Object.entries(forms).map(([name, code]) => [`reexports/${name}.js`, code])),
+    );
+    await deploy(
+      server,
+      "reexports",
+      `import all from "./reexports/all.js"; import constant from "./reexports/constant.js";
+       import { ms } from "./reexports/property.js"; import spread, { own, two } from "./reexports/spread.js";
+       import conditional from "./reexports/conditional.js"; import member from "./reexports/member.js";
+       import star from "./reexports/star.js"; import chain from "./reexports/chain.js";
+       const called = [all, constant, ms, conditional, chain].map((each) => each("1m"));
+       export default (c) => c.json([called, own, two, [spread, member, star].map(({ basename }) => basename("/a/b"))]);`,
+    );
+    assert.equal(await answer(server, "/reexports"), '200 [[60000,60000,60000,60000,60000],1,2,["b","b","b"]]');
+  });
+
   await t.step(
     "JSX is hono's without a pragma, and what deno.json says elsewhere",
     async () => {

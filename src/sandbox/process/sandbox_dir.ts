@@ -4,6 +4,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { reexportFix } from "./reexports.ts";
 
 /** sun_path holds 108 bytes with its NUL (unix(7)). */
 const SOCKET_PATH_MAX_LENGTH = 107;
@@ -165,6 +166,7 @@ async function copyCode(
   signal: AbortSignal,
 ): Promise<string[]> {
   const paths = files.map((file) => join(copies, relative(codeDir, file)));
+  const all = new Set(paths);
   const made = new Set([copies]);
   for (const path of paths) {
     const missing: string[] = [];
@@ -181,7 +183,7 @@ async function copyCode(
     while (next < files.length) {
       signal.throwIfAborted();
       const index = next++;
-      await copyFile(files[index]!, paths[index]!, uid);
+      await copyFile(files[index]!, paths[index]!, all, uid);
     }
   };
   const ended = await Promise.allSettled(Array.from({ length: COPIES_AT_ONCE }, copyNext));
@@ -208,11 +210,19 @@ function openSocket(folder: string, uid: number | undefined) {
   return { socket, listener, close };
 }
 
-async function copyFile(from: string, to: string, uid: number | undefined): Promise<void> {
+/** Copies a file. `files` contains the paths of all copies. */
+async function copyFile(
+  from: string,
+  to: string,
+  files: ReadonlySet<string>,
+  uid: number | undefined,
+): Promise<void> {
   // The file may be missing, which its import will report.
   const content = await Deno.readFile(from).catch(ignoreMissing);
   if (!content) return;
   await Deno.writeFile(to, content, { mode: 0o440 });
+  const fix = reexportFix(to, content, files);
+  if (fix !== "") await Deno.writeTextFile(to, fix, { append: true });
   if (uid !== undefined) await Deno.chown(to, null, uid);
 }
 
