@@ -1,4 +1,4 @@
-// Defines the types of ids, names and owners; a branded type shows that a value was checked.
+// Defines the types of ids, names, references by either, and owners; a branded type shows that a value was checked.
 
 declare const brand: unique symbol;
 type Branded<T, B extends string> = T & { readonly [brand]: B };
@@ -12,8 +12,15 @@ export type SessionId = Branded<number, "SessionId">;
 /** Matches `[a-zA-Z0-9_-]{1,255}`. */
 export type SecretName = Branded<string, "SecretName">;
 
-/** A key group by its id or its name. */
+/** The name of an API key, which is unique in its group. */
+export interface KeyName {
+  readonly group: string;
+  readonly key: string;
+}
+
+export type FunctionRef = FunctionId | string;
 export type GroupRef = GroupId | string;
+export type KeyRef = KeyId | KeyName;
 
 /** What a secret belongs to. A scope and its owner are one value, so that an impossible pair cannot be expressed. */
 export type Owner =
@@ -23,6 +30,13 @@ export type Owner =
   | { readonly scope: "key"; readonly keyId: KeyId };
 
 export type Scope = Owner["scope"];
+
+/** An owner by its id or its name. */
+export type OwnerRef =
+  | { readonly scope: "global" }
+  | { readonly scope: "function"; readonly functionId: FunctionRef }
+  | { readonly scope: "group"; readonly groupId: GroupRef }
+  | { readonly scope: "key"; readonly keyId: KeyRef };
 
 /** All scopes, the most specific first: the order in which getSecret searches. */
 export const SCOPES = ["key", "group", "function", "global"] as const satisfies readonly Scope[];

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { createAccess, MANAGEMENT_GROUP } from "../core/access/access.ts";
 import { OPERATOR } from "../actor.ts";
 import { conflict, notFound } from "../errors.ts";
-import { KEY_NAME_MAX_LENGTH } from "../control/inputs/key_schemas.ts";
+import { KEY_NAME_MAX_LENGTH } from "../control/inputs/references.ts";
 import { label, note } from "../control/inputs/fields.ts";
 import { inspectKeyFile } from "../keyring/key_file.ts";
 import { type Command, type Context, UsageError } from "./command.ts";

@@ -3,6 +3,7 @@
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { AppError, type ErrorDetails, type ErrorStatus, SlowDown } from "../errors.ts";
+import { invalidInput } from "../invalid_input.ts";
 import type { Log } from "../telemetry/log.ts";
 import { storageProblem } from "../store/storage_error.ts";
 
@@ -65,23 +66,6 @@ function notStored(thrown: unknown): AppError | undefined {
   return problem === undefined
     ? undefined
     : new AppError("StorageFailed", 503, `This could not be stored, so it was not done: ${problem}.`);
-}
-
-/** Returns a 400 that names every field that a schema refused. */
-function invalidInput(error: z.ZodError): AppError {
-  // A map instead of an object: assigning to `details["__proto__"]` would lose that field.
-  const problems = new Map<string, string>();
-  const add = (path: readonly PropertyKey[], problem: string): void => {
-    const field = path.join(".") || "body";
-    if (!problems.has(field)) problems.set(field, problem);
-  };
-  for (const issue of error.issues) {
-    if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) add([...issue.path, key], "is not a known field");
-    } else add(issue.path, issue.message);
-  }
-  const [[field, problem]] = [...problems] as [[string, string]];
-  return new AppError("InvalidInput", 400, `${field} ${problem}`, Object.fromEntries(problems));
 }
 
 /** Converts Hono's own refusals, which would be sent as plain text. */

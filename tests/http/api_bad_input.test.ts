@@ -196,8 +196,8 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
     ["POST /api/key-groups", { name: 5, description: null }, { name: "must be text", description: "must be text" }],
     ["POST /api/key-groups", {}, { name: "is required" }],
     ["POST /api/key-groups", { name: "" }, { name: "must not be empty" }],
-    ["POST /api/keys", { groupId: "1", name: " x", value: "short" }, {
-      groupId: "must be a positive whole number",
+    ["POST /api/keys", { groupId: true, name: " x", value: "short" }, {
+      groupId: "must be the id (a number) or the name (a text) of a key group",
       name: "must not begin or end with white space",
       value: "must have at least 16 characters",
     }],
@@ -212,10 +212,13 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
       methods: "must name at least one method",
       enabled: "must be true or false",
     }],
-    ["POST /api/functions", { name: "x", handler: "x.txt", route: "/x", methods: ["get"], keys: ["1"] }, {
+    ["POST /api/functions", { name: "x", handler: "x.txt", route: "/x", methods: ["get"], keys: [null, 0, "", "A"] }, {
       handler: "must end with one of .ts, .tsx, .mts, .js, .jsx, .mjs",
       "methods.0": "must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-      "keys.0": "must be a positive whole number",
+      "keys.0": "must be the id (a number) or the name (a text) of a key group",
+      "keys.1": "must be a positive whole number",
+      "keys.2": "must not be empty",
+      "keys.3": "must be lower-case letters, digits, underscores and hyphens (a-z, 0-9, _, -)",
     }],
     ["PUT /api/functions/1", { permissions: { net: [] } }, {
       "permissions.net": 'must be true, false, or a list of 1 to 100 hosts such as "api.example.com:443"',

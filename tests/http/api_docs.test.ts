@@ -14,6 +14,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
   assert.deepEqual(Object.entries(document.paths).map(([path, item]) => `${path} ${Object.keys(item as object)}`), [
     "/api/openapi.json get",
     "/api/docs get",
+    "/crude.schema.json get",
     "/api/functions get,post",
     "/api/functions/{id} get,put,delete",
     "/api/functions/{id}/enable put",

@@ -1,15 +1,21 @@
-// Serves /api/openapi.json and /api/docs, the page that shows it, without resources of other servers.
+// Serves /api/openapi.json and /api/docs, the page that shows it, without resources of other servers; and
+// /crude.schema.json, by which editors check crude.json.
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Api } from "../services.ts";
 import type { ApiDocument } from "./docs_page.tsx";
-import { documented, nothingUndocumented } from "./route.ts";
+import { versionOf } from "../../versions.ts";
+import { crudeJsonSchema } from "../inputs/crude_json.ts";
 import { errorAnswer } from "../inputs/fields.ts";
+import { documented, nothingUndocumented, tag } from "./route.ts";
 
 const DESCRIPTION = `Manages functions, their files, key groups, API keys, secrets and settings.
 
 Every answer carries \`X-Request-Id\`. Times are ISO 8601 in UTC. Ids are positive whole numbers, never used twice.
 A method that a path does not take is answered with 405 and \`Allow\`.`;
+
+const CRUDE_SCHEMA_PATH = "/crude.schema.json";
+const SCHEMA_MAX_AGE_SECONDS = 3_600;
 
 /** Styles are allowed by path, because functions use the same host. The page has no scripts. */
 function policy(host: string): string {
@@ -36,6 +42,15 @@ export function addDocs(api: Api, version: string): void {
   const documentOf = (): ApiDocument => made ??= api.getOpenAPI31Document(document) as unknown as ApiDocument;
 
   api.get("/api/openapi.json", none, (c) => c.json(documentOf()));
+
+  let schema: unknown;
+  api.get(CRUDE_SCHEMA_PATH, none, (c) => {
+    schema ??= crudeJsonSchema();
+    tag(c, versionOf(schema));
+    // Editors of other origins may read it, too: it is the same on every server of this version.
+    c.header("Access-Control-Allow-Origin", "*");
+    return c.json(schema, 200, { "Cache-Control": `public, max-age=${SCHEMA_MAX_AGE_SECONDS}` });
+  });
 
   let page: string | undefined;
   api.get("/api/docs", none, async (c) => {
@@ -86,6 +101,19 @@ function describeDocs({ openAPIRegistry: registry }: Api): void {
     security: [],
     responses: {
       200: { description: "A page.", content: { "text/html": { schema: { type: "string" } } } },
+      400: errorAnswer(400),
+    },
+  }));
+  registry.registerPath(documented({
+    method: "get",
+    path: CRUDE_SCHEMA_PATH,
+    operationId: "getCrudeSchema",
+    etag: true,
+    tags,
+    summary: "Get the JSON Schema of crude.json",
+    security: [],
+    responses: {
+      200: { description: "JSON Schema, draft-07.", content: { "application/json": { schema: { type: "object" } } } },
       400: errorAnswer(400),
     },
   }));

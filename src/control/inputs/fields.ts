@@ -6,7 +6,7 @@ import type { SecretName } from "../../ids.ts";
 import { SECRET_NAME_MAX_LENGTH, SECRET_NAME_PATTERN } from "../../core/secrets/names.ts";
 
 const NOTE_MAX_LENGTH = 2_000;
-const ID_PROBLEM = "must be a positive whole number";
+export const ID_PROBLEM = "must be a positive whole number";
 
 /** Returns the message for a value of the wrong type, with another one for a missing field. */
 export function mustBe(what: string): { error: (issue: { input?: unknown }) => string } {

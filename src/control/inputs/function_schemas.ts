@@ -12,12 +12,12 @@ import {
   RESPONSE_GUARDS,
   SECRET_PATTERN,
 } from "../../core/functions/permissions.ts";
+import type { FunctionEntries } from "../../core/functions/registry.ts";
 import { checkRoute, METHODS } from "../../core/functions/router.ts";
-import type { GroupId } from "../../ids.ts";
 import { SECRET_NAME_MAX_LENGTH } from "../../core/secrets/names.ts";
-import { body, changes, id, idSchema, label, mustBe, note, text, timeSchema } from "./fields.ts";
+import { body, changes, evenIfFieldsAreWrong, idSchema, mustBe, note, text, timeSchema } from "./fields.ts";
+import { functionName, groupRef } from "./references.ts";
 
-const NAME_MAX_LENGTH = 100;
 const LIST_MAX = 100;
 /** In characters: a host name has at most 253 (RFC 1035, 2.3.4), and a port follows. */
 const NET_ENTRY_MAX_LENGTH = 260;
@@ -82,8 +82,8 @@ const cors = z.strictObject({
   });
 
 const fields = {
-  name: label(NAME_MAX_LENGTH),
-  description: note(),
+  name: functionName,
+  description: note().openapi({ description: "Text for people, of any number of lines." }),
   handler: checked(checkHandlerPath).openapi({
     description: "The path of the handler's file in the code folder.",
     example: "orders/get.ts",
@@ -94,10 +94,11 @@ const fields = {
   }),
   methods: z.array(z.enum(METHODS, `must be one of ${METHODS.join(", ")}`), mustBe("a list of methods"))
     .min(1, "must name at least one method")
-    .max(LIST_MAX, `must have at most ${LIST_MAX} entries`),
-  keys: z.array(id<GroupId>(), mustBe("a list of ids of key groups"))
     .max(LIST_MAX, `must have at most ${LIST_MAX} entries`)
-    .openapi({ description: "Ids of the key groups whose keys may call it; if empty, it is public." }),
+    .openapi({ description: "The methods that it answers; by default, GET.", example: ["GET", "POST"] }),
+  keys: z.array(groupRef, mustBe("a list of ids or names of key groups"))
+    .max(LIST_MAX, `must have at most ${LIST_MAX} entries`)
+    .openapi({ description: "Ids or names of the key groups whose keys may call it; if empty, it is public." }),
   permissions: z.strictObject({
     net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
       error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
@@ -141,7 +142,9 @@ const fields = {
         `${ASSETS_MAX} files with ${ASSETS_MAX_MB} MB in total.`,
       example: ["templates/**"],
     }),
-  enabled: z.boolean(mustBe("true or false")),
+  enabled: z.boolean(mustBe("true or false")).openapi({
+    description: "Whether it answers calls; if not, they get 404.",
+  }),
 };
 
 export const newFunction = body({
@@ -160,11 +163,8 @@ export const newFunction = body({
   enabled: fields.enabled.default(true),
 }).openapi("NewFunction");
 
-export const functionChange = changes({
-  name: fields.name.optional(),
-  description: fields.description.optional(),
-  handler: fields.handler.optional(),
-  route: fields.route.optional(),
+/** The fields that a function can do without. */
+const optional = {
   methods: fields.methods.optional(),
   keys: fields.keys.optional(),
   permissions: fields.permissions.optional(),
@@ -176,7 +176,52 @@ export const functionChange = changes({
   memoryMb: fields.memoryMb.optional(),
   files: fields.files.optional(),
   enabled: fields.enabled.optional(),
+};
+
+export const functionChange = changes({
+  name: fields.name.optional(),
+  description: fields.description.optional(),
+  handler: fields.handler.optional(),
+  route: fields.route.optional(),
+  ...optional,
 }).openapi("FunctionChange");
+
+/** A whole function without its name, as in crude.json and in a deployment. */
+export const functionEntry = body({
+  description: fields.description.optional(),
+  handler: fields.handler,
+  route: fields.route,
+  ...optional,
+})
+  .openapi("FunctionEntry", {
+    description: "A function. Fields that are left out get their defaults; on an existing function, `enabled` stays, " +
+      "and `keys` and `secrets` must not be left out if they limit it.",
+  });
+
+/** Refuses the name `__proto__`, which zod leaves out of records. */
+function refuseProto(given: unknown, context: z.core.$RefinementCtx): unknown {
+  if (typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__")) {
+    context.addIssue({ code: "custom", path: ["__proto__"], message: "cannot be the name of a function" });
+  }
+  return given;
+}
+
+function checkNames(entries: object, context: z.core.$RefinementCtx): void {
+  for (const name of Object.keys(entries)) {
+    const problem = functionName.safeParse(name).error?.issues[0]?.message;
+    if (problem) {
+      context.addIssue({ code: "custom", path: [name], message: `is not the name of a function: it ${problem}` });
+    }
+  }
+}
+
+/** Function entries by name. */
+export const functionEntries = z.preprocess(
+  refuseProto,
+  z.record(z.string(), functionEntry, mustBe("an object of entries by the names of their functions"))
+    .superRefine(checkNames, evenIfFieldsAreWrong)
+    .transform((entries): FunctionEntries => new Map(Object.entries(entries))),
+).openapi({ description: "Functions by name." });
 
 export const functionSchema = z.object({
   id: idSchema,

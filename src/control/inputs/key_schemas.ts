@@ -1,16 +1,9 @@
 // Defines the schemas of API keys and key groups, for forms, the API and the command line.
 
 import { z } from "@hono/zod-openapi";
-import {
-  GROUP_NAME_PATTERN,
-  KEY_VALUE_MAX_LENGTH,
-  KEY_VALUE_MIN_LENGTH,
-  KEY_VALUE_PATTERN,
-} from "../../core/access/access.ts";
-import type { GroupId } from "../../ids.ts";
-import { body, changes, id, label, mustBe, note } from "./fields.ts";
-
-export const KEY_NAME_MAX_LENGTH = 255;
+import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../../core/access/access.ts";
+import { body, changes, label, mustBe, note } from "./fields.ts";
+import { groupName, groupRef, KEY_NAME_MAX_LENGTH } from "./references.ts";
 
 const keyValue = z.string(mustBe("text"))
   .min(KEY_VALUE_MIN_LENGTH, `must have at least ${KEY_VALUE_MIN_LENGTH} characters`)
@@ -18,7 +11,7 @@ const keyValue = z.string(mustBe("text"))
   .regex(KEY_VALUE_PATTERN, "must be visible ASCII characters without spaces");
 
 export const newKey = body({
-  groupId: id<GroupId>(),
+  groupId: groupRef,
   name: label(KEY_NAME_MAX_LENGTH),
   description: note().optional(),
   value: keyValue.optional().openapi({ description: "Random by default." }),
@@ -26,13 +19,6 @@ export const newKey = body({
 
 export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })
   .openapi("ApiKeyChange");
-
-const GROUP_NAME_MAX_LENGTH = 255;
-
-export const groupName = z.string(mustBe("text"))
-  .min(1, "must not be empty")
-  .max(GROUP_NAME_MAX_LENGTH, `must have at most ${GROUP_NAME_MAX_LENGTH} characters`)
-  .regex(GROUP_NAME_PATTERN, "must be lower-case letters, digits, underscores and hyphens (a-z, 0-9, _, -)");
 
 export const newGroup = body({ name: groupName, description: note().optional() }).openapi("NewKeyGroup");
 export const groupChange = changes({ name: groupName.optional(), description: note().optional() })

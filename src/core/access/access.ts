@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
 import { AppError, conflict, notFound } from "../../errors.ts";
-import type { GroupId, KeyId } from "../../ids.ts";
+import type { GroupId, GroupRef, KeyId } from "../../ids.ts";
 import { apiKeyAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
@@ -12,6 +12,7 @@ import type { AccessStore, GroupRow, GroupSummary, KeyFilter, KeyHolder, KeyRow 
 import { isUniqueViolation } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
+import { createNames, type Names } from "./names.ts";
 import { noUses, type Uses } from "./uses.ts";
 import {
   type AccessListing,
@@ -36,8 +37,8 @@ const PREVIEW_CHARACTERS = 4;
 const HOLDER_CACHE_SIZE = 10_000;
 
 export interface NewKey {
-  /** An existing group, or a new one to be created with the key. */
-  groupId: GroupId | { name: string; description: string };
+  /** An existing group by id or name, or a new one to be created with the key. */
+  groupId: GroupRef | { name: string; description: string };
   name: string;
   description: string;
   /** Generated if undefined. */
@@ -166,6 +167,7 @@ class AccessService implements Access {
   readonly #holders = new Map<string, KeyHolder>();
   #generation = 0;
   readonly #listing: AccessListing;
+  readonly #names: Names;
 
   constructor({ store, keyring, now, groupsInSettings, record, uses = noUses() }: AccessOptions) {
     this.#store = store;
@@ -175,6 +177,7 @@ class AccessService implements Access {
     this.#record = record;
     this.#uses = uses;
     this.#rows = store.access;
+    this.#names = createNames(store);
     this.#listing = createAccessListing(this.#rows, uses);
   }
 
@@ -302,12 +305,7 @@ class AccessService implements Access {
 
   createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
     return this.#change(actor, () => {
-      let { groupId } = wanted;
-      if (typeof groupId === "object") {
-        this.#refuseGroupName(groupId.name, "group");
-        groupId = this.#insertGroup(actor, groupId.name, groupId.description);
-      }
-      this.group(groupId);
+      const groupId = this.#groupOf(actor, wanted.groupId);
       this.#refuseKeyName(groupId, wanted.name);
       return { groupId, ...this.#insertKey(actor, { ...wanted, groupId }) };
     });
@@ -416,6 +414,17 @@ class AccessService implements Access {
       this.#holders.clear();
       this.#generation++;
     }
+  }
+
+  /** Returns the group of a new key, which is created if it is new. */
+  #groupOf(actor: Actor, wanted: NewKey["groupId"]): GroupId {
+    if (typeof wanted === "object") {
+      this.#refuseGroupName(wanted.name, "group");
+      return this.#insertGroup(actor, wanted.name, wanted.description);
+    }
+    const id = this.#names.groupId(wanted, "groupId");
+    if (!this.#rows.group(id)) throw notFound("key group", id, "groupId");
+    return id;
   }
 
   #refuseGroupName(name: string, field: string = "name"): void {

@@ -3,6 +3,7 @@
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import { CORS_MAX_AGE_SECONDS, DEFAULT_CONFINEMENT } from "../../../../core/functions/permissions.ts";
 import { fieldText, type Problems, type Typed } from "../../shell/forms.ts";
+import { parsePositiveInt } from "../../ui/format.ts";
 
 export const NETS = ["any", "none", "hosts"] as const;
 
@@ -141,7 +142,7 @@ export function toInput(form: FunctionForm): Record<string, unknown> {
   const { net, hosts, origins, corsHeaders, corsCredentials, corsMaxAge, timeoutMs, memoryMb, ...rest } = form;
   return {
     ...rest,
-    keys: form.keys.map(numberOrText),
+    keys: form.keys.map(parsePositiveInt),
     permissions: { net: net === "hosts" ? linesOf(hosts) : net === "any" },
     secrets: linesOf(form.secrets),
     cors: linesOf(origins).length === 0 ? null : {

@@ -5,7 +5,7 @@ import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH } from "../../../../core/acc
 import { AppError } from "../../../../errors.ts";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { FunctionId, GroupId, KeyId } from "../../../../ids.ts";
-import { groupName } from "../../../inputs/key_schemas.ts";
+import { groupName } from "../../../inputs/references.ts";
 import { newKey } from "../../../inputs/key_schemas.ts";
 import { CopyLine, FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/fields.tsx";

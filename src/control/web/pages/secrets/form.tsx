@@ -16,7 +16,7 @@ import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
-import { count } from "../../ui/format.ts";
+import { count, parsePositiveInt } from "../../ui/format.ts";
 import { namePath } from "./browse.tsx";
 import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
 import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
@@ -108,7 +108,7 @@ function toNewSecret({ name, value, scope, comment, ...owners }: Fields): unknow
   const owned = OWNED_SCOPES.find((known) => known === scope);
   const field = owned && OWNER_FIELDS[owned];
   const id = field && owners[field];
-  return { name, value, scope, comment, ...(id && { [field]: /^\d+$/.test(id) ? Number(id) : id }) };
+  return { name, value, scope, comment, ...(id && { [field]: parsePositiveInt(id) }) };
 }
 
 /** Reports whether a text area returns this value unchanged. */
