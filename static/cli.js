@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 010ce4acb6190b1b9339d0d1366ba81cfac652649b2bcb946b53ba4805a3b9a1
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 074036de4382e1e647a0ea19e13356be195cbc8b7fe736d223bf9cd627c1a214
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
 const { homedir } = await import("node:os");
-const { join: join2 } = await import("node:path");
+const { join: join3 } = await import("node:path");
 
 // ../src/crude/base/profiles.ts
 const { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } = await import("node:fs");
@@ -66,7 +66,7 @@ function createProfiles(folder) {
     }
     return parse(text2, path);
   };
-  const write = ({ current, profiles }) => {
+  const write2 = ({ current, profiles }) => {
     mkdirSync(folder, {
       recursive: true,
       mode: 448
@@ -94,7 +94,7 @@ function createProfiles(folder) {
     read,
     put(name, profile) {
       const { profiles } = read();
-      write({
+      write2({
         current: name,
         profiles: new Map([
           ...profiles,
@@ -108,7 +108,7 @@ function createProfiles(folder) {
     use(name) {
       const list5 = read();
       required2(list5, name);
-      write({
+      write2({
         ...list5,
         current: name
       });
@@ -122,7 +122,7 @@ function createProfiles(folder) {
       const current = list5.current === name ? [
         ...profiles.keys()
       ][0] : list5.current;
-      write({
+      write2({
         current,
         profiles
       });
@@ -152,11 +152,11 @@ var ERASE_LINE = "\r\x1B[K";
 var UPDATE_INTERVAL_MS = 100;
 var INPUT_MAX_BYTES = 64 * 1024 * 1024;
 var INTERRUPTED = 130;
-function createTerminal({ stdin, stderr, exit }, json) {
+function createTerminal({ stdin, stderr, exit }, json2) {
   const isInputTerminal = stdin.isTTY === true;
   const isInteractive = isInputTerminal && stderr.isTTY === true;
   let drawnAt;
-  const ask = (question, hidden) => new Promise((resolve2) => {
+  const ask = (question, hidden) => new Promise((resolve3) => {
     let typed = "";
     stdin.setRawMode(true);
     stdin.setEncoding("utf8");
@@ -171,7 +171,7 @@ function createTerminal({ stdin, stderr, exit }, json) {
       for (const character of text2) {
         if (character === "\r" || character === "\n" || character === "") {
           end();
-          return resolve2(typed);
+          return resolve3(typed);
         }
         if (character === "") {
           end();
@@ -213,7 +213,7 @@ function createTerminal({ stdin, stderr, exit }, json) {
       return /^y(?:es)?$/i.test((await ask(`${question} [y/N] `, false)).trim());
     },
     progress(label, done, total) {
-      if (json || stderr.isTTY !== true) return;
+      if (json2 || stderr.isTTY !== true) return;
       const now = performance.now();
       if (done >= total) {
         if (drawnAt !== void 0) stderr.write(ERASE_LINE);
@@ -284,16 +284,16 @@ var Client = class {
     } : {});
   }
   // deno-lint-ignore no-explicit-any
-  async post(path, json, wanted = {}) {
+  async post(path, json2, wanted = {}) {
     return await this.#json("POST", path, {
       ...wanted,
-      json
+      json: json2
     });
   }
   // deno-lint-ignore no-explicit-any
-  async put(path, json) {
+  async put(path, json2) {
     return await this.#json("PUT", path, {
-      json
+      json: json2
     });
   }
   async delete(path) {
@@ -319,16 +319,16 @@ var Client = class {
   }
   /** Sends one request without a credential, and returns any answer. @throws CrudeError (unreachable) */
   async send(method, path, wanted = {}) {
-    const { query = {}, json, bytes, headers, timeoutMs = TIMEOUT_MS } = wanted;
+    const { query = {}, json: json2, bytes, headers, timeoutMs = TIMEOUT_MS } = wanted;
     const url = new URL(path, this.url);
     for (const [name, value] of Object.entries(query)) if (value !== void 0) url.searchParams.set(name, `${value}`);
-    const body = json === void 0 ? bytes : JSON.stringify(json);
+    const body = json2 === void 0 ? bytes : JSON.stringify(json2);
     try {
       return await fetch(url, {
         method,
         headers: {
           "User-Agent": `crude/${this.#version}`,
-          ...json !== void 0 && {
+          ...json2 !== void 0 && {
             "Content-Type": "application/json"
           },
           ...headers
@@ -625,7 +625,25 @@ async function ownerOf(client, given) {
 // ../src/crude/commands/secrets.ts
 const { chmodSync: chmodSync2, readFileSync: readFileSync2, writeFileSync: writeFileSync2 } = await import("node:fs");
 const { resolve } = await import("node:path");
+
+// ../src/crude/base/listing.ts
 var PAGE_SIZE = 1e3;
+async function allSecrets(client, query = {}) {
+  const secrets = [];
+  let cursor;
+  while (true) {
+    const page = await client.get("/api/secrets", {
+      ...query,
+      limit: PAGE_SIZE,
+      cursor
+    });
+    secrets.push(...page.secrets);
+    if (page.next === null) return secrets;
+    cursor = page.next;
+  }
+}
+
+// ../src/crude/commands/secrets.ts
 var FORMATS = [
   "env",
   "json",
@@ -643,18 +661,7 @@ var list = {
     const query = given.text("owner") === void 0 ? {
       scope: given.text("scope")
     } : (await ownerOf(client, given)).fields;
-    const secrets = [];
-    let cursor;
-    while (true) {
-      const page = await client.get("/api/secrets", {
-        ...query,
-        limit: PAGE_SIZE,
-        cursor
-      });
-      secrets.push(...page.secrets);
-      if (page.next === null) break;
-      cursor = page.next;
-    }
+    const secrets = await allSecrets(client, query);
     const rows = secrets.map((one) => [
       one.name,
       ownerText(one),
@@ -1743,7 +1750,7 @@ async function follow(following) {
       if (isUnknownEndpoint(error) || !isTransient(error)) throw error;
       following.context.note(`${error.message} Trying again in ${waitMs / 1e3} s.`);
     }
-    await new Promise((resolve2) => setTimeout(resolve2, waitMs));
+    await new Promise((resolve3) => setTimeout(resolve3, waitMs));
     waitMs = Math.min(waitMs * 2, RECONNECT_MAX_MS);
   }
 }
@@ -1805,6 +1812,331 @@ async function take(event, following) {
 }
 var logCommands = [
   logs
+];
+
+// ../src/crude/commands/project.ts
+const { existsSync, mkdirSync: mkdirSync2, readFileSync: readFileSync3, writeFileSync: writeFileSync3 } = await import("node:fs");
+const { join: join2, relative, resolve: resolve2 } = await import("node:path");
+
+// ../src/crude/project/files/crude.d.ts.txt
+var crude_d_ts_default = '// Types of handlers, written by "crude types". Run it again after adding a secret; do not edit.\n// deno-fmt-ignore-file\n// deno-lint-ignore-file\n\nimport type { Context as HonoContext } from "{{hono}}";\n\n/** Names of the secrets that exist. Other names are accepted as well: a secret may be added later. */\nexport type SecretName =\n{{names}}  | (string & {});\n\nexport type Scope = "key" | "group" | "function" | "global";\n\n/** All values of one name that the call may read. */\nexport interface CompleteSecret {\n  global?: string;\n  function?: string;\n  group?: { value: string; groupId: number; groupName: string };\n  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };\n  /** By scope, why a stored value could not be read. */\n  decryptionErrors?: { [scope in Scope]?: string };\n}\n\nexport interface RouteInfo {\n  readonly name: string;\n  readonly description: string;\n  readonly handler: string;\n  readonly route: string;\n  readonly methods: readonly string[];\n  /** Ids of the key groups whose keys may call the function; empty if it is public. */\n  readonly keys: readonly number[];\n}\n\n/** The second argument of a handler. */\nexport interface FunctionContext {\n  readonly route: RouteInfo;\n  /** Parameters of the route, decoded. */\n  readonly params: Record<string, string>;\n  /** Parameters of the query, decoded. Of repeated ones, the first. */\n  readonly query: Record<string, string>;\n  /** A UUID, the same as in the response\'s `X-Request-Id`. */\n  readonly requestId: string;\n  readonly requestedAt: Date;\n  /** The name of the group whose key admitted the call; undefined for a public function. */\n  readonly authenticatedKeyGroup: string | undefined;\n  /**\n   * Resolves with the value of the first scope that has the name (key, group, function, global), or of `scope` only;\n   * undefined if there is none.\n   */\n  getSecret(name: SecretName, scope?: Scope): Promise<string | undefined>;\n  /** Resolves with all values of the name that the call may read, or undefined. */\n  getCompleteSecret(name: SecretName): Promise<CompleteSecret | undefined>;\n  /** Keeps the call alive after the response until `promise` settles, within the function\'s time limit. */\n  waitUntil(promise: PromiseLike<unknown>): void;\n  /** Does nothing. For apps written for Cloudflare. */\n  passThroughOnException(): void;\n}\n\n/** What an app finds its context in: `c.get("ctx")` and `c.env.ctx`. */\nexport interface Env {\n  Bindings: { ctx: FunctionContext };\n  Variables: { ctx: FunctionContext };\n}\n\n/** The first argument of a handler: Hono\'s context. */\nexport type Context = HonoContext<Env>;\n\n/** A module\'s default export that answers requests. */\nexport type Handler = (c: Context, ctx: FunctionContext) => Response | Promise<Response>;\n';
+
+// ../src/crude/project/files/crude_testing.ts.txt
+var crude_testing_ts_default = `// Calls a handler in a test as the server does, written by "crude types"; do not edit.
+// deno-fmt-ignore-file
+// deno-lint-ignore-file
+
+import { Hono } from "{{hono}}";
+import type { CompleteSecret, Env, FunctionContext, Handler, Scope } from "./crude.d.ts";
+
+/** A module's default export: a handler, or an app with a \`fetch\` method. */
+type Exported =
+  | Handler
+  // Handlers without types.
+  | ((c: any, ctx: any) => Response | Promise<Response>)
+  | { fetch(request: Request, env: any, ctx: any): Response | Promise<Response> };
+
+export interface Call {
+  /** The function's route, such as "/hello/:name"; "/*" by default. */
+  route?: string;
+  /** The path of the request after /run, such as "/hello/ada?loud=1"; "/" by default. */
+  path?: string;
+  method?: string;
+  headers?: HeadersInit;
+  /** Text, bytes and forms are sent as they are, objects as JSON. */
+  body?: unknown;
+  /** Values by the names of secrets, all in the scope "global"; or by scope. */
+  secrets?: Record<string, string | Partial<Record<Scope, string>>>;
+  /** The group of the caller's key. */
+  group?: string;
+  /** The name of the caller's key. */
+  key?: string;
+}
+
+/** Calls a handler and waits for its response and for the promises that it gave to \`waitUntil\`. */
+export async function call(exported: Exported, given: Call = {}): Promise<Response> {
+  const app = new Hono<Env>();
+  const background: PromiseLike<unknown>[] = [];
+  const route = given.route ?? "/*";
+  app.all(route, async (c) => {
+    const ctx = createContext({ ...given, params: c.req.param(), query: c.req.query() }, background);
+    c.set("ctx", ctx);
+    if (typeof exported === "function") return await exported(c, ctx);
+    return await exported.fetch(mounted(c.req.raw, route), { ctx }, ctx);
+  });
+  app.onError((error) => {
+    throw error;
+  });
+  const { headers, body } = encode(given);
+  const response = await app.request(given.path ?? "/", { method: given.method ?? "GET", headers, body });
+  await Promise.all(background);
+  return response;
+}
+
+/** Creates the second argument of a handler. */
+export function createContext(
+  given: Call & { params?: Record<string, string>; query?: Record<string, string> } = {},
+  background: PromiseLike<unknown>[] = [],
+): FunctionContext {
+  const { params = {}, query = {}, secrets = {}, group, key } = given;
+  const values = (name: string): Partial<Record<Scope, string>> => {
+    const value = Object.hasOwn(secrets, name) ? secrets[name]! : {};
+    return typeof value === "string" ? { global: value } : value;
+  };
+  return {
+    route: {
+      name: "test",
+      description: "",
+      handler: "test.ts",
+      route: given.route ?? "/*",
+      methods: [given.method ?? "GET"],
+      keys: group === undefined ? [] : [1],
+    },
+    params,
+    query,
+    requestId: crypto.randomUUID(),
+    requestedAt: new Date(),
+    authenticatedKeyGroup: group,
+    getSecret: (name, scope) => {
+      const found = values(name);
+      return Promise.resolve(scope ? found[scope] : found.key ?? found.group ?? found.function ?? found.global);
+    },
+    getCompleteSecret: (name) => {
+      const found = values(name);
+      const groupOf = { groupId: 1, groupName: group ?? "test" };
+      const complete: CompleteSecret = {
+        ...(found.global !== undefined && { global: found.global }),
+        ...(found.function !== undefined && { function: found.function }),
+        ...(found.group !== undefined && { group: { value: found.group, ...groupOf } }),
+        ...(found.key !== undefined && { key: { value: found.key, ...groupOf, keyId: 1, keyName: key ?? "test" } }),
+      };
+      return Promise.resolve(Object.keys(complete).length > 0 ? complete : undefined);
+    },
+    waitUntil: (promise) => {
+      background.push(promise);
+    },
+    passThroughOnException: () => {},
+  };
+}
+
+/** An app sees the part of the path that the route's final "*" matches; without one, "/". */
+function mounted(request: Request, route: string): Request {
+  const url = new URL(request.url);
+  const depth = route.endsWith("/*") ? route.split("/").length - 2 : undefined;
+  url.pathname = depth === undefined ? "/" : "/" + url.pathname.split("/").slice(1 + depth).join("/");
+  return new Request(url, request);
+}
+
+function encode({ headers: given, body }: Call): { headers: Headers; body: BodyInit | null } {
+  const headers = new Headers(given);
+  const isPlain = typeof body === "object" && body !== null &&
+    (Array.isArray(body) || Object.getPrototypeOf(body) === Object.prototype);
+  if (!isPlain) return { headers, body: (body ?? null) as BodyInit | null };
+  if (!headers.has("content-type")) headers.set("content-type", "application/json");
+  return { headers, body: JSON.stringify(body) };
+}
+`;
+
+// ../src/crude/project/files/crudeignore.txt
+var crudeignore_default = '# What "crude deploy" leaves out, in the syntax of .gitignore. Never uploaded in any case: .env*, .git, .crude and\n# node_modules.\n*_test.ts\ncrude_testing.ts\n';
+
+// ../src/crude/project/files/hello.ts.txt
+var hello_ts_default = 'import type { Handler } from "crude";\nimport { createHmac } from "node:crypto";\n\nconst hello: Handler = async (c, ctx) => {\n  // Set it with: crude secrets set SIGNING_KEY\n  const key = await ctx.getSecret("SIGNING_KEY") ?? "no key yet";\n  const name = ctx.params.name ?? "world";\n  const signature = createHmac("sha256", key).update(name).digest("hex");\n  return c.json({ message: `Hello, ${name}!`, signature });\n};\n\nexport default hello;\n';
+
+// ../src/crude/project/files/hello_test.ts.txt
+var hello_test_ts_default = `import assert from "node:assert/strict";
+import { call } from "crude/testing";
+import hello from "./hello.ts";
+
+Deno.test("hello greets by name and signs with the caller's key", async () => {
+  const ada = { route: "/hello/:name", path: "/hello/ada" };
+  const global = { SIGNING_KEY: "one" };
+  const both = { SIGNING_KEY: { global: "one", key: "two" } };
+  const first = await call(hello, { ...ada, secrets: global });
+  const second = await call(hello, { ...ada, secrets: both });
+  assert.equal(first.status, 200);
+  const [one, two] = [await first.json(), await second.json()];
+  assert.equal(one.message, "Hello, ada!");
+  assert.notEqual(one.signature, two.signature);
+});
+`;
+
+// ../src/crude/project/template.ts
+var TYPES_FILE = "crude.d.ts";
+var TESTING_FILE = "crude_testing.ts";
+var DENO_FILE = "deno.json";
+var IMPORTS = {
+  "crude": `./${TYPES_FILE}`,
+  "crude/testing": `./${TESTING_FILE}`
+};
+function declarations(hono, secretNames) {
+  const names = secretNames.map((name) => `  | ${JSON.stringify(name)}
+`).join("");
+  return fill2(crude_d_ts_default, {
+    hono,
+    names
+  });
+}
+function testingModule(hono) {
+  return fill2(crude_testing_ts_default, {
+    hono
+  });
+}
+function denoConfig() {
+  return json({
+    tasks: {
+      check: "deno check .",
+      test: "deno test"
+    },
+    imports: IMPORTS,
+    compilerOptions: {
+      noImplicitAny: false
+    }
+  });
+}
+function projectFiles(hono, url) {
+  return {
+    "hello.ts": hello_ts_default,
+    "hello_test.ts": hello_test_ts_default,
+    "crude.json": json({
+      ...url !== void 0 && {
+        $schema: `${url}/crude.schema.json`
+      },
+      functions: {
+        hello: {
+          handler: "hello.ts",
+          route: "/hello/:name"
+        }
+      }
+    }),
+    [DENO_FILE]: denoConfig(),
+    ".crudeignore": crudeignore_default,
+    [TYPES_FILE]: declarations(hono, []),
+    [TESTING_FILE]: testingModule(hono)
+  };
+}
+function fill2(text2, values) {
+  return text2.replace(/\{\{(\w+)\}\}/g, (_, name) => values[name]);
+}
+function json(value) {
+  return `${JSON.stringify(value, null, 2)}
+`;
+}
+
+// ../src/crude/commands/project.ts
+var init = {
+  name: "init",
+  positionals: [
+    {
+      name: "DIR",
+      optional: true
+    }
+  ],
+  help: [
+    "Write a first function with its test, and what deploy, editors and Deno need.",
+    "No file that exists is changed. No server is needed."
+  ],
+  // deno-lint-ignore require-await
+  async run(context, given) {
+    const dir = resolve2(context.cwd, given.positionals[0] ?? ".");
+    const files = Object.entries(projectFiles(context.hono, chosenUrl(context, given)));
+    const existing = files.map(([name]) => name).filter((name) => existsSync(join2(dir, name)));
+    if (existing.length > 0) {
+      throw new CrudeError(`There is already ${existing.join(", ")} in ${dir}. Nothing was written.`, {
+        code: "Exists"
+      });
+    }
+    for (const [name, text2] of files) write(dir, name, text2);
+    const there = relative(context.cwd, dir);
+    return {
+      json: {
+        dir,
+        files: files.map(([name]) => name)
+      },
+      lines: [
+        ...files.map(([name]) => `created ${join2(there, name)}`),
+        "",
+        `Next: ${there === "" ? "" : `cd ${there}; `}deno task check; deno task test; crude deploy`
+      ]
+    };
+  }
+};
+function chosenUrl({ env, profiles }, given) {
+  try {
+    return choose({
+      profile: given.text("profile"),
+      url: given.text("url"),
+      env,
+      profiles
+    }).url;
+  } catch (error) {
+    if (given.text("profile") !== void 0) throw error;
+    return void 0;
+  }
+}
+var types = {
+  name: "types",
+  positionals: [
+    {
+      name: "DIR",
+      optional: true
+    }
+  ],
+  help: [
+    `Write ${TYPES_FILE}: the types of handlers, and the names of the secrets that exist.`,
+    `Also ${TESTING_FILE}, for tests, and ${DENO_FILE}, if there is none.`
+  ],
+  async run(context, given) {
+    const dir = resolve2(context.cwd, given.positionals[0] ?? ".");
+    if (!existsSync(dir)) throw wrongUsage(`There is no folder ${dir}.`);
+    const secrets = await allSecrets(await context.connect());
+    const secretNames = [
+      ...new Set(secrets.map(({ name }) => name))
+    ].sort();
+    write(dir, TYPES_FILE, declarations(context.hono, secretNames));
+    write(dir, TESTING_FILE, testingModule(context.hono));
+    const config = join2(dir, DENO_FILE);
+    const isNew = !existsSync(config) && !existsSync(`${config}c`);
+    if (isNew) write(dir, DENO_FILE, denoConfig());
+    const missing2 = isNew ? [] : missingImports(existsSync(config) ? config : `${config}c`);
+    const files = [
+      TYPES_FILE,
+      TESTING_FILE,
+      ...isNew ? [
+        DENO_FILE
+      ] : []
+    ];
+    return {
+      json: {
+        dir,
+        files,
+        secrets: secretNames,
+        missingImports: missing2
+      },
+      lines: [
+        `Wrote ${files.join(", ")} with ${count(secretNames.length, "name of a secret", "names of secrets")}.`,
+        ...missing2.map((name) => `Add to "imports" of ${DENO_FILE}: "${name}": "${IMPORTS[name]}"`)
+      ]
+    };
+  }
+};
+function missingImports(config) {
+  const text2 = readFileSync3(config, "utf8");
+  return Object.keys(IMPORTS).filter((name) => !text2.includes(`"${name}"`));
+}
+function write(dir, name, text2) {
+  try {
+    mkdirSync2(dir, {
+      recursive: true
+    });
+    writeFileSync3(join2(dir, name), text2);
+  } catch (error) {
+    throw wrongUsage(`${join2(dir, name)} cannot be written: ${messageOf(error)}`);
+  }
+}
+var projectCommands = [
+  init,
+  types
 ];
 
 // ../src/crude/commands/sign_in.ts
@@ -2173,6 +2505,7 @@ var completion = {
 };
 var COMMANDS = [
   ...signInCommands,
+  ...projectCommands,
   ...functionCommands,
   ...secretCommands,
   ...keyCommands,
@@ -2181,10 +2514,10 @@ var COMMANDS = [
   completion
 ];
 async function run(args, machine) {
-  const json = isJsonWanted(args);
+  const json2 = isJsonWanted(args);
   try {
     const found = find2(args);
-    if (!("command" in found)) return await help(found, machine, json);
+    if (!("command" in found)) return await help(found, machine, json2);
     const { command, rest } = found;
     const { given, isHelp } = parse2(command, rest);
     if (isHelp) {
@@ -2192,12 +2525,12 @@ async function run(args, machine) {
 `);
       return EXIT.ok;
     }
-    const result = await command.run(contextOf(machine, given, json), given);
+    const result = await command.run(contextOf(machine, given, json2), given);
     if (!result) return EXIT.ok;
-    await print(result, machine, json);
+    await print(result, machine, json2);
     return result.exitCode ?? EXIT.ok;
   } catch (error) {
-    return await report(error, machine, json);
+    return await report(error, machine, json2);
   }
 }
 function isJsonWanted(args) {
@@ -2243,9 +2576,9 @@ function find2(args) {
   }
   throw wrongUsage(`There is no command "${first}". See "crude --help".`);
 }
-async function help({ group, isHelp, isVersion }, { version, write, warn }, json) {
+async function help({ group, isHelp, isVersion }, { version, write: write2, warn }, json2) {
   if (isVersion && !isHelp) {
-    await write(json ? `${JSON.stringify({
+    await write2(json2 ? `${JSON.stringify({
       version
     }, null, 2)}
 ` : `${version}
@@ -2253,7 +2586,7 @@ async function help({ group, isHelp, isVersion }, { version, write, warn }, json
     return EXIT.ok;
   }
   const text2 = group === void 0 ? overview(COMMANDS, COMMON) : groupHelp(group, COMMANDS.filter(({ name }) => name.startsWith(`${group} `)));
-  if (isHelp) await write(`${text2}
+  if (isHelp) await write2(`${text2}
 `);
   else warn(text2);
   return isHelp ? EXIT.ok : EXIT.usage;
@@ -2291,15 +2624,16 @@ function parse2(command, args) {
     isHelp
   };
 }
-function contextOf(machine, given, json) {
-  const { version, cwd, env, profiles } = machine;
+function contextOf(machine, given, json2) {
+  const { version, hono, cwd, env, profiles } = machine;
   return {
     version,
+    hono,
     cwd,
     env,
-    json,
+    json: json2,
     profiles,
-    terminal: machine.createTerminal(json),
+    terminal: machine.createTerminal(json2),
     // deno-lint-ignore require-await
     async connect() {
       const chosen = choose({
@@ -2314,24 +2648,24 @@ function contextOf(machine, given, json) {
       });
     },
     note(line) {
-      if (!json) machine.warn(line);
+      if (!json2) machine.warn(line);
     },
     print: (line) => machine.write(`${line}
 `)
   };
 }
-async function print(result, { write }, json) {
-  if (json) return await write(`${JSON.stringify(result.json, null, 2)}
+async function print(result, { write: write2 }, json2) {
+  if (json2) return await write2(`${JSON.stringify(result.json, null, 2)}
 `);
-  if (result.bytes) return await write(result.bytes);
+  if (result.bytes) return await write2(result.bytes);
   const lines = result.lines ?? [];
-  if (lines.length > 0) await write(`${lines.join("\n")}
+  if (lines.length > 0) await write2(`${lines.join("\n")}
 `);
 }
-async function report(error, { write, warn }, json) {
+async function report(error, { write: write2, warn }, json2) {
   const known = error instanceof CrudeError ? error : void 0;
   const exitCode = known?.exitCode ?? EXIT.failed;
-  if (json) {
+  if (json2) {
     const { code = "InternalError", details } = known ?? {};
     const body = {
       error: messageOf(error),
@@ -2341,7 +2675,7 @@ async function report(error, { write, warn }, json) {
         details
       }
     };
-    await write(`${JSON.stringify(body, null, 2)}
+    await write2(`${JSON.stringify(body, null, 2)}
 `);
   } else if (known) {
     for (const line of [
@@ -2353,23 +2687,23 @@ async function report(error, { write, warn }, json) {
 }
 
 // ../src/crude/start.ts
-async function start(version) {
+async function start(release) {
   const { stdin, stdout, stderr } = process;
   stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const exit = (code2) => process.exit(code2);
   const env = (name) => process.env[name];
-  const config = env("XDG_CONFIG_HOME") || join2(env("HOME") || homedir(), ".config");
+  const config = env("XDG_CONFIG_HOME") || join3(env("HOME") || homedir(), ".config");
   const code = await run(process.argv.slice(2), {
-    version,
+    ...release,
     cwd: process.cwd(),
     env,
-    createTerminal: (json) => createTerminal({
+    createTerminal: (json2) => createTerminal({
       stdin,
       stderr,
       exit
-    }, json),
-    profiles: createProfiles(join2(config, "crude")),
-    write: (output) => new Promise((resolve2, reject) => stdout.write(output, (error) => error ? reject(error) : resolve2())),
+    }, json2),
+    profiles: createProfiles(join3(config, "crude")),
+    write: (output) => new Promise((resolve3, reject) => stdout.write(output, (error) => error ? reject(error) : resolve3())),
     warn: (line) => void stderr.write(`${line}
 `)
   });
@@ -2377,5 +2711,8 @@ async function start(version) {
 }
 
 // ../src/crude/bundle/entry.ts
-await start("0.1.0");
+await start({
+  "version": "0.1.0",
+  "hono": "npm:hono@4.13.19"
+});
 })();

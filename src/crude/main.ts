@@ -3,4 +3,4 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { start } from "./start.ts";
 
-await start(manifest.version);
+await start({ version: manifest.version, hono: manifest.imports.hono });

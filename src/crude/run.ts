@@ -12,6 +12,7 @@ import { callCommands } from "./commands/call.ts";
 import { functionCommands } from "./commands/functions.ts";
 import { keyCommands } from "./commands/keys.ts";
 import { logCommands } from "./commands/logs.ts";
+import { projectCommands } from "./commands/project.ts";
 import { secretCommands } from "./commands/secrets.ts";
 import { signInCommands } from "./commands/sign_in.ts";
 import { completionScript, SHELLS } from "./completion.ts";
@@ -42,6 +43,7 @@ const completion: Command = {
 
 const COMMANDS: readonly Command[] = [
   ...signInCommands,
+  ...projectCommands,
   ...functionCommands,
   ...secretCommands,
   ...keyCommands,
@@ -53,6 +55,7 @@ const COMMANDS: readonly Command[] = [
 /** What the process that runs a command line provides. */
 export interface Machine {
   readonly version: string;
+  readonly hono: string;
   readonly cwd: string;
   readonly env: (name: string) => string | undefined;
   readonly createTerminal: (json: boolean) => Terminal;
@@ -156,9 +159,10 @@ function parse(command: Command, args: readonly string[]): { given: Given; isHel
 }
 
 function contextOf(machine: Machine, given: Given, json: boolean): Context {
-  const { version, cwd, env, profiles } = machine;
+  const { version, hono, cwd, env, profiles } = machine;
   return {
     version,
+    hono,
     cwd,
     env,
     json,

@@ -7,8 +7,14 @@ import { createProfiles } from "./base/profiles.ts";
 import { createTerminal } from "./base/terminal.ts";
 import { run } from "./run.ts";
 
+/** What the program is of: the server's version, and the Hono that its handlers are given. */
+export interface Release {
+  readonly version: string;
+  readonly hono: string;
+}
+
 /** Runs the command line of this process, and ends the process with its exit code. */
-export async function start(version: string): Promise<never> {
+export async function start(release: Release): Promise<never> {
   const { stdin, stdout, stderr } = process;
   // A reader that has enough, such as `head`, is no error.
   stdout.on("error", (error: { code?: string }) => process.exit(error.code === "EPIPE" ? 0 : 1));
@@ -16,7 +22,7 @@ export async function start(version: string): Promise<never> {
   const env = (name: string) => process.env[name];
   const config = env("XDG_CONFIG_HOME") || join(env("HOME") || homedir(), ".config");
   const code = await run(process.argv.slice(2), {
-    version,
+    ...release,
     cwd: process.cwd(),
     env,
     createTerminal: (json) => createTerminal({ stdin, stderr, exit }, json),

@@ -70,6 +70,8 @@ export interface Result {
 
 export interface Context {
   readonly version: string;
+  /** The Hono that handlers are given, such as `npm:hono@4.13.19`. */
+  readonly hono: string;
   readonly cwd: string;
   readonly env: (name: string) => string | undefined;
   readonly json: boolean;

@@ -5,25 +5,12 @@ import { resolve } from "node:path";
 import { type Client, sinceVersion } from "../base/client.ts";
 import type { Command, Context, Given, Options } from "../base/command.ts";
 import { CrudeError, messageOf, wrongUsage } from "../base/errors.ts";
-import { type Owner, OWNER_OPTIONS, ownerOf, type Scope } from "../base/owners.ts";
+import { allSecrets, type SecretInfo } from "../base/listing.ts";
+import { type Owner, OWNER_OPTIONS, ownerOf } from "../base/owners.ts";
 import { count, table } from "../base/text.ts";
 
-const PAGE_SIZE = 1_000;
 const FORMATS = ["env", "json", "yaml"] as const;
 
-interface SecretInfo {
-  readonly id: number;
-  readonly name: string;
-  readonly comment: string;
-  readonly scope: Scope;
-  readonly scopeId: number | null;
-  readonly scopeName: string | null;
-  readonly updatedAt: string;
-  readonly value?: string | null;
-  readonly decryptionError?: string | null;
-}
-
-/** The answers have more, such as the value if it was asked for. */
 const ownerText = ({ scope, scopeName }: SecretInfo): string => scopeName === null ? scope : `${scope} ${scopeName}`;
 
 const list: Command = {
@@ -35,14 +22,7 @@ const list: Command = {
     const query = given.text("owner") === undefined
       ? { scope: given.text("scope") }
       : (await ownerOf(client, given)).fields;
-    const secrets: SecretInfo[] = [];
-    let cursor: string | undefined;
-    while (true) {
-      const page = await client.get("/api/secrets", { ...query, limit: PAGE_SIZE, cursor });
-      secrets.push(...page.secrets);
-      if (page.next === null) break;
-      cursor = page.next;
-    }
+    const secrets = await allSecrets(client, query);
     const rows = secrets.map((one) => [one.name, ownerText(one), one.updatedAt, one.comment]);
     return {
       json: { secrets },
