@@ -7,6 +7,14 @@ export interface Credential {
   readonly from: "X-API-Key" | "Authorization" | "api_key";
 }
 
+/** What the token of a session begins with where it is a credential: a program's, not a browser's. */
+export const SESSION_PREFIX = "crude_session_";
+
+/** Returns the token of a session that was sent as `Authorization: Bearer`; undefined for an API key. */
+export function sessionToken({ value, from }: Credential): string | undefined {
+  return from === "Authorization" && value.startsWith(SESSION_PREFIX) ? value.slice(SESSION_PREFIX.length) : undefined;
+}
+
 /** The longest `Authorization` header that is parsed, user name included. */
 const LONGEST = 8 * 1024;
 

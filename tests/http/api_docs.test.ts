@@ -15,6 +15,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/openapi.json get",
     "/api/docs get",
     "/crude.schema.json get",
+    "/api/sessions post",
     "/api/functions get,post",
     "/api/functions/{id} get,put,delete",
     "/api/functions/{id}/enable put",
@@ -41,6 +42,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/secrets/{id}/reads get",
     "/api/audit get",
     "/api/audit/export get",
+    "/api/sessions/current delete",
   ]);
   // deno-lint-ignore no-explicit-any
   for (const [path, operations] of Object.entries<any>(document.paths)) {

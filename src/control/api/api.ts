@@ -4,9 +4,10 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { AppError } from "../../errors.ts";
 import { type AdminActor, type AuditEvent, entitlementLost, type KeyActor, type Origin } from "../../actor.ts";
+import type { SignedInSession } from "../../core/admins/sessions.ts";
 import type { Client } from "../../http/client_address.ts";
 import { readCookie } from "../../http/cookies.ts";
-import { type Credential, credentials } from "../../http/credentials.ts";
+import { type Credential, credentials, sessionToken } from "../../http/credentials.ts";
 import { errorResponse, methodNotAllowed, unauthorized } from "../../http/errors.ts";
 import { isFromOwnPage, isFromOwnPageOrNone, isSafeMethod } from "../../http/same_origin.ts";
 import { addAudit } from "./audit.ts";
@@ -23,6 +24,7 @@ import { addPackages } from "./packages.ts";
 import { addReads } from "./reads.ts";
 import { addResolve } from "./resolve.ts";
 import { addSecrets } from "./secrets.ts";
+import { addOwnSession, addTerminalSessions } from "./sessions.ts";
 import { addSettings } from "./settings.ts";
 
 /** Creates the app that answers everything under /api, and /metrics. */
@@ -37,6 +39,8 @@ export function createApi(deps: ApiDeps): Api {
 
   // Before the guard: they contain no data, and a browser that opens the page sends no key.
   addDocs(api, deps.version);
+  // A terminal gets its credential here.
+  addTerminalSessions(api, deps);
 
   api.use("*", guard(deps));
   addFunctions(api, deps);
@@ -53,6 +57,7 @@ export function createApi(deps: ApiDeps): Api {
   addMetrics(api, deps);
   addReads(api, deps);
   addAudit(api, deps);
+  addOwnSession(api, deps);
   refuseOtherMethods(api);
   api.all("*", (c) => {
     throw new AppError("NotFound", 404, `There is no ${c.req.path} in the API; /api/docs shows what there is.`);
@@ -86,7 +91,12 @@ function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
     const [credential] = credentials(raw.headers, raw.url);
     const origin = { address: c.env.address, requestId: c.get("requestId") };
     // A key takes precedence over a cookie that the browser adds.
-    const who = credential ? holderOf(credential, origin, deps) : adminOf(raw, c.env, deps);
+    const token = credential && sessionToken(credential);
+    const who = token !== undefined
+      ? terminalOf(token, origin, deps)
+      : credential
+      ? holderOf(credential, origin, deps)
+      : adminOf(raw, c.env, deps);
     c.set("actor", { ...who, ...origin });
     await next();
   };
@@ -115,6 +125,22 @@ function holderOf({ value, from }: Credential, origin: Origin, { access, setting
   return actor;
 }
 
+/** A program with a session of its own. No browser adds the header, so no page can misuse it. */
+function terminalOf(token: string, origin: Origin, { admins, audit }: ApiDeps): AdminActor {
+  const found = admins.sessions.find(token);
+  if (found) return actorOf(found, token, admins);
+  audit.record({ kind: "visitor", ...origin }, {
+    action: "sign-in.failed",
+    subject: { kind: "api", id: null, name: "" },
+  });
+  throw unauthorized("The session in Authorization has ended. Sign in again.");
+}
+
+function actorOf({ admin }: SignedInSession, token: string, { sessions }: ApiDeps["admins"]): AdminActor {
+  const refusal = () => sessions.isLive(token) ? undefined : entitlementLost("The session ended");
+  return { kind: "admin", id: String(admin.id), name: admin.email, refusal };
+}
+
 /** @throws AppError Unauthorized (401), CrossSite (403) for requests that another site's page caused */
 function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminActor {
   const token = readCookie(request.headers, "session", client);
@@ -122,8 +148,7 @@ function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminAc
   if (token === undefined || !found) throw unauthorized("An API key is required; send it as X-API-Key.");
   const own = isSafeMethod(request.method) ? isFromOwnPageOrNone(request, client) : isFromOwnPage(request, client);
   if (!own) throw new AppError("CrossSite", 403, "With a session, only pages of this server may send this request.");
-  const refusal = () => admins.sessions.isLive(token) ? undefined : entitlementLost("The session ended");
-  return { kind: "admin", id: String(found.admin.id), name: found.admin.email, refusal };
+  return actorOf(found, token, admins);
 }
 
 /** Answers a method that a path does not support with 405 and the supported ones. */

@@ -25,6 +25,7 @@ import { pageHeaders, sameOriginOnly } from "./shell/security.ts";
 import { findSignedIn } from "./shell/session.ts";
 import { addSetup } from "./pages/sign_in/setup.tsx";
 import { addSignIn, signInPage } from "./pages/sign_in/sign_in.tsx";
+import { addTerminal } from "./pages/sign_in/terminal.tsx";
 import { addPasswordLink } from "./pages/users/password_link.tsx";
 import { submitOnce } from "./shell/submissions.tsx";
 import { addUsers } from "./pages/users/users.tsx";
@@ -59,6 +60,7 @@ export function createWeb(deps: WebDeps): Web {
   addMetrics(web, deps);
   addAudit(web, deps);
   addAccount(web, deps);
+  addTerminal(web, deps);
   addUsers(web, deps);
   addFunctions(web, deps);
   addFiles(web, deps);

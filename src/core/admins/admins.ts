@@ -1,4 +1,4 @@
-// Assembles user management: accounts, sessions, signing in and the second factor.
+// Assembles user management: accounts, sessions, signing in, terminals and the second factor.
 
 import type { Recorder } from "../../actor.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
@@ -10,12 +10,14 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { createSecondFactor, type SecondFactor } from "./second_factor.ts";
 import { createSessions, type SessionLimits, type Sessions } from "./sessions.ts";
 import { createSignIn, type SignIn } from "./sign_in.ts";
+import { createTerminalSignIn, type TerminalSignIn } from "./terminal_sign_in.ts";
 
 export interface Admins {
   readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly secondFactor: SecondFactor;
   readonly signIn: SignIn;
+  readonly terminal: TerminalSignIn;
 }
 
 export interface AdminsOptions {
@@ -38,5 +40,5 @@ export function createAdmins({ store, keyring, limits, now, record, sessionUses 
   const secondFactor = createSecondFactor({ store, key: keyring.derive("second factors"), now, record });
   const deviceKey = keyring.derive("known devices");
   const signIn = createSignIn({ store, sessions, passwords, secondFactor, deviceKey, now, record });
-  return { accounts, sessions, secondFactor, signIn };
+  return { accounts, sessions, secondFactor, signIn, terminal: createTerminalSignIn({ signIn, limits, now }) };
 }

@@ -63,6 +63,12 @@ export interface SignIn {
   afterPassword(visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor;
 
   /**
+   * Starts a session of a user who was verified just now, without a second factor.
+   * @throws AppError Unauthorized (401) if the user is gone, or the password was changed meanwhile
+   */
+  enter(visitor: Visitor, row: AdminRow): SignedIn;
+
+  /**
    * Asks a signed-in user for the password again, before changes that an unattended browser must not allow.
    * @throws AppError InvalidInput (400) naming `field`, SlowDown (429), Busy (503)
    */
@@ -138,7 +144,7 @@ class SignInService implements SignIn {
   }
 
   afterPassword(visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor {
-    return row.totpNonce === null ? this.#enter(visitor, row) : this.#waitForCode(row);
+    return row.totpNonce === null ? this.enter(visitor, row) : this.#waitForCode(row);
   }
 
   async verifyPassword(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
@@ -166,7 +172,7 @@ class SignInService implements SignIn {
     }
     this.#succeeded(counted);
     this.#waitingForCode.delete(keyOf(pending));
-    return this.#enter(visitor, row);
+    return this.enter(visitor, row);
   }
 
   /** Returns `row` unless something other than this program altered it: such a user cannot sign in. */
@@ -218,7 +224,7 @@ class SignInService implements SignIn {
     return counted;
   }
 
-  #enter(visitor: Visitor, { id, password }: AdminRow): SignedIn {
+  enter(visitor: Visitor, { id, password }: AdminRow): SignedIn {
     return this.#store.transaction(() => {
       const row = this.#trusted(this.#store.admins.admin(id));
       // The account may have been removed, or its password changed, during the check.
