@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 074036de4382e1e647a0ea19e13356be195cbc8b7fe736d223bf9cd627c1a214
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 4d6dfb677539b35207a4d26dae831999f8ac9264352d6b77eaa71f336fe3c397
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
@@ -212,6 +212,8 @@ function createTerminal({ stdin, stderr, exit }, json2) {
       if (!isInteractive) throw wrongUsage("There is no terminal to ask on; add --yes to confirm.");
       return /^y(?:es)?$/i.test((await ask(`${question} [y/N] `, false)).trim());
     },
+    show: (line) => void stderr.write(`${line}
+`),
     progress(label, done, total) {
       if (json2 || stderr.isTTY !== true) return;
       const now = performance.now();
@@ -314,8 +316,10 @@ var Client = class {
         ...wanted.headers
       }
     });
-    if (!response.ok) throw await refusal(response, this.url);
-    return response;
+    if (response.ok) return response;
+    const error = await refusal(response, this.url);
+    if (error.exitCode !== EXIT.denied || credential?.kind !== "session") throw error;
+    throw new CrudeError(`${error.message} Run "crude login ${this.url}".`, error);
   }
   /** Sends one request without a credential, and returns any answer. @throws CrudeError (unreachable) */
   async send(method, path, wanted = {}) {
@@ -2139,6 +2143,89 @@ var projectCommands = [
   types
 ];
 
+// ../src/crude/base/browser_sign_in.ts
+const { createHash, randomBytes: randomBytes2, randomInt } = await import("node:crypto");
+const { createServer } = await import("node:http");
+const { hostname } = await import("node:os");
+var WAIT_MS = 10 * 6e4;
+var LETTERS = "BCDFGHJKLMNPQRSTVWXZ";
+var CODE_LENGTH = 8;
+async function signInByBrowser({ url, version, onReady }) {
+  const verifier = randomBytes2(32).toString("base64url");
+  const challenge = sha256(verifier);
+  const state = randomBytes2(16).toString("base64url");
+  const letters = Array.from({
+    length: CODE_LENGTH
+  }, () => LETTERS[randomInt(LETTERS.length)]).join("");
+  const listener = createServer();
+  const port = await listen(listener);
+  try {
+    const page = new URL("/web/terminal", url);
+    const proof = sha256(`${challenge}.${letters}`);
+    const parameters = {
+      challenge,
+      proof,
+      state,
+      port: String(port),
+      machine: hostname().slice(0, 100)
+    };
+    for (const [name, value] of Object.entries(parameters)) page.searchParams.set(name, value);
+    onReady(page.href, `${letters.slice(0, 4)}-${letters.slice(4)}`);
+    const code = await receive(listener, state);
+    const client = new Client({
+      url,
+      credential: void 0,
+      version
+    });
+    const headers = {
+      "User-Agent": `crude/${version} on ${hostname()}`.slice(0, 200)
+    };
+    return await client.post("/api/sessions", {
+      code,
+      verifier
+    }, {
+      headers
+    });
+  } finally {
+    listener.close();
+    listener.closeAllConnections();
+  }
+}
+function sha256(text2) {
+  return createHash("sha256").update(text2).digest("base64url");
+}
+function listen(listener) {
+  return new Promise((resolve3, reject) => {
+    listener.on("error", reject);
+    listener.listen(0, "127.0.0.1", () => resolve3(listener.address().port));
+  });
+}
+function receive(listener, state) {
+  return new Promise((resolve3, reject) => {
+    const timer = setTimeout(() => {
+      reject(new CrudeError("The sign-in was not approved in time. Run crude login again.", {
+        code: "Expired"
+      }));
+    }, WAIT_MS);
+    listener.on("request", (request, response) => {
+      const url = new URL(request.url ?? "/", "http://127.0.0.1");
+      const code = url.searchParams.get("code");
+      const isRight = url.pathname === "/" && code !== null && url.searchParams.get("state") === state;
+      response.writeHead(isRight ? 200 : 404, {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        Connection: "close"
+      });
+      response.end(isRight ? "Return to the terminal. You can close this page.\n" : "Not found\n", () => {
+        if (!isRight) return;
+        clearTimeout(timer);
+        resolve3(code);
+      });
+    });
+  });
+}
+
 // ../src/crude/commands/sign_in.ts
 var login = {
   name: "login",
@@ -2151,35 +2238,67 @@ var login = {
     key: {
       type: "boolean",
       help: "sign in with an API key, from a hidden prompt"
+    },
+    "no-browser": {
+      type: "boolean",
+      help: "print the address of the page instead of opening it"
     }
   },
   help: [
     "Sign in to a server.",
-    "A key of a group that may use the API is read from standard input if that is not a terminal, or from a hidden",
-    "prompt. It is kept in a file that only you can read. --profile names the profile; by default, the server's host."
+    "In a terminal, you approve it in the browser, as a user of the admin pages. With --key, or if standard input is not",
+    "a terminal, an API key of a group that may use the API is read. What is kept is in a file that only you can read.",
+    "--profile names the profile; by default, it is the server's host."
   ],
   async run(context, given) {
     const url = serverUrl(given.at(0), "URL");
+    requireSecure(url);
     const name = given.text("profile") ?? new URL(url).host;
     if (!PROFILE_NAME.test(name)) throw wrongUsage("--profile must be letters, digits and . : @ _ -");
-    const profile = {
+    const isKey = given.flag("key") || !context.terminal.isInputTerminal;
+    const profile = isKey ? {
       url,
       credential: credentialOf(await readKey(context))
-    };
+    } : await approved(context, url, !given.flag("no-browser"));
     await verify(context, profile);
     context.profiles.put(name, profile);
+    const who = profile.email === void 0 ? "" : ` as ${profile.email}`;
     return {
       json: {
         profile: name,
         url,
-        kind: profile.credential.kind
+        kind: profile.credential.kind,
+        ...profile.email && {
+          email: profile.email
+        }
       },
       lines: [
-        `Signed in to ${url}; the profile is "${name}".`
+        `Signed in to ${url}${who}; the profile is "${name}".`
       ]
     };
   }
 };
+async function approved({ version, terminal, json: json2 }, url, isOpened) {
+  if (!terminal.isInteractive || json2) throw wrongUsage("Sign in with --key where nothing can be shown on a terminal.");
+  const { session, email, expiresAt } = await signInByBrowser({
+    url,
+    version,
+    onReady: (page, code) => {
+      terminal.show(`Type this code on the page that opens in your browser: ${code}`);
+      terminal.show(`If it does not open, it is here: ${page}`);
+      if (isOpened) openInBrowser(page);
+    }
+  });
+  return {
+    url,
+    credential: {
+      kind: "session",
+      value: session
+    },
+    email,
+    expiresAt
+  };
+}
 async function readKey({ terminal }) {
   const text2 = terminal.isInputTerminal ? await terminal.askHidden("API key") : new TextDecoder().decode(await terminal.readInput());
   const key = text2.trim();
@@ -2203,14 +2322,25 @@ var logout = {
     }
   ],
   help: [
-    "Forget a profile, by default the current one.",
+    "Forget a profile, by default the current one, and end its session.",
     "An API key stays valid; revoke it with keys revoke."
   ],
-  // deno-lint-ignore require-await
-  async run({ profiles }, given) {
+  async run({ profiles, version, note }, given) {
     const name = given.positionals[0] ?? given.text("profile") ?? profiles.read().current;
     if (name === void 0) throw wrongUsage("You are not signed in.");
-    const { url } = profiles.remove(name);
+    const { url, credential } = profiles.remove(name);
+    if (credential.kind === "session") {
+      const client = new Client({
+        url,
+        credential,
+        version
+      });
+      await client.delete("/api/sessions/current").catch((error) => {
+        if (!(error instanceof CrudeError && error.exitCode === EXIT.denied)) {
+          note(`The session could not be ended, and is valid until it expires: ${messageOf(error)}`);
+        }
+      });
+    }
     return {
       json: {
         profile: name,

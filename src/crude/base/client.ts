@@ -73,8 +73,10 @@ export class Client {
       ? { "X-API-Key": credential.value }
       : {};
     const response = await this.send(method, path, { ...wanted, headers: { ...headers, ...wanted.headers } });
-    if (!response.ok) throw await refusal(response, this.url);
-    return response;
+    if (response.ok) return response;
+    const error = await refusal(response, this.url);
+    if (error.exitCode !== EXIT.denied || credential?.kind !== "session") throw error;
+    throw new CrudeError(`${error.message} Run "crude login ${this.url}".`, error);
   }
 
   /** Sends one request without a credential, and returns any answer. @throws CrudeError (unreachable) */

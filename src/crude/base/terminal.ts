@@ -21,6 +21,8 @@ export interface Terminal {
   askHidden(question: string): Promise<string>;
   /** Asks for yes or no; no is the default. @throws CrudeError (usage) without a terminal, naming `--yes` */
   confirm(question: string): Promise<boolean>;
+  /** Shows a line while the command waits. */
+  show(line: string): void;
   /** Draws how far something is; nothing without a terminal. The last report erases it. */
   progress(label: string, done: number, total: number): void;
 }
@@ -94,6 +96,7 @@ export function createTerminal({ stdin, stderr, exit }: Streams, json: boolean):
       if (!isInteractive) throw wrongUsage("There is no terminal to ask on; add --yes to confirm.");
       return /^y(?:es)?$/i.test((await ask(`${question} [y/N] `, false)).trim());
     },
+    show: (line) => void stderr.write(`${line}\n`),
     progress(label, done, total) {
       if (json || stderr.isTTY !== true) return;
       const now = performance.now();
