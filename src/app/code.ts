@@ -10,6 +10,7 @@ import { Builder } from "../code/modules/builder.ts";
 import { ConfinedDeno } from "../code/modules/confined_deno.ts";
 import { createImports, type Imports } from "../code/modules/imports.ts";
 import { createModuleGraphCache } from "../code/modules/module_graph_cache.ts";
+import { createFileHistory } from "../code/versions/file_history.ts";
 import { ModuleCache } from "../code/packages/module_cache.ts";
 import { createPackageLocks, importLockFile, type PackageLocks } from "../code/packages/package_locks.ts";
 import { messageOf } from "../errors.ts";
@@ -18,11 +19,12 @@ import { prepareRuntime, type Runtime } from "../sandbox/process/toolchain.ts";
 import type { Data } from "./data.ts";
 import type { Domain } from "./domain.ts";
 import type { Host } from "./host.ts";
+import { openVersions, type Versions } from "./versions.ts";
 
 /** The program's folder, from which sandboxes get their code. */
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-export interface Code {
+export interface Code extends Versions {
   readonly runtime: Runtime;
   /** The folder of everything that processes need while they run. */
   readonly runDir: string;
@@ -38,13 +40,16 @@ export interface Code {
 
 export async function openCode(
   opened: AsyncDisposableStack,
-  { config, log, now }: Host,
-  { store, observations, codeDir, dataDir, record }: Data,
+  host: Host,
+  data: Data,
   { settings }: Domain,
 ): Promise<Code> {
+  const { config, log, now } = host;
+  const { store, observations, codeDir, dataDir, record } = data;
   const { fetchEnv, cacheDir } = config;
   const codeFolder = new CodeFolder({ codeDir, dataDir, warn: (message) => log("warn", message) });
   opened.defer(() => codeFolder.close());
+  const versions = await openVersions(opened, host, data, codeFolder);
   const runtime = await prepareRuntime(ROOT, { cacheDir, fetchEnv });
   const lockOptions = { store: store.packageLocks, transaction: store.transaction };
   importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
@@ -76,6 +81,6 @@ export async function openCode(
   });
   cache.alsoUsed(() => imports.packages());
   const assets = createAssets(codeDir, codeFolder);
-  const files = createFiles({ codeDir, record, onChange: () => codeFolder.changed() });
-  return { runtime, runDir, locks, cache, builder, checkers, imports, assets, files };
+  const files = createFiles({ codeDir, record, change: store.change, history: createFileHistory(versions) });
+  return { ...versions, runtime, runDir, locks, cache, builder, checkers, imports, assets, files };
 }

@@ -4,6 +4,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { createTypeCheck } from "../code/checks/type_check.ts";
 import { createFileUses } from "../code/file_uses.ts";
 import { createPackages } from "../code/packages.ts";
+import { createVersions } from "../code/versions/versions.ts";
 import { createApi } from "../control/api/api.ts";
 import { CLI_PATH, createCliDownload } from "../control/cli_download.ts";
 import type { Api, ApiDeps } from "../control/services.ts";
@@ -49,6 +50,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
   return {
     ...parts,
     fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
+    versions: createVersions(parts),
     resolution: createExplainer(store),
     packages: createPackages({
       imports,

@@ -27,7 +27,7 @@ export function listen(
   endpoint: Endpoint,
   warnings: readonly string[],
 ): Listening {
-  const { settings, pool, rotation, pruner, integrity, store, logs, checkers } = parts;
+  const { settings, pool, rotation, pruner, integrity, store, logs, checkers, workingCopy } = parts;
   const run = createCalls(host, parts);
   const ending = new AbortController();
   opened.defer(() => ending.abort());
@@ -45,6 +45,7 @@ export function listen(
   opened.defer(() => server.close());
   endpoint.listensOn(server);
   pool.prepare(emptyProfile(settings));
+  workingCopy.start();
   pruner.start();
   rotation.start();
   integrity.start(store, () => pool.busy);

@@ -9,6 +9,7 @@ import { RECORD_FILE, RecordFile } from "../keyring/generation_record.ts";
 import { HeadError } from "../store/authenticated_rows.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { openVerification } from "../store/verification.ts";
+import { BLOBS, copyBlobs } from "../store/blobs.ts";
 import { type Command, type Context, EXIT, type Report, UsageError } from "./command.ts";
 import { messageOf } from "../errors.ts";
 import { counted, missingLines, missingVersions, recordIn, requirePair } from "./folder.ts";
@@ -24,8 +25,8 @@ export const backupCommand: Command = {
   positionals: ["<dir>"],
   help: [
     "Copy the database and the key file consistently into a new folder.",
-    "Works while the server runs. The handlers in CODE_DIR are not included. Anyone who has the folder, and the",
-    "passphrase if the key file has one, can read every secret.",
+    "Works while the server runs. The versions of the code are included, the folder CODE_DIR is not. Anyone who has the",
+    "backup, and the passphrase if the key file has one, can read every secret.",
   ],
   async run(context, { positionals: [dir] }) {
     const folder = resolve(context.cwd, dir!);
@@ -37,16 +38,19 @@ export const backupCommand: Command = {
       // With encryption.retired-keys.keep-days at 0, a key may be dropped as soon as a rotation has ended.
       if (copied.missing.length > 0) copied = await copy();
       const { values, missing } = copied;
+      const contents = copyBlobs(context.config.dataDir, folder);
       const files = BACKED_UP.filter((name) => existsSync(join(folder, name)))
         .map((name) => ({ name, sizeBytes: statSync(join(folder, name)).size }));
       return {
         code: missing.length > 0 ? EXIT.failed : EXIT.ok,
-        json: { folder, files, values, missing },
+        json: { folder, files, values, contents, missing },
         lines: [
           `${folder} contains ${counted(values, "value")} and the keys that decrypt them:`,
           ...files.map(({ name, sizeBytes }) => `  ${name}  ${counted(sizeBytes, "byte")}`),
           ...missingLines(missing),
-          `The handlers in ${context.config.codeDir} are not included.`,
+          `It also contains ${
+            counted(contents, "content")
+          } of the code's versions. ${context.config.codeDir} is not included.`,
         ],
       };
     } catch (error) {
@@ -93,7 +97,7 @@ function recordBackup(context: Context, folder: string): void {
 }
 
 function clear(folder: string): void {
-  for (const name of BACKED_UP) rmSync(join(folder, name), { force: true });
+  for (const name of [...BACKED_UP, BLOBS]) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 async function copyData({ database, keyFile, config }: Context, folder: string, report: Report) {

@@ -6,6 +6,7 @@ import { syncPath } from "../keyring/durable_file.ts";
 import { KeyFile } from "../keyring/key_file.ts";
 import { DataFolderError, lockDataFolder, RESTORE_FOLDER } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";
+import { BLOBS, copyBlobs } from "../store/blobs.ts";
 import { BACKED_UP, checkPair, copyFile, DATABASE, KEY_FILE } from "./backup.ts";
 import { type Command, type Context, type Report, UsageError } from "./command.ts";
 import { counted, missingLines, takeLock } from "./folder.ts";
@@ -16,6 +17,7 @@ const OBSERVATIONS = "observations.db";
 /** All files of the replaced data. */
 const REPLACED = [
   ...BACKED_UP,
+  BLOBS,
   OBSERVATIONS,
   ...[DATABASE, OBSERVATIONS].flatMap((name) => [`${name}-wal`, `${name}-shm`]),
 ];
@@ -91,6 +93,7 @@ async function prepare(
     for (const name of BACKED_UP) {
       if (name !== DATABASE && existsSync(join(source, name))) copyFile(join(source, name), join(draft, name));
     }
+    copyBlobs(source, draft);
     const { values, missing } = checkPair(draft, context.config.keyringPassphrase);
     if (missing.length > 0) {
       throw new DataFolderError(`${source} was not restored. ${missingLines(missing).join(" ")}`);

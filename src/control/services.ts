@@ -8,6 +8,7 @@ import type { AssetFinder } from "../code/files/assets.ts";
 import type { Conditions, Health } from "../code/checks/condition.ts";
 import type { FileUses } from "../code/file_uses.ts";
 import type { Files } from "../code/files/files.ts";
+import type { Versions } from "../code/versions/versions.ts";
 import type { Preflight } from "../code/checks/preflight.ts";
 import type { Packages } from "../code/packages.ts";
 import type { Registry } from "../core/functions/registry.ts";
@@ -29,6 +30,7 @@ export interface ApiDeps {
   readonly registry: Registry;
   readonly files: Files;
   readonly fileUses: FileUses;
+  readonly versions: Versions;
   readonly packages: Packages;
   readonly secrets: Secrets;
   readonly resolution: Explainer;

@@ -25,6 +25,7 @@ export const PURPOSES = [
   "head elements",
   "head",
   "record",
+  "code versions",
 ] as const;
 
 export type Purpose = (typeof PURPOSES)[number];

@@ -15,6 +15,7 @@ import { upgrade as purposes } from "./migrations/007_purposes.ts";
 import { sql as packageLocks } from "./migrations/008_package_locks.ts";
 import { upgrade as authenticatedRows } from "./migrations/009_authenticated_rows.ts";
 import { upgrade as secretOrder } from "./migrations/010_secret_order.ts";
+import { sql as codeVersions } from "./migrations/011_code_versions.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   packageLocks,
   authenticatedRows,
   secretOrder,
+  codeVersions,
 ];
 
 /** `PRAGMA user_version` of a database that is up to date. */

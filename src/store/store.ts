@@ -8,6 +8,7 @@ import { type AccessStore, createAccessStore } from "./access.ts";
 import { type AdminStore, createAdminStore } from "./admins.ts";
 import { type AuditStore, createAuditStore } from "./audit.ts";
 import { type CiphertextStore, createCiphertextStore } from "./ciphertexts.ts";
+import { type CodeVersionStore, createCodeVersionStore } from "./code_versions.ts";
 import { AuthenticatedRows } from "./authenticated_rows.ts";
 import type { Finding } from "./authenticated_tables.ts";
 import { DatabaseBinding, FINGERPRINT } from "./binding.ts";
@@ -28,6 +29,7 @@ export interface Store {
   readonly admins: AdminStore;
   readonly audit: AuditStore;
   readonly ciphertexts: CiphertextStore;
+  readonly codeVersions: CodeVersionStore;
   readonly functions: FunctionStore;
   readonly owners: OwnerStore;
   readonly packageLocks: PackageLockStore;
@@ -130,6 +132,7 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
     admins: createAdminStore(db, rows),
     audit: createAuditStore(db),
     ciphertexts: createCiphertextStore(db, rows),
+    codeVersions: createCodeVersionStore(db),
     functions: createFunctionStore(db, rows),
     owners: createOwnerStore(db),
     packageLocks: createPackageLockStore(db, rows),

@@ -270,3 +270,28 @@ Deno.test("killed while it restores, the data is whole or no server starts, and 
   }
   assert.ok(interrupted >= 2, `${interrupted} were interrupted in the middle`);
 });
+
+Deno.test("a backup has the versions of the code, which bring back a code folder that was lost", async () => {
+  await using home = makeHome();
+  const code = (word: string) => `export default (c) => c.text("${word}");`;
+  {
+    await using server = await home.start();
+    await server.api("PUT", "/api/files/hello.ts", { content: code("first") });
+    await server.api("PUT", "/api/files/hello.ts", { content: code("second") });
+    const { json } = await home.cli(["backup", "copy", "--json"]);
+    assert.equal(json.contents, 2);
+  }
+  await Deno.remove(home.dataDir, { recursive: true });
+  await Deno.remove(join(home.path, "code"), { recursive: true });
+  assert.equal((await home.cli(["restore", "copy"])).code, 0);
+  await using server = await home.start();
+  const { body } = await server.api("GET", "/api/versions");
+  // The empty folder is an edit, which a restored version undoes.
+  assert.deepEqual(body.versions.map(({ id, cause }: { id: number; cause: string }) => [id, cause]), [
+    [3, "disk"],
+    [2, "file"],
+    [1, "file"],
+  ]);
+  assert.equal((await server.api("POST", "/api/versions/1/restore")).status, 200);
+  assert.equal(await Deno.readTextFile(join(home.path, "code", "hello.ts")), code("first"));
+});

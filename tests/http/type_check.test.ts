@@ -11,6 +11,7 @@ import { createFiles } from "../../src/code/files/files.ts";
 import { createTypeCheck, type Source } from "../../src/code/checks/type_check.ts";
 import { prepareRuntime, type RuntimeOptions } from "../../src/sandbox/process/toolchain.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
+import { WITHOUT_HISTORY } from "../unit/without_history.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -28,7 +29,7 @@ async function bench(options: RuntimeOptions = {}): Promise<Bench> {
   const runtime = await prepareRuntime(ROOT, options);
   const typeCheck = createTypeCheck({
     deno: new ConfinedDeno(runtime),
-    files: createFiles({ codeDir, record: () => {} }),
+    files: createFiles({ codeDir, record: () => {}, ...WITHOUT_HISTORY }),
     runtime,
     runDir: home,
     codeDir,

@@ -9,6 +9,7 @@ import { AppError } from "../../src/errors.ts";
 import { checkFilePath, checkHandlerPath } from "../../src/core/functions/file_paths.ts";
 import { createFiles } from "../../src/code/files/files.ts";
 import { temporaryFolder, unrecorded } from "./temporary.ts";
+import { WITHOUT_HISTORY } from "./without_history.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (content: Uint8Array) => new TextDecoder().decode(content);
@@ -24,7 +25,7 @@ function codeFolder() {
   return {
     code,
     outside: folder.path,
-    files: createFiles({ codeDir: code, record: unrecorded }),
+    files: createFiles({ codeDir: code, record: unrecorded, ...WITHOUT_HISTORY }),
     [Symbol.dispose]: () => {
       const unharmed = ["outside.ts", "elsewhere/a.ts"].map((path) => readFileSync(join(folder.path, path), "utf8"));
       const beside = readdirSync(folder.path).sort();

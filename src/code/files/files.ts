@@ -1,10 +1,11 @@
 // Lists, reads, replaces, moves and deletes handler files, and never leaves the code folder.
 
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { type Action, type Actor, type Facts, type Recorder, requireEntitled } from "../../actor.ts";
+import type { Actor, Facts, Recorder } from "../../actor.ts";
 import { AppError, conflict, invalid, messageOf, notFound } from "../../errors.ts";
 import { checkFilePath, DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
+import { sha256Of } from "../../sha256.ts";
 import { type ExpectedVersions, requireVersion } from "../../versions.ts";
 
 /** How often a write creates its folder again when concurrent deletes remove it. */
@@ -19,6 +20,32 @@ export interface FileInfo {
 
 /** A file in a folder, or a subfolder, whose size is not known. */
 export type FolderEntry = { readonly name: string; readonly path: string } & Partial<FileInfo>;
+
+/** Keeps what files contained; see src/code/versions. */
+export interface FileHistory {
+  /** Records what was edited on disk if the file at `path` was. */
+  settle(path: string): Promise<void>;
+  /** Stores a content durably. */
+  keep(path: string, sha256: string, content: Uint8Array): Promise<void>;
+  /**
+   * Adds a version with these files, of which null is one that was deleted; called within the transaction of the
+   * change. Returns the newest version.
+   */
+  commit(
+    actor: Actor,
+    message: string,
+    files: ReadonlyMap<string, { sha256: string; sizeBytes: number } | null>,
+  ): number | undefined;
+  /** Is called when the files have changed. */
+  wrote(paths: Iterable<string>): void;
+}
+
+export interface WrittenFile {
+  readonly info: FileInfo;
+  readonly created: boolean;
+  /** The newest version of the code; undefined while there is none. */
+  readonly version: number | undefined;
+}
 
 export interface Files {
   /** Returns every regular file below the code folder, in order of path; links are omitted. */
@@ -45,7 +72,7 @@ export interface Files {
     content: Uint8Array<ArrayBuffer>,
     mustBeNew: boolean,
     expected?: ExpectedVersions,
-  ): Promise<{ info: FileInfo; created: boolean }>;
+  ): Promise<WrittenFile>;
 
   /**
    * Moves a file to a free path, and removes folders that become empty. When `follow` is called, the file exists at both
@@ -69,10 +96,11 @@ export interface Files {
 export interface FilesOptions {
   /** Absolute and real; exists. */
   readonly codeDir: string;
-  /** Is called before each change. */
+  /** Is called within the transaction of each change. */
   readonly record: Recorder;
-  /** Is called after each change. */
-  readonly onChange?: () => void;
+  /** Runs a transaction of a change; see `Store.change`. */
+  readonly change: <T>(actor: Actor, work: () => T) => T;
+  readonly history: FileHistory;
 }
 
 export function createFiles(options: FilesOptions): Files {
@@ -82,12 +110,14 @@ export function createFiles(options: FilesOptions): Files {
 class FileService implements Files {
   readonly #codeDir: string;
   readonly #record: Recorder;
-  readonly #onChange: () => void;
+  readonly #change: FilesOptions["change"];
+  readonly #history: FileHistory;
 
-  constructor({ codeDir, record, onChange = () => {} }: FilesOptions) {
+  constructor({ codeDir, record, change, history }: FilesOptions) {
     this.#codeDir = codeDir;
     this.#record = record;
-    this.#onChange = onChange;
+    this.#change = change;
+    this.#history = history;
   }
 
   async list(): Promise<FileInfo[]> {
@@ -96,8 +126,9 @@ class FileService implements Files {
       for await (const entry of Deno.readDir(folder)) {
         const file = join(folder, entry.name);
         // Deleted while the list is created.
+        if (entry.name.startsWith(DRAFT_PREFIX)) continue;
         if (entry.isDirectory) await walk(file).catch(ignoreMissing);
-        else if (entry.isFile && !entry.name.startsWith(DRAFT_PREFIX)) {
+        else if (entry.isFile) {
           const info = await lstat(file);
           if (info) found.push(toInfo(relative(this.#codeDir, file).split(sep).join("/"), info));
         }
@@ -112,7 +143,7 @@ class FileService implements Files {
     const place = path === "" ? this.#codeDir : await this.#locate(path, "folder");
     try {
       for await (const { name, isDirectory, isFile } of Deno.readDir(place)) {
-        if (isDirectory || (isFile && !name.startsWith(DRAFT_PREFIX))) names.push({ name, isFolder: isDirectory });
+        if ((isDirectory || isFile) && !name.startsWith(DRAFT_PREFIX)) names.push({ name, isFolder: isDirectory });
       }
     } catch (error) {
       throw error instanceof Deno.errors.NotFound ? notFound("folder", path) : error;
@@ -143,9 +174,11 @@ class FileService implements Files {
     content: Uint8Array<ArrayBuffer>,
     mustBeNew: boolean,
     expected?: ExpectedVersions,
-  ): Promise<{ info: FileInfo; created: boolean }> {
+  ): Promise<WrittenFile> {
     const file = await this.#locate(path);
     const sha256 = sha256Of(content);
+    await this.#history.settle(path);
+    await this.#history.keep(path, sha256, content);
     const draft = await this.#writeDraft(file, content);
     try {
       // Nothing is awaited from here until the file is in place, so that audit entries and files have the same order.
@@ -154,12 +187,19 @@ class FileService implements Files {
       if (mustBeNew && !created) throw conflict(`The file ${path} already exists.`);
       if (expected !== undefined) requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)));
       const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
-      this.#recorded(actor, path, created ? "file.created" : "file.updated", facts, () => {
-        // Unlike a rename, a link fails if the name is taken.
-        if (mustBeNew) Deno.linkSync(draft, file);
-        else Deno.renameSync(draft, file);
-      });
-      return { info: await this.#stat(path, file), created };
+      const files = new Map([[path, { sha256, sizeBytes: content.length }]]);
+      const version = this.#recorded(
+        actor,
+        path,
+        created ? "file.created" : "file.updated",
+        { ...facts, files },
+        () => {
+          // Unlike a rename, a link fails if the name is taken.
+          if (mustBeNew) Deno.linkSync(draft, file);
+          else Deno.renameSync(draft, file);
+        },
+      );
+      return { info: await this.#stat(path, file), created, version };
     } finally {
       await Deno.remove(draft).catch(ignoreMissing);
     }
@@ -174,6 +214,10 @@ class FileService implements Files {
     const file = await this.#locate(from, "file", "from");
     const target = await this.#locate(to, "file", "to");
     if (sizeOf(file) === undefined) throw notFound("file", from);
+    await this.#history.settle(from);
+    const content = await Deno.readFile(file);
+    const kept = sha256Of(content);
+    await this.#history.keep(to, kept, content);
     // Prevents its folder from being removed meanwhile.
     const draft = await this.#writeDraft(target, new Uint8Array());
     try {
@@ -182,19 +226,28 @@ class FileService implements Files {
       if (sizeBytes === undefined) throw notFound("file", from);
       const sha256 = sha256Of(Deno.readFileSync(file));
       requireVersion(expected, sha256);
+      if (sha256 !== kept) throw conflict(`The file ${from} was changed in the meantime.`);
       if (sizeOf(target) !== undefined) throw conflict(`The file ${to} already exists.`, { to: "is taken" });
       Deno.copyFileSync(file, draft);
       this.#recorded(actor, to, "file.created", { after: { sizeBytes, sha256 } }, () => Deno.linkSync(draft, target));
       let followed: T;
       try {
+        // One version for both paths.
+        const files = new Map([[from, null], [to, { sha256, sizeBytes }]]);
         followed = follow(() =>
-          this.#recorded(actor, from, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file))
+          void this.#recorded(
+            actor,
+            from,
+            "file.deleted",
+            { before: { sizeBytes }, files, message: `Moved ${from} to ${to}` },
+            () => Deno.removeSync(file),
+          )
         );
       } catch (error) {
         // The transaction can fail after the file was removed.
         if (sizeOf(file) === undefined) Deno.linkSync(target, file);
         Deno.removeSync(target);
-        this.#onChange();
+        this.#history.wrote([from, to]);
         const subject = { kind: "file", id: null, name: to };
         this.#record(actor, {
           action: "file.failed",
@@ -212,11 +265,14 @@ class FileService implements Files {
 
   async delete(actor: Actor, path: string, expected?: ExpectedVersions, check: () => void = () => {}): Promise<void> {
     const file = await this.#locate(path);
+    if (sizeOf(file) === undefined) throw notFound("file", path);
+    await this.#history.settle(path);
     const sizeBytes = sizeOf(file);
     if (sizeBytes === undefined) throw notFound("file", path);
     if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)));
     check();
-    this.#recorded(actor, path, "file.deleted", { before: { sizeBytes } }, () => Deno.removeSync(file));
+    const files = new Map([[path, null]]);
+    this.#recorded(actor, path, "file.deleted", { before: { sizeBytes }, files }, () => Deno.removeSync(file));
     await this.#removeEmptyFolders(file);
   }
 
@@ -278,22 +334,25 @@ class FileService implements Files {
   }
 
   /**
-   * Makes a change that the database cannot roll back. Its audit entry is stored first, so that every change is
-   * recorded; a failure is then recorded as such.
+   * Makes a change that the database cannot roll back, and returns the newest version. The audit entry and the version
+   * are stored first, so that every change is recorded; a failure is then recorded as such.
    */
   #recorded(
     actor: Actor,
     path: string,
-    action: Action,
-    facts: { before?: Facts; after?: Facts },
+    action: keyof typeof MESSAGES,
+    { before, after, files = new Map(), message = `${MESSAGES[action]} ${path}` }: RecordedChange,
     work: () => void,
-  ): void {
-    requireEntitled(actor);
+  ): number | undefined {
     const subject = { kind: "file", id: null, name: path };
-    this.#record(actor, { action, subject, ...facts });
+    const version = this.#change(actor, () => {
+      this.#record(actor, { action, subject, before, after });
+      return files.size === 0 ? undefined : this.#history.commit(actor, message, files);
+    });
     try {
       work();
-      this.#onChange();
+      this.#history.wrote(files.size === 0 ? [path] : files.keys());
+      return version;
     } catch (error) {
       this.#record(actor, { action: "file.failed", subject, after: { failed: action, why: messageOf(error) } });
       throw error;
@@ -301,13 +360,19 @@ class FileService implements Files {
   }
 }
 
-function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
-  return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
+const MESSAGES = { "file.created": "Created", "file.updated": "Changed", "file.deleted": "Deleted" } as const;
+
+interface RecordedChange {
+  readonly before?: Facts;
+  readonly after?: Facts;
+  /** The files of the version; none if a later step makes it. */
+  readonly files?: ReadonlyMap<string, { sha256: string; sizeBytes: number } | null>;
+  /** Of the version. */
+  readonly message?: string;
 }
 
-/** Returns the SHA-256 of a file's content in hexadecimal, which is the version of the file. */
-export function sha256Of(content: Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
+function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
+  return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
 }
 
 /** Returns undefined if there is no such file. */

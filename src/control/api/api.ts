@@ -25,6 +25,7 @@ import { addReads } from "./reads.ts";
 import { addResolve } from "./resolve.ts";
 import { addSecrets } from "./secrets.ts";
 import { addOwnSession, addTerminalSessions } from "./sessions.ts";
+import { addVersions } from "./versions.ts";
 import { addSettings } from "./settings.ts";
 
 /** Creates the app that answers everything under /api, and /metrics. */
@@ -45,6 +46,7 @@ export function createApi(deps: ApiDeps): Api {
   api.use("*", guard(deps));
   addFunctions(api, deps);
   addFiles(api, deps);
+  addVersions(api, deps);
   addPackages(api, deps);
   addKeyGroups(api, deps);
   addKeys(api, deps);

@@ -3,7 +3,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Audit } from "../../core/audit/audit.ts";
 import { auditEntry, exportHead, exportLine } from "../../core/audit/export.ts";
-import { auditCursor, auditEntrySchema, auditQuery } from "../inputs/audit_schemas.ts";
+import { auditEntrySchema, auditQuery } from "../inputs/audit_schemas.ts";
+import { beforeCursor } from "../inputs/newest_first.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, nothingUndocumented } from "./route.ts";
 import { answer, errors } from "../inputs/fields.ts";
@@ -48,7 +49,7 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
   api.openapi(list, (c) => {
     const { limit, cursor, ...filter } = c.req.valid("query");
     const { entries, next } = audit.list(filter, cursor, limit);
-    return c.json({ entries: entries.map(auditEntry), next: next === undefined ? null : auditCursor(next) }, 200);
+    return c.json({ entries: entries.map(auditEntry), next: next === undefined ? null : beforeCursor(next) }, 200);
   });
 
   // Not with openapi(), which supports only JSON answers.

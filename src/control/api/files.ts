@@ -5,7 +5,8 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
-import { type FileInfo, sha256Of } from "../../code/files/files.ts";
+import type { FileInfo } from "../../code/files/files.ts";
+import { sha256Of } from "../../sha256.ts";
 import type { Api, ApiDeps, ApiEnv } from "../services.ts";
 import { asText, FILE_BODY_MAX_BYTES, mediaType, readBody, utf8 } from "../inputs/body.ts";
 import { apiRoute, documented, ifMatch, nothingUndocumented, tag } from "./route.ts";
@@ -102,9 +103,9 @@ export function addFiles(api: Api, { files, fileUses, preflight }: ApiDeps): voi
     const request = c.req.raw;
     const path = filePath(request.url);
     const content = await contentOf(request);
-    const { info, created } = await files.write(c.get("actor"), path, content, mustBeNew, ifMatch(c));
+    const { info, created, version } = await files.write(c.get("actor"), path, content, mustBeNew, ifMatch(c));
     tag(c, sha256Of(content));
-    return { created, saved: { ...shown(info), ...await preflight.file(path) } };
+    return { created, saved: { ...shown(info), version: version ?? null, ...await preflight.file(path) } };
   };
 
   api.put(FILE_PATH, withBody, async (c) => {
@@ -200,7 +201,12 @@ const DOCUMENTED_PATH = "/api/files/{path}";
 const fileParams = z.object({
   path: z.string().openapi({ description: "Path in the code folder; its slashes may be encoded or plain." }),
 });
-const savedSchema = fileSchema.extend(findingsShape);
+const savedSchema = fileSchema.extend({
+  version: z.int().nullable().openapi({
+    description: "The version of the code that has the file; null for a file that is never part of one.",
+  }),
+  ...findingsShape,
+});
 const binary = (description: string) => ({ schema: { type: "string" as const, description } });
 const saveRequest = {
   params: fileParams,

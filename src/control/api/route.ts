@@ -6,7 +6,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { invalid } from "../../errors.ts";
 import { type ExpectedVersions, preconditionFailed, type Version } from "../../versions.ts";
 import { isSafeMethod } from "../../http/same_origin.ts";
-import { JSON_BODY_MAX_BYTES, jsonBody, readBody, utf8 } from "../inputs/body.ts";
+import { JSON_BODY_MAX_BYTES, jsonBody, optionalJsonBody, readBody, utf8 } from "../inputs/body.ts";
 import { errorAnswer, query } from "../inputs/fields.ts";
 
 type Definition<P extends string> =
@@ -19,6 +19,8 @@ type Definition<P extends string> =
     etag?: boolean;
     /** Whether the handler compares `If-Match`. */
     conditional?: boolean;
+    /** The most bytes of a JSON body; 1 MiB by default. */
+    bodyMaxBytes?: number;
   };
 
 const IF_MATCH = {
@@ -39,14 +41,15 @@ const ETAG_HEADER = {
 export function apiRoute<P extends string, R extends Definition<P>>(
   definition: R,
 ) {
-  const { etag: _, conditional = false, ...given } = definition;
-  const hasBody = given.request?.body !== undefined;
+  const { etag: _, conditional = false, bodyMaxBytes, ...given } = definition;
+  const body = given.request?.body;
+  const hasBody = body !== undefined;
   const route = {
     ...documented(definition),
     request: { query: query({}), ...given.request },
     middleware: [
       refuseUndocumented({ body: hasBody, conditional }),
-      ...(hasBody ? [jsonBody] : []),
+      ...(!body ? [] : body.required ? [jsonBody(bodyMaxBytes)] : [optionalJsonBody]),
     ],
   };
   // The additions validate and document; they do not change the handler's input or answer.
@@ -57,7 +60,7 @@ export function apiRoute<P extends string, R extends Definition<P>>(
 
 /** Returns the definition with the header `If-Match` and the `ETag` of its answers, for the OpenAPI document. */
 export function documented<P extends string>(
-  { etag = false, conditional = false, ...route }: Definition<P>,
+  { etag = false, conditional = false, bodyMaxBytes: _, ...route }: Definition<P>,
 ): RouteConfig {
   const responses = {
     ...route.responses,

@@ -1,20 +1,18 @@
 // Defines the schemas of /api/audit: its entries, and the query that selects them.
 
 import { z } from "@hono/zod-openapi";
-import { Buffer } from "node:buffer";
 import { ACTIONS, ACTOR_KINDS } from "../../actor.ts";
 import type { AuditWho } from "../../store/audit.ts";
 import { idSchema, mustBe, query, timeSchema } from "./fields.ts";
-
-const PAGE_MAX = 1_000;
-const PAGE_DEFAULT = 100;
-const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
+import { beforeCursorSchema, pageLimitSchema } from "./newest_first.ts";
 
 /** Kinds of subjects. */
 export const SUBJECT_KINDS = [
   "secret",
   "function",
   "file",
+  "version",
+  "deployment",
   "key-group",
   "key",
   "settings",
@@ -79,31 +77,12 @@ function moment(description: string) {
     .openapi({ type: "string", format: "date-time", pattern: undefined, description });
 }
 
-/** The cursor of a page is the last id of the previous one. It is opaque, so that its meaning can change. */
-export function auditCursor(before: number): string {
-  return Buffer.from(`before ${before}`).toString("base64url");
-}
-
-const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor, context): number => {
-  if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
-  const before = Number(/^before ([1-9][0-9]*)$/.exec(Buffer.from(cursor, "base64url").toString())?.[1]);
-  if (Number.isSafeInteger(before) && auditCursor(before) === cursor) return before;
-  context.addIssue({ code: "custom", message: "must be the `next` of an answer" });
-  return z.NEVER;
-}).openapi({ description: "The `next` of the previous page." });
-
-const limitSchema = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
-  .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
-  .optional()
-  .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
-  .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined });
-
 export const auditQuery = query({
   actor: who(ACTOR_KINDS, "Such as `key:5`, `admin`, `operator`, or the name of a key or an e-mail address."),
   action: actionSchema,
   subject: who(SUBJECT_KINDS, "Such as `secret:5`, `function`, or a name."),
   from: moment("The first moment that counts."),
   to: moment("The first moment that no longer counts."),
-  limit: limitSchema,
-  cursor: cursorSchema,
+  limit: pageLimitSchema,
+  cursor: beforeCursorSchema,
 });

@@ -57,16 +57,30 @@ export function mediaType(request: Request): string {
  * Checks the body of a route that takes JSON, before its schema does. Requires application/json: a page of another
  * site can make a browser send text/plain with the admin's cookie, but not application/json.
  */
-export const jsonBody: MiddlewareHandler = async (c, next) => {
+export const jsonBody = (maxBytes = JSON_BODY_MAX_BYTES): MiddlewareHandler => async (c, next) => {
   if (mediaType(c.req.raw) !== "application/json") {
-    throw new AppError("UnsupportedMediaType", 415, "The body must be sent with Content-Type: application/json.");
+    throw noMediaType();
   }
-  const text = utf8(await readBody(c.req.raw, JSON_BODY_MAX_BYTES));
+  const text = utf8(await readBody(c.req.raw, maxBytes));
   // Hono caches the body here; it is a promise, whatever its type says. A new Request around the old one would touch
   // its signal, for which Deno logs a warning.
   c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
   await next();
 };
+
+/** The same for a route whose body may be missing, or empty: some clients declare the type of a body that is not there. */
+export const optionalJsonBody: MiddlewareHandler = async (c, next) => {
+  const text = utf8(await readBody(c.req.raw, JSON_BODY_MAX_BYTES));
+  const isJson = mediaType(c.req.raw) === "application/json";
+  if (text !== "" && !isJson) throw noMediaType();
+  if (isJson) c.req.bodyCache.text = Promise.resolve(text || "{}") as unknown as string;
+  else c.req.bodyCache.arrayBuffer = Promise.resolve(new ArrayBuffer()) as unknown as ArrayBuffer;
+  await next();
+};
+
+function noMediaType(): AppError {
+  return new AppError("UnsupportedMediaType", 415, "The body must be sent with Content-Type: application/json.");
+}
 
 /** Returns the error for a body above a limit (413). */
 export function tooLarge(maxBytes: number): AppError {

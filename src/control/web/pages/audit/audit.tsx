@@ -3,7 +3,8 @@
 import { DAY_MS } from "../../../../time.ts";
 import { z } from "zod";
 import { ACTIONS } from "../../../../actor.ts";
-import { auditCursor, auditQuery } from "../../../inputs/audit_schemas.ts";
+import { auditQuery } from "../../../inputs/audit_schemas.ts";
+import { beforeCursor } from "../../../inputs/newest_first.ts";
 import { Empty, Pager } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
@@ -32,7 +33,7 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
     const problems = "problems" in asked ? asked.problems : undefined;
     const found = "done" in asked ? listed(audit, asked.done) : { entries: [], next: undefined };
     const isFiltered = FIELDS.some((field) => filter[field] !== "");
-    const next = found.next === undefined ? undefined : addressOf(filter, auditCursor(found.next));
+    const next = found.next === undefined ? undefined : addressOf(filter, beforeCursor(found.next));
     return page(c, {
       title: "Audit",
       styles: ["audit.css"],

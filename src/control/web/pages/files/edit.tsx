@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import { AppError } from "../../../../errors.ts";
 import { checkFilePath, HANDLER_EXTENSIONS } from "../../../../core/functions/file_paths.ts";
-import { sha256Of } from "../../../../code/files/files.ts";
+import { sha256Of } from "../../../../sha256.ts";
 import type { FunctionId } from "../../../../ids.ts";
 import { idText } from "../../../inputs/fields.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";

@@ -1,7 +1,7 @@
 // Implements the page of one file, which shows it in the editor or its size, and moves, deletes and downloads it.
 
 import type { Context } from "hono";
-import { sha256Of } from "../../../../code/files/files.ts";
+import { sha256Of } from "../../../../sha256.ts";
 import { asText } from "../../../inputs/body.ts";
 import { FormActions } from "../../ui/components.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";

@@ -3,7 +3,7 @@
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { SecretReference } from "../../../../core/secrets/references.ts";
 import { asText } from "../../../inputs/body.ts";
-import { sha256Of } from "../../../../code/files/files.ts";
+import { sha256Of } from "../../../../sha256.ts";
 import { AppError } from "../../../../errors.ts";
 import { Badge, PostButton } from "../../ui/components.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";

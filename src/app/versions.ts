@@ -1,0 +1,29 @@
+// Opens the versions of the code, and completes a change of the code folder that a killed server began.
+
+import { join } from "node:path";
+import type { CodeFolder } from "../code/files/code_folder.ts";
+import { type CodeHistory, createCodeHistory } from "../code/versions/history.ts";
+import { WorkingCopy } from "../code/versions/working_copy.ts";
+import { BLOBS, type Blobs, createBlobs } from "../store/blobs.ts";
+import type { Data } from "./data.ts";
+import type { Host } from "./host.ts";
+
+export interface Versions {
+  readonly blobs: Blobs;
+  readonly history: CodeHistory;
+  readonly workingCopy: WorkingCopy;
+}
+
+export async function openVersions(
+  opened: AsyncDisposableStack,
+  { log, now }: Host,
+  { store, keyring, dataDir, codeDir }: Data,
+  folder: CodeFolder,
+): Promise<Versions> {
+  const blobs = createBlobs(join(dataDir, BLOBS));
+  const history = createCodeHistory({ store: store.codeVersions, key: keyring.derive("code versions"), now });
+  const workingCopy = new WorkingCopy({ ...store, codeDir, folder, blobs, history, report: log });
+  opened.defer(() => workingCopy.stop());
+  await workingCopy.recover();
+  return { blobs, history, workingCopy };
+}

@@ -1,0 +1,317 @@
+// Keeps the code folder and the newest version the same: puts the files of a new version in place, and records edits
+// on disk as versions of their own.
+
+import { randomUUID } from "node:crypto";
+import { dirname, join } from "node:path";
+import { conflict, messageOf } from "../../errors.ts";
+import { DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
+import type { Level } from "../../telemetry/log.ts";
+import { sha256Of } from "../../sha256.ts";
+import type { Blobs } from "../../store/blobs.ts";
+import { eachOf } from "../../store/blobs.ts";
+import type { MetaStore } from "../../store/settings.ts";
+import type { CodeFolder, FoundFile, Look } from "../files/code_folder.ts";
+import { DISK } from "./author.ts";
+import type { CodeHistory, Head } from "./history.ts";
+import { changesBetween, type Tree, type TreeChanges, type TreeFile, VERSIONED_MAX_BYTES } from "./tree.ts";
+
+export interface WorkingCopyOptions {
+  /** Absolute and real. */
+  readonly codeDir: string;
+  readonly folder: CodeFolder;
+  readonly blobs: Blobs;
+  readonly history: CodeHistory;
+  readonly meta: MetaStore;
+  transaction<T>(work: () => T): T;
+  transactionWithoutSync<T>(work: () => T): T;
+  readonly report: (level: Level, message: string) => void;
+}
+
+/** New contents that wait in the code folder, under names that are never part of a function. */
+export interface Staged extends AsyncDisposable {
+  /**
+   * Checks that nothing is in the way. Called in the transaction of the change.
+   * @throws AppError Conflict (409) for a link, a folder, or a file that is not part of the newest version
+   */
+  check(): void;
+  /**
+   * Puts the files in place and deletes others, synchronously, so that no call sees a part of the change. Called after
+   * the commit: if the server ends before this does, the next start completes it.
+   */
+  apply(): void;
+}
+
+/** Name of the version, in the table `meta`, that the code folder was last brought to. */
+const APPLIED = "code-applied";
+/** Edits that are recorded again because a version was added meanwhile. */
+const LOOKS_MAX = 5;
+const WATCH_MS = 2_000;
+/** Times of files advance every few milliseconds. */
+const YOUNG_MS = 50;
+
+export class WorkingCopy {
+  readonly #options: WorkingCopyOptions;
+  /** The content of each file as of its last state. */
+  readonly #known = new Map<string, { readonly state: string; readonly file: TreeFile }>();
+  #settled: { readonly look: Look; readonly head: Head } | undefined;
+  #recording: Promise<void> | undefined;
+  #following: Promise<void> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #lastFailure = "";
+
+  constructor(options: WorkingCopyOptions) {
+    this.#options = options;
+  }
+
+  /** Completes a change that a killed server began. Called before anything reads the code folder. */
+  async recover(): Promise<void> {
+    const { history, meta } = this.#options;
+    const applied = Number(meta.get(APPLIED) ?? NaN);
+    const { version, tree } = history.head();
+    if (version === undefined || applied === version) return;
+    try {
+      const before: Tree = Number.isSafeInteger(applied) && applied > 0 ? history.tree(applied) : new Map();
+      const changes = new Map<string, TreeFile | null>();
+      for (const [path, file] of changesBetween(before, tree)) {
+        const found = await this.#contentOf(path);
+        // What is neither the old nor the new content is an edit of the user's.
+        if (found?.sha256 === before.get(path)?.sha256) changes.set(path, file);
+      }
+      if (changes.size === 0) return this.#markApplied(version);
+      await using staged = await this.stage(changes);
+      staged.apply();
+      this.#options.report("info", `The code folder was brought to version ${version}.`);
+    } catch (error) {
+      // Calls then run what is in the folder, which becomes a version.
+      this.#options.report("error", `The code folder could not be brought to version ${version}: ${messageOf(error)}`);
+    }
+  }
+
+  /** Records edits now and every two seconds, until `stop`. */
+  start(): void {
+    const record = () =>
+      void this.recordEdits().then(() => this.#lastFailure = "", (error) => {
+        const why = messageOf(error);
+        if (why !== this.#lastFailure) this.#options.report("error", `Edits of code could not be recorded: ${why}`);
+        this.#lastFailure = why;
+      });
+    record();
+    this.#timer = setInterval(record, WATCH_MS);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#recording?.catch(() => {});
+  }
+
+  /** Makes a version of what was edited on disk before the call, if anything was. */
+  recordEdits(): Promise<void> {
+    if (!this.#recording) {
+      return this.#recording = this.#recordEdits().finally(() => this.#recording = undefined);
+    }
+    // That one may have looked before the last edit.
+    return this.#following ??= this.#recording.catch(() => {}).then(() => {
+      this.#following = undefined;
+      return this.recordEdits();
+    });
+  }
+
+  /** The same, without relying on notices of the operating system, which may arrive later than a request. */
+  recordAllEdits(): Promise<void> {
+    this.#options.folder.changed();
+    return this.recordEdits();
+  }
+
+  /** Makes versions of edits on disk if the file at `path` is not as the newest version has it. */
+  async recordEditsOf(path: string): Promise<void> {
+    const state = this.#stateOf(path);
+    const known = this.#known.get(path);
+    const isKnown = state === undefined ? known === undefined : known?.state === state;
+    const found = isKnown ? known?.file : await this.#contentOf(path);
+    if (found?.sha256 !== this.#options.history.head().tree.get(path)?.sha256) await this.recordAllEdits();
+  }
+
+  /**
+   * Writes new contents to the code folder, under other names.
+   * @throws AppError Conflict (409) if a content is no longer stored
+   */
+  async stage(changes: TreeChanges): Promise<Staged> {
+    const { codeDir, blobs } = this.#options;
+    const drafts = join(codeDir, `${DRAFT_PREFIX}${randomUUID()}`);
+    const draftOf = new Map([...changes].filter(([, file]) => file).map(([path], at) => [path, join(drafts, `${at}`)]));
+    const dispose = async () => await Deno.remove(drafts, { recursive: true }).catch(ignoreMissing);
+    try {
+      await Deno.mkdir(drafts, { mode: 0o700 });
+      await eachOf([...draftOf], async ([path, draft]) => {
+        const content = await blobs.read(changes.get(path)!.sha256);
+        if (!content) throw conflict(`The content of ${path} is no longer stored.`, { [path]: "is no longer stored" });
+        await Deno.writeFile(draft, content);
+      });
+      return {
+        check: () => this.#check(changes),
+        apply: () => this.#apply(changes, draftOf),
+        [Symbol.asyncDispose]: dispose,
+      };
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
+  }
+
+  /** Remembers the content of a file that was just written, and that the folder has the newest version. */
+  wrote(paths: Iterable<string>): void {
+    const { history, folder } = this.#options;
+    const { version, tree } = history.head();
+    for (const path of paths) {
+      const file = tree.get(path);
+      const state = this.#stateOf(path);
+      if (file && state !== undefined) this.#known.set(path, { state, file });
+      else this.#known.delete(path);
+    }
+    folder.changed();
+    this.#markApplied(version);
+  }
+
+  #check(changes: TreeChanges): void {
+    const { tree } = this.#options.history.head();
+    for (const [path, file] of changes) {
+      if (!file) continue;
+      const segments = path.split("/");
+      for (let depth = 1; depth <= segments.length; depth++) {
+        const at = segments.slice(0, depth).join("/");
+        const found = this.#kindOf(at);
+        if (found === undefined || changes.get(at) === null) break;
+        const isExpected = depth < segments.length ? found === "folder" : found === "file" && tree.has(path);
+        if (isExpected) continue;
+        const what = found === "file" ? "a file that is not part of the newest version" : `a ${found}`;
+        throw conflict(`${path} cannot be written: ${at} is ${what}.`, { [path]: `${at} is in the way` });
+      }
+    }
+  }
+
+  #apply(changes: TreeChanges, draftOf: ReadonlyMap<string, string>): void {
+    const { codeDir } = this.#options;
+    for (const [path, file] of changes) if (!file) removeFile(join(codeDir, path), codeDir);
+    for (const [path, draft] of draftOf) {
+      const target = join(codeDir, path);
+      Deno.mkdirSync(dirname(target), { recursive: true });
+      Deno.renameSync(draft, target);
+    }
+    this.wrote(changes.keys());
+  }
+
+  #markApplied(version: number | undefined): void {
+    if (version === undefined) return;
+    const { meta, transactionWithoutSync } = this.#options;
+    transactionWithoutSync(() => meta.put(APPLIED, String(version)));
+  }
+
+  async #recordEdits(): Promise<void> {
+    const { history, folder, transaction } = this.#options;
+    for (let look = 1; look <= LOOKS_MAX; look++) {
+      const head = history.head();
+      const found = await folder.current();
+      if (this.#settled?.look === found && this.#settled.head === head) return;
+      const changes = await this.#editsSince(head, found);
+      for (const [path, file] of changes) {
+        if (file && !await this.#keep(path, file)) changes.delete(path);
+      }
+      // What was changed through the server meanwhile may be among the edits.
+      if (history.head() !== head) continue;
+      if (changes.size > 0) {
+        const isFirst = head.version === undefined;
+        transaction(() => history.commit(DISK, isFirst ? "start" : "disk", messageFor(changes, isFirst), changes));
+      }
+      this.#markApplied(history.head().version);
+      this.#settled = { look: found, head: history.head() };
+      return;
+    }
+  }
+
+  /** Returns how the files on disk differ from a version. */
+  async #editsSince({ tree }: Head, { files }: Look): Promise<Map<string, TreeFile | null>> {
+    const changes = new Map<string, TreeFile | null>();
+    const seen = new Set<string>();
+    const unknown: FoundFile[] = [];
+    const compare = (path: string, file: TreeFile) => {
+      if (tree.get(path)?.sha256 !== file.sha256) changes.set(path, file);
+    };
+    for (const file of files) {
+      if (file.sizeBytes > VERSIONED_MAX_BYTES) continue;
+      seen.add(file.path);
+      const known = this.#known.get(file.path);
+      if (known?.state === file.state) compare(file.path, known.file);
+      else unknown.push(file);
+    }
+    await eachOf(unknown, async ({ path, state }) => {
+      const file = await this.#contentOf(path);
+      if (!file) return void seen.delete(path);
+      // Of two edits within a few milliseconds, the second one may not change the state.
+      if (Date.now() - Number.parseInt(state) > YOUNG_MS) this.#known.set(path, { state, file });
+      compare(path, file);
+    });
+    for (const path of tree.keys()) if (!seen.has(path) && this.#stateOf(path) === undefined) changes.set(path, null);
+    return changes;
+  }
+
+  /** Stores the content of a file; returns false if it was changed since it was read. */
+  async #keep(path: string, { sha256 }: TreeFile): Promise<boolean> {
+    const { blobs, codeDir } = this.#options;
+    if ((await blobs.missing([sha256])).length === 0) return true;
+    const content = await Deno.readFile(join(codeDir, path)).catch(ignoreMissing);
+    if (!content || sha256Of(content) !== sha256) {
+      this.#known.delete(path);
+      return false;
+    }
+    await blobs.put(sha256, content);
+    return true;
+  }
+
+  async #contentOf(path: string): Promise<TreeFile | undefined> {
+    const content = await Deno.readFile(join(this.#options.codeDir, path)).catch(ignoreMissing);
+    return content && { sha256: sha256Of(content), sizeBytes: content.length };
+  }
+
+  #kindOf(path: string): "file" | "folder" | "link" | undefined {
+    try {
+      const { isDirectory, isSymlink } = Deno.lstatSync(join(this.#options.codeDir, path));
+      return isDirectory ? "folder" : isSymlink ? "link" : "file";
+    } catch {
+      return undefined;
+    }
+  }
+
+  #stateOf(path: string): string | undefined {
+    try {
+      const { isFile, mtime, size, ino } = Deno.lstatSync(join(this.#options.codeDir, path));
+      return isFile ? `${mtime?.getTime()} ${size} ${ino}` : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const NAMES_MAX = 3;
+
+/** Returns a clause such as "a.ts and b.ts were edited on disk". */
+function messageFor(changes: TreeChanges, isFirst: boolean): string {
+  if (isFirst) return "Files that were in the code folder";
+  const paths = [...changes.keys()].sort();
+  const named = paths.slice(0, NAMES_MAX).join(", ");
+  return paths.length <= NAMES_MAX ? `Edited on disk: ${named}` : `Edited on disk: ${named} and others`;
+}
+
+/** Removes a file and folders that become empty. */
+function removeFile(path: string, codeDir: string): void {
+  try {
+    Deno.removeSync(path);
+    for (let folder = dirname(path); folder !== codeDir; folder = dirname(folder)) Deno.removeSync(folder);
+  } catch {
+    // It does not exist, or the folder is not empty.
+  }
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}

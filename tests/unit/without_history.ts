@@ -1,0 +1,13 @@
+// Lets the files of a test be written without versions of them.
+
+import type { FilesOptions } from "../../src/code/files/files.ts";
+
+export const WITHOUT_HISTORY: Pick<FilesOptions, "change" | "history"> = {
+  change: (_actor, work) => work(),
+  history: {
+    settle: () => Promise.resolve(),
+    keep: () => Promise.resolve(),
+    commit: () => undefined,
+    wrote() {},
+  },
+};
