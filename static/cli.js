@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 4d6dfb677539b35207a4d26dae831999f8ac9264352d6b77eaa71f336fe3c397
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: d141063781af9e104c2f9a18cf1486f371770151f455fe737eb1784ca10fe6f8
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
 const { homedir } = await import("node:os");
-const { join: join3 } = await import("node:path");
+const { join: join6 } = await import("node:path");
 
 // ../src/crude/base/profiles.ts
 const { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } = await import("node:fs");
@@ -66,7 +66,7 @@ function createProfiles(folder) {
     }
     return parse(text2, path);
   };
-  const write2 = ({ current, profiles }) => {
+  const write3 = ({ current, profiles }) => {
     mkdirSync(folder, {
       recursive: true,
       mode: 448
@@ -94,7 +94,7 @@ function createProfiles(folder) {
     read,
     put(name, profile) {
       const { profiles } = read();
-      write2({
+      write3({
         current: name,
         profiles: new Map([
           ...profiles,
@@ -108,7 +108,7 @@ function createProfiles(folder) {
     use(name) {
       const list5 = read();
       required2(list5, name);
-      write2({
+      write3({
         ...list5,
         current: name
       });
@@ -122,7 +122,7 @@ function createProfiles(folder) {
       const current = list5.current === name ? [
         ...profiles.keys()
       ][0] : list5.current;
-      write2({
+      write3({
         current,
         profiles
       });
@@ -156,7 +156,7 @@ function createTerminal({ stdin, stderr, exit }, json2) {
   const isInputTerminal = stdin.isTTY === true;
   const isInteractive = isInputTerminal && stderr.isTTY === true;
   let drawnAt;
-  const ask = (question, hidden) => new Promise((resolve3) => {
+  const ask = (question, hidden) => new Promise((resolve5) => {
     let typed = "";
     stdin.setRawMode(true);
     stdin.setEncoding("utf8");
@@ -171,7 +171,7 @@ function createTerminal({ stdin, stderr, exit }, json2) {
       for (const character of text2) {
         if (character === "\r" || character === "\n" || character === "") {
           end();
-          return resolve3(typed);
+          return resolve5(typed);
         }
         if (character === "") {
           end();
@@ -1242,6 +1242,612 @@ var callCommands = [
   call
 ];
 
+// ../src/crude/commands/deploy.ts
+const { existsSync, readFileSync: readFileSync4 } = await import("node:fs");
+const { join: join3, resolve: resolve2 } = await import("node:path");
+
+// ../src/crude/project/diff.ts
+var CONTEXT_LINES = 3;
+var DIFFERENCES_MAX = 2e3;
+function unifiedDiff(path, before, after) {
+  const edits = editsOf(linesOf(before), linesOf(after));
+  if (!edits) return void 0;
+  const lines = [
+    `--- ${path} (server)`,
+    `+++ ${path} (here)`
+  ];
+  for (const hunk of hunksOf(edits)) {
+    const [first] = hunk;
+    const size = (without) => hunk.filter(({ sign }) => sign !== without).length;
+    lines.push(`@@ -${range(first.old, size("+"))} +${range(first.current, size("-"))} @@`);
+    lines.push(...hunk.map(({ sign, line }) => sign + line));
+  }
+  return lines;
+}
+function range(start2, size) {
+  return size === 1 ? String(start2) : `${size === 0 ? start2 - 1 : start2},${size}`;
+}
+function linesOf(text2) {
+  if (text2 === "") return [];
+  const lines = text2.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  else lines.push(`${lines.pop()}
+\\ No newline at end of file`);
+  return lines;
+}
+function hunksOf(edits) {
+  const hunks = [];
+  let end = -1;
+  edits.forEach(({ sign }, at) => {
+    if (sign === " ") return;
+    const start2 = Math.max(at - CONTEXT_LINES, 0);
+    if (start2 > end || hunks.length === 0) hunks.push([]);
+    const from = hunks.at(-1).length === 0 ? start2 : end;
+    end = Math.min(at + CONTEXT_LINES + 1, edits.length);
+    hunks.at(-1).push(...edits.slice(from, end));
+  });
+  return hunks;
+}
+function editsOf(before, after) {
+  const reached = [];
+  let furthest = /* @__PURE__ */ new Map([
+    [
+      1,
+      0
+    ]
+  ]);
+  for (let differences = 0; differences <= Math.min(before.length + after.length, DIFFERENCES_MAX); differences++) {
+    const next = /* @__PURE__ */ new Map();
+    for (let diagonal = -differences; diagonal <= differences; diagonal += 2) {
+      const [left, right] = [
+        furthest.get(diagonal - 1) ?? -1,
+        furthest.get(diagonal + 1) ?? -1
+      ];
+      let old = diagonal === -differences || diagonal !== differences && left < right ? right : left + 1;
+      while (old < before.length && old - diagonal < after.length && before[old] === after[old - diagonal]) old++;
+      next.set(diagonal, old);
+      if (old >= before.length && old - diagonal >= after.length) {
+        return backwards(before, after, [
+          ...reached,
+          furthest
+        ]);
+      }
+    }
+    reached.push(furthest);
+    furthest = next;
+  }
+  return void 0;
+}
+function backwards(before, after, reached) {
+  const edits = [];
+  let [old, current] = [
+    before.length,
+    after.length
+  ];
+  const push = (sign, line) => edits.push({
+    sign,
+    line,
+    old: old + 1,
+    current: current + 1
+  });
+  for (let differences = reached.length - 1; differences >= 0; differences--) {
+    const furthest = reached[differences];
+    const diagonal = old - current;
+    const [left, right] = [
+      furthest.get(diagonal - 1) ?? -1,
+      furthest.get(diagonal + 1) ?? -1
+    ];
+    const isInsertion = diagonal === -differences || diagonal !== differences && left < right;
+    const from = isInsertion ? right : left;
+    const [fromOld, fromCurrent] = [
+      from,
+      from - (isInsertion ? diagonal + 1 : diagonal - 1)
+    ];
+    while (old > Math.max(fromOld, 0) && current > Math.max(fromCurrent, 0)) {
+      old--;
+      current--;
+      push(" ", before[old]);
+    }
+    if (differences === 0) break;
+    if (isInsertion) push("+", after[--current]);
+    else push("-", before[--old]);
+  }
+  return edits.reverse();
+}
+
+// ../src/crude/project/local_files.ts
+const { createHash } = await import("node:crypto");
+const { readdirSync, readFileSync: readFileSync3 } = await import("node:fs");
+const { readFile: readFile2 } = await import("node:fs/promises");
+const { join: join2 } = await import("node:path");
+
+// ../src/crude/project/ignore.ts
+var NEVER = /^(?:\.env.*|\.git|\.crude|\.crude-draft-.*|node_modules)$/i;
+var IGNORE_FILE = ".crudeignore";
+function isNeverUploaded(name) {
+  return NEVER.test(name);
+}
+function parseIgnore(text2) {
+  return text2.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line) => {
+    let pattern = line.replace(/(?<!\\)[ \t]+$/, "");
+    if (pattern === "" || pattern.startsWith("#")) return [];
+    const isNegated = pattern.startsWith("!");
+    if (isNegated) pattern = pattern.slice(1);
+    const isForFolders = pattern.endsWith("/");
+    if (isForFolders) pattern = pattern.slice(0, -1);
+    const isAnchored = pattern.includes("/");
+    if (pattern.startsWith("/")) pattern = pattern.slice(1);
+    if (pattern === "") return [];
+    return [
+      {
+        pattern: toRegExp(pattern, isAnchored),
+        isNegated,
+        isForFolders
+      }
+    ];
+  });
+}
+function isIgnored(files, path, isFolder) {
+  let ignored = false;
+  for (const { folder, rules } of files) {
+    const inside = path.slice(folder.length);
+    for (const { pattern, isNegated, isForFolders } of rules) {
+      if ((isFolder || !isForFolders) && pattern.test(inside)) ignored = !isNegated;
+    }
+  }
+  return ignored;
+}
+function toRegExp(pattern, isAnchored) {
+  let source = isAnchored ? "^" : "^(?:.*/)?";
+  for (let at = 0; at < pattern.length; ) {
+    const rest = pattern.slice(at);
+    const [token, translated] = translate(rest, at === 0);
+    source += translated;
+    at += token.length;
+  }
+  return new RegExp(`${source}$`, "s");
+}
+function translate(rest, isFirst) {
+  if (isFirst && rest.startsWith("**/")) return [
+    "**/",
+    "(?:.*/)?"
+  ];
+  if (rest.startsWith("/**/")) return [
+    "/**/",
+    "/(?:.*/)?"
+  ];
+  if (rest === "/**") return [
+    "/**",
+    "/.+"
+  ];
+  const [stars] = /^\*+/.exec(rest) ?? [];
+  if (stars) return [
+    stars,
+    "[^/]*"
+  ];
+  if (rest.startsWith("?")) return [
+    "?",
+    "[^/]"
+  ];
+  const [set2, not, members] = /^\[([!^]?)(\]?[^\]]*)\]/.exec(rest) ?? [];
+  if (set2 && members) return [
+    set2,
+    `(?![/])[${not ? "^" : ""}${members.replace(/[\\\[\]^]/g, "\\$&")}]`
+  ];
+  const quoted = /^\\(.)/su.exec(rest);
+  const character = quoted?.[1] ?? String.fromCodePoint(rest.codePointAt(0));
+  return [
+    quoted?.[0] ?? character,
+    character.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
+  ];
+}
+
+// ../src/crude/project/local_files.ts
+var HASHED_AT_ONCE = 8;
+async function readLocalFiles(dir) {
+  const skipped = [];
+  const paths = [];
+  const walk = (folder, outer) => {
+    const rules = [
+      ...outer,
+      {
+        folder,
+        rules: ignoreRules(join2(dir, folder))
+      }
+    ];
+    for (const entry of entriesOf(join2(dir, folder))) {
+      const path = folder + entry.name;
+      if (isNeverUploaded(entry.name) || isIgnored(rules, path, entry.isDirectory())) continue;
+      if (entry.isDirectory()) walk(`${path}/`, rules);
+      else if (entry.isFile()) paths.push(path);
+      else skipped.push(path);
+    }
+  };
+  walk("", []);
+  return {
+    files: await mapSome(paths.sort(), HASHED_AT_ONCE, (path) => hashed(dir, path)),
+    skipped
+  };
+}
+async function contentOf({ path, absolute, sha256: sha2562 }) {
+  const content = await readBytes(absolute);
+  if (sha256Of(content) === sha2562) return content;
+  throw new CrudeError(`${path} was changed while it was read. Run the command again.`, {
+    code: "Changed"
+  });
+}
+function sha256Of(content) {
+  return createHash("sha256").update(content).digest("hex");
+}
+async function mapSome(items, atOnce, work) {
+  const results = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]);
+    }
+  };
+  await Promise.all(Array.from({
+    length: Math.min(atOnce, items.length)
+  }, worker));
+  return results;
+}
+async function hashed(dir, path) {
+  const absolute = join2(dir, path);
+  const content = await readBytes(absolute);
+  return {
+    path,
+    absolute,
+    sha256: sha256Of(content),
+    sizeBytes: content.length
+  };
+}
+async function readBytes(absolute) {
+  try {
+    return await readFile2(absolute);
+  } catch (error) {
+    throw wrongUsage(`${absolute} cannot be read: ${messageOf(error)}`);
+  }
+}
+function entriesOf(folder) {
+  try {
+    return readdirSync(folder, {
+      withFileTypes: true
+    });
+  } catch (error) {
+    throw wrongUsage(`${folder} cannot be read: ${messageOf(error)}`);
+  }
+}
+function ignoreRules(folder) {
+  try {
+    return parseIgnore(readFileSync3(join2(folder, IGNORE_FILE), "utf8"));
+  } catch (error) {
+    if (error.code === "ENOENT") return [];
+    throw wrongUsage(`${join2(folder, IGNORE_FILE)} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+// ../src/crude/project/plan.ts
+function isEmpty({ files, functions }) {
+  return [
+    files,
+    functions
+  ].every((one) => one.created.length + one.changed.length + one.deleted.length === 0);
+}
+function deletes({ files, functions }) {
+  return files.deleted.length + functions.deleted.length;
+}
+function planLines({ files, functions }) {
+  const lines = (what, { created, changed, deleted }) => [
+    ...created.map((name) => `+ ${what}${visibleLine(name)}`),
+    ...changed.map((name) => `~ ${what}${visibleLine(name)}`),
+    ...deleted.map((name) => `- ${what}${visibleLine(name)}`)
+  ];
+  return [
+    ...lines("", files),
+    ...lines("function ", functions),
+    `${count(files.unchanged, "file")} and ${count(functions.unchanged, "function")} unchanged.`
+  ];
+}
+function problemLines(problems) {
+  return problems.map(({ kind, function: name, file, line, message }) => {
+    const place = file === void 0 ? "" : `${file}${line === void 0 ? "" : `:${line}`}: `;
+    return `  ${visibleLine(place)}${name === void 0 ? "" : `${visibleLine(name)}: `}${message} (${kind})`;
+  });
+}
+
+// ../src/crude/commands/deploy.ts
+var PROJECT_FILE = "crude.json";
+var DEPLOY_TIMEOUT_MS = 15 * 6e4;
+var UPLOADED_AT_ONCE = 4;
+var ATTEMPTS_MAX = 3;
+var SHOWN_TEXT_MAX_BYTES = 256 * 1024;
+var COMMON = {
+  prune: {
+    type: "boolean",
+    help: "also delete files and functions that are not in the project"
+  }
+};
+var deploy = {
+  name: "deploy",
+  positionals: [
+    {
+      name: "DIR",
+      optional: true
+    }
+  ],
+  options: {
+    ...COMMON,
+    "dry-run": {
+      type: "boolean",
+      help: "check everything and change nothing"
+    },
+    message: {
+      type: "string",
+      short: "m",
+      value: "TEXT",
+      help: "what was changed and why, for the history"
+    },
+    force: {
+      type: "boolean",
+      help: "deploy in spite of problems that the server finds"
+    },
+    "if-version": {
+      type: "string",
+      value: "N",
+      help: "only if the server's code is still this version"
+    },
+    yes: {
+      type: "boolean",
+      short: "y",
+      help: "do not ask before deleting"
+    }
+  },
+  help: [
+    "Deploy the files of a folder, and the functions of its crude.json.",
+    "All of it is in force at once, or nothing is. Only files that the server does not have are uploaded; .env*, .git,",
+    "node_modules, .crude and what .crudeignore lists never are. Files that are not in the folder stay, unless --prune."
+  ],
+  async run(context, given) {
+    const project = await readProject(context, given);
+    const client = await context.connect();
+    const message = given.text("message");
+    const wanted = {
+      ...project.request,
+      ...given.flag("force") && {
+        force: true
+      },
+      ...message !== void 0 && {
+        message
+      },
+      ...given.text("if-version") !== void 0 && {
+        ifVersion: given.number("if-version")
+      }
+    };
+    if (given.flag("dry-run")) return dryRunResult(await dryRun(context, client, project, wanted));
+    if (given.flag("prune") && !given.flag("yes")) {
+      const { plan: plan2 } = await dryRun(context, client, project, wanted);
+      if (deletes(plan2) > 0) await confirmPlan(context, plan2);
+    }
+    const { deployment, warnings } = await send(context, client, project, wanted);
+    const { id, version, plan } = deployment;
+    return {
+      json: {
+        deployment,
+        ...warnings && {
+          warnings
+        }
+      },
+      lines: [
+        ...planLines(plan),
+        ...warningLines(warnings),
+        isEmpty(plan) ? "Nothing had to be changed." : `Deployed as ${id}, version ${version} of the code.`
+      ]
+    };
+  }
+};
+var diff = {
+  name: "diff",
+  positionals: [
+    {
+      name: "DIR",
+      optional: true
+    }
+  ],
+  options: COMMON,
+  help: [
+    "Show what deploy would change: which files and functions, and the lines of files that are text.",
+    "Files that the server does not have are uploaded for it, but not deployed."
+  ],
+  async run(context, given) {
+    const project = await readProject(context, given);
+    const client = await context.connect();
+    const { plan, problems, warnings } = await dryRun(context, client, project, project.request);
+    const texts = await mapSome(plan.files.changed, UPLOADED_AT_ONCE, (path) => fileDiff(client, project, path));
+    return {
+      json: {
+        plan,
+        problems,
+        ...warnings && {
+          warnings
+        },
+        diffs: texts.map(({ json: json2 }) => json2)
+      },
+      lines: [
+        ...planLines(plan),
+        ...texts.flatMap(({ lines }) => [
+          "",
+          ...lines
+        ])
+      ]
+    };
+  }
+};
+async function readProject(context, given) {
+  const dir = resolve2(context.cwd, given.positionals[0] ?? ".");
+  if (!existsSync(dir)) throw wrongUsage(`There is no folder ${dir}.`);
+  const functions = functionsOf(join3(dir, PROJECT_FILE));
+  const { files, skipped } = await readLocalFiles(dir);
+  for (const path of skipped) context.note(`${visible(path)} is a link or no file, and is left out.`);
+  if (!functions) context.note(`There is no ${PROJECT_FILE}: functions stay as they are.`);
+  return {
+    dir,
+    files,
+    request: {
+      // A path such as "__proto__" is one like any other.
+      files: Object.fromEntries(files.map(({ path, sha256: sha2562 }) => [
+        path,
+        sha2562
+      ])),
+      ...functions && {
+        functions
+      },
+      ...given.flag("prune") && {
+        prune: true
+      }
+    }
+  };
+}
+function functionsOf(path) {
+  if (!existsSync(path)) return void 0;
+  try {
+    const { functions } = JSON.parse(readFileSync4(path, "utf8").replace(/^\ufeff/, ""));
+    if (typeof functions === "object" && functions !== null) return functions;
+  } catch (error) {
+    throw wrongUsage(`${path} cannot be read: ${messageOf(error)}`);
+  }
+  throw wrongUsage(`${path} has no "functions".`);
+}
+async function dryRun(context, client, project, wanted) {
+  return await send(context, client, project, {
+    ...wanted,
+    dryRun: true
+  });
+}
+async function send(context, client, project, wanted) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await sinceVersion("deployments", () => client.post("/api/deployments", wanted, {
+        timeoutMs: DEPLOY_TIMEOUT_MS
+      }));
+    } catch (error) {
+      if (!(error instanceof CrudeError)) throw error;
+      if (error.code === "DeploymentProblems") throw withProblems(error);
+      if (error.code !== "MissingBlobs" || attempt === ATTEMPTS_MAX) throw error;
+      const { missing: missing2 } = error.details;
+      await upload(context, client, project, new Set(missing2));
+    }
+  }
+}
+async function upload(context, client, { files }, missing2) {
+  const wanted = files.filter(({ sha256: sha2562 }) => missing2.delete(sha2562));
+  const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let doneBytes = 0;
+  context.terminal.progress("Uploading", 0, totalBytes);
+  await mapSome(wanted, UPLOADED_AT_ONCE, async (file) => {
+    const response = await client.request("PUT", `/api/blobs/${file.sha256}`, {
+      bytes: await contentOf(file),
+      headers: {
+        "Content-Type": "application/octet-stream"
+      },
+      timeoutMs: DEPLOY_TIMEOUT_MS
+    });
+    await response.body?.cancel();
+    doneBytes += file.sizeBytes;
+    context.terminal.progress("Uploading", doneBytes, totalBytes);
+  });
+  context.terminal.progress("Uploading", 1, 1);
+}
+function withProblems(error) {
+  const { problems = [] } = error.details ?? {};
+  const { exitCode, code, details } = error;
+  return new CrudeError(error.message, {
+    exitCode,
+    code,
+    details,
+    lines: problemLines(problems)
+  });
+}
+function dryRunResult({ plan, problems, warnings }) {
+  return {
+    json: {
+      plan,
+      problems,
+      ...warnings && {
+        warnings
+      }
+    },
+    lines: [
+      ...planLines(plan),
+      ...problems.length > 0 ? [
+        `${count(problems.length, "problem")}:`,
+        ...problemLines(problems)
+      ] : [],
+      ...warningLines(warnings),
+      "Nothing was changed."
+    ],
+    exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok
+  };
+}
+function warningLines(warnings) {
+  if (!warnings || warnings.length === 0) return [];
+  return [
+    `${count(warnings.length, "warning")}:`,
+    ...problemLines(warnings)
+  ];
+}
+async function confirmPlan(context, plan) {
+  for (const line of planLines(plan)) context.note(line);
+  const files = count(plan.files.deleted.length, "file");
+  const functions = count(plan.functions.deleted.length, "function");
+  if (await context.terminal.confirm(`Delete ${files} and ${functions}?`)) return;
+  throw new CrudeError("Nothing was changed.", {
+    code: "Declined"
+  });
+}
+async function fileDiff(client, { files }, path) {
+  const file = files.find((one) => one.path === path);
+  const [old, current] = [
+    await serverFile(client, path),
+    await contentOf(file)
+  ];
+  const [before, after] = [
+    asText(old),
+    asText(current)
+  ];
+  const lines = before === void 0 || after === void 0 ? void 0 : unifiedDiff(path, before, after);
+  return {
+    json: {
+      path,
+      diff: lines ? `${lines.join("\n")}
+` : null
+    },
+    lines: lines?.map(visible) ?? [
+      `${path} differs (no text, or too long to compare)`
+    ]
+  };
+}
+async function serverFile(client, path) {
+  const encoded = path.split("/").map(encodeURIComponent).join("/");
+  const response = await client.request("GET", `/api/files/${encoded}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+function asText(content) {
+  if (content.length > SHOWN_TEXT_MAX_BYTES || content.includes(0)) return void 0;
+  try {
+    return new TextDecoder("utf-8", {
+      fatal: true
+    }).decode(content);
+  } catch {
+    return void 0;
+  }
+}
+var deployCommands = [
+  deploy,
+  diff
+];
+
 // ../src/crude/base/browser.ts
 const { spawn } = await import("node:child_process");
 const { platform } = await import("node:os");
@@ -1754,7 +2360,7 @@ async function follow(following) {
       if (isUnknownEndpoint(error) || !isTransient(error)) throw error;
       following.context.note(`${error.message} Trying again in ${waitMs / 1e3} s.`);
     }
-    await new Promise((resolve3) => setTimeout(resolve3, waitMs));
+    await new Promise((resolve5) => setTimeout(resolve5, waitMs));
     waitMs = Math.min(waitMs * 2, RECONNECT_MAX_MS);
   }
 }
@@ -1819,8 +2425,8 @@ var logCommands = [
 ];
 
 // ../src/crude/commands/project.ts
-const { existsSync, mkdirSync: mkdirSync2, readFileSync: readFileSync3, writeFileSync: writeFileSync3 } = await import("node:fs");
-const { join: join2, relative, resolve: resolve2 } = await import("node:path");
+const { existsSync: existsSync2, mkdirSync: mkdirSync2, readFileSync: readFileSync5, writeFileSync: writeFileSync3 } = await import("node:fs");
+const { join: join4, relative, resolve: resolve3 } = await import("node:path");
 
 // ../src/crude/project/files/crude.d.ts.txt
 var crude_d_ts_default = '// Types of handlers, written by "crude types". Run it again after adding a secret; do not edit.\n// deno-fmt-ignore-file\n// deno-lint-ignore-file\n\nimport type { Context as HonoContext } from "{{hono}}";\n\n/** Names of the secrets that exist. Other names are accepted as well: a secret may be added later. */\nexport type SecretName =\n{{names}}  | (string & {});\n\nexport type Scope = "key" | "group" | "function" | "global";\n\n/** All values of one name that the call may read. */\nexport interface CompleteSecret {\n  global?: string;\n  function?: string;\n  group?: { value: string; groupId: number; groupName: string };\n  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };\n  /** By scope, why a stored value could not be read. */\n  decryptionErrors?: { [scope in Scope]?: string };\n}\n\nexport interface RouteInfo {\n  readonly name: string;\n  readonly description: string;\n  readonly handler: string;\n  readonly route: string;\n  readonly methods: readonly string[];\n  /** Ids of the key groups whose keys may call the function; empty if it is public. */\n  readonly keys: readonly number[];\n}\n\n/** The second argument of a handler. */\nexport interface FunctionContext {\n  readonly route: RouteInfo;\n  /** Parameters of the route, decoded. */\n  readonly params: Record<string, string>;\n  /** Parameters of the query, decoded. Of repeated ones, the first. */\n  readonly query: Record<string, string>;\n  /** A UUID, the same as in the response\'s `X-Request-Id`. */\n  readonly requestId: string;\n  readonly requestedAt: Date;\n  /** The name of the group whose key admitted the call; undefined for a public function. */\n  readonly authenticatedKeyGroup: string | undefined;\n  /**\n   * Resolves with the value of the first scope that has the name (key, group, function, global), or of `scope` only;\n   * undefined if there is none.\n   */\n  getSecret(name: SecretName, scope?: Scope): Promise<string | undefined>;\n  /** Resolves with all values of the name that the call may read, or undefined. */\n  getCompleteSecret(name: SecretName): Promise<CompleteSecret | undefined>;\n  /** Keeps the call alive after the response until `promise` settles, within the function\'s time limit. */\n  waitUntil(promise: PromiseLike<unknown>): void;\n  /** Does nothing. For apps written for Cloudflare. */\n  passThroughOnException(): void;\n}\n\n/** What an app finds its context in: `c.get("ctx")` and `c.env.ctx`. */\nexport interface Env {\n  Bindings: { ctx: FunctionContext };\n  Variables: { ctx: FunctionContext };\n}\n\n/** The first argument of a handler: Hono\'s context. */\nexport type Context = HonoContext<Env>;\n\n/** A module\'s default export that answers requests. */\nexport type Handler = (c: Context, ctx: FunctionContext) => Response | Promise<Response>;\n';
@@ -2042,9 +2648,9 @@ var init = {
   ],
   // deno-lint-ignore require-await
   async run(context, given) {
-    const dir = resolve2(context.cwd, given.positionals[0] ?? ".");
+    const dir = resolve3(context.cwd, given.positionals[0] ?? ".");
     const files = Object.entries(projectFiles(context.hono, chosenUrl(context, given)));
-    const existing = files.map(([name]) => name).filter((name) => existsSync(join2(dir, name)));
+    const existing = files.map(([name]) => name).filter((name) => existsSync2(join4(dir, name)));
     if (existing.length > 0) {
       throw new CrudeError(`There is already ${existing.join(", ")} in ${dir}. Nothing was written.`, {
         code: "Exists"
@@ -2058,7 +2664,7 @@ var init = {
         files: files.map(([name]) => name)
       },
       lines: [
-        ...files.map(([name]) => `created ${join2(there, name)}`),
+        ...files.map(([name]) => `created ${join4(there, name)}`),
         "",
         `Next: ${there === "" ? "" : `cd ${there}; `}deno task check; deno task test; crude deploy`
       ]
@@ -2091,18 +2697,18 @@ var types = {
     `Also ${TESTING_FILE}, for tests, and ${DENO_FILE}, if there is none.`
   ],
   async run(context, given) {
-    const dir = resolve2(context.cwd, given.positionals[0] ?? ".");
-    if (!existsSync(dir)) throw wrongUsage(`There is no folder ${dir}.`);
+    const dir = resolve3(context.cwd, given.positionals[0] ?? ".");
+    if (!existsSync2(dir)) throw wrongUsage(`There is no folder ${dir}.`);
     const secrets = await allSecrets(await context.connect());
     const secretNames = [
       ...new Set(secrets.map(({ name }) => name))
     ].sort();
     write(dir, TYPES_FILE, declarations(context.hono, secretNames));
     write(dir, TESTING_FILE, testingModule(context.hono));
-    const config = join2(dir, DENO_FILE);
-    const isNew = !existsSync(config) && !existsSync(`${config}c`);
+    const config = join4(dir, DENO_FILE);
+    const isNew = !existsSync2(config) && !existsSync2(`${config}c`);
     if (isNew) write(dir, DENO_FILE, denoConfig());
-    const missing2 = isNew ? [] : missingImports(existsSync(config) ? config : `${config}c`);
+    const missing2 = isNew ? [] : missingImports(existsSync2(config) ? config : `${config}c`);
     const files = [
       TYPES_FILE,
       TESTING_FILE,
@@ -2125,7 +2731,7 @@ var types = {
   }
 };
 function missingImports(config) {
-  const text2 = readFileSync3(config, "utf8");
+  const text2 = readFileSync5(config, "utf8");
   return Object.keys(IMPORTS).filter((name) => !text2.includes(`"${name}"`));
 }
 function write(dir, name, text2) {
@@ -2133,9 +2739,9 @@ function write(dir, name, text2) {
     mkdirSync2(dir, {
       recursive: true
     });
-    writeFileSync3(join2(dir, name), text2);
+    writeFileSync3(join4(dir, name), text2);
   } catch (error) {
-    throw wrongUsage(`${join2(dir, name)} cannot be written: ${messageOf(error)}`);
+    throw wrongUsage(`${join4(dir, name)} cannot be written: ${messageOf(error)}`);
   }
 }
 var projectCommands = [
@@ -2143,8 +2749,190 @@ var projectCommands = [
   types
 ];
 
+// ../src/crude/commands/pull.ts
+const { mkdirSync: mkdirSync3, readFileSync: readFileSync6, writeFileSync: writeFileSync4 } = await import("node:fs");
+const { dirname, join: join5, resolve: resolve4 } = await import("node:path");
+var DOWNLOADED_AT_ONCE = 8;
+var ENTRY_FIELDS = {
+  description: "",
+  handler: void 0,
+  route: void 0,
+  methods: [
+    "GET"
+  ],
+  keys: [],
+  permissions: {
+    net: true
+  },
+  secrets: [
+    "*"
+  ],
+  isolation: "shared",
+  responseGuard: "report",
+  cors: null,
+  timeoutMs: null,
+  memoryMb: null,
+  files: []
+};
+var pull = {
+  name: "pull",
+  positionals: [
+    {
+      name: "DIR",
+      optional: true
+    }
+  ],
+  options: {
+    yes: {
+      type: "boolean",
+      short: "y",
+      help: "do not ask before files here are replaced"
+    }
+  },
+  help: [
+    "Write the server's files into a folder, and its functions into crude.json.",
+    "Files that are only here stay. Those that differ are replaced after a question, or with --yes."
+  ],
+  async run(context, given) {
+    const dir = resolve4(context.cwd, given.positionals[0] ?? ".");
+    const client = await context.connect();
+    const { files } = await client.get("/api/files");
+    const paths = files.map(({ path }) => path).filter(isSafe);
+    mkdirSync3(dir, {
+      recursive: true
+    });
+    let done = 0;
+    const read = await mapSome(paths, DOWNLOADED_AT_ONCE, async (path) => {
+      const content = await serverFile(client, path);
+      context.terminal.progress("Downloading", ++done, paths.length);
+      return [
+        path,
+        content
+      ];
+    });
+    const contents = new Map(read);
+    contents.set(PROJECT_FILE, await projectFile(client, contents.get(PROJECT_FILE)));
+    const { created, changed, unchanged } = compare(contents, dir);
+    if (changed.length > 0 && !given.flag("yes")) {
+      for (const path of changed) context.note(`~ ${visibleLine(path)}`);
+      const question = `Replace ${count(changed.length, "file")} here by the server's?`;
+      if (!await context.terminal.confirm(question)) throw new CrudeError("Nothing was written.", {
+        code: "Declined"
+      });
+    }
+    for (const path of [
+      ...created,
+      ...changed
+    ]) write2(join5(dir, path), contents.get(path));
+    return {
+      json: {
+        dir,
+        files: {
+          created,
+          changed,
+          unchanged
+        }
+      },
+      lines: [
+        ...created.map((path) => `+ ${visibleLine(path)}`),
+        ...changed.map((path) => `~ ${visibleLine(path)}`),
+        `${count(unchanged, "file")} unchanged.`
+      ]
+    };
+  }
+};
+function isSafe(path) {
+  const names = path.split("/");
+  const isWrong = (name) => name === "" || name === "." || name === ".." || /[\\:\x00-\x1f]/.test(name);
+  return !names.some((name) => isWrong(name) || isNeverUploaded(name));
+}
+function compare(contents, dir) {
+  const [created, changed] = [
+    [],
+    []
+  ];
+  for (const [path, content] of [
+    ...contents
+  ].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const here = contentHere(join5(dir, path));
+    if (here === void 0) created.push(path);
+    else if (sha256Of(here) !== sha256Of(content)) changed.push(path);
+  }
+  return {
+    created,
+    changed,
+    unchanged: contents.size - created.length - changed.length
+  };
+}
+function contentHere(path) {
+  try {
+    return readFileSync6(path);
+  } catch (error) {
+    if (error.code === "ENOENT") return void 0;
+    throw wrongUsage(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+async function projectFile(client, stored) {
+  const { functions } = await client.get("/api/functions");
+  const names = new Map((await groups(client)).map(({ id, name }) => [
+    id,
+    name
+  ]));
+  const entries = Object.fromEntries(functions.map((one) => [
+    one["name"],
+    entryOf(one, names)
+  ]));
+  const text2 = stored && new TextDecoder().decode(stored);
+  const before = parse2(text2);
+  const after = {
+    ...before,
+    functions: entries
+  };
+  if (text2 !== void 0 && sorted(before) === sorted(after)) return stored;
+  return new TextEncoder().encode(`${JSON.stringify(after, null, 2)}
+`);
+}
+function entryOf(one, names) {
+  const fields = {
+    ...one,
+    keys: one["keys"].map((id) => names.get(id) ?? id),
+    permissions: {
+      net: one["permissions"].net
+    }
+  };
+  const kept = Object.entries(ENTRY_FIELDS).filter(([name, usual]) => sorted(fields[name]) !== sorted(usual));
+  return Object.fromEntries(kept.map(([name]) => [
+    name,
+    fields[name]
+  ]));
+}
+function parse2(text2) {
+  try {
+    const value = JSON.parse(text2 ?? "{}");
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+function sorted(value) {
+  return JSON.stringify(value, (_, part) => typeof part === "object" && part !== null && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => a < b ? -1 : 1)) : part) ?? "undefined";
+}
+function write2(path, content) {
+  try {
+    mkdirSync3(dirname(path), {
+      recursive: true
+    });
+    writeFileSync4(path, content);
+  } catch (error) {
+    throw wrongUsage(`${path} cannot be written: ${messageOf(error)}`);
+  }
+}
+var pullCommands = [
+  pull
+];
+
 // ../src/crude/base/browser_sign_in.ts
-const { createHash, randomBytes: randomBytes2, randomInt } = await import("node:crypto");
+const { createHash: createHash2, randomBytes: randomBytes2, randomInt } = await import("node:crypto");
 const { createServer } = await import("node:http");
 const { hostname } = await import("node:os");
 var WAIT_MS = 10 * 6e4;
@@ -2192,16 +2980,16 @@ async function signInByBrowser({ url, version, onReady }) {
   }
 }
 function sha256(text2) {
-  return createHash("sha256").update(text2).digest("base64url");
+  return createHash2("sha256").update(text2).digest("base64url");
 }
 function listen(listener) {
-  return new Promise((resolve3, reject) => {
+  return new Promise((resolve5, reject) => {
     listener.on("error", reject);
-    listener.listen(0, "127.0.0.1", () => resolve3(listener.address().port));
+    listener.listen(0, "127.0.0.1", () => resolve5(listener.address().port));
   });
 }
 function receive(listener, state) {
-  return new Promise((resolve3, reject) => {
+  return new Promise((resolve5, reject) => {
     const timer = setTimeout(() => {
       reject(new CrudeError("The sign-in was not approved in time. Run crude login again.", {
         code: "Expired"
@@ -2220,7 +3008,7 @@ function receive(listener, state) {
       response.end(isRight ? "Return to the terminal. You can close this page.\n" : "Not found\n", () => {
         if (!isRight) return;
         clearTimeout(timer);
-        resolve3(code);
+        resolve5(code);
       });
     });
   });
@@ -2587,7 +3375,7 @@ function optionLines(options) {
 }
 
 // ../src/crude/run.ts
-var COMMON = {
+var COMMON2 = {
   profile: {
     type: "string",
     value: "NAME",
@@ -2623,7 +3411,7 @@ var completion = {
   ],
   // deno-lint-ignore require-await
   async run(_context, given) {
-    const script = completionScript(given.at(0), COMMANDS, COMMON);
+    const script = completionScript(given.at(0), COMMANDS, COMMON2);
     return {
       json: {
         shell: given.at(0),
@@ -2636,6 +3424,8 @@ var completion = {
 var COMMANDS = [
   ...signInCommands,
   ...projectCommands,
+  ...deployCommands,
+  ...pullCommands,
   ...functionCommands,
   ...secretCommands,
   ...keyCommands,
@@ -2649,9 +3439,9 @@ async function run(args, machine) {
     const found = find2(args);
     if (!("command" in found)) return await help(found, machine, json2);
     const { command, rest } = found;
-    const { given, isHelp } = parse2(command, rest);
+    const { given, isHelp } = parse3(command, rest);
     if (isHelp) {
-      await machine.write(`${usage(command, COMMON)}
+      await machine.write(`${usage(command, COMMON2)}
 `);
       return EXIT.ok;
     }
@@ -2706,22 +3496,22 @@ function find2(args) {
   }
   throw wrongUsage(`There is no command "${first}". See "crude --help".`);
 }
-async function help({ group, isHelp, isVersion }, { version, write: write2, warn }, json2) {
+async function help({ group, isHelp, isVersion }, { version, write: write3, warn }, json2) {
   if (isVersion && !isHelp) {
-    await write2(json2 ? `${JSON.stringify({
+    await write3(json2 ? `${JSON.stringify({
       version
     }, null, 2)}
 ` : `${version}
 `);
     return EXIT.ok;
   }
-  const text2 = group === void 0 ? overview(COMMANDS, COMMON) : groupHelp(group, COMMANDS.filter(({ name }) => name.startsWith(`${group} `)));
-  if (isHelp) await write2(`${text2}
+  const text2 = group === void 0 ? overview(COMMANDS, COMMON2) : groupHelp(group, COMMANDS.filter(({ name }) => name.startsWith(`${group} `)));
+  if (isHelp) await write3(`${text2}
 `);
   else warn(text2);
   return isHelp ? EXIT.ok : EXIT.usage;
 }
-function parse2(command, args) {
+function parse3(command, args) {
   const expected = command.positionals ?? [];
   const see = `See "crude ${command.name} --help".`;
   let parsed;
@@ -2731,7 +3521,7 @@ function parse2(command, args) {
         ...args
       ],
       options: {
-        ...COMMON,
+        ...COMMON2,
         ...command.options
       },
       allowPositionals: true
@@ -2784,15 +3574,15 @@ function contextOf(machine, given, json2) {
 `)
   };
 }
-async function print(result, { write: write2 }, json2) {
-  if (json2) return await write2(`${JSON.stringify(result.json, null, 2)}
+async function print(result, { write: write3 }, json2) {
+  if (json2) return await write3(`${JSON.stringify(result.json, null, 2)}
 `);
-  if (result.bytes) return await write2(result.bytes);
+  if (result.bytes) return await write3(result.bytes);
   const lines = result.lines ?? [];
-  if (lines.length > 0) await write2(`${lines.join("\n")}
+  if (lines.length > 0) await write3(`${lines.join("\n")}
 `);
 }
-async function report(error, { write: write2, warn }, json2) {
+async function report(error, { write: write3, warn }, json2) {
   const known = error instanceof CrudeError ? error : void 0;
   const exitCode = known?.exitCode ?? EXIT.failed;
   if (json2) {
@@ -2805,7 +3595,7 @@ async function report(error, { write: write2, warn }, json2) {
         details
       }
     };
-    await write2(`${JSON.stringify(body, null, 2)}
+    await write3(`${JSON.stringify(body, null, 2)}
 `);
   } else if (known) {
     for (const line of [
@@ -2822,7 +3612,7 @@ async function start(release) {
   stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const exit = (code2) => process.exit(code2);
   const env = (name) => process.env[name];
-  const config = env("XDG_CONFIG_HOME") || join3(env("HOME") || homedir(), ".config");
+  const config = env("XDG_CONFIG_HOME") || join6(env("HOME") || homedir(), ".config");
   const code = await run(process.argv.slice(2), {
     ...release,
     cwd: process.cwd(),
@@ -2832,8 +3622,8 @@ async function start(release) {
       stderr,
       exit
     }, json2),
-    profiles: createProfiles(join3(config, "crude")),
-    write: (output) => new Promise((resolve3, reject) => stdout.write(output, (error) => error ? reject(error) : resolve3())),
+    profiles: createProfiles(join6(config, "crude")),
+    write: (output) => new Promise((resolve5, reject) => stdout.write(output, (error) => error ? reject(error) : resolve5())),
     warn: (line) => void stderr.write(`${line}
 `)
   });

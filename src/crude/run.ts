@@ -9,10 +9,12 @@ import type { Profiles } from "./base/profiles.ts";
 import type { Terminal } from "./base/terminal.ts";
 import { visible } from "./base/text.ts";
 import { callCommands } from "./commands/call.ts";
+import { deployCommands } from "./commands/deploy.ts";
 import { functionCommands } from "./commands/functions.ts";
 import { keyCommands } from "./commands/keys.ts";
 import { logCommands } from "./commands/logs.ts";
 import { projectCommands } from "./commands/project.ts";
+import { pullCommands } from "./commands/pull.ts";
 import { secretCommands } from "./commands/secrets.ts";
 import { signInCommands } from "./commands/sign_in.ts";
 import { completionScript, SHELLS } from "./completion.ts";
@@ -44,6 +46,8 @@ const completion: Command = {
 const COMMANDS: readonly Command[] = [
   ...signInCommands,
   ...projectCommands,
+  ...deployCommands,
+  ...pullCommands,
   ...functionCommands,
   ...secretCommands,
   ...keyCommands,
