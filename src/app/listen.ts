@@ -40,7 +40,7 @@ export function listen(
     ...settings.view({ runHosts: "run.hosts" }),
     health: publicHealth(),
     running: () => run.underWay > 0 || pool.busy,
-    barrier: createChangeBarrier(store.changeCount, () => pool.revokeAnswers()),
+    barrier: createChangeBarrier(store.changes, () => pool.revokeAnswers()),
   }, host.log);
   opened.defer(() => server.close());
   endpoint.listensOn(server);
@@ -66,14 +66,7 @@ export function listen(
 
 /** Creates the data plane. */
 function createCalls({ log }: Host, parts: Parts): Run {
-  const { store, audit, metrics } = parts;
-  return createRun({
-    ...parts,
-    changes: store.changeCount,
-    log,
-    onLeak: (leak) => audit.recordLeak(leak),
-    onEnd: (functionId, outcome, durationMs) => metrics.ended(functionId, outcome, durationMs),
-  });
+  return createRun({ ...parts, access: parts.access.directory, changes: parts.store.changes, log });
 }
 
 /** Returns what `/health` answers to any client. */

@@ -11,13 +11,12 @@ import type { FunctionId } from "../ids.ts";
 import type { Masking } from "../masking/masking.ts";
 import { oncePerMinute } from "../once_per_minute.ts";
 import { createHealth } from "../sandbox/host/health.ts";
-import { type Limits, Pool, type PoolOptions } from "../sandbox/host/pool.ts";
+import { Pool, type PoolOptions } from "../sandbox/host/pool.ts";
 import type { ProcessOptions } from "../sandbox/process/process.ts";
 import { openUsageReader } from "../sandbox/process/proc_stats.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createSandboxLog } from "../telemetry/sandbox_log.ts";
 import { openTraces, type Traces } from "../telemetry/traces.ts";
-import type { Settings } from "../core/settings/settings.ts";
 import type { Code } from "./code.ts";
 import type { Data } from "./data.ts";
 import type { Domain } from "./domain.ts";
@@ -66,14 +65,16 @@ export async function openSandboxes(
     process,
     health,
     answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring), disclosures),
-    entitlements: {
-      isCurrent: (caller) => caller.isCurrent,
-      isEntitled: (caller) => caller.isEntitled,
-    },
-    limits: limitsOf(settings),
-    heldMaxBytes: () => settings.get("sandbox.calls-memory-mb") * 1024 * 1024,
-    onCallBegin: ({ disclosed }) => masking.hold(disclosed),
-    onCallEnd: ({ disclosed }) => masking.release(disclosed),
+    limits: settings.view({
+      maxProcesses: "sandbox.max-processes",
+      maxCalls: "sandbox.max-calls",
+      maxPerFunction: "sandbox.max-processes-per-function",
+      spareProcesses: "sandbox.spare-processes",
+      idleSeconds: "sandbox.idle-seconds",
+      maxCallMs: "sandbox.max-call-ms",
+      revocationGraceMs: "sandbox.revocation-grace-ms",
+      callsMemoryMb: "sandbox.calls-memory-mb",
+    }),
     onStart: observeStarts({ metrics, masking, conditions, traces }),
     onLog: createSandboxLog({ logs, masking, log, isNews: oncePerMinute<string>(now) }),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
@@ -81,19 +82,6 @@ export async function openSandboxes(
   });
   opened.defer(() => pool.stop());
   return { traces, conditions, process, pool };
-}
-
-/** Returns the current limits. A function has at most a process for each processor. */
-function limitsOf(settings: Settings): () => Limits {
-  return () => ({
-    maxProcesses: settings.get("sandbox.max-processes"),
-    maxCalls: settings.get("sandbox.max-calls"),
-    maxPerFunction: Math.min(settings.get("sandbox.max-processes-per-function"), navigator.hardwareConcurrency),
-    spareProcesses: settings.get("sandbox.spare-processes"),
-    maxCallMs: settings.get("sandbox.max-call-ms"),
-    revocationGraceMs: settings.get("sandbox.revocation-grace-ms"),
-    idleMs: settings.get("sandbox.idle-seconds") * 1_000,
-  });
 }
 
 interface StartObservers {

@@ -1,24 +1,25 @@
 // Implements the caller of a function with its rights, which are checked again after each change of what is stored.
 
-import type { Access } from "../core/access/access.ts";
-import { decideAdmission } from "../core/access/admission.ts";
+import { decideAdmission, type KeyDirectory } from "../core/access/directory.ts";
 import { maySecretBeAsked, narrows } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { FunctionId, SecretName } from "../ids.ts";
 import type { ObservedCaller } from "./secrets/disclosures.ts";
-import type { DisclosedSecrets } from "../masking/masking.ts";
+import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 import type { CallTrace } from "../telemetry/traces.ts";
+import type { HostedCaller } from "../sandbox/host/sandbox.ts";
 import type { KeyHolder } from "../store/access.ts";
+import type { ChangeCounter } from "../store/database.ts";
 
-/** Looks up the rights of calls. */
+/** What callers use: the rights of calls are looked up again, and disclosed values are masked. */
 export interface Rights {
-  readonly access: Pick<Access, "holder">;
+  readonly access: Pick<KeyDirectory, "holder">;
   readonly registry: Pick<Registry, "enabled">;
-  /** Returns another number after each change of what is stored. */
-  readonly changes: () => number;
+  readonly changes: ChangeCounter;
+  readonly masking: Pick<Masking, "hold" | "release">;
 }
 
-export class RunCaller implements ObservedCaller {
+export class RunCaller implements ObservedCaller, HostedCaller {
   readonly functionId: FunctionId;
   readonly trace: CallTrace | undefined;
   /** The values that were disclosed to the call. */
@@ -45,7 +46,7 @@ export class RunCaller implements ObservedCaller {
     this.#rights = rights;
     this.#admittedTo = this.#function = fn;
     this.#admittedAs = this.#holder = holder;
-    this.#asOf = rights.changes();
+    this.#asOf = rights.changes.count;
   }
 
   /** The key whose values the call may read in addition to the function's own. */
@@ -76,9 +77,18 @@ export class RunCaller implements ObservedCaller {
       this.#holder?.groupId === this.#admittedAs?.groupId;
   }
 
+  /** Masks the values that were disclosed to the call, until its end. */
+  accepted(): void {
+    this.#rights.masking.hold(this.disclosed);
+  }
+
+  ended(): void {
+    this.#rights.masking.release(this.disclosed);
+  }
+
   #update(): void {
     const { access, registry, changes } = this.#rights;
-    const now = changes();
+    const now = changes.count;
     if (now === this.#asOf || !this.#isEntitled) return;
     this.#asOf = now;
     const fn = registry.enabled(this.functionId);

@@ -2,16 +2,14 @@
 // through the function's sandbox and the response back.
 
 import { getPath } from "hono/utils/url";
-import type { Access } from "../core/access/access.ts";
-import { decideAdmission } from "../core/access/admission.ts";
+import { decideAdmission, type KeyDirectory } from "../core/access/directory.ts";
 import { type AssetFinder, type Assets, NO_ASSETS } from "../code/files/assets.ts";
 import type { Imports } from "../code/modules/imports.ts";
 import type { Cors } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { Match } from "../core/functions/router.ts";
-
-import type { FunctionId } from "../ids.ts";
-import { type Findings, type Leak, leakSearch } from "../masking/leaks.ts";
+import { type Findings, leakSearch } from "../masking/leaks.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import type { Outcome } from "../telemetry/tally.ts";
 import type { Traces } from "../telemetry/traces.ts";
 import { CallFailure, outdated, revoked } from "../sandbox/host/failure.ts";
@@ -19,35 +17,35 @@ import type { CallResponse } from "../sandbox/host/invocation.ts";
 import type { Pool } from "../sandbox/host/pool.ts";
 import { BUSY_CALLS } from "../sandbox/wire/protocol.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import type { Audit } from "../core/audit/audit.ts";
 import type { KeyHolder } from "../store/access.ts";
+import type { ChangeCounter } from "../store/database.ts";
 import { addCorsHeaders, isPreflight, preflightResponse } from "./cors.ts";
 import { type Credential, credentials } from "../http/credentials.ts";
-import { createKeyRemoval } from "./key_removal.ts";
 import { guardResponse } from "./leak_guard.ts";
-import { RUN_PREFIX } from "../http/paths.ts";
-import { bodyOf, graphInTime, headersFor } from "./request.ts";
+import { RUN_PREFIX } from "../http/request_target.ts";
+import { bodyOf, graphInTime } from "./request_waits.ts";
+import { createKeyRemoval, headersFor } from "./shown_request.ts";
 import { createResponseMaker, toResponse } from "./responses.ts";
 import { type Call, type CallLog, failureResponse, logCall, outcomeOf, refusal, responseAborted } from "./failures.ts";
 import { isServiceWorker, sandboxPage } from "./browser_isolation.ts";
 import { RunCaller } from "./caller.ts";
 import { UnsentHeaders } from "./response_headers.ts";
-import { createTargets } from "./target.ts";
-import { createTurnBatch } from "./turn_batch.ts";
+import { createTargets, createTurnBatch } from "./target.ts";
 
 export interface RunDependencies extends CallLog {
-  readonly access: Access;
+  readonly access: KeyDirectory;
   readonly registry: Registry;
   readonly imports: Imports;
-  /** Returns another number after each change of what is stored. */
-  readonly changes: () => number;
+  readonly changes: ChangeCounter;
   readonly assets: AssetFinder;
   readonly pool: Pool<RunCaller>;
   readonly settings: Settings;
-  /** Called for each response that contains a disclosed secret, or was blocked because it could not be checked. */
-  readonly onLeak: (leak: Leak) => void;
+  /** Records each response that contains a disclosed secret, or was blocked because it could not be checked. */
+  readonly audit: Pick<Audit, "recordLeak">;
   readonly traces?: Traces | undefined;
-  /** Called at the end of each call for which a function was found, after its response was sent. */
-  readonly onEnd: (functionId: FunctionId, outcome: Outcome, durationMs: number) => void;
+  /** Counts each call for which a function was found, after its response was sent. */
+  readonly metrics: Pick<Metrics, "ended">;
 }
 
 /** How often a call is admitted again because something was changed before it was sent. */
@@ -62,7 +60,7 @@ export interface Run {
 
 /** Creates the handler of /run. One long function, as its parts share the dependencies of all calls. */
 export function createRun(deps: RunDependencies): Run {
-  const { access, registry, imports, pool, settings, masking, traces, onEnd } = deps;
+  const { access, registry, imports, pool, settings, masking, traces, metrics } = deps;
   const targetOf = createTargets(settings);
   const makeResponse = createResponseMaker();
   const unsent = new UnsentHeaders();
@@ -143,7 +141,7 @@ export function createRun(deps: RunDependencies): Run {
     }
     const trace = traces?.call({ name: fn.name, method, route: RUN_PREFIX + fn.route, requestId });
     const call: Call = { fn, requestId, began, disclosed: masking.begin(fn.id) };
-    const ended = (outcome: Outcome) => onEnd(fn.id, outcome, performance.now() - began);
+    const ended = (outcome: Outcome) => metrics.ended(fn.id, outcome, performance.now() - began);
     underWay++;
     let body = earlier?.body ?? null;
     let caller: RunCaller | undefined;
@@ -169,7 +167,8 @@ export function createRun(deps: RunDependencies): Run {
       const assets = files.length === 0 ? NO_ASSETS : await assetsOf(files, call);
       // The function or the key may have changed during the waits above.
       if (!caller.isCurrent) throw outdated();
-      if (deps.logs.keeps("debug")) logCall(deps, call, "debug", "exec_start", `${method} ${path}`);
+      const keepsDebug = deps.logs.keeps("debug");
+      if (keepsDebug) logCall(deps, call, "debug", "exec_start", `${method} ${path}`);
       keyRemoval.begin();
       const response = await pool.call(targetOf(fn, holder, code, assets), {
         method,
@@ -192,7 +191,7 @@ export function createRun(deps: RunDependencies): Run {
       const finish = (failure: CallFailure | undefined): void => {
         ended(failure ? outcomeOf(failure) : "ok");
         if (failure) responseAborted(failure, call, deps);
-        else logCall(deps, call, "debug", "exec_end", `Status ${response.status}.`);
+        else if (keepsDebug) logCall(deps, call, "debug", "exec_end", `Status ${response.status}.`);
       };
       isStreamed = response.ended !== undefined;
       if (response.ended) void response.ended.then(finish).finally(() => masking.release(call.disclosed));
@@ -270,7 +269,7 @@ function guarded(response: CallResponse, call: Call, deps: RunDependencies): Cal
     const what = certain ? `contains ${names.join(", ")}` : "could not be searched for secrets";
     logCall(deps, call, "warn", "leak", `The response ${what}${blocks ? " and was withheld" : ""}.`);
     if (!certain && !blocks) return;
-    deps.onLeak({ functionId: fn.id, functionName: fn.name, requestId, names, blocked: blocks });
+    deps.audit.recordLeak({ functionId: fn.id, functionName: fn.name, requestId, names, blocked: blocks });
   };
   return guardResponse(response, { search: leakSearch(deps.masking, disclosed), blocks, onFound });
 }

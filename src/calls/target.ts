@@ -1,4 +1,5 @@
-// Assembles what a call runs: the function's current code and settings, once for all calls with the same ones.
+// Assembles what a call runs: the function's current code and settings, once for all calls with the same ones. Files are
+// checked for edits once for all requests that arrive in one turn of the event loop, after all of them have arrived.
 
 import type { Assets } from "../code/files/assets.ts";
 import { codeOf } from "../code/modules/code.ts";
@@ -46,4 +47,19 @@ export function createTargets(settings: Settings): Targets {
     made.set(entry, { target, parts });
     return target;
   };
+}
+
+/** Resolves with the number of the turn when the turn ends, or at once if the server is not busy. */
+export type NextTurn = () => Promise<number>;
+
+/** `isBusy` reports whether waiting for other requests is worth more than continuing at once. */
+export function createTurnBatch(isBusy: () => boolean): NextTurn {
+  let number = 0;
+  let current: Promise<number> | undefined;
+  const end = (): number => {
+    current = undefined;
+    return ++number;
+  };
+  return () =>
+    current ??= (isBusy() ? new Promise<void>((resolve) => setImmediate(resolve)) : Promise.resolve()).then(end);
 }

@@ -7,8 +7,7 @@ import { type Client, clientOf } from "./client_address.ts";
 import { openableUrl } from "./endpoint.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Listener, openListener } from "./listener.ts";
-import { hostName, isHost, withHostHeader } from "./host.ts";
-import { isRunPath } from "./paths.ts";
+import { hostName, isHost, isRunPath, withHostHeader } from "./request_target.ts";
 import { afterBody } from "./unread_body.ts";
 
 /** How long running requests may take to finish when the server stops. */

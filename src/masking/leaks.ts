@@ -3,17 +3,6 @@
 import type { DisclosedSecrets, DisclosedValue, Masking } from "./masking.ts";
 import type { Matcher } from "./matcher.ts";
 
-/** A response that contains values that were disclosed to its call. */
-export interface Leak {
-  readonly functionId: number;
-  readonly functionName: string;
-  readonly requestId: string;
-  /** Names of the secrets; if the response could not be searched, all that the call was given, or none. */
-  readonly names: readonly string[];
-  /** Whether the response was withheld or aborted. */
-  readonly blocked: boolean;
-}
-
 export interface Findings {
   readonly names: readonly string[];
   readonly certain: boolean;

@@ -30,6 +30,12 @@ const CONSTRAINT_UNIQUE = 2067;
 
 export type Row = Record<string, unknown>;
 
+/** An object without functions, as every call compares the number several times. */
+export interface ChangeCounter {
+  /** Increases with each transaction that may have changed something: data read before may be out of date. */
+  readonly count: number;
+}
+
 /** Hooks into every transaction. */
 export interface TransactionGuard {
   /** Is called when a transaction has begun; an error prevents it. */
@@ -55,7 +61,7 @@ export class Database {
   readonly #restoreSync: StatementSync;
   #inTransaction = false;
   #isDurable = true;
-  #changeCount = 0;
+  readonly #changes = { count: 0 };
   #guard: TransactionGuard | undefined;
   #afterCommit: (() => void)[] = [];
 
@@ -113,9 +119,8 @@ export class Database {
     return guard;
   }
 
-  /** Increases with each transaction that may have changed something: data read before may be out of date. */
-  get changeCount(): number {
-    return this.#changeCount;
+  get changes(): ChangeCounter {
+    return this.#changes;
   }
 
   /**
@@ -153,7 +158,7 @@ export class Database {
       throw error;
     } finally {
       this.#inTransaction = false;
-      if (changed || !committed) this.#changeCount++;
+      if (changed || !committed) this.#changes.count++;
       this.#guard?.end(committed, this.#isDurable);
     }
   }

@@ -12,7 +12,7 @@ import { type CodeVersionStore, createCodeVersionStore } from "./code_versions.t
 import { AuthenticatedRows } from "./authenticated_rows.ts";
 import type { Finding } from "./authenticated_tables.ts";
 import { DatabaseBinding, FINGERPRINT } from "./binding.ts";
-import { Database } from "./database.ts";
+import { type ChangeCounter, Database } from "./database.ts";
 import { createFunctionSecretStore, type FunctionSecretStore } from "./function_secrets.ts";
 import { createFunctionStore, type FunctionStore } from "./functions.ts";
 import { createOwnerStore, type OwnerStore } from "./owners.ts";
@@ -49,8 +49,7 @@ export interface Store {
   afterCommit(work: () => void): void;
   /** Runs a transaction that a power cut may undo as a whole until another transaction follows. */
   transactionWithoutSync<T>(work: () => T): T;
-  /** Returns a number that increases with each change: data read before may be out of date. */
-  changeCount(): number;
+  readonly changes: ChangeCounter;
   /** Returns the head of the authenticated rows as of the last transaction. */
   head(): Head;
   /** Reports whether there is an altered row with this key, which can only be deleted; it is logged as a finding. */
@@ -149,7 +148,7 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
       }),
     afterCommit: (work) => db.afterCommit(work),
     transactionWithoutSync: (work) => db.transactionWithoutSync(work),
-    changeCount: () => db.changeCount,
+    changes: db.changes,
     head: () => rows.head,
     isAltered: (table, ...key) => rows.isAltered(table, ...key),
     report,

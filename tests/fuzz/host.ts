@@ -206,27 +206,26 @@ async function createRig() {
         json: JSON.stringify(questions.map((question) => [...question, [functionId, holder?.keyId, ""]])),
       }),
     },
-    entitlements: { isCurrent: () => true, isEntitled: () => true },
-    limits: () => ({
-      maxProcesses: 64,
-      maxCalls: 100,
-      maxPerFunction: 1,
-      spareProcesses: 0,
-      idleMs: 600_000,
-      maxCallMs: 3_600_000,
-      revocationGraceMs: 4_000,
-    }),
-    heldMaxBytes: () => 64 << 20,
+    limits: {
+      maxProcesses: () => 64,
+      maxCalls: () => 100,
+      maxPerFunction: () => 1,
+      spareProcesses: () => 0,
+      idleSeconds: () => 600,
+      maxCallMs: () => 3_600_000,
+      revocationGraceMs: () => 4_000,
+      callsMemoryMb: () => 64,
+    },
     onLog: () => {},
   });
   // What /run needs of the other parts, for functions that exist by being named.
   const deps:
-    & Pick<RunDependencies, "pool" | "log" | "logs" | "masking" | "onEnd" | "onLeak">
+    & Pick<RunDependencies, "pool" | "log" | "logs" | "masking" | "metrics" | "audit">
     & Record<string, unknown> = {
       pool,
       access: { find: (value: string) => holder(Number(value)), recordUse() {} },
       // Nothing is ever changed.
-      changes: () => 0,
+      changes: { count: 0 },
       registry: {
         match: (_method: string, path: string) => ({ found: registered(Number(path.slice(1))), params: {} }),
       },
@@ -250,8 +249,8 @@ async function createRig() {
       log: () => {},
       masking: createMasking(),
       logs: { keeps: () => true, write: () => {} },
-      onEnd: () => {},
-      onLeak: () => {},
+      metrics: { ended: () => {} },
+      audit: { recordLeak: () => {} },
     };
   return {
     peers,

@@ -42,6 +42,9 @@ async function entered(session: Session, prepare: () => Promise<unknown>, work: 
 
 Deno.test("a call enters the files that docs/architecture.md lists, and no others", async () => {
   await using server = await startApp();
+  // Otherwise what earlier calls left to write would be written during each measured call on a busy machine.
+  const later = await server.api("PUT", "/api/settings", { settings: { "log.batching.max-delay-ms": 60_000 } });
+  assert.equal(later.status, 200);
   const group = await createGroup(server, "customers");
   const key = await createKey(server, group, "acme");
   const secret = await createSecret(server, "TOKEN", "a value that is not short");

@@ -266,7 +266,7 @@ const REMOVALS: Record<string, (opened: ReturnType<Data["open"]>, data: Data) =>
     access.deleteKey(OPERATOR, key.id as KeyId);
     registry.delete(OPERATOR, functionId);
     access.deleteGroup(OPERATOR, staging);
-    assert.ok(store.changeCount() > 0);
+    assert.ok(store.changes.count > 0);
   },
   functions: ({ registry }, { functionId }) => registry.delete(OPERATOR, functionId),
   package_locks: ({ store }) => store.packageLocks.remove("orders.ts"),

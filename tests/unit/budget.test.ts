@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Budget } from "../../src/sandbox/host/budget.ts";
-import { Queues } from "../../src/sandbox/host/queues.ts";
+import { Budget, Queues } from "../../src/sandbox/host/budget.ts";
 
 Deno.test("what is taken from a part is taken from the whole, and neither gives more than it has", () => {
   const actions = fc.array(fc.tuple(fc.nat({ max: 2 }), fc.integer({ min: 0, max: 60 }), fc.boolean()));

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createHealth } from "../../src/sandbox/host/health.ts";
 import { Pool, type Target } from "../../src/sandbox/host/pool.ts";
+import type { HostedCaller } from "../../src/sandbox/host/sandbox.ts";
 import { prepareRuntime } from "../../src/sandbox/process/toolchain.ts";
 import { openUsageReader } from "../../src/sandbox/process/proc_stats.ts";
 
@@ -32,7 +33,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
   let hosts: readonly string[] = ["192.0.2.1"];
   const replaced = Promise.withResolvers<void>();
   let starts = 0;
-  const pool = new Pool<undefined>({
+  const pool = new Pool<HostedCaller>({
     health: createHealth(Date.now),
     process: {
       runDir,
@@ -44,9 +45,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
       denyNet: () => [],
     },
     answerer: { answer: () => undefined, prefetch: () => undefined },
-    entitlements: { isCurrent: () => true, isEntitled: () => true },
-    limits: () => LIMITS,
-    heldMaxBytes: () => 64 << 20,
+    limits: LIMITS,
     onStart: () => {
       if (++starts === 2) replaced.resolve();
       return undefined;
@@ -73,13 +72,14 @@ Deno.test("a process does not outlive a new address of the machine, and the next
 });
 
 const LIMITS = {
-  maxProcesses: 8,
-  maxCalls: 8,
-  maxPerFunction: 1,
-  spareProcesses: 0,
-  idleMs: 60_000,
-  maxCallMs: 60_000,
-  revocationGraceMs: 4_000,
+  maxProcesses: () => 8,
+  maxCalls: () => 8,
+  maxPerFunction: () => 1,
+  spareProcesses: () => 0,
+  idleSeconds: () => 60,
+  maxCallMs: () => 60_000,
+  revocationGraceMs: () => 4_000,
+  callsMemoryMb: () => 64,
 };
 
 function target(handler: string): Target {
@@ -114,6 +114,6 @@ function request() {
     group: null,
     body: null,
     bodyTimeoutMs: 0,
-    caller: undefined,
+    caller: { isCurrent: true, isEntitled: true, accepted() {}, ended() {} },
   };
 }

@@ -72,7 +72,7 @@ export class SecretBroker<C extends Caller> {
   constructor(lookup: SecretLookup, observer: DisclosureObserver<C>) {
     this.#lookup = lookup;
     this.#observer = observer;
-    this.#readyAt = lookup.generation;
+    this.#readyAt = lookup.changes.count;
   }
 
   /** Returns JSON for the handler; undefined if there is nothing for this caller. */
@@ -96,11 +96,11 @@ export class SecretBroker<C extends Caller> {
    */
   prefetch(caller: C, questions: readonly Question[]): Prefetched | undefined {
     if (this.#observer.needsQuestions(caller)) return undefined;
-    const { generation } = this.#lookup;
-    if (this.#readyAt !== generation || this.#readyBytes > READY_MAX_BYTES) {
+    const { count } = this.#lookup.changes;
+    if (this.#readyAt !== count || this.#readyBytes > READY_MAX_BYTES) {
       this.#ready = new WeakMap();
       this.#readyBytes = 0;
-      this.#readyAt = generation;
+      this.#readyAt = count;
     }
     let byKey = this.#ready.get(questions);
     if (!byKey || byKey.size >= CALLERS_MAX) this.#ready.set(questions, byKey = new Map());

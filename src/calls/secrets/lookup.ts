@@ -5,6 +5,7 @@ import { secretAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
 import { type Candidate, toOwner } from "../../store/secrets.ts";
+import type { ChangeCounter } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import { type Caller, resolve } from "../../core/secrets/resolution.ts";
@@ -36,21 +37,19 @@ const REMEMBERED_MAX_BYTES = 32 << 20;
 const ROW_BYTES = 512;
 
 export class SecretLookup {
-  readonly #store: Pick<Store, "changeCount" | "secrets">;
+  readonly #store: Pick<Store, "changes" | "secrets">;
   readonly #keyring: Keyring;
   readonly #remembered = new Map<string, readonly Candidate[]>();
   #rememberedBytes = 0;
   #rememberedAt: number;
+  /** While its count is the same, the same question has the same answer. */
+  readonly changes: ChangeCounter;
 
-  constructor(store: Pick<Store, "changeCount" | "secrets">, keyring: Keyring) {
+  constructor(store: Pick<Store, "changes" | "secrets">, keyring: Keyring) {
     this.#store = store;
     this.#keyring = keyring;
-    this.#rememberedAt = store.changeCount();
-  }
-
-  /** Another number after anything was stored. Until then, the same question has the same answer. */
-  get generation(): number {
-    return this.#store.changeCount();
+    this.changes = store.changes;
+    this.#rememberedAt = this.changes.count;
   }
 
   /** Returns the value of the winning scope, or of `scope` alone; undefined if the caller may read none. */
@@ -74,10 +73,10 @@ export class SecretLookup {
     const [groupId, keyId] = [holder?.groupId ?? 0, holder?.keyId ?? 0];
     // Any change clears what is remembered. No other process writes.
     const isFull = this.#remembered.size >= REMEMBERED_LOOKUPS || this.#rememberedBytes >= REMEMBERED_MAX_BYTES;
-    if (this.#rememberedAt !== this.generation || isFull) {
+    if (this.#rememberedAt !== this.changes.count || isFull) {
       this.#remembered.clear();
       this.#rememberedBytes = 0;
-      this.#rememberedAt = this.generation;
+      this.#rememberedAt = this.changes.count;
     }
     const key = `${functionId} ${groupId} ${keyId} ${name}`;
     let found = this.#remembered.get(key);

@@ -3,10 +3,9 @@
 
 import { createHash } from "node:crypto";
 import { messageOf } from "../../errors.ts";
-import { Budget } from "../../sandbox/host/budget.ts";
+import { Budget, Queues } from "../../sandbox/host/budget.ts";
 import type { CallFailure } from "../../sandbox/host/failure.ts";
 import type { Code, ProcessOptions } from "../../sandbox/process/process.ts";
-import { Queues } from "../../sandbox/host/queues.ts";
 import { Sandbox } from "../../sandbox/host/sandbox.ts";
 import { slices } from "../../slices.ts";
 import { oneLine } from "../../text.ts";
@@ -113,7 +112,6 @@ export class LoadChecks {
       process: this.#options.process,
       // There is no call, so there are no questions.
       answerer: { answer: () => undefined, prefetch: () => undefined },
-      entitlements: { isCurrent: () => false, isEntitled: () => false },
       held: new Budget(() => 0),
       queues: new Queues(),
       limits: () => ({ timeoutMs: limitMs, maxCalls: 0 }),

@@ -1,4 +1,4 @@
-// Manages key groups and API keys, and finds the holder of a presented key.
+// Manages key groups and API keys.
 
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
@@ -12,6 +12,7 @@ import type { AccessStore, GroupRow, GroupSummary, KeyFilter, KeyHolder, KeyRow 
 import { isUniqueViolation } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
+import { KeyDirectory } from "./directory.ts";
 import { createNames, type Names } from "./names.ts";
 import { noUses, type Uses } from "./uses.ts";
 import {
@@ -33,8 +34,6 @@ export const KEY_VALUE_MAX_LENGTH = 256;
 export const KEY_VALUE_PATTERN = /^[\x21-\x7e]+$/;
 
 const PREVIEW_CHARACTERS = 4;
-/** Holders kept in memory. Without them, an HMAC and a query per call cost ten times as much. */
-const HOLDER_CACHE_SIZE = 10_000;
 
 export interface NewKey {
   /** An existing group by id or name, or a new one to be created with the key. */
@@ -47,7 +46,10 @@ export interface NewKey {
 
 export type OpenedKey = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
 
-export interface Access extends AccessListing {
+export interface Access extends AccessListing, Pick<KeyDirectory, "find" | "holder" | "recordUse"> {
+  /** Finds the holders of keys, for calls. */
+  readonly directory: KeyDirectory;
+
   groups(): GroupRow[];
 
   /** @throws AppError NotFound (404) */
@@ -118,18 +120,6 @@ export interface Access extends AccessListing {
   /** Revokes a key immediately and deletes its secrets. @throws AppError NotFound (404), PreconditionFailed (412) */
   deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void;
 
-  /** Increases with each change of keys and groups: earlier results of `find` may be out of date. */
-  readonly generation: number;
-
-  /** Returns the holder of the key with this value, or undefined if there is none. */
-  find(value: string): KeyHolder | undefined;
-
-  /** Returns the holder of the key with this id, or undefined if it was revoked. */
-  holder(id: KeyId): KeyHolder | undefined;
-
-  /** Records that a key admitted a request; written within a second. */
-  recordUse(id: KeyId): void;
-
   /**
    * Creates the management group if it is missing and, if `value` is given, a key of that group with it.
    * @throws AppError Conflict (409) if the value is a key of another group
@@ -164,8 +154,7 @@ class AccessService implements Access {
   readonly #record: Recorder;
   readonly #uses: Uses<KeyId>;
   readonly #rows: AccessStore;
-  readonly #holders = new Map<string, KeyHolder>();
-  #generation = 0;
+  readonly directory: KeyDirectory;
   readonly #listing: AccessListing;
   readonly #names: Names;
 
@@ -177,6 +166,7 @@ class AccessService implements Access {
     this.#record = record;
     this.#uses = uses;
     this.#rows = store.access;
+    this.directory = new KeyDirectory(this.#rows, keyring, uses);
     this.#names = createNames(store);
     this.#listing = createAccessListing(this.#rows, uses);
   }
@@ -351,28 +341,16 @@ class AccessService implements Access {
     this.#uses.forget(id);
   }
 
-  get generation(): number {
-    return this.#generation;
-  }
-
   find(value: string): KeyHolder | undefined {
-    const known = this.#holders.get(value);
-    if (known) return known;
-    const holder = this.#rows.holder(this.#keyring.lookup(value));
-    if (holder) {
-      if (this.#holders.size >= HOLDER_CACHE_SIZE) this.#holders.clear();
-      this.#holders.set(value, holder);
-    }
-    return holder;
+    return this.directory.find(value);
   }
 
   holder(id: KeyId): KeyHolder | undefined {
-    const row = this.#rows.key(id);
-    return row && { keyId: row.id, keyName: row.name, groupId: row.groupId, groupName: row.groupName };
+    return this.directory.holder(id);
   }
 
   recordUse(id: KeyId): void {
-    this.#uses.record(id);
+    this.directory.recordUse(id);
   }
 
   bootstrap(actor: Actor, value: string | undefined): void {
@@ -411,8 +389,7 @@ class AccessService implements Access {
     try {
       return this.#store.change(actor, work);
     } finally {
-      this.#holders.clear();
-      this.#generation++;
+      this.directory.forgetHolders();
     }
   }
 

@@ -52,8 +52,9 @@ export interface LeakyResponse {
   readonly functionId: number;
   readonly functionName: string;
   readonly requestId: string;
-  /** Names of the secrets. */
+  /** Names of the secrets; if the response could not be searched, all that the call was given, or none. */
   readonly names: readonly string[];
+  /** Whether the response was withheld or aborted. */
   readonly blocked: boolean;
 }
 

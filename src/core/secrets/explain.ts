@@ -1,7 +1,7 @@
 // Explains resolution: which secrets a function would get on a call with a given key, and why. Applies the same rule
 // as a handler's call does, to the same candidates; decrypts nothing.
 
-import { type Admission, decideAdmission } from "../access/admission.ts";
+import { type Admission, decideAdmission } from "../access/directory.ts";
 import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction } from "../functions/registry.ts";
 import type { Scope, SecretId, SecretName } from "../../ids.ts";

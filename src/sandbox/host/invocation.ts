@@ -2,7 +2,7 @@
 
 import type { Budget } from "./budget.ts";
 import { CallFailure, revoked, tooMuchHeld } from "./failure.ts";
-import { type AskedQuestions, questionKey, QUESTIONS_MAX } from "./prefetch_predictor.ts";
+import { type AskedQuestions, questionKey, QUESTIONS_MAX } from "./prefetch.ts";
 import {
   BodyMode,
   CHUNK_MAX_BYTES,

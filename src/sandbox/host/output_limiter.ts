@@ -18,21 +18,32 @@ export function droppedMessage(lines: number, bytes: number): string {
 }
 
 export class OutputLimiter {
+  readonly #endedCalls: () => number;
   readonly #onDropped: (message: string) => void;
+  /** Whether anything was printed lately; otherwise `waitMs` need not be asked. */
+  hasOutput = false;
   #secondBegan = 0;
   #bytes = 0;
   /** Of these, the bytes that ended calls do not allow. */
   #excess = 0;
+  /** The calls that had ended when their allowance was last subtracted. */
+  #countedCalls = 0;
   #dropped = { lines: 0, bytes: 0 };
 
-  /** `onDropped` is called with the number of dropped lines as a sentence, once a second. */
-  constructor(onDropped: (message: string) => void) {
+  /**
+   * `endedCalls` returns the number of calls that have ended, which is asked only when something is printed.
+   * `onDropped` is called with the number of dropped lines as a sentence, once a second.
+   */
+  constructor(endedCalls: () => number, onDropped: (message: string) => void) {
+    this.#endedCalls = endedCalls;
     this.#onDropped = onDropped;
   }
 
   /** Reports whether a text of this length may be kept, and counts it as dropped if not. */
   allow(length: number): boolean {
     this.rollWindow();
+    this.hasOutput = true;
+    this.#allowForCalls();
     this.#bytes += length + LINE_BYTES;
     this.#excess += length + LINE_BYTES;
     if (this.#bytes <= BYTES_PER_SECOND) return true;
@@ -53,16 +64,20 @@ export class OutputLimiter {
     this.#secondBegan = now;
     this.#bytes = 0;
     this.#excess = 0;
+    this.hasOutput = false;
     this.reportDropped();
   }
 
-  /** Allows more output, as a call has ended. */
-  callEnded(): void {
-    this.#excess = Math.max(0, this.#excess - BYTES_PER_CALL);
+  /** Allows more output for each call that has ended since the last time. */
+  #allowForCalls(): void {
+    const endedCalls = this.#endedCalls();
+    this.#excess = Math.max(0, this.#excess - BYTES_PER_CALL * (endedCalls - this.#countedCalls));
+    this.#countedCalls = endedCalls;
   }
 
   /** How long, in milliseconds, nothing more should be read from the process; 0 without a flood. */
   get waitMs(): number {
+    this.#allowForCalls();
     return this.#excess <= FLOOD_BYTES ? 0 : Math.max(0, this.#secondBegan + SECOND_MS - Date.now());
   }
 

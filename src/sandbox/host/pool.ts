@@ -1,15 +1,15 @@
 // Manages all sandboxes: one for each function in use (or for each of its callers' keys, if they must not share one),
 // more where one is not enough, up to a maximum of processes.
 
-import { Budget } from "./budget.ts";
+import { Budget, Queues } from "./budget.ts";
 import { CallFailure, outdated } from "./failure.ts";
 import type { Health, Healths } from "./health.ts";
 import type { BackgroundOutcome, CallBounds, CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions, Profile } from "../process/process.ts";
 import type { RouteInfo } from "../wire/protocol.ts";
-import { type Answerer, type Entitlements, type LogLine, Sandbox } from "./sandbox.ts";
-import { Queues } from "./queues.ts";
+import { type Answerer, type HostedCaller, type LogLine, Sandbox } from "./sandbox.ts";
 import { Spares } from "./spares.ts";
+import { SECOND_MS } from "../../time.ts";
 
 /** What a call runs: a function's code and settings at one moment. */
 export interface Target {
@@ -23,38 +23,38 @@ export interface Target {
   readonly timeoutMs: number;
 }
 
-export interface Limits extends CallBounds {
-  readonly maxProcesses: number;
-  readonly maxCalls: number;
-  /** Processes that a busy function may have. */
-  readonly maxPerFunction: number;
+/** The current limits, each read when it is applied. */
+export interface Limits {
+  maxProcesses(): number;
+  /** Calls of one function at a time. */
+  maxCalls(): number;
+  /** Processes that a busy function may have, but never more than there are processors. */
+  maxPerFunction(): number;
   /** Processes that are started in advance. */
-  readonly spareProcesses: number;
+  spareProcesses(): number;
   /** A process without a call for this long ends. */
-  readonly idleMs: number;
+  idleSeconds(): number;
+  maxCallMs(): number;
+  revocationGraceMs(): number;
+  /** The memory that all calls together may use in the host. */
+  callsMemoryMb(): number;
 }
 
-export interface PoolOptions<C> {
+export interface PoolOptions<C extends HostedCaller> {
   readonly process: ProcessOptions;
   /** Updated by the pool. Others may read it. */
   readonly health: Healths;
   readonly answerer: Answerer<C>;
-  readonly entitlements: Entitlements<C>;
-  limits(): Limits;
-  /** Returns the memory that all calls together may use in the host. */
-  heldMaxBytes(): number;
+  readonly limits: Limits;
   /** Called when a process is started. The function returned is called once, when it is ready or has failed. */
   onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
   onLog(target: Target, line: LogLine<C>): void;
-  /** As in SandboxOptions. */
-  onCallBegin?(caller: C): void;
-  onCallEnd?(caller: C): void;
   /** As in SandboxOptions. */
   onBackgroundEnd?(target: Target, outcome: BackgroundOutcome, durationMs: number): void;
 }
 
 /** The sandboxes for the calls of one function and tenant. */
-interface SandboxGroup<C> {
+interface SandboxGroup<C extends HostedCaller> {
   /** The target of the last call. Others of the same version differ only in what needs no new process. */
   target: Target;
   /** One, or more while one is not enough. */
@@ -63,6 +63,8 @@ interface SandboxGroup<C> {
   readonly held: Budget;
   /** Since when fewer sandboxes would be enough, by `performance.now()`. */
   underusedSince: number | undefined;
+  /** Whether the function may be suspended, as a process has died since its last call was admitted. */
+  hasDeaths: boolean;
 }
 
 /** A handler that could not be loaded is not tried again for this long, so that its calls cost nothing. */
@@ -83,10 +85,11 @@ const UNDERUSED_LOAD = 0.5;
 const UNDERUSED_MS = 5_000;
 /** The share of the memory budget that one function may use, so that the others always have room. */
 const HELD_SHARE = 0.5;
+const MB = 1024 * 1024;
 /** A delay, so that spares do not slow down the server's own start. */
 const FIRST_SPARES_DELAY_MS = 1_000;
 
-export class Pool<C> {
+export class Pool<C extends HostedCaller> {
   readonly #options: PoolOptions<C>;
   /** By function and tenant. */
   readonly #groups = new Map<string, SandboxGroup<C>>();
@@ -112,10 +115,10 @@ export class Pool<C> {
     this.#options = options;
     this.#health = options.health;
     this.#addresses = options.process.machineHosts().join();
-    this.#held = new Budget(() => options.heldMaxBytes());
+    this.#held = new Budget(() => options.limits.callsMemoryMb() * MB);
     this.#spares = new Spares({
       process: options.process,
-      count: () => options.limits().spareProcesses,
+      count: () => options.limits.spareProcesses(),
       room: () => this.#room,
       onEnd: () => this.#wakeWaiters(),
     });
@@ -135,7 +138,7 @@ export class Pool<C> {
 
   /** How many more processes may be started. */
   get #room(): number {
-    return this.#options.limits().maxProcesses - this.#processes.size - this.#spares.size;
+    return this.#options.limits.maxProcesses() - this.#processes.size - this.#spares.size;
   }
 
   /** Whether any call is running, including its response. */
@@ -198,9 +201,7 @@ export class Pool<C> {
   /** Returns a sandbox that runs this target already and accepts calls, if there is one. */
   #warmSandbox(target: Target): Sandbox<C> | undefined {
     const group = this.#groupOfTarget.get(target);
-    if (!group || this.#stopped) return undefined;
-    this.#refuseSuspended(target);
-    return leastBusy(group);
+    return !group || group.hasDeaths || this.#stopped ? undefined : leastBusy(group);
   }
 
   async #sandbox(target: Target, { caller }: CallRequest<C>): Promise<Sandbox<C>> {
@@ -209,13 +210,14 @@ export class Pool<C> {
     while (true) {
       if (this.#stopped) throw new CallFailure("stopped", false, "The server is stopping.");
       // No process is started for an earlier version of the function.
-      if (!this.#options.entitlements.isCurrent(caller)) throw outdated();
+      if (!caller.isCurrent) throw outdated();
       this.#refuseSuspended(target);
       this.#refuseBroken(target);
       const group = this.#groups.get(name);
       const sandbox = group?.target.version === target.version ? leastBusy(group) : undefined;
       if (group && sandbox) {
         group.target = target;
+        group.hasDeaths = false;
         this.#groupOfTarget.set(target, group);
         return sandbox;
       }
@@ -228,8 +230,8 @@ export class Pool<C> {
   }
 
   #startGroup(target: Target): Sandbox<C> {
-    const held = new Budget(() => this.#options.heldMaxBytes() * HELD_SHARE, this.#held);
-    const group: SandboxGroup<C> = { target, sandboxes: new Set(), held, underusedSince: undefined };
+    const held = new Budget(() => this.#options.limits.callsMemoryMb() * MB * HELD_SHARE, this.#held);
+    const group: SandboxGroup<C> = { target, sandboxes: new Set(), held, underusedSince: undefined, hasDeaths: false };
     const sandbox = this.#start(group);
     this.#groups.set(nameOf(target), group);
     this.#groupOfTarget.set(target, group);
@@ -264,7 +266,7 @@ export class Pool<C> {
   }
 
   #start(group: SandboxGroup<C>): Sandbox<C> {
-    const { process, answerer, entitlements, limits, onLog } = this.#options;
+    const { process, answerer, limits, onLog } = this.#options;
     const { target } = group;
     let onStarted = this.#options.onStart?.(target);
     const started = (failure?: CallFailure): void => {
@@ -277,24 +279,21 @@ export class Pool<C> {
       spare: this.#spares.take(target.code),
       process,
       answerer,
-      entitlements,
       held: group.held,
       queues: this.#queues,
       limits: () => {
         const elsewhere = group.sandboxes.size === 1 ? 0 : callsOf(group) - sandbox.calls;
-        return { maxCalls: limits().maxCalls - elsewhere, timeoutMs: group.target.timeoutMs };
+        return { maxCalls: limits.maxCalls() - elsewhere, timeoutMs: group.target.timeoutMs };
       },
       onLog: (line) => onLog(target, line),
       onBackgroundEnd: (outcome, durationMs) => this.#options.onBackgroundEnd?.(target, outcome, durationMs),
-      onCallBegin: (caller) => this.#options.onCallBegin?.(caller),
-      onCallEnd: (caller) => this.#options.onCallEnd?.(caller),
       onReady: () => started(),
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();
       },
       onOver: (reason) => {
         started(reason);
-        if (reason.kind === "died") this.#health.died(target.functionId, reason.message);
+        if (reason.kind === "died") this.#died(target, reason.message);
         if (reason.kind === "load-failed") {
           this.#loadFailures.set(nameOf(target), { version: target.version, at: Date.now(), failure: reason });
         }
@@ -312,12 +311,20 @@ export class Pool<C> {
     return sandbox;
   }
 
+  /** Counts the death of a process. The next calls of each group of the function ask whether it is suspended. */
+  #died({ functionId }: Target, reason: string): void {
+    this.#health.died(functionId, reason);
+    for (const group of this.#groups.values()) if (group.target.functionId === functionId) group.hasDeaths = true;
+  }
+
   /** Ends processes that were idle for long, starts more for busy functions, and stops those no longer needed. */
   #balance(now: number): void {
     this.#balancedAt = now;
-    const limits = this.#options.limits();
-    const { maxPerFunction, idleMs } = limits;
-    for (const sandbox of this.#processes) sandbox.enforce(now, limits);
+    const { limits } = this.#options;
+    const bounds: CallBounds = { maxCallMs: limits.maxCallMs(), revocationGraceMs: limits.revocationGraceMs() };
+    for (const sandbox of this.#processes) sandbox.enforce(now, bounds);
+    const maxPerFunction = Math.min(limits.maxPerFunction(), navigator.hardwareConcurrency);
+    const idleMs = limits.idleSeconds() * SECOND_MS;
     for (const [name, { at }] of this.#loadFailures) {
       if (Date.now() - at >= LOAD_FAILURE_MS) this.#loadFailures.delete(name);
     }
@@ -399,14 +406,14 @@ export class Pool<C> {
 }
 
 /** Returns the number of calls in all sandboxes of a group. */
-function callsOf<C>({ sandboxes }: SandboxGroup<C>): number {
+function callsOf<C extends HostedCaller>({ sandboxes }: SandboxGroup<C>): number {
   let calls = 0;
   for (const sandbox of sandboxes) calls += sandbox.calls;
   return calls;
 }
 
 /** Returns the sandbox with the fewest calls of those that accept calls; undefined if there is none. */
-function leastBusy<C>({ sandboxes }: SandboxGroup<C>): Sandbox<C> | undefined {
+function leastBusy<C extends HostedCaller>({ sandboxes }: SandboxGroup<C>): Sandbox<C> | undefined {
   let best: Sandbox<C> | undefined;
   for (const sandbox of sandboxes) {
     if (!sandbox.closed && (!best || sandbox.calls < best.calls)) best = sandbox;

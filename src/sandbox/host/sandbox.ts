@@ -2,10 +2,10 @@
 // trusted: everything that it sends is validated and bounded.
 
 import { messageOf } from "../../errors.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget, Queues } from "./budget.ts";
 import { causeOfDeath, outOfMemory } from "./death.ts";
 import { CallFailure, outdated } from "./failure.ts";
-import { PrefetchPredictor } from "./prefetch_predictor.ts";
+import { Prefetch, type PrefetchedAnswers } from "./prefetch.ts";
 import { IdTable } from "../wire/id_table.ts";
 import {
   type BackgroundOutcome,
@@ -15,7 +15,6 @@ import {
   HostInvocation,
   type InvocationOwner,
 } from "./invocation.ts";
-import { Lease } from "./lease.ts";
 import { Lookups } from "./lookups.ts";
 import { createResponseParser, parseAsk, parseDropped, parseLog, parseLookup, parseSettled } from "../wire/payloads.ts";
 import { OutputLimiter } from "./output_limiter.ts";
@@ -38,7 +37,6 @@ import {
   ToHost,
   ToSandbox,
 } from "../wire/protocol.ts";
-import type { Queues } from "./queues.ts";
 import { settledWithin } from "../process/settled.ts";
 import { CpuMonitor } from "./cpu_monitor.ts";
 
@@ -46,18 +44,22 @@ import { CpuMonitor } from "./cpu_monitor.ts";
 export interface Answerer<C> {
   answer(caller: C, kind: AskPayload[1], name: string, scope: string | null): unknown;
   /**
-   * Returns answers to the questions that the call is expected to ask, which are sent with it: a JSON array of
-   * PrefetchedAnswer, and their questions in the same order. Returns undefined if this call has to ask.
+   * Returns answers to the questions that the call is expected to ask, which are sent with it; undefined if this call
+   * has to ask.
    */
-  prefetch(caller: C, questions: readonly Question[]): { json: string; questions: readonly Question[] } | undefined;
+  prefetch(caller: C, questions: readonly Question[]): PrefetchedAnswers | undefined;
 }
 
-/** Decides about the rights of a call. */
-export interface Entitlements<C> {
-  /** Reports whether nothing changed since the call was admitted, so that it may be sent to a process. */
-  isCurrent(caller: C): boolean;
-  /** Reports whether the call may still ask for secrets and answer. */
-  isEntitled(caller: C): boolean;
+/** Who makes a call, with its rights. */
+export interface HostedCaller {
+  /** Whether nothing changed since the call was admitted, so that it may be sent to a process. */
+  readonly isCurrent: boolean;
+  /** Whether the call may still ask for secrets and answer. */
+  readonly isEntitled: boolean;
+  /** Called when a sandbox has accepted the call. */
+  accepted(): void;
+  /** Called when an accepted call has ended with all of its work, and gets no more secrets. */
+  ended(): void;
 }
 
 /** Output of the handler, a count of dropped lines, or an error of the host. */
@@ -69,14 +71,13 @@ export interface LogLine<C> {
   readonly request: CallRequest<C> | undefined;
 }
 
-export interface SandboxOptions<C> {
+export interface SandboxOptions<C extends HostedCaller> {
   readonly code: Code;
   readonly route: RouteInfo;
   /** A process that was started in advance with the profile of `code`; otherwise one is started. */
   readonly spare: SandboxProcess | undefined;
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
-  readonly entitlements: Entitlements<C>;
   /** The memory that calls may use in the host. */
   readonly held: Budget;
   /** The bytes that wait for all processes. */
@@ -88,10 +89,6 @@ export interface SandboxOptions<C> {
   onBackgroundEnd?(outcome: BackgroundOutcome, durationMs: number): void;
   /** Called once, when the handler is loaded. */
   onReady(): void;
-  /** Called when a call was accepted. */
-  onCallBegin?(caller: C): void;
-  /** Called when an accepted call has ended with all of its work, and gets no more secrets. */
-  onCallEnd?(caller: C): void;
   /** Called when the last call has ended. */
   onIdle(): void;
   /** Called once, when it failed or was stopped and accepts no more calls; its process may live a moment longer. */
@@ -110,7 +107,7 @@ const SAMPLE_INTERVAL_MS = 500;
 const END_WAIT_MS = 250;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
-export class Sandbox<C> {
+export class Sandbox<C extends HostedCaller> {
   readonly #options: SandboxOptions<C>;
   readonly #process: SandboxProcess;
   readonly #entry: Promise<string>;
@@ -129,10 +126,10 @@ export class Sandbox<C> {
   #ready = false;
   #nextId = 1;
   readonly #parseResponse = createResponseParser();
-  readonly #predictor = new PrefetchPredictor();
-  readonly #lease = new Lease((revocation) => this.#writer!.send(ToSandbox.Revoke, 0, String(revocation)));
-  readonly #output = new OutputLimiter((text) =>
-    this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined })
+  readonly #prefetch: Prefetch<C>;
+  readonly #output = new OutputLimiter(
+    () => this.#endedCalls,
+    (text) => this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined }),
   );
   readonly #lookups: Lookups;
   #over: CallFailure | undefined;
@@ -154,6 +151,10 @@ export class Sandbox<C> {
 
   constructor(options: SandboxOptions<C>) {
     this.#options = options;
+    this.#prefetch = new Prefetch<C>(
+      (caller, questions) => options.answerer.prefetch(caller, questions),
+      (revocation) => this.#writer!.send(ToSandbox.Revoke, 0, String(revocation)),
+    );
     this.#lookups = new Lookups({
       net: options.code.net,
       denied: options.process.denyNet,
@@ -225,7 +226,7 @@ export class Sandbox<C> {
       this.#options.held,
       onUnsent,
     );
-    this.#options.onCallBegin?.(request.caller);
+    request.caller.accepted();
     if (this.#ready) {
       this.#send(invocation);
     } else {
@@ -273,9 +274,8 @@ export class Sandbox<C> {
 
   /** Ends calls that lost their right, or have run for too long. `now` is `performance.now()`. */
   enforce(now: number, bounds: CallBounds): void {
-    const { isEntitled } = this.#options.entitlements;
     for (const invocation of [...this.#invocations.items()]) {
-      invocation.enforce(isEntitled(invocation.request.caller), now, bounds);
+      invocation.enforce(invocation.request.caller.isEntitled, now, bounds);
     }
   }
 
@@ -357,6 +357,7 @@ export class Sandbox<C> {
   /** Stops reading from a process that does not read, or that floods its output: what it sends waits in the process. */
   #pause(writer: FrameWriter): Promise<void> | undefined {
     if (this.#options.queues.isFull(writer.queuedBytes)) return writer.drained();
+    if (!this.#output.hasOutput) return undefined;
     const { waitMs } = this.#output;
     return waitMs > 0 ? new Promise((resolve) => setTimeout(resolve, waitMs)) : undefined;
   }
@@ -400,7 +401,7 @@ export class Sandbox<C> {
       case ToHost.Lookup:
         return this.#lookups.take(parseLookup(payload));
       case ToHost.RevokeAck:
-        return this.#lease.acknowledged(Number(payload));
+        return this.#prefetch.acknowledged(Number(payload));
       default:
         throw new ProtocolError(`a frame of unknown type ${type}`);
     }
@@ -416,7 +417,7 @@ export class Sandbox<C> {
   #loaded(shown: string): void {
     if (this.#ready) throw new ProtocolError("Ready twice");
     this.#ready = true;
-    this.#lease.clockShowed(Number(shown || NaN));
+    this.#prefetch.clockShowed(Number(shown || NaN));
     this.#options.onReady();
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -428,12 +429,13 @@ export class Sandbox<C> {
 
   #send(invocation: HostInvocation<C>): void {
     if (invocation.over) return;
-    if (!this.#options.entitlements.isCurrent(invocation.request.caller)) return invocation.fail(outdated());
+    if (!invocation.request.caller.isCurrent) return invocation.fail(outdated());
     this.#invocations.add(invocation);
     const { request } = invocation;
     const { body } = request;
     const mode = body === null ? BodyMode.None : body instanceof Uint8Array ? BodyMode.Whole : BodyMode.Stream;
-    const ahead = this.#prefetch(invocation);
+    const ahead = this.#prefetch.ahead(request.caller);
+    if (ahead) invocation.prefetched = ahead.questions;
     const payload: CallPayload = [
       request.method,
       request.url,
@@ -444,7 +446,7 @@ export class Sandbox<C> {
       request.requestedAt,
       request.group,
       mode,
-      ahead === undefined ? 0 : this.#lease.grant(),
+      ahead?.validUntil ?? 0,
       [],
     ];
     const text = JSON.stringify(payload);
@@ -452,25 +454,10 @@ export class Sandbox<C> {
       ToSandbox.Call,
       invocation.id,
       // The answers are JSON already.
-      ahead === undefined ? text : `${text.slice(0, -"[]]".length)}${ahead}]`,
+      ahead === undefined ? text : `${text.slice(0, -"[]]".length)}${ahead.json}]`,
       body instanceof Uint8Array ? body : undefined,
     );
     invocation.sent(this.#writer!);
-  }
-
-  /** Returns the JSON of the answers that are sent with the call; undefined if there are none. */
-  #prefetch(invocation: HostInvocation<C>): string | undefined {
-    const { expected } = this.#predictor;
-    if (expected.length === 0 || !this.#lease.canGrant) return undefined;
-    try {
-      const ahead = this.#options.answerer.prefetch(invocation.request.caller, expected);
-      if (!ahead || ahead.questions.length === 0) return undefined;
-      invocation.prefetched = ahead.questions.length === expected.length ? expected : ahead.questions;
-      return ahead.json;
-    } catch {
-      // The call will ask, and the error is reported then.
-      return undefined;
-    }
   }
 
   /**
@@ -478,14 +465,14 @@ export class Sandbox<C> {
    * there are none.
    */
   revokeAnswers(): Promise<void> | undefined {
-    return this.#lease.revoke();
+    return this.#prefetch.revoke();
   }
 
   /** Answers a question. The caller comes from the invocation's own record; the frame only names the invocation. */
   #answer(invocation: HostInvocation<C> | undefined, id: number, payload: string): void {
     const [ask, kind, name, scope] = parseAsk(payload);
     let answer: AnswerPayload = [ask, "ended"];
-    if (invocation?.mayAsk && this.#options.entitlements.isEntitled(invocation.request.caller)) {
+    if (invocation?.mayAsk && invocation.request.caller.isEntitled) {
       invocation.recordQuestion([kind, name, scope]);
       try {
         answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];
@@ -513,7 +500,7 @@ export class Sandbox<C> {
   #responseEnded(invocation: HostInvocation<C>): void {
     if (this.#over) return;
     this.#endedCalls++;
-    if (invocation.responded) this.#predictor.observe(invocation);
+    if (invocation.responded) this.#prefetch.observe(invocation);
   }
 
   #backgroundEnded(
@@ -533,9 +520,8 @@ export class Sandbox<C> {
 
   #invocationEnded(invocation: HostInvocation<C>): void {
     this.#invocations.delete(invocation.id);
-    this.#options.onCallEnd?.(invocation.request.caller);
+    invocation.request.caller.ended();
     if (this.#over) return;
-    this.#output.callEnded();
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
     if (this.idle) this.#becameIdle();
   }
@@ -562,7 +548,7 @@ export class Sandbox<C> {
     for (const invocation of this.#invocations.items()) invocation.fail(failure);
     this.#waiting = [];
     this.#invocations.clear();
-    this.#lease.release();
+    this.#prefetch.release();
     this.#lookups.end();
     this.#process.kill();
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { createKeyRemoval } from "../../src/calls/key_removal.ts";
+import { createKeyRemoval } from "../../src/calls/shown_request.ts";
 import type { KeyHolder } from "../../src/store/access.ts";
 
 const HOLDER = {} as KeyHolder;

@@ -1,9 +1,13 @@
-// Removes API keys of this server from the request that a handler sees, wherever the caller put them: the handler's
-// author could otherwise use the key elsewhere, as the caller.
+// Determines what a handler sees of a request's URL and headers. API keys of this server are removed wherever the caller
+// put them: the handler's author could otherwise use the key elsewhere, as the caller.
 
 import { Buffer } from "node:buffer";
-import { type Access, KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../core/access/access.ts";
+import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../core/access/access.ts";
+import type { KeyDirectory } from "../core/access/directory.ts";
 import { withoutApiKey } from "../http/credentials.ts";
+import type { FlatHeaders } from "../sandbox/wire/protocol.ts";
+import type { CallTrace } from "../telemetry/traces.ts";
+import { requestHeader } from "./browser_isolation.ts";
 
 /** Texts whose result is remembered: most requests consist of texts that earlier requests had, too. */
 const REMEMBERED_MAX = 5_000;
@@ -30,7 +34,7 @@ export interface KeyRemoval {
   url(url: string): string;
 }
 
-export function createKeyRemoval(access: Pick<Access, "find" | "generation">): KeyRemoval {
+export function createKeyRemoval(access: Pick<KeyDirectory, "find" | "generation">): KeyRemoval {
   const remembered = new Map<string, boolean>();
   let generation = access.generation;
   let lookups = 0;
@@ -93,6 +97,22 @@ export function createKeyRemoval(access: Pick<Access, "find" | "generation">): K
     },
     url: withoutKeys,
   };
+}
+
+/** Returns what the handler sees of the request's headers. */
+export function headersFor(headers: Headers, keys: KeyRemoval, trace: CallTrace | undefined): FlatHeaders {
+  const flat: string[] = [];
+  // Not by for-of, which takes twice as long (measured on Deno 2.9.6).
+  headers.forEach((value, name) => {
+    if (trace && name === "traceparent") return;
+    const shown = requestHeader(name, value);
+    if (shown === undefined) return;
+    const withoutKey = keys.header(name, shown);
+    if (withoutKey !== undefined) flat.push(name, withoutKey);
+  });
+  // Requests that the handler makes belong to this call's trace.
+  if (trace) flat.push("traceparent", trace.traceparent);
+  return flat;
 }
 
 /** Returns a `Cookie` header without the cookies that contain a key; undefined if none is left. */

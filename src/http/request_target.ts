@@ -1,10 +1,16 @@
-// Reads the host that a request names (RFC 9110, 7.2): in the `Host` header, in the target of a request to a proxy, or
-// in the `:authority` of HTTP/2.
+// Reads what a request is for: whether its path belongs to the functions, and the host that it names (RFC 9110, 7.2) in
+// the `Host` header, in the target of a request to a proxy, or in the `:authority` of HTTP/2.
 
+export const RUN_PREFIX = "/run";
 /** A host with an optional port. Deno copies the header into the URL unchecked: "a/b" would shift the path. */
 const PLAIN_HOST = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 /** The authority of a URL, without user information. */
 const AUTHORITY = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]*)/i;
+
+/** Reports whether a path belongs to the functions. */
+export function isRunPath(path: string): boolean {
+  return path.startsWith(RUN_PREFIX) && (path.length === RUN_PREFIX.length || path[RUN_PREFIX.length] === "/");
+}
 
 /** Reports whether `host` is a host that a URL can have: ports up to 65,535, addresses and international names checked. */
 export function isHost(host: string): boolean {

@@ -1,12 +1,7 @@
 // Which questions are expected of a function's next call.
 
 import assert from "node:assert/strict";
-import {
-  type AskedQuestions,
-  PrefetchPredictor,
-  questionKey,
-  QUESTIONS_MAX,
-} from "../../src/sandbox/host/prefetch_predictor.ts";
+import { type AskedQuestions, PrefetchPredictor, questionKey, QUESTIONS_MAX } from "../../src/sandbox/host/prefetch.ts";
 import type { Question } from "../../src/sandbox/wire/protocol.ts";
 
 const get = (
