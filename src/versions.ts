@@ -17,25 +17,19 @@ export function versionOf(state: unknown): Version {
 
 /**
  * Rejects a change to a version other than those expected; `current` is undefined if the resource does not exist.
- * Called inside the transaction of the change.
+ * `what` names the resource in the error: `the function "hello"`. Called inside the transaction of the change.
  * @throws AppError PreconditionFailed (412)
  */
-export function requireVersion(
-  expected: ExpectedVersions,
-  current: Version | undefined,
-): void {
+export function requireVersion(expected: ExpectedVersions, current: Version | undefined, what: string): void {
   if (expected === undefined) return;
-  if (
-    current === undefined || (expected !== "any" && !expected.includes(current))
-  ) throw preconditionFailed();
+  const subject = what[0]!.toUpperCase() + what.slice(1);
+  if (current === undefined) throw preconditionFailed(`${subject} does not exist, so it has no version to match.`);
+  if (expected === "any" || expected.includes(current)) return;
+  throw preconditionFailed(`${subject} changed since the version that you have. Read the current version first.`);
 }
 
-export function preconditionFailed(): AppError {
-  return new AppError(
-    "PreconditionFailed",
-    412,
-    "It was changed since the version that you have. Read it again.",
-  );
+export function preconditionFailed(message: string): AppError {
+  return new AppError("PreconditionFailed", 412, message);
 }
 
 /** Returns a time of change that is later than the previous one, so that two changes in one millisecond differ. */

@@ -9,6 +9,7 @@ import { createApi } from "../control/api/api.ts";
 import { CLI_PATH, createCliDownload } from "../control/cli_download.ts";
 import type { Api, ApiDeps } from "../control/services.ts";
 import type { Web } from "../control/web/shell/deps.ts";
+import { createNames } from "../core/access/names.ts";
 import { createExplainer } from "../core/secrets/explain.ts";
 import { createSecretMatrix } from "../core/secrets/matrix.ts";
 import { createSecretReferences } from "../core/secrets/references.ts";
@@ -49,6 +50,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
   const { store, imports, builder, locks, registry, files, preflight, record, runtime, pool } = parts;
   return {
     ...parts,
+    names: createNames(store),
     fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
     versions: createVersions(parts),
     resolution: createExplainer(store),

@@ -3,6 +3,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AdminActor, KeyActor, Origin } from "../actor.ts";
 import type { Access } from "../core/access/access.ts";
+import type { Names } from "../core/access/names.ts";
 import type { Admins } from "../core/admins/admins.ts";
 import type { AssetFinder } from "../code/files/assets.ts";
 import type { Conditions, Health } from "../code/checks/condition.ts";
@@ -26,6 +27,8 @@ import type { Client } from "../http/client_address.ts";
 
 export interface ApiDeps {
   readonly access: Access;
+  /** Finds what requests refer to by name. */
+  readonly names: Names;
   readonly admins: Admins;
   readonly registry: Registry;
   readonly files: Files;

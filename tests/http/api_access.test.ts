@@ -147,7 +147,7 @@ Deno.test("an unknown path is a 404, and a method that a path does not take a 40
     "/api/key-groups": "GET, HEAD, POST",
     "/api/keys/1": "DELETE, GET, HEAD, PUT",
     "/api/secrets": "GET, HEAD, POST",
-    "/api/secrets/by-name/X": "GET, HEAD",
+    "/api/secrets/by-name/X": "DELETE, GET, HEAD, PUT",
     "/api/settings": "GET, HEAD, PUT",
     "/api/openapi.json": "GET, HEAD",
   };

@@ -38,7 +38,7 @@ async function jsonEndpoints(server: Server) {
     endpoint.fields !== undefined
   );
   // An endpoint that was lost on the way would not be tried.
-  assert.equal(found.length, 11);
+  assert.equal(found.length, 14);
   return found;
 }
 
@@ -141,7 +141,8 @@ Deno.test("an id is taken strictly", async () => {
       assert.deepEqual(answer.body.details, { id: "must be a positive whole number" });
     }
   }
-  for (const id of ["1abc", "0", "-1", "1.5", ""]) {
+  // In a query, anything but digits is a name.
+  for (const id of ["0", "01", "000", "9".repeat(30)]) {
     for (const path of [`/api/keys?groupId=${id}`, `/api/secrets?groupId=${id}`]) {
       const answer = await server.api("GET", path);
       assert.deepEqual([answer.status, answer.body.details], [400, { groupId: "must be a positive whole number" }]);
@@ -184,7 +185,7 @@ Deno.test("no value of any field makes the server fail", async () => {
       const others = Object.entries({ ...right, value: "some-value-0123456789", scope: "group" })
         .filter(([name]) => fields.includes(name));
       const answer = await server.api(method, path, { ...Object.fromEntries(others), [field]: value });
-      if (answer.status !== 201) assertRefusal(answer, about);
+      if (![200, 201].includes(answer.status)) assertRefusal(answer, about);
     }));
   }
   assert.doesNotMatch(server.logs(), / ERROR /);
@@ -313,7 +314,8 @@ Deno.test("what is not documented is a 400 that names it, on every method, and n
       assert.deepEqual((await server.api(method, path, text, json)).body.details, { body: "must be empty" }, about);
     }
     for (const nothing of ["", " ", "{}"]) {
-      assert.notEqual((await server.api(method, path, nothing, json)).status, 400, about);
+      const whole = template.includes("secrets/by-name") ? `${path}?scope=global` : path;
+      assert.notEqual((await server.api(method, whole, nothing, json)).status, 400, about);
     }
   }
 });

@@ -74,6 +74,11 @@ Deno.test("a function as it was got can be put back without what is read-only", 
   const { updatedAt: changedAt, ...now } = put.body.function;
   assert.deepEqual(now, expected);
   assert.ok(changedAt >= updatedAt);
+  // Names that were not those of its groups would be a change that nobody makes.
+  for (const keyNames of [["management"], [null], "x"]) {
+    const { status, body } = await server.api("PUT", "/api/functions/1", { ...rest, keyNames });
+    assert.deepEqual([status, Object.keys(body.details)[0]!.split(".")[0]], [400, "keyNames"]);
+  }
   const refused = await server.api("PUT", "/api/functions/1", { ...rest, id, createdAt, updatedAt, health });
   assert.deepEqual([refused.status, Object.keys(refused.body.details)], [400, [
     "id",

@@ -7,6 +7,8 @@ import { type Server } from "./server.ts";
 
 /** A resource of each kind, and a change to it. */
 interface Resource {
+  /** How an error names it. */
+  name: string;
   path: string;
   change: { method: string; path: string; body?: unknown };
   /** A resource of the same kind, which has another version. */
@@ -33,6 +35,7 @@ async function resources(server: Server): Promise<Resource[]> {
   ];
   await save(server, "note.txt", "first");
   const item = (
+    name: string,
     kind: string,
     id: number,
     other: number,
@@ -40,27 +43,53 @@ async function resources(server: Server): Promise<Resource[]> {
   ): Resource => {
     const path = `/api/${kind}/${id}`;
     return {
+      name,
       path,
       change: { method: "PUT", path, body },
       other: `/api/${kind}/${other}`,
     };
   };
   return [
-    item("functions", hello, otherFunction, { description: "changed" }),
-    item("key-groups", groupId, otherGroup, { description: "changed" }),
-    item("keys", key.id, otherKey.id, { description: "changed" }),
-    item("secrets", secret, otherSecret, { value: "changed" }),
+    item('function "hello"', "functions", hello, otherFunction, { description: "changed" }),
+    item('key group "staging"', "key-groups", groupId, otherGroup, { description: "changed" }),
+    item('API key "staging/acme"', "keys", key.id, otherKey.id, { description: "changed" }),
+    item('secret "DB" in the global scope', "secrets", secret, otherSecret, { value: "changed" }),
     {
+      name: 'function "hello"',
       path: `/api/functions/${hello}`,
       change: { method: "PUT", path: `/api/functions/${hello}/disable` },
       other: `/api/functions/${otherFunction}`,
     },
     {
+      name: 'function "hello"',
+      path: "/api/functions/by-name/hello",
+      change: {
+        method: "PUT",
+        path: "/api/functions/by-name/hello",
+        body: { handler: "hello.ts", route: "/replaced" },
+      },
+      other: `/api/functions/by-name/bye`,
+    },
+    {
+      name: 'key group "staging"',
+      path: "/api/key-groups/by-name/staging",
+      change: { method: "PUT", path: "/api/key-groups/by-name/staging", body: { description: "replaced" } },
+      other: `/api/key-groups/by-name/other`,
+    },
+    {
+      name: 'secret "DB" in the global scope',
+      path: "/api/secrets/by-name/DB?scope=global",
+      change: { method: "PUT", path: "/api/secrets/by-name/DB", body: { scope: "global", value: "replaced" } },
+      other: `/api/secrets/by-name/API?scope=global`,
+    },
+    {
+      name: "file note.txt",
       path: "/api/files/note.txt",
       change: { method: "PUT", path: "/api/files/note.txt", body: "changed" },
       other: "/api/files/hello.ts",
     },
     {
+      name: "one of the settings",
       path: "/api/settings",
       change: {
         method: "PUT",
@@ -70,6 +99,7 @@ async function resources(server: Server): Promise<Resource[]> {
       other: undefined,
     },
     {
+      name: "state of the rotation",
       path: "/api/encryption-keys/rotation",
       change: { method: "POST", path: "/api/encryption-keys/rotation" },
       other: undefined,
@@ -87,7 +117,7 @@ async function etagOf(server: Server, path: string): Promise<string> {
 
 Deno.test("every resource has a version, and a change to another one is refused with 412 and not made", async () => {
   await using server = await startApp();
-  for (const { path, change, other } of await resources(server)) {
+  for (const { name, path, change, other } of await resources(server)) {
     const about = `${change.method} ${change.path}`;
     const before = await etagOf(server, path);
     assert.equal(
@@ -111,7 +141,7 @@ Deno.test("every resource has a version, and a change to another one is refused 
       );
       assert.equal(status, 412, `${about} If-Match: ${tag}`);
       assert.equal(body.code, "PreconditionFailed");
-      assert.match(body.error, /^It was changed since/);
+      assert.ok(body.error.includes(`${name} changed since the version that you have.`), body.error);
       assert.equal(await etagOf(server, path), before, "nothing was changed");
     }
     const made = await server.api(change.method, change.path, change.body, {
@@ -152,7 +182,8 @@ Deno.test("of two changes to one version at once, one is made and the other is r
 Deno.test("a delete takes If-Match, too, and a file that is not there matches nothing", async () => {
   await using server = await startApp();
   const paths = [...new Set((await resources(server)).map(({ path }) => path))]
-    .filter((path) => /\/[^/]+\/[^/]+\//.test(path));
+    // By name, they are the same resources.
+    .filter((path) => /\/[^/]+\/[^/]+\//.test(path) && !path.includes("by-name"));
   // The key before its group, which cannot be deleted while it has keys.
   const groups = (path: string) => Number(path.includes("key-groups"));
   for (

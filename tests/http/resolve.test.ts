@@ -156,7 +156,8 @@ Deno.test("resolve pages through names in order, and refuses what it cannot answ
 
   const bad: [query: string, status: number, field?: string][] = [
     ["", 400, "functionId"],
-    ["functionId=1abc", 400, "functionId"],
+    ["functionId=0", 400, "functionId"],
+    ["functionId=1abc", 404, "functionId"],
     ["functionId=99", 404],
     [`functionId=${functionId}&keyId=99`, 404],
     [`functionId=${functionId}&name=a.b`, 400, "name"],

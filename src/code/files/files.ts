@@ -185,7 +185,9 @@ class FileService implements Files {
       const sizeBytes = sizeOf(file);
       const created = sizeBytes === undefined;
       if (mustBeNew && !created) throw conflict(`The file ${path} already exists.`);
-      if (expected !== undefined) requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)));
+      if (expected !== undefined) {
+        requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)), `the file ${path}`);
+      }
       const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
       const files = new Map([[path, { sha256, sizeBytes: content.length }]]);
       const version = this.#recorded(
@@ -225,7 +227,7 @@ class FileService implements Files {
       const sizeBytes = sizeOf(file);
       if (sizeBytes === undefined) throw notFound("file", from);
       const sha256 = sha256Of(Deno.readFileSync(file));
-      requireVersion(expected, sha256);
+      requireVersion(expected, sha256, `the file ${from}`);
       if (sha256 !== kept) throw conflict(`The file ${from} was changed in the meantime.`);
       if (sizeOf(target) !== undefined) throw conflict(`The file ${to} already exists.`, { to: "is taken" });
       Deno.copyFileSync(file, draft);
@@ -269,7 +271,7 @@ class FileService implements Files {
     await this.#history.settle(path);
     const sizeBytes = sizeOf(file);
     if (sizeBytes === undefined) throw notFound("file", path);
-    if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)));
+    if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)), `the file ${path}`);
     check();
     const files = new Map([[path, null]]);
     this.#recorded(actor, path, "file.deleted", { before: { sizeBytes }, files }, () => Deno.removeSync(file));

@@ -76,7 +76,7 @@ export function addEncryptionKeys(api: Api, { rotation }: ApiDeps): void {
 
   api.openapi(rotate, async (c) => {
     // A rotation starts before the first `await`.
-    requireVersion(ifMatch(c), version());
+    requireVersion(ifMatch(c), version(), "the state of the rotation");
     const { currentVersion, reencrypted, unreadable } = await rotation.rotate(c.get("actor"));
     tag(c, version());
     const done = `The encryption keys were rotated to version ${currentVersion}.`;

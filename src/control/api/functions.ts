@@ -3,10 +3,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Condition, Health } from "../../code/checks/condition.ts";
 import { functionVersion, type RegisteredFunction } from "../../core/functions/registry.ts";
-import type { FunctionId } from "../../ids.ts";
+import type { Names } from "../../core/access/names.ts";
+import { invalid } from "../../errors.ts";
+import type { FunctionId, GroupRef } from "../../ids.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { answerList } from "./lists.ts";
-import { functionChange, functionSchema, newFunction } from "../inputs/function_schemas.ts";
+import { functionChange, functionEntry, functionSchema, newFunction } from "../inputs/function_schemas.ts";
+import { functionName, nameParams } from "../inputs/references.ts";
 import { cursorSchema, nextSchema, optionalLimitSchema } from "../inputs/secret_schemas.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
 import {
@@ -87,6 +90,50 @@ const remove = apiRoute({
   responses: { 200: answer("The function was deleted.", successSchema), ...errors(400, 404) },
 });
 
+const byName = "/api/functions/by-name/{name}";
+const named = nameParams(functionName);
+
+const getNamed = apiRoute({
+  method: "get",
+  path: byName,
+  operationId: "getFunctionByName",
+  etag: true,
+  tags,
+  summary: "Get a function by its name",
+  request: { params: named },
+  responses: { 200: answer("The function.", one), ...errors(400, 404) },
+});
+
+const replace = apiRoute({
+  method: "put",
+  path: byName,
+  operationId: "replaceFunction",
+  etag: true,
+  conditional: true,
+  tags,
+  summary: "Create a function of this name, or replace it",
+  description: "Fields that are left out get their defaults, except on an existing function: there `enabled` stays, " +
+    "and leaving out `keys` or `secrets` that limit it is a 400.",
+  request: { params: named, body: json(functionEntry) },
+  responses: {
+    200: answer("The function that was replaced.", saved),
+    201: answer("The new function.", saved),
+    ...errors(400, 404, 409, 413, 415),
+  },
+});
+
+const removeNamed = apiRoute({
+  method: "delete",
+  path: byName,
+  operationId: "deleteFunctionByName",
+  conditional: true,
+  tags,
+  summary: "Delete a function by its name, and its secrets",
+  description: "Its files are kept.",
+  request: { params: named },
+  responses: { 200: answer("The function was deleted.", successSchema), ...errors(400, 404) },
+});
+
 const enable = apiRoute({
   method: "put",
   path: "/api/functions/{id}/enable",
@@ -111,8 +158,9 @@ const disable = apiRoute({
   responses: { 200: answer("The changed function.", one), ...errors(400, 404) },
 });
 
-export function addFunctions(api: Api, { registry, assets, preflight, conditions, health }: ApiDeps): void {
-  const shown = (row: RegisteredFunction) => toJson(row, conditions.of(row), health(row.id));
+export function addFunctions(api: Api, { registry, names, assets, preflight, conditions, health }: ApiDeps): void {
+  const shown = (row: RegisteredFunction) =>
+    toJson(row, row.keys.map(names.ofGroup), conditions.of(row), health(row.id));
 
   api.openapi(
     list,
@@ -124,6 +172,28 @@ export function addFunctions(api: Api, { registry, assets, preflight, conditions
         (rows) => rows.map(shown),
       ),
   );
+
+  // Before the routes with an id, which would take "by-name" for one.
+  api.openapi(getNamed, (c) => {
+    const entry = registry.named(c.req.valid("param").name);
+    tag(c, functionVersion(entry));
+    return c.json({ function: shown(entry) }, 200);
+  });
+
+  api.openapi(replace, async (c) => {
+    const entry = c.req.valid("json");
+    await assets.check(entry.files ?? []);
+    const { name } = c.req.valid("param");
+    const { function: replaced, created } = registry.replace(c.get("actor"), name, entry, ifMatch(c));
+    tag(c, functionVersion(replaced));
+    const body = { function: shown(replaced), ...await preflight.handler(replaced) };
+    return created ? c.json(body, 201) : c.json(body, 200);
+  });
+
+  api.openapi(removeNamed, (c) => {
+    registry.delete(c.get("actor"), registry.named(c.req.valid("param").name).id, ifMatch(c));
+    return c.json(SUCCESS, 200);
+  });
 
   api.openapi(create, async (c) => {
     const wanted = c.req.valid("json");
@@ -140,9 +210,11 @@ export function addFunctions(api: Api, { registry, assets, preflight, conditions
   });
 
   api.openapi(update, async (c) => {
-    const change = c.req.valid("json");
+    const { keyNames, ...change } = c.req.valid("json");
     await assets.check(change.files ?? []);
-    const changed = registry.update(c.get("actor"), c.req.valid("param").id, change, ifMatch(c));
+    const { id } = c.req.valid("param");
+    if (keyNames) requireNames(keyNames, change.keys ?? registry.get(id).keys, names);
+    const changed = registry.update(c.get("actor"), id, change, ifMatch(c));
     tag(c, functionVersion(changed));
     return c.json({ function: shown(changed), ...await preflight.handler(changed) }, 200);
   });
@@ -165,7 +237,19 @@ export function addFunctions(api: Api, { registry, assets, preflight, conditions
   });
 }
 
-function toJson(row: RegisteredFunction, { state, reason }: Condition, health: Health): z.infer<typeof functionSchema> {
+/** Requires that names which were sent back as shown are those of `keys`: ignoring others could leave a function open. */
+function requireNames(given: readonly (string | null)[], keys: readonly GroupRef[], names: Names): void {
+  const actual = keys.map((ref) => typeof ref === "string" ? ref : names.ofGroup(ref));
+  if (given.length === actual.length && actual.every((name) => given.includes(name))) return;
+  throw invalid("keyNames", "cannot be changed; change keys, which takes names, too");
+}
+
+function toJson(
+  row: RegisteredFunction,
+  keyNames: (string | null)[],
+  { state, reason }: Condition,
+  health: Health,
+): z.infer<typeof functionSchema> {
   const { net } = row.permissions;
   return {
     id: row.id,
@@ -175,6 +259,7 @@ function toJson(row: RegisteredFunction, { state, reason }: Condition, health: H
     route: row.route,
     methods: row.methods,
     keys: [...row.keys],
+    keyNames,
     enabled: row.enabled,
     state,
     stateReason: reason,

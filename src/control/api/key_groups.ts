@@ -4,9 +4,10 @@ import { z } from "@hono/zod-openapi";
 import { groupVersion } from "../../core/access/access.ts";
 import type { GroupId } from "../../ids.ts";
 import type { Api, ApiDeps } from "../services.ts";
-import { groupChange, newGroup } from "../inputs/key_schemas.ts";
+import { groupChange, groupEntry, newGroup } from "../inputs/key_schemas.ts";
+import { nameParams } from "../inputs/references.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
-import { answer, errors, idParams, idSchema, json, SUCCESS, successSchema } from "../inputs/fields.ts";
+import { answer, errors, idParams, idSchema, json, SUCCESS, successSchema, text } from "../inputs/fields.ts";
 
 const groupSchema = z.object({ id: idSchema, name: z.string(), description: z.string() }).openapi("KeyGroup");
 
@@ -75,8 +76,72 @@ const remove = apiRoute({
   responses: { 200: answer("The group was deleted.", successSchema), ...errors(400, 404, 409) },
 });
 
+const byName = "/api/key-groups/by-name/{name}";
+const named = nameParams(text());
+const saved = groupSchema.pick({ id: true, name: true });
+
+const getNamed = apiRoute({
+  method: "get",
+  path: byName,
+  operationId: "getKeyGroupByName",
+  etag: true,
+  tags,
+  summary: "Get a key group by its name",
+  request: { params: named },
+  responses: { 200: answer("The group.", z.object({ group: groupSchema })), ...errors(400, 404) },
+});
+
+const replace = apiRoute({
+  method: "put",
+  path: byName,
+  operationId: "replaceKeyGroup",
+  etag: true,
+  conditional: true,
+  tags,
+  summary: "Create a key group of this name, or replace its description",
+  request: { params: named, body: json(groupEntry) },
+  responses: {
+    200: answer("The group that was replaced.", saved),
+    201: answer("The new group.", saved),
+    ...errors(400, 413, 415),
+  },
+});
+
+const removeNamed = apiRoute({
+  method: "delete",
+  path: byName,
+  operationId: "deleteKeyGroupByName",
+  conditional: true,
+  tags,
+  summary: "Delete a key group by its name, and its secrets",
+  description: "409 while it has keys, or while a function or a setting needs it. `management` cannot be deleted: 403.",
+  request: { params: named },
+  responses: { 200: answer("The group was deleted.", successSchema), ...errors(400, 404, 409) },
+});
+
 export function addKeyGroups(api: Api, { access }: ApiDeps): void {
   api.openapi(list, (c) => c.json({ groups: access.groups() }, 200));
+
+  // Before the routes with an id, which would take "by-name" for one.
+  api.openapi(getNamed, (c) => {
+    const group = access.groupNamed(c.req.valid("param").name);
+    tag(c, groupVersion(group));
+    return c.json({ group }, 200);
+  });
+
+  api.openapi(replace, (c) => {
+    const { name } = newGroup.pick({ name: true }).parse(c.req.valid("param"));
+    const { description = "" } = c.req.valid("json");
+    const { group, created } = access.replaceGroup(c.get("actor"), name, description, ifMatch(c));
+    tag(c, groupVersion(group));
+    const body = { id: group.id, name };
+    return created ? c.json(body, 201) : c.json(body, 200);
+  });
+
+  api.openapi(removeNamed, (c) => {
+    access.deleteGroup(c.get("actor"), access.groupNamed(c.req.valid("param").name).id, ifMatch(c));
+    return c.json(SUCCESS, 200);
+  });
 
   api.openapi(create, (c) => {
     const { name, description = "" } = c.req.valid("json");

@@ -3,7 +3,7 @@
 import { z } from "@hono/zod-openapi";
 import { keyVersion, type OpenedKey } from "../../core/access/access.ts";
 import type { Actor } from "../../actor.ts";
-import type { GroupId, KeyId } from "../../ids.ts";
+import type { KeyId } from "../../ids.ts";
 import type { KeyUse } from "../../core/access/listing.ts";
 import type { KeyRow } from "../../store/access.ts";
 import type { Api, ApiDeps } from "../services.ts";
@@ -14,7 +14,6 @@ import {
   errors,
   idParams,
   idSchema,
-  idText,
   includeValues,
   json,
   query,
@@ -24,6 +23,7 @@ import {
   timeSchema,
 } from "../inputs/fields.ts";
 import { keyChange, newKey } from "../inputs/key_schemas.ts";
+import { groupRefText } from "../inputs/references.ts";
 import { cursorSchema, nextSchema, optionalLimitSchema } from "../inputs/secret_schemas.ts";
 
 const keySchema = z.object({
@@ -54,7 +54,7 @@ const list = apiRoute({
   description: "In order of id: all of them, or with `limit` or `cursor` one page.",
   request: {
     query: query({
-      groupId: idText<GroupId>().optional(),
+      groupId: groupRefText.optional(),
       includeValues: includeValues(),
       limit: optionalLimitSchema,
       cursor: cursorSchema,
@@ -114,14 +114,15 @@ const remove = apiRoute({
   responses: { 200: answer("The key was revoked.", successSchema), ...errors(400, 404) },
 });
 
-export function addKeys(api: Api, { access }: ApiDeps): void {
+export function addKeys(api: Api, { access, names }: ApiDeps): void {
   const shown = (actor: Actor, rows: readonly (KeyRow & KeyUse)[], includeValues: boolean) => {
     const opened = includeValues ? access.reveal(actor, rows) : [];
     return rows.map((row, index) => toJson(row, access.preview(row), opened[index]));
   };
 
   api.openapi(list, (c) => {
-    const { groupId, includeValues, ...asked } = c.req.valid("query");
+    const { groupId: group, includeValues, ...asked } = c.req.valid("query");
+    const groupId = group === undefined ? undefined : names.groupId(group, "groupId");
     const read = (after: number, limit: number) => access.keys(groupId, after, limit);
     return answerList("keys", asked, read, (rows) => shown(c.get("actor"), rows, includeValues));
   });

@@ -2,7 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { invalid } from "../../errors.ts";
-import type { FunctionId } from "../../ids.ts";
+import type { FunctionId, FunctionRef } from "../../ids.ts";
 import type { LogEntry } from "../../telemetry/logs.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { clearLogs } from "../clear_logs.ts";
@@ -26,6 +26,7 @@ import { cursorOf } from "../inputs/secret_schemas.ts";
 const logSchema = z.object({
   id: idSchema,
   functionId: idSchema,
+  functionName: z.string().nullable().openapi({ description: "Null if the function was deleted meanwhile." }),
   requestId: z.string().nullable().openapi({ description: "The call's `X-Request-Id`; null outside of any call." }),
   level: levelSchema,
   event: z.string().openapi({
@@ -95,12 +96,17 @@ const clear = apiRoute({
 });
 
 export function addLogs(api: Api, deps: ApiDeps): void {
-  const { logs } = deps;
+  const { logs, names } = deps;
+  const toJson = ({ at, id, functionId, ...entry }: LogEntry): z.infer<typeof logSchema> => {
+    return { id, functionId, functionName: names.ofFunction(functionId), ...entry, at: time(at) };
+  };
   const openStream = createLogStream(logs, toJson);
+  const idOf = (ref: FunctionRef | undefined) => ref === undefined ? undefined : names.functionId(ref, "functionId");
 
   // Before the route with an id, which would take "stream" for one.
   api.openapi(stream, (c) => {
-    const { since, ...filter } = c.req.valid("query");
+    const { since, functionId, ...rest } = c.req.valid("query");
+    const filter = { ...rest, functionId: idOf(functionId) };
     const header = c.req.header("Last-Event-ID");
     if (header !== undefined && !/^[0-9]{1,15}$/.test(header)) {
       throw invalid("Last-Event-ID", "must be the id of an event");
@@ -115,7 +121,8 @@ export function addLogs(api: Api, deps: ApiDeps): void {
   });
 
   api.openapi(list, (c) => {
-    const { cursor, ...wanted } = c.req.valid("query");
+    const { cursor, functionId, ...rest } = c.req.valid("query");
+    const wanted = { ...rest, functionId: idOf(functionId) };
     const { entries, next } = logs.list({ ...wanted, ...(cursor > 0 && { after: cursor }) });
     return c.json({ logs: entries.map(toJson), next: next === undefined ? null : cursorOf(next) }, 200);
   });
@@ -124,8 +131,4 @@ export function addLogs(api: Api, deps: ApiDeps): void {
     await clearLogs(deps, c.get("actor"), c.req.valid("param").functionId);
     return c.json(SUCCESS, 200);
   });
-}
-
-function toJson({ at, ...entry }: LogEntry): z.infer<typeof logSchema> {
-  return { ...entry, at: time(at) };
 }

@@ -2,15 +2,15 @@
 
 import { z } from "@hono/zod-openapi";
 import { invalid } from "../../errors.ts";
-import type { FunctionId } from "../../ids.ts";
 import { beginning } from "../../telemetry/metrics.ts";
 import { expose, PROMETHEUS_TYPE } from "../../telemetry/prometheus.ts";
 import { seriesOf } from "../../telemetry/series.ts";
 import { summarize, type Tally } from "../../telemetry/tally.ts";
 import { type Resolution, RESOLUTIONS } from "../../store/metrics.ts";
 import type { Api, ApiDeps } from "../services.ts";
+import { functionRefText } from "../inputs/references.ts";
 import { apiRoute } from "./route.ts";
-import { answer, errors, idSchema, idText, query, time, timeSchema } from "../inputs/fields.ts";
+import { answer, errors, idSchema, query, time, timeSchema } from "../inputs/fields.ts";
 
 /** The default range without `from`: a number of minutes, hours or days up to now. */
 const DEFAULT_POINTS: Record<Resolution, number> = { minutes: 60, hours: 48, days: 90 };
@@ -59,7 +59,9 @@ const list = apiRoute({
   request: {
     query: query({
       resolution: resolution.default("hours"),
-      functionId: idText<FunctionId>().optional().openapi({ description: "By default, all functions together." }),
+      functionId: functionRefText.optional().openapi({
+        description: "A function's id or name. By default, all functions together.",
+      }),
       from: moment.optional().openapi({
         description:
           "The first point is the one that contains this time. Default: 60 minutes, 48 hours or 90 days ago.",
@@ -70,16 +72,21 @@ const list = apiRoute({
   responses: {
     200: answer(
       "The points in order.",
-      z.object({ resolution, functionId: idSchema.nullable(), points: z.array(pointSchema) }).openapi("Metrics"),
+      z.object({
+        resolution,
+        functionId: idSchema.nullable(),
+        functionName: z.string().nullable(),
+        points: z.array(pointSchema),
+      }).openapi("Metrics"),
     ),
     ...errors(400, 404),
   },
 });
 
-export function addMetrics(api: Api, { metrics, registry, now, startedAt }: ApiDeps): void {
+export function addMetrics(api: Api, { metrics, names, registry, now, startedAt }: ApiDeps): void {
   api.openapi(list, (c) => {
-    const { resolution, functionId, from: wanted, to = now() } = c.req.valid("query");
-    if (functionId !== undefined) registry.get(functionId);
+    const { resolution, functionId: ref, from: wanted, to = now() } = c.req.valid("query");
+    const entry = ref === undefined ? undefined : registry.get(names.functionId(ref, "functionId"));
     const length = RESOLUTIONS[resolution];
     const from = beginning(resolution, wanted ?? to - (DEFAULT_POINTS[resolution] - 1) * length);
     if (from >= to) throw invalid("from", "must be before to");
@@ -87,8 +94,13 @@ export function addMetrics(api: Api, { metrics, registry, now, startedAt }: ApiD
     if ((to - from) / length > POINTS_MAX) {
       throw invalid("from", `must be at most ${POINTS_MAX} ${resolution} before to`);
     }
-    const points = seriesOf(metrics, resolution, functionId, from, to);
-    return c.json({ resolution, functionId: functionId ?? null, points: points.map(shown) }, 200);
+    const points = seriesOf(metrics, resolution, entry?.id, from, to);
+    return c.json({
+      resolution,
+      functionId: entry?.id ?? null,
+      functionName: entry?.name ?? null,
+      points: points.map(shown),
+    }, 200);
   });
 
   // Not part of the API document: Prometheus defines the format.

@@ -2,10 +2,10 @@
 
 import { z } from "@hono/zod-openapi";
 import { refusedUpdate } from "../../code/packages.ts";
-import type { FunctionId } from "../../ids.ts";
 import type { Api, ApiDeps } from "../services.ts";
+import { functionRef } from "../inputs/references.ts";
 import { apiRoute } from "./route.ts";
-import { answer, body, errors, id, idSchema, json, mustBe, text } from "../inputs/fields.ts";
+import { answer, body, errors, idSchema, json, mustBe, text } from "../inputs/fields.ts";
 
 const PACKAGE_NAME = /^(?:@[\w.~-]+\/)?[\w.~-]+$/;
 const NAME_MAX_LENGTH = 214;
@@ -34,9 +34,9 @@ const updateSchema = body({
   to: text().min(1, "must not be empty").max(100, "must have at most 100 characters").optional().openapi({
     description: "A range or version that each function's imports allow; by default, the newest allowed one.",
   }),
-  functions: z.array(id<FunctionId>(), mustBe("a list of ids")).min(1, "must not be empty")
+  functions: z.array(functionRef, mustBe("a list of ids or names")).min(1, "must not be empty")
     .max(FUNCTIONS_MAX, `must have at most ${FUNCTIONS_MAX} entries`).optional().openapi({
-      description: "Ids of the functions to update; by default, all that import the package.",
+      description: "Ids or names of the functions to update; by default, all that import the package.",
     }),
   dryRun: z.boolean(mustBe("true or false")).optional().openapi({
     description: "Reports what would change, without changing it.",
@@ -87,11 +87,13 @@ const update = apiRoute({
   responses: { 200: answer("The changes.", resultSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
-export function addPackages(api: Api, { packages }: ApiDeps): void {
+export function addPackages(api: Api, { packages, names }: ApiDeps): void {
   api.openapi(list, async (c) => c.json({ packages: mutable(await packages.list()) }, 200));
 
   api.openapi(update, async (c) => {
-    const wanted = c.req.valid("json");
+    const { functions: refs, ...rest } = c.req.valid("json");
+    const functions = refs?.map((ref, index) => names.functionId(ref, `functions.${index}`));
+    const wanted = { ...rest, functions };
     const result = await packages.update(c.get("actor"), c.req.valid("param").name, wanted);
     if (result.problems.length > 0 && !wanted.dryRun) throw refusedUpdate(result);
     return c.json(mutable(result), 200);

@@ -26,16 +26,21 @@ const cursor = z.string().regex(/^\d{1,15}-\d{1,15}-\d{1,15}$/, "must be a `next
 
 const count = z.int().min(0);
 
+const nameOrNull = z.string().nullable().openapi({ description: "Null without an id, or if it was deleted." });
+
 const readsSchema = z.object({
   lastReadAt: timeSchema.nullable().openapi({ description: "Null if no handler has read the value." }),
   lastFunctionId: idSchema.nullable(),
+  lastFunctionName: nameOrNull,
   last30Days: count.openapi({ description: "How often it was read today and on the 29 days before, in UTC." }),
   countedSince: timeSchema.openapi({ description: "Earlier reads are unknown." }),
   reads: z.array(z.object({
     at: timeSchema.openapi({ description: "The start of the minute or day." }),
     per: z.enum(["minute", "day"]),
     functionId: idSchema,
+    functionName: nameOrNull,
     keyId: idSchema.nullable().openapi({ description: "Id of the API key that the function was called with." }),
+    keyName: nameOrNull.openapi({ example: "staging/acme" }),
     count,
   })),
   next: z.string().nullable(),
@@ -54,7 +59,7 @@ const get = apiRoute({
   responses: { 200: answer("Reads of the secret by handlers.", readsSchema), ...errors(400, 404) },
 });
 
-export function addReads(api: Api, { secrets, reads }: ApiDeps): void {
+export function addReads(api: Api, { secrets, reads, names }: ApiDeps): void {
   api.openapi(get, (c) => {
     const { id } = secrets.get(c.req.valid("param").id);
     const { limit, cursor } = c.req.valid("query");
@@ -64,11 +69,18 @@ export function addReads(api: Api, { secrets, reads }: ApiDeps): void {
     return c.json({
       lastReadAt: known ? time(known.lastReadAt) : null,
       lastFunctionId: known?.lastFunctionId ?? null,
+      lastFunctionName: known ? names.ofFunction(known.lastFunctionId) : null,
       last30Days: known?.last30Days ?? 0,
       countedSince: time(reads.begin),
-      reads: page.map(({ at, per, functionId, keyId, reads: count }) => (
-        { at: time(at), per, functionId, keyId: keyId === 0 ? null : keyId, count }
-      )),
+      reads: page.map(({ at, per, functionId, keyId, reads: count }) => ({
+        at: time(at),
+        per,
+        functionId,
+        functionName: names.ofFunction(functionId),
+        keyId: keyId === 0 ? null : keyId,
+        keyName: keyId === 0 ? null : names.ofKey(keyId),
+        count,
+      })),
       next: last && page.length === limit ? `${last.at}-${last.functionId}-${last.keyId}` : null,
     }, 200);
   });

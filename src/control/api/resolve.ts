@@ -2,13 +2,14 @@
 
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
-import type { FunctionId, KeyId, SecretId, SecretName } from "../../ids.ts";
+import type { SecretId, SecretName } from "../../ids.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import type { Explanation, ValueOf } from "../../core/secrets/explain.ts";
 import { MISSING, type OpenedSecret } from "../../core/secrets/service.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute } from "./route.ts";
-import { answer, errors, idSchema, idText, includeValues, mustBe, query, secretName } from "../inputs/fields.ts";
+import { answer, errors, idSchema, includeValues, mustBe, query, secretName } from "../inputs/fields.ts";
+import { functionRefText, keyRefText } from "../inputs/references.ts";
 import { limitSchema, scopeSchema } from "../inputs/secret_schemas.ts";
 
 const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor, context): string => {
@@ -64,8 +65,10 @@ const route = apiRoute({
     "value wins and which ones it shadows. While `next` is not null, there are more: pass it as `cursor`.",
   request: {
     query: query({
-      functionId: idText<FunctionId>(),
-      keyId: idText<KeyId>().optional().openapi({ description: "The API key that the call brings." }),
+      functionId: functionRefText,
+      keyId: keyRefText.optional().openapi({
+        description: "The API key that the call brings: its id, or its name such as `staging/acme`.",
+      }),
       name: secretName().optional().openapi({ description: "This name alone." }),
       includeValues: includeValues(),
       limit: limitSchema,
@@ -89,12 +92,13 @@ const route = apiRoute({
   },
 });
 
-export function addResolve(api: Api, { access, registry, secrets, resolution }: ApiDeps): void {
+export function addResolve(api: Api, { access, names, registry, secrets, resolution }: ApiDeps): void {
   api.openapi(route, (c) => {
     const { functionId, keyId, name, includeValues, limit, cursor } = c.req.valid("query");
-    const call = { target: registry.get(functionId), key: keyId === undefined ? undefined : access.key(keyId) };
-    const { outcome, names, next } = resolution.explain(call, { name, after: cursor }, limit);
-    const readable = names.flatMap(({ winner, shadowed }) => winner ? [winner, ...shadowed] : []);
+    const target = registry.get(names.functionId(functionId, "functionId"));
+    const call = { target, key: keyId === undefined ? undefined : access.key(names.keyId(keyId, "keyId")) };
+    const { outcome, names: explained, next } = resolution.explain(call, { name, after: cursor }, limit);
+    const readable = explained.flatMap(({ winner, shadowed }) => winner ? [winner, ...shadowed] : []);
     const opened = new Map<SecretId, OpenedSecret>();
     const rows = includeValues ? readable.flatMap(({ id }) => id === null ? [] : [secrets.get(id)]) : [];
     if (rows.length > 0) {
@@ -102,7 +106,7 @@ export function addResolve(api: Api, { access, registry, secrets, resolution }: 
     }
     return c.json({
       call: outcome.allowed ? { allowed: true, status: null, reason: null } : outcome,
-      secrets: names.map((explanation) => toJson(explanation, includeValues, opened)),
+      secrets: explained.map((explanation) => toJson(explanation, includeValues, opened)),
       next: next === undefined ? null : cursorOf(next),
     }, 200);
   });

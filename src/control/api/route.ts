@@ -130,7 +130,7 @@ function refuseUndocumented({ body, conditional }: AcceptedInput): MiddlewareHan
 /** A resource without versions matches none (RFC 9110, 13.1.1). */
 function refusePrecondition(c: Context): void {
   if (!isSafeMethod(c.req.method) && typeof ifMatch(c) === "object") {
-    throw preconditionFailed();
+    throw preconditionFailed(`${c.req.method} ${c.req.path} has no version, so If-Match matches nothing.`);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Actor } from "../../actor.ts";
 import type { SecretId } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
 import { type OpenedSecret, secretVersion } from "../../core/secrets/service.ts";
-import type { SecretRow } from "../../store/secrets.ts";
+import type { SecretFilter, SecretRow } from "../../store/secrets.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
 import {
@@ -21,7 +21,23 @@ import {
   successSchema,
   time,
 } from "../inputs/fields.ts";
-import { cursorOf, listQuery, newSecret, scopeSchema, secretChange, secretSchema } from "../inputs/secret_schemas.ts";
+import { nameParams } from "../inputs/references.ts";
+import {
+  cursorOf,
+  type FilterRefs,
+  listQuery,
+  namedQuery,
+  newSecret,
+  OWNED_SCOPES,
+  OWNER_FIELDS,
+  ownerQuery,
+  scopeSchema,
+  secretChange,
+  secretEntry,
+  secretSchema,
+} from "../inputs/secret_schemas.ts";
+
+const created = z.object({ id: idSchema, name: z.string(), scope: scopeSchema });
 
 const tags = ["Secrets"];
 const params = idParams<SecretId>();
@@ -40,16 +56,17 @@ const list = apiRoute({
   },
 });
 
+const named = nameParams(secretName());
+
 const byName = apiRoute({
   method: "get",
   path: "/api/secrets/by-name/{name}",
   operationId: "findSecretsByName",
   tags,
-  summary: "Find secrets by name, in all scopes or one",
-  request: {
-    params: z.object({ name: secretName() }),
-    query: query({ scope: scopeSchema.optional(), includeValues: includeValues() }),
-  },
+  etag: true,
+  summary: "Find secrets by name, in all scopes, in one, or of one owner",
+  description: "With `scope=global` or an owner it finds one secret, and the answer has its `ETag`.",
+  request: { params: named, query: namedQuery },
   responses: {
     200: answer("The secrets of that name.", z.object({ name: z.string(), secrets: z.array(secretSchema) })),
     ...errors(400, 404),
@@ -76,9 +93,36 @@ const create = apiRoute({
   summary: "Create a secret",
   request: { body: json(newSecret) },
   responses: {
-    201: answer("The new secret.", z.object({ id: idSchema, name: z.string(), scope: scopeSchema })),
+    201: answer("The new secret.", created),
     ...errors(400, 404, 409, 413, 415),
   },
+});
+
+const replace = apiRoute({
+  method: "put",
+  path: "/api/secrets/by-name/{name}",
+  operationId: "replaceSecret",
+  etag: true,
+  conditional: true,
+  tags,
+  summary: "Create a secret of this name and owner, or replace its value and comment",
+  request: { params: named, body: json(secretEntry) },
+  responses: {
+    200: answer("The secret that was replaced.", created),
+    201: answer("The new secret.", created),
+    ...errors(400, 404, 413, 415),
+  },
+});
+
+const removeNamed = apiRoute({
+  method: "delete",
+  path: "/api/secrets/by-name/{name}",
+  operationId: "deleteSecretByName",
+  conditional: true,
+  tags,
+  summary: "Delete the secret of this name and owner",
+  request: { params: named, query: ownerQuery },
+  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
 
 const update = apiRoute({
@@ -107,16 +151,23 @@ const remove = apiRoute({
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
 
-export function addSecrets(api: Api, { secrets }: ApiDeps): void {
+export function addSecrets(api: Api, { secrets, names }: ApiDeps): void {
   /** The only place where the API decrypts secrets, and only on request. */
   const shown = (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
     const opened = includeValues ? secrets.reveal(actor, rows) : [];
     return rows.map((row, index) => toJson(row, opened[index]));
   };
 
+  const filterOf = ({ scope, functionId, groupId, keyId }: FilterRefs): SecretFilter => ({
+    scope,
+    functionId: functionId === undefined ? undefined : names.functionId(functionId, "functionId"),
+    groupId: groupId === undefined ? undefined : names.groupId(groupId, "groupId"),
+    keyId: keyId === undefined ? undefined : names.keyId(keyId, "keyId"),
+  });
+
   api.openapi(list, (c) => {
     const { includeValues, limit, cursor, ...filter } = c.req.valid("query");
-    const page = secrets.list(filter, cursor, limit);
+    const page = secrets.list(filterOf(filter), cursor, limit);
     return c.json({
       secrets: shown(c.get("actor"), page.secrets, includeValues),
       next: page.next === undefined ? null : cursorOf(page.next),
@@ -125,8 +176,10 @@ export function addSecrets(api: Api, { secrets }: ApiDeps): void {
 
   api.openapi(byName, (c) => {
     const { name } = c.req.valid("param");
-    const { scope, includeValues } = c.req.valid("query");
-    const found = secrets.byName(name, scope);
+    const { includeValues, ...filter } = c.req.valid("query");
+    const found = secrets.byName(name, filterOf(filter));
+    const isOne = filter.scope === "global" || OWNED_SCOPES.some((scope) => filter[OWNER_FIELDS[scope]] !== undefined);
+    if (isOne) tag(c, secretVersion(found[0]!));
     return c.json({ name, secrets: shown(c.get("actor"), found, includeValues) }, 200);
   });
 
@@ -142,6 +195,21 @@ export function addSecrets(api: Api, { secrets }: ApiDeps): void {
     const id = secrets.create(c.get("actor"), wanted);
     tag(c, secretVersion(secrets.get(id)));
     return c.json({ id, name: wanted.name, scope: wanted.owner.scope }, 201);
+  });
+
+  api.openapi(replace, (c) => {
+    const { name } = c.req.valid("param");
+    const { id, created } = secrets.replace(c.get("actor"), { name, ...c.req.valid("json") }, ifMatch(c));
+    const row = secrets.get(id);
+    tag(c, secretVersion(row));
+    const body = { id, name, scope: row.owner.scope };
+    return created ? c.json(body, 201) : c.json(body, 200);
+  });
+
+  api.openapi(removeNamed, (c) => {
+    const { id } = secrets.find(c.req.valid("param").name, c.req.valid("query"));
+    secrets.delete(c.get("actor"), id, ifMatch(c));
+    return c.json(SUCCESS, 200);
   });
 
   api.openapi(update, (c) => {

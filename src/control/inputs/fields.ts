@@ -67,10 +67,13 @@ export function body<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
-/** A body of changes: at least one of the optional fields of `shape`. */
-export function changes<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+/** A body of changes: at least one of the optional fields of `shape`, or of `shown`, which the caller only compares. */
+export function changes<Shape extends z.core.$ZodLooseShape, Shown extends z.core.$ZodLooseShape = Shape>(
+  shape: Shape,
+  shown?: Shown,
+) {
   const fields = Object.keys(shape).join(", ");
-  return body(shape)
+  return body({ ...shape, ...shown } as Shape & Shown)
     .refine((given) => Object.keys(given).length > 0, `must have at least one of: ${fields}`)
     .openapi({ minProperties: 1 });
 }
@@ -144,7 +147,7 @@ const ERRORS = {
     "This is not allowed to the key, or to anybody; or the key's group lost the API before the request was complete.",
   404: "It does not exist.",
   409: "It contradicts what is stored.",
-  412: "It was changed since the version that `If-Match` names.",
+  412: "It changed since the version that `If-Match` names; the sentence says what.",
   413: "It is too large.",
   415: "The body must be sent as application/json.",
   503: "The server cannot do it now; the sentence says why.",

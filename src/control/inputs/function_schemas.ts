@@ -184,6 +184,10 @@ export const functionChange = changes({
   handler: fields.handler.optional(),
   route: fields.route.optional(),
   ...optional,
+}, {
+  keyNames: z.array(z.string(mustBe("text")).nullable(), mustBe("a list of names")).optional().openapi({
+    description: "Accepted only as it is shown; to change it, change `keys`.",
+  }),
 }).openapi("FunctionChange");
 
 /** A whole function without its name, as in crude.json and in a deployment. */
@@ -230,7 +234,10 @@ export const functionSchema = z.object({
   handler: z.string(),
   route: z.string(),
   methods: z.array(z.string()),
-  keys: z.array(idSchema),
+  keys: z.array(idSchema).openapi({ description: "Ids of the key groups whose keys may call it." }),
+  keyNames: z.array(z.string().nullable()).openapi({
+    description: "The names of these groups, in the same order; null for one that does not exist.",
+  }),
   enabled: z.boolean(),
   state: z.enum(STATES).openapi({
     description:

@@ -21,5 +21,6 @@ export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), 
   .openapi("ApiKeyChange");
 
 export const newGroup = body({ name: groupName, description: note().optional() }).openapi("NewKeyGroup");
+export const groupEntry = body({ description: note().optional() }).openapi("KeyGroupEntry");
 export const groupChange = changes({ name: groupName.optional(), description: note().optional() })
   .openapi("KeyGroupChange");

@@ -1,9 +1,9 @@
 // Defines the query for log entries, for the API and the pages.
 
 import { z } from "@hono/zod-openapi";
-import type { FunctionId } from "../../ids.ts";
 import { LEVELS } from "../../telemetry/logs.ts";
-import { idText, mustBe, query } from "./fields.ts";
+import { mustBe, query } from "./fields.ts";
+import { functionRefText } from "./references.ts";
 import { cursorSchema } from "./secret_schemas.ts";
 
 const PAGE_MAX = 1_000;
@@ -14,7 +14,7 @@ const SEARCH_MAX_LENGTH = 200;
 export const levelSchema = z.enum(LEVELS, mustBe(`one of ${LEVELS.join(", ")}`));
 
 export const logFilter = {
-  functionId: idText<FunctionId>().optional(),
+  functionId: functionRefText.optional(),
   requestId: z.string(mustBe("given once")).max(100, "must have at most 100 characters").optional(),
   level: levelSchema.optional().openapi({ description: "This level and more severe ones." }),
   search: z.string(mustBe("given once")).max(SEARCH_MAX_LENGTH, `must have at most ${SEARCH_MAX_LENGTH} characters`)

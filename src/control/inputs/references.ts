@@ -30,6 +30,11 @@ const keyName = z.string(mustBe("text")).transform((text, context): KeyName => {
   return z.NEVER;
 });
 
+/** The end of a path such as `/by-name/hello`, whose slashes are encoded. */
+export function nameParams<Name extends z.ZodType>(name: Name) {
+  return z.object({ name: name.openapi({ param: { name: "name", in: "path" } }) });
+}
+
 /** In JSON. */
 function reference<Id extends number, Name extends z.ZodType>(name: Name, thing: string, example: string) {
   const error = ({ input }: { input?: unknown }): string => {

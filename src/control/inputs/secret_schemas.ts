@@ -2,18 +2,15 @@
 
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
-import type { FunctionId, GroupId, KeyId, Owner, Scope } from "../../ids.ts";
+import type { FunctionRef, GroupRef, KeyRef, OwnerRef, Scope } from "../../ids.ts";
 import { SCOPES } from "../../ids.ts";
 import { SECRET_VALUE_MAX_BYTES } from "../../core/secrets/names.ts";
 import type { NewSecret } from "../../core/secrets/service.ts";
-import type { SecretFilter } from "../../store/secrets.ts";
 import {
   body,
   changes,
   evenIfFieldsAreWrong,
-  id,
   idSchema,
-  idText,
   includeValues,
   mustBe,
   note,
@@ -22,6 +19,7 @@ import {
   text,
   timeSchema,
 } from "./fields.ts";
+import { functionRef, functionRefText, groupRef, groupRefText, keyRef, keyRefText } from "./references.ts";
 
 export const PAGE_MAX = 1_000;
 const LIMIT_PROBLEM = `must be a whole number from 1 to ${PAGE_MAX}`;
@@ -54,12 +52,16 @@ export const secretSchema = z.object({
 
 /** The field with the owner's id, by scope. */
 export const OWNER_FIELDS = { function: "functionId", group: "groupId", key: "keyId" } as const;
-const OWNED_SCOPES = ["function", "group", "key"] as const;
+export const OWNED_SCOPES = ["function", "group", "key"] as const;
 
-type OwnerIds = { functionId?: FunctionId | undefined; groupId?: GroupId | undefined; keyId?: KeyId | undefined };
+interface OwnerRefs {
+  functionId?: FunctionRef | undefined;
+  groupId?: GroupRef | undefined;
+  keyId?: KeyRef | undefined;
+}
 
 /** Checks that the ids fit the scope, which may itself be invalid. */
-function checkOwnerFits(given: { scope: unknown } & OwnerIds, context: z.core.$RefinementCtx): void {
+function checkOwnerFits(given: { scope: unknown } & OwnerRefs, context: z.core.$RefinementCtx): void {
   const { scope } = given;
   if (!SCOPES.some((known) => known === scope)) return;
   const complain = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
@@ -70,22 +72,38 @@ function checkOwnerFits(given: { scope: unknown } & OwnerIds, context: z.core.$R
   }
 }
 
+const ownerRefs = {
+  functionId: functionRef.optional().openapi({
+    description: 'For the scope function, and only there: its id, or its name such as `"hello"`.',
+  }),
+  groupId: groupRef.optional().openapi({
+    description: 'For the scope group, and only there: its id, or its name such as `"staging"`.',
+  }),
+  keyId: keyRef.optional().openapi({
+    description: 'For the scope key, and only there: its id, or its name such as `"staging/acme"`.',
+  }),
+};
+
 export const newSecret = body({
   name: secretName(),
   value: secretValue,
   scope: scopeSchema,
-  functionId: id<FunctionId>().optional().openapi({ description: "For the scope function, and only there." }),
-  groupId: id<GroupId>().optional().openapi({ description: "For the scope group, and only there." }),
-  keyId: id<KeyId>().optional().openapi({ description: "For the scope key, and only there." }),
+  ...ownerRefs,
   comment: note().optional(),
 }).superRefine(checkOwnerFits, evenIfFieldsAreWrong)
-  .transform(({ name, value, scope, comment = "", ...ids }): NewSecret => ({
+  .transform(({ name, value, scope, comment = "", ...refs }): NewSecret => ({
     name,
     value,
     comment,
-    owner: ownerOf(scope, ids),
+    owner: ownerOf(scope, refs),
   }))
   .openapi("NewSecret");
+
+/** A whole secret without its name, as an input that replaces one. */
+export const secretEntry = body({ value: secretValue, scope: scopeSchema, ...ownerRefs, comment: note().optional() })
+  .superRefine(checkOwnerFits, evenIfFieldsAreWrong)
+  .transform(({ value, scope, comment = "", ...refs }) => ({ value, comment, owner: ownerOf(scope, refs) }))
+  .openapi("SecretEntry");
 
 export const secretChange = changes({
   name: secretName().optional(),
@@ -93,17 +111,17 @@ export const secretChange = changes({
   comment: note().optional(),
 }).openapi("SecretChange");
 
-function ownerOf(scope: Scope, ids: OwnerIds): Owner {
+function ownerOf(scope: Scope, { functionId, groupId, keyId }: OwnerRefs): OwnerRef {
   switch (scope) {
     case "global":
       return { scope };
-    // checkOwnerFits has checked that the id exists.
+    // checkOwnerFits has checked that it was given.
     case "function":
-      return { scope, functionId: ids.functionId! };
+      return { scope, functionId: functionId! };
     case "group":
-      return { scope, groupId: ids.groupId! };
+      return { scope, groupId: groupId! };
     case "key":
-      return { scope, keyId: ids.keyId! };
+      return { scope, keyId: keyId! };
   }
 }
 
@@ -141,8 +159,13 @@ export const nextSchema = z.string().nullable().optional().openapi({
   description: "Only with `limit` or `cursor`: the `cursor` of the next page, or null.",
 });
 
-/** An id selects one owner, so it excludes other scopes and other ids. */
-function checkFilterFits(given: SecretFilter, context: z.core.$RefinementCtx): void {
+/** A scope, or one owner by id or name. */
+export interface FilterRefs extends OwnerRefs {
+  scope?: Scope | undefined;
+}
+
+/** An id or name selects one owner, so it excludes other scopes and other owners. */
+function checkFilterFits(given: FilterRefs, context: z.core.$RefinementCtx): void {
   const complain = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
   const [first, ...others] = OWNED_SCOPES.filter((scope) => given[OWNER_FIELDS[scope]] !== undefined);
   if (first === undefined) return;
@@ -152,11 +175,24 @@ function checkFilterFits(given: SecretFilter, context: z.core.$RefinementCtx): v
   for (const other of others) complain(OWNER_FIELDS[other], `must not be given together with ${OWNER_FIELDS[first]}`);
 }
 
+const ownerRefTexts = {
+  functionId: functionRefText.optional(),
+  groupId: groupRefText.optional(),
+  keyId: keyRefText.optional(),
+};
+
+/** Of the secrets of one name: those in one scope, or that of one owner. */
+export const namedQuery = query({ scope: scopeSchema.optional(), ...ownerRefTexts, includeValues: includeValues() })
+  .superRefine(checkFilterFits);
+
+/** Selects one secret of a name. */
+export const ownerQuery = query({ scope: scopeSchema, ...ownerRefTexts })
+  .superRefine(checkOwnerFits, evenIfFieldsAreWrong)
+  .transform(({ scope, ...refs }) => ownerOf(scope, refs));
+
 export const listQuery = query({
   scope: scopeSchema.optional(),
-  functionId: idText<FunctionId>().optional(),
-  groupId: idText<GroupId>().optional(),
-  keyId: idText<KeyId>().optional(),
+  ...ownerRefTexts,
   includeValues: includeValues(),
   limit: limitSchema,
   cursor: cursorSchema,

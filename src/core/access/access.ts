@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
-import { AppError, conflict, notFound } from "../../errors.ts";
+import { AppError, conflict, notFound, notFoundByName } from "../../errors.ts";
 import type { GroupId, GroupRef, KeyId } from "../../ids.ts";
 import { apiKeyAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
@@ -55,6 +55,9 @@ export interface Access extends AccessListing, Pick<KeyDirectory, "find" | "hold
   /** @throws AppError NotFound (404) */
   group(id: GroupId): GroupRow;
 
+  /** @throws AppError NotFound (404) */
+  groupNamed(name: string): GroupRow;
+
   /** @throws AppError Conflict (409) */
   createGroup(actor: Actor, name: string, description: string): GroupId;
 
@@ -65,6 +68,17 @@ export interface Access extends AccessListing, Pick<KeyDirectory, "find" | "hold
     to: { name?: string | undefined; description?: string | undefined },
     expected?: ExpectedVersions,
   ): GroupRow;
+
+  /**
+   * Creates the group or replaces the description of the existing one of that name.
+   * @throws AppError PreconditionFailed (412)
+   */
+  replaceGroup(
+    actor: Actor,
+    name: string,
+    description: string,
+    expected?: ExpectedVersions,
+  ): { group: GroupRow; created: boolean };
 
   /**
    * Deletes a group and its secrets.
@@ -205,6 +219,12 @@ class AccessService implements Access {
     return row;
   }
 
+  groupNamed(name: string): GroupRow {
+    const row = this.#rows.groupByName(name);
+    if (!row) throw notFoundByName("key group", name);
+    return row;
+  }
+
   createGroup(actor: Actor, name: string, description: string): GroupId {
     return this.#change(actor, () => {
       this.#refuseGroupName(name);
@@ -220,7 +240,7 @@ class AccessService implements Access {
   ): GroupRow {
     return this.#change(actor, () => {
       const row = this.group(id);
-      requireVersion(expected, groupVersion(row));
+      requireVersion(expected, groupVersion(row), `the key group "${row.name}"`);
       const { name = row.name, description = row.description } = to;
       if (name !== row.name) {
         if (row.name === MANAGEMENT_GROUP) throw protectedGroup("renamed");
@@ -237,10 +257,28 @@ class AccessService implements Access {
     });
   }
 
+  replaceGroup(
+    actor: Actor,
+    name: string,
+    description: string,
+    expected?: ExpectedVersions,
+  ): { group: GroupRow; created: boolean } {
+    return this.#change(actor, () => {
+      const old = this.#rows.groupByName(name);
+      requireVersion(expected, old && groupVersion(old), `the key group "${name}"`);
+      if (!old) {
+        const id = this.#insertGroup(actor, name, description);
+        return { group: { id, name, description }, created: true };
+      }
+      const group = old.description === description ? old : this.updateGroup(actor, old.id, { description });
+      return { group, created: false };
+    });
+  }
+
   deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void {
     this.#change(actor, () => {
       const row = this.group(id);
-      requireVersion(expected, groupVersion(row));
+      requireVersion(expected, groupVersion(row), `the key group "${row.name}"`);
       const problem = this.#reasonToKeep(row);
       if (problem) throw problem;
       const { name, description } = row;
@@ -309,7 +347,7 @@ class AccessService implements Access {
   ): void {
     this.#change(actor, () => {
       const row = this.#key(id);
-      requireVersion(expected, keyVersion(row));
+      requireVersion(expected, keyVersion(row), `the API key "${row.groupName}/${row.name}"`);
       const { name = row.name, description = row.description } = to;
       let { ciphertext } = row;
       if (name !== row.name) {
@@ -333,7 +371,7 @@ class AccessService implements Access {
   deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void {
     this.#change(actor, () => {
       const row = this.#key(id);
-      requireVersion(expected, keyVersion(row));
+      requireVersion(expected, keyVersion(row), `the API key "${row.groupName}/${row.name}"`);
       this.#recordSecretsOf(actor, { keyId: id });
       this.#rows.deleteKey(id);
       this.#record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));

@@ -198,7 +198,7 @@ class RegistryService implements Registry {
   update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction {
     return this.#store.change(actor, () => {
       const old = this.get(id);
-      requireVersion(expected, functionVersion(old));
+      requireVersion(expected, functionVersion(old), `the function "${old.name}"`);
       const wanted: NewFunction = { ...old };
       for (const [field, value] of Object.entries(to)) {
         if (value !== undefined) Object.assign(wanted, { [field]: value });
@@ -226,7 +226,7 @@ class RegistryService implements Registry {
   ): { function: RegisteredFunction; created: boolean } {
     return this.#store.change(actor, () => {
       const old = this.#rows.findByName(name);
-      requireVersion(expected, old && functionVersion(toFunction(old)));
+      requireVersion(expected, old && functionVersion(toFunction(old)), `the function "${name}"`);
       const options = { prune: false, force: false };
       this.#apply(actor, compareWith(this.#store, new Map([[name, entry]]), options, (_, field) => field));
       return { function: this.named(name), created: old === undefined };
@@ -254,7 +254,7 @@ class RegistryService implements Registry {
   delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
     this.#store.change(actor, () => {
       const old = this.get(id);
-      requireVersion(expected, functionVersion(old));
+      requireVersion(expected, functionVersion(old), `the function "${old.name}"`);
       this.#remove(actor, old);
     });
   }

@@ -2,7 +2,7 @@
 
 import { type Actor, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
 import { AppError, conflict, notFound } from "../../errors.ts";
-import { type Owner, ownerId, type Scope, type SecretId, type SecretName } from "../../ids.ts";
+import { type Owner, ownerId, type OwnerRef, type SecretId, type SecretName } from "../../ids.ts";
 import { secretAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
@@ -10,6 +10,7 @@ import { pageOf } from "../../paging.ts";
 import type { SecretFilter, SecretRow, SecretStore } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
+import { createNames, type Names } from "../access/names.ts";
 import { checkSecretValue } from "./names.ts";
 
 /** Why a value is withheld whose row has a wrong MAC. */
@@ -28,7 +29,7 @@ export type OpenedSecret = { value: SecretValue; decryptionError: null } | { val
 export interface NewSecret {
   name: SecretName;
   value: string;
-  owner: Owner;
+  owner: OwnerRef;
   comment: string;
 }
 
@@ -50,8 +51,11 @@ export interface Secrets {
   /** Reports whether any owner has a secret of that name. */
   has(name: SecretName): boolean;
 
-  /** Returns every secret of that name, in all scopes or one. @throws AppError NotFound (404) if there is none */
-  byName(name: SecretName, scope: Scope | undefined): SecretRow[];
+  /** Returns every secret of that name that `filter` selects. @throws AppError NotFound (404) if there is none */
+  byName(name: SecretName, filter: Omit<SecretFilter, "name">): SecretRow[];
+
+  /** Returns the secret of that name and owner. @throws AppError NotFound (404) */
+  find(name: SecretName, owner: OwnerRef): SecretRow;
 
   /**
    * Returns the values of `rows`, in their order, for display. Records this in the audit before it returns.
@@ -68,6 +72,13 @@ export interface Secrets {
    *   OversizedPlaintextError (413)
    */
   create(actor: Actor, secret: NewSecret): SecretId;
+
+  /**
+   * Creates the secret, or replaces value and comment of the one of that name and owner.
+   * @throws AppError NotFound (404) for an owner that does not exist, PreconditionFailed (412),
+   *   OversizedPlaintextError (413)
+   */
+  replace(actor: Actor, secret: NewSecret, expected?: ExpectedVersions): { id: SecretId; created: boolean };
 
   /**
    * Changes a secret. A new name changes the AAD, so the value is encrypted again.
@@ -99,6 +110,7 @@ class SecretService implements Secrets {
   readonly #now: () => number;
   readonly #record: Recorder;
   readonly #rows: SecretStore;
+  readonly #names: Names;
 
   constructor({ store, keyring, now, record }: SecretsOptions) {
     this.#store = store;
@@ -106,6 +118,7 @@ class SecretService implements Secrets {
     this.#now = now;
     this.#record = record;
     this.#rows = store.secrets;
+    this.#names = createNames(store);
   }
 
   list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
@@ -125,12 +138,21 @@ class SecretService implements Secrets {
     return this.#rows.list({ name }, 0, 1).length > 0;
   }
 
-  byName(name: SecretName, scope: Scope | undefined): SecretRow[] {
-    const found = this.#rows.list({ name, scope }, 0, Number.MAX_SAFE_INTEGER);
-    if (found.length === 0) {
-      throw notFound("secret named", scope ? `"${name}" in the ${scope} scope` : `"${name}"`);
-    }
-    return found;
+  byName(name: SecretName, filter: Omit<SecretFilter, "name">): SecretRow[] {
+    const found = this.#rows.list({ ...filter, name }, 0, Number.MAX_SAFE_INTEGER);
+    if (found.length > 0) return found;
+    const { scope, functionId, groupId, keyId } = filter;
+    const owned = functionId ?? groupId ?? keyId;
+    const where = owned !== undefined ? " for this owner" : scope === undefined ? "" : ` in the ${scope} scope`;
+    throw notFound("secret named", `"${name}"${where}`);
+  }
+
+  find(name: SecretName, ref: OwnerRef): SecretRow {
+    const owner = this.#names.owner(ref);
+    requireOwner(this.#store, owner);
+    const row = this.#rows.findByOwner(name, owner);
+    if (!row) throw notFound("secret named", `"${name}" ${whereIs(owner)}`);
+    return row;
   }
 
   reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
@@ -145,9 +167,10 @@ class SecretService implements Secrets {
     return this.#open(row).decryptionError;
   }
 
-  create(actor: Actor, { name, value, owner, comment }: NewSecret): SecretId {
+  create(actor: Actor, { name, value, owner: given, comment }: NewSecret): SecretId {
     checkSecretValue(value);
     return this.#store.change(actor, () => {
+      const owner = this.#names.owner(given);
       requireOwner(this.#store, owner);
       this.#refuseTaken(name, owner);
       const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
@@ -161,11 +184,24 @@ class SecretService implements Secrets {
     });
   }
 
+  replace(actor: Actor, secret: NewSecret, expected?: ExpectedVersions): { id: SecretId; created: boolean } {
+    checkSecretValue(secret.value);
+    return this.#store.change(actor, () => {
+      const { name, value, comment } = secret;
+      const owner = this.#names.owner(secret.owner);
+      const old = this.#rows.findByOwner(name, owner);
+      requireVersion(expected, old && secretVersion(old), `the secret "${name}" ${whereIs(owner)}`);
+      if (!old) return { id: this.create(actor, { ...secret, owner }), created: true };
+      this.update(actor, old.id, { value, comment });
+      return { id: old.id, created: false };
+    });
+  }
+
   update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void {
     if (change.value !== undefined) checkSecretValue(change.value);
     this.#store.change(actor, () => {
       const row = this.#find(id);
-      requireVersion(expected, secretVersion(row));
+      requireVersion(expected, secretVersion(row), `the secret "${row.name}" ${whereIs(row.owner)}`);
       const name = change.name ?? row.name;
       if (name !== row.name) this.#refuseTaken(name, row.owner);
       let { ciphertext } = row;
@@ -197,7 +233,7 @@ class SecretService implements Secrets {
   delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void {
     this.#store.change(actor, () => {
       const row = this.#find(id);
-      requireVersion(expected, secretVersion(row));
+      requireVersion(expected, secretVersion(row), `the secret "${row.name}" ${whereIs(row.owner)}`);
       this.#rows.delete(id);
       this.#record(actor, {
         action: "secret.deleted",
@@ -215,8 +251,7 @@ class SecretService implements Secrets {
 
   #refuseTaken(name: SecretName, owner: Owner): void {
     if (!this.#rows.findByOwner(name, owner)) return;
-    const where = owner.scope === "global" ? "in the global scope" : `for this ${owner.scope}`;
-    throw conflict(`There is already a secret named "${name}" ${where}.`, { name: "is taken" });
+    throw conflict(`There is already a secret named "${name}" ${whereIs(owner)}.`, { name: "is taken" });
   }
 
   #open(row: SecretRow): OpenedSecret {
@@ -240,18 +275,22 @@ function factsOf({ name, owner, ownerName, comment }: SecretRow): Facts {
   return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment };
 }
 
+function whereIs({ scope }: Owner): string {
+  return scope === "global" ? "in the global scope" : `for this ${scope}`;
+}
+
 function requireOwner(store: Store, owner: Owner): void {
   switch (owner.scope) {
     case "global":
       return;
     case "function":
-      if (!store.functions.find(owner.functionId)) throw notFound("function", owner.functionId);
+      if (!store.functions.find(owner.functionId)) throw notFound("function", owner.functionId, "functionId");
       return;
     case "group":
-      if (!store.access.group(owner.groupId)) throw notFound("key group", owner.groupId);
+      if (!store.access.group(owner.groupId)) throw notFound("key group", owner.groupId, "groupId");
       return;
     case "key":
-      if (!store.access.key(owner.keyId)) throw notFound("API key", owner.keyId);
+      if (!store.access.key(owner.keyId)) throw notFound("API key", owner.keyId, "keyId");
       return;
   }
 }

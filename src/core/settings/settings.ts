@@ -92,7 +92,7 @@ export function createSettings({ store, check, record }: SettingsOptions): Setti
       // From entries, as an assignment to details["__proto__"] would be lost.
       if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
       // Nothing is awaited from here on, so what is in memory is what is stored.
-      requireVersion(expected, versionOf(of.map((name) => values[name])));
+      requireVersion(expected, versionOf(of.map((name) => values[name])), "at least one of the settings");
       const facts = difference(values as Facts, Object.fromEntries(accepted));
       requireEntitled(actor);
       for (const [name] of accepted) store.settings.discardAltered(name);

@@ -38,19 +38,20 @@ const EVENTS: Partial<Record<LogEntry["event"], string>> = {
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" } as const;
 
 export function addLogs(web: Web, deps: WebDeps): void {
-  const { logs, overview } = deps;
+  const { logs, names: { functionId: idOf }, overview } = deps;
 
   web.get("/web/logs", async (c) => {
     const filter = Object.fromEntries(FIELDS.map((field) => [field, c.req.query(field)?.trim() ?? ""])) as Filter;
     const given = Object.entries(filter).filter(([, value]) => value !== "");
     const cursor = c.req.query("cursor");
     const asked = await attempt(() => {
-      const { cursor: after, ...wanted } = logListQuery.parse({
+      const { cursor: after, functionId, ...wanted } = logListQuery.parse({
         ...Object.fromEntries(given),
         limit: PAGE_SIZE,
         ...(cursor && { cursor }),
       });
-      return logs.list({ ...wanted, ...(after > 0 && { after }) });
+      const chosen = functionId === undefined ? undefined : idOf(functionId, "functionId");
+      return logs.list({ ...wanted, functionId: chosen, ...(after > 0 && { after }) });
     });
     const problems = "problems" in asked ? asked.problems : undefined;
     const { entries, next } = "done" in asked ? asked.done : { entries: [], next: undefined };
