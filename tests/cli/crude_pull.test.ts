@@ -15,6 +15,7 @@ Deno.test("pull writes the server's files and functions, and replaces nothing wi
   const { body: { id } } = await server.api("POST", "/api/key-groups", { name: "staging" });
   await deploy(server, "hello", `export default (c) => c.text("one");`, {
     route: "/hello",
+    methods: ["GET"],
     keys: [id],
     timeoutMs: 500,
   });

@@ -50,6 +50,9 @@ function assertGuarded(response: Response): void {
   assert.equal(headers["x-content-type-options"], "nosniff", response.url());
 }
 
+/** The page that `crude login` opens, without the name that the terminal's machine has. */
+const TERMINAL = `terminal?challenge=${"a".repeat(43)}&proof=${"a".repeat(43)}&state=${"a".repeat(22)}&port=1`;
+
 Deno.test("every page is accessible and fits, and no name, code, log line or query becomes a part of it", async () => {
   await using server = await startApp();
   const made = async (path: string, body: unknown) => {
@@ -105,7 +108,7 @@ Deno.test("every page is accessible and fits, and no name, code, log line or que
     ...["secrets?q", "keys?q", "functions?search", "audit?actor", "audit?subject", "audit?from", "logs?search"],
     ...["logs?requestId", "logs?cursor", "metrics?range", "files?folder", "secrets/new?name", "secrets/new?comment"],
     ...["secrets/owners?scope=key&find", "secrets/owners?scope=key&empty", "secrets/resolve?q", "sign-in?to"],
-    ...["setup?token", "nowhere?x"],
+    ...["setup?token", "nowhere?x", `${TERMINAL}&machine`],
   ].map((asked) => `/web/${asked}=${encodeURIComponent(ATTACK)}`);
   const waiting = ["/web", `/web/${encodeURIComponent(ATTACK)}`, ...inQueries];
   const seen = new Set(waiting);
