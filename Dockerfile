@@ -10,6 +10,7 @@ COPY main.ts deno.json deno.lock ./
 COPY src ./src
 COPY workers ./workers
 COPY static ./static
+COPY deploy/backup.sh ./deploy/
 RUN /opt/deno/bin/deno install --frozen --entrypoint main.ts src/cli/main.ts
 # The launcher in bin is a script for Node.js; this is the program itself.
 RUN install -D -m 0755 /opt/deno/lib/node_modules/deno/deno /opt/bin/deno

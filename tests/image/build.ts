@@ -85,6 +85,7 @@ async function copy({ text, line }: Instruction, root: string, cwd: string, root
       await Deno.mkdir(to, { recursive: true });
       await output(["cp", "--archive", "--no-preserve=ownership", `${from}/.`, to]);
     } else {
+      if (target.endsWith("/")) await Deno.mkdir(to, { recursive: true });
       await output(["cp", "--archive", "--no-preserve=ownership", from, to]);
     }
   }
