@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: d141063781af9e104c2f9a18cf1486f371770151f455fe737eb1784ca10fe6f8
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 781baeef182af500cd5fd29cbf540214c714389a91df38b886ed0dfac9882380
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
@@ -3466,6 +3466,10 @@ function find2(args) {
     else if (words.length > 0) break;
   }
   const isHelp = args.includes("--help") || args.includes("-h");
+  if (args[words[0] ?? -1] === "help") return find2([
+    ...args.filter((_, at) => at !== words[0]),
+    "--help"
+  ]);
   if (words.length === 0) return {
     isHelp,
     isVersion: args.includes("--version")
@@ -3505,6 +3509,7 @@ async function help({ group, isHelp, isVersion }, { version, write: write3, warn
 `);
     return EXIT.ok;
   }
+  if (json2 && !isHelp) throw wrongUsage('The command is missing. See "crude --help".');
   const text2 = group === void 0 ? overview(COMMANDS, COMMON2) : groupHelp(group, COMMANDS.filter(({ name }) => name.startsWith(`${group} `)));
   if (isHelp) await write3(`${text2}
 `);

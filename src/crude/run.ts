@@ -109,6 +109,8 @@ function find(args: readonly string[]): Found {
     else if (words.length > 0) break;
   }
   const isHelp = args.includes("--help") || args.includes("-h");
+  // "crude help secrets set" is "crude secrets set --help".
+  if (args[words[0] ?? -1] === "help") return find([...args.filter((_, at) => at !== words[0]), "--help"]);
   if (words.length === 0) return { isHelp, isVersion: args.includes("--version") };
   const [first, second] = words.map((at) => args[at]);
   for (const [name, used] of [[`${first} ${second}`, words], [first, words.slice(0, 1)]] as const) {
@@ -131,6 +133,7 @@ async function help(
     await write(json ? `${JSON.stringify({ version }, null, 2)}\n` : `${version}\n`);
     return EXIT.ok;
   }
+  if (json && !isHelp) throw wrongUsage('The command is missing. See "crude --help".');
   const text = group === undefined
     ? overview(COMMANDS, COMMON)
     : groupHelp(group, COMMANDS.filter(({ name }) => name.startsWith(`${group} `)));

@@ -157,6 +157,92 @@ Deno.test("exit codes and --json say what kind of problem there was", async () =
   assert.deepEqual([field.code, field.json.code, Object.keys(field.json.details)], [1, "InvalidInput", ["name"]]);
 });
 
+Deno.test("a profile is chosen by name, by the environment or by the server's address, and a key has its server", async () => {
+  await using first = await startApp();
+  await using second = await startApp();
+  await using home = makeCrudeHome();
+  const used = async (args: string[], env: Record<string, string> = {}) => {
+    const { json, code } = await home.crude(["open", "--print", "--json", ...args], { env });
+    return code === 0 ? new URL(json.url).origin : code;
+  };
+  assert.equal(await used([]), 2, "no one is signed in");
+  assert.equal((await home.crude(["login", first.url, "--profile", "one"], { input: first.key })).code, 0);
+  assert.equal((await home.crude(["login", second.url, "--profile", "two"], { input: second.key })).code, 0);
+  assert.equal((await home.crude(["login", second.url, "--profile", "bad"], { input: "wrong" })).code, 4);
+  assert.equal(await used([]), second.url);
+  assert.equal(await used(["--profile", "one"]), first.url);
+  assert.equal(await used(["--url", first.url]), first.url);
+  assert.equal(await used(["--profile", "none"]), 2);
+  assert.equal(await used(["--profile", "one", "--url", second.url]), 2);
+  assert.equal(await used([], { CRUDE_URL: first.url }), first.url);
+  assert.equal(await used([], { CRUDE_URL: "https://another.example" }), 2, "there is no key for it");
+  assert.equal(await used([], { CRUDE_KEY: first.key }), 2, "its server is not known");
+  assert.equal(await used([], { CRUDE_URL: first.url, CRUDE_KEY: first.key }), first.url);
+  assert.equal((await home.crude(["profiles", "use", "one"])).code, 0);
+  assert.equal(await used([]), first.url);
+  const { json: { profiles } } = await home.crude(["profiles", "list", "--json"]);
+  assert.deepEqual(profiles.map(({ name, current }: Record<string, unknown>) => [name, current]), [
+    ["one", true],
+    ["two", false],
+  ]);
+  const { stdout } = await home.crude(["profiles", "list"]);
+  assert.doesNotMatch(stdout, new RegExp(first.key));
+  assert.equal((await home.crude(["logout", "one"])).code, 0);
+  assert.equal(await used([]), second.url);
+});
+
+Deno.test("help is for everything, for a group of commands and for one", async () => {
+  await using home = makeCrudeHome();
+  const help = async (...args: string[]) => await home.crude(args);
+  assert.match((await help("--help")).stdout, /secrets set NAME .*\n[\s\S]*Exit codes:/);
+  assert.match(
+    (await help("help", "secrets", "set")).stdout,
+    /^crude secrets set NAME \[options\]\n[\s\S]*--scope SCOPE/,
+  );
+  assert.match((await help("secrets", "set", "-h")).stdout, /^crude secrets set NAME/);
+  assert.deepEqual([(await help()).code, (await help()).stdout, (await help("secrets")).code], [2, "", 2]);
+  const wrong = await help("secrets", "sett");
+  assert.deepEqual([wrong.code, wrong.stderr], [
+    2,
+    'There is no command "secrets sett". See "crude secrets --help".\n',
+  ]);
+  assert.equal((await help("--json")).json.exitCode, 2);
+});
+
+Deno.test("following the log continues when the server was restarted, without entries twice", async () => {
+  const folder = await Deno.makeTempDir();
+  await using home = makeCrudeHome();
+  try {
+    const first = await startApp({ folder });
+    await deploy(first, "ticks", `export default (c) => { console.log("tick", c.req.query("n")); return c.text("") }`);
+    const tick = (n: number) => fetch(`${first.url}/run/ticks?n=${n}`).then((response) => response.text());
+    await tick(1);
+    const env = { CRUDE_URL: first.url, CRUDE_KEY: first.key };
+    await using child = home.spawn(["logs", "-f", "--json", "--search", "tick"], { env });
+    await child.stdin.close();
+    const notes = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    const messages: string[] = [];
+    let second: Awaited<ReturnType<typeof startApp>> | undefined;
+    let text = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      messages.splice(0, Infinity, ...text.split("\n").slice(0, -1).map((line) => JSON.parse(line).message));
+      if (messages.length === 1) {
+        await first.stop();
+        second = await startApp({ folder, env: { PORT: new URL(first.url).port } });
+        await tick(2);
+      }
+      if (messages.includes("tick 2")) break;
+    }
+    child.kill("SIGTERM");
+    await Promise.all([child.status, notes.cancel()]);
+    await second?.[Symbol.asyncDispose]();
+    assert.deepEqual(messages, ["tick 1", "tick 2"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("no key goes over http: to another machine", async () => {
   await using home = makeCrudeHome();
   for (const url of ["http://functions.example.com", "http://10.0.0.1:8000", "http://127.0.0.1.example.com"]) {
