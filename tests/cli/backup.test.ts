@@ -121,7 +121,7 @@ Deno.test("restore replaces data with --force only, and moves it aside whole", a
     "imports.lock",
   ]);
   {
-    await using server = await home.start();
+    await using server = await home.startProcess();
     const running = await home.cli(["restore", "copy", "--force"]);
     assert.equal(running.code, 3);
     assert.match(running.stderr, /Stop the server before you restore\.\n$/);

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startApp } from "../http/app.ts";
 import { type Server, startServer } from "../http/server.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -25,7 +26,10 @@ export interface Home extends AsyncDisposable {
   /** The whole command, word by word. */
   words(args: readonly string[]): string[];
   spawn(args: readonly string[], env?: Record<string, string>): Deno.ChildProcess;
+  /** Starts a server in this process. */
   start(env?: Record<string, string>): Promise<Server>;
+  /** Starts a server in a process of its own, to be killed or looked at. */
+  startProcess(env?: Record<string, string>): Promise<Server>;
   /** Text in a file of this home; its path. */
   write(name: string, text: string): string;
 }
@@ -64,7 +68,8 @@ export function makeHome(): Home {
     },
     words: (args) => [Deno.execPath(), ...task, ...args],
     spawn: (args, env) => command(args, env).spawn(),
-    start: (env = {}) => startServer({ folder: path, env }),
+    start: (env = {}) => startApp({ folder: path, env }),
+    startProcess: (env = {}) => startServer({ folder: path, env }),
     write(name, text) {
       const file = join(path, name);
       Deno.writeTextFileSync(file, text);

@@ -271,7 +271,7 @@ Deno.test("killed while it changes the passphrase, the key file opens with the o
 
 Deno.test("the passphrase is in no process that the server starts", async () => {
   await using home = makeHome();
-  await using server = await home.start({ KEYRING_PASSPHRASE: FIRST });
+  await using server = await home.startProcess({ KEYRING_PASSPHRASE: FIRST });
   const seen = new Set<string>();
   // Between fork and exec a child is still the server itself, in its memory and by its name.
   const own = Deno.readTextFileSync(`/proc/${server.pid}/cmdline`).replaceAll("\0", " ");

@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setUp } from "./admin.ts";
+import { startApp } from "./app.ts";
 import { deploy, run, save } from "./handlers.ts";
-import { type Answer, type Server, startServer } from "./server.ts";
+import { type Answer, type Server } from "./server.ts";
 
 const HELLO = "export default (c) => c.text('hello')";
 const RATE = "export const rate = 1.19;\n";
@@ -41,7 +42,7 @@ async function deployImporters(server: Server): Promise<void> {
 }
 
 Deno.test("a handler is moved together with the functions that have it, and their calls go on", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const first = await deploy(server, "hello", HELLO);
   const other = await deploy(server, "other", "export default (c) => c.text('other')");
   const { body: made } = await server.api("POST", "/api/functions", {
@@ -85,7 +86,7 @@ Deno.test("a handler is moved together with the functions that have it, and thei
 });
 
 Deno.test("who imports a module that is moved is named, and not changed", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deployImporters(server);
   const { status, body } = await move(server, "lib/rates.ts", "lib/taxes.ts");
   assert.deepEqual([status, body.functions], [200, []]);
@@ -104,7 +105,7 @@ Deno.test("who imports a module that is moved is named, and not changed", async 
 });
 
 Deno.test("a move that cannot be made is refused with its field, and changes nothing", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "hello", HELLO);
   await save(server, "lib/rates.ts", RATE);
   const before = await stateOf(server);
@@ -137,7 +138,7 @@ Deno.test("a move that cannot be made is refused with its field, and changes not
 });
 
 Deno.test("a handler whose function cannot follow stays where it is", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deploy(server, "hello", HELLO);
   await deploy(server, "other", HELLO);
   await server.api("POST", "/api/functions", { name: "second", handler: "hello.ts", route: "/second" });
@@ -155,7 +156,7 @@ Deno.test("a handler whose function cannot follow stays where it is", async () =
 });
 
 Deno.test("with ifUnused, a file that functions or files need is kept, and these are named", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deployImporters(server);
   await server.api("POST", "/api/functions", { name: "again", handler: "one.ts", route: "/again", enabled: false });
   await save(server, "unused.ts", "export const x = 1;");
@@ -192,7 +193,7 @@ Deno.test("with ifUnused, a file that functions or files need is kept, and these
 });
 
 Deno.test("without ifUnused, a file is deleted whatever needs it, and what does is shown as broken", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const id = await deploy(server, "hello", HELLO);
   for (const query of ["", "?ifUnused=false"]) {
     await save(server, "hello.ts", HELLO);
@@ -202,7 +203,7 @@ Deno.test("without ifUnused, a file is deleted whatever needs it, and what does 
 });
 
 Deno.test("the page moves a handler as the API does", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await deployImporters(server);
   const visitor = await setUp(server);
   const { text } = await visitor.submit("/web/files/move", { path: "lib/rates.ts", to: "rates.ts" });

@@ -1,9 +1,9 @@
 // Why and when sandbox processes end: no memory left, or nothing to do.
 
 import assert from "node:assert/strict";
+import { startApp } from "./app.ts";
 import { deploy, run, set } from "./handlers.ts";
 import { gone, sandboxes } from "./processes.ts";
-import { startServer } from "./server.ts";
 
 /** Ways to use up memory, each in a part of the process that fails in its own way. */
 const HUNGRY: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ const HUNGRY: Readonly<Record<string, string>> = {
 };
 
 Deno.test("a process that ran out of memory says so, with its limit, in the log and in the function's health", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   await Promise.all(
     Object.entries(HUNGRY).map(async ([what, statements], n) => {
       const code = `const kept = []; export default async (c) => {
@@ -36,7 +36,7 @@ Deno.test("a process that ran out of memory says so, with its limit, in the log 
 });
 
 Deno.test("memory that runs out while the handler is loaded is named, too", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const code = `const kept = []; for (let n = 0; ; n++) kept.push({ n, text: "x" + n }); export default () => {};`;
   const id = await deploy(server, "heavy", code, { memoryMb: 64, timeoutMs: 60_000 });
   assert.equal((await run(server, "/heavy")).status, 502);
@@ -45,7 +45,7 @@ Deno.test("memory that runs out while the handler is loaded is named, too", asyn
 });
 
 Deno.test("an exit, a crash and a closed worker are not taken for a lack of memory", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const ends: Record<string, string> = {
     exit: `Deno.exit(7);`,
     closed: `self.close(); await new Promise(() => {});`,
@@ -61,7 +61,7 @@ Deno.test("an exit, a crash and a closed worker are not taken for a lack of memo
 });
 
 Deno.test("a process without calls for sandbox.idle-seconds ends, and one with a call does not", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const begun = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   await using upstream = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async () => {
