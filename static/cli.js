@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 781baeef182af500cd5fd29cbf540214c714389a91df38b886ed0dfac9882380
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 92d559f5ae041ea984e250a34d8f82053f99471e1f904151f2b2f17927f35354
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
@@ -1246,11 +1246,82 @@ var callCommands = [
 const { existsSync, readFileSync: readFileSync4 } = await import("node:fs");
 const { join: join3, resolve: resolve2 } = await import("node:path");
 
+// ../src/crude/project/plan.ts
+function isEmpty({ files, functions }) {
+  return [
+    files,
+    functions
+  ].every((one) => one.created.length + one.changed.length + one.deleted.length === 0);
+}
+function deletes({ files, functions }) {
+  return files.deleted.length + functions.deleted.length;
+}
+function planLines({ files, functions }) {
+  const lines = (what, { created, changed, deleted }) => [
+    ...created.map((name) => `+ ${what}${visibleLine(name)}`),
+    ...changed.map((name) => `~ ${what}${visibleLine(name)}`),
+    ...deleted.map((name) => `- ${what}${visibleLine(name)}`)
+  ];
+  return [
+    ...lines("", files),
+    ...lines("function ", functions),
+    `${count(files.unchanged, "file")} and ${count(functions.unchanged, "function")} unchanged.`
+  ];
+}
+function problemLines(problems) {
+  return problems.map(({ kind, function: name, file, line, message }) => {
+    const place = file === void 0 ? "" : `${file}${line === void 0 ? "" : `:${line}`}: `;
+    return `  ${visibleLine(place)}${name === void 0 ? "" : `${visibleLine(name)}: `}${message} (${kind})`;
+  });
+}
+
+// ../src/crude/project/deployment.ts
+var DEPLOY_TIMEOUT_MS = 15 * 6e4;
+function dryRunResult({ plan, problems, warnings }) {
+  return {
+    json: {
+      plan,
+      problems,
+      ...warnings && {
+        warnings
+      }
+    },
+    lines: [
+      ...planLines(plan),
+      ...problems.length > 0 ? [
+        `${count(problems.length, "problem")}:`,
+        ...problemLines(problems)
+      ] : [],
+      ...warningLines(warnings),
+      "Nothing was changed."
+    ],
+    exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok
+  };
+}
+function warningLines(warnings) {
+  if (!warnings || warnings.length === 0) return [];
+  return [
+    `${count(warnings.length, "warning")}:`,
+    ...problemLines(warnings)
+  ];
+}
+function withProblems(error) {
+  if (!(error instanceof CrudeError && error.code === "DeploymentProblems")) return error;
+  const { problems = [] } = error.details ?? {};
+  const { exitCode, code, details } = error;
+  return new CrudeError(error.message, {
+    exitCode,
+    code,
+    details,
+    lines: problemLines(problems)
+  });
+}
+
 // ../src/crude/project/diff.ts
 var CONTEXT_LINES = 3;
 var DIFFERENCES_MAX = 2e3;
-function unifiedDiff(path, before, after) {
-  const edits = editsOf(linesOf(before), linesOf(after));
+function unifiedDiff(path, before2, after) {
+  const edits = editsOf(linesOf(before2), linesOf(after));
   if (!edits) return void 0;
   const lines = [
     `--- ${path} (server)`,
@@ -1288,7 +1359,7 @@ function hunksOf(edits) {
   });
   return hunks;
 }
-function editsOf(before, after) {
+function editsOf(before2, after) {
   const reached = [];
   let furthest = /* @__PURE__ */ new Map([
     [
@@ -1296,7 +1367,7 @@ function editsOf(before, after) {
       0
     ]
   ]);
-  for (let differences = 0; differences <= Math.min(before.length + after.length, DIFFERENCES_MAX); differences++) {
+  for (let differences = 0; differences <= Math.min(before2.length + after.length, DIFFERENCES_MAX); differences++) {
     const next = /* @__PURE__ */ new Map();
     for (let diagonal = -differences; diagonal <= differences; diagonal += 2) {
       const [left, right] = [
@@ -1304,10 +1375,10 @@ function editsOf(before, after) {
         furthest.get(diagonal + 1) ?? -1
       ];
       let old = diagonal === -differences || diagonal !== differences && left < right ? right : left + 1;
-      while (old < before.length && old - diagonal < after.length && before[old] === after[old - diagonal]) old++;
+      while (old < before2.length && old - diagonal < after.length && before2[old] === after[old - diagonal]) old++;
       next.set(diagonal, old);
-      if (old >= before.length && old - diagonal >= after.length) {
-        return backwards(before, after, [
+      if (old >= before2.length && old - diagonal >= after.length) {
+        return backwards(before2, after, [
           ...reached,
           furthest
         ]);
@@ -1318,10 +1389,10 @@ function editsOf(before, after) {
   }
   return void 0;
 }
-function backwards(before, after, reached) {
+function backwards(before2, after, reached) {
   const edits = [];
   let [old, current] = [
-    before.length,
+    before2.length,
     after.length
   ];
   const push = (sign, line) => edits.push({
@@ -1346,11 +1417,11 @@ function backwards(before, after, reached) {
     while (old > Math.max(fromOld, 0) && current > Math.max(fromCurrent, 0)) {
       old--;
       current--;
-      push(" ", before[old]);
+      push(" ", before2[old]);
     }
     if (differences === 0) break;
     if (isInsertion) push("+", after[--current]);
-    else push("-", before[--old]);
+    else push("-", before2[--old]);
   }
   return edits.reverse();
 }
@@ -1528,38 +1599,8 @@ function ignoreRules(folder) {
   }
 }
 
-// ../src/crude/project/plan.ts
-function isEmpty({ files, functions }) {
-  return [
-    files,
-    functions
-  ].every((one) => one.created.length + one.changed.length + one.deleted.length === 0);
-}
-function deletes({ files, functions }) {
-  return files.deleted.length + functions.deleted.length;
-}
-function planLines({ files, functions }) {
-  const lines = (what, { created, changed, deleted }) => [
-    ...created.map((name) => `+ ${what}${visibleLine(name)}`),
-    ...changed.map((name) => `~ ${what}${visibleLine(name)}`),
-    ...deleted.map((name) => `- ${what}${visibleLine(name)}`)
-  ];
-  return [
-    ...lines("", files),
-    ...lines("function ", functions),
-    `${count(files.unchanged, "file")} and ${count(functions.unchanged, "function")} unchanged.`
-  ];
-}
-function problemLines(problems) {
-  return problems.map(({ kind, function: name, file, line, message }) => {
-    const place = file === void 0 ? "" : `${file}${line === void 0 ? "" : `:${line}`}: `;
-    return `  ${visibleLine(place)}${name === void 0 ? "" : `${visibleLine(name)}: `}${message} (${kind})`;
-  });
-}
-
 // ../src/crude/commands/deploy.ts
 var PROJECT_FILE = "crude.json";
-var DEPLOY_TIMEOUT_MS = 15 * 6e4;
 var UPLOADED_AT_ONCE = 4;
 var ATTEMPTS_MAX = 3;
 var SHOWN_TEXT_MAX_BYTES = 256 * 1024;
@@ -1622,7 +1663,7 @@ var deploy = {
         message
       },
       ...given.text("if-version") !== void 0 && {
-        ifVersion: given.number("if-version")
+        ifVersion: given.number("if-version", 0)
       }
     };
     if (given.flag("dry-run")) return dryRunResult(await dryRun(context, client, project, wanted));
@@ -1733,8 +1774,7 @@ async function send(context, client, project, wanted) {
       }));
     } catch (error) {
       if (!(error instanceof CrudeError)) throw error;
-      if (error.code === "DeploymentProblems") throw withProblems(error);
-      if (error.code !== "MissingBlobs" || attempt === ATTEMPTS_MAX) throw error;
+      if (error.code !== "MissingBlobs" || attempt === ATTEMPTS_MAX) throw withProblems(error);
       const { missing: missing2 } = error.details;
       await upload(context, client, project, new Set(missing2));
     }
@@ -1759,44 +1799,6 @@ async function upload(context, client, { files }, missing2) {
   });
   context.terminal.progress("Uploading", 1, 1);
 }
-function withProblems(error) {
-  const { problems = [] } = error.details ?? {};
-  const { exitCode, code, details } = error;
-  return new CrudeError(error.message, {
-    exitCode,
-    code,
-    details,
-    lines: problemLines(problems)
-  });
-}
-function dryRunResult({ plan, problems, warnings }) {
-  return {
-    json: {
-      plan,
-      problems,
-      ...warnings && {
-        warnings
-      }
-    },
-    lines: [
-      ...planLines(plan),
-      ...problems.length > 0 ? [
-        `${count(problems.length, "problem")}:`,
-        ...problemLines(problems)
-      ] : [],
-      ...warningLines(warnings),
-      "Nothing was changed."
-    ],
-    exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok
-  };
-}
-function warningLines(warnings) {
-  if (!warnings || warnings.length === 0) return [];
-  return [
-    `${count(warnings.length, "warning")}:`,
-    ...problemLines(warnings)
-  ];
-}
 async function confirmPlan(context, plan) {
   for (const line of planLines(plan)) context.note(line);
   const files = count(plan.files.deleted.length, "file");
@@ -1812,11 +1814,11 @@ async function fileDiff(client, { files }, path) {
     await serverFile(client, path),
     await contentOf(file)
   ];
-  const [before, after] = [
+  const [before2, after] = [
     asText(old),
     asText(current)
   ];
-  const lines = before === void 0 || after === void 0 ? void 0 : unifiedDiff(path, before, after);
+  const lines = before2 === void 0 || after === void 0 ? void 0 : unifiedDiff(path, before2, after);
   return {
     json: {
       path,
@@ -2548,7 +2550,7 @@ function encode({ headers: given, body }: Call): { headers: Headers; body: BodyI
 `;
 
 // ../src/crude/project/files/crudeignore.txt
-var crudeignore_default = '# What "crude deploy" leaves out, in the syntax of .gitignore. Never uploaded in any case: .env*, .git, .crude and\n# node_modules.\n*_test.ts\ncrude_testing.ts\n';
+var crudeignore_default = '# What "crude deploy" leaves out, in the syntax of .gitignore.\n# Never uploaded in any case: .env*, .git, .crude and node_modules.\n*_test.ts\ncrude_testing.ts\ndeno.lock\n';
 
 // ../src/crude/project/files/hello.ts.txt
 var hello_ts_default = 'import type { Handler } from "crude";\nimport { createHmac } from "node:crypto";\n\nconst hello: Handler = async (c, ctx) => {\n  // Set it with: crude secrets set SIGNING_KEY\n  const key = await ctx.getSecret("SIGNING_KEY") ?? "no key yet";\n  const name = ctx.params.name ?? "world";\n  const signature = createHmac("sha256", key).update(name).digest("hex");\n  return c.json({ message: `Hello, ${name}!`, signature });\n};\n\nexport default hello;\n';
@@ -2883,12 +2885,12 @@ async function projectFile(client, stored) {
     entryOf(one, names)
   ]));
   const text2 = stored && new TextDecoder().decode(stored);
-  const before = parse2(text2);
+  const before2 = parse2(text2);
   const after = {
-    ...before,
+    ...before2,
     functions: entries
   };
-  if (text2 !== void 0 && sorted(before) === sorted(after)) return stored;
+  if (text2 !== void 0 && sorted(before2) === sorted(after)) return stored;
   return new TextEncoder().encode(`${JSON.stringify(after, null, 2)}
 `);
 }
@@ -2929,6 +2931,104 @@ function write2(path, content) {
 }
 var pullCommands = [
   pull
+];
+
+// ../src/crude/commands/rollback.ts
+var PAGE_SIZE2 = 100;
+var rollback = {
+  name: "rollback",
+  positionals: [
+    {
+      name: "ID",
+      optional: true
+    }
+  ],
+  options: {
+    "dry-run": {
+      type: "boolean",
+      help: "show what would change, and change nothing"
+    },
+    message: {
+      type: "string",
+      short: "m",
+      value: "TEXT",
+      help: "why, for the history"
+    },
+    force: {
+      type: "boolean",
+      help: "in spite of problems that the server finds"
+    }
+  },
+  help: [
+    "Make the files and functions of an earlier deployment live again: of ID, or of the one before.",
+    "Repeated without ID, it goes further back each time. Secrets, groups and keys stay as they are."
+  ],
+  async run(context, given) {
+    const [text2] = given.positionals;
+    if (text2 !== void 0 && !/^[1-9][0-9]{0,14}$/.test(text2)) throw wrongUsage("ID must be the id of a deployment.");
+    const client = await context.connect();
+    const id = text2 === void 0 ? (await before(client)).id : Number(text2);
+    const message = given.text("message");
+    const body = {
+      ...message !== void 0 && {
+        message
+      },
+      ...given.flag("force") && {
+        force: true
+      },
+      ...given.flag("dry-run") && {
+        dryRun: true
+      }
+    };
+    const options = {
+      timeoutMs: DEPLOY_TIMEOUT_MS
+    };
+    const answer = await sinceVersion("deployments", () => client.post(`/api/deployments/${id}/rollback`, body, options)).catch((error) => {
+      throw withProblems(error);
+    });
+    if (given.flag("dry-run")) return dryRunResult(answer);
+    const { deployment, warnings } = answer;
+    return {
+      json: {
+        deployment,
+        warnings
+      },
+      lines: [
+        ...planLines(deployment.plan),
+        ...warningLines(warnings),
+        `The state of deployment ${id} is live again, as deployment ${deployment.id}.`
+      ]
+    };
+  }
+};
+async function before(client) {
+  const { deployments, live } = await allDeployments(client);
+  const current = deployments.find(({ state }) => state === live);
+  const base = current?.rollbackOf ?? current?.id ?? Infinity;
+  const found = deployments.find(({ id, state, rollbackOf }) => rollbackOf === null && state !== live && id < base);
+  if (!found) throw new CrudeError("There is no earlier deployment.", {
+    code: "NotFound"
+  });
+  return found;
+}
+async function allDeployments(client) {
+  const deployments = [];
+  let cursor;
+  while (true) {
+    const page = await sinceVersion("deployments", () => client.get("/api/deployments", {
+      limit: PAGE_SIZE2,
+      cursor
+    }));
+    deployments.push(...page.deployments);
+    if (page.next === null) return {
+      deployments,
+      live: page.live
+    };
+    cursor = page.next;
+  }
+}
+var rollbackCommands = [
+  rollback
 ];
 
 // ../src/crude/base/browser_sign_in.ts
@@ -3425,6 +3525,7 @@ var COMMANDS = [
   ...signInCommands,
   ...projectCommands,
   ...deployCommands,
+  ...rollbackCommands,
   ...pullCommands,
   ...functionCommands,
   ...secretCommands,

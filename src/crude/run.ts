@@ -15,6 +15,7 @@ import { keyCommands } from "./commands/keys.ts";
 import { logCommands } from "./commands/logs.ts";
 import { projectCommands } from "./commands/project.ts";
 import { pullCommands } from "./commands/pull.ts";
+import { rollbackCommands } from "./commands/rollback.ts";
 import { secretCommands } from "./commands/secrets.ts";
 import { signInCommands } from "./commands/sign_in.ts";
 import { completionScript, SHELLS } from "./completion.ts";
@@ -47,6 +48,7 @@ const COMMANDS: readonly Command[] = [
   ...signInCommands,
   ...projectCommands,
   ...deployCommands,
+  ...rollbackCommands,
   ...pullCommands,
   ...functionCommands,
   ...secretCommands,

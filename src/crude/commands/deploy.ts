@@ -4,16 +4,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Client, sinceVersion } from "../base/client.ts";
-import type { Command, Context, Given, Options, Result } from "../base/command.ts";
-import { CrudeError, EXIT, messageOf, wrongUsage } from "../base/errors.ts";
+import type { Command, Context, Given, Options } from "../base/command.ts";
+import { CrudeError, messageOf, wrongUsage } from "../base/errors.ts";
 import { count, visible } from "../base/text.ts";
+import { DEPLOY_TIMEOUT_MS, type DryRun, dryRunResult, warningLines, withProblems } from "../project/deployment.ts";
 import { unifiedDiff } from "../project/diff.ts";
 import { contentOf, type LocalFile, mapSome, readLocalFiles } from "../project/local_files.ts";
-import { deletes, isEmpty, type Plan, planLines, type Problem, problemLines } from "../project/plan.ts";
+import { deletes, isEmpty, type Plan, planLines } from "../project/plan.ts";
 
 export const PROJECT_FILE = "crude.json";
-/** The server checks types and loads what changed. */
-const DEPLOY_TIMEOUT_MS = 15 * 60_000;
 const UPLOADED_AT_ONCE = 4;
 /** What was there may be removed while the rest is uploaded, but not again and again. */
 const ATTEMPTS_MAX = 3;
@@ -47,7 +46,7 @@ const deploy: Command = {
       ...project.request,
       ...(given.flag("force") && { force: true }),
       ...(message !== undefined && { message }),
-      ...(given.text("if-version") !== undefined && { ifVersion: given.number("if-version") }),
+      ...(given.text("if-version") !== undefined && { ifVersion: given.number("if-version", 0) }),
     };
     if (given.flag("dry-run")) return dryRunResult(await dryRun(context, client, project, wanted));
     if (given.flag("prune") && !given.flag("yes")) {
@@ -92,12 +91,6 @@ interface Project {
   readonly files: readonly LocalFile[];
   /** The body of a deployment, without what options add. */
   readonly request: Readonly<Record<string, unknown>>;
-}
-
-interface DryRun {
-  readonly plan: Plan;
-  readonly problems: readonly Problem[];
-  readonly warnings?: readonly Problem[];
 }
 
 async function readProject(context: Context, given: Given): Promise<Project> {
@@ -156,8 +149,7 @@ async function send(
       );
     } catch (error) {
       if (!(error instanceof CrudeError)) throw error;
-      if (error.code === "DeploymentProblems") throw withProblems(error);
-      if (error.code !== "MissingBlobs" || attempt === ATTEMPTS_MAX) throw error;
+      if (error.code !== "MissingBlobs" || attempt === ATTEMPTS_MAX) throw withProblems(error);
       const { missing } = error.details as { missing: readonly string[] };
       await upload(context, client, project, new Set(missing));
     }
@@ -180,30 +172,6 @@ async function upload(context: Context, client: Client, { files }: Project, miss
     context.terminal.progress("Uploading", doneBytes, totalBytes);
   });
   context.terminal.progress("Uploading", 1, 1);
-}
-
-function withProblems(error: CrudeError): CrudeError {
-  const { problems = [] } = (error.details ?? {}) as { problems?: readonly Problem[] };
-  const { exitCode, code, details } = error;
-  return new CrudeError(error.message, { exitCode, code, details, lines: problemLines(problems) });
-}
-
-function dryRunResult({ plan, problems, warnings }: DryRun): Result {
-  return {
-    json: { plan, problems, ...(warnings && { warnings }) },
-    lines: [
-      ...planLines(plan),
-      ...(problems.length > 0 ? [`${count(problems.length, "problem")}:`, ...problemLines(problems)] : []),
-      ...warningLines(warnings),
-      "Nothing was changed.",
-    ],
-    exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok,
-  };
-}
-
-function warningLines(warnings: readonly Problem[] | undefined): string[] {
-  if (!warnings || warnings.length === 0) return [];
-  return [`${count(warnings.length, "warning")}:`, ...problemLines(warnings)];
 }
 
 async function confirmPlan(context: Context, plan: Plan): Promise<void> {
