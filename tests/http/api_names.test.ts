@@ -161,7 +161,8 @@ Deno.test("what is neither an id nor a name is a 400 that names the field", asyn
   }
   for (const keyId of ["acme", "/acme", "staging/", "/", "Staging/acme"]) {
     const answer = await server.api("POST", "/api/secrets", { ...secret, scope: "key", keyId });
-    assert.deepEqual([answer.status, Object.keys(answer.body.details)], [400, ["keyId"]], keyId);
+    const problem = 'must be the names of a group and its key, such as "staging/acme"';
+    assert.deepEqual([answer.status, answer.body.details], [400, { keyId: problem }], keyId);
     const query = await server.api("GET", `/api/secrets?keyId=${encodeURIComponent(keyId)}`);
     assert.deepEqual([query.status, Object.keys(query.body.details)], [400, ["keyId"]], keyId);
   }

@@ -40,6 +40,9 @@ function reference<Id extends number, Name extends z.ZodType>(name: Name, thing:
   const error = ({ input }: { input?: unknown }): string => {
     if (input === undefined) return "is required";
     if (typeof input === "number") return ID_PROBLEM;
+    // The union knows only that each of its parts refused the text.
+    const problem = typeof input === "string" ? name.safeParse(input).error?.issues[0]?.message : undefined;
+    if (problem !== undefined) return problem;
     return `must be the id (a number) or the name (a text) of ${thing}`;
   };
   return z.union([id<Id>(), name], { error }).openapi({

@@ -66,13 +66,14 @@ export function confinementOf(wanted: { readonly [K in keyof Confinement]?: Conf
   return { permissions, secrets, isolation, responseGuard, cors, timeoutMs, memoryMb, files };
 }
 
-/**
- * Returns what is stored of `wanted`: lists have each member once, in order.
- * @throws AppError InvalidInput (400) for its handler or route
- */
+/** @throws AppError InvalidInput (400) for its handler or route */
+export function checkEntry({ handler, route }: Pick<NewFunction, "handler" | "route">): void {
+  checkHandlerPath(handler);
+  checkRoute(route);
+}
+
+/** Returns what is stored of `wanted`, which was checked: lists have each member once, in order. */
 export function toFields(wanted: NewFunction, groups: readonly GroupId[]): FunctionFields {
-  checkHandlerPath(wanted.handler);
-  checkRoute(wanted.route);
   const { name, description, handler, enabled } = wanted;
   const route = decodedRoute(wanted.route);
   return {

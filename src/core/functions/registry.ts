@@ -8,6 +8,7 @@ import type { FunctionFields, FunctionRow, FunctionStore } from "../../store/fun
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
 import {
+  checkEntry,
   findGroups,
   type FunctionChange,
   type FunctionEntries,
@@ -269,6 +270,7 @@ class RegistryService implements Registry {
 
   /** Validates `wanted` on its own and against all stored functions except `self`. */
   #check(wanted: NewFunction, self: FunctionId | undefined): FunctionFields {
+    checkEntry(wanted);
     const found = findGroups(this.#store.access, wanted.keys, "keys");
     const fields = toFields(wanted, found.flatMap((group) => group.error ? [] : [group.id]));
     const namesake = this.#rows.findByName(wanted.name);

@@ -6,6 +6,7 @@ import type { GroupId } from "../../ids.ts";
 import type { FunctionFields } from "../../store/functions.ts";
 import type { Store } from "../../store/store.ts";
 import {
+  checkEntry,
   confinementOf,
   findGroups,
   type FunctionEntries,
@@ -112,6 +113,7 @@ class Comparison implements Replacement {
   }
 
   add(name: string, entry: FunctionEntry): void {
+    checkEntry(entry);
     const row = this.#store.functions.findByName(name);
     const old = row && toFunction(row);
     if (old) this.#refuseOpening(old, entry);
