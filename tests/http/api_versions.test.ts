@@ -166,6 +166,21 @@ Deno.test("every resource has a version, and a change to another one is refused 
   }
 });
 
+Deno.test("the document says of each resource that a path names whether it has a version, and all have one", async () => {
+  await using server = await startApp();
+  const { body: document } = await server.api("GET", "/api/openapi.json");
+  const without: string[] = [];
+  // deno-lint-ignore no-explicit-any
+  for (const [path, { get }] of Object.entries<any>(document.paths)) {
+    if (get && path.endsWith("}") && !get.responses[200].headers?.ETag) without.push(path);
+  }
+  assert.deepEqual(without, []);
+  await save(server, "note.txt", "first");
+  for (const path of ["/api/versions/1", "/api/versions/1/files/note.txt"]) {
+    assert.equal(await etagOf(server, path), await etagOf(server, path));
+  }
+});
+
 Deno.test("of two changes to one version at once, one is made and the other is refused", async () => {
   await using server = await startApp();
   for (const { path, change } of await resources(server)) {

@@ -5,9 +5,11 @@ import { asText } from "../inputs/body.ts";
 import type { Version, VersionOfFile } from "../../code/versions/history.ts";
 import type { ComparedFile } from "../../code/versions/versions.ts";
 import { checkFilePath } from "../../core/functions/file_paths.ts";
+import { sha256Of } from "../../sha256.ts";
+import { versionOf } from "../../versions.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { filePath } from "./files.ts";
-import { apiRoute, documented, nothingUndocumented } from "./route.ts";
+import { apiRoute, documented, nothingUndocumented, tag } from "./route.ts";
 import { answer, body, errors, idParams, idText, json, query, SUCCESS, successSchema, time } from "../inputs/fields.ts";
 import { beforeCursor } from "../inputs/newest_first.ts";
 import { changeSchema, messageField, versionSchema, versionsQuery } from "../inputs/version_schemas.ts";
@@ -50,6 +52,7 @@ const get = apiRoute({
   method: "get",
   path: "/api/versions/{id}",
   operationId: "getVersion",
+  etag: true,
   tags,
   summary: "Get a version and what it changed",
   request: {
@@ -96,7 +99,9 @@ export function addVersions(api: Api, { versions }: ApiDeps): void {
   api.openapi(get, async (c) => {
     const { id } = c.req.valid("param");
     const files = await versions.compare(id, c.req.valid("query").against);
-    return c.json({ version: shown(versions.get(id)), files: files.map(compared) }, 200);
+    const version = shown(versions.get(id));
+    tag(c, versionOf(version));
+    return c.json({ version, files: files.map(compared) }, 200);
   });
 
   api.openapi(restore, async (c) => {
@@ -111,6 +116,7 @@ export function addVersions(api: Api, { versions }: ApiDeps): void {
   api.get(FILE_IN_VERSION, none, async (c) => {
     const { id, path } = fileParams(c.req.raw.url, c.req.param("id"));
     const content = await versions.file(id, path);
+    tag(c, sha256Of(content));
     const isText = asText(content) !== undefined;
     return c.body(content, 200, {
       "Content-Type": isText ? "text/plain; charset=utf-8" : "application/octet-stream",
@@ -161,6 +167,7 @@ function describeFileRoutes({ openAPIRegistry: registry }: Api): void {
     method: "get",
     path,
     operationId: "getVersionFile",
+    etag: true,
     tags,
     summary: "Get a file as it was in a version",
     request,
