@@ -1,6 +1,7 @@
 // Replacing many functions at once: what a plan says, what is written, and when it is in force.
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { type AuditEvent, OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import type { FunctionId, GroupId, SecretName } from "../../src/ids.ts";
@@ -167,6 +168,55 @@ Deno.test("within a larger transaction, processes end after its commit, and noth
   });
   assert.deepEqual(at.changes, [[b, true], [a, false]]);
   assert.deepEqual([at.answers("/a"), at.answers("/moved")], [undefined, "a"]);
+});
+
+Deno.test("whatever is replaced by whatever, either all of it is as wanted and each route has one function, or nothing is done", () => {
+  using at = there();
+  const some = fc.record({
+    route: fc.constantFrom("/a", "/b", "/:x", "/:y"),
+    methods: fc.uniqueArray(fc.constantFrom("GET", "POST", "PUT"), { minLength: 1 }),
+    description: fc.constantFrom("", "x"),
+  });
+  const entries = fc.dictionary(fc.constantFrom("f", "g", "h", "i"), some, { noNullPrototype: true });
+  const state = () => {
+    return Object.fromEntries(
+      at.registry.list().map((
+        { name, route, methods, description },
+      ) => [name, { route, methods: methods.toSorted(), description }]),
+    );
+  };
+  fc.assert(fc.property(entries, fc.boolean(), (wanted, prune) => {
+    const before = state();
+    const after = { ...(prune ? {} : before) };
+    for (const [name, { methods, ...rest }] of Object.entries(wanted)) {
+      after[name] = { ...rest, methods: methods.toSorted() };
+    }
+    const places = Object.values(after).flatMap(({ route, methods }) =>
+      methods.map((method) => `${method} ${route.replace(/:./, ":")}`)
+    );
+    const isPossible = new Set(places).size === places.length;
+    const given = Object.fromEntries(
+      Object.entries(wanted).map(([name, rest]) => [name, { ...rest, handler: "a.ts" }]),
+    );
+    const { plan, problems } = at.plan(given, { prune, force: false });
+    assert.equal(problems.length === 0, isPossible);
+    if (!isPossible) {
+      assert.throws(() => at.replace(given, { prune, force: false }), AppError);
+      assert.deepEqual(state(), before);
+      return;
+    }
+    assert.deepEqual(at.replace(given, { prune, force: false }), plan);
+    assert.deepEqual(state(), after);
+    const names = (kept: (name: string) => boolean) => [...Object.keys({ ...before, ...after })].filter(kept).sort();
+    const isIn = (all: object, name: string) => Object.hasOwn(all, name);
+    assert.deepEqual(plan.created, names((name) => !isIn(before, name) && isIn(after, name)));
+    assert.deepEqual(plan.deleted, names((name) => isIn(before, name) && !isIn(after, name)));
+    for (const [name, { route, methods }] of Object.entries(after)) {
+      const answers = methods.map((method) => at.registry.match(method, route.replace(/:./, "z")).found?.name);
+      assert.deepEqual(new Set(answers), new Set([name]));
+    }
+    assert.deepEqual(at.replace(given, { prune, force: false }).unchanged, Object.keys(wanted).length);
+  }));
 });
 
 Deno.test("one function is replaced by name if it has the expected version", () => {
