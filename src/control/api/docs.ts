@@ -12,6 +12,8 @@ import { documented, nothingUndocumented, tag } from "./route.ts";
 const DESCRIPTION = `Manages functions, their files, key groups, API keys, secrets and settings.
 
 Every answer carries \`X-Request-Id\`. Times are ISO 8601 in UTC. Ids are positive whole numbers, never used twice.
+What is taken by its id is taken by its name as well: in JSON a number is an id and a text is a name; in a query, digits
+alone are an id and anything else is a name; in a path, only what follows \`by-name/\` is a name.
 A method that a path does not take is answered with 405 and \`Allow\`.`;
 
 const CRUDE_SCHEMA_PATH = "/crude.schema.json";
