@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 92d559f5ae041ea984e250a34d8f82053f99471e1f904151f2b2f17927f35354
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 775576a2580347b3fb0128a0d7c457d5a6d04b6750fb691f6d882b53b39394e5
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
@@ -155,7 +155,11 @@ var INTERRUPTED = 130;
 function createTerminal({ stdin, stderr, exit }, json2) {
   const isInputTerminal = stdin.isTTY === true;
   const isInteractive = isInputTerminal && stderr.isTTY === true;
+  const isDrawn = !json2 && stderr.isTTY === true;
   let drawnAt;
+  const draw = (line) => {
+    if (isDrawn) stderr.write(ERASE_LINE + line.slice(0, (stderr.columns ?? 80) - 1));
+  };
   const ask = (question, hidden) => new Promise((resolve5) => {
     let typed = "";
     stdin.setRawMode(true);
@@ -214,20 +218,29 @@ function createTerminal({ stdin, stderr, exit }, json2) {
     },
     show: (line) => void stderr.write(`${line}
 `),
-    progress(label, done, total) {
-      if (json2 || stderr.isTTY !== true) return;
+    progress(label, done, total, unit) {
       const now = performance.now();
       if (done >= total) {
-        if (drawnAt !== void 0) stderr.write(ERASE_LINE);
+        draw("");
         drawnAt = void 0;
-        return;
+      } else if (drawnAt === void 0 || now - drawnAt >= UPDATE_INTERVAL_MS) {
+        const shown3 = unit === "bytes" ? `${megabytes(done)} of ${megabytes(total)} MB` : `${done} of ${total}`;
+        draw(`${label} ${Math.floor(done / total * 100)}% (${shown3})`);
+        drawnAt = now;
       }
-      if (drawnAt !== void 0 && now - drawnAt < UPDATE_INTERVAL_MS) return;
-      const percent = Math.floor(done / total * 100);
-      stderr.write(ERASE_LINE + `${label} ${percent}% | ${done}/${total}`.slice(0, (stderr.columns ?? 80) - 1));
-      drawnAt = now;
+    },
+    async waiting(label, work) {
+      draw(`${label}\u2026`);
+      try {
+        return await work();
+      } finally {
+        draw("");
+      }
     }
   };
+}
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
 }
 function concat(chunks) {
   const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
@@ -248,9 +261,9 @@ function isLoopback(url) {
   return LOOPBACK.test(url.hostname);
 }
 function serverUrl(text2, what) {
-  let url = URL.parse(text2.trim());
+  let url = parse2(text2.trim());
   if (!url || !/^https?:$/.test(url.protocol)) {
-    const secure = URL.parse(`https://${text2.trim()}`);
+    const secure = parse2(`https://${text2.trim()}`);
     if (/^[a-z]+:\/\//i.test(text2.trim()) || !secure) {
       throw wrongUsage(`${what} must be the address of a server, such as https://functions.example.com.`);
     }
@@ -258,6 +271,9 @@ function serverUrl(text2, what) {
   }
   if (url.username !== "" || url.password !== "") throw wrongUsage(`${what} must not contain a user or password.`);
   return url.origin;
+}
+function parse2(text2) {
+  return URL.canParse(text2) ? new URL(text2) : void 0;
 }
 function requireSecure(origin) {
   const url = new URL(origin);
@@ -1769,9 +1785,9 @@ async function dryRun(context, client, project, wanted) {
 async function send(context, client, project, wanted) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await sinceVersion("deployments", () => client.post("/api/deployments", wanted, {
+      return await sinceVersion("deployments", () => context.terminal.waiting("Deploying", () => client.post("/api/deployments", wanted, {
         timeoutMs: DEPLOY_TIMEOUT_MS
-      }));
+      })));
     } catch (error) {
       if (!(error instanceof CrudeError)) throw error;
       if (error.code !== "MissingBlobs" || attempt === ATTEMPTS_MAX) throw withProblems(error);
@@ -1784,7 +1800,7 @@ async function upload(context, client, { files }, missing2) {
   const wanted = files.filter(({ sha256: sha2562 }) => missing2.delete(sha2562));
   const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let doneBytes = 0;
-  context.terminal.progress("Uploading", 0, totalBytes);
+  context.terminal.progress("Uploading", 0, totalBytes, "bytes");
   await mapSome(wanted, UPLOADED_AT_ONCE, async (file) => {
     const response = await client.request("PUT", `/api/blobs/${file.sha256}`, {
       bytes: await contentOf(file),
@@ -1795,7 +1811,7 @@ async function upload(context, client, { files }, missing2) {
     });
     await response.body?.cancel();
     doneBytes += file.sizeBytes;
-    context.terminal.progress("Uploading", doneBytes, totalBytes);
+    context.terminal.progress("Uploading", doneBytes, totalBytes, "bytes");
   });
   context.terminal.progress("Uploading", 1, 1);
 }
@@ -2885,7 +2901,7 @@ async function projectFile(client, stored) {
     entryOf(one, names)
   ]));
   const text2 = stored && new TextDecoder().decode(stored);
-  const before2 = parse2(text2);
+  const before2 = parse3(text2);
   const after = {
     ...before2,
     functions: entries
@@ -2908,7 +2924,7 @@ function entryOf(one, names) {
     fields[name]
   ]));
 }
-function parse2(text2) {
+function parse3(text2) {
   try {
     const value = JSON.parse(text2 ?? "{}");
     return typeof value === "object" && value !== null ? value : {};
@@ -3540,7 +3556,7 @@ async function run(args, machine) {
     const found = find2(args);
     if (!("command" in found)) return await help(found, machine, json2);
     const { command, rest } = found;
-    const { given, isHelp } = parse3(command, rest);
+    const { given, isHelp } = parse4(command, rest);
     if (isHelp) {
       await machine.write(`${usage(command, COMMON2)}
 `);
@@ -3617,7 +3633,7 @@ async function help({ group, isHelp, isVersion }, { version, write: write3, warn
   else warn(text2);
   return isHelp ? EXIT.ok : EXIT.usage;
 }
-function parse3(command, args) {
+function parse4(command, args) {
   const expected = command.positionals ?? [];
   const see = `See "crude ${command.name} --help".`;
   let parsed;

@@ -14,9 +14,9 @@ export function isLoopback(url: URL): boolean {
  * @throws CrudeError (usage) naming `what`
  */
 export function serverUrl(text: string, what: string): string {
-  let url = URL.parse(text.trim());
+  let url = parse(text.trim());
   if (!url || !/^https?:$/.test(url.protocol)) {
-    const secure = URL.parse(`https://${text.trim()}`);
+    const secure = parse(`https://${text.trim()}`);
     if (/^[a-z]+:\/\//i.test(text.trim()) || !secure) {
       throw wrongUsage(`${what} must be the address of a server, such as https://functions.example.com.`);
     }
@@ -24,6 +24,11 @@ export function serverUrl(text: string, what: string): string {
   }
   if (url.username !== "" || url.password !== "") throw wrongUsage(`${what} must not contain a user or password.`);
   return url.origin;
+}
+
+/** Node 20 has no `URL.parse` in its first versions. */
+function parse(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
 }
 
 /** @throws CrudeError (usage) if a credential could be read on its way to this server */

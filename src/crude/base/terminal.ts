@@ -23,8 +23,10 @@ export interface Terminal {
   confirm(question: string): Promise<boolean>;
   /** Shows a line while the command waits. */
   show(line: string): void;
-  /** Draws how far something is; nothing without a terminal. The last report erases it. */
-  progress(label: string, done: number, total: number): void;
+  /** Draws how far something is; nothing without a terminal. Drawn until `done` is `total`. */
+  progress(label: string, done: number, total: number, unit?: "bytes"): void;
+  /** Shows what is waited for while `work` runs; nothing without a terminal. */
+  waiting<T>(label: string, work: () => Promise<T>): Promise<T>;
 }
 
 export interface Streams {
@@ -37,7 +39,11 @@ export interface Streams {
 export function createTerminal({ stdin, stderr, exit }: Streams, json: boolean): Terminal {
   const isInputTerminal = stdin.isTTY === true;
   const isInteractive = isInputTerminal && stderr.isTTY === true;
+  const isDrawn = !json && stderr.isTTY === true;
   let drawnAt: number | undefined;
+  const draw = (line: string): void => {
+    if (isDrawn) stderr.write(ERASE_LINE + line.slice(0, (stderr.columns ?? 80) - 1));
+  };
 
   const ask = (question: string, hidden: boolean): Promise<string> =>
     new Promise((resolve) => {
@@ -97,20 +103,30 @@ export function createTerminal({ stdin, stderr, exit }: Streams, json: boolean):
       return /^y(?:es)?$/i.test((await ask(`${question} [y/N] `, false)).trim());
     },
     show: (line) => void stderr.write(`${line}\n`),
-    progress(label, done, total) {
-      if (json || stderr.isTTY !== true) return;
+    progress(label, done, total, unit) {
       const now = performance.now();
       if (done >= total) {
-        if (drawnAt !== undefined) stderr.write(ERASE_LINE);
+        draw("");
         drawnAt = undefined;
-        return;
+      } else if (drawnAt === undefined || now - drawnAt >= UPDATE_INTERVAL_MS) {
+        const shown = unit === "bytes" ? `${megabytes(done)} of ${megabytes(total)} MB` : `${done} of ${total}`;
+        draw(`${label} ${Math.floor((done / total) * 100)}% (${shown})`);
+        drawnAt = now;
       }
-      if (drawnAt !== undefined && now - drawnAt < UPDATE_INTERVAL_MS) return;
-      const percent = Math.floor((done / total) * 100);
-      stderr.write(ERASE_LINE + `${label} ${percent}% | ${done}/${total}`.slice(0, (stderr.columns ?? 80) - 1));
-      drawnAt = now;
+    },
+    async waiting(label, work) {
+      draw(`${label}…`);
+      try {
+        return await work();
+      } finally {
+        draw("");
+      }
     },
   };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
 }
 
 function concat(chunks: readonly Uint8Array[]): Uint8Array {

@@ -145,7 +145,11 @@ async function send(
     try {
       return await sinceVersion(
         "deployments",
-        () => client.post("/api/deployments", wanted, { timeoutMs: DEPLOY_TIMEOUT_MS }),
+        () =>
+          context.terminal.waiting(
+            "Deploying",
+            () => client.post("/api/deployments", wanted, { timeoutMs: DEPLOY_TIMEOUT_MS }),
+          ),
       );
     } catch (error) {
       if (!(error instanceof CrudeError)) throw error;
@@ -160,7 +164,7 @@ async function upload(context: Context, client: Client, { files }: Project, miss
   const wanted = files.filter(({ sha256 }) => missing.delete(sha256));
   const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let doneBytes = 0;
-  context.terminal.progress("Uploading", 0, totalBytes);
+  context.terminal.progress("Uploading", 0, totalBytes, "bytes");
   await mapSome(wanted, UPLOADED_AT_ONCE, async (file) => {
     const response = await client.request("PUT", `/api/blobs/${file.sha256}`, {
       bytes: await contentOf(file),
@@ -169,8 +173,9 @@ async function upload(context: Context, client: Client, { files }: Project, miss
     });
     await response.body?.cancel();
     doneBytes += file.sizeBytes;
-    context.terminal.progress("Uploading", doneBytes, totalBytes);
+    context.terminal.progress("Uploading", doneBytes, totalBytes, "bytes");
   });
+  // Also if all of them are empty.
   context.terminal.progress("Uploading", 1, 1);
 }
 
