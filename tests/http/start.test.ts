@@ -142,6 +142,21 @@ for (const [what, module, warnings] of LACKS) {
   });
 }
 
+Deno.test({
+  name: "root without a capability that users of sandboxes take runs them as itself, says so, and still ends them",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  async fn() {
+    for (const missing of ["chown", "kill"]) {
+      const prepare = `set -- setpriv --bounding-set=-${missing} --inh-caps=-${missing} "$@"`;
+      await using server = await startServer({ prepare });
+      assert.match(server.logs(), /WARN +.*not all of the capabilities.*sandboxes run as root, too/);
+      await deploy(server, "works", "export default (c) => c.text('works')");
+      assert.equal((await run(server, "/works")).body, "works");
+      assert.equal(await server.stop(), 0);
+    }
+  },
+});
+
 Deno.test("data and the key file are made with modes that keep others out", async () => {
   await using server = await startServer();
   const mode = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);

@@ -109,7 +109,10 @@ export function sandboxWarnings({ ownUsers, landlock }: Runtime): string[] {
   if (Deno.build.os !== "linux") return [];
   const missing: string[] = [];
   if (Deno.uid() === 0 && !ownUsers) {
-    missing.push("setpriv(1) of util-linux is missing or cannot change users here: sandboxes run as root, too.");
+    missing.push(
+      "setpriv(1) of util-linux is missing, or this process has not all of the capabilities CHOWN, DAC_OVERRIDE, KILL, " +
+        "SETGID and SETUID: sandboxes run as root, too.",
+    );
   }
   if (!landlock?.abi) {
     missing.push("Landlock does not work here (it requires Linux 5.13, setpriv and perl): sandboxes run without it.");

@@ -6,6 +6,12 @@ const UIDS = 4_096;
 /** One of them, for trials before there are sandboxes. */
 export const SANDBOX_UID = FIRST_UID;
 
+/**
+ * Bits of capabilities(7): to give a folder to another user (CHOWN), remove what that user wrote there (DAC_OVERRIDE),
+ * kill the user's processes (KILL), and become the user (SETGID, SETUID). A container may have taken any of them from root.
+ */
+const REQUIRED_CAPABILITIES = [0, 1, 5, 6, 7];
+
 /** The kernel kills the process with its parent, and the process gains no rights by running other programs. */
 const HOLD = ["--no-new-privs", "--pdeathsig", "KILL"];
 
@@ -15,17 +21,29 @@ export function setprivArgs(uid: number | undefined): string[] {
   return [...HOLD, `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--inh-caps=-all"];
 }
 
+/** Reports whether the text of `/proc/PID/status` shows every capability that a user for each sandbox requires. */
+export function mayAssignUsers(status: string): boolean {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  return REQUIRED_CAPABILITIES.every((bit) => (effective >> BigInt(bit) & 1n) === 1n);
+}
+
 /**
  * Returns what setpriv at `path` can do here: nothing (too old, or another implementation), `hold` processes, or
- * `switch` users as well, which requires root and its permission to do so.
+ * `switch` users as well, which requires root with all of the capabilities for it.
  */
 export async function trySetpriv(path: string): Promise<"nothing" | "hold" | "switch"> {
   const works = async (args: string[]): Promise<boolean> => {
     const command = new Deno.Command(path, { args: [...args, "/bin/sh", "-c", ":"], stdin: "null" });
     return (await command.output()).success;
   };
-  if (Deno.uid() === 0 && await works(setprivArgs(FIRST_UID))) return "switch";
+  if (Deno.uid() === 0 && mayAssignUsers(await ownStatus()) && await works(setprivArgs(FIRST_UID))) return "switch";
   return await works(setprivArgs(undefined)) ? "hold" : "nothing";
+}
+
+/** Returns `/proc/PID/status` of a child, which has the rights of this process. Deno itself may not read it. */
+async function ownStatus(): Promise<string> {
+  const command = new Deno.Command("/bin/sh", { args: ["-c", "exec cat /proc/self/status"], stdin: "null" });
+  return new TextDecoder().decode((await command.output()).stdout);
 }
 
 const inUse = new Set<number>();
