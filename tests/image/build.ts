@@ -8,6 +8,8 @@ const DEBIAN = "bookworm";
 /** How this machine reaches registries; a container engine is given the like as build arguments. */
 const NETWORK = /^(HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|DENO_CERT|SSL_CERT_FILE|NPM_CONFIG_REGISTRY)$/i;
 
+export const ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** Runs a command and resolves to what it printed. @throws Error with that if it fails */
 export async function output(command: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command[0]!, {
@@ -20,10 +22,16 @@ export async function output(command: readonly string[], env: Record<string, str
   return out!;
 }
 
+/** Makes a minimal Debian in `folder`; resolves to its root. */
+export async function makeDebian(folder: string): Promise<string> {
+  const root = join(folder, "debian");
+  await output(["debootstrap", "--variant=minbase", DEBIAN, root, "http://deb.debian.org/debian"]);
+  return root;
+}
+
 /** Builds the image in `folder`; resolves to the root of its file system. */
 export async function buildImage(dockerfile: Dockerfile, folder: string): Promise<string> {
-  const debian = join(folder, "debian");
-  await output(["debootstrap", "--variant=minbase", DEBIAN, debian, "http://deb.debian.org/debian"]);
+  const debian = await makeDebian(folder);
   const roots = new Map<string, string>();
   let root = debian;
   for (const [index, stage] of dockerfile.stages.entries()) {
@@ -40,6 +48,11 @@ export async function buildImage(dockerfile: Dockerfile, folder: string): Promis
 async function prepare({ from }: Stage, root: string): Promise<void> {
   if (from === `debian:${DEBIAN}-slim`) return;
   if (!/^node:\d+-bookworm-slim$/.test(from)) throw new Error(`${from} cannot be made of ${DEBIAN}`);
+  await addNode(root);
+}
+
+/** Adds this machine's Node.js and npm. */
+export async function addNode(root: string): Promise<void> {
   const node = await Deno.realPath(await which("node"));
   const npm = dirname(dirname(await Deno.realPath(await which("npm"))));
   const [bin, modules] = [join(root, "usr/local/bin"), join(root, "usr/local/lib/node_modules")];
@@ -93,22 +106,27 @@ async function copy({ text, line }: Instruction, root: string, cwd: string, root
 
 /** RUN as root, with this machine's network. */
 async function run(script: string, root: string, cwd: string, env: Record<string, string>): Promise<void> {
-  const network: Record<string, string> = {};
-  for (const [name, value] of Object.entries(Deno.env.toObject())) {
-    if (!NETWORK.test(name)) continue;
-    network[name] = value;
-    if (!value.startsWith("/")) continue;
-    await Deno.mkdir(join(root, dirname(value)), { recursive: true });
-    await Deno.copyFile(value, join(root, value));
-    // Deno has a name of its own for the same.
-    network.DENO_CERT ??= value;
-  }
-  for (const name of ["resolv.conf", "hosts"]) await Deno.copyFile(`/etc/${name}`, join(root, "etc", name));
   const mounts = 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/sh -c "$2"';
-  const set = Object.entries({ PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", ...network, ...env })
+  const set = Object.entries({ PATH: ROOT_PATH, ...await shareNetwork(root), ...env })
     .map(([name, value]) => `${name}=${value}`);
   await output([
     ...["unshare", "--mount", "--pid", "--fork", "env", "--ignore-environment", ...set],
     ...["/bin/sh", "-c", mounts, "sh", root, `cd ${cwd} && ${script}`],
   ]);
+}
+
+/** Copies into `root` what reaching registries takes here; resolves to the variables for it. */
+export async function shareNetwork(root: string): Promise<Record<string, string>> {
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries(Deno.env.toObject())) {
+    if (!NETWORK.test(name)) continue;
+    variables[name] = value;
+    if (!value.startsWith("/")) continue;
+    await Deno.mkdir(join(root, dirname(value)), { recursive: true });
+    await Deno.copyFile(value, join(root, value));
+    // Deno has a name of its own for the same.
+    variables.DENO_CERT ??= value;
+  }
+  for (const name of ["resolv.conf", "hosts"]) await Deno.copyFile(`/etc/${name}`, join(root, "etc", name));
+  return variables;
 }
