@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import manifest from "../../deno.json" with { type: "json" };
 import { ConfinedDeno } from "../../src/code/modules/confined_deno.ts";
 import { annotate } from "../../src/code/checks/handler_type_injection.ts";
 import { readDiagnostics } from "../../src/code/checks/diagnostics.ts";
@@ -10,6 +11,7 @@ import { EMPTY_LOCK } from "../../src/code/packages/lock.ts";
 import { createFiles } from "../../src/code/files/files.ts";
 import { createTypeCheck, type Source } from "../../src/code/checks/type_check.ts";
 import { prepareRuntime, type RuntimeOptions } from "../../src/sandbox/process/toolchain.ts";
+import { declarations, denoConfig } from "../../src/crude/project/template.ts";
 import { startNpmRegistry } from "./npm_registry.ts";
 import { WITHOUT_HISTORY } from "../unit/without_history.ts";
 
@@ -195,4 +197,16 @@ Deno.test("an error without a place is told without one", () => {
     { address: "", line: 1, column: 1, endColumn: undefined, message: "Something else" },
   ]);
   assert.deepEqual(readDiagnostics("nothing at all"), []);
+});
+
+Deno.test("types of a file that deno.json maps to are those of that file, as crude types writes it", async () => {
+  await using bed = await bench();
+  await Deno.writeTextFile(join(bed.codeDir, "deno.json"), denoConfig());
+  await Deno.writeTextFile(join(bed.codeDir, "crude.d.ts"), declarations(manifest.imports.hono, ["A"]));
+  const handler = (body: string) =>
+    `import type { Handler } from "crude";\nexport default (async (c, ctx) => { ${body} }) satisfies Handler;\n`;
+  assert.deepEqual(await bed.check(handler(`return c.json({ a: await ctx.getSecret("A") });`)), []);
+  const [problem, ...more] = await bed.check(handler("return c.jsn({});"));
+  assert.deepEqual(more, []);
+  assert.match(problem!, /^handler\.ts 2:\d+-\d+ Property 'jsn' does not exist on type/);
 });

@@ -1,7 +1,7 @@
 // Checks the types of a handler that is being written: runs `deno check` on a copy of the files, in a separate process
 // that fetches nothing and runs none of them. Stores nothing.
 
-import { dirname, join, posix, relative } from "node:path";
+import { dirname, isAbsolute, join, posix, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { AppError } from "../../errors.ts";
 import { LANGUAGE_FLAGS } from "../../sandbox/process/process.ts";
@@ -15,7 +15,8 @@ import type { Files } from "../files/files.ts";
 import { lockText, newestLocked } from "../packages/lock.ts";
 import type { PackageLocks } from "../packages/package_locks.ts";
 import { candidatesFor } from "../modules/project_graph.ts";
-import { type TypeCheckConfig, typeCheckConfig } from "./type_check_config.ts";
+import { isBare, ProjectConfig } from "../modules/project_config.ts";
+import { specifiersOf, type TypeCheckConfig, typeCheckConfig } from "./type_check_config.ts";
 
 /** A problem in a file of the code folder. Lines and columns count from 1. */
 export interface Problem {
@@ -88,7 +89,8 @@ export function createTypeCheck(options: TypeCheckOptions): TypeCheck {
   const checkNow = async (source: Source): Promise<Problem[]> => {
     const uid = runtime.ownUsers ? takeUid() : undefined;
     try {
-      const sources = await gather(source, files);
+      const hosts = importHosts();
+      const sources = await gather(source, files, new ProjectConfig({ codeDir, importHosts: hosts }), codeDir);
       const annotated = new Map<string, Annotated>();
       const pause = slices();
       for (const [path, content] of sources) {
@@ -101,7 +103,6 @@ export function createTypeCheck(options: TypeCheckOptions): TypeCheck {
         `code/${path}`,
         annotated.get(path)?.source ?? content,
       ]));
-      const hosts = importHosts();
       const lock = locks.starting(source.path);
       const config = await typeCheckConfig(sources, {
         codeDir,
@@ -161,16 +162,20 @@ export function createTypeCheck(options: TypeCheckOptions): TypeCheck {
 }
 
 /** Returns the source and the existing files that it imports from the code folder. */
-async function gather(source: Source, files: Files): Promise<Map<string, string>> {
+async function gather(
+  source: Source,
+  files: Files,
+  project: ProjectConfig,
+  codeDir: string,
+): Promise<Map<string, string>> {
   const found = new Map([[source.path, source.content]]);
   const looked = new Set<string>();
   const pause = slices();
   let bytes = source.content.length;
   for (const [path, content] of found) {
-    for (const [, specifier] of content.matchAll(RELATIVE)) {
+    for (const target of targetsOf(path, content, project, codeDir)) {
       await pause();
-      const target = posix.normalize(posix.join(posix.dirname(path), decoded(specifier!)));
-      if (target.startsWith("../") || found.has(target) || looked.has(target)) continue;
+      if (target === undefined || target.startsWith("../") || found.has(target) || looked.has(target)) continue;
       looked.add(target);
       if (looked.size > LOOKED_MAX) {
         throw new AppError("TooLarge", 413, `More than ${LOOKED_MAX} paths in the sources are not looked up.`);
@@ -191,6 +196,27 @@ async function gather(source: Source, files: Files): Promise<Map<string, string>
     }
   }
   return found;
+}
+
+/**
+ * Returns the paths in the code folder that a source may import: relative ones, and those that deno.json maps to;
+ * undefined for each specifier of anything else, so that the caller can pause among many.
+ */
+function* targetsOf(
+  path: string,
+  content: string,
+  project: ProjectConfig,
+  codeDir: string,
+): Iterable<string | undefined> {
+  for (const [, specifier] of content.matchAll(RELATIVE)) {
+    yield posix.normalize(posix.join(posix.dirname(path), decoded(specifier!)));
+  }
+  const importer = join(codeDir, ...path.split("/"));
+  for (const specifier of specifiersOf(content)) {
+    const resolved = isBare(specifier) ? project.resolve(specifier, importer) : undefined;
+    const isLocal = resolved && "target" in resolved && isAbsolute(resolved.target);
+    yield isLocal ? relative(codeDir, resolved.target).split(sep).join("/") : undefined;
+  }
 }
 
 async function readIfThere(path: string, files: Files): Promise<{ content: Uint8Array } | undefined> {

@@ -19,6 +19,11 @@ export interface TypeCheckConfig {
 const SPECIFIER = /(?:from|import|require)\s*(?:\(\s*)?["']([^"'\n\r]{1,500})["']/g;
 /** Limit for all texts together. */
 const SPECIFIERS_MAX = 10_000;
+/** Returns the specifiers that a source may import. */
+export function* specifiersOf(source: string): Iterable<string> {
+  for (const [, specifier] of source.matchAll(SPECIFIER)) yield specifier!;
+}
+
 /** Parameters need no types; everything else is as strict as Deno's default. */
 const COMPILER_OPTIONS = { noImplicitAny: false };
 
@@ -38,16 +43,16 @@ export async function typeCheckConfig(
   const isThere = new Set([...sources.keys()].map(fileOf));
   for (const [path, content] of sources) {
     const importer = fileOf(path);
-    for (const [, specifier] of content.matchAll(SPECIFIER)) {
+    for (const specifier of specifiersOf(content)) {
       await pause();
       if (++specifiers > SPECIFIERS_MAX) {
         throw new AppError("TooLarge", 413, `More than ${SPECIFIERS_MAX} imports are not checked.`);
       }
-      if (isBare(specifier!)) {
-        const resolved = project.resolve(specifier!, importer);
-        if ("target" in resolved) map.add(importer, specifier!, resolved.target);
-      } else if (specifier!.startsWith(".")) {
-        const target = join(importer, "..", specifier!);
+      if (isBare(specifier)) {
+        const resolved = project.resolve(specifier, importer);
+        if ("target" in resolved) map.add(importer, specifier, resolved.target);
+      } else if (specifier.startsWith(".")) {
+        const target = join(importer, "..", specifier);
         const [found, ...more] = isThere.has(target) ? [] : candidatesFor(target).filter((one) => isThere.has(one));
         if (found !== undefined && more.length === 0) map.alias(target, found);
       }
