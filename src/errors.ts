@@ -1,7 +1,7 @@
 // Defines the error type for problems that a caller can fix. Every other error is a bug
 // and reaches the caller as a bare 500.
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 502 | 503 | 504;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 429 | 502 | 503 | 504;
 
 /** The problems of inputs, by field: `{ "functionId": "is required when scope is function" }`. */
 export type ErrorDetails = Record<string, string>;
@@ -11,6 +11,9 @@ export type ErrorDetails = Record<string, string>;
  * The message reaches the caller, so it never contains the value of a secret.
  */
 export class AppError extends Error {
+  /** What the error is about, for programs, if it is not about fields of the input. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+
   constructor(
     readonly code: string,
     readonly status: ErrorStatus,

@@ -1,7 +1,11 @@
 // Opens the registry of functions, the checks of their code, and the rotation of encryption keys, which pauses for calls.
 
+import { join } from "node:path";
 import { LoadChecks } from "../code/checks/load_check.ts";
 import { createPreflight, type Preflight } from "../code/checks/preflight.ts";
+import { createDeployments, type Deployments } from "../code/deployments/deployments.ts";
+import { createSecretCheck } from "../code/deployments/secret_check.ts";
+import { stageCode } from "../code/deployments/staged_code.ts";
 import { Pruner } from "../code/pruner.ts";
 import { Rotation } from "../core/encryption/rotation.ts";
 import { createRegistry, type Registry } from "../core/functions/registry.ts";
@@ -15,6 +19,7 @@ import type { Telemetry } from "./telemetry.ts";
 export interface Functions {
   readonly registry: Registry;
   readonly preflight: Preflight;
+  readonly deployments: Deployments;
   /** Removes packages and folders that nothing uses. */
   readonly pruner: Pruner;
   readonly rotation: Rotation;
@@ -25,7 +30,23 @@ export function openFunctions(
   { log, now }: Host,
   parts: Data & Domain & Code & Telemetry & Sandboxes,
 ): Functions {
-  const { store, keyFile, settings, runtime, codeDir, locks, cache, imports, assets, metrics, logs, record } = parts;
+  const {
+    store,
+    keyFile,
+    keyring,
+    settings,
+    runtime,
+    runDir,
+    blobs,
+    codeDir,
+    locks,
+    cache,
+    imports,
+    assets,
+    metrics,
+    logs,
+    record,
+  } = parts;
   const { conditions, pool, process } = parts;
   const registry = createRegistry({
     store,
@@ -38,7 +59,19 @@ export function openFunctions(
     },
   });
   const handlers = () => registry.list().map(({ handler }) => handler);
-  const pruner = new Pruner({ codeDir, runtime, cache, locks, imports, handlers, now, report: log });
+  const isBlobUsed = (sha256: string) => store.codeVersions.isUsed(sha256);
+  const pruner = new Pruner({
+    codeDir,
+    runtime,
+    cache,
+    locks,
+    imports,
+    blobs,
+    isBlobUsed,
+    handlers,
+    now,
+    report: log,
+  });
   opened.defer(() => pruner.stop());
   const rotation = new Rotation({
     store,
@@ -55,16 +88,24 @@ export function openFunctions(
     record,
   });
   opened.defer(() => rotation.stop());
-  const preflight = createPreflight({
-    imports,
-    assets,
-    registry,
-    conditions,
-    loads: new LoadChecks({ process, ...settings.view({ limitMs: "sandbox.load-check-ms" }) }),
-    limits: () => ({
-      importHosts: settings.get("sandbox.import-hosts"),
-      memoryMb: settings.get("sandbox.memory-mb"),
-    }),
+  const loads = new LoadChecks({ process, ...settings.view({ limitMs: "sandbox.load-check-ms" }) });
+  const limits = () => ({
+    importHosts: settings.get("sandbox.import-hosts"),
+    memoryMb: settings.get("sandbox.memory-mb"),
   });
-  return { registry, preflight, pruner, rotation };
+  const preflight = createPreflight({ imports, assets, registry, conditions, loads, limits });
+  const checkSecrets = createSecretCheck(store);
+  const folder = join(runDir, "build");
+  const staging = { folder, blobs, imports, lockStore: store.packageLocks, locks, loads, limits, checkSecrets };
+  const deployments = createDeployments({
+    ...parts,
+    registry,
+    importers: (path) => imports.importers(path),
+    isKnown: (handler) => imports.current(handler) !== undefined,
+    stage: (tree) => stageCode(tree, staging),
+    found: (handler, version, problems) => conditions.found(handler, version, problems),
+    key: keyring.derive("code versions"),
+    now,
+  });
+  return { registry, preflight, deployments, pruner, rotation };
 }

@@ -9,6 +9,7 @@ import type { Imports } from "./modules/imports.ts";
 import type { ModuleCache } from "./packages/module_cache.ts";
 import { isThere } from "./packages/package_files.ts";
 import type { PackageLocks } from "./packages/package_locks.ts";
+import type { Blobs } from "../store/blobs.ts";
 
 export interface PrunerOptions {
   /** Absolute and real. */
@@ -17,6 +18,9 @@ export interface PrunerOptions {
   readonly cache: ModuleCache;
   readonly locks: PackageLocks;
   readonly imports: Pick<Imports, "forget">;
+  readonly blobs: Pick<Blobs, "sweep">;
+  /** Reports whether a version of the code refers to a content. */
+  readonly isBlobUsed: (sha256: string) => boolean;
   /** Handlers of all functions, as paths in the code folder. */
   readonly handlers: () => Iterable<string>;
   readonly now: () => number;
@@ -26,6 +30,8 @@ export interface PrunerOptions {
 
 const EVERY_MS = DAY_MS;
 const NAMES_MAX = 20;
+/** How long a content waits for the deployment that it was sent for. */
+const BLOB_AGE_MS = DAY_MS;
 
 export class Pruner {
   readonly #options: PrunerOptions;
@@ -62,7 +68,8 @@ export class Pruner {
   }
 
   async #prune(): Promise<void> {
-    const { runtime, cache, now, ages, report } = this.#options;
+    const { runtime, cache, now, ages, report, blobs, isBlobUsed } = this.#options;
+    await blobs.sweep(now() - BLOB_AGE_MS, isBlobUsed);
     const locks = await this.#pruneLocks();
     if (this.#isStopping) return;
     await cache.renew();

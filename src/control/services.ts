@@ -9,6 +9,8 @@ import type { AssetFinder } from "../code/files/assets.ts";
 import type { Conditions, Health } from "../code/checks/condition.ts";
 import type { FileUses } from "../code/file_uses.ts";
 import type { Files } from "../code/files/files.ts";
+import type { Deployments } from "../code/deployments/deployments.ts";
+import type { Blobs } from "../store/blobs.ts";
 import type { Versions } from "../code/versions/versions.ts";
 import type { Preflight } from "../code/checks/preflight.ts";
 import type { Packages } from "../code/packages.ts";
@@ -34,6 +36,8 @@ export interface ApiDeps {
   readonly files: Files;
   readonly fileUses: FileUses;
   readonly versions: Versions;
+  readonly blobs: Blobs;
+  readonly deployments: Deployments;
   readonly packages: Packages;
   readonly secrets: Secrets;
   readonly resolution: Explainer;

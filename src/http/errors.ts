@@ -10,7 +10,7 @@ import { storageProblem } from "../store/storage_error.ts";
 export interface ErrorBody {
   error: string;
   code: string;
-  details?: ErrorDetails;
+  details?: ErrorDetails | Readonly<Record<string, unknown>>;
 }
 
 /** An error whose status comes with headers, such as `Allow` for 405 or `Retry-After` for 429. */
@@ -42,10 +42,15 @@ export function errorResponse(thrown: unknown, requestId: string, log: Log): Res
     log("error", thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown), { requestId });
   }
   const body: ErrorBody = known
-    ? { error: sentence(known.message), code: known.code, ...(known.details && { details: known.details }) }
+    ? { error: sentence(known.message), code: known.code, ...detailsOf(known) }
     : { error: `The server failed to answer. Its log has the cause under ${requestId}.`, code: "InternalError" };
   const headers = known instanceof HttpError ? known.headers : retryHeaders(known);
   return Response.json(body, { status: known?.status ?? 500, headers: { ...headers, "X-Request-Id": requestId } });
+}
+
+function detailsOf({ facts, details }: AppError): Pick<ErrorBody, "details"> {
+  const shown = facts ?? details;
+  return shown ? { details: shown } : {};
 }
 
 function retryHeaders(error: AppError | undefined): Record<string, string> {

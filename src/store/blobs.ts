@@ -18,6 +18,8 @@ export interface Blobs {
   put(sha256: Sha256, content: Uint8Array): Promise<boolean>;
   /** Returns a content; undefined if it is missing, or if the stored file has another content. */
   read(sha256: Sha256): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Returns the size of a content in bytes; undefined if it is missing. */
+  sizeOf(sha256: Sha256): Promise<number | undefined>;
   /** Creates the file `path` with the stored content, without copying it if possible. Must not be written to. */
   place(sha256: Sha256, path: string): Promise<void>;
   remove(sha256: Sha256): Promise<void>;
@@ -43,11 +45,13 @@ class BlobFolder implements Blobs {
   }
 
   async missing(wanted: readonly Sha256[]): Promise<Sha256[]> {
-    const now = new Date();
     const missing: Sha256[] = [];
     await eachOf([...new Set(wanted)], async (sha256) => {
-      const isThere = await Deno.utime(this.#path(sha256), now, now).then(() => true, ignoreMissing);
-      if (!isThere) missing.push(sha256);
+      const path = this.#path(sha256);
+      const info = await Deno.stat(path).catch(ignoreMissing);
+      if (!info) missing.push(sha256);
+      // Only the time of access, as copies of the file by links show the time of modification, too.
+      else await Deno.utime(path, new Date(), info.mtime ?? new Date()).catch(ignoreMissing);
     });
     return missing.sort();
   }
@@ -76,6 +80,10 @@ class BlobFolder implements Blobs {
     return content && sha256Of(content) === sha256 ? content : undefined;
   }
 
+  async sizeOf(sha256: Sha256): Promise<number | undefined> {
+    return (await Deno.stat(this.#path(sha256)).catch(ignoreMissing))?.size;
+  }
+
   async place(sha256: Sha256, path: string): Promise<void> {
     try {
       await Deno.link(this.#path(sha256), path);
@@ -95,9 +103,8 @@ class BlobFolder implements Blobs {
       if (!isDirectory) continue;
       for (const { name } of await entriesOf(join(this.#folder, start))) {
         const path = join(this.#folder, start, name);
-        const stored = (await Deno.stat(path).catch(ignoreMissing))?.mtime?.getTime() ?? Infinity;
         const isLeft = name.endsWith(DRAFT) || !used(start + name);
-        if (stored >= before || !isLeft) continue;
+        if (!isLeft || await lastUseOf(path) >= before) continue;
         await Deno.remove(path).catch(ignoreMissing);
         removed++;
       }
@@ -154,6 +161,12 @@ export async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<
     while (next < items.length) await work(items[next++]!);
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+}
+
+/** Returns when a content was last stored, asked for or read; later than now if it is gone. */
+async function lastUseOf(path: string): Promise<number> {
+  const info = await Deno.stat(path).catch(ignoreMissing);
+  return info ? Math.max(info.atime?.getTime() ?? 0, info.mtime?.getTime() ?? 0) : Infinity;
 }
 
 async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {

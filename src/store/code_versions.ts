@@ -59,14 +59,17 @@ export interface CodeVersionStore {
   files(id: number): VersionFileRow[];
   /** Adds a version with an id of `nextId`. */
   add(version: VersionRow, changes: readonly VersionFileRow[]): void;
-  /** Reports whether a version or a deployment refers to a content. */
+  /** Reports whether a version refers to a content. */
   isUsed(sha256: string): boolean;
   lastDeployment(): DeploymentRow | undefined;
   nextDeploymentId(): number;
   findDeployment(id: number): DeploymentRow | undefined;
   /** Returns at most `limit` deployments with an id below `before`, newest first. */
   deployments(before: number, limit: number): DeploymentRow[];
-  addDeployment(deployment: DeploymentRow): void;
+  /** Adds a deployment with an id of `nextDeploymentId`; `functions` is the list of all functions after it, as JSON. */
+  addDeployment(deployment: DeploymentRow, functions: string): void;
+  /** Returns a list of functions as JSON. */
+  functionList(sha256: string): string | undefined;
 }
 
 const VERSION = "v.id, v.at, v.actor_kind AS actorKind, v.actor_id AS actorId, v.actor_name AS actorName, v.cause," +
@@ -100,8 +103,7 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
     "INSERT INTO version_files (path, version_id, sha256, size_bytes) VALUES (?, ?, ?, ?)",
   );
   const isUsed = db.prepare(
-    "SELECT EXISTS (SELECT 1 FROM version_files WHERE sha256 = ?1)" +
-      " OR EXISTS (SELECT 1 FROM deployments WHERE functions = ?1) AS used",
+    "SELECT EXISTS (SELECT 1 FROM version_files WHERE sha256 = ?) AS used",
   );
   const lastDeployment = db.prepare(`${DEPLOYMENT} ORDER BY id DESC LIMIT 1`);
   const findDeployment = db.prepare(`${DEPLOYMENT} WHERE id = ?`);
@@ -110,6 +112,8 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
     "INSERT INTO deployments (id, version_id, rollback_of, at, actor_kind, actor_id, actor_name, message, plan," +
       " functions, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
+  const addList = db.prepareChange("INSERT OR IGNORE INTO function_lists (sha256, entries) VALUES (?, ?)");
+  const functionList = db.prepare("SELECT entries FROM function_lists WHERE sha256 = ?");
   const next = (table: string): number => (first<{ seq: number }>(sequence, table)?.seq ?? 0) + 1;
 
   return {
@@ -130,7 +134,9 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
     nextDeploymentId: () => next("deployments"),
     findDeployment: (id) => first<DeploymentRow & Row>(findDeployment, id),
     deployments: (before, limit) => all<DeploymentRow & Row>(deployments, before, limit),
-    addDeployment(row) {
+    functionList: (sha256) => first<{ entries: string }>(functionList, sha256)?.entries,
+    addDeployment(row, entries) {
+      addList.run(row.functions, entries);
       const { id, versionId, rollbackOf, at, actorKind, actorId, actorName, message, plan, functions, mac } = row;
       addDeployment.run(
         id,

@@ -50,6 +50,8 @@ export interface FunctionStore {
 
   /** Gives up a function's route within a transaction that will update the function, so that another one can take it. */
   releaseRoute(id: FunctionId): void;
+  /** The same for its name. */
+  releaseName(id: FunctionId): void;
 
   /** Reports whether the row is as this program wrote it; an altered row is logged as a finding. */
   isAuthentic(id: FunctionId): boolean;
@@ -98,6 +100,7 @@ export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore
   const updateRow = db.prepareChange(
     "UPDATE functions SET name = ?, description = ?, handler = ?, route = ?, confinement = ?, enabled = ?, method_list = ?, group_list = ?, updated_at = ? WHERE id = ?",
   );
+  const rename = db.prepareChange("UPDATE functions SET name = ? WHERE id = ?");
   const deleteRow = db.prepareChange("DELETE FROM functions WHERE id = ?");
   const clearMethods = db.prepareChange("DELETE FROM function_methods WHERE function_id = ?");
   const addMethod = db.prepareChange("INSERT INTO function_methods (route_key, method, function_id) VALUES (?, ?, ?)");
@@ -159,6 +162,8 @@ export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore
     releaseRoute(id: FunctionId): void {
       clearMethods.run(id);
     },
+    // No name has a line break.
+    releaseName: (id: FunctionId): void => void rename.run(`\n${id}`, id),
     isAuthentic: (id: FunctionId): boolean => rows.check("functions", id),
     delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,
   };

@@ -2,6 +2,7 @@
 
 import { benchCalls } from "./calls.ts";
 import { benchColdStarts } from "./cold_starts.ts";
+import { benchDeployments } from "./deployments.ts";
 import { benchEventLoop } from "./event_loop.ts";
 import { benchFunctions } from "./functions.ts";
 import { benchGrowth } from "./growth.ts";
@@ -18,6 +19,7 @@ const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
 const missed: string[] = [];
 if (chosen("calls")) missed.push(...await benchCalls());
 if (chosen("cold-starts")) missed.push(...await benchColdStarts());
+if (chosen("deployments")) missed.push(...await benchDeployments());
 if (chosen("event-loop")) missed.push(...await benchEventLoop());
 if (chosen("observe")) missed.push(...await benchObserve());
 if (chosen("functions")) missed.push(...await benchFunctions());

@@ -55,6 +55,8 @@ Deno.test("packages that no function of any server has are removed, and fetched 
         cache: new ModuleCache({ runtime, dataDir, used: locks.packages, now: Date.now }),
         locks,
         imports: { forget: () => {} },
+        blobs: { sweep: () => Promise.resolve(0) },
+        isBlobUsed: () => false,
         handlers: () => store.functions.list().map(({ handler }) => handler),
         now: Date.now,
         report: (_, message) => reports.push(message),

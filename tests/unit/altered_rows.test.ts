@@ -162,7 +162,16 @@ Deno.test("every table whose rows decide access or meaning is authenticated, wit
     .map(({ name }) => String(name));
   // The audit has a chain of its own, versions and deployments are never changed and have MACs of their own, the head is
   // in `meta`, and the others follow from the rows of functions and versions.
-  const others = ["audit", "deployments", "function_groups", "function_methods", "meta", "version_files", "versions"];
+  const others = [
+    "audit",
+    "deployments",
+    "function_groups",
+    "function_lists",
+    "function_methods",
+    "meta",
+    "version_files",
+    "versions",
+  ];
   assert.deepEqual(tables.sort(), [...AUTHENTICATED_TABLES, ...others].sort());
   const uncovered = AUTHENTICATED_TABLES.flatMap((name) => {
     const { columns, covered } = describeTable(db, name);

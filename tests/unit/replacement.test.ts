@@ -6,7 +6,7 @@ import { type AuditEvent, OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import type { FunctionId, GroupId, SecretName } from "../../src/ids.ts";
 import { createAccess } from "../../src/core/access/access.ts";
-import { createRegistry, type FunctionEntry } from "../../src/core/functions/registry.ts";
+import { createRegistry, type FunctionEntry, type PlannedReplacement } from "../../src/core/functions/registry.ts";
 import { createSecrets } from "../../src/core/secrets/service.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 
@@ -36,12 +36,16 @@ function there() {
     replace: (entries: Record<string, FunctionEntry>, options = ADD) =>
       registry.replaceAll(OPERATOR, new Map(Object.entries(entries)), options),
     plan: (entries: Record<string, FunctionEntry>, options = ADD) =>
-      registry.plan(new Map(Object.entries(entries)), options),
+      planned(registry.plan(new Map(Object.entries(entries)), options)),
     /** The actions since the last call. */
     actions: () => events.splice(0).map(({ action, subject }) => `${action} ${subject.name}`),
     answers: (path: string) => registry.match("GET", path).found?.name,
     [Symbol.dispose]: dispose,
   };
+}
+
+function planned({ plan, problems }: PlannedReplacement) {
+  return { plan, problems: problems.map(({ kind, function: name, message }) => ({ kind, function: name, message })) };
 }
 
 function entry(route: string, rest: Partial<FunctionEntry> = {}): FunctionEntry {

@@ -2,6 +2,7 @@
 // There is no call, so the module cannot ask for secrets.
 
 import { createHash } from "node:crypto";
+import { relative } from "node:path";
 import { messageOf } from "../../errors.ts";
 import { Budget, Queues } from "../../sandbox/host/budget.ts";
 import type { CallFailure } from "../../sandbox/host/failure.ts";
@@ -50,15 +51,18 @@ export class LoadChecks {
     this.#options = options;
   }
 
-  /** Loads the first of `code.files`. Outcomes are cached for the same contents, packages and limits. */
-  async check(code: Code): Promise<LoadOutcome> {
+  /**
+   * Loads the first of `code.files`, which are below `codeDir`. Outcomes are cached for the same contents, packages and
+   * limits, wherever the folder is.
+   */
+  async check(code: Code, codeDir = this.#options.process.codeDir): Promise<LoadOutcome> {
     const offline: Code = { ...code, net: false };
-    const key = await hashOf(offline);
+    const key = await hashOf(offline, codeDir);
     const kept = this.#kept.get(key);
     if (kept) return kept;
     let run = this.#underWay.get(key);
     if (!run) {
-      run = this.#inTurn(offline).finally(() => this.#underWay.delete(key));
+      run = this.#inTurn(offline, codeDir).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, run);
     }
     const outcome = await run;
@@ -72,11 +76,11 @@ export class LoadChecks {
     if (this.#kept.size > KEPT_MAX) this.#kept.delete(this.#kept.keys().next().value!);
   }
 
-  async #inTurn(code: Code): Promise<LoadOutcome> {
+  async #inTurn(code: Code, codeDir: string): Promise<LoadOutcome> {
     if (this.#running < AT_ONCE) this.#running++;
     else if (!await this.#turn()) return { kind: "late", text: "Too many other modules are being checked." };
     try {
-      return await this.#load(code);
+      return await this.#load(code, codeDir);
     } catch (error) {
       // Such as for a full disk: the module may load nevertheless.
       return { kind: "late", text: `No process could be started: ${messageOf(error)}.` };
@@ -102,14 +106,14 @@ export class LoadChecks {
     });
   }
 
-  async #load(code: Code): Promise<LoadOutcome> {
+  async #load(code: Code, codeDir: string): Promise<LoadOutcome> {
     const limitMs = this.#options.limitMs();
     const { promise, resolve } = Promise.withResolvers<LoadOutcome>();
     const sandbox = new Sandbox<never>({
       code,
       route: { name: "", description: "", handler: "", route: "/", methods: [], keys: [] },
       spare: undefined,
-      process: this.#options.process,
+      process: { ...this.#options.process, codeDir },
       // There is no call, so there are no questions.
       answerer: { answer: () => undefined, prefetch: () => undefined },
       held: new Budget(() => 0),
@@ -154,7 +158,7 @@ function summary(printed: string): string {
 }
 
 /** Returns a hash of everything that the outcome depends on. */
-async function hashOf({ files, ...rest }: Code): Promise<string> {
+async function hashOf({ files, ...rest }: Code, codeDir: string): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(rest));
   const pause = slices();
   for (const path of files) {
@@ -162,7 +166,7 @@ async function hashOf({ files, ...rest }: Code): Promise<string> {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     });
-    hash.update(JSON.stringify([path, content?.length ?? null]));
+    hash.update(JSON.stringify([relative(codeDir, path), content?.length ?? null]));
     for (let at = 0; content && at < content.length; at += HASHED_AT_ONCE_BYTES) {
       await pause();
       hash.update(content.subarray(at, at + HASHED_AT_ONCE_BYTES));

@@ -30,7 +30,7 @@ export interface Preflight {
 export interface PreflightOptions {
   readonly imports: Imports;
   readonly assets: AssetFinder;
-  readonly loads: LoadChecks;
+  readonly loads: Pick<LoadChecks, "check">;
   readonly registry: Pick<Registry, "get" | "handledBy">;
   readonly conditions: Pick<Conditions, "found">;
   /** Returns the current settings. */

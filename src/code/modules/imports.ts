@@ -1,7 +1,7 @@
 // Maintains the module graphs of handlers: a builder process (`deno info`, `deno cache`) finds and fetches modules
 // without running them, and files are watched for edits. Sandboxes never fetch anything.
 
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
 import { readInfoAside } from "./info_aside.ts";
@@ -101,8 +101,21 @@ export interface Imports {
   packages(): Set<string>;
   /** Forgets the graphs of these handlers. */
   forget(handlers: readonly string[]): void;
+  /**
+   * Returns the imports of a copy of the code folder, which stores locks in `locks` and nothing else. Its handlers have
+   * the same paths.
+   */
+  ofCopy(codeDir: string, locks: PackageLocks): ImportsOfCopy;
   /** Returns the known modules that depend on the file at `path`, also if it was missing. */
   importers(path: string): string[];
+}
+
+export interface ImportsOfCopy extends Imports {
+  /**
+   * Makes the graphs of these handlers the current ones of the code folder; called when its files are as in the copy.
+   * Returns the new versions of the graphs.
+   */
+  install(handlers: readonly string[]): Map<string, number>;
 }
 
 const PROBLEM_MAX_LENGTH = 500;
@@ -155,6 +168,9 @@ export function createImports(options: ImportsOptions): Imports {
   return new ImportService(options);
 }
 
+/** For graphs that only one deployment uses. */
+const NOT_KEPT: ModuleGraphCache = { find: () => undefined, put() {}, remove() {}, consistingOf: () => [] };
+
 class ImportService implements Imports {
   readonly #options: ImportsOptions;
   readonly #codeDir: string;
@@ -171,11 +187,14 @@ class ImportService implements Imports {
   readonly #honoJsx: string;
   #lastVersion = 0;
   #workersLock: Promise<Lock> | undefined;
+  readonly #sharedWorkersLock: (() => Promise<Lock>) | undefined;
   /** Checks of large graphs in progress, and the next ones for calls that arrived meanwhile. */
   readonly #looks = new Map<string, { now: Promise<ModuleGraph>; next?: Promise<ModuleGraph> }>();
 
-  constructor(options: ImportsOptions) {
+  /** `workersLock` returns the lock of the workers if another instance may know it. */
+  constructor(options: ImportsOptions, workersLock?: () => Promise<Lock>) {
     this.#options = options;
+    this.#sharedWorkersLock = workersLock;
     ({
       codeDir: this.#codeDir,
       locks: this.#locks,
@@ -241,6 +260,35 @@ class ImportService implements Imports {
     }
   }
 
+  ofCopy(codeDir: string, locks: PackageLocks): ImportsOfCopy {
+    const options = { ...this.#options, codeDir, locks, kept: NOT_KEPT };
+    return new CopiedImports(options, this, () => this.#lockOfWorkers());
+  }
+
+  /** Takes over what the imports of a copy found. */
+  takeOver(handler: string, { graph, states, ...rest }: Known, copyDir: string): number {
+    const moved = (path: string) => join(this.#codeDir, relative(copyDir, path));
+    const version = ++this.#lastVersion;
+    const known: Known = {
+      ...rest,
+      states: new Map([...states.keys()].map((path) => [moved(path), stateOf(moved(path))])),
+      graph: {
+        ...graph,
+        version,
+        entry: pathToFileURL(this.#fileOf(handler)).href,
+        files: graph.files.map(moved),
+      },
+    };
+    this.#known.set(handler, known);
+    this.#keep(handler, known);
+    return version;
+  }
+
+  /** Returns what was found of a handler, if anything was. */
+  knownOf(handler: string): Known | undefined {
+    return this.#known.get(handler);
+  }
+
   importers(path: string): string[] {
     const file = this.#fileOf(path);
     const current = [...this.#known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
@@ -254,6 +302,7 @@ class ImportService implements Imports {
 
   /** The imports of the workers; determined once. */
   #lockOfWorkers(): Promise<Lock> {
+    if (this.#sharedWorkersLock) return this.#sharedWorkersLock();
     return this.#workersLock ??= (async () => {
       await using folder = await this.#builder.folder();
       const lock = join(folder.path, "lock");
@@ -487,6 +536,26 @@ class ImportService implements Imports {
     })().finally(() => this.#looks.delete(path));
     this.#looks.set(path, { now });
     return now;
+  }
+}
+
+class CopiedImports extends ImportService implements ImportsOfCopy {
+  readonly #copyDir: string;
+  readonly #original: ImportService;
+
+  constructor(options: ImportsOptions, original: ImportService, workersLock: () => Promise<Lock>) {
+    super(options, workersLock);
+    this.#copyDir = options.codeDir;
+    this.#original = original;
+  }
+
+  install(handlers: readonly string[]): Map<string, number> {
+    const versions = new Map<string, number>();
+    for (const handler of handlers) {
+      const known = this.knownOf(handler);
+      if (known) versions.set(handler, this.#original.takeOver(handler, known, this.#copyDir));
+    }
+    return versions;
   }
 }
 

@@ -65,7 +65,10 @@ export class WorkingCopy {
 
   /** Completes a change that a killed server began. Called before anything reads the code folder. */
   async recover(): Promise<void> {
-    const { history, meta } = this.#options;
+    const { history, meta, codeDir } = this.#options;
+    for (const { name, isDirectory } of Deno.readDirSync(codeDir)) {
+      if (isDirectory && name.startsWith(DRAFT_PREFIX)) await Deno.remove(join(codeDir, name), { recursive: true });
+    }
     const applied = Number(meta.get(APPLIED) ?? NaN);
     const { version, tree } = history.head();
     if (version === undefined || applied === version) return;

@@ -11,6 +11,8 @@ import { type Credential, credentials, sessionToken } from "../../http/credentia
 import { errorResponse, methodNotAllowed, unauthorized } from "../../http/errors.ts";
 import { isFromOwnPage, isFromOwnPageOrNone, isSafeMethod } from "../../http/same_origin.ts";
 import { addAudit } from "./audit.ts";
+import { addBlobs } from "./blobs.ts";
+import { addDeployments } from "./deployments.ts";
 import type { Api, ApiDeps, ApiEnv } from "../services.ts";
 import { addDocs } from "./docs.ts";
 import { addEncryptionKeys } from "./encryption_keys.ts";
@@ -47,6 +49,8 @@ export function createApi(deps: ApiDeps): Api {
   addFunctions(api, deps);
   addFiles(api, deps);
   addVersions(api, deps);
+  addBlobs(api, deps);
+  addDeployments(api, deps);
   addPackages(api, deps);
   addKeyGroups(api, deps);
   addKeys(api, deps);

@@ -134,8 +134,8 @@ export function answer<Schema extends z.ZodType>(description: string, schema: Sc
 const errorSchema = z.object({
   error: z.string().openapi({ description: "A sentence for people." }),
   code: z.string().openapi({ description: "A stable name for programs.", example: "InvalidInput" }),
-  details: z.record(z.string(), z.string()).optional().openapi({
-    description: "The problem of each field, by name.",
+  details: z.record(z.string(), z.unknown()).optional().openapi({
+    description: "The problem of each field, by name; for some codes, other facts for programs.",
     example: { name: "must be text" },
   }),
 }).openapi("Error");
@@ -150,6 +150,7 @@ const ERRORS = {
   412: "It changed since the version that `If-Match` names; the sentence says what.",
   413: "It is too large.",
   415: "The body must be sent as application/json.",
+  422: "Problems of the code stop it; `details.problems` has them.",
   503: "The server cannot do it now; the sentence says why.",
   500: "The server failed; its log has the cause under the request's id.",
 } as const;

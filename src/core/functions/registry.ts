@@ -20,8 +20,9 @@ import {
 } from "./entry.ts";
 import {
   compareWith,
+  type FoundProblem,
   type FunctionPlan,
-  type FunctionProblem,
+  functionsAfter,
   planOf,
   type Replacement,
   type ReplaceOptions,
@@ -29,7 +30,14 @@ import {
 import { createRouter, type Match, type Router } from "./router.ts";
 
 export type { FunctionEntries, FunctionEntry, NewFunction, RegisteredFunction } from "./entry.ts";
-export type { FunctionPlan, FunctionProblem, ReplaceOptions } from "./replacement.ts";
+export type { FoundProblem, FunctionPlan, FunctionProblem, ReplaceOptions } from "./replacement.ts";
+
+export interface PlannedReplacement {
+  readonly plan: FunctionPlan;
+  readonly problems: readonly FoundProblem[];
+  /** All functions as they would be; new ones have the id 0. */
+  readonly after: readonly RegisteredFunction[];
+}
 
 export interface Registry {
   /** Returns all functions in order of id, or at most `limit` with an id above `after`. */
@@ -101,7 +109,7 @@ export interface Registry {
    * Returns what `replaceAll` would do, and everything that prevents it; changes nothing.
    * @throws AppError InvalidInput (400) for a handler or route
    */
-  plan(entries: FunctionEntries, options: ReplaceOptions): { plan: FunctionPlan; problems: FunctionProblem[] };
+  plan(entries: FunctionEntries, options: ReplaceOptions): PlannedReplacement;
 
   /** Deletes a function and its secrets, but not its files. @throws AppError NotFound (404), PreconditionFailed (412) */
   delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void;
@@ -242,14 +250,10 @@ class RegistryService implements Registry {
     });
   }
 
-  plan(entries: FunctionEntries, options: ReplaceOptions): { plan: FunctionPlan; problems: FunctionProblem[] } {
+  plan(entries: FunctionEntries, options: ReplaceOptions): PlannedReplacement {
     const replacement = compareWith(this.#store, entries, options);
-    const problems = replacement.problems.map(({ kind, function: name, message }) => ({
-      kind,
-      function: name,
-      message,
-    }));
-    return { plan: planOf(replacement), problems };
+    const { problems } = replacement;
+    return { plan: planOf(replacement), problems, after: functionsAfter(this.#store, replacement) };
   }
 
   delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
@@ -293,7 +297,10 @@ class RegistryService implements Registry {
     if (problem) throw problem.error;
     for (const old of deleted) this.#remove(actor, old);
     // First, so that a function can take the route that another one leaves.
-    for (const { old } of changed) this.#rows.releaseRoute(old.id);
+    for (const { old, fields } of changed) {
+      this.#rows.releaseRoute(old.id);
+      if (old.name !== fields.name) this.#rows.releaseName(old.id);
+    }
     for (const { old, fields } of changed) this.#write(actor, old, fields);
     for (const fields of created) this.#insert(actor, fields);
   }

@@ -2,7 +2,7 @@
 // is possible; writes nothing.
 
 import { type AppError, conflict, invalid } from "../../errors.ts";
-import type { GroupId } from "../../ids.ts";
+import type { FunctionId, GroupId } from "../../ids.ts";
 import type { FunctionFields } from "../../store/functions.ts";
 import type { Store } from "../../store/store.ts";
 import {
@@ -21,6 +21,8 @@ export interface ReplaceOptions {
   readonly prune: boolean;
   /** Whether functions that own secrets are deleted, too; otherwise these are a problem. */
   readonly force: boolean;
+  /** Functions that entries stand for although they may have another name now. */
+  readonly ids?: ReadonlyMap<string, FunctionId>;
 }
 
 /** What a replacement changes: names of functions, in order. */
@@ -41,7 +43,7 @@ export interface FunctionProblem {
 }
 
 /** A problem with the error that is thrown for it. */
-interface FoundProblem extends FunctionProblem {
+export interface FoundProblem extends FunctionProblem {
   readonly error: AppError;
 }
 
@@ -63,14 +65,25 @@ export const fieldOfMap: FieldName = (name, field) => `functions.${name}.${field
 export function compareWith(
   store: Store,
   entries: FunctionEntries,
-  { prune, force }: ReplaceOptions,
+  { prune, force, ids = new Map() }: ReplaceOptions,
   fieldOf: FieldName = fieldOfMap,
 ): Replacement {
-  const comparison = new Comparison(store, entries, fieldOf);
-  if (prune) comparison.prune(force);
+  const comparison = new Comparison(store, entries, ids, fieldOf);
   for (const [name, entry] of entries) comparison.add(name, entry);
+  if (prune) comparison.prune(force);
   comparison.checkRoutes();
   return comparison;
+}
+
+/** Returns all functions as a replacement leaves them; new ones have the id 0. */
+export function functionsAfter(store: Store, { created, changed, deleted }: Replacement): RegisteredFunction[] {
+  const gone = new Set(deleted.map(({ id }) => id));
+  const changes = new Map(changed.map(({ old, fields }) => [old.id, fields]));
+  const stored = store.functions.list().filter(({ id }) => !gone.has(id)).map((row) =>
+    toFunction({ ...row, ...changes.get(row.id) })
+  );
+  const times = { createdAt: 0, updatedAt: 0 };
+  return [...stored, ...created.map((fields) => toFunction({ ...fields, ...times, id: 0 as FunctionId }))];
 }
 
 export function planOf({ created, changed, deleted, unchanged }: Replacement): FunctionPlan {
@@ -91,20 +104,29 @@ class Comparison implements Replacement {
   unchanged = 0;
   readonly #store: Store;
   readonly #entries: FunctionEntries;
+  readonly #ids: ReadonlyMap<string, FunctionId>;
   readonly #fieldOf: FieldName;
+  /** Functions that an entry stands for. */
+  readonly #met = new Set<FunctionId>();
   /** All entries as they would be stored. */
   readonly #wanted: FunctionFields[] = [];
 
-  constructor(store: Store, entries: FunctionEntries, fieldOf: FieldName) {
+  constructor(
+    store: Store,
+    entries: FunctionEntries,
+    ids: ReadonlyMap<string, FunctionId>,
+    fieldOf: FieldName,
+  ) {
     this.#store = store;
     this.#entries = entries;
+    this.#ids = ids;
     this.#fieldOf = fieldOf;
   }
 
   /** Deletes the functions that no entry names. */
   prune(force: boolean): void {
     for (const row of this.#store.functions.list()) {
-      if (this.#entries.has(row.name)) continue;
+      if (this.#met.has(row.id)) continue;
       this.deleted.push(toFunction(row));
       if (force || this.#store.secrets.list({ functionId: row.id }, 0, 1).length === 0) continue;
       const problem = "has secrets of its own, which would be deleted with it; `force` deletes both";
@@ -114,8 +136,11 @@ class Comparison implements Replacement {
 
   add(name: string, entry: FunctionEntry): void {
     checkEntry(entry);
-    const row = this.#store.functions.findByName(name);
+    const id = this.#ids.get(name);
+    const row = (id === undefined ? undefined : this.#store.functions.find(id)) ??
+      this.#store.functions.findByName(name);
     const old = row && toFunction(row);
+    if (old) this.#met.add(old.id);
     if (old) this.#refuseOpening(old, entry);
     const {
       description = "",
@@ -163,9 +188,9 @@ class Comparison implements Replacement {
     for (const { name, route, routeKey, methods } of this.#wanted) {
       for (const method of methods) {
         const place = `${method} ${routeKey}`;
-        const stored = this.#store.functions.findByRoute(routeKey, method)?.name;
-        const stays = stored !== undefined && !this.#entries.has(stored) && !deleted.has(stored);
-        const other = names.get(place) ?? (stays ? stored : undefined);
+        const stored = this.#store.functions.findByRoute(routeKey, method);
+        const stays = stored !== undefined && !this.#met.has(stored.id) && !deleted.has(stored.name);
+        const other = names.get(place) ?? (stays ? stored.name : undefined);
         names.set(place, name);
         if (other === undefined) continue;
         const message = `${method} ${route} is already answered by the function "${other}".`;

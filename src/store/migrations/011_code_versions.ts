@@ -25,6 +25,12 @@ CREATE TABLE version_files (
 CREATE INDEX version_files_by_version ON version_files (version_id);
 CREATE INDEX version_files_by_content ON version_files (sha256);
 
+-- All functions as they were after a deployment, as JSON.
+CREATE TABLE function_lists (
+  sha256  TEXT NOT NULL PRIMARY KEY,
+  entries TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE deployments (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
   version_id  INTEGER REFERENCES versions (id),
@@ -35,8 +41,7 @@ CREATE TABLE deployments (
   actor_name  TEXT,
   message     TEXT NOT NULL,
   plan        TEXT NOT NULL,
-  -- SHA-256 of the list of all functions after it.
-  functions   TEXT NOT NULL,
+  functions   TEXT NOT NULL REFERENCES function_lists (sha256),
   mac         BLOB NOT NULL
 ) STRICT;
 CREATE INDEX deployments_by_functions ON deployments (functions);
