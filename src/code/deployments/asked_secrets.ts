@@ -1,5 +1,5 @@
-// Finds the names of secrets that a module asks for, and whether it could go on without a value. Reads the code, runs
-// none of it.
+// Finds the names of secrets that a module asks for, and whether it works without a value. Reads the code, runs none of
+// it.
 
 import { tsPlugin } from "@sveltejs/acorn-typescript";
 import { type AnyNode, type Expression, type Node, Parser } from "acorn";
