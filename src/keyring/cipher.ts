@@ -26,12 +26,14 @@ export function encrypt(key: KeyObject, plaintext: Uint8Array, aad: Uint8Array, 
  */
 export function decrypt(key: KeyObject, sealed: Uint8Array, aad: Uint8Array): Uint8Array {
   if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new Error("too short to be a ciphertext");
-  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE_BYTES), {
+  // Not a Buffer, whose views take ten times as long to create (Deno 2.9).
+  const bytes = new Uint8Array(sealed.buffer, sealed.byteOffset, sealed.length);
+  const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE_BYTES), {
     authTagLength: TAG_BYTES,
   });
   decipher.setAAD(aad);
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
-  const plaintext = decipher.update(sealed.subarray(NONCE_BYTES, sealed.length - TAG_BYTES));
+  decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
+  const plaintext = decipher.update(bytes.subarray(NONCE_BYTES, bytes.length - TAG_BYTES));
   decipher.final();
   return plaintext;
 }

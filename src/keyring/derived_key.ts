@@ -2,7 +2,7 @@
 // with derived keys stays valid.
 
 import { Buffer } from "node:buffer";
-import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
+import { createHash, createSecretKey, type Hash, hkdfSync, type KeyObject } from "node:crypto";
 import { decrypt, encrypt } from "./cipher.ts";
 
 const KEY_BYTES = 32;
@@ -30,19 +30,41 @@ export const PURPOSES = [
 
 export type Purpose = (typeof PURPOSES)[number];
 
+/** The block size of SHA-256. */
+const BLOCK_BYTES = 64;
+/** The bytes that HMAC combines the key with (RFC 2104, section 2). */
+const [INNER_BYTE, OUTER_BYTE] = [0x36, 0x5c];
+
 export class DerivedKey {
   readonly #key: KeyObject;
+  readonly #inner: Uint8Array;
+  readonly #outer: Uint8Array;
 
   /** Derives by HKDF-SHA-256 (RFC 5869) without a salt. Keys reveal nothing about each other or about `root`. */
   constructor(root: KeyObject, purpose: Purpose) {
     const bytes = Buffer.from(hkdfSync("sha256", root, new Uint8Array(), `crude-functions:${purpose}`, KEY_BYTES));
     this.#key = createSecretKey(bytes);
+    this.#inner = padded(bytes, INNER_BYTE);
+    this.#outer = padded(bytes, OUTER_BYTE);
     bytes.fill(0);
   }
 
-  /** Returns the HMAC-SHA-256 of `text` in UTF-8. */
+  /**
+   * Returns the HMAC-SHA-256 of `text` in UTF-8. Computed from two hashes, as RFC 2104 defines it: `createHmac` takes
+   * more than twice as long (Deno 2.9), and a rotation computes several for each row.
+   */
   mac(text: string): Uint8Array {
-    return createHmac("sha256", this.#key).update(text).digest();
+    return this.#hash(text).digest();
+  }
+
+  /** Returns the same in hexadecimal, without a buffer. */
+  hexMac(text: string): string {
+    return this.#hash(text).digest("hex");
+  }
+
+  #hash(text: string): Hash {
+    const inner = createHash("sha256").update(this.#inner).update(text).digest();
+    return createHash("sha256").update(this.#outer).update(inner);
   }
 
   /** Encrypts `text` with AES-256-GCM; returns nonce ‖ ciphertext ‖ tag in base64. Use no key for both this and MACs. */
@@ -58,4 +80,11 @@ export class DerivedKey {
       return undefined;
     }
   }
+}
+
+/** Returns a block of HMAC: the key, extended by zeros, combined with `byte`. */
+function padded(key: Uint8Array, byte: number): Uint8Array {
+  const block = new Uint8Array(BLOCK_BYTES).fill(byte);
+  key.forEach((value, index) => block[index]! ^= value);
+  return block;
 }

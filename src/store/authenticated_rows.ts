@@ -107,6 +107,8 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   #stored: string;
   #knownSchema: number;
   #session: Session | undefined;
+  /** Rows that were found to be authentic in the current transaction, by table and key. */
+  readonly #checked = new Map<string, StoredRow>();
   #next: { head: Head; stored: string } | undefined;
   #nextEpoch: string | undefined;
   /** Generation of the last commit that a power cut does not undo. */
@@ -160,14 +162,14 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
    *   secrets next to a new secret
    */
   seal(): boolean {
-    let changeset = this.#session!.changeset();
-    if (this.#order.follow(rowChanges(changeset))) changeset = this.#session!.changeset();
+    let changes = [...rowChanges(this.#session!.changeset())];
+    if (this.#order.follow(changes)) changes = [...rowChanges(this.#session!.changeset())];
     this.#endSession();
     const tables = new Map(this.#head.tables);
     /** Altered rows that were deleted, by their tables: the elements of the MACs that they had. */
     const discarded = new Map<string, bigint[]>();
     let changed = false;
-    for (const { table: name, kind, values } of rowChanges(changeset)) {
+    for (const { table: name, kind, values } of changes) {
       const rows = this.#tables.get(name);
       if (!rows) continue;
       const before = tables.get(name) ?? EMPTY;
@@ -194,6 +196,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
 
   end(committed: boolean, isDurable: boolean): void {
     this.#endSession();
+    this.#checked.clear();
     if (committed && this.#next) {
       ({ head: this.#head, stored: this.#stored } = this.#next);
       this.#isHeadAltered = false;
@@ -242,7 +245,11 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     const rows = this.#tables.get(name)!;
     const row = rows.find(key);
     if (!row) return false;
-    if (isAuthentic(this.#macs, rows.table, row) || this.#isOwnChange(rows, key)) return true;
+    if (isAuthentic(this.#macs, rows.table, row)) {
+      if (this.#session) this.#checked.set(keyText(name, key), row);
+      return true;
+    }
+    if (this.#isOwnChange(rows, key)) return true;
     this.#report({ table: name, id: idOf(rows.table, row), problem: "was altered" });
     return false;
   }
@@ -270,8 +277,10 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     if (isUpdate) {
       const old = row.map((value, index) => recorded[index] === undefined ? value : recorded[index]!);
       // A replaced row may be identical except for its MAC, which is then missing.
-      if ([table.mac, ...table.covered].every((index) => isSame(old[index]!, row[index]!))) return sum;
-      if (!isAuthentic(this.#macs, table, old)) throw this.#altered(table, old);
+      if (isSameRow(table, old, row)) return sum;
+      if (!isSameRow(table, this.#checked.get(keyText(table.name, key)), old) && !isAuthentic(this.#macs, table, old)) {
+        throw this.#altered(table, old);
+      }
       rest = minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
     }
     const mac = this.#macs.mac(table.name, fieldsOf(table, row));
@@ -345,6 +354,16 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     this.#session?.close();
     this.#session = undefined;
   }
+}
+
+/** Reports whether two rows have the same MAC, and the same values in the columns that it covers. */
+function isSameRow({ mac, covered }: AuthenticatedTable, a: StoredRow | undefined, b: StoredRow): boolean {
+  return a !== undefined && isSame(a[mac]!, b[mac]!) && covered.every((index) => isSame(a[index]!, b[index]!));
+}
+
+/** Keys with the same text are distinguished by their rows. */
+function keyText(table: string, key: readonly SqlValue[]): string {
+  return `${table} ${key.join(" ")}`;
 }
 
 /** @throws HeadError if the schema was changed by something other than this program */

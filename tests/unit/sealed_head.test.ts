@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
 import fc from "fast-check";
+import { DerivedKey } from "../../src/keyring/derived_key.ts";
 import { encodeRow, type Field, RowMacs, type SqlValue } from "../../src/keyring/row_macs.ts";
 import { EMPTY, minus, MODULUS, openHead, plus, sealHead, type TableSum } from "../../src/keyring/sealed_head.ts";
 import { temporaryStore } from "./temporary.ts";
@@ -109,4 +110,15 @@ Deno.test("a row's MAC is HMAC-SHA-256 of the text that docs/encryption.md descr
   assert.equal(encodeRow("things", fields), "t6:thingsc2:idi1:7c4:names2:däc4:codeb4:01ff");
   assert.deepEqual(macs.mac("things", fields), there.keyring.derive("rows").mac(encodeRow("things", fields)));
   assert.equal(macs.mac("things", fields).length, createHmac("sha256", "").update("").digest().length);
+});
+
+Deno.test("a derived key computes the HMAC of RFC 2104 with the key of HKDF", () => {
+  const root = randomBytes(32);
+  const derived = new DerivedKey(createSecretKey(root), "rows");
+  const key = Buffer.from(hkdfSync("sha256", root, new Uint8Array(), "crude-functions:rows", 32));
+  for (const text of ["", "a", "ä€😀", "x".repeat(55), "x".repeat(64), "x".repeat(10_000)]) {
+    const expected = createHmac("sha256", key).update(text).digest("hex");
+    assert.equal(Buffer.from(derived.mac(text)).toString("hex"), expected, text.slice(0, 10));
+    assert.equal(derived.hexMac(text), expected, text.slice(0, 10));
+  }
 });
