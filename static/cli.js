@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 775576a2580347b3fb0128a0d7c457d5a6d04b6750fb691f6d882b53b39394e5
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: c93d5695e330ee13bda66b3bdde890a810a2d1cdc95727765fb9fee8e9a0eeb8
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
@@ -224,8 +224,8 @@ function createTerminal({ stdin, stderr, exit }, json2) {
         draw("");
         drawnAt = void 0;
       } else if (drawnAt === void 0 || now - drawnAt >= UPDATE_INTERVAL_MS) {
-        const shown3 = unit === "bytes" ? `${megabytes(done)} of ${megabytes(total)} MB` : `${done} of ${total}`;
-        draw(`${label} ${Math.floor(done / total * 100)}% (${shown3})`);
+        const shown2 = unit === "bytes" ? `${megabytes(done)} of ${megabytes(total)} MB` : `${done} of ${total}`;
+        draw(`${label} ${Math.floor(done / total * 100)}% (${shown2})`);
         drawnAt = now;
       }
     },
@@ -1123,7 +1123,7 @@ var call = {
       }
     });
     if (response.status >= 400) context.note(`The function answered ${response.status}.`);
-    return await shown2(response, given.flag("include"));
+    return context.json ? await asJson(response) : await streamed(context, response, given.flag("include"));
   }
 };
 function pairs(given, option) {
@@ -1208,32 +1208,51 @@ async function keyHeader(client, given, isPublic) {
   };
   throw wrongUsage("This function needs an API key: add --key GROUP/KEY.");
 }
-async function shown2(response, isIncluded) {
-  const { status, statusText, headers } = response;
-  const exitCode = status < 400 ? EXIT.ok : status === 401 || status === 403 ? EXIT.denied : EXIT.failed;
-  const bytes = new Uint8Array(await response.arrayBuffer().catch((error) => {
-    throw new CrudeError(`The response broke off: ${error.message}`, {
-      exitCode: EXIT.unreachable,
-      code: "BrokeOff"
-    });
-  }));
-  const head = isIncluded ? [
-    `${status} ${statusText}`,
-    ...[
-      ...headers
-    ].map(([name, value]) => `${name}: ${visibleLine(value)}`),
-    "",
-    ""
-  ] : [];
+function exitCodeOf2({ status }) {
+  if (status < 400) return EXIT.ok;
+  return status === 401 || status === 403 ? EXIT.denied : EXIT.failed;
+}
+async function asJson(response) {
+  const { status, headers } = response;
+  const bytes = new Uint8Array(await response.arrayBuffer().catch(brokeOff));
   return {
     json: {
       status,
       headers: Object.fromEntries(headers),
       ...bodyFields(bytes)
     },
-    bytes: head.length > 0 ? joined(new TextEncoder().encode(head.join("\n")), bytes) : bytes,
-    exitCode
+    exitCode: exitCodeOf2(response)
   };
+}
+async function streamed({ write: write3 }, response, isHeadShown) {
+  const { status, statusText, headers, body } = response;
+  if (isHeadShown) {
+    const lines = [
+      ...headers
+    ].map(([name, value]) => `${name}: ${visibleLine(value)}`);
+    await write3(`${[
+      `${status} ${statusText}`,
+      ...lines
+    ].join("\n")}
+
+`);
+  }
+  const reader = body?.getReader();
+  while (reader) {
+    const { value, done } = await reader.read().catch(brokeOff);
+    if (done) break;
+    await write3(value);
+  }
+  return {
+    json: {},
+    exitCode: exitCodeOf2(response)
+  };
+}
+function brokeOff(error) {
+  throw new CrudeError(`The response broke off: ${messageOf(error)}`, {
+    exitCode: EXIT.unreachable,
+    code: "BrokeOff"
+  });
 }
 function bodyFields(bytes) {
   try {
@@ -1247,12 +1266,6 @@ function bodyFields(bytes) {
       bodyBase64: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
     };
   }
-}
-function joined(head, body) {
-  const whole = new Uint8Array(head.length + body.length);
-  whole.set(head);
-  whole.set(body, head.length);
-  return whole;
 }
 var callCommands = [
   call
@@ -2208,7 +2221,7 @@ var roll = {
   }
 };
 async function replace(client, { id, name, groupId, description }) {
-  const oldName = `${name} until ${(/* @__PURE__ */ new Date()).toISOString().slice(0, 19)}`;
+  const oldName = `${name}-until-${(/* @__PURE__ */ new Date()).toISOString().slice(0, 19)}`;
   const { secrets } = await client.get("/api/secrets", {
     scope: "key",
     keyId: id,
@@ -2329,7 +2342,8 @@ var logs = {
       },
       lines: entries.map((entry) => text(entry, names))
     };
-    const print2 = (entry) => context.print(context.json ? JSON.stringify(entry) : text(entry, names));
+    const print2 = (entry) => context.write(`${context.json ? JSON.stringify(entry) : text(entry, names)}
+`);
     for (const entry of entries) await print2(entry);
     const last = entries.at(-1)?.id ?? await newest(client);
     return await follow({
@@ -2366,8 +2380,8 @@ async function functionNames(client) {
 function text({ at, level, functionId, requestId, message, event }, names) {
   const name = names.get(functionId) ?? `#${functionId}`;
   const call3 = requestId === null ? "" : ` ${requestId.slice(0, 8)}`;
-  const shown3 = event === "print" ? message : `${event}: ${message}`;
-  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${call3} ${visible(shown3).replaceAll("\n", "\n    ")}`;
+  const shown2 = event === "print" ? message : `${event}: ${message}`;
+  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${call3} ${visible(shown2).replaceAll("\n", "\n    ")}`;
 }
 async function follow(following) {
   let waitMs = RECONNECT_MS;
@@ -3484,10 +3498,10 @@ function commandLines(commands) {
   return commands.map((command) => `  ${call2(command).padEnd(width)}  ${command.help[0]}`);
 }
 function optionLines(options) {
-  const shown3 = (name, { short, value }) => `${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`;
+  const shown2 = (name, { short, value }) => `${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`;
   const entries = Object.entries(options);
-  const width = Math.max(...entries.map(([name, option]) => shown3(name, option).length));
-  return entries.map(([name, option]) => `  ${shown3(name, option).padEnd(width)}  ${option.help}`);
+  const width = Math.max(...entries.map(([name, option]) => shown2(name, option).length));
+  return entries.map(([name, option]) => `  ${shown2(name, option).padEnd(width)}  ${option.help}`);
 }
 
 // ../src/crude/run.ts
@@ -3692,8 +3706,7 @@ function contextOf(machine, given, json2) {
     note(line) {
       if (!json2) machine.warn(line);
     },
-    print: (line) => machine.write(`${line}
-`)
+    write: (part) => machine.write(part)
   };
 }
 async function print(result, { write: write3 }, json2) {

@@ -185,7 +185,7 @@ function contextOf(machine: Machine, given: Given, json: boolean): Context {
     note(line) {
       if (!json) machine.warn(line);
     },
-    print: (line) => machine.write(`${line}\n`),
+    write: (part) => machine.write(part),
   };
 }
 

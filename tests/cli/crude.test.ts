@@ -91,6 +91,43 @@ for (const runtime of Object.keys(RUNTIMES)) {
   });
 }
 
+Deno.test("call prints a response while it is streamed, byte by byte as it is, and with --include its headers", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+  // The second part is sent when the first was seen.
+  await deploy(
+    server,
+    "parts",
+    `let seen;
+    const first = new Promise((resolve) => seen = resolve);
+    export default (c) => {
+      if (c.req.query("seen")) { seen(); return c.text(""); }
+      return new Response(new ReadableStream({ async start(out) {
+        out.enqueue(new Uint8Array([255, 0, 10]));
+        await first;
+        out.enqueue(new Uint8Array([65]));
+        out.close();
+      } }), { headers: { "X-Part": "yes" } });
+    }`,
+  );
+  await using child = home.spawn(["call", "parts", "--include"], { env });
+  await Promise.all([child.stdin.close(), child.stderr.cancel()]);
+  const bytes: number[] = [];
+  for await (const chunk of child.stdout) {
+    bytes.push(...chunk);
+    if (bytes.at(-2) === 0) await fetch(`${server.url}/run/parts?seen=1`).then((response) => response.text());
+  }
+  assert.equal((await child.status).code, 0);
+  assert.deepEqual(bytes.slice(-4), [255, 0, 10, 65]);
+  assert.match(new TextDecoder().decode(Uint8Array.from(bytes)), /^200 OK\n[\s\S]*x-part: yes\n[\s\S]*\n\n/);
+  const binary = await home.crude(["call", "parts", "--json"], { env });
+  assert.equal(binary.json.bodyBase64, "/wAKQQ==");
+  await deploy(server, "fails", `export default (c) => c.text("no", 404);`);
+  const failed = await home.crude(["call", "fails"], { env });
+  assert.deepEqual([failed.code, failed.stdout, failed.stderr], [1, "no", "The function answered 404.\n"]);
+});
+
 Deno.test("a key is replaced with its secrets, and the old one works until it is revoked", async () => {
   await using server = await startApp();
   await using home = makeCrudeHome();
@@ -101,7 +138,7 @@ Deno.test("a key is replaced with its secrets, and the old one works until it is
   const rolled = await crude(["keys", "roll", "staging/acme", "--json"]);
   assert.equal(rolled.code, 0, rolled.stdout);
   assert.notEqual(rolled.json.value, old.trim());
-  assert.match(rolled.json.old, /^staging\/acme until /);
+  assert.match(rolled.json.old, /^staging\/acme-until-/);
   const secret = await crude(["secrets", "get", "TOKEN", "--scope", "key", "--owner", "staging/acme"]);
   assert.equal(secret.stdout, "of acme\n");
   const refused = await crude(["keys", "revoke", rolled.json.old]);

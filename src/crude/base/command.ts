@@ -81,8 +81,8 @@ export interface Context {
   connect(): Promise<Client>;
   /** Prints a line for people on standard error; nothing with `--json`. */
   note(line: string): void;
-  /** Prints a line of a stream on standard output; resolves once it is written. */
-  print(line: string): Promise<void>;
+  /** Writes a part of a stream to standard output; resolves once it is written. */
+  write(part: string | Uint8Array): Promise<void>;
 }
 
 export interface Command {

@@ -3,7 +3,7 @@
 import { requireSecure } from "../base/address.ts";
 import type { Client } from "../base/client.ts";
 import type { Command, Context, Given, Result } from "../base/command.ts";
-import { CrudeError, EXIT, type ExitCode, wrongUsage } from "../base/errors.ts";
+import { CrudeError, EXIT, type ExitCode, messageOf, wrongUsage } from "../base/errors.ts";
 import { functionByName, keyByName } from "../base/owners.ts";
 import { visibleLine } from "../base/text.ts";
 import { readFile } from "./secrets.ts";
@@ -48,7 +48,7 @@ const call: Command = {
       ...(body !== undefined && { bytes: body }),
     });
     if (response.status >= 400) context.note(`The function answered ${response.status}.`);
-    return await shown(response, given.flag("include"));
+    return context.json ? await asJson(response) : await streamed(context, response, given.flag("include"));
   },
 };
 
@@ -130,25 +130,41 @@ async function keyHeader(client: Client, given: Given, isPublic: boolean): Promi
   throw wrongUsage("This function needs an API key: add --key GROUP/KEY.");
 }
 
-async function shown(response: Response, isIncluded: boolean): Promise<Result> {
-  const { status, statusText, headers } = response;
-  const exitCode: ExitCode = status < 400 ? EXIT.ok : status === 401 || status === 403 ? EXIT.denied : EXIT.failed;
-  const bytes = new Uint8Array(
-    await response.arrayBuffer().catch((error) => {
-      throw new CrudeError(`The response broke off: ${error.message}`, {
-        exitCode: EXIT.unreachable,
-        code: "BrokeOff",
-      });
-    }),
-  );
-  const head = isIncluded
-    ? [`${status} ${statusText}`, ...[...headers].map(([name, value]) => `${name}: ${visibleLine(value)}`), "", ""]
-    : [];
+function exitCodeOf({ status }: Response): ExitCode {
+  if (status < 400) return EXIT.ok;
+  return status === 401 || status === 403 ? EXIT.denied : EXIT.failed;
+}
+
+async function asJson(response: Response): Promise<Result> {
+  const { status, headers } = response;
+  const bytes = new Uint8Array(await response.arrayBuffer().catch(brokeOff));
   return {
     json: { status, headers: Object.fromEntries(headers), ...bodyFields(bytes) },
-    bytes: head.length > 0 ? joined(new TextEncoder().encode(head.join("\n")), bytes) : bytes,
-    exitCode,
+    exitCode: exitCodeOf(response),
   };
+}
+
+/** Prints the response as it arrives. */
+async function streamed({ write }: Context, response: Response, isHeadShown: boolean): Promise<Result> {
+  const { status, statusText, headers, body } = response;
+  if (isHeadShown) {
+    const lines = [...headers].map(([name, value]) => `${name}: ${visibleLine(value)}`);
+    await write(`${[`${status} ${statusText}`, ...lines].join("\n")}\n\n`);
+  }
+  const reader = body?.getReader();
+  while (reader) {
+    const { value, done } = await reader.read().catch(brokeOff);
+    if (done) break;
+    await write(value);
+  }
+  return { json: {}, exitCode: exitCodeOf(response) };
+}
+
+function brokeOff(error: unknown): never {
+  throw new CrudeError(`The response broke off: ${messageOf(error)}`, {
+    exitCode: EXIT.unreachable,
+    code: "BrokeOff",
+  });
 }
 
 function bodyFields(bytes: Uint8Array): Record<string, unknown> {
@@ -157,13 +173,6 @@ function bodyFields(bytes: Uint8Array): Record<string, unknown> {
   } catch {
     return { bodyBase64: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")) };
   }
-}
-
-function joined(head: Uint8Array, body: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(head.length + body.length);
-  whole.set(head);
-  whole.set(body, head.length);
-  return whole;
 }
 
 export const callCommands: readonly Command[] = [call];

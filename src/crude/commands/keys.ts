@@ -105,7 +105,7 @@ async function replace(
   client: Client,
   { id, name, groupId, description }: KeyInfo,
 ): Promise<{ id: number; value: string; oldName: string }> {
-  const oldName = `${name} until ${new Date().toISOString().slice(0, 19)}`;
+  const oldName = `${name}-until-${new Date().toISOString().slice(0, 19)}`;
   const { secrets } = await client.get("/api/secrets", { scope: "key", keyId: id, includeValues: true });
   const unreadable = secrets.filter(({ value }: { value: string | null }) => value === null);
   if (unreadable.length > 0) {

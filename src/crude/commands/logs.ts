@@ -49,7 +49,7 @@ const logs: Command = {
     const entries = (logs as Entry[]).toReversed();
     const names = await functionNames(client);
     if (!isFollowed) return { json: { logs: entries }, lines: entries.map((entry) => text(entry, names)) };
-    const print = (entry: Entry) => context.print(context.json ? JSON.stringify(entry) : text(entry, names));
+    const print = (entry: Entry) => context.write(`${context.json ? JSON.stringify(entry) : text(entry, names)}\n`);
     for (const entry of entries) await print(entry);
     const last = entries.at(-1)?.id ?? (await newest(client));
     return await follow({ context, client, filter, last, print });
