@@ -3,9 +3,10 @@
 import { join } from "node:path";
 import { LoadChecks } from "../code/checks/load_check.ts";
 import { createPreflight, type Preflight } from "../code/checks/preflight.ts";
+import { createTypeCheck } from "../code/checks/type_check.ts";
 import { createDeployments, type Deployments } from "../code/deployments/deployments.ts";
 import { createSecretCheck } from "../code/deployments/secret_check.ts";
-import { stageCode } from "../code/deployments/staged_code.ts";
+import { stageCode, type StagingOptions } from "../code/deployments/staged_code.ts";
 import { Pruner } from "../code/pruner.ts";
 import { Rotation } from "../core/encryption/rotation.ts";
 import { createRegistry, type Registry } from "../core/functions/registry.ts";
@@ -96,7 +97,17 @@ export function openFunctions(
   const preflight = createPreflight({ imports, assets, registry, conditions, loads, limits });
   const checkSecrets = createSecretCheck(store);
   const folder = join(runDir, "build");
-  const staging = { folder, blobs, imports, lockStore: store.packageLocks, locks, loads, limits, checkSecrets };
+  const typeCheckOf: StagingOptions["typeCheckOf"] = (codeDir, files) =>
+    createTypeCheck({
+      ...parts,
+      ...settings.view({ importHosts: "sandbox.import-hosts" }),
+      codeDir,
+      files,
+      deno: parts.checkers,
+      folderName: "check-deployment",
+    });
+  const lockStore = store.packageLocks;
+  const staging = { folder, blobs, imports, lockStore, locks, loads, limits, checkSecrets, typeCheckOf };
   const deployments = createDeployments({
     ...parts,
     registry,

@@ -178,6 +178,12 @@ Deno.test("problems of the code stop a deployment, with kind, function, file and
     const dry = await post(server, { ...project, dryRun: true });
     assert.deepEqual([dry.status, dry.body.problems], [200, body.details.problems], about);
   }
+  const typed = { files: { "ok.ts": `export default (c): number => c.text("ok");\n` } };
+  const types = await post(server, { ...typed, types: true });
+  const [wrong] = types.body.details.problems;
+  assert.deepEqual([types.status, wrong.kind, wrong.function, wrong.file, wrong.line], [422, "type", "ok", "ok.ts", 1]);
+  await deployed(server, { files: { "ok.ts": `export default (c) => c.text("typed");\n` }, types: true });
+  await deployed(server, { files: { "ok.ts": saying("ok") } });
   // An importer of a changed file is checked, too.
   const importer = await post(server, {
     files: {

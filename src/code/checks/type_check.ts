@@ -36,7 +36,7 @@ export interface Source {
 }
 
 export interface TypeCheckOptions {
-  files: Files;
+  files: Pick<Files, "read">;
   runtime: Runtime;
   /** The folder for the copies, which other users may traverse but not list. */
   runDir: string;
@@ -46,6 +46,8 @@ export interface TypeCheckOptions {
   codeDir: string;
   locks: Pick<PackageLocks, "starting">;
   importHosts: () => readonly string[];
+  /** Name of the folder for the copies, in `runDir`; checks with the same name must not run at the same time. */
+  folderName?: string;
 }
 
 export interface TypeCheck {
@@ -78,11 +80,11 @@ const RELATIVE = /["'](\.{1,2}\/[^"'\n\r]{1,500})["']/g;
 
 /** Longer than 80 lines: one check is one sequence of steps over the same folder. */
 export function createTypeCheck(options: TypeCheckOptions): TypeCheck {
-  const { files, runtime, runDir, codeDir, locks, importHosts } = options;
+  const { files, runtime, runDir, codeDir, locks, importHosts, folderName = "check" } = options;
   const handlerTypes = pathToFileURL(join(runtime.appDir, "workers", "entry.ts")).href;
   const types = [0, 1].map((index) => `Parameters<import("${handlerTypes}").Handler>[${index}]`) as [string, string];
   /** Always the same folder, as Deno caches by path; checks run one at a time. */
-  const folder = join(runDir, "check");
+  const folder = join(runDir, folderName);
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
 
@@ -164,7 +166,7 @@ export function createTypeCheck(options: TypeCheckOptions): TypeCheck {
 /** Returns the source and the existing files that it imports from the code folder. */
 async function gather(
   source: Source,
-  files: Files,
+  files: Pick<Files, "read">,
   project: ProjectConfig,
   codeDir: string,
 ): Promise<Map<string, string>> {
@@ -219,7 +221,7 @@ function* targetsOf(
   }
 }
 
-async function readIfThere(path: string, files: Files): Promise<{ content: Uint8Array } | undefined> {
+async function readIfThere(path: string, files: Pick<Files, "read">): Promise<{ content: Uint8Array } | undefined> {
   return await files.read(path).catch((error) => {
     if (error instanceof AppError) return undefined;
     throw error;

@@ -123,6 +123,7 @@ interface Goal {
   readonly ids?: ReadonlyMap<string, FunctionId>;
   readonly prune: boolean;
   readonly force: boolean;
+  readonly types: boolean;
   readonly ifVersion: number | undefined;
   readonly rollbackOf: number | null;
 }
@@ -205,6 +206,7 @@ class DeploymentService implements Deployments {
       ids: new Map(listed.map(({ name, id }) => [name, id])),
       prune: true,
       force,
+      types: false,
       ifVersion,
       rollbackOf: id,
     };
@@ -231,7 +233,7 @@ class DeploymentService implements Deployments {
   async #rehearse(goal: Goal): Promise<Rehearsal> {
     const comparison = await this.#compare(goal);
     await using code = await this.#stage(comparison);
-    const { problems, warnings } = await this.#check(comparison, code);
+    const { problems, warnings } = await this.#check(comparison, code, goal.types);
     return { plan: comparison.plan, problems, warnings };
   }
 
@@ -241,7 +243,7 @@ class DeploymentService implements Deployments {
       // What is closed is never opened by leaving something out, whatever else is forced.
       for (const { error } of comparison.functions.problems) if (error.status === 400) throw error;
       await using code = await this.#stage(comparison);
-      const { problems, warnings } = await this.#check(comparison, code);
+      const { problems, warnings } = await this.#check(comparison, code, goal.types);
       const stopping = goal.force ? problems.filter(({ kind }) => kind === "group" || kind === "route") : problems;
       if (stopping.length > 0) throw new DeploymentProblems(stopping);
       await using files = await this.#options.workingCopy.stage(comparison.changes);
@@ -304,7 +306,7 @@ class DeploymentService implements Deployments {
     return this.#affected(comparison).length === 0 ? undefined : await this.#options.stage(comparison.tree);
   }
 
-  async #check(comparison: Comparison, code: StagedCode | undefined): Promise<DeploymentFindings> {
+  async #check(comparison: Comparison, code: StagedCode | undefined, types: boolean): Promise<DeploymentFindings> {
     const problems: DeploymentProblem[] = comparison.functions.problems.map(({ kind, function: name, message }) => ({
       kind,
       function: name,
@@ -313,7 +315,7 @@ class DeploymentService implements Deployments {
     const warnings: DeploymentProblem[] = [];
     const found = new Map<string, DeploymentFindings>();
     const affected = this.#affected(comparison);
-    await eachOf(affected, async (entry) => void found.set(entry.name, await code!.check(entry)));
+    await eachOf(affected, async (entry) => void found.set(entry.name, await code!.check(entry, types)));
     for (const { name } of affected) {
       problems.push(...found.get(name)!.problems);
       warnings.push(...found.get(name)!.warnings);

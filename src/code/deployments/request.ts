@@ -19,6 +19,8 @@ export interface DeploymentRequest {
   readonly prune: boolean;
   /** Whether problems of the code, and secrets of deleted functions, are ignored. */
   readonly force: boolean;
+  /** Whether types are checked, too. */
+  readonly types: boolean;
   /** The version that must be the newest one. */
   readonly ifVersion: number | undefined;
 }

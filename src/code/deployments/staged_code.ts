@@ -6,14 +6,17 @@ import { dirname, join, relative, sep } from "node:path";
 import type { RegisteredFunction } from "../../core/functions/registry.ts";
 import type { PackageLockStore } from "../../store/package_locks.ts";
 import { type Blobs, eachOf } from "../../store/blobs.ts";
+import { notFound } from "../../errors.ts";
 import type { LoadChecks } from "../checks/load_check.ts";
 import { createPreflight, type Preflight, type PreflightOptions } from "../checks/preflight.ts";
+import type { TypeCheck } from "../checks/type_check.ts";
 import { createAssets } from "../files/assets.ts";
+import type { Files } from "../files/files.ts";
 import { CodeFolder } from "../files/code_folder.ts";
 import type { Imports, ImportsOfCopy } from "../modules/imports.ts";
 import { createPackageLocks, type PackageLocks } from "../packages/package_locks.ts";
 import type { Tree } from "../versions/tree.ts";
-import { type DeploymentFindings, problemOf } from "./problems.ts";
+import { type DeploymentFindings, type DeploymentProblem, problemOf } from "./problems.ts";
 import type { SecretCheck, SourceFile } from "./secret_check.ts";
 
 export interface StagingOptions {
@@ -26,12 +29,14 @@ export interface StagingOptions {
   readonly loads: LoadChecks;
   readonly limits: PreflightOptions["limits"];
   readonly checkSecrets: SecretCheck;
+  /** Returns a check of types for the files of a copy; one copy is checked at a time. */
+  readonly typeCheckOf: (codeDir: string, files: Pick<Files, "read">) => TypeCheck;
 }
 
 /** What was found of handlers, to be used once their code is in place. */
 export interface StagedCode extends AsyncDisposable {
-  /** Checks a function that the copy would run. */
-  check(entry: RegisteredFunction): Promise<DeploymentFindings>;
+  /** Checks a function that the copy would run; with `types`, also the types of its handler and of what it imports. */
+  check(entry: RegisteredFunction, types: boolean): Promise<DeploymentFindings>;
   /** Stores the versions of packages that were found; called within the transaction of the deployment. */
   storeLocks(): void;
   /**
@@ -72,6 +77,7 @@ class Copy implements StagedCode {
   readonly #folder: CodeFolder;
   readonly #preflight: Preflight;
   readonly #checkSecrets: SecretCheck;
+  readonly #types: TypeCheck;
   readonly #problems = new Map<string, string[]>();
   readonly storeLocks: () => void;
 
@@ -80,13 +86,14 @@ class Copy implements StagedCode {
     codeDir: string,
     imports: ImportsOfCopy,
     storeLocks: () => void,
-    { loads, limits, checkSecrets }: StagingOptions,
+    { loads, limits, checkSecrets, typeCheckOf }: StagingOptions,
   ) {
     this.#root = root;
     this.#codeDir = codeDir;
     this.#imports = imports;
     this.storeLocks = storeLocks;
     this.#checkSecrets = checkSecrets;
+    this.#types = typeCheckOf(codeDir, { read: (path) => readFileOf(codeDir, path) });
     this.#folder = new CodeFolder({ codeDir, dataDir: root, warn() {} });
     this.#preflight = createPreflight({
       imports,
@@ -103,7 +110,7 @@ class Copy implements StagedCode {
     });
   }
 
-  async check(entry: RegisteredFunction): Promise<DeploymentFindings> {
+  async check(entry: RegisteredFunction, types: boolean): Promise<DeploymentFindings> {
     const { name, handler } = entry;
     const of = (kind: "import" | "load") => (message: string) => problemOf(kind, name, handler, message);
     if (!isFile(join(this.#codeDir, handler))) {
@@ -120,9 +127,10 @@ class Copy implements StagedCode {
     const loaded = found.problems.length > 0
       ? { problems: [], warnings: [] }
       : await this.#preflight.trial(graph, entry);
+    const typed = types && found.problems.length === 0 ? await this.#typeProblems(entry) : [];
     this.#problems.set(handler, [...found.problems, ...loaded.problems]);
     return {
-      problems: [...imported.problems, ...loaded.problems.map(of("load")), ...secrets.problems],
+      problems: [...imported.problems, ...loaded.problems.map(of("load")), ...typed, ...secrets.problems],
       warnings: [...imported.warnings, ...loaded.warnings.map(of("load")), ...secrets.warnings],
     };
   }
@@ -135,6 +143,12 @@ class Copy implements StagedCode {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#folder.close();
     await Deno.remove(this.#root, { recursive: true });
+  }
+
+  async #typeProblems({ name, handler }: RegisteredFunction): Promise<DeploymentProblem[]> {
+    const content = await Deno.readTextFile(join(this.#codeDir, handler));
+    const found = await this.#types.check({ path: handler, content, isHandler: true });
+    return found.map(({ path, line, message }) => ({ kind: "type", function: name, file: path, line, message }));
   }
 
   async #modulesOf(files: readonly string[]): Promise<SourceFile[]> {
@@ -176,6 +190,12 @@ class LocksOfCopy implements PackageLockStore {
   storeIn(locks: PackageLocks): void {
     for (const [handler, lock] of this.#written) if (handler !== "") locks.put(handler, lock);
   }
+}
+
+async function readFileOf(codeDir: string, path: string): ReturnType<Files["read"]> {
+  const content = await Deno.readFile(join(codeDir, path)).catch(ignoreMissing);
+  if (!content) throw notFound("file", path);
+  return { info: { path, sizeBytes: content.length, modifiedAt: new Date(0) }, content };
 }
 
 function isFile(path: string): boolean {

@@ -51,6 +51,9 @@ export interface VersionsOptions {
   readonly record: Recorder;
 }
 
+/** Of the diffs of a comparison in total, in UTF-16 units; later files are listed without. */
+const DIFFS_MAX_LENGTH = 4 * 1024 * 1024;
+
 export function createVersions({ store, blobs, history, workingCopy, record }: VersionsOptions): Versions {
   const contentOf = async (file: TreeFile | undefined) => {
     const content = file && await blobs.read(file.sha256);
@@ -87,9 +90,12 @@ export function createVersions({ store, blobs, history, workingCopy, record }: V
     async compare(id, against) {
       const files: ComparedFile[] = [];
       const pause = slices();
+      let left = DIFFS_MAX_LENGTH;
       for (const change of history.diff(id, against)) {
         await pause();
-        files.push(await compared(change));
+        const file = left > 0 ? await compared(change) : { ...change, diff: undefined };
+        left -= file.diff?.length ?? 0;
+        files.push(file);
       }
       return files;
     },

@@ -217,9 +217,9 @@ export class WorkingCopy {
       const found = await folder.current();
       if (this.#settled?.look === found && this.#settled.head === head) return;
       const changes = await this.#editsSince(head, found);
-      for (const [path, file] of changes) {
+      await eachOf([...changes], async ([path, file]) => {
         if (file && !await this.#keep(path, file)) changes.delete(path);
-      }
+      });
       // What was changed through the server meanwhile may be among the edits.
       if (history.head() !== head) continue;
       if (changes.size > 0) {

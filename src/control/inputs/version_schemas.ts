@@ -78,6 +78,7 @@ export const newDeployment = body({
   files,
   functions: functionEntries.optional(),
   prune: flag("Delete files that are not listed and, if `functions` is given, functions that are not."),
+  types: flag("Check types, too, which takes some seconds for each function that changes."),
   dryRun,
   force,
   ifVersion,
