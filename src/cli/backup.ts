@@ -6,7 +6,7 @@ import type { Passphrase } from "../config.ts";
 import { KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import { syncPath } from "../keyring/durable_file.ts";
 import { RECORD_FILE, RecordFile } from "../keyring/generation_record.ts";
-import { HeadError } from "../store/authenticated_rows.ts";
+import { HeadError } from "../store/rows_head.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { openVerification } from "../store/verification.ts";
 import { BLOBS, copyBlobs } from "../store/blobs.ts";

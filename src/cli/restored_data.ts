@@ -6,7 +6,7 @@ import { OPERATOR } from "../actor.ts";
 import { messageOf } from "../errors.ts";
 import { newRecord, RECORD_FILE } from "../keyring/generation_record.ts";
 import type { KeyFile } from "../keyring/key_file.ts";
-import { authenticateFile } from "../store/authenticated_rows.ts";
+import { authenticateFile } from "../store/authentication.ts";
 import { describeFinding } from "../store/authenticated_tables.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";

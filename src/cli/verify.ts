@@ -6,7 +6,7 @@ import { RECORD_FILE, RecordError, RecordFile } from "../keyring/generation_reco
 import { KeyFile } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import type { Head } from "../keyring/sealed_head.ts";
-import { HeadError } from "../store/authenticated_rows.ts";
+import { HeadError } from "../store/rows_head.ts";
 import { describeFinding, type Finding } from "../store/authenticated_tables.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";

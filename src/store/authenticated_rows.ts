@@ -2,8 +2,7 @@
 // of each change. The changed rows are taken from SQLite's own changeset of the transaction, so that no writer can omit
 // one.
 
-import { createHash } from "node:crypto";
-import { DatabaseSync, type Session, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, Session, StatementSync } from "node:sqlite";
 import { AppError } from "../errors.ts";
 import type { Scope } from "../ids.ts";
 import type { DerivedKey } from "../keyring/derived_key.ts";
@@ -13,8 +12,6 @@ import { EMPTY, type Head, minus, openHead, plus, sealHead, type TableSum } from
 import {
   AUTHENTICATED_TABLES,
   type AuthenticatedTable,
-  authenticatedTables,
-  countRows,
   describeTable,
   fieldsOf,
   type Finding,
@@ -23,14 +20,11 @@ import {
   isSame,
   readExactly,
   type StoredRow,
-  walk,
 } from "./authenticated_tables.ts";
 import { rowChanges } from "./changeset.ts";
 import { first, type TransactionGuard } from "./database.ts";
-import { SECRET_ORDER, SecretOrder, writeOrder } from "./secret_order.ts";
-
-/** Name of the head in the table `meta`. */
-const HEAD = "rows-head";
+import { HEAD, readHead, requireOwnSchema, schemaHash } from "./rows_head.ts";
+import { SecretOrder } from "./secret_order.ts";
 
 /** Checks rows for their readers. */
 export interface RowCheck {
@@ -364,104 +358,4 @@ function isSameRow({ mac, covered }: AuthenticatedTable, a: StoredRow | undefine
 /** Keys with the same text are distinguished by their rows. */
 function keyText(table: string, key: readonly SqlValue[]): string {
   return `${table} ${key.join(" ")}`;
-}
-
-/** @throws HeadError if the schema was changed by something other than this program */
-export function requireOwnSchema(db: DatabaseSync, { schema }: Head): void {
-  if (schema !== schemaHash(db)) throw new HeadError("its schema was changed by something other than this program");
-}
-
-/** The rows of a database cannot be trusted; the message continues "the database cannot be used: ". */
-export class HeadError extends Error {}
-
-/** @throws HeadError */
-export function readHead(db: DatabaseSync, key: DerivedKey): { head: Head; stored: string } {
-  const stored = first<{ value: string }>(db.prepare(`SELECT value FROM meta WHERE name = '${HEAD}'`))?.value;
-  if (stored === undefined) throw new HeadError("the head of its rows was removed");
-  const head = openHead(stored, key);
-  if (!head) throw new HeadError("the head of its rows was altered");
-  return { head, stored };
-}
-
-/**
- * Authenticates all rows as they are, under a new head: for a database without a head, and for one that an operator
- * decided to trust. Runs within the caller's transaction.
- */
-export function authenticateAll(
-  db: DatabaseSync,
-  keyring: Keyring,
-  epoch: string,
-  generation: number,
-  onRow: OnRow = () => {},
-): void {
-  const macs = new RowMacs(keyring);
-  const tables = new Map<string, TableSum>();
-  const rows = countRows(db);
-  let done = 0;
-  for (const name of authenticatedTables(db)) {
-    if (name === SECRET_ORDER) {
-      tables.set(name, writeOrder(db, macs));
-      continue;
-    }
-    const table = describeTable(db, name);
-    const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
-    const update = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
-    let sum = EMPTY;
-    for (const row of walk(db, table)) {
-      const mac = macs.mac(name, fieldsOf(table, row));
-      update.run(mac, ...table.key.map((index) => row[index]!));
-      sum = plus(sum, macs.element(name, mac));
-      onRow(++done, rows);
-    }
-    tables.set(name, sum);
-  }
-  writeHead(db, keyring, { epoch, generation, schema: schemaHash(db), tables });
-}
-
-/** Is called after each row with the number of rows done and the total. */
-export type OnRow = (done: number, total: number) => void;
-
-/** Authenticates the order of the existing secrets, in a database whose other rows are authenticated. */
-export function authenticateOrder(db: DatabaseSync, keyring: Keyring, onRow: OnRow): void {
-  const { head } = readHead(db, keyring.derive("head"));
-  const { count } = head.tables.get("secrets") ?? EMPTY;
-  const sum = writeOrder(db, new RowMacs(keyring), (done) => onRow(done, count));
-  writeHead(db, keyring, { ...head, tables: new Map([...head.tables, [SECRET_ORDER, sum]]) });
-}
-
-/**
- * Records the current schema in the head, within the transaction of a migration. A migration that changes the content
- * of rows, other than by adding columns that are NULL, has to authenticate those rows, too.
- */
-export function acceptSchema(db: DatabaseSync, keyring: Keyring): void {
-  const { head } = readHead(db, keyring.derive("head"));
-  writeHead(db, keyring, { ...head, generation: head.generation + 1, schema: schemaHash(db) });
-}
-
-/** Authenticates all rows of the database at `path`, which must not be open elsewhere. */
-export function authenticateFile(path: string, keyring: Keyring, epoch: string, generation = 1): void {
-  using db = new DatabaseSync(path);
-  db.exec("PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE");
-  authenticateAll(db, keyring, epoch, generation);
-  db.exec("COMMIT");
-}
-
-function writeHead(db: DatabaseSync, keyring: Keyring, head: Head): void {
-  db.prepare(
-    `INSERT INTO meta (name, value) VALUES ('${HEAD}', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-  ).run(sealHead(head, keyring.derive("head")));
-}
-
-/** Matches a trigger that can only reject a statement: those on the audit, which may be missing. */
-const REFUSING_TRIGGER =
-  /^CREATE TRIGGER \w+ BEFORE (?:DELETE|UPDATE|INSERT) ON \w+\s+(?:WHEN [^;]*)?BEGIN SELECT RAISE\(ABORT, '[^']*'\); END$/;
-
-/** Returns the SHA-256 of the parts of the schema that can affect rows, in hexadecimal. */
-export function schemaHash(db: DatabaseSync): string {
-  const rows = db.prepare(
-    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat*' ORDER BY type, name",
-  ).all() as unknown as Record<string, string | null>[];
-  const acting = rows.filter(({ type, sql }) => type !== "trigger" || !REFUSING_TRIGGER.test(sql ?? ""));
-  const text = JSON.stringify(acting.map(({ type, name, tbl_name, sql }) => [type, name, tbl_name, sql]));
-  return createHash("sha256").update(text).digest("hex");
 }

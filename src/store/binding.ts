@@ -11,7 +11,8 @@ import {
   RecordFile,
 } from "../keyring/generation_record.ts";
 import type { KeyFile } from "../keyring/key_file.ts";
-import { type AuthenticatedRows, HeadError, readHead, requireOwnSchema } from "./authenticated_rows.ts";
+import type { AuthenticatedRows } from "./authenticated_rows.ts";
+import { HeadError, readHead, requireOwnSchema } from "./rows_head.ts";
 import { describeFinding, type Finding } from "./authenticated_tables.ts";
 import { DataFolderError, RESTORE } from "./data_folder.ts";
 import { first } from "./database.ts";

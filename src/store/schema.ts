@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { DatabaseSync } from "node:sqlite";
 import type { Keyring } from "../keyring/keyring.ts";
-import { acceptSchema } from "./authenticated_rows.ts";
+import { acceptSchema } from "./rows_head.ts";
 import type { Migration, Schema } from "./database.ts";
 import { sql as start } from "./migrations/001_start.ts";
 import { sql as keyVersions } from "./migrations/002_key_versions.ts";

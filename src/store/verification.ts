@@ -5,7 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import type { Keyring } from "../keyring/keyring.ts";
 import { RowMacs } from "../keyring/row_macs.ts";
 import { EMPTY, type Head, MODULUS, plus, type TableSum } from "../keyring/sealed_head.ts";
-import { isSameSum, readHead, schemaHash } from "./authenticated_rows.ts";
+import { isSameSum } from "./authenticated_rows.ts";
+import { readHead, schemaHash } from "./rows_head.ts";
 import {
   authenticatedTables,
   countRows,

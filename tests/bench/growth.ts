@@ -14,7 +14,7 @@ import { createSecrets } from "../../src/core/secrets/service.ts";
 import { withFolder } from "../http/filled.ts";
 import { run } from "../http/handlers.ts";
 import { type Server, startServer } from "../http/server.ts";
-import { authenticateFile } from "../../src/store/authenticated_rows.ts";
+import { authenticateFile } from "../../src/store/authentication.ts";
 import { openStoreAt, unrecorded } from "../unit/temporary.ts";
 import { compare, report, timeOf } from "./ratios.ts";
 

@@ -9,7 +9,7 @@ import { setUp } from "../http/admin.ts";
 import { createGroup, createKey, createSecret } from "../http/handlers.ts";
 import { startServer } from "../http/server.ts";
 import { KeyFile } from "../../src/keyring/key_file.ts";
-import { authenticateFile } from "../../src/store/authenticated_rows.ts";
+import { authenticateFile } from "../../src/store/authentication.ts";
 import { type Home, makeHome } from "./cli.ts";
 
 function sql(path: string, text: string): void {

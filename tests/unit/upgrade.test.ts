@@ -12,7 +12,7 @@ import { createRegistry } from "../../src/core/functions/registry.ts";
 import type { SecretId, SecretName } from "../../src/ids.ts";
 import { PURPOSES } from "../../src/keyring/derived_key.ts";
 import { KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
-import { authenticateFile } from "../../src/store/authenticated_rows.ts";
+import { authenticateFile } from "../../src/store/authentication.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
 import { openSnapshot } from "../../src/store/snapshot.ts";
 import { openStore } from "../../src/store/store.ts";

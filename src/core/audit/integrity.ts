@@ -4,7 +4,7 @@
 import { type Recorder, SERVER } from "../../actor.ts";
 import { messageOf } from "../../errors.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
-import { HeadError } from "../../store/authenticated_rows.ts";
+import { HeadError } from "../../store/rows_head.ts";
 import { describeFinding, type Finding } from "../../store/authenticated_tables.ts";
 import type { Store } from "../../store/store.ts";
 import { openVerification } from "../../store/verification.ts";

@@ -1,7 +1,7 @@
 // Adds a MAC to each row that decides access or meaning. A function's methods and groups are part of its own row, which
 // its MAC covers; their separate tables serve look-ups and constraints.
 
-import { authenticateAll } from "../authenticated_rows.ts";
+import { authenticateAll } from "../authentication.ts";
 import type { Upgrade } from "./upgrade.ts";
 
 const TABLES = [

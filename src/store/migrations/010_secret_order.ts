@@ -1,6 +1,7 @@
 // Creates the order of secrets: a row for each secret that names the next one, so that absence can be proven.
 
-import { authenticateOrder, readHead } from "../authenticated_rows.ts";
+import { authenticateOrder } from "../authentication.ts";
+import { readHead } from "../rows_head.ts";
 import { describeFinding } from "../authenticated_tables.ts";
 import { RESTORE } from "../data_folder.ts";
 import { verifyWhole } from "../verification.ts";
