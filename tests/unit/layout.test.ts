@@ -35,6 +35,7 @@ const FOLDER_MAX_FILES = 12;
 /** Folders that may have more files, and why. */
 const LARGE_FOLDERS: Record<string, string> = {
   "src": "what every room may use: small files that import next to nothing",
+  "src/code/modules": "one subject, from a handler's imports to the graph of its modules",
   "src/control/api": "a file for each resource",
   "src/keyring": "a file for each kind of key material",
   "src/sandbox/process": "one subject, the start of a process behind its walls",

@@ -4,7 +4,7 @@
 import { relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
-import type { Jsx } from "./project_config.ts";
+import type { Jsx } from "./jsx_config.ts";
 
 /** Prefix of the JSX runtime's module in the config file; its target differs between modules. */
 export const JSX_SOURCE = "@crude-functions/jsx";

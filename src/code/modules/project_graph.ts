@@ -8,7 +8,8 @@ import { readInfoAside } from "./info_aside.ts";
 import { whyNotImportable } from "../files/importable.ts";
 import { ImportMap, JSX_SOURCE } from "./import_map.ts";
 import { isRemote, type Modules } from "./module_info.ts";
-import { isBare, type Jsx, ProjectConfig } from "./project_config.ts";
+import type { FoundJsx, Jsx } from "./jsx_config.ts";
+import { isBare, ProjectConfig } from "./project_config.ts";
 import { slices } from "../../slices.ts";
 
 export interface ProjectGraph {
@@ -169,7 +170,7 @@ async function setJsx(
   problems: Set<string>,
 ): Promise<boolean> {
   const pause = slices();
-  const found: ({ path: string } & ReturnType<ProjectConfig["jsx"]>)[] = [];
+  const found: ({ path: string } & FoundJsx)[] = [];
   for (const path of files) {
     await pause();
     if (/\.[jt]sx$/.test(path)) found.push({ path, ...project.jsx(path) });
