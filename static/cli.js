@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: c93d5695e330ee13bda66b3bdde890a810a2d1cdc95727765fb9fee8e9a0eeb8
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 5a7846c330378e3f80e69f508e2a702baf3b26417b9d64669175a64d4ddb87f5
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
@@ -1659,6 +1659,10 @@ var deploy = {
       value: "TEXT",
       help: "what was changed and why, for the history"
     },
+    types: {
+      type: "boolean",
+      help: "check types as well, which takes some seconds for each function that changes"
+    },
     force: {
       type: "boolean",
       help: "deploy in spite of problems that the server finds"
@@ -1685,6 +1689,9 @@ var deploy = {
     const message = given.text("message");
     const wanted = {
       ...project.request,
+      ...given.flag("types") && {
+        types: true
+      },
       ...given.flag("force") && {
         force: true
       },

@@ -150,6 +150,19 @@ Deno.test("problems stop a deployment, are listed with their places, and --force
   assert.equal((await crude(["deploy", "--force"])).code, 0);
 });
 
+Deno.test("--types checks types on the server, too, with those of the project", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  await home.crude(["init", "shop"]);
+  const crude = runner(home, server);
+  assert.equal((await crude(["deploy", "--types"])).code, 0);
+  const file = join(home.path, "shop/hello.ts");
+  await Deno.writeTextFile(file, (await Deno.readTextFile(file)).replace("c.json(", "c.jsn("));
+  const wrong = await crude(["deploy", "--types"]);
+  assert.equal(wrong.code, 1, wrong.stdout);
+  assert.match(wrong.stderr, /hello\.ts:\d+: .*Property 'jsn' does not exist.*\(type\)/);
+});
+
 Deno.test("--prune deletes what the project does not have, after a question or with --yes", async () => {
   await using server = await startApp();
   await using home = makeCrudeHome();

@@ -29,6 +29,7 @@ const deploy: Command = {
     ...COMMON,
     "dry-run": { type: "boolean", help: "check everything and change nothing" },
     message: { type: "string", short: "m", value: "TEXT", help: "what was changed and why, for the history" },
+    types: { type: "boolean", help: "check types as well, which takes some seconds for each function that changes" },
     force: { type: "boolean", help: "deploy in spite of problems that the server finds" },
     "if-version": { type: "string", value: "N", help: "only if the server's code is still this version" },
     yes: { type: "boolean", short: "y", help: "do not ask before deleting" },
@@ -44,6 +45,7 @@ const deploy: Command = {
     const message = given.text("message");
     const wanted = {
       ...project.request,
+      ...(given.flag("types") && { types: true }),
       ...(given.flag("force") && { force: true }),
       ...(message !== undefined && { message }),
       ...(given.text("if-version") !== undefined && { ifVersion: given.number("if-version", 0) }),
