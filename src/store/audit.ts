@@ -1,5 +1,6 @@
 // Stores the entries of the audit. core/audit/chain.ts computes their MACs.
 
+import type { StatementSync } from "node:sqlite";
 import { all, type Database, first, type Row } from "./database.ts";
 
 export interface AuditRow {
@@ -77,7 +78,7 @@ export function createAuditStore(db: Database): AuditStore {
   const last = db.prepare("SELECT max(id) AS id FROM audit");
   const following = db.prepare(`${SELECT_AUDIT} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`);
   // One statement for each combination of filters in use; there are few.
-  const pages = new Map<string, ReturnType<Database["prepare"]>>();
+  const pages = new Map<string, StatementSync>();
 
   const ask = (conditions: readonly Condition[], before: number, limit: number): AuditRow[] => {
     const where = [...conditions.map(([sql]) => sql), "id < ?"].join(" AND ");

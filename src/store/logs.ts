@@ -1,5 +1,6 @@
 // Stores the logs of handlers and searches them.
 
+import type { StatementSync } from "node:sqlite";
 import type { FunctionId } from "../ids.ts";
 import { all, type Database, insert, type Row } from "./database.ts";
 
@@ -71,7 +72,7 @@ export function createLogStore(db: Database): LogStore {
   const deleteRow = db.prepare("DELETE FROM logs WHERE id = ?");
   const deleteWords = db.prepare("DELETE FROM logs_search WHERE rowid = ?");
   // One statement for each combination of filters in use: statements in node:sqlite must be kept.
-  const lists = new Map<string, ReturnType<Database["prepare"]>>();
+  const lists = new Map<string, StatementSync>();
 
   const list = (conditions: string, values: (string | number)[], from = "logs l"): LogRow[] => {
     const sql = `SELECT l.* FROM ${from} WHERE ${conditions} ORDER BY l.id DESC LIMIT ?`;

@@ -42,7 +42,7 @@ export function openObservations(path: string, now: () => Date, warn: (message: 
     for (const end of ["", "-wal", "-shm"]) if (existsSync(path + end)) renameSync(path + end, aside + end);
     warn(`${why} It was renamed to ${aside}; logs start empty. Secrets, keys and functions are not affected.`);
   };
-  let opened: ReturnType<typeof open>;
+  let opened: Opened;
   try {
     opened = open(path);
   } catch (error) {
@@ -71,7 +71,13 @@ export function openObservations(path: string, now: () => Date, warn: (message: 
 /** 16 MB: under load the same pages are rewritten many times, and this writes them to disk a quarter as often. */
 const CHECKPOINT_PAGES = 4_000;
 
-function open(path: string) {
+/** The database and its tables. */
+interface Opened {
+  readonly db: Database;
+  readonly entities: Omit<Observations, "transaction" | "close">;
+}
+
+function open(path: string): Opened {
   const schema = { migrations: MIGRATIONS, synchronous: "NORMAL", checkpointPages: CHECKPOINT_PAGES } as const;
   const db = Database.open(path, schema);
   try {

@@ -1,5 +1,6 @@
 // Stores secrets as ciphertexts. Nothing here can decrypt them.
 
+import type { StatementSync } from "node:sqlite";
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import { ownerId } from "../ids.ts";
 import type { AbsenceCheck, RowCheck } from "./authenticated_rows.ts";
@@ -129,7 +130,7 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
   const deleteRow = db.prepareChange("DELETE FROM secrets WHERE id = ?");
 
   // One statement for each combination of filters in use, so that each has its own plan; there are few.
-  const lists = new Map<string, ReturnType<Database["prepare"]>>();
+  const lists = new Map<string, StatementSync>();
   const list = (filter: SecretFilter) => {
     const columns = [
       ["scope", filter.scope],

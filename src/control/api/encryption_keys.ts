@@ -1,7 +1,7 @@
 // Implements /api/encryption-keys: shows the state of the encryption keys and rotates them.
 
 import { z } from "@hono/zod-openapi";
-import { describeUnreadable } from "../../core/encryption/rotation.ts";
+import { describeUnreadable } from "../../core/encryption/key_status.ts";
 import { requireVersion, type Version, versionOf } from "../../versions.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";

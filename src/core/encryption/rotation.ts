@@ -7,7 +7,17 @@ import { storageProblem } from "../../store/storage_error.ts";
 import type { Store } from "../../store/store.ts";
 import type { KeyFile } from "../../keyring/key_file.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
-import { reencrypt, type Unreadable } from "./reencryption.ts";
+import {
+  describeKeys,
+  describeUnreadable,
+  type KeysStatus,
+  type LastRotation,
+  missingVersions,
+  retiredVersions,
+  type RotationOutcome,
+  type RotationStatus,
+} from "./key_status.ts";
+import { reencrypt } from "./reencryption.ts";
 import { readState, type RotationState, writeState } from "./rotation_state.ts";
 import { countSeals, SEALS_MAX } from "./encryption_counter.ts";
 import { DAY_MS, HOUR_MS } from "../../time.ts";
@@ -45,52 +55,6 @@ export interface RotationParts {
   readonly record: Recorder;
 }
 
-export interface RotationOutcome {
-  readonly currentVersion: number;
-  readonly reencrypted: number;
-  readonly unreadable: Unreadable;
-}
-
-/** Times in milliseconds since 1970 UTC. */
-export interface RotationStatus {
-  /** Before the first rotation: when the key was created. */
-  readonly lastRotationAt: number;
-  readonly daysSinceRotation: number;
-  readonly nextRotationAt: number;
-  readonly rotationIntervalDays: number;
-  readonly currentVersion: number;
-  /** Values processed, of those that were not of the current version; null while no rotation is running. */
-  readonly progress: { readonly done: number; readonly total: number } | null;
-  /** Versions that values in the database need and the key file does not contain. */
-  readonly missingVersions: { readonly version: number; readonly values: number }[];
-}
-
-/** Describes the encryption keys, without the keys themselves. Times in milliseconds since 1970 UTC. */
-export interface KeysStatus {
-  readonly keyFile: string;
-  /** Whether a passphrase protects it. */
-  readonly isWrapped: boolean;
-  /** In ascending order. */
-  readonly versions: readonly {
-    readonly version: number;
-    readonly createdAt: number;
-    /** How many values are encrypted with it. */
-    readonly values: number;
-    /** When it will be dropped; undefined while it is in use. */
-    readonly keptUntil: number | undefined;
-  }[];
-  /** How many values have no readable version. */
-  readonly damaged: number;
-  /** Number of encryptions with the current key; after `sealsMax` it is replaced. */
-  readonly seals: number;
-  readonly sealsMax: number;
-}
-
-/** How and when the last rotation since the start of the process ended. */
-export type LastRotation =
-  & { readonly at: number }
-  & ({ readonly outcome: RotationOutcome } | { readonly failure: string });
-
 export class Rotation {
   readonly #store: Store;
   readonly #keyFile: KeyFile;
@@ -125,7 +89,7 @@ export class Rotation {
 
   /** Resumes an interrupted rotation, rotates if one is due, and checks again every hour. */
   start(): void {
-    for (const { version, values } of this.#missingVersions()) {
+    for (const { version, values } of missingVersions(this.#keyring, this.#store.ciphertexts)) {
       this.#report(
         "error",
         `Encryption key version ${version} is not in the key file, but ${values} stored values need it. ` +
@@ -185,7 +149,7 @@ export class Rotation {
       rotationIntervalDays: this.#settings.intervalDays(),
       currentVersion: this.#keyring.currentVersion,
       progress: this.#progress ? { ...this.#progress } : null,
-      missingVersions: this.#missingVersions(),
+      missingVersions: missingVersions(this.#keyring, this.#store.ciphertexts),
     };
   }
 
@@ -195,25 +159,9 @@ export class Rotation {
   }
 
   keys(): KeysStatus {
-    const { ciphertexts } = this.#store;
     const keptMs = this.#settings.keepDays() * DAY_MS;
     const { retired } = this.#state;
-    return {
-      keyFile: this.#keyFile.path,
-      isWrapped: this.#keyFile.isWrapped,
-      versions: this.#keyFile.versions().map(({ version, createdAt }) => {
-        const since = retired.find((known) => known.version === version)?.since;
-        return {
-          version,
-          createdAt: Date.parse(createdAt),
-          values: ciphertexts.count(version),
-          keptUntil: since === undefined ? undefined : since + keptMs,
-        };
-      }),
-      damaged: ciphertexts.count(0),
-      seals: this.#seals(),
-      sealsMax: SEALS_MAX,
-    };
+    return describeKeys(this.#keyFile, this.#store.ciphertexts, { retired, keptMs, seals: this.#seals() });
   }
 
   async #run(actor: Actor, progress: { done: number; total: number }): Promise<RotationOutcome> {
@@ -327,19 +275,9 @@ export class Rotation {
     return this.#state.completedAt + this.#settings.intervalDays() * DAY_MS;
   }
 
-  #missingVersions(): { version: number; values: number }[] {
-    const { ciphertexts } = this.#store;
-    return ciphertexts.versions()
-      .filter((version) => version > 0 && !this.#keyring.has(version))
-      .map((version) => ({ version, values: ciphertexts.count(version) }));
-  }
-
-  /** Returns the versions of the key file that no value uses, and since when; known ones keep their time. */
   #nowRetired(): RotationState["retired"] {
-    const used = [...this.#store.ciphertexts.versions(), this.#keyring.currentVersion];
-    return this.#keyFile.versions().filter(({ version }) => !used.includes(version)).map(({ version }) =>
-      this.#state.retired.find((known) => known.version === version) ?? { version, since: this.#now() }
-    );
+    const keys = { keyring: this.#keyring, versions: this.#keyFile.versions() };
+    return retiredVersions(keys, this.#store.ciphertexts, this.#state.retired, this.#now());
   }
 
   /** Updates which versions are unused: values may have been deleted, and a backup may bring an old version back. */
@@ -392,17 +330,4 @@ export class Rotation {
 
 function stopping(): AppError {
   return new AppError("Stopping", 503, "The server is stopping. The key rotation resumes when it starts again.");
-}
-
-/** Describes unreadable values by their ids. */
-export function describeUnreadable({ values, secrets, apiKeys }: Unreadable): string {
-  const list = (what: string, ids: readonly number[]) => ids.length > 0 ? [`${what} ${ids.join(", ")}`] : [];
-  const listed = [...list("secrets", secrets), ...list("API keys", apiKeys)].join("; ");
-  const rest = values - secrets.length - apiKeys.length;
-  const more = listed === "" ? "of key versions that are missing" : `and ${rest} more`;
-  const where = [listed, rest > 0 ? more : ""].filter(Boolean).join(" ");
-  const what = values === 1
-    ? "1 value could not be read and stays as it is"
-    : `${values} values could not be read and stay as they are`;
-  return `${what}: ${where}.`;
 }

@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import type { Context } from "hono";
 import { AppError, messageOf } from "../../../../errors.ts";
-import { describeUnreadable, type KeysStatus, type LastRotation } from "../../../../core/encryption/rotation.ts";
+import { describeUnreadable, type KeysStatus, type LastRotation } from "../../../../core/encryption/key_status.ts";
 import { shellQuoted } from "../../ui/curl_example.ts";
 import { Ago, Badge, CopyLine, Fact, Facts, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
