@@ -313,11 +313,11 @@ async function onTerminal(
   home: CrudeHome,
   args: string,
   onText: (shown: string, type: (text: string) => Promise<void>) => void | Promise<void>,
+  runtime: keyof typeof RUNTIMES = "Node",
 ): Promise<{ shown: string; code: number }> {
-  const file = new URL("../../static/cli.js", import.meta.url).pathname;
   await using child = new Deno.Command("script", {
-    args: ["-qec", `node ${file} ${args}`, "/dev/null"],
-    env: { HOME: home.path },
+    args: ["-qec", [...RUNTIMES[runtime]!, args].join(" "), "/dev/null"],
+    env: { HOME: home.path, DENO_DIR: home.denoDir },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
@@ -332,63 +332,65 @@ async function onTerminal(
   return { shown, code: (await child.status).code };
 }
 
-Deno.test("a terminal is asked for what must not be seen, and shows none of it", async () => {
-  await using server = await startApp();
-  await using home = makeCrudeHome();
-  const typed = (args: string, text: string, prompt: RegExp) => {
-    let sent = false;
-    return onTerminal(home, args, async (shown, type) => {
-      if (sent || !prompt.test(shown)) return;
-      sent = true;
-      await type(text);
+for (const runtime of Object.keys(RUNTIMES)) {
+  Deno.test(`on ${runtime}, a terminal is asked for what must not be seen, and shows none of it`, async () => {
+    await using server = await startApp();
+    await using home = makeCrudeHome(runtime);
+    const typed = (args: string, text: string, prompt: RegExp) => {
+      let sent = false;
+      return onTerminal(home, args, async (shown, type) => {
+        if (sent || !prompt.test(shown)) return;
+        sent = true;
+        await type(text);
+      }, runtime);
+    };
+    const login = await typed(`login ${server.url} --key`, server.key, /API key: /);
+    assert.equal(login.code, 0, login.shown);
+    assert.doesNotMatch(login.shown, new RegExp(server.key));
+    const set = await typed("secrets set A", "a hidden value", /Value of A: /);
+    assert.equal(set.code, 0, set.shown);
+    assert.doesNotMatch(set.shown, /hidden value/);
+    assert.equal((await home.crude(["secrets", "get", "A"])).stdout, "a hidden value\n");
+    assert.equal((await typed("secrets rm A", "n", /\[y\/N\]/)).code, 1);
+    assert.equal((await typed("secrets rm A", "y", /\[y\/N\]/)).code, 0);
+  });
+
+  Deno.test(`on ${runtime}, one signs in by the browser, and out again, which ends the session`, async () => {
+    await using server = await startApp();
+    await using home = makeCrudeHome(runtime);
+    const visitor = await setUp(server);
+    let opened = false;
+    const { shown, code } = await onTerminal(home, `login ${server.url} --no-browser`, async (text) => {
+      const [, letters] = /browser: ([A-Z]{4}-[A-Z]{4})/.exec(text) ?? [];
+      const [, page] = /it is here: (\S+)\s/.exec(text) ?? [];
+      if (opened || !letters || !page) return;
+      opened = true;
+      const fields = Object.fromEntries(new URL(page).searchParams);
+      const answer = await visitor.post("/web/terminal", { ...fields, code: letters, password: ADMIN.password });
+      const done = await visitor.get(answer.headers.get("location")!);
+      const [, address] = /^0; url=(.*)$/.exec(done.headers.get("refresh")!)!;
+      const wrong = await fetch(address!.replace(/state=.*/, "state=another"));
+      assert.equal(wrong.status, 404);
+      await wrong.body?.cancel();
+      assert.equal(await (await fetch(address!)).text(), "Return to the terminal. You can close this page.\n");
+    }, runtime);
+    assert.equal(code, 0, shown);
+    assert.match(shown, new RegExp(`Signed in to ${server.url} as ${ADMIN.email}`));
+    assert.doesNotMatch(shown, /crude_session_/);
+    assert.equal((await home.crude(["keys", "create", "staging/acme", "--create-group"])).code, 0);
+    assert.match((await visitor.get("/web/account")).text, /crude\/\S+ on /);
+
+    await deploy(server, "echo", `export default (c) => c.text(JSON.stringify([...c.req.raw.headers]))`, {
+      route: "/echo",
     });
-  };
-  const login = await typed(`login ${server.url} --key`, server.key, /API key: /);
-  assert.equal(login.code, 0, login.shown);
-  assert.doesNotMatch(login.shown, new RegExp(server.key));
-  const set = await typed("secrets set A", "a hidden value", /Value of A: /);
-  assert.equal(set.code, 0, set.shown);
-  assert.doesNotMatch(set.shown, /hidden value/);
-  assert.equal((await home.crude(["secrets", "get", "A"])).stdout, "a hidden value\n");
-  assert.equal((await typed("secrets rm A", "n", /\[y\/N\]/)).code, 1);
-  assert.equal((await typed("secrets rm A", "y", /\[y\/N\]/)).code, 0);
-});
+    const call = await home.crude(["call", "echo"]);
+    assert.equal(call.code, 0);
+    assert.doesNotMatch(call.stdout, /crude_session_/, "a session is not sent to functions");
 
-Deno.test("in a terminal, one signs in by the browser, and out again, which ends the session", async () => {
-  await using server = await startApp();
-  await using home = makeCrudeHome();
-  const visitor = await setUp(server);
-  let opened = false;
-  const { shown, code } = await onTerminal(home, `login ${server.url} --no-browser`, async (text) => {
-    const [, letters] = /browser: ([A-Z]{4}-[A-Z]{4})/.exec(text) ?? [];
-    const [, page] = /it is here: (\S+)\s/.exec(text) ?? [];
-    if (opened || !letters || !page) return;
-    opened = true;
-    const fields = Object.fromEntries(new URL(page).searchParams);
-    const answer = await visitor.post("/web/terminal", { ...fields, code: letters, password: ADMIN.password });
-    const done = await visitor.get(answer.headers.get("location")!);
-    const [, address] = /^0; url=(.*)$/.exec(done.headers.get("refresh")!)!;
-    const wrong = await fetch(address!.replace(/state=.*/, "state=another"));
-    assert.equal(wrong.status, 404);
-    await wrong.body?.cancel();
-    assert.equal(await (await fetch(address!)).text(), "Return to the terminal. You can close this page.\n");
+    assert.equal((await home.crude(["logout"])).code, 0);
+    assert.doesNotMatch((await visitor.get("/web/account")).text, /crude\/\S+ on /);
   });
-  assert.equal(code, 0, shown);
-  assert.match(shown, new RegExp(`Signed in to ${server.url} as ${ADMIN.email}`));
-  assert.doesNotMatch(shown, /crude_session_/);
-  assert.equal((await home.crude(["keys", "create", "staging/acme", "--create-group"])).code, 0);
-  assert.match((await visitor.get("/web/account")).text, /crude\/\S+ on /);
-
-  await deploy(server, "echo", `export default (c) => c.text(JSON.stringify([...c.req.raw.headers]))`, {
-    route: "/echo",
-  });
-  const call = await home.crude(["call", "echo"]);
-  assert.equal(call.code, 0);
-  assert.doesNotMatch(call.stdout, /crude_session_/, "a session is not sent to functions");
-
-  assert.equal((await home.crude(["logout"])).code, 0);
-  assert.doesNotMatch((await visitor.get("/web/account")).text, /crude\/\S+ on /);
-});
+}
 
 Deno.test("the server serves the command line of its own version, to any client", async () => {
   await using server = await startApp();

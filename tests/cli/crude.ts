@@ -31,6 +31,8 @@ export interface CrudeOptions {
 /** A user's home folder on another machine; removed at the end of the test. */
 export interface CrudeHome extends AsyncDisposable {
   readonly path: string;
+  /** Where Deno has what it compiled: the tests' own folder. */
+  readonly denoDir: string;
   /** Runs a command without a terminal. */
   crude(args: readonly string[], options?: CrudeOptions): Promise<CrudeRun>;
   spawn(args: readonly string[], options?: CrudeOptions): Deno.ChildProcess;
@@ -40,6 +42,7 @@ export interface CrudeHome extends AsyncDisposable {
 
 export function makeCrudeHome(runtime: keyof typeof RUNTIMES = "Node"): CrudeHome {
   const path = Deno.makeTempDirSync({ prefix: "crude-functions-remote-" });
+  const denoDir = Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "/root", ".cache", "deno");
   const [program, ...before] = RUNTIMES[runtime]!;
   const command = (args: readonly string[], { env, cwd }: CrudeOptions) =>
     new Deno.Command(program!, {
@@ -49,8 +52,7 @@ export function makeCrudeHome(runtime: keyof typeof RUNTIMES = "Node"): CrudeHom
       env: {
         PATH: Deno.env.get("PATH") ?? "",
         HOME: path,
-        // Where Deno has what it compiled.
-        DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "/root", ".cache", "deno"),
+        DENO_DIR: denoDir,
         NO_COLOR: "1",
         ...env,
       },
@@ -60,6 +62,7 @@ export function makeCrudeHome(runtime: keyof typeof RUNTIMES = "Node"): CrudeHom
     });
   return {
     path,
+    denoDir,
     async crude(args, options = {}) {
       const child = command(args, options).spawn();
       const writer = child.stdin.getWriter();
