@@ -53,7 +53,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
     names: createNames(store),
     fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
     versions: createVersions(parts),
-    resolution: createExplainer(store),
+    explainer: createExplainer(store),
     packages: createPackages({
       imports,
       builder,
@@ -77,14 +77,14 @@ async function loadWeb(parts: Parts, services: ApiDeps, { run, warnings, closing
   const { store, secrets, imports, pool, integrity, keyring, settings } = parts;
   return createWeb({
     ...services,
-    overview: createSecretMatrix(store, secrets),
+    matrix: createSecretMatrix(store, secrets),
     suspended: () => pool.suspended() as FunctionId[],
     sandboxWarnings: warnings,
     alterations: () => integrity.findings,
     isAltered: store.isAltered,
     closing,
     run,
-    asked: createSecretReferences(store),
+    references: createSecretReferences(store),
     noticeKey: keyring.derive("notices"),
     importers: (path) => imports.importers(path),
     typeCheck: createTypeCheck({

@@ -40,7 +40,7 @@ export interface ApiDeps {
   readonly deployments: Deployments;
   readonly packages: Packages;
   readonly secrets: Secrets;
-  readonly resolution: Explainer;
+  readonly explainer: Explainer;
   readonly settings: Settings;
   readonly rotation: Rotation;
   readonly audit: Audit;

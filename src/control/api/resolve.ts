@@ -92,12 +92,12 @@ const route = apiRoute({
   },
 });
 
-export function addResolve(api: Api, { access, names, registry, secrets, resolution }: ApiDeps): void {
+export function addResolve(api: Api, { access, names, registry, secrets, explainer }: ApiDeps): void {
   api.openapi(route, (c) => {
     const { functionId, keyId, name, includeValues, limit, cursor } = c.req.valid("query");
     const target = registry.get(names.functionId(functionId, "functionId"));
     const call = { target, key: keyId === undefined ? undefined : access.key(names.keyId(keyId, "keyId")) };
-    const { outcome, names: explained, next } = resolution.explain(call, { name, after: cursor }, limit);
+    const { outcome, names: explained, next } = explainer.explain(call, { name, after: cursor }, limit);
     const readable = explained.flatMap(({ winner, shadowed }) => winner ? [winner, ...shadowed] : []);
     const opened = new Map<SecretId, OpenedSecret>();
     const rows = includeValues ? readable.flatMap(({ id }) => id === null ? [] : [secrets.get(id)]) : [];

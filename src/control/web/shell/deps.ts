@@ -15,7 +15,7 @@ export interface WebDeps extends ApiDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Secrets by name and owner, for the secrets pages. */
-  readonly overview: SecretMatrix;
+  readonly matrix: SecretMatrix;
   /** Returns the ids of the functions that are suspended because their processes kept ending. */
   readonly suspended: () => readonly FunctionId[];
   /** Isolation features that this machine lacks, as sentences. */
@@ -28,7 +28,8 @@ export interface WebDeps extends ApiDeps {
   readonly closing: AbortSignal;
   /** Answers a request under /run in the same way as one that arrives over HTTP. */
   readonly run: (request: Request) => Promise<Response>;
-  readonly asked: SecretReferences;
+  /** Finds the names of secrets that code asks for. */
+  readonly references: SecretReferences;
   /** Authenticates the notice that one page passes to the next. */
   readonly noticeKey: DerivedKey;
   /** Returns the modules known to depend on the file at `path`. */

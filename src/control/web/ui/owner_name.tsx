@@ -14,18 +14,18 @@ export const OWNED_SCOPES = ["function", "group", "key"] as const satisfies read
 const OPTIONS_MAX = 1_000;
 
 /** Returns the owners to choose from, by name; always includes the one with id `chosen`. */
-function ownerOptions(overview: SecretMatrix, scope: OwnedScope, search: string, chosen: string): Option[] {
-  const found = overview.owners(scope, search, OPTIONS_MAX);
+function ownerOptions(matrix: SecretMatrix, scope: OwnedScope, search: string, chosen: string): Option[] {
+  const found = matrix.owners(scope, search, OPTIONS_MAX);
   const options = found.map(({ id, name }) => ({ value: String(id), label: name }));
   if (chosen !== "" && !options.some(({ value }) => value === chosen)) {
-    const name = overview.ownerName(scope, Number(chosen));
+    const name = matrix.ownerName(scope, Number(chosen));
     if (name) options.unshift({ value: chosen, label: name });
   }
   return options;
 }
 
 interface OwnerFieldProps extends Omit<SelectFieldProps, "label" | "options"> {
-  overview: SecretMatrix;
+  matrix: SecretMatrix;
   scope: OwnedScope;
   label?: string;
   /** The id of the owner that is chosen; "" for none. */
@@ -33,14 +33,14 @@ interface OwnerFieldProps extends Omit<SelectFieldProps, "label" | "options"> {
   empty: string;
 }
 
-export function OwnerField({ overview, scope, name, label, value, empty, ...rest }: OwnerFieldProps) {
+export function OwnerField({ matrix, scope, name, label, value, empty, ...rest }: OwnerFieldProps) {
   return (
     <div class={`owner owner-${scope}`}>
       <ChoiceField
         name={name}
         label={label ?? SCOPE_LABELS[scope]}
         value={value}
-        options={ownerOptions(overview, scope, "", value)}
+        options={ownerOptions(matrix, scope, "", value)}
         max={OPTIONS_MAX}
         empty={empty}
         narrow={urlWithQuery(`${SECRETS}/owners`, { scope, field: name, empty })}
@@ -51,13 +51,13 @@ export function OwnerField({ overview, scope, name, label, value, empty, ...rest
 }
 
 /** Adds the route that narrows a dropdown. */
-export function addOwners(web: Web, { overview }: WebDeps): void {
+export function addOwners(web: Web, { matrix }: WebDeps): void {
   web.get(`${SECRETS}/owners`, (c) => {
     const { scope, field = "", empty = "", find, ...fields } = c.req.query();
     const owned = OWNED_SCOPES.find((known) => known === scope);
     if (!owned) return c.notFound();
     const chosen = /^[1-9]\d{0,14}$/.exec(fields[field] ?? "")?.[0] ?? "";
-    const options = ownerOptions(overview, owned, typedFind(find), chosen);
+    const options = ownerOptions(matrix, owned, typedFind(find), chosen);
     return c.html(<Options options={options} chosen={chosen} empty={empty} />);
   });
 }

@@ -18,7 +18,7 @@ import { blankTrial, TrialForm } from "./try_it.tsx";
 const NAMES_MAX = 50;
 
 export function addCode(web: Web, deps: WebDeps): void {
-  const { files, asked, preflight } = deps;
+  const { files, references, preflight } = deps;
 
   web.get(`${LIST_PATH}/:id{[^/]+}`, async (c) => {
     const entry = functionOf(c, deps);
@@ -32,7 +32,7 @@ export function addCode(web: Web, deps: WebDeps): void {
           {frame.children}
           <div class="workbench">
             <Code entry={entry} code={code} />
-            {"text" in code && <Secrets entry={entry} asked={asked.inCode(entry, code.text)} />}
+            {"text" in code && <Secrets entry={entry} asked={references.inCode(entry, code.text)} />}
           </div>
           <TrialForm entry={entry} trial={blankTrial(entry)} deps={deps} />
         </>
@@ -41,14 +41,14 @@ export function addCode(web: Web, deps: WebDeps): void {
   });
 
   web.get(`${LIST_PATH}/:id{[^/]+}/secret-names`, (c) => {
-    const names = asked.names(functionOf(c, deps), (c.req.query("search") ?? "").slice(0, 255), NAMES_MAX);
+    const names = references.names(functionOf(c, deps), (c.req.query("search") ?? "").slice(0, 255), NAMES_MAX);
     return c.json({ names });
   });
 
   web.get(`${LIST_PATH}/:id{[^/]+}/secrets`, async (c) => {
     const entry = functionOf(c, deps);
     const code = await codeOf(entry, deps);
-    return c.html(<Secrets entry={entry} asked={"text" in code ? asked.inCode(entry, code.text) : []} />);
+    return c.html(<Secrets entry={entry} asked={"text" in code ? references.inCode(entry, code.text) : []} />);
   });
 
   web.post(`${LIST_PATH}/:id{[^/]+}/template`, async (c) => {

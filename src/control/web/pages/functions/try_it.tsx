@@ -110,10 +110,10 @@ function keyOf(chosen: string, typed: Typed, { access }: WebDeps): string | unde
 }
 
 /** Returns the keys of the function's groups whose names contain `find`; always includes the one that is `chosen`. */
-function keyOptions(groups: readonly GroupId[], { overview }: WebDeps, chosen: string, find = ""): Option[] {
-  const options = overview.keysOf(groups, find, KEYS_MAX).map(({ id, name }) => ({ value: String(id), label: name }));
+function keyOptions(groups: readonly GroupId[], { matrix }: WebDeps, chosen: string, find = ""): Option[] {
+  const options = matrix.keysOf(groups, find, KEYS_MAX).map(({ id, name }) => ({ value: String(id), label: name }));
   const name = parsePositiveInt(chosen) && !options.some(({ value }) => value === chosen)
-    ? overview.ownerName("key", parsePositiveInt(chosen))
+    ? matrix.ownerName("key", parsePositiveInt(chosen))
     : undefined;
   return [...(name ? [{ value: chosen, label: name }] : []), ...options, PASTED];
 }

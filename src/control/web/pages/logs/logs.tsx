@@ -38,7 +38,7 @@ const EVENTS: Partial<Record<LogEntry["event"], string>> = {
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" } as const;
 
 export function addLogs(web: Web, deps: WebDeps): void {
-  const { logs, names: { functionId: idOf }, overview } = deps;
+  const { logs, names: { functionId: idOf }, matrix } = deps;
 
   web.get("/web/logs", async (c) => {
     const filter = Object.fromEntries(FIELDS.map((field) => [field, c.req.query(field)?.trim() ?? ""])) as Filter;
@@ -57,7 +57,7 @@ export function addLogs(web: Web, deps: WebDeps): void {
     const { entries, next } = "done" in asked ? asked.done : { entries: [], next: undefined };
     const named = new Set([...entries.map(({ functionId }) => functionId), Number(filter.functionId) as FunctionId]);
     const names = new Map([...named].flatMap((id) => {
-      const name = overview.ownerName("function", id);
+      const name = matrix.ownerName("function", id);
       return name ? [[id, name]] : [];
     }));
     const query = new URLSearchParams(given);
@@ -71,7 +71,7 @@ export function addLogs(web: Web, deps: WebDeps): void {
           <ProblemSummary problems={problems} labels={LABELS} />
           <details class="filter-box" data-wide-open open={given.length > 0}>
             <summary>Filter</summary>
-            <FilterForm filter={filter} problems={problems} overview={overview} isFiltered={given.length > 0} />
+            <FilterForm filter={filter} problems={problems} matrix={matrix} isFiltered={given.length > 0} />
           </details>
           {isNewest && <Following query={query} newest={entries[0]?.id ?? 0} />}
           <ol id="entries" class="entries" aria-label="Entries, the newest first" reversed>
@@ -103,16 +103,16 @@ export function addLogs(web: Web, deps: WebDeps): void {
   });
 }
 
-function FilterForm({ filter, problems, overview, isFiltered }: {
+function FilterForm({ filter, problems, matrix, isFiltered }: {
   filter: Filter;
   problems: Problems | undefined;
-  overview: WebDeps["overview"];
+  matrix: WebDeps["matrix"];
   isFiltered: boolean;
 }) {
   return (
     <form method="get" action="/web/logs" class="filter">
       <OwnerField
-        overview={overview}
+        matrix={matrix}
         scope="function"
         name="functionId"
         label={LABELS.functionId}

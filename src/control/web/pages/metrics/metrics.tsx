@@ -73,7 +73,7 @@ const query = z.object({
 });
 
 export function addMetrics(web: Web, deps: WebDeps): void {
-  const { metrics, registry, overview, now } = deps;
+  const { metrics, registry, matrix, now } = deps;
 
   web.get("/web/metrics", (c) => {
     const { range, function: functionId } = query.parse(c.req.query());
@@ -90,7 +90,7 @@ export function addMetrics(web: Web, deps: WebDeps): void {
         <>
           <form method="get" action="/web/metrics" class="choice">
             <OwnerField
-              overview={overview}
+              matrix={matrix}
               scope="function"
               name="function"
               value={shown ? String(shown.id) : ""}
@@ -140,7 +140,7 @@ export function addMetrics(web: Web, deps: WebDeps): void {
   });
 }
 
-function ByFunction({ functions, more, deps: { overview }, range }: {
+function ByFunction({ functions, more, deps: { matrix }, range }: {
   functions: readonly (readonly [FunctionId, Summary])[];
   more: boolean;
   deps: WebDeps;
@@ -158,7 +158,7 @@ function ByFunction({ functions, more, deps: { overview }, range }: {
             label: "Function",
             isRowHeader: true,
             cell: ([id]) => (
-              <a href={`/web/metrics?function=${id}&range=${range}`}>{overview.ownerName("function", id)}</a>
+              <a href={`/web/metrics?function=${id}&range=${range}`}>{matrix.ownerName("function", id)}</a>
             ),
           },
           { label: "Calls", cell: ([, { calls }]) => text(calls) },

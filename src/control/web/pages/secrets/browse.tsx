@@ -134,7 +134,7 @@ function OwnerFilter({ filter, deps, swap }: { filter: Filter; deps: WebDeps; sw
     <div id="owner-filter" hx-swap-oob={swap ? "outerHTML" : undefined}>
       {scope && scope !== "global" && (
         <OwnerField
-          overview={deps.overview}
+          matrix={deps.matrix}
           scope={scope}
           name={OWNER_FIELDS[scope]}
           value={String(ownerOf(filter) ?? "")}
@@ -148,9 +148,9 @@ function OwnerFilter({ filter, deps, swap }: { filter: Filter; deps: WebDeps; sw
 
 function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: boolean }) {
   const { q, scope, unused, after } = filter;
-  const { overview, reads, now } = deps;
+  const { matrix, reads, now } = deps;
   const since = unused ? now() - Number(unused) * DAY_MS : undefined;
-  const { rows, next } = overview.names(
+  const { rows, next } = matrix.names(
     { search: q, scope, ownerId: ownerOf(filter) },
     after ?? "",
     PAGE_SIZE,

@@ -29,7 +29,7 @@ export function addRemove(web: Web, deps: WebDeps): void {
   });
 }
 
-function deletePage(c: Context<WebEnv>, { overview }: WebDeps, row: SecretRow, problems?: Problems) {
+function deletePage(c: Context<WebEnv>, { matrix }: WebDeps, row: SecretRow, problems?: Problems) {
   return page(c, {
     title: `Delete ${row.name}?`,
     styles: ["secrets.css"],
@@ -43,7 +43,7 @@ function deletePage(c: Context<WebEnv>, { overview }: WebDeps, row: SecretRow, p
         </p>
         {row.comment && <p class="comment">{row.comment}</p>}
         <p>{affected(row)} then:</p>
-        <ul>{fallbackWords(row, overview.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
+        <ul>{fallbackWords(row, matrix.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
         <form method="post" action={`${secretPath(row.id)}/delete`}>
           <FormToken />
           <VersionField version={secretVersion(row)} />

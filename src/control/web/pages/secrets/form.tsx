@@ -125,7 +125,7 @@ function refill(fields: Fields, problems: Problems | undefined): { value: string
 
 function newPage(
   c: Context<WebEnv>,
-  { overview }: WebDeps,
+  { matrix }: WebDeps,
   fields: Fields,
   wrong?: Problems,
   status: 200 | FormStatus = 200,
@@ -141,7 +141,7 @@ function newPage(
         <ProblemSummary problems={problems} labels={LABELS} />
         <NameField value={fields.name ?? ""} problems={problems} />
         <ValueField value={value} problems={problems} hint="Any text, including line breaks." />
-        <ScopeFields overview={overview} fields={fields} problems={problems} />
+        <ScopeFields matrix={matrix} fields={fields} problems={problems} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <FormActions submit="Create" cancel={SECRETS} />
       </form>
@@ -269,8 +269,8 @@ function ValueField({ value, problems, hint }: PartProps) {
   );
 }
 
-function ScopeFields({ overview, fields, problems }: {
-  overview: SecretMatrix;
+function ScopeFields({ matrix, fields, problems }: {
+  matrix: SecretMatrix;
   fields: Fields;
   problems: Problems | undefined;
 }) {
@@ -287,7 +287,7 @@ function ScopeFields({ overview, fields, problems }: {
       />
       {OWNED_SCOPES.map((owned) => (
         <OwnerField
-          overview={overview}
+          matrix={matrix}
           scope={owned}
           name={OWNER_FIELDS[owned]}
           value={fields[OWNER_FIELDS[owned]] ?? ""}

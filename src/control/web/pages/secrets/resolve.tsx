@@ -45,17 +45,17 @@ export function addResolvePage(web: Web, deps: WebDeps): void {
   });
 }
 
-function Question({ asked: { functionId, keyId, q }, deps: { overview } }: { asked: Asked; deps: WebDeps }) {
+function Question({ asked: { functionId, keyId, q }, deps: { matrix } }: { asked: Asked; deps: WebDeps }) {
   return (
     <form method="get" action={RESOLVE} class="filters">
       <OwnerField
-        overview={overview}
+        matrix={matrix}
         scope="function"
         name="functionId"
         value={String(functionId ?? "")}
         empty="Choose a function"
       />
-      <OwnerField overview={overview} scope="key" name="keyId" value={String(keyId ?? "")} empty="No key" />
+      <OwnerField matrix={matrix} scope="key" name="keyId" value={String(keyId ?? "")} empty="No key" />
       <TextField name="q" type="search" label="Search names" value={q} autocomplete="off" isVerbatim />
       <button type="submit">Resolve</button>
     </form>
@@ -75,7 +75,7 @@ function callOf({ functionId, keyId }: Asked, { registry, access }: WebDeps): Ca
 function Answer({ asked, deps }: { asked: Asked; deps: WebDeps }) {
   const call = callOf(asked, deps);
   if (typeof call === "string") return <p class="warning">{call} Choose another.</p>;
-  const { outcome, names, next } = deps.resolution.explain(call, { search: asked.q, after: asked.after }, PAGE_SIZE);
+  const { outcome, names, next } = deps.explainer.explain(call, { search: asked.q, after: asked.after }, PAGE_SIZE);
   return (
     <>
       <Outcome outcome={outcome} call={call} />

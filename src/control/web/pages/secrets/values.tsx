@@ -100,9 +100,9 @@ function readAsked(c: Context<WebEnv>): Asked {
 
 function ValueList({ name, asked, deps, part }: { name: SecretName; asked: Asked; deps: WebDeps; part: boolean }) {
   const { scope, unused, after } = asked;
-  const { overview, reads, now } = deps;
+  const { matrix, reads, now } = deps;
   const filter = { scope, ownerId: ownerOf(asked) };
-  const { values, next } = overview.values(name, filter, after, PAGE_SIZE);
+  const { values, next } = matrix.values(name, filter, after, PAGE_SIZE);
   const known = reads.of(values.map(({ id }) => id));
   const isUnused = unused ? reads.unusedSince(now() - Number(unused) * DAY_MS) : () => false;
   const rest = { ...ownerParameters(asked), unused };
@@ -205,7 +205,7 @@ function LastRead({ read, deps }: { read: ReadsOfSecret | undefined; deps: WebDe
       </>
     );
   }
-  const reader = deps.overview.ownerName("function", read.lastFunctionId) ?? "a deleted function";
+  const reader = deps.matrix.ownerName("function", read.lastFunctionId) ?? "a deleted function";
   return (
     <>
       Last read <Ago ms={read.lastReadAt} now={deps.now()} /> by {reader}, {plural(read.last30Days, "time")} in 30 days.
