@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 5a7846c330378e3f80e69f508e2a702baf3b26417b9d64669175a64d4ddb87f5
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: a5658dff71c517d6d7785a61e1a4191886926f143433e932202c05fada97d254
 (async () => {
 // ../src/crude/start.ts
 const { default: process } = await import("node:process");
@@ -961,9 +961,10 @@ async function exported(client, query) {
     })).text();
     return query["format"] !== "json" && text2.startsWith("{") ? JSON.parse(text2).content ?? text2 : text2;
   } catch (error) {
-    const isId = error instanceof CrudeError && error.details?.id !== void 0;
-    throw isId ? new CrudeError(error.message, {
-      code: "MethodNotAllowed"
+    const { id, format } = error instanceof CrudeError ? error.details ?? {} : {};
+    const isTakenForId = id !== void 0 || format === "is not a known parameter";
+    throw isTakenForId ? new CrudeError("There is no export in the API.", {
+      code: "NotFound"
     }) : error;
   }
 }

@@ -165,9 +165,10 @@ async function exported(client: Client, query: Record<string, string | number>):
     const text = await (await client.request("GET", "/api/secrets/export", { query })).text();
     return query["format"] !== "json" && text.startsWith("{") ? JSON.parse(text).content ?? text : text;
   } catch (error) {
-    // Before there was an export, "export" was taken for an id.
-    const isId = error instanceof CrudeError && (error.details as { id?: unknown } | undefined)?.id !== undefined;
-    throw isId ? new CrudeError(error.message, { code: "MethodNotAllowed" }) : error;
+    // Before there was an export, "export" was taken for the id of a secret.
+    const { id, format } = (error instanceof CrudeError ? error.details ?? {} : {}) as Record<string, string>;
+    const isTakenForId = id !== undefined || format === "is not a known parameter";
+    throw isTakenForId ? new CrudeError("There is no export in the API.", { code: "NotFound" }) : error;
   }
 }
 
