@@ -4,7 +4,7 @@ import { openCode } from "./app/code.ts";
 import { openData } from "./app/data.ts";
 import { openDomain } from "./app/domain.ts";
 import { openFunctions } from "./app/functions.ts";
-import type { Host } from "./app/host.ts";
+import type { Development, Host } from "./app/host.ts";
 import { listen } from "./app/listen.ts";
 import type { Parts } from "./app/parts.ts";
 import { openSandboxes } from "./app/sandboxes.ts";
@@ -24,6 +24,7 @@ export interface AppOptions {
   readonly now?: () => number;
   /** Sentences about what this process lacks, shown together with the app's own warnings. */
   readonly warnings?: readonly string[];
+  readonly development?: Development;
 }
 
 /** A server that listens. Disposing of it closes everything without waiting for requests: call `drain` first. */
@@ -42,8 +43,15 @@ export interface App extends AsyncDisposable {
  *   stays open
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const { print = (line) => console.log(line), now = Date.now, warnings = [] } = options;
-  const host: Host = { config, log: createLog(print, () => new Date(now())), print, now, startedAt: now() };
+  const { print = (line) => console.log(line), now = Date.now, warnings = [], development } = options;
+  const host: Host = {
+    config,
+    log: createLog(print, () => new Date(now())),
+    print,
+    now,
+    startedAt: now(),
+    development,
+  };
   await using opened = new AsyncDisposableStack();
   const endpoint = new Endpoint();
   const parts = await openParts(opened, host, endpoint);

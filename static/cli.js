@@ -1,15 +1,11 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: a5658dff71c517d6d7785a61e1a4191886926f143433e932202c05fada97d254
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: d9b26c887e7065d3d2ccac39d8df25a3c7e1c7bce3447606d088655e8662d17b
 (async () => {
 // ../src/crude/start.ts
+const { spawn: spawn2 } = await import("node:child_process");
 const { default: process } = await import("node:process");
 const { homedir } = await import("node:os");
-const { join: join6 } = await import("node:path");
-
-// ../src/crude/base/profiles.ts
-const { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } = await import("node:fs");
-const { randomBytes } = await import("node:crypto");
-const { join } = await import("node:path");
+const { join: join7 } = await import("node:path");
 
 // ../src/crude/base/errors.ts
 var EXIT = {
@@ -49,6 +45,9 @@ function messageOf(error) {
 }
 
 // ../src/crude/base/profiles.ts
+const { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } = await import("node:fs");
+const { randomBytes } = await import("node:crypto");
+const { join } = await import("node:path");
 var PROFILE_NAME = /^[\w.:@-]{1,100}$/;
 function createProfiles(folder) {
   const path = join(folder, "profiles.json");
@@ -160,7 +159,7 @@ function createTerminal({ stdin, stderr, exit }, json2) {
   const draw = (line) => {
     if (isDrawn) stderr.write(ERASE_LINE + line.slice(0, (stderr.columns ?? 80) - 1));
   };
-  const ask = (question, hidden) => new Promise((resolve5) => {
+  const ask = (question, hidden) => new Promise((resolve6) => {
     let typed = "";
     stdin.setRawMode(true);
     stdin.setEncoding("utf8");
@@ -175,7 +174,7 @@ function createTerminal({ stdin, stderr, exit }, json2) {
       for (const character of text2) {
         if (character === "\r" || character === "\n" || character === "") {
           end();
-          return resolve5(typed);
+          return resolve6(typed);
         }
         if (character === "") {
           end();
@@ -1887,6 +1886,98 @@ var deployCommands = [
   diff
 ];
 
+// ../src/crude/commands/dev.ts
+const { existsSync: existsSync2, readFileSync: readFileSync5 } = await import("node:fs");
+const { join: join4, resolve: resolve3 } = await import("node:path");
+var PORT = 8e3;
+var NPX = [
+  "npx",
+  "-y"
+];
+var devCommand = {
+  name: "dev",
+  positionals: [
+    {
+      name: "DIR",
+      optional: true
+    }
+  ],
+  options: {
+    port: {
+      type: "string",
+      value: "NUMBER",
+      help: `where it listens, on this machine only (${PORT})`
+    }
+  },
+  help: [
+    "Run a project on this machine, with the server itself.",
+    "Files are used as they are saved. Secrets come from .env, .env.function.NAME, .env.group.NAME and .env.key.NAME,",
+    "data is in .crude. CRUDE_HOME is the folder of Crude Functions, which `deno task crude` knows without it."
+  ],
+  async run(context, given) {
+    if (context.json) throw wrongUsage("dev prints no JSON.");
+    const port = given.number("port", 0) ?? PORT;
+    const folder = resolve3(context.cwd, given.positionals[0] ?? ".");
+    if (!existsSync2(folder)) throw wrongUsage(`There is no folder ${folder}.`);
+    const home = homeOf(context);
+    const [program, ...args] = commandOf(home, context);
+    const code = await context.runProgram(program, [
+      ...args,
+      join4(home, "src", "dev", "main.ts"),
+      folder,
+      `${port}`
+    ]);
+    if (code !== 0) throw new CrudeError("It ended with an error.", {
+      exitCode: EXIT.failed
+    });
+    return void 0;
+  }
+};
+var devCommands = [
+  devCommand
+];
+function homeOf({ env, home, version, note }) {
+  const folder = env("CRUDE_HOME") ?? home;
+  if (folder === void 0) {
+    throw wrongUsage(`dev runs the server itself, which is not in this file: set CRUDE_HOME to a folder of Crude Functions ${version}, or run \`deno task crude dev\` there.`);
+  }
+  const manifest = manifestOf(folder);
+  if (manifest.version !== version) {
+    note(`The program in ${folder} has version ${manifest.version}, this command line ${version}.`);
+  }
+  return folder;
+}
+function manifestOf(folder) {
+  try {
+    return JSON.parse(readFileSync5(join4(folder, "deno.json"), "utf8"));
+  } catch {
+    throw wrongUsage(`CRUDE_HOME: ${folder} is not a folder of Crude Functions.`);
+  }
+}
+function commandOf(home, { env, deno }) {
+  const [, ...words] = manifestOf(home).tasks.start.split(" ");
+  const options = [
+    ...words.filter((word) => word !== "main.ts"),
+    "--no-prompt",
+    "--config",
+    join4(home, "deno.json")
+  ];
+  if (deno !== void 0) return [
+    deno,
+    ...options
+  ];
+  const isThere = (env("PATH") ?? "").split(":").some((folder) => existsSync2(join4(folder, "deno")));
+  return [
+    ...isThere ? [
+      "deno"
+    ] : [
+      ...NPX,
+      "deno"
+    ],
+    ...options
+  ];
+}
+
 // ../src/crude/base/browser.ts
 const { spawn } = await import("node:child_process");
 const { platform } = await import("node:os");
@@ -2400,7 +2491,7 @@ async function follow(following) {
       if (isUnknownEndpoint(error) || !isTransient(error)) throw error;
       following.context.note(`${error.message} Trying again in ${waitMs / 1e3} s.`);
     }
-    await new Promise((resolve5) => setTimeout(resolve5, waitMs));
+    await new Promise((resolve6) => setTimeout(resolve6, waitMs));
     waitMs = Math.min(waitMs * 2, RECONNECT_MAX_MS);
   }
 }
@@ -2465,8 +2556,8 @@ var logCommands = [
 ];
 
 // ../src/crude/commands/project.ts
-const { existsSync: existsSync2, mkdirSync: mkdirSync2, readFileSync: readFileSync5, writeFileSync: writeFileSync3 } = await import("node:fs");
-const { join: join4, relative, resolve: resolve3 } = await import("node:path");
+const { existsSync: existsSync3, mkdirSync: mkdirSync2, readFileSync: readFileSync6, writeFileSync: writeFileSync3 } = await import("node:fs");
+const { join: join5, relative, resolve: resolve4 } = await import("node:path");
 
 // ../src/crude/project/files/crude.d.ts.txt
 var crude_d_ts_default = '// Types of handlers, written by "crude types". Run it again after adding a secret; do not edit.\n// deno-fmt-ignore-file\n// deno-lint-ignore-file\n\nimport type { Context as HonoContext } from "{{hono}}";\n\n/** Names of the secrets that exist. Other names are accepted as well: a secret may be added later. */\nexport type SecretName =\n{{names}}  | (string & {});\n\nexport type Scope = "key" | "group" | "function" | "global";\n\n/** All values of one name that the call may read. */\nexport interface CompleteSecret {\n  global?: string;\n  function?: string;\n  group?: { value: string; groupId: number; groupName: string };\n  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };\n  /** By scope, why a stored value could not be read. */\n  decryptionErrors?: { [scope in Scope]?: string };\n}\n\nexport interface RouteInfo {\n  readonly name: string;\n  readonly description: string;\n  readonly handler: string;\n  readonly route: string;\n  readonly methods: readonly string[];\n  /** Ids of the key groups whose keys may call the function; empty if it is public. */\n  readonly keys: readonly number[];\n}\n\n/** The second argument of a handler. */\nexport interface FunctionContext {\n  readonly route: RouteInfo;\n  /** Parameters of the route, decoded. */\n  readonly params: Record<string, string>;\n  /** Parameters of the query, decoded. Of repeated ones, the first. */\n  readonly query: Record<string, string>;\n  /** A UUID, the same as in the response\'s `X-Request-Id`. */\n  readonly requestId: string;\n  readonly requestedAt: Date;\n  /** The name of the group whose key admitted the call; undefined for a public function. */\n  readonly authenticatedKeyGroup: string | undefined;\n  /**\n   * Resolves with the value of the first scope that has the name (key, group, function, global), or of `scope` only;\n   * undefined if there is none.\n   */\n  getSecret(name: SecretName, scope?: Scope): Promise<string | undefined>;\n  /** Resolves with all values of the name that the call may read, or undefined. */\n  getCompleteSecret(name: SecretName): Promise<CompleteSecret | undefined>;\n  /** Keeps the call alive after the response until `promise` settles, within the function\'s time limit. */\n  waitUntil(promise: PromiseLike<unknown>): void;\n  /** Does nothing. For apps written for Cloudflare. */\n  passThroughOnException(): void;\n}\n\n/** What an app finds its context in: `c.get("ctx")` and `c.env.ctx`. */\nexport interface Env {\n  Bindings: { ctx: FunctionContext };\n  Variables: { ctx: FunctionContext };\n}\n\n/** The first argument of a handler: Hono\'s context. */\nexport type Context = HonoContext<Env>;\n\n/** A module\'s default export that answers requests. */\nexport type Handler = (c: Context, ctx: FunctionContext) => Response | Promise<Response>;\n';
@@ -2688,9 +2779,9 @@ var init = {
   ],
   // deno-lint-ignore require-await
   async run(context, given) {
-    const dir = resolve3(context.cwd, given.positionals[0] ?? ".");
+    const dir = resolve4(context.cwd, given.positionals[0] ?? ".");
     const files = Object.entries(projectFiles(context.hono, chosenUrl(context, given)));
-    const existing = files.map(([name]) => name).filter((name) => existsSync2(join4(dir, name)));
+    const existing = files.map(([name]) => name).filter((name) => existsSync3(join5(dir, name)));
     if (existing.length > 0) {
       throw new CrudeError(`There is already ${existing.join(", ")} in ${dir}. Nothing was written.`, {
         code: "Exists"
@@ -2704,7 +2795,7 @@ var init = {
         files: files.map(([name]) => name)
       },
       lines: [
-        ...files.map(([name]) => `created ${join4(there, name)}`),
+        ...files.map(([name]) => `created ${join5(there, name)}`),
         "",
         `Next: ${there === "" ? "" : `cd ${there}; `}deno task check; deno task test; crude deploy`
       ]
@@ -2737,18 +2828,18 @@ var types = {
     `Also ${TESTING_FILE}, for tests, and ${DENO_FILE}, if there is none.`
   ],
   async run(context, given) {
-    const dir = resolve3(context.cwd, given.positionals[0] ?? ".");
-    if (!existsSync2(dir)) throw wrongUsage(`There is no folder ${dir}.`);
+    const dir = resolve4(context.cwd, given.positionals[0] ?? ".");
+    if (!existsSync3(dir)) throw wrongUsage(`There is no folder ${dir}.`);
     const secrets = await allSecrets(await context.connect());
     const secretNames = [
       ...new Set(secrets.map(({ name }) => name))
     ].sort();
     write(dir, TYPES_FILE, declarations(context.hono, secretNames));
     write(dir, TESTING_FILE, testingModule(context.hono));
-    const config = join4(dir, DENO_FILE);
-    const isNew = !existsSync2(config) && !existsSync2(`${config}c`);
+    const config = join5(dir, DENO_FILE);
+    const isNew = !existsSync3(config) && !existsSync3(`${config}c`);
     if (isNew) write(dir, DENO_FILE, denoConfig());
-    const missing2 = isNew ? [] : missingImports(existsSync2(config) ? config : `${config}c`);
+    const missing2 = isNew ? [] : missingImports(existsSync3(config) ? config : `${config}c`);
     const files = [
       TYPES_FILE,
       TESTING_FILE,
@@ -2771,7 +2862,7 @@ var types = {
   }
 };
 function missingImports(config) {
-  const text2 = readFileSync5(config, "utf8");
+  const text2 = readFileSync6(config, "utf8");
   return Object.keys(IMPORTS).filter((name) => !text2.includes(`"${name}"`));
 }
 function write(dir, name, text2) {
@@ -2779,9 +2870,9 @@ function write(dir, name, text2) {
     mkdirSync2(dir, {
       recursive: true
     });
-    writeFileSync3(join4(dir, name), text2);
+    writeFileSync3(join5(dir, name), text2);
   } catch (error) {
-    throw wrongUsage(`${join4(dir, name)} cannot be written: ${messageOf(error)}`);
+    throw wrongUsage(`${join5(dir, name)} cannot be written: ${messageOf(error)}`);
   }
 }
 var projectCommands = [
@@ -2790,8 +2881,8 @@ var projectCommands = [
 ];
 
 // ../src/crude/commands/pull.ts
-const { mkdirSync: mkdirSync3, readFileSync: readFileSync6, writeFileSync: writeFileSync4 } = await import("node:fs");
-const { dirname, join: join5, resolve: resolve4 } = await import("node:path");
+const { mkdirSync: mkdirSync3, readFileSync: readFileSync7, writeFileSync: writeFileSync4 } = await import("node:fs");
+const { dirname, join: join6, resolve: resolve5 } = await import("node:path");
 var DOWNLOADED_AT_ONCE = 8;
 var ENTRY_FIELDS = {
   description: "",
@@ -2834,7 +2925,7 @@ var pull = {
     "Files that are only here stay. Those that differ are replaced after a question, or with --yes."
   ],
   async run(context, given) {
-    const dir = resolve4(context.cwd, given.positionals[0] ?? ".");
+    const dir = resolve5(context.cwd, given.positionals[0] ?? ".");
     const client = await context.connect();
     const { files } = await client.get("/api/files");
     const paths = files.map(({ path }) => path).filter(isSafe);
@@ -2863,7 +2954,7 @@ var pull = {
     for (const path of [
       ...created,
       ...changed
-    ]) write2(join5(dir, path), contents.get(path));
+    ]) write2(join6(dir, path), contents.get(path));
     return {
       json: {
         dir,
@@ -2894,7 +2985,7 @@ function compare(contents, dir) {
   for (const [path, content] of [
     ...contents
   ].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const here = contentHere(join5(dir, path));
+    const here = contentHere(join6(dir, path));
     if (here === void 0) created.push(path);
     else if (sha256Of(here) !== sha256Of(content)) changed.push(path);
   }
@@ -2906,7 +2997,7 @@ function compare(contents, dir) {
 }
 function contentHere(path) {
   try {
-    return readFileSync6(path);
+    return readFileSync7(path);
   } catch (error) {
     if (error.code === "ENOENT") return void 0;
     throw wrongUsage(`${path} cannot be read: ${messageOf(error)}`);
@@ -3121,13 +3212,13 @@ function sha256(text2) {
   return createHash2("sha256").update(text2).digest("base64url");
 }
 function listen(listener) {
-  return new Promise((resolve5, reject) => {
+  return new Promise((resolve6, reject) => {
     listener.on("error", reject);
-    listener.listen(0, "127.0.0.1", () => resolve5(listener.address().port));
+    listener.listen(0, "127.0.0.1", () => resolve6(listener.address().port));
   });
 }
 function receive(listener, state) {
-  return new Promise((resolve5, reject) => {
+  return new Promise((resolve6, reject) => {
     const timer = setTimeout(() => {
       reject(new CrudeError("The sign-in was not approved in time. Run crude login again.", {
         code: "Expired"
@@ -3146,7 +3237,7 @@ function receive(listener, state) {
       response.end(isRight ? "Return to the terminal. You can close this page.\n" : "Not found\n", () => {
         if (!isRight) return;
         clearTimeout(timer);
-        resolve5(code);
+        resolve6(code);
       });
     });
   });
@@ -3562,6 +3653,7 @@ var completion = {
 var COMMANDS = [
   ...signInCommands,
   ...projectCommands,
+  ...devCommands,
   ...deployCommands,
   ...rollbackCommands,
   ...pullCommands,
@@ -3689,10 +3781,17 @@ function parse4(command, args) {
   };
 }
 function contextOf(machine, given, json2) {
-  const { version, hono, cwd, env, profiles } = machine;
+  const { version, hono, home, deno, runProgram: runProgram2, cwd, env, profiles } = machine;
   return {
     version,
     hono,
+    ...home !== void 0 && {
+      home
+    },
+    ...deno !== void 0 && {
+      deno
+    },
+    runProgram: runProgram2,
     cwd,
     env,
     json: json2,
@@ -3755,9 +3854,13 @@ async function start(release) {
   stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const exit = (code2) => process.exit(code2);
   const env = (name) => process.env[name];
-  const config = env("XDG_CONFIG_HOME") || join6(env("HOME") || homedir(), ".config");
+  const config = env("XDG_CONFIG_HOME") || join7(env("HOME") || homedir(), ".config");
   const code = await run(process.argv.slice(2), {
     ...release,
+    ..."deno" in process.versions && {
+      deno: process.execPath
+    },
+    runProgram,
     cwd: process.cwd(),
     env,
     createTerminal: (json2) => createTerminal({
@@ -3765,12 +3868,24 @@ async function start(release) {
       stderr,
       exit
     }, json2),
-    profiles: createProfiles(join6(config, "crude")),
-    write: (output) => new Promise((resolve5, reject) => stdout.write(output, (error) => error ? reject(error) : resolve5())),
+    profiles: createProfiles(join7(config, "crude")),
+    write: (output) => new Promise((resolve6, reject) => stdout.write(output, (error) => error ? reject(error) : resolve6())),
     warn: (line) => void stderr.write(`${line}
 `)
   });
   return process.exit(code);
+}
+function runProgram(program, args) {
+  return new Promise((resolve6, reject) => {
+    const child = spawn2(program, args, {
+      stdio: "inherit"
+    });
+    process.on("SIGINT", () => {
+    });
+    process.on("SIGTERM", () => child.kill("SIGTERM"));
+    child.on("error", (error) => reject(new CrudeError(`${program} could not be started: ${error.message}`)));
+    child.on("exit", (code, signal) => resolve6(code ?? (signal === "SIGINT" || signal === "SIGTERM" ? 0 : 1)));
+  });
 }
 
 // ../src/crude/bundle/entry.ts

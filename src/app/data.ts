@@ -36,7 +36,7 @@ export function openData(opened: AsyncDisposableStack, host: Host): Data {
   // Not readable for the users that sandboxes run as: each gets a copy of its function's code.
   Deno.mkdirSync(config.codeDir, { recursive: true, mode: 0o700 });
   const [dataDir, codeDir] = [Deno.realPathSync(config.dataDir), Deno.realPathSync(config.codeDir)];
-  checkFolders(dataDir, codeDir);
+  if (!host.development) checkFolders(dataDir, codeDir);
   const database = join(config.dataDir, "database.db");
   const keyPath = join(config.dataDir, "encryption-keys.json");
   const keyFile = openKeyFile(keyPath, existsSync(database), new Date(now()), config.keyringPassphrase);

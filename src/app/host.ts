@@ -12,4 +12,19 @@ export interface Host {
   readonly now: () => number;
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
+  readonly development: Development | undefined;
+}
+
+/** For a server that one developer runs on a project's own folder. Its data may be in the folder, under `.crude`. */
+export interface Development {
+  /** Is called when the head of a response to a call is there. */
+  readonly onCall: (call: ObservedCall) => void;
+}
+
+export interface ObservedCall {
+  readonly method: string;
+  /** With its query, except an API key. */
+  readonly path: string;
+  readonly status: number;
+  readonly durationMs: number;
 }

@@ -10,7 +10,7 @@ import type { Endpoint } from "../http/endpoint.ts";
 import { serve, type Server } from "../http/server.ts";
 import type { Profile } from "../sandbox/process/process.ts";
 import { createControlPlane } from "./control.ts";
-import type { Host } from "./host.ts";
+import type { Development, Host } from "./host.ts";
 import type { Parts } from "./parts.ts";
 
 export interface Listening {
@@ -36,7 +36,7 @@ export function listen(
     api: (request, client) => control.api.fetch(request, client),
     web: async (request, client) => (await control.openWeb()).fetch(request, client),
     files: control.files,
-    run: run.answer,
+    run: host.development ? observed(run, host.development) : run.answer,
     ...settings.view({ runHosts: "run.hosts" }),
     health: publicHealth(),
     running: () => run.underWay > 0 || pool.busy,
@@ -67,6 +67,19 @@ export function listen(
 /** Creates the data plane. */
 function createCalls({ log }: Host, parts: Parts): Run {
   return createRun({ ...parts, access: parts.access.directory, changes: parts.store.changes, log });
+}
+
+/** Reports each call, for a developer. */
+function observed(run: Run, { onCall }: Development): Run["answer"] {
+  return async (request, ownHost) => {
+    const began = performance.now();
+    const response = await run.answer(request, ownHost);
+    const { pathname, searchParams } = new URL(request.url);
+    searchParams.delete("api_key");
+    const path = searchParams.size === 0 ? pathname : `${pathname}?${searchParams}`;
+    onCall({ method: request.method, path, status: response.status, durationMs: performance.now() - began });
+    return response;
+  };
 }
 
 /** Returns what `/health` answers to any client. */

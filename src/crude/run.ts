@@ -10,6 +10,7 @@ import type { Terminal } from "./base/terminal.ts";
 import { visible } from "./base/text.ts";
 import { callCommands } from "./commands/call.ts";
 import { deployCommands } from "./commands/deploy.ts";
+import { devCommands } from "./commands/dev.ts";
 import { functionCommands } from "./commands/functions.ts";
 import { keyCommands } from "./commands/keys.ts";
 import { logCommands } from "./commands/logs.ts";
@@ -47,6 +48,7 @@ const completion: Command = {
 const COMMANDS: readonly Command[] = [
   ...signInCommands,
   ...projectCommands,
+  ...devCommands,
   ...deployCommands,
   ...rollbackCommands,
   ...pullCommands,
@@ -62,6 +64,9 @@ const COMMANDS: readonly Command[] = [
 export interface Machine {
   readonly version: string;
   readonly hono: string;
+  readonly home?: string;
+  readonly deno?: string;
+  readonly runProgram: Context["runProgram"];
   readonly cwd: string;
   readonly env: (name: string) => string | undefined;
   readonly createTerminal: (json: boolean) => Terminal;
@@ -168,10 +173,13 @@ function parse(command: Command, args: readonly string[]): { given: Given; isHel
 }
 
 function contextOf(machine: Machine, given: Given, json: boolean): Context {
-  const { version, hono, cwd, env, profiles } = machine;
+  const { version, hono, home, deno, runProgram, cwd, env, profiles } = machine;
   return {
     version,
     hono,
+    ...(home !== undefined && { home }),
+    ...(deno !== undefined && { deno }),
+    runProgram,
     cwd,
     env,
     json,

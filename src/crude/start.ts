@@ -1,8 +1,10 @@
 // Starts `crude` as a program: connects it to the process's arguments, environment, terminal and exit code.
 
+import { spawn } from "node:child_process";
 import process from "node:process";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { CrudeError } from "./base/errors.ts";
 import { createProfiles } from "./base/profiles.ts";
 import { createTerminal } from "./base/terminal.ts";
 import { run } from "./run.ts";
@@ -11,6 +13,8 @@ import { run } from "./run.ts";
 export interface Release {
   readonly version: string;
   readonly hono: string;
+  /** The folder of the program; unknown in the file that a server serves. */
+  readonly home?: string;
 }
 
 /** Runs the command line of this process, and ends the process with its exit code. */
@@ -23,6 +27,8 @@ export async function start(release: Release): Promise<never> {
   const config = env("XDG_CONFIG_HOME") || join(env("HOME") || homedir(), ".config");
   const code = await run(process.argv.slice(2), {
     ...release,
+    ...("deno" in process.versions && { deno: process.execPath }),
+    runProgram,
     cwd: process.cwd(),
     env,
     createTerminal: (json) => createTerminal({ stdin, stderr, exit }, json),
@@ -32,4 +38,15 @@ export async function start(release: Release): Promise<never> {
     warn: (line) => void stderr.write(`${line}\n`),
   });
   return process.exit(code);
+}
+
+function runProgram(program: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: "inherit" });
+    // Ctrl-C reaches both processes; a signal to this one alone is passed on.
+    process.on("SIGINT", () => {});
+    process.on("SIGTERM", () => child.kill("SIGTERM"));
+    child.on("error", (error) => reject(new CrudeError(`${program} could not be started: ${error.message}`)));
+    child.on("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" || signal === "SIGTERM" ? 0 : 1)));
+  });
 }

@@ -43,7 +43,8 @@ const LARGE_FOLDERS: Record<string, string> = {
 };
 
 /** Whether a file opens parts and connects them: it may import from every room, and no room from it. */
-const isComposition = (path: string): boolean => path === "src/app.ts" || path.startsWith("src/app/");
+const isComposition = (path: string): boolean =>
+  path === "src/app.ts" || path.startsWith("src/app/") || path.startsWith("src/dev/");
 
 /** `src/store/secrets.ts` is of the room "store"; `src/ids.ts` of none. */
 const roomOf = (path: string): string | undefined => path.split("/").length > 2 ? path.split("/")[1]! : undefined;
@@ -227,7 +228,9 @@ Deno.test("the remote command line imports only its own files and what Node has,
 Deno.test("only the programs' entries and the configuration read the environment", () => {
   const reading = [...SRC, ...WORKERS].filter(({ path, text }) =>
     // The last one is what handlers have in its place.
-    !["src/config.ts", "src/cli/main.ts", "src/crude/start.ts", "workers/environment.ts"].includes(path) &&
+    !["src/config.ts", "src/cli/main.ts", "src/crude/start.ts", "src/dev/main.ts", "workers/environment.ts"].includes(
+      path,
+    ) &&
     /\bDeno\.env\b|\bprocess\.env\b|\benv\s*\}\s*=\s*(?:Deno|process)\b/.test(text)
   );
   assert.deepEqual(reading.map(({ path }) => path), []);

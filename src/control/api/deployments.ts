@@ -21,7 +21,11 @@ const BODY_MAX_BYTES = 16 * 1024 * 1024;
 
 const tags = ["Deployments"];
 const params = idParams<number>();
-const deployed = z.object({ deployment: deploymentSchema, warnings: z.array(deploymentProblemSchema) });
+const deployed = z.object({
+  deployment: deploymentSchema,
+  problems: z.array(deploymentProblemSchema).openapi({ description: "With `force`: those that it was deployed with." }),
+  warnings: z.array(deploymentProblemSchema),
+});
 const rehearsed = z.object({
   plan: planSchema,
   problems: z.array(deploymentProblemSchema),
@@ -116,8 +120,8 @@ export function addDeployments(api: Api, { deployments }: ApiDeps): void {
   });
 }
 
-function shownDeployed({ deployment, warnings }: { deployment: Deployment } & DeploymentFindings) {
-  return { deployment: shown(deployment), warnings: [...warnings] };
+function shownDeployed({ deployment, problems, warnings }: { deployment: Deployment } & DeploymentFindings) {
+  return { deployment: shown(deployment), problems: [...problems], warnings: [...warnings] };
 }
 
 function shownRehearsal({ plan, problems, warnings }: Rehearsal): z.infer<typeof rehearsed> {

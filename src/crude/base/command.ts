@@ -72,6 +72,12 @@ export interface Context {
   readonly version: string;
   /** The Hono that handlers are given, such as `npm:hono@4.13.19`. */
   readonly hono: string;
+  /** The folder of the program, if this runs from its sources. */
+  readonly home?: string;
+  /** Path of Deno, if it runs this program. */
+  readonly deno?: string;
+  /** Runs a program with this terminal, and returns its exit code. @throws CrudeError if it cannot be started */
+  runProgram(program: string, args: readonly string[]): Promise<number>;
   readonly cwd: string;
   readonly env: (name: string) => string | undefined;
   readonly json: boolean;
