@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: d9b26c887e7065d3d2ccac39d8df25a3c7e1c7bce3447606d088655e8662d17b
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 858e388cf782f0f81c4126d282663ed677d3c54efb901a34718d4f165ce1bfd5
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");

@@ -26,18 +26,19 @@ export interface Functions {
   readonly rotation: Rotation;
 }
 
+/** What is opened before. */
+type Before = Data & Domain & Code & Telemetry & Sandboxes;
+
 export function openFunctions(
   opened: AsyncDisposableStack,
-  { log, now }: Host,
-  parts: Data & Domain & Code & Telemetry & Sandboxes,
+  host: Host,
+  parts: Before,
 ): Functions {
+  const { log, now } = host;
   const {
     store,
-    keyFile,
-    keyring,
     settings,
     runtime,
-    runDir,
     blobs,
     codeDir,
     locks,
@@ -74,6 +75,20 @@ export function openFunctions(
     report: log,
   });
   opened.defer(() => pruner.stop());
+  const rotation = openRotation(opened, host, parts);
+  const loads = new LoadChecks({ process, ...settings.view({ limitMs: "sandbox.load-check-ms" }) });
+  const limits = () => ({
+    importHosts: settings.get("sandbox.import-hosts"),
+    memoryMb: settings.get("sandbox.memory-mb"),
+  });
+  const preflight = createPreflight({ imports, assets, registry, conditions, loads, limits });
+  const deployments = createDeploymentsOf(host, parts, { registry, loads, limits });
+  return { registry, preflight, deployments, pruner, rotation };
+}
+
+/** Opens the rotation of encryption keys, which leaves most time to calls. */
+function openRotation(opened: AsyncDisposableStack, { log, now }: Host, parts: Before): Rotation {
+  const { store, keyFile, settings, pool, record } = parts;
   const rotation = new Rotation({
     store,
     keyFile,
@@ -89,12 +104,16 @@ export function openFunctions(
     record,
   });
   opened.defer(() => rotation.stop());
-  const loads = new LoadChecks({ process, ...settings.view({ limitMs: "sandbox.load-check-ms" }) });
-  const limits = () => ({
-    importHosts: settings.get("sandbox.import-hosts"),
-    memoryMb: settings.get("sandbox.memory-mb"),
-  });
-  const preflight = createPreflight({ imports, assets, registry, conditions, loads, limits });
+  return rotation;
+}
+
+/** Creates the deployments, which check code before it is stored. */
+function createDeploymentsOf(
+  { now }: Host,
+  parts: Before,
+  { registry, loads, limits }: Pick<Functions, "registry"> & Pick<StagingOptions, "loads" | "limits">,
+): Deployments {
+  const { store, keyring, settings, runDir, blobs, locks, imports, conditions } = parts;
   const checkSecrets = createSecretCheck(store);
   const folder = join(runDir, "build");
   const typeCheckOf: StagingOptions["typeCheckOf"] = (codeDir, files) =>
@@ -108,7 +127,7 @@ export function openFunctions(
     });
   const lockStore = store.packageLocks;
   const staging = { folder, blobs, imports, lockStore, locks, loads, limits, checkSecrets, typeCheckOf };
-  const deployments = createDeployments({
+  return createDeployments({
     ...parts,
     registry,
     importers: (path) => imports.importers(path),
@@ -118,5 +137,4 @@ export function openFunctions(
     key: keyring.derive("code versions"),
     now,
   });
-  return { registry, preflight, deployments, pruner, rotation };
 }

@@ -75,11 +75,6 @@ export function serve(
   const cannotListen = (error: unknown): AppError =>
     new AppError("CannotListen", 503, `HOST ${host}, PORT ${port} cannot be used: ${messageOf(error)}`);
 
-  const onError = (error: unknown): Response => {
-    log("error", `A response could not be made: ${messageOf(error)}`);
-    return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
-  };
-
   const route = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>): Response | Promise<Response> => {
     const hostHeader = request.headers.get("host")!;
     if (hostHeader !== lastHost && !isHost(hostHeader)) return noHost();
@@ -109,7 +104,7 @@ export function serve(
 
   let listener: Listener;
   try {
-    listener = openListener({ hostname: host, port, log, onError, handler });
+    listener = openListener({ hostname: host, port, log, onError: (error) => internalError(error, log), handler });
   } catch (error) {
     throw cannotListen(error);
   }
@@ -130,6 +125,11 @@ export function serve(
     },
     close: () => listener.close(CLOSE_MAX_MS),
   };
+}
+
+function internalError(error: unknown, log: Log): Response {
+  log("error", `A response could not be made: ${messageOf(error)}`);
+  return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
 }
 
 /** Reports whether requests with this method change nothing (RFC 9110, 9.2.1). */

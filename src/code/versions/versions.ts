@@ -54,6 +54,7 @@ export interface VersionsOptions {
 /** Of the diffs of a comparison in total, in UTF-16 units; later files are listed without. */
 const DIFFS_MAX_LENGTH = 4 * 1024 * 1024;
 
+/** Longer than 80 lines: all methods work on the same history. */
 export function createVersions({ store, blobs, history, workingCopy, record }: VersionsOptions): Versions {
   const contentOf = async (file: TreeFile | undefined) => {
     const content = file && await blobs.read(file.sha256);

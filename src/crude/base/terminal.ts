@@ -36,6 +36,7 @@ export interface Streams {
   readonly exit: (code: number) => void;
 }
 
+/** Longer than 80 lines: questions and the progress line share the terminal. */
 export function createTerminal({ stdin, stderr, exit }: Streams, json: boolean): Terminal {
   const isInputTerminal = stdin.isTTY === true;
   const isInteractive = isInputTerminal && stderr.isTTY === true;
