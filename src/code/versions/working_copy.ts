@@ -145,7 +145,7 @@ export class WorkingCopy {
     const draftOf = new Map([...changes].filter(([, file]) => file).map(([path], at) => [path, join(drafts, `${at}`)]));
     const dispose = async () => await Deno.remove(drafts, { recursive: true }).catch(ignoreMissing);
     try {
-      await Deno.mkdir(drafts, { mode: 0o700 });
+      if (draftOf.size > 0) await Deno.mkdir(drafts, { mode: 0o700 });
       await eachOf([...draftOf], async ([path, draft]) => {
         const content = await blobs.read(changes.get(path)!.sha256);
         if (!content) throw conflict(`The content of ${path} is no longer stored.`, { [path]: "is no longer stored" });
