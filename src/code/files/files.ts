@@ -63,7 +63,7 @@ export interface Files {
 
   /**
    * Creates or replaces a file atomically: a reader sees either the old content or the new.
-   * A file's version is its SHA-256 (see `sha256Of`).
+   * A file's version is its SHA-256 (see `sha256Of`). `message` describes the change in the history.
    * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412)
    */
   write(
@@ -72,6 +72,7 @@ export interface Files {
     content: Uint8Array<ArrayBuffer>,
     mustBeNew: boolean,
     expected?: ExpectedVersions,
+    message?: string,
   ): Promise<WrittenFile>;
 
   /**
@@ -174,6 +175,7 @@ class FileService implements Files {
     content: Uint8Array<ArrayBuffer>,
     mustBeNew: boolean,
     expected?: ExpectedVersions,
+    message?: string,
   ): Promise<WrittenFile> {
     const file = await this.#locate(path);
     const sha256 = sha256Of(content);
@@ -194,7 +196,7 @@ class FileService implements Files {
         actor,
         path,
         created ? "file.created" : "file.updated",
-        { ...facts, files },
+        { ...facts, files, ...(message !== undefined && { message }) },
         () => {
           // Unlike a rename, a link fails if the name is taken.
           if (mustBeNew) Deno.linkSync(draft, file);
