@@ -5,6 +5,7 @@ import { conflict, invalid, notFound } from "../../errors.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import type { Store } from "../../store/store.ts";
 import { slices } from "../../slices.ts";
+import { preconditionFailed } from "../../versions.ts";
 import { authorOf } from "./author.ts";
 import { unifiedDiff } from "./diff.ts";
 import type { CodeHistory, FileChange, Version, VersionOfFile } from "./history.ts";
@@ -29,13 +30,23 @@ export interface Versions {
   get(id: number): Version;
   /** Returns what differs from the version before, or from `against`. @throws as `get` */
   compare(id: number, against?: number): Promise<ComparedFile[]>;
+  /** Returns the same without contents. @throws as `get` */
+  changes(id: number, against?: number): FileChange[];
+  /** Returns the unified diff of a change; undefined as in `ComparedFile`. */
+  diffOf(change: FileChange): Promise<string | undefined>;
   /** Returns a file as of a version. @throws AppError NotFound (404), also for a content that was purged */
   file(id: number, path: string): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * Makes the files of a version the current ones, as a new version; functions stay as they are.
-   * @throws as `get`; AppError Conflict (409) if a content was purged
+   * Makes the files of a version the current ones, as a new version; functions stay as they are. With `ifVersion`, only
+   * if that is the newest version.
+   * @throws as `get`; AppError Conflict (409) if a content was purged, PreconditionFailed (412)
    */
-  restore(actor: Actor, id: number, message?: string): Promise<{ version: number; files: FileChange[] }>;
+  restore(
+    actor: Actor,
+    id: number,
+    message?: string,
+    ifVersion?: number,
+  ): Promise<{ version: number; files: FileChange[] }>;
   /**
    * Removes the content that a file had in a version from the history, wherever it occurs.
    * @throws as `get`; AppError NotFound (404), and Conflict (409) if a file has it now
@@ -87,6 +98,8 @@ export function createVersions({ store, blobs, history, workingCopy, record }: V
       return history.ofFile(path, before, limit);
     },
     get: (id) => history.get(id),
+    changes: (id, against) => history.diff(id, against),
+    diffOf: async (change) => (await compared(change)).diff,
 
     async compare(id, against) {
       const files: ComparedFile[] = [];
@@ -107,9 +120,12 @@ export function createVersions({ store, blobs, history, workingCopy, record }: V
       return content;
     },
 
-    async restore(actor, id, message = `Restored version ${id}`) {
+    async restore(actor, id, message = `Restored version ${id}`, ifVersion) {
       await workingCopy.recordAllEdits();
       const { version: before, tree } = history.head();
+      if (ifVersion !== undefined && ifVersion !== before) {
+        throw preconditionFailed(`Version ${ifVersion} is not the newest: the newest is ${before}.`);
+      }
       const changes = changesBetween(tree, history.tree(id));
       await using staged = await workingCopy.stage(changes);
       const version = store.change(actor, () => {
