@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import type { Page, Response } from "playwright-core";
 import { createKey, createSecret, deploy, run } from "../http/handlers.ts";
 import { startApp } from "../http/app.ts";
+import { post } from "../http/deploying.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -81,6 +82,10 @@ Deno.test("every page is accessible and fits, and no name, code, log line or que
     { scope: "key", keyId: key.id },
   ];
   for (const owner of owners) await createSecret(server, "NAME", ATTACK, { comment: ATTACK, ...owner });
+  for (const text of [HANDLER, `${HANDLER}// ${ATTACK}\n`]) {
+    const { status, body } = await post(server, { message: ATTACK, files: { [file]: text }, force: true });
+    assert.equal(status, 201, JSON.stringify(body));
+  }
   const path = `/${encodeURI(DENSE_ATTACK)}/7`;
   assert.equal((await run(server, `${path}?fail=1&q=${encodeURIComponent(ATTACK)}`, key.value)).status, 500);
 
@@ -108,9 +113,11 @@ Deno.test("every page is accessible and fits, and no name, code, log line or que
     ...["secrets?q", "keys?q", "functions?search", "audit?actor", "audit?subject", "audit?from", "logs?search"],
     ...["logs?requestId", "logs?cursor", "metrics?range", "files?folder", "secrets/new?name", "secrets/new?comment"],
     ...["secrets/owners?scope=key&find", "secrets/owners?scope=key&empty", "secrets/resolve?q", "sign-in?to"],
+    ...["files/history?path", "history?before", "deployments?before"],
     ...["setup?token", "nowhere?x", `${TERMINAL}&machine`],
   ].map((asked) => `/web/${asked}=${encodeURIComponent(ATTACK)}`);
-  const waiting = ["/web", `/web/${encodeURIComponent(ATTACK)}`, ...inQueries];
+  const replaced = `/web/history/2/file?${new URLSearchParams({ path: file })}`;
+  const waiting = ["/web", `/web/${encodeURIComponent(ATTACK)}`, replaced, ...inQueries];
   const seen = new Set(waiting);
   const kinds = new Map(waiting.map((path) => [kindOf(path), 2]));
   const looked = new Set<string>();
@@ -129,8 +136,18 @@ Deno.test("every page is accessible and fits, and no name, code, log line or que
       waiting.push(next);
     }
   }
-  for (const kind of ["functions/1/settings", "keys/1/revoke", "keys/groups/1/delete", "secrets/1/edit", "users/1"]) {
-    assert.ok(kinds.has(`/web/${kind} `), `no link led to ${kind}`);
+  const changes = ["history/1/compare", "history/1/restore", "history/1/purge", "deployments/1/rollback"];
+  for (
+    const kind of [
+      ...changes,
+      "functions/1/settings",
+      "keys/1/revoke",
+      "keys/groups/1/delete",
+      "secrets/1/edit",
+      "users/1",
+    ]
+  ) {
+    assert.ok([...kinds.keys()].some((one) => one.startsWith(`/web/${kind} `)), `no link led to ${kind}`);
   }
 
   await page.goto("/web/logs");

@@ -12,6 +12,8 @@ import { firstSteps } from "./pages/home/first_steps.tsx";
 import { takeNotice } from "./shell/forms.ts";
 import { addFiles } from "./pages/files/files.tsx";
 import { addFunctions } from "./pages/functions/functions.tsx";
+import { addDeployments } from "./pages/deployments/deployments.tsx";
+import { addHistory } from "./pages/history/history.tsx";
 import { addHome } from "./pages/home/home.tsx";
 import { addKeys } from "./pages/keys/keys.tsx";
 import { barePage, type PageStatus } from "./shell/layout.tsx";
@@ -64,6 +66,8 @@ export function createWeb(deps: WebDeps): Web {
   addUsers(web, deps);
   addFunctions(web, deps);
   addFiles(web, deps);
+  addHistory(web, deps);
+  addDeployments(web, deps);
   addPackages(web, deps);
   addSettings(web, deps);
   return web;

@@ -75,6 +75,10 @@ const ASSETS: Record<string, Asset> = {
     type: "text/css",
     load: async () => (await import("../../../../static/functions.css", { with: { type: "text" } })).default,
   },
+  "history.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/history.css", { with: { type: "text" } })).default,
+  },
   "editor.js": {
     type: "text/javascript",
     load: async () => (await import("../../../../static/editor.js", { with: { type: "text" } })).default,

@@ -47,7 +47,7 @@ export function expectedIn(typed: Typed): ExpectedVersions {
   return version === "" ? undefined : [version];
 }
 
-const FORM_STATUSES = [400, 403, 404, 409, 412, 413] as const;
+const FORM_STATUSES = [400, 403, 404, 409, 412, 413, 422] as const;
 /** Status of a page that shows a form again with its problems. */
 export type FormStatus = (typeof FORM_STATUSES)[number];
 

@@ -8,6 +8,8 @@ import type { WebEnv } from "./deps.ts";
 const SECTIONS: readonly (readonly [path: string, name: string])[] = [
   ["/web/functions", "Functions"],
   ["/web/files", "Files"],
+  ["/web/history", "History"],
+  ["/web/deployments", "Deployments"],
   ["/web/packages", "Packages"],
   ["/web/secrets", "Secrets"],
   ["/web/keys", "API Keys"],
@@ -137,7 +139,7 @@ export function BarePage({ title, scripts, styles, children }: FrameProps) {
   );
 }
 
-export type PageStatus = 200 | 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503;
+export type PageStatus = 200 | 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 422 | 429 | 500 | 503;
 
 /** Answers with the page for a signed-in user. */
 export function page(c: Context<WebEnv>, props: Omit<PageProps, "c">, status: PageStatus = 200) {

@@ -84,7 +84,12 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
     title: path.split("/").at(-1)!,
     styles: ["functions.css"],
     scripts: ["editor.js"],
-    actions: <a href={`${FILES_PATH}/download?${query}`} role="button" class="secondary outline">Download</a>,
+    actions: (
+      <>
+        <a href={`${FILES_PATH}/history?${query}`} role="button" class="secondary outline">History of this file</a>
+        <a href={`${FILES_PATH}/download?${query}`} role="button" class="secondary outline">Download</a>
+      </>
+    ),
     children: (
       <>
         <Breadcrumbs path={path} />

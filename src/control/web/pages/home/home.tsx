@@ -15,6 +15,7 @@ const NAMED_MAX = 10;
 /** How many audit entries about secrets in responses are read. */
 const LEAKS_MAX = 200;
 const ERROR_MAX_LENGTH = 300;
+const MESSAGE_MAX_LENGTH = 80;
 
 export function addHome(web: Web, deps: WebDeps): void {
   web.get("/web", async (c) => {
@@ -191,13 +192,24 @@ function Glance({ deps }: { deps: WebDeps }) {
             </>
           )}
         </Tile>
+        <LastDeployment deps={deps} />
       </ul>
     </section>
   );
 }
 
+function LastDeployment({ deps: { deployments, now } }: { deps: WebDeps }) {
+  const [last] = deployments.list(Number.MAX_SAFE_INTEGER, 1).deployments;
+  if (!last) return null;
+  const { id, at, message } = last;
+  const text = message === "" ? `Deployment ${id}` : `Deployment ${id}: ${message.slice(0, MESSAGE_MAX_LENGTH)}`;
+  return (
+    <Tile href={`/web/deployments/${id}`} title="Last deployment" figure={<Ago ms={at} now={now()} />}>{text}</Tile>
+  );
+}
+
 /** The title is not a link: the sidebar already has one with that name, to the same page. */
-function Tile({ href, title, figure, children }: { href: string; title: string; figure: string; children: Child }) {
+function Tile({ href, title, figure, children }: { href: string; title: string; figure: Child; children: Child }) {
   return (
     <li>
       <h3>{title}</h3>

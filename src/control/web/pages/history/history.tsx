@@ -1,0 +1,71 @@
+// Implements /web/history: the versions of the code folder, newest first. The page of one version is in version.tsx.
+
+import type { Version } from "../../../../code/versions/history.ts";
+import { Badge, Empty, Pager, Time } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { count, parsePositiveInt } from "../../ui/format.ts";
+import type { Web, WebDeps } from "../../shell/deps.ts";
+import { page } from "../../shell/layout.tsx";
+import { addFileHistory } from "./file_history.tsx";
+import { addFileAt } from "./file_at.tsx";
+import { authorText, CAUSE_LABELS, HISTORY_PATH, versionPath } from "./parts.tsx";
+import { addRestore } from "./restore.tsx";
+import { addVersion } from "./version.tsx";
+
+const PAGE_SIZE = 50;
+
+export function addHistory(web: Web, deps: WebDeps): void {
+  const { versions } = deps;
+  addVersion(web, deps);
+  addRestore(web, deps);
+  addFileAt(web, deps);
+  addFileHistory(web, deps);
+
+  web.get(HISTORY_PATH, async (c) => {
+    const before = parsePositiveInt(c.req.query("before")) || Number.MAX_SAFE_INTEGER;
+    const current = await versions.current();
+    const { versions: rows, next } = await versions.list(before, PAGE_SIZE);
+    return page(c, {
+      title: "History",
+      styles: ["history.css"],
+      children: (
+        <>
+          <p class="quiet">
+            Each change of the code makes a version, also an edit in the code folder. Restoring one makes a new version.
+          </p>
+          {rows.length === 0
+            ? <Empty>No versions yet. The first file that you create makes one.</Empty>
+            : <Versions rows={rows} current={current} />}
+          <Pager next={next === undefined ? undefined : `${HISTORY_PATH}?before=${next}`} what="versions" />
+        </>
+      ),
+    });
+  });
+}
+
+function Versions({ rows, current }: { rows: readonly (Version & { files: number })[]; current: number | undefined }) {
+  return (
+    <DataTable
+      label="Versions of the code, the newest first"
+      class="versions"
+      isStacked
+      rows={rows}
+      columns={[
+        {
+          label: "Version",
+          isRowHeader: true,
+          cell: ({ id }) => (
+            <>
+              <a href={versionPath(id)}>Version {id}</a> {id === current && <Badge kind="ok">current</Badge>}
+            </>
+          ),
+        },
+        { label: "When", cell: ({ at }) => <Time ms={at} /> },
+        { label: "Who", class: "words", cell: ({ author }) => authorText(author) },
+        { label: "Message", class: "words", cell: ({ message }) => message },
+        { label: "Cause", cell: ({ cause }) => CAUSE_LABELS[cause] },
+        { label: "Files", isFigure: true, cell: ({ files }) => count(files) },
+      ]}
+    />
+  );
+}
