@@ -38,6 +38,7 @@ const LARGE_FOLDERS: Record<string, string> = {
   "src/code/modules": "one subject, from a handler's imports to the graph of its modules",
   "src/control/api": "a file for each resource",
   "src/keyring": "a file for each kind of key material",
+  "src/sandbox/host": "one subject, the life of a process and its calls",
   "src/sandbox/process": "one subject, the start of a process behind its walls",
   "src/store": "a file for each table",
 };

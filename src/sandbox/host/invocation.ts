@@ -3,9 +3,9 @@
 import type { Budget } from "./budget.ts";
 import { CallFailure, revoked, tooMuchHeld } from "./failure.ts";
 import { type AskedQuestions, questionKey, QUESTIONS_MAX } from "./prefetch.ts";
+import { type BodyOwner, RequestBody } from "./request_body.ts";
 import {
   BodyMode,
-  CHUNK_MAX_BYTES,
   type FlatHeaders,
   type FrameWriter,
   ProtocolError,
@@ -81,10 +81,8 @@ const QUESTION_BYTES = 256;
 
 /** Keeps a byte order mark as a part of the text. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-/** With this many bytes waiting for a process, no more of a request's body is sent to it. */
-const SEND_QUEUE_MAX_BYTES = 1 << 20;
 
-export class HostInvocation<C> implements AskedQuestions {
+export class HostInvocation<C> implements AskedQuestions, BodyOwner {
   readonly id: number;
   readonly request: CallRequest<C>;
   prefetched: readonly Question[] = [];
@@ -115,18 +113,14 @@ export class HostInvocation<C> implements AskedQuestions {
   readonly #startedAt = performance.now();
   /** When the loss of the call's right was noticed, by `performance.now()`. */
   #revokedAt: number | undefined;
-  /** When the caller times out, by `performance.now()`; Infinity if no data is expected of it. */
-  #clientDeadline = Infinity;
-  #bodyReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** Set once a streamed body is being sent. */
+  #body: RequestBody | undefined;
   #chunks: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Whether the client has the whole response and the server released its stream before the handler ended it. */
   #isDelivered = false;
   #streamEnded: ((failure: CallFailure | undefined) => void) | undefined;
   /** Bytes of the response that the sandbox may still send. */
   #granted = WINDOW_BYTES;
-  /** Bytes of the request that may still be sent. */
-  #credit = WINDOW_BYTES;
-  #creditArrived: (() => void) | undefined;
 
   /**
    * Takes the memory that the call uses in the host from `budget` until its end.
@@ -202,7 +196,10 @@ export class HostInvocation<C> implements AskedQuestions {
   /** Records that the call's frame was sent, and sends a streamed body. */
   sent(writer: FrameWriter): void {
     this.#writer = writer;
-    if (this.request.body instanceof ReadableStream) void this.#sendBody(this.request.body, writer);
+    const { body, bodyTimeoutMs } = this.request;
+    if (!(body instanceof ReadableStream)) return;
+    this.#body = new RequestBody(body, writer, this, bodyTimeoutMs);
+    void this.#body.send();
   }
 
   respond([status, headers, mode, asked]: ResponsePayload, body: Uint8Array, writer: FrameWriter): void {
@@ -274,9 +271,12 @@ export class HostInvocation<C> implements AskedQuestions {
 
   receiveCredit(bytes: number): void {
     if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new ProtocolError("a credit that is not a positive number");
-    // Bounded, so that never more than a window is in the host's memory.
-    this.#credit = Math.min(this.#credit + bytes, WINDOW_BYTES);
-    this.#creditArrived?.();
+    this.#body?.receiveCredit(bytes);
+  }
+
+  /** Except with a full window, when the client is slow. */
+  bodyArrived(): void {
+    if (!this.#responseOver && this.#deadline !== Infinity) this.#restartClock();
   }
 
   /** Ends the call with all of its work, because its process ends. */
@@ -344,7 +344,7 @@ export class HostInvocation<C> implements AskedQuestions {
     if (this.#over) return;
     this.#over = true;
     this.#budget.give(this.#heldBytes);
-    this.#creditArrived?.();
+    this.#body?.callEnded();
     if (this.#hasBackground && this.#responseOverAt > 0) {
       this.#owner.backgroundEnded(this, outcome, performance.now() - this.#responseOverAt);
     }
@@ -353,7 +353,8 @@ export class HostInvocation<C> implements AskedQuestions {
 
   /** Reports whether the call timed out. While the next piece of the request is awaited, the caller's time counts. */
   isLate(now: number): boolean {
-    if (this.#clientDeadline !== Infinity && !this.#responseOver) return now > this.#clientDeadline;
+    const clientDeadline = this.#body?.deadline ?? Infinity;
+    if (clientDeadline !== Infinity && !this.#responseOver) return now > clientDeadline;
     return now > this.#deadline;
   }
 
@@ -363,11 +364,11 @@ export class HostInvocation<C> implements AskedQuestions {
       this.#end("timeout");
       return false;
     }
-    if (this.#clientDeadline !== Infinity) {
+    if (this.#body && this.#body.deadline !== Infinity) {
       const { bodyTimeoutMs } = this.request;
       this.#writer!.send(ToSandbox.Abort, this.id);
       this.#abort(new CallFailure("silent", true, `The caller sent nothing for ${bodyTimeoutMs} ms.`), true);
-      this.#bodyReader!.cancel().catch(() => {});
+      this.#body.cancel();
       return false;
     }
     const sent = this.#writer !== undefined;
@@ -424,46 +425,6 @@ export class HostInvocation<C> implements AskedQuestions {
         this.#endResponse(undefined, true);
       },
     }, { highWaterMark: WINDOW_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });
-  }
-
-  /** Waits for room in the queue. Checks again after each wait, as other waiting bodies may have filled it. */
-  async #roomIn(writer: FrameWriter): Promise<void> {
-    while (writer.queuedBytes > SEND_QUEUE_MAX_BYTES && !this.#over) await writer.drained();
-  }
-
-  async #sendBody(body: ReadableStream<Uint8Array>, writer: FrameWriter): Promise<void> {
-    const reader = this.#bodyReader = body.getReader();
-    try {
-      while (!this.#over) {
-        // Waits before it reads from the client, so that the data is not in the host's memory.
-        await this.#roomIn(writer);
-        this.#clientDeadline = performance.now() + this.request.bodyTimeoutMs;
-        const piece = await reader.read();
-        this.#clientDeadline = Infinity;
-        // The handler's time starts when it gets the data that it waited for, except with a full window.
-        if (!this.#responseOver && this.#deadline !== Infinity) this.#restartClock();
-        if (piece.done) break;
-        for (let at = 0; at < piece.value.byteLength && !this.#over;) {
-          while (this.#credit === 0 && !this.#over) {
-            await new Promise<void>((resolve) => this.#creditArrived = resolve);
-          }
-          const size = Math.min(piece.value.byteLength - at, CHUNK_MAX_BYTES, this.#credit);
-          await this.#roomIn(writer);
-          if (this.#over) break;
-          writer.send(ToSandbox.Body, this.id, "", piece.value.subarray(at, at + size));
-          this.#credit -= size;
-          at += size;
-        }
-      }
-      if (!this.#over) writer.send(ToSandbox.BodyEnd, this.id);
-      // The rest is not read, so the client may stop sending it.
-      else await reader.cancel();
-    } catch {
-      this.#clientDeadline = Infinity;
-      // The client disconnected. The handler must not wait for the rest.
-      if (this.#responseOver && !this.#over) writer.send(ToSandbox.Abort, this.id);
-      else this.abandon();
-    }
   }
 }
 
