@@ -11,6 +11,7 @@ import { startServer } from "../http/server.ts";
 import { KeyFile } from "../../src/keyring/key_file.ts";
 import { authenticateFile } from "../../src/store/authentication.ts";
 import { type Home, makeHome } from "./cli.ts";
+import { TO_SCHEMA_9 } from "../unit/earlier_schema.ts";
 
 function sql(path: string, text: string): void {
   using db = new DatabaseSync(path, { timeout: 5_000 });
@@ -111,7 +112,7 @@ Deno.test("a backup of a version without an order of secrets is checked and rest
   await fill(home);
   assert.equal((await home.cli(["backup", "copy"])).code, 0);
   const copy = (name: string) => join(home.path, "copy", name);
-  sql(copy("database.db"), "DROP TABLE secret_order; PRAGMA user_version = 9");
+  sql(copy("database.db"), TO_SCHEMA_9);
   const { keyring } = new KeyFile(copy("encryption-keys.json"), undefined);
   authenticateFile(copy("database.db"), keyring, "an epoch");
   rmSync(copy("database-record.json"));

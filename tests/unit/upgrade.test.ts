@@ -19,6 +19,7 @@ import { openStore } from "../../src/store/store.ts";
 import { createSecrets } from "../../src/core/secrets/service.ts";
 import { OLD, writeOldData } from "./old_data.ts";
 import { temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
+import { TO_SCHEMA_9 } from "./earlier_schema.ts";
 
 function oldData() {
   const folder = temporaryFolder();
@@ -144,8 +145,7 @@ function ninthData(secrets: number) {
   const { epoch, generation } = store.head();
   store.close();
   const db = new DatabaseSync(path);
-  const sql =
-    `DROP TABLE deployments; DROP TABLE function_lists; DROP TABLE version_files; DROP TABLE versions; DROP TABLE secret_order; PRAGMA user_version = 9;
+  const sql = `${TO_SCHEMA_9}
     INSERT INTO secrets (name, scope, owner_id, ciphertext, comment, created_at, updated_at)
       WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${secrets})
       SELECT 'S_' || n, 'global', 0, 'v1.x', '', 0, 0 FROM n`;
