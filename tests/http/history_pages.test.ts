@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setUp, type Visitor } from "./admin.ts";
 import { startApp } from "./app.ts";
 import { deployed, on, saying } from "./deploying.ts";
-import { createSecret, run, save } from "./handlers.ts";
+import { createGroup, createSecret, run, save } from "./handlers.ts";
 
 const ATTACK = `<img src=x onerror=alert(1)>`;
 
@@ -237,6 +237,33 @@ Deno.test("problems of a rollback are shown before it, and it needs a mark to go
   assert.match(refused.text, /Nothing was deployed: The secret &quot;NEEDED&quot; has no value/);
   const forced = await visitor.submit("/web/deployments/1/rollback", { message: "Anyway", ifVersion, force: "on" });
   assert.match(words(forced.text), /Rolled back to deployment 1, by deployment 3\./);
+});
+
+Deno.test("a rollback that a group or a purged content stands in the way of says so, also if it is sent", async () => {
+  await using server = await startApp();
+  const visitor = await setUp(server);
+  const groupId = await createGroup(server, "callers");
+  await deployed(server, {
+    files: { "hello.ts": saying("one"), "data.txt": "sk_live\n" },
+    functions: { hello: on("/hello", "hello.ts", { keys: [groupId] }) },
+  });
+  await deployed(server, {
+    files: { "hello.ts": saying("two"), "data.txt": "none\n" },
+    functions: { hello: on("/hello", "hello.ts", { keys: [] }) },
+  });
+  await visitor.post("/web/history/1/purge", { path: "data.txt" });
+  const purged = await send(visitor, "/web/deployments/1/rollback", ["ifVersion"], { message: "" });
+  assert.equal(purged.status, 409);
+  assert.match(words(purged.text), /data\.txt is no longer stored\./);
+
+  await server.api("DELETE", `/api/key-groups/${groupId}`);
+  const asked = await visitor.get("/web/deployments/1/rollback");
+  assert.match(words(asked.text), /Problems hello .* A group or route is in the way\. Change it first/);
+  assert.doesNotMatch(asked.text, /name="force"/);
+  const forced = await visitor.post("/web/deployments/1/rollback", { message: "", ifVersion: "2", force: "on" });
+  assert.equal(forced.status, 422);
+  assert.match(forced.text, /Nothing was deployed: /);
+  assert.equal((await server.api("GET", "/api/deployments")).body.deployments.length, 2);
 });
 
 Deno.test("the forms are refused from other sites, and a form that is sent twice takes effect once", async () => {

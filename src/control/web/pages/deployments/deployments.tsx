@@ -116,7 +116,7 @@ function List({ rows, live }: { rows: readonly Deployment[]; live: Live }) {
           ),
         },
         { label: "When", cell: ({ at }) => <Time ms={at} /> },
-        { label: "Who", class: "words", cell: ({ author }) => authorText(author) },
+        { label: "Who", class: "words who", cell: ({ author }) => authorText(author) },
         { label: "Message", class: "words", cell: ({ message }) => message },
         { label: "Version", cell: (one) => <VersionLink deployment={one} /> },
         { label: "Changes", class: "words", cell: ({ plan }) => planText(plan) },

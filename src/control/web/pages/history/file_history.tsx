@@ -43,7 +43,7 @@ function Changes({ rows, path }: { rows: readonly VersionOfFile[]; path: string 
       columns={[
         { label: "Version", isRowHeader: true, cell: ({ id }) => <a href={versionPath(id)}>Version {id}</a> },
         { label: "When", cell: ({ at }) => <Time ms={at} /> },
-        { label: "Who", class: "words", cell: ({ author }) => authorText(author) },
+        { label: "Who", class: "words who", cell: ({ author }) => authorText(author) },
         { label: "Message", class: "words", cell: ({ message }) => message },
         {
           label: "Size",

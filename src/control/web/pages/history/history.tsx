@@ -61,7 +61,7 @@ function Versions({ rows, current }: { rows: readonly (Version & { files: number
           ),
         },
         { label: "When", cell: ({ at }) => <Time ms={at} /> },
-        { label: "Who", class: "words", cell: ({ author }) => authorText(author) },
+        { label: "Who", class: "words who", cell: ({ author }) => authorText(author) },
         { label: "Message", class: "words", cell: ({ message }) => message },
         { label: "Cause", cell: ({ cause }) => CAUSE_LABELS[cause] },
         { label: "Files", isFigure: true, cell: ({ files }) => count(files) },

@@ -83,7 +83,7 @@ function showRestore(c: Context<WebEnv>, deps: WebDeps, { subject: id, values, p
                 "file",
               )} {changes.length === 1 ? "changes" : "change"}. Functions, secrets, groups and keys stay as they are.
               {" "}
-              <a href={`${versionPath(id)}/compare`}>Show the differences</a>
+              <a href={`${versionPath(id)}/compare`}>What changed since version {id}</a>
             </p>
             <Changes {...byKind(changes)} />
             <Unhandled changes={changes} deps={deps} />
@@ -101,12 +101,16 @@ function byKind(changes: readonly FileChange[]) {
 
 /** Names the functions whose handlers would be deleted. */
 function Unhandled({ changes, deps: { registry } }: { changes: readonly FileChange[]; deps: WebDeps }) {
-  const names = changes.filter(({ change }) => change === "deleted")
-    .flatMap(({ path }) => registry.handledBy(path)).map(({ name }) => name);
-  if (names.length === 0) return null;
+  const handled = changes.filter(({ change }) => change === "deleted").flatMap(({ path }) => registry.handledBy(path));
+  if (handled.length === 0) return null;
   return (
     <p class="warning">
-      The handler of {names.join(", ")} is deleted: calls will be answered with 500.
+      The handler of {handled.map(({ id, name }, index) => (
+        <>
+          {index > 0 && ", "}
+          <a href={`/web/functions/${id}`}>{name}</a>
+        </>
+      ))} is deleted: calls will be answered with 500.
     </p>
   );
 }
