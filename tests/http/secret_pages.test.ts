@@ -79,7 +79,7 @@ Deno.test("a form that is sent by hand is held to the API's rules, names the fie
     [{ scope: "function" }, 400, /Function is required when scope is function/],
     [{ scope: "group", groupId: "1abc" }, 400, /Group must be a positive whole number/],
     [{ scope: "key", keyId: "0" }, 400, /Key must be a positive whole number/],
-    [{ scope: "key", keyId: "99" }, 404, /There is no API key 99/],
+    [{ scope: "key", keyId: "99" }, 404, /Key does not exist/],
     [{ comment: "c".repeat(2_001) }, 400, /Comment must have at most 2000/],
   ];
   for (const [change, status, problem] of cases) {
