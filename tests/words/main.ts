@@ -21,7 +21,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PLACES = ["src", "workers", "static", "docs", "README.md", "CONTRIBUTING.md", "SECURITY.md", "main.ts"];
 const FILES = /\.(?:tsx?|js|css|html|md)$/;
 /** Written by others, or by a tool. */
-const FOREIGN = /^static\/(?:vendor\/|.*\.min\.|editor\.js|cli\.js|swagger)/;
+const FOREIGN = /^static\/(?:vendor\/|.*\.min\.|editor\.js|cli\.js|git\.js|swagger)/;
 
 const { habits, exceptions } = JSON.parse(
   Deno.readTextFileSync(new URL("words.json", import.meta.url)),
