@@ -78,6 +78,8 @@ export const ACTIONS = [
   "code.deployed",
   "code.restored",
   "code.purged",
+  "git-source.set",
+  "git-source.removed",
   "package.updated",
   "key-group.created",
   "key-group.updated",

@@ -7,6 +7,8 @@ import { type AssetFinder, createAssets } from "../code/files/assets.ts";
 import { CodeFolder } from "../code/files/code_folder.ts";
 import { createFiles, type Files } from "../code/files/files.ts";
 import { Builder } from "../code/modules/builder.ts";
+import { createGitFetcher, type GitFetcher } from "../code/git/fetch.ts";
+import { createGitSources, type GitSources } from "../code/git/source.ts";
 import { ConfinedDeno } from "../code/modules/confined_deno.ts";
 import { createImports, type Imports } from "../code/modules/imports.ts";
 import { createModuleGraphCache } from "../code/modules/module_graph_cache.ts";
@@ -36,6 +38,8 @@ export interface Code extends Versions {
   readonly imports: Imports;
   readonly assets: AssetFinder;
   readonly files: Files;
+  readonly gitSources: GitSources;
+  readonly gitFetcher: GitFetcher;
 }
 
 export async function openCode(
@@ -81,6 +85,15 @@ export async function openCode(
   });
   cache.alsoUsed(() => imports.packages());
   const assets = createAssets(codeDir, codeFolder);
-  const files = createFiles({ codeDir, record, change: store.change, history: createFileHistory(versions) });
-  return { ...versions, runtime, runDir, locks, cache, builder, checkers, imports, assets, files };
+  const gitSources = createGitSources({ store, record });
+  const { requireWritable } = gitSources;
+  const history = createFileHistory(versions);
+  const files = createFiles({ codeDir, record, change: store.change, history, requireWritable });
+  const fetchers = new ConfinedDeno(runtime);
+  const program = join(ROOT, "static", "git.js");
+  const gitFetcher = createGitFetcher({ runtime, deno: fetchers, runDir, program, fetchEnv });
+  return {
+    ...versions,
+    ...{ runtime, runDir, locks, cache, builder, checkers, imports, assets, files, gitSources, gitFetcher },
+  };
 }

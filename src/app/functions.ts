@@ -7,7 +7,9 @@ import { createTypeCheck } from "../code/checks/type_check.ts";
 import { createDeployments, type Deployments } from "../code/deployments/deployments.ts";
 import { createSecretCheck } from "../code/deployments/secret_check.ts";
 import { stageCode, type StagingOptions } from "../code/deployments/staged_code.ts";
+import { createGitSync, type GitSync } from "../code/git/sync.ts";
 import { Pruner } from "../code/pruner.ts";
+import { parseCrudeJson } from "../control/inputs/crude_json.ts";
 import { Rotation } from "../core/encryption/rotation.ts";
 import { createRegistry, type Registry } from "../core/functions/registry.ts";
 import type { Code } from "./code.ts";
@@ -21,6 +23,8 @@ export interface Functions {
   readonly registry: Registry;
   readonly preflight: Preflight;
   readonly deployments: Deployments;
+  /** Deploys commits of the git source. */
+  readonly gitSync: GitSync;
   /** Removes packages and folders that nothing uses. */
   readonly pruner: Pruner;
   readonly rotation: Rotation;
@@ -83,7 +87,8 @@ export function openFunctions(
   });
   const preflight = createPreflight({ imports, assets, registry, conditions, loads, limits });
   const deployments = createDeploymentsOf(host, parts, { registry, loads, limits });
-  return { registry, preflight, deployments, pruner, rotation };
+  const gitSync = openGitSync(opened, host, parts, deployments);
+  return { registry, preflight, deployments, gitSync, pruner, rotation };
 }
 
 /** Opens the rotation of encryption keys, which leaves most time to calls. */
@@ -136,5 +141,27 @@ function createDeploymentsOf(
     found: (handler, version, problems) => conditions.found(handler, version, problems),
     key: keyring.derive("code versions"),
     now,
+    requireWritable: () => parts.gitSources.requireWritable(),
   });
+}
+
+/** Opens what deploys commits of the git source. */
+function openGitSync(
+  opened: AsyncDisposableStack,
+  { log, now }: Host,
+  { gitSources, gitFetcher, blobs, secrets }: Before,
+  deployments: Deployments,
+): GitSync {
+  const gitSync = createGitSync({
+    sources: gitSources,
+    fetcher: gitFetcher,
+    blobs,
+    deployments,
+    secretValue: (name) => secrets.forServer(name).reveal(),
+    parseFunctions: (source) => parseCrudeJson(source).functions,
+    now,
+    report: log,
+  });
+  opened.defer(() => gitSync.stop());
+  return gitSync;
 }

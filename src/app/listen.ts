@@ -27,7 +27,7 @@ export function listen(
   endpoint: Endpoint,
   warnings: readonly string[],
 ): Listening {
-  const { settings, pool, rotation, pruner, integrity, store, logs, checkers, workingCopy } = parts;
+  const { settings, pool, rotation, pruner, integrity, store, logs, checkers, workingCopy, gitSync } = parts;
   const run = createCalls(host, parts);
   const ending = new AbortController();
   opened.defer(() => ending.abort());
@@ -47,6 +47,7 @@ export function listen(
   pool.prepare(emptyProfile(settings));
   workingCopy.start();
   pruner.start();
+  gitSync.start();
   rotation.start();
   integrity.start(store, () => pool.busy);
   return {
@@ -54,6 +55,7 @@ export function listen(
     async drain() {
       await rotation.stop();
       await pruner.stop();
+      await gitSync.stop();
       logs.endFollowing();
       // A check changes nothing, and may take longer than is waited for.
       await checkers.close();

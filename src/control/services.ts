@@ -10,6 +10,8 @@ import type { Conditions, Health } from "../code/checks/condition.ts";
 import type { FileUses } from "../code/file_uses.ts";
 import type { Files } from "../code/files/files.ts";
 import type { Deployments } from "../code/deployments/deployments.ts";
+import type { GitSources } from "../code/git/source.ts";
+import type { GitSync } from "../code/git/sync.ts";
 import type { Blobs } from "../store/blobs.ts";
 import type { Versions } from "../code/versions/versions.ts";
 import type { Preflight } from "../code/checks/preflight.ts";
@@ -38,6 +40,8 @@ export interface ApiDeps {
   readonly versions: Versions;
   readonly blobs: Blobs;
   readonly deployments: Deployments;
+  readonly gitSources: GitSources;
+  readonly gitSync: GitSync;
   readonly packages: Packages;
   readonly secrets: Secrets;
   readonly explainer: Explainer;

@@ -2,7 +2,8 @@
 
 import type { FilesOptions } from "../../src/code/files/files.ts";
 
-export const WITHOUT_HISTORY: Pick<FilesOptions, "change" | "history"> = {
+export const WITHOUT_HISTORY: Pick<FilesOptions, "change" | "history" | "requireWritable"> = {
+  requireWritable() {},
   change: (_actor, work) => work(),
   history: {
     settle: () => Promise.resolve(),

@@ -52,6 +52,12 @@ export interface Rehearsal extends DeploymentFindings {
   readonly plan: DeploymentPlan;
 }
 
+/** A commit that is deployed; the actor is who asked for it. */
+export interface DeployedCommit {
+  /** The commit's. */
+  readonly author: Author;
+}
+
 export type RollbackRequest = Partial<Pick<DeploymentRequest, "message" | "force" | "ifVersion">>;
 
 /** The error for problems that stop a deployment. */
@@ -68,10 +74,15 @@ export class DeploymentProblems extends AppError {
 
 export interface Deployments {
   /**
-   * @throws AppError InvalidInput (400), MissingBlobs (409), PreconditionFailed (412), DeploymentProblems (422), and
-   *   Conflict (409) if something is in the way of a file
+   * @throws AppError InvalidInput (400), MissingBlobs (409), PreconditionFailed (412), DeploymentProblems (422),
+   *   Conflict (409) if something is in the way of a file, and ReadOnly (409) if it is no commit of the source that
+   *   all files come from
    */
-  deploy(actor: Actor, request: DeploymentRequest): Promise<{ deployment: Deployment } & DeploymentFindings>;
+  deploy(
+    actor: Actor,
+    request: DeploymentRequest,
+    commit?: DeployedCommit,
+  ): Promise<{ deployment: Deployment } & DeploymentFindings>;
   /** Checks a deployment and changes nothing. @throws as `deploy`, except DeploymentProblems */
   rehearse(request: DeploymentRequest): Promise<Rehearsal>;
   /**
@@ -109,6 +120,8 @@ export interface DeploymentsOptions {
   readonly key: MacKey;
   readonly now: () => number;
   readonly record: Recorder;
+  /** Throws while files come from elsewhere. */
+  readonly requireWritable: () => void;
 }
 
 export function createDeployments(options: DeploymentsOptions): Deployments {
@@ -126,6 +139,7 @@ interface Goal {
   readonly types: boolean;
   readonly ifVersion: number | undefined;
   readonly rollbackOf: number | null;
+  readonly commit?: DeployedCommit | undefined;
 }
 
 /** A goal, compared with what is live. */
@@ -148,8 +162,11 @@ class DeploymentService implements Deployments {
     this.#options = options;
   }
 
-  deploy(actor: Actor, request: DeploymentRequest) {
-    return this.#inTurn(() => this.#deploy(actor, this.#goalOf(request)));
+  deploy(actor: Actor, request: DeploymentRequest, commit?: DeployedCommit) {
+    return this.#inTurn(() => {
+      if (!commit) this.#options.requireWritable();
+      return this.#deploy(actor, { ...this.#goalOf(request), commit });
+    });
   }
 
   rehearse(request: DeploymentRequest): Promise<Rehearsal> {
@@ -266,8 +283,8 @@ class DeploymentService implements Deployments {
     const { store, history, registry, record, now } = this.#options;
     if (goal.functions) registry.replaceAll(actor, goal.functions, goal);
     code?.storeLocks();
-    const author = authorOf(actor);
-    const version = history.commit(author, "deployment", goal.message, changes);
+    const author = goal.commit?.author ?? authorOf(actor);
+    const version = history.commit(author, goal.commit ? "git" : "deployment", goal.message, changes);
     const list = this.#functionList();
     const fields = {
       id: store.codeVersions.nextDeploymentId(),
@@ -294,6 +311,7 @@ class DeploymentService implements Deployments {
       after: {
         version: row.versionId,
         ...(row.rollbackOf !== null && { rollbackOf: row.rollbackOf }),
+        ...(goal.commit && { commit: author.id }),
         files: counts(plan.files),
         functions: counts(plan.functions),
       },

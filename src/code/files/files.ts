@@ -64,7 +64,7 @@ export interface Files {
   /**
    * Creates or replaces a file atomically: a reader sees either the old content or the new.
    * A file's version is its SHA-256 (see `sha256Of`). `message` describes the change in the history.
-   * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412)
+   * @throws AppError InvalidInput (400); Conflict (409) if `mustBeNew` and it exists; PreconditionFailed (412); ReadOnly (409)
    */
   write(
     actor: Actor,
@@ -102,6 +102,8 @@ export interface FilesOptions {
   /** Runs a transaction of a change; see `Store.change`. */
   readonly change: <T>(actor: Actor, work: () => T) => T;
   readonly history: FileHistory;
+  /** Throws while files come from elsewhere. */
+  readonly requireWritable: () => void;
 }
 
 export function createFiles(options: FilesOptions): Files {
@@ -113,12 +115,14 @@ class FileService implements Files {
   readonly #record: Recorder;
   readonly #change: FilesOptions["change"];
   readonly #history: FileHistory;
+  readonly #requireWritable: () => void;
 
-  constructor({ codeDir, record, change, history }: FilesOptions) {
+  constructor({ codeDir, record, change, history, requireWritable }: FilesOptions) {
     this.#codeDir = codeDir;
     this.#record = record;
     this.#change = change;
     this.#history = history;
+    this.#requireWritable = requireWritable;
   }
 
   async list(): Promise<FileInfo[]> {
@@ -177,6 +181,7 @@ class FileService implements Files {
     expected?: ExpectedVersions,
     message?: string,
   ): Promise<WrittenFile> {
+    this.#requireWritable();
     const file = await this.#locate(path);
     const sha256 = sha256Of(content);
     await this.#history.settle(path);
@@ -214,6 +219,7 @@ class FileService implements Files {
     { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
     follow: (removeOld: () => void) => T,
   ): Promise<{ info: FileInfo; sha256: string; followed: T }> {
+    this.#requireWritable();
     if (to === from) throw invalid("to", "is the current path of the file");
     const file = await this.#locate(from, "file", "from");
     const target = await this.#locate(to, "file", "to");
@@ -268,6 +274,7 @@ class FileService implements Files {
   }
 
   async delete(actor: Actor, path: string, expected?: ExpectedVersions, check: () => void = () => {}): Promise<void> {
+    this.#requireWritable();
     const file = await this.#locate(path);
     if (sizeOf(file) === undefined) throw notFound("file", path);
     await this.#history.settle(path);
@@ -350,6 +357,8 @@ class FileService implements Files {
   ): number | undefined {
     const subject = { kind: "file", id: null, name: path };
     const version = this.#change(actor, () => {
+      // Again, as a source may have been set meanwhile.
+      this.#requireWritable();
       this.#record(actor, { action, subject, before, after });
       return files.size === 0 ? undefined : this.#history.commit(actor, message, files);
     });

@@ -14,8 +14,10 @@ export interface ConfinedCommand {
   readonly write: readonly string[];
   /** Folders in which it may also rename and remove folders. */
   readonly arrange?: readonly string[];
-  /** Whether it may connect to other machines. */
-  readonly net: boolean;
+  /** Whether it may connect to other machines, or the TCP ports to which it may. */
+  readonly net: boolean | readonly number[];
+  /** What it reads from standard input. */
+  readonly stdin?: string;
   /** The user that it runs as; the server's own if undefined. */
   readonly uid?: number | undefined;
   /** The limit for `ulimit -d`, of which V8 reserves about 600 MB. */
@@ -72,7 +74,9 @@ function start(
     : `unset PWD && exec "$@"`;
   const confined = [
     ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
-    ...(landlock ? landlockArgs(landlock, { deno, read, write, arrange, ports: net ? undefined : [] }) : []),
+    ...(landlock
+      ? landlockArgs(landlock, { deno, read, write, arrange, ports: net === true ? undefined : net || [] })
+      : []),
     deno,
   ];
   // Each program replaces the one before it by exec, so that there is only one process to kill.
@@ -81,10 +85,14 @@ function start(
     cwd,
     clearEnv: true,
     env: { ...env, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
-    stdin: "null",
+    stdin: command.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  if (command.stdin !== undefined) {
+    // This fails if the process has ended already, which its status says.
+    new Blob([command.stdin]).stream().pipeTo(child.stdin).catch(() => {});
+  }
   let killedFor: ConfinedResult["killedFor"];
   const kill = (reason: NonNullable<ConfinedResult["killedFor"]>): void => {
     killedFor ??= reason;

@@ -18,6 +18,7 @@ import { addDocs } from "./docs.ts";
 import { addEncryptionKeys } from "./encryption_keys.ts";
 import { addFiles } from "./files.ts";
 import { addFunctions } from "./functions.ts";
+import { addGitSource, addGitWebhook } from "./git_source.ts";
 import { addKeyGroups } from "./key_groups.ts";
 import { addKeys } from "./keys.ts";
 import { addLogs } from "./logs.ts";
@@ -44,6 +45,8 @@ export function createApi(deps: ApiDeps): Api {
   addDocs(api, deps.version);
   // A terminal gets its credential here.
   addTerminalSessions(api, deps);
+  // Its requests are signed.
+  addGitWebhook(api, deps);
 
   api.use("*", guard(deps));
   addFunctions(api, deps);
@@ -51,6 +54,7 @@ export function createApi(deps: ApiDeps): Api {
   addVersions(api, deps);
   addBlobs(api, deps);
   addDeployments(api, deps);
+  addGitSource(api, deps);
   addPackages(api, deps);
   addKeyGroups(api, deps);
   addKeys(api, deps);

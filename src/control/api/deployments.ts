@@ -21,12 +21,12 @@ const BODY_MAX_BYTES = 16 * 1024 * 1024;
 
 const tags = ["Deployments"];
 const params = idParams<number>();
-const deployed = z.object({
+export const deployed = z.object({
   deployment: deploymentSchema,
   problems: z.array(deploymentProblemSchema).openapi({ description: "With `force`: those that it was deployed with." }),
   warnings: z.array(deploymentProblemSchema),
 });
-const rehearsed = z.object({
+export const rehearsed = z.object({
   plan: planSchema,
   problems: z.array(deploymentProblemSchema),
   warnings: z.array(deploymentProblemSchema),
@@ -120,11 +120,11 @@ export function addDeployments(api: Api, { deployments }: ApiDeps): void {
   });
 }
 
-function shownDeployed({ deployment, problems, warnings }: { deployment: Deployment } & DeploymentFindings) {
+export function shownDeployed({ deployment, problems, warnings }: { deployment: Deployment } & DeploymentFindings) {
   return { deployment: shown(deployment), problems: [...problems], warnings: [...warnings] };
 }
 
-function shownRehearsal({ plan, problems, warnings }: Rehearsal): z.infer<typeof rehearsed> {
+export function shownRehearsal({ plan, problems, warnings }: Rehearsal): z.infer<typeof rehearsed> {
   return { plan: shownPlan(plan), problems: [...problems], warnings: [...warnings] };
 }
 

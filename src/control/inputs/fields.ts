@@ -151,6 +151,7 @@ const ERRORS = {
   413: "It is too large.",
   415: "The body must be sent as application/json.",
   422: "Problems of the code stop it; `details.problems` has them.",
+  502: "Another server could not be reached, or refused; the sentence says why.",
   503: "The server cannot do it now; the sentence says why.",
   500: "The server failed; its log has the cause under the request's id.",
 } as const;

@@ -11,7 +11,7 @@ import type { SecretFilter, SecretRow, SecretStore } from "../../store/secrets.t
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { createNames, type Names } from "../access/names.ts";
-import { checkSecretValue } from "./names.ts";
+import { checkSecretValue, isSecretName } from "./names.ts";
 
 /** Why a value is withheld whose row has a wrong MAC. */
 export const ALTERED = "The stored secret was altered by something other than this program.";
@@ -62,6 +62,12 @@ export interface Secrets {
    * Handlers get values from `SecretBroker`, not from here.
    */
   reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[];
+
+  /**
+   * Returns the value of a global secret for the server itself, which does not show it: nothing is recorded.
+   * @throws AppError SecretUnusable (409) with the reason if there is none or it cannot be read
+   */
+  forServer(name: string): SecretValue;
 
   /** Returns why the value of `row` cannot be decrypted, or null; does not disclose the value. */
   problemOf(row: SecretRow): string | null;
@@ -161,6 +167,15 @@ class SecretService implements Secrets {
       () => manyEvents("secret.revealed", "secret", rows).forEach((event) => this.#record(actor, event)),
     );
     return rows.map((row) => this.#open(row));
+  }
+
+  forServer(name: string): SecretValue {
+    const row = isSecretName(name) ? this.#rows.findByOwner(name, { scope: "global" }) : undefined;
+    const { value, decryptionError } = row
+      ? this.#open(row)
+      : { value: null, decryptionError: "There is none in the global scope." };
+    if (value) return value;
+    throw new AppError("SecretUnusable", 409, `The secret "${name}" cannot be used. ${decryptionError}`);
   }
 
   problemOf(row: SecretRow): string | null {

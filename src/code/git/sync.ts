@@ -1,0 +1,228 @@
+// Deploys commits of the git source: on demand, when its server announces a push, and at intervals.
+
+import { type Actor, SERVER } from "../../actor.ts";
+import { AppError, messageOf, notFound } from "../../errors.ts";
+import type { FunctionEntries } from "../../core/functions/registry.ts";
+import { type Sha256, sha256Of } from "../../sha256.ts";
+import type { Blobs } from "../../store/blobs.ts";
+import type { Level } from "../../telemetry/log.ts";
+import { oneLine } from "../../text.ts";
+import type { Version } from "../../versions.ts";
+import { type Deployment, DeploymentProblems, type Deployments, type Rehearsal } from "../deployments/deployments.ts";
+import type { DeploymentFindings } from "../deployments/problems.ts";
+import type { DeploymentRequest } from "../deployments/request.ts";
+import { type Fetched, type GitFetcher, syncFailed } from "./fetch.ts";
+import { describeSource, type GitSource, type GitSources, type LastSync } from "./source.ts";
+
+export interface GitSync {
+  /**
+   * Deploys the newest commit, also if it is the one that was deployed last.
+   * @throws AppError NotFound (404) without a source, SyncFailed (502), and as `Deployments.deploy`
+   */
+  sync(actor: Actor, options: { force: boolean }): Promise<{ deployment: Deployment } & DeploymentFindings>;
+  /** Returns what the newest commit would change. @throws as `sync` */
+  rehearse(options: { force: boolean }): Promise<Rehearsal>;
+  /**
+   * Deploys the newest commit soon, unless it is the one that was tried last. Several requests before it begins count
+   * as one. Never throws: the outcome is kept and logged.
+   */
+  requestSync(): void;
+  /** Begins to look for commits at the interval of the source. */
+  start(): void;
+  /** Applies the interval of a source that was set or removed. */
+  intervalChanged(): void;
+  /** Stops; resolves when what runs has ended, which is soon after its process was killed. */
+  stop(): Promise<void>;
+}
+
+export interface GitSyncOptions {
+  readonly sources: GitSources;
+  readonly fetcher: GitFetcher;
+  readonly blobs: Pick<Blobs, "put">;
+  readonly deployments: Pick<Deployments, "deploy" | "rehearse">;
+  /** Returns the value of a global secret. @throws AppError with a sentence about why there is none */
+  readonly secretValue: (name: string) => string;
+  /** Parses crude.json. @throws AppError InvalidInput (400) */
+  readonly parseFunctions: (source: string) => FunctionEntries;
+  readonly now: () => number;
+  readonly report: (level: Level, message: string) => void;
+}
+
+export function createGitSync(options: GitSyncOptions): GitSync {
+  return new GitSyncService(options);
+}
+
+const CRUDE_JSON = "crude.json";
+const MESSAGE_MAX_LENGTH = 500;
+const AUTHOR_MAX_LENGTH = 200;
+
+/** A commit whose contents are stored. */
+interface StoredCommit {
+  readonly commit: string;
+  readonly author: string;
+  readonly request: Omit<DeploymentRequest, "force">;
+}
+
+class GitSyncService implements GitSync {
+  readonly #options: GitSyncOptions;
+  #queue: Promise<unknown> = Promise.resolve();
+  #isRequested = false;
+  #isStopping = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: GitSyncOptions) {
+    this.#options = options;
+  }
+
+  sync(actor: Actor, { force }: { force: boolean }) {
+    return this.#inTurn(async () => {
+      const deployed = await this.#attempt(actor, { force, known: null });
+      return deployed!;
+    });
+  }
+
+  rehearse({ force }: { force: boolean }): Promise<Rehearsal> {
+    return this.#inTurn(async () => {
+      const source = this.#source();
+      const rehearsal = await this.#fetch(
+        source,
+        null,
+        ({ request }) => this.#options.deployments.rehearse({ ...request, force }),
+      );
+      return rehearsal!;
+    });
+  }
+
+  requestSync(): void {
+    if (this.#isRequested || this.#isStopping) return;
+    this.#isRequested = true;
+    void this.#inTurn(async () => {
+      this.#isRequested = false;
+      const { sources } = this.#options;
+      if (!sources.get()) return;
+      const last = sources.lastSync();
+      await this.#attempt(SERVER, { force: false, known: last?.isFinal && last.commit || null });
+    }).catch(() => {
+      // It is kept and logged.
+    });
+  }
+
+  start(): void {
+    if (this.#options.sources.get()?.intervalSeconds) this.requestSync();
+    this.intervalChanged();
+  }
+
+  intervalChanged(): void {
+    clearInterval(this.#timer);
+    const seconds = this.#options.sources.get()?.intervalSeconds;
+    if (!seconds || this.#isStopping) return;
+    this.#timer = setInterval(() => this.requestSync(), seconds * 1_000);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearInterval(this.#timer);
+    await this.#options.fetcher.close();
+    await this.#queue;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#queue.then(() => {
+      if (this.#isStopping) throw syncFailed("The server is stopping.");
+      return work();
+    });
+    this.#queue = run.catch(() => {});
+    return run;
+  }
+
+  #source(): GitSource {
+    const source = this.#options.sources.get();
+    if (!source) throw notFound("git source", "to sync from");
+    return source;
+  }
+
+  /** Deploys a commit and keeps the outcome; undefined if it is `known`. */
+  async #attempt(actor: Actor, { force, known }: { force: boolean; known: string | null }) {
+    const { sources, deployments, now, report } = this.#options;
+    const source = this.#source();
+    const version = sources.version();
+    let commit: string | undefined;
+    try {
+      const deployed = await this.#fetch(source, known, (stored) => {
+        commit = stored.commit;
+        const author = { kind: "git" as const, id: stored.commit, name: stored.author };
+        return deployments.deploy(actor, { ...stored.request, force }, { author });
+      }, (fetched) => commit = fetched);
+      if (!deployed) return undefined;
+      const deployment = deployed.deployment.id;
+      sources.keep({ at: now(), outcome: "deployed", isFinal: true, commit: commit!, deployment }, version);
+      report("info", `Deployed commit ${commit} of ${describeSource(source)}.`);
+      return deployed;
+    } catch (error) {
+      if (!this.#isStopping) this.#keepFailure(error, source, version, commit);
+      throw error;
+    }
+  }
+
+  #keepFailure(error: unknown, source: GitSource, version: Version, commit: string | undefined): void {
+    const { sources, now, report } = this.#options;
+    const sentence = error instanceof AppError ? error.message : "The server failed; its log has the cause.";
+    const failure: LastSync = {
+      at: now(),
+      outcome: "failed",
+      // Problems of the commit itself.
+      isFinal: error instanceof AppError && (error.status === 400 || error.status === 422),
+      ...(commit !== undefined && { commit }),
+      error: sentence,
+      ...(error instanceof DeploymentProblems && { problems: error.facts.problems }),
+    };
+    const last = sources.lastSync();
+    const isNews = last?.error !== sentence || last.commit !== commit;
+    // An unreachable server is reported once, not at each interval.
+    if (!isNews) return;
+    sources.keep(failure, version);
+    report("warn", `${describeSource(source)} could not be synced: ${messageOf(error)}`);
+  }
+
+  /** Fetches the commit of a source, stores its contents, and calls `use`. */
+  async #fetch<T>(
+    source: GitSource,
+    known: string | null,
+    use: (stored: StoredCommit) => Promise<T>,
+    found: (commit: string) => void = () => {},
+  ): Promise<T | undefined> {
+    const { fetcher, secretValue } = this.#options;
+    const token = source.tokenSecret === null ? null : secretValue(source.tokenSecret);
+    return await fetcher.fetch({ source, token, known }, async (fetched) => {
+      found(fetched.commit);
+      return await use(await this.#store(fetched));
+    });
+  }
+
+  async #store({ commit, author, message, files }: Fetched): Promise<StoredCommit> {
+    const { blobs, parseFunctions } = this.#options;
+    const hashes = new Map<string, Sha256>();
+    let functions: FunctionEntries | undefined;
+    for (const { path, read } of files) {
+      const content = await read();
+      const sha256 = sha256Of(content);
+      await blobs.put(sha256, content);
+      hashes.set(path, sha256);
+      if (path === CRUDE_JSON) functions = parseFunctions(new TextDecoder().decode(content));
+    }
+    const [subject = ""] = message.split("\n");
+    return {
+      commit,
+      author: oneLine(`${author.name} <${author.email}>`).slice(0, AUTHOR_MAX_LENGTH),
+      request: {
+        message: oneLine(subject.trim()).slice(0, MESSAGE_MAX_LENGTH),
+        files: hashes,
+        functions,
+        prune: true,
+        types: false,
+        ifVersion: undefined,
+      },
+    };
+  }
+}
