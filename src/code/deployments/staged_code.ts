@@ -11,7 +11,7 @@ import type { LoadChecks } from "../checks/load_check.ts";
 import { createPreflight, type Preflight, type PreflightOptions } from "../checks/preflight.ts";
 import type { TypeCheck } from "../checks/type_check.ts";
 import { createAssets } from "../files/assets.ts";
-import type { Files } from "../files/files.ts";
+import type { FileInfo, Files } from "../files/files.ts";
 import { CodeFolder } from "../files/code_folder.ts";
 import type { Imports, ImportsOfCopy } from "../modules/imports.ts";
 import { createPackageLocks, type PackageLocks } from "../packages/package_locks.ts";
@@ -192,7 +192,10 @@ class LocksOfCopy implements PackageLockStore {
   }
 }
 
-async function readFileOf(codeDir: string, path: string): ReturnType<Files["read"]> {
+async function readFileOf(
+  codeDir: string,
+  path: string,
+): Promise<{ info: FileInfo; content: Uint8Array<ArrayBuffer> }> {
   const content = await Deno.readFile(join(codeDir, path)).catch(ignoreMissing);
   if (!content) throw notFound("file", path);
   return { info: { path, sizeBytes: content.length, modifiedAt: new Date(0) }, content };

@@ -109,7 +109,7 @@ interface AcceptedInput {
 /** Refuses input that a route does not accept. For routes that `apiRoute` cannot define; `parameters` are its query's. */
 export function nothingUndocumented(
   accepted: AcceptedInput,
-  parameters: ReturnType<typeof query> = query({}),
+  parameters: { parse(given: unknown): unknown } = query({}),
 ): MiddlewareHandler {
   const refuse = refuseUndocumented(accepted);
   return (c, next) => {
