@@ -51,7 +51,7 @@ Deno.test("each line that is none is named with its number and its fault", () =>
     "2 is not NAME=value",
     "3 is not NAME=value",
     "4 sets A a second time",
-    '5 has the name "B.C", which is not letters, digits, underscores and hyphens',
+    "5 has a name that is not letters, digits, underscores and hyphens",
     '6 has an opening " without a closing one',
   ]);
   assert.match(parseEnvFile(`A="x" y`).problems[0]!.problem, /text after the closing quote/);
@@ -65,4 +65,45 @@ Deno.test("any value survives in double quotes, whatever else the file holds", (
     const file = wanted.map((text, n) => `N_${n}=${quoted(text)}`).join("\n# comment\n\n");
     assert.deepEqual(Object.values(values(file)), wanted);
   }));
+});
+
+Deno.test("comment lines directly above a variable are its comment, variables that are commented out are not", () => {
+  const { variables, problems } = parseEnvFile(`# not of A
+
+# of A,
+#  in two lines
+A=1 # ignored
+B=2
+# PASSWORD=hunter2
+# export OLD=x
+# of C
+C=3
+#| D=4 is of D
+# crude-base64: D=J2El
+#
+`);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(variables.map(({ name, comment }) => [name, comment]), [
+    ["A", "of A,\n in two lines"],
+    ["B", ""],
+    ["C", "of C"],
+    ["D", "D=4 is of D"],
+  ]);
+  assert.equal(variables[3]!.value, "'a%");
+});
+
+Deno.test("a value in Base64 that is not text is a problem", () => {
+  const { problems } = parseEnvFile("# crude-base64: A=/w==\n# crude-base64: B=?\n# crude-base64: C\n");
+  assert.deepEqual(problems.map(({ line, problem }) => `${line} ${problem}`), [
+    "1 is not text in Base64",
+    "2 is not text in Base64",
+    "3 is not NAME=value",
+  ]);
+});
+
+Deno.test("a file of many variables is read in linear time", () => {
+  const lines = Array.from({ length: 50_000 }, (_, n) => `N_${n}="value ${n}"`);
+  const began = performance.now();
+  assert.equal(parseEnvFile(`a${" ".repeat(200_000)}b=\n${lines.join("\n")}`).variables.length, 50_000);
+  assert.ok(performance.now() - began < 3_000);
 });
