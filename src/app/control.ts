@@ -13,6 +13,7 @@ import { createNames } from "../core/access/names.ts";
 import { createExplainer } from "../core/secrets/explain.ts";
 import { createSecretMatrix } from "../core/secrets/matrix.ts";
 import { createSecretReferences } from "../core/secrets/references.ts";
+import { createSecretTransfer } from "../core/secrets/transfer.ts";
 import type { FunctionId } from "../ids.ts";
 import type { Host } from "./host.ts";
 import type { Parts } from "./parts.ts";
@@ -53,6 +54,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
     names: createNames(store),
     fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
     versions: createVersions(parts),
+    transfer: createSecretTransfer({ store, keyring: parts.keyring, now, record }),
     explainer: createExplainer(store),
     packages: createPackages({
       imports,

@@ -25,6 +25,7 @@ import type { Logs } from "../telemetry/logs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Reads } from "../telemetry/reads.ts";
 import type { Explainer } from "../core/secrets/explain.ts";
+import type { SecretTransfer } from "../core/secrets/transfer.ts";
 import type { Secrets } from "../core/secrets/service.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Client } from "../http/client_address.ts";
@@ -44,6 +45,8 @@ export interface ApiDeps {
   readonly gitSync: GitSync;
   readonly packages: Packages;
   readonly secrets: Secrets;
+  /** Imports and exports secrets as files. */
+  readonly transfer: SecretTransfer;
   readonly explainer: Explainer;
   readonly settings: Settings;
   readonly rotation: Rotation;

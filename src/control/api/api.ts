@@ -26,6 +26,7 @@ import { addMetrics } from "./metrics.ts";
 import { addPackages } from "./packages.ts";
 import { addReads } from "./reads.ts";
 import { addResolve } from "./resolve.ts";
+import { addSecretFiles } from "./secret_files.ts";
 import { addSecrets } from "./secrets.ts";
 import { addOwnSession, addTerminalSessions } from "./sessions.ts";
 import { addVersions } from "./versions.ts";
@@ -60,6 +61,8 @@ export function createApi(deps: ApiDeps): Api {
   addKeys(api, deps);
   // Before the other routes, which would take "resolve" for an id.
   addResolve(api, deps);
+  // Before the other routes of secrets, for the same reason.
+  addSecretFiles(api, deps);
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
   addSettings(api, deps);

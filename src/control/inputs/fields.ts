@@ -3,9 +3,9 @@
 
 import { z } from "@hono/zod-openapi";
 import type { SecretName } from "../../ids.ts";
-import { SECRET_NAME_MAX_LENGTH, SECRET_NAME_PATTERN } from "../../core/secrets/names.ts";
+import { COMMENT_MAX_LENGTH, SECRET_NAME_MAX_LENGTH, SECRET_NAME_PATTERN } from "../../core/secrets/names.ts";
 
-const NOTE_MAX_LENGTH = 2_000;
+const NOTE_MAX_LENGTH = COMMENT_MAX_LENGTH;
 export const ID_PROBLEM = "must be a positive whole number";
 
 /** Returns the message for a value of the wrong type, with another one for a missing field. */

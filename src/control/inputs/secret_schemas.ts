@@ -61,7 +61,7 @@ interface OwnerRefs {
 }
 
 /** Checks that the ids fit the scope, which may itself be invalid. */
-function checkOwnerFits(given: { scope: unknown } & OwnerRefs, context: z.core.$RefinementCtx): void {
+export function checkOwnerFits(given: { scope: unknown } & OwnerRefs, context: z.core.$RefinementCtx): void {
   const { scope } = given;
   if (!SCOPES.some((known) => known === scope)) return;
   const complain = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
@@ -72,7 +72,7 @@ function checkOwnerFits(given: { scope: unknown } & OwnerRefs, context: z.core.$
   }
 }
 
-const ownerRefs = {
+export const ownerRefs = {
   functionId: functionRef.optional().openapi({
     description: 'For the scope function, and only there: its id, or its name such as `"hello"`.',
   }),
@@ -111,7 +111,7 @@ export const secretChange = changes({
   comment: note().optional(),
 }).openapi("SecretChange");
 
-function ownerOf(scope: Scope, { functionId, groupId, keyId }: OwnerRefs): OwnerRef {
+export function ownerOf(scope: Scope, { functionId, groupId, keyId }: OwnerRefs): OwnerRef {
   switch (scope) {
     case "global":
       return { scope };
@@ -175,7 +175,7 @@ function checkFilterFits(given: FilterRefs, context: z.core.$RefinementCtx): voi
   for (const other of others) complain(OWNER_FIELDS[other], `must not be given together with ${OWNER_FIELDS[first]}`);
 }
 
-const ownerRefTexts = {
+export const ownerRefTexts = {
   functionId: functionRefText.optional(),
   groupId: groupRefText.optional(),
   keyId: keyRefText.optional(),

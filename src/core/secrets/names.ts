@@ -7,6 +7,8 @@ export const SECRET_NAME_PATTERN = /^[a-zA-Z0-9_-]+$/;
 export const SECRET_NAME_MAX_LENGTH = 255;
 /** Of the value in UTF-8. */
 export const SECRET_VALUE_MAX_BYTES = 16_384;
+/** Of the comment, in UTF-16 units. */
+export const COMMENT_MAX_LENGTH = 2_000;
 
 /** Reports whether `text` can be a secret's name; case matters. */
 export function isSecretName(text: string): text is SecretName {

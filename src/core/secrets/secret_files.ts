@@ -2,30 +2,11 @@
 
 import { Buffer } from "node:buffer";
 import { BASE64_MARK, commentIn, parseEnvFile, VERBATIM_MARK } from "../../env_file.ts";
+import type { FileEntry, SecretFile } from "./file_entries.ts";
 import { readJson, readYaml } from "./structured_files.ts";
 
 export const FILE_FORMATS = ["env", "json", "yaml"] as const;
 export type FileFormat = (typeof FILE_FORMATS)[number];
-
-/** A secret in a file. */
-export interface FileEntry {
-  readonly name: string;
-  readonly value: string;
-  readonly comment: string;
-  /** Of the name, from 1. */
-  readonly line: number;
-}
-
-/** A line that is no secret, with a clause that says why. */
-export interface FileProblem {
-  readonly line: number;
-  readonly problem: string;
-}
-
-export interface SecretFile {
-  readonly entries: readonly FileEntry[];
-  readonly problems: readonly FileProblem[];
-}
 
 /** Parses a file. Names and values are not checked against the rules of secrets. */
 export async function parseSecretFile(format: FileFormat, content: string): Promise<SecretFile> {
@@ -125,7 +106,6 @@ function yamlLines({ name, value, comment }: WrittenSecret): string {
 /** JSON's texts are texts of YAML, too; what YAML does not count as printable is escaped. */
 function yamlText(text: string): string {
   return JSON.stringify(text).replace(
-    // deno-lint-ignore no-control-regex
     /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

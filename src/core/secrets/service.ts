@@ -40,6 +40,12 @@ export interface SecretChange {
   comment?: string | undefined;
 }
 
+/** Where a secret is copied to; with `move`, the source is deleted in the same transaction. */
+export interface CopyTarget {
+  readonly owner: OwnerRef;
+  readonly move: boolean;
+}
+
 export interface Secrets {
   /** Returns at most `limit` secrets with an id above `after`, in order of id; `next` is set if there are more. */
   list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined };
@@ -92,6 +98,13 @@ export interface Secrets {
    *   DecryptionFailed (409) if a new name is given without a value and the old value cannot be read
    */
   update(actor: Actor, id: SecretId, change: SecretChange, expected?: ExpectedVersions): void;
+
+  /**
+   * Copies name, value and comment to another owner, or with `move` moves them there. The value does not leave the host.
+   * @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409) for a name that the owner has,
+   *   DecryptionFailed (409)
+   */
+  copy(actor: Actor, id: SecretId, to: CopyTarget, expected?: ExpectedVersions): SecretId;
 
   /** @throws AppError NotFound (404), PreconditionFailed (412) */
   delete(actor: Actor, id: SecretId, expected?: ExpectedVersions): void;
@@ -223,15 +236,7 @@ class SecretService implements Secrets {
       if (change.value !== undefined) {
         ciphertext = this.#keyring.seal(change.value, secretAad(row.owner, name));
       } else if (name !== row.name) {
-        const { value, decryptionError } = this.#open(row);
-        if (!value) {
-          throw new AppError(
-            "DecryptionFailed",
-            409,
-            `Secret ${id} cannot be renamed because its value cannot be read. Give the value again with the new name. ${decryptionError}`,
-          );
-        }
-        ciphertext = this.#keyring.seal(value.reveal(), secretAad(row.owner, name));
+        ciphertext = this.#keyring.seal(this.#readable(row, "renamed"), secretAad(row.owner, name));
       }
       const at = nextChangeTime(this.#now(), row.updatedAt);
       this.#rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: at });
@@ -242,6 +247,36 @@ class SecretService implements Secrets {
         before,
         after: { ...after, ...(change.value !== undefined && { value: "changed" }) },
       });
+    });
+  }
+
+  copy(actor: Actor, id: SecretId, { owner: ref, move }: CopyTarget, expected?: ExpectedVersions): SecretId {
+    return this.#store.change(actor, () => {
+      const row = this.#find(id);
+      const { name, comment } = row;
+      requireVersion(expected, secretVersion(row), `the secret "${name}" ${whereIs(row.owner)}`);
+      const owner = this.#names.owner(ref);
+      requireOwner(this.#store, owner);
+      this.#refuseTaken(name, owner);
+      const value = this.#readable(row, "copied");
+      const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
+      const copyId = this.#rows.insert({ name, owner, ciphertext, comment, now: this.#now() });
+      const { scope, scopeId, scopeName } = factsOf(row);
+      this.#record(actor, {
+        action: "secret.created",
+        subject: { kind: "secret", id: copyId, name },
+        after: { ...factsOf(this.#find(copyId)), value: "set", copiedFrom: { id, scope, scopeId, scopeName } },
+      });
+      if (move) {
+        this.#rows.delete(id);
+        this.#record(actor, {
+          action: "secret.deleted",
+          subject: { kind: "secret", id, name },
+          before: factsOf(row),
+          after: { movedTo: copyId },
+        });
+      }
+      return copyId;
     });
   }
 
@@ -269,14 +304,31 @@ class SecretService implements Secrets {
     throw conflict(`There is already a secret named "${name}" ${whereIs(owner)}.`, { name: "is taken" });
   }
 
+  /** Returns the value of a row that is to be `done`, such as "renamed". @throws AppError DecryptionFailed (409) */
+  #readable(row: SecretRow, done: "renamed" | "copied"): string {
+    const { value, decryptionError } = this.#open(row);
+    if (value) return value.reveal();
+    const advice = done === "renamed" ? "Give the value again with the new name." : "Create it there instead.";
+    throw new AppError(
+      "DecryptionFailed",
+      409,
+      `Secret ${row.id} cannot be ${done} because its value cannot be read. ${advice} ${decryptionError}`,
+    );
+  }
+
   #open(row: SecretRow): OpenedSecret {
-    if (!this.#rows.isAuthentic(row.id)) return { value: null, decryptionError: ALTERED };
-    try {
-      return { value: this.#keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
-    } catch (error) {
-      if (!(error instanceof DecryptionError)) throw error;
-      return { value: null, decryptionError: error.message };
-    }
+    return openSecret(this.#rows, this.#keyring, row);
+  }
+}
+
+/** Decrypts the value of a row, unless something other than this program altered it. */
+export function openSecret(rows: Pick<SecretStore, "isAuthentic">, keyring: Keyring, row: SecretRow): OpenedSecret {
+  if (!rows.isAuthentic(row.id)) return { value: null, decryptionError: ALTERED };
+  try {
+    return { value: keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
+  } catch (error) {
+    if (!(error instanceof DecryptionError)) throw error;
+    return { value: null, decryptionError: error.message };
   }
 }
 
@@ -286,15 +338,19 @@ export function secretVersion({ ciphertext: _, ...row }: SecretRow): Version {
 }
 
 /** Returns what the audit records about a secret. */
-function factsOf({ name, owner, ownerName, comment }: SecretRow): Facts {
+export function factsOf(
+  { name, owner, ownerName, comment }: Pick<SecretRow, "name" | "owner" | "ownerName" | "comment">,
+): Facts {
   return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment };
 }
 
-function whereIs({ scope }: Owner): string {
+/** Returns where a secret of this owner is, to follow its name. */
+export function whereIs({ scope }: Owner): string {
   return scope === "global" ? "in the global scope" : `for this ${scope}`;
 }
 
-function requireOwner(store: Store, owner: Owner): void {
+/** @throws AppError NotFound (404) */
+export function requireOwner(store: Store, owner: Owner): void {
   switch (owner.scope) {
     case "global":
       return;

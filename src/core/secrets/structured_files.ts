@@ -3,7 +3,7 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import type { Document, Node as YamlNode, Pair, Scalar, YAMLMap } from "yaml";
 import { commentIn } from "../../env_file.ts";
-import type { FileEntry, FileProblem, SecretFile } from "./secret_files.ts";
+import type { FileEntry, FileProblem, SecretFile } from "./file_entries.ts";
 
 const NOT_A_MAP = "is not a map from names to texts";
 const NOT_TEXT = "has a value that is not text";
