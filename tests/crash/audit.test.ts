@@ -35,7 +35,7 @@ Deno.test("killed at any moment, the audit has every change that was acknowledge
   const acknowledged = new Set<string>();
   for (let round = 1; round <= ROUNDS; round++) {
     {
-      await using server = await home.start();
+      await using server = await home.startProcess();
       const clients = Array.from({ length: CLIENTS }, (_, n) => change(server, `R${round}_${n}`, acknowledged));
       const enough = acknowledged.size + 20 * round;
       while (acknowledged.size < enough) await new Promise((resolve) => setTimeout(resolve, 1));

@@ -56,7 +56,7 @@ Deno.test("killed under load, a server loses no more than the last max-delay-ms 
     const answered: Answered[][] = [];
     let killedAt = 0;
     {
-      await using server = await home.start();
+      await using server = await home.startProcess();
       if (round === 0) {
         secret = await createSecret(server, "TOKEN", "a-value-of-a-token");
         for (let f = 0; f < FUNCTIONS; f++) {
