@@ -1,13 +1,13 @@
 // Deploys commits of the git source: on demand, when its server announces a push, and at intervals.
 
 import { type Actor, SERVER } from "../../actor.ts";
-import { AppError, messageOf, notFound } from "../../errors.ts";
+import { AppError, invalid, messageOf, notFound } from "../../errors.ts";
 import type { FunctionEntries } from "../../core/functions/registry.ts";
 import { type Sha256, sha256Of } from "../../sha256.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import type { Level } from "../../telemetry/log.ts";
 import { oneLine } from "../../text.ts";
-import type { Version } from "../../versions.ts";
+import type { ExpectedVersions, Version } from "../../versions.ts";
 import { type Deployment, DeploymentProblems, type Deployments, type Rehearsal } from "../deployments/deployments.ts";
 import type { DeploymentFindings } from "../deployments/problems.ts";
 import type { DeploymentRequest } from "../deployments/request.ts";
@@ -29,8 +29,13 @@ export interface GitSync {
   requestSync(): void;
   /** Begins to look for commits at the interval of the source. */
   start(): void;
-  /** Applies the interval of a source that was set or removed. */
-  intervalChanged(): void;
+  /**
+   * Sets the source, and applies its interval.
+   * @throws AppError InvalidInput (400) for a secret that cannot be read, PreconditionFailed (412)
+   */
+  setSource(actor: Actor, source: GitSource, expected?: ExpectedVersions): void;
+  /** @throws AppError NotFound (404), PreconditionFailed (412) */
+  removeSource(actor: Actor, expected?: ExpectedVersions): void;
   /** Stops; resolves when what runs has ended, which is soon after its process was killed. */
   stop(): Promise<void>;
 }
@@ -109,10 +114,37 @@ class GitSyncService implements GitSync {
 
   start(): void {
     if (this.#options.sources.get()?.intervalSeconds) this.requestSync();
-    this.intervalChanged();
+    this.#startTimer();
   }
 
-  intervalChanged(): void {
+  setSource(actor: Actor, source: GitSource, expected?: ExpectedVersions): void {
+    for (const field of ["tokenSecret", "webhookSecret"] as const) {
+      const name = source[field];
+      if (name !== null && !this.#isReadable(name)) {
+        throw invalid(field, `names "${name}", which is no global secret that can be read`);
+      }
+    }
+    this.#options.sources.set(actor, source, expected);
+    this.#startTimer();
+  }
+
+  removeSource(actor: Actor, expected?: ExpectedVersions): void {
+    this.#options.sources.remove(actor, expected);
+    this.#startTimer();
+  }
+
+  #isReadable(name: string): boolean {
+    try {
+      this.#options.secretValue(name);
+      return true;
+    } catch (error) {
+      if (error instanceof AppError) return false;
+      throw error;
+    }
+  }
+
+  /** Starts to look for commits at the interval of the source, if it has one. */
+  #startTimer(): void {
     clearInterval(this.#timer);
     const seconds = this.#options.sources.get()?.intervalSeconds;
     if (!seconds || this.#isStopping) return;

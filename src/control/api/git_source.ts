@@ -3,7 +3,7 @@
 import { z } from "@hono/zod-openapi";
 import type { GitSource, GitSources } from "../../code/git/source.ts";
 import { type Limit, Throttle } from "../../core/admins/throttle.ts";
-import { AppError, invalid } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import { unauthorized } from "../../http/errors.ts";
 import { isSecret, isSignedBy } from "../../keyring/webhook_signature.ts";
 import { readBody } from "../inputs/body.ts";
@@ -11,7 +11,7 @@ import { answer, body, errors, json, mustBe, SUCCESS, successSchema, time } from
 import { gitSourceInput, gitSourceSchema, lastSyncSchema } from "../inputs/git_schemas.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { deployed, rehearsed, shownDeployed, shownRehearsal } from "./deployments.ts";
-import { apiRoute, documented, ifMatch, tag } from "./route.ts";
+import { apiRoute, documented, ifMatch, nothingUndocumented, tag } from "./route.ts";
 
 /** Enough for a push of a thousand commits. */
 const WEBHOOK_MAX_BYTES = 8 * 1024 * 1024;
@@ -82,35 +82,20 @@ const sync = apiRoute({
   },
 });
 
-export function addGitSource(api: Api, { gitSources, gitSync, secrets }: ApiDeps): void {
-  const requireSecret = (field: "tokenSecret" | "webhookSecret", name: string | null): void => {
-    if (name === null) return;
-    try {
-      secrets.forServer(name);
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      throw invalid(field, `names "${name}", which is no global secret that can be read`);
-    }
-  };
-
+export function addGitSource(api: Api, { gitSources, gitSync }: ApiDeps): void {
   api.openapi(get, (c) => {
     tag(c, gitSources.version());
     return c.json(shown(gitSources), 200);
   });
 
   api.openapi(put, (c) => {
-    const source = c.req.valid("json");
-    requireSecret("tokenSecret", source.tokenSecret);
-    requireSecret("webhookSecret", source.webhookSecret);
-    gitSources.set(c.get("actor"), source, ifMatch(c));
-    gitSync.intervalChanged();
+    gitSync.setSource(c.get("actor"), c.req.valid("json"), ifMatch(c));
     tag(c, gitSources.version());
     return c.json(shown(gitSources), 200);
   });
 
   api.openapi(remove, (c) => {
-    gitSources.remove(c.get("actor"), ifMatch(c));
-    gitSync.intervalChanged();
+    gitSync.removeSource(c.get("actor"), ifMatch(c));
     return c.json(SUCCESS, 200);
   });
 
@@ -145,7 +130,7 @@ export function addGitWebhook(api: Api, { gitSources, gitSync, secrets, now }: A
     return token !== null && isSecret(secret, token);
   };
 
-  api.post(WEBHOOK_PATH, async (c) => {
+  api.post(WEBHOOK_PATH, nothingUndocumented({ body: true, conditional: false }), async (c) => {
     const counted = { bucket: c.env.address, limit: WEBHOOK_LIMIT };
     throttle.begin([counted]);
     const content = await readBody(c.req.raw, WEBHOOK_MAX_BYTES);
@@ -191,7 +176,13 @@ function describeWebhook({ openAPIRegistry: registry }: Api): void {
       "Needs no API key, but the signature `X-Hub-Signature-256` (GitHub, Gitea, Forgejo) or the secret in " +
       "`X-Gitlab-Token`. A commit that is new is deployed soon; what the body says is not used.",
     security: [],
-    request: { body: { content: { "*/*": { schema: { type: "string", description: "Anything." } } } } },
+    request: {
+      body: {
+        content: {
+          "*/*": { schema: { type: "string", description: "What the git server says about the push." } },
+        },
+      },
+    },
     responses: { 202: answer("It is accepted.", successSchema), ...errors(401, 413) },
   }));
 }
