@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
+import { setUp } from "../http/admin.ts";
 import { startApp } from "../http/app.ts";
 import { on, post, saying } from "../http/deploying.ts";
 import { createSecret } from "../http/handlers.ts";
@@ -412,4 +413,47 @@ Deno.test("a server that is killed during a sync starts with the code of before,
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("the page of the git source sets it, syncs, shows the outcome, and removes it", async () => {
+  await using git = await startGitServer();
+  await using server = await startWithSecrets(git);
+  const visitor = await setUp(server);
+  assert.match((await visitor.get("/web/deployments")).text, /href="\/web\/deployments\/git"/);
+  const { text: empty } = await visitor.get("/web/deployments/git");
+  assert.match(empty, /Set the git source/);
+  assert.doesNotMatch(empty, /Sync now/);
+  const fields = {
+    url: git.url,
+    kind: "branch",
+    name: "main",
+    folder: "",
+    username: "git",
+    tokenSecret: "GIT_TOKEN",
+    webhookSecret: "",
+    intervalSeconds: "",
+  };
+  const wrong = await visitor.post("/web/deployments/git", { ...fields, name: "a..b", intervalSeconds: "1" });
+  assert.equal(wrong.status, 400);
+  assert.match(wrong.text, /href="#name">Its name, or the commit&#39;s id is no name of a branch or tag\./);
+  assert.match(wrong.text, /href="#intervalSeconds">Interval in seconds must be at least 10\./);
+  const set = await visitor.submit("/web/deployments/git", fields);
+  assert.match(set.text, /The git source is set\..*It was not synced yet\./s);
+
+  const failed = await visitor.submit("/web/deployments/git/sync", {});
+  assert.match(failed.text, /Nothing was deployed\..*The repository has no branch &quot;main&quot;\./s);
+  const commit = await git.commit("One", { "hello.ts": 'import "./none.ts";', "crude.json": HELLO });
+  const stopped = await visitor.submit("/web/deployments/git/sync", {});
+  assert.match(stopped.text, /<li>hello, hello\.ts(?::1)?: .*none\.ts/);
+  assert.match(stopped.text, new RegExp(commit.slice(0, 12)));
+  const good = await git.commit("Two", { "hello.ts": saying("two") });
+  const synced = await visitor.submit("/web/deployments/git/sync", {});
+  assert.match(synced.text, new RegExp(`Commit ${good.slice(0, 12)} is live\\.`));
+  assert.equal(await says(server), "two");
+  const { body: { entries } } = await server.api("GET", "/api/audit?action=code.deployed");
+  assert.equal(entries[0].actor.kind, "admin");
+
+  const removed = await visitor.submit("/web/deployments/git/remove", {});
+  assert.match(removed.text, /The git source is removed\./);
+  assert.equal((await server.api("GET", "/api/git-source")).body.source, null);
 });

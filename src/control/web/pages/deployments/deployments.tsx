@@ -8,6 +8,7 @@ import { parsePositiveInt } from "../../ui/format.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { authorText, idOf, orSentence, versionPath } from "../history/parts.tsx";
+import { addGit, GIT_PATH } from "./git.tsx";
 import { deploymentPath, DEPLOYMENTS_PATH, Plan, planText } from "./plan.tsx";
 import { addRollback } from "./rollback.tsx";
 
@@ -25,6 +26,7 @@ interface Live {
 export function addDeployments(web: Web, deps: WebDeps): void {
   const { deployments } = deps;
   addRollback(web, deps);
+  addGit(web, deps);
 
   web.get(DEPLOYMENTS_PATH, async (c) => {
     const before = parsePositiveInt(c.req.query("before")) || Number.MAX_SAFE_INTEGER;
@@ -33,6 +35,7 @@ export function addDeployments(web: Web, deps: WebDeps): void {
     return page(c, {
       title: "Deployments",
       styles: ["history.css"],
+      actions: <a href={GIT_PATH} role="button" class="secondary outline">Git source</a>,
       children: (
         <>
           <p class="quiet">A deployment changes files and functions together, after checks.</p>
