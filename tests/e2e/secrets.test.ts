@@ -339,3 +339,29 @@ Deno.test("long names and revealed values are accessible and fit, in light and d
   await page.getByRole("region").waitFor();
   await assertGoodEverywhere(page);
 });
+
+Deno.test("several secrets are pasted, previewed below the form and imported", async () => {
+  await using server = await startApp();
+  await createSecret(server, "OLD", "before", { scope: "global" });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets/new");
+  await page.getByRole("link", { name: "Paste several" }).click();
+  await page.getByLabel("Text").fill("# of A\nA=planted-value\nOLD=after\n");
+  await page.getByRole("button", { name: "Preview" }).click();
+  const preview = page.locator("#preview");
+  await preview.getByText("1 new, 1 changed, 0 the same.").waitFor();
+  assert.equal(await preview.locator("tbody tr").count(), 2);
+  assert.ok(!(await preview.innerHTML()).includes("planted-value"));
+  await assertAccessible(page);
+  await page.getByLabel("Text").fill("A=1\nnonsense\n");
+  await page.getByRole("button", { name: "Preview" }).click();
+  await preview.getByText("Line 2 is not NAME=value").waitFor();
+  await page.getByRole("button", { name: "Import" }).click();
+  await page.getByText("line 2 is not NAME=value.").waitFor();
+  assert.equal(await page.getByLabel("Text").inputValue(), "A=1\nnonsense\n");
+  await page.getByLabel("Text").fill("# of A\nA=1\nOLD=after\n");
+  await page.getByRole("button", { name: "Import" }).click();
+  await page.getByText("Imported: 1 new, 1 changed, 0 the same.").waitFor();
+  assert.deepEqual((await stored(server)).map(({ name, value }) => [name, value]), [["OLD", "after"], ["A", "1"]]);
+});

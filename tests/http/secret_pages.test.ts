@@ -26,6 +26,7 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     "/web/secrets/names/DB",
     "/web/secrets/names/DB?scope=function",
     "/web/secrets/new?name=DB",
+    "/web/secrets/paste",
     "/web/secrets/resolve",
     `/web/secrets/resolve?functionId=${functionId}&keyId=${key.id}`,
     ...[1, 2, 3, 4].flatMap((id) => ["edit", "delete", "value"].map((page) => `/web/secrets/${id}/${page}`)),
@@ -175,3 +176,47 @@ function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
     .replaceAll("'", "&#39;");
 }
+
+Deno.test("several secrets are pasted: a preview has names only, and an import takes all or nothing", async () => {
+  await using server = await startApp();
+  const groupId = await createGroup(server, "staging");
+  await createSecret(server, "OLD", PLANTED, { scope: "group", groupId });
+  const visitor = await setUp(server);
+  assert.match((await visitor.get("/web/secrets/new")).text, /href="\/web\/secrets\/paste"/);
+  const typed = {
+    content: `# of A\r\nA=${PLANTED}\r\nOLD=${PLANTED}-2`,
+    format: "env",
+    mode: "upsert",
+    scope: "group",
+    groupId: String(groupId),
+    functionId: "",
+    keyId: "",
+  };
+  for (const headers of [undefined, { "HX-Request": "true" }]) {
+    const preview = await visitor.post("/web/secrets/paste/preview", typed, headers);
+    assert.equal(preview.status, 200);
+    assert.ok(preview.text.includes("1 new, 1 changed, 0 the same."));
+    assert.ok(!preview.text.includes(PLANTED));
+    const invalid = await visitor.post("/web/secrets/paste/preview", { ...typed, content: PLANTED }, headers);
+    assert.match(invalid.text, /Line 1 is not NAME=value/);
+    assert.ok(!invalid.text.includes(PLANTED));
+  }
+  const wrong = await visitor.post("/web/secrets/paste", { ...typed, content: `${typed.content}\nnonsense` });
+  assert.equal(wrong.status, 400);
+  assert.match(wrong.text, /line 4 is not NAME=value\./);
+  const taken = await visitor.post("/web/secrets/paste", { ...typed, mode: "create" });
+  assert.equal(taken.status, 409);
+  const noOwner = await visitor.post("/web/secrets/paste", { ...typed, groupId: "" });
+  assert.equal(noOwner.status, 400);
+  const before = await server.api("GET", "/api/secrets?includeValues=true");
+  assert.deepEqual(before.body.secrets.map((one: { value: string }) => one.value), [PLANTED]);
+
+  const done = await visitor.post("/web/secrets/paste", typed);
+  assert.equal(done.status, 303, done.text);
+  assert.match((await visitor.get("/web/secrets")).text, /Imported: 1 new, 1 changed, 0 the same\./);
+  const { body } = await server.api("GET", `/api/secrets?includeValues=true&groupId=${groupId}`);
+  assert.deepEqual(
+    body.secrets.map((one: Record<string, string>) => [one.name, one.value, one.comment]),
+    [["OLD", `${PLANTED}-2`, ""], ["A", PLANTED, "of A"]],
+  );
+});

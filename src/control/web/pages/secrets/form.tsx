@@ -32,10 +32,11 @@ const LABELS = {
   comment: "Comment",
 };
 const NEW = `${SECRETS}/new`;
+const PASTE = `${SECRETS}/paste`;
 const UNSHOWABLE = "contains characters that this field would change (carriage returns or NUL). ";
 
 /** The texts of a form's fields; `version` if the form was filled from another version than the stored one. */
-type Fields = Readonly<Record<string, string>>;
+export type Fields = Readonly<Record<string, string>>;
 
 export function addForms(web: Web, deps: WebDeps): void {
   const { secrets } = deps;
@@ -95,7 +96,8 @@ function pick(given: Fields, names: readonly string[]): Fields {
   return Object.fromEntries(names.flatMap((name) => given[name] === undefined ? [] : [[name, given[name]]]));
 }
 
-function readFields(typed: Typed, names: readonly string[]): Fields {
+/** Returns the texts of these fields. */
+export function readFields(typed: Typed, names: readonly string[]): Fields {
   return Object.fromEntries(names.map((name) => {
     const text = fieldText(typed, name);
     // A pasted name often has spaces around it.
@@ -103,16 +105,20 @@ function readFields(typed: Typed, names: readonly string[]): Fields {
   }));
 }
 
-/** Returns the input of `newSecret`: of the owners' dropdowns, only that of the scope counts. */
-function toNewSecret({ name, value, scope, comment, ...owners }: Fields): unknown {
+function toNewSecret({ name, value, comment, ...owner }: Fields): unknown {
+  return { name, value, comment, ...ownerInput(owner) };
+}
+
+/** Returns the scope and the owner for a schema: of the owners' dropdowns, only that of the scope counts. */
+export function ownerInput({ scope, ...owners }: Fields): Record<string, unknown> {
   const owned = OWNED_SCOPES.find((known) => known === scope);
   const field = owned && OWNER_FIELDS[owned];
   const id = field && owners[field];
-  return { name, value, scope, comment, ...(id && { [field]: parsePositiveInt(id) }) };
+  return { scope, ...(id && { [field]: parsePositiveInt(id) }) };
 }
 
 /** Reports whether a text area returns this value unchanged. */
-function fitsTextArea(value: string): boolean {
+export function fitsTextArea(value: string): boolean {
   return !/[\r\0]/.test(value);
 }
 
@@ -138,6 +144,9 @@ function newPage(
     children: (
       <form method="post" action={NEW} class="secret-form" novalidate autocomplete="off">
         <FormToken />
+        <p>
+          <a href={PASTE}>Paste several</a> from a file in .env, JSON or YAML.
+        </p>
         <ProblemSummary problems={problems} labels={LABELS} />
         <NameField value={fields.name ?? ""} problems={problems} />
         <ValueField value={value} problems={problems} hint="Any text, including line breaks." />
@@ -269,7 +278,8 @@ function ValueField({ value, problems, hint }: PartProps) {
   );
 }
 
-function ScopeFields({ matrix, fields, problems }: {
+/** The dropdowns of the scope and of the owners. */
+export function ScopeFields({ matrix, fields, problems }: {
   matrix: SecretMatrix;
   fields: Fields;
   problems: Problems | undefined;

@@ -4,6 +4,7 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { addBrowse } from "./browse.tsx";
 import { addForms } from "./form.tsx";
 import { addOwners } from "../../ui/owner_name.tsx";
+import { addPaste } from "./paste.tsx";
 import { addRemove } from "./delete.tsx";
 import { addResolvePage } from "./resolve.tsx";
 import { addValues } from "./values.tsx";
@@ -12,6 +13,7 @@ export function addSecrets(web: Web, deps: WebDeps): void {
   addBrowse(web, deps);
   addForms(web, deps);
   addOwners(web, deps);
+  addPaste(web, deps);
   addRemove(web, deps);
   addResolvePage(web, deps);
   addValues(web, deps);
