@@ -16,10 +16,8 @@ export interface Blobs {
    * @throws AppError InvalidInput (400) if it has another SHA-256
    */
   put(sha256: Sha256, content: Uint8Array): Promise<boolean>;
-  /** Returns a content; undefined if it is missing, or if the stored file has another content. */
+  /** Returns a content; undefined if it is missing. A file with another content is removed, so that it can be stored again. */
   read(sha256: Sha256): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Returns the size of a content in bytes; undefined if it is missing. */
-  sizeOf(sha256: Sha256): Promise<number | undefined>;
   /** Creates the file `path` with the stored content, without copying it if possible. Must not be written to. */
   place(sha256: Sha256, path: string): Promise<void>;
   remove(sha256: Sha256): Promise<void>;
@@ -58,7 +56,8 @@ class BlobFolder implements Blobs {
 
   async put(sha256: Sha256, content: Uint8Array): Promise<boolean> {
     if (sha256Of(content) !== sha256) throw invalid("sha256", "is not the SHA-256 of the content");
-    if ((await this.missing([sha256])).length === 0) return false;
+    // A damaged file is replaced.
+    if ((await this.missing([sha256])).length === 0 && await this.read(sha256)) return false;
     const path = this.#path(sha256);
     const folder = this.#makeFolder(sha256);
     const draft = `${path}.${randomUUID()}${DRAFT}`;
@@ -77,11 +76,8 @@ class BlobFolder implements Blobs {
 
   async read(sha256: Sha256): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const content = await Deno.readFile(this.#path(sha256)).catch(ignoreMissing);
-    return content && sha256Of(content) === sha256 ? content : undefined;
-  }
-
-  async sizeOf(sha256: Sha256): Promise<number | undefined> {
-    return (await Deno.stat(this.#path(sha256)).catch(ignoreMissing))?.size;
+    if (!content || sha256Of(content) === sha256) return content;
+    await this.remove(sha256);
   }
 
   async place(sha256: Sha256, path: string): Promise<void> {

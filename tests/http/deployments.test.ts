@@ -237,6 +237,15 @@ Deno.test("a secret counts as there for every group that may call, in whichever 
   assert.equal((await post(server, { files: { "pay.ts": files["pay.ts"] + "//\n" }, functions })).status, 201);
 });
 
+Deno.test("secrets are found in code that is nested as deep as a chain of 5,000 calls", async () => {
+  await using server = await startApp();
+  const chain = `const list = () => [1]${".concat(2)".repeat(5_000)};\n`;
+  const code = `${chain}export default async (c, ctx) => c.text((await ctx.getSecret("DEEP")).trim());\n`;
+  const { status, body } = await post(server, { files: { "a.ts": code }, functions: { a: on("/a", "a.ts") } });
+  // The module itself may be too deep to load.
+  assert.deepEqual([status, body.details.problems.at(-1).kind], [422, "secret"]);
+});
+
 Deno.test("functions swap their routes, and what is closed is not opened by leaving it out, even by force", async () => {
   await using server = await startApp();
   await createGroup(server, "partners");
@@ -353,6 +362,7 @@ Deno.test("what a deployment must not name is refused by its path, and nothing i
     [{ files: { ".git/config": sha256 } }, "files..git/config"],
     [{ files: { "node_modules/a.js": sha256 } }, "files.node_modules/a.js"],
     [{ files: { "a": sha256, "a/b.ts": sha256 } }, "files.a/b.ts"],
+    [{ files: JSON.parse(`{"__proto__": "${sha256}"}`) }, "files.__proto__"],
     [{ files: { "a.ts": "abc" } }, "files.a.ts"],
     [{ files: { "a.ts": 5 } }, "files.a.ts"],
     [{ files: [] }, "files"],
@@ -383,6 +393,57 @@ Deno.test("what a deployment must not name is refused by its path, and nothing i
   await Deno.symlink("/tmp", join(server.codeDir, "link"));
   assert.equal((await server.api("POST", "/api/deployments", { files: { "link/x.ts": sha256 } })).status, 409);
   assert.deepEqual([...Deno.readDirSync(server.codeDir)].map(({ name }) => name).sort(), ["link", "taken.ts"]);
+});
+
+Deno.test("a folder becomes a file and a file a folder, there and back, but not if another file is in the folder", async () => {
+  await using server = await startApp();
+  await deployed(server, { files: { "a/b/c.ts": "1", "d": "2" } });
+  await deployed(server, { files: { "a/b/c.ts": null, "a": "3", "d": null, "d/e.ts": "4" } });
+  const paths = async () => (await server.api("GET", "/api/files")).body.files.map(({ path }: Json) => path);
+  assert.deepEqual(await paths(), ["a", "d/e.ts"]);
+  assert.equal((await server.api("POST", "/api/deployments/1/rollback")).status, 201);
+  assert.deepEqual(await paths(), ["a/b/c.ts", "d"]);
+  await Deno.writeTextFile(join(server.codeDir, "a/.env"), "KEPT=1");
+  const kept = await post(server, { files: { "a/b/c.ts": null, "a": "5" } });
+  assert.deepEqual([kept.status, kept.body.error], [409, "a cannot be written: a is a folder that stays."]);
+  assert.deepEqual(await paths(), ["a/.env", "a/b/c.ts", "d"]);
+});
+
+Deno.test("a deployment changes nothing behind a link, and no file that is too large for versions", async () => {
+  await using server = await startApp();
+  await deployed(server, { files: { "lib/a.ts": "1", "lib/b.ts": "2", "large.txt": "3" } });
+  const outside = await Deno.makeTempDir();
+  await Deno.writeTextFile(join(outside, "a.ts"), "1");
+  await Deno.remove(join(server.codeDir, "lib"), { recursive: true });
+  await Deno.symlink(outside, join(server.codeDir, "lib"));
+  await Deno.truncate(join(server.codeDir, "large.txt"), 33 * 1024 * 1024);
+  const [version] = (await server.api("GET", "/api/versions?limit=1")).body.versions;
+  assert.deepEqual([version.cause, version.files], ["disk", 3]);
+  const over = await post(server, { files: { "large.txt": "4" } });
+  assert.deepEqual([over.status, Object.keys(over.body.details)], [409, ["large.txt"]]);
+  assert.equal((await post(server, { files: { "lib/a.ts": "5" } })).status, 409);
+  await deployed(server, { files: { "c.ts": "6" }, prune: true });
+  assert.equal(await Deno.readTextFile(join(outside, "a.ts")), "1");
+  assert.equal((await Deno.stat(join(server.codeDir, "large.txt"))).size, 33 * 1024 * 1024);
+  await Deno.remove(outside, { recursive: true });
+});
+
+Deno.test("a stored content that was damaged counts as missing, and can be sent again", async () => {
+  await using server = await startApp();
+  const content = saying("whole");
+  const sha256 = sha256Of(content);
+  const put = () => server.api("PUT", `/api/blobs/${sha256}`, content, { "Content-Type": "text/plain" });
+  const damage = () =>
+    Deno.writeTextFile(join(server.dataDir, "blobs", sha256.slice(0, 2), sha256.slice(2)), saying("other"));
+  assert.equal((await put()).status, 201);
+  await damage();
+  const answer = await server.api("POST", "/api/deployments", { files: { "a.ts": sha256 } });
+  assert.deepEqual([answer.body.code, answer.body.details], ["MissingBlobs", { missing: [sha256] }]);
+  assert.equal((await put()).status, 201);
+  await damage();
+  assert.equal((await put()).status, 201);
+  await deployed(server, { files: { "a.ts": content }, functions: { a: on("/a", "a.ts") } });
+  assert.equal(await run(server, "/a"), "whole");
 });
 
 Deno.test("an altered deployment or version is not used", async () => {

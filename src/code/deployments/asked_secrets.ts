@@ -24,7 +24,7 @@ export function askedSecrets(path: string, source: string): AskedSecret[] {
   if (!program) return [];
   const questions: Question[] = [];
   const tested = new Set<string>();
-  walk(program, [], (node, parents) => {
+  walk(program, (node, parents) => {
     const name = literalNameOf(node);
     if (name !== undefined) questions.push({ name, node, parents: [...parents] });
     if (node.type === "Identifier" && isTested(node, parents)) tested.add(node.name);
@@ -55,14 +55,21 @@ function parsed(path: string, source: string): AnyNode | undefined {
   }
 }
 
-/** Calls `visit` for a node and everything in it, with the nodes that contain it, the innermost last. */
-function walk(node: AnyNode, parents: AnyNode[], visit: (node: AnyNode, parents: readonly AnyNode[]) => void): void {
-  visit(node, parents);
-  parents.push(node);
-  for (const child of Object.values(node)) {
-    for (const one of Array.isArray(child) ? child : [child]) if (isNode(one)) walk(one, parents, visit);
+/**
+ * Calls `visit` for a node and everything in it, with the nodes that contain it, the innermost last. Not recursive: a
+ * chain of some thousand calls is nested that deep.
+ */
+function walk(root: AnyNode, visit: (node: AnyNode, parents: readonly AnyNode[]) => void): void {
+  const parents: AnyNode[] = [];
+  const left: { readonly node: AnyNode; readonly depth: number }[] = [{ node: root, depth: 0 }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { node, depth } = next;
+    parents.length = depth;
+    visit(node, parents);
+    parents.push(node);
+    const inside = Object.values(node).flat().filter(isNode);
+    for (const child of inside.reverse()) left.push({ node: child, depth: depth + 1 });
   }
-  parents.pop();
 }
 
 function isNode(value: unknown): value is AnyNode {

@@ -55,12 +55,13 @@ export async function treeAfter(
   blobs: Blobs,
 ): Promise<Tree> {
   checkPaths(files.keys());
-  const known = new Map([...current.values()].map((file) => [file.sha256, file]));
-  const sizes = await sizesOf([...files.values()].filter((sha256) => sha256 !== null), known, blobs);
+  const isUnchanged = ([path, sha256]: [string, Sha256 | null]) => current.get(path)?.sha256 === sha256;
+  const wanted = [...files].filter((file) => !isUnchanged(file)).map(([, sha256]) => sha256);
+  const sizes = await sizesOf(wanted.filter((sha256) => sha256 !== null), blobs);
   const tree = new Map(prune ? [] : current);
   for (const [path, sha256] of files) {
     if (sha256 === null) tree.delete(path);
-    else tree.set(path, { sha256, sizeBytes: sizes.get(sha256)! });
+    else tree.set(path, isUnchanged([path, sha256]) ? current.get(path)! : { sha256, sizeBytes: sizes.get(sha256)! });
   }
   const nested = nestedFile(tree);
   if (nested) throw invalid(`files.${nested.path}`, `cannot be inside of ${nested.inside}, which is a file`);
@@ -100,17 +101,14 @@ function pathProblem(path: string): string | undefined {
 }
 
 /** Returns the sizes of contents. @throws MissingBlobs */
-async function sizesOf(
-  wanted: readonly Sha256[],
-  known: ReadonlyMap<Sha256, TreeFile>,
-  blobs: Blobs,
-): Promise<Map<Sha256, number>> {
-  const sizes = new Map([...known].map(([sha256, { sizeBytes }]) => [sha256, sizeBytes]));
+async function sizesOf(wanted: readonly Sha256[], blobs: Blobs): Promise<Map<Sha256, number>> {
+  const sizes = new Map<Sha256, number>();
   const missing: Sha256[] = [];
-  await eachOf([...new Set(wanted)].filter((sha256) => !sizes.has(sha256)), async (sha256) => {
-    const size = await blobs.sizeOf(sha256);
-    if (size === undefined) missing.push(sha256);
-    else sizes.set(sha256, size);
+  await eachOf([...new Set(wanted)], async (sha256) => {
+    // Read, as a damaged one has to be sent again.
+    const content = await blobs.read(sha256);
+    if (content) sizes.set(sha256, content.length);
+    else missing.push(sha256);
   });
   if (missing.length > 0) throw new MissingBlobs(missing.sort());
   return sizes;

@@ -116,7 +116,7 @@ export function createVersions({ store, blobs, history, workingCopy, record }: V
 
     async file(id, path) {
       const content = await blobs.read(fileIn(id, path).sha256);
-      if (!content) throw notFound("content of", `${path} in version ${id} any more: it was purged`);
+      if (!content) throw notFound("content of", `${path} in version ${id} any more: it was purged or damaged`);
       return content;
     },
 

@@ -2,6 +2,7 @@
 // on disk as versions of their own.
 
 import { randomUUID } from "node:crypto";
+import { accessSync, constants } from "node:fs";
 import { dirname, join } from "node:path";
 import { conflict, messageOf } from "../../errors.ts";
 import { DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
@@ -31,7 +32,8 @@ export interface WorkingCopyOptions {
 export interface Staged extends AsyncDisposable {
   /**
    * Checks that nothing is in the way. Called in the transaction of the change.
-   * @throws AppError Conflict (409) for a link, a folder, or a file that is not part of the newest version
+   * @throws AppError Conflict (409) for a link, a folder with files that stay, a file that is not part of the newest
+   *   version, and a folder that the server may not write to
    */
   check(): void;
   /**
@@ -78,6 +80,7 @@ export class WorkingCopy {
       for (const [path, file] of changesBetween(before, tree)) {
         const found = await this.#contentOf(path);
         // What is neither the old nor the new content is an edit of the user's.
+        if (this.#leadsThroughLink(path)) continue;
         if (found?.sha256 === before.get(path)?.sha256) changes.set(path, file);
       }
       if (changes.size === 0) return this.#markApplied(version);
@@ -178,19 +181,51 @@ export class WorkingCopy {
 
   #check(changes: TreeChanges): void {
     const { tree } = this.#options.history.head();
+    const kinds = new Map<string, Kind | undefined>();
+    const writable = new Set<string>();
     for (const [path, file] of changes) {
-      if (!file) continue;
       const segments = path.split("/");
+      let folder = "";
       for (let depth = 1; depth <= segments.length; depth++) {
         const at = segments.slice(0, depth).join("/");
-        const found = this.#kindOf(at);
-        if (found === undefined || changes.get(at) === null) break;
-        const isExpected = depth < segments.length ? found === "folder" : found === "file" && tree.has(path);
-        if (isExpected) continue;
-        const what = found === "file" ? "a file that is not part of the newest version" : `a ${found}`;
-        throw conflict(`${path} cannot be written: ${at} is ${what}.`, { [path]: `${at} is in the way` });
+        if (!kinds.has(at)) kinds.set(at, this.#kindOf(at));
+        const found = kinds.get(at);
+        // A file that is deleted first may become a folder.
+        if (found === undefined || (found === "file" && changes.get(at) === null)) break;
+        const isExpected = depth < segments.length
+          ? found === "folder"
+          : found === "file"
+          ? tree.has(path)
+          : file === null;
+        if (isExpected && found === "folder" && depth < segments.length) folder = at;
+        if (isExpected || (found === "folder" && this.#isEmptiedBy(changes, at))) continue;
+        const what = found === "file" ? "a file that is not part of the newest version" : describedKind(found);
+        throw conflict(`${path} cannot be ${file ? "written" : "deleted"}: ${at} is ${what}.`, {
+          [path]: `${at} is in the way`,
+        });
       }
+      if (!writable.has(folder)) this.#requireWritable(folder);
+      writable.add(folder);
     }
+  }
+
+  /** After the commit it would be too late: the files would stay as they are. */
+  #requireWritable(folder: string): void {
+    try {
+      accessSync(join(this.#options.codeDir, folder), constants.W_OK | constants.X_OK);
+    } catch (error) {
+      const name = folder === "" ? "The code folder" : `The folder ${folder}`;
+      throw conflict(`${name} cannot be written to by the server: ${messageOf(error)}`);
+    }
+  }
+
+  /** Reports whether a folder has nothing but files that are deleted, in it and in folders of its own. */
+  #isEmptiedBy(changes: TreeChanges, folder: string): boolean {
+    const entries = [...Deno.readDirSync(join(this.#options.codeDir, folder))];
+    return entries.length > 0 && entries.every(({ name, isDirectory }) => {
+      const path = `${folder}/${name}`;
+      return isDirectory ? this.#isEmptiedBy(changes, path) : changes.get(path) === null;
+    });
   }
 
   #apply(changes: TreeChanges, draftOf: ReadonlyMap<string, string>): void {
@@ -199,7 +234,7 @@ export class WorkingCopy {
     for (const [path, draft] of draftOf) {
       const target = join(codeDir, path);
       Deno.mkdirSync(dirname(target), { recursive: true });
-      Deno.renameSync(draft, target);
+      moveTo(target, draft);
     }
     this.wrote(changes.keys());
   }
@@ -254,7 +289,8 @@ export class WorkingCopy {
       if (Date.now() - Number.parseInt(state) > YOUNG_MS) this.#known.set(path, { state, file });
       compare(path, file);
     });
-    for (const path of tree.keys()) if (!seen.has(path) && this.#stateOf(path) === undefined) changes.set(path, null);
+    // A file that another one is just replacing may be missing in the list.
+    for (const path of tree.keys()) if (!seen.has(path) && !this.#isVersioned(path)) changes.set(path, null);
     return changes;
   }
 
@@ -272,27 +308,51 @@ export class WorkingCopy {
   }
 
   async #contentOf(path: string): Promise<TreeFile | undefined> {
+    if (this.#kindOf(path) !== "file" || this.#leadsThroughLink(path)) return undefined;
     const content = await Deno.readFile(join(this.#options.codeDir, path)).catch(ignoreMissing);
     return content && { sha256: sha256Of(content), sizeBytes: content.length };
   }
 
-  #kindOf(path: string): "file" | "folder" | "link" | undefined {
-    try {
-      const { isDirectory, isSymlink } = Deno.lstatSync(join(this.#options.codeDir, path));
-      return isDirectory ? "folder" : isSymlink ? "link" : "file";
-    } catch {
-      return undefined;
-    }
+  /** Reports whether there is a file that can be part of a version. */
+  #isVersioned(path: string): boolean {
+    const info = this.#lstat(path);
+    return info?.isFile === true && info.size <= VERSIONED_MAX_BYTES && !this.#leadsThroughLink(path);
+  }
+
+  /** Reports whether a folder of the path is a link: what is behind it is not in the code folder. */
+  #leadsThroughLink(path: string): boolean {
+    let folder = dirname(path);
+    let kind = this.#kindOf(folder);
+    for (; kind === undefined && folder !== "."; kind = this.#kindOf(folder)) folder = dirname(folder);
+    const absolute = join(this.#options.codeDir, folder);
+    return kind === "link" || Deno.realPathSync(absolute) !== absolute;
+  }
+
+  #kindOf(path: string): Kind | undefined {
+    const info = this.#lstat(path);
+    if (!info) return undefined;
+    return info.isDirectory ? "folder" : info.isSymlink ? "link" : info.isFile ? "file" : "special file";
   }
 
   #stateOf(path: string): string | undefined {
+    const info = this.#lstat(path);
+    return info?.isFile ? `${info.mtime?.getTime()} ${info.size} ${info.ino}` : undefined;
+  }
+
+  #lstat(path: string): Deno.FileInfo | undefined {
     try {
-      const { isFile, mtime, size, ino } = Deno.lstatSync(join(this.#options.codeDir, path));
-      return isFile ? `${mtime?.getTime()} ${size} ${ino}` : undefined;
+      return Deno.lstatSync(join(this.#options.codeDir, path));
     } catch {
       return undefined;
     }
   }
+}
+
+/** What a path is on disk; a special file is a pipe, a socket or a device. */
+type Kind = "file" | "folder" | "link" | "special file";
+
+function describedKind(kind: Exclude<Kind, "file">): string {
+  return kind === "folder" ? "a folder that stays" : `a ${kind}`;
 }
 
 const NAMES_MAX = 3;
@@ -313,6 +373,23 @@ function removeFile(path: string, codeDir: string): void {
   } catch {
     // It does not exist, or the folder is not empty.
   }
+}
+
+/** Renames a file to `target`; a server that was killed may have left an empty folder there. */
+function moveTo(target: string, draft: string): void {
+  try {
+    Deno.renameSync(draft, target);
+  } catch (error) {
+    if (!Deno.lstatSync(target).isDirectory) throw error;
+    removeEmptyFolder(target);
+    Deno.renameSync(draft, target);
+  }
+}
+
+/** Removes a folder and the folders in it. @throws if there is a file */
+function removeEmptyFolder(path: string): void {
+  for (const { name } of Deno.readDirSync(path)) removeEmptyFolder(join(path, name));
+  Deno.removeSync(path);
 }
 
 function ignoreMissing(error: unknown): undefined {

@@ -202,12 +202,14 @@ export const functionEntry = body({
       "and `keys` and `secrets` must not be left out if they limit it.",
   });
 
-/** Refuses the name `__proto__`, which zod leaves out of records. */
-function refuseProto(given: unknown, context: z.core.$RefinementCtx): unknown {
-  if (typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__")) {
-    context.addIssue({ code: "custom", path: ["__proto__"], message: "cannot be the name of a function" });
-  }
-  return given;
+/** Returns a check that refuses the name `__proto__`, which zod leaves out of records. */
+export function refuseProto(message: string) {
+  return (given: unknown, context: z.core.$RefinementCtx): unknown => {
+    if (typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__")) {
+      context.addIssue({ code: "custom", path: ["__proto__"], message });
+    }
+    return given;
+  };
 }
 
 function checkNames(entries: object, context: z.core.$RefinementCtx): void {
@@ -221,7 +223,7 @@ function checkNames(entries: object, context: z.core.$RefinementCtx): void {
 
 /** Function entries by name. */
 export const functionEntries = z.preprocess(
-  refuseProto,
+  refuseProto("cannot be the name of a function"),
   z.record(z.string(), functionEntry, mustBe("an object of entries by the names of their functions"))
     .superRefine(checkNames, evenIfFieldsAreWrong)
     .transform((entries): FunctionEntries => new Map(Object.entries(entries))),

@@ -7,7 +7,7 @@ import { PROBLEM_KINDS } from "../../code/deployments/problems.ts";
 import { SHA256_PATTERN } from "../../sha256.ts";
 import { ACTOR_KINDS } from "../../actor.ts";
 import { body, idSchema, label, mustBe, query, text, timeSchema } from "./fields.ts";
-import { functionEntries } from "./function_schemas.ts";
+import { functionEntries, refuseProto } from "./function_schemas.ts";
 import { beforeCursorSchema, pageLimitSchema } from "./newest_first.ts";
 
 const MESSAGE_MAX_LENGTH = 500;
@@ -62,10 +62,13 @@ const force = flag(
   "Deploy in spite of problems of the code and its secrets, and delete functions that own secrets.",
 );
 
-const files = z.record(
-  z.string(),
-  z.union([sha256Field(), z.null()], "must be a SHA-256 of 64 lower-case hexadecimal digits, or null"),
-  mustBe("an object of hashes by path"),
+const files = z.preprocess(
+  refuseProto("cannot be the path of a file"),
+  z.record(
+    z.string(),
+    z.union([sha256Field(), z.null()], "must be a SHA-256 of 64 lower-case hexadecimal digits, or null"),
+    mustBe("an object of hashes by path"),
+  ),
 ).refine((files) => Object.keys(files).length <= FILES_MAX, `must have at most ${FILES_MAX} entries`)
   .transform((files): DeploymentRequest["files"] => new Map(Object.entries(files)))
   .openapi({
