@@ -176,7 +176,8 @@ Deno.test("the document says of each resource that a path names whether it has a
   }
   assert.deepEqual(without, []);
   await save(server, "note.txt", "first");
-  for (const path of ["/api/versions/1", "/api/versions/1/files/note.txt"]) {
+  assert.equal((await server.api("POST", "/api/deployments", { files: {} })).status, 201);
+  for (const path of ["/api/versions/1", "/api/versions/1/files/note.txt", "/api/deployments/1"]) {
     assert.equal(await etagOf(server, path), await etagOf(server, path));
   }
 });

@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 import type { Deployment, Rehearsal } from "../../code/deployments/deployments.ts";
 import type { DeploymentFindings } from "../../code/deployments/problems.ts";
 import type { Api, ApiDeps } from "../services.ts";
+import { versionOf } from "../../versions.ts";
 import { answer, errors, idParams, json, time } from "../inputs/fields.ts";
 import { beforeCursor } from "../inputs/newest_first.ts";
 import {
@@ -14,7 +15,7 @@ import {
   newRollback,
   planSchema,
 } from "../inputs/version_schemas.ts";
-import { apiRoute } from "./route.ts";
+import { apiRoute, tag } from "./route.ts";
 
 /** Enough for 50,000 files. */
 const BODY_MAX_BYTES = 16 * 1024 * 1024;
@@ -74,6 +75,7 @@ const get = apiRoute({
   method: "get",
   path: "/api/deployments/{id}",
   operationId: "getDeployment",
+  etag: true,
   tags,
   summary: "Get a deployment",
   request: { params },
@@ -110,7 +112,11 @@ export function addDeployments(api: Api, { deployments }: ApiDeps): void {
     return c.json({ deployments: page.deployments.map(shown), live, next }, 200);
   });
 
-  api.openapi(get, (c) => c.json({ deployment: shown(deployments.get(c.req.valid("param").id)) }, 200));
+  api.openapi(get, (c) => {
+    const deployment = shown(deployments.get(c.req.valid("param").id));
+    tag(c, versionOf(deployment));
+    return c.json({ deployment }, 200);
+  });
 
   api.openapi(rollBack, async (c) => {
     const { id } = c.req.valid("param");
