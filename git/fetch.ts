@@ -30,7 +30,12 @@ async function newest(http: HttpClient, { url, kind, name }: FetchJob): Promise<
 async function fetchCommit(http: HttpClient, { url, gitdir }: FetchJob, commit: string): Promise<void> {
   await git.init({ fs, gitdir, dir: gitdir, bare: true });
   await git.addRemote({ fs, gitdir, remote: "origin", url });
-  await git.fetch({ fs, http, gitdir, url, ref: commit, remoteRef: commit, depth: 1, singleBranch: true, tags: false });
+  const wanted = { ref: commit, remoteRef: commit, depth: 1, singleBranch: true, tags: false };
+  await git.fetch({ fs, http, gitdir, url, ...wanted }).catch((error) => {
+    // isomorphic-git asks for it in any case.
+    if (error.code !== "NotFoundError" || error.data?.what !== "HEAD") throw error;
+    throw new Problem("The default branch of the repository does not exist. Choose another one on the git server.");
+  });
 }
 
 /** Copies the files of a commit out of the repository. */

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sha256Of } from "../../src/sha256.ts";
 import { setUp } from "../http/admin.ts";
 import { startApp } from "../http/app.ts";
 import { on, post, saying } from "../http/deploying.ts";
@@ -162,6 +165,43 @@ Deno.test("what cannot be fetched is a sentence, nothing is changed, and no answ
   }
   assert.deepEqual(git.leaked, []);
   assert.equal(await says(server), "one");
+
+  await git.git("push", "--quiet", "--force", git.repository, "HEAD:other");
+  await git.git("--git-dir", git.repository, "symbolic-ref", "HEAD", "refs/heads/none");
+  await setSource(server, git, { ref: { branch: "other" } });
+  assert.match((await sync(server)).body.error, /^The default branch of the repository does not exist\./);
+
+  await using stranger = await startApp();
+  await setSource(stranger, git, { tokenSecret: null, webhookSecret: null });
+  assert.match((await sync(stranger)).body.error, /^localhost:\d+ cannot be reached: .*certificate/);
+});
+
+Deno.test("while a commit is fetched, no process has the token in its arguments or environment", async () => {
+  await using git = await startGitServer();
+  await using server = await startWithSecrets(git);
+  await git.commit("One", { "hello.ts": saying("one"), "crude.json": HELLO });
+  await setSource(server, git);
+  const release = git.hold();
+  const answer = sync(server);
+  await until(() => git.requests.some((line) => line.startsWith("POST")));
+  let fetching = 0;
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const read = (file: string) => {
+      try {
+        return new TextDecoder().decode(readFileSync(`/proc/${name}/${file}`));
+      } catch {
+        // It has ended, or is another user's.
+        return "";
+      }
+    };
+    const [args, env] = [read("cmdline"), read("environ")];
+    if (/git\.js/.test(args)) fetching++;
+    assert.ok(!args.includes(TOKEN) && !env.includes(TOKEN), args.replaceAll("\0", " "));
+  }
+  assert.equal(fetching, 1);
+  release();
+  assert.equal((await answer).status, 201);
 });
 
 Deno.test("links, submodules, Git LFS and files that are too large stop a sync, which names them", async () => {
@@ -288,6 +328,9 @@ Deno.test("a webhook syncs if it is signed, once for several, and only if there 
   const { body: { entries } } = await server.api("GET", "/api/audit?action=code.deployed");
   assert.equal(entries[0].actor.kind, "server");
 
+  const bitbucket = { "X-Hub-Signature": headers["X-Hub-Signature-256"]! };
+  assert.equal(await hook(server, { content, headers: bitbucket }), 202);
+
   await git.commit("Two", { "hello.ts": saying("two") });
   assert.equal(await hook(server, { content: "", headers: { "X-Gitlab-Token": HOOK_SECRET } }), 202);
   await server.logged(/Deployed commit[^]*Deployed commit/);
@@ -340,6 +383,10 @@ Deno.test("while there is a source, files change nowhere else, except by a rollb
   }
   assert.equal((await post(server, { files: { "hello.ts": saying("x") }, dryRun: true })).status, 200);
   assert.equal((await server.api("POST", `/api/deployments/${first.id}/rollback`)).status, 201);
+  assert.equal(await says(server), "one");
+  // Until the next commit.
+  assert.equal(await hook(server, signed("{}")), 202);
+  assert.equal((await sync(server, { dryRun: true })).status, 200, "which waits for the other one");
   assert.equal(await says(server), "one");
 
   const { body, headers } = await server.api("GET", "/api/git-source");
@@ -406,7 +453,8 @@ Deno.test("a server that is killed during a sync starts with the code of before,
     }
     await using server = await startServer({ env, folder });
     assert.equal(await says(server), "one");
-    const left = [...Deno.readDirSync(join(server.dataDir))].filter(({ name }) => name.startsWith("git-"));
+    const runFolder = join(tmpdir(), `crude-functions-${sha256Of(server.dataDir).slice(0, 16)}`);
+    const left = [...Deno.readDirSync(runFolder)].filter(({ name }) => name.startsWith("git-"));
     assert.deepEqual(left, []);
     await synced(server);
     assert.equal(await says(server), "two");

@@ -10,6 +10,8 @@ const BACKEND = "/usr/lib/git-core/git-http-backend";
 export interface GitServer extends AsyncDisposable {
   /** Of the repository, such as `https://localhost:40123/code.git`. */
   readonly url: string;
+  /** The path of that repository. */
+  readonly repository: string;
   /** Of a redirect to another server, which gets what it is sent. */
   readonly redirect: string;
   /** Path of the certificate that its own is signed with. */
@@ -134,6 +136,7 @@ export async function startGitServer(): Promise<GitServer> {
   };
   return {
     url: `${base}/code.git`,
+    repository: join(root, "code.git"),
     redirect: `${base}/moved.git`,
     ca: join(folder, "ca.pem"),
     requests,

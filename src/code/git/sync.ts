@@ -1,7 +1,7 @@
 // Deploys commits of the git source: on demand, when its server announces a push, and at intervals.
 
 import { type Actor, SERVER } from "../../actor.ts";
-import { AppError, invalid, messageOf, notFound } from "../../errors.ts";
+import { AppError, conflict, invalid, messageOf, notFound } from "../../errors.ts";
 import type { FunctionEntries } from "../../core/functions/registry.ts";
 import { type Sha256, sha256Of } from "../../sha256.ts";
 import type { Blobs } from "../../store/blobs.ts";
@@ -183,6 +183,7 @@ class GitSyncService implements GitSync {
     try {
       const deployed = await this.#fetch(source, known, (stored) => {
         commit = stored.commit;
+        if (sources.version() !== version) throw conflict("The git source was changed in the meantime. Sync again.");
         const author = { kind: "git" as const, id: stored.commit, name: stored.author };
         return deployments.deploy(actor, { ...stored.request, force }, { author });
       }, (fetched) => commit = fetched);

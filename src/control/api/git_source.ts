@@ -124,8 +124,9 @@ export function addGitWebhook(api: Api, { gitSources, gitSync, secrets, now }: A
     const name = gitSources.get()?.webhookSecret;
     const secret = name ? usable(name) : undefined;
     if (!secret) return false;
-    // Of GitHub, Gitea and Forgejo; of GitLab, which sends the secret itself.
-    const [signature, token] = [headers.get("x-hub-signature-256"), headers.get("x-gitlab-token")];
+    // Of GitHub, Gitea and Forgejo; of Bitbucket; of GitLab, which sends the secret itself.
+    const signature = headers.get("x-hub-signature-256") ?? headers.get("x-hub-signature");
+    const token = headers.get("x-gitlab-token");
     if (signature !== null) return isSignedBy(secret, content, signature);
     return token !== null && isSecret(secret, token);
   };
