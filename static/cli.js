@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 858e388cf782f0f81c4126d282663ed677d3c54efb901a34718d4f165ce1bfd5
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 8d0b148508b4d72c9d0786c2fb3a397099d4c33fac9d8a3c25c351e96007d773
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -223,8 +223,8 @@ function createTerminal({ stdin, stderr, exit }, json2) {
         draw("");
         drawnAt = void 0;
       } else if (drawnAt === void 0 || now - drawnAt >= UPDATE_INTERVAL_MS) {
-        const shown2 = unit === "bytes" ? `${megabytes(done)} of ${megabytes(total)} MB` : `${done} of ${total}`;
-        draw(`${label} ${Math.floor(done / total * 100)}% (${shown2})`);
+        const shown = unit === "bytes" ? `${megabytes(done)} of ${megabytes(total)} MB` : `${done} of ${total}`;
+        draw(`${label} ${Math.floor(done / total * 100)}% (${shown})`);
         drawnAt = now;
       }
     },
@@ -857,9 +857,15 @@ var importSecrets = {
       choices: FORMATS,
       help: "env, json or yaml; by the file's ending"
     },
+    prefix: {
+      type: "string",
+      multiple: true,
+      value: "PREFIX=SCOPE:OWNER",
+      help: "the owner of names that begin with PREFIX, which is removed; may be repeated"
+    },
     create: {
       type: "boolean",
-      help: "change no secret that exists"
+      help: "fail if a secret exists"
     },
     "dry-run": {
       type: "boolean",
@@ -867,10 +873,12 @@ var importSecrets = {
     }
   },
   help: [
-    "Create and change secrets from a file, or from standard input."
+    "Create and change secrets from a file, or from standard input (-): all of them, or none.",
+    "With --prefix STAGING_=group:staging, STAGING_TOKEN is the secret TOKEN of the group staging."
   ],
   async run(context, given) {
-    const [path] = given.positionals;
+    const path = given.positionals[0] === "-" ? void 0 : given.positionals[0];
+    const prefixes = prefixesOf(given.texts("prefix"));
     const content = decode(path === void 0 ? await piped(context, "FILE") : readFile(context, path));
     const client = await context.connect();
     const { fields } = await ownerOf(client, given);
@@ -878,24 +886,57 @@ var importSecrets = {
       format: formatOf(given.text("format"), path),
       content,
       ...fields,
+      ...prefixes && {
+        prefixes
+      },
       mode: given.flag("create") ? "create" : "upsert",
       ...given.flag("dry-run") && {
         dryRun: true
       }
     }));
-    const lines = Object.entries(preview).filter(([, names]) => Array.isArray(names)).map(([what, names]) => `${what}: ${shown(names)}`);
+    const lines = [
+      "new",
+      "changed",
+      "same",
+      "invalid"
+    ].flatMap((what) => importLine(what, preview[what] ?? []));
+    const isDry = given.flag("dry-run");
     return {
       json: preview,
-      lines: given.flag("dry-run") ? [
+      lines: isDry ? [
         "Nothing was changed.",
         ...lines
-      ] : lines
+      ] : lines,
+      ...preview.invalid?.length > 0 && {
+        exitCode: EXIT.failed
+      }
     };
   }
 };
-function shown(names) {
-  const texts = names.map((one) => typeof one === "string" ? one : one?.name ?? "");
-  return names.length === 0 ? "none" : texts.filter(Boolean).join(", ") || String(names.length);
+function prefixesOf(texts) {
+  if (texts.length === 0) return void 0;
+  return Object.fromEntries(texts.map((text2) => {
+    const [, prefix, scope, owner] = /^([^=]+)=(global|function|group|key)(?::(.+))?$/.exec(text2) ?? [];
+    if (prefix === void 0 || scope === "global" !== (owner === void 0)) {
+      throw wrongUsage("--prefix must be PREFIX=SCOPE:OWNER, such as STAGING_=group:staging, or PREFIX=global.");
+    }
+    return [
+      prefix,
+      {
+        scope,
+        ...owner !== void 0 && {
+          [`${scope}Id`]: owner
+        }
+      }
+    ];
+  }));
+}
+function importLine(what, found) {
+  if (what === "invalid") return found.map(({ line, problem }) => `invalid: line ${line} ${problem}`);
+  const names = found.map((one) => one.scope === "global" ? one.name : `${one.name} (${one.scope} ${one.scopeName})`);
+  return [
+    `${what}: ${names.join(", ") || "none"}`
+  ];
 }
 var exportSecrets = {
   name: "secrets export",
@@ -922,7 +963,7 @@ var exportSecrets = {
     const { fields } = await ownerOf(client, given);
     const output = given.text("output");
     const format = formatOf(given.text("format"), output);
-    const content = await sinceVersion("exporting secrets", () => exported(client, {
+    const content = await sinceVersion("exporting secrets", () => exported(context, client, {
       ...fields,
       format
     }));
@@ -953,12 +994,14 @@ var exportSecrets = {
     };
   }
 };
-async function exported(client, query) {
+async function exported({ note }, client, query) {
   try {
-    const text2 = await (await client.request("GET", "/api/secrets/export", {
+    const response = await client.request("GET", "/api/secrets/export", {
       query
-    })).text();
-    return query["format"] !== "json" && text2.startsWith("{") ? JSON.parse(text2).content ?? text2 : text2;
+    });
+    const unreadable = response.headers.get("x-unreadable-secrets");
+    if (unreadable !== null) note(`Not exported, because the values cannot be read: ${unreadable}.`);
+    return await response.text();
   } catch (error) {
     const { id, format } = error instanceof CrudeError ? error.details ?? {} : {};
     const isTakenForId = id !== void 0 || format === "is not a known parameter";
@@ -2479,8 +2522,8 @@ async function functionNames(client) {
 function text({ at, level, functionId, requestId, message, event }, names) {
   const name = names.get(functionId) ?? `#${functionId}`;
   const call3 = requestId === null ? "" : ` ${requestId.slice(0, 8)}`;
-  const shown2 = event === "print" ? message : `${event}: ${message}`;
-  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${call3} ${visible(shown2).replaceAll("\n", "\n    ")}`;
+  const shown = event === "print" ? message : `${event}: ${message}`;
+  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${call3} ${visible(shown).replaceAll("\n", "\n    ")}`;
 }
 async function follow(following) {
   let waitMs = RECONNECT_MS;
@@ -3597,10 +3640,10 @@ function commandLines(commands) {
   return commands.map((command) => `  ${call2(command).padEnd(width)}  ${command.help[0]}`);
 }
 function optionLines(options) {
-  const shown2 = (name, { short, value }) => `${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`;
+  const shown = (name, { short, value }) => `${short ? `-${short}, ` : "    "}--${name}${value ? ` ${value}` : ""}`;
   const entries = Object.entries(options);
-  const width = Math.max(...entries.map(([name, option]) => shown2(name, option).length));
-  return entries.map(([name, option]) => `  ${shown2(name, option).padEnd(width)}  ${option.help}`);
+  const width = Math.max(...entries.map(([name, option]) => shown(name, option).length));
+  return entries.map(([name, option]) => `  ${shown(name, option).padEnd(width)}  ${option.help}`);
 }
 
 // ../src/crude/run.ts

@@ -4,7 +4,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Client, sinceVersion } from "../base/client.ts";
 import type { Command, Context, Given, Options } from "../base/command.ts";
-import { CrudeError, messageOf, wrongUsage } from "../base/errors.ts";
+import { CrudeError, EXIT, messageOf, wrongUsage } from "../base/errors.ts";
 import { allSecrets, type SecretInfo } from "../base/listing.ts";
 import { type Owner, OWNER_OPTIONS, ownerOf } from "../base/owners.ts";
 import { count, table } from "../base/text.ts";
@@ -106,12 +106,22 @@ const importSecrets: Command = {
   options: {
     ...OWNER_OPTIONS,
     format: { type: "string", value: "FORMAT", choices: FORMATS, help: "env, json or yaml; by the file's ending" },
-    create: { type: "boolean", help: "change no secret that exists" },
+    prefix: {
+      type: "string",
+      multiple: true,
+      value: "PREFIX=SCOPE:OWNER",
+      help: "the owner of names that begin with PREFIX, which is removed; may be repeated",
+    },
+    create: { type: "boolean", help: "fail if a secret exists" },
     "dry-run": { type: "boolean", help: "show what would change, without values" },
   },
-  help: ["Create and change secrets from a file, or from standard input."],
+  help: [
+    "Create and change secrets from a file, or from standard input (-): all of them, or none.",
+    "With --prefix STAGING_=group:staging, STAGING_TOKEN is the secret TOKEN of the group staging.",
+  ],
   async run(context, given) {
-    const [path] = given.positionals;
+    const path = given.positionals[0] === "-" ? undefined : given.positionals[0];
+    const prefixes = prefixesOf(given.texts("prefix"));
     const content = decode(path === undefined ? await piped(context, "FILE") : readFile(context, path));
     const client = await context.connect();
     const { fields } = await ownerOf(client, given);
@@ -120,18 +130,42 @@ const importSecrets: Command = {
         format: formatOf(given.text("format"), path),
         content,
         ...fields,
+        ...(prefixes && { prefixes }),
         mode: given.flag("create") ? "create" : "upsert",
         ...(given.flag("dry-run") && { dryRun: true }),
       }));
-    const lines = Object.entries(preview).filter(([, names]) => Array.isArray(names))
-      .map(([what, names]) => `${what}: ${shown(names as unknown[])}`);
-    return { json: preview, lines: given.flag("dry-run") ? ["Nothing was changed.", ...lines] : lines };
+    const lines = ["new", "changed", "same", "invalid"].flatMap((what) => importLine(what, preview[what] ?? []));
+    const isDry = given.flag("dry-run");
+    return {
+      json: preview,
+      lines: isDry ? ["Nothing was changed.", ...lines] : lines,
+      ...(preview.invalid?.length > 0 && { exitCode: EXIT.failed }),
+    };
   },
 };
 
-function shown(names: readonly unknown[]): string {
-  const texts = names.map((one) => typeof one === "string" ? one : (one as { name?: string })?.name ?? "");
-  return names.length === 0 ? "none" : texts.filter(Boolean).join(", ") || String(names.length);
+/** Returns `PREFIX=SCOPE:OWNER` as the API takes it; undefined without any. @throws CrudeError (usage) */
+function prefixesOf(texts: readonly string[]): Record<string, Record<string, string>> | undefined {
+  if (texts.length === 0) return undefined;
+  return Object.fromEntries(texts.map((text) => {
+    const [, prefix, scope, owner] = /^([^=]+)=(global|function|group|key)(?::(.+))?$/.exec(text) ?? [];
+    if (prefix === undefined || (scope === "global") !== (owner === undefined)) {
+      throw wrongUsage("--prefix must be PREFIX=SCOPE:OWNER, such as STAGING_=group:staging, or PREFIX=global.");
+    }
+    return [prefix, { scope: scope!, ...(owner !== undefined && { [`${scope}Id`]: owner }) }];
+  }));
+}
+
+interface ImportLine extends Pick<SecretInfo, "scope" | "scopeName"> {
+  readonly name?: string;
+  readonly line: number;
+  readonly problem?: string;
+}
+
+function importLine(what: string, found: readonly ImportLine[]): string[] {
+  if (what === "invalid") return found.map(({ line, problem }) => `invalid: line ${line} ${problem}`);
+  const names = found.map((one) => one.scope === "global" ? one.name : `${one.name} (${one.scope} ${one.scopeName})`);
+  return [`${what}: ${names.join(", ") || "none"}`];
 }
 
 const exportSecrets: Command = {
@@ -147,7 +181,7 @@ const exportSecrets: Command = {
     const { fields } = await ownerOf(client, given);
     const output = given.text("output");
     const format = formatOf(given.text("format"), output);
-    const content = await sinceVersion("exporting secrets", () => exported(client, { ...fields, format }));
+    const content = await sinceVersion("exporting secrets", () => exported(context, client, { ...fields, format }));
     if (output === undefined) return { json: { format, content }, bytes: new TextEncoder().encode(content) };
     const path = resolve(context.cwd, output);
     try {
@@ -160,10 +194,12 @@ const exportSecrets: Command = {
   },
 };
 
-async function exported(client: Client, query: Record<string, string | number>): Promise<string> {
+async function exported({ note }: Context, client: Client, query: Record<string, string | number>): Promise<string> {
   try {
-    const text = await (await client.request("GET", "/api/secrets/export", { query })).text();
-    return query["format"] !== "json" && text.startsWith("{") ? JSON.parse(text).content ?? text : text;
+    const response = await client.request("GET", "/api/secrets/export", { query });
+    const unreadable = response.headers.get("x-unreadable-secrets");
+    if (unreadable !== null) note(`Not exported, because the values cannot be read: ${unreadable}.`);
+    return await response.text();
   } catch (error) {
     // Before there was an export, "export" was taken for the id of a secret.
     const { id, format } = (error instanceof CrudeError ? error.details ?? {} : {}) as Record<string, string>;
