@@ -324,6 +324,16 @@ Deno.test("deployments come one after the other, and one that is late for its ve
   assert.equal(await run(server, "/f0"), "edited");
 });
 
+Deno.test("a deployment outlasts files that are saved one after the other while it is checked", async () => {
+  await using server = await startApp();
+  const saving = (async () => {
+    for (let number = 0; number < 200; number++) await save(server, "note.txt", `${number}`);
+  })();
+  await deployed(server, { files: { "a.ts": saying("a") }, functions: { a: on("/a", "a.ts") } });
+  await saving;
+  assert.deepEqual([await run(server, "/a"), (await server.api("GET", "/api/files/note.txt")).body], ["a", "199"]);
+});
+
 Deno.test("calls under way finish on the old code, the next call gets the new, and none fails", async () => {
   await using server = await startApp();
   const slow = (word: string) =>

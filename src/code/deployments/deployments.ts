@@ -151,8 +151,8 @@ interface Comparison {
   readonly plan: DeploymentPlan;
 }
 
-/** Comparisons that are repeated because the code was changed meanwhile. */
-const ATTEMPTS_MAX = 5;
+/** How long a deployment is compared and checked again because other files were changed meanwhile. */
+const RETRIES_MS = 30_000;
 
 class DeploymentService implements Deployments {
   readonly #options: DeploymentsOptions;
@@ -255,7 +255,8 @@ class DeploymentService implements Deployments {
   }
 
   async #deploy(actor: Actor, goal: Goal): Promise<{ deployment: Deployment } & DeploymentFindings> {
-    for (let attempt = 1;; attempt++) {
+    const endsAt = performance.now() + RETRIES_MS;
+    for (;;) {
       const comparison = await this.#compare(goal);
       // What is closed is never opened by leaving something out, whatever else is forced.
       for (const { error } of comparison.functions.problems) if (error.status === 400) throw error;
@@ -266,7 +267,7 @@ class DeploymentService implements Deployments {
       await using files = await this.#options.workingCopy.stage(comparison.changes);
       // Nothing is awaited from here until calls run the new code.
       if (this.#options.history.head() !== comparison.head) {
-        if (attempt < ATTEMPTS_MAX) continue;
+        if (performance.now() < endsAt) continue;
         throw conflict("The code kept changing while it was checked. Deploy it again.");
       }
       const row = this.#options.store.change(actor, () => {
