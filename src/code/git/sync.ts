@@ -4,7 +4,7 @@ import { type Actor, SERVER } from "../../actor.ts";
 import { AppError, conflict, invalid, messageOf, notFound } from "../../errors.ts";
 import type { FunctionEntries } from "../../core/functions/registry.ts";
 import { type Sha256, sha256Of } from "../../sha256.ts";
-import type { Blobs } from "../../store/blobs.ts";
+import { type Blobs, eachOf } from "../../store/blobs.ts";
 import type { Level } from "../../telemetry/log.ts";
 import { oneLine } from "../../text.ts";
 import type { ExpectedVersions, Version } from "../../versions.ts";
@@ -237,13 +237,13 @@ class GitSyncService implements GitSync {
     const { blobs, parseFunctions } = this.#options;
     const hashes = new Map<string, Sha256>();
     let functions: FunctionEntries | undefined;
-    for (const { path, read } of files) {
+    await eachOf(files, async ({ path, read }) => {
       const content = await read();
       const sha256 = sha256Of(content);
       await blobs.put(sha256, content);
       hashes.set(path, sha256);
       if (path === CRUDE_JSON) functions = parseFunctions(new TextDecoder().decode(content));
-    }
+    });
     const [subject = ""] = message.split("\n");
     return {
       commit,
