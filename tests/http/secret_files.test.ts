@@ -133,7 +133,7 @@ Deno.test("with the mode create, names that exist are a conflict that names all 
   assert.deepEqual(await valuesOf(server), { A: ["1", ""], B: ["2", ""] });
 });
 
-Deno.test("5,000 secrets go in and out in each format, and the server answers meanwhile", async () => {
+Deno.test("5,000 secrets go in and out in each format", async () => {
   await using server = await startApp();
   const awkward = ["plain", 'it\'s "both"', "two\nlines", " $HOME ", "back\\slash\\", "cr\r", "漢🔑"];
   const secrets = Object.fromEntries(
@@ -234,4 +234,27 @@ Deno.test("a secret is copied or moved to another owner, unless it changed or th
     assert.equal((await server.api("POST", "/api/secrets/2/copy", body)).status, 400);
   }
   assert.equal((await server.api("POST", "/api/secrets/99/copy", global)).status, 404);
+});
+
+Deno.test("imports during a rotation and other changes leave every value readable", async () => {
+  await using server = await startApp();
+  const file = (value: string) =>
+    Array.from({ length: 1_500 }, (_, n) => `# ${value}\nN_${n}=${value}-${n}`).join("\n");
+  await importEnv(server, file("first"));
+  const answers = await Promise.all([
+    importEnv(server, file("second")),
+    server.api("POST", "/api/encryption-keys/rotation"),
+    server.api("PUT", "/api/secrets/1", { value: "third" }),
+    importEnv(server, file("first").replaceAll("# first", "# note")),
+  ]);
+  assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200], JSON.stringify(answers).slice(0, 500));
+  const response = await exported(server, "scope=global&format=json");
+  assert.equal(response.headers.get("x-unreadable-secrets"), null);
+  const secrets = await response.json() as Record<string, { value: string; comment: string }>;
+  assert.equal(Object.keys(secrets).length, 1_500);
+  for (const [name, { value, comment }] of Object.entries(secrets)) {
+    const n = name.slice(2);
+    assert.ok([`first-${n}`, `second-${n}`, ...(n === "0" ? ["third"] : [])].includes(value), `${name} ${value}`);
+    assert.ok(["second", "note"].includes(comment));
+  }
 });

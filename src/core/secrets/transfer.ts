@@ -96,7 +96,7 @@ interface Step extends Addressed {
   readonly kind: "new" | "changed" | "same";
   readonly old: SecretRow | undefined;
   readonly comment: string;
-  /** Of the old row if the value is the same; undefined in a preview. */
+  /** Undefined if the value is the same, and in a preview. */
   readonly ciphertext: string | undefined;
 }
 
@@ -197,7 +197,7 @@ class TransferService implements SecretTransfer {
       const comment = line.comment === "" ? old?.comment ?? "" : line.comment;
       const kind = !old ? "new" : isSameValue && comment === old.comment ? "same" : "changed";
       const sealed = () => isSealed ? this.#keyring.seal(value, secretAad(owner, name)) : undefined;
-      steps.push({ ...line, kind, old, comment, ciphertext: isSameValue ? old.ciphertext : sealed() });
+      steps.push({ ...line, kind, old, comment, ciphertext: isSameValue ? undefined : sealed() });
     }
     return { steps, keyVersion };
   }
@@ -208,17 +208,13 @@ class TransferService implements SecretTransfer {
     if (keyVersion !== this.#keyring.currentVersion) throw new Outdated();
     const owners = new Map(steps.map(({ owner }) => [`${owner.scope} ${ownerId(owner)}`, owner]));
     for (const owner of owners.values()) requireOwner(this.#store, owner);
-    for (const step of steps) this.#requirePlanned(step);
     for (const step of steps) {
-      if (step.kind === "new") this.#insert(actor, step);
-      if (step.kind === "changed") this.#update(actor, step, step.old!);
+      const row = this.#rows.findByOwner(step.name, step.owner);
+      // A rotation changes the ciphertext alone.
+      if (row?.id !== step.old?.id || row?.updatedAt !== step.old?.updatedAt) throw new Outdated();
+      if (!row) this.#insert(actor, step);
+      else if (step.kind === "changed") this.#update(actor, step, row);
     }
-  }
-
-  #requirePlanned({ name, owner, old }: Step): void {
-    const row = this.#rows.findByOwner(name, owner);
-    const isPlanned = row?.id === old?.id && row?.updatedAt === old?.updatedAt && row?.ciphertext === old?.ciphertext;
-    if (!isPlanned) throw new Outdated();
   }
 
   #insert(actor: Actor, { name, owner, ownerName, comment, ciphertext }: Step): void {
@@ -232,13 +228,13 @@ class TransferService implements SecretTransfer {
 
   #update(actor: Actor, { name, comment, ciphertext }: Step, old: SecretRow): void {
     const at = nextChangeTime(this.#now(), old.updatedAt);
-    this.#rows.update({ id: old.id, name, ciphertext: ciphertext!, comment, now: at });
+    this.#rows.update({ id: old.id, name, ciphertext: ciphertext ?? old.ciphertext, comment, now: at });
     const { before, after } = difference(factsOf(old), factsOf({ ...old, comment }));
     this.#record(actor, {
       action: "secret.updated",
       subject: { kind: "secret", id: old.id, name },
       before,
-      after: { ...after, ...(ciphertext !== old.ciphertext && { value: "changed" }) },
+      after: { ...after, ...(ciphertext !== undefined && { value: "changed" }) },
     });
   }
 }
