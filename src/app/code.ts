@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bestEffort } from "../best_effort.ts";
-import { type AssetFinder, createAssets } from "../code/files/assets.ts";
+import { type AssetFinder, createAssets, type SourceFinder } from "../code/files/assets.ts";
 import { CodeFolder } from "../code/files/code_folder.ts";
 import { createFiles, type Files } from "../code/files/files.ts";
 import { Builder } from "../code/modules/builder.ts";
@@ -68,6 +68,7 @@ export async function openCode(
   const builder = new Builder({ runtime, deno: builders, codeDir, folder: join(runDir, "build"), fetchEnv });
   const warnLate = (error: unknown) =>
     log("warn", `First calls after a restart will take longer: ${messageOf(error)} (observations.db).`);
+  const sourceOf: SourceFinder = (file, state) => versions.workingCopy.sourceOf(file, state);
   const imports = createImports({
     codeDir,
     locks,
@@ -76,6 +77,7 @@ export async function openCode(
     ownUsers: runtime.ownUsers,
     bootstrap: join(runtime.appDir, "workers", "bootstrap.ts"),
     builder,
+    sourceOf,
     ...settings.view({ importHosts: "sandbox.import-hosts" }),
     kept: createModuleGraphCache({
       store: observations.moduleGraphs,
@@ -84,7 +86,7 @@ export async function openCode(
     }),
   });
   cache.alsoUsed(() => imports.packages());
-  const assets = createAssets(codeDir, codeFolder);
+  const assets = createAssets(codeDir, codeFolder, sourceOf);
   const gitSources = createGitSources({ store, record });
   const { requireWritable } = gitSources;
   const history = createFileHistory(versions);

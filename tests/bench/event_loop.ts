@@ -40,6 +40,7 @@ export async function benchEventLoop(): Promise<string[]> {
     landlock: undefined,
   };
   const imports = createImports({
+    sourceOf: () => undefined,
     codeDir: codeDir!,
     locks: createPackageLocks({ store: store.packageLocks, transaction: store.transaction }),
     cache: new ModuleCache({

@@ -8,6 +8,7 @@ import { FILES_MAX, readInfo } from "../../src/code/modules/module_info.ts";
 import { makeSandboxFolder } from "../../src/sandbox/process/sandbox_dir.ts";
 import { slices } from "../../src/slices.ts";
 import { temporaryFolder } from "./temporary.ts";
+import { foldersIn } from "./folders.ts";
 
 /** How often the event loop came round while `work` was done. */
 async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
@@ -21,16 +22,6 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   await work();
   isOver = true;
   return turns;
-}
-
-function foldersIn(home: string): { runDir: string; codeDir: string; denoDir: string } {
-  const [runDir, codeDir, denoDir] = ["run", "code", "deno"].map((name) => join(home, name)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const folder of [runDir, codeDir, denoDir]) Deno.mkdirSync(folder);
-  return { runDir, codeDir, denoDir };
 }
 
 /** What `deno info` says of a handler with so many modules, each of which has so many imports. */

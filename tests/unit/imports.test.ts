@@ -24,6 +24,7 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
   const { store } = openStoreAt(join(folder, "database.db"));
   const observations = openObservations(join(folder, "observations.db"), () => new Date(), assert.fail);
   const imports = createImports({
+    sourceOf: () => undefined,
     codeDir,
     locks: createPackageLocks({ store: store.packageLocks, transaction: store.transaction }),
     cache: new ModuleCache({

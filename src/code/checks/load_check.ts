@@ -158,7 +158,7 @@ function summary(printed: string): string {
 }
 
 /** Returns a hash of everything that the outcome depends on. */
-async function hashOf({ files, ...rest }: Code, codeDir: string): Promise<string> {
+async function hashOf({ files, sources: _, ...rest }: Code, codeDir: string): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(rest));
   const pause = slices();
   for (const path of files) {

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import picomatch from "picomatch";
 import { invalid } from "../../errors.ts";
+import type { KeptContent } from "../../sandbox/process/sandbox_dir.ts";
 import { slices } from "../../slices.ts";
 import { isClosedName } from "./importable.ts";
 import type { CodeFolder, FoundFile, Look } from "./code_folder.ts";
@@ -18,11 +19,16 @@ export interface Assets {
   readonly version: number;
   /** Absolute paths. */
   readonly files: readonly string[];
+  /** What reads their contents, in the same order; undefined for those that are in the code folder only. */
+  readonly sources: readonly (KeptContent | undefined)[];
   /** A sentence for the author if more files match than allowed; `files` are then the first of them. */
   readonly problem: string | undefined;
 }
 
-export const NO_ASSETS: Assets = { version: 0, files: [], problem: undefined };
+export const NO_ASSETS: Assets = { version: 0, files: [], sources: [], problem: undefined };
+
+/** Returns what reads the content that the file of this absolute path has in this state; undefined if none is kept. */
+export type SourceFinder = (file: string, state: string) => KeptContent | undefined;
 
 export interface AssetFinder {
   /** Returns what `patterns` match now; immediately unless something in the code folder was changed. */
@@ -44,7 +50,11 @@ export function checkPattern(pattern: string): void {
   if (closed !== undefined) throw invalid("files", `must not name "${closed}", which no function may read`);
 }
 
-export function createAssets(codeDir: string, folder: CodeFolder): AssetFinder {
+export function createAssets(
+  codeDir: string,
+  folder: CodeFolder,
+  sourceOf: SourceFinder = () => undefined,
+): AssetFinder {
   /** By the array of patterns of a function's entry. */
   const known = new WeakMap<readonly string[], { look: Look; states: string; assets: Assets }>();
   let lastVersion = 0;
@@ -62,6 +72,7 @@ export function createAssets(codeDir: string, folder: CodeFolder): AssetFinder {
     const assets = last?.states === states ? last.assets : {
       version: ++lastVersion,
       files: files.map(({ path }) => join(codeDir, path)),
+      sources: files.map(({ path, state }) => sourceOf(join(codeDir, path), state)),
       problem,
     };
     known.set(patterns, { look, states, assets });

@@ -11,8 +11,14 @@ export function codeOf(
   assets: Assets,
   { importHosts, net, memoryMb }: ProcessLimits,
 ): Code {
+  const modules = new Set(assets.files.length === 0 ? [] : graph.files);
+  const others = assets.files.map((file, index) => ({ file, source: assets.sources[index] }))
+    .filter(({ file }) => !modules.has(file));
+  // Without an entry for each module, those of the others would be at the wrong places.
+  const ofModules = graph.files.map((_, index) => graph.sources[index]);
   return {
-    files: assets.files.length === 0 ? graph.files : [...new Set([...graph.files, ...assets.files])],
+    files: [...graph.files, ...others.map(({ file }) => file)],
+    sources: [...ofModules, ...others.map(({ source }) => source)],
     lock: graph.lock,
     config: graph.config,
     packages: graph.packages,

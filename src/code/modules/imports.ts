@@ -5,8 +5,9 @@ import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
 import { readInfoAside } from "./info_aside.ts";
+import type { SourceFinder } from "../files/assets.ts";
 import { whyNotImportable } from "../files/importable.ts";
-import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
+import type { CodeConfig, KeptContent } from "../../sandbox/process/sandbox_dir.ts";
 import type { ModuleGraphCache } from "./module_graph_cache.ts";
 import {
   cutLock,
@@ -35,6 +36,8 @@ export interface ModuleGraph {
   readonly entry: string;
   /** Absolute paths of all local modules, the handler first. */
   readonly files: readonly string[];
+  /** What reads the contents of all of them, in the same order; empty if not all are kept. */
+  readonly sources: readonly KeptContent[];
   /** Whether anything remote was fetched. */
   readonly remote: boolean;
   /** Text of the lock file: the versions of what this graph imports, and nothing else. Undefined if it fetches nothing. */
@@ -67,6 +70,7 @@ export interface ImportsOptions {
   readonly ownUsers: boolean;
   readonly importHosts: () => readonly string[];
   readonly kept: ModuleGraphCache;
+  readonly sourceOf: SourceFinder;
 }
 
 /** A handler's graph with another lock. */
@@ -261,7 +265,7 @@ class ImportService implements Imports {
   }
 
   ofCopy(codeDir: string, locks: PackageLocks): ImportsOfCopy {
-    const options = { ...this.#options, codeDir, locks, kept: NOT_KEPT };
+    const options = { ...this.#options, codeDir, locks, kept: NOT_KEPT, sourceOf: () => undefined };
     return new CopiedImports(options, this, () => this.#lockOfWorkers());
   }
 
@@ -279,6 +283,7 @@ class ImportService implements Imports {
         files: graph.files.map(moved),
       },
     };
+    this.#findSources(known);
     this.#known.set(handler, known);
     this.#keep(handler, known);
     return version;
@@ -359,6 +364,7 @@ class ImportService implements Imports {
         version: ++this.#lastVersion,
         entry: pathToFileURL(file).href,
         files,
+        sources: [],
         remote,
         lock: remote ? fetched.lock : undefined,
         config: map.isEmpty ? undefined : map.files("./code/", this.#honoJsx),
@@ -435,6 +441,7 @@ class ImportService implements Imports {
     for (let look = 1; look < LOOKS_MAX && next.touchedMeanwhile; look++) next = await this.#inspectOnce(handler);
     if (stale && sameCode(stale, next)) next = { ...next, graph: stale.graph };
     next.currentAt = performance.now();
+    this.#findSources(next);
     this.#known.set(handler, next);
     this.#keep(handler, next);
     return next.graph;
@@ -470,6 +477,7 @@ class ImportService implements Imports {
         version: ++this.#lastVersion,
         entry: pathToFileURL(file).href,
         files,
+        sources: [],
         remote,
         lock,
         config,
@@ -519,8 +527,25 @@ class ImportService implements Imports {
     return run;
   }
 
+  /**
+   * Finds where the contents of a graph are kept, when its files are known to be as in the graph: from then on, no change
+   * of the code folder mixes old and new files in a process.
+   */
+  #findSources(known: Known): void {
+    const { graph, states } = known;
+    const sources: KeptContent[] = [];
+    for (const file of graph.files) {
+      const source = this.#options.sourceOf(file, states.get(file) ?? "missing");
+      // It was edited, and its new content is not kept yet.
+      if (source === undefined) return;
+      sources.push(source);
+    }
+    known.graph = { ...graph, sources };
+  }
+
   /** Records that a graph was found unchanged. */
   #trust(path: string, current: Known, turn?: number): ModuleGraph {
+    if (current.graph.sources.length === 0) this.#findSources(current);
     this.#known.set(path, current);
     current.currentIn = turn;
     current.currentAt = performance.now();

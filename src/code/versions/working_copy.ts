@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { accessSync, constants } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { conflict, messageOf } from "../../errors.ts";
 import { DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
 import type { Level } from "../../telemetry/log.ts";
@@ -11,6 +11,7 @@ import { sha256Of } from "../../sha256.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import { eachOf } from "../../store/blobs.ts";
 import type { MetaStore } from "../../store/settings.ts";
+import type { KeptContent } from "../../sandbox/process/sandbox_dir.ts";
 import type { CodeFolder, FoundFile, Look } from "../files/code_folder.ts";
 import { DISK } from "./author.ts";
 import type { CodeHistory, Head } from "./history.ts";
@@ -163,6 +164,13 @@ export class WorkingCopy {
       await dispose();
       throw error;
     }
+  }
+
+  /** Returns what reads the content that a file has in this state; undefined if it is not part of a version. */
+  sourceOf(file: string, state: string): KeptContent | undefined {
+    const { codeDir, blobs } = this.#options;
+    const known = this.#known.get(relative(codeDir, file).split(sep).join("/"));
+    return known?.state === state ? () => blobs.read(known.file.sha256) : undefined;
   }
 
   /** Remembers the content of a file that was just written, and that the folder has the newest version. */

@@ -162,7 +162,7 @@ export class Sandbox<C extends HostedCaller> {
       answer: (payload) => this.#writer!.send(ToSandbox.Looked, 0, payload),
     });
     this.#process = options.spare ?? startProcess(options.code, options.process);
-    this.#entry = this.#process.installCode(options.code.files);
+    this.#entry = this.#process.installCode(options.code.files, options.code.sources);
     // It is awaited once the process has connected, which may never happen.
     this.#entry.catch(() => {});
     this.#exited = this.#process.ended.then((status) => {

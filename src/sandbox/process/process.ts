@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { acceptAuthenticated, createToken, TOKEN_BYTES } from "./channel.ts";
-import { type CodeConfig, makeSandboxFolder, type SandboxFolder } from "./sandbox_dir.ts";
+import { type CodeConfig, type KeptContent, makeSandboxFolder, type SandboxFolder } from "./sandbox_dir.ts";
 import { type AllowedAccess, landlockArgs } from "./landlock.ts";
 import { machineNames } from "./machine_names.ts";
 import { netFlags, tcpPorts } from "./net_flags.ts";
@@ -50,6 +50,8 @@ export interface Profile {
 export interface Code extends Profile {
   /** Absolute paths of the modules, the handler first. */
   readonly files: readonly string[];
+  /** What reads the contents of `files`, in the same order; undefined for those that are in the code folder only. */
+  readonly sources?: readonly (KeptContent | undefined)[];
 }
 
 /** Options of all sandbox processes. */
@@ -72,8 +74,8 @@ export interface SandboxProcess {
   readonly connected: Promise<Deno.UnixConn>;
   /** Resolves with the exit status when the process is gone. */
   readonly ended: Promise<Deno.CommandStatus>;
-  /** Copies `files`, the handler first, for the process. Returns the `file:` URL of the copied handler. Called once. */
-  installCode(files: readonly string[]): Promise<string>;
+  /** Copies the code for the process. Returns the `file:` URL of the copied handler. Called once. */
+  installCode(files: readonly string[], sources?: readonly (KeptContent | undefined)[]): Promise<string>;
   /** Returns the end of its output; complete once `ended` has resolved. */
   stderr(): string;
   /** Replaces paths of the process's folder by those that the author knows, and removes the platform's stack frames. */

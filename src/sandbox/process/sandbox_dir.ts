@@ -18,6 +18,9 @@ export interface CodeConfig {
   readonly importMap: string;
 }
 
+/** Reads a content of a file that is kept elsewhere; undefined if it is gone. */
+export type KeptContent = () => Promise<Uint8Array | undefined>;
+
 export interface SandboxFolder {
   readonly path: string;
   /** Where Deno may store its transpiled modules. */
@@ -35,9 +38,10 @@ export interface SandboxFolder {
   closeSocket(): void;
   /**
    * Copies `files`, the handler first, all of them from below the code folder. Returns the `file:` URL of the copied
-   * handler. The copies do not change if the originals are edited. Called once.
+   * handler. The copies do not change if the originals are edited. A file with one of `sources`, in the same order, gets
+   * the content of that, so that a change of the folder meanwhile has no effect. Called once.
    */
-  installCode(files: readonly string[]): Promise<string>;
+  installCode(files: readonly string[], sources?: readonly (KeptContent | undefined)[]): Promise<string>;
   /** Removes the folder, even while files are being copied. */
   remove(): Promise<void>;
   /** Replaces the paths of the copies in `text` by the paths in the code folder, which the author knows. */
@@ -126,8 +130,9 @@ export function makeSandboxFolder(
       configFiles,
       listener,
       closeSocket: close,
-      async installCode(files) {
-        copied = copyCode(files, codeDir, copies, uid, copying.signal);
+      async installCode(files, sources = []) {
+        const originals = files.map((file, index) => ({ file, source: sources[index] }));
+        copied = copyCode(originals, codeDir, copies, uid, copying.signal);
         return pathToFileURL((await copied)[0]!).href;
       },
       async remove() {
@@ -151,6 +156,12 @@ function makeFolder(path: string, uid: number | undefined): void {
   if (uid !== undefined) Deno.chownSync(path, null, uid);
 }
 
+interface Original {
+  /** Absolute path in the code folder. */
+  readonly file: string;
+  readonly source: KeptContent | undefined;
+}
+
 /** Files that are copied at a time. */
 const COPIES_AT_ONCE = 8;
 
@@ -159,13 +170,13 @@ const COPIES_AT_ONCE = 8;
  * work. Returns their new paths. Stops at once when `signal` is aborted.
  */
 async function copyCode(
-  files: readonly string[],
+  files: readonly Original[],
   codeDir: string,
   copies: string,
   uid: number | undefined,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const paths = files.map((file) => join(copies, relative(codeDir, file)));
+  const paths = files.map(({ file }) => join(copies, relative(codeDir, file)));
   const all = new Set(paths);
   const made = new Set([copies]);
   for (const path of paths) {
@@ -212,13 +223,14 @@ function openSocket(folder: string, uid: number | undefined) {
 
 /** Copies a file. `files` contains the paths of all copies. */
 async function copyFile(
-  from: string,
+  { file, source }: Original,
   to: string,
   files: ReadonlySet<string>,
   uid: number | undefined,
 ): Promise<void> {
+  const kept = await source?.();
   // The file may be missing, which its import will report.
-  const content = await Deno.readFile(from).catch(ignoreMissing);
+  const content = kept ?? await Deno.readFile(file).catch(ignoreMissing);
   if (!content) return;
   await Deno.writeFile(to, content, { mode: 0o440 });
   const fix = reexportFix(to, content, files);
