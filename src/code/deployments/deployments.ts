@@ -149,6 +149,8 @@ interface Comparison {
   readonly changes: TreeChanges;
   readonly functions: PlannedReplacement;
   readonly plan: DeploymentPlan;
+  /** The enabled functions whose code or entry is new, and those whose code was not looked at yet. */
+  readonly affected: readonly RegisteredFunction[];
 }
 
 /** How long a deployment is compared and checked again because other files were changed meanwhile. */
@@ -244,7 +246,8 @@ class DeploymentService implements Deployments {
       after: registry.list(),
     };
     const plan = { files: filePlan(head.tree, tree), functions: functions.plan };
-    return { head, tree, changes: changesBetween(head.tree, tree), functions, plan };
+    const changes = changesBetween(head.tree, tree);
+    return { head, tree, changes, functions, plan, affected: this.#affected(changes, functions) };
   }
 
   async #rehearse(goal: Goal): Promise<Rehearsal> {
@@ -322,7 +325,7 @@ class DeploymentService implements Deployments {
 
   /** Makes the copy that is checked; none if nothing is to be checked. */
   async #stage(comparison: Comparison): Promise<StagedCode | undefined> {
-    return this.#affected(comparison).length === 0 ? undefined : await this.#options.stage(comparison.tree);
+    return comparison.affected.length === 0 ? undefined : await this.#options.stage(comparison.tree);
   }
 
   async #check(comparison: Comparison, code: StagedCode | undefined, types: boolean): Promise<DeploymentFindings> {
@@ -333,7 +336,7 @@ class DeploymentService implements Deployments {
     }));
     const warnings: DeploymentProblem[] = [];
     const found = new Map<string, DeploymentFindings>();
-    const affected = this.#affected(comparison);
+    const { affected } = comparison;
     await eachOf(affected, async (entry) => void found.set(entry.name, await code!.check(entry, types)));
     for (const { name } of affected) {
       problems.push(...found.get(name)!.problems);
@@ -342,8 +345,7 @@ class DeploymentService implements Deployments {
     return { problems, warnings };
   }
 
-  /** Returns the enabled functions whose code or entry is new, and those whose code was not looked at yet. */
-  #affected({ changes, functions: { plan, after } }: Comparison): RegisteredFunction[] {
+  #affected(changes: TreeChanges, { plan, after }: PlannedReplacement): RegisteredFunction[] {
     const { importers, isKnown } = this.#options;
     const handlers = new Set([...changes.keys()].flatMap((path) => [path, ...importers(path)]));
     const names = new Set([...plan.created, ...plan.changed]);

@@ -146,14 +146,18 @@ export class WorkingCopy {
   async stage(changes: TreeChanges): Promise<Staged> {
     const { codeDir, blobs } = this.#options;
     const drafts = join(codeDir, `${DRAFT_PREFIX}${randomUUID()}`);
-    const draftOf = new Map([...changes].filter(([, file]) => file).map(([path], at) => [path, join(drafts, `${at}`)]));
+    const draftOf = new Map<string, Draft>();
     const dispose = async () => await Deno.remove(drafts, { recursive: true }).catch(ignoreMissing);
     try {
-      if (draftOf.size > 0) await Deno.mkdir(drafts, { mode: 0o700 });
-      await eachOf([...draftOf], async ([path, draft]) => {
+      const written = [...changes.keys()].filter((path) => changes.get(path));
+      if (written.length > 0) await Deno.mkdir(drafts, { mode: 0o700 });
+      await eachOf(written, async (path) => {
         const content = await blobs.read(changes.get(path)!.sha256);
         if (!content) throw conflict(`The content of ${path} is no longer stored.`, { [path]: "is no longer stored" });
+        const draft = join(drafts, `${draftOf.size}`);
+        draftOf.set(path, { path: draft, state: "" });
         await Deno.writeFile(draft, content);
+        draftOf.set(path, { path: draft, state: stateOf(await Deno.lstat(draft)) });
       });
       return {
         check: () => this.#check(changes),
@@ -236,15 +240,19 @@ export class WorkingCopy {
     });
   }
 
-  #apply(changes: TreeChanges, draftOf: ReadonlyMap<string, string>): void {
-    const { codeDir } = this.#options;
-    for (const [path, file] of changes) if (!file) removeFile(join(codeDir, path), codeDir);
+  #apply(changes: TreeChanges, draftOf: ReadonlyMap<string, Draft>): void {
+    const { codeDir, folder, history } = this.#options;
+    const deleted = [...changes.keys()].filter((path) => !changes.get(path));
+    removeFiles(codeDir, deleted);
+    for (const path of deleted) this.#known.delete(path);
     for (const [path, draft] of draftOf) {
       const target = join(codeDir, path);
       Deno.mkdirSync(dirname(target), { recursive: true });
-      moveTo(target, draft);
+      moveTo(target, draft.path);
+      this.#known.set(path, { state: draft.state, file: changes.get(path)! });
     }
-    this.wrote(changes.keys());
+    folder.changed();
+    this.#markApplied(history.head().version);
   }
 
   #markApplied(version: number | undefined): void {
@@ -344,7 +352,7 @@ export class WorkingCopy {
 
   #stateOf(path: string): string | undefined {
     const info = this.#lstat(path);
-    return info?.isFile ? `${info.mtime?.getTime()} ${info.size} ${info.ino}` : undefined;
+    return info?.isFile ? stateOf(info) : undefined;
   }
 
   #lstat(path: string): Deno.FileInfo | undefined {
@@ -354,6 +362,19 @@ export class WorkingCopy {
       return undefined;
     }
   }
+}
+
+/** A new content that waits in the code folder. */
+interface Draft {
+  /** Absolute. */
+  readonly path: string;
+  /** A rename does not change it. */
+  readonly state: string;
+}
+
+/** As in the list of the code folder. */
+function stateOf({ mtime, size, ino }: Deno.FileInfo): string {
+  return `${mtime?.getTime()} ${size} ${ino}`;
 }
 
 /** What a path is on disk; a special file is a pipe, a socket or a device. */
@@ -373,13 +394,24 @@ function messageFor(changes: TreeChanges, isFirst: boolean): string {
   return paths.length <= NAMES_MAX ? `Edited on disk: ${named}` : `Edited on disk: ${named} and others`;
 }
 
-/** Removes a file and folders that become empty. */
-function removeFile(path: string, codeDir: string): void {
-  try {
-    Deno.removeSync(path);
-    for (let folder = dirname(path); folder !== codeDir; folder = dirname(folder)) Deno.removeSync(folder);
-  } catch {
-    // It does not exist, or the folder is not empty.
+/** Removes files, and folders that become empty. */
+function removeFiles(codeDir: string, paths: readonly string[]): void {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) folders.add(folder);
+    try {
+      Deno.removeSync(join(codeDir, path));
+    } catch {
+      // It does not exist.
+    }
+  }
+  // What is in a folder comes first. An attempt that fails takes longer than a look.
+  for (const folder of [...folders].sort().reverse()) {
+    try {
+      if (Deno.readDirSync(join(codeDir, folder)).next().done) Deno.removeSync(join(codeDir, folder));
+    } catch {
+      // It does not exist, or something was just put into it.
+    }
   }
 }
 
