@@ -456,6 +456,17 @@ Deno.test("a stored content that was damaged counts as missing, and can be sent 
   assert.equal(await run(server, "/a"), "whole");
 });
 
+Deno.test("a deployment whose content was purged cannot come back, and the answer names the file", async () => {
+  await using server = await startApp();
+  const functions = { a: on("/a", "a.ts") };
+  await deployed(server, { files: { "a.ts": saying("purged") }, functions });
+  await deployed(server, { files: { "a.ts": saying("kept") }, functions });
+  assert.equal((await server.api("DELETE", "/api/versions/1/files/a.ts")).status, 200);
+  const { status, body } = await server.api("POST", "/api/deployments/1/rollback");
+  assert.deepEqual([status, body.code, body.details], [409, "Conflict", { "a.ts": "is no longer stored" }]);
+  assert.equal(await run(server, "/a"), "kept");
+});
+
 Deno.test("an altered deployment or version is not used", async () => {
   await using server = await startApp();
   await deployed(server, { files: { "a.ts": saying("a") }, functions: { a: on("/a", "a.ts") } });

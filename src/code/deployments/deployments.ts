@@ -24,7 +24,7 @@ import type { CodeHistory, Head, MacKey } from "../versions/history.ts";
 import { changesBetween, type Tree, type TreeChanges, treeHash } from "../versions/tree.ts";
 import type { WorkingCopy } from "../versions/working_copy.ts";
 import type { DeploymentFindings, DeploymentProblem } from "./problems.ts";
-import { type DeploymentRequest, type FilePlan, filePlan, treeAfter } from "./request.ts";
+import { type DeploymentRequest, type FilePlan, filePlan, requireStored, treeAfter } from "./request.ts";
 import type { StagedCode } from "./staged_code.ts";
 
 export interface DeploymentPlan {
@@ -220,7 +220,11 @@ class DeploymentService implements Deployments {
     const listed = JSON.parse(list) as ListedFunction[];
     return {
       message: message ?? `Rolled back to deployment ${id}`,
-      tree: () => Promise.resolve(row.versionId === null ? new Map() : history.tree(row.versionId)),
+      tree: async (current) => {
+        const tree: Tree = row.versionId === null ? new Map() : history.tree(row.versionId);
+        await requireStored(changesBetween(current, tree), this.#options.blobs);
+        return tree;
+      },
       functions: new Map(listed.map(({ name, entry }) => [name, entry])),
       ids: new Map(listed.map(({ name, id }) => [name, id])),
       prune: true,

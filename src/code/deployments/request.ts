@@ -1,12 +1,12 @@
 // Checks what a deployment asks for, and computes the files that it leads to.
 
-import { AppError, type ErrorDetails, invalid } from "../../errors.ts";
+import { AppError, conflict, type ErrorDetails, invalid } from "../../errors.ts";
 import { checkFilePath } from "../../core/functions/file_paths.ts";
 import type { FunctionEntries } from "../../core/functions/registry.ts";
 import type { Sha256 } from "../../sha256.ts";
 import { type Blobs, eachOf } from "../../store/blobs.ts";
 import { isClosedName } from "../files/importable.ts";
-import { changesBetween, nestedFile, type Tree, type TreeFile } from "../versions/tree.ts";
+import { changesBetween, nestedFile, type Tree, type TreeChanges, type TreeFile } from "../versions/tree.ts";
 
 export interface DeploymentRequest {
   /** One line for the history. */
@@ -66,6 +66,16 @@ export async function treeAfter(
   const nested = nestedFile(tree);
   if (nested) throw invalid(`files.${nested.path}`, `cannot be inside of ${nested.inside}, which is a file`);
   return tree;
+}
+
+/** Checks that no content of changes was purged. @throws AppError Conflict (409) naming the paths */
+export async function requireStored(changes: TreeChanges, blobs: Blobs): Promise<void> {
+  const files = [...changes].flatMap(([path, file]) => file ? [{ path, sha256: file.sha256 }] : []);
+  const missing = new Set(await blobs.missing(files.map(({ sha256 }) => sha256)));
+  const paths = files.filter(({ sha256 }) => missing.has(sha256)).map(({ path }) => path);
+  if (paths.length === 0) return;
+  const details = Object.fromEntries(paths.map((path) => [path, "is no longer stored"]));
+  throw conflict(`The content of ${paths[0]} is no longer stored.`, details);
 }
 
 export function filePlan(before: Tree, after: Tree): FilePlan {
