@@ -22,6 +22,7 @@ export interface DevOptions {
 /** Editors write a file in several steps. */
 const SETTLE_MS = 100;
 const NAME_WIDTH = 20;
+const KEY_LENGTH = 72;
 /** Variables that would let the server use other folders, addresses or credentials than those of the folder. */
 const OWN = new Set(["KEYRING_PASSPHRASE", "KEYRING_PASSPHRASE_FILE", "TRUSTED_PROXIES"]);
 
@@ -52,6 +53,11 @@ export async function dev({ folder, port, env, print, signal }: DevOptions): Pro
         print(`${status} ${method} ${path} ${durationMs.toFixed(0)} ms`),
     },
   });
+  // Also during the start, when nothing listens for it yet.
+  const ended = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve());
+  });
   const server = new LocalServer(app.url, key);
   const watching = new Watching(folder, server, print);
   await watching.start(app.url);
@@ -59,7 +65,7 @@ export async function dev({ folder, port, env, print, signal }: DevOptions): Pro
   await Promise.race([
     watching.run(signal),
     app.lost,
-    new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
+    ended,
   ]);
   await logs.catch(() => {});
   await app.drain();
@@ -70,7 +76,8 @@ async function managementKey(path: string): Promise<string> {
   const known = await Deno.readTextFile(path).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
-  if (known !== undefined) return known;
+  // Shorter if the program was killed while it wrote the file.
+  if (known?.length === KEY_LENGTH) return known;
   const key = crypto.randomUUID() + crypto.randomUUID();
   await Deno.writeTextFile(path, key, { mode: 0o600 });
   return key;
@@ -99,6 +106,7 @@ class Watching {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     using watcher = Deno.watchFs(this.#folder);
     signal.addEventListener("abort", () => watcher.close());
     const changed = new Set<string>();

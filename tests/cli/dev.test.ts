@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { dev } from "../../src/dev/dev.ts";
 import { Printed } from "../http/server.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -138,6 +139,21 @@ Deno.test("the file that a server serves runs a folder as well, on Node, with th
     await using dev = await startDev(folder, "node");
     assert.equal((await call(`${dev.url}/run/open`)).name, "function");
     assert.equal(await dev.stop(), 0);
+  });
+});
+
+Deno.test("it ends when that is asked for during its start, and starts with a key file that was not written to its end", async () => {
+  await withProject(async (folder) => {
+    const options = { folder, port: 0, env: () => undefined, print() {} };
+    const ending = new AbortController();
+    const running = dev({ ...options, signal: ending.signal });
+    ending.abort();
+    await running;
+    await Deno.truncate(join(folder, ".crude", "key"));
+    const second = new AbortController();
+    const print = (line: string) => line.startsWith("Ready.") ? second.abort() : undefined;
+    await dev({ ...options, print, signal: second.signal });
+    assert.equal((await Deno.stat(join(folder, ".crude", "key"))).size, 72);
   });
 });
 
