@@ -223,11 +223,16 @@ export class WorkingCopy {
 
   /** After the commit it would be too late: the files would stay as they are. */
   #requireWritable(folder: string): void {
+    const { codeDir } = this.#options;
+    const name = folder === "" ? "The code folder" : `The folder ${folder}`;
     try {
-      accessSync(join(this.#options.codeDir, folder), constants.W_OK | constants.X_OK);
+      accessSync(join(codeDir, folder), constants.W_OK | constants.X_OK);
     } catch (error) {
-      const name = folder === "" ? "The code folder" : `The folder ${folder}`;
       throw conflict(`${name} cannot be written to by the server: ${messageOf(error)}`);
+    }
+    // A rename leads to no other file system.
+    if (Deno.statSync(join(codeDir, folder)).dev !== Deno.statSync(codeDir).dev) {
+      throw conflict(`${name} is on another file system than the code folder, so that no file of it can be replaced.`);
     }
   }
 
@@ -420,7 +425,7 @@ function moveTo(target: string, draft: string): void {
   try {
     Deno.renameSync(draft, target);
   } catch (error) {
-    if (!Deno.lstatSync(target).isDirectory) throw error;
+    if (!(error instanceof Deno.errors.IsADirectory)) throw error;
     removeEmptyFolder(target);
     Deno.renameSync(draft, target);
   }
