@@ -118,3 +118,35 @@ Deno.test("a deployment that was stored but not put in place is completed at the
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("a folder that becomes a file, and a file that becomes a folder, are completed at the next start, too", async () => {
+  const folder = await Deno.makeTempDir();
+  const code = join(folder, "code");
+  const kill = () => {
+    using db = new DatabaseSync(join(folder, "data", "database.db"));
+    db.exec("UPDATE meta SET value = '1' WHERE name = 'code-applied'");
+  };
+  try {
+    {
+      await using server = await startApp({ folder });
+      await deployed(server, { files: { "a/b.txt": "1", "c": "1" } });
+      await deployed(server, { files: { "a/b.txt": null, "a": "2", "c": null, "c/d.txt": "2" } });
+    }
+    // Nothing is in place; then the old files are gone, and an empty folder is left.
+    for (const isEmpty of [false, true]) {
+      await Deno.remove(join(code, "a"));
+      await Deno.remove(join(code, "c"), { recursive: true });
+      await Deno.mkdir(join(code, "a"));
+      if (!isEmpty) await Deno.writeTextFile(join(code, "a/b.txt"), "1");
+      if (!isEmpty) await Deno.writeTextFile(join(code, "c"), "1");
+      kill();
+      await using server = await startApp({ folder });
+      await server.logged(/The code folder was brought to version 2/);
+      assert.equal(await Deno.readTextFile(join(code, "a")), "2");
+      assert.equal(await Deno.readTextFile(join(code, "c/d.txt")), "2");
+      assert.equal((await server.api("GET", "/api/versions")).body.versions[0].id, 2);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
