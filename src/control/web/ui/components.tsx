@@ -2,11 +2,12 @@
 
 import type { Child } from "hono/jsx";
 
-/** The buttons below a form: the one that sends it, and a link that leaves it. */
-export function FormActions({ submit, kind, autofocus, cancel, cancelLabel = "Cancel" }: {
+/** The buttons below a form: the one that sends it, further ones as children, and a link that leaves it. */
+export function FormActions({ submit, kind, autofocus, children, cancel, cancelLabel = "Cancel" }: {
   submit: string;
   kind?: "danger";
   autofocus?: boolean;
+  children?: Child;
   /** Address of the page to leave to; without it, there is no link. */
   cancel?: string | undefined;
   cancelLabel?: string;
@@ -14,6 +15,7 @@ export function FormActions({ submit, kind, autofocus, cancel, cancelLabel = "Ca
   return (
     <div class="actions">
       <button type="submit" class={kind} autofocus={autofocus}>{submit}</button>
+      {children}
       {cancel !== undefined && <a href={cancel} role="button" class="secondary outline">{cancelLabel}</a>}
     </div>
   );

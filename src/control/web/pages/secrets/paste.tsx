@@ -10,6 +10,7 @@ import { formRoute } from "../../shell/form_route.ts";
 import { attempt, type FormStatus, type Problems, readForm } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
+import { FormActions } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, SelectField, TextArea } from "../../ui/fields.tsx";
 import { count, plural } from "../../ui/format.ts";
@@ -113,8 +114,7 @@ function pastePage(
             problems={problems}
             options={[{ value: "upsert", label: "Change them" }, { value: "create", label: "Refuse them" }]}
           />
-          <div class="actions">
-            <button type="submit">Import</button>
+          <FormActions submit="Import" cancel={SECRETS}>
             <button
               type="submit"
               class="secondary"
@@ -127,8 +127,7 @@ function pastePage(
             >
               Preview
             </button>
-            <a href={SECRETS} role="button" class="secondary outline">Cancel</a>
-          </div>
+          </FormActions>
         </form>
         <div id="preview" role="status"></div>
       </>
