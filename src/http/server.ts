@@ -8,7 +8,7 @@ import { openableUrl } from "./endpoint.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { hostName, isHost, isRunPath, withHostHeader } from "./request_target.ts";
-import { afterBody } from "./unread_body.ts";
+import { UnreadBodies } from "./unread_body.ts";
 
 /** How long running requests may take to finish when the server stops. */
 const DRAIN_MAX_MS = 10_000;
@@ -52,6 +52,7 @@ export function serve(
   { run, runHosts, api, web, files, health, running, barrier }: Routes,
   log: Log,
 ): Server {
+  const unreadBodies = new UnreadBodies();
   let managing = 0;
   let draining = false;
   /** The `Host` header of the last request. Most requests have the same, which is then not checked again. */
@@ -99,7 +100,7 @@ export function serve(
     const request = withHostHeader(received);
     if (!request) return noHost();
     const response = route(request, info);
-    return isSafe(request.method) ? response : afterBody(request, response);
+    return isSafe(request.method) ? response : unreadBodies.readBefore(response, request);
   };
 
   let listener: Listener;

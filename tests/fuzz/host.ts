@@ -1,6 +1,7 @@
 // The host's end under fire: the real pool, sandboxes and /run behind real Unix sockets. In the place of the
 // sandbox process stands a program that sleeps, and the fuzzer speaks for it.
 
+import type { ModuleGraph } from "../../src/code/modules/imports.ts";
 import { join } from "node:path";
 import type { RegisteredFunction, Registry } from "../../src/core/functions/registry.ts";
 import { createRun, type RunDependencies } from "../../src/calls/handler.ts";
@@ -230,10 +231,11 @@ async function createRig() {
         match: (_method: string, path: string) => ({ found: registered(Number(path.slice(1))), params: {} }),
       },
       imports: {
-        graph: (path: string) => ({
+        graph: (path: string): ModuleGraph => ({
           version: 1,
           entry: "",
           files: [join(codeDir, path)],
+          sources: [],
           remote: false,
           lock: undefined,
           config: undefined,
@@ -241,6 +243,7 @@ async function createRig() {
           npm: [],
           native: [],
           problems: [],
+          warnings: [],
         }),
       },
       settings: {
