@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 8d0b148508b4d72c9d0786c2fb3a397099d4c33fac9d8a3c25c351e96007d773
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 72efa3af91bcd3335e12f027f7b2ff15b2c0fbc62855645e618a5dfa8f411532
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2472,6 +2472,7 @@ var logs = {
     const isFollowed = given.flag("follow");
     const filter = await filterOf(client, given);
     const limit = Math.min(given.number("limit") ?? (isFollowed ? FOLLOWED_LIMIT : LIMIT), LIMIT_MAX);
+    const begin = isFollowed ? await newest(client) : 0;
     const { logs: logs2 } = await client.get("/api/logs", {
       ...filter,
       limit
@@ -2487,12 +2488,11 @@ var logs = {
     const print2 = (entry) => context.write(`${context.json ? JSON.stringify(entry) : text(entry, names)}
 `);
     for (const entry of entries) await print2(entry);
-    const last = entries.at(-1)?.id ?? await newest(client);
     return await follow({
       context,
       client,
       filter,
-      last,
+      last: entries.at(-1)?.id ?? begin,
       print: print2
     });
   }

@@ -45,14 +45,15 @@ const logs: Command = {
     const isFollowed = given.flag("follow");
     const filter = await filterOf(client, given);
     const limit = Math.min(given.number("limit") ?? (isFollowed ? FOLLOWED_LIMIT : LIMIT), LIMIT_MAX);
+    // Before the list, so that the stream continues where it ends, whatever is logged in between.
+    const begin = isFollowed ? await newest(client) : 0;
     const { logs } = await client.get("/api/logs", { ...filter, limit });
     const entries = (logs as Entry[]).toReversed();
     const names = await functionNames(client);
     if (!isFollowed) return { json: { logs: entries }, lines: entries.map((entry) => text(entry, names)) };
     const print = (entry: Entry) => context.write(`${context.json ? JSON.stringify(entry) : text(entry, names)}\n`);
     for (const entry of entries) await print(entry);
-    const last = entries.at(-1)?.id ?? (await newest(client));
-    return await follow({ context, client, filter, last, print });
+    return await follow({ context, client, filter, last: entries.at(-1)?.id ?? begin, print });
   },
 };
 
@@ -66,7 +67,7 @@ async function filterOf(client: Client, given: Given): Promise<Filter> {
   };
 }
 
-/** Returns the id of the newest entry of all, or 0, so that a stream begins after it. */
+/** Returns the id of the newest entry of all, or 0. */
 async function newest(client: Client): Promise<number> {
   const { logs } = await client.get("/api/logs", { limit: 1 });
   return (logs as Entry[])[0]?.id ?? 0;
