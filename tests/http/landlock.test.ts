@@ -221,11 +221,17 @@ const libc = Deno.dlopen("libc.so.6", {
   syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i64" },
   __errno_location: { parameters: [], result: "pointer" },
 });
-const errno = () => new Deno.UnsafePointerView(libc.symbols.__errno_location()).getInt32();
+const errno = new Deno.UnsafePointerView(libc.symbols.__errno_location());
+const once = (number, a, b, c, d, e) => {
+  const result = Number(libc.symbols.syscall(number, a, b, c, d, e));
+  return result === -1 ? -errno.getInt32() : result;
+};
+// What the runtime does between the call and the look at errno may change errno: the same result twice counts.
 const call = (number, ...args) => {
-  const [a, b, c, d, e] = [...args, 0, 0, 0, 0, 0].map(BigInt);
-  const result = Number(libc.symbols.syscall(BigInt(number), a, b, c, d, e));
-  return result === -1 ? -errno() : result;
+  const values = [number, ...args, 0, 0, 0, 0, 0].slice(0, 6).map(BigInt);
+  let result = once(...values);
+  for (let last; result < 0 && result !== last;) [last, result] = [result, once(...values)];
+  return result;
 };
 const memory = new Uint8Array(4096);
 const pointer = Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
