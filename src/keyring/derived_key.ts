@@ -26,6 +26,8 @@ export const PURPOSES = [
   "head",
   "record",
   "code versions",
+  "cluster log",
+  "cluster snapshots",
 ] as const;
 
 export type Purpose = (typeof PURPOSES)[number];

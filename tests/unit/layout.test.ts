@@ -15,7 +15,9 @@ const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts"];
  */
 const USES: Record<string, readonly string[]> = {
   control: ["http", "code", "core", "telemetry", "keyring", "store"],
-  cli: ["control/inputs", "core", "keyring", "store"],
+  cli: ["cluster", "control/inputs", "core", "keyring", "store"],
+  // Several nodes on PostgreSQL; without DATABASE_URL nothing of it is loaded.
+  cluster: ["core", "keyring", "store"],
   // It runs on other machines, and without the server's packages.
   crude: [],
   calls: ["http", "code", "core", "sandbox", "masking", "telemetry", "keyring", "store"],
@@ -194,12 +196,15 @@ Deno.test("what runs in a sandbox imports nothing of the host's but the protocol
   assert.deepEqual(offences(shared, ({ target }) => target === undefined), [], "or it would come in by way of that");
 });
 
-Deno.test("only the store knows SQLite", () => {
+Deno.test("only the store knows SQLite, and only the cluster's PostgreSQL folder knows PostgreSQL", () => {
   const allowed = ({ specifier }: Import, { path }: Source) =>
     !/sqlite/.test(specifier) || specifier.startsWith(".") || path.startsWith("src/store/");
   assert.deepEqual(offences([...SRC, ...WORKERS], allowed), []);
+  const client = ({ specifier }: Import, { path }: Source) =>
+    specifier !== "postgres" || path.startsWith("src/cluster/postgres/");
+  assert.deepEqual(offences([...SRC, ...WORKERS], client), []);
   const speaking = SRC.filter(({ path, text }) =>
-    !path.startsWith("src/store/") &&
+    !path.startsWith("src/store/") && !path.startsWith("src/cluster/postgres/") &&
     /["'`]\s*(?:SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|CREATE\s+TABLE|PRAGMA)\s/s.test(text)
   );
   assert.deepEqual(speaking.map(({ path }) => path), []);

@@ -1,0 +1,45 @@
+// Defines the errors of the log of changes, which reach clients, the log of the server and the command line.
+
+import { AppError } from "../../errors.ts";
+
+/**
+ * What became of a change that failed: `none` if nothing was stored, so that it may be tried again; `unknown` if its
+ * commit was in doubt and could not be looked up.
+ */
+export type Outcome = "none" | "unknown";
+
+/** 503: PostgreSQL cannot be reached, or does not answer in time. */
+export class StoreUnavailable extends AppError {
+  constructor(why: string, readonly outcome: Outcome = "none") {
+    super(
+      "StoreUnavailable",
+      503,
+      outcome === "none"
+        ? `PostgreSQL is not available: ${why}. Nothing was changed.`
+        : `PostgreSQL became unavailable while the change was stored: ${why}. Whether it was stored is not known.`,
+      { outcome },
+    );
+  }
+}
+
+/**
+ * 503: what PostgreSQL holds is not what this cluster's nodes wrote. Nothing of it was applied. A node that meets this
+ * stops to serve; one that starts exits with code 5.
+ */
+export class LogTampered extends AppError {
+  override readonly facts: { readonly seq: number };
+
+  /** `seq` is the sequence number of the first entry that is wrong; `what` is wrong with it, as the end of a sentence. */
+  constructor(readonly seq: number, what: string) {
+    super("LogTampered", 503, `Entry ${seq} of the log of changes ${what}. Nothing of it was applied.`);
+    this.facts = { seq };
+  }
+}
+
+/** Entries that a node lacks were removed: it has to start from a snapshot. */
+export class LogPruned extends Error {
+  /** `after` is what the node has applied, `first` the oldest entry that is kept. */
+  constructor(readonly after: number, readonly first: number) {
+    super(`The log of changes begins with entry ${first}; entries after ${after} were removed.`);
+  }
+}
