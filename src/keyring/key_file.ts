@@ -29,12 +29,15 @@ const keyText = z.string().refine((text) => {
 
 const version = z.int().min(1);
 const createdAt = z.iso.datetime();
+/** Counts the changes of a cluster's keyring; a file of a single server has none. */
+const revision = z.int().min(1).optional();
 
 const plainSchema = z.strictObject({
   format: z.literal(1),
   current: version,
   keys: z.array(z.strictObject({ version, key: keyText, createdAt })).min(1),
   lookupKey: keyText,
+  revision,
 }).superRefine(checkVersions);
 
 const wrappedFileSchema = z.strictObject({
@@ -43,6 +46,7 @@ const wrappedFileSchema = z.strictObject({
   wrapping: kdfSchema,
   keys: z.array(z.strictObject({ version, wrapped: wrappedSchema, createdAt })).min(1),
   lookupKey: z.strictObject({ wrapped: wrappedSchema }),
+  revision,
 }).superRefine(checkVersions);
 
 /** The content of a file without or with a passphrase; only the latter has `wrapping`. */
@@ -68,12 +72,22 @@ interface Contents {
   readonly lookupKey: KeyObject;
   /** The key that the file's keys are encrypted with; undefined if they are not encrypted. */
   readonly wrapping: WrappingKey | undefined;
+  /** Undefined outside of a cluster. */
+  readonly revision: number | undefined;
+}
+
+/** A changed content of the file that is not in use yet. */
+export interface KeyFileDraft {
+  readonly text: string;
+  readonly revision: number;
 }
 
 /** The key file of a running program. Keys are written to the file before they are used. */
 export class KeyFile {
   readonly #path: string;
   #contents: Contents;
+  /** Whether the file on disk is encrypted with a passphrase that this process does not have. */
+  #hasNewPassphrase = false;
   /** The same object while the program runs. */
   readonly keyring: Keyring;
 
@@ -100,12 +114,9 @@ export class KeyFile {
    * @throws errors of the file system; the keyring is then unchanged
    */
   addKey(now: Date, last = 0, taken: readonly number[] = []): number {
-    let current = Math.max(last, ...this.#contents.keys.keys()) + 1;
-    while (taken.includes(current)) current++;
-    if (current > VERSION_MAX) throw new Error(`versions above ${VERSION_MAX} are not possible`);
-    const added = { key: newKey(), createdAt: now.toISOString() };
-    this.#replace({ ...this.#contents, current, keys: new Map([...this.#contents.keys, [current, added]]) });
-    return current;
+    const { keys, version } = this.#withNewKey(now, last, taken);
+    this.#replace({ ...this.#contents, current: version, keys });
+    return version;
   }
 
   /**
@@ -113,9 +124,105 @@ export class KeyFile {
    * @throws errors of the file system; the keyring is then unchanged
    */
   dropKeys(versions: readonly number[]): void {
-    if (versions.includes(this.#contents.current)) throw new Error("the current encryption key cannot be dropped");
-    const keys = new Map([...this.#contents.keys].filter(([version]) => !versions.includes(version)));
+    const keys = this.#without(versions);
     if (keys.size < this.#contents.keys.size) this.#replace({ ...this.#contents, keys });
+  }
+
+  /** The number of changes in the cluster; 0 outside of one. */
+  get revision(): number {
+    return this.#contents.revision ?? 0;
+  }
+
+  /** The version of a key that was added and never made current, as the first step of a rotation in a cluster does. */
+  get pendingVersion(): number | undefined {
+    const newest = Math.max(...this.#contents.keys.keys());
+    return newest > this.#contents.current ? newest : undefined;
+  }
+
+  /** Returns the file as the first revision of a cluster's keyring, encrypted with the passphrase. */
+  asFirstRevision(passphrase: Passphrase): KeyFileDraft {
+    return this.#draft({ ...this.#contents, wrapping: newWrappingKey(passphrase) });
+  }
+
+  /** Returns the next revision with one more key, which is not current; versions as for `addKey`. */
+  withKey(now: Date, last = 0, taken: readonly number[] = []): KeyFileDraft & { readonly version: number } {
+    const { keys, version } = this.#withNewKey(now, last, taken);
+    return { ...this.#draft({ ...this.#contents, keys }), version };
+  }
+
+  /** Returns the next revision, of which another key is current. */
+  withCurrent(version: number): KeyFileDraft {
+    if (!this.#contents.keys.has(version)) throw new Error(`there is no encryption key of version ${version}`);
+    return this.#draft({ ...this.#contents, current: version });
+  }
+
+  /** Returns the next revision without some keys, as `dropKeys`. */
+  withoutKeys(versions: readonly number[]): KeyFileDraft {
+    return this.#draft({ ...this.#contents, keys: this.#without(versions) });
+  }
+
+  /** Returns the next revision, encrypted with another passphrase. */
+  withPassphrase(passphrase: Passphrase): KeyFileDraft {
+    return this.#draft({ ...this.#contents, wrapping: newWrappingKey(passphrase) });
+  }
+
+  /**
+   * Puts a later revision of the same keyring on disk and then in use; an earlier one changes nothing. The caller has
+   * checked where it is from. One that is encrypted with a new passphrase is put on disk for the next start; its keys
+   * stay as they are.
+   * @throws KeyFileError if it belongs to another keyring, was altered, or has both a new passphrase and other keys
+   */
+  adopt(text: string): void {
+    const name = "The keyring of the cluster";
+    const file = parse(text, name);
+    if ((file.revision ?? 0) <= this.revision) return;
+    if (!("wrapping" in file)) throw new KeyFileError(`${name} has no passphrase.`);
+    const { wrapping } = this.#contents;
+    if (wrapping && !isSameKdf(file.wrapping, wrapping.kdf)) return this.#adoptUnread(file, text);
+    const contents = contentsOf(file, name, undefined, wrapping);
+    if (!contents.lookupKey.equals(this.#contents.lookupKey)) throw new KeyFileError(`${name} is another one.`);
+    replaceFile(this.#path, text);
+    this.#use(contents);
+  }
+
+  #adoptUnread(file: z.infer<typeof wrappedFileSchema>, text: string): void {
+    const { current, keys } = this.#contents;
+    const isSame = file.current === current && file.keys.length === keys.size &&
+      file.keys.every(({ version }) => keys.has(version));
+    if (!isSame) throw this.#outdated();
+    replaceFile(this.#path, text);
+    this.#contents = { ...this.#contents, revision: file.revision };
+    this.#hasNewPassphrase = true;
+  }
+
+  #outdated(): KeyFileError {
+    return new KeyFileError(
+      "The passphrase of the cluster's keyring was changed. Set KEYRING_PASSPHRASE_FILE or KEYRING_PASSPHRASE to the " +
+        "new one and restart this server.",
+    );
+  }
+
+  #draft(contents: Contents): KeyFileDraft {
+    if (this.#hasNewPassphrase) throw this.#outdated();
+    const revision = this.revision + 1;
+    return { text: serialize({ ...contents, revision }), revision };
+  }
+
+  #withNewKey(now: Date, last: number, taken: readonly number[]): { keys: Contents["keys"]; version: number } {
+    let version = Math.max(last, ...this.#contents.keys.keys()) + 1;
+    while (taken.includes(version)) version++;
+    if (version > VERSION_MAX) throw new Error(`versions above ${VERSION_MAX} are not possible`);
+    const added = { key: newKey(), createdAt: now.toISOString() };
+    return { keys: new Map([...this.#contents.keys, [version, added]]), version };
+  }
+
+  #without(versions: readonly number[]): Contents["keys"] {
+    if (versions.includes(this.#contents.current)) throw new Error("the current encryption key cannot be dropped");
+    return new Map([...this.#contents.keys].filter(([version]) => !versions.includes(version)));
+  }
+
+  get hasNewPassphrase(): boolean {
+    return this.#hasNewPassphrase;
   }
 
   get isWrapped(): boolean {
@@ -133,6 +240,10 @@ export class KeyFile {
   /** Replaces the file before the keys in memory, so that no key in use can be lost in a crash. */
   #replace(contents: Contents): void {
     replaceFile(this.#path, serialize(contents));
+    this.#use(contents);
+  }
+
+  #use(contents: Contents): void {
     this.#contents = contents;
     this.keyring.switchTo(keysOf(contents), contents.current);
   }
@@ -153,9 +264,26 @@ export function openKeyFile(path: string, dataExists: boolean, now: Date, passph
     }
     const first = { key: newKey(), createdAt: now.toISOString() };
     const wrapping = passphrase && newWrappingKey(passphrase);
-    replaceFile(path, serialize({ current: 1, keys: new Map([[1, first]]), lookupKey: newKey(), wrapping }));
+    const contents = { current: 1, keys: new Map([[1, first]]), lookupKey: newKey(), wrapping, revision: undefined };
+    replaceFile(path, serialize(contents));
   }
   return new KeyFile(path, passphrase);
+}
+
+/**
+ * Opens the key file at `path` with a text that came from elsewhere, which is written once the passphrase decrypted it.
+ * @throws KeyFileError naming `source`, and nothing is written
+ */
+export function writeKeyFile(path: string, text: string, passphrase: Passphrase, source: string): KeyFile {
+  contentsOf(parse(text, source), source, passphrase);
+  replaceFile(path, text);
+  return new KeyFile(path, passphrase);
+}
+
+/** Makes the key file of a node that of a single server. */
+export function leaveRevisions(path: string): void {
+  const { revision: _, ...file } = parse(readText(path), path);
+  replaceFile(path, textOf(file as FileText));
 }
 
 /** What can be read from a key file without its passphrase. */
@@ -177,15 +305,26 @@ export function inspectKeyFile(path: string): KeyFileFacts {
 }
 
 function read(path: string, passphrase: Passphrase | undefined): Contents {
-  const file = parse(readText(path), path);
-  const contents = "wrapping" in file ? unwrapped(file, path, passphrase) : {
+  const contents = contentsOf(parse(readText(path), path), path, passphrase);
+  chmodSync(path, 0o600);
+  return contents;
+}
+
+/** `wrapping` is used instead of deriving the same key again. @throws KeyFileError naming `path` */
+function contentsOf(
+  file: FileText,
+  path: string,
+  passphrase: Passphrase | undefined,
+  wrapping?: WrappingKey,
+): Contents {
+  if ("wrapping" in file) return unwrapped(file, path, passphrase, wrapping);
+  return {
     current: file.current,
     keys: new Map(file.keys.map(({ version, key, createdAt }) => [version, { key: keyObject(key), createdAt }])),
     lookupKey: keyObject(file.lookupKey),
     wrapping: undefined,
+    revision: file.revision,
   };
-  chmodSync(path, 0o600);
-  return contents;
 }
 
 function readText(path: string): string {
@@ -224,14 +363,15 @@ function unwrapped(
   file: z.infer<typeof wrappedFileSchema>,
   path: string,
   passphrase: Passphrase | undefined,
+  known?: WrappingKey,
 ): Contents {
-  if (!passphrase) {
+  if (!passphrase && !known) {
     throw new KeyFileError(
       `${path} is encrypted with a passphrase: set KEYRING_PASSPHRASE_FILE to a file that contains it, or set ` +
         "KEYRING_PASSPHRASE.",
     );
   }
-  const wrapping = derive(passphrase, file.wrapping);
+  const wrapping = known ?? derive(passphrase!, file.wrapping);
   const open = (wrapped: string, aad: string, problem: string): KeyObject => {
     try {
       return unwrap(wrapping, wrapped, aad);
@@ -242,16 +382,22 @@ function unwrapped(
   const lookupKey = open(
     file.lookupKey.wrapped,
     wrapAad.lookupKey,
-    `cannot be decrypted with the passphrase of ${passphrase.source}: it has another passphrase, or was altered.`,
+    `cannot be decrypted with the passphrase${
+      passphrase ? ` of ${passphrase.source}` : ""
+    }: it has another passphrase, or was altered.`,
   );
   const keys = file.keys.map(({ version, wrapped, createdAt }) => {
     const problem = `was altered: its key of version ${version} cannot be decrypted. Restore it from your backup.`;
     return [version, { key: open(wrapped, wrapAad.key(version), problem), createdAt }] as const;
   });
-  return { current: file.current, keys: new Map(keys), lookupKey, wrapping };
+  return { current: file.current, keys: new Map(keys), lookupKey, wrapping, revision: file.revision };
 }
 
-function serialize({ current, keys, lookupKey, wrapping }: Contents): string {
+function isSameKdf(a: Kdf, b: Kdf): boolean {
+  return a.N === b.N && a.r === b.r && a.p === b.p && a.salt === b.salt;
+}
+
+function serialize({ current, keys, lookupKey, wrapping, revision }: Contents): string {
   const list = [...keys].map(([version, { key, createdAt }]) => ({ version, key, createdAt }));
   const file: FileText = wrapping
     ? {
@@ -262,13 +408,19 @@ function serialize({ current, keys, lookupKey, wrapping }: Contents): string {
         { version, wrapped: wrap(wrapping, key, wrapAad.key(version)), createdAt }
       )),
       lookupKey: { wrapped: wrap(wrapping, lookupKey, wrapAad.lookupKey) },
+      ...(revision !== undefined && { revision }),
     }
     : {
       format: 1,
       current,
       keys: list.map(({ version, key, createdAt }) => ({ version, key: base64Of(key), createdAt })),
       lookupKey: base64Of(lookupKey),
+      ...(revision !== undefined && { revision }),
     };
+  return textOf(file);
+}
+
+function textOf(file: FileText): string {
   return JSON.stringify(file, null, 2) + "\n";
 }
 
