@@ -92,9 +92,9 @@ export class KeyFile {
   readonly keyring: Keyring;
 
   /** @throws KeyFileError if the file does not exist or cannot be decrypted with the passphrase */
-  constructor(path: string, passphrase: Passphrase | undefined) {
+  constructor(path: string, passphrase: Passphrase | undefined, contents: Contents = read(path, passphrase)) {
     this.#path = path;
-    this.#contents = read(path, passphrase);
+    this.#contents = contents;
     this.keyring = new Keyring(keysOf(this.#contents), this.#contents.current, this.#contents.lookupKey);
   }
 
@@ -275,9 +275,9 @@ export function openKeyFile(path: string, dataExists: boolean, now: Date, passph
  * @throws KeyFileError naming `source`, and nothing is written
  */
 export function writeKeyFile(path: string, text: string, passphrase: Passphrase, source: string): KeyFile {
-  contentsOf(parse(text, source), source, passphrase);
+  const contents = contentsOf(parse(text, source), source, passphrase);
   replaceFile(path, text);
-  return new KeyFile(path, passphrase);
+  return new KeyFile(path, passphrase, contents);
 }
 
 /** Makes the key file of a node that of a single server. */

@@ -20,6 +20,9 @@ export interface SettingsStore {
 export interface MetaStore {
   get(name: string): string | undefined;
   put(name: string, value: string): void;
+  /** Returns the rows whose names start with `prefix`, which has no wildcards of GLOB. */
+  startingWith(prefix: string): { name: string; value: string }[];
+  delete(name: string): void;
 }
 
 export function createSettingsStore(db: Database, rows: RowCheck): SettingsStore {
@@ -48,7 +51,11 @@ export function createMetaStore(db: Database): MetaStore {
   const put = db.prepare(
     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
+  const startingWith = db.prepare("SELECT name, value FROM meta WHERE name GLOB ? || '*' ORDER BY name");
+  const remove = db.prepare("DELETE FROM meta WHERE name = ?");
   return {
+    startingWith: (prefix) => all<{ name: string; value: string }>(startingWith, prefix),
+    delete: (name) => void remove.run(name),
     get: (name: string): string | undefined => first<{ value: string }>(get, name)?.value,
     put(name: string, value: string): void {
       put.run(name, value);

@@ -1,5 +1,5 @@
 // Counts encryptions under the current key. Random nonces of 96 bits allow 2^32 encryptions under one key
-// (NIST SP 800-38D, 8.3).
+// (NIST SP 800-38D, 8.3), on all nodes together.
 
 import { z } from "zod";
 import type { MetaStore } from "../../store/settings.ts";
@@ -14,9 +14,17 @@ const META = "seal-count";
 
 const storedSchema = z.strictObject({ version: z.int(), reserved: z.int().min(0) });
 
-/** Counts what `keyring` encrypts from now on; the returned function returns the count of the current version. */
-export function countSeals(keyring: Keyring, meta: MetaStore): () => number {
-  const stored = meta.get(META);
+/** The part of the store that holds the counts. */
+export type CountStore = Pick<MetaStore, "get" | "put" | "startingWith">;
+
+/**
+ * Counts what `keyring` encrypts from now on; the returned function returns the count of the current version. Each node
+ * of a cluster has a count of its own, so that none overwrites another's, and the sum of all is returned: what this node
+ * used and what others have reserved.
+ */
+export function countSeals(keyring: Keyring, meta: CountStore, node?: string): () => number {
+  const name = node === undefined ? META : `${META}:${node}`;
+  const stored = meta.get(name);
   let { version, reserved } = stored ? storedSchema.parse(JSON.parse(stored)) : { version: 0, reserved: 0 };
   let used = reserved;
 
@@ -25,11 +33,18 @@ export function countSeals(keyring: Keyring, meta: MetaStore): () => number {
     // At half a block, not at its end: this write is part of the caller's transaction and is rolled back with it.
     if (used + BLOCK / 2 >= reserved) {
       const wanted = used + BLOCK;
-      meta.put(META, JSON.stringify({ version, reserved: wanted }));
+      meta.put(name, JSON.stringify({ version, reserved: wanted }));
       reserved = wanted;
     }
     used++;
   });
 
-  return () => version === keyring.currentVersion ? used : 0;
+  return () => {
+    const current = keyring.currentVersion;
+    const others = meta.startingWith(META).filter((row) => row.name !== name)
+      .map(({ value }) => storedSchema.parse(JSON.parse(value)))
+      .filter((count) => count.version === current)
+      .reduce((sum, { reserved }) => sum + reserved, 0);
+    return others + (version === current ? used : 0);
+  };
 }
