@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { type Passphrase, passphraseOfFile } from "../config.ts";
 import { OPERATOR, passphraseChange } from "../actor.ts";
 import { ownerId } from "../ids.ts";
-import { apiKeyAad, secretAad } from "../keyring/aad.ts";
+import { apiKeyAad, secretAad, secretVersionAad } from "../keyring/aad.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
 import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import { describeUnreadable, type RotationOutcome } from "../core/encryption/key_status.ts";
@@ -53,16 +53,17 @@ const status: Command = {
 
 /** A stored value that cannot be read, without the value itself. */
 type Unreadable =
-  & { readonly id: number; readonly name: string; readonly problem: string }
+  & { readonly id: number; readonly problem: string }
   & (
-    | { readonly kind: "secret"; readonly scope: string; readonly ownerId: number }
-    | { readonly kind: "apiKey"; readonly groupId: number; readonly groupName: string }
+    | { readonly kind: "secret"; readonly name: string; readonly scope: string; readonly ownerId: number }
+    | { readonly kind: "secretVersion"; readonly version: number }
+    | { readonly kind: "apiKey"; readonly name: string; readonly groupId: number; readonly groupName: string }
   );
 
 const verify: Command = {
   name: "keyring verify",
   help: [
-    "Decrypt every secret and API key, and list those that cannot be read.",
+    "Decrypt every secret, its earlier values and every API key, and list those that cannot be read.",
     "Works while the server runs, and changes nothing. Exit code 1 if anything cannot be read.",
   ],
   async run(context) {
@@ -93,6 +94,11 @@ function* unreadableOf(snapshot: Snapshot, keyring: Keyring, report: Report): Ge
     if (problem) yield { kind: "secret", id, name, scope: owner.scope, ownerId: ownerId(owner), problem };
     report(++done, total);
   }
+  for (const { secretId: id, number: version, ciphertext } of snapshot.secretVersions()) {
+    const problem = problemOf(() => keyring.open(ciphertext, secretVersionAad(id, version)));
+    if (problem) yield { kind: "secretVersion", id, version, problem };
+    report(++done, total);
+  }
   for (const { id, name, groupId, groupName, lookup, ciphertext } of snapshot.apiKeys()) {
     const problem = problemOf(() => {
       const value = keyring.open(ciphertext, apiKeyAad(groupId, name)).reveal();
@@ -120,6 +126,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function describe(value: Unreadable): string {
+  if (value.kind === "secretVersion") return `Version ${value.version} of secret ${value.id}: ${value.problem}`;
   // Names are data: they must not control the terminal.
   const name = JSON.stringify(value.name);
   const what = value.kind === "apiKey"

@@ -18,6 +18,8 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
   password_links: [],
   package_locks: [],
   secret_order: [],
+  secret_versions: [],
+  deleted_secrets: [],
 };
 
 export const AUTHENTICATED_TABLES = Object.keys(TABLES);

@@ -12,6 +12,15 @@ export interface SealedSecret {
   readonly ciphertext: string;
 }
 
+/** A value of a secret that is not the current one. */
+export interface SealedVersion {
+  /** Of the row. */
+  readonly id: number;
+  readonly secretId: SecretId;
+  readonly number: number;
+  readonly ciphertext: string;
+}
+
 export interface SealedKey {
   readonly id: KeyId;
   readonly name: string;
@@ -23,18 +32,22 @@ export interface CiphertextStore {
   /** Returns the versions in use, in order; 0 stands for damaged texts without a version. */
   versions(): number[];
 
-  /** Returns how many secrets and API keys are encrypted with this version. */
+  /** Returns how many secrets, earlier values of secrets and API keys are encrypted with this version. */
   count(version: number): number;
 
   /** Returns at most `limit` secrets of this version with an id above `after`, in order of id. */
   secrets(version: number, after: number, limit: number): SealedSecret[];
 
+  /** Returns at most `limit` earlier values of secrets of this version with an id above `after`, in order of id. */
+  secretVersions(version: number, after: number, limit: number): SealedVersion[];
+
   /** Returns at most `limit` API keys of this version with an id above `after`, in order of id. */
   apiKeys(version: number, after: number, limit: number): SealedKey[];
 
   /** Reports whether a row is as this program wrote it; an altered row is logged as a finding. */
-  isAuthentic(table: "secrets" | "api_keys", id: number): boolean;
+  isAuthentic(table: "secrets" | "secret_versions" | "api_keys", id: number): boolean;
   replaceSecret(id: SecretId, ciphertext: string): void;
+  replaceSecretVersion(id: number, ciphertext: string): void;
   replaceApiKey(id: KeyId, ciphertext: string): void;
 }
 
@@ -56,17 +69,22 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
         SELECT (SELECT min(key_version) FROM ${table} WHERE key_version > n) FROM versions WHERE n IS NOT NULL
       )
       SELECT n FROM versions WHERE n IS NOT NULL`);
-  const versions = [versionsOf("secrets"), versionsOf("api_keys")];
+  const versions = [versionsOf("secrets"), versionsOf("secret_versions"), versionsOf("api_keys")];
   const count = db.prepare(
-    "SELECT (SELECT count(*) FROM secrets WHERE key_version = ?1) + (SELECT count(*) FROM api_keys WHERE key_version = ?1) AS n",
+    "SELECT (SELECT count(*) FROM secrets WHERE key_version = ?1) + (SELECT count(*) FROM api_keys WHERE key_version = ?1)" +
+      " + (SELECT count(*) FROM secret_versions WHERE key_version = ?1) AS n",
   );
   const secrets = db.prepare(
     "SELECT id, name, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+  const secretVersions = db.prepare(
+    "SELECT id, secret_id AS secretId, number, ciphertext FROM secret_versions WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
   );
   const keys = db.prepare(
     "SELECT id, name, group_id AS groupId, ciphertext FROM api_keys WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
   );
   const replaceSecret = db.prepareChange("UPDATE secrets SET ciphertext = ? WHERE id = ?");
+  const replaceVersion = db.prepareChange("UPDATE secret_versions SET ciphertext = ? WHERE id = ?");
   const replaceKey = db.prepareChange("UPDATE api_keys SET ciphertext = ? WHERE id = ?");
 
   return {
@@ -82,13 +100,19 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
         .map(({ id, name, scope, ownerId, ciphertext }) => ({ id, name, owner: toOwner(scope, ownerId), ciphertext }));
     },
 
+    secretVersions: (version: number, after: number, limit: number): SealedVersion[] =>
+      all<SealedVersion & Row>(secretVersions, version, after, limit),
+
     apiKeys: (version: number, after: number, limit: number): SealedKey[] =>
       all<SealedKey & Row>(keys, version, after, limit),
 
-    isAuthentic: (table: "secrets" | "api_keys", id: number): boolean => rows.check(table, id),
+    isAuthentic: (table: "secrets" | "secret_versions" | "api_keys", id: number): boolean => rows.check(table, id),
 
     replaceSecret(id: SecretId, ciphertext: string): void {
       replaceSecret.run(ciphertext, id);
+    },
+    replaceSecretVersion(id: number, ciphertext: string): void {
+      replaceVersion.run(ciphertext, id);
     },
     replaceApiKey(id: KeyId, ciphertext: string): void {
       replaceKey.run(ciphertext, id);

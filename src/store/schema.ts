@@ -16,6 +16,7 @@ import { sql as packageLocks } from "./migrations/008_package_locks.ts";
 import { upgrade as authenticatedRows } from "./migrations/009_authenticated_rows.ts";
 import { upgrade as secretOrder } from "./migrations/010_secret_order.ts";
 import { sql as codeVersions } from "./migrations/011_code_versions.ts";
+import { sql as secretValues } from "./migrations/012_secret_values.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
@@ -31,6 +32,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   authenticatedRows,
   secretOrder,
   codeVersions,
+  secretValues,
 ];
 
 /** `PRAGMA user_version` of a database that is up to date. */
@@ -41,6 +43,9 @@ const DERIVED_KEYS_VERSION = 7;
 
 /** The first version whose rows are authenticated. */
 export const AUTHENTICATED_VERSION = 9;
+
+/** The first version that keeps earlier values of secrets. */
+export const SECRET_VERSIONS_VERSION = 12;
 
 /** Returns the schema; `context` is called only if there is something to upgrade. */
 export function mainSchema(check: NonNullable<Schema["check"]>, context: () => UpgradeContext): Schema {

@@ -1,29 +1,88 @@
 // Stores secrets as ciphertexts. Nothing here can decrypt them.
 
 import type { StatementSync } from "node:sqlite";
+import type { Actor } from "../actor.ts";
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import { ownerId } from "../ids.ts";
 import type { AbsenceCheck, RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 
-export interface SecretRow {
-  id: SecretId;
-  name: SecretName;
-  owner: Owner;
-  /** The owner's name; null for global. */
-  ownerName: string | null;
-  ciphertext: string;
-  comment: string;
-  createdAt: number;
-  updatedAt: number;
+/** Who set a value; only the kind is known of the command line and the server itself. */
+export interface Setter {
+  readonly kind: Actor["kind"];
+  readonly id: string | null;
+  readonly name: string | null;
 }
 
+/** Where in a request a sealed value may be sent. */
+export type SendPlace = "header" | "query" | "path" | "body";
+
+/** Whether and where a value is sealed. A version keeps it for as long as it exists. */
+export interface Seal {
+  readonly sealed: boolean;
+  /** Where a sealed value may be sent to; none if it is not sealed. */
+  readonly hosts: readonly string[];
+  /** The API's `in`. */
+  readonly places: readonly SendPlace[];
+}
+
+/** How a secret is read, and when its value is to be replaced. Times in milliseconds since 1970 UTC. */
+export interface SecretTerms {
+  readonly expiresAt: number | null;
+  readonly rotateEveryDays: number | null;
+  /** Whether an expired value is still given. */
+  readonly onExpiry: "warn" | "close";
+  /** Whether references in the value are resolved. */
+  readonly expand: boolean;
+  /** Whether reading it raises an alert. */
+  readonly canary: boolean;
+}
+
+/** The columns of a secret that change. */
+export interface SecretFields extends Seal, SecretTerms {
+  readonly name: SecretName;
+  readonly ciphertext: string;
+  readonly comment: string;
+  /** Number of the value, from 1. */
+  readonly version: number;
+  /** When the value was set; for one that an earlier version of this program stored, not earlier than that. */
+  readonly setAt: number;
+  /** Null if it is not known. */
+  readonly setBy: Setter | null;
+  /** When it got its name, or was restored from the bin. */
+  readonly placedAt: number;
+}
+
+export interface SecretRow extends SecretFields {
+  readonly id: SecretId;
+  readonly owner: Owner;
+  /** The owner's name; null for global. */
+  readonly ownerName: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** When the value expires or is to be replaced, whichever is earlier; null for neither. */
+  readonly dueAt: number | null;
+}
+
+/** A secret to insert. A field that is left out has its default. */
+export type InsertedSecret =
+  & { readonly name: SecretName; readonly owner: Owner; readonly ciphertext: string; readonly comment: string }
+  & { readonly now: number }
+  & Partial<SecretFields>
+  /** Of a secret that is restored. */
+  & { readonly id?: SecretId; readonly createdAt?: number };
+
 /** The part of a row that resolution needs. */
-export interface StoredCandidate {
+export interface StoredCandidate extends Seal {
   readonly id: SecretId;
   readonly scope: Scope;
   readonly ownerId: number;
   readonly ciphertext: string;
+  readonly version: number;
+  /** When an expired value is no longer given, in milliseconds since 1970 UTC; null for never. */
+  readonly closesAt: number | null;
+  readonly expand: boolean;
+  readonly canary: boolean;
   /** Whether the row is as this program wrote it. */
   readonly isAuthentic: boolean;
 }
@@ -67,26 +126,57 @@ export interface SecretStore {
   /** Returns at most `limit` secrets with an id above `after`, in order of id. */
   list(filter: SecretFilter, after: number, limit: number): SecretRow[];
   total(): number;
-  insert(row: { name: SecretName; owner: Owner; ciphertext: string; comment: string; now: number }): SecretId;
-  update(row: { id: SecretId; name: SecretName; ciphertext: string; comment: string; now: number }): void;
+  insert(row: InsertedSecret): SecretId;
+  update(row: SecretFields & { readonly id: SecretId; readonly now: number }): void;
 
   /** Deletes a secret and returns whether it existed. */
   delete(id: SecretId): boolean;
 }
 
-interface Columns extends Row {
-  id: number;
+interface Columns extends CandidateColumns, SetterColumns {
   name: string;
-  scope: Scope;
-  owner_id: number;
   owner_name: string | null;
-  ciphertext: string;
   comment: string;
   created_at: number;
   updated_at: number;
+  expires_at: number | null;
+  rotate_every_days: number | null;
+  on_expiry: "close" | null;
+  set_at: number | null;
+  placed_at: number | null;
+  due_at: number | null;
 }
 
+/** The columns of a seal, as `secret_versions` has them, too. */
+export interface SealColumns {
+  sealed: number | null;
+  hosts: string | null;
+  places: string | null;
+}
+
+export interface SetterColumns {
+  set_by_kind: Setter["kind"] | null;
+  set_by_id: string | null;
+  set_by_name: string | null;
+}
+
+interface CandidateColumns extends SealColumns, Row {
+  id: SecretId;
+  scope: Scope;
+  owner_id: number;
+  ciphertext: string;
+  version: number | null;
+  closes_at: number | null;
+  expand: number | null;
+  canary: number | null;
+}
+
+const CANDIDATE = `SELECT id, scope, owner_id, ciphertext, version, sealed, hosts, places, expand, canary,
+  iif(on_expiry = 'close', expires_at, NULL) AS closes_at FROM secrets WHERE name = ?1`;
+
 const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.created_at, s.updated_at,
+  s.sealed, s.hosts, s.places, s.expires_at, s.rotate_every_days, s.on_expiry, s.expand, s.canary, s.version, s.set_at,
+  s.set_by_kind, s.set_by_id, s.set_by_name, s.placed_at, s.due_at,
   CASE s.scope
     WHEN 'function' THEN (SELECT name FROM functions WHERE id = s.function_id)
     WHEN 'group' THEN (SELECT name FROM key_groups WHERE id = s.group_id)
@@ -97,13 +187,13 @@ const SELECT = `SELECT ${COLUMNS} FROM secrets s`;
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): SecretStore {
   const candidates = db.prepare(`
-    SELECT id, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE name = ?1 AND scope = 'global' AND owner_id = 0
+    ${CANDIDATE} AND scope = 'global' AND owner_id = 0
     UNION ALL
-    SELECT id, scope, owner_id, ciphertext FROM secrets WHERE name = ?1 AND scope = 'function' AND owner_id = ?2
+    ${CANDIDATE} AND scope = 'function' AND owner_id = ?2
     UNION ALL
-    SELECT id, scope, owner_id, ciphertext FROM secrets WHERE name = ?1 AND scope = 'group' AND owner_id = ?3
+    ${CANDIDATE} AND scope = 'group' AND owner_id = ?3
     UNION ALL
-    SELECT id, scope, owner_id, ciphertext FROM secrets WHERE name = ?1 AND scope = 'key' AND owner_id = ?4`);
+    ${CANDIDATE} AND scope = 'key' AND owner_id = ?4`);
   const byId = db.prepare(`${SELECT} WHERE s.id = ?`);
   const byOwner = db.prepare(`${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id = ?`);
   const ofScope = db.prepare(
@@ -121,12 +211,10 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
         ORDER BY owner_id LIMIT ?2)
     ORDER BY s.name, s.scope, s.owner_id`);
   const insertRow = db.prepareChange(
-    "INSERT INTO secrets (name, scope, owner_id, function_id, group_id, key_id, ciphertext, comment, created_at, updated_at)" +
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO secrets (id, scope, owner_id, function_id, group_id, key_id, created_at," +
+      ` ${CHANGED.join(", ")}) VALUES (?, ?, ?, ?, ?, ?, ?, ${CHANGED.map(() => "?").join(", ")})`,
   );
-  const updateRow = db.prepareChange(
-    "UPDATE secrets SET name = ?, ciphertext = ?, comment = ?, updated_at = ? WHERE id = ?",
-  );
+  const updateRow = db.prepareChange(`UPDATE secrets SET ${CHANGED.map((c) => `${c} = ?`).join(", ")} WHERE id = ?`);
   const deleteRow = db.prepareChange("DELETE FROM secrets WHERE id = ?");
 
   // One statement for each combination of filters in use, so that each has its own plan; there are few.
@@ -154,13 +242,8 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
     candidates(name: SecretName, functionId: number, groupId: number, keyId: number): Candidate[] {
       // On one snapshot: a secret that another process adds meanwhile would otherwise be in only one of the two reads.
       return db.atOneMoment(() => {
-        const found: Candidate[] = all<Omit<StoredCandidate, "isAuthentic"> & Row>(
-          candidates,
-          name,
-          functionId,
-          groupId,
-          keyId,
-        ).map((row) => ({ ...row, isAuthentic: rows.check("secrets", row.id) }));
+        const found: Candidate[] = all<CandidateColumns>(candidates, name, functionId, groupId, keyId)
+          .map((row) => toCandidate(row, rows.check("secrets", row.id)));
         // In the order of places, so that one proof can cover neighbors.
         const owners = { function: functionId, global: 0, group: groupId, key: keyId };
         const absent = (Object.entries(owners) as [Scope, number][])
@@ -200,30 +283,136 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
 
     total: (): number => first<{ n: number }>(total)!.n,
 
-    insert(row: { name: SecretName; owner: Owner; ciphertext: string; comment: string; now: number }): SecretId {
-      const { owner } = row;
+    insert({ owner, now, id, createdAt = now, ...fields }: InsertedSecret): SecretId {
       return insert(
         insertRow,
-        row.name,
+        id ?? null,
         owner.scope,
         ownerId(owner),
         owner.scope === "function" ? owner.functionId : null,
         owner.scope === "group" ? owner.groupId : null,
         owner.scope === "key" ? owner.keyId : null,
-        row.ciphertext,
-        row.comment,
-        row.now,
-        row.now,
+        createdAt,
+        ...changedValues({ ...DEFAULTS, setAt: now, placedAt: createdAt, ...fields }, now),
       ) as SecretId;
     },
 
-    update(row: { id: SecretId; name: SecretName; ciphertext: string; comment: string; now: number }): void {
-      updateRow.run(row.name, row.ciphertext, row.comment, row.now, row.id);
+    update({ id, now, ...fields }): void {
+      updateRow.run(...changedValues(fields, now), id);
     },
 
     delete(id: SecretId): boolean {
       return deleteRow.run(id).changes > 0;
     },
+  };
+}
+
+/** The columns that an update writes, in the order of `changedValues`. */
+const CHANGED = [
+  "name",
+  "ciphertext",
+  "comment",
+  "updated_at",
+  "sealed",
+  "hosts",
+  "places",
+  "expires_at",
+  "rotate_every_days",
+  "on_expiry",
+  "expand",
+  "canary",
+  "version",
+  "set_at",
+  "set_by_kind",
+  "set_by_id",
+  "set_by_name",
+  "placed_at",
+];
+
+const DEFAULTS: Seal & SecretTerms & Pick<SecretFields, "version" | "setBy"> = {
+  sealed: false,
+  hosts: [],
+  places: ["header"],
+  expiresAt: null,
+  rotateEveryDays: null,
+  onExpiry: "warn",
+  expand: false,
+  canary: false,
+  version: 1,
+  setBy: null,
+};
+
+function changedValues(fields: SecretFields, now: number): (string | number | null)[] {
+  const { name, ciphertext, comment, expiresAt, rotateEveryDays, onExpiry, expand, canary } = fields;
+  const { version, setAt, setBy, placedAt } = fields;
+  return [
+    name,
+    ciphertext,
+    comment,
+    now,
+    ...sealValues(fields),
+    expiresAt,
+    rotateEveryDays,
+    onExpiry === "close" ? "close" : null,
+    expand ? 1 : null,
+    canary ? 1 : null,
+    version,
+    setAt,
+    ...setterValues(setBy),
+    placedAt,
+  ];
+}
+
+/** Returns the values of `sealed`, `hosts` and `places`. */
+export function sealValues({ sealed, hosts, places }: Seal): (string | number | null)[] {
+  const isDefault = places.length === 1 && places[0] === "header";
+  return [
+    sealed ? 1 : null,
+    hosts.length > 0 ? JSON.stringify(hosts) : null,
+    isDefault ? null : JSON.stringify(places),
+  ];
+}
+
+/** Returns the values of `set_by_kind`, `set_by_id` and `set_by_name`. */
+export function setterValues(setter: Setter | null): (string | null)[] {
+  return [setter?.kind ?? null, setter?.id ?? null, setter?.name ?? null];
+}
+
+export function toSeal({ sealed, hosts, places }: SealColumns): Seal {
+  return {
+    sealed: sealed === 1,
+    hosts: hosts === null ? DEFAULTS.hosts : JSON.parse(hosts),
+    places: places === null ? DEFAULTS.places : JSON.parse(places),
+  };
+}
+
+export function toSetter({ set_by_kind: kind, set_by_id: id, set_by_name: name }: SetterColumns): Setter | null {
+  return kind === null ? null : { kind, id, name };
+}
+
+/** Returns what is stored of an actor as the one who set a value. */
+export function setterOf(actor: Actor): Setter {
+  return actor.kind === "key" || actor.kind === "admin"
+    ? {
+      kind: actor.kind,
+      id: String(actor.id),
+      name: actor.kind === "key" ? `${actor.group}/${actor.name}` : actor.name,
+    }
+    : { kind: actor.kind, id: null, name: null };
+}
+
+function toCandidate(row: CandidateColumns, isAuthentic: boolean): StoredCandidate {
+  return {
+    id: row.id,
+    scope: row.scope,
+    ownerId: row.owner_id,
+    ciphertext: row.ciphertext,
+    version: row.version ?? 1,
+    ...toSeal(row),
+    closesAt: row.closes_at,
+    expand: row.expand === 1,
+    canary: row.canary === 1,
+    isAuthentic,
   };
 }
 
@@ -235,8 +424,19 @@ function toRow(row: Columns): SecretRow {
     ownerName: row.owner_name,
     ciphertext: row.ciphertext,
     comment: row.comment,
+    ...toSeal(row),
+    expiresAt: row.expires_at,
+    rotateEveryDays: row.rotate_every_days,
+    onExpiry: row.on_expiry ?? "warn",
+    expand: row.expand === 1,
+    canary: row.canary === 1,
+    version: row.version ?? 1,
+    setAt: row.set_at ?? row.updated_at,
+    setBy: toSetter(row),
+    placedAt: row.placed_at ?? row.created_at,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    dueAt: row.due_at,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Keyring } from "../keyring/keyring.ts";
 import { type AuditRow, SELECT_AUDIT } from "./audit.ts";
 import { BUSY_TIMEOUT_MS, first, type Row } from "./database.ts";
 import { DataFolderError } from "./data_folder.ts";
-import { AUTHENTICATED_VERSION, fingerprintOf, lookupOf, SCHEMA_VERSION } from "./schema.ts";
+import { AUTHENTICATED_VERSION, fingerprintOf, lookupOf, SCHEMA_VERSION, SECRET_VERSIONS_VERSION } from "./schema.ts";
 import { toOwner } from "./secrets.ts";
 
 /** Pages between two reports of a copy's progress; at 4 KB each, 8 MB. */
@@ -19,6 +19,13 @@ export interface StoredSecret {
   readonly id: SecretId;
   readonly name: SecretName;
   readonly owner: Owner;
+  readonly ciphertext: string;
+}
+
+/** A value of a secret that is not the current one. */
+export interface StoredVersion {
+  readonly secretId: SecretId;
+  readonly number: number;
   readonly ciphertext: string;
 }
 
@@ -41,12 +48,14 @@ export interface Snapshot extends Disposable {
   isOf(keyring: Keyring): boolean;
   /** Returns the HMAC by which it stores the API key with this value. */
   lookupOf(keyring: Keyring, value: string): Uint8Array;
-  /** Returns the number of secrets and API keys. */
+  /** Returns the number of secrets, earlier values of secrets and API keys. */
   count(): number;
   /** Returns how many of them are encrypted with each key version; 0 stands for damaged texts without a version. */
   countByVersion(): Map<number, number>;
   /** Iterates over all secrets in order of id. */
   secrets(): Iterable<StoredSecret>;
+  /** Iterates over all earlier values of secrets, those of deleted ones included. */
+  secretVersions(): Iterable<StoredVersion>;
   apiKeys(): Iterable<StoredKey>;
   /** Returns the e-mail addresses of the users of the admin pages. */
   emails(): string[];
@@ -81,13 +90,17 @@ export function openSnapshot(path: string): Snapshot {
 
 function snapshot(db: DatabaseSync, version: number): Snapshot {
   const fingerprint = db.prepare("SELECT value FROM meta WHERE name = 'keyring'");
-  const count = db.prepare("SELECT (SELECT count(*) FROM secrets) + (SELECT count(*) FROM api_keys) AS n");
+  const tables = ["secrets", "api_keys", ...(version >= SECRET_VERSIONS_VERSION ? ["secret_versions"] : [])];
+  const count = db.prepare(`SELECT ${tables.map((name) => `(SELECT count(*) FROM ${name})`).join(" + ")} AS n`);
   const byVersion = db.prepare(
     "SELECT CASE WHEN ciphertext GLOB 'v[1-9]*.*' THEN CAST(substr(ciphertext, 2, instr(ciphertext, '.') - 2) AS INTEGER)" +
       " ELSE 0 END AS version, count(*) AS n" +
-      " FROM (SELECT ciphertext FROM secrets UNION ALL SELECT ciphertext FROM api_keys) GROUP BY 1 ORDER BY 1",
+      ` FROM (${tables.map((name) => `SELECT ciphertext FROM ${name}`).join(" UNION ALL ")}) GROUP BY 1 ORDER BY 1`,
   );
   const secrets = db.prepare("SELECT id, name, scope, owner_id AS ownerId, ciphertext FROM secrets ORDER BY id");
+  const secretVersions = version >= SECRET_VERSIONS_VERSION
+    ? db.prepare("SELECT secret_id AS secretId, number, ciphertext FROM secret_versions ORDER BY secret_id, number")
+    : undefined;
   const apiKeys = db.prepare(
     "SELECT k.id, k.name, k.group_id AS groupId, g.name AS groupName, k.lookup, k.ciphertext" +
       " FROM api_keys k JOIN key_groups g ON g.id = k.group_id ORDER BY k.id",
@@ -111,6 +124,7 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
         yield { id: id as SecretId, name: name as SecretName, owner: toOwner(scope, ownerId), ciphertext };
       }
     },
+    secretVersions: () => secretVersions ? each<StoredVersion & Row>(secretVersions) : [],
     apiKeys: () => each<StoredKey & Row>(apiKeys),
     emails: () => (db.prepare("SELECT email FROM admins").all() as { email: string }[]).map(({ email }) => email),
     audit: auditOf(db),

@@ -18,6 +18,8 @@ import { createFunctionStore, type FunctionStore } from "./functions.ts";
 import { createOwnerStore, type OwnerStore } from "./owners.ts";
 import { createSecretNameStore, type SecretNameStore } from "./secret_names.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
+import { createDeletedSecretStore, type DeletedSecretStore } from "./deleted_secrets.ts";
+import { createSecretVersionStore, type SecretVersionStore } from "./secret_versions.ts";
 import { createPackageLockStore, type PackageLockStore } from "./package_locks.ts";
 import { mainSchema } from "./schema.ts";
 import { createUpgradeProgress } from "./upgrade_progress.ts";
@@ -35,6 +37,8 @@ export interface Store {
   readonly packageLocks: PackageLockStore;
   readonly functionSecrets: FunctionSecretStore;
   readonly secrets: SecretStore;
+  readonly secretVersions: SecretVersionStore;
+  readonly deletedSecrets: DeletedSecretStore;
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
   readonly meta: MetaStore;
@@ -137,6 +141,8 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
     packageLocks: createPackageLockStore(db, rows),
     functionSecrets: createFunctionSecretStore(db),
     secrets: createSecretStore(db, rows),
+    secretVersions: createSecretVersionStore(db, rows),
+    deletedSecrets: createDeletedSecretStore(db, rows),
     secretNames: createSecretNameStore(db),
     settings: createSettingsStore(db, rows),
     meta: createMetaStore(db),

@@ -149,7 +149,7 @@ Deno.test("keyring rotate re-encrypts everything while no server runs, also in a
   assert.deepEqual(rotated.json, {
     currentVersion: 2,
     reencrypted: 5,
-    unreadable: { values: 0, secrets: [], apiKeys: [] },
+    unreadable: { values: 0, secrets: [], secretVersions: [], apiKeys: [] },
   });
   await assertReadable(home, { KEYRING_PASSPHRASE: FIRST });
   const env = { KEYRING_PASSPHRASE_FILE: home.write("passphrase", `${FIRST}\n`) };

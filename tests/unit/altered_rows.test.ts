@@ -16,8 +16,11 @@ import { createSecrets } from "../../src/core/secrets/service.ts";
 import { createSettings } from "../../src/core/settings/settings.ts";
 import { AUTHENTICATED_TABLES, describeTable, type Finding } from "../../src/store/authenticated_tables.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
+import { secretVersionAad } from "../../src/keyring/aad.ts";
+import { setterOf } from "../../src/store/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
 import { openVerification } from "../../src/store/verification.ts";
+import { GENERATED_COLUMNS } from "./earlier_schema.ts";
 import { secretReader } from "./secret_reader.ts";
 import { temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
 
@@ -74,6 +77,23 @@ async function filledData() {
   store.transaction(() => store.admins.replaceCodes(signedIn.id, [new Uint8Array(32).fill(1)]));
   settings.change(OPERATOR, { "sandbox.timeout-ms": 12_000 });
   store.packageLocks.put("orders.ts", "{}");
+  const version = { sealed: true, hosts: ["api.example.com"], places: ["header"], previousUntil: null } as const;
+  const ciphertext = keyring.seal("before", secretVersionAad(ids.global, 1));
+  store.secretVersions.insert({
+    ...version,
+    secretId: ids.global,
+    number: 1,
+    ciphertext,
+    setAt: 1,
+    setBy: null,
+    until: 2,
+  });
+  const deleted = secret("deleted", { scope: "global" }, "DELETED");
+  const bin = { ...store.secrets.find(deleted)!, ownerGroup: null, deletedAt: 1, deletedBy: setterOf(OPERATOR) };
+  store.transaction(() => {
+    store.secrets.delete(deleted);
+    store.deletedSecrets.insert(bin);
+  });
   opened[Symbol.dispose]();
   const sql = (text: string, ...values: (string | number | null | Uint8Array)[]) => {
     using db = new DatabaseSync(path, { timeout: 5_000 });
@@ -125,6 +145,8 @@ const USES: Record<string, (opened: ReturnType<Data["open"]>, data: Data) => unk
   functions: ({ registry }) => registry.match("GET", "/orders").found,
   settings: ({ settings }) => settings.get("sandbox.timeout-ms") === 12_000 || undefined,
   package_locks: ({ store }) => store.packageLocks.find("orders.ts"),
+  secret_versions: ({ store }, { secretIds }) => store.secretVersions.find(secretIds.global, 1),
+  deleted_secrets: ({ store }) => store.deletedSecrets.find(4 as SecretId),
   // That there is no value of the other key is proven by the row of the first one's.
   secret_order: ({ reader }, { functionId, other, management }) => {
     const holder = { keyId: other.id, keyName: "theirs", groupId: management, groupName: "management" };
@@ -153,6 +175,8 @@ const EDITS: Record<string, string> = {
   package_locks: "UPDATE package_locks SET lock = '[]'",
   secrets: "UPDATE secrets SET comment = 'x' WHERE scope = 'key'",
   secret_order: "UPDATE secret_order SET secret_id = 7",
+  secret_versions: `UPDATE secret_versions SET hosts = '["evil.example"]'`,
+  deleted_secrets: "UPDATE deleted_secrets SET owner_id = 7",
 };
 
 Deno.test("every table whose rows decide access or meaning is authenticated, with all of its columns", () => {
@@ -219,8 +243,9 @@ for (const table of AUTHENTICATED_TABLES) {
           : new Uint8Array(32);
       }
     }
-    delete forged.key_version;
+    for (const column of GENERATED_COLUMNS) delete forged[column];
     if (table === "secrets") forged.name = "FORGED";
+    if (table === "secret_versions") forged.number = 7;
     const names = Object.keys(forged);
     data.sql(
       `INSERT INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
@@ -248,7 +273,7 @@ for (const table of AUTHENTICATED_TABLES) {
       using opened = data.open();
       REMOVALS[table]!(opened, data);
     }
-    const names = Object.keys(row!).filter((name) => name !== "key_version");
+    const names = Object.keys(row!).filter((name) => !GENERATED_COLUMNS.includes(name));
     data.sql(
       `INSERT INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
       ...names.map((name) => row![name]!),
@@ -282,6 +307,8 @@ const REMOVALS: Record<string, (opened: ReturnType<Data["open"]>, data: Data) =>
   settings: ({ settings }) => settings.reset(OPERATOR, "sandbox.timeout-ms"),
   secrets: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.global as SecretId),
   secret_order: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.global as SecretId),
+  secret_versions: ({ store }, { secretIds }) => store.secretVersions.deleteAll(secretIds.global),
+  deleted_secrets: ({ store }) => store.deletedSecrets.delete(4 as SecretId),
 };
 
 /** The same for what the first row's edit concerns, of the tables whose rows can be deleted one by one. */
@@ -292,6 +319,8 @@ const REMOVALS_OF_ALTERED: typeof REMOVALS = {
   api_keys: REMOVALS.api_keys!,
   password_links: ({ store }) => store.admins.discardAlteredLink(2 as never),
   secrets: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.key),
+  secret_versions: REMOVALS.secret_versions!,
+  deleted_secrets: REMOVALS.deleted_secrets!,
 };
 
 Deno.test("a function does not become public by its groups being deleted", async () => {

@@ -8,6 +8,7 @@ import { OPERATOR } from "../../src/actor.ts";
 import { createAccess } from "../../src/core/access/access.ts";
 import { AppError } from "../../src/errors.ts";
 import type { SecretId, SecretName } from "../../src/ids.ts";
+import { secretVersionAad } from "../../src/keyring/aad.ts";
 import { type KeyFile, KeyFileError, openKeyFile } from "../../src/keyring/key_file.ts";
 import { describeUnreadable } from "../../src/core/encryption/key_status.ts";
 import { Rotation, type RotationSettings } from "../../src/core/encryption/rotation.ts";
@@ -98,6 +99,34 @@ Deno.test("a rotation brings every secret and API key to a new version and loses
   const reread = openKeyFile(it.keyPath, true, new Date());
   assert.equal(reread.keyring.currentVersion, 2);
   assert.equal(reread.keyring.fingerprint(), there.keyring.fingerprint(), "the look-up key never changes");
+});
+
+Deno.test("a rotation re-encrypts earlier values, those of deleted secrets included, and names those it cannot read", async () => {
+  using there = temporaryStore();
+  const it = rotating(there);
+  const { keyring, store } = there;
+  const insert = (secretId: SecretId, number: number, ciphertext: string) =>
+    store.secretVersions.insert({
+      ...{ secretId, number, ciphertext, sealed: false, hosts: [], places: ["header"] },
+      ...{ setAt: 0, setBy: null, until: 1, previousUntil: null },
+    });
+  const gone = 999 as SecretId;
+  for (const [id, number] of [[it.ids[0]!, 1], [it.ids[0]!, 2], [gone, 1]] as const) {
+    insert(id, number, keyring.seal(`before ${number}`, secretVersionAad(id, number)));
+  }
+  insert(gone, 2, keyring.seal("moved", secretVersionAad(gone, 1)));
+  const outcome = await it.rotation.rotate(OPERATOR);
+  assert.equal(outcome.reencrypted, VALUES + 3);
+  assert.match(describeUnreadable(outcome.unreadable), /^1 value could not .*: earlier values of secrets 999\.$/);
+  for (const [id, number] of [[it.ids[0]!, 1], [it.ids[0]!, 2], [gone, 1]] as const) {
+    const { ciphertext } = store.secretVersions.find(id, number)!;
+    assert.match(ciphertext, /^v2\./);
+    assert.equal(keyring.open(ciphertext, secretVersionAad(id, number)).reveal(), `before ${number}`);
+  }
+  assert.equal(store.ciphertexts.count(1), 1);
+  it.clock.now = 31 * DAY_MS;
+  it.rotation.check();
+  assert.deepEqual(it.versions(), [1, 2], "a key that an earlier value needs is kept");
 });
 
 Deno.test("of five rotations started at once one succeeds and four are refused, and everything decrypts", async () => {

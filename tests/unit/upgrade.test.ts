@@ -172,6 +172,10 @@ Deno.test("a database without an order of secrets gets one, once, and a large on
       const store = data.open();
       const found = (name: string) => store.secrets.candidates(name as SecretName, 0, 0, 0).map(({ id }) => id);
       assert.deepEqual([found("S_2"), found("S_20000"), found("A"), found("T")], [[2], [], [], []], start);
+      assert.ok(store.secrets.isAuthentic(2 as SecretId));
+      const { version, setAt, setBy, sealed, places, onExpiry, dueAt } = store.secrets.find(2 as SecretId)!;
+      const defaults = { version: 1, setAt: 0, setBy: null, sealed: false, places: ["header"], onExpiry: "warn" };
+      assert.deepEqual({ version, setAt, setBy, sealed, places, onExpiry, dueAt }, { ...defaults, dueAt: null });
       store.close();
     }
     const ends = [1, secrets].map((n) => `${n.toLocaleString("en")} of ${secrets.toLocaleString("en")}`);

@@ -100,10 +100,15 @@ export function retiredVersions(
 }
 
 /** Describes unreadable values by their ids. */
-export function describeUnreadable({ values, secrets, apiKeys }: Unreadable): string {
+export function describeUnreadable({ values, secrets, secretVersions, apiKeys }: Unreadable): string {
   const list = (what: string, ids: readonly number[]) => ids.length > 0 ? [`${what} ${ids.join(", ")}`] : [];
-  const listed = [...list("secrets", secrets), ...list("API keys", apiKeys)].join("; ");
-  const rest = values - secrets.length - apiKeys.length;
+  const parts = [
+    ...list("secrets", secrets),
+    ...list("earlier values of secrets", [...new Set(secretVersions)]),
+    ...list("API keys", apiKeys),
+  ];
+  const listed = parts.join("; ");
+  const rest = values - secrets.length - secretVersions.length - apiKeys.length;
   const more = listed === "" ? "of key versions that are missing" : `and ${rest} more`;
   const where = [listed, rest > 0 ? more : ""].filter(Boolean).join(" ");
   const what = values === 1

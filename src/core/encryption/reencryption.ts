@@ -1,9 +1,9 @@
 // Re-encrypts every ciphertext with the current key version, in batches, while others read and write.
 
 import type { KeyId, SecretId } from "../../ids.ts";
-import type { SealedKey, SealedSecret } from "../../store/ciphertexts.ts";
+import type { SealedKey, SealedSecret, SealedVersion } from "../../store/ciphertexts.ts";
 import type { Store } from "../../store/store.ts";
-import { apiKeyAad, secretAad } from "../../keyring/aad.ts";
+import { apiKeyAad, secretAad, secretVersionAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 
 /** Ids of unreadable values listed for each kind; all are counted. */
@@ -14,6 +14,8 @@ export interface Unreadable {
   readonly values: number;
   /** Ids of at most a hundred; values whose key version the keyring does not have are only counted. */
   readonly secrets: readonly SecretId[];
+  /** Of the secrets whose earlier or deleted values they are, once for each value. */
+  readonly secretVersions: readonly SecretId[];
   readonly apiKeys: readonly KeyId[];
 }
 
@@ -30,8 +32,8 @@ interface Table<R extends { readonly id: number; readonly ciphertext: string }> 
   aad(row: R): string;
   isAuthentic(id: R["id"]): boolean;
   replace(id: R["id"], ciphertext: string): void;
-  /** Collects ids of values that cannot be decrypted. */
-  readonly unreadable: R["id"][];
+  /** Notes a value that cannot be decrypted. */
+  failed(row: R): void;
 }
 
 /**
@@ -41,20 +43,28 @@ interface Table<R extends { readonly id: number; readonly ciphertext: string }> 
  */
 export function* reencrypt(store: Store, keyring: Keyring, batchSize: () => number): Generator<Batch, Unreadable> {
   const { ciphertexts } = store;
-  const unreadable = { values: 0, secrets: [] as SecretId[], apiKeys: [] as KeyId[] };
+  const unreadable = { values: 0, secrets: [] as SecretId[], secretVersions: [] as SecretId[], apiKeys: [] as KeyId[] };
+  const listed = <Id extends number>(ids: Id[], id: Id): unknown => ids.length < LISTED_MAX && ids.push(id);
   const secrets: Table<SealedSecret> = {
     rows: ciphertexts.secrets,
     aad: ({ owner, name }) => secretAad(owner, name),
     isAuthentic: (id) => ciphertexts.isAuthentic("secrets", id),
     replace: ciphertexts.replaceSecret,
-    unreadable: unreadable.secrets,
+    failed: ({ id }) => listed(unreadable.secrets, id),
+  };
+  const secretVersions: Table<SealedVersion> = {
+    rows: ciphertexts.secretVersions,
+    aad: ({ secretId, number }) => secretVersionAad(secretId, number),
+    isAuthentic: (id) => ciphertexts.isAuthentic("secret_versions", id),
+    replace: ciphertexts.replaceSecretVersion,
+    failed: ({ secretId }) => listed(unreadable.secretVersions, secretId),
   };
   const apiKeys: Table<SealedKey> = {
     rows: ciphertexts.apiKeys,
     aad: ({ groupId, name }) => apiKeyAad(groupId, name),
     isAuthentic: (id) => ciphertexts.isAuthentic("api_keys", id),
     replace: ciphertexts.replaceApiKey,
-    unreadable: unreadable.apiKeys,
+    failed: ({ id }) => listed(unreadable.apiKeys, id),
   };
 
   for (const version of ciphertexts.versions()) {
@@ -67,11 +77,15 @@ export function* reencrypt(store: Store, keyring: Keyring, batchSize: () => numb
       continue;
     }
     yield* batches(secrets, version);
+    yield* batches(secretVersions, version);
     yield* batches(apiKeys, version);
   }
   return unreadable;
 
-  function* batches<R extends SealedSecret | SealedKey>(table: Table<R>, version: number): Generator<Batch> {
+  function* batches<R extends SealedSecret | SealedVersion | SealedKey>(
+    table: Table<R>,
+    version: number,
+  ): Generator<Batch> {
     let after = 0;
     for (;;) {
       // If a power cut undoes this, the rows are of the old version again, whose key is kept long after the rotation.
@@ -84,14 +98,13 @@ export function* reencrypt(store: Store, keyring: Keyring, batchSize: () => numb
       // Also skips values that could not be decrypted: the loop must not return to them.
       after = rows.last;
       unreadable.values += rows.failed.length;
-      const room = Math.max(0, LISTED_MAX - table.unreadable.length);
-      table.unreadable.push(...rows.failed.slice(0, room).map(({ id }) => id));
+      rows.failed.forEach((row) => table.failed(row));
       yield { handled: rows.handled, reencrypted: rows.handled - rows.failed.length };
     }
   }
 
   /** Re-encrypts a row; returns false if it could not be decrypted. */
-  function reseal<R extends SealedSecret | SealedKey>(table: Table<R>, row: R): boolean {
+  function reseal<R extends SealedSecret | SealedVersion | SealedKey>(table: Table<R>, row: R): boolean {
     if (!table.isAuthentic(row.id)) return false;
     let ciphertext: string;
     try {

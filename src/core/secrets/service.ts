@@ -239,7 +239,7 @@ class SecretService implements Secrets {
         ciphertext = this.#keyring.seal(this.#readable(row, "renamed"), secretAad(row.owner, name));
       }
       const at = nextChangeTime(this.#now(), row.updatedAt);
-      this.#rows.update({ id, name, ciphertext, comment: change.comment ?? row.comment, now: at });
+      this.#rows.update({ ...row, name, ciphertext, comment: change.comment ?? row.comment, now: at });
       const { before, after } = difference(factsOf(row), factsOf(this.#find(id)));
       this.#record(actor, {
         action: "secret.updated",

@@ -228,7 +228,7 @@ class TransferService implements SecretTransfer {
 
   #update(actor: Actor, { name, comment, ciphertext }: Step, old: SecretRow): void {
     const at = nextChangeTime(this.#now(), old.updatedAt);
-    this.#rows.update({ id: old.id, name, ciphertext: ciphertext ?? old.ciphertext, comment, now: at });
+    this.#rows.update({ ...old, name, ciphertext: ciphertext ?? old.ciphertext, comment, now: at });
     const { before, after } = difference(factsOf(old), factsOf({ ...old, comment }));
     this.#record(actor, {
       action: "secret.updated",
