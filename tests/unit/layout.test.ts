@@ -44,6 +44,7 @@ const LARGE_FOLDERS: Record<string, string> = {
   "src/sandbox/host": "one subject, the life of a process and its calls",
   "src/sandbox/process": "one subject, the start of a process behind its walls",
   "src/store": "a file for each table",
+  "src/store/migrations": "a file for each version of the schema",
 };
 
 /** Whether a file opens parts and connects them: it may import from every room, and no room from it. */
