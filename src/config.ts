@@ -3,6 +3,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { type AddressRange, parseRange } from "./addresses.ts";
+import { type DatabaseUrl, DatabaseUrlError, parseDatabaseUrl } from "./database_url.ts";
 
 export interface Config {
   readonly port: number;
@@ -22,6 +23,16 @@ export interface Config {
   readonly fetchEnv: Readonly<Record<string, string>>;
   /** Whether Deno exports traces. */
   readonly traces: boolean;
+  /** Set for a node of a cluster, which then has a passphrase. */
+  readonly cluster: ClusterConfig | undefined;
+}
+
+export interface ClusterConfig {
+  readonly database: DatabaseUrl;
+  /** PostgreSQL's schema that has the cluster's tables. */
+  readonly schema: string;
+  /** How other nodes reach this one: scheme, host and port. Undefined for the default, see `nodeUrlOf`. */
+  readonly nodeUrl: string | undefined;
 }
 
 /** An invalid variable: the message is the one line that the operator sees. */
@@ -103,7 +114,15 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
         .filter((entry): entry is [string, string] => entry[1] !== undefined),
     )),
     traces: traces(env),
+    cluster: cluster(env),
   });
+}
+
+/** Returns how other nodes reach this one, which listens on `port` and whose machine has the name `hostname`. */
+export function nodeUrlOf(config: Pick<Config, "host" | "cluster">, port: number, hostname: string): string {
+  if (config.cluster?.nodeUrl !== undefined) return config.cluster.nodeUrl;
+  const host = ["0.0.0.0", "::"].includes(config.host) ? hostname : config.host;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /**
@@ -127,6 +146,55 @@ function traces(env: (name: string) => string | undefined): boolean {
     );
   }
   return !is("OTEL_DENO_TRACING", "false");
+}
+
+function cluster(env: (name: string) => string | undefined): ClusterConfig | undefined {
+  const url = env("DATABASE_URL");
+  if (url === undefined) {
+    const useless = ["DATABASE_SCHEMA", "NODE_URL"].find((name) => env(name) !== undefined);
+    if (useless) throw new ConfigError(`${useless} is for nodes of a cluster; set DATABASE_URL, too.`);
+    return undefined;
+  }
+  if (env("KEYRING_PASSPHRASE") === undefined && env("KEYRING_PASSPHRASE_FILE") === undefined) {
+    throw new ConfigError(
+      "DATABASE_URL needs KEYRING_PASSPHRASE or KEYRING_PASSPHRASE_FILE, the same on all nodes: the encryption keys " +
+        "are kept in PostgreSQL, wrapped by it.",
+    );
+  }
+  return Object.freeze({
+    database: databaseUrl(url),
+    schema: databaseSchema(env("DATABASE_SCHEMA") ?? "crude_functions"),
+    nodeUrl: nodeUrl(env("NODE_URL")),
+  });
+}
+
+function databaseUrl(text: string): DatabaseUrl {
+  try {
+    return parseDatabaseUrl(text);
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error;
+    throw new ConfigError(`DATABASE_URL ${error.message}.`);
+  }
+}
+
+function databaseSchema(text: string): string {
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(text) || text.startsWith("pg_")) {
+    throw new ConfigError(
+      `DATABASE_SCHEMA must be 1 to 63 small letters, digits and underscores, not begin with a digit or pg_; "${text}" is not.`,
+    );
+  }
+  return text;
+}
+
+function nodeUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  if (!url || !["http:", "https:"].includes(url.protocol) || `${url.origin}/` !== url.href) {
+    throw new ConfigError(
+      "NODE_URL must be how other nodes reach this one, such as http://10.0.0.5:8000, without user, path and query.",
+    );
+  }
+  return url.origin;
 }
 
 function port(text: string): number {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, readConfig } from "../../src/config.ts";
+import { ConfigError, nodeUrlOf, readConfig } from "../../src/config.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const read = (variables: Record<string, string>) => readConfig((name) => variables[name], "/srv/app");
@@ -149,4 +149,98 @@ Deno.test("traces are made where Deno exports them, and never what is printed", 
   for (const console of ["capture", "replace", "", "Ignore"]) {
     assert.throws(() => read({ OTEL_DENO: "true", OTEL_DENO_CONSOLE: console }), /^Error: OTEL_DENO_CONSOLE must be/);
   }
+});
+
+const PASSPHRASE = { KEYRING_PASSPHRASE: "a passphrase of tests" };
+const DATABASE = "postgres://crude:s3cret@db.example/crude";
+
+Deno.test("without DATABASE_URL there is no cluster, and nothing for one may be set", () => {
+  assert.equal(read({}).cluster, undefined);
+  assertRefused("DATABASE_SCHEMA", "x");
+  assertRefused("NODE_URL", "http://10.0.0.5:8000");
+});
+
+Deno.test("DATABASE_URL needs a passphrase, and DATABASE_SCHEMA and NODE_URL have defaults", () => {
+  assertRefused("DATABASE_URL", DATABASE);
+  const config = read({ DATABASE_URL: DATABASE, ...PASSPHRASE });
+  assert.equal(config.cluster?.schema, "crude_functions");
+  assert.equal(nodeUrlOf(config, 8000, "machine"), "http://127.0.0.1:8000");
+  const urls = { "0.0.0.0": "http://machine:8000", "::": "http://machine:8000", "::1": "http://[::1]:8000" };
+  for (const [host, url] of Object.entries(urls)) {
+    assert.equal(nodeUrlOf(read({ HOST: host, DATABASE_URL: DATABASE, ...PASSPHRASE }), 8000, "machine"), url);
+  }
+});
+
+Deno.test("DATABASE_SCHEMA is a plain name, NODE_URL an origin", () => {
+  const cluster = (variables: Record<string, string>) =>
+    read({ DATABASE_URL: DATABASE, ...PASSPHRASE, ...variables }).cluster!;
+  assert.equal(cluster({ DATABASE_SCHEMA: "functions_2" }).schema, "functions_2");
+  for (const schema of ["", "A", "2a", "a b", 'a"b', "a-b", "pg_x", "a".repeat(64), "ä"]) {
+    assert.throws(() => cluster({ DATABASE_SCHEMA: schema }), { message: /^DATABASE_SCHEMA / });
+  }
+  assert.equal(cluster({ NODE_URL: "https://node-1.example/" }).nodeUrl, "https://node-1.example");
+  for (const url of ["", "node-1:8000", "ftp://a", "http://a/b", "http://u:p@a", "http://a?b", "http://a/#b"]) {
+    assert.throws(() => cluster({ NODE_URL: url }), { message: /^NODE_URL / });
+  }
+});
+
+Deno.test("a DATABASE_URL that cannot be used is refused by name, without its password", () => {
+  const url = (more: string) => `postgres://crude:s3cret@db.example/crude${more}`;
+  const bad = {
+    "https://crude:s3cret@db.example/crude": /must have the form postgres:/,
+    "postgres://db.example/crude": /names no user/,
+    "postgres://:s3cret@db.example/crude": /names no user/,
+    "postgres://crude:s3cret@/crude": /names a host/,
+    "postgres://crude:s3cret@a,,b/crude": /names a host/,
+    "postgres://crude:s3cret@a:70000/crude": /names a host/,
+    "postgres://crude:s3cret@a:x/crude": /names a host/,
+    "postgres://crude:s3cret%zz@a/crude": /"%" in the password/,
+    "postgres://crude:s3cret/x@a/crude": /has an "@" or "\/"/,
+    "postgres://crude:a@s3cret/x@a/crude": /has an "@" or "\/"/,
+    "postgres://crude:a@s3cret?x@a/crude": /has an "@" or "\/"/,
+    "postgres://crude:a@b?s3cret&x@a/crude": /has an "@" or "\/"/,
+    "postgres://crude@s3cret:x/crude": /names a host/,
+    [url("#x")]: /must have the form/,
+    [url("?sslmode=allow")]: /sslmode=allow; supported are/,
+    [url("?passfile=s3cret")]: /has the parameter "passfile", which is not supported; these are: sslmode, /,
+    [url("?channel_binding=require")]: /has the parameter "channel_binding"/,
+    [url("?sslmode=require&sslmode=disable")]: /sslmode twice/,
+    [url("?sslmode=verify-ca")]: /without sslrootcert/,
+    [url("?sslmode=require&sslrootcert=system")]: /use verify-full/,
+    [url("?target_session_attrs=standby")]: /accepts writes/,
+    [url("?connect_timeout=0")]: /1 to 60 seconds/,
+    [url("?application_name=")]: /no valid value for application_name/,
+  };
+  for (const [text, message] of Object.entries(bad)) {
+    assert.throws(() => read({ DATABASE_URL: text, ...PASSPHRASE }), (error: Error) => {
+      assert.ok(error instanceof ConfigError, text);
+      assert.match(error.message, /^DATABASE_URL /);
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /s3cret/);
+      return true;
+    });
+  }
+});
+
+Deno.test("a DATABASE_URL has hosts, a user, a password that does not print, and parameters", () => {
+  const of = (text: string) => read({ DATABASE_URL: text, ...PASSPHRASE }).cluster!.database;
+  const plain = of("postgres://crude@db.example");
+  assert.deepEqual(plain.hosts, [{ host: "db.example", port: 5432 }]);
+  assert.deepEqual([plain.user, plain.password, plain.database, plain.sslMode], [
+    "crude",
+    undefined,
+    "crude",
+    "prefer",
+  ]);
+  const full = of(
+    "postgresql://us%40er:p%3A@%2Fß@[::1]:6000,db-2.example/d%62?sslmode=verify-full&sslrootcert=/ca.crt" +
+      "&target_session_attrs=read-write&connect_timeout=7&application_name=a%20b&options=-c%20work_mem%3D8MB",
+  );
+  assert.deepEqual(full.hosts, [{ host: "::1", port: 6000 }, { host: "db-2.example", port: 5432 }]);
+  assert.deepEqual([full.user, full.password?.reveal(), full.database], ["us@er", "p:@/ß", "db"]);
+  assert.deepEqual([full.sslMode, full.sslRootCert, full.connectTimeoutMs], ["verify-full", "/ca.crt", 7_000]);
+  assert.deepEqual([full.applicationName, full.options], ["a b", "-c work_mem=8MB"]);
+  assert.equal(of("postgres://a@b/c?sslmode=require&sslrootcert=/ca.crt").sslMode, "verify-ca");
+  assert.equal(of("postgres://a@b/c?sslrootcert=system").sslMode, "verify-full");
+  assert.doesNotMatch(`${full.password} ${JSON.stringify(full)} ${Deno.inspect(full)}`, /p:@/);
 });
