@@ -62,6 +62,6 @@ const rotation = new Rotation({
 await rotation.rotate(OPERATOR);
 // The old key's days are over: it is dropped.
 clock.now += 31 * DAY_MS;
-rotation.check();
+await rotation.check();
 await rotation.stop();
 store.close();

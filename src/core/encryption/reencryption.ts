@@ -2,6 +2,7 @@
 
 import type { KeyId, SecretId } from "../../ids.ts";
 import type { SealedKey, SealedSecret, SealedVersion } from "../../store/ciphertexts.ts";
+import type { Commits } from "./commits.ts";
 import type { Store } from "../../store/store.ts";
 import { apiKeyAad, secretAad, secretVersionAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
@@ -38,11 +39,14 @@ interface Table<R extends { readonly id: number; readonly ciphertext: string }> 
 
 /**
  * Re-encrypts every value that is not of the keyring's current version; returns the values that cannot be decrypted.
- * Each step of the iteration is one synchronous transaction; between two of them the caller lets others work,
- * or stops.
+ * Each step of the iteration is one transaction; between two of them the caller lets others work, or stops.
  */
-export function* reencrypt(store: Store, keyring: Keyring, batchSize: () => number): Generator<Batch, Unreadable> {
-  const { ciphertexts } = store;
+export async function* reencrypt(
+  { ciphertexts }: Pick<Store, "ciphertexts">,
+  commits: Commits,
+  keyring: Keyring,
+  batchSize: () => number,
+): AsyncGenerator<Batch, Unreadable> {
   const unreadable = { values: 0, secrets: [] as SecretId[], secretVersions: [] as SecretId[], apiKeys: [] as KeyId[] };
   const listed = <Id extends number>(ids: Id[], id: Id): unknown => ids.length < LISTED_MAX && ids.push(id);
   const secrets: Table<SealedSecret> = {
@@ -82,14 +86,14 @@ export function* reencrypt(store: Store, keyring: Keyring, batchSize: () => numb
   }
   return unreadable;
 
-  function* batches<R extends SealedSecret | SealedVersion | SealedKey>(
+  async function* batches<R extends SealedSecret | SealedVersion | SealedKey>(
     table: Table<R>,
     version: number,
-  ): Generator<Batch> {
+  ): AsyncGenerator<Batch, void> {
     let after = 0;
     for (;;) {
       // If a power cut undoes this, the rows are of the old version again, whose key is kept long after the rotation.
-      const rows = store.transactionWithoutSync(() => {
+      const rows = await commits.commitWithoutSync(() => {
         const rows = table.rows(version, after, batchSize());
         const failed = rows.filter((row) => !reseal(table, row));
         return { last: rows.at(-1)?.id, handled: rows.length, failed };

@@ -7,6 +7,7 @@ import { storageProblem } from "../../store/storage_error.ts";
 import type { Store } from "../../store/store.ts";
 import type { KeyFile } from "../../keyring/key_file.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
+import { type KeyChanges, keyChangesOf } from "./key_changes.ts";
 import {
   describeKeys,
   describeUnreadable,
@@ -19,10 +20,13 @@ import {
 } from "./key_status.ts";
 import { reencrypt } from "./reencryption.ts";
 import { readState, type RotationState, writeState } from "./rotation_state.ts";
+import { type Commits, commitsOf } from "./commits.ts";
 import { countSeals, SEALS_MAX } from "./encryption_counter.ts";
 import { DAY_MS, HOUR_MS } from "../../time.ts";
 
 const CHECK_INTERVAL_MS = HOUR_MS;
+/** How soon another node continues what one that ended has begun. */
+const CHECK_INTERVAL_IN_CLUSTER_MS = 5_000;
 /** Shortest duration of a rotation, so that concurrent requests create one version even if there is little to encrypt. */
 const ROTATION_MIN_MS = 200;
 /** How long after a call the server still counts as busy. */
@@ -53,11 +57,22 @@ export interface RotationParts {
   readonly report: (level: "info" | "warn" | "error", message: string) => void;
   /** Is called at the start and the end of each rotation. */
   readonly record: Recorder;
+  /** For a node of a cluster. */
+  readonly cluster?: RotationInCluster | undefined;
+}
+
+export interface RotationInCluster {
+  readonly keyChanges: KeyChanges;
+  /** The id of this node. */
+  readonly node: string;
+  /** Lets this node lead, until what is returned is disposed of; undefined while another one leads. */
+  lead(): Promise<AsyncDisposable | undefined>;
 }
 
 export class Rotation {
   readonly #store: Store;
   readonly #keyFile: KeyFile;
+  readonly #commits: Commits;
   readonly #keyring: Keyring;
   readonly #settings: RotationSettings;
   readonly #busy: () => boolean;
@@ -65,7 +80,10 @@ export class Rotation {
   readonly #report: RotationParts["report"];
   readonly #record: Recorder;
   readonly #seals: () => number;
-  #state: RotationState;
+  readonly #keyChanges: KeyChanges;
+  readonly #cluster: RotationInCluster | undefined;
+  /** As long as none is stored. */
+  readonly #first: RotationState;
   /** Set while a rotation is running. */
   #progress: { done: number; total: number } | undefined;
   #running: Promise<unknown> = Promise.resolve();
@@ -73,9 +91,11 @@ export class Rotation {
   #busyAt = -Infinity;
   #timer: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
+  #dropping: Promise<void> | undefined;
 
-  constructor({ store, keyFile, settings, busy, now, report, record }: RotationParts) {
+  constructor({ store, keyFile, settings, busy, now, report, record, cluster }: RotationParts) {
     this.#store = store;
+    this.#commits = commitsOf(store);
     this.#keyFile = keyFile;
     this.#keyring = keyFile.keyring;
     this.#settings = settings;
@@ -83,8 +103,15 @@ export class Rotation {
     this.#now = now;
     this.#report = report;
     this.#record = record;
-    this.#seals = countSeals(this.#keyring, store.meta);
-    this.#state = readState(store.meta) ?? this.#firstState();
+    this.#cluster = cluster;
+    this.#keyChanges = cluster?.keyChanges ?? keyChangesOf(keyFile);
+    this.#seals = countSeals(this.#keyring, store.meta, cluster?.node);
+    this.#first = this.#firstState();
+  }
+
+  /** Read again each time, as another node may have changed it. */
+  get #state(): RotationState {
+    return readState(this.#store.meta) ?? this.#first;
   }
 
   /** Resumes an interrupted rotation, rotates if one is due, and checks again every hour. */
@@ -96,31 +123,31 @@ export class Rotation {
           "They cannot be read until it is restored.",
       );
     }
-    const timer = this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS);
+    const intervalMs = this.#cluster ? CHECK_INTERVAL_IN_CLUSTER_MS : CHECK_INTERVAL_MS;
+    const timer = this.#timer = setInterval(() => void this.check(), intervalMs);
     Deno.unrefTimer(timer);
-    this.check();
+    void this.check();
   }
 
   /** Stops after the current batch; the next start resumes from there. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#timer);
-    await this.#running;
+    await Promise.all([this.#running, this.#dropping]);
   }
 
-  /** Starts a rotation in the background if one is due or was interrupted, and drops old keys. Returns at once. */
-  check(): void {
-    if (this.#progress || this.#stopping) return;
-    try {
-      this.#retire();
-      this.#dropRetired();
-    } catch (error) {
-      this.#report("error", `Old encryption keys could not be dropped: ${storageProblem(error) ?? messageOf(error)}.`);
-    }
-    const usedUp = this.#seals() >= SEALS_MAX;
-    if (this.#isUnfinished() || usedUp || this.#now() >= this.#nextAt()) {
-      this.rotate(SERVER).catch((error) => this.#report("error", messageOf(error)));
-    }
+  /**
+   * Drops old keys, and starts a rotation in the background if one is due or was interrupted. Resolves once the keys are
+   * dropped.
+   */
+  async check(): Promise<void> {
+    if (this.#progress || this.#stopping || this.#dropping) return;
+    if (this.#hasOldKeys()) await (this.#dropping = this.#dropOldKeys().finally(() => this.#dropping = undefined));
+    if (this.#stopping || !this.#isDue()) return;
+    this.#rotateOnce(SERVER, true).catch((error) => {
+      const isElsewhere = this.#cluster && error instanceof AppError && error.code === "RotationInProgress";
+      if (!isElsewhere) this.#report("error", messageOf(error));
+    });
   }
 
   /**
@@ -128,16 +155,27 @@ export class Rotation {
    * @throws AppError RotationInProgress (409), StorageFailed (503) if there is no space or permission to write,
    *   Stopping (503); after the latter two the rotation is resumed automatically
    */
-  rotate(actor: Actor): Promise<RotationOutcome> {
+  async rotate(actor: Actor): Promise<RotationOutcome> {
+    return (await this.#rotateOnce(actor, false))!;
+  }
+
+  /** With `ifDue`, resolves with undefined if another node has just done it. */
+  #rotateOnce(actor: Actor, ifDue: boolean): Promise<RotationOutcome | undefined> {
     // Before anything is awaited, or two rotations could start at once.
-    if (this.#progress) {
-      return Promise.reject(new AppError("RotationInProgress", 409, "A key rotation is already running."));
-    }
+    if (this.#progress) return Promise.reject(inProgress());
     if (this.#stopping) return Promise.reject(stopping());
-    this.#progress = { done: 0, total: 0 };
-    const run = this.#run(actor, this.#progress).finally(() => this.#progress = undefined);
+    const progress = this.#progress = { done: 0, total: 0 };
+    const run = this.#leading(() => this.#run(actor, progress, ifDue)).finally(() => this.#progress = undefined);
     this.#running = run.catch(() => {});
     return run;
+  }
+
+  /** Runs `work` while no other node leads. @throws AppError RotationInProgress (409) */
+  async #leading<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#cluster) return await work();
+    await using led = await this.#cluster.lead();
+    if (!led) throw inProgress();
+    return await work();
   }
 
   status(): RotationStatus {
@@ -148,7 +186,7 @@ export class Rotation {
       nextRotationAt: this.#nextAt(),
       rotationIntervalDays: this.#settings.intervalDays(),
       currentVersion: this.#keyring.currentVersion,
-      progress: this.#progress ? { ...this.#progress } : null,
+      progress: this.#progress ? { ...this.#progress } : this.#progressElsewhere(),
       missingVersions: missingVersions(this.#keyring, this.#store.ciphertexts),
     };
   }
@@ -164,20 +202,30 @@ export class Rotation {
     return describeKeys(this.#keyFile, this.#store.ciphertexts, { retired, keptMs, seals: this.#seals() });
   }
 
-  async #run(actor: Actor, progress: { done: number; total: number }): Promise<RotationOutcome> {
+  async #run(
+    actor: Actor,
+    progress: { done: number; total: number },
+    ifDue: boolean,
+  ): Promise<RotationOutcome | undefined> {
     const minimumDuration = new Promise((resolve) => setTimeout(resolve, ROTATION_MIN_MS));
     try {
-      const resumed = this.#isUnfinished();
       // Before anything else, as a change of the key file cannot be rolled back with an entry.
-      this.#audit(actor, "rotation.started", { fromVersion: this.#state.completed, resumed });
-      if (!resumed) {
-        this.#keyFile.addKey(new Date(this.#now()), this.#state.highest, this.#store.ciphertexts.versions());
+      const begun = await this.#commits.commit(() => {
+        if (ifDue && !this.#isDue()) return undefined;
+        const resumed = this.#isUnfinished();
+        this.#audit(actor, "rotation.started", { fromVersion: this.#state.completed, resumed });
+        return { resumed };
+      });
+      if (!begun) return undefined;
+      if (!begun.resumed || this.#keyFile.pendingVersion !== undefined) {
+        const { ciphertexts } = this.#store;
+        await this.#keyChanges.add(new Date(this.#now()), () => this.#state.highest, () => ciphertexts.versions());
       }
-      this.#begin(progress);
+      await this.#begin(progress);
       const currentVersion = this.#keyring.currentVersion;
       await this.#pause();
       const outcome = { currentVersion, ...await this.#reencryptAll(progress) };
-      this.#finish(actor, outcome);
+      await this.#finish(actor, outcome);
       this.#reportEnd(outcome);
       await minimumDuration;
       this.#last = { at: this.#now(), outcome };
@@ -187,16 +235,16 @@ export class Rotation {
       // An unexpected error may reveal internals; it is only in the log.
       const failure = explained instanceof AppError ? explained.message : "It failed; the server's log has the cause.";
       this.#last = { at: this.#now(), failure };
-      this.#auditFailure(actor, explained);
+      await this.#auditFailure(actor, explained);
       throw explained;
     }
   }
 
   async #reencryptAll(progress: { done: number; total: number }): Promise<Omit<RotationOutcome, "currentVersion">> {
-    const steps = reencrypt(this.#store, this.#keyring, () => this.#batchSize());
+    const steps = reencrypt(this.#store, this.#commits, this.#keyring, () => this.#batchSize());
     let reencrypted = 0;
     for (;;) {
-      const { done, value } = steps.next();
+      const { done, value } = await steps.next();
       if (done) return { reencrypted, unreadable: value };
       reencrypted += value.reencrypted;
       progress.done = Math.min(progress.done + value.handled, progress.total);
@@ -208,9 +256,9 @@ export class Rotation {
     this.#record(actor, { action, subject: { kind: "rotation", id: null, name: "" }, after });
   }
 
-  #auditFailure(actor: Actor, error: unknown): void {
+  async #auditFailure(actor: Actor, error: unknown): Promise<void> {
     try {
-      this.#audit(actor, "rotation.failed", { why: messageOf(error) });
+      await this.#commits.commit(() => this.#audit(actor, "rotation.failed", { why: messageOf(error) }));
     } catch (problem) {
       // The cause of the failure, such as a full disk, prevents this write, too.
       this.#report("error", `The failure of a rotation could not be recorded in the audit: ${messageOf(problem)}`);
@@ -235,31 +283,44 @@ export class Rotation {
   }
 
   /** Stores how much there is to do, so that progress continues correctly after a restart. */
-  #begin(progress: { done: number; total: number }): void {
-    const target = this.#keyring.currentVersion;
-    const { ciphertexts } = this.#store;
-    const left = ciphertexts.versions().filter((version) => version !== target)
-      .reduce((sum, version) => sum + ciphertexts.count(version), 0);
-    const { running } = this.#state;
-    const total = running?.target === target ? Math.max(running.total, left) : left;
+  async #begin(progress: { done: number; total: number }): Promise<void> {
+    const { target, left, total } = await this.#commits.commit(() => {
+      const target = this.#keyring.currentVersion;
+      const left = this.#left(target);
+      const { running } = this.#state;
+      const total = running?.target === target ? Math.max(running.total, left) : left;
+      this.#save({ ...this.#state, highest: Math.max(this.#state.highest, target), running: { target, total } });
+      return { target, left, total };
+    });
     this.#report("info", `Key rotation to version ${target}: ${left} values to re-encrypt.`);
-    this.#save({ ...this.#state, highest: Math.max(this.#state.highest, target), running: { target, total } });
     Object.assign(progress, { done: total - left, total });
   }
 
-  #finish(actor: Actor, { currentVersion, reencrypted, unreadable }: RotationOutcome): void {
-    const state: RotationState = {
-      ...this.#state,
-      completed: currentVersion,
-      completedAt: this.#now(),
-      running: null,
-      retired: this.#nowRetired(),
-    };
-    this.#store.transaction(() => {
+  /** Returns the number of values that are not of this version. */
+  #left(target: number): number {
+    const { ciphertexts } = this.#store;
+    return ciphertexts.versions().filter((version) => version !== target)
+      .reduce((sum, version) => sum + ciphertexts.count(version), 0);
+  }
+
+  /** Returns the progress of a rotation that another node leads. */
+  #progressElsewhere(): RotationStatus["progress"] {
+    const { running } = this.#state;
+    if (!this.#cluster || !running) return null;
+    return { done: Math.max(0, running.total - this.#left(running.target)), total: running.total };
+  }
+
+  async #finish(actor: Actor, { currentVersion, reencrypted, unreadable }: RotationOutcome): Promise<void> {
+    await this.#commits.commit(() => {
       this.#audit(actor, "rotation.finished", { version: currentVersion, reencrypted, unreadable: unreadable.values });
-      writeState(this.#store.meta, state);
+      this.#save({
+        ...this.#state,
+        completed: currentVersion,
+        completedAt: this.#now(),
+        running: null,
+        retired: this.#nowRetired(),
+      });
     });
-    this.#state = state;
   }
 
   #reportEnd({ currentVersion, reencrypted, unreadable }: RotationOutcome): void {
@@ -268,7 +329,11 @@ export class Rotation {
   }
 
   #isUnfinished(): boolean {
-    return this.#state.completed !== this.#keyring.currentVersion;
+    return this.#state.completed !== this.#keyring.currentVersion || this.#keyFile.pendingVersion !== undefined;
+  }
+
+  #isDue(): boolean {
+    return this.#isUnfinished() || this.#seals() >= SEALS_MAX || this.#now() >= this.#nextAt();
   }
 
   #nextAt(): number {
@@ -280,23 +345,50 @@ export class Rotation {
     return retiredVersions(keys, this.#store.ciphertexts, this.#state.retired, this.#now());
   }
 
-  /** Updates which versions are unused: values may have been deleted, and a backup may bring an old version back. */
-  #retire(): void {
-    const retired = this.#nowRetired();
-    if (JSON.stringify(retired) !== JSON.stringify(this.#state.retired)) this.#save({ ...this.#state, retired });
+  #hasOldKeys(): boolean {
+    return this.#hasRetired() || this.#expired().length > 0;
   }
 
-  /** Drops keys from the key file first: if this is interrupted, #retire() removes them from the state later. */
-  #dropRetired(): void {
-    const keptMs = this.#settings.keepDays() * DAY_MS;
-    const dropped = this.#state.retired.filter(({ since }) => this.#now() - since >= keptMs).map((r) => r.version);
+  /** Never rejects. */
+  async #dropOldKeys(): Promise<void> {
+    try {
+      if (!this.#cluster) return await this.#retireAndDrop();
+      await using led = await this.#cluster.lead();
+      if (led) await this.#retireAndDrop();
+    } catch (error) {
+      this.#report("error", `Old encryption keys could not be dropped: ${storageProblem(error) ?? messageOf(error)}.`);
+    }
+  }
+
+  async #retireAndDrop(): Promise<void> {
+    await this.#retire();
+    if (this.#expired().length === 0) return;
+    // Keys first: if this is interrupted, #retire() removes them from the state later.
+    const dropped = await this.#keyChanges.drop(() => this.#expired());
     if (dropped.length === 0) return;
-    this.#keyFile.dropKeys(dropped);
     this.#report(
       "info",
       `Dropped encryption key ${dropped.join(", ")}: no value has needed it since its retention began.`,
     );
-    this.#retire();
+    await this.#retire();
+  }
+
+  /** Updates which versions are unused: values may have been deleted, and a backup may bring an old version back. */
+  async #retire(): Promise<void> {
+    if (!this.#hasRetired()) return;
+    await this.#commits.commit(() => this.#save({ ...this.#state, retired: this.#nowRetired() }));
+  }
+
+  #hasRetired(): boolean {
+    return JSON.stringify(this.#nowRetired()) !== JSON.stringify(this.#state.retired);
+  }
+
+  /** Returns the versions that were kept long enough after their last use. */
+  #expired(): number[] {
+    const keptMs = this.#settings.keepDays() * DAY_MS;
+    const unused = this.#nowRetired().map(({ version }) => version);
+    return this.#state.retired.filter(({ version, since }) => unused.includes(version) && this.#now() - since >= keptMs)
+      .map(({ version }) => version);
   }
 
   /** Returns the state if none is stored: no rotation has run yet, or the first one was interrupted. */
@@ -310,10 +402,8 @@ export class Rotation {
     return { completed, completedAt, highest: currentVersion, running: null, retired: [] };
   }
 
-  /** Stores the state before it applies in memory. */
   #save(state: RotationState): void {
-    this.#store.transaction(() => writeState(this.#store.meta, state));
-    this.#state = state;
+    writeState(this.#store.meta, state);
   }
 
   #explained(error: unknown): unknown {
@@ -326,6 +416,10 @@ export class Rotation {
         "within an hour, or when the server starts.",
     );
   }
+}
+
+function inProgress(): AppError {
+  return new AppError("RotationInProgress", 409, "A key rotation is already running.");
 }
 
 function stopping(): AppError {
