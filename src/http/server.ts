@@ -23,6 +23,8 @@ export interface Routes {
   runHosts(): readonly string[];
   api(request: Request, client: Client): Response | Promise<Response>;
   web(request: Request, client: Client): Response | Promise<Response>;
+  /** Answers other nodes, under /internal/; undefined unless this server is one of several. */
+  internal?: ((request: Request) => Promise<Response>) | undefined;
   /** Answers requests for a file that needs no sign-in, by its path. */
   files: ReadonlyMap<string, (request: Request) => Promise<Response>>;
   /** What `/health` answers to any client: the program's version, and sentences about what is wrong. */
@@ -49,7 +51,7 @@ export interface Server {
 /** Listens as `config` says. @throws AppError if the address cannot be used */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, files, health, running, barrier }: Routes,
+  { run, runHosts, api, web, internal, files, health, running, barrier }: Routes,
   log: Log,
 ): Server {
   const unreadBodies = new UnreadBodies();
@@ -89,6 +91,7 @@ export function serve(
     if (path === "/") return toPages();
     if (isRunPath(path)) return run(request, ownHost);
     if (path === "/health") return healthResponse(request, health);
+    if (internal && path.startsWith("/internal/")) return internal(request);
     const file = files.get(path);
     if (file) return file(request);
     const response = isWebPath(path) ? web(request, client()) : api(request, client());

@@ -28,6 +28,7 @@ export const PURPOSES = [
   "code versions",
   "cluster log",
   "cluster snapshots",
+  "cluster messages",
 ] as const;
 
 export type Purpose = (typeof PURPOSES)[number];
