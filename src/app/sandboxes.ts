@@ -57,6 +57,7 @@ export async function openSandboxes(
     runtime,
     usage,
     ownAddresses: () => endpoint.addresses(),
+    nodeAddresses: () => endpoint.nodeAddresses(),
     machineHosts,
     ...settings.view({ denyNet: "sandbox.net.deny" }),
   };

@@ -8,6 +8,7 @@ export interface Address {
 /** The address of a server, known once it listens. */
 export class Endpoint {
   #address: Address | undefined;
+  #nodes: () => readonly string[] = () => [];
 
   listensOn({ hostname, port }: Address): void {
     this.#address = { hostname, port };
@@ -17,6 +18,16 @@ export class Endpoint {
   get url(): string {
     const { hostname, port } = this.#known();
     return `http://${inUrl(hostname)}:${port}`;
+  }
+
+  /** `nodes` returns `host:port` of each address of each node of the cluster. */
+  isOneOf(nodes: () => readonly string[]): void {
+    this.#nodes = nodes;
+  }
+
+  /** Returns `host:port` for each address of each node of the cluster; none if there is no cluster. */
+  nodeAddresses(): readonly string[] {
+    return this.#nodes();
   }
 
   /** Returns `host:port` of the server for every address of this machine. */

@@ -1,4 +1,4 @@
-// Processes when the machine's addresses change.
+// Processes when the addresses of the machine, or of another node of the cluster, change.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -21,7 +21,12 @@ export default async () => {
   }
 };`;
 
-Deno.test("a process does not outlive a new address of the machine, and the next one cannot connect to it", async () => {
+for (const changed of ["machine", "node"] as const) {
+  Deno.test(`a process does not outlive a new address of a ${changed}, and the next one cannot connect to it`, () =>
+    replaceProcess(changed));
+}
+
+async function replaceProcess(changed: "machine" | "node"): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   await Deno.chmod(folder, 0o711);
   const [runDir, codeDir] = [join(folder, "run"), join(folder, "code")];
@@ -30,7 +35,8 @@ Deno.test("a process does not outlive a new address of the machine, and the next
   const handler = join(codeDir, "handler.ts");
   await Deno.writeTextFile(handler, HANDLER);
   const usage = openUsageReader();
-  let hosts: readonly string[] = ["192.0.2.1"];
+  const hosts = ["192.0.2.1"];
+  const nodes = ["192.0.2.8:9"];
   const replaced = Promise.withResolvers<void>();
   let starts = 0;
   const pool = new Pool<HostedCaller>({
@@ -41,6 +47,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
       runtime,
       usage,
       ownAddresses: () => hosts.map((host) => `${host}:8000`),
+      nodeAddresses: () => nodes,
       machineHosts: () => hosts,
       denyNet: () => [],
     },
@@ -59,7 +66,8 @@ Deno.test("a process does not outlive a new address of the machine, and the next
   try {
     const { id } = await call();
     assert.equal((await call()).id, id);
-    hosts = ["192.0.2.1", "198.51.100.7"];
+    if (changed === "machine") hosts.push("198.51.100.7");
+    else nodes.push("198.51.100.7:9");
     let next = await call();
     while (next.id === id) next = await call();
     await replaced.promise;
@@ -69,7 +77,7 @@ Deno.test("a process does not outlive a new address of the machine, and the next
     await usage.close();
     await Deno.remove(folder, { recursive: true });
   }
-});
+}
 
 const LIMITS = {
   maxProcesses: () => 8,

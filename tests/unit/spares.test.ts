@@ -31,6 +31,7 @@ Deno.test("a process that makes way for another kind, or for a function, is give
       runtime,
       usage,
       ownAddresses: () => [],
+      nodeAddresses: () => [],
       machineHosts: () => [],
       denyNet: () => [],
     },

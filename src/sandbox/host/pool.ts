@@ -78,7 +78,7 @@ const EVICTABLE_AFTER_MS = 500;
 const TICK_MS = 25;
 /** How often the number of processes of functions is adjusted. */
 const BALANCE_INTERVAL_MS = 500;
-/** How often the addresses of this machine are compared. There is no event for a change. */
+/** How often the addresses of this machine and of other nodes are compared. There is no event for a change. */
 const ADDRESSES_INTERVAL_MS = 1_000;
 /** A process is stopped if the remaining ones would have at most this load each, for this long. */
 const UNDERUSED_LOAD = 0.5;
@@ -107,14 +107,14 @@ export class Pool<C extends HostedCaller> {
   readonly #timer: ReturnType<typeof setInterval>;
   #balancedAt = 0;
   #addressesAt = 0;
-  /** The addresses of the machine that were denied to the current processes when they started. */
+  /** The addresses of the machine and of other nodes that were denied to the current processes when they started. */
   #addresses: string;
   #stopped = false;
 
   constructor(options: PoolOptions<C>) {
     this.#options = options;
     this.#health = options.health;
-    this.#addresses = options.process.machineHosts().join();
+    this.#addresses = this.#currentAddresses();
     this.#held = new Budget(() => options.limits.callsMemoryMb() * MB);
     this.#spares = new Spares({
       process: options.process,
@@ -348,15 +348,20 @@ export class Pool<C extends HostedCaller> {
   }
 
   /**
-   * Replaces every process when this machine's addresses have changed since their start: denied addresses, such as
-   * those of this server, are flags of the start.
+   * Replaces every process when the addresses of this machine or of another node have changed since their start: denied
+   * addresses, such as those of this server, are flags of the start.
    */
   #followAddresses(now: number): void {
     this.#addressesAt = now;
-    const addresses = this.#options.process.machineHosts().join();
+    const addresses = this.#currentAddresses();
     if (addresses === this.#addresses) return;
     this.#addresses = addresses;
     for (const group of [...this.#groups.values()]) this.#retire(group);
+  }
+
+  #currentAddresses(): string {
+    const { machineHosts, nodeAddresses } = this.#options.process;
+    return JSON.stringify([machineHosts(), nodeAddresses()]);
   }
 
   #tryStart(group: SandboxGroup<C>): void {

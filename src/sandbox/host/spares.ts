@@ -116,8 +116,8 @@ export class Spares {
 
   /** Returns the same key for profiles whose processes are currently started in the same way. */
   #profileKey({ importHosts, net, memoryMb }: Profile): string {
-    const { denyNet, machineHosts } = this.#options.process;
-    return JSON.stringify([importHosts, net, memoryMb, denyNet(), machineHosts()]);
+    const { denyNet, machineHosts, nodeAddresses } = this.#options.process;
+    return JSON.stringify([importHosts, net, memoryMb, denyNet(), machineHosts(), nodeAddresses()]);
   }
 }
 

@@ -15,7 +15,7 @@ const DNS_PORT = 53;
 export interface NetRules {
   /** What the function may reach: everything, nothing, or the hosts that it names. */
   readonly net: boolean | readonly string[];
-  /** `host:port` of this server, to which no function may connect. */
+  /** `host:port` of this server, and of the other nodes of its cluster, to which no function may connect. */
   readonly ownAddresses: readonly string[];
   /** Addresses of this machine. A function may listen on or connect to those that it names only. */
   readonly machineHosts: readonly string[];

@@ -63,6 +63,8 @@ export interface ProcessOptions {
   readonly usage: UsageReader;
   /** Returns `host:port` of this server for each of its addresses. No function may connect to them. */
   readonly ownAddresses: () => readonly string[];
+  /** Returns `host:port` of each address of the cluster's nodes, to which no function may connect either. */
+  readonly nodeAddresses: () => readonly string[];
   /** Returns the addresses of this machine, IPv6 in brackets. */
   readonly machineHosts: () => readonly string[];
   /** Returns what the operator denies to every function. */
@@ -238,7 +240,7 @@ function allowed(profile: Profile, folder: SandboxFolder, { deno, denoDir, appDi
 function flags(
   profile: Profile,
   { socket, code, lockFile, configFiles }: SandboxFolder,
-  { runtime, ownAddresses, machineHosts, denyNet }: ProcessOptions,
+  { runtime, ownAddresses, nodeAddresses, machineHosts, denyNet }: ProcessOptions,
 ): string[] {
   const { importHosts, net, memoryMb } = profile;
   const read = [runtime.appDir, socket, code, ...readablePackages(profile)];
@@ -266,7 +268,7 @@ function flags(
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
     ...netFlags({
       net,
-      ownAddresses: ownAddresses(),
+      ownAddresses: [...ownAddresses(), ...nodeAddresses()],
       machineHosts: addresses,
       machineNames: machineNames(addresses),
       denied: denyNet(),
