@@ -1,0 +1,88 @@
+// Implements a node's lease (Gray and Cheriton, 1989): until it lapses, no change is answered anywhere before this node
+// has applied it. Pure: it reads clocks and talks to nobody.
+
+import { type Clocks, elapsedMs, type Instant, readClocks } from "./clock.ts";
+
+/** Counted from before its renewal was sent. Writers wait for GONE_MS, which is longer, as clocks may differ in rate. */
+export const LEASE_MS = 2_000;
+/** How long a writer sees the same counter of a node before it takes the node for gone, by its own clock. */
+export const GONE_MS = 2_500;
+
+/** The uptime changes once a second and takes longer to read than the other clocks, so it is read this often. */
+const UPTIME_INTERVAL_MS = 100;
+/**
+ * If the clocks differ by this much more than at the last look, the machine was suspended, or its clock was set, which can
+ * hide a suspend. Either ends the lease, which costs a new beginning. Less than half of what GONE_MS is longer.
+ */
+const CLOCK_STEP_MS = 200;
+
+export class NodeLease {
+  readonly #clocks: Clocks;
+  /** When the last renewal was sent that was answered in time; undefined without a lease. */
+  #renewed: Instant | undefined;
+  /** The clocks when they were looked at last; the uptime may be older. */
+  #looked: Instant;
+  #uptimeReadAt = -Infinity;
+
+  constructor(clocks: Clocks) {
+    this.#clocks = clocks;
+    this.#looked = readClocks(clocks);
+  }
+
+  /** Returns the moment from which a renewal counts that is sent afterwards. */
+  now(): Instant {
+    return readClocks(this.#clocks);
+  }
+
+  /** Whether it has not lapsed. A lapsed one is not live again before `begin`, whatever the clocks show. */
+  get isLive(): boolean {
+    return this.remainingMs > 0;
+  }
+
+  /** Milliseconds until it lapses; 0 without one. */
+  get remainingMs(): number {
+    if (!this.#renewed) return 0;
+    const before = this.#looked;
+    const now = this.#look();
+    const isStep = Math.abs(now.wallMs - before.wallMs - (now.steadyMs - before.steadyMs)) > CLOCK_STEP_MS;
+    const remaining = isStep ? 0 : LEASE_MS - elapsedMs(this.#renewed, now);
+    if (remaining > 0) return remaining;
+    this.#renewed = undefined;
+    return 0;
+  }
+
+  /**
+   * Extends it by an answered renewal that was sent after `sent`. Returns false if it lapsed before the answer came:
+   * writers may have taken the node for gone meanwhile, so that it may have missed changes.
+   */
+  extend(sent: Instant): boolean {
+    if (!this.isLive) return false;
+    this.#renewed = sent;
+    return true;
+  }
+
+  /**
+   * Begins one after the node has applied the head that its renewal locked, which was sent after `sent`. Returns false if
+   * that took longer than a lease.
+   */
+  begin(sent: Instant): boolean {
+    this.#looked = sent;
+    this.#renewed = sent;
+    return this.isLive;
+  }
+
+  /** Ends it at once. */
+  end(): void {
+    this.#renewed = undefined;
+  }
+
+  #look(): Instant {
+    const steadyMs = this.#clocks.steadyMs();
+    let { uptimeS } = this.#looked;
+    if (steadyMs - this.#uptimeReadAt >= UPTIME_INTERVAL_MS) {
+      uptimeS = this.#clocks.uptimeS();
+      this.#uptimeReadAt = steadyMs;
+    }
+    return this.#looked = { steadyMs, uptimeS, wallMs: this.#clocks.wallMs() };
+  }
+}

@@ -1,0 +1,149 @@
+// Knows the nodes of the cluster and which of them are gone, and waits until all others have applied a change.
+
+import { StoreUnavailable } from "../log/errors.ts";
+import { GONE_MS } from "./lease.ts";
+import type { NodeTable, RowMacs, StoredRow } from "./node_row.ts";
+
+/** A node as this one sees it. */
+export interface NodeView extends StoredRow {
+  /** Whether its lease may still run. */
+  readonly isLive: boolean;
+}
+
+export interface MembershipOptions {
+  readonly table: Pick<NodeTable, "list" | "onChanged">;
+  readonly macs: Pick<RowMacs, "check">;
+  /** The id of this node, which nobody here waits for. */
+  readonly self: string;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly now: () => number;
+  /** Resolves after `ms`, or when `until` resolves. */
+  readonly pause: (ms: number, until: Promise<void>) => Promise<void>;
+  /** Is called with each list whose MACs are right. */
+  readonly onList?: (nodes: readonly NodeView[]) => void;
+  /** Is called when a row is not what its node has written. */
+  readonly onTampered: (error: unknown) => void;
+}
+
+/** How often rows are read while nodes are waited for: a notification can get lost with its connection. */
+const POLL_MS = 100;
+/** How long a writer tries to read the rows before it answers that it does not know what became of the change. */
+const UNREADABLE_MAX_MS = 4_000;
+
+export class Membership {
+  readonly #options: MembershipOptions;
+  /** By node: the last state of its lease that was seen, and when it was seen first. */
+  readonly #seen = new Map<string, { readonly mark: string; readonly since: number }>();
+  #nodes: readonly NodeView[] = [];
+  #changed = Promise.withResolvers<void>();
+  #reading: Promise<readonly NodeView[]> | undefined;
+  #nextReading: Promise<readonly NodeView[]> | undefined;
+  readonly #stopListening: () => void;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#stopListening = options.table.onChanged(() => {
+      this.#changed.resolve();
+      this.#changed = Promise.withResolvers();
+    });
+  }
+
+  /** The nodes as they were read last, this one included. */
+  get nodes(): readonly NodeView[] {
+    return this.#nodes;
+  }
+
+  /**
+   * Reads the rows, after what was done before the call; calls that come while rows are read share the next reading.
+   * A node is live until the same counter was seen for GONE_MS. This holds for a writer, too, although it
+   * may have seen the counter before its commit, as long as it reads it once more afterwards: a lease that was renewed
+   * meanwhile shows another counter, and one that lapsed begins again only with the head of the log.
+   * @throws StoreUnavailable, AppError LogTampered
+   */
+  read(): Promise<readonly NodeView[]> {
+    if (this.#nextReading) return this.#nextReading;
+    if (this.#reading) {
+      const next = this.#reading.then(() => {}, () => {}).then(() => {
+        this.#nextReading = undefined;
+        return this.#begin();
+      });
+      return this.#nextReading = next;
+    }
+    return this.#begin();
+  }
+
+  #begin(): Promise<readonly NodeView[]> {
+    const reading = this.#readRows();
+    this.#reading = reading;
+    const ended = () => {
+      if (this.#reading === reading) this.#reading = undefined;
+    };
+    reading.then(ended, ended);
+    return reading;
+  }
+
+  async #readRows(): Promise<readonly NodeView[]> {
+    const asked = this.#options.now();
+    const rows = await this.#options.table.list();
+    const answered = this.#options.now();
+    try {
+      this.#options.macs.check(rows);
+    } catch (error) {
+      this.#options.onTampered(error);
+      throw error;
+    }
+    for (const id of this.#seen.keys()) if (!rows.some((row) => row.id === id)) this.#seen.delete(id);
+    this.#nodes = rows.map((row) => ({ ...row, isLive: !row.left && !this.#isGone(row, asked, answered) }));
+    this.#options.onList?.(this.#nodes);
+    return this.#nodes;
+  }
+
+  /**
+   * Waits until every other live node has applied the entry `seq`, whose commit was answered before.
+   * @throws StoreUnavailable with the outcome `unknown`, as then some node may not have applied what was stored
+   */
+  async applied(seq: number): Promise<void> {
+    const { now, pause, self } = this.#options;
+    let readable = now();
+    while (true) {
+      // Before the rows are read, so that no notification of a later change of theirs is missed.
+      const changed = this.#changed.promise;
+      const nodes = await this.#readWithin(readable + UNREADABLE_MAX_MS - now());
+      if (nodes) {
+        readable = now();
+        if (!nodes.some(({ id, isLive, applied }) => id !== self && isLive && applied < seq)) return;
+      } else if (now() - readable >= UNREADABLE_MAX_MS) {
+        throw new StoreUnavailable("the other nodes' rows cannot be read", "unknown");
+      }
+      await pause(POLL_MS, changed);
+    }
+  }
+
+  /** Returns undefined if the rows cannot be read, or not in this time. @throws AppError LogTampered */
+  async #readWithin(ms: number): Promise<readonly NodeView[] | undefined> {
+    let nodes: readonly NodeView[] | undefined;
+    let failure: unknown;
+    const read = this.read().then((rows) => {
+      nodes = rows;
+    }, (error) => {
+      failure = error;
+    });
+    await this.#options.pause(Math.max(0, ms), read);
+    if (failure !== undefined && !(failure instanceof StoreUnavailable)) throw failure;
+    return nodes;
+  }
+
+  /** Ends the notifications. */
+  close(): void {
+    this.#stopListening();
+  }
+
+  /** `asked` is before the row was read, `answered` afterwards. */
+  #isGone({ id, instance, counter }: StoredRow, asked: number, answered: number): boolean {
+    const mark = `${instance} ${counter}`;
+    const seen = this.#seen.get(id);
+    if (seen?.mark === mark) return asked - seen.since >= GONE_MS;
+    this.#seen.set(id, { mark, since: answered });
+    return false;
+  }
+}

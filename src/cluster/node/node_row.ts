@@ -1,0 +1,96 @@
+// Defines a node's row in PostgreSQL, which it alone writes, and the MAC by which the other nodes recognize that.
+
+import { timingSafeEqual } from "node:crypto";
+import { AppError } from "../../errors.ts";
+import type { DerivedKey } from "../../keyring/derived_key.ts";
+import type { Head } from "../log/change_log.ts";
+
+/** What a node says about itself. */
+export interface NodeRow {
+  /** Random, kept in the node's data folder. */
+  readonly id: string;
+  /** Random, of one start of the node. */
+  readonly instance: string;
+  /** How other nodes reach it. */
+  readonly url: string;
+  /** The version of the program. */
+  readonly version: string;
+  /** The newest version of the schema that the program knows. */
+  readonly schema: number;
+  /** Milliseconds since 1970, by the node's clock. */
+  readonly startedAt: number;
+  /** Grows with each renewal of its lease. */
+  readonly counter: number;
+  /** The sequence number of the last entry that it has applied. */
+  readonly applied: number;
+  /** Whether it was stopped, so that nobody waits for it. */
+  readonly left: boolean;
+}
+
+/** A row as it is stored. */
+export interface StoredRow extends NodeRow {
+  /** Lower-case hexadecimal. */
+  readonly mac: string;
+  /** How long ago it was written, by the clock of PostgreSQL: to be shown, never to be relied on. */
+  readonly renewedMsAgo: number;
+}
+
+/** The table of nodes. Every method throws StoreUnavailable (503) if PostgreSQL does not answer in time. */
+export interface NodeTable {
+  /** Returns the rows of all nodes, as they are at a moment after the call. */
+  list(): Promise<StoredRow[]>;
+
+  /**
+   * Replaces the row that this process has written before. Durable once it has resolved. Tells all nodes if `isNews`.
+   * Returns the head of the log, or undefined if the row is gone or another process has written it.
+   */
+  renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined>;
+
+  /**
+   * Stores the row while no other node can append. Returns the head of the log at that moment; undefined, without storing
+   * it, if the row that is there now is not `before`.
+   */
+  join(row: NodeRow, mac: string, before: StoredRow | undefined): Promise<Head | undefined>;
+
+  /** Deletes the row of a node whose counter is still this one. Returns whether it did. */
+  forget(id: string, counter: number): Promise<boolean>;
+
+  /** Calls `listener` after rows changed whose nodes were waited for; also after a connection was restored. */
+  onChanged(listener: () => void): () => void;
+}
+
+/** Makes and checks the MACs of rows. `key` is the keyring's for "cluster nodes". */
+export class RowMacs {
+  readonly #key: DerivedKey;
+  readonly #cluster: string;
+
+  /** `cluster` identifies the cluster, so that rows of another one are not taken for its own. */
+  constructor(key: DerivedKey, cluster: string) {
+    this.#key = key;
+    this.#cluster = cluster;
+  }
+
+  of(row: NodeRow): string {
+    const { id, instance, url, version, schema, startedAt, counter, applied, left } = row;
+    return this.#key.hexMac(
+      JSON.stringify([this.#cluster, id, instance, url, version, schema, startedAt, counter, applied, left]),
+    );
+  }
+
+  /** @throws AppError LogTampered (503) naming the first row that its node has not written */
+  check(rows: readonly StoredRow[]): void {
+    const forged = rows.find((row) => !isEqual(row.mac, this.of(row)));
+    if (!forged) return;
+    throw new AppError(
+      "LogTampered",
+      503,
+      `The row of node ${forged.id} in the table of nodes does not match its MAC: it was altered or forged.`,
+    );
+  }
+}
+
+/** `stored` is any text. */
+function isEqual(stored: string, mac: string): boolean {
+  const [a, b] = [new TextEncoder().encode(stored), new TextEncoder().encode(mac)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

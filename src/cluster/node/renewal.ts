@@ -1,0 +1,227 @@
+// Keeps a node's lease: renews it in time, says what the node has applied, and takes part again after it lapsed.
+
+import { AppError } from "../../errors.ts";
+import { StoreUnavailable } from "../log/errors.ts";
+import type { NodeLease } from "./lease.ts";
+import type { NodeRow, NodeTable, RowMacs, StoredRow } from "./node_row.ts";
+
+/** The copy of the log on this node. */
+export interface Replica {
+  /** The sequence number of the last entry that was applied. */
+  readonly applied: number;
+  /** Applies entries up to this number at least; returns at once if that is done. */
+  catchUp(seq: number): Promise<void>;
+  /** Calls `listener` after entries were applied. Returns a function that ends this. */
+  onApplied(listener: (seq: number) => void): () => void;
+}
+
+/** What a node says about itself that does not change while it runs. */
+export type Identity = Pick<NodeRow, "id" | "instance" | "url" | "version" | "schema" | "startedAt">;
+
+export interface RenewalOptions {
+  readonly identity: Identity;
+  readonly table: Pick<NodeTable, "list" | "renew" | "join">;
+  readonly macs: RowMacs;
+  readonly lease: NodeLease;
+  readonly replica: Replica;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly now: () => number;
+  /** Resolves after `ms`, or when `until` resolves. */
+  readonly pause: (ms: number, until: Promise<void>) => Promise<void>;
+  /** Is called when the lease has begun, and when it was noticed that it has lapsed. */
+  readonly onLease: (isLive: boolean) => void;
+  /** Is called once if the node must not serve any more: its row is not its own, or the log was tampered with. */
+  readonly onFatal: (error: unknown) => void;
+  /** @throws AppError if this program must not take part, for example because the schema is newer */
+  readonly mayJoin?: () => void;
+}
+
+/** How often a lease is renewed if nothing is applied. */
+export const RENEWAL_MS = 500;
+/** How long to wait after an attempt that failed. */
+const RETRY_MS = 100;
+/** A node that has known of an entry for this long without applying it does not renew, so that nobody waits for it. */
+const BEHIND_MAX_MS = 2_000;
+
+export class Renewal {
+  readonly #options: RenewalOptions;
+  #row: NodeRow;
+  /** The entries that this node was told of and has not applied: each number with when it was told. */
+  #known: { readonly seq: number; readonly at: number }[] = [];
+  #wake = Promise.withResolvers<void>();
+  /** Whether this process has written the node's row. */
+  #hasJoined = false;
+  #wasLive = false;
+  #stopped = false;
+  #running: Promise<void> | undefined;
+  readonly #stopListening: () => void;
+
+  constructor(options: RenewalOptions) {
+    this.#options = options;
+    this.#row = { ...options.identity, counter: 0, applied: options.replica.applied, left: false };
+    this.#stopListening = options.replica.onApplied((seq) => {
+      if (seq > this.#row.applied) this.#wake.resolve();
+    });
+  }
+
+  /**
+   * Takes part as soon as PostgreSQL answers, and renews the lease from then on. Resolves when it began, or after `stop`.
+   * @throws what onFatal would be called with
+   */
+  async start(): Promise<void> {
+    while (!this.#stopped && !await this.#join()) await this.#rest(false);
+    this.#running = this.#run();
+  }
+
+  /** Records that the log has an entry with this number. */
+  told(seq: number): void {
+    this.#forgetApplied();
+    const last = this.#known.at(-1)?.seq ?? this.#options.replica.applied;
+    if (seq <= last) return;
+    this.#known.push({ seq, at: this.#options.now() });
+    // Of a long list, each second entry says nearly as much: that an entry is older than another.
+    if (this.#known.length > 1_000) this.#known = this.#known.filter((_, index) => index % 2 === 0);
+  }
+
+  /** Ends the lease and says in the table that the node has left. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#wake.resolve();
+    this.#stopListening();
+    await this.#running;
+    const { lease, table, macs, replica } = this.#options;
+    lease.end();
+    const row = { ...this.#row, counter: this.#row.counter + 1, applied: replica.applied, left: true };
+    try {
+      await table.renew(row, macs.of(row), true);
+    } catch (error) {
+      // The others notice within GONE_MS.
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+  }
+
+  async #run(): Promise<void> {
+    let isRenewed = true;
+    while (true) {
+      await this.#rest(isRenewed);
+      if (this.#stopped) return;
+      try {
+        if (this.#options.lease.isLive) {
+          isRenewed = await this.#renew();
+        } else {
+          this.#showLease();
+          isRenewed = await this.#join();
+        }
+      } catch (error) {
+        this.#options.lease.end();
+        this.#options.onFatal(error);
+        return;
+      }
+    }
+  }
+
+  /** Waits until it is time to renew or to try again, or until something was applied that the others wait for. */
+  async #rest(isRenewed: boolean): Promise<void> {
+    if (this.#stopped || isRenewed && this.#options.replica.applied > this.#row.applied) return;
+    this.#wake = Promise.withResolvers();
+    await this.#options.pause(isRenewed ? RENEWAL_MS : RETRY_MS, this.#wake.promise);
+  }
+
+  /** Returns whether the lease was extended. @throws errors other than StoreUnavailable */
+  async #renew(): Promise<boolean> {
+    const { table, macs, lease, replica } = this.#options;
+    if (this.#isBehind()) return false;
+    const sent = lease.now();
+    const row = { ...this.#row, counter: this.#row.counter + 1, applied: replica.applied };
+    try {
+      const head = await table.renew(row, macs.of(row), row.applied > this.#row.applied);
+      if (!head) {
+        // Forgotten by an operator, or written by another process.
+        lease.end();
+        return false;
+      }
+      this.#row = row;
+      this.told(head.seq);
+      this.#catchUp(head.seq);
+      return lease.extend(sent);
+    } catch (error) {
+      // The row may have been stored all the same, so that the next one has a greater counter.
+      this.#row = { ...this.#row, counter: row.counter };
+      if (!(error instanceof StoreUnavailable)) throw error;
+      return false;
+    }
+  }
+
+  /** Takes part, first or again. Returns whether the lease began. @throws AppError LogTampered, or by `mayJoin` */
+  async #join(): Promise<boolean> {
+    try {
+      return await this.#tryJoin();
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return false;
+      throw error;
+    }
+  }
+
+  async #tryJoin(): Promise<boolean> {
+    const { table, macs, lease, replica, mayJoin } = this.#options;
+    const before = await this.#rowBefore();
+    mayJoin?.();
+    const sent = lease.now();
+    const row: NodeRow = {
+      ...this.#row,
+      counter: Math.max(this.#row.counter, before?.counter ?? 0) + 1,
+      applied: replica.applied,
+    };
+    const head = await table.join(row, macs.of(row), before);
+    if (!head) return false;
+    this.#row = row;
+    this.#hasJoined = true;
+    await replica.catchUp(head.seq);
+    if (!lease.begin(sent)) return false;
+    this.#showLease();
+    return true;
+  }
+
+  /** Returns the row that this one replaces. @throws AppError if another process has the node's id */
+  async #rowBefore(): Promise<StoredRow | undefined> {
+    const { table, macs } = this.#options;
+    const rows = await table.list();
+    macs.check(rows);
+    const before = rows.find(({ id }) => id === this.#row.id);
+    if (before && this.#hasJoined && before.instance !== this.#row.instance) throw takenOver(this.#row.id);
+    return before;
+  }
+
+  /** Lets the replica apply what is there. That it fails is seen as it falls behind, or reported by it. */
+  #catchUp(seq: number): void {
+    if (this.#options.replica.applied < seq) this.#options.replica.catchUp(seq).catch(() => {});
+  }
+
+  #isBehind(): boolean {
+    this.#forgetApplied();
+    const [oldest] = this.#known;
+    return oldest !== undefined && this.#options.now() - oldest.at > BEHIND_MAX_MS;
+  }
+
+  #forgetApplied(): void {
+    const { applied } = this.#options.replica;
+    while (this.#known.length > 0 && this.#known[0]!.seq <= applied) this.#known.shift();
+  }
+
+  #showLease(): void {
+    const { isLive } = this.#options.lease;
+    if (isLive === this.#wasLive) return;
+    this.#wasLive = isLive;
+    this.#options.onLease(isLive);
+  }
+}
+
+function takenOver(id: string): AppError {
+  return new AppError(
+    "NodeReplaced",
+    503,
+    `Another process takes part as node ${id}: a data folder may belong to one node only. If it was copied, start one ` +
+      "of the nodes with an empty folder.",
+  );
+}
