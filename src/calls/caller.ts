@@ -8,6 +8,7 @@ import type { ObservedCaller } from "./secrets/disclosures.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 import type { CallTrace } from "../telemetry/traces.ts";
 import type { HostedCaller } from "../sandbox/host/sandbox.ts";
+import type { Serving } from "../serving.ts";
 import type { KeyHolder } from "../store/access.ts";
 import type { ChangeCounter } from "../store/database.ts";
 
@@ -17,6 +18,8 @@ export interface Rights {
   readonly registry: Pick<Registry, "enabled">;
   readonly changes: ChangeCounter;
   readonly masking: Pick<Masking, "hold" | "release">;
+  /** Undefined without a cluster. */
+  readonly serving?: Pick<Serving, "callRefusal"> | undefined;
 }
 
 export class RunCaller implements ObservedCaller, HostedCaller {
@@ -70,11 +73,15 @@ export class RunCaller implements ObservedCaller, HostedCaller {
     return this.#isEntitled;
   }
 
-  /** Whether the function and the key are still those that the call was admitted with, so that it may be sent. */
+  /**
+   * Whether the function and the key are still those that the call was admitted with, so that it may be sent. A node of a
+   * cluster cannot say so without a lease.
+   */
   get isCurrent(): boolean {
     this.#update();
     return this.#isEntitled && this.#function === this.#admittedTo &&
-      this.#holder?.groupId === this.#admittedAs?.groupId;
+      this.#holder?.groupId === this.#admittedAs?.groupId &&
+      this.#rights.serving?.callRefusal() === undefined;
   }
 
   /** Masks the values that were disclosed to the call, until its end. */

@@ -5,6 +5,7 @@ import { getPath } from "hono/utils/url";
 import { decideAdmission, type KeyDirectory } from "../core/access/directory.ts";
 import { type AssetFinder, type Assets, NO_ASSETS } from "../code/files/assets.ts";
 import type { Imports } from "../code/modules/imports.ts";
+import type { AppError } from "../errors.ts";
 import type { Cors } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { Match } from "../core/functions/router.ts";
@@ -19,6 +20,7 @@ import { BUSY_CALLS } from "../sandbox/wire/protocol.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Audit } from "../core/audit/audit.ts";
 import type { KeyHolder } from "../store/access.ts";
+import type { Serving } from "../serving.ts";
 import type { ChangeCounter } from "../store/database.ts";
 import { addCorsHeaders, isPreflight, preflightResponse } from "./cors.ts";
 import { type Credential, credentials } from "../http/credentials.ts";
@@ -41,6 +43,8 @@ export interface RunDependencies extends CallLog {
   readonly assets: AssetFinder;
   readonly pool: Pool<RunCaller>;
   readonly settings: Settings;
+  /** Undefined without a cluster. */
+  readonly serving?: Serving | undefined;
   /** Records each response that contains a disclosed secret, or was blocked because it could not be checked. */
   readonly audit: Pick<Audit, "recordLeak">;
   readonly traces?: Traces | undefined;
@@ -60,7 +64,7 @@ export interface Run {
 
 /** Creates the handler of /run. One long function, as its parts share the dependencies of all calls. */
 export function createRun(deps: RunDependencies): Run {
-  const { access, registry, imports, pool, settings, masking, traces, metrics } = deps;
+  const { access, registry, imports, pool, settings, masking, traces, metrics, serving } = deps;
   const targetOf = createTargets(settings);
   const makeResponse = createResponseMaker();
   const unsent = new UnsentHeaders();
@@ -85,6 +89,8 @@ export function createRun(deps: RunDependencies): Run {
   const nextTurn = createTurnBatch(() => underWay >= BUSY_CALLS);
 
   function answer(request: Request, ownHost = false): Promise<Response> {
+    const refused = serving?.callRefusal();
+    if (refused) return Promise.resolve(asPage(notServing(refused, crypto.randomUUID()), ownHost));
     const path = getPath(request);
     const match = matchOf(request.method, path);
     const preflight = request.method === "OPTIONS" ? answerPreflight(request, path) : undefined;
@@ -201,6 +207,11 @@ export function createRun(deps: RunDependencies): Run {
       const admissions = (earlier?.admissions ?? 0) + 1;
       if (error instanceof CallFailure && error.kind === "outdated" && admissions < ADMISSIONS_MAX) {
         trace?.failed(error.kind);
+        const refused = serving?.callRefusal();
+        if (refused) {
+          ended("refused");
+          return asPage(notServing(refused, requestId), ownHost);
+        }
         return callOf(request, path, matchOf(method, path), ownHost, {
           requestId,
           requestedAt,
@@ -290,6 +301,10 @@ function admit(
   if (decision.status === 403) return refusal(403, "Forbidden", decision.reason, requestId);
   const error = first ? "This API key is not known." : decision.reason;
   return refusal(401, "Unauthorized", error, requestId, { "WWW-Authenticate": "Bearer" });
+}
+
+function notServing({ code, message }: AppError, requestId: string): Response {
+  return refusal(503, code, message, requestId, { "Retry-After": "1" });
 }
 
 function refuseRoute(allowed: readonly string[], requestId: string): Response {

@@ -5,6 +5,8 @@ import type { Config } from "../config.ts";
 import { AppError, messageOf } from "../errors.ts";
 import { type Client, clientOf } from "./client_address.ts";
 import { openableUrl } from "./endpoint.ts";
+import { errorResponse } from "./errors.ts";
+import type { Serving } from "../serving.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { hostName, isHost, isRunPath, withHostHeader } from "./request_target.ts";
@@ -29,6 +31,8 @@ export interface Routes {
   files: ReadonlyMap<string, (request: Request) => Promise<Response>>;
   /** What `/health` answers to any client: the program's version, and sentences about what is wrong. */
   health: { readonly version: string; readonly warnings: readonly string[] };
+  /** Whether this node of a cluster may answer; `run` asks it about calls. Undefined without a cluster. */
+  serving?: Serving | undefined;
   /** Reports whether a request to `run` has no response yet, or one that is still being streamed. */
   running(): boolean;
   /** Waits until every change that was stored so far is in force for handlers, too. */
@@ -51,7 +55,7 @@ export interface Server {
 /** Listens as `config` says. @throws AppError if the address cannot be used */
 export function serve(
   { host, port, trustedProxies }: Config,
-  { run, runHosts, api, web, internal, files, health, running, barrier }: Routes,
+  { run, runHosts, api, web, internal, files, health, serving, running, barrier }: Routes,
   log: Log,
 ): Server {
   const unreadBodies = new UnreadBodies();
@@ -90,10 +94,12 @@ export function serve(
     // The address that the server prints leads to the pages.
     if (path === "/") return toPages();
     if (isRunPath(path)) return run(request, ownHost);
-    if (path === "/health") return healthResponse(request, health);
     if (internal && path.startsWith("/internal/")) return internal(request);
+    const refused = serving?.refusal();
+    if (path === "/health") return healthResponse(request, health, refused);
     const file = files.get(path);
     if (file) return file(request);
+    if (refused && !showsState(request.method, path)) return errorResponse(refused, crypto.randomUUID(), log);
     const response = isWebPath(path) ? web(request, client()) : api(request, client());
     return counted(isSafe(request.method) ? response : afterChange(response));
   };
@@ -141,6 +147,11 @@ function isSafe(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
 
+/** Reports whether a request is for what operators need to see of a node that may not answer others. */
+function showsState(method: string, path: string): boolean {
+  return isSafe(method) && (path === "/metrics" || path === "/api/cluster");
+}
+
 function isWebPath(path: string): boolean {
   return path === "/web" || path.startsWith("/web/");
 }
@@ -175,11 +186,21 @@ function stopping(): Response {
   });
 }
 
-function healthResponse(request: Request, { version, warnings }: Routes["health"]): Response {
+function healthResponse(
+  request: Request,
+  { version, warnings }: Routes["health"],
+  refused: AppError | undefined,
+): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return Response.json({ error: "This path accepts GET, HEAD.", code: "MethodNotAllowed" }, {
       status: 405,
       headers: { Allow: "GET, HEAD" },
+    });
+  }
+  if (refused) {
+    return Response.json({ status: "unavailable", code: refused.code, error: refused.message, version }, {
+      status: 503,
+      headers: { "Cache-Control": "no-store" },
     });
   }
   return Response.json({ status: "ok", version, ...(warnings.length > 0 && { warnings }) }, {

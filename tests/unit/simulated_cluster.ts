@@ -292,7 +292,7 @@ export class SimulatedNode {
   #notified(seq: number): void {
     if (this.isPartitioned || this.#world.random() < 0.1) return;
     this.#later(this.#world.wait(), () => {
-      this.renewal.told(seq);
+      this.renewal.learned(seq);
       void this.#catchUp(seq);
     });
   }

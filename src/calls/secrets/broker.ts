@@ -3,6 +3,7 @@
 
 import type { Scope, SecretId } from "../../ids.ts";
 import type { Question } from "../../sandbox/wire/protocol.ts";
+import type { Serving } from "../../serving.ts";
 import { type FoundSecret, isScope, type SecretLookup, type UnreadableSecret } from "./lookup.ts";
 import type { Caller } from "../../core/secrets/resolution.ts";
 
@@ -35,6 +36,8 @@ export interface Prefetched {
   readonly questions: readonly Question[];
   /** A JSON array of `[kind, name, scope, value]`; the value is null where there is none. */
   readonly json: string;
+  /** For how many milliseconds they may be used at most, if that is limited. */
+  readonly usableMs?: number;
 }
 
 /** `getCompleteSecret`'s result; see docs/writing-functions.md. */
@@ -64,19 +67,27 @@ const ANSWER_BYTES = 512;
 export class SecretBroker<C extends Caller> {
   readonly #lookup: SecretLookup;
   readonly #observer: DisclosureObserver<C>;
+  readonly #serving: Serving | undefined;
   /** By the array of questions, then by the caller's key. */
   #ready = new WeakMap<readonly Question[], Map<number, Made>>();
   #readyBytes = 0;
   #readyAt: number;
 
-  constructor(lookup: SecretLookup, observer: DisclosureObserver<C>) {
+  /** `serving` is undefined without a cluster. */
+  constructor(lookup: SecretLookup, observer: DisclosureObserver<C>, serving?: Serving) {
     this.#lookup = lookup;
     this.#observer = observer;
+    this.#serving = serving;
     this.#readyAt = lookup.changes.count;
   }
 
-  /** Returns JSON for the handler; undefined if there is nothing for this caller. */
+  /**
+   * Returns JSON for the handler; undefined if there is nothing for this caller.
+   * @throws AppError CutOff, LogTampered (503) on a node that may have missed changes
+   */
   answer(caller: C, kind: QuestionKind, name: string, scope: string | null): unknown {
+    const refused = this.#serving?.callRefusal();
+    if (refused) throw refused;
     const scopes: Scope[] = [];
     const answered = this.#observer.asked(caller, kind, name);
     try {
@@ -95,7 +106,7 @@ export class SecretBroker<C extends Caller> {
    * Returns undefined for a caller that has to ask.
    */
   prefetch(caller: C, questions: readonly Question[]): Prefetched | undefined {
-    if (this.#observer.needsQuestions(caller)) return undefined;
+    if (this.#observer.needsQuestions(caller) || this.#serving?.callRefusal()) return undefined;
     const { count } = this.#lookup.changes;
     if (this.#readyAt !== count || this.#readyBytes > READY_MAX_BYTES) {
       this.#ready = new WeakMap();
@@ -112,7 +123,7 @@ export class SecretBroker<C extends Caller> {
     }
     for (const secret of made.secrets) this.#observer.disclosed(caller, secret);
     this.#observer.prefetched(caller, made.questions.length);
-    return made;
+    return this.#serving ? { ...made, usableMs: this.#serving.usableMs } : made;
   }
 
   /** Returns the value; undefined, reported, if it cannot be read. Adds its scope to `scopes`. */

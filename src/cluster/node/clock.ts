@@ -4,7 +4,7 @@ import { SECOND_MS } from "../../time.ts";
 
 /** The clocks of this process, read at one moment. */
 export interface Instant {
-  /** Milliseconds of a clock that nobody sets, which stands still while the machine is suspended. */
+  /** Milliseconds of a clock that is never set, which stands still while the machine is suspended. */
   readonly steadyMs: number;
   /** Seconds since the machine started, suspended time included, rounded up. */
   readonly uptimeS: number;

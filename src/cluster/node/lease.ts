@@ -1,5 +1,5 @@
 // Implements a node's lease (Gray and Cheriton, 1989): until it lapses, no change is answered anywhere before this node
-// has applied it. Pure: it reads clocks and talks to nobody.
+// has applied it. Reads clocks and nothing else.
 
 import { type Clocks, elapsedMs, type Instant, readClocks } from "./clock.ts";
 

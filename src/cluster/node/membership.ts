@@ -13,9 +13,9 @@ export interface NodeView extends StoredRow {
 export interface MembershipOptions {
   readonly table: Pick<NodeTable, "list" | "onChanged">;
   readonly macs: Pick<RowMacs, "check">;
-  /** The id of this node, which nobody here waits for. */
+  /** The id of this node, which this one never waits for. */
   readonly self: string;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a clock that is never set. */
   readonly now: () => number;
   /** Resolves after `ms`, or when `until` resolves. */
   readonly pause: (ms: number, until: Promise<void>) => Promise<void>;

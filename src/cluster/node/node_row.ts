@@ -23,7 +23,7 @@ export interface NodeRow {
   readonly counter: number;
   /** The sequence number of the last entry that it has applied. */
   readonly applied: number;
-  /** Whether it was stopped, so that nobody waits for it. */
+  /** Whether it was stopped, so that no writer waits for it. */
   readonly left: boolean;
 }
 
@@ -41,7 +41,7 @@ export interface NodeTable {
   list(): Promise<StoredRow[]>;
 
   /**
-   * Replaces the row that this process has written before. Durable once it has resolved. Tells all nodes if `isNews`.
+   * Replaces the row that this process has written before. Durable once it has resolved. Notifies all nodes if `isNews`.
    * Returns the head of the log, or undefined if the row is gone or another process has written it.
    */
   renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined>;

@@ -24,7 +24,7 @@ export interface RenewalOptions {
   readonly macs: RowMacs;
   readonly lease: NodeLease;
   readonly replica: Replica;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a clock that is never set. */
   readonly now: () => number;
   /** Resolves after `ms`, or when `until` resolves. */
   readonly pause: (ms: number, until: Promise<void>) => Promise<void>;
@@ -40,13 +40,13 @@ export interface RenewalOptions {
 export const RENEWAL_MS = 500;
 /** How long to wait after an attempt that failed. */
 const RETRY_MS = 100;
-/** A node that has known of an entry for this long without applying it does not renew, so that nobody waits for it. */
+/** A node that has known of an entry for this long without applying it does not renew, so that no writer waits for it. */
 const BEHIND_MAX_MS = 2_000;
 
 export class Renewal {
   readonly #options: RenewalOptions;
   #row: NodeRow;
-  /** The entries that this node was told of and has not applied: each number with when it was told. */
+  /** The entries that are known and not applied: each number with when it became known. */
   #known: { readonly seq: number; readonly at: number }[] = [];
   #wake = Promise.withResolvers<void>();
   /** Whether this process has written the node's row. */
@@ -74,7 +74,7 @@ export class Renewal {
   }
 
   /** Records that the log has an entry with this number. */
-  told(seq: number): void {
+  learned(seq: number): void {
     this.#forgetApplied();
     const last = this.#known.at(-1)?.seq ?? this.#options.replica.applied;
     if (seq <= last) return;
@@ -142,7 +142,7 @@ export class Renewal {
         return false;
       }
       this.#row = row;
-      this.told(head.seq);
+      this.learned(head.seq);
       this.#catchUp(head.seq);
       return lease.extend(sent);
     } catch (error) {

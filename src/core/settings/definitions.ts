@@ -52,6 +52,11 @@ export const DEFINITIONS = {
     1,
     365,
   ),
+  "cluster.when-cut-off": define<"refuse" | "serve-stale">(
+    "What a node of a cluster does with calls while it is cut off from PostgreSQL: refuse them, or serve-stale: answer with what it knows, which may include keys and values that were changed elsewhere.",
+    "refuse",
+    z.enum(["refuse", "serve-stale"], "must be refuse or serve-stale"),
+  ),
   "encryption.key-rotation.interval-days": integer(
     "Days between two automatic rotations of the encryption key.",
     90,

@@ -23,6 +23,8 @@ export interface PrefetchedAnswers {
   readonly json: string;
   /** The questions that are answered, in the same order. */
   readonly questions: readonly Question[];
+  /** For how many milliseconds they may be used at most, if that is limited. */
+  readonly usableMs?: number;
 }
 
 /** The answers that are sent ahead to one sandbox. */
@@ -46,7 +48,7 @@ export class Prefetch<C> {
       if (!found || found.questions.length === 0) return undefined;
       // The same array as that of earlier calls, by which the prediction recognizes what is usual.
       const questions = found.questions.length === expected.length ? expected : found.questions;
-      return { json: found.json, questions, validUntil: this.#lease.grant() };
+      return { json: found.json, questions, validUntil: this.#lease.grant(found.usableMs) };
     } catch {
       // The call will ask, and the error is reported then.
       return undefined;
@@ -138,7 +140,7 @@ export class Lease {
   readonly #sendRevoke: (revocation: number) => void;
   /** How far the sandbox's clock is behind the host's, at most; undefined until it is known. */
   #clockBehindMs: number | undefined;
-  /** By the host's clock, for the answers that were sent last. */
+  /** By the host's clock, for all answers that were sent. */
   #validUntil = 0;
   #lastRevocation = 0;
   readonly #waiting = new Map<number, () => void>();
@@ -160,10 +162,15 @@ export class Lease {
     return this.#clockBehindMs !== undefined;
   }
 
-  /** Extends the lease for answers that are being sent. Returns until when they are valid, by the sandbox's clock. */
-  grant(): number {
-    this.#validUntil = performance.now() + LEASE_MS;
-    return this.#validUntil - this.#clockBehindMs!;
+  /**
+   * Extends the lease for answers that are being sent and may be used for `usableMs` at most. Returns until when they are
+   * valid, by the sandbox's clock.
+   */
+  grant(usableMs = Infinity): number {
+    const validUntil = performance.now() + Math.min(LEASE_MS, usableMs);
+    // Answers that were sent earlier may be valid for longer.
+    this.#validUntil = Math.max(this.#validUntil, validUntil);
+    return validUntil - this.#clockBehindMs!;
   }
 
   /** Waits until no answer that was sent so far will be used any more; undefined if none is valid now. */
