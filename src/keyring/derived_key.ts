@@ -30,6 +30,7 @@ export const PURPOSES = [
   "cluster nodes",
   "cluster snapshots",
   "cluster messages",
+  "cluster keyring",
 ] as const;
 
 export type Purpose = (typeof PURPOSES)[number];

@@ -1,10 +1,11 @@
 // Reads, checks, creates and replaces encryption-keys.json. Nothing else handles keys as text.
 
 import { Buffer } from "node:buffer";
-import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import { createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Passphrase } from "../config.ts";
+import { DerivedKey } from "./derived_key.ts";
 import { replaceFile } from "./durable_file.ts";
 import { VERSION_MAX } from "./cipher.ts";
 import { Keyring } from "./keyring.ts";
@@ -29,15 +30,21 @@ const keyText = z.string().refine((text) => {
 
 const version = z.int().min(1);
 const createdAt = z.iso.datetime();
-/** Counts the changes of a cluster's keyring; a file of a single server has none. */
-const revision = z.int().min(1).optional();
+/**
+ * Counts the changes of a cluster's keyring; a file of a single server has none. The MAC covers everything else in the
+ * file, of which the passphrase protects each key alone: which one is current, and that none is left out.
+ */
+const revisions = {
+  revision: z.int().min(1).optional(),
+  mac: z.string().regex(/^[0-9a-f]{64}$/).optional(),
+};
 
 const plainSchema = z.strictObject({
   format: z.literal(1),
   current: version,
   keys: z.array(z.strictObject({ version, key: keyText, createdAt })).min(1),
   lookupKey: keyText,
-  revision,
+  ...revisions,
 }).superRefine(checkVersions);
 
 const wrappedFileSchema = z.strictObject({
@@ -46,7 +53,7 @@ const wrappedFileSchema = z.strictObject({
   wrapping: kdfSchema,
   keys: z.array(z.strictObject({ version, wrapped: wrappedSchema, createdAt })).min(1),
   lookupKey: z.strictObject({ wrapped: wrappedSchema }),
-  revision,
+  ...revisions,
 }).superRefine(checkVersions);
 
 /** The content of a file without or with a passphrase; only the latter has `wrapping`. */
@@ -169,20 +176,24 @@ export class KeyFile {
   /**
    * Puts a later revision of the same keyring on disk and then in use; an earlier one changes nothing. The caller has
    * checked where it is from. One that is encrypted with a new passphrase is put on disk for the next start; its keys
-   * stay as they are.
+   * stay as they are. Returns whether it was later.
    * @throws KeyFileError if it belongs to another keyring, was altered, or has both a new passphrase and other keys
    */
-  adopt(text: string): void {
+  adopt(text: string): boolean {
     const name = "The keyring of the cluster";
     const file = parse(text, name);
-    if ((file.revision ?? 0) <= this.revision) return;
+    if ((file.revision ?? 0) <= this.revision) return false;
     if (!("wrapping" in file)) throw new KeyFileError(`${name} has no passphrase.`);
     const { wrapping } = this.#contents;
-    if (wrapping && !isSameKdf(file.wrapping, wrapping.kdf)) return this.#adoptUnread(file, text);
+    if (wrapping && !isSameKdf(file.wrapping, wrapping.kdf)) {
+      this.#adoptUnread(file, text);
+      return true;
+    }
     const contents = contentsOf(file, name, undefined, wrapping);
     if (!contents.lookupKey.equals(this.#contents.lookupKey)) throw new KeyFileError(`${name} is another one.`);
     replaceFile(this.#path, text);
     this.#use(contents);
+    return true;
   }
 
   #adoptUnread(file: z.infer<typeof wrappedFileSchema>, text: string): void {
@@ -271,18 +282,26 @@ export function openKeyFile(path: string, dataExists: boolean, now: Date, passph
 }
 
 /**
- * Opens the key file at `path` with a text that came from elsewhere, which is written once the passphrase decrypted it.
- * @throws KeyFileError naming `source`, and nothing is written
+ * Opens the key file at `path` with a text that came from elsewhere, which is written once the passphrase decrypted it
+ * and `check` accepted it.
+ * @throws KeyFileError naming `source`, or what `check` throws; nothing is then written
  */
-export function writeKeyFile(path: string, text: string, passphrase: Passphrase, source: string): KeyFile {
-  const contents = contentsOf(parse(text, source), source, passphrase);
+export function writeKeyFile(
+  path: string,
+  text: string,
+  passphrase: Passphrase,
+  source: string,
+  check: (file: KeyFile) => void = () => {},
+): KeyFile {
+  const file = new KeyFile(path, passphrase, contentsOf(parse(text, source), source, passphrase));
+  check(file);
   replaceFile(path, text);
-  return new KeyFile(path, passphrase, contents);
+  return file;
 }
 
 /** Makes the key file of a node that of a single server. */
 export function leaveRevisions(path: string): void {
-  const { revision: _, ...file } = parse(readText(path), path);
+  const { revision: _revision, mac: _mac, ...file } = parse(readText(path), path);
   replaceFile(path, textOf(file as FileText));
 }
 
@@ -317,14 +336,15 @@ function contentsOf(
   passphrase: Passphrase | undefined,
   wrapping?: WrappingKey,
 ): Contents {
-  if ("wrapping" in file) return unwrapped(file, path, passphrase, wrapping);
-  return {
+  const contents = "wrapping" in file ? unwrapped(file, path, passphrase, wrapping) : {
     current: file.current,
     keys: new Map(file.keys.map(({ version, key, createdAt }) => [version, { key: keyObject(key), createdAt }])),
     lookupKey: keyObject(file.lookupKey),
     wrapping: undefined,
     revision: file.revision,
   };
+  requireMac(file, path, contents.lookupKey);
+  return contents;
 }
 
 function readText(path: string): string {
@@ -408,16 +428,28 @@ function serialize({ current, keys, lookupKey, wrapping, revision }: Contents): 
         { version, wrapped: wrap(wrapping, key, wrapAad.key(version)), createdAt }
       )),
       lookupKey: { wrapped: wrap(wrapping, lookupKey, wrapAad.lookupKey) },
-      ...(revision !== undefined && { revision }),
     }
     : {
       format: 1,
       current,
       keys: list.map(({ version, key, createdAt }) => ({ version, key: base64Of(key), createdAt })),
       lookupKey: base64Of(lookupKey),
-      ...(revision !== undefined && { revision }),
     };
-  return textOf(file);
+  if (revision === undefined) return textOf(file);
+  const revised = { ...file, revision };
+  return textOf({ ...revised, mac: macOf(revised, lookupKey) });
+}
+
+function macOf({ mac: _, ...file }: FileText, lookupKey: KeyObject): string {
+  return new DerivedKey(lookupKey, "cluster keyring").hexMac(JSON.stringify(file));
+}
+
+/** @throws KeyFileError naming `path` if the file is a revision and was altered */
+function requireMac(file: FileText, path: string, lookupKey: KeyObject): void {
+  if (file.revision === undefined && file.mac === undefined) return;
+  const [found, expected] = [file.mac ?? "", macOf(file, lookupKey)].map((text) => Buffer.from(text, "hex"));
+  if (found!.length === expected!.length && timingSafeEqual(found!, expected!)) return;
+  throw new KeyFileError(`${path} was altered: it does not match its MAC.`);
 }
 
 function textOf(file: FileText): string {

@@ -1,6 +1,7 @@
 // Stores the versions of the code folder, the files that each changed, and the deployments. Rows are never updated;
 // their MACs are made and checked by their readers.
 
+import type { RowChange } from "./changeset.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 
 export interface VersionRow {
@@ -22,6 +23,25 @@ export interface VersionFileRow {
   /** SHA-256 of the content in hexadecimal; null if the version deleted the file. */
   readonly sha256: string | null;
   readonly sizeBytes: number | null;
+}
+
+/** A file that a version wrote. */
+export interface ChangedFile {
+  /** In hexadecimal. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** Returns the files that new versions among `rows` changed, by path; null for one that the last of them deleted. */
+export function changedFiles(rows: Iterable<RowChange>): Map<string, ChangedFile | null> {
+  const newest = new Map<string, { readonly version: bigint; readonly file: ChangedFile | null }>();
+  for (const { table, kind, values } of rows) {
+    if (table !== "version_files" || kind !== "insert") continue;
+    const [path, version, sha256, sizeBytes] = values as [string, bigint, string | null, bigint | null];
+    if (newest.has(path) && newest.get(path)!.version > version) continue;
+    newest.set(path, { version, file: sha256 === null ? null : { sha256, sizeBytes: Number(sizeBytes) } });
+  }
+  return new Map([...newest].map(([path, { file }]) => [path, file]));
 }
 
 export interface DeploymentRow {

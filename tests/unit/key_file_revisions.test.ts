@@ -64,11 +64,11 @@ Deno.test("an earlier revision changes nothing, and one of another keyring is re
     assert.equal(readFileSync(paths[0], "utf8"), later);
   }
   const foreign = openKeyFile(join(folder.path, "foreign"), false, NOW);
-  const plain = { ...JSON.parse(readFileSync(foreign.path, "utf8")), revision: 9 };
+  const plain = { ...JSON.parse(readFileSync(foreign.path, "utf8")), revision: 9, mac: "0".repeat(64) };
   assert.throws(() => a.adopt(JSON.stringify(plain)), /no passphrase/);
-  const { text: wrapped } = foreign.asFirstRevision(PASSPHRASE);
-  const other = JSON.stringify({ ...JSON.parse(wrapped), revision: 9 });
-  assert.throws(() => a.adopt(other), KeyFileError);
+  const other = writeKeyFile(join(folder.path, "other"), foreign.asFirstRevision(PASSPHRASE).text, PASSPHRASE, "it");
+  for (let n = 0; n < 2; n++) other.adopt(other.withKey(NOW).text);
+  assert.throws(() => a.adopt(readFileSync(other.path, "utf8")), KeyFileError);
   assert.equal(readFileSync(paths[0], "utf8"), later);
 });
 
@@ -104,6 +104,36 @@ Deno.test("a keyring from elsewhere is written only if the passphrase opens it",
     });
     assert.throws(() => readFileSync(path), /ENOENT|No such file/);
   }
+});
+
+Deno.test("a revision of which anything was altered is refused", () => {
+  using folder = temporaryFolder();
+  const { nodes: [a] } = twoNodes(folder.path);
+  a.adopt(a.withKey(NOW).text);
+  const text = a.withCurrent(2).text;
+  // deno-lint-ignore no-explicit-any
+  const changes: ((file: any) => void)[] = [
+    (file) => file.current = 1,
+    (file) => file.keys.shift(),
+    (file) => file.keys.reverse(),
+    (file) => file.keys[0].createdAt = "2020-01-01T00:00:00.000Z",
+    (file) => file.revision++,
+    (file) => file.mac = "0".repeat(64),
+    (file) => delete file.mac,
+  ];
+  for (const change of changes) {
+    const file = JSON.parse(text);
+    change(file);
+    assert.throws(() => a.adopt(JSON.stringify(file)), KeyFileError, String(change));
+  }
+  const first = { ...JSON.parse(text) };
+  delete first.revision;
+  assert.throws(
+    () => writeKeyFile(join(folder.path, "x"), JSON.stringify(first), PASSPHRASE, "the keyring"),
+    /the keyring was altered/,
+  );
+  a.adopt(text);
+  assert.equal(a.keyring.currentVersion, 2);
 });
 
 Deno.test("a node's file becomes that of a single server, with the same keys", () => {

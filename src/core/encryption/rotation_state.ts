@@ -24,7 +24,7 @@ const stateSchema = z.strictObject({
 export type RotationState = z.infer<typeof stateSchema>;
 
 /** Returns the stored state, or undefined before the first rotation. */
-export function readState(meta: MetaStore): RotationState | undefined {
+export function readState(meta: Pick<MetaStore, "get">): RotationState | undefined {
   const stored = meta.get(META);
   return stored === undefined ? undefined : stateSchema.parse(JSON.parse(stored));
 }
