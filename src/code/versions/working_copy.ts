@@ -27,6 +27,11 @@ export interface WorkingCopyOptions {
   transaction<T>(work: () => T): T;
   transactionWithoutSync<T>(work: () => T): T;
   readonly report: (level: Level, message: string) => void;
+  /**
+   * Absolute. If given, the folder never has other files than the newest version: edits on disk are undone, and kept
+   * here.
+   */
+  readonly undoneDir?: string | undefined;
 }
 
 /** New contents that wait in the code folder, under names that are never part of a function. */
@@ -72,6 +77,7 @@ export class WorkingCopy {
     for (const { name, isDirectory } of Deno.readDirSync(codeDir)) {
       if (isDirectory && name.startsWith(DRAFT_PREFIX)) await Deno.remove(join(codeDir, name), { recursive: true });
     }
+    if (this.#options.undoneDir !== undefined) return await this.#attemptEdits();
     const applied = Number(meta.get(APPLIED) ?? NaN);
     const { version, tree } = history.head();
     if (version === undefined || applied === version) return;
@@ -96,15 +102,21 @@ export class WorkingCopy {
 
   /** Records edits now and every two seconds, until `stop`. */
   start(): void {
-    const record = () =>
-      void this.recordEdits().then(() => this.#lastFailure = "", (error) => {
-        const why = messageOf(error);
-        if (why !== this.#lastFailure) this.#options.report("error", `Edits of code could not be recorded: ${why}`);
-        this.#lastFailure = why;
-      });
-    record();
-    this.#timer = setInterval(record, WATCH_MS);
+    void this.#attemptEdits();
+    this.#timer = setInterval(() => void this.#attemptEdits(), WATCH_MS);
     Deno.unrefTimer(this.#timer);
+  }
+
+  async #attemptEdits(): Promise<void> {
+    const what = this.#options.undoneDir === undefined ? "recorded" : "undone";
+    try {
+      await this.recordEdits();
+      this.#lastFailure = "";
+    } catch (error) {
+      const why = messageOf(error);
+      if (why !== this.#lastFailure) this.#options.report("error", `Edits of code could not be ${what}: ${why}`);
+      this.#lastFailure = why;
+    }
   }
 
   async stop(): Promise<void> {
@@ -260,19 +272,45 @@ export class WorkingCopy {
     this.#markApplied(history.head().version);
   }
 
+  /** Brings the files that differ from a version back to it, unless there is a newer one meanwhile. */
+  async #undo(edits: TreeChanges, { version, tree }: Head, undoneDir: string): Promise<void> {
+    const { codeDir, history, report } = this.#options;
+    const edited = [...edits].filter(([path, file]) => file && !this.#leadsThroughLink(path)).map(([path]) => path);
+    const back = new Map<string, TreeFile>();
+    for (const path of edits.keys()) if (tree.has(path)) back.set(path, tree.get(path)!);
+    await using staged = await this.stage(back);
+    if (history.head().version !== version) return;
+    staged.check();
+    const kept = keepCopies(codeDir, edited, undoneDir);
+    removeFiles(codeDir, edited.filter((path) => !tree.has(path)));
+    staged.apply();
+    if (edited.length === 0) return report("info", `The code folder was brought to version ${version}.`);
+    report(
+      "warn",
+      `${
+        messageFor(new Map(edited.map((path) => [path, null])), false)
+      }. This was undone, as the code of a cluster is ` +
+        `changed by deployments and the API. What was there is in ${kept}.`,
+    );
+  }
+
   #markApplied(version: number | undefined): void {
-    if (version === undefined) return;
+    if (version === undefined || this.#options.undoneDir !== undefined) return;
     const { meta, transactionWithoutSync } = this.#options;
     transactionWithoutSync(() => meta.put(APPLIED, String(version)));
   }
 
   async #recordEdits(): Promise<void> {
-    const { history, folder, transaction } = this.#options;
+    const { history, folder, transaction, undoneDir } = this.#options;
     for (let look = 1; look <= LOOKS_MAX; look++) {
       const head = history.head();
       const found = await folder.current();
       if (this.#settled?.look === found && this.#settled.head === head) return;
       const changes = await this.#editsSince(head, found);
+      if (undoneDir !== undefined && changes.size > 0) {
+        await this.#undo(changes, head, undoneDir);
+        continue;
+      }
       await eachOf([...changes], async ([path, file]) => {
         if (file && !await this.#keep(path, file)) changes.delete(path);
       });
@@ -397,6 +435,26 @@ function messageFor(changes: TreeChanges, isFirst: boolean): string {
   const paths = [...changes.keys()].sort();
   const named = paths.slice(0, NAMES_MAX).join(", ");
   return paths.length <= NAMES_MAX ? `Edited on disk: ${named}` : `Edited on disk: ${named} and others`;
+}
+
+/** Copies of edits that are kept. */
+const KEPT_MAX = 20;
+
+/** Copies files into a new folder in `undoneDir`, which is returned. */
+function keepCopies(codeDir: string, paths: readonly string[], undoneDir: string): string {
+  const folder = join(undoneDir, new Date().toISOString().replaceAll(":", "-"));
+  for (const path of paths) {
+    try {
+      Deno.mkdirSync(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
+      Deno.copyFileSync(join(codeDir, path), join(folder, path));
+    } catch (error) {
+      // It is gone meanwhile.
+      ignoreMissing(error);
+    }
+  }
+  const all = paths.length === 0 ? [] : [...Deno.readDirSync(undoneDir)].map(({ name }) => name).sort();
+  for (const name of all.slice(0, -KEPT_MAX)) Deno.removeSync(join(undoneDir, name), { recursive: true });
+  return folder;
 }
 
 /** Removes files, and folders that become empty. */
