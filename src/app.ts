@@ -70,8 +70,9 @@ async function openParts(opened: AsyncDisposableStack, host: Host, endpoint: End
   const domain = openDomain(opened, host, data);
   const code = await openCode(opened, host, data, domain);
   const telemetry = openTelemetry(opened, host, data, domain);
-  const sandboxes = await openSandboxes(opened, host, { ...data, ...domain, ...code, ...telemetry }, endpoint);
-  const before = { ...data, ...domain, ...code, ...telemetry, ...sandboxes };
+  const parts = { cluster: undefined, ...data, ...domain, ...code, ...telemetry };
+  const sandboxes = await openSandboxes(opened, host, parts, endpoint);
+  const before = { ...parts, ...sandboxes };
   return { ...before, ...openFunctions(opened, host, before) };
 }
 

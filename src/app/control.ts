@@ -15,6 +15,7 @@ import { createSecretMatrix } from "../core/secrets/matrix.ts";
 import { createSecretReferences } from "../core/secrets/references.ts";
 import { createSecretTransfer } from "../core/secrets/transfer.ts";
 import type { FunctionId } from "../ids.ts";
+import { SINGLE_SERVER } from "../cluster_state.ts";
 import type { Host } from "./host.ts";
 import type { Parts } from "./parts.ts";
 
@@ -71,6 +72,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
     log,
     newRequestId: () => crypto.randomUUID(),
     version: manifest.version,
+    cluster: () => parts.cluster?.state() ?? SINGLE_SERVER,
   };
 }
 

@@ -39,6 +39,7 @@ export function listen(
     run: host.development ? observed(run, host.development) : run.answer,
     ...settings.view({ runHosts: "run.hosts" }),
     health: publicHealth(),
+    serving: parts.cluster?.serving,
     running: () => run.underWay > 0 || pool.busy,
     barrier: createChangeBarrier(store.changes, () => pool.revokeAnswers()),
   }, host.log);
@@ -68,7 +69,13 @@ export function listen(
 
 /** Creates the data plane. */
 function createCalls({ log }: Host, parts: Parts): Run {
-  return createRun({ ...parts, access: parts.access.directory, changes: parts.store.changes, log });
+  return createRun({
+    ...parts,
+    access: parts.access.directory,
+    changes: parts.store.changes,
+    serving: parts.cluster?.serving,
+    log,
+  });
 }
 
 /** Reports each call, for a developer. */

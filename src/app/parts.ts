@@ -1,5 +1,6 @@
 // Declares the opened parts of an app together.
 
+import type { ClusterPart } from "./cluster.ts";
 import type { Code } from "./code.ts";
 import type { Data } from "./data.ts";
 import type { Domain } from "./domain.ts";
@@ -7,4 +8,4 @@ import type { Functions } from "./functions.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import type { Telemetry } from "./telemetry.ts";
 
-export interface Parts extends Data, Domain, Code, Telemetry, Sandboxes, Functions {}
+export interface Parts extends ClusterPart, Data, Domain, Code, Telemetry, Sandboxes, Functions {}

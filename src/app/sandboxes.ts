@@ -17,6 +17,7 @@ import { openUsageReader } from "../sandbox/process/proc_stats.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createSandboxLog } from "../telemetry/sandbox_log.ts";
 import { openTraces, type Traces } from "../telemetry/traces.ts";
+import type { ClusterPart } from "./cluster.ts";
 import type { Code } from "./code.ts";
 import type { Data } from "./data.ts";
 import type { Domain } from "./domain.ts";
@@ -37,7 +38,7 @@ export interface Sandboxes {
 export async function openSandboxes(
   opened: AsyncDisposableStack,
   { config, log, now }: Host,
-  parts: Data & Domain & Code & Telemetry,
+  parts: ClusterPart & Data & Domain & Code & Telemetry,
   endpoint: Endpoint,
 ): Promise<Sandboxes> {
   const { store, keyring, settings, runtime, runDir, codeDir, imports, metrics, masking, logs } = parts;
@@ -65,7 +66,7 @@ export async function openSandboxes(
   const pool = new Pool<RunCaller>({
     process,
     health,
-    answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring), disclosures),
+    answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring), disclosures, parts.cluster?.serving),
     limits: settings.view({
       maxProcesses: "sandbox.max-processes",
       maxCalls: "sandbox.max-calls",

@@ -2,6 +2,7 @@
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AdminActor, KeyActor, Origin } from "../actor.ts";
+import type { ClusterState } from "../cluster_state.ts";
 import type { Access } from "../core/access/access.ts";
 import type { Names } from "../core/access/names.ts";
 import type { Admins } from "../core/admins/admins.ts";
@@ -67,6 +68,8 @@ export interface ApiDeps {
   readonly newRequestId: () => string;
   /** Version of the program. */
   readonly version: string;
+  /** Returns the state of the cluster as this node sees it. */
+  readonly cluster: () => ClusterState;
 }
 
 export interface ApiEnv {

@@ -1,6 +1,7 @@
 // Writes metrics in the text format that Prometheus and compatible collectors read, version 0.0.4:
 // https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
+import { type ClusterState, lagOf } from "../cluster_state.ts";
 import type { FunctionId } from "../ids.ts";
 import { bucketOf, type Histogram } from "./histogram.ts";
 import type { Tally } from "./tally.ts";
@@ -18,13 +19,14 @@ export interface Exposition {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly residentBytes: number;
+  readonly cluster: ClusterState;
 }
 
 type Labels = Record<string, string>;
 type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
 
 /** Returns the metrics of all functions and of the server. */
-export function expose({ totals, functions, startedAt, residentBytes }: Exposition): string {
+export function expose({ totals, functions, startedAt, residentBytes, cluster }: Exposition): string {
   const counted = functions.flatMap(({ id, name }) => {
     const tally = totals.get(id);
     return tally ? [{ labels: { function: name, function_id: String(id) }, tally }] : [];
@@ -86,7 +88,42 @@ export function expose({ totals, functions, startedAt, residentBytes }: Expositi
     family("process_resident_memory_bytes", "gauge", "Memory of the server, without its sandboxes.", [
       { value: residentBytes },
     ]),
+    ...(cluster.mode === "cluster" ? nodeFamilies(cluster) : []),
   ].join("");
+}
+
+/** Returns the metrics of a node of a cluster. */
+function nodeFamilies(state: ClusterState): string[] {
+  const { node, head, nodes, problem, leaseMs } = state;
+  const own = nodes.find(({ id }) => id === node);
+  return [
+    family(
+      "crude_functions_node_serving",
+      "gauge",
+      "Whether this node of the cluster serves: 1, or 0 if it is cut off.",
+      [
+        { value: problem ? 0 : 1 },
+      ],
+    ),
+    family(
+      "crude_functions_node_lease_seconds",
+      "gauge",
+      "Time until the node is cut off unless it renews its lease.",
+      [
+        { value: leaseMs / 1_000 },
+      ],
+    ),
+    family("crude_functions_cluster_head", "gauge", "Sequence number of the last change that the node knows of.", [
+      { value: head ?? 0 },
+    ]),
+    family("crude_functions_node_lag", "gauge", "Changes that the node has yet to apply.", [
+      { value: own ? lagOf(state, own) : 0 },
+    ]),
+    family("crude_functions_cluster_nodes", "gauge", "Nodes of the cluster, by whether they serve.", [
+      { labels: { live: "true" }, value: nodes.filter(({ live }) => live).length },
+      { labels: { live: "false" }, value: nodes.filter(({ live }) => !live).length },
+    ]),
+  ];
 }
 
 function outcomes({ calls, errors, timeouts, refusals }: Readonly<Tally>): [string, number][] {

@@ -56,6 +56,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/logs get",
     "/api/logs/{functionId} delete",
     "/api/metrics get",
+    "/api/cluster get",
     "/api/secrets/{id}/reads get",
     "/api/audit get",
     "/api/audit/export get",

@@ -12,6 +12,7 @@ import { errorResponse, methodNotAllowed, unauthorized } from "../../http/errors
 import { isFromOwnPage, isFromOwnPageOrNone, isSafeMethod } from "../../http/same_origin.ts";
 import { addAudit } from "./audit.ts";
 import { addBlobs } from "./blobs.ts";
+import { addCluster } from "./cluster.ts";
 import { addDeployments } from "./deployments.ts";
 import type { Api, ApiDeps, ApiEnv } from "../services.ts";
 import { addDocs } from "./docs.ts";
@@ -68,6 +69,7 @@ export function createApi(deps: ApiDeps): Api {
   addSettings(api, deps);
   addLogs(api, deps);
   addMetrics(api, deps);
+  addCluster(api, deps);
   addReads(api, deps);
   addAudit(api, deps);
   addOwnSession(api, deps);

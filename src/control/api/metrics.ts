@@ -83,7 +83,7 @@ const list = apiRoute({
   },
 });
 
-export function addMetrics(api: Api, { metrics, names, registry, now, startedAt }: ApiDeps): void {
+export function addMetrics(api: Api, { metrics, names, registry, now, startedAt, cluster }: ApiDeps): void {
   api.openapi(list, (c) => {
     const { resolution, functionId: ref, from: wanted, to = now() } = c.req.valid("query");
     const entry = ref === undefined ? undefined : registry.get(names.functionId(ref, "functionId"));
@@ -107,7 +107,7 @@ export function addMetrics(api: Api, { metrics, names, registry, now, startedAt 
   api.get("/metrics", (c) => {
     const functions = registry.list();
     const { rss: residentBytes } = Deno.memoryUsage();
-    const text = expose({ totals: metrics.totals(), functions, startedAt, residentBytes });
+    const text = expose({ totals: metrics.totals(), functions, startedAt, residentBytes, cluster: cluster() });
     return c.body(text, 200, { "Content-Type": PROMETHEUS_TYPE });
   });
 }

@@ -12,6 +12,7 @@ import { firstSteps } from "./pages/home/first_steps.tsx";
 import { takeNotice } from "./shell/forms.ts";
 import { addFiles } from "./pages/files/files.tsx";
 import { addFunctions } from "./pages/functions/functions.tsx";
+import { addCluster } from "./pages/cluster/cluster.tsx";
 import { addDeployments } from "./pages/deployments/deployments.tsx";
 import { addHistory } from "./pages/history/history.tsx";
 import { addHome } from "./pages/home/home.tsx";
@@ -60,6 +61,7 @@ export function createWeb(deps: WebDeps): Web {
   addKeys(web, deps);
   addLogs(web, deps);
   addMetrics(web, deps);
+  addCluster(web, deps);
   addAudit(web, deps);
   addAccount(web, deps);
   addTerminal(web, deps);

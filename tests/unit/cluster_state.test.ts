@@ -1,0 +1,117 @@
+// What a node says about its cluster: to the API, on the page, and to collectors of metrics.
+
+import assert from "node:assert/strict";
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono } from "hono";
+import type { ClusterState } from "../../src/cluster_state.ts";
+import { addCluster as addClusterApi } from "../../src/control/api/cluster.ts";
+import type { ApiDeps, ApiEnv } from "../../src/control/services.ts";
+import { addCluster as addClusterPage } from "../../src/control/web/pages/cluster/cluster.tsx";
+import type { WebDeps, WebEnv } from "../../src/control/web/shell/deps.ts";
+import { expose } from "../../src/telemetry/prometheus.ts";
+
+const STARTED = Date.UTC(2026, 0, 1);
+const STATE: ClusterState = {
+  mode: "cluster",
+  node: "a",
+  head: 12,
+  nodes: [
+    {
+      id: "a",
+      url: "http://a:8000",
+      version: "0.1.0",
+      applied: 12,
+      live: true,
+      renewedMsAgo: 180.6,
+      startedAt: STARTED,
+    },
+    {
+      id: "b",
+      url: "http://b:8000",
+      version: "0.2.0",
+      applied: 10,
+      live: true,
+      renewedMsAgo: -3,
+      startedAt: STARTED,
+    },
+    {
+      id: "c",
+      url: "http://c:8000",
+      version: "0.1.0",
+      applied: 4,
+      live: false,
+      renewedMsAgo: 7_200_000,
+      startedAt: STARTED,
+    },
+  ],
+  problem: undefined,
+  leaseMs: 1_500,
+};
+
+async function answered(state: ClusterState) {
+  const api = new OpenAPIHono<ApiEnv>();
+  addClusterApi(api, { cluster: () => state } as ApiDeps);
+  return await (await api.request("/api/cluster")).json();
+}
+
+async function shown(state: ClusterState): Promise<string> {
+  const web = new Hono<WebEnv>();
+  web.use("*", async (c, next) => {
+    c.set("firstSteps", () => undefined);
+    c.set("alterations", []);
+    c.set("admin", { email: "root@example.com" } as WebEnv["Variables"]["admin"]);
+    await next();
+  });
+  addClusterPage(web, { cluster: () => state, now: () => STARTED } as WebDeps);
+  const html = await (await web.request("/web/cluster")).text();
+  return html.slice(html.indexOf("<main")).replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+}
+
+function metrics(cluster: ClusterState): string[] {
+  return expose({ totals: new Map(), functions: [], startedAt: 0, residentBytes: 0, cluster }).split("\n")
+    .filter((line) => /^crude_functions_(node|cluster)/.test(line));
+}
+
+Deno.test("the API answers with each node, and with a problem only while there is one", async () => {
+  const { nodes, ...rest } = await answered(STATE);
+  assert.deepEqual(rest, { mode: "cluster", node: "a", head: 12 });
+  assert.deepEqual(nodes[0], {
+    id: "a",
+    url: "http://a:8000",
+    version: "0.1.0",
+    applied: 12,
+    live: true,
+    renewedMsAgo: 181,
+    startedAt: "2026-01-01T00:00:00.000Z",
+  });
+  // The clocks of PostgreSQL's machine and of a reader differ.
+  assert.equal(nodes[1].renewedMsAgo, 0);
+  const tampered = await answered({ ...STATE, problem: { code: "LogTampered", message: "Entry 7 …", seq: 7 } });
+  assert.deepEqual(tampered.problem, { code: "LogTampered", error: "Entry 7 …", seq: 7 });
+  const cutOff = await answered({ ...STATE, problem: { code: "CutOff", message: "Cut off.", seq: undefined } });
+  assert.deepEqual(cutOff.problem, { code: "CutOff", error: "Cut off." });
+});
+
+Deno.test("the page shows how far each node is behind, and what to do about one that does not serve", async () => {
+  const text = await shown(STATE);
+  assert.match(text, /Nodes that serve 2 of 3/);
+  assert.match(text, /http:\/\/a:8000 this node a serves – 0.2 s ago 0.1.0/);
+  assert.match(text, /http:\/\/b:8000 b serves 2 changes 0.0 s ago 0.2.0/);
+  assert.match(text, /http:\/\/c:8000 c does not serve 8 changes 120 min ago/);
+  assert.match(text, /different versions/);
+  assert.match(text, /cluster forget NODE/);
+  const whole = await shown({ ...STATE, nodes: STATE.nodes.slice(0, 1) });
+  assert.doesNotMatch(whole, /different versions|cluster forget/);
+});
+
+Deno.test("the metrics of a node are there in a cluster only", () => {
+  assert.deepEqual(metrics(STATE), [
+    "crude_functions_node_serving 1",
+    "crude_functions_node_lease_seconds 1.5",
+    "crude_functions_cluster_head 12",
+    "crude_functions_node_lag 0",
+    'crude_functions_cluster_nodes{live="true"} 2',
+    'crude_functions_cluster_nodes{live="false"} 1',
+  ]);
+  assert.deepEqual(metrics({ ...STATE, mode: "single" }), []);
+});
