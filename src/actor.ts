@@ -67,6 +67,8 @@ export const ACTIONS = [
   "secret.created",
   "secret.updated",
   "secret.deleted",
+  "secret.restored",
+  "secret.purged",
   "secret.revealed",
   "function.created",
   "function.updated",

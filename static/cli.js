@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 72efa3af91bcd3335e12f027f7b2ff15b2c0fbc62855645e618a5dfa8f411532
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: f621eb6c89f25fe70df26732a84f611b6550dc34d7c3c8f7ba979f47946d2e94
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -841,6 +841,73 @@ var remove = {
     };
   }
 };
+var history = {
+  name: "secrets history",
+  positionals: [
+    {
+      name: "NAME"
+    }
+  ],
+  options: {
+    ...OWNER_OPTIONS,
+    restore: {
+      type: "string",
+      value: "VERSION",
+      help: "make the value of this version the current one again"
+    }
+  },
+  help: [
+    "List the values of a secret that are kept: when each was set and by whom, without the values."
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const restored = given.text("restore");
+    if (restored !== void 0 && !/^[1-9]\d{0,14}$/.test(restored)) {
+      throw wrongUsage("--restore must be the number of a version.");
+    }
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const { id } = await required(client, name, owner);
+    const path = `/api/secrets/${id}/versions`;
+    return await sinceVersion("the history of secrets", async () => {
+      if (restored !== void 0) {
+        const { version } = await client.post(`${path}/${restored}/restore`, void 0);
+        const line = `The value of version ${restored} of ${name} (${owner.label}) is version ${version}.`;
+        return {
+          json: {
+            name,
+            scope: owner.scope,
+            version,
+            from: Number(restored)
+          },
+          lines: [
+            line
+          ]
+        };
+      }
+      const { versions } = await client.get(path);
+      const rows = versions.map((one) => [
+        String(one.version),
+        one.setAt,
+        one.setBy ? one.setBy.name ?? one.setBy.kind : "",
+        one.current ? "current" : one.previousUntil === null ? "" : `counts until ${one.previousUntil}`
+      ]);
+      return {
+        json: {
+          name,
+          scope: owner.scope,
+          versions
+        },
+        lines: table([
+          "VERSION",
+          "SET",
+          "BY",
+          ""
+        ], rows)
+      };
+    });
+  }
+};
 var importSecrets = {
   name: "secrets import",
   positionals: [
@@ -1081,6 +1148,7 @@ var secretCommands = [
   set,
   get,
   remove,
+  history,
   importSecrets,
   exportSecrets
 ];

@@ -49,13 +49,19 @@ export function createControlPlane(host: Host, parts: Parts, pages: PageParts): 
 
 /** Returns what the API and the pages manage. */
 function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
-  const { store, imports, builder, locks, registry, files, preflight, record, runtime, pool } = parts;
+  const { store, imports, builder, locks, registry, files, preflight, record, runtime, pool, settings } = parts;
   return {
     ...parts,
     names: createNames(store),
     fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
     versions: createVersions(parts),
-    transfer: createSecretTransfer({ store, keyring: parts.keyring, now, record }),
+    transfer: createSecretTransfer({
+      store,
+      keyring: parts.keyring,
+      now,
+      record,
+      ...settings.view({ versionsKept: "secrets.versions-kept" }),
+    }),
     explainer: createExplainer(store),
     packages: createPackages({
       imports,

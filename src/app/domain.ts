@@ -43,5 +43,12 @@ export function openDomain(opened: AsyncDisposableStack, { config, log, now }: H
   });
   const limits = { idleMs: () => idleHours() * HOUR_MS, longestMs: () => longestDays() * DAY_MS };
   const admins = createAdmins({ store, keyring, limits, now, record, sessionUses });
-  return { settings, access, admins, secrets: createSecrets({ store, keyring, now, record }) };
+  const secrets = createSecrets({
+    store,
+    keyring,
+    now,
+    record,
+    ...settings.view({ versionsKept: "secrets.versions-kept" }),
+  });
+  return { settings, access, admins, secrets };
 }

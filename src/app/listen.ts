@@ -3,6 +3,7 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { createRun, type Run } from "../calls/handler.ts";
 import { DEFAULT_CONFINEMENT } from "../core/functions/permissions.ts";
+import { BinPruner } from "../core/secrets/bin_pruner.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { denoWarning } from "../deno_versions.ts";
 import { createChangeBarrier } from "../http/change_barrier.ts";
@@ -50,6 +51,9 @@ export function listen(
   pruner.start();
   gitSync.start();
   rotation.start();
+  const binPruner = new BinPruner(parts.secrets.bin, (message) => host.log("warn", message));
+  opened.defer(() => binPruner.stop());
+  binPruner.start();
   integrity.start(store, () => pool.busy);
   return {
     server,

@@ -67,13 +67,12 @@ export class Keyring {
   }
 
   /**
-   * Encrypts again, under the current key, what `seal` returned for the same `aad`.
+   * Encrypts again, under the current key and bound to `to`, what `seal` returned for `aad`.
    * @throws DecryptionError
    */
-  reseal(stored: string, aad: string): string {
-    const aadBytes = Buffer.from(aad);
-    const plaintext = this.#open(stored, aadBytes);
-    const sealed = this.#seal(plaintext, aadBytes);
+  reseal(stored: string, aad: string, to: string = aad): string {
+    const plaintext = this.#open(stored, Buffer.from(aad));
+    const sealed = this.#seal(plaintext, Buffer.from(to));
     plaintext.fill(0);
     return sealed;
   }

@@ -3,6 +3,7 @@
 import { type Actor, requireEntitled } from "../actor.ts";
 import { newRecord } from "../keyring/generation_record.ts";
 import type { KeyFile } from "../keyring/key_file.ts";
+import type { Keyring } from "../keyring/keyring.ts";
 import type { Head } from "../keyring/sealed_head.ts";
 import { type AccessStore, createAccessStore } from "./access.ts";
 import { type AdminStore, createAdminStore } from "./admins.ts";
@@ -19,6 +20,7 @@ import { createOwnerStore, type OwnerStore } from "./owners.ts";
 import { createSecretNameStore, type SecretNameStore } from "./secret_names.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
 import { createDeletedSecretStore, type DeletedSecretStore } from "./deleted_secrets.ts";
+import { createSecretArchive, type SecretArchive } from "./secret_archive.ts";
 import { createSecretVersionStore, type SecretVersionStore } from "./secret_versions.ts";
 import { createPackageLockStore, type PackageLockStore } from "./package_locks.ts";
 import { mainSchema } from "./schema.ts";
@@ -39,6 +41,7 @@ export interface Store {
   readonly secrets: SecretStore;
   readonly secretVersions: SecretVersionStore;
   readonly deletedSecrets: DeletedSecretStore;
+  readonly secretArchive: SecretArchive;
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
   readonly meta: MetaStore;
@@ -122,16 +125,26 @@ export function openStore(path: string, keyFile: KeyFile, options: StoreOptions 
     binding.record(rows.head);
     const meta = createMetaStore(db);
     if (meta.get(FINGERPRINT) === undefined) meta.put(FINGERPRINT, keyring.fingerprint());
-    return storeOf(db, rows, binding, report);
+    return storeOf(db, rows, binding, keyring, report);
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding, report: Store["report"]): Store {
+function storeOf(
+  db: Database,
+  rows: AuthenticatedRows,
+  binding: DatabaseBinding,
+  keyring: Keyring,
+  report: Store["report"],
+): Store {
+  const secrets = createSecretStore(db, rows);
+  const secretVersions = createSecretVersionStore(db, rows);
+  const deletedSecrets = createDeletedSecretStore(db, rows);
+  const access = createAccessStore(db, rows);
   return {
-    access: createAccessStore(db, rows),
+    access,
     admins: createAdminStore(db, rows),
     audit: createAuditStore(db),
     ciphertexts: createCiphertextStore(db, rows),
@@ -140,9 +153,10 @@ function storeOf(db: Database, rows: AuthenticatedRows, binding: DatabaseBinding
     owners: createOwnerStore(db),
     packageLocks: createPackageLockStore(db, rows),
     functionSecrets: createFunctionSecretStore(db),
-    secrets: createSecretStore(db, rows),
-    secretVersions: createSecretVersionStore(db, rows),
-    deletedSecrets: createDeletedSecretStore(db, rows),
+    secrets,
+    secretVersions,
+    deletedSecrets,
+    secretArchive: createSecretArchive({ secrets, secretVersions, deletedSecrets, access, keyring }),
     secretNames: createSecretNameStore(db),
     settings: createSettingsStore(db, rows),
     meta: createMetaStore(db),

@@ -152,6 +152,23 @@ Deno.test("a key is replaced with its secrets, and the old one works until it is
   ]]);
 });
 
+Deno.test("the history of a secret lists its versions without values, and restores one", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+  const crude = (args: string[], input = "") => home.crude(["secrets", ...args], { env, input });
+  for (const value of ["planted-one", "planted-two"]) await crude(["set", "A"], value);
+  const listed = await crude(["history", "A"]);
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.match(listed.stdout, /^VERSION.*\n2 +\S+Z +management\/bootstrap +current\n1 +\S+Z +management\/bootstrap/);
+  assert.doesNotMatch(listed.stdout, /planted/);
+  const restored = await crude(["history", "A", "--restore", "1", "--json"]);
+  assert.deepEqual(restored.json, { name: "A", scope: "global", version: 3, from: 1 });
+  assert.equal((await crude(["get", "A"])).stdout, "planted-one\n");
+  assert.equal((await crude(["history", "A", "--restore", "one"])).code, 2);
+  assert.equal((await crude(["history", "A", "--restore", "9"])).code, 1);
+});
+
 Deno.test("the value of a secret comes from standard input or a file, and never from an argument", async () => {
   await using server = await startApp();
   await using home = makeCrudeHome();

@@ -393,7 +393,10 @@ Deno.test("an altered row of each table counts for nothing, and is named in the 
     });
     await createSecret(server, "DB", "for all");
     await createSecret(server, "DB", "ours", { scope: "key", keyId });
-    await createSecret(server, "MAIL", "x");
+    const mail = await createSecret(server, "MAIL", "x");
+    await server.api("PUT", `/api/secrets/${mail}`, { value: "y" });
+    const gone = await createSecret(server, "GONE", "x");
+    await server.api("DELETE", `/api/secrets/${gone}`);
     assert.equal(
       (await server.api("PUT", "/api/settings", { settings: { "sandbox.timeout-ms": 12_000 } })).status,
       200,
@@ -435,6 +438,14 @@ Deno.test("an altered row of each table counts for nothing, and is named in the 
       secret_order: [
         "UPDATE secret_order SET secret_id = 77",
         async () => (await called(other)) === "for all",
+      ],
+      secret_versions: [
+        `UPDATE secret_versions SET hosts = '["evil.example"]' WHERE secret_id = ${mail}`,
+        async () => (await server.api("GET", `/api/secrets/${mail}/versions`)).body.versions.length === 2,
+      ],
+      deleted_secrets: [
+        "UPDATE deleted_secrets SET owner_id = 2",
+        async () => (await server.api("GET", "/api/secrets/deleted")).body.secrets.length === 1,
       ],
       secrets: ["UPDATE secrets SET comment = 'x' WHERE scope = 'key'", async () => (await called(key)) === "ours"],
       key_groups: [

@@ -33,7 +33,10 @@ async function endpoints(server: Server): Promise<Endpoint[]> {
       const content = requestBody?.content ?? {};
       const ref = Object.keys(content).length === 1 ? content["application/json"]?.schema.$ref : undefined;
       const schema = ref && document.components.schemas[ref.split("/").at(-1)];
-      const path = template.replace("{id}", "999").replace("{name}", "X").replace("{path}", "x.ts")
+      const path = template.replace("{id}", "999").replace("{number}", "999").replace("{name}", "X").replace(
+        "{path}",
+        "x.ts",
+      )
         .replace("{functionId}", "999");
       found.push({
         method: method.toUpperCase(),
@@ -53,7 +56,7 @@ async function jsonEndpoints(server: Server) {
     endpoint.fields !== undefined
   );
   // An endpoint that was lost on the way would not be tried.
-  assert.equal(found.length, 22);
+  assert.equal(found.length, 23);
   return found;
 }
 
@@ -133,7 +136,7 @@ Deno.test("an unknown query parameter, or one given twice, is a 400 that names i
 Deno.test("an id is taken strictly", async () => {
   await using server = await startApp();
   const withId = (await endpoints(server)).filter(({ template }) => template.includes("{id}"));
-  assert.equal(withId.length, 22);
+  assert.equal(withId.length, 27);
   const wrong = [
     "1abc",
     "0",
@@ -152,7 +155,7 @@ Deno.test("an id is taken strictly", async () => {
   ];
   for (const { method, template, fields } of withId) {
     for (const id of wrong) {
-      const path = template.replace("{id}", id);
+      const path = template.replace("{id}", id).replace("{number}", "1");
       const answer = await server.api(method, path, fields ? { name: "x" } : undefined);
       assert.equal(answer.status, 400, `${method} ${path}`);
       assert.deepEqual(answer.body.details, { id: "must be a positive whole number" });

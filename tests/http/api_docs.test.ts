@@ -47,6 +47,12 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/secrets/import post",
     "/api/secrets/export get",
     "/api/secrets/{id}/copy post",
+    "/api/secrets/deleted get",
+    "/api/secrets/deleted/{id}/restore post",
+    "/api/secrets/deleted/{id} delete",
+    "/api/secrets/{id}/versions get",
+    "/api/secrets/{id}/versions/{number}/restore post",
+    "/api/secrets/{id}/versions/{number} delete",
     "/api/secrets get,post",
     "/api/secrets/by-name/{name} get,put,delete",
     "/api/secrets/{id} get,put,delete",
@@ -115,7 +121,10 @@ Deno.test("every documented endpoint is there, and answers with a status that is
   const { body: document } = await call("GET", `${server.url}/api/openapi.json`);
   // deno-lint-ignore no-explicit-any
   for (const [template, operations] of Object.entries<any>(document.paths)) {
-    const path = template.replace("{id}", "999").replace("{name}", "X").replace("{path}", "x.txt").replace(
+    const path = template.replace("{id}", "999").replace("{number}", "999").replace("{name}", "X").replace(
+      "{path}",
+      "x.txt",
+    ).replace(
       "{functionId}",
       "999",
     );

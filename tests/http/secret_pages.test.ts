@@ -16,6 +16,9 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
   const owners = [{ scope: "global" }, { scope: "function", functionId }, { scope: "group", groupId }];
   const all = [...owners, { scope: "key", keyId: key.id }];
   for (const [n, owner] of all.entries()) await createSecret(server, "DB", `${PLANTED}-${n + 1}`, owner);
+  await server.api("PUT", "/api/secrets/1", { value: `${PLANTED}-1 again` });
+  await server.api("PUT", "/api/secrets/1", { value: `${PLANTED}-1` });
+  await server.api("DELETE", `/api/secrets/${await createSecret(server, "GONE", PLANTED)}`);
   const visitor = await setUp(server);
   const pages = [
     "/web",
@@ -28,8 +31,12 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     "/web/secrets/new?name=DB",
     "/web/secrets/paste",
     "/web/secrets/resolve",
+    "/web/secrets/deleted",
+    `/web/secrets/deleted/5/restore`,
+    `/web/secrets/deleted/5/purge`,
+    "/web/secrets/1/versions/1/purge",
     `/web/secrets/resolve?functionId=${functionId}&keyId=${key.id}`,
-    ...[1, 2, 3, 4].flatMap((id) => ["edit", "delete", "value"].map((page) => `/web/secrets/${id}/${page}`)),
+    ...[1, 2, 3, 4].flatMap((id) => ["edit", "delete", "history", "value"].map((page) => `/web/secrets/${id}/${page}`)),
   ];
   for (const page of pages) {
     for (const headers of [undefined, { "HX-Request": "true" }]) {
@@ -219,4 +226,38 @@ Deno.test("several secrets are pasted: a preview has names only, and an import t
     body.secrets.map((one: Record<string, string>) => [one.name, one.value, one.comment]),
     [["OLD", `${PLANTED}-2`, ""], ["A", PLANTED, "of A"]],
   );
+});
+
+Deno.test("versions are restored and purged on the page of a value's history, and deleted secrets in the bin", async () => {
+  await using server = await startApp();
+  const groupId = await createGroup(server, "staging");
+  const key = await createKey(server, groupId, "acme");
+  const id = await createSecret(server, "DB", "one", { scope: "key", keyId: key.id });
+  for (const value of ["two", "three"]) await server.api("PUT", `/api/secrets/${id}`, { value });
+  const visitor = await setUp(server);
+  const value = async () => (await server.api("GET", `/api/secrets/${id}?includeValues=true`)).body.value;
+  const history = (await visitor.get(`/web/secrets/${id}/history`)).text;
+  assert.match(history, /Version 3[\s\S]*Current[\s\S]*Version 2[\s\S]*Version 1/);
+  const version = /name="version" value="([^"]+)"/.exec(history)![1]!;
+  const restored = await visitor.post(`/web/secrets/${id}/versions/1/restore`, { version });
+  assert.equal(restored.status, 303);
+  assert.equal(await value(), "one");
+  const stale = await visitor.post(`/web/secrets/${id}/versions/2/restore`, { version });
+  assert.equal(stale.status, 412);
+  assert.equal(await value(), "one");
+  assert.equal((await visitor.post(`/web/secrets/${id}/versions/2/purge`, {})).status, 303);
+  const { versions } = (await server.api("GET", `/api/secrets/${id}/versions`)).body;
+  assert.deepEqual(versions.map(({ version }: { version: number }) => version), [4, 3, 1]);
+
+  await server.api("DELETE", `/api/keys/${key.id}`);
+  assert.match((await visitor.get("/web/secrets/deleted")).text, /key &quot;acme&quot;|key "acme"/);
+  assert.match((await visitor.get(`/web/secrets/deleted/${id}/restore`)).text, /no longer exists/);
+  const missing = await visitor.post(`/web/secrets/deleted/${id}/restore`, { to: "other", scope: "group" });
+  assert.equal(missing.status, 400);
+  const owner = { to: "other", scope: "group", groupId: String(groupId) };
+  assert.equal((await visitor.post(`/web/secrets/deleted/${id}/restore`, owner)).status, 303);
+  assert.equal(await value(), "one");
+  await visitor.post(`/web/secrets/${id}/delete`, {});
+  assert.equal((await visitor.post(`/web/secrets/deleted/${id}/purge`, {})).status, 303);
+  assert.equal((await server.api("GET", "/api/secrets/deleted")).body.secrets.length, 0);
 });

@@ -9,7 +9,7 @@ import type { ChangeCounter } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import { type Caller, resolve } from "../../core/secrets/resolution.ts";
-import { ALTERED, MISSING } from "../../core/secrets/service.ts";
+import { ALTERED, MISSING } from "../../core/secrets/opened.ts";
 
 export interface OpenedSecret {
   readonly id: SecretId;

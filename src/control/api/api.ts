@@ -28,6 +28,7 @@ import { addPackages } from "./packages.ts";
 import { addReads } from "./reads.ts";
 import { addResolve } from "./resolve.ts";
 import { addSecretFiles } from "./secret_files.ts";
+import { addSecretHistory } from "./secret_history.ts";
 import { addSecrets } from "./secrets.ts";
 import { addOwnSession, addTerminalSessions } from "./sessions.ts";
 import { addVersions } from "./versions.ts";
@@ -64,6 +65,7 @@ export function createApi(deps: ApiDeps): Api {
   addResolve(api, deps);
   // Before the other routes of secrets, for the same reason.
   addSecretFiles(api, deps);
+  addSecretHistory(api, deps);
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
   addSettings(api, deps);

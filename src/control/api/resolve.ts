@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import type { SecretId, SecretName } from "../../ids.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import type { Explanation, ValueOf } from "../../core/secrets/explain.ts";
-import { MISSING, type OpenedSecret } from "../../core/secrets/service.ts";
+import { MISSING, type OpenedSecret } from "../../core/secrets/opened.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute } from "./route.ts";
 import { answer, errors, idSchema, includeValues, mustBe, query, secretName } from "../inputs/fields.ts";

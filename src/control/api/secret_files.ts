@@ -2,7 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import type { FileFormat, UnreadableSecret } from "../../core/secrets/secret_files.ts";
-import { secretVersion } from "../../core/secrets/service.ts";
+import { secretVersion } from "../../core/secrets/described.ts";
 import type { SecretId } from "../../ids.ts";
 import { answer, errors, idParams, idSchema, json } from "../inputs/fields.ts";
 import {

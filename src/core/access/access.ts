@@ -10,6 +10,8 @@ import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
 import type { AccessStore, GroupRow, GroupSummary, KeyFilter, KeyHolder, KeyRow } from "../../store/access.ts";
 import { isUniqueViolation } from "../../store/database.ts";
+import type { SecretArchive } from "../../store/secret_archive.ts";
+import { setterOf } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { KeyDirectory } from "./directory.ts";
@@ -282,7 +284,7 @@ class AccessService implements Access {
       const problem = this.#reasonToKeep(row);
       if (problem) throw problem;
       const { name, description } = row;
-      this.#recordSecretsOf(actor, { groupId: id });
+      this.#discardSecrets(actor, { scope: "group", groupId: id });
       this.#rows.deleteGroup(id);
       this.#record(actor, {
         action: "key-group.deleted",
@@ -372,7 +374,7 @@ class AccessService implements Access {
     this.#change(actor, () => {
       const row = this.#key(id);
       requireVersion(expected, keyVersion(row), `the API key "${row.groupName}/${row.name}"`);
-      this.#recordSecretsOf(actor, { keyId: id });
+      this.#discardSecrets(actor, { scope: "key", keyId: id });
       this.#rows.deleteKey(id);
       this.#record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
     });
@@ -483,9 +485,9 @@ class AccessService implements Access {
     }
   }
 
-  /** Records the secrets that are deleted with their owner. */
-  #recordSecretsOf(actor: Actor, owner: { groupId: GroupId } | { keyId: KeyId }): void {
-    const secrets = this.#store.secrets.list(owner, 0, Number.MAX_SAFE_INTEGER);
+  /** Deletes the secrets of an owner that is deleted. */
+  #discardSecrets(actor: Actor, owner: Parameters<SecretArchive["discardAll"]>[0]): void {
+    const secrets = this.#store.secretArchive.discardAll(owner, setterOf(actor), this.#now());
     manyEvents("secret.deleted", "secret", secrets).forEach((event) => this.#record(actor, event));
   }
 

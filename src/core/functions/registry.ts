@@ -5,6 +5,7 @@ import { conflict, notFound, notFoundByName } from "../../errors.ts";
 import type { FunctionId, GroupId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
 import type { FunctionFields, FunctionRow, FunctionStore } from "../../store/functions.ts";
+import { setterOf } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
 import {
@@ -325,7 +326,8 @@ class RegistryService implements Registry {
   #remove(actor: Actor, old: RegisteredFunction): void {
     const { id } = old;
     this.#changed.add(id);
-    const secrets = this.#store.secrets.list({ functionId: id }, 0, Number.MAX_SAFE_INTEGER);
+    const owner = { scope: "function", functionId: id } as const;
+    const secrets = this.#store.secretArchive.discardAll(owner, setterOf(actor), this.#now());
     this.#rows.delete(id);
     manyEvents("secret.deleted", "secret", secrets).forEach((event) => this.#record(actor, event));
     this.#record(actor, functionEvent("function.deleted", old, { before: factsOf(old) }));

@@ -6,7 +6,7 @@ import type { Store } from "../../store/store.ts";
 import type { Names } from "../access/names.ts";
 import { checkSecretValue, COMMENT_MAX_LENGTH, isSecretName } from "./names.ts";
 import type { FileEntry, FileProblem } from "./file_entries.ts";
-import { requireOwner } from "./service.ts";
+import { requireOwner } from "./described.ts";
 
 /** A secret that can be stored, with its owner; the prefix is removed from the name. */
 export interface Addressed {

@@ -1,30 +1,25 @@
 // Manages secrets for the API and the pages.
 
-import { type Actor, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
+import { type Actor, difference, manyEvents, type Recorder } from "../../actor.ts";
 import { AppError, conflict, notFound } from "../../errors.ts";
-import { type Owner, ownerId, type OwnerRef, type SecretId, type SecretName } from "../../ids.ts";
+import type { Owner, OwnerRef, SecretId, SecretName } from "../../ids.ts";
 import { secretAad } from "../../keyring/aad.ts";
-import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
+import type { Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
 import { pageOf } from "../../paging.ts";
-import type { SecretFilter, SecretRow, SecretStore } from "../../store/secrets.ts";
+import { type SecretFilter, type SecretRow, type SecretStore, setterOf } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
-import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
+import { type ExpectedVersions, requireVersion } from "../../versions.ts";
 import { createNames, type Names } from "../access/names.ts";
+import { createSecretBin, type SecretBin } from "./bin.ts";
+import { factsOf, requireOwner, secretVersion, whereIs } from "./described.ts";
+import { createSecretHistory, type SecretHistory } from "./history.ts";
 import { checkSecretValue, isSecretName } from "./names.ts";
-
-/** Why a value is withheld whose row has a wrong MAC. */
-export const ALTERED = "The stored secret was altered by something other than this program.";
-
-/** Why a value is withheld whose row is missing without proof that this program deleted it. */
-export const MISSING =
-  "This secret may be missing because something other than this program deleted it or altered the order of secrets.";
+import { type OpenedSecret, openSecret } from "./opened.ts";
+import { SecretWriter, VERSIONS_KEPT } from "./writer.ts";
 
 /** A secret without its value. */
 export type Secret = Omit<SecretRow, "ciphertext">;
-
-/** A decrypted value, or why there is none. */
-export type OpenedSecret = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
 
 export interface NewSecret {
   name: SecretName;
@@ -47,6 +42,9 @@ export interface CopyTarget {
 }
 
 export interface Secrets {
+  readonly history: SecretHistory;
+  readonly bin: SecretBin;
+
   /** Returns at most `limit` secrets with an id above `after`, in order of id; `next` is set if there are more. */
   list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined };
 
@@ -117,6 +115,8 @@ export interface SecretsOptions {
   readonly now: () => number;
   /** Is called for each change and each value that is revealed. */
   readonly record: Recorder;
+  /** How many values of each secret are kept, with the current one; 10 by default. */
+  readonly versionsKept?: () => number;
 }
 
 export function createSecrets(options: SecretsOptions): Secrets {
@@ -130,14 +130,20 @@ class SecretService implements Secrets {
   readonly #record: Recorder;
   readonly #rows: SecretStore;
   readonly #names: Names;
+  readonly #writer: SecretWriter;
+  readonly history: SecretHistory;
+  readonly bin: SecretBin;
 
-  constructor({ store, keyring, now, record }: SecretsOptions) {
+  constructor({ store, keyring, now, record, versionsKept = () => VERSIONS_KEPT }: SecretsOptions) {
     this.#store = store;
     this.#keyring = keyring;
     this.#now = now;
     this.#record = record;
     this.#rows = store.secrets;
     this.#names = createNames(store);
+    const writer = this.#writer = new SecretWriter({ store, keyring, now, versionsKept });
+    this.history = createSecretHistory({ store, keyring, writer, now, record });
+    this.bin = createSecretBin({ store, names: this.#names, now, record });
   }
 
   list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
@@ -202,7 +208,8 @@ class SecretService implements Secrets {
       requireOwner(this.#store, owner);
       this.#refuseTaken(name, owner);
       const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
-      const id = this.#rows.insert({ name, owner, ciphertext, comment, now: this.#now() });
+      const setBy = setterOf(actor);
+      const id = this.#rows.insert({ name, owner, ciphertext, comment, setBy, now: this.#now() });
       this.#record(actor, {
         action: "secret.created",
         subject: { kind: "secret", id, name },
@@ -232,20 +239,13 @@ class SecretService implements Secrets {
       requireVersion(expected, secretVersion(row), `the secret "${row.name}" ${whereIs(row.owner)}`);
       const name = change.name ?? row.name;
       if (name !== row.name) this.#refuseTaken(name, row.owner);
-      let { ciphertext } = row;
-      if (change.value !== undefined) {
-        ciphertext = this.#keyring.seal(change.value, secretAad(row.owner, name));
-      } else if (name !== row.name) {
-        ciphertext = this.#keyring.seal(this.#readable(row, "renamed"), secretAad(row.owner, name));
-      }
-      const at = nextChangeTime(this.#now(), row.updatedAt);
-      this.#rows.update({ ...row, name, ciphertext, comment: change.comment ?? row.comment, now: at });
+      const isNewValue = this.#writer.update(actor, row, change);
       const { before, after } = difference(factsOf(row), factsOf(this.#find(id)));
       this.#record(actor, {
         action: "secret.updated",
         subject: { kind: "secret", id, name },
         before,
-        after: { ...after, ...(change.value !== undefined && { value: "changed" }) },
+        after: { ...after, ...(isNewValue && { value: "changed" }) },
       });
     });
   }
@@ -253,14 +253,20 @@ class SecretService implements Secrets {
   copy(actor: Actor, id: SecretId, { owner: ref, move }: CopyTarget, expected?: ExpectedVersions): SecretId {
     return this.#store.change(actor, () => {
       const row = this.#find(id);
-      const { name, comment } = row;
+      const { name } = row;
       requireVersion(expected, secretVersion(row), `the secret "${name}" ${whereIs(row.owner)}`);
       const owner = this.#names.owner(ref);
       requireOwner(this.#store, owner);
       this.#refuseTaken(name, owner);
-      const value = this.#readable(row, "copied");
+      const value = this.#readable(row);
       const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
-      const copyId = this.#rows.insert({ name, owner, ciphertext, comment, now: this.#now() });
+      const copyId = this.#rows.insert({
+        ...termsOf(row),
+        owner,
+        ciphertext,
+        setBy: setterOf(actor),
+        now: this.#now(),
+      });
       const { scope, scopeId, scopeName } = factsOf(row);
       this.#record(actor, {
         action: "secret.created",
@@ -268,7 +274,7 @@ class SecretService implements Secrets {
         after: { ...factsOf(this.#find(copyId)), value: "set", copiedFrom: { id, scope, scopeId, scopeName } },
       });
       if (move) {
-        this.#rows.delete(id);
+        this.#store.secretArchive.discard(row, setterOf(actor), this.#now());
         this.#record(actor, {
           action: "secret.deleted",
           subject: { kind: "secret", id, name },
@@ -284,7 +290,7 @@ class SecretService implements Secrets {
     this.#store.change(actor, () => {
       const row = this.#find(id);
       requireVersion(expected, secretVersion(row), `the secret "${row.name}" ${whereIs(row.owner)}`);
-      this.#rows.delete(id);
+      this.#store.secretArchive.discard(row, setterOf(actor), this.#now());
       this.#record(actor, {
         action: "secret.deleted",
         subject: { kind: "secret", id, name: row.name },
@@ -304,16 +310,12 @@ class SecretService implements Secrets {
     throw conflict(`There is already a secret named "${name}" ${whereIs(owner)}.`, { name: "is taken" });
   }
 
-  /** Returns the value of a row that is to be `done`, such as "renamed". @throws AppError DecryptionFailed (409) */
-  #readable(row: SecretRow, done: "renamed" | "copied"): string {
+  /** Returns the value of a row that is to be copied. @throws AppError DecryptionFailed (409) */
+  #readable(row: SecretRow): string {
     const { value, decryptionError } = this.#open(row);
     if (value) return value.reveal();
-    const advice = done === "renamed" ? "Give the value again with the new name." : "Create it there instead.";
-    throw new AppError(
-      "DecryptionFailed",
-      409,
-      `Secret ${row.id} cannot be ${done} because its value cannot be read. ${advice} ${decryptionError}`,
-    );
+    const problem = `Secret ${row.id} cannot be copied because its value cannot be read. Create it there instead.`;
+    throw new AppError("DecryptionFailed", 409, `${problem} ${decryptionError}`);
   }
 
   #open(row: SecretRow): OpenedSecret {
@@ -321,47 +323,8 @@ class SecretService implements Secrets {
   }
 }
 
-/** Decrypts the value of a row, unless something other than this program altered it. */
-export function openSecret(rows: Pick<SecretStore, "isAuthentic">, keyring: Keyring, row: SecretRow): OpenedSecret {
-  if (!rows.isAuthentic(row.id)) return { value: null, decryptionError: ALTERED };
-  try {
-    return { value: keyring.open(row.ciphertext, secretAad(row.owner, row.name)), decryptionError: null };
-  } catch (error) {
-    if (!(error instanceof DecryptionError)) throw error;
-    return { value: null, decryptionError: error.message };
-  }
-}
-
-/** Returns the version of a secret. A rotation, which stores the same value under another key, does not change it. */
-export function secretVersion({ ciphertext: _, ...row }: SecretRow): Version {
-  return versionOf(row);
-}
-
-/** Returns what the audit records about a secret. */
-export function factsOf(
-  { name, owner, ownerName, comment }: Pick<SecretRow, "name" | "owner" | "ownerName" | "comment">,
-): Facts {
-  return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment };
-}
-
-/** Returns where a secret of this owner is, to follow its name. */
-export function whereIs({ scope }: Owner): string {
-  return scope === "global" ? "in the global scope" : `for this ${scope}`;
-}
-
-/** @throws AppError NotFound (404) */
-export function requireOwner(store: Store, owner: Owner): void {
-  switch (owner.scope) {
-    case "global":
-      return;
-    case "function":
-      if (!store.functions.find(owner.functionId)) throw notFound("function", owner.functionId, "functionId");
-      return;
-    case "group":
-      if (!store.access.group(owner.groupId)) throw notFound("key group", owner.groupId, "groupId");
-      return;
-    case "key":
-      if (!store.access.key(owner.keyId)) throw notFound("API key", owner.keyId, "keyId");
-      return;
-  }
+/** Returns the fields of a secret that a copy has, too. */
+function termsOf({ name, comment, sealed, hosts, places, ...row }: SecretRow) {
+  const { expiresAt, rotateEveryDays, onExpiry, expand, canary } = row;
+  return { name, comment, sealed, hosts, places, expiresAt, rotateEveryDays, onExpiry, expand, canary };
 }

@@ -6,9 +6,8 @@ import { type Owner, ownerId, type OwnerRef, type SecretName } from "../../ids.t
 import { secretAad } from "../../keyring/aad.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import { slices } from "../../slices.ts";
-import type { SecretFilter, SecretRow, SecretStore } from "../../store/secrets.ts";
+import { type SecretFilter, type SecretRow, type SecretStore, setterOf } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
-import { nextChangeTime } from "../../versions.ts";
 import { createNames, type Names } from "../access/names.ts";
 import type { FileProblem } from "./file_entries.ts";
 import { type Addressed, assignOwners, ownersIn } from "./import_lines.ts";
@@ -19,7 +18,9 @@ import {
   type UnreadableSecret,
   type WrittenSecret,
 } from "./secret_files.ts";
-import { factsOf, openSecret, requireOwner } from "./service.ts";
+import { factsOf, requireOwner } from "./described.ts";
+import { openSecret } from "./opened.ts";
+import { SecretWriter, VERSIONS_KEPT } from "./writer.ts";
 
 /** Secrets in one file. */
 export const IMPORT_MAX = 10_000;
@@ -85,6 +86,8 @@ export interface SecretTransferOptions {
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
   readonly record: Recorder;
+  /** How many values of each secret are kept, with the current one; 10 by default. */
+  readonly versionsKept?: () => number;
 }
 
 export function createSecretTransfer(options: SecretTransferOptions): SecretTransfer {
@@ -116,14 +119,16 @@ class TransferService implements SecretTransfer {
   readonly #record: Recorder;
   readonly #rows: SecretStore;
   readonly #names: Names;
+  readonly #writer: SecretWriter;
 
-  constructor({ store, keyring, now, record }: SecretTransferOptions) {
+  constructor({ store, keyring, now, record, versionsKept = () => VERSIONS_KEPT }: SecretTransferOptions) {
     this.#store = store;
     this.#keyring = keyring;
     this.#now = now;
     this.#record = record;
     this.#rows = store.secrets;
     this.#names = createNames(store);
+    this.#writer = new SecretWriter({ store, keyring, now, versionsKept });
   }
 
   async preview(actor: Actor, request: ImportRequest): Promise<ImportPlan> {
@@ -218,7 +223,8 @@ class TransferService implements SecretTransfer {
   }
 
   #insert(actor: Actor, { name, owner, ownerName, comment, ciphertext }: Step): void {
-    const id = this.#rows.insert({ name, owner, ciphertext: ciphertext!, comment, now: this.#now() });
+    const setBy = setterOf(actor);
+    const id = this.#rows.insert({ name, owner, ciphertext: ciphertext!, comment, setBy, now: this.#now() });
     this.#record(actor, {
       action: "secret.created",
       subject: { kind: "secret", id, name },
@@ -226,9 +232,8 @@ class TransferService implements SecretTransfer {
     });
   }
 
-  #update(actor: Actor, { name, comment, ciphertext }: Step, old: SecretRow): void {
-    const at = nextChangeTime(this.#now(), old.updatedAt);
-    this.#rows.update({ ...old, name, ciphertext: ciphertext ?? old.ciphertext, comment, now: at });
+  #update(actor: Actor, { name, comment, value, ciphertext }: Step, old: SecretRow): void {
+    this.#writer.update(actor, old, { comment, ...(ciphertext !== undefined && { value, ciphertext }) });
     const { before, after } = difference(factsOf(old), factsOf({ ...old, comment }));
     this.#record(actor, {
       action: "secret.updated",

@@ -128,6 +128,12 @@ export const DEFINITIONS = {
     100,
     3_600_000,
   ),
+  "secrets.versions-kept": integer(
+    "Number of values that are kept of each secret, with the current one.",
+    10,
+    1,
+    100,
+  ),
   "sandbox.timeout-ms": integer(
     "Longest time until a call's response begins, and longest pause within the response, in milliseconds.",
     30_000,

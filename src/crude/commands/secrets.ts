@@ -100,6 +100,50 @@ const remove: Command = {
   },
 };
 
+interface SecretVersion {
+  readonly version: number;
+  readonly current: boolean;
+  readonly setAt: string;
+  readonly setBy: { readonly kind: string; readonly name: string | null } | null;
+  readonly previousUntil: string | null;
+}
+
+const history: Command = {
+  name: "secrets history",
+  positionals: [{ name: "NAME" }],
+  options: {
+    ...OWNER_OPTIONS,
+    restore: { type: "string", value: "VERSION", help: "make the value of this version the current one again" },
+  },
+  help: ["List the values of a secret that are kept: when each was set and by whom, without the values."],
+  async run(context, given) {
+    const name = given.at(0);
+    const restored = given.text("restore");
+    if (restored !== undefined && !/^[1-9]\d{0,14}$/.test(restored)) {
+      throw wrongUsage("--restore must be the number of a version.");
+    }
+    const client = await context.connect();
+    const owner = await ownerOf(client, given);
+    const { id } = await required(client, name, owner);
+    const path = `/api/secrets/${id}/versions`;
+    return await sinceVersion("the history of secrets", async () => {
+      if (restored !== undefined) {
+        const { version } = await client.post(`${path}/${restored}/restore`, undefined);
+        const line = `The value of version ${restored} of ${name} (${owner.label}) is version ${version}.`;
+        return { json: { name, scope: owner.scope, version, from: Number(restored) }, lines: [line] };
+      }
+      const { versions } = await client.get(path) as { versions: readonly SecretVersion[] };
+      const rows = versions.map((one) => [
+        String(one.version),
+        one.setAt,
+        one.setBy ? one.setBy.name ?? one.setBy.kind : "",
+        one.current ? "current" : one.previousUntil === null ? "" : `counts until ${one.previousUntil}`,
+      ]);
+      return { json: { name, scope: owner.scope, versions }, lines: table(["VERSION", "SET", "BY", ""], rows) };
+    });
+  },
+};
+
 const importSecrets: Command = {
   name: "secrets import",
   positionals: [{ name: "FILE", optional: true }],
@@ -280,4 +324,4 @@ async function required(client: Client, name: string, owner: Owner): Promise<Sec
   throw new CrudeError(`There is no secret ${name} (${owner.label}).${hint}`, { code: "NotFound" });
 }
 
-export const secretCommands: readonly Command[] = [list, set, get, remove, importSecrets, exportSecrets];
+export const secretCommands: readonly Command[] = [list, set, get, remove, history, importSecrets, exportSecrets];

@@ -21,6 +21,8 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "secret.created": { did: "created", ...SECRET },
   "secret.updated": { did: "changed", ...SECRET },
   "secret.deleted": { did: "deleted", ...SECRET },
+  "secret.restored": { did: "restored", ...SECRET },
+  "secret.purged": { did: "deleted permanently a value of", ...SECRET },
   "secret.revealed": { did: "viewed", one: "the value of the secret", many: "the values of secrets" },
   "function.created": { did: "created", ...FUNCTION },
   "function.updated": { did: "changed", ...FUNCTION },

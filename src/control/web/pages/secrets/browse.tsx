@@ -66,6 +66,7 @@ export function addBrowse(web: Web, deps: WebDeps): void {
       styles: ["secrets.css"],
       actions: (
         <>
+          <a class="button outline" href={`${SECRETS}/deleted`}>Deleted</a>
           <a class="button outline" href={`${SECRETS}/resolve`}>Resolve as…</a>
           <a class="button" href={`${SECRETS}/new`}>Add Secret</a>
         </>

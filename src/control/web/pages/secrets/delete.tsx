@@ -1,8 +1,9 @@
 // Implements the page that deletes a secret, and that shows which value functions get afterwards.
 
 import type { Context } from "hono";
+import { BIN_DAYS } from "../../../../core/secrets/bin.ts";
 import type { Fallback } from "../../../../core/secrets/matrix.ts";
-import { secretVersion } from "../../../../core/secrets/service.ts";
+import { secretVersion } from "../../../../core/secrets/described.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { FormActions } from "../../ui/components.tsx";
@@ -12,6 +13,7 @@ import { type Problems } from "../../shell/forms.ts";
 import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
+import { BIN } from "./bin.tsx";
 import { namePath } from "./browse.tsx";
 import { secretOf, secretPath } from "./values.tsx";
 import { plural } from "../../ui/format.ts";
@@ -39,7 +41,7 @@ function deletePage(c: Context<WebEnv>, { matrix }: WebDeps, row: SecretRow, pro
         <p>
           The value of <b>{row.name}</b> for <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b>
           {" "}
-          will be permanently deleted.
+          will be deleted. It stays with <a href={BIN}>the deleted secrets</a> for {BIN_DAYS} days, and can be restored.
         </p>
         {row.comment && <p class="comment">{row.comment}</p>}
         <p>{affected(row)} then:</p>

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import { SCOPES } from "../../../../ids.ts";
 import type { SecretMatrix } from "../../../../core/secrets/matrix.ts";
 import { SECRET_NAME_MAX_LENGTH, SECRET_VALUE_MAX_BYTES } from "../../../../core/secrets/names.ts";
-import { secretVersion } from "../../../../core/secrets/service.ts";
+import { secretVersion } from "../../../../core/secrets/described.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { newSecret, OWNER_FIELDS, secretChange } from "../../../inputs/secret_schemas.ts";
 import { FormActions } from "../../ui/components.tsx";
@@ -22,15 +22,8 @@ import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
 import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 import { AlteredSecret, secretOf, secretPath } from "./values.tsx";
 
-const LABELS = {
-  name: "Name",
-  value: "Value",
-  scope: "Scope",
-  functionId: "Function",
-  groupId: "Group",
-  keyId: "Key",
-  comment: "Comment",
-};
+export const SCOPE_FORM_LABELS = { scope: "Scope", functionId: "Function", groupId: "Group", keyId: "Key" };
+const LABELS = { name: "Name", value: "Value", ...SCOPE_FORM_LABELS, comment: "Comment" };
 const NEW = `${SECRETS}/new`;
 const PASTE = `${SECRETS}/paste`;
 const UNSHOWABLE = "contains characters that this field would change (carriage returns or NUL). ";

@@ -1,8 +1,10 @@
 // Adds the pages of secrets.
 
 import type { Web, WebDeps } from "../../shell/deps.ts";
+import { addBin } from "./bin.tsx";
 import { addBrowse } from "./browse.tsx";
 import { addForms } from "./form.tsx";
+import { addSecretHistory } from "./history.tsx";
 import { addOwners } from "../../ui/owner_name.tsx";
 import { addPaste } from "./paste.tsx";
 import { addRemove } from "./delete.tsx";
@@ -10,8 +12,10 @@ import { addResolvePage } from "./resolve.tsx";
 import { addValues } from "./values.tsx";
 
 export function addSecrets(web: Web, deps: WebDeps): void {
+  addBin(web, deps);
   addBrowse(web, deps);
   addForms(web, deps);
+  addSecretHistory(web, deps);
   addOwners(web, deps);
   addPaste(web, deps);
   addRemove(web, deps);

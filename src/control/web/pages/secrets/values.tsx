@@ -7,7 +7,7 @@ import { z } from "zod";
 import { AppError } from "../../../../errors.ts";
 import { SCOPES, type SecretId, type SecretName } from "../../../../ids.ts";
 import type { ValueCursor } from "../../../../core/secrets/matrix.ts";
-import type { OpenedSecret } from "../../../../core/secrets/service.ts";
+import type { OpenedSecret } from "../../../../core/secrets/opened.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import type { ReadsOfSecret } from "../../../../telemetry/reads.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
@@ -174,6 +174,9 @@ function Value({ row, opened, deps, read, unused }: ValueProps) {
               Edit <span class="visually-hidden">{secretWords(row)}</span>
             </a>
           )}
+          <a href={`${secretPath(row.id)}/history`}>
+            History <span class="visually-hidden">of {secretWords(row)}</span>
+          </a>
           <a href={`${secretPath(row.id)}/delete`}>
             Delete <span class="visually-hidden">{secretWords(row)}</span>
           </a>
