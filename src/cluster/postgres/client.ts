@@ -1,0 +1,109 @@
+// Opens what a node has of PostgreSQL: a connection for each kind of work, and one for notifications and locks.
+
+import type { ClusterConfig } from "../../config.ts";
+import { messageOf } from "../../errors.ts";
+import { PostgresSetupError, setupProblem, unavailability } from "./failures.ts";
+import { Lane } from "./lane.ts";
+import { pause } from "./pause.ts";
+import { ensureTables } from "./schema.ts";
+import { Watch } from "./watch.ts";
+
+/** Kinds of work that must not wait for each other. */
+const LANES = {
+  /** Appends, with the head of the log locked. */
+  changes: { statementTimeoutMs: 4_000 },
+  /** Short reads: entries of the log, heads. */
+  reads: { statementTimeoutMs: 4_000 },
+  /** Renewals of leases. */
+  leases: { statementTimeoutMs: 2_000 },
+  /** Large or slow work that can wait: snapshots, contents of files, counts. */
+  bulk: { statementTimeoutMs: 60_000 },
+} as const;
+
+export type LaneName = keyof typeof LANES;
+
+export interface Postgres {
+  readonly schema: string;
+  /** Returns the connection for a kind of work. */
+  lane(name: LaneName): Lane;
+  readonly watch: Watch;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Is called with a sentence when PostgreSQL is not available; retries continue until it is. */
+  readonly onWaiting?: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+const PAUSE_MS = 1_000;
+/** In which a notification of this node to itself comes back, or there is a pooler that loses it. */
+const NOTIFICATION_TIMEOUT_MS = 5_000;
+
+/**
+ * Connects, and creates the cluster's tables if there are none; waits as long as PostgreSQL is not available.
+ * @throws PostgresSetupError with a sentence if an operator has to change something
+ */
+export async function openPostgres(config: ClusterConfig, options: OpenOptions = {}): Promise<Postgres> {
+  const { onWaiting = () => {}, signal = new AbortController().signal } = options;
+  const session = { url: config.database, schema: config.schema };
+  const lanes = Object.fromEntries(
+    Object.entries(LANES).map(([name, lane]) => [name, new Lane({ ...session, ...lane, idleTimeoutMs: 0 })]),
+  ) as Record<LaneName, Lane>;
+  let watch: Watch | undefined;
+  const close = async () => {
+    await Promise.all([watch?.close(), ...Object.values(lanes).map((lane) => lane.close())]);
+  };
+  try {
+    await patiently(() => lanes.reads.connect(), onWaiting, signal);
+    await patiently(() => ensureTables(lanes.bulk, config.schema), onWaiting, signal);
+    watch = new Watch(session);
+    await expectNotification(watch, lanes.reads, signal);
+    return { schema: config.schema, lane: (name) => lanes[name], watch, close };
+  } catch (error) {
+    await close();
+    throw error instanceof PostgresSetupError ? new PostgresSetupError(`PostgreSQL: ${error.message}.`) : error;
+  }
+}
+
+async function patiently(work: () => Promise<void>, onWaiting: (message: string) => void, signal: AbortSignal) {
+  let reported: string | undefined;
+  for (;;) {
+    try {
+      signal.throwIfAborted();
+      return await work();
+    } catch (error) {
+      const setup = setupProblem(error);
+      if (setup !== undefined) throw new PostgresSetupError(setup);
+      const why = unavailability(error) ?? (error as { code?: unknown }).code;
+      if (why === undefined || signal.aborted) throw error;
+      const message = why === "StoreUnavailable" ? messageOf(error) : `PostgreSQL is not available: ${why}.`;
+      if (message !== reported) onWaiting(`${message} Waiting for it.`);
+      reported = message;
+      await pause(PAUSE_MS, signal);
+    }
+  }
+}
+
+/** A pooler that gives each transaction another session loses notifications and locks. */
+async function expectNotification(watch: Watch, lane: Lane, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const text = crypto.randomUUID();
+  const notify = () => lane.run((sql) => watch.notify(sql, "test", text)).catch(() => {});
+  const stop = [
+    watch.listen("test", (payload) => {
+      if (payload === undefined) notify();
+      else if (payload === text) done.abort();
+    }),
+  ];
+  try {
+    await pause(NOTIFICATION_TIMEOUT_MS, AbortSignal.any([signal, done.signal]));
+    signal.throwIfAborted();
+    if (done.signal.aborted || !watch.session) return;
+    throw new PostgresSetupError(
+      "notifications are lost; a pooler such as PgBouncer has to be in session mode (pool_mode = session)",
+    );
+  } finally {
+    for (const one of stop) one();
+  }
+}

@@ -1,0 +1,131 @@
+// Creates and upgrades the tables of a cluster in PostgreSQL. The first node that starts does, others wait for it.
+
+import { randomUUID } from "node:crypto";
+import { PostgresSetupError } from "./failures.ts";
+import type { Lane } from "./lane.ts";
+import { lockKey } from "./lock_key.ts";
+import type { Sql } from "./session.ts";
+
+/**
+ * In order; the number of those applied is the format of the tables. Released ones are never edited. While a cluster is
+ * upgraded, nodes of the version before work with the new tables: a later one only adds.
+ */
+const FORMATS: readonly string[] = [
+  `
+  -- One row, which is the writers' lock.
+  CREATE TABLE log_head (
+    id int PRIMARY KEY CHECK (id = 1),
+    seq bigint NOT NULL,
+    mac text NOT NULL
+  ) WITH (fillfactor = 10);
+
+  CREATE TABLE log (
+    seq bigint PRIMARY KEY,
+    id text NOT NULL UNIQUE,
+    kind text NOT NULL,
+    body bytea NOT NULL,
+    summary text NOT NULL,
+    mac text NOT NULL,
+    -- For operators; no node reads it.
+    appended_at timestamptz NOT NULL DEFAULT now()
+  );
+
+  -- The wrapped key file of the newest entry of kind keyring, for nodes that cannot check the log yet.
+  CREATE TABLE keyring (
+    id int PRIMARY KEY CHECK (id = 1),
+    seq bigint NOT NULL,
+    body bytea NOT NULL
+  );
+
+  CREATE TABLE nodes (
+    id text PRIMARY KEY,
+    -- Counts renewals of the lease: a number, so that no two clocks are compared.
+    counter bigint NOT NULL,
+    applied bigint NOT NULL,
+    -- JSON: url, version and what else nodes say about themselves.
+    state text NOT NULL,
+    mac text NOT NULL
+  ) WITH (fillfactor = 10);
+
+  -- Contents of files of code, by their hash. They are mostly compressed already.
+  CREATE TABLE blobs (
+    sha256 text PRIMARY KEY,
+    body bytea NOT NULL,
+    stored_at timestamptz NOT NULL DEFAULT now()
+  );
+  ALTER TABLE blobs ALTER COLUMN body SET STORAGE EXTERNAL;
+
+  CREATE TABLE snapshots (
+    -- The last entry that it contains, with its MAC.
+    seq bigint PRIMARY KEY,
+    entry_mac text NOT NULL,
+    format int NOT NULL,
+    sha256 text NOT NULL,
+    size bigint NOT NULL,
+    mac text NOT NULL,
+    taken_at timestamptz NOT NULL DEFAULT now()
+  );
+  CREATE TABLE snapshot_chunks (
+    seq bigint NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+    n int NOT NULL,
+    body bytea NOT NULL,
+    PRIMARY KEY (seq, n)
+  );
+  ALTER TABLE snapshot_chunks ALTER COLUMN body SET STORAGE EXTERNAL;
+  `,
+];
+
+/** @throws PostgresSetupError if the tables are of a newer version; an error of PostgreSQL */
+export async function ensureTables(lane: Lane, schema: string): Promise<void> {
+  if (await formatOf(lane) === FORMATS.length) return;
+  await lane.transaction(async (sql) => {
+    await sql`SELECT pg_advisory_xact_lock(${lockKey(schema, "tables")})`;
+    const [found] = await sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`;
+    // Separate, as it needs a permission that a user whose schema exists may lack.
+    if (!found) await sql.unsafe(`CREATE SCHEMA "${schema}"`);
+    await upgrade(sql, schema);
+  }, { timeoutMs: 60_000 });
+}
+
+async function upgrade(sql: Sql, schema: string): Promise<void> {
+  await sql.unsafe("CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)");
+  const [row] = await sql<{ value: string }[]>`SELECT value FROM meta WHERE name = 'format'`;
+  const format = Number(row?.value ?? 0);
+  if (format > FORMATS.length) {
+    throw new PostgresSetupError(`the tables in the schema ${schema} were written by a newer version of this program`);
+  }
+  if (format === 0) {
+    const [other] = await sql<{ name: string }[]>`
+      SELECT relname AS name FROM pg_class
+      WHERE relnamespace = ${schema}::regnamespace AND relkind = 'r' AND relname <> 'meta' LIMIT 1`;
+    if (other) {
+      throw new PostgresSetupError(
+        `the schema ${schema} has tables of another program, such as ${other.name}; name another one by DATABASE_SCHEMA`,
+      );
+    }
+  }
+  for (const statements of FORMATS.slice(format)) await sql.unsafe(statements);
+  if (format === 0) await sql`INSERT INTO meta VALUES ('cluster', ${randomUUID()})`;
+  await sql`
+    INSERT INTO meta VALUES ('format', ${String(FORMATS.length)})
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+}
+
+/** Returns 0 if there are no tables. */
+async function formatOf(lane: Lane): Promise<number> {
+  return await lane.run(async (sql) => {
+    const [table] = await sql<{ exists: boolean }[]>`SELECT to_regclass('meta') IS NOT NULL AS exists`;
+    if (!table!.exists) return 0;
+    const [row] = await sql<{ value: string }[]>`SELECT value FROM meta WHERE name = 'format'`;
+    return Number(row?.value ?? 0);
+  });
+}
+
+/** Returns the id of the cluster, which is made with its tables. */
+export async function clusterId(lane: Lane): Promise<string> {
+  const [row] = await lane.run((sql) => sql<{ value: string }[]>`SELECT value FROM meta WHERE name = 'cluster'`, {
+    isRepeatable: true,
+  });
+  if (!row) throw new PostgresSetupError("the table meta does not name the cluster");
+  return row.value;
+}
