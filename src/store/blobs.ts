@@ -21,6 +21,8 @@ export interface Blobs {
   /** Creates the file `path` with the stored content, without copying it if possible. Must not be written to. */
   place(sha256: Sha256, path: string): Promise<void>;
   remove(sha256: Sha256): Promise<void>;
+  /** Returns all that are stored, in no order. */
+  list(): Promise<Sha256[]>;
   /** Removes contents that were stored before `before` (milliseconds since 1970) and are not `used`. */
   sweep(before: number, used: (sha256: Sha256) => boolean): Promise<number>;
 }
@@ -28,6 +30,8 @@ export interface Blobs {
 /** Contents that are read, written or checked at a time. */
 const AT_ONCE = 16;
 const DRAFT = ".draft";
+/** The name of a whole content in the folder that is named after its first byte. */
+const CONTENT = /^[0-9a-f]{62}$/;
 
 /** Opens the folder at `folder`, which is created with its first content. */
 export function createBlobs(folder: string): Blobs {
@@ -93,6 +97,16 @@ class BlobFolder implements Blobs {
     await Deno.remove(this.#path(sha256)).catch(ignoreMissing);
   }
 
+  async list(): Promise<Sha256[]> {
+    const found: Sha256[] = [];
+    for (const { name: start } of await entriesOf(this.#folder)) {
+      for (const { name } of await entriesOf(join(this.#folder, start))) {
+        if (CONTENT.test(name)) found.push(start + name);
+      }
+    }
+    return found;
+  }
+
   async sweep(before: number, used: (sha256: Sha256) => boolean): Promise<number> {
     let removed = 0;
     for (const { name: start, isDirectory } of await entriesOf(this.#folder)) {
@@ -138,7 +152,7 @@ export function copyBlobs(from: string, to: string): number {
   for (const start of readdirSync(source)) {
     mkdirSync(join(target, start), { mode: 0o700 });
     // Others are still being written.
-    for (const name of readdirSync(join(source, start)).filter((name) => /^[0-9a-f]{62}$/.test(name))) {
+    for (const name of readdirSync(join(source, start)).filter((name) => CONTENT.test(name))) {
       const copy = join(target, start, name);
       copyFileSync(join(source, start, name), copy);
       syncPath(copy);

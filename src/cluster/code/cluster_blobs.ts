@@ -2,12 +2,16 @@
 // A content is in PostgreSQL before a change that names it is appended. Every content is checked by its SHA-256 where it
 // arrives, so that it does not matter who stored it.
 
-import { messageOf } from "../../errors.ts";
+import { z } from "zod";
+import { invalid, messageOf } from "../../errors.ts";
 import { type Sha256, sha256Of } from "../../sha256.ts";
 import { type Blobs, eachOf } from "../../store/blobs.ts";
 
 /** The contents in PostgreSQL. Those that are read are not checked. */
-export type SharedBlobs = Omit<Blobs, "place">;
+export type SharedBlobs = Omit<Blobs, "place" | "list"> & {
+  /** Returns those that are not stored, and does not count the others as used. */
+  lacking(wanted: readonly Sha256[]): Promise<Sha256[]>;
+};
 
 /** Returns a content as another node has it; undefined if none has it. What is returned is not checked. */
 export type ReadFromPeers = (sha256: Sha256) => Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -16,6 +20,8 @@ export interface ClusterBlobsOptions {
   readonly local: Blobs;
   readonly shared: SharedBlobs;
   readonly peers: ReadFromPeers;
+  /** Appends an entry of kind `purge`; resolves when every live node has applied it. */
+  readonly purge: (body: Uint8Array) => Promise<void>;
   /**
    * Runs `work` unless another node is doing the same; rejects if this node may lack changes, by which it knows what is
    * used.
@@ -24,14 +30,18 @@ export interface ClusterBlobsOptions {
   readonly report: (level: "warn" | "error", message: string) => void;
 }
 
-export function createClusterBlobs(options: ClusterBlobsOptions): Blobs {
-  return new ClusterBlobs(options);
-}
+/** Contents that are looked up at a time. */
+const LOOKED_UP_MAX = 1_000;
 
-class ClusterBlobs implements Blobs {
+const purgeSchema = z.array(z.string().regex(/^[0-9a-f]{64}$/));
+
+export class ClusterBlobs implements Blobs {
   readonly #options: ClusterBlobsOptions;
   /** Contents that are being fetched. */
   readonly #fetching = new Map<Sha256, Promise<Uint8Array<ArrayBuffer> | undefined>>();
+
+  /** Contents that peers may still have, until they have applied the entry. */
+  readonly #purged = new Set<Sha256>();
 
   constructor(options: ClusterBlobsOptions) {
     this.#options = options;
@@ -52,8 +62,11 @@ class ClusterBlobs implements Blobs {
 
   async put(sha256: Sha256, content: Uint8Array): Promise<boolean> {
     const { local, shared } = this.#options;
+    if (sha256Of(content) !== sha256) throw invalid("sha256", "is not the SHA-256 of the content");
+    this.#purged.delete(sha256);
+    const isNew = await shared.put(sha256, content);
     await local.put(sha256, content);
-    return await shared.put(sha256, content);
+    return isNew;
   }
 
   async read(sha256: Sha256): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -74,10 +87,34 @@ class ClusterBlobs implements Blobs {
     await local.place(sha256, path);
   }
 
+  /** On all nodes. */
   async remove(sha256: Sha256): Promise<void> {
-    const { local, shared } = this.#options;
+    const { shared, purge } = this.#options;
     await shared.remove(sha256);
-    await local.remove(sha256);
+    await purge(new TextEncoder().encode(JSON.stringify([sha256])));
+  }
+
+  /** Applies an entry of kind `purge` on this node. */
+  async applyPurge(body: Uint8Array): Promise<void> {
+    for (const sha256 of purgeSchema.parse(JSON.parse(new TextDecoder().decode(body)))) {
+      this.#purged.add(sha256);
+      await this.#options.local.remove(sha256);
+    }
+  }
+
+  /** Removes what this node has and PostgreSQL does not, unless it is used: it may have been purged without this node. */
+  async forgetPurged(used: (sha256: Sha256) => boolean): Promise<void> {
+    const { local, shared } = this.#options;
+    const kept = await local.list();
+    for (let from = 0; from < kept.length; from += LOOKED_UP_MAX) {
+      for (const sha256 of await shared.lacking(kept.slice(from, from + LOOKED_UP_MAX))) {
+        if (!used(sha256)) await local.remove(sha256);
+      }
+    }
+  }
+
+  list(): Promise<Sha256[]> {
+    return this.#options.local.list();
   }
 
   async sweep(before: number, used: (sha256: Sha256) => boolean): Promise<number> {
@@ -94,7 +131,7 @@ class ClusterBlobs implements Blobs {
       return stored;
     }
     if (stored) report("error", `The content ${sha256} in PostgreSQL is damaged or was altered.`);
-    const content = await peers(sha256);
+    const content = this.#purged.has(sha256) ? undefined : await peers(sha256);
     if (!content || sha256Of(content) !== sha256) return undefined;
     await local.put(sha256, content);
     try {

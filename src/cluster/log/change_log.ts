@@ -13,9 +13,10 @@ export interface Head {
  * What an entry's body is, which decides who applies it:
  * - `change`: a changeset of SQLite's session extension over the replicated database;
  * - `migration`: the version of the schema that replaces the one before, and what that changed;
- * - `keyring`: the wrapped key file as of this entry.
+ * - `keyring`: the wrapped key file as of this entry;
+ * - `purge`: contents of code that no node may keep.
  */
-export type EntryKind = "change" | "migration" | "keyring";
+export type EntryKind = "change" | "migration" | "keyring" | "purge";
 
 /** What a writer appends. */
 export interface NewEntry {
