@@ -8,7 +8,7 @@ import { type Audit, createAudit } from "../core/audit/audit.ts";
 import { Integrity } from "../core/audit/integrity.ts";
 import { type KeyFile, openKeyFile } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
-import { openDataFolder } from "../store/data_folder.ts";
+import { DataFolderError, openDataFolder } from "../store/data_folder.ts";
 import { type Observations, openObservations } from "../store/observations.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Host } from "./host.ts";
@@ -40,6 +40,12 @@ export function openData(opened: AsyncDisposableStack, host: Host): Data {
   const database = join(config.dataDir, "database.db");
   const keyPath = join(config.dataDir, "encryption-keys.json");
   const keyFile = openKeyFile(keyPath, existsSync(database), new Date(now()), config.keyringPassphrase);
+  if (keyFile.revision > 0 && !config.cluster) {
+    throw new DataFolderError(
+      `DATA_DIR ${dataDir} is of a node of a cluster: set DATABASE_URL. To make a server of its own from a cluster, see ` +
+        '"deno task cli leave-cluster --help".',
+    );
+  }
   const { keyring } = keyFile;
   const integrity = new Integrity({ path: database, keyring, log });
   const store = openStore(database, keyFile, {

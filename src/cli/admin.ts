@@ -30,7 +30,10 @@ export const adminCommands: readonly Command[] = [reset];
 
 function createLink(context: Context, email: string, removeSecondFactor: boolean): string {
   const { config, now } = context;
-  using data = openCurrentData(context);
+  using data = openCurrentData(
+    context,
+    "Another user can create a link for a new password on the page Users.",
+  );
   const { store, keyring, record } = data;
   const { accounts, secondFactor } = createAdmins({
     store,

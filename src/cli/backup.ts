@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Passphrase } from "../config.ts";
-import { KeyFile, KeyFileError } from "../keyring/key_file.ts";
+import { inspectKeyFile, KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import { syncPath } from "../keyring/durable_file.ts";
 import { RECORD_FILE, RecordFile } from "../keyring/generation_record.ts";
 import { HeadError } from "../store/rows_head.ts";
@@ -80,6 +80,10 @@ function prepare(folder: string): boolean {
 function recordBackup(context: Context, folder: string): void {
   const { database, keyFile, config } = context;
   if (!existsSync(database) || !existsSync(keyFile)) return;
+  if (inspectKeyFile(keyFile).isOfCluster) {
+    context.note("A backup of a node of a cluster is not recorded in the audit.");
+    return;
+  }
   try {
     const file = new KeyFile(keyFile, config.keyringPassphrase);
     {

@@ -1,7 +1,7 @@
 // Locks the data folder for commands, opens its data, and checks that the database and the key file belong together.
 
 import { existsSync } from "node:fs";
-import { KeyFile, KeyFileError } from "../keyring/key_file.ts";
+import { inspectKeyFile, KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { DataFolderError, FolderInUseError, openDataFolder } from "../store/data_folder.ts";
 import { type AuditEvent, OPERATOR, type Recorder } from "../actor.ts";
@@ -25,6 +25,16 @@ export async function withFolder<T>(context: Context, instead: string, work: () 
   }
 }
 
+/**
+ * Rejects the data folder of a node of a cluster, of which PostgreSQL has the changes: what a command wrote there would be
+ * lost. `instead` says what to do.
+ * @throws DataFolderError, KeyFileError
+ */
+export function refuseNode({ keyFile, config }: Context, instead: string): void {
+  if (!existsSync(keyFile) || !inspectKeyFile(keyFile).isOfCluster) return;
+  throw new DataFolderError(`${config.dataDir} is the data folder of a node of a cluster. ${instead}`);
+}
+
 /** Calls `take`; if the folder is in use, appends `instead` to the message. */
 export function takeLock(take: () => () => void, instead: string): () => void {
   try {
@@ -43,10 +53,12 @@ export interface CurrentData extends Disposable {
 }
 
 /**
- * Opens the database and the key file, also while a server uses them; does not upgrade the schema.
+ * Opens the database and the key file for a change, also while a server uses them; does not upgrade the schema.
+ * `insteadOnNode` says what to do on a node of a cluster.
  * @throws DataFolderError, KeyFileError
  */
-export function openCurrentData(context: Context): CurrentData {
+export function openCurrentData(context: Context, insteadOnNode: string): CurrentData {
+  refuseNode(context, insteadOnNode);
   const { database, keyFile, config } = context;
   // The database first: a key is written to the file before anything in the database needs it.
   using snapshot = openSnapshot(database);

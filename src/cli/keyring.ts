@@ -13,7 +13,16 @@ import { createSettings } from "../core/settings/settings.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { openStore } from "../store/store.ts";
 import { type Command, type Context, EXIT, type Given, type Report, UsageError } from "./command.ts";
-import { counted, missingLines, missingVersions, recorder, recordIn, requirePair, withFolder } from "./folder.ts";
+import {
+  counted,
+  missingLines,
+  missingVersions,
+  recorder,
+  recordIn,
+  refuseNode,
+  requirePair,
+  withFolder,
+} from "./folder.ts";
 
 const status: Command = {
   name: "keyring status",
@@ -147,6 +156,7 @@ const rotate: Command = {
     "was interrupted. Exit code 1 if a value could not be read; it stays as it is.",
   ],
   run(context) {
+    refuseNode(context, "Ask a node to rotate by POST /api/encryption-keys/rotation.");
     return withFolder(context, "Ask it to rotate by POST /api/encryption-keys/rotation.", async () => {
       const { currentVersion, reencrypted, unreadable } = await context.progress(
         "Rotating",

@@ -35,7 +35,10 @@ export const keysCommands: readonly Command[] = [create];
 
 function createKey(context: Context, groupName: string, name: string, description: string) {
   const { keyFile, now } = context;
-  using data = openCurrentData(context);
+  using data = openCurrentData(
+    context,
+    "Start a node with BOOTSTRAP_API_KEY set to a new key of at least 32 characters, and create others by the API.",
+  );
   const { store, keyring, record } = data;
   const access = createAccess({ store, keyring, now: () => now().getTime(), groupsInSettings: () => [], record });
   return store.transaction(() => {

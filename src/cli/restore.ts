@@ -9,7 +9,7 @@ import { openSnapshot } from "../store/snapshot.ts";
 import { BLOBS, copyBlobs } from "../store/blobs.ts";
 import { BACKED_UP, checkPair, copyFile, DATABASE, KEY_FILE } from "./backup.ts";
 import { type Command, type Context, type Report, UsageError } from "./command.ts";
-import { counted, missingLines, takeLock } from "./folder.ts";
+import { counted, missingLines, refuseNode, takeLock } from "./folder.ts";
 import { prepareData, requireUnaltered, type RestoreOptions, type Revoked } from "./restored_data.ts";
 
 /** Logs and metrics of the replaced data: they refer to functions by ids that the new data may use again. */
@@ -42,6 +42,11 @@ export const restoreCommand: Command = {
     for (const name of [DATABASE, KEY_FILE]) {
       if (!existsSync(join(source, name))) throw new UsageError(`${source} is not a backup: ${name} is missing.`);
     }
+    refuseNode(
+      context,
+      "Restore the backup into another folder, with a DATA_DIR of its own, and move that into an empty cluster by " +
+        "migrate-to-cluster.",
+    );
     const unlock = takeLock(() => lockDataFolder(dataDir), "Stop the server before you restore.");
     try {
       const old = REPLACED.filter((name) => existsSync(join(dataDir, name)));

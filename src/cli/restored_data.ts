@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { OPERATOR } from "../actor.ts";
 import { messageOf } from "../errors.ts";
 import { newRecord, RECORD_FILE } from "../keyring/generation_record.ts";
-import type { KeyFile } from "../keyring/key_file.ts";
+import { inspectKeyFile, type KeyFile, leaveRevisions } from "../keyring/key_file.ts";
 import { authenticateFile } from "../store/authentication.ts";
 import { describeFinding } from "../store/authenticated_tables.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import { openSnapshot } from "../store/snapshot.ts";
+import { CODE_APPLIED } from "../store/settings.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Context } from "./command.ts";
 import { recorder } from "./folder.ts";
@@ -76,6 +77,8 @@ export function prepareData(
     const revoked = current === undefined ? { keys: [], users: [] } : revokedSince(context, store, keyFile, current);
     const record = recorder(context, store, keyFile.keyring);
     store.transaction(() => {
+      // Of a node of a cluster: its code folder was always that of the newest version, which is brought to this one.
+      if (inspectKeyFile(keyFile.path).isOfCluster) store.meta.delete(CODE_APPLIED);
       store.admins.deleteAllSessionsAndLinks();
       if (!revive) {
         for (const { id } of revoked.keys) store.access.deleteKey(id as never);
@@ -88,6 +91,7 @@ export function prepareData(
       });
     });
     store.startEpoch();
+    leaveRevisions(keyFile.path);
     return revoked;
   } finally {
     store.close();

@@ -299,8 +299,9 @@ export function writeKeyFile(
   return file;
 }
 
-/** Makes the key file of a node that of a single server. */
+/** Makes the key file of a node that of a single server; any other one stays as it is. */
 export function leaveRevisions(path: string): void {
+  if (!inspectKeyFile(path).isOfCluster) return;
   const { revision: _revision, mac: _mac, ...file } = parse(readText(path), path);
   replaceFile(path, textOf(file as FileText));
 }
@@ -311,6 +312,8 @@ export interface KeyFileFacts {
   readonly keys: readonly { readonly version: number; readonly createdAt: string }[];
   /** How the wrapping key is derived from the passphrase; undefined if the file has none. */
   readonly kdf: Kdf | undefined;
+  /** Whether it is of a node of a cluster. */
+  readonly isOfCluster: boolean;
 }
 
 /** @throws KeyFileError */
@@ -320,6 +323,7 @@ export function inspectKeyFile(path: string): KeyFileFacts {
     current: file.current,
     keys: file.keys.map(({ version, createdAt }) => ({ version, createdAt })).sort((a, b) => a.version - b.version),
     kdf: "wrapping" in file ? file.wrapping : undefined,
+    isOfCluster: file.revision !== undefined,
   };
 }
 

@@ -3,6 +3,9 @@
 import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first } from "./database.ts";
 
+/** Name of the version, in the table `meta`, that the code folder of this machine was last brought to. */
+export const CODE_APPLIED = "code-applied";
+
 export interface SettingsStore {
   /** Returns all settings except those whose rows were altered. */
   list(): { name: string; value: string }[];

@@ -10,7 +10,7 @@ import type { Level } from "../../telemetry/log.ts";
 import { sha256Of } from "../../sha256.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import { eachOf } from "../../store/blobs.ts";
-import type { MetaStore } from "../../store/settings.ts";
+import { CODE_APPLIED as APPLIED, type MetaStore } from "../../store/settings.ts";
 import type { KeptContent } from "../../sandbox/process/sandbox_dir.ts";
 import type { CodeFolder, FoundFile, Look } from "../files/code_folder.ts";
 import { DISK } from "./author.ts";
@@ -49,8 +49,6 @@ export interface Staged extends AsyncDisposable {
   apply(): void;
 }
 
-/** Name of the version, in the table `meta`, that the code folder was last brought to. */
-const APPLIED = "code-applied";
 /** Edits that are recorded again because a version was added meanwhile. */
 const LOOKS_MAX = 5;
 const WATCH_MS = 2_000;
