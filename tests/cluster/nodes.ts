@@ -1,0 +1,117 @@
+// Nodes of a cluster as processes: started by the command that users run, each behind a proxy to PostgreSQL, to be killed,
+// stopped, cut off and started again.
+
+import { join } from "node:path";
+import { type Server, startServer } from "../http/server.ts";
+import type { TestPostgres } from "./postgres.ts";
+import { TcpProxy } from "./proxy.ts";
+
+const PASSPHRASE = "a passphrase for the tests of clusters";
+
+export class TestNode implements AsyncDisposable {
+  readonly name: string;
+  readonly folder: string;
+  readonly proxy: TcpProxy;
+  readonly #databaseUrl: string;
+  #server: Server | undefined;
+  #isStopped = false;
+
+  private constructor(name: string, folder: string, proxy: TcpProxy, databaseUrl: string) {
+    this.name = name;
+    this.folder = folder;
+    this.proxy = proxy;
+    this.#databaseUrl = databaseUrl;
+  }
+
+  static async create(name: string, postgres: TestPostgres): Promise<TestNode> {
+    const folder = await Deno.makeTempDir({ prefix: `crude-functions-test-node-${name}-` });
+    const proxy = await TcpProxy.to(postgres.port);
+    const url = new URL(postgres.url);
+    url.port = String(proxy.port);
+    return new TestNode(name, folder, proxy, `${url.href}?sslmode=disable`);
+  }
+
+  get server(): Server {
+    if (!this.#server) throw new Error(`node ${this.name} is not running`);
+    return this.#server;
+  }
+
+  get isRunning(): boolean {
+    return this.#server !== undefined;
+  }
+
+  async start(env: Record<string, string> = {}): Promise<void> {
+    this.#server = await startServer({
+      folder: this.folder,
+      env: { DATABASE_URL: this.#databaseUrl, KEYRING_PASSPHRASE: PASSPHRASE, ...env },
+    });
+  }
+
+  /** Ends it as SIGTERM does. */
+  async stop(): Promise<void> {
+    this.resume();
+    await this.#server?.stop();
+    this.#server = undefined;
+  }
+
+  /** Kills the process of the server; those of its functions end with it. */
+  async kill(): Promise<void> {
+    const server = this.server;
+    this.#server = undefined;
+    Deno.kill(server.pid, "SIGKILL");
+    this.#isStopped = false;
+    await server.stop();
+  }
+
+  /** Stops the process until `resume`, so that it neither answers nor notices. */
+  pause(): void {
+    Deno.kill(this.server.pid, "SIGSTOP");
+    this.#isStopped = true;
+  }
+
+  resume(): void {
+    if (this.#isStopped && this.#server) Deno.kill(this.#server.pid, "SIGCONT");
+    this.#isStopped = false;
+  }
+
+  /** What it has printed since its last start. */
+  logs(): string {
+    return this.#server?.logs() ?? "";
+  }
+
+  get codeDir(): string {
+    return join(this.folder, "code");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.proxy.heal();
+    await this.stop();
+    await this.proxy[Symbol.asyncDispose]();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** Nodes that are started one after the other, and removed together. */
+export class TestCluster implements AsyncDisposable {
+  readonly nodes: readonly TestNode[];
+
+  private constructor(nodes: readonly TestNode[]) {
+    this.nodes = nodes;
+  }
+
+  static async start(postgres: TestPostgres, size: number): Promise<TestCluster> {
+    const nodes: TestNode[] = [];
+    try {
+      for (let n = 1; n <= size; n++) nodes.push(await TestNode.create(`n${n}`, postgres));
+      await Promise.all(nodes.map((node) => node.start()));
+    } catch (error) {
+      for (const node of nodes) await node[Symbol.asyncDispose]();
+      throw error;
+    }
+    return new TestCluster(nodes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node[Symbol.asyncDispose]()));
+  }
+}
