@@ -15,7 +15,9 @@ const LANES = {
   /** Short reads: entries of the log, heads. */
   reads: { statementTimeoutMs: 4_000 },
   /** Renewals of leases. */
-  leases: { statementTimeoutMs: 2_000 },
+  leases: { statementTimeoutMs: 4_000 },
+  /** Reads of the table of nodes, which writers wait for. */
+  members: { statementTimeoutMs: 2_000 },
   /** Large or slow work that can wait: snapshots, contents of files, counts. */
   bulk: { statementTimeoutMs: 60_000 },
 } as const;

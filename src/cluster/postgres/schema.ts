@@ -44,7 +44,9 @@ const FORMATS: readonly string[] = [
     applied bigint NOT NULL,
     -- JSON: url, version and what else nodes say about themselves.
     state text NOT NULL,
-    mac text NOT NULL
+    mac text NOT NULL,
+    -- For operators, and to forget nodes that are gone for a day.
+    renewed_at timestamptz NOT NULL DEFAULT now()
   ) WITH (fillfactor = 10);
 
   -- Contents of files of code, by their hash. They are mostly compressed already.

@@ -1,0 +1,135 @@
+// Implements the table of nodes in PostgreSQL.
+
+import type { Head } from "../log/change_log.ts";
+import type { NodeRow, NodeTable, StoredRow } from "../node/node_row.ts";
+import type { Postgres } from "./client.ts";
+import type { Lane } from "./lane.ts";
+
+/** The kind of notifications about rows that writers wait for; the payload is the node's id. */
+const CHANGED = "nodes";
+
+/** A renewal that takes longer is of no use: the lease has nearly lapsed. */
+const RENEWAL_TIMEOUT_MS = 1_500;
+/** Longer than PostgreSQL lets a writer keep the head locked. */
+const JOIN_TIMEOUT_MS = 4_000;
+const LIST_TIMEOUT_MS = 1_500;
+
+/** What the column `state` has, as JSON. */
+type State = Omit<NodeRow, "id" | "counter" | "applied">;
+
+interface Row {
+  readonly id: string;
+  readonly counter: number;
+  readonly applied: number;
+  readonly state: string;
+  readonly mac: string;
+  readonly renewedMsAgo: number;
+}
+
+export class PostgresNodeTable implements NodeTable {
+  readonly #postgres: Postgres;
+  readonly #leases: Lane;
+  readonly #members: Lane;
+
+  constructor(postgres: Postgres) {
+    this.#postgres = postgres;
+    this.#leases = postgres.lane("leases");
+    this.#members = postgres.lane("members");
+  }
+
+  async list(): Promise<StoredRow[]> {
+    const rows = await this.#members.run((sql) =>
+      sql<Row[]>`
+        SELECT id, counter, applied, state, mac,
+          extract(epoch FROM clock_timestamp() - renewed_at)::float8 * 1000 AS "renewedMsAgo"
+        FROM nodes ORDER BY id`, { timeoutMs: LIST_TIMEOUT_MS, isRepeatable: true });
+    return rows.map(toStored);
+  }
+
+  async renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined> {
+    const { id, instance, counter, applied } = row;
+    const channel = this.#postgres.schema;
+    const heads = await this.#leases.run(
+      (sql) =>
+        sql<Head[]>`
+        WITH renewed AS (
+          UPDATE nodes SET counter = ${counter}, applied = ${applied}, state = ${stateOf(row)}, mac = ${mac},
+            renewed_at = now()
+          WHERE id = ${id} AND counter < ${counter} AND starts_with(state, ${prefixOf(instance)})
+          RETURNING id
+        )
+        SELECT seq, log_head.mac FROM log_head, renewed
+        WHERE log_head.id = 1 AND (NOT ${isNews} OR pg_notify(${channel}, ${CHANGED} || ' ' || renewed.id) IS NOT NULL)`,
+      {
+        timeoutMs: RENEWAL_TIMEOUT_MS,
+      },
+    );
+    return heads[0] && { seq: heads[0].seq, mac: heads[0].mac };
+  }
+
+  async join(row: NodeRow, mac: string, before: StoredRow | undefined): Promise<Head | undefined> {
+    const { id, counter, applied } = row;
+    return await this.#leases.transaction(async (sql) => {
+      const [head] = await sql<Head[]>`SELECT seq, mac FROM log_head WHERE id = 1 FOR UPDATE`;
+      const [stored] = before
+        ? await sql`
+            UPDATE nodes SET counter = ${counter}, applied = ${applied}, state = ${stateOf(row)}, mac = ${mac},
+              renewed_at = now()
+            WHERE id = ${id} AND mac = ${before.mac} RETURNING id`
+        : await sql`
+            INSERT INTO nodes (id, counter, applied, state, mac)
+            VALUES (${id}, ${counter}, ${applied}, ${stateOf(row)}, ${mac}) ON CONFLICT DO NOTHING RETURNING id`;
+      if (!stored || !head) return undefined;
+      await this.#postgres.watch.notify(sql, CHANGED, id);
+      return { seq: head.seq, mac: head.mac };
+    }, { timeoutMs: JOIN_TIMEOUT_MS });
+  }
+
+  async forget(id: string, counter: number): Promise<boolean> {
+    const rows = await this.#members.run((sql) =>
+      sql`DELETE FROM nodes WHERE id = ${id} AND counter = ${counter} RETURNING id`
+    );
+    return rows.length > 0;
+  }
+
+  onChanged(listener: () => void): () => void {
+    return this.#postgres.watch.listen(CHANGED, listener);
+  }
+}
+
+/** The beginning of the state that a process has written. */
+function prefixOf(instance: string): string {
+  return `{"instance":${JSON.stringify(instance)},`;
+}
+
+function stateOf({ instance, url, version, schema, startedAt, left }: NodeRow): string {
+  // The instance first: see `prefixOf`.
+  const state: State = { instance, url, version, schema, startedAt, left };
+  return JSON.stringify(state);
+}
+
+/** A text that no node has written becomes a row that no MAC is right for. */
+function toStored({ id, counter, applied, state, mac, renewedMsAgo }: Row): StoredRow {
+  const parsed = parseState(state);
+  return {
+    id,
+    counter,
+    applied,
+    mac,
+    renewedMsAgo,
+    instance: String(parsed.instance),
+    url: String(parsed.url),
+    version: String(parsed.version),
+    schema: Number(parsed.schema),
+    startedAt: Number(parsed.startedAt),
+    left: parsed.left === true,
+  };
+}
+
+function parseState(text: string): Partial<Record<keyof State, unknown>> {
+  try {
+    return { ...JSON.parse(text) };
+  } catch {
+    return {};
+  }
+}
