@@ -46,7 +46,7 @@ class Member implements AsyncDisposable {
         get applied() {
           return applied();
         },
-        catchUp: async (seq) => this.apply(seq),
+        catchUp: (seq) => Promise.resolve(this.apply(seq)),
         onApplied: (listener) => {
           this.#listeners.add(listener);
           return () => this.#listeners.delete(listener);
