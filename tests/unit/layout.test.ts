@@ -36,6 +36,7 @@ const CORE_OF_CALLS = ["access", "audit", "functions", "secrets", "settings"];
 const FOLDER_MAX_FILES = 12;
 /** Folders that may have more files, and why. */
 const LARGE_FOLDERS: Record<string, string> = {
+  "src/cluster/postgres": "a file for each table, and for each concern of a connection",
   "src": "what every room may use: small files that import next to nothing",
   "src/code/modules": "one subject, from a handler's imports to the graph of its modules",
   "src/control/api": "a file for each resource",
