@@ -5,6 +5,7 @@ import type { ChangeLog, Entry, Head } from "../../src/cluster/log/change_log.ts
 import { type Chain, createChain, newEntryId } from "../../src/cluster/log/entry.ts";
 import { openPostgres, type Postgres } from "../../src/cluster/postgres/client.ts";
 import { openPostgresLog } from "../../src/cluster/postgres/postgres_log.ts";
+import { Snapshots } from "../../src/cluster/postgres/snapshots.ts";
 import { clusterId } from "../../src/cluster/postgres/schema.ts";
 import { parseDatabaseUrl } from "../../src/database_url.ts";
 import { Keyring } from "../../src/keyring/keyring.ts";
@@ -19,18 +20,30 @@ export function openTestPostgres(url: string, schema = "crude_functions"): Promi
   return openPostgres({ database: parseDatabaseUrl(url), schema, nodeUrl: undefined });
 }
 
+export interface TestNodeOptions {
+  readonly keyring?: Keyring;
+  readonly schema?: string;
+}
+
 /** A node without anything that it would apply entries to: it only remembers the last one. */
 export class TestNode implements AsyncDisposable {
   applied: Head;
 
-  private constructor(readonly postgres: Postgres, readonly chain: Chain, readonly log: ChangeLog) {
+  private constructor(
+    readonly postgres: Postgres,
+    readonly chain: Chain,
+    readonly log: ChangeLog,
+    readonly snapshots: Snapshots,
+  ) {
     this.applied = chain.start;
   }
 
-  static async open(url: string, keyring = testKeyring()): Promise<TestNode> {
-    const postgres = await openTestPostgres(url);
-    const chain = createChain(keyring, await clusterId(postgres.lane("reads")));
-    return new TestNode(postgres, chain, await openPostgresLog(postgres, chain));
+  static async open(url: string, { keyring = testKeyring(), schema }: TestNodeOptions = {}): Promise<TestNode> {
+    const postgres = await openTestPostgres(url, schema);
+    const cluster = await clusterId(postgres.lane("reads"));
+    const chain = createChain(keyring, cluster);
+    const snapshots = new Snapshots(postgres, keyring, cluster);
+    return new TestNode(postgres, chain, await openPostgresLog(postgres, chain), snapshots);
   }
 
   /** Applies what was appended; returns it. */

@@ -66,14 +66,18 @@ export class TestPostgres implements AsyncDisposable {
       if (uid !== undefined) await Deno.chown(key, uid, gid!);
       Object.assign(all, { ssl: "on", ssl_key_file: key, ssl_cert_file: certificate });
     }
-    const server = new TestPostgres(folder, await freePort(), all);
-    try {
-      await server.restart();
-    } catch (error) {
-      await Deno.remove(folder, { recursive: true });
-      throw error;
+    for (let attempt = 1;; attempt++) {
+      const server = new TestPostgres(folder, await freePort(), all);
+      try {
+        await server.restart();
+        return server;
+      } catch (error) {
+        // Another program has taken the port meanwhile.
+        if (attempt < 5 && /could not create any TCP\/IP sockets/.test(String(error))) continue;
+        await Deno.remove(folder, { recursive: true });
+        throw error;
+      }
     }
-    return server;
   }
 
   /** What DATABASE_URL is for the role of the application. */
@@ -156,6 +160,13 @@ export class TestPostgres implements AsyncDisposable {
       while ((await this.query("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'")).length === 0);
     }
     return standby;
+  }
+
+  /** Waits until this standby has received all that `primary` has written so far. */
+  async hasReceived(primary: TestPostgres): Promise<void> {
+    const [written] = await primary.query<{ lsn: string }>("SELECT pg_current_wal_lsn()::text AS lsn");
+    const text = `SELECT 1 WHERE pg_last_wal_replay_lsn() >= '${written!.lsn}'`;
+    while ((await this.query(text)).length === 0);
   }
 
   /** Makes a standby the primary; returns when it accepts writes. */

@@ -29,9 +29,12 @@ export class StoreUnavailable extends AppError {
 export class LogTampered extends AppError {
   override readonly facts: { readonly seq: number };
 
-  /** `seq` is the sequence number of the first entry that is wrong; `what` is wrong with it, as the end of a sentence. */
-  constructor(readonly seq: number, what: string) {
-    super("LogTampered", 503, `Entry ${seq} of the log of changes ${what}. Nothing of it was applied.`);
+  /**
+   * `seq` is the sequence number of the first entry that is wrong; `what` is wrong with it, as the end of a sentence.
+   * `subject` is what is wrong instead, if it is not the entry itself.
+   */
+  constructor(readonly seq: number, what: string, subject = `Entry ${seq} of the log of changes`) {
+    super("LogTampered", 503, `${subject} ${what}. Nothing of it was applied.`);
     this.facts = { seq };
   }
 }

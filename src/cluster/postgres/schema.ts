@@ -67,8 +67,9 @@ const FORMATS: readonly string[] = [
     mac text NOT NULL,
     taken_at timestamptz NOT NULL DEFAULT now()
   );
+  -- Stored before the row that makes them a snapshot.
   CREATE TABLE snapshot_chunks (
-    seq bigint NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+    seq bigint NOT NULL,
     n int NOT NULL,
     body bytea NOT NULL,
     PRIMARY KEY (seq, n)
