@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: f621eb6c89f25fe70df26732a84f611b6550dc34d7c3c8f7ba979f47946d2e94
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 89894b35387d3b96993deadff7c8f190f78f3dfdf028a68eb555b2de5b6caa67
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2540,11 +2540,12 @@ var logs = {
     const isFollowed = given.flag("follow");
     const filter = await filterOf(client, given);
     const limit = Math.min(given.number("limit") ?? (isFollowed ? FOLLOWED_LIMIT : LIMIT), LIMIT_MAX);
-    const begin = isFollowed ? await newest(client) : 0;
-    const { logs: logs2 } = await client.get("/api/logs", {
+    const begin = isFollowed ? await newest(client) : "";
+    const { logs: logs2, newest: last, silentNodes } = await client.get("/api/logs", {
       ...filter,
       limit
     });
+    if (silentNodes !== void 0) nodesNote(context, silentNodes);
     const entries = logs2.toReversed();
     const names = await functionNames(client);
     if (!isFollowed) return {
@@ -2560,7 +2561,7 @@ var logs = {
       context,
       client,
       filter,
-      last: entries.at(-1)?.id ?? begin,
+      last: String(last ?? entries.at(-1)?.id ?? begin),
       print: print2
     });
   }
@@ -2575,10 +2576,13 @@ async function filterOf(client, given) {
   };
 }
 async function newest(client) {
-  const { logs: logs2 } = await client.get("/api/logs", {
+  const { logs: logs2, newest: newest2 } = await client.get("/api/logs", {
     limit: 1
   });
-  return logs2[0]?.id ?? 0;
+  return String(newest2 ?? logs2[0]?.id ?? 0);
+}
+function nodesNote(context, silent) {
+  for (const { error } of silent) context.note(`Entries are missing. ${error}`);
 }
 async function functionNames(client) {
   const { functions } = await client.get("/api/functions");
@@ -2658,8 +2662,12 @@ async function take(event, following) {
     following.context.note(lines === null ? "Entries were skipped." : `${count(lines, "entry", "entries")} skipped.`);
     return;
   }
+  if (field("event") === "nodes") {
+    nodesNote(following.context, JSON.parse(data).silent);
+    return;
+  }
   const entry = JSON.parse(data);
-  following.last = entry.id;
+  following.last = field("id") ?? String(entry.id);
   await following.print(entry);
 }
 var logCommands = [

@@ -36,6 +36,7 @@ function made(entry, names) {
     part(".request").hidden = false;
     part(".request .visually-hidden").textContent = entry.requestId.slice(0, 8);
   }
+  part(".node").textContent = entry.node?.slice(0, 8) ?? "";
   part(".event").textContent = EVENTS[entry.event] ?? "";
   part(".took").textContent = entry.durationMs === null ? "" : `${entry.durationMs.toFixed(1)} ms`;
   part(".message").textContent = entry.message;
@@ -65,10 +66,16 @@ function follow() {
     button.textContent = "Pause";
     source.addEventListener("open", () => state.textContent = "New entries appear automatically.");
     source.addEventListener("error", () => state.textContent = "The connection was lost; trying again.");
-    source.addEventListener("log", ({ data }) => {
+    source.addEventListener("log", ({ data, lastEventId }) => {
       const entry = JSON.parse(data);
-      address.searchParams.set("since", entry.id);
+      address.searchParams.set("since", lastEventId);
       if (waiting.push(entry) === 1) requestAnimationFrame(show);
+    });
+    source.addEventListener("nodes", ({ data }) => {
+      const { silent } = JSON.parse(data);
+      const notice = document.getElementById("silent");
+      notice.textContent = silent.map(({ error }) => `Entries are missing. ${error}`).join(" ");
+      notice.hidden = silent.length === 0;
     });
     source.addEventListener("lost", ({ data }) => {
       const { lines } = JSON.parse(data);

@@ -16,6 +16,7 @@ import { createSecretReferences } from "../core/secrets/references.ts";
 import { createSecretTransfer } from "../core/secrets/transfer.ts";
 import type { FunctionId } from "../ids.ts";
 import { SINGLE_SERVER } from "../cluster_state.ts";
+import { createAllLogs, type LogNodes } from "../telemetry/cluster/all_logs.ts";
 import type { Host } from "./host.ts";
 import type { Parts } from "./parts.ts";
 
@@ -35,10 +36,12 @@ export interface PageParts {
   readonly warnings: readonly string[];
   /** Aborted when the server ends. */
   readonly closing: AbortSignal;
+  /** The logs of the other nodes of a cluster. */
+  readonly logNodes: LogNodes | undefined;
 }
 
 export function createControlPlane(host: Host, parts: Parts, pages: PageParts): ControlPlane {
-  const services = servicesOf(host, parts);
+  const services = servicesOf(host, parts, pages);
   let web: Promise<Web> | undefined;
   return {
     api: createApi(services),
@@ -48,7 +51,7 @@ export function createControlPlane(host: Host, parts: Parts, pages: PageParts): 
 }
 
 /** Returns what the API and the pages manage. */
-function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
+function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: PageParts): ApiDeps {
   const { store, imports, builder, locks, registry, files, preflight, record, runtime, pool, settings } = parts;
   return {
     ...parts,
@@ -62,6 +65,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts): ApiDeps {
       record,
       ...settings.view({ versionsKept: "secrets.versions-kept" }),
     }),
+    allLogs: createAllLogs(parts.logs, logNodes),
     explainer: createExplainer(store),
     packages: createPackages({
       imports,

@@ -30,9 +30,15 @@ export function listen(
 ): Listening {
   const { settings, pool, rotation, pruner, integrity, store, logs, checkers, workingCopy, gitSync } = parts;
   const run = createCalls(host, parts);
+  parts.cluster?.peers.addLogs(logs);
   const ending = new AbortController();
   opened.defer(() => ending.abort());
-  const control = createControlPlane(host, parts, { run: run.answer, warnings, closing: ending.signal });
+  const control = createControlPlane(host, parts, {
+    run: run.answer,
+    warnings,
+    closing: ending.signal,
+    logNodes: parts.cluster?.peers.logNodes,
+  });
   const server = serve(host.config, {
     api: (request, client) => control.api.fetch(request, client),
     web: async (request, client) => (await control.openWeb()).fetch(request, client),
@@ -40,6 +46,7 @@ export function listen(
     run: host.development ? observed(run, host.development) : run.answer,
     ...settings.view({ runHosts: "run.hosts" }),
     health: publicHealth(),
+    internal: parts.cluster?.peers.endpoint,
     serving: parts.cluster?.serving,
     running: () => run.underWay > 0 || pool.busy,
     barrier: createChangeBarrier(store.changes, () => pool.revokeAnswers()),

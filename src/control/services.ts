@@ -22,6 +22,7 @@ import type { FunctionId } from "../ids.ts";
 import type { Rotation } from "../core/encryption/rotation.ts";
 import type { Audit } from "../core/audit/audit.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { AllLogs } from "../telemetry/cluster/all_logs.ts";
 import type { Logs } from "../telemetry/logs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Reads } from "../telemetry/reads.ts";
@@ -63,7 +64,10 @@ export interface ApiDeps {
   readonly now: () => number;
   /** When the server started, in milliseconds since 1970. */
   readonly startedAt: number;
+  /** The logs of functions on this node. */
   readonly logs: Logs;
+  /** The same of all nodes; of this server if there is one only. */
+  readonly allLogs: AllLogs;
   readonly log: Log;
   readonly newRequestId: () => string;
   /** Version of the program. */

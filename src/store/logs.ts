@@ -28,6 +28,9 @@ export interface LogFilter {
   readonly level?: number | undefined;
   /** Only entries with larger ids. */
   readonly since?: number | undefined;
+  /** Only entries from this time and later, or until this time, in milliseconds since 1970. */
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
   /** A query in FTS5's language. */
   readonly match?: string | undefined;
 }
@@ -95,11 +98,17 @@ export function createLogStore(db: Database): LogStore {
       return id;
     },
 
-    list({ functionId, requestId, level = 0, since, match }: LogFilter, before: number, limit: number): LogRow[] {
+    list(
+      { functionId, requestId, level = 0, since, from, until, match }: LogFilter,
+      before: number,
+      limit: number,
+    ): LogRow[] {
       const conditions: [string, string | number][] = [];
       if (functionId !== undefined) conditions.push(["l.function_id = ?", functionId]);
       if (requestId !== undefined) conditions.push(["l.request_id = ?", requestId]);
       if (since !== undefined) conditions.push(["l.id > ?", since]);
+      if (from !== undefined) conditions.push(["l.at >= ?", from]);
+      if (until !== undefined) conditions.push(["l.at <= ?", until]);
       const ask = (more: readonly [string, string | number][], from?: string) => {
         const wanted = [...conditions, ...more];
         return list(wanted.map(([sql]) => sql).join(" AND "), [...wanted.map(([, value]) => value), limit], from);

@@ -109,12 +109,14 @@ export class Logs {
   /**
    * Returns entries newest first, including those that wait to be stored. `after` is the id of the last entry of the
    * page before; `next` is the value of `after` for the next page, undefined on the last one. With `since`, returns
-   * only entries newer than the one with that id.
+   * only entries newer than the one with that id; with `from` and `until`, only entries of these times.
    * @throws AppError InvalidInput (400) if `search` has no word in it
    */
   list(
-    { search, level, functionId, requestId, since, after, limit }: LogFilter & {
+    { search, level, functionId, requestId, since, from, until, after, limit }: LogFilter & {
       since?: number;
+      from?: number | undefined;
+      until?: number | undefined;
       after?: number;
       limit: number;
     },
@@ -125,6 +127,8 @@ export class Logs {
         functionId,
         requestId,
         since,
+        from,
+        until,
         level: level && LEVELS.indexOf(level),
         match: search === undefined ? undefined : parseSearch(search).match,
       },

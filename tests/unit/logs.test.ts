@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import type { FunctionId } from "../../src/ids.ts";
 import { createLogStream } from "../../src/control/api/log_stream.ts";
+import { createAllLogs } from "../../src/telemetry/cluster/all_logs.ts";
 import { type LogEntry, Logs, type LogsOptions } from "../../src/telemetry/logs.ts";
 import { createMasking } from "../../src/masking/masking.ts";
 import { parseSearch } from "../../src/telemetry/search.ts";
@@ -347,8 +348,8 @@ Deno.test("who follows gets what fits the filter, until it stops or the server d
 
 Deno.test("a reader that does not read loses entries and is told how many, and nothing grows", async () => {
   using there = temporaryLogs();
-  const open = createLogStream(there.logs, ({ message }) => ({ message }));
-  const reader = open({ filter: {}, last: undefined, isEntitled: () => true }, false).body!.pipeThrough(
+  const open = createLogStream(createAllLogs(there.logs), ({ message }) => ({ message }));
+  const reader = open({ filter: {}, since: undefined, isEntitled: () => true }, false).body!.pipeThrough(
     new TextDecoderStream(),
   ).getReader();
   for (let n = 0; n < 100; n++) {
@@ -380,8 +381,8 @@ Deno.test("a reader that does not read loses entries and is told how many, and n
 Deno.test("a stream ends when its reader may no longer manage the server", async () => {
   using there = temporaryLogs();
   const allowed = { still: true };
-  const open = createLogStream(there.logs, ({ message }) => ({ message }), 5);
-  const wanted = { filter: {}, last: undefined, isEntitled: () => allowed.still };
+  const open = createLogStream(createAllLogs(there.logs), ({ message }) => ({ message }), 5);
+  const wanted = { filter: {}, since: undefined, isEntitled: () => allowed.still };
   const reader = open(wanted, false).body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (!text.includes(": still here")) text += (await reader.read()).value;

@@ -1,31 +1,28 @@
 // Streams log entries as server-sent events (HTML, 9.2). A slow reader can neither delay the server nor use much memory.
 
-import type { LogEntry, LogFilter, Logs } from "../../telemetry/logs.ts";
+import type { AllLogs, Following } from "../../telemetry/cluster/all_logs.ts";
+import type { MergedEntry } from "../../telemetry/cluster/node_logs.ts";
 import { HttpError } from "../../http/errors.ts";
+import { silentJson } from "../inputs/log_schemas.ts";
 
 const STREAMS_MAX = 100;
 /** Longest queue of a reader; further entries are dropped for it. */
 const WAITING_MAX_BYTES = 256 * 1024;
-/** Most missed entries that a reader gets when it reconnects. */
-const MISSED_MAX = 1_000;
 const HEARTBEAT_MS = 15_000;
 /** A reader that may no longer manage the server is disconnected within this time. */
 const ENTITLEMENT_CHECK_MS = 2_000;
 
-interface Wanted {
-  readonly filter: LogFilter;
-  /** Id of the last entry that the reader has seen. */
-  readonly last: number | undefined;
+interface Wanted extends Following {
   /** Called from time to time; the stream ends when it returns false. */
   readonly isEntitled: () => boolean;
 }
 
 /** Returns the function that answers with a stream. */
-export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown, heartbeatMs = HEARTBEAT_MS) {
+export function createLogStream(logs: AllLogs, toJson: (entry: MergedEntry) => unknown, heartbeatMs = HEARTBEAT_MS) {
   let streams = 0;
   const encoder = new TextEncoder();
 
-  const open = ({ filter, last, isEntitled }: Wanted): ReadableStream<Uint8Array> => {
+  const open = ({ filter, since, isEntitled }: Wanted): ReadableStream<Uint8Array> => {
     let end = (): void => {};
     return new ReadableStream<Uint8Array>({
       start(controller) {
@@ -45,14 +42,21 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           if (lost === 0 || (controller.desiredSize ?? 0) < WAITING_MAX_BYTES / 2) return;
           if (send(`event: lost\ndata: ${JSON.stringify({ lines: lost })}\n\n`)) lost = 0;
         };
-        const sendEntry = (entry: LogEntry): void => {
+        const sendEntry = (entry: MergedEntry, id: string): void => {
           tellLost();
-          const event = `id: ${entry.id}\nevent: log\ndata: ${JSON.stringify(toJson(entry))}\n\n`;
+          const event = `id: ${id}\nevent: log\ndata: ${JSON.stringify(toJson(entry))}\n\n`;
           if (lost > 0 || !send(event)) lost++;
         };
-        // Store waiting entries first, so that no entry is lost between the missed ones and the new ones.
-        const missed = last === undefined ? undefined : logs.list({ ...filter, since: last, limit: MISSED_MAX });
-        const unfollow = logs.follow(filter, sendEntry, () => close());
+        send("retry: 2000\n\n");
+        const unfollow = logs.follow({ filter, since }, {
+          entry: sendEntry,
+          lost(count) {
+            if (count === null) send(`event: lost\ndata: {"lines":null}\n\n`);
+            else lost += count;
+          },
+          silent: (nodes) => send(`event: nodes\ndata: ${JSON.stringify({ silent: nodes.map(silentJson) })}\n\n`),
+          end: close,
+        });
         // Nothing throws after this line: the timers would continue without a stream.
         const check = setInterval(() => {
           if (!isEntitled()) close();
@@ -69,9 +73,6 @@ export function createLogStream(logs: Logs, toJson: (entry: LogEntry) => unknown
           unfollow();
         };
         streams++;
-        send("retry: 2000\n\n");
-        if (missed?.next !== undefined) send(`event: lost\ndata: {"lines":null}\n\n`);
-        for (const entry of missed?.entries.toReversed() ?? []) sendEntry(entry);
       },
       cancel: () => end(),
     }, { highWaterMark: WAITING_MAX_BYTES, size: (bytes) => bytes?.byteLength ?? 0 });

@@ -1,12 +1,11 @@
 // Implements /api/logs: the output of functions, in pages and as a stream.
 
 import { z } from "@hono/zod-openapi";
-import { invalid } from "../../errors.ts";
 import type { FunctionId, FunctionRef } from "../../ids.ts";
-import type { LogEntry } from "../../telemetry/logs.ts";
+import type { MergedEntry } from "../../telemetry/cluster/node_logs.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { clearLogs } from "../clear_logs.ts";
-import { levelSchema, logFilter, logListQuery } from "../inputs/log_schemas.ts";
+import { levelSchema, logFilter, logListQuery, silentJson, silentSchema } from "../inputs/log_schemas.ts";
 import { createLogStream } from "./log_stream.ts";
 import { apiRoute } from "./route.ts";
 import {
@@ -21,7 +20,6 @@ import {
   time,
   timeSchema,
 } from "../inputs/fields.ts";
-import { cursorOf } from "../inputs/secret_schemas.ts";
 
 const logSchema = z.object({
   id: idSchema,
@@ -38,6 +36,7 @@ const logSchema = z.object({
   message: z.string(),
   durationMs: z.number().nullable().openapi({ description: "Duration of the call, at its end." }),
   at: timeSchema,
+  node: z.string().optional().openapi({ description: "In a cluster: the node that wrote the entry, and its `id`." }),
 }).openapi("LogEntry");
 
 const tags = ["Logs"];
@@ -48,12 +47,23 @@ const list = apiRoute({
   operationId: "listLogs",
   tags,
   summary: "List log entries",
-  description: "The newest first. If `next` is not null, there are more: pass it as `cursor`.",
+  description:
+    "The newest first. If `next` is not null, there are more: pass it as `cursor`. `newest` is the `since` " +
+    "with which `/api/logs/stream` continues. In a cluster, the entries of all nodes are merged by time; `silentNodes` " +
+    "names nodes whose entries are missing because they did not answer.",
   request: {
     query: logListQuery,
   },
   responses: {
-    200: answer("A page of entries.", z.object({ logs: z.array(logSchema), next: z.string().nullable() })),
+    200: answer(
+      "A page of entries.",
+      z.object({
+        logs: z.array(logSchema),
+        next: z.string().nullable(),
+        newest: z.string(),
+        silentNodes: z.array(silentSchema).optional(),
+      }),
+    ),
     ...errors(400),
   },
 });
@@ -67,12 +77,15 @@ const stream = apiRoute({
   description:
     'Server-sent events: `log` with an entry as its data and id; `lost` with `{"lines": n}` if the client was too ' +
     "slow for n entries (null if the number is unknown); and a comment every 15 seconds. With `Last-Event-ID`, the " +
-    "stream continues after that entry.",
+    "stream continues after that entry. In a cluster, entries of all nodes come, those that were missed by time; " +
+    '`nodes` with `{"silent": [{node, error}]}` says which nodes do not answer, each time that changes.',
   request: {
     query: query({
       ...logFilter,
-      since: z.string(mustBe("given once")).regex(/^[0-9]{1,15}$/, "must be the id of an entry, or 0").optional()
-        .openapi({ description: "Starts after this entry, as with `Last-Event-ID`." }),
+      since: z.string(mustBe("given once")).optional()
+        .openapi({
+          description: "The `newest` of a page, or the id of an event: starts after it, as `Last-Event-ID`.",
+        }),
     }),
   },
   responses: {
@@ -92,41 +105,41 @@ const clear = apiRoute({
       functionId: idText<FunctionId>().openapi({ param: { name: "functionId", in: "path" } }),
     }),
   },
-  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404, 503) },
 });
 
 export function addLogs(api: Api, deps: ApiDeps): void {
-  const { logs, names, registry } = deps;
-  const toJson = ({ at, id, functionId, ...entry }: LogEntry): z.infer<typeof logSchema> => {
+  const { allLogs, names, registry } = deps;
+  const toJson = ({ at, id, functionId, ...entry }: MergedEntry): z.infer<typeof logSchema> => {
     // From memory for most: followers of a busy function get thousands of entries a second.
     const functionName = registry.enabled(functionId)?.name ?? names.ofFunction(functionId);
     return { id, functionId, functionName, ...entry, at: time(at) };
   };
-  const openStream = createLogStream(logs, toJson);
+  const openStream = createLogStream(allLogs, toJson);
   const idOf = (ref: FunctionRef | undefined) => ref === undefined ? undefined : names.functionId(ref, "functionId");
 
   // Before the route with an id, which would take "stream" for one.
   api.openapi(stream, (c) => {
     const { since, functionId, ...rest } = c.req.valid("query");
     const filter = { ...rest, functionId: idOf(functionId) };
-    const header = c.req.header("Last-Event-ID");
-    if (header !== undefined && !/^[0-9]{1,15}$/.test(header)) {
-      throw invalid("Last-Event-ID", "must be the id of an event");
-    }
     // A browser that reconnects sends a newer id than the one in the address.
-    const seen = header ?? since;
-    const last = seen === undefined ? undefined : Number(seen);
+    const last = c.req.header("Last-Event-ID") ?? since;
     return openStream(
-      { filter, last, isEntitled: () => c.get("actor").refusal() === undefined },
+      { filter, since: last, isEntitled: () => c.get("actor").refusal() === undefined },
       c.req.method === "HEAD",
     );
   });
 
-  api.openapi(list, (c) => {
-    const { cursor, functionId, ...rest } = c.req.valid("query");
-    const wanted = { ...rest, functionId: idOf(functionId) };
-    const { entries, next } = logs.list({ ...wanted, ...(cursor > 0 && { after: cursor }) });
-    return c.json({ logs: entries.map(toJson), next: next === undefined ? null : cursorOf(next) }, 200);
+  api.openapi(list, async (c) => {
+    const { cursor, limit, functionId, ...rest } = c.req.valid("query");
+    const page = await allLogs.list({ ...rest, functionId: idOf(functionId) }, { limit, cursor });
+    const { entries, next = null, newest, silent } = page;
+    return c.json({
+      logs: entries.map(toJson),
+      next,
+      newest,
+      ...(silent.length > 0 && { silentNodes: silent.map(silentJson) }),
+    }, 200);
   });
 
   api.openapi(clear, async (c) => {

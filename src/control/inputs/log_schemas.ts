@@ -1,10 +1,10 @@
-// Defines the query for log entries, for the API and the pages.
+// Defines the query for log entries, and the nodes that did not give theirs, for the API and the pages.
 
 import { z } from "@hono/zod-openapi";
+import type { SilentNode } from "../../telemetry/cluster/node_logs.ts";
 import { LEVELS } from "../../telemetry/logs.ts";
 import { mustBe, query } from "./fields.ts";
 import { functionRefText } from "./references.ts";
-import { cursorSchema } from "./secret_schemas.ts";
 
 const PAGE_MAX = 1_000;
 const PAGE_DEFAULT = 100;
@@ -29,5 +29,16 @@ export const logListQuery = query({
     .optional()
     .transform((text) => text === undefined ? PAGE_DEFAULT : Number(text))
     .openapi({ type: "integer", minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT, pattern: undefined }),
-  cursor: cursorSchema,
+  // Its content is checked where the entries are: it says how far each node's were read.
+  cursor: z.string(mustBe("given once")).optional().openapi({ description: "The `next` of the previous page." }),
 });
+
+export const silentSchema = z.object({
+  node: z.string(),
+  error: z.string().openapi({ description: "Why it did not answer." }),
+}).openapi("SilentNode");
+
+/** Returns the JSON of a node that did not answer. */
+export function silentJson({ node, why }: SilentNode): z.infer<typeof silentSchema> {
+  return { node, error: why };
+}

@@ -25,6 +25,12 @@ interface Entry {
   readonly message: string;
   readonly durationMs: number | null;
   readonly at: string;
+  /** Only in a cluster. */
+  readonly node?: string;
+}
+
+interface SilentNode {
+  readonly error: string;
 }
 
 type Filter = Readonly<Record<string, string | number | undefined>>;
@@ -45,15 +51,16 @@ const logs: Command = {
     const isFollowed = given.flag("follow");
     const filter = await filterOf(client, given);
     const limit = Math.min(given.number("limit") ?? (isFollowed ? FOLLOWED_LIMIT : LIMIT), LIMIT_MAX);
-    // Before the list, so that the stream continues where it ends, whatever is logged in between.
-    const begin = isFollowed ? await newest(client) : 0;
-    const { logs } = await client.get("/api/logs", { ...filter, limit });
+    // Servers of earlier versions do not say where a page begins: asked before it, so that nothing is left out.
+    const begin = isFollowed ? await newest(client) : "";
+    const { logs, newest: last, silentNodes } = await client.get("/api/logs", { ...filter, limit });
+    if (silentNodes !== undefined) nodesNote(context, silentNodes as SilentNode[]);
     const entries = (logs as Entry[]).toReversed();
     const names = await functionNames(client);
     if (!isFollowed) return { json: { logs: entries }, lines: entries.map((entry) => text(entry, names)) };
     const print = (entry: Entry) => context.write(`${context.json ? JSON.stringify(entry) : text(entry, names)}\n`);
     for (const entry of entries) await print(entry);
-    return await follow({ context, client, filter, last: entries.at(-1)?.id ?? begin, print });
+    return await follow({ context, client, filter, last: String(last ?? entries.at(-1)?.id ?? begin), print });
   },
 };
 
@@ -67,10 +74,15 @@ async function filterOf(client: Client, given: Given): Promise<Filter> {
   };
 }
 
-/** Returns the id of the newest entry of all, or 0. */
-async function newest(client: Client): Promise<number> {
-  const { logs } = await client.get("/api/logs", { limit: 1 });
-  return (logs as Entry[])[0]?.id ?? 0;
+/** Returns where the log ends. */
+async function newest(client: Client): Promise<string> {
+  const { logs, newest } = await client.get("/api/logs", { limit: 1 });
+  return String(newest ?? (logs as Entry[])[0]?.id ?? 0);
+}
+
+/** Says which nodes of a cluster do not answer. */
+function nodesNote(context: Context, silent: readonly SilentNode[]): void {
+  for (const { error } of silent) context.note(`Entries are missing. ${error}`);
 }
 
 async function functionNames(client: Client): Promise<Map<number, string>> {
@@ -90,8 +102,8 @@ interface Following {
   readonly context: Context;
   readonly client: Client;
   readonly filter: Filter;
-  /** Id of the last entry that was printed. */
-  last: number;
+  /** Id of the last event, or where the page before ended. */
+  last: string;
   readonly print: (entry: Entry) => Promise<void>;
 }
 
@@ -160,8 +172,12 @@ async function take(event: string, following: Following): Promise<void> {
     following.context.note(lines === null ? "Entries were skipped." : `${count(lines, "entry", "entries")} skipped.`);
     return;
   }
+  if (field("event") === "nodes") {
+    nodesNote(following.context, (JSON.parse(data) as { silent: SilentNode[] }).silent);
+    return;
+  }
   const entry = JSON.parse(data) as Entry;
-  following.last = entry.id;
+  following.last = field("id") ?? String(entry.id);
   await following.print(entry);
 }
 

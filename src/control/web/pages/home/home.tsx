@@ -70,7 +70,7 @@ function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
 }
 
 async function functionConcerns(deps: WebDeps): Promise<Child[]> {
-  const { registry, conditions, suspended, health, metrics, logs, now } = deps;
+  const { registry, conditions, suspended, health, metrics, allLogs, now } = deps;
   const broken = (await conditions.broken((after, limit) => registry.list(after, limit))).map(({ entry, reason }) => (
     <>
       <FunctionLink {...entry} /> is broken: calls get 500. <span class="message">{reason}</span>
@@ -82,10 +82,11 @@ async function functionConcerns(deps: WebDeps): Promise<Child[]> {
       <span class="message">{health(id).lastDeath}</span>
     </>
   ));
-  const failing = metrics.failing(now() - HOUR_MS, NAMED_MAX + 1).flatMap(({ functionId, calls, failures }) => {
+  const most = metrics.failing(now() - HOUR_MS, NAMED_MAX + 1);
+  const failing = (await Promise.all(most.map(async ({ functionId, calls, failures }) => {
     const entry = named(functionId, registry);
     if (!entry) return [];
-    const [last] = logs.list({ functionId, level: "error", limit: 1 }).entries;
+    const [last] = (await allLogs.list({ functionId, level: "error" }, { limit: 1, cursor: undefined })).entries;
     return [
       <>
         <FunctionLink {...entry} /> failed in {count(failures)} of {plural(calls, "call")} within the last hour.{" "}
@@ -93,7 +94,7 @@ async function functionConcerns(deps: WebDeps): Promise<Child[]> {
         <a href={`/web/logs?functionId=${functionId}&level=error`}>Errors of {entry.name}</a>
       </>,
     ];
-  });
+  }))).flat();
   return [
     ...fewOf(broken, "more functions are broken"),
     ...fewOf(suspendedOnes, "more functions are suspended"),

@@ -1,10 +1,10 @@
 // Implements /web/logs: the output of functions, newest first, with filters; static/logs.js follows new entries.
 
 import type { FunctionId } from "../../../../ids.ts";
+import type { MergedEntry, SilentNode } from "../../../../telemetry/cluster/node_logs.ts";
 import { LEVELS, type LogEntry } from "../../../../telemetry/logs.ts";
 import { logListQuery } from "../../../inputs/log_schemas.ts";
 import { clearLogs } from "../../../clear_logs.ts";
-import { cursorOf } from "../../../inputs/secret_schemas.ts";
 import { Badge, Empty, Pager } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
@@ -35,26 +35,29 @@ const EVENTS: Partial<Record<LogEntry["event"], string>> = {
   leak: "secret in the response",
   error: "server error",
 };
+/** The same in static/logs.js. */
+const NODE_SHOWN_LENGTH = 8;
+const NOTHING = { entries: [], next: undefined, newest: "0", silent: [] };
 const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" } as const;
 
 export function addLogs(web: Web, deps: WebDeps): void {
-  const { logs, names: { functionId: idOf }, matrix } = deps;
+  const { allLogs, names: { functionId: idOf }, matrix } = deps;
 
   web.get("/web/logs", async (c) => {
     const filter = Object.fromEntries(FIELDS.map((field) => [field, c.req.query(field)?.trim() ?? ""])) as Filter;
     const given = Object.entries(filter).filter(([, value]) => value !== "");
     const cursor = c.req.query("cursor");
     const asked = await attempt(() => {
-      const { cursor: after, functionId, ...wanted } = logListQuery.parse({
+      const { cursor: after, functionId, limit, ...wanted } = logListQuery.parse({
         ...Object.fromEntries(given),
         limit: PAGE_SIZE,
         ...(cursor && { cursor }),
       });
       const chosen = functionId === undefined ? undefined : idOf(functionId, "functionId");
-      return logs.list({ ...wanted, functionId: chosen, ...(after > 0 && { after }) });
+      return allLogs.list({ ...wanted, functionId: chosen }, { limit, cursor: after });
     });
     const problems = "problems" in asked ? asked.problems : undefined;
-    const { entries, next } = "done" in asked ? asked.done : { entries: [], next: undefined };
+    const { entries, next, newest, silent } = "done" in asked ? asked.done : NOTHING;
     const named = new Set([...entries.map(({ functionId }) => functionId), Number(filter.functionId) as FunctionId]);
     const names = new Map([...named].flatMap((id) => {
       const name = matrix.ownerName("function", id);
@@ -73,19 +76,18 @@ export function addLogs(web: Web, deps: WebDeps): void {
             <summary>Filter</summary>
             <FilterForm filter={filter} problems={problems} matrix={matrix} isFiltered={given.length > 0} />
           </details>
-          {isNewest && <Following query={query} newest={entries[0]?.id ?? 0} />}
+          <Silent nodes={silent} />
+          {isNewest && <Following query={query} newest={newest} />}
           <ol id="entries" class="entries" aria-label="Entries, the newest first" reversed>
-            {entries.map((entry) => <Entry entry={entry} name={names.get(entry.functionId)} />)}
+            {entries.map((entry) => <Entry entry={entry} name={names.get(entry.functionId)} node={nodeOf(entry)} />)}
           </ol>
           {entries.length === 0 && !problems && <Nothing isFiltered={given.length > 0} />}
           <Pager
-            next={next === undefined
-              ? undefined
-              : `/web/logs?${new URLSearchParams([...given, ["cursor", cursorOf(next)]])}`}
+            next={next === undefined ? undefined : `/web/logs?${new URLSearchParams([...given, ["cursor", next]])}`}
             what="entries"
           />
           <template id="entry">
-            <Entry entry={undefined} name={undefined} />
+            <Entry entry={undefined} name={undefined} node={undefined} />
           </template>
           {names.has(Number(filter.functionId) as FunctionId) && (
             <ClearForm functionId={filter.functionId} name={names.get(Number(filter.functionId) as FunctionId)!} />
@@ -101,6 +103,20 @@ export function addLogs(web: Web, deps: WebDeps): void {
     const name = await clearLogs(deps, c.get("actor"), id);
     return redirect(c, `/web/logs?functionId=${id}`, `The log of ${name} was deleted.`);
   });
+}
+
+/** The beginning of the id of the node, as the page of the cluster shows it; undefined if there is one node only. */
+function nodeOf({ node }: MergedEntry): string | undefined {
+  return node?.slice(0, NODE_SHOWN_LENGTH);
+}
+
+/** Says which nodes' entries are missing; the script keeps it up to date. */
+function Silent({ nodes }: { nodes: readonly SilentNode[] }) {
+  return (
+    <p id="silent" role="status" class="notice" hidden={nodes.length === 0}>
+      {nodes.map(({ why }) => `Entries are missing. ${why}`).join(" ")}
+    </p>
+  );
 }
 
 function FilterForm({ filter, problems, matrix, isFiltered }: {
@@ -146,8 +162,8 @@ function FilterForm({ filter, problems, matrix, isFiltered }: {
 }
 
 /** The controls for following the log; the script shows them. */
-function Following({ query, newest }: { query: URLSearchParams; newest: number }) {
-  const since = new URLSearchParams([...query, ["since", String(newest)]]);
+function Following({ query, newest }: { query: URLSearchParams; newest: string }) {
+  const since = new URLSearchParams([...query, ["since", newest]]);
   return (
     <div id="following" class="following" data-stream={`/api/logs/stream?${since}`} hidden>
       <span id="following-state" role="status"></span>
@@ -157,7 +173,11 @@ function Following({ query, newest }: { query: URLSearchParams; newest: number }
 }
 
 /** One entry, or a template that the script fills. */
-function Entry({ entry, name }: { entry: LogEntry | undefined; name: string | undefined }) {
+function Entry({ entry, name, node }: {
+  entry: LogEntry | undefined;
+  name: string | undefined;
+  node: string | undefined;
+}) {
   const at = entry && new Date(entry.at).toISOString();
   return (
     <li class={`entry ${entry?.level ?? ""}`}>
@@ -173,6 +193,7 @@ function Entry({ entry, name }: { entry: LogEntry | undefined; name: string | un
           This request<span class="visually-hidden">{entry?.requestId?.slice(0, 8)}</span>
         </a>
         <span class="event">{entry && EVENTS[entry.event]}</span>
+        <span class="node">{node}</span>
         <span class="took">{tookText(entry?.durationMs ?? null)}</span>
       </div>
       <pre class="message">{entry?.message}</pre>
