@@ -1,0 +1,104 @@
+// What happens to nodes, PostgreSQL and the network between them while clients work, and how it ends.
+
+import type { TestCluster, TestNode } from "./nodes.ts";
+import type { TestPostgres } from "./postgres.ts";
+
+export interface World {
+  readonly cluster: TestCluster;
+  readonly postgres: TestPostgres;
+  readonly random: () => number;
+}
+
+export interface Nemesis {
+  readonly name: string;
+  /** Causes trouble; what it returns ends it. */
+  begin(world: World): Promise<() => Promise<void> | void>;
+}
+
+function anyNode({ cluster, random }: World): TestNode {
+  const running = cluster.nodes.filter((node) => node.isRunning);
+  return running[Math.floor(random() * running.length)]!;
+}
+
+export const NEMESES: readonly Nemesis[] = [
+  {
+    name: "kill -9 of a node",
+    async begin(world) {
+      const node = anyNode(world);
+      await node.kill();
+      return () => node.start();
+    },
+  },
+  {
+    name: "SIGSTOP of a node",
+    begin(world) {
+      const node = anyNode(world);
+      node.pause();
+      return Promise.resolve(() => node.resume());
+    },
+  },
+  {
+    name: "kill -9 of PostgreSQL",
+    async begin({ postgres }) {
+      await postgres.kill();
+      return () => postgres.restart();
+    },
+  },
+  {
+    name: "SIGSTOP of PostgreSQL",
+    begin({ postgres }) {
+      postgres.pause();
+      return Promise.resolve(() => postgres.resume());
+    },
+  },
+  {
+    name: "a firewall that drops what a node and PostgreSQL send each other",
+    begin(world) {
+      const node = anyNode(world);
+      node.proxy.hold();
+      return Promise.resolve(() => node.proxy.heal());
+    },
+  },
+  {
+    name: "a network that ends all connections of a node",
+    begin(world) {
+      const node = anyNode(world);
+      node.proxy.cut();
+      return Promise.resolve(() => node.proxy.heal());
+    },
+  },
+  {
+    name: "a slow network",
+    begin(world) {
+      for (const { proxy } of world.cluster.nodes) proxy.delayMs = 10 + world.random() * 60;
+      return Promise.resolve(() => {
+        for (const { proxy } of world.cluster.nodes) proxy.heal();
+      });
+    },
+  },
+  {
+    name: "a node that is restarted",
+    async begin(world) {
+      const node = anyNode(world);
+      await node.stop();
+      return () => node.start();
+    },
+  },
+  {
+    name: "a rotation of the encryption keys",
+    begin(world) {
+      const { server } = anyNode(world);
+      const rotated = server.api("POST", "/api/encryption-keys/rotation").catch(() => {});
+      return Promise.resolve(() => rotated.then(() => {}));
+    },
+  },
+  {
+    name: "a deployment",
+    begin(world) {
+      const { server } = anyNode(world);
+      const text = `// ${world.random()}\nexport const changed = true;\n`;
+      const saved = server.api("PUT", "/api/files/other.ts", text).catch(() => {});
+      return Promise.resolve(() => saved.then(() => {}));
+    },
+  },
+];
