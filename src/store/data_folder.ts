@@ -15,6 +15,18 @@ export class FolderInUseError extends DataFolderError {}
 /** File that exists while a restore replaces the files of the data folder, which is then inconsistent. */
 export const RESTORE_FOLDER = "restore.pending";
 
+/** The file by which a data folder belongs to a node of a cluster. */
+export const CLUSTER_FILE = "cluster.json";
+
+/** @throws DataFolderError if the folder belongs to a node, which a server of its own would take out of its cluster */
+export function requireNoNode(path: string): void {
+  if (!existsSync(join(path, CLUSTER_FILE))) return;
+  throw new DataFolderError(
+    `DATA_DIR ${path} belongs to a node of a cluster: set DATABASE_URL. To make it a server of its own again, run ` +
+      '"deno task cli leave-cluster".',
+  );
+}
+
 /**
  * Creates the folder at `path` (mode 0700) and locks it until the returned function is called or the process ends in
  * any way. Two servers on one folder would each drop keys that the other needs.
