@@ -135,11 +135,11 @@ export interface AuditEvent {
   readonly after?: Facts | undefined;
 }
 
-/**
- * Adds an entry to the audit. Called within the transaction of the change, so that both are stored or neither;
- * outside a transaction the entry is stored when this returns.
- */
+/** Adds an entry to the audit, within the transaction of the change, so that both are stored or neither. */
 export type Recorder = (actor: Actor, event: AuditEvent) => void;
+
+/** Adds an entry to the audit for what changes nothing that is stored with it; it is stored when this resolves. */
+export type LoneRecorder = (actor: Actor, event: AuditEvent) => Promise<void>;
 
 /** Returns the event of a change of the key file's passphrase: `added`, `changed` or `removed`. */
 export function passphraseChange(change: string): AuditEvent {

@@ -66,8 +66,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
 /** Opens each part with those that it uses. */
 async function openParts(opened: AsyncDisposableStack, host: Host, endpoint: Endpoint): Promise<Parts> {
-  const data = openData(opened, host);
-  const domain = openDomain(opened, host, data);
+  const data = await openData(opened, host);
+  const domain = await openDomain(opened, host, data);
   const code = await openCode(opened, host, data, domain);
   const telemetry = openTelemetry(opened, host, data, domain);
   const parts = { cluster: undefined, ...data, ...domain, ...code, ...telemetry };

@@ -49,14 +49,14 @@ export async function openCode(
   { settings }: Domain,
 ): Promise<Code> {
   const { config, log, now } = host;
-  const { store, observations, codeDir, dataDir, record } = data;
+  const { store, observations, codeDir, dataDir, audit, record } = data;
   const { fetchEnv, cacheDir } = config;
   const codeFolder = new CodeFolder({ codeDir, dataDir, warn: (message) => log("warn", message) });
   opened.defer(() => codeFolder.close());
   const versions = await openVersions(opened, host, data, codeFolder);
   const runtime = await prepareRuntime(ROOT, { cacheDir, fetchEnv });
-  const lockOptions = { store: store.packageLocks, transaction: store.transaction };
-  importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
+  const lockOptions = { store: store.packageLocks, commit: store.commit };
+  await importLockFile(join(config.dataDir, "imports.lock"), lockOptions);
   const locks = createPackageLocks(lockOptions);
   const cache = new ModuleCache({ runtime, dataDir, used: locks.packages, now });
   const runFolder = makeRunFolder(config.dataDir, runtime.denoDir);
@@ -90,7 +90,8 @@ export async function openCode(
   const gitSources = createGitSources({ store, record });
   const { requireWritable } = gitSources;
   const history = createFileHistory(versions);
-  const files = createFiles({ codeDir, record, change: store.change, history, requireWritable });
+  const { recordAlone } = audit;
+  const files = createFiles({ codeDir, record, recordAlone, store, history, requireWritable });
   const fetchers = new ConfinedDeno(runtime);
   const program = join(ROOT, "static", "git.js");
   const gitFetcher = createGitFetcher({ runtime, deno: fetchers, runDir, program, fetchEnv });

@@ -55,6 +55,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
   const { store, imports, builder, locks, registry, files, preflight, record, runtime, pool, settings } = parts;
   return {
     ...parts,
+    commit: store.commit,
     names: createNames(store),
     fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
     versions: createVersions(parts),

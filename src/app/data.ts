@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { passphraseChange, type Recorder, SERVER } from "../actor.ts";
+import { type LoneRecorder, passphraseChange, type Recorder, SERVER } from "../actor.ts";
 import { checkFolders } from "../config.ts";
 import { type Audit, createAudit } from "../core/audit/audit.ts";
 import { Integrity } from "../core/audit/integrity.ts";
@@ -29,7 +29,7 @@ export interface Data {
 }
 
 /** @throws DataFolderError, KeyFileError, ConfigError */
-export function openData(opened: AsyncDisposableStack, host: Host): Data {
+export async function openData(opened: AsyncDisposableStack, host: Host): Promise<Data> {
   const { config, log, now } = host;
   const warn = (message: string) => log("warn", message);
   opened.defer(openDataFolder(config.dataDir));
@@ -54,22 +54,28 @@ export function openData(opened: AsyncDisposableStack, host: Host): Data {
     onFinding: (finding) => integrity.found(finding),
   });
   opened.defer(() => store.close());
+  store.requireCommits();
   const observations = openObservations(join(config.dataDir, "observations.db"), () => new Date(now()), warn);
   opened.defer(() => observations.close());
   opened.defer(() => integrity.stop());
   const audit = createAudit({ store, keyring, now, warn: (message) => log("error", message) });
   opened.defer(() => audit.close());
-  audit.start();
-  const { record } = audit;
-  integrity.recordWith(record);
-  wrapKeyFile(keyFile, keyPath, record, host);
+  await audit.start();
+  const { record, recordAlone } = audit;
+  await integrity.recordWith(recordAlone);
+  await wrapKeyFile(keyFile, keyPath, recordAlone, host);
   return { dataDir, codeDir, keyFile, keyring, store, observations, integrity, audit, record };
 }
 
 /** Encrypts the key file with a passphrase that was not configured before. */
-function wrapKeyFile(keyFile: KeyFile, path: string, record: Recorder, { config, log }: Host): void {
+async function wrapKeyFile(
+  keyFile: KeyFile,
+  path: string,
+  record: LoneRecorder,
+  { config, log }: Host,
+): Promise<void> {
   if (!config.keyringPassphrase || keyFile.isWrapped) return;
-  record(SERVER, passphraseChange("added"));
+  await record(SERVER, passphraseChange("added"));
   keyFile.wrapWith(config.keyringPassphrase);
   log("info", `${path} is now encrypted with the passphrase.`);
 }

@@ -20,8 +20,12 @@ export interface Domain {
   readonly secrets: Secrets;
 }
 
-export function openDomain(opened: AsyncDisposableStack, { config, log, now }: Host, data: Data): Domain {
-  const { store, keyring, record, observations } = data;
+export async function openDomain(
+  opened: AsyncDisposableStack,
+  { config, log, now }: Host,
+  data: Data,
+): Promise<Domain> {
+  const { store, keyring, audit, record, observations } = data;
   const settings = createSettings({ store, check: checkAccessGroups(store.access), record });
   const counting = {
     store: observations.uses,
@@ -33,16 +37,18 @@ export function openDomain(opened: AsyncDisposableStack, { config, log, now }: H
   opened.defer(() => keyUses.close());
   const sessionUses = observeUses<SessionId>("session", counting);
   opened.defer(() => sessionUses.close());
-  moveEarlierUses(store, observations);
+  await moveEarlierUses(store, observations);
   const { accessGroups } = settings.view({ accessGroups: "api.access-groups" });
   const access = createAccess({ store, keyring, now, groupsInSettings: accessGroups, record, uses: keyUses });
-  access.bootstrap(SERVER, config.bootstrapApiKey);
+  await store.commit(() => access.bootstrap(SERVER, config.bootstrapApiKey));
   const { idleHours, longestDays } = settings.view({
     idleHours: "admin.session.idle-hours",
     longestDays: "admin.session.max-days",
   });
   const limits = { idleMs: () => idleHours() * HOUR_MS, longestMs: () => longestDays() * DAY_MS };
-  const admins = createAdmins({ store, keyring, limits, now, record, sessionUses });
+  const { recordAlone } = audit;
+  const warn = (message: string) => log("warn", message);
+  const admins = createAdmins({ store, keyring, limits, now, record, recordAlone, sessionUses, warn });
   const secrets = createSecrets({
     store,
     keyring,

@@ -176,7 +176,7 @@ class PackageService implements Packages {
     }).filter(({ from, to }) => from.join() !== to.join());
     if (problems.length === 0 && !dryRun && updated.length > 0) {
       const trials = [...tried.values()].flatMap(({ trial }) => trial ?? []);
-      this.#imports.adopt(trials, functions === undefined ? name : undefined, () =>
+      await this.#imports.adopt(trials, functions === undefined ? name : undefined, () =>
         this.#record(actor, {
           action: "package.updated",
           subject: { kind: "package", id: null, name },

@@ -12,7 +12,7 @@ import type { ApiDeps } from "./services.ts";
 export async function clearLogs({ allLogs, registry, audit }: ApiDeps, actor: Actor, id: FunctionId): Promise<string> {
   const { name } = registry.get(id);
   const silent = await allLogs.clear(id);
-  audit.record(actor, { action: "logs.cleared", subject: { kind: "function", id, name } });
+  await audit.recordAlone(actor, { action: "logs.cleared", subject: { kind: "function", id, name } });
   if (silent.length > 0) {
     const why = silent.map(({ why }) => why).join(" ");
     throw new AppError(

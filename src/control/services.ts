@@ -14,6 +14,7 @@ import type { Deployments } from "../code/deployments/deployments.ts";
 import type { GitSources } from "../code/git/source.ts";
 import type { GitSync } from "../code/git/sync.ts";
 import type { Blobs } from "../store/blobs.ts";
+import type { Store } from "../store/store.ts";
 import type { Versions } from "../code/versions/versions.ts";
 import type { Preflight } from "../code/checks/preflight.ts";
 import type { Packages } from "../code/packages.ts";
@@ -33,6 +34,8 @@ import type { Settings } from "../core/settings/settings.ts";
 import type { Client } from "../http/client_address.ts";
 
 export interface ApiDeps {
+  /** Runs synchronous changes of the services; their asynchronous methods do it themselves. See `Store.commit`. */
+  readonly commit: Store["commit"];
   readonly access: Access;
   /** Finds what requests refer to by name. */
   readonly names: Names;

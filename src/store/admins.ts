@@ -77,7 +77,7 @@ export interface AdminStore {
 
   /**
    * Deletes an admin's link if it was altered, so that a new one can be written: nothing of the old row is kept.
-   * Called before the transaction that writes the link, not within it.
+   * Called before the link is written, in the same transaction or another one.
    */
   discardAlteredLink(adminId: AdminId): void;
   putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void;
@@ -201,7 +201,11 @@ export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
     countCodes: (adminId: AdminId): number => first<{ n: number }>(countCodes, adminId)!.n,
 
     discardAlteredLink(adminId: AdminId): void {
-      if (rows.isAltered("password_links", adminId)) db.transaction(() => deleteLink.run(adminId));
+      if (!rows.isAltered("password_links", adminId)) return;
+      db.transaction(() => {
+        rows.discard("password_links", adminId);
+        deleteLink.run(adminId);
+      });
     },
     putLink(adminId: AdminId, tokenMac: Uint8Array, expiresAt: number): void {
       putLink.run(adminId, tokenMac, expiresAt);

@@ -71,7 +71,7 @@ const ONE_OF_SEVERAL = "subject_id IS NULL " +
   "(SELECT 1 FROM json_each(after, '$.ids') WHERE value = CAST(? AS INTEGER)) ELSE 0 END";
 
 export function createAuditStore(db: Database): AuditStore {
-  const insertRow = db.prepare(
+  const insertRow = db.prepareChange(
     "INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, actor_group, address, request_id, action, " +
       "subject_kind, subject_id, subject_name, before, after, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );

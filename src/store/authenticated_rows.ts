@@ -22,7 +22,7 @@ import {
   type StoredRow,
 } from "./authenticated_tables.ts";
 import { rowChanges } from "./changeset.ts";
-import { first, type TransactionGuard } from "./database.ts";
+import { first, type SealedChange, type TransactionGuard } from "./database.ts";
 import { HEAD, readHead, requireOwnSchema, schemaHash } from "./rows_head.ts";
 import { SecretOrder } from "./secret_order.ts";
 
@@ -32,6 +32,8 @@ export interface RowCheck {
   check(table: string, ...key: SqlValue[]): boolean;
   /** Reports whether there is an altered row with this key; it is logged as a finding. */
   isAltered(table: string, ...key: SqlValue[]): boolean;
+  /** Allows the current transaction to delete an altered row and to insert another one with its key. */
+  discard(table: string, ...key: SqlValue[]): void;
 }
 
 /** Returns the error for a change of a row that something other than this program altered. */
@@ -103,6 +105,8 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   #session: Session | undefined;
   /** Rows that were found to be authentic in the current transaction, by table and key. */
   readonly #checked = new Map<string, StoredRow>();
+  /** Altered rows that the current transaction may replace, by table and key. */
+  readonly #discarded = new Set<string>();
   #next: { head: Head; stored: string } | undefined;
   #nextEpoch: string | undefined;
   /** Generation of the last commit that a power cut does not undo. */
@@ -151,11 +155,11 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   }
 
   /**
-   * Authenticates the rows that the transaction changed and returns whether there are any.
+   * Authenticates the rows that the transaction changed.
    * @throws AppError TamperedRow (409) if something else had altered a row that was changed, or a row of the order of
    *   secrets next to a new secret
    */
-  seal(): boolean {
+  seal(): SealedChange {
     let changes = [...rowChanges(this.#session!.changeset())];
     if (this.#order.follow(changes)) changes = [...rowChanges(this.#session!.changeset())];
     this.#endSession();
@@ -169,7 +173,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
       const before = tables.get(name) ?? EMPTY;
       const after = kind === "delete"
         ? this.#deleted(rows, values as StoredRow, before, discarded)
-        : this.#written(rows, values, kind === "update", before);
+        : this.#written(rows, values, kind === "update", before, discarded);
       changed ||= after !== before;
       tables.set(name, after);
     }
@@ -179,18 +183,19 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
       tables.set(name, without);
       changed = true;
     }
-    if (!changed && !this.#isHeadAltered && this.#nextEpoch === undefined) return false;
+    if (!changed && !this.#isHeadAltered && this.#nextEpoch === undefined) return { changed: false, rows: changes };
     const { generation, schema } = this.#head;
     const head = { epoch: this.#nextEpoch ?? this.#head.epoch, generation: generation + 1, schema, tables };
     const stored = sealHead(head, this.#headKey);
     this.#writeHead.run(stored);
     this.#next = { head, stored };
-    return changed;
+    return { changed, rows: changes };
   }
 
   end(committed: boolean, isDurable: boolean): void {
     this.#endSession();
     this.#checked.clear();
+    this.#discarded.clear();
     if (committed && this.#next) {
       ({ head: this.#head, stored: this.#stored } = this.#next);
       this.#isHeadAltered = false;
@@ -252,6 +257,10 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     return this.#tables.get(name)!.find(key) !== undefined && !this.check(name, ...key);
   }
 
+  discard(name: string, ...key: SqlValue[]): void {
+    if (this.#session) this.#discarded.add(keyText(name, key));
+  }
+
   unproven(name: string, owners: readonly (readonly [scope: Scope, ownerId: number])[]): Scope[] {
     return this.#order.unproven(owners.map(([scope, id]) => [name, scope, BigInt(id)] as const)).map(([, scope]) =>
       scope
@@ -263,6 +272,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     recorded: readonly (SqlValue | undefined)[],
     isUpdate: boolean,
     sum: TableSum,
+    discarded: Map<string, bigint[]>,
   ): TableSum {
     const { table } = rows;
     const key = rows.keyOf(recorded);
@@ -272,10 +282,15 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
       const old = row.map((value, index) => recorded[index] === undefined ? value : recorded[index]!);
       // A replaced row may be identical except for its MAC, which is then missing.
       if (isSameRow(table, old, row)) return sum;
-      if (!isSameRow(table, this.#checked.get(keyText(table.name, key)), old) && !isAuthentic(this.#macs, table, old)) {
+      const id = keyText(table.name, key);
+      if (isSameRow(table, this.#checked.get(id), old) || isAuthentic(this.#macs, table, old)) {
+        rest = minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
+      } else if (this.#discarded.has(id)) {
+        // A changeset combines the deletion of a row with the insertion of another one.
+        rest = this.#deleted(rows, old, sum, discarded);
+      } else {
         throw this.#altered(table, old);
       }
-      rest = minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
     }
     const mac = this.#macs.mac(table.name, fieldsOf(table, row));
     rows.setMac(mac, key);

@@ -3,6 +3,7 @@
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
+import type { RowChange } from "./changeset.ts";
 import { DataFolderError } from "./data_folder.ts";
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
@@ -40,11 +41,22 @@ export interface ChangeCounter {
 export interface TransactionGuard {
   /** Is called when a transaction has begun; an error prevents it. */
   begin(): void;
-  /** Is called before the commit; returns whether cached data may now be out of date. An error rolls back. */
-  seal(): boolean;
+  /** Is called before the commit. An error rolls back. */
+  seal(): SealedChange;
   /** Is called after the transaction. */
   end(committed: boolean, isDurable: boolean): void;
 }
+
+/** What a transaction did. */
+export interface SealedChange {
+  /** Whether cached data may now be out of date. */
+  readonly changed: boolean;
+  /** The rows that differ, of all tables. */
+  readonly rows: readonly RowChange[];
+}
+
+/** Is called with the rows that a committed transaction changed, before anything else runs. */
+export type AppliedListener = (rows: readonly RowChange[]) => void;
 
 /** A statement that changes rows. */
 export interface ChangeStatement {
@@ -63,7 +75,10 @@ export class Database {
   #isDurable = true;
   readonly #changes = { count: 0 };
   #guard: TransactionGuard | undefined;
-  #afterCommit: (() => void)[] = [];
+  readonly #appliedListeners: AppliedListener[] = [];
+  /** Whether a transaction that nothing has allowed is an error. */
+  #isGuarded = false;
+  #isAllowed = false;
 
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
     this.#db = db;
@@ -123,36 +138,56 @@ export class Database {
     return this.#changes;
   }
 
+  /** Calls `listener` after each transaction of this connection that changed rows. */
+  onApplied(listener: AppliedListener): void {
+    this.#appliedListeners.push(listener);
+  }
+
+  /** Makes every transaction an error from now on that does not begin within `allow`. */
+  refuseOthers(): void {
+    this.#isGuarded = true;
+  }
+
+  /** Runs synchronous `work`, which may begin transactions. */
+  allow<T>(work: () => T): T {
+    const was = this.#isAllowed;
+    this.#isAllowed = true;
+    try {
+      return work();
+    } finally {
+      this.#isAllowed = was;
+    }
+  }
+
+  get inTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
   /**
    * Runs `work` in one transaction: everything is stored, or nothing if it throws.
    * `work` is synchronous, so that no other request's statements can become part of it.
    */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
-    const result = this.#transact(work);
-    for (const follow of this.#afterCommit.splice(0)) follow();
+    if (this.#isGuarded && !this.#isAllowed) throw new Error("a change was made outside of Store.commit");
+    const { result, rows } = this.#transact(work);
+    if (rows.length > 0) { for (const listener of this.#appliedListeners) listener(rows); }
     return result;
   }
 
-  /** Calls `work` once the transaction in progress is committed, never if it is rolled back; outside of one, at once. */
-  afterCommit(work: () => void): void {
-    if (this.#inTransaction) this.#afterCommit.push(work);
-    else work();
-  }
-
-  #transact<T>(work: () => T): T {
+  #transact<T>(work: () => T): { result: T; rows: readonly RowChange[] } {
     let [committed, changed] = [false, true];
     this.#begin.run();
     this.#inTransaction = true;
     try {
       this.#guard?.begin();
       const result = work();
-      changed = this.#guard?.seal() ?? true;
+      const sealed = this.#guard?.seal();
+      changed = sealed?.changed ?? true;
       this.#commit.run();
       committed = true;
-      return result;
+      return { result, rows: sealed?.rows ?? [] };
     } catch (error) {
-      this.#afterCommit = [];
       // SQLite may have rolled back already, such as on a full disk.
       if (this.#db.isTransaction) this.#rollback.run();
       throw error;

@@ -8,8 +8,7 @@ export interface PackageLockStore {
   find(handler: string): string | undefined;
   put(handler: string, lock: string): void;
   /**
-   * Deletes a lock that was altered, so that a new one can be written. Called before the transaction that writes the
-   * lock, not within it.
+   * Deletes a lock that was altered, so that a new one can be written, in the same transaction or another one.
    */
   discardAltered(handler: string): void;
   remove(handler: string): void;
@@ -28,7 +27,11 @@ export function createPackageLockStore(db: Database, rows: RowCheck): PackageLoc
       return found && rows.check("package_locks", handler) ? found.lock : undefined;
     },
     discardAltered(handler) {
-      if (rows.isAltered("package_locks", handler)) db.transaction(() => remove.run(handler));
+      if (!rows.isAltered("package_locks", handler)) return;
+      db.transaction(() => {
+        rows.discard("package_locks", handler);
+        remove.run(handler);
+      });
     },
     put: (handler, lock) => void put.run(handler, lock),
     remove: (handler) => void remove.run(handler),

@@ -12,7 +12,7 @@ export interface SettingsStore {
 
   /**
    * Deletes the row if it was altered, so that a new one can be written: nothing of the old row is kept.
-   * Called before the transaction that writes the row, not within it.
+   * Called before the row is written, in the same transaction or another one.
    */
   discardAltered(name: string): void;
 
@@ -38,7 +38,11 @@ export function createSettingsStore(db: Database, rows: RowCheck): SettingsStore
     list: (): { name: string; value: string }[] =>
       all<{ name: string; value: string }>(list).filter(({ name }) => rows.check("settings", name)),
     discardAltered(name: string): void {
-      if (rows.isAltered("settings", name)) db.transaction(() => remove.run(name));
+      if (!rows.isAltered("settings", name)) return;
+      db.transaction(() => {
+        rows.discard("settings", name);
+        remove.run(name);
+      });
     },
     put(name: string, value: string): void {
       put.run(name, value);
@@ -51,11 +55,11 @@ export function createSettingsStore(db: Database, rows: RowCheck): SettingsStore
 
 export function createMetaStore(db: Database): MetaStore {
   const get = db.prepare("SELECT value FROM meta WHERE name = ?");
-  const put = db.prepare(
+  const put = db.prepareChange(
     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
   const startingWith = db.prepare("SELECT name, value FROM meta WHERE name GLOB ? || '*' ORDER BY name");
-  const remove = db.prepare("DELETE FROM meta WHERE name = ?");
+  const remove = db.prepareChange("DELETE FROM meta WHERE name = ?");
   return {
     startingWith: (prefix) => all<{ name: string; value: string }>(startingWith, prefix),
     delete: (name) => void remove.run(name),

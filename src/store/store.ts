@@ -6,6 +6,7 @@ import type { KeyFile } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import type { Head } from "../keyring/sealed_head.ts";
 import { type AccessStore, createAccessStore } from "./access.ts";
+import { attempt } from "./attempt.ts";
 import { type AdminStore, createAdminStore } from "./admins.ts";
 import { type AuditStore, createAuditStore } from "./audit.ts";
 import { type CiphertextStore, createCiphertextStore } from "./ciphertexts.ts";
@@ -13,7 +14,7 @@ import { type CodeVersionStore, createCodeVersionStore } from "./code_versions.t
 import { AuthenticatedRows } from "./authenticated_rows.ts";
 import type { Finding } from "./authenticated_tables.ts";
 import { DatabaseBinding, FINGERPRINT } from "./binding.ts";
-import { type ChangeCounter, Database } from "./database.ts";
+import { type AppliedListener, type ChangeCounter, Database } from "./database.ts";
 import { createFunctionSecretStore, type FunctionSecretStore } from "./function_secrets.ts";
 import { createFunctionStore, type FunctionStore } from "./functions.ts";
 import { createOwnerStore, type OwnerStore } from "./owners.ts";
@@ -45,15 +46,31 @@ export interface Store {
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
   readonly meta: MetaStore;
-  /** Stores everything that `work` does, or nothing if it throws; `work` is synchronous. */
+  /**
+   * Stores everything that `work` does, or nothing if it throws, and resolves once that is in force. `work` is
+   * synchronous, and has no other effects: those belong in `applied`, which is called at once when the rows are stored,
+   * before anything else runs, or in a listener of `onApplied`. All changes of a server go through this.
+   * @throws any error that `work` or `applied` throws
+   */
+  commit<T>(work: () => T): Promise<T>;
+  commit<T, R>(work: () => T, applied: (result: T) => R): Promise<R>;
+  /** The same, in a transaction that a power cut may undo as a whole until another one follows. */
+  commitWithoutSync<T>(work: () => T): Promise<T>;
+  /** Makes changes outside of `commit` errors from now on. */
+  requireCommits(): void;
+  /** Changes what describes this machine alone, such as what is in its folders. */
+  local<T>(work: () => T): T;
+  /** Calls `listener` with the rows that a transaction changed, once they are stored and before anything else runs. */
+  onApplied(listener: AppliedListener): void;
+  /** Reports whether a transaction is in progress, so that what is read may be rolled back. */
+  inTransaction(): boolean;
+  /** Stores everything that `work` does, or nothing if it throws; `work` is synchronous. In a server, within `commit`. */
   transaction<T>(work: () => T): T;
   /**
    * Runs a transaction for a change by `actor`, provided that they may still make changes when it begins.
    * @throws AppError EntitlementLost (401); any error that `work` throws
    */
   change<T>(actor: Actor, work: () => T): T;
-  /** Calls `work` once the transaction in progress is committed, never if it is rolled back; outside of one, at once. */
-  afterCommit(work: () => void): void;
   /** Runs a transaction that a power cut may undo as a whole until another transaction follows. */
   transactionWithoutSync<T>(work: () => T): T;
   readonly changes: ChangeCounter;
@@ -143,6 +160,15 @@ function storeOf(
   const secretVersions = createSecretVersionStore(db, rows);
   const deletedSecrets = createDeletedSecretStore(db, rows);
   const access = createAccessStore(db, rows);
+  const requireNoTransaction = (): void => {
+    if (db.inTransaction) throw new Error("a commit was begun within a transaction");
+  };
+  const commit = <T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> =>
+    attempt(() => {
+      requireNoTransaction();
+      const result = db.allow(() => db.transaction(work));
+      return applied ? applied(result) : result as unknown as R;
+    });
   return {
     access,
     admins: createAdminStore(db, rows),
@@ -160,13 +186,22 @@ function storeOf(
     secretNames: createSecretNameStore(db),
     settings: createSettingsStore(db, rows),
     meta: createMetaStore(db),
+    commit,
+    commitWithoutSync: (work) =>
+      attempt(() => {
+        requireNoTransaction();
+        return db.allow(() => db.transactionWithoutSync(work));
+      }),
+    requireCommits: () => db.refuseOthers(),
+    local: (work) => db.allow(() => db.transactionWithoutSync(work)),
+    onApplied: (listener) => db.onApplied(listener),
+    inTransaction: () => db.inTransaction,
     transaction: (work) => db.transaction(work),
     change: (actor, work) =>
       db.transaction(() => {
         requireEntitled(actor);
         return work();
       }),
-    afterCommit: (work) => db.afterCommit(work),
     transactionWithoutSync: (work) => db.transactionWithoutSync(work),
     changes: db.changes,
     head: () => rows.head,

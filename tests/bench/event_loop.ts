@@ -42,7 +42,7 @@ export async function benchEventLoop(): Promise<string[]> {
   const imports = createImports({
     sourceOf: () => undefined,
     codeDir: codeDir!,
-    locks: createPackageLocks({ store: store.packageLocks, transaction: store.transaction }),
+    locks: createPackageLocks({ store: store.packageLocks, commit: store.commit }),
     cache: new ModuleCache({
       runtime: { ...runtime, cacheDir: there.path, workerPackage: "npm:hono@4.13.19" },
       dataDir: there.path,

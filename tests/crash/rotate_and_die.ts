@@ -34,19 +34,23 @@ for (const change of ["addKey", "dropKeys"] as const) {
     },
   });
 }
-const watch = (transaction: <T>(work: () => T) => T) => <T>(work: () => T): T => {
-  const result = transaction(() => {
-    const result = work();
-    passed("before a commit");
-    return result;
-  });
-  passed("after a commit");
+const watch = <T>(work: () => T) => (): T => {
+  const result = work();
+  passed("before a commit");
   return result;
 };
 const watched = {
   ...store,
-  transaction: watch(store.transaction),
-  transactionWithoutSync: watch(store.transactionWithoutSync),
+  commit: <T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> =>
+    store.commit(watch(work), (result) => {
+      passed("after a commit");
+      return applied ? applied(result) : result as unknown as R;
+    }),
+  async commitWithoutSync<T>(work: () => T): Promise<T> {
+    const result = await store.commitWithoutSync(watch(work));
+    passed("after a commit");
+    return result;
+  },
 };
 
 const clock = { now: Date.now() };

@@ -46,7 +46,7 @@ Deno.test("packages that no function of any server has are removed, and fetched 
     const keys = openKeyFile(join(dataDir, "encryption-keys.json"), true, new Date(), undefined);
     const store = openStore(join(dataDir, "database.db"), keys);
     try {
-      const locks = createPackageLocks({ store: store.packageLocks, transaction: store.transaction });
+      const locks = createPackageLocks({ store: store.packageLocks, commit: store.commit });
       const reports: string[] = [];
       const runtime = { cacheDir, denoDir, appDir: "", deno: "", workerPackage: "npm:hono@4.13.19" };
       await new Pruner({

@@ -9,11 +9,11 @@ const BLOCK = 2 ** 16;
 
 Deno.test("the counts of nodes add up, whatever each was told of the others before", () => {
   using there = temporaryStore();
-  const { store: { meta }, keyFile } = there;
+  const { store, keyFile } = there;
   const nodes = ["a", "b", "c"].map((node) => {
     // Each node has a keyring of its own in memory.
     const { keyring } = new KeyFile(keyFile.path, undefined);
-    return { node, keyring, counted: countSeals(keyring, meta, node), seals: 0 };
+    return { node, keyring, counted: countSeals(keyring, store, node), seals: 0 };
   });
   const seal = (index: number, times: number) => {
     for (let n = 0; n < times; n++) nodes[index]!.keyring.seal("x", "");
@@ -30,13 +30,13 @@ Deno.test("the counts of nodes add up, whatever each was told of the others befo
     assertCounted(0);
   }
   const restarted = nodes[1]!;
-  restarted.counted = countSeals(restarted.keyring, meta, restarted.node);
+  restarted.counted = countSeals(restarted.keyring, store, restarted.node);
   seal(1, 100_000);
   assertCounted(1);
 
   keyFile.addKey(new Date());
   const { keyring } = new KeyFile(keyFile.path, undefined);
-  const counted = countSeals(keyring, meta, "a");
+  const counted = countSeals(keyring, store, "a");
   assert.equal(counted(), 0, "a new key was never used");
   keyring.seal("x", "");
   assert.equal(counted(), 1);

@@ -26,7 +26,7 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
   const imports = createImports({
     sourceOf: () => undefined,
     codeDir,
-    locks: createPackageLocks({ store: store.packageLocks, transaction: store.transaction }),
+    locks: createPackageLocks({ store: store.packageLocks, commit: store.commit }),
     cache: new ModuleCache({
       runtime: {
         cacheDir: folder,

@@ -26,16 +26,16 @@ Deno.test("a whole list is what its pages are together, whatever their size", as
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...sizes), fc.integer({ min: 1, max: 1_000 }), async (size, limit) => {
       const { read } = table(upTo(size).map((n) => n * 3));
-      const whole = await answerList("rows", { cursor: 0 }, read, shown).json();
+      const whole = await (await answerList("rows", { cursor: 0 }, read, shown)).json();
       const pages: unknown[] = [];
       let cursor: number | null = 0;
       while (cursor !== null) {
-        const page: { rows: { id: number }[]; next?: string | null } = await answerList(
+        const page: { rows: { id: number }[]; next?: string | null } = await (await answerList(
           "rows",
           { limit, cursor },
           read,
           shown,
-        ).json();
+        )).json();
         assert.ok(page.rows.length <= limit);
         pages.push(...page.rows);
         assert.equal(page.next === null, page.rows.length === 0 || page.rows.at(-1)!.id === size * 3);
@@ -50,7 +50,7 @@ Deno.test("a whole list is what its pages are together, whatever their size", as
 
 Deno.test("a long list is read in pieces, and only as it is taken", async () => {
   const { rows, read, most } = table(upTo(1_000));
-  const response = answerList("rows", { cursor: 0 }, read, shown);
+  const response = await answerList("rows", { cursor: 0 }, read, shown);
   rows.add(2_000);
   const { rows: given }: { rows: { id: number }[] } = await response.json();
   assert.deepEqual(given.map(({ id }) => id), [...upTo(1_000), 2_000]);
@@ -59,7 +59,7 @@ Deno.test("a long list is read in pieces, and only as it is taken", async () => 
 
 Deno.test("a list whose other rows are deleted while it is sent ends well", async () => {
   const { rows, read } = table(upTo(1_000));
-  const response = answerList("rows", { cursor: 0 }, read, shown);
+  const response = await answerList("rows", { cursor: 0 }, read, shown);
   for (const id of [...rows]) if (id > 250) rows.delete(id);
   assert.equal((await response.json()).rows.length, 250);
 });
@@ -68,7 +68,7 @@ Deno.test("others have their turns between the pieces of a long list", async () 
   const { read } = table(upTo(1_000));
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
-  await answerList("rows", { cursor: 0 }, read, shown).json();
+  await (await answerList("rows", { cursor: 0 }, read, shown)).json();
   clearInterval(timer);
   assert.ok(turns > 0);
 });

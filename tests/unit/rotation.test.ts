@@ -267,14 +267,14 @@ Deno.test("a key that has encrypted a quarter of what its nonces allow is replac
 
 Deno.test("the count of encryptions outlives the process, by counting too many rather than too few", () => {
   using there = temporaryStore();
-  let counted = countSeals(there.keyring, there.store.meta);
+  let counted = countSeals(there.keyring, there.store);
   let done = 0;
   for (let start = 0; start < 5; start++) {
     const seals = [1, 40_000, 100_000, 0, 3][start]!;
     for (let n = 0; n < seals; n++, done++) there.keyring.seal("x", "");
     assert.ok(counted() >= done && counted() <= done + start * 65_536, `${counted()} for ${done}`);
     // What a new process would know.
-    counted = countSeals(there.keyring, there.store.meta);
+    counted = countSeals(there.keyring, there.store);
     assert.ok(counted() >= done, `${counted()} for ${done}`);
   }
 });
@@ -385,9 +385,8 @@ Deno.test("a full disk in the middle is a clear 503, and the same rotation goes 
   const parts = it.parts();
   const cramped = {
     ...store,
-    transactionWithoutSync<T>(work: () => T): T {
-      if (room-- <= 0) throw full;
-      return store.transactionWithoutSync(work);
+    commitWithoutSync<T>(work: () => T): Promise<T> {
+      return room-- <= 0 ? Promise.reject(full) : store.commitWithoutSync(work);
     },
   };
   const rotation = new Rotation({ ...parts, store: cramped });

@@ -298,7 +298,7 @@ Deno.test("another connection sees nothing of a transaction until it is over", (
   assert.equal(count(), 1);
 });
 
-const UNCHECKED = { check: () => true, isAltered: () => false, unproven: () => [] };
+const UNCHECKED = { check: () => true, isAltered: () => false, discard() {}, unproven: () => [] };
 
 /** The statements that `use` prepares on a real database, and how SQLite would run each. */
 function plans(use: (db: Database) => void): { sql: string; plan: string }[] {

@@ -110,14 +110,14 @@ Deno.test("the use of a key or a session changes nothing that look-ups remember"
   assert.ok(sessions.find(token));
 });
 
-Deno.test("the last uses that version 0.1.0 kept in the main database are moved once", () => {
+Deno.test("the last uses that version 0.1.0 kept in the main database are moved once", async () => {
   using folder = temporaryFolder();
   writeOldData(folder.path);
   const path = join(folder.path, "database.db");
   const { store, keyFile: { keyring } } = openStoreAt(path);
   const clock = { now: 0 };
   using uses = observed(path, clock);
-  moveEarlierUses(store, uses.observations);
+  await moveEarlierUses(store, uses.observations);
   const access = createAccess({
     store,
     keyring,
@@ -130,7 +130,7 @@ Deno.test("the last uses that version 0.1.0 kept in the main database are moved 
   assert.equal(access.key(keyId).lastUsedAt, Date.parse("2026-01-31T12:00:00Z"));
   clock.now = Date.parse("2026-03-01T12:00:00Z");
   access.recordUse(keyId);
-  moveEarlierUses(store, uses.observations);
+  await moveEarlierUses(store, uses.observations);
   assert.equal(access.key(keyId).lastUsedAt, clock.now);
   assert.deepEqual(store.access.earlierUses(), []);
   store.close();

@@ -2,9 +2,14 @@
 
 import type { FilesOptions } from "../../src/code/files/files.ts";
 
-export const WITHOUT_HISTORY: Pick<FilesOptions, "change" | "history" | "requireWritable"> = {
+export const WITHOUT_HISTORY: Pick<FilesOptions, "recordAlone" | "store" | "history" | "requireWritable"> = {
   requireWritable() {},
-  change: (_actor, work) => work(),
+  recordAlone: () => Promise.resolve(),
+  store: {
+    change: (_actor, work) => work(),
+    commit: async <T, R = T>(work: () => T, applied = (result: T) => result as unknown as R) =>
+      await Promise.resolve(applied(work())),
+  },
   history: {
     settle: () => Promise.resolve(),
     keep: () => Promise.resolve(),

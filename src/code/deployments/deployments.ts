@@ -272,17 +272,22 @@ class DeploymentService implements Deployments {
       const stopping = goal.force ? problems.filter(({ kind }) => kind === "group" || kind === "route") : problems;
       if (stopping.length > 0) throw new DeploymentProblems(stopping);
       await using files = await this.#options.workingCopy.stage(comparison.changes);
-      // Nothing is awaited from here until calls run the new code.
-      if (this.#options.history.head() !== comparison.head) {
+      const { store, history, found } = this.#options;
+      const change = () => {
+        if (history.head().version !== comparison.head.version) return undefined;
+        files.check();
+        return this.#commit(actor, goal, comparison, code);
+      };
+      const row = await store.commit(() => store.change(actor, change), (row) => {
+        if (!row) return undefined;
+        files.apply();
+        code?.install(found);
+        return row;
+      });
+      if (!row) {
         if (performance.now() < endsAt) continue;
         throw conflict("The code kept changing while it was checked. Deploy it again.");
       }
-      const row = this.#options.store.change(actor, () => {
-        files.check();
-        return this.#commit(actor, goal, comparison, code);
-      });
-      files.apply();
-      code?.install(this.#options.found);
       return { deployment: this.#toDeployment(row), problems, warnings };
     }
   }

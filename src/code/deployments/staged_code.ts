@@ -62,7 +62,10 @@ export async function stageCode(tree: Tree, options: StagingOptions): Promise<St
     });
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const written = new LocksOfCopy(lockStore);
-    const copied = imports.ofCopy(codeDir, createPackageLocks({ store: written, transaction: (work) => work() }));
+    const copied = imports.ofCopy(
+      codeDir,
+      createPackageLocks({ store: written, commit: (work) => Promise.resolve(work()) }),
+    );
     return new Copy(root, codeDir, copied, () => written.storeIn(locks), options);
   } catch (error) {
     await Deno.remove(root, { recursive: true });

@@ -2,10 +2,11 @@
 
 import { randomUUID } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
-import type { Actor, Facts, Recorder } from "../../actor.ts";
+import type { Actor, Facts, LoneRecorder, Recorder, Subject } from "../../actor.ts";
 import { AppError, conflict, invalid, messageOf, notFound } from "../../errors.ts";
 import { checkFilePath, DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
 import { sha256Of } from "../../sha256.ts";
+import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion } from "../../versions.ts";
 
 /** How often a write creates its folder again when concurrent deletes remove it. */
@@ -99,8 +100,8 @@ export interface FilesOptions {
   readonly codeDir: string;
   /** Is called within the transaction of each change. */
   readonly record: Recorder;
-  /** Runs a transaction of a change; see `Store.change`. */
-  readonly change: <T>(actor: Actor, work: () => T) => T;
+  readonly recordAlone: LoneRecorder;
+  readonly store: Pick<Store, "change" | "commit">;
   readonly history: FileHistory;
   /** Throws while files come from elsewhere. */
   readonly requireWritable: () => void;
@@ -113,14 +114,16 @@ export function createFiles(options: FilesOptions): Files {
 class FileService implements Files {
   readonly #codeDir: string;
   readonly #record: Recorder;
-  readonly #change: FilesOptions["change"];
+  readonly #recordAlone: LoneRecorder;
+  readonly #store: FilesOptions["store"];
   readonly #history: FileHistory;
   readonly #requireWritable: () => void;
 
-  constructor({ codeDir, record, change, history, requireWritable }: FilesOptions) {
+  constructor({ codeDir, record, recordAlone, store, history, requireWritable }: FilesOptions) {
     this.#codeDir = codeDir;
     this.#record = record;
-    this.#change = change;
+    this.#recordAlone = recordAlone;
+    this.#store = store;
     this.#history = history;
     this.#requireWritable = requireWritable;
   }
@@ -197,7 +200,7 @@ class FileService implements Files {
       }
       const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
       const files = new Map([[path, { sha256, sizeBytes: content.length }]]);
-      const version = this.#recorded(
+      const version = await this.#recorded(
         actor,
         path,
         created ? "file.created" : "file.updated",
@@ -231,7 +234,7 @@ class FileService implements Files {
     // Prevents its folder from being removed meanwhile.
     const draft = await this.#writeDraft(target, new Uint8Array());
     try {
-      // Nothing is awaited from here on.
+      // Nothing is awaited before the change begins.
       const sizeBytes = sizeOf(file);
       if (sizeBytes === undefined) throw notFound("file", from);
       const sha256 = sha256Of(Deno.readFileSync(file));
@@ -239,31 +242,34 @@ class FileService implements Files {
       if (sha256 !== kept) throw conflict(`The file ${from} was changed in the meantime.`);
       if (sizeOf(target) !== undefined) throw conflict(`The file ${to} already exists.`, { to: "is taken" });
       Deno.copyFileSync(file, draft);
-      this.#recorded(actor, to, "file.created", { after: { sizeBytes, sha256 } }, () => Deno.linkSync(draft, target));
+      const created = { after: { sizeBytes, sha256 } };
+      await this.#recorded(actor, to, "file.created", created, () => Deno.linkSync(draft, target));
+      // One version for both paths.
+      const files = new Map([[from, null], [to, { sha256, sizeBytes }]]);
+      const removeOld = () => {
+        this.#record(actor, { action: "file.deleted", subject: subjectOf(from), before: { sizeBytes } });
+        this.#history.commit(actor, `Moved ${from} to ${to}`, files);
+        Deno.removeSync(file);
+      };
       let followed: T;
       try {
-        // One version for both paths.
-        const files = new Map([[from, null], [to, { sha256, sizeBytes }]]);
-        followed = follow(() =>
-          void this.#recorded(
-            actor,
-            from,
-            "file.deleted",
-            { before: { sizeBytes }, files, message: `Moved ${from} to ${to}` },
-            () => Deno.removeSync(file),
-          )
+        followed = await this.#store.commit(
+          () =>
+            this.#store.change(actor, () => {
+              this.#requireWritable();
+              return follow(removeOld);
+            }),
+          (followed) => {
+            this.#history.wrote(files.keys());
+            return followed;
+          },
         );
       } catch (error) {
         // The transaction can fail after the file was removed.
         if (sizeOf(file) === undefined) Deno.linkSync(target, file);
         Deno.removeSync(target);
         this.#history.wrote([from, to]);
-        const subject = { kind: "file", id: null, name: to };
-        this.#record(actor, {
-          action: "file.failed",
-          subject,
-          after: { failed: "file.created", why: messageOf(error) },
-        });
+        await this.#recordFailure(actor, to, "file.created", error);
         throw error;
       }
       return { info: await this.#stat(to, target), sha256, followed };
@@ -283,7 +289,7 @@ class FileService implements Files {
     if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)), `the file ${path}`);
     check();
     const files = new Map([[path, null]]);
-    this.#recorded(actor, path, "file.deleted", { before: { sizeBytes }, files }, () => Deno.removeSync(file));
+    await this.#recorded(actor, path, "file.deleted", { before: { sizeBytes }, files }, () => Deno.removeSync(file));
     await this.#removeEmptyFolders(file);
   }
 
@@ -348,28 +354,36 @@ class FileService implements Files {
    * Makes a change that the database cannot roll back, and returns the newest version. The audit entry and the version
    * are stored first, so that every change is recorded; a failure is then recorded as such.
    */
-  #recorded(
+  async #recorded(
     actor: Actor,
     path: string,
     action: keyof typeof MESSAGES,
     { before, after, files = new Map(), message = `${MESSAGES[action]} ${path}` }: RecordedChange,
     work: () => void,
-  ): number | undefined {
-    const subject = { kind: "file", id: null, name: path };
-    const version = this.#change(actor, () => {
+  ): Promise<number | undefined> {
+    const change = () => {
       // Again, as a source may have been set meanwhile.
       this.#requireWritable();
-      this.#record(actor, { action, subject, before, after });
+      this.#record(actor, { action, subject: subjectOf(path), before, after });
       return files.size === 0 ? undefined : this.#history.commit(actor, message, files);
+    };
+    const made = await this.#store.commit(() => this.#store.change(actor, change), (version) => {
+      try {
+        work();
+        this.#history.wrote(files.size === 0 ? [path] : files.keys());
+        return { version };
+      } catch (error) {
+        return { version, error };
+      }
     });
-    try {
-      work();
-      this.#history.wrote(files.size === 0 ? [path] : files.keys());
-      return version;
-    } catch (error) {
-      this.#record(actor, { action: "file.failed", subject, after: { failed: action, why: messageOf(error) } });
-      throw error;
-    }
+    if (!("error" in made)) return made.version;
+    await this.#recordFailure(actor, path, action, made.error);
+    throw made.error;
+  }
+
+  async #recordFailure(actor: Actor, path: string, failed: keyof typeof MESSAGES, error: unknown): Promise<void> {
+    const after = { failed, why: messageOf(error) };
+    await this.#recordAlone(actor, { action: "file.failed", subject: subjectOf(path), after });
   }
 }
 
@@ -382,6 +396,10 @@ interface RecordedChange {
   readonly files?: ReadonlyMap<string, { sha256: string; sizeBytes: number } | null>;
   /** Of the version. */
   readonly message?: string;
+}
+
+function subjectOf(path: string): Subject {
+  return { kind: "file", id: null, name: path };
 }
 
 function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {

@@ -2,6 +2,7 @@
 
 import type { Actor, Recorder } from "../../actor.ts";
 import { AppError, notFound } from "../../errors.ts";
+import type { SettingsStore } from "../../store/settings.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
 import type { DeploymentProblem } from "../deployments/problems.ts";
@@ -51,13 +52,15 @@ export interface GitSources {
   /** Returns the outcome of the last sync of the present source. */
   lastSync(): LastSync | undefined;
   /** Keeps an outcome, unless the source is no longer the one of `version`. */
-  keep(sync: LastSync, version: Version): void;
+  keep(sync: LastSync, version: Version): Promise<void>;
+  /** Calls `listener` when another source, or none, is stored. */
+  onChange(listener: () => void): void;
   /** @throws AppError ReadOnly (409) while files come from a repository */
   requireWritable(): void;
 }
 
 export interface GitSourcesOptions {
-  readonly store: Pick<Store, "settings" | "change" | "transaction">;
+  readonly store: Pick<Store, "settings" | "change" | "commit" | "onApplied">;
   readonly record: Recorder;
 }
 
@@ -66,10 +69,14 @@ const SOURCE = "git.source";
 const LAST_SYNC = "git.last-sync";
 
 export function createGitSources({ store, record }: GitSourcesOptions): GitSources {
-  const stored = new Map(store.settings.list().map(({ name, value }) => [name, value]));
-  const parsed = <T>(name: string) => stored.has(name) ? JSON.parse(stored.get(name)!) as T : undefined;
-  let source = parsed<GitSource>(SOURCE);
-  let last = parsed<LastSync>(LAST_SYNC);
+  const listeners: (() => void)[] = [];
+  let { source, last } = load(store.settings);
+  store.onApplied((rows) => {
+    const names = rows.filter(({ table }) => table === "settings").map(({ values: [name] }) => name);
+    if (!names.includes(SOURCE) && !names.includes(LAST_SYNC)) return;
+    ({ source, last } = load(store.settings));
+    if (names.includes(SOURCE)) { for (const listener of listeners) listener(); }
+  });
 
   const discardAltered = () => [SOURCE, LAST_SYNC].forEach((name) => store.settings.discardAltered(name));
   const subject = ({ url }: GitSource) => ({ kind: "git-source", id: null, name: url });
@@ -91,8 +98,6 @@ export function createGitSources({ store, record }: GitSourcesOptions): GitSourc
         const facts = { before: before && { ...before }, after: { ...next } };
         record(actor, { action: "git-source.set", subject: subject(next), ...facts });
       });
-      source = next;
-      if (!isSame) last = undefined;
     },
 
     remove(actor, expected) {
@@ -104,17 +109,18 @@ export function createGitSources({ store, record }: GitSourcesOptions): GitSourc
         for (const name of [SOURCE, LAST_SYNC]) store.settings.delete(name);
         record(actor, { action: "git-source.removed", subject: subject(before), before: { ...before } });
       });
-      source = last = undefined;
     },
 
     lastSync: () => last,
 
-    keep(sync, of) {
-      if (of !== version()) return;
-      last = sync;
-      discardAltered();
-      store.transaction(() => store.settings.put(LAST_SYNC, JSON.stringify(sync)));
-    },
+    keep: (sync, of) =>
+      store.commit(() => {
+        if (of !== version()) return;
+        discardAltered();
+        store.settings.put(LAST_SYNC, JSON.stringify(sync));
+      }),
+
+    onChange: (listener) => void listeners.push(listener),
 
     requireWritable() {
       if (source) {
@@ -126,6 +132,12 @@ export function createGitSources({ store, record }: GitSourcesOptions): GitSourc
       }
     },
   };
+}
+
+function load(settings: SettingsStore): { source: GitSource | undefined; last: LastSync | undefined } {
+  const stored = new Map(settings.list().map(({ name, value }) => [name, value]));
+  const parsed = <T>(name: string) => stored.has(name) ? JSON.parse(stored.get(name)!) as T : undefined;
+  return { source: parsed<GitSource>(SOURCE), last: parsed<LastSync>(LAST_SYNC) };
 }
 
 /** Returns what determines the files, as one text. */

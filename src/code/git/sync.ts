@@ -77,6 +77,7 @@ class GitSyncService implements GitSync {
 
   constructor(options: GitSyncOptions) {
     this.#options = options;
+    options.sources.onChange(() => this.#startTimer());
   }
 
   sync(actor: Actor, { force }: { force: boolean }) {
@@ -125,12 +126,10 @@ class GitSyncService implements GitSync {
       }
     }
     this.#options.sources.set(actor, source, expected);
-    this.#startTimer();
   }
 
   removeSource(actor: Actor, expected?: ExpectedVersions): void {
     this.#options.sources.remove(actor, expected);
-    this.#startTimer();
   }
 
   #isReadable(name: string): boolean {
@@ -189,16 +188,21 @@ class GitSyncService implements GitSync {
       }, (fetched) => commit = fetched);
       if (!deployed) return undefined;
       const deployment = deployed.deployment.id;
-      sources.keep({ at: now(), outcome: "deployed", isFinal: true, commit: commit!, deployment }, version);
+      await sources.keep({ at: now(), outcome: "deployed", isFinal: true, commit: commit!, deployment }, version);
       report("info", `Deployed commit ${commit} of ${describeSource(source)}.`);
       return deployed;
     } catch (error) {
-      if (!this.#isStopping) this.#keepFailure(error, source, version, commit);
+      if (!this.#isStopping) await this.#keepFailure(error, source, version, commit);
       throw error;
     }
   }
 
-  #keepFailure(error: unknown, source: GitSource, version: Version, commit: string | undefined): void {
+  async #keepFailure(
+    error: unknown,
+    source: GitSource,
+    version: Version,
+    commit: string | undefined,
+  ): Promise<void> {
     const { sources, now, report } = this.#options;
     const sentence = error instanceof AppError ? error.message : "The server failed; its log has the cause.";
     const failure: LastSync = {
@@ -214,7 +218,7 @@ class GitSyncService implements GitSync {
     const isNews = last?.error !== sentence || last.commit !== commit;
     // An unreachable server is reported once, not at each interval.
     if (!isNews) return;
-    sources.keep(failure, version);
+    await sources.keep(failure, version);
     report("warn", `${describeSource(source)} could not be synced: ${messageOf(error)}`);
   }
 

@@ -100,7 +100,7 @@ export interface Imports {
   /** Builds a handler's graph with this lock; stores nothing. */
   trial(path: string, lock: Lock): Promise<Trial>;
   /** Makes trials the current graphs of their handlers: all of them or none. See `PackageLocks.replace`. */
-  adopt(trials: readonly Trial[], name: string | undefined, also: () => void): void;
+  adopt(trials: readonly Trial[], name: string | undefined, also: () => void): Promise<void>;
   /** Returns the ids of the npm packages of all known graphs. */
   packages(): Set<string>;
   /** Forgets the graphs of these handlers. */
@@ -244,9 +244,9 @@ class ImportService implements Imports {
     return { handler: path, graph: known.graph, known, before };
   }
 
-  adopt(trials: readonly Trial[], name: string | undefined, also: () => void): void {
+  async adopt(trials: readonly Trial[], name: string | undefined, also: () => void): Promise<void> {
     const changes = trials.map(({ handler, before, graph }) => ({ handler, before, after: graph.lock! }));
-    this.#locks.replace(changes, name, also);
+    await this.#locks.replace(changes, name, also);
     for (const { handler, known: trial } of trials) {
       this.#known.set(handler, trial);
       this.#keep(handler, trial);
@@ -420,10 +420,12 @@ class ImportService implements Imports {
     if (this.#options.ownUsers) await openToSandboxes(folders);
     const native = [...new Set([...named, ...nativePackages(complete, found.npm, (id) => found.npmFolders.get(id))])];
     await this.#moduleCache.claim(Object.keys(complete.npm));
-    const isStale = this.#locks.find(handler) !== before;
     const text = lockText(complete);
     // Only complete packages are stored, so that no other function gets a version that is not available.
-    if (!trial && cache.success && problems.length === 0 && !isStale) this.#locks.put(handler, text);
+    const isStored = !trial && cache.success && problems.length === 0;
+    const isStale = isStored
+      ? !await this.#locks.putAfter(handler, before, text)
+      : this.#locks.find(handler) !== before;
     return { lock: text, npm, native, files: [...folders, ...found.cached], problems, isStale };
   }
 

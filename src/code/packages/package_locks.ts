@@ -22,14 +22,19 @@ export interface PackageLocks {
    * versions.
    */
   starting(handler: string, specifiers?: ReadonlySet<string>): Lock;
-  /** Stores the handler's lock; new versions become part of the starting locks of other handlers. */
+  /**
+   * Stores the handler's lock, within the transaction of a change; new versions become part of the starting locks of
+   * other handlers.
+   */
   put(handler: string, lock: string): void;
+  /** Stores the handler's lock unless it is no longer `before`; returns whether it did. */
+  putAfter(handler: string, before: string | undefined, lock: string): Promise<boolean>;
   /**
    * Stores the locks of several handlers in one transaction, in which `also` is called. `name` is a package whose
    * versions in the first lock other handlers then get, too.
    * @throws AppError Conflict (409) if a lock has changed since
    */
-  replace(changes: readonly LockChange[], name: string | undefined, also: () => void): void;
+  replace(changes: readonly LockChange[], name: string | undefined, also: () => void): Promise<void>;
   /** Returns the handlers that have a lock. */
   handlers(): string[];
   /** Returns the ids of all npm packages in handlers' locks; may miss a lock that is stored meanwhile. */
@@ -46,7 +51,7 @@ export interface LockChange {
 
 export interface PackageLocksOptions {
   readonly store: PackageLockStore;
-  transaction<T>(work: () => T): T;
+  commit<T>(work: () => T): Promise<T>;
 }
 
 /** Path of the lock for new imports; no handler has it. */
@@ -59,7 +64,7 @@ function lockOf(store: PackageLocksOptions["store"], handler: string): Lock {
   return text === undefined ? EMPTY_LOCK : parseLock(text);
 }
 
-export function createPackageLocks({ store, transaction }: PackageLocksOptions): PackageLocks {
+export function createPackageLocks({ store, commit }: PackageLocksOptions): PackageLocks {
   const handlers = (): string[] => store.handlers().filter((handler) => handler !== MASTER);
   /** Reads one lock at a time, so that other work can run in between. */
   async function* each(): AsyncGenerator<Lock> {
@@ -70,6 +75,18 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
   }
   /** Counts the changes. */
   let revision = 0;
+  /** Returns the lock for new imports with what `lock` has in addition. */
+  const masterWith = (lock: string): string => lockText(mergeLocks(parseLock(lock), lockOf(store, MASTER)));
+  const isStored = (handler: string, lock: string): boolean =>
+    store.find(handler) === lock && store.find(MASTER) === masterWith(lock);
+  const put = (handler: string, lock: string): void => {
+    revision++;
+    if (isStored(handler, lock)) return;
+    const master = masterWith(lock);
+    for (const each of [handler, MASTER]) store.discardAltered(each);
+    store.put(handler, lock);
+    store.put(MASTER, master);
+  };
   return {
     find: (handler) => store.find(handler),
     starting(handler, specifiers) {
@@ -84,7 +101,7 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
     },
     async remove(handlers) {
       if (handlers.length === 0) return;
-      transaction(() => handlers.forEach(store.remove));
+      await commit(() => handlers.forEach(store.remove));
       for (let look = 0, seen = -1; look < LOOKS_MAX && seen !== revision; look++) {
         seen = revision;
         const [specifiers, remote] = [new Set<string>(), new Set<string>()];
@@ -93,32 +110,33 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
           for (const address of [...Object.keys(lock.remote), ...Object.keys(lock.redirects)]) remote.add(address);
         }
         if (seen !== revision) continue;
-        const known = lockOf(store, MASTER);
-        const isUsed = ([address]: [string, string]): boolean => remote.has(address);
-        const left: Lock = {
-          ...lockOfSpecifiers(known, specifiers),
-          remote: Object.fromEntries(Object.entries(known.remote).filter(isUsed)),
-          redirects: Object.fromEntries(Object.entries(known.redirects).filter(isUsed)),
-        };
-        store.discardAltered(MASTER);
-        transaction(() => store.put(MASTER, lockText(left)));
+        await commit(() => {
+          const known = lockOf(store, MASTER);
+          const isUsed = ([address]: [string, string]): boolean => remote.has(address);
+          const left: Lock = {
+            ...lockOfSpecifiers(known, specifiers),
+            remote: Object.fromEntries(Object.entries(known.remote).filter(isUsed)),
+            redirects: Object.fromEntries(Object.entries(known.redirects).filter(isUsed)),
+          };
+          store.discardAltered(MASTER);
+          store.put(MASTER, lockText(left));
+        });
       }
     },
-    put(handler, lock) {
+    put,
+    async putAfter(handler, before, lock) {
       revision++;
-      const known = store.find(MASTER);
-      const master = lockText(mergeLocks(parseLock(lock), lockOf(store, MASTER)));
-      if (store.find(handler) === lock && known === master) return;
-      for (const each of [handler, MASTER]) store.discardAltered(each);
-      transaction(() => {
-        store.put(handler, lock);
-        store.put(MASTER, master);
+      if (store.find(handler) === before && isStored(handler, lock)) return true;
+      return await commit(() => {
+        if (store.find(handler) !== before) return false;
+        put(handler, lock);
+        return true;
       });
     },
     replace(changes, name, also) {
       revision++;
-      for (const handler of [MASTER, ...changes.map(({ handler }) => handler)]) store.discardAltered(handler);
-      transaction(() => {
+      return commit(() => {
+        for (const handler of [MASTER, ...changes.map(({ handler }) => handler)]) store.discardAltered(handler);
         for (const { handler, before, after } of changes) {
           if (store.find(handler) !== before) {
             throw conflict(`The packages of ${handler} were changed in the meantime.`);
@@ -140,7 +158,7 @@ export function createPackageLocks({ store, transaction }: PackageLocksOptions):
 }
 
 /** Imports the single lock file for all handlers that an older version of this program wrote. */
-export function importLockFile(path: string, { store, transaction }: PackageLocksOptions): void {
+export async function importLockFile(path: string, { store, commit }: PackageLocksOptions): Promise<void> {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
@@ -148,8 +166,12 @@ export function importLockFile(path: string, { store, transaction }: PackageLock
     if (error instanceof Deno.errors.NotFound) return;
     throw error;
   }
-  if (store.find(MASTER) === undefined) store.discardAltered(MASTER);
-  if (store.find(MASTER) === undefined) transaction(() => store.put(MASTER, lockText(lockOrEmpty(text))));
+  if (store.find(MASTER) === undefined) {
+    await commit(() => {
+      store.discardAltered(MASTER);
+      store.put(MASTER, lockText(lockOrEmpty(text)));
+    });
+  }
   Deno.removeSync(path);
 }
 

@@ -55,7 +55,7 @@ export interface Versions {
 }
 
 export interface VersionsOptions {
-  readonly store: Pick<Store, "change">;
+  readonly store: Pick<Store, "change" | "commit">;
   readonly blobs: Blobs;
   readonly history: CodeHistory;
   readonly workingCopy: WorkingCopy;
@@ -128,15 +128,18 @@ export function createVersions({ store, blobs, history, workingCopy, record }: V
       }
       const changes = changesBetween(tree, history.tree(id));
       await using staged = await workingCopy.stage(changes);
-      const version = store.change(actor, () => {
+      const change = () => {
         if (history.head().version !== before) throw conflict("The code was changed in the meantime.");
         staged.check();
         const version = history.commit(authorOf(actor), "restore", message, changes);
         const subject = { kind: "version", id, name: message };
         record(actor, { action: "code.restored", subject, after: { version, files: changes.size } });
         return version;
+      };
+      const version = await store.commit(() => store.change(actor, change), (version) => {
+        staged.apply();
+        return version;
       });
-      staged.apply();
       if (version === undefined) throw invalid("id", "is no version");
       return { version, files: version === before ? [] : history.diff(version) };
     },
@@ -147,7 +150,8 @@ export function createVersions({ store, blobs, history, workingCopy, record }: V
       const current = [...history.head().tree].find(([, file]) => file.sha256 === sha256);
       if (current) throw conflict(`${current[0]} has this content now. Delete or change it first.`);
       const subject = { kind: "version", id, name: path };
-      store.change(actor, () => record(actor, { action: "code.purged", subject, before: { sha256 } }));
+      const change = () => record(actor, { action: "code.purged", subject, before: { sha256 } });
+      await store.commit(() => store.change(actor, change));
       await blobs.remove(sha256);
     },
   };

@@ -11,6 +11,7 @@ import { sha256Of } from "../../sha256.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import { eachOf } from "../../store/blobs.ts";
 import { CODE_APPLIED as APPLIED, type MetaStore } from "../../store/settings.ts";
+import type { Store } from "../../store/store.ts";
 import type { KeptContent } from "../../sandbox/process/sandbox_dir.ts";
 import type { CodeFolder, FoundFile, Look } from "../files/code_folder.ts";
 import { DISK } from "./author.ts";
@@ -24,8 +25,9 @@ export interface WorkingCopyOptions {
   readonly blobs: Blobs;
   readonly history: CodeHistory;
   readonly meta: MetaStore;
-  transaction<T>(work: () => T): T;
-  transactionWithoutSync<T>(work: () => T): T;
+  readonly commit: Store["commit"];
+  /** Stores which version is in the folder. */
+  readonly local: Store["local"];
   readonly report: (level: Level, message: string) => void;
   /**
    * Absolute. If given, the folder never has other files than the newest version: edits on disk are undone, and kept
@@ -294,12 +296,12 @@ export class WorkingCopy {
 
   #markApplied(version: number | undefined): void {
     if (version === undefined || this.#options.undoneDir !== undefined) return;
-    const { meta, transactionWithoutSync } = this.#options;
-    transactionWithoutSync(() => meta.put(APPLIED, String(version)));
+    const { meta, local } = this.#options;
+    local(() => meta.put(APPLIED, String(version)));
   }
 
   async #recordEdits(): Promise<void> {
-    const { history, folder, transaction, undoneDir } = this.#options;
+    const { history, folder, commit, undoneDir } = this.#options;
     for (let look = 1; look <= LOOKS_MAX; look++) {
       const head = history.head();
       const found = await folder.current();
@@ -313,15 +315,31 @@ export class WorkingCopy {
         if (file && !await this.#keep(path, file)) changes.delete(path);
       });
       // What was changed through the server meanwhile may be among the edits.
-      if (history.head() !== head) continue;
+      const isOutdated = () => history.head().version !== head.version;
+      if (isOutdated()) continue;
       if (changes.size > 0) {
         const isFirst = head.version === undefined;
-        transaction(() => history.commit(DISK, isFirst ? "start" : "disk", messageFor(changes, isFirst), changes));
+        const isDone = await commit(() => {
+          if (isOutdated()) return false;
+          history.commit(DISK, isFirst ? "start" : "disk", messageFor(changes, isFirst), changes);
+          return true;
+        }, (isDone) => {
+          if (isDone) this.#settle(found);
+          return isDone;
+        });
+        if (isDone) return;
+        continue;
       }
-      this.#markApplied(history.head().version);
-      this.#settled = { look: found, head: history.head() };
+      this.#settle(found);
       return;
     }
+  }
+
+  /** Remembers that the newest version is what was found in the folder. */
+  #settle(look: Look): void {
+    const head = this.#options.history.head();
+    this.#markApplied(head.version);
+    this.#settled = { look, head };
   }
 
   /** Returns how the files on disk differ from a version. */

@@ -110,9 +110,9 @@ function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
     // A key takes precedence over a cookie that the browser adds.
     const token = credential && sessionToken(credential);
     const who = token !== undefined
-      ? terminalOf(token, origin, deps)
+      ? await terminalOf(token, origin, deps)
       : credential
-      ? holderOf(credential, origin, deps)
+      ? await holderOf(credential, origin, deps)
       : adminOf(raw, c.env, deps);
     c.set("actor", { ...who, ...origin });
     await next();
@@ -120,11 +120,15 @@ function guard(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
 }
 
 /** @throws AppError Unauthorized (401), Forbidden (403) */
-function holderOf({ value, from }: Credential, origin: Origin, { access, settings, audit }: ApiDeps): KeyActor {
+async function holderOf(
+  { value, from }: Credential,
+  origin: Origin,
+  { access, settings, audit }: ApiDeps,
+): Promise<KeyActor> {
   const refused: AuditEvent = { action: "sign-in.failed", subject: { kind: "api", id: null, name: "" } };
   const holder = access.find(value);
   if (!holder) {
-    audit.record({ kind: "visitor", ...origin }, refused);
+    await audit.recordAlone({ kind: "visitor", ...origin }, refused);
     throw unauthorized(`The API key in ${from} is not known.`);
   }
   const refusal = (): AppError | undefined => {
@@ -135,7 +139,7 @@ function holderOf({ value, from }: Credential, origin: Origin, { access, setting
   };
   const actor: KeyActor = { kind: "key", id: holder.keyId, name: holder.keyName, group: holder.groupName, refusal };
   if (!settings.get("api.access-groups").includes(holder.groupName)) {
-    audit.record({ ...actor, ...origin }, refused);
+    await audit.recordAlone({ ...actor, ...origin }, refused);
     throw new AppError("Forbidden", 403, `Keys of the group "${holder.groupName}" may not use the API.`);
   }
   access.recordUse(holder.keyId);
@@ -143,10 +147,10 @@ function holderOf({ value, from }: Credential, origin: Origin, { access, setting
 }
 
 /** A program with a session of its own. No browser adds the header, so no page can misuse it. */
-function terminalOf(token: string, origin: Origin, { admins, audit }: ApiDeps): AdminActor {
+async function terminalOf(token: string, origin: Origin, { admins, audit }: ApiDeps): Promise<AdminActor> {
   const found = admins.sessions.find(token);
   if (found) return actorOf(found, token, admins);
-  audit.record({ kind: "visitor", ...origin }, {
+  await audit.recordAlone({ kind: "visitor", ...origin }, {
     action: "sign-in.failed",
     subject: { kind: "api", id: null, name: "" },
   });

@@ -158,7 +158,10 @@ const disable = apiRoute({
   responses: { 200: answer("The changed function.", one), ...errors(400, 404) },
 });
 
-export function addFunctions(api: Api, { registry, names, assets, preflight, conditions, health }: ApiDeps): void {
+export function addFunctions(
+  api: Api,
+  { registry, names, assets, preflight, conditions, health, commit }: ApiDeps,
+): void {
   const shown = (row: RegisteredFunction) =>
     toJson(row, row.keys.map(names.ofGroup), conditions.of(row), health(row.id));
 
@@ -184,21 +187,24 @@ export function addFunctions(api: Api, { registry, names, assets, preflight, con
     const entry = c.req.valid("json");
     await assets.check(entry.files ?? []);
     const { name } = c.req.valid("param");
-    const { function: replaced, created } = registry.replace(c.get("actor"), name, entry, ifMatch(c));
+    const { function: replaced, created } = await commit(() =>
+      registry.replace(c.get("actor"), name, entry, ifMatch(c))
+    );
     tag(c, functionVersion(replaced));
     const body = { function: shown(replaced), ...await preflight.handler(replaced) };
     return created ? c.json(body, 201) : c.json(body, 200);
   });
 
-  api.openapi(removeNamed, (c) => {
-    registry.delete(c.get("actor"), registry.named(c.req.valid("param").name).id, ifMatch(c));
+  api.openapi(removeNamed, async (c) => {
+    const { name } = c.req.valid("param");
+    await commit(() => registry.delete(c.get("actor"), registry.named(name).id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(create, async (c) => {
     const wanted = c.req.valid("json");
     await assets.check(wanted.files ?? []);
-    const made = registry.create(c.get("actor"), wanted);
+    const made = await commit(() => registry.create(c.get("actor"), wanted));
     tag(c, functionVersion(made));
     return c.json({ function: shown(made), ...await preflight.handler(made) }, 201);
   });
@@ -214,24 +220,26 @@ export function addFunctions(api: Api, { registry, names, assets, preflight, con
     await assets.check(change.files ?? []);
     const { id } = c.req.valid("param");
     if (keyNames) requireNames(keyNames, change.keys ?? registry.get(id).keys, names);
-    const changed = registry.update(c.get("actor"), id, change, ifMatch(c));
+    const changed = await commit(() => registry.update(c.get("actor"), id, change, ifMatch(c)));
     tag(c, functionVersion(changed));
     return c.json({ function: shown(changed), ...await preflight.handler(changed) }, 200);
   });
 
-  api.openapi(remove, (c) => {
-    registry.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c));
+  api.openapi(remove, async (c) => {
+    await commit(() => registry.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 
-  api.openapi(enable, (c) => {
-    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: true }, ifMatch(c));
+  api.openapi(enable, async (c) => {
+    const { id } = c.req.valid("param");
+    const changed = await commit(() => registry.update(c.get("actor"), id, { enabled: true }, ifMatch(c)));
     tag(c, functionVersion(changed));
     return c.json({ function: shown(changed) }, 200);
   });
 
-  api.openapi(disable, (c) => {
-    const changed = registry.update(c.get("actor"), c.req.valid("param").id, { enabled: false }, ifMatch(c));
+  api.openapi(disable, async (c) => {
+    const { id } = c.req.valid("param");
+    const changed = await commit(() => registry.update(c.get("actor"), id, { enabled: false }, ifMatch(c)));
     tag(c, functionVersion(changed));
     return c.json({ function: shown(changed) }, 200);
   });

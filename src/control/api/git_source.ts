@@ -82,20 +82,20 @@ const sync = apiRoute({
   },
 });
 
-export function addGitSource(api: Api, { gitSources, gitSync }: ApiDeps): void {
+export function addGitSource(api: Api, { gitSources, gitSync, commit }: ApiDeps): void {
   api.openapi(get, (c) => {
     tag(c, gitSources.version());
     return c.json(shown(gitSources), 200);
   });
 
-  api.openapi(put, (c) => {
-    gitSync.setSource(c.get("actor"), c.req.valid("json"), ifMatch(c));
+  api.openapi(put, async (c) => {
+    await commit(() => gitSync.setSource(c.get("actor"), c.req.valid("json"), ifMatch(c)));
     tag(c, gitSources.version());
     return c.json(shown(gitSources), 200);
   });
 
-  api.openapi(remove, (c) => {
-    gitSync.removeSource(c.get("actor"), ifMatch(c));
+  api.openapi(remove, async (c) => {
+    await commit(() => gitSync.removeSource(c.get("actor"), ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 

@@ -119,7 +119,7 @@ const removeNamed = apiRoute({
   responses: { 200: answer("The group was deleted.", successSchema), ...errors(400, 404, 409) },
 });
 
-export function addKeyGroups(api: Api, { access }: ApiDeps): void {
+export function addKeyGroups(api: Api, { access, commit }: ApiDeps): void {
   api.openapi(list, (c) => c.json({ groups: access.groups() }, 200));
 
   // Before the routes with an id, which would take "by-name" for one.
@@ -129,23 +129,24 @@ export function addKeyGroups(api: Api, { access }: ApiDeps): void {
     return c.json({ group }, 200);
   });
 
-  api.openapi(replace, (c) => {
+  api.openapi(replace, async (c) => {
     const { name } = newGroup.pick({ name: true }).parse(c.req.valid("param"));
     const { description = "" } = c.req.valid("json");
-    const { group, created } = access.replaceGroup(c.get("actor"), name, description, ifMatch(c));
+    const { group, created } = await commit(() => access.replaceGroup(c.get("actor"), name, description, ifMatch(c)));
     tag(c, groupVersion(group));
     const body = { id: group.id, name };
     return created ? c.json(body, 201) : c.json(body, 200);
   });
 
-  api.openapi(removeNamed, (c) => {
-    access.deleteGroup(c.get("actor"), access.groupNamed(c.req.valid("param").name).id, ifMatch(c));
+  api.openapi(removeNamed, async (c) => {
+    const { name } = c.req.valid("param");
+    await commit(() => access.deleteGroup(c.get("actor"), access.groupNamed(name).id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 
-  api.openapi(create, (c) => {
+  api.openapi(create, async (c) => {
     const { name, description = "" } = c.req.valid("json");
-    const id = access.createGroup(c.get("actor"), name, description);
+    const id = await commit(() => access.createGroup(c.get("actor"), name, description));
     tag(c, groupVersion({ id, name, description }));
     return c.json({ id, name }, 201);
   });
@@ -156,14 +157,15 @@ export function addKeyGroups(api: Api, { access }: ApiDeps): void {
     return c.json({ group }, 200);
   });
 
-  api.openapi(update, (c) => {
-    const group = access.updateGroup(c.get("actor"), c.req.valid("param").id, c.req.valid("json"), ifMatch(c));
+  api.openapi(update, async (c) => {
+    const { id } = c.req.valid("param");
+    const group = await commit(() => access.updateGroup(c.get("actor"), id, c.req.valid("json"), ifMatch(c)));
     tag(c, groupVersion(group));
     return c.json(SUCCESS, 200);
   });
 
-  api.openapi(remove, (c) => {
-    access.deleteGroup(c.get("actor"), c.req.valid("param").id, ifMatch(c));
+  api.openapi(remove, async (c) => {
+    await commit(() => access.deleteGroup(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 }

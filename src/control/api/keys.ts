@@ -114,9 +114,9 @@ const remove = apiRoute({
   responses: { 200: answer("The key was revoked.", successSchema), ...errors(400, 404) },
 });
 
-export function addKeys(api: Api, { access, names }: ApiDeps): void {
-  const shown = (actor: Actor, rows: readonly (KeyRow & KeyUse)[], includeValues: boolean) => {
-    const opened = includeValues ? access.reveal(actor, rows) : [];
+export function addKeys(api: Api, { access, names, commit }: ApiDeps): void {
+  const shown = async (actor: Actor, rows: readonly (KeyRow & KeyUse)[], includeValues: boolean) => {
+    const opened = includeValues ? await commit(() => access.reveal(actor, rows)) : [];
     return rows.map((row, index) => toJson(row, access.preview(row), opened[index]));
   };
 
@@ -127,29 +127,29 @@ export function addKeys(api: Api, { access, names }: ApiDeps): void {
     return answerList("keys", asked, read, (rows) => shown(c.get("actor"), rows, includeValues));
   });
 
-  api.openapi(create, (c) => {
+  api.openapi(create, async (c) => {
     const { description = "", ...wanted } = c.req.valid("json");
-    const { id, value } = access.createKey(c.get("actor"), { ...wanted, description });
+    const { id, value } = await commit(() => access.createKey(c.get("actor"), { ...wanted, description }));
     tag(c, keyVersion(access.key(id)));
     return c.json({ id, name: wanted.name, value }, 201);
   });
 
-  api.openapi(get, (c) => {
+  api.openapi(get, async (c) => {
     const row = access.key(c.req.valid("param").id);
-    const [key] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    const [key] = await shown(c.get("actor"), [row], c.req.valid("query").includeValues);
     tag(c, keyVersion(row));
     return c.json({ key: key! }, 200);
   });
 
-  api.openapi(update, (c) => {
+  api.openapi(update, async (c) => {
     const { id } = c.req.valid("param");
-    access.updateKey(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+    await commit(() => access.updateKey(c.get("actor"), id, c.req.valid("json"), ifMatch(c)));
     tag(c, keyVersion(access.key(id)));
     return c.json(SUCCESS, 200);
   });
 
-  api.openapi(remove, (c) => {
-    access.deleteKey(c.get("actor"), c.req.valid("param").id, ifMatch(c));
+  api.openapi(remove, async (c) => {
+    await commit(() => access.deleteKey(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 }

@@ -23,23 +23,23 @@ type ListAnswer<Name extends string, Shown> =
  * Answers with `{"<name>": […]}`, and for a page with `next`. `read` returns at most `limit` rows with an id above
  * `after`, in order of id; `show` converts a row for the answer.
  */
-export function answerList<Name extends string, Row extends { readonly id: number }, Shown>(
+export async function answerList<Name extends string, Row extends { readonly id: number }, Shown>(
   name: Name,
   { limit, cursor }: Asked,
   read: (after: number, limit: number) => Row[],
-  show: (rows: Row[]) => Shown[],
-): ListAnswer<Name, Shown> {
-  const page = (after: number, limit: number): Piece => {
+  show: (rows: Row[]) => Shown[] | Promise<Shown[]>,
+): Promise<ListAnswer<Name, Shown>> {
+  const page = async (after: number, limit: number): Promise<Piece> => {
     const { rows, next } = pageOf(read(after, limit + 1), limit, ({ id }) => id);
-    return { shown: show(rows), next };
+    return { shown: await show(rows), next };
   };
   const typed = (response: Response) => response as ListAnswer<Name, Shown>;
 
   if (limit !== undefined || cursor > 0) {
-    const { shown, next } = page(cursor, limit ?? PAGE_MAX);
+    const { shown, next } = await page(cursor, limit ?? PAGE_MAX);
     return typed(Response.json({ [name]: shown, next: next === undefined ? null : cursorOf(next) }));
   }
-  const first = page(0, PIECE);
+  const first = await page(0, PIECE);
   if (first.next === undefined) return typed(Response.json({ [name]: first.shown }));
   const stream = jsonStream(name, first, (after) => page(after, PIECE));
   return typed(new Response(stream, { headers: { "Content-Type": "application/json" } }));
@@ -51,7 +51,11 @@ interface Piece {
   readonly next: number | undefined;
 }
 
-function jsonStream(name: string, first: Piece, following: (after: number) => Piece): ReadableStream<Uint8Array> {
+function jsonStream(
+  name: string,
+  first: Piece,
+  following: (after: number) => Promise<Piece>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let piece: Piece | undefined = first;
   let { next } = first;
@@ -59,7 +63,7 @@ function jsonStream(name: string, first: Piece, following: (after: number) => Pi
     async pull(controller) {
       // Deno requests the next chunk at once; without a pause, all other requests would wait for the whole list.
       await new Promise((resolve) => setTimeout(resolve, 0));
-      const { shown, next: more }: Piece = piece ?? following(next!);
+      const { shown, next: more }: Piece = piece ?? await following(next!);
       const rows = shown.map((row) => JSON.stringify(row)).join(",");
       // The following rows may have been deleted meanwhile.
       const before = piece ? `{${JSON.stringify(name)}:[` : rows && ",";

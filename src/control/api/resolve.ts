@@ -92,8 +92,8 @@ const route = apiRoute({
   },
 });
 
-export function addResolve(api: Api, { access, names, registry, secrets, explainer }: ApiDeps): void {
-  api.openapi(route, (c) => {
+export function addResolve(api: Api, { access, names, registry, secrets, explainer, commit }: ApiDeps): void {
+  api.openapi(route, async (c) => {
     const { functionId, keyId, name, includeValues, limit, cursor } = c.req.valid("query");
     const target = registry.get(names.functionId(functionId, "functionId"));
     const call = { target, key: keyId === undefined ? undefined : access.key(names.keyId(keyId, "keyId")) };
@@ -102,7 +102,8 @@ export function addResolve(api: Api, { access, names, registry, secrets, explain
     const opened = new Map<SecretId, OpenedSecret>();
     const rows = includeValues ? readable.flatMap(({ id }) => id === null ? [] : [secrets.get(id)]) : [];
     if (rows.length > 0) {
-      for (const [index, value] of secrets.reveal(c.get("actor"), rows).entries()) opened.set(rows[index]!.id, value);
+      const values = await commit(() => secrets.reveal(c.get("actor"), rows));
+      for (const [index, value] of values.entries()) opened.set(rows[index]!.id, value);
     }
     return c.json({
       call: outcome.allowed ? { allowed: true, status: null, reason: null } : outcome,

@@ -85,7 +85,7 @@ const copy = apiRoute({
 });
 
 /** Must be added before the other routes of secrets, which would take "import" and "export" for ids. */
-export function addSecretFiles(api: Api, { secrets, transfer }: ApiDeps): void {
+export function addSecretFiles(api: Api, { secrets, transfer, commit }: ApiDeps): void {
   api.openapi(importFile, async (c) => {
     const { dryRun, ...request } = c.req.valid("json");
     const actor = c.get("actor");
@@ -106,8 +106,9 @@ export function addSecretFiles(api: Api, { secrets, transfer }: ApiDeps): void {
     });
   });
 
-  api.openapi(copy, (c) => {
-    const id = secrets.copy(c.get("actor"), c.req.valid("param").id, c.req.valid("json"), ifMatch(c));
+  api.openapi(copy, async (c) => {
+    const { id: source } = c.req.valid("param");
+    const id = await commit(() => secrets.copy(c.get("actor"), source, c.req.valid("json"), ifMatch(c)));
     const row = secrets.get(id);
     tag(c, secretVersion(row));
     return c.json({ id, name: row.name, scope: row.owner.scope }, 201);

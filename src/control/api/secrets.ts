@@ -152,10 +152,10 @@ const remove = apiRoute({
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
 
-export function addSecrets(api: Api, { secrets, names }: ApiDeps): void {
+export function addSecrets(api: Api, { secrets, names, commit }: ApiDeps): void {
   /** The only place where the API decrypts secrets, and only on request. */
-  const shown = (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
-    const opened = includeValues ? secrets.reveal(actor, rows) : [];
+  const shown = async (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
+    const opened = includeValues ? await commit(() => secrets.reveal(actor, rows)) : [];
     return rows.map((row, index) => toJson(row, opened[index]));
   };
 
@@ -166,62 +166,65 @@ export function addSecrets(api: Api, { secrets, names }: ApiDeps): void {
     keyId: keyId === undefined ? undefined : names.keyId(keyId, "keyId"),
   });
 
-  api.openapi(list, (c) => {
+  api.openapi(list, async (c) => {
     const { includeValues, limit, cursor, ...filter } = c.req.valid("query");
     const page = secrets.list(filterOf(filter), cursor, limit);
     return c.json({
-      secrets: shown(c.get("actor"), page.secrets, includeValues),
+      secrets: await shown(c.get("actor"), page.secrets, includeValues),
       next: page.next === undefined ? null : cursorOf(page.next),
     }, 200);
   });
 
-  api.openapi(byName, (c) => {
+  api.openapi(byName, async (c) => {
     const { name } = c.req.valid("param");
     const { includeValues, ...filter } = c.req.valid("query");
     const found = secrets.byName(name, filterOf(filter));
     const isOne = filter.scope === "global" || OWNED_SCOPES.some((scope) => filter[OWNER_FIELDS[scope]] !== undefined);
     if (isOne) tag(c, secretVersion(found[0]!));
-    return c.json({ name, secrets: shown(c.get("actor"), found, includeValues) }, 200);
+    return c.json({ name, secrets: await shown(c.get("actor"), found, includeValues) }, 200);
   });
 
-  api.openapi(get, (c) => {
+  api.openapi(get, async (c) => {
     const row = secrets.get(c.req.valid("param").id);
-    const [secret] = shown(c.get("actor"), [row], c.req.valid("query").includeValues);
+    const [secret] = await shown(c.get("actor"), [row], c.req.valid("query").includeValues);
     tag(c, secretVersion(row));
     return c.json(secret!, 200);
   });
 
-  api.openapi(create, (c) => {
+  api.openapi(create, async (c) => {
     const wanted = c.req.valid("json");
-    const id = secrets.create(c.get("actor"), wanted);
+    const id = await commit(() => secrets.create(c.get("actor"), wanted));
     tag(c, secretVersion(secrets.get(id)));
     return c.json({ id, name: wanted.name, scope: wanted.owner.scope }, 201);
   });
 
-  api.openapi(replace, (c) => {
+  api.openapi(replace, async (c) => {
     const { name } = c.req.valid("param");
-    const { id, created } = secrets.replace(c.get("actor"), { name, ...c.req.valid("json") }, ifMatch(c));
+    const wanted = { name, ...c.req.valid("json") };
+    const { id, created } = await commit(() => secrets.replace(c.get("actor"), wanted, ifMatch(c)));
     const row = secrets.get(id);
     tag(c, secretVersion(row));
     const body = { id, name, scope: row.owner.scope };
     return created ? c.json(body, 201) : c.json(body, 200);
   });
 
-  api.openapi(removeNamed, (c) => {
-    const { id } = secrets.find(c.req.valid("param").name, c.req.valid("query"));
-    secrets.delete(c.get("actor"), id, ifMatch(c));
+  api.openapi(removeNamed, async (c) => {
+    await commit(() => {
+      const { id } = secrets.find(c.req.valid("param").name, c.req.valid("query"));
+      secrets.delete(c.get("actor"), id, ifMatch(c));
+    });
     return c.json(SUCCESS, 200);
   });
 
-  api.openapi(update, (c) => {
+  api.openapi(update, async (c) => {
     const { id } = c.req.valid("param");
-    secrets.update(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+    await commit(() => secrets.update(c.get("actor"), id, c.req.valid("json"), ifMatch(c)));
     tag(c, secretVersion(secrets.get(id)));
     return c.json(SUCCESS, 200);
   });
 
-  api.openapi(remove, (c) => {
-    secrets.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c));
+  api.openapi(remove, async (c) => {
+    await commit(() => secrets.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 }

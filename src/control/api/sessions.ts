@@ -71,26 +71,26 @@ const end = apiRoute({
 });
 
 /** Adds what needs no credential. */
-export function addTerminalSessions(api: Api, { admins }: ApiDeps): void {
-  api.openapi(create, (c) => {
+export function addTerminalSessions(api: Api, { admins, commit }: ApiDeps): void {
+  api.openapi(create, async (c) => {
     const { code, verifier } = c.req.valid("json");
     const visitor = {
       actor: { kind: "visitor", address: c.env.address, requestId: c.get("requestId") },
       userAgent: c.req.header("user-agent") ?? "",
       device: undefined,
     } as const;
-    const { admin, token, expiresAt } = admins.terminal.exchange(visitor, code, verifier);
+    const { admin, token, expiresAt } = await commit(() => admins.terminal.exchange(visitor, code, verifier));
     return c.json({ session: SESSION_PREFIX + token, email: admin.email, expiresAt: time(expiresAt) }, 201);
   });
 }
 
-export function addOwnSession(api: Api, { admins: { sessions } }: ApiDeps): void {
-  api.openapi(end, (c) => {
+export function addOwnSession(api: Api, { admins: { sessions }, commit }: ApiDeps): void {
+  api.openapi(end, async (c) => {
     const [credential] = credentials(c.req.raw.headers, c.req.url);
     const token = credential ? sessionToken(credential) : readCookie(c.req.raw.headers, "session", c.env);
     const found = token === undefined ? undefined : sessions.find(token);
     if (!found) throw notFound("session", "of this request");
-    sessions.end(c.get("actor"), found.session.id, found.admin);
+    await commit(() => sessions.end(c.get("actor"), found.session.id, found.admin));
     return c.json(SUCCESS, 200);
   });
 }

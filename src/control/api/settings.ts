@@ -57,7 +57,7 @@ const change = apiRoute({
   responses: { 200: answer("All settings as they are now.", listSchema), ...errors(400, 413, 415) },
 });
 
-export function addSettings(api: Api, { settings }: ApiDeps): void {
+export function addSettings(api: Api, { settings, commit }: ApiDeps): void {
   const all = (service: Settings) => ({ settings: service.list() });
 
   api.openapi(list, (c) => {
@@ -65,8 +65,8 @@ export function addSettings(api: Api, { settings }: ApiDeps): void {
     return c.json(all(settings), 200);
   });
 
-  api.openapi(change, (c) => {
-    settings.change(c.get("actor"), c.req.valid("json").settings, ifMatch(c));
+  api.openapi(change, async (c) => {
+    await commit(() => settings.change(c.get("actor"), c.req.valid("json").settings, ifMatch(c)));
     tag(c, settings.version());
     return c.json(all(settings), 200);
   });

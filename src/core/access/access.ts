@@ -182,7 +182,13 @@ class AccessService implements Access {
     this.#record = record;
     this.#uses = uses;
     this.#rows = store.access;
-    this.directory = new KeyDirectory(this.#rows, keyring, uses);
+    this.directory = new KeyDirectory({ rows: this.#rows, keyring, uses, isSettled: () => !store.inTransaction() });
+    store.onApplied((changes) => {
+      if (changes.some(({ table }) => table === "api_keys" || table === "key_groups")) this.directory.forgetHolders();
+      for (const { table, kind, values: [id] } of changes) {
+        if (table === "api_keys" && kind === "delete") uses.forget(Number(id) as KeyId);
+      }
+    });
     this.#names = createNames(store);
     this.#listing = createAccessListing(this.#rows, uses);
   }
@@ -228,7 +234,7 @@ class AccessService implements Access {
   }
 
   createGroup(actor: Actor, name: string, description: string): GroupId {
-    return this.#change(actor, () => {
+    return this.#store.change(actor, () => {
       this.#refuseGroupName(name);
       return this.#insertGroup(actor, name, description);
     });
@@ -240,7 +246,7 @@ class AccessService implements Access {
     to: { name?: string | undefined; description?: string | undefined },
     expected?: ExpectedVersions,
   ): GroupRow {
-    return this.#change(actor, () => {
+    return this.#store.change(actor, () => {
       const row = this.group(id);
       requireVersion(expected, groupVersion(row), `the key group "${row.name}"`);
       const { name = row.name, description = row.description } = to;
@@ -265,7 +271,7 @@ class AccessService implements Access {
     description: string,
     expected?: ExpectedVersions,
   ): { group: GroupRow; created: boolean } {
-    return this.#change(actor, () => {
+    return this.#store.change(actor, () => {
       const old = this.#rows.groupByName(name);
       requireVersion(expected, old && groupVersion(old), `the key group "${name}"`);
       if (!old) {
@@ -278,7 +284,7 @@ class AccessService implements Access {
   }
 
   deleteGroup(actor: Actor, id: GroupId, expected?: ExpectedVersions): void {
-    this.#change(actor, () => {
+    this.#store.change(actor, () => {
       const row = this.group(id);
       requireVersion(expected, groupVersion(row), `the key group "${row.name}"`);
       const problem = this.#reasonToKeep(row);
@@ -334,7 +340,7 @@ class AccessService implements Access {
   }
 
   createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string } {
-    return this.#change(actor, () => {
+    return this.#store.change(actor, () => {
       const groupId = this.#groupOf(actor, wanted.groupId);
       this.#refuseKeyName(groupId, wanted.name);
       return { groupId, ...this.#insertKey(actor, { ...wanted, groupId }) };
@@ -347,7 +353,7 @@ class AccessService implements Access {
     to: { name?: string | undefined; description?: string | undefined },
     expected?: ExpectedVersions,
   ): void {
-    this.#change(actor, () => {
+    this.#store.change(actor, () => {
       const row = this.#key(id);
       requireVersion(expected, keyVersion(row), `the API key "${row.groupName}/${row.name}"`);
       const { name = row.name, description = row.description } = to;
@@ -371,14 +377,13 @@ class AccessService implements Access {
   }
 
   deleteKey(actor: Actor, id: KeyId, expected?: ExpectedVersions): void {
-    this.#change(actor, () => {
+    this.#store.change(actor, () => {
       const row = this.#key(id);
       requireVersion(expected, keyVersion(row), `the API key "${row.groupName}/${row.name}"`);
       this.#discardSecrets(actor, { scope: "key", keyId: id });
       this.#rows.deleteKey(id);
       this.#record(actor, keyEvent("key.revoked", row, { before: keyFacts(row) }));
     });
-    this.#uses.forget(id);
   }
 
   find(value: string): KeyHolder | undefined {
@@ -394,7 +399,7 @@ class AccessService implements Access {
   }
 
   bootstrap(actor: Actor, value: string | undefined): void {
-    this.#change(actor, () => {
+    this.#store.change(actor, () => {
       const management = this.#rows.groupByName(MANAGEMENT_GROUP)?.id ??
         this.#insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
       if (value === undefined) return;
@@ -422,15 +427,6 @@ class AccessService implements Access {
     const row = this.#rows.key(id);
     if (!row) throw notFound("API key", id);
     return row;
-  }
-
-  /** Runs one transaction, after which no call is answered from cached holders. */
-  #change<T>(actor: Actor, work: () => T): T {
-    try {
-      return this.#store.change(actor, work);
-    } finally {
-      this.directory.forgetHolders();
-    }
   }
 
   /** Returns the group of a new key, which is created if it is new. */

@@ -14,21 +14,27 @@ export type Admission =
   | { readonly admitted: true; readonly holder: KeyHolder | undefined }
   | { readonly admitted: false; readonly status: 401 | 403; readonly reason: string };
 
+export interface KeyDirectoryParts {
+  readonly rows: Pick<AccessStore, "holder" | "key">;
+  readonly keyring: Pick<Keyring, "lookup">;
+  readonly uses: Pick<Uses<KeyId>, "record">;
+  /** Reports whether what is read cannot be rolled back. */
+  readonly isSettled: () => boolean;
+}
+
 export class KeyDirectory {
-  readonly #rows: Pick<AccessStore, "holder" | "key">;
-  readonly #keyring: Pick<Keyring, "lookup">;
-  readonly #uses: Pick<Uses<KeyId>, "record">;
+  readonly #rows: KeyDirectoryParts["rows"];
+  readonly #keyring: KeyDirectoryParts["keyring"];
+  readonly #uses: KeyDirectoryParts["uses"];
+  readonly #isSettled: KeyDirectoryParts["isSettled"];
   readonly #holders = new Map<string, KeyHolder>();
   #generation = 0;
 
-  constructor(
-    rows: Pick<AccessStore, "holder" | "key">,
-    keyring: Pick<Keyring, "lookup">,
-    uses: Pick<Uses<KeyId>, "record">,
-  ) {
+  constructor({ rows, keyring, uses, isSettled }: KeyDirectoryParts) {
     this.#rows = rows;
     this.#keyring = keyring;
     this.#uses = uses;
+    this.#isSettled = isSettled;
   }
 
   /** Increases with each change of keys and groups: earlier results of `find` may be out of date. */
@@ -41,7 +47,7 @@ export class KeyDirectory {
     const known = this.#holders.get(value);
     if (known) return known;
     const holder = this.#rows.holder(this.#keyring.lookup(value));
-    if (holder) {
+    if (holder && this.#isSettled()) {
       if (this.#holders.size >= HOLDER_CACHE_SIZE) this.#holders.clear();
       this.#holders.set(value, holder);
     }

@@ -68,14 +68,14 @@ export function observeUses<Id extends number>(
 }
 
 /** Moves the last uses of API keys out of the main database, where version 0.1.0 kept them. Safe to interrupt. */
-export function moveEarlierUses(
-  { access, transactionWithoutSync }: Pick<Store, "access" | "transactionWithoutSync">,
+export async function moveEarlierUses(
+  { access, commitWithoutSync }: Pick<Store, "access" | "commitWithoutSync">,
   { uses, transaction }: Pick<Observations, "uses" | "transaction">,
-): void {
+): Promise<void> {
   const earlier: { id: KeyId; at: number }[] = access.earlierUses();
   if (earlier.length === 0) return;
   transaction(() => earlier.forEach(({ id, at }) => uses.put("key", id, at)));
-  transactionWithoutSync(() => access.forgetEarlierUses());
+  await commitWithoutSync(() => access.forgetEarlierUses());
 }
 
 /** Returns uses that record nothing, for commands, which neither use keys nor show their uses. */

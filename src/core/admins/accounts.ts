@@ -150,13 +150,15 @@ class AccountService implements Accounts {
     };
     check();
     const hash = await this.#passwords.hash(wanted.password);
-    return this.#store.change(actor, () => {
+    const change = () => {
       // Again: another request may have created the first account while the password was hashed.
       check();
       const id = this.#insert(actor, wanted, hash);
-      const session = this.#sessions.begin(id, origin);
+      return { id, token: this.#sessions.begin(id, origin) };
+    };
+    return await this.#store.commit(() => this.#store.change(actor, change), (created) => {
       this.#setupToken = undefined;
-      return { id, token: session };
+      return created;
     });
   }
 
@@ -184,14 +186,15 @@ class AccountService implements Accounts {
   async useLink(actor: Actor, token: string, password: string): Promise<AdminRow> {
     this.ofLink(token);
     const hash = await this.#passwords.hash(password);
-    return this.#store.change(actor, () => {
+    const change = () => {
       const row = this.ofLink(token);
       this.#rows.deleteLink(row.id);
       this.#rows.setPassword(row.id, hash);
       this.#rows.deleteSessions(row.id, 0);
       this.#update(actor, row, { password: row.password === null ? "set" : "changed" });
       return this.#admin(row.id);
-    });
+    };
+    return await this.#store.commit(() => this.#store.change(actor, change));
   }
 
   remove(actor: Actor, id: AdminId): void {
@@ -215,7 +218,7 @@ class AccountService implements Accounts {
 
   async changePassword(actor: Actor, row: AdminRow, password: string, keep: SessionId): Promise<void> {
     const hash = await this.#passwords.hash(password);
-    this.#store.change(actor, () => {
+    const change = () => {
       if (this.#admin(row.id).password !== row.password) {
         throw conflict("The password was changed by another request. Try again.");
       }
@@ -223,7 +226,8 @@ class AccountService implements Accounts {
       this.#rows.deleteLink(row.id);
       this.#rows.deleteSessions(row.id, keep);
       this.#update(actor, row, { password: "changed" });
-    });
+    };
+    await this.#store.commit(() => this.#store.change(actor, change));
   }
 
   #admin(id: AdminId): AdminRow {

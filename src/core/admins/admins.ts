@@ -1,6 +1,6 @@
 // Assembles user management: accounts, sessions, signing in, terminals and the second factor.
 
-import type { Recorder } from "../../actor.ts";
+import type { LoneRecorder, Recorder } from "../../actor.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import { Passwords } from "../../keyring/passwords.ts";
 import type { SessionId } from "../../ids.ts";
@@ -26,19 +26,33 @@ export interface AdminsOptions {
   readonly limits: SessionLimits;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
-  /** Is called for each change and each attempt to sign in. */
+  /** Is called for each change. */
   readonly record: Recorder;
+  /** Is called for each attempt to sign in that fails. */
+  readonly recordAlone?: LoneRecorder;
   /** When each session was last used, which its user can see. */
   readonly sessionUses?: Uses<SessionId>;
+  /** Is called with a sentence when the last use of a session could not be stored. */
+  readonly warn?: (message: string) => void;
 }
 
-export function createAdmins({ store, keyring, limits, now, record, sessionUses }: AdminsOptions): Admins {
+export function createAdmins(options: AdminsOptions): Admins {
+  const { store, keyring, limits, now, record, sessionUses, warn } = options;
+  const { recordAlone = (actor, event) => store.commit(() => record(actor, event)) } = options;
   const passwords = new Passwords(keyring.derive("admin passwords"));
-  const sessions = createSessions({ store, key: keyring.derive("sessions"), now, limits, record, uses: sessionUses });
+  const sessions = createSessions({
+    store,
+    key: keyring.derive("sessions"),
+    now,
+    limits,
+    record,
+    uses: sessionUses,
+    warn,
+  });
   const linkKey = keyring.derive("password links");
   const accounts = createAccounts({ store, linkKey, sessions, passwords, now, record });
   const secondFactor = createSecondFactor({ store, key: keyring.derive("second factors"), now, record });
   const deviceKey = keyring.derive("known devices");
-  const signIn = createSignIn({ store, sessions, passwords, secondFactor, deviceKey, now, record });
+  const signIn = createSignIn({ store, sessions, passwords, secondFactor, deviceKey, now, record, recordAlone });
   return { accounts, sessions, secondFactor, signIn, terminal: createTerminalSignIn({ signIn, limits, now }) };
 }

@@ -4,6 +4,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { Actor, Recorder } from "../../actor.ts";
+import { messageOf } from "../../errors.ts";
 import type { AdminId, SessionId } from "../../ids.ts";
 import type { DerivedKey } from "../../keyring/derived_key.ts";
 import { noUses, type Uses } from "../access/uses.ts";
@@ -63,10 +64,12 @@ export interface SessionsOptions {
   /** Is called for sessions that a user ends. */
   readonly record: Recorder;
   readonly uses?: Uses<SessionId> | undefined;
+  /** Is called with a sentence when the last use of a session could not be stored. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 export function createSessions(
-  { store, key, now, limits: { idleMs, longestMs }, record, uses = noUses() }: SessionsOptions,
+  { store, key, now, limits: { idleMs, longestMs }, record, uses = noUses(), warn = () => {} }: SessionsOptions,
 ): Sessions {
   const rows = store.admins;
   const isLive = ({ lastSeenAt, createdAt }: SessionRow): boolean =>
@@ -74,6 +77,26 @@ export function createSessions(
 
   const ended = (actor: Actor, { id, email }: AdminRow, sessions: number): void =>
     record(actor, { action: "sign-in.ended", subject: { kind: "admin", id, name: email }, after: { sessions } });
+
+  /** Sessions whose last use is being stored. */
+  const touched = new Set<SessionId>();
+  const touch = (id: SessionId): void => {
+    if (touched.has(id)) return;
+    touched.add(id);
+    void store.commitWithoutSync(() => rows.touchSession(id, now()))
+      .catch((error) => {
+        touched.delete(id);
+        warn(`The last use of a session could not be stored: ${messageOf(error)}.`);
+      });
+  };
+
+  store.onApplied((changes) => {
+    for (const { table, kind, values: [id] } of changes) {
+      if (table !== "sessions") continue;
+      touched.delete(Number(id) as SessionId);
+      if (kind === "delete") uses.forget(Number(id) as SessionId);
+    }
+  });
 
   return {
     begin(adminId: AdminId, { address, userAgent }: SessionOrigin): string {
@@ -89,9 +112,7 @@ export function createSessions(
       const session = rows.sessionByToken(key.mac(token));
       if (!session || !isLive(session)) return undefined;
       uses.record(session.id);
-      if (now() - session.lastSeenAt >= idleMs() / IDLE_STEPS) {
-        store.transactionWithoutSync(() => rows.touchSession(session.id, now()));
-      }
+      if (now() - session.lastSeenAt >= idleMs() / IDLE_STEPS) touch(session.id);
       const admin = rows.admin(session.adminId);
       return admin && rows.isAuthentic(admin.id) ? { session, admin } : undefined;
     },
@@ -111,7 +132,6 @@ export function createSessions(
     end: (actor: Actor, id: SessionId, admin: AdminRow): void =>
       store.change(actor, () => {
         if (rows.deleteSession(id, admin.id)) ended(actor, admin, 1);
-        uses.forget(id);
       }),
 
     endAll: (actor: Actor, admin: AdminRow): number =>

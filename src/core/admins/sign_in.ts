@@ -4,7 +4,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { networkOf } from "../../addresses.ts";
-import type { Actor, Origin, Recorder, VisitorActor } from "../../actor.ts";
+import type { Actor, LoneRecorder, Origin, Recorder, VisitorActor } from "../../actor.ts";
 import { AppError, invalid } from "../../errors.ts";
 import type { AdminId } from "../../ids.ts";
 import type { DerivedKey } from "../../keyring/derived_key.ts";
@@ -60,7 +60,7 @@ export interface SignIn {
   withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | PendingSecondFactor>;
 
   /** Signs in a user whose password is verified or just chosen, unless a second factor is needed first. */
-  afterPassword(visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor;
+  afterPassword(visitor: Visitor, row: AdminRow): Promise<SignedIn | PendingSecondFactor>;
 
   /**
    * Starts a session of a user who was verified just now, without a second factor.
@@ -78,7 +78,7 @@ export interface SignIn {
    * Takes the second step, with a code of the authenticator app or a recovery code.
    * @throws AppError Unauthorized (401), SlowDown (429)
    */
-  withCode(visitor: Visitor, pending: string, code: string): SignedIn;
+  withCode(visitor: Visitor, pending: string, code: string): Promise<SignedIn>;
 }
 
 export interface SignInOptions {
@@ -90,8 +90,10 @@ export interface SignInOptions {
   readonly deviceKey: DerivedKey;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
-  /** Is called for each attempt. */
+  /** Is called for each session that is started. */
   readonly record: Recorder;
+  /** Is called for each attempt that fails. */
+  readonly recordAlone: LoneRecorder;
 }
 
 export function createSignIn(options: SignInOptions): SignIn {
@@ -106,10 +108,11 @@ class SignInService implements SignIn {
   readonly #deviceKey: DerivedKey;
   readonly #now: () => number;
   readonly #record: Recorder;
+  readonly #recordAlone: LoneRecorder;
   readonly #throttle: Throttle;
   readonly #waitingForCode = new Map<string, { id: AdminId; password: string | null; until: number }>();
 
-  constructor({ store, sessions, passwords, secondFactor, deviceKey, now, record }: SignInOptions) {
+  constructor({ store, sessions, passwords, secondFactor, deviceKey, now, record, recordAlone }: SignInOptions) {
     this.#store = store;
     this.#sessions = sessions;
     this.#passwords = passwords;
@@ -117,6 +120,7 @@ class SignInService implements SignIn {
     this.#deviceKey = deviceKey;
     this.#now = now;
     this.#record = record;
+    this.#recordAlone = recordAlone;
     this.#throttle = new Throttle(now);
   }
 
@@ -136,28 +140,29 @@ class SignInService implements SignIn {
       throw error;
     }
     if (!row || !right) {
-      this.#refuse(visitor, row, counted, "password");
+      await this.#refuse(visitor, row, counted, "password");
       throw wrong();
     }
     this.#succeeded(counted);
-    return this.afterPassword(visitor, row);
+    return await this.afterPassword(visitor, row);
   }
 
-  afterPassword(visitor: Visitor, row: AdminRow): SignedIn | PendingSecondFactor {
-    return row.totpNonce === null ? this.enter(visitor, row) : this.#waitForCode(row);
+  async afterPassword(visitor: Visitor, row: AdminRow): Promise<SignedIn | PendingSecondFactor> {
+    if (row.totpNonce !== null) return this.#waitForCode(row);
+    return await this.#store.commit(() => this.enter(visitor, row));
   }
 
   async verifyPassword(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
     const counted: Counted = { bucket: `prove ${row.id}`, limit: PER_ACCOUNT_AND_ADDRESS };
     this.#throttle.begin([counted]);
     if (!await this.#passwords.matches(row.password, password)) {
-      this.#refuse(visitor, row, [counted], "proof");
+      await this.#refuse(visitor, row, [counted], "proof");
       throw invalid(field, "is wrong");
     }
     this.#throttle.clear(counted.bucket);
   }
 
-  withCode(visitor: Visitor, pending: string, code: string): SignedIn {
+  async withCode(visitor: Visitor, pending: string, code: string): Promise<SignedIn> {
     const waiting = this.#waitingForCode.get(keyOf(pending));
     const row = waiting && waiting.until > this.#now()
       ? this.#trusted(this.#store.admins.admin(waiting.id))
@@ -166,13 +171,14 @@ class SignInService implements SignIn {
       throw new AppError("Expired", 401, "That took too long. Sign in again.");
     }
     const counted = this.#begin(visitor, row, "code", String(row.id));
-    if (row.totpNonce !== null && !this.#secondFactor.use(row.id, row.totpNonce, code)) {
-      this.#refuse(visitor, row, counted, "code");
+    const { id, totpNonce } = row;
+    if (totpNonce !== null && !await this.#store.commit(() => this.#secondFactor.use(id, totpNonce, code))) {
+      await this.#refuse(visitor, row, counted, "code");
       throw new AppError("Unauthorized", 401, "This code is wrong or was already used.", { code: "is wrong" });
     }
     this.#succeeded(counted);
     this.#waitingForCode.delete(keyOf(pending));
-    return this.enter(visitor, row);
+    return await this.#store.commit(() => this.enter(visitor, row));
   }
 
   /** Returns `row` unless something other than this program altered it: such a user cannot sign in. */
@@ -203,12 +209,17 @@ class SignInService implements SignIn {
     ];
   }
 
-  #refuse(visitor: Visitor, row: AdminRow | undefined, counted: readonly Counted[], step: string): void {
+  async #refuse(
+    visitor: Visitor,
+    row: AdminRow | undefined,
+    counted: readonly Counted[],
+    step: string,
+  ): Promise<void> {
     // Unknown e-mail addresses are not recorded: the user may have typed a password there.
     const subject = row ? subjectOf(row) : { kind: "admin", id: null, name: "" };
-    this.#record(visitor.actor, { action: "sign-in.failed", subject, after: { step } });
+    await this.#recordAlone(visitor.actor, { action: "sign-in.failed", subject, after: { step } });
     if (counted.some(({ bucket }) => this.#throttle.isBlocked(bucket))) {
-      this.#record(visitor.actor, { action: "sign-in.locked", subject, after: { step } });
+      await this.#recordAlone(visitor.actor, { action: "sign-in.locked", subject, after: { step } });
     }
   }
 

@@ -1,7 +1,7 @@
 // Implements the audit: who changed or saw what, when and from where. Entries are added within the transactions of the
 // changes that they describe. A call of /run waits for nothing here.
 
-import { type Actor, type AuditEvent, type Recorder, SERVER } from "../../actor.ts";
+import { type Actor, type AuditEvent, type LoneRecorder, type Recorder, SERVER } from "../../actor.ts";
 import { messageOf } from "../../errors.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import type { AuditFilter, AuditRow } from "../../store/audit.ts";
@@ -17,13 +17,14 @@ const NAME_MAX_LENGTH = 1_000;
 const FACTS_MAX_LENGTH = 32_768;
 
 export interface Audit {
-  record: Recorder;
+  readonly record: Recorder;
+  readonly recordAlone: LoneRecorder;
 
   /** Records a leak after the call, which neither waits for this nor fails because of it. */
   recordLeak(response: LeakyResponse): void;
 
   /** Starts the audit of a new database, or checks that the head matches the last entry. */
-  start(): void;
+  start(): Promise<void>;
 
   /** Returns at most `limit` entries with an id below `before`, newest first; `next` is set if there are more. */
   list(filter: AuditFilter, before: number, limit: number): { entries: AuditRow[]; next: number | undefined };
@@ -35,11 +36,11 @@ export interface Audit {
   head(): string | undefined;
 
   /** Adds the entries of events that are still being coalesced. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface AuditParts {
-  readonly store: Pick<Store, "audit" | "meta" | "transaction">;
+  readonly store: Pick<Store, "audit" | "meta" | "transaction" | "commit">;
   readonly keyring: Pick<Keyring, "derive">;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
@@ -63,22 +64,21 @@ export function createAudit(options: AuditParts): Audit {
 }
 
 class AuditService implements Audit {
-  readonly #store: Pick<Store, "transaction" | "audit" | "meta">;
+  readonly #store: AuditParts["store"];
   readonly #keyring: Pick<Keyring, "derive">;
   readonly #now: () => number;
   readonly #warn: (message: string) => void;
   readonly #sign: Sign;
-  readonly #append: Recorder = (actor, event) => {
+  readonly record: Recorder = (actor, event) => {
     this.#store.transaction(() => {
       const head = this.#add(actor, event, this.#headToFollow());
       this.#store.meta.put(HEAD, sealHead(head, this.#sign));
     });
   };
   readonly #coalescer: Coalescer;
-  readonly record: Recorder = (actor, event) => {
-    if (isCoalesced(event.action)) this.#coalescer.add(actor, event);
-    else this.#append(actor, event);
-  };
+  readonly recordAlone: LoneRecorder = (actor, event) =>
+    isCoalesced(event.action) ? this.#coalescer.add(actor, event) : this.#append(actor, event);
+  readonly #append: LoneRecorder = (actor, event) => this.#store.commit(() => this.record(actor, event));
 
   constructor({ store, keyring, now, warn }: AuditParts) {
     this.#store = store;
@@ -86,7 +86,10 @@ class AuditService implements Audit {
     this.#now = now;
     this.#warn = warn;
     this.#sign = createSigner(keyring.derive(AUDIT_KEY));
-    this.#coalescer = createCoalescer(this.#append);
+    this.#coalescer = createCoalescer(
+      this.#append,
+      (error) => warn(`Repeated events could not be recorded in the audit: ${messageOf(error)}.`),
+    );
   }
 
   recordLeak({ functionId, functionName, requestId, names, blocked }: LeakyResponse): void {
@@ -95,25 +98,25 @@ class AuditService implements Audit {
       subject: { kind: "function", id: functionId, name: functionName },
       after: { secrets: names, requestId },
     };
-    setTimeout(() => {
-      try {
-        this.record(SERVER, event);
-      } catch (error) {
-        this.#warn(
-          `A response of "${functionName}" that contained secrets could not be recorded in the audit: ${
-            messageOf(error)
-          }`,
-        );
-      }
-    }, 0);
+    const failed = (error: unknown) =>
+      this.#warn(
+        `A response of "${functionName}" that contained secrets could not be recorded in the audit: ${
+          messageOf(error)
+        }`,
+      );
+    setTimeout(() => void this.recordAlone(SERVER, event).catch(failed), 0);
   }
 
-  start(): void {
-    const head = this.#store.transaction(() => {
+  start(): Promise<void> {
+    const write = () => {
       const head = this.#headToFollow();
       this.#store.meta.put(HEAD, sealHead(head, this.#sign));
       return head;
-    });
+    };
+    return this.#store.commit(write, (head) => this.#compare(head));
+  }
+
+  #compare(head: AuditHead): void {
     const [last] = this.#store.audit.following(head.count - 1, head.count, 1);
     if (last?.mac !== head.mac) {
       this.#warn(
@@ -135,7 +138,7 @@ class AuditService implements Audit {
     return this.#store.meta.get(HEAD);
   }
 
-  close(): void {
+  close(): Promise<void> {
     return this.#coalescer.close();
   }
 

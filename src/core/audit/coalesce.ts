@@ -2,7 +2,7 @@
 // audit. The first event of its kind is stored at once; a crash loses the count of at most a minute.
 
 import { MINUTE_MS } from "../../time.ts";
-import type { Action, Actor, AuditEvent, Recorder, Subject } from "../../actor.ts";
+import type { Action, Actor, AuditEvent, LoneRecorder, Subject } from "../../actor.ts";
 
 const COALESCED: readonly Action[] = ["sign-in.failed", "sign-in.locked", "response.leaked", "response.blocked"];
 const WINDOW_MS = MINUTE_MS;
@@ -26,30 +26,36 @@ interface Repetition {
 
 export interface Coalescer {
   /** Records the first event of its kind in a window at once, and counts the others. */
-  add(actor: Actor, event: AuditEvent): void;
+  add(actor: Actor, event: AuditEvent): Promise<void>;
   /** Ends the window: records the counts. */
-  close(): void;
+  close(): Promise<void>;
 }
 
-/** `append` is called with the first event of each kind, and with the sum of the others at the end of the window. */
-export function createCoalescer(append: Recorder, windowMs = WINDOW_MS): Coalescer {
+/**
+ * `append` is called with the first event of each kind, and with the sum of the others at the end of the window;
+ * `failed` with the error of a sum that could not be recorded.
+ */
+export function createCoalescer(
+  append: LoneRecorder,
+  failed: (error: unknown) => void,
+  windowMs = WINDOW_MS,
+): Coalescer {
   let windows = new Map<Action, Map<string, Repetition>>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const flush = (): void => {
+  const flush = async (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
     const over = windows;
     windows = new Map();
-    for (const window of over.values()) {
-      for (const repetition of window.values()) if (repetition.count > 0) append(repetition.actor, sumOf(repetition));
-    }
+    const repetitions = [...over.values()].flatMap((window) => [...window.values()]).filter(({ count }) => count > 0);
+    await Promise.all(repetitions.map((repetition) => append(repetition.actor, sumOf(repetition)).catch(failed)));
   };
 
   return {
-    add(actor: Actor, event: AuditEvent): void {
+    async add(actor: Actor, event: AuditEvent): Promise<void> {
       if (timer === undefined) {
-        timer = setTimeout(flush, windowMs);
+        timer = setTimeout(() => void flush(), windowMs);
         Deno.unrefTimer(timer);
       }
       let window = windows.get(event.action);
@@ -61,7 +67,7 @@ export function createCoalescer(append: Recorder, windowMs = WINDOW_MS): Coalesc
         if (known.ids.size < IDS_MAX) known.ids.add(event.subject.id);
       } else if (window.size < DISTINCT_MAX) {
         window.set(key, { actor, event, count: 0, ids: new Set() });
-        append(actor, event);
+        await append(actor, event);
       } else {
         const { subject: { kind }, action } = event;
         const sum: AuditEvent = { action, subject: { kind, id: null, name: "" }, after: { from: "several others" } };

@@ -1,7 +1,7 @@
 // Detects writes to the database by anything other than this program: compares all rows with the authenticated head in
 // the background, reports findings, and records the database's generation, which reveals a restored older copy.
 
-import { type Recorder, SERVER } from "../../actor.ts";
+import { type LoneRecorder, SERVER } from "../../actor.ts";
 import { messageOf } from "../../errors.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import { HeadError } from "../../store/rows_head.ts";
@@ -35,7 +35,7 @@ export class Integrity {
   readonly #findings: string[] = [];
   /** Findings from before there was an audit to record them. */
   readonly #unrecorded: Finding[] = [];
-  #record: Recorder | undefined;
+  #record: LoneRecorder | undefined;
   #store: Store | undefined;
   #busy = (): boolean => false;
   #verifying: Promise<void> | undefined;
@@ -59,13 +59,13 @@ export class Integrity {
     if (this.#findings.length < KEPT_MAX) this.#findings.push(text);
     this.#parts.log("error", `Something other than this program changed the database: ${text}.`);
     this.#unrecorded.push(finding);
-    if (this.#record) setTimeout(() => this.#audit(), 0);
+    if (this.#record) setTimeout(() => void this.#audit(), 0);
   }
 
   /** Records all findings in the audit from now on, starting with earlier ones. */
-  recordWith(record: Recorder): void {
+  recordWith(record: LoneRecorder): Promise<void> {
     this.#record = record;
-    this.#audit();
+    return this.#audit();
   }
 
   /** Starts checking `store`; `busy` reports whether a request is waiting for the server. */
@@ -82,7 +82,7 @@ export class Integrity {
     this.#stopping = true;
     clearInterval(this.#timer);
     await this.#verifying;
-    this.#audit();
+    await this.#audit();
     this.#recordGeneration();
   }
 
@@ -104,12 +104,12 @@ export class Integrity {
     }
   }
 
-  #audit(): void {
+  async #audit(): Promise<void> {
     const record = this.#record;
     if (!record) return;
     for (const { table, id = null, problem } of this.#unrecorded.splice(0)) {
       try {
-        record(SERVER, {
+        await record(SERVER, {
           action: "database.altered",
           subject: { kind: "row", id, name: table },
           // A row's id is kept only if it is a number.

@@ -1,7 +1,7 @@
 // Changes which encryption keys there are, on a single server or on all nodes of a cluster.
 
 import type { KeyFile } from "../../keyring/key_file.ts";
-import { attempt } from "./commits.ts";
+import { attempt } from "../../store/attempt.ts";
 
 export interface KeyChanges {
   /**

@@ -2,7 +2,6 @@
 
 import type { KeyId, SecretId } from "../../ids.ts";
 import type { SealedKey, SealedSecret, SealedVersion } from "../../store/ciphertexts.ts";
-import type { Commits } from "./commits.ts";
 import type { Store } from "../../store/store.ts";
 import { apiKeyAad, secretAad, secretVersionAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
@@ -42,8 +41,7 @@ interface Table<R extends { readonly id: number; readonly ciphertext: string }> 
  * Each step of the iteration is one transaction; between two of them the caller lets others work, or stops.
  */
 export async function* reencrypt(
-  { ciphertexts }: Pick<Store, "ciphertexts">,
-  commits: Commits,
+  { ciphertexts, commitWithoutSync }: Pick<Store, "ciphertexts" | "commitWithoutSync">,
   keyring: Keyring,
   batchSize: () => number,
 ): AsyncGenerator<Batch, Unreadable> {
@@ -93,7 +91,7 @@ export async function* reencrypt(
     let after = 0;
     for (;;) {
       // If a power cut undoes this, the rows are of the old version again, whose key is kept long after the rotation.
-      const rows = await commits.commitWithoutSync(() => {
+      const rows = await commitWithoutSync(() => {
         const rows = table.rows(version, after, batchSize());
         const failed = rows.filter((row) => !reseal(table, row));
         return { last: rows.at(-1)?.id, handled: rows.length, failed };

@@ -20,7 +20,6 @@ import {
 } from "./key_status.ts";
 import { reencrypt } from "./reencryption.ts";
 import { readState, type RotationState, writeState } from "./rotation_state.ts";
-import { type Commits, commitsOf } from "./commits.ts";
 import { countSeals, SEALS_MAX } from "./encryption_counter.ts";
 import { DAY_MS, HOUR_MS } from "../../time.ts";
 
@@ -72,7 +71,6 @@ export interface RotationInCluster {
 export class Rotation {
   readonly #store: Store;
   readonly #keyFile: KeyFile;
-  readonly #commits: Commits;
   readonly #keyring: Keyring;
   readonly #settings: RotationSettings;
   readonly #busy: () => boolean;
@@ -95,7 +93,6 @@ export class Rotation {
 
   constructor({ store, keyFile, settings, busy, now, report, record, cluster }: RotationParts) {
     this.#store = store;
-    this.#commits = commitsOf(store);
     this.#keyFile = keyFile;
     this.#keyring = keyFile.keyring;
     this.#settings = settings;
@@ -105,7 +102,7 @@ export class Rotation {
     this.#record = record;
     this.#cluster = cluster;
     this.#keyChanges = cluster?.keyChanges ?? keyChangesOf(keyFile);
-    this.#seals = countSeals(this.#keyring, store.meta, cluster?.node);
+    this.#seals = countSeals(this.#keyring, store, cluster?.node);
     this.#first = this.#firstState();
   }
 
@@ -210,7 +207,7 @@ export class Rotation {
     const minimumDuration = new Promise((resolve) => setTimeout(resolve, ROTATION_MIN_MS));
     try {
       // Before anything else, as a change of the key file cannot be rolled back with an entry.
-      const begun = await this.#commits.commit(() => {
+      const begun = await this.#store.commit(() => {
         if (ifDue && !this.#isDue()) return undefined;
         const resumed = this.#isUnfinished();
         this.#audit(actor, "rotation.started", { fromVersion: this.#state.completed, resumed });
@@ -241,7 +238,7 @@ export class Rotation {
   }
 
   async #reencryptAll(progress: { done: number; total: number }): Promise<Omit<RotationOutcome, "currentVersion">> {
-    const steps = reencrypt(this.#store, this.#commits, this.#keyring, () => this.#batchSize());
+    const steps = reencrypt(this.#store, this.#keyring, () => this.#batchSize());
     let reencrypted = 0;
     for (;;) {
       const { done, value } = await steps.next();
@@ -258,7 +255,7 @@ export class Rotation {
 
   async #auditFailure(actor: Actor, error: unknown): Promise<void> {
     try {
-      await this.#commits.commit(() => this.#audit(actor, "rotation.failed", { why: messageOf(error) }));
+      await this.#store.commit(() => this.#audit(actor, "rotation.failed", { why: messageOf(error) }));
     } catch (problem) {
       // The cause of the failure, such as a full disk, prevents this write, too.
       this.#report("error", `The failure of a rotation could not be recorded in the audit: ${messageOf(problem)}`);
@@ -284,7 +281,7 @@ export class Rotation {
 
   /** Stores how much there is to do, so that progress continues correctly after a restart. */
   async #begin(progress: { done: number; total: number }): Promise<void> {
-    const { target, left, total } = await this.#commits.commit(() => {
+    const { target, left, total } = await this.#store.commit(() => {
       const target = this.#keyring.currentVersion;
       const left = this.#left(target);
       const { running } = this.#state;
@@ -311,7 +308,7 @@ export class Rotation {
   }
 
   async #finish(actor: Actor, { currentVersion, reencrypted, unreadable }: RotationOutcome): Promise<void> {
-    await this.#commits.commit(() => {
+    await this.#store.commit(() => {
       this.#audit(actor, "rotation.finished", { version: currentVersion, reencrypted, unreadable: unreadable.values });
       this.#save({
         ...this.#state,
@@ -376,7 +373,7 @@ export class Rotation {
   /** Updates which versions are unused: values may have been deleted, and a backup may bring an old version back. */
   async #retire(): Promise<void> {
     if (!this.#hasRetired()) return;
-    await this.#commits.commit(() => this.#save({ ...this.#state, retired: this.#nowRetired() }));
+    await this.#store.commit(() => this.#save({ ...this.#state, retired: this.#nowRetired() }));
   }
 
   #hasRetired(): boolean {

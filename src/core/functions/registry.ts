@@ -4,6 +4,7 @@ import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type R
 import { conflict, notFound, notFoundByName } from "../../errors.ts";
 import type { FunctionId, GroupId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
+import type { RowChange } from "../../store/changeset.ts";
 import type { FunctionFields, FunctionRow, FunctionStore } from "../../store/functions.ts";
 import { setterOf } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
@@ -153,6 +154,7 @@ class RegistryService implements Registry {
     this.#onChange = onChange;
     this.#record = record;
     this.#rows = store.functions;
+    store.onApplied((rows) => this.#applied(rows));
   }
 
   list(after?: number, limit?: number): RegisteredFunction[] {
@@ -308,30 +310,37 @@ class RegistryService implements Registry {
 
   #insert(actor: Actor, fields: FunctionFields): RegisteredFunction {
     const made = this.get(this.#rows.insert(fields, this.#now()));
-    this.#changed.add(made.id);
     this.#record(actor, functionEvent("function.created", made, { after: factsOf(made) }));
     return made;
   }
 
   #write(actor: Actor, old: RegisteredFunction, fields: FunctionFields): RegisteredFunction {
     const { id } = old;
-    this.#changed.add(id);
     this.#rows.update(id, fields, nextChangeTime(this.#now(), old.updatedAt));
     const updated = this.get(id);
     this.#record(actor, functionEvent("function.updated", updated, difference(factsOf(old), factsOf(updated))));
-    this.#store.afterCommit(() => this.#onChange(id, false));
     return updated;
   }
 
   #remove(actor: Actor, old: RegisteredFunction): void {
     const { id } = old;
-    this.#changed.add(id);
     const owner = { scope: "function", functionId: id } as const;
     const secrets = this.#store.secretArchive.discardAll(owner, setterOf(actor), this.#now());
     this.#rows.delete(id);
     manyEvents("secret.deleted", "secret", secrets).forEach((event) => this.#record(actor, event));
     this.#record(actor, functionEvent("function.deleted", old, { before: factsOf(old) }));
-    this.#store.afterCommit(() => this.#onChange(id, true));
+  }
+
+  /** Takes note of the functions that were changed, on this node or another one. */
+  #applied(rows: readonly RowChange[]): void {
+    const kinds = new Map<FunctionId, RowChange["kind"]>();
+    for (const { table, kind, values: [id] } of rows) {
+      if (table === "functions") kinds.set(Number(id) as FunctionId, kind);
+    }
+    for (const [id, kind] of kinds) {
+      this.#changed.add(id);
+      if (kind !== "insert") this.#onChange(id, kind === "delete");
+    }
   }
 
   /** Reports whether a function is enabled and its row authentic: an altered function answers nothing. */
@@ -339,7 +348,7 @@ class RegistryService implements Registry {
     return enabled && this.#rows.isAuthentic(id);
   }
 
-  /** Returns the router, first reloading functions changed since the last call (even if the change was rolled back). */
+  /** Returns the router, first reloading functions changed since the last call. */
   #routes(): Router<RegisteredFunction> {
     this.#router ??= createRouter(this.#rows.list().filter((one) => this.#mayAnswer(one)).map(toFunction));
     for (const id of this.#changed) {

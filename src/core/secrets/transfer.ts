@@ -150,7 +150,7 @@ class TransferService implements SecretTransfer {
       if (taken.length > 0) throw namesTaken(taken, plan.steps);
       const isDone = plan.steps.every(({ kind }) => kind === "same");
       try {
-        if (!isDone) this.#store.change(actor, () => this.#apply(actor, plan));
+        if (!isDone) await this.#store.commit(() => this.#store.change(actor, () => this.#apply(actor, plan)));
         return { ...resultOf(plan.steps), invalid: [] };
       } catch (error) {
         if (!(error instanceof Outdated)) throw error;
@@ -164,10 +164,8 @@ class TransferService implements SecretTransfer {
     requireOwner(this.#store, owner);
     const rows = this.#rows.list(filterOf(owner), 0, Number.MAX_SAFE_INTEGER);
     rows.sort((a, b) => a.name < b.name ? -1 : 1);
-    this.#store.change(
-      actor,
-      () => manyEvents("secret.revealed", "secret", rows).forEach((event) => this.#record(actor, event)),
-    );
+    const reveal = () => manyEvents("secret.revealed", "secret", rows).forEach((event) => this.#record(actor, event));
+    await this.#store.commit(() => this.#store.change(actor, reveal));
     const secrets: WrittenSecret[] = [];
     const unreadable: UnreadableSecret[] = [];
     const pause = slices();

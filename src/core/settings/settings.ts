@@ -1,4 +1,4 @@
-// Reads and changes settings. Values are kept in memory; a change is in effect when `change` returns.
+// Reads and changes settings. Values are kept in memory; a change is in effect when it is committed.
 
 import { type Actor, difference, type Facts, type Recorder, requireEntitled } from "../../actor.ts";
 import { AppError } from "../../errors.ts";
@@ -25,7 +25,7 @@ export interface Settings {
   version(names?: readonly SettingName[]): Version;
 
   /**
-   * Stores all of `changes` or none. `expected` is compared with the version of the settings `of`.
+   * Stores all of `changes` or none; they are in effect once they are committed. `expected` is compared with the version of the settings `of`.
    * @throws AppError InvalidInput (400) naming each setting that does not exist or has a bad value,
    *   PreconditionFailed (412)
    */
@@ -41,7 +41,7 @@ export interface Settings {
 }
 
 export interface SettingsOptions {
-  readonly store: Pick<Store, "settings" | "change">;
+  readonly store: Pick<Store, "settings" | "change" | "onApplied">;
   /** Returns what is wrong with a value in view of what else is stored, or undefined. */
   readonly check: (name: SettingName, value: unknown) => string | undefined;
   /** Is called for each change. */
@@ -50,6 +50,14 @@ export interface SettingsOptions {
 
 export function createSettings({ store, check, record }: SettingsOptions): Settings {
   let values = load(store.settings);
+  store.onApplied((rows) => {
+    const names = rows.filter(({ table }) => table === "settings").map(({ values: [name] }) => name as string)
+      .filter(isSettingName);
+    if (names.length === 0) return;
+    const stored = load(store.settings);
+    // The others stay as they are, even if something else has altered their rows.
+    values = { ...values, ...Object.fromEntries(names.map((name) => [name, stored[name]])) };
+  });
 
   return {
     get<N extends SettingName>(name: N): SettingValue<N> {
@@ -91,7 +99,7 @@ export function createSettings({ store, check, record }: SettingsOptions): Setti
       const [first] = problems;
       // From entries, as an assignment to details["__proto__"] would be lost.
       if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
-      // Nothing is awaited from here on, so what is in memory is what is stored.
+      // What is in memory is what is stored, as nothing is awaited in a change.
       requireVersion(expected, versionOf(of.map((name) => values[name])), "at least one of the settings");
       const facts = difference(values as Facts, Object.fromEntries(accepted));
       requireEntitled(actor);
@@ -103,7 +111,6 @@ export function createSettings({ store, check, record }: SettingsOptions): Setti
         const subject = { kind: "settings", id: null, name: names.length === 1 ? names[0]! : "" };
         record(actor, { action: "settings.changed", subject, ...facts });
       });
-      values = { ...values, ...Object.fromEntries(accepted) };
     },
 
     reset(actor: Actor, name: SettingName): void {
@@ -114,7 +121,6 @@ export function createSettings({ store, check, record }: SettingsOptions): Setti
         if (Object.keys(facts.after).length === 0) return;
         record(actor, { action: "settings.changed", subject: { kind: "settings", id: null, name }, ...facts });
       });
-      values = { ...values, [name]: fallback };
     },
   };
 }

@@ -22,14 +22,14 @@ import { addSecondFactor } from "./second_factor.tsx";
 type Wrong = { name?: Problems; password?: Problems; typedName?: string };
 
 export function addAccount(web: Web, deps: WebDeps): void {
-  const { accounts, sessions, signIn } = deps.admins;
+  const { admins: { accounts, sessions, signIn }, commit } = deps;
   web.get("/web/account", (c) => accountPage(c, deps));
 
   formRoute(web, {
     path: "/web/account/name",
     read: (typed) => ({ name: fieldText(typed, "name") }),
     schema: (values) => z.object({ name: personName() }).parse(values),
-    act: ({ c, actor, input }) => accounts.rename(actor, c.get("admin").id, input.name),
+    act: ({ c, actor, input }) => commit(() => accounts.rename(actor, c.get("admin").id, input.name)),
     page: (c, { values, problems }) => accountPage(c, deps, { name: problems!, typedName: values.name }),
     then: () => ({ to: "/web/account", notice: "Your name was changed." }),
   });
@@ -52,12 +52,12 @@ export function addAccount(web: Web, deps: WebDeps): void {
 
   web.post("/web/account/sessions/end", async (c) => {
     const id = idText<SessionId>().parse(fieldText(await readForm(c), "id"));
-    sessions.end(c.get("actor"), id, accounts.get(c.get("admin").id));
+    await commit(() => sessions.end(c.get("actor"), id, accounts.get(c.get("admin").id)));
     return redirect(c, "/web/account", "The session was ended.");
   });
 
-  web.post("/web/account/sessions/end-all", (c) => {
-    sessions.endAll(c.get("actor"), accounts.get(c.get("admin").id));
+  web.post("/web/account/sessions/end-all", async (c) => {
+    await commit(() => sessions.endAll(c.get("actor"), accounts.get(c.get("admin").id)));
     forgetSession(c);
     return redirect(c, "/web/sign-in", "You were signed out everywhere.");
   });

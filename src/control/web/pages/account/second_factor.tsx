@@ -45,7 +45,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     }),
     act: async ({ c, actor, subject, values: { nonce, code, password } }) => {
       await signIn.verifyPassword(visitorOf(c), subject, password, "password");
-      return secondFactor.enable(actor, subject, nonce, code);
+      return await deps.commit(() => secondFactor.enable(actor, subject, nonce, code));
     },
     page: (c, { subject, values, problems }) => {
       if (subject.totpNonce !== null) return redirect(c, PATH, "The second factor is already on.");
@@ -60,7 +60,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     read: (typed) => typed["password"]?.[0] ?? "",
     act: async ({ c, actor, subject, values: password }) => {
       await signIn.verifyPassword(visitorOf(c), subject, password, "password");
-      return secondFactor.renewCodes(actor, subject);
+      return await deps.commit(() => secondFactor.renewCodes(actor, subject));
     },
     page: (c, { problems }) => managePage(c, deps, { codes: problems! }),
     then: (codes, { c }) => ({ to: codesPath(c, "New recovery codes", codes) }),
@@ -84,7 +84,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     read: (typed) => typed["password"]?.[0] ?? "",
     act: async ({ c, actor, subject, values: password }) => {
       await signIn.verifyPassword(visitorOf(c), subject, password, "password");
-      secondFactor.disable(actor, subject);
+      await deps.commit(() => secondFactor.disable(actor, subject));
     },
     page: (c, { problems }) => managePage(c, deps, { remove: problems! }),
     then: () => ({

@@ -53,7 +53,7 @@ export function addGit(web: Web, deps: WebDeps): void {
         (Object.keys(LABELS) as Field[]).map((name) => [name, fieldText(typed, name).trim()]),
       ) as Record<Field, string>,
     schema: inputOf,
-    act: ({ actor, input, expected }) => gitSync.setSource(actor, input, expected),
+    act: ({ actor, input, expected }) => deps.commit(() => gitSync.setSource(actor, input, expected)),
     page: (c, form) => showGit(c, deps, form),
     then: () => ({ to: GIT_PATH, notice: "The git source is set. Files can only be changed there now." }),
   });
@@ -69,8 +69,8 @@ export function addGit(web: Web, deps: WebDeps): void {
     }
   });
 
-  web.post(`${GIT_PATH}/remove`, (c) => {
-    gitSync.removeSource(c.get("actor"));
+  web.post(`${GIT_PATH}/remove`, async (c) => {
+    await deps.commit(() => gitSync.removeSource(c.get("actor")));
     return redirect(c, GIT_PATH, "The git source is removed. Files and functions stay as they are.");
   });
 }

@@ -100,7 +100,8 @@ function addNew(web: Web, deps: WebDeps): void {
 }
 
 /** Creates a function, and its handler's file if it does not exist yet. */
-async function createFunction({ registry, files, assets }: WebDeps, actor: AdminActor & Origin, wanted: NewFunction) {
+async function createFunction(deps: WebDeps, actor: AdminActor & Origin, wanted: NewFunction) {
+  const { registry, files, assets, commit } = deps;
   await assets.check(wanted.files ?? []);
   // Before the file is created, so that a refused function does not leave one.
   registry.check(wanted);
@@ -108,7 +109,7 @@ async function createFunction({ registry, files, assets }: WebDeps, actor: Admin
   const existed = await exists(files, wanted.handler);
   if (!existed) await files.write(actor, wanted.handler, content, true);
   try {
-    return { entry: registry.create(actor, wanted), existed };
+    return { entry: await commit(() => registry.create(actor, wanted)), existed };
   } catch (error) {
     if (!existed) await files.delete(actor, wanted.handler);
     throw error;
@@ -143,7 +144,7 @@ function addSettings(web: Web, deps: WebDeps): void {
     schema: (form) => functionChange.parse(toInput(form)),
     act: async ({ actor, subject, input, expected }) => {
       await assets.check(input.files ?? []);
-      return registry.update(actor, subject.id, input, expected);
+      return await deps.commit(() => registry.update(actor, subject.id, input, expected));
     },
     page: async (c, form) => {
       if (!form.problems) await conditions.look([form.subject]);
@@ -206,7 +207,7 @@ function addSwitches(web: Web, deps: WebDeps): void {
     web.post(`${LIST_PATH}/:id{[^/]+}/${word}`, async (c) => {
       const { id } = functionOf(c, deps);
       const back = fieldText(await readForm(c), "back") === "list" ? LIST_PATH : pathOf(id);
-      const { name } = deps.registry.update(c.get("actor"), id, { enabled });
+      const { name } = await deps.commit(() => deps.registry.update(c.get("actor"), id, { enabled }));
       return redirect(c, back, enabled ? `${name} is enabled.` : `${name} is disabled: calls get 404.`);
     });
   }
@@ -218,7 +219,7 @@ function addDelete(web: Web, deps: WebDeps): void {
     subject: (c) => functionOf(c, deps),
     initial: () => undefined,
     read: () => undefined,
-    act: ({ actor, subject, expected }) => deps.registry.delete(actor, subject.id, expected),
+    act: ({ actor, subject, expected }) => deps.commit(() => deps.registry.delete(actor, subject.id, expected)),
     page: (c, { subject, problems }) => deletePage(c, deps, subject, problems && { "": CHANGED }),
     then: (_, { subject: { name, handler } }) => ({
       to: LIST_PATH,

@@ -26,7 +26,7 @@ const LABELS = { name: "Name", description: "Description" };
 const PATH = "/web/keys/groups";
 
 export function addGroups(web: Web, deps: WebDeps): void {
-  const { access } = deps;
+  const { access, commit } = deps;
   const groupOf = (c: Context<WebEnv>) => access.groupSummary(parsePositiveInt(c.req.param("id")) as GroupId);
 
   formRoute(web, {
@@ -34,7 +34,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
     initial: () => ({ name: "", description: "" }),
     read: readValues,
     schema: (values) => newGroup.parse(values),
-    act: ({ actor, input: { name, description = "" } }) => access.createGroup(actor, name, description),
+    act: ({ actor, input: { name, description = "" } }) => commit(() => access.createGroup(actor, name, description)),
     page: newPage,
     then: (id, { values: { name } }) => ({
       to: `${PATH}/${id}`,
@@ -48,7 +48,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
     initial: ({ name, description }) => ({ name, description }),
     read: (typed, { name }) => readValues(typed, name),
     schema: (values) => groupChange.parse(values),
-    act: ({ actor, subject, input, expected }) => access.updateGroup(actor, subject.id, input, expected),
+    act: ({ actor, subject, input, expected }) => commit(() => access.updateGroup(actor, subject.id, input, expected)),
     page: (c, form) => groupPage(c, deps, form),
     then: (_, { subject }) => ({ to: `${PATH}/${subject.id}`, notice: "Saved." }),
   });
@@ -58,7 +58,7 @@ export function addGroups(web: Web, deps: WebDeps): void {
     subject: groupOf,
     initial: () => undefined,
     read: () => undefined,
-    act: ({ actor, subject }) => access.deleteGroup(actor, subject.id),
+    act: ({ actor, subject }) => commit(() => access.deleteGroup(actor, subject.id)),
     page: (c, form) => deletePage(c, deps, form),
     then: (_, { subject: { name, secrets } }) => ({
       to: "/web/keys",

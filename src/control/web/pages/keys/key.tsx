@@ -26,7 +26,7 @@ interface Values {
 }
 
 export function addKey(web: Web, deps: WebDeps): void {
-  const { access } = deps;
+  const { access, commit } = deps;
   const keyOf = (c: Context<WebEnv>) => access.keySummary(parsePositiveInt(c.req.param("id")) as KeyId);
 
   formRoute(web, {
@@ -35,16 +35,16 @@ export function addKey(web: Web, deps: WebDeps): void {
     initial: ({ name, description }): Values => ({ name, description }),
     read: (typed): Values => ({ name: fieldText(typed, "name"), description: fieldText(typed, "description") }),
     schema: (values) => keyChange.parse(values),
-    act: ({ actor, subject, input, expected }) => access.updateKey(actor, subject.id, input, expected),
+    act: ({ actor, subject, input, expected }) => commit(() => access.updateKey(actor, subject.id, input, expected)),
     page: (c, form) => keyPage(c, deps, form),
     then: (_, { subject }) => ({ to: `/web/keys/${subject.id}`, notice: "Saved." }),
   });
 
   web.get("/web/keys/:id/revoke", (c) => revokePage(c, deps, keyOf(c)));
 
-  web.post("/web/keys/:id/revoke", (c) => {
+  web.post("/web/keys/:id/revoke", async (c) => {
     const key = keyOf(c);
-    access.deleteKey(c.get("actor"), key.id);
+    await commit(() => access.deleteKey(c.get("actor"), key.id));
     const secrets = key.secrets === 0 ? "" : ` and deleted its ${plural(key.secrets, "secret")}`;
     return redirect(c, `/web/keys/groups/${key.groupId}`, `Revoked the key "${key.name}"${secrets}.`);
   });

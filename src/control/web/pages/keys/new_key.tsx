@@ -71,9 +71,9 @@ export function addNewKey(web: Web, deps: WebDeps): void {
     },
     read: readValues,
     schema: toNewKey,
-    act: ({ actor, input }) => access.createKey(actor, input),
+    act: ({ actor, input }) => deps.commit(() => access.createKey(actor, input)),
     page: (c, form) => newPage(c, deps, form),
-    then: ({ id, groupId, value }, { c, subject: target, values }) => {
+    then: async ({ id, groupId, value }, { c, subject: target, values }) => {
       const created: CreatedKey = {
         id,
         groupId,
@@ -81,7 +81,7 @@ export function addNewKey(web: Web, deps: WebDeps): void {
         value: new SecretValue(value),
         origins: { api: originOf(c), functions: functionsOriginOf(c, settings) },
         functionId: target?.id,
-        problem: target && values.letIn ? requireGroup(c, deps, target, groupId) : undefined,
+        problem: target && values.letIn ? await requireGroup(c, deps, target, groupId) : undefined,
       };
       return {
         to: `${CREATED_PATH}?${shown.keep(c, created)}`,
@@ -213,10 +213,16 @@ function functionIfThere(id: FunctionId, { registry }: WebDeps): RegisteredFunct
 }
 
 /** Makes the function require the group. Returns a problem, if there is one; the key exists in either case. */
-function requireGroup(c: Context<WebEnv>, { registry }: WebDeps, target: RegisteredFunction, groupId: GroupId) {
+async function requireGroup(
+  c: Context<WebEnv>,
+  { registry, commit }: WebDeps,
+  target: RegisteredFunction,
+  groupId: GroupId,
+): Promise<string | undefined> {
   if (target.keys.includes(groupId)) return undefined;
   try {
-    registry.update(c.get("actor"), target.id, { keys: [...target.keys, groupId] });
+    await commit(() => registry.update(c.get("actor"), target.id, { keys: [...target.keys, groupId] }));
+    return undefined;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return `${target.name} does not require this group yet: ${error.message}`;

@@ -25,7 +25,7 @@ export function addRemove(web: Web, deps: WebDeps): void {
     subject: (c) => secretOf(c, deps),
     initial: () => undefined,
     read: () => undefined,
-    act: ({ actor, subject, expected }) => deps.secrets.delete(actor, subject.id, expected),
+    act: ({ actor, subject, expected }) => deps.commit(() => deps.secrets.delete(actor, subject.id, expected)),
     page: (c, { subject, problems }) => deletePage(c, deps, subject, problems && { "": CHANGED }),
     then: (_, { subject }) => ({ to: SECRETS, notice: `Deleted ${secretWords(subject)}.` }),
   });

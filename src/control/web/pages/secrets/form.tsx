@@ -42,7 +42,7 @@ export function addForms(web: Web, deps: WebDeps): void {
     }),
     read: (typed) => readFields(typed, ["name", "value", "scope", "functionId", "groupId", "keyId", "comment"]),
     schema: (fields) => newSecret.parse(toNewSecret(fields)),
-    act: ({ actor, input }) => secrets.create(actor, input),
+    act: ({ actor, input }) => deps.commit(() => secrets.create(actor, input)),
     page: (c, { values, problems, status }) => newPage(c, deps, values, problems, status),
     then: (id) => ({ to: SECRETS, notice: `Created ${secretWords(secrets.get(id))}.` }),
   });
@@ -56,7 +56,7 @@ export function addForms(web: Web, deps: WebDeps): void {
       const typed = crlf === "keep" ? value.replaceAll("\n", "\r\n") : value;
       return secretChange.parse({ name, value: typed === "" ? undefined : typed, comment });
     },
-    act: ({ actor, subject, input, expected }) => secrets.update(actor, subject.id, input, expected),
+    act: ({ actor, subject, input, expected }) => deps.commit(() => secrets.update(actor, subject.id, input, expected)),
     page: (c, { subject, values, problems, status }) => editPage(c, deps, subject, values, problems, status),
     then: (_, { subject, values }) => {
       const saved = secrets.get(subject.id);
@@ -70,7 +70,7 @@ export function addForms(web: Web, deps: WebDeps): void {
     const row = secretOf(c, deps);
     const form = await readForm(c);
     const fields = readFields(form, ["name", "comment", "version"]);
-    const [opened] = secrets.reveal(c.get("actor"), [row]);
+    const [opened] = await deps.commit(() => secrets.reveal(c.get("actor"), [row]));
     const value = opened!.value?.reveal();
     if (value === undefined) return editPage(c, deps, row, fields, { value: opened!.decryptionError! });
     const lines = value.replaceAll("\r\n", "\n");

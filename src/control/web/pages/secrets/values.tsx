@@ -37,9 +37,9 @@ export function addValues(web: Web, deps: WebDeps): void {
     return isPart(c) ? c.html(list) : namePage(c, name, list);
   });
 
-  web.post(`${SECRETS}/:id{[1-9][0-9]*}/reveal`, (c) => {
+  web.post(`${SECRETS}/:id{[1-9][0-9]*}/reveal`, async (c) => {
     const row = secretOf(c, deps);
-    const [opened] = secrets.reveal(c.get("actor"), [row]);
+    const [opened] = await deps.commit(() => secrets.reveal(c.get("actor"), [row]));
     if (isPart(c)) return c.html(<ValueBox row={row} opened={opened} announcement={`Shown: ${secretWords(row)}.`} />);
     const list = (
       <ul class="values">
@@ -56,8 +56,8 @@ export function addValues(web: Web, deps: WebDeps): void {
   });
 
   // For the script that copies the value without showing it.
-  web.post(`${SECRETS}/:id{[1-9][0-9]*}/copy`, (c) => {
-    const [opened] = secrets.reveal(c.get("actor"), [secretOf(c, deps)]);
+  web.post(`${SECRETS}/:id{[1-9][0-9]*}/copy`, async (c) => {
+    const [opened] = await deps.commit(() => secrets.reveal(c.get("actor"), [secretOf(c, deps)]));
     if (!opened!.value) throw new AppError("DecryptionFailed", 409, opened!.decryptionError!);
     return c.text(opened!.value.reveal());
   });

@@ -64,7 +64,7 @@ export function addSettings(web: Web, deps: WebDeps): void {
       const texts = typedTexts(typed, stored());
       const reset = fieldText(typed, "reset");
       if (isSettingName(reset) && names.includes(reset)) {
-        settings.reset(c.get("actor"), reset);
+        await deps.commit(() => settings.reset(c.get("actor"), reset));
         const notice = `${reset} was reset to its default.`;
         const others = changesOf(settings, new Map([...texts].filter(([name]) => name !== reset)));
         if (Object.keys(others).length === 0) return redirect(c, path, notice);
@@ -74,7 +74,9 @@ export function addSettings(web: Web, deps: WebDeps): void {
       const changes = changesOf(settings, texts);
       const changed = Object.keys(changes);
       if (changed.length === 0) return redirect(c, path, "There were no changes to save.");
-      const result = await attempt(() => settings.change(c.get("actor"), changes, expectedIn(typed), names));
+      const result = await attempt(() =>
+        deps.commit(() => settings.change(c.get("actor"), changes, expectedIn(typed), names))
+      );
       if ("problems" in result) return show(c, texts, result);
       return redirect(c, path, `Saved ${changed.join(", ")}. The change has taken effect.`);
     });

@@ -39,7 +39,8 @@ export function addSignIn(web: Web, deps: WebDeps): void {
     const typed = await readForm(c);
     const [resume, pending] = [resumeIn(typed), fieldText(typed, "pending")];
     try {
-      return enter(c, deps, signIn.withCode(visitorOf(c), pending, fieldText(typed, "code")), resume);
+      const entered = await signIn.withCode(visitorOf(c), pending, fieldText(typed, "code"));
+      return enter(c, deps, entered, resume);
     } catch (error) {
       const status = refuse(c, error);
       if (error instanceof AppError && error.code === "Expired") {
@@ -49,10 +50,10 @@ export function addSignIn(web: Web, deps: WebDeps): void {
     }
   });
 
-  web.post("/web/sign-out", (c) => {
+  web.post("/web/sign-out", async (c) => {
     if (findSignedIn(c, deps)) {
       const { id, sessionId } = c.get("admin");
-      sessions.end(c.get("actor"), sessionId, accounts.get(id));
+      await deps.commit(() => sessions.end(c.get("actor"), sessionId, accounts.get(id)));
     }
     forgetSession(c);
     return redirect(c, "/web/sign-in", "You were signed out.");

@@ -27,7 +27,7 @@ export function addPasswordLink(web: Web, deps: WebDeps): void {
     if ("problems" in result) return choosePage(c, { token, email, problems: result.problems });
     const row = await accounts.useLink(visitor.actor, token, result.done);
     // The link does not replace a second factor.
-    return enter(c, deps, signIn.afterPassword(visitor, row), { to: "/web", form: undefined });
+    return enter(c, deps, await signIn.afterPassword(visitor, row), { to: "/web", form: undefined });
   });
 }
 

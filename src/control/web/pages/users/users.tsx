@@ -32,7 +32,7 @@ interface Invitation {
 }
 
 export function addUsers(web: Web, deps: WebDeps): void {
-  const { accounts, secondFactor } = deps.admins;
+  const { admins: { accounts, secondFactor }, commit } = deps;
   const userOf = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
   const shown = new ShownOnce<Invitation>(deps.closing);
   const linkPath = (c: Context<WebEnv>, invitation: Invitation) => `${LINK_PATH}?${shown.keep(c, invitation)}`;
@@ -44,7 +44,7 @@ export function addUsers(web: Web, deps: WebDeps): void {
     path: PATH,
     read: (typed): NewUser => ({ name: fieldText(typed, "name"), email: fieldText(typed, "email") }),
     schema: (values) => newPerson.parse(values),
-    act: ({ actor, input }) => accounts.invite(actor, input),
+    act: ({ actor, input }) => commit(() => accounts.invite(actor, input)),
     page: newPage,
     then: (token, { c, input: { email } }) => {
       const title = `${email} is invited`;
@@ -70,10 +70,13 @@ export function addUsers(web: Web, deps: WebDeps): void {
   web.post(`${PATH}/:id/reset`, async (c) => {
     const row = userOf(c);
     const typed = await readForm(c);
-    const token = accounts.reset(c.get("actor"), row.id);
-    if (fieldText(typed, "second-factor") === "remove" && row.totpNonce !== null) {
-      secondFactor.disable(c.get("actor"), row);
-    }
+    const token = await commit(() => {
+      const token = accounts.reset(c.get("actor"), row.id);
+      if (fieldText(typed, "second-factor") === "remove" && row.totpNonce !== null) {
+        secondFactor.disable(c.get("actor"), row);
+      }
+      return token;
+    });
     // A user who was invited and never signed in has no password yet.
     const [title, text] = row.password === null
       ? [`A new invitation for ${row.email}`, `Give this link to ${row.email}, who chooses a password with it.`]
@@ -90,7 +93,7 @@ export function addUsers(web: Web, deps: WebDeps): void {
     read: (typed) => fieldText(typed, "email").trim().toLowerCase(),
     act: ({ actor, subject: { id, email }, values: typedEmail }) => {
       if (typedEmail !== email) throw invalid("email", `is not ${email}`);
-      accounts.remove(actor, id);
+      return commit(() => accounts.remove(actor, id));
     },
     page: (c, { subject, problems }) => userPage(c, deps, subject, problems),
     then: (_, { c, subject: { id, email } }) => {
