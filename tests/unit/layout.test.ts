@@ -38,6 +38,7 @@ const FOLDER_MAX_FILES = 12;
 const LARGE_FOLDERS: Record<string, string> = {
   "src/cluster/postgres": "a file for each table, and for each concern of a connection",
   "src": "what every room may use: small files that import next to nothing",
+  "src/cli": "a file for each group of commands",
   "src/code/modules": "one subject, from a handler's imports to the graph of its modules",
   "src/control/api": "a file for each resource",
   "src/control/inputs": "a file for the inputs of each resource",
