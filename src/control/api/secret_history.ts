@@ -166,7 +166,7 @@ const purge = apiRoute({
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
 
-export function addSecretHistory(api: Api, { secrets }: ApiDeps): void {
+export function addSecretHistory(api: Api, { secrets, commit }: ApiDeps): void {
   const { history, bin } = secrets;
 
   api.openapi(deleted, (c) => {
@@ -178,18 +178,19 @@ export function addSecretHistory(api: Api, { secrets }: ApiDeps): void {
     }, 200);
   });
 
-  api.openapi(undelete, (c) => {
+  api.openapi(undelete, async (c) => {
     const { id } = c.req.valid("param");
     // Without a body, it is an empty object that the schema has not transformed.
     const to = c.req.valid("json") as OwnerRef | { readonly scope?: never } | undefined;
-    const { scope } = bin.restore(c.get("actor"), id, to?.scope === undefined ? undefined : to);
+    const owner = to?.scope === undefined ? undefined : to;
+    const { scope } = await commit(() => bin.restore(c.get("actor"), id, owner));
     const row = secrets.get(id);
     tag(c, secretVersion(row));
     return c.json({ id, name: row.name, scope }, 200);
   });
 
-  api.openapi(purge, (c) => {
-    bin.purge(c.get("actor"), c.req.valid("param").id);
+  api.openapi(purge, async (c) => {
+    await commit(() => bin.purge(c.get("actor"), c.req.valid("param").id));
     return c.json(SUCCESS, 200);
   });
 
@@ -200,16 +201,16 @@ export function addSecretHistory(api: Api, { secrets }: ApiDeps): void {
     return c.json({ versions: found }, 200);
   });
 
-  api.openapi(restoreVersion, (c) => {
+  api.openapi(restoreVersion, async (c) => {
     const { id, number } = c.req.valid("param");
-    const version = history.restore(c.get("actor"), id, number, ifMatch(c));
+    const version = await commit(() => history.restore(c.get("actor"), id, number, ifMatch(c)));
     tag(c, secretVersion(secrets.get(id)));
     return c.json({ version }, 200);
   });
 
-  api.openapi(purgeVersion, (c) => {
+  api.openapi(purgeVersion, async (c) => {
     const { id, number } = c.req.valid("param");
-    history.purge(c.get("actor"), id, number, ifMatch(c));
+    await commit(() => history.purge(c.get("actor"), id, number, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 }
