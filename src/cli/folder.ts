@@ -1,9 +1,10 @@
 // Locks the data folder for commands, opens its data, and checks that the database and the key file belong together.
 
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { inspectKeyFile, KeyFile, KeyFileError } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
-import { DataFolderError, FolderInUseError, openDataFolder } from "../store/data_folder.ts";
+import { CLUSTER_FILE, DataFolderError, FolderInUseError, openDataFolder } from "../store/data_folder.ts";
 import { type AuditEvent, OPERATOR, type Recorder } from "../actor.ts";
 import { createAudit } from "../core/audit/audit.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
@@ -31,7 +32,9 @@ export async function withFolder<T>(context: Context, instead: string, work: () 
  * @throws DataFolderError, KeyFileError
  */
 export function refuseNode({ keyFile, config }: Context, instead: string): void {
-  if (!existsSync(keyFile) || !inspectKeyFile(keyFile).isOfCluster) return;
+  const isNode = existsSync(join(config.dataDir, CLUSTER_FILE)) ||
+    (existsSync(keyFile) && inspectKeyFile(keyFile).isOfCluster);
+  if (!isNode) return;
   throw new DataFolderError(`${config.dataDir} is the data folder of a node of a cluster. ${instead}`);
 }
 

@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../../deno.json" with { type: "json" };
-import { PostgresSetupError } from "../cluster/postgres/failures.ts";
 import { ConfigError, readConfig, readPassphrase } from "../config.ts";
 import { preventCoreDumps } from "../core_dumps.ts";
 import { AppError, messageOf } from "../errors.ts";
@@ -11,11 +10,11 @@ import { KeyFileError } from "../keyring/key_file.ts";
 import { DataFolderError, FolderInUseError } from "../store/data_folder.ts";
 import { auditCommands } from "./audit.ts";
 import { adminCommands } from "./admin.ts";
-import { clusterCommands } from "./cluster.ts";
 import { backupCommand } from "./backup.ts";
 import { type Command, type Context, EXIT, type ExitCode, type Option, type Result, UsageError } from "./command.ts";
 import { keyringCommands } from "./keyring.ts";
 import { keysCommands } from "./keys.ts";
+import { migrateCommand } from "./migrate_to_cluster.ts";
 import { restoreCommand } from "./restore.ts";
 import { verifyCommand } from "./verify.ts";
 import { withProgress } from "./terminal.ts";
@@ -28,7 +27,7 @@ const COMMANDS: readonly Command[] = [
   ...auditCommands,
   ...keysCommands,
   ...adminCommands,
-  ...clusterCommands,
+  migrateCommand,
 ];
 
 const COMMON: Readonly<Record<string, Option>> = {
@@ -123,8 +122,7 @@ function print({ json, lines }: Result, asJson: boolean): void {
 }
 
 function isExpected(error: unknown): boolean {
-  const types = [AppError, ConfigError, DataFolderError, KeyFileError, PostgresSetupError, UsageError];
-  return types.some((type) => error instanceof type);
+  return [AppError, ConfigError, DataFolderError, KeyFileError, UsageError].some((type) => error instanceof type);
 }
 
 function exitCodeOf(error: unknown): ExitCode {

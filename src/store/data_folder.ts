@@ -27,6 +27,9 @@ export function requireNoNode(path: string): void {
   );
 }
 
+/** File that exists while the data of the folder is moved into a cluster; it contains the cluster's id. */
+export const MOVE_FILE = "cluster.pending";
+
 /**
  * Creates the folder at `path` (mode 0700) and locks it until the returned function is called or the process ends in
  * any way. Two servers on one folder would each drop keys that the other needs.
@@ -34,9 +37,14 @@ export function requireNoNode(path: string): void {
  */
 export function openDataFolder(path: string): () => void {
   const unlock = lockDataFolder(path);
-  if (!existsSync(join(path, RESTORE_FOLDER))) return unlock;
+  const what = existsSync(join(path, RESTORE_FOLDER))
+    ? `A restore into DATA_DIR ${path}`
+    : existsSync(join(path, MOVE_FILE))
+    ? `Moving DATA_DIR ${path} into a cluster`
+    : undefined;
+  if (!what) return unlock;
   unlock();
-  throw new DataFolderError(`A restore into DATA_DIR ${path} was interrupted. Run it again; nothing is lost.`);
+  throw new DataFolderError(`${what} was interrupted. Run it again; nothing is lost.`);
 }
 
 /**

@@ -7,7 +7,7 @@ import { messageOf } from "../errors.ts";
 import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { type AuditRow, SELECT_AUDIT } from "./audit.ts";
-import { BUSY_TIMEOUT_MS, first, type Row } from "./database.ts";
+import { all, BUSY_TIMEOUT_MS, first, type Row } from "./database.ts";
 import { DataFolderError } from "./data_folder.ts";
 import { AUTHENTICATED_VERSION, fingerprintOf, lookupOf, SCHEMA_VERSION, SECRET_VERSIONS_VERSION } from "./schema.ts";
 import { toOwner } from "./secrets.ts";
@@ -57,6 +57,8 @@ export interface Snapshot extends Disposable {
   /** Iterates over all earlier values of secrets, those of deleted ones included. */
   secretVersions(): Iterable<StoredVersion>;
   apiKeys(): Iterable<StoredKey>;
+  /** Returns the SHA-256 of each file of the newest version of the code, by path. The schema must be current. */
+  codeFiles(): Map<string, string>;
   /** Returns the e-mail addresses of the users of the admin pages. */
   emails(): string[];
   /** The audit, with entries from an id on, in order; undefined if the database is older than the audit. */
@@ -126,6 +128,13 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
     },
     secretVersions: () => secretVersions ? each<StoredVersion & Row>(secretVersions) : [],
     apiKeys: () => each<StoredKey & Row>(apiKeys),
+    codeFiles: () =>
+      new Map(
+        all<{ path: string; sha256: string }>(db.prepare(
+          "SELECT path, sha256 FROM version_files f WHERE sha256 IS NOT NULL AND version_id =" +
+            " (SELECT max(version_id) FROM version_files WHERE path = f.path)",
+        )).map(({ path, sha256 }) => [path, sha256]),
+      ),
     emails: () => (db.prepare("SELECT email FROM admins").all() as { email: string }[]).map(({ email }) => email),
     audit: auditOf(db),
 

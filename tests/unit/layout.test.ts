@@ -15,7 +15,7 @@ const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts"];
  */
 const USES: Record<string, readonly string[]> = {
   control: ["http", "code", "core", "telemetry", "keyring", "store"],
-  cli: ["cluster", "control/inputs", "core", "keyring", "store"],
+  cli: ["cluster", "code/files", "control/inputs", "core", "keyring", "store"],
   // Several nodes on PostgreSQL; without DATABASE_URL nothing of it is loaded.
   cluster: ["core", "keyring", "store"],
   // It runs on other machines, and without the server's packages.
@@ -36,9 +36,9 @@ const CORE_OF_CALLS = ["access", "audit", "functions", "secrets", "settings"];
 const FOLDER_MAX_FILES = 12;
 /** Folders that may have more files, and why. */
 const LARGE_FOLDERS: Record<string, string> = {
+  "src/cli": "a file for each group of commands",
   "src/cluster/postgres": "a file for each table, and for each concern of a connection",
   "src": "what every room may use: small files that import next to nothing",
-  "src/cli": "a file for each group of commands",
   "src/code/modules": "one subject, from a handler's imports to the graph of its modules",
   "src/control/api": "a file for each resource",
   "src/control/inputs": "a file for the inputs of each resource",

@@ -6,6 +6,9 @@ import type { Lane } from "./lane.ts";
 import { lockKey } from "./lock_key.ts";
 import type { Sql } from "./session.ts";
 
+/** Name in the table `meta` while data is moved into the cluster; the value identifies that data. See moving.ts. */
+export const MOVING = "moving";
+
 /**
  * In order; the number of those applied is the format of the tables. Released ones are never edited. While a cluster is
  * upgraded, nodes of the version before work with the new tables: a later one only adds.
@@ -114,17 +117,6 @@ async function upgrade(sql: Sql, schema: string): Promise<void> {
     ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 }
 
-/** @throws PostgresSetupError if there are no tables of this version; StoreUnavailable */
-export async function requireTables(lane: Lane, schema: string): Promise<void> {
-  const format = await formatOf(lane);
-  if (format === FORMATS.length) return;
-  throw new PostgresSetupError(
-    format === 0
-      ? `there is no cluster in the schema ${schema}; name another one by DATABASE_SCHEMA, or start a node first`
-      : `the tables in the schema ${schema} are of another version of this program`,
-  );
-}
-
 /** Returns 0 if there are no tables. */
 async function formatOf(lane: Lane): Promise<number> {
   return await lane.run(async (sql) => {
@@ -135,11 +127,21 @@ async function formatOf(lane: Lane): Promise<number> {
   });
 }
 
-/** Returns the id of the cluster, which is made with its tables. */
+/**
+ * Returns the id of the cluster, which is made with its tables.
+ * @throws PostgresSetupError while data is moved into it
+ */
 export async function clusterId(lane: Lane): Promise<string> {
-  const [row] = await lane.run((sql) => sql<{ value: string }[]>`SELECT value FROM meta WHERE name = 'cluster'`, {
-    isRepeatable: true,
-  });
+  const rows = await lane.run((sql) =>
+    sql<{ name: string; value: string }[]>`
+      SELECT name, value FROM meta WHERE name IN ('cluster', ${MOVING})`, { isRepeatable: true });
+  if (rows.some(({ name }) => name === MOVING)) {
+    throw new PostgresSetupError(
+      "data is being moved into this cluster, or such a move was interrupted: run migrate-to-cluster again, or remove " +
+        "the schema",
+    );
+  }
+  const row = rows.find(({ name }) => name === "cluster");
   if (!row) throw new PostgresSetupError("the table meta does not name the cluster");
   return row.value;
 }
