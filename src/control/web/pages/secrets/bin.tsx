@@ -54,7 +54,7 @@ export function addBin(web: Web, deps: WebDeps): void {
     initial: (): Fields => ({ scope: "global" }),
     read: (typed) => readFields(typed, ["to", "scope", "functionId", "groupId", "keyId"]),
     schema: ({ to, ...owner }): OwnerRef | undefined => to === "other" ? ownerQuery.parse(textsOf(owner)) : undefined,
-    act: ({ actor, subject: { id }, input }) => bin.restore(actor, id, input),
+    act: ({ actor, subject: { id }, input }) => deps.commit(() => bin.restore(actor, id, input)),
     page: (c, { subject, values, problems, status }) => restorePage(c, deps, subject, values, problems, status),
     then: (_, { subject: { id } }) => {
       const row = deps.secrets.get(id);
@@ -67,7 +67,7 @@ export function addBin(web: Web, deps: WebDeps): void {
     subject,
     initial: () => undefined,
     read: () => undefined,
-    act: ({ actor, subject: { id } }) => bin.purge(actor, id),
+    act: ({ actor, subject: { id } }) => deps.commit(() => bin.purge(actor, id)),
     page: (c, { subject, problems, status }) => purgePage(c, subject, problems, status),
     then: (_, { subject }) => ({ to: BIN, notice: `Deleted ${secretWords(subject)} permanently.` }),
   });

@@ -39,7 +39,8 @@ export function addSecretHistory(web: Web, deps: WebDeps): void {
     path: `/web/secrets/:id{[1-9][0-9]*}/versions/:number{[1-9][0-9]*}/restore`,
     subject,
     read: () => undefined,
-    act: ({ actor, subject: { row, number }, expected }) => history.restore(actor, row.id, number, expected),
+    act: ({ actor, subject: { row, number }, expected }) =>
+      deps.commit(() => history.restore(actor, row.id, number, expected)),
     page: (c, { subject: { row }, problems, status }) => historyPage(c, deps, row, problems, status),
     then: (version, { subject: { row, number } }) => ({
       to: secretHistoryPath(row),
@@ -52,7 +53,8 @@ export function addSecretHistory(web: Web, deps: WebDeps): void {
     subject,
     initial: () => undefined,
     read: () => undefined,
-    act: ({ actor, subject: { row, number }, expected }) => history.purge(actor, row.id, number, expected),
+    act: ({ actor, subject: { row, number }, expected }) =>
+      deps.commit(() => history.purge(actor, row.id, number, expected)),
     page: (c, { subject, problems, status }) => purgePage(c, subject, problems, status),
     then: (_, { subject: { row, number } }) => ({
       to: secretHistoryPath(row),
