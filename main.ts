@@ -1,6 +1,7 @@
 // The process of the server: reads the configuration, runs the app until a signal comes, says why it ends.
 
 import { createApp } from "./src/app.ts";
+import { PostgresSetupError } from "./src/cluster/postgres/failures.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
 import { preventCoreDumps } from "./src/core_dumps.ts";
 import { denoRefusal } from "./src/deno_versions.ts";
@@ -9,6 +10,9 @@ import { KeyFileError } from "./src/keyring/key_file.ts";
 import { createLog } from "./src/telemetry/log.ts";
 import { DataFolderError } from "./src/store/data_folder.ts";
 
+/** The exit code of a node that finds that PostgreSQL's log was altered: a restart would find the same. */
+const TAMPERED = 5;
+
 async function main(): Promise<void> {
   const refusal = denoRefusal();
   if (refusal) throw new ConfigError(refusal);
@@ -16,7 +20,7 @@ async function main(): Promise<void> {
   const dumps = preventCoreDumps();
   const config = readConfig((name) => Deno.env.get(name), Deno.cwd());
   // What this process starts gets an environment of its own; what it loads need not see this either.
-  Deno.env.delete("KEYRING_PASSPHRASE");
+  for (const name of ["KEYRING_PASSPHRASE", "DATABASE_URL"]) Deno.env.delete(name);
   // Before the address is printed: who has read it may stop the server.
   const signalled = Promise.withResolvers<Deno.Signal>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => signalled.resolve(signal));
@@ -40,8 +44,9 @@ try {
   await main();
   Deno.exit(0);
 } catch (error) {
-  const expected = [ConfigError, KeyFileError, DataFolderError, AppError].some((type) => error instanceof type);
+  const types = [ConfigError, KeyFileError, DataFolderError, PostgresSetupError, AppError];
+  const expected = types.some((type) => error instanceof type);
   // One line for what the operator can correct, everything for a bug.
   console.error(expected ? (error as Error).message : error);
-  Deno.exit(1);
+  Deno.exit(error instanceof AppError && error.code === "LogTampered" ? TAMPERED : 1);
 }

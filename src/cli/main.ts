@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../../deno.json" with { type: "json" };
+import { PostgresSetupError } from "../cluster/postgres/failures.ts";
 import { ConfigError, readConfig, readPassphrase } from "../config.ts";
 import { preventCoreDumps } from "../core_dumps.ts";
 import { AppError, messageOf } from "../errors.ts";
@@ -10,6 +11,7 @@ import { KeyFileError } from "../keyring/key_file.ts";
 import { DataFolderError, FolderInUseError } from "../store/data_folder.ts";
 import { auditCommands } from "./audit.ts";
 import { adminCommands } from "./admin.ts";
+import { clusterCommands } from "./cluster.ts";
 import { backupCommand } from "./backup.ts";
 import { type Command, type Context, EXIT, type ExitCode, type Option, type Result, UsageError } from "./command.ts";
 import { keyringCommands } from "./keyring.ts";
@@ -27,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   ...auditCommands,
   ...keysCommands,
   ...adminCommands,
+  ...clusterCommands,
   migrateCommand,
 ];
 
@@ -122,7 +125,8 @@ function print({ json, lines }: Result, asJson: boolean): void {
 }
 
 function isExpected(error: unknown): boolean {
-  return [AppError, ConfigError, DataFolderError, KeyFileError, UsageError].some((type) => error instanceof type);
+  const types = [AppError, ConfigError, DataFolderError, KeyFileError, PostgresSetupError, UsageError];
+  return types.some((type) => error instanceof type);
 }
 
 function exitCodeOf(error: unknown): ExitCode {

@@ -13,6 +13,9 @@ const COMMANDS = [
   "backup",
   "restore",
   "keys create",
+  "cluster status",
+  "cluster forget",
+  "cluster verify",
 ];
 
 Deno.test("--help lists every command, and each has a help of its own", async () => {

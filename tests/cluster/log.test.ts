@@ -56,6 +56,10 @@ Deno.test("work that throws stores nothing, work may append several entries or n
     await log.append(second, entryOf("wrong")).then(() => assert.fail(), () => {});
   });
   assert.equal(new TextDecoder().decode(await uncheckedKeyring(node.postgres)), "keys 2");
+  await assert.rejects(
+    node.log.exclusively((log) => log.append(log.head, { ...entryOf(""), body: new Uint8Array(64 * 1024 * 1024 + 1) })),
+    { code: "PayloadTooLarge", status: 413 },
+  );
   // The large one is read alone.
   assert.deepEqual((await node.log.read(node.log.start, 10)).map(({ seq }) => seq), [1, 2, 3]);
   assert.deepEqual((await node.log.read(node.log.start, 2)).map(({ seq }) => seq), [1, 2]);

@@ -36,9 +36,9 @@ const CORE_OF_CALLS = ["access", "audit", "functions", "secrets", "settings"];
 const FOLDER_MAX_FILES = 12;
 /** Folders that may have more files, and why. */
 const LARGE_FOLDERS: Record<string, string> = {
-  "src/cli": "a file for each group of commands",
   "src/cluster/postgres": "a file for each table, and for each concern of a connection",
   "src": "what every room may use: small files that import next to nothing",
+  "src/cli": "a file for each group of commands",
   "src/code/modules": "one subject, from a handler's imports to the graph of its modules",
   "src/control/api": "a file for each resource",
   "src/control/inputs": "a file for the inputs of each resource",

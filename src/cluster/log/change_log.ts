@@ -49,7 +49,7 @@ export interface LockedLog {
   /**
    * Stores an entry after `after`, which is the caller's own head: the last entry that it has checked and applied, or
    * that this returned. It is committed when the work ends.
-   * @throws LogTampered if `after` is not the head of the log; AppError InvalidInput (413) if the body is too large
+   * @throws LogTampered if `after` is not the head of the log; AppError PayloadTooLarge (413) if the body is too large
    */
   append(after: Head, entry: NewEntry): Promise<Entry>;
 }

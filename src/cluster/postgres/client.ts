@@ -5,7 +5,7 @@ import { messageOf } from "../../errors.ts";
 import { PostgresSetupError, setupProblem, unavailability } from "./failures.ts";
 import { Lane } from "./lane.ts";
 import { pause } from "./pause.ts";
-import { ensureTables } from "./schema.ts";
+import { ensureTables, requireTables } from "./schema.ts";
 import { Watch } from "./watch.ts";
 
 /** Kinds of work that must not wait for each other. */
@@ -33,6 +33,8 @@ export interface Postgres {
 }
 
 export interface OpenOptions {
+  /** Whether this is a node: it creates the tables, and waits as long as PostgreSQL is not available. Default true. */
+  readonly isNode?: boolean;
   /** Is called with a sentence when PostgreSQL is not available; retries continue until it is. */
   readonly onWaiting?: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -43,11 +45,11 @@ const PAUSE_MS = 1_000;
 const NOTIFICATION_TIMEOUT_MS = 5_000;
 
 /**
- * Connects, and creates the cluster's tables if there are none; waits as long as PostgreSQL is not available.
- * @throws PostgresSetupError with a sentence if an operator has to change something
+ * Connects; as a node, creates the cluster's tables if there are none, and waits as long as PostgreSQL is not available.
+ * @throws PostgresSetupError with a sentence if an operator has to change something; StoreUnavailable if this is no node
  */
 export async function openPostgres(config: ClusterConfig, options: OpenOptions = {}): Promise<Postgres> {
-  const { onWaiting = () => {}, signal = new AbortController().signal } = options;
+  const { isNode = true, onWaiting = () => {}, signal = new AbortController().signal } = options;
   const session = { url: config.database, schema: config.schema };
   const lanes = Object.fromEntries(
     Object.entries(LANES).map(([name, lane]) => [name, new Lane({ ...session, ...lane, idleTimeoutMs: 0 })]),
@@ -57,14 +59,19 @@ export async function openPostgres(config: ClusterConfig, options: OpenOptions =
     await Promise.all([watch?.close(), ...Object.values(lanes).map((lane) => lane.close())]);
   };
   try {
-    await patiently(() => lanes.reads.connect(), onWaiting, signal);
-    await patiently(() => ensureTables(lanes.bulk, config.schema), onWaiting, signal);
+    if (isNode) {
+      await patiently(() => lanes.reads.connect(), onWaiting, signal);
+      await patiently(() => ensureTables(lanes.bulk, config.schema), onWaiting, signal);
+    } else {
+      await requireTables(lanes.reads, config.schema);
+    }
     watch = new Watch(session);
     await expectNotification(watch, lanes.reads, signal);
     return { schema: config.schema, lane: (name) => lanes[name], watch, close };
   } catch (error) {
     await close();
-    throw error instanceof PostgresSetupError ? new PostgresSetupError(`PostgreSQL: ${error.message}.`) : error;
+    const setup = setupProblem(error);
+    throw setup === undefined ? error : new PostgresSetupError(`PostgreSQL: ${setup}.`);
   }
 }
 

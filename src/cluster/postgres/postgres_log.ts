@@ -120,7 +120,7 @@ class PostgresLog implements ChangeLog {
   #append(head: Head, appended: Entry[], after: Head, entry: Parameters<LockedLog["append"]>[1]): Entry {
     if (entry.body.length > BODY_MAX_BYTES) {
       throw new AppError(
-        "InvalidInput",
+        "PayloadTooLarge",
         413,
         `The change has ${entry.body.length} bytes; at most ${BODY_MAX_BYTES} fit.`,
       );

@@ -117,6 +117,17 @@ async function upgrade(sql: Sql, schema: string): Promise<void> {
     ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 }
 
+/** @throws PostgresSetupError if there are no tables of this version; StoreUnavailable */
+export async function requireTables(lane: Lane, schema: string): Promise<void> {
+  const format = await formatOf(lane);
+  if (format === FORMATS.length) return;
+  throw new PostgresSetupError(
+    format === 0
+      ? `there is no cluster in the schema ${schema}; name another one by DATABASE_SCHEMA, or start a node first`
+      : `the tables in the schema ${schema} are of another version of this program`,
+  );
+}
+
 /** Returns 0 if there are no tables. */
 async function formatOf(lane: Lane): Promise<number> {
   return await lane.run(async (sql) => {

@@ -1,0 +1,85 @@
+// `cluster status`, `cluster verify` and `cluster forget` by the real command, on a machine that is no node.
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { createClusterKeyring } from "../../src/cluster/keyring/open_keyring.ts";
+import { type NodeRow, RowMacs } from "../../src/cluster/node/node_row.ts";
+import { PostgresNodeTable } from "../../src/cluster/postgres/node_table.ts";
+import { Passphrase } from "../../src/config.ts";
+import { makeHome } from "../cli/cli.ts";
+import { temporaryFolder } from "../unit/temporary.ts";
+import { entryOf, TestNode } from "./opened.ts";
+import { startPostgres } from "./postgres.ts";
+
+const PASSPHRASE = "a passphrase of tests";
+const NODE: NodeRow = {
+  id: "node-1",
+  instance: "instance-1",
+  url: "http://10.0.0.5:8000",
+  version: "0.1.0",
+  schema: 12,
+  startedAt: 0,
+  counter: 7,
+  applied: 1,
+  left: false,
+};
+
+Deno.test("the commands for a cluster work from any machine, and find what was altered and put back", async () => {
+  await using server = await startPostgres();
+  await using home = makeHome();
+  using folder = temporaryFolder();
+  const env = { DATABASE_URL: server.url, KEYRING_PASSPHRASE: PASSPHRASE };
+  const cluster = (words: string, more: Record<string, string> = {}) =>
+    home.cli(["cluster", ...words.split(" ")], { ...env, ...more });
+
+  const unset = await home.cli(["cluster", "status"]);
+  assert.deepEqual([unset.code, unset.stderr], [2, "DATABASE_URL, which names the cluster, is not set.\n"]);
+  const missing = await cluster("status");
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /^PostgreSQL: there is no cluster in the schema crude_functions; .*\n$/);
+
+  // What the first node does.
+  const passphrase = new Passphrase(PASSPHRASE, "the test");
+  const { keyFile, body } = createClusterKeyring({ path: join(folder.path, "keys.json"), passphrase, now: new Date() });
+  await using node = await TestNode.open(server.url, { keyring: keyFile.keyring });
+  await node.log.exclusively((log) => log.append(node.applied, { ...entryOf(""), kind: "keyring", body }));
+  await node.append("change 2");
+  await node.append("change 3");
+  const macs = new RowMacs(keyFile.keyring.derive("cluster nodes"), node.chain.cluster);
+  const table = new PostgresNodeTable(node.postgres);
+  await table.join(NODE, macs.of(NODE), undefined);
+
+  const status = await cluster("status --json");
+  assert.equal(status.code, 0, status.stderr);
+  const { head } = status.json;
+  assert.match(head, /^3:[0-9a-f]{64}$/);
+  const [shown] = status.json.nodes;
+  assert.deepEqual([shown.id, shown.url, shown.state, shown.behind], ["node-1", "http://10.0.0.5:8000", "live", 2]);
+  const verified = await cluster(`verify --head ${head}`);
+  assert.deepEqual([verified.code, verified.stdout], [
+    0,
+    `Verified 3 changes and 0 snapshots: all are as nodes wrote them.\nHead: ${head}\n`,
+  ]);
+  assert.ok(!existsSync(home.dataDir), "they write nothing");
+
+  const refused = await cluster("status", { KEYRING_PASSPHRASE: "another passphrase" });
+  assert.equal(refused.code, 4);
+  assert.match(refused.stderr, /passphrase/);
+  assert.equal((await cluster("verify --head 3")).code, 2);
+
+  const forgotten = await cluster("forget node-1");
+  assert.deepEqual([forgotten.code, forgotten.stdout], [0, "Node node-1 is forgotten.\n"]);
+  assert.match((await cluster("forget node-1")).stderr, /^There is no node node-1\.\n$/);
+
+  await server.query(`SET search_path = crude_functions; DELETE FROM log WHERE seq = 3;
+    UPDATE log_head SET seq = 2, mac = (SELECT mac FROM log WHERE seq = 2)`);
+  assert.equal((await cluster("verify")).code, 0, "without a head that was kept elsewhere it cannot know");
+  const behind = await cluster(`verify --head ${head}`);
+  assert.equal(behind.code, 1);
+  assert.match(behind.stderr, /^Entry 3 of the log of changes is missing: .*\n$/);
+  await server.query("UPDATE crude_functions.log SET summary = 'x' WHERE seq = 2");
+  const altered = await cluster("verify --json");
+  assert.deepEqual([altered.code, altered.json.exitCode], [1, 1]);
+  assert.match(altered.json.error, /^Entry 2 of the log of changes does not match its MAC/);
+});
