@@ -148,7 +148,8 @@ export function passphraseChange(change: string): AuditEvent {
 
 /** Returns the facts that differ, as they were before and after. */
 export function difference(before: Facts, after: Facts): { before: Facts; after: Facts } {
-  const changed = Object.keys(after).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  const names = [...new Set([...Object.keys(after), ...Object.keys(before)])];
+  const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
   const of = (facts: Facts): Facts => Object.fromEntries(changed.map((name) => [name, facts[name]]));
   return { before: of(before), after: of(after) };
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 89894b35387d3b96993deadff7c8f190f78f3dfdf028a68eb555b2de5b6caa67
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 0519bced0ecba6129eddd4a78f004b5d883178bf90095040bbaa068180715e4d
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -663,6 +663,12 @@ async function allSecrets(client, query = {}) {
 }
 
 // ../src/crude/commands/secrets.ts
+var PLACES = [
+  "header",
+  "query",
+  "path",
+  "body"
+];
 var FORMATS = [
   "env",
   "json",
@@ -727,6 +733,23 @@ var set = {
       type: "string",
       value: "TEXT",
       help: "what the secret is for"
+    },
+    sealed: {
+      type: "boolean",
+      help: "functions can send the value to its hosts, and no one can read it"
+    },
+    host: {
+      type: "string",
+      multiple: true,
+      value: "HOST",
+      help: "a host of a sealed value; may be repeated"
+    },
+    in: {
+      type: "string",
+      multiple: true,
+      value: "PLACE",
+      choices: PLACES,
+      help: "where in a request a sealed value may be; may be repeated"
     }
   },
   help: [
@@ -740,10 +763,23 @@ var set = {
     const owner = await ownerOf(client, given);
     const comment = given.text("comment");
     const stored = await find(client, name, owner);
+    const [hosts, places] = [
+      given.texts("host"),
+      given.texts("in")
+    ];
     const changes = {
       value,
       ...comment !== void 0 && {
         comment
+      },
+      ...given.flag("sealed") && {
+        sealed: true
+      },
+      ...hosts.length > 0 && {
+        hosts
+      },
+      ...places.length > 0 && {
+        in: places
       }
     };
     if (stored) await client.put(`/api/secrets/${stored.id}`, changes);

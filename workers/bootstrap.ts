@@ -19,11 +19,13 @@ import { keepSignals } from "./call_context.ts";
 import { captureConsole, CONSOLE_OVERRIDE, Printer } from "./console.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import { ownEnvironment } from "./environment.ts";
-import { correctFetch } from "./fetched.ts";
+import { correctFetch, directFetch, routeFetch } from "./fetched.ts";
 import { HostLookups } from "./host_lookups.ts";
 import { Invocation } from "./invocation.ts";
 import { lookUpByHost, networkOverrides } from "./network.ts";
 import { lockDown } from "./lockdown.ts";
+import { SealedExchanges } from "./sealed_exchange.ts";
+import { createSealedFetch, type SealedCall } from "./sealed_fetch.ts";
 import { explainRefusals, explainText, PROGRAM_OVERRIDE } from "./refusals.ts";
 import { AnswerWriter, StandardStreams } from "./standard_streams.ts";
 import { hideSystem, SYSTEM_OVERRIDES } from "./system.ts";
@@ -71,6 +73,15 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
   writer.streams = streams;
   const lookups = new HostLookups(writer);
   lookUpByHost(lookups);
+  const exchanges = new SealedExchanges(writer);
+  const sealedCall = (invocation: Invocation | undefined): SealedCall | undefined =>
+    invocation?.sealed && { id: invocation.id, sealed: invocation.sealed };
+  routeFetch(createSealedFetch({
+    exchanges,
+    current: () => sealedCall(invocations.get(running.getStore() ?? 0)),
+    calls: () => invocations.items().map(sealedCall).filter((call) => call !== undefined),
+    direct: directFetch,
+  }));
   // A spare process waits for its function, and does this meanwhile.
   const prepared = captureConsole(printer).then(() =>
     overrideBuiltins([
@@ -108,7 +119,10 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
           parse(payload) as CallPayload,
           body,
           route!,
-          () => invocations.delete(id),
+          () => {
+            invocations.delete(id);
+            exchanges.callEnded(id);
+          },
         );
         invocations.add(invocation);
         void running.run(id, () => invocation.run(entry!, errorText));
@@ -133,6 +147,13 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
         break;
       case ToSandbox.Looked:
         lookups.receive(parse(payload));
+        break;
+      case ToSandbox.Fetched:
+      case ToSandbox.FetchedBody:
+      case ToSandbox.FetchedEnd:
+      case ToSandbox.FetchCredit:
+      case ToSandbox.FetchFailed:
+        exchanges.receive(type, payload, body);
         break;
       case ToSandbox.Credit:
         invocations.get(id)?.receiveCredit(Number(payload));

@@ -1,5 +1,5 @@
-// Corrects the headers of `fetch` responses whose bodies the runtime has decoded. Otherwise a handler that returns one
-// would announce gzip and send plain text.
+// Replaces `fetch`: some requests are sent in another way, and the headers of responses whose bodies the runtime has
+// decoded are corrected. Otherwise a handler that returns one would announce gzip and send plain text.
 
 import { explainError } from "./refusals.ts";
 
@@ -12,11 +12,21 @@ const { clone } = Response.prototype;
 const { apply } = Reflect;
 const { defineProperties, defineProperty } = Object;
 
+/** Sends a request in another way; returns undefined for those that the runtime's `fetch` is to send. */
+export type FetchRoute = (request: Request) => Promise<Response> | undefined;
+
+let route: FetchRoute | undefined;
+
+export function routeFetch(by: FetchRoute): void {
+  route = by;
+}
+
+/** Sends a request by the runtime's `fetch`. Set by `correctFetch`. */
+export let directFetch: (request: Request) => Promise<Response>;
+
 export function correctFetch(): void {
   const native = globalThis.fetch;
-  const fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    // The global class, which keeps the signal of a handler's request.
-    const request = new Request(input, init);
+  directFetch = async (request) => {
     let response: Response;
     try {
       response = await native(request);
@@ -24,6 +34,11 @@ export function correctFetch(): void {
       throw explainError(error);
     }
     return isDecoded(response, request.headers) ? withoutEncoding(response) : response;
+  };
+  const fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    // The global class, which keeps the signal of a handler's request.
+    const request = new Request(input, init);
+    return await (route?.(request) ?? directFetch(request));
   };
   defineProperty(globalThis, "fetch", { value: fetch, writable: true, configurable: true, enumerable: true });
 }

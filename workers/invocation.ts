@@ -16,6 +16,7 @@ import {
   type PrefetchedAnswer,
   type ResponsePayload,
   type RouteInfo,
+  type SealedAnswer,
   type SettledOutcome,
   TEXT_BODY_MAX_LENGTH,
   ToHost,
@@ -48,6 +49,7 @@ export class Invocation implements CallPort, Parts {
   readonly #route: RouteInfo;
   readonly #onEnd: () => void;
   readonly #asks = new Map<number, PromiseWithResolvers<unknown>>();
+  #sealed: Map<string, readonly string[]> | undefined;
   #nextAsk = 1;
   /** Whether the response was sent completely, or is no longer awaited. */
   #responseOver = false;
@@ -179,8 +181,29 @@ export class Invocation implements CallPort, Parts {
     const waiting = this.#asks.get(ask);
     this.#asks.delete(ask);
     // JSON has null for a missing secret. No value is null.
-    if (outcome === "ok") waiting?.resolve(value ?? undefined);
+    if (outcome === "ok") waiting?.resolve(this.#withPlaceholders(value) ?? undefined);
     else waiting?.reject(outcome === "ended" ? requestEnded() : new Error("The secret could not be looked up."));
+  }
+
+  /** By placeholder: where its sealed value may be sent; undefined if the call was given none. */
+  get sealed(): ReadonlyMap<string, readonly string[]> | undefined {
+    return this.#sealed;
+  }
+
+  /** Returns an answer with placeholders in place of what the host sends of sealed values. */
+  #withPlaceholders(value: unknown): unknown {
+    if (typeof value !== "object" || value === null) return value;
+    const { sealed, hosts } = value as SealedAnswer;
+    if (typeof sealed === "string") {
+      this.#sealed ??= new Map();
+      this.#sealed.set(sealed, hosts);
+      return sealed;
+    }
+    // The result of getCompleteSecret.
+    for (const [name, part] of Object.entries(value)) {
+      (value as Record<string, unknown>)[name] = this.#withPlaceholders(part);
+    }
+    return value;
   }
 
   /** Drops the answers that came with the call, which may be out of date. */

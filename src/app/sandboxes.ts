@@ -6,6 +6,7 @@ import { SecretBroker } from "../calls/secrets/broker.ts";
 import { SecretLookup } from "../calls/secrets/lookup.ts";
 import { codeVersionOf } from "../calls/target.ts";
 import { type Conditions, createConditions } from "../code/checks/condition.ts";
+import { createEgress } from "../egress/egress.ts";
 import { type Endpoint, machineHosts } from "../http/endpoint.ts";
 import type { FunctionId } from "../ids.ts";
 import type { Masking } from "../masking/masking.ts";
@@ -62,11 +63,19 @@ export async function openSandboxes(
     machineHosts,
     ...settings.view({ denyNet: "sandbox.net.deny" }),
   };
+  const egress = createEgress({
+    process,
+    certificates: await certificatesOf(config.fetchEnv),
+    refusal: () => parts.cluster?.serving.callRefusal()?.message,
+    onFailure: (sentence) => log("error", sentence),
+  });
+  opened.defer(() => egress.close());
   const disclosures = new Disclosures({ ...parts, log, now });
   const pool = new Pool<RunCaller>({
     process,
     health,
     answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring), disclosures, parts.cluster?.serving),
+    sealedSender: (net) => egress.sender(net),
     limits: settings.view({
       maxProcesses: "sandbox.max-processes",
       maxCalls: "sandbox.max-calls",
@@ -84,6 +93,14 @@ export async function openSandboxes(
   });
   opened.defer(() => pool.stop());
   return { traces, conditions, process, pool };
+}
+
+/** Variables with paths of certificates that the operator trusts. */
+const CERTIFICATES = ["DENO_CERT", "NODE_EXTRA_CA_CERTS"];
+
+async function certificatesOf(fetchEnv: Readonly<Record<string, string>>): Promise<string[]> {
+  const paths = CERTIFICATES.map((name) => fetchEnv[name]).filter((path) => path !== undefined);
+  return await Promise.all(paths.map((path) => Deno.readTextFile(path)));
 }
 
 interface StartObservers {

@@ -4,10 +4,12 @@ import { decideAdmission, type KeyDirectory } from "../core/access/directory.ts"
 import { maySecretBeAsked, narrows } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { FunctionId, SecretName } from "../ids.ts";
+import type { SealableCaller } from "./secrets/broker.ts";
 import type { ObservedCaller } from "./secrets/disclosures.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 import type { CallTrace } from "../telemetry/traces.ts";
 import type { HostedCaller } from "../sandbox/host/sandbox.ts";
+import { SealedValues } from "../sandbox/host/sealed_values.ts";
 import type { Serving } from "../serving.ts";
 import type { KeyHolder } from "../store/access.ts";
 import type { ChangeCounter } from "../store/database.ts";
@@ -22,7 +24,7 @@ export interface Rights {
   readonly serving?: Pick<Serving, "callRefusal"> | undefined;
 }
 
-export class RunCaller implements ObservedCaller, HostedCaller {
+export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
   readonly functionId: FunctionId;
   readonly trace: CallTrace | undefined;
   /** The values that were disclosed to the call. */
@@ -35,6 +37,7 @@ export class RunCaller implements ObservedCaller, HostedCaller {
   #holder: KeyHolder | undefined;
   #isEntitled = true;
   #asOf: number;
+  #sealed: SealedValues | undefined;
 
   /** `fn` and `holder` are the current ones; `holder` is undefined on a public function. */
   constructor(
@@ -56,6 +59,15 @@ export class RunCaller implements ObservedCaller, HostedCaller {
   get holder(): KeyHolder | undefined {
     this.#update();
     return this.#holder;
+  }
+
+  get sealed(): SealedValues {
+    return this.#sealed ??= new SealedValues();
+  }
+
+  /** The sealed values that it was given; undefined if none. */
+  get sealedValues(): SealedValues | undefined {
+    return this.#sealed;
   }
 
   /** Reports whether the function may ask for a secret of this name. */

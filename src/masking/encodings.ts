@@ -88,22 +88,25 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Returns the encodings of `value` that have at least 8 bytes; none if the value itself is shorter. */
-export function encodingsOf(value: string): Encoding[] {
+/**
+ * Returns the encodings of `value` that have at least 8 bytes; none if the value itself is shorter. With a needle that
+ * is shorter than the encoded value, its beginning alone is found as well.
+ */
+export function encodingsOf(value: string, needleMaxBytes = NEEDLE_MAX_BYTES): Encoding[] {
   // Files end with a line break, which handlers cut off. A search without it finds the value in both cases.
   const trimmed = value.trim();
   const core = Buffer.byteLength(trimmed) < ENCODING_MIN_BYTES ? value : trimmed;
   if (Buffer.byteLength(core) < ENCODING_MIN_BYTES) return [];
   // Every encoding of a beginning is a beginning of the encoding.
-  const head = core.length <= NEEDLE_MAX_BYTES ? core : beginning(core);
+  const head = core.length <= needleMaxBytes ? core : beginning(core, needleMaxBytes);
   const encodings = new Map<string, Encoding>();
   const add = (encode: Encode, sharedBits: SharedBits): void => {
     const text = encode(head);
     if (encodings.has(text)) return;
     const bytes = encoder.encode(text);
     if (bytes.length < ENCODING_MIN_BYTES) return;
-    const isLong = head !== core || bytes.length > NEEDLE_MAX_BYTES;
-    encodings.set(text, new Encoding(core, encode, sharedBits, bytes.slice(0, NEEDLE_MAX_BYTES), isLong));
+    const isLong = head !== core || bytes.length > needleMaxBytes;
+    encodings.set(text, new Encoding(core, encode, sharedBits, bytes.slice(0, needleMaxBytes), isLong));
   };
   const isPlain = head === core && PLAIN_TEXT.test(core);
   for (const encode of isPlain ? TEXTS.slice(0, 1) : TEXTS) add(encode, PLAIN);
@@ -117,7 +120,7 @@ export function encodingsOf(value: string): Encoding[] {
     const bytes = encoder.encode(line);
     encodings.set(
       line,
-      new Encoding(line, (line) => line, PLAIN, bytes.slice(0, NEEDLE_MAX_BYTES), bytes.length > NEEDLE_MAX_BYTES),
+      new Encoding(line, (line) => line, PLAIN, bytes.slice(0, needleMaxBytes), bytes.length > needleMaxBytes),
     );
   }
   return [...encodings.values()];
@@ -157,7 +160,7 @@ function inBase64(value: string, before: number): string {
 }
 
 /** Returns enough of a long value for a needle in every encoding, without half of a character. */
-function beginning(value: string): string {
-  const head = value.slice(0, NEEDLE_MAX_BYTES);
+function beginning(value: string, maxLength: number): string {
+  const head = value.slice(0, maxLength);
   return head.isWellFormed() ? head : head.slice(0, -1);
 }

@@ -51,6 +51,7 @@ interface Needle<T> {
 }
 
 export class Matcher<T extends Searchable> {
+  readonly #effortPerByte: number;
   #values = new Set<T>();
   #needles = 0;
   #mask = TABLE_MIN - 1;
@@ -60,6 +61,11 @@ export class Matcher<T extends Searchable> {
   #sorted: Needle<T>[] = [];
   /** The number of needles in the table that are no longer searched for. */
   #stale = 0;
+
+  /** With an infinite `effortPerByte`, no search is given up. */
+  constructor(effortPerByte = EFFORT_PER_BYTE) {
+    this.#effortPerByte = effortPerByte;
+  }
 
   get size(): number {
     return this.#values.size;
@@ -92,7 +98,7 @@ export class Matcher<T extends Searchable> {
     const spans: Span<T>[] = [];
     const length = bytes.length;
     const last = length - ENCODING_MIN_BYTES;
-    const effort = { left: EFFORT_MIN + EFFORT_PER_BYTE * length };
+    const effort = { left: EFFORT_MIN + this.#effortPerByte * length };
     const [shifts, mask] = [this.#shifts, this.#mask];
     let cutFrom = length;
     for (let at = 0; at <= last;) {

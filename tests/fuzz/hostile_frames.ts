@@ -78,6 +78,14 @@ function sensible(random: Random, id: number): HostileFrame {
       return encode(type, id, random.pick(["ok", "ok", "ok", "error", "", text(random)]));
     case ToHost.Lookup:
       return encode(type, random.chance(0.5) ? 0 : id, lookupMeta(random));
+    case ToHost.Fetch:
+      return encode(type, id, fetchMeta(random), piece(random));
+    case ToHost.FetchBody:
+      return encode(type, id, fetchNumbers(random), piece(random));
+    case ToHost.FetchBodyEnd:
+    case ToHost.FetchCredit:
+    case ToHost.FetchAbort:
+      return encode(type, id, fetchNumbers(random));
     case ToHost.Dropped:
       return encode(type, id, mostly(random, [random.int(0, 1_000), random.pick([0, 1, 2 ** 53 - 1])]));
     case ToHost.Credit:
@@ -118,6 +126,18 @@ function responseMeta(random: Random): string {
   if (random.chance(0.03)) headers.push(random.pick(ODD_VALUES));
   const mode = random.pick([...Object.values(BodyMode), BodyMode.Stream]);
   return mostly(random, [status, headers, mode, random.pick([0, 0, 1, 3, -1, LAST_ID])]);
+}
+
+function fetchMeta(random: Random): string {
+  const url = random.chance(0.8) ? "http://127.0.0.1:9/" : text(random);
+  const headers = random.chance(0.9) ? [headerName(random, 1), text(random)] : random.pick(ODD_VALUES);
+  const mode = random.pick(Object.values(BodyMode));
+  const length = random.chance(0.9) ? null : random.pick([0, 1, -1, 2 ** 53]);
+  return mostly(random, [random.int(1, 5), random.pick(["GET", "POST", text(random)]), url, headers, mode, length]);
+}
+
+function fetchNumbers(random: Random): string {
+  return mostly(random, random.chance(0.5) ? [random.int(1, 5)] : [random.int(1, 5), random.int(1, WINDOW_BYTES)]);
 }
 
 function headerName(random: Random, n: number): string {

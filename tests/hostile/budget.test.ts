@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import {
   CHUNK_MAX_BYTES,
   DNS_NAME_MAX_LENGTH,
+  FETCH_URL_MAX_LENGTH,
   HEADERS_MAX,
   HEADERS_MAX_LENGTH,
   LOG_TEXT_MAX_LENGTH,
@@ -49,6 +50,14 @@ const MAXIMAL: Readonly<Record<keyof typeof ToHost, { each?: string; last?: stri
   Lookup: {
     each: `["A", "TXT"].map((type) => JSON.stringify([2 ** 53 - 1 - n, type, text(n, ${DNS_NAME_MAX_LENGTH})]))`,
   },
+  Fetch: {
+    each:
+      `[JSON.stringify([n, "GET", "https://localhost/" + "x".repeat(${FETCH_URL_MAX_LENGTH} - 20), ["h", "v".repeat(${HEADERS_MAX_LENGTH} - 1)], 0, null])]`,
+  },
+  FetchBody: { each: `[JSON.stringify([n])]` },
+  FetchBodyEnd: { each: `[JSON.stringify([n])]` },
+  FetchCredit: { each: `[JSON.stringify([n, 2 ** 32 - 1])]` },
+  FetchAbort: { each: `[JSON.stringify([n])]` },
   // By the handler's own response, which follows the credit that it is given.
   Response: { own: true },
   Chunk: { own: true },

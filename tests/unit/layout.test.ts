@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { type Import, ROOT, type Source, sources, specifiers } from "../source_files.ts";
 
 /** Of the host's files, those that sandboxes load, too. */
-const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts"];
+const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts", "src/sealed.ts"];
 
 /**
  * What each room of src may import from others: the control plane (control, cli) and the data plane (calls) stand on
@@ -29,6 +29,7 @@ const USES: Record<string, readonly string[]> = {
   keyring: [],
   masking: [],
   sandbox: [],
+  egress: ["sandbox", "masking"],
 };
 /** Of core, what the way of a call needs. */
 const CORE_OF_CALLS = ["access", "audit", "functions", "secrets", "settings"];

@@ -2,15 +2,26 @@
 
 import type { Scope, SecretId } from "../../src/ids.ts";
 import type { Keyring } from "../../src/keyring/keyring.ts";
-import { type CompleteAnswer, SecretBroker } from "../../src/calls/secrets/broker.ts";
+import { type CompleteAnswer, type SealableCaller, SecretBroker } from "../../src/calls/secrets/broker.ts";
 import { SecretLookup } from "../../src/calls/secrets/lookup.ts";
 import type { Caller } from "../../src/core/secrets/resolution.ts";
+import { SealedValues } from "../../src/sandbox/host/sealed_values.ts";
 import type { Store } from "../../src/store/store.ts";
 
 export interface CompleteSecret {
   values: Partial<Record<Scope, string>>;
   decryptionErrors: Partial<Record<Scope, string>>;
 }
+
+/** None of these values is sealed. */
+type PlainAnswer = Omit<CompleteAnswer, Scope> & {
+  global?: string;
+  function?: string;
+  group?: { value: string };
+  key?: { value: string };
+};
+
+const sealable = (caller: Caller): SealableCaller => ({ ...caller, sealed: new SealedValues() });
 
 /** `unreadable` is called with the id of each secret that could not be read. */
 export function secretReader(
@@ -27,10 +38,10 @@ export function secretReader(
   });
   return {
     get: (caller: Caller, name: string, scope?: Scope) =>
-      broker.answer(caller, "get", name, scope ?? null) as string | undefined,
+      broker.answer(sealable(caller), "get", name, scope ?? null) as string | undefined,
 
     getComplete(caller: Caller, name: string): CompleteSecret | undefined {
-      const answer = broker.answer(caller, "complete", name, null) as CompleteAnswer | undefined;
+      const answer = broker.answer(sealable(caller), "complete", name, null) as PlainAnswer | undefined;
       if (!answer) return undefined;
       const { decryptionErrors = {}, group, key, ...plain } = answer;
       return {

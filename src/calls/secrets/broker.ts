@@ -2,7 +2,8 @@
 // values are decrypted at the last moment.
 
 import type { Scope, SecretId } from "../../ids.ts";
-import type { Question } from "../../sandbox/wire/protocol.ts";
+import type { SealedValues } from "../../sandbox/host/sealed_values.ts";
+import type { Question, SealedAnswer } from "../../sandbox/wire/protocol.ts";
 import type { Serving } from "../../serving.ts";
 import { type FoundSecret, isScope, type SecretLookup, type UnreadableSecret } from "./lookup.ts";
 import type { Caller } from "../../core/secrets/resolution.ts";
@@ -40,12 +41,15 @@ export interface Prefetched {
   readonly usableMs?: number;
 }
 
+/** What a handler is given: a value, or of a sealed one its placeholder. */
+type Given = string | SealedAnswer;
+
 /** `getCompleteSecret`'s result; see docs/writing-functions.md. */
 export interface CompleteAnswer {
-  global?: string;
-  function?: string;
-  group?: { value: string; groupId: number; groupName: string };
-  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };
+  global?: Given;
+  function?: Given;
+  group?: { value: Given; groupId: number; groupName: string };
+  key?: { value: Given; groupId: number; groupName: string; keyId: number; keyName: string };
   decryptionErrors?: Partial<Record<Scope, string>>;
 }
 
@@ -64,7 +68,13 @@ const READY_MAX_BYTES = 32 << 20;
 /** The size of a question with its answer in addition to its texts. */
 const ANSWER_BYTES = 512;
 
-export class SecretBroker<C extends Caller> {
+/** A caller that can be given sealed values. */
+export interface SealableCaller extends Caller {
+  /** Those that it was given. */
+  readonly sealed: SealedValues;
+}
+
+export class SecretBroker<C extends SealableCaller> {
   readonly #lookup: SecretLookup;
   readonly #observer: DisclosureObserver<C>;
   readonly #serving: Serving | undefined;
@@ -127,7 +137,7 @@ export class SecretBroker<C extends Caller> {
   }
 
   /** Returns the value; undefined, reported, if it cannot be read. Adds its scope to `scopes`. */
-  #disclose(caller: C, name: string, found: FoundSecret, scopes: Scope[]): string | undefined {
+  #disclose(caller: C, name: string, found: FoundSecret, scopes: Scope[]): Given | undefined {
     if ("problem" in found) {
       this.#observer.unreadable(found);
       return undefined;
@@ -135,7 +145,9 @@ export class SecretBroker<C extends Caller> {
     const value = found.value.reveal();
     scopes.push(found.scope);
     this.#observer.disclosed(caller, { id: found.id, scope: found.scope, name, value });
-    return value;
+    if (!found.seal) return value;
+    const { placeholder, hosts } = caller.sealed.give({ name, value, ...found.seal });
+    return { sealed: placeholder, hosts };
   }
 
   #complete(caller: C, name: string, scopes: Scope[]): CompleteAnswer | undefined {
@@ -163,6 +175,8 @@ export class SecretBroker<C extends Caller> {
       const found = this.#lookup.find(caller, name, scope);
       // A secret that cannot be read is not prefetched, so that each question for it is reported.
       if (found && "problem" in found) continue;
+      // Each call has a placeholder of its own.
+      if (found?.seal) continue;
       const value = found?.value.reveal();
       const answer = JSON.stringify([kind, name, scope, value ?? null]);
       if (length + answer.length > JSON_MAX_LENGTH) continue;
@@ -177,7 +191,7 @@ export class SecretBroker<C extends Caller> {
   }
 }
 
-function putValue(answer: CompleteAnswer, { holder }: Caller, scope: Scope, value: string): void {
+function putValue(answer: CompleteAnswer, { holder }: Caller, scope: Scope, value: Given): void {
   if (scope === "global" || scope === "function") {
     answer[scope] = value;
     return;

@@ -4,7 +4,7 @@ import { type Owner, type Scope, SCOPES, type SecretId, type SecretName } from "
 import { secretAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
-import { type Candidate, toOwner } from "../../store/secrets.ts";
+import { type Candidate, type Seal, toOwner } from "../../store/secrets.ts";
 import type { ChangeCounter } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
@@ -15,6 +15,8 @@ export interface OpenedSecret {
   readonly id: SecretId;
   readonly scope: Scope;
   readonly value: SecretValue;
+  /** Where the value may be sent to, if it is sealed: the handler is then given a placeholder. */
+  readonly seal: Pick<Seal, "hosts" | "places"> | undefined;
 }
 
 /** A value that must not be disclosed, and that is not replaced by the value of a wider scope either. */
@@ -96,7 +98,9 @@ export class SecretLookup {
     if (id === undefined) return unreadable(MISSING);
     if (!candidate.isAuthentic) return unreadable(ALTERED);
     try {
-      return { id, scope, value: this.#keyring.open(candidate.ciphertext, secretAad(owner, name)) };
+      const { sealed, hosts, places } = candidate;
+      const seal = sealed ? { hosts, places } : undefined;
+      return { id, scope, value: this.#keyring.open(candidate.ciphertext, secretAad(owner, name)), seal };
     } catch (error) {
       if (!(error instanceof DecryptionError)) throw error;
       return unreadable(error.message);

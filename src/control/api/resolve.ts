@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import type { SecretId, SecretName } from "../../ids.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import type { Explanation, ValueOf } from "../../core/secrets/explain.ts";
-import { MISSING, type OpenedSecret } from "../../core/secrets/opened.ts";
+import { MISSING, type OpenedSecret, SEALED } from "../../core/secrets/opened.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute } from "./route.ts";
 import { answer, errors, idSchema, includeValues, mustBe, query, secretName } from "../inputs/fields.ts";
@@ -34,8 +34,9 @@ const valueSchema = z.object({
   scopeId: idSchema.nullable(),
   scopeName: z.string().nullable(),
   value: z.string().nullable().optional().openapi({
-    description: "With `includeValues=true` only; null if it cannot be decrypted.",
+    description: "With `includeValues=true` only; null if it is sealed or cannot be decrypted.",
   }),
+  sealed: z.literal(true).optional().openapi({ description: "With `includeValues=true` only: no one can read it." }),
   decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
 }).openapi("ResolvedValue");
 
@@ -121,6 +122,7 @@ function toJson(
   const value = (of: ValueOf): z.infer<typeof valueSchema> => {
     if (of.id === null) return includeValues ? { ...of, value: null, decryptionError: MISSING } : of;
     const { value, decryptionError } = opened.get(of.id) ?? {};
+    if (decryptionError === SEALED) return { ...of, value: null, sealed: true, decryptionError: null };
     return decryptionError === undefined ? of : { ...of, value: value?.reveal() ?? null, decryptionError };
   };
   return { name, winner: winner ? value(winner) : null, shadowed: shadowed.map(value), closed: [...closed] };

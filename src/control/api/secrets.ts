@@ -240,8 +240,10 @@ function toJson(row: SecretRow, opened: OpenedSecret | undefined): z.infer<typeo
     scopeName: row.ownerName,
     createdAt: time(row.createdAt),
     updatedAt: time(row.updatedAt),
+    ...(row.sealed && { sealed: true as const, hosts: [...row.hosts], in: [...row.places] }),
   };
   if (!opened) return facts;
+  if (row.sealed) return { ...facts, value: null, decryptionError: null };
   const { value, decryptionError } = opened;
   return { ...facts, value: value?.reveal() ?? null, decryptionError };
 }

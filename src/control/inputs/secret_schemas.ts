@@ -4,6 +4,8 @@ import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
 import type { FunctionRef, GroupRef, KeyRef, OwnerRef, Scope } from "../../ids.ts";
 import { SCOPES } from "../../ids.ts";
+import { HOSTS_MAX, type SealInput } from "../../core/secrets/seal.ts";
+import { SEND_PLACES, type SendPlace } from "../../sealed.ts";
 import { SECRET_VALUE_MAX_BYTES } from "../../core/secrets/names.ts";
 import type { NewSecret } from "../../core/secrets/service.ts";
 import {
@@ -31,6 +33,42 @@ export const secretValue = text().min(1, "must not be empty").openapi({
   description: `1 to ${SECRET_VALUE_MAX_BYTES} bytes in UTF-8; more: 413 with the code OversizedPlaintextError.`,
 });
 
+/** Where a sealed value may be sent. */
+const hosts = z.array(text(), mustBe("a list of hosts")).max(HOSTS_MAX, `must have at most ${HOSTS_MAX} entries`)
+  .openapi({
+    description:
+      "Where the value may be sent: `api.example.com` for `https:` on port 443, `*.example.com:8443` for every " +
+      "depth below, or `http://127.0.0.1:8080` without encryption. Only with `sealed`.",
+    example: ["api.example.com"],
+  });
+const placesSchema = z.array(
+  z.enum(SEND_PLACES, mustBe(`one of ${SEND_PLACES.join(", ")}`)),
+  mustBe("a list of places"),
+)
+  .openapi({ description: "Where in a request the value is put; headers by default. Only with `sealed`." });
+
+/** Fields of an input that say where its value is sealed. */
+export const sealFields = {
+  sealed: z.boolean(mustBe("true or false")).optional().openapi({
+    description: "Whether functions get a placeholder, in place of which the value is sent to `hosts` only.",
+  }),
+  hosts: hosts.optional(),
+  in: placesSchema.optional(),
+};
+
+interface SealFields {
+  sealed?: boolean | undefined;
+  hosts?: string[] | undefined;
+  in?: SendPlace[] | undefined;
+}
+
+/** Takes the fields of the seal together, as the domain has them. */
+function withSeal<T extends SealFields>({ sealed, hosts, in: places, ...rest }: T): Omit<T, keyof SealFields> & {
+  seal: SealInput;
+} {
+  return { ...rest, seal: { sealed, hosts, places } };
+}
+
 export const secretSchema = z.object({
   id: idSchema,
   name: z.string(),
@@ -42,8 +80,15 @@ export const secretSchema = z.object({
   }),
   createdAt: timeSchema,
   updatedAt: timeSchema,
+  sealed: z.literal(true).optional().openapi({ description: "Of a sealed secret only: no one can read its value." }),
+  hosts: z.array(z.string()).optional().openapi({
+    description: "Of a sealed secret only: where its value may be sent.",
+  }),
+  in: z.array(z.enum(SEND_PLACES)).optional().openapi({
+    description: "Of a sealed secret only: where in a request its value is put.",
+  }),
   value: z.string().nullable().optional().openapi({
-    description: "With `includeValues=true` only; null if it cannot be decrypted.",
+    description: "With `includeValues=true` only; null if it is sealed or cannot be decrypted.",
   }),
   decryptionError: z.string().nullable().optional().openapi({
     description: "With `includeValues=true` only: why the value cannot be decrypted, or null.",
@@ -90,26 +135,36 @@ export const newSecret = body({
   scope: scopeSchema,
   ...ownerRefs,
   comment: note().optional(),
+  ...sealFields,
 }).superRefine(checkOwnerFits, evenIfFieldsAreWrong)
-  .transform(({ name, value, scope, comment = "", ...refs }): NewSecret => ({
+  .transform(withSeal)
+  .transform(({ name, value, scope, comment = "", seal, ...refs }): NewSecret => ({
     name,
     value,
     comment,
+    seal,
     owner: ownerOf(scope, refs),
   }))
   .openapi("NewSecret");
 
 /** A whole secret without its name, as an input that replaces one. */
-export const secretEntry = body({ value: secretValue, scope: scopeSchema, ...ownerRefs, comment: note().optional() })
-  .superRefine(checkOwnerFits, evenIfFieldsAreWrong)
-  .transform(({ value, scope, comment = "", ...refs }) => ({ value, comment, owner: ownerOf(scope, refs) }))
+export const secretEntry = body({
+  value: secretValue,
+  scope: scopeSchema,
+  ...ownerRefs,
+  comment: note().optional(),
+  ...sealFields,
+}).superRefine(checkOwnerFits, evenIfFieldsAreWrong)
+  .transform(withSeal)
+  .transform(({ value, scope, comment = "", seal, ...refs }) => ({ value, comment, seal, owner: ownerOf(scope, refs) }))
   .openapi("SecretEntry");
 
 export const secretChange = changes({
   name: secretName().optional(),
   value: secretValue.optional(),
   comment: note().optional(),
-}).openapi("SecretChange");
+  ...sealFields,
+}).transform(withSeal).openapi("SecretChange");
 
 export function ownerOf(scope: Scope, { functionId, groupId, keyId }: OwnerRefs): OwnerRef {
   switch (scope) {

@@ -1,8 +1,8 @@
 // Manages the bin: deleted secrets, which stay for 30 days with all of their values. No function can read them there.
 
 import { type Actor, manyEvents, type Recorder, SERVER } from "../../actor.ts";
-import { AppError, conflict, invalid, notFound } from "../../errors.ts";
-import { type Owner, type OwnerRef, type Scope, SCOPES, type SecretId } from "../../ids.ts";
+import { AppError, conflict, notFound } from "../../errors.ts";
+import type { Owner, OwnerRef, SecretId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
 import type { DeletedSecretRow } from "../../store/deleted_secrets.ts";
 import type { Seal } from "../../store/secrets.ts";
@@ -10,6 +10,7 @@ import type { Store } from "../../store/store.ts";
 import { DAY_MS } from "../../time.ts";
 import type { Names } from "../access/names.ts";
 import { factsOf, requireOwner, whereIs } from "./described.ts";
+import { checkNotWidened } from "./seal.ts";
 
 /** How long a deleted secret is kept. */
 export const BIN_DAYS = 30;
@@ -95,9 +96,7 @@ export function createSecretBin({ store, names, now, record }: SecretBinOptions)
         }
         const owner = to ? names.owner(to) : secret.owner;
         requireOwner(store, owner);
-        if (secret.sealed && isWider(owner.scope, secret.owner.scope)) {
-          throw invalid("scope", "must not be wider than it was, as the secret is sealed; create it there instead");
-        }
+        checkNotWidened(secret, secret.owner.scope, owner.scope);
         if (store.secrets.findByOwner(name, owner)) {
           throw conflict(`There is already a secret named "${name}" ${whereIs(owner)}.`, { name: "is taken" });
         }
@@ -135,9 +134,4 @@ export function createSecretBin({ store, names, now, record }: SecretBinOptions)
       return ids.length;
     },
   };
-}
-
-/** Reports whether more callers may get a value of scope `a` than of `b`, or others. */
-function isWider(a: Scope, b: Scope): boolean {
-  return SCOPES.indexOf(a) > SCOPES.indexOf(b);
 }

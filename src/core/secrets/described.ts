@@ -3,7 +3,7 @@
 import type { Facts } from "../../actor.ts";
 import { notFound } from "../../errors.ts";
 import { type Owner, ownerId } from "../../ids.ts";
-import type { SecretRow } from "../../store/secrets.ts";
+import type { Seal, SecretRow } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type Version, versionOf } from "../../versions.ts";
 
@@ -14,9 +14,12 @@ export function secretVersion({ ciphertext: _, ...row }: SecretRow): Version {
 
 /** Returns what the audit records about a secret. */
 export function factsOf(
-  { name, owner, ownerName, comment }: Pick<SecretRow, "name" | "owner" | "ownerName" | "comment">,
+  { name, owner, ownerName, comment, sealed, hosts, places }:
+    & Pick<SecretRow, "name" | "owner" | "ownerName" | "comment">
+    & Partial<Seal>,
 ): Facts {
-  return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment };
+  const seal = sealed === true ? { sealed, hosts, in: places } : undefined;
+  return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment, ...seal };
 }
 
 /** Returns where a secret of this owner is, to follow its name. */

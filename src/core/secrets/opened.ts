@@ -13,6 +13,9 @@ export const ALTERED = "The stored secret was altered by something other than th
 export const MISSING =
   "This secret may be missing because something other than this program deleted it or altered the order of secrets.";
 
+/** Why a value is not shown to anybody. */
+export const SEALED = "It is sealed: functions can use it, and no one can read it.";
+
 /** A decrypted value, or why there is none. */
 export type OpenedSecret = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
 

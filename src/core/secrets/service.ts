@@ -15,7 +15,8 @@ import { createSecretBin, type SecretBin } from "./bin.ts";
 import { factsOf, requireOwner, secretVersion, whereIs } from "./described.ts";
 import { createSecretHistory, type SecretHistory } from "./history.ts";
 import { checkSecretValue, isSecretName } from "./names.ts";
-import { type OpenedSecret, openSecret } from "./opened.ts";
+import { type OpenedSecret, openSecret, SEALED } from "./opened.ts";
+import { changedSeal, checkNotWidened, newSeal, type SealInput } from "./seal.ts";
 import { SecretWriter, VERSIONS_KEPT } from "./writer.ts";
 
 /** A secret without its value. */
@@ -26,6 +27,7 @@ export interface NewSecret {
   value: string;
   owner: OwnerRef;
   comment: string;
+  seal?: SealInput | undefined;
 }
 
 /** What to change; what is undefined stays. */
@@ -33,6 +35,7 @@ export interface SecretChange {
   name?: SecretName | undefined;
   value?: string | undefined;
   comment?: string | undefined;
+  seal?: SealInput | undefined;
 }
 
 /** Where a secret is copied to; with `move`, the source is deleted in the same transaction. */
@@ -62,7 +65,8 @@ export interface Secrets {
   find(name: SecretName, owner: OwnerRef): SecretRow;
 
   /**
-   * Returns the values of `rows`, in their order, for display. Records this in the audit before it returns.
+   * Returns the values of `rows`, in their order, for display, without those that are sealed. Records this in the audit
+   * before it returns.
    * Handlers get values from `SecretBroker`, not from here.
    */
   reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[];
@@ -181,18 +185,21 @@ class SecretService implements Secrets {
   }
 
   reveal(actor: Actor, rows: readonly SecretRow[]): OpenedSecret[] {
+    const shown = rows.filter(({ sealed }) => !sealed);
     this.#store.change(
       actor,
-      () => manyEvents("secret.revealed", "secret", rows).forEach((event) => this.#record(actor, event)),
+      () => manyEvents("secret.revealed", "secret", shown).forEach((event) => this.#record(actor, event)),
     );
-    return rows.map((row) => this.#open(row));
+    return rows.map((row) => row.sealed ? { value: null, decryptionError: SEALED } : this.#open(row));
   }
 
   forServer(name: string): SecretValue {
     const row = isSecretName(name) ? this.#rows.findByOwner(name, { scope: "global" }) : undefined;
-    const { value, decryptionError } = row
-      ? this.#open(row)
-      : { value: null, decryptionError: "There is none in the global scope." };
+    const { value, decryptionError } = !row
+      ? { value: null, decryptionError: "There is none in the global scope." }
+      : row.sealed
+      ? { value: null, decryptionError: SEALED }
+      : this.#open(row);
     if (value) return value;
     throw new AppError("SecretUnusable", 409, `The secret "${name}" cannot be used. ${decryptionError}`);
   }
@@ -201,15 +208,16 @@ class SecretService implements Secrets {
     return this.#open(row).decryptionError;
   }
 
-  create(actor: Actor, { name, value, owner: given, comment }: NewSecret): SecretId {
+  create(actor: Actor, { name, value, owner: given, comment, seal: input = {} }: NewSecret): SecretId {
     checkSecretValue(value);
+    const seal = newSeal(input, value);
     return this.#store.change(actor, () => {
       const owner = this.#names.owner(given);
       requireOwner(this.#store, owner);
       this.#refuseTaken(name, owner);
       const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
       const setBy = setterOf(actor);
-      const id = this.#rows.insert({ name, owner, ciphertext, comment, setBy, now: this.#now() });
+      const id = this.#rows.insert({ name, owner, ciphertext, comment, ...seal, setBy, now: this.#now() });
       this.#record(actor, {
         action: "secret.created",
         subject: { kind: "secret", id, name },
@@ -222,12 +230,12 @@ class SecretService implements Secrets {
   replace(actor: Actor, secret: NewSecret, expected?: ExpectedVersions): { id: SecretId; created: boolean } {
     checkSecretValue(secret.value);
     return this.#store.change(actor, () => {
-      const { name, value, comment } = secret;
+      const { name, value, comment, seal } = secret;
       const owner = this.#names.owner(secret.owner);
       const old = this.#rows.findByOwner(name, owner);
       requireVersion(expected, old && secretVersion(old), `the secret "${name}" ${whereIs(owner)}`);
       if (!old) return { id: this.create(actor, { ...secret, owner }), created: true };
-      this.update(actor, old.id, { value, comment });
+      this.update(actor, old.id, { value, comment, seal });
       return { id: old.id, created: false };
     });
   }
@@ -239,7 +247,12 @@ class SecretService implements Secrets {
       requireVersion(expected, secretVersion(row), `the secret "${row.name}" ${whereIs(row.owner)}`);
       const name = change.name ?? row.name;
       if (name !== row.name) this.#refuseTaken(name, row.owner);
-      const isNewValue = this.#writer.update(actor, row, change);
+      const seal = changedSeal(row, change.seal ?? {}, {
+        value: change.value,
+        isRenamed: name !== row.name,
+        current: () => this.#readable(row, "sealed"),
+      });
+      const isNewValue = this.#writer.update(actor, row, { ...change, seal });
       const { before, after } = difference(factsOf(row), factsOf(this.#find(id)));
       this.#record(actor, {
         action: "secret.updated",
@@ -258,7 +271,8 @@ class SecretService implements Secrets {
       const owner = this.#names.owner(ref);
       requireOwner(this.#store, owner);
       this.#refuseTaken(name, owner);
-      const value = this.#readable(row);
+      checkNotWidened(row, row.owner.scope, owner.scope);
+      const value = this.#readable(row, "copied");
       const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
       const copyId = this.#rows.insert({
         ...termsOf(row),
@@ -310,11 +324,12 @@ class SecretService implements Secrets {
     throw conflict(`There is already a secret named "${name}" ${whereIs(owner)}.`, { name: "is taken" });
   }
 
-  /** Returns the value of a row that is to be copied. @throws AppError DecryptionFailed (409) */
-  #readable(row: SecretRow): string {
+  /** Returns the value of a row that is to be copied or sealed. @throws AppError DecryptionFailed (409) */
+  #readable(row: SecretRow, done: "copied" | "sealed"): string {
     const { value, decryptionError } = this.#open(row);
     if (value) return value.reveal();
-    const problem = `Secret ${row.id} cannot be copied because its value cannot be read. Create it there instead.`;
+    const advice = done === "copied" ? "Create it there instead." : "Give the value again.";
+    const problem = `Secret ${row.id} cannot be ${done} because its value cannot be read. ${advice}`;
     throw new AppError("DecryptionFailed", 409, `${problem} ${decryptionError}`);
   }
 

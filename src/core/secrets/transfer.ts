@@ -1,5 +1,6 @@
 // Imports and exports secrets as files. An import is planned and encrypted in slices, and then stored in one transaction.
 
+import { Buffer } from "node:buffer";
 import { type Actor, difference, manyEvents, type Recorder, requireEntitled } from "../../actor.ts";
 import { AppError, conflict, invalid } from "../../errors.ts";
 import { type Owner, ownerId, type OwnerRef, type SecretName } from "../../ids.ts";
@@ -19,7 +20,8 @@ import {
   type WrittenSecret,
 } from "./secret_files.ts";
 import { factsOf, requireOwner } from "./described.ts";
-import { openSecret } from "./opened.ts";
+import { openSecret, SEALED } from "./opened.ts";
+import { SEALED_MIN_BYTES } from "./seal.ts";
 import { SecretWriter, VERSIONS_KEPT } from "./writer.ts";
 
 /** Secrets in one file. */
@@ -136,7 +138,7 @@ class TransferService implements SecretTransfer {
     const { lines, problems } = await this.#read(request);
     const { steps } = await this.#plan(lines, false);
     const taken = request.mode === "create" ? takenIn(steps) : [];
-    const invalid = [...problems, ...taken].sort((a, b) => a.line - b.line);
+    const invalid = [...problems, ...tooShortIn(steps), ...taken].sort((a, b) => a.line - b.line);
     return { ...resultOf(request.mode === "create" ? steps.filter(({ old }) => !old) : steps), invalid };
   }
 
@@ -146,6 +148,8 @@ class TransferService implements SecretTransfer {
     if (problems.length > 0) throw invalidLines(problems);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const plan = await this.#plan(lines, true);
+      const tooShort = tooShortIn(plan.steps);
+      if (tooShort.length > 0) throw invalidLines(tooShort);
       const taken = request.mode === "create" ? takenIn(plan.steps) : [];
       if (taken.length > 0) throw namesTaken(taken, plan.steps);
       const isDone = plan.steps.every(({ kind }) => kind === "same");
@@ -164,13 +168,18 @@ class TransferService implements SecretTransfer {
     requireOwner(this.#store, owner);
     const rows = this.#rows.list(filterOf(owner), 0, Number.MAX_SAFE_INTEGER);
     rows.sort((a, b) => a.name < b.name ? -1 : 1);
-    const reveal = () => manyEvents("secret.revealed", "secret", rows).forEach((event) => this.#record(actor, event));
+    const shown = rows.filter(({ sealed }) => !sealed);
+    const reveal = () => manyEvents("secret.revealed", "secret", shown).forEach((event) => this.#record(actor, event));
     await this.#store.commit(() => this.#store.change(actor, reveal));
     const secrets: WrittenSecret[] = [];
     const unreadable: UnreadableSecret[] = [];
     const pause = slices();
     for (const row of rows) {
       await pause();
+      if (row.sealed) {
+        unreadable.push({ name: row.name, reason: SEALED });
+        continue;
+      }
       const { value, decryptionError } = openSecret(this.#rows, this.#keyring, row);
       if (value) secrets.push({ name: row.name, value: value.reveal(), comment: row.comment });
       else unreadable.push({ name: row.name, reason: decryptionError! });
@@ -252,6 +261,15 @@ function resultOf(steps: readonly Step[]): Omit<ImportPlan, "invalid"> {
     steps.filter((step) => step.kind === kind)
       .map(({ name, owner, ownerName, line }) => ({ name, owner, ownerName, line }));
   return { new: of("new"), changed: of("changed"), same: of("same") };
+}
+
+/** Returns the lines whose values are too short for the sealed secrets that they change. */
+function tooShortIn(steps: readonly Step[]): FileProblem[] {
+  return steps.filter(({ old, value }) => old?.sealed && Buffer.byteLength(value) < SEALED_MIN_BYTES)
+    .map(({ name, line }) => ({
+      line,
+      problem: `sets ${name}, which is sealed, to a value of less than ${SEALED_MIN_BYTES} bytes`,
+    }));
 }
 
 function takenIn(steps: readonly Step[]): FileProblem[] {

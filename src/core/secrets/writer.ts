@@ -21,7 +21,7 @@ export interface SecretEdit extends Partial<SecretTerms> {
   readonly value?: string | undefined;
   /** `value`, encrypted for the present name and owner; made if it is missing. */
   readonly ciphertext?: string | undefined;
-  /** Where the value is sealed; a change of it needs `value`, which is then a new version. */
+  /** Where the value is sealed. With `value`, a change of it makes a new version. */
   readonly seal?: Seal | undefined;
   /** How long the value before counts next to a new one, in milliseconds. */
   readonly keepPreviousMs?: number | undefined;
@@ -58,6 +58,8 @@ export class SecretWriter {
     const fields = { ...row, ...definedOf(terms), name, now: at };
     const isNew = value !== undefined && !(isSameSeal(row, seal ?? row) && this.#isValue(row, value));
     if (!isNew) {
+      // What was allowed may be taken back from the value that there is.
+      Object.assign(fields, seal);
       if (value !== undefined) fields.ciphertext = prepared ?? this.#keyring.seal(value, secretAad(row.owner, name));
       else if (name !== row.name) fields.ciphertext = this.#resealed(row, name);
       this.#store.secrets.update({ ...fields, placedAt: name === row.name ? row.placedAt : at });

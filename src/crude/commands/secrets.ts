@@ -9,6 +9,7 @@ import { allSecrets, type SecretInfo } from "../base/listing.ts";
 import { type Owner, OWNER_OPTIONS, ownerOf } from "../base/owners.ts";
 import { count, table } from "../base/text.ts";
 
+const PLACES = ["header", "query", "path", "body"] as const;
 const FORMATS = ["env", "json", "yaml"] as const;
 
 const ownerText = ({ scope, scopeName }: SecretInfo): string => scopeName === null ? scope : `${scope} ${scopeName}`;
@@ -43,6 +44,15 @@ const set: Command = {
     ...OWNER_OPTIONS,
     ...VALUE_OPTIONS,
     comment: { type: "string", value: "TEXT", help: "what the secret is for" },
+    sealed: { type: "boolean", help: "functions can send the value to its hosts, and no one can read it" },
+    host: { type: "string", multiple: true, value: "HOST", help: "a host of a sealed value; may be repeated" },
+    in: {
+      type: "string",
+      multiple: true,
+      value: "PLACE",
+      choices: PLACES,
+      help: "where in a request a sealed value may be; may be repeated",
+    },
   },
   help: [
     "Create a secret, or change its value.",
@@ -55,7 +65,14 @@ const set: Command = {
     const owner = await ownerOf(client, given);
     const comment = given.text("comment");
     const stored = await find(client, name, owner);
-    const changes = { value, ...(comment !== undefined && { comment }) };
+    const [hosts, places] = [given.texts("host"), given.texts("in")];
+    const changes = {
+      value,
+      ...(comment !== undefined && { comment }),
+      ...(given.flag("sealed") && { sealed: true }),
+      ...(hosts.length > 0 && { hosts }),
+      ...(places.length > 0 && { in: places }),
+    };
     if (stored) await client.put(`/api/secrets/${stored.id}`, changes);
     else await client.post("/api/secrets", { name, ...changes, ...owner.fields });
     const done = stored ? "changed" : "created";

@@ -1,6 +1,8 @@
 // Handles one call for the host: its deadline, both of its bodies, and its end.
 
 import type { Budget } from "./budget.ts";
+import type { FetchingCall } from "./fetches.ts";
+import type { SealedValues } from "./sealed_values.ts";
 import { CallFailure, revoked, tooMuchHeld } from "./failure.ts";
 import { type AskedQuestions, questionKey, QUESTIONS_MAX } from "./prefetch.ts";
 import { type BodyOwner, RequestBody } from "./request_body.ts";
@@ -55,8 +57,14 @@ export interface CallBounds {
   readonly revocationGraceMs: number;
 }
 
+/** What a call's requests with sealed values depend on. */
+export interface Entitlement {
+  readonly isEntitled: boolean;
+  readonly sealedValues?: SealedValues | undefined;
+}
+
 /** Keeps the invocations of a sandbox. */
-export interface InvocationOwner<C> {
+export interface InvocationOwner<C extends Entitlement> {
   /** Called when the response has ended or failed, or is no longer awaited. */
   responseEnded(invocation: HostInvocation<C>): void;
   /** Called when the call has ended with all of its work: from now on its handler's questions are refused. */
@@ -82,7 +90,7 @@ const QUESTION_BYTES = 256;
 /** Keeps a byte order mark as a part of the text. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-export class HostInvocation<C> implements AskedQuestions, BodyOwner {
+export class HostInvocation<C extends Entitlement> implements AskedQuestions, BodyOwner, FetchingCall {
   readonly id: number;
   readonly request: CallRequest<C>;
   prefetched: readonly Question[] = [];
@@ -162,6 +170,27 @@ export class HostInvocation<C> implements AskedQuestions, BodyOwner {
   /** Whether its handler may ask for secrets, by the host's own record. */
   get mayAsk(): boolean {
     return !this.#over && (!this.#responseOver || this.#hasBackground);
+  }
+
+  /** Whether it may use the sealed values that it was given. */
+  get mayFetch(): boolean {
+    return this.mayAsk && this.request.caller.isEntitled;
+  }
+
+  get sealed(): SealedValues | undefined {
+    return this.request.caller.sealedValues;
+  }
+
+  /** Takes memory for a request that it makes; returns false if there is none. */
+  hold(bytes: number): boolean {
+    return !this.#over && this.#hold(bytes);
+  }
+
+  release(bytes: number): void {
+    // At its end, the call returned everything.
+    if (this.#over) return;
+    this.#heldBytes -= bytes;
+    this.#budget.give(bytes);
   }
 
   get responseOver(): boolean {

@@ -7,6 +7,7 @@ import type { Health, Healths } from "./health.ts";
 import type { BackgroundOutcome, CallBounds, CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions, Profile } from "../process/process.ts";
 import type { RouteInfo } from "../wire/protocol.ts";
+import type { SealedSender } from "./fetches.ts";
 import { type Answerer, type HostedCaller, type LogLine, Sandbox } from "./sandbox.ts";
 import { Spares } from "./spares.ts";
 import { SECOND_MS } from "../../time.ts";
@@ -45,6 +46,8 @@ export interface PoolOptions<C extends HostedCaller> {
   /** Updated by the pool. Others may read it. */
   readonly health: Healths;
   readonly answerer: Answerer<C>;
+  /** Returns what sends the requests with sealed values of a process whose function may connect as `net` says. */
+  readonly sealedSender?: (net: Profile["net"]) => SealedSender;
   readonly limits: Limits;
   /** Called when a process is started. The function returned is called once, when it is ready or has failed. */
   onStart?(target: Target): ((failure: CallFailure | undefined) => void) | undefined;
@@ -266,7 +269,7 @@ export class Pool<C extends HostedCaller> {
   }
 
   #start(group: SandboxGroup<C>): Sandbox<C> {
-    const { process, answerer, limits, onLog } = this.#options;
+    const { process, answerer, sealedSender, limits, onLog } = this.#options;
     const { target } = group;
     let onStarted = this.#options.onStart?.(target);
     const started = (failure?: CallFailure): void => {
@@ -279,6 +282,7 @@ export class Pool<C extends HostedCaller> {
       spare: this.#spares.take(target.code),
       process,
       answerer,
+      ...(sealedSender && { sealedSender: sealedSender(target.code.net) }),
       held: group.held,
       queues: this.#queues,
       limits: () => {

@@ -15,7 +15,9 @@ import {
   HostInvocation,
   type InvocationOwner,
 } from "./invocation.ts";
+import { Fetches, type SealedSender } from "./fetches.ts";
 import { Lookups } from "./lookups.ts";
+import type { SealedValues } from "./sealed_values.ts";
 import { createResponseParser, parseAsk, parseDropped, parseLog, parseLookup, parseSettled } from "../wire/payloads.ts";
 import { OutputLimiter } from "./output_limiter.ts";
 import { type Code, type ProcessOptions, type SandboxProcess, startProcess } from "../process/process.ts";
@@ -56,6 +58,8 @@ export interface HostedCaller {
   readonly isCurrent: boolean;
   /** Whether the call may still ask for secrets and answer. */
   readonly isEntitled: boolean;
+  /** The sealed values that the call was given; undefined if none. */
+  readonly sealedValues?: SealedValues | undefined;
   /** Called when a sandbox has accepted the call. */
   accepted(): void;
   /** Called when an accepted call has ended with all of its work, and gets no more secrets. */
@@ -78,6 +82,8 @@ export interface SandboxOptions<C extends HostedCaller> {
   readonly spare: SandboxProcess | undefined;
   readonly process: ProcessOptions;
   readonly answerer: Answerer<C>;
+  /** Sends the requests of this sandbox that may carry sealed values; without it, they fail. */
+  readonly sealedSender?: SealedSender;
   /** The memory that calls may use in the host. */
   readonly held: Budget;
   /** The bytes that wait for all processes. */
@@ -132,6 +138,7 @@ export class Sandbox<C extends HostedCaller> {
     (text) => this.#options.onLog({ kind: "dropped", level: "warn", text, request: undefined }),
   );
   readonly #lookups: Lookups;
+  readonly #fetches: Fetches;
   #over: CallFailure | undefined;
   #retired = false;
   /** Whether its connection has ended; its process may live a moment longer. */
@@ -160,6 +167,11 @@ export class Sandbox<C extends HostedCaller> {
       denied: options.process.denyNet,
       resolve: Deno.resolveDns,
       answer: (payload) => this.#writer!.send(ToSandbox.Looked, 0, payload),
+    });
+    this.#fetches = new Fetches({
+      net: options.code.net,
+      sender: options.sealedSender,
+      writer: () => this.#writer!,
     });
     this.#process = options.spare ?? startProcess(options.code, options.process);
     this.#entry = this.#process.installCode(options.code.files, options.code.sources);
@@ -400,6 +412,12 @@ export class Sandbox<C extends HostedCaller> {
       }
       case ToHost.Lookup:
         return this.#lookups.take(parseLookup(payload));
+      case ToHost.Fetch:
+      case ToHost.FetchBody:
+      case ToHost.FetchBodyEnd:
+      case ToHost.FetchCredit:
+      case ToHost.FetchAbort:
+        return this.#fetches.receive(type, invocation, id, payload, body);
       case ToHost.RevokeAck:
         return this.#prefetch.acknowledged(Number(payload));
       default:
@@ -520,6 +538,7 @@ export class Sandbox<C extends HostedCaller> {
 
   #invocationEnded(invocation: HostInvocation<C>): void {
     this.#invocations.delete(invocation.id);
+    if (invocation.sealed) this.#fetches.callEnded(invocation);
     invocation.request.caller.ended();
     if (this.#over) return;
     if (!this.#ready) this.#waiting = this.#waiting.filter((other) => other !== invocation);
@@ -550,6 +569,7 @@ export class Sandbox<C extends HostedCaller> {
     this.#invocations.clear();
     this.#prefetch.release();
     this.#lookups.end();
+    this.#fetches.close();
     this.#process.kill();
   }
 

@@ -27,20 +27,39 @@ export interface NetRules {
 
 /** Returns the flags. `socket` is the path of the host's socket, to which the process connects. */
 export function netFlags(rules: NetRules, socket: string): string[] {
-  const { net, ownAddresses, machineHosts, machineNames, denied } = rules;
+  // A denied range does not include IPv4-mapped IPv6 addresses if the bare address is allowed.
+  const allowed = openEntries([...new Set(namedEntries(rules))], rules.denied);
+  return [
+    rules.net === true ? "--allow-net" : `--allow-net=${[`unix:${socket}`, ...allowed].join(",")}`,
+    `--deny-net=${closedEntries(rules).join(",")}`,
+  ];
+}
+
+/** Returns what the function may not connect to, whatever it may otherwise. */
+export function closedEntries(rules: NetRules): string[] {
+  const { ownAddresses, machineHosts, denied } = rules;
+  const named = namedEntries(rules);
+  const closed = [...PRIVATE_NETS, ...machineHosts].filter((host) => !named.some((entry) => contains(host, entry)));
+  return [...closed, ...ownAddresses, ...denied];
+}
+
+/** Returns the entries of the function's list, and the addresses of this machine that they name. */
+function namedEntries({ net, machineNames }: Pick<NetRules, "net" | "machineNames">): string[] {
   const entries = typeof net === "boolean" ? [] : net;
   // A name of this machine allows its addresses with the port of the entry.
-  const named = entries.flatMap((entry) => {
+  return entries.flatMap((entry) => {
     const addresses = machineNames.get(hostOf(entry).toLowerCase()) ?? [];
     return [entry, ...addresses.map((address) => address + entry.slice(hostOf(entry).length))];
   });
-  // A denied range does not include IPv4-mapped IPv6 addresses if the bare address is allowed.
-  const allowed = openEntries([...new Set(named)], denied);
-  const closed = [...PRIVATE_NETS, ...machineHosts].filter((host) => !named.some((entry) => contains(host, entry)));
-  return [
-    net === true ? "--allow-net" : `--allow-net=${[`unix:${socket}`, ...allowed].join(",")}`,
-    `--deny-net=${[...closed, ...ownAddresses, ...denied].join(",")}`,
-  ];
+}
+
+/** Reports whether `net` names the host, IPv6 in brackets, with this port or any. */
+export function namesHost(net: NetRules["net"], host: string, port: number): boolean {
+  if (typeof net === "boolean") return net;
+  return net.some((entry) => {
+    const named = hostOf(entry);
+    return named.toLowerCase() === host && (named === entry || entry === `${named}:${port}`);
+  });
 }
 
 /** Returns the TCP ports that `net` needs, including DNS; undefined if it may need any. */

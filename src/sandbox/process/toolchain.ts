@@ -20,6 +20,8 @@ const APP_FILES = [
   "workers/network.ts",
   "workers/host_lookups.ts",
   "workers/refusals.ts",
+  "workers/sealed_exchange.ts",
+  "workers/sealed_fetch.ts",
   "workers/standard_streams.ts",
   "workers/system.ts",
   "workers/context.ts",
@@ -29,7 +31,21 @@ const APP_FILES = [
   "src/sandbox/wire/protocol.ts",
   "src/sandbox/wire/id_table.ts",
   "src/sandbox/process/landlock.pl",
+  "src/sealed.ts",
+  "src/egress/wire.ts",
+  "src/egress/process/main.ts",
+  "src/egress/process/exchange.ts",
+  "src/egress/process/request.ts",
+  "src/egress/process/response.ts",
+  "src/egress/process/placeholders.ts",
+  "src/egress/process/masker.ts",
+  "src/egress/process/addresses.ts",
+  "src/masking/encodings.ts",
+  "src/masking/matcher.ts",
+  "src/masking/views.ts",
 ];
+/** The program that sends requests with sealed secrets. */
+const EGRESS = "src/egress/process/main.ts";
 /** Where root keeps it, as other users cannot enter root's home. */
 const SYSTEM_CACHE = "/var/cache/crude-functions";
 /** The registry's folder in Deno's cache. */
@@ -295,7 +311,7 @@ async function copyApp(root: string, base: string, denoDir: string): Promise<str
     await Deno.mkdir(dirname(join(folder, path)), { recursive: true });
     await Deno.writeFile(join(folder, path), contents[index]!);
   }
-  await warm(folder, denoDir);
+  await Promise.all([warm(folder, denoDir), transpile(join(folder, EGRESS), denoDir)]);
   await Deno.writeTextFile(marker, "");
   return folder;
 }
@@ -330,6 +346,17 @@ async function warm(appDir: string, denoDir: string): Promise<void> {
     if ("close" in connection) connection.close();
   }
   await Deno.remove(folder, { recursive: true });
+}
+
+/** Lets Deno's cache contain a program transpiled. */
+async function transpile(program: string, denoDir: string): Promise<void> {
+  await new Deno.Command(Deno.execPath(), {
+    args: ["cache", "--quiet", "--no-config", "--no-lock", "--no-npm", "--no-remote", program],
+    env: { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).output();
 }
 
 /** Returns a path at which other users can run this Deno: its own, or else a link or copy next to the cache. */

@@ -19,7 +19,8 @@ import {
 /** The longest scope is "function". */
 const SCOPE_MAX_LENGTH = 16;
 
-function parsePayload(payload: string): unknown[] {
+/** Returns the values of a payload. @throws ProtocolError */
+export function parsePayload(payload: string): unknown[] {
   try {
     const value: unknown = JSON.parse(payload);
     if (Array.isArray(value)) return value;

@@ -27,6 +27,16 @@ export const ToSandbox = {
   Revoke: 9,
   /** Payload LookedPayload: answers a Lookup. */
   Looked: 10,
+  /** Payload FetchedPayload: answers a Fetch. The body is the response's if it is sent whole, which ends it. */
+  Fetched: 11,
+  /** Payload FetchNumbers; a piece of the response's body. */
+  FetchedBody: 12,
+  /** Payload FetchNumbers. */
+  FetchedEnd: 13,
+  /** Payload FetchNumbers: how many more bytes of the request's body the sandbox may send. */
+  FetchCredit: 14,
+  /** Payload FetchFailedPayload: there is no response, or no more of it. */
+  FetchFailed: 15,
 } as const;
 
 /** From the sandbox to the host. The host trusts it only as far as its socket and invocation allow. */
@@ -59,6 +69,16 @@ export const ToHost = {
   Settled: 78,
   /** Payload LookupPayload: asks for DNS records. About the process, as modules may look up names while they load. */
   Lookup: 79,
+  /** Payload FetchPayload: a request that may carry sealed values. The body is the request's if it is sent whole. */
+  Fetch: 80,
+  /** Payload FetchNumbers; a piece of the request's body. */
+  FetchBody: 81,
+  /** Payload FetchNumbers. */
+  FetchBodyEnd: 82,
+  /** Payload FetchNumbers: how many more bytes of the response's body the host may send. */
+  FetchCredit: 83,
+  /** Payload FetchNumbers. */
+  FetchAbort: 84,
 } as const;
 
 /** The handler's function as it sees it in `ctx.route`. */
@@ -135,6 +155,29 @@ export type LookupOutcome = "ok" | "refused" | "missing" | "late" | "busy" | "fa
 /** `records`, if the outcome is `ok`, as `Deno.resolveDns` returns them. */
 export type LookedPayload = [lookup: number, outcome: LookupOutcome, records?: readonly unknown[]];
 
+/** `length` is that of a streamed body, if it is known. Requests of a process have different numbers. */
+export type FetchPayload = [
+  fetch: number,
+  method: string,
+  url: string,
+  headers: FlatHeaders,
+  body: BodyMode,
+  length: number | null,
+];
+
+/** `count` is in credits only. */
+export type FetchNumbers = [fetch: number, count?: number];
+
+export type FetchedPayload = [fetch: number, status: number, statusText: string, headers: FlatHeaders, body: BodyMode];
+
+export type FetchFailedPayload = [fetch: number, message: string];
+
+/** A placeholder in the place of a sealed value in an answer, and the hosts to which its requests are sent by the host. */
+export interface SealedAnswer {
+  readonly sealed: string;
+  readonly hosts: readonly string[];
+}
+
 const HEADER_BYTES = 9;
 const PAYLOAD_LENGTH_BYTES = 4;
 
@@ -158,6 +201,8 @@ export const HEADERS_MAX_LENGTH = 64 * 1024;
 export const SECRET_NAME_MAX_LENGTH = 255;
 /** The longest name to look up, with a dot at its end (RFC 1035 2.3.4: 255 octets as labels). */
 export const DNS_NAME_MAX_LENGTH = 254;
+/** The longest URL of a request that may carry sealed values. */
+export const FETCH_URL_MAX_LENGTH = 16 * 1024;
 /** The longest text of a log line or error. */
 export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
 
@@ -202,6 +247,14 @@ export const TO_HOST_LIMITS: Readonly<Record<(typeof ToHost)[keyof typeof ToHost
   [ToHost.Background]: SHORT,
   [ToHost.Settled]: SHORT,
   [ToHost.Lookup]: { payload: DNS_NAME_MAX_LENGTH * JSON_UNIT_BYTES + FRAMING_BYTES, body: 0 },
+  [ToHost.Fetch]: {
+    payload: (HEADERS_MAX_LENGTH + FETCH_URL_MAX_LENGTH) * UNIT_BYTES + 2 * HEADERS_MAX * QUOTES_BYTES + FRAMING_BYTES,
+    body: WHOLE_BODY_MAX_BYTES,
+  },
+  [ToHost.FetchBody]: { payload: SHORT.payload, body: CHUNK_MAX_BYTES },
+  [ToHost.FetchBodyEnd]: SHORT,
+  [ToHost.FetchCredit]: SHORT,
+  [ToHost.FetchAbort]: SHORT,
 };
 
 const START_BUFFER_BYTES = 16 * 1024;

@@ -20,10 +20,12 @@ import { count, parsePositiveInt } from "../../ui/format.ts";
 import { namePath } from "./browse.tsx";
 import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
 import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+import { UNSEALED } from "../../../../core/secrets/seal.ts";
+import { SEAL_FIELDS, SEAL_LABELS, SealFields, sealInput, sealTexts } from "./seal_fields.tsx";
 import { AlteredSecret, secretOf, secretPath } from "./values.tsx";
 
 export const SCOPE_FORM_LABELS = { scope: "Scope", functionId: "Function", groupId: "Group", keyId: "Key" };
-const LABELS = { name: "Name", value: "Value", ...SCOPE_FORM_LABELS, comment: "Comment" };
+const LABELS = { name: "Name", value: "Value", ...SCOPE_FORM_LABELS, ...SEAL_LABELS, comment: "Comment" };
 const NEW = `${SECRETS}/new`;
 const PASTE = `${SECRETS}/paste`;
 const UNSHOWABLE = "contains characters that this field would change (carriage returns or NUL). ";
@@ -38,9 +40,11 @@ export function addForms(web: Web, deps: WebDeps): void {
     path: NEW,
     initial: (_, c): Fields => ({
       scope: "global",
+      ...sealTexts(UNSEALED),
       ...pick(c.req.query(), ["name", "scope", "functionId", "groupId", "keyId", "comment"]),
     }),
-    read: (typed) => readFields(typed, ["name", "value", "scope", "functionId", "groupId", "keyId", "comment"]),
+    read: (typed) =>
+      readFields(typed, ["name", "value", "scope", "functionId", "groupId", "keyId", "comment", ...SEAL_FIELDS]),
     schema: (fields) => newSecret.parse(toNewSecret(fields)),
     act: ({ actor, input }) => deps.commit(() => secrets.create(actor, input)),
     page: (c, { values, problems, status }) => newPage(c, deps, values, problems, status),
@@ -50,11 +54,12 @@ export function addForms(web: Web, deps: WebDeps): void {
   formRoute(web, {
     path: `${SECRETS}/:id{[1-9][0-9]*}/edit`,
     subject: (c) => secretOf(c, deps),
-    initial: ({ name, comment }): Fields => ({ name, value: "", comment }),
-    read: (typed) => readFields(typed, ["name", "value", "comment", "crlf"]),
-    schema: ({ name, value = "", comment, crlf }) => {
+    initial: (row): Fields => ({ name: row.name, value: "", comment: row.comment, ...sealTexts(row) }),
+    read: (typed) => readFields(typed, ["name", "value", "comment", "crlf", ...SEAL_FIELDS]),
+    schema: ({ name, value = "", comment, crlf, ...seal }) => {
       const typed = crlf === "keep" ? value.replaceAll("\n", "\r\n") : value;
-      return secretChange.parse({ name, value: typed === "" ? undefined : typed, comment });
+      const input = { name, value: typed === "" ? undefined : typed, comment, ...sealInput(seal) };
+      return secretChange.parse(input);
     },
     act: ({ actor, subject, input, expected }) => deps.commit(() => secrets.update(actor, subject.id, input, expected)),
     page: (c, { subject, values, problems, status }) => editPage(c, deps, subject, values, problems, status),
@@ -69,7 +74,7 @@ export function addForms(web: Web, deps: WebDeps): void {
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit/reveal`, async (c) => {
     const row = secretOf(c, deps);
     const form = await readForm(c);
-    const fields = readFields(form, ["name", "comment", "version"]);
+    const fields = readFields(form, ["name", "comment", "version", ...SEAL_FIELDS]);
     const [opened] = await deps.commit(() => secrets.reveal(c.get("actor"), [row]));
     const value = opened!.value?.reveal();
     if (value === undefined) return editPage(c, deps, row, fields, { value: opened!.decryptionError! });
@@ -98,8 +103,8 @@ export function readFields(typed: Typed, names: readonly string[]): Fields {
   }));
 }
 
-function toNewSecret({ name, value, comment, ...owner }: Fields): unknown {
-  return { name, value, comment, ...ownerInput(owner) };
+function toNewSecret({ name, value, comment, ...rest }: Fields): unknown {
+  return { name, value, comment, ...ownerInput(rest), ...sealInput(rest) };
 }
 
 /** Returns the scope and the owner for a schema: of the owners' dropdowns, only that of the scope counts. */
@@ -144,6 +149,7 @@ function newPage(
         <NameField value={fields.name ?? ""} problems={problems} />
         <ValueField value={value} problems={problems} hint="Any text, including line breaks." />
         <ScopeFields matrix={matrix} fields={fields} problems={problems} />
+        <SealFields fields={fields} problems={problems} isStored={false} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <FormActions submit="Create" cancel={SECRETS} />
       </form>
@@ -197,13 +203,14 @@ function editPage(
             <input type="checkbox" id="crlf" name="crlf" value="keep" checked /> Keep its line ends (CRLF)
           </label>
         )}
-        {readable && value === "" && (
+        {readable && !row.sealed && value === "" && (
           <p>
             <button type="submit" class="secondary outline small" formaction={`${path}/reveal`}>
               Reveal the value to edit it
             </button>
           </p>
         )}
+        <SealFields fields={fields} problems={problems} isStored={row.sealed} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <FormActions submit="Save" cancel={namePath(row.name)} />
       </form>

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { AppError } from "../../../../errors.ts";
 import { SCOPES, type SecretId, type SecretName } from "../../../../ids.ts";
 import type { ValueCursor } from "../../../../core/secrets/matrix.ts";
-import type { OpenedSecret } from "../../../../core/secrets/opened.ts";
+import { type OpenedSecret, SEALED } from "../../../../core/secrets/opened.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import type { ReadsOfSecret } from "../../../../telemetry/reads.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
@@ -16,6 +16,7 @@ import { Ago, Badge, Empty, Pager, Time } from "../../ui/components.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { filterSchema, namePath, ownerOf, ownerParameters } from "./browse.tsx";
+import { SealedValue } from "./seal_fields.tsx";
 import { plural } from "../../ui/format.ts";
 import { ownerAddress, SCOPE_LABELS, SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
 
@@ -39,6 +40,7 @@ export function addValues(web: Web, deps: WebDeps): void {
 
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/reveal`, async (c) => {
     const row = secretOf(c, deps);
+    if (row.sealed) throw new AppError("Sealed", 409, SEALED);
     const [opened] = await deps.commit(() => secrets.reveal(c.get("actor"), [row]));
     if (isPart(c)) return c.html(<ValueBox row={row} opened={opened} announcement={`Shown: ${secretWords(row)}.`} />);
     const list = (
@@ -184,6 +186,8 @@ function Value({ row, opened, deps, read, unused }: ValueProps) {
       </div>
       {isAltered
         ? <AlteredSecret row={row} />
+        : problem === null && row.sealed
+        ? <SealedValue {...row} />
         : problem === null
         ? <ValueBox row={row} opened={opened} />
         : <Unreadable row={row} problem={problem} />}

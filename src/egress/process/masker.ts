@@ -1,0 +1,176 @@
+// Replaces sealed values in responses by `[secret NAME]`. What is found, and when bytes are passed on, depends on whole
+// values only: otherwise a handler could guess a value byte by byte, by having its guesses echoed and watching what is
+// masked or held back.
+
+import { Buffer } from "node:buffer";
+import { type Encoding, encodingsOf } from "../../masking/encodings.ts";
+import { Matcher } from "../../masking/matcher.ts";
+import { type View, viewsOf } from "../../masking/views.ts";
+
+export interface MaskedValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** No form in which values are found has more bytes for each byte of the value: a list of numbers with indexes. */
+const FORM_BYTES_MAX = 12;
+const NEW_LINE = 0x0a;
+/** The last line of a text that may continue an encoded value in the next line: digits of a code, or a list of numbers. */
+const WRAPPED = /^[\s"'[]*(?:[\w+/=-]{16,}|[\da-fx,\s:"\\]*)["',\s\]]*$/i;
+/** Bytes of a line that are looked at. */
+const LINE_BYTES = 256;
+
+interface Named {
+  readonly name: string;
+  readonly encodings: readonly Encoding[];
+}
+
+interface Replaced {
+  readonly start: number;
+  readonly end: number;
+  readonly name: string;
+}
+
+export class Masker {
+  readonly #matcher = new Matcher<Named>(Infinity);
+  /** The bytes that the longest form may have. */
+  readonly #longest: number;
+  readonly #hasLines: boolean;
+
+  constructor(values: readonly MaskedValue[]) {
+    for (const { name, value } of values) {
+      this.#matcher.add({ name, encodings: encodingsOf(value, Infinity) });
+    }
+    this.#longest = FORM_BYTES_MAX *
+      Math.max(0, ...values.map(({ value }) => Buffer.byteLength(value)));
+    this.#hasLines = values.some(({ value }) => value.trim().includes("\n"));
+  }
+
+  /** Returns a whole text with its values replaced, byte for byte. */
+  whole(bytes: Uint8Array): Uint8Array {
+    return replaceIn(bytes, this.#find(bytes), bytes.length);
+  }
+
+  /** Returns a header with its values replaced; its characters are bytes. */
+  header(text: string): string {
+    const bytes = Buffer.from(text, "latin1");
+    const found = this.#find(bytes);
+    return found.length === 0 ? text : Buffer.from(replaceIn(bytes, found, bytes.length)).toString("latin1");
+  }
+
+  /** Reports whether the text contains a value. */
+  occursIn(text: string): boolean {
+    return this.#find(Buffer.from(text, "latin1")).length > 0;
+  }
+
+  stream(): MaskedStream {
+    return new MaskedStream(
+      (bytes) => this.#find(bytes),
+      (bytes) => this.#decidedTo(bytes),
+    );
+  }
+
+  #find(bytes: Uint8Array): Replaced[] {
+    const found: Replaced[] = this.#matcher.find(bytes)!.spans.map((
+      { start, end, of },
+    ) => ({
+      start,
+      end,
+      name: of.name,
+    }));
+    for (const view of [...viewsOf(bytes), ...withoutNuls(bytes)]) {
+      for (const { start, end, of } of this.#matcher.find(view.bytes)!.spans) {
+        found.push({
+          start: view.startOf(start),
+          end: view.endOf(end - 1),
+          name: of.name,
+        });
+      }
+    }
+    return found.sort((a, b) => a.start - b.start || b.end - a.end);
+  }
+
+  /**
+   * Returns up to where bytes may be passed on before more arrive. That depends on their number alone, and on line
+   * breaks, so that events of a stream are not delayed: no value that has no line break continues after one.
+   */
+  #decidedTo(bytes: Uint8Array): number {
+    if (
+      !this.#hasLines && bytes.at(-1) === NEW_LINE &&
+      !WRAPPED.test(lastLine(bytes))
+    ) return bytes.length;
+    return Math.max(0, bytes.length - this.#longest + 1);
+  }
+}
+
+/** Masks one body in pieces. */
+export class MaskedStream {
+  readonly #find: (bytes: Uint8Array) => Replaced[];
+  readonly #decidedTo: (bytes: Uint8Array) => number;
+  #held: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    find: (bytes: Uint8Array) => Replaced[],
+    decidedTo: (bytes: Uint8Array) => number,
+  ) {
+    this.#find = find;
+    this.#decidedTo = decidedTo;
+  }
+
+  /** Returns what can be passed on, possibly nothing. */
+  push(piece: Uint8Array): Uint8Array {
+    const bytes = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
+    const found = this.#find(bytes);
+    let to = this.#decidedTo(bytes);
+    for (const { start, end } of found) if (start < to && end > to) to = end;
+    this.#held = bytes.slice(to);
+    return replaceIn(bytes, found, to);
+  }
+
+  /** Returns the rest. */
+  end(): Uint8Array {
+    const rest = this.#held;
+    this.#held = new Uint8Array(0);
+    return replaceIn(rest, this.#find(rest), rest.length);
+  }
+}
+
+/** Returns the bytes up to `to` with the name of its secret in place of each value. */
+function replaceIn(
+  bytes: Uint8Array,
+  found: readonly Replaced[],
+  to: number,
+): Uint8Array {
+  if (found.length === 0) return bytes.subarray(0, to);
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const { start, end, name } of found) {
+    if (start >= to || end <= at) continue;
+    if (start > at) parts.push(bytes.subarray(at, start));
+    parts.push(Buffer.from(`[secret ${name}]`));
+    at = end;
+  }
+  if (at < to) parts.push(bytes.subarray(at, to));
+  return Buffer.concat(parts);
+}
+
+/** Returns the last line that is not empty. */
+function lastLine(bytes: Uint8Array): string {
+  const end = Buffer.from(bytes.subarray(-LINE_BYTES)).toString("latin1")
+    .trimEnd();
+  return end.slice(end.lastIndexOf("\n") + 1);
+}
+
+/** Returns the view of a text in UTF-16 or UTF-32, which has NULs next to each ASCII character. */
+function withoutNuls(bytes: Uint8Array): View[] {
+  if (!bytes.includes(0)) return [];
+  const places: number[] = [];
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes[at] !== 0) places.push(at);
+  }
+  return [{
+    bytes: Uint8Array.from(places, (at) => bytes[at]!),
+    startOf: (index) => places[index]!,
+    endOf: (index) => places[index]! + 1,
+  }];
+}

@@ -1,0 +1,75 @@
+// Defines the frames between the server and the egress process. They have the layout of the frames of sandboxes; the
+// id is that of an exchange, a request with its response.
+
+import type { SealedEntry } from "../sealed.ts";
+import { BodyMode, CHUNK_MAX_BYTES, type FlatHeaders, type FrameLimits } from "../sandbox/wire/protocol.ts";
+import { HEADERS_MAX, HEADERS_MAX_LENGTH, WHOLE_BODY_MAX_BYTES } from "../sandbox/wire/protocol.ts";
+
+/** From the server. */
+export const ToEgress = {
+  /** Payload RequestPayload; the body is the request's if it is sent whole. */
+  Request: 1,
+  /** A piece of a request's body. */
+  Body: 2,
+  BodyEnd: 3,
+  /** Payload: how many more bytes of the response's body may be sent. */
+  Credit: 4,
+  /** The exchange is no longer of interest. */
+  Abort: 5,
+  /** About a lane, which is the id: its connections are closed. */
+  CloseLane: 6,
+} as const;
+
+/** From the egress process. */
+export const FromEgress = {
+  /** Payload HeadPayload; the body is the response's if it is sent whole, which ends the exchange. */
+  Head: 65,
+  /** A piece of a response's body. */
+  Piece: 66,
+  End: 67,
+  /** Payload: how many more bytes of the request's body may be sent. */
+  Credit: 68,
+  /** Payload: why there is no response, or no more of it. Ends the exchange. */
+  Failed: 69,
+} as const;
+
+export interface RequestPayload {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: FlatHeaders;
+  readonly mode: BodyMode;
+  /** The length of a streamed body, if it is known. */
+  readonly length: number | null;
+  /** Only requests of one lane share connections. */
+  readonly lane: number;
+  /** Addresses and ranges, with or without a port, and names that must not be connected to. */
+  readonly closed: readonly string[];
+  readonly sealed: readonly SealedEntry[];
+}
+
+/** `mode` is None, Whole or Stream. */
+export type HeadPayload = readonly [
+  status: number,
+  statusText: string,
+  headers: FlatHeaders,
+  mode: BodyMode,
+];
+
+export const STATUS_TEXT_MAX_LENGTH = 256;
+/** The longest sentence about a failure. */
+export const FAILURE_MAX_LENGTH = 1_024;
+
+const SHORT: FrameLimits = { payload: 64, body: 0 };
+const JSON_UNIT_BYTES = 6;
+
+export const FROM_EGRESS_LIMITS: Readonly<Record<number, FrameLimits>> = {
+  [FromEgress.Head]: {
+    payload: (HEADERS_MAX_LENGTH + STATUS_TEXT_MAX_LENGTH) * JSON_UNIT_BYTES +
+      6 * HEADERS_MAX + 128,
+    body: WHOLE_BODY_MAX_BYTES,
+  },
+  [FromEgress.Piece]: { payload: 0, body: CHUNK_MAX_BYTES },
+  [FromEgress.End]: SHORT,
+  [FromEgress.Credit]: SHORT,
+  [FromEgress.Failed]: { payload: FAILURE_MAX_LENGTH * 3, body: 0 },
+};

@@ -1,0 +1,186 @@
+// Decides which requests of `fetch` the host sends, as they may carry sealed values, and follows their redirects.
+
+import { BodyMode } from "../src/sandbox/wire/protocol.ts";
+import { coversOrigin, originOf } from "../src/sealed.ts";
+import { type SealedExchanges, type SentBody, withUrl } from "./sealed_exchange.ts";
+
+// Taken before the handler's code can replace them.
+const RequestClass = Request;
+const HeadersClass = Headers;
+const URLClass = URL;
+
+/** The sealed values that a call was given. */
+export interface SealedCall {
+  readonly id: number;
+  /** By placeholder: where its value may be sent. */
+  readonly sealed: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface SealedFetchOptions {
+  readonly exchanges: SealedExchanges;
+  /** Returns the call whose code runs, if it was given sealed values. */
+  current(): SealedCall | undefined;
+  /** Returns the calls that were given sealed values and have not ended. */
+  calls(): readonly SealedCall[];
+  /** Sends a request without the host. */
+  readonly direct: (request: Request) => Promise<Response>;
+}
+
+/** Fetch, 4.4, "HTTP-redirect fetch". */
+const REDIRECTS = [301, 302, 303, 307, 308];
+const REDIRECTS_MAX = 20;
+/** Headers that do not follow a redirect to another origin. */
+const SENSITIVE_HEADERS = ["authorization", "proxy-authorization", "cookie"];
+const BODY_HEADERS = ["content-encoding", "content-language", "content-location", "content-type", "content-length"];
+/** A body is collected up to this size to see whether all of it is there. */
+const COLLECTED_MAX_BYTES = 4 << 20;
+const BASIC = /^basic +([a-z0-9+/_-]+=*)$/i;
+
+/** Returns the response if the host sends the request; undefined if the request is no matter of the host. */
+export function createSealedFetch(options: SealedFetchOptions): (request: Request) => Promise<Response> | undefined {
+  return (request) => {
+    const call = callOf(options, request);
+    return call && mayCarry(call, request.url) ? send(options, call, request) : undefined;
+  };
+}
+
+/** Returns the call whose code runs; code that lost its call, as in a queue, is found by the placeholders that it uses. */
+function callOf({ current, calls }: SealedFetchOptions, request: Request): SealedCall | undefined {
+  const running = current();
+  if (running) return running;
+  const all = calls();
+  if (all.length === 0) return undefined;
+  const text = [request.url, ...[...request.headers].map(([, value]) => decodedHeader(value))].join("\n");
+  return all.find(({ sealed }) => [...sealed.keys()].some((placeholder) => text.includes(placeholder)));
+}
+
+function mayCarry({ sealed }: SealedCall, url: string): boolean {
+  const origin = originOf(new URLClass(url));
+  return origin !== undefined && [...sealed.values()].some((hosts) => coversOrigin(hosts, origin));
+}
+
+async function send(options: SealedFetchOptions, call: SealedCall, request: Request): Promise<Response> {
+  const { redirect, signal } = request;
+  const headers = new HeadersClass(request.headers);
+  let { method } = request;
+  let body = await bodyOf(request);
+  let url = withoutCredentials(new URLClass(request.url), headers);
+  for (let redirects = 0;; redirects++) {
+    const response = await options.exchanges.send(call.id, { method, url: url.href, headers, body, signal });
+    const location = response.headers.get("location");
+    if (!REDIRECTS.includes(response.status) || location === null || redirect === "manual") {
+      return withUrl(response, url.href, redirects > 0);
+    }
+    await response.body?.cancel();
+    if (redirect === "error") throw new TypeError("The response is a redirect, and the request does not follow any.");
+    if (redirects === REDIRECTS_MAX) throw new TypeError("There are too many redirects.");
+    const next = targetOf(location, url);
+    const { status } = response;
+    if ((status === 303 && method !== "GET" && method !== "HEAD") || (status <= 302 && method === "POST")) {
+      method = "GET";
+      body = { mode: BodyMode.None };
+      for (const name of BODY_HEADERS) headers.delete(name);
+    } else if (body.mode === BodyMode.Stream) {
+      throw new TypeError("A redirect cannot be followed with a body that is a stream.");
+    }
+    if (next.origin !== url.origin) {
+      for (const name of SENSITIVE_HEADERS) if (!isFor(call, headers.get(name), next)) headers.delete(name);
+    }
+    url = withoutCredentials(next, headers);
+    if (!mayCarry(call, url.href)) {
+      const bytes = body.mode === BodyMode.Whole ? body.bytes : null;
+      const elsewhere = new RequestClass(url.href, { method, headers, body: bytes, signal, redirect });
+      const last = await options.direct(elsewhere);
+      return withUrl(last, last.url, true);
+    }
+  }
+}
+
+/** @throws TypeError */
+function targetOf(location: string, from: URL): URL {
+  if (!URLClass.canParse(location, from.href)) throw new TypeError("The response redirects to an invalid URL.");
+  const next = new URLClass(location, from.href);
+  if (next.hash === "") next.hash = from.hash;
+  if (next.protocol !== "https:" && next.protocol !== "http:") {
+    throw new TypeError("The response redirects to a URL that is not one of http: or https:.");
+  }
+  return next;
+}
+
+/** Reports whether a header holds a placeholder whose value may be sent to `url`. */
+function isFor({ sealed }: SealedCall, header: string | null, url: URL): boolean {
+  const origin = originOf(url);
+  if (header === null || !origin) return false;
+  const text = decodedHeader(header);
+  return [...sealed].some(([placeholder, hosts]) => text.includes(placeholder) && coversOrigin(hosts, origin));
+}
+
+/** Returns a header's value, with the credentials of `Basic` decoded. */
+function decodedHeader(value: string): string {
+  const basic = BASIC.exec(value);
+  if (!basic) return value;
+  try {
+    return atob(basic[1]!.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch {
+    return value;
+  }
+}
+
+/** Makes a header of the user and password in a URL, as `fetch` does. */
+function withoutCredentials(url: URL, headers: Headers): URL {
+  const { username, password } = url;
+  if (username === "" && password === "") return url;
+  const bare = new URLClass(url.href);
+  bare.username = bare.password = "";
+  if (!headers.has("authorization")) {
+    const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+    headers.set("authorization", `Basic ${btoa(String.fromCharCode(...bytes))}`);
+  }
+  return bare;
+}
+
+/** Reads a body that is all there; others are sent as they come. */
+async function bodyOf({ body }: Request): Promise<SentBody> {
+  if (body === null) return { mode: BodyMode.None };
+  const reader = body.getReader();
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  let waiting = reader.read();
+  while (bytes <= COLLECTED_MAX_BYTES) {
+    const read = await settledSoon(waiting);
+    if (!read) break;
+    if (read.done) return { mode: BodyMode.Whole, bytes: join(pieces, bytes) };
+    pieces.push(read.value);
+    bytes += read.value.length;
+    waiting = reader.read();
+  }
+  waiting.catch(() => {});
+  return {
+    mode: BodyMode.Stream,
+    next: async () => {
+      const first = pieces.shift();
+      if (first) return first;
+      const { done, value } = await waiting;
+      if (done) return undefined;
+      waiting = reader.read();
+      waiting.catch(() => {});
+      return value;
+    },
+  };
+}
+
+/** Returns the result of `promise` if it settles within a turn of the event loop, else undefined. */
+async function settledSoon<T>(promise: Promise<T>): Promise<T | undefined> {
+  const late = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
+  return await Promise.race([promise, late]);
+}
+
+function join(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
+}
