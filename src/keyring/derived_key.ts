@@ -30,6 +30,7 @@ export const PURPOSES = [
   "cluster nodes",
   "cluster snapshots",
   "cluster messages",
+  "cluster counts",
   "cluster keyring",
 ] as const;
 

@@ -1,4 +1,5 @@
 // Stores counts of calls by minute, hour and day: one row for each function that was called, and one for all together.
+// Rows of other nodes of a cluster are in a table of their own; what is read includes them unless it says otherwise.
 
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../time.ts";
 import type { FunctionId } from "../ids.ts";
@@ -38,12 +39,16 @@ export interface FailingRow {
 }
 
 export interface MetricStore {
+  /** Returns this node's row. */
   find(resolution: Resolution, functionId: number, at: number): MetricRow | undefined;
 
   /** Returns rows of one function or of `ALL_FUNCTIONS` from `from` (included) to `to` (not included), by time. */
   list(resolution: Resolution, functionId: number, from: number, to: number): MetricRow[];
 
-  /** Returns the rows of each function and of `ALL_FUNCTIONS`. */
+  /** Like `list`, without rows of other nodes. */
+  listOwn(resolution: Resolution, functionId: number, from: number, to: number): MetricRow[];
+
+  /** Returns this node's rows of each function and of `ALL_FUNCTIONS`. */
   listEach(resolution: Resolution, from: number, to: number): MetricRow[];
 
   /** Returns the sums of one function's rows that begin at `from` or later. */
@@ -54,6 +59,9 @@ export interface MetricStore {
 
   /** Returns the number of calls of each function since `from`. */
   callsOfEach(resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[];
+
+  /** Like `callsOfEach`, without calls to other nodes. */
+  ownCallsOfEach(resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[];
 
   /** Writes a row, replacing the one for the same period and function. */
   put(resolution: Resolution, row: MetricRow): void;
@@ -77,28 +85,43 @@ const COLUMNS = `at, function_id AS functionId, calls, errors, timeouts, refusal
   secret_read_us AS secretReadUs, background_calls AS backgroundCalls, background_errors AS backgroundErrors,
   background_us AS backgroundUs, histogram`;
 
+const TABLES = ["metrics", "node_metrics"];
+
+const of = (table: string, columns: string) =>
+  `SELECT ${columns} FROM ${table} WHERE length_ms = ?1 AND function_id = ?2 AND at >= ?3`;
+const since = (table: string, columns: string) =>
+  `SELECT ${columns} FROM ${table} INDEXED BY ${table}_by_time WHERE length_ms = ?1 AND at >= ?2 AND function_id > 0`;
+
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createMetricStore(db: Database): MetricStore {
   const one = db.prepare(`SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at = ?`);
-  const ofFunction = db.prepare(
-    `SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at >= ? AND at < ? ORDER BY at`,
-  );
+  const ofFunction = (table: string) =>
+    `SELECT ${COLUMNS} FROM ${table} WHERE length_ms = ?1 AND function_id = ?2 AND at >= ?3 AND at < ?4`;
+  const own = db.prepare(`${ofFunction("metrics")} ORDER BY at`);
+  const merged = db.prepare(`${ofFunction("metrics")} UNION ALL ${ofFunction("node_metrics")} ORDER BY at`);
   const ofEach = db.prepare(
     `SELECT ${COLUMNS} FROM metrics INDEXED BY metrics_by_time
      WHERE length_ms = ? AND at >= ? AND at < ? ORDER BY at, function_id`,
   );
   const callsOf = db.prepare(
-    `SELECT ifnull(sum(calls), 0) AS calls, ifnull(sum(errors), 0) AS errors FROM metrics
-     WHERE length_ms = ? AND function_id = ? AND at >= ?`,
+    `SELECT ifnull(sum(calls), 0) AS calls, ifnull(sum(errors), 0) AS errors FROM (
+       ${of("metrics", "calls, errors")} UNION ALL ${of("node_metrics", "calls, errors")}
+     )`,
   );
   const failing = db.prepare(
-    `SELECT function_id AS functionId, sum(calls) AS calls, sum(errors + timeouts) AS failures
-     FROM metrics INDEXED BY metrics_by_time WHERE length_ms = ? AND at >= ? AND function_id > 0
-     GROUP BY function_id HAVING failures > 0 ORDER BY failures DESC, function_id LIMIT ?`,
+    `SELECT function_id AS functionId, sum(calls) AS calls, sum(errors + timeouts) AS failures FROM (
+       ${since("metrics", "function_id, calls, errors, timeouts")}
+       UNION ALL ${since("node_metrics", "function_id, calls, errors, timeouts")}
+     ) GROUP BY function_id HAVING failures > 0 ORDER BY failures DESC, function_id LIMIT ?3`,
   );
   const callsOfEach = db.prepare(
-    `SELECT function_id AS functionId, sum(calls) AS calls FROM metrics INDEXED BY metrics_by_time
-     WHERE length_ms = ? AND at >= ? AND function_id > 0 GROUP BY function_id`,
+    `SELECT functionId, sum(calls) AS calls FROM (
+       ${since("metrics", "function_id AS functionId, calls")}
+       UNION ALL ${since("node_metrics", "function_id AS functionId, calls")}
+     ) GROUP BY functionId`,
+  );
+  const ownCallsOfEach = db.prepare(
+    `${since("metrics", "function_id AS functionId, sum(calls) AS calls")} GROUP BY function_id`,
   );
   const put = db.prepare(
     `INSERT OR REPLACE INTO metrics (length_ms, function_id, at, calls, errors, timeouts, refusals, duration_us,
@@ -107,10 +130,13 @@ export function createMetricStore(db: Database): MetricStore {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const functionIds = db.prepare(
-    "SELECT DISTINCT function_id AS id FROM metrics WHERE length_ms = 86400000 AND function_id > 0",
+    `SELECT function_id AS id FROM metrics WHERE length_ms = 86400000 AND function_id > 0
+     UNION SELECT function_id FROM node_metrics WHERE length_ms = 86400000 AND function_id > 0`,
   );
-  const forget = db.prepare("DELETE FROM metrics WHERE length_ms IN (60000, 3600000, 86400000) AND function_id = ?");
-  const trim = db.prepare("DELETE FROM metrics WHERE length_ms = ? AND at < ?");
+  const forgets = TABLES.map((table) =>
+    db.prepare(`DELETE FROM ${table} WHERE length_ms IN (60000, 3600000, 86400000) AND function_id = ?`)
+  );
+  const trims = TABLES.map((table) => db.prepare(`DELETE FROM ${table} WHERE length_ms = ? AND at < ?`));
   const rolledTo = db.prepare("SELECT rolled_to AS at FROM metrics_progress");
   const setRolledTo = db.prepare("UPDATE metrics_progress SET rolled_to = ?");
 
@@ -119,7 +145,10 @@ export function createMetricStore(db: Database): MetricStore {
       first<Columns>(one, RESOLUTIONS[resolution], functionId, at),
 
     list: (resolution: Resolution, functionId: number, from: number, to: number): MetricRow[] =>
-      all<Columns>(ofFunction, RESOLUTIONS[resolution], functionId, from, to),
+      all<Columns>(merged, RESOLUTIONS[resolution], functionId, from, to),
+
+    listOwn: (resolution: Resolution, functionId: number, from: number, to: number): MetricRow[] =>
+      all<Columns>(own, RESOLUTIONS[resolution], functionId, from, to),
 
     listEach: (resolution: Resolution, from: number, to: number): MetricRow[] =>
       all<Columns>(ofEach, RESOLUTIONS[resolution], from, to),
@@ -132,6 +161,9 @@ export function createMetricStore(db: Database): MetricStore {
 
     callsOfEach: (resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[] =>
       all<{ functionId: FunctionId; calls: number }>(callsOfEach, RESOLUTIONS[resolution], from),
+
+    ownCallsOfEach: (resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[] =>
+      all<{ functionId: FunctionId; calls: number }>(ownCallsOfEach, RESOLUTIONS[resolution], from),
 
     put(resolution: Resolution, row: MetricRow): void {
       put.run(
@@ -157,11 +189,11 @@ export function createMetricStore(db: Database): MetricStore {
     functionIds: (): FunctionId[] => all<{ id: FunctionId }>(functionIds).map(({ id }) => id),
 
     forget(functionId: FunctionId): void {
-      forget.run(functionId);
+      for (const statement of forgets) statement.run(functionId);
     },
 
     trim(resolution: Resolution, at: number): void {
-      trim.run(RESOLUTIONS[resolution], at);
+      for (const statement of trims) statement.run(RESOLUTIONS[resolution], at);
     },
 
     rolledTo: (): number => first<{ at: number }>(rolledTo)!.at,

@@ -11,12 +11,14 @@ import { sql as metrics } from "./migrations/observations/002_metrics.ts";
 import { sql as moduleGraphs } from "./migrations/observations/003_module_graphs.ts";
 import { sql as background } from "./migrations/observations/004_background.ts";
 import { sql as uses } from "./migrations/observations/005_uses.ts";
+import { sql as nodes } from "./migrations/observations/006_nodes.ts";
 import { createModuleGraphStore, type ModuleGraphStore } from "./module_graphs.ts";
+import { createNodeCountStore, type NodeCountStore } from "./node_counts.ts";
 import { createSecretReadStore, type SecretReadStore } from "./secret_reads.ts";
 import { createUseStore, type UseStore } from "./uses.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
-export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses];
+export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses, nodes];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];
@@ -27,6 +29,8 @@ export interface Observations {
   readonly secretReads: SecretReadStore;
   readonly moduleGraphs: ModuleGraphStore;
   readonly uses: UseStore;
+  /** Exchanges counts with the other nodes of a cluster. */
+  readonly nodeCounts: NodeCountStore;
   /** Stores all of `work`, or nothing if it throws; `work` is synchronous. A power cut may undo the last transactions. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -87,6 +91,7 @@ function open(path: string): Opened {
       secretReads: createSecretReadStore(db),
       moduleGraphs: createModuleGraphStore(db),
       uses: createUseStore(db),
+      nodeCounts: createNodeCountStore(db),
     };
     return { db, entities };
   } catch (error) {

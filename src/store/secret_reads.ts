@@ -1,5 +1,6 @@
 // Stores counts of reads of secrets by handlers, by secret, function, key and minute (later day), and the last read of
-// each secret.
+// each secret. Rows of other nodes of a cluster are in tables of their own; what is read includes them unless it says
+// otherwise.
 
 import type { FunctionId, KeyId, SecretId } from "../ids.ts";
 import { DAY_MS, MINUTE_MS } from "../time.ts";
@@ -41,10 +42,10 @@ export interface SecretReadStore {
   /** Returns the number of reads on the day of `since` and later. */
   sum(id: SecretId, since: number): number;
 
-  /** Returns the secrets that were read at `at` or later. */
+  /** Returns the secrets that were read at `at` or later; one that several nodes read several times. */
   readSince(at: number): SecretId[];
 
-  /** Returns since when reads are counted. */
+  /** Returns since when the reads of all nodes are counted. */
   begin(): number;
   setBegin(at: number): void;
 
@@ -79,16 +80,36 @@ export function createSecretReadStore(db: Database): SecretReadStore {
     `INSERT INTO secret_last_reads (secret_id, at, function_id) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET at = excluded.at, function_id = excluded.function_id WHERE excluded.at >= at`,
   );
-  const last = db.prepare("SELECT at, function_id AS functionId FROM secret_last_reads WHERE secret_id = ?");
-  const sum = db.prepare("SELECT sum(reads) AS n FROM secret_read_days WHERE secret_id = ? AND at >= ?");
-  const readSince = db.prepare("SELECT secret_id AS id FROM secret_last_reads WHERE at >= ?");
-  const begin = db.prepare("SELECT at FROM secret_reads_begin");
+  const last = db.prepare(
+    `SELECT at, function_id AS functionId FROM secret_last_reads WHERE secret_id = ?1
+     UNION ALL SELECT at, function_id FROM node_secret_last_reads WHERE secret_id = ?1 ORDER BY at DESC LIMIT 1`,
+  );
+  const sum = db.prepare(
+    `SELECT sum(reads) AS n FROM (
+       SELECT reads FROM secret_read_days WHERE secret_id = ?1 AND at >= ?2
+       UNION ALL SELECT reads FROM node_secret_read_days WHERE secret_id = ?1 AND at >= ?2
+     )`,
+  );
+  const readSince = db.prepare(
+    `SELECT secret_id AS id FROM secret_last_reads WHERE at >= ?1
+     UNION ALL SELECT secret_id FROM node_secret_last_reads WHERE at >= ?1`,
+  );
+  const begin = db.prepare(
+    "SELECT max(at) AS at FROM (SELECT at FROM secret_reads_begin UNION ALL SELECT at FROM node_secret_reads_begin)",
+  );
   const setBegin = db.prepare("UPDATE secret_reads_begin SET at = ?");
+  const per = `iif(length_ms = ${MINUTE_MS}, 'minute', 'day') AS per`;
+  const rest = "secret_id = ?1 AND at <= ?2 AND (at < ?2 OR function_id < ?3 OR (function_id = ?3 AND key_id < ?4))";
   const page = db.prepare(
-    `SELECT at, iif(length_ms = ${MINUTE_MS}, 'minute', 'day') AS per, function_id AS functionId, key_id AS keyId, reads
-     FROM secret_reads
-     WHERE secret_id = ?1 AND at <= ?2 AND (at < ?2 OR function_id < ?3 OR (function_id = ?3 AND key_id < ?4))
+    `SELECT at, ${per}, function_id AS functionId, key_id AS keyId, reads FROM secret_reads WHERE ${rest}
      ORDER BY at DESC, function_id DESC, key_id DESC LIMIT ?5`,
+  );
+  const readElsewhere = db.prepare("SELECT 1 FROM node_secret_reads WHERE secret_id = ? LIMIT 1");
+  const mergedPage = db.prepare(
+    `SELECT at, ${per}, function_id AS functionId, key_id AS keyId, sum(reads) AS reads FROM (
+       SELECT at, length_ms, function_id, key_id, reads FROM secret_reads WHERE ${rest}
+       UNION ALL SELECT at, length_ms, function_id, key_id, reads FROM node_secret_reads WHERE ${rest}
+     ) GROUP BY at, length_ms, function_id, key_id ORDER BY at DESC, functionId DESC, keyId DESC LIMIT ?5`,
   );
   const oldMinutes = `FROM secret_reads WHERE length_ms = ${MINUTE_MS} AND at < ?1`;
   const toDays = db.prepare(
@@ -99,15 +120,22 @@ export function createSecretReadStore(db: Database): SecretReadStore {
   );
   const dropMinutes = db.prepare(`DELETE ${oldMinutes}`);
   const oldestMinute = db.prepare(`SELECT min(at) AS at FROM secret_reads WHERE length_ms = ${MINUTE_MS}`);
-  const trims = [
-    db.prepare(`DELETE FROM secret_reads WHERE length_ms = ${DAY_MS} AND at < ?`),
-    db.prepare("DELETE FROM secret_read_days WHERE at < ?"),
-  ];
-  const secretIds = db.prepare(
-    "SELECT secret_id AS id FROM secret_last_reads WHERE secret_id > ? ORDER BY secret_id LIMIT ?",
+  // A node folds its own minutes, which is passed on to the others. What remains is of a node that is gone.
+  const dropOthersMinutes = db.prepare(
+    `DELETE FROM node_secret_reads WHERE length_ms = ${MINUTE_MS} AND at < ?1 - ${DAY_MS}`,
   );
-  const forgets = ["secret_reads", "secret_read_days", "secret_last_reads"].map((table) =>
-    db.prepare(`DELETE FROM ${table} WHERE secret_id = ?`)
+  const trims = ["", "node_"].flatMap((node) => [
+    db.prepare(`DELETE FROM ${node}secret_reads WHERE length_ms = ${DAY_MS} AND at < ?`),
+    db.prepare(`DELETE FROM ${node}secret_read_days WHERE at < ?`),
+  ]);
+  const secretIds = db.prepare(
+    `SELECT secret_id AS id FROM secret_last_reads WHERE secret_id > ?1
+     UNION SELECT secret_id FROM node_secret_last_reads WHERE secret_id > ?1 ORDER BY id LIMIT ?2`,
+  );
+  const forgets = ["", "node_"].flatMap((node) =>
+    ["secret_reads", "secret_read_days", "secret_last_reads"].map((table) =>
+      db.prepare(`DELETE FROM ${node}${table} WHERE secret_id = ?`)
+    )
   );
 
   return {
@@ -134,7 +162,8 @@ export function createSecretReadStore(db: Database): SecretReadStore {
 
     page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[] {
       const { at, functionId, keyId } = after ?? { at: Number.MAX_SAFE_INTEGER, functionId: 0, keyId: 0 };
-      return all<ReadCount & Row>(page, id, at, functionId, keyId, limit);
+      const statement = first(readElsewhere, id) ? mergedPage : page;
+      return all<ReadCount & Row>(statement, id, at, functionId, keyId, limit);
     },
 
     oldestMinute: (): number | undefined => first<{ at: number | null }>(oldestMinute)!.at ?? undefined,
@@ -142,6 +171,7 @@ export function createSecretReadStore(db: Database): SecretReadStore {
     foldMinutes(at: number): void {
       toDays.run(at);
       dropMinutes.run(at);
+      dropOthersMinutes.run(at);
     },
 
     trim(at: number): void {

@@ -1,4 +1,4 @@
-// Stores when API keys and sessions were last used. Not in the main database, as a use must not invalidate its caches.
+// Stores when API keys and sessions were last used, by calls to this node and to others. Not in the main database, as a use must not invalidate its caches.
 
 import { all, type Database, first, type Row } from "./database.ts";
 
@@ -18,13 +18,20 @@ export function createUseStore(db: Database): UseStore {
   const put = db.prepare(
     "INSERT INTO uses (kind, id, at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
   );
-  const last = db.prepare("SELECT id, at FROM uses WHERE kind = ? AND id IN (SELECT value FROM json_each(?))");
-  const count = db.prepare("SELECT count(*) AS n FROM uses WHERE kind = ?");
-  const forget = db.prepare("DELETE FROM uses WHERE kind = ? AND id = ?");
+  const last = db.prepare(
+    `SELECT id, max(at) AS at FROM (
+       SELECT id, at FROM uses WHERE kind = ?1 AND id IN (SELECT value FROM json_each(?2))
+       UNION ALL SELECT id, at FROM node_uses WHERE kind = ?1 AND id IN (SELECT value FROM json_each(?2))
+     ) GROUP BY id`,
+  );
+  const count = db.prepare(
+    "SELECT count(*) AS n FROM (SELECT id FROM uses WHERE kind = ?1 UNION SELECT id FROM node_uses WHERE kind = ?1)",
+  );
+  const forgets = ["uses", "node_uses"].map((table) => db.prepare(`DELETE FROM ${table} WHERE kind = ? AND id = ?`));
   return {
     put: (kind, id, at) => void put.run(kind, id, at),
     last: (kind, ids) => all<{ id: number; at: number } & Row>(last, kind, JSON.stringify(ids)),
     count: (kind) => first<{ n: number }>(count, kind)!.n,
-    forget: (kind, id) => void forget.run(kind, id),
+    forget: (kind, id) => forgets.forEach((statement) => statement.run(kind, id)),
   };
 }

@@ -132,7 +132,8 @@ export class Metrics {
     const from = beginning(coarse, Math.max(sinceMs, now() - RANKED_MS));
     const calls = new Map<FunctionId, number>();
     attempt(() => {
-      const minutes = store.callsOfEach("minutes", Math.max(from, store.rolledTo()));
+      // Hours and days of other nodes have what was counted until they passed them on.
+      const minutes = store.ownCallsOfEach("minutes", Math.max(from, store.rolledTo()));
       for (const row of [...store.callsOfEach(coarse, from), ...minutes]) {
         calls.set(row.functionId, (calls.get(row.functionId) ?? 0) + row.calls);
       }
@@ -173,7 +174,7 @@ export class Metrics {
     const points = new Map<number, Tally>();
     const add = (row: MetricRow) => addRow(getOrMake(points, beginning(resolution, row.at), newTally), row);
     store.list(resolution, id, from, end).forEach(add);
-    if (resolution !== "minutes") store.list("minutes", id, Math.max(from, store.rolledTo()), end).forEach(add);
+    if (resolution !== "minutes") store.listOwn("minutes", id, Math.max(from, store.rolledTo()), end).forEach(add);
     return [...points].map(([at, tally]) => ({ at, tally })).sort((a, b) => a.at - b.at);
   }
 

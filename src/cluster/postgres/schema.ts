@@ -79,6 +79,24 @@ const FORMATS: readonly string[] = [
   );
   ALTER TABLE snapshot_chunks ALTER COLUMN body SET STORAGE EXTERNAL;
   `,
+  `
+  -- Counts of each node as they are now: calls, reads of secrets, last uses of keys and sessions.
+  CREATE TABLE counts (
+    kind text NOT NULL,
+    node text NOT NULL,
+    key text NOT NULL,
+    -- Milliseconds since 1970; 0 for what is of no time.
+    at bigint NOT NULL,
+    -- JSON; null for a row that was deleted.
+    body text,
+    mac text NOT NULL,
+    -- Grows with each change.
+    change bigint NOT NULL UNIQUE,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, node, key)
+  );
+  CREATE SEQUENCE counts_change;
+  `,
 ];
 
 /** @throws PostgresSetupError if the tables are of a newer version; an error of PostgreSQL */
