@@ -40,6 +40,8 @@ export interface StoredKey {
 }
 
 export interface Snapshot extends Disposable {
+  /** The version of the schema. */
+  readonly version: number;
   /** Whether the schema is up to date, so that other parts of this program can use the database. */
   readonly isCurrent: boolean;
   /** Whether its rows are authenticated; they may be in an older version, too. */
@@ -59,6 +61,8 @@ export interface Snapshot extends Disposable {
   apiKeys(): Iterable<StoredKey>;
   /** Returns the SHA-256 of each file of the newest version of the code, by path. The schema must be current. */
   codeFiles(): Map<string, string>;
+  /** Returns a value of the table `meta`. */
+  meta(name: string): string | undefined;
   /** Returns the e-mail addresses of the users of the admin pages. */
   emails(): string[];
   /** The audit, with entries from an id on, in order; undefined if the database is older than the audit. */
@@ -109,6 +113,7 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
   );
 
   return {
+    version,
     isCurrent: version === SCHEMA_VERSION,
     isAuthenticated: version >= AUTHENTICATED_VERSION,
     isOf(keyring) {
@@ -135,6 +140,7 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
             " (SELECT max(version_id) FROM version_files WHERE path = f.path)",
         )).map(({ path, sha256 }) => [path, sha256]),
       ),
+    meta: (name) => first<{ value: string }>(db.prepare("SELECT value FROM meta WHERE name = ?"), name)?.value,
     emails: () => (db.prepare("SELECT email FROM admins").all() as { email: string }[]).map(({ email }) => email),
     audit: auditOf(db),
 

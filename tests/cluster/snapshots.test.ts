@@ -6,7 +6,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LogPruned } from "../../src/cluster/log/errors.ts";
 import { findStart, verifyLog } from "../../src/cluster/verify_log.ts";
-import { temporaryFolder } from "../unit/temporary.ts";
+import { Locks } from "../../src/cluster/postgres/locks.ts";
+import { HEAD_META, isDue, SnapshotJob } from "../../src/cluster/snapshot_job.ts";
+import { SCHEMA_VERSION } from "../../src/store/schema.ts";
+import { openSnapshot } from "../../src/store/snapshot.ts";
+import { openStoreAt, temporaryFolder } from "../unit/temporary.ts";
 import { testKeyring, TestNode, textOf } from "./opened.ts";
 import { startPostgres } from "./postgres.ts";
 
@@ -119,4 +123,64 @@ Deno.test("a snapshot that was forged, altered, or belongs to an older state is 
   await using other = await TestNode.open(server.url, { keyring: testKeyring(7) });
   await run(put);
   await assert.rejects(other.snapshots.list(), { code: "LogTampered" });
+});
+
+Deno.test("a node stores its database when the log has grown, as of the entry that it has applied then", async () => {
+  await using server = await startPostgres();
+  await using node = await TestNode.open(server.url);
+  using folder = temporaryFolder();
+  const database = join(folder.path, "database.db");
+  const { store } = openStoreAt(database);
+  try {
+    const locks = new Locks(node.postgres.watch, node.postgres.schema, () => {});
+    const reported: string[] = [];
+    const report = (_: string, message: string) => void reported.push(message);
+    await using job = new SnapshotJob({
+      snapshots: node.snapshots,
+      locks,
+      dataDir: folder.path,
+      growthMinBytes: 1_000_000,
+      report,
+    });
+    const grow = async () => {
+      const { seq, mac } = node.applied = await node.append("x".repeat(1_500_000));
+      store.meta.put(HEAD_META, JSON.stringify({ seq, mac }));
+    };
+    await node.append("small");
+    await job.run();
+    assert.deepEqual(await node.snapshots.list(), []);
+    await grow();
+    // Another node is at it.
+    const taken = (await locks.tryTake("snapshots"))!;
+    await job.run();
+    assert.deepEqual(await node.snapshots.list(), []);
+    await taken.release();
+
+    await job.run();
+    await job.run();
+    const [first, ...others] = await node.snapshots.list();
+    assert.deepEqual([first!.head, first!.schema, others], [{ seq: 2, mac: node.applied.mac }, SCHEMA_VERSION, []]);
+    await grow();
+    await job.run();
+    assert.deepEqual((await node.snapshots.list()).map(({ head }) => head.seq), [3, 2]);
+    assert.deepEqual(reported.map((message) => message.replace(/\(\d+ bytes\)/, "")), [
+      "A snapshot after change 2 was stored , and 0 changes before were removed.",
+      "A snapshot after change 3 was stored , and 2 changes before were removed.",
+    ]);
+    const path = join(folder.path, "fetched.db");
+    await node.snapshots.fetch((await node.snapshots.list())[0]!, path);
+    using copy = openSnapshot(path);
+    assert.deepEqual(JSON.parse(copy.meta(HEAD_META)!), { seq: 3, mac: node.applied.mac });
+    assert.ok(!existsSync(`${database}.copy`));
+  } finally {
+    store.close();
+  }
+});
+
+Deno.test("a snapshot is due when applying the log takes longer than fetching one", () => {
+  const megabyte = 1_024 * 1_024;
+  assert.ok(!isDue(undefined, { entries: 1_000, bytes: megabyte }));
+  assert.ok(isDue(undefined, { entries: 5_000, bytes: 4 * megabyte }));
+  assert.ok(!isDue({ size: 500 * megabyte }, { entries: 5_000, bytes: 100 * megabyte }));
+  assert.ok(isDue({ size: 500 * megabyte }, { entries: 100_000, bytes: 110 * megabyte }));
 });

@@ -125,6 +125,16 @@ export class Snapshots {
     return this.#read(info, () => Promise.resolve());
   }
 
+  /** Returns what the log has grown by since the newest snapshot. @throws StoreUnavailable */
+  async growth(): Promise<{ entries: number; bytes: number }> {
+    const [row] = await this.#run((sql) =>
+      sql<{ entries: number; bytes: number }[]>`
+        SELECT count(*) AS entries, coalesce(sum(octet_length(body)), 0)::bigint AS bytes
+        FROM log WHERE seq > coalesce((SELECT max(seq) FROM snapshots), 0)`
+    );
+    return { entries: row!.entries, bytes: row!.bytes };
+  }
+
   /** Removes all but the newest snapshots, and the entries that the oldest of these contains. Returns their number. */
   async prune(): Promise<number> {
     const oldest = (await this.list())[KEPT_SNAPSHOTS - 1];

@@ -1,0 +1,127 @@
+// Stores a snapshot of the database when the log has grown enough since the last one, and removes what is no longer
+// needed. One node at a time does.
+
+import { join } from "node:path";
+import { messageOf } from "../errors.ts";
+import { openSnapshot } from "../store/snapshot.ts";
+import { MINUTE_MS } from "../time.ts";
+import type { Head } from "./log/change_log.ts";
+import { StoreUnavailable } from "./log/errors.ts";
+import type { Locks } from "./postgres/locks.ts";
+import type { SnapshotInfo, Snapshots } from "./postgres/snapshots.ts";
+
+export interface SnapshotJobOptions {
+  readonly snapshots: Pick<Snapshots, "list" | "growth" | "store" | "prune">;
+  readonly locks: Pick<Locks, "once">;
+  /** The data folder of this node. */
+  readonly dataDir: string;
+  /** A log smaller than this is applied within a few seconds, and needs no snapshot. Default 20 MiB. */
+  readonly growthMinBytes?: number;
+  readonly report: (level: "info" | "warn", message: string) => void;
+}
+
+/** Name of the last applied entry, as JSON, in the table `meta` of a node. */
+export const HEAD_META = "cluster-head";
+
+/** The lock of the node that stores a snapshot. */
+const LOCK = "snapshots";
+const INTERVAL_MS = 10 * MINUTE_MS;
+/**
+ * Bytes that applying an entry is worth in addition to its own: it takes about a millisecond, in which a node reads and
+ * writes this much of a snapshot.
+ */
+const ENTRY_BYTES = 4_096;
+const GROWTH_MIN_BYTES = 20 * 1_024 * 1_024;
+
+/**
+ * Reports whether a new node takes longer to apply the log after the newest snapshot than to fetch a snapshot. Over time,
+ * PostgreSQL is then written as much for snapshots as for changes.
+ */
+export function isDue(
+  newest: Pick<SnapshotInfo, "size"> | undefined,
+  growth: { entries: number; bytes: number },
+  growthMinBytes = GROWTH_MIN_BYTES,
+): boolean {
+  return growth.bytes + growth.entries * ENTRY_BYTES >= Math.max(growthMinBytes, newest?.size ?? 0);
+}
+
+export class SnapshotJob implements AsyncDisposable {
+  readonly #options: SnapshotJobOptions;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: SnapshotJobOptions) {
+    this.#options = options;
+  }
+
+  /** Looks every ten minutes whether a snapshot is due. */
+  start(): void {
+    // At another time on each node.
+    this.#timer = setTimeout(() => {
+      this.#running = this.#runAndReport();
+      this.start();
+    }, INTERVAL_MS * (0.5 + Math.random()));
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /**
+   * Stores a snapshot, and removes old ones and the entries that they contain, unless another node does or none is due.
+   * @throws StoreUnavailable, LogTampered
+   */
+  async run(): Promise<void> {
+    const { snapshots, locks, growthMinBytes, report } = this.#options;
+    await locks.once(LOCK, async (lock) => {
+      const newest = (await snapshots.list()).at(0);
+      if (!isDue(newest, await snapshots.growth(), growthMinBytes)) return;
+      const { seq, size } = await this.#take();
+      if (!lock.isHeld) return;
+      const pruned = await snapshots.prune();
+      report(
+        "info",
+        `A snapshot after change ${seq} was stored (${size} bytes), and ${pruned} changes before were removed.`,
+      );
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #runAndReport(): Promise<void> {
+    try {
+      await this.run();
+    } catch (error) {
+      // It is tried again; a node that PostgreSQL is not available for says so elsewhere.
+      if (!(error instanceof StoreUnavailable)) {
+        this.#options.report("warn", `A snapshot of the database could not be stored: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  /** Copies the database as it is after one entry, while others are applied, and stores the copy. */
+  async #take(): Promise<{ seq: number; size: number }> {
+    const { snapshots, dataDir } = this.#options;
+    const copy = join(dataDir, "database.db.copy");
+    await removeIfThere(copy);
+    try {
+      let head: Head, schema: number;
+      {
+        using snapshot = openSnapshot(join(dataDir, "database.db"));
+        head = JSON.parse(snapshot.meta(HEAD_META)!);
+        schema = snapshot.version;
+        await snapshot.copyTo(copy, () => {});
+      }
+      const { size } = await snapshots.store(head, schema, copy);
+      return { seq: head.seq, size };
+    } finally {
+      await removeIfThere(copy);
+    }
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  await Deno.remove(path).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}
