@@ -113,6 +113,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
   #durable: number;
   /** Set while the database contains an altered head. */
   #isHeadAltered = false;
+  #refusesAltered = false;
 
   /**
    * Reads the head.
@@ -190,6 +191,27 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     this.#writeHead.run(stored);
     this.#next = { head, stored };
     return { changed, rows: changes };
+  }
+
+  /**
+   * Takes over the head that was changed together with rows by another node.
+   * @throws Error if it does not follow the head of this node
+   */
+  adopt(): { changed: boolean } {
+    this.#endSession();
+    const stored = first<{ value: string }>(this.#readHead)?.value;
+    if (stored === this.#stored) return { changed: false };
+    const head = stored === undefined ? undefined : openHead(stored, this.#headKey);
+    if (stored === undefined || head?.epoch !== this.#head.epoch || head.generation !== this.#head.generation + 1) {
+      throw new Error("the head of a change from another node does not follow this node's");
+    }
+    this.#next = { head, stored };
+    return { changed: true };
+  }
+
+  /** Makes a change of an altered row an error, even its deletion: other nodes have the row as it was. */
+  refuseAltered(): void {
+    this.#refusesAltered = true;
   }
 
   end(committed: boolean, isDurable: boolean): void {
@@ -305,6 +327,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     const mac = old[table.mac];
     const element = mac instanceof Uint8Array && mac.length > 0 ? this.#macs.element(table.name, mac) : undefined;
     if (element !== undefined && isAuthentic(this.#macs, table, old)) return minus(sum, element);
+    if (this.#refusesAltered) throw this.#altered(table, old);
     if (element !== undefined) discarded.set(table.name, [...discarded.get(table.name) ?? [], element]);
     this.#report({ table: table.name, id: idOf(table, old), problem: "had been altered when it was deleted" });
     return sum;

@@ -20,15 +20,51 @@ const TABLE = "T".charCodeAt(0);
 
 /** Returns the changes in order, one for each row that differs. */
 export function* rowChanges(changeset: Uint8Array): Generator<RowChange> {
+  for (const { change } of parts(changeset)) if (change) yield change;
+}
+
+/**
+ * Returns the same changes in an order in which they can be applied: rows that refer to others come before those, so that
+ * no deletion of a row deletes or restricts what has a change of its own, and rows are in ascending order of an integer
+ * in their first column. SQLite has tables in the order of their first change, and rows in that of a hash table.
+ * `depthOf` returns how many tables a table refers to, one behind the other.
+ */
+export function inOrderOfReferences(changeset: Uint8Array, depthOf: (table: string) => number): Uint8Array {
+  const tables: { readonly name: string; readonly header: Uint8Array; readonly changes: Part[] }[] = [];
+  for (const part of parts(changeset)) {
+    if (part.change) tables.at(-1)!.changes.push(part);
+    else tables.push({ name: part.table, header: part.bytes, changes: [] });
+  }
+  tables.sort((a, b) => depthOf(b.name) - depthOf(a.name));
+  return Buffer.concat(
+    tables.flatMap(({ header, changes }) => [header, ...changes.sort(byFirstColumn).map(({ bytes }) => bytes)]),
+  );
+}
+
+function byFirstColumn({ change: a }: Part, { change: b }: Part): number {
+  const [one, other] = [a!.values[0], b!.values[0]];
+  return typeof one !== "bigint" || typeof other !== "bigint" || one === other ? 0 : one < other ? -1 : 1;
+}
+
+interface Part {
+  readonly table: string;
+  readonly bytes: Uint8Array;
+  /** Undefined for the header of a table. */
+  readonly change: RowChange | undefined;
+}
+
+function* parts(changeset: Uint8Array): Generator<Part> {
   const reader = new Reader(changeset);
   let [table, columns] = ["", 0];
   while (!reader.done) {
+    const from = reader.at;
     const byte = reader.byte();
     if (byte === TABLE) {
       columns = reader.varint();
       // Flags of the primary key's columns.
       reader.skip(columns);
       table = reader.name();
+      yield { table, bytes: changeset.subarray(from, reader.at), change: undefined };
       continue;
     }
     const kind = KINDS[byte];
@@ -37,7 +73,7 @@ export function* rowChanges(changeset: Uint8Array): Generator<RowChange> {
     reader.skip(1);
     const values = reader.record(columns);
     if (kind === "update") reader.record(columns);
-    yield { table, kind, values };
+    yield { table, bytes: changeset.subarray(from, reader.at), change: { table, kind, values } };
   }
 }
 
@@ -50,6 +86,10 @@ class Reader {
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get at(): number {
+    return this.#at;
   }
 
   get done(): boolean {

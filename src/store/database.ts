@@ -1,9 +1,9 @@
 // Opens a SQLite file, upgrades its schema and runs transactions. Knows nothing about the tables.
 
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { constants, DatabaseSync, type Session, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
-import type { RowChange } from "./changeset.ts";
+import { inOrderOfReferences, type RowChange, rowChanges } from "./changeset.ts";
 import { DataFolderError } from "./data_folder.ts";
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
@@ -43,6 +43,8 @@ export interface TransactionGuard {
   begin(): void;
   /** Is called before the commit. An error rolls back. */
   seal(): SealedChange;
+  /** Is called instead of `seal` if the rows were changed and sealed by another node. An error rolls back. */
+  adopt(): { readonly changed: boolean };
   /** Is called after the transaction. */
   end(committed: boolean, isDurable: boolean): void;
 }
@@ -79,6 +81,9 @@ export class Database {
   /** Whether a transaction that nothing has allowed is an error. */
   #isGuarded = false;
   #isAllowed = false;
+  #depthOf: ((table: string) => number) | undefined;
+  /** Of a change that is being recorded: its parts so far, and the session of the last one. */
+  #recording: { readonly parts: Uint8Array[]; session: Session | undefined } | undefined;
 
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
     this.#db = db;
@@ -159,6 +164,10 @@ export class Database {
     }
   }
 
+  get isRecording(): boolean {
+    return this.#recording !== undefined;
+  }
+
   get inTransaction(): boolean {
     return this.#inTransaction;
   }
@@ -173,6 +182,113 @@ export class Database {
     const { result, rows } = this.#transact(work);
     if (rows.length > 0) { for (const listener of this.#appliedListeners) listener(rows); }
     return result;
+  }
+
+  /**
+   * Runs `work` in a transaction that is rolled back, and returns the changesets of what it did, in order. They can be
+   * applied: they were tried. Everything that `work` throws is thrown.
+   */
+  record<T>(work: () => T): { result: T; parts: readonly Uint8Array[] } {
+    if (this.#inTransaction) throw new Error("a change was recorded within a transaction");
+    this.#begin.run();
+    this.#inTransaction = true;
+    const parts: Uint8Array[] = [];
+    this.#recording = { parts, session: this.#db.createSession() };
+    let result: T;
+    try {
+      this.#guard?.begin();
+      result = work();
+      this.#guard?.seal();
+      // The session has nothing any more after the transaction.
+      this.#endPart();
+    } finally {
+      this.#recording.session?.close();
+      this.#recording = undefined;
+      if (this.#db.isTransaction) this.#rollback.run();
+      this.#inTransaction = false;
+      this.#changes.count++;
+      this.#guard?.end(false, false);
+    }
+    if (parts.length > 0) this.#try(parts);
+    return { result, parts };
+  }
+
+  /**
+   * Makes later changes of the transaction a part of their own in what is recorded. A changeset has only the last state
+   * of a row: without this, two rows that exchange values of a unique column could not be applied one after the other.
+   */
+  beginPart(): void {
+    if (!this.#recording) return;
+    this.#endPart();
+    this.#recording.session = this.#db.createSession();
+  }
+
+  #endPart(): void {
+    const recording = this.#recording!;
+    const changeset = recording.session!.changeset();
+    if (changeset.length > 0) recording.parts.push(inOrderOfReferences(changeset, this.#depths()));
+    recording.session!.close();
+    recording.session = undefined;
+  }
+
+  /** @throws DivergedError if the changes that this database has just made could not be made again */
+  #try(parts: readonly Uint8Array[]): void {
+    this.#begin.run();
+    try {
+      for (const part of parts) this.#applyPart(part);
+    } finally {
+      this.#rollback.run();
+    }
+  }
+
+  /**
+   * Applies what `record` returned on this node or another one, and runs `also` in the same transaction.
+   * @throws DivergedError if the rows are not what the change was made from; nothing is changed then
+   */
+  apply(parts: readonly Uint8Array[], also: () => void): void {
+    if (this.#inTransaction) throw new Error("a change was applied within a transaction");
+    this.#begin.run();
+    this.#inTransaction = true;
+    let [committed, changed] = [false, true];
+    try {
+      this.#guard?.begin();
+      for (const part of parts) this.#applyPart(part);
+      also();
+      changed = this.#guard?.adopt().changed ?? true;
+      this.#commit.run();
+      committed = true;
+    } finally {
+      if (this.#db.isTransaction) this.#rollback.run();
+      this.#inTransaction = false;
+      if (changed || !committed) this.#changes.count++;
+      this.#guard?.end(committed, true);
+    }
+    const rows = parts.flatMap((part) => [...rowChanges(part)]);
+    if (rows.length > 0) { for (const listener of this.#appliedListeners) listener(rows); }
+  }
+
+  #applyPart(part: Uint8Array): void {
+    const reasons = new Set<string>();
+    const onConflict = (type: number): number => {
+      reasons.add(CONFLICTS[type] ?? String(type));
+      return constants.SQLITE_CHANGESET_ABORT;
+    };
+    if (!this.#db.applyChangeset(part, { onConflict })) throw new DivergedError([...reasons]);
+  }
+
+  /** Returns how many tables each table refers to, one behind the other; no table refers to itself. */
+  #depths(): (table: string) => number {
+    if (this.#depthOf) return this.#depthOf;
+    const parents = new Map<string, string[]>();
+    const references = this.#db.prepare(
+      "SELECT t.name, f.\"table\" AS parent FROM sqlite_schema t, pragma_foreign_key_list(t.name) f WHERE t.type = 'table'",
+    );
+    for (const { name, parent } of all<{ name: string; parent: string }>(references)) {
+      parents.set(name, [...parents.get(name) ?? [], parent]);
+    }
+    const depthOf = (table: string): number =>
+      Math.max(0, ...(parents.get(table) ?? []).map((one) => 1 + depthOf(one)));
+    return this.#depthOf = depthOf;
   }
 
   #transact<T>(work: () => T): { result: T; rows: readonly RowChange[] } {
@@ -227,6 +343,23 @@ export class Database {
 
   close(): void {
     this.#db.close();
+  }
+}
+
+/** What can prevent a change of another node, by SQLite's number. */
+const CONFLICTS: Record<number, string> = {
+  [constants.SQLITE_CHANGESET_DATA]: "a row has other values",
+  [constants.SQLITE_CHANGESET_NOTFOUND]: "a row is missing",
+  [constants.SQLITE_CHANGESET_CONFLICT]: "a row exists already",
+  // Missing from the type declarations.
+  4: "a constraint does not hold",
+  [constants.SQLITE_CHANGESET_FOREIGN_KEY]: "a foreign key does not hold",
+};
+
+/** The rows of this node are not those of the other nodes. */
+export class DivergedError extends Error {
+  constructor(reasons: readonly string[]) {
+    super(`a change of the cluster cannot be applied to this node's database: ${reasons.join(", ")}`);
   }
 }
 

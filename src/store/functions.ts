@@ -163,7 +163,10 @@ export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore
       clearMethods.run(id);
     },
     // No name has a line break.
-    releaseName: (id: FunctionId): void => void rename.run(`\n${id}`, id),
+    releaseName(id: FunctionId): void {
+      rename.run(`\n${id}`, id);
+      db.beginPart();
+    },
     isAuthentic: (id: FunctionId): boolean => rows.check("functions", id),
     delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,
   };

@@ -24,6 +24,7 @@ import { createDeletedSecretStore, type DeletedSecretStore } from "./deleted_sec
 import { createSecretArchive, type SecretArchive } from "./secret_archive.ts";
 import { createSecretVersionStore, type SecretVersionStore } from "./secret_versions.ts";
 import { createPackageLockStore, type PackageLockStore } from "./package_locks.ts";
+import { createReplication, type Replication } from "./replication.ts";
 import { mainSchema } from "./schema.ts";
 import { createUpgradeProgress } from "./upgrade_progress.ts";
 import { verifyTables } from "./verification.ts";
@@ -58,8 +59,12 @@ export interface Store {
   commitWithoutSync<T>(work: () => T): Promise<T>;
   /** Makes changes outside of `commit` errors from now on. */
   requireCommits(): void;
-  /** Changes what describes this machine alone, such as what is in its folders. */
-  local<T>(work: () => T): T;
+  /** Changes what describes this machine alone, such as what is in its folders; see LOCAL_META. */
+  local(work: () => void): void;
+  /** Makes this store the one of a node: its changes are recorded and applied. To be followed by `commitThrough`. */
+  replicate(): Replication;
+  /** Gives all changes to `committer` from now on. */
+  commitThrough(committer: Committer): void;
   /** Calls `listener` with the rows that a transaction changed, once they are stored and before anything else runs. */
   onApplied(listener: AppliedListener): void;
   /** Reports whether a transaction is in progress, so that what is read may be rolled back. */
@@ -87,6 +92,11 @@ export interface Store {
   /** Records the database's generation next to the key file, so that an earlier copy of the database is detected. */
   recordGeneration(): void;
   close(): void;
+}
+
+/** Makes the changes of a node on all nodes; see `Store.commit`. */
+export interface Committer {
+  commit<T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R>;
 }
 
 export interface StoreOptions {
@@ -163,9 +173,14 @@ function storeOf(
   const requireNoTransaction = (): void => {
     if (db.inTransaction) throw new Error("a commit was begun within a transaction");
   };
+  let committer: Committer | undefined;
+  /** What was given to `local` while a change was recorded. */
+  const waiting: (() => void)[] = [];
+  const localNow = (work: () => void): void => db.allow(() => db.transactionWithoutSync(work));
   const commit = <T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> =>
     attempt(() => {
       requireNoTransaction();
+      if (committer) return committer.commit(work, applied);
       const result = db.allow(() => db.transaction(work));
       return applied ? applied(result) : result as unknown as R;
     });
@@ -190,10 +205,19 @@ function storeOf(
     commitWithoutSync: (work) =>
       attempt(() => {
         requireNoTransaction();
+        if (committer) return committer.commit(work);
         return db.allow(() => db.transactionWithoutSync(work));
       }),
     requireCommits: () => db.refuseOthers(),
-    local: (work) => db.allow(() => db.transactionWithoutSync(work)),
+    local(work) {
+      if (db.isRecording) waiting.push(work);
+      else localNow(work);
+    },
+    replicate: () => createReplication({ db, rows, recorded: () => waiting.splice(0).forEach(localNow) }),
+    commitThrough(through) {
+      committer = through;
+      db.refuseOthers();
+    },
     onApplied: (listener) => db.onApplied(listener),
     inTransaction: () => db.inTransaction,
     transaction: (work) => db.transaction(work),

@@ -1,0 +1,207 @@
+// Keeps this node's database the copy that the log of changes describes: applies entries in their order, each once, and
+// says up to which one everything on this node follows them.
+
+import type { Replication } from "../../store/replication.ts";
+import type { MetaStore } from "../../store/settings.ts";
+import { storageProblem } from "../../store/storage_error.ts";
+import type { ChangeLog, Entry, Head } from "../log/change_log.ts";
+import { LogTampered, StoreUnavailable } from "../log/errors.ts";
+import { AppError, messageOf } from "../../errors.ts";
+
+export interface ReplicaOptions {
+  readonly log: Pick<ChangeLog, "start" | "read" | "onAppended">;
+  readonly replication: Replication;
+  readonly meta: Pick<MetaStore, "get" | "put">;
+  /**
+   * Applies an entry that is no change of rows; when this returns, that is durable. Called again for the same entry if
+   * the node ends at once.
+   */
+  readonly applyOther: (entry: Entry) => void;
+  /**
+   * Resolves when nothing on this node uses any more what was read before the entries that were just applied, such as
+   * answers that sandboxes got ahead.
+   */
+  readonly settle: () => Promise<void>;
+  /** Is called once, with the reason why this node can apply nothing more: it must not serve any more. */
+  readonly onFatal: (error: AppError) => void;
+}
+
+/** Name of the last applied entry in the table `meta`; the same on all nodes that have applied it. */
+const HEAD = "cluster-head";
+/** Entries that are read at a time. */
+const BATCH = 200;
+/** How often the log is looked at without a notification. */
+const POLL_MS = 1_000;
+
+/** The rows of this node are not those of the others; the message says why. */
+export class ReplicaDiverged extends AppError {
+  constructor(seq: number, why: string) {
+    super(
+      "ReplicaDiverged",
+      503,
+      `Entry ${seq} of the log of changes does not fit this node: ${why}. Restart it with an empty data folder.`,
+    );
+  }
+}
+
+export class Replica {
+  readonly #options: ReplicaOptions;
+  #head: Head;
+  /** The last entry that everything on this node follows. */
+  #settled: number;
+  #settling: Promise<void> = Promise.resolve();
+  #reading: Promise<number> | undefined;
+  readonly #listeners = new Set<(seq: number) => void>();
+  /** What follows this node's own entries, by their ids. */
+  readonly #expected = new Map<string, () => void>();
+  #failure: AppError | undefined;
+  #stopListening: (() => void) | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.#head = storedHead(options.meta) ?? options.log.start;
+    this.#settled = this.#head.seq;
+  }
+
+  /** The last entry that was applied to the database. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  /** The number of the last entry that everything on this node follows. */
+  get applied(): number {
+    return this.#settled;
+  }
+
+  /** Calls `listener` when everything follows more entries. Returns a function that ends this. */
+  onApplied(listener: (seq: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Applies entries as they are appended, until `stop`. */
+  start(): void {
+    const follow = () => void this.follow().catch(() => {});
+    this.#stopListening = this.#options.log.onAppended(follow);
+    this.#timer = setInterval(follow, POLL_MS);
+    Deno.unrefTimer(this.#timer);
+    follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopListening?.();
+    clearInterval(this.#timer);
+    await this.#reading?.catch(() => {});
+    await this.#settling;
+  }
+
+  /** Applies all entries that there are now. @throws StoreUnavailable, and what makes this node useless */
+  async follow(): Promise<void> {
+    while (await this.#applyBatch() > 0);
+    await this.#settling;
+  }
+
+  /**
+   * Applies entries up to this number at least, and waits until everything follows them; returns at once if that is done.
+   * @throws StoreUnavailable, LogTampered, LogPruned, ReplicaDiverged
+   */
+  async catchUp(seq: number): Promise<void> {
+    await this.applyUpTo(seq);
+    while (this.#settled < seq) await this.#settling;
+  }
+
+  /** The same for the database alone. */
+  async applyUpTo(seq: number): Promise<void> {
+    this.requireSound();
+    while (this.#head.seq < seq) {
+      if (await this.#applyBatch() > 0 || this.#head.seq >= seq) continue;
+      throw this.#fail(new LogTampered(this.#head.seq + 1, `is missing, although entry ${seq} was appended`));
+    }
+  }
+
+  /** Calls `follow` right after the entry with this id was applied here, before anything else runs. */
+  expect(id: string, follow: () => void): void {
+    this.#expected.set(id, follow);
+  }
+
+  forget(id: string): void {
+    this.#expected.delete(id);
+  }
+
+  /** Applies an entry that this node has appended, unless that is done. */
+  applyOwn(entry: Entry): void {
+    if (entry.seq <= this.#head.seq) return;
+    this.#apply(entry);
+    this.#settle();
+  }
+
+  /** @throws the reason why this node applies nothing more */
+  requireSound(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Reads the next entries and applies them; returns how many were read. */
+  #applyBatch(): Promise<number> {
+    return this.#reading ??= this.#readAndApply().finally(() => this.#reading = undefined);
+  }
+
+  async #readAndApply(): Promise<number> {
+    this.requireSound();
+    let entries: Entry[];
+    try {
+      entries = await this.#options.log.read(this.#head, BATCH);
+    } catch (error) {
+      throw error instanceof StoreUnavailable ? error : this.#fail(error);
+    }
+    const before = this.#head.seq;
+    // Own entries may have been applied while these were read.
+    for (const entry of entries) if (entry.seq === this.#head.seq + 1) this.#apply(entry);
+    if (this.#head.seq > before) this.#settle();
+    return entries.length;
+  }
+
+  #apply(entry: Entry): void {
+    this.requireSound();
+    const { replication, meta, applyOther } = this.#options;
+    const head = { seq: entry.seq, mac: entry.mac };
+    try {
+      if (entry.kind !== "change") applyOther(entry);
+      const body = entry.kind === "change" ? entry.body : new Uint8Array();
+      replication.apply(body, () => meta.put(HEAD, JSON.stringify(head)));
+    } catch (error) {
+      const problem = storageProblem(error);
+      // It is tried again: the database was not changed.
+      if (problem) throw new AppError("StorageFailed", 503, `Entry ${entry.seq} could not be applied: ${problem}.`);
+      throw this.#fail(error instanceof AppError ? error : new ReplicaDiverged(entry.seq, messageOf(error)));
+    }
+    this.#head = head;
+    const follow = this.#expected.get(entry.id);
+    this.#expected.delete(entry.id);
+    follow?.();
+  }
+
+  #settle(): void {
+    const { seq } = this.#head;
+    const settled = this.#options.settle().then(() => {
+      if (seq <= this.#settled) return;
+      this.#settled = seq;
+      for (const listener of this.#listeners) listener(seq);
+    });
+    this.#settling = Promise.all([this.#settling, settled]).then(() => {});
+  }
+
+  /** Keeps the first reason, and reports it. */
+  #fail(error: unknown): AppError {
+    if (this.#failure) return this.#failure;
+    const failure = error instanceof AppError ? error : new ReplicaDiverged(this.#head.seq + 1, messageOf(error));
+    this.#failure = failure;
+    this.#options.onFatal(failure);
+    return failure;
+  }
+}
+
+function storedHead(meta: Pick<MetaStore, "get">): Head | undefined {
+  const stored = meta.get(HEAD);
+  return stored === undefined ? undefined : JSON.parse(stored) as Head;
+}

@@ -1,0 +1,99 @@
+// Makes changes on all nodes: records a change of this node's rows while no other node can append, appends it to the log,
+// and answers when every live node has applied it.
+
+import { messageOf } from "../../errors.ts";
+import type { Replication } from "../../store/replication.ts";
+import type { Committer } from "../../store/store.ts";
+import type { ChangeLog, Entry, NewEntry } from "../log/change_log.ts";
+import { newEntryId } from "../log/entry.ts";
+import { StoreUnavailable } from "../log/errors.ts";
+import type { Replica } from "./replica.ts";
+
+export interface WriterOptions {
+  readonly log: Pick<ChangeLog, "exclusively">;
+  readonly replication: Pick<Replication, "record">;
+  readonly replica: Replica;
+  /**
+   * Resolves once every other live node has applied the entry with this number.
+   * @throws StoreUnavailable with the outcome `unknown`
+   */
+  readonly appliedEverywhere: (seq: number) => Promise<void>;
+}
+
+type Composed = Omit<NewEntry, "id"> | undefined;
+
+export interface Writer extends Committer {
+  /**
+   * Appends an entry of `compose`, which is called when this node has applied everything and nothing else can be
+   * appended, and resolves once every live node has applied it. Without an entry, appends nothing.
+   * @throws as `commit`
+   */
+  append(compose: () => Composed): Promise<void>;
+}
+
+export function createWriter({ log, replication, replica, appliedEverywhere }: WriterOptions): Writer {
+  /** Returns the entry once it is durable. */
+  const append = (id: string, compose: () => Composed): Promise<Entry | undefined> =>
+    log.exclusively(async (locked) => {
+      await replica.applyUpTo(locked.head.seq);
+      const composed = compose();
+      // Nothing can have been applied since, as no other node appends.
+      return composed && await locked.append(replica.head, { ...composed, id });
+    });
+
+  /** Resolves when an entry that is durable is in force on all live nodes. */
+  const inForce = async (entry: Entry): Promise<void> => {
+    try {
+      replica.applyOwn(entry);
+      await replica.catchUp(entry.seq);
+    } catch (error) {
+      throw new StoreUnavailable(messageOf(error), "unknown");
+    }
+    await appliedEverywhere(entry.seq);
+  };
+
+  return {
+    async commit<T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> {
+      replica.requireSound();
+      const id = newEntryId();
+      let made: { readonly result: T } | undefined;
+      let outcome: { readonly value: R } | { readonly error: unknown } | undefined;
+      const follow = (): void => {
+        const { result } = made!;
+        try {
+          outcome = { value: applied ? applied(result) : result as unknown as R };
+        } catch (error) {
+          outcome = { error };
+        }
+      };
+      replica.expect(id, follow);
+      let entry: Entry | undefined;
+      try {
+        entry = await append(id, () => {
+          const { result, change } = replication.record(work);
+          made = { result };
+          return change && { kind: "change", ...change };
+        });
+      } catch (error) {
+        // If it was stored after all, what follows from it is still to be done.
+        if (!(error instanceof StoreUnavailable && error.outcome === "unknown")) replica.forget(id);
+        throw error;
+      }
+      if (entry) {
+        await inForce(entry);
+      } else {
+        replica.forget(id);
+        follow();
+      }
+      if ("error" in outcome!) throw outcome.error;
+      return await outcome!.value;
+    },
+
+    async append(compose) {
+      replica.requireSound();
+      const entry = await append(newEntryId(), compose);
+      if (!entry) return;
+      await inForce(entry);
+    },
+  };
+}

@@ -1,0 +1,96 @@
+// A log of changes in memory, for nodes in one process. Each node has a connection of its own, which tests can cut.
+
+import type { ChangeLog, Entry, Head, LockedLog } from "../../src/cluster/log/change_log.ts";
+import { type Chain, createChain } from "../../src/cluster/log/entry.ts";
+import { StoreUnavailable } from "../../src/cluster/log/errors.ts";
+import type { Keyring } from "../../src/keyring/keyring.ts";
+
+/** How a connection behaves. */
+export interface Weather {
+  /** Whether nothing gets through. */
+  isCut: boolean;
+  /** Whether the next commit is stored or lost without an answer; it cannot be looked up either. */
+  nextCommit: "answered" | "stored" | "lost";
+  /** Turns of the event loop that each request takes. */
+  turns: () => number;
+}
+
+export class MemoryLog {
+  readonly entries: Entry[] = [];
+  readonly #chain: Chain;
+  readonly #listeners = new Set<(seq: number) => void>();
+  #lock: Promise<unknown> = Promise.resolve();
+
+  constructor(keyring: Keyring) {
+    this.#chain = createChain(keyring, "a cluster of tests");
+  }
+
+  get head(): Head {
+    return this.entries.at(-1) ?? this.#chain.start;
+  }
+
+  connect(weather: Weather): ChangeLog {
+    const { start, cluster } = this.#chain;
+    const arrive = async (): Promise<void> => {
+      for (let turns = weather.turns(); turns > 0; turns--) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (weather.isCut) throw new StoreUnavailable("the connection is cut");
+    };
+    return {
+      start,
+      cluster,
+      exclusively: async (work) => {
+        await arrive();
+        const run = this.#lock.then(() => this.#exclusively(work, weather, arrive));
+        this.#lock = run.catch(() => {});
+        return await run;
+      },
+      read: async (after, limit) => {
+        await arrive();
+        this.#chain.confirm(after, after.seq === 0 ? start : this.entries[after.seq - 1] ?? this.head);
+        const entries = this.entries.slice(after.seq, after.seq + limit);
+        entries.reduce((last, entry) => this.#chain.check(last, entry), after);
+        return entries;
+      },
+      head: async () => {
+        await arrive();
+        return this.head;
+      },
+      onAppended: (listener) => {
+        const told = (seq: number) => void arrive().then(() => listener(seq), () => {});
+        this.#listeners.add(told);
+        return () => void this.#listeners.delete(told);
+      },
+      findById: async (id) => {
+        await arrive();
+        return this.entries.find((entry) => entry.id === id)?.seq;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async #exclusively<T>(
+    work: (log: LockedLog) => Promise<T>,
+    weather: Weather,
+    arrive: () => Promise<void>,
+  ): Promise<T> {
+    const appended: Entry[] = [];
+    const result = await work({
+      head: this.head,
+      append: (after, entry) => {
+        this.#chain.confirm(after, appended.at(-1) ?? this.head);
+        const next = this.#chain.append(after, entry);
+        appended.push(next);
+        return Promise.resolve(next);
+      },
+    });
+    await arrive();
+    const { nextCommit } = weather;
+    weather.nextCommit = "answered";
+    if (appended.length > 0 && nextCommit !== "lost") {
+      this.entries.push(...appended);
+      for (const listener of this.#listeners) listener(this.head.seq);
+    }
+    if (nextCommit !== "answered") throw new StoreUnavailable("the commit was not answered", "unknown");
+    return result;
+  }
+}

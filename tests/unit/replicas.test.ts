@@ -1,0 +1,293 @@
+// Several nodes that follow one log of changes: whatever is changed where, and whatever fails meanwhile, all of them have
+// the same rows.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { OPERATOR } from "../../src/actor.ts";
+import { StoreUnavailable } from "../../src/cluster/log/errors.ts";
+import type { FunctionEntry } from "../../src/core/functions/registry.ts";
+import { AppError } from "../../src/errors.ts";
+import type { OwnerRef, SecretName } from "../../src/ids.ts";
+import { runs } from "../thorough.ts";
+import { type MemoryNode, type MemoryNodes, memoryNodes, problemsOf, rowsOf } from "./memory_nodes.ts";
+
+const entry = (route: string, more: Partial<FunctionEntry> = {}): FunctionEntry => ({
+  handler: "a.ts",
+  route,
+  ...more,
+});
+const GLOBAL: OwnerRef = { scope: "global" };
+const secret = (name: string, value: string, owner: OwnerRef = GLOBAL) => ({
+  name: name as SecretName,
+  value,
+  owner,
+  comment: "",
+});
+
+/** @throws AssertionError unless all nodes are the same, and whole */
+function assertSame({ nodes }: MemoryNodes, when: string): void {
+  const [first, ...others] = nodes.map(rowsOf);
+  for (const rows of others) assert.deepEqual(rows, first, when);
+  for (const node of nodes) {
+    assert.deepEqual(problemsOf(node), [], when);
+    assert.deepEqual([node.failures, node.findings], [[], []], when);
+  }
+}
+
+Deno.test("a change on one node is in force on all others when it is answered", async () => {
+  await using cluster = await memoryNodes(3);
+  const [a, b, c] = cluster.nodes as [MemoryNode, MemoryNode, MemoryNode];
+  const key = await a.store.commit(() =>
+    a.access.createKey(OPERATOR, { groupId: { name: "partners", description: "" }, name: "acme", description: "" })
+  );
+  for (const { access } of cluster.nodes) assert.equal(access.find(key.value)?.keyName, "acme");
+  await b.store.commit(() => b.settings.change(OPERATOR, { "log.level": "error" }));
+  for (const { settings } of cluster.nodes) assert.equal(settings.get("log.level"), "error");
+  const made = await c.store.commit(() =>
+    c.registry.create(OPERATOR, {
+      ...{
+        name: "orders",
+        description: "",
+        handler: "a.ts",
+        route: "/orders",
+        methods: ["GET"],
+        keys: [],
+        enabled: true,
+      },
+      ...a.registry.plan(new Map([["x", entry("/x")]]), { prune: false, force: false }).after[0]!,
+      ...{ name: "orders", route: "/orders" },
+    })
+  );
+  for (const { registry } of cluster.nodes) assert.ok(registry.match("GET", "/orders").found);
+  await a.store.commit(() => a.registry.delete(OPERATOR, made.id));
+  for (const { registry, told } of cluster.nodes) {
+    assert.equal(registry.match("GET", "/orders").found, undefined);
+    assert.deepEqual(told, [[made.id, true]]);
+  }
+  await b.store.commit(() => b.access.deleteKey(OPERATOR, key.id));
+  for (const { access } of cluster.nodes) assert.equal(access.find(key.value), undefined, "revoked everywhere");
+  assertSame(cluster, "at the end");
+});
+
+Deno.test("what a deletion takes with it is gone on every node, and names that are exchanged are exchanged", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a] = cluster.nodes as [MemoryNode, MemoryNode];
+  const { store, registry, secrets } = a;
+  const replace = (entries: Record<string, FunctionEntry>, ids = new Map()) =>
+    store.commit(() =>
+      registry.replaceAll(OPERATOR, new Map(Object.entries(entries)), { prune: true, force: true, ids })
+    );
+  await replace({ one: entry("/1"), two: entry("/2", { methods: ["GET", "POST"] }), three: entry("/3") });
+  const idOf = (name: string) => registry.named(name).id;
+  for (const name of ["one", "two"]) {
+    for (let n = 0; n < 5; n++) {
+      await store.commit(() =>
+        secrets.create(OPERATOR, secret(`S${n}`, "x", { scope: "function", functionId: idOf(name) }))
+      );
+    }
+  }
+  assertSame(cluster, "before");
+  await replace({ two: entry("/1"), one: entry("/2") }, new Map([["two", idOf("one")], ["one", idOf("two")]]));
+  assert.equal(registry.list().length, 2);
+  assertSame(cluster, "exchanged");
+  await replace({ three: entry("/1") });
+  assert.equal(secrets.total(), 0);
+  assertSame(cluster, "deleted");
+});
+
+Deno.test("many entries of the audit in one change come in their order", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a] = cluster.nodes as [MemoryNode, MemoryNode];
+  for (let n = 0; n < 3; n++) {
+    await a.store.commit(() => {
+      for (let m = 0; m < 200; m++) a.secrets.create(OPERATOR, secret(`S${n}_${m}`, "x"));
+    });
+  }
+  assert.equal(a.store.audit.lastId(), 601);
+  assertSame(cluster, "at the end");
+});
+
+Deno.test("a change that is refused is appended nowhere, nor is one that changes nothing", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a] = cluster.nodes as [MemoryNode, MemoryNode];
+  await a.store.commit(() => a.access.createGroup(OPERATOR, "partners", ""));
+  const { seq } = cluster.log.head;
+  await assert.rejects(a.store.commit(() => a.access.createGroup(OPERATOR, "partners", "")), /already/);
+  assert.equal(await a.store.commit(() => 5), 5);
+  assert.equal(cluster.log.head.seq, seq);
+  assert.throws(() => a.store.transaction(() => {}), /outside of Store\.commit/);
+  assertSame(cluster, "at the end");
+});
+
+Deno.test("a commit in doubt is an error that says so, and what was stored is applied all the same", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  const followed: string[] = [];
+  for (const nextCommit of ["stored", "lost"] as const) {
+    a.weather.nextCommit = nextCommit;
+    const commit = a.store.commit(
+      () => a.access.createGroup(OPERATOR, nextCommit, ""),
+      () => followed.push(nextCommit),
+    );
+    await assert.rejects(commit, (error) => error instanceof StoreUnavailable && error.outcome === "unknown");
+  }
+  await cluster.heal();
+  assert.deepEqual(b.access.groups().map(({ name }) => name), ["stored"]);
+  assert.deepEqual(followed, ["stored"], "what follows from it happened once");
+  assertSame(cluster, "at the end");
+});
+
+Deno.test("a node that is cut off makes no change, and catches up afterwards", async () => {
+  await using cluster = await memoryNodes(3);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode, MemoryNode];
+  b.weather.isCut = true;
+  await a.store.commit(() => a.access.createGroup(OPERATOR, "partners", ""));
+  await assert.rejects(
+    b.store.commit(() => b.access.createGroup(OPERATOR, "others", "")),
+    (error) => error instanceof StoreUnavailable && error.outcome === "none",
+  );
+  assert.deepEqual(b.access.groups(), []);
+  await cluster.heal();
+  assertSame(cluster, "at the end");
+});
+
+Deno.test("a node whose rows are not the others' applies nothing of a change, and says why", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  const id = await a.store.commit(() => a.secrets.create(OPERATOR, secret("A", "1")));
+  b.store.local(() => b.store.meta.put("audit-head", "{}"));
+  const before = rowsOf(b);
+  await a.store.commit(() => a.secrets.update(OPERATOR, id, { value: "2" }));
+  await assert.rejects(b.replica.catchUp(cluster.log.head.seq), { code: "ReplicaDiverged" });
+  assert.deepEqual([rowsOf(b), b.failures.length], [before, 1]);
+  await assert.rejects(b.store.commit(() => 1), { code: "ReplicaDiverged" });
+});
+
+Deno.test("an entry that was altered is applied by no node", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  b.weather.isCut = true;
+  await a.store.commit(() => a.secrets.create(OPERATOR, secret("A", "1")));
+  const [forged] = cluster.log.entries;
+  cluster.log.entries[0] = { ...forged!, body: forged!.body.map((byte) => byte ^ 1) };
+  b.weather.isCut = false;
+  await assert.rejects(b.replica.follow(), { code: "LogTampered" });
+  assert.deepEqual([b.secrets.total(), b.failures.map(({ code }) => code)], [0, ["LogTampered"]]);
+});
+
+/** A change by a node, whose numbers choose among what there is. */
+type Change = (node: MemoryNode, n: number, m: number) => unknown;
+
+const pick = <T>(items: readonly T[], n: number): T => {
+  if (items.length === 0) throw new AppError("NotFound", 404, "There is nothing to choose from.");
+  return items[n % items.length]!;
+};
+const anyOwner = ({ access, registry }: MemoryNode, n: number): OwnerRef =>
+  pick<OwnerRef>([
+    GLOBAL,
+    ...access.groups().map(({ id }) => ({ scope: "group" as const, groupId: id })),
+    ...access.keys().map(({ id }) => ({ scope: "key" as const, keyId: id })),
+    ...registry.list().map(({ id }) => ({ scope: "function" as const, functionId: id })),
+  ], n);
+const anySecret = ({ secrets }: MemoryNode, n: number) => pick(secrets.list({}, 0, 100).secrets, n).id;
+
+const CHANGES: Record<string, Change> = {
+  createGroup: ({ access }, n) => access.createGroup(OPERATOR, `g${n % 3}`, `${n}`),
+  renameGroup: ({ access }, n, m) => access.updateGroup(OPERATOR, pick(access.groups(), n).id, { name: `g${m % 4}` }),
+  deleteGroup: ({ access }, n) => access.deleteGroup(OPERATOR, pick(access.groups(), n).id),
+  createKey: ({ access }, n, m) =>
+    access.createKey(OPERATOR, { groupId: pick(access.groups(), n).id, name: `k${m % 3}`, description: "" }),
+  deleteKey: ({ access }, n) => access.deleteKey(OPERATOR, pick(access.keys(), n).id),
+  createSecret: (node, n, m) => node.secrets.create(OPERATOR, secret(`S${m % 4}`, `${n}`, anyOwner(node, n))),
+  replaceSecret: (node, n, m) => node.secrets.replace(OPERATOR, secret(`S${m % 4}`, `${n}`, anyOwner(node, n))),
+  renameSecret: (node, n, m) => node.secrets.update(OPERATOR, anySecret(node, n), { name: `S${m % 4}` as SecretName }),
+  moveSecret: (node, n, m) =>
+    node.secrets.copy(OPERATOR, anySecret(node, n), { owner: anyOwner(node, m), move: m % 2 > 0 }),
+  deleteSecret: (node, n) => node.secrets.delete(OPERATOR, anySecret(node, n)),
+  revealSecrets: ({ secrets }) => secrets.reveal(OPERATOR, secrets.list({}, 0, 100).secrets),
+  replaceFunctions: ({ access, registry }, n, m) => {
+    const keys = access.groups().slice(0, m % 2).map(({ name }) => name);
+    const entries = ["a", "b", "c"].slice(0, 1 + n % 3).map((name, index) =>
+      [name, entry(`/${(index + m) % 3}`, { keys, secrets: ["*"] })] as const
+    );
+    return registry.replaceAll(OPERATOR, new Map(entries), { prune: m % 3 > 0, force: true });
+  },
+  exchangeNames: ({ registry }, n, m) => {
+    const [one, other] = [pick(registry.list(), n), pick(registry.list(), m)];
+    const entries = [one, other].map(({ keys, secrets }, index) =>
+      [index === 0 ? other.name : one.name, entry(`/${index}`, { keys, secrets })] as const
+    );
+    const ids = new Map([[other.name, one.id], [one.name, other.id]]);
+    return registry.replaceAll(OPERATOR, new Map(entries), { prune: true, force: true, ids });
+  },
+  deleteFunction: ({ registry }, n) => registry.delete(OPERATOR, pick(registry.list(), n).id),
+  changeSettings: ({ settings }, n) => settings.change(OPERATOR, { "sandbox.memory-mb": 64 + n % 100 }),
+  resetSetting: ({ settings }) => settings.reset(OPERATOR, "sandbox.memory-mb"),
+  invite: ({ admins }, n) => admins.accounts.invite(OPERATOR, { email: `a${n % 3}@example.com`, name: `A${n}` }),
+  removeAdmin: ({ admins }, n) => admins.accounts.remove(OPERATOR, pick(admins.accounts.list(), n).id),
+  fail: () => {
+    throw new AppError("Conflict", 409, "It is refused at its end.");
+  },
+};
+
+type Step =
+  | { readonly kind: "changes"; readonly changes: readonly { on: number; what: string[]; n: number; m: number }[] }
+  | { readonly kind: "cut" | "restart" | "lost" | "stored"; readonly on: number };
+
+const NODES = 3;
+const on = fc.nat(NODES - 1);
+const change = fc.record({
+  on,
+  // Several in one commit.
+  what: fc.array(fc.constantFrom(...Object.keys(CHANGES)), { minLength: 1, maxLength: 3 }),
+  n: fc.nat(50),
+  m: fc.nat(50),
+});
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant("changes"), changes: fc.array(change, { minLength: 1, maxLength: 4 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("cut", "restart", "lost", "stored"), on }) },
+);
+
+Deno.test("whatever is changed on whichever nodes at once, between cuts and restarts, all have the same rows", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), fc.nat(3), async (steps, turns) => {
+      await using cluster = await memoryNodes(NODES);
+      const acknowledged: string[] = [];
+      const commit = async ({ on, what, n, m }: { on: number; what: string[]; n: number; m: number }) => {
+        const node = cluster.nodes[on]!;
+        const mark = `acknowledged ${acknowledged.length} ${crypto.randomUUID()}`;
+        try {
+          await node.store.commit(() => {
+            for (const one of what) CHANGES[one]!(node, n, m);
+            node.store.meta.put(mark, "");
+          });
+          acknowledged.push(mark);
+        } catch (error) {
+          assert.ok(
+            error instanceof AppError && error.status < 500 || error instanceof StoreUnavailable,
+            String(error),
+          );
+          return;
+        }
+        for (const { weather, store } of cluster.nodes) {
+          if (!weather.isCut) assert.equal(store.meta.get(mark), "", "an answered change is seen at once");
+        }
+      };
+      for (const [index, one] of steps.entries()) {
+        for (const { weather } of cluster.nodes) weather.turns = () => index % (turns + 1);
+        if (one.kind === "changes") await Promise.all(one.changes.map(commit));
+        else if (one.kind === "restart") await cluster.restart(one.on);
+        else if (one.kind === "cut") cluster.nodes[one.on]!.weather.isCut = !cluster.nodes[one.on]!.weather.isCut;
+        else cluster.nodes[one.on]!.weather.nextCommit = one.kind;
+      }
+      await cluster.heal();
+      assertSame(cluster, "after all steps");
+      const [{ store }] = cluster.nodes as [MemoryNode, MemoryNode, MemoryNode];
+      for (const mark of acknowledged) assert.equal(store.meta.get(mark), "", "nothing that was answered is lost");
+    }),
+    { numRuns: runs(6, 300) },
+  );
+});
