@@ -11,8 +11,10 @@ export interface Weather {
   isCut: boolean;
   /** Whether the next commit is stored or lost without an answer; it cannot be looked up either. */
   nextCommit: "answered" | "stored" | "lost";
-  /** Turns of the event loop that each request takes. */
+  /** Turns of the event loop that each request takes, and each answer. */
   turns: () => number;
+  /** What answers wait for. */
+  held?: Promise<void> | undefined;
 }
 
 export class MemoryLog {
@@ -31,8 +33,11 @@ export class MemoryLog {
 
   connect(weather: Weather): ChangeLog {
     const { start, cluster } = this.#chain;
-    const arrive = async (): Promise<void> => {
+    const pass = async (): Promise<void> => {
       for (let turns = weather.turns(); turns > 0; turns--) await new Promise((resolve) => setTimeout(resolve, 0));
+    };
+    const arrive = async (): Promise<void> => {
+      await pass();
       if (weather.isCut) throw new StoreUnavailable("the connection is cut");
     };
     return {
@@ -49,6 +54,8 @@ export class MemoryLog {
         this.#chain.confirm(after, after.seq === 0 ? start : this.entries[after.seq - 1] ?? this.head);
         const entries = this.entries.slice(after.seq, after.seq + limit);
         entries.reduce((last, entry) => this.#chain.check(last, entry), after);
+        await weather.held;
+        await pass();
         return entries;
       },
       head: async () => {

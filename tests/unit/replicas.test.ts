@@ -175,6 +175,24 @@ Deno.test("an entry that was altered is applied by no node", async () => {
   assert.deepEqual([b.secrets.total(), b.failures.map(({ code }) => code)], [0, ["LogTampered"]]);
 });
 
+Deno.test("what is appended while a node reads the log is read as well, and is no missing entry", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  await b.replica.follow();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  b.weather.held = promise;
+  // The log has nothing yet when it is read, but the answer takes time.
+  const following = b.replica.follow();
+  const commit = a.store.commit(() => a.access.createGroup(OPERATOR, "partners", ""));
+  while (cluster.log.head.seq === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  const caughtUp = b.replica.catchUp(1);
+  b.weather.held = undefined;
+  resolve();
+  await Promise.all([following, caughtUp, commit]);
+  assert.equal(b.replica.applied, 1);
+  assertSame(cluster, "at the end");
+});
+
 /** A change by a node, whose numbers choose among what there is. */
 type Change = (node: MemoryNode, n: number, m: number) => unknown;
 

@@ -83,7 +83,9 @@ export class Replica {
   /** Applies entries as they are appended, until `stop`. */
   start(): void {
     const follow = () => void this.follow().catch(() => {});
-    this.#stopListening = this.#options.log.onAppended(follow);
+    this.#stopListening = this.#options.log.onAppended((seq) => {
+      if (seq > this.#head.seq) follow();
+    });
     this.#timer = setInterval(follow, POLL_MS);
     Deno.unrefTimer(this.#timer);
     follow();
@@ -98,6 +100,8 @@ export class Replica {
 
   /** Applies all entries that there are now. @throws StoreUnavailable, and what makes this node useless */
   async follow(): Promise<void> {
+    // That one may have read before what is new was appended.
+    await this.#reading;
     while (await this.#applyBatch() > 0);
     await this.#settling;
   }
@@ -115,6 +119,11 @@ export class Replica {
   async applyUpTo(seq: number): Promise<void> {
     this.requireSound();
     while (this.#head.seq < seq) {
+      // That one may have read before the entry was appended.
+      if (this.#reading) {
+        await this.#reading;
+        continue;
+      }
       if (await this.#applyBatch() > 0 || this.#head.seq >= seq) continue;
       throw this.#fail(new LogTampered(this.#head.seq + 1, `is missing, although entry ${seq} was appended`));
     }
