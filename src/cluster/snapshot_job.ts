@@ -3,8 +3,8 @@
 
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
-import { openSnapshot } from "../store/snapshot.ts";
 import { MINUTE_MS } from "../time.ts";
+import type { CopyAnswer, CopyRequest } from "./copy_worker.ts";
 import type { Head } from "./log/change_log.ts";
 import { StoreUnavailable } from "./log/errors.ts";
 import type { Locks } from "./postgres/locks.ts";
@@ -105,19 +105,27 @@ export class SnapshotJob implements AsyncDisposable {
     const copy = join(dataDir, "database.db.copy");
     await removeIfThere(copy);
     try {
-      let head: Head, schema: number;
-      {
-        using snapshot = openSnapshot(join(dataDir, "database.db"));
-        head = JSON.parse(snapshot.meta(HEAD_META)!);
-        schema = snapshot.version;
-        await snapshot.copyTo(copy, () => {});
-      }
+      const { schema, meta } = await copyInWorker({ from: join(dataDir, "database.db"), to: copy, meta: HEAD_META });
+      const head: Head = JSON.parse(meta!);
       const { size } = await snapshots.store(head, schema, copy);
       return { seq: head.seq, size };
     } finally {
       await removeIfThere(copy);
     }
   }
+}
+
+function copyInWorker(request: CopyRequest): Promise<Exclude<CopyAnswer, { error: string }>> {
+  const worker = new Worker(new URL("./copy_worker.ts", import.meta.url), { type: "module" });
+  return new Promise<Exclude<CopyAnswer, { error: string }>>((resolve, reject) => {
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(event.message));
+    };
+    worker.onmessage = ({ data }: MessageEvent<CopyAnswer>) =>
+      "error" in data ? reject(new Error(data.error)) : resolve(data);
+    worker.postMessage(request);
+  }).finally(() => worker.terminate());
 }
 
 async function removeIfThere(path: string): Promise<void> {

@@ -172,6 +172,11 @@ Deno.test("a node stores its database when the log has grown, as of the entry th
     using copy = openSnapshot(path);
     assert.deepEqual(JSON.parse(copy.meta(HEAD_META)!), { seq: 3, mac: node.applied.mac });
     assert.ok(!existsSync(`${database}.copy`));
+    await grow();
+    Deno.renameSync(database, `${database}.moved`);
+    await assert.rejects(job.run(), /There is no database at/);
+    Deno.renameSync(`${database}.moved`, database);
+    assert.deepEqual(reported.length, 2);
   } finally {
     store.close();
   }
