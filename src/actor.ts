@@ -70,6 +70,7 @@ export const ACTIONS = [
   "secret.restored",
   "secret.purged",
   "secret.revealed",
+  "secret.canary",
   "function.created",
   "function.updated",
   "function.deleted",

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 0519bced0ecba6129eddd4a78f004b5d883178bf90095040bbaa068180715e4d
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 17ad37dc2d206a2cfde91a755c2df1e9d58d4cd2d710d5664b308aea79d9fc3e
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2715,7 +2715,7 @@ const { existsSync: existsSync3, mkdirSync: mkdirSync2, readFileSync: readFileSy
 const { join: join5, relative, resolve: resolve4 } = await import("node:path");
 
 // ../src/crude/project/files/crude.d.ts.txt
-var crude_d_ts_default = '// Types of handlers, written by "crude types". Run it again after adding a secret; do not edit.\n// deno-fmt-ignore-file\n// deno-lint-ignore-file\n\nimport type { Context as HonoContext } from "{{hono}}";\n\n/** Names of the secrets that exist. Other names are accepted as well: a secret may be added later. */\nexport type SecretName =\n{{names}}  | (string & {});\n\nexport type Scope = "key" | "group" | "function" | "global";\n\n/** All values of one name that the call may read. */\nexport interface CompleteSecret {\n  global?: string;\n  function?: string;\n  group?: { value: string; groupId: number; groupName: string };\n  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };\n  /** By scope, why a stored value could not be read. */\n  decryptionErrors?: { [scope in Scope]?: string };\n}\n\nexport interface RouteInfo {\n  readonly name: string;\n  readonly description: string;\n  readonly handler: string;\n  readonly route: string;\n  readonly methods: readonly string[];\n  /** Ids of the key groups whose keys may call the function; empty if it is public. */\n  readonly keys: readonly number[];\n}\n\n/** The second argument of a handler. */\nexport interface FunctionContext {\n  readonly route: RouteInfo;\n  /** Parameters of the route, decoded. */\n  readonly params: Record<string, string>;\n  /** Parameters of the query, decoded. Of repeated ones, the first. */\n  readonly query: Record<string, string>;\n  /** A UUID, the same as in the response\'s `X-Request-Id`. */\n  readonly requestId: string;\n  readonly requestedAt: Date;\n  /** The name of the group whose key admitted the call; undefined for a public function. */\n  readonly authenticatedKeyGroup: string | undefined;\n  /**\n   * Resolves with the value of the first scope that has the name (key, group, function, global), or of `scope` only;\n   * undefined if there is none.\n   */\n  getSecret(name: SecretName, scope?: Scope): Promise<string | undefined>;\n  /** Resolves with all values of the name that the call may read, or undefined. */\n  getCompleteSecret(name: SecretName): Promise<CompleteSecret | undefined>;\n  /** Keeps the call alive after the response until `promise` settles, within the function\'s time limit. */\n  waitUntil(promise: PromiseLike<unknown>): void;\n  /** Does nothing. For apps written for Cloudflare. */\n  passThroughOnException(): void;\n}\n\n/** What an app finds its context in: `c.get("ctx")` and `c.env.ctx`. */\nexport interface Env {\n  Bindings: { ctx: FunctionContext };\n  Variables: { ctx: FunctionContext };\n}\n\n/** The first argument of a handler: Hono\'s context. */\nexport type Context = HonoContext<Env>;\n\n/** A module\'s default export that answers requests. */\nexport type Handler = (c: Context, ctx: FunctionContext) => Response | Promise<Response>;\n';
+var crude_d_ts_default = '// Types of handlers, written by "crude types". Run it again after adding a secret; do not edit.\n// deno-fmt-ignore-file\n// deno-lint-ignore-file\n\nimport type { Context as HonoContext } from "{{hono}}";\n\n/** Names of the secrets that exist. Other names are accepted as well: a secret may be added later. */\nexport type SecretName =\n{{names}}  | (string & {});\n\nexport type Scope = "key" | "group" | "function" | "global";\n\n/** All values of one name that the call may read. */\nexport interface CompleteSecret {\n  global?: string;\n  function?: string;\n  group?: { value: string; groupId: number; groupName: string };\n  key?: { value: string; groupId: number; groupName: string; keyId: number; keyName: string };\n  /** By scope, why a stored value could not be read. */\n  decryptionErrors?: { [scope in Scope]?: string };\n}\n\n/** Which value getSecret gives. */\nexport interface SecretOptions {\n  scope?: Scope;\n  /** The value before the current one, while it still counts after a rotation. */\n  version?: "previous";\n}\n\n/** A value of a secret that counts. */\nexport interface SecretVersion {\n  /** From 1. */\n  version: number;\n  value: string;\n  current: boolean;\n  /** Until when an earlier value counts. */\n  until?: Date;\n}\n\nexport interface RouteInfo {\n  readonly name: string;\n  readonly description: string;\n  readonly handler: string;\n  readonly route: string;\n  readonly methods: readonly string[];\n  /** Ids of the key groups whose keys may call the function; empty if it is public. */\n  readonly keys: readonly number[];\n}\n\n/** The second argument of a handler. */\nexport interface FunctionContext {\n  readonly route: RouteInfo;\n  /** Parameters of the route, decoded. */\n  readonly params: Record<string, string>;\n  /** Parameters of the query, decoded. Of repeated ones, the first. */\n  readonly query: Record<string, string>;\n  /** A UUID, the same as in the response\'s `X-Request-Id`. */\n  readonly requestId: string;\n  readonly requestedAt: Date;\n  /** The name of the group whose key admitted the call; undefined for a public function. */\n  readonly authenticatedKeyGroup: string | undefined;\n  /**\n   * Resolves with the value of the first scope that has the name (key, group, function, global), or of `scope` only;\n   * undefined if there is none.\n   */\n  getSecret(name: SecretName, scope?: Scope | SecretOptions): Promise<string | undefined>;\n  /**\n   * Resolves with the value that getSecret gives and those before it that still count after a rotation, newest first;\n   * undefined if there is none.\n   */\n  getSecretVersions(name: SecretName): Promise<SecretVersion[] | undefined>;\n  /** Resolves with all values of the name that the call may read, or undefined. */\n  getCompleteSecret(name: SecretName): Promise<CompleteSecret | undefined>;\n  /** Keeps the call alive after the response until `promise` settles, within the function\'s time limit. */\n  waitUntil(promise: PromiseLike<unknown>): void;\n  /** Does nothing. For apps written for Cloudflare. */\n  passThroughOnException(): void;\n}\n\n/** What an app finds its context in: `c.get("ctx")` and `c.env.ctx`. */\nexport interface Env {\n  Bindings: { ctx: FunctionContext };\n  Variables: { ctx: FunctionContext };\n}\n\n/** The first argument of a handler: Hono\'s context. */\nexport type Context = HonoContext<Env>;\n\n/** A module\'s default export that answers requests. */\nexport type Handler = (c: Context, ctx: FunctionContext) => Response | Promise<Response>;\n';
 
 // ../src/crude/project/files/crude_testing.ts.txt
 var crude_testing_ts_default = `// Calls a handler in a test as the server does, written by "crude types"; do not edit.
@@ -2743,6 +2743,8 @@ export interface Call {
   body?: unknown;
   /** Values by the names of secrets, all in the scope "global"; or by scope. */
   secrets?: Record<string, string | Partial<Record<Scope, string>>>;
+  /** Earlier values that still count after a rotation, by the names of secrets, newest first. */
+  previousSecrets?: Record<string, string[]>;
   /** The group of the caller's key. */
   group?: string;
   /** The name of the caller's key. */
@@ -2774,11 +2776,16 @@ export function createContext(
   given: Call & { params?: Record<string, string>; query?: Record<string, string> } = {},
   background: PromiseLike<unknown>[] = [],
 ): FunctionContext {
-  const { params = {}, query = {}, secrets = {}, group, key } = given;
+  const { params = {}, query = {}, secrets = {}, previousSecrets = {}, group, key } = given;
   const values = (name: string): Partial<Record<Scope, string>> => {
     const value = Object.hasOwn(secrets, name) ? secrets[name]! : {};
     return typeof value === "string" ? { global: value } : value;
   };
+  const winner = (name: string): string | undefined => {
+    const found = values(name);
+    return found.key ?? found.group ?? found.function ?? found.global;
+  };
+  const previous = (name: string): string[] => Object.hasOwn(previousSecrets, name) ? previousSecrets[name]! : [];
   return {
     route: {
       name: "test",
@@ -2793,9 +2800,20 @@ export function createContext(
     requestId: crypto.randomUUID(),
     requestedAt: new Date(),
     authenticatedKeyGroup: group,
-    getSecret: (name, scope) => {
-      const found = values(name);
-      return Promise.resolve(scope ? found[scope] : found.key ?? found.group ?? found.function ?? found.global);
+    getSecret: (name, options) => {
+      const { scope, version } = typeof options === "object" ? options : { scope: options, version: undefined };
+      const value = scope ? values(name)[scope] : winner(name);
+      return Promise.resolve(version === "previous" && value !== undefined ? previous(name)[0] : value);
+    },
+    getSecretVersions: (name) => {
+      const value = winner(name);
+      if (value === undefined) return Promise.resolve(undefined);
+      const earlier = previous(name);
+      const until = new Date(Date.now() + 3_600_000);
+      return Promise.resolve([
+        { version: earlier.length + 1, value, current: true },
+        ...earlier.map((value, index) => ({ version: earlier.length - index, value, current: false, until })),
+      ]);
     },
     getCompleteSecret: (name) => {
       const found = values(name);

@@ -14,6 +14,23 @@ export interface CompleteSecret {
   decryptionErrors?: { [scope in Scope]?: string };
 }
 
+/** Which value getSecret gives. */
+export interface SecretOptions {
+  scope?: Scope;
+  /** The value before the current one, while it still counts after a rotation. */
+  version?: "previous";
+}
+
+/** A value of a secret that counts. */
+export interface SecretVersion {
+  /** From 1. */
+  version: number;
+  value: string;
+  current: boolean;
+  /** Until when an earlier value counts. */
+  until?: Date;
+}
+
 export interface HandlerContext {
   readonly route: RouteInfo;
   /** Parameters of the route, decoded. */
@@ -30,7 +47,12 @@ export interface HandlerContext {
    * undefined if there is none. Rejects with a TypeError if `name` is not a string or `scope` is not a scope, and with
    * an Error once the response and the promises of `waitUntil` have ended.
    */
-  getSecret(name: string, scope?: Scope): Promise<string | undefined>;
+  getSecret(name: string, scope?: Scope | SecretOptions): Promise<string | undefined>;
+  /**
+   * Resolves with the value that getSecret gives and those before it that still count after a rotation (`keepPrevious`),
+   * newest first; undefined if there is none. Rejects as getSecret does.
+   */
+  getSecretVersions(name: string): Promise<SecretVersion[] | undefined>;
   /** Resolves with all values of the name that the call may read, or undefined. Rejects as getSecret does. */
   getCompleteSecret(name: string): Promise<CompleteSecret | undefined>;
   /**
@@ -74,13 +96,17 @@ export function createHandlerContext(call: CallInfo, port: CallPort): HandlerCon
     authenticatedKeyGroup: group ?? undefined,
     async getSecret(name, scope) {
       checkName("getSecret", name);
-      if (scope !== undefined && !SCOPES.includes(scope)) {
-        throw new TypeError(
-          `getSecret: unknown scope ${JSON.stringify(scope)}; use "key", "group", "function" or "global"`,
-        );
-      }
+      const { kind, scope: asked } = questionOf(scope);
       if (name.length > SECRET_NAME_MAX_LENGTH) return undefined;
-      return await port.ask("get", name, scope ?? null) as string | undefined;
+      return await port.ask(kind, name, asked) as string | undefined;
+    },
+    async getSecretVersions(name) {
+      checkName("getSecretVersions", name);
+      if (name.length > SECRET_NAME_MAX_LENGTH) return undefined;
+      const found = await port.ask("versions", name, null) as (SecretVersion & { until?: number })[] | undefined;
+      return found?.map(({ until, ...version }) =>
+        until === undefined ? version : { ...version, until: new Date(until) }
+      );
     },
     async getCompleteSecret(name) {
       checkName("getCompleteSecret", name);
@@ -95,6 +121,24 @@ export function createHandlerContext(call: CallInfo, port: CallPort): HandlerCon
 }
 
 function passThroughOnException(): void {}
+
+/** Returns what the second argument of getSecret asks for. @throws TypeError */
+function questionOf(given: unknown): { kind: "get" | "previous"; scope: string | null } {
+  if (given === undefined) return { kind: "get", scope: null };
+  const isObject = typeof given === "object" && given !== null;
+  const { scope, version, ...others } = (isObject ? given : { scope: given }) as Record<string, unknown>;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new TypeError(`getSecret: unknown option "${unknown}"; use "scope" and "version"`);
+  if (!(isObject && scope === undefined) && !SCOPES.includes(scope)) {
+    throw new TypeError(
+      `getSecret: unknown scope ${JSON.stringify(scope)}; use "key", "group", "function" or "global"`,
+    );
+  }
+  if (version !== undefined && version !== "previous") {
+    throw new TypeError(`getSecret: unknown version ${JSON.stringify(version)}; use "previous"`);
+  }
+  return { kind: version === undefined ? "get" : "previous", scope: (scope ?? null) as string | null };
+}
 
 function checkName(method: string, name: unknown): void {
   if (typeof name !== "string") throw new TypeError(`${method}: the name must be a string, not ${typeof name}`);

@@ -62,6 +62,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
     transfer: createSecretTransfer({
       store,
       keyring: parts.keyring,
+      alerts: parts.alerts,
       now,
       record,
       ...settings.view({ versionsKept: "secrets.versions-kept" }),

@@ -5,6 +5,7 @@ import { bestEffort } from "../best_effort.ts";
 import { type Access, createAccess } from "../core/access/access.ts";
 import { moveEarlierUses, observeUses } from "../core/access/uses.ts";
 import { type Admins, createAdmins } from "../core/admins/admins.ts";
+import { createSecretAlerts, type SecretAlerts } from "../core/secrets/alerts.ts";
 import { createSecrets, type Secrets } from "../core/secrets/service.ts";
 import { checkAccessGroups, createSettings, type Settings } from "../core/settings/settings.ts";
 import { messageOf } from "../errors.ts";
@@ -18,6 +19,8 @@ export interface Domain {
   readonly access: Access;
   readonly admins: Admins;
   readonly secrets: Secrets;
+  /** Raises the alerts of canaries. */
+  readonly alerts: SecretAlerts;
 }
 
 export async function openDomain(
@@ -49,12 +52,14 @@ export async function openDomain(
   const { recordAlone } = audit;
   const warn = (message: string) => log("warn", message);
   const admins = createAdmins({ store, keyring, limits, now, record, recordAlone, sessionUses, warn });
+  const alerts = createSecretAlerts({ store, record, recordAlone, log, now });
   const secrets = createSecrets({
     store,
+    alerts,
     keyring,
     now,
     record,
     ...settings.view({ versionsKept: "secrets.versions-kept" }),
   });
-  return { settings, access, admins, secrets };
+  return { settings, access, admins, secrets, alerts };
 }

@@ -58,7 +58,8 @@ export function listen(
   pruner.start();
   gitSync.start();
   rotation.start();
-  const binPruner = new BinPruner(parts.secrets.bin, (message) => host.log("warn", message));
+  const warn = (message: string): void => host.log("warn", message);
+  const binPruner = new BinPruner(parts.secrets.bin, (work) => store.commit(work), warn);
   opened.defer(() => binPruner.stop());
   binPruner.start();
   integrity.start(store, () => pool.busy);

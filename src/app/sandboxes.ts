@@ -74,7 +74,7 @@ export async function openSandboxes(
   const pool = new Pool<RunCaller>({
     process,
     health,
-    answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring), disclosures, parts.cluster?.serving),
+    answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring, now), disclosures, parts.cluster?.serving),
     sealedSender: (net) => egress.sender(net),
     limits: settings.view({
       maxProcesses: "sandbox.max-processes",

@@ -18,6 +18,7 @@ import type { CallResponse } from "../sandbox/host/invocation.ts";
 import type { Pool } from "../sandbox/host/pool.ts";
 import { BUSY_CALLS } from "../sandbox/wire/protocol.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import type { SecretAlerts } from "../core/secrets/alerts.ts";
 import type { Audit } from "../core/audit/audit.ts";
 import type { KeyHolder } from "../store/access.ts";
 import type { Serving } from "../serving.ts";
@@ -47,6 +48,8 @@ export interface RunDependencies extends CallLog {
   readonly serving?: Serving | undefined;
   /** Records each response that contains a disclosed secret, or was blocked because it could not be checked. */
   readonly audit: Pick<Audit, "recordLeak">;
+  /** Raises the alerts of canaries in these responses. */
+  readonly alerts: Pick<SecretAlerts, "sent">;
   readonly traces?: Traces | undefined;
   /** Counts each call for which a function was found, after its response was sent. */
   readonly metrics: Pick<Metrics, "ended">;
@@ -280,6 +283,7 @@ function guarded(response: CallResponse, call: Call, deps: RunDependencies): Cal
     const what = certain ? `contains ${names.join(", ")}` : "could not be searched for secrets";
     logCall(deps, call, "warn", "leak", `The response ${what}${blocks ? " and was withheld" : ""}.`);
     if (!certain && !blocks) return;
+    if (certain) deps.alerts.sent(disclosed, names);
     deps.audit.recordLeak({ functionId: fn.id, functionName: fn.name, requestId, names, blocked: blocks });
   };
   return guardResponse(response, { search: leakSearch(deps.masking, disclosed), blocks, onFound });

@@ -42,7 +42,10 @@ export interface SecretVersionStore {
   /** Returns whether the version existed. */
   delete(secretId: SecretId, number: number): boolean;
   deleteAll(secretId: SecretId): void;
-  /** Deletes all but the newest `kept` versions of a secret and those that count next to the current one at `now`. */
+  /**
+   * Deletes all but the newest `kept` versions of a secret and those that count next to the current one at `now`, of
+   * which at most COUNTING_MAX are kept.
+   */
   prune(secretId: SecretId, kept: number, now: number): void;
 }
 
@@ -56,13 +59,16 @@ interface Columns extends Row, SealColumns, SetterColumns {
   previous_until: number | null;
 }
 
+/** Earlier values that count at one time; with the current one, they fit into one answer to a sandbox. */
+export const COUNTING_MAX = 9;
+
 const SELECT = `SELECT id, secret_id, number, ciphertext, sealed, hosts, places, set_at, set_by_kind, set_by_id,
   set_by_name, until, previous_until FROM secret_versions WHERE secret_id = ?`;
 
 export function createSecretVersionStore(db: Database, rows: RowCheck): SecretVersionStore {
   const list = db.prepare(`${SELECT} ORDER BY number DESC`);
   const find = db.prepare(`${SELECT} AND number = ?`);
-  const previous = db.prepare(`${SELECT} AND previous_until > ? ORDER BY number DESC`);
+  const previous = db.prepare(`${SELECT} AND previous_until > ? ORDER BY number DESC LIMIT ${COUNTING_MAX}`);
   const insertRow = db.prepareChange(
     "INSERT INTO secret_versions (secret_id, number, ciphertext, set_at, until, previous_until, sealed, hosts, places," +
       " set_by_kind, set_by_id, set_by_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -72,10 +78,11 @@ export function createSecretVersionStore(db: Database, rows: RowCheck): SecretVe
   );
   const deleteOne = db.prepareChange("DELETE FROM secret_versions WHERE secret_id = ? AND number = ?");
   const deleteAll = db.prepareChange("DELETE FROM secret_versions WHERE secret_id = ?");
+  const from = (offset: string) =>
+    `(SELECT number FROM secret_versions WHERE secret_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ${offset})`;
   const prune = db.prepareChange(
-    `DELETE FROM secret_versions WHERE secret_id = ?1 AND number <=
-       (SELECT number FROM secret_versions WHERE secret_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)
-       AND ifnull(previous_until, 0) <= ?3`,
+    `DELETE FROM secret_versions WHERE secret_id = ?1 AND number <= ${from("?2")}
+       AND (ifnull(previous_until, 0) <= ?3 OR number <= ${from(String(COUNTING_MAX))})`,
   );
   const authentic = (found: readonly Columns[]): SecretVersionRow[] =>
     found.filter(({ id }) => rows.check("secret_versions", id)).map(toRow);

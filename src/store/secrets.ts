@@ -79,8 +79,9 @@ export interface StoredCandidate extends Seal {
   readonly ownerId: number;
   readonly ciphertext: string;
   readonly version: number;
-  /** When an expired value is no longer given, in milliseconds since 1970 UTC; null for never. */
-  readonly closesAt: number | null;
+  /** In milliseconds since 1970 UTC; null for never. */
+  readonly expiresAt: number | null;
+  readonly onExpiry: SecretTerms["onExpiry"];
   readonly expand: boolean;
   readonly canary: boolean;
   /** Whether the row is as this program wrote it. */
@@ -103,6 +104,8 @@ export interface SecretFilter {
   groupId?: GroupId | undefined;
   keyId?: KeyId | undefined;
   name?: SecretName | undefined;
+  /** Only secrets that are due by this time, in milliseconds since 1970 UTC. */
+  dueBy?: number | undefined;
 }
 
 export interface SecretStore {
@@ -126,6 +129,8 @@ export interface SecretStore {
   /** Returns at most `limit` secrets with an id above `after`, in order of id. */
   list(filter: SecretFilter, after: number, limit: number): SecretRow[];
   total(): number;
+  /** Returns how many secrets are due by a time. */
+  countDue(by: number): number;
   insert(row: InsertedSecret): SecretId;
   update(row: SecretFields & { readonly id: SecretId; readonly now: number }): void;
 
@@ -139,9 +144,7 @@ interface Columns extends CandidateColumns, SetterColumns {
   comment: string;
   created_at: number;
   updated_at: number;
-  expires_at: number | null;
   rotate_every_days: number | null;
-  on_expiry: "close" | null;
   set_at: number | null;
   placed_at: number | null;
   due_at: number | null;
@@ -166,13 +169,14 @@ interface CandidateColumns extends SealColumns, Row {
   owner_id: number;
   ciphertext: string;
   version: number | null;
-  closes_at: number | null;
+  expires_at: number | null;
+  on_expiry: "close" | null;
   expand: number | null;
   canary: number | null;
 }
 
-const CANDIDATE = `SELECT id, scope, owner_id, ciphertext, version, sealed, hosts, places, expand, canary,
-  iif(on_expiry = 'close', expires_at, NULL) AS closes_at FROM secrets WHERE name = ?1`;
+const CANDIDATE = `SELECT id, scope, owner_id, ciphertext, version, sealed, hosts, places, expand, canary, expires_at,
+  on_expiry FROM secrets WHERE name = ?1`;
 
 const COLUMNS = `s.id, s.name, s.scope, s.owner_id, s.ciphertext, s.comment, s.created_at, s.updated_at,
   s.sealed, s.hosts, s.places, s.expires_at, s.rotate_every_days, s.on_expiry, s.expand, s.canary, s.version, s.set_at,
@@ -200,6 +204,7 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
     `${SELECT} WHERE s.name = ? AND s.scope = ? AND s.owner_id > ? ORDER BY s.owner_id LIMIT ?`,
   );
   const total = db.prepare("SELECT count(*) AS n FROM secrets");
+  const countDue = db.prepare("SELECT count(*) AS n FROM secrets WHERE due_at IS NOT NULL AND due_at <= ?");
   // Counts on the index alone, then reads only a few rows of each group.
   const samples = db.prepare(`
     WITH cells AS MATERIALIZED (
@@ -227,15 +232,18 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
       ["key_id", filter.keyId],
       ["name", filter.name],
     ].filter(([, value]) => value !== undefined) as [string, string | number][];
-    const where = columns.map(([column]) => `s.${column} = ? AND `).join("");
+    const due = filter.dueBy === undefined ? "" : "s.due_at IS NOT NULL AND s.due_at <= ? AND ";
+    const where = columns.map(([column]) => `s.${column} = ? AND `).join("") + due;
     let statement = lists.get(where);
     if (!statement) {
-      // The unary plus keeps the planner from scanning a whole scope by id where the name finds the few rows directly.
-      const id = filter.name === undefined ? "s.id" : "+s.id";
+      // The unary plus keeps the planner from scanning a whole scope by id where the name, or the time, finds the few
+      // rows directly.
+      const id = filter.name === undefined && filter.dueBy === undefined ? "s.id" : "+s.id";
       statement = db.prepare(`${SELECT} WHERE ${where}${id} > ? ORDER BY ${id} LIMIT ?`);
       lists.set(where, statement);
     }
-    return { statement, values: columns.map(([, value]) => value) };
+    const values = columns.map(([, value]) => value);
+    return { statement, values: filter.dueBy === undefined ? values : [...values, filter.dueBy] };
   };
 
   return {
@@ -282,6 +290,7 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
     },
 
     total: (): number => first<{ n: number }>(total)!.n,
+    countDue: (by: number): number => first<{ n: number }>(countDue, by)!.n,
 
     insert({ owner, now, id, createdAt = now, ...fields }: InsertedSecret): SecretId {
       return insert(
@@ -409,7 +418,8 @@ function toCandidate(row: CandidateColumns, isAuthentic: boolean): StoredCandida
     ciphertext: row.ciphertext,
     version: row.version ?? 1,
     ...toSeal(row),
-    closesAt: row.closes_at,
+    expiresAt: row.expires_at,
+    onExpiry: row.on_expiry ?? "warn",
     expand: row.expand === 1,
     canary: row.canary === 1,
     isAuthentic,

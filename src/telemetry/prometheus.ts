@@ -20,13 +20,17 @@ export interface Exposition {
   readonly startedAt: number;
   readonly residentBytes: number;
   readonly cluster: ClusterState;
+  /** How many secrets are due, by within how many days. */
+  readonly secretsDue: readonly { readonly days: number; readonly count: number }[];
 }
 
 type Labels = Record<string, string>;
 type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
 
 /** Returns the metrics of all functions and of the server. */
-export function expose({ totals, functions, startedAt, residentBytes, cluster }: Exposition): string {
+export function expose(
+  { totals, functions, startedAt, residentBytes, cluster, secretsDue }: Exposition,
+): string {
   const counted = functions.flatMap(({ id, name }) => {
     const tally = totals.get(id);
     return tally ? [{ labels: { function: name, function_id: String(id) }, tally }] : [];
@@ -81,6 +85,12 @@ export function expose({ totals, functions, startedAt, residentBytes, cluster }:
       "counter",
       "Time that this work took after the responses.",
       each(({ backgroundUs }) => backgroundUs / 1e6),
+    ),
+    family(
+      "crude_functions_secrets_due",
+      "gauge",
+      "Secrets that expire or are to be replaced, by within how many days; 0: overdue.",
+      secretsDue.map(({ days, count }) => ({ labels: { days: String(days) }, value: count })),
     ),
     family("process_start_time_seconds", "gauge", "When the server started, in seconds since 1970.", [
       { value: startedAt / 1000 },

@@ -39,7 +39,10 @@ export interface CallTrace {
   /** Records the kind of the call's failure, one word. */
   failed(kind: string): void;
   /** Starts the span of a question. The function returned ends it with the scopes of the values that were disclosed. */
-  asking(question: "getSecret" | "getCompleteSecret", name: string | undefined): (scopes: readonly Scope[]) => void;
+  asking(
+    question: "getSecret" | "getSecretVersions" | "getCompleteSecret",
+    name: string | undefined,
+  ): (scopes: readonly Scope[]) => void;
 }
 
 export interface Traces {

@@ -261,3 +261,47 @@ Deno.test("versions are restored and purged on the page of a value's history, an
   assert.equal((await visitor.post(`/web/secrets/deleted/${id}/purge`, {})).status, 303);
   assert.equal((await server.api("GET", "/api/secrets/deleted")).body.secrets.length, 0);
 });
+
+Deno.test("the form of a secret sets when it is due, references, canary and an overlap, and shows them again", async () => {
+  await using server = await startApp();
+  const visitor = await setUp(server);
+  const fields = { name: "DB", value: "one", scope: "global", comment: "" };
+  const made = await visitor.post("/web/secrets/new", {
+    ...fields,
+    ...{ expiresAt: "2030-05-06", rotateEveryDays: "90", onExpiry: "close", expand: "yes", canary: "yes" },
+  });
+  assert.equal(made.status, 303);
+  const stored = async () => (await server.api("GET", "/api/secrets/1")).body;
+  const { expiresAt, rotateEveryDays, onExpiry, expand, canary } = await stored();
+  assert.deepEqual({ expiresAt, rotateEveryDays, onExpiry, expand, canary }, {
+    ...{ expiresAt: "2030-05-06T00:00:00.000Z", rotateEveryDays: 90, onExpiry: "close", expand: true, canary: true },
+  });
+  const form = (await visitor.get("/web/secrets/1/edit")).text;
+  for (const part of ['value="2030-05-06"', 'value="90"', 'name="expand" value="yes" checked']) {
+    assert.ok(form.includes(part), part);
+  }
+  assert.match((await visitor.get("/web/secrets/names/DB")).text, /References[\s\S]*Canary/);
+  // The time of day of an expiry that the API set stays, if its day does.
+  await server.api("PUT", "/api/secrets/1", { expiresAt: "2030-05-06T10:30:00Z" });
+  const edit = { name: "DB", value: "two", comment: "", keepPrevious: "24h" };
+  const kept = await visitor.post("/web/secrets/1/edit", { ...edit, expiresAt: "2030-05-06", onExpiry: "warn" });
+  assert.equal(kept.status, 303);
+  const changed = await stored();
+  assert.deepEqual([changed.expiresAt, changed.rotateEveryDays, changed.onExpiry, changed.expand, changed.canary], [
+    "2030-05-06T10:30:00.000Z",
+    null,
+    "warn",
+    false,
+    false,
+  ]);
+  const { versions } = (await server.api("GET", "/api/secrets/1/versions")).body;
+  assert.ok(Date.parse(versions[1].previousUntil) > Date.now());
+  for (
+    const [field, wrong] of [["rotateEveryDays", "0"], ["rotateEveryDays", "many"], ["expiresAt", "soon"]] as const
+  ) {
+    const refused = await visitor.post("/web/secrets/1/edit", { ...edit, onExpiry: "warn", [field]: wrong });
+    assert.equal(refused.status, 400, wrong);
+  }
+  await visitor.post("/web/secrets/1/edit", { ...edit, value: "", expiresAt: "2020-01-01", onExpiry: "close" });
+  assert.match((await visitor.get("/web/secrets/names/DB")).text, /Expired, closed/);
+});

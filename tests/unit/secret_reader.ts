@@ -32,6 +32,8 @@ export function secretReader(
   const broker = new SecretBroker(new SecretLookup(store, keyring), {
     asked: () => () => {},
     disclosed: () => {},
+    expired: () => {},
+    canaryRead: () => {},
     needsQuestions: () => false,
     prefetched: () => {},
     unreadable: ({ id }) => unreadable(id),

@@ -5,10 +5,20 @@ import type { Scope, SecretId } from "../../ids.ts";
 import type { SealedValues } from "../../sandbox/host/sealed_values.ts";
 import type { Question, SealedAnswer } from "../../sandbox/wire/protocol.ts";
 import type { Serving } from "../../serving.ts";
-import { type FoundSecret, isScope, type SecretLookup, type UnreadableSecret } from "./lookup.ts";
+import {
+  type CanaryOf,
+  type FoundSecret,
+  isScope,
+  type OpenedSecret,
+  type SecretLookup,
+  type UnreadableSecret,
+} from "./lookup.ts";
 import type { Caller } from "../../core/secrets/resolution.ts";
 
-/** `get`: `ctx.getSecret`; `complete`: `ctx.getCompleteSecret`. */
+/**
+ * `get`: `ctx.getSecret`; `previous`: the same for the value before; `versions`: `ctx.getSecretVersions`; `complete`:
+ * `ctx.getCompleteSecret`.
+ */
 export type QuestionKind = Question[0];
 
 /** A value that is sent to a handler. */
@@ -26,6 +36,10 @@ export interface DisclosureObserver<C extends Caller> {
   /** Reports whether each question of the caller has to be asked, so that none is answered in advance. */
   needsQuestions(caller: C): boolean;
   disclosed(caller: C, secret: DisclosedSecret): void;
+  /** Called for a value that is disclosed although it has expired, in milliseconds since 1970 UTC. */
+  expired(caller: C, secret: DisclosedSecret, at: number): void;
+  /** Called when a value that was marked as a canary is disclosed. */
+  canaryRead(caller: C, canary: CanaryOf): void;
   /** Called when answers to this many questions are sent with a call, before it asks. */
   prefetched(caller: C, questions: number): void;
   unreadable(secret: UnreadableSecret): void;
@@ -53,10 +67,27 @@ export interface CompleteAnswer {
   decryptionErrors?: Partial<Record<Scope, string>>;
 }
 
+/** A value that counts now; `until`, in milliseconds since 1970 UTC, is missing for the current one. */
+export interface VersionAnswer {
+  readonly version: number;
+  readonly value: Given;
+  readonly current: boolean;
+  readonly until?: number;
+}
+
 interface Made extends Prefetched {
   readonly secrets: readonly DisclosedSecret[];
+  /** Until when the answers stay the same if nothing is changed, in milliseconds since 1970 UTC. */
+  readonly until: number;
   /** In memory, roughly. */
   readonly bytes: number;
+}
+
+interface Prepared {
+  readonly value: unknown;
+  readonly secrets: readonly DisclosedSecret[];
+  /** As in Made. */
+  readonly until: number;
 }
 
 /** The limit for answers that are sent with each call; the handler asks for the others. */
@@ -103,7 +134,8 @@ export class SecretBroker<C extends SealableCaller> {
     try {
       if (kind === "complete") return this.#complete(caller, name, scopes);
       if (scope !== null && !isScope(scope)) return undefined;
-      const found = this.#lookup.find(caller, name, scope);
+      if (kind === "versions") return this.#versions(caller, name, scopes);
+      const found = this.#lookup[kind === "get" ? "find" : "previous"](caller, name, scope);
       return found && this.#disclose(caller, name, found, scopes);
     } finally {
       answered(scopes);
@@ -127,13 +159,14 @@ export class SecretBroker<C extends SealableCaller> {
     if (!byKey || byKey.size >= CALLERS_MAX) this.#ready.set(questions, byKey = new Map());
     const keyId = caller.holder?.keyId ?? 0;
     let made = byKey.get(keyId);
-    if (!made) {
+    if (!made || made.until !== Infinity && made.until <= this.#lookup.now()) {
       byKey.set(keyId, made = this.#make(caller, questions));
       this.#readyBytes += made.bytes;
     }
     for (const secret of made.secrets) this.#observer.disclosed(caller, secret);
     this.#observer.prefetched(caller, made.questions.length);
-    return this.#serving ? { ...made, usableMs: this.#serving.usableMs } : made;
+    if (!this.#serving && made.until === Infinity) return made;
+    return { ...made, usableMs: Math.min(this.#serving?.usableMs ?? Infinity, made.until - this.#lookup.now()) };
   }
 
   /** Returns the value; undefined, reported, if it cannot be read. Adds its scope to `scopes`. */
@@ -144,10 +177,24 @@ export class SecretBroker<C extends SealableCaller> {
     }
     const value = found.value.reveal();
     scopes.push(found.scope);
-    this.#observer.disclosed(caller, { id: found.id, scope: found.scope, name, value });
+    for (const used of found.used) this.#observer.disclosed(caller, used);
+    const secret = { id: found.id, scope: found.scope, name, value };
+    this.#observer.disclosed(caller, secret);
+    if (found.expiredAt !== undefined) this.#observer.expired(caller, secret, found.expiredAt);
+    for (const canary of found.canaries) this.#observer.canaryRead(caller, canary);
     if (!found.seal) return value;
     const { placeholder, hosts } = caller.sealed.give({ name, value, ...found.seal });
     return { sealed: placeholder, hosts };
+  }
+
+  #versions(caller: C, name: string, scopes: Scope[]): VersionAnswer[] | undefined {
+    const answers: VersionAnswer[] = [];
+    for (const { version, until, found } of this.#lookup.versions(caller, name)) {
+      const value = this.#disclose(caller, name, found, scopes);
+      if (value === undefined) continue;
+      answers.push({ version, value, current: until === undefined, ...(until !== undefined && { until }) });
+    }
+    return answers[0]?.current ? answers : undefined;
   }
 
   #complete(caller: C, name: string, scopes: Scope[]): CompleteAnswer | undefined {
@@ -169,26 +216,55 @@ export class SecretBroker<C extends SealableCaller> {
     const answers: string[] = [];
     const secrets: DisclosedSecret[] = [];
     let length = 0;
+    let until = Infinity;
     for (const question of expected) {
-      const [kind, name, scope] = question;
-      if (kind !== "get" || !(scope === null || isScope(scope))) continue;
-      const found = this.#lookup.find(caller, name, scope);
-      // A secret that cannot be read is not prefetched, so that each question for it is reported.
-      if (found && "problem" in found) continue;
-      // Each call has a placeholder of its own.
-      if (found?.seal) continue;
-      const value = found?.value.reveal();
-      const answer = JSON.stringify([kind, name, scope, value ?? null]);
+      const prepared = this.#prepare(caller, question);
+      if (!prepared) continue;
+      const answer = JSON.stringify([...question, prepared.value ?? null]);
       if (length + answer.length > JSON_MAX_LENGTH) continue;
       length += answer.length;
+      until = Math.min(until, prepared.until);
       questions.push(question);
       answers.push(answer);
-      if (found) secrets.push({ id: found.id, scope: found.scope, name, value: value! });
+      secrets.push(...prepared.secrets);
     }
     // The answers are held as JSON and as values, both in UTF-16.
     const bytes = 4 * length + ANSWER_BYTES * (1 + questions.length);
-    return { questions, json: `[${answers.join()}]`, secrets, bytes };
+    return { questions, json: `[${answers.join()}]`, secrets, bytes, until };
   }
+
+  /**
+   * Returns the answer to a question that may not be asked; undefined if it must not be answered in advance. A secret
+   * that cannot be read is not, so that each question for it is reported; nor is an expired one, a canary, whose
+   * alert says that it was read, or a sealed one, of which each call has a placeholder of its own.
+   */
+  #prepare(caller: C, [kind, name, scope]: Question): Prepared | undefined {
+    if (kind === "complete" || !(scope === null || isScope(scope))) return undefined;
+    if (kind === "versions") return this.#prepareVersions(caller, name);
+    const found = this.#lookup[kind === "get" ? "find" : "previous"](caller, name, scope);
+    if (!found) return { value: undefined, secrets: [], until: Infinity };
+    if (!mayPrepare(found)) return undefined;
+    const value = found.value.reveal();
+    return { value, secrets: [...found.used, { id: found.id, scope: found.scope, name, value }], until: found.until };
+  }
+
+  #prepareVersions(caller: C, name: string): Prepared | undefined {
+    const answers: VersionAnswer[] = [];
+    const secrets: DisclosedSecret[] = [];
+    let end = Infinity;
+    for (const { version, until, found } of this.#lookup.versions(caller, name)) {
+      if (!mayPrepare(found)) return undefined;
+      const value = found.value.reveal();
+      answers.push({ version, value, current: until === undefined, ...(until !== undefined && { until }) });
+      secrets.push(...found.used, { id: found.id, scope: found.scope, name, value });
+      end = Math.min(end, found.until, until ?? Infinity);
+    }
+    return { value: answers.length === 0 ? undefined : answers, secrets, until: end };
+  }
+}
+
+function mayPrepare(found: FoundSecret): found is OpenedSecret {
+  return !("problem" in found) && !found.seal && found.canaries.length === 0 && found.expiredAt === undefined;
 }
 
 function putValue(answer: CompleteAnswer, { holder }: Caller, scope: Scope, value: Given): void {

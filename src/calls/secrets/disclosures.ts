@@ -2,7 +2,8 @@
 
 import { ownerId, type Scope, type SecretId } from "../../ids.ts";
 import type { DisclosedSecret, DisclosureObserver, QuestionKind } from "./broker.ts";
-import type { UnreadableSecret } from "./lookup.ts";
+import type { CanaryOf, UnreadableSecret } from "./lookup.ts";
+import type { SecretAlerts } from "../../core/secrets/alerts.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import type { Caller } from "../../core/secrets/resolution.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -10,7 +11,18 @@ import type { DisclosedSecrets, Masking } from "../../masking/masking.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import type { Reads } from "../../telemetry/reads.ts";
 import { oncePerMinute } from "../../once_per_minute.ts";
+import { DAY_MS } from "../../time.ts";
 import type { CallTrace } from "../../telemetry/traces.ts";
+
+const QUESTIONS = {
+  get: "getSecret",
+  previous: "getSecret",
+  versions: "getSecretVersions",
+  complete: "getCompleteSecret",
+} as const;
+
+/** Expired secrets remembered. */
+const EXPIRED_MAX = 1_000;
 
 /** A caller with the records of its call. */
 export interface ObservedCaller extends Caller {
@@ -25,6 +37,7 @@ export interface DisclosuresOptions {
   readonly masking: Pick<Masking, "recordDisclosure" | "mask">;
   readonly metrics: Pick<Metrics, "secretsRead">;
   readonly log: Log;
+  readonly alerts: Pick<SecretAlerts, "read">;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -32,6 +45,8 @@ export interface DisclosuresOptions {
 export class Disclosures implements DisclosureObserver<ObservedCaller> {
   readonly #options: DisclosuresOptions;
   readonly #isNews: (secret: SecretId | string) => boolean;
+  /** When the use of each expired secret was last logged. */
+  readonly #expiredAt = new Map<SecretId, number>();
 
   constructor(options: DisclosuresOptions) {
     this.#options = options;
@@ -43,7 +58,7 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
     const began = performance.now();
     // A handler may pass any text as a name, even a secret's value.
     const traced = trace?.asking(
-      kind === "get" ? "getSecret" : "getCompleteSecret",
+      QUESTIONS[kind],
       isSecretName(name) ? masking.mask(functionId, name) : undefined,
     );
     return (scopes) => {
@@ -63,15 +78,29 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
     masking.recordDisclosure(caller.disclosed, name, value);
   }
 
+  expired(_: ObservedCaller, { id, name }: DisclosedSecret, at: number): void {
+    const now = this.#options.now();
+    if (now - (this.#expiredAt.get(id) ?? -Infinity) < DAY_MS) return;
+    if (this.#expiredAt.size >= EXPIRED_MAX) this.#expiredAt.clear();
+    this.#expiredAt.set(id, now);
+    const when = new Date(at).toISOString();
+    this.#options.log("warn", `Secret ${id} "${name}" expired at ${when} and is still given to functions.`);
+  }
+
+  canaryRead({ functionId, holder, disclosed: call }: ObservedCaller, canary: CanaryOf): void {
+    this.#options.alerts.read({ functionId, keyId: holder?.keyId, call }, canary);
+  }
+
   prefetched({ functionId }: ObservedCaller, questions: number): void {
     this.#options.metrics.secretsRead(functionId, questions, 0);
   }
 
-  unreadable({ id, name, owner, problem }: UnreadableSecret): void {
+  unreadable({ id, name, owner, problem, isWithheld }: UnreadableSecret): void {
     const whose = owner.scope === "global" ? "the global scope" : `${owner.scope} ${ownerId(owner)}`;
     const secret = id ?? `"${name}" of ${whose}`;
     if (this.#isNews(secret)) {
-      this.#options.log("error", `Secret ${secret} could not be decrypted for a handler. ${problem}`);
+      const what = isWithheld ? "is not given to functions" : "could not be decrypted for a handler";
+      this.#options.log("error", `Secret ${secret} ${what}. ${problem}`);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { invalid } from "../../errors.ts";
+import { DAY_MS } from "../../time.ts";
 import { beginning } from "../../telemetry/metrics.ts";
 import { expose, PROMETHEUS_TYPE } from "../../telemetry/prometheus.ts";
 import { seriesOf } from "../../telemetry/series.ts";
@@ -15,6 +16,8 @@ import { answer, errors, idSchema, query, time, timeSchema } from "../inputs/fie
 /** The default range without `from`: a number of minutes, hours or days up to now. */
 const DEFAULT_POINTS: Record<Resolution, number> = { minutes: 60, hours: 48, days: 90 };
 const POINTS_MAX = 5_000;
+/** Within how many days secrets are counted as due; 0 counts those that are overdue. */
+const DUE_DAYS = [0, 7, 30];
 
 const count = z.int().min(0);
 const milliseconds = z.number().min(0);
@@ -83,7 +86,10 @@ const list = apiRoute({
   },
 });
 
-export function addMetrics(api: Api, { metrics, names, registry, now, startedAt, cluster }: ApiDeps): void {
+export function addMetrics(
+  api: Api,
+  { metrics, names, registry, secrets, now, startedAt, cluster }: ApiDeps,
+): void {
   api.openapi(list, (c) => {
     const { resolution, functionId: ref, from: wanted, to = now() } = c.req.valid("query");
     const entry = ref === undefined ? undefined : registry.get(names.functionId(ref, "functionId"));
@@ -107,7 +113,9 @@ export function addMetrics(api: Api, { metrics, names, registry, now, startedAt,
   api.get("/metrics", (c) => {
     const functions = registry.list();
     const { rss: residentBytes } = Deno.memoryUsage();
-    const text = expose({ totals: metrics.totals(), functions, startedAt, residentBytes, cluster: cluster() });
+    const secretsDue = DUE_DAYS.map((days) => ({ days, count: secrets.countDue(now() + days * DAY_MS) }));
+    const totals = metrics.totals();
+    const text = expose({ totals, functions, startedAt, residentBytes, cluster: cluster(), secretsDue });
     return c.body(text, 200, { "Content-Type": PROMETHEUS_TYPE });
   });
 }

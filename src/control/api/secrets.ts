@@ -106,7 +106,8 @@ const replace = apiRoute({
   etag: true,
   conditional: true,
   tags,
-  summary: "Create a secret of this name and owner, or replace its value and comment",
+  summary: "Create a secret of this name and owner, or replace its value, comment and terms",
+  description: "Fields that are left out get their defaults, but `canary` stays as it is.",
   request: { params: named, body: json(secretEntry) },
   responses: {
     200: answer("The secret that was replaced.", created),
@@ -133,7 +134,7 @@ const update = apiRoute({
   etag: true,
   conditional: true,
   tags,
-  summary: "Change a secret's name, value or comment",
+  summary: "Change a secret",
   request: {
     params,
     body: json(secretChange),
@@ -152,7 +153,7 @@ const remove = apiRoute({
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
 });
 
-export function addSecrets(api: Api, { secrets, names, commit }: ApiDeps): void {
+export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): void {
   /** The only place where the API decrypts secrets, and only on request. */
   const shown = async (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
     const opened = includeValues ? await commit(() => secrets.reveal(actor, rows)) : [];
@@ -167,8 +168,9 @@ export function addSecrets(api: Api, { secrets, names, commit }: ApiDeps): void 
   });
 
   api.openapi(list, async (c) => {
-    const { includeValues, limit, cursor, ...filter } = c.req.valid("query");
-    const page = secrets.list(filterOf(filter), cursor, limit);
+    const { includeValues, limit, cursor, due, ...filter } = c.req.valid("query");
+    const dueBy = due === undefined ? undefined : now() + due;
+    const page = secrets.list({ ...filterOf(filter), dueBy }, cursor, limit);
     return c.json({
       secrets: await shown(c.get("actor"), page.secrets, includeValues),
       next: page.next === undefined ? null : cursorOf(page.next),
@@ -240,6 +242,14 @@ function toJson(row: SecretRow, opened: OpenedSecret | undefined): z.infer<typeo
     scopeName: row.ownerName,
     createdAt: time(row.createdAt),
     updatedAt: time(row.updatedAt),
+    version: row.version,
+    setAt: time(row.setAt),
+    expiresAt: row.expiresAt === null ? null : time(row.expiresAt),
+    rotateEveryDays: row.rotateEveryDays,
+    dueAt: row.dueAt === null ? null : time(row.dueAt),
+    onExpiry: row.onExpiry,
+    expand: row.expand,
+    canary: row.canary,
     ...(row.sealed && { sealed: true as const, hosts: [...row.hosts], in: [...row.places] }),
   };
   if (!opened) return facts;

@@ -7,7 +7,8 @@ import { SCOPES } from "../../ids.ts";
 import { HOSTS_MAX, type SealInput } from "../../core/secrets/seal.ts";
 import { SEND_PLACES, type SendPlace } from "../../sealed.ts";
 import { SECRET_VALUE_MAX_BYTES } from "../../core/secrets/names.ts";
-import type { NewSecret } from "../../core/secrets/service.ts";
+import type { NewSecret, SecretChange, SecretReplacement } from "../../core/secrets/service.ts";
+import { DAY_MS, HOUR_MS } from "../../time.ts";
 import {
   body,
   changes,
@@ -69,6 +70,60 @@ function withSeal<T extends SealFields>({ sealed, hosts, in: places, ...rest }: 
   return { ...rest, seal: { sealed, hosts, places } };
 }
 
+const ON_EXPIRY = ["warn", "close"] as const;
+const ROTATE_MAX_DAYS = 3_650;
+const ROTATE_PROBLEM = `must be a whole number of days from 1 to ${ROTATE_MAX_DAYS}, or null`;
+/** The last time that a date can have. */
+const TIME_MAX_MS = 253_402_300_799_999;
+
+const flag = (description: string) => z.boolean(mustBe("true or false")).optional().openapi({ description });
+
+const expiryTime = z.iso.datetime({ offset: true, ...mustBe("a time such as 2026-01-31T12:00:00Z, or null") })
+  .transform((text, context): number => {
+    const ms = Date.parse(text);
+    if (ms >= 0 && ms <= TIME_MAX_MS) return ms;
+    context.addIssue({ code: "custom", message: "must be a time such as 2026-01-31T12:00:00Z, or null" });
+    return z.NEVER;
+  });
+
+/** When a value is due, and how it is read. */
+const terms = {
+  expiresAt: expiryTime.nullable().optional().openapi({
+    type: ["string", "null"],
+    format: "date-time",
+    description: "When the value expires, in ISO 8601; null for never.",
+  }),
+  rotateEveryDays: z.int(ROTATE_PROBLEM).min(1, ROTATE_PROBLEM).max(ROTATE_MAX_DAYS, ROTATE_PROBLEM).nullable()
+    .optional().openapi({ description: "The value is due this many days after it was set; null for never." }),
+  onExpiry: z.enum(ON_EXPIRY, mustBe(`one of ${ON_EXPIRY.join(", ")}`)).optional().openapi({
+    description: "Whether functions still get an expired value (`warn`, the default), or undefined (`close`).",
+  }),
+  expand: flag("Whether references such as `${NAME}` and `${global:NAME}` in the value are resolved for each caller."),
+  canary: flag("Whether reading the value raises an alert."),
+};
+
+const DURATION = /^([1-9]\d{0,4})([hd])$/;
+const UNIT_MS = { h: HOUR_MS, d: DAY_MS };
+
+/** A duration such as `24h` or `30d`, in milliseconds. */
+function duration(maxDays: number, zero = false) {
+  const problem = `must be a duration such as 24h or 30d, of at most ${maxDays} days`;
+  return z.string(mustBe("a duration such as 24h or 30d")).transform((text, context): number => {
+    const [, number, unit] = DURATION.exec(text) ?? [];
+    const ms = zero && /^0[hd]$/.test(text) ? 0 : Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
+    if (ms >= 0 && ms <= maxDays * DAY_MS) return ms;
+    context.addIssue({ code: "custom", message: problem });
+    return z.NEVER;
+  });
+}
+
+const keepPrevious = duration(365).optional().openapi({
+  type: "string",
+  example: "24h",
+  description: "With a new `value`: how long the value before counts next to it (`ctx.getSecretVersions`), in hours " +
+    "(`24h`) or days (`7d`). Without it, no earlier value counts any more.",
+});
+
 export const secretSchema = z.object({
   id: idSchema,
   name: z.string(),
@@ -87,6 +142,17 @@ export const secretSchema = z.object({
   in: z.array(z.enum(SEND_PLACES)).optional().openapi({
     description: "Of a sealed secret only: where in a request its value is put.",
   }),
+  version: z.int().min(1).openapi({ description: "The number of the value, from 1." }),
+  setAt: timeSchema.openapi({ description: "When the value was set." }),
+  expiresAt: timeSchema.nullable(),
+  rotateEveryDays: z.int().nullable(),
+  dueAt: timeSchema.nullable().openapi({
+    description:
+      "When the value expires or is to be replaced (`rotateEveryDays` after it was set), whichever is earlier.",
+  }),
+  onExpiry: z.enum(ON_EXPIRY),
+  expand: z.boolean(),
+  canary: z.boolean(),
   value: z.string().nullable().optional().openapi({
     description: "With `includeValues=true` only; null if it is sealed or cannot be decrypted.",
   }),
@@ -136,14 +202,13 @@ export const newSecret = body({
   ...ownerRefs,
   comment: note().optional(),
   ...sealFields,
+  ...terms,
 }).superRefine(checkOwnerFits, evenIfFieldsAreWrong)
   .transform(withSeal)
-  .transform(({ name, value, scope, comment = "", seal, ...refs }): NewSecret => ({
-    name,
-    value,
+  .transform(({ scope, comment = "", functionId, groupId, keyId, ...fields }): NewSecret => ({
+    ...fields,
     comment,
-    seal,
-    owner: ownerOf(scope, refs),
+    owner: ownerOf(scope, { functionId, groupId, keyId }),
   }))
   .openapi("NewSecret");
 
@@ -154,9 +219,19 @@ export const secretEntry = body({
   ...ownerRefs,
   comment: note().optional(),
   ...sealFields,
-}).superRefine(checkOwnerFits, evenIfFieldsAreWrong)
+  ...terms,
+  keepPrevious,
+})
+  .superRefine(checkOwnerFits, evenIfFieldsAreWrong)
   .transform(withSeal)
-  .transform(({ value, scope, comment = "", seal, ...refs }) => ({ value, comment, seal, owner: ownerOf(scope, refs) }))
+  .transform((
+    { scope, comment = "", functionId, groupId, keyId, keepPrevious: keepPreviousMs, ...fields },
+  ): Omit<SecretReplacement, "name"> => ({
+    ...fields,
+    comment,
+    keepPreviousMs,
+    owner: ownerOf(scope, { functionId, groupId, keyId }),
+  }))
   .openapi("SecretEntry");
 
 export const secretChange = changes({
@@ -164,7 +239,11 @@ export const secretChange = changes({
   value: secretValue.optional(),
   comment: note().optional(),
   ...sealFields,
-}).transform(withSeal).openapi("SecretChange");
+  ...terms,
+  keepPrevious,
+}).transform(withSeal)
+  .transform(({ keepPrevious: keepPreviousMs, ...change }): SecretChange => ({ ...change, keepPreviousMs }))
+  .openapi("SecretChange");
 
 export function ownerOf(scope: Scope, { functionId, groupId, keyId }: OwnerRefs): OwnerRef {
   switch (scope) {
@@ -249,6 +328,11 @@ export const listQuery = query({
   scope: scopeSchema.optional(),
   ...ownerRefTexts,
   includeValues: includeValues(),
+  due: duration(ROTATE_MAX_DAYS, true).optional().openapi({
+    type: "string",
+    example: "30d",
+    description: "Only secrets that expire or are to be replaced within this time, overdue ones included.",
+  }),
   limit: limitSchema,
   cursor: cursorSchema,
 }).superRefine(checkFilterFits);

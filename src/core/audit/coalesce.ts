@@ -4,7 +4,13 @@
 import { MINUTE_MS } from "../../time.ts";
 import type { Action, Actor, AuditEvent, LoneRecorder, Subject } from "../../actor.ts";
 
-const COALESCED: readonly Action[] = ["sign-in.failed", "sign-in.locked", "response.leaked", "response.blocked"];
+const COALESCED: readonly Action[] = [
+  "sign-in.failed",
+  "sign-in.locked",
+  "response.leaked",
+  "response.blocked",
+  "secret.canary",
+];
 const WINDOW_MS = MINUTE_MS;
 /** Distinct events of each action in one window; all others are counted together. */
 const DISTINCT_MAX = 20;
@@ -84,9 +90,12 @@ export function createCoalescer(
  * Returns what identifies events of one kind; never "". Failed sign-ins are distinguished by their address alone: if
  * the account counted, the time that storing takes would reveal to a client which accounts exist.
  */
-function keyOf(actor: Actor, { action, subject }: AuditEvent): string {
+function keyOf(actor: Actor, { action, subject, after }: AuditEvent): string {
   const address = "address" in actor ? actor.address : null;
-  return JSON.stringify(action.startsWith("sign-in.") ? [address] : [subject.kind, subject.id]);
+  if (action.startsWith("sign-in.")) return JSON.stringify([address]);
+  // Who read a canary matters as much as that it was read.
+  const reader = action === "secret.canary" ? [actor.kind, "id" in actor ? actor.id : null, after] : [];
+  return JSON.stringify([subject.kind, subject.id, ...reader]);
 }
 
 function sumOf({ event, count, ids }: Repetition): AuditEvent {

@@ -43,6 +43,9 @@ export interface SecretBin {
   /** Deletes a secret and all of its values permanently. @throws AppError NotFound (404) */
   purge(actor: Actor, id: SecretId): void;
 
+  /** Reports whether the time of any is over. */
+  isDue(): boolean;
+
   /** Removes secrets whose time is over, at most 500; returns how many. */
   prune(): number;
 }
@@ -122,6 +125,8 @@ export function createSecretBin({ store, names, now, record }: SecretBinOptions)
         if (!secretArchive.purge(id)) throw notFound("deleted secret", id);
         record(actor, { action: "secret.purged", subject: { kind: "secret", id, name } });
       }),
+
+    isDue: () => deletedSecrets.before(now() - BIN_DAYS * DAY_MS, 1).length > 0,
 
     prune() {
       const ids = deletedSecrets.before(now() - BIN_DAYS * DAY_MS, PRUNED_AT_ONCE);

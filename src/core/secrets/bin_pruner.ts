@@ -5,28 +5,34 @@ import { HOUR_MS } from "../../time.ts";
 import type { SecretBin } from "./bin.ts";
 
 export class BinPruner {
-  readonly #bin: Pick<SecretBin, "prune">;
+  readonly #bin: Pick<SecretBin, "isDue" | "prune">;
+  readonly #commit: <T>(work: () => T) => Promise<T>;
   readonly #warn: (message: string) => void;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(bin: Pick<SecretBin, "prune">, warn: (message: string) => void) {
+  constructor(
+    bin: Pick<SecretBin, "isDue" | "prune">,
+    commit: <T>(work: () => T) => Promise<T>,
+    warn: (message: string) => void,
+  ) {
     this.#bin = bin;
+    this.#commit = commit;
     this.#warn = warn;
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#prune(), HOUR_MS);
+    this.#timer = setInterval(() => void this.#prune(), HOUR_MS);
     Deno.unrefTimer(this.#timer);
-    this.#prune();
+    void this.#prune();
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  #prune(): void {
+  async #prune(): Promise<void> {
     try {
-      while (this.#bin.prune() > 0);
+      while (this.#bin.isDue()) await this.#commit(() => this.#bin.prune());
     } catch (error) {
       this.#warn(`Deleted secrets could not be removed: ${messageOf(error)}. It is tried again in an hour.`);
     }

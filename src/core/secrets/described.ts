@@ -3,7 +3,7 @@
 import type { Facts } from "../../actor.ts";
 import { notFound } from "../../errors.ts";
 import { type Owner, ownerId } from "../../ids.ts";
-import type { Seal, SecretRow } from "../../store/secrets.ts";
+import type { Seal, SecretRow, SecretTerms } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type Version, versionOf } from "../../versions.ts";
 
@@ -21,6 +21,26 @@ export function factsOf(
   const seal = sealed === true ? { sealed, hosts, in: places } : undefined;
   return { name, scope: owner.scope, scopeId: ownerId(owner) || null, scopeName: ownerName, comment, ...seal };
 }
+
+/** Returns what the audit records about the terms of a secret. */
+export function termFactsOf({ expiresAt, rotateEveryDays, onExpiry, expand, canary }: SecretTerms): Facts {
+  return {
+    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    rotateEveryDays,
+    onExpiry,
+    expand,
+    canary,
+  };
+}
+
+/** The terms of a secret for which nothing is said. */
+export const DEFAULT_TERMS: SecretTerms = {
+  expiresAt: null,
+  rotateEveryDays: null,
+  onExpiry: "warn",
+  expand: false,
+  canary: false,
+};
 
 /** Returns where a secret of this owner is, to follow its name. */
 export function whereIs({ scope }: Owner): string {

@@ -1,41 +1,58 @@
 // Manages secrets for the API and the pages.
 
 import { type Actor, difference, manyEvents, type Recorder } from "../../actor.ts";
-import { AppError, conflict, notFound } from "../../errors.ts";
+import { AppError, conflict, invalid, notFound } from "../../errors.ts";
 import type { Owner, OwnerRef, SecretId, SecretName } from "../../ids.ts";
 import { secretAad } from "../../keyring/aad.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
 import { pageOf } from "../../paging.ts";
-import { type SecretFilter, type SecretRow, type SecretStore, setterOf } from "../../store/secrets.ts";
+import {
+  type Seal,
+  type SecretFilter,
+  type SecretRow,
+  type SecretStore,
+  type SecretTerms,
+  setterOf,
+} from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion } from "../../versions.ts";
 import { createNames, type Names } from "../access/names.ts";
+import { NO_ALERTS, type SecretAlerts } from "./alerts.ts";
 import { createSecretBin, type SecretBin } from "./bin.ts";
-import { factsOf, requireOwner, secretVersion, whereIs } from "./described.ts";
+import { DEFAULT_TERMS, factsOf, requireOwner, secretVersion, termFactsOf, whereIs } from "./described.ts";
 import { createSecretHistory, type SecretHistory } from "./history.ts";
 import { checkSecretValue, isSecretName } from "./names.ts";
 import { type OpenedSecret, openSecret, SEALED } from "./opened.ts";
 import { changedSeal, checkNotWidened, newSeal, type SealInput } from "./seal.ts";
-import { SecretWriter, VERSIONS_KEPT } from "./writer.ts";
+import { definedOf, SecretWriter, type TermsInput, VERSIONS_KEPT } from "./writer.ts";
 
 /** A secret without its value. */
 export type Secret = Omit<SecretRow, "ciphertext">;
 
-export interface NewSecret {
-  name: SecretName;
-  value: string;
-  owner: OwnerRef;
-  comment: string;
-  seal?: SealInput | undefined;
+/** Terms that are undefined have their defaults. */
+export interface NewSecret extends TermsInput {
+  readonly name: SecretName;
+  readonly value: string;
+  readonly owner: OwnerRef;
+  readonly comment: string;
+  readonly seal?: SealInput | undefined;
+}
+
+/** A secret that is created, or replaces one. */
+export interface SecretReplacement extends NewSecret {
+  /** See SecretChange; of no effect on a new secret. */
+  readonly keepPreviousMs?: number | undefined;
 }
 
 /** What to change; what is undefined stays. */
-export interface SecretChange {
-  name?: SecretName | undefined;
-  value?: string | undefined;
-  comment?: string | undefined;
-  seal?: SealInput | undefined;
+export interface SecretChange extends TermsInput {
+  readonly name?: SecretName | undefined;
+  readonly value?: string | undefined;
+  readonly comment?: string | undefined;
+  readonly seal?: SealInput | undefined;
+  /** How long the value before counts next to the new one, in milliseconds; without it, no earlier value counts. */
+  readonly keepPreviousMs?: number | undefined;
 }
 
 /** Where a secret is copied to; with `move`, the source is deleted in the same transaction. */
@@ -57,6 +74,9 @@ export interface Secrets {
 
   /** Reports whether any owner has a secret of that name. */
   has(name: SecretName): boolean;
+
+  /** Returns how many secrets are due by a time. */
+  countDue(by: number): number;
 
   /** Returns every secret of that name that `filter` selects. @throws AppError NotFound (404) if there is none */
   byName(name: SecretName, filter: Omit<SecretFilter, "name">): SecretRow[];
@@ -88,11 +108,12 @@ export interface Secrets {
   create(actor: Actor, secret: NewSecret): SecretId;
 
   /**
-   * Creates the secret, or replaces value and comment of the one of that name and owner.
+   * Creates the secret, or replaces value, comment and terms of the one of that name and owner; whether it is a canary
+   * stays, unless that is given.
    * @throws AppError NotFound (404) for an owner that does not exist, PreconditionFailed (412),
    *   OversizedPlaintextError (413)
    */
-  replace(actor: Actor, secret: NewSecret, expected?: ExpectedVersions): { id: SecretId; created: boolean };
+  replace(actor: Actor, secret: SecretReplacement, expected?: ExpectedVersions): { id: SecretId; created: boolean };
 
   /**
    * Changes a secret. A new name changes the AAD, so the value is encrypted again.
@@ -121,6 +142,8 @@ export interface SecretsOptions {
   readonly record: Recorder;
   /** How many values of each secret are kept, with the current one; 10 by default. */
   readonly versionsKept?: () => number;
+  /** Raises the alerts of canaries that are revealed. */
+  readonly alerts?: Pick<SecretAlerts, "revealed">;
 }
 
 export function createSecrets(options: SecretsOptions): Secrets {
@@ -135,10 +158,12 @@ class SecretService implements Secrets {
   readonly #rows: SecretStore;
   readonly #names: Names;
   readonly #writer: SecretWriter;
+  readonly #alerts: Pick<SecretAlerts, "revealed">;
   readonly history: SecretHistory;
   readonly bin: SecretBin;
 
-  constructor({ store, keyring, now, record, versionsKept = () => VERSIONS_KEPT }: SecretsOptions) {
+  constructor({ store, keyring, now, record, versionsKept = () => VERSIONS_KEPT, alerts = NO_ALERTS }: SecretsOptions) {
+    this.#alerts = alerts;
     this.#store = store;
     this.#keyring = keyring;
     this.#now = now;
@@ -161,6 +186,10 @@ class SecretService implements Secrets {
 
   total(): number {
     return this.#rows.total();
+  }
+
+  countDue(by: number): number {
+    return this.#rows.countDue(by);
   }
 
   has(name: SecretName): boolean {
@@ -188,7 +217,10 @@ class SecretService implements Secrets {
     const shown = rows.filter(({ sealed }) => !sealed);
     this.#store.change(
       actor,
-      () => manyEvents("secret.revealed", "secret", shown).forEach((event) => this.#record(actor, event)),
+      () => {
+        manyEvents("secret.revealed", "secret", shown).forEach((event) => this.#record(actor, event));
+        this.#alerts.revealed(actor, shown);
+      },
     );
     return rows.map((row) => row.sealed ? { value: null, decryptionError: SEALED } : this.#open(row));
   }
@@ -208,34 +240,38 @@ class SecretService implements Secrets {
     return this.#open(row).decryptionError;
   }
 
-  create(actor: Actor, { name, value, owner: given, comment, seal: input = {} }: NewSecret): SecretId {
+  create(actor: Actor, { name, value, owner: given, comment, seal: sealInput = {}, ...input }: NewSecret): SecretId {
     checkSecretValue(value);
-    const seal = newSeal(input, value);
+    const seal = newSeal(sealInput, value);
     return this.#store.change(actor, () => {
       const owner = this.#names.owner(given);
       requireOwner(this.#store, owner);
       this.#refuseTaken(name, owner);
       const ciphertext = this.#keyring.seal(value, secretAad(owner, name));
       const setBy = setterOf(actor);
-      const id = this.#rows.insert({ name, owner, ciphertext, comment, ...seal, setBy, now: this.#now() });
+      const { expiresAt, rotateEveryDays, onExpiry, expand, canary } = { ...DEFAULT_TERMS, ...definedOf(input) };
+      const terms = { expiresAt, rotateEveryDays, onExpiry, expand, canary };
+      requireFixed(seal, terms);
+      const id = this.#rows.insert({ name, owner, ciphertext, comment, ...seal, setBy, ...terms, now: this.#now() });
+      const { after } = difference(termFactsOf(DEFAULT_TERMS), termFactsOf(terms));
       this.#record(actor, {
         action: "secret.created",
         subject: { kind: "secret", id, name },
-        after: { ...factsOf(this.#find(id)), value: "set" },
+        after: { ...factsOf(this.#find(id)), ...after, value: "set" },
       });
       return id;
     });
   }
 
-  replace(actor: Actor, secret: NewSecret, expected?: ExpectedVersions): { id: SecretId; created: boolean } {
+  replace(actor: Actor, secret: SecretReplacement, expected?: ExpectedVersions): { id: SecretId; created: boolean } {
     checkSecretValue(secret.value);
     return this.#store.change(actor, () => {
-      const { name, value, comment, seal } = secret;
-      const owner = this.#names.owner(secret.owner);
+      const { name, owner: ref, ...entry } = secret;
+      const owner = this.#names.owner(ref);
       const old = this.#rows.findByOwner(name, owner);
       requireVersion(expected, old && secretVersion(old), `the secret "${name}" ${whereIs(owner)}`);
       if (!old) return { id: this.create(actor, { ...secret, owner }), created: true };
-      this.update(actor, old.id, { value, comment, seal });
+      this.update(actor, old.id, { ...DEFAULT_TERMS, canary: undefined, ...definedOf(entry) });
       return { id: old.id, created: false };
     });
   }
@@ -252,13 +288,23 @@ class SecretService implements Secrets {
         isRenamed: name !== row.name,
         current: () => this.#readable(row, "sealed"),
       });
+      requireFixed(seal, { ...row, ...definedOf({ expand: change.expand }) });
       const isNewValue = this.#writer.update(actor, row, { ...change, seal });
-      const { before, after } = difference(factsOf(row), factsOf(this.#find(id)));
+      const changed = this.#find(id);
+      const { before, after } = difference(
+        { ...factsOf(row), ...termFactsOf(row) },
+        { ...factsOf(changed), ...termFactsOf(changed) },
+      );
       this.#record(actor, {
         action: "secret.updated",
         subject: { kind: "secret", id, name },
         before,
-        after: { ...after, ...(isNewValue && { value: "changed" }) },
+        after: {
+          ...after,
+          ...(isNewValue && { value: "changed" }),
+          ...(isNewValue && change.keepPreviousMs !== undefined &&
+            { previousUntil: isoTime(changed.setAt + change.keepPreviousMs) }),
+        },
       });
     });
   }
@@ -336,6 +382,15 @@ class SecretService implements Secrets {
   #open(row: SecretRow): OpenedSecret {
     return openSecret(this.#rows, this.#keyring, row);
   }
+}
+
+/** @throws AppError InvalidInput (400) for references in a sealed value, which could take readable values anywhere */
+function requireFixed({ sealed }: Pick<Seal, "sealed">, { expand }: Pick<SecretTerms, "expand">): void {
+  if (sealed && expand) throw invalid("expand", "must not be true for a sealed secret");
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** Returns the fields of a secret that a copy has, too. */

@@ -10,6 +10,7 @@ import { slices } from "../../slices.ts";
 import { type SecretFilter, type SecretRow, type SecretStore, setterOf } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { createNames, type Names } from "../access/names.ts";
+import { NO_ALERTS, type SecretAlerts } from "./alerts.ts";
 import type { FileProblem } from "./file_entries.ts";
 import { type Addressed, assignOwners, ownersIn } from "./import_lines.ts";
 import {
@@ -90,6 +91,8 @@ export interface SecretTransferOptions {
   readonly record: Recorder;
   /** How many values of each secret are kept, with the current one; 10 by default. */
   readonly versionsKept?: () => number;
+  /** Raises the alerts of canaries that are exported. */
+  readonly alerts?: Pick<SecretAlerts, "revealed">;
 }
 
 export function createSecretTransfer(options: SecretTransferOptions): SecretTransfer {
@@ -122,8 +125,11 @@ class TransferService implements SecretTransfer {
   readonly #rows: SecretStore;
   readonly #names: Names;
   readonly #writer: SecretWriter;
+  readonly #alerts: Pick<SecretAlerts, "revealed">;
 
-  constructor({ store, keyring, now, record, versionsKept = () => VERSIONS_KEPT }: SecretTransferOptions) {
+  constructor(options: SecretTransferOptions) {
+    const { store, keyring, now, record, versionsKept = () => VERSIONS_KEPT, alerts = NO_ALERTS } = options;
+    this.#alerts = alerts;
     this.#store = store;
     this.#keyring = keyring;
     this.#now = now;
@@ -169,7 +175,10 @@ class TransferService implements SecretTransfer {
     const rows = this.#rows.list(filterOf(owner), 0, Number.MAX_SAFE_INTEGER);
     rows.sort((a, b) => a.name < b.name ? -1 : 1);
     const shown = rows.filter(({ sealed }) => !sealed);
-    const reveal = () => manyEvents("secret.revealed", "secret", shown).forEach((event) => this.#record(actor, event));
+    const reveal = () => {
+      manyEvents("secret.revealed", "secret", shown).forEach((event) => this.#record(actor, event));
+      this.#alerts.revealed(actor, shown);
+    };
     await this.#store.commit(() => this.#store.change(actor, reveal));
     const secrets: WrittenSecret[] = [];
     const unreadable: UnreadableSecret[] = [];

@@ -1,7 +1,7 @@
 // Writes secrets: a new value becomes a version of its own, and the one before it is kept. Used within transactions.
 
 import type { Actor } from "../../actor.ts";
-import { AppError } from "../../errors.ts";
+import { AppError, invalid } from "../../errors.ts";
 import type { SecretName } from "../../ids.ts";
 import { secretAad } from "../../keyring/aad.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
@@ -14,8 +14,11 @@ import { openSecret } from "./opened.ts";
 /** Values of a secret that are kept, with the current one, if nothing else is set. */
 export const VERSIONS_KEPT = 10;
 
+/** Terms that an input sets; what is undefined stays, or has its default. */
+export type TermsInput = { readonly [K in keyof SecretTerms]?: SecretTerms[K] | undefined };
+
 /** What changes of a secret; what is undefined stays. */
-export interface SecretEdit extends Partial<SecretTerms> {
+export interface SecretEdit extends TermsInput {
   readonly name?: SecretName | undefined;
   readonly comment?: string | undefined;
   readonly value?: string | undefined;
@@ -53,6 +56,7 @@ export class SecretWriter {
    */
   update(actor: Actor, row: SecretRow, edit: SecretEdit): boolean {
     const { value, seal, keepPreviousMs, ciphertext: prepared, ...terms } = edit;
+    if (keepPreviousMs !== undefined && value === undefined) throw invalid("keepPrevious", "needs a new value");
     const at = nextChangeTime(this.#now(), row.updatedAt);
     const name = edit.name ?? row.name;
     const fields = { ...row, ...definedOf(terms), name, now: at };
@@ -110,8 +114,10 @@ export class SecretWriter {
   }
 }
 
-function definedOf<T extends object>(fields: T): Partial<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
+/** Returns the fields that are not undefined. */
+export function definedOf<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const defined = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(defined) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 function isSameSeal(a: Seal, b: Seal): boolean {

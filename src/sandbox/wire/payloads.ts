@@ -10,6 +10,7 @@ import {
   type LogPayload,
   type LookupPayload,
   ProtocolError,
+  QUESTION_KINDS,
   RECORD_TYPES,
   type ResponsePayload,
   SECRET_NAME_MAX_LENGTH,
@@ -85,8 +86,9 @@ function areTexts(values: unknown[], maxLength: number): boolean {
 
 /** @throws ProtocolError */
 export function parseAsk(payload: string): AskPayload {
-  const [ask, kind, name, scope] = parsePayload(payload);
-  const valid = Number.isSafeInteger(ask) && (kind === "get" || kind === "complete") &&
+  const [ask, given, name, scope] = parsePayload(payload);
+  const kind = QUESTION_KINDS.find((known) => known === given);
+  const valid = Number.isSafeInteger(ask) && kind !== undefined &&
     isText(name, SECRET_NAME_MAX_LENGTH) &&
     (scope === null || isText(scope, SCOPE_MAX_LENGTH));
   if (!valid) throw new ProtocolError("a malformed ask");

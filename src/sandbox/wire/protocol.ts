@@ -123,7 +123,8 @@ export type CallPayload = [
 /** `asked` has a bit for each answer that came with the call and was used. */
 export type ResponsePayload = [status: number, headers: FlatHeaders, body: BodyMode, asked: number];
 
-export type Question = readonly [kind: "get" | "complete", name: string, scope: string | null];
+export const QUESTION_KINDS = ["get", "previous", "versions", "complete"] as const;
+export type Question = readonly [kind: (typeof QUESTION_KINDS)[number], name: string, scope: string | null];
 
 /** `value` is as in AnswerPayload. */
 export type PrefetchedAnswer = readonly [...question: Question, value: unknown];

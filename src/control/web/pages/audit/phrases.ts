@@ -24,6 +24,7 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "secret.restored": { did: "restored", ...SECRET },
   "secret.purged": { did: "deleted permanently a value of", ...SECRET },
   "secret.revealed": { did: "viewed", one: "the value of the secret", many: "the values of secrets" },
+  "secret.canary": { did: "raised the alarm of the canary", ...SECRET },
   "function.created": { did: "created", ...FUNCTION },
   "function.updated": { did: "changed", ...FUNCTION },
   "function.deleted": { did: "deleted", ...FUNCTION },

@@ -22,10 +22,20 @@ import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
 import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 import { UNSEALED } from "../../../../core/secrets/seal.ts";
 import { SEAL_FIELDS, SEAL_LABELS, SealFields, sealInput, sealTexts } from "./seal_fields.tsx";
+
+import { KeepPreviousField, TERM_FIELDS, TERM_LABELS, TermFields, termInput, termTexts } from "./terms.tsx";
 import { AlteredSecret, secretOf, secretPath } from "./values.tsx";
 
 export const SCOPE_FORM_LABELS = { scope: "Scope", functionId: "Function", groupId: "Group", keyId: "Key" };
-const LABELS = { name: "Name", value: "Value", ...SCOPE_FORM_LABELS, ...SEAL_LABELS, comment: "Comment" };
+const LABELS = {
+  name: "Name",
+  value: "Value",
+  ...SCOPE_FORM_LABELS,
+  comment: "Comment",
+  ...SEAL_LABELS,
+  ...TERM_LABELS,
+  keepPrevious: "Keep the value before",
+};
 const NEW = `${SECRETS}/new`;
 const PASTE = `${SECRETS}/paste`;
 const UNSHOWABLE = "contains characters that this field would change (carriage returns or NUL). ";
@@ -44,7 +54,11 @@ export function addForms(web: Web, deps: WebDeps): void {
       ...pick(c.req.query(), ["name", "scope", "functionId", "groupId", "keyId", "comment"]),
     }),
     read: (typed) =>
-      readFields(typed, ["name", "value", "scope", "functionId", "groupId", "keyId", "comment", ...SEAL_FIELDS]),
+      readFields(typed, [
+        ...["name", "value", "scope", "functionId", "groupId", "keyId", "comment"],
+        ...SEAL_FIELDS,
+        ...TERM_FIELDS,
+      ]),
     schema: (fields) => newSecret.parse(toNewSecret(fields)),
     act: ({ actor, input }) => deps.commit(() => secrets.create(actor, input)),
     page: (c, { values, problems, status }) => newPage(c, deps, values, problems, status),
@@ -54,12 +68,26 @@ export function addForms(web: Web, deps: WebDeps): void {
   formRoute(web, {
     path: `${SECRETS}/:id{[1-9][0-9]*}/edit`,
     subject: (c) => secretOf(c, deps),
-    initial: (row): Fields => ({ name: row.name, value: "", comment: row.comment, ...sealTexts(row) }),
-    read: (typed) => readFields(typed, ["name", "value", "comment", "crlf", ...SEAL_FIELDS]),
-    schema: ({ name, value = "", comment, crlf, ...seal }) => {
+    initial: (row): Fields => ({
+      name: row.name,
+      value: "",
+      comment: row.comment,
+      ...sealTexts(row),
+      ...termTexts(row),
+    }),
+    read: (typed) =>
+      readFields(typed, ["name", "value", "comment", "crlf", "keepPrevious", ...SEAL_FIELDS, ...TERM_FIELDS]),
+    schema: ({ name, value = "", comment, crlf, keepPrevious, ...rest }, row) => {
       const typed = crlf === "keep" ? value.replaceAll("\n", "\r\n") : value;
-      const input = { name, value: typed === "" ? undefined : typed, comment, ...sealInput(seal) };
-      return secretChange.parse(input);
+      return secretChange.parse({
+        name,
+        value: typed === "" ? undefined : typed,
+        comment,
+        ...sealInput(rest),
+        ...termInput(rest, row),
+        // Without a new value, there is none before it.
+        ...(keepPrevious && typed !== "" && { keepPrevious }),
+      });
     },
     act: ({ actor, subject, input, expected }) => deps.commit(() => secrets.update(actor, subject.id, input, expected)),
     page: (c, { subject, values, problems, status }) => editPage(c, deps, subject, values, problems, status),
@@ -74,7 +102,7 @@ export function addForms(web: Web, deps: WebDeps): void {
   web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit/reveal`, async (c) => {
     const row = secretOf(c, deps);
     const form = await readForm(c);
-    const fields = readFields(form, ["name", "comment", "version", ...SEAL_FIELDS]);
+    const fields = readFields(form, ["name", "comment", "version", "keepPrevious", ...SEAL_FIELDS, ...TERM_FIELDS]);
     const [opened] = await deps.commit(() => secrets.reveal(c.get("actor"), [row]));
     const value = opened!.value?.reveal();
     if (value === undefined) return editPage(c, deps, row, fields, { value: opened!.decryptionError! });
@@ -104,7 +132,7 @@ export function readFields(typed: Typed, names: readonly string[]): Fields {
 }
 
 function toNewSecret({ name, value, comment, ...rest }: Fields): unknown {
-  return { name, value, comment, ...ownerInput(rest), ...sealInput(rest) };
+  return { name, value, comment, ...ownerInput(rest), ...sealInput(rest), ...termInput(rest) };
 }
 
 /** Returns the scope and the owner for a schema: of the owners' dropdowns, only that of the scope counts. */
@@ -151,6 +179,7 @@ function newPage(
         <ScopeFields matrix={matrix} fields={fields} problems={problems} />
         <SealFields fields={fields} problems={problems} isStored={false} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
+        <TermFields fields={fields} problems={problems} isOpen={hasProblem(problems)} />
         <FormActions submit="Create" cancel={SECRETS} />
       </form>
     ),
@@ -210,21 +239,33 @@ function editPage(
             </button>
           </p>
         )}
+        <KeepPreviousField value={fields.keepPrevious ?? ""} problems={problems} />
         <SealFields fields={fields} problems={problems} isStored={row.sealed} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
+        <TermFields fields={fields} problems={problems} isOpen={hasProblem(problems) || hasTerms(row)} />
         <FormActions submit="Save" cancel={namePath(row.name)} />
       </form>
     ),
   }, status);
 }
 
+function hasProblem(problems: Problems | undefined): boolean {
+  return TERM_FIELDS.some((field) => problems?.[field] !== undefined);
+}
+
+/** Reports whether the terms of a secret differ from those of a new one. */
+function hasTerms({ dueAt, onExpiry, expand, canary }: SecretRow): boolean {
+  return dueAt !== null || onExpiry !== "warn" || expand || canary;
+}
+
 /** Returns the differences, but never the stored value, which the user has not asked to see. */
-function differencesOf({ name, comment }: SecretRow, fields: Fields) {
+function differencesOf(row: SecretRow, fields: Fields) {
   const value = fields.value ? "the value in the form" : "the stored value, unchanged";
+  const typed = Object.fromEntries(TERM_FIELDS.map((name) => [name, fields[name] ?? ""]));
   return differences(
-    { name: LABELS.name, value: LABELS.value, comment: LABELS.comment },
-    { name, value: "hidden; it may have changed", comment },
-    { name: fields.name ?? "", value, comment: fields.comment ?? "" },
+    { name: LABELS.name, value: LABELS.value, comment: LABELS.comment, ...TERM_LABELS },
+    { name: row.name, value: "hidden; it may have changed", comment: row.comment, ...termTexts(row) },
+    { name: fields.name ?? "", value, comment: fields.comment ?? "", ...typed },
   );
 }
 

@@ -164,6 +164,7 @@ function Value({ row, opened, deps, read, unused }: ValueProps) {
         <p class="whose">
           <Badge kind="plain">{SCOPE_LABELS[row.owner.scope]}</Badge>{" "}
           {link ? <a href={link}>{row.ownerName}</a> : "every function"}
+          <TermBadges row={row} now={deps.now()} />
           {unused && (
             <>
               <Badge kind="warn">Unused</Badge>
@@ -201,6 +202,29 @@ function Value({ row, opened, deps, read, unused }: ValueProps) {
         )}. <LastRead read={read} deps={deps} />
       </p>
     </li>
+  );
+}
+
+/** How soon the value is due is shown from this time before. */
+const DUE_SOON_MS = 30 * DAY_MS;
+
+function TermBadges({ row, now }: { row: SecretRow; now: number }) {
+  const { expiresAt, dueAt, onExpiry, expand, canary } = row;
+  const isExpired = expiresAt !== null && expiresAt <= now;
+  return (
+    <>
+      {isExpired
+        ? <Badge kind="bad">{onExpiry === "close" ? "Expired, closed" : "Expired"}</Badge>
+        : dueAt !== null && dueAt <= now
+        ? <Badge kind="warn">Overdue</Badge>
+        : dueAt !== null && dueAt <= now + DUE_SOON_MS && (
+          <Badge kind="warn">
+            Due <Time ms={dueAt} />
+          </Badge>
+        )}
+      {expand && <Badge kind="plain">References</Badge>}
+      {canary && <Badge kind="plain">Canary</Badge>}
+    </>
   );
 }
 
