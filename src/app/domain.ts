@@ -6,10 +6,12 @@ import { type Access, createAccess } from "../core/access/access.ts";
 import { moveEarlierUses, observeUses } from "../core/access/uses.ts";
 import { type Admins, createAdmins } from "../core/admins/admins.ts";
 import { createSecretAlerts, type SecretAlerts } from "../core/secrets/alerts.ts";
+import { createLocalState } from "../core/admins/local_state.ts";
 import { createSecrets, type Secrets } from "../core/secrets/service.ts";
 import { checkAccessGroups, createSettings, type Settings } from "../core/settings/settings.ts";
 import { messageOf } from "../errors.ts";
 import type { KeyId, SessionId } from "../ids.ts";
+import type { SharedState } from "../shared_state.ts";
 import { DAY_MS, HOUR_MS } from "../time.ts";
 import type { Data } from "./data.ts";
 import type { Host } from "./host.ts";
@@ -21,12 +23,15 @@ export interface Domain {
   readonly secrets: Secrets;
   /** Raises the alerts of canaries. */
   readonly alerts: SecretAlerts;
+  /** What requests leave for later ones, which another node may answer. */
+  readonly shared: SharedState;
 }
 
 export async function openDomain(
   opened: AsyncDisposableStack,
   { config, log, now }: Host,
   data: Data,
+  clusterState?: SharedState,
 ): Promise<Domain> {
   const { store, keyring, audit, record, observations } = data;
   const settings = createSettings({ store, check: checkAccessGroups(store.access), record });
@@ -50,8 +55,11 @@ export async function openDomain(
   });
   const limits = { idleMs: () => idleHours() * HOUR_MS, longestMs: () => longestDays() * DAY_MS };
   const { recordAlone } = audit;
+  const local = createLocalState(now);
+  opened.defer(() => local.close());
+  const shared = clusterState ?? local;
   const warn = (message: string) => log("warn", message);
-  const admins = createAdmins({ store, keyring, limits, now, record, recordAlone, sessionUses, warn });
+  const admins = createAdmins({ store, keyring, limits, now, shared, record, recordAlone, sessionUses, warn });
   const alerts = createSecretAlerts({ store, record, recordAlone, log, now });
   const secrets = createSecrets({
     store,
@@ -61,5 +69,5 @@ export async function openDomain(
     record,
     ...settings.view({ versionsKept: "secrets.versions-kept" }),
   });
-  return { settings, access, admins, secrets, alerts };
+  return { settings, access, admins, secrets, alerts, shared };
 }

@@ -23,6 +23,7 @@ import type { FunctionId } from "../ids.ts";
 import type { Rotation } from "../core/encryption/rotation.ts";
 import type { Audit } from "../core/audit/audit.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { SharedState } from "../shared_state.ts";
 import type { AllLogs } from "../telemetry/cluster/all_logs.ts";
 import type { Logs } from "../telemetry/logs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -64,6 +65,8 @@ export interface ApiDeps {
   readonly health: (id: FunctionId) => Health;
   readonly metrics: Metrics;
   readonly reads: Reads;
+  /** What requests leave for later ones, which another node may answer. */
+  readonly shared: SharedState;
   readonly now: () => number;
   /** When the server started, in milliseconds since 1970. */
   readonly startedAt: number;

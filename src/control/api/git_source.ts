@@ -2,7 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import type { GitSource, GitSources } from "../../code/git/source.ts";
-import { type Limit, Throttle } from "../../core/admins/throttle.ts";
+import type { Limit } from "../../shared_state.ts";
 import { AppError } from "../../errors.ts";
 import { unauthorized } from "../../http/errors.ts";
 import { isSecret, isSignedBy } from "../../keyring/webhook_signature.ts";
@@ -107,8 +107,7 @@ export function addGitSource(api: Api, { gitSources, gitSync, commit }: ApiDeps)
 }
 
 /** Adds the webhook, which needs no API key: its requests are signed. */
-export function addGitWebhook(api: Api, { gitSources, gitSync, secrets, now }: ApiDeps): void {
-  const throttle = new Throttle(now);
+export function addGitWebhook(api: Api, { gitSources, gitSync, secrets, shared }: ApiDeps): void {
   describeWebhook(api);
 
   const usable = (name: string) => {
@@ -132,13 +131,13 @@ export function addGitWebhook(api: Api, { gitSources, gitSync, secrets, now }: A
   };
 
   api.post(WEBHOOK_PATH, nothingUndocumented({ body: true, conditional: false }), async (c) => {
-    const counted = { bucket: c.env.address, limit: WEBHOOK_LIMIT };
-    throttle.begin([counted]);
+    const counted = { bucket: `webhook from ${c.env.address}`, limit: WEBHOOK_LIMIT };
+    await shared.throttle.begin([counted]);
     const content = await readBody(c.req.raw, WEBHOOK_MAX_BYTES);
     if (!isAuthentic(c.req.raw.headers, content)) {
       throw unauthorized("The webhook is not signed with the secret of the git source.");
     }
-    throttle.takeBack(counted);
+    await shared.throttle.takeBack(counted);
     // What it says about the push is not used: the git server is asked.
     gitSync.requestSync();
     return c.json(SUCCESS, 202);

@@ -71,7 +71,7 @@ const end = apiRoute({
 });
 
 /** Adds what needs no credential. */
-export function addTerminalSessions(api: Api, { admins, commit }: ApiDeps): void {
+export function addTerminalSessions(api: Api, { admins }: ApiDeps): void {
   api.openapi(create, async (c) => {
     const { code, verifier } = c.req.valid("json");
     const visitor = {
@@ -79,7 +79,7 @@ export function addTerminalSessions(api: Api, { admins, commit }: ApiDeps): void
       userAgent: c.req.header("user-agent") ?? "",
       device: undefined,
     } as const;
-    const { admin, token, expiresAt } = await commit(() => admins.terminal.exchange(visitor, code, verifier));
+    const { admin, token, expiresAt } = await admins.terminal.exchange(visitor, code, verifier);
     return c.json({ session: SESSION_PREFIX + token, email: admin.email, expiresAt: time(expiresAt) }, 201);
   });
 }

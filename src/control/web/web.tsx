@@ -54,7 +54,7 @@ export function createWeb(deps: WebDeps): Web {
   addPasswordLink(web, deps);
 
   web.use("*", guard(deps));
-  web.use("*", submitOnce(deps.now));
+  web.use("*", submitOnce(deps.shared));
   web.use("*", firstSteps(deps));
   addHome(web, deps);
   addSecrets(web, deps);

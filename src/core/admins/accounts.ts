@@ -9,6 +9,7 @@ import type { DerivedKey } from "../../keyring/derived_key.ts";
 import type { Passwords } from "../../keyring/passwords.ts";
 import type { AdminRow, AdminStore } from "../../store/admins.ts";
 import { tamperedRow } from "../../store/authenticated_rows.ts";
+import type { SharedState } from "../../shared_state.ts";
 import type { Store } from "../../store/store.ts";
 import { HOUR_MS } from "../../time.ts";
 import { hashOf, newToken, type SessionOrigin, type Sessions } from "./sessions.ts";
@@ -29,7 +30,7 @@ export interface Accounts {
   /** @throws AppError NotFound (404) */
   get(id: AdminId): AdminRow;
 
-  /** Returns a new token for the link that creates the first account; undefined if there is an account. */
+  /** Returns the token for the link that creates the first account; undefined if there is an account. */
   openSetup(): string | undefined;
 
   /** Reports whether `token` is the current set-up token and there is no account yet. */
@@ -86,6 +87,7 @@ export interface AccountsOptions {
   readonly linkKey: DerivedKey;
   readonly sessions: Sessions;
   readonly passwords: Passwords;
+  readonly shared: Pick<SharedState, "setupToken">;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
   /** Is called for each change. */
@@ -104,10 +106,12 @@ class AccountService implements Accounts {
   readonly #now: () => number;
   readonly #record: Recorder;
   readonly #rows: AdminStore;
+  readonly #newSetupToken: () => string;
   /** Set only while there is no account. */
   #setupToken: string | undefined;
 
-  constructor({ store, linkKey, sessions, passwords, now, record }: AccountsOptions) {
+  constructor({ store, linkKey, sessions, passwords, shared, now, record }: AccountsOptions) {
+    this.#newSetupToken = () => shared.setupToken ?? newToken();
     this.#store = store;
     this.#linkKey = linkKey;
     this.#sessions = sessions;
@@ -130,7 +134,7 @@ class AccountService implements Accounts {
   }
 
   openSetup(): string | undefined {
-    this.#setupToken = this.#rows.admins().length > 0 ? undefined : newToken();
+    this.#setupToken = this.#rows.admins().length > 0 ? undefined : this.#newSetupToken();
     return this.#setupToken;
   }
 

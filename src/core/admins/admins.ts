@@ -5,8 +5,10 @@ import type { Keyring } from "../../keyring/keyring.ts";
 import { Passwords } from "../../keyring/passwords.ts";
 import type { SessionId } from "../../ids.ts";
 import type { Uses } from "../access/uses.ts";
+import type { SharedState } from "../../shared_state.ts";
 import type { Store } from "../../store/store.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
+import { createLocalState } from "./local_state.ts";
 import { createSecondFactor, type SecondFactor } from "./second_factor.ts";
 import { createSessions, type SessionLimits, type Sessions } from "./sessions.ts";
 import { createSignIn, type SignIn } from "./sign_in.ts";
@@ -26,6 +28,8 @@ export interface AdminsOptions {
   readonly limits: SessionLimits;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
+  /** What requests leave for later ones; in memory by default. */
+  readonly shared?: SharedState;
   /** Is called for each change. */
   readonly record: Recorder;
   /** Is called for each attempt to sign in that fails. */
@@ -37,7 +41,7 @@ export interface AdminsOptions {
 }
 
 export function createAdmins(options: AdminsOptions): Admins {
-  const { store, keyring, limits, now, record, sessionUses, warn } = options;
+  const { store, keyring, limits, now, record, sessionUses, warn, shared = createLocalState(now) } = options;
   const { recordAlone = (actor, event) => store.commit(() => record(actor, event)) } = options;
   const passwords = new Passwords(keyring.derive("admin passwords"));
   const sessions = createSessions({
@@ -50,9 +54,10 @@ export function createAdmins(options: AdminsOptions): Admins {
     warn,
   });
   const linkKey = keyring.derive("password links");
-  const accounts = createAccounts({ store, linkKey, sessions, passwords, now, record });
+  const accounts = createAccounts({ store, linkKey, sessions, passwords, shared, now, record });
   const secondFactor = createSecondFactor({ store, key: keyring.derive("second factors"), now, record });
   const deviceKey = keyring.derive("known devices");
-  const signIn = createSignIn({ store, sessions, passwords, secondFactor, deviceKey, now, record, recordAlone });
-  return { accounts, sessions, secondFactor, signIn, terminal: createTerminalSignIn({ signIn, limits, now }) };
+  const signIn = createSignIn({ store, sessions, passwords, secondFactor, deviceKey, shared, record, recordAlone });
+  const terminal = createTerminalSignIn({ store, shared, signIn, limits, now });
+  return { accounts, sessions, secondFactor, signIn, terminal };
 }

@@ -10,11 +10,11 @@ import type { AdminId } from "../../ids.ts";
 import type { DerivedKey } from "../../keyring/derived_key.ts";
 import type { Passwords } from "../../keyring/passwords.ts";
 import type { AdminRow } from "../../store/admins.ts";
+import type { Counted, Handovers, Limit, SharedState, Throttle } from "../../shared_state.ts";
 import type { Store } from "../../store/store.ts";
 import { subjectOf } from "./accounts.ts";
 import type { SecondFactor } from "./second_factor.ts";
 import { hashOf, newToken, type Sessions } from "./sessions.ts";
-import { type Counted, type Limit, Throttle } from "./throttle.ts";
 import { MINUTE_MS, SECOND_MS } from "../../time.ts";
 
 /** Prefix length of the largest IPv6 network that one household usually has (RFC 6177). */
@@ -49,6 +49,9 @@ export interface PendingSecondFactor {
   readonly pending: string;
 }
 
+/** A user who was verified, and the password that was valid then. */
+export type VerifiedAdmin = Pick<AdminRow, "id" | "password">;
+
 export interface SignIn {
   /** Returns a proof that this browser has signed in to an account, which the browser keeps. */
   newDevice(id: AdminId): string;
@@ -66,7 +69,7 @@ export interface SignIn {
    * Starts a session of a user who was verified just now, without a second factor.
    * @throws AppError Unauthorized (401) if the user is gone, or the password was changed meanwhile
    */
-  enter(visitor: Visitor, row: AdminRow): SignedIn;
+  enter(visitor: Visitor, row: VerifiedAdmin): SignedIn;
 
   /**
    * Asks a signed-in user for the password again, before changes that an unattended browser must not allow.
@@ -88,8 +91,7 @@ export interface SignInOptions {
   readonly secondFactor: SecondFactor;
   /** Makes the MACs of `SignedIn.device`. */
   readonly deviceKey: DerivedKey;
-  /** Milliseconds since 1970 UTC. */
-  readonly now: () => number;
+  readonly shared: SharedState;
   /** Is called for each session that is started. */
   readonly record: Recorder;
   /** Is called for each attempt that fails. */
@@ -106,22 +108,22 @@ class SignInService implements SignIn {
   readonly #passwords: Passwords;
   readonly #secondFactor: SecondFactor;
   readonly #deviceKey: DerivedKey;
-  readonly #now: () => number;
   readonly #record: Recorder;
   readonly #recordAlone: LoneRecorder;
   readonly #throttle: Throttle;
-  readonly #waitingForCode = new Map<string, { id: AdminId; password: string | null; until: number }>();
+  /** Users whose passwords were right, by their tokens. */
+  readonly #waitingForCode: Handovers;
 
-  constructor({ store, sessions, passwords, secondFactor, deviceKey, now, record, recordAlone }: SignInOptions) {
+  constructor({ store, sessions, passwords, secondFactor, deviceKey, shared, record, recordAlone }: SignInOptions) {
     this.#store = store;
     this.#sessions = sessions;
     this.#passwords = passwords;
     this.#secondFactor = secondFactor;
     this.#deviceKey = deviceKey;
-    this.#now = now;
     this.#record = record;
     this.#recordAlone = recordAlone;
-    this.#throttle = new Throttle(now);
+    this.#throttle = shared.throttle;
+    this.#waitingForCode = shared.handovers("second-factor", PENDING_MAX);
   }
 
   newDevice(id: AdminId): string {
@@ -131,53 +133,50 @@ class SignInService implements SignIn {
 
   async withPassword(visitor: Visitor, email: string, password: string): Promise<SignedIn | PendingSecondFactor> {
     const row = this.#trusted(this.#store.admins.adminByEmail(email));
-    const counted = this.#begin(visitor, row, "password", keyOf(email));
+    const counted = await this.#begin(visitor, row, "password", keyOf(email));
     let right: boolean;
     try {
       right = await this.#passwords.matches(row?.password ?? null, password);
     } catch (error) {
-      counted.forEach(this.#throttle.takeBack, this.#throttle);
+      await this.#takeBack(counted);
       throw error;
     }
     if (!row || !right) {
       await this.#refuse(visitor, row, counted, "password");
       throw wrong();
     }
-    this.#succeeded(counted);
+    await this.#succeeded(counted);
     return await this.afterPassword(visitor, row);
   }
 
   async afterPassword(visitor: Visitor, row: AdminRow): Promise<SignedIn | PendingSecondFactor> {
-    if (row.totpNonce !== null) return this.#waitForCode(row);
+    if (row.totpNonce !== null) return await this.#waitForCode(row);
     return await this.#store.commit(() => this.enter(visitor, row));
   }
 
   async verifyPassword(visitor: Visitor, row: AdminRow, password: string, field: string): Promise<void> {
     const counted: Counted = { bucket: `prove ${row.id}`, limit: PER_ACCOUNT_AND_ADDRESS };
-    this.#throttle.begin([counted]);
+    await this.#throttle.begin([counted]);
     if (!await this.#passwords.matches(row.password, password)) {
       await this.#refuse(visitor, row, [counted], "proof");
       throw invalid(field, "is wrong");
     }
-    this.#throttle.clear(counted.bucket);
+    await this.#throttle.clear(counted.bucket);
   }
 
   async withCode(visitor: Visitor, pending: string, code: string): Promise<SignedIn> {
-    const waiting = this.#waitingForCode.get(keyOf(pending));
-    const row = waiting && waiting.until > this.#now()
-      ? this.#trusted(this.#store.admins.admin(waiting.id))
-      : undefined;
-    if (!waiting || !row || row.password !== waiting.password) {
-      throw new AppError("Expired", 401, "That took too long. Sign in again.");
-    }
-    const counted = this.#begin(visitor, row, "code", String(row.id));
+    const found = await this.#waitingForCode.find(keyOf(pending));
+    const waiting: VerifiedAdmin | undefined = found === undefined ? undefined : JSON.parse(found);
+    const row = waiting && this.#trusted(this.#store.admins.admin(waiting.id));
+    if (!row || row.password !== waiting.password) throw expired();
+    const counted = await this.#begin(visitor, row, "code", String(row.id));
     const { id, totpNonce } = row;
     if (totpNonce !== null && !await this.#store.commit(() => this.#secondFactor.use(id, totpNonce, code))) {
       await this.#refuse(visitor, row, counted, "code");
       throw new AppError("Unauthorized", 401, "This code is wrong or was already used.", { code: "is wrong" });
     }
-    this.#succeeded(counted);
-    this.#waitingForCode.delete(keyOf(pending));
+    await this.#succeeded(counted);
+    if (await this.#waitingForCode.take(keyOf(pending)) === undefined) throw expired();
     return await this.#store.commit(() => this.enter(visitor, row));
   }
 
@@ -218,24 +217,29 @@ class SignInService implements SignIn {
     // Unknown e-mail addresses are not recorded: the user may have typed a password there.
     const subject = row ? subjectOf(row) : { kind: "admin", id: null, name: "" };
     await this.#recordAlone(visitor.actor, { action: "sign-in.failed", subject, after: { step } });
-    if (counted.some(({ bucket }) => this.#throttle.isBlocked(bucket))) {
+    const blocked = await Promise.all(counted.map(({ bucket }) => this.#throttle.isBlocked(bucket)));
+    if (blocked.includes(true)) {
       await this.#recordAlone(visitor.actor, { action: "sign-in.locked", subject, after: { step } });
     }
   }
 
-  #succeeded([pair, ...others]: readonly Counted[]): void {
-    this.#throttle.clear(pair!.bucket);
-    for (const counted of others) this.#throttle.takeBack(counted);
+  async #succeeded([pair, ...others]: readonly Counted[]): Promise<void> {
+    await this.#throttle.clear(pair!.bucket);
+    await this.#takeBack(others);
+  }
+
+  async #takeBack(counted: readonly Counted[]): Promise<void> {
+    for (const one of counted) await this.#throttle.takeBack(one);
   }
 
   /** @throws SlowDown (429) */
-  #begin(visitor: Visitor, row: AdminRow | undefined, step: string, account: string): Counted[] {
+  async #begin(visitor: Visitor, row: AdminRow | undefined, step: string, account: string): Promise<Counted[]> {
     const counted = this.#countedOf(step, account, visitor, row);
-    this.#throttle.begin(counted);
+    await this.#throttle.begin(counted);
     return counted;
   }
 
-  enter(visitor: Visitor, { id, password }: AdminRow): SignedIn {
+  enter(visitor: Visitor, { id, password }: VerifiedAdmin): SignedIn {
     return this.#store.transaction(() => {
       const row = this.#trusted(this.#store.admins.admin(id));
       // The account may have been removed, or its password changed, during the check.
@@ -253,14 +257,15 @@ class SignInService implements SignIn {
     });
   }
 
-  #waitForCode({ id, password }: AdminRow): PendingSecondFactor {
+  async #waitForCode({ id, password }: VerifiedAdmin): Promise<PendingSecondFactor> {
     const pending = newToken();
-    for (const [key, { until }] of this.#waitingForCode) {
-      if (until <= this.#now() || this.#waitingForCode.size >= PENDING_MAX) this.#waitingForCode.delete(key);
-    }
-    this.#waitingForCode.set(keyOf(pending), { id, password, until: this.#now() + PENDING_MS });
+    await this.#waitingForCode.put(keyOf(pending), JSON.stringify({ id, password }), PENDING_MS);
     return { pending };
   }
+}
+
+function expired(): AppError {
+  return new AppError("Expired", 401, "That took too long. Sign in again.");
 }
 
 function wrong(): AppError {

@@ -4,9 +4,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AppError } from "../../errors.ts";
 import { MINUTE_MS } from "../../time.ts";
+import type { SharedState } from "../../shared_state.ts";
 import type { AdminRow } from "../../store/admins.ts";
+import type { Store } from "../../store/store.ts";
 import { hashOf, newToken, type SessionLimits } from "./sessions.ts";
-import type { SignIn, Visitor } from "./sign_in.ts";
+import type { SignIn, VerifiedAdmin, Visitor } from "./sign_in.ts";
 
 /** How long a code can be exchanged: the browser passes it on at once. */
 const CODE_MS = 2 * MINUTE_MS;
@@ -26,46 +28,43 @@ export interface TerminalSignIn {
    * Returns a code that is exchanged once, within two minutes. `row` is a user whose password was verified just now;
    * `challenge` is the SHA-256 of the terminal's verifier in base64url.
    */
-  approve(row: AdminRow, challenge: string): string;
+  approve(row: AdminRow, challenge: string): Promise<string>;
 
   /** Starts the terminal's session. The code is used up, whatever comes out. @throws AppError Unauthorized (401) */
-  exchange(visitor: Visitor, code: string, verifier: string): TerminalSession;
+  exchange(visitor: Visitor, code: string, verifier: string): Promise<TerminalSession>;
 }
 
-interface Approval {
-  readonly row: AdminRow;
+interface Approval extends VerifiedAdmin {
   readonly challenge: string;
-  readonly until: number;
 }
 
 export interface TerminalSignInOptions {
+  readonly store: Pick<Store, "commit">;
+  readonly shared: SharedState;
   readonly signIn: SignIn;
   readonly limits: SessionLimits;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
 }
 
-export function createTerminalSignIn({ signIn, limits, now }: TerminalSignInOptions): TerminalSignIn {
-  const approvals = new Map<string, Approval>();
+export function createTerminalSignIn(options: TerminalSignInOptions): TerminalSignIn {
+  const { store, shared, signIn, limits, now } = options;
+  const approvals = shared.handovers("terminal", CODES_MAX);
   return {
-    approve(row, challenge) {
-      for (const [key, { until }] of approvals) {
-        if (until <= now() || approvals.size >= CODES_MAX) approvals.delete(key);
-      }
+    async approve({ id, password }, challenge) {
       const code = newToken();
-      approvals.set(keyOf(code), { row, challenge, until: now() + CODE_MS });
+      const approval: Approval = { id, password, challenge };
+      await approvals.put(keyOf(code), JSON.stringify(approval), CODE_MS);
       return code;
     },
 
-    exchange(visitor, code, verifier) {
-      const approval = approvals.get(keyOf(code));
-      approvals.delete(keyOf(code));
-      const isProven = approval !== undefined && approval.until > now() &&
-        timingSafeEqual(hashOf(challengeOf(verifier)), hashOf(approval.challenge));
-      if (!isProven) {
+    async exchange(visitor, code, verifier) {
+      const found = await approvals.take(keyOf(code));
+      const approval: Approval | undefined = found === undefined ? undefined : JSON.parse(found);
+      if (!approval || !timingSafeEqual(hashOf(challengeOf(verifier)), hashOf(approval.challenge))) {
         throw new AppError("Unauthorized", 401, "This code is wrong, was used before, or is too old. Sign in again.");
       }
-      const { admin, token } = signIn.enter(visitor, approval.row);
+      const { admin, token } = await store.commit(() => signIn.enter(visitor, approval));
       return { admin, token, expiresAt: now() + limits.longestMs() };
     },
   };

@@ -2,14 +2,7 @@
 // only names of buckets, not what is tried.
 
 import { SlowDown } from "../../errors.ts";
-import { DAY_MS } from "../../time.ts";
-
-export interface Limit {
-  /** Attempts before the first wait. */
-  readonly free: number;
-  readonly firstWaitMs: number;
-  readonly longestWaitMs: number;
-}
+import { type Counted, FORGET_ATTEMPTS_MS, waitMs } from "../../shared_state.ts";
 
 interface Bucket {
   attempts: number;
@@ -17,17 +10,8 @@ interface Bucket {
   lastAt: number;
 }
 
-/** What an attempt counts against. */
-export interface Counted {
-  readonly bucket: string;
-  readonly limit: Limit;
-}
-
 /** Each takes a few dozen bytes. */
 const BUCKETS_MAX = 20_000;
-/** A bucket without attempts for this long is reset. */
-const FORGET_AFTER_MS = DAY_MS;
-
 export class Throttle {
   readonly #now: () => number;
   /** In the order of their last attempts, so that buckets in use are evicted last. */
@@ -73,7 +57,7 @@ export class Throttle {
 
   #known(bucket: string): Bucket | undefined {
     const found = this.#buckets.get(bucket);
-    return found && this.#now() - found.lastAt < FORGET_AFTER_MS ? found : undefined;
+    return found && this.#now() - found.lastAt < FORGET_ATTEMPTS_MS ? found : undefined;
   }
 
   #put(bucket: string, state: Bucket): void {
@@ -83,9 +67,4 @@ export class Throttle {
     const [oldest] = this.#buckets.keys();
     this.#buckets.delete(oldest!);
   }
-}
-
-/** Returns how long to wait after this many attempts. */
-function waitMs(attempts: number, { free, firstWaitMs, longestWaitMs }: Limit): number {
-  return attempts < free ? 0 : Math.min(firstWaitMs * 2 ** (attempts - free), longestWaitMs);
 }

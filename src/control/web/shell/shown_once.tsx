@@ -1,9 +1,9 @@
-// Keeps values that a page shows once, such as a new key's: in memory, for the session that created them, until the
-// user confirms them or a few minutes have passed, so that a reload does not lose them.
+// Keeps values that a page shows once, such as a new key's, for the session that created them, until the user confirms
+// them or a few minutes have passed, so that a reload does not lose them.
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Context } from "hono";
-import type { SessionId } from "../../../ids.ts";
+import type { Handovers, SharedState } from "../../../shared_state.ts";
 import type { WebEnv } from "./deps.ts";
 import { fieldText, readForm } from "./forms.ts";
 import { page } from "./layout.tsx";
@@ -11,57 +11,50 @@ import { page } from "./layout.tsx";
 export const SHOWN_MINUTES = 10;
 const SHOWN_MS = SHOWN_MINUTES * 60_000;
 const KEPT_MAX = 500;
-const KEPT_PER_SESSION_MAX = 20;
 
-interface Kept<T> {
-  readonly sessionId: SessionId;
-  readonly value: T;
-  readonly timer: ReturnType<typeof setTimeout>;
+export interface ShownOnceOptions<T> {
+  readonly shared: SharedState;
+  /** Names the page. */
+  readonly kind: string;
+  /** Writes a value as text, which `read` reads. */
+  readonly write: (value: T) => string;
+  readonly read: (text: string) => T;
 }
 
 export class ShownOnce<T> {
-  readonly #kept = new Map<string, Kept<T>>();
+  readonly #kept: Handovers;
+  readonly #options: ShownOnceOptions<T>;
 
-  /** Drops all values when `closing` is aborted. */
-  constructor(closing: AbortSignal) {
-    closing.addEventListener("abort", () => [...this.#kept.keys()].forEach((id) => this.#forget(id)));
+  constructor(options: ShownOnceOptions<T>) {
+    this.#kept = options.shared.handovers(`shown ${options.kind}`, KEPT_MAX);
+    this.#options = options;
   }
 
   /** Keeps `value` for the session of the request; returns the query of the address that shows it. */
-  keep(c: Context<WebEnv>, value: T): string {
-    const { sessionId } = c.get("admin");
-    const own = [...this.#kept].filter(([, kept]) => kept.sessionId === sessionId);
-    if (own.length >= KEPT_PER_SESSION_MAX) this.#forget(own[0]![0]);
-    else if (this.#kept.size >= KEPT_MAX) this.#forget(this.#kept.keys().next().value!);
+  async keep(c: Context<WebEnv>, value: T): Promise<string> {
     const id = randomBytes(16).toString("base64url");
-    const timer = setTimeout(() => this.#forget(id), SHOWN_MS);
-    Deno.unrefTimer(timer);
-    this.#kept.set(id, { sessionId, value, timer });
+    await this.#kept.put(keyOf(c, id), this.#options.write(value), SHOWN_MS);
     return `shown=${id}`;
   }
 
   /** Returns the value that the address names, if it belongs to this session and is still kept. */
-  find(c: Context<WebEnv>): T | undefined {
-    return this.#of(c, c.req.query("shown") ?? "");
+  async find(c: Context<WebEnv>): Promise<T | undefined> {
+    return this.#value(await this.#kept.find(keyOf(c, c.req.query("shown") ?? "")));
   }
 
   /** Drops the value that `Confirm` names; returns it. */
   async confirm(c: Context<WebEnv>): Promise<T | undefined> {
-    const id = fieldText(await readForm(c), "shown");
-    const value = this.#of(c, id);
-    if (value !== undefined) this.#forget(id);
-    return value;
+    return this.#value(await this.#kept.take(keyOf(c, fieldText(await readForm(c), "shown"))));
   }
 
-  #of(c: Context<WebEnv>, id: string): T | undefined {
-    const kept = this.#kept.get(id);
-    return kept?.sessionId === c.get("admin").sessionId ? kept.value : undefined;
+  #value(text: string | undefined): T | undefined {
+    return text === undefined ? undefined : this.#options.read(text);
   }
+}
 
-  #forget(id: string): void {
-    clearTimeout(this.#kept.get(id)?.timer);
-    this.#kept.delete(id);
-  }
+/** Another session does not find what this one keeps. The address alone, in a browser's history, is no key either. */
+function keyOf(c: Context<WebEnv>, id: string): string {
+  return createHash("sha256").update(`${c.get("admin").sessionId} ${id}`).digest("base64url");
 }
 
 /** The button that confirms the value, and the time after which it disappears without it. */

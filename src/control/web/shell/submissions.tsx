@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
+import type { SharedState } from "../../../shared_state.ts";
 import { FILE_BODY_MAX_BYTES } from "../../inputs/body.ts";
 import type { WebEnv } from "./deps.ts";
 import { bodyOf } from "./forms.ts";
@@ -11,16 +12,15 @@ export const TOKEN_FIELD = "form-token";
 /** The second copy of a request arrives within seconds. */
 const REMEMBERED_MS = 2 * 60_000;
 const REMEMBERED_MAX = 1_000;
+/** How often to look whether the first copy, which another node may handle, is answered. */
+const LOOK_INTERVAL_MS = 100;
+/** What stands for a form that is not answered yet. */
+const UNANSWERED = "";
 
 /** The answer to a form that succeeded. A form that failed is handled again, with the same problems. */
 interface Redirect {
   readonly location: string;
   readonly cookies: readonly string[];
-}
-
-interface Submission {
-  readonly until: number;
-  readonly redirect: Promise<Redirect | undefined>;
 }
 
 /** The hidden field of a form that must not be handled twice. */
@@ -33,39 +33,47 @@ export function FormToken() {
  * Answers a copy of a form, which has the same token and content in the same session, with the redirect of the first
  * one, once that is answered. Runs after the guard.
  */
-export function submitOnce(now: () => number): MiddlewareHandler<WebEnv> {
-  const submissions = new Map<string, Submission>();
+export function submitOnce(shared: SharedState): MiddlewareHandler<WebEnv> {
+  const submissions = shared.handovers("submissions", REMEMBERED_MAX);
 
-  const forget = (): void => {
-    for (const [key, { until }] of submissions) {
-      if (until > now() && submissions.size < REMEMBERED_MAX) break;
-      submissions.delete(key);
+  /** Returns the answer to the first copy; undefined if this is the first one, which has to be answered. */
+  const earlier = async (key: string): Promise<Redirect | undefined> => {
+    while (!await submissions.claim(key, UNANSWERED, REMEMBERED_MS)) {
+      const found = await submissions.find(key);
+      if (found !== undefined && found !== UNANSWERED) return JSON.parse(found);
+      if (found === UNANSWERED) await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
     }
+    return undefined;
   };
 
   return async (c, next) => {
     if (c.req.method !== "POST") return await next();
     const content = await contentOf(await bodyOf(c, FILE_BODY_MAX_BYTES), c.req.header("content-type") ?? "");
     if (content === undefined) return await next();
-    const key = `${c.get("admin").sessionId} ${c.req.path} ${content}`;
-    const earlier = await submissions.get(key)?.redirect;
-    if (earlier) {
-      for (const cookie of earlier.cookies) c.header("Set-Cookie", cookie, { append: true });
-      return c.redirect(earlier.location, 303);
+    const key = keyOf(`${c.get("admin").sessionId} ${c.req.path} ${content}`);
+    const first = await earlier(key);
+    if (first) {
+      for (const cookie of first.cookies) c.header("Set-Cookie", cookie, { append: true });
+      return c.redirect(first.location, 303);
     }
-    forget();
-    const { promise, resolve } = Promise.withResolvers<Redirect | undefined>();
-    submissions.set(key, { until: now() + REMEMBERED_MS, redirect: promise });
     let redirect: Redirect | undefined;
     try {
       await next();
       const location = c.res.status === 303 ? c.res.headers.get("location") : null;
       if (location !== null) redirect = { location, cookies: c.res.headers.getSetCookie() };
     } finally {
-      if (!redirect) submissions.delete(key);
-      resolve(redirect);
+      // The form is answered, whether or not that can be remembered.
+      const remembered = redirect
+        ? submissions.put(key, JSON.stringify(redirect), REMEMBERED_MS)
+        : submissions.take(key);
+      await remembered.catch(() => {});
     }
   };
+}
+
+/** Returns a key of fixed length for any input. */
+function keyOf(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
 }
 
 /** Returns a hash of a form's fields; undefined if it has no token. */

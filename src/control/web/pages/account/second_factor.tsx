@@ -26,9 +26,17 @@ interface Codes {
 export function addSecondFactor(web: Web, deps: WebDeps): void {
   const { accounts, secondFactor, signIn } = deps.admins;
   const own = (c: Context<WebEnv>) => accounts.get(c.get("admin").id);
-  const shown = new ShownOnce<Codes>(deps.closing);
-  const codesPath = (c: Context<WebEnv>, title: string, codes: readonly string[]) =>
-    `${CODES_PATH}?${shown.keep(c, { title, text: new SecretValue(codes.join("\n")) })}`;
+  const shown = new ShownOnce<Codes>({
+    shared: deps.shared,
+    kind: "codes",
+    write: ({ title, text }) => JSON.stringify([title, text.reveal()]),
+    read: (kept) => {
+      const [title, text] = JSON.parse(kept);
+      return { title, text: new SecretValue(text) };
+    },
+  });
+  const codesPath = async (c: Context<WebEnv>, title: string, codes: readonly string[]) =>
+    `${CODES_PATH}?${await shown.keep(c, { title, text: new SecretValue(codes.join("\n")) })}`;
 
   web.get(PATH, (c) => {
     const row = own(c);
@@ -51,7 +59,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
       if (subject.totpNonce !== null) return redirect(c, PATH, "The second factor is already on.");
       return setUpPage(c, secondFactor.proposed(subject, values.nonce), problems);
     },
-    then: (codes, { c }) => ({ to: codesPath(c, "The second factor is on", codes) }),
+    then: async (codes, { c }) => ({ to: await codesPath(c, "The second factor is on", codes) }),
   });
 
   formRoute(web, {
@@ -63,11 +71,11 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
       return await deps.commit(() => secondFactor.renewCodes(actor, subject));
     },
     page: (c, { problems }) => managePage(c, deps, { codes: problems! }),
-    then: (codes, { c }) => ({ to: codesPath(c, "New recovery codes", codes) }),
+    then: async (codes, { c }) => ({ to: await codesPath(c, "New recovery codes", codes) }),
   });
 
-  web.get(CODES_PATH, (c) => {
-    const codes = shown.find(c);
+  web.get(CODES_PATH, async (c) => {
+    const codes = await shown.find(c);
     if (codes) return codesPage(c, codes);
     const advice = "If you lost the codes, create new ones.";
     return noLongerShown(c, { title: "Recovery codes", advice, back: PATH });

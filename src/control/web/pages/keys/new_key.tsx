@@ -58,7 +58,15 @@ interface CreatedKey {
 
 export function addNewKey(web: Web, deps: WebDeps): void {
   const { access, settings } = deps;
-  const shown = new ShownOnce<CreatedKey>(deps.closing);
+  const shown = new ShownOnce<CreatedKey>({
+    shared: deps.shared,
+    kind: "key",
+    write: ({ value, ...created }) => JSON.stringify({ ...created, value: value.reveal() }),
+    read: (text) => {
+      const { value, ...created } = JSON.parse(text);
+      return { ...created, value: new SecretValue(value) };
+    },
+  });
 
   formRoute(web, {
     path: "/web/keys/new",
@@ -84,14 +92,14 @@ export function addNewKey(web: Web, deps: WebDeps): void {
         problem: target && values.letIn ? await requireGroup(c, deps, target, groupId) : undefined,
       };
       return {
-        to: `${CREATED_PATH}?${shown.keep(c, created)}`,
+        to: `${CREATED_PATH}?${await shown.keep(c, created)}`,
         notice: `Created the key "${values.name}". Copy its value.`,
       };
     },
   });
 
-  web.get(CREATED_PATH, (c) => {
-    const created = shown.find(c);
+  web.get(CREATED_PATH, async (c) => {
+    const created = await shown.find(c);
     if (created) return createdPage(c, deps, created);
     return noLongerShown(c, {
       title: "New API key",

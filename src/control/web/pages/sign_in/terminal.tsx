@@ -43,7 +43,12 @@ interface Values {
 export function addTerminal(web: Web, deps: WebDeps): void {
   const { accounts, signIn, terminal } = deps.admins;
   const own = (c: Context<WebEnv>) => accounts.get(c.get("admin").id);
-  const shown = new ShownOnce<string>(deps.closing);
+  const shown = new ShownOnce<string>({
+    shared: deps.shared,
+    kind: "terminal",
+    write: (text) => text,
+    read: (text) => text,
+  });
 
   formRoute(web, {
     path: PATH,
@@ -61,14 +66,14 @@ export function addTerminal(web: Web, deps: WebDeps): void {
       return terminal.approve(subject, challenge);
     },
     page: (c, { values, problems, status }) => approvalPage(c, values, problems, status),
-    then: (code, { c, values: { wanted: { state, port } } }) => {
+    then: async (code, { c, values: { wanted: { state, port } } }) => {
       const address = `http://127.0.0.1:${port}/?${new URLSearchParams({ code, state })}`;
-      return { to: `${DONE_PATH}?${shown.keep(c, address)}` };
+      return { to: `${DONE_PATH}?${await shown.keep(c, address)}` };
     },
   });
 
-  web.get(DONE_PATH, (c) => {
-    const address = shown.find(c);
+  web.get(DONE_PATH, async (c) => {
+    const address = await shown.find(c);
     if (address === undefined) {
       return noLongerShown(c, { title: "Sign in a terminal", advice: "Run crude login again.", back: "/web" });
     }

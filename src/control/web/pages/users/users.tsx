@@ -34,8 +34,17 @@ interface Invitation {
 export function addUsers(web: Web, deps: WebDeps): void {
   const { admins: { accounts, secondFactor }, commit } = deps;
   const userOf = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
-  const shown = new ShownOnce<Invitation>(deps.closing);
-  const linkPath = (c: Context<WebEnv>, invitation: Invitation) => `${LINK_PATH}?${shown.keep(c, invitation)}`;
+  const shown = new ShownOnce<Invitation>({
+    shared: deps.shared,
+    kind: "link",
+    write: ({ link, ...invitation }) => JSON.stringify({ ...invitation, link: link.reveal() }),
+    read: (text) => {
+      const { link, ...invitation } = JSON.parse(text);
+      return { ...invitation, link: new SecretValue(link) };
+    },
+  });
+  const linkPath = async (c: Context<WebEnv>, invitation: Invitation) =>
+    `${LINK_PATH}?${await shown.keep(c, invitation)}`;
 
   web.get(PATH, (c) => listPage(c, deps));
   web.get(`${PATH}/new`, (c) => newPage(c, { values: { name: "", email: "" } }));
@@ -46,15 +55,15 @@ export function addUsers(web: Web, deps: WebDeps): void {
     schema: (values) => newPerson.parse(values),
     act: ({ actor, input }) => commit(() => accounts.invite(actor, input)),
     page: newPage,
-    then: (token, { c, input: { email } }) => {
+    then: async (token, { c, input: { email } }) => {
       const title = `${email} is invited`;
       const text = `Give this link to ${email}, who chooses a password with it.`;
-      return { to: linkPath(c, { title, text, link: linkOf(c, token) }) };
+      return { to: await linkPath(c, { title, text, link: linkOf(c, token) }) };
     },
   });
 
-  web.get(LINK_PATH, (c) => {
-    const invitation = shown.find(c);
+  web.get(LINK_PATH, async (c) => {
+    const invitation = await shown.find(c);
     if (invitation) return linkPage(c, invitation);
     const advice = "If the link was lost, make another one on the user's page.";
     return noLongerShown(c, { title: "Link", advice, back: PATH });
@@ -84,7 +93,7 @@ export function addUsers(web: Web, deps: WebDeps): void {
         `A new password for ${row.email}`,
         `Give this link to ${row.email}, who chooses a new password with it. Until then, the old one works.`,
       ];
-    return redirect(c, linkPath(c, { title, text, link: linkOf(c, token) }));
+    return redirect(c, await linkPath(c, { title, text, link: linkOf(c, token) }));
   });
 
   formRoute(web, {
