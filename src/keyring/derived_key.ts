@@ -31,6 +31,9 @@ export const PURPOSES = [
   "cluster snapshots",
   "cluster messages",
   "cluster counts",
+  "cluster attempts",
+  "cluster handovers",
+  "set-up link",
   "cluster keyring",
 ] as const;
 

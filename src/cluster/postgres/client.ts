@@ -18,6 +18,8 @@ const LANES = {
   leases: { statementTimeoutMs: 4_000 },
   /** Reads of the table of nodes, which writers wait for. */
   members: { statementTimeoutMs: 2_000 },
+  /** What users wait for who sign in. */
+  short: { statementTimeoutMs: 4_000 },
   /** Large or slow work that can wait: snapshots, contents of files, counts. */
   bulk: { statementTimeoutMs: 60_000 },
 } as const;

@@ -97,6 +97,23 @@ const FORMATS: readonly string[] = [
   );
   CREATE SEQUENCE counts_change;
   `,
+  `
+  -- Attempts to sign in and the like; the bucket is a MAC of what they count against.
+  CREATE TABLE attempts (
+    bucket text PRIMARY KEY,
+    attempts int NOT NULL,
+    blocked_until timestamptz NOT NULL,
+    last_at timestamptz NOT NULL
+  );
+  -- What one request leaves for a later one, for minutes, encrypted.
+  CREATE TABLE handovers (
+    kind text NOT NULL,
+    key text NOT NULL,
+    body text NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (kind, key)
+  );
+  `,
 ];
 
 /** @throws PostgresSetupError if the tables are of a newer version; an error of PostgreSQL */
