@@ -5,6 +5,7 @@ import { AppError, conflict, invalid, messageOf, notFound } from "../../errors.t
 import type { FunctionEntries } from "../../core/functions/registry.ts";
 import { type Sha256, sha256Of } from "../../sha256.ts";
 import { type Blobs, eachOf } from "../../store/blobs.ts";
+import { ALONE, type OncePerCluster } from "../../once_per_cluster.ts";
 import type { Level } from "../../telemetry/log.ts";
 import { oneLine } from "../../text.ts";
 import type { ExpectedVersions, Version } from "../../versions.ts";
@@ -51,7 +52,12 @@ export interface GitSyncOptions {
   readonly parseFunctions: (source: string) => FunctionEntries;
   readonly now: () => number;
   readonly report: (level: Level, message: string) => void;
+  /** Keeps the nodes of a cluster from doing the same; by default, there is none. */
+  readonly once?: OncePerCluster;
 }
+
+/** Nodes do not deploy commits at the same time. */
+const LOCK = "git";
 
 export function createGitSync(options: GitSyncOptions): GitSync {
   return new GitSyncService(options);
@@ -72,16 +78,18 @@ class GitSyncService implements GitSync {
   readonly #options: GitSyncOptions;
   #queue: Promise<unknown> = Promise.resolve();
   #isRequested = false;
-  #isStopping = false;
+  readonly #once: OncePerCluster;
+  readonly #stopping = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: GitSyncOptions) {
     this.#options = options;
+    this.#once = options.once ?? ALONE;
     options.sources.onChange(() => this.#startTimer());
   }
 
   sync(actor: Actor, { force }: { force: boolean }) {
-    return this.#inTurn(async () => {
+    return this.#alone(async () => {
       const deployed = await this.#attempt(actor, { force, known: null });
       return deployed!;
     });
@@ -102,7 +110,7 @@ class GitSyncService implements GitSync {
   requestSync(): void {
     if (this.#isRequested || this.#isStopping) return;
     this.#isRequested = true;
-    void this.#inTurn(async () => {
+    void this.#alone(async () => {
       this.#isRequested = false;
       const { sources } = this.#options;
       if (!sources.get()) return;
@@ -114,7 +122,7 @@ class GitSyncService implements GitSync {
   }
 
   start(): void {
-    if (this.#options.sources.get()?.intervalSeconds) this.requestSync();
+    if (this.#options.sources.get()?.intervalSeconds) this.#look();
     this.#startTimer();
   }
 
@@ -147,20 +155,34 @@ class GitSyncService implements GitSync {
     clearInterval(this.#timer);
     const seconds = this.#options.sources.get()?.intervalSeconds;
     if (!seconds || this.#isStopping) return;
-    this.#timer = setInterval(() => this.requestSync(), seconds * 1_000);
+    this.#timer = setInterval(() => this.#look(), seconds * 1_000);
     Deno.unrefTimer(this.#timer);
   }
 
+  /** One node of a cluster looks. */
+  #look(): void {
+    if (this.#once.leads) this.requestSync();
+  }
+
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort(syncFailed("The server is stopping."));
     clearInterval(this.#timer);
     await this.#options.fetcher.close();
     await this.#queue;
   }
 
+  /** Runs `work` when nothing else of this node, and no other node, deploys commits. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(() => this.#once.exclusively(LOCK, work, this.#stopping.signal));
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#queue.then(() => {
-      if (this.#isStopping) throw syncFailed("The server is stopping.");
+      this.#stopping.signal.throwIfAborted();
       return work();
     });
     this.#queue = run.catch(() => {});
