@@ -12,6 +12,7 @@ import { benchObserve } from "./observe.ts";
 import { benchPages } from "./pages.ts";
 import { benchRotation } from "./rotation.ts";
 import { benchRouting } from "./routing.ts";
+import { benchSealed } from "./sealed.ts";
 import { benchSignIn } from "./sign_in.ts";
 
 const wanted = new Set(Deno.args);
@@ -29,6 +30,7 @@ if (chosen("memory")) await benchMemory();
 if (chosen("pages")) missed.push(...await benchPages());
 if (chosen("rotation")) missed.push(...await benchRotation());
 if (chosen("routing")) missed.push(...await benchRouting());
+if (chosen("sealed")) missed.push(...await benchSealed());
 if (chosen("sign-in")) missed.push(...await benchSignIn());
 console.log(missed.length === 0 ? "\nno floor missed" : `\nmissed: ${missed.join("; ")}`);
 Deno.exit(missed.length === 0 ? 0 : 1);
