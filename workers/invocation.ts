@@ -297,7 +297,7 @@ export class Invocation implements CallPort, Parts {
     if (!this.#mayAsk) return Promise.reject(requestEnded());
     const answer = this.#takePrefetched(kind, name, scope);
     // JSON has null for a missing secret.
-    if (answer) return Promise.resolve(answer[3] ?? undefined);
+    if (answer) return Promise.resolve(this.#withPlaceholders(answer[3]) ?? undefined);
     const waiting = Promise.withResolvers<unknown>();
     const ask = this.#nextAsk++;
     this.#asks.set(ask, waiting);

@@ -2,7 +2,7 @@
 // values are decrypted at the last moment.
 
 import type { Scope, SecretId } from "../../ids.ts";
-import type { SealedValues } from "../../sandbox/host/sealed_values.ts";
+import type { GivenValue, SealedValues } from "../../sandbox/host/sealed_values.ts";
 import type { Question, SealedAnswer } from "../../sandbox/wire/protocol.ts";
 import type { Serving } from "../../serving.ts";
 import {
@@ -76,6 +76,8 @@ export interface VersionAnswer {
 }
 
 interface Made extends Prefetched {
+  /** The answers as JSON, if there are sealed ones, of which each call has a placeholder of its own. */
+  readonly parts: readonly (string | SealedPart)[] | undefined;
   readonly secrets: readonly DisclosedSecret[];
   /** Until when the answers stay the same if nothing is changed, in milliseconds since 1970 UTC. */
   readonly until: number;
@@ -83,8 +85,15 @@ interface Made extends Prefetched {
   readonly bytes: number;
 }
 
+interface SealedPart {
+  readonly question: Question;
+  readonly value: GivenValue;
+}
+
 interface Prepared {
   readonly value: unknown;
+  /** In place of `value`, if it is sealed. */
+  readonly sealed?: GivenValue;
   readonly secrets: readonly DisclosedSecret[];
   /** As in Made. */
   readonly until: number;
@@ -165,8 +174,9 @@ export class SecretBroker<C extends SealableCaller> {
     }
     for (const secret of made.secrets) this.#observer.disclosed(caller, secret);
     this.#observer.prefetched(caller, made.questions.length);
-    if (!this.#serving && made.until === Infinity) return made;
-    return { ...made, usableMs: Math.min(this.#serving?.usableMs ?? Infinity, made.until - this.#lookup.now()) };
+    if (!this.#serving && !made.parts && made.until === Infinity) return made;
+    const json = made.parts ? `[${made.parts.map((part) => this.#partOf(caller, part)).join()}]` : made.json;
+    return { ...made, json, usableMs: Math.min(this.#serving?.usableMs ?? Infinity, made.until - this.#lookup.now()) };
   }
 
   /** Returns the value; undefined, reported, if it cannot be read. Adds its scope to `scopes`. */
@@ -185,6 +195,13 @@ export class SecretBroker<C extends SealableCaller> {
     if (!found.seal) return value;
     const { placeholder, hosts } = caller.sealed.give({ name, value, ...found.seal });
     return { sealed: placeholder, hosts };
+  }
+
+  /** Returns an answer as JSON, with a placeholder of this call. */
+  #partOf(caller: C, part: string | SealedPart): string {
+    if (typeof part === "string") return part;
+    const { placeholder, hosts } = caller.sealed.give(part.value);
+    return JSON.stringify([...part.question, { sealed: placeholder, hosts } satisfies SealedAnswer]);
   }
 
   #versions(caller: C, name: string, scopes: Scope[]): VersionAnswer[] | undefined {
@@ -213,30 +230,38 @@ export class SecretBroker<C extends SealableCaller> {
 
   #make(caller: C, expected: readonly Question[]): Made {
     const questions: Question[] = [];
-    const answers: string[] = [];
+    const answers: (string | SealedPart)[] = [];
     const secrets: DisclosedSecret[] = [];
     let length = 0;
     let until = Infinity;
     for (const question of expected) {
       const prepared = this.#prepare(caller, question);
       if (!prepared) continue;
-      const answer = JSON.stringify([...question, prepared.value ?? null]);
+      const answer = JSON.stringify([...question, prepared.sealed ?? prepared.value ?? null]);
       if (length + answer.length > JSON_MAX_LENGTH) continue;
       length += answer.length;
       until = Math.min(until, prepared.until);
       questions.push(question);
-      answers.push(answer);
+      answers.push(prepared.sealed ? { question, value: prepared.sealed } : answer);
       secrets.push(...prepared.secrets);
     }
     // The answers are held as JSON and as values, both in UTF-16.
     const bytes = 4 * length + ANSWER_BYTES * (1 + questions.length);
-    return { questions, json: `[${answers.join()}]`, secrets, bytes, until };
+    const hasSealed = answers.some((answer) => typeof answer !== "string");
+    return {
+      questions,
+      json: hasSealed ? "" : `[${answers.join()}]`,
+      parts: hasSealed ? answers : undefined,
+      secrets,
+      bytes,
+      until,
+    };
   }
 
   /**
    * Returns the answer to a question that may not be asked; undefined if it must not be answered in advance. A secret
-   * that cannot be read is not, so that each question for it is reported; nor is an expired one, a canary, whose
-   * alert says that it was read, or a sealed one, of which each call has a placeholder of its own.
+   * that cannot be read is not, so that each question for it is reported; nor is an expired one, or a canary, whose
+   * alert says that it was read.
    */
   #prepare(caller: C, [kind, name, scope]: Question): Prepared | undefined {
     if (kind === "complete" || !(scope === null || isScope(scope))) return undefined;
@@ -245,7 +270,9 @@ export class SecretBroker<C extends SealableCaller> {
     if (!found) return { value: undefined, secrets: [], until: Infinity };
     if (!mayPrepare(found)) return undefined;
     const value = found.value.reveal();
-    return { value, secrets: [...found.used, { id: found.id, scope: found.scope, name, value }], until: found.until };
+    const sealed = found.seal && { name, value, ...found.seal };
+    const secrets = [...found.used, { id: found.id, scope: found.scope, name, value }];
+    return { value, ...(sealed && { sealed }), secrets, until: found.until };
   }
 
   #prepareVersions(caller: C, name: string): Prepared | undefined {
@@ -253,7 +280,7 @@ export class SecretBroker<C extends SealableCaller> {
     const secrets: DisclosedSecret[] = [];
     let end = Infinity;
     for (const { version, until, found } of this.#lookup.versions(caller, name)) {
-      if (!mayPrepare(found)) return undefined;
+      if (!mayPrepare(found) || found.seal) return undefined;
       const value = found.value.reveal();
       answers.push({ version, value, current: until === undefined, ...(until !== undefined && { until }) });
       secrets.push(...found.used, { id: found.id, scope: found.scope, name, value });
@@ -264,7 +291,7 @@ export class SecretBroker<C extends SealableCaller> {
 }
 
 function mayPrepare(found: FoundSecret): found is OpenedSecret {
-  return !("problem" in found) && !found.seal && found.canaries.length === 0 && found.expiredAt === undefined;
+  return !("problem" in found) && found.canaries.length === 0 && found.expiredAt === undefined;
 }
 
 function putValue(answer: CompleteAnswer, { holder }: Caller, scope: Scope, value: Given): void {

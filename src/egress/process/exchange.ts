@@ -264,6 +264,8 @@ export class Exchange {
         CONNECT_MAX_MS,
       );
       sent.once("socket", (socket) => {
+        // It counts while a connection is idle.
+        socket.setTimeout(0);
         if (!socket.connecting) clearTimeout(late);
         else socket.once("connect", () => clearTimeout(late));
       });

@@ -3,6 +3,7 @@
 
 import http from "node:http";
 import https from "node:https";
+import type { Socket } from "node:net";
 import { BUSY_CALLS, FrameWriter, readFrames } from "../../sandbox/wire/protocol.ts";
 import type { SealedEntry } from "../../sealed.ts";
 import { FromEgress, type RequestPayload, ToEgress } from "../wire.ts";
@@ -40,10 +41,14 @@ function laneOf(id: number): Lane {
   return lane;
 }
 
-/** Closes connections that were not used for a while. */
+/** Closes connections that were not used for a while. An exchange that uses one stops its clock. */
 function closingIdle<A extends http.Agent>(agent: A): A {
-  agent.on("free", (socket: import("node:net").Socket) => {
-    socket.setTimeout(IDLE_MS, () => socket.destroy());
+  const known = new WeakSet<Socket>();
+  agent.on("free", (socket: Socket) => {
+    socket.setTimeout(IDLE_MS);
+    if (known.has(socket)) return;
+    known.add(socket);
+    socket.on("timeout", () => socket.destroy());
   });
   return agent;
 }
