@@ -108,22 +108,23 @@ class EgressService implements Egress {
   #connection({ ownAddresses, denied }: Closed): Connection {
     const closed = [...ownAddresses, ...denied];
     const flags = closed.join();
-    if (this.#current?.flags === flags && !this.#current.isOver) {
-      return this.#current;
+    if (this.#current && !this.#current.isOver) {
+      if (this.#current.flags === flags) return this.#current;
+      this.#current.retire();
     }
-    this.#current?.retire();
-    if (this.#isClosed || performance.now() - this.#failedAt < RETRY_MS) {
-      return new Connection(undefined, flags);
-    }
+    const mayStart = !this.#isClosed && performance.now() - this.#failedAt >= RETRY_MS;
+    if (!mayStart) return new Connection(undefined, flags);
     const connection = new Connection(
       startEgress(this.#options.process, closed, this.#options.certificates),
       flags,
       (output) => {
         this.#all.delete(connection);
         if (connection.isRetired || this.#isClosed) return;
+        if (connection.hasConnected) return this.#options.onFailure(ENDED);
         this.#failedAt = performance.now();
+        // It was given no value yet that its output could hold.
         const last = output.trim().split("\n").at(-1) ?? "";
-        this.#options.onFailure(`${ENDED}${last === "" ? "" : ` ${last}`}`);
+        this.#options.onFailure(`The process that sends requests with sealed secrets did not start. ${last}`.trim());
       },
     );
     this.#all.add(connection);
@@ -154,6 +155,7 @@ class Connection {
   /** Frames until it has connected. */
   readonly #connected: Promise<Deno.UnixConn>;
   readonly #writer: FrameWriter;
+  hasConnected = false;
   isOver = false;
   isRetired = false;
   readonly ended: Promise<void>;
@@ -230,6 +232,7 @@ class Connection {
     let failure = "";
     try {
       const socket = this.#socket = await this.#connected;
+      this.hasConnected = true;
       await readFrames(
         (into) => socket.read(into),
         (type, id, payload, body) => this.#receive(type, id, payload, body),

@@ -37,13 +37,15 @@ interface Ask extends Partial<Omit<SealedRequest, "url" | "sealed">> {
 
 class Fixture implements AsyncDisposable {
   readonly egress: Egress;
-  readonly failures: string[] = [];
-  readonly #folder: string;
+  /** Resolves with what the server's log says of a failure. */
+  readonly failure = Promise.withResolvers<string>();
+  /** The path of its folders. */
+  readonly folder: string;
 
   constructor(own: readonly string[] = []) {
-    this.#folder = Deno.makeTempDirSync({ prefix: "crude-functions-test-" });
-    Deno.chmodSync(this.#folder, 0o711);
-    const runDir = join(this.#folder, "run");
+    this.folder = Deno.makeTempDirSync({ prefix: "crude-functions-test-" });
+    Deno.chmodSync(this.folder, 0o711);
+    const runDir = join(this.folder, "run");
     Deno.mkdirSync(runDir, { mode: 0o711 });
     this.egress = createEgress({
       process: {
@@ -55,7 +57,7 @@ class Fixture implements AsyncDisposable {
         denyNet: () => [],
       },
       certificates: [CA],
-      onFailure: (sentence) => void this.failures.push(sentence),
+      onFailure: this.failure.resolve,
     });
   }
 
@@ -127,7 +129,7 @@ class Fixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.egress.close();
-    await Deno.remove(this.#folder, { recursive: true });
+    await Deno.remove(this.folder, { recursive: true });
   }
 }
 
@@ -403,7 +405,7 @@ Deno.test("an echo in pieces is masked wherever it is split, and nothing of it p
           },
         }),
       ));
-    for (splitAt = 8; splitAt < text.length - 6; splitAt += 5) {
+    for (splitAt = 8; splitAt < text.length - 6; splitAt += 11) {
       const answer = await egress.ask(`https://localhost:${host.port}/`);
       assert.match(
         answer.text,
@@ -512,7 +514,7 @@ Deno.test("the certificate is checked, and what is closed to the function is not
   assert.equal(host.received.length, 0);
 });
 
-Deno.test("long bodies pass both ways in windows, and the process is started again after its end", async () => {
+Deno.test("long bodies pass both ways in windows", async () => {
   await using egress = new Fixture();
   await using host = startHost(
     false,
@@ -530,4 +532,24 @@ Deno.test("long bodies pass both ways in windows, and the process is started aga
   assert.equal(host.last.headers["content-length"], String(body.length));
   const head = await egress.ask(url, { method: "HEAD" });
   assert.deepEqual([head.status, head.text], [200, ""]);
+});
+
+Deno.test("if the process dies, its requests fail, the log says so, and the next one gets another process", async () => {
+  await using egress = new Fixture();
+  const arrived = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<void>();
+  await using host = startHost(false, () => {
+    arrived.resolve();
+    return new Response(new ReadableStream({ pull: () => never.promise }));
+  });
+  await using other = startHost(false);
+  const ended = egress.ask(`http://127.0.0.1:${host.port}/`);
+  await arrived.promise;
+  const { stdout } = await new Deno.Command("pgrep", { args: ["-f", `egress/process/main.ts ${egress.folder}`] })
+    .output();
+  Deno.kill(Number(new TextDecoder().decode(stdout)), "SIGKILL");
+  assert.match((await ended).failure!, /has ended/);
+  assert.equal((await egress.ask(`http://127.0.0.1:${other.port}/`)).status, 200);
+  assert.equal(await egress.failure.promise, "The process that sends requests with sealed secrets has ended.");
+  never.resolve();
 });

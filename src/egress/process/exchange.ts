@@ -111,6 +111,8 @@ export class Exchange {
     const found = await addresses.of(out.origin, request.closed);
     const whole = await this.#wholeBody(out);
     const response = await this.#respond(out, found, whole);
+    // It may fail after the exchange has ended.
+    response.on("error", () => {});
     const head = maskedHead(response, out.method, masker);
     if (!head.hasBody) {
       response.resume();

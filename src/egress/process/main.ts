@@ -63,6 +63,17 @@ function maskerOf(sealed: readonly SealedEntry[]): Masker {
   return masker;
 }
 
+// The exchanges of all functions share this process. One that fails in an unforeseen way ends at its call's time limit.
+for (const type of ["error", "unhandledrejection"]) {
+  addEventListener(type, (event) => {
+    event.preventDefault();
+    const { name = "an error" } =
+      ((event as ErrorEvent).error ?? (event as PromiseRejectionEvent).reason ?? {}) as Error;
+    // Not its message, which may hold a value.
+    console.error(`An exchange failed: ${name}`);
+  });
+}
+
 const connection = await Deno.connect({
   transport: "unix",
   path: Deno.args[0]!,

@@ -113,6 +113,8 @@ async function* decoded(
   decoder: NodeJS.ReadWriteStream & Readable,
 ): AsyncGenerator<Uint8Array> {
   let failure: unknown;
+  // It may be destroyed while a piece is on its way.
+  decoder.on("error", () => {});
   const feed = async (): Promise<void> => {
     try {
       for await (const piece of response) {
