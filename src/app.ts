@@ -58,6 +58,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const allWarnings = warningsOf(parts, warnings);
   for (const sentence of allWarnings) host.log("warn", sentence);
   const { server, drain } = listen(opened, host, parts, endpoint, allWarnings);
+  await parts.cluster?.start(server.port);
   print(`Listening on ${endpoint.url}`);
   printSetup(host, parts, server.url);
   const closed = opened.move();
@@ -66,11 +67,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
 /** Opens each part with those that it uses. */
 async function openParts(opened: AsyncDisposableStack, host: Host, endpoint: Endpoint): Promise<Parts> {
-  const data = await openData(opened, host);
+  const data = await openData(opened, host, endpoint);
   const domain = await openDomain(opened, host, data);
   const code = await openCode(opened, host, data, domain);
   const telemetry = openTelemetry(opened, host, data, domain);
-  const parts = { cluster: undefined, ...data, ...domain, ...code, ...telemetry };
+  const parts = { ...data, ...domain, ...code, ...telemetry };
   const sandboxes = await openSandboxes(opened, host, parts, endpoint);
   const before = { ...parts, ...sandboxes };
   return { ...before, ...openFunctions(opened, host, before) };

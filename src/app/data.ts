@@ -11,9 +11,11 @@ import type { Keyring } from "../keyring/keyring.ts";
 import { DataFolderError, openDataFolder } from "../store/data_folder.ts";
 import { type Observations, openObservations } from "../store/observations.ts";
 import { openStore, type Store } from "../store/store.ts";
+import type { Endpoint } from "../http/endpoint.ts";
+import type { ClusterPart } from "./cluster/cluster.ts";
 import type { Host } from "./host.ts";
 
-export interface Data {
+export interface Data extends ClusterPart {
   /** Absolute, without symbolic links. */
   readonly dataDir: string;
   /** Absolute, without symbolic links. */
@@ -29,17 +31,20 @@ export interface Data {
 }
 
 /** @throws DataFolderError, KeyFileError, ConfigError */
-export async function openData(opened: AsyncDisposableStack, host: Host): Promise<Data> {
+export async function openData(opened: AsyncDisposableStack, host: Host, endpoint: Endpoint): Promise<Data> {
   const { config, log, now } = host;
   const warn = (message: string) => log("warn", message);
   opened.defer(openDataFolder(config.dataDir));
+  const joined = config.cluster &&
+    await (await import("./cluster/join.ts")).joinCluster(opened, host, config.cluster);
   // Not readable for the users that sandboxes run as: each gets a copy of its function's code.
   Deno.mkdirSync(config.codeDir, { recursive: true, mode: 0o700 });
   const [dataDir, codeDir] = [Deno.realPathSync(config.dataDir), Deno.realPathSync(config.codeDir)];
   if (!host.development) checkFolders(dataDir, codeDir);
   const database = join(config.dataDir, "database.db");
   const keyPath = join(config.dataDir, "encryption-keys.json");
-  const keyFile = openKeyFile(keyPath, existsSync(database), new Date(now()), config.keyringPassphrase);
+  const keyFile = joined?.keyFile ??
+    openKeyFile(keyPath, existsSync(database), new Date(now()), config.keyringPassphrase);
   if (keyFile.revision > 0 && !config.cluster) {
     throw new DataFolderError(
       `DATA_DIR ${dataDir} is of a node of a cluster: set DATABASE_URL. To make a server of its own from a cluster, see ` +
@@ -55,6 +60,7 @@ export async function openData(opened: AsyncDisposableStack, host: Host): Promis
   });
   opened.defer(() => store.close());
   store.requireCommits();
+  const cluster = joined && await (await import("./cluster/open.ts")).openNode(opened, host, joined, store, endpoint);
   const observations = openObservations(join(config.dataDir, "observations.db"), () => new Date(now()), warn);
   opened.defer(() => observations.close());
   opened.defer(() => integrity.stop());
@@ -64,7 +70,7 @@ export async function openData(opened: AsyncDisposableStack, host: Host): Promis
   const { record, recordAlone } = audit;
   await integrity.recordWith(recordAlone);
   await wrapKeyFile(keyFile, keyPath, recordAlone, host);
-  return { dataDir, codeDir, keyFile, keyring, store, observations, integrity, audit, record };
+  return { cluster, dataDir, codeDir, keyFile, keyring, store, observations, integrity, audit, record };
 }
 
 /** Encrypts the key file with a passphrase that was not configured before. */

@@ -107,6 +107,7 @@ function openRotation(opened: AsyncDisposableStack, { log, now }: Host, parts: B
     now,
     report: log,
     record,
+    cluster: parts.cluster?.rotation,
   });
   opened.defer(() => rotation.stop());
   return rotation;

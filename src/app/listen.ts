@@ -31,6 +31,8 @@ export function listen(
   const { settings, pool, rotation, pruner, integrity, store, logs, checkers, workingCopy, gitSync } = parts;
   const run = createCalls(host, parts);
   parts.cluster?.peers.addLogs(logs);
+  parts.cluster?.settleBy(createChangeBarrier(store.changes, () => pool.revokeAnswers()));
+  parts.cluster?.whenCutOff(settings.view({ whenCutOff: "cluster.when-cut-off" }).whenCutOff);
   const ending = new AbortController();
   opened.defer(() => ending.abort());
   const control = createControlPlane(host, parts, {
@@ -75,6 +77,7 @@ export function listen(
       await server.drain();
       // Ends responses that are still streamed before their connections are closed.
       await pool.stop();
+      await parts.cluster?.stop();
     },
   };
 }

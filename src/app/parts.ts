@@ -1,6 +1,6 @@
 // Declares the opened parts of an app together.
 
-import type { ClusterPart } from "./cluster.ts";
+import type { ClusterPart } from "./cluster/cluster.ts";
 import type { Code } from "./code.ts";
 import type { Data } from "./data.ts";
 import type { Domain } from "./domain.ts";

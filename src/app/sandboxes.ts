@@ -18,7 +18,7 @@ import { openUsageReader } from "../sandbox/process/proc_stats.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createSandboxLog } from "../telemetry/sandbox_log.ts";
 import { openTraces, type Traces } from "../telemetry/traces.ts";
-import type { ClusterPart } from "./cluster.ts";
+import type { ClusterPart } from "./cluster/cluster.ts";
 import type { Code } from "./code.ts";
 import type { Data } from "./data.ts";
 import type { Domain } from "./domain.ts";

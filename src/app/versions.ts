@@ -17,13 +17,23 @@ export interface Versions {
 export async function openVersions(
   opened: AsyncDisposableStack,
   { log, now }: Host,
-  { store, keyring, dataDir, codeDir }: Data,
+  { store, keyring, dataDir, codeDir, cluster }: Data,
   folder: CodeFolder,
 ): Promise<Versions> {
-  const blobs = createBlobs(join(dataDir, BLOBS));
+  const local = createBlobs(join(dataDir, BLOBS));
+  const blobs = cluster?.blobsOver(local) ?? local;
   const history = createCodeHistory({ store: store.codeVersions, key: keyring.derive("code versions"), now });
-  const workingCopy = new WorkingCopy({ ...store, codeDir, folder, blobs, history, report: log });
+  const workingCopy = new WorkingCopy({
+    ...store,
+    codeDir,
+    folder,
+    blobs,
+    history,
+    report: log,
+    undoneDir: cluster?.undoneDir,
+  });
   opened.defer(() => workingCopy.stop());
   await workingCopy.recover();
+  cluster?.stageCode((changes) => workingCopy.stage(changes));
   return { blobs, history, workingCopy };
 }

@@ -62,6 +62,11 @@ export function createReplication({ db, rows, recorded }: ReplicationOptions): R
   };
 }
 
+/** Returns the rows that a recorded change inserts, updates and deletes, in order. */
+export function* recordedRows(body: Uint8Array): Generator<RowChange> {
+  for (const part of split(body)) yield* rowChanges(part);
+}
+
 const LENGTH_BYTES = 4;
 
 /** Returns the parts one after the other, each behind its length. */

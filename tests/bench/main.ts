@@ -1,6 +1,7 @@
 // deno task bench: every benchmark, with ratios; exits 1 if a floor is missed. `bench calls` runs one alone.
 
 import { benchCalls } from "./calls.ts";
+import { benchCluster } from "./cluster.ts";
 import { benchColdStarts } from "./cold_starts.ts";
 import { benchDeployments } from "./deployments.ts";
 import { benchEventLoop } from "./event_loop.ts";
@@ -19,6 +20,7 @@ const wanted = new Set(Deno.args);
 const chosen = (name: string) => wanted.size === 0 || wanted.has(name);
 const missed: string[] = [];
 if (chosen("calls")) missed.push(...await benchCalls());
+if (chosen("cluster")) missed.push(...await benchCluster());
 if (chosen("cold-starts")) missed.push(...await benchColdStarts());
 if (chosen("deployments")) missed.push(...await benchDeployments());
 if (chosen("event-loop")) missed.push(...await benchEventLoop());

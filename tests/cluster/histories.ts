@@ -29,6 +29,8 @@ export interface HistoryFigures {
 /** How long nodes may take to serve again after a nemesis has ended. */
 const RECOVERY_MAX_MS = 5_000;
 const QUIET_MS = 500;
+/** Operations that are shown before and after one that violates the promise. */
+const SHOWN_MS = 5_000;
 
 /** Runs the nemeses in order, and again, until there are enough operations. @throws AssertionError naming what is wrong */
 export async function checkHistory(options: HistoryOptions): Promise<HistoryFigures> {
@@ -61,6 +63,14 @@ export async function checkHistory(options: HistoryOptions): Promise<HistoryFigu
     await clientsDone;
   }
   await workload.readAll();
+  for (const { register, node, violation } of workload.violations()) {
+    const { from } = violation.operations[0]!;
+    report(`${register} on ${node}, after the value ${violation.value}:`);
+    for (const one of workload.history(register)) {
+      if (Math.abs(one.from - from) > SHOWN_MS && Math.abs(one.to - from) > SHOWN_MS) continue;
+      report(`  ${one.from.toFixed(1)} to ${one.to.toFixed(1)}: ${one.by} ${one.kind} ${one.value}`);
+    }
+  }
   assert.deepEqual(workload.violations(), []);
   assert.deepEqual(workload.surprises, []);
   return { operations: workload.operations, seconds: (performance.now() - began) / 1_000, recoveryMs };

@@ -3,7 +3,7 @@
 
 import { eachOf } from "../../store/blobs.ts";
 import type { Blobs } from "../../store/blobs.ts";
-import { rowChanges } from "../../store/changeset.ts";
+import { recordedRows } from "../../store/replication.ts";
 import { type ChangedFile, changedFiles } from "../../store/code_versions.ts";
 import type { Sha256 } from "../../sha256.ts";
 
@@ -38,7 +38,7 @@ export async function prepareCode(
   changeset: Uint8Array,
   { blobs, stage }: CodeEntriesOptions,
 ): Promise<StagedFiles | undefined> {
-  const changes = changedFiles(rowChanges(changeset));
+  const changes = changedFiles(recordedRows(changeset));
   if (changes.size === 0) return undefined;
   await eachOf([...changes], async ([path, file]) => {
     if (file && !await blobs.read(file.sha256)) throw new ContentMissing(path, file.sha256);

@@ -41,6 +41,12 @@ interface Row {
   readonly takenAt: number;
 }
 
+/** Reports whether there is any, before a node can check it. */
+export async function hasSnapshot(postgres: Postgres): Promise<boolean> {
+  const rows = await postgres.lane("reads").run((sql) => sql`SELECT 1 FROM snapshots LIMIT 1`, { isRepeatable: true });
+  return rows.length > 0;
+}
+
 export class Snapshots {
   readonly #key: DerivedKey;
   readonly #cluster: string;

@@ -18,12 +18,22 @@ export interface ReplicaOptions {
    */
   readonly applyOther: (entry: Entry) => void;
   /**
+   * Prepares what an entry of another node changes outside of the database, before it is applied.
+   * @throws any error, after which the entry is tried again later
+   */
+  readonly prepare?: ((entry: Entry) => Promise<Prepared | undefined>) | undefined;
+  /**
    * Resolves when nothing on this node uses any more what was read before the entries that were just applied, such as
    * answers that sandboxes got ahead.
    */
   readonly settle: () => Promise<void>;
   /** Is called once, with the reason why this node can apply nothing more: it must not serve any more. */
   readonly onFatal: (error: AppError) => void;
+}
+
+/** What waits to be done together with an entry. Disposing of it removes what was not done. */
+export interface Prepared extends AsyncDisposable {
+  apply(): void;
 }
 
 /** Name of the last applied entry in the table `meta`; the same on all nodes that have applied it. */
@@ -165,9 +175,20 @@ export class Replica {
     }
     const before = this.#head.seq;
     // Own entries may have been applied while these were read.
-    for (const entry of entries) if (entry.seq === this.#head.seq + 1) this.#apply(entry);
-    if (this.#head.seq > before) this.#settle();
+    try {
+      for (const entry of entries) await this.#prepareAndApply(entry);
+    } finally {
+      if (this.#head.seq > before) this.#settle();
+    }
     return entries.length;
+  }
+
+  async #prepareAndApply(entry: Entry): Promise<void> {
+    // What else an own entry changes is done by what this node expects.
+    await using prepared = this.#expected.has(entry.id) ? undefined : await this.#options.prepare?.(entry);
+    if (entry.seq !== this.#head.seq + 1) return;
+    this.#apply(entry);
+    prepared?.apply();
   }
 
   #apply(entry: Entry): void {

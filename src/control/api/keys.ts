@@ -129,8 +129,12 @@ export function addKeys(api: Api, { access, names, commit }: ApiDeps): void {
 
   api.openapi(create, async (c) => {
     const { description = "", ...wanted } = c.req.valid("json");
-    const { id, value } = await commit(() => access.createKey(c.get("actor"), { ...wanted, description }));
-    tag(c, keyVersion(access.key(id)));
+    // Read in the same transaction: another request may delete it before this one is answered.
+    const { id, value, row } = await commit(() => {
+      const made = access.createKey(c.get("actor"), { ...wanted, description });
+      return { ...made, row: access.key(made.id) };
+    });
+    tag(c, keyVersion(row));
     return c.json({ id, name: wanted.name, value }, 201);
   });
 
@@ -143,8 +147,11 @@ export function addKeys(api: Api, { access, names, commit }: ApiDeps): void {
 
   api.openapi(update, async (c) => {
     const { id } = c.req.valid("param");
-    await commit(() => access.updateKey(c.get("actor"), id, c.req.valid("json"), ifMatch(c)));
-    tag(c, keyVersion(access.key(id)));
+    const row = await commit(() => {
+      access.updateKey(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+      return access.key(id);
+    });
+    tag(c, keyVersion(row));
     return c.json(SUCCESS, 200);
   });
 

@@ -108,10 +108,9 @@ export function addSecretFiles(api: Api, { secrets, transfer, commit }: ApiDeps)
 
   api.openapi(copy, async (c) => {
     const { id: source } = c.req.valid("param");
-    const id = await commit(() => secrets.copy(c.get("actor"), source, c.req.valid("json"), ifMatch(c)));
-    const row = secrets.get(id);
+    const row = await commit(() => secrets.get(secrets.copy(c.get("actor"), source, c.req.valid("json"), ifMatch(c))));
     tag(c, secretVersion(row));
-    return c.json({ id, name: row.name, scope: row.owner.scope }, 201);
+    return c.json({ id: row.id, name: row.name, scope: row.owner.scope }, 201);
   });
 }
 

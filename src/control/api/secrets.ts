@@ -195,18 +195,21 @@ export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): 
 
   api.openapi(create, async (c) => {
     const wanted = c.req.valid("json");
-    const id = await commit(() => secrets.create(c.get("actor"), wanted));
-    tag(c, secretVersion(secrets.get(id)));
-    return c.json({ id, name: wanted.name, scope: wanted.owner.scope }, 201);
+    // Read in the same transaction: another request may delete it before this one is answered.
+    const row = await commit(() => secrets.get(secrets.create(c.get("actor"), wanted)));
+    tag(c, secretVersion(row));
+    return c.json({ id: row.id, name: wanted.name, scope: wanted.owner.scope }, 201);
   });
 
   api.openapi(replace, async (c) => {
     const { name } = c.req.valid("param");
     const wanted = { name, ...c.req.valid("json") };
-    const { id, created } = await commit(() => secrets.replace(c.get("actor"), wanted, ifMatch(c)));
-    const row = secrets.get(id);
+    const { row, created } = await commit(() => {
+      const { id, created } = secrets.replace(c.get("actor"), wanted, ifMatch(c));
+      return { row: secrets.get(id), created };
+    });
     tag(c, secretVersion(row));
-    const body = { id, name, scope: row.owner.scope };
+    const body = { id: row.id, name, scope: row.owner.scope };
     return created ? c.json(body, 201) : c.json(body, 200);
   });
 
@@ -220,8 +223,11 @@ export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): 
 
   api.openapi(update, async (c) => {
     const { id } = c.req.valid("param");
-    await commit(() => secrets.update(c.get("actor"), id, c.req.valid("json"), ifMatch(c)));
-    tag(c, secretVersion(secrets.get(id)));
+    const row = await commit(() => {
+      secrets.update(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+      return secrets.get(id);
+    });
+    tag(c, secretVersion(row));
     return c.json(SUCCESS, 200);
   });
 

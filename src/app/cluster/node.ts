@@ -1,0 +1,193 @@
+// Connects what makes a server a node: its lease, the other nodes, and its copy of the log.
+
+import type { ClusterState } from "../../cluster_state.ts";
+import type { Head } from "../../cluster/log/change_log.ts";
+import { StoreUnavailable } from "../../cluster/log/errors.ts";
+import { SYSTEM_CLOCKS } from "../../cluster/node/clock.ts";
+import { forgetGone } from "../../cluster/node/forgetting.ts";
+import { NodeLease } from "../../cluster/node/lease.ts";
+import { Membership } from "../../cluster/node/membership.ts";
+import { RowMacs } from "../../cluster/node/node_row.ts";
+import { Renewal, RENEWAL_MS, type Replica } from "../../cluster/node/renewal.ts";
+import { NodeServing, type WhenCutOff } from "../../cluster/node/serving.ts";
+import { PostgresNodeTable } from "../../cluster/postgres/node_table.ts";
+import { AppError, messageOf } from "../../errors.ts";
+import { HOUR_MS } from "../../time.ts";
+import type { Log } from "../../telemetry/log.ts";
+import type { Peers } from "./peers.ts";
+import type { Joined } from "./join.ts";
+
+export interface NodeOptions {
+  readonly joined: Pick<Joined, "identity" | "keyFile" | "postgres" | "log">;
+  readonly version: string;
+  /** The newest version of the database's schema that this program knows. */
+  readonly schema: number;
+  readonly startedAt: number;
+  readonly report: Log;
+}
+
+/** What a node needs before its copy of the log is open. */
+export interface NodeMembership {
+  readonly lease: NodeLease;
+  readonly serving: NodeServing;
+  readonly membership: Membership;
+  readonly table: PostgresNodeTable;
+  readonly macs: RowMacs;
+  /** Makes the node refuse everything from now on. */
+  stopServing(error: unknown): void;
+  /** Sets what calls get while the node is cut off. */
+  whenCutOff(read: () => WhenCutOff): void;
+}
+
+export function createMembership(opened: AsyncDisposableStack, { joined, report }: NodeOptions): NodeMembership {
+  const { identity, keyFile, postgres } = joined;
+  const lease = new NodeLease(SYSTEM_CLOCKS);
+  let readWhenCutOff: () => WhenCutOff = () => "refuse";
+  const serving = new NodeServing(lease, () => readWhenCutOff());
+  const stopServing = (error: unknown): void => {
+    if (serving.stoppedBy) return;
+    serving.stop(
+      error instanceof AppError
+        ? error
+        : new AppError("CutOff", 503, `This node cannot apply changes: ${messageOf(error)}`),
+    );
+    report("error", `This node has stopped serving: ${messageOf(error)}`);
+  };
+  const table = new PostgresNodeTable(postgres);
+  const macs = new RowMacs(keyFile.keyring.derive("cluster nodes"), identity.cluster);
+  const membership = new Membership({
+    table,
+    macs,
+    self: identity.node,
+    now: () => performance.now(),
+    pause: pauseUntil,
+    onTampered: stopServing,
+  });
+  opened.defer(() => membership.close());
+  return {
+    lease,
+    serving,
+    membership,
+    table,
+    macs,
+    stopServing,
+    whenCutOff: (read) => readWhenCutOff = read,
+  };
+}
+
+export interface RunningNode {
+  /** Takes part: resolves when the lease began. @throws AppError */
+  start(url: string): Promise<void>;
+  /** Says that the node has left. */
+  stop(): Promise<void>;
+  state(): ClusterState;
+}
+
+/** `replica` is this node's copy of the log. */
+export function createNode(
+  opened: AsyncDisposableStack,
+  { joined, version, schema, startedAt, report }: NodeOptions,
+  { lease, serving, membership, table, macs, stopServing }: NodeMembership,
+  replica: Replica & { readonly head: Head },
+  peers: Peers,
+): RunningNode {
+  const { identity: { node: id }, log } = joined;
+  const identity = { id, instance: crypto.randomUUID(), version, schema, startedAt };
+  let renewal: Renewal | undefined;
+  let readAt = performance.now();
+  const ending = new AbortController();
+  const follow = async (): Promise<void> => {
+    try {
+      const nodes = await membership.read();
+      readAt = performance.now();
+      peers.follow(nodes.filter(({ left }) => !left));
+      const live = nodes.filter((node) => node.isLive && node.id !== id);
+      const { highest } = await peers.heads.compare(live, RENEWAL_MS);
+      renewal?.learned(highest);
+    } catch (error) {
+      // Without PostgreSQL the rows stay as they were, and the lease lapses.
+      if (!(error instanceof StoreUnavailable)) stopServing(error);
+    }
+  };
+  const forget = async (): Promise<void> => {
+    try {
+      for (const gone of await forgetGone(table, membership.nodes)) {
+        report("info", `Node ${gone} has been gone for a day and was forgotten.`);
+      }
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+  };
+
+  return {
+    async start(url) {
+      const started = new Renewal({
+        identity: { ...identity, url },
+        table,
+        macs,
+        lease,
+        replica,
+        now: () => performance.now(),
+        pause: pauseUntil,
+        onLease: (isLive) =>
+          isLive
+            ? report("info", "This node takes part in the cluster.")
+            : report("warn", "This node is cut off: it has not renewed its lease in time."),
+        onFatal: stopServing,
+      });
+      renewal = started;
+      opened.defer(log.onAppended((seq) => started.learned(seq)));
+      await started.start();
+      void repeat(follow, RENEWAL_MS, ending.signal);
+      void repeat(forget, HOUR_MS, ending.signal);
+    },
+    async stop() {
+      ending.abort();
+      await renewal?.stop();
+    },
+    state() {
+      const ageMs = performance.now() - readAt;
+      const problem = serving.refusal();
+      return {
+        mode: "cluster",
+        node: id,
+        head: Math.max(replica.applied, ...membership.nodes.map(({ applied }) => applied)),
+        nodes: membership.nodes.map((node) => ({
+          id: node.id,
+          url: node.url,
+          version: node.version,
+          applied: node.id === id ? replica.applied : node.applied,
+          live: node.id === id ? lease.isLive : node.isLive,
+          renewedMsAgo: node.renewedMsAgo + ageMs,
+          startedAt: node.startedAt,
+        })),
+        problem: problem && {
+          code: problem.code,
+          message: problem.message,
+          seq: (problem as { seq?: number }).seq,
+        },
+        leaseMs: lease.remainingMs,
+      };
+    },
+  };
+}
+
+/** Calls `work` now and then with `ms` between, until `signal` is aborted. */
+async function repeat(work: () => Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  while (!signal.aborted) {
+    await work();
+    await pauseUntil(ms, aborted);
+  }
+}
+
+/** Resolves after `ms`, or when `until` resolves. */
+async function pauseUntil(ms: number, until: Promise<void>): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  const timer = setTimeout(ended.resolve, ms);
+  try {
+    await Promise.race([ended.promise, until]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

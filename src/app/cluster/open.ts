@@ -1,0 +1,171 @@
+// Opens a node of a cluster on its database: follows the log, makes changes through it, and shares the first state.
+
+import { join } from "node:path";
+import manifest from "../../../deno.json" with { type: "json" };
+import { ClusterBlobs } from "../../cluster/code/cluster_blobs.ts";
+import { prepareCode, type StagedFiles } from "../../cluster/code/code_entries.ts";
+import { createKeyringChanges, type KeyringChanges } from "../../cluster/keyring/keyring_changes.ts";
+import { requireNewestKeyring } from "../../cluster/keyring/open_keyring.ts";
+import type { Entry } from "../../cluster/log/change_log.ts";
+import { PostgresBlobs } from "../../cluster/postgres/postgres_blobs.ts";
+import { Replica } from "../../cluster/replica/replica.ts";
+import { createWriter } from "../../cluster/replica/writer.ts";
+import { nodeUrlOf } from "../../config.ts";
+import type { RotationInCluster } from "../../core/encryption/rotation.ts";
+import { AppError } from "../../errors.ts";
+import type { Endpoint } from "../../http/endpoint.ts";
+import type { Blobs } from "../../store/blobs.ts";
+import { SCHEMA_VERSION } from "../../store/schema.ts";
+import { openSnapshot } from "../../store/snapshot.ts";
+import type { Store } from "../../store/store.ts";
+import type { Cluster, NodeHost } from "./cluster.ts";
+import type { Joined } from "./join.ts";
+import { createMembership, createNode, type NodeOptions } from "./node.ts";
+import { openPeers } from "./peers.ts";
+
+/** Where edits on disk are kept that were undone, in the data folder. */
+const UNDONE = "undone-code";
+
+/** @throws AppError LogTampered (503), StoreUnavailable (503), KeyFileError */
+export async function openNode(
+  opened: AsyncDisposableStack,
+  host: NodeHost,
+  joined: Joined,
+  store: Store,
+  endpoint: Endpoint,
+): Promise<Cluster> {
+  const { log: report, now, startedAt, config } = host;
+  const { identity, keyFile, postgres, log, locks } = joined;
+  const options: NodeOptions = { joined, version: manifest.version, schema: SCHEMA_VERSION, startedAt, report };
+  const member = createMembership(opened, options);
+  const code = createCode();
+  let settle = (): Promise<void> => Promise.resolve();
+
+  const replication = store.replicate();
+  const replica: Replica = new Replica({
+    log,
+    replication,
+    meta: store.meta,
+    applyOther(entry) {
+      if (entry.kind === "keyring") keyring.apply(entry);
+      else if (entry.kind === "purge") code.purge(entry.body);
+      else throw unknownEntry(entry);
+    },
+    prepare: (entry) => code.prepare(entry),
+    settle: () => settle(),
+    onFatal: member.stopServing,
+  });
+  const writer = createWriter({
+    log,
+    replication,
+    replica,
+    appliedEverywhere: (seq) => member.membership.applied(seq),
+  });
+  const keyring: KeyringChanges = createKeyringChanges({
+    append: (compose) =>
+      writer.append(() => {
+        const composed = compose();
+        return composed && { kind: "keyring", ...composed };
+      }),
+    keyFile,
+    report,
+  });
+  store.commitThrough(writer);
+  await replica.follow();
+  requireNewestKeyring(keyFile.keyring, store.meta);
+  await share(joined, replica, config.dataDir);
+  opened.defer(() => replica.stop());
+  replica.start();
+  const peers = openPeers(opened, {
+    node: identity.node,
+    keyring: keyFile.keyring,
+    head: replica.head,
+    now,
+    log: report,
+    endpoint,
+    onFork: member.stopServing,
+  });
+  opened.defer(replica.onApplied(() => peers.heads.applied(replica.head)));
+  const node = createNode(opened, options, member, replica, peers);
+  opened.defer(() => node.stop());
+
+  const rotation: RotationInCluster = {
+    node: identity.node,
+    keyChanges: keyring,
+    async lead() {
+      const lock = await locks.tryTake("rotation");
+      return lock && { [Symbol.asyncDispose]: () => lock.release() };
+    },
+  };
+  return {
+    serving: member.serving,
+    peers,
+    rotation,
+    undoneDir: join(config.dataDir, UNDONE),
+    state: () => node.state(),
+    blobsOver: (local) =>
+      code.blobs = new ClusterBlobs({
+        local,
+        shared: new PostgresBlobs(postgres),
+        peers: () => Promise.resolve(undefined),
+        purge: (body) => writer.append(() => ({ kind: "purge", body, summary: "contents of code purged" })),
+        once: async (work) => {
+          if (member.lease.isLive) await locks.once("blobs", work);
+        },
+        report,
+      }),
+    stageCode: (stage) => code.stage = stage,
+    whenCutOff: member.whenCutOff,
+    settleBy: (work) => settle = work,
+    start: (port) => node.start(nodeUrlOf(config, port, Deno.hostname())),
+    stop: () => node.stop(),
+  };
+}
+
+/** What entries need of the code of this node, which is opened later. */
+interface Code {
+  blobs: (Blobs & { applyPurge(body: Uint8Array): Promise<void> }) | undefined;
+  stage: ((changes: Parameters<Parameters<typeof prepareCode>[1]["stage"]>[0]) => Promise<StagedFiles>) | undefined;
+  purge(body: Uint8Array): void;
+  prepare(entry: Entry): Promise<StagedFiles | undefined>;
+}
+
+function createCode(): Code {
+  return {
+    blobs: undefined,
+    stage: undefined,
+    // Repeated at the next start: see `forgetPurged`.
+    purge(body) {
+      void this.blobs?.applyPurge(body).catch(() => {});
+    },
+    async prepare(entry) {
+      const { blobs, stage } = this;
+      // Before the code is open, nothing runs it, and the folder is brought to the newest version then.
+      if (entry.kind !== "change" || !blobs || !stage) return undefined;
+      return await prepareCode(entry.body, { blobs, stage });
+    },
+  };
+}
+
+/** Stores the database of the first node, from which all others start, and lets them. */
+async function share({ founding, snapshots }: Joined, replica: Replica, dataDir: string): Promise<void> {
+  if (!founding) return;
+  const copy = join(dataDir, "database.db.copy");
+  try {
+    await Deno.remove(copy).catch(() => {});
+    using snapshot = openSnapshot(join(dataDir, "database.db"));
+    await snapshot.copyTo(copy, () => {});
+    await snapshots.store(replica.head, SCHEMA_VERSION, copy);
+  } finally {
+    await Deno.remove(copy).catch(() => {});
+    await founding.release();
+  }
+}
+
+function unknownEntry({ seq, kind }: Entry): AppError {
+  return new AppError(
+    "UpgradeRequired",
+    503,
+    `Entry ${seq} of the log of changes (${kind}) was written by a newer version of this program. Upgrade this node.`,
+  );
+}
