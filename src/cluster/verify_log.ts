@@ -70,6 +70,27 @@ export async function findStart(log: ChangeLog, snapshots: Pick<Snapshots, "list
   return newest;
 }
 
+/**
+ * Returns the snapshot that a node has to start from again which has applied `head`: entries that it lacks were removed.
+ * Undefined if the log continues after `head`.
+ * @throws as `findStart`
+ */
+export async function findRestart(
+  log: ChangeLog,
+  snapshots: Pick<Snapshots, "list">,
+  head: Head,
+): Promise<SnapshotInfo | undefined> {
+  try {
+    await log.read(head, 1);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof LogPruned)) throw error;
+    const start = await findStart(log, snapshots);
+    if (!start || start.head.seq <= head.seq) throw gap(error);
+    return start;
+  }
+}
+
 /** Returns the head before the first entry that is kept. */
 async function firstHead(log: ChangeLog, snapshots: readonly SnapshotInfo[]): Promise<Head> {
   const heads = [log.start, ...snapshots.map(({ head }) => head).reverse()];

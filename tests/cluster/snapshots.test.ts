@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LogPruned } from "../../src/cluster/log/errors.ts";
-import { findStart, verifyLog } from "../../src/cluster/verify_log.ts";
+import { findRestart, findStart, verifyLog } from "../../src/cluster/verify_log.ts";
 import { Locks } from "../../src/cluster/postgres/locks.ts";
 import { HEAD_META, isDue, SnapshotJob } from "../../src/cluster/snapshot_job.ts";
 import { SCHEMA_VERSION } from "../../src/store/schema.ts";
@@ -57,6 +57,10 @@ Deno.test("a new node starts from the newest snapshot, and entries before the la
     snapshots: 2,
     isExpectedGone: true,
   });
+  // A node that was away starts again from the snapshot only if it lacks entries that were removed.
+  assert.equal((await findRestart(fresh.log, fresh.snapshots, fresh.log.start))!.head.seq, 4);
+  assert.equal(await findRestart(fresh.log, fresh.snapshots, fresh.applied), undefined);
+  await assert.rejects(findRestart(fresh.log, fresh.snapshots, { seq: 9, mac: fresh.applied.mac }), { seq: 6 });
   // One that is removed while a node reads it is no attack.
   for (const n of [6, 7]) await snapshotAfter(node, `change ${n}`, folder.path);
   await node.snapshots.prune();
