@@ -65,6 +65,20 @@ Deno.test("work that throws stores nothing, work may append several entries or n
   assert.deepEqual((await node.log.read(node.log.start, 2)).map(({ seq }) => seq), [1, 2]);
 });
 
+Deno.test("work that takes long runs once more with more time, and is stored once", async () => {
+  await using server = await startPostgres();
+  await using node = await TestNode.open(server.url);
+  let runs = 0;
+  const entry = await node.log.exclusively(async (log) => {
+    runs++;
+    // Longer than PostgreSQL waits for a silent writer.
+    await new Promise((resolve) => setTimeout(resolve, 2_700));
+    return await log.append(node.applied, entryOf("slow"));
+  });
+  assert.deepEqual([runs, entry.seq], [2, 1]);
+  assert.deepEqual((await node.catchUp()).map(textOf), ["slow"]);
+});
+
 Deno.test("while PostgreSQL is away changes are refused, and afterwards everything continues", async () => {
   await using server = await startPostgres();
   await using node = await TestNode.open(server.url);

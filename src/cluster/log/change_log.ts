@@ -64,8 +64,8 @@ export interface ChangeLog {
    * Runs `work` while no other node, and no other call of this node, can append; commits and notifies all nodes when it
    * ends, and stores nothing if it throws. Once this has resolved, everything appended is durable.
    *
-   * `work` runs at most once. It should take less than a second: PostgreSQL ends a writer that is silent for longer than
-   * 2.5 s, as every other writer waits for it.
+   * `work` should take less than two seconds, as every other writer waits for it. If it takes longer, nothing of it is
+   * stored, and it runs once more with more time: it must be repeatable.
    * @throws StoreUnavailable within 5 s, plus the time that `work` takes; a commit in doubt is looked up before
    */
   exclusively<T>(work: (log: LockedLog) => Promise<T>): Promise<T>;

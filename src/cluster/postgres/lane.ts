@@ -22,6 +22,9 @@ export interface RunOptions {
 /** In milliseconds of `performance.now()`. */
 export type Deadline = number;
 
+/** Returns the open session of a lane, and opens it if necessary. @throws StoreUnavailable after the deadline */
+export type OpenLane = (deadline: Deadline) => Promise<Session>;
+
 export class Lane {
   readonly #options: SessionOptions;
   #session: Session | undefined;
@@ -43,7 +46,7 @@ export class Lane {
     const deadline = performance.now() + timeoutMs;
     return this.use(deadline, async (open) => {
       for (;;) {
-        const session = await open();
+        const session = await open(deadline);
         try {
           return await bounded(session, deadline, work(session.sql));
         } catch (error) {
@@ -72,10 +75,10 @@ export class Lane {
    * Calls `work` when it is this caller's turn, with a function that returns the lane's open session. Errors that mean that
    * PostgreSQL is not available become StoreUnavailable.
    */
-  async use<T>(deadline: Deadline, work: (open: () => Promise<Session>) => Promise<T>): Promise<T> {
+  async use<T>(deadline: Deadline, work: (open: OpenLane) => Promise<T>): Promise<T> {
     const endTurn = await this.#turn(deadline);
     try {
-      return await work(() => this.#open(deadline));
+      return await work((until) => this.#open(until));
     } catch (error) {
       if (endsSession(error)) this.#session?.destroy();
       throw asUnavailable(error);

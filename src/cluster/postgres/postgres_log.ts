@@ -14,18 +14,24 @@ import { LogPruned, LogTampered, StoreUnavailable } from "../log/errors.ts";
 import { AppError } from "../../errors.ts";
 import type { Postgres } from "./client.ts";
 import { unavailability } from "./failures.ts";
-import { asUnavailable, bounded, commit, type Lane, REQUEST_TIMEOUT_MS } from "./lane.ts";
-import type { Session, Sql } from "./session.ts";
+import { asUnavailable, bounded, commit, type Lane, type OpenLane, REQUEST_TIMEOUT_MS } from "./lane.ts";
+import { IDLE_IN_TRANSACTION_MS, type Session, type Sql } from "./session.ts";
 
 /** The kind of notifications about new entries; the payload is the sequence number. */
 export const APPENDED = "log";
 
 /** A commit that takes longer is in doubt; together with the look-up, a caller waits for less than 5 s. */
 const COMMIT_TIMEOUT_MS = 2_500;
+/** At least this fast, large bodies are sent. */
+const BYTES_PER_MS = 10_000;
 const LOOKUP_TIMEOUT_MS = 2_000;
 /** Bodies that are read at a time, the first one apart. */
 const READ_MAX_BYTES = 8 * 1_024 * 1_024;
 
+/** Work that takes longer is run again with more time: `IDLE_IN_TRANSACTION_MS` less what two messages may take. */
+const SHORT_WORK_MS = IDLE_IN_TRANSACTION_MS - 500;
+/** For work that is known to be long, such as an import of 10,000 secrets on a slow machine. */
+const LONG_WORK_MS = 20_000;
 const UNIQUE_VIOLATION = "23505";
 
 interface Row {
@@ -79,33 +85,56 @@ class PostgresLog implements ChangeLog {
   async exclusively<T>(work: (log: LockedLog) => Promise<T>): Promise<T> {
     const deadline = performance.now() + REQUEST_TIMEOUT_MS;
     return await this.#changes.use(deadline, async (open) => {
-      const { session, head } = await this.#lock(open, deadline);
-      const appended: Entry[] = [];
-      try {
-        const result = await work({
-          head,
-          append: (after, entry) => Promise.try(() => this.#append(head, appended, after, entry)),
-        });
-        if (appended.length > 0) await this.#store(session, head, appended);
-        else await bounded(session, performance.now() + COMMIT_TIMEOUT_MS, commit(session.sql));
-        return result;
-      } catch (error) {
-        await release(session);
-        throw error;
-      }
+      const done = await this.#attempt(open, deadline, work, undefined);
+      if (done) return done.result;
+      // Again, with time for it: what took longer than expected may have been ended by PostgreSQL.
+      return (await this.#attempt(open, performance.now() + REQUEST_TIMEOUT_MS, work, LONG_WORK_MS))!.result;
     });
   }
 
+  /** Returns undefined, and stores nothing, if `work` took so long that PostgreSQL may have ended the transaction. */
+  async #attempt<T>(
+    open: OpenLane,
+    deadline: number,
+    work: (log: LockedLog) => Promise<T>,
+    longWorkMs: number | undefined,
+  ): Promise<{ readonly result: T } | undefined> {
+    const { session, head } = await this.#lock(open, deadline, longWorkMs);
+    const startedAt = performance.now();
+    const appended: Entry[] = [];
+    try {
+      const result = await work({
+        head,
+        append: (after, entry) => Promise.try(() => this.#append(head, appended, after, entry)),
+      });
+      if (longWorkMs === undefined && performance.now() - startedAt > SHORT_WORK_MS) {
+        await release(session);
+        return undefined;
+      }
+      if (appended.length > 0) await this.#store(session, head, appended);
+      else await bounded(session, performance.now() + COMMIT_TIMEOUT_MS, commit(session.sql));
+      return { result };
+    } catch (error) {
+      await release(session);
+      throw error;
+    }
+  }
+
   /** Begins a transaction that locks the head; again on a new connection if one was lost. */
-  async #lock(open: () => Promise<Session>, deadline: number): Promise<{ session: Session; head: Head }> {
+  async #lock(
+    open: OpenLane,
+    deadline: number,
+    longWorkMs: number | undefined,
+  ): Promise<{ session: Session; head: Head }> {
+    const limit = longWorkMs === undefined ? "" : `; SET LOCAL idle_in_transaction_session_timeout = ${longWorkMs}`;
     for (;;) {
-      const session = await open();
+      const session = await open(deadline);
       try {
         const [, rows] = await bounded(
           session,
           deadline,
           Promise.all([
-            session.sql.unsafe("BEGIN"),
+            session.sql.unsafe(`BEGIN${limit}`),
             session.sql<Head[]>`SELECT seq, mac FROM log_head WHERE id = 1 FOR UPDATE`,
           ]),
         );
@@ -141,8 +170,9 @@ class PostgresLog implements ChangeLog {
     const last = appended.at(-1)!;
     let why = "the server warned of the commit";
     try {
-      const work = this.#storeAll(session.sql, head, appended);
-      await bounded(session, performance.now() + COMMIT_TIMEOUT_MS, work);
+      const bytes = appended.reduce((sum, { body }) => sum + body.length, 0);
+      const deadline = performance.now() + COMMIT_TIMEOUT_MS + bytes / BYTES_PER_MS;
+      await bounded(session, deadline, this.#storeAll(session.sql, head, appended));
       // Such as: an operator cancelled the wait for a synchronous standby.
       if (session.warnings === warnings) return;
     } catch (error) {
