@@ -12,6 +12,7 @@ import { AUDIT_KEY, createSigner, verifyChain } from "../../src/core/audit/chain
 import { createRegistry, type Registry } from "../../src/core/functions/registry.ts";
 import { createSecrets, type Secrets } from "../../src/core/secrets/service.ts";
 import { createSettings, type Settings } from "../../src/core/settings/settings.ts";
+import { type CodeHistory, createCodeHistory } from "../../src/code/versions/history.ts";
 import type { AppError } from "../../src/errors.ts";
 import type { FunctionId } from "../../src/ids.ts";
 import { KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
@@ -37,6 +38,7 @@ export interface MemoryNode {
   readonly registry: Registry;
   readonly secrets: Secrets;
   readonly settings: Settings;
+  readonly history: CodeHistory;
   /** What the registry was told of functions, and whether they were deleted. */
   readonly told: [FunctionId, boolean][];
   readonly failures: AppError[];
@@ -55,9 +57,11 @@ export interface MemoryNodes extends AsyncDisposable {
 
 const DATABASE = "database.db";
 const KEYS = "encryption-keys.json";
-const LIMITS = { idleMs: () => 3_600_000, longestMs: () => 86_400_000 };
+/** How long a session lasts without use. */
+export const IDLE_MS = 3_600_000;
+const LIMITS = { idleMs: () => IDLE_MS, longestMs: () => 24 * IDLE_MS };
 
-export async function memoryNodes(count: number): Promise<MemoryNodes> {
+export async function memoryNodes(count: number, now: () => number = Date.now): Promise<MemoryNodes> {
   const folder = temporaryFolder();
   const paths = Array.from({ length: count }, (_, index) => join(folder.path, `node-${index}`));
   for (const path of paths) mkdirSync(path);
@@ -74,13 +78,13 @@ export async function memoryNodes(count: number): Promise<MemoryNodes> {
   const log = new MemoryLog(keyFile.keyring);
   const nodes: MemoryNode[] = [];
   const live = () => nodes.filter(({ weather }) => !weather.isCut);
-  for (const path of paths) nodes.push(openNode(path, log, live));
+  for (const path of paths) nodes.push(openNode(path, log, live, now));
   return {
     log,
     nodes,
     async restart(index) {
       await nodes[index]!.stop();
-      nodes[index] = openNode(paths[index]!, log, live);
+      nodes[index] = openNode(paths[index]!, log, live, now);
     },
     async heal() {
       for (const { weather } of nodes) Object.assign(weather, { isCut: false, nextCommit: "answered" });
@@ -93,7 +97,12 @@ export async function memoryNodes(count: number): Promise<MemoryNodes> {
   };
 }
 
-function openNode(path: string, memory: MemoryLog, live: () => readonly MemoryNode[]): MemoryNode {
+function openNode(
+  path: string,
+  memory: MemoryLog,
+  live: () => readonly MemoryNode[],
+  now: () => number,
+): MemoryNode {
   const weather: Weather = { isCut: false, nextCommit: "answered", turns: () => 0 };
   const log = memory.connect(weather);
   const keyFile = new KeyFile(join(path, KEYS), undefined);
@@ -115,7 +124,6 @@ function openNode(path: string, memory: MemoryLog, live: () => readonly MemoryNo
   };
   const writer = createWriter({ log, replication, replica, appliedEverywhere });
   store.commitThrough(writer);
-  const now = Date.now;
   const audit = createAudit({
     store,
     keyring,
@@ -132,6 +140,7 @@ function openNode(path: string, memory: MemoryLog, live: () => readonly MemoryNo
     registry: createRegistry({ store, now, record, onChange: (id, deleted) => told.push([id, deleted]) }),
     secrets: createSecrets({ store, keyring, now, record, versionsKept: () => 3 }),
     settings: createSettings({ store, check: () => undefined, record }),
+    history: createCodeHistory({ store: store.codeVersions, key: keyring.derive("code versions"), now }),
     async stop() {
       await replica.stop();
       store.close();

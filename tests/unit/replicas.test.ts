@@ -4,12 +4,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
+import { authorOf } from "../../src/code/versions/author.ts";
 import { StoreUnavailable } from "../../src/cluster/log/errors.ts";
 import type { FunctionEntry } from "../../src/core/functions/registry.ts";
 import { AppError } from "../../src/errors.ts";
 import type { OwnerRef, SecretName } from "../../src/ids.ts";
+import { sha256Of } from "../../src/sha256.ts";
 import { runs } from "../thorough.ts";
-import { type MemoryNode, type MemoryNodes, memoryNodes, problemsOf, rowsOf } from "./memory_nodes.ts";
+import { IDLE_MS, type MemoryNode, type MemoryNodes, memoryNodes, problemsOf, rowsOf } from "./memory_nodes.ts";
 
 const entry = (route: string, more: Partial<FunctionEntry> = {}): FunctionEntry => ({
   handler: "a.ts",
@@ -93,6 +95,33 @@ Deno.test("what a deletion takes with it is gone on every node, and names that a
   await replace({ three: entry("/1") });
   assert.equal(secrets.total(), 0);
   assertSame(cluster, "deleted");
+});
+
+Deno.test("a session that is used on any node is used for all, by few changes", async () => {
+  const clock = { now: 1_000_000 };
+  await using cluster = await memoryNodes(2, () => clock.now);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  const id = await a.store.commit(() =>
+    a.store.admins.insertAdmin({ email: "a@example.com", name: "A", password: "x", now: clock.now })
+  );
+  const begin = () => a.admins.sessions.begin(id, { address: "192.0.2.1", userAgent: "" });
+  const token = await a.store.commit(begin);
+  const before = cluster.log.head.seq;
+  for (let n = 0; n < 40; n++) {
+    clock.now += IDLE_MS / 20;
+    assert.equal(b.admins.sessions.find(token)?.admin.id, id);
+    await cluster.heal();
+  }
+  const changes = cluster.log.head.seq - before;
+  assert.ok(changes > 0 && changes <= 20, `${changes} changes in two idle times`);
+  assert.equal(a.admins.sessions.find(token)?.admin.id, id, "it was not used here");
+  b.weather.isCut = true;
+  clock.now += IDLE_MS / 2;
+  assert.equal(b.admins.sessions.find(token)?.admin.id, id, "a use that cannot be stored is no failure");
+  await cluster.heal();
+  clock.now += IDLE_MS;
+  for (const { admins } of cluster.nodes) assert.equal(admins.sessions.find(token), undefined);
+  assertSame(cluster, "at the end");
 });
 
 Deno.test("many entries of the audit in one change come in their order", async () => {
@@ -222,6 +251,8 @@ const CHANGES: Record<string, Change> = {
   moveSecret: (node, n, m) =>
     node.secrets.copy(OPERATOR, anySecret(node, n), { owner: anyOwner(node, m), move: m % 2 > 0 }),
   deleteSecret: (node, n) => node.secrets.delete(OPERATOR, anySecret(node, n)),
+  restoreSecret: ({ secrets }, n) => secrets.bin.restore(OPERATOR, pick(secrets.bin.list(0, 100).secrets, n).id),
+  purgeSecret: ({ secrets }, n) => secrets.bin.purge(OPERATOR, pick(secrets.bin.list(0, 100).secrets, n).id),
   revealSecrets: ({ secrets }) => secrets.reveal(OPERATOR, secrets.list({}, 0, 100).secrets),
   replaceFunctions: ({ access, registry }, n, m) => {
     const keys = access.groups().slice(0, m % 2).map(({ name }) => name);
@@ -242,7 +273,18 @@ const CHANGES: Record<string, Change> = {
   changeSettings: ({ settings }, n) => settings.change(OPERATOR, { "sandbox.memory-mb": 64 + n % 100 }),
   resetSetting: ({ settings }) => settings.reset(OPERATOR, "sandbox.memory-mb"),
   invite: ({ admins }, n) => admins.accounts.invite(OPERATOR, { email: `a${n % 3}@example.com`, name: `A${n}` }),
+  signIn: ({ admins }, n) =>
+    admins.sessions.begin(pick(admins.accounts.list(), n).id, { address: "192.0.2.1", userAgent: `n${n}` }),
+  endSessions: ({ admins }, n) => admins.sessions.endAll(OPERATOR, pick(admins.accounts.list(), n)),
+  linkAdmin: ({ admins }, n) => admins.accounts.reset(OPERATOR, pick(admins.accounts.list(), n).id),
+  renewCodes: ({ admins }, n) => admins.secondFactor.renewCodes(OPERATOR, pick(admins.accounts.list(), n)),
   removeAdmin: ({ admins }, n) => admins.accounts.remove(OPERATOR, pick(admins.accounts.list(), n).id),
+  changeCode: ({ history }, n, m) => {
+    const file = m % 3 === 0 ? null : { sha256: sha256Of(new Uint8Array([n])), sizeBytes: 1 };
+    return history.commit(authorOf(OPERATOR), "file", `Change ${n}`, new Map([[`${m % 4}.ts`, file]]));
+  },
+  lockPackages: ({ store }, n, m) => store.packageLocks.put(`${m % 3}.ts`, `{"version":"5","n":${n}}`),
+  unlockPackages: ({ store }, _n, m) => store.packageLocks.remove(`${m % 3}.ts`),
   fail: () => {
     throw new AppError("Conflict", 409, "It is refused at its end.");
   },
