@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { ChangeLog } from "../../src/cluster/log/change_log.ts";
 import { Replica } from "../../src/cluster/replica/replica.ts";
 import { createWriter, type Writer } from "../../src/cluster/replica/writer.ts";
 import { type Access, createAccess } from "../../src/core/access/access.ts";
@@ -61,7 +62,16 @@ const KEYS = "encryption-keys.json";
 export const IDLE_MS = 3_600_000;
 const LIMITS = { idleMs: () => IDLE_MS, longestMs: () => 24 * IDLE_MS };
 
-export async function memoryNodes(count: number, now: () => number = Date.now): Promise<MemoryNodes> {
+export interface MemoryNodesOptions {
+  readonly now?: () => number;
+  /** Opens the log of a node; without it, all have one in memory. */
+  readonly connect?: (keyring: Keyring) => Promise<ChangeLog>;
+}
+
+export async function memoryNodes(
+  count: number,
+  { now = Date.now, connect }: MemoryNodesOptions = {},
+): Promise<MemoryNodes> {
   const folder = temporaryFolder();
   const paths = Array.from({ length: count }, (_, index) => join(folder.path, `node-${index}`));
   for (const path of paths) mkdirSync(path);
@@ -76,15 +86,19 @@ export async function memoryNodes(count: number, now: () => number = Date.now): 
     for (const { name } of Deno.readDirSync(first)) copyFileSync(join(first, name), join(path, name));
   }
   const log = new MemoryLog(keyFile.keyring);
+  const open = async (path: string): Promise<MemoryNode> => {
+    const weather: Weather = { isCut: false, nextCommit: "answered", turns: () => 0 };
+    return openNode({ path, weather, log: await connect?.(keyFile.keyring) ?? log.connect(weather), live, now });
+  };
   const nodes: MemoryNode[] = [];
   const live = () => nodes.filter(({ weather }) => !weather.isCut);
-  for (const path of paths) nodes.push(openNode(path, log, live, now));
+  for (const path of paths) nodes.push(await open(path));
   return {
     log,
     nodes,
     async restart(index) {
       await nodes[index]!.stop();
-      nodes[index] = openNode(paths[index]!, log, live, now);
+      nodes[index] = await open(paths[index]!);
     },
     async heal() {
       for (const { weather } of nodes) Object.assign(weather, { isCut: false, nextCommit: "answered" });
@@ -97,14 +111,15 @@ export async function memoryNodes(count: number, now: () => number = Date.now): 
   };
 }
 
-function openNode(
-  path: string,
-  memory: MemoryLog,
-  live: () => readonly MemoryNode[],
-  now: () => number,
-): MemoryNode {
-  const weather: Weather = { isCut: false, nextCommit: "answered", turns: () => 0 };
-  const log = memory.connect(weather);
+interface NodeParts {
+  readonly path: string;
+  readonly weather: Weather;
+  readonly log: ChangeLog;
+  readonly live: () => readonly MemoryNode[];
+  readonly now: () => number;
+}
+
+function openNode({ path, weather, log, live, now }: NodeParts): MemoryNode {
   const keyFile = new KeyFile(join(path, KEYS), undefined);
   const { keyring } = keyFile;
   const findings: Finding[] = [];

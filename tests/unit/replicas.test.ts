@@ -99,7 +99,7 @@ Deno.test("what a deletion takes with it is gone on every node, and names that a
 
 Deno.test("a session that is used on any node is used for all, by few changes", async () => {
   const clock = { now: 1_000_000 };
-  await using cluster = await memoryNodes(2, () => clock.now);
+  await using cluster = await memoryNodes(2, { now: () => clock.now });
   const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
   const id = await a.store.commit(() =>
     a.store.admins.insertAdmin({ email: "a@example.com", name: "A", password: "x", now: clock.now })
