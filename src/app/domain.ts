@@ -31,7 +31,6 @@ export async function openDomain(
   opened: AsyncDisposableStack,
   { config, log, now }: Host,
   data: Data,
-  clusterState?: SharedState,
 ): Promise<Domain> {
   const { store, keyring, audit, record, observations } = data;
   const settings = createSettings({ store, check: checkAccessGroups(store.access), record });
@@ -57,7 +56,7 @@ export async function openDomain(
   const { recordAlone } = audit;
   const local = createLocalState(now);
   opened.defer(() => local.close());
-  const shared = clusterState ?? local;
+  const shared = data.cluster?.shared ?? local;
   const warn = (message: string) => log("warn", message);
   const admins = createAdmins({ store, keyring, limits, now, shared, record, recordAlone, sessionUses, warn });
   const alerts = createSecretAlerts({ store, record, recordAlone, log, now });

@@ -11,6 +11,7 @@ import { createGitSync, type GitSync } from "../code/git/sync.ts";
 import { Pruner } from "../code/pruner.ts";
 import { parseCrudeJson } from "../control/inputs/crude_json.ts";
 import { Rotation } from "../core/encryption/rotation.ts";
+import { ALONE } from "../once_per_cluster.ts";
 import { createRegistry, type Registry } from "../core/functions/registry.ts";
 import type { Code } from "./code.ts";
 import type { Data } from "./data.ts";
@@ -150,7 +151,7 @@ function createDeploymentsOf(
 function openGitSync(
   opened: AsyncDisposableStack,
   { log, now }: Host,
-  { gitSources, gitFetcher, blobs, secrets }: Before,
+  { gitSources, gitFetcher, blobs, secrets, cluster }: Before,
   deployments: Deployments,
 ): GitSync {
   const gitSync = createGitSync({
@@ -160,6 +161,7 @@ function openGitSync(
     deployments,
     secretValue: (name) => secrets.forServer(name).reveal(),
     parseFunctions: (source) => parseCrudeJson(source).functions,
+    once: cluster?.once ?? ALONE,
     now,
     report: log,
   });

@@ -23,7 +23,7 @@ export interface Telemetry {
 export function openTelemetry(
   opened: AsyncDisposableStack,
   { log, now }: Host,
-  { store, observations }: Data,
+  { store, observations, cluster }: Data,
   { settings }: Domain,
 ): Telemetry {
   const counting = {
@@ -54,5 +54,11 @@ export function openTelemetry(
     report: log,
   });
   opened.defer(() => logs.close());
+  cluster?.exchangeCounts({
+    observations,
+    metrics,
+    reads,
+    ...settings.view({ retentionDays: "metrics.retention-days" }),
+  });
   return { metrics, reads, masking, logs };
 }

@@ -7,7 +7,10 @@ import type { RotationInCluster } from "../../core/encryption/rotation.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import type { Config } from "../../config.ts";
 import type { Log } from "../../telemetry/log.ts";
+import type { OncePerCluster } from "../../once_per_cluster.ts";
 import type { Serving } from "../../serving.ts";
+import type { SharedState } from "../../shared_state.ts";
+import type { Counts } from "./counts.ts";
 import type { Peers } from "./peers.ts";
 
 export interface ClusterPart {
@@ -28,10 +31,16 @@ export interface Cluster {
   readonly serving: Serving;
   /** What this node says to the others, and answers them. */
   readonly peers: Peers;
+  /** What requests leave for later ones. */
+  readonly shared: SharedState;
+  /** For what runs once per cluster. */
+  readonly once: OncePerCluster;
   /** For the rotation of encryption keys. */
   readonly rotation: RotationInCluster;
   /** Absolute folder of edits on disk that were undone. */
   readonly undoneDir: string;
+  /** Exchanges counts with the other nodes from now on. */
+  exchangeCounts(counts: Counts): void;
   /** Returns the contents of code of all nodes, of which `local` are this node's. */
   blobsOver(local: Blobs): Blobs;
   /** Sets how files of an entry are put in place. */

@@ -19,16 +19,20 @@ const DAYS_KEPT_MIN = 30;
 /** What was counted last is passed on when a node stops, unless PostgreSQL is away. */
 const LAST_MAX_MS = 2 * SECOND_MS;
 
-export interface CountsOptions {
+/** What is counted on this node. */
+export interface Counts {
+  readonly observations: Observations;
+  readonly metrics: Metrics;
+  readonly reads: Reads;
+  readonly retentionDays: () => number;
+}
+
+export interface CountsOptions extends Counts {
   readonly node: string;
   /** Identifies the cluster. */
   readonly cluster: string;
   readonly keyring: Keyring;
   readonly postgres: Postgres;
-  readonly observations: Observations;
-  readonly metrics: Metrics;
-  readonly reads: Reads;
-  readonly retentionDays: () => number;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
   readonly log: Log;

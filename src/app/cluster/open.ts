@@ -21,7 +21,11 @@ import type { Store } from "../../store/store.ts";
 import type { Cluster, NodeHost } from "./cluster.ts";
 import type { Joined } from "./join.ts";
 import { createMembership, createNode, type NodeOptions } from "./node.ts";
+import { contentHandler, readFromPeers } from "./node_contents.ts";
+import { createOncePerCluster } from "./once.ts";
 import { openPeers } from "./peers.ts";
+import { openSharedState } from "./shared.ts";
+import { openCounts } from "./counts.ts";
 
 /** Where edits on disk are kept that were undone, in the data folder. */
 const UNDONE = "undone-code";
@@ -97,23 +101,39 @@ export async function openNode(
       return lock && { [Symbol.asyncDispose]: () => lock.release() };
     },
   };
+  const { cluster } = identity;
+  const once = createOncePerCluster(opened, locks);
   return {
     serving: member.serving,
     peers,
+    once,
+    shared: openSharedState(opened, { postgres, cluster, keyring: keyFile.keyring, once, log: report }),
+    exchangeCounts: (counts) =>
+      openCounts(opened, {
+        ...counts,
+        node: identity.node,
+        cluster,
+        keyring: keyFile.keyring,
+        postgres,
+        now,
+        log: report,
+      }),
     rotation,
     undoneDir: join(config.dataDir, UNDONE),
     state: () => node.state(),
-    blobsOver: (local) =>
-      code.blobs = new ClusterBlobs({
+    blobsOver(local) {
+      peers.answer(...contentHandler(local));
+      return code.blobs = new ClusterBlobs({
         local,
         shared: new PostgresBlobs(postgres),
-        peers: () => Promise.resolve(undefined),
+        peers: readFromPeers(peers.client, () => peers.others()),
         purge: (body) => writer.append(() => ({ kind: "purge", body, summary: "contents of code purged" })),
         once: async (work) => {
           if (member.lease.isLive) await locks.once("blobs", work);
         },
         report,
-      }),
+      });
+    },
     stageCode: (stage) => code.stage = stage,
     whenCutOff: member.whenCutOff,
     settleBy: (work) => settle = work,

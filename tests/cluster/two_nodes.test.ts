@@ -1,0 +1,104 @@
+// What two whole nodes show and do as one: logs, counts, sign-in, and what functions cannot reach.
+
+import assert from "node:assert/strict";
+import { startApp } from "../http/app.ts";
+import { ADMIN, cookieName, setupForm, setupToken, Visitor } from "../http/admin.ts";
+import { createSecret, deploy, run } from "../http/handlers.ts";
+import type { Server } from "../http/server.ts";
+import { kept, tail } from "../http/tail.ts";
+import { startPostgres } from "./postgres.ts";
+
+interface Both extends AsyncDisposable {
+  readonly a: Server;
+  readonly b: Server;
+}
+
+async function startBoth(): Promise<Both> {
+  const opened = new AsyncDisposableStack();
+  const postgres = opened.use(await startPostgres());
+  const env = { DATABASE_URL: `${postgres.url}?sslmode=disable`, KEYRING_PASSPHRASE: "a passphrase for two nodes" };
+  const a = opened.use(await startApp({ env }));
+  const b = opened.use(await startApp({ env }));
+  return { a, b, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+const CODE = `export default async (c, ctx) => {
+  console.log("answered " + ctx.query.n);
+  return c.text(await ctx.getSecret("DB") ?? "none");
+}`;
+
+Deno.test("two nodes show and do as one", async (t) => {
+  await using both = await startBoth();
+  await t.step("logs of both are one, and so is a reader's view of them", () => showOneLog(both));
+  await t.step("a function reaches no node, and clients without the key get nothing", () => reachNothing(both));
+  await t.step("a user signs in by a different node at each step, and guesses count together", () => signIn(both));
+});
+
+async function showOneLog({ a, b }: Both): Promise<void> {
+  await createSecret(a, "DB", "postgres://the-value");
+  const id = await deploy(a, "hello", CODE);
+  await using reading = await tail(b);
+  for (const [n, server] of [a, b, a, b].entries()) {
+    assert.equal((await run(server, `/hello?n=${n}`)).body, "postgres://the-value");
+    await reading.seen(new RegExp(`^answered ${n}$`));
+  }
+  for (const server of [a, b]) {
+    const entries = (await kept(server, `?functionId=${id}&search=answered`)) as unknown as {
+      message: string;
+      node: string;
+    }[];
+    assert.deepEqual(entries.map(({ message }) => message), [0, 1, 2, 3].map((n) => `answered ${n}`));
+    assert.equal(new Set(entries.map(({ node }) => node)).size, 2);
+    assert.ok(entries[0]!.node === entries[2]!.node && entries[1]!.node === entries[3]!.node);
+    const first = (await server.api("GET", "/api/logs?search=answered&limit=3")).body;
+    const rest =
+      (await (server === a ? b : a).api("GET", `/api/logs?search=answered&limit=3&cursor=${first.next}`)).body;
+    assert.deepEqual(rest.logs.map(({ message }: { message: string }) => message), ["answered 0"]);
+  }
+  assert.equal((await b.api("DELETE", `/api/logs/${id}`)).status, 200);
+  assert.deepEqual(await kept(a, `?functionId=${id}&search=answered`), []);
+  // A node that has left is not asked, and one that is only gone is named.
+  assert.equal((await b.api("GET", "/api/logs?cursor=x")).status, 400);
+}
+
+async function reachNothing({ a, b }: Both): Promise<void> {
+  const code = `export default async (c, ctx) => {
+    const reached = [];
+    for (const url of ${JSON.stringify([a.url, b.url])}) {
+      try {
+        const { hostname, port } = new URL(url);
+        (await Deno.connect({ hostname, port: Number(port) })).close();
+        reached.push(url);
+      } catch (error) { if (error.name !== "NotCapable") reached.push(String(error)); }
+    }
+    return c.json(reached);
+  }`;
+  const [hostA, hostB] = [a.url, b.url].map((url) => new URL(url).host);
+  await deploy(a, "probe", code, { permissions: { net: [hostA, hostB, "127.0.0.1"] } } as never);
+  for (const server of [a, b]) {
+    // Node a learns of b within a second, and replaces its processes.
+    let reached: unknown;
+    do reached = (await run(server, "/probe")).body; while ((reached as unknown[]).length > 0);
+  }
+  const response = await fetch(`${a.url}/internal/logs/list`, { method: "POST", body: "x" });
+  assert.deepEqual([response.status, await response.text()], [404, ""]);
+}
+
+async function signIn({ a, b }: Both): Promise<void> {
+  assert.equal(await setupToken(a), await setupToken(b));
+  const visitor = new Visitor(b.url);
+  assert.equal((await visitor.post("/web/setup", await setupForm(a))).status, 303);
+  // As behind one address: the cookie is the same there.
+  const session = visitor.cookies.get(cookieName(b, "session"))!;
+  const same = new Visitor(a.url, {}, new Map([[cookieName(a, "session"), session]]));
+  assert.equal((await same.get("/web")).status, 200);
+  const created = await same.post("/web/keys", {});
+  assert.ok(created.status >= 400);
+  for (let n = 0; n < 5; n++) {
+    const { status } = await new Visitor((n % 2 ? a : b).url).signIn("a wrong password", ADMIN.email);
+    assert.equal(status, 401);
+  }
+  for (const server of [a, b]) {
+    assert.equal((await new Visitor(server.url).signIn(ADMIN.password)).status, 429);
+  }
+}
