@@ -24,6 +24,11 @@ export interface AppOptions {
   readonly now?: () => number;
   /** Sentences about what this process lacks, shown together with the app's own warnings. */
   readonly warnings?: readonly string[];
+  /**
+   * Whether saved and deployed code is loaded once to check it, which it is by default. A program that opens many apps
+   * for a moment each saves a process for each module.
+   */
+  readonly checksLoads?: boolean;
   readonly development?: Development;
 }
 
@@ -43,13 +48,15 @@ export interface App extends AsyncDisposable {
  *   stays open
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const { print = (line) => console.log(line), now = Date.now, warnings = [], development } = options;
+  const { print = (line) => console.log(line), now = Date.now, warnings = [], checksLoads = true, development } =
+    options;
   const host: Host = {
     config,
     log: createLog(print, () => new Date(now())),
     print,
     now,
     startedAt: now(),
+    checksLoads,
     development,
   };
   await using opened = new AsyncDisposableStack();

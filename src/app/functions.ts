@@ -1,7 +1,7 @@
 // Opens the registry of functions, the checks of their code, and the rotation of encryption keys, which pauses for calls.
 
 import { join } from "node:path";
-import { LoadChecks } from "../code/checks/load_check.ts";
+import { LoadChecks, NO_LOAD_CHECKS } from "../code/checks/load_check.ts";
 import { createPreflight, type Preflight } from "../code/checks/preflight.ts";
 import { createTypeCheck } from "../code/checks/type_check.ts";
 import { createDeployments, type Deployments } from "../code/deployments/deployments.ts";
@@ -81,7 +81,9 @@ export function openFunctions(
   });
   opened.defer(() => pruner.stop());
   const rotation = openRotation(opened, host, parts);
-  const loads = new LoadChecks({ process, ...settings.view({ limitMs: "sandbox.load-check-ms" }) });
+  const loads = host.checksLoads
+    ? new LoadChecks({ process, ...settings.view({ limitMs: "sandbox.load-check-ms" }) })
+    : NO_LOAD_CHECKS;
   const limits = () => ({
     importHosts: settings.get("sandbox.import-hosts"),
     memoryMb: settings.get("sandbox.memory-mb"),

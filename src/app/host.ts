@@ -12,6 +12,8 @@ export interface Host {
   readonly now: () => number;
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
+  /** Whether saved and deployed code is loaded once to check it. */
+  readonly checksLoads: boolean;
   readonly development: Development | undefined;
 }
 

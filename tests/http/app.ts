@@ -24,11 +24,16 @@ async function inheritedLocksEnd<T>(create: () => Promise<T>): Promise<T> {
   }
 }
 
+export interface StartAppOptions extends Omit<ServerOptions, "prepare"> {
+  /** Whether it loads saved code to check it, in a process for each module; only tests of what is found need that. */
+  checksLoads?: boolean;
+}
+
 /**
  * A server that listens, in this process: it starts in a third of the time. Written `await using`, it is stopped and
  * its folders are removed at the end of the test.
  */
-export async function startApp({ env = {}, folder }: Omit<ServerOptions, "prepare"> = {}): Promise<Server> {
+export async function startApp({ env = {}, folder, checksLoads = false }: StartAppOptions = {}): Promise<Server> {
   const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const dataDir = join(home, "data");
   const codeDir = join(home, "code");
@@ -38,7 +43,7 @@ export async function startApp({ env = {}, folder }: Omit<ServerOptions, "prepar
   const removeHome = async () => {
     if (folder === undefined) await Deno.remove(home, { recursive: true });
   };
-  const create = () => createApp(config, { print: (line) => printed.add(`${line}\n`) });
+  const create = () => createApp(config, { print: (line) => printed.add(`${line}\n`), checksLoads });
   const app = await create().catch(async (error) => {
     if (folder !== undefined && error instanceof FolderInUseError) return await inheritedLocksEnd(create);
     await removeHome();

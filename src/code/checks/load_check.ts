@@ -13,10 +13,11 @@ import { oneLine } from "../../text.ts";
 
 /**
  * `loads`: it is a handler; `no-handler`: its default export is not one; `failed`: it threw, or ended its process;
- * `network`: it failed because network access was denied; `late`: unknown, because it took or waited too long.
+ * `network`: it failed because network access was denied; `late`: unknown, because it took or waited too long;
+ * `unchecked`: unknown, because this app checks nothing.
  */
 export type LoadOutcome =
-  | { readonly kind: "loads" }
+  | { readonly kind: "loads" | "unchecked" }
   | { readonly kind: "no-handler" | "failed" | "network" | "late"; readonly text: string };
 
 export interface LoadChecksOptions {
@@ -39,7 +40,18 @@ const NO_HANDLER = /^TypeError: The (?:handler|module) has no default export/;
 const NETWORK =
   /Requires net access|permissions\.net|\b(?:connect|getaddrinfo|query[A-Z]\w*) (?:E[A-Z]{3,}|UNKNOWN|not implemented)/;
 
-export class LoadChecks {
+export interface LoadChecker {
+  /**
+   * Loads the first of `code.files`, which are below `codeDir`; by default, this is the code folder. Outcomes are cached
+   * for the same contents, packages and limits, wherever the folder is.
+   */
+  check(code: Code, codeDir?: string): Promise<LoadOutcome>;
+}
+
+/** For an app that does not check whether code loads. */
+export const NO_LOAD_CHECKS: LoadChecker = { check: () => Promise.resolve({ kind: "unchecked" }) };
+
+export class LoadChecks implements LoadChecker {
   readonly #options: LoadChecksOptions;
   /** Outcomes by what was loaded, oldest first. Only outcomes that would be the same again. */
   readonly #kept = new Map<string, LoadOutcome>();
@@ -51,10 +63,6 @@ export class LoadChecks {
     this.#options = options;
   }
 
-  /**
-   * Loads the first of `code.files`, which are below `codeDir`. Outcomes are cached for the same contents, packages and
-   * limits, wherever the folder is.
-   */
   async check(code: Code, codeDir = this.#options.process.codeDir): Promise<LoadOutcome> {
     const offline: Code = { ...code, net: false };
     const key = await hashOf(offline, codeDir);

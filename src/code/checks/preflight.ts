@@ -6,7 +6,7 @@ import { codeOf, type ProcessLimits } from "../modules/code.ts";
 import type { Conditions } from "./condition.ts";
 import { HANDLER_EXTENSIONS } from "../../core/functions/file_paths.ts";
 import type { Imports, ModuleGraph } from "../modules/imports.ts";
-import type { LoadChecks, LoadOutcome } from "./load_check.ts";
+import type { LoadChecker, LoadOutcome } from "./load_check.ts";
 import { nativeSentence } from "../packages/native_packages.ts";
 import type { RegisteredFunction, Registry } from "../../core/functions/registry.ts";
 
@@ -30,7 +30,7 @@ export interface Preflight {
 export interface PreflightOptions {
   readonly imports: Imports;
   readonly assets: AssetFinder;
-  readonly loads: Pick<LoadChecks, "check">;
+  readonly loads: LoadChecker;
   readonly registry: Pick<Registry, "get" | "handledBy">;
   readonly conditions: Pick<Conditions, "found">;
   /** Returns the current settings. */
@@ -75,7 +75,7 @@ export function createPreflight(options: PreflightOptions): Preflight {
     const graph = await imports.graph(path);
     const { outcome, findings } = await load(graph, entries, subject);
     // Code that needs the network, or more time, may load when it is called.
-    if (entries.length > 0 && !["late", "network"].includes(outcome.kind)) {
+    if (entries.length > 0 && !["late", "network", "unchecked"].includes(outcome.kind)) {
       conditions.found(path, graph.version, findings.problems);
     }
     return joined([{ problems, warnings }, findings]);
@@ -121,6 +121,7 @@ function isCode(path: string): boolean {
 function findingsOf(outcome: LoadOutcome, isHandler: boolean, subject: string): Findings {
   switch (outcome.kind) {
     case "loads":
+    case "unchecked":
       return nothing();
     case "no-handler":
       return isHandler ? { problems: [`${subject} cannot answer calls: ${outcome.text}`], warnings: [] } : nothing();

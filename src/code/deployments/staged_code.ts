@@ -7,7 +7,7 @@ import type { RegisteredFunction } from "../../core/functions/registry.ts";
 import type { PackageLockStore } from "../../store/package_locks.ts";
 import { type Blobs, eachOf } from "../../store/blobs.ts";
 import { notFound } from "../../errors.ts";
-import type { LoadChecks } from "../checks/load_check.ts";
+import type { LoadChecker } from "../checks/load_check.ts";
 import { createPreflight, type Preflight, type PreflightOptions } from "../checks/preflight.ts";
 import type { TypeCheck } from "../checks/type_check.ts";
 import { createAssets } from "../files/assets.ts";
@@ -26,7 +26,7 @@ export interface StagingOptions {
   readonly imports: Imports;
   readonly lockStore: PackageLockStore;
   readonly locks: PackageLocks;
-  readonly loads: LoadChecks;
+  readonly loads: LoadChecker;
   readonly limits: PreflightOptions["limits"];
   readonly checkSecrets: SecretCheck;
   /** Returns a check of types for the files of a copy; one copy is checked at a time. */

@@ -324,8 +324,9 @@ class ImportService implements Imports {
   /** Uses `trial` as the lock instead of the handler's own, and then stores nothing. */
   async #inspectOnce(handler: string, trial?: Lock): Promise<Known> {
     const hosts = this.#importHosts();
-    const began = Date.now();
     const file = this.#fileOf(handler);
+    await timesDiffer(file);
+    const began = Date.now();
     await using folder = await this.#builder.folder();
     const project = await findProjectGraph(file, {
       codeDir: this.#codeDir,
@@ -613,10 +614,22 @@ function stateOf(path: string): string {
   }
 }
 
-/** Reports whether the file may have been written after `time`; file times advance every few milliseconds. */
+/** File times advance every few milliseconds. */
+const FILE_TIME_STEP_MS = 10;
+
+/**
+ * Waits until the time of a file that was just saved differs from that of a later change. Otherwise what is found could
+ * be from before such a change, and all of it would have to be found again.
+ */
+async function timesDiffer(path: string): Promise<void> {
+  if (!modifiedSince(path, Date.now())) return;
+  await new Promise((resolve) => setTimeout(resolve, FILE_TIME_STEP_MS + 1));
+}
+
+/** Reports whether the file may have been written after `time`. */
 function modifiedSince(path: string, time: number): boolean {
   try {
-    return (Deno.lstatSync(path).mtime?.getTime() ?? 0) >= time - 10;
+    return (Deno.lstatSync(path).mtime?.getTime() ?? 0) >= time - FILE_TIME_STEP_MS;
   } catch {
     return false;
   }
