@@ -35,7 +35,7 @@ function findings({ status, body }: Answer): Findings {
 const NONE: Findings = { problems: [], warnings: [] };
 
 Deno.test("what a module throws when it is loaded is a problem at saving, with its file and line", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   await register(server, "handler");
   await save(server, "lib/broken.ts", "export const settings = 1;\n\nthrow new TypeError('no settings');\n");
   const modules: Record<string, [code: string, problem: RegExp]> = {
@@ -77,7 +77,7 @@ Deno.test("what a module throws when it is loaded is a problem at saving, with i
 });
 
 Deno.test("a load that needs the network, or never ends, is a warning", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   await using upstream = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("up"));
   const host = `127.0.0.1:${(upstream.addr as Deno.NetAddr).port}`;
   await set(server, { "sandbox.load-check-ms": 1_500 });
@@ -108,7 +108,7 @@ Deno.test("a load that needs the network, or never ends, is a warning", async ()
 });
 
 Deno.test("a file that is no function's handler needs no default export, and a broken one is told of its handlers", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   assert.deepEqual(await save(server, "lib.ts", "export const greeting = 'hello';"), NONE);
   assert.match((await save(server, "alone.ts", "throw new Error('alone');")).problems.join(), /Error: alone/);
   assert.deepEqual(await save(server, "types.d.ts", "export interface A { b: string }"), NONE);
@@ -128,7 +128,7 @@ Deno.test("a file that is no function's handler needs no default export, and a b
 });
 
 Deno.test("a handler is saved before what it imports, and a function is made of one that does not load", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   const early = "import { name } from './later.ts'; export default (c) => c.text(name);";
   assert.match((await save(server, "early.ts", early)).problems.join(), /later\.ts/);
   assert.match((await register(server, "early")).problems.join(), /later\.ts/);
@@ -144,7 +144,7 @@ Deno.test("a handler is saved before what it imports, and a function is made of 
 });
 
 Deno.test("a module that is being checked gets no secret, no network and no file, and leaves no process", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   await createSecret(server, "TOKEN", "canary-of-the-check");
   await Deno.writeTextFile(`${server.codeDir}/other.txt`, "canary-of-a-file");
   const code = `const found = [];
@@ -164,7 +164,7 @@ Deno.test("a module that is being checked gets no secret, no network and no file
 });
 
 Deno.test("forty files saved at once start two processes at a time, and the same code is loaded once", async () => {
-  await using server = await startApp({});
+  await using server = await startApp({ checksLoads: true });
   await set(server, { "sandbox.spare-processes": 0, "sandbox.max-processes": 1, "sandbox.load-check-ms": 60_000 });
   await save(server, "busy.ts", GOOD);
   await register(server, "busy");
@@ -195,7 +195,7 @@ Deno.test("forty files saved at once start two processes at a time, and the same
 });
 
 Deno.test("pages that save code show what was found", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   const visitor = await setUp(server);
   const content = "throw new Error('seen on a page');";
   const fields = { path: "paged.ts", hash: "", content, eol: "lf" };

@@ -36,7 +36,7 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
       "up.txt": { link: "../../../../../../../../etc/passwd" },
     },
   });
-  let server = await startApp({ folder, env });
+  let server = await startApp({ folder, env, checksLoads: true });
   try {
     await t.step("are fetched, and run by sandboxes that are told the mirror without its credentials", async () => {
       assert.deepEqual(
@@ -116,7 +116,7 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
       );
       assert.equal(await answer("/optional"), "200 crude-a 1.0.0 without");
       await server.stop();
-      server = await startApp({ folder, env });
+      server = await startApp({ folder, env, checksLoads: true });
       assert.equal(await answer("/a"), "200 crude-a 1.0.0");
       assert.equal(await answer("/b"), "200 crude-b 1.0.0");
       assert.match(await answer("/broken"), /^500/);
@@ -134,7 +134,7 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
     await t.step("are known after a restart without a question to the registry", async () => {
       await server.stop();
       const before = registry.asked.length;
-      server = await startApp({ folder, env });
+      server = await startApp({ folder, env, checksLoads: true });
       const asked = registry.asked.length;
       assert.equal(await answer("/a"), "200 crude-a 1.0.0");
       assert.equal(await answer("/files?name=data/font.txt"), '200 ["hidden module","letters"]');

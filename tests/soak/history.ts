@@ -34,7 +34,11 @@ export class History<T> {
     if (this.#changing) throw new Error("A change is under way.");
     this.#changing = true;
     const last = this.#versions.at(-1)!;
-    this.#versions = [...this.#versions.slice(1 - KEPT), { value, from: performance.now(), until: Infinity }];
+    this.#versions = [...this.#versions.slice(1 - KEPT), {
+      value,
+      from: performance.now(),
+      until: Infinity,
+    }];
     await send();
     last.until = performance.now();
     this.#changing = false;
@@ -42,7 +46,9 @@ export class History<T> {
 
   /** What somebody may have seen who looked once between two times. */
   between(began: number, ended: number): T[] {
-    return this.#versions.filter(({ from, until }) => from <= ended && until >= began).map(({ value }) => value);
+    return this.#versions.filter(({ from, until }) =>
+      from <= ended && until >= began
+    ).map(({ value }) => value);
   }
 }
 

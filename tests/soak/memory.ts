@@ -13,8 +13,10 @@ export interface Sample {
 }
 
 export function sample({ pid }: Server): Sample {
-  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean);
-  const sandboxes = children.map((child) => proportionalMb(Number(child))).filter((mb) => mb > 0);
+  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`)
+    .trim().split(" ").filter(Boolean);
+  const sandboxes = children.map((child) => proportionalMb(Number(child)))
+    .filter((mb) => mb > 0);
   return {
     at: performance.now(),
     hostMb: Number(statusOf(pid, "VmRSS")[0]) / 1024,

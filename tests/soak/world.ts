@@ -1,6 +1,13 @@
 // The functions, keys and secrets of a soak, and what is right about each of them at any moment.
 
-import { createGroup, createKey, createSecret, deploy, save, set } from "../http/handlers.ts";
+import {
+  createGroup,
+  createKey,
+  createSecret,
+  deploy,
+  save,
+  set,
+} from "../http/handlers.ts";
 import type { Answer, Server } from "../http/server.ts";
 import { History } from "./history.ts";
 
@@ -106,11 +113,17 @@ export const PRINTED_SECRET = "never-to-be-seen-in-a-log-4711";
 export async function makeWorld(server: Server): Promise<World> {
   await set(server, { "sandbox.max-processes": MAX_PROCESSES });
   const groups: Group[] = [];
-  for (const name of ["red", "blue"]) groups.push({ name, id: await createGroup(server, name) });
+  for (const name of ["red", "blue"]) {
+    groups.push({ name, id: await createGroup(server, name) });
+  }
   const keys: Key[] = [];
   const cells = new Map<string, Cell>();
   const world = { server, groups, keys, cells };
-  for (const group of groups) for (let n = 0; n < KEYS_EACH; n++) await addKey(world, group, `${group.name}-${n}`);
+  for (const group of groups) {
+    for (let n = 0; n < KEYS_EACH; n++) {
+      await addKey(world, group, `${group.name}-${n}`);
+    }
+  }
 
   const functions: SecretsFunction[] = [];
   for (let n = 0; n < PUBLIC + GUARDED + ISOLATED; n++) {
@@ -128,15 +141,25 @@ export async function makeWorld(server: Server): Promise<World> {
   await deploy(server, "echo", ECHO);
   await deploy(server, "counter", COUNTER);
   const printer = await deploy(server, "printer", PRINTER);
-  await createSecret(server, "PRINTED", PRINTED_SECRET, { scope: "function", functionId: printer });
+  await createSecret(server, "PRINTED", PRINTED_SECRET, {
+    scope: "function",
+    functionId: printer,
+  });
 
   addCells(cells, "global", 0, {});
-  for (const { id } of functions) addCells(cells, "function", id, { functionId: id });
+  for (const { id } of functions) {
+    addCells(cells, "function", id, { functionId: id });
+  }
   for (const { id } of groups) addCells(cells, "group", id, { groupId: id });
   return { ...world, functions, printer };
 }
 
-function addCells(cells: World["cells"], scope: string, id: number, owner: Record<string, unknown>): void {
+function addCells(
+  cells: World["cells"],
+  scope: string,
+  id: number,
+  owner: Record<string, unknown>,
+): void {
   for (const name of NAMES) {
     const cell = {
       name,
@@ -154,47 +177,83 @@ export async function addKey(
   group: Group,
   name: string,
 ): Promise<Key> {
-  const key = { group, valid: new History(true), ...await createKey(server, group.id, name), name };
+  const key = {
+    group,
+    valid: new History(true),
+    ...await createKey(server, group.id, name),
+    name,
+  };
   addCells(cells, "key", key.id, { keyId: key.id });
   keys.push(key);
   return key;
 }
 
 /** Until it is answered, calls may find the key or not, with its secrets or without; afterwards they must not. */
-export async function revokeKey({ server, keys, cells }: World, key: Key): Promise<void> {
+export async function revokeKey(
+  { server, keys, cells }: World,
+  key: Key,
+): Promise<void> {
   keys.splice(keys.indexOf(key), 1);
   const own = NAMES.map((name) => cellName(name, "key", key.id));
   const revoked = Promise.withResolvers<void>();
-  const goneWithIt = own.map((name) => cells.get(name)!.value.change(undefined, () => revoked.promise));
-  await key.valid.change(false, async () => expect(await server.api("DELETE", `/api/keys/${key.id}`), 200, 204));
+  const goneWithIt = own.map((name) =>
+    cells.get(name)!.value.change(undefined, () => revoked.promise)
+  );
+  await key.valid.change(
+    false,
+    async () =>
+      expect(await server.api("DELETE", `/api/keys/${key.id}`), 200, 204),
+  );
   revoked.resolve();
   await Promise.all(goneWithIt);
 }
 
 /** Sets or unsets a secret, or gives it another value; at most one change of it at a time. */
-export async function changeCell({ server }: World, cell: Cell, set: boolean): Promise<void> {
-  const value = set ? `${cell.name} of ${JSON.stringify(cell.owner)}: ${cell.times++ % VALUES_EACH}` : undefined;
+export async function changeCell(
+  { server }: World,
+  cell: Cell,
+  set: boolean,
+): Promise<void> {
+  const value = set
+    ? `${cell.name} of ${JSON.stringify(cell.owner)}: ${
+      cell.times++ % VALUES_EACH
+    }`
+    : undefined;
   await cell.value.change(value, async () => {
     if (cell.id === undefined) {
       const body = { name: cell.name, value, ...cell.owner };
-      cell.id = expect(await server.api("POST", "/api/secrets", body), 201).body.id;
+      cell.id =
+        expect(await server.api("POST", "/api/secrets", body), 201).body.id;
     } else if (value === undefined) {
       expect(await server.api("DELETE", `/api/secrets/${cell.id}`), 200, 204);
       cell.id = undefined;
     } else {
-      expect(await server.api("PUT", `/api/secrets/${cell.id}`, { value }), 200);
+      expect(
+        await server.api("PUT", `/api/secrets/${cell.id}`, { value }),
+        200,
+      );
     }
   });
 }
 
 /** Saves the next version of a function's code. */
-export async function editCode({ server }: World, { name, version }: SecretsFunction): Promise<void> {
+export async function editCode(
+  { server }: World,
+  { name, version }: SecretsFunction,
+): Promise<void> {
   const next = version.current + 1;
-  await version.change(next, () => save(server, `${name}.ts`, secretsHandler(next)));
+  await version.change(
+    next,
+    () => save(server, `${name}.ts`, secretsHandler(next)),
+  );
 }
 
 /** @throws Error with the whole answer, if it has another status */
 export function expect(answer: Answer, ...statuses: number[]): Answer {
   if (statuses.includes(answer.status)) return answer;
-  throw new Error(`status ${answer.status} instead of ${statuses.join(" or ")}: ${JSON.stringify(answer.body)}`);
+  throw new Error(
+    `status ${answer.status} instead of ${statuses.join(" or ")}: ${
+      JSON.stringify(answer.body)
+    }`,
+  );
 }

@@ -27,8 +27,17 @@ while read -r pid; do
   printf '%s %s %s\\n' "$page" "$memory" "$times"
 done`;
 
+/** Starts the shell with the first question. */
 export function openUsageReader(): UsageReader {
   if (Deno.build.os !== "linux") return { of: () => Promise.resolve(undefined), close: () => Promise.resolve() };
+  let shell: UsageReader | undefined;
+  return {
+    of: (pid) => (shell ??= startShell()).of(pid),
+    close: async () => await shell?.close(),
+  };
+}
+
+function startShell(): UsageReader {
   const shell = new Deno.Command("/bin/sh", {
     args: ["-c", READ_PROC],
     cwd: "/",

@@ -92,7 +92,7 @@ export async function prepareRuntime(
   { cacheDir, fetchEnv = {} }: RuntimeOptions = {},
 ): Promise<Runtime> {
   const found = await findProgram("setpriv");
-  const able = found ? await trySetpriv(found) : "nothing";
+  const able = found ? await tried(["setpriv", found], () => trySetpriv(found)) : "nothing";
   const setpriv = able === "nothing" ? undefined : found;
   const ownUsers = able === "switch";
   // A strict umask would hide files from the users that have to read them. Private files set their modes explicitly.
@@ -264,13 +264,32 @@ async function findLandlock(
 ): Promise<Landlock | undefined> {
   const perl = await findProgram("perl");
   if (!perl) return undefined;
-  return await tryLandlock(
-    [setpriv, ...setprivArgs(ownUsers ? SANDBOX_UID : undefined)],
-    { perl, script: join(appDir, "src/sandbox/process/landlock.pl") },
-    { deno, read: [denoDir, appDir], write: [], ports: [] },
-    join(appDir, "src/sandbox/wire/protocol.ts"),
-    { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1" },
-  );
+  return await tried(["landlock", setpriv, perl, ownUsers, deno, denoDir, appDir], () =>
+    tryLandlock(
+      [setpriv, ...setprivArgs(ownUsers ? SANDBOX_UID : undefined)],
+      { perl, script: join(appDir, "src/sandbox/process/landlock.pl") },
+      { deno, read: [denoDir, appDir], write: [], ports: [] },
+      join(appDir, "src/sandbox/wire/protocol.ts"),
+      { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1" },
+    ));
+}
+
+/** Results of trials, by what was tried. */
+const trials = new Map<string, Promise<unknown>>();
+
+/**
+ * Returns what a trial of the machine finds. Each starts processes, and finds the same as long as this one lives, which
+ * may open more than one app.
+ */
+function tried<T>(what: readonly unknown[], trial: () => Promise<T>): Promise<T> {
+  const name = JSON.stringify(what);
+  let result = trials.get(name) as Promise<T> | undefined;
+  if (!result) {
+    result = trial();
+    trials.set(name, result);
+    result.catch(() => trials.delete(name));
+  }
+  return result;
 }
 
 /** Copies the package that the workers import from the host's own cache, so that it is not fetched again. */

@@ -2,25 +2,32 @@
 
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
-import { setUp } from "./admin.ts";
-import { createSecret, deploy, run } from "./handlers.ts";
-import { without, WITHOUT_PRLIMIT } from "./lacking_programs.ts";
-import { startServer } from "./server.ts";
+import { setUp } from "../http/admin.ts";
+import { createSecret, deploy, run } from "../http/handlers.ts";
+import { without, WITHOUT_PRLIMIT } from "../http/lacking_programs.ts";
+import { startServer } from "../http/server.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 async function temporaryFolder() {
   const path = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+  return {
+    path,
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+  };
 }
 
 /** What a server that must not start prints, and its exit code. */
-async function refusal(options: Parameters<typeof startServer>[0]): Promise<string> {
+async function refusal(
+  options: Parameters<typeof startServer>[0],
+): Promise<string> {
   try {
     await using server = await startServer(options);
     assert.fail(`It listens on ${server.url}.`);
   } catch (error) {
-    const [, code, printed] = /^The server ended with (\d+):\n([\s\S]*)$/.exec((error as Error).message) ?? [];
+    const [, code, printed] = /^The server ended with (\d+):\n([\s\S]*)$/.exec(
+      (error as Error).message,
+    ) ?? [];
     assert.equal(code, "1", (error as Error).message);
     return printed!.trim();
   }
@@ -39,7 +46,10 @@ Deno.test("a bad variable stops the start with one line that names it", async ()
     KEYRING_PASSPHRASE_FILE: "/nowhere/passphrase",
   };
   for (const [name, value] of Object.entries(cases)) {
-    const printed = await refusal({ env: { [name]: value }, folder: folder.path });
+    const printed = await refusal({
+      env: { [name]: value },
+      folder: folder.path,
+    });
     assert.match(printed, new RegExp(`^${name} [^\\n]+$`), printed);
     if (value === "short") assert.ok(!printed.includes(value));
   }
@@ -54,26 +64,46 @@ Deno.test("a port in use stops the start with a line that names PORT", async () 
 Deno.test("two servers on one data folder: the second does not start", async () => {
   await using folder = await temporaryFolder();
   await using _first = await startServer({ folder: folder.path });
-  assert.match(await refusal({ folder: folder.path }), /^DATA_DIR \S+ is in use by another server\.$/);
+  assert.match(
+    await refusal({ folder: folder.path }),
+    /^DATA_DIR \S+ is in use by another server\.$/,
+  );
 });
 
 /** Options by which the server loads this module first. */
-async function preloading(source: string, folder: string): Promise<Parameters<typeof startServer>[0]> {
+async function preloading(
+  source: string,
+  folder: string,
+): Promise<Parameters<typeof startServer>[0]> {
   const module = `${folder}/first.ts`;
   await Deno.writeTextFile(module, source);
-  return { folder, prepare: `deno=$1; shift 2; set -- "$deno" run --preload=${module} "$@"` };
+  return {
+    folder,
+    prepare: `deno=$1; shift 2; set -- "$deno" run --preload=${module} "$@"`,
+  };
 }
 
 /** Options by which the server takes the Deno that runs it for another version. */
-function withDeno(version: string, folder: string): Promise<Parameters<typeof startServer>[0]> {
-  return preloading(`Object.defineProperty(Deno, "version", { value: { deno: "${version}" } });`, folder);
+function withDeno(
+  version: string,
+  folder: string,
+): Promise<Parameters<typeof startServer>[0]> {
+  return preloading(
+    `Object.defineProperty(Deno, "version", { value: { deno: "${version}" } });`,
+    folder,
+  );
 }
 
 Deno.test("a Deno below the minimum stops the start with a line that names one that works", async () => {
   await using folder = await temporaryFolder();
   for (const version of ["1.46.3", "2.9.5", "2.9.6-rc.1"]) {
     const printed = await refusal(await withDeno(version, folder.path));
-    assert.match(printed, new RegExp(`^Deno ${version} is too old [^\\n]+ npx -y deno@2\\.9\\.6 task start$`));
+    assert.match(
+      printed,
+      new RegExp(
+        `^Deno ${version} is too old [^\\n]+ npx -y deno@2\\.9\\.6 task start$`,
+      ),
+    );
   }
   await assert.rejects(Deno.stat(`${folder.path}/data`), Deno.errors.NotFound);
 });
@@ -81,7 +111,10 @@ Deno.test("a Deno below the minimum stops the start with a line that names one t
 Deno.test("a Deno that the hostile suite has not passed on is warned of in the log, at /health and on the pages", async () => {
   await using folder = await temporaryFolder();
   await using server = await startServer(await withDeno("2.10.0", folder.path));
-  assert.match(server.logs(), /WARN +Deno 2\.10\.0 has not passed .* 2\.9\.6 has/);
+  assert.match(
+    server.logs(),
+    /WARN +Deno 2\.10\.0 has not passed .* 2\.9\.6 has/,
+  );
   const { body } = await server.api("GET", "/health");
   assert.equal(body.status, "ok");
   assert.match(body.warnings.join(), /version of Deno/);
@@ -94,12 +127,22 @@ Deno.test({
     "neither the server nor a sandbox can dump its memory, to a file or to a program, also where the limit was lifted",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    await using server = await startServer({ prepare: "ulimit -c $(ulimit -H -c)" });
+    await using server = await startServer({
+      prepare: "ulimit -c $(ulimit -H -c)",
+    });
     await deploy(server, "process", "export default (c) => c.json(Deno.pid)");
     const sandbox = (await run(server, "/process")).body;
     for (const pid of [server.pid, sandbox]) {
-      assert.match(Deno.readTextFileSync(`/proc/${pid}/limits`), /^Max core file size +0 +0 /m, String(pid));
-      assert.match(Deno.readTextFileSync(`/proc/${pid}/coredump_filter`), /^0+$/m, String(pid));
+      assert.match(
+        Deno.readTextFileSync(`/proc/${pid}/limits`),
+        /^Max core file size +0 +0 /m,
+        String(pid),
+      );
+      assert.match(
+        Deno.readTextFileSync(`/proc/${pid}/coredump_filter`),
+        /^0+$/m,
+        String(pid),
+      );
     }
     assert.doesNotMatch(server.logs(), /Core dumps/);
   },
@@ -109,7 +152,11 @@ const LANDLOCK_LACKS = /Landlock does not work here/;
 const SECCOMP_LACKS = /System calls of sandboxes are not filtered/;
 
 /** What a machine can lack, and what the server then says when it starts, in its log and on the overview. */
-const LACKS: readonly [what: string, module: string, warnings: readonly RegExp[]][] = [
+const LACKS: readonly [
+  what: string,
+  module: string,
+  warnings: readonly RegExp[],
+][] = [
   ["prlimit", WITHOUT_PRLIMIT, [/Core dumps cannot be turned off here/]],
   ["perl", without("perl"), [LANDLOCK_LACKS, SECCOMP_LACKS]],
   ["setpriv", without("setpriv"), [
@@ -121,16 +168,26 @@ const LACKS: readonly [what: string, module: string, warnings: readonly RegExp[]
 
 for (const [what, module, warnings] of LACKS) {
   Deno.test({
-    name: `a machine without ${what} is warned of when the server starts, and functions run all the same`,
+    name:
+      `a machine without ${what} is warned of when the server starts, and functions run all the same`,
     ignore: Deno.build.os !== "linux",
     async fn() {
       await using folder = await temporaryFolder();
       await Deno.chmod(folder.path, 0o711);
-      await using server = await startServer(await preloading(module, folder.path));
+      await using server = await startServer(
+        await preloading(module, folder.path),
+      );
       const visitor = await setUp(server);
       const { text } = await visitor.get("/web");
-      const all = [LANDLOCK_LACKS, SECCOMP_LACKS, /Core dumps/, /sandboxes run as root/];
-      const inLog = all.filter((warning) => new RegExp(`WARN +.*${warning.source}`).test(server.logs()));
+      const all = [
+        LANDLOCK_LACKS,
+        SECCOMP_LACKS,
+        /Core dumps/,
+        /sandboxes run as root/,
+      ];
+      const inLog = all.filter((warning) =>
+        new RegExp(`WARN +.*${warning.source}`).test(server.logs())
+      );
       for (const warning of warnings) {
         assert.match(server.logs(), new RegExp(`WARN +.*${warning.source}`));
         assert.match(text, warning);
@@ -143,13 +200,18 @@ for (const [what, module, warnings] of LACKS) {
 }
 
 Deno.test({
-  name: "root without a capability that users of sandboxes take runs them as itself, says so, and still ends them",
+  name:
+    "root without a capability that users of sandboxes take runs them as itself, says so, and still ends them",
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
   async fn() {
     for (const missing of ["chown", "kill"]) {
-      const prepare = `set -- setpriv --bounding-set=-${missing} --inh-caps=-${missing} "$@"`;
+      const prepare =
+        `set -- setpriv --bounding-set=-${missing} --inh-caps=-${missing} "$@"`;
       await using server = await startServer({ prepare });
-      assert.match(server.logs(), /WARN +.*not all of the capabilities.*sandboxes run as root, too/);
+      assert.match(
+        server.logs(),
+        /WARN +.*not all of the capabilities.*sandboxes run as root, too/,
+      );
       await deploy(server, "works", "export default (c) => c.text('works')");
       assert.equal((await run(server, "/works")).body, "works");
       assert.equal(await server.stop(), 0);
@@ -159,7 +221,8 @@ Deno.test({
 
 Deno.test("data and the key file are made with modes that keep others out", async () => {
   await using server = await startServer();
-  const mode = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);
+  const mode = (path: string) =>
+    (Deno.statSync(path).mode! & 0o777).toString(8);
   assert.equal(mode(server.dataDir), "700");
   for (const file of Deno.readDirSync(server.dataDir)) {
     if (file.name === "imports.lock") continue; // Versions of public packages.
@@ -169,7 +232,8 @@ Deno.test("data and the key file are made with modes that keep others out", asyn
 
 Deno.test("what was stored is there after a restart and after a SIGKILL", async () => {
   await using folder = await temporaryFolder();
-  const code = "export default async (c, ctx) => c.text(await ctx.getSecret('NAME'))";
+  const code =
+    "export default async (c, ctx) => c.text(await ctx.getSecret('NAME'))";
   {
     await using server = await startServer({ folder: folder.path });
     await createSecret(server, "NAME", "kept");
@@ -184,7 +248,10 @@ Deno.test("what was stored is there after a restart and after a SIGKILL", async 
   }
   await using server = await startServer({ folder: folder.path });
   assert.equal((await run(server, "/read")).body, "kept");
-  const { body } = await server.api("GET", "/api/secrets/by-name/LATE?includeValues=true");
+  const { body } = await server.api(
+    "GET",
+    "/api/secrets/by-name/LATE?includeValues=true",
+  );
   assert.equal(body.secrets[0].value, "kept too");
   const { body: keys } = await server.api("GET", "/api/keys");
   assert.equal(keys.keys.length, 1, "the bootstrap key is put there once");
@@ -200,8 +267,17 @@ Deno.test("data without its key file, or with a damaged or foreign one, stops th
   const keyFile = `${folder.path}/data/encryption-keys.json`;
   const original = await Deno.readTextFile(keyFile);
   const key = JSON.parse(original).keys[0].key;
-  const foreign = await Deno.readTextFile(`${other.path}/data/encryption-keys.json`);
-  const damaged = ["", "{", original.slice(0, -30), original.replace(key, key.slice(4)), "null", foreign];
+  const foreign = await Deno.readTextFile(
+    `${other.path}/data/encryption-keys.json`,
+  );
+  const damaged = [
+    "",
+    "{",
+    original.slice(0, -30),
+    original.replace(key, key.slice(4)),
+    "null",
+    foreign,
+  ];
   for (const text of damaged) {
     await Deno.writeTextFile(keyFile, text);
     const printed = await refusal({ folder: folder.path });
@@ -210,11 +286,17 @@ Deno.test("data without its key file, or with a damaged or foreign one, stops th
     assert.equal(await Deno.readTextFile(keyFile), text);
   }
   await Deno.remove(keyFile);
-  assert.match(await refusal({ folder: folder.path }), /^\S+encryption-keys\.json is missing[^\n]+$/);
+  assert.match(
+    await refusal({ folder: folder.path }),
+    /^\S+encryption-keys\.json is missing[^\n]+$/,
+  );
   await assert.rejects(Deno.stat(keyFile));
   await Deno.writeTextFile(keyFile, original);
   await using server = await startServer({ folder: folder.path });
-  const { body } = await server.api("GET", "/api/secrets/by-name/NAME?includeValues=true");
+  const { body } = await server.api(
+    "GET",
+    "/api/secrets/by-name/NAME?includeValues=true",
+  );
   assert.equal(body.secrets[0].value, "value");
 });
 
@@ -222,7 +304,10 @@ Deno.test("/health answers 200 without a key, and 405 with Allow to other method
   await using server = await startServer();
   const health = await fetch(`${server.url}/health`);
   assert.equal(health.status, 200);
-  assert.deepEqual(await health.json(), { status: "ok", version: manifest.version });
+  assert.deepEqual(await health.json(), {
+    status: "ok",
+    version: manifest.version,
+  });
   const posted = await fetch(`${server.url}/health`, { method: "POST" });
   await posted.body?.cancel();
   assert.equal(posted.status, 405);
@@ -233,7 +318,10 @@ Deno.test("the address that is printed leads to the API's documentation", async 
   await using server = await startServer();
   const answer = await fetch(`${server.url}/`, { redirect: "manual" });
   await answer.body?.cancel();
-  assert.deepEqual([answer.status, answer.headers.get("location")], [302, "/web"]);
+  assert.deepEqual([answer.status, answer.headers.get("location")], [
+    302,
+    "/web",
+  ]);
 });
 
 Deno.test("a Host header that names no host is a 400 with a request id", async () => {
@@ -253,8 +341,15 @@ Deno.test("a Host header that names no host is a 400 with a request id", async (
   ];
   for (const path of ["/health", "/run/none", "/api/functions", "/web"]) {
     for (const host of hosts) {
-      const { status, head, body } = await server.raw([`GET ${path} HTTP/1.1`, `Host: ${host}`]);
-      assert.deepEqual([status, JSON.parse(body).code], [400, "InvalidInput"], `${path} of ${host}`);
+      const { status, head, body } = await server.raw([
+        `GET ${path} HTTP/1.1`,
+        `Host: ${host}`,
+      ]);
+      assert.deepEqual(
+        [status, JSON.parse(body).code],
+        [400, "InvalidInput"],
+        `${path} of ${host}`,
+      );
       assert.match(/^x-request-id: (.+)$/im.exec(head)![1]!.trim(), UUID);
     }
   }
@@ -263,17 +358,30 @@ Deno.test("a Host header that names no host is a 400 with a request id", async (
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`${signal} lets running requests finish and exits 0`, async () => {
     await using server = await startServer();
-    await deploy(server, "slow", "export default async (c) => c.text(await c.req.text())");
+    await deploy(
+      server,
+      "slow",
+      "export default async (c) => c.text(await c.req.text())",
+    );
     await run(server, "/slow");
     const body = new TransformStream<Uint8Array, Uint8Array>();
     const writer = body.writable.getWriter();
-    const pending = fetch(`${server.url}/run/slow`, { method: "POST", body: body.readable });
+    const pending = fetch(`${server.url}/run/slow`, {
+      method: "POST",
+      body: body.readable,
+    });
     await writer.write(new TextEncoder().encode("un"));
     await run(server, "/slow");
     Deno.kill(server.pid, signal);
-    await server.logged(new RegExp(`${signal}: letting running requests finish`));
+    await server.logged(
+      new RegExp(`${signal}: letting running requests finish`),
+    );
     const refused = await run(server, "/slow");
-    assert.deepEqual([refused.status, refused.body.code, refused.headers.get("retry-after")], [503, "Stopping", "5"]);
+    assert.deepEqual([
+      refused.status,
+      refused.body.code,
+      refused.headers.get("retry-after"),
+    ], [503, "Stopping", "5"]);
     assert.match(refused.headers.get("x-request-id")!, UUID);
     await writer.write(new TextEncoder().encode("cut"));
     await writer.close();
