@@ -133,7 +133,7 @@ Deno.test("what is ignored, or never uploaded, stays here", async () => {
 });
 
 Deno.test("problems stop a deployment, are listed with their places, and --force deploys in spite of them", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   await using home = makeCrudeHome();
   const crude = runner(home, server);
   home.write("shop/crude.json", PROJECT({ hello: ENTRY }));

@@ -123,7 +123,7 @@ Deno.test("with prune, what is not listed goes; a function with secrets of its o
 });
 
 Deno.test("problems of the code stop a deployment, with kind, function, file and line, and nothing is changed", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   await deployed(server, {
     files: { "ok.ts": saying("ok"), "lib/name.ts": `export const name = "ok";\n` },
     functions: { ok: on("/ok", "ok.ts") },

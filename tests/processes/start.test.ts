@@ -168,8 +168,7 @@ const LACKS: readonly [
 
 for (const [what, module, warnings] of LACKS) {
   Deno.test({
-    name:
-      `a machine without ${what} is warned of when the server starts, and functions run all the same`,
+    name: `a machine without ${what} is warned of when the server starts, and functions run all the same`,
     ignore: Deno.build.os !== "linux",
     async fn() {
       await using folder = await temporaryFolder();
@@ -185,9 +184,7 @@ for (const [what, module, warnings] of LACKS) {
         /Core dumps/,
         /sandboxes run as root/,
       ];
-      const inLog = all.filter((warning) =>
-        new RegExp(`WARN +.*${warning.source}`).test(server.logs())
-      );
+      const inLog = all.filter((warning) => new RegExp(`WARN +.*${warning.source}`).test(server.logs()));
       for (const warning of warnings) {
         assert.match(server.logs(), new RegExp(`WARN +.*${warning.source}`));
         assert.match(text, warning);
@@ -200,13 +197,11 @@ for (const [what, module, warnings] of LACKS) {
 }
 
 Deno.test({
-  name:
-    "root without a capability that users of sandboxes take runs them as itself, says so, and still ends them",
+  name: "root without a capability that users of sandboxes take runs them as itself, says so, and still ends them",
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
   async fn() {
     for (const missing of ["chown", "kill"]) {
-      const prepare =
-        `set -- setpriv --bounding-set=-${missing} --inh-caps=-${missing} "$@"`;
+      const prepare = `set -- setpriv --bounding-set=-${missing} --inh-caps=-${missing} "$@"`;
       await using server = await startServer({ prepare });
       assert.match(
         server.logs(),
@@ -221,8 +216,7 @@ Deno.test({
 
 Deno.test("data and the key file are made with modes that keep others out", async () => {
   await using server = await startServer();
-  const mode = (path: string) =>
-    (Deno.statSync(path).mode! & 0o777).toString(8);
+  const mode = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);
   assert.equal(mode(server.dataDir), "700");
   for (const file of Deno.readDirSync(server.dataDir)) {
     if (file.name === "imports.lock") continue; // Versions of public packages.
@@ -232,8 +226,7 @@ Deno.test("data and the key file are made with modes that keep others out", asyn
 
 Deno.test("what was stored is there after a restart and after a SIGKILL", async () => {
   await using folder = await temporaryFolder();
-  const code =
-    "export default async (c, ctx) => c.text(await ctx.getSecret('NAME'))";
+  const code = "export default async (c, ctx) => c.text(await ctx.getSecret('NAME'))";
   {
     await using server = await startServer({ folder: folder.path });
     await createSecret(server, "NAME", "kept");

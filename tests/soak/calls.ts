@@ -4,14 +4,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Random } from "../fuzz/random.ts";
 import { run } from "../http/handlers.ts";
 import { winners } from "./history.ts";
-import {
-  cellName,
-  type Key,
-  NAMES,
-  PRINTED_SECRET,
-  type SecretsFunction,
-  type World,
-} from "./world.ts";
+import { cellName, type Key, NAMES, PRINTED_SECRET, type SecretsFunction, type World } from "./world.ts";
 
 const BODY_MAX_CHUNKS = 20;
 const CHUNK_MAX_BYTES = 16_384;
@@ -32,9 +25,7 @@ export async function callForSecrets(
     headers: { "X-Caller": key?.name ?? "" },
   });
   const ended = performance.now();
-  const about = `${path} with ${key?.name ?? "no key"}: ${status} ${
-    JSON.stringify(body)
-  }`;
+  const about = `${path} with ${key?.name ?? "no key"}: ${status} ${JSON.stringify(body)}`;
 
   const statuses = allowedStatuses(target, key, began, ended);
   if (!statuses.includes(status)) return `${about}, but should be ${statuses}`;
@@ -52,14 +43,10 @@ export async function callForSecrets(
     return `${about}, in the process of another key`;
   }
   for (const [index, name] of names.entries()) {
-    const scopes = holder
-      ? [["key", holder.id], ["group", holder.group.id]] as const
-      : [];
+    const scopes = holder ? [["key", holder.id], ["group", holder.group.id]] as const : [];
     const possible = winners(
       [...scopes, ["function", target.id] as const, ["global", 0] as const]
-        .map(([scope, id]) =>
-          world.cells.get(cellName(name, scope, id))?.value
-        ),
+        .map(([scope, id]) => world.cells.get(cellName(name, scope, id))?.value),
       began,
       ended,
     );
@@ -79,9 +66,7 @@ function allowedStatuses(
 ): number[] {
   if (!target.group) return [200];
   if (!key) return [401];
-  return key.valid.between(began, ended).map((valid) =>
-    !valid ? 401 : key.group === target.group ? 200 : 403
-  );
+  return key.valid.between(began, ended).map((valid) => !valid ? 401 : key.group === target.group ? 200 : 403);
 }
 
 /** Any of the functions, mostly with a key that may call it, sometimes with another one or none. */
@@ -132,9 +117,7 @@ export async function callCounter(
   const count = random.int(0, LINES_MAX);
   const { status, body } = await run(server, `/counter?count=${count}`);
   const expected = Array.from({ length: count }, (_, n) => `${n}\n`).join("");
-  return status === 200 && body === expected
-    ? undefined
-    : `/counter?count=${count}: ${status} ${body}`;
+  return status === 200 && body === expected ? undefined : `/counter?count=${count}: ${status} ${body}`;
 }
 
 /** What a handler prints is soon in its log, and no secret in it. */
@@ -153,13 +136,9 @@ export async function callPrinter(
       "GET",
       `/api/logs?functionId=${printer}&requestId=${requestId}`,
     );
-    const line = body.logs?.find(({ message }: { message: string }) =>
-      message.includes(mark)
-    );
+    const line = body.logs?.find(({ message }: { message: string }) => message.includes(mark));
     if (line) {
-      return line.message.includes(PRINTED_SECRET)
-        ? `a secret is in the log: ${line.message}`
-        : undefined;
+      return line.message.includes(PRINTED_SECRET) ? `a secret is in the log: ${line.message}` : undefined;
     }
   } while (performance.now() < until);
   return `what /printer printed for ${requestId} is not in the log`;

@@ -46,9 +46,7 @@ export class History<T> {
 
   /** What somebody may have seen who looked once between two times. */
   between(began: number, ended: number): T[] {
-    return this.#versions.filter(({ from, until }) =>
-      from <= ended && until >= began
-    ).map(({ value }) => value);
+    return this.#versions.filter(({ from, until }) => from <= ended && until >= began).map(({ value }) => value);
   }
 }
 

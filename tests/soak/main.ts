@@ -18,14 +18,10 @@ for (const complaint of complaints) console.log(`  ${complaint}`);
 if (growth !== undefined) {
   const direction = growth < 0 ? "less" : "more";
   console.log(
-    `memory at the end: ${
-      (Math.abs(growth) * 100).toFixed(1)
-    } % ${direction} than after the first minute`,
+    `memory at the end: ${(Math.abs(growth) * 100).toFixed(1)} % ${direction} than after the first minute`,
   );
 }
 console.log(
-  missed.length === 0
-    ? `soak: ${calls} calls, nothing wrong`
-    : `soak missed: ${missed.join("; ")}`,
+  missed.length === 0 ? `soak: ${calls} calls, nothing wrong` : `soak missed: ${missed.join("; ")}`,
 );
 Deno.exit(missed.length === 0 ? 0 : 1);

@@ -2,13 +2,7 @@
 
 import { type Random, seeded } from "../fuzz/random.ts";
 import { type Server, startServer } from "../http/server.ts";
-import {
-  anyCallForSecrets,
-  callCounter,
-  callEcho,
-  callForSecrets,
-  callPrinter,
-} from "./calls.ts";
+import { anyCallForSecrets, callCounter, callEcho, callForSecrets, callPrinter } from "./calls.ts";
 import { type Sample, sample, typical } from "./memory.ts";
 import {
   addKey,
@@ -121,9 +115,7 @@ class Load {
       this.#every(EDIT_EVERY_MS, () => this.#editCode()),
       this.#every(KEY_EVERY_MS, () => this.#changeKeys()),
       this.#every(
-        this.#enough
-          ? ROTATION_SOON_MS
-          : Math.min(ROTATION_EVERY_MS, (this.#end - this.#began) / 3),
+        this.#enough ? ROTATION_SOON_MS : Math.min(ROTATION_EVERY_MS, (this.#end - this.#began) / 3),
         () => this.#rotate(),
       ),
       this.#every(
@@ -141,9 +133,7 @@ class Load {
       next < this.#end && !this.#isEnough();
       next = Math.max(next + ms, performance.now() - ms)
     ) {
-      await new Promise((resolve) =>
-        setTimeout(resolve, Math.max(0, next - performance.now()))
-      );
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
       try {
         await work();
       } catch (error) {
@@ -154,9 +144,7 @@ class Load {
 
   #isEnough(): boolean {
     return this.#enough !== undefined &&
-      Object.entries(this.#enough).every(([what, count]) =>
-        this.#counts[what as keyof Counts] >= count
-      );
+      Object.entries(this.#enough).every(([what, count]) => this.#counts[what as keyof Counts] >= count);
   }
 
   #startCall(): void {
@@ -169,9 +157,7 @@ class Load {
       : kind <= 10
       ? callPrinter(this.#world)
       : anyCallForSecrets(this.#world, this.#random);
-    const checked = this.#check(call).finally(() =>
-      this.#underWay.delete(checked)
-    );
+    const checked = this.#check(call).finally(() => this.#underWay.delete(checked));
     this.#underWay.add(checked);
   }
 
@@ -209,16 +195,12 @@ class Load {
         (cell.owner.functionId ?? id) === id &&
         (cell.owner.groupId ?? group?.id) === group?.id &&
         (cell.owner.keyId === undefined ||
-          keys.some((key) =>
-            key.id === cell.owner.keyId && key.group === group
-          ))
+          keys.some((key) => key.id === cell.owner.keyId && key.group === group))
       ),
     );
     // Nobody's any more, if the key was revoked meanwhile.
     if (!target) return;
-    const key = keys.find(({ id, group }) =>
-      group === target.group && (cell.owner.keyId ?? id) === id
-    );
+    const key = keys.find(({ id, group }) => group === target.group && (cell.owner.keyId ?? id) === id);
     await this.#check(
       callForSecrets(this.#world, target, target.group && key, [cell.name]),
     );
@@ -246,9 +228,7 @@ class Load {
     if (keys.length <= this.#lastingKeys + PASSING_KEYS_MAX) return;
     // Unless a secret of it is being changed just now.
     if (
-      [...this.#world.cells.values()].some(({ owner, value }) =>
-        owner.keyId === oldest.id && value.changing
-      )
+      [...this.#world.cells.values()].some(({ owner, value }) => owner.keyId === oldest.id && value.changing)
     ) return;
     await revokeKey(this.#world, oldest);
     this.#counts.keysRevoked++;
@@ -267,23 +247,18 @@ class Load {
   }
 
   line(): string {
-    const { calls, secretsChanged, codeEdited, keysRevoked, rotations, wrong } =
-      this.#counts;
+    const { calls, secretsChanged, codeEdited, keysRevoked, rotations, wrong } = this.#counts;
     const { hostMb, sandboxesMb, processes } = this.#samples.at(-1)!;
     return `${
       ((performance.now() - this.#began) / 60_000).toFixed(1)
     } min: ${calls} calls, ${wrong} wrong or failed; ` +
       `${secretsChanged} changes of secrets, ${codeEdited} edits, ${keysRevoked} keys revoked, ${rotations} rotations; ` +
-      `host ${hostMb.toFixed(0)} MB, ${processes} other processes ${
-        sandboxesMb.toFixed(0)
-      } MB`;
+      `host ${hostMb.toFixed(0)} MB, ${processes} other processes ${sandboxesMb.toFixed(0)} MB`;
   }
 
   report(): SoakReport {
     const growth = this.#growth();
-    const missed = this.#counts.wrong > 0
-      ? [`${this.#counts.wrong} wrong answers or failed calls`]
-      : [];
+    const missed = this.#counts.wrong > 0 ? [`${this.#counts.wrong} wrong answers or failed calls`] : [];
     if (growth !== undefined && growth > GROWTH_MAX) {
       missed.push(`memory grew by ${(growth * 100).toFixed(1)} %`);
     }

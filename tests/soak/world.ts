@@ -1,13 +1,6 @@
 // The functions, keys and secrets of a soak, and what is right about each of them at any moment.
 
-import {
-  createGroup,
-  createKey,
-  createSecret,
-  deploy,
-  save,
-  set,
-} from "../http/handlers.ts";
+import { createGroup, createKey, createSecret, deploy, save, set } from "../http/handlers.ts";
 import type { Answer, Server } from "../http/server.ts";
 import { History } from "./history.ts";
 
@@ -196,13 +189,10 @@ export async function revokeKey(
   keys.splice(keys.indexOf(key), 1);
   const own = NAMES.map((name) => cellName(name, "key", key.id));
   const revoked = Promise.withResolvers<void>();
-  const goneWithIt = own.map((name) =>
-    cells.get(name)!.value.change(undefined, () => revoked.promise)
-  );
+  const goneWithIt = own.map((name) => cells.get(name)!.value.change(undefined, () => revoked.promise));
   await key.valid.change(
     false,
-    async () =>
-      expect(await server.api("DELETE", `/api/keys/${key.id}`), 200, 204),
+    async () => expect(await server.api("DELETE", `/api/keys/${key.id}`), 200, 204),
   );
   revoked.resolve();
   await Promise.all(goneWithIt);
@@ -214,16 +204,11 @@ export async function changeCell(
   cell: Cell,
   set: boolean,
 ): Promise<void> {
-  const value = set
-    ? `${cell.name} of ${JSON.stringify(cell.owner)}: ${
-      cell.times++ % VALUES_EACH
-    }`
-    : undefined;
+  const value = set ? `${cell.name} of ${JSON.stringify(cell.owner)}: ${cell.times++ % VALUES_EACH}` : undefined;
   await cell.value.change(value, async () => {
     if (cell.id === undefined) {
       const body = { name: cell.name, value, ...cell.owner };
-      cell.id =
-        expect(await server.api("POST", "/api/secrets", body), 201).body.id;
+      cell.id = expect(await server.api("POST", "/api/secrets", body), 201).body.id;
     } else if (value === undefined) {
       expect(await server.api("DELETE", `/api/secrets/${cell.id}`), 200, 204);
       cell.id = undefined;
@@ -252,8 +237,6 @@ export async function editCode(
 export function expect(answer: Answer, ...statuses: number[]): Answer {
   if (statuses.includes(answer.status)) return answer;
   throw new Error(
-    `status ${answer.status} instead of ${statuses.join(" or ")}: ${
-      JSON.stringify(answer.body)
-    }`,
+    `status ${answer.status} instead of ${statuses.join(" or ")}: ${JSON.stringify(answer.body)}`,
   );
 }
