@@ -8,6 +8,7 @@ import type { CopyAnswer, CopyRequest } from "./copy_worker.ts";
 import type { Head } from "./log/change_log.ts";
 import { StoreUnavailable } from "./log/errors.ts";
 import type { Locks } from "./postgres/locks.ts";
+import { HEAD_META } from "./replica/replica.ts";
 import type { SnapshotInfo, Snapshots } from "./postgres/snapshots.ts";
 
 export interface SnapshotJobOptions {
@@ -19,9 +20,6 @@ export interface SnapshotJobOptions {
   readonly growthMinBytes?: number;
   readonly report: (level: "info" | "warn", message: string) => void;
 }
-
-/** Name of the last applied entry, as JSON, in the table `meta` of a node. */
-export const HEAD_META = "cluster-head";
 
 /** The lock of the node that stores a snapshot. */
 const LOCK = "snapshots";
@@ -73,8 +71,9 @@ export class SnapshotJob implements AsyncDisposable {
     await locks.once(LOCK, async (lock) => {
       const newest = (await snapshots.list()).at(0);
       if (!isDue(newest, await snapshots.growth(), growthMinBytes)) return;
-      const { seq, size } = await this.#take();
-      if (!lock.isHeld) return;
+      const taken = await this.#take(newest?.head.seq ?? 0);
+      if (!taken || !lock.isHeld) return;
+      const { seq, size } = taken;
       const pruned = await snapshots.prune();
       report(
         "info",
@@ -99,14 +98,18 @@ export class SnapshotJob implements AsyncDisposable {
     }
   }
 
-  /** Copies the database as it is after one entry, while others are applied, and stores the copy. */
-  async #take(): Promise<{ seq: number; size: number }> {
+  /**
+   * Copies the database as it is after one entry, while others are applied, and stores the copy. Returns undefined if
+   * this node has not applied an entry after `newest`.
+   */
+  async #take(newest: number): Promise<{ seq: number; size: number } | undefined> {
     const { snapshots, dataDir } = this.#options;
     const copy = join(dataDir, "database.db.copy");
     await removeIfThere(copy);
     try {
       const { schema, meta } = await copyInWorker({ from: join(dataDir, "database.db"), to: copy, meta: HEAD_META });
-      const head: Head = JSON.parse(meta!);
+      const head: Head | undefined = meta === undefined ? undefined : JSON.parse(meta);
+      if (!head || head.seq <= newest) return undefined;
       const { size } = await snapshots.store(head, schema, copy);
       return { seq: head.seq, size };
     } finally {

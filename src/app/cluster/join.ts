@@ -15,6 +15,10 @@ import { clusterId } from "../../cluster/postgres/schema.ts";
 import { hasSnapshot, Snapshots } from "../../cluster/postgres/snapshots.ts";
 import { messageOf } from "../../errors.ts";
 import type { KeyFile } from "../../keyring/key_file.ts";
+import { HEAD_META } from "../../cluster/replica/replica.ts";
+import { findRestart, findStart } from "../../cluster/verify_log.ts";
+import { openSnapshot } from "../../store/snapshot.ts";
+import type { Log } from "../../telemetry/log.ts";
 import { adoptDatabase } from "../../store/adopt.ts";
 import type { NodeHost } from "./cluster.ts";
 
@@ -25,8 +29,6 @@ export interface Joined {
   readonly log: ChangeLog;
   readonly snapshots: Snapshots;
   readonly locks: Locks;
-  /** The entry up to which a database that came from a snapshot contains the log; undefined for one of this node's own. */
-  readonly from: Head | undefined;
   /** Held by the first node of a cluster until it has stored what others start from; undefined on others. */
   readonly founding: HeldLock | undefined;
 }
@@ -67,8 +69,8 @@ export async function joinCluster(
     opened.defer(() => log.close());
     if (body) await found(log, body);
     const snapshots = new Snapshots(postgres, keyFile.keyring, id);
-    const from = await databaseFrom(snapshots, join(dataDir, "database.db"), keyFile);
-    return { identity, keyFile, postgres, log, snapshots, locks, from, founding };
+    await ensureDatabase({ log, snapshots, path: join(dataDir, "database.db"), keyFile, report });
+    return { identity, keyFile, postgres, log, snapshots, locks, founding };
   }
 
   /** Returns the node's key file; with a body, it is that of a new cluster. */
@@ -102,21 +104,38 @@ async function found(log: ChangeLog, body: Uint8Array): Promise<void> {
   });
 }
 
-/** Puts the newest snapshot at `path` if there is no database. Returns up to where it contains the log. */
-async function databaseFrom(
-  snapshots: Snapshots,
-  path: string,
-  keyFile: KeyFile,
-): Promise<Head | undefined> {
-  if (existsSync(path)) return undefined;
+interface DatabaseOptions extends Pick<Joined, "log" | "snapshots" | "keyFile"> {
+  /** Of this node's database. */
+  readonly path: string;
+  readonly report: Log;
+}
+
+/** Puts the newest snapshot at `path` if there is no database, or one that lacks changes which were removed. */
+async function ensureDatabase({ log, snapshots, path, keyFile, report }: DatabaseOptions): Promise<void> {
   const draft = `${path}.snapshot`;
   while (true) {
-    const [newest] = await snapshots.list();
-    if (!newest) return undefined;
+    const start = existsSync(path)
+      ? await findRestart(log, snapshots, headOf(path) ?? log.start)
+      : await findStart(log, snapshots);
     rmSync(draft, { force: true });
+    if (!start) return;
     // False if it was removed meanwhile because there are newer ones.
-    if (!await snapshots.fetch(newest, draft)) continue;
+    if (!await snapshots.fetch(start, draft)) continue;
+    if (existsSync(path)) {
+      report(
+        "info",
+        `The database lacks changes that were removed; it is replaced by the one after ${start.head.seq}.`,
+      );
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    }
     adoptDatabase(draft, path, keyFile);
-    return newest.head;
+    return;
   }
+}
+
+/** Returns the last entry that a database contains. */
+function headOf(path: string): Head | undefined {
+  using snapshot = openSnapshot(path);
+  const text = snapshot.meta(HEAD_META);
+  return text === undefined ? undefined : JSON.parse(text);
 }

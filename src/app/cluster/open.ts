@@ -9,6 +9,7 @@ import { requireNewestKeyring } from "../../cluster/keyring/open_keyring.ts";
 import type { Entry } from "../../cluster/log/change_log.ts";
 import { PostgresBlobs } from "../../cluster/postgres/postgres_blobs.ts";
 import { Replica } from "../../cluster/replica/replica.ts";
+import { SnapshotJob } from "../../cluster/snapshot_job.ts";
 import { createWriter } from "../../cluster/replica/writer.ts";
 import { nodeUrlOf } from "../../config.ts";
 import type { RotationInCluster } from "../../core/encryption/rotation.ts";
@@ -39,7 +40,7 @@ export async function openNode(
   endpoint: Endpoint,
 ): Promise<Cluster> {
   const { log: report, now, startedAt, config } = host;
-  const { identity, keyFile, postgres, log, locks } = joined;
+  const { identity, keyFile, postgres, log, locks, snapshots } = joined;
   const options: NodeOptions = { joined, version: manifest.version, schema: SCHEMA_VERSION, startedAt, report };
   const member = createMembership(opened, options);
   const code = createCode();
@@ -80,6 +81,7 @@ export async function openNode(
   await share(joined, replica, config.dataDir);
   opened.defer(() => replica.stop());
   replica.start();
+  opened.use(new SnapshotJob({ snapshots, locks, dataDir: config.dataDir, report })).start();
   const peers = openPeers(opened, {
     node: identity.node,
     keyring: keyFile.keyring,

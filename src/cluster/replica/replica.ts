@@ -37,7 +37,7 @@ export interface Prepared extends AsyncDisposable {
 }
 
 /** Name of the last applied entry in the table `meta`; the same on all nodes that have applied it. */
-const HEAD = "cluster-head";
+export const HEAD_META = "cluster-head";
 /** Entries that are read at a time. */
 const BATCH = 200;
 /** How often the log is looked at without a notification. */
@@ -198,7 +198,7 @@ export class Replica {
     try {
       if (entry.kind !== "change") applyOther(entry);
       const body = entry.kind === "change" ? entry.body : new Uint8Array();
-      replication.apply(body, () => meta.put(HEAD, JSON.stringify(head)));
+      replication.apply(body, () => meta.put(HEAD_META, JSON.stringify(head)));
     } catch (error) {
       const problem = storageProblem(error);
       // It is tried again: the database was not changed.
@@ -232,6 +232,6 @@ export class Replica {
 }
 
 function storedHead(meta: Pick<MetaStore, "get">): Head | undefined {
-  const stored = meta.get(HEAD);
+  const stored = meta.get(HEAD_META);
   return stored === undefined ? undefined : JSON.parse(stored) as Head;
 }
