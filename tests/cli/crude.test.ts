@@ -169,6 +169,27 @@ Deno.test("the history of a secret lists its versions without values, and restor
   assert.equal((await crude(["history", "A", "--restore", "9"])).code, 1);
 });
 
+Deno.test("a sealed secret is set with its hosts, and its value is not printed", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+  const crude = (args: string[], input = "") => home.crude(["secrets", ...args], { env, input });
+  const args = ["set", "A", "--sealed", "--host", "api.example.com", "--host", "*.example.org", "--in", "query"];
+  assert.equal((await crude(args, "a sealed value")).code, 0);
+  const { body } = await server.api("GET", "/api/secrets/1");
+  assert.deepEqual([body.sealed, body.hosts, body.in], [true, ["api.example.com", "*.example.org"], ["query"]]);
+  const got = await crude(["get", "A"]);
+  assert.deepEqual([got.code, got.stdout], [1, ""]);
+  assert.match(got.stderr, /cannot be read: it is sealed/);
+  // Another value stays sealed.
+  assert.equal((await crude(["set", "A"], "another value")).code, 0);
+  assert.equal((await server.api("GET", "/api/secrets/1")).body.sealed, true);
+  assert.match(
+    (await crude(["set", "A", "--in", "cookie"], "another value")).stderr,
+    /one of header, query, path, body/,
+  );
+});
+
 Deno.test("the value of a secret comes from standard input or a file, and never from an argument", async () => {
   await using server = await startApp();
   await using home = makeCrudeHome();

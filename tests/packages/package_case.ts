@@ -14,6 +14,8 @@ interface CommonFields {
   /** Further hosts that it may connect to. */
   readonly net?: readonly string[];
   readonly memoryMb?: number;
+  /** Whether it works with a sealed token, as its requests are made by `fetch`. */
+  readonly sealed?: true;
   /** Whether it belongs to the short run, in `.ci/run`. */
   readonly short?: true;
 }

@@ -149,6 +149,7 @@ export const DATABASES: readonly PackageCase[] = [
     package: "@supabase/supabase-js",
     does: "selects rows and signs a user in",
     services: ["api"],
+    sealed: true,
     answer: { data: [{ id: 1, title: "write" }], error: null, user: "ada@example.com" },
   },
   {

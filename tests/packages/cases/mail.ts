@@ -24,6 +24,7 @@ export const MAIL: readonly PackageCase[] = [
     package: "resend",
     does: "sends a message",
     services: ["api"],
+    sealed: true,
     answer: { data: { id: "mail-to-ada@example.com" }, error: null },
   },
   { package: "@sendgrid/mail", does: "sends a message", services: ["api"], answer: { status: 202 } },

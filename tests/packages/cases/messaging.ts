@@ -27,6 +27,7 @@ export const MESSAGING: readonly PackageCase[] = [
     package: "@slack/web-api",
     does: "posts a message",
     services: ["api"],
+    sealed: true,
     answer: { ok: true, ts: "1767225600.000100" },
   },
   { package: "@slack/webhook", does: "posts a message", services: ["api"], answer: { text: "ok" } },
