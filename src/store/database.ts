@@ -237,7 +237,7 @@ export class Database {
     try {
       for (const part of parts) this.#applyPart(part);
     } finally {
-      this.#rollback.run();
+      if (this.#db.isTransaction) this.#rollback.run();
     }
   }
 

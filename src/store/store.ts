@@ -49,7 +49,7 @@ export interface Store {
   readonly meta: MetaStore;
   /**
    * Stores everything that `work` does, or nothing if it throws, and resolves once that is in force. `work` is
-   * synchronous, and has no other effects: those belong in `applied`, which is called at once when the rows are stored,
+   * synchronous, may be taken back and run again, and has no other effects: those belong in `applied`, which is called at once when the rows are stored,
    * before anything else runs, or in a listener of `onApplied`. All changes of a server go through this.
    * @throws any error that `work` or `applied` throws
    */

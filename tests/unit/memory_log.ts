@@ -13,6 +13,10 @@ export interface Weather {
   nextCommit: "answered" | "stored" | "lost";
   /** Turns of the event loop that each request takes, and each answer. */
   turns: () => number;
+  /** How often work that has the lock is run, as PostgreSQL's log runs long work again; nothing is kept but the last. */
+  runs?: number | undefined;
+  /** Is called between two runs, when others can have the lock. */
+  between?: (() => Promise<void>) | undefined;
   /** What answers wait for. */
   held?: Promise<void> | undefined;
 }
@@ -45,9 +49,14 @@ export class MemoryLog {
       cluster,
       exclusively: async (work) => {
         await arrive();
-        const run = this.#lock.then(() => this.#exclusively(work, weather, arrive));
-        this.#lock = run.catch(() => {});
-        return await run;
+        for (let runs = weather.runs ?? 1; runs > 1; runs--) {
+          await this.#inTurn(() =>
+            work({ head: this.head, append: () => Promise.reject(new Error("it took too long")) })
+          )
+            .catch(() => {});
+          await weather.between?.();
+        }
+        return await this.#inTurn(() => this.#exclusively(work, weather, arrive));
       },
       read: async (after, limit) => {
         await arrive();
@@ -73,6 +82,12 @@ export class MemoryLog {
       },
       close: () => Promise.resolve(),
     };
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#lock.then(work);
+    this.#lock = run.catch(() => {});
+    return await run;
   }
 
   async #exclusively<T>(

@@ -166,6 +166,25 @@ Deno.test("a commit in doubt is an error that says so, and what was stored is ap
   assertSame(cluster, "at the end");
 });
 
+Deno.test("work that the log runs again is made again only if something else was changed meanwhile", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  a.weather.runs = 2;
+  let runs = 0;
+  const create = (name: string) =>
+    a.store.commit(() => {
+      runs++;
+      return a.access.createGroup(OPERATOR, name, "");
+    });
+  await create("one");
+  assert.equal(runs, 1);
+  a.weather.between = async () => void await b.store.commit(() => b.access.createGroup(OPERATOR, "other", ""));
+  await create("two");
+  assert.equal(runs, 3);
+  assert.deepEqual(b.access.groups().map(({ name }) => name).sort(), ["one", "other", "two"]);
+  assertSame(cluster, "at the end");
+});
+
 Deno.test("a node that is cut off makes no change, and catches up afterwards", async () => {
   await using cluster = await memoryNodes(3);
   const [a, b] = cluster.nodes as [MemoryNode, MemoryNode, MemoryNode];

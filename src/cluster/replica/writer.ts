@@ -56,7 +56,7 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
     async commit<T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> {
       replica.requireSound();
       const id = newEntryId();
-      let made: { readonly result: T } | undefined;
+      let made: { readonly result: T; readonly after: number; readonly composed: Composed } | undefined;
       let outcome: { readonly value: R } | { readonly error: unknown } | undefined;
       const follow = (): void => {
         const { result } = made!;
@@ -70,9 +70,13 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
       let entry: Entry | undefined;
       try {
         entry = await append(id, () => {
-          const { result, change } = replication.record(work);
-          made = { result };
-          return change && { kind: "change", ...change };
+          const { seq } = replica.head;
+          // The log may run this again; what was recorded is still right if nothing was applied meanwhile.
+          if (made?.after !== seq) {
+            const { result, change } = replication.record(work);
+            made = { result, after: seq, composed: change && { kind: "change", ...change } };
+          }
+          return made.composed;
         });
       } catch (error) {
         // If it was stored after all, what follows from it is still to be done.
