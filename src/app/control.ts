@@ -10,6 +10,7 @@ import { CLI_PATH, createCliDownload } from "../control/cli_download.ts";
 import type { Api, ApiDeps } from "../control/services.ts";
 import type { Web } from "../control/web/shell/deps.ts";
 import { createNames } from "../core/access/names.ts";
+import { createSecretEffects } from "../core/secrets/effect.ts";
 import { createExplainer } from "../core/secrets/explain.ts";
 import { createSecretMatrix } from "../core/secrets/matrix.ts";
 import { createSecretReferences } from "../core/secrets/references.ts";
@@ -68,6 +69,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
       ...settings.view({ versionsKept: "secrets.versions-kept" }),
     }),
     allLogs: createAllLogs(parts.logs, logNodes),
+    effects: createSecretEffects({ store, functions: () => registry.list(), now }),
     explainer: createExplainer(store),
     packages: createPackages({
       imports,

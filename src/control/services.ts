@@ -29,6 +29,7 @@ import type { Logs } from "../telemetry/logs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Reads } from "../telemetry/reads.ts";
 import type { Explainer } from "../core/secrets/explain.ts";
+import type { SecretEffects } from "../core/secrets/effect.ts";
 import type { SecretTransfer } from "../core/secrets/transfer.ts";
 import type { Secrets } from "../core/secrets/service.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -51,6 +52,8 @@ export interface ApiDeps {
   readonly gitSync: GitSync;
   readonly packages: Packages;
   readonly secrets: Secrets;
+  /** Computes whose answers a change of secrets would change. */
+  readonly effects: SecretEffects;
   /** Imports and exports secrets as files. */
   readonly transfer: SecretTransfer;
   readonly explainer: Explainer;

@@ -34,6 +34,13 @@ export interface DeletedSecretStore {
   list(after: number, limit: number): DeletedSecretRow[];
   /** Returns those of one name and owner, by the time of their deletion, without altered ones. */
   ofPlace(name: SecretName, scope: Scope, ownerId: number): DeletedSecretRow[];
+  /** Returns at most `limit` names above `after` that contain `search`, of the global scope and of these owners. */
+  names(
+    owners: { readonly functionId: number; readonly groupId: number; readonly keyId: number },
+    search: string,
+    after: string,
+    limit: number,
+  ): SecretName[];
   /** Returns at most `limit` ids of secrets that were deleted before `time`. */
   before(time: number, limit: number): SecretId[];
   insert(row: DeletedSecretRow): void;
@@ -92,6 +99,11 @@ export function createDeletedSecretStore(db: Database, rows: RowCheck): DeletedS
   const find = db.prepare(`${SELECT} WHERE id = ?`);
   const list = db.prepare(`${SELECT} WHERE id > ? ORDER BY id LIMIT ?`);
   const ofPlace = db.prepare(`${SELECT} WHERE name = ? AND scope = ? AND owner_id = ? ORDER BY deleted_at, id`);
+  const names = db.prepare(
+    `SELECT DISTINCT name FROM deleted_secrets WHERE name > ? AND instr(lower(name), lower(?)) > 0 AND
+       (scope = 'global' OR scope = 'function' AND owner_id = ? OR scope = 'group' AND owner_id = ?
+         OR scope = 'key' AND owner_id = ?) ORDER BY name LIMIT ?`,
+  );
   const before = db.prepare("SELECT id FROM deleted_secrets WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?");
   const insertRow = db.prepareChange(
     `INSERT INTO deleted_secrets (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`,
@@ -107,6 +119,8 @@ export function createDeletedSecretStore(db: Database, rows: RowCheck): DeletedS
     },
     list: (after, limit) => authentic(all<Columns>(list, after, limit)),
     ofPlace: (name, scope, ownerId) => authentic(all<Columns>(ofPlace, name, scope, ownerId)),
+    names: ({ functionId, groupId, keyId }, search, after, limit) =>
+      all<{ name: SecretName }>(names, after, search, functionId, groupId, keyId, limit).map(({ name }) => name),
     before: (time, limit) => all<{ id: SecretId }>(before, time, limit).map(({ id }) => id),
     insert(row) {
       insertRow.run(

@@ -28,6 +28,7 @@ const SHARED: readonly (readonly [markup: RegExp, component: string, exceptions:
     "audit/audit.tsx": "the filter is not posted",
     "logs/logs.tsx": "the filter is not posted",
     "files/files.tsx": "an upload is saved file by file",
+    "secrets/form.tsx": "the effect is another button of forms that formRoute handles",
     "secrets/paste.tsx": "the preview is another button of a form that formRoute handles",
     "settings/settings.tsx": "a button of the form resets one setting and keeps what is typed",
     "sign_in/setup.tsx": "signs the user in",

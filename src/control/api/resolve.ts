@@ -3,12 +3,24 @@
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
 import type { SecretId, SecretName } from "../../ids.ts";
+import { invalid } from "../../errors.ts";
+import { DAY_MS } from "../../time.ts";
+import { BIN_DAYS } from "../../core/secrets/bin.ts";
 import { isSecretName } from "../../core/secrets/names.ts";
 import type { Explanation, ValueOf } from "../../core/secrets/explain.ts";
 import { MISSING, type OpenedSecret, SEALED } from "../../core/secrets/opened.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute } from "./route.ts";
-import { answer, errors, idSchema, includeValues, mustBe, query, secretName } from "../inputs/fields.ts";
+import {
+  answer,
+  errors,
+  evenIfFieldsAreWrong,
+  idSchema,
+  includeValues,
+  mustBe,
+  query,
+  secretName,
+} from "../inputs/fields.ts";
 import { functionRefText, keyRefText } from "../inputs/references.ts";
 import { limitSchema, scopeSchema } from "../inputs/secret_schemas.ts";
 
@@ -24,6 +36,9 @@ function cursorOf(name: SecretName): string {
   return Buffer.from(`after ${name}`).toString("base64url");
 }
 
+const earlierTime = z.iso.datetime({ error: "must be a time such as 2026-01-31T12:00:00Z", offset: true })
+  .transform((text) => Date.parse(text)).optional();
+
 const valueIdSchema = idSchema.nullable().openapi({
   description: "Null if something other than this server deleted the secret; that counts as one that cannot be read.",
 });
@@ -38,6 +53,12 @@ const valueSchema = z.object({
   }),
   sealed: z.literal(true).optional().openapi({ description: "With `includeValues=true` only: no one can read it." }),
   decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
+  version: z.int().nullable().optional().openapi({
+    description: "With `at` only: the number of the value; null if it is no longer kept.",
+  }),
+  certain: z.boolean().optional().openapi({
+    description: "With `at` only: false if the secret may have had another name then, or been deleted.",
+  }),
 }).openapi("ResolvedValue");
 
 const resolvedSchema = z.object({
@@ -47,7 +68,7 @@ const resolvedSchema = z.object({
   }),
   shadowed: z.array(valueSchema).openapi({ description: "What would be found without the winner, in order." }),
   closed: z.array(
-    z.object({ id: valueIdSchema, scope: scopeSchema, scopeId: idSchema.nullable(), scopeName: z.string().nullable() })
+    valueSchema.omit({ value: true, decryptionError: true })
       .extend({
         closedBy: z.enum(["secrets", "public"]).openapi({
           description: "The function's `secrets` do not cover the name; or it is public, so that keys do not count.",
@@ -71,10 +92,20 @@ const route = apiRoute({
         description: "The API key that the call brings: its id, or its name such as `staging/acme`.",
       }),
       name: secretName().optional().openapi({ description: "This name alone." }),
+      at: earlierTime.openapi({
+        type: "string",
+        format: "date-time",
+        description:
+          `An earlier time within the last ${BIN_DAYS} days, as far as versions and the bin reach. Functions, ` +
+          "keys and what they may do count as they are now. Not with `includeValues`.",
+      }),
       includeValues: includeValues(),
       limit: limitSchema,
       cursor: cursorSchema,
-    }),
+    }).superRefine(({ at, includeValues }, context) => {
+      if (at === undefined || !includeValues) return;
+      context.addIssue({ code: "custom", path: ["includeValues"], message: "must not be given together with at" });
+    }, evenIfFieldsAreWrong),
   },
   responses: {
     200: answer(
@@ -93,12 +124,15 @@ const route = apiRoute({
   },
 });
 
-export function addResolve(api: Api, { access, names, registry, secrets, explainer, commit }: ApiDeps): void {
+export function addResolve(api: Api, { access, names, registry, secrets, explainer, commit, now }: ApiDeps): void {
   api.openapi(route, async (c) => {
-    const { functionId, keyId, name, includeValues, limit, cursor } = c.req.valid("query");
+    const { functionId, keyId, name, at, includeValues, limit, cursor } = c.req.valid("query");
+    if (at !== undefined && (at > now() || at < now() - BIN_DAYS * DAY_MS)) {
+      throw invalid("at", `must be a time within the last ${BIN_DAYS} days`);
+    }
     const target = registry.get(names.functionId(functionId, "functionId"));
     const call = { target, key: keyId === undefined ? undefined : access.key(names.keyId(keyId, "keyId")) };
-    const { outcome, names: explained, next } = explainer.explain(call, { name, after: cursor }, limit);
+    const { outcome, names: explained, next } = explainer.explain(call, { name, after: cursor, at }, limit);
     const readable = explained.flatMap(({ winner, shadowed }) => winner ? [winner, ...shadowed] : []);
     const opened = new Map<SecretId, OpenedSecret>();
     const rows = includeValues ? readable.flatMap(({ id }) => id === null ? [] : [secrets.get(id)]) : [];

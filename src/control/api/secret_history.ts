@@ -183,10 +183,12 @@ export function addSecretHistory(api: Api, { secrets, commit }: ApiDeps): void {
     // Without a body, it is an empty object that the schema has not transformed.
     const to = c.req.valid("json") as OwnerRef | { readonly scope?: never } | undefined;
     const owner = to?.scope === undefined ? undefined : to;
-    const { scope } = await commit(() => bin.restore(c.get("actor"), id, owner));
-    const row = secrets.get(id);
+    const row = await commit(() => {
+      bin.restore(c.get("actor"), id, owner);
+      return secrets.get(id);
+    });
     tag(c, secretVersion(row));
-    return c.json({ id, name: row.name, scope }, 200);
+    return c.json({ id, name: row.name, scope: row.owner.scope }, 200);
   });
 
   api.openapi(purge, async (c) => {
@@ -203,9 +205,12 @@ export function addSecretHistory(api: Api, { secrets, commit }: ApiDeps): void {
 
   api.openapi(restoreVersion, async (c) => {
     const { id, number } = c.req.valid("param");
-    const version = await commit(() => history.restore(c.get("actor"), id, number, ifMatch(c)));
-    tag(c, secretVersion(secrets.get(id)));
-    return c.json({ version }, 200);
+    const row = await commit(() => {
+      history.restore(c.get("actor"), id, number, ifMatch(c));
+      return secrets.get(id);
+    });
+    tag(c, secretVersion(row));
+    return c.json({ version: row.version }, 200);
   });
 
   api.openapi(purgeVersion, async (c) => {

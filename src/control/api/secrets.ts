@@ -6,12 +6,14 @@ import type { SecretId } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
 import type { OpenedSecret } from "../../core/secrets/opened.ts";
 import { secretVersion } from "../../core/secrets/described.ts";
+import { CHANGES_MAX, type SecretEffect } from "../../core/secrets/effect.ts";
 import type { SecretFilter, SecretRow } from "../../store/secrets.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
 import {
   answer,
   errors,
+  evenIfFieldsAreWrong,
   idParams,
   idSchema,
   includeValues,
@@ -24,6 +26,7 @@ import {
 } from "../inputs/fields.ts";
 import { nameParams } from "../inputs/references.ts";
 import {
+  checkOwnerFits,
   cursorOf,
   type FilterRefs,
   listQuery,
@@ -31,7 +34,8 @@ import {
   newSecret,
   OWNED_SCOPES,
   OWNER_FIELDS,
-  ownerQuery,
+  ownerOf,
+  ownerRefTexts,
   scopeSchema,
   secretChange,
   secretEntry,
@@ -39,6 +43,43 @@ import {
 } from "../inputs/secret_schemas.ts";
 
 const created = z.object({ id: idSchema, name: z.string(), scope: scopeSchema });
+
+const foundSchema = z.object({
+  id: idSchema,
+  scope: scopeSchema,
+  scopeId: idSchema.nullable(),
+  scopeName: z.string().nullable(),
+  version: z.int(),
+}).openapi("FoundValue");
+
+const effectSchema = z.object({
+  effect: z.object({
+    callers: z.int().openapi({
+      description: "Callers whose answer changes: a function with an API key that may call it, or a public function.",
+    }),
+    of: z.int().openapi({ description: "All callers of these functions." }),
+    functions: z.int(),
+    changes: z.array(z.object({
+      name: z.string(),
+      functionId: idSchema,
+      functionName: z.string(),
+      keyId: idSchema.nullable().openapi({ description: "Null for a public function." }),
+      keyName: z.string().nullable(),
+      from: foundSchema.nullable(),
+      to: foundSchema.nullable(),
+    })).openapi({ description: `The first ${CHANGES_MAX} of them.` }),
+  }),
+}).openapi("SecretEffect");
+
+/** Of a change of a secret. */
+const dryRun = z.enum(["true", "false"], 'must be "true" or "false"').optional().transform((text) => text === "true")
+  .openapi({ description: "Whether to change nothing, and only answer whose answers would change." });
+const dryQuery = query({ dryRun });
+const dryOwnerQuery = query({ scope: scopeSchema, ...ownerRefTexts, dryRun })
+  .superRefine(checkOwnerFits, evenIfFieldsAreWrong)
+  .transform(({ scope, dryRun, ...refs }) => ({ owner: ownerOf(scope, refs), dryRun }));
+const changedSchema = z.union([successSchema, effectSchema]);
+const WITH_DRY_RUN = "With `dryRun=true`, nothing is changed, and the answer says whose answers would change.";
 
 const tags = ["Secrets"];
 const params = idParams<SecretId>();
@@ -92,8 +133,10 @@ const create = apiRoute({
   etag: true,
   tags,
   summary: "Create a secret",
-  request: { body: json(newSecret) },
+  description: WITH_DRY_RUN,
+  request: { query: dryQuery, body: json(newSecret) },
   responses: {
+    200: answer("With `dryRun=true`.", effectSchema),
     201: answer("The new secret.", created),
     ...errors(400, 404, 409, 413, 415),
   },
@@ -107,10 +150,11 @@ const replace = apiRoute({
   conditional: true,
   tags,
   summary: "Create a secret of this name and owner, or replace its value, comment and terms",
-  description: "Fields that are left out get their defaults, but `canary` stays as it is.",
-  request: { params: named, body: json(secretEntry) },
+  description:
+    `Fields that are left out get their defaults, but \`canary\` and a seal stay as they are. ${WITH_DRY_RUN}`,
+  request: { params: named, query: dryQuery, body: json(secretEntry) },
   responses: {
-    200: answer("The secret that was replaced.", created),
+    200: answer("The secret that was replaced; the effect with `dryRun=true`.", z.union([created, effectSchema])),
     201: answer("The new secret.", created),
     ...errors(400, 404, 413, 415),
   },
@@ -123,8 +167,9 @@ const removeNamed = apiRoute({
   conditional: true,
   tags,
   summary: "Delete the secret of this name and owner",
-  request: { params: named, query: ownerQuery },
-  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+  description: WITH_DRY_RUN,
+  request: { params: named, query: dryOwnerQuery },
+  responses: { 200: answer("It is deleted; the effect with `dryRun=true`.", changedSchema), ...errors(400, 404) },
 });
 
 const update = apiRoute({
@@ -135,11 +180,12 @@ const update = apiRoute({
   conditional: true,
   tags,
   summary: "Change a secret",
-  request: {
-    params,
-    body: json(secretChange),
+  description: WITH_DRY_RUN,
+  request: { params, query: dryQuery, body: json(secretChange) },
+  responses: {
+    200: answer("It is changed; the effect with `dryRun=true`.", changedSchema),
+    ...errors(400, 404, 409, 413, 415),
   },
-  responses: { 200: answer("It is changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });
 
 const remove = apiRoute({
@@ -149,11 +195,12 @@ const remove = apiRoute({
   conditional: true,
   tags,
   summary: "Delete a secret",
-  request: { params },
-  responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
+  description: WITH_DRY_RUN,
+  request: { params, query: dryQuery },
+  responses: { 200: answer("It is deleted; the effect with `dryRun=true`.", changedSchema), ...errors(400, 404) },
 });
 
-export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): void {
+export function addSecrets(api: Api, { secrets, effects, names, commit, now }: ApiDeps): void {
   /** The only place where the API decrypts secrets, and only on request. */
   const shown = async (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {
     const opened = includeValues ? await commit(() => secrets.reveal(actor, rows)) : [];
@@ -195,6 +242,9 @@ export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): 
 
   api.openapi(create, async (c) => {
     const wanted = c.req.valid("json");
+    if (c.req.valid("query").dryRun) {
+      return c.json(effectJson(await effects.of([wanted.name], () => secrets.create(c.get("actor"), wanted))), 200);
+    }
     // Read in the same transaction: another request may delete it before this one is answered.
     const row = await commit(() => secrets.get(secrets.create(c.get("actor"), wanted)));
     tag(c, secretVersion(row));
@@ -204,6 +254,10 @@ export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): 
   api.openapi(replace, async (c) => {
     const { name } = c.req.valid("param");
     const wanted = { name, ...c.req.valid("json") };
+    if (c.req.valid("query").dryRun) {
+      const effect = await effects.of([name], () => secrets.replace(c.get("actor"), wanted, ifMatch(c)));
+      return c.json(effectJson(effect), 200);
+    }
     const { row, created } = await commit(() => {
       const { id, created } = secrets.replace(c.get("actor"), wanted, ifMatch(c));
       return { row: secrets.get(id), created };
@@ -214,17 +268,24 @@ export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): 
   });
 
   api.openapi(removeNamed, async (c) => {
-    await commit(() => {
-      const { id } = secrets.find(c.req.valid("param").name, c.req.valid("query"));
-      secrets.delete(c.get("actor"), id, ifMatch(c));
-    });
+    const { name } = c.req.valid("param");
+    const { owner, dryRun } = c.req.valid("query");
+    const work = (): void => secrets.delete(c.get("actor"), secrets.find(name, owner).id, ifMatch(c));
+    if (dryRun) return c.json(effectJson(await effects.of([name], work)), 200);
+    await commit(work);
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(update, async (c) => {
     const { id } = c.req.valid("param");
+    const change = c.req.valid("json");
+    const work = (): void => secrets.update(c.get("actor"), id, change, ifMatch(c));
+    if (c.req.valid("query").dryRun) {
+      const names = [secrets.get(id).name, ...change.name === undefined ? [] : [change.name]];
+      return c.json(effectJson(await effects.of(names, work)), 200);
+    }
     const row = await commit(() => {
-      secrets.update(c.get("actor"), id, c.req.valid("json"), ifMatch(c));
+      work();
       return secrets.get(id);
     });
     tag(c, secretVersion(row));
@@ -232,9 +293,18 @@ export function addSecrets(api: Api, { secrets, names, commit, now }: ApiDeps): 
   });
 
   api.openapi(remove, async (c) => {
-    await commit(() => secrets.delete(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
+    const { id } = c.req.valid("param");
+    const work = (): void => secrets.delete(c.get("actor"), id, ifMatch(c));
+    if (c.req.valid("query").dryRun) {
+      return c.json(effectJson(await effects.of([secrets.get(id).name], work)), 200);
+    }
+    await commit(work);
     return c.json(SUCCESS, 200);
   });
+}
+
+function effectJson({ callers, of, functions, changes }: SecretEffect): z.infer<typeof effectSchema> {
+  return { effect: { callers, of, functions, changes: [...changes] } };
 }
 
 /** Converts a row for the answer; `opened` if its value was requested. */

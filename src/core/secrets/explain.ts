@@ -9,6 +9,7 @@ import { pageOf } from "../../paging.ts";
 import type { KeyHolder, KeyRow } from "../../store/access.ts";
 import type { Candidate } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
+import { type PastCandidate, pastCandidates } from "./past.ts";
 import { type Caller, resolve } from "./resolution.ts";
 
 /** Whether a call reaches the handler; if not, the status that its caller gets. */
@@ -24,6 +25,10 @@ export interface ValueOf {
   /** Null for global. */
   readonly scopeId: number | null;
   readonly scopeName: string | null;
+  /** At an earlier time only: the number of the value; null if it is no longer kept. */
+  readonly version?: number | null;
+  /** At an earlier time only: false if the secret may have had another name then, or been in the bin. */
+  readonly certain?: boolean;
 }
 
 /** Why an existing value is not available: the function may not ask for the name, or it is public. */
@@ -44,6 +49,14 @@ export interface Call {
   readonly key: KeyRow | undefined;
 }
 
+export interface ExplainOptions {
+  readonly name?: SecretName | undefined;
+  readonly search?: string | undefined;
+  readonly after?: string | undefined;
+  /** An earlier time, in milliseconds since 1970 UTC; functions, keys and what they may do count as they are now. */
+  readonly at?: number | undefined;
+}
+
 export interface Explainer {
   /**
    * Returns what a call may read: at most `limit` names above `after` that contain `search`, in order, or `name`
@@ -52,20 +65,26 @@ export interface Explainer {
    */
   explain(
     call: Call,
-    options: { name?: SecretName | undefined; search?: string | undefined; after?: string | undefined },
+    options: ExplainOptions,
     limit: number,
   ): { outcome: CallOutcome; names: Explanation[]; next: SecretName | undefined };
 }
 
 export function createExplainer(store: Store): Explainer {
-  const explanationOf = ({ target, key }: Call, caller: Caller, name: SecretName): Explanation => {
-    const all = store.secrets.candidates(name, target.id, key?.groupId ?? 0, key?.id ?? 0);
+  const explanationOf = ({ target, key }: Call, caller: Caller, name: SecretName, at?: number): Explanation => {
+    const owners = { functionId: target.id, groupId: key?.groupId ?? 0 as const, keyId: key?.id ?? 0 as const };
+    const all: readonly (Candidate | PastCandidate)[] = at === undefined
+      ? store.secrets.candidates(name, target.id, owners.groupId, owners.keyId)
+      : pastCandidates(store, name, owners, at);
     const found = resolve(caller, name, () => all);
-    const value = ({ id, scope, ownerId }: Candidate): ValueOf => ({
-      id: id ?? null,
-      scope,
-      scopeId: ownerId || null,
-      scopeName: { global: null, function: target.name, group: key?.groupName ?? null, key: key?.name ?? null }[scope],
+    const value = (candidate: Candidate | PastCandidate): ValueOf => ({
+      id: candidate.id ?? null,
+      scope: candidate.scope,
+      scopeId: candidate.ownerId || null,
+      scopeName: { global: null, function: target.name, group: key?.groupName ?? null, key: key?.name ?? null }[
+        candidate.scope
+      ],
+      ...("isCertain" in candidate && { version: candidate.version, certain: candidate.isCertain }),
     });
     const [winner, ...shadowed] = found.map(value);
     const closedBy: ClosedBy = caller.mayAsk(name) ? "public" : "secrets";
@@ -77,11 +96,7 @@ export function createExplainer(store: Store): Explainer {
   return {
     explain(
       call: Call,
-      { name, search = "", after = "" }: {
-        name?: SecretName | undefined;
-        search?: string | undefined;
-        after?: string | undefined;
-      },
+      { name, search = "", after = "", at }: ExplainOptions,
       limit: number,
     ): { outcome: CallOutcome; names: Explanation[]; next: SecretName | undefined } {
       const { target, key } = call;
@@ -96,9 +111,12 @@ export function createExplainer(store: Store): Explainer {
         mayAsk: (name) => maySecretBeAsked(target.secrets, name),
       };
       const owners = { functionId: target.id, groupId: key?.groupId ?? 0 as const, keyId: key?.id ?? 0 as const };
-      const found = name === undefined ? store.secretNames.pageOfOwners(owners, search, after, limit + 1) : [name];
+      const present = (): SecretName[] => store.secretNames.pageOfOwners(owners, search, after, limit + 1);
+      const deleted = (): SecretName[] =>
+        at === undefined ? [] : store.deletedSecrets.names(owners, search, after, limit + 1);
+      const found = name === undefined ? [...new Set([...present(), ...deleted()])].sort().slice(0, limit + 1) : [name];
       const { rows, next } = pageOf(found, limit, (name) => name);
-      const names = rows.map((name) => explanationOf(call, caller, name))
+      const names = rows.map((name) => explanationOf(call, caller, name, at))
         .filter(({ winner, closed }) => winner || closed.length > 0);
       return { outcome, names, next };
     },

@@ -1,7 +1,9 @@
 // Builds addresses with parameters, and names owners of secrets in words.
 
 import type { Owner, Scope } from "../../../ids.ts";
+import type { SecretEffect } from "../../../core/secrets/effect.ts";
 import type { SecretRow } from "../../../store/secrets.ts";
+import { count, plural } from "./format.ts";
 
 export const SECRETS = "/web/secrets";
 
@@ -30,6 +32,13 @@ export function ownerWords({ owner, ownerName }: { owner: Owner; ownerName: stri
 /** Returns a secret's name and owner, such as `DATABASE_URL (function "orders")`, for notices and screen readers. */
 export function secretWords(row: Pick<SecretRow, "name" | "owner" | "ownerName">): string {
   return `${row.name} (${ownerWords(row)})`;
+}
+
+/** Returns how many callers a change of secrets concerns, as a sentence. */
+export function effectWords({ callers, of, functions }: Pick<SecretEffect, "callers" | "of" | "functions">): string {
+  if (callers === 0) return "No caller gets another answer.";
+  const whose = `${count(callers)} of ${plural(of, "caller")} of ${plural(functions, "function")}`;
+  return `${whose} ${callers === 1 ? "gets" : "get"} another answer.`;
 }
 
 /** Returns the page of an owner; undefined for global. */

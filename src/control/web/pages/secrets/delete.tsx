@@ -17,7 +17,7 @@ import { BIN } from "./bin.tsx";
 import { namePath } from "./browse.tsx";
 import { secretOf, secretPath } from "./values.tsx";
 import { plural } from "../../ui/format.ts";
-import { ownerWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+import { effectWords, ownerWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 
 export function addRemove(web: Web, deps: WebDeps): void {
   formRoute(web, {
@@ -31,7 +31,7 @@ export function addRemove(web: Web, deps: WebDeps): void {
   });
 }
 
-function deletePage(c: Context<WebEnv>, { matrix }: WebDeps, row: SecretRow, problems?: Problems) {
+function deletePage(c: Context<WebEnv>, { matrix, effects }: WebDeps, row: SecretRow, problems?: Problems) {
   return page(c, {
     title: `Delete ${row.name}?`,
     styles: ["secrets.css"],
@@ -44,6 +44,7 @@ function deletePage(c: Context<WebEnv>, { matrix }: WebDeps, row: SecretRow, pro
           will be deleted. It stays with <a href={BIN}>the deleted secrets</a> for {BIN_DAYS} days, and can be restored.
         </p>
         {row.comment && <p class="comment">{row.comment}</p>}
+        <p>{effectWords(effects.ofDeleting(row))}</p>
         <p>{affected(row)} then:</p>
         <ul>{fallbackWords(row, matrix.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
         <form method="post" action={`${secretPath(row.id)}/delete`}>

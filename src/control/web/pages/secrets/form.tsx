@@ -5,13 +5,23 @@ import { SCOPES } from "../../../../ids.ts";
 import type { SecretMatrix } from "../../../../core/secrets/matrix.ts";
 import { SECRET_NAME_MAX_LENGTH, SECRET_VALUE_MAX_BYTES } from "../../../../core/secrets/names.ts";
 import { secretVersion } from "../../../../core/secrets/described.ts";
+import type { SecretEffect } from "../../../../core/secrets/effect.ts";
+import type { SecretChange } from "../../../../core/secrets/service.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { newSecret, OWNER_FIELDS, secretChange } from "../../../inputs/secret_schemas.ts";
 import { FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
-import { fieldText, type FormStatus, type Problems, readForm, type Typed } from "../../shell/forms.ts";
+import {
+  attempt,
+  expectedIn,
+  fieldText,
+  type FormStatus,
+  type Problems,
+  readForm,
+  type Typed,
+} from "../../shell/forms.ts";
 import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -19,7 +29,7 @@ import { WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
 import { count, parsePositiveInt } from "../../ui/format.ts";
 import { namePath } from "./browse.tsx";
 import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
-import { ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+import { effectWords, ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 import { UNSEALED } from "../../../../core/secrets/seal.ts";
 import { SEAL_FIELDS, SEAL_LABELS, SealFields, sealInput, sealTexts } from "./seal_fields.tsx";
 
@@ -37,6 +47,12 @@ const LABELS = {
   keepPrevious: "Keep the value before",
 };
 const NEW = `${SECRETS}/new`;
+const NEW_FIELDS = [
+  ...["name", "value", "scope", "functionId", "groupId", "keyId", "comment"],
+  ...SEAL_FIELDS,
+  ...TERM_FIELDS,
+];
+const EDIT_FIELDS = ["name", "value", "comment", "crlf", "keepPrevious", ...SEAL_FIELDS, ...TERM_FIELDS];
 const PASTE = `${SECRETS}/paste`;
 const UNSHOWABLE = "contains characters that this field would change (carriage returns or NUL). ";
 
@@ -44,7 +60,7 @@ const UNSHOWABLE = "contains characters that this field would change (carriage r
 export type Fields = Readonly<Record<string, string>>;
 
 export function addForms(web: Web, deps: WebDeps): void {
-  const { secrets } = deps;
+  const { secrets, effects } = deps;
 
   formRoute(web, {
     path: NEW,
@@ -53,12 +69,7 @@ export function addForms(web: Web, deps: WebDeps): void {
       ...sealTexts(UNSEALED),
       ...pick(c.req.query(), ["name", "scope", "functionId", "groupId", "keyId", "comment"]),
     }),
-    read: (typed) =>
-      readFields(typed, [
-        ...["name", "value", "scope", "functionId", "groupId", "keyId", "comment"],
-        ...SEAL_FIELDS,
-        ...TERM_FIELDS,
-      ]),
+    read: (typed) => readFields(typed, NEW_FIELDS),
     schema: (fields) => newSecret.parse(toNewSecret(fields)),
     act: ({ actor, input }) => deps.commit(() => secrets.create(actor, input)),
     page: (c, { values, problems, status }) => newPage(c, deps, values, problems, status),
@@ -75,20 +86,8 @@ export function addForms(web: Web, deps: WebDeps): void {
       ...sealTexts(row),
       ...termTexts(row),
     }),
-    read: (typed) =>
-      readFields(typed, ["name", "value", "comment", "crlf", "keepPrevious", ...SEAL_FIELDS, ...TERM_FIELDS]),
-    schema: ({ name, value = "", comment, crlf, keepPrevious, ...rest }, row) => {
-      const typed = crlf === "keep" ? value.replaceAll("\n", "\r\n") : value;
-      return secretChange.parse({
-        name,
-        value: typed === "" ? undefined : typed,
-        comment,
-        ...sealInput(rest),
-        ...termInput(rest, row),
-        // Without a new value, there is none before it.
-        ...(keepPrevious && typed !== "" && { keepPrevious }),
-      });
-    },
+    read: (typed) => readFields(typed, EDIT_FIELDS),
+    schema: toChange,
     act: ({ actor, subject, input, expected }) => deps.commit(() => secrets.update(actor, subject.id, input, expected)),
     page: (c, { subject, values, problems, status }) => editPage(c, deps, subject, values, problems, status),
     then: (_, { subject, values }) => {
@@ -96,6 +95,32 @@ export function addForms(web: Web, deps: WebDeps): void {
       const what = values.value === "" ? "with its value unchanged" : "with a new value";
       return { to: namePath(saved.name), notice: `Saved ${secretWords(saved)}, ${what}.` };
     },
+  });
+
+  // Shows whose answers would change, and keeps what is typed.
+  web.post(`${NEW}/effect`, async (c) => {
+    const fields = readFields(await readForm(c), NEW_FIELDS);
+    const outcome = await attempt(() => {
+      const input = newSecret.parse(toNewSecret(fields));
+      return effects.of([input.name], () => secrets.create(c.get("actor"), input));
+    });
+    return "problems" in outcome
+      ? newPage(c, deps, fields, outcome.problems, outcome.status)
+      : newPage(c, deps, fields, undefined, 200, outcome.done);
+  });
+
+  web.post(`${SECRETS}/:id{[1-9][0-9]*}/edit/effect`, async (c) => {
+    const row = secretOf(c, deps);
+    const form = await readForm(c);
+    const fields = readFields(form, [...EDIT_FIELDS, "version"]);
+    const outcome = await attempt(() => {
+      const input = toChange(fields, row);
+      const names = [row.name, input.name ?? row.name];
+      return effects.of(names, () => secrets.update(c.get("actor"), row.id, input, expectedIn(form)));
+    });
+    return "problems" in outcome
+      ? editPage(c, deps, row, fields, outcome.problems, outcome.status)
+      : editPage(c, deps, row, fields, undefined, 200, outcome.done);
   });
 
   // Fills the field of the value, and keeps what is typed in the other fields.
@@ -131,6 +156,19 @@ export function readFields(typed: Typed, names: readonly string[]): Fields {
   }));
 }
 
+function toChange({ name, value = "", comment, crlf, keepPrevious, ...rest }: Fields, row: SecretRow): SecretChange {
+  const typed = crlf === "keep" ? value.replaceAll("\n", "\r\n") : value;
+  return secretChange.parse({
+    name,
+    value: typed === "" ? undefined : typed,
+    comment,
+    ...sealInput(rest),
+    ...termInput(rest, row),
+    // Without a new value, there is none before it.
+    ...(keepPrevious && typed !== "" && { keepPrevious }),
+  });
+}
+
 function toNewSecret({ name, value, comment, ...rest }: Fields): unknown {
   return { name, value, comment, ...ownerInput(rest), ...sealInput(rest), ...termInput(rest) };
 }
@@ -161,6 +199,7 @@ function newPage(
   fields: Fields,
   wrong?: Problems,
   status: 200 | FormStatus = 200,
+  effect?: SecretEffect,
 ) {
   const { value, problems } = refill(fields, wrong);
   return page(c, {
@@ -180,7 +219,10 @@ function newPage(
         <SealFields fields={fields} problems={problems} isStored={false} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <TermFields fields={fields} problems={problems} isOpen={hasProblem(problems)} />
-        <FormActions submit="Create" cancel={SECRETS} />
+        <Effect effect={effect} />
+        <FormActions submit="Create" cancel={SECRETS}>
+          <EffectButton path={NEW} />
+        </FormActions>
       </form>
     ),
   }, status);
@@ -193,6 +235,7 @@ function editPage(
   fields: Fields,
   wrong?: Problems,
   status: 200 | FormStatus = 200,
+  effect?: SecretEffect,
 ) {
   if (isAltered("secrets", row.id)) {
     const children = <AlteredSecret row={row} />;
@@ -243,10 +286,25 @@ function editPage(
         <SealFields fields={fields} problems={problems} isStored={row.sealed} />
         <CommentField value={fields.comment ?? ""} problems={problems} />
         <TermFields fields={fields} problems={problems} isOpen={hasProblem(problems) || hasTerms(row)} />
-        <FormActions submit="Save" cancel={namePath(row.name)} />
+        <Effect effect={effect} />
+        <FormActions submit="Save" cancel={namePath(row.name)}>
+          <EffectButton path={path} />
+        </FormActions>
       </form>
     ),
   }, status);
+}
+
+function EffectButton({ path }: { path: string }) {
+  return (
+    <button type="submit" class="secondary outline" formaction={`${path}/effect`}>
+      Whose answers change?
+    </button>
+  );
+}
+
+function Effect({ effect }: { effect: SecretEffect | undefined }) {
+  return effect && <p class="notice" role="status" tabindex={-1} data-focus>{effectWords(effect)}</p>;
 }
 
 function hasProblem(problems: Problems | undefined): boolean {
