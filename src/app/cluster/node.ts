@@ -101,8 +101,8 @@ export function createNode(
       const nodes = await membership.read();
       readAt = performance.now();
       peers.follow(nodes.filter(({ left }) => !left));
-      const live = nodes.filter((node) => node.isLive && node.id !== id);
-      const { highest } = await peers.heads.compare(live, RENEWAL_MS);
+      // Those that seem to be gone, too: they may be live in another PostgreSQL.
+      const { highest } = await peers.heads.compare(peers.others(), RENEWAL_MS);
       renewal?.learned(highest);
     } catch (error) {
       // Without PostgreSQL the rows stay as they were, and the lease lapses.
