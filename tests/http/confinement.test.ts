@@ -248,7 +248,7 @@ Deno.test("after five deaths within a minute a function answers 503, and a chang
   assert.equal((await run(server, "/innocent")).body, "ok");
 
   const health = await healthOf(server, id);
-  assert.match(health.lastDeath, /ended|closed|broke/);
+  assert.match(health.lastDeath, /ended|closed|broke|failed/);
   const left = Date.parse(health.suspendedUntil) - Date.now();
   assert.ok(left > 0 && left <= 10_000, `${left}`);
   const { body: list } = await server.api("GET", "/api/functions");
