@@ -101,7 +101,8 @@ export function createSettings({ store, check, record }: SettingsOptions): Setti
       if (first) throw new AppError("InvalidInput", 400, `${first[0]} ${first[1]}.`, Object.fromEntries(problems));
       // What is in memory is what is stored, as nothing is awaited in a change.
       requireVersion(expected, versionOf(of.map((name) => values[name])), "at least one of the settings");
-      const facts = difference(values as Facts, Object.fromEntries(accepted));
+      const before: Facts = Object.fromEntries(accepted.map(([name]) => [name, values[name]]));
+      const facts = difference(before, Object.fromEntries(accepted));
       requireEntitled(actor);
       for (const [name] of accepted) store.settings.discardAltered(name);
       store.change(actor, () => {
