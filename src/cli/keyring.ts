@@ -1,7 +1,10 @@
 // Implements `keyring status`, `keyring verify`, `keyring rotate` and `keyring passphrase`.
 
-import { existsSync } from "node:fs";
-import { type Passphrase, passphraseOfFile } from "../config.ts";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openClusterKeyring } from "../cluster/keyring/open_keyring.ts";
+import { type ClusterConfig, type Passphrase, passphraseOfFile } from "../config.ts";
 import { OPERATOR, passphraseChange } from "../actor.ts";
 import { ownerId } from "../ids.ts";
 import { apiKeyAad, secretAad, secretVersionAad } from "../keyring/aad.ts";
@@ -12,7 +15,7 @@ import { Rotation } from "../core/encryption/rotation.ts";
 import { createSettings } from "../core/settings/settings.ts";
 import { openSnapshot, type Snapshot } from "../store/snapshot.ts";
 import { openStore } from "../store/store.ts";
-import { type Command, type Context, EXIT, type Given, type Report, UsageError } from "./command.ts";
+import { type Command, type Context, EXIT, type Given, type Report, type Result, UsageError } from "./command.ts";
 import {
   counted,
   missingLines,
@@ -218,11 +221,14 @@ const passphrase: Command = {
   },
   help: [
     "Add, change or remove the passphrase of the key file.",
-    "The server must be stopped. The current passphrase is taken from KEYRING_PASSPHRASE or KEYRING_PASSPHRASE_FILE,",
+    "The server must be stopped, except for a node of a cluster: with DATABASE_URL, the passphrase is changed for all",
+    "nodes, each of which needs the new one at its next start. The current passphrase is taken from KEYRING_PASSPHRASE or KEYRING_PASSPHRASE_FILE,",
     "the new one from --new-passphrase-file, NEW_KEYRING_PASSPHRASE or NEW_KEYRING_PASSPHRASE_FILE.",
   ],
   run(context, { options }) {
     const wanted = newPassphrase(context, options);
+    if (context.config.cluster) return changeInCluster(context, context.config.cluster, wanted);
+    refuseNode(context, "Set DATABASE_URL, so that the passphrase is changed for the whole cluster.");
     return withFolder(context, "Stop the server before you change the passphrase.", () => {
       const file = new KeyFile(context.keyFile, context.config.keyringPassphrase);
       const was = file.isWrapped;
@@ -245,6 +251,34 @@ const passphrase: Command = {
     });
   },
 };
+
+/** @throws UsageError without a new passphrase */
+async function changeInCluster(
+  context: Context,
+  config: ClusterConfig,
+  wanted: Passphrase | undefined,
+): Promise<Result> {
+  if (!wanted) throw new UsageError("A cluster needs a passphrase: its keys are in PostgreSQL.");
+  const { openCluster } = await import("../cluster/open_cluster.ts");
+  const { changePassphrase } = await import("../cluster/keyring/passphrase_change.ts");
+  const folder = mkdtempSync(join(tmpdir(), "crude-functions-"));
+  try {
+    let file: KeyFile | undefined;
+    await using cluster = await openCluster(config, (stored) => {
+      const path = join(folder, "encryption-keys.json");
+      file = openClusterKeyring({ path, stored, passphrase: context.config.keyringPassphrase });
+      return file.keyring;
+    });
+    await changePassphrase(cluster, file!, wanted);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  context.note("Set KEYRING_PASSPHRASE_FILE or KEYRING_PASSPHRASE of all nodes to the new one, and restart them soon.");
+  return {
+    json: { cluster: true, wrapped: true, change: "changed" },
+    lines: ["The keyring of the cluster is now encrypted with the new passphrase. Earlier copies need the old one."],
+  };
+}
 
 /** Returns the new passphrase; undefined to remove it. */
 function newPassphrase(context: Context, options: Given["options"]): Passphrase | undefined {

@@ -3,11 +3,13 @@
 import type { ClusterConfig } from "../config.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import type { Keyring } from "../keyring/keyring.ts";
+import type { SharedBlobs } from "./code/cluster_blobs.ts";
 import type { ChangeLog } from "./log/change_log.ts";
 import { createChain } from "./log/entry.ts";
 import type { NodeTable } from "./node/node_row.ts";
 import { openPostgres } from "./postgres/client.ts";
 import { PostgresNodeTable } from "./postgres/node_table.ts";
+import { PostgresBlobs } from "./postgres/postgres_blobs.ts";
 import { openPostgresLog, uncheckedKeyring } from "./postgres/postgres_log.ts";
 import { clusterId } from "./postgres/schema.ts";
 import { Snapshots } from "./postgres/snapshots.ts";
@@ -18,6 +20,8 @@ export interface OpenCluster extends AsyncDisposable {
   readonly log: ChangeLog;
   readonly snapshots: Snapshots;
   readonly table: NodeTable;
+  /** Contents of code; those that are read are not checked. */
+  readonly contents: SharedBlobs;
 }
 
 /**
@@ -42,6 +46,7 @@ export async function openCluster(
       log: await openPostgresLog(postgres, createChain(keyring, id)),
       snapshots: new Snapshots(postgres, keyring, id),
       table: new PostgresNodeTable(postgres),
+      contents: new PostgresBlobs(postgres),
       [Symbol.asyncDispose]: () => postgres.close(),
     };
   } catch (error) {
