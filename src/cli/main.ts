@@ -16,6 +16,7 @@ import { backupCommand } from "./backup.ts";
 import { type Command, type Context, EXIT, type ExitCode, type Option, type Result, UsageError } from "./command.ts";
 import { keyringCommands } from "./keyring.ts";
 import { keysCommands } from "./keys.ts";
+import { leaveCommand } from "./leave_cluster.ts";
 import { migrateCommand } from "./migrate_to_cluster.ts";
 import { restoreCommand } from "./restore.ts";
 import { verifyCommand } from "./verify.ts";
@@ -31,6 +32,7 @@ const COMMANDS: readonly Command[] = [
   ...adminCommands,
   ...clusterCommands,
   migrateCommand,
+  leaveCommand,
 ];
 
 const COMMON: Readonly<Record<string, Option>> = {

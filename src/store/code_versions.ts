@@ -81,6 +81,8 @@ export interface CodeVersionStore {
   add(version: VersionRow, changes: readonly VersionFileRow[]): void;
   /** Reports whether a version refers to a content. */
   isUsed(sha256: string): boolean;
+  /** Returns every content that a version refers to. */
+  contents(): string[];
   lastDeployment(): DeploymentRow | undefined;
   nextDeploymentId(): number;
   findDeployment(id: number): DeploymentRow | undefined;
@@ -125,6 +127,7 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
   const isUsed = db.prepare(
     "SELECT EXISTS (SELECT 1 FROM version_files WHERE sha256 = ?) AS used",
   );
+  const contents = db.prepare("SELECT DISTINCT sha256 FROM version_files WHERE sha256 IS NOT NULL ORDER BY sha256");
   const lastDeployment = db.prepare(`${DEPLOYMENT} ORDER BY id DESC LIMIT 1`);
   const findDeployment = db.prepare(`${DEPLOYMENT} WHERE id = ?`);
   const deployments = db.prepare(`${DEPLOYMENT} WHERE id < ? ORDER BY id DESC LIMIT ?`);
@@ -150,6 +153,7 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
       for (const { path, sha256, sizeBytes } of changes) addFile.run(path, id, sha256, sizeBytes);
     },
     isUsed: (sha256) => first<{ used: number }>(isUsed, sha256)!.used === 1,
+    contents: () => all<{ sha256: string }>(contents).map(({ sha256 }) => sha256),
     lastDeployment: () => first<DeploymentRow & Row>(lastDeployment),
     nextDeploymentId: () => next("deployments"),
     findDeployment: (id) => first<DeploymentRow & Row>(findDeployment, id),

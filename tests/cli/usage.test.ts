@@ -16,6 +16,8 @@ const COMMANDS = [
   "cluster status",
   "cluster forget",
   "cluster verify",
+  "migrate-to-cluster",
+  "leave-cluster",
 ];
 
 Deno.test("--help lists every command, and each has a help of its own", async () => {

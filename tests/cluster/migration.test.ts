@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { OPERATOR } from "../../src/actor.ts";
+import type { SecretName } from "../../src/ids.ts";
 import { createChain } from "../../src/cluster/log/entry.ts";
 import { openClusterKeyring } from "../../src/cluster/keyring/open_keyring.ts";
 import { type MigrationOptions, moveIntoCluster } from "../../src/cluster/moving/migration.ts";
@@ -14,9 +16,10 @@ import { Snapshots } from "../../src/cluster/postgres/snapshots.ts";
 import { Passphrase } from "../../src/config.ts";
 import { parseDatabaseUrl } from "../../src/database_url.ts";
 import { KeyFile } from "../../src/keyring/key_file.ts";
-import { createGroup, createKey, createSecret, deploy, save } from "../http/handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run, save } from "../http/handlers.ts";
 import { type Home, makeHome } from "../cli/cli.ts";
 import { temporaryFolder } from "../unit/temporary.ts";
+import { type InProcessNode, joinInProcess } from "./in_process.ts";
 import { openTestPostgres } from "./opened.ts";
 import { startPostgres, type TestPostgres } from "./postgres.ts";
 
@@ -35,7 +38,7 @@ function rowsOf(path: string): Record<string, string[]> {
   return Object.fromEntries(tables.map(({ name }) => [
     name,
     db.prepare(`SELECT * FROM "${name}"`).all()
-      .map((row) => JSON.stringify(row, text)).filter((row) => !row.includes('"code-applied"')).sort(),
+      .map((row) => JSON.stringify(row, text)).filter((row) => !/"(code-applied|cluster-head)"/.test(row)).sort(),
   ]));
 }
 
@@ -164,6 +167,68 @@ Deno.test("a move that was interrupted leaves the source as it was, and is compl
   assert.equal(rowsOf(join(completed.json.kept, "database.db")).secrets!.some((row) => row.includes("LATE")), true);
   assert.deepEqual(await snapshotRows(there, id), rowsOf(join(completed.json.kept, "database.db")));
 });
+
+Deno.test("what a cluster has becomes a server of its own again, with nothing lost", async () => {
+  await using postgres = await startPostgres();
+  await using home = makeHome();
+  const { key } = await fill(home);
+  const env = envOf(postgres);
+  assert.equal((await home.cli(["migrate-to-cluster"], env)).code, 0);
+  const before = rowsOf(join(home.dataDir, onlyName(home.dataDir, /^before-cluster/), "database.db"));
+  const left = async (name: string): Promise<Home> => {
+    const single = makeHome();
+    const run = await single.cli(["leave-cluster", "data", "--json"], env);
+    assert.equal(run.code, 0, `${name}: ${run.stdout}${run.stderr}`);
+    return single;
+  };
+  {
+    await using single = await left("at once");
+    assert.deepEqual(rowsOf(single.database), before, "there and back, every row is the same");
+    const keys = (path: string) => {
+      const { keyring } = new KeyFile(path, PASSPHRASE);
+      return [keyring.fingerprint(), keyring.currentVersion, [1, 2].map((version) => keyring.has(version))];
+    };
+    const source = join(home.dataDir, onlyName(home.dataDir, /^before-cluster/));
+    assert.deepEqual(keys(single.keyFile), keys(join(source, "encryption-keys.json")));
+    assert.deepEqual(blobsIn(single.dataDir), blobsIn(source));
+  }
+
+  const all: InProcessNode[] = [];
+  using folder = temporaryFolder();
+  {
+    await using node = await joinInProcess({ url: postgres.url, folder: folder.path, all });
+    const create = { value: "made in the cluster", owner: { scope: "global" as const }, comment: "" };
+    await node.store.commit(() => node.secrets.create(OPERATOR, { name: "NEW" as SecretName, ...create }));
+    const [first] = node.store.secrets.list({}, 0, 1);
+    await node.store.commit(() => node.secrets.delete(OPERATOR, first!.id));
+    await node.rotation().rotate(OPERATOR);
+  }
+  await using single = await left("after changes");
+  assert.deepEqual(rowsOf(single.database), rowsOf(join(folder.path, "database.db")));
+  await using server = await single.start({ KEYRING_PASSPHRASE: TEXT });
+  const values = await server.api("GET", "/api/secrets?includeValues=true", undefined, { "X-API-Key": key });
+  assert.equal(values.status, 403, "an API key is what it was");
+  const { body } = await server.api("GET", "/api/secrets?includeValues=true");
+  const read = body.secrets.map(({ value }: { value: string }) => value).sort();
+  assert.deepEqual(read, ["made in the cluster", "of the group", "of the key", "välue of B 🔑"]);
+  const called = await run(server, "/hello");
+  assert.equal(called.body, "two");
+
+  const again = await single.cli(["leave-cluster", "data"], env);
+  assert.equal(again.code, 2, "a folder with data is not written to");
+  const wrong = await single.cli(["leave-cluster", "other"], { ...env, KEYRING_PASSPHRASE: "another horse battery" });
+  assert.equal(wrong.code, 4);
+  assert.deepEqual(readdirSync(single.path).filter((name) => name.startsWith("other")), [], "nothing is left");
+});
+
+function onlyName(folder: string, pattern: RegExp): string {
+  return readdirSync(folder).find((name) => pattern.test(name))!;
+}
+
+function blobsIn(folder: string): string[] {
+  const blobs = join(folder, "blobs");
+  return readdirSync(blobs).flatMap((start) => readdirSync(join(blobs, start)).map((rest) => start + rest)).sort();
+}
 
 async function openClosed({ url }: TestPostgres): Promise<Postgres & AsyncDisposable> {
   const postgres = await openTestPostgres(url);

@@ -91,10 +91,12 @@ export class ClusterBlobs implements Blobs {
   async remove(sha256: Sha256): Promise<void> {
     const { shared, purge } = this.#options;
     await shared.remove(sha256);
-    await purge(new TextEncoder().encode(JSON.stringify([sha256])));
+    const body = new TextEncoder().encode(JSON.stringify([sha256]));
+    await this.applyPurge(body);
+    await purge(body);
   }
 
-  /** Applies an entry of kind `purge` on this node. */
+  /** Applies an entry of kind `purge` of another node. */
   async applyPurge(body: Uint8Array): Promise<void> {
     for (const sha256 of purgeSchema.parse(JSON.parse(new TextDecoder().decode(body)))) {
       this.#purged.add(sha256);

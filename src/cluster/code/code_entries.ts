@@ -1,6 +1,7 @@
 // Brings the code of this node along with the log of changes: the contents that an entry names are fetched before it is
 // applied, and its files are put in place with its rows. If a content cannot be had, nothing of the entry is applied.
 
+import { AppError } from "../../errors.ts";
 import { eachOf } from "../../store/blobs.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import { recordedRows } from "../../store/replication.ts";
@@ -19,9 +20,11 @@ export interface CodeEntriesOptions {
 }
 
 /** A content that an entry needs is nowhere. */
-export class ContentMissing extends Error {
+export class ContentMissing extends AppError {
   constructor(readonly path: string, readonly sha256: Sha256) {
     super(
+      "ContentMissing",
+      503,
       `The content of ${path} (SHA-256 ${sha256}) is missing or damaged in PostgreSQL, and no other node has it. ` +
         "Nothing of the change was applied. Store it again by PUT /api/blobs/ on any node that answers, or restore " +
         "the table of contents from a backup of PostgreSQL.",
@@ -35,10 +38,10 @@ export class ContentMissing extends Error {
  * @throws ContentMissing, StoreUnavailable
  */
 export async function prepareCode(
-  changeset: Uint8Array,
+  body: Uint8Array,
   { blobs, stage }: CodeEntriesOptions,
 ): Promise<StagedFiles | undefined> {
-  const changes = changedFiles(recordedRows(changeset));
+  const changes = changedFiles(recordedRows(body));
   if (changes.size === 0) return undefined;
   await eachOf([...changes], async ([path, file]) => {
     if (file && !await blobs.read(file.sha256)) throw new ContentMissing(path, file.sha256);
