@@ -94,8 +94,9 @@ export class TestPostgres implements AsyncDisposable {
       onnotice: () => {},
     });
     try {
-      const rows = await sql.unsafe(text, values);
-      return [...rows] as T[];
+      const rows: unknown[] = await sql.unsafe(text, values);
+      // Of several statements, there is a list for each.
+      return [...Array.isArray(rows[0]) ? rows.at(-1) as unknown[] : rows] as T[];
     } finally {
       await sql.end();
     }

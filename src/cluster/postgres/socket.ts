@@ -20,8 +20,6 @@ const CERTIFICATE = /certificate|UnknownIssuer|NotValidForName|altnames|self.sig
  */
 export async function openSocket(url: DatabaseUrl, { host, port }: DatabaseHost): Promise<Socket> {
   const socket = new Socket();
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, 5_000);
   const timer = setTimeout(
     () => socket.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
     url.connectTimeoutMs,
@@ -29,6 +27,8 @@ export async function openSocket(url: DatabaseUrl, { host, port }: DatabaseHost)
   try {
     socket.connect(port, host);
     await next(socket, "connect");
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 5_000);
     if (url.sslMode === "disable") return socket;
     socket.write(SSL_REQUEST);
     const [answer] = await next(socket, "data") as [Uint8Array];
