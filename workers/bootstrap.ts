@@ -25,7 +25,8 @@ import { Invocation } from "./invocation.ts";
 import { lookUpByHost, networkOverrides } from "./network.ts";
 import { lockDown } from "./lockdown.ts";
 import { SealedExchanges } from "./sealed_exchange.ts";
-import { createSealedFetch, type SealedCall } from "./sealed_fetch.ts";
+import { createSealedFetch, mayCarry, type SealedCall } from "./sealed_fetch.ts";
+import { sealedNodeOverrides } from "./sealed_node.ts";
 import { explainRefusals, explainText, PROGRAM_OVERRIDE } from "./refusals.ts";
 import { AnswerWriter, StandardStreams } from "./standard_streams.ts";
 import { hideSystem, SYSTEM_OVERRIDES } from "./system.ts";
@@ -76,9 +77,14 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
   const exchanges = new SealedExchanges(writer);
   const sealedCall = (invocation: Invocation | undefined): SealedCall | undefined =>
     invocation?.sealed && { id: invocation.id, sealed: invocation.sealed };
+  const current = () => sealedCall(invocations.get(running.getStore() ?? 0));
+  const callFor = (url: string): SealedCall | undefined => {
+    const call = current();
+    return call && mayCarry(call, url) ? call : undefined;
+  };
   routeFetch(createSealedFetch({
     exchanges,
-    current: () => sealedCall(invocations.get(running.getStore() ?? 0)),
+    current,
     calls: () => invocations.items().map(sealedCall).filter((call) => call !== undefined),
     direct: directFetch,
   }));
@@ -88,6 +94,7 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
       ...SYSTEM_OVERRIDES,
       ...streams.overrides,
       ...networkOverrides(hosts, lookups),
+      ...sealedNodeOverrides({ exchanges, callFor }),
       CONSOLE_OVERRIDE,
       PROGRAM_OVERRIDE,
     ])

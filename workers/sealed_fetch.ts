@@ -54,7 +54,8 @@ function callOf({ current, calls }: SealedFetchOptions, request: Request): Seale
   return all.find(({ sealed }) => [...sealed.keys()].some((placeholder) => text.includes(placeholder)));
 }
 
-function mayCarry({ sealed }: SealedCall, url: string): boolean {
+/** Reports whether requests of a call to `url` may carry its sealed values. */
+export function mayCarry({ sealed }: SealedCall, url: string): boolean {
   const origin = originOf(new URLClass(url));
   return origin !== undefined && [...sealed.values()].some((hosts) => coversOrigin(hosts, origin));
 }

@@ -232,3 +232,69 @@ Deno.test("each scope's sealed value has a placeholder of its own, and plain val
   assert.notEqual(body.all.global, body.won);
   assert.equal(body.plain, "a plain value");
 });
+
+Deno.test("clients over node:http and node:https send the value, too, with bodies, streams, errors and aborts", async () => {
+  await using server = await trusting();
+  await using host = startHost(false);
+  await using secure = startHost();
+  await using other = startHost(false);
+  const [url, secureUrl, otherUrl] = [
+    `http://127.0.0.1:${host.port}`,
+    `https://localhost:${secure.port}`,
+    `http://127.0.0.1:${other.port}`,
+  ];
+  await seal(server, "STRIPE_KEY", VALUE, [url, `localhost:${secure.port}`], { in: ["header", "body"] });
+  await deploy(
+    server,
+    "node",
+    `import http, { request as named } from "node:http";
+    import * as https from "node:https";
+    import { createRequire } from "node:module";
+    const read = (answer) => new Promise((done, fail) => {
+      let text = ""; answer.setEncoding("utf8").on("data", (d) => text += d).on("end", () => done({ status: answer.statusCode,
+        message: answer.statusMessage, type: answer.headers["content-type"], length: answer.headers["content-length"], text })).on("error", fail);
+    });
+    const send = (request, write = (r) => r.end()) => new Promise((done, fail) => {
+      request.on("response", (answer) => read(answer).then(done, fail)).on("error", fail); write(request);
+    });
+    export default async function (c, ctx) {
+      const key = await ctx.getSecret("STRIPE_KEY");
+      const headers = { authorization: "Bearer " + key };
+      const agent = new http.Agent({ keepAlive: true });
+      const results = {};
+      results.get = await new Promise((done) => http.get("${url}/get?x=1", { headers, agent }, (answer) => done(read(answer))));
+      results.post = await send(named({ hostname: "127.0.0.1", port: ${host.port}, path: "/post", method: "POST", headers:
+        { ...headers, "content-type": "text/plain", "content-length": Buffer.byteLength(key) } }), (r) => r.end(key));
+      results.chunked = await send(http.request(new URL("${url}/chunked"), { method: "PUT", headers: { ...headers, "content-type": "text/plain" } }),
+        (r) => { r.write("a".repeat(70_000)); r.write(key.slice(0, 9)); setTimeout(() => r.end(key.slice(9)), 5); });
+      results.head = await send(http.request("${url}/head", { method: "HEAD", headers }));
+      results.empty = await send(http.request("${url}/?status=204", { headers }));
+      results.redirect = await send(http.request("${url}/?status=302&location=/next", { headers }));
+      results.tls = await send(https.request("${secureUrl}/tls", { headers, auth: "user:" + key }));
+      results.required = await send(createRequire(import.meta.url)("http").request("${url}/required", { headers }));
+      results.other = await send(http.request("${otherUrl}/other", { headers }));
+      results.closed = await send(https.request("https://127.0.0.1:${host.port}/", { headers })).catch(({ name }) => name);
+      const aborted = http.request("${url}/aborted", { method: "POST", headers: { ...headers, "content-length": 10 } });
+      results.aborted = await send(aborted, (r) => { r.write("x"); r.destroy(new Error("stopped")); }).catch(({ message }) => message);
+      return c.json({ key, ...results });
+    }`,
+    { permissions: { net: [host, other].map(({ port }) => `127.0.0.1:${port}`).concat(`localhost:${secure.port}`) } },
+  );
+  const { status, body } = await run(server, "/node");
+  assert.equal(status, 200, JSON.stringify(body));
+  const of = (received: typeof host.received, path: string) => received.find(({ target }) => target.startsWith(path))!;
+  assert.equal(of(host.received, "/get").headers.authorization, `Bearer ${VALUE}`);
+  assert.equal(JSON.parse(body.get.text).headers.authorization, `Bearer ${MASKED}`);
+  assert.equal(of(host.received, "/post").body, VALUE);
+  assert.equal(of(host.received, "/post").headers["content-length"], String(VALUE.length));
+  assert.equal(of(host.received, "/chunked").body, "a".repeat(70_000) + VALUE);
+  assert.deepEqual([body.head.status, body.head.text], [200, ""]);
+  assert.deepEqual([body.empty.status, body.empty.text], [204, ""]);
+  assert.equal(body.redirect.status, 302);
+  assert.equal(of(secure.received, "/tls").headers.authorization, `Bearer ${VALUE}`);
+  assert.equal(of(host.received, "/required").headers.authorization, `Bearer ${VALUE}`);
+  assert.equal(of(other.received, "/other").headers.authorization, `Bearer ${body.key}`);
+  assert.equal(body.closed, "Error");
+  assert.equal(body.aborted, "stopped");
+  assert.equal(of(host.received, "/aborted"), undefined);
+});

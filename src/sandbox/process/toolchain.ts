@@ -22,6 +22,7 @@ const APP_FILES = [
   "workers/refusals.ts",
   "workers/sealed_exchange.ts",
   "workers/sealed_fetch.ts",
+  "workers/sealed_node.ts",
   "workers/standard_streams.ts",
   "workers/system.ts",
   "workers/context.ts",

@@ -27,7 +27,7 @@ export const MAIL: readonly PackageCase[] = [
     sealed: true,
     answer: { data: { id: "mail-to-ada@example.com" }, error: null },
   },
-  { package: "@sendgrid/mail", does: "sends a message", services: ["api"], answer: { status: 202 } },
+  { package: "@sendgrid/mail", does: "sends a message", services: ["api"], sealed: true, answer: { status: 202 } },
   { package: "mailgun.js", does: "sends a message", services: ["api"], answer: { id: "<7@example.com>" } },
   { package: "postmark", does: "sends a message", services: ["api"], answer: { id: "m7" } },
   {

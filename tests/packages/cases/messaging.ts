@@ -35,6 +35,7 @@ export const MESSAGING: readonly PackageCase[] = [
     package: "twilio",
     does: "sends an SMS and checks a webhook's signature",
     services: ["api"],
+    sealed: true,
     answer: { sid: "SM7", signed: false },
   },
   {
