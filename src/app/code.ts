@@ -49,7 +49,7 @@ export async function openCode(
   { settings }: Domain,
 ): Promise<Code> {
   const { config, log, now } = host;
-  const { store, observations, codeDir, dataDir, audit, record } = data;
+  const { cluster, store, observations, codeDir, dataDir, audit, record } = data;
   const { fetchEnv, cacheDir } = config;
   const codeFolder = new CodeFolder({ codeDir, dataDir, warn: (message) => log("warn", message) });
   opened.defer(() => codeFolder.close());
@@ -86,6 +86,13 @@ export async function openCode(
     }),
   });
   cache.alsoUsed(() => imports.packages());
+  // Of changes by other nodes, which fetch packages of their own.
+  if (cluster) {
+    store.onApplied((rows) => {
+      const changed = rows.filter(({ table }) => table === "package_locks").map(({ values: [handler] }) => handler);
+      imports.locksChanged(changed as string[]);
+    });
+  }
   const assets = createAssets(codeDir, codeFolder, sourceOf);
   const gitSources = createGitSources({ store, record });
   const { requireWritable } = gitSources;

@@ -4,18 +4,24 @@ import assert from "node:assert/strict";
 import { utimesSync } from "node:fs";
 import { join } from "node:path";
 import { ConfinedDeno } from "../../src/code/modules/confined_deno.ts";
-import { createImports, type ModuleGraph } from "../../src/code/modules/imports.ts";
+import { createImports, type Imports, type ModuleGraph } from "../../src/code/modules/imports.ts";
 import { Builder } from "../../src/code/modules/builder.ts";
 import { ModuleCache } from "../../src/code/packages/module_cache.ts";
-import { createModuleGraphCache } from "../../src/code/modules/module_graph_cache.ts";
+import { createModuleGraphCache, type ModuleGraphCache } from "../../src/code/modules/module_graph_cache.ts";
+import { EMPTY_LOCK, lockText } from "../../src/code/packages/lock.ts";
 import { createPackageLocks } from "../../src/code/packages/package_locks.ts";
+import { sha256Of } from "../../src/sha256.ts";
 import { openObservations } from "../../src/store/observations.ts";
+import type { Store } from "../../src/store/store.ts";
 import { openStoreAt, temporaryFolder } from "./temporary.ts";
 
 /** The same each time, as a setting is. */
 const NO_HOSTS: string[] = [];
 
 interface Start extends Disposable {
+  readonly store: Store;
+  readonly imports: Imports;
+  readonly kept: ModuleGraphCache;
   graph(handler: string): ModuleGraph | Promise<ModuleGraph>;
 }
 
@@ -23,6 +29,11 @@ interface Start extends Disposable {
 function start(folder: string, codeDir = join(folder, "code")): Start {
   const { store } = openStoreAt(join(folder, "database.db"));
   const observations = openObservations(join(folder, "observations.db"), () => new Date(), assert.fail);
+  const kept = createModuleGraphCache({
+    store: observations.moduleGraphs,
+    transaction: observations.transaction,
+    attempt: (work) => work(),
+  });
   const imports = createImports({
     sourceOf: () => undefined,
     codeDir,
@@ -56,13 +67,10 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
       fetchEnv: {},
     }),
     importHosts: () => NO_HOSTS,
-    kept: createModuleGraphCache({
-      store: observations.moduleGraphs,
-      transaction: observations.transaction,
-      attempt: (work) => work(),
-    }),
+    kept,
   });
   return {
+    ...{ store, imports, kept },
     graph: (handler) => imports.graph(handler),
     [Symbol.dispose]: () => [observations, store].forEach((each) => each.close()),
   };
@@ -136,4 +144,33 @@ Deno.test("a handler with a problem is looked at anew after a restart, and so is
   const found = third.graph("whole.ts");
   assert.ok(found instanceof Promise);
   assert.deepEqual((await found).files, [join(other, "whole.ts")]);
+});
+
+Deno.test("what was found with a lock is not used with another one, which another node of a cluster has stored", async () => {
+  using folder = temporaryFolder();
+  const code = codeFolder(folder.path);
+  write(code, "a.ts", "export default () => 1;");
+  const locks = ["1.0.0", "2.0.0"].map((version) => lockText({ ...EMPTY_LOCK, specifiers: { "npm:x@*": version } }));
+  const [old, changed] = locks as [string, string];
+  {
+    // As if it had imported a package.
+    using first = start(folder.path);
+    await first.graph("a.ts");
+    first.kept.put("a.ts", { ...first.kept.find("a.ts")!, remote: true, lock: sha256Of(old) });
+    first.store.packageLocks.put("a.ts", old);
+  }
+  {
+    using second = start(folder.path);
+    const entry = second.kept.find("a.ts")!;
+    const known = second.imports.current("a.ts");
+    assert.equal(known?.lock, old);
+    second.imports.locksChanged(["a.ts", "b.ts"]);
+    assert.equal(second.imports.current("a.ts"), known, "its lock is as it was");
+    second.store.packageLocks.put("a.ts", changed);
+    second.imports.locksChanged(["a.ts"]);
+    assert.equal(second.imports.current("a.ts"), undefined, "a change while the server runs");
+    second.kept.put("a.ts", entry);
+  }
+  using third = start(folder.path);
+  assert.equal(third.imports.current("a.ts"), undefined, "a change before its start");
 });

@@ -25,6 +25,7 @@ import { isRemote, packageFolders } from "./module_info.ts";
 import { isHopeless, nativePackages, nativeSentence } from "../packages/native_packages.ts";
 import { type FetchedPackage, isThere, openToSandboxes } from "../packages/package_files.ts";
 import type { PackageLocks } from "../packages/package_locks.ts";
+import { sha256Of } from "../../sha256.ts";
 import { slices } from "../../slices.ts";
 import { findProjectGraph, type ProjectGraph, reach } from "./project_graph.ts";
 
@@ -105,6 +106,8 @@ export interface Imports {
   packages(): Set<string>;
   /** Forgets the graphs of these handlers. */
   forget(handlers: readonly string[]): void;
+  /** Forgets those of these handlers whose stored lock is another one than their graph's. */
+  locksChanged(handlers: readonly string[]): void;
   /**
    * Returns the imports of a copy of the code folder, which stores locks in `locks` and nothing else. Its handlers have
    * the same paths.
@@ -262,6 +265,13 @@ class ImportService implements Imports {
       this.#known.delete(handler);
       this.#kept.remove(handler);
     }
+  }
+
+  locksChanged(handlers: readonly string[]): void {
+    this.forget(handlers.filter((handler) => {
+      const lock = this.#known.get(handler)?.graph.lock;
+      return lock !== undefined && lock !== this.#locks.find(handler);
+    }));
   }
 
   ofCopy(codeDir: string, locks: PackageLocks): ImportsOfCopy {
@@ -452,8 +462,9 @@ class ImportService implements Imports {
 
   #keep(handler: string, { graph, states, touchedMeanwhile, fetched }: Known): void {
     if (graph.problems.length > 0 || touchedMeanwhile) return this.#kept.remove(handler);
-    const { files, remote, config, npm, native, warnings } = graph;
+    const { files, remote, lock, config, npm, native, warnings } = graph;
     this.#kept.put(handler, {
+      lock: lock === undefined ? null : sha256Of(lock),
       files,
       states: [...states],
       remote,
@@ -475,6 +486,8 @@ class ImportService implements Imports {
     const { files, states, remote, config, npm, native, warnings, fetched } = found;
     const lock = remote ? this.#locks.find(handler) : undefined;
     if ((remote && lock === undefined) || !fetched.every(isThere)) return undefined;
+    // Another node of a cluster may have changed it since.
+    if (lock !== undefined && found.lock !== undefined && found.lock !== sha256Of(lock)) return undefined;
     return {
       graph: {
         version: ++this.#lastVersion,

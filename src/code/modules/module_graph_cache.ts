@@ -2,6 +2,7 @@
 
 import type { BestEffort } from "../../best_effort.ts";
 import type { CodeConfig } from "../../sandbox/process/sandbox_dir.ts";
+import type { Sha256 } from "../../sha256.ts";
 import type { FetchedPackage } from "../packages/package_files.ts";
 import type { ModuleGraphStore } from "../../store/module_graphs.ts";
 
@@ -18,6 +19,8 @@ export interface CachedGraph {
   readonly warnings: readonly string[];
   /** Files and folders of the module cache that must exist. */
   readonly fetched: readonly string[];
+  /** Hash of the lock that was used; missing in what an older version stored, null without one. */
+  readonly lock?: Sha256 | null;
   /** Identifies the workers it was created for, whose packages are in its lock. */
   readonly workers: string;
 }
