@@ -96,14 +96,19 @@ export function createNode(
   let renewal: Renewal | undefined;
   let readAt = performance.now();
   const ending = new AbortController();
+  /** Reads the rows of all nodes, and compares this one's log with theirs. @throws LogTampered, StoreUnavailable */
+  const look = async (): Promise<void> => {
+    const nodes = await membership.read();
+    readAt = performance.now();
+    peers.follow(nodes.filter(({ left }) => !left));
+    // Those that seem to be gone, too: they may be live in another PostgreSQL.
+    const { highest } = await peers.heads.compare(peers.others(), RENEWAL_MS);
+    // What another node has applied is in the log, or PostgreSQL withholds it.
+    await replica.catchUp(highest);
+  };
   const follow = async (): Promise<void> => {
     try {
-      const nodes = await membership.read();
-      readAt = performance.now();
-      peers.follow(nodes.filter(({ left }) => !left));
-      // Those that seem to be gone, too: they may be live in another PostgreSQL.
-      const { highest } = await peers.heads.compare(peers.others(), RENEWAL_MS);
-      renewal?.learned(highest);
+      await look();
     } catch (error) {
       // Without PostgreSQL the rows stay as they were, and the lease lapses.
       if (!(error instanceof StoreUnavailable)) stopServing(error);
@@ -137,6 +142,10 @@ export function createNode(
       });
       renewal = started;
       opened.defer(log.onAppended((seq) => started.learned(seq)));
+      // Before it serves: only live nodes know whether PostgreSQL was put back to an earlier state.
+      await look().catch((error) => {
+        if (!(error instanceof StoreUnavailable)) throw error;
+      });
       await started.start();
       void repeat(follow, RENEWAL_MS, ending.signal);
       void repeat(forget, HOUR_MS, ending.signal);
