@@ -11,6 +11,7 @@ import type { Api, ApiDeps } from "../control/services.ts";
 import type { Web } from "../control/web/shell/deps.ts";
 import { createNames } from "../core/access/names.ts";
 import { createSecretEffects } from "../core/secrets/effect.ts";
+import { createExposure } from "../core/secrets/exposure.ts";
 import { createExplainer } from "../core/secrets/explain.ts";
 import { createSecretMatrix } from "../core/secrets/matrix.ts";
 import { createSecretReferences } from "../core/secrets/references.ts";
@@ -69,6 +70,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
       ...settings.view({ versionsKept: "secrets.versions-kept" }),
     }),
     allLogs: createAllLogs(parts.logs, logNodes),
+    exposure: createExposure({ store, reads: parts.observations.secretReads, flush: () => parts.reads.flush() }),
     effects: createSecretEffects({ store, functions: () => registry.list(), now }),
     explainer: createExplainer(store),
     packages: createPackages({

@@ -33,7 +33,8 @@ export function openTelemetry(
     attempt: bestEffort(now, (error) => log("error", `Counts were lost, or could not be read: ${messageOf(error)}.`)),
   };
   const isFunction = (id: FunctionId) => store.functions.find(id) !== undefined;
-  const isSecret = (id: SecretId) => store.secrets.find(id) !== undefined;
+  // Also of a secret in the bin, which may come back, and whose value may have been read by the wrong one.
+  const isSecret = (id: SecretId) => (store.secrets.find(id) ?? store.deletedSecrets.find(id)) !== undefined;
   const metrics = new Metrics({ ...counting, store: observations.metrics, isFunction });
   opened.defer(() => metrics.flush());
   const reads = new Reads({ ...counting, store: observations.secretReads, isSecret });

@@ -30,6 +30,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { Reads } from "../telemetry/reads.ts";
 import type { Explainer } from "../core/secrets/explain.ts";
 import type { SecretEffects } from "../core/secrets/effect.ts";
+import type { Exposure } from "../core/secrets/exposure.ts";
 import type { SecretTransfer } from "../core/secrets/transfer.ts";
 import type { Secrets } from "../core/secrets/service.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -54,6 +55,8 @@ export interface ApiDeps {
   readonly secrets: Secrets;
   /** Computes whose answers a change of secrets would change. */
   readonly effects: SecretEffects;
+  /** Lists what was read, and by whom. */
+  readonly exposure: Exposure;
   /** Imports and exports secrets as files. */
   readonly transfer: SecretTransfer;
   readonly explainer: Explainer;

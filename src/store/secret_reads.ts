@@ -31,6 +31,14 @@ export interface LastRead {
   readonly functionId: FunctionId;
 }
 
+/** Reads by everybody, or of one function or key, in a time that does not include `to`. */
+export interface ReadFilter {
+  readonly functionId?: FunctionId | undefined;
+  readonly keyId?: KeyId | undefined;
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface SecretReadStore {
   /** Adds `reads` to the count of the minute `at`. */
   count(read: SecretRead, at: number, reads: number): void;
@@ -51,6 +59,12 @@ export interface SecretReadStore {
 
   /** Returns at most `limit` counts of a secret, newest first. */
   page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[];
+
+  /** Returns the sums of the reads that overlap a time, by secret; `end` is when the last minute or day ends. */
+  exposed(filter: ReadFilter): { secretId: SecretId; first: number; end: number; count: number }[];
+
+  /** Returns these reads of one secret by minute or day. */
+  exposedAt(id: SecretId, filter: ReadFilter): { at: number; reads: number }[];
 
   /** Returns the beginning of the oldest minute that has not been folded into its day. */
   oldestMinute(): number | undefined;
@@ -111,6 +125,23 @@ export function createSecretReadStore(db: Database): SecretReadStore {
        UNION ALL SELECT at, length_ms, function_id, key_id, reads FROM node_secret_reads WHERE ${rest}
      ) GROUP BY at, length_ms, function_id, key_id ORDER BY at DESC, functionId DESC, keyId DESC LIMIT ?5`,
   );
+  // Each length has its own range of the index; the first read of a minute or a day may be before `from`.
+  const overlapping = ["", "node_"].flatMap((node) =>
+    [MINUTE_MS, DAY_MS].map((length) =>
+      `SELECT secret_id, at, length_ms, reads FROM ${node}secret_reads WHERE length_ms = ${length}
+         AND at > ?1 - ${length} AND at < ?2 AND (?3 = 0 OR function_id = ?3) AND (?4 = 0 OR key_id = ?4)`
+    )
+  );
+  const exposed = db.prepare(
+    `SELECT secret_id AS secretId, min(at) AS first, max(at + length_ms) AS "end", sum(reads) AS count
+     FROM (${overlapping.join(" UNION ALL ")}) GROUP BY secret_id`,
+  );
+  const exposedAt = db.prepare(
+    ["", "node_"].map((node) =>
+      `SELECT at, reads FROM ${node}secret_reads WHERE secret_id = ?5 AND at > ?1 - length_ms AND at < ?2
+         AND (?3 = 0 OR function_id = ?3) AND (?4 = 0 OR key_id = ?4)`
+    ).join(" UNION ALL "),
+  );
   const oldMinutes = `FROM secret_reads WHERE length_ms = ${MINUTE_MS} AND at < ?1`;
   const toDays = db.prepare(
     `INSERT INTO secret_reads (length_ms, secret_id, at, function_id, key_id, reads)
@@ -165,6 +196,18 @@ export function createSecretReadStore(db: Database): SecretReadStore {
       const statement = first(readElsewhere, id) ? mergedPage : page;
       return all<ReadCount & Row>(statement, id, at, functionId, keyId, limit);
     },
+
+    exposed: ({ from, to, functionId, keyId }: ReadFilter) =>
+      all<{ secretId: SecretId; first: number; end: number; count: number }>(
+        exposed,
+        from,
+        to,
+        functionId ?? 0,
+        keyId ?? 0,
+      ),
+
+    exposedAt: (id: SecretId, { from, to, functionId, keyId }: ReadFilter) =>
+      all<{ at: number; reads: number }>(exposedAt, from, to, functionId ?? 0, keyId ?? 0, id),
 
     oldestMinute: (): number | undefined => first<{ at: number | null }>(oldestMinute)!.at ?? undefined,
 

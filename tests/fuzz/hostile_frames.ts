@@ -159,7 +159,7 @@ function askMeta(random: Random): string {
   const scope = random.chance(0.7)
     ? null
     : random.pick(["key", "group", "function", "global", "__proto__", text(random)]);
-  return mostly(random, [random.int(0, 5), random.pick(["get", "complete"]), name, scope]);
+  return mostly(random, [random.int(0, 5), random.pick(["get", "previous", "versions", "complete"]), name, scope]);
 }
 
 /** `localhost` is what the functions list; it is resolved without a name server. */

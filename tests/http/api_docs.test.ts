@@ -53,6 +53,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/secrets/{id}/versions get",
     "/api/secrets/{id}/versions/{number}/restore post",
     "/api/secrets/{id}/versions/{number} delete",
+    "/api/secrets/exposure get",
     "/api/secrets get,post",
     "/api/secrets/by-name/{name} get,put,delete",
     "/api/secrets/{id} get,put,delete",

@@ -32,6 +32,7 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     "/web/secrets/paste",
     "/web/secrets/resolve",
     "/web/secrets/deleted",
+    "/web/secrets/exposure?from=2026-01-01",
     `/web/secrets/deleted/5/restore`,
     `/web/secrets/deleted/5/purge`,
     "/web/secrets/1/versions/1/purge",

@@ -17,6 +17,7 @@ import { addDeployments } from "./deployments.ts";
 import type { Api, ApiDeps, ApiEnv } from "../services.ts";
 import { addDocs } from "./docs.ts";
 import { addEncryptionKeys } from "./encryption_keys.ts";
+import { addExposure } from "./exposure.ts";
 import { addFiles } from "./files.ts";
 import { addFunctions } from "./functions.ts";
 import { addGitSource, addGitWebhook } from "./git_source.ts";
@@ -66,6 +67,7 @@ export function createApi(deps: ApiDeps): Api {
   // Before the other routes of secrets, for the same reason.
   addSecretFiles(api, deps);
   addSecretHistory(api, deps);
+  addExposure(api, deps);
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
   addSettings(api, deps);

@@ -70,7 +70,12 @@ const actionSchema = z.string(mustBe("given once"))
   .optional()
   .openapi({ description: "Such as `secret.updated`, or `secret.*` for all of these." });
 
-function moment(description: string) {
+/** Selects an actor: a kind such as `server`, one such as `key:5`, or a name. */
+export function actorSchema(description: string) {
+  return who(ACTOR_KINDS, description);
+}
+
+export function moment(description: string) {
   return z.iso.datetime({ offset: true, error: "must be a time such as 2026-01-31T12:00:00Z" })
     .transform((text) => Date.parse(text))
     .optional()

@@ -24,7 +24,7 @@ export interface SecretReferences {
 }
 
 /** Matches names given as literals; computed names cannot be found. */
-const ASK = /\bget(?:Complete)?Secret\(\s*(["'`])([a-zA-Z0-9_-]{1,255})\1/g;
+const ASK = /\bget(?:Complete)?Secret(?:Versions)?\(\s*(["'`])([a-zA-Z0-9_-]{1,255})\1/g;
 const ASKED_MAX = 50;
 
 export function createSecretReferences(store: Store): SecretReferences {

@@ -67,6 +67,7 @@ export function addBrowse(web: Web, deps: WebDeps): void {
       actions: (
         <>
           <a class="button outline" href={`${SECRETS}/deleted`}>Deleted</a>
+          <a class="button outline" href={`${SECRETS}/exposure`}>Exposure</a>
           <a class="button outline" href={`${SECRETS}/resolve`}>Resolve as…</a>
           <a class="button" href={`${SECRETS}/new`}>Add Secret</a>
         </>
