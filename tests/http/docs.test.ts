@@ -19,8 +19,9 @@ import {
   ROOT,
   sessionScript,
 } from "./docs_pages.ts";
+import { startApp } from "./app.ts";
 import { deploy, run } from "./handlers.ts";
-import { call, startServer } from "./server.ts";
+import { call } from "./server.ts";
 
 const GUIDE = "docs/secrets-management.md";
 /** What a checkout has that the server does not need, and what only a server that ran leaves. */
@@ -71,7 +72,7 @@ for (const page of pagePaths()) {
   const blocks = shellBlocks(page);
   if (page === "README.md" || page === GUIDE || blocks.length === 0) continue;
   Deno.test(`the commands of ${page} run in order and print what it shows`, async () => {
-    await using server = await startServer();
+    await using server = await startApp({ checksLoads: true });
     const folder = await Deno.makeTempDir({ prefix: "crude-functions-docs-" });
     try {
       // The folder of the project, as far as commands of it are concerned.
@@ -101,7 +102,7 @@ for (const page of pagePaths()) {
   );
   if (handlers.length === 0) continue;
   Deno.test(`every handler in ${page} loads and can be called`, async () => {
-    await using server = await startServer();
+    await using server = await startApp();
     for (const { code, line } of handlers) {
       const name = `line-${line}`;
       await deploy(server, name, code, { route: `/${name}/:id?` });
@@ -183,7 +184,7 @@ Deno.test("the table of settings is the one that the server has", () => {
 });
 
 Deno.test("the API reference has a heading for every endpoint, and for no other", async () => {
-  await using server = await startServer();
+  await using server = await startApp();
   const { body: document } = await call(
     "GET",
     `${server.url}/api/openapi.json`,
