@@ -371,13 +371,17 @@ function migrate(db: DatabaseSync, path: string, { migrations, check, migrated }
     );
   }
   check?.(db, version);
+  // A new database is made whole or not at all. An old one keeps the steps that are done.
+  const [begin, end] = version === 0 ? ["", ""] : ["BEGIN IMMEDIATE;", "COMMIT;"];
+  if (version === 0) db.exec("BEGIN IMMEDIATE");
   migrations.slice(version).forEach((migration, index) => {
     const { sql, run } = typeof migration === "string" ? { sql: migration } : migration;
-    db.exec(`BEGIN IMMEDIATE; ${sql}`);
+    db.exec(`${begin} ${sql}`);
     run?.(db);
     migrated?.(db, version + index + 1);
-    db.exec(`PRAGMA user_version = ${version + index + 1}; COMMIT;`);
+    db.exec(`PRAGMA user_version = ${version + index + 1}; ${end}`);
   });
+  if (version === 0) db.exec("COMMIT");
 }
 
 /** Reports whether `error` is SQLite's violation of a unique constraint. */

@@ -22,14 +22,35 @@ import { openStore } from "../../src/store/store.ts";
 import { openVerification } from "../../src/store/verification.ts";
 import { GENERATED_COLUMNS } from "./earlier_schema.ts";
 import { secretReader } from "./secret_reader.ts";
-import { temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
+import { type TemporaryFolder, temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
 
 const LIMITS = { idleMs: () => 1e12, longestMs: () => 1e12 };
 const VISITOR = { kind: "visitor", address: "", requestId: "" } as const;
 
-/** Data with a row in each table, and what its holders know. */
+/** What the holders of the data know. */
+interface Facts {
+  readonly key: { readonly id: KeyId; readonly value: string };
+  readonly other: { readonly id: KeyId; readonly value: string };
+  readonly functionId: FunctionId;
+  readonly staging: GroupId;
+  readonly management: GroupId;
+  readonly secretIds: Readonly<Record<"global" | "group" | "key", SecretId>>;
+  readonly session: string;
+  readonly link: string;
+}
+
+let filled: Promise<{ files: Map<string, Uint8Array>; facts: Facts }> | undefined;
+
+/** Data with a row in each table, and what its holders know; made once, and a copy for each test. */
 async function filledData() {
+  const { files, facts } = await (filled ??= fill());
   const folder = temporaryFolder();
+  for (const [name, content] of files) Deno.writeFileSync(join(folder.path, name), content, { mode: 0o600 });
+  return { ...dataIn(folder), ...facts };
+}
+
+/** What opens and looks at the data in a folder. */
+function dataIn(folder: TemporaryFolder) {
   const path = join(folder.path, "database.db");
   const keyFile = openKeyFile(join(folder.path, "encryption-keys.json"), false, new Date(0));
   const { keyring } = keyFile;
@@ -46,7 +67,32 @@ async function filledData() {
     const reader = secretReader(store, keyring);
     return { store, access, registry, secrets, admins, settings, reader, [Symbol.dispose]: () => store.close() };
   };
-  const opened = open();
+  const sql = (text: string, ...values: (string | number | null | Uint8Array)[]) => {
+    using db = new DatabaseSync(path, { timeout: 5_000 });
+    db.exec("PRAGMA foreign_keys = OFF");
+    db.prepare(text).run(...values);
+  };
+  const rowsOf = (table: string) => {
+    using db = new DatabaseSync(path, { readOnly: true });
+    return db.prepare(`SELECT * FROM ${table}`).all() as Record<string, string | number | null | Uint8Array>[];
+  };
+  return {
+    folder,
+    path,
+    keyFile,
+    keyring,
+    open,
+    findings,
+    sql,
+    rowsOf,
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+async function fill(): Promise<{ files: Map<string, Uint8Array>; facts: Facts }> {
+  using data = dataIn(temporaryFolder());
+  const { keyring, folder } = data;
+  const opened = data.open();
   const { access, registry, secrets, admins, settings, store } = opened;
   const [staging, management] = ["staging", "management"].map((name) => access.createGroup(OPERATOR, name, "")) as [
     GroupId,
@@ -95,24 +141,7 @@ async function filledData() {
     store.deletedSecrets.insert(bin);
   });
   opened[Symbol.dispose]();
-  const sql = (text: string, ...values: (string | number | null | Uint8Array)[]) => {
-    using db = new DatabaseSync(path, { timeout: 5_000 });
-    db.exec("PRAGMA foreign_keys = OFF");
-    db.prepare(text).run(...values);
-  };
-  const rowsOf = (table: string) => {
-    using db = new DatabaseSync(path, { readOnly: true });
-    return db.prepare(`SELECT * FROM ${table}`).all() as Record<string, string | number | null | Uint8Array>[];
-  };
-  return {
-    folder,
-    path,
-    keyFile,
-    keyring,
-    open,
-    findings,
-    sql,
-    rowsOf,
+  const facts: Facts = {
     key,
     other,
     functionId: made.id as FunctionId,
@@ -121,8 +150,9 @@ async function filledData() {
     secretIds: ids,
     session: signedIn.token,
     link,
-    [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
+  const names = [...Deno.readDirSync(folder.path)].filter(({ isFile }) => isFile).map(({ name }) => name);
+  return { files: new Map(names.map((name) => [name, Deno.readFileSync(join(folder.path, name))])), facts };
 }
 
 type Data = Awaited<ReturnType<typeof filledData>>;
