@@ -70,7 +70,7 @@ async function send(options: SealedFetchOptions, call: SealedCall, request: Requ
     const response = await options.exchanges.send(call.id, { method, url: url.href, headers, body, signal });
     const location = response.headers.get("location");
     if (!REDIRECTS.includes(response.status) || location === null || redirect === "manual") {
-      return withUrl(response, url.href, redirects > 0);
+      return withUrl(response, url.href.replace(/#.*/, ""), redirects > 0);
     }
     await response.body?.cancel();
     if (redirect === "error") throw new TypeError("The response is a redirect, and the request does not follow any.");
@@ -101,7 +101,6 @@ async function send(options: SealedFetchOptions, call: SealedCall, request: Requ
 function targetOf(location: string, from: URL): URL {
   if (!URLClass.canParse(location, from.href)) throw new TypeError("The response redirects to an invalid URL.");
   const next = new URLClass(location, from.href);
-  if (next.hash === "") next.hash = from.hash;
   if (next.protocol !== "https:" && next.protocol !== "http:") {
     throw new TypeError("The response redirects to a URL that is not one of http: or https:.");
   }

@@ -133,6 +133,21 @@ class Fixture implements AsyncDisposable {
   }
 }
 
+/** The id of the egress process whose socket is in this folder. */
+function processOf(folder: string): number {
+  for (const { name } of Deno.readDirSync("/proc")) {
+    try {
+      const [...args] = Deno.readTextFileSync(`/proc/${Number(name)}/cmdline`).split("\0");
+      if (args.some((arg) => arg.endsWith("egress/process/main.ts")) && args.some((arg) => arg.startsWith(folder))) {
+        return Number(name);
+      }
+    } catch {
+      // It is no process, or has ended.
+    }
+  }
+  throw new Error("there is no egress process");
+}
+
 Deno.test("a value is put into headers, also within Basic, and its echo is masked in headers and body", async () => {
   await using egress = new Fixture();
   await using host = startHost();
@@ -545,9 +560,7 @@ Deno.test("if the process dies, its requests fail, the log says so, and the next
   await using other = startHost(false);
   const ended = egress.ask(`http://127.0.0.1:${host.port}/`);
   await arrived.promise;
-  const { stdout } = await new Deno.Command("pgrep", { args: ["-f", `egress/process/main.ts ${egress.folder}`] })
-    .output();
-  Deno.kill(Number(new TextDecoder().decode(stdout)), "SIGKILL");
+  Deno.kill(processOf(egress.folder), "SIGKILL");
   assert.match((await ended).failure!, /has ended/);
   assert.equal((await egress.ask(`http://127.0.0.1:${other.port}/`)).status, 200);
   assert.equal(await egress.failure.promise, "The process that sends requests with sealed secrets has ended.");

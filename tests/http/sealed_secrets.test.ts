@@ -55,7 +55,7 @@ Deno.test("a handler gets a placeholder, and its fetch sends the value to the se
   assert.equal(body.echo.headers.authorization, `Bearer ${MASKED}`);
   assert.deepEqual(
     [body.status, body.ok, body.url, body.redirected, body.type],
-    [200, true, `https://localhost:${host.port}/v1?x=1#part`, false, "application/json"],
+    [200, true, `https://localhost:${host.port}/v1?x=1`, false, "application/json"],
   );
   assert.equal(body.cloned, `https://localhost:${host.port}/`);
   // The sandbox itself does not trust the certificate, so nothing arrived there.

@@ -24,12 +24,21 @@ interface Rule {
 
 const ENTRY = /^(\[[^\]]+\](?:\/\d+)?|[^:]+(?:\/\d+)?)(?::(\d+))?$/;
 
+/** Finds all addresses of a name. Rejects if there are none. */
+export type Resolve = (name: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+
 export class Addresses {
+  readonly #resolve: Resolve;
   readonly #found = new Map<
     string,
     { readonly at: number; readonly addresses: Promise<readonly string[]> }
   >();
   readonly #rules = new Map<string, readonly Rule[]>();
+
+  /** By default, names are looked up as every program of this machine does. */
+  constructor(resolve: Resolve = (name) => lookup(name, { all: true })) {
+    this.#resolve = resolve;
+  }
 
   /** Returns the addresses of an origin, those of IPv4 first. @throws Unreachable */
   async of(
@@ -60,7 +69,7 @@ export class Addresses {
     let found = this.#found.get(name);
     if (!found || now - found.at > LOOKUP_MS) {
       if (this.#found.size >= LOOKUPS_MAX) this.#found.clear();
-      const addresses = lookup(name, { all: true }).then((all) =>
+      const addresses = this.#resolve(name).then((all) =>
         all.toSorted((a, b) => a.family - b.family).map(({ address }) => withoutMapping(address))
       );
       found = { at: now, addresses };

@@ -15,13 +15,15 @@ const TOKEN_BYTES = 32;
 /** An idle connection is closed before most servers do it. */
 const IDLE_MS = 4_000;
 const IDLE_CONNECTIONS_MAX = 16;
-/** Maskers that are kept, for the calls that are given the same values. */
+/** Maskers that are kept for the next calls that are given the same values, and for how long without a request. */
 const MASKERS_MAX = 32;
+const MASKERS_MS = 10_000;
 
 const exchanges = new Map<number, Exchange>();
 const lanes = new Map<number, Lane>();
 const maskers = new Map<string, Masker>();
 const addresses = new Addresses();
+let forgetting: ReturnType<typeof setTimeout> | undefined;
 
 function laneOf(id: number): Lane {
   let lane = lanes.get(id);
@@ -106,7 +108,13 @@ function open(id: number, request: RequestPayload, body: Uint8Array): void {
     },
   });
   exchanges.set(id, exchange);
-  void exchange.run().finally(() => exchanges.delete(id));
+  clearTimeout(forgetting);
+  void exchange.run().finally(() => {
+    exchanges.delete(id);
+    if (exchanges.size > 0) return;
+    clearTimeout(forgetting);
+    forgetting = setTimeout(() => maskers.clear(), MASKERS_MS);
+  });
 }
 
 await readFrames((into) => connection.read(into), (type, id, payload, body) => {
