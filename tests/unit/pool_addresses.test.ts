@@ -21,10 +21,11 @@ export default async () => {
   }
 };`;
 
-for (const changed of ["machine", "node"] as const) {
-  Deno.test(`a process does not outlive a new address of a ${changed}, and the next one cannot connect to it`, () =>
-    replaceProcess(changed));
-}
+Deno.test("a process does not outlive a new address of the machine, and the next one cannot connect to it", () =>
+  replaceProcess("machine"));
+
+Deno.test("a process does not outlive a new address of another node, and the next one cannot connect to it", () =>
+  replaceProcess("node"));
 
 async function replaceProcess(changed: "machine" | "node"): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
