@@ -70,7 +70,7 @@ export function* recordedRows(body: Uint8Array): Generator<RowChange> {
 const LENGTH_BYTES = 4;
 
 /** Returns the parts one after the other, each behind its length. */
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const body = new Uint8Array(parts.reduce((sum, { length }) => sum + LENGTH_BYTES + length, 0));
   let at = 0;
   for (const part of parts) {
@@ -81,7 +81,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return body;
 }
 
-function split(body: Uint8Array): Uint8Array[] {
+export function split(body: Uint8Array): Uint8Array[] {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const parts: Uint8Array[] = [];
   for (let at = 0; at < body.length;) {

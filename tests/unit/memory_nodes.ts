@@ -164,7 +164,7 @@ function openNode({ path, weather, log, live, now }: NodeParts): MemoryNode {
 }
 
 /** Every row of every table of a node, as text. */
-export function rowsOf({ path }: MemoryNode): Record<string, string[]> {
+export function rowsOf({ path }: Pick<MemoryNode, "path">): Record<string, string[]> {
   using db = new DatabaseSync(join(path, DATABASE), { readOnly: true });
   const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all() as {
     name: string;

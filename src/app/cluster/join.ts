@@ -8,15 +8,21 @@ import { createClusterKeyring, openClusterKeyring } from "../../cluster/keyring/
 import type { ChangeLog, Head } from "../../cluster/log/change_log.ts";
 import { createChain, newEntryId } from "../../cluster/log/entry.ts";
 import { joinFolders, type NodeIdentity } from "../../cluster/node/node_folder.ts";
+import { Membership } from "../../cluster/node/membership.ts";
+import { RowMacs } from "../../cluster/node/node_row.ts";
 import { openPostgres, type Postgres } from "../../cluster/postgres/client.ts";
 import { type HeldLock, Locks } from "../../cluster/postgres/locks.ts";
+import { PostgresNodeTable } from "../../cluster/postgres/node_table.ts";
 import { openPostgresLog, uncheckedKeyring } from "../../cluster/postgres/postgres_log.ts";
 import { clusterId } from "../../cluster/postgres/schema.ts";
 import { hasSnapshot, Snapshots } from "../../cluster/postgres/snapshots.ts";
 import { messageOf } from "../../errors.ts";
 import type { KeyFile } from "../../keyring/key_file.ts";
 import { HEAD_META } from "../../cluster/replica/replica.ts";
+import { isUpgradeDue, upgradeSchema } from "../../cluster/replica/schema_upgrade.ts";
 import { findRestart, findStart } from "../../cluster/verify_log.ts";
+import { NodeDatabase } from "../../store/node_database.ts";
+import { SCHEMA_VERSION } from "../../store/schema.ts";
 import { openSnapshot } from "../../store/snapshot.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { adoptDatabase } from "../../store/adopt.ts";
@@ -36,6 +42,7 @@ export interface Joined {
 /** The lock under which the first node founds the cluster. */
 const FOUNDING = "founding";
 const LOCK_RETRY_MS = 250;
+const UPGRADE_RETRY_MS = 1_000;
 
 /**
  * Waits as long as PostgreSQL is not available.
@@ -69,7 +76,9 @@ export async function joinCluster(
     opened.defer(() => log.close());
     if (body) await found(log, body);
     const snapshots = new Snapshots(postgres, keyFile.keyring, id);
-    await ensureDatabase({ log, snapshots, path: join(dataDir, "database.db"), keyFile, report });
+    const path = join(dataDir, "database.db");
+    await ensureDatabase({ log, snapshots, path, keyFile, report });
+    if (existsSync(path)) await upgradeDatabase(path, { identity, keyFile, postgres, log, report });
     return { identity, keyFile, postgres, log, snapshots, locks, founding };
   }
 
@@ -102,6 +111,47 @@ async function found(log: ChangeLog, body: Uint8Array): Promise<void> {
     if (locked.head.seq > 0) return;
     await locked.append(log.start, { id: newEntryId(), kind: "keyring", body, summary: "keyring of a new cluster" });
   });
+}
+
+/** Waits until the database has the schema that this program needs, as long as nodes run an earlier version. */
+async function upgradeDatabase(
+  path: string,
+  { identity, keyFile, postgres, log, report }: Pick<Joined, "identity" | "keyFile" | "postgres" | "log"> & {
+    report: Log;
+  },
+): Promise<void> {
+  using database = new NodeDatabase(path, {
+    keyFile,
+    warn: (message) => report("warn", message),
+    note: (message) => report("info", message),
+  });
+  if (!isUpgradeDue(database, SCHEMA_VERSION)) return;
+  const { cluster, node } = identity;
+  const membership = new Membership({
+    table: new PostgresNodeTable(postgres),
+    macs: new RowMacs(keyFile.keyring.derive("cluster nodes"), cluster),
+    self: node,
+    now: () => performance.now(),
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    // The reading throws it.
+    onTampered() {},
+  });
+  try {
+    await upgradeSchema({
+      log,
+      database,
+      schema: SCHEMA_VERSION,
+      applyOther: ({ kind, body }) => kind === "keyring" && keyFile.adopt(new TextDecoder().decode(body)),
+      async nodesBehind(schema) {
+        const others = (await membership.read()).filter(({ id, isLive }) => id !== node && isLive);
+        return others.filter((other) => other.schema < schema).map(({ url, version }) => `${url} (${version})`);
+      },
+      report,
+      pause: () => new Promise((resolve) => setTimeout(resolve, UPGRADE_RETRY_MS)),
+    });
+  } finally {
+    membership.close();
+  }
 }
 
 interface DatabaseOptions extends Pick<Joined, "log" | "snapshots" | "keyFile"> {

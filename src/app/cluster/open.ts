@@ -10,6 +10,7 @@ import type { Entry } from "../../cluster/log/change_log.ts";
 import { PostgresBlobs } from "../../cluster/postgres/postgres_blobs.ts";
 import { Replica } from "../../cluster/replica/replica.ts";
 import { SnapshotJob } from "../../cluster/snapshot_job.ts";
+import { upgradeRequired } from "../../cluster/replica/schema_upgrade.ts";
 import { createWriter } from "../../cluster/replica/writer.ts";
 import { nodeUrlOf } from "../../config.ts";
 import type { RotationInCluster } from "../../core/encryption/rotation.ts";
@@ -54,6 +55,7 @@ export async function openNode(
     applyOther(entry) {
       if (entry.kind === "keyring") keyring.apply(entry);
       else if (entry.kind === "purge") code.purge(entry.body);
+      else if (entry.kind === "migration") throw upgradeRequired(entry);
       else throw unknownEntry(entry);
     },
     prepare: (entry) => code.prepare(entry),
