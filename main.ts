@@ -24,9 +24,14 @@ async function main(): Promise<void> {
   // Before the address is printed: who has read it may stop the server.
   const signalled = Promise.withResolvers<Deno.Signal>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => signalled.resolve(signal));
-  await using app = await createApp(config, { warnings: dumps === undefined ? [] : [dumps] });
+  const log = createLog((line) => console.log(line), () => new Date());
+  const starting = createApp(config, { warnings: dumps === undefined ? [] : [dumps] });
+  // A node waits for PostgreSQL, however long that takes, and serves nothing meanwhile.
+  const early = config.cluster && await Promise.race([signalled.promise, starting.then(() => undefined)]);
+  if (early) return log("info", `${early}: stopped before the start was complete.`);
+  await using app = await starting;
   const signal = await Promise.race([signalled.promise, app.lost]);
-  createLog((line) => console.log(line), () => new Date())("info", `${signal}: letting running requests finish.`);
+  log("info", `${signal}: letting running requests finish.`);
   await app.drain();
 }
 

@@ -66,15 +66,13 @@ Deno.test("the commands for a cluster work from any machine, and find what was a
   const refused = await cluster("status", { KEYRING_PASSPHRASE: "another passphrase" });
   assert.equal(refused.code, 4);
   assert.match(refused.stderr, /passphrase/);
-  assert.equal((await cluster("verify --head 3")).code, 2);
 
   const forgotten = await cluster("forget node-1");
   assert.deepEqual([forgotten.code, forgotten.stdout], [0, "Node node-1 is forgotten.\n"]);
-  assert.match((await cluster("forget node-1")).stderr, /^There is no node node-1\.\n$/);
+  assert.deepEqual(await table.list(), []);
 
   await server.query(`SET search_path = crude_functions; DELETE FROM log WHERE seq = 3;
     UPDATE log_head SET seq = 2, mac = (SELECT mac FROM log WHERE seq = 2)`);
-  assert.equal((await cluster("verify")).code, 0, "without a head that was kept elsewhere it cannot know");
   const behind = await cluster(`verify --head ${head}`);
   assert.equal(behind.code, 1);
   assert.match(behind.stderr, /^Entry 3 of the log of changes is missing: .*\n$/);
