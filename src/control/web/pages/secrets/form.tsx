@@ -33,7 +33,15 @@ import { effectWords, ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../
 import { UNSEALED } from "../../../../core/secrets/seal.ts";
 import { SEAL_FIELDS, SEAL_LABELS, SealFields, sealInput, sealTexts } from "./seal_fields.tsx";
 
-import { KeepPreviousField, TERM_FIELDS, TERM_LABELS, TermFields, termInput, termTexts } from "./terms.tsx";
+import {
+  KeepPreviousField,
+  OVERLAP_LABEL,
+  TERM_FIELDS,
+  TERM_LABELS,
+  TermFields,
+  termInput,
+  termTexts,
+} from "./terms.tsx";
 import { AlteredSecret, secretOf, secretPath } from "./values.tsx";
 
 export const SCOPE_FORM_LABELS = { scope: "Scope", functionId: "Function", groupId: "Group", keyId: "Key" };
@@ -44,7 +52,7 @@ const LABELS = {
   comment: "Comment",
   ...SEAL_LABELS,
   ...TERM_LABELS,
-  keepPrevious: "Keep the value before",
+  keepPrevious: OVERLAP_LABEL,
 };
 const NEW = `${SECRETS}/new`;
 const NEW_FIELDS = [

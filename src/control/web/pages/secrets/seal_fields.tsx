@@ -64,7 +64,7 @@ export function SealFields({ fields, problems, isStored }: {
           ? "To unseal it, to add hosts or places, or to rename it, enter the value again."
           : "Functions can send it to its hosts by fetch, and no one can read it: no function, no page, no export."}
       >
-        {box("sealed", "Seal this value")}
+        {box("sealed", "Seal it")}
       </FieldSet>
       <CodeField
         name="hosts"

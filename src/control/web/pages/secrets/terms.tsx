@@ -85,11 +85,17 @@ export function TermFields({ fields, problems, isOpen }: {
         name="expand"
         label={TERM_LABELS.expand}
         problems={problems}
-        hint="For each caller, by the rules of any secret. $${ is a literal ${."
+        hint={
+          <>
+            <code>{"${NAME}"}</code> and <code>{"${global:NAME}"}</code>{" "}
+            stand for other secrets, for each caller by the rules of any secret. <code>{"$${"}</code> is a literal{" "}
+            <code>{"${"}</code>.
+          </>
+        }
       >
         <label>
-          <input type="checkbox" name="expand" value="yes" checked={fields.expand === "yes"} /> Resolve{" "}
-          <code>{"${NAME}"}</code> and <code>{"${global:NAME}"}</code> in the value
+          <input type="checkbox" name="expand" value="yes" checked={fields.expand === "yes"} />{" "}
+          Resolve references to other secrets
         </label>
       </FieldSet>
       <FieldSet
@@ -107,16 +113,21 @@ export function TermFields({ fields, problems, isOpen }: {
   );
 }
 
+export const OVERLAP_LABEL = "Overlap";
+
 /** How long the value before counts next to a new one. */
 export function KeepPreviousField({ value, problems }: { value: string; problems: Problems | undefined }) {
   return (
     <SelectField
       name="keepPrevious"
-      label="Keep the value before"
+      label={OVERLAP_LABEL}
       value={value}
       problems={problems}
-      empty="No: only the new value counts"
-      options={["1h", "24h", "7d", "30d"].map((each) => ({ value: each, label: `For ${KEPT[each]}` }))}
+      empty="None: only the new value counts"
+      options={["1h", "24h", "7d", "30d"].map((each) => ({
+        value: each,
+        label: `Keep the old value for ${KEPT[each]}`,
+      }))}
       hint="With a new value: ctx.getSecretVersions gives both until then."
     />
   );
