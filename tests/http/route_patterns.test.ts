@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { deploy, run } from "./handlers.ts";
 import { startApp } from "./app.ts";
+import { processorMs } from "../processor_time.ts";
 
 const A = "a".repeat(60);
 /** Each would take a back-tracking engine seconds to years on its path. */
@@ -41,9 +42,9 @@ Deno.test("no pattern of a route takes long: it is refused, or matched in linear
     }
     assert.equal(status, 201, JSON.stringify(body));
     accepted++;
-    const began = performance.now();
+    const began = processorMs();
     assert.equal((await run(server, `/evil-${index}${path}`)).status, 404, pattern);
-    const took = performance.now() - began;
+    const took = processorMs() - began;
     assert.ok(took < 1_000, `${pattern} took ${took.toFixed()} ms`);
   }
   assert.ok(accepted >= 8, `${accepted} were accepted`);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseEnvFile } from "../../src/env_file.ts";
+import { processorMs } from "../processor_time.ts";
 
 const values = (text: string) => {
   const { variables, problems } = parseEnvFile(text);
@@ -103,7 +104,7 @@ Deno.test("a value in Base64 that is not text is a problem", () => {
 
 Deno.test("a file of many variables is read in linear time", () => {
   const lines = Array.from({ length: 50_000 }, (_, n) => `N_${n}="value ${n}"`);
-  const began = performance.now();
+  const began = processorMs();
   assert.equal(parseEnvFile(`a${" ".repeat(200_000)}b=\n${lines.join("\n")}`).variables.length, 50_000);
-  assert.ok(performance.now() - began < 3_000);
+  assert.ok(processorMs() - began < 3_000);
 });

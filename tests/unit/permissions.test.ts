@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { maySecretBeAsked, SECRET_PATTERN } from "../../src/core/functions/permissions.ts";
 import type { SecretName } from "../../src/ids.ts";
+import { processorMs } from "../processor_time.ts";
 
 /** Few letters, so that patterns and names meet often. */
 const letters = (alphabet: string, minLength: number) =>
@@ -68,9 +69,9 @@ Deno.test("what patterns cover, by examples", () => {
 
 Deno.test("a pattern of many stars is decided at once", () => {
   const pattern = "*a".repeat(126) + "*b*";
-  const start = performance.now();
+  const start = processorMs();
   assert.equal(maySecretBeAsked([pattern], "a".repeat(255) as SecretName), false);
-  assert.ok(performance.now() - start < 100);
+  assert.ok(processorMs() - start < 100);
 });
 
 Deno.test("patterns are of the characters of names and stars", () => {
