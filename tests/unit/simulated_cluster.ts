@@ -96,7 +96,7 @@ export class SimulatedNode {
   #known = 0;
   #applying = false;
   #appliedListeners: ((seq: number) => void)[] = [];
-  #changedListeners: (() => void)[] = [];
+  #changedListeners: Parameters<NodeTable["onChanged"]>[0][] = [];
   /** Counts starts, so that what belongs to an earlier process of the node does nothing. */
   #process = 0;
   lease!: NodeLease;
@@ -256,11 +256,11 @@ export class SimulatedNode {
 
   #table(): NodeTable {
     const world = this.#world;
-    const notify = (): void => {
+    const notify = (row: NodeRow, mac: string): void => {
       for (const node of world.nodes) {
         if (node.isPartitioned || world.random() < 0.05) continue;
         const listeners = node.#changedListeners;
-        node.#later(world.wait(), () => listeners.forEach((listener) => listener()));
+        node.#later(world.wait(), () => listeners.forEach((listener) => listener({ ...row, mac })));
       }
     };
     return {
@@ -271,14 +271,14 @@ export class SimulatedNode {
           const before = world.rows.get(row.id)?.row;
           if (before?.instance !== row.instance || before.counter >= row.counter) return undefined;
           world.rows.set(row.id, { row, mac });
-          if (isNews) notify();
+          if (isNews) notify(row, mac);
           return { seq: world.head, mac: "" };
         }),
       join: (row, mac, before) =>
         this.#ask(() => {
           if (world.rows.get(row.id)?.mac !== before?.mac) return undefined;
           world.rows.set(row.id, { row, mac });
-          notify();
+          notify(row, mac);
           return { seq: world.head, mac: "" };
         }),
       forget: () => Promise.resolve(false),

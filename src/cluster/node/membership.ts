@@ -35,6 +35,8 @@ export class Membership {
   /** By node: the last state of its lease that was seen, and when it was seen first. */
   readonly #seen = new Map<string, { readonly mark: string; readonly since: number }>();
   #nodes: readonly NodeView[] = [];
+  /** By node: the last entry that it has applied, as it has said in a notification. */
+  readonly #acknowledged = new Map<string, number>();
   #changed = Promise.withResolvers<void>();
   #reading: Promise<readonly NodeView[]> | undefined;
   #nextReading: Promise<readonly NodeView[]> | undefined;
@@ -42,7 +44,8 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    this.#stopListening = options.table.onChanged(() => {
+    this.#stopListening = options.table.onChanged((row) => {
+      if (row) this.#acknowledge(row);
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     });
@@ -92,7 +95,11 @@ export class Membership {
       this.#options.onTampered(error);
       throw error;
     }
-    for (const id of this.#seen.keys()) if (!rows.some((row) => row.id === id)) this.#seen.delete(id);
+    for (const id of this.#seen.keys()) {
+      if (rows.some((row) => row.id === id)) continue;
+      this.#seen.delete(id);
+      this.#acknowledged.delete(id);
+    }
     this.#nodes = rows.map((row) => ({ ...row, isLive: !row.left && !this.#isGone(row, asked, answered) }));
     this.#options.onList?.(this.#nodes);
     return this.#nodes;
@@ -107,16 +114,33 @@ export class Membership {
     let readable = now();
     while (true) {
       // Before the rows are read, so that no notification of a later change of theirs is missed.
-      const changed = this.#changed.promise;
+      let changed = this.#changed.promise;
       const nodes = await this.#readWithin(readable + UNREADABLE_MAX_MS - now());
-      if (nodes) {
-        readable = now();
-        if (!nodes.some(({ id, isLive, applied }) => id !== self && isLive && applied < seq)) return;
-      } else if (now() - readable >= UNREADABLE_MAX_MS) {
+      if (nodes) readable = now();
+      else if (now() - readable >= UNREADABLE_MAX_MS) {
         throw new StoreUnavailable("the other nodes' rows cannot be read", "unknown");
       }
-      await pause(POLL_MS, changed);
+      const missing = nodes?.filter(({ id, isLive, applied }) => id !== self && isLive && applied < seq);
+      const isApplied = () => missing?.every(({ id }) => (this.#acknowledged.get(id) ?? 0) >= seq);
+      // Most changes need no second reading.
+      const until = now() + POLL_MS;
+      for (let left = POLL_MS; !isApplied() && left >= 1; left = until - now()) {
+        await pause(left, changed);
+        changed = this.#changed.promise;
+      }
+      if (isApplied()) return;
     }
+  }
+
+  /** Believes a node, and no one else, that it has applied an entry. An older notification says less than a later one. */
+  #acknowledge(row: Omit<StoredRow, "renewedMsAgo">): void {
+    try {
+      this.#options.macs.check([row]);
+    } catch {
+      // Anyone who can connect to the database can notify.
+      return;
+    }
+    this.#acknowledged.set(row.id, Math.max(row.applied, this.#acknowledged.get(row.id) ?? 0));
   }
 
   /** Returns undefined if the rows cannot be read, or not in this time. @throws AppError LogTampered */

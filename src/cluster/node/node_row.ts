@@ -41,7 +41,7 @@ export interface NodeTable {
   list(): Promise<StoredRow[]>;
 
   /**
-   * Replaces the row that this process has written before. Durable once it has resolved. Notifies all nodes if `isNews`.
+   * Replaces the row that this process has written before. Durable once it has resolved. Sends it to all nodes if `isNews`.
    * Returns the head of the log, or undefined if the row is gone or another process has written it.
    */
   renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined>;
@@ -55,8 +55,11 @@ export interface NodeTable {
   /** Deletes the row of a node whose counter is still this one. Returns whether it did. */
   forget(id: string, counter: number): Promise<boolean>;
 
-  /** Calls `listener` after rows changed whose nodes were waited for; also after a connection was restored. */
-  onChanged(listener: () => void): () => void;
+  /**
+   * Calls `listener` after the row of a node that has news was stored, with the row, or without one if several may have
+   * changed, such as after a connection was restored.
+   */
+  onChanged(listener: (row: Omit<StoredRow, "renewedMsAgo"> | undefined) => void): () => void;
 }
 
 /** Makes and checks the MACs of rows. `key` is the keyring's for "cluster nodes". */
@@ -78,7 +81,7 @@ export class RowMacs {
   }
 
   /** @throws AppError LogTampered (503) naming the first row that its node has not written */
-  check(rows: readonly StoredRow[]): void {
+  check(rows: readonly Omit<StoredRow, "renewedMsAgo">[]): void {
     const forged = rows.find((row) => !isEqual(row.mac, this.of(row)));
     if (!forged) return;
     throw new AppError(

@@ -5,8 +5,10 @@ import type { NodeRow, NodeTable, StoredRow } from "../node/node_row.ts";
 import type { Postgres } from "./client.ts";
 import type { Lane } from "./lane.ts";
 
-/** The kind of notifications about rows that writers wait for; the payload is the node's id. */
+/** The kind of notifications about rows that writers wait for; the payload is the row, as JSON. */
 const CHANGED = "nodes";
+/** PostgreSQL refuses payloads of 8,000 bytes and more. */
+const PAYLOAD_MAX_BYTES = 7_900;
 
 /** A renewal that takes longer is of no use: the lease has nearly lapsed. */
 const RENEWAL_TIMEOUT_MS = 1_500;
@@ -49,6 +51,7 @@ export class PostgresNodeTable implements NodeTable {
   async renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined> {
     const { id, instance, counter, applied } = row;
     const channel = this.#postgres.schema;
+    const payload = `${CHANGED} ${isNews ? payloadOf(row, mac) : ""}`;
     const heads = await this.#leases.run(
       (sql) =>
         sql<Head[]>`
@@ -59,7 +62,7 @@ export class PostgresNodeTable implements NodeTable {
           RETURNING id
         )
         SELECT seq, log_head.mac FROM log_head, renewed
-        WHERE log_head.id = 1 AND (NOT ${isNews} OR pg_notify(${channel}, ${CHANGED} || ' ' || renewed.id) IS NOT NULL)`,
+        WHERE log_head.id = 1 AND (NOT ${isNews} OR pg_notify(${channel}, ${payload}) IS NOT NULL)`,
       {
         timeoutMs: RENEWAL_TIMEOUT_MS,
       },
@@ -80,7 +83,7 @@ export class PostgresNodeTable implements NodeTable {
             INSERT INTO nodes (id, counter, applied, state, mac)
             VALUES (${id}, ${counter}, ${applied}, ${stateOf(row)}, ${mac}) ON CONFLICT DO NOTHING RETURNING id`;
       if (!stored || !head) return undefined;
-      await this.#postgres.watch.notify(sql, CHANGED, id);
+      await this.#postgres.watch.notify(sql, CHANGED, payloadOf(row, mac));
       return { seq: head.seq, mac: head.mac };
     }, { timeoutMs: JOIN_TIMEOUT_MS });
   }
@@ -92,8 +95,8 @@ export class PostgresNodeTable implements NodeTable {
     return rows.length > 0;
   }
 
-  onChanged(listener: () => void): () => void {
-    return this.#postgres.watch.listen(CHANGED, listener);
+  onChanged(listener: (row: Omit<StoredRow, "renewedMsAgo"> | undefined) => void): () => void {
+    return this.#postgres.watch.listen(CHANGED, (payload) => listener(payload ? notified(payload) : undefined));
   }
 }
 
@@ -106,6 +109,30 @@ function stateOf({ instance, url, version, schema, startedAt, left }: NodeRow): 
   // The instance first: see `prefixOf`.
   const state: State = { instance, url, version, schema, startedAt, left };
   return JSON.stringify(state);
+}
+
+/** Returns nothing for a row that is too large: it is then read. */
+function payloadOf(row: NodeRow, mac: string): string {
+  const { id, counter, applied } = row;
+  const text = JSON.stringify({ id, counter, applied, state: stateOf(row), mac });
+  return new TextEncoder().encode(text).length > PAYLOAD_MAX_BYTES ? "" : text;
+}
+
+/** Any client of PostgreSQL can send a notification. */
+function notified(payload: string): StoredRow | undefined {
+  try {
+    const { id, counter, applied, state, mac } = JSON.parse(payload);
+    return toStored({
+      id: String(id),
+      counter: Number(counter),
+      applied: Number(applied),
+      state: String(state),
+      mac: String(mac),
+      renewedMsAgo: 0,
+    });
+  } catch {
+    return undefined;
+  }
 }
 
 /** A text that no node has written becomes a row that no MAC is right for. */
