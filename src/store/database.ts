@@ -242,11 +242,13 @@ export class Database {
   }
 
   /**
-   * Applies what `record` returned on this node or another one, and runs `also` in the same transaction.
+   * Applies what `record` returned on this node or another one, and runs `also` in the same transaction. Does not wait for
+   * the disk: what a power cut undoes here is still in the log.
    * @throws DivergedError if the rows are not what the change was made from; nothing is changed then
    */
   apply(parts: readonly Uint8Array[], also: () => void): void {
     if (this.#inTransaction) throw new Error("a change was applied within a transaction");
+    this.#disableSync.run();
     this.#begin.run();
     this.#inTransaction = true;
     let [committed, changed] = [false, true];
@@ -260,8 +262,9 @@ export class Database {
     } finally {
       if (this.#db.isTransaction) this.#rollback.run();
       this.#inTransaction = false;
+      this.#restoreSync.run();
       if (changed || !committed) this.#changes.count++;
-      this.#guard?.end(committed, true);
+      this.#guard?.end(committed, false);
     }
     const rows = parts.flatMap((part) => [...rowChanges(part)]);
     if (rows.length > 0) { for (const listener of this.#appliedListeners) listener(rows); }
