@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 17ad37dc2d206a2cfde91a755c2df1e9d58d4cd2d710d5664b308aea79d9fc3e
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 897c3cf08879e978be04c83ce1ce3c8ec7e30cf9d65a0e0d693b722a864ddcd1
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2525,6 +2525,7 @@ var LIMIT_MAX = 1e3;
 var RECONNECT_MS = 1e3;
 var RECONNECT_MAX_MS = 3e4;
 var SILENCE_MAX_MS = 6e4;
+var NODE_SHOWN_LENGTH = 8;
 var LEVELS = [
   "debug",
   "info",
@@ -2627,11 +2628,12 @@ async function functionNames(client) {
     name
   ]));
 }
-function text({ at, level, functionId, requestId, message, event }, names) {
+function text({ at, level, functionId, requestId, message, event, node }, names) {
   const name = names.get(functionId) ?? `#${functionId}`;
   const call3 = requestId === null ? "" : ` ${requestId.slice(0, 8)}`;
+  const where = node === void 0 ? "" : ` @${node.slice(0, NODE_SHOWN_LENGTH)}`;
   const shown = event === "print" ? message : `${event}: ${message}`;
-  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${call3} ${visible(shown).replaceAll("\n", "\n    ")}`;
+  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${where}${call3} ${visible(shown).replaceAll("\n", "\n    ")}`;
 }
 async function follow(following) {
   let waitMs = RECONNECT_MS;

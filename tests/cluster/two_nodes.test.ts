@@ -9,6 +9,8 @@ import { kept, tail } from "../http/tail.ts";
 import { startPostgres } from "./postgres.ts";
 
 interface Both extends AsyncDisposable {
+  /** Starts another node. */
+  start(): Promise<Server>;
   readonly a: Server;
   readonly b: Server;
 }
@@ -17,9 +19,9 @@ async function startBoth(): Promise<Both> {
   const opened = new AsyncDisposableStack();
   const postgres = opened.use(await startPostgres());
   const env = { DATABASE_URL: `${postgres.url}?sslmode=disable`, KEYRING_PASSPHRASE: "a passphrase for two nodes" };
-  const a = opened.use(await startApp({ env }));
-  const b = opened.use(await startApp({ env }));
-  return { a, b, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  const start = async () => opened.use(await startApp({ env }));
+  const [a, b] = [await start(), await start()];
+  return { a, b, start, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 const CODE = `export default async (c, ctx) => {
@@ -31,6 +33,7 @@ Deno.test("two nodes show and do as one", async (t) => {
   await using both = await startBoth();
   await t.step("logs of both are one, and so is a reader's view of them", () => showOneLog(both));
   await t.step("a function reaches no node, and clients without the key get nothing", () => reachNothing(both));
+  await t.step("a new node shows what was counted on one that has ended", () => countTogether(both));
   await t.step("a user signs in by a different node at each step, and guesses count together", () => signIn(both));
 });
 
@@ -59,6 +62,25 @@ async function showOneLog({ a, b }: Both): Promise<void> {
   assert.deepEqual(await kept(a, `?functionId=${id}&search=answered`), []);
   // A node that has left is not asked, and one that is only gone is named.
   assert.equal((await b.api("GET", "/api/logs?cursor=x")).status, 400);
+}
+
+async function countTogether({ start, a }: Both): Promise<void> {
+  const [{ id }] = (await a.api("GET", "/api/secrets/by-name/DB")).body.secrets;
+  const functionId =
+    (await a.api("GET", "/api/functions")).body.functions.find(({ name }: { name: string }) => name === "hello").id;
+  const c = await start();
+  for (let n = 0; n < 3; n++) await run(c, "/hello?n=1");
+  await c.stop();
+  const later = await start();
+  const counted = async () => {
+    const { points } = (await later.api("GET", `/api/metrics?resolution=minutes&functionId=${functionId}`)).body;
+    return points.reduce((sum: number, { calls }: { calls: number }) => sum + calls, 0);
+  };
+  // It asks for what was counted when it starts; the nodes that run pass on theirs once a minute.
+  while (await counted() < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+  const { last30Days, lastFunctionId } = (await later.api("GET", `/api/secrets/${id}/reads`)).body;
+  assert.ok(last30Days >= 3 && lastFunctionId === functionId, `${last30Days}`);
+  assert.doesNotMatch(a.logs() + later.logs(), /Counts|broke off|cannot be resolved/);
 }
 
 async function reachNothing({ a, b }: Both): Promise<void> {

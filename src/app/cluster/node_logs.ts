@@ -17,6 +17,8 @@ import { SECOND_MS } from "../../time.ts";
 const QUESTIONS = { list: "logs/list", follow: "logs/follow", clear: "logs/clear" } as const;
 /** A page of the log does not wait longer for a node that hangs. */
 const LIST_MAX_MS = 3 * SECOND_MS;
+/** Nor for one that is probably gone: it is named soon. */
+const GONE_MAX_MS = SECOND_MS / 2;
 /** Deletes a batch at a time. */
 const CLEAR_MAX_MS = 30 * SECOND_MS;
 
@@ -31,10 +33,11 @@ export function logHandlers(logs: Logs): [string, PeerHandler][] {
 }
 
 /** Returns the logs of another node. */
-export function logsOf(peer: Peer, client: PeerClient): NodeLogs {
+export function logsOf(peer: Peer, client: PeerClient, isLive = true): NodeLogs {
   return {
     node: peer.id,
-    list: (query) => client.ask<NodePage>(peer, QUESTIONS.list, query, { timeoutMs: LIST_MAX_MS }),
+    list: (query) =>
+      client.ask<NodePage>(peer, QUESTIONS.list, query, { timeoutMs: isLive ? LIST_MAX_MS : GONE_MAX_MS }),
     follow: (query, signal) => client.follow(peer, QUESTIONS.follow, query, { signal }) as AsyncIterable<TailItem>,
     clear: (id) => client.ask<void>(peer, QUESTIONS.clear, id, { timeoutMs: CLEAR_MAX_MS }),
   };

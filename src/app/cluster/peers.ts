@@ -28,11 +28,16 @@ export interface Peers {
   /** The other nodes, as last given to `follow`. */
   others(): readonly Peer[];
   /** Is to be called with all nodes, this one included, whenever they may have changed. */
-  follow(nodes: readonly Peer[]): void;
+  follow(nodes: readonly MemberPeer[]): void;
   /** Adds an answer to questions of other nodes, before this node listens. */
   answer(question: string, handler: PeerHandler): void;
   /** Adds the logs of this node, once they are open. */
   addLogs(logs: Logs): void;
+}
+
+/** A node, and whether its lease may still run. */
+export interface MemberPeer extends Peer {
+  readonly isLive: boolean;
 }
 
 export interface PeersOptions {
@@ -64,7 +69,7 @@ export function openPeers(opened: AsyncDisposableStack, options: PeersOptions): 
   });
   opened.defer(() => addresses.close());
   endpoint.isOneOf(() => addresses.all());
-  let others: readonly Peer[] = [];
+  let others: readonly MemberPeer[] = [];
   return {
     client,
     heads,
@@ -73,10 +78,10 @@ export function openPeers(opened: AsyncDisposableStack, options: PeersOptions): 
       handlers,
       onStreamError: (error) => warn(`An answer to another node broke off: ${messageOf(error)}`),
     }),
-    logNodes: { own: node, others: () => others.map((peer) => logsOf(peer, client)), now },
+    logNodes: { own: node, others: () => others.map((peer) => logsOf(peer, client, peer.isLive)), now },
     others: () => others,
     follow(nodes) {
-      others = nodes.filter(({ id }) => id !== node).map(({ id, url }) => ({ id, url }));
+      others = nodes.filter(({ id }) => id !== node).map(({ id, url, isLive }) => ({ id, url, isLive }));
       void addresses.follow(nodes);
     },
     answer: (question, handler) => void handlers.set(question, handler),

@@ -14,6 +14,8 @@ const RECONNECT_MS = 1_000;
 const RECONNECT_MAX_MS = 30_000;
 /** Longer than the server is silent: it sends a comment every 15 s. */
 const SILENCE_MAX_MS = 60_000;
+/** As on the page of the logs. */
+const NODE_SHOWN_LENGTH = 8;
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 interface Entry {
@@ -90,12 +92,16 @@ async function functionNames(client: Client): Promise<Map<number, string>> {
   return new Map((functions as Named[]).map(({ id, name }) => [id, name]));
 }
 
-function text({ at, level, functionId, requestId, message, event }: Entry, names: ReadonlyMap<number, string>): string {
+function text(
+  { at, level, functionId, requestId, message, event, node }: Entry,
+  names: ReadonlyMap<number, string>,
+): string {
   const name = names.get(functionId) ?? `#${functionId}`;
   const call = requestId === null ? "" : ` ${requestId.slice(0, 8)}`;
+  const where = node === undefined ? "" : ` @${node.slice(0, NODE_SHOWN_LENGTH)}`;
   const shown = event === "print" ? message : `${event}: ${message}`;
   // Further lines are indented, so that no message looks like an entry of its own.
-  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${call} ${visible(shown).replaceAll("\n", "\n    ")}`;
+  return `${at} ${level.toUpperCase().padEnd(5)} ${name}${where}${call} ${visible(shown).replaceAll("\n", "\n    ")}`;
 }
 
 interface Following {
