@@ -13,6 +13,6 @@ Deno.test("each promise of the security model names tests that there are", async
   for (const [, promise, proof] of rows) {
     const files = [...proof!.matchAll(/`(tests\/[^`]+)`/g)].map(([, file]) => file!);
     assert.ok(files.length > 0, `"${promise}" names no test`);
-    for (const file of files) assert.match(await Deno.readTextFile(ROOT + file), /^(?:Deno\.)?test\(/m, file);
+    for (const file of files) assert.match(await Deno.readTextFile(ROOT + file), /^\s*(?:Deno\.)?test\(/m, file);
   }
 });
