@@ -49,9 +49,7 @@ export interface Origin {
 }
 
 /** Returns the origin of a URL; undefined unless it is an `http:` or `https:` URL. */
-export function originOf(
-  { protocol, hostname, port }: URL,
-): Origin | undefined {
+export function originOf({ protocol, hostname, port }: URL): Origin | undefined {
   if (protocol !== "https:" && protocol !== "http:") return undefined;
   const isPlain = protocol === "http:";
   const host = withoutDot(hostname);

@@ -138,11 +138,7 @@ export class SealedExchanges {
     this.#writer.send(type, callId, stringify(payload));
   }
 
-  async #sendStream(
-    number: number,
-    exchange: Exchange,
-    next: () => Promise<Uint8Array | undefined>,
-  ): Promise<void> {
+  async #sendStream(number: number, exchange: Exchange, next: () => Promise<Uint8Array | undefined>): Promise<void> {
     try {
       for (let piece = await next(); piece && !exchange.isOver; piece = await next()) {
         for (let at = 0; at < piece.length && !exchange.isOver;) {

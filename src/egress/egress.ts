@@ -161,11 +161,7 @@ class Connection {
   readonly ended: Promise<void>;
 
   /** Without a process, every request fails. */
-  constructor(
-    process: EgressProcess | undefined,
-    flags: string,
-    onEnd: (output: string) => void = () => {},
-  ) {
+  constructor(process: EgressProcess | undefined, flags: string, onEnd: (output: string) => void = () => {}) {
     this.#process = process;
     this.flags = flags;
     this.#connected = process?.connected ?? Promise.reject(new Error(ENDED));
@@ -177,11 +173,7 @@ class Connection {
     this.ended = this.#serve(onEnd);
   }
 
-  open(
-    request: RequestPayload,
-    body: Uint8Array,
-    port: SealedResponsePort,
-  ): SealedExchange {
+  open(request: RequestPayload, body: Uint8Array, port: SealedResponsePort): SealedExchange {
     const id = this.#lastId = this.#lastId % 0xffff_ffff + 1;
     if (this.isOver || !this.#process) {
       return failing(port, ENDED);
@@ -267,13 +259,7 @@ class Connection {
           payload,
         ) as HeadPayload;
         if (mode !== BodyMode.Stream) this.#close(id);
-        return port.head(
-          status,
-          statusText,
-          headers as FlatHeaders,
-          mode,
-          body,
-        );
+        return port.head(status, statusText, headers as FlatHeaders, mode, body);
       }
       case FromEgress.Piece:
         exchange.granted -= body.length;

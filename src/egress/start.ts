@@ -95,10 +95,7 @@ export function startEgress(
     throw new Error("the process ended before it connected");
   });
   const late = setTimeout(kill, CONNECT_MAX_MS);
-  const connected = Promise.race([
-    acceptAuthenticated(folder.listener, token),
-    gone,
-  ]).finally(() => {
+  const connected = Promise.race([acceptAuthenticated(folder.listener, token), gone]).finally(() => {
     clearTimeout(late);
     folder.closeSocket();
   });

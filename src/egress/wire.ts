@@ -48,12 +48,7 @@ export interface RequestPayload {
 }
 
 /** `mode` is None, Whole or Stream. */
-export type HeadPayload = readonly [
-  status: number,
-  statusText: string,
-  headers: FlatHeaders,
-  mode: BodyMode,
-];
+export type HeadPayload = readonly [status: number, statusText: string, headers: FlatHeaders, mode: BodyMode];
 
 export const STATUS_TEXT_MAX_LENGTH = 256;
 /** The longest sentence about a failure. */

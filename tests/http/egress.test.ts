@@ -71,12 +71,7 @@ class Fixture implements AsyncDisposable {
       pieceBytes,
       onPiece,
     } = ask;
-    const sealed: SealedEntry[] = [{
-      placeholder: PLACEHOLDER,
-      name: "STRIPE_KEY",
-      value,
-      places,
-    }];
+    const sealed: SealedEntry[] = [{ placeholder: PLACEHOLDER, name: "STRIPE_KEY", value, places }];
     const bytes = Buffer.from(body ?? "");
     const isStreamed = pieceBytes !== undefined;
     const mode = body === undefined ? BodyMode.None : isStreamed ? BodyMode.Stream : BodyMode.Whole;
@@ -164,10 +159,7 @@ Deno.test("a value is put into headers, also within Basic, and its echo is maske
   assert.equal(host.last.headers.authorization, `Bearer ${ASCII}`);
   assert.equal(host.last.headers["x-two"], `${ASCII}:${ASCII}`);
   assert.equal(bearer.headers["x-echo"], "Bearer [secret STRIPE_KEY]");
-  assert.equal(
-    JSON.parse(bearer.text).headers.authorization,
-    "Bearer [secret STRIPE_KEY]",
-  );
+  assert.equal(JSON.parse(bearer.text).headers.authorization, "Bearer [secret STRIPE_KEY]");
   assert.ok(!bearer.text.includes(ASCII));
   const basic = Buffer.from(`user:${PLACEHOLDER}`).toString("base64");
   const answer = await egress.ask(url, {
@@ -177,10 +169,7 @@ Deno.test("a value is put into headers, also within Basic, and its echo is maske
     .toString();
   assert.equal(sent, `user:${ASCII}`);
   // The masked text begins within the Base64 of "user:".
-  assert.match(
-    JSON.parse(answer.text).headers.authorization,
-    /^Basic \S*\[secret STRIPE_KEY\]$/,
-  );
+  assert.match(JSON.parse(answer.text).headers.authorization, /^Basic \S*\[secret STRIPE_KEY\]$/);
 });
 
 Deno.test("a value goes only into the places that are open, each with its encoding", async () => {
@@ -203,27 +192,14 @@ Deno.test("a value goes only into the places that are open, each with its encodi
   await text("text/plain", `<${PLACEHOLDER}>`, ["query", "path", "body"]);
   const { pathname, searchParams } = new URL(host.last.target, url);
   assert.equal(searchParams.get("key"), VALUE);
-  assert.equal(
-    pathname.split("/").length,
-    4,
-    "a slash in the value is no step",
-  );
+  assert.equal(pathname.split("/").length, 4, "a slash in the value is no step");
   assert.equal(decodeURIComponent(pathname.split("/")[2]!), VALUE);
   assert.equal(host.last.body, `<${VALUE}>`);
   assert.equal(host.last.headers.authorization, PLACEHOLDER);
-  assert.equal(
-    host.last.headers["content-length"],
-    String(Buffer.byteLength(host.last.body)),
-  );
-  await text(
-    "application/json; charset=utf-8",
-    JSON.stringify({ key: PLACEHOLDER }),
-    ["body"],
-  );
+  assert.equal(host.last.headers["content-length"], String(Buffer.byteLength(host.last.body)));
+  await text("application/json; charset=utf-8", JSON.stringify({ key: PLACEHOLDER }), ["body"]);
   assert.deepEqual(JSON.parse(host.last.body), { key: VALUE });
-  await text("application/x-www-form-urlencoded", `a=1&key=${PLACEHOLDER}`, [
-    "body",
-  ]);
+  await text("application/x-www-form-urlencoded", `a=1&key=${PLACEHOLDER}`, ["body"]);
   assert.equal(new URLSearchParams(host.last.body).get("key"), VALUE);
   await text("application/octet-stream", PLACEHOLDER, ["body"]);
   assert.equal(host.last.body, PLACEHOLDER);
@@ -251,9 +227,7 @@ Deno.test("in a form with files, a value goes into text fields only", async () =
       ...(pieceBytes && { pieceBytes }),
     });
     assert.equal(answer.failure, undefined);
-    const got = await new Response(host.last.body, {
-      headers: { "content-type": type },
-    }).formData();
+    const got = await new Response(host.last.body, { headers: { "content-type": type } }).formData();
     assert.equal(got.get("token"), `a ${ASCII} b`);
     assert.equal(got.get("last"), ASCII);
     const file = got.get("file") as File;
@@ -279,11 +253,7 @@ Deno.test("placeholders that are split over the pieces of a body are found", asy
       body,
       pieceBytes,
     });
-    assert.deepEqual(JSON.parse(host.last.body), {
-      a: VALUE,
-      b: VALUE + VALUE,
-      c: PLACEHOLDER.slice(0, -1),
-    });
+    assert.deepEqual(JSON.parse(host.last.body), { a: VALUE, b: VALUE + VALUE, c: PLACEHOLDER.slice(0, -1) });
     assert.equal(host.last.headers["transfer-encoding"], "chunked");
   }
   await egress.ask(`https://localhost:${host.port}/`, {
@@ -294,10 +264,7 @@ Deno.test("placeholders that are split over the pieces of a body are found", asy
     pieceBytes: 9,
     length: body.length,
   });
-  assert.equal(
-    host.last.headers["content-length"],
-    String(host.last.body.length),
-  );
+  assert.equal(host.last.headers["content-length"], String(host.last.body.length));
 });
 
 Deno.test("headers of the connection, of the host and of the encoding are not the handler's", async () => {
@@ -315,16 +282,7 @@ Deno.test("headers of the connection, of the host and of the encoding are not th
         "accept-encoding",
         "zstd",
       ],
-      ...[
-        "connection",
-        "close",
-        "te",
-        "trailers",
-        "transfer-encoding",
-        "chunked",
-        "content-length",
-        "3",
-      ],
+      ...["connection", "close", "te", "trailers", "transfer-encoding", "chunked", "content-length", "3"],
       ...["x-own", "1", "user-agent", "mine"],
     ],
   });
@@ -351,19 +309,11 @@ Deno.test("what would end a header or begin another request is refused", async (
     { headers: ["x-a", PLACEHOLDER], value: "line one\nline two" },
     /"STRIPE_KEY" cannot be sent in the header/,
   );
-  await refused(
-    { headers: ["x-a", PLACEHOLDER], value: "snow ☃ snow ☃" },
-    /"STRIPE_KEY" cannot be sent in the header/,
-  );
+  await refused({ headers: ["x-a", PLACEHOLDER], value: "snow ☃ snow ☃" }, /"STRIPE_KEY" cannot be sent in the header/);
   await refused({ method: "GET / HTTP/1.1\r\nx:" }, /method is not allowed/);
   await refused({ method: "TRACE" }, /method is not allowed/);
   // More than was announced would be another request.
-  const two = {
-    method: "POST",
-    body: "abcGET /smuggled HTTP/1.1\r\n\r\n",
-    pieceBytes: 100,
-    length: 3,
-  };
+  const two = { method: "POST", body: "abcGET /smuggled HTTP/1.1\r\n\r\n", pieceBytes: 100, length: 3 };
   await refused(two, /announced length/);
   await refused({ ...two, length: 100 }, /announced length/);
   assert.ok(host.received.every(({ target }) => target === "/"));
@@ -390,10 +340,7 @@ Deno.test("compressed echoes are decoded and masked, and those that cannot be se
     assert.equal(text, "Bearer [secret STRIPE_KEY]", encoding);
     assert.equal(headers["content-encoding"], undefined);
   }
-  assert.match(
-    (await ask("zstd")).failure!,
-    /compressed in a way that cannot be searched/,
-  );
+  assert.match((await ask("zstd")).failure!, /compressed in a way that cannot be searched/);
 });
 
 Deno.test("an echo in pieces is masked wherever it is split, and nothing of it passes before", async () => {
@@ -452,15 +399,10 @@ Deno.test("what passes, and when, does not depend on the beginning of a value", 
           },
         }),
       ));
-    const answer = await egress.ask(`https://localhost:${host.port}/`, {
-      onPiece: () => held.resolve(),
-    });
+    const answer = await egress.ask(`https://localhost:${host.port}/`, { onPiece: () => held.resolve() });
     assert.equal(answer.text, first);
     // As many bytes wait whatever they are.
-    assert.equal(
-      answer.pieces[0]!.length,
-      first.length - 12 * ASCII.length + 1,
-    );
+    assert.equal(answer.pieces[0]!.length, first.length - 12 * ASCII.length + 1);
   }
 });
 
@@ -486,9 +428,7 @@ Deno.test("each line of a stream passes at once, and an echo in it is masked", a
       }),
       { headers: { "content-type": "text/event-stream" } },
     ));
-  const { text } = await egress.ask(`https://localhost:${host.port}/`, {
-    onPiece: () => passed.resolve(),
-  });
+  const { text } = await egress.ask(`https://localhost:${host.port}/`, { onPiece: () => passed.resolve() });
   assert.equal(text, events.join("").replace(ASCII, "[secret STRIPE_KEY]"));
 });
 
@@ -537,12 +477,7 @@ Deno.test("long bodies pass both ways in windows", async () => {
   );
   const body = "0123456789abcdef".repeat(40_000);
   const url = `http://127.0.0.1:${host.port}/`;
-  const long = await egress.ask(url, {
-    method: "POST",
-    body,
-    pieceBytes: 30_000,
-    length: body.length,
-  });
+  const long = await egress.ask(url, { method: "POST", body, pieceBytes: 30_000, length: body.length });
   assert.equal(long.text, body + body);
   assert.equal(host.last.headers["content-length"], String(body.length));
   const head = await egress.ask(url, { method: "HEAD" });

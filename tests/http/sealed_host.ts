@@ -9,9 +9,7 @@ const fixture = (name: string): string =>
   );
 
 /** The certificate that signed the one of `localhost`. */
-export const CA_PATH = fileURLToPath(
-  new URL("../fixtures/tls/ca.pem", import.meta.url),
-);
+export const CA_PATH = fileURLToPath(new URL("../fixtures/tls/ca.pem", import.meta.url));
 export const CA = fixture("ca.pem");
 
 export interface Received {

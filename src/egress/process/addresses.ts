@@ -41,19 +41,14 @@ export class Addresses {
   }
 
   /** Returns the addresses of an origin, those of IPv4 first. @throws Unreachable */
-  async of(
-    origin: Origin,
-    closed: readonly string[],
-  ): Promise<readonly string[]> {
+  async of(origin: Origin, closed: readonly string[]): Promise<readonly string[]> {
     const rules = this.#rulesOf(closed);
     const name = origin.host.replace(/^\[(.*)\]$/, "$1");
     const refused = (): Unreachable =>
       new Unreachable(
         `This function may not connect to "${origin.host}:${origin.port}".`,
       );
-    if (
-      rules.some((rule) => rule.name === origin.host && isPort(rule, origin))
-    ) throw refused();
+    if (rules.some((rule) => rule.name === origin.host && isPort(rule, origin))) throw refused();
     const addresses = isIP(name) ? [name] : await this.#lookUp(name);
     const isClosed = (address: string): boolean =>
       rules.some((rule) =>
@@ -104,10 +99,7 @@ function ruleOf(entry: string): Rule {
   if (host === undefined) {
     throw new Error(`"${entry}" is no address, range or name`);
   }
-  const [start, bits] = host.replace(/[[\]]/g, "").split("/") as [
-    string,
-    string?,
-  ];
+  const [start, bits] = host.replace(/[[\]]/g, "").split("/") as [string, string?];
   const addresses = new BlockList();
   const family = isIP(start);
   const kind = family === 6 ? "ipv6" : "ipv4";
@@ -115,11 +107,7 @@ function ruleOf(entry: string): Rule {
     if (bits === undefined) addresses.addAddress(start, kind);
     else addresses.addSubnet(start, Number(bits), kind);
   }
-  return {
-    port: port === undefined ? undefined : Number(port),
-    name: host.toLowerCase(),
-    addresses,
-  };
+  return { port: port === undefined ? undefined : Number(port), name: host.toLowerCase(), addresses };
 }
 
 /** Returns the IPv4 address of an IPv4-mapped IPv6 address, so that rules for IPv4 apply. */

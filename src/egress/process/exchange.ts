@@ -18,13 +18,7 @@ const CONNECT_MAX_MS = 30_000;
 /** Methods that may be sent again if a kept connection turns out to be closed (RFC 9110 9.2.2). */
 const REPEATABLE = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 /** Errors of a connection that was never established. */
-const NOT_CONNECTED = [
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "EADDRNOTAVAIL",
-  "ETIMEDOUT",
-];
+const NOT_CONNECTED = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL", "ETIMEDOUT"];
 
 /** The connections that the requests of one lane share. */
 export interface Lane {
@@ -66,6 +60,8 @@ export class Exchange {
   #pieces: Uint8Array[] = [];
   #hasBodyEnded = false;
   #sent: ClientRequest | undefined;
+  /** Whether anything of the request may have been sent. */
+  #hasConnected = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -157,10 +153,7 @@ export class Exchange {
         if (bytes > WHOLE_BODY_MAX_BYTES) break;
       }
     }
-    this.#head(
-      [status, statusText, headers, BodyMode.Stream],
-      new Uint8Array(0),
-    );
+    this.#head([status, statusText, headers, BodyMode.Stream], new Uint8Array(0));
     const stream = masker.stream();
     for (const piece of collected) await this.#sendPieces(stream.push(piece));
     while (true) {
@@ -188,9 +181,7 @@ export class Exchange {
   }
 
   /** Returns the body with its values, if all of it is to be sent at once. */
-  async #wholeBody(
-    { filter, isCollected }: OutgoingRequest,
-  ): Promise<Uint8Array | undefined> {
+  async #wholeBody({ filter, isCollected }: OutgoingRequest): Promise<Uint8Array | undefined> {
     const { request, body } = this.#options;
     if (request.mode === BodyMode.Whole) {
       return filter ? Buffer.concat([filter.push(body), filter.end()]) : body;
@@ -219,21 +210,14 @@ export class Exchange {
         this.#refuseOver();
         const code = (error as { code?: string }).code ?? "";
         if (isStreamed) throw error;
-        if (NOT_CONNECTED.includes(code) && index + 1 < addresses.length) {
-          index++;
-        } else if (
-          sent.reusedSocket && !isRepeated && REPEATABLE.includes(out.method)
-        ) isRepeated = true;
+        if (!this.#hasConnected && NOT_CONNECTED.includes(code) && index + 1 < addresses.length) index++;
+        else if (sent.reusedSocket && !isRepeated && REPEATABLE.includes(out.method)) isRepeated = true;
         else throw error;
       }
     }
   }
 
-  #open(
-    out: OutgoingRequest,
-    address: string,
-    whole: Uint8Array | undefined,
-  ): ClientRequest {
+  #open(out: OutgoingRequest, address: string, whole: Uint8Array | undefined): ClientRequest {
     const { request, lane } = this.#options;
     const { origin, method, target, headers, filter } = out;
     const name = origin.host.replace(/^\[(.*)\]$/, "$1");
@@ -265,11 +249,16 @@ export class Exchange {
         () => sent.destroy(Object.assign(new Error("late"), { code: "ETIMEDOUT" })),
         CONNECT_MAX_MS,
       );
+      const connected = (): void => {
+        clearTimeout(late);
+        this.#hasConnected = true;
+      };
+      this.#hasConnected = false;
       sent.once("socket", (socket) => {
         // It counts while a connection is idle.
         socket.setTimeout(0);
-        if (!socket.connecting) clearTimeout(late);
-        else socket.once("connect", () => clearTimeout(late));
+        if (!socket.connecting) connected();
+        else socket.once("connect", connected);
       });
       sent.once("response", (response) => {
         clearTimeout(late);
@@ -290,10 +279,7 @@ export class Exchange {
     });
   }
 
-  async #sendBody(
-    sent: ClientRequest,
-    filter: OutgoingRequest["filter"],
-  ): Promise<void> {
+  async #sendBody(sent: ClientRequest, filter: OutgoingRequest["filter"]): Promise<void> {
     const write = async (bytes: Uint8Array): Promise<void> => {
       if (bytes.length === 0 || sent.write(bytes)) return;
       await new Promise<void>((resolve) => {

@@ -34,10 +34,7 @@ function laneOf(id: number): Lane {
       maxFreeSockets: IDLE_CONNECTIONS_MAX,
       scheduling: "lifo" as const,
     };
-    lane = {
-      plain: closingIdle(new http.Agent(options)),
-      encrypted: closingIdle(new https.Agent(options)),
-    };
+    lane = { plain: closingIdle(new http.Agent(options)), encrypted: closingIdle(new https.Agent(options)) };
     lanes.set(id, lane);
   }
   return lane;
@@ -76,10 +73,7 @@ for (const type of ["error", "unhandledrejection"]) {
   });
 }
 
-const connection = await Deno.connect({
-  transport: "unix",
-  path: Deno.args[0]!,
-});
+const connection = await Deno.connect({ transport: "unix", path: Deno.args[0]! });
 const token = new Uint8Array(TOKEN_BYTES);
 for (let length = 0; length < token.length;) {
   const count = await Deno.stdin.read(token.subarray(length));
@@ -87,10 +81,7 @@ for (let length = 0; length < token.length;) {
   length += count;
 }
 await connection.write(token);
-const writer = new FrameWriter(
-  (bytes) => connection.write(bytes),
-  () => exchanges.size >= BUSY_CALLS,
-);
+const writer = new FrameWriter((bytes) => connection.write(bytes), () => exchanges.size >= BUSY_CALLS);
 
 function open(id: number, request: RequestPayload, body: Uint8Array): void {
   const exchange = new Exchange({

@@ -73,11 +73,7 @@ export class Masker {
   #find(bytes: Uint8Array): Replaced[] {
     const found: Replaced[] = this.#matcher.find(bytes)!.spans.map((
       { start, end, of },
-    ) => ({
-      start,
-      end,
-      name: of.name,
-    }));
+    ) => ({ start, end, name: of.name }));
     for (const view of [...viewsOf(bytes), ...withoutNuls(bytes)]) {
       for (const { start, end, of } of this.#matcher.find(view.bytes)!.spans) {
         found.push({
@@ -109,10 +105,7 @@ export class MaskedStream {
   readonly #decidedTo: (bytes: Uint8Array) => number;
   #held: Uint8Array = new Uint8Array(0);
 
-  constructor(
-    find: (bytes: Uint8Array) => Replaced[],
-    decidedTo: (bytes: Uint8Array) => number,
-  ) {
+  constructor(find: (bytes: Uint8Array) => Replaced[], decidedTo: (bytes: Uint8Array) => number) {
     this.#find = find;
     this.#decidedTo = decidedTo;
   }
@@ -136,11 +129,7 @@ export class MaskedStream {
 }
 
 /** Returns the bytes up to `to` with the name of its secret in place of each value. */
-function replaceIn(
-  bytes: Uint8Array,
-  found: readonly Replaced[],
-  to: number,
-): Uint8Array {
+function replaceIn(bytes: Uint8Array, found: readonly Replaced[], to: number): Uint8Array {
   if (found.length === 0) return bytes.subarray(0, to);
   const parts: Uint8Array[] = [];
   let at = 0;

@@ -13,19 +13,12 @@ const NOT_IN_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
 const BASIC = /^(basic +)([a-z0-9+/_-]+=*) *$/i;
 
 /** Returns the entries whose values may be put in this place. */
-export function entriesFor(
-  sealed: readonly SealedEntry[],
-  place: SendPlace,
-): SealedEntry[] {
+export function entriesFor(sealed: readonly SealedEntry[], place: SendPlace): SealedEntry[] {
   return sealed.filter(({ places }) => places.includes(place));
 }
 
 /** Returns the header's value with the values in it, also within `Basic`. @throws Unsendable */
-export function inHeader(
-  name: string,
-  text: string,
-  entries: readonly SealedEntry[],
-): string {
+export function inHeader(name: string, text: string, entries: readonly SealedEntry[]): string {
   const basic = BASIC.exec(text);
   if (basic) {
     const given = Buffer.from(basic[2]!, "base64");
@@ -59,10 +52,7 @@ export function inPath(path: string, entries: readonly SealedEntry[]): string {
   );
 }
 
-export function inQuery(
-  query: string,
-  entries: readonly SealedEntry[],
-): string {
+export function inQuery(query: string, entries: readonly SealedEntry[]): string {
   return replaceText(query, entries, percentEncoded);
 }
 
@@ -241,11 +231,7 @@ function percentEncoded(value: string): string {
   );
 }
 
-function replaceText(
-  text: string,
-  entries: readonly SealedEntry[],
-  encode: (value: string) => string,
-): string {
+function replaceText(text: string, entries: readonly SealedEntry[], encode: (value: string) => string): string {
   let filled = text;
   for (const { placeholder, value } of entries) {
     if (filled.includes(placeholder)) {
@@ -256,11 +242,7 @@ function replaceText(
 }
 
 /** Returns the same buffer if it has no placeholder. */
-function replaceIn(
-  bytes: Buffer,
-  entries: readonly SealedEntry[],
-  encode: Encode,
-): Buffer {
+function replaceIn(bytes: Buffer, entries: readonly SealedEntry[], encode: Encode): Buffer {
   const found: { at: number; entry: SealedEntry }[] = [];
   for (const entry of entries) {
     for (
@@ -284,10 +266,7 @@ function replaceIn(
 }
 
 /** Returns how many of the last bytes may begin a placeholder. */
-function openLength(
-  bytes: Uint8Array,
-  entries: readonly SealedEntry[],
-): number {
+function openLength(bytes: Uint8Array, entries: readonly SealedEntry[]): number {
   return Math.max(
     0,
     ...entries.map(({ placeholder }) => openLengthOf(bytes, Buffer.from(placeholder))),

@@ -28,14 +28,7 @@ const OWN_HEADERS = new Set([
     "upgrade",
     "http2-settings",
   ],
-  ...[
-    "proxy-authorization",
-    "proxy-authenticate",
-    "host",
-    "content-length",
-    "expect",
-    "referer",
-  ],
+  ...["proxy-authorization", "proxy-authenticate", "host", "content-length", "expect", "referer"],
   ...["range", "if-range", "accept-encoding"],
 ]);
 /** What `fetch` sends if the handler says nothing else (Deno 2.9.6). */
@@ -62,9 +55,7 @@ export interface OutgoingRequest {
 }
 
 /** @throws Unsendable */
-export function outgoing(
-  { method, url, headers, mode, length, sealed }: RequestPayload,
-): OutgoingRequest {
+export function outgoing({ method, url, headers, mode, length, sealed }: RequestPayload): OutgoingRequest {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const origin = parsed && originOf(parsed);
   if (!parsed || !origin || parsed.username !== "" || parsed.password !== "") {
@@ -109,11 +100,7 @@ export function outgoing(
 }
 
 /** Returns the headers that say how the body is sent. `length` is undefined if it is not known. */
-export function lengthHeaders(
-  method: string,
-  mode: BodyMode,
-  length: number | undefined,
-): string[] {
+export function lengthHeaders(method: string, mode: BodyMode, length: number | undefined): string[] {
   if (mode === BodyMode.None) {
     return WITH_BODY.includes(method) ? ["content-length", "0"] : [];
   }

@@ -38,11 +38,7 @@ export interface MaskedHead {
 }
 
 /** @throws Unreadable */
-export function maskedHead(
-  response: IncomingMessage,
-  method: string,
-  masker: Masker,
-): MaskedHead {
+export function maskedHead(response: IncomingMessage, method: string, masker: Masker): MaskedHead {
   const { statusCode: status = 0, statusMessage = "", rawHeaders } = response;
   if (status < 200 || status > 599) {
     throw new Unreadable(`The host answered with the status ${status}.`);
@@ -67,24 +63,12 @@ export function maskedHead(
   if (headers.length > 2 * HEADERS_MAX || total > HEADERS_MAX_LENGTH) {
     throw new Unreadable("The response has too many headers.");
   }
-  const statusText = masker.header(statusMessage).slice(
-    0,
-    STATUS_TEXT_MAX_LENGTH,
-  );
-  return {
-    status,
-    statusText,
-    headers,
-    length,
-    isEncoded: encodingOf(response) !== "",
-    hasBody,
-  };
+  const statusText = masker.header(statusMessage).slice(0, STATUS_TEXT_MAX_LENGTH);
+  return { status, statusText, headers, length, isEncoded: encodingOf(response) !== "", hasBody };
 }
 
 /** Returns the body, decoded. @throws Unreadable */
-export function decodedBody(
-  response: IncomingMessage,
-): AsyncIterable<Uint8Array> {
+export function decodedBody(response: IncomingMessage): AsyncIterable<Uint8Array> {
   const encoding = encodingOf(response);
   switch (encoding) {
     case "":
@@ -141,9 +125,7 @@ async function* decoded(
 }
 
 /** "deflate" means zlib's format (RFC 9110 8.4.1.2), but some hosts send the bare one. */
-async function* inflated(
-  response: IncomingMessage,
-): AsyncGenerator<Uint8Array> {
+async function* inflated(response: IncomingMessage): AsyncGenerator<Uint8Array> {
   const pieces = response[Symbol.asyncIterator]() as AsyncIterableIterator<
     Uint8Array
   >;
@@ -153,8 +135,5 @@ async function* inflated(
     yield first;
     yield* pieces;
   }
-  yield* decoded(
-    all(),
-    (first[0]! & 0x0f) === 8 ? createInflate() : createInflateRaw(),
-  );
+  yield* decoded(all(), (first[0]! & 0x0f) === 8 ? createInflate() : createInflateRaw());
 }

@@ -94,13 +94,7 @@ export class Fetches {
   }
 
   /** Handles a frame about fetches. `call` is undefined if it has ended. @throws ProtocolError */
-  receive(
-    type: number,
-    call: FetchingCall | undefined,
-    id: number,
-    payload: string,
-    body: Uint8Array,
-  ): void {
+  receive(type: number, call: FetchingCall | undefined, id: number, payload: string, body: Uint8Array): void {
     if (type === ToHost.Fetch) {
       return this.#open(parseFetch(payload), body, call, id);
     }
@@ -146,12 +140,7 @@ export class Fetches {
     this.#options.sender?.close();
   }
 
-  #open(
-    payload: FetchPayload,
-    body: Uint8Array,
-    call: FetchingCall | undefined,
-    id: number,
-  ): void {
+  #open(payload: FetchPayload, body: Uint8Array, call: FetchingCall | undefined, id: number): void {
     const [number, method, url, headers, mode, length] = payload;
     if (this.#fetches.has(number)) {
       throw new ProtocolError("a request with a number that is in use");
