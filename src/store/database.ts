@@ -279,7 +279,7 @@ export class Database {
     if (!this.#db.applyChangeset(part, { onConflict })) throw new DivergedError([...reasons]);
   }
 
-  /** Returns how many tables each table refers to, one behind the other; no table refers to itself. */
+  /** Returns how many other tables each table refers to, one behind the other. */
   #depths(): (table: string) => number {
     if (this.#depthOf) return this.#depthOf;
     const parents = new Map<string, string[]>();
@@ -287,6 +287,8 @@ export class Database {
       "SELECT t.name, f.\"table\" AS parent FROM sqlite_schema t, pragma_foreign_key_list(t.name) f WHERE t.type = 'table'",
     );
     for (const { name, parent } of all<{ name: string; parent: string }>(references)) {
+      // Such as a deployment that rolls back to an earlier one.
+      if (name === parent) continue;
       parents.set(name, [...parents.get(name) ?? [], parent]);
     }
     const depthOf = (table: string): number =>

@@ -302,6 +302,20 @@ const CHANGES: Record<string, Change> = {
     const file = m % 3 === 0 ? null : { sha256: sha256Of(new Uint8Array([n])), sizeBytes: 1 };
     return history.commit(authorOf(OPERATOR), "file", `Change ${n}`, new Map([[`${m % 4}.ts`, file]]));
   },
+  deploy: ({ store, history }, n) => {
+    const { codeVersions } = store;
+    const [last] = codeVersions.deployments(Number.MAX_SAFE_INTEGER, 1);
+    const list = JSON.stringify([n % 3]);
+    codeVersions.addDeployment({
+      id: codeVersions.nextDeploymentId(),
+      versionId: history.head().version ?? null,
+      rollbackOf: last?.id ?? null,
+      at: n,
+      ...{ actorKind: "operator", actorId: null, actorName: null, message: `Deployment ${n}`, plan: "{}" },
+      functions: sha256Of(list),
+      mac: new Uint8Array(32),
+    }, list);
+  },
   lockPackages: ({ store }, n, m) => store.packageLocks.put(`${m % 3}.ts`, `{"version":"5","n":${n}}`),
   unlockPackages: ({ store }, _n, m) => store.packageLocks.remove(`${m % 3}.ts`),
   fail: () => {
