@@ -25,7 +25,7 @@ Deno.test("a terminal is signed in from the page that it opens", async () => {
   await page.getByLabel("Code").fill(code.toLowerCase());
   await page.getByLabel("Password").fill(ADMIN.password);
   await page.getByRole("button", { name: "Sign the terminal in" }).click();
-  await page.getByText("Return to the terminal.").waitFor();
+  await page.getByText("Return to the terminal. You can close this page.").waitFor();
   const elsewhere = ada.offences.splice(0);
   assert.equal(elsewhere.length, 1, "the only request to another server is the one to the terminal");
   const port = new URL(address).searchParams.get("port");
