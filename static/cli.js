@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 897c3cf08879e978be04c83ce1ce3c8ec7e30cf9d65a0e0d693b722a864ddcd1
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 581cb2325c1a302500bb7288b795aa5262bf73933191c62af02f622d736ff131
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -734,6 +734,11 @@ var set = {
       value: "TEXT",
       help: "what the secret is for"
     },
+    "keep-previous": {
+      type: "string",
+      value: "TIME",
+      help: "how long the old value counts, too: 24h or 7d"
+    },
     sealed: {
       type: "boolean",
       help: "functions can send the value to its hosts, and no one can read it"
@@ -782,7 +787,13 @@ var set = {
         in: places
       }
     };
-    if (stored) await client.put(`/api/secrets/${stored.id}`, changes);
+    const keepPrevious = given.text("keep-previous");
+    if (stored) await client.put(`/api/secrets/${stored.id}`, {
+      ...changes,
+      ...keepPrevious && {
+        keepPrevious
+      }
+    });
     else await client.post("/api/secrets", {
       name,
       ...changes,

@@ -157,10 +157,15 @@ Deno.test("the history of a secret lists its versions without values, and restor
   await using home = makeCrudeHome();
   const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
   const crude = (args: string[], input = "") => home.crude(["secrets", ...args], { env, input });
-  for (const value of ["planted-one", "planted-two"]) await crude(["set", "A"], value);
+  await crude(["set", "A"], "planted-one");
+  assert.equal((await crude(["set", "A", "--keep-previous", "24h"], "planted-two")).code, 0);
+  assert.equal((await crude(["set", "A", "--keep-previous", "soon"], "planted-three")).code, 1);
   const listed = await crude(["history", "A"]);
   assert.equal(listed.code, 0, listed.stderr);
-  assert.match(listed.stdout, /^VERSION.*\n2 +\S+Z +management\/bootstrap +current\n1 +\S+Z +management\/bootstrap/);
+  assert.match(
+    listed.stdout,
+    /^VERSION.*\n2 +\S+Z +management\/bootstrap +current\n1 +\S+Z +management\/bootstrap +counts until \S+Z\n$/,
+  );
   assert.doesNotMatch(listed.stdout, /planted/);
   const restored = await crude(["history", "A", "--restore", "1", "--json"]);
   assert.deepEqual(restored.json, { name: "A", scope: "global", version: 3, from: 1 });

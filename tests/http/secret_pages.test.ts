@@ -32,6 +32,7 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     "/web/secrets/paste",
     "/web/secrets/resolve",
     "/web/secrets/deleted",
+    "/web/secrets/due",
     "/web/secrets/exposure?from=2026-01-01",
     `/web/secrets/deleted/5/restore`,
     `/web/secrets/deleted/5/purge`,
@@ -305,4 +306,6 @@ Deno.test("the form of a secret sets when it is due, references, canary and an o
   }
   await visitor.post("/web/secrets/1/edit", { ...edit, value: "", expiresAt: "2020-01-01", onExpiry: "close" });
   assert.match((await visitor.get("/web/secrets/names/DB")).text, /Expired, closed/);
+  assert.match((await visitor.get("/web/secrets/due")).text, /DB[\s\S]*Expired, closed/);
+  assert.match((await visitor.get("/web")).text, /1 secret\s+is\s+expired or overdue/);
 });

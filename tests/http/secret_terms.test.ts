@@ -239,4 +239,5 @@ Deno.test("a canary alerts when it is read, sent out or revealed, also through a
   assert.equal((await api("GET", `/api/secrets/${id}`)).body.canary, false);
   const visitor = await setUp(server);
   assert.match((await visitor.get("/web/audit")).text, /canary/);
+  assert.match((await visitor.get("/web")).text, /The canary\s+<code>BAIT<\/code>\s+was read/);
 });

@@ -44,6 +44,7 @@ const set: Command = {
     ...OWNER_OPTIONS,
     ...VALUE_OPTIONS,
     comment: { type: "string", value: "TEXT", help: "what the secret is for" },
+    "keep-previous": { type: "string", value: "TIME", help: "how long the old value counts, too: 24h or 7d" },
     sealed: { type: "boolean", help: "functions can send the value to its hosts, and no one can read it" },
     host: { type: "string", multiple: true, value: "HOST", help: "a host of a sealed value; may be repeated" },
     in: {
@@ -73,7 +74,8 @@ const set: Command = {
       ...(hosts.length > 0 && { hosts }),
       ...(places.length > 0 && { in: places }),
     };
-    if (stored) await client.put(`/api/secrets/${stored.id}`, changes);
+    const keepPrevious = given.text("keep-previous");
+    if (stored) await client.put(`/api/secrets/${stored.id}`, { ...changes, ...(keepPrevious && { keepPrevious }) });
     else await client.post("/api/secrets", { name, ...changes, ...owner.fields });
     const done = stored ? "changed" : "created";
     return { json: { name, scope: owner.scope, done }, lines: [`${name} (${owner.label}) was ${done}.`] };

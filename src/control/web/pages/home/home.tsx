@@ -38,7 +38,38 @@ export function addHome(web: Web, deps: WebDeps): void {
 /** Returns what needs an admin's attention, each in a sentence or two, the most urgent first. */
 async function concernsOf(deps: WebDeps): Promise<Child[]> {
   const functions = await functionConcerns(deps);
-  return [...encryptionConcerns(deps), ...functions, ...leakConcerns(deps), ...deps.sandboxWarnings];
+  return [
+    ...canaryConcerns(deps),
+    ...encryptionConcerns(deps),
+    ...functions,
+    ...leakConcerns(deps),
+    ...dueConcerns(deps),
+    ...deps.sandboxWarnings,
+  ];
+}
+
+/** Returns the canaries that were read or sent out within the last day. */
+function canaryConcerns({ audit, now }: WebDeps): Child[] {
+  const filter = { action: "secret.canary", from: now() - DAY_MS };
+  const { entries } = audit.list(filter, Number.MAX_SAFE_INTEGER, LEAKS_MAX);
+  const names = [...new Set(entries.map(({ subjectName }) => subjectName).filter((name) => name !== ""))];
+  const concerns = names.map((name) => (
+    <>
+      The canary <code>{name}</code> was read within the last day. <a href="/web/audit?action=secret.canary">By whom</a>
+    </>
+  ));
+  return fewOf(concerns, "more canaries were read");
+}
+
+function dueConcerns({ secrets, now }: WebDeps): Child[] {
+  const overdue = secrets.countDue(now());
+  if (overdue === 0) return [];
+  return [
+    <>
+      {plural(overdue, "secret")} {overdue === 1 ? "is" : "are"} expired or overdue.{" "}
+      <a href="/web/secrets/due">Which</a>
+    </>,
+  ];
 }
 
 function encryptionConcerns({ rotation, now }: WebDeps): Child[] {

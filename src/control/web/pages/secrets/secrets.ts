@@ -3,6 +3,7 @@
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { addBin } from "./bin.tsx";
 import { addBrowse } from "./browse.tsx";
+import { addDue } from "./due.tsx";
 import { addExposure } from "./exposure.tsx";
 import { addForms } from "./form.tsx";
 import { addSecretHistory } from "./history.tsx";
@@ -15,6 +16,7 @@ import { addValues } from "./values.tsx";
 export function addSecrets(web: Web, deps: WebDeps): void {
   addBin(web, deps);
   addBrowse(web, deps);
+  addDue(web, deps);
   addExposure(web, deps);
   addForms(web, deps);
   addSecretHistory(web, deps);
