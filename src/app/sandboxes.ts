@@ -8,6 +8,7 @@ import { codeVersionOf } from "../calls/target.ts";
 import { type Conditions, createConditions } from "../code/checks/condition.ts";
 import { createEgress } from "../egress/egress.ts";
 import { type Endpoint, machineHosts } from "../http/endpoint.ts";
+import { messageOf } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
 import type { Masking } from "../masking/masking.ts";
 import { oncePerMinute } from "../once_per_minute.ts";
@@ -65,7 +66,7 @@ export async function openSandboxes(
   };
   const egress = createEgress({
     process,
-    certificates: await certificatesOf(config.fetchEnv),
+    certificates: await certificatesOf(config.fetchEnv, (sentence) => log("warn", sentence)),
     refusal: () => parts.cluster?.serving.callRefusal()?.message,
     onFailure: (sentence) => log("error", sentence),
   });
@@ -98,9 +99,22 @@ export async function openSandboxes(
 /** Variables with paths of certificates that the operator trusts. */
 const CERTIFICATES = ["DENO_CERT", "NODE_EXTRA_CA_CERTS"];
 
-async function certificatesOf(fetchEnv: Readonly<Record<string, string>>): Promise<string[]> {
-  const paths = CERTIFICATES.map((name) => fetchEnv[name]).filter((path) => path !== undefined);
-  return await Promise.all(paths.map((path) => Deno.readTextFile(path)));
+/** Reads the certificates. A file that cannot be read is reported, as only requests with sealed secrets need it here. */
+async function certificatesOf(
+  fetchEnv: Readonly<Record<string, string>>,
+  warn: (sentence: string) => void,
+): Promise<string[]> {
+  const certificates: string[] = [];
+  for (const name of CERTIFICATES) {
+    const path = fetchEnv[name];
+    if (path === undefined) continue;
+    try {
+      certificates.push(await Deno.readTextFile(path));
+    } catch (error) {
+      warn(`${name} cannot be read, so that requests with sealed secrets do not trust it: ${messageOf(error)}.`);
+    }
+  }
+  return certificates;
 }
 
 interface StartObservers {

@@ -298,3 +298,9 @@ Deno.test("clients over node:http and node:https send the value, too, with bodie
   assert.equal(body.aborted, "stopped");
   assert.equal(of(host.received, "/aborted"), undefined);
 });
+
+Deno.test("a file of certificates that cannot be read is reported, and the server starts", async () => {
+  await using server = await startApp({ env: { DENO_CERT: "/no/such/file.pem" } });
+  assert.match(server.logs(), /WARN +DENO_CERT cannot be read/);
+  assert.equal((await server.api("GET", "/health")).status, 200);
+});
