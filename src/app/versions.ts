@@ -35,5 +35,6 @@ export async function openVersions(
   opened.defer(() => workingCopy.stop());
   await workingCopy.recover();
   cluster?.stageCode((changes) => workingCopy.stage(changes));
+  await cluster?.forgetPurged(blobs, (sha256) => history.head().tree.values().some((file) => file.sha256 === sha256));
   return { blobs, history, workingCopy };
 }

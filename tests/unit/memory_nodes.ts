@@ -131,6 +131,8 @@ function openNode({ path, weather, log, live, now }: NodeParts): MemoryNode {
     replication,
     meta: store.meta,
     applyOther() {},
+    // As files of code are put in place and what is left of them is removed.
+    prepare: () => Promise.resolve({ apply() {}, [Symbol.asyncDispose]: () => turn() }),
     settle: () => Promise.resolve(),
     onFatal: (error) => failures.push(error),
   });
@@ -162,6 +164,8 @@ function openNode({ path, weather, log, live, now }: NodeParts): MemoryNode {
     },
   };
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** Every row of every table of a node, as text. */
 export function rowsOf({ path }: Pick<MemoryNode, "path">): Record<string, string[]> {

@@ -8,6 +8,7 @@ import type { Blobs } from "../../store/blobs.ts";
 import type { Config } from "../../config.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { OncePerCluster } from "../../once_per_cluster.ts";
+import type { Sha256 } from "../../sha256.ts";
 import type { Serving } from "../../serving.ts";
 import type { SharedState } from "../../shared_state.ts";
 import type { Counts } from "./counts.ts";
@@ -43,6 +44,8 @@ export interface Cluster {
   exchangeCounts(counts: Counts): void;
   /** Returns the contents of code of all nodes, of which `local` are this node's. */
   blobsOver(local: Blobs): Blobs;
+  /** Removes contents that may have been purged while this node had no part in the cluster, unless they are `used`. */
+  forgetPurged(blobs: Blobs, used: (sha256: Sha256) => boolean): Promise<void>;
   /** Sets how files of an entry are put in place. */
   stageCode(stage: WorkingCopy["stage"]): void;
   /** Sets what calls get while the node is cut off. */

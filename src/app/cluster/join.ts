@@ -35,6 +35,8 @@ export interface Joined {
   readonly log: ChangeLog;
   readonly snapshots: Snapshots;
   readonly locks: Locks;
+  /** Whether the database was just replaced by a snapshot, so that this node has not seen all entries. */
+  readonly isFromSnapshot: boolean;
   /** Held by the first node of a cluster until it has stored what others start from; undefined on others. */
   readonly founding: HeldLock | undefined;
 }
@@ -77,9 +79,9 @@ export async function joinCluster(
     if (body) await found(log, body);
     const snapshots = new Snapshots(postgres, keyFile.keyring, id);
     const path = join(dataDir, "database.db");
-    await ensureDatabase({ log, snapshots, path, keyFile, report });
+    const isFromSnapshot = await ensureDatabase({ log, snapshots, path, keyFile, report });
     if (existsSync(path)) await upgradeDatabase(path, { identity, keyFile, postgres, log, report });
-    return { identity, keyFile, postgres, log, snapshots, locks, founding };
+    return { identity, keyFile, postgres, log, snapshots, locks, isFromSnapshot, founding };
   }
 
   /** Returns the node's key file; with a body, it is that of a new cluster. */
@@ -160,15 +162,18 @@ interface DatabaseOptions extends Pick<Joined, "log" | "snapshots" | "keyFile"> 
   readonly report: Log;
 }
 
-/** Puts the newest snapshot at `path` if there is no database, or one that lacks changes which were removed. */
-async function ensureDatabase({ log, snapshots, path, keyFile, report }: DatabaseOptions): Promise<void> {
+/**
+ * Puts the newest snapshot at `path` if there is no database, or one that lacks changes which were removed. Returns whether
+ * it did.
+ */
+async function ensureDatabase({ log, snapshots, path, keyFile, report }: DatabaseOptions): Promise<boolean> {
   const draft = `${path}.snapshot`;
   while (true) {
     const start = existsSync(path)
       ? await findRestart(log, snapshots, headOf(path) ?? log.start)
       : await findStart(log, snapshots);
     rmSync(draft, { force: true });
-    if (!start) return;
+    if (!start) return false;
     // False if it was removed meanwhile because there are newer ones.
     if (!await snapshots.fetch(start, draft)) continue;
     if (existsSync(path)) {
@@ -179,7 +184,7 @@ async function ensureDatabase({ log, snapshots, path, keyFile, report }: Databas
       for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
     }
     adoptDatabase(draft, path, keyFile);
-    return;
+    return true;
   }
 }
 

@@ -14,9 +14,8 @@ import { upgradeRequired } from "../../cluster/replica/schema_upgrade.ts";
 import { createWriter } from "../../cluster/replica/writer.ts";
 import { nodeUrlOf } from "../../config.ts";
 import type { RotationInCluster } from "../../core/encryption/rotation.ts";
-import { AppError } from "../../errors.ts";
+import { AppError, messageOf } from "../../errors.ts";
 import type { Endpoint } from "../../http/endpoint.ts";
-import type { Blobs } from "../../store/blobs.ts";
 import { SCHEMA_VERSION } from "../../store/schema.ts";
 import { openSnapshot } from "../../store/snapshot.ts";
 import type { Store } from "../../store/store.ts";
@@ -44,7 +43,7 @@ export async function openNode(
   const { identity, keyFile, postgres, log, locks, snapshots } = joined;
   const options: NodeOptions = { joined, version: manifest.version, schema: SCHEMA_VERSION, startedAt, report };
   const member = createMembership(opened, options);
-  const code = createCode();
+  const code = createCode(report);
   let settle = (): Promise<void> => Promise.resolve();
 
   const replication = store.replicate();
@@ -54,7 +53,8 @@ export async function openNode(
     meta: store.meta,
     applyOther(entry) {
       if (entry.kind === "keyring") keyring.apply(entry);
-      else if (entry.kind === "purge") code.purge(entry.body);
+      // Of this node's own, which are not prepared.
+      else if (entry.kind === "purge") void code.purge(entry.body);
       else if (entry.kind === "migration") throw upgradeRequired(entry);
       else throw unknownEntry(entry);
     },
@@ -127,7 +127,7 @@ export async function openNode(
     state: () => node.state(),
     blobsOver(local) {
       peers.answer(...contentHandler(local));
-      return code.blobs = new ClusterBlobs({
+      const blobs = new ClusterBlobs({
         local,
         shared: new PostgresBlobs(postgres),
         peers: readFromPeers(peers.client, () => peers.others()),
@@ -137,6 +137,12 @@ export async function openNode(
         },
         report,
       });
+      code.open(blobs);
+      return blobs;
+    },
+    async forgetPurged(blobs, used) {
+      // Otherwise, the log had the entries of all contents that were purged.
+      if (joined.isFromSnapshot) await (blobs as ClusterBlobs).forgetPurged(used);
     },
     stageCode: (stage) => code.stage = stage,
     whenCutOff: member.whenCutOff,
@@ -148,25 +154,42 @@ export async function openNode(
 
 /** What entries need of the code of this node, which is opened later. */
 interface Code {
-  blobs: (Blobs & { applyPurge(body: Uint8Array): Promise<void> }) | undefined;
-  stage: ((changes: Parameters<Parameters<typeof prepareCode>[1]["stage"]>[0]) => Promise<StagedFiles>) | undefined;
-  purge(body: Uint8Array): void;
+  /** Sets the contents of code; those that were purged before are removed. */
+  open(blobs: ClusterBlobs): void;
+  stage: Parameters<typeof prepareCode>[1]["stage"] | undefined;
+  purge(body: Uint8Array): Promise<void>;
   prepare(entry: Entry): Promise<StagedFiles | undefined>;
 }
 
-function createCode(): Code {
+function createCode(report: NodeHost["log"]): Code {
+  let blobs: ClusterBlobs | undefined;
+  let failure = "";
+  const purged: Uint8Array[] = [];
   return {
-    blobs: undefined,
     stage: undefined,
-    // Repeated at the next start: see `forgetPurged`.
-    purge(body) {
-      void this.blobs?.applyPurge(body).catch(() => {});
+    open(opened) {
+      blobs = opened;
+      for (const body of purged.splice(0)) void this.purge(body);
     },
-    async prepare(entry) {
-      const { blobs, stage } = this;
+    async purge(body) {
+      if (!blobs) return void purged.push(body);
+      await blobs.applyPurge(body).catch((error) =>
+        report("error", `A content could not be purged: ${messageOf(error)}`)
+      );
+    },
+    async prepare({ kind, seq, body }) {
+      if (kind === "purge") await this.purge(body);
       // Before the code is open, nothing runs it, and the folder is brought to the newest version then.
-      if (entry.kind !== "change" || !blobs || !stage) return undefined;
-      return await prepareCode(entry.body, { blobs, stage });
+      if (kind !== "change" || !blobs || !this.stage) return undefined;
+      try {
+        return await prepareCode(body, { blobs, stage: this.stage });
+      } catch (error) {
+        // It is tried again, every second.
+        const why = `Change ${seq} is not applied yet: ${messageOf(error)}`;
+        if (why !== failure) report("error", why);
+        failure = why;
+        throw error;
+      }
     },
   };
 }

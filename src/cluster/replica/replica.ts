@@ -66,6 +66,7 @@ export class Replica {
   readonly #expected = new Map<string, () => void>();
   #failure: AppError | undefined;
   #stopListening: (() => void) | undefined;
+  #isStopped = false;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: ReplicaOptions) {
@@ -104,7 +105,8 @@ export class Replica {
   async stop(): Promise<void> {
     this.#stopListening?.();
     clearInterval(this.#timer);
-    await this.#reading?.catch(() => {});
+    this.#isStopped = true;
+    while (this.#reading) await this.#reading.catch(() => {});
     await this.#settling;
   }
 
@@ -167,28 +169,31 @@ export class Replica {
 
   async #readAndApply(): Promise<number> {
     this.requireSound();
+    if (this.#isStopped) throw new StoreUnavailable("this node is stopping");
     let entries: Entry[];
     try {
       entries = await this.#options.log.read(this.#head, BATCH);
     } catch (error) {
       throw error instanceof StoreUnavailable ? error : this.#fail(error);
     }
-    const before = this.#head.seq;
-    // Own entries may have been applied while these were read.
-    try {
-      for (const entry of entries) await this.#prepareAndApply(entry);
-    } finally {
-      if (this.#head.seq > before) this.#settle();
-    }
+    for (const entry of entries) await this.#prepareAndApply(entry);
     return entries.length;
   }
 
   async #prepareAndApply(entry: Entry): Promise<void> {
+    // Own entries may have been applied while these were read, or are while this one is prepared.
+    const isNext = () => entry.seq === this.#head.seq + 1;
+    if (!isNext()) return;
     // What else an own entry changes is done by what this node expects.
     await using prepared = this.#expected.has(entry.id) ? undefined : await this.#options.prepare?.(entry);
-    if (entry.seq !== this.#head.seq + 1) return;
+    if (!isNext()) return;
     this.#apply(entry);
-    prepared?.apply();
+    try {
+      prepared?.apply();
+    } finally {
+      // Before anything is awaited: `catchUp` relies on it.
+      this.#settle();
+    }
   }
 
   #apply(entry: Entry): void {
