@@ -40,9 +40,11 @@ export class TestNode implements AsyncDisposable {
     return this.#server !== undefined;
   }
 
-  async start(env: Record<string, string> = {}): Promise<void> {
+  /** Starts the program in `root`, this one by default. */
+  async start(env: Record<string, string> = {}, root?: string): Promise<void> {
     this.#server = await startServer({
       folder: this.folder,
+      ...(root !== undefined && { root }),
       env: { DATABASE_URL: this.#databaseUrl, KEYRING_PASSPHRASE: PASSPHRASE, ...env },
     });
   }

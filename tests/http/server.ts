@@ -47,6 +47,8 @@ export interface ServerOptions {
   folder?: string;
   /** A command of the shell that comes before the server's start, such as `ulimit -n 300`. */
   prepare?: string;
+  /** The folder of the program, if it is not this one. */
+  root?: string;
 }
 
 /** What was printed, and who waits for a part of it. */
@@ -93,20 +95,20 @@ export function clientOf(url: string, printed: Printed) {
  * A server in a process of its own, started by the command that users run. Written `await using`, it is stopped and
  * its folders are removed at the end of the test.
  */
-export async function startServer({ env = {}, folder, prepare }: ServerOptions = {}): Promise<Server> {
+export async function startServer({ env = {}, folder, prepare, root = ROOT }: ServerOptions = {}): Promise<Server> {
   const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const dataDir = join(home, "data");
   const codeDir = join(home, "code");
   // The command that users run, from deno.json.
   const { tasks } = JSON.parse(
-    await Deno.readTextFile(join(ROOT, "deno.json")),
+    await Deno.readTextFile(join(root, "deno.json")),
   );
   const [, ...args] = tasks.start.split(" ");
   const command = [Deno.execPath(), ...args];
   if (prepare !== undefined) command.unshift("/bin/sh", "-c", `${prepare} && exec "$@"`, "sh");
   const child = new Deno.Command(command[0]!, {
     args: command.slice(1),
-    cwd: ROOT,
+    cwd: root,
     env: { ...environment(dataDir, codeDir), NO_COLOR: "1", ...env },
     stdout: "piped",
     stderr: "piped",
