@@ -6,7 +6,7 @@ import { StoreUnavailable } from "../../cluster/log/errors.ts";
 import { SYSTEM_CLOCKS } from "../../cluster/node/clock.ts";
 import { forgetGone } from "../../cluster/node/forgetting.ts";
 import { NodeLease } from "../../cluster/node/lease.ts";
-import { Membership } from "../../cluster/node/membership.ts";
+import { Membership, type NodeView } from "../../cluster/node/membership.ts";
 import { RowMacs } from "../../cluster/node/node_row.ts";
 import { Renewal, RENEWAL_MS, type Replica } from "../../cluster/node/renewal.ts";
 import { NodeServing, type WhenCutOff } from "../../cluster/node/serving.ts";
@@ -96,10 +96,22 @@ export function createNode(
   let renewal: Renewal | undefined;
   let readAt = performance.now();
   const ending = new AbortController();
+  /** By node: whether it was live when the rows were read last. */
+  const wasLive = new Map<string, boolean>();
+  const reportOthers = (nodes: readonly NodeView[]): void => {
+    for (const { id: other, url, version, isLive, left } of nodes) {
+      if (other === id || wasLive.get(other) === isLive) continue;
+      const isKnown = wasLive.has(other);
+      wasLive.set(other, isLive);
+      if (isLive) report("info", `Node ${url} (version ${version}) takes part in the cluster.`);
+      else if (isKnown) report("info", `Node ${url} ${left ? "was stopped" : "has not renewed its lease"}.`);
+    }
+  };
   /** Reads the rows of all nodes, and compares this one's log with theirs. @throws LogTampered, StoreUnavailable */
   const look = async (): Promise<void> => {
     const nodes = await membership.read();
     readAt = performance.now();
+    reportOthers(nodes);
     peers.follow(nodes.filter(({ left }) => !left));
     // Those that seem to be gone, too: they may be live in another PostgreSQL.
     const { highest } = await peers.heads.compare(peers.others(), RENEWAL_MS);
