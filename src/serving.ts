@@ -7,6 +7,6 @@ export interface Serving {
   refusal(): AppError | undefined;
   /** Returns why calls, and the questions of running ones, are refused now; undefined while they are answered. */
   callRefusal(): AppError | undefined;
-  /** For how many milliseconds what is read now may be used without another look. */
+  /** For how many milliseconds what is read now may be used without another look; 0 while calls are refused. */
   readonly usableMs: number;
 }

@@ -157,7 +157,9 @@ export class SecretBroker<C extends SealableCaller> {
    * Returns undefined for a caller that has to ask.
    */
   prefetch(caller: C, questions: readonly Question[]): Prefetched | undefined {
-    if (this.#observer.needsQuestions(caller) || this.#serving?.callRefusal()) return undefined;
+    if (this.#observer.needsQuestions(caller)) return undefined;
+    const servedMs = this.#serving?.usableMs ?? Infinity;
+    if (servedMs === 0) return undefined;
     const { count } = this.#lookup.changes;
     if (this.#readyAt !== count || this.#readyBytes > READY_MAX_BYTES) {
       this.#ready = new WeakMap();
@@ -176,7 +178,7 @@ export class SecretBroker<C extends SealableCaller> {
     this.#observer.prefetched(caller, made.questions.length);
     if (!this.#serving && !made.parts && made.until === Infinity) return made;
     const json = made.parts ? `[${made.parts.map((part) => this.#partOf(caller, part)).join()}]` : made.json;
-    return { ...made, json, usableMs: Math.min(this.#serving?.usableMs ?? Infinity, made.until - this.#lookup.now()) };
+    return { ...made, json, usableMs: Math.min(servedMs, made.until - this.#lookup.now()) };
   }
 
   /** Returns the value; undefined, reported, if it cannot be read. Adds its scope to `scopes`. */

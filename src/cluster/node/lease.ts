@@ -1,7 +1,8 @@
 // Implements a node's lease (Gray and Cheriton, 1989): until it lapses, no change is answered anywhere before this node
 // has applied it. Reads clocks and nothing else.
 
-import { type Clocks, elapsedMs, type Instant, readClocks } from "./clock.ts";
+import { SECOND_MS } from "../../time.ts";
+import { type Clocks, type Instant, readClocks } from "./clock.ts";
 
 /** Counted from before its renewal was sent. Writers wait for GONE_MS, which is longer, as clocks may differ in rate. */
 export const LEASE_MS = 2_000;
@@ -20,9 +21,8 @@ export class NodeLease {
   readonly #clocks: Clocks;
   /** When the last renewal was sent that was answered in time; undefined without a lease. */
   #renewed: Instant | undefined;
-  /** The clocks when they were looked at last; the uptime may be older. */
+  /** All clocks when they were looked at last. */
   #looked: Instant;
-  #uptimeReadAt = -Infinity;
 
   constructor(clocks: Clocks) {
     this.#clocks = clocks;
@@ -41,12 +41,22 @@ export class NodeLease {
 
   /** Milliseconds until it lapses; 0 without one. */
   get remainingMs(): number {
-    if (!this.#renewed) return 0;
-    const before = this.#looked;
-    const now = this.#look();
-    const isStep = Math.abs(now.wallMs - before.wallMs - (now.steadyMs - before.steadyMs)) > CLOCK_STEP_MS;
-    const remaining = isStep ? 0 : LEASE_MS - elapsedMs(this.#renewed, now);
-    if (remaining > 0) return remaining;
+    const renewed = this.#renewed;
+    if (!renewed) return 0;
+    // Without an object for both, as each call asks several times.
+    const steadyMs = this.#clocks.steadyMs();
+    const wallMs = this.#clocks.wallMs();
+    const looked = this.#looked;
+    const isStep = Math.abs(wallMs - looked.wallMs - (steadyMs - looked.steadyMs)) > CLOCK_STEP_MS;
+    // What the uptime shows stays the same until it is read again.
+    const { uptimeS } = steadyMs - looked.steadyMs >= UPTIME_INTERVAL_MS ? this.#look() : looked;
+    const elapsed = Math.max(
+      steadyMs - renewed.steadyMs,
+      wallMs - renewed.wallMs,
+      // As in `elapsedMs`.
+      (uptimeS - renewed.uptimeS - 1) * SECOND_MS,
+    );
+    if (!isStep && elapsed < LEASE_MS) return LEASE_MS - elapsed;
     this.#renewed = undefined;
     return 0;
   }
@@ -77,12 +87,6 @@ export class NodeLease {
   }
 
   #look(): Instant {
-    const steadyMs = this.#clocks.steadyMs();
-    let { uptimeS } = this.#looked;
-    if (steadyMs - this.#uptimeReadAt >= UPTIME_INTERVAL_MS) {
-      uptimeS = this.#clocks.uptimeS();
-      this.#uptimeReadAt = steadyMs;
-    }
-    return this.#looked = { steadyMs, uptimeS, wallMs: this.#clocks.wallMs() };
+    return this.#looked = readClocks(this.#clocks);
   }
 }

@@ -37,6 +37,7 @@ export class NodeServing implements Serving {
   }
 
   get usableMs(): number {
+    if (this.#stoppedBy) return 0;
     return this.#whenCutOff() === "serve-stale" ? Infinity : this.#lease.remainingMs;
   }
 }
