@@ -2,6 +2,6 @@
 
 import { checkHistory } from "./histories.ts";
 
-Deno.test("what clients of three nodes see is linearizable, whatever happens to nodes, network and PostgreSQL", async () => {
+Deno.test("what clients see on each of three nodes is linearizable, whatever happens to nodes, network and PostgreSQL", async () => {
   await checkHistory({ operations: 2_000, troubleMs: 2_500, seed: 1 });
 });

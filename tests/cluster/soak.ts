@@ -15,6 +15,8 @@ const { operations, seconds, recoveryMs } = await checkHistory({
   report: (line) => console.log(line),
 });
 console.log(
-  `${operations} operations in ${Math.round(seconds)} s are linearizable; every node served again within ` +
+  `${operations} operations in ${
+    Math.round(seconds)
+  } s are linearizable on each node; every node served again within ` +
     `${Math.round(recoveryMs)} ms.`,
 );
