@@ -55,7 +55,9 @@ Deno.test("work of one name runs on one node at a time, all of it, and who waits
   assert.deepEqual([results, most], [[0, 1, 2], 1]);
   await assert.rejects(a.once.exclusively("git", () => Promise.reject(new Error("failed")), signal), /failed/);
   const [held, stopping] = [Promise.withResolvers<void>(), new AbortController()];
-  const holding = a.once.exclusively("git", () => held.promise, signal);
+  const started = Promise.withResolvers<void>();
+  const holding = a.once.exclusively("git", () => (started.resolve(), held.promise), signal);
+  await started.promise;
   const waiting = b.once.exclusively("git", () => assert.fail(), stopping.signal);
   stopping.abort(new Error("stopped"));
   await assert.rejects(waiting, /stopped/);

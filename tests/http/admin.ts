@@ -1,7 +1,7 @@
 // What a browser does for an admin, without one: cookies kept, forms posted from the server's own pages.
 
 import assert from "node:assert/strict";
-import type { Server } from "./server.ts";
+import { fetchWithLease, type Server } from "./server.ts";
 
 export const ADMIN = { name: "Ada", email: "ada@example.com", password: "a long enough password" };
 
@@ -27,7 +27,7 @@ export class Visitor {
     const headers = new Headers({ ...this.headers, Cookie: this.cookie });
     if (method !== "GET" && method !== "HEAD") headers.set("Origin", this.url);
     new Headers(init.headers).forEach((value, name) => headers.set(name, value));
-    const response = await fetch(this.url + path, { redirect: "manual", method, ...init, headers });
+    const response = await fetchWithLease(this.url + path, { redirect: "manual", method, ...init, headers });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
       if (value === "") this.cookies.delete(name!);

@@ -162,6 +162,21 @@ export async function startServer({ env = {}, folder, prepare, root = ROOT }: Se
   };
 }
 
+/** A node of a cluster that loses its lease, as on a busy machine, has it again once it has the processor. */
+const LEASE_MAX_MS = 20_000;
+
+/** Like `fetch`, but asks a node that has no lease again, as a client behind a load balancer does. */
+export async function fetchWithLease(url: string, init: RequestInit): Promise<Response> {
+  const end = performance.now() + LEASE_MAX_MS;
+  while (true) {
+    const response = await fetch(url, init);
+    if (response.status !== 503 || init.body instanceof ReadableStream || performance.now() > end) return response;
+    if (!(await response.clone().text()).includes('"CutOff"')) return response;
+    await response.body?.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** One request; a body that is not sent as it is becomes JSON. */
 export async function call(
   method: string,
@@ -172,7 +187,7 @@ export async function call(
   const asItIs = body === undefined || typeof body === "string" ||
     body instanceof Uint8Array ||
     body instanceof FormData || body instanceof ReadableStream;
-  const response = await fetch(url, {
+  const response = await fetchWithLease(url, {
     method,
     headers: asItIs ? headers : { "Content-Type": "application/json", ...headers },
     body: asItIs ? body as BodyInit | undefined : JSON.stringify(body),
