@@ -7,6 +7,7 @@ import { DEPTH_MAX, expandReferences, type Referenced } from "../../src/calls/se
 import { createSecrets } from "../../src/core/secrets/service.ts";
 import type { Caller } from "../../src/core/secrets/resolution.ts";
 import type { FunctionId, GroupId, KeyId, OwnerRef, Scope, SecretId, SecretName } from "../../src/ids.ts";
+import { type SealableCaller, SecretBroker } from "../../src/calls/secrets/broker.ts";
 import { SecretLookup } from "../../src/calls/secrets/lookup.ts";
 import { createAccess } from "../../src/core/access/access.ts";
 import { createRegistry } from "../../src/core/functions/registry.ts";
@@ -204,4 +205,31 @@ Deno.test("a reference to a closed, sealed or unreadable value is a problem that
   store.secrets.update({ ...row, sealed: true, hosts: ["api.example.com"], now: clock.now });
   set("OF_SEALED", "${SEALED}", { scope: "global" }, EXPAND);
   assert.match(JSON.stringify(get(caller(undefined), "OF_SEALED")), /SEALED, which is sealed/);
+});
+
+Deno.test("a previous value ends with its overlap, where it is sent ahead, too", () => {
+  using it = data();
+  const { set, caller, clock, secrets, lookup } = it;
+  const id = set("KEY", "one");
+  secrets.update(OPERATOR, id, { value: "two", keepPreviousMs: 1_000 });
+  const end = secrets.get(id).setAt + 1_000;
+  const found = lookup.previous(caller(undefined), "KEY", null)!;
+  assert.ok(!("problem" in found));
+  assert.deepEqual([found.value.reveal(), found.until], ["one", end]);
+  const observer = {
+    ...{ asked: () => () => {}, needsQuestions: () => false, prefetched: () => {}, unreadable: () => {} },
+    ...{ disclosed: () => {}, expired: () => {}, canaryRead: () => {} },
+  };
+  const broker = new SecretBroker<SealableCaller>(lookup, observer);
+  const asked = { ...caller(undefined), sealed: undefined as never };
+  const questions = [["previous", "KEY", null], ["versions", "KEY", null]] as const;
+  const ahead = () => {
+    const made = broker.prefetch(asked, questions)!;
+    const answers = JSON.parse(made.json as string) as [string, string, null, unknown][];
+    return { usableMs: made.usableMs, previous: answers[0]![3], versions: (answers[1]![3] as unknown[]).length };
+  };
+  clock.now = end - 10;
+  assert.deepEqual(ahead(), { usableMs: 10, previous: "one", versions: 2 });
+  clock.now = end;
+  assert.deepEqual(ahead(), { usableMs: undefined, previous: null, versions: 1 });
 });

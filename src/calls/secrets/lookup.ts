@@ -102,7 +102,9 @@ export class SecretLookup {
   previous(caller: Caller, name: string, scope: Scope | null): FoundSecret | undefined {
     if (!isSecretName(name)) return undefined;
     const won = this.#winner(caller, name, scope);
-    return won && this.#previous(caller, won, name)[0]?.found;
+    const [first] = won ? this.#previous(caller, won, name) : [];
+    if (!first || "problem" in first.found) return first?.found;
+    return { ...first.found, until: Math.min(first.found.until, first.until ?? Infinity) };
   }
 
   /** Returns the value of the winning scope and those before it that still count, newest first. */
