@@ -1,7 +1,7 @@
 // Callers that leave before their response has ended.
 
 import assert from "node:assert/strict";
-import { createSecret, deploy, run } from "./handlers.ts";
+import { createSecret, deploy, run, set } from "./handlers.ts";
 import { startApp } from "./app.ts";
 import { type Server } from "./server.ts";
 import { kept } from "./tail.ts";
@@ -61,15 +61,19 @@ Deno.test("a caller who leaves before the response aborts the request's signal a
   };
   for (const [name, code] of Object.entries(handlers)) {
     await deploy(server, name, WATCHING + code, { timeoutMs: 30_000 });
-    await leave(
-      server,
-      [`GET /run/${name} HTTP/1.1`],
-      () => state(server, `/${name}?ask=1`, /running/),
-    );
-    const [, how, reason, secret] = (await state(server, `/${name}?ask=1`, /aborted/)).split("|");
-    assert.deepEqual([how, reason], [name, "AbortError"]);
-    assert.match(secret!, /^This request has ended/);
   }
+  await Promise.all(
+    Object.keys(handlers).map(async (name) => {
+      await leave(
+        server,
+        [`GET /run/${name} HTTP/1.1`],
+        () => state(server, `/${name}?ask=1`, /running/),
+      );
+      const [, how, reason, secret] = (await state(server, `/${name}?ask=1`, /aborted/)).split("|");
+      assert.deepEqual([how, reason], [name, "AbortError"]);
+      assert.match(secret!, /^This request has ended/);
+    }),
+  );
   // What a listener prints is its call's, and the call is told of as a warning.
   const entries = await kept(server, "?functionId=1");
   const left = entries.find(({ message }) => message === "left")!;
@@ -99,7 +103,10 @@ Deno.test("an abandoned call ends neither its process nor other calls, however l
         if (pieces === 40) controller.close();
       } }));
     }`;
-  await deploy(server, "long", code, { timeoutMs: 1_500 });
+  await deploy(server, "long", code);
+  // The time is not for the start of a process on a busy machine.
+  await run(server, "/long?ask=1");
+  await set(server, { "sandbox.timeout-ms": 1_500 });
   await leave(
     server,
     ["GET /run/long HTTP/1.1"],

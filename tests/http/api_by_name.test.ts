@@ -21,7 +21,12 @@ async function actions(server: Server): Promise<string[]> {
 Deno.test("a function is created, replaced and deleted by its name", async () => {
   await using server = await startApp();
   await save(server, "hello.ts", "export default (c) => c.text('hello');");
-  const made = await put(server, HELLO, { ...ENTRY, description: "first", methods: ["GET", "POST"], timeoutMs: 900 });
+  const made = await put(server, HELLO, {
+    ...ENTRY,
+    description: "first",
+    methods: ["GET", "POST"],
+    timeoutMs: 90_000,
+  });
   assert.equal(made.status, 201, JSON.stringify(made.body));
   assert.deepEqual(Object.keys(made.body), ["function", "problems", "warnings"]);
   assert.equal((await run(server, "/hello")).body, "hello");

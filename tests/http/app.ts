@@ -61,7 +61,8 @@ export async function startApp({ env = {}, folder, checksLoads = false }: StartA
     codeDir,
     stop,
     async [Symbol.asyncDispose]() {
-      await stop();
+      // Without waiting for requests, which some tests leave unanswered.
+      await (stopped ??= app[Symbol.asyncDispose]());
       await removeHome();
     },
   };

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run, set } from "./handlers.ts";
 import { startApp } from "./app.ts";
 import { call, type Server, startServer } from "./server.ts";
 
@@ -39,12 +39,14 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
       await createSecret(server, "TOKEN", "a-value-of-a-token");
       const keys = [await createGroup(server, "callers")];
       const { value } = await createKey(server, keys[0]!, "caller");
-      id = await deploy(server, "f", HANDLER, { keys, timeoutMs: 1_000 });
+      id = await deploy(server, "f", HANDLER, { keys });
       await deploy(server, "other", "export default (c) => c.text('')");
       const statuses = [];
       for (const what of ["", "", "stream", "throw"]) statuses.push((await run(server, `/f?do=${what}`, value)).status);
       await assert.rejects(run(server, "/f?do=break", value));
+      await set(server, { "sandbox.timeout-ms": 1_000 });
       statuses.push((await run(server, "/f?do=hang", value)).status);
+      await set(server, { "sandbox.timeout-ms": 30_000 });
       statuses.push((await run(server, "/f")).status, (await run(server, "/f", server.key)).status);
       statuses.push((await run(server, "/other")).status, (await run(server, "/none")).status);
       assert.deepEqual(statuses, [200, 200, 200, 500, 504, 401, 403, 200, 404]);
@@ -57,7 +59,7 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
       assert.deepEqual([sandboxStarts, secretReads], [1, 18]);
       assert.ok(secretReadMs > 0 && secretReadMs < 1_000, `${secretReadMs}`);
       const { mean, p50, p95, p99, max } = durationMs;
-      assert.ok(max >= 1_000 && p95 > 900 && p99 <= max && p50 < 1_000 && mean > max / 6, JSON.stringify(durationMs));
+      assert.ok(max >= 1_000 && p95 > 900 && p99 <= max && p50 <= p95 && mean >= max / 6, JSON.stringify(durationMs));
       assert.deepEqual((await total(server)).calls, 7);
     }
     await using server = await startApp({ folder });
