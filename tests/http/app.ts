@@ -49,7 +49,7 @@ export async function startApp({ env = {}, folder, checksLoads = false }: StartA
     await removeHome();
     throw error;
   });
-  let stopped: Promise<void> | undefined;
+  let stopped: PromiseLike<void> | undefined;
   const stop = async (): Promise<number> => {
     await (stopped ??= app.drain().then(() => app[Symbol.asyncDispose]()));
     return 0;

@@ -170,7 +170,9 @@ Deno.test("a value is in no file and no line of the server's log, whatever way a
   }
   const entries = await kept(server, "?limit=1000");
   assert.ok(entries.length > 500);
-  assert.ok(entries.filter(({ event }) => event === "exec_reject").length >= 8);
+  // On a busy machine more of what is printed is kept, so the newest thousand of all entries are of fewer calls.
+  const errors = await kept(server, "?limit=1000&level=error");
+  assert.ok(errors.filter(({ event }) => event === "exec_reject").length >= 8);
   assert.equal(await server.stop(), 0);
   const files = [...Deno.readDirSync(server.dataDir)].filter(({ isFile }) => isFile).map(({ name }) => name);
   const texts = { "the server's log": server.logs() } as Record<string, string>;
