@@ -65,6 +65,8 @@ const TEXTS: Encode[] = [
   encodeURIComponent,
   (value) => encodeURIComponent(value).replace(/%../g, (code) => code.toLowerCase()),
   (value) => new URLSearchParams({ v: value }).toString().slice(2),
+  // A form of other programs, once its percent codes are decoded.
+  (value) => value.replaceAll(" ", "+"),
   // `encodeURI`, and `URL` for a password or user name, and for a query or path (https://url.spec.whatwg.org).
   (value) => inUrl(value, "#$&+,/:;=?@"),
   (value) => inUrl(value, "$%&+,"),

@@ -1,5 +1,5 @@
-// Decodes a text into the views in which values are searched for, too: with escapes decoded, with line breaks removed
-// from encoded lines, and the bytes of lists of numbers, as the runtime prints a buffer.
+// Decodes a text into the views in which values are searched for, too: with escapes and percent codes decoded, with line
+// breaks removed from encoded lines, and the bytes of lists of numbers, as the runtime prints a buffer.
 
 import { Buffer } from "node:buffer";
 
@@ -17,9 +17,15 @@ const LIST_MIN = 8;
 /** Character references of HTML; escapes of JSON and JavaScript, even if they were escaped again. */
 const ESCAPE =
   /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));|\\+u(d[89ab][0-9a-f]{2})\\+u(d[c-f][0-9a-f]{2})|\\+u(?:([0-9a-f]{4})|\{([0-9a-f]{1,6})\})|\\+x([0-9a-f]{2})|\\(["'\\/bfnrt])/gi;
-const HAS_ESCAPES = /&#|\\[ux]/i;
+/** Those of which `encodingsOf` does not know all usual selections: `\"` and `\n` alone are none of them. */
+const HAS_ESCAPES = /&(?:#|amp;|lt;|gt;|quot;|apos;)|\\[ux/]/i;
+/** Percent codes, even if they were encoded again. Which characters have one differs from program to program. */
+const PERCENT_CODE = /%(?:25){0,3}([0-9a-f]{2})/gi;
+const HAS_PERCENT_CODES = /%[0-9a-f]{2}/i;
 const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+const EITHER = new RegExp(`${PERCENT_CODE.source}|${ESCAPE.source}`, "gi");
 
 /** A line break, as it is or escaped, after a line of Base64 or hexadecimal digits that continues in the next. */
 const WRAPPED = /(?<=[\w+/=-]{16})(?:\r?\n|(?:\\r)?\\n)[ \t]*(?=[\w+/=-])/g;
@@ -53,7 +59,20 @@ export function viewsOf(text: Uint8Array): View[] {
   const views = (mayHoldList(text) ? LISTS : []).flatMap(({ run, number, radix }) =>
     [...characters.matchAll(run)].map((match) => viewOfList(match[0], match.index, number, radix))
   );
-  if (HAS_ESCAPES.test(characters)) views.push(viewWithout(characters, ESCAPE, unescaped));
+  const hasEscapes = HAS_ESCAPES.test(characters);
+  if (hasEscapes) views.push(viewWithout(characters, ESCAPE, unescaped));
+  if (HAS_PERCENT_CODES.test(characters)) {
+    views.push(viewWithout(characters, PERCENT_CODE, ([, digits]) => parseInt(digits!, 16)));
+    if (hasEscapes) {
+      views.push(
+        viewWithout(
+          characters,
+          EITHER,
+          ([code, digits, ...escape]) => digits === undefined ? unescaped([code, ...escape]) : parseInt(digits, 16),
+        ),
+      );
+    }
+  }
   if (/\n|\\n/.test(characters) && characters.search(WRAPPED) !== -1) {
     views.push(viewWithout(characters, WRAPPED, () => ""));
   }
@@ -79,11 +98,11 @@ function viewOfList(list: string, at: number, number: RegExp, radix: number): Vi
   };
 }
 
-/** Returns a view with the matches of `pattern` replaced. */
+/** Returns a view with the matches of `pattern` replaced, each by a text or one byte. */
 function viewWithout(
   characters: string,
   pattern: RegExp,
-  replacement: (match: RegExpExecArray) => string,
+  replacement: (match: RegExpExecArray) => string | number,
 ): View {
   const starts = new Uint32Array(characters.length);
   const ends = new Uint32Array(characters.length);
@@ -100,7 +119,9 @@ function viewWithout(
     copy(match.index);
     last = match.index + match[0].length;
     // No character takes more bytes than its escape.
-    const size = bytes.write(replacement(match), length);
+    const replaced = replacement(match);
+    const size = typeof replaced === "string" ? bytes.write(replaced, length) : 1;
+    if (typeof replaced === "number") bytes[length] = replaced;
     starts.fill(match.index, length, length + size);
     ends.fill(last, length, length + size);
     length += size;
@@ -113,7 +134,7 @@ function viewWithout(
   };
 }
 
-function unescaped([, hex, decimal, name, high, low, unit, point, byte, short]: RegExpExecArray): string {
+function unescaped([, hex, decimal, name, high, low, unit, point, byte, short]: readonly string[]): string {
   if (name !== undefined) return NAMED[name.toLowerCase()]!;
   if (short !== undefined) return SHORT[short] ?? short;
   if (high !== undefined) return String.fromCharCode(parseInt(high, 16), parseInt(low!, 16));

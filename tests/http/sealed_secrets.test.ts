@@ -93,6 +93,44 @@ Deno.test("the value goes over plain HTTP only to a host that is written out so,
   assert.equal(host.received.length, 1);
 });
 
+Deno.test("a value is masked in every form in which a host repeats where it was put", async () => {
+  await using server = await startApp();
+  await using host = startHost(false, ({ url }, { target, headers }) => {
+    const value = headers["x-key"] ?? "";
+    if (url.endsWith("/php")) return new Response(JSON.stringify({ value }).replaceAll("/", "\\/"));
+    if (url.endsWith("/name")) return new Response("", { headers: { [`X-${headers["x-name"]}`]: "1" } });
+    return new Response(`Cannot GET ${target}`, { status: 404 });
+  });
+  const value = "sk_live/51Habcd+/=~:efGH";
+  const url = `http://127.0.0.1:${host.port}`;
+  await seal(server, "STRIPE_KEY", value, [url], { in: ["header", "query", "path"] });
+  await seal(server, "NAME", VALUE, [url]);
+  await deploy(
+    server,
+    "echoes",
+    `export default async function (c, ctx) {
+      const [key, name] = [await ctx.getSecret("STRIPE_KEY"), await ctx.getSecret("NAME")];
+      const text = async (path, headers = {}) => (await fetch("${url}" + path, { headers })).text();
+      const named = await fetch("${url}/name", { headers: { "x-name": name } });
+      return c.json({
+        path: await text("/a/" + key + "/b"),
+        query: await text("/?q=" + key),
+        php: await text("/php", { "x-key": key }),
+        names: [...named.headers].map(([name]) => name),
+      });
+    }`,
+    { permissions: { net: [`127.0.0.1:${host.port}`] } },
+  );
+  const { body } = await run(server, "/echoes");
+  assert.deepEqual([body.path, body.query, body.php], [
+    `Cannot GET /a/${MASKED}/b`,
+    `Cannot GET /?q=${MASKED}`,
+    `{"value":"${MASKED}"}`,
+  ]);
+  assert.deepEqual(body.names.filter((name: string) => name.startsWith("x-")), []);
+  assert.equal(host.last.headers["x-key"], value);
+});
+
 Deno.test("redirects are followed by fetch's rules: with the value within the list, without it to other hosts", async () => {
   await using server = await startApp();
   await using host = startHost(false);

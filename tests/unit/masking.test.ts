@@ -66,6 +66,27 @@ Deno.test("a value is masked in each part of a URL", () => {
   assert.equal(masked(SIGNS.replace("#", "").replace("'", ""), query), "[secret TOKEN]", query);
 });
 
+Deno.test("a value is masked whichever of its characters a program percent-encodes", () => {
+  const code = (byte: number) => `%${byte.toString(16).padStart(2, "0").toUpperCase()}`;
+  const encoded = (kept: RegExp) =>
+    [...new TextEncoder().encode(SIGNS)].map((byte) => {
+      const character = String.fromCharCode(byte);
+      return kept.test(character) ? character : code(byte);
+    }).join("");
+  // RFC 3986 3.3, Python's `quote`, Java's and PHP's encoders, and a program that encodes all of it.
+  for (const kept of [/[\w.~!$&'()*+,;=:@-]/, /[\w.~/-]/, /[\w.*-]/, /[\w.-]/, /[^]{2}/]) {
+    const form = encoded(kept);
+    assert.equal(masked(SIGNS, `<${form}>`), "<[secret TOKEN]>", form);
+    const small = form.replace(/%../g, (one) => one.toLowerCase());
+    assert.equal(masked(SIGNS, `<${small}>`), "<[secret TOKEN]>", small);
+    assert.equal(masked(SIGNS, `<${form.replaceAll("%", "%25")}>`), "<[secret TOKEN]>", `${form}, again`);
+    assert.equal(masked(SIGNS, `%3D${form}%2F%22`), "%3D[secret TOKEN]%2F%22", `${form}, within others`);
+    const inJson = JSON.stringify(form).slice(1, -1).replaceAll("/", "\\/");
+    assert.equal(masked(SIGNS, `"<${inJson}>"`), '"<[secret TOKEN]>"', `${form}, in JSON`);
+  }
+  assert.equal(masked("two words*", "<two+words%2A>"), "<[secret TOKEN]>");
+});
+
 Deno.test("a value inside a longer Base64 text is masked wherever it begins", () => {
   const property = fc.property(
     fc.uint8Array({ maxLength: 20 }),
@@ -372,11 +393,24 @@ Deno.test("a value is masked where its characters are escaped", () => {
       "entities of signs": each(value, (code) => `&#x${code.toString(16)};`, /[^\w ]/gu),
       "entities of signs, capitals": each(value, (code) => `&#X${code.toString(16).toUpperCase()};`, /[^\w ]/gu),
       "escapes of code points": each(value, (code) => `\\u{${code.toString(16)}}`),
+      "JSON by PHP": asciiJson(value).replaceAll("/", "\\/"),
+      "JSON by PHP, not in ASCII": JSON.stringify(value).slice(1, -1).replaceAll("/", "\\/"),
     };
     for (const [how, form] of Object.entries(forms)) {
       if (how === "JSON in ASCII within JSON" && value === SECRET) continue;
       assert.equal(masked(value, `<${form}>`), "<[secret TOKEN]>", how);
     }
+  }
+  const value = `s3cr3t<"t0ken"> & it's`;
+  for (
+    const form of [
+      value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;"),
+      value.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
+      value.replaceAll("&", "&amp;").replaceAll('"', "&quot;"),
+      value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;").replaceAll("'", "&apos;"),
+    ]
+  ) {
+    assert.equal(masked(value, `<b>${form}</b>`), "<b>[secret TOKEN]</b>", form);
   }
 });
 

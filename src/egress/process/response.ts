@@ -51,7 +51,8 @@ export function maskedHead(response: IncomingMessage, method: string, masker: Ma
     if (name === "content-length" && /^\d{1,15}$/.test(value)) {
       length = Number(value);
     }
-    if (DROPPED.has(name) || masker.occursIn(name)) continue;
+    // In the letters that the host wrote: in small ones, the value would not be found.
+    if (DROPPED.has(name) || masker.occursIn(rawHeaders[i]!)) continue;
     const masked = masker.header(value);
     total += name.length + masked.length;
     headers.push(name, masked);
