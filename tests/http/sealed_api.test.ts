@@ -87,6 +87,23 @@ Deno.test("a seal goes along with copies, versions and the bin, and never to a w
   assert.deepEqual([(await shown(created.body.id)).sealed, (await shown(created.body.id)).value], [true, null]);
 });
 
+Deno.test("restoring a sealed version ends the references of the value that it replaces", async () => {
+  await using server = await startApp();
+  const { body: { id } } = await server.api("POST", "/api/secrets", SEALED);
+  const path = `/api/secrets/${id}`;
+  const plain = { value: "of ${OTHER}", sealed: false, expand: true };
+  assert.equal((await server.api("PUT", path, plain)).status, 200);
+  assert.equal((await server.api("POST", `${path}/versions/1/restore`)).status, 200);
+  const { body: { sealed, expand } } = await server.api("GET", path);
+  assert.deepEqual([sealed, expand], [true, false]);
+  assert.equal((await server.api("PUT", path, { comment: "changed" })).status, 200);
+  const { body } = await server.api("GET", "/api/audit?action=secret.restored");
+  const [{ before, after }] = body.entries;
+  assert.deepEqual([before, after], [{ version: 2, expand: true }, { version: 3, from: 1, expand: false }]);
+  const unknown = await server.api("POST", `${path}/versions/9/restore`);
+  assert.deepEqual([unknown.status, unknown.body.error], [404, `There is no version 9 of secret ${id}.`]);
+});
+
 Deno.test("an export leaves sealed values out and names them, and an import keeps their seals", async () => {
   await using server = await startApp();
   await server.api("POST", "/api/secrets", SEALED);

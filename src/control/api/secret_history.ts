@@ -79,8 +79,8 @@ const restoreVersion = apiRoute({
   etag: true,
   conditional: true,
   summary: "Make an earlier value the current one again",
-  description: "It becomes a new version, sealed and for the hosts that the earlier one was. A value that is the " +
-    "current one already makes none.",
+  description: "It becomes a new version, sealed and for the hosts that the earlier one was; a sealed one ends " +
+    "`expand`. A value that is the current one already makes none.",
   request: { params: versionParams },
   responses: {
     200: answer("It is the current value.", z.object({ version: z.int() })),

@@ -31,7 +31,7 @@ export interface SecretHistory {
 
   /**
    * Makes an earlier value the current one, with its seal and hosts, as a new version, and returns its number. If it
-   * equals the current value, there is no new version.
+   * equals the current value, there is no new version. A sealed value ends `expand`.
    * @throws AppError NotFound (404), PreconditionFailed (412), DecryptionFailed (409)
    */
   restore(actor: Actor, id: SecretId, number: number, expected?: ExpectedVersions): number;
@@ -57,7 +57,7 @@ export function createSecretHistory({ store, keyring, writer, now, record }: Sec
   };
   const find = ({ id }: SecretRow, number: number): SecretVersionRow => {
     const found = store.secretVersions.find(id, number);
-    if (!found) throw notFound(`version of secret ${id}`, number);
+    if (!found) throw noVersion(id, number);
     return found;
   };
 
@@ -95,13 +95,18 @@ export function createSecretHistory({ store, keyring, writer, now, record }: Sec
           const problem = `Version ${number} of secret ${id} cannot be restored, because it cannot be read.`;
           throw new AppError("DecryptionFailed", 409, `${problem} ${decryptionError}`);
         }
-        const isNew = writer.update(actor, row, { value: value.reveal(), seal: { sealed, hosts, places } });
+        const isNew = writer.update(actor, row, {
+          value: value.reveal(),
+          seal: { sealed, hosts, places },
+          // A sealed value has no references; an expanded one would refuse every later change.
+          ...(sealed && { expand: false }),
+        });
         const restored = isNew ? row.version + 1 : row.version;
         record(actor, {
           action: "secret.restored",
           subject: { kind: "secret", id, name: row.name },
-          before: { version: row.version },
-          after: { version: restored, from: number },
+          before: { version: row.version, ...(sealed && row.expand && { expand: true }) },
+          after: { version: restored, from: number, ...(sealed && row.expand && { expand: false }) },
         });
         return restored;
       }),
@@ -115,7 +120,7 @@ export function createSecretHistory({ store, keyring, writer, now, record }: Sec
           );
         }
         // Also one that was altered, which `find` does not return.
-        if (!store.secretVersions.delete(id, number)) throw notFound(`version of secret ${id}`, number);
+        if (!store.secretVersions.delete(id, number)) throw noVersion(id, number);
         record(actor, {
           action: "secret.purged",
           subject: { kind: "secret", id, name: row.name },
@@ -123,4 +128,8 @@ export function createSecretHistory({ store, keyring, writer, now, record }: Sec
         });
       }),
   };
+}
+
+function noVersion(id: SecretId, number: number): AppError {
+  return notFound(`version ${number} of secret`, id);
 }
