@@ -75,7 +75,7 @@ export function createFileUses({ files, registry, importers }: FileUsesParts): F
       const { info, sha256, followed } = await files.move(
         actor,
         { from, to, expected },
-        (removeOld) => registry.moveHandler(actor, from, to, removeOld),
+        (recordMove) => registry.moveHandler(actor, from, to, recordMove),
       );
       return { info, sha256, functions: followed.map(({ id, name }) => ({ id, name })), importers: dependent };
     },

@@ -1,13 +1,14 @@
 // The handler files: no path leads out of the code folder, and nobody ever sees half a file.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { checkFilePath, checkHandlerPath } from "../../src/core/functions/file_paths.ts";
 import { createFiles } from "../../src/code/files/files.ts";
+import { sha256Of } from "../../src/sha256.ts";
 import { temporaryFolder, unrecorded } from "./temporary.ts";
 import { WITHOUT_HISTORY } from "./without_history.ts";
 
@@ -293,19 +294,16 @@ Deno.test("a move that fails half-way leaves the file where it was, and one that
   const listed = async () => (await files.list()).map(({ path }) => path);
   await files.write(OPERATOR, "a/old.ts", bytes("content"), false);
   const seen: boolean[] = [];
-  const both = () => ["a/old.ts", "b/c/new.ts"].every((path) => existsSync(join(there.code, path)));
-  const failures: [when: string, follow: (removeOld: () => void) => void][] = [
-    ["before the file is removed", () => {
-      seen.push(both());
+  const see = () => void seen.push(["a/old.ts", "b/c/new.ts"].every((path) => existsSync(join(there.code, path))));
+  const failures: [when: string, follow: (recordMove: () => void) => void][] = [
+    ["before the move is recorded", () => {
+      see();
       throw new Error("no luck");
     }],
-    ["after it was removed, as the commit can", (removeOld) => {
-      removeOld();
+    ["after it was recorded, as the commit can", (recordMove) => {
+      recordMove();
+      see();
       throw new Error("no luck");
-    }],
-    ["because it cannot be removed", (removeOld) => {
-      Deno.removeSync(join(there.code, "a/old.ts"));
-      removeOld();
     }],
   ];
   for (const [when, follow] of failures) {
@@ -314,15 +312,55 @@ Deno.test("a move that fails half-way leaves the file where it was, and one that
     assert.equal(text((await files.read("a/old.ts")).content), "content", when);
     assert.deepEqual(readdirSync(there.code), ["a"], when);
   }
-  assert.deepEqual(seen, [true], "no function ever names a file that is not there");
 
-  const { info, followed } = await files.move(OPERATOR, { from: "a/old.ts", to: "b/c/new.ts" }, (removeOld) => {
-    removeOld();
+  const { info, followed } = await files.move(OPERATOR, { from: "a/old.ts", to: "b/c/new.ts" }, (recordMove) => {
+    recordMove();
+    see();
     return "followed";
   });
   assert.deepEqual([info.path, info.sizeBytes, followed], ["b/c/new.ts", 7, "followed"]);
   assert.deepEqual(await listed(), ["b/c/new.ts"]);
   assert.deepEqual(readdirSync(there.code), ["b"]);
+  assert.deepEqual(
+    seen,
+    Array(4).fill(true),
+    "no function ever names a file that is not there, however often it is tried",
+  );
+});
+
+Deno.test("a change of a file that another node changed before its turn in the log is refused", async () => {
+  using there = codeFolder();
+  const file = join(there.code, "a.ts");
+  let between = () => {};
+  const files = createFiles({
+    ...{ codeDir: there.code, record: unrecorded },
+    ...WITHOUT_HISTORY,
+    store: {
+      change: (_actor, work) => work(),
+      async commit<T, R = T>(work: () => T, applied = (result: T) => result as unknown as R) {
+        between();
+        return await WITHOUT_HISTORY.store.commit(work, applied);
+      },
+    },
+  });
+  const changes: [status: number, change: (version: string) => Promise<unknown>][] = [
+    [412, (version) => files.write(OPERATOR, "a.ts", bytes("mine"), false, [version])],
+    [412, (version) => files.delete(OPERATOR, "a.ts", [version])],
+    [409, () => files.move(OPERATOR, { from: "a.ts", to: "b.ts" }, (recordMove) => recordMove())],
+  ];
+  for (const [status, change] of changes) {
+    writeFileSync(file, "old");
+    const version = sha256Of("old");
+    between = () => writeFileSync(file, "theirs");
+    await assertRefused(status, () => change(version));
+    assert.equal(readFileSync(file, "utf8"), "theirs");
+    assert.deepEqual(readdirSync(there.code), ["a.ts"]);
+  }
+  rmSync(file);
+  await assertRefused(409, () => files.write(OPERATOR, "a.ts", bytes("mine"), true));
+  assert.equal(readFileSync(file, "utf8"), "theirs");
+  between = () => rmSync(file);
+  await assertRefused(404, () => files.delete(OPERATOR, "a.ts"));
 });
 
 Deno.test("no path leads a file out of the code folder when it is moved, nor one into it", async () => {
@@ -330,8 +368,16 @@ Deno.test("no path leads a file out of the code folder when it is moved, nor one
   symlinkSync(join(there.outside, "elsewhere"), join(there.code, "link"));
   await there.files.write(OPERATOR, "a.ts", bytes("a"), false);
   for (const path of [...BAD_PATHS, "link/b.ts", "link"]) {
-    await assertRefused(400, () => there.files.move(OPERATOR, { from: "a.ts", to: path }, (remove) => remove()), path);
-    await assertRefused(400, () => there.files.move(OPERATOR, { from: path, to: "b.ts" }, (remove) => remove()), path);
+    await assertRefused(
+      400,
+      () => there.files.move(OPERATOR, { from: "a.ts", to: path }, (recordMove) => recordMove()),
+      path,
+    );
+    await assertRefused(
+      400,
+      () => there.files.move(OPERATOR, { from: path, to: "b.ts" }, (recordMove) => recordMove()),
+      path,
+    );
   }
   assert.deepEqual((await there.files.list()).map(({ path }) => path), ["a.ts"]);
 });

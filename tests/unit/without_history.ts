@@ -7,8 +7,11 @@ export const WITHOUT_HISTORY: Pick<FilesOptions, "recordAlone" | "store" | "hist
   recordAlone: () => Promise.resolve(),
   store: {
     change: (_actor, work) => work(),
-    commit: async <T, R = T>(work: () => T, applied = (result: T) => result as unknown as R) =>
-      await Promise.resolve(applied(work())),
+    // The log of a cluster's changes can run `work` again, and keeps only what it did last.
+    commit: async <T, R = T>(work: () => T, applied = (result: T) => result as unknown as R) => {
+      work();
+      return await Promise.resolve(applied(work()));
+    },
   },
   history: {
     settle: () => Promise.resolve(),

@@ -77,15 +77,15 @@ export interface Files {
   ): Promise<WrittenFile>;
 
   /**
-   * Moves a file to a free path, and removes folders that become empty. When `follow` is called, the file exists at both
-   * paths; it changes what refers to the file in a transaction and calls `removeOld` at its end. If either fails, the
-   * file stays at its old path.
+   * Moves a file to a free path, and removes folders that become empty. When `follow` is called, which can be more than
+   * once, the file exists at both paths; it changes what refers to the file in a transaction and calls `recordMove` at its
+   * end. If either fails, the file stays at its old path.
    * @throws AppError InvalidInput (400), NotFound (404); Conflict (409) if the path is taken; PreconditionFailed (412)
    */
   move<T>(
     actor: Actor,
     options: { from: string; to: string; expected?: ExpectedVersions | undefined },
-    follow: (removeOld: () => void) => T,
+    follow: (recordMove: () => void) => T,
   ): Promise<{ info: FileInfo; sha256: string; followed: T }>;
 
   /**
@@ -192,19 +192,24 @@ class FileService implements Files {
     const draft = await this.#writeDraft(file, content);
     try {
       // Nothing is awaited from here until the file is in place, so that audit entries and files have the same order.
-      const sizeBytes = sizeOf(file);
+      const check = () => {
+        const sizeBytes = sizeOf(file);
+        if (mustBeNew && sizeBytes !== undefined) throw conflict(`The file ${path} already exists.`);
+        if (expected !== undefined) {
+          const found = sizeBytes === undefined ? undefined : sha256Of(Deno.readFileSync(file));
+          requireVersion(expected, found, `the file ${path}`);
+        }
+        return sizeBytes;
+      };
+      const sizeBytes = check();
       const created = sizeBytes === undefined;
-      if (mustBeNew && !created) throw conflict(`The file ${path} already exists.`);
-      if (expected !== undefined) {
-        requireVersion(expected, created ? undefined : sha256Of(Deno.readFileSync(file)), `the file ${path}`);
-      }
       const facts = { ...(!created && { before: { sizeBytes } }), after: { sizeBytes: content.length, sha256 } };
       const files = new Map([[path, { sha256, sizeBytes: content.length }]]);
       const version = await this.#recorded(
         actor,
         path,
         created ? "file.created" : "file.updated",
-        { ...facts, files, ...(message !== undefined && { message }) },
+        { ...facts, files, check, ...(message !== undefined && { message }) },
         () => {
           // Unlike a rename, a link fails if the name is taken.
           if (mustBeNew) Deno.linkSync(draft, file);
@@ -220,7 +225,7 @@ class FileService implements Files {
   async move<T>(
     actor: Actor,
     { from, to, expected }: { from: string; to: string; expected?: ExpectedVersions | undefined },
-    follow: (removeOld: () => void) => T,
+    follow: (recordMove: () => void) => T,
   ): Promise<{ info: FileInfo; sha256: string; followed: T }> {
     this.#requireWritable();
     if (to === from) throw invalid("to", "is the current path of the file");
@@ -246,30 +251,39 @@ class FileService implements Files {
       await this.#recorded(actor, to, "file.created", created, () => Deno.linkSync(draft, target));
       // One version for both paths.
       const files = new Map([[from, null], [to, { sha256, sizeBytes }]]);
-      const removeOld = () => {
+      const recordMove = () => {
         this.#record(actor, { action: "file.deleted", subject: subjectOf(from), before: { sizeBytes } });
         this.#history.commit(actor, `Moved ${from} to ${to}`, files);
-        Deno.removeSync(file);
       };
+      const change = () => {
+        this.#requireWritable();
+        // Another node may have changed it.
+        if (sizeOf(file) === undefined || sha256Of(Deno.readFileSync(file)) !== sha256) {
+          throw conflict(`The file ${from} was changed in the meantime.`);
+        }
+        return follow(recordMove);
+      };
+      let isFollowed = false;
       let followed: T;
       try {
-        followed = await this.#store.commit(
-          () =>
-            this.#store.change(actor, () => {
-              this.#requireWritable();
-              return follow(removeOld);
-            }),
-          (followed) => {
+        followed = await this.#store.commit(() => this.#store.change(actor, change), (followed) => {
+          isFollowed = true;
+          try {
+            removeIfThere(file);
+          } finally {
             this.#history.wrote(files.keys());
-            return followed;
-          },
-        );
+          }
+          return followed;
+        });
       } catch (error) {
-        // The transaction can fail after the file was removed.
-        if (sizeOf(file) === undefined) Deno.linkSync(target, file);
-        Deno.removeSync(target);
+        // What refers to the file may name its new path: then only the old one is left over.
+        if (!isFollowed && !(error instanceof AppError && error.details?.outcome === "unknown")) {
+          Deno.removeSync(target);
+        }
         this.#history.wrote([from, to]);
-        await this.#recordFailure(actor, to, "file.created", error);
+        await (isFollowed
+          ? this.#recordFailure(actor, from, "file.deleted", error)
+          : this.#recordFailure(actor, to, "file.created", error));
         throw error;
       }
       return { info: await this.#stat(to, target), sha256, followed };
@@ -286,10 +300,14 @@ class FileService implements Files {
     await this.#history.settle(path);
     const sizeBytes = sizeOf(file);
     if (sizeBytes === undefined) throw notFound("file", path);
-    if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)), `the file ${path}`);
-    check();
-    const files = new Map([[path, null]]);
-    await this.#recorded(actor, path, "file.deleted", { before: { sizeBytes }, files }, () => Deno.removeSync(file));
+    const checkAll = () => {
+      if (sizeOf(file) === undefined) throw notFound("file", path);
+      if (expected !== undefined) requireVersion(expected, sha256Of(Deno.readFileSync(file)), `the file ${path}`);
+      check();
+    };
+    checkAll();
+    const recorded = { before: { sizeBytes }, files: new Map([[path, null]]), check: checkAll };
+    await this.#recorded(actor, path, "file.deleted", recorded, () => Deno.removeSync(file));
     await this.#removeEmptyFolders(file);
   }
 
@@ -358,12 +376,13 @@ class FileService implements Files {
     actor: Actor,
     path: string,
     action: keyof typeof MESSAGES,
-    { before, after, files = new Map(), message = `${MESSAGES[action]} ${path}` }: RecordedChange,
+    { before, after, files = new Map(), check, message = `${MESSAGES[action]} ${path}` }: RecordedChange,
     work: () => void,
   ): Promise<number | undefined> {
     const change = () => {
-      // Again, as a source may have been set meanwhile.
+      // Again, as a source may have been set meanwhile, or another node may have changed the file.
       this.#requireWritable();
+      check?.();
       this.#record(actor, { action, subject: subjectOf(path), before, after });
       return files.size === 0 ? undefined : this.#history.commit(actor, message, files);
     };
@@ -396,6 +415,8 @@ interface RecordedChange {
   readonly files?: ReadonlyMap<string, { sha256: string; sizeBytes: number } | null>;
   /** Of the version. */
   readonly message?: string;
+  /** Is called before each attempt to make the change; an error prevents it. */
+  readonly check?: () => void;
 }
 
 function subjectOf(path: string): Subject {
@@ -404,6 +425,14 @@ function subjectOf(path: string): Subject {
 
 function toInfo(path: string, { size, mtime }: Deno.FileInfo): FileInfo {
   return { path, sizeBytes: size, modifiedAt: mtime ?? new Date(0) };
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    ignoreMissing(error);
+  }
 }
 
 /** Returns undefined if there is no such file. */

@@ -81,10 +81,10 @@ export interface Registry {
   update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction;
 
   /**
-   * Changes the handler of all functions whose handler is `from` to `to` and returns these functions. `moveFile` is
+   * Changes the handler of all functions whose handler is `from` to `to` and returns these functions. `recordMove` is
    * called at the end of the transaction: if it throws, nothing is changed.
    */
-  moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[];
+  moveHandler(actor: Actor, from: string, to: string, recordMove: () => void): RegisteredFunction[];
 
   /**
    * Creates the function or replaces the existing one of that name. One that is already as the entry says is left
@@ -219,13 +219,13 @@ class RegistryService implements Registry {
     });
   }
 
-  moveHandler(actor: Actor, from: string, to: string, moveFile: () => void): RegisteredFunction[] {
+  moveHandler(actor: Actor, from: string, to: string, recordMove: () => void): RegisteredFunction[] {
     return this.#store.change(actor, () => {
       const moved = this.#rows.list().filter(({ handler }) => handler === from).map(({ id }) => {
         const old = this.get(id);
         return this.#write(actor, old, this.#check({ ...old, handler: to }, id));
       });
-      moveFile();
+      recordMove();
       return moved;
     });
   }
