@@ -36,7 +36,7 @@ export interface AppOptions {
 export interface App extends AsyncDisposable {
   /** A URL by which it can be reached on this machine. */
   readonly url: string;
-  /** Rejects with an AppError if the listener is lost. */
+  /** Rejects with an AppError if the listener is lost, or if this node of a cluster has to be started again. */
   readonly lost: Promise<never>;
   /** Answers new requests with 503 and waits at most ten seconds for the running ones. */
   drain(): Promise<void>;
@@ -68,8 +68,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   await parts.cluster?.start(server.port);
   print(`Listening on ${endpoint.url}`);
   printSetup(host, parts, server.url);
+  const lost = Promise.race([server.lost, ...(parts.cluster ? [parts.cluster.lost] : [])]);
+  lost.catch(() => {});
   const closed = opened.move();
-  return { url: server.url, lost: server.lost, drain, [Symbol.asyncDispose]: () => closed.disposeAsync() };
+  return { url: server.url, lost, drain, [Symbol.asyncDispose]: () => closed.disposeAsync() };
 }
 
 /** Opens each part with those that it uses. */

@@ -12,6 +12,7 @@ import { startApp } from "../http/app.ts";
 import { createSecret } from "../http/handlers.ts";
 import type { Server } from "../http/server.ts";
 import { temporaryFolder } from "../unit/temporary.ts";
+import { TestNode } from "./nodes.ts";
 import { openTestPostgres } from "./opened.ts";
 import { startPostgres } from "./postgres.ts";
 
@@ -37,6 +38,12 @@ Deno.test("a node that lacks removed changes starts from a snapshot, as a new on
     await createSecret(a, "FIRST", "1");
     assert.deepEqual(await names(b), ["FIRST"]);
   }
+
+  await using hung = await TestNode.create("hung", there);
+  await hung.start();
+  assert.deepEqual(await names(hung.server), ["FIRST"]);
+  const { ended } = hung.server;
+  hung.pause();
 
   const postgres = await openTestPostgres(there.url);
   try {
@@ -64,4 +71,11 @@ Deno.test("a node that lacks removed changes starts from a snapshot, as a new on
   for (const node of [b, c]) assert.deepEqual(await names(node), ["FIRST", "FOURTH", "SECOND", "THIRD"]);
   await createSecret(b, "FIFTH", "5");
   for (const node of [a, c]) assert.ok((await names(node)).includes("FIFTH"));
+
+  // A service manager starts it again.
+  hung.resume();
+  assert.equal(await ended, 1);
+  assert.match(hung.logs(), /this node lacks entries after \d+\. It starts from a snapshot when it is started again\./);
+  await hung.start();
+  assert.ok((await names(hung.server)).includes("FIFTH"));
 });

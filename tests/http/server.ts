@@ -36,6 +36,8 @@ export interface Server extends AsyncDisposable {
   logged(pattern: RegExp): Promise<RegExpExecArray>;
   /** Id of the process that it runs in, whose children its sandboxes are. */
   readonly pid: number;
+  /** The exit code of its process, however that ends. */
+  readonly ended?: Promise<number>;
   /** Lets running requests finish, as SIGTERM does, and ends it; 0, or the exit code of its process. */
   stop(): Promise<number>;
 }
@@ -157,6 +159,7 @@ export async function startServer({ env = {}, folder, prepare, root = ROOT }: Se
     dataDir,
     codeDir,
     pid: child.pid,
+    ended: ended.then(([{ code }]) => code),
     stop,
     [Symbol.asyncDispose]: dispose,
   };

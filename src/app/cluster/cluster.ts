@@ -30,6 +30,8 @@ export interface NodeHost {
 
 export interface Cluster {
   readonly serving: Serving;
+  /** Rejects with an AppError if this node has to be started again, which solves it. */
+  readonly lost: Promise<never>;
   /** What this node says to the others, and answers them. */
   readonly peers: Peers;
   /** What requests leave for later ones. */

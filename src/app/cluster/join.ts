@@ -37,6 +37,8 @@ export interface Joined {
   readonly locks: Locks;
   /** Whether the database was just replaced by a snapshot, so that this node has not seen all entries. */
   readonly isFromSnapshot: boolean;
+  /** Bodies of the entries of kind `purge` that were applied to the database, and that its contents of code do not follow. */
+  readonly purged: readonly Uint8Array[];
   /** Held by the first node of a cluster until it has stored what others start from; undefined on others. */
   readonly founding: HeldLock | undefined;
 }
@@ -80,8 +82,9 @@ export async function joinCluster(
     const snapshots = new Snapshots(postgres, keyFile.keyring, id);
     const path = join(dataDir, "database.db");
     const isFromSnapshot = await ensureDatabase({ log, snapshots, path, keyFile, report });
-    if (existsSync(path)) await upgradeDatabase(path, { identity, keyFile, postgres, log, report });
-    return { identity, keyFile, postgres, log, snapshots, locks, isFromSnapshot, founding };
+    const purged: Uint8Array[] = [];
+    if (existsSync(path)) await upgradeDatabase(path, { identity, keyFile, postgres, log, report, purged });
+    return { identity, keyFile, postgres, log, snapshots, locks, isFromSnapshot, purged, founding };
   }
 
   /** Returns the node's key file; with a body, it is that of a new cluster. */
@@ -115,11 +118,15 @@ async function found(log: ChangeLog, body: Uint8Array): Promise<void> {
   });
 }
 
-/** Waits until the database has the schema that this program needs, as long as nodes run an earlier version. */
+/**
+ * Waits until the database has the schema that this program needs, as long as nodes run an earlier version. Adds to `purged`
+ * what is to be purged then.
+ */
 async function upgradeDatabase(
   path: string,
-  { identity, keyFile, postgres, log, report }: Pick<Joined, "identity" | "keyFile" | "postgres" | "log"> & {
+  { identity, keyFile, postgres, log, report, purged }: Pick<Joined, "identity" | "keyFile" | "postgres" | "log"> & {
     report: Log;
+    purged: Uint8Array[];
   },
 ): Promise<void> {
   using database = new NodeDatabase(path, {
@@ -143,7 +150,10 @@ async function upgradeDatabase(
       log,
       database,
       schema: SCHEMA_VERSION,
-      applyOther: ({ kind, body }) => kind === "keyring" && keyFile.adopt(new TextDecoder().decode(body)),
+      applyOther({ kind, body }) {
+        if (kind === "keyring") keyFile.adopt(new TextDecoder().decode(body));
+        else if (kind === "purge") purged.push(body);
+      },
       async nodesBehind(schema) {
         const others = (await membership.read()).filter(({ id, isLive }) => id !== node && isLive);
         return others.filter((other) => other.schema < schema).map(({ url, version }) => `${url} (${version})`);

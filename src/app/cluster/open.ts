@@ -7,6 +7,7 @@ import { prepareCode, type StagedFiles } from "../../cluster/code/code_entries.t
 import { createKeyringChanges, type KeyringChanges } from "../../cluster/keyring/keyring_changes.ts";
 import { requireNewestKeyring } from "../../cluster/keyring/open_keyring.ts";
 import type { Entry } from "../../cluster/log/change_log.ts";
+import { LogPruned } from "../../cluster/log/errors.ts";
 import { PostgresBlobs } from "../../cluster/postgres/postgres_blobs.ts";
 import { Replica } from "../../cluster/replica/replica.ts";
 import { SnapshotJob } from "../../cluster/snapshot_job.ts";
@@ -43,9 +44,11 @@ export async function openNode(
   const { identity, keyFile, postgres, log, locks, snapshots } = joined;
   const options: NodeOptions = { joined, version: manifest.version, schema: SCHEMA_VERSION, startedAt, report };
   const member = createMembership(opened, options);
-  const code = createCode(report);
+  const code = createCode(report, joined.purged);
   let settle = (): Promise<void> => Promise.resolve();
 
+  const lost = Promise.withResolvers<never>();
+  lost.promise.catch(() => {});
   const replication = store.replicate();
   const replica: Replica = new Replica({
     log,
@@ -60,7 +63,10 @@ export async function openNode(
     },
     prepare: (entry) => code.prepare(entry),
     settle: () => settle(),
-    onFatal: member.stopServing,
+    onFatal(error) {
+      member.stopServing(error);
+      if (error instanceof LogPruned) lost.reject(error);
+    },
   });
   const writer = createWriter({
     log,
@@ -109,6 +115,7 @@ export async function openNode(
   const once = createOncePerCluster(opened, locks);
   return {
     serving: member.serving,
+    lost: lost.promise,
     peers,
     once,
     shared: openSharedState(opened, { postgres, cluster, keyring: keyFile.keyring, once, log: report }),
@@ -161,10 +168,11 @@ interface Code {
   prepare(entry: Entry): Promise<StagedFiles | undefined>;
 }
 
-function createCode(report: NodeHost["log"]): Code {
+/** `purgedBefore` are bodies of entries of kind `purge`. */
+function createCode(report: NodeHost["log"], purgedBefore: readonly Uint8Array[]): Code {
   let blobs: ClusterBlobs | undefined;
   let failure = "";
-  const purged: Uint8Array[] = [];
+  const purged = [...purgedBefore];
   return {
     stage: undefined,
     open(opened) {

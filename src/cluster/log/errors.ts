@@ -39,10 +39,15 @@ export class LogTampered extends AppError {
   }
 }
 
-/** Entries that a node lacks were removed: it has to start from a snapshot. */
-export class LogPruned extends Error {
+/** 503: entries that a node lacks were removed. It has to start again, from a snapshot. */
+export class LogPruned extends AppError {
   /** `after` is what the node has applied, `first` the oldest entry that is kept. */
   constructor(readonly after: number, readonly first: number) {
-    super(`The log of changes begins with entry ${first}; entries after ${after} were removed.`);
+    super(
+      "LogPruned",
+      503,
+      `The log of changes begins with entry ${first}; this node lacks entries after ${after}. It starts from a snapshot ` +
+        "when it is started again.",
+    );
   }
 }
