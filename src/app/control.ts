@@ -8,6 +8,7 @@ import { createVersions } from "../code/versions/versions.ts";
 import { createApi } from "../control/api/api.ts";
 import { CLI_PATH, createCliDownload } from "../control/cli_download.ts";
 import type { Api, ApiDeps } from "../control/services.ts";
+import { createSuggestions } from "../control/suggestions.ts";
 import type { Web } from "../control/web/shell/deps.ts";
 import { createNames } from "../core/access/names.ts";
 import { createSecretEffects } from "../core/secrets/effect.ts";
@@ -71,6 +72,13 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
     }),
     allLogs: createAllLogs(parts.logs, logNodes),
     exposure: createExposure({ store, reads: parts.observations.secretReads, flush: () => parts.reads.flush() }),
+    suggestions: createSuggestions({
+      ...parts,
+      reads: parts.observations.secretReads,
+      countedSince: () => parts.reads.begin,
+      flush: () => parts.reads.flush(),
+      now,
+    }),
     effects: createSecretEffects({ store, functions: () => registry.list(), now }),
     explainer: createExplainer(store),
     packages: createPackages({

@@ -51,6 +51,7 @@ export function openFunctions(
     imports,
     assets,
     metrics,
+    memoryPeaks,
     logs,
     record,
   } = parts;
@@ -62,6 +63,7 @@ export function openFunctions(
     onChange: (id, deleted) => {
       pool.retire(id);
       if (deleted) metrics.forget(id);
+      if (deleted) memoryPeaks.forget(id);
       if (deleted) void logs.forget(id);
     },
   });

@@ -43,7 +43,7 @@ export async function openSandboxes(
   parts: ClusterPart & Data & Domain & Code & Telemetry,
   endpoint: Endpoint,
 ): Promise<Sandboxes> {
-  const { store, keyring, settings, runtime, runDir, codeDir, imports, metrics, masking, logs } = parts;
+  const { store, keyring, settings, runtime, runDir, codeDir, imports, metrics, memoryPeaks, masking, logs } = parts;
   const traces = config.traces ? await openTraces() : undefined;
   const usage = openUsageReader();
   opened.defer(() => usage.close());
@@ -91,6 +91,7 @@ export async function openSandboxes(
     onLog: createSandboxLog({ logs, masking, log, isNews: oncePerMinute<string>(now) }),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
       metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
+    onMemory: ({ functionId }, memoryMb) => memoryPeaks.record(functionId as FunctionId, memoryMb),
   });
   opened.defer(() => pool.stop());
   return { traces, conditions, process, pool };

@@ -5,6 +5,7 @@ import { messageOf } from "../errors.ts";
 import type { FunctionId, SecretId } from "../ids.ts";
 import { createMasking, type Masking } from "../masking/masking.ts";
 import { Logs } from "../telemetry/logs.ts";
+import { MemoryPeaks } from "../telemetry/memory_peaks.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { Reads } from "../telemetry/reads.ts";
 import type { Data } from "./data.ts";
@@ -13,6 +14,8 @@ import type { Host } from "./host.ts";
 
 export interface Telemetry {
   readonly metrics: Metrics;
+  /** The memory that processes of functions were seen to use. */
+  readonly memoryPeaks: MemoryPeaks;
   /** Counts reads of secrets. */
   readonly reads: Reads;
   readonly masking: Masking;
@@ -37,6 +40,7 @@ export function openTelemetry(
   const isSecret = (id: SecretId) => (store.secrets.find(id) ?? store.deletedSecrets.find(id)) !== undefined;
   const metrics = new Metrics({ ...counting, store: observations.metrics, isFunction });
   opened.defer(() => metrics.flush());
+  const memoryPeaks = new MemoryPeaks({ ...counting, store: observations.memoryPeaks, isFunction });
   const reads = new Reads({ ...counting, store: observations.secretReads, isSecret });
   opened.defer(() => reads.flush());
   const masking = createMasking();
@@ -61,5 +65,5 @@ export function openTelemetry(
     reads,
     ...settings.view({ retentionDays: "metrics.retention-days" }),
   });
-  return { metrics, reads, masking, logs };
+  return { metrics, memoryPeaks, reads, masking, logs };
 }

@@ -34,6 +34,7 @@ import type { Exposure } from "../core/secrets/exposure.ts";
 import type { SecretTransfer } from "../core/secrets/transfer.ts";
 import type { Secrets } from "../core/secrets/service.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import type { Suggestions } from "./suggestions.ts";
 import type { Client } from "../http/client_address.ts";
 
 export interface ApiDeps {
@@ -57,6 +58,8 @@ export interface ApiDeps {
   readonly effects: SecretEffects;
   /** Lists what was read, and by whom. */
   readonly exposure: Exposure;
+  /** Proposes what a function needs of what it may do. */
+  readonly suggestions: Suggestions;
   /** Imports and exports secrets as files. */
   readonly transfer: SecretTransfer;
   readonly explainer: Explainer;

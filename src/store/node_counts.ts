@@ -89,6 +89,7 @@ const TABLES: Readonly<Record<string, Table>> = {
     values: ["at", "function_id"],
   },
   begin: { own: "secret_reads_begin", others: "node_secret_reads_begin", key: [], values: ["at"] },
+  memory: { own: "memory_peaks", others: "node_memory_peaks", key: ["function_id", "at"], values: ["mb"], at: "at" },
   uses: { own: "uses", others: "node_uses", key: ["kind", "id"], values: ["at"], texts: ["kind"] },
 };
 

@@ -5,6 +5,7 @@ import { existsSync, renameSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { Database } from "./database.ts";
 import { createLogStore, type LogStore } from "./logs.ts";
+import { createMemoryPeakStore, type MemoryPeakStore } from "./memory_peaks.ts";
 import { createMetricStore, type MetricStore } from "./metrics.ts";
 import { sql as logs } from "./migrations/observations/001_logs.ts";
 import { sql as metrics } from "./migrations/observations/002_metrics.ts";
@@ -12,13 +13,14 @@ import { sql as moduleGraphs } from "./migrations/observations/003_module_graphs
 import { sql as background } from "./migrations/observations/004_background.ts";
 import { sql as uses } from "./migrations/observations/005_uses.ts";
 import { sql as nodes } from "./migrations/observations/006_nodes.ts";
+import { sql as memory } from "./migrations/observations/007_memory.ts";
 import { createModuleGraphStore, type ModuleGraphStore } from "./module_graphs.ts";
 import { createNodeCountStore, type NodeCountStore } from "./node_counts.ts";
 import { createSecretReadStore, type SecretReadStore } from "./secret_reads.ts";
 import { createUseStore, type UseStore } from "./uses.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
-export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses, nodes];
+export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses, nodes, memory];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];
@@ -27,6 +29,7 @@ export interface Observations {
   readonly logs: LogStore;
   readonly metrics: MetricStore;
   readonly secretReads: SecretReadStore;
+  readonly memoryPeaks: MemoryPeakStore;
   readonly moduleGraphs: ModuleGraphStore;
   readonly uses: UseStore;
   /** Exchanges counts with the other nodes of a cluster. */
@@ -89,6 +92,7 @@ function open(path: string): Opened {
       logs: createLogStore(db),
       metrics: createMetricStore(db),
       secretReads: createSecretReadStore(db),
+      memoryPeaks: createMemoryPeakStore(db),
       moduleGraphs: createModuleGraphStore(db),
       uses: createUseStore(db),
       nodeCounts: createNodeCountStore(db),

@@ -38,6 +38,13 @@ export function addHistogram(to: Histogram, from: Histogram): void {
   for (let bucket = 0; bucket < BUCKETS; bucket++) to[bucket]! += from[bucket]!;
 }
 
+/** Returns how many of the values may exceed `us`: those of its bucket are among them. */
+export function countAbove(histogram: Histogram, us: number): number {
+  let count = 0;
+  for (let bucket = bucketOf(us); bucket < BUCKETS; bucket++) count += histogram[bucket]!;
+  return count;
+}
+
 /**
  * Returns for each share (0 to 1, ascending) the duration in µs that this share of the values does not exceed, with an
  * error of at most RELATIVE_ERROR; undefined for an empty histogram.

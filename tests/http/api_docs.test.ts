@@ -20,6 +20,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/functions get,post",
     "/api/functions/by-name/{name} get,put,delete",
     "/api/functions/{id} get,put,delete",
+    "/api/functions/{id}/suggestions get",
     "/api/functions/{id}/enable put",
     "/api/functions/{id}/disable put",
     "/api/files get",

@@ -50,6 +50,7 @@ const LARGE_FOLDERS: Record<string, string> = {
   "src/sandbox/process": "one subject, the start of a process behind its walls",
   "src/store": "a file for each table",
   "src/store/migrations": "a file for each version of the schema",
+  "src/telemetry": "a file for each kind of observation",
 };
 
 /** Whether a file opens parts and connects them: it may import from every room, and no room from it. */

@@ -60,7 +60,13 @@ export function openCounts(opened: AsyncDisposableStack, options: CountsOptions)
   opened.defer(() => exchange.close(LAST_MAX_MS));
   const prune = () => {
     const old = now() - (Math.max(retentionDays(), DAYS_KEPT_MIN) + 1) * DAY_MS;
-    const before = { "metrics 60000 ": now() - MINUTES_KEPT_MS, "metrics ": old, "reads ": old, "days ": old };
+    const before = {
+      "metrics 60000 ": now() - MINUTES_KEPT_MS,
+      "metrics ": old,
+      "reads ": old,
+      "days ": old,
+      "memory ": old,
+    };
     table.prune(before).catch((error) => warn(`Old counts were not removed from PostgreSQL: ${messageOf(error)}`));
   };
   const timer = setInterval(prune, HOUR_MS);

@@ -1,5 +1,5 @@
 // Passes this node's counts on to the other nodes and takes theirs, once a minute, through PostgreSQL: calls, reads of
-// secrets, and when keys and sessions were last used. Each row carries a MAC, so that who can write to PostgreSQL cannot
+// secrets, the memory of processes, and when keys and sessions were last used. Each row carries a MAC, so that who can write to PostgreSQL cannot
 // invent that a secret was read, or a key used.
 
 import { timingSafeEqual } from "node:crypto";

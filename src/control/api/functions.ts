@@ -8,7 +8,14 @@ import { invalid } from "../../errors.ts";
 import type { FunctionId, GroupRef } from "../../ids.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { answerList } from "./lists.ts";
-import { functionChange, functionEntry, functionSchema, newFunction } from "../inputs/function_schemas.ts";
+import {
+  functionChange,
+  functionEntry,
+  functionSchema,
+  newFunction,
+  permissionsOf,
+} from "../inputs/function_schemas.ts";
+import { suggestionDays, suggestionSchema } from "../inputs/suggestion_schemas.ts";
 import { functionName, nameParams } from "../inputs/references.ts";
 import { cursorSchema, nextSchema, optionalLimitSchema } from "../inputs/secret_schemas.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
@@ -158,9 +165,22 @@ const disable = apiRoute({
   responses: { 200: answer("The changed function.", one), ...errors(400, 404) },
 });
 
+const suggest = apiRoute({
+  method: "get",
+  path: "/api/functions/{id}/suggestions",
+  operationId: "suggestConfinement",
+  tags,
+  summary: "Propose narrower rights and limits, from what the function used",
+  description:
+    "`secrets`, `permissions`, `memoryMb` and `timeoutMs` can be sent to `PUT /api/functions/{id}` as they " +
+    "are. What is not known to be narrower is proposed as it is.",
+  request: { params, query: query({ days: suggestionDays }) },
+  responses: { 200: answer("The proposal.", suggestionSchema), ...errors(400, 404) },
+});
+
 export function addFunctions(
   api: Api,
-  { registry, names, assets, preflight, conditions, health, commit }: ApiDeps,
+  { registry, names, assets, preflight, conditions, health, suggestions, commit }: ApiDeps,
 ): void {
   const shown = (row: RegisteredFunction) =>
     toJson(row, row.keys.map(names.ofGroup), conditions.of(row), health(row.id));
@@ -215,6 +235,12 @@ export function addFunctions(
     return c.json({ function: shown(entry) }, 200);
   });
 
+  api.openapi(suggest, (c) => {
+    const { since, permissions, ...proposal } = suggestions.of(c.req.valid("param").id, c.req.valid("query").days);
+    const body = { ...proposal, permissions: permissionsOf(permissions), since: time(since) };
+    return c.json({ ...body, secrets: [...proposal.secrets] }, 200);
+  });
+
   api.openapi(update, async (c) => {
     const { keyNames, ...change } = c.req.valid("json");
     await assets.check(change.files ?? []);
@@ -258,7 +284,6 @@ function toJson(
   { state, reason }: Condition,
   health: Health,
 ): z.infer<typeof functionSchema> {
-  const { net } = row.permissions;
   return {
     id: row.id,
     name: row.name,
@@ -273,7 +298,7 @@ function toJson(
     stateReason: reason,
     createdAt: time(row.createdAt),
     updatedAt: time(row.updatedAt),
-    permissions: { net: typeof net === "boolean" ? net : [...net], read: "modules", env: false },
+    permissions: permissionsOf(row.permissions),
     secrets: [...row.secrets],
     isolation: row.isolation,
     responseGuard: row.responseGuard,

@@ -9,6 +9,7 @@ import {
   CORS_MAX_AGE_SECONDS,
   ISOLATIONS,
   NET_ENTRY_PATTERN,
+  type Permissions,
   RESPONSE_GUARDS,
   SECRET_PATTERN,
 } from "../../core/functions/permissions.ts";
@@ -18,7 +19,7 @@ import { SECRET_NAME_MAX_LENGTH } from "../../core/secrets/names.ts";
 import { body, changes, evenIfFieldsAreWrong, idSchema, mustBe, note, text, timeSchema } from "./fields.ts";
 import { functionName, groupRef } from "./references.ts";
 
-const LIST_MAX = 100;
+export const LIST_MAX = 100;
 /** In characters: a host name has at most 253 (RFC 1035, 2.3.4), and a port follows. */
 const NET_ENTRY_MAX_LENGTH = 260;
 const NET_EXAMPLE = 'such as "api.example.com:443"';
@@ -229,6 +230,16 @@ export const functionEntries = z.preprocess(
     .transform((entries): FunctionEntries => new Map(Object.entries(entries))),
 ).openapi({ description: "Functions by name." });
 
+export const permissionsSchema = z.object({
+  net: z.union([z.boolean(), z.array(z.string())]),
+  read: z.literal("modules"),
+  env: z.literal(false),
+});
+
+export function permissionsOf({ net }: Permissions): z.infer<typeof permissionsSchema> {
+  return { net: typeof net === "boolean" ? net : [...net], read: "modules", env: false };
+}
+
 export const functionSchema = z.object({
   id: idSchema,
   name: z.string(),
@@ -249,11 +260,7 @@ export const functionSchema = z.object({
   stateReason: z.string().nullable().openapi({ description: "Why it is broken or suspended." }),
   createdAt: timeSchema,
   updatedAt: timeSchema,
-  permissions: z.object({
-    net: z.union([z.boolean(), z.array(z.string())]),
-    read: z.literal("modules"),
-    env: z.literal(false),
-  }),
+  permissions: permissionsSchema,
   secrets: z.array(z.string()),
   isolation: z.enum(ISOLATIONS),
   responseGuard: z.enum(RESPONSE_GUARDS),

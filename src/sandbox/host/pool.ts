@@ -54,6 +54,8 @@ export interface PoolOptions<C extends HostedCaller> {
   onLog(target: Target, line: LogLine<C>): void;
   /** As in SandboxOptions. */
   onBackgroundEnd?(target: Target, outcome: BackgroundOutcome, durationMs: number): void;
+  /** As in SandboxOptions. */
+  onMemory?(target: Target, memoryMb: number): void;
 }
 
 /** The sandboxes for the calls of one function and tenant. */
@@ -291,6 +293,7 @@ export class Pool<C extends HostedCaller> {
       },
       onLog: (line) => onLog(target, line),
       onBackgroundEnd: (outcome, durationMs) => this.#options.onBackgroundEnd?.(target, outcome, durationMs),
+      onMemory: (memoryMb) => this.#options.onMemory?.(target, memoryMb),
       onReady: () => started(),
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();

@@ -93,6 +93,8 @@ export interface SandboxOptions<C extends HostedCaller> {
   onLog(line: LogLine<C>): void;
   /** Called when the work that a call passed to `ctx.waitUntil` has ended, `durationMs` after its response. */
   onBackgroundEnd?(outcome: BackgroundOutcome, durationMs: number): void;
+  /** Called with each sample of the memory that the process uses once the handler is loaded. */
+  onMemory?(memoryMb: number): void;
   /** Called once, when the handler is loaded. */
   onReady(): void;
   /** Called when the last call has ended. */
@@ -294,6 +296,7 @@ export class Sandbox<C extends HostedCaller> {
   async #sampleUsage(): Promise<void> {
     const usage = await this.#process.sampleUsage();
     if (!usage) return;
+    if (this.#ready) this.#options.onMemory?.(usage.memoryMb);
     const excess = this.#cpu.sample({
       now: performance.now(),
       cpuMs: usage.cpuMs,

@@ -10,7 +10,7 @@ import { withoutFramesOf } from "./stack_filter.ts";
 import { isAnalysisCache, type Runtime } from "./toolchain.ts";
 import { settledWithin } from "./settled.ts";
 import { readTail } from "./stream_tail.ts";
-import type { UsageReader } from "./proc_stats.ts";
+import type { Usage, UsageReader } from "./proc_stats.ts";
 import { releaseUid, setprivArgs, takeUid } from "./uid_pool.ts";
 
 /** A process that has not connected by then is killed. It takes well under a second on an idle machine. */
@@ -82,8 +82,8 @@ export interface SandboxProcess {
   stderr(): string;
   /** Replaces paths of the process's folder by those that the author knows, and removes the platform's stack frames. */
   toAuthorPaths(text: string): string;
-  /** Returns its CPU time, and whether it uses more memory than its profile allows; undefined if this is unknown. */
-  sampleUsage(): Promise<{ cpuMs: number; oversized: boolean } | undefined>;
+  /** Returns its usage, and whether that is more memory than its profile allows; undefined if this is unknown. */
+  sampleUsage(): Promise<Usage & { oversized: boolean } | undefined>;
   /** Sends SIGKILL, the only signal that ends a process in a loop. */
   kill(): void;
 }
@@ -138,7 +138,7 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     toAuthorPaths: (text) => withoutOwnFrames(folder.toAuthorPaths(text)),
     async sampleUsage() {
       const usage = await options.usage.of(child.pid);
-      return usage && { cpuMs: usage.cpuMs, oversized: usage.memoryMb > residentMaxMb };
+      return usage && { ...usage, oversized: usage.memoryMb > residentMaxMb };
     },
     kill: () => kill(child),
   };

@@ -20,6 +20,7 @@ import { FormToken } from "../../shell/submissions.tsx";
 import { plural } from "../../ui/format.ts";
 import { addCode } from "./code.tsx";
 import { FunctionFields } from "./form.tsx";
+import { addSuggestions } from "./suggestions.tsx";
 import { functionFrame, functionOf } from "./tabs.tsx";
 import { BLANK, completed, formOf, type FunctionForm, problemsOfForm, toInput, typedForm } from "./form_values.ts";
 import { FunctionList, LIST_PATH, pathOf, SearchForm } from "./list.tsx";
@@ -37,6 +38,7 @@ export function addFunctions(web: Web, deps: WebDeps): void {
   addList(web, deps);
   addNew(web, deps);
   addSettings(web, deps);
+  addSuggestions(web, deps);
   addSwitches(web, deps);
   addDelete(web, deps);
   addTrial(web, deps);
@@ -192,6 +194,9 @@ function settingsPage(
               {...choices(deps)}
             />
           )}
+        <p>
+          <a href={`${pathOf(entry.id)}/suggestions`}>What it needs of this, from what its calls used</a>
+        </p>
         <section class="danger-zone" aria-labelledby="delete-heading">
           <h2 id="delete-heading">Delete this function</h2>
           <p>Its address will answer 404, and its secrets will be deleted.</p>

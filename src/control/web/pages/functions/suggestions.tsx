@@ -1,0 +1,114 @@
+// Implements the page with what a function is proposed to be allowed, next to what it may do, and applies it.
+
+import type { Context } from "hono";
+import { functionVersion, type RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { Suggestion } from "../../../suggestions.ts";
+import { functionChange, permissionsOf } from "../../../inputs/function_schemas.ts";
+import { SUGGESTION_DAYS } from "../../../inputs/suggestion_schemas.ts";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { fieldText, type Problems } from "../../shell/forms.ts";
+import { formRoute } from "../../shell/form_route.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { Empty, FormActions, Time } from "../../ui/components.tsx";
+import { VersionField } from "../../ui/conflict.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { ProblemSummary } from "../../ui/fields.tsx";
+import { count, plural } from "../../ui/format.ts";
+import { LABELS } from "./form_values.ts";
+import { LIST_PATH, pathOf } from "./list.tsx";
+import { functionOf } from "./tabs.tsx";
+
+/** What is applied is what the page showed, not what would be proposed by then. */
+export function addSuggestions(web: Web, deps: WebDeps): void {
+  formRoute(web, {
+    path: `${LIST_PATH}/:id{[^/]+}/suggestions`,
+    subject: (c) => functionOf(c, deps),
+    initial: () => "",
+    read: (typed) => fieldText(typed, "proposal"),
+    schema: (proposal) => functionChange.parse(jsonOf(proposal)),
+    act: ({ actor, subject, input, expected }) =>
+      deps.commit(() => deps.registry.update(actor, subject.id, input, expected)),
+    page: (c, { subject, problems, status }) => suggestionPage(c, deps, subject, problems, status),
+    then: ({ id, name }) => ({ to: `${pathOf(id)}/settings`, notice: `Narrowed what ${name} may do.` }),
+  });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function suggestionPage(
+  c: Context<WebEnv>,
+  { suggestions, settings }: WebDeps,
+  entry: RegisteredFunction,
+  problems: Problems | undefined,
+  status: Parameters<typeof page>[2],
+) {
+  const found = suggestions.of(entry.id, SUGGESTION_DAYS);
+  const defaults = { timeoutMs: settings.get("sandbox.timeout-ms"), memoryMb: settings.get("sandbox.memory-mb") };
+  const rows = rowsOf(entry, found, defaults);
+  const isNarrower = rows.some(({ now, proposed }) => now !== proposed);
+  return page(c, {
+    title: `What ${entry.name} needs`,
+    styles: ["functions.css"],
+    children: (
+      <>
+        <p>
+          <a href={`${pathOf(entry.id)}/settings`}>Settings of {entry.name}</a>
+        </p>
+        <p>
+          From {plural(found.calls, "call")} since{" "}
+          <Time ms={found.since} />. A proposal says what was not used, not what is harmless, and does not know what
+          happens rarely.
+        </p>
+        <ProblemSummary problems={problems} labels={{}} />
+        <DataTable
+          label="What it may do, and what it needs"
+          columns={[
+            { label: "", isRowHeader: true, cell: ({ label }) => label },
+            { label: "Now", cell: ({ now }) => now },
+            { label: "Proposed", cell: ({ now, proposed }) => now === proposed ? "the same" : proposed },
+          ]}
+          rows={rows}
+        />
+        {isNarrower
+          ? (
+            <form method="post" action={`${pathOf(entry.id)}/suggestions`}>
+              <FormToken />
+              <VersionField version={functionVersion(entry)} />
+              <input type="hidden" name="proposal" value={JSON.stringify(changeOf(found))} autocomplete="off" />
+              <p>
+                {found.wouldHaveFailed === 0
+                  ? "None of these calls would have failed."
+                  : `${count(found.wouldHaveFailed)} of these calls would have taken too long.`}{" "}
+                Names that it asked for without getting a value are not in the proposal.
+              </p>
+              <FormActions submit="Apply" cancel={`${pathOf(entry.id)}/settings`} />
+            </form>
+          )
+          : <Empty>{found.calls === 0 ? "It was not called." : "It uses all that it may do."}</Empty>}
+      </>
+    ),
+  }, status);
+}
+
+function changeOf({ secrets, permissions, memoryMb, timeoutMs }: Suggestion) {
+  return { secrets, permissions: permissionsOf(permissions), memoryMb, timeoutMs };
+}
+
+function rowsOf(entry: RegisteredFunction, found: Suggestion, defaults: { timeoutMs: number; memoryMb: number }) {
+  const row = (label: string, now: string, proposed: string) => ({ label, now, proposed });
+  const names = (secrets: readonly string[]) => secrets.length === 0 ? "none" : secrets.join(", ");
+  const amount = (value: number | null, normal: number, unit: string) => `${count(value ?? normal)} ${unit}`;
+  const { timeoutMs, memoryMb } = defaults;
+  return [
+    row(LABELS.secrets, names(entry.secrets), names(found.secrets)),
+    row(LABELS.memoryMb, amount(entry.memoryMb, memoryMb, "MB"), amount(found.memoryMb, memoryMb, "MB")),
+    row(LABELS.timeoutMs, amount(entry.timeoutMs, timeoutMs, "ms"), amount(found.timeoutMs, timeoutMs, "ms")),
+  ];
+}

@@ -1,0 +1,119 @@
+// What a function is proposed to be allowed, from what its calls used.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { bucketOf, newHistogram, packHistogram } from "../../src/telemetry/histogram.ts";
+import { startApp } from "./app.ts";
+import { setUp } from "./admin.ts";
+import { createSecret, deploy, run } from "./handlers.ts";
+import type { Server } from "./server.ts";
+
+const READER = `export default async (c, ctx) => {
+  for (const name of (c.req.query("names") ?? "").split(",")) await ctx.getSecret(name);
+  if (c.req.query("later")) ctx.waitUntil(Promise.resolve());
+  return c.text("");
+};`;
+
+async function suggestion(server: Server, id: number, query = "") {
+  const { status, body } = await server.api("GET", `/api/functions/${id}/suggestions${query}`);
+  assert.equal(status, 200, JSON.stringify(body));
+  return body;
+}
+
+Deno.test("a proposal has the names that were given and the time that was needed, and can be applied as it is", async () => {
+  await using server = await startApp();
+  const { api } = server;
+  const ids: Record<string, number> = {};
+  for (const name of ["STRIPE_KEY", "STRIPE_OLD", "OTHER", "UNUSED"]) {
+    ids[name] = await createSecret(server, name, `value of ${name}`);
+  }
+  const limits = { secrets: ["STRIPE_*", "MISSING"], timeoutMs: 20_000 };
+  const id = await deploy(server, "reader", READER, { ...limits, permissions: { net: ["api.example.com:443"] } });
+  const before = await suggestion(server, id);
+  const { since: _, permissions, ...rest } = before;
+  assert.deepEqual(rest, { ...limits, memoryMb: null, wouldHaveFailed: 0, calls: 0 }, "without a call, what it has");
+  assert.deepEqual(permissions, { net: ["api.example.com:443"], read: "modules", env: false });
+
+  assert.equal((await run(server, "/reader?names=STRIPE_KEY,STRIPE_OLD,OTHER,MISSING")).status, 200);
+  await api("DELETE", `/api/secrets/${ids["STRIPE_OLD"]}`);
+  const { since, ...proposal } = await suggestion(server, id, "?days=1");
+  assert.ok(Date.parse(since) <= Date.now());
+  assert.deepEqual(proposal.secrets, ["STRIPE_KEY", "STRIPE_OLD"], "neither closed nor missing names");
+  assert.equal(proposal.calls, 1);
+  assert.equal(proposal.wouldHaveFailed, 0);
+  assert.ok(proposal.timeoutMs >= 1_000 && proposal.timeoutMs <= 20_000, `${proposal.timeoutMs}`);
+  assert.deepEqual(proposal.permissions, permissions);
+
+  const { secrets, memoryMb, timeoutMs } = proposal;
+  const applied = await api("PUT", `/api/functions/${id}`, { secrets, permissions, memoryMb, timeoutMs });
+  assert.equal(applied.status, 200, JSON.stringify(applied.body));
+  assert.deepEqual(applied.body.function.secrets, secrets);
+  assert.equal((await run(server, "/reader?names=STRIPE_KEY")).status, 200);
+  assert.deepEqual((await suggestion(server, id)).secrets, secrets);
+});
+
+Deno.test("work in the background leaves the time as it is, and names that nobody gave are not proposed", async () => {
+  await using server = await startApp();
+  const id = await deploy(server, "later", READER);
+  // The end of the first call's work arrives before the second one's response.
+  for (let n = 0; n < 2; n++) assert.equal((await run(server, "/later?names=NOWHERE&later=1")).status, 200);
+  const { secrets, timeoutMs, calls } = await suggestion(server, id);
+  assert.deepEqual({ secrets, timeoutMs, calls }, { secrets: [], timeoutMs: null, calls: 2 });
+});
+
+Deno.test("one slow call in many is counted as failing, and the most memory on any node decides", async () => {
+  await using server = await startApp();
+  const id = await deploy(server, "busy", READER);
+  const histogram = newHistogram();
+  histogram[bucketOf(40_000)] = 4_999;
+  histogram[bucketOf(9_000_000)] = 1;
+  {
+    using db = new DatabaseSync(join(server.dataDir, "observations.db"));
+    const today = Date.now() - Date.now() % 86_400_000;
+    db.prepare(
+      `INSERT INTO metrics (length_ms, function_id, at, calls, errors, timeouts, refusals, duration_us, longest_us,
+         sandbox_starts, secret_reads, secret_read_us, background_calls, background_errors, background_us, histogram)
+       VALUES (86400000, ?, ?, 5000, 0, 0, 0, 0, 9000000, 0, 0, 0, 0, 0, 0, ?)`,
+    ).run(id, today, packHistogram(histogram));
+    db.prepare("INSERT INTO memory_peaks VALUES (?, ?, 20)").run(id, today);
+    db.prepare("INSERT INTO node_memory_peaks VALUES ('other', ?, ?, 50)").run(id, today);
+  }
+  const { secrets, memoryMb, timeoutMs, wouldHaveFailed, calls } = await suggestion(server, id);
+  const expected = { secrets: [], memoryMb: 80, timeoutMs: 1_000, wouldHaveFailed: 1, calls: 5_000 };
+  assert.deepEqual({ secrets, memoryMb, timeoutMs, wouldHaveFailed, calls }, expected);
+
+  const visitor = await setUp(server);
+  const shown = (await visitor.get(`/web/functions/${id}/suggestions`)).text;
+  assert.match(shown, /From 5,000 calls since[\s\S]*1 of these calls would have taken too long/);
+  const fields = Object.fromEntries(["proposal", "version"].map((name) => {
+    const [, value] = shown.match(new RegExp(`name="${name}" value="([^"]*)"`))!;
+    return [name, value!.replaceAll("&quot;", '"')];
+  }));
+  assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, { ...fields, version: '"old"' })).status, 412);
+  assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, { ...fields, proposal: "{" })).status, 400);
+  assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, fields)).status, 303);
+  const { function: narrowed } = (await server.api("GET", `/api/functions/${id}`)).body;
+  assert.deepEqual([narrowed.secrets, narrowed.memoryMb, narrowed.timeoutMs], [[], 80, 1_000]);
+  assert.match((await visitor.get(`/web/functions/${id}/suggestions`)).text, /It uses all that it may do/);
+  assert.match((await visitor.get(`/web/functions/${id}/settings`)).text, /\/suggestions"/);
+
+  await server.api("PUT", `/api/functions/${id}`, { memoryMb: 64, timeoutMs: 500 });
+  const narrow = await suggestion(server, id);
+  assert.deepEqual([narrow.memoryMb, narrow.timeoutMs], [64, 500], "never more than it has");
+  await server.api("DELETE", `/api/functions/${id}`);
+  using db = new DatabaseSync(join(server.dataDir, "observations.db"));
+  for (const table of ["memory_peaks", "node_memory_peaks"]) {
+    assert.deepEqual(db.prepare(`SELECT * FROM ${table}`).all(), [], "a deleted function leaves nothing");
+  }
+});
+
+Deno.test("a proposal is of a function that exists, and of 1 to 3650 days", async () => {
+  await using server = await startApp();
+  const id = await deploy(server, "reader", READER);
+  for (const query of ["?days=0", "?days=3651", "?days=1.5", "?days=", "?days=1&days=2", "?day=1"]) {
+    assert.equal((await server.api("GET", `/api/functions/${id}/suggestions${query}`)).status, 400, query);
+  }
+  assert.equal((await server.api("GET", "/api/functions/999/suggestions")).status, 404);
+  assert.equal((await server.api("GET", "/api/functions/1abc/suggestions")).status, 400);
+});
