@@ -85,6 +85,12 @@ Deno.test("a seal goes along with copies, versions and the bin, and never to a w
   await refused(server, "POST", `/api/secrets/deleted/${created.body.id}/restore`, { scope: "global" }, "scope");
   assert.equal((await server.api("POST", `/api/secrets/deleted/${created.body.id}/restore`, {})).status, 200);
   assert.deepEqual([(await shown(created.body.id)).sealed, (await shown(created.body.id)).value], [true, null]);
+
+  // Its earlier versions would come along, and one of them is sealed.
+  await server.api("PUT", path, { value: "another value", sealed: false });
+  await server.api("DELETE", path);
+  await refused(server, "POST", `/api/secrets/deleted/${created.body.id}/restore`, { scope: "global" }, "scope");
+  assert.equal((await server.api("POST", `/api/secrets/deleted/${created.body.id}/restore`, {})).status, 200);
 });
 
 Deno.test("restoring a sealed version ends the references of the value that it replaces", async () => {

@@ -36,7 +36,7 @@ export interface SecretBin {
   /**
    * Restores a secret with its id, to its owner or to `to`.
    * @throws AppError NotFound (404), OwnerGone (409) without `to` if the owner no longer exists, Conflict (409) if the
-   *   name is taken, InvalidInput (400) for a wider owner of a sealed secret, DecryptionFailed (409)
+   *   name is taken, InvalidInput (400) for a wider owner of a secret with a sealed version, DecryptionFailed (409)
    */
   restore(actor: Actor, id: SecretId, to?: OwnerRef): Owner;
 
@@ -99,7 +99,9 @@ export function createSecretBin({ store, names, now, record }: SecretBinOptions)
         }
         const owner = to ? names.owner(to) : secret.owner;
         requireOwner(store, owner);
-        checkNotWidened(secret, secret.owner.scope, owner.scope);
+        // Its earlier versions come along, and each can be made the current one there.
+        const sealed = secretVersions.list(id).some((version) => version.sealed);
+        checkNotWidened({ sealed }, secret.owner.scope, owner.scope);
         if (store.secrets.findByOwner(name, owner)) {
           throw conflict(`There is already a secret named "${name}" ${whereIs(owner)}.`, { name: "is taken" });
         }

@@ -49,10 +49,13 @@ export function changedSeal(
 }
 
 /** @throws AppError InvalidInput (400) if a sealed secret would get a wider scope without its value */
-export function checkNotWidened({ sealed }: Seal, from: Scope, to: Scope): void {
+export function checkNotWidened({ sealed }: Pick<Seal, "sealed">, from: Scope, to: Scope): void {
   // The narrowest scope is first.
   if (sealed && SCOPES.indexOf(to) > SCOPES.indexOf(from)) {
-    throw invalid("scope", "must not be wider than it was, as the secret is sealed; create it there instead");
+    throw invalid(
+      "scope",
+      "must not be wider than it was, as a value of the secret is sealed; create it there instead",
+    );
   }
 }
 
