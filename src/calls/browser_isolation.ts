@@ -1,7 +1,7 @@
 // Isolates functions from the admin pages, with which they share an origin: a page that a function serves gets an
 // origin of its own, and a function's headers cannot affect the rest of the host.
 
-import { setsOwnCookie, withoutOwnCookies } from "../http/cookies.ts";
+import { setsOwnCookie } from "../http/cookies.ts";
 import { isOfResponse } from "./response_headers.ts";
 
 /**
@@ -11,25 +11,12 @@ import { isOfResponse } from "./response_headers.ts";
 const SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock " +
   "allow-popups allow-popups-to-escape-sandbox allow-presentation allow-scripts";
 
-/** Returns a request header as the handler may see it; undefined for one that it must not see. */
-export function requestHeader(name: string, value: string): string | undefined {
-  return name === "cookie" ? withoutOwnCookies(value) : value;
-}
-
 /**
  * Reports whether a handler's response header may be sent. `name` is in lower case; `ownHost` says that the request's
  * host serves functions only. Cookies are checked there, too: one may be set for other hosts of the domain.
  */
 export function maySend(name: string, value: string, ownHost: boolean): boolean {
   return (ownHost || isOfResponse(name, value)) && !(name === "set-cookie" && setsOwnCookie(value));
-}
-
-/**
- * Reports whether a browser requests a service worker, which could answer requests for the whole origin (Service
- * Workers, 3.2). Sandboxed pages may not register one; this stops all others.
- */
-export function isServiceWorker(request: Request): boolean {
-  return request.headers.get("service-worker") === "script";
 }
 
 /** Adds the policy to a response. Every response under /run has it, errors included. */

@@ -9,7 +9,6 @@ import type { AppError } from "../errors.ts";
 import type { Cors } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { Match } from "../core/functions/router.ts";
-import { type Findings, leakSearch } from "../masking/leaks.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Outcome } from "../telemetry/tally.ts";
 import type { Traces } from "../telemetry/traces.ts";
@@ -25,13 +24,13 @@ import type { Serving } from "../serving.ts";
 import type { ChangeCounter } from "../store/database.ts";
 import { addCorsHeaders, isPreflight, preflightResponse } from "./cors.ts";
 import { type Credential, credentials } from "../http/credentials.ts";
-import { guardResponse } from "./leak_guard.ts";
+import { type Findings, guardResponse } from "./leak_guard.ts";
 import { RUN_PREFIX } from "../http/request_target.ts";
 import { bodyOf, graphInTime } from "./request_waits.ts";
 import { createKeyRemoval, headersFor } from "./shown_request.ts";
 import { createResponseMaker, toResponse } from "./responses.ts";
 import { type Call, type CallLog, failureResponse, logCall, outcomeOf, refusal, responseAborted } from "./failures.ts";
-import { isServiceWorker, sandboxPage } from "./browser_isolation.ts";
+import { sandboxPage } from "./browser_isolation.ts";
 import { RunCaller } from "./caller.ts";
 import { UnsentHeaders } from "./response_headers.ts";
 import { createTargets, createTurnBatch } from "./target.ts";
@@ -176,7 +175,7 @@ export function createRun(deps: RunDependencies): Run {
       const assets = files.length === 0 ? NO_ASSETS : await assetsOf(files, call);
       // The function or the key may have changed during the waits above.
       if (!caller.isCurrent) throw outdated();
-      const keepsDebug = deps.logs.keeps("debug");
+      const keepsDebug = settings.get("log.level") === "debug";
       if (keepsDebug) logCall(deps, call, "debug", "exec_start", `${method} ${path}`);
       keyRemoval.begin();
       const response = await pool.call(targetOf(fn, holder, code, assets), {
@@ -246,6 +245,14 @@ export function createRun(deps: RunDependencies): Run {
   };
 }
 
+/**
+ * Reports whether a browser requests a service worker, which could answer requests for the whole origin (Service
+ * Workers, 3.2). Sandboxed pages may not register one; this stops all others.
+ */
+function isServiceWorker(request: Request): boolean {
+  return request.headers.get("service-worker") === "script";
+}
+
 /** Reports whether `error` can result from the loss of the call's right: the call was ended, or a secret refused. */
 function isRefused(error: unknown): boolean {
   return error instanceof CallFailure && (error.kind === "revoked" || error.kind === "threw");
@@ -286,7 +293,7 @@ function guarded(response: CallResponse, call: Call, deps: RunDependencies): Cal
     if (certain) deps.alerts.sent(disclosed, names);
     deps.audit.recordLeak({ functionId: fn.id, functionName: fn.name, requestId, names, blocked: blocks });
   };
-  return guardResponse(response, { search: leakSearch(deps.masking, disclosed), blocks, onFound });
+  return guardResponse(response, { masking: deps.masking, disclosed, blocks, onFound });
 }
 
 type Presented = Credential & { holder: KeyHolder | undefined };

@@ -1,12 +1,35 @@
 // Searches a response for secrets that were disclosed to its call; reports it or withholds the response.
 
-import type { Findings, LeakSearch } from "../masking/leaks.ts";
+import type { DisclosedSecrets, DisclosedValue, Masking } from "../masking/masking.ts";
+import type { Matcher } from "../masking/matcher.ts";
 import { CallFailure } from "../sandbox/host/failure.ts";
 import type { CallResponse } from "../sandbox/host/invocation.ts";
 import type { FlatHeaders } from "../sandbox/wire/protocol.ts";
 
+export interface Findings {
+  readonly names: readonly string[];
+  readonly certain: boolean;
+}
+
+/** Searches one response, as a whole or in pieces. */
+export interface LeakSearch {
+  /** Returns what `bytes` contains; undefined if nothing. */
+  whole(bytes: Uint8Array): Findings | undefined;
+  /** Returns what the pieces so far contain and was not returned before. */
+  piece(bytes: Uint8Array): Findings | undefined;
+  /** Returns the finding for bytes that cannot be searched; undefined if nothing was disclosed to the call. */
+  unsearchable(): Findings | undefined;
+  /** The number of last bytes that may begin a value. */
+  readonly openBytes: number;
+  /** Keeps the values of the call until `release`, even after its end: a client may read the response late. */
+  hold(): void;
+  release(): void;
+}
+
 export interface GuardOptions {
-  readonly search: LeakSearch;
+  readonly masking: Masking;
+  /** What was disclosed to the call. */
+  readonly disclosed: DisclosedSecrets;
   /** Whether a response that contains a value is withheld, or aborted if it has begun. */
   readonly blocks: boolean;
   /** Called with what is found, once for each value. */
@@ -15,6 +38,9 @@ export interface GuardOptions {
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
+const UNSURE: Findings = { names: [], certain: false };
+/** A piece is not held back for fewer possible bytes of a value: streams would be delayed by coincidence. */
+const OPEN_MIN_BYTES = 4;
 
 /** Text encodings in which ASCII looks as in UTF-8, in which values are searched for. */
 const SEARCHABLE_CHARSET = /^(?:utf-?8|(?:us-)?ascii|iso-8859-\d+|latin\d|windows-125\d)$/;
@@ -25,8 +51,9 @@ const SEARCHABLE_CHARSET = /^(?:utf-?8|(?:us-)?ascii|iso-8859-\d+|latin\d|window
  * @throws CallFailure withheld
  */
 export function guardResponse(response: CallResponse, options: GuardOptions): CallResponse {
-  const { search, blocks, onFound } = options;
+  const { masking, disclosed, blocks, onFound } = options;
   const { headers, body } = response;
+  const search = leakSearch(masking, disclosed);
   const isSearchable = canBeSearched(headers);
   const bytes = typeof body === "string" ? encoder.encode(body) : body instanceof Uint8Array ? body : NOTHING;
   const found = [
@@ -45,7 +72,7 @@ export function guardResponse(response: CallResponse, options: GuardOptions): Ca
     }
   }
   if (!(body instanceof ReadableStream)) return response;
-  return { ...response, body: guardStream(body, options, isSearchable) };
+  return { ...response, body: guardStream(body, search, isSearchable, options) };
 }
 
 /** Searches text in UTF-16 and UTF-32 that no header announces, too: it has NULs next to each ASCII character. */
@@ -58,8 +85,9 @@ function searchBytes(search: LeakSearch, bytes: Uint8Array): Findings | undefine
 /** Searches a stream. If it blocks, it holds back bytes that may begin a value until the next bytes decide it. */
 function guardStream(
   body: ReadableStream<Uint8Array>,
-  { search, blocks, onFound }: GuardOptions,
+  search: LeakSearch,
   isSearchable: boolean,
+  { blocks, onFound }: GuardOptions,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   let isUnsearchableReported = false;
@@ -138,4 +166,76 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   both.set(a);
   both.set(b, a.length);
   return both;
+}
+
+/** Creates a search for the response of one call. It includes values that are disclosed to the call meanwhile. */
+export function leakSearch(masking: Masking, disclosed: DisclosedSecrets): LeakSearch {
+  return new Search(masking, disclosed);
+}
+
+class Search implements LeakSearch {
+  readonly #masking: Masking;
+  readonly #disclosed: DisclosedSecrets;
+  readonly #reported = new Set<string>();
+  /** The end of the pieces so far that may begin a value. */
+  #open: Uint8Array = NOTHING;
+
+  constructor(masking: Masking, disclosed: DisclosedSecrets) {
+    this.#masking = masking;
+    this.#disclosed = disclosed;
+  }
+
+  get openBytes(): number {
+    return this.#open.length < OPEN_MIN_BYTES ? 0 : this.#open.length;
+  }
+
+  hold(): void {
+    this.#masking.hold(this.#disclosed);
+  }
+
+  release(): void {
+    this.#masking.release(this.#disclosed);
+  }
+
+  whole(bytes: Uint8Array): Findings | undefined {
+    if (this.#disclosed.overflowed) return UNSURE;
+    if (this.#disclosed.values.size === 0) return undefined;
+    return this.#findings(this.#matcher.find(bytes, this.#disclosed.values)?.spans);
+  }
+
+  piece(bytes: Uint8Array): Findings | undefined {
+    if (this.#disclosed.overflowed) {
+      const isNews = !this.#reported.has("");
+      this.#reported.add("");
+      return isNews ? UNSURE : undefined;
+    }
+    if (this.#disclosed.values.size === 0) return undefined;
+    const matcher = this.#matcher;
+    const searched = this.#open.length === 0 ? bytes : joined(this.#open, bytes);
+    const found = matcher.find(searched, this.#disclosed.values);
+    const { from } = matcher.openEnd(searched, this.#disclosed.values);
+    this.#open = searched.slice(from);
+    const findings = this.#findings(found?.spans);
+    const names = findings?.names.filter((name) => !this.#reported.has(name)) ?? [];
+    for (const name of names) this.#reported.add(name);
+    return findings && names.length > 0 ? { ...findings, names } : undefined;
+  }
+
+  unsearchable(): Findings | undefined {
+    const { overflowed, values } = this.#disclosed;
+    return overflowed || values.size > 0 ? UNSURE : undefined;
+  }
+
+  get #matcher(): Matcher<DisclosedValue> {
+    return this.#masking.matcherFor(this.#disclosed)!;
+  }
+
+  #findings(spans: { of: DisclosedValue }[] | undefined): Findings | undefined {
+    if (!spans) return { names: unique([...this.#disclosed.values]), certain: false };
+    return spans.length === 0 ? undefined : { names: unique(spans.map(({ of }) => of)), certain: true };
+  }
+}
+
+function unique(values: readonly DisclosedValue[]): string[] {
+  return [...new Set(values.map(({ name }) => name))];
 }

@@ -4,10 +4,10 @@
 import { Buffer } from "node:buffer";
 import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../core/access/access.ts";
 import type { KeyDirectory } from "../core/access/directory.ts";
+import { withoutOwnCookies } from "../http/cookies.ts";
 import { withoutApiKey } from "../http/credentials.ts";
 import type { FlatHeaders } from "../sandbox/wire/protocol.ts";
 import type { CallTrace } from "../telemetry/traces.ts";
-import { requestHeader } from "./browser_isolation.ts";
 
 /** Texts whose result is remembered: most requests consist of texts that earlier requests had, too. */
 const REMEMBERED_MAX = 5_000;
@@ -105,7 +105,7 @@ export function headersFor(headers: Headers, keys: KeyRemoval, trace: CallTrace 
   // Not by for-of, which takes twice as long (measured on Deno 2.9.6).
   headers.forEach((value, name) => {
     if (trace && name === "traceparent") return;
-    const shown = requestHeader(name, value);
+    const shown = name === "cookie" ? withoutOwnCookies(value) : value;
     if (shown === undefined) return;
     const withoutKey = keys.header(name, shown);
     if (withoutKey !== undefined) flat.push(name, withoutKey);

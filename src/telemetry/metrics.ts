@@ -34,6 +34,8 @@ const RANKED_BY = { minutes: "hours", hours: "days", days: "days" } as const;
 const RANKED_MS = 14 * DAY_MS;
 /** Rows written at a time, between which requests are answered. */
 const BATCH_ROWS = 100;
+/** Calls that are counted together. */
+const ENDED_MAX = 1_000;
 
 export interface MetricsOptions {
   readonly store: MetricStore;
@@ -49,6 +51,13 @@ export interface MetricsOptions {
   readonly attempt: BestEffort;
 }
 
+/** A call that ended and is not in its tally yet. */
+interface Ended {
+  readonly tally: Tally;
+  readonly outcome: Outcome;
+  readonly durationMs: number;
+}
+
 /** One minute, hour or day of a series. */
 export interface Point {
   readonly at: number;
@@ -60,6 +69,8 @@ export class Metrics {
   /** Counts of the current minute, not yet written. */
   #current = new Map<FunctionId, Tally>();
   #minute = 0;
+  /** Calls that are still to be added to tallies of the current minute. */
+  #ended: Ended[] = [];
   /** Counts that wait to be written. */
   #waiting: { minute: number; functionId: FunctionId; tally: Tally }[] = [];
   /** Since the start of the process. */
@@ -86,7 +97,11 @@ export class Metrics {
 
   /** Counts a call at the end of its response. */
   ended(functionId: FunctionId, outcome: Outcome, durationMs: number): void {
-    if (this.#isOn()) countCall(this.#tallyOf(functionId), outcome, durationMs);
+    if (!this.#isOn()) return;
+    // May begin a new minute, and then counts the calls of the last one.
+    const tally = this.#tallyOf(functionId);
+    this.#ended.push({ tally, outcome, durationMs });
+    if (this.#ended.length >= ENDED_MAX) this.#count();
   }
 
   sandboxStarted(functionId: FunctionId): void {
@@ -221,8 +236,14 @@ export class Metrics {
     return tally;
   }
 
+  #count(): void {
+    for (const { tally, outcome, durationMs } of this.#ended) countCall(tally, outcome, durationMs);
+    this.#ended = [];
+  }
+
   /** Closes the current minute, whose counts then wait to be written. */
   #close(): void {
+    this.#count();
     for (const [functionId, tally] of this.#current) this.#waiting.push({ minute: this.#minute, functionId, tally });
     this.#current.clear();
   }

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { html } from "hono/html";
 import { createMasking, type DisclosedSecrets, type Masking } from "../../src/masking/masking.ts";
 import type { FunctionId } from "../../src/ids.ts";
-import { leakSearch } from "../../src/masking/leaks.ts";
+import { leakSearch } from "../../src/calls/leak_guard.ts";
 import { LogQueue } from "../../src/telemetry/log_queue.ts";
 import { runs } from "../thorough.ts";
 
