@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import type { Postgres } from "../../src/cluster/postgres/client.ts";
+import { SYSTEM_CLOCKS } from "../../src/cluster/node/clock.ts";
 import { type HeldLock, Locks } from "../../src/cluster/postgres/locks.ts";
+import { CONFIRMED_FOR_MS, Watch } from "../../src/cluster/postgres/watch.ts";
+import { parseDatabaseUrl } from "../../src/database_url.ts";
 import { openTestPostgres } from "./opened.ts";
 import { startPostgres } from "./postgres.ts";
 
@@ -62,5 +65,29 @@ Deno.test("work that one node leads moves to another when its connection is lost
     assert.deepEqual(errors.map(String), leading[2]!.node === "other" ? ["Error: of the work"] : []);
   } finally {
     await Promise.all(opened.map((postgres) => postgres.close()));
+  }
+});
+
+Deno.test("a lock does not count as held after a suspend, in which PostgreSQL may have ended the session", async () => {
+  await using server = await startPostgres();
+  let suspendedMs = 0;
+  const clocks = {
+    ...SYSTEM_CLOCKS,
+    uptimeS: () => SYSTEM_CLOCKS.uptimeS() + suspendedMs / 1_000,
+    wallMs: () => SYSTEM_CLOCKS.wallMs() + suspendedMs,
+  };
+  const schema = "crude_functions";
+  const watch = new Watch({ url: parseDatabaseUrl(server.url), schema }, clocks);
+  try {
+    await new Promise<void>((resolve) => watch.onOpen(resolve));
+    const lock = (await new Locks(watch, schema, () => {}).tryTake("git"))!;
+    assert.ok(lock.isHeld);
+    suspendedMs = CONFIRMED_FOR_MS + 2_000;
+    assert.ok(!lock.isHeld);
+    // The clock of the machine can be set back by as much.
+    clocks.wallMs = SYSTEM_CLOCKS.wallMs;
+    assert.ok(!lock.isHeld);
+  } finally {
+    await watch.close();
   }
 });

@@ -1,5 +1,6 @@
 // Keeps a connection open for notifications and advisory locks, both of which end with it.
 
+import { type Clocks, elapsedMs, type Instant, readClocks, SYSTEM_CLOCKS } from "../node/clock.ts";
 import { pause } from "./pause.ts";
 import { setupProblem } from "./failures.ts";
 import { openSession, type Session, type SessionOptions, type Sql } from "./session.ts";
@@ -27,10 +28,15 @@ export class Watch {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #session: Session | undefined;
-  /** When the last answered statement was sent, in milliseconds of `performance.now()`. */
-  #confirmedAt = -Infinity;
+  readonly #clocks: Clocks;
+  /** When the last answered statement was sent. */
+  #confirmedAt: Instant | undefined;
 
-  constructor(options: Omit<SessionOptions, "idleTimeoutMs" | "onNotify" | "statementTimeoutMs">) {
+  constructor(
+    options: Omit<SessionOptions, "idleTimeoutMs" | "onNotify" | "statementTimeoutMs">,
+    clocks: Clocks = SYSTEM_CLOCKS,
+  ) {
+    this.#clocks = clocks;
     this.#options = {
       ...options,
       statementTimeoutMs: PING_TIMEOUT_MS,
@@ -47,7 +53,9 @@ export class Watch {
 
   /** Whether the server has answered lately, so that it has not ended the session meanwhile. */
   get isConfirmed(): boolean {
-    return this.session !== undefined && performance.now() - this.#confirmedAt < CONFIRMED_FOR_MS;
+    if (this.session === undefined || this.#confirmedAt === undefined) return false;
+    // Also after a suspend, in which PostgreSQL ends the session.
+    return elapsedMs(this.#confirmedAt, readClocks(this.#clocks)) < CONFIRMED_FOR_MS;
   }
 
   /** Calls `listener` for each notification of this kind, by any node; returns a function that ends this. */
@@ -121,7 +129,7 @@ export class Watch {
 
   /** Runs a statement; a session that does not answer it in time is ended. */
   async #ask(session: Session, statement: (sql: Sql) => Promise<unknown>): Promise<void> {
-    const sentAt = performance.now();
+    const sentAt = readClocks(this.#clocks);
     const timer = setTimeout(() => session.destroy(), PING_TIMEOUT_MS);
     try {
       await statement(session.sql);
