@@ -2,6 +2,7 @@
 // is what one server would have answered.
 
 import assert from "node:assert/strict";
+import { messageOf } from "../../src/errors.ts";
 import { NEMESES, type Nemesis } from "./nemeses.ts";
 import { TestCluster, type TestNode } from "./nodes.ts";
 import { startPostgres } from "./postgres.ts";
@@ -34,19 +35,31 @@ const SHOWN_MS = 5_000;
 
 /** Runs the nemeses in order, and again, until there are enough operations. @throws AssertionError naming what is wrong */
 export async function checkHistory(options: HistoryOptions): Promise<HistoryFigures> {
-  const { operations, nodes = 3, clients = 8, troubleMs, seed, nemeses = NEMESES, report = () => {} } = options;
+  const { operations, nodes = 3, clients = 8, troubleMs, seed, report = () => {} } = options;
   const random = randomFrom(seed);
   const began = performance.now();
   await using postgres = await startPostgres();
-  await using cluster = await TestCluster.start(postgres, nodes);
+  const nemeses = new Set(options.nemeses ?? NEMESES);
+  const prepare = async (node: TestNode) => {
+    for (const nemesis of nemeses) {
+      try {
+        await nemesis.prepare?.(node);
+      } catch (error) {
+        report(`${nemesis.name}: left out, as this machine cannot: ${messageOf(error)}`);
+        nemeses.delete(nemesis);
+      }
+    }
+  };
+  await using cluster = await TestCluster.start(postgres, nodes, { prepare });
   const workload = new Workload({ nodes: cluster.nodes, random, registers: 6 });
   await workload.prepare();
   let isOver = false;
   let recoveryMs = 0;
+  const slow: string[] = [];
   const clientsDone = workload.run(clients, () => isOver);
   try {
-    for (let round = 0; workload.answered < operations || round < nemeses.length; round++) {
-      const nemesis = nemeses[round % nemeses.length]!;
+    for (let round = 0; workload.answered < operations || round < nemeses.size; round++) {
+      const nemesis = [...nemeses][round % nemeses.size]!;
       const before = workload.answered;
       await pause(QUIET_MS);
       const end = await nemesis.begin({ cluster, postgres, random });
@@ -55,8 +68,9 @@ export async function checkHistory(options: HistoryOptions): Promise<HistoryFigu
       const ms = await recovery(cluster.nodes);
       recoveryMs = Math.max(recoveryMs, ms);
       report(`${nemesis.name}: ${workload.answered - before} operations, all serve again after ${Math.round(ms)} ms`);
-      if (ms > RECOVERY_MAX_MS) report(cluster.nodes.map((node) => `${node.name}:\n${node.logs()}`).join("\n"));
-      assert.ok(ms <= RECOVERY_MAX_MS, `after ${nemesis.name}, a node took ${Math.round(ms)} ms to serve again`);
+      if (ms <= RECOVERY_MAX_MS) continue;
+      report(cluster.nodes.map((node) => `${node.name}:\n${node.logs()}`).join("\n"));
+      slow.push(`after ${nemesis.name}, a node took ${Math.round(ms)} ms to serve again`);
     }
   } finally {
     isOver = true;
@@ -73,6 +87,8 @@ export async function checkHistory(options: HistoryOptions): Promise<HistoryFigu
   }
   assert.deepEqual(workload.violations(), []);
   assert.deepEqual(workload.surprises, []);
+  // Last, as it is what a busy machine can cause.
+  assert.deepEqual(slow, []);
   return { operations: workload.operations, seconds: (performance.now() - began) / 1_000, recoveryMs };
 }
 

@@ -13,7 +13,24 @@ export interface Nemesis {
   readonly name: string;
   /** Causes trouble; what it returns ends it. */
   begin(world: World): Promise<() => Promise<void> | void>;
+  /** Prepares a node before it is started. @throws Error if this machine lacks something, which skips the nemesis */
+  readonly prepare?: (node: TestNode) => Promise<void>;
 }
+
+const DISK_MB = 96;
+
+/** Left out where tests may not mount a disk. */
+const FULL_DISK: Nemesis = {
+  name: "a full disk of a node",
+  prepare: async (node) => {
+    if (node.name === "n1") await node.mountDisk(DISK_MB);
+  },
+  begin({ cluster }) {
+    const node = cluster.nodes.find(({ hasOwnDisk }) => hasOwnDisk)!;
+    node.fillDisk();
+    return Promise.resolve(() => node.emptyDisk());
+  },
+};
 
 function anyNode({ cluster, random }: World): TestNode {
   const running = cluster.nodes.filter((node) => node.isRunning);
@@ -101,4 +118,5 @@ export const NEMESES: readonly Nemesis[] = [
       return Promise.resolve(() => saved.then(() => {}));
     },
   },
+  FULL_DISK,
 ];

@@ -15,6 +15,8 @@ export class TestNode implements AsyncDisposable {
   readonly #databaseUrl: string;
   #server: Server | undefined;
   #isStopped = false;
+  /** Whether its folder is a disk of its own, which can be filled. */
+  hasOwnDisk = false;
 
   private constructor(name: string, folder: string, proxy: TcpProxy, databaseUrl: string) {
     this.name = name;
@@ -81,6 +83,39 @@ export class TestNode implements AsyncDisposable {
     return this.#server?.logs() ?? "";
   }
 
+  /**
+   * Puts its folder, which must be empty, on a disk in memory of this size.
+   * @throws Error if this process may not mount one
+   */
+  async mountDisk(megabytes: number): Promise<void> {
+    await run("mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", this.folder);
+    this.hasOwnDisk = true;
+  }
+
+  /** Writes to its disk until nothing fits any more. */
+  fillDisk(): void {
+    using file = Deno.openSync(this.#filler, { create: true, append: true });
+    try {
+      for (const bytes of [65_536, 1]) {
+        try {
+          while (true) if (file.writeSync(new Uint8Array(bytes)) < bytes) break;
+        } catch (error) {
+          if (bytes === 1) throw error;
+        }
+      }
+    } catch {
+      // It is full.
+    }
+  }
+
+  async emptyDisk(): Promise<void> {
+    await Deno.remove(this.#filler);
+  }
+
+  get #filler(): string {
+    return join(this.folder, "filler");
+  }
+
   get codeDir(): string {
     return join(this.folder, "code");
   }
@@ -89,8 +124,19 @@ export class TestNode implements AsyncDisposable {
     this.proxy.heal();
     await this.stop();
     await this.proxy[Symbol.asyncDispose]();
+    if (this.hasOwnDisk) await run("umount", this.folder);
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+async function run(command: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, { args, stdout: "null", stderr: "piped" }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+}
+
+export interface TestClusterOptions {
+  /** Called with each node before it is started. */
+  readonly prepare?: (node: TestNode) => Promise<void>;
 }
 
 /** Nodes that are started one after the other, and removed together. */
@@ -101,10 +147,15 @@ export class TestCluster implements AsyncDisposable {
     this.nodes = nodes;
   }
 
-  static async start(postgres: TestPostgres, size: number): Promise<TestCluster> {
+  static async start(
+    postgres: TestPostgres,
+    size: number,
+    { prepare }: TestClusterOptions = {},
+  ): Promise<TestCluster> {
     const nodes: TestNode[] = [];
     try {
       for (let n = 1; n <= size; n++) nodes.push(await TestNode.create(`n${n}`, postgres));
+      for (const node of nodes) await prepare?.(node);
       await Promise.all(nodes.map((node) => node.start()));
     } catch (error) {
       for (const node of nodes) await node[Symbol.asyncDispose]();

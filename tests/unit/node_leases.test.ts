@@ -165,7 +165,7 @@ async function troubled(seed: number, drift: number): Promise<Simulation> {
   }
   world.databaseDown = false;
   world.latencyMs = 5;
-  for (const node of nodes) Object.assign(node, { isPartitioned: false, applyMs: 2 });
+  for (const node of nodes) Object.assign(node, { isPartitioned: false, isDiskFull: false, applyMs: 2 });
   return world;
 }
 
@@ -185,6 +185,7 @@ function trouble(world: Simulation, random: () => number): void {
     () => forAWhile(() => world.databaseDown = true, () => world.databaseDown = false),
     () => forAWhile(() => world.latencyMs = 400, () => world.latencyMs = 5),
     () => forAWhile(() => node.applyMs = 6_000, () => node.applyMs = 2),
+    () => forAWhile(() => node.isDiskFull = true, () => node.isDiskFull = false),
   ];
   kinds[Math.floor(random() * kinds.length)]!();
 }

@@ -2,7 +2,7 @@
 // lose, stop or shift them. Everything that happens comes from one stream of random numbers.
 
 import { setImmediate } from "node:timers";
-import { StoreUnavailable } from "../../src/cluster/log/errors.ts";
+import { EntryPending, StoreUnavailable } from "../../src/cluster/log/errors.ts";
 import type { Clocks } from "../../src/cluster/node/clock.ts";
 import { NodeLease } from "../../src/cluster/node/lease.ts";
 import { Membership } from "../../src/cluster/node/membership.ts";
@@ -91,6 +91,8 @@ export class SimulatedNode {
   #wallStepMs = 0;
   readonly #rates: { steady: number; wall: number };
   isPartitioned = false;
+  /** Nothing can be applied. */
+  isDiskFull = false;
   applyMs = 2;
   applied = 0;
   #known = 0;
@@ -184,7 +186,7 @@ export class SimulatedNode {
       await this.membership.applied(seq);
       if (process === this.#process) this.#world.answered = Math.max(this.#world.answered, seq);
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (!(error instanceof StoreUnavailable || error instanceof EntryPending)) throw error;
     }
   }
 
@@ -293,7 +295,7 @@ export class SimulatedNode {
     if (this.isPartitioned || this.#world.random() < 0.1) return;
     this.#later(this.#world.wait(), () => {
       this.renewal.learned(seq);
-      void this.#catchUp(seq);
+      this.#catchUp(seq).catch(() => {});
     });
   }
 
@@ -304,11 +306,12 @@ export class SimulatedNode {
     const done = Promise.withResolvers<void>();
     this.#appliedListeners.push((applied) => applied >= seq && done.resolve());
     this.#apply();
-    return done.promise;
+    return this.isDiskFull ? Promise.reject(EntryPending.of(this.applied + 1, { code: "ENOSPC" })) : done.promise;
   }
 
   #apply(): void {
     if (this.#applying || this.applied >= this.#known) return;
+    if (this.isDiskFull) return this.#later(50, () => this.#apply());
     this.#applying = true;
     const read = this.#ask(() => this.#world.head);
     const process = this.#process;

@@ -2,7 +2,7 @@
 
 import type { ClusterState } from "../../cluster_state.ts";
 import type { Head } from "../../cluster/log/change_log.ts";
-import { StoreUnavailable } from "../../cluster/log/errors.ts";
+import { EntryPending, StoreUnavailable } from "../../cluster/log/errors.ts";
 import { SYSTEM_CLOCKS } from "../../cluster/node/clock.ts";
 import { forgetGone } from "../../cluster/node/forgetting.ts";
 import { NodeLease } from "../../cluster/node/lease.ts";
@@ -118,12 +118,18 @@ export function createNode(
     // What another node has applied is in the log, or PostgreSQL withholds it.
     await replica.catchUp(highest);
   };
+  let pending = "";
   const follow = async (): Promise<void> => {
     try {
       await look();
+      pending = "";
     } catch (error) {
+      // The lease lapses until it is solved.
+      if (error instanceof EntryPending) {
+        if (error.message !== pending) report("error", error.message);
+        pending = error.message;
+      } else if (!(error instanceof StoreUnavailable)) stopServing(error);
       // Without PostgreSQL the rows stay as they were, and the lease lapses.
-      if (!(error instanceof StoreUnavailable)) stopServing(error);
     }
   };
   const forget = async (): Promise<void> => {

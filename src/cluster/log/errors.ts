@@ -1,6 +1,7 @@
 // Defines the errors of the log of changes, which reach clients, the log of the server and the command line.
 
-import { AppError } from "../../errors.ts";
+import { AppError, messageOf } from "../../errors.ts";
+import { storageProblem } from "../../store/storage_error.ts";
 
 /**
  * What became of a change that failed: `none` if nothing was stored, so that it may be tried again; `unknown` if its
@@ -36,6 +37,17 @@ export class LogTampered extends AppError {
   constructor(readonly seq: number, what: string, subject = `Entry ${seq} of the log of changes`) {
     super("LogTampered", 503, `${subject} ${what}. Nothing of it was applied.`);
     this.facts = { seq };
+  }
+}
+
+/** 503: an entry cannot be applied for now, such as on a full disk. Nothing was changed; it is tried again. */
+export class EntryPending extends AppError {
+  static of(seq: number, error: unknown): AppError {
+    if (error instanceof StoreUnavailable) return error;
+    if (error instanceof AppError) return new EntryPending(error.code, error.status, error.message, error.details);
+    const problem = storageProblem(error);
+    const [code, why] = problem === undefined ? ["CutOff", messageOf(error)] : ["StorageFailed", problem];
+    return new EntryPending(code, 503, `Entry ${seq} could not be applied: ${why}.`);
   }
 }
 

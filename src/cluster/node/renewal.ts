@@ -1,7 +1,7 @@
 // Keeps a node's lease: renews it in time, says what the node has applied, and takes part again after it lapsed.
 
 import { AppError } from "../../errors.ts";
-import { StoreUnavailable } from "../log/errors.ts";
+import { EntryPending, StoreUnavailable } from "../log/errors.ts";
 import type { NodeLease } from "./lease.ts";
 import type { NodeRow, NodeTable, RowMacs, StoredRow } from "./node_row.ts";
 
@@ -158,7 +158,7 @@ export class Renewal {
     try {
       return await this.#tryJoin();
     } catch (error) {
-      if (error instanceof StoreUnavailable) return false;
+      if (error instanceof StoreUnavailable || error instanceof EntryPending) return false;
       throw error;
     }
   }

@@ -5,7 +5,7 @@ import type { Replication } from "../../store/replication.ts";
 import type { MetaStore } from "../../store/settings.ts";
 import { storageProblem } from "../../store/storage_error.ts";
 import type { ChangeLog, Entry, Head } from "../log/change_log.ts";
-import { LogTampered, StoreUnavailable } from "../log/errors.ts";
+import { EntryPending, LogTampered, StoreUnavailable } from "../log/errors.ts";
 import { AppError, messageOf } from "../../errors.ts";
 
 export interface ReplicaOptions {
@@ -120,7 +120,7 @@ export class Replica {
 
   /**
    * Applies entries up to this number at least, and waits until everything follows them; returns at once if that is done.
-   * @throws StoreUnavailable, LogTampered, LogPruned, ReplicaDiverged
+   * @throws StoreUnavailable, EntryPending, LogTampered, LogPruned, ReplicaDiverged
    */
   async catchUp(seq: number): Promise<void> {
     await this.applyUpTo(seq);
@@ -185,7 +185,7 @@ export class Replica {
     const isNext = () => entry.seq === this.#head.seq + 1;
     if (!isNext()) return;
     // What else an own entry changes is done by what this node expects.
-    await using prepared = this.#expected.has(entry.id) ? undefined : await this.#options.prepare?.(entry);
+    await using prepared = this.#expected.has(entry.id) ? undefined : await this.#prepare(entry);
     if (!isNext()) return;
     this.#apply(entry);
     try {
@@ -193,6 +193,14 @@ export class Replica {
     } finally {
       // Before anything is awaited: `catchUp` relies on it.
       this.#settle();
+    }
+  }
+
+  async #prepare(entry: Entry): Promise<Prepared | undefined> {
+    try {
+      return await this.#options.prepare?.(entry);
+    } catch (error) {
+      throw EntryPending.of(entry.seq, error);
     }
   }
 
@@ -205,9 +213,7 @@ export class Replica {
       const body = entry.kind === "change" ? entry.body : new Uint8Array();
       replication.apply(body, () => meta.put(HEAD_META, JSON.stringify(head)));
     } catch (error) {
-      const problem = storageProblem(error);
-      // It is tried again: the database was not changed.
-      if (problem) throw new AppError("StorageFailed", 503, `Entry ${entry.seq} could not be applied: ${problem}.`);
+      if (storageProblem(error)) throw EntryPending.of(entry.seq, error);
       throw this.#fail(error instanceof AppError ? error : new ReplicaDiverged(entry.seq, messageOf(error)));
     }
     this.#head = head;
