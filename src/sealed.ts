@@ -18,6 +18,10 @@ export interface SealedEntry {
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
 const ENTRY = /^(http:\/\/|https:\/\/)?(\*\.)?(\[[0-9a-f:.]+\]|[^\s/?#@\\:[\]*%]+)(?::(\d{1,5}))?$/i;
+/** What URLs drop without a word. */
+const CONTROL = /\p{Cc}/u;
+/** Of a name in DNS, as text (RFC 1035 2.3.4). */
+const NAME_MAX_LENGTH = 253;
 const ADDRESS = /^(?:\d+\.\d+\.\d+\.\d+|\[.*\])$/;
 
 /**
@@ -28,7 +32,7 @@ const ADDRESS = /^(?:\d+\.\d+\.\d+\.\d+|\[.*\])$/;
  */
 export function parseHostPattern(entry: string): string | undefined {
   const [, scheme = "https://", wildcard = "", name, port] = ENTRY.exec(entry) ?? [];
-  if (name === undefined) return undefined;
+  if (name === undefined || CONTROL.test(name)) return undefined;
   const isPlain = scheme.toLowerCase() === "http://";
   const url = `https://${name}`;
   if (!URL.canParse(url)) return undefined;
@@ -91,7 +95,7 @@ function partsOf(pattern: string): Origin {
 
 /** IPv4-mapped IPv6 addresses are not allowed, as rules for the IPv4 address would not apply. */
 function isName(host: string): boolean {
-  return host !== "" && !/^\.|\.\.|\.$|^\[::ffff:/.test(host);
+  return host !== "" && host.length <= NAME_MAX_LENGTH && !/^\.|\.\.|\.$|^\[::ffff:/.test(host);
 }
 
 function withoutDot(name: string): string {

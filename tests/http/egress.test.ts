@@ -172,6 +172,22 @@ Deno.test("a value is put into headers, also within Basic, and its echo is maske
   assert.match(JSON.parse(answer.text).headers.authorization, /^Basic \S*\[secret STRIPE_KEY\]$/);
 });
 
+Deno.test("a value that headers have no agreed encoding for is sent in Basic only, and its echo is masked", async () => {
+  await using egress = new Fixture();
+  await using host = startHost();
+  const url = `https://localhost:${host.port}/`;
+  for (const value of ["p\u00e4ssw\u00f6rd-geheim", "\u5bc6\u7801-12345678", "first line\nsecond line"]) {
+    const { failure } = await egress.ask(url, { headers: ["x-key", PLACEHOLDER], value });
+    assert.match(failure!, /STRIPE_KEY" cannot be sent in the header x-key: its value has line breaks or characters/);
+    assert.equal(host.received.length, 0);
+  }
+  const value = "p\u00e4ssw\u00f6rd-geheim";
+  const basic = `Basic ${Buffer.from(`user:${PLACEHOLDER}`).toString("base64")}`;
+  const answer = await egress.ask(url, { headers: ["authorization", basic], value });
+  assert.equal(Buffer.from(host.last.headers.authorization!.slice(6), "base64").toString(), `user:${value}`);
+  assert.match(JSON.parse(answer.text).headers.authorization, /^Basic \S*\[secret STRIPE_KEY\]$/);
+});
+
 Deno.test("a value goes only into the places that are open, each with its encoding", async () => {
   await using egress = new Fixture();
   await using host = startHost();

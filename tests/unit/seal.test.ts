@@ -44,6 +44,7 @@ Deno.test("an entry of hosts has one form, and what could be read in two ways is
       "x.com..",
     ],
     ...["[::ffff:127.0.0.1]", "example.com\\", "example.com\n", " example.com", "exa\0mple.com", "%65xample.com"],
+    ...["example.com\0", "\x1fexample.com", "example.com\x7f", `${"a".repeat(250)}.com`],
   ];
   for (const entry of wrong) assert.equal(parseHostPattern(entry), undefined, JSON.stringify(entry));
 });
@@ -119,6 +120,9 @@ Deno.test("a new seal needs hosts, and a value of at least 8 bytes; hosts need a
   ]);
   newSeal({ sealed: true, hosts: ["a.example"] }, "éééé");
   refused(() => newSeal({ sealed: true, hosts: ["a.example"] }, "1234567"), "value");
+  // A host that drops the white space would echo what is too short to be found.
+  refused(() => newSeal({ sealed: true, hosts: ["a.example"] }, "  1234567\n"), "value");
+  newSeal({ sealed: true, hosts: ["a.example"] }, " 12345678\n");
   refused(() => newSeal({ sealed: true }, VALUE), "hosts");
   refused(() => newSeal({ sealed: true, hosts: [] }, VALUE), "hosts");
   refused(() => newSeal({ sealed: true, hosts: ["a.example", "*"] }, VALUE), "hosts.1");

@@ -98,9 +98,14 @@ function parseHosts(hosts: readonly string[]): string[] {
 export const HOST_PROBLEM =
   "must be a host such as api.example.com, *.example.com:8443 or, without encryption, http://127.0.0.1:8080";
 
+/** Reports whether a value is long enough to be found in answers, without white space around it, which hosts drop. */
+export function isSealable(value: string): boolean {
+  return Buffer.byteLength(value.trim()) >= SEALED_MIN_BYTES;
+}
+
 /** @throws AppError InvalidInput (400) */
 function checkSealable(value: string | undefined): void {
-  if (value !== undefined && Buffer.byteLength(value) < SEALED_MIN_BYTES) {
-    throw invalid("value", `must have at least ${SEALED_MIN_BYTES} bytes to be sealed`);
+  if (value !== undefined && !isSealable(value)) {
+    throw invalid("value", `must have at least ${SEALED_MIN_BYTES} bytes, without white space around it, to be sealed`);
   }
 }

@@ -1,6 +1,5 @@
 // Imports and exports secrets as files. An import is planned and encrypted in slices, and then stored in one transaction.
 
-import { Buffer } from "node:buffer";
 import { type Actor, difference, manyEvents, type Recorder, requireEntitled } from "../../actor.ts";
 import { AppError, conflict, invalid } from "../../errors.ts";
 import { type Owner, ownerId, type OwnerRef, type SecretName } from "../../ids.ts";
@@ -22,7 +21,7 @@ import {
 } from "./secret_files.ts";
 import { factsOf, requireOwner } from "./described.ts";
 import { openSecret, SEALED } from "./opened.ts";
-import { SEALED_MIN_BYTES } from "./seal.ts";
+import { isSealable, SEALED_MIN_BYTES } from "./seal.ts";
 import { SecretWriter, VERSIONS_KEPT } from "./writer.ts";
 
 /** Secrets in one file. */
@@ -274,7 +273,7 @@ function resultOf(steps: readonly Step[]): Omit<ImportPlan, "invalid"> {
 
 /** Returns the lines whose values are too short for the sealed secrets that they change. */
 function tooShortIn(steps: readonly Step[]): FileProblem[] {
-  return steps.filter(({ old, value }) => old?.sealed && Buffer.byteLength(value) < SEALED_MIN_BYTES)
+  return steps.filter(({ old, value }) => old?.sealed && !isSealable(value))
     .map(({ name, line }) => ({
       line,
       problem: `sets ${name}, which is sealed, to a value of less than ${SEALED_MIN_BYTES} bytes`,

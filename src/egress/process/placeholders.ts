@@ -9,7 +9,8 @@ export class Unsendable extends Error {}
 
 type Encode = (value: string) => Buffer;
 
-const NOT_IN_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
+/** Other characters have no agreed encoding in headers, so a host could echo them in one that is not searched. */
+const NOT_IN_HEADER = /[^\t\x20-\x7e]/;
 const BASIC = /^(basic +)([a-z0-9+/_-]+=*) *$/i;
 
 /** Returns the entries whose values may be put in this place. */
@@ -31,7 +32,7 @@ export function inHeader(name: string, text: string, entries: readonly SealedEnt
     if (NOT_IN_HEADER.test(value)) {
       throw new Unsendable(
         `The secret "${secret}" cannot be sent in the header ${name}: ` +
-          "its value has line breaks or characters that headers cannot have.",
+          "its value has line breaks or characters outside of ASCII.",
       );
     }
     filled = filled.replaceAll(placeholder, () => value);
