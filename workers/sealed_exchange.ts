@@ -3,11 +3,15 @@
 import {
   BodyMode,
   CHUNK_MAX_BYTES,
+  FETCH_METHOD_MAX_LENGTH,
+  FETCH_URL_MAX_LENGTH,
   type FetchedPayload,
   type FetchFailedPayload,
   type FetchNumbers,
   type FetchPayload,
   type FrameWriter,
+  HEADERS_MAX,
+  HEADERS_MAX_LENGTH,
   ToHost,
   ToSandbox,
   WHOLE_BODY_MAX_BYTES,
@@ -61,6 +65,9 @@ export class SealedExchanges {
   /** Sends a request of a call. Rejects as `fetch` does. */
   send(callId: number, { method, url, headers, body, signal }: SentRequest): Promise<Response> {
     if (signal.aborted) return Promise.reject(signal.reason);
+    const flat = [...headers].flat();
+    const problem = oversized(method, url, flat);
+    if (problem !== undefined) return Promise.reject(new TypeError(problem));
     const number = ++this.#last;
     const exchange: Exchange = {
       callId,
@@ -82,7 +89,7 @@ export class SealedExchanges {
     const isWhole = body.mode === BodyMode.Whole && body.bytes.length <= WHOLE_BODY_MAX_BYTES;
     const mode = body.mode === BodyMode.Whole && !isWhole ? BodyMode.Stream : body.mode;
     const length = body.mode === BodyMode.Whole ? body.bytes.length : null;
-    const payload: FetchPayload = [number, method, url, [...headers].flat(), mode, length];
+    const payload: FetchPayload = [number, method, url, flat, mode, length];
     this.#writer.send(ToHost.Fetch, callId, stringify(payload), isWhole ? body.bytes : "");
     if (body.mode === BodyMode.Stream) void this.#sendStream(number, exchange, body.next);
     else if (body.mode === BodyMode.Whole && !isWhole) void this.#sendStream(number, exchange, once(body.bytes));
@@ -194,6 +201,21 @@ export class SealedExchanges {
     exchange.creditArrived?.();
     this.#exchanges.delete(number);
   }
+}
+
+/** Returns why the host would not take a request: it ends a process that sends it one beyond its limits. */
+function oversized(method: string, url: string, headers: readonly string[]): string | undefined {
+  const what = "of a request to a host of a sealed secret";
+  if (method.length > FETCH_METHOD_MAX_LENGTH) {
+    return `The method ${what} has more than ${FETCH_METHOD_MAX_LENGTH} characters.`;
+  }
+  if (url.length > FETCH_URL_MAX_LENGTH) return `The URL ${what} has more than ${FETCH_URL_MAX_LENGTH} characters.`;
+  if (headers.length > 2 * HEADERS_MAX) return `The headers ${what} are more than ${HEADERS_MAX}.`;
+  let length = 0;
+  for (const text of headers) length += text.length;
+  return length > HEADERS_MAX_LENGTH
+    ? `The headers ${what} have more than ${HEADERS_MAX_LENGTH} characters.`
+    : undefined;
 }
 
 function once(bytes: Uint8Array): () => Promise<Uint8Array | undefined> {

@@ -131,6 +131,42 @@ Deno.test("a value is masked in every form in which a host repeats where it was 
   assert.equal(host.last.headers["x-key"], value);
 });
 
+Deno.test("a request that is too large fails by itself, and the process and its calls go on", async () => {
+  await using server = await startApp();
+  await using host = startHost(false);
+  const url = `http://127.0.0.1:${host.port}`;
+  await seal(server, "STRIPE_KEY", VALUE, [url]);
+  await deploy(
+    server,
+    "large",
+    `import http from "node:http";
+    export default async function (c, ctx) {
+      const key = await ctx.getSecret("STRIPE_KEY");
+      const failed = async (request) => { try { await request; return "sent"; } catch (error) { return error.name + ": " + error.message; } };
+      const ask = (path, options) => failed(fetch("${url}" + path, options));
+      const many = Object.fromEntries(Array.from({ length: 1_001 }, (_, index) => ["x-" + index, "1"]));
+      return c.json([
+        await ask("/" + "a".repeat(17_000), { headers: { key } }),
+        await ask("/", { method: "M".repeat(65), headers: { key } }),
+        await ask("/", { headers: { key, large: "a".repeat(66_000) } }),
+        await ask("/", { headers: many }),
+        await failed(new Promise((resolve, reject) => http.get("${url}/" + "a".repeat(17_000), resolve).on("error", reject))),
+        await ask("/", { headers: { key } }),
+      ]);
+    }`,
+    { permissions: { net: [`127.0.0.1:${host.port}`] } },
+  );
+  const { status, body } = await run(server, "/large");
+  assert.equal(status, 200, JSON.stringify(body));
+  const expected = [/The URL .* 16384/, /The method .* 64/, /The headers .* 65536/, /The headers .* 1000/, /The URL/];
+  for (const [index, pattern] of expected.entries()) {
+    assert.match(body[index], /^TypeError: /);
+    assert.match(body[index], pattern);
+  }
+  assert.equal(body[5], "sent");
+  assert.equal(host.received.length, 1);
+});
+
 Deno.test("redirects are followed by fetch's rules: with the value within the list, without it to other hosts", async () => {
   await using server = await startApp();
   await using host = startHost(false);

@@ -4,6 +4,7 @@
 import { parsePayload } from "./payloads.ts";
 import {
   BodyMode,
+  FETCH_METHOD_MAX_LENGTH,
   FETCH_URL_MAX_LENGTH,
   type FetchNumbers,
   type FetchPayload,
@@ -12,14 +13,13 @@ import {
   ProtocolError,
 } from "./protocol.ts";
 
-const METHOD_MAX_LENGTH = 64;
 const NUMBER_MAX = 0xffff_ffff;
 
 /** @throws ProtocolError */
 export function parseFetch(payload: string): FetchPayload {
   const [fetch, method, url, headers, mode, length] = parsePayload(payload);
   const valid = isNumber(fetch) && typeof method === "string" &&
-    method.length <= METHOD_MAX_LENGTH &&
+    method.length <= FETCH_METHOD_MAX_LENGTH &&
     typeof url === "string" && url.length <= FETCH_URL_MAX_LENGTH &&
     Array.isArray(headers) && headers.length <= 2 * HEADERS_MAX &&
     headers.length % 2 === 0 &&

@@ -204,6 +204,8 @@ export const SECRET_NAME_MAX_LENGTH = 255;
 export const DNS_NAME_MAX_LENGTH = 254;
 /** The longest URL of a request that may carry sealed values. */
 export const FETCH_URL_MAX_LENGTH = 16 * 1024;
+/** The longest method of such a request. */
+export const FETCH_METHOD_MAX_LENGTH = 64;
 /** The longest text of a log line or error. */
 export const LOG_TEXT_MAX_LENGTH = 16 * 1024;
 
