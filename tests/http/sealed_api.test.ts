@@ -123,6 +123,8 @@ Deno.test("an export leaves sealed values out and names them, and an import keep
   const request = (value: string) => ({ format: "env", content: `KEY=${value}\n`, scope: "global" });
   const short = await server.api("POST", "/api/secrets/import", request("1234567"));
   assert.match(short.body.details["line 1"], /which is sealed, to a value of less than 8 bytes/);
+  const preview = await server.api("POST", "/api/secrets/import", { ...request("1234567"), dryRun: true });
+  assert.deepEqual(preview.body.counts, { new: 0, changed: 0, same: 0, invalid: 1 });
   assert.equal((await server.api("POST", "/api/secrets/import", request("a-new-value-of-it"))).status, 200);
   const { body } = await server.api("GET", "/api/secrets/1?includeValues=true");
   assert.deepEqual([body.sealed, body.hosts, body.value], [true, ["api.example.com"], null]);

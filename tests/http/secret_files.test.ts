@@ -79,6 +79,7 @@ Deno.test("one invalid line, and nothing is stored", async () => {
   assert.deepEqual(Object.keys(wrong.body.details).sort(), [
     ...["content", "format", "groupId", "mode", "other", "prefixes.A B", "prefixes.C_.keyId"],
   ]);
+  assert.match(wrong.body.details["prefixes.A B"], /^must be the beginning of names/);
   const missing = await importEnv(server, "A=1", { scope: "group", groupId: "none" });
   assert.deepEqual([missing.status, missing.body.details], [404, { groupId: "does not exist" }]);
 });

@@ -15,7 +15,12 @@ const formatSchema = z.enum(FILE_FORMATS, mustBe(`one of ${FILE_FORMATS.join(", 
 const prefixOwner = body({ scope: scopeSchema, ...ownerRefs }).superRefine(checkOwnerFits, evenIfFieldsAreWrong)
   .transform(({ scope, ...refs }) => ownerOf(scope, refs));
 
-const prefixesSchema = z.record(secretName(), prefixOwner, mustBe("an object"))
+const prefixesSchema = z.record(secretName(), prefixOwner, {
+  error: ({ code, input }) =>
+    code === "invalid_key"
+      ? "must be the beginning of names: letters, digits, underscores and hyphens (a-z, A-Z, 0-9, _, -)"
+      : mustBe("an object").error({ input }),
+})
   .refine((prefixes) => Object.keys(prefixes).length <= PREFIXES_MAX, `must have at most ${PREFIXES_MAX} prefixes`)
   .openapi({
     description: 'Owners by prefix: `{"STAGING_": {"scope": "group", "groupId": "staging"}}`. ' +

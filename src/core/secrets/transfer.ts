@@ -144,7 +144,8 @@ class TransferService implements SecretTransfer {
     const { steps } = await this.#plan(lines, false);
     const taken = request.mode === "create" ? takenIn(steps) : [];
     const invalid = [...problems, ...tooShortIn(steps), ...taken].sort((a, b) => a.line - b.line);
-    return { ...resultOf(request.mode === "create" ? steps.filter(({ old }) => !old) : steps), invalid };
+    const isValid = (step: Step) => !isTooShort(step) && !(request.mode === "create" && step.old);
+    return { ...resultOf(steps.filter(isValid)), invalid };
   }
 
   async import(actor: Actor, request: ImportRequest): Promise<ImportPlan> {
@@ -273,11 +274,15 @@ function resultOf(steps: readonly Step[]): Omit<ImportPlan, "invalid"> {
 
 /** Returns the lines whose values are too short for the sealed secrets that they change. */
 function tooShortIn(steps: readonly Step[]): FileProblem[] {
-  return steps.filter(({ old, value }) => old?.sealed && !isSealable(value))
+  return steps.filter(isTooShort)
     .map(({ name, line }) => ({
       line,
       problem: `sets ${name}, which is sealed, to a value of less than ${SEALED_MIN_BYTES} bytes`,
     }));
+}
+
+function isTooShort({ old, value }: Step): boolean {
+  return old !== undefined && old.sealed && !isSealable(value);
 }
 
 function takenIn(steps: readonly Step[]): FileProblem[] {
