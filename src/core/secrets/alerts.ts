@@ -37,7 +37,7 @@ export interface CanaryAlert extends Canary {
 }
 
 export interface SecretAlerts {
-  /** Raises the alert of a canary that is disclosed to a handler. */
+  /** Raises the alert of a canary that is disclosed to a handler, once for each call. */
   read(reader: CanaryReader, canary: Canary): void;
 
   /** Raises the alerts of those of `names` that are canaries and were disclosed to the call. */
@@ -107,6 +107,8 @@ export function createSecretAlerts({ store, record, recordAlone, log, now }: Sec
     read(reader, canary) {
       let known = given.get(reader.call);
       if (!known) given.set(reader.call, known = { reader, canaries: new Map() });
+      // A handler could flood the audit with entries of its own otherwise.
+      if (known.canaries.get(canary.name) === canary.id) return;
       known.canaries.set(canary.name, canary.id);
       alertOfCall(reader, canary, "read");
     },
