@@ -1,5 +1,6 @@
 // Assembles the server: opens its parts, connects them, listens, and closes them in reverse order.
 
+import { openAnnouncements } from "./app/announcements.ts";
 import { openCode } from "./app/code.ts";
 import { openData } from "./app/data.ts";
 import { openDomain } from "./app/domain.ts";
@@ -83,7 +84,7 @@ async function openParts(opened: AsyncDisposableStack, host: Host, endpoint: End
   const parts = { ...data, ...domain, ...code, ...telemetry };
   const sandboxes = await openSandboxes(opened, host, parts, endpoint);
   const before = { ...parts, ...sandboxes };
-  return { ...before, ...openFunctions(opened, host, before) };
+  return { ...before, ...openFunctions(opened, host, before), ...openAnnouncements(opened, host, before) };
 }
 
 /** Returns what this machine or this process lacks, as sentences. */

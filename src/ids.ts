@@ -7,6 +7,7 @@ export type SecretId = Branded<number, "SecretId">;
 export type FunctionId = Branded<number, "FunctionId">;
 export type GroupId = Branded<number, "GroupId">;
 export type KeyId = Branded<number, "KeyId">;
+export type WebhookId = Branded<number, "WebhookId">;
 export type AdminId = Branded<number, "AdminId">;
 export type SessionId = Branded<number, "SessionId">;
 /** Matches `[a-zA-Z0-9_-]{1,255}`. */

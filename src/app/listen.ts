@@ -60,6 +60,8 @@ export function listen(
   pruner.start();
   gitSync.start();
   rotation.start();
+  parts.deliveries.start();
+  parts.announcer.start();
   const warn = (message: string): void => host.log("warn", message);
   const binPruner = new BinPruner(parts.secrets.bin, (work) => store.commit(work), warn);
   opened.defer(() => binPruner.stop());
@@ -71,6 +73,8 @@ export function listen(
       await rotation.stop();
       await pruner.stop();
       await gitSync.stop();
+      await parts.announcer.stop();
+      await parts.deliveries.stop();
       logs.endFollowing();
       // A check changes nothing, and may take longer than is waited for.
       await checkers.close();

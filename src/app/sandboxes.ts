@@ -12,7 +12,7 @@ import { messageOf } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
 import type { Masking } from "../masking/masking.ts";
 import { oncePerMinute } from "../once_per_minute.ts";
-import { createHealth } from "../sandbox/host/health.ts";
+import { createHealth, type Healths } from "../sandbox/host/health.ts";
 import { Pool, type PoolOptions } from "../sandbox/host/pool.ts";
 import type { ProcessOptions } from "../sandbox/process/process.ts";
 import { openUsageReader } from "../sandbox/process/proc_stats.ts";
@@ -34,6 +34,7 @@ export interface Sandboxes {
   /** What every process is started with. */
   readonly process: ProcessOptions;
   readonly pool: Pool<RunCaller>;
+  readonly healths: Healths;
 }
 
 /** `endpoint` is known once the server listens, before the first process starts. */
@@ -94,7 +95,7 @@ export async function openSandboxes(
     onMemory: ({ functionId }, memoryMb) => memoryPeaks.record(functionId as FunctionId, memoryMb),
   });
   opened.defer(() => pool.stop());
-  return { traces, conditions, process, pool };
+  return { traces, conditions, process, pool, healths: health };
 }
 
 /** Variables with paths of certificates that the operator trusts. */

@@ -33,6 +33,8 @@ import type { SecretEffects } from "../core/secrets/effect.ts";
 import type { Exposure } from "../core/secrets/exposure.ts";
 import type { SecretTransfer } from "../core/secrets/transfer.ts";
 import type { Secrets } from "../core/secrets/service.ts";
+import type { Deliveries } from "../core/announcements/deliveries.ts";
+import type { Webhooks } from "../core/announcements/webhooks.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Suggestions } from "./suggestions.ts";
 import type { Client } from "../http/client_address.ts";
@@ -63,6 +65,8 @@ export interface ApiDeps {
   /** Imports and exports secrets as files. */
   readonly transfer: SecretTransfer;
   readonly explainer: Explainer;
+  readonly webhooks: Webhooks;
+  readonly deliveries: Deliveries;
   readonly settings: Settings;
   readonly rotation: Rotation;
   readonly audit: Audit;

@@ -1,7 +1,7 @@
 // Defines the additional authenticated data that binds a ciphertext to its place: copied to another row, name or scope,
 // it does not decrypt there. A change of any of these texts would make stored data unreadable.
 
-import { type GroupId, type Owner, ownerId, type SecretId, type SecretName } from "../ids.ts";
+import { type GroupId, type Owner, ownerId, type SecretId, type SecretName, type WebhookId } from "../ids.ts";
 
 /** Returns `secrets:<scope>:<owner id, 0 for global>:<name>`. */
 export function secretAad(owner: Owner, name: SecretName): string {
@@ -14,6 +14,11 @@ export function secretAad(owner: Owner, name: SecretName): string {
  */
 export function secretVersionAad(secretId: SecretId, number: number): string {
   return `secret-versions:${secretId}:${number}`;
+}
+
+/** Returns `webhooks:<id>`, for the secret that signs. Ids are never used again. */
+export function webhookAad(id: WebhookId): string {
+  return `webhooks:${id}`;
 }
 
 /** Returns `api-keys:<group id>:<name>`. The name is last, so its content cannot be mistaken for another part. */

@@ -20,6 +20,7 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
   secret_order: [],
   secret_versions: [],
   deleted_secrets: [],
+  webhooks: [],
 };
 
 export const AUTHENTICATED_TABLES = Object.keys(TABLES);

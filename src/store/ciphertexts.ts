@@ -1,6 +1,6 @@
 // Reads and replaces ciphertexts by key version, for rotation.
 
-import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
+import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName, WebhookId } from "../ids.ts";
 import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, type Row } from "./database.ts";
 import { toOwner } from "./secrets.ts";
@@ -28,11 +28,17 @@ export interface SealedKey {
   readonly ciphertext: string;
 }
 
+/** The secret of a webhook. */
+export interface SealedWebhook {
+  readonly id: WebhookId;
+  readonly ciphertext: string;
+}
+
 export interface CiphertextStore {
   /** Returns the versions in use, in order; 0 stands for damaged texts without a version. */
   versions(): number[];
 
-  /** Returns how many secrets, earlier values of secrets and API keys are encrypted with this version. */
+  /** Returns how many secrets, earlier values of secrets, API keys and secrets of webhooks are encrypted with this version. */
   count(version: number): number;
 
   /** Returns at most `limit` secrets of this version with an id above `after`, in order of id. */
@@ -44,11 +50,15 @@ export interface CiphertextStore {
   /** Returns at most `limit` API keys of this version with an id above `after`, in order of id. */
   apiKeys(version: number, after: number, limit: number): SealedKey[];
 
+  /** Returns at most `limit` secrets of webhooks of this version with an id above `after`, in order of id. */
+  webhooks(version: number, after: number, limit: number): SealedWebhook[];
+
   /** Reports whether a row is as this program wrote it; an altered row is logged as a finding. */
-  isAuthentic(table: "secrets" | "secret_versions" | "api_keys", id: number): boolean;
+  isAuthentic(table: "secrets" | "secret_versions" | "api_keys" | "webhooks", id: number): boolean;
   replaceSecret(id: SecretId, ciphertext: string): void;
   replaceSecretVersion(id: number, ciphertext: string): void;
   replaceApiKey(id: KeyId, ciphertext: string): void;
+  replaceWebhook(id: WebhookId, ciphertext: string): void;
 }
 
 interface SecretColumns extends Row {
@@ -69,10 +79,16 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
         SELECT (SELECT min(key_version) FROM ${table} WHERE key_version > n) FROM versions WHERE n IS NOT NULL
       )
       SELECT n FROM versions WHERE n IS NOT NULL`);
-  const versions = [versionsOf("secrets"), versionsOf("secret_versions"), versionsOf("api_keys")];
+  const versions = [
+    versionsOf("secrets"),
+    versionsOf("secret_versions"),
+    versionsOf("api_keys"),
+    versionsOf("webhooks"),
+  ];
   const count = db.prepare(
     "SELECT (SELECT count(*) FROM secrets WHERE key_version = ?1) + (SELECT count(*) FROM api_keys WHERE key_version = ?1)" +
-      " + (SELECT count(*) FROM secret_versions WHERE key_version = ?1) AS n",
+      " + (SELECT count(*) FROM secret_versions WHERE key_version = ?1)" +
+      " + (SELECT count(*) FROM webhooks WHERE key_version = ?1) AS n",
   );
   const secrets = db.prepare(
     "SELECT id, name, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
@@ -83,6 +99,10 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
   const keys = db.prepare(
     "SELECT id, name, group_id AS groupId, ciphertext FROM api_keys WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
   );
+  const webhooks = db.prepare(
+    "SELECT id, ciphertext FROM webhooks WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+  const replaceWebhook = db.prepareChange("UPDATE webhooks SET ciphertext = ? WHERE id = ?");
   const replaceSecret = db.prepareChange("UPDATE secrets SET ciphertext = ? WHERE id = ?");
   const replaceVersion = db.prepareChange("UPDATE secret_versions SET ciphertext = ? WHERE id = ?");
   const replaceKey = db.prepareChange("UPDATE api_keys SET ciphertext = ? WHERE id = ?");
@@ -106,7 +126,11 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
     apiKeys: (version: number, after: number, limit: number): SealedKey[] =>
       all<SealedKey & Row>(keys, version, after, limit),
 
-    isAuthentic: (table: "secrets" | "secret_versions" | "api_keys", id: number): boolean => rows.check(table, id),
+    webhooks: (version: number, after: number, limit: number): SealedWebhook[] =>
+      all<SealedWebhook & Row>(webhooks, version, after, limit),
+
+    isAuthentic: (table: "secrets" | "secret_versions" | "api_keys" | "webhooks", id: number): boolean =>
+      rows.check(table, id),
 
     replaceSecret(id: SecretId, ciphertext: string): void {
       replaceSecret.run(ciphertext, id);
@@ -116,6 +140,9 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
     },
     replaceApiKey(id: KeyId, ciphertext: string): void {
       replaceKey.run(ciphertext, id);
+    },
+    replaceWebhook(id: WebhookId, ciphertext: string): void {
+      replaceWebhook.run(ciphertext, id);
     },
   };
 }

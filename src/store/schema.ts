@@ -17,6 +17,7 @@ import { upgrade as authenticatedRows } from "./migrations/009_authenticated_row
 import { upgrade as secretOrder } from "./migrations/010_secret_order.ts";
 import { sql as codeVersions } from "./migrations/011_code_versions.ts";
 import { sql as secretValues } from "./migrations/012_secret_values.ts";
+import { sql as webhooks } from "./migrations/013_webhooks.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
@@ -33,6 +34,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   secretOrder,
   codeVersions,
   secretValues,
+  webhooks,
 ];
 
 /** `PRAGMA user_version` of a database that is up to date. */

@@ -28,6 +28,7 @@ import { createReplication, type Replication } from "./replication.ts";
 import { mainSchema } from "./schema.ts";
 import { createUpgradeProgress } from "./upgrade_progress.ts";
 import { verifyTables } from "./verification.ts";
+import { createWebhookStore, type WebhookStore } from "./webhooks.ts";
 import { createMetaStore, createSettingsStore, type MetaStore, type SettingsStore } from "./settings.ts";
 
 export interface Store {
@@ -46,6 +47,7 @@ export interface Store {
   readonly secretArchive: SecretArchive;
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
+  readonly webhooks: WebhookStore;
   readonly meta: MetaStore;
   /**
    * Stores everything that `work` does, or nothing if it throws, and resolves once that is in force. `work` is
@@ -200,6 +202,7 @@ function storeOf(
     secretArchive: createSecretArchive({ secrets, secretVersions, deletedSecrets, access, keyring }),
     secretNames: createSecretNameStore(db),
     settings: createSettingsStore(db, rows),
+    webhooks: createWebhookStore(db, rows),
     meta: createMetaStore(db),
     commit,
     commitWithoutSync: (work) =>

@@ -395,6 +395,7 @@ Deno.test("an altered row of each table counts for nothing, and is named in the 
     await createSecret(server, "DB", "ours", { scope: "key", keyId });
     const mail = await createSecret(server, "MAIL", "x");
     await server.api("PUT", `/api/secrets/${mail}`, { value: "y" });
+    await server.api("POST", "/api/webhooks", { url: "https://hooks.example.com", events: ["secret.due"] });
     const gone = await createSecret(server, "GONE", "x");
     await server.api("DELETE", `/api/secrets/${gone}`);
     assert.equal(
@@ -446,6 +447,10 @@ Deno.test("an altered row of each table counts for nothing, and is named in the 
       deleted_secrets: [
         "UPDATE deleted_secrets SET owner_id = 2",
         async () => (await server.api("GET", "/api/secrets/deleted")).body.secrets.length === 1,
+      ],
+      webhooks: [
+        "UPDATE webhooks SET url = 'https://evil.example'",
+        async () => (await server.api("GET", "/api/webhooks")).body.webhooks.length === 1,
       ],
       secrets: ["UPDATE secrets SET comment = 'x' WHERE scope = 'key'", async () => (await called(key)) === "ours"],
       key_groups: [

@@ -10,7 +10,7 @@ import { createAdmins } from "../../src/core/admins/admins.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { createRegistry } from "../../src/core/functions/registry.ts";
-import type { FunctionId, GroupId, KeyId, SecretId, SecretName } from "../../src/ids.ts";
+import type { FunctionId, GroupId, KeyId, SecretId, SecretName, WebhookId } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { createSecrets } from "../../src/core/secrets/service.ts";
 import { createSettings } from "../../src/core/settings/settings.ts";
@@ -140,6 +140,7 @@ async function fill(): Promise<{ files: Map<string, Uint8Array>; facts: Facts }>
     store.secrets.delete(deleted);
     store.deletedSecrets.insert(bin);
   });
+  store.webhooks.insert({ url: "https://hooks.example.com", events: ["secret.due"], createdAt: 1, updatedAt: 1 });
   opened[Symbol.dispose]();
   const facts: Facts = {
     key,
@@ -177,6 +178,7 @@ const USES: Record<string, (opened: ReturnType<Data["open"]>, data: Data) => unk
   package_locks: ({ store }) => store.packageLocks.find("orders.ts"),
   secret_versions: ({ store }, { secretIds }) => store.secretVersions.find(secretIds.global, 1),
   deleted_secrets: ({ store }) => store.deletedSecrets.find(4 as SecretId),
+  webhooks: ({ store }) => store.webhooks.find(1 as WebhookId),
   // That there is no value of the other key is proven by the row of the first one's.
   secret_order: ({ reader }, { functionId, other, management }) => {
     const holder = { keyId: other.id, keyName: "theirs", groupId: management, groupName: "management" };
@@ -207,6 +209,7 @@ const EDITS: Record<string, string> = {
   secret_order: "UPDATE secret_order SET secret_id = 7",
   secret_versions: `UPDATE secret_versions SET hosts = '["evil.example"]'`,
   deleted_secrets: "UPDATE deleted_secrets SET owner_id = 7",
+  webhooks: "UPDATE webhooks SET url = 'https://evil.example'",
 };
 
 Deno.test("every table whose rows decide access or meaning is authenticated, with all of its columns", () => {
@@ -216,7 +219,9 @@ Deno.test("every table whose rows decide access or meaning is authenticated, wit
     .map(({ name }) => String(name));
   // The audit has a chain of its own, versions and deployments are never changed and have MACs of their own, the head is
   // in `meta`, and the others follow from the rows of functions and versions.
+  // Deliveries and what was announced decide nothing.
   const others = [
+    "announced",
     "audit",
     "deployments",
     "function_groups",
@@ -225,6 +230,7 @@ Deno.test("every table whose rows decide access or meaning is authenticated, wit
     "meta",
     "version_files",
     "versions",
+    "webhook_deliveries",
   ];
   assert.deepEqual(tables.sort(), [...AUTHENTICATED_TABLES, ...others].sort());
   const uncovered = AUTHENTICATED_TABLES.flatMap((name) => {
@@ -339,6 +345,7 @@ const REMOVALS: Record<string, (opened: ReturnType<Data["open"]>, data: Data) =>
   secret_order: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.global as SecretId),
   secret_versions: ({ store }, { secretIds }) => store.secretVersions.deleteAll(secretIds.global),
   deleted_secrets: ({ store }) => store.deletedSecrets.delete(4 as SecretId),
+  webhooks: ({ store }) => store.webhooks.delete(1 as WebhookId),
 };
 
 /** The same for what the first row's edit concerns, of the tables whose rows can be deleted one by one. */
@@ -351,6 +358,7 @@ const REMOVALS_OF_ALTERED: typeof REMOVALS = {
   secrets: ({ secrets }, { secretIds }) => secrets.delete(OPERATOR, secretIds.key),
   secret_versions: REMOVALS.secret_versions!,
   deleted_secrets: REMOVALS.deleted_secrets!,
+  webhooks: REMOVALS.webhooks!,
 };
 
 Deno.test("a function does not become public by its groups being deleted", async () => {

@@ -32,6 +32,7 @@ import { addSecretFiles } from "./secret_files.ts";
 import { addSecretHistory } from "./secret_history.ts";
 import { addSecrets } from "./secrets.ts";
 import { addOwnSession, addTerminalSessions } from "./sessions.ts";
+import { addWebhooks } from "./webhooks.ts";
 import { addVersions } from "./versions.ts";
 import { addSettings } from "./settings.ts";
 
@@ -71,6 +72,7 @@ export function createApi(deps: ApiDeps): Api {
   addSecrets(api, deps);
   addEncryptionKeys(api, deps);
   addSettings(api, deps);
+  addWebhooks(api, deps);
   addLogs(api, deps);
   addMetrics(api, deps);
   addCluster(api, deps);

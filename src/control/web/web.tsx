@@ -12,6 +12,7 @@ import { firstSteps } from "./pages/home/first_steps.tsx";
 import { takeNotice } from "./shell/forms.ts";
 import { addFiles } from "./pages/files/files.tsx";
 import { addFunctions } from "./pages/functions/functions.tsx";
+import { addAnnouncements } from "./pages/announcements/announcements.tsx";
 import { addCluster } from "./pages/cluster/cluster.tsx";
 import { addDeployments } from "./pages/deployments/deployments.tsx";
 import { addHistory } from "./pages/history/history.tsx";
@@ -61,6 +62,7 @@ export function createWeb(deps: WebDeps): Web {
   addKeys(web, deps);
   addLogs(web, deps);
   addMetrics(web, deps);
+  addAnnouncements(web, deps);
   addCluster(web, deps);
   addAudit(web, deps);
   addAccount(web, deps);

@@ -1,9 +1,9 @@
 // Re-encrypts every ciphertext with the current key version, in batches, while others read and write.
 
 import type { KeyId, SecretId } from "../../ids.ts";
-import type { SealedKey, SealedSecret, SealedVersion } from "../../store/ciphertexts.ts";
+import type { SealedKey, SealedSecret, SealedVersion, SealedWebhook } from "../../store/ciphertexts.ts";
 import type { Store } from "../../store/store.ts";
-import { apiKeyAad, secretAad, secretVersionAad } from "../../keyring/aad.ts";
+import { apiKeyAad, secretAad, secretVersionAad, webhookAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 
 /** Ids of unreadable values listed for each kind; all are counted. */
@@ -25,6 +25,8 @@ export interface Batch {
   readonly handled: number;
   readonly reencrypted: number;
 }
+
+type Sealed = SealedSecret | SealedVersion | SealedKey | SealedWebhook;
 
 /** What re-encryption does with the rows of one table. */
 interface Table<R extends { readonly id: number; readonly ciphertext: string }> {
@@ -69,6 +71,15 @@ export async function* reencrypt(
     failed: ({ id }) => listed(unreadable.apiKeys, id),
   };
 
+  const webhooks: Table<SealedWebhook> = {
+    rows: ciphertexts.webhooks,
+    aad: ({ id }) => webhookAad(id),
+    isAuthentic: (id) => ciphertexts.isAuthentic("webhooks", id),
+    replace: ciphertexts.replaceWebhook,
+    // Only counted: the page of webhooks says which cannot be used.
+    failed: () => {},
+  };
+
   for (const version of ciphertexts.versions()) {
     if (version === keyring.currentVersion) continue;
     // Without the key, reading each of them would reveal nothing more.
@@ -81,10 +92,11 @@ export async function* reencrypt(
     yield* batches(secrets, version);
     yield* batches(secretVersions, version);
     yield* batches(apiKeys, version);
+    yield* batches(webhooks, version);
   }
   return unreadable;
 
-  async function* batches<R extends SealedSecret | SealedVersion | SealedKey>(
+  async function* batches<R extends Sealed>(
     table: Table<R>,
     version: number,
   ): AsyncGenerator<Batch, void> {
@@ -106,7 +118,7 @@ export async function* reencrypt(
   }
 
   /** Re-encrypts a row; returns false if it could not be decrypted. */
-  function reseal<R extends SealedSecret | SealedVersion | SealedKey>(table: Table<R>, row: R): boolean {
+  function reseal<R extends Sealed>(table: Table<R>, row: R): boolean {
     if (!table.isAuthentic(row.id)) return false;
     let ciphertext: string;
     try {

@@ -134,6 +134,23 @@ export const DEFINITIONS = {
     1,
     100,
   ),
+  "webhooks.http-hosts": define(
+    "Hosts that webhooks may be sent to by http:, without encryption; all others need https:.",
+    [],
+    z.array(importHost).max(100),
+  ),
+  "webhooks.unused-key-days": integer(
+    "Days without use after which an API key is announced to webhooks as unused. At 0, none is.",
+    90,
+    0,
+    3_650,
+  ),
+  "webhooks.old-backup-days": integer(
+    "Days after which the last backup is announced to webhooks as old. At 0, it is not.",
+    7,
+    0,
+    3_650,
+  ),
   "sandbox.timeout-ms": integer(
     "Longest time until a call's response begins, and longest pause within the response, in milliseconds.",
     30_000,

@@ -32,6 +32,8 @@ interface Record {
 export interface Healths {
   /** Counts the death of a process of the function. */
   died(functionId: number, reason: string): void;
+  /** Calls `listener` when a function is suspended, with the end of that in milliseconds since 1970. */
+  onSuspended(listener: (functionId: number, until: number) => void): void;
   of(functionId: number): Health;
   /** Returns the ids of the functions that are suspended now. */
   suspended(): number[];
@@ -40,6 +42,7 @@ export interface Healths {
 }
 
 export function createHealth(now: () => number): Healths {
+  const listeners: ((functionId: number, until: number) => void)[] = [];
   const records = new Map<number, Record>();
   const recent = ({ deaths }: Record): number[] => deaths.filter((at) => at > now() - DEATHS_WITHIN_MS);
 
@@ -55,7 +58,10 @@ export function createHealth(now: () => number): Healths {
       record.suspendedUntil = now() + Math.min(FIRST_SUSPENSION_MS * 2 ** record.suspensions, SUSPENSION_MAX_MS);
       record.suspensions++;
       record.countedFrom = now();
+      for (const listener of listeners) listener(functionId, record.suspendedUntil);
     },
+
+    onSuspended: (listener) => void listeners.push(listener),
 
     of(functionId: number): Health {
       const record = records.get(functionId);

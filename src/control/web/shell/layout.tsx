@@ -16,6 +16,7 @@ const SECTIONS: readonly (readonly [path: string, name: string])[] = [
   ["/web/logs", "Logs"],
   ["/web/metrics", "Metrics"],
   ["/web/audit", "Audit"],
+  ["/web/announcements", "Announcements"],
   ["/web/cluster", "Cluster"],
   ["/web/users", "Users"],
   ["/web/settings", "Settings"],

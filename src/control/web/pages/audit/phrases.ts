@@ -17,6 +17,8 @@ const GROUP = { one: "the key group", many: "key groups" };
 const FILE = { one: "the file", many: "files" };
 const USER = { one: "the user", many: "users" };
 
+const WEBHOOK = { one: "the webhook", many: "webhooks" };
+
 const PHRASES: Readonly<Record<Action, Phrase>> = {
   "secret.created": { did: "created", ...SECRET },
   "secret.updated": { did: "changed", ...SECRET },
@@ -38,6 +40,10 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "git-source.set": { did: "set", one: "the git source", many: "git sources" },
   "git-source.removed": { did: "removed", one: "the git source", many: "git sources" },
   "package.updated": { did: "updated", one: "the package", many: "packages" },
+  "webhook.created": { did: "created", ...WEBHOOK },
+  "webhook.updated": { did: "changed", ...WEBHOOK },
+  "webhook.deleted": { did: "deleted", ...WEBHOOK },
+  "webhook.failed": { did: "gave up a delivery to", ...WEBHOOK },
   "key-group.created": { did: "created", ...GROUP },
   "key-group.updated": { did: "changed", ...GROUP },
   "key-group.deleted": { did: "deleted", ...GROUP },
@@ -96,6 +102,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   file: "File",
   code: "Code",
   "git-source": "Git source",
+  webhook: "Webhook",
   "key-group": "Key group",
   key: "API key",
   settings: "Settings",

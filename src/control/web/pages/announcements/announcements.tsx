@@ -1,0 +1,252 @@
+// Implements /web/announcements: the webhooks, their events, and what came of the last deliveries.
+
+import type { Context } from "hono";
+import { ANNOUNCEMENT_TYPES, type AnnouncementType, TYPES } from "../../../../core/announcements/events.ts";
+import { hostOf, type Webhook, webhookVersion } from "../../../../core/announcements/webhooks.ts";
+import type { WebhookId } from "../../../../ids.ts";
+import { SecretValue } from "../../../../keyring/secret_value.ts";
+import type { DeliveryRow } from "../../../../store/webhooks.ts";
+import { deliveryState } from "../../../inputs/deliveries.ts";
+import { idText } from "../../../inputs/fields.ts";
+import { newWebhook } from "../../../inputs/webhook_schemas.ts";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { formRoute, type FormState } from "../../shell/form_route.ts";
+import { fieldText, redirect } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { Ago, Badge, CopyLine, Empty, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
+import { VersionField } from "../../ui/conflict.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { CodeField, FieldSet, ProblemSummary } from "../../ui/fields.tsx";
+
+const PATH = "/web/announcements";
+/** Shows the secret of a webhook that was just added. */
+const ADDED_PATH = `${PATH}/added`;
+const LABELS = { url: "URL", events: "Events" };
+
+interface Values {
+  readonly url: string;
+  readonly events: readonly string[];
+}
+
+/** A new webhook, as its page shows it. */
+interface Added {
+  readonly id: WebhookId;
+  readonly secret: SecretValue;
+}
+
+const pathOf = (id: WebhookId): string => `${PATH}/${id}`;
+
+export function addAnnouncements(web: Web, deps: WebDeps): void {
+  const { webhooks, deliveries, commit } = deps;
+  const webhookOf = (c: Context<WebEnv>) => webhooks.get(idText<WebhookId>().parse(c.req.param("id")));
+  const shown = new ShownOnce<Added>({
+    shared: deps.shared,
+    kind: "webhook",
+    write: ({ id, secret }) => JSON.stringify({ id, secret: secret.reveal() }),
+    read: (text) => {
+      const { id, secret } = JSON.parse(text);
+      return { id, secret: new SecretValue(secret) };
+    },
+  });
+  const read = (typed: Parameters<typeof fieldText>[0]): Values => ({
+    url: fieldText(typed, "url").trim(),
+    events: TYPES.filter((type) => fieldText(typed, type) === "yes"),
+  });
+
+  web.get(PATH, (c) => listPage(c, deps));
+
+  formRoute(web, {
+    path: `${PATH}/new`,
+    initial: (): Values => ({ url: "", events: TYPES }),
+    read,
+    schema: (values) => newWebhook.parse(values),
+    act: ({ actor, input }) => commit(() => webhooks.create(actor, input)),
+    page: (c, form) =>
+      page(c, {
+        title: "Add a webhook",
+        children: <WebhookForm form={form} path={`${PATH}/new`} submit="Add" cancel={PATH} />,
+      }, form.status),
+    then: async ({ webhook: { id }, secret }, { c }) => ({
+      to: `${ADDED_PATH}?${await shown.keep(c, { id, secret })}`,
+      notice: "Added the webhook. Copy its secret.",
+    }),
+  });
+
+  web.get(ADDED_PATH, async (c) => {
+    const added = await shown.find(c);
+    if (added) return addedPage(c, added);
+    const advice = "If you lost the secret, delete the webhook and add another one.";
+    return noLongerShown(c, { title: "Secret of the webhook", advice, back: PATH });
+  });
+
+  web.post(ADDED_PATH, async (c) => {
+    const added = await shown.confirm(c);
+    return redirect(c, added ? pathOf(added.id) : PATH);
+  });
+
+  formRoute(web, {
+    path: `${PATH}/:id`,
+    subject: webhookOf,
+    initial: ({ url, events }): Values => ({ url, events }),
+    read,
+    schema: (values) => newWebhook.parse(values),
+    act: ({ actor, subject: { id }, input, expected }) => commit(() => webhooks.update(actor, id, input, expected)),
+    page: (c, form) => webhookPage(c, deps, form),
+    then: ({ id }) => ({ to: pathOf(id), notice: "Changed the webhook." }),
+  });
+
+  web.post(`${PATH}/:id/test`, async (c) => {
+    const { id } = webhookOf(c);
+    const { problem } = await deliveries.test(id);
+    return redirect(c, pathOf(id), problem === null ? "The receiver took the test." : `The test failed: ${problem}`);
+  });
+
+  web.post(`${PATH}/:id/delete`, async (c) => {
+    const { id } = webhookOf(c);
+    await commit(() => webhooks.delete(c.get("actor"), id));
+    return redirect(c, PATH, "Deleted the webhook.");
+  });
+}
+
+function listPage(c: Context<WebEnv>, { webhooks, now }: WebDeps) {
+  const rows = webhooks.list();
+  return page(c, {
+    title: "Announcements",
+    actions: <a href={`${PATH}/new`} role="button">Add a webhook</a>,
+    children: rows.length === 0
+      ? (
+        <Empty>
+          <p>
+            A webhook informs a server of yours of what needs attention: secrets that are due, leaks, failing functions.
+          </p>
+        </Empty>
+      )
+      : (
+        <DataTable
+          label="Webhooks"
+          isStacked
+          rows={rows}
+          columns={[
+            { label: "Host", isRowHeader: true, cell: ({ id, url }) => <a href={pathOf(id)}>{hostOf(url)}</a> },
+            { label: "Events", cell: ({ events }) => events.join(", ") },
+            { label: "Last delivery", cell: ({ id }) => <Last row={webhooks.deliveries(id)[0]} now={now()} /> },
+          ]}
+        />
+      ),
+  });
+}
+
+function Last({ row, now }: { row: DeliveryRow | undefined; now: number }) {
+  if (!row) return <>none</>;
+  return (
+    <>
+      <State row={row} /> <Ago ms={row.triedAt ?? row.createdAt} now={now} />
+    </>
+  );
+}
+
+function State({ row }: { row: DeliveryRow }) {
+  const state = deliveryState(row);
+  const kind = state === "delivered" ? "ok" : state === "failed" ? "bad" : row.problem === null ? "plain" : "warn";
+  return <Badge kind={kind}>{state}</Badge>;
+}
+
+function addedPage(c: Context<WebEnv>, { secret }: Added) {
+  return page(c, {
+    title: "Secret of the webhook",
+    children: (
+      <>
+        <p>The receiver checks with it that what it gets comes from this server. It is not shown again.</p>
+        <CopyLine id="secret" text={secret.reveal()} label="Copy the secret" />
+        <Confirm c={c} action={ADDED_PATH} label="I have copied it" />
+      </>
+    ),
+  });
+}
+
+function webhookPage(c: Context<WebEnv>, { webhooks, now }: WebDeps, form: FormState<Webhook, Values>) {
+  const { id, url, createdAt } = form.subject;
+  return page(c, {
+    title: `Webhook to ${hostOf(url)}`,
+    actions: <PostButton action={`${pathOf(id)}/test`} label="Send a test" />,
+    children: (
+      <>
+        <Facts>
+          <Fact term="Added">
+            <Ago ms={createdAt} now={now()} />
+          </Fact>
+        </Facts>
+        <h2>Last deliveries</h2>
+        <Deliveries rows={webhooks.deliveries(id)} now={now()} />
+        <h2>Change it</h2>
+        <WebhookForm
+          form={form}
+          path={pathOf(id)}
+          submit="Change"
+          cancel={PATH}
+          version={webhookVersion(form.subject)}
+        />
+        <PostButton action={`${pathOf(id)}/delete`} label="Delete the webhook" kind="secondary outline" />
+      </>
+    ),
+  }, form.status);
+}
+
+function Deliveries({ rows, now }: { rows: readonly DeliveryRow[]; now: number }) {
+  if (rows.length === 0) return <p class="quiet">Nothing was sent yet.</p>;
+  return (
+    <DataTable
+      label="Last deliveries"
+      isStacked
+      rows={rows}
+      columns={[
+        { label: "Event", isRowHeader: true, cell: ({ type }) => type },
+        { label: "When", cell: ({ createdAt }) => <Ago ms={createdAt} now={now} /> },
+        { label: "State", cell: (row) => <State row={row} /> },
+        { label: "Attempts", isFigure: true, cell: ({ attempts }) => String(attempts) },
+        { label: "Problem", cell: ({ problem }) => problem ?? "–" },
+      ]}
+    />
+  );
+}
+
+interface WebhookFormProps {
+  form: Pick<FormState<unknown, Values>, "values" | "problems">;
+  path: string;
+  submit: string;
+  cancel: string;
+  version?: string;
+}
+
+function WebhookForm({ form: { values, problems }, path, submit, cancel, version }: WebhookFormProps) {
+  return (
+    <form method="post" action={path} class="narrow">
+      <FormToken />
+      {version !== undefined && <VersionField version={version} />}
+      <ProblemSummary problems={problems} labels={LABELS} />
+      <CodeField
+        name="url"
+        label={LABELS.url}
+        value={values.url}
+        problems={problems}
+        hint="Where the server of yours receives it, with https:."
+        required
+      />
+      <FieldSet name="events" label={LABELS.events} problems={problems}>
+        {TYPES.map((type) => <EventBox type={type} checked={values.events.includes(type)} />)}
+      </FieldSet>
+      <FormActions submit={submit} cancel={cancel} />
+    </form>
+  );
+}
+
+function EventBox({ type, checked }: { type: AnnouncementType; checked: boolean }) {
+  return (
+    <label>
+      <input type="checkbox" name={type} value="yes" checked={checked} /> <code>{type}</code>{" "}
+      <span class="quiet">· {ANNOUNCEMENT_TYPES[type]}</span>
+    </label>
+  );
+}

@@ -1,0 +1,141 @@
+// Announces what happened to the webhooks that want to know it, each thing once.
+
+import { messageOf } from "../../errors.ts";
+import type { WebhookId } from "../../ids.ts";
+import type { OncePerCluster } from "../../once_per_cluster.ts";
+import type { Store } from "../../store/store.ts";
+import type { AuditRow } from "../../store/audit.ts";
+import { DAY_MS, MINUTE_MS } from "../../time.ts";
+import { auditAnnouncement, AUDITED_ACTIONS } from "./audited.ts";
+import type { Check } from "./checks.ts";
+import type { Deliveries } from "./deliveries.ts";
+import { type Announcement, bodyOf } from "./events.ts";
+
+/** Name, in the table `meta`, of the id of the last entry of the audit that was announced. */
+const AUDIT_SEEN = "announcements.audit-seen";
+/** Entries read at a time, and at most after a start: older ones are no news. */
+const AUDIT_PAGE = 500;
+const AUDIT_BACK_MAX = 10_000;
+/** How often to look for what no event reports: what is due, what fails. */
+const CHECK_MS = 5 * MINUTE_MS;
+/** What was announced is forgotten. */
+const REMEMBERED_MS = 400 * DAY_MS;
+
+export interface AnnouncerOptions {
+  readonly store: Pick<Store, "webhooks" | "meta" | "audit" | "commit" | "onApplied">;
+  readonly deliveries: Pick<Deliveries, "enqueue">;
+  readonly once: OncePerCluster;
+  readonly now: () => number;
+  /** Finds what no event reports. */
+  readonly check: Check;
+  readonly warn: (message: string) => void;
+}
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+  #seen = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  #isAuditRequested = false;
+  #isStopped = false;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+    options.store.onApplied((rows) => {
+      if (rows.some(({ table }) => table === "audit")) this.#lookAtAudit();
+    });
+  }
+
+  start(): void {
+    const { store: { audit, meta } } = this.#options;
+    const last = audit.lastId();
+    this.#seen = Math.max(Number(meta.get(AUDIT_SEEN) ?? last), last - AUDIT_BACK_MAX);
+    this.#lookAtAudit();
+    this.#timer = setInterval(() => this.#look(), CHECK_MS);
+    Deno.unrefTimer(this.#timer);
+    this.#look();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    await this.#queue;
+  }
+
+  /** Announces something soon. Never throws: what cannot be stored is logged. */
+  announce(announcement: Announcement): void {
+    this.#inTurn(() => this.#store([announcement]));
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(async () => {
+      if (!this.#isStopped) await work();
+    }).catch((error) => this.#options.warn(`Something could not be announced to webhooks: ${messageOf(error)}.`));
+  }
+
+  #look(): void {
+    const { once, check, store } = this.#options;
+    this.#inTurn(async () => {
+      const wanted = store.webhooks.list().flatMap(({ events }) => events);
+      if (wanted.length > 0) await this.#store([...check(wanted, once.leads)]);
+    });
+  }
+
+  #isAnyone(): boolean {
+    return this.#options.store.webhooks.list().length > 0;
+  }
+
+  /** Announces the entries of the audit since the last time. */
+  #lookAtAudit(): void {
+    if (this.#isAuditRequested || !this.#options.once.leads) return;
+    this.#isAuditRequested = true;
+    this.#inTurn(async () => {
+      this.#isAuditRequested = false;
+      const { store: { audit } } = this.#options;
+      for (;;) {
+        const upTo = audit.lastId();
+        if (!this.#isAnyone()) this.#seen = upTo;
+        const rows = audit.following(this.#seen, upTo, AUDIT_PAGE);
+        const last = rows.at(-1)?.id;
+        if (last === undefined) return;
+        await this.#store(rows.flatMap((row) => this.#announcementOf(row) ?? []), last);
+        this.#seen = last;
+      }
+    });
+  }
+
+  #announcementOf(row: AuditRow): Announcement | undefined {
+    if (!AUDITED_ACTIONS.includes(row.action)) return undefined;
+    return auditAnnouncement(row, (filter, before, limit) => this.#options.store.audit.page(filter, before, limit));
+  }
+
+  /** Stores deliveries to each webhook that wants to know, and has been there when it happened. */
+  async #store(announcements: readonly Announcement[], seen?: number): Promise<void> {
+    const { store: { webhooks, meta, commit }, deliveries, now } = this.#options;
+    const receivers = this.#receivers();
+    const wanted = announcements.filter((one) => receivers(one).length > 0);
+    const isNews = ({ topic, againAfterMs = Infinity }: Announcement): boolean => {
+      const at = webhooks.announcedAt(topic);
+      return at === undefined || at <= now() - againAfterMs;
+    };
+    if (!wanted.some(isNews)) return;
+    await commit(() => {
+      const receivers = this.#receivers();
+      for (const one of wanted) {
+        // Again, as another node may have been first, and one of them may repeat another.
+        if (!isNews(one)) continue;
+        webhooks.setAnnounced(one.topic, now());
+        deliveries.enqueue(receivers(one), one.type, bodyOf(one));
+      }
+      webhooks.forgetAnnounced(now() - REMEMBERED_MS);
+      if (seen !== undefined) meta.put(AUDIT_SEEN, String(seen));
+    });
+  }
+
+  /** Returns what finds the receivers of an announcement among the webhooks there are now. */
+  #receivers(): (one: Announcement) => WebhookId[] {
+    const webhooks = this.#options.store.webhooks.list();
+    return ({ type, at }) =>
+      webhooks.filter(({ events, createdAt }) => events.includes(type) && createdAt <= at).map(({ id }) => id);
+  }
+}

@@ -1,0 +1,97 @@
+// Makes announcements of entries of the audit, which has them from whichever node they happened on.
+
+import type { AuditFilter, AuditRow } from "../../store/audit.ts";
+import { HOUR_MS } from "../../time.ts";
+import type { Announcement } from "./events.ts";
+
+/** Actions that may be announced. */
+export const AUDITED_ACTIONS: readonly string[] = [
+  "secret.canary",
+  "response.leaked",
+  "response.blocked",
+  "rotation.failed",
+  "sign-in.succeeded",
+];
+
+/** Earlier sign-ins of a user whose networks are known places. */
+const EARLIER_SIGN_INS = 1_000;
+
+type Page = (filter: AuditFilter, before: number, limit: number) => AuditRow[];
+
+/** Returns what an entry of one of `AUDITED_ACTIONS` announces, if anything; `page` reads earlier ones. */
+export function auditAnnouncement(row: AuditRow, page: Page): Announcement | undefined {
+  const { id, at, action, subjectId, subjectName } = row;
+  const after = JSON.parse(row.after ?? "{}");
+  // Of entries that count repetitions of others.
+  if (subjectId === null && action !== "rotation.failed") return undefined;
+  switch (action) {
+    case "secret.canary": {
+      const { how, functionId = null, functionName = null, keyId = null, keyName = null } = after;
+      const who = row.actorKind === "server" ? null : { kind: row.actorKind, name: row.actorName };
+      return {
+        type: "secret.canary",
+        topic: `canary ${subjectId} ${how} ${functionId} ${keyId} ${who?.kind} ${who?.name}`,
+        againAfterMs: HOUR_MS,
+        at,
+        data: {
+          secretId: Number(subjectId),
+          name: subjectName,
+          how,
+          functionId,
+          functionName,
+          keyId,
+          keyName,
+          revealedTo: who,
+        },
+      };
+    }
+    case "response.leaked":
+    case "response.blocked": {
+      const secrets = [...after.secrets ?? []] as string[];
+      const isBlocked = action === "response.blocked";
+      return {
+        type: "secret.leaked",
+        topic: `leak ${subjectId} ${isBlocked} ${JSON.stringify(secrets.sort())}`,
+        againAfterMs: HOUR_MS,
+        at,
+        data: {
+          functionId: Number(subjectId),
+          functionName: subjectName,
+          secrets,
+          blocked: isBlocked,
+          requestId: after.requestId ?? null,
+        },
+      };
+    }
+    case "rotation.failed":
+      return { type: "rotation.failed", topic: `audit ${id}`, at, data: { auditId: id } };
+    default:
+      return newPlace(row, page);
+  }
+}
+
+/** The first sign-in of a user is from no new place. */
+function newPlace(row: AuditRow, page: Page): Announcement | undefined {
+  const { id, at, address, subjectId, subjectName } = row;
+  if (address === null) return undefined;
+  const filter = { action: "sign-in.succeeded", subject: { kind: row.subjectKind, id: subjectId! } };
+  const earlier = page(filter, id, EARLIER_SIGN_INS);
+  const network = networkOf(address);
+  if (earlier.length === 0 || earlier.some((one) => one.address && networkOf(one.address) === network)) {
+    return undefined;
+  }
+  const data = { userId: Number(subjectId), email: subjectName, address };
+  return { type: "sign-in.new-place", topic: `audit ${id}`, at, data };
+}
+
+/** Returns the /24 of an IPv4 address, or the /48 of an IPv6 address. */
+function networkOf(address: string): string {
+  const v4 = /(?:^|:)(\d+\.\d+\.\d+)\.\d+$/.exec(address);
+  if (v4) return v4[1]!;
+  const [head, tail] = address.split("%")[0]!.split("::") as [string, string | undefined];
+  const groups = head === "" ? [] : head.split(":");
+  const rest = tail ? tail.split(":") : [];
+  const zeros = tail === undefined ? 0 : 8 - groups.length - rest.length;
+  const all = [...groups, ...Array(Math.max(0, zeros)).fill("0"), ...rest];
+  return all.slice(0, 3).map((group) => parseInt(group, 16).toString(16)).join(":");
+}

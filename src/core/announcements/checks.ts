@@ -1,0 +1,114 @@
+// Finds what no event reports: secrets that are due, functions whose calls fail, unused API keys, old backups.
+
+import type { FunctionId } from "../../ids.ts";
+import type { Store } from "../../store/store.ts";
+import { DAY_MS, HOUR_MS } from "../../time.ts";
+import type { ListedKey } from "../access/listing.ts";
+import type { Announcement } from "./events.ts";
+
+/** A function fails when at least this many of its calls failed within an hour, and half of all. */
+const FAILURES_MIN = 5;
+const FUNCTIONS_MAX = 100;
+const SECRETS_PAGE = 500;
+
+export interface ChecksOptions {
+  readonly store: Pick<Store, "secrets" | "functions" | "audit">;
+  /** Returns the functions whose calls failed since `sinceMs`, the worst first. */
+  readonly failing: (
+    sinceMs: number,
+    limit: number,
+  ) => readonly { readonly functionId: FunctionId; readonly calls: number; readonly failures: number }[];
+  /** Returns all API keys, with their last uses. */
+  readonly keys: () => readonly Pick<ListedKey, "id" | "name" | "groupName" | "createdAt" | "lastUsedAt">[];
+  readonly now: () => number;
+  /** With 0, none is announced; likewise below. */
+  readonly unusedKeyDays: () => number;
+  readonly oldBackupDays: () => number;
+}
+
+/** Returns what is so now, of the types that are wanted: on this node, and, if it leads, what all nodes know. */
+export type Check = (wanted: readonly string[], leads: boolean) => Iterable<Announcement>;
+
+export function createChecks(options: ChecksOptions): Check {
+  return function* (wanted, leads) {
+    // Of the calls on this node.
+    if (wanted.includes("function.failing")) yield* failingFunctions(options);
+    if (!leads) return;
+    if (wanted.includes("secret.due")) yield* dueSecrets(options);
+    if (wanted.includes("key.unused")) yield* unusedKeys(options);
+    if (wanted.includes("backup.old")) yield* oldBackup(options);
+  };
+}
+
+function* dueSecrets({ store: { secrets }, now }: ChecksOptions): Iterable<Announcement> {
+  const at = now();
+  for (let after = 0;;) {
+    const page = secrets.list({ dueBy: at }, after, SECRETS_PAGE);
+    for (const { id, name, owner, ownerName, dueAt, expiresAt } of page) {
+      if (dueAt === null) continue;
+      yield {
+        type: "secret.due",
+        topic: `due ${id} ${dueAt}`,
+        at,
+        data: {
+          secretId: id,
+          name,
+          scope: owner.scope,
+          ownerName,
+          dueAt: isoTime(dueAt),
+          expiresAt: isoTime(expiresAt),
+        },
+      };
+    }
+    if (page.length < SECRETS_PAGE) return;
+    after = page.at(-1)!.id;
+  }
+}
+
+function* failingFunctions({ store, failing, now }: ChecksOptions): Iterable<Announcement> {
+  const at = now();
+  for (const { functionId, calls, failures } of failing(at - HOUR_MS, FUNCTIONS_MAX)) {
+    const found = store.functions.find(functionId);
+    if (!found || failures < FAILURES_MIN || failures * 2 < calls) continue;
+    yield {
+      type: "function.failing",
+      topic: `failing ${functionId}`,
+      againAfterMs: HOUR_MS,
+      at,
+      data: { functionId, functionName: found.name, calls, failures },
+    };
+  }
+}
+
+function* unusedKeys({ keys, now, unusedKeyDays }: ChecksOptions): Iterable<Announcement> {
+  const [at, days] = [now(), unusedKeyDays()];
+  if (days === 0) return;
+  for (const { id, name, groupName, createdAt, lastUsedAt } of keys()) {
+    const since = lastUsedAt ?? createdAt;
+    if (since > at - days * DAY_MS) continue;
+    const data = {
+      keyId: id,
+      keyName: `${groupName}/${name}`,
+      createdAt: isoTime(createdAt),
+      lastUsedAt: isoTime(lastUsedAt),
+    };
+    yield { type: "key.unused", topic: `unused ${id} ${since}`, at, data };
+  }
+}
+
+/** The audit knows of backups that `cli backup` makes. Without any, the time begins with the audit. */
+function* oldBackup({ store: { audit }, now, oldBackupDays }: ChecksOptions): Iterable<Announcement> {
+  const [at, days] = [now(), oldBackupDays()];
+  if (days === 0) return;
+  const [last] = audit.page({ action: "backup.created" }, Number.MAX_SAFE_INTEGER, 1);
+  const since = last?.at ?? audit.following(0, Number.MAX_SAFE_INTEGER, 1)[0]?.at;
+  if (since === undefined || since > at - days * DAY_MS) return;
+  const data = { lastBackupAt: isoTime(last?.at ?? null), days };
+  yield { type: "backup.old", topic: "backup", againAfterMs: days * DAY_MS, at, data };
+}
+
+function isoTime(ms: number): string;
+function isoTime(ms: number | null): string | null;
+function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

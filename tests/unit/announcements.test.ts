@@ -1,0 +1,200 @@
+// What announcements decide on their own: when a delivery is tried again and given up, and what is news.
+
+import assert from "node:assert/strict";
+import { type AuditEvent, SERVER } from "../../src/actor.ts";
+import { auditAnnouncement } from "../../src/core/announcements/audited.ts";
+import { createChecks } from "../../src/core/announcements/checks.ts";
+import { Deliveries } from "../../src/core/announcements/deliveries.ts";
+import { TYPES } from "../../src/core/announcements/events.ts";
+import { urlProblem } from "../../src/core/announcements/webhooks.ts";
+import type { KeyId } from "../../src/ids.ts";
+import { webhookAad } from "../../src/keyring/aad.ts";
+import { newWebhookSecret } from "../../src/keyring/webhook_secret.ts";
+import { ALONE } from "../../src/once_per_cluster.ts";
+import { createHealth } from "../../src/sandbox/host/health.ts";
+import type { AuditFilter, AuditRow } from "../../src/store/audit.ts";
+import { DAY_MS } from "../../src/time.ts";
+import { temporaryStore } from "./temporary.ts";
+
+Deno.test("a delivery is tried again with growing pauses for a day, then given up and recorded", async () => {
+  using there = temporaryStore();
+  const { store, keyring } = there;
+  let arrived = Promise.withResolvers<void>();
+  const ids: string[] = [];
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
+    await request.body?.cancel();
+    ids.push(request.headers.get("webhook-id")!);
+    return new Response("a secret of the receiver", { status: 503 });
+  });
+  const host = `127.0.0.1:${server.addr.port}`;
+  let now = Date.parse("2026-01-31T12:00:00Z");
+  const began = now;
+  const events: AuditEvent[] = [];
+  const gaveUp = Promise.withResolvers<void>();
+  const deliveries = new Deliveries({
+    store,
+    keyring,
+    once: ALONE,
+    recordAlone: (actor, event) => {
+      assert.equal(actor, SERVER);
+      events.push(event);
+      gaveUp.resolve();
+      return Promise.resolve();
+    },
+    now: () => now,
+    httpHosts: () => [host],
+    warn: (message) => assert.fail(message),
+  });
+  store.onApplied((rows) => {
+    if (rows.some(({ table, kind }) => table === "webhook_deliveries" && kind === "update")) arrived.resolve();
+  });
+  const id = await store.commit(() => {
+    const row = { url: `http://${host}/`, events: ["secret.due"], createdAt: 1, updatedAt: 1 };
+    const id = store.webhooks.insert(row);
+    store.webhooks.setCiphertext(id, keyring.seal(newWebhookSecret().reveal(), webhookAad(id)));
+    deliveries.enqueue([id], "secret.due", "{}");
+    return id;
+  });
+  const tried: number[] = [];
+  for (;;) {
+    deliveries.start();
+    await arrived.promise;
+    arrived = Promise.withResolvers();
+    tried.push(now - began);
+    const next = store.webhooks.nextAt();
+    if (next === undefined) break;
+    assert.ok(next > now);
+    now = next;
+  }
+  await gaveUp.promise;
+  await deliveries.stop();
+  assert.equal(tried.length, 9);
+  assert.ok(tried.at(-1)! > 0.95 * DAY_MS && tried.at(-1)! < 1.05 * DAY_MS, String(tried.at(-1)));
+  assert.deepEqual(tried, tried.toSorted((a, b) => a - b));
+  assert.equal(new Set(ids).size, 1);
+  const [row] = store.webhooks.deliveries(id, 10);
+  assert.deepEqual([row!.attempts, row!.nextAt, row!.status], [9, null, 503]);
+  assert.deepEqual(events.map(({ action, subject: { name } }) => [action, name]), [["webhook.failed", host]]);
+  assert.ok(!JSON.stringify([row, events]).includes("a secret of"));
+});
+
+Deno.test("the deliveries of a webhook are bounded, those of one webhook do not hold up another's, and go with it", async () => {
+  using there = temporaryStore();
+  const { store, keyring } = there;
+  const noFailure = (message: string) => assert.fail(message);
+  const deliveries = new Deliveries({
+    store,
+    keyring,
+    once: { ...ALONE, leads: false },
+    recordAlone: () => Promise.resolve(),
+    now: () => 1_000,
+    httpHosts: () => [],
+    warn: noFailure,
+  });
+  const [one, other] = await store.commit(() => {
+    const row = { events: ["secret.due"], createdAt: 1, updatedAt: 1 };
+    const ids = ["https://one.example", "https://other.example"].map((url) => store.webhooks.insert({ ...row, url }));
+    for (let n = 0; n < 1_100; n++) deliveries.enqueue([ids[0]!], "secret.due", String(n));
+    deliveries.enqueue([ids[1]!], "secret.due", "late");
+    return ids;
+  });
+  assert.equal(store.webhooks.deliveries(one!, 2_000).length, 1_000);
+  assert.deepEqual(store.webhooks.due(1_000, 4).map(({ body }) => body), ["100", "101", "102", "103", "late"]);
+  await store.commit(() => store.webhooks.delete(one!));
+  assert.deepEqual(store.webhooks.due(1_000, 4).map(({ webhookId }) => webhookId), [other]);
+  await deliveries.stop();
+});
+
+Deno.test("a sign-in is from a new place if no earlier one of the user was from its network", () => {
+  const rows: AuditRow[] = [];
+  const page = (filter: AuditFilter, before: number, limit: number) => {
+    assert.deepEqual(filter, { action: "sign-in.succeeded", subject: { kind: "admin", id: "1" } });
+    return rows.filter(({ id }) => id < before).slice(-limit);
+  };
+  const isNew = (address: string | null) => {
+    const row = {
+      id: rows.length + 1,
+      at: 5,
+      actorKind: "admin",
+      actorId: "1",
+      actorName: "ada@example.com",
+      actorGroup: null,
+      address,
+      requestId: null,
+      action: "sign-in.succeeded",
+      subjectKind: "admin",
+      subjectId: "1",
+      subjectName: "ada@example.com",
+      before: null,
+      after: null,
+      mac: "",
+    };
+    rows.push(row);
+    const found = auditAnnouncement(row, page);
+    if (found) assert.deepEqual(found.data, { userId: 1, email: "ada@example.com", address });
+    return found !== undefined;
+  };
+  const expected: [address: string | null, isNew: boolean][] = [
+    ["192.0.2.1", false],
+    ["192.0.2.200", false],
+    ["192.0.3.1", true],
+    ["::ffff:192.0.3.9", false],
+    ["2001:db8:1:2::7", true],
+    ["2001:db8:1:ffff:1:2:3:4", false],
+    ["2001:db8:2::1", true],
+    ["::1", true],
+    ["0:0:0:0:0:0:0:1", false],
+    [null, false],
+    ["192.0.2.77", false],
+  ];
+  for (const [address, is] of expected) assert.equal(isNew(address), is, String(address));
+});
+
+Deno.test("unused keys and old backups are announced once for each time, and not at 0 days", () => {
+  using there = temporaryStore();
+  const now = 100 * DAY_MS;
+  const key = { id: 1 as KeyId, name: "acme", groupName: "staging" };
+  const found = (days: number) => {
+    const keys = [
+      { ...key, createdAt: 1, lastUsedAt: null },
+      { ...key, createdAt: 1, lastUsedAt: now - 91 * DAY_MS },
+      { ...key, createdAt: 1, lastUsedAt: now - 89 * DAY_MS },
+      { ...key, createdAt: now, lastUsedAt: null },
+    ];
+    const check = createChecks({
+      store: there.store,
+      failing: () => [],
+      keys: () => keys,
+      now: () => now,
+      unusedKeyDays: () => days,
+      oldBackupDays: () => days,
+    });
+    assert.deepEqual([...check(TYPES, false)], []);
+    assert.deepEqual([...check(["secret.due"], true)], []);
+    return [...check(TYPES, true)].map(({ type, topic }) => [type, topic]);
+  };
+  assert.deepEqual(found(90), [["key.unused", "unused 1 1"], ["key.unused", `unused 1 ${9 * DAY_MS}`]]);
+  assert.deepEqual(found(0), []);
+});
+
+Deno.test("a suspension is told to those who listen, with its end", () => {
+  let now = 1_000_000;
+  const health = createHealth(() => now);
+  const told: [number, number][] = [];
+  health.onSuspended((id, until) => told.push([id, until]));
+  for (let n = 0; n < 4; n++) health.died(7, "x");
+  assert.deepEqual(told, []);
+  health.died(7, "x");
+  assert.deepEqual(told, [[7, now + 10_000]]);
+  now += 1;
+});
+
+Deno.test("addresses of webhooks are https:, or on a named host with or without its port", () => {
+  assert.equal(urlProblem("https://hooks.example.com/a?token=b", []), undefined);
+  assert.equal(urlProblem("http://10.0.0.1:8080/", ["10.0.0.1:8080"]), undefined);
+  assert.equal(urlProblem("http://10.0.0.1:8080/", ["10.0.0.1"]), undefined);
+  assert.match(urlProblem("http://10.0.0.1:8081/", ["10.0.0.1:8080"])!, /https:/);
+  assert.match(urlProblem("http://evil.10.0.0.1.example/", ["10.0.0.1"])!, /https:/);
+  assert.match(urlProblem("file:///etc/passwd", [""])!, /https:/);
+  assert.match(urlProblem("https://a@b.example/", [])!, /credentials/);
+});
