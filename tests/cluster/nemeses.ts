@@ -37,6 +37,17 @@ function anyNode({ cluster, random }: World): TestNode {
   return running[Math.floor(random() * running.length)]!;
 }
 
+/** Left out without Debian's package libfaketime. */
+const SET_CLOCK: Nemesis = {
+  name: "a clock of a node that jumps",
+  prepare: (node) => Promise.try(() => node.name === "n2" && node.useOwnClock()).then(() => {}),
+  begin({ cluster, random }) {
+    const node = cluster.nodes.find(({ hasOwnClock }) => hasOwnClock)!;
+    node.setClock((random() - 0.5) * 120);
+    return Promise.resolve(() => node.setClock(0));
+  },
+};
+
 export const NEMESES: readonly Nemesis[] = [
   {
     name: "kill -9 of a node",
@@ -119,4 +130,5 @@ export const NEMESES: readonly Nemesis[] = [
     },
   },
   FULL_DISK,
+  SET_CLOCK,
 ];

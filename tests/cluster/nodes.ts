@@ -7,6 +7,7 @@ import type { TestPostgres } from "./postgres.ts";
 import { TcpProxy } from "./proxy.ts";
 
 const PASSPHRASE = "a passphrase for the tests of clusters";
+const FAKE_CLOCK = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketime.so.1`;
 
 export class TestNode implements AsyncDisposable {
   readonly name: string;
@@ -17,6 +18,8 @@ export class TestNode implements AsyncDisposable {
   #isStopped = false;
   /** Whether its folder is a disk of its own, which can be filled. */
   hasOwnDisk = false;
+  /** Whether its clock can be set. */
+  hasOwnClock = false;
 
   private constructor(name: string, folder: string, proxy: TcpProxy, databaseUrl: string) {
     this.name = name;
@@ -47,7 +50,18 @@ export class TestNode implements AsyncDisposable {
     this.#server = await startServer({
       folder: this.folder,
       ...(root !== undefined && { root }),
-      env: { DATABASE_URL: this.#databaseUrl, KEYRING_PASSPHRASE: PASSPHRASE, ...env },
+      env: {
+        DATABASE_URL: this.#databaseUrl,
+        KEYRING_PASSPHRASE: PASSPHRASE,
+        ...(this.hasOwnClock && {
+          LD_PRELOAD: FAKE_CLOCK,
+          FAKETIME_TIMESTAMP_FILE: this.#clock,
+          FAKETIME_NO_CACHE: "1",
+          // Nobody can set that one.
+          FAKETIME_DONT_FAKE_MONOTONIC: "1",
+        }),
+        ...env,
+      },
     });
   }
 
@@ -110,6 +124,23 @@ export class TestNode implements AsyncDisposable {
 
   async emptyDisk(): Promise<void> {
     await Deno.remove(this.#filler);
+  }
+
+  /** Gives it a clock of its own, before it is started. @throws Error without Debian's package libfaketime */
+  useOwnClock(): void {
+    Deno.statSync(FAKE_CLOCK);
+    this.hasOwnClock = true;
+    this.setClock(0);
+  }
+
+  /** Sets its clock so many seconds before or after the right time. */
+  setClock(seconds: number): void {
+    Deno.writeTextFileSync(`${this.#clock}.new`, `${seconds < 0 ? "" : "+"}${seconds.toFixed(3)}s\n`);
+    Deno.renameSync(`${this.#clock}.new`, this.#clock);
+  }
+
+  get #clock(): string {
+    return join(this.folder, "clock");
   }
 
   get #filler(): string {
