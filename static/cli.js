@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 581cb2325c1a302500bb7288b795aa5262bf73933191c62af02f622d736ff131
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 34cb0e58faa324f629b7c5433609c7e01d0c92bda765bd86390a39f2e550f97d
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -3089,7 +3089,8 @@ var ENTRY_FIELDS = {
   cors: null,
   timeoutMs: null,
   memoryMb: null,
-  files: []
+  files: [],
+  trial: void 0
 };
 var pull = {
   name: "pull",

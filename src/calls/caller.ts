@@ -29,6 +29,7 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
   readonly trace: CallTrace | undefined;
   /** The values that were disclosed to the call. */
   readonly disclosed: DisclosedSecrets;
+  readonly onTrial: ObservedCaller["onTrial"];
   readonly #rights: Rights;
   /** The function and the key when the call was admitted. */
   readonly #admittedTo: RegisteredFunction;
@@ -44,11 +45,12 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
     rights: Rights,
     fn: RegisteredFunction,
     holder: KeyHolder | undefined,
-    call: { readonly trace: CallTrace | undefined; readonly disclosed: DisclosedSecrets },
+    call: Pick<ObservedCaller, "trace" | "disclosed" | "onTrial">,
   ) {
     this.functionId = fn.id;
     this.trace = call.trace;
     this.disclosed = call.disclosed;
+    this.onTrial = call.onTrial;
     this.#rights = rights;
     this.#admittedTo = this.#function = fn;
     this.#admittedAs = this.#holder = holder;

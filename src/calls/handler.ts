@@ -34,6 +34,7 @@ import { sandboxPage } from "./browser_isolation.ts";
 import { RunCaller } from "./caller.ts";
 import { UnsentHeaders } from "./response_headers.ts";
 import { createTargets, createTurnBatch } from "./target.ts";
+import { onTrial } from "./trial.ts";
 
 export interface RunDependencies extends CallLog {
   readonly access: KeyDirectory;
@@ -51,7 +52,7 @@ export interface RunDependencies extends CallLog {
   readonly alerts: Pick<SecretAlerts, "sent">;
   readonly traces?: Traces | undefined;
   /** Counts each call for which a function was found, after its response was sent. */
-  readonly metrics: Pick<Metrics, "ended">;
+  readonly metrics: Pick<Metrics, "ended" | "refusedOnTrial">;
 }
 
 /** How often a call is admitted again because something was changed before it was sent. */
@@ -163,7 +164,7 @@ export function createRun(deps: RunDependencies): Run {
         return asPage(holder, ownHost);
       }
       if (holder) access.recordUse(holder.keyId);
-      caller = new RunCaller(deps, fn, holder, { trace, disclosed: call.disclosed });
+      caller = new RunCaller(deps, fn, holder, { trace, disclosed: call.disclosed, onTrial: onTrial(call, deps) });
       const bodyTimeoutMs = request.body ? settings.get("run.body-timeout-ms") : 0;
       if (!earlier && request.body) body = await bodyOf(request, request.body, bodyTimeoutMs);
       // Files are checked for edits after the request arrived, once for all requests of the same turn.

@@ -75,6 +75,8 @@ export class Metrics {
   #waiting: { minute: number; functionId: FunctionId; tally: Tally }[] = [];
   /** Since the start of the process. */
   readonly #totals = new Map<FunctionId, Tally>();
+  /** Values that rights on trial would have refused, since the start of the process. */
+  readonly trialRefusals = new Map<FunctionId, number>();
   /** Cleared tallies for reuse: new ones in each batch would keep the garbage collector busy. */
   readonly #spare: Tally[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -123,6 +125,11 @@ export class Metrics {
     const tally = this.#tallyOf(functionId);
     tally.secretReads += questions;
     tally.secretReadUs += Math.round(durationMs * 1_000);
+  }
+
+  /** Counts a value that a call was given, and that the function's rights on trial would have refused. */
+  refusedOnTrial(functionId: FunctionId): void {
+    if (this.#isOn()) this.trialRefusals.set(functionId, (this.trialRefusals.get(functionId) ?? 0) + 1);
   }
 
   /** Returns the summary of one function, or of all, since the beginning of the minute, hour or day of `sinceMs`. */
@@ -205,6 +212,7 @@ export class Metrics {
     this.flush();
     this.#forgotten.add(functionId);
     this.#totals.delete(functionId);
+    this.trialRefusals.delete(functionId);
     attempt(() => transaction(() => store.forget(functionId)));
   }
 

@@ -14,6 +14,8 @@ const BOUNDS_US = Array.from({ length: 18 }, (_, n) => 2 ** (n + 9));
 export interface Exposition {
   /** Counts since the process started. */
   readonly totals: ReadonlyMap<FunctionId, Readonly<Tally>>;
+  /** Values that rights on trial would have refused, since the process started. */
+  readonly trialRefusals: ReadonlyMap<FunctionId, number>;
   /** The functions that exist. Others are left out. */
   readonly functions: readonly { readonly id: FunctionId; readonly name: string }[];
   /** Milliseconds since 1970. */
@@ -29,7 +31,7 @@ type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly val
 
 /** Returns the metrics of all functions and of the server. */
 export function expose(
-  { totals, functions, startedAt, residentBytes, cluster, secretsDue }: Exposition,
+  { totals, trialRefusals, functions, startedAt, residentBytes, cluster, secretsDue }: Exposition,
 ): string {
   const counted = functions.flatMap(({ id, name }) => {
     const tally = totals.get(id);
@@ -85,6 +87,15 @@ export function expose(
       "counter",
       "Time that this work took after the responses.",
       each(({ backgroundUs }) => backgroundUs / 1e6),
+    ),
+    family(
+      "crude_functions_trial_refusals_total",
+      "counter",
+      "Values of secrets that rights on trial would have refused.",
+      functions.flatMap(({ id, name }) => {
+        const value = trialRefusals.get(id);
+        return value === undefined ? [] : [{ labels: { function: name, function_id: String(id) }, value }];
+      }),
     ),
     family(
       "crude_functions_secrets_due",

@@ -253,7 +253,7 @@ async function createRig() {
       log: () => {},
       masking: createMasking(),
       logs: { keeps: () => true, write: () => {} },
-      metrics: { ended: () => {} },
+      metrics: { ended: () => {}, refusedOnTrial: () => {} },
       audit: { recordLeak: () => {} },
     };
   return {

@@ -86,16 +86,26 @@ Deno.test("one slow call in many is counted as failing, and the most memory on a
   const visitor = await setUp(server);
   const shown = (await visitor.get(`/web/functions/${id}/suggestions`)).text;
   assert.match(shown, /From 5,000 calls since[\s\S]*1 of these calls would have taken too long/);
-  const fields = Object.fromEntries(["proposal", "version"].map((name) => {
-    const [, value] = shown.match(new RegExp(`name="${name}" value="([^"]*)"`))!;
-    return [name, value!.replaceAll("&quot;", '"')];
-  }));
+  const fieldsOf = (text: string, button: string) => {
+    const [, version] = text.match(/name="version" value="([^"]*)"/)!;
+    const [, proposal] = text.match(new RegExp(`name="proposal" value="([^"]*)"[^>]*>\\s*${button}`))!;
+    return { version: version!, proposal: proposal!.replaceAll("&quot;", '"') };
+  };
+  const fields = fieldsOf(shown, "Apply");
   assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, { ...fields, version: '"old"' })).status, 412);
   assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, { ...fields, proposal: "{" })).status, 400);
   assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, fields)).status, 303);
   const { function: narrowed } = (await server.api("GET", `/api/functions/${id}`)).body;
   assert.deepEqual([narrowed.secrets, narrowed.memoryMb, narrowed.timeoutMs], [[], 80, 1_000]);
   assert.match((await visitor.get(`/web/functions/${id}/suggestions`)).text, /It uses all that it may do/);
+  assert.equal(narrowed.trial, undefined);
+  await server.api("PUT", `/api/functions/${id}`, { secrets: ["*"] });
+  const path = `/web/functions/${id}/suggestions`;
+  assert.equal((await visitor.post(path, fieldsOf((await visitor.get(path)).text, "Try it first"))).status, 303);
+  const onTrial = (await server.api("GET", `/api/functions/${id}`)).body.function;
+  assert.deepEqual([onTrial.trial, onTrial.secrets], [{ secrets: [] }, ["*"]]);
+  assert.equal((await visitor.post(path, fieldsOf((await visitor.get(path)).text, "End the trial"))).status, 303);
+  assert.equal((await server.api("GET", `/api/functions/${id}`)).body.function.trial, undefined);
   assert.match((await visitor.get(`/web/functions/${id}/settings`)).text, /\/suggestions"/);
 
   await server.api("PUT", `/api/functions/${id}`, { memoryMb: 64, timeoutMs: 500 });
@@ -105,6 +115,47 @@ Deno.test("one slow call in many is counted as failing, and the most memory on a
   using db = new DatabaseSync(join(server.dataDir, "observations.db"));
   for (const table of ["memory_peaks", "node_memory_peaks"]) {
     assert.deepEqual(db.prepare(`SELECT * FROM ${table}`).all(), [], "a deleted function leaves nothing");
+  }
+});
+
+Deno.test("rights on trial refuse nothing, and the log and metrics say what they would refuse", async () => {
+  await using server = await startApp();
+  const { api } = server;
+  for (const name of ["STRIPE_KEY", "OTHER"]) await createSecret(server, name, `value of ${name}`);
+  const expanded = { name: "URL", value: "x ${OTHER}", scope: "global", expand: true };
+  assert.equal((await api("POST", "/api/secrets", expanded)).status, 201);
+  const code = `export default async (c, ctx) =>
+    c.json([await ctx.getSecret("STRIPE_KEY"), await ctx.getSecret("OTHER"), await ctx.getSecret(c.req.query("name"))]);`;
+  const id = await deploy(server, "reader", code, { responseGuard: "off" });
+  const call = async (name: string) => await (await run(server, `/reader?name=${name}`)).body;
+  const all = ["value of STRIPE_KEY", "value of OTHER"];
+  // From the second call on, values are sent ahead.
+  for (let n = 0; n < 3; n++) assert.deepEqual(await call("OTHER"), [...all, all[1]]);
+  const warnings = async () => {
+    const { logs: entries } = (await api("GET", `/api/logs?functionId=${id}`)).body;
+    return entries.filter(({ level }: { level: string }) => level === "warn").map(({ message }: { message: string }) =>
+      message
+    );
+  };
+  const refusals = async () =>
+    ((await api("GET", "/metrics")).body as string)
+      .match(/trial_refusals_total{function="reader"[^}]*} (\d+)/)?.[1];
+  assert.deepEqual([await warnings(), await refusals()], [[], undefined]);
+  const tried = await api("PUT", `/api/functions/${id}`, { trial: { secrets: ["STRIPE_*"] } });
+  assert.deepEqual(tried.body.function.trial, { secrets: ["STRIPE_*"] });
+  const line = (name: string) => `On trial: the secret ${name} would be refused. It was given.`;
+  assert.deepEqual(await call("OTHER"), [...all, all[1]]);
+  assert.deepEqual([await warnings(), await refusals()], [[line("OTHER")], "1"], "each name once");
+  assert.deepEqual(await call("URL"), [...all, "x value of OTHER"]);
+  assert.deepEqual((await warnings()).sort(), [line("OTHER"), line("OTHER"), line("URL")]);
+  const entry = { handler: "reader.ts", route: "/reader", responseGuard: "off", trial: { secrets: ["STRIPE_*"] } };
+  assert.deepEqual((await api("PUT", "/api/functions/by-name/reader", entry)).body.function.trial, entry.trial);
+  const ended = await api("PUT", `/api/functions/${id}`, { trial: null });
+  assert.equal(ended.body.function.trial, undefined);
+  assert.deepEqual(await call("OTHER"), [...all, all[1]]);
+  assert.equal((await warnings()).length, 3);
+  for (const trial of [{}, { secrets: "*" }, { secrets: ["a b"] }, { secrets: [], net: false }, [], "x"]) {
+    assert.equal((await api("PUT", `/api/functions/${id}`, { trial })).status, 400, JSON.stringify(trial));
   }
 });
 

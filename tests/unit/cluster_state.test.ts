@@ -68,7 +68,15 @@ async function shown(state: ClusterState): Promise<string> {
 }
 
 function metrics(cluster: ClusterState): string[] {
-  return expose({ totals: new Map(), functions: [], startedAt: 0, residentBytes: 0, cluster, secretsDue: [] }).split(
+  return expose({
+    totals: new Map(),
+    trialRefusals: new Map(),
+    functions: [],
+    startedAt: 0,
+    residentBytes: 0,
+    cluster,
+    secretsDue: [],
+  }).split(
     "\n",
   )
     .filter((line) => /^crude_functions_(node|cluster)/.test(line));

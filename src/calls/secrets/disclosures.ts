@@ -30,6 +30,8 @@ export interface ObservedCaller extends Caller {
   readonly disclosed: DisclosedSecrets;
   /** Undefined unless calls are traced. */
   readonly trace: CallTrace | undefined;
+  /** Called with the name of each value that is disclosed; undefined unless narrower rights are on trial. */
+  readonly onTrial: ((name: string) => void) | undefined;
 }
 
 export interface DisclosuresOptions {
@@ -67,15 +69,16 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
     };
   }
 
-  /** In a traced call, each question has its own span. */
-  needsQuestions({ trace }: ObservedCaller): boolean {
-    return trace !== undefined;
+  /** In a traced call, each question has its own span; in a trial, what was not asked for must not be reported. */
+  needsQuestions({ trace, onTrial }: ObservedCaller): boolean {
+    return trace !== undefined || onTrial !== undefined;
   }
 
   disclosed(caller: ObservedCaller, { id, name, value }: DisclosedSecret): void {
     const { reads, masking } = this.#options;
     reads.record(id, caller.functionId, caller.holder?.keyId);
     masking.recordDisclosure(caller.disclosed, name, value);
+    caller.onTrial?.(name);
   }
 
   expired(_: ObservedCaller, { id, name }: DisclosedSecret, at: number): void {

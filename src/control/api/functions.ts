@@ -307,6 +307,7 @@ function toJson(
     timeoutMs: row.timeoutMs,
     memoryMb: row.memoryMb,
     files: [...row.files],
+    ...(row.trial && { trial: { secrets: [...row.trial.secrets] } }),
     health: {
       recentDeaths: health.recentDeaths,
       lastDeath: health.lastDeath ?? null,

@@ -115,7 +115,8 @@ export function addMetrics(
     const { rss: residentBytes } = Deno.memoryUsage();
     const secretsDue = DUE_DAYS.map((days) => ({ days, count: secrets.countDue(now() + days * DAY_MS) }));
     const totals = metrics.totals();
-    const text = expose({ totals, functions, startedAt, residentBytes, cluster: cluster(), secretsDue });
+    const { trialRefusals } = metrics;
+    const text = expose({ totals, trialRefusals, functions, startedAt, residentBytes, cluster: cluster(), secretsDue });
     return c.body(text, 200, { "Content-Type": PROMETHEUS_TYPE });
   });
 }

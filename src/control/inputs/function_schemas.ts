@@ -82,6 +82,11 @@ const cors = z.strictObject({
       "`credentials`: whether with cookies; `maxAgeSeconds`: how long a browser may remember a preflight.",
   });
 
+const secretPatterns = z.array(
+  z.string(mustBe("text")).max(SECRET_NAME_MAX_LENGTH).regex(SECRET_PATTERN, SECRETS_PROBLEM),
+  { error: SECRETS_PROBLEM },
+).max(LIST_MAX, SECRETS_PROBLEM);
+
 const fields = {
   name: functionName,
   description: note().openapi({ description: "Text for people, of any number of lines." }),
@@ -114,9 +119,7 @@ const fields = {
         "`net`: true for any host except this machine, false for none, or a list of the hosts that it may reach. " +
         "`read` is always its own modules and `files`, `env` always false.",
     }),
-  secrets: z.array(z.string(mustBe("text")).max(SECRET_NAME_MAX_LENGTH).regex(SECRET_PATTERN, SECRETS_PROBLEM), {
-    error: SECRETS_PROBLEM,
-  }).max(LIST_MAX, SECRETS_PROBLEM).openapi({
+  secrets: secretPatterns.openapi({
     description:
       "Names of the secrets that it may ask for; `*` matches any characters. By default, all that it is entitled to.",
     example: ["STRIPE_*"],
@@ -143,6 +146,13 @@ const fields = {
         `${ASSETS_MAX} files with ${ASSETS_MAX_MB} MB in total.`,
       example: ["templates/**"],
     }),
+  trial: z.strictObject({ secrets: secretPatterns }, {
+    error: ({ code }) => code === "invalid_type" ? "must be an object or null" : undefined,
+  }).nullable().openapi({
+    description:
+      "Narrower `secrets` on trial: a value that they would refuse is given, logged and counted. null: none.",
+    example: { secrets: ["STRIPE_KEY"] },
+  }),
   enabled: z.boolean(mustBe("true or false")).openapi({
     description: "Whether it answers calls; if not, they get 404.",
   }),
@@ -161,6 +171,7 @@ export const newFunction = body({
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
   files: fields.files.optional(),
+  trial: fields.trial.optional(),
   enabled: fields.enabled.default(true),
 }).openapi("NewFunction");
 
@@ -176,6 +187,7 @@ const optional = {
   timeoutMs: fields.timeoutMs.optional(),
   memoryMb: fields.memoryMb.optional(),
   files: fields.files.optional(),
+  trial: fields.trial.optional(),
   enabled: fields.enabled.optional(),
 };
 
@@ -273,6 +285,7 @@ export const functionSchema = z.object({
   timeoutMs: z.int().nullable(),
   memoryMb: z.int().nullable(),
   files: z.array(z.string()),
+  trial: z.object({ secrets: z.array(z.string()) }).optional().openapi({ description: "Missing without a trial." }),
   health: z.object({
     recentDeaths: z.int(),
     lastDeath: z.string().nullable(),

@@ -62,8 +62,10 @@ export function confinementOf(wanted: { readonly [K in keyof Confinement]?: Conf
     timeoutMs = DEFAULT_CONFINEMENT.timeoutMs,
     memoryMb = DEFAULT_CONFINEMENT.memoryMb,
     files = DEFAULT_CONFINEMENT.files,
+    trial,
   } = wanted;
-  return { permissions, secrets, isolation, responseGuard, cors, timeoutMs, memoryMb, files };
+  const limits = { permissions, secrets, isolation, responseGuard, cors, timeoutMs, memoryMb, files };
+  return trial ? { ...limits, trial } : limits;
 }
 
 /** @throws AppError InvalidInput (400) for its handler or route */

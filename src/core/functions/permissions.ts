@@ -29,6 +29,12 @@ export interface Cors {
 
 export const CORS_MAX_AGE_SECONDS = 600;
 
+/** Narrower rights on trial: what they would refuse is reported, and nothing is refused. */
+export interface Trial {
+  /** As in Confinement. */
+  readonly secrets: readonly string[];
+}
+
 export interface Confinement {
   readonly permissions: Permissions;
   /** Names of the secrets that the function may ask for; `*` stands for any characters. */
@@ -43,6 +49,8 @@ export interface Confinement {
   readonly memoryMb: number | null;
   /** Additional files of the code folder that it may read: patterns as in assets.ts. */
   readonly files: readonly string[];
+  /** Missing without a trial; null ends one. */
+  readonly trial?: Trial | null;
 }
 
 export const DEFAULT_CONFINEMENT: Confinement = {

@@ -27,6 +27,7 @@ const ENTRY_FIELDS: Readonly<Record<string, unknown>> = {
   timeoutMs: null,
   memoryMb: null,
   files: [],
+  trial: undefined,
 };
 
 const pull: Command = {

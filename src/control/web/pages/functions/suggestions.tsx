@@ -10,7 +10,7 @@ import { fieldText, type Problems } from "../../shell/forms.ts";
 import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { Empty, FormActions, Time } from "../../ui/components.tsx";
+import { Empty, Time } from "../../ui/components.tsx";
 import { VersionField } from "../../ui/conflict.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
@@ -30,8 +30,13 @@ export function addSuggestions(web: Web, deps: WebDeps): void {
     act: ({ actor, subject, input, expected }) =>
       deps.commit(() => deps.registry.update(actor, subject.id, input, expected)),
     page: (c, { subject, problems, status }) => suggestionPage(c, deps, subject, problems, status),
-    then: ({ id, name }) => ({ to: `${pathOf(id)}/settings`, notice: `Narrowed what ${name} may do.` }),
+    then: (saved) => ({ to: `${pathOf(saved.id)}/suggestions`, notice: noticeOf(saved) }),
   });
+}
+
+function noticeOf({ name, trial }: RegisteredFunction): string {
+  if (trial) return `Narrower rights of ${name} are on trial. Its log says what they would refuse.`;
+  return `Saved what ${name} may do.`;
 }
 
 function jsonOf(text: string): unknown {
@@ -76,19 +81,22 @@ function suggestionPage(
           ]}
           rows={rows}
         />
+        {entry.trial && <OnTrial entry={entry} />}
         {isNarrower
           ? (
             <form method="post" action={`${pathOf(entry.id)}/suggestions`}>
               <FormToken />
               <VersionField version={functionVersion(entry)} />
-              <input type="hidden" name="proposal" value={JSON.stringify(changeOf(found))} autocomplete="off" />
               <p>
                 {found.wouldHaveFailed === 0
                   ? "None of these calls would have failed."
                   : `${count(found.wouldHaveFailed)} of these calls would have taken too long.`}{" "}
                 Names that it asked for without getting a value are not in the proposal.
               </p>
-              <FormActions submit="Apply" cancel={`${pathOf(entry.id)}/settings`} />
+              <Choice label="Apply" change={{ ...changeOf(found), trial: null }} />
+              {names(found.secrets) !== names(entry.secrets) && !entry.trial && (
+                <Choice label="Try it first" change={{ trial: { secrets: found.secrets } }} />
+              )}
             </form>
           )
           : <Empty>{found.calls === 0 ? "It was not called." : "It uses all that it may do."}</Empty>}
@@ -97,13 +105,41 @@ function suggestionPage(
   }, status);
 }
 
+/** The trial of narrower rights, and a form that ends it. */
+function OnTrial({ entry }: { entry: RegisteredFunction }) {
+  const { id, trial } = entry;
+  return (
+    <form method="post" action={`${pathOf(id)}/suggestions`}>
+      <FormToken />
+      <VersionField version={functionVersion(entry)} />
+      <p>
+        On trial are only these secrets: {names(trial!.secrets)}. Nothing is refused;{" "}
+        <a href={`/web/logs?functionId=${id}`}>the log</a> says what would be.
+      </p>
+      <Choice label="End the trial" change={{ trial: null }} />
+    </form>
+  );
+}
+
+/** A button that sends a change. */
+function Choice({ label, change }: { label: string; change: object }) {
+  return (
+    <button type="submit" name="proposal" value={JSON.stringify(change)} class={label === "Apply" ? "" : "secondary"}>
+      {label}
+    </button>
+  );
+}
+
 function changeOf({ secrets, permissions, memoryMb, timeoutMs }: Suggestion) {
   return { secrets, permissions: permissionsOf(permissions), memoryMb, timeoutMs };
 }
 
+function names(secrets: readonly string[]): string {
+  return secrets.length === 0 ? "none" : secrets.join(", ");
+}
+
 function rowsOf(entry: RegisteredFunction, found: Suggestion, defaults: { timeoutMs: number; memoryMb: number }) {
   const row = (label: string, now: string, proposed: string) => ({ label, now, proposed });
-  const names = (secrets: readonly string[]) => secrets.length === 0 ? "none" : secrets.join(", ");
   const amount = (value: number | null, normal: number, unit: string) => `${count(value ?? normal)} ${unit}`;
   const { timeoutMs, memoryMb } = defaults;
   return [
