@@ -14,6 +14,9 @@ export interface MaskedValue {
 
 /** No form in which values are found has more bytes for each byte of the value: a list of numbers with indexes. */
 const FORM_BYTES_MAX = 12;
+/** Bytes are searched when at least this part of the longest form can be passed on, not again for each of them. */
+const SEARCHED_PART = 1 / 16;
+const NOTHING = new Uint8Array(0);
 const NEW_LINE = 0x0a;
 /** The last line of a text that may continue an encoded value in the next line: digits of a code, or a list of numbers. */
 const WRAPPED = /^[\s"'[]*(?:[\w+/=-]{16,}|[\da-fx,\s:"\\]*)["',\s\]]*$/i;
@@ -67,6 +70,7 @@ export class Masker {
     return new MaskedStream(
       (bytes) => this.#find(bytes),
       (bytes) => this.#decidedTo(bytes),
+      this.#longest,
     );
   }
 
@@ -103,28 +107,56 @@ export class Masker {
 export class MaskedStream {
   readonly #find: (bytes: Uint8Array) => Replaced[];
   readonly #decidedTo: (bytes: Uint8Array) => number;
-  #held: Uint8Array = new Uint8Array(0);
+  /** Fewer bytes are not passed on, unless they are all that there are. */
+  readonly #least: number;
+  /** Fewer bytes are not looked at unless a line ends. */
+  readonly #enough: number;
+  #held: Uint8Array[] = [];
+  #length = 0;
 
-  constructor(find: (bytes: Uint8Array) => Replaced[], decidedTo: (bytes: Uint8Array) => number) {
+  /** `longest` is how many bytes the longest form may have. */
+  constructor(find: (bytes: Uint8Array) => Replaced[], decidedTo: (bytes: Uint8Array) => number, longest: number) {
     this.#find = find;
     this.#decidedTo = decidedTo;
+    this.#least = Math.ceil(longest * SEARCHED_PART);
+    this.#enough = longest + this.#least - 1;
   }
 
   /** Returns what can be passed on, possibly nothing. */
   push(piece: Uint8Array): Uint8Array {
-    const bytes = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
-    const found = this.#find(bytes);
+    this.#length += piece.length;
+    if (this.#length < this.#enough && piece.at(-1) !== NEW_LINE) {
+      // A copy: who gave the piece may use its memory again.
+      this.#held.push(new Uint8Array(piece));
+      return NOTHING;
+    }
+    this.#held.push(piece);
+    const bytes = this.#all();
     let to = this.#decidedTo(bytes);
+    if (to < this.#least && to < bytes.length) {
+      this.#hold(bytes);
+      return NOTHING;
+    }
+    const found = this.#find(bytes);
     for (const { start, end } of found) if (start < to && end > to) to = end;
-    this.#held = bytes.slice(to);
+    this.#hold(bytes.slice(to));
     return replaceIn(bytes, found, to);
   }
 
   /** Returns the rest. */
   end(): Uint8Array {
-    const rest = this.#held;
-    this.#held = new Uint8Array(0);
+    const rest = this.#all();
+    this.#hold(NOTHING);
     return replaceIn(rest, this.#find(rest), rest.length);
+  }
+
+  #all(): Uint8Array {
+    return this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+  }
+
+  #hold(bytes: Uint8Array): void {
+    this.#held = bytes.length === 0 ? [] : [bytes];
+    this.#length = bytes.length;
   }
 }
 

@@ -1,0 +1,64 @@
+// Sealed values in streams: masked however the stream is cut, and without searching all that is held for each piece.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { Masker } from "../../src/egress/process/masker.ts";
+
+const VALUE = "sk_live_51Habcd+/=~efGH";
+
+/** Returns what a stream of pieces of `size` bytes becomes, and the most bytes that it held back. */
+function streamed(masker: Masker, text: string, size: number): { text: string; held: number } {
+  const stream = masker.stream();
+  const bytes = Buffer.from(text, "latin1");
+  const out: Uint8Array[] = [];
+  let held = 0;
+  let passed = 0;
+  for (let at = 0; at < bytes.length; at += size) {
+    const masked = stream.push(bytes.subarray(at, at + size));
+    out.push(masked);
+    passed += masked.length;
+    if (!text.includes("sk_")) held = Math.max(held, Math.min(at + size, bytes.length) - passed);
+  }
+  out.push(stream.end());
+  return { text: Buffer.concat(out).toString("latin1"), held };
+}
+
+Deno.test("a value in a stream is masked in every form, however the stream is cut", () => {
+  const masker = new Masker([{ name: "KEY", value: VALUE }]);
+  const forms = [
+    VALUE,
+    encodeURIComponent(VALUE),
+    VALUE.replaceAll("/", "\\/"),
+    Buffer.from(VALUE).toString("base64"),
+    Buffer.from(VALUE).toString("hex"),
+    JSON.stringify([...Buffer.from(VALUE)]).slice(1, -1),
+  ];
+  for (const form of forms) {
+    const text = `${"before ".repeat(60)}<${form}>${" after".repeat(60)}`;
+    const expected = Buffer.from(masker.whole(Buffer.from(text))).toString();
+    assert.ok(expected.includes("[secret KEY]"), form);
+    for (const size of [1, 2, 7, 64, 1_000]) {
+      assert.equal(streamed(masker, text, size).text, expected, `${form} ${size}`);
+    }
+  }
+});
+
+Deno.test("no more is held back than the longest form, and a line is passed on at once", () => {
+  const masker = new Masker([{ name: "KEY", value: VALUE }]);
+  const { text, held } = streamed(masker, "x y ".repeat(1_000), 1);
+  assert.equal(text, "x y ".repeat(1_000));
+  assert.ok(held <= 13 * VALUE.length, String(held));
+  const stream = masker.stream();
+  assert.equal(Buffer.from(stream.push(Buffer.from("data: 1\n\n"))).toString(), "data: 1\n\n");
+});
+
+Deno.test("a long value in a stream of single bytes is not searched for at each of them", () => {
+  const value = crypto.getRandomValues(new Uint8Array(8_000)).toHex();
+  const masker = new Masker([{ name: "KEY", value }]);
+  const stream = masker.stream();
+  // What takes longest to search: at each of the bytes that follow, this would take an hour.
+  stream.push(Buffer.from("%41\\/".repeat(38_000)));
+  for (let n = 0; n < 11_000; n++) assert.equal(stream.push(Buffer.from("a")).length, 0);
+  const rest = Buffer.concat([stream.push(Buffer.from(value)), stream.end()]).toString();
+  assert.ok(!rest.includes(value.slice(0, 100)) && rest.endsWith("[secret KEY]"), rest.slice(-100));
+});
