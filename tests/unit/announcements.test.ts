@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type AuditEvent, SERVER } from "../../src/actor.ts";
+import { Announcer } from "../../src/core/announcements/announcer.ts";
 import { auditAnnouncement } from "../../src/core/announcements/audited.ts";
 import { createChecks } from "../../src/core/announcements/checks.ts";
 import { Deliveries } from "../../src/core/announcements/deliveries.ts";
@@ -13,7 +14,7 @@ import { newWebhookSecret } from "../../src/keyring/webhook_secret.ts";
 import { ALONE } from "../../src/once_per_cluster.ts";
 import { createHealth } from "../../src/sandbox/host/health.ts";
 import type { AuditFilter, AuditRow } from "../../src/store/audit.ts";
-import { DAY_MS } from "../../src/time.ts";
+import { DAY_MS, HOUR_MS } from "../../src/time.ts";
 import { temporaryStore } from "./temporary.ts";
 
 Deno.test("a delivery is tried again with growing pauses for a day, then given up and recorded", async () => {
@@ -103,6 +104,70 @@ Deno.test("the deliveries of a webhook are bounded, those of one webhook do not 
   await store.commit(() => store.webhooks.delete(one!));
   assert.deepEqual(store.webhooks.due(1_000, 4).map(({ webhookId }) => webhookId), [other]);
   await deliveries.stop();
+});
+
+Deno.test("a node that takes over announces what was not announced, and nothing twice", async () => {
+  using there = temporaryStore();
+  const { store } = there;
+  let now = 1_000 * DAY_MS;
+  const bodies: string[] = [];
+  const nodeOf = (leads: boolean) => {
+    const once = { ...ALONE, leads };
+    const announcer = new Announcer({
+      store,
+      once,
+      deliveries: {
+        enqueue: (ids, type, body) => ids.forEach(() => bodies.push(`${type} ${JSON.parse(body).data.how}`)),
+      },
+      now: () => now,
+      check: () => [],
+      warn: (message) => assert.fail(message),
+    });
+    announcer.start();
+    return { once, announcer };
+  };
+  const canary = (how: string) =>
+    store.commit(() => {
+      const about = { subjectKind: "secret", subjectId: "1", subjectName: "BAIT", before: null, mac: "" };
+      const actor = { actorKind: "server", actorId: null, actorName: null, actorGroup: null };
+      const id = store.audit.lastId() + 1;
+      const after = JSON.stringify({ how });
+      store.audit.add({
+        id,
+        at: now,
+        ...actor,
+        address: null,
+        requestId: null,
+        action: "secret.canary",
+        ...about,
+        after,
+      });
+    });
+  await store.commit(() =>
+    store.webhooks.insert({ url: "https://a.example", events: ["secret.canary"], createdAt: 1, updatedAt: 1 })
+  );
+  const first = nodeOf(true);
+  const second = nodeOf(false);
+  await canary("read");
+  await canary("sent");
+  now += HOUR_MS / 2;
+  await canary("read");
+  await first.announcer.stop();
+  assert.deepEqual(bodies, ["secret.canary read", "secret.canary sent"]);
+
+  now += 2 * DAY_MS;
+  await canary("revealed");
+  assert.equal(bodies.length, 2);
+  second.once.leads = true;
+  await canary("read");
+  await second.announcer.stop();
+  assert.deepEqual(bodies.slice(2), ["secret.canary revealed", "secret.canary read"]);
+  const third = nodeOf(true);
+  await third.announcer.stop();
+  const fourth = nodeOf(true);
+  await canary("sent");
+  await fourth.announcer.stop();
+  assert.deepEqual(bodies.slice(4), ["secret.canary sent"]);
 });
 
 Deno.test("a sign-in is from a new place if no earlier one of the user was from its network", () => {

@@ -47,10 +47,6 @@ export class Announcer {
   }
 
   start(): void {
-    const { store: { audit, meta } } = this.#options;
-    const last = audit.lastId();
-    this.#seen = Math.max(Number(meta.get(AUDIT_SEEN) ?? last), last - AUDIT_BACK_MAX);
-    this.#lookAtAudit();
     this.#timer = setInterval(() => this.#look(), CHECK_MS);
     Deno.unrefTimer(this.#timer);
     this.#look();
@@ -75,6 +71,7 @@ export class Announcer {
 
   #look(): void {
     const { once, check, store } = this.#options;
+    this.#lookAtAudit();
     this.#inTurn(async () => {
       const wanted = store.webhooks.list().flatMap(({ events }) => events);
       if (wanted.length > 0) await this.#store([...check(wanted, once.leads)]);
@@ -91,10 +88,12 @@ export class Announcer {
     this.#isAuditRequested = true;
     this.#inTurn(async () => {
       this.#isAuditRequested = false;
-      const { store: { audit } } = this.#options;
+      const { store: { audit, meta } } = this.#options;
       for (;;) {
         const upTo = audit.lastId();
         if (!this.#isAnyone()) this.#seen = upTo;
+        // Another node may have led.
+        this.#seen = Math.max(this.#seen, Number(meta.get(AUDIT_SEEN) ?? 0), upTo - AUDIT_BACK_MAX);
         const rows = audit.following(this.#seen, upTo, AUDIT_PAGE);
         const last = rows.at(-1)?.id;
         if (last === undefined) return;
@@ -114,9 +113,10 @@ export class Announcer {
     const { store: { webhooks, meta, commit }, deliveries, now } = this.#options;
     const receivers = this.#receivers();
     const wanted = announcements.filter((one) => receivers(one).length > 0);
-    const isNews = ({ topic, againAfterMs = Infinity }: Announcement): boolean => {
-      const at = webhooks.announcedAt(topic);
-      return at === undefined || at <= now() - againAfterMs;
+    // By their own times, as an entry of the audit is read again after a restart if it was none.
+    const isNews = ({ topic, at, againAfterMs = Infinity }: Announcement): boolean => {
+      const before = webhooks.announcedAt(topic);
+      return before === undefined || before <= at - againAfterMs;
     };
     if (!wanted.some(isNews)) return;
     await commit(() => {
@@ -124,7 +124,7 @@ export class Announcer {
       for (const one of wanted) {
         // Again, as another node may have been first, and one of them may repeat another.
         if (!isNews(one)) continue;
-        webhooks.setAnnounced(one.topic, now());
+        webhooks.setAnnounced(one.topic, one.at);
         deliveries.enqueue(receivers(one), one.type, bodyOf(one));
       }
       webhooks.forgetAnnounced(now() - REMEMBERED_MS);
