@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { sha256Of } from "../../src/sha256.ts";
+import { BLOBS, createBlobs } from "../../src/store/blobs.ts";
 import { ROOT } from "../http/server.ts";
 import { TestCluster, type TestNode } from "./nodes.ts";
 import { startPostgres } from "./postgres.ts";
@@ -32,6 +34,11 @@ async function values({ server }: TestNode): Promise<Record<string, string>> {
   return Object.fromEntries(body.secrets.map(({ name, value }: { name: string; value: string }) => [name, value]));
 }
 
+/** Which of the contents a node has no copy of. */
+function lacking({ folder }: TestNode, ...contents: string[]): Promise<string[]> {
+  return createBlobs(join(folder, "data", BLOBS)).missing(contents.map(sha256Of));
+}
+
 Deno.test("nodes of a version with another schema wait for the others, and have everything then", async () => {
   const newer = await newerProgram();
   try {
@@ -39,10 +46,15 @@ Deno.test("nodes of a version with another schema wait for the others, and have 
     await using cluster = await TestCluster.start(postgres, 2);
     const [a, b] = cluster.nodes as [TestNode, TestNode];
     await put(a, "BEFORE", "value-before");
+    assert.equal((await a.server.api("PUT", "/api/files/leaked.txt", "a password")).status, 201);
+    const leaked = (await a.server.api("GET", "/api/versions?limit=1")).body.versions[0].id;
+    assert.equal((await a.server.api("PUT", "/api/files/leaked.txt", "nothing")).status, 200);
     await a.stop();
+    assert.deepEqual(await lacking(a, "a password"), []);
     // It waits for the other one, which makes changes meanwhile.
     const upgraded = a.start({}, newer);
     await put(b, "DURING", "value-during");
+    assert.ok((await b.server.api("DELETE", `/api/versions/${leaked}/files/leaked.txt`)).status < 300);
     await b.stop();
     await Promise.all([upgraded, b.start({}, newer)]);
     await put(a, "AFTER", "value-after");
@@ -52,6 +64,9 @@ Deno.test("nodes of a version with another schema wait for the others, and have 
         BEFORE: "value-before",
         DURING: "value-during",
       });
+    }
+    for (const node of [a, b]) {
+      assert.equal((await lacking(node, "a password")).length, 1, `${node.name} purged it, too`);
     }
     await a.stop();
     await assert.rejects(a.start(), /newer version of this program/);
