@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run, save } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { type Server } from "../http/server.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
@@ -32,7 +32,7 @@ async function textOf(page: Page, path: string, selector: string): Promise<strin
 }
 
 Deno.test("a function that cannot load is broken in the list, on its page, on the overview and in the API", async (t) => {
-  await using server = await startApp();
+  await using server = await startApp({ checksLoads: true });
   await using visit = await signIn(server);
   const { page } = visit;
   const fine = await deploy(server, "fine", FINE);

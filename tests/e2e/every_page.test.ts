@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page, Response } from "playwright-core";
 import { createKey, createSecret, deploy, run } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { post } from "../http/deploying.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 

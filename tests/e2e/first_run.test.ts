@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fill, withFolder } from "../http/filled.ts";
 import { deploy } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { assertAccessible, assertFits, closeBrowser, openBrowser, setUpByHand, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { totpCode, totpStep } from "../../src/keyring/totp.ts";
 import { createGroup, createKey, createSecret, deploy } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { type Server } from "../http/server.ts";
 import { ADMIN, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { deployed, on, saying } from "../http/deploying.ts";
 import { createSecret, run, save } from "../http/handlers.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createSecret, deploy } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { closeBrowser, openWholeBrowser, setUpByHand } from "./browser.ts";
 
 Deno.test.beforeAll(openWholeBrowser);

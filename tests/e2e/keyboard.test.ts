@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { ADMIN, setUp } from "../http/admin.ts";
 import { deploy, run } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { closeBrowser, openBrowser, visit } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);

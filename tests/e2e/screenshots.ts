@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { type Server } from "../http/server.ts";
 import { closeBrowser, openBrowser, signIn, type VisitOptions } from "./browser.ts";
 

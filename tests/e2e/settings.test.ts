@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fill, withFolder } from "../http/filled.ts";
 import { set } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { type Server } from "../http/server.ts";
 import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn, type Visit } from "./browser.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { totpCode, totpStep } from "../../src/keyring/totp.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import {
   ADMIN,
   assertAccessible,

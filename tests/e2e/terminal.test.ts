@@ -1,7 +1,7 @@
 // Signing a terminal in, in a browser: from the page that `crude login` opens to the session that it gets.
 
 import assert from "node:assert/strict";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { signInByBrowser } from "../../src/crude/base/browser_sign_in.ts";
 import { ADMIN, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { deploy, run, save } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { assertFits, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);

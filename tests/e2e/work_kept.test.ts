@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run, save } from "../http/handlers.ts";
-import { startApp } from "../http/app.ts";
+import { startApp } from "./app.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 const HELLO = "export default (c) => c.text('saved code');\n";

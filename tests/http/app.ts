@@ -27,13 +27,17 @@ async function inheritedLocksEnd<T>(create: () => Promise<T>): Promise<T> {
 export interface StartAppOptions extends Omit<ServerOptions, "prepare"> {
   /** Whether it loads saved code to check it, in a process for each module; only tests of what is found need that. */
   checksLoads?: boolean;
+  /** Whether its end waits for running requests, such as those that a browser sends without being asked. */
+  drains?: boolean;
 }
 
 /**
  * A server that listens, in this process: it starts in a third of the time. Written `await using`, it is stopped and
  * its folders are removed at the end of the test.
  */
-export async function startApp({ env = {}, folder, checksLoads = false }: StartAppOptions = {}): Promise<Server> {
+export async function startApp(
+  { env = {}, folder, checksLoads = false, drains = false }: StartAppOptions = {},
+): Promise<Server> {
   const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const dataDir = join(home, "data");
   const codeDir = join(home, "code");
@@ -61,8 +65,9 @@ export async function startApp({ env = {}, folder, checksLoads = false }: StartA
     codeDir,
     stop,
     async [Symbol.asyncDispose]() {
-      // Without waiting for requests, which some tests leave unanswered.
-      await (stopped ??= app[Symbol.asyncDispose]());
+      // Otherwise without waiting for requests, which some tests leave unanswered.
+      if (drains) await stop();
+      else await (stopped ??= app[Symbol.asyncDispose]());
       await removeHome();
     },
   };
