@@ -46,15 +46,16 @@ const [INNER_BYTE, OUTER_BYTE] = [0x36, 0x5c];
 
 export class DerivedKey {
   readonly #key: KeyObject;
-  readonly #inner: Uint8Array;
-  readonly #outer: Uint8Array;
+  /** The states of the two hashes after their first block; copied for each MAC. */
+  readonly #inner: Hash;
+  readonly #outer: Hash;
 
   /** Derives by HKDF-SHA-256 (RFC 5869) without a salt. Keys reveal nothing about each other or about `root`. */
   constructor(root: KeyObject, purpose: Purpose) {
     const bytes = Buffer.from(hkdfSync("sha256", root, new Uint8Array(), `crude-functions:${purpose}`, KEY_BYTES));
     this.#key = createSecretKey(bytes);
-    this.#inner = padded(bytes, INNER_BYTE);
-    this.#outer = padded(bytes, OUTER_BYTE);
+    this.#inner = createHash("sha256").update(padded(bytes, INNER_BYTE));
+    this.#outer = createHash("sha256").update(padded(bytes, OUTER_BYTE));
     bytes.fill(0);
   }
 
@@ -63,17 +64,13 @@ export class DerivedKey {
    * more than twice as long (Deno 2.9), and a rotation computes several for each row.
    */
   mac(text: string): Uint8Array {
-    return this.#hash(text).digest();
+    return Uint8Array.fromHex(this.hexMac(text));
   }
 
-  /** Returns the same in hexadecimal, without a buffer. */
+  /** Returns the same in hexadecimal. Digests are taken as texts, as each Buffer costs more than its conversion. */
   hexMac(text: string): string {
-    return this.#hash(text).digest("hex");
-  }
-
-  #hash(text: string): Hash {
-    const inner = createHash("sha256").update(this.#inner).update(text).digest();
-    return createHash("sha256").update(this.#outer).update(inner);
+    const inner = Uint8Array.fromHex(this.#inner.copy().update(text).digest("hex"));
+    return this.#outer.copy().update(inner).digest("hex");
   }
 
   /** Encrypts `text` with AES-256-GCM; returns nonce ‖ ciphertext ‖ tag in base64. Use no key for both this and MACs. */

@@ -12,14 +12,14 @@ import { EMPTY, type Head, minus, openHead, plus, sealHead, type TableSum } from
 import {
   AUTHENTICATED_TABLES,
   type AuthenticatedTable,
-  describeTable,
   fieldsOf,
   type Finding,
   idOf,
   isAuthentic,
   isSame,
-  readExactly,
+  type RowQuery,
   type StoredRow,
+  TableRows,
 } from "./authenticated_tables.ts";
 import { rowChanges } from "./changeset.ts";
 import { first, type SealedChange, type TransactionGuard } from "./database.ts";
@@ -34,6 +34,14 @@ export interface RowCheck {
   isAltered(table: string, ...key: SqlValue[]): boolean;
   /** Allows the current transaction to delete an altered row and to insert another one with its key. */
   discard(table: string, ...key: SqlValue[]): void;
+}
+
+/** Reads many rows and checks each of them. */
+export interface RowReader {
+  /** Prepares a selection of whole rows of a table. `rest` is what follows the table's name in SQL. */
+  prepareRows(table: string, rest: string): RowQuery;
+  /** Is `RowCheck.check` for a row that was read in the current transaction, so that it need not be read again. */
+  checkRow(table: string, row: StoredRow): boolean;
 }
 
 /** Returns the error for a change of a row that something other than this program altered. */
@@ -58,34 +66,7 @@ export interface AbsenceCheck {
   unproven(name: string, owners: readonly (readonly [scope: Scope, ownerId: number])[]): Scope[];
 }
 
-/** The statements for one table. */
-class TableRows {
-  readonly table: AuthenticatedTable;
-  readonly #select: StatementSync;
-  readonly #setMac: StatementSync;
-
-  constructor(db: DatabaseSync, name: string) {
-    const table = this.table = describeTable(db, name);
-    const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
-    this.#select = db.prepare(`SELECT ${table.columns.join(", ")} FROM ${name} WHERE ${where}`);
-    readExactly(this.#select);
-    this.#setMac = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
-  }
-
-  find(key: readonly SqlValue[]): StoredRow | undefined {
-    return this.#select.get(...key) as unknown as StoredRow | undefined;
-  }
-
-  setMac(mac: Uint8Array, key: readonly SqlValue[]): void {
-    this.#setMac.run(mac, ...key);
-  }
-
-  keyOf(row: readonly (SqlValue | undefined)[]): SqlValue[] {
-    return this.table.key.map((index) => row[index]!);
-  }
-}
-
-export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceCheck {
+export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader, AbsenceCheck {
   readonly db: DatabaseSync;
   readonly #macs: RowMacs;
   readonly #headKey: DerivedKey;
@@ -263,9 +244,13 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
    * row is logged as a finding.
    */
   check(name: string, ...key: SqlValue[]): boolean {
+    const row = this.#tables.get(name)!.find(key);
+    return row !== undefined && this.checkRow(name, row);
+  }
+
+  checkRow(name: string, row: StoredRow): boolean {
     const rows = this.#tables.get(name)!;
-    const row = rows.find(key);
-    if (!row) return false;
+    const key = rows.keyOf(row);
     if (isAuthentic(this.#macs, rows.table, row)) {
       if (this.#session) this.#checked.set(keyText(name, key), row);
       return true;
@@ -273,6 +258,10 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, AbsenceChe
     if (this.#isOwnChange(rows, key)) return true;
     this.#report({ table: name, id: idOf(rows.table, row), problem: "was altered" });
     return false;
+  }
+
+  prepareRows(name: string, rest: string): RowQuery {
+    return this.#tables.get(name)!.prepare(this.db, rest);
   }
 
   isAltered(name: string, ...key: SqlValue[]): boolean {

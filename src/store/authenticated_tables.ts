@@ -99,6 +99,48 @@ export function idOf({ name, key }: AuthenticatedTable, row: StoredRow): string 
   return name === "recovery_codes" ? `of user ${values.join()}` : values.join();
 }
 
+/** Selects whole rows, for example for `RowReader.checkRow`. */
+export interface RowQuery {
+  /** The names of the columns, in the order of a row's values. */
+  readonly columns: readonly string[];
+  all(...values: SqlValue[]): StoredRow[];
+}
+
+/** The statements for one table. */
+export class TableRows {
+  readonly table: AuthenticatedTable;
+  readonly #select: StatementSync;
+  readonly #setMac: StatementSync;
+
+  constructor(db: DatabaseSync, name: string) {
+    const table = this.table = describeTable(db, name);
+    const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
+    this.#select = db.prepare(`SELECT ${table.columns.join(", ")} FROM ${name} WHERE ${where}`);
+    readExactly(this.#select);
+    this.#setMac = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
+  }
+
+  find(key: readonly SqlValue[]): StoredRow | undefined {
+    return this.#select.get(...key) as unknown as StoredRow | undefined;
+  }
+
+  setMac(mac: Uint8Array, key: readonly SqlValue[]): void {
+    this.#setMac.run(mac, ...key);
+  }
+
+  /** Prepares a selection of whole rows. `rest` is what follows the table's name in SQL. */
+  prepare(db: DatabaseSync, rest: string): RowQuery {
+    const { name, columns } = this.table;
+    const statement = db.prepare(`SELECT ${columns.join(", ")} FROM ${name} ${rest}`);
+    readExactly(statement);
+    return { columns, all: (...values) => statement.all(...values) as unknown as StoredRow[] };
+  }
+
+  keyOf(row: readonly (SqlValue | undefined)[]): SqlValue[] {
+    return this.table.key.map((index) => row[index]!);
+  }
+}
+
 /** Rows read at a time. */
 const PAGE = 1_000;
 

@@ -1,11 +1,17 @@
 // Reads and replaces ciphertexts by key version, for rotation.
 
 import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName, WebhookId } from "../ids.ts";
-import type { RowCheck } from "./authenticated_rows.ts";
-import { all, type Database, first, type Row } from "./database.ts";
+import type { RowReader } from "./authenticated_rows.ts";
+import type { StoredRow } from "./authenticated_tables.ts";
+import { all, type Database, first } from "./database.ts";
 import { toOwner } from "./secrets.ts";
 
-export interface SealedSecret {
+interface Sealed {
+  /** The whole row, for `isAuthentic`. */
+  readonly stored: StoredRow;
+}
+
+export interface SealedSecret extends Sealed {
   readonly id: SecretId;
   readonly name: SecretName;
   readonly owner: Owner;
@@ -13,7 +19,7 @@ export interface SealedSecret {
 }
 
 /** A value of a secret that is not the current one. */
-export interface SealedVersion {
+export interface SealedVersion extends Sealed {
   /** Of the row. */
   readonly id: number;
   readonly secretId: SecretId;
@@ -21,7 +27,7 @@ export interface SealedVersion {
   readonly ciphertext: string;
 }
 
-export interface SealedKey {
+export interface SealedKey extends Sealed {
   readonly id: KeyId;
   readonly name: string;
   readonly groupId: GroupId;
@@ -29,7 +35,7 @@ export interface SealedKey {
 }
 
 /** The secret of a webhook. */
-export interface SealedWebhook {
+export interface SealedWebhook extends Sealed {
   readonly id: WebhookId;
   readonly ciphertext: string;
 }
@@ -53,23 +59,18 @@ export interface CiphertextStore {
   /** Returns at most `limit` secrets of webhooks of this version with an id above `after`, in order of id. */
   webhooks(version: number, after: number, limit: number): SealedWebhook[];
 
-  /** Reports whether a row is as this program wrote it; an altered row is logged as a finding. */
-  isAuthentic(table: "secrets" | "secret_versions" | "api_keys" | "webhooks", id: number): boolean;
+  /**
+   * Reports whether a row that was read in the current transaction is as this program wrote it; an altered row is logged
+   * as a finding.
+   */
+  isAuthentic(table: "secrets" | "secret_versions" | "api_keys" | "webhooks", row: Sealed): boolean;
   replaceSecret(id: SecretId, ciphertext: string): void;
   replaceSecretVersion(id: number, ciphertext: string): void;
   replaceApiKey(id: KeyId, ciphertext: string): void;
   replaceWebhook(id: WebhookId, ciphertext: string): void;
 }
 
-interface SecretColumns extends Row {
-  id: SecretId;
-  name: SecretName;
-  scope: Scope;
-  ownerId: number;
-  ciphertext: string;
-}
-
-export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextStore {
+export function createCiphertextStore(db: Database, rows: RowReader): CiphertextStore {
   // One index look-up per version, independent of the number of rows.
   const versionsOf = (table: string) =>
     db.prepare(`
@@ -90,18 +91,10 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
       " + (SELECT count(*) FROM secret_versions WHERE key_version = ?1)" +
       " + (SELECT count(*) FROM webhooks WHERE key_version = ?1) AS n",
   );
-  const secrets = db.prepare(
-    "SELECT id, name, scope, owner_id AS ownerId, ciphertext FROM secrets WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
-  );
-  const secretVersions = db.prepare(
-    "SELECT id, secret_id AS secretId, number, ciphertext FROM secret_versions WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
-  );
-  const keys = db.prepare(
-    "SELECT id, name, group_id AS groupId, ciphertext FROM api_keys WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
-  );
-  const webhooks = db.prepare(
-    "SELECT id, ciphertext FROM webhooks WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?",
-  );
+  const secrets = ofVersion(rows, "secrets");
+  const secretVersions = ofVersion(rows, "secret_versions");
+  const keys = ofVersion(rows, "api_keys");
+  const webhooks = ofVersion(rows, "webhooks");
   const replaceWebhook = db.prepareChange("UPDATE webhooks SET ciphertext = ? WHERE id = ?");
   const replaceSecret = db.prepareChange("UPDATE secrets SET ciphertext = ? WHERE id = ?");
   const replaceVersion = db.prepareChange("UPDATE secret_versions SET ciphertext = ? WHERE id = ?");
@@ -115,22 +108,42 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
 
     count: (version: number): number => first<{ n: number }>(count, version)!.n,
 
-    secrets(version: number, after: number, limit: number): SealedSecret[] {
-      return all<SecretColumns>(secrets, version, after, limit)
-        .map(({ id, name, scope, ownerId, ciphertext }) => ({ id, name, owner: toOwner(scope, ownerId), ciphertext }));
-    },
+    secrets: (version: number, after: number, limit: number): SealedSecret[] =>
+      secrets(version, after, limit).map((read) => ({
+        id: read.integer("id") as SecretId,
+        name: read.text("name") as SecretName,
+        owner: toOwner(read.text("scope") as Scope, read.integer("owner_id")),
+        ciphertext: read.text("ciphertext"),
+        stored: read.stored,
+      })),
 
     secretVersions: (version: number, after: number, limit: number): SealedVersion[] =>
-      all<SealedVersion & Row>(secretVersions, version, after, limit),
+      secretVersions(version, after, limit).map((read) => ({
+        id: read.integer("id"),
+        secretId: read.integer("secret_id") as SecretId,
+        number: read.integer("number"),
+        ciphertext: read.text("ciphertext"),
+        stored: read.stored,
+      })),
 
     apiKeys: (version: number, after: number, limit: number): SealedKey[] =>
-      all<SealedKey & Row>(keys, version, after, limit),
+      keys(version, after, limit).map((read) => ({
+        id: read.integer("id") as KeyId,
+        name: read.text("name"),
+        groupId: read.integer("group_id") as GroupId,
+        ciphertext: read.text("ciphertext"),
+        stored: read.stored,
+      })),
 
     webhooks: (version: number, after: number, limit: number): SealedWebhook[] =>
-      all<SealedWebhook & Row>(webhooks, version, after, limit),
+      webhooks(version, after, limit).map((read) => ({
+        id: read.integer("id") as WebhookId,
+        ciphertext: read.text("ciphertext"),
+        stored: read.stored,
+      })),
 
-    isAuthentic: (table: "secrets" | "secret_versions" | "api_keys" | "webhooks", id: number): boolean =>
-      rows.check(table, id),
+    isAuthentic: (table: "secrets" | "secret_versions" | "api_keys" | "webhooks", { stored }: Sealed): boolean =>
+      rows.checkRow(table, stored),
 
     replaceSecret(id: SecretId, ciphertext: string): void {
       replaceSecret.run(ciphertext, id);
@@ -145,4 +158,36 @@ export function createCiphertextStore(db: Database, rows: RowCheck): CiphertextS
       replaceWebhook.run(ciphertext, id);
     },
   };
+}
+
+/** A whole row, with its values by their columns. */
+class Values {
+  readonly stored: StoredRow;
+  readonly #positions: ReadonlyMap<string, number>;
+
+  constructor(stored: StoredRow, positions: ReadonlyMap<string, number>) {
+    this.stored = stored;
+    this.#positions = positions;
+  }
+
+  text(column: string): string {
+    return this.stored[this.#positions.get(column)!] as string;
+  }
+
+  /** @throws RangeError if the number is too large, which only another program can have written */
+  integer(column: string): number {
+    const value = Number(this.stored[this.#positions.get(column)!]);
+    if (!Number.isSafeInteger(value)) throw new RangeError(`a number in the column ${column} is too large`);
+    return value;
+  }
+}
+
+/** Returns a function that reads whole rows of a version with an id above `after`, in order of id. */
+function ofVersion(
+  rows: RowReader,
+  table: string,
+): (version: number, after: number, limit: number) => Values[] {
+  const { columns, all } = rows.prepareRows(table, "WHERE key_version = ? AND id > ? ORDER BY id LIMIT ?");
+  const positions = new Map(columns.map((column, position) => [column, position]));
+  return (version, after, limit) => all(version, after, limit).map((row) => new Values(row, positions));
 }

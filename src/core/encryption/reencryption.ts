@@ -32,7 +32,7 @@ type Sealed = SealedSecret | SealedVersion | SealedKey | SealedWebhook;
 interface Table<R extends { readonly id: number; readonly ciphertext: string }> {
   rows(version: number, after: number, limit: number): R[];
   aad(row: R): string;
-  isAuthentic(id: R["id"]): boolean;
+  isAuthentic(row: R): boolean;
   replace(id: R["id"], ciphertext: string): void;
   /** Notes a value that cannot be decrypted. */
   failed(row: R): void;
@@ -52,21 +52,21 @@ export async function* reencrypt(
   const secrets: Table<SealedSecret> = {
     rows: ciphertexts.secrets,
     aad: ({ owner, name }) => secretAad(owner, name),
-    isAuthentic: (id) => ciphertexts.isAuthentic("secrets", id),
+    isAuthentic: (row) => ciphertexts.isAuthentic("secrets", row),
     replace: ciphertexts.replaceSecret,
     failed: ({ id }) => listed(unreadable.secrets, id),
   };
   const secretVersions: Table<SealedVersion> = {
     rows: ciphertexts.secretVersions,
     aad: ({ secretId, number }) => secretVersionAad(secretId, number),
-    isAuthentic: (id) => ciphertexts.isAuthentic("secret_versions", id),
+    isAuthentic: (row) => ciphertexts.isAuthentic("secret_versions", row),
     replace: ciphertexts.replaceSecretVersion,
     failed: ({ secretId }) => listed(unreadable.secretVersions, secretId),
   };
   const apiKeys: Table<SealedKey> = {
     rows: ciphertexts.apiKeys,
     aad: ({ groupId, name }) => apiKeyAad(groupId, name),
-    isAuthentic: (id) => ciphertexts.isAuthentic("api_keys", id),
+    isAuthentic: (row) => ciphertexts.isAuthentic("api_keys", row),
     replace: ciphertexts.replaceApiKey,
     failed: ({ id }) => listed(unreadable.apiKeys, id),
   };
@@ -74,7 +74,7 @@ export async function* reencrypt(
   const webhooks: Table<SealedWebhook> = {
     rows: ciphertexts.webhooks,
     aad: ({ id }) => webhookAad(id),
-    isAuthentic: (id) => ciphertexts.isAuthentic("webhooks", id),
+    isAuthentic: (row) => ciphertexts.isAuthentic("webhooks", row),
     replace: ciphertexts.replaceWebhook,
     // Only counted: the page of webhooks says which cannot be used.
     failed: () => {},
@@ -119,7 +119,7 @@ export async function* reencrypt(
 
   /** Re-encrypts a row; returns false if it could not be decrypted. */
   function reseal<R extends Sealed>(table: Table<R>, row: R): boolean {
-    if (!table.isAuthentic(row.id)) return false;
+    if (!table.isAuthentic(row)) return false;
     let ciphertext: string;
     try {
       ciphertext = keyring.reseal(row.ciphertext, table.aad(row));
