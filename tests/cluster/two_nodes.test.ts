@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { startApp } from "../http/app.ts";
 import { ADMIN, cookieName, setupForm, setupToken, Visitor } from "../http/admin.ts";
-import { createSecret, deploy, run } from "../http/handlers.ts";
+import { createSecret, deploy, run, set } from "../http/handlers.ts";
 import type { Server } from "../http/server.ts";
 import { kept, tail } from "../http/tail.ts";
 import { startPostgres } from "./postgres.ts";
@@ -19,7 +19,12 @@ async function startBoth(): Promise<Both> {
   const opened = new AsyncDisposableStack();
   const postgres = opened.use(await startPostgres());
   const env = { DATABASE_URL: `${postgres.url}?sslmode=disable`, KEYRING_PASSPHRASE: "a passphrase for two nodes" };
-  const start = async () => opened.use(await startApp({ env }));
+  const start = async () => {
+    const server = opened.use(await startApp({ env }));
+    // With the requests to other nodes that follow a log.
+    opened.defer(async () => void await server.stop());
+    return server;
+  };
   const [a, b] = [await start(), await start()];
   return { a, b, start, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
@@ -34,6 +39,7 @@ Deno.test("two nodes show and do as one", async (t) => {
   await t.step("logs of both are one, and so is a reader's view of them", () => showOneLog(both));
   await t.step("a function reaches no node, and clients without the key get nothing", () => reachNothing(both));
   await t.step("a new node shows what was counted on one that has ended", () => countTogether(both));
+  await t.step("a webhook receives what happens on either node, once", () => announceOnce(both));
   await t.step("a user signs in by a different node at each step, and guesses count together", () => signIn(both));
 });
 
@@ -62,6 +68,29 @@ async function showOneLog({ a, b }: Both): Promise<void> {
   assert.deepEqual(await kept(a, `?functionId=${id}&search=answered`), []);
   // A node that has left is not asked, and one that is only gone is named.
   assert.equal((await b.api("GET", "/api/logs?cursor=x")).status, 400);
+}
+
+async function announceOnce({ a, b }: Both): Promise<void> {
+  const received: string[] = [];
+  const first = Promise.withResolvers<void>();
+  await using receiver = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
+    const { type, data } = await request.json();
+    received.push(`${type} ${data.how ?? data.webhookId}`);
+    first.resolve();
+    return new Response();
+  });
+  const host = `127.0.0.1:${receiver.addr.port}`;
+  await set(a, { "webhooks.http-hosts": [host] });
+  const made = await a.api("POST", "/api/webhooks", { url: `http://${host}/`, events: ["secret.canary"] });
+  await b.api("POST", "/api/secrets", { name: "BAIT", value: "bait-value", scope: "global", canary: true });
+  await deploy(a, "curious", `export default async (c, ctx) => c.text(String((await ctx.getSecret("BAIT")).length));`);
+  assert.equal((await run(b, "/curious")).body, "10");
+  await first.promise;
+  assert.equal((await run(a, "/curious")).body, "10");
+  const { id } = made.body.webhook;
+  assert.equal((await b.api("POST", `/api/webhooks/${id}/test`)).body.delivery.state, "delivered");
+  assert.deepEqual(received, ["secret.canary read", `webhook.test ${id}`]);
+  await a.api("DELETE", `/api/webhooks/${id}`);
 }
 
 async function countTogether({ start, a }: Both): Promise<void> {

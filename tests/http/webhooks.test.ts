@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { setUp } from "./admin.ts";
+import { ADMIN, setUp, Visitor } from "./admin.ts";
 import { startApp } from "./app.ts";
 import { createSecret, deploy, run, set } from "./handlers.ts";
 import type { Server } from "./server.ts";
@@ -237,6 +237,23 @@ Deno.test("a function whose calls fail, and an old backup, are announced", async
     assert.deepEqual(receiver.received.map(({ json }) => json.type), ["function.failing"]);
     assert.ok(server.url);
   });
+});
+
+Deno.test("a suspended function and a sign-in from another network are announced", async () => {
+  await using receiver = openReceiver();
+  await using server = await startApp({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
+  await setUp(server, { "X-Forwarded-For": "192.0.2.1" });
+  await addWebhook(server, receiver, ["function.suspended", "sign-in.new-place"]);
+  await new Visitor(server.url, { "X-Forwarded-For": "192.0.2.2" }).signIn();
+  await new Visitor(server.url, { "X-Forwarded-For": "198.51.100.7" }).signIn();
+  const { json: { data } } = await receiver.next("sign-in.new-place");
+  assert.deepEqual([data.email, data.address], [ADMIN.email, "198.51.100.7"]);
+  await deploy(server, "mortal", "export default async () => { Deno.exit(1); await new Promise(() => {}); };");
+  while ((await run(server, "/mortal")).status !== 503);
+  const suspended = (await receiver.next("function.suspended")).json.data;
+  assert.equal(suspended.functionName, "mortal");
+  assert.ok(Date.parse(suspended.suspendedUntil) > 0);
+  assert.equal(receiver.received.length, 2);
 });
 
 Deno.test("the page adds a webhook, shows its secret once, tests it and deletes it", async () => {
