@@ -43,6 +43,24 @@ Deno.test("a value in a stream is masked in every form, however the stream is cu
   }
 });
 
+Deno.test("a value that is not ASCII is masked in other character encodings, too", () => {
+  const value = "p\u00e4ssw\u00f6rd \u00dcber/geheim";
+  const masker = new Masker([{ name: "KEY", value }, { name: "OTHER", value: "\u5bc6\u7801-12345678" }]);
+  const texts: Record<string, Uint8Array> = {
+    "UTF-8": Buffer.from(`\u00e9<${value}>\u00e9`),
+    "Latin-1": Buffer.from(`\u00e9<${value}>\u00e9`, "latin1"),
+    "UTF-8 encoded again": Buffer.from(Buffer.from(`\u00e9<${value}>\u00e9`).toString("latin1")),
+  };
+  for (const [how, bytes] of Object.entries(texts)) {
+    const masked = Buffer.from(masker.whole(bytes)).toString("latin1");
+    assert.match(masked, /^[^<]{1,4}<\[secret KEY\]>[^>]{1,4}$/, how);
+  }
+  const twice = Buffer.from(Buffer.from("<\u5bc6\u7801-12345678>").toString("latin1"));
+  assert.equal(Buffer.from(masker.whole(twice)).toString(), "<[secret OTHER]>");
+  const untouched = Buffer.from("\u00e4\u00f6 \u5bc6 text", "utf8");
+  assert.deepEqual(Buffer.from(masker.whole(untouched)), untouched);
+});
+
 Deno.test("no more is held back than the longest form, and a line is passed on at once", () => {
   const masker = new Masker([{ name: "KEY", value: VALUE }]);
   const { text, held } = streamed(masker, "x y ".repeat(1_000), 1);

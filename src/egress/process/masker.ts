@@ -5,7 +5,8 @@
 import { Buffer } from "node:buffer";
 import { type Encoding, encodingsOf } from "../../masking/encodings.ts";
 import { Matcher } from "../../masking/matcher.ts";
-import { type View, viewsOf } from "../../masking/views.ts";
+import { viewsOf } from "../../masking/views.ts";
+import { charsetViewsOf } from "./charset_views.ts";
 
 export interface MaskedValue {
   readonly name: string;
@@ -39,6 +40,7 @@ export class Masker {
   /** The bytes that the longest form may have. */
   readonly #longest: number;
   readonly #hasLines: boolean;
+  readonly #hasOnlyAscii: boolean;
 
   constructor(values: readonly MaskedValue[]) {
     for (const { name, value } of values) {
@@ -46,6 +48,7 @@ export class Masker {
     }
     this.#longest = FORM_BYTES_MAX *
       Math.max(0, ...values.map(({ value }) => Buffer.byteLength(value)));
+    this.#hasOnlyAscii = values.every(({ value }) => /^[\0-\x7f]*$/.test(value));
     this.#hasLines = values.some(({ value }) => value.trim().includes("\n"));
   }
 
@@ -78,7 +81,7 @@ export class Masker {
     const found: Replaced[] = this.#matcher.find(bytes)!.spans.map((
       { start, end, of },
     ) => ({ start, end, name: of.name }));
-    for (const view of [...viewsOf(bytes), ...withoutNuls(bytes)]) {
+    for (const view of [...viewsOf(bytes), ...charsetViewsOf(bytes, this.#hasOnlyAscii)]) {
       for (const { start, end, of } of this.#matcher.find(view.bytes)!.spans) {
         found.push({
           start: view.startOf(start),
@@ -180,18 +183,4 @@ function lastLine(bytes: Uint8Array): string {
   const end = Buffer.from(bytes.subarray(-LINE_BYTES)).toString("latin1")
     .trimEnd();
   return end.slice(end.lastIndexOf("\n") + 1);
-}
-
-/** Returns the view of a text in UTF-16 or UTF-32, which has NULs next to each ASCII character. */
-function withoutNuls(bytes: Uint8Array): View[] {
-  if (!bytes.includes(0)) return [];
-  const places: number[] = [];
-  for (let at = 0; at < bytes.length; at++) {
-    if (bytes[at] !== 0) places.push(at);
-  }
-  return [{
-    bytes: Uint8Array.from(places, (at) => bytes[at]!),
-    startOf: (index) => places[index]!,
-    endOf: (index) => places[index]! + 1,
-  }];
 }
