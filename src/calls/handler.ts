@@ -164,7 +164,8 @@ export function createRun(deps: RunDependencies): Run {
         return asPage(holder, ownHost);
       }
       if (holder) access.recordUse(holder.keyId);
-      caller = new RunCaller(deps, fn, holder, { trace, disclosed: call.disclosed, onTrial: onTrial(call, deps) });
+      const reportTrial = fn.trial ? onTrial(call, fn.trial, deps) : undefined;
+      caller = new RunCaller(deps, fn, holder, { trace, disclosed: call.disclosed, onTrial: reportTrial });
       const bodyTimeoutMs = request.body ? settings.get("run.body-timeout-ms") : 0;
       if (!earlier && request.body) body = await bodyOf(request, request.body, bodyTimeoutMs);
       // Files are checked for edits after the request arrived, once for all requests of the same turn.
