@@ -40,6 +40,7 @@ const APP_FILES = [
   "src/egress/process/response.ts",
   "src/egress/process/placeholders.ts",
   "src/egress/process/masker.ts",
+  "src/egress/process/charset_views.ts",
   "src/egress/process/addresses.ts",
   "src/masking/encodings.ts",
   "src/masking/matcher.ts",
