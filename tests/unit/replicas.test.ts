@@ -148,6 +148,30 @@ Deno.test("a change that is refused is appended nowhere, nor is one that changes
   assertSame(cluster, "at the end");
 });
 
+Deno.test("an answer that a change was made before comes when it is in force everywhere", async () => {
+  await using cluster = await memoryNodes(3);
+  const [a, b, c] = cluster.nodes as [MemoryNode, MemoryNode, MemoryNode];
+  const key = await a.store.commit(() =>
+    a.access.createKey(OPERATOR, { groupId: { name: "partners", description: "" }, name: "acme", description: "" })
+  );
+  const { promise, resolve } = Promise.withResolvers<void>();
+  c.weather.held = promise;
+  const revoked = a.store.commit(() => a.access.deleteKey(OPERATOR, key.id));
+  while (b.access.find(key.value)) await new Promise((resolve) => setTimeout(resolve, 0));
+  const answers: string[] = [];
+  const again = b.store.commit(() => b.access.deleteKey(OPERATOR, key.id)).catch(({ code }) => answers.push(code));
+  const none = b.store.commit(() => b.access.find(key.value)).then((found) => answers.push(`found ${found}`));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  const [early, holder] = [[...answers], c.access.find(key.value)];
+  c.weather.held = undefined;
+  resolve();
+  await Promise.all([revoked, again, none]);
+  assert.deepEqual([early, holder?.keyName], [[], "acme"], "not while another node accepts the key");
+  assert.equal(c.access.find(key.value), undefined);
+  assert.deepEqual(answers.sort(), ["NotFound", "found undefined"]);
+  assertSame(cluster, "at the end");
+});
+
 Deno.test("a commit in doubt is an error that says so, and what was stored is applied all the same", async () => {
   await using cluster = await memoryNodes(2);
   const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];

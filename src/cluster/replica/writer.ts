@@ -52,11 +52,21 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
     await appliedEverywhere(entry.seq);
   };
 
+  /**
+   * Resolves when what this node has applied is in force on all live nodes: an answer that relies on it, such as that
+   * there is nothing to change or to delete any more, would otherwise come before the change itself was answered.
+   */
+  const inForceSoFar = async (seq: number): Promise<void> => {
+    await replica.catchUp(seq);
+    await appliedEverywhere(seq);
+  };
+
   return {
     async commit<T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> {
       replica.requireSound();
       const id = newEntryId();
       let made: { readonly result: T; readonly after: number; readonly composed: Composed } | undefined;
+      let refused: { readonly after: number; readonly error: unknown } | undefined;
       let outcome: { readonly value: R } | { readonly error: unknown } | undefined;
       const follow = (): void => {
         const { result } = made!;
@@ -73,12 +83,22 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
           const { seq } = replica.head;
           // The log may run this again; what was recorded is still right if nothing was applied meanwhile.
           if (made?.after !== seq) {
-            const { result, change } = replication.record(work);
-            made = { result, after: seq, composed: change && { kind: "change", ...change } };
+            try {
+              const { result, change } = replication.record(work);
+              made = { result, after: seq, composed: change && { kind: "change", ...change } };
+            } catch (error) {
+              refused = { after: seq, error };
+              throw error;
+            }
           }
           return made.composed;
         });
       } catch (error) {
+        if (refused && refused.error === error) {
+          replica.forget(id);
+          await inForceSoFar(refused.after);
+          throw error;
+        }
         // If it was stored after all, what follows from it is still to be done.
         if (!(error instanceof StoreUnavailable && error.outcome === "unknown")) replica.forget(id);
         throw error;
@@ -88,6 +108,7 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
       } else {
         replica.forget(id);
         follow();
+        await inForceSoFar(made!.after);
       }
       if ("error" in outcome!) throw outcome.error;
       return await outcome!.value;
