@@ -72,6 +72,9 @@ function checkVersions(file: { current: number; keys: { version: number }[] }, c
 /** A problem with the key file that the operator has to fix; the message names the file. */
 export class KeyFileError extends Error {}
 
+/** The keyring of the cluster is encrypted with another passphrase than this process was given. */
+export class PassphraseChangedError extends KeyFileError {}
+
 /** The content of the file as objects. */
 interface Contents {
   readonly current: number;
@@ -177,7 +180,8 @@ export class KeyFile {
    * Puts a later revision of the same keyring on disk and then in use; an earlier one changes nothing. The caller has
    * checked where it is from. One that is encrypted with a new passphrase is put on disk for the next start; its keys
    * stay as they are. Returns whether it was later.
-   * @throws KeyFileError if it belongs to another keyring, was altered, or has both a new passphrase and other keys
+   * @throws PassphraseChangedError if it has both a new passphrase and other keys; KeyFileError if it belongs to another
+   *   keyring or was altered
    */
   adopt(text: string): boolean {
     const name = "The keyring of the cluster";
@@ -206,8 +210,8 @@ export class KeyFile {
     this.#hasNewPassphrase = true;
   }
 
-  #outdated(): KeyFileError {
-    return new KeyFileError(
+  #outdated(): PassphraseChangedError {
+    return new PassphraseChangedError(
       "The passphrase of the cluster's keyring was changed. Set KEYRING_PASSPHRASE_FILE or KEYRING_PASSPHRASE to the " +
         "new one and restart this server.",
     );

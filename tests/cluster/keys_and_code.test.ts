@@ -145,6 +145,25 @@ Deno.test("a node with a wrong passphrase does not join", async () => {
   assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["code"], "nothing is written");
 });
 
+Deno.test("a node that runs with the passphrase from before takes no part in a rotation, and says what to do", async () => {
+  await using cluster = await startCluster();
+  const a = await cluster.join();
+  const passphrase = new Passphrase("another horse battery", "KEYRING_PASSPHRASE");
+  await a.keyringChanges.changePassphrase(passphrase);
+  const rotate = ({ keyringChanges }: InProcessNode) => keyringChanges.add(new Date(), () => 0, () => []);
+  const needed = { code: "PassphraseChanged", status: 503 };
+  await assert.rejects(rotate(a), needed);
+  assert.equal(a.keyFile.keyring.currentVersion, 1);
+
+  using folder = temporaryFolder();
+  const { postgres, all } = cluster;
+  await using b = await joinInProcess({ url: postgres.url, folder: folder.path, all, passphrase });
+  // The nodes of this test wait for each other whatever happens to them.
+  await assert.rejects(rotate(b), needed);
+  assert.equal(b.keyFile.pendingVersion, 2);
+  assert.match(a.reports.at(-1)!, /^The passphrase of the cluster's keyring was changed\. .* restart this server\.$/);
+});
+
 /** Makes a version with these files on a node, as a deployment does; null deletes one. */
 async function deployOn(node: InProcessNode, files: Record<string, string | null>): Promise<number | undefined> {
   const { blobs, history, store, workingCopy } = node;

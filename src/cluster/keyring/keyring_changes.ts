@@ -3,7 +3,8 @@
 
 import type { Passphrase } from "../../config.ts";
 import type { KeyChanges } from "../../core/encryption/key_changes.ts";
-import type { KeyFile, KeyFileDraft } from "../../keyring/key_file.ts";
+import { AppError } from "../../errors.ts";
+import { type KeyFile, type KeyFileDraft, PassphraseChangedError } from "../../keyring/key_file.ts";
 import type { Entry, NewEntry } from "../log/change_log.ts";
 
 /**
@@ -23,12 +24,14 @@ export interface KeyringChanges extends KeyChanges {
   changePassphrase(passphrase: Passphrase): Promise<void>;
   /**
    * Applies an entry of kind `keyring`: when this returns, the file is on disk. An earlier one changes nothing.
-   * @throws KeyFileError if this node needs a new passphrase for it
+   * @throws AppError PassphraseChanged (503) if this node needs a new passphrase for it
    */
   apply(entry: Pick<Entry, "body">): void;
 }
 
-export function createKeyringChanges({ append, keyFile, report }: KeyringChangesOptions): KeyringChanges {
+export function createKeyringChanges(options: KeyringChangesOptions): KeyringChanges {
+  const { keyFile, report } = options;
+  const append: AppendKeyring = (compose) => options.append(() => needingPassphrase(compose));
   const entry = (draft: KeyFileDraft, what: string) => ({
     body: new TextEncoder().encode(draft.text),
     summary: `keyring revision ${draft.revision}: ${what}`,
@@ -62,9 +65,19 @@ export function createKeyringChanges({ append, keyFile, report }: KeyringChanges
 
     apply({ body }) {
       const had = keyFile.hasNewPassphrase;
-      keyFile.adopt(new TextDecoder().decode(body));
+      needingPassphrase(() => keyFile.adopt(new TextDecoder().decode(body)));
       if (had || !keyFile.hasNewPassphrase) return;
       report("warn", "The passphrase of the keyring was changed. This server needs the new one at its next start.");
     },
   };
+}
+
+/** Runs `work`, which uses the passphrase. @throws AppError PassphraseChanged (503) if it is no longer the cluster's */
+function needingPassphrase<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof PassphraseChangedError) throw new AppError("PassphraseChanged", 503, error.message);
+    throw error;
+  }
 }
