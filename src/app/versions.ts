@@ -34,6 +34,7 @@ export async function openVersions(
   });
   opened.defer(() => workingCopy.stop());
   await workingCopy.recover();
+  cluster?.bringCode(() => workingCopy.hasContents());
   cluster?.stageCode((changes) => workingCopy.stage(changes));
   await cluster?.forgetPurged(blobs, (sha256) => history.head().tree.values().some((file) => file.sha256 === sha256));
   return { blobs, history, workingCopy };

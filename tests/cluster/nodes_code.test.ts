@@ -87,6 +87,13 @@ Deno.test("two nodes run the same code and use the same keys", async (t) => {
       await assertAnswers("saved 3 first");
       assert.equal((await b.api("POST", "/api/encryption-keys/rotation")).body.currentVersion, 3);
     });
+
+    await t.step("a node that joins after PostgreSQL lost contents serves with those of another node", async () => {
+      await postgres.query("UPDATE crude_functions.blobs SET body = ''");
+      await using homeC = makeHome();
+      await using c = await homeC.start(env);
+      assert.equal((await run(c, "/hello")).body, "saved 3 first", c.logs());
+    });
   }
   await t.step("nodes that start again have everything, and the cluster can be left", async () => {
     {

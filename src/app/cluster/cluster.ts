@@ -48,6 +48,8 @@ export interface Cluster {
   blobsOver(local: Blobs): Blobs;
   /** Removes contents that may have been purged while this node had no part in the cluster, unless they are `used`. */
   forgetPurged(blobs: Blobs, used: (sha256: Sha256) => boolean): Promise<void>;
+  /** Sets what brings the code along before the node takes part; it returns false if contents are missing. */
+  bringCode(bring: () => Promise<boolean>): void;
   /** Sets how files of an entry are put in place. */
   stageCode(stage: WorkingCopy["stage"]): void;
   /** Sets what calls get while the node is cut off. */

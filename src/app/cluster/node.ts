@@ -76,8 +76,12 @@ export function createMembership(opened: AsyncDisposableStack, { joined, report 
 }
 
 export interface RunningNode {
-  /** Takes part: resolves when the lease began. @throws AppError */
-  start(url: string): Promise<void>;
+  /**
+   * Takes part: resolves when the lease began. `bringCode` returns false if contents of code are missing, for which the
+   * node waits as long as another one is live.
+   * @throws AppError
+   */
+  start(url: string, bringCode: () => Promise<boolean>): Promise<void>;
   /** Says that the node has left. */
   stop(): Promise<void>;
   state(): ClusterState;
@@ -96,6 +100,7 @@ export function createNode(
   let renewal: Renewal | undefined;
   let readAt = performance.now();
   const ending = new AbortController();
+  const aborted = new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve()));
   /** By node: whether it was live when the rows were read last. */
   const wasLive = new Map<string, boolean>();
   const reportOthers = (nodes: readonly NodeView[]): void => {
@@ -117,6 +122,21 @@ export function createNode(
     const { highest } = await peers.heads.compare(peers.others(), RENEWAL_MS);
     // What another node has applied is in the log, or PostgreSQL withholds it.
     await replica.catchUp(highest);
+  };
+  const lookIfPossible = async (): Promise<void> => {
+    await look().catch((error) => {
+      if (!(error instanceof StoreUnavailable || error instanceof EntryPending)) throw error;
+    });
+  };
+  /** Now that the others are known, contents that PostgreSQL has lost come from them. */
+  const waitForCode = async (bringCode: () => Promise<boolean>): Promise<void> => {
+    for (let attempt = 1; !await bringCode(); attempt++) {
+      // Otherwise, none could serve, nor take the content again.
+      if (ending.signal.aborted || !membership.nodes.some(({ id: other, isLive }) => other !== id && isLive)) return;
+      if (attempt === 1) report("warn", "This node does not serve yet: contents of code are missing, see above.");
+      await pauseUntil(RENEWAL_MS, aborted);
+      await lookIfPossible();
+    }
   };
   let pending = "";
   const follow = async (): Promise<void> => {
@@ -143,7 +163,7 @@ export function createNode(
   };
 
   return {
-    async start(url) {
+    async start(url, bringCode) {
       const started = new Renewal({
         identity: { ...identity, url },
         table,
@@ -161,9 +181,9 @@ export function createNode(
       renewal = started;
       opened.defer(log.onAppended((seq) => started.learned(seq)));
       // Before it serves: only live nodes know whether PostgreSQL was put back to an earlier state.
-      await look().catch((error) => {
-        if (!(error instanceof StoreUnavailable)) throw error;
-      });
+      await lookIfPossible();
+      await waitForCode(bringCode);
+      if (ending.signal.aborted) return;
       await started.start();
       void repeat(follow, RENEWAL_MS, ending.signal);
       void repeat(forget, HOUR_MS, ending.signal);

@@ -46,6 +46,7 @@ export async function openNode(
   const member = createMembership(opened, options);
   const code = createCode(report, joined.purged);
   let settle = (): Promise<void> => Promise.resolve();
+  let bringCode = (): Promise<boolean> => Promise.resolve(true);
 
   const lost = Promise.withResolvers<never>();
   lost.promise.catch(() => {});
@@ -151,10 +152,11 @@ export async function openNode(
       // Otherwise, the log had the entries of all contents that were purged.
       if (joined.isFromSnapshot) await (blobs as ClusterBlobs).forgetPurged(used);
     },
+    bringCode: (bring) => bringCode = bring,
     stageCode: (stage) => code.stage = stage,
     whenCutOff: member.whenCutOff,
     settleBy: (work) => settle = work,
-    start: (port) => node.start(nodeUrlOf(config, port, Deno.hostname())),
+    start: (port) => node.start(nodeUrlOf(config, port, Deno.hostname()), bringCode),
     stop: () => node.stop(),
   };
 }

@@ -107,6 +107,18 @@ export class WorkingCopy {
     Deno.unrefTimer(this.#timer);
   }
 
+  /** Brings the folder along now. Returns false if that cannot be, as contents of the newest version are missing. */
+  async hasContents(): Promise<boolean> {
+    const { history, blobs } = this.#options;
+    try {
+      await this.recordEdits();
+    } catch {
+      for (const { sha256 } of history.head().tree.values()) if (!await blobs.read(sha256)) return false;
+      await this.#attemptEdits();
+    }
+    return true;
+  }
+
   async #attemptEdits(): Promise<void> {
     const what = this.#options.undoneDir === undefined ? "recorded" : "undone";
     try {
