@@ -47,6 +47,6 @@ function cutOff(): AppError {
   return new AppError(
     "CutOff",
     503,
-    "This node has lost its connection to PostgreSQL and may have missed changes. Use another node.",
+    "This node may have missed changes: it is starting, or its log says why it is cut off. Use another node.",
   );
 }
