@@ -75,7 +75,7 @@ function suggestionPage(
         <DataTable
           label="What it may do, and what it needs"
           columns={[
-            { label: "", isRowHeader: true, cell: ({ label }) => label },
+            { label: "Setting", isRowHeader: true, cell: ({ label }) => label },
             { label: "Now", cell: ({ now }) => now },
             { label: "Proposed", cell: ({ now, proposed }) => now === proposed ? "the same" : proposed },
           ]}
