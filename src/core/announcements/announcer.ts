@@ -91,7 +91,10 @@ export class Announcer {
       const { store: { audit, meta } } = this.#options;
       for (;;) {
         const upTo = audit.lastId();
-        if (!this.#isAnyone()) this.#seen = upTo;
+        if (!this.#isAnyone()) {
+          this.#seen = upTo;
+          return;
+        }
         // Another node may have led.
         this.#seen = Math.max(this.#seen, Number(meta.get(AUDIT_SEEN) ?? 0), upTo - AUDIT_BACK_MAX);
         const rows = audit.following(this.#seen, upTo, AUDIT_PAGE);
