@@ -57,6 +57,17 @@ Deno.test("a sealed secret is created, changed by its rules, and its value is in
   assert.equal((await server.api("PUT", path, { sealed: true, hosts: ["c.example.com"] })).status, 200);
   assert.equal((await stored()).value, null);
 
+  // Earlier sealed values could be restored under the new name.
+  await refused(server, "PUT", path, { name: "OTHER", value: `${VALUE}2` }, "name");
+  await refused(server, "PUT", path, { name: "OTHER", value: `${VALUE}3` }, "name");
+  const { versions } = (await server.api("GET", `${path}/versions`)).body;
+  for (const { version, sealed, current } of versions) {
+    if (sealed && !current) assert.ok((await server.api("DELETE", `${path}/versions/${version}`)).status < 300);
+  }
+  await refused(server, "PUT", path, { name: "OTHER", value: `${VALUE}3` }, "name");
+  assert.equal((await server.api("PUT", path, { name: "OTHER", value: `${VALUE}2` })).status, 200);
+  assert.equal((await server.api("PUT", path, { name: "KEY", value: `${VALUE}2` })).status, 200);
+
   const { body } = await server.api("GET", "/api/audit?limit=100");
   assert.ok(!JSON.stringify(body).includes(VALUE));
   // Of all these requests, one showed the value: while it was not sealed.

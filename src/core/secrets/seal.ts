@@ -59,6 +59,20 @@ export function checkNotWidened({ sealed }: Pick<Seal, "sealed">, from: Scope, t
   }
 }
 
+/**
+ * Checks the kept versions of a secret that gets another name: each can be made the current one there, without its value.
+ * @throws AppError InvalidInput (400)
+ */
+export function checkNoneComesAlong(versions: readonly { readonly number: number; readonly sealed: boolean }[]): void {
+  const sealed = versions.filter((version) => version.sealed).map(({ number }) => number).reverse();
+  if (sealed.length === 0) return;
+  throw invalid(
+    "name",
+    `must not change, as the sealed ${sealed.length === 1 ? "value of version" : "values of versions"} ` +
+      `${sealed.join(", ")} would come along; purge earlier versions before, and set a new value afterwards`,
+  );
+}
+
 /** Returns what a change allows in addition, to follow "to"; undefined if nothing. */
 function loosened(before: Seal, after: Seal): string | undefined {
   if (!after.sealed) return "unseal it";

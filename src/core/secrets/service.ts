@@ -24,7 +24,7 @@ import { DEFAULT_TERMS, factsOf, requireOwner, secretVersion, termFactsOf, where
 import { createSecretHistory, type SecretHistory } from "./history.ts";
 import { checkSecretValue, isSecretName } from "./names.ts";
 import { type OpenedSecret, openSecret, SEALED } from "./opened.ts";
-import { changedSeal, checkNotWidened, newSeal, type SealInput } from "./seal.ts";
+import { changedSeal, checkNoneComesAlong, checkNotWidened, newSeal, type SealInput } from "./seal.ts";
 import { definedOf, SecretWriter, type TermsInput, VERSIONS_KEPT } from "./writer.ts";
 
 /** A secret without its value. */
@@ -290,6 +290,7 @@ class SecretService implements Secrets {
       });
       requireFixed(seal, { ...row, ...definedOf({ expand: change.expand }) });
       const isNewValue = this.#writer.update(actor, row, { ...change, seal });
+      if (name !== row.name) checkNoneComesAlong(this.#store.secretVersions.list(id));
       const changed = this.#find(id);
       const { before, after } = difference(
         { ...factsOf(row), ...termFactsOf(row) },
