@@ -78,7 +78,10 @@ let known: Connection | undefined;
 const connectionClass = (): Connection =>
   known ??= createConnectionClass((process.getBuiltinModule("stream") as Exports).Duplex);
 
-/** One request in the form of HTTP/1.1, as Node's client writes it, and its response. */
+/**
+ * One request in the form of HTTP/1.1, as Node's client writes it, and its response. Longer than 80 lines: it is one
+ * class, made once Node's module is there.
+ */
 function createConnectionClass(DuplexClass: typeof Duplex): Connection {
   return class SealedConnection extends DuplexClass {
     readonly #exchanges: SealedExchanges;

@@ -52,7 +52,10 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Listens as `config` says. @throws AppError if the address cannot be used */
+/**
+ * Listens as `config` says. Longer than 80 lines: the steps of a request share what is counted until the server stops.
+ * @throws AppError if the address cannot be used
+ */
 export function serve(
   { host, port, trustedProxies }: Config,
   { run, runHosts, api, web, internal, files, health, serving, running, barrier }: Routes,

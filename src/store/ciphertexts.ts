@@ -70,6 +70,7 @@ export interface CiphertextStore {
   replaceWebhook(id: WebhookId, ciphertext: string): void;
 }
 
+/** Longer than 80 lines: it prepares all statements once, next to the methods that use them. */
 export function createCiphertextStore(db: Database, rows: RowReader): CiphertextStore {
   // One index look-up per version, independent of the number of rows.
   const versionsOf = (table: string) =>

@@ -161,6 +161,7 @@ export function openStore(path: string, keyFile: KeyFile, options: StoreOptions 
   }
 }
 
+/** Longer than 80 lines: it makes one object of all tables. */
 function storeOf(
   db: Database,
   rows: AuthenticatedRows,

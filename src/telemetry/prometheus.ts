@@ -29,7 +29,7 @@ export interface Exposition {
 type Labels = Record<string, string>;
 type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
 
-/** Returns the metrics of all functions and of the server. */
+/** Returns the metrics of all functions and of the server. Longer than 80 lines: it is their list. */
 export function expose(
   { totals, trialRefusals, functions, startedAt, residentBytes, cluster, secretsDue }: Exposition,
 ): string {

@@ -87,7 +87,9 @@ export interface RunningNode {
   state(): ClusterState;
 }
 
-/** `replica` is this node's copy of the log. */
+/**
+ * `replica` is this node's copy of the log. Longer than 80 lines: its parts call each other, and are connected here.
+ */
 export function createNode(
   opened: AsyncDisposableStack,
   { joined, version, schema, startedAt, report }: NodeOptions,

@@ -32,7 +32,10 @@ import { openCounts } from "./counts.ts";
 /** Where edits on disk are kept that were undone, in the data folder. */
 const UNDONE = "undone-code";
 
-/** @throws AppError LogTampered (503), StoreUnavailable (503), KeyFileError */
+/**
+ * Longer than 80 lines: it opens the parts of a node in order, each with those before it.
+ * @throws AppError LogTampered (503), StoreUnavailable (503), KeyFileError
+ */
 export async function openNode(
   opened: AsyncDisposableStack,
   host: NodeHost,

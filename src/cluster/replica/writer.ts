@@ -31,6 +31,7 @@ export interface Writer extends Committer {
   append(compose: () => Composed): Promise<void>;
 }
 
+/** Longer than 80 lines: all steps of a change share what is known of its commit. */
 export function createWriter({ log, replication, replica, appliedEverywhere }: WriterOptions): Writer {
   /** Returns the entry once it is durable. */
   const append = (id: string, compose: () => Composed): Promise<Entry | undefined> =>

@@ -64,6 +64,7 @@ function lockOf(store: PackageLocksOptions["store"], handler: string): Lock {
   return text === undefined ? EMPTY_LOCK : parseLock(text);
 }
 
+/** Longer than 80 lines: all methods work on the same locks. */
 export function createPackageLocks({ store, commit }: PackageLocksOptions): PackageLocks {
   const handlers = (): string[] => store.handlers().filter((handler) => handler !== MASTER);
   /** Reads one lock at a time, so that other work can run in between. */

@@ -178,6 +178,7 @@ const suggest = apiRoute({
   responses: { 200: answer("The proposal.", suggestionSchema), ...errors(400, 404) },
 });
 
+/** Longer than 80 lines: a list of handlers, one for each route. */
 export function addFunctions(
   api: Api,
   { registry, names, assets, preflight, conditions, health, suggestions, commit }: ApiDeps,

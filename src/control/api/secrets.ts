@@ -200,6 +200,7 @@ const remove = apiRoute({
   responses: { 200: answer("It is deleted; the effect with `dryRun=true`.", changedSchema), ...errors(400, 404) },
 });
 
+/** Longer than 80 lines: a list of handlers, one for each route. */
 export function addSecrets(api: Api, { secrets, effects, names, commit, now }: ApiDeps): void {
   /** The only place where the API decrypts secrets, and only on request. */
   const shown = async (actor: Actor, rows: readonly SecretRow[], includeValues: boolean) => {

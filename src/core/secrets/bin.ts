@@ -57,6 +57,7 @@ export interface SecretBinOptions {
   readonly record: Recorder;
 }
 
+/** Longer than 80 lines: all methods work on the same bin. */
 export function createSecretBin({ store, names, now, record }: SecretBinOptions): SecretBin {
   const { deletedSecrets, secretVersions, secretArchive } = store;
 

@@ -67,6 +67,7 @@ const UNSHOWABLE = "contains characters that this field would change (carriage r
 /** The texts of a form's fields; `version` if the form was filled from another version than the stored one. */
 export type Fields = Readonly<Record<string, string>>;
 
+/** Longer than 80 lines: the forms share their fields. */
 export function addForms(web: Web, deps: WebDeps): void {
   const { secrets, effects } = deps;
 
