@@ -231,7 +231,7 @@ function WebhookForm({ form: { values, problems }, path, submit, cancel, version
         label={LABELS.url}
         value={values.url}
         problems={problems}
-        hint="Where the server of yours receives it, with https:."
+        hint="The https: address of your server that receives the messages."
         required
       />
       <FieldSet name="events" label={LABELS.events} problems={problems}>
