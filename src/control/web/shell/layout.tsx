@@ -40,7 +40,9 @@ function Document({ title, scripts = [], styles = [], children }: FrameProps) {
         <meta name="htmx-config" content='{"history":false}' />
         <title>{title} · Crude Functions</title>
         <link rel="icon" href="/web/assets/icon.svg" />
-        {["pico.css", "app.css", ...styles].map((name) => <link rel="stylesheet" href={`/web/assets/${name}`} />)}
+        {["pico.css", "app.css", "frame.css", ...styles].map((name) => (
+          <link rel="stylesheet" href={`/web/assets/${name}`} />
+        ))}
         {["htmx.js", "app.js"].map((name) => <script src={`/web/assets/${name}`} defer></script>)}
         {scripts.map((name) => <script type="module" src={`/web/assets/${name}`}></script>)}
       </head>
