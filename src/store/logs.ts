@@ -1,8 +1,10 @@
-// Stores the logs of handlers and searches them.
+// Stores the logs of handlers, searches them, and counts them over time.
 
 import type { StatementSync } from "node:sqlite";
 import type { FunctionId } from "../ids.ts";
+import { MINUTE_MS } from "../time.ts";
 import { all, type Database, insert, type Row } from "./database.ts";
+import { type BarCount, type Bars, type CountedEntry, createLogCounts } from "./log_counts.ts";
 
 export interface LogFields {
   functionId: FunctionId;
@@ -35,11 +37,27 @@ export interface LogFilter {
   readonly match?: string | undefined;
 }
 
+export interface LogHistogram {
+  readonly counts: readonly BarCount[];
+  readonly isComplete: boolean;
+}
+
 export interface LogStore {
-  insert(fields: LogFields): number;
+  /** Stores entries, to be called within a transaction, and returns their ids. */
+  insertAll(entries: readonly LogFields[]): number[];
 
   /** Returns at most `limit` entries with an id below `before`, newest first. */
   list(filter: LogFilter, before: number, limit: number): LogRow[];
+
+  /**
+   * Counts entries by level in each bar that has any; `from` and `until` do not count. Of a request, of a search and of
+   * bars that are not whole minutes, only the newest entries are counted, `scanned` at most; `isComplete` says whether
+   * these were all.
+   */
+  histogram(filter: LogFilter, bars: Bars, scanned: number): LogHistogram;
+
+  /** Returns the beginning of the hour of the oldest entry; undefined if there is none. */
+  beginning(): number | undefined;
 
   /** Returns the number of entries of each function. */
   counts(): Map<FunctionId, number>;
@@ -64,85 +82,169 @@ interface Columns extends Row {
 
 const TOP_LEVEL = 3;
 
+type Condition = readonly [sql: string, value: string | number];
+
+/** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createLogStore(db: Database): LogStore {
   const insertRow = db.prepare(
     "INSERT INTO logs (function_id, request_id, level, event, message, duration_ms, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
   );
   const insertWords = db.prepare("INSERT INTO logs_search (rowid, message) VALUES (?, ?)");
   const counts = db.prepare("SELECT function_id AS functionId, count(*) AS n FROM logs GROUP BY function_id");
-  const oldest = db.prepare("SELECT id, at, function_id AS functionId FROM logs ORDER BY id LIMIT ?");
-  const oldestOf = db.prepare("SELECT id FROM logs WHERE function_id = ? ORDER BY id LIMIT ?");
+  const counted = "id, function_id AS functionId, level, at";
+  const oldest = db.prepare(`SELECT ${counted} FROM logs ORDER BY id LIMIT ?`);
+  const oldestOf = db.prepare(`SELECT ${counted} FROM logs WHERE function_id = ? ORDER BY id LIMIT ?`);
   const deleteRow = db.prepare("DELETE FROM logs WHERE id = ?");
   const deleteWords = db.prepare("DELETE FROM logs_search WHERE rowid = ?");
+  const logCounts = createLogCounts(db);
   // One statement for each combination of filters in use: statements in node:sqlite must be kept.
-  const lists = new Map<string, StatementSync>();
+  const statements = new Map<string, StatementSync>();
 
-  const list = (conditions: string, values: (string | number)[], from = "logs l"): LogRow[] => {
-    const sql = `SELECT l.* FROM ${from} WHERE ${conditions} ORDER BY l.id DESC LIMIT ?`;
-    let statement = lists.get(sql);
-    if (!statement) lists.set(sql, statement = db.prepare(sql));
-    return all<Columns>(statement, ...values).map(toRow);
+  const kept = (sql: string): StatementSync => {
+    let statement = statements.get(sql);
+    if (!statement) statements.set(sql, statement = db.prepare(sql));
+    return statement;
   };
 
-  const remove = (ids: readonly number[]): void => {
-    for (const id of ids) {
+  const list = (conditions: readonly Condition[], limit: number, from = "logs l", id = "l.id"): LogRow[] => {
+    const statement = kept(`SELECT l.* FROM ${from} WHERE ${whereOf(conditions)} ORDER BY ${id} DESC LIMIT ?`);
+    return all<Columns>(statement, ...valuesOf(conditions), limit).map(toRow);
+  };
+
+  const remove = (entries: readonly CountedEntry[]): void => {
+    for (const { id } of entries) {
       deleteRow.run(id);
       deleteWords.run(id);
     }
+    logCounts.remove(entries);
+  };
+
+  /** Returns the conditions on ids and times; undefined if no entry is of the time. */
+  const timeConditions = ({ from, until }: LogFilter): Condition[] | undefined => {
+    if (from === undefined && until === undefined) return [];
+    const ids = logCounts.ids(from ?? 0, until ?? Number.MAX_SAFE_INTEGER);
+    if (!ids) return undefined;
+    const conditions: Condition[] = [["l.id >= ?", ids.first], ["l.id <= ?", ids.last]];
+    if (from !== undefined) conditions.push(["l.at >= ?", from]);
+    if (until !== undefined) conditions.push(["l.at <= ?", until]);
+    return conditions;
+  };
+
+  /** Counts the newest `scanned` entries that a subquery finds; what only the filter excludes counts as scanned, too. */
+  const scan = (filter: LogFilter, { from, widthMs, count }: Bars, scanned: number): LogHistogram => {
+    const { functionId, requestId, level = 0, match } = filter;
+    const until = from + count * widthMs;
+    const ids = logCounts.ids(from, until - 1);
+    if (!ids) return { counts: [], isComplete: true };
+    const range: Condition[] = [["id >= ?", ids.first], ["id <= ?", ids.last]];
+    const columns = "id, function_id, request_id, level, at";
+    let entries: string;
+    let conditions: Condition[];
+    if (match !== undefined) {
+      conditions = [["logs_search MATCH ?", match], ["rowid >= ?", ids.first], ["rowid <= ?", ids.last]];
+      entries = `SELECT l.${columns.replaceAll(", ", ", l.")} FROM (SELECT rowid AS found FROM logs_search
+        WHERE ${whereOf(conditions)} ORDER BY rowid DESC LIMIT ?) CROSS JOIN logs l ON l.id = found`;
+    } else {
+      conditions = [...range];
+      if (requestId !== undefined) conditions.push(["request_id = ?", requestId]);
+      else if (functionId !== undefined) conditions.push(["function_id = ?", functionId]);
+      entries = `SELECT ${columns} FROM logs WHERE ${whereOf(conditions)} ORDER BY id DESC LIMIT ?`;
+    }
+    const filters: Condition[] = [["at >= ?", from], ["at < ?", until], ["level >= ?", level]];
+    if (functionId !== undefined) filters.push(["function_id = ?", functionId]);
+    if (requestId !== undefined) filters.push(["request_id = ?", requestId]);
+    const statement = kept(
+      `SELECT CASE WHEN ${whereOf(filters)} THEN CAST((at - ?) / ? AS INTEGER) ELSE -1 END AS bar, level, count(*) AS entries
+       FROM (${entries}) GROUP BY bar, level`,
+    );
+    const rows = all<BarCount & Row>(
+      statement,
+      ...valuesOf(filters),
+      from,
+      widthMs,
+      ...valuesOf(conditions),
+      scanned,
+    );
+    return {
+      counts: rows.filter(({ bar }) => bar >= 0),
+      isComplete: rows.reduce((sum, { entries }) => sum + entries, 0) < scanned,
+    };
   };
 
   return {
-    insert({ functionId, requestId, level, event, message, durationMs, at }: LogFields): number {
-      const id = insert(insertRow, functionId, requestId, level, event, message, durationMs, at);
-      insertWords.run(id, message);
-      return id;
+    insertAll(entries) {
+      const stored = entries.map((fields) => {
+        const { functionId, requestId, level, event, message, durationMs, at } = fields;
+        const id = insert(insertRow, functionId, requestId, level, event, message, durationMs, at);
+        insertWords.run(id, message);
+        return { id, functionId, level, at };
+      });
+      logCounts.add(stored);
+      return stored.map(({ id }) => id);
     },
 
-    list(
-      { functionId, requestId, level = 0, since, from, until, match }: LogFilter,
-      before: number,
-      limit: number,
-    ): LogRow[] {
-      const conditions: [string, string | number][] = [];
+    list({ functionId, requestId, level = 0, since, from, until, match }, before, limit) {
+      const times = timeConditions({ from, until });
+      if (!times) return [];
+      const conditions: Condition[] = [...times, ["l.id < ?", before]];
       if (functionId !== undefined) conditions.push(["l.function_id = ?", functionId]);
       if (requestId !== undefined) conditions.push(["l.request_id = ?", requestId]);
       if (since !== undefined) conditions.push(["l.id > ?", since]);
-      if (from !== undefined) conditions.push(["l.at >= ?", from]);
-      if (until !== undefined) conditions.push(["l.at <= ?", until]);
-      const ask = (more: readonly [string, string | number][], from?: string) => {
-        const wanted = [...conditions, ...more];
-        return list(wanted.map(([sql]) => sql).join(" AND "), [...wanted.map(([, value]) => value), limit], from);
-      };
       if (match !== undefined) {
-        return ask(
-          [["l.level >= ?", level], ["logs_search MATCH ?", match], ["logs_search.rowid < ?", before]],
+        // By the ids of the matches, which the search finds in order: it ends once there are enough.
+        const id = "logs_search.rowid";
+        const words = conditions.map(([sql, value]): Condition => [sql.replace("l.id", id), value]);
+        return list(
+          [...words, ["l.level >= ?", level], ["logs_search MATCH ?", match]],
+          limit,
           // CROSS JOIN makes SQLite search for the words first, as only they have few matches.
-          "logs_search CROSS JOIN logs l ON l.id = logs_search.rowid",
+          `logs_search CROSS JOIN logs l ON l.id = ${id}`,
+          id,
         );
       }
-      if (conditions.length > 0 || level === 0) return ask([["l.level >= ?", level], ["l.id < ?", before]]);
+      if (functionId !== undefined || requestId !== undefined || level === 0) {
+        return list([...conditions, ["l.level >= ?", level]], limit);
+      }
       // Each level is covered by an index, several together are not.
       return Array.from({ length: TOP_LEVEL - level + 1 }, (_, n) => level + n)
-        .flatMap((one) => ask([["l.level = ?", one], ["l.id < ?", before]]))
+        .flatMap((one) => list([...conditions, ["l.level = ?", one]], limit))
         .sort((a, b) => b.id - a.id)
         .slice(0, limit);
     },
+
+    histogram(filter, bars, scanned) {
+      const { functionId, requestId, level = 0, match } = filter;
+      if (requestId !== undefined || match !== undefined || bars.widthMs % MINUTE_MS !== 0) {
+        return scan(filter, bars, scanned);
+      }
+      return { counts: logCounts.over(bars, level, functionId), isComplete: true };
+    },
+
+    beginning: () => logCounts.beginning(),
 
     counts: (): Map<FunctionId, number> =>
       new Map(all<{ functionId: FunctionId; n: number }>(counts).map(({ functionId, n }) => [functionId, n])),
 
     deleteOldest(functionId: FunctionId, count: number): number {
-      const ids = all<{ id: number }>(oldestOf, functionId, count).map(({ id }) => id);
-      remove(ids);
-      return ids.length;
+      const entries = all<CountedEntry & Row>(oldestOf, functionId, count);
+      remove(entries);
+      return entries.length;
     },
 
     deleteBefore(at: number, count: number): FunctionId[] {
-      const rows = all<{ id: number; at: number; functionId: FunctionId }>(oldest, count).filter((row) => row.at < at);
-      remove(rows.map(({ id }) => id));
-      return rows.map(({ functionId }) => functionId);
+      const entries = all<CountedEntry & Row>(oldest, count).filter((entry) => entry.at < at);
+      remove(entries);
+      return entries.map(({ functionId }) => functionId);
     },
   };
+}
+
+function whereOf(conditions: readonly Condition[]): string {
+  return conditions.map(([sql]) => sql).join(" AND ");
+}
+
+function valuesOf(conditions: readonly Condition[]): (string | number)[] {
+  return conditions.map(([, value]) => value);
 }
 
 function toRow(row: Columns): LogRow {

@@ -4,6 +4,7 @@ import { pageOf } from "../paging.ts";
 import { HOUR_MS, MINUTE_MS } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
+import type { Bars } from "../store/log_counts.ts";
 import type { LogRow } from "../store/logs.ts";
 import type { Observations } from "../store/observations.ts";
 import type { Level, Log } from "./log.ts";
@@ -34,6 +35,17 @@ export interface LogFilter {
   readonly level?: Level | undefined;
   /** Words, as for `parseSearch`. */
   readonly search?: string | undefined;
+  /** Only entries from this time and later, or until this time, in milliseconds since 1970. Not for `follow`. */
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+/** How many entries a span of time has. */
+export interface LogHistogram {
+  /** By bar and level, as in `LEVELS`: 0 where there is none. */
+  readonly bars: readonly (readonly number[])[];
+  /** Whether all entries are counted; of many entries with a search, only the newest are. */
+  readonly isComplete: boolean;
 }
 
 export interface LogsOptions {
@@ -53,6 +65,8 @@ export interface LogsOptions {
   readonly report: Log;
 }
 
+/** Entries that a histogram reads if they are not counted, which takes some 20 ms. */
+const SCANNED_MAX = 20_000;
 const SWEEP_INTERVAL_MS = HOUR_MS;
 /** Entries deleted at a time, between which requests are answered. */
 const DELETE_BATCH = 500;
@@ -115,8 +129,6 @@ export class Logs {
   list(
     { search, level, functionId, requestId, since, from, until, after, limit }: LogFilter & {
       since?: number;
-      from?: number | undefined;
-      until?: number | undefined;
       after?: number;
       limit: number;
     },
@@ -137,6 +149,26 @@ export class Logs {
     ).map(toEntry);
     const { rows: entries, next } = pageOf(found, limit, ({ id }) => id);
     return { entries, next };
+  }
+
+  /**
+   * Counts the entries that match in each bar; `from` and `until` of the filter do not count.
+   * @throws AppError InvalidInput (400) if `search` has no word in it
+   */
+  histogram({ search, level, functionId, requestId }: LogFilter, bars: Bars): LogHistogram {
+    this.flush();
+    const match = search === undefined ? undefined : parseSearch(search).match;
+    const filter = { functionId, requestId, level: level && LEVELS.indexOf(level), match };
+    const { counts, isComplete } = this.#rows.histogram(filter, bars, SCANNED_MAX);
+    const numbers = Array.from({ length: bars.count }, () => LEVELS.map(() => 0));
+    for (const { bar, level, entries } of counts) numbers[bar]![level] = entries;
+    return { bars: numbers, isComplete };
+  }
+
+  /** Returns the beginning of the hour of the oldest entry; undefined if there is none. */
+  beginning(): number | undefined {
+    this.flush();
+    return this.#rows.beginning();
   }
 
   /** Deletes the entries of a function, a batch at a time. */
@@ -214,7 +246,7 @@ export class Logs {
       .filter(({ functionId }) => !this.#deleted.has(functionId));
     if (taken.length === 0) return;
     try {
-      const stored = observations.transaction(() => taken.map((entry) => this.#insert(entry)));
+      const stored = observations.transaction(() => this.#insertAll(taken));
       for (const { functionId } of taken) this.#counts.set(functionId, (this.#counts.get(functionId) ?? 0) + 1);
       const slack = Math.min(DELETE_BATCH - 1, Math.floor(settings.maxPerFunction() * UNTRIMMED_SHARE));
       this.#trim(new Set(taken.map(({ functionId }) => functionId)), slack);
@@ -226,12 +258,19 @@ export class Logs {
     }
   }
 
-  #insert(entry: QueuedEntry): LogEntry {
-    const { functionId, requestId, level, event, message, durationMs = null, at } = entry;
-    // SQLite would cut the text at a NUL.
-    const text = message.replaceAll("\0", "\u2400");
-    const fields = { functionId, requestId, event, message: text, durationMs, at };
-    return { ...fields, level, id: this.#rows.insert({ ...fields, level: LEVELS.indexOf(level) }) };
+  #insertAll(entries: readonly QueuedEntry[]): LogEntry[] {
+    const taken = entries.map(({ functionId, requestId, level, event, message, durationMs = null, at }) => ({
+      functionId,
+      requestId,
+      level,
+      event,
+      // SQLite would cut the text at a NUL.
+      message: message.replaceAll("\0", "\u2400"),
+      durationMs,
+      at,
+    }));
+    const ids = this.#rows.insertAll(taken.map((entry) => ({ ...entry, level: LEVELS.indexOf(entry.level) })));
+    return taken.map((entry, n) => ({ ...entry, id: ids[n]! }));
   }
 
   /** Deletes the oldest entries of functions that have more than the limit and `slack`. */

@@ -266,3 +266,26 @@ Deno.test("positions are texts that fit into headers and addresses, and no other
   }
   assert.equal(readCursor("after 1"), undefined);
 });
+
+Deno.test("a histogram has the entries of all nodes, and a span of time is of all of them", async () => {
+  await using there = startLogNodes(["a", "b", "c"]);
+  const { nodes } = there;
+  for (let n = 0; n < 30; n++) nodes[n % 3]!.print(`line ${n}`, 60_000 * n);
+  const bars = { from: 0, widthMs: 600_000, count: 3 };
+  for (const { all } of nodes) {
+    const { bars: counts, isComplete } = await all.histogram({}, bars);
+    assert.deepEqual(counts.map(([, info]) => info), [10, 10, 10]);
+    assert.ok(isComplete);
+    assert.equal(await all.beginning(), 0);
+    const seen: string[] = [];
+    for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+      const page = await all.list({ from: 300_000, until: 900_000 }, { limit: 4, cursor });
+      seen.push(...messagesOf(page.entries));
+      cursor = page.next;
+    }
+    assert.deepEqual(seen, Array.from({ length: 11 }, (_, n) => `line ${15 - n}`));
+  }
+  await nodes[2]!.disconnect();
+  const { bars: left } = await nodes[0]!.all.histogram({ search: "line" }, bars);
+  assert.equal(left.flat().reduce((sum, count) => sum + count, 0), 20);
+});

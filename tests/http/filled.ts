@@ -101,11 +101,15 @@ export function fillObservations(home: string, { functions, minutes, lines }: {
       const at = beginning("minutes", now - minute * 60_000);
       for (const functionId of [ALL_FUNCTIONS, ...ids] as const) metrics.put("minutes", { ...row, functionId, at });
     }
-    for (let n = 0; n < lines; n++) {
-      const message = `line ${n} of what was printed`;
-      const [functionId, requestId, level] = [ids[n % functions]!, crypto.randomUUID(), 1 + n % 3];
-      logs.insert({ functionId, requestId, level, event: "print", message, durationMs: null, at: now });
-    }
+    logs.insertAll(Array.from({ length: lines }, (_, n) => ({
+      functionId: ids[n % functions]!,
+      requestId: crypto.randomUUID(),
+      level: 1 + n % 3,
+      event: "print",
+      message: `line ${n} of what was printed`,
+      durationMs: null,
+      at: now,
+    })));
   });
   close();
 }

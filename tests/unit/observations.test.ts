@@ -50,7 +50,7 @@ Deno.test("entries come back as they were, newest first, filtered by function, r
     entry({ message: "wörld \u{1f600}", level: 3, functionId: TWO, requestId: "b" }),
     entry({ message: "order-124", level: 0, event: "exec_end", durationMs: 1.5, requestId: "a" }),
     entry({ message: "late", level: 2, at: 2_000 }),
-  ].map((fields) => ({ ...fields, id: logs.insert(fields) })).reverse();
+  ].map((fields) => ({ ...fields, id: logs.insertAll([fields])[0]! })).reverse();
   const all = (filter: Parameters<typeof logs.list>[0], before = 1e9, limit = 10) => logs.list(filter, before, limit);
   assert.deepEqual(all({}), rows);
   assert.deepEqual(all({ functionId: TWO }), rows.filter(({ functionId }) => functionId === TWO));
@@ -70,8 +70,8 @@ Deno.test("entries come back as they were, newest first, filtered by function, r
 Deno.test("what is deleted is no longer found, and ids are not used again", () => {
   using there = temporaryObservations();
   const { logs } = there;
-  const ids = Array.from({ length: 5 }, (_, at) => logs.insert(entry({ message: "word", at })));
-  logs.insert(entry({ message: "word", functionId: TWO }));
+  const ids = Array.from({ length: 5 }, (_, at) => logs.insertAll([entry({ message: "word", at })])[0]!);
+  logs.insertAll([entry({ message: "word", functionId: TWO })]);
   assert.deepEqual([...logs.counts()], [[ONE, 5], [TWO, 1]]);
   assert.equal(logs.deleteOldest(ONE, 2), 2);
   assert.deepEqual(
@@ -81,12 +81,12 @@ Deno.test("what is deleted is no longer found, and ids are not used again", () =
   assert.deepEqual(logs.deleteBefore(4, 10), [ONE, ONE]);
   assert.deepEqual([...logs.counts()], [[ONE, 1], [TWO, 1]]);
   assert.equal(logs.deleteOldest(TWO, 100), 1);
-  assert.ok(logs.insert(entry({ functionId: TWO })) > ids[4]! + 1);
+  assert.ok(logs.insertAll([entry({ functionId: TWO })])[0]! > ids[4]! + 1);
 });
 
 Deno.test("the file can be read by its owner alone", () => {
   using there = temporaryObservations();
-  there.logs.insert(entry({}));
+  there.logs.insertAll([entry({})]);
   for (const end of ["", "-wal", "-shm"]) assert.equal(statSync(there.path + end).mode & 0o777, 0o600, end);
 });
 
@@ -104,7 +104,7 @@ Deno.test("a file that cannot be used is moved aside with a warning and made ane
     const before = readFileSync(path);
     const warnings: string[] = [];
     const observations = openObservations(path, NOW, (message) => warnings.push(message));
-    observations.logs.insert(entry({}));
+    observations.logs.insertAll([entry({})]);
     observations.close();
     const aside = "observations.db.broken-2026-01-31T12-00-00.000Z";
     assert.deepEqual(readdirSync(folder.path).sort(), ["observations.db", aside], how);
@@ -129,12 +129,12 @@ Deno.test("a file whose damage shows while it is used is made anew at the next s
   const warnings: string[] = [];
   observations = openObservations(path, NOW, (message) => warnings.push(message));
   for (let n = 0; n < 2; n++) {
-    assert.throws(() => observations.transaction(() => observations.logs.insert(entry({}))), /malformed|corrupt/);
+    assert.throws(() => observations.transaction(() => observations.logs.insertAll([entry({})])), /malformed|corrupt/);
   }
   observations.close();
   assert.equal(warnings.length, 1);
   observations = openObservations(path, NOW, assert.fail);
-  observations.transaction(() => observations.logs.insert(entry({})));
+  observations.transaction(() => observations.logs.insertAll([entry({})]));
   assert.equal(observations.logs.list({}, 1e9, 10).length, 1);
   observations.close();
 });

@@ -1,11 +1,12 @@
-// Merges the logs of all nodes by time, for pages of entries and for readers that follow them. Each node orders and
+// Merges the logs of all nodes by time, for pages of entries and their histograms, and for readers that follow them. Each node orders and
 // numbers its own entries; a page says how far it has got in each of them, so that none is lost or repeated. A node that
 // does not answer is named. On a server that is no node of a cluster, there is nothing to merge.
 
 import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
-import type { LogEntry, LogFilter, Logs } from "../logs.ts";
+import type { Bars } from "../../store/log_counts.ts";
+import type { LogEntry, LogFilter, LogHistogram, Logs } from "../logs.ts";
 import {
   createLocalLogs,
   type MergedEntry,
@@ -38,6 +39,15 @@ export interface Following {
 export interface AllLogs {
   /** @throws AppError InvalidInput (400) for a cursor or a search that is none */
   list(filter: LogFilter, page: { limit: number; cursor: string | undefined }): Promise<MergedPage>;
+
+  /**
+   * Counts the entries of all nodes that answer, as `Logs.histogram` does.
+   * @throws AppError InvalidInput (400) for a search that is none
+   */
+  histogram(filter: LogFilter, bars: Bars): Promise<LogHistogram>;
+
+  /** Returns the beginning of the hour of the oldest entry of the nodes that answer; undefined if there is none. */
+  beginning(): Promise<number | undefined>;
 
   /**
    * Gives `sink` what is logged until the returned function is called. On one node, what was missed is given at once.
@@ -74,6 +84,9 @@ function ownLogs(logs: Logs): AllLogs {
         silent: [],
       });
     },
+    // Not at once: errors of `histogram` are rejections, as those of nodes are.
+    histogram: async (filter, bars) => await logs.histogram(filter, bars),
+    beginning: () => Promise.resolve(logs.beginning()),
     follow({ filter, since }, sink) {
       const last = since === undefined ? undefined : sinceOf(since);
       // Store waiting entries first, so that no entry is lost between the missed ones and the new ones.
@@ -135,6 +148,28 @@ class MergedLogs implements AllLogs {
       }),
     );
     return { ...mergePages(pages, before, limit, this.#nodes.now()), silent: silent.sort(inOrder) };
+  }
+
+  async histogram(filter: LogFilter, bars: Bars): Promise<LogHistogram> {
+    // This node first, as for `list`.
+    const own = await this.#own.histogram({ filter, bars });
+    const others = await this.#ofOthers((node) => node.histogram({ filter, bars }));
+    return [own, ...others].reduce((sum, one) => ({
+      bars: sum.bars.map((counts, bar) => counts.map((count, level) => count + one.bars[bar]![level]!)),
+      isComplete: sum.isComplete && one.isComplete,
+    }));
+  }
+
+  async beginning(): Promise<number | undefined> {
+    const all = [await this.#own.beginning(), ...await this.#ofOthers((node) => node.beginning())];
+    const known = all.filter((at) => at !== null);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** Asks the other nodes; those that do not answer are left out, as the page of entries names them. */
+  async #ofOthers<T>(ask: (node: NodeLogs) => Promise<T>): Promise<T[]> {
+    const answers = await Promise.allSettled(this.#nodes.others().map(ask));
+    return answers.flatMap((answer) => answer.status === "fulfilled" ? [answer.value] : []);
   }
 
   follow({ filter, since }: Following, sink: TailSink): () => void {

@@ -2,7 +2,8 @@
 
 import { messageOf } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
-import type { LogEntry, LogFilter, Logs } from "../logs.ts";
+import type { Bars } from "../../store/log_counts.ts";
+import type { LogEntry, LogFilter, LogHistogram, Logs } from "../logs.ts";
 
 /** Most missed entries that a reader gets when it reconnects. */
 export const MISSED_MAX = 1_000;
@@ -53,10 +54,18 @@ export type TailItem =
   /** This many entries were dropped because the reader was too slow. */
   | { readonly lost: number };
 
+export interface HistogramQuery {
+  readonly filter: LogFilter;
+  readonly bars: Bars;
+}
+
 /** The logs of one node. */
 export interface NodeLogs {
   readonly node: string;
   list(query: PageQuery): Promise<NodePage>;
+  histogram(query: HistogramQuery): Promise<LogHistogram>;
+  /** Returns the beginning of the hour of the oldest entry; null if there is none. */
+  beginning(): Promise<number | null>;
   /** Ends when `signal` is aborted, or when the node stops. */
   follow(query: TailQuery, signal: AbortSignal): AsyncIterable<TailItem>;
   clear(id: FunctionId): Promise<void>;
@@ -67,9 +76,13 @@ export type LocalLogs = Omit<NodeLogs, "node">;
 export function createLocalLogs(logs: Logs): LocalLogs {
   return {
     list({ filter, after, until, limit }) {
-      const { entries, next } = logs.list({ ...filter, limit, ...(after !== undefined && { after }), until });
+      const last = Math.min(filter.until ?? Infinity, until ?? Infinity);
+      const wanted = { ...filter, until: last === Infinity ? undefined : last };
+      const { entries, next } = logs.list({ ...wanted, limit, ...(after !== undefined && { after }) });
       return Promise.resolve({ entries, hasMore: next !== undefined });
     },
+    histogram: ({ filter, bars }) => Promise.resolve(logs.histogram(filter, bars)),
+    beginning: () => Promise.resolve(logs.beginning() ?? null),
     clear: (id) => logs.clear(id),
     follow: (query, signal) => follow(logs, query, signal),
   };
