@@ -154,7 +154,9 @@ export function createLogStore(db: Database): LogStore {
     if (functionId !== undefined) filters.push(["function_id = ?", functionId]);
     if (requestId !== undefined) filters.push(["request_id = ?", requestId]);
     const statement = kept(
-      `SELECT CASE WHEN ${whereOf(filters)} THEN CAST((at - ?) / ? AS INTEGER) ELSE -1 END AS bar, level, count(*) AS entries
+      `SELECT CASE WHEN ${
+        whereOf(filters)
+      } THEN CAST((at - ?) / ? AS INTEGER) ELSE -1 END AS bar, level, count(*) AS entries
        FROM (${entries}) GROUP BY bar, level`,
     );
     const rows = all<BarCount & Row>(

@@ -65,6 +65,7 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/webhooks/{id}/test post",
     "/api/logs/stream get",
     "/api/logs get",
+    "/api/logs/export get",
     "/api/logs/{functionId} delete",
     "/api/metrics get",
     "/api/cluster get",

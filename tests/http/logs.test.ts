@@ -383,6 +383,49 @@ Deno.test("the logs of a deleted function are deleted, and the API takes no othe
   assert.equal((await server.api("DELETE", `/api/logs/${id}`)).status, 404);
 });
 
+Deno.test("entries of a time are listed and downloaded, a line each, and none looks like another", async () => {
+  await using server = await startApp();
+  const code = `export default (c, ctx) => {
+    for (let n = 0; n < Number(ctx.query.n); n++) console.log("line " + n + (n % 2 ? "" : "\\n2026 ERROR forged"));
+    return c.text("");
+  }`;
+  const id = await deploy(server, "lines", code);
+  // Each may print so much in a second.
+  await deploy(server, "others", code);
+  await run(server, "/others?n=600");
+  const before = new Date().toISOString();
+  while (new Date().toISOString() === before);
+  await run(server, "/lines?n=600");
+  const [oldest] = (await kept(server, `?from=${before}&limit=1000&search=0`)).slice(0, 1);
+  assert.match(oldest!.message, /^line 0\b/);
+  assert.equal((await kept(server, `?from=${before}&limit=1000`)).length, 600);
+  assert.equal((await kept(server, `?to=${before}&limit=1000`)).length, 600);
+  assert.equal((await kept(server, `?from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z`)).length, 0);
+  assert.equal((await server.api("GET", "/api/logs?from=yesterday")).status, 400);
+
+  const download = async (query: string) => {
+    const { status, headers, body } = await server.api("GET", `/api/logs/export?${query}`);
+    assert.equal(status, 200);
+    return { type: headers.get("content-type"), lines: String(body).trimEnd().split("\n") };
+  };
+  const jsonl = await download("");
+  assert.equal(jsonl.type, "application/x-ndjson");
+  assert.equal(jsonl.lines.length, 1_200);
+  const entries = jsonl.lines.map((line) => JSON.parse(line));
+  assert.ok(entries.every(({ id }, n) => n === 0 || id < entries[n - 1]!.id));
+  assert.deepEqual(entries[0], (await kept(server, "?limit=1"))[0]);
+  const text = await download(`format=text&functionId=${id}&to=2100-01-01T00:00:00Z`);
+  assert.equal(text.type, "text/plain; charset=utf-8");
+  assert.equal(text.lines.length, 600);
+  for (const line of text.lines) {
+    assert.match(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}lines [0-9a-f-]{36} line \d+(\\n2026 ERROR forged)?$/);
+  }
+  assert.deepEqual(await download("search=nothing"), { type: "application/x-ndjson", lines: [""] });
+  for (const query of ["search=...", "format=pdf", "limit=5", "level=fatal"]) {
+    assert.equal((await server.api("GET", `/api/logs/export?${query}`)).status, 400, query);
+  }
+});
+
 function residentMb(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) / 1024;
 }

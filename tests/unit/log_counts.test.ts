@@ -65,43 +65,50 @@ Deno.test("counts and spans of time are those of the entries, however they were 
     { minLength: 1, maxLength: 12 },
   );
   fc.assert(
-    fc.property(steps, span, fc.constantFrom(10 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, HOUR_MS), (done, at, widthMs) => {
-      using folder = temporaryFolder();
-      const { logs, transaction, close } = opened(join(folder.path, "observations.db"));
-      for (const step of done) {
-        transaction(() => {
-          if ("added" in step) logs.insertAll(step.added.map(entry));
-          else if ("oldestOf" in step) logs.deleteOldest(step.oldestOf, step.count);
-          else logs.deleteBefore(BEGIN + step.before, step.count);
-        });
-      }
-      const all = logs.list({}, 1e9, 1e9);
-      const [from, until] = [BEGIN + at[0] * MINUTE_MS, BEGIN + (at[0] + at[1]) * MINUTE_MS - 1];
-      const within = all.filter((row) => row.at >= from && row.at <= until);
-      const bars = { from: from - from % widthMs, widthMs, count: Math.ceil(at[1] * MINUTE_MS / widthMs) };
-      const filters: [LogFilter, (row: LogRow) => boolean][] = [
-        [{}, () => true],
-        [{ level: 2 }, ({ level }) => level >= 2],
-        [{ functionId: FUNCTIONS[1]! }, ({ functionId }) => functionId === FUNCTIONS[1]],
-        [{ functionId: FUNCTIONS[0]!, level: 3 }, (row) => row.functionId === FUNCTIONS[0] && row.level === 3],
-        [{ requestId: "s" }, ({ requestId }) => requestId === "s"],
-        [{ match: '"line"' }, ({ message }) => message.includes("line")],
-        [{ match: '"order"', level: 1, functionId: FUNCTIONS[2]! }, (row) =>
-          row.message.includes("order") && row.level >= 1 && row.functionId === FUNCTIONS[2]],
-      ];
-      for (const [filter, accepts] of filters) {
-        assert.deepEqual(logs.list({ ...filter, from, until }, 1e9, 1e9), within.filter(accepts));
-        const { counts, isComplete } = logs.histogram(filter, bars, SCANNED);
-        assert.deepEqual(
-          counts.map(({ bar, level, entries }) => `${bar} ${level}: ${entries}`).sort(),
-          counted(all.filter(accepts), bars),
-        );
-        assert.ok(isComplete);
-      }
-      const first = Math.min(...all.map((row) => row.at));
-      assert.equal(logs.beginning(), all.length === 0 ? undefined : first - first % HOUR_MS);
-      close();
-    }),
+    fc.property(
+      steps,
+      span,
+      fc.constantFrom(10 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, HOUR_MS),
+      (done, at, widthMs) => {
+        using folder = temporaryFolder();
+        const { logs, transaction, close } = opened(join(folder.path, "observations.db"));
+        for (const step of done) {
+          transaction(() => {
+            if ("added" in step) logs.insertAll(step.added.map(entry));
+            else if ("oldestOf" in step) logs.deleteOldest(step.oldestOf, step.count);
+            else logs.deleteBefore(BEGIN + step.before, step.count);
+          });
+        }
+        const all = logs.list({}, 1e9, 1e9);
+        const [from, until] = [BEGIN + at[0] * MINUTE_MS, BEGIN + (at[0] + at[1]) * MINUTE_MS - 1];
+        const within = all.filter((row) => row.at >= from && row.at <= until);
+        const bars = { from: from - from % widthMs, widthMs, count: Math.ceil(at[1] * MINUTE_MS / widthMs) };
+        const filters: [LogFilter, (row: LogRow) => boolean][] = [
+          [{}, () => true],
+          [{ level: 2 }, ({ level }) => level >= 2],
+          [{ functionId: FUNCTIONS[1]! }, ({ functionId }) => functionId === FUNCTIONS[1]],
+          [{ functionId: FUNCTIONS[0]!, level: 3 }, (row) => row.functionId === FUNCTIONS[0] && row.level === 3],
+          [{ requestId: "s" }, ({ requestId }) => requestId === "s"],
+          [{ match: '"line"' }, ({ message }) => message.includes("line")],
+          [
+            { match: '"order"', level: 1, functionId: FUNCTIONS[2]! },
+            (row) => row.message.includes("order") && row.level >= 1 && row.functionId === FUNCTIONS[2],
+          ],
+        ];
+        for (const [filter, accepts] of filters) {
+          assert.deepEqual(logs.list({ ...filter, from, until }, 1e9, 1e9), within.filter(accepts));
+          const { counts, isComplete } = logs.histogram(filter, bars, SCANNED);
+          assert.deepEqual(
+            counts.map(({ bar, level, entries }) => `${bar} ${level}: ${entries}`).sort(),
+            counted(all.filter(accepts), bars),
+          );
+          assert.ok(isComplete);
+        }
+        const first = Math.min(...all.map((row) => row.at));
+        assert.equal(logs.beginning(), all.length === 0 ? undefined : first - first % HOUR_MS);
+        close();
+      },
+    ),
     { numRuns: runs(30) },
   );
 });
@@ -137,7 +144,10 @@ Deno.test("entries from before there were counts are counted", () => {
   for (const functionId of [undefined, ...FUNCTIONS]) {
     const { counts } = logs.histogram({ functionId }, bars, SCANNED);
     const rows = all.filter((row) => functionId === undefined || row.functionId === functionId);
-    assert.deepEqual(counts.map(({ bar, level, entries }) => `${bar} ${level}: ${entries}`).sort(), counted(rows, bars));
+    assert.deepEqual(
+      counts.map(({ bar, level, entries }) => `${bar} ${level}: ${entries}`).sort(),
+      counted(rows, bars),
+    );
   }
   logs.deleteOldest(FUNCTIONS[0]!, 100);
   assert.deepEqual(logs.histogram({ functionId: FUNCTIONS[0]! }, bars, SCANNED).counts, []);

@@ -5,9 +5,18 @@ import type { FunctionId, FunctionRef } from "../../ids.ts";
 import type { MergedEntry } from "../../telemetry/cluster/node_logs.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { clearLogs } from "../clear_logs.ts";
-import { levelSchema, logFilter, logListQuery, silentJson, silentSchema } from "../inputs/log_schemas.ts";
+import {
+  levelSchema,
+  logExportQuery,
+  logFilter,
+  logListQuery,
+  silentJson,
+  silentSchema,
+  timesOf,
+} from "../inputs/log_schemas.ts";
+import { EXPORTED_MAX, exportStream, textLine } from "./log_export.ts";
 import { createLogStream } from "./log_stream.ts";
-import { apiRoute } from "./route.ts";
+import { apiRoute, nothingUndocumented } from "./route.ts";
 import {
   answer,
   errors,
@@ -64,6 +73,26 @@ const list = apiRoute({
         silentNodes: z.array(silentSchema).optional(),
       }),
     ),
+    ...errors(400),
+  },
+});
+
+const exportSome = apiRoute({
+  method: "get",
+  path: "/api/logs/export",
+  operationId: "exportLogs",
+  tags,
+  summary: "Download log entries",
+  description: `The newest first, at most ${EXPORTED_MAX} entries: objects as those of the list, or lines of text.`,
+  request: { query: logExportQuery },
+  responses: {
+    200: {
+      description: "The entries, one a line.",
+      content: {
+        "application/x-ndjson": { schema: { type: "string" as const } },
+        "text/plain": { schema: { type: "string" as const } },
+      },
+    },
     ...errors(400),
   },
 });
@@ -131,8 +160,9 @@ export function addLogs(api: Api, deps: ApiDeps): void {
   });
 
   api.openapi(list, async (c) => {
-    const { cursor, limit, functionId, ...rest } = c.req.valid("query");
-    const page = await allLogs.list({ ...rest, functionId: idOf(functionId) }, { limit, cursor });
+    const { cursor, limit, functionId, from, to, ...rest } = c.req.valid("query");
+    const filter = { ...rest, functionId: idOf(functionId), ...timesOf({ from, to }) };
+    const page = await allLogs.list(filter, { limit, cursor });
     const { entries, next = null, newest, silent } = page;
     return c.json({
       logs: entries.map(toJson),
@@ -141,6 +171,24 @@ export function addLogs(api: Api, deps: ApiDeps): void {
       ...(silent.length > 0 && { silentNodes: silent.map(silentJson) }),
     }, 200);
   });
+
+  // Not with openapi(), which supports only JSON answers.
+  api.openAPIRegistry.registerPath(exportSome);
+  api.get(
+    exportSome.path,
+    nothingUndocumented({ body: false, conditional: false }, logExportQuery),
+    async (c) => {
+      const { format, functionId, from, to, ...rest } = logExportQuery.parse(c.req.query());
+      const filter = { ...rest, functionId: idOf(functionId), ...timesOf({ from, to }) };
+      const line = format === "jsonl"
+        ? (entry: MergedEntry) => JSON.stringify(toJson(entry))
+        : (entry: MergedEntry) => textLine(entry, toJson(entry).functionName ?? `#${entry.functionId}`);
+      return c.body(await exportStream(allLogs, filter, line), 200, {
+        "Content-Type": format === "jsonl" ? "application/x-ndjson" : "text/plain; charset=utf-8",
+        "Content-Disposition": `attachment; filename="logs.${format === "jsonl" ? "jsonl" : "txt"}"`,
+      });
+    },
+  );
 
   api.openapi(clear, async (c) => {
     await clearLogs(deps, c.get("actor"), c.req.valid("param").functionId);

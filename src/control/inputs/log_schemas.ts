@@ -3,6 +3,7 @@
 import { z } from "@hono/zod-openapi";
 import type { SilentNode } from "../../telemetry/cluster/node_logs.ts";
 import { LEVELS } from "../../telemetry/logs.ts";
+import { moment } from "./audit_schemas.ts";
 import { mustBe, query } from "./fields.ts";
 import { functionRefText } from "./references.ts";
 
@@ -22,8 +23,14 @@ export const logFilter = {
     .openapi({ description: "Words that the message must contain; each may be the beginning of a word." }),
 };
 
-export const logListQuery = query({
+const storedFilter = {
   ...logFilter,
+  from: moment("The first moment that counts."),
+  to: moment("The first moment that no longer counts."),
+};
+
+export const logListQuery = query({
+  ...storedFilter,
   limit: z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
     .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
     .optional()
@@ -32,6 +39,17 @@ export const logListQuery = query({
   // Its content is checked where the entries are: it says how far each node's were read.
   cursor: z.string(mustBe("given once")).optional().openapi({ description: "The `next` of the previous page." }),
 });
+
+export const logExportQuery = query({
+  ...storedFilter,
+  format: z.enum(["jsonl", "text"], mustBe("jsonl or text")).optional().transform((format) => format ?? "jsonl")
+    .openapi({ type: "string", enum: ["jsonl", "text"], default: "jsonl", description: "Both have an entry a line." }),
+});
+
+/** Returns the times of a query as those of a `LogFilter`. */
+export function timesOf({ from, to }: { from?: number | undefined; to?: number | undefined }) {
+  return { from, until: to === undefined ? undefined : to - 1 };
+}
 
 export const silentSchema = z.object({
   node: z.string(),
