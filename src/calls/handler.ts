@@ -7,6 +7,7 @@ import { type AssetFinder, type Assets, NO_ASSETS } from "../code/files/assets.t
 import type { Imports } from "../code/modules/imports.ts";
 import type { AppError } from "../errors.ts";
 import type { Cors } from "../core/functions/permissions.ts";
+import type { KeyId } from "../ids.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { Match } from "../core/functions/router.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -150,7 +151,8 @@ export function createRun(deps: RunDependencies): Run {
     }
     const trace = traces?.call({ name: fn.name, method, route: RUN_PREFIX + fn.route, requestId });
     const call: Call = { fn, requestId, began, disclosed: masking.begin(fn.id) };
-    const ended = (outcome: Outcome) => metrics.ended(fn.id, outcome, performance.now() - began);
+    let keyId: KeyId | undefined;
+    const ended = (outcome: Outcome) => metrics.ended(fn.id, outcome, performance.now() - began, keyId);
     underWay++;
     let body = earlier?.body ?? null;
     let caller: RunCaller | undefined;
@@ -160,10 +162,14 @@ export function createRun(deps: RunDependencies): Run {
         .map(({ value, from }) => ({ value, from, holder: access.find(value) }));
       const holder = admit(fn, presented[0], requestId);
       if (holder instanceof Response) {
+        keyId = presented[0]?.holder?.keyId;
         ended("refused");
         return asPage(holder, ownHost);
       }
-      if (holder) access.recordUse(holder.keyId);
+      if (holder) {
+        keyId = holder.keyId;
+        access.recordUse(keyId);
+      }
       const reportTrial = fn.trial ? onTrial(call, fn.trial, deps) : undefined;
       caller = new RunCaller(deps, fn, holder, { trace, disclosed: call.disclosed, onTrial: reportTrial });
       const bodyTimeoutMs = request.body ? settings.get("run.body-timeout-ms") : 0;

@@ -1,8 +1,9 @@
-// Stores counts of calls by minute, hour and day: one row for each function that was called, and one for all together.
+// Stores counts of calls by minute, hour and day: one row for each function that was called, one for each API key that
+// was used, and one for all together.
 // Rows of other nodes of a cluster are in a table of their own; what is read includes them unless it says otherwise.
 
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../time.ts";
-import type { FunctionId } from "../ids.ts";
+import type { FunctionId, KeyId } from "../ids.ts";
 import { all, type Database, first, type Row } from "./database.ts";
 
 /** The length of the period that a row covers, in milliseconds. Periods begin at whole multiples, in UTC. */
@@ -12,10 +13,24 @@ export type Resolution = keyof typeof RESOLUTIONS;
 /** The id in rows for all functions together; no function has it. */
 export const ALL_FUNCTIONS = 0;
 
+/** The id in rows of an API key: its own with a minus, which no function has. */
+export type KeySubject = number & { readonly __brand: "KeySubject" };
+
+/** Whose calls a row counts. */
+export type Subject = FunctionId | KeySubject | typeof ALL_FUNCTIONS;
+
+export function keySubject(id: KeyId): KeySubject {
+  return -id as KeySubject;
+}
+
+export function keyIdOf(subject: KeySubject): KeyId {
+  return -subject as KeyId;
+}
+
 export interface MetricRow {
   /** When the period begins, in milliseconds since 1970 UTC. */
   readonly at: number;
-  readonly functionId: FunctionId | typeof ALL_FUNCTIONS;
+  readonly functionId: Subject;
   readonly calls: number;
   readonly errors: number;
   readonly timeouts: number;
@@ -38,17 +53,24 @@ export interface FailingRow {
   readonly failures: number;
 }
 
+export type SubjectKind = "functions" | "keys";
+
+export interface SubjectCalls {
+  readonly functionId: Subject;
+  readonly calls: number;
+}
+
 export interface MetricStore {
   /** Returns this node's row. */
   find(resolution: Resolution, functionId: number, at: number): MetricRow | undefined;
 
-  /** Returns rows of one function or of `ALL_FUNCTIONS` from `from` (included) to `to` (not included), by time. */
+  /** Returns rows of one function, of one key or of `ALL_FUNCTIONS` from `from` (included) to `to` (not included), by time. */
   list(resolution: Resolution, functionId: number, from: number, to: number): MetricRow[];
 
   /** Like `list`, without rows of other nodes. */
   listOwn(resolution: Resolution, functionId: number, from: number, to: number): MetricRow[];
 
-  /** Returns this node's rows of each function and of `ALL_FUNCTIONS`. */
+  /** Returns this node's rows of each function, of each key and of `ALL_FUNCTIONS`. */
   listEach(resolution: Resolution, from: number, to: number): MetricRow[];
 
   /** Returns the sums of one function's rows that begin at `from` or later. */
@@ -57,11 +79,11 @@ export interface MetricStore {
   /** Returns at most `limit` functions with the most calls that failed or timed out since `from`. */
   failing(resolution: Resolution, from: number, limit: number): FailingRow[];
 
-  /** Returns the number of calls of each function since `from`. */
-  callsOfEach(resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[];
+  /** Returns the number of calls of each function, or of each key, since `from`. */
+  callsOfEach(kind: SubjectKind, resolution: Resolution, from: number): SubjectCalls[];
 
   /** Like `callsOfEach`, without calls to other nodes. */
-  ownCallsOfEach(resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[];
+  ownCallsOfEach(kind: SubjectKind, resolution: Resolution, from: number): SubjectCalls[];
 
   /** Writes a row, replacing the one for the same period and function. */
   put(resolution: Resolution, row: MetricRow): void;
@@ -89,8 +111,9 @@ const TABLES = ["metrics", "node_metrics"];
 
 const of = (table: string, columns: string) =>
   `SELECT ${columns} FROM ${table} WHERE length_ms = ?1 AND function_id = ?2 AND at >= ?3`;
-const since = (table: string, columns: string) =>
-  `SELECT ${columns} FROM ${table} INDEXED BY ${table}_by_time WHERE length_ms = ?1 AND at >= ?2 AND function_id > 0`;
+const IDS = { functions: "function_id > 0", keys: "function_id < 0" } as const;
+const since = (table: string, columns: string, kind: SubjectKind = "functions") =>
+  `SELECT ${columns} FROM ${table} INDEXED BY ${table}_by_time WHERE length_ms = ?1 AND at >= ?2 AND ${IDS[kind]}`;
 
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createMetricStore(db: Database): MetricStore {
@@ -114,15 +137,19 @@ export function createMetricStore(db: Database): MetricStore {
        UNION ALL ${since("node_metrics", "function_id, calls, errors, timeouts")}
      ) GROUP BY function_id HAVING failures > 0 ORDER BY failures DESC, function_id LIMIT ?3`,
   );
-  const callsOfEach = db.prepare(
-    `SELECT functionId, sum(calls) AS calls FROM (
-       ${since("metrics", "function_id AS functionId, calls")}
-       UNION ALL ${since("node_metrics", "function_id AS functionId, calls")}
-     ) GROUP BY functionId`,
-  );
-  const ownCallsOfEach = db.prepare(
-    `${since("metrics", "function_id AS functionId, sum(calls) AS calls")} GROUP BY function_id`,
-  );
+  const callsOfEach = (kind: SubjectKind) =>
+    db.prepare(
+      `SELECT functionId, sum(calls) AS calls FROM (
+         ${since("metrics", "function_id AS functionId, calls", kind)}
+         UNION ALL ${since("node_metrics", "function_id AS functionId, calls", kind)}
+       ) GROUP BY functionId`,
+    );
+  const ownCallsOfEach = (kind: SubjectKind) =>
+    db.prepare(`${since("metrics", "function_id AS functionId, sum(calls) AS calls", kind)} GROUP BY function_id`);
+  const calls = {
+    functions: { all: callsOfEach("functions"), own: ownCallsOfEach("functions") },
+    keys: { all: callsOfEach("keys"), own: ownCallsOfEach("keys") },
+  };
   const put = db.prepare(
     `INSERT OR REPLACE INTO metrics (length_ms, function_id, at, calls, errors, timeouts, refusals, duration_us,
        longest_us, sandbox_starts, secret_reads, secret_read_us, background_calls, background_errors, background_us,
@@ -159,11 +186,9 @@ export function createMetricStore(db: Database): MetricStore {
     failing: (resolution: Resolution, from: number, limit: number): FailingRow[] =>
       all<FailingRow & Row>(failing, RESOLUTIONS[resolution], from, limit),
 
-    callsOfEach: (resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[] =>
-      all<{ functionId: FunctionId; calls: number }>(callsOfEach, RESOLUTIONS[resolution], from),
+    callsOfEach: (kind, resolution, from) => all<SubjectCalls & Row>(calls[kind].all, RESOLUTIONS[resolution], from),
 
-    ownCallsOfEach: (resolution: Resolution, from: number): { functionId: FunctionId; calls: number }[] =>
-      all<{ functionId: FunctionId; calls: number }>(ownCallsOfEach, RESOLUTIONS[resolution], from),
+    ownCallsOfEach: (kind, resolution, from) => all<SubjectCalls & Row>(calls[kind].own, RESOLUTIONS[resolution], from),
 
     put(resolution: Resolution, row: MetricRow): void {
       put.run(

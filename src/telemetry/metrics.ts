@@ -2,14 +2,19 @@
 // pass, and added to hours and days when they are over.
 
 import { DAY_MS } from "../time.ts";
-import type { FunctionId } from "../ids.ts";
+import type { FunctionId, KeyId } from "../ids.ts";
 import {
   ALL_FUNCTIONS,
   type FailingRow,
+  keyIdOf,
+  type KeySubject,
+  keySubject,
   type MetricRow,
   type MetricStore,
   type Resolution,
   RESOLUTIONS,
+  type Subject,
+  type SubjectKind,
 } from "../store/metrics.ts";
 import type { BestEffort } from "../best_effort.ts";
 import { addPacked, packHistogram } from "./histogram.ts";
@@ -36,6 +41,8 @@ const RANKED_MS = 14 * DAY_MS;
 const BATCH_ROWS = 100;
 /** Calls that are counted together. */
 const ENDED_MAX = 1_000;
+/** Keys counted singly in a minute, to bound memory and rows; calls with others count for functions alone. */
+const KEYS_PER_MINUTE_MAX = 1_000;
 
 export interface MetricsOptions {
   readonly store: MetricStore;
@@ -54,6 +61,8 @@ export interface MetricsOptions {
 /** A call that ended and is not in its tally yet. */
 interface Ended {
   readonly tally: Tally;
+  /** That of the key. */
+  readonly keyTally: Tally | undefined;
   readonly outcome: Outcome;
   readonly durationMs: number;
 }
@@ -66,13 +75,14 @@ export interface Point {
 
 export class Metrics {
   readonly #options: MetricsOptions;
-  /** Counts of the current minute, not yet written. */
+  /** Counts of the current minute, not yet written, of functions and of keys. */
   #current = new Map<FunctionId, Tally>();
+  #currentOfKeys = new Map<KeyId, Tally>();
   #minute = 0;
   /** Calls that are still to be added to tallies of the current minute. */
   #ended: Ended[] = [];
   /** Counts that wait to be written. */
-  #waiting: { minute: number; functionId: FunctionId; tally: Tally }[] = [];
+  #waiting: { minute: number; subject: FunctionId | KeySubject; tally: Tally }[] = [];
   /** Since the start of the process. */
   readonly #totals = new Map<FunctionId, Tally>();
   /** Values that rights on trial would have refused, since the start of the process. */
@@ -97,12 +107,13 @@ export class Metrics {
     });
   }
 
-  /** Counts a call at the end of its response. */
-  ended(functionId: FunctionId, outcome: Outcome, durationMs: number): void {
+  /** Counts a call at the end of its response. `keyId` is of the API key that it came with. */
+  ended(functionId: FunctionId, outcome: Outcome, durationMs: number, keyId?: KeyId): void {
     if (!this.#isOn()) return;
     // May begin a new minute, and then counts the calls of the last one.
     const tally = this.#tallyOf(functionId);
-    this.#ended.push({ tally, outcome, durationMs });
+    const keyTally = keyId === undefined ? undefined : this.#tallyOfKey(keyId);
+    this.#ended.push({ tally, keyTally, outcome, durationMs });
     if (this.#ended.length >= ENDED_MAX) this.#count();
   }
 
@@ -132,13 +143,13 @@ export class Metrics {
     if (this.#isOn()) this.trialRefusals.set(functionId, (this.trialRefusals.get(functionId) ?? 0) + 1);
   }
 
-  /** Returns the summary of one function, or of all, since the beginning of the minute, hour or day of `sinceMs`. */
-  summary(functionId: FunctionId | undefined, sinceMs: number): Summary {
+  /** Returns the summary of one function, of one key or of all, since the beginning of the minute, hour or day of `sinceMs`. */
+  summary(of: FunctionId | KeySubject | undefined, sinceMs: number): Summary {
     const resolution = this.#resolutionSince(sinceMs);
     const total = newTally();
     const from = beginning(resolution, sinceMs);
     this.#options.attempt(() => {
-      for (const { tally } of this.points(resolution, functionId, from, Infinity)) addTally(total, tally);
+      for (const { tally } of this.points(resolution, of, from, Infinity)) addTally(total, tally);
     });
     return summarize(total);
   }
@@ -148,21 +159,33 @@ export class Metrics {
    * that there are others. They are ranked by whole hours or days of the last 14 days at most.
    */
   busiest(sinceMs: number, limit: number): { functions: [FunctionId, Summary][]; more: boolean } {
+    const { found, more } = this.#busiest("functions", sinceMs, limit);
+    return { functions: found as [FunctionId, Summary][], more };
+  }
+
+  /** The same for API keys. */
+  busiestKeys(sinceMs: number, limit: number): { keys: [KeyId, Summary][]; more: boolean } {
+    const { found, more } = this.#busiest("keys", sinceMs, limit);
+    return { keys: found.map(([subject, summary]) => [keyIdOf(subject as KeySubject), summary]), more };
+  }
+
+  #busiest(kind: SubjectKind, sinceMs: number, limit: number) {
     this.flush();
     const { store, attempt, now } = this.#options;
     const coarse = RANKED_BY[this.#resolutionSince(sinceMs)];
     const from = beginning(coarse, Math.max(sinceMs, now() - RANKED_MS));
-    const calls = new Map<FunctionId, number>();
+    const calls = new Map<FunctionId | KeySubject, number>();
     attempt(() => {
       // Hours and days of other nodes have what was counted until they passed them on.
-      const minutes = store.ownCallsOfEach("minutes", Math.max(from, store.rolledTo()));
-      for (const row of [...store.callsOfEach(coarse, from), ...minutes]) {
-        calls.set(row.functionId, (calls.get(row.functionId) ?? 0) + row.calls);
+      const minutes = store.ownCallsOfEach(kind, "minutes", Math.max(from, store.rolledTo()));
+      for (const row of [...store.callsOfEach(kind, coarse, from), ...minutes]) {
+        const subject = row.functionId as FunctionId | KeySubject;
+        calls.set(subject, (calls.get(subject) ?? 0) + row.calls);
       }
     });
     const ranked = [...calls].sort(([, a], [, b]) => b - a).slice(0, limit);
     return {
-      functions: ranked.map(([id]): [FunctionId, Summary] => [id, this.summary(id, sinceMs)])
+      found: ranked.map(([subject]): [FunctionId | KeySubject, Summary] => [subject, this.summary(subject, sinceMs)])
         .filter(([, summary]) => summary.calls > 0)
         .sort(([, a], [, b]) => b.calls - a.calls),
       more: calls.size > limit,
@@ -188,10 +211,10 @@ export class Metrics {
   }
 
   /** Returns the points that have counts, in order, from `from`, the beginning of a point, up to and excluding `to`. */
-  points(resolution: Resolution, functionId: FunctionId | undefined, from: number, to: number): Point[] {
+  points(resolution: Resolution, of: FunctionId | KeySubject | undefined, from: number, to: number): Point[] {
     this.flush();
     const { store } = this.#options;
-    const id = functionId ?? ALL_FUNCTIONS;
+    const id = of ?? ALL_FUNCTIONS;
     const end = Math.min(to, Number.MAX_SAFE_INTEGER);
     const points = new Map<number, Tally>();
     const add = (row: MetricRow) => addRow(getOrMake(points, beginning(resolution, row.at), newTally), row);
@@ -229,6 +252,15 @@ export class Metrics {
     return this.#options.retentionDays() > 0;
   }
 
+  /** To be called after `#tallyOf`, which begins the minute. Undefined if too many keys were used in it. */
+  #tallyOfKey(keyId: KeyId): Tally | undefined {
+    const known = this.#currentOfKeys.get(keyId);
+    if (known || this.#currentOfKeys.size >= KEYS_PER_MINUTE_MAX) return known;
+    const tally = this.#spare.pop() ?? newTally();
+    this.#currentOfKeys.set(keyId, tally);
+    return tally;
+  }
+
   #tallyOf(functionId: FunctionId): Tally {
     // A minute that was added to its hour gets no more counts, even if the clock is set back.
     const minute = Math.max(beginning("minutes", this.#options.now()), this.#rolledTo);
@@ -245,15 +277,21 @@ export class Metrics {
   }
 
   #count(): void {
-    for (const { tally, outcome, durationMs } of this.#ended) countCall(tally, outcome, durationMs);
+    for (const { tally, keyTally, outcome, durationMs } of this.#ended) {
+      countCall(tally, outcome, durationMs);
+      if (keyTally) countCall(keyTally, outcome, durationMs);
+    }
     this.#ended = [];
   }
 
   /** Closes the current minute, whose counts then wait to be written. */
   #close(): void {
     this.#count();
-    for (const [functionId, tally] of this.#current) this.#waiting.push({ minute: this.#minute, functionId, tally });
+    const minute = this.#minute;
+    for (const [subject, tally] of this.#current) this.#waiting.push({ minute, subject, tally });
+    for (const [id, tally] of this.#currentOfKeys) this.#waiting.push({ minute, subject: keySubject(id), tally });
     this.#current.clear();
+    this.#currentOfKeys.clear();
   }
 
   /** Writes one batch after the other, and lets requests be answered in between. */
@@ -276,19 +314,20 @@ export class Metrics {
     const { store, transaction, attempt } = this.#options;
     const batch = this.#waiting.splice(0, BATCH_ROWS);
     const all = new Map<number, Tally>();
-    const write = (functionId: FunctionId | typeof ALL_FUNCTIONS, at: number, tally: Tally) => {
-      const stored = store.find("minutes", functionId, at);
+    const write = (subject: Subject, at: number, tally: Tally) => {
+      const stored = store.find("minutes", subject, at);
       if (stored) addRow(tally, stored);
-      store.put("minutes", toRow(functionId, at, tally));
+      store.put("minutes", toRow(subject, at, tally));
     };
-    for (const { minute, functionId, tally } of batch) {
+    for (const { minute, subject, tally } of batch) {
+      if (!isFunctionId(subject)) continue;
       addTally(getOrMake(all, minute, newTally), tally);
-      if (!this.#forgotten.has(functionId)) addTally(getOrMake(this.#totals, functionId, newTally), tally);
+      if (!this.#forgotten.has(subject)) addTally(getOrMake(this.#totals, subject, newTally), tally);
     }
     attempt(() =>
       transaction(() => {
-        for (const { minute, functionId, tally } of batch) {
-          if (!this.#forgotten.has(functionId)) write(functionId, minute, tally);
+        for (const { minute, subject, tally } of batch) {
+          if (!isFunctionId(subject) || !this.#forgotten.has(subject)) write(subject, minute, tally);
         }
         for (const [minute, tally] of all) write(ALL_FUNCTIONS, minute, tally);
       })
@@ -331,7 +370,7 @@ export class Metrics {
 
   #addTo(resolution: Resolution, minutes: readonly MetricRow[]): void {
     const { store } = this.#options;
-    const sums = new Map<string, { functionId: MetricRow["functionId"]; at: number; tally: Tally }>();
+    const sums = new Map<string, { functionId: Subject; at: number; tally: Tally }>();
     for (const row of minutes) {
       const { functionId } = row;
       const at = beginning(resolution, row.at);
@@ -360,7 +399,11 @@ function addRow(to: Tally, row: MetricRow): void {
   addPacked(to.histogram, row.histogram);
 }
 
-function toRow(functionId: MetricRow["functionId"], at: number, { histogram, ...counts }: Tally): MetricRow {
+function isFunctionId(subject: FunctionId | KeySubject): subject is FunctionId {
+  return subject > 0;
+}
+
+function toRow(functionId: Subject, at: number, { histogram, ...counts }: Tally): MetricRow {
   return { ...counts, functionId, at, histogram: packHistogram(histogram) };
 }
 

@@ -91,7 +91,7 @@ Deno.test("each node shows the calls, reads and last uses of all, as often as th
   for (let round = 1; round <= 3; round++) {
     for (const node of [a, b]) node.clock.at = round * 10 * MINUTE;
     for (let n = 0; n < 5; n++) a.metrics.ended(f, "ok", 10);
-    for (let n = 0; n < 2; n++) b.metrics.ended(f, n === 0 ? "error" : "ok", 1_000);
+    for (let n = 0; n < 2; n++) b.metrics.ended(f, n === 0 ? "error" : "ok", 1_000, k);
     b.metrics.ended(g, "ok", 1);
     a.reads.record(s, f, k);
     b.reads.record(s, g, k);
@@ -117,6 +117,11 @@ Deno.test("each node shows the calls, reads and last uses of all, as often as th
     failures: 3,
   }]);
   assert.deepEqual({ ...a.metrics.callsSince(f, now - HOUR) }, { calls: 21, errors: 3 });
+  for (const { metrics } of [a, b]) {
+    assert.deepEqual(metrics.busiestKeys(now - HOUR, 10).keys.map(([id, { calls, errors }]) => [id, calls, errors]), [
+      [k, 6, 3],
+    ]);
+  }
   const summary = b.metrics.summary(f, now - HOUR);
   assert.ok(Math.abs(summary.p50Ms! - 10) < 1 && summary.maxMs === 1_000, JSON.stringify(summary));
   assert.deepEqual(a.metrics.busiest(now - HOUR, 10).functions.map(([id, { calls }]) => [id, calls]), [[f, 21], [

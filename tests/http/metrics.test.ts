@@ -39,6 +39,7 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
       await createSecret(server, "TOKEN", "a-value-of-a-token");
       const keys = [await createGroup(server, "callers")];
       const { value } = await createKey(server, keys[0]!, "caller");
+      const other = await createKey(server, await createGroup(server, "others"), "other");
       id = await deploy(server, "f", HANDLER, { keys });
       await deploy(server, "other", "export default (c) => c.text('')");
       const statuses = [];
@@ -47,7 +48,7 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
       await set(server, { "sandbox.timeout-ms": 1_000 });
       statuses.push((await run(server, "/f?do=hang", value)).status);
       await set(server, { "sandbox.timeout-ms": 30_000 });
-      statuses.push((await run(server, "/f")).status, (await run(server, "/f", server.key)).status);
+      statuses.push((await run(server, "/f")).status, (await run(server, "/f", other.value)).status);
       statuses.push((await run(server, "/other")).status, (await run(server, "/none")).status);
       assert.deepEqual(statuses, [200, 200, 200, 500, 504, 401, 403, 200, 404]);
 
@@ -61,8 +62,15 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
       const { mean, p50, p95, p99, max } = durationMs;
       assert.ok(max >= 1_000 && p95 > 900 && p99 <= max && p50 <= p95 && mean >= max / 6, JSON.stringify(durationMs));
       assert.deepEqual((await total(server)).calls, 7);
+      const ofKey = await total(server, "&keyId=callers/caller");
+      assert.deepEqual([ofKey.calls, ofKey.errors, ofKey.timeouts, ofKey.refusals], [6, 2, 1, 0]);
+      assert.deepEqual(ofKey.durationMs, durationMs);
+      assert.equal(ofKey.secretReads, 0);
+      const refused = await total(server, `&keyId=${other.id}`);
+      assert.deepEqual([refused.calls, refused.refusals], [0, 1]);
     }
     await using server = await startApp({ folder });
+    assert.equal((await total(server, "&keyId=callers/caller")).calls, 6);
     assert.equal((await total(server, `&functionId=${id}`)).calls, 6);
     assert.equal((await total(server)).calls, 7);
   } finally {
@@ -117,6 +125,8 @@ Deno.test("a bad question for metrics names the parameter", async () => {
       ["from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"],
       ["resolution=minutes&from=2020-01-02T00:00:00Z", "from"],
       ["days=3", "days"],
+      ["functionId=1&keyId=1", "keyId"],
+      ["keyId=nameless", "keyId"],
     ]
   ) {
     const { status, body } = await server.api("GET", `/api/metrics?${query}`);
@@ -125,6 +135,9 @@ Deno.test("a bad question for metrics names the parameter", async () => {
   }
   for (const id of ["7", "x"]) {
     assert.equal((await server.api("GET", `/api/metrics?functionId=${id}`)).status, 404, id);
+  }
+  for (const id of ["77", "no/such"]) {
+    assert.equal((await server.api("GET", `/api/metrics?keyId=${id}`)).status, 404, id);
   }
 });
 

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { FunctionId } from "../../src/ids.ts";
+import type { FunctionId, KeyId } from "../../src/ids.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
+import { keySubject } from "../../src/store/metrics.ts";
 import { openObservations } from "../../src/store/observations.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -97,6 +98,43 @@ Deno.test("the busiest functions come first, by what they were called since, how
       assert.deepEqual(busiest(since, 2), [[4, 21], [1, 10], "more"]);
     }
     assert.deepEqual(busiest(clock.at), [[4, 20], [1, 1]]);
+  }));
+
+Deno.test("calls are counted by key as well, added up to hours and days, and never mixed with functions", () =>
+  withMetrics(({ metrics, clock, again }) => {
+    const [acme, other] = [1, 7] as [KeyId, KeyId];
+    for (let n = 0; n < 3; n++) metrics.ended(a, "ok", 10, acme);
+    metrics.ended(b, "timeout", 30, acme);
+    metrics.ended(b, "refused", 1, other);
+    metrics.ended(b, "ok", 1);
+    clock.at = 90 * MINUTE;
+    metrics.ended(a, "error", 5, other);
+    const calls = (of: Metrics) =>
+      of.busiestKeys(START, 9).keys.map(([id, { calls, p50Ms }]) => [id, calls, p50Ms! > 0]);
+    assert.deepEqual(calls(metrics), [[acme, 4, true], [other, 1, true]]);
+    const { calls: count, timeouts, maxMs } = metrics.summary(keySubject(acme), START);
+    assert.deepEqual([count, timeouts, maxMs], [4, 1, 30]);
+    for (const resolution of ["hours", "days"] as const) {
+      const points = metrics.points(resolution, keySubject(other), START, START + DAY);
+      assert.deepEqual(points.map(({ tally }) => tally.calls), resolution === "hours" ? [0, 1] : [1]);
+      assert.equal(points[0]!.tally.refusals, 1);
+    }
+    const functions = [[a, 4], [b, 2]];
+    assert.deepEqual(metrics.busiest(START, 9).functions.map(([id, { calls }]) => [id, calls]), functions);
+    assert.equal(metrics.summary(undefined, START).calls, 6);
+    assert.deepEqual([...metrics.totals().keys()], [a, b]);
+    // Of a key that was revoked, too: ids are not used again.
+    assert.deepEqual(calls(again()), [[acme, 4, true], [other, 1, true]]);
+  }));
+
+Deno.test("beyond a thousand keys in a minute, calls are counted for functions alone", () =>
+  withMetrics(({ metrics, clock }) => {
+    for (let n = 1; n <= 1_500; n++) metrics.ended(a, "ok", 5, n as KeyId);
+    assert.equal(metrics.summary(a, START).calls, 1_500);
+    assert.equal(metrics.busiestKeys(START, 2_000).keys.length, 1_000);
+    clock.at = MINUTE;
+    metrics.ended(a, "ok", 5, 1_500 as KeyId);
+    assert.equal(metrics.summary(keySubject(1_500 as KeyId), START).calls, 1);
   }));
 
 Deno.test("no call has no mean and no percentiles", () =>

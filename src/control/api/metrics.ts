@@ -7,9 +7,9 @@ import { beginning } from "../../telemetry/metrics.ts";
 import { expose, PROMETHEUS_TYPE } from "../../telemetry/prometheus.ts";
 import { seriesOf } from "../../telemetry/series.ts";
 import { summarize, type Tally } from "../../telemetry/tally.ts";
-import { type Resolution, RESOLUTIONS } from "../../store/metrics.ts";
+import { keySubject, type Resolution, RESOLUTIONS } from "../../store/metrics.ts";
 import type { Api, ApiDeps } from "../services.ts";
-import { functionRefText } from "../inputs/references.ts";
+import { functionRefText, keyRefText } from "../inputs/references.ts";
 import { apiRoute } from "./route.ts";
 import { answer, errors, idSchema, query, time, timeSchema } from "../inputs/fields.ts";
 
@@ -65,6 +65,9 @@ const list = apiRoute({
       functionId: functionRefText.optional().openapi({
         description: "A function's id or name. By default, all functions together.",
       }),
+      keyId: keyRefText.optional().openapi({
+        description: "An API key's id or name, for the calls with it; not together with `functionId`.",
+      }),
       from: moment.optional().openapi({
         description:
           "The first point is the one that contains this time. Default: 60 minutes, 48 hours or 90 days ago.",
@@ -79,6 +82,8 @@ const list = apiRoute({
         resolution,
         functionId: idSchema.nullable(),
         functionName: z.string().nullable(),
+        keyId: idSchema.nullable(),
+        keyName: z.string().nullable(),
         points: z.array(pointSchema),
       }).openapi("Metrics"),
     ),
@@ -88,11 +93,13 @@ const list = apiRoute({
 
 export function addMetrics(
   api: Api,
-  { metrics, names, registry, secrets, now, startedAt, cluster }: ApiDeps,
+  { access, metrics, names, registry, secrets, now, startedAt, cluster }: ApiDeps,
 ): void {
   api.openapi(list, (c) => {
-    const { resolution, functionId: ref, from: wanted, to = now() } = c.req.valid("query");
+    const { resolution, functionId: ref, keyId: keyRef, from: wanted, to = now() } = c.req.valid("query");
+    if (ref !== undefined && keyRef !== undefined) throw invalid("keyId", "must not be given with functionId");
     const entry = ref === undefined ? undefined : registry.get(names.functionId(ref, "functionId"));
+    const key = keyRef === undefined ? undefined : access.key(names.keyId(keyRef, "keyId"));
     const length = RESOLUTIONS[resolution];
     const from = beginning(resolution, wanted ?? to - (DEFAULT_POINTS[resolution] - 1) * length);
     if (from >= to) throw invalid("from", "must be before to");
@@ -100,11 +107,13 @@ export function addMetrics(
     if ((to - from) / length > POINTS_MAX) {
       throw invalid("from", `must be at most ${POINTS_MAX} ${resolution} before to`);
     }
-    const points = seriesOf(metrics, resolution, entry?.id, from, to);
+    const points = seriesOf(metrics, resolution, key ? keySubject(key.id) : entry?.id, from, to);
     return c.json({
       resolution,
       functionId: entry?.id ?? null,
       functionName: entry?.name ?? null,
+      keyId: key?.id ?? null,
+      keyName: key ? names.ofKey(key.id) : null,
       points: points.map(shown),
     }, 200);
   });
