@@ -224,7 +224,7 @@ Deno.test("two tabs edit one thing: the second is shown both versions, and decid
 
   await t.step("settings", async () => {
     const name = "sandbox.timeout-ms";
-    await edit({ path: "/web/settings/sandbox", label: name, stored: "12345", typed: "23456" }, async (value) => {
+    await edit({ path: "/web/settings", label: name, stored: "12345", typed: "23456" }, async (value) => {
       const { body } = await server.api("GET", "/api/settings");
       const found = body.settings.find((setting: { name: string }) => setting.name === name);
       assert.equal(String(found.value), value);

@@ -54,7 +54,9 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
   });
 
   await t.step("with a bad value nothing is stored, the field is named, and what was typed is kept", async () => {
+    await page.getByRole("link", { name: "Settings", exact: true }).click();
     await page.getByRole("link", { name: "Sandbox", exact: true }).click();
+    assert.equal(await page.getByLabel("Time limit of a call").inputValue(), "30 s");
     await page.getByLabel("sandbox.timeout-ms").fill("5000");
     await page.getByLabel("sandbox.max-calls").fill("many");
     await page.getByLabel("sandbox.net.deny").fill("10.0.0.0/8\nnot a host!");
@@ -70,7 +72,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
     await assertAccessible(page);
   });
 
-  await t.step("mended, all of it is stored; a list has an entry a line", async () => {
+  await t.step("fixed, all of it is stored; a list has an entry a line", async () => {
     await page.getByLabel("sandbox.max-calls").fill("50");
     await page.getByLabel("sandbox.net.deny").fill("10.0.0.0/8\n\ndb.internal");
     await save(visit);
@@ -89,17 +91,44 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
     assert.equal(await valueOf(server, "sandbox.max-processes"), 64);
   });
 
-  await t.step("a group that does not exist is refused for what else is stored", async () => {
-    await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "API", exact: true }).click();
-    await page.getByLabel("api.access-groups").fill("management\nnobody");
+  await t.step("a time is typed in any unit, and its range is named in those that people use", async () => {
+    await page.goto("/web/settings");
+    const field = page.getByLabel("log.trimming.retention-seconds");
+    assert.equal(await field.inputValue(), "90 days");
+    await field.fill("2 parsecs");
     await save(visit);
-    assert.match(await page.getByRole("alert").textContent() ?? "", /names the group "nobody", which does not exist/);
+    assert.match(await page.getByRole("alert").textContent() ?? "", /must be 1 min to 3650 days/);
+    await page.getByLabel("log.trimming.retention-seconds").fill("48 h");
+    await save(visit);
+    assert.equal(await valueOf(server, "log.trimming.retention-seconds"), 172_800);
+    assert.equal(await page.getByLabel("log.trimming.retention-seconds").inputValue(), "2 days");
   });
 
-  await t.step("the overview leads to each", async () => {
-    await page.getByRole("link", { name: "Settings", exact: true }).click();
-    await page.getByRole("link", { name: "sandbox.max-calls" }).click();
-    assert.equal(new URL(page.url()).hash, "#sandbox.max-calls");
+  await t.step("the groups that may use the API are check boxes, of which one stays checked", async () => {
+    await server.api("POST", "/api/key-groups", { name: "operations" });
+    await page.goto("/web/settings");
+    await page.getByRole("checkbox", { name: "operations" }).check();
+    await page.getByRole("checkbox", { name: "management" }).uncheck();
+    await page.getByRole("checkbox", { name: "operations" }).uncheck();
+    await save(visit);
+    assert.match(await page.getByRole("alert").textContent() ?? "", /at least one group/);
+    await page.getByRole("checkbox", { name: "operations" }).check();
+    await page.getByRole("checkbox", { name: "management" }).check();
+    await save(visit);
+    assert.deepEqual(await valueOf(server, "api.access-groups"), ["management", "operations"]);
+  });
+
+  await t.step("what few people change is folded, and opens for a link to it and for a change", async () => {
+    const advanced = page.getByRole("textbox", { name: "log.batching.max-delay-ms" });
+    assert.ok(!await advanced.isVisible());
+    await page.goto("/web/settings#log.batching.max-delay-ms");
+    await advanced.waitFor();
+    await advanced.fill("1 s");
+    await save(visit);
+    await page.goto("/web/settings");
+    assert.equal(await advanced.inputValue(), "1 s");
+    assert.ok(await advanced.isVisible());
+    await assertGoodEverywhere(page);
   });
 });
 
@@ -133,9 +162,9 @@ Deno.test("Rotate now shows a bar that moves and what was done, and the other ke
     assert.ok(seen.length >= 3, `the bar stood at ${seen}`);
     assert.deepEqual(seen, seen.toSorted((a, b) => a - b));
 
-    const status = page.locator("#notices");
-    await status.getByText("rotated to version 2").waitFor();
-    assert.match(await status.textContent() ?? "", /6,001 values encrypted again/);
+    await page.locator("#notices").getByText("Key rotation finished: version 2.").waitFor();
+    const outcome = page.getByRole("region", { name: "Rotation" });
+    assert.match(await outcome.textContent() ?? "", /rotated to version 2: 6,001 values encrypted again/);
     assert.equal(await page.getByLabel(INTERVAL).inputValue(), "60");
     assert.deepEqual(await page.locator("#encryption-state dd").first().textContent(), "2");
     assert.equal(await page.getByRole("region", { name: "Old keys" }).getByRole("row").count(), 2);

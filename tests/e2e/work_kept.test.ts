@@ -82,7 +82,7 @@ Deno.test("leaving a form that was filled in is asked about, sending it is not",
       ["/web/functions/new", "Description"],
       ["/web/keys/new", "Description"],
       ["/web/users/new", "Name"],
-      ["/web/settings/log", "log.level"],
+      ["/web/settings", "log.level"],
     ] as const
   ) {
     asked.length = 0;

@@ -261,9 +261,9 @@ Deno.test("what is written as a whole can be written again once something else h
         assert.equal(await timeout(server), value);
         sql(server, "UPDATE settings SET value = '6000' WHERE name = 'sandbox.timeout-ms'");
       }
-      const typed = await admin.get("/web/settings/sandbox");
+      const typed = await admin.get("/web/settings");
       const version = /name="version" value="([^"]*)"/.exec(typed.text)![1]!;
-      const saved = await admin.post("/web/settings/sandbox", { "sandbox.timeout-ms": "8000", version });
+      const saved = await admin.post("/web/settings", { "sandbox.timeout-ms": "8000", version });
       assert.equal(saved.status, 303, contentOf(saved.text));
 
       assert.deepEqual(await save(server, "a.ts", `${code}\n`), []);

@@ -106,7 +106,7 @@ Deno.test("the form of settings takes what it shows and nothing else", async () 
   const admin = await setUp(server);
   const settings = async () => (await server.api("GET", "/api/settings")).body;
   const before = await settings();
-  for (const value of ["", "0", "366", "1.5", "9e1", "ninety", "90 days", "NaN"]) {
+  for (const value of ["", "0", "366", "1.5", "9e1", "ninety", "90 parsecs", "36 hours", "NaN"]) {
     const { status, text } = await admin.post("/web/settings/encryption", {
       "encryption.key-rotation.interval-days": value,
       "encryption.retired-keys.keep-days": "5",

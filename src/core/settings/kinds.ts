@@ -43,9 +43,38 @@ export const CATEGORIES: readonly { readonly id: string; readonly title: string 
   ...new Set(SETTING_NAMES.map(categoryOf)),
 ].map((id) => ({ id, title: TITLES[id] ?? id.charAt(0).toUpperCase() + id.slice(1) }));
 
+/** Units of time by what people type, in milliseconds; from the longest. */
+const DURATIONS: readonly (readonly [unit: string, ms: number, typed: RegExp])[] = [
+  ["days", 86_400_000, /^(d|days?)$/],
+  ["h", 3_600_000, /^(h|hours?)$/],
+  ["min", 60_000, /^(m|min|minutes?)$/],
+  ["s", 1_000, /^(s|sec|seconds?)$/],
+  ["ms", 1, /^(ms|milliseconds?)$/],
+];
+
+/** Milliseconds in the unit of a setting's number; undefined if it is no time. */
+function unitMs(name: SettingName): number | undefined {
+  const kind = kindOf(name);
+  return kind.kind === "integer" ? DURATIONS.find(([, , typed]) => typed.test(kind.unit ?? ""))?.[1] : undefined;
+}
+
+/**
+ * Returns a number of milliseconds or seconds in the longest unit that makes it a whole number, such as "90 days";
+ * undefined for other settings, and for a number that only its own unit fits.
+ */
+export function durationOf(name: SettingName, value: number): string | undefined {
+  const own = unitMs(name);
+  if (own === undefined || own > 1_000 || value === 0) return undefined;
+  const [unit, ms] = DURATIONS.find(([, ms]) => value * own % ms === 0)!;
+  const n = value * own / ms;
+  return ms === own ? undefined : `${n} ${unit === "days" && n === 1 ? "day" : unit}`;
+}
+
 /** Returns a value as text; a list has one entry per line. */
 export function writeValue(name: SettingName, value: unknown): string {
   switch (kindOf(name).kind) {
+    case "integer":
+      return durationOf(name, value as number) ?? String(value);
     case "list":
       return (value as string[]).join("\n");
     case "json":
@@ -60,7 +89,7 @@ export function readValue(name: SettingName, text: string): unknown {
   const line = text.trim();
   switch (kindOf(name).kind) {
     case "integer":
-      return /^-?\d+$/.test(line) ? Number(line) : text;
+      return readInteger(name, line) ?? text;
     case "boolean":
       return line === "true" ? true : line === "false" ? false : text;
     case "list":
@@ -70,6 +99,17 @@ export function readValue(name: SettingName, text: string): unknown {
     default:
       return line;
   }
+}
+
+/** Reads a whole number in the setting's own unit, or a time with a unit, such as "1.5 h". */
+function readInteger(name: SettingName, line: string): number | undefined {
+  if (/^-?\d+$/.test(line)) return Number(line);
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(line) ?? [];
+  const own = unitMs(name);
+  const ms = DURATIONS.find(([, , typed]) => typed.test((unit ?? "").toLowerCase()))?.[1];
+  if (number === undefined || own === undefined || ms === undefined) return undefined;
+  const value = Number(number) * ms / own;
+  return Number.isInteger(value) ? value : undefined;
 }
 
 function parsed(text: string): unknown {

@@ -79,6 +79,10 @@ const ASSETS: Record<string, Asset> = {
     type: "text/css",
     load: async () => (await import("../../../../static/functions.css", { with: { type: "text" } })).default,
   },
+  "settings.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/settings.css", { with: { type: "text" } })).default,
+  },
   "history.css": {
     type: "text/css",
     load: async () => (await import("../../../../static/history.css", { with: { type: "text" } })).default,

@@ -7,6 +7,8 @@ export interface FieldProps {
   /** Name in the form, and part of the element's id. */
   name: string;
   label: string;
+  /** A second label, such as the name of a setting in the API. */
+  rawName?: string | undefined;
   /** What the field means; read out with it. */
   hint?: Child;
   /** Of the whole form; the field picks its own. */
@@ -51,7 +53,7 @@ export interface ControlIds {
 
 /** A label, the control that `children` makes, its hint and its problem. */
 export function Field({ children, ...field }: FieldProps & { children: (control: ControlIds) => Child }) {
-  const { name, label, hint } = field;
+  const { name, label, rawName, hint } = field;
   const { id, problem, describedBy } = describe(field);
   const control: ControlIds = {
     id,
@@ -62,6 +64,11 @@ export function Field({ children, ...field }: FieldProps & { children: (control:
   return (
     <div class="field">
       <label for={id}>{label}</label>
+      {rawName !== undefined && (
+        <label for={id} class="raw-name">
+          <code>{rawName}</code>
+        </label>
+      )}
       {children(control)}
       <Notes id={id} label={label} hint={hint} problem={problem} />
     </div>
@@ -70,11 +77,19 @@ export function Field({ children, ...field }: FieldProps & { children: (control:
 
 /** Several controls under one label, such as boxes to check. */
 export function FieldSet({ children, ...field }: FieldProps & { children: Child }) {
-  const { label, hint } = field;
+  const { label, rawName, hint } = field;
   const { id, problem, describedBy } = describe(field);
   return (
     <fieldset id={id} class="checks" tabindex={-1} aria-describedby={describedBy}>
-      <legend>{label}</legend>
+      <legend>
+        {label}
+        {rawName !== undefined && (
+          <>
+            {" "}
+            <code class="raw-name">{rawName}</code>
+          </>
+        )}
+      </legend>
       {children}
       <Notes id={id} label={label} hint={hint} problem={problem} />
     </fieldset>
@@ -99,13 +114,13 @@ function Notes({ id, label, hint, problem }: { id: string; label: string; hint: 
 
 /** One line of text. */
 export function TextField(
-  { name, label, hint, problems, prefix, value = "", isVerbatim, ...rest }:
+  { name, label, rawName, hint, problems, prefix, value = "", isVerbatim, ...rest }:
     & FieldProps
     & InputAttributes
     & { value?: string },
 ) {
   return (
-    <Field {...{ name, label, hint, problems, prefix }}>
+    <Field {...{ name, label, rawName, hint, problems, prefix }}>
       {(control) => <input type="text" value={value} {...control} {...verbatim(isVerbatim)} {...rest} />}
     </Field>
   );
@@ -113,13 +128,13 @@ export function TextField(
 
 /** Several lines of text. */
 export function TextArea(
-  { name, label, hint, problems, prefix, value = "", isVerbatim, ...rest }:
+  { name, label, rawName, hint, problems, prefix, value = "", isVerbatim, ...rest }:
     & FieldProps
     & TextAreaAttributes
     & { value?: string },
 ) {
   return (
-    <Field {...{ name, label, hint, problems, prefix }}>
+    <Field {...{ name, label, rawName, hint, problems, prefix }}>
       {/* HTML parsers drop the first line break of a textarea (HTML, 13.2.6.4.7), so it gets an extra one. */}
       {(control) => <textarea {...control} {...verbatim(isVerbatim)} {...rest}>{"\n" + value}</textarea>}
     </Field>
@@ -153,10 +168,10 @@ export interface SelectFieldProps extends FieldProps, ControlAttributes {
 
 /** One of several. */
 export function SelectField(
-  { name, label, hint, problems, prefix, value = "", options, empty, ...rest }: SelectFieldProps,
+  { name, label, rawName, hint, problems, prefix, value = "", options, empty, ...rest }: SelectFieldProps,
 ) {
   return (
-    <Field {...{ name, label, hint, problems, prefix }}>
+    <Field {...{ name, label, rawName, hint, problems, prefix }}>
       {(control) => (
         <select {...control} {...rest}>
           {empty !== undefined && <option value="" selected={value === ""}>{empty}</option>}

@@ -43,7 +43,7 @@ export function addEncryption(web: Web, { rotation, now, log }: Deps): void {
         {!running && (
           <>
             <div id="notices" hx-swap-oob="innerHTML">
-              <p class="notice">{rotation.last ? sentenceOf(rotation.last) : "No key rotation is running."}</p>
+              <p class="notice">{rotation.last ? brief(rotation.last) : "No key rotation is running."}</p>
             </div>
             <EncryptionState deps={deps} outOfBand />
           </>
@@ -63,12 +63,16 @@ export function Rotating({ deps: { rotation } }: { deps: Deps }) {
   if (!progress) {
     return (
       <section id="rotation" aria-label="Rotation">
+        <h2>Rotation</h2>
         {rotation.last && <LastOutcome last={rotation.last} />}
         <form method="post" action={`${PAGE}/rotate`}>
           <FormToken />
-          <button type="submit" aria-describedby="rotate-hint">Rotate now</button>
+          <button type="submit" class="secondary" aria-describedby="rotate-hint">Rotate now</button>
           <p id="rotate-hint" class="hint">
-            <small>Creates a new key and encrypts every value with it. The server keeps serving requests.</small>
+            <small>
+              Creates a new key and encrypts every value with it. The server keeps serving requests. Rotations are
+              automatic; rotate by hand if a key may have been exposed.
+            </small>
           </p>
         </form>
       </section>
@@ -78,6 +82,7 @@ export function Rotating({ deps: { rotation } }: { deps: Deps }) {
   const percent = total === 0 ? 0 : Math.floor(done / total * 100);
   return (
     <section id="rotation" aria-label="Rotation" hx-get={PROGRESS} hx-trigger={POLL} hx-swap="outerHTML">
+      <h2>Rotation</h2>
       <label for="rotation-progress">Rotating the encryption keys</label>
       {/* Indeterminate until the values are counted. */}
       <progress id="rotation-progress" {...(total === 0 ? {} : { value: done, max: total })}></progress>
@@ -118,6 +123,13 @@ function LastOutcome({ last }: { last: LastRotation }) {
   );
 }
 
+/** The end of a rotation in a few words; `LastOutcome` on the page has the rest. */
+function brief(last: LastRotation): string {
+  return "failure" in last
+    ? "The key rotation failed."
+    : `Key rotation finished: version ${last.outcome.currentVersion}.`;
+}
+
 function sentenceOf(last: LastRotation): string {
   if ("failure" in last) return `The last key rotation failed. ${last.failure}`;
   const { currentVersion, reencrypted, unreadable } = last.outcome;
@@ -127,7 +139,7 @@ function sentenceOf(last: LastRotation): string {
   return unreadable.values === 0 ? done : `${done} ${describeUnreadable(unreadable)}`;
 }
 
-/** The state of the keys, and how to back them up. */
+/** The state of the keys. */
 export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: { deps: Deps; outOfBand?: boolean }) {
   const status = rotation.status();
   const keys = rotation.keys();
@@ -151,12 +163,10 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
         <Fact term="Next rotation">
           <Ago ms={status.nextRotationAt} now={now()} />, every {days(status.rotationIntervalDays)}
         </Fact>
-        <Fact term="Encryptions with this key">
-          {count(keys.seals)} at most; a new key is created automatically after {count(keys.sealsMax)}
-        </Fact>
+        <Fact term="Encryptions with it">at most {count(keys.seals)}</Fact>
       </Facts>
+      <p class="quiet">After {count(keys.sealsMax)} encryptions with one key, the next is created automatically.</p>
       <OldKeys keys={keys} current={current.version} now={now()} />
-      <Backup keys={keys} />
     </div>
   );
 }
@@ -214,7 +224,9 @@ function Missing({ missing, keyFile }: { missing: { version: number; values: num
   );
 }
 
-function Backup({ keys: { keyFile, isWrapped } }: { keys: KeysStatus }) {
+/** How to back the keys up, and what protects them. */
+export function KeyBackup({ deps: { rotation } }: { deps: Deps }) {
+  const { keyFile, isWrapped } = rotation.keys();
   return (
     <>
       <h2>Backup</h2>

@@ -1,66 +1,107 @@
 // Implements the field and the text of any setting, from the table of settings.
 
 import { Badge } from "../../ui/components.tsx";
-import { SelectField, TextArea, TextField } from "../../ui/fields.tsx";
+import { FieldSet, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Problems } from "../../shell/forms.ts";
 import { count } from "../../ui/format.ts";
 import { DEFINITIONS, type SettingName } from "../../../../core/settings/definitions.ts";
-import { kindOf, writeValue } from "../../../../core/settings/kinds.ts";
+import { isSettingName } from "../../../../core/settings/settings.ts";
+import { durationOf, kindOf, writeValue } from "../../../../core/settings/kinds.ts";
 
 /** A field with more rows scrolls. */
 const ROWS_MAX = 12;
+/** Up to this many groups are shown as check boxes. */
+const BOXES_MAX = 50;
 
-/** The field of one setting: `text` is the field's text, `value` the current value. */
-export function SettingField({ name, value, text, problems }: {
+export interface SettingFieldProps {
   name: SettingName;
+  /** The current value. */
   value: unknown;
+  /** The field's text. */
   text: string;
   problems: Problems | undefined;
-}) {
-  const kind = kindOf(name);
-  const { meaning, default: fallback } = DEFINITIONS[name];
-  const hint = <>{meaning} {allowed(name)} Default: {shortText(name, fallback)}.</>;
-  const field = { name, label: name, hint, problems };
+  /** The names of all key groups. */
+  groups: readonly string[];
+}
+
+/** The field of one setting, with the button that resets it if it differs from its default. */
+export function SettingField({ name, value, text, problems, groups }: SettingFieldProps) {
   return (
     <div class="setting">
-      {kind.kind === "integer"
-        ? <TextField {...field} value={text} inputmode="numeric" autocomplete="off" class="number" />
-        : kind.kind === "list" || kind.kind === "json"
-        ? (
-          <TextArea
-            {...field}
-            value={text}
-            rows={Math.min(text.split("\n").length + 1, ROWS_MAX)}
-            isVerbatim
-            autocomplete="off"
-          />
-        )
-        : kind.kind === "boolean"
-        ? (
-          <SelectField
-            {...field}
-            value={text}
-            options={[{ value: "true", label: "on" }, { value: "false", label: "off" }]}
-          />
-        )
-        : kind.kind === "choice"
-        ? (
-          <SelectField
-            {...field}
-            value={text}
-            options={kind.options.map((option) => ({ value: option, label: option }))}
-          />
-        )
-        : <TextField {...field} value={text} autocomplete="off" />}
+      <Control {...{ name, text, problems, groups }} />
       {isChanged(name, value) && (
         <p class="setting-state">
           <Badge kind="warn">changed</Badge>{" "}
-          <button type="submit" name="reset" value={name} class="link" aria-label={`Reset to default: ${name}`}>
-            Reset to default
+          <button type="submit" name="reset" value={name} class="link">
+            <span class="visually-hidden">Reset to default: {name}</span>
+            <span aria-hidden="true">Reset to default</span>
           </button>
         </p>
       )}
     </div>
+  );
+}
+
+function Control({ name, text, problems, groups }: Omit<SettingFieldProps, "value">) {
+  const kind = kindOf(name);
+  const { title, meaning, default: fallback } = DEFINITIONS[name];
+  const hint = <>{meaning} {allowed(name)} Default: {shortText(name, fallback)}.</>;
+  const field = { name, label: title, rawName: name, hint, problems };
+  if (name === "api.access-groups" && groups.length <= BOXES_MAX) return <GroupBoxes {...{ field, text, groups }} />;
+  switch (kind.kind) {
+    case "integer":
+      return <TextField {...field} value={text} autocomplete="off" class="number" />;
+    case "list":
+    case "json":
+      return (
+        <TextArea
+          {...field}
+          value={text}
+          rows={Math.min(text.split("\n").length + 1, ROWS_MAX)}
+          isVerbatim
+          autocomplete="off"
+        />
+      );
+    case "boolean":
+      return (
+        <SelectField
+          {...field}
+          value={text}
+          options={[{ value: "true", label: "on" }, { value: "false", label: "off" }]}
+        />
+      );
+    case "choice":
+      return (
+        <SelectField
+          {...field}
+          value={text}
+          options={kind.options.map((option) => ({ value: option, label: option }))}
+        />
+      );
+    default:
+      return <TextField {...field} value={text} autocomplete="off" />;
+  }
+}
+
+/** A box for each key group, and for each name in the setting that no group has any longer. */
+function GroupBoxes({ field, text, groups }: {
+  field: Parameters<typeof TextField>[0];
+  text: string;
+  groups: readonly string[];
+}) {
+  const chosen = text.split("\n").filter((group) => group !== "");
+  const missing = chosen.filter((group) => !groups.includes(group));
+  return (
+    <FieldSet {...field}>
+      {/* A form without a checked box would not send the field. */}
+      <input type="hidden" name={field.name} value="" />
+      {[...groups, ...missing].map((group) => (
+        <label>
+          <input type="checkbox" name={field.name} value={group} checked={chosen.includes(group)} /> {group}
+          {missing.includes(group) && <Badge kind="bad">does not exist</Badge>}
+        </label>
+      ))}
+    </FieldSet>
   );
 }
 
@@ -73,7 +114,8 @@ export function shortText(name: SettingName, value: unknown): string {
   const kind = kindOf(name);
   switch (kind.kind) {
     case "integer":
-      return count(value as number) + (kind.unit === undefined ? "" : ` ${kind.unit}`);
+      return durationOf(name, value as number) ??
+        count(value as number) + (kind.unit === undefined ? "" : ` ${kind.unit}`);
     case "boolean":
       return value === true ? "on" : "off";
     case "list":
@@ -83,12 +125,37 @@ export function shortText(name: SettingName, value: unknown): string {
   }
 }
 
+/** Names the ranges of times in the units that the page shows, in place of the schema's plain numbers. */
+export function withUnits(problems: Problems): Problems {
+  return Object.fromEntries(
+    Object.entries(problems).map(([name, problem]) => {
+      const kind = isSettingName(name) ? kindOf(name) : undefined;
+      const isTime = kind?.kind === "integer" && kind.unit?.endsWith("seconds");
+      if (!isTime || !problem.startsWith("must be a whole number")) return [name, problem];
+      return [
+        name,
+        `must be ${range(name as SettingName, kind)}`,
+      ];
+    }),
+  );
+}
+
+/** "1 to 720 hours", or "100 ms to 1 h" where the units differ. */
+function range(name: SettingName, { min, max }: { min: number; max: number }): string {
+  const [from, to] = [shortText(name, min), shortText(name, max)];
+  const unit = / \D+$/.exec(to)?.[0] ?? "";
+  return `${unit !== "" && from.endsWith(unit) ? from.slice(0, -unit.length) : from} to ${to}`;
+}
+
 function allowed(name: SettingName): string {
   const kind = kindOf(name);
   switch (kind.kind) {
     case "integer":
-      return `${count(kind.min)} to ${count(kind.max)}${kind.unit === undefined ? "" : ` ${kind.unit}`}.`;
+      return `${range(name, kind)}.${
+        kind.unit?.endsWith("seconds") ? ` A number without a unit is in ${kind.unit}.` : ""
+      }`;
     case "list":
+      if (name === "api.access-groups") return kind.min > 0 ? "At least one." : "";
       return `One entry per line${kind.min > 0 ? `, at least ${count(kind.min)}` : ""}${
         kind.max === undefined ? "" : `, at most ${count(kind.max)}`
       }.`;

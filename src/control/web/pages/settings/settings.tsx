@@ -1,11 +1,11 @@
 // Implements /web/settings: every setting by category, generated from the table of settings.
 
 import type { Context } from "hono";
+import type { Child } from "hono/jsx";
 import { DEFINITIONS, SETTING_NAMES, type SettingName } from "../../../../core/settings/definitions.ts";
-import { CATEGORIES, categoryOf, readValue, writeValue } from "../../../../core/settings/kinds.ts";
+import { categoryOf, readValue, writeValue } from "../../../../core/settings/kinds.ts";
 import type { Version } from "../../../../versions.ts";
 import { isSettingName } from "../../../../core/settings/settings.ts";
-import { Badge } from "../../ui/components.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, type Difference, differences, VersionField } from "../../ui/conflict.tsx";
@@ -21,71 +21,121 @@ import {
 } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { addEncryption, EncryptionState, Rotating } from "./encryption.tsx";
-import { isChanged, SettingField, shortText } from "./fields.tsx";
-import { SettingsTabs } from "./tabs.tsx";
+import { addEncryption, EncryptionState, KeyBackup, Rotating } from "./encryption.tsx";
+import { isChanged, SettingField, type SettingFieldProps, withUnits } from "./fields.tsx";
+import { COMMON, ENCRYPTION, SettingsNav } from "./nav.tsx";
+
+const PATH = "/web/settings";
 
 type Texts = ReadonlyMap<SettingName, string>;
 
 export function addSettings(web: Web, deps: WebDeps): void {
-  const { settings } = deps;
-
-  web.get("/web/settings", (c) => page(c, { title: "Settings", children: <Overview value={settings.get} /> }));
   addEncryption(web, deps);
 
-  for (const category of CATEGORIES) {
-    const path = `/web/settings/${category.id}`;
-    const names = SETTING_NAMES.filter((name) => categoryOf(name) === category.id);
-    const show = (
-      c: Context<WebEnv>,
-      texts: Texts,
-      { problems, status = 400, notice }: { problems?: Problems; status?: FormStatus; notice?: string } = {},
-    ) => {
-      if (notice !== undefined) c.set("notice", notice);
-      const version = settings.version(names);
-      const conflict = status === 412 ? differencesOf(names, stored(), texts) : undefined;
-      const form = <Form path={path} texts={texts} value={settings.get} {...{ names, problems, version, conflict }} />;
-      return page(c, {
-        title: category.title,
-        children: (
-          <>
-            <SettingsTabs current={category.id} />
-            {category.id === "encryption" ? <EncryptionPage deps={deps} form={form} /> : form}
-          </>
-        ),
-      }, problems ? status : 200);
-    };
-    const stored = (): Texts => new Map(names.map((name) => [name, writeValue(name, settings.get(name))]));
+  addForm(web, deps, {
+    path: `${PATH}/${ENCRYPTION}`,
+    title: "Encryption",
+    names: SETTING_NAMES.filter((name) => categoryOf(name) === ENCRYPTION),
+    body: (fields, form) => (
+      <>
+        <SettingsNav current={ENCRYPTION} />
+        <EncryptionState deps={deps} />
+        <Rotating deps={deps} />
+        <h2>Settings</h2>
+        {form(<Fields of={fields} />)}
+        <KeyBackup deps={deps} />
+      </>
+    ),
+  });
 
-    web.get(path, (c) => show(c, stored()));
+  addForm(web, deps, {
+    path: PATH,
+    title: "Settings",
+    names: SETTING_NAMES.filter((name) => categoryOf(name) !== ENCRYPTION),
+    body: (fields, form) => (
+      <div class="with-nav">
+        <SettingsNav current={undefined} />
+        <div>
+          <p class="quiet">
+            Changes take effect at once. The port, the folders and other properties of the machine are set by
+            environment variables instead.
+          </p>
+          {form(COMMON.map(({ id, title }) => (
+            <section id={id} class="settings-group" aria-labelledby={`${id}-title`}>
+              <h2 id={`${id}-title`}>{title}</h2>
+              <Fields of={fields.filter(({ name }) => categoryOf(name) === id)} />
+            </section>
+          )))}
+        </div>
+      </div>
+    ),
+  });
 
-    web.post(path, async (c) => {
-      const typed = await readForm(c);
-      const texts = typedTexts(typed, stored());
-      const reset = fieldText(typed, "reset");
-      if (isSettingName(reset) && names.includes(reset)) {
-        await deps.commit(() => settings.reset(c.get("actor"), reset));
-        const notice = `${reset} was reset to its default.`;
-        const others = changesOf(settings, new Map([...texts].filter(([name]) => name !== reset)));
-        if (Object.keys(others).length === 0) return redirect(c, path, notice);
-        const back = new Map([...texts, [reset, writeValue(reset, settings.get(reset))]]);
-        return show(c, back, { notice: `${notice} Your other changes are not saved yet.` });
-      }
-      const changes = changesOf(settings, texts);
-      const changed = Object.keys(changes);
-      if (changed.length === 0) return redirect(c, path, "There were no changes to save.");
-      const result = await attempt(() =>
-        deps.commit(() => settings.change(c.get("actor"), changes, expectedIn(typed), names))
-      );
-      if ("problems" in result) return show(c, texts, result);
-      return redirect(c, path, `Saved ${changed.join(", ")}. The change has taken effect.`);
-    });
-  }
+  // Addresses of the categories from before they shared a page.
+  for (const { id } of COMMON) web.get(`${PATH}/${id}`, (c) => c.redirect(`${PATH}#${id}`, 301));
+}
+
+interface SettingsForm {
+  path: string;
+  title: string;
+  /** The settings that the form changes. */
+  names: readonly SettingName[];
+  /** Renders the page; `form` puts a form around the fields. */
+  body: (fields: readonly SettingFieldProps[], form: (fields: Child) => Child) => Child;
+}
+
+function addForm(web: Web, deps: WebDeps, { path, title, names, body }: SettingsForm): void {
+  const { settings } = deps;
+  const stored = (): Texts => new Map(names.map((name) => [name, writeValue(name, settings.get(name))]));
+  const show = (
+    c: Context<WebEnv>,
+    texts: Texts,
+    { problems, status = 400, notice }: { problems?: Problems; status?: FormStatus; notice?: string } = {},
+  ) => {
+    if (notice !== undefined) c.set("notice", notice);
+    const version = settings.version(names);
+    const conflict = status === 412 ? differencesOf(names, stored(), texts) : undefined;
+    const groups = deps.access.groups().map((group) => group.name);
+    const fields = names.map((name) => ({
+      name,
+      value: settings.get(name),
+      text: texts.get(name)!,
+      problems,
+      groups,
+    }));
+    const form = (children: Child) => <Form {...{ path, names, problems, version, conflict }}>{children}</Form>;
+    return page(c, { title, styles: ["settings.css"], children: body(fields, form) }, problems ? status : 200);
+  };
+
+  web.get(path, (c) => show(c, stored()));
+
+  web.post(path, async (c) => {
+    const typed = await readForm(c);
+    const texts = typedTexts(typed, stored());
+    const reset = fieldText(typed, "reset");
+    if (isSettingName(reset) && names.includes(reset)) {
+      await deps.commit(() => settings.reset(c.get("actor"), reset));
+      const notice = `${reset} was reset to its default.`;
+      const others = changesOf(settings, new Map([...texts].filter(([name]) => name !== reset)));
+      if (Object.keys(others).length === 0) return redirect(c, `${path}#${reset}`, notice);
+      const back = new Map([...texts, [reset, writeValue(reset, settings.get(reset))]]);
+      return show(c, back, { notice: `${notice} Your other changes are not saved yet.` });
+    }
+    const changes = changesOf(settings, texts);
+    const changed = Object.keys(changes);
+    if (changed.length === 0) return redirect(c, path, "There were no changes to save.");
+    const result = await attempt(() =>
+      deps.commit(() => settings.change(c.get("actor"), changes, expectedIn(typed), names))
+    );
+    if ("problems" in result) return show(c, texts, { ...result, problems: withUnits(result.problems) });
+    return redirect(c, path, `Saved ${changed.join(", ")}. The change has taken effect.`);
+  });
 }
 
 /** Returns the typed text of each setting; the stored one for settings that the form did not send. */
 function typedTexts(typed: Typed, stored: Texts): Texts {
-  return new Map([...stored].map(([name, text]) => [name, typed[name] ? fieldText(typed, name) : text]));
+  const textOf = (name: SettingName) => typed[name]!.map((text) => text.replaceAll("\r\n", "\n")).join("\n");
+  return new Map([...stored].map(([name, text]) => [name, typed[name] ? textOf(name) : text]));
 }
 
 /** Returns the settings whose text differs from the current value. */
@@ -100,15 +150,14 @@ function differencesOf(names: readonly SettingName[], stored: Texts, typed: Text
   return differences(labels, Object.fromEntries(stored), Object.fromEntries(typed));
 }
 
-function Form({ path, names, texts, value, problems, version, conflict }: {
+function Form({ path, names, problems, version, conflict, children }: {
   path: string;
   names: readonly SettingName[];
-  texts: Texts;
-  value: (name: SettingName) => unknown;
   problems: Problems | undefined;
   version: Version;
   /** The differences, if another user has changed a setting. */
   conflict: readonly Difference[] | undefined;
+  children: Child;
 }) {
   return (
     <form method="post" action={path} novalidate>
@@ -119,63 +168,27 @@ function Form({ path, names, texts, value, problems, version, conflict }: {
       {conflict
         ? <Conflict differences={conflict} reload={path} />
         : <ProblemSummary problems={problems} labels={Object.fromEntries(names.map((name) => [name, name]))} />}
-      {names.map((name) => (
-        <SettingField
-          name={name}
-          value={value(name)}
-          text={texts.get(name)!}
-          problems={problems}
-        />
-      ))}
-      <button type="submit">Save</button>
+      {children}
+      <div class="save-bar">
+        <button type="submit">Save</button>
+      </div>
     </form>
   );
 }
 
-function EncryptionPage({ deps, form }: { deps: WebDeps; form: unknown }) {
+/** The fields of settings; those that few people change are folded, unless one is changed or has a problem. */
+function Fields({ of: fields }: { of: readonly SettingFieldProps[] }) {
+  const advanced = fields.filter(({ name }) => DEFINITIONS[name].isAdvanced);
+  const isOpen = advanced.some(({ name, value, problems }) => problems?.[name] || isChanged(name, value));
   return (
     <>
-      <Rotating deps={deps} />
-      <EncryptionState deps={deps} />
-      <h2>Settings</h2>
-      {form}
-    </>
-  );
-}
-
-/** An overview of all settings with their values. */
-function Overview({ value }: { value: (name: SettingName) => unknown }) {
-  return (
-    <>
-      <SettingsTabs current={undefined} />
-      <p>
-        Settings can be changed while the server runs; changes take effect at once. The port, the folders and other
-        properties of the machine are set by environment variables instead.
-      </p>
-      {CATEGORIES.map(({ id, title }) => (
-        <section>
-          <h2>{title}</h2>
-          <dl class="settings">
-            {SETTING_NAMES.filter((name) => categoryOf(name) === id).map((name) => (
-              <div>
-                <dt>
-                  <a href={`/web/settings/${id}#${name}`}>{name}</a>
-                  {isChanged(name, value(name)) && (
-                    <>
-                      {" "}
-                      <Badge kind="warn">changed</Badge>
-                    </>
-                  )}
-                </dt>
-                <dd>
-                  <strong>{shortText(name, value(name))}</strong>
-                  <small class="hint">{DEFINITIONS[name].meaning}</small>
-                </dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      ))}
+      {fields.filter(({ name }) => !DEFINITIONS[name].isAdvanced).map((field) => <SettingField {...field} />)}
+      {advanced.length > 0 && (
+        <details class="advanced" open={isOpen}>
+          <summary>Advanced ({advanced.length})</summary>
+          {advanced.map((field) => <SettingField {...field} />)}
+        </details>
+      )}
     </>
   );
 }
