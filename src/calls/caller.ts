@@ -30,6 +30,7 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
   /** The values that were disclosed to the call. */
   readonly disclosed: DisclosedSecrets;
   readonly onTrial: ObservedCaller["onTrial"];
+  readonly onAsked: ObservedCaller["onAsked"];
   readonly #rights: Rights;
   /** The function and the key when the call was admitted. */
   readonly #admittedTo: RegisteredFunction;
@@ -45,12 +46,13 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
     rights: Rights,
     fn: RegisteredFunction,
     holder: KeyHolder | undefined,
-    call: Pick<ObservedCaller, "trace" | "disclosed" | "onTrial">,
+    call: Pick<ObservedCaller, "trace" | "disclosed" | "onTrial" | "onAsked">,
   ) {
     this.functionId = fn.id;
     this.trace = call.trace;
     this.disclosed = call.disclosed;
     this.onTrial = call.onTrial;
+    this.onAsked = call.onAsked;
     this.#rights = rights;
     this.#admittedTo = this.#function = fn;
     this.#admittedAs = this.#holder = holder;

@@ -170,8 +170,13 @@ export function createRun(deps: RunDependencies): Run {
         keyId = holder.keyId;
         access.recordUse(keyId);
       }
-      const reportTrial = fn.trial ? onTrial(call, fn.trial, deps) : undefined;
-      caller = new RunCaller(deps, fn, holder, { trace, disclosed: call.disclosed, onTrial: reportTrial });
+      const keepsDebug = settings.get("log.level") === "debug";
+      caller = new RunCaller(deps, fn, holder, {
+        trace,
+        disclosed: call.disclosed,
+        onTrial: fn.trial ? onTrial(call, fn.trial, deps) : undefined,
+        onAsked: keepsDebug ? (message) => logCall(deps, call, "debug", "secret", message) : undefined,
+      });
       const bodyTimeoutMs = request.body ? settings.get("run.body-timeout-ms") : 0;
       if (!earlier && request.body) body = await bodyOf(request, request.body, bodyTimeoutMs);
       // Files are checked for edits after the request arrived, once for all requests of the same turn.
@@ -183,7 +188,6 @@ export function createRun(deps: RunDependencies): Run {
       const assets = files.length === 0 ? NO_ASSETS : await assetsOf(files, call);
       // The function or the key may have changed during the waits above.
       if (!caller.isCurrent) throw outdated();
-      const keepsDebug = settings.get("log.level") === "debug";
       if (keepsDebug) logCall(deps, call, "debug", "exec_start", `${method} ${path}`);
       keyRemoval.begin();
       const response = await pool.call(targetOf(fn, holder, code, assets), {

@@ -6,10 +6,10 @@ import type { Level } from "./log.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 
 /**
- * What happened: a handler printed, lines were dropped, a call began, ended or failed, a response contained secrets, or
- * the server made an error.
+ * What happened: a handler printed or asked for a secret, lines were dropped, a call began, ended or failed, a response
+ * contained secrets, or the server made an error.
  */
-export type LogEvent = "print" | "dropped" | "exec_start" | "exec_end" | "exec_reject" | "leak" | "error";
+export type LogEvent = "print" | "secret" | "dropped" | "exec_start" | "exec_end" | "exec_reject" | "leak" | "error";
 
 /** Events whose messages contain no text of the handler. */
 const SERVER_EVENTS: readonly LogEvent[] = ["dropped", "exec_end", "leak"];

@@ -48,6 +48,39 @@ Deno.test("a call's lines are listed from the moment it was answered, level by l
   assert.equal((await kept(server, `?functionId=${id + 1}`)).length, 0);
 });
 
+Deno.test("at level debug, a call leaves the names of the secrets that it asked for, and no value", async () => {
+  await using server = await startApp();
+  await createSecret(server, "ASKED", "a-value-that-nobody-sees");
+  await createSecret(server, "UNASKED", "another-value");
+  const code = `export default async (c, ctx) => {
+    const asked = await ctx.getSecret("ASKED");
+    await ctx.getSecret("MISSING");
+    await ctx.getSecret(asked);
+    await ctx.getSecret("not a name: " + ctx.query.n);
+    await ctx.getCompleteSecret("ASKED");
+    return c.text("");
+  }`;
+  await deploy(server, "asks", code);
+  // Not logged at the default level; and what is often asked for is sent ahead, which is no question.
+  for (let n = 0; n < 5; n++) await run(server, `/asks?n=${n}`);
+  assert.deepEqual(await kept(server), []);
+  await set(server, { "log.level": "debug" });
+  for (let n = 0; n < 2; n++) {
+    const { headers } = await run(server, `/asks?n=${n}`);
+    const entries = await kept(server, `?requestId=${headers.get("x-request-id")}`);
+    assert.deepEqual(entries.map(({ level, event, message }) => `${level} ${event} ${message}`), [
+      "debug exec_start GET /run/asks",
+      "debug secret getSecret: ASKED (global)",
+      "debug secret getSecret: MISSING (no value)",
+      "debug secret getSecret: [secret ASKED] (no value)",
+      "debug secret getSecret: an invalid name (no value)",
+      "debug secret getCompleteSecret: ASKED (global)",
+      "debug exec_end Status 200.",
+    ]);
+    assert.ok(entries.slice(1).every(({ durationMs }) => durationMs! > 0));
+  }
+});
+
 Deno.test("a failure is told with the lines of the handler's own files, and none of the server's", async () => {
   await using server = await startApp();
   const code = `export default async (c, ctx) => {

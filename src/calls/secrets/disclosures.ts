@@ -32,6 +32,8 @@ export interface ObservedCaller extends Caller {
   readonly trace: CallTrace | undefined;
   /** Called with the name of each value that is disclosed; undefined unless narrower rights are on trial. */
   readonly onTrial: ((name: string) => void) | undefined;
+  /** Called with each question and its answer, without values, in words; undefined unless they are logged. */
+  readonly onAsked: ((message: string) => void) | undefined;
 }
 
 export interface DisclosuresOptions {
@@ -55,7 +57,8 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
     this.#isNews = oncePerMinute(options.now);
   }
 
-  asked({ functionId, trace }: ObservedCaller, kind: QuestionKind, name: string): (scopes: readonly Scope[]) => void {
+  asked(caller: ObservedCaller, kind: QuestionKind, name: string): (scopes: readonly Scope[]) => void {
+    const { functionId, trace, onAsked } = caller;
     const { metrics, masking } = this.#options;
     const began = performance.now();
     // A handler may pass any text as a name, even a secret's value.
@@ -65,13 +68,14 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
     );
     return (scopes) => {
       traced?.(scopes);
+      onAsked?.(questionText(kind, name, scopes));
       metrics.secretsRead(functionId, 1, performance.now() - began);
     };
   }
 
-  /** In a traced call, each question has its own span; in a trial, what was not asked for must not be reported. */
-  needsQuestions({ trace, onTrial }: ObservedCaller): boolean {
-    return trace !== undefined || onTrial !== undefined;
+  /** In a traced call, each question has its own span; in a trial and a log, only what was asked for is reported. */
+  needsQuestions({ trace, onTrial, onAsked }: ObservedCaller): boolean {
+    return trace !== undefined || onTrial !== undefined || onAsked !== undefined;
   }
 
   disclosed(caller: ObservedCaller, { id, name, value }: DisclosedSecret): void {
@@ -106,4 +110,10 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
       this.#options.log("error", `Secret ${secret} ${what}. ${problem}`);
     }
   }
+}
+
+/** Returns a question with the scopes of the values that were given. */
+function questionText(kind: QuestionKind, name: string, scopes: readonly Scope[]): string {
+  const shown = isSecretName(name) ? name : "an invalid name";
+  return `${QUESTIONS[kind]}: ${shown} (${scopes.length === 0 ? "no value" : scopes.join(", ")})`;
 }

@@ -39,7 +39,7 @@ const logSchema = z.object({
   event: z.string().openapi({
     description:
       "`print`; `dropped`: too many lines were printed; `exec_start`, `exec_end`, `exec_reject`: a call started, " +
-      "ended, failed; `leak`: its response contains a secret; `error`: an error of the server.",
+      "ended, failed; `secret`: it asked for a secret; `leak`: its response contains a secret; `error`: an error of the server.",
     example: "print",
   }),
   message: z.string(),

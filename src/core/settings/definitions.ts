@@ -98,7 +98,7 @@ export const DEFINITIONS = {
   ),
   "log.level": define(
     "Lowest level",
-    "Lowest level of entries that the logs of functions keep: debug, info, warn or error. At debug, the start and end of each call are logged, too.",
+    "Lowest level of entries that the logs of functions keep: debug, info, warn or error. At debug, the start and end of each call, and the names of the secrets that it asks for, are logged, too.",
     "info",
     z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error"),
   ),
