@@ -35,6 +35,7 @@ export const PURPOSES = [
   "cluster handovers",
   "set-up link",
   "cluster keyring",
+  "exposed values",
 ] as const;
 
 export type Purpose = (typeof PURPOSES)[number];

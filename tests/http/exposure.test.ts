@@ -63,6 +63,21 @@ Deno.test("exposure lists what a key, a function and an actor read, and what was
   const expected = { ONE: "true false", TWO: "false false", THREE: "false true", FOUR: "false false" };
   assert.deepEqual(states, { ...expected, SEALED: "false false" });
 
+  // A value counts as replaced while none that was read is the current one again, restored or typed.
+  const rotated = async (name: string) => (await exposed("")).find((value) => value.name === name)!.rotatedSince;
+  const change = (n: number, method: string, path: string, body?: unknown) =>
+    api(method, `/api/secrets/${ids[n]}${path}`, body);
+  const replaced = [];
+  for (const body of [{ value: "a third" }, { value: "value of ONE" }, { value: "a fourth" }]) {
+    assert.equal((await change(0, "PUT", "", body)).status, 200);
+    replaced.push(await rotated("ONE"));
+  }
+  assert.equal((await change(0, "POST", "/versions/1/restore")).status, 200);
+  replaced.push(await rotated("ONE"));
+  assert.equal((await change(0, "PUT", "", { value: "a fifth" })).status, 200);
+  replaced.push(await rotated("ONE"));
+  assert.deepEqual(replaced, [true, false, true, false, true]);
+
   // A revoked key has no name any more, but its id.
   await api("DELETE", `/api/keys/${a.id}`);
   assert.deepEqual(await counts(`keyId=${a.id}`), ["ONE 2 0", "SEALED 0 1", "TWO 1 0"]);

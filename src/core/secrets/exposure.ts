@@ -3,9 +3,12 @@
 
 import type { FunctionId, KeyId, Scope, SecretId } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
+import type { Keyring } from "../../keyring/keyring.ts";
 import type { AuditRow, AuditWho } from "../../store/audit.ts";
 import type { SecretReadStore } from "../../store/secret_reads.ts";
+import type { SecretRow } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
+import { type OpenedSecret, openSecret, openVersion } from "./opened.ts";
 
 /** Whose reads count; without any, everybody's. Times in milliseconds since 1970 UTC; `to` is not included. */
 export interface ExposureFilter {
@@ -34,7 +37,7 @@ export interface ExposedValue {
   readonly reads: number;
   /** How often a function could send the sealed value, without reading it. */
   readonly sealedUses: number;
-  /** Whether another value was set after the last read. */
+  /** Whether another value was set after the last read, and none of those that were read is the current one again. */
   readonly rotatedSince: boolean;
   readonly deleted: boolean;
 }
@@ -46,6 +49,7 @@ export interface Exposure {
 
 export interface ExposureOptions {
   readonly store: Store;
+  readonly keyring: Keyring;
   readonly reads: Pick<SecretReadStore, "exposed" | "exposedAt" | "last">;
   /** Stores what was counted so far. */
   readonly flush: () => void;
@@ -63,7 +67,9 @@ interface Sum {
   name?: string;
 }
 
-export function createExposure({ store, reads, flush }: ExposureOptions): Exposure {
+export function createExposure({ store, keyring, reads, flush }: ExposureOptions): Exposure {
+  const fingerprints = keyring.derive("exposed values");
+
   return {
     values(filter) {
       flush();
@@ -116,6 +122,23 @@ export function createExposure({ store, reads, flush }: ExposureOptions): Exposu
     sums.set(id, sum);
   }
 
+  /**
+   * Reports whether the current value of a secret is none of those that it had from `first` to `last`. Values that are no
+   * longer kept, or cannot be read, are not compared.
+   */
+  function isReplaced(row: SecretRow, first: number, last: number): boolean {
+    if (row.setAt <= last) return false;
+    const read = store.secretVersions.list(row.id)
+      .filter(({ setAt, until, previousUntil }) => setAt <= last && Math.max(until, previousUntil ?? 0) >= first);
+    if (read.length === 0) return true;
+    const current = fingerprintOf(openSecret(store.secrets, keyring, row));
+    return current === undefined || !read.some((version) => fingerprintOf(openVersion(keyring, version)) === current);
+  }
+
+  function fingerprintOf({ value }: OpenedSecret): string | undefined {
+    return value === null ? undefined : fingerprints.hexMac(value.reveal());
+  }
+
   function toValue(secretId: SecretId, { first, last, reads, sealedUses, name }: Sum): ExposedValue {
     const row = store.secrets.find(secretId);
     const known = row ?? store.deletedSecrets.find(secretId);
@@ -129,7 +152,7 @@ export function createExposure({ store, reads, flush }: ExposureOptions): Exposu
       lastReadAt: last,
       reads,
       sealedUses,
-      rotatedSince: row !== undefined && row.setAt > last,
+      rotatedSince: row !== undefined && isReplaced(row, first, last),
       deleted: row === undefined,
     };
   }
