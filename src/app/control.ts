@@ -71,7 +71,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
       ...settings.view({ versionsKept: "secrets.versions-kept" }),
     }),
     allLogs: createAllLogs(parts.logs, logNodes),
-    exposure: createExposure({ store, reads: parts.observations.secretReads, flush: () => parts.reads.flush() }),
+    exposure: createExposure({ ...parts, reads: parts.observations.secretReads, flush: () => parts.reads.flush() }),
     suggestions: createSuggestions({
       ...parts,
       reads: parts.observations.secretReads,
@@ -79,7 +79,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
       flush: () => parts.reads.flush(),
       now,
     }),
-    effects: createSecretEffects({ store, functions: () => registry.list(), now }),
+    effects: createSecretEffects({ store, keyring: parts.keyring, functions: () => registry.list(), now }),
     explainer: createExplainer(store),
     packages: createPackages({
       imports,

@@ -106,6 +106,8 @@ export interface SecretFilter {
   name?: SecretName | undefined;
   /** Only secrets that are due by this time, in milliseconds since 1970 UTC. */
   dueBy?: number | undefined;
+  /** Only secrets whose references are resolved. */
+  expand?: true | undefined;
 }
 
 export interface SecretStore {
@@ -231,6 +233,7 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
       ["group_id", filter.groupId],
       ["key_id", filter.keyId],
       ["name", filter.name],
+      ["expand", filter.expand && 1],
     ].filter(([, value]) => value !== undefined) as [string, string | number][];
     const due = filter.dueBy === undefined ? "" : "s.due_at IS NOT NULL AND s.due_at <= ? AND ";
     const where = columns.map(([column]) => `s.${column} = ? AND `).join("") + due;

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
-import { DEPTH_MAX, expandReferences, type Referenced } from "../../src/calls/secrets/expansion.ts";
+import { expandReferences, type Referenced } from "../../src/calls/secrets/expansion.ts";
+import { DEPTH_MAX } from "../../src/core/secrets/reference_syntax.ts";
 import { createSecrets } from "../../src/core/secrets/service.ts";
 import type { Caller } from "../../src/core/secrets/resolution.ts";
 import type { FunctionId, GroupId, KeyId, OwnerRef, Scope, SecretId, SecretName } from "../../src/ids.ts";

@@ -9,7 +9,7 @@ import { createRegistry } from "../../src/core/functions/registry.ts";
 import { createSecretEffects } from "../../src/core/secrets/effect.ts";
 import { createExplainer } from "../../src/core/secrets/explain.ts";
 import { createSecrets } from "../../src/core/secrets/service.ts";
-import type { FunctionId, KeyId, Owner, SecretId, SecretName } from "../../src/ids.ts";
+import { type FunctionId, type KeyId, type Owner, ownerId, type SecretId, type SecretName } from "../../src/ids.ts";
 import { temporaryStore, unrecorded } from "./temporary.ts";
 
 const NAMES = ["A", "B"] as SecretName[];
@@ -43,7 +43,7 @@ function data() {
     ...groups.map((groupId): Owner => ({ scope: "group", groupId })),
     ...keys.map((keyId): Owner => ({ scope: "key", keyId })),
   ];
-  const effects = createSecretEffects({ store, functions: () => registry.list(), now });
+  const effects = createSecretEffects({ store, keyring, functions: () => registry.list(), now });
   const explainer = createExplainer(store);
   /** What each caller finds under each name, by an explanation of its own. */
   const answers = (at?: number): Map<string, string> => {
@@ -65,6 +65,92 @@ function data() {
   };
   return { ...there, clock, secrets, access, registry, owners, effects, answers, keys };
 }
+
+/** A model of what a caller is answered: the text, with references resolved; undefined for none. */
+function answerOf(
+  it: ReturnType<typeof data>,
+  asker: { functionId: FunctionId; patterns: readonly string[]; groupId?: number; keyId?: number },
+  name: string,
+  scope?: string,
+  path: readonly string[] = [],
+): string | undefined {
+  const owners: [string, number | undefined][] = [
+    ["key", asker.keyId],
+    ["group", asker.groupId],
+    ["function", asker.functionId],
+    ["global", 0],
+  ];
+  if (path.length > 8 || (asker.patterns[0] !== "*" && !asker.patterns.includes(name))) return undefined;
+  const rows = it.store.secrets.list({ name: name as SecretName }, 0, 1_000);
+  const row = owners.filter(([each, id]) => id !== undefined && (scope === undefined || each === scope))
+    .map(([each, id]) => rows.find(({ owner }) => owner.scope === each && ownerId(owner) === id))
+    .find((row) => row !== undefined);
+  if (!row || path.includes(`${row.id}`)) return undefined;
+  const [shown] = it.secrets.reveal(OPERATOR, [row]);
+  let text: string | undefined = shown!.value!.reveal();
+  if (!row.expand) return text;
+  for (const [whole, scope, name] of text.matchAll(/\$\{(?:(\w+):)?(\w+)\}/g)) {
+    const inner = answerOf(it, asker, name!, scope, [...path, `${row.id}`]);
+    text = inner === undefined ? undefined : text?.replace(whole, inner);
+  }
+  return text;
+}
+
+const referring = fc.record({
+  kind: fc.constantFrom("set", "set", "set", "delete"),
+  // Mostly global, so that references lead somewhere.
+  owner: fc.oneof(fc.constant(0), fc.constant(0), fc.nat(9)),
+  set: fc.constantFrom(
+    ...["A ${B}", "A ${B}+${C}", "A ${global:B} ${B}", "B ${C}", "B ${key:C}", "B plain", "C ${A}"],
+    ...["C plain", "C other", "C plain", "C other"],
+  ),
+});
+
+Deno.test("an effect follows references: it lists exactly the callers and names whose text differs", async () => {
+  let followed = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(referring, { minLength: 4, maxLength: 14 }), async (steps) => {
+      using it = data();
+      const texts = () => {
+        const found = new Map<string, string | undefined>();
+        for (const fn of it.registry.list().filter(({ enabled }) => enabled)) {
+          const callers = fn.keys.length === 0 ? [undefined] : it.keys.map((id) => it.access.key(id));
+          for (const key of callers.filter((key) => !key || fn.keys.includes(key.groupId))) {
+            const asker = { functionId: fn.id, patterns: fn.secrets, groupId: key?.groupId, keyId: key?.id };
+            for (const name of ["A", "B", "C"]) found.set(`${fn.id} ${key?.id} ${name}`, answerOf(it, asker, name));
+          }
+        }
+        return found;
+      };
+      for (const { kind, owner: index, set } of steps) {
+        const [owner, name, value] = [it.owners[index]!, set.slice(0, 1) as SecretName, set.slice(2)];
+        const row = it.store.secrets.findByOwner(name, owner);
+        const expand = value.includes("$");
+        const work = (): void => {
+          if (!row) return void it.secrets.create(OPERATOR, { name, value, owner, comment: "", expand });
+          if (kind === "delete") it.secrets.delete(OPERATOR, row.id);
+          else it.secrets.update(OPERATOR, row.id, { value, expand });
+        };
+        it.clock.now += 10;
+        const before = texts();
+        const { changes } = await it.effects.of([name], work);
+        if (row && kind === "delete") assert.deepEqual(it.effects.ofDeleting(row).changes, changes);
+        work();
+        const after = texts();
+        const differing = [...before].filter(([key, text]) => after.get(key) !== text).map(([key]) => key);
+        const listed = changes.map(({ functionId, keyId, name }) => `${functionId} ${keyId ?? undefined} ${name}`);
+        // Different versions can have the same text.
+        for (const key of differing) assert.ok(listed.includes(key), key);
+        for (const key of listed) {
+          assert.ok(before.get(key) !== undefined || after.get(key) !== undefined, `${key} is given nothing`);
+        }
+        followed += differing.filter((key) => !key.endsWith(name)).length;
+      }
+    }),
+    { numRuns: 25 },
+  );
+  assert.ok(followed > 10, String(followed));
+});
 
 const step = fc.record({
   kind: fc.constantFrom("set", "set", "set", "delete", "rename", "comment"),

@@ -1,14 +1,10 @@
-// Resolves references in a value: `${NAME}` and `${scope:NAME}`, where `$${` is a literal `${`. What a reference leads
-// to is decided by its caller, which applies the rules of any question.
+// Resolves references in a value. What a reference leads to is decided by its caller, which applies the rules of any
+// question.
 
 import { Buffer } from "node:buffer";
-import { type Scope, SCOPES, type SecretId, type SecretName } from "../../ids.ts";
+import type { Scope, SecretId, SecretName } from "../../ids.ts";
 import { SECRET_VALUE_MAX_BYTES } from "../../core/secrets/names.ts";
-
-/** References that may follow one another. */
-export const DEPTH_MAX = 8;
-
-const REFERENCE = new RegExp(`\\$\\$\\{|\\$\\{(?:(${SCOPES.join("|")}):)?([a-zA-Z0-9_-]{1,255})\\}`, "g");
+import { DEPTH_MAX, REFERENCE } from "../../core/secrets/reference_syntax.ts";
 
 /** What a reference leads to. */
 export interface Referenced {

@@ -3,10 +3,12 @@
 
 import type { FunctionId, GroupId, KeyId, Scope, SecretId, SecretName } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
+import type { Keyring } from "../../keyring/keyring.ts";
 import type { SecretRow } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { maySecretBeAsked } from "../functions/permissions.ts";
 import type { RegisteredFunction } from "../functions/registry.ts";
+import { AnswerSnapshot, type Asker, withReferring } from "./answer_snapshot.ts";
 
 /** What a caller finds under a name. */
 export interface FoundValue {
@@ -26,7 +28,7 @@ export interface ChangedAnswer {
   /** Null for a public function. */
   readonly keyId: KeyId | null;
   readonly keyName: string | null;
-  /** Null if there is no value. */
+  /** Null if there is no value. The same as `to` if only a value that it refers to changes. */
   readonly from: FoundValue | null;
   readonly to: FoundValue | null;
 }
@@ -48,8 +50,8 @@ const PAGE = 1_000;
 
 export interface SecretEffects {
   /**
-   * Returns the effect of `work` on the names that it concerns, and changes nothing. References in other secrets to
-   * these names are not followed.
+   * Returns the effect of `work`, which concerns `names`, on them and on names whose values refer to them, and changes
+   * nothing.
    * @throws what `work` throws
    */
   of(names: readonly SecretName[], work: () => void): Promise<SecretEffect>;
@@ -60,6 +62,7 @@ export interface SecretEffects {
 
 export interface SecretEffectsOptions {
   readonly store: Store;
+  readonly keyring: Keyring;
   /** Returns all functions. */
   readonly functions: () => readonly RegisteredFunction[];
   /** Milliseconds since 1970 UTC. */
@@ -76,22 +79,19 @@ class RolledBack extends Error {
   }
 }
 
-export function createSecretEffects({ store, functions, now }: SecretEffectsOptions): SecretEffects {
-  const valuesOf = (names: readonly SecretName[]): Values[] => {
-    return [...new Set(names)].map((name) =>
-      new Values(name, store.secrets.list({ name }, 0, Number.MAX_SAFE_INTEGER))
-    );
-  };
-  const compare = (before: readonly Values[], after: readonly Values[]): SecretEffect =>
-    new Comparison(store, now(), before, after).run(functions().filter(({ enabled }) => enabled));
+export function createSecretEffects({ store, keyring, functions, now }: SecretEffectsOptions): SecretEffects {
+  const compare = (names: readonly SecretName[], before: AnswerSnapshot, after: AnswerSnapshot): SecretEffect =>
+    new Comparison(store, names, before, after).run(functions().filter(({ enabled }) => enabled));
 
   return {
-    async of(names, work) {
+    async of(changed, work) {
+      const parts = { store, keyring, now: now() };
       try {
         return await store.commit((): SecretEffect => {
-          const before = valuesOf(names);
+          const names = withReferring(changed, parts);
+          const before = AnswerSnapshot.take(names, parts);
           work();
-          throw new RolledBack(compare(before, valuesOf(names)));
+          throw new RolledBack(compare(names, before, AnswerSnapshot.take(names, parts)));
         });
       } catch (error) {
         if (error instanceof RolledBack) return error.effect;
@@ -100,62 +100,30 @@ export function createSecretEffects({ store, functions, now }: SecretEffectsOpti
     },
 
     ofDeleting({ id, name }) {
-      const [before] = valuesOf([name]) as [Values];
-      return compare([before], [before.without(id)]);
+      const parts = { store, keyring, now: now() };
+      const names = withReferring([name], parts);
+      const before = AnswerSnapshot.take(names, parts);
+      return compare(names, before, before.without(id));
     },
   };
 }
 
-/** The values of one name, by their owners. */
-class Values {
-  readonly name: SecretName;
-  readonly #rows: readonly SecretRow[];
-  readonly #byOwner: ReadonlyMap<string, SecretRow>;
-
-  constructor(name: SecretName, rows: readonly SecretRow[]) {
-    this.name = name;
-    this.#rows = rows;
-    this.#byOwner = new Map(rows.map((row) => [`${row.owner.scope} ${ownerId(row.owner)}`, row]));
-  }
-
-  /** Returns the keys that have a value of their own. */
-  get keys(): KeyId[] {
-    return this.#rows.flatMap(({ owner }) => owner.scope === "key" ? [owner.keyId] : []);
-  }
-
-  /** Returns the value that a caller finds; without `groupId`, of a public function. */
-  find(functionId: number, groupId?: GroupId, keyId?: number): SecretRow | undefined {
-    return this.#of("key", keyId) ?? this.#of("group", groupId) ?? this.#of("function", functionId) ??
-      this.#of("global", 0);
-  }
-
-  without(id: SecretId): Values {
-    return new Values(this.name, this.#rows.filter((row) => row.id !== id));
-  }
-
-  #of(scope: Scope, id: number | undefined): SecretRow | undefined {
-    return id === undefined ? undefined : this.#byOwner.get(`${scope} ${id}`);
-  }
-}
-
-/** The values of each name before and after. */
-type Names = readonly (readonly [before: Values, after: Values])[];
-
 class Comparison {
   readonly #store: Store;
-  readonly #now: number;
-  readonly #names: Names;
+  readonly #names: readonly SecretName[];
+  readonly #before: AnswerSnapshot;
+  readonly #after: AnswerSnapshot;
   /** The keys with a value of their own before or after, by their groups: these are compared one by one. */
   readonly #keys = new Map<GroupId, KeyId[]>();
   readonly #changes: ChangedAnswer[] = [];
   readonly #counts = new Map<GroupId, number>();
 
-  constructor(store: Store, now: number, before: readonly Values[], after: readonly Values[]) {
+  constructor(store: Store, names: readonly SecretName[], before: AnswerSnapshot, after: AnswerSnapshot) {
     this.#store = store;
-    this.#now = now;
-    this.#names = before.map((values, index) => [values, after[index]!]);
-    const owned = new Set(this.#names.flatMap(([before, after]) => [...before.keys, ...after.keys]));
-    for (const keyId of owned) {
+    this.#names = names;
+    this.#before = before;
+    this.#after = after;
+    for (const keyId of new Set([...before.keys, ...after.keys])) {
       const groupId = store.access.key(keyId)?.groupId;
       if (groupId === undefined) continue;
       const known = this.#keys.get(groupId);
@@ -167,7 +135,7 @@ class Comparison {
   run(functions: readonly RegisteredFunction[]): SecretEffect {
     let [callers, of, affected] = [0, 0, 0];
     for (const fn of functions) {
-      const asked = this.#names.filter(([{ name }]) => maySecretBeAsked(fn.secrets, name));
+      const asked = this.#names.filter((name) => maySecretBeAsked(fn.secrets, name));
       if (asked.length === 0) continue;
       const changed = fn.keys.length === 0 ? this.#public(fn, asked) : this.#keyed(fn, asked);
       if (changed === 0) continue;
@@ -179,11 +147,11 @@ class Comparison {
     return { callers, of, functions: affected, changes: this.#changes };
   }
 
-  #public(fn: RegisteredFunction, asked: Names): number {
+  #public(fn: RegisteredFunction, asked: readonly SecretName[]): number {
     return this.#compare(fn, asked, undefined, undefined) ? 1 : 0;
   }
 
-  #keyed(fn: RegisteredFunction, asked: Names): number {
+  #keyed(fn: RegisteredFunction, asked: readonly SecretName[]): number {
     let callers = 0;
     for (const groupId of fn.keys) {
       const own = this.#keys.get(groupId) ?? [];
@@ -196,12 +164,13 @@ class Comparison {
     return callers;
   }
 
-  #differs(fn: RegisteredFunction, asked: Names, groupId: GroupId): boolean {
-    return asked.some(([before, after]) => !this.#isSame(before.find(fn.id, groupId), after.find(fn.id, groupId)));
+  #differs(fn: RegisteredFunction, asked: readonly SecretName[], groupId: GroupId): boolean {
+    const asker = askerOf(fn, groupId, undefined);
+    return asked.some((name) => this.#isChanged(asker, name));
   }
 
   /** Lists the keys of a group, but not those of `others`. */
-  #list(fn: RegisteredFunction, asked: Names, groupId: GroupId, others: ReadonlySet<KeyId>): void {
+  #list(fn: RegisteredFunction, asked: readonly SecretName[], groupId: GroupId, others: ReadonlySet<KeyId>): void {
     for (let after = 0; this.#changes.length < CHANGES_MAX;) {
       const keys = this.#store.access.keys(groupId, after, PAGE);
       for (const { id } of keys) {
@@ -216,40 +185,32 @@ class Comparison {
   /** Reports whether a caller's answer changes, and lists it. */
   #compare(
     fn: RegisteredFunction,
-    asked: Names,
+    asked: readonly SecretName[],
     groupId: GroupId | undefined,
     keyId: KeyId | undefined,
   ): boolean {
+    const asker = askerOf(fn, groupId, keyId);
     let differs = false;
-    for (const [before, after] of asked) {
-      const [from, to] = [before.find(fn.id, groupId, keyId), after.find(fn.id, groupId, keyId)];
-      if (this.#isSame(from, to)) continue;
+    for (const name of asked) {
+      if (!this.#isChanged(asker, name)) continue;
       differs = true;
       if (this.#changes.length >= CHANGES_MAX) continue;
       const key = keyId === undefined ? undefined : this.#store.access.key(keyId);
       this.#changes.push({
-        name: before.name,
+        name,
         functionId: fn.id,
         functionName: fn.name,
         keyId: keyId ?? null,
         keyName: key ? `${key.groupName}/${key.name}` : null,
-        from: foundOf(from),
-        to: foundOf(to),
+        from: foundOf(this.#before.find(asker, name)),
+        to: foundOf(this.#after.find(asker, name)),
       });
     }
     return differs;
   }
 
-  /** Reports whether two rows give the same answer. */
-  #isSame(a: SecretRow | undefined, b: SecretRow | undefined): boolean {
-    if (!a || !b) return a === b;
-    return a.id === b.id && a.version === b.version && a.expand === b.expand && a.sealed === b.sealed &&
-      String(a.hosts) === String(b.hosts) && String(a.places) === String(b.places) &&
-      this.#isClosed(a) === this.#isClosed(b);
-  }
-
-  #isClosed({ expiresAt, onExpiry }: SecretRow): boolean {
-    return onExpiry === "close" && expiresAt !== null && expiresAt <= this.#now;
+  #isChanged(asker: Asker, name: SecretName): boolean {
+    return this.#before.identify(asker, name) !== this.#after.identify(asker, name);
   }
 
   #countKeys(groupId: GroupId): number {
@@ -257,6 +218,10 @@ class Comparison {
     if (count === undefined) this.#counts.set(groupId, count = this.#store.access.countKeys(groupId));
     return count;
   }
+}
+
+function askerOf(fn: RegisteredFunction, groupId: GroupId | undefined, keyId: KeyId | undefined): Asker {
+  return { functionId: fn.id, patterns: fn.secrets, groupId, keyId };
 }
 
 function foundOf(row: SecretRow | undefined): FoundValue | null {
