@@ -237,6 +237,27 @@ Deno.test("a secret counts as there for every group that may call, in whichever 
   assert.equal((await post(server, { files: { "pay.ts": files["pay.ts"] + "//\n" }, functions })).status, 201);
 });
 
+Deno.test("names are found whichever function of ctx asks for them, and each says what it can do without", async () => {
+  await using server = await startApp();
+  const files = {
+    "sign.ts": `export default async (c, ctx) => {
+  const versions = await ctx.getSecretVersions("SIGNING_KEY");
+  const others = await ctx.getSecretVersions("OTHER_KEYS") ?? [];
+  const all = await ctx.getCompleteSecret("ALL");
+  if (all) console.log(others.length);
+  return c.text(versions[0].value + (await ctx.getCompleteSecret(\`NEEDED\`)).name);
+};\n`,
+  };
+  const { status, body } = await post(server, { files, functions: { sign: on("/sign", "sign.ts") } });
+  assert.equal(status, 422);
+  const named = (found: Json[]) => found.map(({ message, line }: Json) => [/"(\w+)"/.exec(message)![1], line]);
+  assert.deepEqual(named(body.details.problems), [["SIGNING_KEY", 2], ["NEEDED", 6]]);
+  for (const name of ["SIGNING_KEY", "NEEDED"]) await createSecret(server, name, "value");
+  const deployed = await post(server, { files, functions: { sign: on("/sign", "sign.ts") } });
+  assert.equal(deployed.status, 201);
+  assert.deepEqual(named(deployed.body.warnings), [["OTHER_KEYS", 3], ["ALL", 4]]);
+});
+
 Deno.test("secrets are found in code that is nested as deep as a chain of 5,000 calls", async () => {
   await using server = await startApp();
   const chain = `const list = () => [1]${".concat(2)".repeat(5_000)};\n`;

@@ -19,7 +19,7 @@ const TYPED_WITHOUT_JSX = Parser.extend(tsPlugin());
 
 /** Returns what a module asks for, in order; nothing for code that cannot be parsed, which its load reports. */
 export function askedSecrets(path: string, source: string): AskedSecret[] {
-  if (source.length > SOURCE_MAX_LENGTH || !/\bgetSecret\b/.test(source)) return [];
+  if (source.length > SOURCE_MAX_LENGTH || !/\bget(?:Complete)?Secret/.test(source)) return [];
   const program = parsed(path, source);
   if (!program) return [];
   const questions: Question[] = [];
@@ -77,12 +77,15 @@ function isNode(value: unknown): value is AnyNode {
     typeof (value as Node).start === "number";
 }
 
-/** Returns the name in `ctx.getSecret("NAME")` or `getSecret("NAME")`. */
+/** The functions of `ctx` that return undefined if there is no value. */
+const ASKING = ["getSecret", "getSecretVersions", "getCompleteSecret"];
+
+/** Returns the name in `ctx.getSecret("NAME")` or `getSecret("NAME")`, and of the others that ask. */
 function literalNameOf(node: AnyNode): string | undefined {
   if (node.type !== "CallExpression") return undefined;
   const { callee, arguments: [first] } = node;
   const called = callee.type === "MemberExpression" ? callee.property : callee;
-  if (called.type !== "Identifier" || called.name !== "getSecret") return undefined;
+  if (called.type !== "Identifier" || !ASKING.includes(called.name)) return undefined;
   const text = first?.type === "Literal"
     ? first.value
     : first?.type === "TemplateLiteral" && first.expressions.length === 0
