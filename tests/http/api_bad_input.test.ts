@@ -145,7 +145,7 @@ Deno.test("an unknown query parameter, or one given twice, is a 400 that names i
 Deno.test("an id is taken strictly", async () => {
   await using server = await startApp();
   const withId = (await endpoints(server)).filter(({ template }) => template.includes("{id}"));
-  assert.equal(withId.length, 32);
+  assert.equal(withId.length, 33);
   const wrong = [
     "1abc",
     "0",

@@ -25,7 +25,7 @@ Deno.test("exposure lists what a key, a function and an actor read, and what was
   const [a, b] = [await createKey(server, groupId, "a"), await createKey(server, groupId, "b")];
   const first = await deploy(server, "first", READER, { keys: [groupId] });
   await deploy(server, "second", READER, { keys: [groupId] });
-  const ids = [];
+  const ids: number[] = [];
   for (const name of ["ONE", "TWO", "THREE", "FOUR"]) ids.push(await createSecret(server, name, `value of ${name}`));
   const sealed = { name: "SEALED", value: "a sealed value", scope: "global", sealed: true, hosts: ["api.example.com"] };
   assert.equal((await api("POST", "/api/secrets", sealed)).status, 201);

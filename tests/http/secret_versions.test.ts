@@ -88,14 +88,13 @@ Deno.test("an earlier version can be purged, the current one cannot, and only as
   assert.deepEqual(await numbers(), [13]);
 });
 
-Deno.test("restoring and purging respect If-Match, and a listing has the secret's ETag", async () => {
+Deno.test("restoring and purging respect If-Match", async () => {
   await using server = await startApp();
   const { api } = server;
   const id = await createSecret(server, "DB", "one");
   await api("PUT", `/api/secrets/${id}`, { value: "two" });
   const listed = await api("GET", `/api/secrets/${id}/versions`);
   const etag = listed.headers.get("etag")!;
-  assert.equal(etag, (await api("GET", `/api/secrets/${id}`)).headers.get("etag"));
   await api("PUT", `/api/secrets/${id}`, { comment: "later" });
   for (const [method, path] of [["POST", "versions/1/restore"], ["DELETE", "versions/1"]] as const) {
     const refused = await api(method, `/api/secrets/${id}/${path}`, undefined, { "If-Match": etag });
@@ -124,7 +123,7 @@ Deno.test("a deleted secret is in the bin with its values, no function reads it,
   const { deletedAt, purgeAt, createdAt: _, ...rest } = secrets[0];
   assert.deepEqual([secrets.length, rest], [1, {
     ...{ id, name: "DB", comment: "note", scope: "function", scopeId: functionId, scopeName: "hello" },
-    ...{ ownerExists: true, version: 2, sealed: false, hosts: [] },
+    ...{ ownerExists: true, version: 2, sealed: false, hosts: [], in: [] },
     deletedBy: { kind: "key", id: "1", name: "management/bootstrap" },
   }]);
   assert.equal(Date.parse(purgeAt) - Date.parse(deletedAt), 30 * 86_400_000);

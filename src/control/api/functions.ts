@@ -2,7 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import type { Condition, Health } from "../../code/checks/condition.ts";
-import { functionVersion, type RegisteredFunction } from "../../core/functions/registry.ts";
+import type { RegisteredFunction } from "../../core/functions/registry.ts";
 import type { Names } from "../../core/access/names.ts";
 import { invalid } from "../../errors.ts";
 import type { FunctionId, GroupRef } from "../../ids.ts";
@@ -200,7 +200,7 @@ export function addFunctions(
   // Before the routes with an id, which would take "by-name" for one.
   api.openapi(getNamed, (c) => {
     const entry = registry.named(c.req.valid("param").name);
-    tag(c, functionVersion(entry));
+    tag(c, registry.version(entry));
     return c.json({ function: shown(entry) }, 200);
   });
 
@@ -211,7 +211,7 @@ export function addFunctions(
     const { function: replaced, created } = await commit(() =>
       registry.replace(c.get("actor"), name, entry, ifMatch(c))
     );
-    tag(c, functionVersion(replaced));
+    tag(c, registry.version(replaced));
     const body = { function: shown(replaced), ...await preflight.handler(replaced) };
     return created ? c.json(body, 201) : c.json(body, 200);
   });
@@ -226,13 +226,13 @@ export function addFunctions(
     const wanted = c.req.valid("json");
     await assets.check(wanted.files ?? []);
     const made = await commit(() => registry.create(c.get("actor"), wanted));
-    tag(c, functionVersion(made));
+    tag(c, registry.version(made));
     return c.json({ function: shown(made), ...await preflight.handler(made) }, 201);
   });
 
   api.openapi(get, (c) => {
     const entry = registry.get(c.req.valid("param").id);
-    tag(c, functionVersion(entry));
+    tag(c, registry.version(entry));
     return c.json({ function: shown(entry) }, 200);
   });
 
@@ -248,7 +248,7 @@ export function addFunctions(
     const { id } = c.req.valid("param");
     if (keyNames) requireNames(keyNames, change.keys ?? registry.get(id).keys, names);
     const changed = await commit(() => registry.update(c.get("actor"), id, change, ifMatch(c)));
-    tag(c, functionVersion(changed));
+    tag(c, registry.version(changed));
     return c.json({ function: shown(changed), ...await preflight.handler(changed) }, 200);
   });
 
@@ -260,14 +260,14 @@ export function addFunctions(
   api.openapi(enable, async (c) => {
     const { id } = c.req.valid("param");
     const changed = await commit(() => registry.update(c.get("actor"), id, { enabled: true }, ifMatch(c)));
-    tag(c, functionVersion(changed));
+    tag(c, registry.version(changed));
     return c.json({ function: shown(changed) }, 200);
   });
 
   api.openapi(disable, async (c) => {
     const { id } = c.req.valid("param");
     const changed = await commit(() => registry.update(c.get("actor"), id, { enabled: false }, ifMatch(c)));
-    tag(c, functionVersion(changed));
+    tag(c, registry.version(changed));
     return c.json({ function: shown(changed) }, 200);
   });
 }

@@ -7,6 +7,7 @@ import { ownerId } from "../../ids.ts";
 import type { DeletedSecret } from "../../core/secrets/bin.ts";
 import { secretVersion } from "../../core/secrets/described.ts";
 import type { ListedVersion } from "../../core/secrets/history.ts";
+import { SEND_PLACES } from "../../sealed.ts";
 import type { Setter } from "../../store/secrets.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
@@ -57,6 +58,7 @@ const versionSchema = z.object({
   }),
   sealed: z.boolean(),
   hosts: z.array(z.string()),
+  in: z.array(z.enum(SEND_PLACES)).openapi({ description: "Where in a request it may be sent, if it is sealed." }),
 }).openapi("SecretVersion");
 
 const versions = apiRoute({
@@ -110,6 +112,7 @@ const deletedSchema = z.object({
   version: z.int(),
   sealed: z.boolean(),
   hosts: z.array(z.string()),
+  in: z.array(z.enum(SEND_PLACES)),
   createdAt: timeSchema,
   deletedAt: timeSchema,
   deletedBy: setterSchema,
@@ -130,6 +133,17 @@ const deleted = apiRoute({
   },
 });
 
+const getDeleted = apiRoute({
+  method: "get",
+  path: "/api/secrets/deleted/{id}",
+  operationId: "getDeletedSecret",
+  tags,
+  etag: true,
+  summary: "Get a secret in the bin",
+  request: { params },
+  responses: { 200: answer("The secret, without its values.", deletedSchema), ...errors(400, 404) },
+});
+
 const target = body({ scope: scopeSchema.optional(), ...ownerRefs })
   .superRefine((given, context) => {
     if (given.scope !== undefined) return checkOwnerFits({ ...given, scope: given.scope }, context);
@@ -146,6 +160,7 @@ const undelete = apiRoute({
   operationId: "restoreDeletedSecret",
   tags,
   etag: true,
+  conditional: true,
   summary: "Restore a secret from the bin, with its id and versions",
   description: "Without a body, to the owner that it had. If that is gone (409, OwnerGone), name another one; of a " +
     "sealed secret, none of a wider scope.",
@@ -161,6 +176,7 @@ const purge = apiRoute({
   path: "/api/secrets/deleted/{id}",
   operationId: "purgeDeletedSecret",
   tags,
+  conditional: true,
   summary: "Delete a secret in the bin and all of its values permanently",
   request: { params },
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404) },
@@ -178,13 +194,19 @@ export function addSecretHistory(api: Api, { secrets, commit }: ApiDeps): void {
     }, 200);
   });
 
+  api.openapi(getDeleted, (c) => {
+    const secret = bin.get(c.req.valid("param").id);
+    tag(c, bin.version(secret));
+    return c.json(deletedJson(secret, bin.hasOwner(secret)), 200);
+  });
+
   api.openapi(undelete, async (c) => {
     const { id } = c.req.valid("param");
     // Without a body, it is an empty object that the schema has not transformed.
     const to = c.req.valid("json") as OwnerRef | { readonly scope?: never } | undefined;
     const owner = to?.scope === undefined ? undefined : to;
     const row = await commit(() => {
-      bin.restore(c.get("actor"), id, owner);
+      bin.restore(c.get("actor"), id, owner, ifMatch(c));
       return secrets.get(id);
     });
     tag(c, secretVersion(row));
@@ -192,14 +214,14 @@ export function addSecretHistory(api: Api, { secrets, commit }: ApiDeps): void {
   });
 
   api.openapi(purge, async (c) => {
-    await commit(() => bin.purge(c.get("actor"), c.req.valid("param").id));
+    await commit(() => bin.purge(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
 
   api.openapi(versions, (c) => {
     const { id } = c.req.valid("param");
     const found = history.versions(id).map(versionJson);
-    tag(c, secretVersion(secrets.get(id)));
+    tag(c, history.version(id));
     return c.json({ versions: found }, 200);
   });
 
@@ -227,7 +249,7 @@ function setterJson({ kind, id, name }: Setter): z.infer<typeof setterSchema> {
 }
 
 function versionJson(version: ListedVersion): z.infer<typeof versionSchema> {
-  const { number, isCurrent, setAt, setBy, until, previousUntil, sealed, hosts } = version;
+  const { number, isCurrent, setAt, setBy, until, previousUntil, sealed, hosts, places } = version;
   return {
     version: number,
     current: isCurrent,
@@ -237,11 +259,12 @@ function versionJson(version: ListedVersion): z.infer<typeof versionSchema> {
     previousUntil: timeOrNull(previousUntil),
     sealed,
     hosts: [...hosts],
+    in: sealed ? [...places] : [],
   };
 }
 
 function deletedJson(secret: DeletedSecret, ownerExists: boolean): z.infer<typeof deletedSchema> {
-  const { id, name, comment, owner, ownerName, version, sealed, hosts } = secret;
+  const { id, name, comment, owner, ownerName, version, sealed, hosts, places } = secret;
   return {
     id,
     name,
@@ -253,6 +276,7 @@ function deletedJson(secret: DeletedSecret, ownerExists: boolean): z.infer<typeo
     version,
     sealed,
     hosts: [...hosts],
+    in: sealed ? [...places] : [],
     createdAt: time(secret.createdAt),
     deletedAt: time(secret.deletedAt),
     deletedBy: setterJson(secret.deletedBy),

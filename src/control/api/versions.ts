@@ -99,9 +99,10 @@ export function addVersions(api: Api, { versions }: ApiDeps): void {
   api.openapi(get, async (c) => {
     const { id } = c.req.valid("param");
     const files = await versions.compare(id, c.req.valid("query").against);
-    const version = shown(versions.get(id));
-    tag(c, versionOf(version));
-    return c.json({ version, files: files.map(compared) }, 200);
+    const answer = { version: shown(versions.get(id)), files: files.map(compared) };
+    // A purge changes what is shown of a file.
+    tag(c, versionOf(answer));
+    return c.json(answer, 200);
   });
 
   api.openapi(restore, async (c) => {

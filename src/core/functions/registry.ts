@@ -66,6 +66,9 @@ export interface Registry {
 
   /** @throws AppError NotFound (404) */
   named(name: string): RegisteredFunction;
+
+  /** Returns the version of a function with the names of its groups; its health is not a part of it. */
+  version(entry: RegisteredFunction): Version;
   counts(): { total: number; enabled: number };
 
   /** Returns the oldest function. */
@@ -190,6 +193,10 @@ class RegistryService implements Registry {
     return toFunction(row);
   }
 
+  version(entry: RegisteredFunction): Version {
+    return versionOf([entry, entry.keys.map((id) => this.#store.access.group(id)?.name ?? null)]);
+  }
+
   counts(): { total: number; enabled: number } {
     return this.#rows.counts();
   }
@@ -210,7 +217,7 @@ class RegistryService implements Registry {
   update(actor: Actor, id: FunctionId, to: FunctionChange, expected?: ExpectedVersions): RegisteredFunction {
     return this.#store.change(actor, () => {
       const old = this.get(id);
-      requireVersion(expected, functionVersion(old), `the function "${old.name}"`);
+      requireVersion(expected, this.version(old), `the function "${old.name}"`);
       const wanted: NewFunction = { ...old };
       for (const [field, value] of Object.entries(to)) {
         if (value !== undefined) Object.assign(wanted, { [field]: value });
@@ -238,7 +245,7 @@ class RegistryService implements Registry {
   ): { function: RegisteredFunction; created: boolean } {
     return this.#store.change(actor, () => {
       const old = this.#rows.findByName(name);
-      requireVersion(expected, old && functionVersion(toFunction(old)), `the function "${name}"`);
+      requireVersion(expected, old && this.version(toFunction(old)), `the function "${name}"`);
       const options = { prune: false, force: false };
       this.#apply(actor, compareWith(this.#store, new Map([[name, entry]]), options, (_, field) => field));
       return { function: this.named(name), created: old === undefined };
@@ -262,7 +269,7 @@ class RegistryService implements Registry {
   delete(actor: Actor, id: FunctionId, expected?: ExpectedVersions): void {
     this.#store.change(actor, () => {
       const old = this.get(id);
-      requireVersion(expected, functionVersion(old), `the function "${old.name}"`);
+      requireVersion(expected, this.version(old), `the function "${old.name}"`);
       this.#remove(actor, old);
     });
   }
@@ -359,11 +366,6 @@ class RegistryService implements Registry {
     this.#changed.clear();
     return this.#router;
   }
-}
-
-/** Returns the version of a function's entry; its health is not a part of it. */
-export function functionVersion(entry: RegisteredFunction): Version {
-  return versionOf(entry);
 }
 
 /** Returns what the audit records about a function: everything that can be changed. */

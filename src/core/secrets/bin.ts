@@ -8,6 +8,7 @@ import type { DeletedSecretRow } from "../../store/deleted_secrets.ts";
 import type { Seal } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { DAY_MS } from "../../time.ts";
+import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
 import type { Names } from "../access/names.ts";
 import { factsOf, requireOwner, whereIs } from "./described.ts";
 import { checkNotWidened } from "./seal.ts";
@@ -33,15 +34,19 @@ export interface SecretBin {
   /** Reports whether the owner that a deleted secret had still exists. */
   hasOwner(secret: DeletedSecret): boolean;
 
+  /** Returns the version of a secret in the bin, and of whether its owner exists. */
+  version(secret: DeletedSecret): Version;
+
   /**
    * Restores a secret with its id, to its owner or to `to`.
    * @throws AppError NotFound (404), OwnerGone (409) without `to` if the owner no longer exists, Conflict (409) if the
-   *   name is taken, InvalidInput (400) for a wider owner of a secret with a sealed version, DecryptionFailed (409)
+   *   name is taken, InvalidInput (400) for a wider owner of a secret with a sealed version, DecryptionFailed (409),
+   *   PreconditionFailed (412)
    */
-  restore(actor: Actor, id: SecretId, to?: OwnerRef): Owner;
+  restore(actor: Actor, id: SecretId, to?: OwnerRef, expected?: ExpectedVersions): Owner;
 
-  /** Deletes a secret and all of its values permanently. @throws AppError NotFound (404) */
-  purge(actor: Actor, id: SecretId): void;
+  /** Deletes a secret and all of its values permanently. @throws AppError NotFound (404), PreconditionFailed (412) */
+  purge(actor: Actor, id: SecretId, expected?: ExpectedVersions): void;
 
   /** Reports whether the time of any is over. */
   isDue(): boolean;
@@ -81,6 +86,10 @@ export function createSecretBin({ store, names, now, record }: SecretBinOptions)
     }
   };
 
+  const version = (secret: DeletedSecret): Version => versionOf([secret, hasOwner(secret)]);
+  const requireSame = (expected: ExpectedVersions, id: SecretId, secret: DeletedSecret | undefined): void =>
+    requireVersion(expected, secret && version(secret), `the deleted secret ${secret ? `"${secret.name}"` : id}`);
+
   return {
     list(after, limit) {
       const page = pageOf(deletedSecrets.list(after, limit + 1), limit, ({ id }) => id);
@@ -88,10 +97,12 @@ export function createSecretBin({ store, names, now, record }: SecretBinOptions)
     },
     get,
     hasOwner,
+    version,
 
-    restore: (actor, id, to) =>
+    restore: (actor, id, to, expected) =>
       store.change(actor, () => {
         const secret = get(id);
+        requireSame(expected, id, secret);
         const { name } = secret;
         if (!to && !hasOwner(secret)) {
           const { scope } = secret.owner;
@@ -121,10 +132,12 @@ export function createSecretBin({ store, names, now, record }: SecretBinOptions)
         return owner;
       }),
 
-    purge: (actor, id) =>
+    purge: (actor, id, expected) =>
       store.change(actor, () => {
         // Also one that was altered, which `find` does not return.
-        const name = deletedSecrets.find(id)?.name ?? "";
+        const row = deletedSecrets.find(id);
+        if (row || typeof expected === "object") requireSame(expected, id, row && listed(row));
+        const name = row?.name ?? "";
         if (!secretArchive.purge(id)) throw notFound("deleted secret", id);
         record(actor, { action: "secret.purged", subject: { kind: "secret", id, name } });
       }),

@@ -7,7 +7,7 @@ import type { Keyring } from "../../keyring/keyring.ts";
 import type { SecretVersionRow } from "../../store/secret_versions.ts";
 import type { Seal, SecretRow, Setter } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
-import { type ExpectedVersions, requireVersion } from "../../versions.ts";
+import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { openVersion } from "./opened.ts";
 import { secretVersion, whereIs } from "./described.ts";
 import type { SecretWriter } from "./writer.ts";
@@ -29,14 +29,21 @@ export interface SecretHistory {
   /** Returns the values of a secret that are kept, newest first. @throws AppError NotFound (404) */
   versions(id: SecretId): ListedVersion[];
 
+  /** Returns the version of the secret together with what `versions` returns. @throws AppError NotFound (404) */
+  version(id: SecretId): Version;
+
   /**
    * Makes an earlier value the current one, with its seal and hosts, as a new version, and returns its number. If it
-   * equals the current value, there is no new version. A sealed value ends `expand`.
+   * equals the current value, there is no new version. A sealed value ends `expand`. `expected` is compared with the
+   * version of the secret and with that of its versions.
    * @throws AppError NotFound (404), PreconditionFailed (412), DecryptionFailed (409)
    */
   restore(actor: Actor, id: SecretId, number: number, expected?: ExpectedVersions): number;
 
-  /** Deletes an earlier value permanently. @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409) for the current one */
+  /**
+   * Deletes an earlier value permanently. `expected` as in `restore`.
+   * @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409) for the current one
+   */
   purge(actor: Actor, id: SecretId, number: number, expected?: ExpectedVersions): void;
 }
 
@@ -49,46 +56,44 @@ export interface SecretHistoryOptions {
 }
 
 export function createSecretHistory({ store, keyring, writer, now, record }: SecretHistoryOptions): SecretHistory {
-  const get = (id: SecretId, expected: ExpectedVersions): SecretRow => {
+  const find = (id: SecretId): SecretRow => {
     const row = store.secrets.find(id);
     if (!row) throw notFound("secret", id);
+    return row;
+  };
+  const listed = (row: SecretRow): ListedVersion[] => {
+    const { id, version: number, sealed, hosts, places, setAt, setBy } = row;
+    const current = { number, isCurrent: true, sealed, hosts, places, setAt, setBy, until: null, previousUntil: null };
+    const at = now();
+    const earlier = store.secretVersions.list(id).map(({ ciphertext: _, secretId: __, ...version }) => {
+      const { previousUntil } = version;
+      const counts = previousUntil !== null && previousUntil > at;
+      return { ...version, previousUntil: counts ? previousUntil : null, isCurrent: false };
+    });
+    return [current, ...earlier];
+  };
+  const version = (row: SecretRow): Version => versionOf([secretVersion(row), listed(row)]);
+  const get = (id: SecretId, expected: ExpectedVersions): SecretRow => {
+    const row = find(id);
+    if (typeof expected === "object" && expected.includes(version(row))) return row;
     requireVersion(expected, secretVersion(row), `the secret "${row.name}" ${whereIs(row.owner)}`);
     return row;
   };
-  const find = ({ id }: SecretRow, number: number): SecretVersionRow => {
+  const findVersion = ({ id }: SecretRow, number: number): SecretVersionRow => {
     const found = store.secretVersions.find(id, number);
     if (!found) throw noVersion(id, number);
     return found;
   };
 
   return {
-    versions(id) {
-      const { version: number, sealed, hosts, places, setAt, setBy } = get(id, undefined);
-      const current = {
-        number,
-        isCurrent: true,
-        sealed,
-        hosts,
-        places,
-        setAt,
-        setBy,
-        until: null,
-        previousUntil: null,
-      };
-      const at = now();
-      const earlier = store.secretVersions.list(id).map(({ ciphertext: _, secretId: __, ...version }) => {
-        const { previousUntil } = version;
-        const counts = previousUntil !== null && previousUntil > at;
-        return { ...version, previousUntil: counts ? previousUntil : null, isCurrent: false };
-      });
-      return [current, ...earlier];
-    },
+    versions: (id) => listed(find(id)),
+    version: (id) => version(find(id)),
 
     restore: (actor, id, number, expected) =>
       store.change(actor, () => {
         const row = get(id, expected);
         if (number === row.version) return number;
-        const version = find(row, number);
+        const version = findVersion(row, number);
         const { sealed, hosts, places } = version;
         const { value, decryptionError } = openVersion(keyring, version);
         if (!value) {

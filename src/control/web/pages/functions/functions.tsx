@@ -3,7 +3,7 @@
 
 import { HOUR_MS } from "../../../../time.ts";
 import type { Context } from "hono";
-import { functionVersion, type RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { z } from "zod";
 import type { AdminActor, Origin } from "../../../../actor.ts";
 import type { FunctionId, GroupId } from "../../../../ids.ts";
@@ -185,7 +185,7 @@ function settingsPage(
             <FunctionFields
               action={`${pathOf(entry.id)}/settings`}
               form={values}
-              version={functionVersion(entry)}
+              version={deps.registry.version(entry)}
               stored={status === 412 ? formOf(entry) : undefined}
               problems={problems && problemsOfForm(problems)}
               submit="Save"
@@ -233,7 +233,12 @@ function addDelete(web: Web, deps: WebDeps): void {
   });
 }
 
-function deletePage(c: Context<WebEnv>, { secrets }: WebDeps, entry: RegisteredFunction, problems?: Problems) {
+function deletePage(
+  c: Context<WebEnv>,
+  { secrets, registry }: WebDeps,
+  entry: RegisteredFunction,
+  problems?: Problems,
+) {
   const found = secrets.list({ functionId: entry.id }, 0, SECRETS_COUNTED_MAX);
   const { length } = found.secrets;
   const counted = `${found.next ? "more than " : ""}${plural(length, "secret")}`;
@@ -243,7 +248,7 @@ function deletePage(c: Context<WebEnv>, { secrets }: WebDeps, entry: RegisteredF
     children: (
       <form method="post" action={`${pathOf(entry.id)}/delete`} class="confirm">
         <FormToken />
-        <VersionField version={functionVersion(entry)} />
+        <VersionField version={registry.version(entry)} />
         <ProblemSummary problems={problems} labels={{}} />
         <ul>
           <li>

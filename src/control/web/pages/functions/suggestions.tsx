@@ -1,7 +1,8 @@
 // Implements the page with what a function is proposed to be allowed, next to what it may do, and applies it.
 
 import type { Context } from "hono";
-import { functionVersion, type RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { Version } from "../../../../versions.ts";
 import type { Suggestion } from "../../../suggestions.ts";
 import { functionChange, permissionsOf } from "../../../inputs/function_schemas.ts";
 import { SUGGESTION_DAYS } from "../../../inputs/suggestion_schemas.ts";
@@ -49,13 +50,14 @@ function jsonOf(text: string): unknown {
 
 function suggestionPage(
   c: Context<WebEnv>,
-  { suggestions, settings }: WebDeps,
+  { suggestions, settings, registry }: WebDeps,
   entry: RegisteredFunction,
   problems: Problems | undefined,
   status: Parameters<typeof page>[2],
 ) {
   const found = suggestions.of(entry.id, SUGGESTION_DAYS);
   const defaults = { timeoutMs: settings.get("sandbox.timeout-ms"), memoryMb: settings.get("sandbox.memory-mb") };
+  const version = registry.version(entry);
   const rows = rowsOf(entry, found, defaults);
   const isNarrower = rows.some(({ now, proposed }) => now !== proposed);
   return page(c, {
@@ -81,12 +83,12 @@ function suggestionPage(
           ]}
           rows={rows}
         />
-        {entry.trial && <OnTrial entry={entry} />}
+        {entry.trial && <OnTrial entry={entry} version={version} />}
         {isNarrower
           ? (
             <form method="post" action={`${pathOf(entry.id)}/suggestions`}>
               <FormToken />
-              <VersionField version={functionVersion(entry)} />
+              <VersionField version={version} />
               <p>
                 {found.wouldHaveFailed === 0
                   ? "None of these calls would have failed."
@@ -106,12 +108,12 @@ function suggestionPage(
 }
 
 /** The trial of narrower rights, and a form that ends it. */
-function OnTrial({ entry }: { entry: RegisteredFunction }) {
+function OnTrial({ entry, version }: { entry: RegisteredFunction; version: Version }) {
   const { id, trial } = entry;
   return (
     <form method="post" action={`${pathOf(id)}/suggestions`}>
       <FormToken />
-      <VersionField version={functionVersion(entry)} />
+      <VersionField version={version} />
       <p>
         On trial are only these secrets: {names(trial!.secrets)}. Nothing is refused;{" "}
         <a href={`/web/logs?functionId=${id}`}>the log</a> says what would be.
