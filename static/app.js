@@ -81,14 +81,6 @@ async function copy(button) {
   announce("Copied.");
 }
 
-/** Shows a notice, which screen readers announce. */
-function announce(text, kind = "notice") {
-  const notice = document.createElement("p");
-  notice.className = kind;
-  notice.textContent = text;
-  document.getElementById("notices").replaceChildren(notice);
-}
-
 /** Reports whether a form that changes something was edited and not sent. */
 function isUnsent(form) {
   // htmx does not leave the page, and the editor handles its own form.
@@ -123,36 +115,6 @@ document.addEventListener("htmx:error", ({ target, detail }) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
-});
-
-/** After this time, a form without an answer can be sent again: the user may have stopped loading. */
-const SENT_MS = 10_000;
-
-function release(form) {
-  delete form.dataset.sent;
-  for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
-}
-
-// Sends a form once: a second click before the answer does nothing. Its buttons are not disabled, because the name of a
-// disabled one would not be sent, and the focus would be lost.
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  // A script that sends the form itself has prevented the default.
-  if (event.defaultPrevented || form.method !== "post") return;
-  if ("sent" in form.dataset) return event.preventDefault();
-  form.dataset.sent = "";
-  event.submitter?.setAttribute("aria-busy", "true");
-  setTimeout(() => release(form), SENT_MS);
-});
-
-// The browser restored the page after Back: sending a form again is intended, so forms get new tokens.
-addEventListener("pageshow", (event) => {
-  if (!event.persisted) return;
-  for (const form of document.querySelectorAll("form[data-sent]")) release(form);
-  for (const field of document.querySelectorAll("[data-form-token]")) {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    field.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
 });
 
 // Links with the role of a button react to the space bar, too.

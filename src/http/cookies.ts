@@ -11,7 +11,7 @@ export interface Transport {
   readonly secure: boolean;
 }
 
-export type OwnCookie = "session" | "device" | "notice" | "first_steps";
+export type OwnCookie = "session" | "device" | "notice" | "first_steps" | "look";
 
 /**
  * Returns the name of a cookie for the host of the request. Browsers share cookies among all ports of a host

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, save } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
-import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertAccessible, assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
@@ -26,7 +26,7 @@ Deno.test("the page tells who did what, and narrows to a person, a thing, an act
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web");
-  await page.getByRole("link", { name: "Audit", exact: true }).click();
+  await inSidebar(page, "Audit").click();
   assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Audit");
   const all = await told(page);
   assert.deepEqual(all.filter((text) => text.startsWith("API key")), [

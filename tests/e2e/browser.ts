@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import AxeSource from "axe-core/axe.min.js" with { type: "text" };
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { ADMIN, setUp, Visitor } from "../http/admin.ts";
 import type { Server } from "../http/server.ts";
 
@@ -159,6 +159,16 @@ export async function visit(
       assert.deepEqual(offences, []);
     },
   };
+}
+
+/** A link of the sidebar; a tab or the way to the page may have the same name. */
+export function inSidebar(page: Page, name: string): Locator {
+  return page.getByRole("navigation", { name: "Sections" }).getByRole("link", { name, exact: true });
+}
+
+/** Opens the menu of the account, at the foot of the sidebar. */
+export async function openAccountMenu(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Account menu of" }).click();
 }
 
 /** Asserts that axe finds no violation of WCAG 2.2 AA on the page as it is now. */

@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy, run, save } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
-import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertAccessible, assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
 /** A check of types takes a second or two; on a machine that is busy with other tests, many more. */
 const CHECK_MAX_MS = 60_000;
@@ -47,7 +47,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
 
   await t.step("it is created by its name alone, and works", async () => {
     await page.goto("/web");
-    await page.getByRole("link", { name: "Functions", exact: true }).click();
+    await inSidebar(page, "Functions").click();
     await assertAccessible(page);
     await page.getByRole("button", { name: "Create your first function" }).click();
     await page.getByLabel("Name", { exact: true }).fill("Greeter");
@@ -88,7 +88,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await page.getByLabel("Value").fill("a token of twenty-two");
     await page.getByRole("button", { name: "Create" }).click();
     await page.locator("#notices").getByText(/Created/).waitFor();
-    await page.getByRole("link", { name: "Functions", exact: true }).click();
+    await inSidebar(page, "Functions").click();
     await page.getByRole("link", { name: "Greeter" }).click();
     await page.getByText("set: function").waitFor();
     assert.ok(!(await page.content()).includes("a token of twenty-two"));
@@ -102,7 +102,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
   });
 
   await t.step("disabled in the list, it answers nobody; enabled again, it does", async () => {
-    await page.getByRole("link", { name: "Functions", exact: true }).click();
+    await inSidebar(page, "Functions").click();
     await page.getByRole("button", { name: "Disable Greeter" }).click();
     await page.getByText("disabled", { exact: true }).waitFor();
     await assertAccessible(page);
@@ -159,7 +159,7 @@ Deno.test("the editor is used by keyboard, completes, warns, and overwrites nobo
 
   await t.step("unsaved changes are warned about before the page is left", async () => {
     const asked = page.waitForEvent("dialog");
-    const left = page.getByRole("link", { name: "Files", exact: true }).click().catch(() => {});
+    const left = inSidebar(page, "Code").click().catch(() => {});
     const dialog = await asked;
     assert.equal(dialog.type(), "beforeunload");
     await dialog.dismiss();
@@ -197,7 +197,7 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   const { page } = visit;
   const bytes = Uint8Array.from({ length: 100_000 }, (_, n) => (n * 7) ^ (n >> 8));
   await page.goto("/web");
-  await page.getByRole("link", { name: "Files", exact: true }).click();
+  await inSidebar(page, "Code").click();
   await assertAccessible(page);
   await page.getByLabel("Files", { exact: true }).setInputFiles([
     { name: "picture.bin", mimeType: "application/octet-stream", buffer: Buffer.from(bytes) },

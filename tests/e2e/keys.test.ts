@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
-import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertAccessible, assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
 const HELLO = "export default (c, ctx) => c.text(`hello ${ctx.params.name} from ${ctx.authenticatedKeyGroup}`);";
 
@@ -31,7 +31,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
 
   await t.step("a group is created by keyboard", async () => {
     await page.goto("/web");
-    await page.getByRole("link", { name: "API Keys" }).click();
+    await inSidebar(page, "API Keys").click();
     await page.getByRole("button", { name: "Create group" }).press("Enter");
     await page.getByLabel("Name", { exact: true }).fill("Staging!");
     await page.getByLabel("Name", { exact: true }).press("Enter");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
-import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
@@ -33,7 +33,7 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web");
-  await page.getByRole("link", { name: "Logs", exact: true }).click();
+  await inSidebar(page, "Logs").click();
   assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Logs");
   assert.deepEqual(await messages(page), ["before"]);
   await page.getByText("New entries appear automatically.").waitFor();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
-import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
@@ -48,7 +48,7 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     await using visit = await signIn(server);
     const { page } = visit;
     await page.goto("/web");
-    await page.getByRole("link", { name: "Metrics", exact: true }).click();
+    await inSidebar(page, "Metrics").click();
     assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics");
     await page.locator("canvas").nth(3).waitFor();
     for (const chart of ["calls errors timeouts refusals", "p50 p95 p99", "starts", "reads"]) {

@@ -7,7 +7,15 @@ import { fill, withFolder } from "../http/filled.ts";
 import { set } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
 import { type Server } from "../http/server.ts";
-import { assertAccessible, assertGoodEverywhere, closeBrowser, openBrowser, signIn, type Visit } from "./browser.ts";
+import {
+  assertAccessible,
+  assertGoodEverywhere,
+  closeBrowser,
+  inSidebar,
+  openBrowser,
+  signIn,
+  type Visit,
+} from "./browser.ts";
 
 const INTERVAL = "encryption.key-rotation.interval-days";
 
@@ -31,7 +39,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
 
   await t.step("the guide's path: Settings > Encryption, and the interval", async () => {
     await page.goto("/web");
-    await page.getByRole("link", { name: "Settings", exact: true }).click();
+    await inSidebar(page, "Settings").click();
     await page.getByRole("link", { name: "Encryption", exact: true }).click();
     assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Encryption");
     const field = page.getByLabel(INTERVAL);
@@ -54,7 +62,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
   });
 
   await t.step("with a bad value nothing is stored, the field is named, and what was typed is kept", async () => {
-    await page.getByRole("link", { name: "Settings", exact: true }).click();
+    await inSidebar(page, "Settings").click();
     await page.getByRole("link", { name: "Sandbox", exact: true }).click();
     assert.equal(await page.getByLabel("Time limit of a call").inputValue(), "30 s");
     await page.getByLabel("sandbox.timeout-ms").fill("5000");

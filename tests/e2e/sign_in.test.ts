@@ -9,6 +9,8 @@ import {
   assertFits,
   assertGoodEverywhere,
   closeBrowser,
+  inSidebar,
+  openAccountMenu,
   openBrowser,
   setupLink,
   signIn,
@@ -58,6 +60,7 @@ Deno.test("a newcomer sets the server up and signs in, by keyboard and without s
   await plain.page.getByLabel("Password").fill(ADMIN.password);
   await plain.page.keyboard.press("Enter");
   await plain.page.waitForURL("/web/users");
+  await openAccountMenu(plain.page);
   await plain.page.getByRole("button", { name: "Sign out" }).click();
   await plain.page.getByText("You were signed out.").waitFor();
 });
@@ -115,7 +118,7 @@ Deno.test("an admin sets up a second factor, invites somebody and removes them",
   await page.getByText("You have 10 unused recovery codes.").waitFor();
   await assertGoodEverywhere(page);
 
-  await page.getByRole("link", { name: "Users" }).click();
+  await inSidebar(page, "Users").click();
   await page.getByRole("button", { name: "Invite a user" }).click();
   await page.getByLabel("Name").fill("Bob");
   await page.getByLabel("E-mail").fill("bob@example.com");
@@ -139,6 +142,7 @@ Deno.test("an admin sets up a second factor, invites somebody and removes them",
   await bob.page.goto("/web/users");
   assert.equal(new URL(bob.page.url()).pathname, "/web/sign-in");
 
+  await openAccountMenu(page);
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("E-mail").fill(ADMIN.email);
   await page.getByLabel("Password").fill(ADMIN.password);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { deploy, run, save } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
-import { assertFits, assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertFits, assertGoodEverywhere, closeBrowser, openAccountMenu, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
@@ -38,11 +38,13 @@ Deno.test("logs, audit and metrics show times in the reader's zone, or all in UT
   assert.equal(new Set(hours.map((hour) => hour.slice(0, 10))).size, 1, hours.join());
   await assertGoodEverywhere(page);
 
+  await openAccountMenu(page);
   await page.getByRole("button", { name: "Times in Asia/Tokyo" }).click();
   await page.getByRole("button", { name: "Times in UTC" }).waitFor();
   for (const path of paths) assert.equal(await offsetOn(path), 0, path);
   await page.goto("/web/metrics");
   await page.locator(".u-legend").first().waitFor();
+  await openAccountMenu(page);
   await page.getByRole("button", { name: "Times in UTC" }).click();
   for (const path of paths) assert.equal(await offsetOn(path), 9, path);
 });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { createSecret, deploy, run, save } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
-import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
+import { assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
 const HELLO = "export default (c) => c.text('saved code');\n";
 
@@ -89,7 +89,7 @@ Deno.test("leaving a form that was filled in is asked about, sending it is not",
     leave = true;
     await page.goto(path);
     // A form that nothing was typed into can be left.
-    await page.getByRole("link", { name: "Functions", exact: true }).click();
+    await inSidebar(page, "Functions").click();
     await page.waitForURL("/web/functions");
     assert.deepEqual(asked, [], path);
     await page.goto(path);
@@ -97,12 +97,12 @@ Deno.test("leaving a form that was filled in is asked about, sending it is not",
     if (label === "log.level") await field.selectOption("error");
     else await field.fill("typed");
     leave = false;
-    await page.getByRole("link", { name: "Audit", exact: true }).click();
+    await inSidebar(page, "Audit").click();
     while (asked.length === 0) await page.waitForTimeout(10);
     assert.deepEqual(asked, ["beforeunload"], path);
     assert.ok(page.url().endsWith(path), "still there");
     leave = true;
-    await page.getByRole("link", { name: "Audit", exact: true }).click();
+    await inSidebar(page, "Audit").click();
     await page.waitForURL("/web/audit");
   }
   asked.length = 0;

@@ -184,12 +184,12 @@ Deno.test("the documentation page shows every operation, parameter, field and an
   }
 });
 
-Deno.test("each page of somebody who is signed in has the program's version in its footer, and the others do not", async () => {
+Deno.test("each page of somebody who is signed in has the program's version at its foot, and the others do not", async () => {
   await using server = await startApp();
   const admin = await setUp(server);
   for (const path of ["/web", "/web/functions", "/web/settings/encryption", "/web/account"]) {
     const [, footer] = /<footer[^>]*>(.*)<\/footer>/s.exec((await admin.get(path)).text) ?? [];
-    assert.equal(footer, `Crude Functions ${manifest.version} · <a href="/api/docs">API</a>`, path);
+    assert.equal(footer, `<a href="/api/docs">API</a> <span>Crude Functions ${manifest.version}</span>`, path);
   }
   const strangers = await call("GET", `${server.url}/web/sign-in`);
   assert.doesNotMatch(strangers.body, /<footer/);

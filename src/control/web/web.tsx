@@ -7,7 +7,7 @@ import { errorResponse } from "../../http/errors.ts";
 import { addAccount } from "./pages/account/account.tsx";
 import { addAssets } from "./shell/assets.ts";
 import { addAudit } from "./pages/audit/audit.tsx";
-import type { Web, WebDeps, WebEnv } from "./shell/deps.ts";
+import type { SignedIn, Web, WebDeps, WebEnv } from "./shell/deps.ts";
 import { firstSteps } from "./pages/home/first_steps.tsx";
 import { takeNotice } from "./shell/forms.ts";
 import { addFiles } from "./pages/files/files.tsx";
@@ -18,7 +18,8 @@ import { addDeployments } from "./pages/deployments/deployments.tsx";
 import { addHistory } from "./pages/history/history.tsx";
 import { addHome } from "./pages/home/home.tsx";
 import { addKeys } from "./pages/keys/keys.tsx";
-import { barePage, type PageStatus } from "./shell/layout.tsx";
+import { barePage, page, type PageStatus } from "./shell/layout.tsx";
+import { addLook } from "./shell/look.ts";
 import { addLogs } from "./pages/logs/logs.tsx";
 import { addMetrics } from "./pages/metrics/metrics.tsx";
 import { resumeOf } from "./pages/sign_in/replay_after_sign_in.tsx";
@@ -57,6 +58,7 @@ export function createWeb(deps: WebDeps): Web {
   web.use("*", guard(deps));
   web.use("*", submitOnce(deps.shared));
   web.use("*", firstSteps(deps));
+  addLook(web);
   addHome(web, deps);
   addSecrets(web, deps);
   addKeys(web, deps);
@@ -125,7 +127,10 @@ async function failure(error: unknown, c: Context<WebEnv>, { log }: WebDeps): Pr
   if (c.req.header("hx-request") !== undefined) {
     return noticed(c, <p class="warning" role="alert">{message}</p>, status);
   }
-  return barePage(c, {
+  // A user who is signed in keeps the sections. The types do not know that an error may come before the guard.
+  c.set("firstSteps", () => undefined);
+  const show = (c.get("admin") as SignedIn | undefined) ? page : barePage;
+  return show(c, {
     title: status === 404 ? "Not found" : status === 500 ? "Something went wrong" : "Request failed",
     children: (
       <>

@@ -27,6 +27,10 @@ const ASSETS: Record<string, Asset> = {
     type: "text/css",
     load: async () => (await import("../../../../static/frame.css", { with: { type: "text" } })).default,
   },
+  "frame.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/frame.js", { with: { type: "text" } })).default,
+  },
   "app.js": {
     type: "text/javascript",
     load: async () => (await import("../../../../static/app.js", { with: { type: "text" } })).default,

@@ -52,7 +52,7 @@ export interface WebEnv {
   Bindings: Client;
   Variables: {
     requestId: string;
-    /** Version of the program, for the footer. */
+    /** Version of the program, for the frame. */
     version: string;
     /** The request's body, once it has been read. */
     body: Uint8Array<ArrayBuffer> | undefined;

@@ -88,6 +88,15 @@ export function redirect(c: Context<WebEnv>, path: string, notice?: string): Res
   return c.redirect(path, 303);
 }
 
+const HERE = new URL("http://here");
+
+/** Returns a path of these pages, and `/web` for any other address, such as one of another host. */
+export function localPath(path: string): string {
+  const { origin, pathname, search } = URL.canParse(path, "http://here") ? new URL(path, "http://here") : HERE;
+  const isOurs = origin === HERE.origin && (pathname === "/web" || pathname.startsWith("/web/"));
+  return isOurs ? pathname + search : "/web";
+}
+
 const NOTICE_MAX_LENGTH = 500;
 const NOTICE_MAX_AGE_SECONDS = 60;
 

@@ -3,24 +3,9 @@
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
 import type { WebEnv } from "./deps.ts";
-
-/** Sidebar entries in order. A page belongs to the entry whose path its own begins with. */
-const SECTIONS: readonly (readonly [path: string, name: string])[] = [
-  ["/web/functions", "Functions"],
-  ["/web/files", "Files"],
-  ["/web/history", "History"],
-  ["/web/deployments", "Deployments"],
-  ["/web/packages", "Packages"],
-  ["/web/secrets", "Secrets"],
-  ["/web/keys", "API Keys"],
-  ["/web/logs", "Logs"],
-  ["/web/metrics", "Metrics"],
-  ["/web/audit", "Audit"],
-  ["/web/announcements", "Announcements"],
-  ["/web/cluster", "Cluster"],
-  ["/web/users", "Users"],
-  ["/web/settings", "Settings"],
-];
+import { lookAttributes, lookOf } from "./look.ts";
+import { type Place, placeOf } from "./navigation.ts";
+import { Sidebar, TopBar } from "./sidebar.tsx";
 
 interface FrameProps {
   title: string;
@@ -30,9 +15,9 @@ interface FrameProps {
   children?: Child;
 }
 
-function Document({ title, scripts = [], styles = [], children }: FrameProps) {
+function Document({ c, title, scripts = [], styles = [], children }: FrameProps & { c: Context<WebEnv> }) {
   return (
-    <html lang="en">
+    <html lang="en" {...lookAttributes(lookOf(c))}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -43,7 +28,7 @@ function Document({ title, scripts = [], styles = [], children }: FrameProps) {
         {["pico.css", "app.css", "frame.css", ...styles].map((name) => (
           <link rel="stylesheet" href={`/web/assets/${name}`} />
         ))}
-        {["htmx.js", "app.js"].map((name) => <script src={`/web/assets/${name}`} defer></script>)}
+        {["htmx.js", "frame.js", "app.js"].map((name) => <script src={`/web/assets/${name}`} defer></script>)}
         {scripts.map((name) => <script type="module" src={`/web/assets/${name}`}></script>)}
       </head>
       <body>{children}</body>
@@ -55,55 +40,78 @@ export interface PageProps extends FrameProps {
   c: Context<WebEnv>;
   /** Links next to the heading that look like buttons and start an action. */
   actions?: Child;
+  /** Pages between the section and this one, such as the function of a page of settings. */
+  trail?: readonly (readonly [path: string, name: string])[];
 }
 
-function SignedInPage({ c, title, scripts, styles, actions, children }: PageProps) {
+function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = [], children }: PageProps) {
   const notice = c.get("notice");
-  const steps = c.req.path === "/web" ? undefined : c.get("firstSteps")();
+  const { path } = c.req;
+  const place = placeOf(path);
+  // An error may come before the steps are known.
+  const steps = path === "/web" ? undefined : c.get("firstSteps")?.();
   return (
-    <Document title={title} scripts={scripts ?? []} styles={styles ?? []}>
+    <Document c={c} title={title} scripts={scripts} styles={styles}>
       <a class="skip" href="#main">Skip to content</a>
       <div class="frame">
-        <header class="sidebar">
-          <a class="brand" href="/web">Crude Functions</a>
-          <details class="menu" open data-wide-open>
-            <summary>Menu</summary>
-            <nav aria-label="Sections">
-              <ul>
-                {SECTIONS.map(([path, name]) => (
-                  <li>
-                    <a href={path} aria-current={isIn(c.req.path, path) ? "page" : undefined}>{name}</a>
-                  </li>
-                ))}
-              </ul>
-            </nav>
-            <form method="post" action="/web/sign-out" class="signed-in">
-              <a href="/web/account">{c.get("admin").email}</a>
-              <button type="submit" class="link">Sign out</button>
-            </form>
-            <button type="button" id="time-zone" class="link time-zone" hidden></button>
-          </details>
-        </header>
-        <main id="main" tabindex={-1}>
-          {steps && (
-            <p class="back-to-steps">
-              <a href="/web">First steps: {steps.done} of {steps.of} done</a>
-            </p>
-          )}
-          <Alterations of={c.get("alterations")} />
-          <div class="heading">
-            <h1>{title}</h1>
-            {actions && <div class="actions">{actions}</div>}
-          </div>
-          <div id="notices" role="status">{notice && <p class="notice">{notice}</p>}</div>
-          {children}
-        </main>
-        <footer class="about">
-          Crude Functions {c.get("version")} · <a href="/api/docs">API</a>
-        </footer>
+        <TopBar />
+        <Sidebar
+          place={place}
+          path={path}
+          returnTo={returnPath(c)}
+          look={lookOf(c)}
+          email={c.get("admin").email}
+          version={c.get("version")}
+        />
+        <div class="content">
+          <Breadcrumb place={place} path={path} trail={trail} />
+          <main id="main" tabindex={-1}>
+            {steps && (
+              <p class="back-to-steps">
+                <a href="/web">First steps: {steps.done} of {steps.of} done</a>
+              </p>
+            )}
+            <Alterations of={c.get("alterations")} />
+            <div class="heading">
+              <h1>{title}</h1>
+              {actions && <div class="actions">{actions}</div>}
+            </div>
+            <div id="notices" role="status">{notice && <p class="notice">{notice}</p>}</div>
+            {children}
+          </main>
+        </div>
       </div>
     </Document>
   );
+}
+
+/** The pages above a nested one. The page itself is the heading below. */
+function Breadcrumb({ place, path, trail }: {
+  place: Place | undefined;
+  path: string;
+  trail: readonly (readonly [path: string, name: string])[];
+}) {
+  const above = place?.part ?? place?.section;
+  const links = above && above.path !== path ? [[above.path, above.name] as const, ...trail] : trail;
+  if (links.length === 0) return null;
+  return (
+    <nav class="breadcrumb" aria-label="Breadcrumb">
+      <ol>
+        {links.map(([href, name]) => (
+          <li>
+            <a href={href}>{name}</a>
+          </li>
+        ))}
+      </ol>
+    </nav>
+  );
+}
+
+/** The address to return to after a form of the frame: this page, unless it is the answer to a form. */
+function returnPath(c: Context<WebEnv>): string {
+  if (c.req.method !== "GET") return "/web";
+  const { pathname, search } = new URL(c.req.url);
+  return pathname + search;
 }
 
 /** How many alterations a page lists. The log and the audit contain all of them. */
@@ -131,9 +139,9 @@ function Alterations({ of: alterations }: { of: readonly string[] }) {
 }
 
 /** A page for a user who is not signed in: one column, no sidebar. */
-export function BarePage({ title, scripts, styles, children }: FrameProps) {
+function BarePage({ c, title, scripts = [], styles = [], children }: FrameProps & { c: Context<WebEnv> }) {
   return (
-    <Document title={title} scripts={scripts ?? []} styles={styles ?? []}>
+    <Document c={c} title={title} scripts={scripts} styles={styles}>
       <main id="main" class="bare">
         <p class="brand">Crude Functions</p>
         <h1>{title}</h1>
@@ -151,13 +159,9 @@ export function page(c: Context<WebEnv>, props: Omit<PageProps, "c">, status: Pa
 }
 
 export function barePage(c: Context<WebEnv>, props: FrameProps, status: PageStatus = 200) {
-  return document(c, <BarePage {...props} />, status);
+  return document(c, <BarePage c={c} {...props} />, status);
 }
 
 function document(c: Context<WebEnv>, jsx: Child, status: PageStatus) {
   return c.html(`<!doctype html>${jsx}`, status);
-}
-
-function isIn(path: string, section: string): boolean {
-  return path === section || path.startsWith(`${section}/`);
 }

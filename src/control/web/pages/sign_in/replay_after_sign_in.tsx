@@ -4,7 +4,7 @@
 import type { Context } from "hono";
 import type { WebEnv } from "../../shell/deps.ts";
 import { FormActions } from "../../ui/components.tsx";
-import { readForm, type Typed } from "../../shell/forms.ts";
+import { localPath, readForm, type Typed } from "../../shell/forms.ts";
 import { barePage } from "../../shell/layout.tsx";
 
 export interface Resume {
@@ -14,7 +14,6 @@ export interface Resume {
   readonly form: readonly (readonly [name: string, value: string])[] | undefined;
 }
 
-const HERE = new URL("http://here");
 const HOME: Resume = { to: "/web", form: undefined };
 /** Prefix of the carried fields, so that they cannot collide with those of the sign-in form. */
 const CARRIED = "~";
@@ -65,11 +64,4 @@ export function continueRequest(c: Context<WebEnv>, { to, form }: Resume): Respo
       </>
     ),
   });
-}
-
-/** Returns a path of these pages, and `/web` for any other address, such as one of another host. */
-function localPath(path: string): string {
-  const { origin, pathname, search } = URL.canParse(path, "http://here") ? new URL(path, "http://here") : HERE;
-  const isOurs = origin === HERE.origin && (pathname === "/web" || pathname.startsWith("/web/"));
-  return isOurs ? pathname + search : "/web";
 }
