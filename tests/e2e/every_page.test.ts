@@ -2,10 +2,11 @@
 // that has a free name or text is named after an attack, that none of these becomes a part of it.
 
 import assert from "node:assert/strict";
-import type { Page, Response } from "playwright-core";
+import type { Response } from "playwright-core";
 import { createKey, createSecret, deploy, run } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
 import { post } from "../http/deploying.ts";
+import { addressesOn, kindOf } from "./page_crawl.ts";
 import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
 
 Deno.test.beforeAll(openBrowser);
@@ -26,20 +27,6 @@ const HANDLER = `export default async (c, ctx) => {
 };
 `;
 
-/** Addresses of these pages and their parts that the page leads to; files that are saved, and signing out, are none. */
-async function addressesOn(page: Page): Promise<string[]> {
-  const found = await page.evaluate(`[...document.querySelectorAll("a[href]:not([download]), [hx-get]")]
-    .map((element) => new URL(element.getAttribute("href") ?? element.getAttribute("hx-get"), location.href))
-    .filter(({ origin, pathname }) => origin === location.origin && pathname.startsWith("/web"))
-    .map(({ pathname, search }) => pathname + search)`) as string[];
-  return found.filter((path) => !path.startsWith("/web/files/download"));
-}
-
-/** The same for addresses that differ in what they ask for, not in how: two of a kind are enough. */
-function kindOf(address: string): string {
-  const { pathname, searchParams } = new URL(address, "http://here");
-  return `${pathname.replaceAll(/\d+/g, "1")} ${[...searchParams.keys()]}`;
-}
 /** What holds for every answer under /web, a part of a page or a refusal included. */
 function assertGuarded(response: Response): void {
   const url = new URL(response.url());

@@ -1,11 +1,15 @@
-// deno task screenshots: renders pages of a server with examples in it into docs/images/.
+// deno task screenshots: renders pages of a server with examples in it: those that documents show into docs/images/, and
+// with --pages instead every kind of page, light, dark and narrow, into the folder screenshots/.
 
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
+import { post } from "../http/deploying.ts";
 import { startApp } from "./app.ts";
 import { type Server } from "../http/server.ts";
-import { closeBrowser, openBrowser, signIn, type VisitOptions } from "./browser.ts";
+import { closeBrowser, openBrowser, signIn, visit, type VisitOptions } from "./browser.ts";
+import { addressesOn, kindOf } from "./page_crawl.ts";
 
 const FOLDER = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const SIZE = { width: 1000, height: 640 };
@@ -88,7 +92,7 @@ const PICTURES: readonly Picture[] = [
 async function fill(server: Server): Promise<void> {
   const [staging, production] = [await createGroup(server, "staging"), await createGroup(server, "production")];
   const client = await createKey(server, staging, "client-123");
-  await createKey(server, production, "client-456");
+  const other = await createKey(server, production, "client-456");
   const handler = "export default async (c, ctx) => c.text(await ctx.getSecret('DATABASE_URL') ? 'ok' : 'none')";
   const orders = await deploy(server, "orders", handler, { keys: [staging, production] });
   const analytics = await deploy(server, "analytics", handler, { keys: [staging] });
@@ -104,21 +108,87 @@ async function fill(server: Server): Promise<void> {
     ["stripe-webhook-secret", "whsec_abc123", { scope: "function", functionId: analytics }],
   ];
   for (const [name, value, owner] of secrets) await createSecret(server, name, value, owner);
-  await run(server, "/orders", client.value);
+  for (let n = 0; n < 8; n++) await run(server, "/orders", client.value);
+  const failing = `export default async (c) => {
+  console.log("Charging card of order", c.query.id);
+  throw new Error("Payment provider answered 503");
+};
+`;
+  await deploy(server, "payments", failing, { keys: [production] });
+  await run(server, "/payments?id=7", other.value);
+  for (const message of ["Add a health check", "Answer with the version"]) {
+    const text = `export default (c) => c.text(${JSON.stringify(message)});\n`;
+    const { status, body } = await post(server, { message, files: { "health.ts": text }, force: true });
+    assert.equal(status, 201, JSON.stringify(body));
+  }
+}
+
+/** The looks in which every page is rendered. */
+const LOOKS: Readonly<Record<string, VisitOptions>> = {
+  light: { width: 1280, height: 800 },
+  dark: { width: 1280, height: 800, dark: true },
+  narrow: { width: 360, height: 740 },
+};
+const PAGES_FOLDER = fileURLToPath(new URL("../../screenshots/", import.meta.url));
+/** What no link leads to. */
+const UNLINKED = ["/web/nowhere", "/web/functions", "/web/secrets?q=nothing-of-this-name"];
+
+async function renderPictures(server: Server): Promise<void> {
+  await Deno.mkdir(FOLDER, { recursive: true });
+  for (const { name, path, prepare, ...options } of PICTURES) {
+    await using shown = await signIn(server, { ...SIZE, ...options });
+    await shown.page.goto(path);
+    await prepare?.(shown.page);
+    await shown.page.screenshot({ path: `${FOLDER}${name}.png`, animations: "disabled", caret: "hide" });
+    console.log(`docs/images/${name}.png`);
+  }
+}
+
+/** Renders one address of each kind that links lead to; `only` begins their paths after /web/. */
+async function renderPages(server: Server, only: string): Promise<void> {
+  for (const [look, options] of Object.entries(LOOKS)) {
+    await Deno.mkdir(PAGES_FOLDER + look, { recursive: true });
+    await using visitor = await visit(server, options);
+    await visitor.page.goto("/web/sign-in");
+    await picture(visitor.page, `${look}/sign-in`);
+    await using signedIn = await signIn(server, options);
+    const { page } = signedIn;
+    const waiting = ["/web", ...UNLINKED];
+    const kinds = new Set(waiting.map(kindOf));
+    for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
+      await page.goto(path);
+      if (await page.locator("h1").count() > 0 && `${path}/`.startsWith(`/web/${only}`)) {
+        await picture(page, `${look}/${nameOf(path)}`);
+      }
+      for (const next of await addressesOn(page)) {
+        if (kinds.has(kindOf(next))) continue;
+        kinds.add(kindOf(next));
+        waiting.push(next);
+      }
+    }
+  }
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  await page.waitForLoadState("networkidle");
+  await page.screenshot({ path: `${PAGES_FOLDER}${name}.png`, fullPage: true, animations: "disabled", caret: "hide" });
+  console.log(`screenshots/${name}.png`);
+}
+
+/** Such as "secrets-1-edit", or "logs.level" for what a query chooses. */
+function nameOf(path: string): string {
+  const [place = "", query = ""] = kindOf(path).split(" ");
+  const name = place.slice("/web/".length).replaceAll("/", "-") || "overview";
+  return query === "" ? name : `${name}.${query.replaceAll(",", "-")}`;
 }
 
 await openBrowser();
 try {
   await using server = await startApp();
   await fill(server);
-  await Deno.mkdir(FOLDER, { recursive: true });
-  for (const { name, path, prepare, ...options } of PICTURES) {
-    await using visit = await signIn(server, { ...SIZE, ...options });
-    await visit.page.goto(path);
-    await prepare?.(visit.page);
-    await visit.page.screenshot({ path: `${FOLDER}${name}.png`, animations: "disabled", caret: "hide" });
-    console.log(`docs/images/${name}.png`);
-  }
+  const [option, only = ""] = Deno.args;
+  if (option === "--pages") await renderPages(server, only);
+  else await renderPictures(server);
 } finally {
   await closeBrowser();
 }

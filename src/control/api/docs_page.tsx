@@ -72,7 +72,7 @@ export interface JsonSchema {
   readonly oneOf?: readonly JsonSchema[];
 }
 
-const STYLES = ["pico.css", "app.css", "frame.css", "api.css"];
+const STYLES = ["tokens.css", "app.css", "frame.css", "api.css"];
 
 /** Returns the whole page as HTML. */
 export function docsPage(document: ApiDocument): string {

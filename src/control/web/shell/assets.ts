@@ -11,9 +11,9 @@ interface Asset {
 
 /** By name under /web/assets/. Each is loaded on its first request. */
 const ASSETS: Record<string, Asset> = {
-  "pico.css": {
+  "tokens.css": {
     type: "text/css",
-    load: async () => (await import("@picocss/pico/css/pico.min.css", { with: { type: "text" } })).default,
+    load: async () => (await import("../../../../static/tokens.css", { with: { type: "text" } })).default,
   },
   "htmx.js": {
     type: "text/javascript",
@@ -30,6 +30,10 @@ const ASSETS: Record<string, Asset> = {
   "frame.js": {
     type: "text/javascript",
     load: async () => (await import("../../../../static/frame.js", { with: { type: "text" } })).default,
+  },
+  "pages.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/pages.css", { with: { type: "text" } })).default,
   },
   "app.js": {
     type: "text/javascript",

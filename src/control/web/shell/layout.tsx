@@ -25,7 +25,7 @@ function Document({ c, title, scripts = [], styles = [], children }: FrameProps 
         <meta name="htmx-config" content='{"history":false}' />
         <title>{title} · Crude Functions</title>
         <link rel="icon" href="/web/assets/icon.svg" />
-        {["pico.css", "app.css", "frame.css", ...styles].map((name) => (
+        {["tokens.css", "app.css", "frame.css", "pages.css", ...styles].map((name) => (
           <link rel="stylesheet" href={`/web/assets/${name}`} />
         ))}
         {["htmx.js", "frame.js", "app.js"].map((name) => <script src={`/web/assets/${name}`} defer></script>)}
