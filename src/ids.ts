@@ -8,6 +8,8 @@ export type FunctionId = Branded<number, "FunctionId">;
 export type GroupId = Branded<number, "GroupId">;
 export type KeyId = Branded<number, "KeyId">;
 export type WebhookId = Branded<number, "WebhookId">;
+/** Of a set of recipients of mail. */
+export type MailRecipientsId = Branded<number, "MailRecipientsId">;
 export type AdminId = Branded<number, "AdminId">;
 export type SessionId = Branded<number, "SessionId">;
 /** Matches `[a-zA-Z0-9_-]{1,255}`. */

@@ -34,6 +34,7 @@ import type { Exposure } from "../core/secrets/exposure.ts";
 import type { SecretTransfer } from "../core/secrets/transfer.ts";
 import type { Secrets } from "../core/secrets/service.ts";
 import type { Deliveries } from "../core/announcements/deliveries.ts";
+import type { MailService } from "../core/announcements/mail/mail.ts";
 import type { Webhooks } from "../core/announcements/webhooks.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Suggestions } from "./suggestions.ts";
@@ -66,6 +67,7 @@ export interface ApiDeps {
   readonly transfer: SecretTransfer;
   readonly explainer: Explainer;
   readonly webhooks: Webhooks;
+  readonly mail: MailService;
   readonly deliveries: Deliveries;
   readonly settings: Settings;
   readonly rotation: Rotation;

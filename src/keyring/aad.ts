@@ -21,6 +21,11 @@ export function webhookAad(id: WebhookId): string {
   return `webhooks:${id}`;
 }
 
+/** Returns `mail-server:<host>:<port>`, for the password: it decrypts for no other server. The port is last. */
+export function mailServerAad({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `mail-server:${host}:${port}`;
+}
+
 /** Returns `api-keys:<group id>:<name>`. The name is last, so its content cannot be mistaken for another part. */
 export function apiKeyAad(groupId: GroupId, name: string): string {
   return `api-keys:${groupId}:${name}`;

@@ -120,8 +120,8 @@ export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
   const deleteSessions = db.prepareChange("DELETE FROM sessions WHERE admin_id = ? AND id <> ?");
   const deleteStale = db.prepareChange("DELETE FROM sessions WHERE last_seen_at < ? OR created_at < ?");
 
-  const deleteAllSessions = db.prepareChange("DELETE FROM sessions");
-  const deleteAllLinks = db.prepareChange("DELETE FROM password_links");
+  const deleteAllSessions = db.prepareChange("DELETE FROM sessions WHERE true");
+  const deleteAllLinks = db.prepareChange("DELETE FROM password_links WHERE true");
 
   const insertCode = db.prepareChange("INSERT INTO recovery_codes (admin_id, code) VALUES (?, ?)");
   const useCode = db.prepareChange("DELETE FROM recovery_codes WHERE admin_id = ? AND code = ?");

@@ -21,6 +21,9 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
   secret_versions: [],
   deleted_secrets: [],
   webhooks: [],
+  deliveries: [],
+  mail_server: [],
+  mail_recipients: [],
 };
 
 export const AUTHENTICATED_TABLES = Object.keys(TABLES);

@@ -28,19 +28,24 @@ export function authenticateAll(
       tables.set(name, writeOrder(db, macs));
       continue;
     }
-    const table = describeTable(db, name);
-    const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
-    const update = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
-    let sum = EMPTY;
-    for (const row of walk(db, table)) {
-      const mac = macs.mac(name, fieldsOf(table, row));
-      update.run(mac, ...table.key.map((index) => row[index]!));
-      sum = plus(sum, macs.element(name, mac));
-      onRow(++done, rows);
-    }
-    tables.set(name, sum);
+    tables.set(name, writeMacs(db, macs, name, () => onRow(++done, rows)));
   }
   writeHead(db, keyring, { epoch, generation, schema: schemaHash(db), tables });
+}
+
+/** Writes the MACs of all rows of a table, and returns their sum. */
+function writeMacs(db: DatabaseSync, macs: RowMacs, name: string, onRow: () => void = () => {}): TableSum {
+  const table = describeTable(db, name);
+  const where = table.key.map((index) => `${table.columns[index]} = ?`).join(" AND ");
+  const update = db.prepare(`UPDATE ${name} SET mac = ? WHERE ${where}`);
+  let sum = EMPTY;
+  for (const row of walk(db, table)) {
+    const mac = macs.mac(name, fieldsOf(table, row));
+    update.run(mac, ...table.key.map((index) => row[index]!));
+    sum = plus(sum, macs.element(name, mac));
+    onRow();
+  }
+  return sum;
 }
 
 /** Is called after each row with the number of rows done and the total. */
@@ -52,6 +57,13 @@ export function authenticateOrder(db: DatabaseSync, keyring: Keyring, onRow: OnR
   const { count } = head.tables.get("secrets") ?? EMPTY;
   const sum = writeOrder(db, new RowMacs(keyring), (done) => onRow(done, count));
   writeHead(db, keyring, { ...head, tables: new Map([...head.tables, [SECRET_ORDER, sum]]) });
+}
+
+/** Authenticates the existing rows of one more table, in a database whose other rows are authenticated. */
+export function authenticateTable(db: DatabaseSync, keyring: Keyring, name: string): void {
+  const { head } = readHead(db, keyring.derive("head"));
+  const sum = writeMacs(db, new RowMacs(keyring), name);
+  writeHead(db, keyring, { ...head, tables: new Map([...head.tables, [name, sum]]) });
 }
 
 /** Authenticates all rows of the database at `path`, which must not be open elsewhere. */

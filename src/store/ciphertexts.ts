@@ -40,11 +40,22 @@ export interface SealedWebhook extends Sealed {
   readonly ciphertext: string;
 }
 
+/** The password for the mail server. */
+export interface SealedMailServer extends Sealed {
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+  readonly ciphertext: string;
+}
+
+/** The tables that have ciphertexts. */
+export type SealedTable = "secrets" | "secret_versions" | "api_keys" | "webhooks" | "mail_server";
+
 export interface CiphertextStore {
   /** Returns the versions in use, in order; 0 stands for damaged texts without a version. */
   versions(): number[];
 
-  /** Returns how many secrets, earlier values of secrets, API keys and secrets of webhooks are encrypted with this version. */
+  /** Returns how many secrets, earlier values of secrets, API keys, secrets of webhooks and passwords are encrypted with this version. */
   count(version: number): number;
 
   /** Returns at most `limit` secrets of this version with an id above `after`, in order of id. */
@@ -59,15 +70,19 @@ export interface CiphertextStore {
   /** Returns at most `limit` secrets of webhooks of this version with an id above `after`, in order of id. */
   webhooks(version: number, after: number, limit: number): SealedWebhook[];
 
+  /** Returns the mail server if its password is of this version and its id is above `after`. */
+  mailServers(version: number, after: number, limit: number): SealedMailServer[];
+
   /**
    * Reports whether a row that was read in the current transaction is as this program wrote it; an altered row is logged
    * as a finding.
    */
-  isAuthentic(table: "secrets" | "secret_versions" | "api_keys" | "webhooks", row: Sealed): boolean;
+  isAuthentic(table: SealedTable, row: Sealed): boolean;
   replaceSecret(id: SecretId, ciphertext: string): void;
   replaceSecretVersion(id: number, ciphertext: string): void;
   replaceApiKey(id: KeyId, ciphertext: string): void;
   replaceWebhook(id: WebhookId, ciphertext: string): void;
+  replaceMailServer(id: number, ciphertext: string): void;
 }
 
 /** Longer than 80 lines: it prepares all statements once, next to the methods that use them. */
@@ -86,16 +101,20 @@ export function createCiphertextStore(db: Database, rows: RowReader): Ciphertext
     versionsOf("secret_versions"),
     versionsOf("api_keys"),
     versionsOf("webhooks"),
+    versionsOf("mail_server"),
   ];
   const count = db.prepare(
     "SELECT (SELECT count(*) FROM secrets WHERE key_version = ?1) + (SELECT count(*) FROM api_keys WHERE key_version = ?1)" +
       " + (SELECT count(*) FROM secret_versions WHERE key_version = ?1)" +
-      " + (SELECT count(*) FROM webhooks WHERE key_version = ?1) AS n",
+      " + (SELECT count(*) FROM webhooks WHERE key_version = ?1)" +
+      " + (SELECT count(*) FROM mail_server WHERE key_version = ?1) AS n",
   );
   const secrets = ofVersion(rows, "secrets");
   const secretVersions = ofVersion(rows, "secret_versions");
   const keys = ofVersion(rows, "api_keys");
   const webhooks = ofVersion(rows, "webhooks");
+  const mailServers = ofVersion(rows, "mail_server");
+  const replaceMailServer = db.prepareChange("UPDATE mail_server SET ciphertext = ? WHERE id = ?");
   const replaceWebhook = db.prepareChange("UPDATE webhooks SET ciphertext = ? WHERE id = ?");
   const replaceSecret = db.prepareChange("UPDATE secrets SET ciphertext = ? WHERE id = ?");
   const replaceVersion = db.prepareChange("UPDATE secret_versions SET ciphertext = ? WHERE id = ?");
@@ -143,8 +162,16 @@ export function createCiphertextStore(db: Database, rows: RowReader): Ciphertext
         stored: read.stored,
       })),
 
-    isAuthentic: (table: "secrets" | "secret_versions" | "api_keys" | "webhooks", { stored }: Sealed): boolean =>
-      rows.checkRow(table, stored),
+    mailServers: (version: number, after: number, limit: number): SealedMailServer[] =>
+      mailServers(version, after, limit).map((read) => ({
+        id: read.integer("id"),
+        host: read.text("host"),
+        port: read.integer("port"),
+        ciphertext: read.text("ciphertext"),
+        stored: read.stored,
+      })),
+
+    isAuthentic: (table: SealedTable, { stored }: Sealed): boolean => rows.checkRow(table, stored),
 
     replaceSecret(id: SecretId, ciphertext: string): void {
       replaceSecret.run(ciphertext, id);
@@ -157,6 +184,9 @@ export function createCiphertextStore(db: Database, rows: RowReader): Ciphertext
     },
     replaceWebhook(id: WebhookId, ciphertext: string): void {
       replaceWebhook.run(ciphertext, id);
+    },
+    replaceMailServer(id: number, ciphertext: string): void {
+      replaceMailServer.run(ciphertext, id);
     },
   };
 }

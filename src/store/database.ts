@@ -128,6 +128,9 @@ export class Database {
 
   /** Prepares a statement that changes guarded rows: outside a transaction, each run is a transaction of its own. */
   prepareChange(sql: string): ChangeStatement {
+    // SQLite may then drop all pages at once, which no changeset shows: the rows would count as removed by another
+    // program, and stay on other nodes. (https://sqlite.org/lang_delete.html#the_truncate_optimization)
+    if (/^\s*DELETE FROM \w+\s*$/.test(sql)) throw new Error(`a change needs a condition: ${sql}`);
     const statement = this.#db.prepare(sql);
     return { run: (...values) => this.transaction(() => statement.run(...values)) };
   }

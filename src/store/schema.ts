@@ -18,6 +18,7 @@ import { upgrade as secretOrder } from "./migrations/010_secret_order.ts";
 import { sql as codeVersions } from "./migrations/011_code_versions.ts";
 import { sql as secretValues } from "./migrations/012_secret_values.ts";
 import { sql as webhooks } from "./migrations/013_webhooks.ts";
+import { upgrade as mail } from "./migrations/014_mail.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
@@ -35,6 +36,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   codeVersions,
   secretValues,
   webhooks,
+  mail,
 ];
 
 /** `PRAGMA user_version` of a database that is up to date. */

@@ -6,6 +6,7 @@ import type { KeyFile } from "../keyring/key_file.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import type { Head } from "../keyring/sealed_head.ts";
 import { type AccessStore, createAccessStore } from "./access.ts";
+import { type AnnouncedStore, createAnnouncedStore } from "./announced.ts";
 import { attempt } from "./attempt.ts";
 import { type AdminStore, createAdminStore } from "./admins.ts";
 import { type AuditStore, createAuditStore } from "./audit.ts";
@@ -20,6 +21,8 @@ import { createFunctionStore, type FunctionStore } from "./functions.ts";
 import { createOwnerStore, type OwnerStore } from "./owners.ts";
 import { createSecretNameStore, type SecretNameStore } from "./secret_names.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
+import { createDeliveryStore, type DeliveryStore } from "./deliveries.ts";
+import { createMailStore, type MailStore } from "./mail.ts";
 import { createDeletedSecretStore, type DeletedSecretStore } from "./deleted_secrets.ts";
 import { createSecretArchive, type SecretArchive } from "./secret_archive.ts";
 import { createSecretVersionStore, type SecretVersionStore } from "./secret_versions.ts";
@@ -48,6 +51,9 @@ export interface Store {
   readonly secretNames: SecretNameStore;
   readonly settings: SettingsStore;
   readonly webhooks: WebhookStore;
+  readonly mail: MailStore;
+  readonly deliveries: DeliveryStore;
+  readonly announced: AnnouncedStore;
   readonly meta: MetaStore;
   /**
    * Stores everything that `work` does, or nothing if it throws, and resolves once that is in force. `work` is
@@ -204,6 +210,9 @@ function storeOf(
     secretNames: createSecretNameStore(db),
     settings: createSettingsStore(db, rows),
     webhooks: createWebhookStore(db, rows),
+    mail: createMailStore(db, rows),
+    deliveries: createDeliveryStore(db, rows),
+    announced: createAnnouncedStore(db),
     meta: createMetaStore(db),
     commit,
     commitWithoutSync: (work) =>

@@ -395,7 +395,10 @@ Deno.test("an altered row of each table counts for nothing, and is named in the 
     await createSecret(server, "DB", "ours", { scope: "key", keyId });
     const mail = await createSecret(server, "MAIL", "x");
     await server.api("PUT", `/api/secrets/${mail}`, { value: "y" });
-    await server.api("POST", "/api/webhooks", { url: "https://hooks.example.com", events: ["secret.due"] });
+    await server.api("POST", "/api/webhooks", { url: "https://127.0.0.1:1/", events: ["secret.due"] });
+    await server.api("POST", "/api/webhooks/1/test");
+    await server.api("PUT", "/api/mail-server", { host: "127.0.0.1", port: 1, from: "crude@example.com" });
+    await server.api("POST", "/api/mail-recipients", { addresses: ["ops@example.com"], events: ["secret.due"] });
     const gone = await createSecret(server, "GONE", "x");
     await server.api("DELETE", `/api/secrets/${gone}`);
     assert.equal(
@@ -447,6 +450,18 @@ Deno.test("an altered row of each table counts for nothing, and is named in the 
       deleted_secrets: [
         "UPDATE deleted_secrets SET owner_id = 2",
         async () => (await server.api("GET", "/api/secrets/deleted")).body.secrets.length === 1,
+      ],
+      deliveries: [
+        `UPDATE deliveries SET body = '{"type":"forged"}'`,
+        async () => (await server.api("GET", "/api/webhooks/1")).body.deliveries.length === 1,
+      ],
+      mail_server: [
+        "UPDATE mail_server SET host = 'evil.example'",
+        async () => (await server.api("GET", "/api/mail-server")).body.server !== null,
+      ],
+      mail_recipients: [
+        `UPDATE mail_recipients SET addresses = '["eve@evil.example"]'`,
+        async () => (await server.api("GET", "/api/mail-recipients")).body.recipients.length === 1,
       ],
       webhooks: [
         "UPDATE webhooks SET url = 'https://evil.example'",

@@ -65,7 +65,7 @@ async function jsonEndpoints(server: Server) {
     endpoint.fields !== undefined
   );
   // An endpoint that was lost on the way would not be tried.
-  assert.equal(found.length, 25);
+  assert.equal(found.length, 28);
   return found;
 }
 
@@ -145,7 +145,7 @@ Deno.test("an unknown query parameter, or one given twice, is a 400 that names i
 Deno.test("an id is taken strictly", async () => {
   await using server = await startApp();
   const withId = (await endpoints(server)).filter(({ template }) => template.includes("{id}"));
-  assert.equal(withId.length, 33);
+  assert.equal(withId.length, 37);
   const wrong = [
     "1abc",
     "0",

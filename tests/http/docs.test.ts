@@ -169,11 +169,13 @@ Deno.test("the table of settings is the one that the server has", () => {
   }));
   const actual = Object.entries(DEFINITIONS).map(
     ([name, { default: fallback, schema, meaning }]) => {
-      const { enum: values, minimum, maximum, minItems = 0, maxItems } = z.toJSONSchema(
+      const { type, enum: values, minimum, maximum, minItems = 0, maxItems } = z.toJSONSchema(
         schema as z.ZodType,
       );
       const range = values
         ? `one of ${values.join(", ")}`
+        : type === "string"
+        ? "text"
         : minimum === undefined
         ? `${minItems} to ${maxItems!.toLocaleString("en-US")} entries`
         : `${minimum.toLocaleString("en-US")} to ${maximum!.toLocaleString("en-US")}`;

@@ -10,13 +10,13 @@ import { createAdmins } from "../../src/core/admins/admins.ts";
 import { OPERATOR } from "../../src/actor.ts";
 import { AppError } from "../../src/errors.ts";
 import { createRegistry } from "../../src/core/functions/registry.ts";
-import type { FunctionId, GroupId, KeyId, SecretId, SecretName, WebhookId } from "../../src/ids.ts";
+import type { FunctionId, GroupId, KeyId, MailRecipientsId, SecretId, SecretName, WebhookId } from "../../src/ids.ts";
 import { openKeyFile } from "../../src/keyring/key_file.ts";
 import { createSecrets } from "../../src/core/secrets/service.ts";
 import { createSettings } from "../../src/core/settings/settings.ts";
 import { AUTHENTICATED_TABLES, describeTable, type Finding } from "../../src/store/authenticated_tables.ts";
 import { DataFolderError } from "../../src/store/data_folder.ts";
-import { secretVersionAad } from "../../src/keyring/aad.ts";
+import { mailServerAad, secretVersionAad } from "../../src/keyring/aad.ts";
 import { setterOf } from "../../src/store/secrets.ts";
 import { openStore } from "../../src/store/store.ts";
 import { openVerification } from "../../src/store/verification.ts";
@@ -25,6 +25,7 @@ import { secretReader } from "./secret_reader.ts";
 import { type TemporaryFolder, temporaryFolder, temporaryStore, unrecorded } from "./temporary.ts";
 
 const LIMITS = { idleMs: () => 1e12, longestMs: () => 1e12 };
+const HOOK = { channel: "webhook", receiverId: 1 } as const;
 const VISITOR = { kind: "visitor", address: "", requestId: "" } as const;
 
 /** What the holders of the data know. */
@@ -140,7 +141,32 @@ async function fill(): Promise<{ files: Map<string, Uint8Array>; facts: Facts }>
     store.secrets.delete(deleted);
     store.deletedSecrets.insert(bin);
   });
-  store.webhooks.insert({ url: "https://hooks.example.com", events: ["secret.due"], createdAt: 1, updatedAt: 1 });
+  const times = { createdAt: 1, updatedAt: 1 };
+  store.webhooks.insert({ url: "https://hooks.example.com", events: ["secret.due"], ...times });
+  store.mail.insert({ addresses: ["ops@example.com"], events: ["secret.due"], ...times });
+  store.mail.putServer({
+    host: "smtp.example.com",
+    port: 587,
+    tls: "starttls",
+    ca: null,
+    user: "crude",
+    sender: "crude@example.com",
+    ciphertext: keyring.seal("password", mailServerAad({ host: "smtp.example.com", port: 587 })),
+    updatedAt: 1,
+  });
+  store.deliveries.enqueue({
+    ...HOOK,
+    recipient: "",
+    messageId: "msg_1",
+    type: "secret.due",
+    body: "{}",
+    createdAt: 1,
+    attempts: 0,
+    nextAt: 1,
+    triedAt: null,
+    status: null,
+    problem: null,
+  });
   opened[Symbol.dispose]();
   const facts: Facts = {
     key,
@@ -179,6 +205,9 @@ const USES: Record<string, (opened: ReturnType<Data["open"]>, data: Data) => unk
   secret_versions: ({ store }, { secretIds }) => store.secretVersions.find(secretIds.global, 1),
   deleted_secrets: ({ store }) => store.deletedSecrets.find(4 as SecretId),
   webhooks: ({ store }) => store.webhooks.find(1 as WebhookId),
+  deliveries: ({ store }) => store.deliveries.due("webhook", 2, 1)[0],
+  mail_server: ({ store }) => store.mail.server(),
+  mail_recipients: ({ store }) => store.mail.find(1 as MailRecipientsId),
   // That there is no value of the other key is proven by the row of the first one's.
   secret_order: ({ reader }, { functionId, other, management }) => {
     const holder = { keyId: other.id, keyName: "theirs", groupId: management, groupName: "management" };
@@ -210,6 +239,9 @@ const EDITS: Record<string, string> = {
   secret_versions: `UPDATE secret_versions SET hosts = '["evil.example"]'`,
   deleted_secrets: "UPDATE deleted_secrets SET owner_id = 7",
   webhooks: "UPDATE webhooks SET url = 'https://evil.example'",
+  deliveries: `UPDATE deliveries SET body = '{"type":"secret.leaked"}'`,
+  mail_server: "UPDATE mail_server SET host = 'evil.example'",
+  mail_recipients: `UPDATE mail_recipients SET addresses = '["eve@evil.example"]'`,
 };
 
 Deno.test("every table whose rows decide access or meaning is authenticated, with all of its columns", () => {
@@ -219,7 +251,7 @@ Deno.test("every table whose rows decide access or meaning is authenticated, wit
     .map(({ name }) => String(name));
   // The audit has a chain of its own, versions and deployments are never changed and have MACs of their own, the head is
   // in `meta`, and the others follow from the rows of functions and versions.
-  // Deliveries and what was announced decide nothing.
+  // What was announced decides nothing.
   const others = [
     "announced",
     "audit",
@@ -230,7 +262,6 @@ Deno.test("every table whose rows decide access or meaning is authenticated, wit
     "meta",
     "version_files",
     "versions",
-    "webhook_deliveries",
   ];
   assert.deepEqual(tables.sort(), [...AUTHENTICATED_TABLES, ...others].sort());
   const uncovered = AUTHENTICATED_TABLES.flatMap((name) => {
@@ -346,6 +377,9 @@ const REMOVALS: Record<string, (opened: ReturnType<Data["open"]>, data: Data) =>
   secret_versions: ({ store }, { secretIds }) => store.secretVersions.deleteAll(secretIds.global),
   deleted_secrets: ({ store }) => store.deletedSecrets.delete(4 as SecretId),
   webhooks: ({ store }) => store.webhooks.delete(1 as WebhookId),
+  deliveries: ({ store }) => store.deliveries.deleteOf(HOOK),
+  mail_server: ({ store }) => store.mail.deleteServer(),
+  mail_recipients: ({ store }) => store.mail.delete(1 as MailRecipientsId),
 };
 
 /** The same for what the first row's edit concerns, of the tables whose rows can be deleted one by one. */
@@ -359,6 +393,9 @@ const REMOVALS_OF_ALTERED: typeof REMOVALS = {
   secret_versions: REMOVALS.secret_versions!,
   deleted_secrets: REMOVALS.deleted_secrets!,
   webhooks: REMOVALS.webhooks!,
+  deliveries: REMOVALS.deliveries!,
+  mail_server: REMOVALS.mail_server!,
+  mail_recipients: REMOVALS.mail_recipients!,
 };
 
 Deno.test("a function does not become public by its groups being deleted", async () => {
@@ -452,6 +489,16 @@ Deno.test("rows that were altered, their MACs or both do not stop the start; a m
       );
     }
   }
+});
+
+Deno.test("a statement that empties a table is recorded like any other", async () => {
+  using data = await filledData();
+  {
+    using opened = data.open();
+    opened.store.admins.deleteAllSessionsAndLinks();
+  }
+  data.open()[Symbol.dispose]();
+  assert.deepEqual([data.rowsOf("sessions"), data.rowsOf("password_links"), data.findings], [[], [], []]);
 });
 
 Deno.test("a forged row that is deleted leaves the others genuine", async () => {

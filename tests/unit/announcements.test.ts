@@ -7,6 +7,8 @@ import { auditAnnouncement } from "../../src/core/announcements/audited.ts";
 import { createChecks } from "../../src/core/announcements/checks.ts";
 import { Deliveries } from "../../src/core/announcements/deliveries.ts";
 import { TYPES } from "../../src/core/announcements/events.ts";
+import { subscribersIn } from "../../src/core/announcements/subscribers.ts";
+import { createWebhookChannel } from "../../src/core/announcements/webhook_channel.ts";
 import { urlProblem } from "../../src/core/announcements/webhooks.ts";
 import type { KeyId } from "../../src/ids.ts";
 import { webhookAad } from "../../src/keyring/aad.ts";
@@ -34,7 +36,7 @@ Deno.test("a delivery is tried again with growing pauses for a day, then given u
   const gaveUp = Promise.withResolvers<void>();
   const deliveries = new Deliveries({
     store,
-    keyring,
+    channels: [createWebhookChannel({ store, keyring, now: () => now, httpHosts: () => [host] })],
     once: ALONE,
     recordAlone: (actor, event) => {
       assert.equal(actor, SERVER);
@@ -43,17 +45,16 @@ Deno.test("a delivery is tried again with growing pauses for a day, then given u
       return Promise.resolve();
     },
     now: () => now,
-    httpHosts: () => [host],
     warn: (message) => assert.fail(message),
   });
   store.onApplied((rows) => {
-    if (rows.some(({ table, kind }) => table === "webhook_deliveries" && kind === "update")) arrived.resolve();
+    if (rows.some(({ table, kind }) => table === "deliveries" && kind === "update")) arrived.resolve();
   });
   const id = await store.commit(() => {
     const row = { url: `http://${host}/`, events: ["secret.due"], createdAt: 1, updatedAt: 1 };
     const id = store.webhooks.insert(row);
     store.webhooks.setCiphertext(id, keyring.seal(newWebhookSecret().reveal(), webhookAad(id)));
-    deliveries.enqueue([id], "secret.due", "{}");
+    deliveries.enqueue(subscribersIn(store), "secret.due", "{}");
     return id;
   });
   const tried: number[] = [];
@@ -62,7 +63,7 @@ Deno.test("a delivery is tried again with growing pauses for a day, then given u
     await arrived.promise;
     arrived = Promise.withResolvers();
     tried.push(now - began);
-    const next = store.webhooks.nextAt();
+    const next = store.deliveries.nextAfter(now);
     if (next === undefined) break;
     assert.ok(next > now);
     now = next;
@@ -73,7 +74,7 @@ Deno.test("a delivery is tried again with growing pauses for a day, then given u
   assert.ok(tried.at(-1)! > 0.95 * DAY_MS && tried.at(-1)! < 1.05 * DAY_MS, String(tried.at(-1)));
   assert.deepEqual(tried, tried.toSorted((a, b) => a - b));
   assert.equal(new Set(ids).size, 1);
-  const [row] = store.webhooks.deliveries(id, 10);
+  const [row] = store.deliveries.list({ channel: "webhook", receiverId: id }, 10);
   assert.deepEqual([row!.attempts, row!.nextAt, row!.status], [9, null, 503]);
   assert.deepEqual(events.map(({ action, subject: { name } }) => [action, name]), [["webhook.failed", host]]);
   assert.ok(!JSON.stringify([row, events]).includes("a secret of"));
@@ -85,24 +86,30 @@ Deno.test("the deliveries of a webhook are bounded, those of one webhook do not 
   const noFailure = (message: string) => assert.fail(message);
   const deliveries = new Deliveries({
     store,
-    keyring,
+    channels: [createWebhookChannel({ store, keyring, now: () => 1_000, httpHosts: () => [] })],
     once: { ...ALONE, leads: false },
     recordAlone: () => Promise.resolve(),
     now: () => 1_000,
-    httpHosts: () => [],
     warn: noFailure,
   });
   const [one, other] = await store.commit(() => {
     const row = { events: ["secret.due"], createdAt: 1, updatedAt: 1 };
     const ids = ["https://one.example", "https://other.example"].map((url) => store.webhooks.insert({ ...row, url }));
-    for (let n = 0; n < 1_100; n++) deliveries.enqueue([ids[0]!], "secret.due", String(n));
-    deliveries.enqueue([ids[1]!], "secret.due", "late");
+    const [busy, quiet] = subscribersIn(store).map((one) => [one]);
+    for (let n = 0; n < 1_100; n++) deliveries.enqueue(busy!, "secret.due", String(n));
+    deliveries.enqueue(quiet!, "secret.due", "late");
     return ids;
   });
-  assert.equal(store.webhooks.deliveries(one!, 2_000).length, 1_000);
-  assert.deepEqual(store.webhooks.due(1_000, 4).map(({ body }) => body), ["100", "101", "102", "103", "late"]);
-  await store.commit(() => store.webhooks.delete(one!));
-  assert.deepEqual(store.webhooks.due(1_000, 4).map(({ webhookId }) => webhookId), [other]);
+  assert.equal(store.deliveries.list({ channel: "webhook", receiverId: one! }, 2_000).length, 1_000);
+  assert.deepEqual(store.deliveries.due("webhook", 1_000, 4).map(({ body }) => body), [
+    "100",
+    "101",
+    "102",
+    "103",
+    "late",
+  ]);
+  await store.commit(() => store.deliveries.deleteOf({ channel: "webhook", receiverId: one! }));
+  assert.deepEqual(store.deliveries.due("webhook", 1_000, 4).map(({ receiverId }) => receiverId), [other]);
   await deliveries.stop();
 });
 
@@ -116,6 +123,7 @@ Deno.test("a node that takes over announces what was not announced, and nothing 
     const announcer = new Announcer({
       store,
       once,
+      subscribers: () => subscribersIn(store),
       deliveries: {
         enqueue: (ids, type, body) => ids.forEach(() => bodies.push(`${type} ${JSON.parse(body).data.how}`)),
       },

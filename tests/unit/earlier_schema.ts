@@ -6,7 +6,9 @@ export const GENERATED_COLUMNS = ["key_version", "due_at"];
 /** SQL that leaves schema 9, the last one without an order of secrets; every later table is dropped. */
 export const TO_SCHEMA_9 = `
 DROP TABLE announced;
-DROP TABLE webhook_deliveries;
+DROP TABLE deliveries;
+DROP TABLE mail_server;
+DROP TABLE mail_recipients;
 DROP TABLE webhooks;
 DROP TABLE deleted_secrets;
 DROP TABLE secret_versions;

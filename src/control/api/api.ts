@@ -32,6 +32,7 @@ import { addSecretFiles } from "./secret_files.ts";
 import { addSecretHistory } from "./secret_history.ts";
 import { addSecrets } from "./secrets.ts";
 import { addOwnSession, addTerminalSessions } from "./sessions.ts";
+import { addMail } from "./mail.ts";
 import { addWebhooks } from "./webhooks.ts";
 import { addVersions } from "./versions.ts";
 import { addSettings } from "./settings.ts";
@@ -73,6 +74,7 @@ export function createApi(deps: ApiDeps): Api {
   addEncryptionKeys(api, deps);
   addSettings(api, deps);
   addWebhooks(api, deps);
+  addMail(api, deps);
   addLogs(api, deps);
   addMetrics(api, deps);
   addCluster(api, deps);

@@ -6,7 +6,7 @@ import type { WebhookId } from "../../ids.ts";
 import { deliveryState } from "../inputs/deliveries.ts";
 import { answer, errors, idParams, json, SUCCESS, successSchema, time } from "../inputs/fields.ts";
 import { deliverySchema, newWebhook, webhookChange, webhookSchema } from "../inputs/webhook_schemas.ts";
-import type { DeliveryRow } from "../../store/webhooks.ts";
+import type { DeliveryRow } from "../../store/deliveries.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, ifMatch, tag } from "./route.ts";
 
@@ -116,7 +116,8 @@ export function addWebhooks(api: Api, { webhooks, deliveries, commit }: ApiDeps)
 
   api.openapi(test, async (c) => {
     const { id } = webhooks.get(c.req.valid("param").id);
-    return c.json({ delivery: shownDelivery(await deliveries.test(id)) }, 200);
+    const [row] = await deliveries.test({ channel: "webhook", receiverId: id });
+    return c.json({ delivery: shownDelivery(row!) }, 200);
   });
 }
 
@@ -124,7 +125,7 @@ function shown({ createdAt, updatedAt, events, ...rest }: Webhook): z.infer<type
   return { ...rest, events: [...events], createdAt: time(createdAt), updatedAt: time(updatedAt) };
 }
 
-function shownDelivery(row: DeliveryRow): z.infer<typeof deliverySchema> {
+export function shownDelivery(row: DeliveryRow): z.infer<typeof deliverySchema> {
   const { messageId, type, createdAt, attempts, triedAt, nextAt, status, problem } = row;
   return {
     messageId,

@@ -1,6 +1,6 @@
-// Says how far a delivery to a webhook is.
+// Says how far a delivery is.
 
-import type { DeliveryRow } from "../../store/webhooks.ts";
+import type { DeliveryRow } from "../../store/deliveries.ts";
 
 export function deliveryState({ nextAt, problem }: DeliveryRow): "waiting" | "delivered" | "failed" {
   if (nextAt !== null) return "waiting";

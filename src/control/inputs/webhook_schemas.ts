@@ -8,15 +8,17 @@ const URL_MAX_LENGTH = 2_000;
 
 const type = z.enum(TYPES, `must be some of ${TYPES.join(", ")}`);
 
+export const eventsField = z.array(type, mustBe("a list")).min(1, "must name at least one event")
+  .transform((events) => TYPES.filter((type) => events.includes(type)))
+  .openapi({ description: "What it receives.", example: ["secret.due"] });
+
 const shape = {
   url: text().min(1, "must not be empty").max(URL_MAX_LENGTH, `must have at most ${URL_MAX_LENGTH} characters`)
     .openapi({
       description: "Begins with `https:`, or is on a host of the setting `webhooks.http-hosts`.",
       example: "https://hooks.example.com/crude",
     }),
-  events: z.array(type, mustBe("a list")).min(1, "must name at least one event")
-    .transform((events) => TYPES.filter((type) => events.includes(type)))
-    .openapi({ description: "What it receives.", example: ["secret.due"] }),
+  events: eventsField,
 };
 
 export const newWebhook = body(shape).openapi("NewWebhook");
@@ -32,7 +34,7 @@ export const webhookSchema = z.object({
   updatedAt: timeSchema,
 }).openapi("Webhook");
 
-export const deliverySchema = z.object({
+export const deliveryShape = {
   messageId: z.string().openapi({ description: "The header `webhook-id`." }),
   type: z.string(),
   createdAt: timeSchema,
@@ -42,4 +44,6 @@ export const deliverySchema = z.object({
   nextAt: timeSchema.nullable().openapi({ description: "When it is tried again." }),
   status: z.int().nullable().openapi({ description: "HTTP status of the last answer." }),
   problem: z.string().nullable().openapi({ description: "What went wrong in the last attempt." }),
-}).openapi("WebhookDelivery");
+};
+
+export const deliverySchema = z.object(deliveryShape).openapi("WebhookDelivery");

@@ -1,12 +1,12 @@
-// Announces what happened to the webhooks that want to know it, each thing once.
+// Announces what happened to the webhooks and recipients of mail that want to know it, each thing once.
 
 import { messageOf } from "../../errors.ts";
-import type { WebhookId } from "../../ids.ts";
 import type { OncePerCluster } from "../../once_per_cluster.ts";
 import type { Store } from "../../store/store.ts";
 import type { AuditRow } from "../../store/audit.ts";
 import { DAY_MS, MINUTE_MS } from "../../time.ts";
 import { auditAnnouncement, AUDITED_ACTIONS } from "./audited.ts";
+import type { Subscriber } from "./channel.ts";
 import type { Check } from "./checks.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { type Announcement, bodyOf } from "./events.ts";
@@ -22,7 +22,9 @@ const CHECK_MS = 5 * MINUTE_MS;
 const REMEMBERED_MS = 400 * DAY_MS;
 
 export interface AnnouncerOptions {
-  readonly store: Pick<Store, "webhooks" | "meta" | "audit" | "commit" | "onApplied">;
+  readonly store: Pick<Store, "announced" | "meta" | "audit" | "commit" | "onApplied">;
+  /** Returns all webhooks and sets of recipients. */
+  readonly subscribers: () => readonly Subscriber[];
   readonly deliveries: Pick<Deliveries, "enqueue">;
   readonly once: OncePerCluster;
   readonly now: () => number;
@@ -66,20 +68,20 @@ export class Announcer {
   #inTurn(work: () => Promise<void>): void {
     this.#queue = this.#queue.then(async () => {
       if (!this.#isStopped) await work();
-    }).catch((error) => this.#options.warn(`Something could not be announced to webhooks: ${messageOf(error)}.`));
+    }).catch((error) => this.#options.warn(`Something could not be announced: ${messageOf(error)}.`));
   }
 
   #look(): void {
-    const { once, check, store } = this.#options;
+    const { once, check, subscribers } = this.#options;
     this.#lookAtAudit();
     this.#inTurn(async () => {
-      const wanted = store.webhooks.list().flatMap(({ events }) => events);
+      const wanted = subscribers().flatMap(({ events }) => events);
       if (wanted.length > 0) await this.#store([...check(wanted, once.leads)]);
     });
   }
 
   #isAnyone(): boolean {
-    return this.#options.store.webhooks.list().length > 0;
+    return this.#options.subscribers().length > 0;
   }
 
   /** Announces the entries of the audit since the last time. */
@@ -111,14 +113,14 @@ export class Announcer {
     return auditAnnouncement(row, (filter, before, limit) => this.#options.store.audit.page(filter, before, limit));
   }
 
-  /** Stores deliveries to each webhook that wants to know, and has been there when it happened. */
+  /** Stores deliveries to each subscriber that wants to know, and has been there when it happened. */
   async #store(announcements: readonly Announcement[], seen?: number): Promise<void> {
-    const { store: { webhooks, meta, commit }, deliveries, now } = this.#options;
+    const { store: { announced, meta, commit }, deliveries, now } = this.#options;
     const receivers = this.#receivers();
     const wanted = announcements.filter((one) => receivers(one).length > 0);
     // By their own times, as an entry of the audit is read again after a restart if it was none.
     const isNews = ({ topic, at, againAfterMs = Infinity }: Announcement): boolean => {
-      const before = webhooks.announcedAt(topic);
+      const before = announced.at(topic);
       return before === undefined || before <= at - againAfterMs;
     };
     if (!wanted.some(isNews)) return;
@@ -127,18 +129,17 @@ export class Announcer {
       for (const one of wanted) {
         // Again, as another node may have been first, and one of them may repeat another.
         if (!isNews(one)) continue;
-        webhooks.setAnnounced(one.topic, one.at);
+        announced.set(one.topic, one.at);
         deliveries.enqueue(receivers(one), one.type, bodyOf(one));
       }
-      webhooks.forgetAnnounced(now() - REMEMBERED_MS);
+      announced.forget(now() - REMEMBERED_MS);
       if (seen !== undefined) meta.put(AUDIT_SEEN, String(seen));
     });
   }
 
-  /** Returns what finds the receivers of an announcement among the webhooks there are now. */
-  #receivers(): (one: Announcement) => WebhookId[] {
-    const webhooks = this.#options.store.webhooks.list();
-    return ({ type, at }) =>
-      webhooks.filter(({ events, createdAt }) => events.includes(type) && createdAt <= at).map(({ id }) => id);
+  /** Returns what finds the receivers of an announcement among the subscribers there are now. */
+  #receivers(): (one: Announcement) => Subscriber[] {
+    const subscribers = this.#options.subscribers();
+    return ({ type, at }) => subscribers.filter(({ events, since }) => events.includes(type) && since <= at);
   }
 }

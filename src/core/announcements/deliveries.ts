@@ -1,18 +1,14 @@
-// Delivers announcements to webhooks, and tries again for a day. Deliveries are stored, so that a restart loses none;
-// one whose outcome could not be stored is sent again, with the same webhook-id.
+// Delivers announcements to webhooks and by mail, and tries again for a day. Deliveries are stored, so that a restart
+// loses none; one whose outcome could not be stored is sent again, with the same id.
 
 import { type LoneRecorder, SERVER } from "../../actor.ts";
 import { messageOf } from "../../errors.ts";
-import type { WebhookId } from "../../ids.ts";
-import { webhookAad } from "../../keyring/aad.ts";
-import type { Keyring } from "../../keyring/keyring.ts";
-import { signatureOf } from "../../keyring/webhook_secret.ts";
 import type { OncePerCluster } from "../../once_per_cluster.ts";
+import type { ChannelName, DeliveryRow, Receiver } from "../../store/deliveries.ts";
 import type { Store } from "../../store/store.ts";
-import type { DeliveryRow } from "../../store/webhooks.ts";
 import { HOUR_MS, MINUTE_MS } from "../../time.ts";
-import { bodyOf, TEST_TYPE } from "./events.ts";
-import { hostOf, urlProblem } from "./webhooks.ts";
+import type { Channel, Subscriber } from "./channel.ts";
+import { bodyOf } from "./events.ts";
 
 /** Pauses after failed attempts; the last one is a day after the first. */
 const PAUSES_MS = [
@@ -25,44 +21,41 @@ const PAUSES_MS = [
   6 * HOUR_MS,
   11 * HOUR_MS,
 ];
-/** Longest time until a receiver answers. */
-const ANSWER_MS = 15_000;
-/** Deliveries under way at one time, and of these, to one webhook. */
+/** Attempts under way at one time. */
 const AT_ONCE_MAX = 20;
-const AT_ONCE_EACH = 4;
-/** Deliveries kept for each webhook, those that wait included; the oldest go first. */
+/** Deliveries kept for each recipient, those that wait included; the oldest go first. */
 const KEPT_EACH = 1_000;
 /** How soon another node takes over, and a failed write is tried again. */
 const LOOK_MS = MINUTE_MS;
 
 export interface DeliveriesOptions {
-  readonly store: Pick<Store, "webhooks" | "commit" | "onApplied">;
-  readonly keyring: Keyring;
+  readonly store: Pick<Store, "deliveries" | "commit" | "onApplied">;
+  readonly channels: readonly Channel[];
   readonly once: OncePerCluster;
   readonly recordAlone: LoneRecorder;
   readonly now: () => number;
-  readonly httpHosts: () => readonly string[];
   readonly warn: (message: string) => void;
 }
 
-/** The outcome of one attempt. */
-interface Attempt {
-  readonly status: number | null;
-  /** Undefined if the receiver took it. */
-  readonly problem: string | null;
+/** An attempt that is under way. */
+interface Running {
+  readonly recipient: string;
+  readonly ids: readonly number[];
+  readonly done: Promise<void>;
 }
 
 export class Deliveries {
   readonly #options: DeliveriesOptions;
-  /** Ids of deliveries under way, with their webhooks. */
-  readonly #running = new Map<number, { readonly webhookId: WebhookId; readonly done: Promise<void> }>();
+  readonly #running = new Set<Running>();
+  /** When recipients were tried within the last hour: the store keeps the last time of each delivery only. */
+  readonly #tries = new Map<string, number[]>();
   readonly #stopping = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
     options.store.onApplied((rows) => {
-      if (rows.some(({ table }) => table === "webhook_deliveries")) this.#lookIn(0);
+      if (rows.some(({ table }) => table === "deliveries")) this.#lookIn(0);
     });
   }
 
@@ -74,46 +67,48 @@ export class Deliveries {
   async stop(): Promise<void> {
     this.#stopping.abort(new Error("the server is stopping"));
     clearTimeout(this.#timer);
-    await Promise.all([...this.#running.values()].map(({ done }) => done));
+    await Promise.all([...this.#running].map(({ done }) => done));
   }
 
   /** Adds deliveries of a message, within a transaction. */
-  enqueue(webhookIds: readonly WebhookId[], type: string, body: string): void {
-    const { store: { webhooks }, now } = this.#options;
-    const messageId = newMessageId();
-    const at = now();
-    for (const webhookId of webhookIds) {
-      webhooks.enqueue({
-        webhookId,
-        messageId,
-        type,
-        body,
-        createdAt: at,
-        attempts: 0,
-        nextAt: at,
-        triedAt: null,
-        status: null,
-        problem: null,
-      });
-      webhooks.prune(webhookId, KEPT_EACH);
+  enqueue(subscribers: readonly Subscriber[], type: string, body: string): void {
+    const { store: { deliveries }, now } = this.#options;
+    const message = { messageId: newMessageId(), type, body, createdAt: now() };
+    const outcome = { attempts: 0, nextAt: message.createdAt, triedAt: null, status: null, problem: null };
+    for (const { channel, receiverId, recipients } of subscribers) {
+      for (const recipient of recipients) {
+        deliveries.enqueue({ channel, receiverId, recipient, ...message, ...outcome });
+        deliveries.prune({ channel, receiverId }, recipient, KEPT_EACH);
+      }
     }
   }
 
-  /** Sends a test to a webhook, once, and returns what came of it. */
-  async test(webhookId: WebhookId): Promise<DeliveryRow> {
-    const { store: { webhooks, commit }, now } = this.#options;
+  /** Sends a test to each recipient of a receiver, once, and returns what came of it. */
+  async test({ channel: name, receiverId }: Receiver): Promise<DeliveryRow[]> {
+    const { store: { deliveries, commit }, now } = this.#options;
+    const channel = this.#channel(name);
     const createdAt = now();
-    const body = bodyOf({ type: TEST_TYPE, at: createdAt, data: { webhookId } });
-    const message = { webhookId, messageId: newMessageId(), type: TEST_TYPE, body, createdAt };
-    const { status, problem } = await this.#attempt(message);
-    const row = { ...message, attempts: 1, nextAt: null, triedAt: now(), status, problem };
-    const id = await commit(() => {
-      if (!webhooks.find(webhookId)) return 0;
-      const id = webhooks.enqueue(row);
-      webhooks.prune(webhookId, KEPT_EACH);
-      return id;
+    const { type, data } = channel.test(receiverId);
+    const body = bodyOf({ type, at: createdAt, data });
+    const tried = await Promise.all(
+      channel.recipients(receiverId).map(async (recipient) => {
+        const message = { channel: name, receiverId, recipient, messageId: newMessageId(), type, body, createdAt };
+        const { status, problem } = await channel.attempt([message], this.#stopping.signal);
+        return { ...message, attempts: 1, nextAt: null, triedAt: now(), status, problem };
+      }),
+    );
+    return await commit(() => {
+      if (channel.recipients(receiverId).length === 0) return tried.map((row) => ({ ...row, id: 0 }));
+      return tried.map((row) => {
+        const id = deliveries.enqueue(row);
+        deliveries.prune(row, row.recipient, KEPT_EACH);
+        return { ...row, id };
+      });
     });
-    return { ...row, id };
+  }
+
+  #channel(name: ChannelName): Channel {
+    return this.#options.channels.find((channel) => channel.name === name)!;
   }
 
   #lookIn(ms: number): void {
@@ -125,97 +120,90 @@ export class Deliveries {
 
   /** Begins what is due, and comes back when something else is. */
   #look(): void {
-    const { store: { webhooks }, once, now, warn } = this.#options;
+    const { store: { deliveries }, channels, once, now, warn } = this.#options;
     let pauseMs = LOOK_MS;
     try {
       if (once.leads) {
-        for (const row of webhooks.due(now(), AT_ONCE_EACH)) this.#begin(row);
-        const next = this.#running.size < AT_ONCE_MAX ? webhooks.nextAt() : undefined;
+        for (const channel of channels) {
+          const rows = deliveries.due(channel.name, now(), Math.max(channel.atOnceEach, channel.together));
+          for (const batch of batchesOf(rows, channel.together)) this.#begin(channel, batch);
+        }
         // What is due and not begun waits for another one to end.
-        if (next !== undefined && next > now()) pauseMs = Math.min(next - now(), LOOK_MS);
+        const next = this.#running.size < AT_ONCE_MAX ? deliveries.nextAfter(now()) : undefined;
+        if (next !== undefined) pauseMs = Math.min(next - now(), LOOK_MS);
       }
     } catch (error) {
-      warn(`Webhooks could not be looked at: ${messageOf(error)}. It is tried again in a minute.`);
+      warn(`Deliveries could not be looked at: ${messageOf(error)}. It is tried again in a minute.`);
     }
     this.#lookIn(pauseMs);
   }
 
-  #begin(row: DeliveryRow): void {
-    const running = [...this.#running.values()].filter(({ webhookId }) => webhookId === row.webhookId).length;
-    if (this.#running.has(row.id) || this.#running.size >= AT_ONCE_MAX || running >= AT_ONCE_EACH) return;
-    const done = this.#deliver(row).catch((error) => {
+  #begin(channel: Channel, rows: readonly DeliveryRow[]): void {
+    const recipient = recipientOf(rows[0]!);
+    const others = [...this.#running].filter((one) => one.recipient === recipient);
+    if (this.#running.size >= AT_ONCE_MAX || others.length >= channel.atOnceEach) return;
+    if (others.some(({ ids }) => ids.includes(rows[0]!.id))) return;
+    if (!this.#mayTry(channel, rows[0]!, recipient)) return;
+    const done = this.#deliver(channel, rows).catch((error) => {
       // It stays due.
-      this.#options.warn(`The outcome of a webhook could not be stored: ${messageOf(error)}.`);
+      this.#options.warn(`The outcome of a delivery could not be stored: ${messageOf(error)}.`);
       return LOOK_MS;
     }).then((pauseMs) => {
-      this.#running.delete(row.id);
+      this.#running.delete(running);
       this.#lookIn(pauseMs);
     });
-    this.#running.set(row.id, { webhookId: row.webhookId, done });
+    const running: Running = { recipient, ids: rows.map(({ id }) => id), done };
+    this.#running.add(running);
+  }
+
+  /** Reports whether a recipient is tried less often than it may be, and counts this time. */
+  #mayTry(channel: Channel, row: DeliveryRow, recipient: string): boolean {
+    const max = channel.perHour();
+    if (max === Infinity) return true;
+    const { store: { deliveries }, now } = this.#options;
+    const from = now() - HOUR_MS;
+    const times = (this.#tries.get(recipient) ?? []).filter((at) => at > from);
+    if (times.length >= max || deliveries.triesSince(row, row.recipient, from) >= max) return false;
+    this.#tries.set(recipient, [...times, now()]);
+    return true;
   }
 
   /** Makes one attempt and keeps its outcome; returns how soon to look for more. */
-  async #deliver(row: DeliveryRow): Promise<number> {
-    const { store: { webhooks, commit }, recordAlone, now } = this.#options;
-    const { status, problem } = await this.#attempt(row);
+  async #deliver(channel: Channel, rows: readonly DeliveryRow[]): Promise<number> {
+    const { store: { deliveries, commit }, recordAlone, now } = this.#options;
+    const { status, problem, isFinal } = await channel.attempt(rows, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return 0;
-    const attempts = row.attempts + 1;
-    const pauseMs = problem === null ? undefined : PAUSES_MS[attempts - 1];
-    const nextAt = pauseMs === undefined ? null : now() + pauseMs;
-    await commit(() => webhooks.tried({ id: row.id, attempts, nextAt, triedAt: now(), status, problem }));
-    if (problem !== null && nextAt === null) {
-      const webhook = webhooks.find(row.webhookId);
-      const subject = { kind: "webhook", id: row.webhookId, name: webhook ? hostOf(webhook.url) : "" };
-      await recordAlone(SERVER, { action: "webhook.failed", subject, after: { type: row.type, attempts, problem } });
+    const triedAt = now();
+    const outcomes = rows.map(({ id, attempts: before }) => {
+      const attempts = before + 1;
+      const pauseMs = problem === null || isFinal ? undefined : PAUSES_MS[attempts - 1];
+      return { id, attempts, nextAt: pauseMs === undefined ? null : triedAt + pauseMs, triedAt, status, problem };
+    });
+    await commit(() => outcomes.forEach((outcome) => deliveries.tried(outcome)));
+    const givenUp = rows.filter((_, index) => problem !== null && outcomes[index]!.nextAt === null);
+    if (givenUp.length > 0) {
+      const { type, receiverId, attempts, recipient } = givenUp[0]!;
+      const after = {
+        type,
+        ...recipient && { recipient },
+        ...givenUp.length > 1 && { messages: givenUp.length },
+        attempts: attempts + 1,
+        problem,
+      };
+      await recordAlone(SERVER, { action: channel.failed, subject: channel.subject(receiverId), after });
     }
     return 0;
   }
-
-  async #attempt(
-    { webhookId, messageId, body }: Pick<DeliveryRow, "webhookId" | "messageId" | "body">,
-  ): Promise<Attempt> {
-    const { store: { webhooks }, keyring, now, httpHosts } = this.#options;
-    const webhook = webhooks.find(webhookId);
-    if (!webhook) return { status: null, problem: "The webhook was altered." };
-    const refusal = urlProblem(webhook.url, httpHosts());
-    if (refusal) return { status: null, problem: `The address ${refusal}.` };
-    try {
-      const seconds = Math.floor(now() / 1_000);
-      const secret = keyring.open(webhook.ciphertext, webhookAad(webhookId));
-      const response = await fetch(webhook.url, {
-        method: "POST",
-        // Another address was not named by the one who set this one.
-        redirect: "manual",
-        headers: {
-          "content-type": "application/json",
-          "user-agent": "Crude-Functions",
-          "webhook-id": messageId,
-          "webhook-timestamp": String(seconds),
-          "webhook-signature": signatureOf(secret, messageId, seconds, body),
-        },
-        body,
-        signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(ANSWER_MS)]),
-      });
-      // Whatever the answer says is neither read nor shown.
-      await response.body?.cancel();
-      const { status } = response;
-      return { status, problem: response.ok ? null : `The receiver answered with ${status}.` };
-    } catch (error) {
-      return { status: null, problem: problemOf(error) };
-    }
-  }
 }
 
-/** Says why there is no answer, without the address, whose path may hold a token. */
-function problemOf(error: unknown): string {
-  if (error instanceof DOMException && error.name === "TimeoutError") {
-    return `The receiver did not answer within ${ANSWER_MS / 1_000} seconds.`;
-  }
-  const message = messageOf(error);
-  if (/certificate|tls/i.test(message)) return "The certificate of the receiver is not trusted.";
-  if (/dns|lookup|resolve/i.test(message)) return "The name of the host is not known.";
-  if (error instanceof TypeError) return "The receiver could not be reached.";
-  return "The secret of the webhook cannot be read.";
+/** Divides deliveries into those of one attempt each. */
+function batchesOf(rows: readonly DeliveryRow[], together: number): readonly (readonly DeliveryRow[])[] {
+  if (together === 1) return rows.map((row) => [row]);
+  return [...Map.groupBy(rows, recipientOf).values()].map((group) => group.slice(0, together));
+}
+
+function recipientOf({ channel, receiverId, recipient }: DeliveryRow): string {
+  return `${channel} ${receiverId} ${recipient}`;
 }
 
 function newMessageId(): string {

@@ -1,4 +1,4 @@
-// Defines the types of announcements that webhooks can receive.
+// Defines the types of announcements.
 
 /** Every type, with when it is announced. */
 export const ANNOUNCEMENT_TYPES = {
@@ -16,9 +16,6 @@ export const ANNOUNCEMENT_TYPES = {
 export type AnnouncementType = keyof typeof ANNOUNCEMENT_TYPES;
 
 export const TYPES = Object.keys(ANNOUNCEMENT_TYPES) as AnnouncementType[];
-
-/** The type of what the test button sends; no webhook subscribes to it. */
-export const TEST_TYPE = "webhook.test";
 
 /** Something to announce. Its data never holds the value of a secret or a key. */
 export interface Announcement {

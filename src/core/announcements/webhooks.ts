@@ -8,7 +8,8 @@ import type { Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
 import { newWebhookSecret } from "../../keyring/webhook_secret.ts";
 import type { Store } from "../../store/store.ts";
-import type { DeliveryRow, WebhookRow } from "../../store/webhooks.ts";
+import type { DeliveryRow } from "../../store/deliveries.ts";
+import type { WebhookRow } from "../../store/webhooks.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
 import type { AnnouncementType } from "./events.ts";
 
@@ -45,7 +46,7 @@ export interface Webhooks {
 }
 
 export interface WebhooksOptions {
-  readonly store: Pick<Store, "webhooks" | "change" | "isAltered">;
+  readonly store: Pick<Store, "webhooks" | "deliveries" | "change" | "isAltered">;
   readonly keyring: Keyring;
   readonly record: Recorder;
   readonly now: () => number;
@@ -54,7 +55,8 @@ export interface WebhooksOptions {
 }
 
 export function createWebhooks({ store, keyring, record, now, httpHosts }: WebhooksOptions): Webhooks {
-  const { webhooks } = store;
+  const { webhooks, deliveries } = store;
+  const receiver = (id: WebhookId) => ({ channel: "webhook", receiverId: id }) as const;
   const find = (id: WebhookId): Webhook => {
     const row = webhooks.find(id);
     if (!row) throw notFound("webhook", id);
@@ -70,7 +72,7 @@ export function createWebhooks({ store, keyring, record, now, httpHosts }: Webho
   return {
     list: () => webhooks.list().map(toWebhook),
     get: find,
-    deliveries: (id) => webhooks.deliveries(id, SHOWN_DELIVERIES),
+    deliveries: (id) => deliveries.list(receiver(id), SHOWN_DELIVERIES),
 
     create(actor, { url, events }) {
       checkUrl(url);
@@ -114,6 +116,7 @@ export function createWebhooks({ store, keyring, record, now, httpHosts }: Webho
         const before = isAltered ? undefined : find(id);
         requireVersion(expected, before && webhookVersion(before), `the webhook ${id}`);
         webhooks.delete(id);
+        deliveries.deleteOf(receiver(id));
         const about = before ? subject(before) : { kind: "webhook", id, name: "" };
         record(actor, { action: "webhook.deleted", subject: about, before: before && facts(before) });
       }),

@@ -1,9 +1,15 @@
 // Re-encrypts every ciphertext with the current key version, in batches, while others read and write.
 
 import type { KeyId, SecretId } from "../../ids.ts";
-import type { SealedKey, SealedSecret, SealedVersion, SealedWebhook } from "../../store/ciphertexts.ts";
+import type {
+  SealedKey,
+  SealedMailServer,
+  SealedSecret,
+  SealedVersion,
+  SealedWebhook,
+} from "../../store/ciphertexts.ts";
 import type { Store } from "../../store/store.ts";
-import { apiKeyAad, secretAad, secretVersionAad, webhookAad } from "../../keyring/aad.ts";
+import { apiKeyAad, mailServerAad, secretAad, secretVersionAad, webhookAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 
 /** Ids of unreadable values listed for each kind; all are counted. */
@@ -26,7 +32,7 @@ export interface Batch {
   readonly reencrypted: number;
 }
 
-type Sealed = SealedSecret | SealedVersion | SealedKey | SealedWebhook;
+type Sealed = SealedSecret | SealedVersion | SealedKey | SealedWebhook | SealedMailServer;
 
 /** What re-encryption does with the rows of one table. */
 interface Table<R extends { readonly id: number; readonly ciphertext: string }> {
@@ -80,6 +86,13 @@ export async function* reencrypt(
     // Only counted: the page of webhooks says which cannot be used.
     failed: () => {},
   };
+  const mailServers: Table<SealedMailServer> = {
+    rows: ciphertexts.mailServers,
+    aad: mailServerAad,
+    isAuthentic: (row) => ciphertexts.isAuthentic("mail_server", row),
+    replace: ciphertexts.replaceMailServer,
+    failed: () => {},
+  };
 
   for (const version of ciphertexts.versions()) {
     if (version === keyring.currentVersion) continue;
@@ -94,6 +107,7 @@ export async function* reencrypt(
     yield* batches(secretVersions, version);
     yield* batches(apiKeys, version);
     yield* batches(webhooks, version);
+    yield* batches(mailServers, version);
   }
   return unreadable;
 

@@ -40,6 +40,12 @@ const denyEntry = z.string().regex(
   'must be hosts, addresses or IPv4 ranges such as "10.0.0.0/8"',
 );
 
+/** An origin, or nothing. */
+const publicUrl = z.string().max(300).regex(
+  /^(?:https?:\/\/(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?)?$/,
+  "must be https: or http: with a host and at most a port, such as https://functions.example.com",
+).refine((text) => text === "" || URL.canParse(text), "must be a URL");
+
 export const DEFINITIONS = {
   "api.access-groups": define(
     "Groups that may use the API",
@@ -157,6 +163,25 @@ export const DEFINITIONS = {
     10,
     1,
     100,
+  ),
+  "mail.max-per-hour": integer(
+    "Mails an hour to one address",
+    "Largest number of mails about announcements to one address within an hour. What happens meanwhile goes together in the next one.",
+    10,
+    1,
+    1_000,
+  ),
+  "mail.plain-hosts": define(
+    { advanced: "Mail servers without encryption" },
+    "Mail servers that may be given mail without encryption; all others need TLS.",
+    [],
+    z.array(importHost).max(100),
+  ),
+  "mail.public-url": define(
+    "Address of these pages, for links in mails",
+    "Address of the admin pages, such as https://functions.example.com, for links in mails. Empty: mails have no links.",
+    "",
+    publicUrl,
   ),
   "webhooks.http-hosts": define(
     "Hosts allowed without encryption",

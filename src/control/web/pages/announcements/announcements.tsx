@@ -1,12 +1,10 @@
-// Implements /web/announcements: the webhooks, their events, and what came of the last deliveries.
+// Implements /web/announcements: the webhooks, their events, and what came of the last deliveries; and who gets mail.
 
 import type { Context } from "hono";
-import { ANNOUNCEMENT_TYPES, type AnnouncementType, TYPES } from "../../../../core/announcements/events.ts";
+import { TYPES } from "../../../../core/announcements/events.ts";
 import { hostOf, type Webhook, webhookVersion } from "../../../../core/announcements/webhooks.ts";
 import type { WebhookId } from "../../../../ids.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
-import type { DeliveryRow } from "../../../../store/webhooks.ts";
-import { deliveryState } from "../../../inputs/deliveries.ts";
 import { idText } from "../../../inputs/fields.ts";
 import { newWebhook } from "../../../inputs/webhook_schemas.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -15,12 +13,14 @@ import { fieldText, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { Ago, Badge, CopyLine, Empty, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
+import { Ago, CopyLine, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
 import { VersionField } from "../../ui/conflict.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
-import { CodeField, FieldSet, ProblemSummary } from "../../ui/fields.tsx";
+import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
+import { addMailPages, MailSection } from "./mail.tsx";
+import { addMailServerPage } from "./mail_server.tsx";
+import { Deliveries, EventBoxes, eventsIn, Last, PATH } from "./parts.tsx";
 
-const PATH = "/web/announcements";
 /** Shows the secret of a webhook that was just added. */
 const ADDED_PATH = `${PATH}/added`;
 const LABELS = { url: "URL", events: "Events" };
@@ -52,10 +52,13 @@ export function addAnnouncements(web: Web, deps: WebDeps): void {
   });
   const read = (typed: Parameters<typeof fieldText>[0]): Values => ({
     url: fieldText(typed, "url").trim(),
-    events: TYPES.filter((type) => fieldText(typed, type) === "yes"),
+    events: eventsIn(typed),
   });
 
   web.get(PATH, (c) => listPage(c, deps));
+  // Before the page of a webhook, whose path matches these, too.
+  addMailServerPage(web, deps);
+  addMailPages(web, deps);
 
   formRoute(web, {
     path: `${PATH}/new`,
@@ -99,7 +102,8 @@ export function addAnnouncements(web: Web, deps: WebDeps): void {
 
   web.post(`${PATH}/:id/test`, async (c) => {
     const { id } = webhookOf(c);
-    const { problem } = await deliveries.test(id);
+    const [row] = await deliveries.test({ channel: "webhook", receiverId: id });
+    const problem = row?.problem ?? null;
     return redirect(c, pathOf(id), problem === null ? "The receiver took the test." : `The test failed: ${problem}`);
   });
 
@@ -110,47 +114,35 @@ export function addAnnouncements(web: Web, deps: WebDeps): void {
   });
 }
 
-function listPage(c: Context<WebEnv>, { webhooks, now }: WebDeps) {
+function listPage(c: Context<WebEnv>, deps: WebDeps) {
+  const { webhooks, now } = deps;
   const rows = webhooks.list();
   return page(c, {
     title: "Announcements",
     actions: <a href={`${PATH}/new`} role="button">Add a webhook</a>,
-    children: rows.length === 0
-      ? (
-        <Empty>
-          <p>
-            A webhook informs a server of yours of what needs attention: secrets that are due, leaks, failing functions.
-          </p>
-        </Empty>
-      )
-      : (
-        <DataTable
-          label="Webhooks"
-          isStacked
-          rows={rows}
-          columns={[
-            { label: "Host", isRowHeader: true, cell: ({ id, url }) => <a href={pathOf(id)}>{hostOf(url)}</a> },
-            { label: "Events", cell: ({ events }) => events.join(", ") },
-            { label: "Last delivery", cell: ({ id }) => <Last row={webhooks.deliveries(id)[0]} now={now()} /> },
-          ]}
-        />
-      ),
+    children: (
+      <>
+        <p class="quiet">
+          What needs attention, such as secrets that are due, leaks and failing functions, is sent to webhooks and by
+          mail.
+        </p>
+        <h2>Webhooks</h2>
+        {rows.length === 0 ? <p class="quiet">There are none.</p> : (
+          <DataTable
+            label="Webhooks"
+            isStacked
+            rows={rows}
+            columns={[
+              { label: "Host", isRowHeader: true, cell: ({ id, url }) => <a href={pathOf(id)}>{hostOf(url)}</a> },
+              { label: "Events", cell: ({ events }) => events.join(", ") },
+              { label: "Last delivery", cell: ({ id }) => <Last row={webhooks.deliveries(id)[0]} now={now()} /> },
+            ]}
+          />
+        )}
+        <MailSection deps={deps} />
+      </>
+    ),
   });
-}
-
-function Last({ row, now }: { row: DeliveryRow | undefined; now: number }) {
-  if (!row) return <>none</>;
-  return (
-    <>
-      <State row={row} /> <Ago ms={row.triedAt ?? row.createdAt} now={now} />
-    </>
-  );
-}
-
-function State({ row }: { row: DeliveryRow }) {
-  const state = deliveryState(row);
-  const kind = state === "delivered" ? "ok" : state === "failed" ? "bad" : row.problem === null ? "plain" : "warn";
-  return <Badge kind={kind}>{state}</Badge>;
 }
 
 function addedPage(c: Context<WebEnv>, { secret }: Added) {
@@ -194,24 +186,6 @@ function webhookPage(c: Context<WebEnv>, { webhooks, now }: WebDeps, form: FormS
   }, form.status);
 }
 
-function Deliveries({ rows, now }: { rows: readonly DeliveryRow[]; now: number }) {
-  if (rows.length === 0) return <p class="quiet">Nothing was sent yet.</p>;
-  return (
-    <DataTable
-      label="Last deliveries"
-      isStacked
-      rows={rows}
-      columns={[
-        { label: "Event", isRowHeader: true, cell: ({ type }) => type },
-        { label: "When", cell: ({ createdAt }) => <Ago ms={createdAt} now={now} /> },
-        { label: "State", cell: (row) => <State row={row} /> },
-        { label: "Attempts", isFigure: true, cell: ({ attempts }) => String(attempts) },
-        { label: "Problem", cell: ({ problem }) => problem ?? "–" },
-      ]}
-    />
-  );
-}
-
 interface WebhookFormProps {
   form: Pick<FormState<unknown, Values>, "values" | "problems">;
   path: string;
@@ -234,19 +208,8 @@ function WebhookForm({ form: { values, problems }, path, submit, cancel, version
         hint="The https: address of your server that receives the messages."
         required
       />
-      <FieldSet name="events" label={LABELS.events} problems={problems}>
-        {TYPES.map((type) => <EventBox type={type} checked={values.events.includes(type)} />)}
-      </FieldSet>
+      <EventBoxes events={values.events} problems={problems} />
       <FormActions submit={submit} cancel={cancel} />
     </form>
-  );
-}
-
-function EventBox({ type, checked }: { type: AnnouncementType; checked: boolean }) {
-  return (
-    <label>
-      <input type="checkbox" name={type} value="yes" checked={checked} /> <code>{type}</code>{" "}
-      <span class="quiet">· {ANNOUNCEMENT_TYPES[type]}</span>
-    </label>
   );
 }

@@ -17,6 +17,8 @@ const GROUP = { one: "the key group", many: "key groups" };
 const FILE = { one: "the file", many: "files" };
 const USER = { one: "the user", many: "users" };
 
+const RECIPIENTS = { one: "the recipients of mail", many: "sets of recipients of mail" };
+const MAIL_SERVER = { one: "the mail server", many: "mail servers" };
 const WEBHOOK = { one: "the webhook", many: "webhooks" };
 
 const PHRASES: Readonly<Record<Action, Phrase>> = {
@@ -44,6 +46,12 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "webhook.updated": { did: "changed", ...WEBHOOK },
   "webhook.deleted": { did: "deleted", ...WEBHOOK },
   "webhook.failed": { did: "gave up a delivery to", ...WEBHOOK },
+  "mail-server.set": { did: "set", ...MAIL_SERVER },
+  "mail-server.removed": { did: "removed", ...MAIL_SERVER },
+  "mail-recipients.created": { did: "added", ...RECIPIENTS },
+  "mail-recipients.updated": { did: "changed", ...RECIPIENTS },
+  "mail-recipients.deleted": { did: "deleted", ...RECIPIENTS },
+  "mail.failed": { did: "gave up a mail to", ...RECIPIENTS },
   "key-group.created": { did: "created", ...GROUP },
   "key-group.updated": { did: "changed", ...GROUP },
   "key-group.deleted": { did: "deleted", ...GROUP },
@@ -103,6 +111,8 @@ const NOUNS: Readonly<Record<string, string>> = {
   code: "Code",
   "git-source": "Git source",
   webhook: "Webhook",
+  "mail-server": "Mail server",
+  "mail-recipients": "Recipients of mail",
   "key-group": "Key group",
   key: "API key",
   settings: "Settings",
