@@ -8,8 +8,8 @@ export interface NodeState {
   readonly version: string;
   /** The sequence number of the last change that it is known to have applied. */
   readonly applied: number;
-  /** Whether it may serve, so that changes wait for it. */
-  readonly live: boolean;
+  /** Whether it may serve, so that changes wait for it; undefined if that is not known, see `unknownSince`. */
+  readonly live: boolean | undefined;
   /** How long ago it renewed its lease, in milliseconds, by PostgreSQL's clock. */
   readonly renewedMsAgo: number;
   /** Milliseconds since 1970. */
@@ -24,6 +24,8 @@ export interface ClusterState {
   readonly head: number | null;
   /** As this node read them last; a node that is cut off cannot read them. */
   readonly nodes: readonly NodeState[];
+  /** When the other nodes were read last, in milliseconds since 1970, if that is too long ago to know how they are. */
+  readonly unknownSince: number | undefined;
   /** Why this node does not serve now; undefined while it does. */
   readonly problem: ClusterProblem | undefined;
   /** Milliseconds until this node's lease lapses unless it is renewed; 0 if it has lapsed. */
@@ -44,6 +46,7 @@ export const SINGLE_SERVER: ClusterState = {
   node: null,
   head: null,
   nodes: [],
+  unknownSince: undefined,
   problem: undefined,
   leaseMs: 0,
 };

@@ -31,6 +31,7 @@ export async function openVersions(
     history,
     report: log,
     undoneDir: cluster?.undoneDir,
+    onBehind: cluster && ((reason) => cluster.holdBack(reason)),
   });
   opened.defer(() => workingCopy.stop());
   await workingCopy.recover();

@@ -152,7 +152,7 @@ function isSafe(method: string): boolean {
 
 /** Reports whether a request is for what operators need to see of a node that may not answer others. */
 function showsState(method: string, path: string): boolean {
-  return isSafe(method) && (path === "/metrics" || path === "/api/cluster");
+  return isSafe(method) && (path === "/metrics" || path === "/api/cluster" || path === "/web/cluster");
 }
 
 function isWebPath(path: string): boolean {

@@ -142,7 +142,8 @@ function nodeFamilies(state: ClusterState): string[] {
     ]),
     family("crude_functions_cluster_nodes", "gauge", "Nodes of the cluster, by whether they serve.", [
       { labels: { live: "true" }, value: nodes.filter(({ live }) => live).length },
-      { labels: { live: "false" }, value: nodes.filter(({ live }) => !live).length },
+      { labels: { live: "false" }, value: nodes.filter(({ live }) => live === false).length },
+      { labels: { live: "unknown" }, value: nodes.filter(({ live }) => live === undefined).length },
     ]),
   ];
 }

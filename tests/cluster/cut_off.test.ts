@@ -1,6 +1,7 @@
 // A node that is cut off answers nothing that may be out of date, and serves again once it has every change.
 
 import assert from "node:assert/strict";
+import { setUp } from "../http/admin.ts";
 import { deploy, set } from "../http/handlers.ts";
 import { call } from "../http/server.ts";
 import { TestCluster, type TestNode } from "./nodes.ts";
@@ -42,6 +43,7 @@ Deno.test("a node that is cut off refuses calls and the questions of running one
   await put(a, "value-one");
   await deploy(a.server, "read", READ, { responseGuard: "off" });
   await deploy(a.server, "on", READ_ON, { responseGuard: "off" });
+  const admin = await setUp(b.server);
   await t.step("calls, API and pages are refused, health says so, metrics and the state are served", async () => {
     const { body } = await fetch(`${b.server.url}/run/on`);
     const chunks = body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
@@ -56,6 +58,14 @@ Deno.test("a node that is cut off refuses calls and the questions of running one
     }
     const state = await b.server.api("GET", "/api/cluster");
     assert.deepEqual([state.status, state.body.problem.code], [200, "CutOff"]);
+    let { body: seen } = state;
+    while (!seen.unknownSince) ({ body: seen } = await b.server.api("GET", "/api/cluster"));
+    const live = new Map(seen.nodes.map(({ id, live }: { id: string; live: boolean | null }) => [id, live]));
+    assert.deepEqual([live.size, live.get(seen.node), [...live.values()].includes(true)], [2, false, false]);
+    assert.ok(Date.parse(seen.unknownSince) < Date.now(), seen.unknownSince);
+    const page = await admin.get("/web/cluster");
+    assert.equal(page.status, 200);
+    assert.match(page.text, /unknown since <time/);
     assert.match((await b.server.api("GET", "/metrics")).body, /^crude_functions_node_serving 0$/m);
   });
   await t.step("a change is answered without it, and it has that change when it serves again", async () => {

@@ -84,6 +84,26 @@ Deno.test("what PostgreSQL lost is stored there again, by the node that is asked
   assert.equal(await b.blobs.read(nowhere), undefined, "what a peer answers is checked");
 });
 
+Deno.test("the last copy of a content that PostgreSQL lost is kept, and is stored there again", async () => {
+  using folder = temporaryFolder();
+  const { a, b, shared } = cluster(folder.path);
+  const [[lost, bytes], [purged, purgedBytes], [again, againBytes]] = ["lost", "purged", "again"].map(content) as [
+    [Sha256, Uint8Array],
+    [Sha256, Uint8Array],
+    [Sha256, Uint8Array],
+  ];
+  for (const [sha256, one] of [[lost, bytes], [purged, purgedBytes], [again, againBytes]] as const) {
+    await b.blobs.put(sha256, one);
+  }
+  await shared.remove(lost);
+  await shared.remove(purged);
+  // `again` was purged once, and stored again.
+  await b.blobs.forgetPurged([purged, again], () => false);
+  assert.deepEqual((await b.local.list()).sort(), [lost, again].sort());
+  assert.deepEqual(await b.blobs.missing([lost]), []);
+  assert.deepEqual(await a.blobs.read(lost), bytes);
+});
+
 Deno.test("a purged content is gone on all nodes, also on one that starts without its entry; unused ones are swept", async () => {
   using folder = temporaryFolder();
   const asked: Sha256[] = [];
@@ -106,8 +126,9 @@ Deno.test("a purged content is gone on all nodes, also on one that starts withou
   assert.deepEqual(asked, [], "no peer is asked for it");
   await b.local.put(purged, purgedBytes);
   await b.local.put(used, usedBytes);
-  await b.blobs.forgetPurged((one) => one === used);
-  assert.deepEqual(await b.local.list(), [used]);
+  await b.local.put(unused, unusedBytes);
+  await b.blobs.forgetPurged([purged, used], (one) => one === used);
+  assert.deepEqual((await b.local.list()).sort(), [used, unused].sort());
   assert.equal(await a.blobs.sweep(Date.now() - DAY_MS, (one) => one === used), 0, "not within a day");
   assert.equal(await a.blobs.sweep(Date.now() + DAY_MS, (one) => one === used), 1);
   assert.deepEqual(await shared.missing([used, unused]), [unused]);

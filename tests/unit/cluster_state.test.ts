@@ -44,6 +44,7 @@ const STATE: ClusterState = {
       startedAt: STARTED,
     },
   ],
+  unknownSince: undefined,
   problem: undefined,
   leaseMs: 1_500,
 };
@@ -114,6 +115,26 @@ Deno.test("the page shows how far each node is behind, and what to do about one 
   assert.doesNotMatch(whole, /different versions|cluster forget/);
 });
 
+/** What a node says that has not read the others' rows for a while. */
+const BLIND: ClusterState = {
+  ...STATE,
+  nodes: STATE.nodes.map((node) => node.id === "a" ? { ...node, live: false } : { ...node, live: undefined }),
+  unknownSince: STARTED + 3_723_000,
+  problem: { code: "CutOff", message: "Cut off.", seq: undefined },
+};
+
+Deno.test("a node that cannot read how the others are says since when, and not that they are live", async () => {
+  const { nodes, unknownSince } = await answered(BLIND);
+  assert.deepEqual(nodes.map(({ live }: { live: boolean | null }) => live), [false, null, null]);
+  assert.equal(unknownSince, "2026-01-01T01:02:03.000Z");
+  const text = await shown(BLIND);
+  assert.match(text, /Nodes that serve unknown since 2026-01-01 01:02:03 UTC/);
+  assert.match(text, /http:\/\/b:8000 b unknown since 2026-01-01 01:02:03 UTC/);
+  assert.match(text, /This node does not serve: Cut off\./);
+  assert.doesNotMatch(text, /b serves/);
+  assert.deepEqual(metrics(BLIND).slice(-3).map((line) => line.split(" ")[1]), ["0", "1", "2"]);
+});
+
 Deno.test("the metrics of a node are there in a cluster only", () => {
   assert.deepEqual(metrics(STATE), [
     "crude_functions_node_serving 1",
@@ -122,6 +143,7 @@ Deno.test("the metrics of a node are there in a cluster only", () => {
     "crude_functions_node_lag 0",
     'crude_functions_cluster_nodes{live="true"} 2',
     'crude_functions_cluster_nodes{live="false"} 1',
+    'crude_functions_cluster_nodes{live="unknown"} 0',
   ]);
   assert.deepEqual(metrics({ ...STATE, mode: "single" }), []);
 });

@@ -34,7 +34,11 @@ async function node(stack: DisposableStack, files: Record<string, string>) {
   }
   there.store.transaction(() => history.commit(authorOf(OPERATOR), "deployment", "first", changes));
   const report = (_level: string, message: string) => void reports.push(message);
-  const workingCopy = new WorkingCopy({ ...there.store, codeDir, folder, blobs, history, report, undoneDir });
+  const behind: (string | undefined)[] = [];
+  const workingCopy = new WorkingCopy({
+    ...{ ...there.store, codeDir, folder, blobs, history, report, undoneDir },
+    onBehind: (reason) => void behind.push(reason && `${reason.code}: ${reason.message}`),
+  });
   const filesNow = async () => {
     const found: Record<string, string> = {};
     const walk = async (at: string) => {
@@ -47,7 +51,7 @@ async function node(stack: DisposableStack, files: Record<string, string>) {
     await walk("");
     return found;
   };
-  return { codeDir, undoneDir, reports, history, workingCopy, filesNow, store: there.store };
+  return { codeDir, undoneDir, reports, behind, history, workingCopy, filesNow, blobs, store: there.store };
 }
 
 const FILES = { "a.ts": "export default 1;", "lib/b.ts": "export const b = 2;" };
@@ -92,8 +96,76 @@ Deno.test("files that became folders and links are not followed out of the folde
   await assert.rejects(workingCopy.recordAllEdits(), /lib is a link/);
   assert.deepEqual([...Deno.readDirSync(outside)], [], "nothing is written behind the link");
   await workingCopy.recover();
-  assert.match(reports.at(-1)!, /^Edits of code could not be undone: .*lib is a link/);
+  assert.match(reports.at(-1)!, /^Version 1 of the code cannot be put in place .*lib is a link/);
   await Deno.remove(join(codeDir, "lib"));
   await workingCopy.recordAllEdits();
   assert.equal(await Deno.readTextFile(join(codeDir, "lib/b.ts")), FILES["lib/b.ts"]);
+  await workingCopy.stop();
+});
+
+/** What users put in the way of the files of FILES, which nobody can put right but them, and where it is. */
+const IN_THE_WAY: Record<string, (codeDir: string) => Promise<string>> = {
+  "a folder with a file that is no code": async (codeDir) => {
+    await Deno.mkdir(join(codeDir, "a.ts", ".git"), { recursive: true });
+    await Deno.writeTextFile(join(codeDir, "a.ts", ".git", "config"), "mine");
+    return join(codeDir, "a.ts");
+  },
+  "a link in place of a folder": async (codeDir) => {
+    await Deno.symlink("/tmp", join(codeDir, "lib"));
+    return join(codeDir, "lib");
+  },
+};
+
+for (const [what, put] of Object.entries(IN_THE_WAY)) {
+  Deno.test(`a node without the newest version says so until it has it: ${what} is in the way`, async () => {
+    using stack = new DisposableStack();
+    const { codeDir, behind, workingCopy, filesNow, reports } = await node(stack, FILES);
+    const obstacle = await put(codeDir);
+    await workingCopy.recover();
+    assert.match(behind.at(-1)!, /^CodeNotInPlace: Version 1 of the code cannot be put in place .* cannot be written/);
+    assert.equal(await workingCopy.hasContents(), true);
+    assert.match(behind.at(-1)!, /^CodeNotInPlace/);
+    assert.equal(reports.length, 1, "it is reported once");
+    await Deno.remove(obstacle, { recursive: true });
+    while (behind.at(-1)) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual(await filesNow(), FILES);
+    await workingCopy.stop();
+  });
+}
+
+Deno.test("files that fail to be put in place after the commit do not fail the change, and follow as soon as they can", async () => {
+  using stack = new DisposableStack();
+  const { codeDir, behind, workingCopy, filesNow, history, store, blobs } = await node(stack, FILES);
+  await workingCopy.recover();
+  const content = new TextEncoder().encode("export default 2;");
+  await blobs.put(sha256Of(content), content);
+  const changes = new Map([["a.ts", { sha256: sha256Of(content), sizeBytes: content.length }]]);
+  {
+    await using staged = await workingCopy.stage(changes);
+    store.transaction(() => history.commit(authorOf(OPERATOR), "deployment", "second", changes));
+    await Deno.remove(join(codeDir, "a.ts"));
+    await Deno.mkdir(join(codeDir, "a.ts", "in", "the way"), { recursive: true });
+    await Deno.writeTextFile(join(codeDir, "a.ts", ".mine"), "");
+    staged.apply();
+  }
+  assert.match(behind.at(-1)!, /^CodeNotInPlace: Version 2/);
+  await Deno.remove(join(codeDir, "a.ts", ".mine"));
+  // Empty folders are no reason.
+  while (behind.at(-1)) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(await filesNow(), { ...FILES, "a.ts": "export default 2;" });
+  await workingCopy.stop();
+});
+
+Deno.test("files in a folder that is in the way are kept, and make place", async () => {
+  using stack = new DisposableStack();
+  const { codeDir, undoneDir, behind, workingCopy, filesNow } = await node(stack, FILES);
+  await Deno.mkdir(join(codeDir, "a.ts", "deep"), { recursive: true });
+  await Deno.writeTextFile(join(codeDir, "a.ts", "deep", "mine.ts"), "mine");
+  await Deno.writeTextFile(join(codeDir, "lib"), "a file");
+  await workingCopy.recover();
+  assert.deepEqual(await filesNow(), FILES);
+  assert.deepEqual(behind, []);
+  const [kept] = [...Deno.readDirSync(undoneDir)];
+  assert.equal(await Deno.readTextFile(join(undoneDir, kept!.name, "a.ts", "deep", "mine.ts")), "mine");
+  assert.equal(await Deno.readTextFile(join(undoneDir, kept!.name, "lib")), "a file");
 });

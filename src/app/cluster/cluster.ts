@@ -4,6 +4,7 @@ import type { ClusterState } from "../../cluster_state.ts";
 import type { WhenCutOff } from "../../cluster/node/serving.ts";
 import type { WorkingCopy } from "../../code/versions/working_copy.ts";
 import type { RotationInCluster } from "../../core/encryption/rotation.ts";
+import type { AppError } from "../../errors.ts";
 import type { Blobs } from "../../store/blobs.ts";
 import type { Config } from "../../config.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -46,10 +47,15 @@ export interface Cluster {
   exchangeCounts(counts: Counts): void;
   /** Returns the contents of code of all nodes, of which `local` are this node's. */
   blobsOver(local: Blobs): Blobs;
-  /** Removes contents that may have been purged while this node had no part in the cluster, unless they are `used`. */
+  /** Removes contents that were purged while this node had no part in the cluster, unless they are `used`. */
   forgetPurged(blobs: Blobs, used: (sha256: Sha256) => boolean): Promise<void>;
   /** Sets what brings the code along before the node takes part; it returns false if contents are missing. */
   bringCode(bring: () => Promise<boolean>): void;
+  /**
+   * Gives up the lease, and serves nothing as long as there is a reason, such as that the newest version of the code is not
+   * in place; undefined ends that.
+   */
+  holdBack(reason: AppError | undefined): void;
   /** Sets how files of an entry are put in place. */
   stageCode(stage: WorkingCopy["stage"]): void;
   /** Sets what calls get while the node is cut off. */

@@ -5,7 +5,7 @@ import type { Head } from "../../cluster/log/change_log.ts";
 import { EntryPending, StoreUnavailable } from "../../cluster/log/errors.ts";
 import { SYSTEM_CLOCKS } from "../../cluster/node/clock.ts";
 import { forgetGone } from "../../cluster/node/forgetting.ts";
-import { NodeLease } from "../../cluster/node/lease.ts";
+import { GONE_MS, NodeLease } from "../../cluster/node/lease.ts";
 import { Membership, type NodeView } from "../../cluster/node/membership.ts";
 import { RowMacs } from "../../cluster/node/node_row.ts";
 import { Renewal, RENEWAL_MS, type Replica } from "../../cluster/node/renewal.ts";
@@ -35,6 +35,8 @@ export interface NodeMembership {
   readonly macs: RowMacs;
   /** Makes the node refuse everything from now on. */
   stopServing(error: unknown): void;
+  /** Serves nothing, and gives up the lease, as long as there is a reason. */
+  holdBack(reason: AppError | undefined): void;
   /** Sets what calls get while the node is cut off. */
   whenCutOff(read: () => WhenCutOff): void;
 }
@@ -71,6 +73,10 @@ export function createMembership(opened: AsyncDisposableStack, { joined, report 
     table,
     macs,
     stopServing,
+    holdBack(reason) {
+      serving.holdBack(reason);
+      if (reason) lease.end();
+    },
     whenCutOff: (read) => readWhenCutOff = read,
   };
 }
@@ -141,18 +147,30 @@ export function createNode(
     }
   };
   let pending = "";
+  /** Why the lease is not renewed, if that is known; a sentence. */
+  let obstacle = "";
   const follow = async (): Promise<void> => {
     try {
       await look();
-      pending = "";
+      [pending, obstacle] = ["", ""];
     } catch (error) {
       // The lease lapses until it is solved.
       if (error instanceof EntryPending) {
         if (error.message !== pending) report("error", error.message);
-        pending = error.message;
-      } else if (!(error instanceof StoreUnavailable)) stopServing(error);
-      // Without PostgreSQL the rows stay as they were, and the lease lapses.
+        obstacle = pending = error.message;
+      } else if (error instanceof StoreUnavailable) {
+        // Without PostgreSQL the rows stay as they were, and the lease lapses.
+        obstacle = error.message.replace(" Nothing was changed.", "");
+      } else stopServing(error);
     }
+  };
+  /** Returns why the node does not serve, for those who may know it. */
+  const problemNow = (): AppError | undefined => {
+    const refusal = serving.refusal();
+    if (serving.stoppedBy) return refusal;
+    if (refusal && serving.heldBackBy) return serving.heldBackBy;
+    if (refusal?.code !== "CutOff" || obstacle === "") return refusal;
+    return new AppError(refusal.code, refusal.status, `This node is cut off: ${obstacle}`);
   };
   const forget = async (): Promise<void> => {
     try {
@@ -175,10 +193,14 @@ export function createNode(
         now: () => performance.now(),
         pause: pauseUntil,
         onLease: (isLive) =>
-          isLive
-            ? report("info", "This node takes part in the cluster.")
-            : report("warn", "This node is cut off: it has not renewed its lease in time."),
+          isLive ? report("info", "This node takes part in the cluster.") : report(
+            "warn",
+            serving.heldBackBy
+              ? "This node has given up its lease."
+              : "This node is cut off: it has not renewed its lease in time.",
+          ),
         onFatal: stopServing,
+        isHeldBack: () => serving.heldBackBy !== undefined,
       });
       renewal = started;
       opened.defer(log.onAppended((seq) => started.learned(seq)));
@@ -196,7 +218,8 @@ export function createNode(
     },
     state() {
       const ageMs = performance.now() - readAt;
-      const problem = serving.refusal();
+      const isKnown = ageMs < GONE_MS;
+      const problem = problemNow();
       return {
         mode: "cluster",
         node: id,
@@ -206,10 +229,11 @@ export function createNode(
           url: node.url,
           version: node.version,
           applied: node.id === id ? replica.applied : node.applied,
-          live: node.id === id ? lease.isLive : node.isLive,
+          live: node.id === id ? lease.isLive : isKnown ? node.isLive : undefined,
           renewedMsAgo: node.renewedMsAgo + ageMs,
           startedAt: node.startedAt,
         })),
+        unknownSince: isKnown ? undefined : Date.now() - ageMs,
         problem: problem && {
           code: problem.code,
           message: problem.message,

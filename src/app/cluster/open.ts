@@ -17,6 +17,8 @@ import { nodeUrlOf } from "../../config.ts";
 import type { RotationInCluster } from "../../core/encryption/rotation.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import type { Endpoint } from "../../http/endpoint.ts";
+import type { Sha256 } from "../../sha256.ts";
+import type { AuditStore } from "../../store/audit.ts";
 import { SCHEMA_VERSION } from "../../store/schema.ts";
 import { openSnapshot } from "../../store/snapshot.ts";
 import type { Store } from "../../store/store.ts";
@@ -31,6 +33,8 @@ import { openCounts } from "./counts.ts";
 
 /** Where edits on disk are kept that were undone, in the data folder. */
 const UNDONE = "undone-code";
+/** Entries of the audit that are read at a time. */
+const AUDIT_PAGE = 1_000;
 
 /**
  * Longer than 80 lines: it opens the parts of a node in order, each with those before it.
@@ -152,10 +156,11 @@ export async function openNode(
       return blobs;
     },
     async forgetPurged(blobs, used) {
-      // Otherwise, the log had the entries of all contents that were purged.
-      if (joined.isFromSnapshot) await (blobs as ClusterBlobs).forgetPurged(used);
+      // Otherwise, the log had the entries of all contents that were purged. The audit has them for ever.
+      if (joined.isFromSnapshot) await (blobs as ClusterBlobs).forgetPurged(purgedContents(store.audit), used);
     },
     bringCode: (bring) => bringCode = bring,
+    holdBack: member.holdBack,
     stageCode: (stage) => code.stage = stage,
     whenCutOff: member.whenCutOff,
     settleBy: (work) => settle = work,
@@ -205,6 +210,17 @@ function createCode(report: NodeHost["log"], purgedBefore: readonly Uint8Array[]
       }
     },
   };
+}
+
+/** Returns the contents that were purged, by the audit. */
+function purgedContents(audit: Pick<AuditStore, "page">): Sha256[] {
+  const contents = new Set<Sha256>();
+  for (let before = Number.MAX_SAFE_INTEGER;;) {
+    const entries = audit.page({ action: "code.purged" }, before, AUDIT_PAGE);
+    for (const entry of entries) contents.add(JSON.parse(entry.before!).sha256);
+    if (entries.length < AUDIT_PAGE) return [...contents];
+    before = entries.at(-1)!.id;
+  }
 }
 
 /** Stores the database of the first node, from which all others start, and lets them. */

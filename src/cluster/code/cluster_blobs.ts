@@ -104,10 +104,14 @@ export class ClusterBlobs implements Blobs {
     }
   }
 
-  /** Removes what this node has and PostgreSQL does not, unless it is used: it may have been purged without this node. */
-  async forgetPurged(used: (sha256: Sha256) => boolean): Promise<void> {
+  /**
+   * Removes those of `purged` that PostgreSQL does not have, unless they are used: this node may not have seen the entries.
+   * Nothing else is removed, as PostgreSQL may have lost it.
+   */
+  async forgetPurged(purged: readonly Sha256[], used: (sha256: Sha256) => boolean): Promise<void> {
     const { local, shared } = this.#options;
-    const kept = await local.list();
+    const there = new Set(await local.list());
+    const kept = purged.filter((sha256) => there.has(sha256));
     for (let from = 0; from < kept.length; from += LOOKED_UP_MAX) {
       for (const sha256 of await shared.lacking(kept.slice(from, from + LOOKED_UP_MAX))) {
         if (!used(sha256)) await local.remove(sha256);

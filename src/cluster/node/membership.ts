@@ -51,9 +51,12 @@ export class Membership {
     });
   }
 
-  /** The nodes as they were read last, this one included. */
+  /** The nodes as they were read last, this one included, with what they have said since. */
   get nodes(): readonly NodeView[] {
-    return this.#nodes;
+    return this.#nodes.map((node) => {
+      const applied = this.#acknowledged.get(node.id) ?? 0;
+      return applied > node.applied ? { ...node, applied } : node;
+    });
   }
 
   /**

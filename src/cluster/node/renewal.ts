@@ -32,6 +32,8 @@ export interface RenewalOptions {
   readonly onLease: (isLive: boolean) => void;
   /** Is called once if the node must not serve any more: its row is not its own, or the log was tampered with. */
   readonly onFatal: (error: unknown) => void;
+  /** Reports whether the node must not serve for now: it then gives up its lease, and takes none. */
+  readonly isHeldBack?: () => boolean;
   /** @throws AppError if this program must not take part, for example because the schema is newer */
   readonly mayJoin?: () => void;
 }
@@ -130,7 +132,11 @@ export class Renewal {
 
   /** Returns whether the lease was extended. @throws errors other than StoreUnavailable */
   async #renew(): Promise<boolean> {
-    const { table, macs, lease, replica } = this.#options;
+    const { table, macs, lease, replica, isHeldBack } = this.#options;
+    if (isHeldBack?.()) {
+      lease.end();
+      return false;
+    }
     if (this.#isBehind()) return false;
     const sent = lease.now();
     const row = { ...this.#row, counter: this.#row.counter + 1, applied: replica.applied };
@@ -164,7 +170,8 @@ export class Renewal {
   }
 
   async #tryJoin(): Promise<boolean> {
-    const { table, macs, lease, replica, mayJoin } = this.#options;
+    const { table, macs, lease, replica, mayJoin, isHeldBack } = this.#options;
+    if (isHeldBack?.()) return false;
     const before = await this.#rowBefore();
     mayJoin?.();
     const sent = lease.now();
@@ -178,7 +185,7 @@ export class Renewal {
     this.#row = row;
     this.#hasJoined = true;
     await replica.catchUp(head.seq);
-    if (!lease.begin(sent)) return false;
+    if (isHeldBack?.() || !lease.begin(sent)) return false;
     this.#showLease();
     return true;
   }

@@ -11,6 +11,7 @@ export class NodeServing implements Serving {
   readonly #lease: Pick<NodeLease, "isLive" | "remainingMs">;
   readonly #whenCutOff: () => WhenCutOff;
   #stoppedBy: AppError | undefined;
+  #heldBackBy: AppError | undefined;
 
   constructor(lease: Pick<NodeLease, "isLive" | "remainingMs">, whenCutOff: () => WhenCutOff) {
     this.#lease = lease;
@@ -27,8 +28,19 @@ export class NodeServing implements Serving {
     this.#stoppedBy ??= reason;
   }
 
+  /** Why the node must not serve for now; undefined if nothing but its lease decides. */
+  get heldBackBy(): AppError | undefined {
+    return this.#heldBackBy;
+  }
+
+  /** Refuses everything, calls included, until this is called without a reason. */
+  holdBack(reason: AppError | undefined): void {
+    this.#heldBackBy = reason;
+  }
+
   refusal(): AppError | undefined {
-    return this.#stoppedBy ?? (this.#lease.isLive ? undefined : cutOff());
+    return this.#stoppedBy ?? (this.#heldBackBy && heldBack(this.#heldBackBy)) ??
+      (this.#lease.isLive ? undefined : cutOff());
   }
 
   callRefusal(): AppError | undefined {
@@ -37,9 +49,18 @@ export class NodeServing implements Serving {
   }
 
   get usableMs(): number {
-    if (this.#stoppedBy) return 0;
+    if (this.#stoppedBy || this.#heldBackBy) return 0;
     return this.#whenCutOff() === "serve-stale" ? Infinity : this.#lease.remainingMs;
   }
+}
+
+/** Without the reason, which may name files, as anybody can make a request. */
+function heldBack({ code, status }: AppError): AppError {
+  return new AppError(
+    code,
+    status,
+    "This node does not serve for now: GET /api/cluster and its log say why. Use another node.",
+  );
 }
 
 /** A new object for each request, as its stack would otherwise be that of the first. */

@@ -39,6 +39,11 @@ export interface FileHistory {
   ): number | undefined;
   /** Is called when the files have changed. */
   wrote(paths: Iterable<string>): void;
+  /**
+   * Is called with what prevented that the files were changed after the commit. Returns whether that is done later, as on
+   * a node of a cluster, whose other nodes have the change.
+   */
+  putsInPlaceLater(error: unknown): boolean;
 }
 
 export interface WrittenFile {
@@ -270,6 +275,8 @@ class FileService implements Files {
           isFollowed = true;
           try {
             removeIfThere(file);
+          } catch (error) {
+            if (!this.#history.putsInPlaceLater(error)) throw error;
           } finally {
             this.#history.wrote(files.keys());
           }
@@ -392,7 +399,7 @@ class FileService implements Files {
         this.#history.wrote(files.size === 0 ? [path] : files.keys());
         return { version };
       } catch (error) {
-        return { version, error };
+        return files.size > 0 && this.#history.putsInPlaceLater(error) ? { version } : { version, error };
       }
     });
     if (!("error" in made)) return made.version;

@@ -21,5 +21,6 @@ export function createFileHistory(
       return history.commit(authorOf(actor), "file", message, changes);
     },
     wrote: (paths) => workingCopy.wrote(paths),
+    putsInPlaceLater: (error) => workingCopy.putsInPlaceLater(error),
   };
 }

@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { accessSync, constants } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { conflict, messageOf } from "../../errors.ts";
+import { AppError, conflict, messageOf } from "../../errors.ts";
 import { DRAFT_PREFIX } from "../../core/functions/file_paths.ts";
 import type { Level } from "../../telemetry/log.ts";
 import { sha256Of } from "../../sha256.ts";
@@ -34,6 +34,11 @@ export interface WorkingCopyOptions {
    * here.
    */
   readonly undoneDir?: string | undefined;
+  /**
+   * With `undoneDir`: is called when the folder does not have the newest version and cannot be brought to it, with the
+   * reason, and without one when it has it again.
+   */
+  readonly onBehind?: ((reason: AppError | undefined) => void) | undefined;
 }
 
 /** New contents that wait in the code folder, under names that are never part of a function. */
@@ -46,7 +51,8 @@ export interface Staged extends AsyncDisposable {
   check(): void;
   /**
    * Puts the files in place and deletes others, synchronously, so that no call sees a part of the change. Called after
-   * the commit: if the server ends before this does, the next start completes it.
+   * the commit: if the server ends before this does, the next start completes it. On a node of a cluster, what cannot be
+   * put in place is tried again; see `WorkingCopyOptions.onBehind`.
    */
   apply(): void;
 }
@@ -54,8 +60,17 @@ export interface Staged extends AsyncDisposable {
 /** Edits that are recorded again because a version was added meanwhile. */
 const LOOKS_MAX = 5;
 const WATCH_MS = 2_000;
+/** What could not be put in place is tried again after this time. */
+const RETRY_MS = 250;
 /** Times of files advance every few milliseconds. */
 const YOUNG_MS = 50;
+
+/** The content of a file is stored nowhere. */
+class ContentLost extends AppError {
+  constructor(path: string) {
+    super("Conflict", 409, `The content of ${path} is no longer stored.`, { [path]: "is no longer stored" });
+  }
+}
 
 export class WorkingCopy {
   readonly #options: WorkingCopyOptions;
@@ -66,6 +81,12 @@ export class WorkingCopy {
   #following: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #lastFailure = "";
+  /** Why the folder does not have the newest version; only with `undoneDir`. */
+  #behind: AppError | undefined;
+  /** Counts what could not be put in place. */
+  #failures = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #isStopped = false;
 
   constructor(options: WorkingCopyOptions) {
     this.#options = options;
@@ -77,7 +98,7 @@ export class WorkingCopy {
     for (const { name, isDirectory } of Deno.readDirSync(codeDir)) {
       if (isDirectory && name.startsWith(DRAFT_PREFIX)) await Deno.remove(join(codeDir, name), { recursive: true });
     }
-    if (this.#options.undoneDir !== undefined) return await this.#attemptEdits();
+    if (this.#options.undoneDir !== undefined) return void await this.#attemptEdits();
     const applied = Number(meta.get(APPLIED) ?? NaN);
     const { version, tree } = history.head();
     if (version === undefined || applied === version) return;
@@ -110,29 +131,74 @@ export class WorkingCopy {
   /** Brings the folder along now. Returns false if that cannot be, as contents of the newest version are missing. */
   async hasContents(): Promise<boolean> {
     const { history, blobs } = this.#options;
-    try {
-      await this.recordEdits();
-    } catch {
-      for (const { sha256 } of history.head().tree.values()) if (!await blobs.read(sha256)) return false;
-      await this.#attemptEdits();
-    }
+    if (await this.#attemptEdits()) return true;
+    for (const { sha256 } of history.head().tree.values()) if (!await blobs.read(sha256)) return false;
+    await this.#attemptEdits();
     return true;
   }
 
-  async #attemptEdits(): Promise<void> {
-    const what = this.#options.undoneDir === undefined ? "recorded" : "undone";
+  /** Returns whether it succeeded. */
+  async #attemptEdits(): Promise<boolean> {
+    const { undoneDir, history, report } = this.#options;
+    const failures = this.#failures;
     try {
       await this.recordEdits();
       this.#lastFailure = "";
+      // Otherwise, it was about an earlier version, or something else failed meanwhile.
+      if (failures === this.#failures && this.#settled?.head === history.head()) this.#isCurrent();
+      return true;
     } catch (error) {
+      // A content that is nowhere is reported, and waited for, where it is needed.
+      if (undoneDir !== undefined && !(error instanceof ContentLost)) this.putsInPlaceLater(error);
       const why = messageOf(error);
-      if (why !== this.#lastFailure) this.#options.report("error", `Edits of code could not be ${what}: ${why}`);
+      const isNews = why !== this.#lastFailure;
       this.#lastFailure = why;
+      if (this.#behind) return false;
+      if (isNews) {
+        report("error", `Edits of code could not be ${undoneDir === undefined ? "recorded" : "undone"}: ${why}`);
+      }
+      return false;
     }
   }
 
+  /**
+   * Is to be called with what prevents that the newest version is put in place after the commit. Returns whether that is
+   * tried again until it succeeds.
+   */
+  putsInPlaceLater(error: unknown): boolean {
+    const { undoneDir, history, folder, onBehind, report } = this.#options;
+    if (undoneDir === undefined) return false;
+    if (this.#isStopped) return true;
+    this.#failures++;
+    const reason = new AppError(
+      "CodeNotInPlace",
+      503,
+      `Version ${history.head().version} of the code cannot be put in place on this node: ${messageOf(error)}`,
+    );
+    const isNews = reason.message !== this.#behind?.message;
+    this.#behind = reason;
+    onBehind?.(reason);
+    if (isNews) report("error", `${reason.message} The node does not serve until it is; it tries again all the time.`);
+    folder.changed();
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      void this.#attemptEdits();
+    }, RETRY_MS);
+    Deno.unrefTimer(this.#retry);
+    return true;
+  }
+
+  #isCurrent(): void {
+    if (!this.#behind) return;
+    this.#behind = undefined;
+    this.#options.report("info", "The newest version of the code is in place.");
+    this.#options.onBehind?.(undefined);
+  }
+
   async stop(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#retry);
     await this.#recording?.catch(() => {});
   }
 
@@ -168,6 +234,21 @@ export class WorkingCopy {
    * @throws AppError Conflict (409) if a content is no longer stored
    */
   async stage(changes: TreeChanges): Promise<Staged> {
+    const staged = await this.#draft(changes);
+    return {
+      ...staged,
+      apply: () => {
+        try {
+          staged.apply();
+        } catch (error) {
+          if (!this.putsInPlaceLater(error)) throw error;
+        }
+      },
+    };
+  }
+
+  /** As `stage`. The files of `kept`, which are not part of a version, may be replaced. `apply` throws if it fails. */
+  async #draft(changes: TreeChanges, kept?: ReadonlySet<string>): Promise<Staged> {
     const { codeDir, blobs } = this.#options;
     const drafts = join(codeDir, `${DRAFT_PREFIX}${randomUUID()}`);
     const draftOf = new Map<string, Draft>();
@@ -177,14 +258,14 @@ export class WorkingCopy {
       if (written.length > 0) await Deno.mkdir(drafts, { mode: 0o700 });
       await eachOf(written, async (path) => {
         const content = await blobs.read(changes.get(path)!.sha256);
-        if (!content) throw conflict(`The content of ${path} is no longer stored.`, { [path]: "is no longer stored" });
+        if (!content) throw new ContentLost(path);
         const draft = join(drafts, `${draftOf.size}`);
         draftOf.set(path, { path: draft, state: "" });
         await Deno.writeFile(draft, content);
         draftOf.set(path, { path: draft, state: stateOf(await Deno.lstat(draft)) });
       });
       return {
-        check: () => this.#check(changes),
+        check: () => this.#check(changes, kept),
         apply: () => this.#apply(changes, draftOf),
         [Symbol.asyncDispose]: dispose,
       };
@@ -215,7 +296,7 @@ export class WorkingCopy {
     this.#markApplied(version);
   }
 
-  #check(changes: TreeChanges): void {
+  #check(changes: TreeChanges, kept?: ReadonlySet<string>): void {
     const { tree } = this.#options.history.head();
     const kinds = new Map<string, Kind | undefined>();
     const writable = new Set<string>();
@@ -231,10 +312,10 @@ export class WorkingCopy {
         const isExpected = depth < segments.length
           ? found === "folder"
           : found === "file"
-          ? tree.has(path)
+          ? tree.has(path) || kept?.has(path) === true
           : file === null;
         if (isExpected && found === "folder" && depth < segments.length) folder = at;
-        if (isExpected || (found === "folder" && this.#isEmptiedBy(changes, at))) continue;
+        if (isExpected || (found === "folder" && this.#isEmptiedBy(changes, at, kept !== undefined))) continue;
         const what = found === "file" ? "a file that is not part of the newest version" : describedKind(found);
         throw conflict(`${path} cannot be ${file ? "written" : "deleted"}: ${at} is ${what}.`, {
           [path]: `${at} is in the way`,
@@ -260,27 +341,33 @@ export class WorkingCopy {
     }
   }
 
-  /** Reports whether a folder has nothing but files that are deleted, in it and in folders of its own. */
-  #isEmptiedBy(changes: TreeChanges, folder: string): boolean {
+  /**
+   * Reports whether a folder has nothing but files that are deleted, in it and in folders of its own; `orEmpty` says what
+   * is reported of one that has nothing.
+   */
+  #isEmptiedBy(changes: TreeChanges, folder: string, orEmpty: boolean): boolean {
     const entries = [...Deno.readDirSync(join(this.#options.codeDir, folder))];
-    return entries.length > 0 && entries.every(({ name, isDirectory }) => {
+    return (orEmpty || entries.length > 0) && entries.every(({ name, isDirectory }) => {
       const path = `${folder}/${name}`;
-      return isDirectory ? this.#isEmptiedBy(changes, path) : changes.get(path) === null;
+      return isDirectory ? this.#isEmptiedBy(changes, path, orEmpty) : changes.get(path) === null;
     });
   }
 
   #apply(changes: TreeChanges, draftOf: ReadonlyMap<string, Draft>): void {
     const { codeDir, folder, history } = this.#options;
     const deleted = [...changes.keys()].filter((path) => !changes.get(path));
-    removeFiles(codeDir, deleted);
-    for (const path of deleted) this.#known.delete(path);
-    for (const [path, draft] of draftOf) {
-      const target = join(codeDir, path);
-      Deno.mkdirSync(dirname(target), { recursive: true });
-      moveTo(target, draft.path);
-      this.#known.set(path, { state: draft.state, file: changes.get(path)! });
+    try {
+      removeFiles(codeDir, deleted);
+      for (const path of deleted) this.#known.delete(path);
+      for (const [path, draft] of draftOf) {
+        const target = join(codeDir, path);
+        Deno.mkdirSync(dirname(target), { recursive: true });
+        moveTo(target, draft.path);
+        this.#known.set(path, { state: draft.state, file: changes.get(path)! });
+      }
+    } finally {
+      folder.changed();
     }
-    folder.changed();
     this.#markApplied(history.head().version);
   }
 
@@ -288,13 +375,12 @@ export class WorkingCopy {
   async #undo(edits: TreeChanges, { version, tree }: Head, undoneDir: string): Promise<void> {
     const { codeDir, history, report } = this.#options;
     const edited = [...edits].filter(([path, file]) => file && !this.#leadsThroughLink(path)).map(([path]) => path);
-    const back = new Map<string, TreeFile>();
+    const back = new Map<string, TreeFile | null>(edited.map((path) => [path, null]));
     for (const path of edits.keys()) if (tree.has(path)) back.set(path, tree.get(path)!);
-    await using staged = await this.stage(back);
+    await using staged = await this.#draft(back, new Set(edited));
     if (history.head().version !== version) return;
     staged.check();
     const kept = keepCopies(codeDir, edited, undoneDir);
-    removeFiles(codeDir, edited.filter((path) => !tree.has(path)));
     staged.apply();
     if (edited.length === 0) return report("info", `The code folder was brought to version ${version}.`);
     report(

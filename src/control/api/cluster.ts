@@ -13,7 +13,9 @@ const nodeSchema = z.object({
   url: z.string().openapi({ example: "http://10.0.0.5:8000", description: "How other nodes reach it." }),
   version: z.string().openapi({ example: "0.1.0" }),
   applied: seq.openapi({ description: "The last change that it is known to have applied." }),
-  live: z.boolean().openapi({ description: "Whether it may serve, so that changes wait for it." }),
+  live: z.boolean().nullable().openapi({
+    description: "Whether it may serve, so that changes wait for it; null if that is not known, see unknownSince.",
+  }),
   renewedMsAgo: z.int().min(0).openapi({ example: 180, description: "Since it last renewed its lease." }),
   startedAt: timeSchema,
 });
@@ -23,8 +25,11 @@ const clusterSchema = z.object({
   node: id.nullable().openapi({ description: "The node that answers; null on a server of its own." }),
   head: seq.nullable().openapi({ description: "The last change that this node knows of." }),
   nodes: z.array(nodeSchema).openapi({ description: "Empty on a server of its own." }),
+  unknownSince: timeSchema.optional().openapi({
+    description: "Since when the node that answers cannot read how the others are. What it says of them is from then.",
+  }),
   problem: z.object({
-    code: z.enum(["CutOff", "LogTampered"]).or(z.string()),
+    code: z.enum(["CutOff", "CodeNotInPlace", "LogTampered"]).or(z.string()),
     error: z.string(),
     seq: seq.optional().openapi({ description: "The entry of the log that was altered." }),
   }).optional().openapi({ description: "Why this node does not serve now." }),
@@ -42,7 +47,7 @@ const get = apiRoute({
 
 export function addCluster(api: Api, { cluster }: ApiDeps): void {
   api.openapi(get, (c) => {
-    const { mode, node, head, nodes, problem } = cluster();
+    const { mode, node, head, nodes, unknownSince, problem } = cluster();
     return c.json({
       mode,
       node,
@@ -52,10 +57,11 @@ export function addCluster(api: Api, { cluster }: ApiDeps): void {
         url,
         version,
         applied,
-        live,
+        live: live ?? null,
         renewedMsAgo: Math.max(0, Math.round(renewedMsAgo)),
         startedAt: time(startedAt),
       })),
+      ...(unknownSince !== undefined && { unknownSince: time(unknownSince) }),
       ...(problem && {
         problem: {
           code: problem.code,

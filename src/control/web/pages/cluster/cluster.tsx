@@ -33,14 +33,19 @@ function Single() {
 }
 
 function Nodes({ state, now }: { state: ClusterState; now: number }) {
-  const { head, nodes } = state;
+  const { head, nodes, unknownSince, problem } = state;
   const live = nodes.filter((node) => node.live);
   return (
     <>
+      {problem && (
+        <p class="warning" role="alert">
+          This node does not serve: {problem.message}
+        </p>
+      )}
       <Facts>
         <Fact term="Changes">{String(head)}</Fact>
         <Fact term="Nodes that serve">
-          {live.length} of {nodes.length}
+          {unknownSince === undefined ? `${live.length} of ${nodes.length}` : <Unknown since={unknownSince} />}
         </Fact>
       </Facts>
       <DataTable
@@ -51,7 +56,12 @@ function Nodes({ state, now }: { state: ClusterState; now: number }) {
           { label: "Node", isRowHeader: true, cell: (node) => <Name node={node} isThis={node.id === state.node} /> },
           {
             label: "State",
-            cell: ({ live }) => live ? <Badge kind="ok">serves</Badge> : <Badge kind="off">does not serve</Badge>,
+            cell: ({ live }) =>
+              live === undefined
+                ? <Unknown since={unknownSince ?? now} />
+                : live
+                ? <Badge kind="ok">serves</Badge>
+                : <Badge kind="off">does not serve</Badge>,
           },
           { label: "Behind", isFigure: true, cell: (node) => behind(lagOf(state, node)) },
           { label: "Lease renewed", isFigure: true, cell: ({ renewedMsAgo }) => age(renewedMsAgo) },
@@ -66,6 +76,16 @@ function Nodes({ state, now }: { state: ClusterState; now: number }) {
       )}
       {live.length < nodes.length && <Advice />}
     </>
+  );
+}
+
+/** To the second: until then, the node was seen. */
+function Unknown({ since }: { since: number }) {
+  const iso = new Date(since).toISOString();
+  return (
+    <Badge kind="off">
+      unknown since <time datetime={iso}>{iso.slice(0, 19).replace("T", " ")} UTC</time>
+    </Badge>
   );
 }
 
