@@ -1,11 +1,10 @@
 // The process of the server: reads the configuration, runs the app until a signal comes, says why it ends.
 
 import { createApp } from "./src/app.ts";
-import { PostgresSetupError } from "./src/cluster/postgres/failures.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
 import { preventCoreDumps } from "./src/core_dumps.ts";
 import { denoRefusal } from "./src/deno_versions.ts";
-import { AppError } from "./src/errors.ts";
+import { AppError, SetupError } from "./src/errors.ts";
 import { KeyFileError } from "./src/keyring/key_file.ts";
 import { createLog } from "./src/telemetry/log.ts";
 import { DataFolderError } from "./src/store/data_folder.ts";
@@ -49,7 +48,7 @@ try {
   await main();
   Deno.exit(0);
 } catch (error) {
-  const types = [ConfigError, KeyFileError, DataFolderError, PostgresSetupError, AppError];
+  const types = [ConfigError, KeyFileError, DataFolderError, SetupError, AppError];
   const expected = types.some((type) => error instanceof type);
   // One line for what the operator can correct, everything for a bug.
   console.error(expected ? (error as Error).message : error);

@@ -25,6 +25,9 @@ export class AppError extends Error {
   }
 }
 
+/** Something that this program uses is not set up as it has to be. The message says what an operator has to change. */
+export class SetupError extends Error {}
+
 /** 429: too many attempts; the next one is possible after `retryAfterSeconds`. */
 export class SlowDown extends AppError {
   constructor(readonly retryAfterSeconds: number) {

@@ -3,10 +3,9 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../../deno.json" with { type: "json" };
-import { PostgresSetupError } from "../cluster/postgres/failures.ts";
 import { ConfigError, readConfig, readPassphrase } from "../config.ts";
 import { preventCoreDumps } from "../core_dumps.ts";
-import { AppError, messageOf } from "../errors.ts";
+import { AppError, messageOf, SetupError } from "../errors.ts";
 import { KeyFileError } from "../keyring/key_file.ts";
 import { DataFolderError, FolderInUseError } from "../store/data_folder.ts";
 import { auditCommands } from "./audit.ts";
@@ -127,7 +126,7 @@ function print({ json, lines }: Result, asJson: boolean): void {
 }
 
 function isExpected(error: unknown): boolean {
-  const types = [AppError, ConfigError, DataFolderError, KeyFileError, PostgresSetupError, UsageError];
+  const types = [AppError, ConfigError, DataFolderError, KeyFileError, SetupError, UsageError];
   return types.some((type) => error instanceof type);
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Import, ROOT, type Source, sources, specifiers } from "../source_files.ts";
+import { type Import, ROOT, type Source, source, sources, specifiers } from "../source_files.ts";
 
 /** Of the host's files, those that sandboxes load, too. */
 const SHARED = ["src/sandbox/wire/protocol.ts", "src/sandbox/wire/id_table.ts", "src/sealed.ts"];
@@ -113,6 +113,20 @@ Deno.test("the sources were found, and what they import exists", () => {
     offences([...SRC, ...WORKERS], ({ target }) => target === undefined || existsSync(join(ROOT, target))),
     [],
   );
+});
+
+Deno.test("a server on SQLite alone loads nothing of the cluster", () => {
+  const loaded = new Map([["main.ts", "main.ts"]]);
+  // In order of insertion: what is added meanwhile follows.
+  for (const [path, way] of loaded) {
+    for (const { target, clause } of source(path).imports) {
+      const isLoaded = target?.match(/\.tsx?$/) && clause !== "" && !/^type\b/.test(clause);
+      if (isLoaded && !loaded.has(target)) loaded.set(target, `${way} > ${target}`);
+    }
+  }
+  assert.ok(loaded.has("src/store/store.ts"));
+  const ofCluster = [...loaded].filter(([path]) => /^src\/(app\/)?cluster\//.test(path));
+  assert.deepEqual(ofCluster.map(([, way]) => way), []);
 });
 
 Deno.test("every folder of src is one that the layout knows", () => {

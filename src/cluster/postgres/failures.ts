@@ -1,12 +1,13 @@
 // Classifies errors of PostgreSQL and of the way to it: what passes, what an operator has to fix, and what is a bug.
 
+import { SetupError } from "../../errors.ts";
 import { StoreUnavailable } from "../log/errors.ts";
 
 /**
  * PostgreSQL cannot be used as it is set up: the message says what to change, as a clause. A starting node stops with it;
  * retries do not help.
  */
-export class PostgresSetupError extends Error {}
+export class PostgresSetupError extends SetupError {}
 
 interface Failure {
   readonly code?: unknown;
