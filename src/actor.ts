@@ -121,6 +121,13 @@ export const ACTIONS = [
   "audit.started",
   "audit.broken",
   "database.altered",
+  "cluster.founded",
+  "cluster.moved",
+  "cluster.left",
+  "cluster.upgraded",
+  "node.joined",
+  "node.left",
+  "node.forgotten",
 ] as const;
 
 export type Action = (typeof ACTIONS)[number];

@@ -26,6 +26,8 @@ export interface ClusterState {
   readonly nodes: readonly NodeState[];
   /** When the other nodes were read last, in milliseconds since 1970, if that is too long ago to know how they are. */
   readonly unknownSince: number | undefined;
+  /** When and in which schema of PostgreSQL it began, once that was recorded. At is in milliseconds since 1970. */
+  readonly founded: { readonly at: number; readonly schema: string } | undefined;
   /** Why this node does not serve now; undefined while it does. */
   readonly problem: ClusterProblem | undefined;
   /** Milliseconds until this node's lease lapses unless it is renewed; 0 if it has lapsed. */
@@ -47,6 +49,7 @@ export const SINGLE_SERVER: ClusterState = {
   head: null,
   nodes: [],
   unknownSince: undefined,
+  founded: undefined,
   problem: undefined,
   leaseMs: 0,
 };

@@ -69,6 +69,7 @@ export async function openData(opened: AsyncDisposableStack, host: Host, endpoin
   await audit.start();
   const { record, recordAlone } = audit;
   await integrity.recordWith(recordAlone);
+  cluster?.auditBy(record);
   await wrapKeyFile(keyFile, keyPath, recordAlone, host);
   return { cluster, dataDir, codeDir, keyFile, keyring, store, observations, integrity, audit, record };
 }

@@ -13,7 +13,7 @@ import { startPostgres } from "./postgres.ts";
 async function assertStops(url: string, message: RegExp, schema?: string): Promise<void> {
   await assert.rejects(openTestPostgres(url, schema), (error: Error) => {
     assert.ok(error instanceof PostgresSetupError, String(error.stack));
-    assert.match(error.message, /^PostgreSQL: .+\.$/s);
+    assert.match(error.message, /^PostgreSQL: .+\. DATABASE_URL names the user crude of the database \w+ on \S+;.*\.$/s);
     assert.match(error.message, message);
     assert.doesNotMatch(error.message, /a password|a%20password|wrong/);
     return true;
@@ -60,7 +60,7 @@ Deno.test("a start stops where an operator has to change something, and says wha
   await assertStops(url.replace(/crude$/, "missing"), /has no such database/);
   await assertStops(`${url}?sslmode=require`, /does not offer TLS/);
   await server.query("REVOKE CREATE ON DATABASE crude FROM crude; ALTER DATABASE crude OWNER TO postgres");
-  await assertStops(url, /lacks a permission: permission denied for database crude/);
+  await assertStops(url, /lacks a permission: .* \(permission denied for database crude\)/);
   // A schema that an administrator has made is enough.
   await server.query("CREATE SCHEMA made AUTHORIZATION crude");
   await (await openTestPostgres(url, "made")).close();
@@ -76,7 +76,7 @@ Deno.test("a start waits for a PostgreSQL that is not there yet", async () => {
   const waiting = Promise.withResolvers<string>();
   const config = { database: parseDatabaseUrl(server.url), schema: "crude_functions", nodeUrl: undefined };
   const opening = openPostgres(config, { onWaiting: waiting.resolve });
-  assert.equal(await waiting.promise, "PostgreSQL is not available: the connection was refused. Waiting for it.");
+  assert.equal(await waiting.promise, `PostgreSQL is not available: the connection was refused. Waiting for 127.0.0.1:${server.port}, which DATABASE_URL names.`);
   await server.restart();
   await (await opening).close();
   const stopping = new AbortController();

@@ -45,6 +45,7 @@ const STATE: ClusterState = {
     },
   ],
   unknownSince: undefined,
+  founded: { at: STARTED - 60_000, schema: "crude_functions" },
   problem: undefined,
   leaseMs: 1_500,
 };
@@ -111,8 +112,13 @@ Deno.test("the page shows how far each node is behind, and what to do about one 
   assert.match(text, /http:\/\/c:8000 c does not serve 8 changes 120 min ago/);
   assert.match(text, /different versions/);
   assert.match(text, /cluster forget NODE/);
+  assert.match(text, /in the schema crude_functions/);
+  assert.doesNotMatch(text, /was founded/);
   const whole = await shown({ ...STATE, nodes: STATE.nodes.slice(0, 1) });
   assert.doesNotMatch(whole, /different versions|cluster forget/);
+  assert.match(whole, /This cluster was founded in the schema crude_functions .* DATABASE_SCHEMA/);
+  const old = { ...STATE, nodes: STATE.nodes.slice(0, 1), founded: { at: STARTED - 2 * 86_400_000, schema: "s" } };
+  assert.doesNotMatch(await shown(old), /was founded/);
 });
 
 /** What a node says that has not read the others' rows for a while. */

@@ -1,5 +1,6 @@
 // Declares what makes a server a node of a cluster.
 
+import type { Recorder } from "../../actor.ts";
 import type { ClusterState } from "../../cluster_state.ts";
 import type { WhenCutOff } from "../../cluster/node/serving.ts";
 import type { WorkingCopy } from "../../code/versions/working_copy.ts";
@@ -47,6 +48,8 @@ export interface Cluster {
   exchangeCounts(counts: Counts): void;
   /** Returns the contents of code of all nodes, of which `local` are this node's. */
   blobsOver(local: Blobs): Blobs;
+  /** Records in the audit what becomes of the cluster, from now on. */
+  auditBy(record: Recorder): void;
   /** Removes contents that were purged while this node had no part in the cluster, unless they are `used`. */
   forgetPurged(blobs: Blobs, used: (sha256: Sha256) => boolean): Promise<void>;
   /** Sets what brings the code along before the node takes part; it returns false if contents are missing. */

@@ -7,10 +7,11 @@ import type { ClusterConfig } from "../../config.ts";
 import { createClusterKeyring, openClusterKeyring } from "../../cluster/keyring/open_keyring.ts";
 import type { ChangeLog, Head } from "../../cluster/log/change_log.ts";
 import { createChain, newEntryId } from "../../cluster/log/entry.ts";
-import { joinFolders, type NodeIdentity } from "../../cluster/node/node_folder.ts";
+import { joinFolders, type NodeIdentity, readIdentity, refuseOwnData } from "../../cluster/node/node_folder.ts";
 import { Membership } from "../../cluster/node/membership.ts";
 import { RowMacs } from "../../cluster/node/node_row.ts";
 import { openPostgres, type Postgres } from "../../cluster/postgres/client.ts";
+import { PostgresSetupError } from "../../cluster/postgres/failures.ts";
 import { type HeldLock, Locks } from "../../cluster/postgres/locks.ts";
 import { PostgresNodeTable } from "../../cluster/postgres/node_table.ts";
 import { openPostgresLog, uncheckedKeyring } from "../../cluster/postgres/postgres_log.ts";
@@ -57,10 +58,19 @@ export async function joinCluster(
   { config, log: report, now }: NodeHost,
   cluster: ClusterConfig,
 ): Promise<Joined> {
-  const postgres = await openPostgres(cluster, { onWaiting: (message) => report("warn", message) });
+  const { dataDir, codeDir } = config;
+  const isMember = readIdentity(dataDir) !== undefined;
+  // Before anything is made in PostgreSQL.
+  if (!isMember) refuseOwnData(dataDir);
+  const postgres = await openPostgres(cluster, {
+    founding: isMember ? "refused" : "unless-others",
+    onWaiting: (message) => report("warn", message),
+  }).catch((error) => {
+    if (!isMember || !(error instanceof PostgresSetupError)) throw error;
+    throw new PostgresSetupError(`${error.message} DATA_DIR ${dataDir} is of a node of a cluster.`);
+  });
   opened.defer(() => postgres.close());
   const id = await clusterId(postgres.lane("reads"));
-  const { dataDir, codeDir } = config;
   const identity = joinFolders({ dataDir, codeDir, cluster: id, now: new Date(now()) });
   if (identity.codeSetAside !== undefined) {
     report("warn", `The files of ${codeDir} are now in ${identity.codeSetAside}: the code of a node is the cluster's.`);
@@ -78,7 +88,14 @@ export async function joinCluster(
     const { keyFile, body } = await keyringOf(postgres, join(dataDir, "encryption-keys.json"));
     const log = await openPostgresLog(postgres, createChain(keyFile.keyring, id));
     opened.defer(() => log.close());
-    if (body) await found(log, body);
+    if (body && await found(log, body)) {
+      report(
+        "warn",
+        `A new cluster was founded, in the schema ${cluster.schema} of the database ${cluster.database.database}, as ` +
+          "there was none. If this node was to join another one: stop it, correct DATABASE_URL or DATABASE_SCHEMA, " +
+          `empty DATA_DIR, and DROP SCHEMA "${cluster.schema}" CASCADE.`,
+      );
+    }
     const snapshots = new Snapshots(postgres, keyFile.keyring, id);
     const path = join(dataDir, "database.db");
     const isFromSnapshot = await ensureDatabase({ log, snapshots, path, keyFile, report });
@@ -110,11 +127,12 @@ async function foundingLock(postgres: Postgres, locks: Locks): Promise<HeldLock 
   }
 }
 
-/** Appends the first entry, which has the keyring. */
-async function found(log: ChangeLog, body: Uint8Array): Promise<void> {
-  await log.exclusively(async (locked) => {
-    if (locked.head.seq > 0) return;
+/** Appends the first entry, which has the keyring; returns false if there is one. */
+async function found(log: ChangeLog, body: Uint8Array): Promise<boolean> {
+  return await log.exclusively(async (locked) => {
+    if (locked.head.seq > 0) return false;
     await locked.append(log.start, { id: newEntryId(), kind: "keyring", body, summary: "keyring of a new cluster" });
+    return true;
   });
 }
 

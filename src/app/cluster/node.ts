@@ -24,6 +24,8 @@ export interface NodeOptions {
   readonly schema: number;
   readonly startedAt: number;
   readonly report: Log;
+  /** Is called with the rows of all nodes, each time that they were read. */
+  readonly onNodes: (nodes: readonly NodeView[]) => void;
 }
 
 /** What a node needs before its copy of the log is open. */
@@ -90,7 +92,7 @@ export interface RunningNode {
   start(url: string, bringCode: () => Promise<boolean>): Promise<void>;
   /** Says that the node has left. */
   stop(): Promise<void>;
-  state(): ClusterState;
+  state(): Omit<ClusterState, "founded">;
 }
 
 /**
@@ -98,7 +100,7 @@ export interface RunningNode {
  */
 export function createNode(
   opened: AsyncDisposableStack,
-  { joined, version, schema, startedAt, report }: NodeOptions,
+  { joined, version, schema, startedAt, report, onNodes }: NodeOptions,
   { lease, serving, membership, table, macs, stopServing }: NodeMembership,
   replica: Replica & { readonly head: Head },
   peers: Peers,
@@ -125,6 +127,7 @@ export function createNode(
     const nodes = await membership.read();
     readAt = performance.now();
     reportOthers(nodes);
+    onNodes(nodes);
     peers.follow(nodes.filter(({ left }) => !left));
     // Those that seem to be gone, too: they may be live in another PostgreSQL.
     const { highest } = await peers.heads.compare(peers.others(), RENEWAL_MS);

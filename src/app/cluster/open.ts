@@ -4,6 +4,7 @@ import { join } from "node:path";
 import manifest from "../../../deno.json" with { type: "json" };
 import { ClusterBlobs } from "../../cluster/code/cluster_blobs.ts";
 import { prepareCode, type StagedFiles } from "../../cluster/code/code_entries.ts";
+import { ClusterAudit, type ClusterFacts } from "../../cluster/node/cluster_audit.ts";
 import { createKeyringChanges, type KeyringChanges } from "../../cluster/keyring/keyring_changes.ts";
 import { requireNewestKeyring } from "../../cluster/keyring/open_keyring.ts";
 import type { Entry } from "../../cluster/log/change_log.ts";
@@ -17,6 +18,7 @@ import { nodeUrlOf } from "../../config.ts";
 import type { RotationInCluster } from "../../core/encryption/rotation.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import type { Endpoint } from "../../http/endpoint.ts";
+import { inspectKeyFile } from "../../keyring/key_file.ts";
 import type { Sha256 } from "../../sha256.ts";
 import type { AuditStore } from "../../store/audit.ts";
 import { SCHEMA_VERSION } from "../../store/schema.ts";
@@ -49,7 +51,10 @@ export async function openNode(
 ): Promise<Cluster> {
   const { log: report, now, startedAt, config } = host;
   const { identity, keyFile, postgres, log, locks, snapshots } = joined;
-  const options: NodeOptions = { joined, version: manifest.version, schema: SCHEMA_VERSION, startedAt, report };
+  const options: NodeOptions = {
+    ...{ joined, version: manifest.version, schema: SCHEMA_VERSION, startedAt, report },
+    onNodes: (nodes) => member.lease.isLive && clusterAudit.see(nodes),
+  };
   const member = createMembership(opened, options);
   const code = createCode(report, joined.purged);
   let settle = (): Promise<void> => Promise.resolve();
@@ -121,6 +126,15 @@ export async function openNode(
   };
   const { cluster } = identity;
   const once = createOncePerCluster(opened, locks);
+  const clusterAudit = new ClusterAudit({
+    store,
+    facts: clusterFacts(joined, postgres.schema),
+    isFounded: joined.founding !== undefined,
+    leads: () => once.leads,
+    now,
+    warn: (message) => report("error", message),
+  });
+  opened.defer(() => clusterAudit.close());
   return {
     serving: member.serving,
     lost: lost.promise,
@@ -139,7 +153,11 @@ export async function openNode(
       }),
     rotation,
     undoneDir: join(config.dataDir, UNDONE),
-    state: () => node.state(),
+    auditBy: (record) => clusterAudit.recordWith(record),
+    state() {
+      const { recorded } = clusterAudit;
+      return { ...node.state(), founded: recorded && { at: recorded.since, schema: recorded.schemaName } };
+    },
     blobsOver(local) {
       peers.answer(...contentHandler(local));
       const blobs = new ClusterBlobs({
@@ -209,6 +227,19 @@ function createCode(report: NodeHost["log"], purgedBefore: readonly Uint8Array[]
         throw error;
       }
     },
+  };
+}
+
+/** The key file is read again after each change of the keyring. */
+function clusterFacts({ identity: { cluster }, keyFile }: Joined, schemaName: string): () => ClusterFacts {
+  let known: { readonly revision: number; readonly facts: ClusterFacts } | undefined;
+  return () => {
+    const { revision } = keyFile;
+    if (known?.revision !== revision) {
+      const { kdf } = inspectKeyFile(keyFile.path);
+      known = { revision, facts: { cluster, schemaName, schema: SCHEMA_VERSION, salt: kdf?.salt ?? "" } };
+    }
+    return known.facts;
   };
 }
 

@@ -11,7 +11,8 @@ export type Outcome = "none" | "unknown";
 
 /** 503: PostgreSQL cannot be reached, or does not answer in time. */
 export class StoreUnavailable extends AppError {
-  constructor(why: string, readonly outcome: Outcome = "none") {
+  /** `why` is a clause. */
+  constructor(readonly why: string, readonly outcome: Outcome = "none") {
     super(
       "StoreUnavailable",
       503,

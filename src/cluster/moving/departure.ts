@@ -2,6 +2,8 @@
 // the keys, and the contents of the code. Changes nothing in the cluster.
 
 import { join } from "node:path";
+import { OPERATOR } from "../../actor.ts";
+import { createAudit } from "../../core/audit/audit.ts";
 import type { ClusterConfig, Passphrase } from "../../config.ts";
 import { RECORD_FILE, RecordFile } from "../../keyring/generation_record.ts";
 import { type KeyFile, leaveRevisions } from "../../keyring/key_file.ts";
@@ -10,6 +12,7 @@ import { BLOBS, createBlobs } from "../../store/blobs.ts";
 import { DataFolderError } from "../../store/data_folder.ts";
 import { LOCAL_META } from "../../store/replication.ts";
 import { openStore, type Store } from "../../store/store.ts";
+import { CLUSTER_META } from "../node/cluster_audit.ts";
 import { openClusterKeyring } from "../keyring/open_keyring.ts";
 import type { Head } from "../log/change_log.ts";
 import { type OpenCluster, openCluster } from "../open_cluster.ts";
@@ -52,7 +55,8 @@ export async function writeDataFolder(options: DepartureOptions): Promise<Depart
   let departed: Departed;
   try {
     head = await applyLog(cluster, head, store, keyFile!);
-    for (const name of [...LOCAL_META, HEAD_META]) store.meta.delete(name);
+    for (const name of [...LOCAL_META, HEAD_META, CLUSTER_META]) store.meta.delete(name);
+    recordDeparture(store, keyFile!, { cluster, schema: config.schema, head });
     departed = { head, ...await fetchContents(cluster, store, folder, onProgress) };
     new RecordFile(join(folder, RECORD_FILE), keyFile!.keyring).write(store.head());
   } finally {
@@ -60,6 +64,17 @@ export async function writeDataFolder(options: DepartureOptions): Promise<Depart
   }
   leaveRevisions(path);
   return departed;
+}
+
+/** In the audit of the folder alone: the cluster is not changed. */
+function recordDeparture(
+  store: Store,
+  { keyring }: KeyFile,
+  { cluster, schema, head }: { cluster: OpenCluster; schema: string; head: Head },
+): void {
+  const { record } = createAudit({ store, keyring, now: Date.now, warn: () => {} });
+  const subject = { kind: "cluster", id: null, name: schema };
+  record(OPERATOR, { action: "cluster.left", subject, after: { cluster: cluster.id, change: head.seq } });
 }
 
 async function fetchSnapshot({ snapshots }: OpenCluster, path: string): Promise<Head> {

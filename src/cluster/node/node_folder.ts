@@ -63,18 +63,22 @@ export function joinFolders({ dataDir, codeDir, cluster, now }: JoiningFolders):
         "DATABASE_SCHEMA, or start with an empty DATA_DIR.",
     );
   }
-  const own = OWN_DATA.find((name) => existsSync(join(dataDir, name)));
-  if (own !== undefined) {
-    throw new DataFolderError(
-      `DATA_DIR ${dataDir} has data of its own (${own}), which a cluster would not use. To make a cluster of it, run ` +
-        '"deno task cli migrate-to-cluster"; to join the cluster, start with an empty DATA_DIR.',
-    );
-  }
+  refuseOwnData(dataDir);
   // First: a node's files of code are the cluster's.
   const codeSetAside = setAside(codeDir, now);
   const joined = { cluster, node: crypto.randomUUID() };
   writeIdentity(dataDir, joined);
   return { ...joined, codeSetAside };
+}
+
+/** @throws DataFolderError if the folder has data of a server of its own */
+export function refuseOwnData(dataDir: string): void {
+  const own = OWN_DATA.find((name) => existsSync(join(dataDir, name)));
+  if (own === undefined) return;
+  throw new DataFolderError(
+    `DATA_DIR ${dataDir} has data of its own (${own}), which a cluster would not use. To make a cluster of it, run ` +
+      '"deno task cli migrate-to-cluster"; to join the cluster, start with an empty DATA_DIR.',
+  );
 }
 
 /** Renames the folder of code. Returns its new path; undefined if it was empty. @throws DataFolderError */

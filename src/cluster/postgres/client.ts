@@ -1,11 +1,11 @@
 // Opens what a node has of PostgreSQL: a connection for each kind of work, and one for notifications and locks.
 
 import type { ClusterConfig } from "../../config.ts";
-import { messageOf } from "../../errors.ts";
+import { StoreUnavailable } from "../log/errors.ts";
 import { PostgresSetupError, setupProblem, unavailability } from "./failures.ts";
 import { Lane } from "./lane.ts";
 import { pause } from "./pause.ts";
-import { ensureTables, requireTables } from "./schema.ts";
+import { ensureTables, type Founding, requireTables } from "./schema.ts";
 import { Watch } from "./watch.ts";
 
 /** Kinds of work that must not wait for each other. */
@@ -37,6 +37,8 @@ export interface Postgres {
 export interface OpenOptions {
   /** Whether this is a node: it creates the tables, and waits as long as PostgreSQL is not available. Default true. */
   readonly isNode?: boolean;
+  /** As a node: whether a cluster may be founded where there is none. Default "allowed". */
+  readonly founding?: Founding;
   /** Is called with a sentence when PostgreSQL is not available; retries continue until it is. */
   readonly onWaiting?: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -51,7 +53,7 @@ const NOTIFICATION_TIMEOUT_MS = 5_000;
  * @throws PostgresSetupError with a sentence if an operator has to change something; StoreUnavailable if this is no node
  */
 export async function openPostgres(config: ClusterConfig, options: OpenOptions = {}): Promise<Postgres> {
-  const { isNode = true, onWaiting = () => {}, signal = new AbortController().signal } = options;
+  const { isNode = true, founding = "allowed", onWaiting = () => {}, signal = new AbortController().signal } = options;
   const session = { url: config.database, schema: config.schema };
   const lanes = Object.fromEntries(
     Object.entries(LANES).map(([name, lane]) => [name, new Lane({ ...session, ...lane, idleTimeoutMs: 0 })]),
@@ -62,8 +64,10 @@ export async function openPostgres(config: ClusterConfig, options: OpenOptions =
   };
   try {
     if (isNode) {
-      await patiently(() => lanes.reads.connect(), onWaiting, signal);
-      await patiently(() => ensureTables(lanes.bulk, config.schema), onWaiting, signal);
+      const waiting = (why: string) =>
+        onWaiting(`PostgreSQL is not available: ${why}. Waiting for ${hostsOf(config)}, which DATABASE_URL names.`);
+      await patiently(() => lanes.reads.connect(), waiting, signal);
+      await patiently(() => ensureTables(lanes.bulk, config.schema, founding), waiting, signal);
     } else {
       await requireTables(lanes.reads, config.schema);
     }
@@ -73,11 +77,24 @@ export async function openPostgres(config: ClusterConfig, options: OpenOptions =
   } catch (error) {
     await close();
     const setup = setupProblem(error);
-    throw setup === undefined ? error : new PostgresSetupError(`PostgreSQL: ${setup}.`);
+    if (setup !== undefined) throw new PostgresSetupError(`PostgreSQL: ${setup}. ${targetOf(config)}`);
+    if (!(error instanceof StoreUnavailable)) throw error;
+    throw new StoreUnavailable(`${error.why} (DATABASE_URL names ${hostsOf(config)})`, error.outcome);
   }
 }
 
-async function patiently(work: () => Promise<void>, onWaiting: (message: string) => void, signal: AbortSignal) {
+/** Says what is connected to, and by which variables; nothing of it is secret. */
+function targetOf(config: ClusterConfig): string {
+  const { database: { user, database }, schema } = config;
+  return `DATABASE_URL names the user ${user} of the database ${database} on ${hostsOf(config)}; the schema is ${schema}.`;
+}
+
+function hostsOf({ database }: ClusterConfig): string {
+  return database.hosts.map(({ host, port }) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`).join(", ");
+}
+
+/** `onWaiting` is called with why PostgreSQL is not available, as a clause. */
+async function patiently(work: () => Promise<void>, onWaiting: (why: string) => void, signal: AbortSignal) {
   let reported: string | undefined;
   for (;;) {
     try {
@@ -86,11 +103,10 @@ async function patiently(work: () => Promise<void>, onWaiting: (message: string)
     } catch (error) {
       const setup = setupProblem(error);
       if (setup !== undefined) throw new PostgresSetupError(setup);
-      const why = unavailability(error) ?? (error as { code?: unknown }).code;
+      const why = error instanceof StoreUnavailable ? error.why : unavailability(error);
       if (why === undefined || signal.aborted) throw error;
-      const message = why === "StoreUnavailable" ? messageOf(error) : `PostgreSQL is not available: ${why}.`;
-      if (message !== reported) onWaiting(`${message} Waiting for it.`);
-      reported = message;
+      if (why !== reported) onWaiting(why);
+      reported = why;
       await pause(PAUSE_MS, signal);
     }
   }

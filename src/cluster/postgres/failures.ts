@@ -16,10 +16,10 @@ interface Failure {
 
 /** By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const SETUP: Record<string, string> = {
-  "28000": "it refuses the user",
-  "28P01": "it refuses the password",
-  "3D000": "it has no such database",
-  "42501": "the user lacks a permission",
+  "28000": "it refuses the user; correct it in DATABASE_URL, or allow it in pg_hba.conf",
+  "28P01": "it refuses the password; correct it in DATABASE_URL",
+  "3D000": "it has no such database; create it, or correct DATABASE_URL",
+  "42501": "the user lacks a permission: it has to own the schema that DATABASE_SCHEMA names, or the database",
 };
 
 /** Classes and states that pass, or need a person at PostgreSQL. */
@@ -27,7 +27,7 @@ const UNAVAILABLE: readonly (readonly [state: string, why: string])[] = [
   ["08", "the connection failed"],
   ["53100", "its disk is full"],
   ["53200", "it is out of memory"],
-  ["53300", "it has no connection left"],
+  ["53300", "it has no connection left; raise max_connections, or the role's limit"],
   ["53", "it lacks resources"],
   ["55P03", "the lock was not free in time"],
   ["57014", "it did not answer in time"],
@@ -36,7 +36,7 @@ const UNAVAILABLE: readonly (readonly [state: string, why: string])[] = [
   ["57P03", "it is starting or stopping"],
   ["57P05", "it ended an idle session"],
   ["25P03", "it ended a transaction that was idle for too long"],
-  ["25006", "it does not accept writes"],
+  ["25006", "it does not accept writes, as a standby does not"],
   ["40", "it rolled back a transaction"],
   ["58", "its system reported an error"],
   ["XX", "it reported an internal error"],
@@ -63,7 +63,7 @@ export function setupProblem(error: unknown): string | undefined {
   if (error instanceof StoreUnavailable) return error.cause === undefined ? undefined : setupProblem(error.cause);
   const { code, message } = error as Failure;
   const why = typeof code === "string" ? SETUP[code] : undefined;
-  return why === undefined ? undefined : `${why}: ${message}`;
+  return why === undefined ? undefined : `${why} (${message})`;
 }
 
 /** Returns why PostgreSQL is not available, as a clause; undefined for an error of another kind, such as a bug. */

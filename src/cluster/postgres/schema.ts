@@ -116,12 +116,25 @@ const FORMATS: readonly string[] = [
   `,
 ];
 
-/** @throws PostgresSetupError if the tables are of a newer version; an error of PostgreSQL */
-export async function ensureTables(lane: Lane, schema: string): Promise<void> {
-  if (await formatOf(lane) === FORMATS.length) return;
+/**
+ * Whether tables are made where there are none, which founds a cluster: not by a node that is part of one; and by one with
+ * an empty data folder only `unless-others` are in the database, as the name of the schema is then probably wrong. A schema
+ * that somebody has made is meant.
+ */
+export type Founding = "allowed" | "unless-others" | "refused";
+
+/**
+ * @throws PostgresSetupError if the tables are of a newer version, or if there are none and may be none; an error of
+ *   PostgreSQL
+ */
+export async function ensureTables(lane: Lane, schema: string, founding: Founding = "allowed"): Promise<void> {
+  const format = await formatOf(lane);
+  if (format === FORMATS.length) return;
+  if (format === 0 && founding === "refused") throw await noCluster(lane, schema);
   await lane.transaction(async (sql) => {
     await sql`SELECT pg_advisory_xact_lock(${lockKey(schema, "tables")})`;
     const [found] = await sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`;
+    if (!found && founding === "unless-others") await requireNoOthers(sql, schema);
     // Separate, as it needs a permission that a user whose schema exists may lack.
     if (!found) await sql.unsafe(`CREATE SCHEMA "${schema}"`);
     await upgrade(sql, schema);
@@ -156,11 +169,35 @@ async function upgrade(sql: Sql, schema: string): Promise<void> {
 export async function requireTables(lane: Lane, schema: string): Promise<void> {
   const format = await formatOf(lane);
   if (format === FORMATS.length) return;
-  throw new PostgresSetupError(
-    format === 0
-      ? `there is no cluster in the schema ${schema}; name another one by DATABASE_SCHEMA, or start a node first`
-      : `the tables in the schema ${schema} are of another version of this program`,
+  if (format === 0) throw await noCluster(lane, schema);
+  throw new PostgresSetupError(`the tables in the schema ${schema} are of another version of this program`);
+}
+
+async function noCluster(lane: Lane, schema: string): Promise<PostgresSetupError> {
+  const others = await lane.run((sql) => clusterSchemas(sql));
+  const there = others.length === 0 ? "" : ` (the database has a cluster in ${others.join(", ")})`;
+  return new PostgresSetupError(
+    `there is no cluster in the schema ${schema}${there}; correct DATABASE_SCHEMA or DATABASE_URL, or start a node with ` +
+      "an empty DATA_DIR first, which founds one",
   );
+}
+
+/** @throws PostgresSetupError */
+async function requireNoOthers(sql: Sql, schema: string): Promise<void> {
+  const others = await clusterSchemas(sql);
+  if (others.length === 0) return;
+  throw new PostgresSetupError(
+    `there is no schema ${schema}, but a cluster in ${others.join(", ")}; to join that one, correct DATABASE_SCHEMA; to ` +
+      `found another cluster, create the schema first: CREATE SCHEMA "${schema}"`,
+  );
+}
+
+/** Returns the schemas of the database that have tables of a cluster. */
+async function clusterSchemas(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    SELECT nspname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relname = 'log_head' AND relkind = 'r' ORDER BY nspname`;
+  return rows.map(({ name }) => name);
 }
 
 /** Returns 0 if there are no tables. */

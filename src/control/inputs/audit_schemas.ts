@@ -21,6 +21,8 @@ export const SUBJECT_KINDS = [
   "api",
   "backup",
   "passphrase",
+  "cluster",
+  "node",
   "audit",
 ] as const;
 

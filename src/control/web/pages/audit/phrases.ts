@@ -21,6 +21,9 @@ const RECIPIENTS = { one: "the recipients of mail", many: "sets of recipients of
 const MAIL_SERVER = { one: "the mail server", many: "mail servers" };
 const WEBHOOK = { one: "the webhook", many: "webhooks" };
 
+const CLUSTER = { one: "the cluster in the schema", many: "clusters" };
+const NODE = { one: "the node", many: "nodes" };
+
 const PHRASES: Readonly<Record<Action, Phrase>> = {
   "secret.created": { did: "created", ...SECRET },
   "secret.updated": { did: "changed", ...SECRET },
@@ -83,6 +86,13 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
     one: "a row of the table",
     many: "rows of the table",
   },
+  "cluster.founded": { did: "founded", ...CLUSTER },
+  "cluster.moved": { did: "moved a server into", ...CLUSTER },
+  "cluster.left": { did: "made this server a copy of", ...CLUSTER },
+  "cluster.upgraded": { did: "upgraded the database of", ...CLUSTER },
+  "node.joined": { did: "took", one: "into the cluster the node", many: "nodes" },
+  "node.left": { did: "found stopped", ...NODE },
+  "node.forgotten": { did: "found removed from the list of nodes", ...NODE },
 };
 
 /** Returns the words between the actor and the subject's name, and that name; "" without one. */
@@ -123,4 +133,6 @@ const NOUNS: Readonly<Record<string, string>> = {
   passphrase: "Passphrase",
   response: "Response",
   audit: "Audit",
+  cluster: "Cluster",
+  node: "Node",
 };

@@ -2,6 +2,7 @@
 
 import type { Context } from "hono";
 import { type ClusterState, lagOf, type NodeState } from "../../../../cluster_state.ts";
+import { DAY_MS } from "../../../../time.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { Ago, Badge, Empty, Fact, Facts } from "../../ui/components.tsx";
@@ -33,7 +34,7 @@ function Single() {
 }
 
 function Nodes({ state, now }: { state: ClusterState; now: number }) {
-  const { head, nodes, unknownSince, problem } = state;
+  const { head, nodes, founded, unknownSince, problem } = state;
   const live = nodes.filter((node) => node.live);
   return (
     <>
@@ -42,7 +43,20 @@ function Nodes({ state, now }: { state: ClusterState; now: number }) {
           This node does not serve: {problem.message}
         </p>
       )}
+      {isNew(state, now) && (
+        <p class="notice">
+          This cluster was founded in the schema <code>{founded!.schema}</code> by its first node, which is the only one.
+          If it was to join another cluster, stop it, correct <code>DATABASE_URL</code> or <code>DATABASE_SCHEMA</code>
+          {" "}
+          and empty its <code>DATA_DIR</code>.
+        </p>
+      )}
       <Facts>
+        {founded && (
+          <Fact term="Founded">
+            <Ago ms={founded.at} now={now} />, in the schema {founded.schema}
+          </Fact>
+        )}
         <Fact term="Changes">{String(head)}</Fact>
         <Fact term="Nodes that serve">
           {unknownSince === undefined ? `${live.length} of ${nodes.length}` : <Unknown since={unknownSince} />}
@@ -77,6 +91,11 @@ function Nodes({ state, now }: { state: ClusterState; now: number }) {
       {live.length < nodes.length && <Advice />}
     </>
   );
+}
+
+/** Reports whether the cluster may have been founded by mistake: for a day, as long as there is one node. */
+function isNew({ founded, nodes }: ClusterState, now: number): boolean {
+  return founded !== undefined && nodes.length === 1 && now - founded.at < DAY_MS;
 }
 
 /** To the second: until then, the node was seen. */
