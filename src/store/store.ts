@@ -63,6 +63,8 @@ export interface Store {
    */
   commit<T>(work: () => T): Promise<T>;
   commit<T, R>(work: () => T, applied: (result: T) => R): Promise<R>;
+  /** The same, for work that takes longer than some hundred milliseconds: on a node, its lease must not lapse meanwhile. */
+  commitLong<T>(work: () => T): Promise<T>;
   /** The same, in a transaction that a power cut may undo as a whole until another one follows. */
   commitWithoutSync<T>(work: () => T): Promise<T>;
   /** Makes changes outside of `commit` errors from now on. */
@@ -104,7 +106,7 @@ export interface Store {
 
 /** Makes the changes of a node on all nodes; see `Store.commit`. */
 export interface Committer {
-  commit<T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R>;
+  commit<T, R = T>(work: () => T, applied?: (result: T) => R, isLong?: boolean): Promise<R>;
 }
 
 export interface StoreOptions {
@@ -186,10 +188,10 @@ function storeOf(
   /** What was given to `local` while a change was recorded. */
   const waiting: (() => void)[] = [];
   const localNow = (work: () => void): void => db.allow(() => db.transactionWithoutSync(work));
-  const commit = <T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> =>
+  const commit = <T, R = T>(work: () => T, applied?: (result: T) => R, isLong = false): Promise<R> =>
     attempt(() => {
       requireNoTransaction();
-      if (committer) return committer.commit(work, applied);
+      if (committer) return committer.commit(work, applied, isLong);
       const result = db.allow(() => db.transaction(work));
       return applied ? applied(result) : result as unknown as R;
     });
@@ -215,6 +217,7 @@ function storeOf(
     announced: createAnnouncedStore(db),
     meta: createMetaStore(db),
     commit,
+    commitLong: (work) => commit(work, undefined, true),
     commitWithoutSync: (work) =>
       attempt(() => {
         requireNoTransaction();

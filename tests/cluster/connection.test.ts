@@ -13,7 +13,10 @@ import { startPostgres } from "./postgres.ts";
 async function assertStops(url: string, message: RegExp, schema?: string): Promise<void> {
   await assert.rejects(openTestPostgres(url, schema), (error: Error) => {
     assert.ok(error instanceof PostgresSetupError, String(error.stack));
-    assert.match(error.message, /^PostgreSQL: .+\. DATABASE_URL names the user crude of the database \w+ on \S+;.*\.$/s);
+    assert.match(
+      error.message,
+      /^PostgreSQL: .+\. DATABASE_URL names the user crude of the database \w+ on \S+;.*\.$/s,
+    );
     assert.match(error.message, message);
     assert.doesNotMatch(error.message, /a password|a%20password|wrong/);
     return true;
@@ -76,7 +79,10 @@ Deno.test("a start waits for a PostgreSQL that is not there yet", async () => {
   const waiting = Promise.withResolvers<string>();
   const config = { database: parseDatabaseUrl(server.url), schema: "crude_functions", nodeUrl: undefined };
   const opening = openPostgres(config, { onWaiting: waiting.resolve });
-  assert.equal(await waiting.promise, `PostgreSQL is not available: the connection was refused. Waiting for 127.0.0.1:${server.port}, which DATABASE_URL names.`);
+  assert.equal(
+    await waiting.promise,
+    `PostgreSQL is not available: the connection was refused. Waiting for 127.0.0.1:${server.port}, which DATABASE_URL names.`,
+  );
   await server.restart();
   await (await opening).close();
   const stopping = new AbortController();

@@ -52,7 +52,9 @@ Deno.test("a mistyped schema founds no cluster beside the one that was meant, an
       assert.deepEqual((await other.api("GET", "/api/secrets")).body.secrets, []);
     }
     await using b = await start("b");
-    assert.deepEqual((await b.api("GET", "/api/secrets")).body.secrets.map(({ name }: { name: string }) => name), ["ONE"]);
+    assert.deepEqual((await b.api("GET", "/api/secrets")).body.secrets.map(({ name }: { name: string }) => name), [
+      "ONE",
+    ]);
     await assert.rejects(start("other"), /belongs to another cluster/);
   });
 });

@@ -1,11 +1,15 @@
 // A node serves only while no change can be answered that it has not applied, whatever stops, delays or suspends it.
 
 import assert from "node:assert/strict";
+import { createSecretKey } from "node:crypto";
 import fc from "fast-check";
 import { type Clocks, elapsedMs } from "../../src/cluster/node/clock.ts";
 import { GONE_MS, LEASE_MS, NodeLease } from "../../src/cluster/node/lease.ts";
+import { RowMacs } from "../../src/cluster/node/node_row.ts";
+import { Renewal } from "../../src/cluster/node/renewal.ts";
 import { NodeServing } from "../../src/cluster/node/serving.ts";
 import { AppError } from "../../src/errors.ts";
+import { DerivedKey } from "../../src/keyring/derived_key.ts";
 import { runs } from "../thorough.ts";
 import { Simulation } from "./simulated_cluster.ts";
 
@@ -208,4 +212,43 @@ Deno.test("the simulation finds nodes whose clocks run too differently for lease
   let found = 0;
   for (let seed = 1; seed <= 40 && found === 0; seed++) found = (await troubled(seed, 1.8)).violations.length;
   assert.ok(found > 0);
+});
+
+Deno.test("a lease is renewed before work that lets nothing else run, unless it was renewed just now", async () => {
+  const clocks = setClocks();
+  const lease = new NodeLease(clocks);
+  const head = { seq: 0, mac: "" };
+  let renewals = 0;
+  const ended = new AbortController();
+  const renewal = new Renewal({
+    identity: { id: "a", instance: "a 1", url: "", version: "1", schema: 1, startedAt: 0 },
+    table: {
+      list: () => Promise.resolve([]),
+      join: () => Promise.resolve(head),
+      renew() {
+        renewals++;
+        return Promise.resolve(head);
+      },
+    },
+    macs: new RowMacs(new DerivedKey(createSecretKey(new Uint8Array(32).fill(7)), "cluster nodes"), "c1"),
+    lease,
+    replica: { applied: 0, catchUp: () => Promise.resolve(), onApplied: () => () => {} },
+    now: () => clocks.steadyMs(),
+    // Only what wakes it lets it go on.
+    pause: (_ms, until) =>
+      Promise.race([until, new Promise<void>((resolve) => (ended.signal.onabort = () => resolve()))]),
+    onLease() {},
+    onFatal: (error) => assert.fail(String(error)),
+  });
+  await renewal.start();
+  await renewal.refresh();
+  assert.equal(renewals, 0, "it has just begun");
+  clocks.pass(1_500);
+  await renewal.refresh();
+  assert.deepEqual([renewals, lease.remainingMs], [1, LEASE_MS]);
+  clocks.pass(LEASE_MS);
+  await renewal.refresh();
+  assert.deepEqual([renewals, lease.isLive], [1, false], "one that has lapsed takes longer to begin again");
+  ended.abort();
+  await renewal.stop();
 });

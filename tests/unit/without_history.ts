@@ -18,5 +18,6 @@ export const WITHOUT_HISTORY: Pick<FilesOptions, "recordAlone" | "store" | "hist
     keep: () => Promise.resolve(),
     commit: () => undefined,
     wrote() {},
+    putsInPlaceLater: () => false,
   },
 };

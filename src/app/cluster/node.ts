@@ -90,6 +90,8 @@ export interface RunningNode {
    * @throws AppError
    */
   start(url: string, bringCode: () => Promise<boolean>): Promise<void>;
+  /** Renews the lease, if there is one, before work that lets nothing else run for long. */
+  refresh(): Promise<void>;
   /** Says that the node has left. */
   stop(): Promise<void>;
   state(): Omit<ClusterState, "founded">;
@@ -214,6 +216,9 @@ export function createNode(
       await started.start();
       void repeat(follow, RENEWAL_MS, ending.signal);
       void repeat(forget, HOUR_MS, ending.signal);
+    },
+    async refresh() {
+      await renewal?.refresh();
     },
     async stop() {
       ending.abort();

@@ -58,6 +58,7 @@ export async function openNode(
   const member = createMembership(opened, options);
   const code = createCode(report, joined.purged);
   let settle = (): Promise<void> => Promise.resolve();
+  let refresh = (): Promise<void> => Promise.resolve();
   let bringCode = (): Promise<boolean> => Promise.resolve(true);
 
   const lost = Promise.withResolvers<never>();
@@ -76,6 +77,7 @@ export async function openNode(
     },
     prepare: (entry) => code.prepare(entry),
     settle: () => settle(),
+    beforeLong: () => refresh(),
     onFatal(error) {
       member.stopServing(error);
       if (error instanceof LogPruned) lost.reject(error);
@@ -86,6 +88,7 @@ export async function openNode(
     replication,
     replica,
     appliedEverywhere: (seq) => member.membership.applied(seq),
+    beforeLong: () => refresh(),
   });
   const keyring: KeyringChanges = createKeyringChanges({
     append: (compose) =>
@@ -115,6 +118,7 @@ export async function openNode(
   opened.defer(replica.onApplied(() => peers.heads.applied(replica.head)));
   const node = createNode(opened, options, member, replica, peers);
   opened.defer(() => node.stop());
+  refresh = () => node.refresh();
 
   const rotation: RotationInCluster = {
     node: identity.node,

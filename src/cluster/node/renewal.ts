@@ -2,7 +2,7 @@
 
 import { AppError } from "../../errors.ts";
 import { EntryPending, StoreUnavailable } from "../log/errors.ts";
-import type { NodeLease } from "./lease.ts";
+import { LEASE_MS, type NodeLease } from "./lease.ts";
 import type { NodeRow, NodeTable, RowMacs, StoredRow } from "./node_row.ts";
 
 /** The copy of the log on this node. */
@@ -42,6 +42,10 @@ export interface RenewalOptions {
 export const RENEWAL_MS = 500;
 /** How long to wait after an attempt that failed. */
 const RETRY_MS = 100;
+/** A lease that was renewed this long ago is renewed before work that lets nothing else run. */
+const FRESH_MS = 100;
+/** How long such work waits for that at most. */
+const REFRESH_MAX_MS = 500;
 /** A node that has known of an entry for this long without applying it does not renew, so that no writer waits for it. */
 const BEHIND_MAX_MS = 2_000;
 
@@ -51,6 +55,7 @@ export class Renewal {
   /** The entries that are known and not applied: each number with when it became known. */
   #known: { readonly seq: number; readonly at: number }[] = [];
   #wake = Promise.withResolvers<void>();
+  #attempted = Promise.withResolvers<void>();
   /** Whether this process has written the node's row. */
   #hasJoined = false;
   #wasLive = false;
@@ -85,6 +90,14 @@ export class Renewal {
     if (this.#known.length > 1_000) this.#known = this.#known.filter((_, index) => index % 2 === 0);
   }
 
+  /** Renews the lease, if there is one and it was not renewed just now: before work that lets nothing else run for long. */
+  async refresh(): Promise<void> {
+    const { lease, pause } = this.#options;
+    if (this.#stopped || !lease.isLive || lease.remainingMs > LEASE_MS - FRESH_MS) return;
+    this.#wake.resolve();
+    await pause(REFRESH_MAX_MS, this.#attempted.promise);
+  }
+
   /** Ends the lease and says in the table that the node has left. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
@@ -115,6 +128,8 @@ export class Renewal {
           this.#showLease();
           isRenewed = await this.#join();
         }
+        this.#attempted.resolve();
+        this.#attempted = Promise.withResolvers();
       } catch (error) {
         this.#options.lease.end();
         this.#options.onFatal(error);

@@ -86,11 +86,15 @@ export async function openPostgres(config: ClusterConfig, options: OpenOptions =
 /** Says what is connected to, and by which variables; nothing of it is secret. */
 function targetOf(config: ClusterConfig): string {
   const { database: { user, database }, schema } = config;
-  return `DATABASE_URL names the user ${user} of the database ${database} on ${hostsOf(config)}; the schema is ${schema}.`;
+  return `DATABASE_URL names the user ${user} of the database ${database} on ${
+    hostsOf(config)
+  }; the schema is ${schema}.`;
 }
 
 function hostsOf({ database }: ClusterConfig): string {
-  return database.hosts.map(({ host, port }) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`).join(", ");
+  return database.hosts.map(({ host, port }) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`).join(
+    ", ",
+  );
 }
 
 /** `onWaiting` is called with why PostgreSQL is not available, as a clause. */

@@ -119,7 +119,7 @@ const FORMATS: readonly string[] = [
 /**
  * Whether tables are made where there are none, which founds a cluster: not by a node that is part of one; and by one with
  * an empty data folder only `unless-others` are in the database, as the name of the schema is then probably wrong. A schema
- * that somebody has made is meant.
+ * that an administrator has made is meant.
  */
 export type Founding = "allowed" | "unless-others" | "refused";
 
@@ -187,7 +187,9 @@ async function requireNoOthers(sql: Sql, schema: string): Promise<void> {
   const others = await clusterSchemas(sql);
   if (others.length === 0) return;
   throw new PostgresSetupError(
-    `there is no schema ${schema}, but a cluster in ${others.join(", ")}; to join that one, correct DATABASE_SCHEMA; to ` +
+    `there is no schema ${schema}, but a cluster in ${
+      others.join(", ")
+    }; to join that one, correct DATABASE_SCHEMA; to ` +
       `found another cluster, create the schema first: CREATE SCHEMA "${schema}"`,
   );
 }

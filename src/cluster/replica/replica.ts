@@ -27,6 +27,8 @@ export interface ReplicaOptions {
    * answers that sandboxes got ahead.
    */
   readonly settle: () => Promise<void>;
+  /** Is awaited before an entry is applied that takes long, in which nothing else can run. */
+  readonly beforeLong?: (() => Promise<void>) | undefined;
   /** Is called once, with the reason why this node can apply nothing more: it must not serve any more. */
   readonly onFatal: (error: AppError) => void;
 }
@@ -38,6 +40,8 @@ export interface Prepared extends AsyncDisposable {
 
 /** Name of the last applied entry in the table `meta`; the same on all nodes that have applied it. */
 export const HEAD_META = "cluster-head";
+/** Applying this many bytes takes about a quarter of a second, and more on a busy machine. */
+const LONG_BYTES = 256 * 1_024;
 /** Entries that are read at a time. */
 const BATCH = 200;
 /** How often the log is looked at without a notification. */
@@ -150,6 +154,11 @@ export class Replica {
     this.#expected.delete(id);
   }
 
+  /** To be awaited before `applyOwn`. */
+  async beforeApplying({ body }: Entry): Promise<void> {
+    if (body.length >= LONG_BYTES) await this.#options.beforeLong?.();
+  }
+
   /** Applies an entry that this node has appended, unless that is done. */
   applyOwn(entry: Entry): void {
     if (entry.seq <= this.#head.seq) return;
@@ -186,6 +195,7 @@ export class Replica {
     if (!isNext()) return;
     // What else an own entry changes is done by what this node expects.
     await using prepared = this.#expected.has(entry.id) ? undefined : await this.#prepare(entry);
+    await this.beforeApplying(entry);
     if (!isNext()) return;
     this.#apply(entry);
     try {

@@ -18,6 +18,8 @@ export interface WriterOptions {
    * @throws StoreUnavailable with the outcome `unknown`
    */
   readonly appliedEverywhere: (seq: number) => Promise<void>;
+  /** Is awaited before work that takes long, in which nothing else can run. */
+  readonly beforeLong?: (() => Promise<void>) | undefined;
 }
 
 type Composed = Omit<NewEntry, "id"> | undefined;
@@ -32,11 +34,14 @@ export interface Writer extends Committer {
 }
 
 /** Longer than 80 lines: all steps of a change share what is known of its commit. */
-export function createWriter({ log, replication, replica, appliedEverywhere }: WriterOptions): Writer {
+export function createWriter(
+  { log, replication, replica, appliedEverywhere, beforeLong }: WriterOptions,
+): Writer {
   /** Returns the entry once it is durable. */
-  const append = (id: string, compose: () => Composed): Promise<Entry | undefined> =>
+  const append = (id: string, compose: () => Composed, isLong = false): Promise<Entry | undefined> =>
     log.exclusively(async (locked) => {
       await replica.applyUpTo(locked.head.seq);
+      if (isLong) await beforeLong?.();
       const composed = compose();
       // Nothing can have been applied since, as no other node appends.
       return composed && await locked.append(replica.head, { ...composed, id });
@@ -45,6 +50,7 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
   /** Resolves when an entry that is durable is in force on all live nodes. */
   const inForce = async (entry: Entry): Promise<void> => {
     try {
+      await replica.beforeApplying(entry);
       replica.applyOwn(entry);
       await replica.catchUp(entry.seq);
     } catch (error) {
@@ -63,7 +69,7 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
   };
 
   return {
-    async commit<T, R = T>(work: () => T, applied?: (result: T) => R): Promise<R> {
+    async commit<T, R = T>(work: () => T, applied?: (result: T) => R, isLong = false): Promise<R> {
       replica.requireSound();
       const id = newEntryId();
       let made: { readonly result: T; readonly after: number; readonly composed: Composed } | undefined;
@@ -93,7 +99,7 @@ export function createWriter({ log, replication, replica, appliedEverywhere }: W
             }
           }
           return made.composed;
-        });
+        }, isLong);
       } catch (error) {
         if (refused && refused.error === error) {
           replica.forget(id);

@@ -113,6 +113,9 @@ interface Steps {
   readonly keyVersion: number;
 }
 
+/** Storing this number of secrets takes some hundred milliseconds. */
+const MANY = 500;
+
 /** What was planned does not fit what is stored any more. */
 class Outdated extends Error {}
 
@@ -160,7 +163,9 @@ class TransferService implements SecretTransfer {
       if (taken.length > 0) throw namesTaken(taken, plan.steps);
       const isDone = plan.steps.every(({ kind }) => kind === "same");
       try {
-        if (!isDone) await this.#store.commit(() => this.#store.change(actor, () => this.#apply(actor, plan)));
+        const change = () => this.#store.change(actor, () => this.#apply(actor, plan));
+        if (!isDone && plan.steps.length < MANY) await this.#store.commit(change);
+        else if (!isDone) await this.#store.commitLong(change);
         return { ...resultOf(plan.steps), invalid: [] };
       } catch (error) {
         if (!(error instanceof Outdated)) throw error;

@@ -45,10 +45,9 @@ function Nodes({ state, now }: { state: ClusterState; now: number }) {
       )}
       {isNew(state, now) && (
         <p class="notice">
-          This cluster was founded in the schema <code>{founded!.schema}</code> by its first node, which is the only one.
-          If it was to join another cluster, stop it, correct <code>DATABASE_URL</code> or <code>DATABASE_SCHEMA</code>
-          {" "}
-          and empty its <code>DATA_DIR</code>.
+          This cluster was founded in the schema <code>{founded!.schema}</code>{" "}
+          by its first node, which is the only one. If it was to join another cluster, stop it, correct{" "}
+          <code>DATABASE_URL</code> or <code>DATABASE_SCHEMA</code> and empty its <code>DATA_DIR</code>.
         </p>
       )}
       <Facts>
