@@ -23,6 +23,8 @@ export interface Config {
   readonly fetchEnv: Readonly<Record<string, string>>;
   /** Whether Deno exports traces. */
   readonly traces: boolean;
+  /** Whether pages for the development of this program are added, see /web/_ui. */
+  readonly devPages: boolean;
   /** Set for a node of a cluster, which then has a passphrase. */
   readonly cluster: ClusterConfig | undefined;
 }
@@ -114,6 +116,7 @@ export function readConfig(env: (name: string) => string | undefined, cwd: strin
         .filter((entry): entry is [string, string] => entry[1] !== undefined),
     )),
     traces: traces(env),
+    devPages: devPages(env("DEV_PAGES")),
     cluster: cluster(env),
   });
 }
@@ -134,6 +137,13 @@ export function checkFolders(dataDir: string, codeDir: string): void {
   if (inside !== ".." && !inside.startsWith(`..${sep}`)) {
     throw new ConfigError(`DATA_DIR (${dataDir}) must not be in CODE_DIR (${codeDir}): functions import from there.`);
   }
+}
+
+/** Any other text is refused, so that no one believes the pages to be off. */
+function devPages(text: string | undefined): boolean {
+  if (text === undefined || text === "false") return false;
+  if (text === "true") return true;
+  throw new ConfigError("DEV_PAGES must be true or false.");
 }
 
 /** Deno itself reads these and the other variables of OpenTelemetry, and accepts no other texts for true and false. */

@@ -117,12 +117,20 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
-// Links with the role of a button react to the space bar, too.
+// Closes a menu by Escape, which returns the focus to its button, by a click elsewhere, and when the focus leaves it.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== " " || !event.target.matches("a[role=button]")) return;
-  event.preventDefault();
-  event.target.click();
+  const menu = event.key === "Escape" && event.target.closest("details[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
 });
+for (const type of ["click", "focusin"]) {
+  document.addEventListener(type, ({ target }) => {
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(target)) menu.open = false;
+    }
+  });
+}
 
 openMenu();
 offerZones();

@@ -48,7 +48,7 @@ export function createControlPlane(host: Host, parts: Parts, pages: PageParts): 
   let web: Promise<Web> | undefined;
   return {
     api: createApi(services),
-    openWeb: () => web ??= loadWeb(parts, services, pages),
+    openWeb: () => web ??= loadWeb(host, parts, services, pages),
     files: new Map([[CLI_PATH, createCliDownload(host.log)]]),
   };
 }
@@ -100,7 +100,12 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
   };
 }
 
-async function loadWeb(parts: Parts, services: ApiDeps, { run, warnings, closing }: PageParts): Promise<Web> {
+async function loadWeb(
+  { config }: Host,
+  parts: Parts,
+  services: ApiDeps,
+  { run, warnings, closing }: PageParts,
+): Promise<Web> {
   const { createWeb } = await import("../control/web/web.tsx");
   const { store, secrets, imports, pool, integrity, keyring, settings } = parts;
   return createWeb({
@@ -112,6 +117,7 @@ async function loadWeb(parts: Parts, services: ApiDeps, { run, warnings, closing
     isAltered: store.isAltered,
     closing,
     run,
+    devPages: config.devPages,
     references: createSecretReferences(store),
     noticeKey: keyring.derive("notices"),
     importers: (path) => imports.importers(path),

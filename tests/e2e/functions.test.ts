@@ -49,7 +49,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await page.goto("/web");
     await inSidebar(page, "Functions").click();
     await assertAccessible(page);
-    await page.getByRole("button", { name: "Create your first function" }).click();
+    await page.getByRole("link", { name: "Create your first function" }).click();
     await page.getByLabel("Name", { exact: true }).fill("Greeter");
     await page.getByRole("button", { name: "Create" }).click();
     await page.locator("#notices").getByText("Created the function Greeter. Its code is greeter.ts.").waitFor();
@@ -209,7 +209,7 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   await page.getByText("This file is binary: 98 KiB.").waitFor();
   await assertAccessible(page);
   const coming = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Download" }).click();
+  await page.getByRole("link", { name: "Download" }).click();
   const download = await coming;
   assert.equal(download.suggestedFilename(), "picture.bin");
   assert.deepEqual(await Deno.readFile(await download.path()), bytes);
@@ -219,7 +219,7 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   await page.locator("#notices").getByText("Moved picture.bin to images/logo.bin.").waitFor();
   await page.getByRole("link", { name: "images" }).click();
   await page.getByRole("link", { name: "logo.bin" }).click();
-  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("link", { name: "Delete …" }).click();
   await page.getByRole("button", { name: "Delete logo.bin" }).click();
   await page.locator("#notices").getByText("Deleted images/logo.bin.").waitFor();
   assert.equal(await page.getByRole("link", { name: "images" }).count(), 0);

@@ -137,7 +137,7 @@ Deno.test("problems of a rollback have to be accepted, and a content is purged, 
 
   await page.goto("/web/files/history?path=pasted.txt");
   await page.getByRole("link", { name: "View the change of version 3" }).click();
-  await page.getByRole("button", { name: "Purge this content …" }).click();
+  await page.getByRole("link", { name: "Purge this content …" }).click();
   await page.getByText("is deleted from the history permanently").waitFor();
   await page.getByRole("button", { name: "Purge this content" }).click();
   await notice(page, "Purged a content of pasted.txt from the history.");

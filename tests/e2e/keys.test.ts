@@ -32,7 +32,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
   await t.step("a group is created by keyboard", async () => {
     await page.goto("/web");
     await inSidebar(page, "API Keys").click();
-    await page.getByRole("button", { name: "Create group" }).press("Enter");
+    await page.getByRole("link", { name: "Create group" }).press("Enter");
     await page.getByLabel("Name", { exact: true }).fill("Staging!");
     await page.getByLabel("Name", { exact: true }).press("Enter");
     assert.match(await page.getByRole("alert").textContent() ?? "", /Name must be lower-case letters/);
@@ -48,7 +48,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
   const functionId = await deploy(server, "hello", HELLO, { keys: [groupId], route: "/hello/:name" });
 
   await t.step("a key in it has a random value, shown with a button that copies it", async () => {
-    await page.getByRole("button", { name: "Create key" }).click();
+    await page.getByRole("link", { name: "Create key" }).click();
     assert.equal(await page.getByLabel("Group", { exact: true }).inputValue(), String(groupId));
     assert.ok(!await page.getByLabel("Name of the new group").isVisible());
     await page.getByLabel("Name", { exact: true }).fill("build-server");
@@ -91,14 +91,14 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
     await page.getByRole("button", { name: "Save" }).click();
     assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "API key ci");
     assert.equal(await shell(line), "hello name from staging");
-    const add = page.getByRole("button", { name: "Add secret" });
+    const add = page.getByRole("link", { name: "Add secret" });
     assert.match(await add.getAttribute("href") ?? "", /^\/web\/secrets\/new\?scope=key&keyId=\d+$/);
   });
 
   await t.step("revoking names the secrets that go with it, and the line stops working", async () => {
     const { body: { keys } } = await server.api("GET", `/api/keys?groupId=${groupId}`);
     await createSecret(server, "TENANT_ID", "tenant-value-1", { scope: "key", keyId: keys[0].id });
-    await page.getByRole("button", { name: "Revoke" }).press(" ");
+    await page.getByRole("link", { name: "Revoke" }).press("Enter");
     assert.match(await text(page, "main"), /Its secret is deleted with it.*TENANT_ID/s);
     assert.ok(!(await page.content()).includes("tenant-value-1"));
     assert.equal(await page.getByText("This is the last key").count(), 0);
@@ -178,7 +178,7 @@ Deno.test("the last key that can use the API is not revoked without a warning, a
   const { body: { keys: [bootstrap] } } = await server.api("GET", "/api/keys");
   await page.goto(`/web/keys/${bootstrap.id}/revoke`);
   assert.match(await page.getByRole("alert").textContent() ?? "", /last key that can use the API/);
-  await page.getByRole("button", { name: "Keep it" }).click();
+  await page.getByRole("link", { name: "Keep it" }).click();
   await page.goto(`/web/keys/groups/${bootstrap.groupId}`);
   assert.equal(await page.getByLabel("Name", { exact: true }).getAttribute("readonly"), "");
   assert.equal(await page.getByRole("link", { name: "Delete this group" }).count(), 0);

@@ -123,7 +123,7 @@ Deno.test("many entries are paged, also without scripts", async () => {
     const here = await messages(page);
     assert.equal(here.length, expected);
     seen.push(...here);
-    if (expected === 100) await page.getByRole("button", { name: "More entries" }).click();
+    if (expected === 100) await page.getByRole("link", { name: "More entries" }).click();
   }
   assert.deepEqual(seen, Array.from({ length: 250 }, (_, n) => `line ${249 - n}`));
 });

@@ -103,7 +103,7 @@ Deno.test("an admin sets up a second factor, invites somebody and removes them",
   await using ada = await signIn(server);
   const { page } = ada;
   await page.goto("/web/account");
-  await page.getByRole("button", { name: "Set up a second factor" }).click();
+  await page.getByRole("link", { name: "Set up a second factor" }).click();
   await page.getByRole("img", { name: "QR code with the key below" }).waitFor();
   await assertGoodEverywhere(page);
   const key = (await page.locator("#key").textContent())!.replaceAll(/\s/g, "");
@@ -114,12 +114,12 @@ Deno.test("an admin sets up a second factor, invites somebody and removes them",
   await page.getByRole("heading", { name: "The second factor is on" }).waitFor();
   await assertGoodEverywhere(page);
   await page.getByRole("button", { name: "I have saved them" }).click();
-  await page.getByRole("button", { name: "Manage the second factor" }).click();
+  await page.getByRole("link", { name: "Manage the second factor" }).click();
   await page.getByText("You have 10 unused recovery codes.").waitFor();
   await assertGoodEverywhere(page);
 
   await inSidebar(page, "Users").click();
-  await page.getByRole("button", { name: "Invite a user" }).click();
+  await page.getByRole("link", { name: "Invite a user" }).click();
   await page.getByLabel("Name").fill("Bob");
   await page.getByLabel("E-mail").fill("bob@example.com");
   await page.getByRole("button", { name: "Invite" }).click();

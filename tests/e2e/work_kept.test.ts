@@ -166,11 +166,11 @@ Deno.test("a handler that is moved stays its function's, and who imports a file 
 
   await page.goto("/web/files/edit?path=lib%2Fwords.ts");
   assert.match(await page.locator("main").textContent() ?? "", /Imported by greet\.ts/);
-  await page.getByRole("button", { name: "Delete …" }).click();
+  await page.getByRole("link", { name: "Delete …" }).click();
   await page.locator("main .warning").getByText("greet.ts").waitFor();
   assert.match(await page.locator("main .warning").textContent() ?? "", /greet\.ts imports it/);
   await assertGoodEverywhere(page);
-  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("link", { name: "Cancel" }).click();
   await page.getByLabel("New path").fill("lib/text.ts");
   await page.getByRole("button", { name: "Move" }).click();
   await page.locator("#notices").getByText("greet.ts still imports lib/words.ts").waitFor();

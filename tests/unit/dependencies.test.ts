@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Folders with a configuration and a lock of their own. */
-const FOLDERS = ["", "tests/", "tests/packages/", "editor/", "git/"];
+const FOLDERS = ["", "tests/", "tests/packages/", "editor/", "git/", "icons/"];
 
 interface Lock {
   readonly specifiers: Record<string, string>;

@@ -44,6 +44,7 @@ const LARGE_FOLDERS: Record<string, string> = {
   "src/control/api": "a file for each resource",
   "src/control/inputs": "a file for the inputs of each resource",
   "src/control/web/pages/secrets": "a file for each page",
+  "src/control/web/ui": "a file for each kind of component",
   "src/core/secrets": "one subject, with a file for each thing that is done with secrets",
   "src/keyring": "a file for each kind of key material",
   "src/sandbox/host": "one subject, the life of a process and its calls",

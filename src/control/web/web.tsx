@@ -13,6 +13,7 @@ import { takeNotice } from "./shell/forms.ts";
 import { addFiles } from "./pages/files/files.tsx";
 import { addFunctions } from "./pages/functions/functions.tsx";
 import { addAnnouncements } from "./pages/announcements/announcements.tsx";
+import { addComponents } from "./pages/components/components.tsx";
 import { addCluster } from "./pages/cluster/cluster.tsx";
 import { addDeployments } from "./pages/deployments/deployments.tsx";
 import { addHistory } from "./pages/history/history.tsx";
@@ -76,6 +77,7 @@ export function createWeb(deps: WebDeps): Web {
   addDeployments(web, deps);
   addPackages(web, deps);
   addSettings(web, deps);
+  if (deps.devPages) addComponents(web);
   return web;
 }
 

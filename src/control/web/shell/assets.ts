@@ -91,6 +91,10 @@ const ASSETS: Record<string, Asset> = {
     type: "text/css",
     load: async () => (await import("../../../../static/settings.css", { with: { type: "text" } })).default,
   },
+  "components.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/components.css", { with: { type: "text" } })).default,
+  },
   "history.css": {
     type: "text/css",
     load: async () => (await import("../../../../static/history.css", { with: { type: "text" } })).default,
@@ -102,6 +106,10 @@ const ASSETS: Record<string, Asset> = {
   "upload.js": {
     type: "text/javascript",
     load: async () => (await import("../../../../static/upload.js", { with: { type: "text" } })).default,
+  },
+  "icons.svg": {
+    type: "image/svg+xml",
+    load: async () => (await import("../../../../static/icons.svg", { with: { type: "text" } })).default,
   },
   "icon.svg": {
     type: "image/svg+xml",

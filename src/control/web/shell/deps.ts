@@ -35,6 +35,8 @@ export interface WebDeps extends ApiDeps {
   /** Returns the modules known to depend on the file at `path`. */
   readonly importers: (path: string) => readonly string[];
   readonly typeCheck: TypeCheck;
+  /** Whether there are pages for the development of this program. */
+  readonly devPages: boolean;
 }
 
 /** Tables whose rows have their own pages. */

@@ -86,7 +86,7 @@ export function noLongerShown(c: Context<WebEnv>, { title, advice, back }: {
           minutes passed, or the server was restarted. {advice}
         </p>
         <p>
-          <a href={back} role="button">Back</a>
+          <a href={back} class="button">Back</a>
         </p>
       </>
     ),

@@ -62,7 +62,7 @@ export function CodeForm(props: CodeFormProps) {
       </p>
       <div class="actions">
         <button type="submit">Save</button>
-        <button type="submit" class="secondary outline" formaction={CHECK_PATH} data-check-button>Check</button>
+        <button type="submit" class="secondary" formaction={CHECK_PATH} data-check-button>Check</button>
         <p class="code-state" role="status" data-code-state></p>
       </div>
       <div data-problems>{problems && <ProblemList problems={problems} path={path} />}</div>

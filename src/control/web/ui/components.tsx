@@ -1,29 +1,19 @@
-// Implements what pages are built from: buttons of forms, facts, times, badges, pagers.
+// Implements what pages are built from: facts, times, texts to copy, pagers; and gives the rest from one place.
 
 import type { Child } from "hono/jsx";
+import { ButtonLink } from "./button.tsx";
+import { Icon } from "../icons/icon.tsx";
 
-/** The buttons below a form: the one that sends it, further ones as children, and a link that leaves it. */
-export function FormActions({ submit, kind, autofocus, children, cancel, cancelLabel = "Cancel" }: {
-  submit: string;
-  kind?: "danger";
-  autofocus?: boolean;
-  children?: Child;
-  /** Address of the page to leave to; without it, there is no link. */
-  cancel?: string | undefined;
-  cancelLabel?: string;
-}) {
-  return (
-    <div class="actions">
-      <button type="submit" class={kind} autofocus={autofocus}>{submit}</button>
-      {children}
-      {cancel !== undefined && <a href={cancel} role="button" class="secondary outline">{cancelLabel}</a>}
-    </div>
-  );
-}
+export { Button, ButtonLink, FormActions, PostButton } from "./button.tsx";
+export { Card, Empty, Skeleton, Stat, Stats } from "./card.tsx";
+export { Icon } from "../icons/icon.tsx";
+export { Menu, MenuLink, MenuPost } from "./menu.tsx";
+export { Badge, Notice, StatusDot, Tooltip } from "./notice.tsx";
+export { Segments, Tabs } from "./tabs.tsx";
 
-/** A list of names and values; its children are `Fact`s. */
-export function Facts({ children }: { children: Child }) {
-  return <dl class="facts">{children}</dl>;
+/** A list of names and values, side by side or with `isLines` one a line; its children are `Fact`s. */
+export function Facts({ isLines, children }: { isLines?: boolean; children: Child }) {
+  return <dl class={isLines ? "facts lines" : "facts"}>{children}</dl>;
 }
 
 export function Fact({ term, children }: { term: string; children: Child }) {
@@ -64,18 +54,12 @@ export function CopyLine({ id, text, label }: { id: string; text: string; label:
   return (
     <div class="copy-line">
       <pre id={id}><code>{text}</code></pre>
-      <button type="button" class="secondary" data-copy={id} aria-label={label}>Copy</button>
+      <button type="button" class="secondary" data-copy={id} aria-label={label}>
+        <Icon name="copy" />
+        Copy
+      </button>
     </div>
   );
-}
-
-export function Badge({ kind, children }: { kind: "ok" | "off" | "warn" | "bad" | "plain"; children: Child }) {
-  return <span class={`badge ${kind}`}>{children}</span>;
-}
-
-/** The content of an empty list: why it is empty, and what to do. */
-export function Empty({ children }: { children: Child }) {
-  return <div class="empty">{children}</div>;
 }
 
 /** The link to the next page of a list. */
@@ -83,24 +67,7 @@ export function Pager({ next, what }: { next: string | undefined; what: string }
   if (next === undefined) return null;
   return (
     <nav class="pager" aria-label={`More ${what}`}>
-      <a href={next} rel="next" role="button">More {what}</a>
+      <ButtonLink href={next} rel="next" kind="secondary">More {what}</ButtonLink>
     </nav>
-  );
-}
-
-/** A button that posts to `action`, with a form of its own. */
-export function PostButton({ action, label, kind = "", fields = {}, describe }: {
-  action: string;
-  label: string;
-  kind?: "" | "secondary" | "secondary outline" | "danger" | "link";
-  fields?: Record<string, string>;
-  /** The object of the action, for screen readers. */
-  describe?: string;
-}) {
-  return (
-    <form method="post" action={action} class="inline">
-      {Object.entries(fields).map(([name, value]) => <input type="hidden" name={name} value={value} />)}
-      <button type="submit" class={kind} aria-label={describe && `${label} ${describe}`}>{label}</button>
-    </form>
   );
 }

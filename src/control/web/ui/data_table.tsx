@@ -2,6 +2,7 @@
 // per entry.
 
 import type { Child } from "hono/jsx";
+import { Icon } from "../icons/icon.tsx";
 
 export interface Column<Row> {
   /** Heading; with `isLabelHidden`, it is only read out. */
@@ -16,6 +17,10 @@ export interface Column<Row> {
   readonly isRowHeader?: boolean;
   /** Whether heading and cells are aligned as numbers. */
   readonly isFigure?: boolean;
+  /** Whether the cells hold buttons for their rows: at the end, with a heading that is only read out. */
+  readonly isActions?: boolean;
+  /** Where the heading leads, which sorts the rows by this column, and how they are sorted by it now. */
+  readonly sort?: { readonly href: string; readonly direction?: "ascending" | "descending" | undefined };
   /** CSS class of the cells. */
   readonly class?: string;
   /** Attributes of the heading that a script reads. */
@@ -32,6 +37,8 @@ export interface DataTableProps<Row> {
   id?: string;
   /** CSS class of the table. */
   class?: string;
+  /** Whether the head stays in sight while the page is scrolled. */
+  isLong?: boolean;
   /** Whether a row becomes a block of lines on narrow screens. */
   isStacked?: boolean;
   /** Read out before the table. */
@@ -43,10 +50,10 @@ export interface DataTableProps<Row> {
 }
 
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { label, rows, id, isStacked = false, caption, rowId, rowData } = props;
+  const { label, rows, id, isStacked = false, isLong, caption, rowId, rowData } = props;
   const columns = props.columns.filter((column) => column !== false);
   const renderers = columns.map((column) => cellRenderer(column, isStacked));
-  const classes = [props.class, isStacked && "stack"].filter(Boolean).join(" ");
+  const classes = [props.class, isStacked && "stack", isLong && "long"].filter(Boolean).join(" ");
   return (
     <div class="scroll" tabindex={0} role="region" aria-label={label}>
       <table id={id} class={classes || undefined}>
@@ -68,9 +75,19 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
 // Each variant is written out: JSX without spreads and optional attributes is precompiled to strings, and tables have
 // many cells.
 
-function headingOf<Row>({ label, isLabelHidden, isFigure, data }: Column<Row>) {
+function headingOf<Row>({ label, isLabelHidden, isActions, isFigure, data, sort }: Column<Row>) {
   if (data) return <th scope="col" {...data}>{label}</th>;
-  if (isLabelHidden) {
+  if (sort) {
+    return (
+      <th scope="col" class={isFigure ? "figure" : undefined} aria-sort={sort.direction}>
+        <a href={sort.href} class="sort">
+          {label}
+          {sort.direction && <Icon name={sort.direction === "ascending" ? "arrow-up" : "arrow-down"} />}
+        </a>
+      </th>
+    );
+  }
+  if (isLabelHidden || isActions) {
     return (
       <th scope="col">
         <span class="visually-hidden">{label}</span>
@@ -82,8 +99,9 @@ function headingOf<Row>({ label, isLabelHidden, isFigure, data }: Column<Row>) {
 
 /** Returns what renders a column's cell in any row. */
 function cellRenderer<Row>(column: Column<Row>, isStacked: boolean): (row: Row) => Child {
-  const { isRowHeader, isFigure, cell } = column;
+  const { isRowHeader, isFigure, isActions, cell } = column;
   if (isRowHeader) return (row) => <th scope="row">{cell(row)}</th>;
+  if (isActions) return (row) => <td class="row-actions">{cell(row)}</td>;
   const narrowLabel = isStacked ? narrowLabelOf(column) : undefined;
   const className = isFigure ? "figure" : column.class;
   if (typeof narrowLabel === "function") {

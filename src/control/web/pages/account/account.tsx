@@ -125,7 +125,7 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
               : "Signing in also asks for a code of your authenticator app."}
           </p>
           <p>
-            <a href="/web/account/second-factor" role="button">
+            <a href="/web/account/second-factor" class="button">
               {row.totpNonce === null ? "Set up a second factor" : "Manage the second factor"}
             </a>
           </p>

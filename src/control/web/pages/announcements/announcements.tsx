@@ -119,7 +119,7 @@ function listPage(c: Context<WebEnv>, deps: WebDeps) {
   const rows = webhooks.list();
   return page(c, {
     title: "Announcements",
-    actions: <a href={`${PATH}/new`} role="button">Add a webhook</a>,
+    actions: <a href={`${PATH}/new`} class="button">Add a webhook</a>,
     children: (
       <>
         <p class="quiet">
@@ -180,7 +180,7 @@ function webhookPage(c: Context<WebEnv>, { webhooks, now }: WebDeps, form: FormS
           cancel={PATH}
           version={webhookVersion(form.subject)}
         />
-        <PostButton action={`${pathOf(id)}/delete`} label="Delete the webhook" kind="secondary outline" />
+        <PostButton action={`${pathOf(id)}/delete`} label="Delete the webhook" kind="secondary" />
       </>
     ),
   }, form.status);

@@ -151,7 +151,7 @@ function recipientsPage(c: Context<WebEnv>, { mail, now }: WebDeps, form: FormSt
         <Deliveries rows={mail.deliveries(id)} now={now()} isMail />
         <h2>Change them</h2>
         <RecipientsForm form={form} path={pathOf(id)} submit="Change" version={mailRecipientsVersion(form.subject)} />
-        <PostButton action={`${pathOf(id)}/delete`} label="Delete the recipients" kind="secondary outline" />
+        <PostButton action={`${pathOf(id)}/delete`} label="Delete the recipients" kind="secondary" />
       </>
     ),
   }, form.status);

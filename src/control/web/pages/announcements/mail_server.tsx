@@ -115,7 +115,7 @@ function serverPage(
           <PostButton
             action={`${MAIL_SERVER_PATH}/remove`}
             label="Remove the mail server"
-            kind="secondary outline"
+            kind="secondary"
           />
         )}
       </>

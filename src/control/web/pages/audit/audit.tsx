@@ -37,7 +37,7 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
     return page(c, {
       title: "Audit",
       styles: ["audit.css"],
-      actions: <a role="button" class="secondary outline" href="/api/audit/export" download>Export all</a>,
+      actions: <a class="button secondary" href="/api/audit/export" download>Export all</a>,
       children: (
         <>
           <ProblemSummary problems={problems} labels={LABELS} />

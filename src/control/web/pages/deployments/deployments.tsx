@@ -35,7 +35,7 @@ export function addDeployments(web: Web, deps: WebDeps): void {
     return page(c, {
       title: "Deployments",
       styles: ["history.css"],
-      actions: <a href={GIT_PATH} role="button" class="secondary outline">Git source</a>,
+      actions: <a href={GIT_PATH} class="button secondary">Git source</a>,
       children: (
         <>
           <p class="quiet">A deployment changes files and functions together, after checks.</p>
@@ -56,7 +56,7 @@ export function addDeployments(web: Web, deps: WebDeps): void {
         title: `Deployment ${id}`,
         styles: ["history.css"],
         actions: deployment.state !== live.state && (
-          <a href={`${deploymentPath(id)}/rollback`} role="button">Roll back to this …</a>
+          <a href={`${deploymentPath(id)}/rollback`} class="button">Roll back to this …</a>
         ),
         children: (
           <>

@@ -119,7 +119,7 @@ function showGit(
         {source && <Last last={gitSources.lastSync()} now={now()} />}
         <ProblemSummary problems={shown} labels={LABELS} />
         <SourceForm values={values} problems={shown} version={gitSources.version()} isSet={source !== undefined} />
-        {source && <PostButton action={`${GIT_PATH}/remove`} label="Remove the git source" kind="secondary outline" />}
+        {source && <PostButton action={`${GIT_PATH}/remove`} label="Remove the git source" kind="secondary" />}
       </>
     ),
   }, status);

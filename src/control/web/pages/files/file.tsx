@@ -86,8 +86,8 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
     scripts: ["editor.js"],
     actions: (
       <>
-        <a href={`${FILES_PATH}/history?${query}`} role="button" class="secondary outline">History of this file</a>
-        <a href={`${FILES_PATH}/download?${query}`} role="button" class="secondary outline">Download</a>
+        <a href={`${FILES_PATH}/history?${query}`} class="button secondary">History of this file</a>
+        <a href={`${FILES_PATH}/download?${query}`} class="button secondary">Download</a>
       </>
     ),
     children: (
@@ -122,7 +122,7 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
           <section class="danger-zone" aria-labelledby="delete">
             <h2 id="delete">Delete</h2>
             <p>Handlers that import it fail from their next call on.</p>
-            <a href={`${FILES_PATH}/delete?${query}`} role="button" class="secondary outline">Delete …</a>
+            <a href={`${FILES_PATH}/delete?${query}`} class="button secondary">Delete …</a>
           </section>
         </div>
       </>

@@ -68,7 +68,7 @@ function addList(web: Web, deps: WebDeps): void {
     return page(c, {
       title: "Functions",
       styles: ["functions.css"],
-      actions: <a href={`${LIST_PATH}/new`} role="button">New function</a>,
+      actions: <a href={`${LIST_PATH}/new`} class="button">New function</a>,
       children: (
         <>
           <SearchForm search={search} />
@@ -200,7 +200,7 @@ function settingsPage(
         <section class="danger-zone" aria-labelledby="delete-heading">
           <h2 id="delete-heading">Delete this function</h2>
           <p>Its address will answer 404, and its secrets will be deleted.</p>
-          <a href={`${pathOf(entry.id)}/delete`} role="button" class="secondary outline">Delete …</a>
+          <a href={`${pathOf(entry.id)}/delete`} class="button secondary">Delete …</a>
         </section>
       </>
     ),

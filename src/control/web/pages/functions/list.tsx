@@ -138,7 +138,7 @@ export function Toggle({ id, name, enabled, back }: {
     <PostButton
       action={`${pathOf(id)}/${enabled ? "disable" : "enable"}`}
       label={enabled ? "Disable" : "Enable"}
-      kind={back === "list" ? "link" : "secondary outline"}
+      kind={back === "list" ? "link" : "secondary"}
       describe={name}
       fields={{ back }}
     />
@@ -175,7 +175,7 @@ function Nothing({ search }: { search: string }) {
   return (
     <Empty>
       <p>No functions yet. A function runs your code at a URL you choose.</p>
-      <a href={`${LIST_PATH}/new`} role="button">Create your first function</a>
+      <a href={`${LIST_PATH}/new`} class="button">Create your first function</a>
     </Empty>
   );
 }

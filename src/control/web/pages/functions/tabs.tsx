@@ -53,7 +53,7 @@ export function functionFrame(entry: RegisteredFunction, tab: "code" | "settings
     title: name,
     styles: ["functions.css"],
     actions: condition.isAltered
-      ? <a href={`${pathOf(id)}/delete`} role="button" class="secondary outline">Delete …</a>
+      ? <a href={`${pathOf(id)}/delete`} class="button secondary">Delete …</a>
       : <Toggle id={id} name={name} enabled={enabled} back="function" />,
     children,
   };

@@ -116,12 +116,10 @@ function FileActions({ id, path, hasContent, isCurrent }: {
   const query = new URLSearchParams({ path });
   return (
     <>
-      <a href={fileHistoryPath(path)} role="button" class="secondary outline">History</a>
-      {hasContent && (
-        <a href={`${versionPath(id)}/download?${query}`} role="button" class="secondary outline" download>Download</a>
-      )}
+      <a href={fileHistoryPath(path)} class="button secondary">History</a>
+      {hasContent && <a href={`${versionPath(id)}/download?${query}`} class="button secondary" download>Download</a>}
       {hasContent && !isCurrent && (
-        <a href={`${versionPath(id)}/restore-file?${query}`} role="button">Restore this file …</a>
+        <a href={`${versionPath(id)}/restore-file?${query}`} class="button">Restore this file …</a>
       )}
     </>
   );
@@ -188,7 +186,7 @@ function PurgeLink({ id, path }: { id: number; path: string }) {
     <section class="danger-zone" aria-labelledby="purge">
       <h2 id="purge">Purge</h2>
       <p>Removes a content that should never have been stored, such as a key, from the history.</p>
-      <a href={`${versionPath(id)}/purge?${new URLSearchParams({ path })}`} role="button" class="secondary outline">
+      <a href={`${versionPath(id)}/purge?${new URLSearchParams({ path })}`} class="button secondary">
         Purge this content …
       </a>
     </section>

@@ -96,7 +96,7 @@ function filesText(files: number): string {
 function OlderActions({ id }: { id: number }) {
   return (
     <>
-      <a href={`${versionPath(id)}/compare`} role="button" class="secondary outline">
+      <a href={`${versionPath(id)}/compare`} class="button secondary">
         Compare with the current version
       </a>
       <RestoreLink id={id} />
@@ -105,7 +105,7 @@ function OlderActions({ id }: { id: number }) {
 }
 
 function RestoreLink({ id }: { id: number }) {
-  return <a href={`${versionPath(id)}/restore`} role="button">Restore version {id} …</a>;
+  return <a href={`${versionPath(id)}/restore`} class="button">Restore version {id} …</a>;
 }
 
 function VersionFacts({ version, isCurrent, files }: { version: Version; isCurrent: boolean; files: number }) {

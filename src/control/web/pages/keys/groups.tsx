@@ -83,8 +83,8 @@ function groupPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<GroupSumma
     title: `Group ${name}`,
     actions: (
       <>
-        <a role="button" class="secondary outline" href={`/web/secrets/new?scope=group&groupId=${id}`}>Add secret</a>
-        <a role="button" href={`/web/keys/new?group=${id}`}>Create key</a>
+        <a class="button secondary" href={`/web/secrets/new?scope=group&groupId=${id}`}>Add secret</a>
+        <a class="button" href={`/web/keys/new?group=${id}`}>Create key</a>
       </>
     ),
     children: (

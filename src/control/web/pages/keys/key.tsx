@@ -56,8 +56,8 @@ function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, V
     title: `API key ${key.name}`,
     actions: (
       <>
-        <a role="button" class="secondary outline" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
-        <a role="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
+        <a class="button secondary" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
+        <a class="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
       </>
     ),
     children: (

@@ -49,8 +49,8 @@ export function addKeys(web: Web, deps: WebDeps): void {
 function Actions() {
   return (
     <>
-      <a role="button" class="secondary outline" href="/web/keys/groups/new">Create group</a>
-      <a role="button" href="/web/keys/new">Create key</a>
+      <a class="button secondary" href="/web/keys/groups/new">Create group</a>
+      <a class="button" href="/web/keys/new">Create key</a>
     </>
   );
 }
@@ -61,7 +61,7 @@ function Search({ search }: { search: string }) {
       <form method="get" action="/web/keys" class="search">
         <label for="q" class="visually-hidden">Find keys by name or description</label>
         <input type="search" id="q" name="q" value={search} placeholder="Search by name or description" />
-        <button type="submit" class="secondary outline">Find</button>
+        <button type="submit" class="secondary">Find</button>
       </form>
     </search>
   );

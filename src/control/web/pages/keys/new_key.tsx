@@ -243,7 +243,7 @@ function createdPage(c: Context<WebEnv>, deps: WebDeps, created: CreatedKey) {
   return page(c, {
     title: `API key ${created.name}`,
     actions: (
-      <a role="button" class="secondary outline" href={`/web/secrets/new?scope=key&keyId=${created.id}`}>
+      <a class="button secondary" href={`/web/secrets/new?scope=key&keyId=${created.id}`}>
         Add secret for this key
       </a>
     ),

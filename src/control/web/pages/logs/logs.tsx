@@ -167,7 +167,7 @@ function Following({ query, newest }: { query: URLSearchParams; newest: string }
   return (
     <div id="following" class="following" data-stream={`/api/logs/stream?${since}`} hidden>
       <span id="following-state" role="status"></span>
-      <button type="button" class="secondary outline" id="pause">Pause</button>
+      <button type="button" class="secondary" id="pause">Pause</button>
     </div>
   );
 }

@@ -111,7 +111,7 @@ function Update({ installed: { name, registry, versions } }: { installed: Instal
         maxlength={100}
         size={14}
       />
-      <button type="submit" class="secondary outline" aria-label={`Update ${name}`}>Update</button>
+      <button type="submit" class="secondary" aria-label={`Update ${name}`}>Update</button>
     </form>
   );
 }

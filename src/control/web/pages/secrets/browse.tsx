@@ -66,10 +66,10 @@ export function addBrowse(web: Web, deps: WebDeps): void {
       styles: ["secrets.css"],
       actions: (
         <>
-          <a class="button outline" href={`${SECRETS}/due`}>Due</a>
-          <a class="button outline" href={`${SECRETS}/deleted`}>Deleted</a>
-          <a class="button outline" href={`${SECRETS}/exposure`}>Exposure</a>
-          <a class="button outline" href={`${SECRETS}/resolve`}>Resolve as…</a>
+          <a class="button secondary" href={`${SECRETS}/due`}>Due</a>
+          <a class="button secondary" href={`${SECRETS}/deleted`}>Deleted</a>
+          <a class="button secondary" href={`${SECRETS}/exposure`}>Exposure</a>
+          <a class="button secondary" href={`${SECRETS}/resolve`}>Resolve as…</a>
           <a class="button" href={`${SECRETS}/new`}>Add Secret</a>
         </>
       ),

@@ -286,7 +286,7 @@ function editPage(
         )}
         {readable && !row.sealed && value === "" && (
           <p>
-            <button type="submit" class="secondary outline small" formaction={`${path}/reveal`}>
+            <button type="submit" class="secondary small" formaction={`${path}/reveal`}>
               Reveal the value to edit it
             </button>
           </p>
@@ -306,7 +306,7 @@ function editPage(
 
 function EffectButton({ path }: { path: string }) {
   return (
-    <button type="submit" class="secondary outline" formaction={`${path}/effect`}>
+    <button type="submit" class="secondary" formaction={`${path}/effect`}>
       Whose answers change?
     </button>
   );

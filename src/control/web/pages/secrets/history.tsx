@@ -130,7 +130,7 @@ function Versions({ row, versions, now }: { row: SecretRow; versions: readonly L
                 <PostButton
                   action={`${path}/${number}/restore`}
                   label="Restore"
-                  kind="secondary outline"
+                  kind="secondary"
                   fields={{ version }}
                   describe={`version ${number}`}
                 />{" "}

@@ -289,7 +289,7 @@ function ValueBox({ row, opened, announcement }: {
               <span class="mask" aria-hidden="true">••••••••</span>
               <span class="visually-hidden">The value is hidden.</span>
               <form method="post" action={`${path}/reveal`} hx-post={`${path}/reveal`} {...swap}>
-                <button type="submit" id={`toggle-${row.id}`} class="secondary outline small">Reveal {words}</button>
+                <button type="submit" id={`toggle-${row.id}`} class="secondary small">Reveal {words}</button>
               </form>
             </>
           )
@@ -308,11 +308,11 @@ function ValueBox({ row, opened, announcement }: {
                 </small>
               )}
               <form method="get" action={namePath(row.name)} hx-get={`${path}/value`} {...swap}>
-                <button type="submit" id={`toggle-${row.id}`} class="secondary outline small">Hide {words}</button>
+                <button type="submit" id={`toggle-${row.id}`} class="secondary small">Hide {words}</button>
               </form>
             </>
           )}
-        <button type="button" id={`copy-${row.id}`} class="secondary outline small" data-copy-from={`${path}/copy`}>
+        <button type="button" id={`copy-${row.id}`} class="secondary small" data-copy-from={`${path}/copy`}>
           Copy {words}
         </button>
       </div>

@@ -121,7 +121,7 @@ interface NewUser {
 function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: WebDeps) {
   return page(c, {
     title: "Users",
-    actions: <a href={`${PATH}/new`} role="button">Invite a user</a>,
+    actions: <a href={`${PATH}/new`} class="button">Invite a user</a>,
     children: (
       <>
         <p>Every user can see and change everything on these pages, including secrets.</p>
