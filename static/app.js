@@ -55,7 +55,8 @@ function offerZones() {
 
 /** Moves the focus to what must be read first. */
 function focusProblems(root) {
-  root.querySelector("[data-focus]")?.focus();
+  const control = root.querySelector(":is(input, select, textarea, fieldset)[data-focus]");
+  (control ?? root.querySelector("[data-focus]"))?.focus();
 }
 
 /** Opens the menu on wide screens. */

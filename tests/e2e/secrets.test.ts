@@ -251,7 +251,7 @@ Deno.test("the form tells name rules and bytes left while typing, and loses noth
   const alert = page.getByRole("alert");
   await alert.waitFor();
   assert.match((await alert.textContent())!, /Name must be letters, digits, underscores and hyphens/);
-  assert.equal(await page.evaluate("document.activeElement.getAttribute('role')"), "alert");
+  assert.equal(await page.evaluate("document.activeElement.id"), "name");
   assert.equal(await page.getByLabel("Value").inputValue(), "é🔑\n");
   assert.equal(await page.getByLabel("Comment").inputValue(), "kept");
   assert.equal(await page.getByLabel("Function", { exact: true }).inputValue(), String(functionId));

@@ -43,7 +43,7 @@ Deno.test("a newcomer sets the server up and signs in, by keyboard and without s
     if (text !== "something else") await page.keyboard.press("Tab");
   }
   await page.keyboard.press("Enter");
-  await page.getByRole("alert").getByRole("link", { name: "Password again is not the same." }).waitFor();
+  await page.getByRole("alert").getByText("Password again is not the same.").waitFor();
   await assertGood(page);
   await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
   await page.getByLabel("Password again").fill(ADMIN.password);

@@ -21,7 +21,7 @@ Deno.test("a terminal is signed in from the page that it opens", async () => {
   await page.getByLabel("Code").fill("BCDF-GHJK");
   await page.getByLabel("Password").fill(ADMIN.password);
   await page.getByRole("button", { name: "Sign the terminal in" }).click();
-  await page.getByRole("alert").getByRole("link", { name: "Code is not the terminal's." }).waitFor();
+  await page.getByRole("alert").getByText("Code is not the terminal's.").waitFor();
   await page.getByLabel("Code").fill(code.toLowerCase());
   await page.getByLabel("Password").fill(ADMIN.password);
   await page.getByRole("button", { name: "Sign the terminal in" }).click();

@@ -49,17 +49,20 @@ export interface ControlIds {
   readonly name: string;
   readonly "aria-describedby": string | undefined;
   readonly "aria-invalid": "true" | undefined;
+  /** Set if it has the form's only problem: it gets the focus. */
+  readonly "data-focus": true | undefined;
 }
 
 /** A label, the control that `children` makes, its hint and its problem. */
 export function Field({ children, ...field }: FieldProps & { children: (control: ControlIds) => Child }) {
   const { name, label, rawName, hint } = field;
-  const { id, problem, describedBy } = describe(field);
+  const { id, problem, describedBy, hasFocus } = describe(field);
   const control: ControlIds = {
     id,
     name,
     "aria-describedby": describedBy,
     "aria-invalid": problem === undefined ? undefined : "true",
+    "data-focus": hasFocus,
   };
   return (
     <div class="field">
@@ -78,9 +81,9 @@ export function Field({ children, ...field }: FieldProps & { children: (control:
 /** Several controls under one label, such as boxes to check. */
 export function FieldSet({ children, ...field }: FieldProps & { children: Child }) {
   const { label, rawName, hint } = field;
-  const { id, problem, describedBy } = describe(field);
+  const { id, problem, describedBy, hasFocus } = describe(field);
   return (
-    <fieldset id={id} class="checks" tabindex={-1} aria-describedby={describedBy}>
+    <fieldset id={id} class="checks" tabindex={-1} aria-describedby={describedBy} data-focus={hasFocus}>
       <legend>
         {label}
         {rawName !== undefined && (
@@ -100,7 +103,8 @@ function describe({ name, hint, problems, prefix = "" }: FieldProps) {
   const id = `${prefix}${name}`;
   const problem = problems?.[name];
   const describedBy = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ") || undefined;
-  return { id, problem, describedBy };
+  const hasFocus = problem !== undefined && Object.keys(problems!).length === 1 ? true as const : undefined;
+  return { id, problem, describedBy, hasFocus };
 }
 
 function Notes({ id, label, hint, problem }: { id: string; label: string; hint: Child; problem: string | undefined }) {
@@ -184,7 +188,10 @@ export function SelectField(
   );
 }
 
-/** What is wrong with a form, before it: read out at once, with links to the fields. */
+/**
+ * What is wrong with a form, before it: read out at once, with links to the fields. A single problem of a field is
+ * seen at the field alone, which gets the focus.
+ */
 export function ProblemSummary({ problems, labels, prefix = "" }: {
   problems: Problems | undefined;
   /** Labels by field; a problem of any other field has no link. */
@@ -193,9 +200,18 @@ export function ProblemSummary({ problems, labels, prefix = "" }: {
 }) {
   const entries = Object.entries(problems ?? {});
   if (entries.length === 0) return null;
+  const [[field, problem] = ["", ""]] = entries;
+  if (entries.length === 1) {
+    const isOfField = labels[field] !== undefined;
+    return (
+      <p class={isOfField ? "problems of-field" : "problems"} role="alert" tabindex={-1} data-focus>
+        {sentenceOf(labels[field] ?? field, problem)}
+      </p>
+    );
+  }
   return (
     <div class="problems" role="alert" tabindex={-1} data-focus>
-      <p>{entries.length === 1 ? "There is a problem:" : `There are ${entries.length} problems:`}</p>
+      <p>There are {entries.length} problems:</p>
       <ul>
         {entries.map(([field, problem]) => (
           <li>

@@ -40,30 +40,32 @@ export function addComponents(web: Web): void {
       styles: ["components.css"],
       children: (
         <>
-          <Shown name="Colours">
-            <Swatches />
-          </Shown>
-          <Shown name="Text">
-            <Text />
-          </Shown>
-          <Shown name="Buttons">
-            <Buttons />
-          </Shown>
-          <Shown name="Controls">
-            <Controls />
-          </Shown>
-          <Shown name="Tables">
-            <Tables />
-          </Shown>
-          <Shown name="States">
-            <States />
-          </Shown>
-          <Shown name="Surfaces">
-            <Surfaces />
-          </Shown>
-          <Shown name="Moving about">
-            <Moving />
-          </Shown>
+          <div class="components">
+            <Shown name="Colours">
+              <Swatches />
+            </Shown>
+            <Shown name="Text">
+              <Text />
+            </Shown>
+            <Shown name="Buttons">
+              <Buttons />
+            </Shown>
+            <Shown name="Controls">
+              <Controls />
+            </Shown>
+            <Shown name="Tables">
+              <Tables />
+            </Shown>
+            <Shown name="States">
+              <States />
+            </Shown>
+            <Shown name="Surfaces">
+              <Surfaces />
+            </Shown>
+            <Shown name="Moving about">
+              <Moving />
+            </Shown>
+          </div>
           <Shown name="Icons">
             <ul class="icons plain">
               {ICON_NAMES.map((name) => (
