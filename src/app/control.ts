@@ -8,6 +8,7 @@ import { createVersions } from "../code/versions/versions.ts";
 import { createApi } from "../control/api/api.ts";
 import { CLI_PATH, createCliDownload } from "../control/cli_download.ts";
 import type { Api, ApiDeps } from "../control/services.ts";
+import { nameServers } from "../sandbox/process/machine_names.ts";
 import { createSuggestions } from "../control/suggestions.ts";
 import type { Web } from "../control/web/shell/deps.ts";
 import { createNames } from "../core/access/names.ts";
@@ -75,6 +76,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
     suggestions: createSuggestions({
       ...parts,
       reads: parts.observations.secretReads,
+      nameServers,
       countedSince: () => parts.reads.begin,
       flush: () => parts.reads.flush(),
       now,

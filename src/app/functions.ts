@@ -52,6 +52,7 @@ export function openFunctions(
     assets,
     metrics,
     memoryPeaks,
+    connectedHosts,
     logs,
     record,
   } = parts;
@@ -64,6 +65,7 @@ export function openFunctions(
       pool.retire(id);
       if (deleted) metrics.forget(id);
       if (deleted) memoryPeaks.forget(id);
+      if (deleted) connectedHosts.forget(id);
       if (deleted) void logs.forget(id);
     },
   });

@@ -5,6 +5,7 @@ import { Disclosures } from "../calls/secrets/disclosures.ts";
 import { SecretBroker } from "../calls/secrets/broker.ts";
 import { SecretLookup } from "../calls/secrets/lookup.ts";
 import { codeVersionOf } from "../calls/target.ts";
+import { hostsOnTrial } from "../calls/trial.ts";
 import { type Conditions, createConditions } from "../code/checks/condition.ts";
 import { createEgress } from "../egress/egress.ts";
 import { type Endpoint, machineHosts } from "../http/endpoint.ts";
@@ -44,7 +45,8 @@ export async function openSandboxes(
   parts: ClusterPart & Data & Domain & Code & Telemetry,
   endpoint: Endpoint,
 ): Promise<Sandboxes> {
-  const { store, keyring, settings, runtime, runDir, codeDir, imports, metrics, memoryPeaks, masking, logs } = parts;
+  const { store, keyring, settings, runtime, runDir, codeDir, imports, metrics, masking, logs } = parts;
+  const { memoryPeaks, connectedHosts, observations } = parts;
   const traces = config.traces ? await openTraces() : undefined;
   const usage = openUsageReader();
   opened.defer(() => usage.close());
@@ -72,6 +74,8 @@ export async function openSandboxes(
     onFailure: (sentence) => log("error", sentence),
   });
   opened.defer(() => egress.close());
+  connectedHosts.observe(runtime.auditsPermissions, observations.metrics.hasAny());
+  const onTrial = hostsOnTrial({ logs, metrics, isNews: oncePerMinute<string>(now) });
   const disclosures = new Disclosures({ ...parts, log, now });
   const pool = new Pool<RunCaller>({
     process,
@@ -92,6 +96,10 @@ export async function openSandboxes(
     onLog: createSandboxLog({ logs, masking, log, isNews: oncePerMinute<string>(now) }),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>
       metrics.backgroundEnded(functionId as FunctionId, outcome === "ok", durationMs),
+    onHosts(target, hosts) {
+      connectedHosts.record(target.functionId as FunctionId, hosts);
+      onTrial(target, hosts);
+    },
     onMemory: ({ functionId }, memoryMb) => memoryPeaks.record(functionId as FunctionId, memoryMb),
   });
   opened.defer(() => pool.stop());

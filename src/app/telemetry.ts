@@ -5,6 +5,7 @@ import { messageOf } from "../errors.ts";
 import type { FunctionId, SecretId } from "../ids.ts";
 import { createMasking, type Masking } from "../masking/masking.ts";
 import { Logs } from "../telemetry/logs.ts";
+import { ConnectedHosts } from "../telemetry/connected_hosts.ts";
 import { MemoryPeaks } from "../telemetry/memory_peaks.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { Reads } from "../telemetry/reads.ts";
@@ -16,6 +17,8 @@ export interface Telemetry {
   readonly metrics: Metrics;
   /** The memory that processes of functions were seen to use. */
   readonly memoryPeaks: MemoryPeaks;
+  /** The hosts that functions connected to. */
+  readonly connectedHosts: ConnectedHosts;
   /** Counts reads of secrets. */
   readonly reads: Reads;
   readonly masking: Masking;
@@ -44,6 +47,13 @@ export function openTelemetry(
   const reads = new Reads({ ...counting, store: observations.secretReads, isSecret });
   opened.defer(() => reads.flush());
   const masking = createMasking();
+  const connectedHosts = new ConnectedHosts({
+    ...counting,
+    store: observations.connectedHosts,
+    isFunction,
+    holdsSecret: (id, host) => masking.isInHost(id, host),
+  });
+  opened.defer(() => connectedHosts.flush());
   const logs = new Logs({
     observations,
     masking,
@@ -63,7 +73,8 @@ export function openTelemetry(
     observations,
     metrics,
     reads,
+    connectedHosts,
     ...settings.view({ retentionDays: "metrics.retention-days" }),
   });
-  return { metrics, memoryPeaks, reads, masking, logs };
+  return { metrics, memoryPeaks, connectedHosts, reads, masking, logs };
 }

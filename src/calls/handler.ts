@@ -174,7 +174,7 @@ export function createRun(deps: RunDependencies): Run {
       caller = new RunCaller(deps, fn, holder, {
         trace,
         disclosed: call.disclosed,
-        onTrial: fn.trial ? onTrial(call, fn.trial, deps) : undefined,
+        onTrial: fn.trial?.secrets ? onTrial(call, fn.trial.secrets, deps) : undefined,
         onAsked: keepsDebug ? (message) => logCall(deps, call, "debug", "secret", message) : undefined,
       });
       const bodyTimeoutMs = request.body ? settings.get("run.body-timeout-ms") : 0;

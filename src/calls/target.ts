@@ -43,6 +43,7 @@ export function createTargets(settings: Settings): Targets {
       code: codeOf(graph, assets, { importHosts, net: entry.permissions.net, memoryMb }),
       route: { name, description, handler, route, methods, keys },
       timeoutMs,
+      trialNet: entry.trial?.permissions?.net,
     };
     made.set(entry, { target, parts });
     return target;

@@ -1,12 +1,14 @@
-// Proposes what a function needs of what it may do, from what its calls used: names of secrets, memory and time. A
+// Proposes what a function needs of what it may do, from what its calls used: names of secrets, hosts, memory and time. A
 // proposal never allows more than the function has, and keeps what was not observed.
 
-import { type Confinement, maySecretBeAsked } from "../core/functions/permissions.ts";
+import { type Confinement, coversHost, maySecretBeAsked, type Permissions } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { FunctionId, SecretId, SecretName } from "../ids.ts";
+import { type ConnectedHost, OTHER_HOSTS } from "../store/connected_hosts.ts";
 import type { SecretReadStore } from "../store/secret_reads.ts";
 import type { Store } from "../store/store.ts";
+import type { ConnectedHosts } from "../telemetry/connected_hosts.ts";
 import { countAbove, percentiles } from "../telemetry/histogram.ts";
 import type { MemoryPeaks } from "../telemetry/memory_peaks.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -17,10 +19,18 @@ import { LIST_MAX } from "./inputs/function_schemas.ts";
 export interface Suggestion extends Pick<Confinement, "secrets" | "permissions" | "memoryMb" | "timeoutMs"> {
   /** Calls that took longer than the proposed limit, and did not time out. */
   readonly wouldHaveFailed: number;
+  /** The hosts that it connected to; undefined if this is not known. */
+  readonly connections: readonly Connection[] | undefined;
   /** The calls that it is made from. */
   readonly calls: number;
   /** Since when they are known, in milliseconds since 1970 UTC. */
   readonly since: number;
+}
+
+/** A host that a function connected to. */
+export interface Connection extends ConnectedHost {
+  /** Whether it is covered by the proposal. */
+  readonly proposed: boolean;
 }
 
 export interface Suggestions {
@@ -34,6 +44,9 @@ export interface SuggestionsOptions {
   readonly settings: Settings;
   readonly metrics: Metrics;
   readonly memoryPeaks: MemoryPeaks;
+  readonly connectedHosts: ConnectedHosts;
+  /** Returns the name servers of this machine, with their port. */
+  readonly nameServers: () => readonly string[];
   readonly reads: Pick<SecretReadStore, "exposed">;
   /** Since when reads are counted. */
   readonly countedSince: () => number;
@@ -52,7 +65,7 @@ const MEMORY_MIN_MB = 32;
 const MEMORY_STEP_MB = 16;
 
 export function createSuggestions(options: SuggestionsOptions): Suggestions {
-  const { registry, settings, metrics, memoryPeaks, reads, countedSince, flush, now } = options;
+  const { registry, settings, metrics, memoryPeaks, connectedHosts, reads, countedSince, flush, now } = options;
 
   return {
     of(id, days) {
@@ -66,13 +79,14 @@ export function createSuggestions(options: SuggestionsOptions): Suggestions {
       const since = Math.max(from, countedSince(), entry.createdAt);
       const seen = { calls: tally.calls, since };
       if (tally.calls === 0) {
-        return { secrets: entry.secrets, permissions, memoryMb, timeoutMs, wouldHaveFailed: 0, ...seen };
+        const connections = undefined;
+        return { secrets: entry.secrets, permissions, memoryMb, timeoutMs, wouldHaveFailed: 0, connections, ...seen };
       }
       const limitMs = timeoutMs ?? settings.get("sandbox.timeout-ms");
       const proposedMs = timeFor(tally, limitMs);
       return {
         secrets: secretsFor(entry, from),
-        permissions,
+        ...connectionsOf(entry, from),
         memoryMb: memoryFor(memoryPeaks.since(id, from), memoryMb ?? settings.get("sandbox.memory-mb")) ?? memoryMb,
         timeoutMs: proposedMs ?? timeoutMs,
         wouldHaveFailed: proposedMs === undefined ? 0 : slower(tally, proposedMs),
@@ -90,10 +104,46 @@ export function createSuggestions(options: SuggestionsOptions): Suggestions {
     return names.size > LIST_MAX ? secrets : [...names].sort();
   }
 
+  /** Returns the hosts of a function, and as `permissions` those that it needs; what it has if these are not known. */
+  function connectionsOf(entry: RegisteredFunction, from: number): Pick<Suggestion, "permissions" | "connections"> {
+    const { id, permissions } = entry;
+    const { begin } = connectedHosts;
+    // Of earlier days, calls are known whose hosts are not.
+    const since = beginningOfDay(Math.max(from, begin ?? Infinity));
+    const calls = begin === undefined || begin > now() ? 0 : callsSince(id, since);
+    if (calls === 0) return { permissions, connections: undefined };
+    const found = connectedHosts.since(id, since);
+    const net = netFor(permissions.net, found.map(({ host }) => host), options.nameServers());
+    const isProposed = (host: string) => host === OTHER_HOSTS ? net === true : coversHost(net, host);
+    return {
+      permissions: { net },
+      connections: found.map((connected) => ({ ...connected, proposed: isProposed(connected.host) })),
+    };
+  }
+
+  function callsSince(id: FunctionId, since: number): number {
+    return metrics.points("days", id, since, Infinity).reduce((sum, { tally }) => sum + tally.calls, 0);
+  }
+
   function nameOf(id: SecretId): SecretName | undefined {
     const { store } = options;
     return (store.secrets.find(id) ?? store.deletedSecrets.find(id))?.name as SecretName | undefined;
   }
+}
+
+/**
+ * Returns the hosts that are needed of those that `net` allows. A name server is not: with a list, names are looked up by
+ * the server, for hosts of the list alone.
+ */
+function netFor(
+  net: Permissions["net"],
+  hosts: readonly string[],
+  nameServers: readonly string[],
+): Permissions["net"] {
+  const needed = hosts.filter((host) => host !== OTHER_HOSTS && !nameServers.includes(host) && coversHost(net, host));
+  // The function may have been allowed others when it connected to these.
+  const isUnknown = hosts.includes(OTHER_HOSTS) || needed.length > LIST_MAX;
+  return isUnknown ? net : needed.length > 0 ? needed : false;
 }
 
 function beginningOfDay(at: number): number {

@@ -51,6 +51,8 @@ export interface Masking {
   begin(functionId: number): DisclosedSecrets;
   /** Records that `value` was disclosed to the call. Values below 8 bytes are ignored: other text has them too often. */
   recordDisclosure(disclosed: DisclosedSecrets, name: string, value: string): void;
+  /** Reports whether `host`, in lower case, contains a value that was disclosed to the function, in any encoding. */
+  isInHost(functionId: number, host: string): boolean;
   /** Replaces each value that was disclosed to the function, in any encoding, by `[secret NAME]`. */
   mask(functionId: number, text: string, disclosed?: DisclosedSecrets): string;
   /** Masks `texts` as one text after `before`, so that a value that begins in one and ends in another is found. */
@@ -247,6 +249,11 @@ export function createMasking(): Masking {
 
     mask: (functionId, text, disclosed) => maskPieces(functionId, disclosed, "", [text]).texts[0]!,
     maskPieces,
+    isInHost(functionId, host) {
+      if (maskPieces(functionId, undefined, "", [host]).texts[0] !== host) return true;
+      const values = functions.get(functionId)?.values.values() ?? [];
+      return [...values].some(({ value }) => host.includes(value.toLowerCase()));
+    },
     matcherFor: (disclosed) =>
       disclosed.values.size === 0 ? undefined : knownTo(disclosed.functionId, disclosed)?.matcher,
 

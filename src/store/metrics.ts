@@ -61,6 +61,9 @@ export interface SubjectCalls {
 }
 
 export interface MetricStore {
+  /** Reports whether this node has any rows. */
+  hasAny(): boolean;
+
   /** Returns this node's row. */
   find(resolution: Resolution, functionId: number, at: number): MetricRow | undefined;
 
@@ -117,6 +120,7 @@ const since = (table: string, columns: string, kind: SubjectKind = "functions") 
 
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createMetricStore(db: Database): MetricStore {
+  const any = db.prepare("SELECT EXISTS (SELECT 1 FROM metrics) AS found");
   const one = db.prepare(`SELECT ${COLUMNS} FROM metrics WHERE length_ms = ? AND function_id = ? AND at = ?`);
   const ofFunction = (table: string) =>
     `SELECT ${COLUMNS} FROM ${table} WHERE length_ms = ?1 AND function_id = ?2 AND at >= ?3 AND at < ?4`;
@@ -168,6 +172,7 @@ export function createMetricStore(db: Database): MetricStore {
   const setRolledTo = db.prepare("UPDATE metrics_progress SET rolled_to = ?");
 
   return {
+    hasAny: () => first<{ found: number }>(any)!.found === 1,
     find: (resolution: Resolution, functionId: number, at: number): MetricRow | undefined =>
       first<Columns>(one, RESOLUTIONS[resolution], functionId, at),
 

@@ -90,6 +90,15 @@ const TABLES: Readonly<Record<string, Table>> = {
   },
   begin: { own: "secret_reads_begin", others: "node_secret_reads_begin", key: [], values: ["at"] },
   memory: { own: "memory_peaks", others: "node_memory_peaks", key: ["function_id", "at"], values: ["mb"], at: "at" },
+  hosts: {
+    own: "connected_hosts",
+    others: "node_connected_hosts",
+    key: ["function_id", "at", "host"],
+    values: ["checks"],
+    at: "at",
+    texts: ["host"],
+  },
+  hostsBegin: { own: "connected_hosts_begin", others: "node_connected_hosts_begin", key: [], values: ["at"] },
   uses: { own: "uses", others: "node_uses", key: ["kind", "id"], values: ["at"], texts: ["kind"] },
 };
 

@@ -4,6 +4,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { Database } from "./database.ts";
+import { type ConnectedHostStore, createConnectedHostStore } from "./connected_hosts.ts";
 import { createLogStore, type LogStore } from "./logs.ts";
 import { createMemoryPeakStore, type MemoryPeakStore } from "./memory_peaks.ts";
 import { createMetricStore, type MetricStore } from "./metrics.ts";
@@ -15,13 +16,14 @@ import { sql as uses } from "./migrations/observations/005_uses.ts";
 import { sql as nodes } from "./migrations/observations/006_nodes.ts";
 import { sql as memory } from "./migrations/observations/007_memory.ts";
 import { sql as logCounts } from "./migrations/observations/008_log_counts.ts";
+import { sql as hosts } from "./migrations/observations/009_hosts.ts";
 import { createModuleGraphStore, type ModuleGraphStore } from "./module_graphs.ts";
 import { createNodeCountStore, type NodeCountStore } from "./node_counts.ts";
 import { createSecretReadStore, type SecretReadStore } from "./secret_reads.ts";
 import { createUseStore, type UseStore } from "./uses.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
-export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses, nodes, memory, logCounts];
+export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses, nodes, memory, logCounts, hosts];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];
@@ -31,6 +33,7 @@ export interface Observations {
   readonly metrics: MetricStore;
   readonly secretReads: SecretReadStore;
   readonly memoryPeaks: MemoryPeakStore;
+  readonly connectedHosts: ConnectedHostStore;
   readonly moduleGraphs: ModuleGraphStore;
   readonly uses: UseStore;
   /** Exchanges counts with the other nodes of a cluster. */
@@ -94,6 +97,7 @@ function open(path: string): Opened {
       metrics: createMetricStore(db),
       secretReads: createSecretReadStore(db),
       memoryPeaks: createMemoryPeakStore(db),
+      connectedHosts: createConnectedHostStore(db),
       moduleGraphs: createModuleGraphStore(db),
       uses: createUseStore(db),
       nodeCounts: createNodeCountStore(db),

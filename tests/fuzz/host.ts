@@ -187,6 +187,7 @@ async function createRig() {
         denoDir: folder,
         appDir: folder,
         ownUsers: false,
+        auditsPermissions: false,
         setpriv: undefined,
         landlock: undefined,
         packages: [],

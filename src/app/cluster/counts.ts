@@ -8,6 +8,7 @@ import type { Keyring } from "../../keyring/keyring.ts";
 import { oncePerMinute } from "../../once_per_minute.ts";
 import type { Observations } from "../../store/observations.ts";
 import type { Log } from "../../telemetry/log.ts";
+import type { ConnectedHosts } from "../../telemetry/connected_hosts.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import type { Reads } from "../../telemetry/reads.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../time.ts";
@@ -24,6 +25,7 @@ export interface Counts {
   readonly observations: Observations;
   readonly metrics: Metrics;
   readonly reads: Reads;
+  readonly connectedHosts: ConnectedHosts;
   readonly retentionDays: () => number;
 }
 
@@ -40,7 +42,8 @@ export interface CountsOptions extends Counts {
 
 /** Exchanges counts once a minute, the first time at once. */
 export function openCounts(opened: AsyncDisposableStack, options: CountsOptions): void {
-  const { node, cluster, keyring, postgres, observations, metrics, reads, retentionDays, now, log } = options;
+  const { node, cluster, keyring, postgres, observations, metrics, reads, connectedHosts, retentionDays, now, log } =
+    options;
   const isNews = oncePerMinute<string>(now);
   const warn = (message: string) => isNews(message) && log("warn", message);
   const table = new PostgresCountTable(postgres);
@@ -54,6 +57,7 @@ export function openCounts(opened: AsyncDisposableStack, options: CountsOptions)
     flush() {
       metrics.flush();
       reads.flush();
+      connectedHosts.flush();
     },
     warn,
   });
@@ -66,6 +70,7 @@ export function openCounts(opened: AsyncDisposableStack, options: CountsOptions)
       "reads ": old,
       "days ": old,
       "memory ": old,
+      "hosts ": old,
     };
     table.prune(before).catch((error) => warn(`Old counts were not removed from PostgreSQL: ${messageOf(error)}`));
   };

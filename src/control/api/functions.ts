@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import type { Condition, Health } from "../../code/checks/condition.ts";
+import type { Trial } from "../../core/functions/permissions.ts";
 import type { RegisteredFunction } from "../../core/functions/registry.ts";
 import type { Names } from "../../core/access/names.ts";
 import { invalid } from "../../errors.ts";
@@ -237,9 +238,14 @@ export function addFunctions(
   });
 
   api.openapi(suggest, (c) => {
-    const { since, permissions, ...proposal } = suggestions.of(c.req.valid("param").id, c.req.valid("query").days);
-    const body = { ...proposal, permissions: permissionsOf(permissions), since: time(since) };
-    return c.json({ ...body, secrets: [...proposal.secrets] }, 200);
+    const found = suggestions.of(c.req.valid("param").id, c.req.valid("query").days);
+    return c.json({
+      ...found,
+      secrets: [...found.secrets],
+      permissions: permissionsOf(found.permissions),
+      connections: found.connections?.map(({ lastDay, ...rest }) => ({ ...rest, lastDay: time(lastDay) })) ?? null,
+      since: time(found.since),
+    }, 200);
   });
 
   api.openapi(update, async (c) => {
@@ -308,11 +314,15 @@ function toJson(
     timeoutMs: row.timeoutMs,
     memoryMb: row.memoryMb,
     files: [...row.files],
-    ...(row.trial && { trial: { secrets: [...row.trial.secrets] } }),
+    ...(row.trial && { trial: trialOf(row.trial) }),
     health: {
       recentDeaths: health.recentDeaths,
       lastDeath: health.lastDeath ?? null,
       suspendedUntil: health.suspendedUntil === undefined ? null : time(health.suspendedUntil),
     },
   };
+}
+
+function trialOf({ secrets, permissions }: Trial): z.infer<typeof functionSchema>["trial"] {
+  return { ...(secrets && { secrets: [...secrets] }), ...(permissions && { permissions: permissionsOf(permissions) }) };
 }

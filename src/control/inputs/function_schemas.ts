@@ -87,6 +87,21 @@ const secretPatterns = z.array(
   { error: SECRETS_PROBLEM },
 ).max(LIST_MAX, SECRETS_PROBLEM);
 
+const permissions = z.strictObject({
+  net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
+    error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
+  }),
+  read: z.literal("modules", `must be "modules"; nothing else but \`files\` can be read`).optional(),
+  env: z.literal(false, "must be false").optional(),
+}, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined })
+  // The fixed fields are returned and may be sent back, but are not stored.
+  .transform(({ net }) => ({ net }))
+  .openapi({
+    description:
+      "`net`: true for any host except this machine, false for none, or a list of the hosts that it may reach. " +
+      "`read` is always its own modules and `files`, `env` always false.",
+  });
+
 const fields = {
   name: functionName,
   description: note().openapi({ description: "Text for people, of any number of lines." }),
@@ -105,20 +120,7 @@ const fields = {
   keys: z.array(groupRef, mustBe("a list of ids or names of key groups"))
     .max(LIST_MAX, `must have at most ${LIST_MAX} entries`)
     .openapi({ description: "Ids or names of the key groups whose keys may call it; if empty, it is public." }),
-  permissions: z.strictObject({
-    net: z.union([z.boolean(), z.array(netEntry).min(1, NET_PROBLEM).max(LIST_MAX, NET_PROBLEM)], {
-      error: ({ input }) => input === undefined ? "is required" : NET_PROBLEM,
-    }),
-    read: z.literal("modules", `must be "modules"; nothing else but \`files\` can be read`).optional(),
-    env: z.literal(false, "must be false").optional(),
-  }, { error: ({ code }) => code === "invalid_type" ? "must be an object" : undefined })
-    // The fixed fields are returned and may be sent back, but are not stored.
-    .transform(({ net }) => ({ net }))
-    .openapi({
-      description:
-        "`net`: true for any host except this machine, false for none, or a list of the hosts that it may reach. " +
-        "`read` is always its own modules and `files`, `env` always false.",
-    }),
+  permissions,
   secrets: secretPatterns.openapi({
     description:
       "Names of the secrets that it may ask for; `*` matches any characters. By default, all that it is entitled to.",
@@ -146,13 +148,18 @@ const fields = {
         `${ASSETS_MAX} files with ${ASSETS_MAX_MB} MB in total.`,
       example: ["templates/**"],
     }),
-  trial: z.strictObject({ secrets: secretPatterns }, {
+  trial: z.strictObject({
+    secrets: secretPatterns.optional(),
+    permissions: permissions.optional(),
+  }, {
     error: ({ code }) => code === "invalid_type" ? "must be an object or null" : undefined,
-  }).nullable().openapi({
-    description:
-      "Narrower `secrets` on trial: a value that they would refuse is given, logged and counted. null: none.",
-    example: { secrets: ["STRIPE_KEY"] },
-  }),
+  }).refine(({ secrets, permissions }) => secrets ?? permissions, "must have `secrets`, `permissions` or both")
+    .nullable().openapi({
+      description:
+        "Narrower `secrets` and `permissions` on trial: what they would refuse is given or allowed, logged " +
+        "and counted. null: none.",
+      example: { secrets: ["STRIPE_KEY"], permissions: { net: ["api.stripe.com:443"] } },
+    }),
   enabled: z.boolean(mustBe("true or false")).openapi({
     description: "Whether it answers calls; if not, they get 404.",
   }),
@@ -285,7 +292,10 @@ export const functionSchema = z.object({
   timeoutMs: z.int().nullable(),
   memoryMb: z.int().nullable(),
   files: z.array(z.string()),
-  trial: z.object({ secrets: z.array(z.string()) }).optional().openapi({ description: "Missing without a trial." }),
+  trial: z.object({
+    secrets: z.array(z.string()).optional(),
+    permissions: permissionsSchema.optional(),
+  }).optional().openapi({ description: "Missing without a trial." }),
   health: z.object({
     recentDeaths: z.int(),
     lastDeath: z.string().nullable(),

@@ -31,8 +31,9 @@ export const CORS_MAX_AGE_SECONDS = 600;
 
 /** Narrower rights on trial: what they would refuse is reported, and nothing is refused. */
 export interface Trial {
-  /** As in Confinement. */
-  readonly secrets: readonly string[];
+  /** As in Confinement; what is missing is not on trial. */
+  readonly secrets?: readonly string[] | undefined;
+  readonly permissions?: Permissions | undefined;
 }
 
 export interface Confinement {
@@ -70,6 +71,13 @@ export const DEFAULT_CONFINEMENT: Confinement = {
  */
 export const NET_ENTRY_PATTERN =
   /^(?!\[[0:]*[fF]{4}:)(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
+
+/** Reports whether `net` allows connections to a host in lower case with its port. */
+export function coversHost(net: Permissions["net"], host: string): boolean {
+  if (typeof net === "boolean") return net;
+  const name = host.replace(/:\d+$/, "");
+  return net.some((entry) => [host, name].includes(entry.toLowerCase()));
+}
 
 export const SECRET_PATTERN = /^[a-zA-Z0-9_*-]+$/;
 

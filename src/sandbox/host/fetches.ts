@@ -82,6 +82,8 @@ export interface FetchesOptions {
   readonly net: boolean | readonly string[];
   readonly sender: SealedSender | undefined;
   writer(): FrameWriter;
+  /** Called with the host of each request that is sent, in lower case with its port. */
+  onSend?(host: string): void;
 }
 
 export class Fetches {
@@ -156,6 +158,8 @@ export class Fetches {
     }
     const sealed = this.#sealedFor(call, url);
     if (typeof sealed === "string") return fail(sealed);
+    const { host, port } = originOf(new URL(url))!;
+    this.#options.onSend?.(`${host}:${port}`);
     const running = [...this.#fetches.values()].filter((other) => other.call === call).length;
     const heldBytes = FETCH_BYTES +
       COPIES * (url.length + headers.join("").length) + body.length;

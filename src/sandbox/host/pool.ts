@@ -6,6 +6,7 @@ import { CallFailure, outdated } from "./failure.ts";
 import type { Health, Healths } from "./health.ts";
 import type { BackgroundOutcome, CallBounds, CallRequest, CallResponse } from "./invocation.ts";
 import type { Code, ProcessOptions, Profile } from "../process/process.ts";
+import type { CheckedHosts } from "../process/permission_audit.ts";
 import type { RouteInfo } from "../wire/protocol.ts";
 import type { SealedSender } from "./fetches.ts";
 import { type Answerer, type HostedCaller, type LogLine, Sandbox } from "./sandbox.ts";
@@ -22,6 +23,8 @@ export interface Target {
   readonly code: Code;
   readonly route: RouteInfo;
   readonly timeoutMs: number;
+  /** Hosts that are on trial as the only ones that the function may connect to; undefined without a trial. */
+  readonly trialNet?: Profile["net"] | undefined;
 }
 
 /** The current limits, each read when it is applied. */
@@ -56,6 +59,8 @@ export interface PoolOptions<C extends HostedCaller> {
   onBackgroundEnd?(target: Target, outcome: BackgroundOutcome, durationMs: number): void;
   /** As in SandboxOptions. */
   onMemory?(target: Target, memoryMb: number): void;
+  /** As in SandboxOptions. */
+  onHosts?(target: Target, hosts: CheckedHosts): void;
 }
 
 /** The sandboxes for the calls of one function and tenant. */
@@ -294,6 +299,7 @@ export class Pool<C extends HostedCaller> {
       onLog: (line) => onLog(target, line),
       onBackgroundEnd: (outcome, durationMs) => this.#options.onBackgroundEnd?.(target, outcome, durationMs),
       onMemory: (memoryMb) => this.#options.onMemory?.(target, memoryMb),
+      onHosts: (hosts) => this.#options.onHosts?.(target, hosts),
       onReady: () => started(),
       onIdle: () => {
         sandbox.lastUsedAt = performance.now();

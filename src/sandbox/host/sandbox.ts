@@ -39,7 +39,9 @@ import {
   ToHost,
   ToSandbox,
 } from "../wire/protocol.ts";
+import type { CheckedHosts } from "../process/permission_audit.ts";
 import { settledWithin } from "../process/settled.ts";
+import { DAY_MS } from "../../time.ts";
 import { CpuMonitor } from "./cpu_monitor.ts";
 
 /** Answers questions of handlers. The host knows the caller from its own record of the invocation. */
@@ -95,6 +97,8 @@ export interface SandboxOptions<C extends HostedCaller> {
   onBackgroundEnd?(outcome: BackgroundOutcome, durationMs: number): void;
   /** Called with each sample of the memory that the process uses once the handler is loaded. */
   onMemory?(memoryMb: number): void;
+  /** Called with hosts that the process may connect to and asked for, and how often: see permission_audit.ts. */
+  onHosts?(hosts: CheckedHosts): void;
   /** Called once, when the handler is loaded. */
   onReady(): void;
   /** Called when the last call has ended. */
@@ -113,6 +117,8 @@ const PONG_GRACE_MS = 1_000;
 const SAMPLE_INTERVAL_MS = 500;
 /** How long to wait for the end of a process after its connection ended. */
 const END_WAIT_MS = 250;
+/** Hosts of a process that are reported again on the next day. */
+const HOSTS_MAX = 101;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
 export class Sandbox<C extends HostedCaller> {
@@ -150,6 +156,9 @@ export class Sandbox<C extends HostedCaller> {
   #pingSentAt = 0;
   #pongMissing = false;
   #sampledAt = 0;
+  /** Hosts to which there may still be a connection, and the day on which they were reported, since 1970 UTC. */
+  readonly #hosts = new Set<string>();
+  #hostsDay = 0;
   readonly #cpu = new CpuMonitor();
   #endedCalls = 0;
   lastUsedAt = 0;
@@ -174,8 +183,10 @@ export class Sandbox<C extends HostedCaller> {
       net: options.code.net,
       sender: options.sealedSender,
       writer: () => this.#writer!,
+      onSend: (host) => this.#connected(new Map([[host, 1]])),
     });
     this.#process = options.spare ?? startProcess(options.code, options.process);
+    this.#process.watchHosts((hosts) => this.#connected(hosts));
     this.#entry = this.#process.installCode(options.code.files, options.code.sources);
     // It is awaited once the process has connected, which may never happen.
     this.#entry.catch(() => {});
@@ -293,7 +304,20 @@ export class Sandbox<C extends HostedCaller> {
     }
   }
 
+  #connected(hosts: CheckedHosts): void {
+    this.#hostsDay = today();
+    for (const host of hosts.keys()) if (this.#hosts.size < HOSTS_MAX) this.#hosts.add(host);
+    this.#options.onHosts?.(hosts);
+  }
+
+  /** Reports hosts again on each day, as a connection that is kept open is not checked again. */
+  #reportHosts(): void {
+    if (this.#hosts.size === 0 || this.#hostsDay === today()) return;
+    this.#connected(new Map([...this.#hosts].map((host) => [host, 0])));
+  }
+
   async #sampleUsage(): Promise<void> {
+    this.#reportHosts();
     const usage = await this.#process.sampleUsage();
     if (!usage) return;
     if (this.#ready) this.#options.onMemory?.(usage.memoryMb);
@@ -601,4 +625,9 @@ const LIMITS: Readonly<Record<number, FrameLimits>> = TO_HOST_LIMITS;
 
 function limitsOf(type: number): FrameLimits | undefined {
   return LIMITS[type];
+}
+
+/** Returns the number of the day since 1970 UTC. */
+function today(): number {
+  return Math.floor(Date.now() / DAY_MS);
 }

@@ -1,4 +1,4 @@
-// Finds the names by which this machine reaches itself.
+// Finds the names by which this machine reaches itself, and its name servers.
 
 const HOSTS_FILE = "/etc/hosts";
 
@@ -15,7 +15,7 @@ export function machineNames(addresses: readonly string[]): ReadonlyMap<string, 
   };
   add("localhost", ["127.0.0.1", "[::1]"]);
   add(Deno.hostname(), addresses);
-  for (const line of hostsFile().split("\n")) {
+  for (const line of textOf(HOSTS_FILE).split("\n")) {
     const [address, ...called] = line.replace(/#.*/, "").trim().split(/\s+/);
     const host = address?.includes(":") ? `[${address}]` : address ?? "";
     if (!/^127\.|^\[::1\]$/.test(host) && !addresses.includes(host)) continue;
@@ -24,9 +24,15 @@ export function machineNames(addresses: readonly string[]): ReadonlyMap<string, 
   return new Map([...names].map(([name, of]) => [name, [...of]]));
 }
 
-function hostsFile(): string {
+/** Returns the name servers that this machine asks (resolv.conf(5)), with their port and IPv6 in brackets. */
+export function nameServers(): string[] {
+  const servers = [...textOf("/etc/resolv.conf").matchAll(/^nameserver\s+([0-9a-fA-F.:]+)/gm)];
+  return servers.map(([, address]) => `${address!.includes(":") ? `[${address}]` : address}:53`);
+}
+
+function textOf(path: string): string {
   try {
-    return Deno.readTextFileSync(HOSTS_FILE);
+    return Deno.readTextFileSync(path);
   } catch {
     return "";
   }

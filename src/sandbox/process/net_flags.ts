@@ -53,6 +53,14 @@ function namedEntries({ net, machineNames }: Pick<NetRules, "net" | "machineName
   });
 }
 
+/** Reports whether a process may connect to `host`, which has a port, by its name alone; its addresses may be denied. */
+export function mayReach(rules: NetRules, host: string): boolean {
+  if (closedEntries(rules).some((closed) => covers(closed, host))) return false;
+  const name = hostOf(host);
+  if (rules.net === true) return !rules.machineNames.has(name);
+  return namesHost(namedEntries(rules), name, Number(host.slice(name.length + 1)));
+}
+
 /** Reports whether `net` names the host, IPv6 in brackets, with this port or any. */
 export function namesHost(net: NetRules["net"], host: string, port: number): boolean {
   if (typeof net === "boolean") return net;

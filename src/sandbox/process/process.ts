@@ -5,7 +5,8 @@ import { acceptAuthenticated, createToken, TOKEN_BYTES } from "./channel.ts";
 import { type CodeConfig, type KeptContent, makeSandboxFolder, type SandboxFolder } from "./sandbox_dir.ts";
 import { type AllowedAccess, landlockArgs } from "./landlock.ts";
 import { machineNames } from "./machine_names.ts";
-import { netFlags, tcpPorts } from "./net_flags.ts";
+import { mayReach, netFlags, type NetRules, tcpPorts } from "./net_flags.ts";
+import { auditCommands, type CheckedHosts, OTHER_HOSTS, readChecks } from "./permission_audit.ts";
 import { withoutFramesOf } from "./stack_filter.ts";
 import { isAnalysisCache, type Runtime } from "./toolchain.ts";
 import { settledWithin } from "./settled.ts";
@@ -24,7 +25,7 @@ const RESERVED_MB = 555 + 535;
 /** Threads and processes that a sandbox's user may have; Deno has 20 to 50 (measured on Deno 2.9.6, 2 cores). */
 const THREADS_MAX = 256;
 /** How long to wait for the rest of an ended process's output: a process that it started may hold the pipe. */
-const STDERR_WAIT_MS = 100;
+const OUTPUT_WAIT_MS = 100;
 /** Memory that a process may use in addition to its handler's before it is stopped. */
 const RESIDENT_ALLOWANCE_MB = 128;
 
@@ -80,6 +81,8 @@ export interface SandboxProcess {
   installCode(files: readonly string[], sources?: readonly (KeptContent | undefined)[]): Promise<string>;
   /** Returns the end of its output; complete once `ended` has resolved. */
   stderr(): string;
+  /** Calls `onHosts` with the hosts that the process may connect to and asked for, some of them at a time. Called once. */
+  watchHosts(onHosts: (hosts: CheckedHosts) => void): void;
   /** Replaces paths of the process's folder by those that the author knows, and removes the platform's stack frames. */
   toAuthorPaths(text: string): string;
   /** Returns its usage, and whether that is more memory than its profile allows; undefined if this is unknown. */
@@ -106,18 +109,26 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     await folder.remove();
     giveBack();
   };
-  const child = orUndo(() => spawn(profile, folder, options, uid), () => void release().catch(() => {}));
+  const rules = netRules(profile, options);
+  const child = orUndo(() => spawn(profile, folder, options, rules, uid), () => void release().catch(() => {}));
   const token = createToken();
   const stdin = child.stdin.getWriter();
   // This fails if the process has ended already, which `ended` reports.
   stdin.write(token).catch(() => {});
   stdin.releaseLock();
   const stderr = readTail(child.stderr);
+  let onHosts = (_: CheckedHosts): void => {};
+  const allowed = allowedHosts(rules);
+  const checks = !runtime.auditsPermissions ? undefined : readChecks(child.stdout, (hosts) => {
+    const reached = allowed(hosts);
+    if (reached.size > 0) onHosts(reached);
+  });
   const ended = child.status.finally(async () => {
     // The host's end would stay open until it is garbage collected.
     child.stdin.abort().catch(() => {});
+    checks?.finish();
     await release();
-    await settledWithin(stderr.ended, STDERR_WAIT_MS);
+    await settledWithin(Promise.all([stderr.ended, checks?.ended]), OUTPUT_WAIT_MS);
   });
   const gone = ended.then((): never => {
     throw new Error("the process ended before it connected");
@@ -135,6 +146,7 @@ export function startProcess(profile: Profile, options: ProcessOptions): Sandbox
     ended,
     installCode: folder.installCode,
     stderr: stderr.text,
+    watchHosts: (listener) => void (onHosts = listener),
     toAuthorPaths: (text) => withoutOwnFrames(folder.toAuthorPaths(text)),
     async sampleUsage() {
       const usage = await options.usage.of(child.pid);
@@ -152,6 +164,24 @@ function kill(child: Deno.ChildProcess): void {
   }
 }
 
+/** Hosts of one process of which it is remembered whether it may connect to them. */
+const HOSTS_REMEMBERED_MAX = 500;
+
+/** Returns a filter for hosts to which the rules allow connections. */
+function allowedHosts(rules: NetRules): (hosts: CheckedHosts) => CheckedHosts {
+  const verdicts = new Map<string, boolean>([[OTHER_HOSTS, true]]);
+  return (hosts) => {
+    const allowed = new Map<string, number>();
+    for (const [host, checks] of hosts) {
+      const isNew = !verdicts.has(host);
+      if (isNew && verdicts.size < HOSTS_REMEMBERED_MAX) verdicts.set(host, mayReach(rules, host));
+      const name = verdicts.has(host) ? host : OTHER_HOSTS;
+      if (verdicts.get(name)) allowed.set(name, (allowed.get(name) ?? 0) + checks);
+    }
+    return allowed;
+  };
+}
+
 function orUndo<T>(work: () => T, undo: () => void): T {
   try {
     return work();
@@ -165,9 +195,10 @@ function spawn(
   profile: Profile,
   folder: SandboxFolder,
   options: ProcessOptions,
+  rules: NetRules,
   uid: number | undefined,
 ): Deno.ChildProcess {
-  const { denoDir, appDir, registryEnv } = options.runtime;
+  const { denoDir, appDir, registryEnv, auditsPermissions } = options.runtime;
   const task = {
     socket: folder.socket,
     tokenBytes: TOKEN_BYTES,
@@ -177,24 +208,25 @@ function spawn(
   };
   const program = [
     ...confinedDeno(profile, folder, options.runtime, uid),
-    ...flags(profile, folder, options),
+    ...flags(profile, folder, options.runtime, rules),
     join(appDir, "workers", "supervisor.ts"),
     JSON.stringify(task),
   ];
   // No core dumps, as they would contain secrets.
+  const audit = auditsPermissions ? auditCommands(uid) : "";
   const limits = Deno.build.os === "linux"
-    ? `unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + profile.memoryMb) * 1024}` +
+    ? `${audit}unset PWD && ulimit -c 0 && ulimit -d ${(RESERVED_MB + profile.memoryMb) * 1024}` +
       // The limit counts by user, so it is set only for separate users. dash names it p, bash u.
       (uid === undefined ? "" : ` && { ulimit -u ${THREADS_MAX} || ulimit -p ${THREADS_MAX}; } 2>/dev/null`) +
       ` && exec "$@"`
-    : `unset PWD && exec "$@"`;
+    : `${audit}unset PWD && exec "$@"`;
   return new Deno.Command("/bin/sh", {
     args: ["-c", limits, "sh", ...program],
     cwd: "/",
     clearEnv: true,
     env: { ...registryEnv, DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "piped",
-    stdout: "null",
+    stdout: auditsPermissions ? "piped" : "null",
     stderr: "piped",
   }).spawn();
 }
@@ -240,11 +272,11 @@ function allowed(profile: Profile, folder: SandboxFolder, { deno, denoDir, appDi
 function flags(
   profile: Profile,
   { socket, code, lockFile, configFiles }: SandboxFolder,
-  { runtime, ownAddresses, nodeAddresses, machineHosts, denyNet }: ProcessOptions,
+  { appDir }: Runtime,
+  rules: NetRules,
 ): string[] {
-  const { importHosts, net, memoryMb } = profile;
-  const read = [runtime.appDir, socket, code, ...readablePackages(profile)];
-  const addresses = machineHosts();
+  const { importHosts, memoryMb } = profile;
+  const read = [appDir, socket, code, ...readablePackages(profile)];
   for (const path of read) {
     // Deno's flags have no way to write a comma inside a path.
     if (path.includes(",")) throw new Error(`a path of a sandbox must not contain a comma: ${path}`);
@@ -266,14 +298,23 @@ function flags(
     "--ignore-env",
     `--allow-write=${socket}`,
     importHosts.length > 0 ? `--allow-import=${importHosts.join(",")}` : "--deny-import",
-    ...netFlags({
-      net,
-      ownAddresses: [...ownAddresses(), ...nodeAddresses()],
-      machineHosts: addresses,
-      machineNames: machineNames(addresses),
-      denied: denyNet(),
-    }, socket),
+    ...netFlags(rules, socket),
   ];
+}
+
+/** Returns where a process that is started now may connect. */
+function netRules(
+  { net }: Profile,
+  { ownAddresses, nodeAddresses, machineHosts, denyNet }: ProcessOptions,
+): NetRules {
+  const addresses = machineHosts();
+  return {
+    net,
+    ownAddresses: [...ownAddresses(), ...nodeAddresses()],
+    machineHosts: addresses,
+    machineNames: machineNames(addresses),
+    denied: denyNet(),
+  };
 }
 
 /** Returns as many folders of packages as fit in one argument (MAX_ARG_STRLEN, execve(2)). A thousand fit. */

@@ -3,7 +3,8 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
-import { type Landlock, SCOPES_ABI, tryLandlock } from "./landlock.ts";
+import { type Landlock, landlockArgs, SCOPES_ABI, tryLandlock } from "./landlock.ts";
+import { tryAudit } from "./permission_audit.ts";
 import { SANDBOX_UID, setprivArgs, trySetpriv } from "./uid_pool.ts";
 
 /** Relative to the program's root. The copy has the same layout, as the workers use relative imports. */
@@ -70,6 +71,8 @@ export interface Runtime {
   readonly setpriv: string | undefined;
   /** Drops further rights of sandboxes, by Landlock and seccomp, if the kernel has them. */
   readonly landlock: Landlock | undefined;
+  /** Whether a sandbox's checks of Deno's permissions can be read. */
+  readonly auditsPermissions: boolean;
   /** Folders in `denoDir` with the packages that the workers import. */
   readonly packages: readonly string[];
   /** The package that the workers import, such as `npm:hono@4.13.19`. */
@@ -116,16 +119,21 @@ export async function prepareRuntime(
     const workerPackage = `npm:${(await findWorkerPackage(root)).join("@")}`;
     const registryEnv = withoutCredentials(fetchEnv);
     const landlock = setpriv ? await findLandlock(setpriv, ownUsers, { deno, denoDir, appDir }) : undefined;
-    return { cacheDir: base, deno, denoDir, appDir, ownUsers, setpriv, landlock, packages, workerPackage, registryEnv };
+    const auditsPermissions = await findAudit({ deno, denoDir, appDir, ownUsers, setpriv, landlock });
+    const confinement = { ownUsers, setpriv, landlock, auditsPermissions };
+    return { cacheDir: base, deno, denoDir, appDir, ...confinement, packages, workerPackage, registryEnv };
   } finally {
     lock.close();
   }
 }
 
 /** Returns sentences for the operator about what this machine lacks to confine sandboxes better. */
-export function sandboxWarnings({ ownUsers, landlock }: Runtime): string[] {
+export function sandboxWarnings({ ownUsers, landlock, auditsPermissions }: Runtime): string[] {
   if (Deno.build.os !== "linux") return [];
   const missing: string[] = [];
+  if (!auditsPermissions) {
+    missing.push("The hosts that functions connect to cannot be observed here: no narrower list of hosts is proposed.");
+  }
   if (Deno.uid() === 0 && !ownUsers) {
     missing.push(
       "setpriv(1) of util-linux is missing, or this process has not all of the capabilities CHOWN, DAC_OVERRIDE, KILL, " +
@@ -274,6 +282,24 @@ async function findLandlock(
       join(appDir, "src/sandbox/wire/protocol.ts"),
       { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1" },
     ));
+}
+
+/** Reports whether checks of permissions can be read from a process that is confined like a sandbox. */
+async function findAudit(
+  { deno, denoDir, appDir, ownUsers, setpriv, landlock }: Pick<
+    Runtime,
+    "deno" | "denoDir" | "appDir" | "ownUsers" | "setpriv" | "landlock"
+  >,
+): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  const uid = ownUsers ? SANDBOX_UID : undefined;
+  const command = [
+    ...(setpriv ? [setpriv, ...setprivArgs(uid)] : []),
+    ...(landlock ? landlockArgs(landlock, { deno, read: [denoDir, appDir], write: [], ports: [] }) : []),
+    ...[deno, "run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--cached-only"],
+  ];
+  const env = { DENO_DIR: denoDir, DENO_NO_PACKAGE_JSON: "1" };
+  return await tried(["audit", ...command], () => tryAudit(command, uid, env));
 }
 
 /** Results of trials, by what was tried. */

@@ -2,6 +2,8 @@
 
 import type { Context } from "hono";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import type { Permissions } from "../../../../core/functions/permissions.ts";
+import { OTHER_HOSTS } from "../../../../store/connected_hosts.ts";
 import type { Version } from "../../../../versions.ts";
 import type { Suggestion } from "../../../suggestions.ts";
 import { functionChange, permissionsOf } from "../../../inputs/function_schemas.ts";
@@ -58,6 +60,7 @@ function suggestionPage(
   const found = suggestions.of(entry.id, SUGGESTION_DAYS);
   const defaults = { timeoutMs: settings.get("sandbox.timeout-ms"), memoryMb: settings.get("sandbox.memory-mb") };
   const version = registry.version(entry);
+  const trial = trialOf(entry, found);
   const rows = rowsOf(entry, found, defaults);
   const isNarrower = rows.some(({ now, proposed }) => now !== proposed);
   return page(c, {
@@ -83,6 +86,7 @@ function suggestionPage(
           ]}
           rows={rows}
         />
+        <Connections found={found} />
         {entry.trial && <OnTrial entry={entry} version={version} />}
         {isNarrower
           ? (
@@ -96,9 +100,7 @@ function suggestionPage(
                 Names that it asked for without getting a value are not in the proposal.
               </p>
               <Choice label="Apply" change={{ ...changeOf(found), trial: null }} />
-              {names(found.secrets) !== names(entry.secrets) && !entry.trial && (
-                <Choice label="Try it first" change={{ trial: { secrets: found.secrets } }} />
-              )}
+              {trial && !entry.trial && <Choice label="Try it first" change={{ trial }} />}
             </form>
           )
           : <Empty>{found.calls === 0 ? "It was not called." : "It uses all that it may do."}</Empty>}
@@ -115,8 +117,9 @@ function OnTrial({ entry, version }: { entry: RegisteredFunction; version: Versi
       <FormToken />
       <VersionField version={version} />
       <p>
-        On trial are only these secrets: {names(trial!.secrets)}. Nothing is refused;{" "}
-        <a href={`/web/logs?functionId=${id}`}>the log</a> says what would be.
+        {trial!.secrets && <>On trial are only these secrets: {names(trial!.secrets)}.{" "}</>}
+        {trial!.permissions && <>On trial are only these hosts: {hosts(trial!.permissions)}.{" "}</>}
+        Nothing is refused; <a href={`/web/logs?functionId=${id}`}>the log</a> says what would be.
       </p>
       <Choice label="End the trial" change={{ trial: null }} />
     </form>
@@ -140,12 +143,61 @@ function names(secrets: readonly string[]): string {
   return secrets.length === 0 ? "none" : secrets.join(", ");
 }
 
+/** Returns what of a proposal can be on trial. */
+function trialOf(entry: RegisteredFunction, { secrets, permissions }: Suggestion): object | undefined {
+  const isNarrower = [
+    names(secrets) !== names(entry.secrets),
+    hosts(permissions) !== hosts(entry.permissions),
+  ];
+  if (!isNarrower.includes(true)) return undefined;
+  return { ...(isNarrower[0] && { secrets }), ...(isNarrower[1] && { permissions: permissionsOf(permissions) }) };
+}
+
+function hosts({ net }: Permissions): string {
+  return net === true ? "any" : net === false ? "none" : net.join(", ");
+}
+
+/** The hosts that the function connected to. */
+function Connections({ found: { connections, calls } }: { found: Suggestion }) {
+  if (!connections) {
+    return calls === 0
+      ? null
+      : <p class="hint">It is not known to which hosts it connected, so that no list of hosts is proposed.</p>;
+  }
+  if (connections.length === 0) return <p class="hint">It connected to no host.</p>;
+  return (
+    <>
+      <DataTable
+        label="The hosts it connected to"
+        columns={[
+          {
+            label: "Host",
+            isRowHeader: true,
+            cell: ({ host }) => host === OTHER_HOSTS ? "Others" : <code>{host}</code>,
+          },
+          { label: "Checks", cell: ({ checks }) => count(checks) },
+          { label: "Last day", cell: ({ lastDay }) => <Time ms={lastDay} /> },
+          { label: "Proposed", cell: ({ proposed }) => proposed ? "Yes" : "No" },
+        ]}
+        rows={connections}
+      />
+      <p class="hint">
+        From the checks of its permissions: two or more for most connections. A name server is not proposed, as names on
+        a list are looked up for it.
+        {connections.some(({ host }) => host === OTHER_HOSTS) &&
+          " Others are names that cannot be listed, that contain a secret, or beyond 100 on a day; no list is proposed then."}
+      </p>
+    </>
+  );
+}
+
 function rowsOf(entry: RegisteredFunction, found: Suggestion, defaults: { timeoutMs: number; memoryMb: number }) {
   const row = (label: string, now: string, proposed: string) => ({ label, now, proposed });
   const amount = (value: number | null, normal: number, unit: string) => `${count(value ?? normal)} ${unit}`;
   const { timeoutMs, memoryMb } = defaults;
   return [
     row(LABELS.secrets, names(entry.secrets), names(found.secrets)),
+    row("Hosts it may connect to", hosts(entry.permissions), hosts(found.permissions)),
     row(LABELS.memoryMb, amount(entry.memoryMb, memoryMb, "MB"), amount(found.memoryMb, memoryMb, "MB")),
     row(LABELS.timeoutMs, amount(entry.timeoutMs, timeoutMs, "ms"), amount(found.timeoutMs, timeoutMs, "ms")),
   ];
