@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 34cb0e58faa324f629b7c5433609c7e01d0c92bda765bd86390a39f2e550f97d
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: ffaa1cfd6cf5482d72999c2c4bd01ec245c3d408a5d4559ffde8464a4807ad54
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2239,6 +2239,62 @@ var show = {
     };
   }
 };
+var NARROWED = [
+  "secrets",
+  "permissions",
+  "memoryMb",
+  "timeoutMs"
+];
+var suggest = {
+  name: "functions suggest",
+  positionals: [
+    {
+      name: "NAME"
+    }
+  ],
+  options: {
+    days: {
+      type: "string",
+      value: "N",
+      help: "how many days are looked at, today included (30)"
+    }
+  },
+  help: [
+    "Show what a function may do, and the narrower rights and limits that its calls needed."
+  ],
+  async run(context, given) {
+    const client = await context.connect();
+    const found = await functionByName(client, given.at(0));
+    const days = given.number("days") ?? 30;
+    const suggestion = await client.get(`/api/functions/${found.id}/suggestions?days=${days}`);
+    const shown = (value) => value === null ? "as in the settings" : visible(JSON.stringify(value));
+    const rows = NARROWED.map((name) => [
+      name,
+      shown(found[name]),
+      shown(suggestion[name])
+    ]);
+    const { calls, since, connections } = suggestion;
+    const hosts = (connections ?? []).map(({ host, checks }) => [
+      host,
+      String(checks)
+    ]);
+    return {
+      json: suggestion,
+      lines: [
+        `From ${calls} call${calls === 1 ? "" : "s"} since ${since}.`,
+        ...table([
+          "SETTING",
+          "NOW",
+          "PROPOSED"
+        ], rows),
+        ...hosts.length > 0 ? table([
+          "HOST",
+          "CHECKS"
+        ], hosts) : []
+      ]
+    };
+  }
+};
 var packages = {
   name: "packages",
   help: [
@@ -2301,6 +2357,7 @@ var open = {
 var functionCommands = [
   list2,
   show,
+  suggest,
   packages,
   open
 ];

@@ -50,6 +50,11 @@ for (const runtime of Object.keys(RUNTIMES)) {
     const posted = await ok(home, ["call", "hello", "/hello/bob", "--key", "staging/acme", "--data", '{"a": 1}']);
     assert.deepEqual(JSON.parse(posted.stdout), { name: "bob", length: 2, body: '{"a": 1}' });
 
+    const needs = await ok(home, ["functions", "suggest", "hello", "--days", "1"]);
+    assert.match(needs.stdout, /^From 2 calls since [\s\S]*^secrets +\["\*"\] +\["GREETING"\]$/m);
+    assert.equal((await ok(home, ["functions", "suggest", "hello", "--json"])).json.calls, 2);
+    assert.equal((await home.crude(["functions", "suggest", "hello", "--days", "0"])).code, 2);
+
     const { json: { logs } } = await ok(home, ["logs", "--function", "hello", "--search", "ada", "--json"]);
     assert.deepEqual(logs.map(({ message }: { message: string }) => message), ["hello to ada"]);
 

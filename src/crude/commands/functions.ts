@@ -57,6 +57,35 @@ const show: Command = {
   },
 };
 
+/** What a function is proposed, and has, of what can be narrower. */
+const NARROWED = ["secrets", "permissions", "memoryMb", "timeoutMs"];
+
+const suggest: Command = {
+  name: "functions suggest",
+  positionals: [{ name: "NAME" }],
+  options: { days: { type: "string", value: "N", help: "how many days are looked at, today included (30)" } },
+  help: ["Show what a function may do, and the narrower rights and limits that its calls needed."],
+  async run(context, given) {
+    const client = await context.connect();
+    const found = await functionByName(client, given.at(0)) as Named & Record<string, unknown>;
+    const days = given.number("days") ?? 30;
+    const suggestion = await client.get(`/api/functions/${found.id}/suggestions?days=${days}`);
+    const shown = (value: unknown): string => value === null ? "as in the settings" : visible(JSON.stringify(value));
+    const rows = NARROWED.map((name) => [name, shown(found[name]), shown(suggestion[name])]);
+    const { calls, since, connections } = suggestion;
+    const hosts = ((connections ?? []) as { host: string; checks: number }[])
+      .map(({ host, checks }) => [host, String(checks)]);
+    return {
+      json: suggestion,
+      lines: [
+        `From ${calls} call${calls === 1 ? "" : "s"} since ${since}.`,
+        ...table(["SETTING", "NOW", "PROPOSED"], rows),
+        ...(hosts.length > 0 ? table(["HOST", "CHECKS"], hosts) : []),
+      ],
+    };
+  },
+};
+
 interface PackageInfo {
   readonly name: string;
   readonly versions: readonly { readonly version: string; readonly functions: readonly Named[] }[];
@@ -91,4 +120,4 @@ const open: Command = {
   },
 };
 
-export const functionCommands: readonly Command[] = [list, show, packages, open];
+export const functionCommands: readonly Command[] = [list, show, suggest, packages, open];
