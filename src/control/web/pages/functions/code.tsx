@@ -23,7 +23,7 @@ export function addCode(web: Web, deps: WebDeps): void {
   web.get(`${LIST_PATH}/:id{[^/]+}`, async (c) => {
     const entry = functionOf(c, deps);
     const [code] = await Promise.all([codeOf(entry, deps), deps.conditions.look([entry])]);
-    const frame = functionFrame(entry, "code", deps);
+    const frame = functionFrame(c, entry, "code", deps);
     return page(c, {
       ...frame,
       scripts: ["editor.js"],
@@ -31,10 +31,12 @@ export function addCode(web: Web, deps: WebDeps): void {
         <>
           {frame.children}
           <div class="workbench">
-            <Code entry={entry} code={code} />
-            {"text" in code && <Secrets entry={entry} asked={references.inCode(entry, code.text)} />}
+            <div>
+              <Code entry={entry} code={code} />
+              {"text" in code && <AskedSecrets entry={entry} asked={references.inCode(entry, code.text)} />}
+            </div>
+            <TrialForm entry={entry} trial={blankTrial(entry)} deps={deps} />
           </div>
-          <TrialForm entry={entry} trial={blankTrial(entry)} deps={deps} />
         </>
       ),
     });
@@ -45,10 +47,10 @@ export function addCode(web: Web, deps: WebDeps): void {
     return c.json({ names });
   });
 
-  web.get(`${LIST_PATH}/:id{[^/]+}/secrets`, async (c) => {
+  web.get(`${LIST_PATH}/:id{[^/]+}/asked`, async (c) => {
     const entry = functionOf(c, deps);
     const code = await codeOf(entry, deps);
-    return c.html(<Secrets entry={entry} asked={"text" in code ? references.inCode(entry, code.text) : []} />);
+    return c.html(<AskedSecrets entry={entry} asked={"text" in code ? references.inCode(entry, code.text) : []} />);
   });
 
   web.post(`${LIST_PATH}/:id{[^/]+}/template`, async (c) => {
@@ -60,9 +62,10 @@ export function addCode(web: Web, deps: WebDeps): void {
   });
 }
 
-type CodeFile = { text: string; hash: string } | { missing: true } | { unreadable: string };
+export type CodeFile = { text: string; hash: string } | { missing: true } | { unreadable: string };
 
-async function codeOf({ handler }: RegisteredFunction, { files }: WebDeps): Promise<CodeFile> {
+/** Returns the text of the handler's file, or why there is none. */
+export async function codeOf({ handler }: RegisteredFunction, { files }: WebDeps): Promise<CodeFile> {
   try {
     const { content } = await files.read(handler);
     const text = content.length > CODE_MAX_BYTES ? undefined : asText(content);
@@ -110,14 +113,14 @@ function Code({ entry, code }: { entry: RegisteredFunction; code: CodeFile }) {
   );
 }
 
-function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly SecretReference[] }) {
+function AskedSecrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly SecretReference[] }) {
   const add = (name: string) =>
     `/web/secrets/new?${new URLSearchParams({ name, scope: "function", functionId: String(entry.id) })}`;
   return (
     <aside
       id="code-secrets"
       aria-labelledby="secrets-heading"
-      hx-get={`${pathOf(entry.id)}/secrets`}
+      hx-get={`${pathOf(entry.id)}/asked`}
       hx-trigger="code-saved from:body"
       hx-swap="outerHTML"
     >
@@ -142,7 +145,11 @@ function Secrets({ entry, asked }: { entry: RegisteredFunction; asked: readonly 
             ))}
           </ul>
         )}
-      {asked.length > 0 && <p class="hint">A name counts as set if a value exists for any caller.</p>}
+      {asked.length > 0 && (
+        <p class="hint">
+          A name counts as set if a value exists for any caller. <a href={`${pathOf(entry.id)}/secrets`}>By caller</a>
+        </p>
+      )}
     </aside>
   );
 }

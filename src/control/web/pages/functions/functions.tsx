@@ -20,6 +20,7 @@ import { FormToken } from "../../shell/submissions.tsx";
 import { plural } from "../../ui/format.ts";
 import { addCode } from "./code.tsx";
 import { FunctionFields } from "./form.tsx";
+import { addFunctionSecrets } from "./function_secrets.tsx";
 import { addSuggestions } from "./suggestions.tsx";
 import { functionFrame, functionOf } from "./tabs.tsx";
 import { BLANK, completed, formOf, type FunctionForm, problemsOfForm, toInput, typedForm } from "./form_values.ts";
@@ -42,6 +43,7 @@ export function addFunctions(web: Web, deps: WebDeps): void {
   addSwitches(web, deps);
   addDelete(web, deps);
   addTrial(web, deps);
+  addFunctionSecrets(web, deps);
   addCode(web, deps);
 }
 
@@ -167,7 +169,7 @@ function settingsPage(
   deps: WebDeps,
   { subject: entry, values, problems, status }: FormState<RegisteredFunction, FunctionForm>,
 ) {
-  const frame = functionFrame(entry, "settings", deps);
+  const frame = functionFrame(c, entry, "settings", deps);
   return page(c, {
     ...frame,
     children: (

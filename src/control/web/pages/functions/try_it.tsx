@@ -72,7 +72,7 @@ export function addTrial(web: Web, deps: WebDeps): void {
       : { ...trial, problems: answered.problems };
     const status = "done" in answered ? 200 : 400;
     if (c.req.header("hx-request") !== undefined) return c.html(<Outcome trial={shown} />, status);
-    const frame = functionFrame(entry, "code", deps);
+    const frame = functionFrame(c, entry, "code", deps);
     return page(c, {
       ...frame,
       title: `Try ${entry.name}`,
@@ -167,19 +167,22 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
             name="headers"
             label={LABELS.headers}
             value={trial.headers}
-            rows={2}
-            hint="One per line, such as Accept: text/plain"
+            rows={1}
+            placeholder="Accept: text/plain"
+            hint="One per line."
           />
           <CodeField
             {...given}
             name="body"
             label={LABELS.body}
             value={trial.body}
-            rows={4}
+            rows={2}
             hint="Not sent with GET and HEAD. If it is valid JSON, the default Content-Type is application/json."
           />
-          <button type="submit" aria-describedby="try-code-hint">Send</button>
-          <p id="try-code-hint" class="hint">Runs the saved code.</p>
+          <div class="trial-send">
+            <button type="submit" aria-describedby="try-code-hint">Send</button>
+            <p id="try-code-hint" class="hint">Runs the saved code.</p>
+          </div>
         </form>
         <Outcome trial={trial} />
       </div>
