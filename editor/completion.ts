@@ -1,4 +1,5 @@
-// Completes `c.`, `ctx.`, the names of secrets and their scopes. Names come from the server, values never do.
+// Completes `c.`, `ctx.`, the names of secrets and their scopes, and the paths of the project's own modules. Names come
+// from the server, values never do.
 
 import {
   type Completion,
@@ -15,15 +16,19 @@ export interface CompletionOptions {
   names: ((search: string) => Promise<readonly string[]>) | undefined;
   /** Names of the route's parameters. */
   parameters: readonly string[];
+  /** The path of the edited file, and those of all files. */
+  modules: { readonly importer: string; readonly paths: () => Promise<readonly string[]> };
 }
 
 const DEFAULT_EXPORT =
   /\bexport\s+default\s+(?:async\s+)?(?:function\b\s*[\w$]*\s*)?\(\s*([\w$]+)[^,)]*(?:,\s*([\w$]+))?/;
 const SECRET_NAME = /\bget(?:Complete)?Secret\(\s*(["'`])([\w-]*)$/;
 const SECRET_SCOPE = /\bgetSecret\(\s*(["'`])[\w-]*\1\s*,\s*(["'`])(\w*)$/;
+const IMPORT = /\b(?:from|import)\s*\(?\s*(["'])(\.[^"']*)$/;
+const MODULE = /\.(?:[cm]?[jt]sx?|json)$/;
 const MEMBER = /\b([\w$]+(?:\.[\w$]+)?)\.([\w$]*)$/;
 
-export function handlerCompletion({ names, parameters }: CompletionOptions): CompletionSource {
+export function handlerCompletion({ names, parameters, modules }: CompletionOptions): CompletionSource {
   return async (context: CompletionContext): Promise<CompletionResult | null> => {
     const line = context.state.doc.lineAt(context.pos);
     const before = line.text.slice(0, context.pos - line.from);
@@ -40,6 +45,16 @@ export function handlerCompletion({ names, parameters }: CompletionOptions): Com
       return { from: context.pos - secret[2]!.length, options };
     }
 
+    const imported = IMPORT.exec(before);
+    if (imported) {
+      const others = (await modules.paths()).filter((path) => MODULE.test(path) && path !== modules.importer);
+      const options = others.map((path): Completion => ({
+        label: specifierOf(path, modules.importer),
+        type: "namespace",
+      }));
+      return { from: context.pos - imported[2]!.length, options, validFor: /^\.[^"']*$/ };
+    }
+
     const member = MEMBER.exec(before);
     if (!member) return null;
     const owner = known(member[1]!, context.state);
@@ -51,6 +66,15 @@ export function handlerCompletion({ names, parameters }: CompletionOptions): Com
     const members = MEMBERS[owner];
     return members ? among(members.map(asCompletion), from) : null;
   };
+}
+
+/** The specifier by which the file `importer` imports the file `path`: "./lib/prices.ts". */
+export function specifierOf(path: string, importer: string): string {
+  const [to, from] = [path.split("/"), importer.split("/").slice(0, -1)];
+  let shared = 0;
+  while (shared < from.length && shared < to.length - 1 && from[shared] === to[shared]) shared++;
+  const up = from.length - shared;
+  return (up === 0 ? "./" : "../".repeat(up)) + to.slice(shared).join("/");
 }
 
 function among(options: readonly Completion[], from: number): CompletionResult | null {

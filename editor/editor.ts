@@ -6,11 +6,12 @@ import { javascript } from "@codemirror/lang-javascript";
 import { json } from "@codemirror/lang-json";
 import { indentUnit } from "@codemirror/language";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
-import { EditorState, type Extension } from "@codemirror/state";
+import { EditorState, type Extension, Prec } from "@codemirror/state";
 import { EditorView, keymap } from "@codemirror/view";
 import { basicSetup } from "codemirror";
 import { handlerCompletion } from "./completion.ts";
-import { check, type Problem, save, secretNames } from "./requests.ts";
+import { check, filePaths, type Problem, save, secretNames } from "./requests.ts";
+import { showOpenFiles } from "./open_files.ts";
 import { theme } from "./theme.ts";
 
 /** After the last key, the text is checked. */
@@ -38,7 +39,11 @@ function begin(form: HTMLFormElement): void {
       clearTimeout(timer);
       timer = setTimeout(() => void runCheck(false), CHECK_DELAY_MS);
     }),
-    keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (void runSave(), true) }]),
+    // Before the default keys, of which Mod-Enter inserts a line.
+    Prec.high(keymap.of([
+      { key: "Mod-s", preventDefault: true, run: () => (void runSave(), true) },
+      { key: "Mod-Enter", preventDefault: true, run: () => send(trial) },
+    ])),
     completion(form),
   ]);
   const text = () => view.state.doc.toString();
@@ -89,9 +94,23 @@ function begin(form: HTMLFormElement): void {
   addEventListener("beforeunload", (event) => {
     if (isChanged()) event.preventDefault();
   });
-  if (trial) saveBefore(trial, isChanged, runSave);
+  if (trial) {
+    saveBefore(trial, isChanged, runSave);
+    trial.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      send(trial);
+    });
+  }
+  showOpenFiles(form.querySelector<HTMLElement>("[data-open-files]")!, path);
   form.querySelector<HTMLElement>("[data-editor-hint]")!.hidden = false;
   if (list.childElementCount === 0) void runCheck(false);
+}
+
+/** Sends the trial's request, after saving what was typed. Returns whether there is a trial. */
+function send(trial: HTMLFormElement | null): boolean {
+  trial?.requestSubmit();
+  return trial !== null;
 }
 
 /** The button says that the code is saved first, as a call runs the saved code. */
@@ -155,9 +174,13 @@ function language(path: string): Extension {
 }
 
 function completion(form: HTMLFormElement): Extension {
-  const { names, parameters = "" } = form.dataset;
+  const { names, files, parameters = "" } = form.dataset;
+  let found: Promise<readonly string[]> | undefined;
+  // Asked for once, when the first import is typed.
+  const paths = () => found ??= files === undefined ? Promise.resolve([]) : filePaths(files);
   const source = handlerCompletion({
     names: names === undefined ? undefined : (search) => secretNames(names, search),
+    modules: { importer: form.querySelector<HTMLInputElement>("input[name=path]")!.value, paths },
     parameters: parameters.split(" ").filter((name) => name !== ""),
   });
   return [autocompletion(), EditorState.languageData.of(() => [{ autocomplete: source }])];

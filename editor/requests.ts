@@ -56,6 +56,12 @@ export async function secretNames(address: string, search: string): Promise<stri
   return typeof answer === "string" ? [] : answer.json.names as string[];
 }
 
+/** The paths of all files of the code folder. */
+export async function filePaths(address: string): Promise<string[]> {
+  const answer = await ask(address, {});
+  return typeof answer === "string" ? [] : answer.json.paths as string[];
+}
+
 function fields(form: HTMLFormElement, content: string): URLSearchParams {
   const sent = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {

@@ -18,7 +18,9 @@ const look = EditorView.theme({
     fontFamily: "var(--mono)",
     lineHeight: "1.5",
     minHeight: "18rem",
-    maxHeight: "70vh",
+    // A page that lays the editor out by its own height sets it.
+    height: "var(--editor-height, auto)",
+    maxHeight: "var(--editor-height, 70vh)",
   },
   ".cm-content": { caretColor: "var(--code-text)" },
   ".cm-cursor": { borderLeftColor: "var(--code-text)" },

@@ -191,6 +191,92 @@ Deno.test("the editor is used by keyboard, completes, warns, and overwrites nobo
   });
 });
 
+Deno.test("a function's page leads from its URL to an answer, and to what each caller gets", async (t) => {
+  await using server = await startApp();
+  await createSecret(server, "API_TOKEN", "hush-hush");
+  const group = await createGroup(server, "customers");
+  const key = await createKey(server, group, "acme");
+  await server.api("POST", "/api/secrets", { name: "API_TOKEN", value: "own-value", scope: "key", keyId: key.id });
+  const id = await deploy(server, "orders", ASKING, { route: "/orders/:id", keys: [group] });
+  await using visit = await signIn(server);
+  const { page, context } = visit;
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto(`/web/functions/${id}`);
+
+  await t.step("the full URL and a command are copied", async () => {
+    await page.getByRole("button", { name: "Copy the URL" }).click();
+    await page.getByText("Copied.").first().waitFor();
+    assert.equal(await page.evaluate("navigator.clipboard.readText()"), `${server.url}/run/orders/:id`);
+    await page.getByText("curl", { exact: true }).click();
+    const command = await page.locator("#function-curl").textContent() ?? "";
+    assert.equal(command, `curl -H 'X-API-Key: YOUR-API-KEY' '${server.url}/run/orders/id'`);
+  });
+
+  await t.step("Ctrl+Enter saves the code and sends the request, from the editor and from a field", async () => {
+    const outcome = page.getByRole("region", { name: "Answer" });
+    await page.getByLabel("API key", { exact: true }).selectOption({ label: "acme (customers)" });
+    await page.getByLabel(":id").fill("7");
+    await page.getByLabel(":id").press("Control+Enter");
+    await outcome.getByText("Status 200").waitFor();
+    await write(page, "export default (c) => c.text('new', 201);\n");
+    await page.keyboard.press("Control+Enter");
+    await outcome.getByText("Status 201").waitFor();
+    assert.equal((await server.api("GET", "/api/files/orders.ts")).body, "export default (c) => c.text('new', 201);\n");
+    await write(page, ASKING);
+    await page.keyboard.press("Control+s");
+    await state(page, "Saved.").waitFor();
+  });
+
+  await t.step("the tab Secrets says what the code asks for and which value each caller gets", async () => {
+    await page.getByRole("navigation", { name: "This function" }).getByRole("link", { name: "Secrets" }).click();
+    const row = page.getByRole("row", { name: /API_TOKEN/ });
+    assert.match(await row.textContent() ?? "", /asked for.*Global/);
+    await page.getByLabel("Key", { exact: true }).selectOption({ label: "acme (customers)" });
+    await page.getByRole("button", { name: "Show" }).click();
+    await row.getByText("Key acme").waitFor();
+    assert.match(await row.textContent() ?? "", /Key acme.*Global/);
+    assert.doesNotMatch(await page.content(), /hush-hush|own-value/);
+    await assertGoodEverywhere(page);
+  });
+});
+
+Deno.test("the files are a tree next to the code, imports are completed, and opened files are tabs", async () => {
+  await using server = await startApp();
+  await save(server, "lib/prices.ts", "export const price = 3;\n");
+  await save(server, "lib/tax/vat.ts", "export const vat = 0.2;\n");
+  await save(server, "shop.ts", "export default (c) => c.text('');\n");
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/files/edit?path=lib/tax/vat.ts");
+  const tree = page.getByRole("navigation", { name: "Files", exact: true });
+  assert.deepEqual(await tree.getByRole("link").allTextContents(), [
+    "lib/",
+    "tax/",
+    "vat.ts",
+    "prices.ts",
+    "shop.ts",
+  ]);
+  assert.equal(await tree.locator("[aria-current=page]").textContent(), "vat.ts");
+  await tree.getByRole("link", { name: "shop.ts" }).click();
+  await page.waitForURL(/path=shop\.ts/);
+  await write(page, 'import { price } from "./');
+  await page.keyboard.press("Control+Space");
+  const options = page.locator(".cm-tooltip-autocomplete [role=option]");
+  await options.filter({ hasText: "./lib/tax/vat.ts" }).waitFor();
+  await options.filter({ hasText: "./lib/prices.ts" }).click();
+  assert.equal(await textOf(page), 'import { price } from "./lib/prices.ts');
+  await page.keyboard.press("Control+s");
+  await state(page, "Saved.").waitFor();
+  const open = page.getByRole("navigation", { name: "Open files" });
+  assert.deepEqual(await open.getByRole("link").allTextContents(), ["vat.ts", "shop.ts"]);
+  await open.getByRole("link", { name: "vat.ts" }).click();
+  await page.waitForURL(/vat\.ts/);
+  await assertGoodEverywhere(page);
+  await open.getByRole("button", { name: "Close lib/tax/vat.ts" }).click();
+  await page.waitForURL(/path=shop\.ts/);
+  await open.waitFor({ state: "hidden" });
+});
+
 Deno.test("a binary file goes up and comes down unchanged, is moved and deleted", async () => {
   await using server = await startApp();
   await using visit = await signIn(server);
@@ -217,7 +303,8 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   await page.getByLabel("New path").fill("images/logo.bin");
   await page.getByRole("button", { name: "Move" }).click();
   await page.locator("#notices").getByText("Moved picture.bin to images/logo.bin.").waitFor();
-  await page.getByRole("link", { name: "images" }).click();
+  const folders = page.getByRole("navigation", { name: "Folders" });
+  await folders.getByRole("link", { name: "images" }).click();
   await page.getByRole("link", { name: "logo.bin" }).click();
   await page.getByRole("link", { name: "Delete …" }).click();
   await page.getByRole("button", { name: "Delete logo.bin" }).click();

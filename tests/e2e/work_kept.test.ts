@@ -53,6 +53,7 @@ Deno.test("a call that is tried with unsaved code saves it first, or says that i
 
   await t.step("a server that does not answer is told, and what was typed stays", async () => {
     await page.route("**/try", (route) => route.abort());
+    await page.getByText("Headers and body").click();
     await page.getByLabel("Headers", { exact: true }).fill("X-Mine: 1");
     await page.getByRole("button", { name: "Send", exact: true }).click();
     await outcome.getByText("The server cannot be reached").waitFor();

@@ -5,6 +5,7 @@ import type { Problem } from "../../../code/checks/type_check.ts";
 export const CODE_MAX_BYTES = 512 * 1024;
 export const EDIT_PATH = "/web/files/edit";
 export const CHECK_PATH = "/web/files/check";
+export const PATHS_PATH = "/web/files/paths";
 
 /** Attributes of a text area for code. The types of JSX allow no text for `spellcheck`. */
 const PLAIN: Record<string, string> = { spellcheck: "false", autocapitalize: "off", autocomplete: "off" };
@@ -36,15 +37,23 @@ export function CodeForm(props: CodeFormProps) {
       data-check={CHECK_PATH}
       data-names={functionId === undefined ? undefined : `/web/functions/${functionId}/secret-names`}
       data-parameters={parameters.join(" ")}
+      data-files={PATHS_PATH}
     >
       <input type="hidden" name="path" value={path} />
       <input type="hidden" name="hash" value={hash} />
       <input type="hidden" name="eol" value={eol} />
       {functionId !== undefined && <input type="hidden" name="functionId" value={String(functionId)} />}
       {refused && <p class="problems" role="alert" tabindex={-1} data-focus>{refused}</p>}
-      <label for="content">
-        Code of <code>{path}</code>
-      </label>
+      {/* Filled by the editor: the files that were opened in this tab of the browser. */}
+      <nav class="open-files" aria-label="Open files" data-open-files hidden></nav>
+      <div class="code-bar">
+        <label for="content">
+          <span class="visually-hidden">Code of</span> <code>{path}</code>
+        </label>
+        <p class="code-state" role="status" data-code-state></p>
+        <button type="submit" class="secondary" formaction={CHECK_PATH} data-check-button>Check</button>
+        <button type="submit">Save</button>
+      </div>
       {/* HTML parsers drop the first line break of a textarea (HTML, 13.2.6.4.7), so it gets an extra one. */}
       <textarea
         id="content"
@@ -58,13 +67,9 @@ export function CodeForm(props: CodeFormProps) {
         {"\n" + content}
       </textarea>
       <p id="code-hint" class="hint" data-editor-hint hidden>
-        Ctrl+S saves, Ctrl+Space completes, Tab indents: press Escape, then Tab to leave the editor.
+        Ctrl+S saves{functionId !== undefined && ", Ctrl+Enter saves and sends"}, Ctrl+Space completes, Tab indents:
+        press Escape, then Tab to leave the editor.
       </p>
-      <div class="actions">
-        <button type="submit">Save</button>
-        <button type="submit" class="secondary" formaction={CHECK_PATH} data-check-button>Check</button>
-        <p class="code-state" role="status" data-code-state></p>
-      </div>
       <div data-problems>{problems && <ProblemList problems={problems} path={path} />}</div>
     </form>
   );

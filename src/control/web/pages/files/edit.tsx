@@ -61,7 +61,7 @@ export function addSave(web: Web, deps: WebDeps): void {
         ? `${edit.path} was deleted after you opened it. Save again to create it again.`
         : `${edit.path} was changed by another user after you opened it. Save again to overwrite that change.`;
       if (json) return c.json({ error: refused, hash }, 409);
-      return showCode(c, deps, { ...formOf(edit), hash, refused }, 409);
+      return await showCode(c, deps, { ...formOf(edit), hash, refused }, 409);
     }
     const { problems, warnings } = await preflight.file(edit.path);
     if (json) return c.json({ hash: sha256Of(content), problems, warnings });
@@ -79,7 +79,7 @@ export function addCheck(web: Web, deps: WebDeps): void {
       ? await deps.typeCheck.check({ path: edit.path, content: edit.text, isHandler })
       : [];
     if (wantsJson(c)) return c.json({ problems });
-    return showCode(c, deps, { ...formOf(edit), problems }, 200);
+    return await showCode(c, deps, { ...formOf(edit), problems }, 200);
   });
 }
 

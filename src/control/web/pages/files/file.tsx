@@ -10,10 +10,14 @@ import { attempt, fieldText, type Problems, readForm, redirect } from "../../she
 import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { CODE_MAX_BYTES, CodeForm, EDIT_PATH, eolOf, sizeText } from "../../ui/code_form.tsx";
+import { CODE_MAX_BYTES, CodeForm, EDIT_PATH, eolOf, PATHS_PATH, sizeText } from "../../ui/code_form.tsx";
 import { addCheck, addSave } from "./edit.tsx";
 import { Breadcrumbs, editPath, FILES_PATH, folderPath } from "./folders.tsx";
+import { FileTree, readTree } from "./tree.tsx";
 import { Importers, UsedBy } from "./used_by.tsx";
+
+/** How many paths the editor is sent for completion. */
+const PATHS_MAX = 2_000;
 
 export function addFile(web: Web, deps: WebDeps): void {
   const { files } = deps;
@@ -22,6 +26,12 @@ export function addFile(web: Web, deps: WebDeps): void {
   addMove(web, deps);
 
   web.get(EDIT_PATH, (c) => showFile(c, deps, c.req.query("path") ?? ""));
+
+  // For completion of imports in the editor.
+  web.get(PATHS_PATH, async (c) => {
+    const paths = (await files.list()).slice(0, PATHS_MAX).map(({ path }) => path);
+    return c.json({ paths });
+  });
 
   web.get(`${FILES_PATH}/download`, async (c) => {
     const path = c.req.query("path") ?? "";
@@ -80,6 +90,7 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
   const { info, content } = await deps.files.read(path);
   const text = content.length > CODE_MAX_BYTES ? undefined : asText(content);
   const query = new URLSearchParams({ path });
+  const tree = await readTree(deps, path);
   return page(c, {
     title: path.split("/").at(-1)!,
     styles: ["functions.css"],
@@ -93,37 +104,42 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problem
     children: (
       <>
         <Breadcrumbs path={path} />
-        <UsedBy path={path} deps={deps} />
-        <ProblemSummary problems={problems} labels={{ to: "New path" }} />
-        {text === undefined
-          ? (
-            <p class="empty">
-              {content.length > CODE_MAX_BYTES && asText(content) !== undefined
-                ? `This text is too large for the editor: ${sizeText(info.sizeBytes)}.`
-                : `This file is binary: ${sizeText(info.sizeBytes)}.`} Download it, or upload a replacement.
-            </p>
-          )
-          : <CodeForm path={path} content={text} hash={sha256Of(content)} eol={eolOf(text)} />}
-        <div class="sides">
-          <form method="post" action={`${FILES_PATH}/move`} aria-labelledby="move">
-            <FormToken />
-            <h2 id="move">Rename or move</h2>
-            <input type="hidden" name="path" value={path} />
-            <CodeField
-              name="to"
-              label="New path"
-              value={to}
-              problems={problems}
-              required
-              hint="Functions with this handler file use the new path. Imports in other files are not changed."
-            />
-            <button type="submit" class="secondary">Move</button>
-          </form>
-          <section class="danger-zone" aria-labelledby="delete">
-            <h2 id="delete">Delete</h2>
-            <p>Handlers that import it fail from their next call on.</p>
-            <a href={`${FILES_PATH}/delete?${query}`} class="button secondary">Delete …</a>
-          </section>
+        <div class="with-tree">
+          <FileTree tree={tree} path={path} />
+          <div>
+            <UsedBy path={path} deps={deps} />
+            <ProblemSummary problems={problems} labels={{ to: "New path" }} />
+            {text === undefined
+              ? (
+                <p class="empty">
+                  {content.length > CODE_MAX_BYTES && asText(content) !== undefined
+                    ? `This text is too large for the editor: ${sizeText(info.sizeBytes)}.`
+                    : `This file is binary: ${sizeText(info.sizeBytes)}.`} Download it, or upload a replacement.
+                </p>
+              )
+              : <CodeForm path={path} content={text} hash={sha256Of(content)} eol={eolOf(text)} />}
+            <div class="sides">
+              <form method="post" action={`${FILES_PATH}/move`} aria-labelledby="move">
+                <FormToken />
+                <h2 id="move">Rename or move</h2>
+                <input type="hidden" name="path" value={path} />
+                <CodeField
+                  name="to"
+                  label="New path"
+                  value={to}
+                  problems={problems}
+                  required
+                  hint="Functions with this handler file use the new path. Imports in other files are not changed."
+                />
+                <button type="submit" class="secondary">Move</button>
+              </form>
+              <section class="danger-zone" aria-labelledby="delete">
+                <h2 id="delete">Delete</h2>
+                <p>Handlers that import it fail from their next call on.</p>
+                <a href={`${FILES_PATH}/delete?${query}`} class="button secondary">Delete …</a>
+              </section>
+            </div>
+          </div>
         </div>
       </>
     ),

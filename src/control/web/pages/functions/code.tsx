@@ -78,7 +78,7 @@ export async function codeOf({ handler }: RegisteredFunction, { files }: WebDeps
 }
 
 function Code({ entry, code }: { entry: RegisteredFunction; code: CodeFile }) {
-  const heading = <h2 id="code-heading">Code</h2>;
+  const heading = <h2 id="code-heading" class="visually-hidden">Code</h2>;
   if ("missing" in code) {
     return (
       <section aria-labelledby="code-heading">

@@ -51,7 +51,7 @@ function Address({ entry: { route, methods, keys }, origin }: { entry: Registere
       <span class="function-url">
         <span class="quiet">{methods.join(" ")}</span>{" "}
         <code id="function-url">{origin}/run{route === "/" ? "" : route}</code>
-        <button type="button" class="secondary outline" data-copy="function-url" aria-label="Copy the URL">Copy</button>
+        <button type="button" class="secondary" data-copy="function-url" aria-label="Copy the URL">Copy</button>
       </span>
       <details class="function-curl">
         <summary>curl</summary>

@@ -143,16 +143,14 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
               value={trial.method}
               options={sorted(methods).map((value) => ({ value, label: value }))}
             />
-            <CodeField
-              {...given}
-              name="path"
-              label={LABELS.path}
-              value={trial.path}
-              hint={parameters.length > 0
-                ? "The path after /run. The fields below replace its parameters. You can add a query such as ?page=2."
-                : "The path after /run. You can add a query such as ?page=2."}
-            />
+            <CodeField {...given} name="path" label={LABELS.path} value={trial.path} />
+            <button type="submit" aria-describedby="try-hint">Send</button>
           </div>
+          <p id="try-hint" class="hint">
+            Runs the saved code. The path is the one after /run{parameters.length > 0
+              ? ", in which the fields below replace the parameters; a query such as ?page=2 can follow."
+              : ", with a query such as ?page=2 if you like."}
+          </p>
           {parameters.map((name) => (
             <TextField
               {...given}
@@ -162,32 +160,37 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
             />
           ))}
           <KeyFields entry={entry} trial={trial} deps={deps} />
-          <CodeField
-            {...given}
-            name="headers"
-            label={LABELS.headers}
-            value={trial.headers}
-            rows={1}
-            placeholder="Accept: text/plain"
-            hint="One per line."
-          />
-          <CodeField
-            {...given}
-            name="body"
-            label={LABELS.body}
-            value={trial.body}
-            rows={2}
-            hint="Not sent with GET and HEAD. If it is valid JSON, the default Content-Type is application/json."
-          />
-          <div class="trial-send">
-            <button type="submit" aria-describedby="try-code-hint">Send</button>
-            <p id="try-code-hint" class="hint">Runs the saved code.</p>
-          </div>
+          <details class="trial-more" open={hasMore(trial)}>
+            <summary>Headers and body</summary>
+            <CodeField
+              {...given}
+              name="headers"
+              label={LABELS.headers}
+              value={trial.headers}
+              rows={1}
+              placeholder="Accept: text/plain"
+              hint="One per line."
+            />
+            <CodeField
+              {...given}
+              name="body"
+              label={LABELS.body}
+              value={trial.body}
+              rows={2}
+              hint="Not sent with GET and HEAD. If it is valid JSON, the default Content-Type is application/json."
+            />
+          </details>
         </form>
         <Outcome trial={trial} />
       </div>
     </section>
   );
+}
+
+/** Whether the headers and the body are shown: they have a text or a problem, or the method has a body. */
+function hasMore({ method, headers, body, problems }: Trial): boolean {
+  return headers !== "" || body !== "" || !["GET", "HEAD"].includes(method) ||
+    problems?.["headers"] !== undefined || problems?.["body"] !== undefined;
 }
 
 /** The fields that choose a key or take a pasted one. */
