@@ -118,7 +118,7 @@ function Names({ entry, code, callKey, after, deps }: {
           />
         )}
       <p class="hint">
-        Names that are put together while the code runs, and those that its modules ask for, are not found in the code.
+        Names that the code computes, and those that its modules ask for, are not found.
       </p>
       <Pager
         next={next && urlWithQuery(`${pathOf(entry.id)}/secrets`, { keyId: callKey?.id, after: next })}
