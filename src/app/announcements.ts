@@ -50,6 +50,7 @@ export function openAnnouncements(
     store,
     failing: (sinceMs, limit) => metrics.failing(sinceMs, limit),
     keys: () => access.keys(),
+    knowsBackups: !cluster,
     now,
     ...settings.view({ unusedKeyDays: "webhooks.unused-key-days", oldBackupDays: "webhooks.old-backup-days" }),
   });

@@ -29,6 +29,8 @@ export interface StartAppOptions extends Omit<ServerOptions, "prepare"> {
   checksLoads?: boolean;
   /** Whether its end waits for running requests, such as those that a browser sends without being asked. */
   drains?: boolean;
+  /** The clock of the server. */
+  now?: () => number;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface StartAppOptions extends Omit<ServerOptions, "prepare"> {
  * its folders are removed at the end of the test.
  */
 export async function startApp(
-  { env = {}, folder, checksLoads = false, drains = false }: StartAppOptions = {},
+  { env = {}, folder, checksLoads = false, drains = false, now = Date.now }: StartAppOptions = {},
 ): Promise<Server> {
   const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const dataDir = join(home, "data");
@@ -47,7 +49,7 @@ export async function startApp(
   const removeHome = async () => {
     if (folder === undefined) await Deno.remove(home, { recursive: true });
   };
-  const create = () => createApp(config, { print: (line) => printed.add(`${line}\n`), checksLoads });
+  const create = () => createApp(config, { print: (line) => printed.add(`${line}\n`), checksLoads, now });
   const app = await create().catch(async (error) => {
     if (folder !== undefined && error instanceof FolderInUseError) return await inheritedLocksEnd(create);
     await removeHome();

@@ -44,6 +44,7 @@ function openReceiver() {
         await new Promise<void>((wake) => waiting.push(wake));
       }
     },
+    arrival: () => new Promise<void>((wake) => waiting.push(wake)),
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }
@@ -253,6 +254,68 @@ Deno.test("a suspended function and a sign-in from another network are announced
   assert.equal(suspended.functionName, "mortal");
   assert.ok(Date.parse(suspended.suspendedUntil) > 0);
   assert.equal(receiver.received.length, 2);
+});
+
+Deno.test("an unused key, an old backup, a due secret and a failed rotation are announced once, over restarts, and anew", async () => {
+  await withFolder(async (folder) => {
+    await using receiver = openReceiver();
+    const day = 86_400_000;
+    const began = Date.now();
+    let now = began;
+    const start = () => startApp({ folder, now: () => now });
+    // One whose outcome a server that stops has not stored yet arrives twice.
+    const types = () => [...new Map(receiver.received.map(({ id, json }) => [id, String(json.type)])).values()].sort();
+    const draft = join(folder, "data", "encryption-keys.json.draft");
+    {
+      await using server = await start();
+      await addWebhook(server, receiver, ["key.unused", "backup.old", "secret.due", "rotation.failed"]);
+      const group = (await server.api("POST", "/api/key-groups", { name: "staging" })).body.id;
+      await server.api("POST", "/api/keys", { groupId: group, name: "acme" });
+      await server.api("POST", "/api/secrets", { name: "OLD", value: "v", scope: "global", rotateEveryDays: 30 });
+      // A folder in the draft's place stands for a disk that takes no new file.
+      await Deno.mkdir(join(draft, "in the way"), { recursive: true });
+      assert.equal((await server.api("POST", "/api/encryption-keys/rotation")).status >= 500, true);
+      const { data } = (await receiver.next("rotation.failed")).json;
+      assert.ok(data.auditId > 0);
+      assert.equal((await server.api("POST", "/api/encryption-keys/rotation")).status >= 500, true);
+      await Deno.remove(draft, { recursive: true });
+      assert.equal((await server.api("POST", "/api/encryption-keys/rotation")).status, 200);
+    }
+    assert.deepEqual(types(), ["rotation.failed"]);
+    now = began + 31 * day;
+    for (let n = 0; n < 3; n++) {
+      await using server = await start();
+      const due = await receiver.next("secret.due");
+      assert.equal(due.json.data.name, "OLD");
+      const old = await receiver.next("backup.old");
+      assert.deepEqual(old.json.data, { lastBackupAt: null, days: 7 });
+      assert.ok(server.url);
+    }
+    assert.deepEqual(types(), ["backup.old", "rotation.failed", "secret.due"]);
+    now = began + 91 * day;
+    {
+      await using server = await start();
+      // The key of this test was last used on the first day.
+      while (types().length < 6) await receiver.arrival();
+      const unused = receiver.received.filter(({ json }) => json.type === "key.unused");
+      assert.deepEqual(unused.map(({ json }) => json.data.keyName).sort(), ["management/bootstrap", "staging/acme"]);
+      await server.api("PUT", "/api/secrets/1", { value: "w" });
+    }
+    now += 31 * day;
+    await using server = await start();
+    while (types().length < 8) await receiver.arrival();
+    assert.ok(server.url);
+    assert.deepEqual(types(), [
+      "backup.old",
+      "backup.old",
+      "backup.old",
+      "key.unused",
+      "key.unused",
+      "rotation.failed",
+      "secret.due",
+      "secret.due",
+    ]);
+  });
 });
 
 Deno.test("the page adds a webhook, shows its secret once, tests it and deletes it", async () => {

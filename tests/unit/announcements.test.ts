@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { type AuditEvent, SERVER } from "../../src/actor.ts";
 import { Announcer } from "../../src/core/announcements/announcer.ts";
 import { auditAnnouncement } from "../../src/core/announcements/audited.ts";
-import { createChecks } from "../../src/core/announcements/checks.ts";
+import { type Check, createChecks } from "../../src/core/announcements/checks.ts";
 import { Deliveries } from "../../src/core/announcements/deliveries.ts";
 import { TYPES } from "../../src/core/announcements/events.ts";
+import { mailText } from "../../src/core/announcements/mail/text.ts";
 import { subscribersIn } from "../../src/core/announcements/subscribers.ts";
 import { createWebhookChannel } from "../../src/core/announcements/webhook_channel.ts";
 import { urlProblem } from "../../src/core/announcements/webhooks.ts";
-import type { KeyId } from "../../src/ids.ts";
+import type { FunctionId, KeyId, WebhookId } from "../../src/ids.ts";
 import { webhookAad } from "../../src/keyring/aad.ts";
 import { newWebhookSecret } from "../../src/keyring/webhook_secret.ts";
 import { ALONE } from "../../src/once_per_cluster.ts";
@@ -204,7 +205,7 @@ Deno.test("a sign-in is from a new place if no earlier one of the user was from 
     };
     rows.push(row);
     const found = auditAnnouncement(row, page);
-    if (found) assert.deepEqual(found.data, { userId: 1, email: "ada@example.com", address });
+    if (found && "data" in found) assert.deepEqual(found.data, { userId: 1, email: "ada@example.com", address });
     return found !== undefined;
   };
   const expected: [address: string | null, isNew: boolean][] = [
@@ -239,15 +240,182 @@ Deno.test("unused keys and old backups are announced once for each time, and not
       failing: () => [],
       keys: () => keys,
       now: () => now,
+      knowsBackups: true,
       unusedKeyDays: () => days,
       oldBackupDays: () => days,
     });
-    assert.deepEqual([...check(TYPES, false)], []);
-    assert.deepEqual([...check(["secret.due"], true)], []);
-    return [...check(TYPES, true)].map(({ type, topic }) => [type, topic]);
+    assert.deepEqual([...check(["secret.due"])], []);
+    return [...check(TYPES)].map((one) => "type" in one ? [one.type, one.topic] : []);
   };
   assert.deepEqual(found(90), [["key.unused", "unused 1 1"], ["key.unused", `unused 1 ${9 * DAY_MS}`]]);
   assert.deepEqual(found(0), []);
+});
+
+/** An announcer at a time of its own, over a store with a webhook that wants everything. */
+async function announcing(check: Check = () => []) {
+  const there = temporaryStore();
+  const { store } = there;
+  const state = { now: 1_000 * DAY_MS };
+  // deno-lint-ignore no-explicit-any
+  const announced: { type: string; data: any }[] = [];
+  const row = { url: "https://a.example", events: TYPES, createdAt: 1, updatedAt: 1 };
+  await store.commit(() => store.webhooks.insert(row));
+  const announcerOf = (looked: () => void) =>
+    new Announcer({
+      store,
+      subscribers: () => subscribersIn(store),
+      once: ALONE,
+      deliveries: { enqueue: (_, type, body) => void announced.push({ type, data: JSON.parse(body).data }) },
+      now: () => state.now,
+      check: (wanted) => {
+        looked();
+        return check(wanted);
+      },
+      warn: (message) => assert.fail(message),
+    });
+  return {
+    store,
+    state,
+    announced,
+    /** Lets a new announcer look once, as after a restart. */
+    async look() {
+      await using looked = { ...Promise.withResolvers<void>(), [Symbol.asyncDispose]: () => announcer.stop() };
+      const announcer = announcerOf(looked.resolve);
+      announcer.start();
+      await looked.promise;
+    },
+    audit: (action: string, subjectId: string | null, after: Record<string, unknown>) =>
+      store.commit(() =>
+        store.audit.add({
+          id: store.audit.lastId() + 1,
+          at: state.now,
+          actorKind: "server",
+          actorId: null,
+          actorName: null,
+          actorGroup: null,
+          address: null,
+          requestId: null,
+          action,
+          subjectKind: "x",
+          subjectId,
+          subjectName: "x",
+          before: null,
+          after: JSON.stringify(after),
+          mac: "",
+        })
+      ),
+    [Symbol.dispose]: () => there[Symbol.dispose](),
+  };
+}
+
+Deno.test("a rotation that keeps failing is announced once a day, and again once one had ended well", async () => {
+  using there = await announcing();
+  const { state, announced, audit, look } = there;
+  const fail = async () => {
+    state.now += 5_000;
+    await audit("rotation.failed", null, { why: "no space" });
+    await look();
+  };
+  for (let n = 0; n < 20; n++) await fail();
+  assert.deepEqual(announced.map(({ type }) => type), ["rotation.failed"]);
+  state.now += DAY_MS;
+  await fail();
+  await fail();
+  assert.equal(announced.length, 2);
+  await audit("rotation.finished", null, {});
+  await fail();
+  assert.equal(announced.length, 3);
+  // A server that stops continues the rotation at its next start.
+  await audit("rotation.finished", null, {});
+  await audit("rotation.failed", null, { why: "The server is stopping.", stopped: true });
+  await look();
+  assert.equal(announced.length, 3);
+});
+
+Deno.test("a function that keeps failing is announced once a day, and again once it had recovered", async () => {
+  let failing = true;
+  const functionId = 7 as FunctionId;
+  // deno-lint-ignore prefer-const
+  let there: Awaited<ReturnType<typeof announcing>>;
+  const check: Check = (wanted) =>
+    createChecks({
+      store: { ...there.store, functions: { ...there.store.functions, find: () => ({ name: "orders" }) as never } },
+      failing: () => failing ? [{ functionId, calls: 9, failures: 8 }] : [],
+      keys: () => [],
+      now: () => there.state.now,
+      knowsBackups: false,
+      unusedKeyDays: () => 0,
+      oldBackupDays: () => 1,
+    })(wanted);
+  there = await announcing(check);
+  using _ = there;
+  const { state, announced, look } = there;
+  for (let hour = 0; hour < 30; hour++) {
+    await look();
+    state.now += HOUR_MS;
+  }
+  assert.deepEqual(announced.map(({ type, data }) => [type, data.functionName]), [
+    ["function.failing", "orders"],
+    ["function.failing", "orders"],
+  ]);
+  failing = false;
+  await look();
+  failing = true;
+  state.now += 1;
+  await look();
+  await look();
+  assert.equal(announced.length, 3);
+  // Not more often than once an hour, however it changes.
+  for (let n = 0; n < 10; n++) {
+    failing = !failing;
+    await look();
+  }
+  assert.equal(announced.length, 3);
+});
+
+Deno.test("more leaks and canaries than the audit distinguishes are announced together", async () => {
+  using there = await announcing();
+  const { announced, audit, look, state } = there;
+  for (const action of ["secret.canary", "response.leaked"]) {
+    await audit(action, "1", { how: "read", secrets: ["A"] });
+    await audit(action, null, { from: "several others", repeated: 12 });
+    await audit(action, null, { from: "several others", repeated: 3 });
+    // Of one that was announced.
+    await audit(action, "1", { how: "read", secrets: ["A"], repeated: 5 });
+    await audit(action, null, { how: "read", secrets: ["A"], repeated: 5, ids: [1, 2] });
+  }
+  await look();
+  assert.deepEqual(announced.map(({ type, data }) => [type, data.count]), [
+    ["secret.canary", undefined],
+    ["secret.canary", 12],
+    ["secret.leaked", undefined],
+    ["secret.leaked", 12],
+  ]);
+  for (const { type, data } of announced) {
+    const body = JSON.stringify({ timestamp: new Date(state.now).toISOString(), data });
+    const { text } = mailText({ messages: [{ type, body }], publicUrl: "https://a.example", recipientsId: 1 });
+    assert.doesNotMatch(text, /null/);
+  }
+});
+
+Deno.test("an event that is added later does not bring what happened before, also after a restart", async () => {
+  using there = await announcing();
+  const { store, announced, audit, look, state } = there;
+  await store.commit(() =>
+    store.webhooks.update(1 as WebhookId, { url: "https://a.example", events: ["backup.old"], updatedAt: 2 })
+  );
+  await audit("response.leaked", "1", { secrets: ["A"] });
+  await look();
+  state.now += 1;
+  await store.commit(() =>
+    store.webhooks.update(1 as WebhookId, { url: "https://a.example", events: TYPES, updatedAt: state.now })
+  );
+  await look();
+  assert.deepEqual(announced, []);
+  await audit("response.leaked", "1", { secrets: ["A"] });
+  await look();
+  await look();
+  assert.equal(announced.length, 1);
 });
 
 Deno.test("a suspension is told to those who listen, with its end", () => {

@@ -9,7 +9,7 @@ import { auditAnnouncement, AUDITED_ACTIONS } from "./audited.ts";
 import type { Subscriber } from "./channel.ts";
 import type { Check } from "./checks.ts";
 import type { Deliveries } from "./deliveries.ts";
-import { type Announcement, bodyOf } from "./events.ts";
+import { type Announcement, bodyOf, type Ended } from "./events.ts";
 
 /** Name, in the table `meta`, of the id of the last entry of the audit that was announced. */
 const AUDIT_SEEN = "announcements.audit-seen";
@@ -76,7 +76,7 @@ export class Announcer {
     this.#lookAtAudit();
     this.#inTurn(async () => {
       const wanted = subscribers().flatMap(({ events }) => events);
-      if (wanted.length > 0) await this.#store([...check(wanted, once.leads)]);
+      if (wanted.length > 0 && once.leads) await this.#store([...check(wanted)]);
     });
   }
 
@@ -102,31 +102,36 @@ export class Announcer {
         const rows = audit.following(this.#seen, upTo, AUDIT_PAGE);
         const last = rows.at(-1)?.id;
         if (last === undefined) return;
-        await this.#store(rows.flatMap((row) => this.#announcementOf(row) ?? []), last);
+        await this.#store(rows.flatMap((row) => this.#newsOf(row) ?? []), last);
         this.#seen = last;
       }
     });
   }
 
-  #announcementOf(row: AuditRow): Announcement | undefined {
+  #newsOf(row: AuditRow): Announcement | Ended | undefined {
     if (!AUDITED_ACTIONS.includes(row.action)) return undefined;
     return auditAnnouncement(row, (filter, before, limit) => this.#options.store.audit.page(filter, before, limit));
   }
 
   /** Stores deliveries to each subscriber that wants to know, and has been there when it happened. */
-  async #store(announcements: readonly Announcement[], seen?: number): Promise<void> {
+  async #store(news: readonly (Announcement | Ended)[], seen?: number): Promise<void> {
     const { store: { announced, meta, commit }, deliveries, now } = this.#options;
     const receivers = this.#receivers();
-    const wanted = announcements.filter((one) => receivers(one).length > 0);
+    const isEnd = (one: Announcement | Ended): one is Ended => "ended" in one;
+    const wanted = news.filter((one) => isEnd(one) || receivers(one).length > 0);
     // By their own times, as an entry of the audit is read again after a restart if it was none.
     const isNews = ({ topic, at, againAfterMs = Infinity }: Announcement): boolean => {
       const before = announced.at(topic);
       return before === undefined || before <= at - againAfterMs;
     };
-    if (!wanted.some(isNews)) return;
+    if (!wanted.some((one) => isEnd(one) ? announced.at(one.ended) !== undefined : isNews(one))) return;
     await commit(() => {
       const receivers = this.#receivers();
       for (const one of wanted) {
+        if (isEnd(one)) {
+          announced.remove(one.ended);
+          continue;
+        }
         // Again, as another node may have been first, and one of them may repeat another.
         if (!isNews(one)) continue;
         announced.set(one.topic, one.at);

@@ -1,15 +1,16 @@
 // Makes announcements of entries of the audit, which has them from whichever node they happened on.
 
 import type { AuditFilter, AuditRow } from "../../store/audit.ts";
-import { HOUR_MS } from "../../time.ts";
-import type { Announcement } from "./events.ts";
+import { DAY_MS, HOUR_MS } from "../../time.ts";
+import type { Announcement, Ended } from "./events.ts";
 
-/** Actions that may be announced. */
+/** Actions that may be announced, or end what was. */
 export const AUDITED_ACTIONS: readonly string[] = [
   "secret.canary",
   "response.leaked",
   "response.blocked",
   "rotation.failed",
+  "rotation.finished",
   "sign-in.succeeded",
 ];
 
@@ -18,12 +19,18 @@ const EARLIER_SIGN_INS = 1_000;
 
 type Page = (filter: AuditFilter, before: number, limit: number) => AuditRow[];
 
-/** Returns what an entry of one of `AUDITED_ACTIONS` announces, if anything; `page` reads earlier ones. */
-export function auditAnnouncement(row: AuditRow, page: Page): Announcement | undefined {
+/** A failed rotation is tried again every few minutes or hours. */
+const ROTATION_AGAIN_MS = DAY_MS;
+const ROTATION = "rotation";
+
+/** Returns what an entry of one of `AUDITED_ACTIONS` announces or ends, if anything; `page` reads earlier ones. */
+export function auditAnnouncement(row: AuditRow, page: Page): Announcement | Ended | undefined {
   const { id, at, action, subjectId, subjectName } = row;
   const after = JSON.parse(row.after ?? "{}");
-  // Of entries that count repetitions of others.
-  if (subjectId === null && action !== "rotation.failed") return undefined;
+  if (subjectId === null && !action.startsWith("rotation.")) {
+    // Others count repetitions of what was announced.
+    return after.from === undefined ? undefined : furtherOnes(row, after.repeated ?? null);
+  }
   switch (action) {
     case "secret.canary": {
       const { how, functionId = null, functionName = null, keyId = null, keyName = null } = after;
@@ -64,10 +71,32 @@ export function auditAnnouncement(row: AuditRow, page: Page): Announcement | und
       };
     }
     case "rotation.failed":
-      return { type: "rotation.failed", topic: `audit ${id}`, at, data: { auditId: id } };
+      // The next start resumes it.
+      if (after.stopped) return undefined;
+      return { type: "rotation.failed", topic: ROTATION, againAfterMs: ROTATION_AGAIN_MS, at, data: { auditId: id } };
+    case "rotation.finished":
+      return { ended: ROTATION };
     default:
       return newPlace(row, page);
   }
+}
+
+/** Announces more leaks or canaries within a minute than the audit distinguishes, so that many cannot hide one. */
+function furtherOnes({ at, action }: AuditRow, count: number | null): Announcement | undefined {
+  const [topic, againAfterMs] = [`others ${action}`, HOUR_MS];
+  if (action === "secret.canary") {
+    const data = { secretId: null, name: null, how: null, functionId: null, functionName: null, keyId: null };
+    return {
+      type: "secret.canary",
+      topic,
+      againAfterMs,
+      at,
+      data: { ...data, keyName: null, revealedTo: null, count },
+    };
+  }
+  const blocked = action === "response.blocked";
+  const data = { functionId: null, functionName: null, secrets: [], blocked, requestId: null, count };
+  return { type: "secret.leaked", topic, againAfterMs, at, data };
 }
 
 /** The first sign-in of a user is from no new place. */

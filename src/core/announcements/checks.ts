@@ -4,15 +4,17 @@ import type { FunctionId } from "../../ids.ts";
 import type { Store } from "../../store/store.ts";
 import { DAY_MS, HOUR_MS } from "../../time.ts";
 import type { ListedKey } from "../access/listing.ts";
-import type { Announcement } from "./events.ts";
+import type { Announcement, Ended } from "./events.ts";
 
 /** A function fails when at least this many of its calls failed within an hour, and half of all. */
 const FAILURES_MIN = 5;
 const FUNCTIONS_MAX = 100;
+/** How often one is announced that keeps failing. */
+const FAILING_AGAIN_MS = DAY_MS;
 const SECRETS_PAGE = 500;
 
 export interface ChecksOptions {
-  readonly store: Pick<Store, "secrets" | "functions" | "audit">;
+  readonly store: Pick<Store, "secrets" | "functions" | "audit" | "announced">;
   /** Returns the functions whose calls failed since `sinceMs`, the worst first. */
   readonly failing: (
     sinceMs: number,
@@ -21,22 +23,22 @@ export interface ChecksOptions {
   /** Returns all API keys, with their last uses. */
   readonly keys: () => readonly Pick<ListedKey, "id" | "name" | "groupName" | "createdAt" | "lastUsedAt">[];
   readonly now: () => number;
+  /** Whether backups are recorded in the audit, which those of a cluster's nodes are not. */
+  readonly knowsBackups: boolean;
   /** With 0, none is announced; likewise below. */
   readonly unusedKeyDays: () => number;
   readonly oldBackupDays: () => number;
 }
 
-/** Returns what is so now, of the types that are wanted: on this node, and, if it leads, what all nodes know. */
-export type Check = (wanted: readonly string[], leads: boolean) => Iterable<Announcement>;
+/** Returns what is so now, of the types that are wanted, and what is no longer so. */
+export type Check = (wanted: readonly string[]) => Iterable<Announcement | Ended>;
 
 export function createChecks(options: ChecksOptions): Check {
-  return function* (wanted, leads) {
-    // Of the calls on this node.
+  return function* (wanted) {
     if (wanted.includes("function.failing")) yield* failingFunctions(options);
-    if (!leads) return;
     if (wanted.includes("secret.due")) yield* dueSecrets(options);
     if (wanted.includes("key.unused")) yield* unusedKeys(options);
-    if (wanted.includes("backup.old")) yield* oldBackup(options);
+    if (wanted.includes("backup.old") && options.knowsBackups) yield* oldBackup(options);
   };
 }
 
@@ -65,18 +67,24 @@ function* dueSecrets({ store: { secrets }, now }: ChecksOptions): Iterable<Annou
   }
 }
 
-function* failingFunctions({ store, failing, now }: ChecksOptions): Iterable<Announcement> {
+function* failingFunctions({ store, failing, now }: ChecksOptions): Iterable<Announcement | Ended> {
   const at = now();
+  const topics = new Set<string>();
   for (const { functionId, calls, failures } of failing(at - HOUR_MS, FUNCTIONS_MAX)) {
     const found = store.functions.find(functionId);
     if (!found || failures < FAILURES_MIN || failures * 2 < calls) continue;
+    const topic = `failing ${functionId}`;
+    topics.add(topic);
     yield {
       type: "function.failing",
-      topic: `failing ${functionId}`,
-      againAfterMs: HOUR_MS,
+      topic,
+      againAfterMs: FAILING_AGAIN_MS,
       at,
       data: { functionId, functionName: found.name, calls, failures },
     };
+  }
+  for (const { topic, at: announcedAt } of store.announced.topics("failing ")) {
+    if (!topics.has(topic) && announcedAt <= at - HOUR_MS) yield { ended: topic };
   }
 }
 

@@ -28,6 +28,11 @@ export interface Announcement {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** The end of what was announced: it is announced at once if it happens again. */
+export interface Ended {
+  readonly ended: string;
+}
+
 /** Returns the JSON that is sent. */
 export function bodyOf({ type, at, data }: {
   readonly type: string;

@@ -255,7 +255,9 @@ export class Rotation {
 
   async #auditFailure(actor: Actor, error: unknown): Promise<void> {
     try {
-      await this.#store.commit(() => this.#audit(actor, "rotation.failed", { why: messageOf(error) }));
+      await this.#store.commit(() =>
+        this.#audit(actor, "rotation.failed", { why: messageOf(error), ...this.#stopping && { stopped: true } })
+      );
     } catch (problem) {
       // The cause of the failure, such as a full disk, prevents this write, too.
       this.#report("error", `The failure of a rotation could not be recorded in the audit: ${messageOf(problem)}`);

@@ -21,7 +21,7 @@ interface Kind {
   readonly page: (data: Data) => string;
 }
 
-const functionPage = ({ functionId }: Data) => `/web/functions/${functionId}`;
+const functionPage = ({ functionId }: Data) => functionId ? `/web/functions/${functionId}` : "/web/audit";
 const named = (name: unknown): string => short(name, NAME_MAX);
 
 /** By the type of an announcement. */
@@ -32,14 +32,17 @@ const KINDS: Readonly<Record<string, Kind>> = {
     page: ({ secretId }) => `/web/secrets/${secretId}/edit`,
   },
   "secret.leaked": {
-    sentence: ({ functionName, secrets, blocked }) =>
-      `A response of the function ${named(functionName)} held ${secrets.slice(0, 3).map(named).join(", ")}${
-        secrets.length > 3 ? ` and ${secrets.length - 3} more` : ""
-      }${blocked ? ", and was blocked" : ""}`,
+    sentence: ({ functionName, secrets, blocked, count }) =>
+      count
+        ? `${count} more responses of several functions held values of secrets`
+        : `A response of the function ${named(functionName)} held ${secrets.slice(0, 3).map(named).join(", ")}${
+          secrets.length > 3 ? ` and ${secrets.length - 3} more` : ""
+        }${blocked ? ", and was blocked" : ""}`,
     page: functionPage,
   },
   "secret.canary": {
-    sentence: ({ name, how, functionName, revealedTo }) => {
+    sentence: ({ name, how, functionName, revealedTo, count }) => {
+      if (count) return `Several canaries were read, sent out or revealed ${count} more times`;
       const who = functionName
         ? ` by the function ${named(functionName)}`
         : revealedTo?.name
@@ -47,7 +50,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
         : "";
       return `The canary ${named(name)} was ${how === "sent" ? "sent out" : how}${who}`;
     },
-    page: ({ secretId }) => `/web/secrets/${secretId}/history`,
+    page: ({ secretId }) => secretId ? `/web/secrets/${secretId}/history` : "/web/audit",
   },
   "function.failing": {
     sentence: ({ functionName, calls, failures }) =>
