@@ -40,7 +40,7 @@ const PAIRS: readonly (readonly [texts: readonly string[], surfaces: readonly st
   [["warn"], ["bg", "panel", "raised", "hover", "warn-soft"], 4.5],
   [["bad"], ["bg", "panel", "raised", "hover", "bad-soft"], 4.5],
   [["on-accent"], ["accent", "accent-hover", "bad-fill", "bad-fill-hover"], 4.5],
-  [["control-line", "focus"], ["bg", "panel", "raised"], 3],
+  [["control-line", "focus", "ok-dot", "warn-dot", "bad-dot"], ["bg", "panel", "raised"], 3],
   [["chart-1", "chart-2", "chart-3", "chart-4"], ["bg", "raised"], 3],
   [
     ["text", "keyword", "string", "number", "comment", "type", "function", "property"].map((name) => `code-${name}`),

@@ -143,9 +143,13 @@ function BarePage({ c, title, scripts = [], styles = [], children }: FrameProps 
   return (
     <Document c={c} title={title} scripts={scripts} styles={styles}>
       <main id="main" class="bare">
-        <p class="brand">Crude Functions</p>
-        <h1>{title}</h1>
-        {children}
+        <p class="brand">
+          <img src="/web/assets/icon.svg" alt="" width="20" height="20" /> Crude Functions
+        </p>
+        <div class="card">
+          <h1>{title}</h1>
+          {children}
+        </div>
       </main>
     </Document>
   );

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { SessionId } from "../../../../ids.ts";
 import type { SessionRow } from "../../../../store/admins.ts";
 import { idText } from "../../../inputs/fields.ts";
-import { Ago, Badge, PostButton } from "../../ui/components.tsx";
+import { Ago, Badge, Button, ButtonLink, Card, PostButton, StatusDot } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -76,9 +76,8 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
   return page(c, {
     title: "Your account",
     children: (
-      <>
-        <section class="narrow" aria-labelledby="who">
-          <h2 id="who">Name</h2>
+      <div class="cards">
+        <Card title="Name" id="who">
           <ProblemSummary problems={wrong.name} labels={{ name: "Name" }} />
           <form method="post" action="/web/account/name">
             <FormToken />
@@ -93,11 +92,10 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
               autocomplete="name"
               required
             />
-            <button type="submit">Change name</button>
+            <Button kind="secondary">Change name</Button>
           </form>
-        </section>
-        <section class="narrow" aria-labelledby="secret">
-          <h2 id="secret">Password</h2>
+        </Card>
+        <Card title="Password" id="secret">
           <ProblemSummary
             problems={wrong.password}
             labels={{ current: "Current password", password: "New password", again: "New password again" }}
@@ -114,30 +112,29 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
               required
             />
             <PasswordFields problems={wrong.password} label="New password" />
-            <button type="submit">Change password</button>
+            <Button kind="secondary">Change password</Button>
           </form>
-        </section>
-        <section aria-labelledby="factor">
-          <h2 id="factor">Second factor</h2>
+        </Card>
+        <Card title="Second factor" id="factor">
+          <p>
+            <StatusDot kind={row.totpNonce === null ? "warn" : "ok"}>{row.totpNonce === null ? "off" : "on"}</StatusDot>
+          </p>
           <p>
             {row.totpNonce === null
               ? "Signing in asks only for your password. With an authenticator app, a stolen password is not enough."
               : "Signing in also asks for a code of your authenticator app."}
           </p>
-          <p>
-            <a href="/web/account/second-factor" class="button">
-              {row.totpNonce === null ? "Set up a second factor" : "Manage the second factor"}
-            </a>
-          </p>
-        </section>
-        <section aria-labelledby="where">
-          <h2 id="where">Where you are signed in</h2>
+          <ButtonLink href="/web/account/second-factor" kind="secondary" icon="shield-check">
+            {row.totpNonce === null ? "Set up a second factor" : "Manage the second factor"}
+          </ButtonLink>
+        </Card>
+        <Card title="Where you are signed in" id="where">
           <Sessions sessions={admins.sessions.list(id)} own={sessionId} now={now()} />
           <form method="post" action="/web/account/sessions/end-all">
-            <button type="submit" class="secondary">Sign out everywhere</button>
+            <Button kind="danger-quiet">Sign out everywhere</Button>
           </form>
-        </section>
-      </>
+        </Card>
+      </div>
     ),
   }, Object.keys(wrong).length > 0 ? 400 : 200);
 }
@@ -163,7 +160,7 @@ function Sessions({ sessions, own, now }: { sessions: readonly SessionRow[]; own
         { label: "Last seen", cell: ({ lastSeenAt }) => <Ago ms={lastSeenAt} now={now} /> },
         {
           label: "Actions",
-          isLabelHidden: true,
+          isActions: true,
           cell: ({ id, userAgent, address }) =>
             id !== own && (
               <PostButton

@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import type { Enrolment } from "../../../../core/admins/second_factor.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
-import { CopyLine, FormActions } from "../../ui/components.tsx";
+import { Card, CopyLine, FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { fieldText, type Problems, redirect } from "../../shell/forms.ts";
@@ -159,16 +159,14 @@ function managePage(
     children: (
       <div class="narrow">
         <p>Signing in asks for a code of your authenticator app.</p>
-        <section aria-labelledby="codes">
-          <h2 id="codes">Recovery codes</h2>
+        <Card title="Recovery codes" id="codes">
           <p>
             {left === 0 ? "You have no recovery codes left." : `You have ${left} unused recovery codes.`}{" "}
             New ones replace all earlier ones.
           </p>
           <Proof action={`${PATH}/codes`} prefix="codes-" label="Create new codes" problems={wrong.codes} />
-        </section>
-        <section aria-labelledby="remove">
-          <h2 id="remove">Remove it</h2>
+        </Card>
+        <Card title="Remove it" id="remove" kind="danger">
           <p>
             After that, your password is enough to sign in. To change to another app, remove this one and set up the new
             one.
@@ -180,7 +178,7 @@ function managePage(
             danger
             problems={wrong.remove}
           />
-        </section>
+        </Card>
       </div>
     ),
   }, Object.keys(wrong).length > 0 ? 400 : 200);

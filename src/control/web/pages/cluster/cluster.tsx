@@ -24,10 +24,10 @@ function showCluster(c: Context<WebEnv>, state: ClusterState, now: number) {
 
 function Single() {
   return (
-    <Empty>
+    <Empty icon="server" title="One server">
       <p>
-        This server works alone, with its own database. To let several servers share functions, secrets and keys, give
-        each of them the address of one PostgreSQL in <code>DATABASE_URL</code>.
+        It works alone, with its own database. To let several servers share functions, secrets and keys, give each of
+        them the address of one PostgreSQL in <code>DATABASE_URL</code>.
       </p>
     </Empty>
   );

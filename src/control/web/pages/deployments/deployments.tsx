@@ -85,9 +85,9 @@ function Changed() {
 
 function None() {
   return (
-    <Empty>
+    <Empty icon="rocket" title="No deployments yet">
       <p>
-        No deployments yet. <code>crude deploy</code>{" "}
+        <code>crude deploy</code>{" "}
         deploys a folder from another machine; without it, change functions and files on their pages.
       </p>
     </Empty>
@@ -100,6 +100,7 @@ function List({ rows, live }: { rows: readonly Deployment[]; live: Live }) {
       label="Deployments, the newest first"
       class="versions"
       isStacked
+      isLong
       rows={rows}
       columns={[
         {

@@ -39,6 +39,7 @@ function Changes({ rows, path }: { rows: readonly VersionOfFile[]; path: string 
       label="Versions that changed this file, the newest first"
       class="versions"
       isStacked
+      isLong
       rows={rows}
       columns={[
         { label: "Version", isRowHeader: true, cell: ({ id }) => <a href={versionPath(id)}>Version {id}</a> },

@@ -34,7 +34,11 @@ export function addHistory(web: Web, deps: WebDeps): void {
             Each change of the code makes a version, also an edit in the code folder. Restoring one makes a new version.
           </p>
           {rows.length === 0
-            ? <Empty>No versions yet. The first file that you create makes one.</Empty>
+            ? (
+              <Empty icon="rotate-ccw-clock" title="No versions yet">
+                <p>The first file that you create makes one.</p>
+              </Empty>
+            )
             : <Versions rows={rows} current={current} />}
           <Pager next={next === undefined ? undefined : `${HISTORY_PATH}?before=${next}`} what="versions" />
         </>
@@ -49,6 +53,7 @@ function Versions({ rows, current }: { rows: readonly (Version & { files: number
       label="Versions of the code, the newest first"
       class="versions"
       isStacked
+      isLong
       rows={rows}
       columns={[
         {

@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import type { InstalledPackage } from "../../../../code/packages.ts";
-import { Badge, Empty } from "../../ui/components.tsx";
+import { Badge, Button, Empty } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
@@ -41,8 +41,10 @@ function showPackages(c: Context<WebEnv>, packages: readonly InstalledPackage[])
     title: "Packages",
     children: packages.length === 0
       ? (
-        <Empty>
-          <p>No function imports a package yet. Import one from npm or JSR in a function's code.</p>
+        <Empty icon="package" title="No packages yet">
+          <p>
+            A function gets one by importing it from npm or JSR, such as <code>import {"{ z }"} from "npm:zod"</code>.
+          </p>
         </Empty>
       )
       : (
@@ -101,7 +103,7 @@ function Update({ installed: { name, registry, versions } }: { installed: Instal
   const isImported = versions.some(({ functions }) => functions.some(({ specifiers }) => specifiers.length > 0));
   if (registry !== "npm" || !isImported) return <span class="quiet">with its dependents</span>;
   return (
-    <form method="post" action={`${PATH}/update`} class="inline">
+    <form method="post" action={`${PATH}/update`} class="line">
       <input type="hidden" name="name" value={name} />
       <input
         name="to"
@@ -111,7 +113,7 @@ function Update({ installed: { name, registry, versions } }: { installed: Instal
         maxlength={100}
         size={14}
       />
-      <button type="submit" class="secondary" aria-label={`Update ${name}`}>Update</button>
+      <Button kind="secondary" label={`Update ${name}`}>Update</Button>
     </form>
   );
 }

@@ -8,7 +8,19 @@ import { conflict, invalid } from "../../../../errors.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
 import { idText } from "../../../inputs/fields.ts";
 import { Altered, AlteredBadge } from "../../ui/altered.tsx";
-import { Ago, Badge, CopyLine, Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
+import {
+  Ago,
+  Badge,
+  Button,
+  ButtonLink,
+  Card,
+  CopyLine,
+  Fact,
+  Facts,
+  FormActions,
+  StatusDot,
+  Time,
+} from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -121,10 +133,10 @@ interface NewUser {
 function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: WebDeps) {
   return page(c, {
     title: "Users",
-    actions: <a href={`${PATH}/new`} class="button">Invite a user</a>,
+    actions: <ButtonLink href={`${PATH}/new`} icon="user-plus">Invite a user</ButtonLink>,
     children: (
       <>
-        <p>Every user can see and change everything on these pages, including secrets.</p>
+        <p class="quiet">Every user can see and change everything on these pages, including secrets.</p>
         <DataTable
           label="Users"
           isStacked
@@ -135,12 +147,15 @@ function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: 
               isRowHeader: true,
               cell: ({ id, name }) => (
                 <>
-                  <a href={`${PATH}/${id}`}>{name}</a> {id === c.get("admin").id && "(you)"}
+                  <a href={`${PATH}/${id}`}>{name}</a> {id === c.get("admin").id && <Badge kind="plain">you</Badge>}
                 </>
               ),
             },
             { label: "E-mail", cell: ({ email }) => email },
-            { label: "State", cell: (row) => isAltered("admins", row.id) ? <AlteredBadge /> : <State row={row} /> },
+            {
+              label: "Signs in with",
+              cell: (row) => isAltered("admins", row.id) ? <AlteredBadge /> : <State row={row} />,
+            },
             {
               label: "Last sign-in",
               cell: ({ lastSignInAt }) => lastSignInAt === null ? "never" : <Ago ms={lastSignInAt} now={now()} />,
@@ -153,8 +168,10 @@ function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: 
 }
 
 function State({ row: { password, totpNonce } }: { row: AdminRow }) {
-  if (password === null) return <Badge kind="warn">invited</Badge>;
-  return totpNonce === null ? <Badge kind="plain">password</Badge> : <Badge kind="ok">second factor</Badge>;
+  if (password === null) return <StatusDot kind="off">nothing yet: invited</StatusDot>;
+  return totpNonce === null
+    ? <StatusDot kind="warn">password only</StatusDot>
+    : <StatusDot kind="ok">password and second factor</StatusDot>;
 }
 
 function newPage(
@@ -188,10 +205,10 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
   return page(c, {
     title: row.name,
     children: (
-      <>
+      <div class="cards">
         <Facts>
           <Fact term="E-mail">{row.email}</Fact>
-          <Fact term="State">
+          <Fact term="Signs in with">
             <State row={row} />
           </Fact>
           <Fact term="Created">
@@ -207,8 +224,7 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
             />
           )
           : (
-            <section class="narrow" aria-labelledby="reset">
-              <h2 id="reset">{row.password === null ? "New invitation" : "New password"}</h2>
+            <Card title={row.password === null ? "New invitation" : "New password"} id="reset">
               <p>
                 {row.password === null
                   ? `Creates a new link with which ${row.email} chooses a password. It replaces the earlier link.`
@@ -222,12 +238,11 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
                     Also remove their second factor now; the app and the recovery codes become invalid
                   </label>
                 )}
-                <button type="submit" class="secondary">Create a link</button>
+                <Button kind="secondary">Create a link</Button>
               </form>
-            </section>
+            </Card>
           )}
-        <section class="narrow" aria-labelledby="remove">
-          <h2 id="remove">Remove</h2>
+        <Card title="Remove" id="remove" kind="danger">
           <p>Ends all sessions of {row.email} at once. What they created is kept.</p>
           <ProblemSummary problems={problems} labels={{ email: "E-mail" }} />
           <form method="post" action={`${action}/remove`}>
@@ -240,10 +255,10 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
               autocomplete="off"
               required
             />
-            <button type="submit" class="danger">Remove user</button>
+            <Button kind="danger">Remove user</Button>
           </form>
-        </section>
-      </>
+        </Card>
+      </div>
     ),
   }, problems ? 400 : 200);
 }
