@@ -10,6 +10,8 @@ COPY main.ts deno.json deno.lock ./
 COPY src ./src
 COPY workers ./workers
 COPY static ./static
+# The pages show it.
+COPY docs ./docs
 COPY deploy/backup.sh ./deploy/
 RUN /opt/deno/bin/deno install --frozen --entrypoint main.ts src/cli/main.ts
 # The launcher in bin is a script for Node.js; this is the program itself.

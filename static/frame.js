@@ -49,7 +49,9 @@ function watchNotices() {
   new MutationObserver(complete).observe(notices, { childList: true });
   complete();
   // What is there when a page loads is not announced; what comes later is.
-  setTimeout(() => notices.replaceChildren(...notices.children), 100);
+  setTimeout(() => {
+    if (!notices.contains(document.activeElement)) notices.replaceChildren(...notices.children);
+  }, 100);
   // What gets the focus must not be under a notice.
   document.addEventListener("focusin", ({ target }) => {
     if (notices.childElementCount === 0 || notices.contains(target) || !target.closest("main")) return;
@@ -63,7 +65,9 @@ function guideMenu() {
   const sidebar = document.getElementById("sidebar");
   if (!sidebar) return;
   sidebar.addEventListener("toggle", ({ newState }) => {
-    if (newState === "open") sidebar.querySelector("[aria-current], .sections a")?.focus();
+    if (newState === "open") {
+      (sidebar.querySelector(".sections [aria-current]") ?? sidebar.querySelector(".sections a")).focus();
+    }
   });
   sidebar.addEventListener("focusout", ({ relatedTarget }) => {
     if (relatedTarget && !sidebar.contains(relatedTarget) && isOpen(sidebar)) sidebar.hidePopover();
@@ -109,7 +113,7 @@ function labelCollapse(button, state) {
 /** A narrow sidebar shows icons; their titles name them for the mouse. */
 function titleEntries() {
   const isNarrow = document.documentElement.dataset.sidebar === "narrow";
-  for (const link of document.querySelectorAll(".sidebar .sections a, .sidebar .search-link")) {
+  for (const link of document.querySelectorAll(".sidebar :is(.sections a, .search-link, .about a)")) {
     if (isNarrow) link.title = link.querySelector(".label").textContent;
     else link.removeAttribute("title");
   }

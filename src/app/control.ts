@@ -113,6 +113,7 @@ async function loadWeb(
   return createWeb({
     ...services,
     matrix: createSecretMatrix(store, secrets),
+    nameSearch: store.nameSearch,
     suspended: () => pool.suspended() as FunctionId[],
     sandboxWarnings: warnings,
     alterations: () => integrity.findings,

@@ -18,6 +18,7 @@ import { DatabaseBinding, FINGERPRINT } from "./binding.ts";
 import { type AppliedListener, type ChangeCounter, Database } from "./database.ts";
 import { createFunctionSecretStore, type FunctionSecretStore } from "./function_secrets.ts";
 import { createFunctionStore, type FunctionStore } from "./functions.ts";
+import { createNameSearch, type NameSearch } from "./name_search.ts";
 import { createOwnerStore, type OwnerStore } from "./owners.ts";
 import { createSecretNameStore, type SecretNameStore } from "./secret_names.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
@@ -41,6 +42,7 @@ export interface Store {
   readonly ciphertexts: CiphertextStore;
   readonly codeVersions: CodeVersionStore;
   readonly functions: FunctionStore;
+  readonly nameSearch: NameSearch;
   readonly owners: OwnerStore;
   readonly packageLocks: PackageLockStore;
   readonly functionSecrets: FunctionSecretStore;
@@ -202,6 +204,7 @@ function storeOf(
     ciphertexts: createCiphertextStore(db, rows),
     codeVersions: createCodeVersionStore(db),
     functions: createFunctionStore(db, rows),
+    nameSearch: createNameSearch(db),
     owners: createOwnerStore(db),
     packageLocks: createPackageLockStore(db, rows),
     functionSecrets: createFunctionSecretStore(db),

@@ -100,7 +100,7 @@ Deno.test("every page is accessible and fits, and no name, code, log line or que
     ...["secrets?q", "keys?q", "functions?search", "audit?actor", "audit?subject", "audit?from", "logs?search"],
     ...["logs?requestId", "logs?cursor", "metrics?range", "files?folder", "secrets/new?name", "secrets/new?comment"],
     ...["secrets/owners?scope=key&find", "secrets/owners?scope=key&empty", "secrets/resolve?q", "sign-in?to"],
-    ...["files/history?path", "history?before", "deployments?before"],
+    ...["files/history?path", "history?before", "deployments?before", "search?q"],
     ...["setup?token", "nowhere?x", `${TERMINAL}&machine`],
   ].map((asked) => `/web/${asked}=${encodeURIComponent(ATTACK)}`);
   const replaced = `/web/history/2/file?${new URLSearchParams({ path: file })}`;

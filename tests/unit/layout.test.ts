@@ -173,6 +173,7 @@ Deno.test("the composition root, tests and static files are imported by no sourc
     if (target === undefined || target.startsWith("src/")) return true;
     if (/^workers\b/.test(target)) return path.startsWith("src/sandbox/");
     if (/^static\b/.test(target)) return path.startsWith("src/control/") || path === "src/crude/bundle/main.ts";
+    if (/^docs\b/.test(target)) return path.startsWith("src/control/web/pages/docs/");
     // The program's folder, from which sandboxes get their code.
     return target === "deno.json" || (isComposition(path) && target === "");
   };

@@ -15,6 +15,8 @@ import { addFunctions } from "./pages/functions/functions.tsx";
 import { addAnnouncements } from "./pages/announcements/announcements.tsx";
 import { addComponents } from "./pages/components/components.tsx";
 import { addCluster } from "./pages/cluster/cluster.tsx";
+import { addDocuments } from "./pages/docs/docs.tsx";
+import { Documents } from "./pages/docs/documents.ts";
 import { addDeployments } from "./pages/deployments/deployments.tsx";
 import { addHistory } from "./pages/history/history.tsx";
 import { addHome } from "./pages/home/home.tsx";
@@ -25,6 +27,7 @@ import { addLogs } from "./pages/logs/logs.tsx";
 import { addMetrics } from "./pages/metrics/metrics.tsx";
 import { resumeOf } from "./pages/sign_in/replay_after_sign_in.tsx";
 import { addPackages } from "./pages/packages/packages.tsx";
+import { addSearch } from "./pages/search/search.tsx";
 import { addSecrets } from "./pages/secrets/secrets.ts";
 import { addSettings } from "./pages/settings/settings.tsx";
 import { pageHeaders, sameOriginOnly } from "./shell/security.ts";
@@ -78,6 +81,9 @@ export function createWeb(deps: WebDeps): Web {
   addPackages(web, deps);
   addSettings(web, deps);
   if (deps.devPages) addComponents(web);
+  const documents = new Documents();
+  addDocuments(web, documents);
+  addSearch(web, deps, documents);
   return web;
 }
 

@@ -35,6 +35,22 @@ const ASSETS: Record<string, Asset> = {
     type: "text/css",
     load: async () => (await import("../../../../static/pages.css", { with: { type: "text" } })).default,
   },
+  "palette.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/palette.js", { with: { type: "text" } })).default,
+  },
+  "shortcuts.js": {
+    type: "text/javascript",
+    load: async () => (await import("../../../../static/shortcuts.js", { with: { type: "text" } })).default,
+  },
+  "search.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/search.css", { with: { type: "text" } })).default,
+  },
+  "docs.css": {
+    type: "text/css",
+    load: async () => (await import("../../../../static/docs.css", { with: { type: "text" } })).default,
+  },
   "app.js": {
     type: "text/javascript",
     load: async () => (await import("../../../../static/app.js", { with: { type: "text" } })).default,

@@ -7,6 +7,7 @@ import type { DerivedKey } from "../../../keyring/derived_key.ts";
 import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
 import type { TypeCheck } from "../../../code/checks/type_check.ts";
 import type { SecretReferences } from "../../../core/secrets/references.ts";
+import type { NameSearch } from "../../../store/name_search.ts";
 import type { ApiDeps } from "../../services.ts";
 import type { Client } from "../../../http/client_address.ts";
 
@@ -16,6 +17,7 @@ export interface WebDeps extends ApiDeps {
   readonly now: () => number;
   /** Secrets by name and owner, for the secrets pages. */
   readonly matrix: SecretMatrix;
+  readonly nameSearch: NameSearch;
   /** Returns the ids of the functions that are suspended because their processes kept ending. */
   readonly suspended: () => readonly FunctionId[];
   /** Isolation features that this machine lacks, as sentences. */

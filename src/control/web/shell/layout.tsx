@@ -51,10 +51,15 @@ function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = []
   // An error may come before the steps are known.
   const steps = path === "/web" ? undefined : c.get("firstSteps")?.();
   return (
-    <Document c={c} title={title} scripts={scripts} styles={styles}>
+    <Document
+      c={c}
+      title={title}
+      scripts={["palette.js", "shortcuts.js", ...scripts]}
+      styles={["search.css", ...styles]}
+    >
       <a class="skip" href="#main">Skip to content</a>
       <div class="frame">
-        <TopBar />
+        <TopBar path={path} />
         <Sidebar
           place={place}
           path={path}

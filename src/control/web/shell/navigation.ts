@@ -1,12 +1,19 @@
 // Lists the sections of the pages in their groups. The sidebar, breadcrumbs and the search show them.
 
+import type { IconName } from "../icons/icon.tsx";
+
 export interface Section {
   readonly path: string;
   readonly name: string;
-  /** A name of `Icon`. */
-  readonly icon: string;
+  readonly icon: IconName;
   /** Pages of the section with lists of their own. */
-  readonly parts?: readonly { readonly path: string; readonly name: string }[];
+  readonly parts?: readonly Part[];
+}
+
+export interface Part {
+  readonly path: string;
+  readonly name: string;
+  readonly icon: IconName;
 }
 
 export interface SectionGroup {
@@ -16,10 +23,10 @@ export interface SectionGroup {
 
 export const OVERVIEW_PATH = "/web";
 
-const CODE_PARTS = [
-  { path: "/web/files", name: "Files" },
-  { path: "/web/history", name: "History" },
-  { path: "/web/deployments", name: "Deployments" },
+const CODE_PARTS: readonly Part[] = [
+  { path: "/web/files", name: "Files", icon: "folder" },
+  { path: "/web/history", name: "History", icon: "rotate-ccw-clock" },
+  { path: "/web/deployments", name: "Deployments", icon: "rocket" },
 ];
 
 export const GROUPS: readonly SectionGroup[] = [
@@ -61,7 +68,7 @@ export const GROUPS: readonly SectionGroup[] = [
 /** Where a path is: its section, and the part of it if the section has parts. */
 export interface Place {
   readonly section: Section;
-  readonly part?: { readonly path: string; readonly name: string };
+  readonly part?: Part;
 }
 
 /** Returns the place of a path; undefined for pages of no section, such as the account. */

@@ -1,9 +1,12 @@
-// Implements the sidebar: sections, documentation, and the menu of the account. On narrow screens it is a menu
+// Implements the sidebar: search, sections, documentation, and the menu of the account. On narrow screens it is a menu
 // over the page, which the browser opens and closes without scripts.
 
 import type { Child } from "hono/jsx";
+import { Icon, type IconName } from "../icons/icon.tsx";
 import { type Look, LOOK_PATH } from "./look.ts";
 import { GROUPS, type Place } from "./navigation.ts";
+
+export const SEARCH_PATH = "/web/search";
 
 interface SidebarProps {
   readonly place: Place | undefined;
@@ -34,14 +37,15 @@ export function Sidebar({ place, path, returnTo, look, email, version }: Sidebar
             aria-label={label}
             title={label}
           >
-            <span aria-hidden="true">{isNarrow ? "»" : "«"}</span>
+            <Icon name="panel-left" />
           </button>
         </LookForm>
         <button type="button" class="icon-button menu-close" popovertarget="sidebar" popovertargetaction="hide">
-          <span aria-hidden="true">×</span>
+          <Icon name="x" />
           <span class="visually-hidden">Close the menu</span>
         </button>
       </div>
+      <SearchLink path={path} />
       <div class="sections">
         {GROUPS.map(({ name, sections }) => (
           <div>
@@ -52,14 +56,21 @@ export function Sidebar({ place, path, returnTo, look, email, version }: Sidebar
                 const parts = isHere ? section.parts : undefined;
                 return (
                   <li>
-                    <Entry href={section.path} isCurrent={isHere && parts === undefined} isAround={isHere}>
+                    <Entry
+                      icon={section.icon}
+                      href={section.path}
+                      isCurrent={isHere && parts === undefined}
+                      isAround={isHere}
+                    >
                       {section.name}
                     </Entry>
                     {parts && (
                       <ul class="parts">
                         {parts.map((part) => (
                           <li>
-                            <Entry href={part.path} isCurrent={part === place?.part}>{part.name}</Entry>
+                            <Entry icon={part.icon} href={part.path} isCurrent={part === place?.part}>
+                              {part.name}
+                            </Entry>
                           </li>
                         ))}
                       </ul>
@@ -73,27 +84,54 @@ export function Sidebar({ place, path, returnTo, look, email, version }: Sidebar
       </div>
       <AccountMenu path={path} returnTo={returnTo} look={look} email={email} />
       <footer class="about">
-        <a href="/api/docs">API</a> <span>Crude Functions {version}</span>
+        <a href="/web/docs">
+          <Icon name="book-open" />
+          <span class="label">Docs</span>
+        </a>
+        <a href="/api/docs">
+          <Icon name="braces" />
+          <span class="label">API</span>
+        </a>
+        <span>Crude Functions {version}</span>
       </footer>
     </nav>
   );
 }
 
 /** The bar above pages on narrow screens, whose button opens the sidebar. */
-export function TopBar() {
+export function TopBar({ path }: { path: string }) {
   return (
     <header class="top-bar">
       <button type="button" class="icon-button" popovertarget="sidebar">
-        <span aria-hidden="true">☰</span>
+        <Icon name="menu" />
         <span class="visually-hidden">Menu</span>
       </button>
       <a class="brand" href="/web">Crude Functions</a>
+      <SearchLink path={path} />
     </header>
   );
 }
 
+/** Opens the palette; without scripts, the page that searches. */
+function SearchLink({ path }: { path: string }) {
+  return (
+    <a
+      class="search-link"
+      href={SEARCH_PATH}
+      data-palette
+      aria-keyshortcuts="Control+K Meta+K"
+      aria-current={path === SEARCH_PATH ? "page" : undefined}
+    >
+      <Icon name="search" />
+      <span class="label">Search</span>
+      <kbd aria-hidden="true">Ctrl K</kbd>
+    </a>
+  );
+}
+
 /** `isAround` marks a section one of whose parts is the current one. */
-function Entry({ href, isCurrent, isAround = false, children }: {
+function Entry({ icon, href, isCurrent, isAround = false, children }: {
+  icon: IconName;
   href: string;
   isCurrent: boolean;
   isAround?: boolean;
@@ -101,6 +139,7 @@ function Entry({ href, isCurrent, isAround = false, children }: {
 }) {
   return (
     <a href={href} class={isAround ? "around" : undefined} aria-current={isCurrent ? "page" : undefined}>
+      <Icon name={icon} />
       <span class="label">{children}</span>
     </a>
   );
@@ -117,9 +156,13 @@ function AccountMenu({ path, returnTo, look, email }: {
       <button type="button" class="account-button" popovertarget="account-menu" title={email}>
         <span class="avatar" aria-hidden="true">{email.slice(0, 1).toUpperCase()}</span>
         <span class="visually-hidden">Account menu of</span> <span class="label">{email}</span>
+        <Icon name="chevrons-up-down" />
       </button>
       <div class="account-menu" id="account-menu" popover="auto">
-        <a href="/web/account" aria-current={path === "/web/account" ? "page" : undefined}>Your account</a>
+        <a href="/web/account" aria-current={path === "/web/account" ? "page" : undefined}>
+          <Icon name="user" />
+          Your account
+        </a>
         <LookForm returnTo={returnTo}>
           <Choice label="Theme" name="theme" chosen={look.theme}>
             {[["system", "System"], ["light", "Light"], ["dark", "Dark"]]}
@@ -127,10 +170,20 @@ function AccountMenu({ path, returnTo, look, email }: {
           <Choice label="Density" name="density" chosen={look.density}>
             {[["compact", "Compact"], ["comfortable", "Comfortable"]]}
           </Choice>
+          <Choice label="Single-key shortcuts" name="keys" chosen={look.keys}>
+            {[["on", "On"], ["off", "Off"]]}
+          </Choice>
         </LookForm>
         <button type="button" id="time-zone" class="menu-item" hidden></button>
+        <a href="/web/docs/admin-pages#keyboard" data-keys-help>
+          <Icon name="keyboard" />
+          Keyboard shortcuts
+        </a>
         <form method="post" action="/web/sign-out">
-          <button type="submit" class="menu-item">Sign out</button>
+          <button type="submit" class="menu-item">
+            <Icon name="log-out" />
+            Sign out
+          </button>
         </form>
       </div>
     </div>

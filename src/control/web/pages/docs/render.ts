@@ -1,0 +1,72 @@
+// Renders documents as HTML. Their text is the program's own; raw HTML in it is shown as text all the same.
+
+import { Marked, type Tokens } from "marked";
+import { type Document, uniqueId } from "./documents.ts";
+
+export const DOCS_PATH = "/web/docs";
+/** Pictures may only come from below the path of the assets; see the policy in shell/security.ts. */
+export const PICTURES_PATH = "/web/assets/docs/";
+
+const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+/** Returns the content of a document, without its title. Links to other documents lead to their pages. */
+export function renderDocument({ name, markdown }: Document): string {
+  const ids = new Map<string, number>();
+  const marked = new Marked({
+    gfm: true,
+    renderer: {
+      heading({ tokens, depth, text }) {
+        const id = uniqueId(text, ids);
+        return depth === 1 ? "" : `<h${depth} id="${escaped(id)}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
+      },
+      link({ href, tokens }) {
+        const to = targetOf(href, name);
+        const content = this.parser.parseInline(tokens);
+        return to === undefined ? content : `<a href="${escaped(to)}">${content}</a>`;
+      },
+      image({ href, text }) {
+        const [, picture] = /^(?:\.\.\/)?images\/([\w-]+\.png)$/.exec(href) ?? [];
+        if (picture === undefined) return escaped(text);
+        return `<img src="${PICTURES_PATH}${picture}" alt="${escaped(text)}" loading="lazy">`;
+      },
+      code({ text }) {
+        return `<pre tabindex="0"><code>${escaped(text)}</code></pre>\n`;
+      },
+      html({ text }) {
+        return text.startsWith("<!--") ? "" : escaped(text);
+      },
+      table({ header, rows }) {
+        // A cell of a header without a text names nothing.
+        const cells = (row: readonly Tokens.TableCell[], kind: "th" | "td") =>
+          row.map(({ text, tokens, align }) => {
+            const tag = text === "" ? "td" : kind;
+            return `<${tag}${align ? ` align="${align}"` : ""}>${this.parser.parseInline(tokens)}</${tag}>`;
+          }).join("");
+        const body = rows.map((row) => `<tr>${cells(row, "td")}</tr>`).join("\n");
+        const head = header.some(({ text }) => text !== "") ? `<thead><tr>${cells(header, "th")}</tr></thead>` : "";
+        return `<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>${head}<tbody>${body}</tbody></table></div>\n`;
+      },
+    },
+  });
+  return marked.parse(asMarkdown(markdown), { async: false });
+}
+
+/** Turns `:::caution[Title]` … `:::`, which only some renderers know, into a quotation. */
+function asMarkdown(text: string): string {
+  return text.replaceAll(/^:::\w+(?:\[(.*)\])?\n(.*?)\n:::$/gms, (_, title: string | undefined, content: string) => {
+    const lines = [...(title === undefined ? [] : [`**${title}**`, ""]), ...content.split("\n")];
+    return lines.map((line) => `> ${line}`).join("\n");
+  });
+}
+
+/** Returns where a link of the document `from` leads here; undefined if to a file that is not served. */
+function targetOf(href: string, from: string): string | undefined {
+  if (/^(?:https?:|#)/.test(href)) return href;
+  const { pathname, hash } = new URL(href, `http://docs/docs/${from}`);
+  const [, name] = /^\/docs\/(.+)\.md$/.exec(pathname) ?? [];
+  return name === undefined ? undefined : `${DOCS_PATH}/${name}${hash}`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[&<>"]/g, (character) => ESCAPES[character]!);
+}
