@@ -16,6 +16,7 @@ import { oncePerMinute } from "../once_per_minute.ts";
 import { createHealth, type Healths } from "../sandbox/host/health.ts";
 import { Pool, type PoolOptions } from "../sandbox/host/pool.ts";
 import type { ProcessOptions } from "../sandbox/process/process.ts";
+import { nameServers } from "../sandbox/process/machine_names.ts";
 import { openUsageReader } from "../sandbox/process/proc_stats.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createSandboxLog } from "../telemetry/sandbox_log.ts";
@@ -75,7 +76,7 @@ export async function openSandboxes(
   });
   opened.defer(() => egress.close());
   connectedHosts.observe(runtime.auditsPermissions, observations.metrics.hasAny());
-  const onTrial = hostsOnTrial({ logs, metrics, isNews: oncePerMinute<string>(now) });
+  const onTrial = hostsOnTrial({ logs, metrics, nameServers, isNews: oncePerMinute<string>(now) });
   const disclosures = new Disclosures({ ...parts, log, now });
   const pool = new Pool<RunCaller>({
     process,

@@ -29,18 +29,20 @@ export function onTrial(
 export interface HostTrialOptions {
   readonly logs: Pick<Logs, "write">;
   readonly metrics: Pick<Metrics, "refusedOnTrial">;
+  /** Returns the name servers of this machine, with their port: with a list, a function needs none. */
+  readonly nameServers: () => readonly string[];
   /** Reports whether a refusal is to be reported: a handler can cause the same one in a loop. */
   readonly isNews: (what: string) => boolean;
 }
 
 /** Returns a function to be called with hosts that a function may connect to and asked for. */
 export function hostsOnTrial(
-  { logs, metrics, isNews }: HostTrialOptions,
+  { logs, metrics, nameServers, isNews }: HostTrialOptions,
 ): (target: Pick<Target, "functionId" | "trialNet">, hosts: CheckedHosts) => void {
   return ({ functionId, trialNet }, hosts) => {
     if (trialNet === undefined) return;
     for (const host of hosts.keys()) {
-      if (coversHost(trialNet, host) || !isNews(`${functionId} ${host}`)) continue;
+      if (coversHost(trialNet, host) || !isNews(`${functionId} ${host}`) || nameServers().includes(host)) continue;
       metrics.refusedOnTrial(functionId as FunctionId);
       const what = host === OTHER_HOSTS ? "a host that no list can have" : host;
       logs.write({

@@ -17,6 +17,7 @@ import {
 } from "./invocation.ts";
 import { Fetches, type SealedSender } from "./fetches.ts";
 import { Lookups } from "./lookups.ts";
+import { SeenHosts } from "./seen_hosts.ts";
 import type { SealedValues } from "./sealed_values.ts";
 import { createResponseParser, parseAsk, parseDropped, parseLog, parseLookup, parseSettled } from "../wire/payloads.ts";
 import { OutputLimiter } from "./output_limiter.ts";
@@ -41,7 +42,6 @@ import {
 } from "../wire/protocol.ts";
 import type { CheckedHosts } from "../process/permission_audit.ts";
 import { settledWithin } from "../process/settled.ts";
-import { DAY_MS } from "../../time.ts";
 import { CpuMonitor } from "./cpu_monitor.ts";
 
 /** Answers questions of handlers. The host knows the caller from its own record of the invocation. */
@@ -117,8 +117,6 @@ const PONG_GRACE_MS = 1_000;
 const SAMPLE_INTERVAL_MS = 500;
 /** How long to wait for the end of a process after its connection ended. */
 const END_WAIT_MS = 250;
-/** Hosts of a process that are reported again on the next day. */
-const HOSTS_MAX = 101;
 const LAST_INVOCATION_ID = 0xffff_ffff;
 
 export class Sandbox<C extends HostedCaller> {
@@ -156,9 +154,7 @@ export class Sandbox<C extends HostedCaller> {
   #pingSentAt = 0;
   #pongMissing = false;
   #sampledAt = 0;
-  /** Hosts to which there may still be a connection, and the day on which they were reported, since 1970 UTC. */
-  readonly #hosts = new Set<string>();
-  #hostsDay = 0;
+  readonly #hosts = new SeenHosts((hosts) => this.#options.onHosts?.(hosts));
   readonly #cpu = new CpuMonitor();
   #endedCalls = 0;
   lastUsedAt = 0;
@@ -183,10 +179,10 @@ export class Sandbox<C extends HostedCaller> {
       net: options.code.net,
       sender: options.sealedSender,
       writer: () => this.#writer!,
-      onSend: (host) => this.#connected(new Map([[host, 1]])),
+      onSend: (host) => this.#hosts.add(new Map([[host, 1]])),
     });
     this.#process = options.spare ?? startProcess(options.code, options.process);
-    this.#process.watchHosts((hosts) => this.#connected(hosts));
+    this.#process.watchHosts((hosts) => this.#hosts.add(hosts));
     this.#entry = this.#process.installCode(options.code.files, options.code.sources);
     // It is awaited once the process has connected, which may never happen.
     this.#entry.catch(() => {});
@@ -304,20 +300,8 @@ export class Sandbox<C extends HostedCaller> {
     }
   }
 
-  #connected(hosts: CheckedHosts): void {
-    this.#hostsDay = today();
-    for (const host of hosts.keys()) if (this.#hosts.size < HOSTS_MAX) this.#hosts.add(host);
-    this.#options.onHosts?.(hosts);
-  }
-
-  /** Reports hosts again on each day, as a connection that is kept open is not checked again. */
-  #reportHosts(): void {
-    if (this.#hosts.size === 0 || this.#hostsDay === today()) return;
-    this.#connected(new Map([...this.#hosts].map((host) => [host, 0])));
-  }
-
   async #sampleUsage(): Promise<void> {
-    this.#reportHosts();
+    this.#hosts.repeat();
     const usage = await this.#process.sampleUsage();
     if (!usage) return;
     if (this.#ready) this.#options.onMemory?.(usage.memoryMb);
@@ -625,9 +609,4 @@ const LIMITS: Readonly<Record<number, FrameLimits>> = TO_HOST_LIMITS;
 
 function limitsOf(type: number): FrameLimits | undefined {
   return LIMITS[type];
-}
-
-/** Returns the number of the day since 1970 UTC. */
-function today(): number {
-  return Math.floor(Date.now() / DAY_MS);
 }
