@@ -42,15 +42,26 @@ export function networkOverrides(hosts: readonly string[], lookups: HostLookups)
   ];
 }
 
-/** By host: a port with which it is listed. */
+/** By host, `*.` included: a port with which it is listed. */
 function portsByHost(hosts: readonly string[]): ReadonlyMap<string, number> {
   const listed = hosts.map((entry) => /^(.+):(\d+)$/.exec(entry)).filter((match) => match !== null);
   return new Map(listed.map(([, host, port]) => [host!.toLowerCase(), Number(port)]));
 }
 
+/** Returns a port with which a host is listed, by its own name or by `*.` and a name above it. */
+function portOf(ports: ReadonlyMap<string, number>, hostname: unknown): number | undefined {
+  const host = `${hostname}`.toLowerCase();
+  const own = ports.get(host) ?? ports.get(`*.${host}`);
+  if (own !== undefined || ports.size === 0) return own;
+  for (let at = host.indexOf("."); at !== -1; at = host.indexOf(".", at + 1)) {
+    const port = ports.get(`*${host.slice(at)}`);
+    if (port !== undefined) return port;
+  }
+}
+
 /** Adds a port that the host is listed with to the options of a look-up, as Deno checks both. */
 function withPort(ports: ReadonlyMap<string, number>, hostname: unknown, options: unknown): unknown {
-  const port = ports.get(`${hostname}`.toLowerCase());
+  const port = portOf(ports, hostname);
   if (port === undefined) return options;
   return typeof options === "object" ? { port, ...options } : { port, family: options ?? 0 };
 }
@@ -88,7 +99,7 @@ function promiseQueries(dns: Exports, ports: ReadonlyMap<string, number>, lookup
   const original: Method = dns.lookup;
   // Only the function with a callback accepts a port.
   const lookup: Method = (hostname, options) =>
-    ports.has(`${hostname}`.toLowerCase())
+    portOf(ports, hostname) !== undefined
       ? new Promise((resolve, reject) => {
         const { lookup } = process.getBuiltinModule("dns") as Exports;
         lookup(hostname, options ?? {}, (error: unknown, address: unknown, family?: number) => {

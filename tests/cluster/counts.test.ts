@@ -8,6 +8,7 @@ import { PostgresCountTable } from "../../src/cluster/postgres/count_table.ts";
 import { observeUses } from "../../src/core/access/uses.ts";
 import type { FunctionId, KeyId, SecretId } from "../../src/ids.ts";
 import { openObservations } from "../../src/store/observations.ts";
+import { ConnectedHosts } from "../../src/telemetry/connected_hosts.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { Reads } from "../../src/telemetry/reads.ts";
 import { temporaryFolder } from "../unit/temporary.ts";
@@ -34,6 +35,12 @@ class CountingNode implements AsyncDisposable {
   };
   readonly metrics = new Metrics({ ...this.#counting, store: this.observations.metrics, isFunction: () => true });
   readonly reads = new Reads({ ...this.#counting, store: this.observations.secretReads, isSecret: () => true });
+  readonly hosts = new ConnectedHosts({
+    ...this.#counting,
+    store: this.observations.connectedHosts,
+    isFunction: () => true,
+    holdsSecret: () => false,
+  });
   readonly uses = observeUses<KeyId>("key", { ...this.#counting, store: this.observations.uses });
   exchange: CountsExchange;
 
@@ -62,6 +69,7 @@ class CountingNode implements AsyncDisposable {
     this.metrics.flush();
     this.reads.flush();
     this.uses.count();
+    this.hosts.flush();
   }
 
   calls(functionId: FunctionId | undefined, resolution: "minutes" | "hours" | "days"): number {
@@ -88,6 +96,9 @@ Deno.test("each node shows the calls, reads and last uses of all, as often as th
   await using postgres = await startPostgres();
   await using a = await CountingNode.open(postgres, "a");
   await using b = await CountingNode.open(postgres, "b");
+  // A node without calls has missed no host; one that cannot observe them makes them unknown on all.
+  a.hosts.observe(true, false);
+  b.hosts.observe(false, true);
   for (let round = 1; round <= 3; round++) {
     for (const node of [a, b]) node.clock.at = round * 10 * MINUTE;
     for (let n = 0; n < 5; n++) a.metrics.ended(f, "ok", 10);
@@ -97,6 +108,8 @@ Deno.test("each node shows the calls, reads and last uses of all, as often as th
     b.reads.record(s, g, k);
     b.reads.record(s, f, k);
     b.uses.record(k);
+    a.hosts.record(f, new Map([["a.example:443", 2]]));
+    b.hosts.record(f, new Map([["a.example:443", 1], ["[fd00::1]:80", 1]]));
     await exchange([a, b]);
     await exchange([a, b]);
     for (const { clock } of [a, b]) clock.at += 2 * MINUTE;
@@ -108,6 +121,9 @@ Deno.test("each node shows the calls, reads and last uses of all, as often as th
       }
       assert.equal(node.reads.of([s]).get(s)!.last30Days, 3 * round);
       assert.equal(node.uses.last([k]).get(k), START + round * 10 * MINUTE);
+      const hosts = node.hosts.since(f, 0).map(({ host, checks }) => [host, checks]);
+      assert.deepEqual(hosts, [["[fd00::1]:80", round], ["a.example:443", 3 * round]], node.id);
+      assert.equal(node.hosts.begin, undefined);
     }
   }
   const now = START + 35 * MINUTE;
@@ -132,6 +148,9 @@ Deno.test("each node shows the calls, reads and last uses of all, as often as th
     { at, functionId, reads },
   ) => [(at - START) / MINUTE, functionId, reads]);
   assert.deepEqual(listed, [[30, g, 1], [30, f, 2], [20, g, 1], [20, f, 2], [10, g, 1], [10, f, 2]]);
+  b.hosts.observe(true, false);
+  await exchange([b, a]);
+  assert.deepEqual([a.hosts.begin, b.hosts.begin], [1, 1]);
   // What a collector computes rates from is of this node alone.
   assert.equal(a.metrics.totals().get(f)!.calls, 15);
 });

@@ -92,6 +92,38 @@ Deno.test("a function that connects nowhere is proposed no host; one with hosts 
   assert.match(text, /fetch\.invalid:443[\s\S]*no list is proposed then/);
 });
 
+Deno.test("a name with all below it opens these, by each way and for look-ups, and no other host", async () => {
+  await using server = await startApp();
+  const code = `import dns from "node:dns";
+    import net from "node:net";
+    export default async (c) => {
+      const host = c.req.query("host");
+      const port = Number(c.req.query("port") ?? 443);
+      const codes = [];
+      await fetch("https://" + host + ":" + port).catch((error) => codes.push(error.name));
+      await new Promise((done) => net.connect(port, host).on("error", (error) => done(codes.push(error.code))));
+      await new Promise((done) => dns.lookup(host, (error) => done(codes.push(error.code))));
+      return c.json(codes);
+    };`;
+  const id = await deploy(server, "below", code, { permissions: { net: ["*.wild.invalid:443"] } });
+  const outcome = async (query: string) => (await run(server, `/below?host=${query}`)).body;
+  for (const host of ["a.b.wild.invalid", "wild.invalid"]) {
+    const [fetched, connected, looked] = await outcome(host);
+    assert.deepEqual([fetched, looked === "EPERM", connected === "EPERM"], ["TypeError", false, false], host);
+  }
+  const [fetched, , looked] = await outcome("notwild.invalid");
+  assert.deepEqual([fetched, looked], ["NotCapable", "EPERM"]);
+  assert.equal((await outcome("a.wild.invalid&port=444"))[0], "NotCapable");
+  const { permissions } = await proposalWhen(server, id, has("a.b.wild.invalid:443", "wild.invalid:443"));
+  assert.deepEqual(permissions.net, ["a.b.wild.invalid:443", "wild.invalid:443"]);
+  for (
+    const entry of ["*", "*.com", "a.*.example.com", "*a.example.com", "*.1.2.3.4", "*.a..example", "**.a.example"]
+  ) {
+    const refused = await server.api("PUT", `/api/functions/${id}`, { permissions: { net: [entry] } });
+    assert.equal(refused.status, 400, entry);
+  }
+});
+
 Deno.test("no secret is stored as a part of a host, and hosts of sealed requests are seen too", async () => {
   await using server = await startApp();
   const { api } = server;

@@ -114,6 +114,18 @@ Deno.test("what the operator closes is not looked up, however it is spelled", ()
   assert.equal(nameToAsk("cache.example.com", true, denied), "cache.example.com.");
 });
 
+Deno.test("with a name and all below it, these are looked up, except what the operator closes, and no others", () => {
+  const net = ["*.Example.com:443", "db.example.org"];
+  const denied = ["bad.example.com", "example.com:25"];
+  for (const asked of ["example.com", "a.example.com", "A.b.EXAMPLE.com.", "_smtp._tcp.a.example.com"]) {
+    assert.equal(nameToAsk(asked, net, denied), `${asked.toLowerCase().replace(/\.$/, "")}.`, asked);
+  }
+  for (const asked of ["bad.example.com", "notexample.com", "com", "example.com.evil.org", "a.example.org"]) {
+    assert.equal(nameToAsk(asked, net, denied), undefined, asked);
+  }
+  assert.equal(nameToAsk("a.example.com", net, ["*.example.com:443"]), undefined);
+});
+
 Deno.test("a malformed look-up breaks the protocol", () => {
   assert.deepEqual(parseLookup('[1,"TXT","a"]'), [1, "TXT", "a"]);
   const malformed = [

@@ -97,6 +97,13 @@ Deno.test("a host is reached only if the flags of its process allow it, and what
   for (const host of reached) assert.ok(mayReach(listed, host), host);
   const not = ["a.example:80", "c.b.example:1", "localhost:1", "bad.example:1", "10.0.0.5:8000", "127.0.0.1:1"];
   for (const host of not) assert.ok(!mayReach(listed, host), host);
+  const below = rules(["*.Example.org:443", "*.bad.example", "*.b.example"]);
+  for (const host of ["example.org:443", "a.b.example.org:443", "b.example:1", "x.bad.example:1"]) {
+    assert.ok(mayReach(below, host), host);
+  }
+  for (const host of ["example.org:80", "notexample.org:443", "bad.example:1", "b.example.evil:1"]) {
+    assert.ok(!mayReach(below, host), host);
+  }
   for (
     const [net, host, covered] of [
       [["A.example:443"], "a.example:443", true],
@@ -104,6 +111,12 @@ Deno.test("a host is reached only if the flags of its process allow it, and what
       [["a.example:443"], "a.example:80", false],
       [["[fd00::1]"], "[fd00::1]:80", true],
       [["a.example"], "b.a.example:80", false],
+      [["*.A.example"], "b.c.a.example:80", true],
+      [["*.a.example"], "a.example:80", true],
+      [["*.a.example:443"], "b.a.example:443", true],
+      [["*.a.example:443"], "b.a.example:80", false],
+      [["*.a.example"], "ba.example:80", false],
+      [["*.a.example"], "b.a.example.evil:80", false],
       [true, "a.example:1", true],
       [false, "a.example:1", false],
     ] as const

@@ -66,17 +66,25 @@ export const DEFAULT_CONFINEMENT: Confinement = {
 };
 
 /**
- * Matches `host`, `host:port`, an IPv4 address or `[IPv6]`, the last two optionally with a port. IPv4-mapped IPv6
- * addresses are not allowed, as they would bypass the IPv4 ranges that the operator denies.
+ * Matches `host`, an IPv4 address, `[IPv6]` or `*.host`, each optionally with a port. IPv4-mapped IPv6 addresses are not
+ * allowed, as they would bypass the IPv4 ranges that the operator denies. Deno 2.9.6 takes `*.example.com` for
+ * `example.com` and all below it; a host of one label, such as `*.com`, is not allowed.
  */
 export const NET_ENTRY_PATTERN =
-  /^(?!\[[0:]*[fF]{4}:)(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
+  /^(?!\[[0:]*[fF]{4}:)(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\*\.(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
 
 /** Reports whether `net` allows connections to a host in lower case with its port. */
 export function coversHost(net: Permissions["net"], host: string): boolean {
   if (typeof net === "boolean") return net;
   const name = host.replace(/:\d+$/, "");
-  return net.some((entry) => [host, name].includes(entry.toLowerCase()));
+  const port = host.slice(name.length);
+  return net.some((entry) => {
+    const lower = entry.toLowerCase();
+    if (!lower.startsWith("*.")) return lower === host || lower === name;
+    const parent = lower.slice(2).replace(/:\d+$/, "");
+    const isBelow = name === parent || name.endsWith(`.${parent}`);
+    return isBelow && ["", port].includes(lower.slice(2 + parent.length));
+  });
 }
 
 export const SECRET_PATTERN = /^[a-zA-Z0-9_*-]+$/;

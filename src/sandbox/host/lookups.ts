@@ -1,7 +1,7 @@
 // Looks up DNS records for a sandbox process, which may not ask a name server itself: names in questions could carry
 // data out. The host looks up only names that the function's permissions cover.
 
-import { hostOf, openEntries } from "../process/net_flags.ts";
+import { hostOf, isNamedBy, openEntries } from "../process/net_flags.ts";
 import type { LookedPayload, LookupPayload, RecordType } from "../wire/protocol.ts";
 
 /** Concurrent look-ups of one process. */
@@ -110,6 +110,8 @@ export function nameToAsk(
   if (!NAME.test(name) || ENDS_IN_NUMBER.test(name)) return undefined;
   const host = SERVICE.exec(name)?.[1] ?? name;
   const entries = net === true ? [host] : net.map((entry) => entry.toLowerCase());
-  const open = openEntries(entries, denied.map((denial) => denial.toLowerCase()));
-  return open.some((entry) => hostOf(entry) === host) ? `${name}.` : undefined;
+  const denials = denied.map((denial) => denial.toLowerCase());
+  // What an entry such as `*.example.com` covers may be denied by its own name.
+  if (openEntries([host], denials).length === 0) return undefined;
+  return openEntries(entries, denials).some((entry) => isNamedBy(hostOf(entry), host)) ? `${name}.` : undefined;
 }

@@ -66,8 +66,14 @@ export function namesHost(net: NetRules["net"], host: string, port: number): boo
   if (typeof net === "boolean") return net;
   return net.some((entry) => {
     const named = hostOf(entry);
-    return named.toLowerCase() === host && (named === entry || entry === `${named}:${port}`);
+    return isNamedBy(named.toLowerCase(), host) && (named === entry || entry === `${named}:${port}`);
   });
+}
+
+/** Reports whether an entry without its port, in lower case, names the host: itself, or by `*.` what is above it. */
+export function isNamedBy(named: string, host: string): boolean {
+  return named === host ||
+    (named.startsWith("*.") && (host === named.slice(2) || host.endsWith(named.slice(1))));
 }
 
 /** Returns the TCP ports that `net` needs, including DNS; undefined if it may need any. */

@@ -106,7 +106,8 @@ function Net({ form, problems }: { form: FunctionForm; problems: Problems | unde
         rows={2}
         hint={
           <>
-            One per line, with or without a port: <code>api.stripe.com:443</code>. Used only with “To these hosts only”.
+            One per line, with or without a port: <code>api.stripe.com:443</code>; <code>*.example.com</code>{" "}
+            is this host and all below it. Used only with “To these hosts only”.
           </>
         }
       />
