@@ -10,6 +10,7 @@ import { RowMacs } from "../cluster/node/node_row.ts";
 import type { OpenCluster } from "../cluster/open_cluster.ts";
 import { verifyLog } from "../cluster/verify_log.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
+import { AppError } from "../errors.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { type Command, type Context, type Result, UsageError } from "./command.ts";
 import { counted } from "./folder.ts";
@@ -32,7 +33,7 @@ export const clusterCommands: readonly Command[] = [
     positionals: ["<node>"],
     help: [
       "Remove a node that will not come back from the list of nodes, instead of after a day.",
-      "A node that is live is not removed.",
+      "A node that is live is not removed. cluster status shows the ids.",
     ],
     run: (context, { positionals }) => withCluster(context, (cluster) => forget(cluster, positionals[0]!)),
   },
@@ -53,7 +54,11 @@ export const clusterCommands: readonly Command[] = [
 /** @throws UsageError if DATABASE_URL is not set */
 async function withCluster(context: Context, work: (cluster: OpenCluster) => Promise<Result>): Promise<Result> {
   const { config } = context;
-  if (!config.cluster) throw new UsageError("DATABASE_URL, which names the cluster, is not set.");
+  if (!config.cluster) {
+    throw new UsageError(
+      "DATABASE_URL, which names the cluster, is not set. A server without it is part of no cluster.",
+    );
+  }
   // The client of PostgreSQL is loaded for these commands only.
   const { openCluster } = await import("../cluster/open_cluster.ts");
   await using cluster = await openCluster(config.cluster, (stored) => openKeyring(context, stored));
@@ -109,6 +114,15 @@ async function status({ id: cluster, keyring, log, table, snapshots }: OpenClust
 }
 
 async function forget({ table }: OpenCluster, node: string): Promise<Result> {
+  const nodes = await table.list();
+  if (!nodes.some(({ id }) => id === node)) {
+    const names = nodes.map(({ id, url }) => `${id} (${url})`).join(", ");
+    throw new AppError(
+      "NotFound",
+      404,
+      `There is no node ${node}. ${names === "" ? "There are none." : `There are ${names}.`}`,
+    );
+  }
   await forgetNode(table, node, (ms) => new Promise((resolve) => setTimeout(resolve, ms)));
   return { json: { forgotten: node }, lines: [`Node ${node} is forgotten.`] };
 }

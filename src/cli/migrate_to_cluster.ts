@@ -1,9 +1,9 @@
 // Implements `migrate-to-cluster`: moves the data of a single server into an empty cluster.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile, syncPath } from "../keyring/durable_file.ts";
-import { KeyFile, KeyFileError } from "../keyring/key_file.ts";
+import { KeyFile } from "../keyring/key_file.ts";
 import { describeFinding } from "../store/authenticated_tables.ts";
 import { BLOBS } from "../store/blobs.ts";
 import { DataFolderError, lockDataFolder, MOVE_FILE, RESTORE_FOLDER } from "../store/data_folder.ts";
@@ -18,6 +18,8 @@ import { verifyDatabase } from "./verify.ts";
 /** Logs and metrics stay for the node that starts on this folder. */
 const MOVED = [...BACKED_UP, BLOBS, `${DATABASE}-wal`, `${DATABASE}-shm`];
 const EDITS_NAMED_MAX = 5;
+/** Of the folder that keeps what was moved. */
+const ASIDE_PREFIX = "before-cluster-";
 
 export const migrateCommand: Command = {
   name: "migrate-to-cluster",
@@ -31,9 +33,7 @@ export const migrateCommand: Command = {
   async run(context) {
     const { config, keyFile } = context;
     const cluster = requireCluster(context);
-    if (!existsSync(keyFile) && !existsSync(join(config.dataDir, MOVE_FILE))) {
-      throw new KeyFileError(`There is no key file at ${keyFile}.`);
-    }
+    if (!existsSync(keyFile) && !existsSync(join(config.dataDir, MOVE_FILE))) throw nothingToMove(config.dataDir);
     const unlock = takeLock(() => lockDataFolder(config.dataDir), "Stop the server before you move its data.");
     try {
       if (existsSync(join(config.dataDir, RESTORE_FOLDER))) {
@@ -46,10 +46,27 @@ export const migrateCommand: Command = {
   },
 };
 
+function nothingToMove(dataDir: string): DataFolderError {
+  const kept = existsSync(dataDir)
+    ? [...readdirSync(dataDir)].find((name) => name.startsWith(ASIDE_PREFIX))
+    : undefined;
+  return new DataFolderError(
+    kept === undefined
+      ? `DATA_DIR ${dataDir} has no data of a server. Set DATA_DIR to that of the server; to found a cluster without data, ` +
+        "start a node instead."
+      : `The data of DATA_DIR ${dataDir} was moved into a cluster before, and is kept in ${
+        join(dataDir, kept)
+      }. Start the ` +
+        "server with the same DATABASE_URL and passphrase.",
+  );
+}
+
 /** @throws UsageError without DATABASE_URL */
 export function requireCluster({ config }: Context): ClusterConfig {
   if (config.cluster) return config.cluster;
-  throw new UsageError("DATABASE_URL is missing: it names the PostgreSQL of the cluster.");
+  throw new UsageError(
+    "DATABASE_URL is missing: it names the PostgreSQL of the cluster. A server without one is part of no cluster.",
+  );
 }
 
 async function move(context: Context, cluster: ClusterConfig): Promise<Result> {
@@ -95,7 +112,10 @@ function done({ config }: Context, aside: string, moved?: { values: number; cont
 /** Checks that nothing would get lost, and opens the key file. @throws DataFolderError, KeyFileError */
 async function requireMovable(context: Context): Promise<KeyFile> {
   const { database, keyFile: path, config } = context;
-  refuseNode(context, "It has nothing to move.");
+  refuseNode(
+    context,
+    "It has nothing to move: start the node with DATABASE_URL. To copy the cluster, see leave-cluster.",
+  );
   const keyFile = new KeyFile(path, config.keyringPassphrase);
   {
     using snapshot = openSnapshot(database);
@@ -136,7 +156,7 @@ async function requireMovable(context: Context): Promise<KeyFile> {
  */
 function setAside(dataDir: string): string {
   const mark = join(dataDir, MOVE_FILE);
-  const aside = join(dataDir, `before-cluster-${readFileSync(mark, "utf8").slice(0, 8)}`);
+  const aside = join(dataDir, `${ASIDE_PREFIX}${readFileSync(mark, "utf8").slice(0, 8)}`);
   mkdirSync(aside, { recursive: true, mode: 0o700 });
   for (const one of MOVED) {
     if (existsSync(join(dataDir, one))) renameSync(join(dataDir, one), join(aside, one));

@@ -34,7 +34,10 @@ Deno.test("the commands for a cluster work from any machine, and find what was a
     home.cli(["cluster", ...words.split(" ")], { ...env, ...more });
 
   const unset = await home.cli(["cluster", "status"]);
-  assert.deepEqual([unset.code, unset.stderr], [2, "DATABASE_URL, which names the cluster, is not set.\n"]);
+  assert.deepEqual([unset.code, unset.stderr], [
+    2,
+    "DATABASE_URL, which names the cluster, is not set. A server without it is part of no cluster.\n",
+  ]);
   const missing = await cluster("status");
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /^PostgreSQL: there is no cluster in the schema crude_functions; .*\n$/);
@@ -67,10 +70,34 @@ Deno.test("the commands for a cluster work from any machine, and find what was a
   assert.equal(refused.code, 4);
   assert.match(refused.stderr, /passphrase/);
 
+  const unknown = await cluster("forget node-2");
+  assert.deepEqual([unknown.code, unknown.stderr], [
+    1,
+    "There is no node node-2. There are node-1 (http://10.0.0.5:8000).\n",
+  ]);
+  const renewing = new AbortController();
+  const renewed = (async () => {
+    for (let counter = 8; !renewing.signal.aborted; counter++) {
+      const row = { ...NODE, counter };
+      await table.renew(row, macs.of(row), false);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  const live = await cluster("forget node-1");
+  assert.deepEqual([live.code, live.stderr], [1, "Node node-1 (http://10.0.0.5:8000) is live: stop it first.\n"]);
+  renewing.abort();
+  await renewed;
   const forgotten = await cluster("forget node-1");
   assert.deepEqual([forgotten.code, forgotten.stdout], [0, "Node node-1 is forgotten.\n"]);
   assert.deepEqual(await table.list(), []);
 
+  for (const words of ["status", "verify", "forget node-1"]) {
+    const away = await cluster(words, { DATABASE_URL: server.url.replace(/:\d+\//, ":1/") });
+    assert.deepEqual([away.code, away.stderr], [
+      1,
+      "PostgreSQL is not available: the connection was refused (DATABASE_URL names 127.0.0.1:1). Nothing was changed.\n",
+    ]);
+  }
   await server.query(`SET search_path = crude_functions; DELETE FROM log WHERE seq = 3;
     UPDATE log_head SET seq = 2, mac = (SELECT mac FROM log WHERE seq = 2)`);
   const behind = await cluster(`verify --head ${head}`);

@@ -18,6 +18,7 @@ import { openPostgresLog, uncheckedKeyring } from "../../cluster/postgres/postgr
 import { clusterId } from "../../cluster/postgres/schema.ts";
 import { hasSnapshot, Snapshots } from "../../cluster/postgres/snapshots.ts";
 import { messageOf } from "../../errors.ts";
+import { RECORD_FILE } from "../../keyring/generation_record.ts";
 import type { KeyFile } from "../../keyring/key_file.ts";
 import { HEAD_META } from "../../cluster/replica/replica.ts";
 import { isUpgradeDue, upgradeSchema } from "../../cluster/replica/schema_upgrade.ts";
@@ -46,6 +47,8 @@ export interface Joined {
 
 /** The lock under which the first node founds the cluster. */
 const FOUNDING = "founding";
+/** File in the data folder of a node that founds the cluster, until it has stored what others start from. */
+export const FOUNDING_FILE = "cluster.founding";
 const LOCK_RETRY_MS = 250;
 const UPGRADE_RETRY_MS = 1_000;
 
@@ -76,19 +79,35 @@ export async function joinCluster(
     report("warn", `The files of ${codeDir} are now in ${identity.codeSetAside}: the code of a node is the cluster's.`);
   }
   const locks = new Locks(postgres.watch, postgres.schema, (error) => report("error", messageOf(error)));
-  const founding = await foundingLock(postgres, locks);
-  try {
-    return await open();
-  } catch (error) {
+  for (;;) {
+    const founding = await foundingLock(postgres, locks);
+    try {
+      const joined = await open(founding);
+      if (joined) return joined;
+    } catch (error) {
+      await founding?.release();
+      throw error;
+    }
     await founding?.release();
-    throw error;
   }
 
-  async function open(): Promise<Joined> {
-    const { keyFile, body } = await keyringOf(postgres, join(dataDir, "encryption-keys.json"));
+  /** Returns undefined if another node has founded the cluster meanwhile, as the lock was lost. */
+  async function open(founding: HeldLock | undefined): Promise<Joined | undefined> {
+    const path = join(dataDir, "database.db");
+    const mark = join(dataDir, FOUNDING_FILE);
+    const wasFounding = existsSync(mark);
+    if (wasFounding) {
+      // What an attempt to found left here, no other node has seen.
+      removeDatabase(path);
+      rmSync(join(dataDir, RECORD_FILE), { force: true });
+    }
+    if (founding) Deno.writeTextFileSync(mark, "");
+    else rmSync(mark, { force: true });
+    const { keyFile, body } = await keyringOf(postgres, join(dataDir, "encryption-keys.json"), wasFounding);
     const log = await openPostgresLog(postgres, createChain(keyFile.keyring, id));
     opened.defer(() => log.close());
-    if (body && await found(log, body)) {
+    if (body && !await found(log, body)) return undefined;
+    if (body) {
       report(
         "warn",
         `A new cluster was founded, in the schema ${cluster.schema} of the database ${cluster.database.database}, as ` +
@@ -97,7 +116,6 @@ export async function joinCluster(
       );
     }
     const snapshots = new Snapshots(postgres, keyFile.keyring, id);
-    const path = join(dataDir, "database.db");
     const isFromSnapshot = await ensureDatabase({ log, snapshots, path, keyFile, report });
     const purged: Uint8Array[] = [];
     if (existsSync(path)) await upgradeDatabase(path, { identity, keyFile, postgres, log, report, purged });
@@ -105,9 +123,15 @@ export async function joinCluster(
   }
 
   /** Returns the node's key file; with a body, it is that of a new cluster. */
-  async function keyringOf(postgres: Postgres, path: string): Promise<{ keyFile: KeyFile; body?: Uint8Array }> {
+  async function keyringOf(
+    postgres: Postgres,
+    path: string,
+    wasFounding: boolean,
+  ): Promise<{ keyFile: KeyFile; body?: Uint8Array }> {
     const passphrase = config.keyringPassphrase;
     const stored = await uncheckedKeyring(postgres);
+    // Another node may have founded the cluster.
+    if (stored && wasFounding) rmSync(path, { force: true });
     if (stored) return { keyFile: openClusterKeyring({ path, stored, passphrase }) };
     return createClusterKeyring({ path, passphrase, now: new Date(now()) });
   }
@@ -209,11 +233,15 @@ async function ensureDatabase({ log, snapshots, path, keyFile, report }: Databas
         "info",
         `The database lacks changes that were removed; it is replaced by the one after ${start.head.seq}.`,
       );
-      for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+      removeDatabase(path);
     }
     adoptDatabase(draft, path, keyFile);
     return true;
   }
+}
+
+function removeDatabase(path: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
 }
 
 /** Returns the last entry that a database contains. */

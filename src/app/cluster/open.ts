@@ -25,7 +25,7 @@ import { SCHEMA_VERSION } from "../../store/schema.ts";
 import { openSnapshot } from "../../store/snapshot.ts";
 import type { Store } from "../../store/store.ts";
 import type { Cluster, NodeHost } from "./cluster.ts";
-import type { Joined } from "./join.ts";
+import { FOUNDING_FILE, type Joined } from "./join.ts";
 import { createMembership, createNode, type NodeOptions } from "./node.ts";
 import { contentHandler, readFromPeers } from "./node_contents.ts";
 import { createOncePerCluster } from "./once.ts";
@@ -266,11 +266,21 @@ async function share({ founding, snapshots }: Joined, replica: Replica, dataDir:
     await Deno.remove(copy).catch(() => {});
     using snapshot = openSnapshot(join(dataDir, "database.db"));
     await snapshot.copyTo(copy, () => {});
-    await snapshots.store(replica.head, SCHEMA_VERSION, copy);
+    if (!await snapshots.storeFirst(replica.head, SCHEMA_VERSION, copy)) throw foundedByAnother();
+    await Deno.remove(join(dataDir, FOUNDING_FILE));
   } finally {
     await Deno.remove(copy).catch(() => {});
     await founding.release();
   }
+}
+
+/** This node's own database, which no other has, is then replaced at the next start. */
+function foundedByAnother(): AppError {
+  return new AppError(
+    "FoundedByAnother",
+    503,
+    "Another node has founded the cluster at the same time, as this one was slow. Start this node again: it then joins.",
+  );
 }
 
 function unknownEntry({ seq, kind }: Entry): AppError {

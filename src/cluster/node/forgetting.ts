@@ -36,5 +36,5 @@ export async function forgetNode(
   if (!row) throw notFound("node", id);
   if (!row.left) await pause(GONE_MS);
   if (await table.forget(id, row.counter)) return;
-  if (await find()) throw new AppError("Conflict", 409, `Node ${id} is live: stop it first.`);
+  if (await find()) throw new AppError("Conflict", 409, `Node ${id} (${row.url}) is live: stop it first.`);
 }

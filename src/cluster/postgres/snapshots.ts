@@ -31,6 +31,9 @@ const PRUNED_AT_ONCE = 10_000;
 /** For each chunk; it can wait for a disk. */
 const CHUNK_TIMEOUT_MS = 60_000;
 
+/** Runs one statement. */
+type Run = <T>(statement: (sql: Sql) => PromiseLike<T>) => Promise<T>;
+
 interface Row {
   readonly seq: number;
   readonly entryMac: string;
@@ -84,26 +87,45 @@ export class Snapshots {
    * @throws StoreUnavailable
    */
   async store(head: Head, schema: number, path: string): Promise<SnapshotInfo> {
+    const info = await this.#storeBy((statement) => this.#run(statement), head, schema, path);
+    return { ...info, takenAt: Date.now() };
+  }
+
+  /**
+   * As `store`, unless there is any snapshot; returns whether there was none. In one transaction, so that of two nodes that
+   * do this at the same time one succeeds.
+   */
+  async storeFirst(head: Head, schema: number, path: string): Promise<boolean> {
+    return await this.#bulk.transaction(async (sql) => {
+      await sql`SELECT 1 FROM log_head WHERE id = 1 FOR UPDATE`;
+      const [other] = await sql`SELECT 1 FROM snapshots LIMIT 1`;
+      if (other) return false;
+      await this.#storeBy(async (statement) => await statement(sql), head, schema, path);
+      return true;
+    }, { timeoutMs: CHUNK_TIMEOUT_MS });
+  }
+
+  async #storeBy(run: Run, head: Head, schema: number, path: string): Promise<Omit<SnapshotInfo, "takenAt">> {
     using file = await Deno.open(path);
     const hash = createHash("sha256");
     let [size, n] = [0, 0];
-    await this.#run((sql) => sql`DELETE FROM snapshot_chunks WHERE seq NOT IN (SELECT seq FROM snapshots)`);
+    await run((sql) => sql`DELETE FROM snapshot_chunks WHERE seq NOT IN (SELECT seq FROM snapshots)`);
     for (;;) {
       const chunk = await readChunk(file);
       if (chunk.length === 0) break;
       hash.update(chunk);
       size += chunk.length;
       const number = n++;
-      await this.#run((sql) => sql`INSERT INTO snapshot_chunks VALUES (${head.seq}, ${number}, ${chunk})`);
+      await run((sql) => sql`INSERT INTO snapshot_chunks VALUES (${head.seq}, ${number}, ${chunk})`);
     }
     const info = { head, schema, sha256: hash.digest("hex"), size };
     const mac = this.#macOf(info);
-    await this.#run((sql) =>
+    await run((sql) =>
       sql`
         INSERT INTO snapshots (seq, entry_mac, format, sha256, size, mac)
         VALUES (${head.seq}, ${head.mac}, ${schema}, ${info.sha256}, ${size}, ${mac})`
     );
-    return { ...info, takenAt: Date.now() };
+    return info;
   }
 
   /**
