@@ -73,7 +73,10 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   // User and password end at the last "@" before the path, as libpq has it.
   const parts = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(text);
   if (!parts) {
-    throw new DatabaseUrlError("must have the form postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETER=VALUE");
+    throw new DatabaseUrlError(
+      "must have the form postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETER=VALUE, with %3A, %2F, %3F, %23, %40 and " +
+        '%25 for ":", "/", "?", "#", "@" and "%" in a password',
+    );
   }
   const [, userInfo = "", hosts = "", path = "", query = ""] = parts;
   // Otherwise a part of the password would be taken for something else, which messages show.

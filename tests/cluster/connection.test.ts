@@ -15,7 +15,7 @@ async function assertStops(url: string, message: RegExp, schema?: string): Promi
     assert.ok(error instanceof PostgresSetupError, String(error.stack));
     assert.match(
       error.message,
-      /^PostgreSQL: .+\. DATABASE_URL names the user crude of the database \w+ on \S+;.*\.$/s,
+      /^PostgreSQL: .+\. DATABASE_URL names the user \w+ of the database \w+ on \S+;.*\.$/s,
     );
     assert.match(error.message, message);
     assert.doesNotMatch(error.message, /a password|a%20password|wrong/);
@@ -62,7 +62,11 @@ Deno.test("a start stops where an operator has to change something, and says wha
   await assertStops(url.replace(/:[^:@]*@/, ":wrong@"), /refuses the password/);
   await assertStops(url.replace(/crude$/, "missing"), /has no such database/);
   await assertStops(`${url}?sslmode=require`, /does not offer TLS/);
+  await (await openTestPostgres(url)).close();
+  await server.query("CREATE ROLE poor LOGIN PASSWORD 'a password'");
+  await assertStops(url.replace(/\/\/[^@]*@/, "//poor:a%20password@"), /no permission to use the schema/);
   await server.query("REVOKE CREATE ON DATABASE crude FROM crude; ALTER DATABASE crude OWNER TO postgres");
+  await server.query("DROP SCHEMA crude_functions CASCADE");
   await assertStops(url, /lacks a permission: .* \(permission denied for database crude\)/);
   // A schema that an administrator has made is enough.
   await server.query("CREATE SCHEMA made AUTHORIZATION crude");
@@ -85,6 +89,15 @@ Deno.test("a start waits for a PostgreSQL that is not there yet", async () => {
   );
   await server.restart();
   await (await opening).close();
+  const exhausted = Promise.withResolvers<string>();
+  await server.query("ALTER ROLE crude CONNECTION LIMIT 3");
+  const limited = openPostgres(config, { onWaiting: exhausted.resolve });
+  assert.match(
+    await exhausted.promise,
+    /it has no connection left; raise max_connections, or the role's limit\. Waiting/,
+  );
+  await server.query("ALTER ROLE crude CONNECTION LIMIT -1");
+  await (await limited).close();
   const stopping = new AbortController();
   await server.stop();
   const stopped = openPostgres(config, { onWaiting: () => stopping.abort(), signal: stopping.signal });

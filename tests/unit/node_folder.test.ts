@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { joinFolders, readIdentity } from "../../src/cluster/node/node_folder.ts";
+import { joinFolders, leaveFolders, readIdentity } from "../../src/cluster/node/node_folder.ts";
 import { DataFolderError, requireNoNode } from "../../src/store/data_folder.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -25,9 +25,23 @@ Deno.test("an empty folder becomes a new node's, which it stays", () => {
   assert.equal(joined.codeSetAside, undefined);
   assert.equal(joinFolders(joining).node, joined.node);
   assert.equal(readIdentity(joining.dataDir)?.node, joined.node);
+  Deno.writeTextFileSync(join(joining.dataDir, "database.db"), "x");
+  assert.equal(joinFolders(joining).node, joined.node);
   assert.throws(() => joinFolders({ ...joining, cluster: OTHER }), /belongs to another cluster/);
   assert.throws(() => requireNoNode(joining.dataDir), /belongs to a node of a cluster: set DATABASE_URL/);
   assert.equal(Deno.statSync(join(joining.dataDir, "cluster.json")).mode! & 0o777, 0o600);
+});
+
+Deno.test("a node whose first start failed leaves its folders as they were, and may join another cluster", () => {
+  using home = temporaryFolder();
+  const joining = folders(home.path);
+  Deno.writeTextFileSync(join(joining.codeDir, "a.ts"), "a");
+  const joined = joinFolders(joining);
+  // The process ended before it could leave.
+  assert.equal(joinFolders({ ...joining, cluster: OTHER }).cluster, OTHER);
+  leaveFolders(joining, joined.codeSetAside);
+  assert.equal(readIdentity(joining.dataDir), undefined);
+  assert.equal(Deno.readTextFileSync(join(joining.codeDir, "a.ts")), "a");
 });
 
 Deno.test("a folder with data of its own is refused, and left as it is", () => {

@@ -7,7 +7,14 @@ import type { ClusterConfig } from "../../config.ts";
 import { createClusterKeyring, openClusterKeyring } from "../../cluster/keyring/open_keyring.ts";
 import type { ChangeLog, Head } from "../../cluster/log/change_log.ts";
 import { createChain, newEntryId } from "../../cluster/log/entry.ts";
-import { joinFolders, type NodeIdentity, readIdentity, refuseOwnData } from "../../cluster/node/node_folder.ts";
+import {
+  hasOwnData,
+  joinFolders,
+  leaveFolders,
+  type NodeIdentity,
+  readIdentity,
+  refuseOwnData,
+} from "../../cluster/node/node_folder.ts";
 import { Membership } from "../../cluster/node/membership.ts";
 import { RowMacs } from "../../cluster/node/node_row.ts";
 import { openPostgres, type Postgres } from "../../cluster/postgres/client.ts";
@@ -62,7 +69,8 @@ export async function joinCluster(
   cluster: ClusterConfig,
 ): Promise<Joined> {
   const { dataDir, codeDir } = config;
-  const isMember = readIdentity(dataDir) !== undefined;
+  // Otherwise, its first start has failed.
+  const isMember = readIdentity(dataDir) !== undefined && hasOwnData(dataDir);
   // Before anything is made in PostgreSQL.
   if (!isMember) refuseOwnData(dataDir);
   const postgres = await openPostgres(cluster, {
@@ -86,6 +94,8 @@ export async function joinCluster(
       if (joined) return joined;
     } catch (error) {
       await founding?.release();
+      // Such as one with a wrong passphrase: it may be started again for another cluster.
+      if (!isMember && !hasOwnData(dataDir)) leaveFolders({ dataDir, codeDir }, identity.codeSetAside);
       throw error;
     }
     await founding?.release();

@@ -165,7 +165,10 @@ export function createNode(
         obstacle = pending = error.message;
       } else if (error instanceof StoreUnavailable) {
         // Without PostgreSQL the rows stay as they were, and the lease lapses.
-        obstacle = error.message.replace(" Nothing was changed.", "");
+        if (lease.isLive) return;
+        const why = error.message.replace(" Nothing was changed.", "");
+        if (why !== obstacle) report("warn", why);
+        obstacle = why;
       } else stopServing(error);
     }
   };

@@ -28,7 +28,14 @@ export interface ClusterKeyringOptions {
 export function openClusterKeyring({ path, stored, passphrase }: ClusterKeyringOptions): KeyFile {
   const required = requirePassphrase(passphrase);
   const text = new TextDecoder().decode(stored);
-  const take = () => writeKeyFile(path, text, required, SOURCE);
+  const take = () => {
+    try {
+      return writeKeyFile(path, text, required, SOURCE);
+    } catch (error) {
+      if (!(error instanceof KeyFileError)) throw error;
+      throw new KeyFileError(`${error.message} All nodes of a cluster have the same passphrase.`);
+    }
+  };
   if (!existsSync(path)) return take();
   let file: KeyFile;
   try {

@@ -1,7 +1,7 @@
 // Binds a data folder to a cluster and to one of its nodes, by a file in it, and sets files of code aside that the cluster's
 // code would replace.
 
-import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../../errors.ts";
@@ -57,7 +57,8 @@ export interface JoinedFolders extends NodeIdentity {
 export function joinFolders({ dataDir, codeDir, cluster, now }: JoiningFolders): JoinedFolders {
   const identity = readIdentity(dataDir);
   if (identity?.cluster === cluster) return { ...identity, codeSetAside: undefined };
-  if (identity) {
+  // The one of a start that failed before the folder had any data does not count.
+  if (identity && hasOwnData(dataDir)) {
     throw new DataFolderError(
       `DATA_DIR ${dataDir} belongs to another cluster than the one that DATABASE_URL leads to. Correct DATABASE_URL or ` +
         "DATABASE_SCHEMA, or start with an empty DATA_DIR.",
@@ -71,8 +72,23 @@ export function joinFolders({ dataDir, codeDir, cluster, now }: JoiningFolders):
   return { ...joined, codeSetAside };
 }
 
+/** Undoes what `joinFolders` did to the folders of a new node. */
+export function leaveFolders(
+  { dataDir, codeDir }: Pick<JoiningFolders, "dataDir" | "codeDir">,
+  codeSetAside: string | undefined,
+): void {
+  rmSync(join(dataDir, CLUSTER_FILE), { force: true });
+  if (codeSetAside !== undefined && !existsSync(codeDir)) renameSync(codeSetAside, codeDir);
+}
+
+/** Reports whether the folder has a database or keys. */
+export function hasOwnData(dataDir: string): boolean {
+  return OWN_DATA.some((name) => existsSync(join(dataDir, name)));
+}
+
 /** @throws DataFolderError if the folder has data of a server of its own */
 export function refuseOwnData(dataDir: string): void {
+  if (readIdentity(dataDir)) return;
   const own = OWN_DATA.find((name) => existsSync(join(dataDir, name)));
   if (own === undefined) return;
   throw new DataFolderError(

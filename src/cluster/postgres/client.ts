@@ -66,7 +66,8 @@ export async function openPostgres(config: ClusterConfig, options: OpenOptions =
     if (isNode) {
       const waiting = (why: string) =>
         onWaiting(`PostgreSQL is not available: ${why}. Waiting for ${hostsOf(config)}, which DATABASE_URL names.`);
-      await patiently(() => lanes.reads.connect(), waiting, signal);
+      // All of them, as a server that has no connection left may still have one.
+      for (const lane of Object.values(lanes)) await patiently(() => lane.connect(), waiting, signal);
       await patiently(() => ensureTables(lanes.bulk, config.schema, founding), waiting, signal);
     } else {
       await requireTables(lanes.reads, config.schema);

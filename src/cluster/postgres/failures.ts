@@ -19,6 +19,7 @@ const SETUP: Record<string, string> = {
   "28000": "it refuses the user; correct it in DATABASE_URL, or allow it in pg_hba.conf",
   "28P01": "it refuses the password; correct it in DATABASE_URL",
   "3D000": "it has no such database; create it, or correct DATABASE_URL",
+  "3F000": "the user has no permission to use the schema that DATABASE_SCHEMA names: it has to own it",
   "42501": "the user lacks a permission: it has to own the schema that DATABASE_SCHEMA names, or the database",
 };
 

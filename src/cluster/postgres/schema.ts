@@ -175,6 +175,9 @@ export async function requireTables(lane: Lane, schema: string): Promise<void> {
 
 async function noCluster(lane: Lane, schema: string): Promise<PostgresSetupError> {
   const others = await lane.run((sql) => clusterSchemas(sql));
+  if (others.includes(schema)) {
+    return new PostgresSetupError(`the user has no permission to use the schema ${schema}: it has to own it`);
+  }
   const there = others.length === 0 ? "" : ` (the database has a cluster in ${others.join(", ")})`;
   return new PostgresSetupError(
     `there is no cluster in the schema ${schema}${there}; correct DATABASE_SCHEMA or DATABASE_URL, or start a node with ` +
