@@ -24,6 +24,8 @@ export interface CodeFolderOptions {
   readonly dataDir: string;
   /** Is called with a sentence for the operator if folders cannot be watched. */
   readonly warn: (message: string) => void;
+  /** How often to check that the watcher misses nothing; by default every 10 seconds of use. */
+  readonly checkMs?: number;
 }
 
 /** After a change, each use scans again for this long: a new folder is watched only after its first file may exist. */
@@ -31,6 +33,7 @@ const SETTLE_MS = 250;
 /** How long a scan stays valid where no watcher reports changes, or while files are still changing. */
 const UNWATCHED_MS = 1_000;
 const UNSETTLED_MS = 20;
+const CHECK_MS = 10_000;
 /** Scans repeated because folders appeared meanwhile; the next use scans again. */
 const LOOKS_MAX = 5;
 
@@ -41,6 +44,12 @@ export class CodeFolder {
   #changedAt = -Infinity;
   #watcher: Deno.FsWatcher | undefined;
   #watched = new Set<string>();
+  /**
+   * Set once there is a FIFO or the like: Deno's watcher opens each file that is created, which never ends for a FIFO,
+   * reports nothing more, and the next watcher would stop the whole process.
+   */
+  #isUnwatchable = false;
+  #checkedAt = performance.now();
   #hasWarned = false;
   #closed = false;
 
@@ -50,7 +59,10 @@ export class CodeFolder {
 
   /** Returns the current state; immediately if nothing has changed since the last scan. */
   current(): Look | Promise<Look> {
-    if (this.#last && this.#isCurrent(this.#last.at)) return this.#last.look;
+    if (this.#last && this.#isCurrent(this.#last.at)) {
+      this.#checkNowAndThen();
+      return this.#last.look;
+    }
     if (this.#looking) return this.#looking;
     const looking = this.#look().finally(() => {
       if (this.#looking === looking) this.#looking = undefined;
@@ -80,7 +92,8 @@ export class CodeFolder {
   async #look(): Promise<Look> {
     for (let looks = 1;; looks++) {
       const at = performance.now();
-      const { files, folders } = await this.#walk();
+      const { files, folders, special } = await this.#walk();
+      if (special !== undefined) this.#giveUpWatching(special);
       const isWatched = [...folders].every((folder) => this.#watched.has(folder));
       // Files created in a folder before it was watched may have been missed.
       if (!isWatched && looks < LOOKS_MAX && this.#watch(folders)) continue;
@@ -90,17 +103,54 @@ export class CodeFolder {
     }
   }
 
-  async #walk(): Promise<{ files: FoundFile[]; folders: Set<string> }> {
+  #checkNowAndThen(): void {
+    const now = performance.now();
+    if (!this.#watcher || now - this.#checkedAt < (this.#options.checkMs ?? CHECK_MS)) return;
+    this.#checkedAt = now;
+    void this.#check().catch(() => {
+      // The next scan fails with it, too.
+    });
+  }
+
+  /** Scans, and compares with what the watcher made this program believe. */
+  async #check(): Promise<void> {
+    const { look, at } = this.#last!;
+    const { files, special } = await this.#walk();
+    const isSame = JSON.stringify(files) === JSON.stringify(look.files);
+    if (isSame && special === undefined) return;
+    // The watcher may report it yet.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    if (this.#closed || this.#changedAt > at) return;
+    this.#giveUpWatching(special);
+  }
+
+  #giveUpWatching(special: string | undefined): void {
+    if (this.#isUnwatchable) return;
+    this.#isUnwatchable = true;
+    // Not closed, which would wait for it for as long as the server runs.
+    [this.#watcher, this.#watched] = [undefined, new Set()];
+    this.changed();
+    this.#options.warn(
+      `Folders are no longer watched, so edits of functions' files take effect a second later: ${
+        special === undefined ? "a change was not reported" : `${special} is no file, folder or link`
+      }. ${special === undefined ? "R" : "Remove it and r"}estart the server to watch them again.`,
+    );
+  }
+
+  /** `special` is the path of something that is no file, folder or link, if there is any. */
+  async #walk(): Promise<{ files: FoundFile[]; folders: Set<string>; special: string | undefined }> {
     const { codeDir, dataDir } = this.#options;
+    let special: string | undefined;
     const files: FoundFile[] = [];
     const folders = new Set<string>();
     const visit = async (inside: string): Promise<void> => {
       const folder = join(codeDir, inside);
       if (folder === dataDir) return;
       folders.add(folder);
-      for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
-        if (isClosedName(name)) continue;
+      for await (const { name, isDirectory, isFile, isSymlink } of Deno.readDir(folder)) {
         const path = inside === "" ? name : `${inside}/${name}`;
+        if (!isDirectory && !isFile && !isSymlink) special ??= path;
+        if (isClosedName(name)) continue;
         // Deleted in the meantime.
         if (isDirectory) await visit(path).catch(ignoreMissing);
         if (!isFile) continue;
@@ -111,13 +161,13 @@ export class CodeFolder {
     };
     await visit("");
     files.sort((a, b) => a.path < b.path ? -1 : 1);
-    return { files, folders };
+    return { files, folders, special };
   }
 
   /** Watches exactly these folders and returns whether that is possible. Not recursively, which would follow links. */
   #watch(folders: Set<string>): boolean {
     this.#unwatch();
-    if (this.#closed) return false;
+    if (this.#closed || this.#isUnwatchable) return false;
     try {
       const watcher = Deno.watchFs([...folders], { recursive: false });
       this.#watcher = watcher;
