@@ -1,6 +1,9 @@
 // Serves the scripts and styles of the pages: pinned packages and the files of static/, never from another server.
 
 import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { setAssetHash } from "../assets/addresses.ts";
 import type { Web } from "./deps.ts";
 import { ASSETS_PATH } from "./security.ts";
 
@@ -9,7 +12,10 @@ interface Asset {
   load(): Promise<string>;
 }
 
-/** By name under /web/assets/. Each is loaded on its first request. */
+/** In a thread of its own. */
+const compress = promisify<string, { level: number }, Uint8Array>(gzip);
+
+/** By name under /web/assets/. */
 const ASSETS: Record<string, Asset> = {
   "tokens.css": {
     type: "text/css",
@@ -133,21 +139,51 @@ const ASSETS: Record<string, Asset> = {
   },
 };
 
+/** What is sent of an asset. */
+interface Content {
+  readonly text: string;
+  readonly hash: string;
+  /** Compressed by gzip. */
+  readonly compressed: () => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** An address with a hash has one content forever. */
+const KEPT = "public, max-age=31536000, immutable";
+/** Other addresses are asked for on each use (mostly 304), so that an updated server's assets are used at once. */
+const ASKED = "no-cache";
+
 /** Adds the routes of the assets. They need no sign-in: they contain no data. */
 export function addAssets(web: Web): void {
-  const loaded = new Map<string, Promise<{ text: string; etag: string }>>();
   for (const [name, { type, load }] of Object.entries(ASSETS)) {
+    const content = contentOf(name, load);
+    // Awaited by the first request for it; until then, a failure is no one's.
+    content.catch(() => {});
     web.get(ASSETS_PATH + name, async (c) => {
-      if (!loaded.has(name)) loaded.set(name, load().then((text) => ({ text, etag: etagOf(text) })));
-      const { text, etag } = await loaded.get(name)!;
-      // Browsers revalidate on each use (mostly 304), so that an updated server's assets are used at once.
-      const headers = { "Cache-Control": "no-cache", ETag: etag };
+      const { text, hash, compressed } = await content;
+      const isCompressed = /\bgzip\b/.test(c.req.header("accept-encoding") ?? "");
+      const etag = `"${hash}${isCompressed ? "-gzip" : ""}"`;
+      const headers = {
+        "Cache-Control": c.req.query("v") === hash ? KEPT : ASKED,
+        ETag: etag,
+        Vary: "Accept-Encoding",
+      };
       if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
-      return c.body(text, 200, { ...headers, "Content-Type": `${type}; charset=utf-8` });
+      const described = { ...headers, "Content-Type": `${type}; charset=utf-8` };
+      if (!isCompressed) return c.body(text, 200, described);
+      return c.body(await compressed(), 200, { ...described, "Content-Encoding": "gzip" });
     });
   }
 }
 
-function etagOf(text: string): string {
-  return `"${createHash("sha256").update(text).digest("base64url").slice(0, 16)}"`;
+/** Reads an asset. Compressing is left to the first request. */
+async function contentOf(name: string, load: Asset["load"]): Promise<Content> {
+  const text = await load();
+  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 16);
+  setAssetHash(name, hash);
+  let compressed: Promise<Uint8Array<ArrayBuffer>> | undefined;
+  return {
+    text,
+    hash,
+    compressed: () => compressed ??= compress(text, { level: 9 }).then((bytes) => new Uint8Array(bytes)),
+  };
 }

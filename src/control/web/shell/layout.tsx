@@ -2,6 +2,7 @@
 
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
+import { assetAddress } from "../assets/addresses.ts";
 import type { WebEnv } from "./deps.ts";
 import { lookAttributes, lookOf } from "./look.ts";
 import { type Place, placeOf } from "./navigation.ts";
@@ -24,12 +25,12 @@ function Document({ c, title, scripts = [], styles = [], children }: FrameProps 
         <meta name="color-scheme" content="light dark" />
         <meta name="htmx-config" content='{"history":false}' />
         <title>{title} · Crude Functions</title>
-        <link rel="icon" href="/web/assets/icon.svg" />
+        <link rel="icon" href={assetAddress("icon.svg")} />
         {["tokens.css", "app.css", "frame.css", "pages.css", ...styles].map((name) => (
-          <link rel="stylesheet" href={`/web/assets/${name}`} />
+          <link rel="stylesheet" href={assetAddress(name)} />
         ))}
-        {["htmx.js", "frame.js", "app.js"].map((name) => <script src={`/web/assets/${name}`} defer></script>)}
-        {scripts.map((name) => <script type="module" src={`/web/assets/${name}`}></script>)}
+        {["htmx.js", "frame.js", "app.js"].map((name) => <script src={assetAddress(name)} defer></script>)}
+        {scripts.map((name) => <script type="module" src={assetAddress(name)}></script>)}
       </head>
       <body>{children}</body>
     </html>
@@ -149,7 +150,7 @@ function BarePage({ c, title, scripts = [], styles = [], children }: FrameProps 
     <Document c={c} title={title} scripts={scripts} styles={styles}>
       <main id="main" class="bare">
         <p class="brand">
-          <img src="/web/assets/icon.svg" alt="" width="20" height="20" /> Crude Functions
+          <img src={assetAddress("icon.svg")} alt="" width="20" height="20" /> Crude Functions
         </p>
         <div class="card">
           <h1>{title}</h1>

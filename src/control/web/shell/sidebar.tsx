@@ -1,6 +1,7 @@
 // Implements the sidebar: search, sections, documentation, and the menu of the account. On narrow screens it is a menu
 // over the page, which the browser opens and closes without scripts.
 
+import { assetAddress } from "../assets/addresses.ts";
 import type { Child } from "hono/jsx";
 import { Icon, type IconName } from "../icons/icon.tsx";
 import { type Look, LOOK_PATH } from "./look.ts";
@@ -25,7 +26,7 @@ export function Sidebar({ place, path, returnTo, look, email, version }: Sidebar
     <nav class="sidebar" id="sidebar" aria-label="Sections" popover="auto">
       <div class="sidebar-head">
         <a class="brand" href="/web">
-          <img src="/web/assets/icon.svg" alt="" width="20" height="20" />
+          <img src={assetAddress("icon.svg")} alt="" width="20" height="20" />
           <span class="label">Crude Functions</span>
         </a>
         <LookForm returnTo={returnTo} class="collapse">
