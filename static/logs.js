@@ -1,9 +1,11 @@
-// Follows the logs: adds new entries at the top of the list as the server sends them, until the user pauses it.
+// Follows the logs: adds new entries at the top of the list as the server sends them, until the user pauses it. Applies
+// the filter when one of its fields changes.
 
 /** How many entries stay on the page; older ones are on the following pages. */
 const ENTRIES_MAX = 1_000;
-/** As in logs.tsx. */
+/** As in entries.tsx. */
 const EVENTS = {
+  secret: "asked for a secret",
   exec_start: "started",
   exec_end: "ended",
   exec_reject: "failed",
@@ -11,36 +13,58 @@ const EVENTS = {
   leak: "secret in the response",
   error: "server error",
 };
-const KINDS = { debug: "off", info: "plain", warn: "warn", error: "bad" };
+const SHORT_ID_LENGTH = 8;
 
 const box = document.getElementById("following");
 const list = document.getElementById("entries");
 const template = document.getElementById("entry");
 
 /** Renders an entry as the server does. All parts are set as text, because handlers write them. */
-function made(entry, names) {
+function made(entry, names, words) {
   const item = template.content.firstElementChild.cloneNode(true);
   const part = (selector) => item.querySelector(selector);
+  const show = (selector, text) => {
+    part(selector).hidden = text === "";
+    part(selector).textContent = text;
+  };
   item.classList.add(entry.level);
   const time = part("time");
   time.dateTime = time.title = entry.at;
   // From app.js, so that all pages format times in the same way.
   time.textContent = globalThis.timeText(entry.at, true);
-  const badge = part(".badge");
-  badge.className = `badge ${KINDS[entry.level]}`;
-  badge.textContent = entry.level;
+  part(".level").textContent = entry.level;
   part(".of").textContent = names.get(String(entry.functionId)) ?? `function ${entry.functionId}`;
-  part(".of").href = `/web/logs?functionId=${entry.functionId}`;
+  part(".only").href = `/web/logs?functionId=${entry.functionId}`;
+  part(".event").textContent = EVENTS[entry.event] ?? "";
+  part(".text").replaceChildren(...marked(entry.message, words));
   if (entry.requestId !== null) {
     part(".request").href = `/web/logs?requestId=${encodeURIComponent(entry.requestId)}`;
+    part(".request .id").textContent = entry.requestId.slice(0, SHORT_ID_LENGTH);
     part(".request").hidden = false;
-    part(".request .visually-hidden").textContent = entry.requestId.slice(0, 8);
+    part(".whole-request code").textContent = entry.requestId;
+    part(".whole-request").hidden = false;
   }
-  part(".node").textContent = entry.node?.slice(0, 8) ?? "";
-  part(".event").textContent = EVENTS[entry.event] ?? "";
-  part(".took").textContent = entry.durationMs === null ? "" : `${entry.durationMs.toFixed(1)} ms`;
-  part(".message").textContent = entry.message;
+  show(".took", entry.durationMs === null ? "" : `${entry.durationMs.toFixed(1)} ms`);
+  show(".node", entry.node === undefined ? "" : `Node ${entry.node.slice(0, SHORT_ID_LENGTH)}`);
   return item;
+}
+
+/** Returns the parts of a message, with the words that are searched for in elements of their own. */
+function marked(message, words) {
+  if (!words) return [message];
+  // The pattern is in a group, so that each second part is a match.
+  return message.split(words).map((part, index) => {
+    if (index % 2 === 0) return part;
+    const mark = document.createElement("mark");
+    mark.textContent = part;
+    return mark;
+  });
+}
+
+/** Returns a pattern for words that begin as those of a search do; null without a search. */
+function wordsOf(search) {
+  const words = search.normalize("NFC").match(/[\p{L}\p{N}\p{Co}]+/gu);
+  return words && new RegExp(`(?<![\\p{L}\\p{N}])((?:${words.join("|")})[\\p{L}\\p{N}]*)`, "iu");
 }
 
 function follow() {
@@ -48,13 +72,14 @@ function follow() {
   const button = document.getElementById("pause");
   const names = new Map([...document.getElementById("functionId").options].map(({ value, text }) => [value, text]));
   const address = new URL(box.dataset.stream, location.href);
+  const words = wordsOf(address.searchParams.get("search") ?? "");
   let source;
   let waiting = [];
 
   /** Adds many entries at once; adding each on its own would cause a layout for each. */
   const show = () => {
     if (waiting.length === 0) return;
-    const items = waiting.slice(-ENTRIES_MAX).map((entry) => made(entry, names)).reverse();
+    const items = waiting.slice(-ENTRIES_MAX).map((entry) => made(entry, names, words)).reverse();
     waiting = [];
     list.prepend(...items);
     while (list.childElementCount > ENTRIES_MAX) list.lastElementChild.remove();
@@ -64,8 +89,8 @@ function follow() {
   const start = () => {
     source = new EventSource(address);
     button.textContent = "Pause";
-    source.addEventListener("open", () => state.textContent = "New entries appear automatically.");
-    source.addEventListener("error", () => state.textContent = "The connection was lost; trying again.");
+    source.addEventListener("open", () => state.textContent = "Live");
+    source.addEventListener("error", () => state.textContent = "Connection lost; trying again");
     source.addEventListener("log", ({ data, lastEventId }) => {
       const entry = JSON.parse(data);
       address.searchParams.set("since", lastEventId);
@@ -86,7 +111,7 @@ function follow() {
   button.addEventListener("click", () => {
     if (source.readyState !== EventSource.CLOSED) {
       source.close();
-      state.textContent = "Paused.";
+      state.textContent = "Paused";
       button.textContent = "Resume";
     } else start();
   });
@@ -97,4 +122,11 @@ function follow() {
   start();
 }
 
+/** Sends the form when a field changes, so that it needs no button. */
+function applyAtOnce(form) {
+  form.querySelector("button[type=submit]").hidden = true;
+  form.addEventListener("change", () => form.requestSubmit());
+}
+
+for (const form of document.querySelectorAll("form[data-apply]")) applyAtOnce(form);
 if (box) follow();

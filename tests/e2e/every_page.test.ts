@@ -138,7 +138,7 @@ Deno.test("every page is accessible and fits, and no name, code, log line or que
   }
 
   await page.goto("/web/logs");
-  await page.getByText("New entries appear automatically.").waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
   const before = await page.locator(".entry").count();
   await run(server, path, key.value);
   await page.locator(".entry").nth(before).waitFor();

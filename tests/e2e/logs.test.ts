@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { createSecret, deploy, run } from "../http/handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run, set } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
 import { assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
@@ -11,7 +11,7 @@ Deno.test.afterAll(closeBrowser);
 
 /** The messages on the page, the newest first. */
 function messages(page: Page): Promise<string[]> {
-  return page.locator("#entries .message").allTextContents();
+  return page.locator("#entries .text").allTextContents();
 }
 
 const SPEAKING = `export default (c, ctx) => {
@@ -36,7 +36,7 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   await inSidebar(page, "Logs").click();
   assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Logs");
   assert.deepEqual(await messages(page), ["before"]);
-  await page.getByText("New entries appear automatically.").waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
 
   await run(server, `/speaking?say=${encodeURIComponent("<img src=x onerror=alert(1)> & more")}&level=error`);
   await run(server, "/leaky");
@@ -47,7 +47,7 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   assert.doesNotMatch(await page.content(), /nobody-sees/);
 
   await page.getByRole("button", { name: "Pause" }).click();
-  await page.getByText("Paused.").waitFor();
+  await page.getByText("Paused", { exact: true }).waitFor();
   await run(server, "/speaking?say=meanwhile");
   await page.getByRole("button", { name: "Resume" }).click();
   await page.getByText("meanwhile").waitFor();
@@ -57,15 +57,10 @@ Deno.test("the page shows what was printed, follows what is, pauses and goes on 
   await deploy(server, "broken", `export default () => { throw new Error("no such table"); }`);
   await run(server, "/broken");
   const failure = page.getByRole("listitem").filter({ hasText: "no such table" });
-  const live = (await failure.locator(".about").textContent())!;
+  const live = (await failure.locator("summary").textContent())!;
   assert.match(live, /error.*failed/s);
   await page.reload();
-  assert.match((await failure.locator(".about").textContent())!, /error.*broken.*failed/s);
-
-  // By a link of an entry: what one call printed.
-  await page.getByRole("listitem").filter({ hasText: "meanwhile" }).getByRole("link", { name: /This request/ }).click();
-  await page.waitForURL(/requestId=/);
-  assert.deepEqual(await messages(page), ["meanwhile"]);
+  assert.match((await failure.locator("summary").textContent())!, /error.*broken.*failed/s);
 });
 
 Deno.test("filters narrow what is there and what comes, and a log can be deleted", async () => {
@@ -77,33 +72,37 @@ Deno.test("filters narrow what is there and what comes, and a log can be deleted
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/logs");
+  // Each choice applies at once.
   await page.getByLabel("Function").selectOption("speaking");
+  await page.waitForURL(/functionId=/);
   await page.getByLabel("Level").selectOption("Warnings and errors");
-  await page.getByLabel("Words").fill("DISK");
-  await page.getByRole("button", { name: "Filter" }).click();
+  await page.waitForURL(/level=warn/);
+  await page.getByLabel("Search").fill("DISK");
+  await page.getByLabel("Search").press("Enter");
   await page.waitForURL(/search=DISK/);
   assert.deepEqual(await messages(page), ["disk error", "disk warn"]);
-  await page.getByText("New entries appear automatically.").waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
   await run(server, "/other?say=disk+again&level=error");
   await run(server, "/speaking?say=disk+again");
   await run(server, "/speaking?say=something+else&level=error");
   await run(server, "/speaking?say=disk+full&level=error");
   await page.getByText("disk full").waitFor();
   assert.deepEqual(await messages(page), ["disk full", "disk error", "disk warn"]);
+  assert.deepEqual(await page.locator("#entries mark").allTextContents(), ["disk", "disk", "disk"]);
 
-  await page.getByLabel("Words").fill("...");
-  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByLabel("Search").fill("...");
+  await page.getByLabel("Search").press("Enter");
   await page.getByRole("alert").waitFor();
-  assert.match((await page.getByRole("alert").textContent())!, /Words must have a letter or digit in it/);
+  assert.match((await page.getByRole("alert").textContent())!, /Search must have a letter or digit in it/);
   await page.getByRole("link", { name: "Show all" }).click();
   await page.waitForURL((url) => url.search === "");
 
   await page.getByLabel("Function").selectOption("speaking");
-  await page.getByRole("button", { name: "Filter" }).click();
+  await page.waitForURL(/functionId=/);
   await page.getByText("Delete this log").click();
   await page.getByRole("button", { name: "Delete all entries" }).click();
   await page.getByText("The log of speaking was deleted.").waitFor();
-  await page.getByText("No matching entries.").waitFor();
+  await page.getByText("No matching entries in the last 24 hours.").waitFor();
   await page.getByRole("link", { name: "Show all" }).first().click();
   await page.waitForURL((url) => url.search === "");
   assert.deepEqual(await messages(page), ["disk again", "disk of another"]);
@@ -128,6 +127,128 @@ Deno.test("many entries are paged, also without scripts", async () => {
   assert.deepEqual(seen, Array.from({ length: 250 }, (_, n) => `line ${249 - n}`));
 });
 
+Deno.test("the fields of the filter apply by a button without scripts, also a custom time", async () => {
+  await using server = await startApp();
+  await deploy(server, "speaking", SPEAKING);
+  await run(server, "/speaking?say=now&level=warn");
+  await using visit = await signIn(server, { javaScript: false });
+  const { page } = visit;
+  await page.goto("/web/logs");
+  await page.getByLabel("Level").selectOption("Errors");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.waitForURL(/level=error/);
+  assert.deepEqual(await messages(page), []);
+  await page.getByRole("link", { name: "Show all" }).first().click();
+  await page.getByText("Custom time").click();
+  await page.getByLabel("From (UTC)").fill("2026-01-31T12:00:05");
+  await page.getByLabel("Until (UTC)").fill("2026-01-31T13:00:00");
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  await page.waitForURL(/range=custom/);
+  assert.deepEqual(await messages(page), []);
+  assert.equal(await page.getByLabel("From (UTC)").inputValue(), "2026-01-31T12:00:05");
+  // Another level is of the same time.
+  await page.getByLabel("Level").selectOption("Errors");
+  await page.getByRole("button", { name: "Apply" }).click();
+  assert.match(page.url(), /from=2026-01-31T12%3A00%3A05&to=2026-01-31T13%3A00/);
+  await page.getByRole("link", { name: "Look at any time" }).click();
+  await page.getByLabel("Level").selectOption("All levels");
+  await page.getByRole("button", { name: "Apply" }).click();
+  assert.deepEqual(await messages(page), ["now"]);
+});
+
+Deno.test("a bar of the histogram narrows the time to its own", async () => {
+  await using server = await startApp();
+  await deploy(server, "speaking", SPEAKING);
+  await run(server, "/speaking?say=line&times=30&level=error");
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/logs?range=7d&level=error");
+  const bars = page.getByRole("list", { name: "Entries over time" }).getByRole("link");
+  // Each time by less, to a second at last.
+  for (let before = ""; page.url() !== before;) {
+    before = page.url();
+    await bars.filter({ hasText: /error/ }).last().click();
+    await page.waitForURL(/range=custom/);
+    await page.getByRole("list", { name: "Numbers of entries" }).getByText(/error/).waitFor();
+    assert.ok((await messages(page)).length > 0);
+    assert.equal(new URL(page.url()).searchParams.get("level"), "error");
+  }
+  const { searchParams } = new URL(page.url());
+  assert.equal(Date.parse(searchParams.get("to")!) - Date.parse(searchParams.get("from")!), 1_000);
+});
+
+Deno.test("a request is a timeline of its events from the oldest on, also when its id is searched for", async () => {
+  await using server = await startApp();
+  await createSecret(server, "TOKEN", "a-value-that-nobody-sees");
+  await set(server, { "log.level": "debug" });
+  await deploy(
+    server,
+    "telling",
+    `export default async (c, ctx) => {
+      console.log("first"); await ctx.getSecret("TOKEN"); console.warn("second");
+      if (ctx.query.fail) throw new Error("no such table");
+      return c.text("");
+    }`,
+  );
+  const ids: string[] = [];
+  for (const query of ["", "?fail=1"]) {
+    ids.push((await run(server, `/telling${query}`)).headers.get("x-request-id")!);
+  }
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/logs");
+  await page.getByRole("listitem").filter({ hasText: "no such table" }).getByRole("link", { name: /Request/ }).click();
+  await page.waitForURL(/requestId=/);
+  const events = page.getByRole("list", { name: "Events, the oldest first" });
+  const texts = () => events.locator(".said").allTextContents();
+  assert.match((await texts()).at(-1)!, /^failed.*no such table/);
+  const facts = page.locator(".facts");
+  assert.match((await facts.textContent())!, /Functiontelling.*Outcomefailed.*Duration\d+\.\d ms/s);
+
+  await page.getByRole("link", { name: "All logs" }).click();
+  await page.getByLabel("Search").fill(ids[0]!);
+  await page.getByLabel("Search").press("Enter");
+  await page.waitForURL(/requestId=/);
+  assert.deepEqual(await texts(), [
+    "startedGET /run/telling",
+    "first",
+    "asked for a secretgetSecret: TOKEN (global)",
+    "second",
+    "endedStatus 200.",
+  ]);
+  assert.match((await facts.textContent())!, /Outcomestatus 200/);
+  const offsets = (await events.locator(".offset").allTextContents()).map((text) => parseFloat(text));
+  assert.deepEqual(offsets, offsets.toSorted((a, b) => a - b));
+  const waiting = page.waitForEvent("download");
+  await page.getByRole("link", { name: "JSON lines" }).click();
+  const lines = (await Deno.readTextFile((await (await waiting).path())!)).trimEnd().split("\n");
+  assert.equal(lines.length, 5);
+  assert.ok(lines.every((line) => JSON.parse(line).requestId === ids[0]));
+  await assertGoodEverywhere(page);
+  await page.goto("/web/logs?requestId=unknown");
+  await page.getByText("There are no entries of the request").waitFor();
+});
+
+Deno.test("an entry is a line that unfolds, and 25 fit on a screen of 720 pixels", async () => {
+  await using server = await startApp();
+  const id = await deploy(server, "speaking", SPEAKING, { keys: [await createGroup(server, "callers")] });
+  await createSecret(server, "ANY", "value");
+  const { value } = await createKey(server, 2, "caller");
+  await run(server, `/speaking?times=60&say=${encodeURIComponent("one line\nand another")}`, value);
+  await using visit = await signIn(server, { height: 720 });
+  const { page } = visit;
+  await page.goto(`/web/logs?functionId=${id}`);
+  await page.getByText("Live", { exact: true }).waitFor();
+  const shown = () =>
+    page.evaluate(`[...document.querySelectorAll("#entries > li")]
+      .filter((entry) => entry.getBoundingClientRect().bottom <= innerHeight).length`);
+  assert.ok(await shown() as number >= 25, `${await shown()}`);
+  const entry = page.locator("#entries > li").first();
+  assert.equal(await entry.getByText("Only this function").isVisible(), false);
+  await entry.locator("summary").click();
+  assert.equal(await entry.getByText("Only this function").isVisible(), true);
+});
+
 Deno.test("the page is accessible, in light and dark, on a wide screen and a narrow one", async () => {
   await using server = await startApp();
   await deploy(server, "speaking", SPEAKING);
@@ -135,6 +256,6 @@ Deno.test("the page is accessible, in light and dark, on a wide screen and a nar
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/logs?functionId=1");
-  await page.getByText("New entries appear automatically.").waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
   await assertGoodEverywhere(page);
 });

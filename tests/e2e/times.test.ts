@@ -31,7 +31,7 @@ Deno.test("logs, audit and metrics show times in the reader's zone, or all in UT
   await page.goto("/web/logs");
   // One that comes while the page is open is shown as the others.
   await run(server, "/hello");
-  await page.locator("#entries li").nth(1).waitFor();
+  await page.locator("#entries > li").nth(1).waitFor();
   const hours = await page.locator("#entries time").evaluateAll((times: { textContent: string }[]) =>
     times.map(({ textContent }) => textContent.slice(0, 13))
   );

@@ -323,6 +323,28 @@ Deno.test("a search means the same in the database and for one message, whatever
   }
 });
 
+Deno.test("the words that a search finds are known by their places in the message", () => {
+  const marked: [search: string, message: string, marked: string][] = [
+    ["order", "Order-123 was ordered", "<Order>-123 was <ordered>"],
+    ["ORDER-12", "order-99 order-123", "order-99 <order>-<123>"],
+    ["shipped or", "Order-123 was shipped", "<Order>-123 was <shipped>"],
+    ["cafe", "im Cafe\u0301, im café", "im <Cafe\u0301>, im <café>"],
+    ["file.ts:1", "path/to/file.ts:12:7", "path/to/<file>.<ts>:<12>:7"],
+    ["nothing", "a message", "a message"],
+    ["<b>", "<b>&amp;", "<<b>>&amp;"],
+  ];
+  for (const [search, message, expected] of marked) {
+    const found = parseSearch(search).found(message);
+    let shown = "";
+    let at = 0;
+    for (const [from, to] of found) {
+      shown += `${message.slice(at, from)}<${message.slice(from, to)}>`;
+      at = to;
+    }
+    assert.equal(shown + message.slice(at), expected, search);
+  }
+});
+
 Deno.test("who follows gets what fits the filter, until it stops or the server does", () => {
   using there = temporaryLogs();
   const seen: string[] = [];

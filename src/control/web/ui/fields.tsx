@@ -34,7 +34,9 @@ interface ControlAttributes extends ScriptAttributes {
 }
 
 interface InputAttributes extends ControlAttributes {
-  readonly type?: "text" | "search" | "email" | "password" | "date" | undefined;
+  readonly type?: "text" | "search" | "email" | "password" | "date" | "datetime-local" | undefined;
+  /** Of times, in seconds. */
+  readonly step?: number | undefined;
   readonly inputmode?: "numeric" | undefined;
   readonly pattern?: string | undefined;
 }

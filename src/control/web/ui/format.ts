@@ -1,8 +1,8 @@
 // Formats numbers for sentences, and reads them from addresses.
 
 /** Returns a number with its noun: `plural(2, "key")` is "2 keys". */
-export function plural(n: number, what: string): string {
-  return `${count(n)} ${what}${n === 1 ? "" : "s"}`;
+export function plural(n: number, what: string, many = `${what}s`): string {
+  return `${count(n)} ${n === 1 ? what : many}`;
 }
 
 /** Created once: `toLocaleString` takes 50 µs for each number, which is noticeable in long lists. */
