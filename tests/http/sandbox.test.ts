@@ -25,6 +25,7 @@ Deno.test("each function has a process of its own, with an empty environment and
     ).filter(Boolean)
       .map((entry) => entry.split("=")[0]);
     assert.deepEqual(environment.sort(), [
+      "DENO_AUDIT_PERMISSIONS",
       "DENO_DIR",
       "DENO_NO_PACKAGE_JSON",
       "DENO_NO_UPDATE_CHECK",
