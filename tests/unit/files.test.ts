@@ -363,6 +363,36 @@ Deno.test("a change of a file that another node changed before its turn in the l
   await assertRefused(404, () => files.delete(OPERATOR, "a.ts"));
 });
 
+Deno.test("a file that cannot be put in place after the commit fails, except on a node of a cluster, where it follows", async () => {
+  for (const isNode of [false, true]) {
+    using there = codeFolder();
+    const target = join(there.code, "a.ts");
+    const [failures, recorded]: [unknown[], string[]] = [[], []];
+    const files = createFiles({
+      ...{ codeDir: there.code, record: unrecorded },
+      ...WITHOUT_HISTORY,
+      recordAlone: (_actor, { action }) => Promise.resolve(void recorded.push(action)),
+      history: {
+        ...WITHOUT_HISTORY.history,
+        commit() {
+          mkdirSync(join(target, "in the way"), { recursive: true });
+          return 7;
+        },
+        putsInPlaceLater: (error) => failures.push(error) > 0 && isNode,
+      },
+    });
+    const written = files.write(OPERATOR, "a.ts", bytes("new"), false);
+    if (isNode) {
+      const { info, version } = await written;
+      assert.deepEqual([info.path, info.sizeBytes, version], ["a.ts", 3, 7]);
+    } else {
+      await assert.rejects(written, Deno.errors.IsADirectory);
+    }
+    assert.deepEqual([failures.length, recorded], [1, isNode ? [] : ["file.failed"]]);
+    assert.deepEqual(readdirSync(there.code), ["a.ts"], "no draft is left");
+  }
+});
+
 Deno.test("no path leads a file out of the code folder when it is moved, nor one into it", async () => {
   using there = codeFolder();
   symlinkSync(join(there.outside, "elsewhere"), join(there.code, "link"));

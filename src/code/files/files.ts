@@ -221,7 +221,10 @@ class FileService implements Files {
           else Deno.renameSync(draft, file);
         },
       );
-      return { info: await this.#stat(path, file), created, version };
+      const info = await lstat(file);
+      // On a node of a cluster, a file that could not be put in place follows.
+      const later = { path, sizeBytes: content.length, modifiedAt: new Date() };
+      return { info: info?.isFile ? toInfo(path, info) : later, created, version };
     } finally {
       await Deno.remove(draft).catch(ignoreMissing);
     }
