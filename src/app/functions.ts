@@ -12,6 +12,7 @@ import { Pruner } from "../code/pruner.ts";
 import { parseCrudeJson } from "../control/inputs/crude_json.ts";
 import { Rotation } from "../core/encryption/rotation.ts";
 import { ALONE } from "../once_per_cluster.ts";
+import { DAY_MS } from "../time.ts";
 import { createRegistry, type Registry } from "../core/functions/registry.ts";
 import type { Code } from "./code.ts";
 import type { Data } from "./data.ts";
@@ -70,7 +71,12 @@ export function openFunctions(
     },
   });
   const handlers = () => registry.list().map(({ handler }) => handler);
-  const isBlobUsed = (sha256: string) => store.codeVersions.isUsed(sha256);
+  const { historyDays } = settings.view({ historyDays: "history.retention-days" });
+  const blobUses = () => {
+    const days = historyDays();
+    const from = days === 0 ? 0 : store.codeVersions.idAt(now() - days * DAY_MS);
+    return (sha256: string) => store.codeVersions.isUsed(sha256, from);
+  };
   const pruner = new Pruner({
     codeDir,
     runtime,
@@ -78,7 +84,7 @@ export function openFunctions(
     locks,
     imports,
     blobs,
-    isBlobUsed,
+    blobUses,
     handlers,
     now,
     report: log,

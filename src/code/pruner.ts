@@ -1,4 +1,5 @@
-// Removes unused package locks and unused parts of the module cache once a day, so that they do not grow without bound.
+// Removes unused package locks, unused parts of the module cache and contents of code that no kept version has, once a
+// day, so that they do not grow without bound.
 
 import { DAY_MS, HOUR_MS } from "../time.ts";
 import { join } from "node:path";
@@ -19,8 +20,8 @@ export interface PrunerOptions {
   readonly locks: PackageLocks;
   readonly imports: Pick<Imports, "forget">;
   readonly blobs: Pick<Blobs, "sweep">;
-  /** Reports whether a version of the code refers to a content. */
-  readonly isBlobUsed: (sha256: string) => boolean;
+  /** Returns what reports whether a version of the code that is kept as of now has a content. */
+  readonly blobUses: () => (sha256: string) => boolean;
   /** Handlers of all functions, as paths in the code folder. */
   readonly handlers: () => Iterable<string>;
   readonly now: () => number;
@@ -68,8 +69,8 @@ export class Pruner {
   }
 
   async #prune(): Promise<void> {
-    const { runtime, cache, now, ages, report, blobs, isBlobUsed } = this.#options;
-    await blobs.sweep(now() - BLOB_AGE_MS, isBlobUsed);
+    const { runtime, cache, now, ages, report, blobs, blobUses } = this.#options;
+    await blobs.sweep(now() - BLOB_AGE_MS, blobUses());
     const locks = await this.#pruneLocks();
     if (this.#isStopping) return;
     await cache.renew();

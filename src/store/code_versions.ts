@@ -79,8 +79,10 @@ export interface CodeVersionStore {
   files(id: number): VersionFileRow[];
   /** Adds a version with an id of `nextId`. */
   add(version: VersionRow, changes: readonly VersionFileRow[]): void;
-  /** Reports whether a version refers to a content. */
-  isUsed(sha256: string): boolean;
+  /** Returns the version that was the newest at a time, in milliseconds since 1970; 0 if there was none. */
+  idAt(time: number): number;
+  /** Reports whether a version from `from` on has a file with a content. */
+  isUsed(sha256: string, from: number): boolean;
   /** Returns every content that a version refers to. */
   contents(): string[];
   lastDeployment(): DeploymentRow | undefined;
@@ -124,8 +126,11 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
   const addFile = db.prepareChange(
     "INSERT INTO version_files (path, version_id, sha256, size_bytes) VALUES (?, ?, ?, ?)",
   );
+  const idAt = db.prepare("SELECT id FROM versions WHERE at <= ? ORDER BY id DESC LIMIT 1");
   const isUsed = db.prepare(
-    "SELECT EXISTS (SELECT 1 FROM version_files WHERE sha256 = ?) AS used",
+    `SELECT EXISTS (SELECT 1 FROM version_files f WHERE f.sha256 = ?1 AND (f.version_id >= ?2 OR NOT EXISTS (
+       SELECT 1 FROM version_files l WHERE l.path = f.path AND l.version_id > f.version_id AND l.version_id <= ?2
+     ))) AS used`,
   );
   const contents = db.prepare("SELECT DISTINCT sha256 FROM version_files WHERE sha256 IS NOT NULL ORDER BY sha256");
   const lastDeployment = db.prepare(`${DEPLOYMENT} ORDER BY id DESC LIMIT 1`);
@@ -152,7 +157,8 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
       insert(addVersion, id, at, actorKind, actorId, actorName, cause, message, tree, mac);
       for (const { path, sha256, sizeBytes } of changes) addFile.run(path, id, sha256, sizeBytes);
     },
-    isUsed: (sha256) => first<{ used: number }>(isUsed, sha256)!.used === 1,
+    idAt: (time) => first<{ id: number }>(idAt, time)?.id ?? 0,
+    isUsed: (sha256, from) => first<{ used: number }>(isUsed, sha256, from)!.used === 1,
     contents: () => all<{ sha256: string }>(contents).map(({ sha256 }) => sha256),
     lastDeployment: () => first<DeploymentRow & Row>(lastDeployment),
     nextDeploymentId: () => next("deployments"),

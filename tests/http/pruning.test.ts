@@ -56,7 +56,7 @@ Deno.test("packages that no function of any server has are removed, and fetched 
         locks,
         imports: { forget: () => {} },
         blobs: { sweep: () => Promise.resolve(0) },
-        isBlobUsed: () => false,
+        blobUses: () => () => false,
         handlers: () => store.functions.list().map(({ handler }) => handler),
         now: Date.now,
         report: (_, message) => reports.push(message),

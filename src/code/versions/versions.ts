@@ -127,6 +127,8 @@ export function createVersions({ store, blobs, history, workingCopy, record }: V
         throw preconditionFailed(`Version ${ifVersion} is not the newest: the newest is ${before}.`);
       }
       const changes = changesBetween(tree, history.tree(id));
+      // Contents that are used from now on count as used meanwhile, too: a removal of old ones may be under way.
+      await blobs.missing([...changes.values()].flatMap((file) => file ? [file.sha256] : []));
       await using staged = await workingCopy.stage(changes);
       const change = () => {
         if (history.head().version !== before) throw conflict("The code was changed in the meantime.");

@@ -102,6 +102,14 @@ export const DEFINITIONS = {
     0,
     3_650,
   ),
+  "history.retention-days": integer(
+    "Keep earlier contents of code",
+    "Days that the contents of earlier versions of the code are kept: each version that was the current one within " +
+      "that time can be compared and restored. At 0, all are kept.",
+    0,
+    0,
+    3_650,
+  ),
   "log.level": define(
     "Lowest level",
     "Lowest level of entries that the logs of functions keep: debug, info, warn or error. At debug, the start and end of each call, and the names of the secrets that it asks for, are logged, too.",
