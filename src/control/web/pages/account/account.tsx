@@ -131,7 +131,7 @@ function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong 
         <Card title="Where you are signed in" id="where">
           <Sessions sessions={admins.sessions.list(id)} own={sessionId} now={now()} />
           <form method="post" action="/web/account/sessions/end-all">
-            <Button kind="danger-quiet">Sign out everywhere</Button>
+            <Button kind="secondary">Sign out everywhere</Button>
           </form>
         </Card>
       </div>

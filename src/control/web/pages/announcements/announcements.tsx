@@ -13,7 +13,7 @@ import { fieldText, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { Ago, CopyLine, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
+import { Ago, ButtonLink, Card, CopyLine, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
 import { VersionField } from "../../ui/conflict.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
@@ -119,26 +119,32 @@ function listPage(c: Context<WebEnv>, deps: WebDeps) {
   const rows = webhooks.list();
   return page(c, {
     title: "Announcements",
-    actions: <a href={`${PATH}/new`} class="button">Add a webhook</a>,
     children: (
       <>
         <p class="quiet">
           What needs attention, such as secrets that are due, leaks and failing functions, is sent to webhooks and by
           mail.
         </p>
-        <h2>Webhooks</h2>
-        {rows.length === 0 ? <p class="quiet">There are none.</p> : (
-          <DataTable
-            label="Webhooks"
-            isStacked
-            rows={rows}
-            columns={[
-              { label: "Host", isRowHeader: true, cell: ({ id, url }) => <a href={pathOf(id)}>{hostOf(url)}</a> },
-              { label: "Events", cell: ({ events }) => events.join(", ") },
-              { label: "Last delivery", cell: ({ id }) => <Last row={webhooks.deliveries(id)[0]} now={now()} /> },
-            ]}
-          />
-        )}
+        <Card
+          title="Webhooks"
+          id="webhooks"
+          actions={<ButtonLink href={`${PATH}/new`} kind="secondary" icon="plus">Add a webhook</ButtonLink>}
+        >
+          {rows.length === 0
+            ? <p class="quiet">None yet. A webhook posts each announcement to a server of yours.</p>
+            : (
+              <DataTable
+                label="Webhooks"
+                isStacked
+                rows={rows}
+                columns={[
+                  { label: "Host", isRowHeader: true, cell: ({ id, url }) => <a href={pathOf(id)}>{hostOf(url)}</a> },
+                  { label: "Events", cell: ({ events }) => events.join(", ") },
+                  { label: "Last delivery", cell: ({ id }) => <Last row={webhooks.deliveries(id)[0]} now={now()} /> },
+                ]}
+              />
+            )}
+        </Card>
         <MailSection deps={deps} />
       </>
     ),
@@ -172,15 +178,21 @@ function webhookPage(c: Context<WebEnv>, { webhooks, now }: WebDeps, form: FormS
         </Facts>
         <h2>Last deliveries</h2>
         <Deliveries rows={webhooks.deliveries(id)} now={now()} />
-        <h2>Change it</h2>
-        <WebhookForm
-          form={form}
-          path={pathOf(id)}
-          submit="Change"
-          cancel={PATH}
-          version={webhookVersion(form.subject)}
-        />
-        <PostButton action={`${pathOf(id)}/delete`} label="Delete the webhook" kind="secondary" />
+        <div class="cards">
+          <Card title="Change it" id="change">
+            <WebhookForm
+              form={form}
+              path={pathOf(id)}
+              submit="Change"
+              cancel={PATH}
+              version={webhookVersion(form.subject)}
+            />
+          </Card>
+          <Card title="Delete it" id="delete" kind="danger">
+            <p>Deliveries that wait for it are not sent.</p>
+            <PostButton action={`${pathOf(id)}/delete`} label="Delete the webhook" kind="danger" />
+          </Card>
+        </div>
       </>
     ),
   }, form.status);

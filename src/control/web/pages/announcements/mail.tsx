@@ -11,7 +11,7 @@ import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { fieldText, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { Ago, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
+import { Ago, ButtonLink, Card, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
 import { VersionField } from "../../ui/conflict.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
@@ -89,8 +89,11 @@ export function MailSection({ deps: { mail, now } }: { deps: WebDeps }) {
   const server = mail.server();
   const rows = mail.list();
   return (
-    <>
-      <h2>Mail</h2>
+    <Card
+      title="Mail"
+      id="mail"
+      actions={<ButtonLink href={`${MAIL_PATH}/new`} kind="secondary" icon="plus">Add recipients of mail</ButtonLink>}
+    >
       <p>
         {server
           ? (
@@ -123,10 +126,7 @@ export function MailSection({ deps: { mail, now } }: { deps: WebDeps }) {
           ]}
         />
       )}
-      <p>
-        <a href={`${MAIL_PATH}/new`}>Add recipients of mail</a>
-      </p>
-    </>
+    </Card>
   );
 }
 

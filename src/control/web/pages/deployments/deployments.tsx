@@ -2,7 +2,7 @@
 // rollback.tsx.
 
 import type { Deployment } from "../../../../code/deployments/deployments.ts";
-import { Badge, Empty, Fact, Facts, Pager, Time } from "../../ui/components.tsx";
+import { Badge, ButtonLink, Empty, Fact, Facts, Pager, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { parsePositiveInt } from "../../ui/format.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
@@ -35,7 +35,7 @@ export function addDeployments(web: Web, deps: WebDeps): void {
     return page(c, {
       title: "Deployments",
       styles: ["history.css"],
-      actions: <a href={GIT_PATH} class="button secondary">Git source</a>,
+      actions: <ButtonLink href={GIT_PATH} kind="secondary" icon="git-branch">Git source</ButtonLink>,
       children: (
         <>
           <p class="quiet">A deployment changes files and functions together, after checks.</p>
@@ -56,7 +56,7 @@ export function addDeployments(web: Web, deps: WebDeps): void {
         title: `Deployment ${id}`,
         styles: ["history.css"],
         actions: deployment.state !== live.state && (
-          <a href={`${deploymentPath(id)}/rollback`} class="button">Roll back to this …</a>
+          <ButtonLink href={`${deploymentPath(id)}/rollback`} icon="undo-2">Roll back to this …</ButtonLink>
         ),
         children: (
           <>

@@ -5,7 +5,7 @@ import { describeSource, type GitSource, type LastSync, REF_KINDS } from "../../
 import type { DeploymentProblem } from "../../../../code/deployments/problems.ts";
 import { AppError } from "../../../../errors.ts";
 import { gitSourceInput } from "../../../inputs/git_schemas.ts";
-import { Ago, Badge, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
+import { Ago, Badge, Card, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
 import { VersionField } from "../../ui/conflict.tsx";
 import { CodeField, ProblemSummary, SelectField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -108,7 +108,7 @@ function showGit(
     title: "Git source",
     actions: source && <PostButton action={`${GIT_PATH}/sync`} label="Sync now" />,
     children: (
-      <>
+      <div class="cards">
         {source
           ? (
             <p>
@@ -118,9 +118,16 @@ function showGit(
           : <p class="quiet">Takes all files, and the functions of crude.json, from a git repository.</p>}
         {source && <Last last={gitSources.lastSync()} now={now()} />}
         <ProblemSummary problems={shown} labels={LABELS} />
-        <SourceForm values={values} problems={shown} version={gitSources.version()} isSet={source !== undefined} />
-        {source && <PostButton action={`${GIT_PATH}/remove`} label="Remove the git source" kind="secondary" />}
-      </>
+        <Card title={source ? "Change it" : "Set it"} id="set">
+          <SourceForm values={values} problems={shown} version={gitSources.version()} isSet={source !== undefined} />
+        </Card>
+        {source && (
+          <Card title="Remove it" id="remove" kind="danger">
+            <p>Files and functions stay as they are, and can be changed here again.</p>
+            <PostButton action={`${GIT_PATH}/remove`} label="Remove the git source" kind="danger" />
+          </Card>
+        )}
+      </div>
     ),
   }, status);
 }
@@ -180,7 +187,6 @@ function SourceForm({ values, problems, version, isSet }: {
   const field = (name: Field, hint?: string) => ({ name, label: LABELS[name], value: values[name], problems, hint });
   return (
     <form method="post" action={GIT_PATH} class="narrow">
-      <h2>{isSet ? "Change it" : "Set it"}</h2>
       <FormToken />
       <VersionField version={version} />
       <CodeField {...field("url", "Where git clone gets it, with https:.")} required />

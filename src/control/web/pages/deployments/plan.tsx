@@ -2,6 +2,7 @@
 
 import type { DeploymentPlan } from "../../../../code/deployments/deployments.ts";
 import { Changes, fileAtPath } from "../history/parts.tsx";
+import { Card } from "../../ui/components.tsx";
 import { count, plural } from "../../ui/format.ts";
 
 export const DEPLOYMENTS_PATH = "/web/deployments";
@@ -43,12 +44,14 @@ export function Plan({ plan: { files, functions }, version }: {
     ? undefined
     : (path: string, change: string) => change === "deleted" ? undefined : fileAtPath(version, path);
   return (
-    <>
-      <h2>Files</h2>
-      <PlanPart part={files} noun="file" link={link} />
-      <h2>Functions</h2>
-      <PlanPart part={functions} noun="function" />
-    </>
+    <div class="card-columns">
+      <Card title="Files" id="plan-files">
+        <PlanPart part={files} noun="file" link={link} />
+      </Card>
+      <Card title="Functions" id="plan-functions">
+        <PlanPart part={functions} noun="function" />
+      </Card>
+    </div>
   );
 }
 
