@@ -18,6 +18,10 @@ async function toggle(link) {
   const cell = document.getElementById(link.dataset.unfold);
   const row = cell.closest("tr");
   const opens = link.getAttribute("aria-expanded") === "false";
+  // The name and each of its chips open the same row.
+  for (const other of cell.closest("table").querySelectorAll("a[data-unfold][aria-expanded=true]")) {
+    if (other.dataset.unfold === link.dataset.unfold) other.setAttribute("aria-expanded", "false");
+  }
   link.setAttribute("aria-expanded", String(opens));
   // Closing removes revealed values from the page.
   if (!opens) cell.replaceChildren();

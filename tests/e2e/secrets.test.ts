@@ -72,9 +72,9 @@ Deno.test("the guide's four click-paths create secrets as it says", async () => 
   assert.equal(secrets[0]!.comment, "Production database connection");
   assert.deepEqual(await page.locator(".matrix tbody tr").first().locator("td").allTextContents(), [
     "Set",
-    "1orders",
-    "1staging",
-    "1acme",
+    "orders",
+    "staging",
+    "acme",
   ]);
 });
 
@@ -142,6 +142,106 @@ Deno.test("values are revealed one by one, hidden again, copied, edited and dele
   await page.getByRole("button", { name: "Delete DATABASE_URL" }).click();
   await page.getByText('Deleted DATABASE_URL (function "orders").').waitFor();
   assert.equal((await run(server, "/orders", key)).body, "global-value");
+});
+
+Deno.test("a chip opens its own value, and a dash leads to a form that adds one there", async () => {
+  await using server = await startApp();
+  const { groupId, functionId } = await prepare(server);
+  await createSecret(server, "DATABASE_URL", "global-value");
+  await createSecret(server, "DATABASE_URL", "group-value", { scope: "group", groupId });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets");
+  const values = page.getByRole("list", { name: "Values of DATABASE_URL" });
+  await page.getByRole("link", { name: "staging" }).click();
+  await values.waitFor();
+  assert.equal(await values.getByRole("listitem").count(), 1);
+  await page.getByRole("button", { name: 'Reveal DATABASE_URL (group "staging")' }).click();
+  await page.getByText("group-value").waitFor();
+  // Another chip of the same name takes its place.
+  await page.getByRole("link", { name: "Set", exact: true }).click();
+  await page.getByRole("button", { name: "Reveal DATABASE_URL (global)" }).waitFor();
+  assert.ok(!(await page.content()).includes("group-value"));
+  assert.equal(await page.getByRole("link", { name: "staging" }).first().getAttribute("aria-expanded"), "false");
+  await assertGoodEverywhere(page);
+  await page.getByRole("link", { name: "not set; add DATABASE_URL for Function" }).click();
+  assert.equal(await page.getByLabel("Name").inputValue(), "DATABASE_URL");
+  await page.getByLabel("Function", { exact: true }).selectOption("orders");
+  const value = page.getByLabel("Value");
+  const security = () => value.evaluate((area) => getComputedStyle(area).getPropertyValue("-webkit-text-security"));
+  assert.equal(await security(), "disc");
+  await page.getByLabel("Show what is typed").check();
+  assert.equal(await security(), "none");
+  await value.fill("function-value");
+  await page.getByRole("button", { name: "Save and add another" }).click();
+  await page.getByText('Created DATABASE_URL (function "orders").').waitFor();
+  assert.equal(await page.getByLabel("Function", { exact: true }).inputValue(), String(functionId));
+  assert.equal(await page.getByLabel("Name").inputValue(), "");
+});
+
+Deno.test("selected secrets are copied, moved, exported and deleted together, or none of them", async () => {
+  await using server = await startApp();
+  const { groupId, functionId } = await prepare(server);
+  for (const name of ["ONE", "TWO", "THREE"]) await createSecret(server, name, `${name.toLowerCase()}-value`);
+  await createSecret(server, "TWO", "of the group", { scope: "group", groupId });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const select = async (...names: string[]) => {
+    await page.goto("/web/secrets");
+    for (const name of names) await page.getByLabel(`Select ${name}`, { exact: true }).check();
+    await page.getByRole("button", { name: "Copy, export or delete the selected" }).click();
+    await page.getByRole("heading", { name: "Selected Secrets" }).waitFor();
+  };
+  const all = async () => (await stored(server)).map(({ name, scope, value }) => `${scope} ${name} ${value}`).sort();
+
+  await page.goto("/web/secrets");
+  assert.ok(!await page.getByRole("button", { name: "Copy, export or delete the selected" }).isVisible());
+
+  // The group has TWO already: nothing is copied.
+  await select("ONE", "TWO");
+  const before = await all();
+  await page.getByLabel("Scope").selectOption("Group");
+  await page.getByLabel("Group", { exact: true }).selectOption("staging");
+  await page.getByRole("checkbox", { name: "TWO" }).nth(1).uncheck();
+  await page.getByRole("button", { name: "Copy", exact: true }).click();
+  await page.getByRole("alert").getByText(/TWO/).waitFor();
+  assert.deepEqual(await all(), before);
+  await assertGoodEverywhere(page);
+
+  await select("ONE", "THREE");
+  await page.getByLabel("Scope").selectOption("Function");
+  await page.getByLabel("Function", { exact: true }).selectOption("orders");
+  await page.getByLabel("Move: delete them where they are").check();
+  await page.getByRole("button", { name: "Copy", exact: true }).click();
+  await page.getByText("Moved 2 secrets.").waitFor();
+  assert.deepEqual(await all(), [
+    "function ONE one-value",
+    "function THREE three-value",
+    "global TWO two-value",
+    "group TWO of the group",
+  ]);
+
+  await select("ONE", "THREE");
+  const coming = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download" }).click();
+  const file = await Deno.readTextFile(await (await coming).path());
+  assert.match(file, /ONE=one-value[^]*THREE=three-value/);
+  const { body } = await server.api("GET", "/api/audit?action=secret.revealed");
+  const byUser = body.entries.filter(({ actor }: { actor: { kind: string } }) => actor.kind === "admin");
+  assert.deepEqual(byUser.map(({ after }: { after: { ids: number[] } }) => after.ids.length), [2]);
+
+  // One changed meanwhile: none is deleted.
+  await select("ONE", "TWO");
+  const { body: { secrets } } = await server.api("GET", `/api/secrets?functionId=${functionId}`);
+  const one = secrets.find(({ name }: { name: string }) => name === "ONE");
+  assert.equal((await server.api("PUT", `/api/secrets/${one.id}`, { comment: "changed" })).status, 200);
+  await page.getByRole("button", { name: "Delete the checked secrets" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal((await all()).length, 4);
+  await select("ONE", "TWO");
+  await page.getByRole("button", { name: "Delete the checked secrets" }).click();
+  await page.getByText("Deleted 3 secrets.").waitFor();
+  assert.deepEqual(await all(), ["function THREE three-value"]);
 });
 
 Deno.test("values with carriage returns are never changed without being said so", async () => {
@@ -290,14 +390,14 @@ Deno.test("Resolve as… says which value wins, which it shadows, and what is cl
     return await Promise.all(rows.map(async (row) => (await row.locator("th, td").allTextContents()).join(" | ")));
   };
   assert.deepEqual(await ask("orders", "acme (staging)"), [
-    "DATABASE_URL | Key acme | Global  | –none",
-    "LOST | Function orders Unreadable gives undefined, not the next value | Global  | –none",
-    "SMTP | Group staging | –none | –none",
+    "DATABASE_URL | acme, the one that the call gets | –not set | –not set | Set, shadowed | Key",
+    "LOST | –not set | –not set | orders, the one that the call gets | Set, shadowed | Unreadable gives undefined, not the next value",
+    "SMTP | –not set | staging, the one that the call gets | –not set | –not set | Group",
   ]);
   assert.deepEqual(await ask("open", "acme (staging)"), [
-    "DATABASE_URL | Global  | –none | Key acmeThe function is public.",
-    "LOST | nothing: undefined | –none | Global The function may not ask for this name.",
-    "SMTP | nothing: undefined | –none | Group stagingThe function may not ask for this name.",
+    "DATABASE_URL | acme, closed | –not set | –not set | Set, the one that the call gets | GlobalThe function is public.",
+    "LOST | –not set | –not set | –not set | Set, closed | undefinedThe function may not ask for this name.",
+    "SMTP | –not set | staging, closed | –not set | –not set | undefinedThe function may not ask for this name.",
   ]);
   await assertGoodEverywhere(page);
   assert.deepEqual(await ask("orders", "stranger (others)"), []);

@@ -16,11 +16,24 @@ const NAMED_MAX = 3;
 /** Rows read at a time in the search for unused secrets. */
 const BATCH = 500;
 
+/** A value in a cell, without what it is. */
+export interface CellValue {
+  /** 0 for global. */
+  readonly ownerId: number;
+  /** Null for global. */
+  readonly owner: string | null;
+  readonly unreadable: boolean;
+  readonly sealed: boolean;
+  readonly canary: boolean;
+  /** When it expires or is to be replaced, in milliseconds since 1970 UTC; null for never. */
+  readonly dueAt: number | null;
+}
+
 /** The values of a name in one scope. */
 export interface Cell {
   readonly count: number;
-  /** The first of the owners; null for global. */
-  readonly named: readonly { readonly owner: string | null; readonly unreadable: boolean }[];
+  /** The first of the values. */
+  readonly named: readonly CellValue[];
 }
 
 const UNSET: Cell = { count: 0, named: [] };
@@ -171,7 +184,14 @@ class SecretMatrixService implements SecretMatrix {
     for (const { count, row } of this.#rows.samples(names, NAMED_MAX)) {
       const cells = found.get(row.name)!;
       const named = cells.get(row.owner.scope)?.named ?? [];
-      const one = { owner: row.ownerName, unreadable: this.#secrets.problemOf(row) !== null };
+      const one: CellValue = {
+        ownerId: ownerId(row.owner),
+        owner: row.ownerName,
+        unreadable: this.#secrets.problemOf(row) !== null,
+        sealed: row.sealed,
+        canary: row.canary,
+        dueAt: row.dueAt,
+      };
       cells.set(row.owner.scope, { count, named: [...named, one] });
     }
     return [...found].map(([name, cells]) => ({

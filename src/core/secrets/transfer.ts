@@ -1,8 +1,8 @@
 // Imports and exports secrets as files. An import is planned and encrypted in slices, and then stored in one transaction.
 
 import { type Actor, difference, manyEvents, type Recorder, requireEntitled } from "../../actor.ts";
-import { AppError, conflict, invalid } from "../../errors.ts";
-import { type Owner, ownerId, type OwnerRef, type SecretName } from "../../ids.ts";
+import { AppError, conflict, invalid, notFound } from "../../errors.ts";
+import { type Owner, ownerId, type OwnerRef, type SecretId, type SecretName } from "../../ids.ts";
 import { secretAad } from "../../keyring/aad.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import { slices } from "../../slices.ts";
@@ -80,6 +80,12 @@ export interface SecretTransfer {
 
   /** Returns the secrets of one owner, by name. Records this in the audit first. @throws AppError NotFound (404) */
   export(actor: Actor, owner: OwnerRef, format: FileFormat): Promise<SecretExport>;
+
+  /**
+   * Returns these secrets, which must have one owner, in the same way: a file has each name once.
+   * @throws AppError NotFound (404), InvalidInput (400)
+   */
+  exportSome(actor: Actor, ids: readonly SecretId[], format: FileFormat): Promise<SecretExport>;
 }
 
 export interface SecretTransferOptions {
@@ -177,7 +183,21 @@ class TransferService implements SecretTransfer {
   async export(actor: Actor, ref: OwnerRef, format: FileFormat): Promise<SecretExport> {
     const owner = this.#names.owner(ref);
     requireOwner(this.#store, owner);
-    const rows = this.#rows.list(filterOf(owner), 0, Number.MAX_SAFE_INTEGER);
+    return await this.#export(actor, this.#rows.list(filterOf(owner), 0, Number.MAX_SAFE_INTEGER), format);
+  }
+
+  async exportSome(actor: Actor, ids: readonly SecretId[], format: FileFormat): Promise<SecretExport> {
+    const rows = ids.map((id) => {
+      const row = this.#rows.find(id);
+      if (!row) throw notFound("secret", id);
+      return row;
+    });
+    const owners = new Set(rows.map(({ owner }) => `${owner.scope} ${ownerId(owner)}`));
+    if (owners.size > 1) throw invalid("secret", "must be of one owner for a file, which has each name once");
+    return await this.#export(actor, rows, format);
+  }
+
+  async #export(actor: Actor, rows: SecretRow[], format: FileFormat): Promise<SecretExport> {
     rows.sort((a, b) => a.name < b.name ? -1 : 1);
     const shown = rows.filter(({ sealed }) => !sealed);
     const reveal = () => {

@@ -2,11 +2,12 @@
 
 import { DAY_MS } from "../../../../time.ts";
 import { z } from "zod";
-import { SCOPES, type SecretName } from "../../../../ids.ts";
-import { type Cell, type NameRow, WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
+import { type Scope, SCOPES, type SecretName } from "../../../../ids.ts";
+import { type Cell, type CellValue, type NameRow, WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
 import { OWNER_FIELDS } from "../../../inputs/secret_schemas.ts";
 import { Badge, Empty, Pager, Time } from "../../ui/components.tsx";
+import { Icon } from "../../icons/icon.tsx";
 import { SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
@@ -174,7 +175,7 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
       )}
       {rows.length === 0
         ? <Nothing filtered={filtered || after !== undefined} />
-        : <Matrix rows={rows} asked={asked} />}
+        : <Matrix rows={rows} asked={asked} now={now()} />}
       {after !== undefined && (
         <p>
           <a href={urlWithQuery(SECRETS, asked)}>Back to the first names</a>
@@ -208,38 +209,54 @@ function Nothing({ filtered }: { filtered: boolean }) {
 
 type Asked = Readonly<Record<string, string | number | undefined>>;
 
-function Matrix({ rows, asked }: { rows: readonly NameRow[]; asked: Asked }) {
+/** The id of the form of selected names, which is below the table. */
+const SELECTION = "selection";
+
+function Matrix({ rows, asked, now }: { rows: readonly NameRow[]; asked: Asked; now: number }) {
   // A name unfolds with the whole filter except the search.
   const { q: _, ...unfolded } = asked;
   return (
-    <table class="matrix">
-      <caption class="visually-hidden">Names of secrets and where they are set</caption>
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          {WIDEST_FIRST.map((scope) => <th scope="col">{SCOPE_LABELS[scope]}</th>)}
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(({ name, cells }) => (
-          <>
-            <tr>
-              <th scope="row">
-                <a class="unfold" href={namePath(name, unfolded)} data-unfold={`values-${name}`}>
-                  {name}
-                </a>
-              </th>
-              {WIDEST_FIRST.map((scope) => (
-                <td>{scope === "global" ? <GlobalCell cell={cells.global} /> : <OwnersCell cell={cells[scope]} />}</td>
-              ))}
-            </tr>
-            <tr class="unfolded" hidden>
-              <td colspan={5} id={`values-${name}`}></td>
-            </tr>
-          </>
+    <>
+      <table class="matrix">
+        <caption class="visually-hidden">Names of secrets and where they are set</caption>
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            {WIDEST_FIRST.map((scope) => <th scope="col">{SCOPE_LABELS[scope]}</th>)}
+          </tr>
+        </thead>
+        <tbody>{rows.map((row) => <NameRows row={row} unfolded={unfolded} now={now} />)}</tbody>
+      </table>
+      <form id={SELECTION} method="get" action={`${SECRETS}/selected`} class="selection">
+        {Object.entries(ownerParameters(asked)).map(([name, value]) =>
+          value !== undefined && <input type="hidden" name={name} value={String(value)} />
+        )}
+        <button type="submit" class="secondary">Copy, export or delete the selected …</button>
+      </form>
+    </>
+  );
+}
+
+function NameRows({ row: { name, cells }, unfolded, now }: { row: NameRow; unfolded: Asked; now: number }) {
+  return (
+    <>
+      <tr>
+        <th scope="row">
+          <input type="checkbox" form={SELECTION} name="name" value={name} aria-label={`Select ${name}`} />
+          <a class="unfold" href={namePath(name, unfolded)} data-unfold={`values-${name}`}>
+            {name}
+          </a>
+        </th>
+        {WIDEST_FIRST.map((scope) => (
+          <td>
+            <ScopeCell name={name} scope={scope} cell={cells[scope]} now={now} />
+          </td>
         ))}
-      </tbody>
-    </table>
+      </tr>
+      <tr class="unfolded" hidden>
+        <td colspan={5} id={`values-${name}`}></td>
+      </tr>
+    </>
   );
 }
 
@@ -247,41 +264,49 @@ export function namePath(name: SecretName, asked: Asked = {}): string {
   return urlWithQuery(`${SECRETS}/names/${name}`, asked);
 }
 
-function Unset() {
+interface CellProps {
+  name: SecretName;
+  scope: Scope;
+  cell: Cell;
+  now: number;
+}
+
+/** A chip for each of the first values, which opens it below the row; a link that adds one where there is none. */
+function ScopeCell({ name, scope, cell, now }: CellProps) {
+  const label = SCOPE_LABELS[scope];
+  if (cell.count === 0) {
+    return (
+      <a class="add-value" href={urlWithQuery(`${SECRETS}/new`, { name, scope })}>
+        <span aria-hidden="true">–</span>
+        <span class="visually-hidden">not set; add {name} for {label}</span>
+      </a>
+    );
+  }
+  const more = cell.count - cell.named.length;
   return (
-    <>
-      <span class="quiet" aria-hidden="true">–</span>
-      <span class="visually-hidden">not set</span>
-    </>
+    <span class="chips">
+      {cell.named.map((value) => <Chip name={name} scope={scope} value={value} now={now} />)}
+      {more > 0 && (
+        <a class="chip" href={namePath(name, { scope })} data-unfold={`values-${name}`}>
+          +{count(more)}
+          <span class="visually-hidden">more values of {name} for {label}</span>
+        </a>
+      )}
+    </span>
   );
 }
 
-function GlobalCell({ cell }: { cell: Cell }) {
-  const [value] = cell.named;
-  if (!value) return <Unset />;
-  return value.unreadable ? <Badge kind="bad">Unreadable</Badge> : <>Set</>;
-}
-
-function OwnersCell({ cell }: { cell: Cell }) {
-  if (cell.count === 0) return <Unset />;
-  const more = cell.count - cell.named.length;
+function Chip({ name, scope, value, now }: Omit<CellProps, "cell"> & { value: CellValue }) {
+  const { owner, ownerId: id, unreadable, sealed, canary, dueAt } = value;
+  const one = scope === "global" ? { scope } : { scope, [OWNER_FIELDS[scope]]: id };
+  const isOverdue = dueAt !== null && dueAt <= now;
   return (
-    <>
-      <b>{count(cell.count)}</b>
-      <span class="named">
-        {cell.named.map(({ owner, unreadable }, index) => (
-          <>
-            {index > 0 && ", "}
-            {owner}
-            {unreadable && (
-              <>
-                <Badge kind="bad">Unreadable</Badge>
-              </>
-            )}
-          </>
-        ))}
-        {more > 0 && `, and ${count(more)} more`}
-      </span>
-    </>
+    <a class={unreadable ? "chip bad" : "chip"} href={namePath(name, one)} data-unfold={`values-${name}`}>
+      {owner ?? (unreadable ? "" : "Set")}
+      {sealed && <Icon name="lock-keyhole" label="sealed" />}
+      {canary && <Icon name="bell" label="canary" />}
+      {isOverdue && <Icon name="clock" label="overdue" />}
+      {unreadable && <Badge kind="bad">Unreadable</Badge>}
+    </a>
   );
 }

@@ -15,7 +15,7 @@ import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { BIN } from "./bin.tsx";
 import { namePath } from "./browse.tsx";
-import { secretOf, secretPath } from "./values.tsx";
+import { LastRead, secretOf, secretPath } from "./values.tsx";
 import { plural } from "../../ui/format.ts";
 import { effectWords, ownerWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 
@@ -31,7 +31,8 @@ export function addRemove(web: Web, deps: WebDeps): void {
   });
 }
 
-function deletePage(c: Context<WebEnv>, { matrix, effects }: WebDeps, row: SecretRow, problems?: Problems) {
+function deletePage(c: Context<WebEnv>, deps: WebDeps, row: SecretRow, problems?: Problems) {
+  const { matrix, effects, reads } = deps;
   return page(c, {
     title: `Delete ${row.name}?`,
     styles: ["secrets.css"],
@@ -43,7 +44,14 @@ function deletePage(c: Context<WebEnv>, { matrix, effects }: WebDeps, row: Secre
           {" "}
           will be deleted. It stays with <a href={BIN}>the deleted secrets</a> for {BIN_DAYS} days, and can be restored.
         </p>
-        {row.comment && <p class="comment">{row.comment}</p>}
+        {row.comment && (
+          <p class="comment">
+            <span class="quiet">Comment:</span> {row.comment}
+          </p>
+        )}
+        <p>
+          <LastRead read={reads.of([row.id]).get(row.id)} deps={deps} />
+        </p>
         <p>{effectWords(effects.ofDeleting(row))}</p>
         <p>{affected(row)} then:</p>
         <ul>{fallbackWords(row, matrix.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>

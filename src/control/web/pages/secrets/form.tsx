@@ -29,7 +29,7 @@ import { WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
 import { count, parsePositiveInt } from "../../ui/format.ts";
 import { namePath } from "./browse.tsx";
 import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
-import { effectWords, ownerWords, SCOPE_LABELS, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+import { effectWords, ownerWords, SCOPE_LABELS, SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
 import { UNSEALED } from "../../../../core/secrets/seal.ts";
 import { SEAL_FIELDS, SEAL_LABELS, SealFields, sealInput, sealTexts } from "./seal_fields.tsx";
 
@@ -56,7 +56,7 @@ const LABELS = {
 };
 const NEW = `${SECRETS}/new`;
 const NEW_FIELDS = [
-  ...["name", "value", "scope", "functionId", "groupId", "keyId", "comment"],
+  ...["name", "value", "scope", "functionId", "groupId", "keyId", "comment", "another"],
   ...SEAL_FIELDS,
   ...TERM_FIELDS,
 ];
@@ -82,7 +82,11 @@ export function addForms(web: Web, deps: WebDeps): void {
     schema: (fields) => newSecret.parse(toNewSecret(fields)),
     act: ({ actor, input }) => deps.commit(() => secrets.create(actor, input)),
     page: (c, { values, problems, status }) => newPage(c, deps, values, problems, status),
-    then: (id) => ({ to: SECRETS, notice: `Created ${secretWords(secrets.get(id))}.` }),
+    then: (id, { values }) => {
+      const { another, scope, functionId, groupId, keyId } = values;
+      const next = urlWithQuery(NEW, { scope, functionId, groupId, keyId });
+      return { to: another ? next : SECRETS, notice: `Created ${secretWords(secrets.get(id))}.` };
+    },
   });
 
   formRoute(web, {
@@ -178,7 +182,7 @@ function toChange({ name, value = "", comment, crlf, keepPrevious, ...rest }: Fi
   });
 }
 
-function toNewSecret({ name, value, comment, ...rest }: Fields): unknown {
+function toNewSecret({ name, value, comment, another: _, ...rest }: Fields): unknown {
   return { name, value, comment, ...ownerInput(rest), ...sealInput(rest), ...termInput(rest) };
 }
 
@@ -230,6 +234,7 @@ function newPage(
         <TermFields fields={fields} problems={problems} isOpen={hasProblem(problems)} />
         <Effect effect={effect} />
         <FormActions submit="Create" cancel={SECRETS}>
+          <button type="submit" class="secondary" name="another" value="yes">Save and add another</button>
           <EffectButton path={NEW} />
         </FormActions>
       </form>
@@ -381,6 +386,9 @@ function ValueField({ value, problems, hint }: PartProps) {
         isVerbatim
         data-bytes-left="bytes-left"
       />
+      <label class="show-typed">
+        <input type="checkbox" autocomplete="off" /> Show what is typed
+      </label>
       <p id="bytes-announcement" class="visually-hidden" role="status"></p>
     </>
   );

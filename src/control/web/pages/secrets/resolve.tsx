@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { AppError } from "../../../../errors.ts";
-import type { FunctionId, KeyId } from "../../../../ids.ts";
+import { type FunctionId, type KeyId, type Scope, SCOPES } from "../../../../ids.ts";
 import type { Call, CallOutcome, Explanation, ValueOf } from "../../../../core/secrets/explain.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
 import { Badge, Empty, Pager } from "../../ui/components.tsx";
@@ -34,8 +34,8 @@ export function addResolvePage(web: Web, deps: WebDeps): void {
       children: (
         <>
           <p>
-            Choose a function and the API key of a call. The result shows which value of each secret such a call gets,
-            and which values that one shadows.
+            Choose a function and the API key of a call. For each name, the scopes are searched from left to right; the
+            first value found is the one that the call gets.
           </p>
           <Question asked={asked} deps={deps} />
           {asked.functionId !== undefined && <Answer asked={asked} deps={deps} />}
@@ -88,9 +88,11 @@ function Answer({ asked, deps }: { asked: Asked; deps: WebDeps }) {
           rows={names}
           columns={[
             { label: "Name", isRowHeader: true, cell: ({ name }) => <a href={namePath(name)}>{name}</a> },
-            { label: "Gets", cell: (explanation) => <Gets explanation={explanation} deps={deps} /> },
-            { label: "Shadows", cell: ({ shadowed }) => <List values={shadowed} /> },
-            { label: "Closed", cell: ({ closed }) => <Closed closed={closed} /> },
+            ...SCOPES.map((scope) => ({
+              label: SCOPE_LABELS[scope],
+              cell: (explanation: Explanation) => <ScopeCell explanation={explanation} scope={scope} deps={deps} />,
+            })),
+            { label: "Result", cell: (explanation) => <Result explanation={explanation} deps={deps} /> },
           ]}
         />
       )}
@@ -135,59 +137,65 @@ function Outcome({ outcome, call: { target, key } }: { outcome: CallOutcome; cal
   );
 }
 
-function Gets({ explanation: { winner }, deps: { secrets } }: { explanation: Explanation; deps: WebDeps }) {
-  if (!winner) return <span class="quiet">nothing: undefined</span>;
-  const isUnreadable = winner.id === null || secrets.problemOf(secrets.get(winner.id)) !== null;
-  return (
-    <>
-      <Whose value={winner} kind="ok" />
-      {isUnreadable && (
-        <>
-          {" "}
-          <Badge kind="bad">Unreadable</Badge> <span class="quiet">gives undefined, not the next value</span>
-        </>
-      )}
-    </>
-  );
-}
-
-function Closed({ closed }: Pick<Explanation, "closed">) {
-  return (
-    <>
-      <List values={closed} />
-      {closed.length > 0 && (
-        <span class="quiet">
-          {closed[0]!.closedBy === "secrets" ? "The function may not ask for this name." : "The function is public."}
-        </span>
-      )}
-    </>
-  );
-}
-
-function List({ values }: { values: readonly ValueOf[] }) {
-  if (values.length === 0) {
+/** What the search finds in one scope: the value that the call gets, one behind it, one that is closed, or nothing. */
+function ScopeCell({ explanation: { winner, shadowed, closed }, scope, deps }: {
+  explanation: Explanation;
+  scope: Scope;
+  deps: WebDeps;
+}) {
+  if (winner?.scope === scope) {
     return (
-      <>
-        <span class="quiet" aria-hidden="true">–</span>
-        <span class="visually-hidden">none</span>
-      </>
+      <span class={isUnreadable(winner, deps) ? "step bad" : "step found"}>
+        {winner.scopeName ?? "Set"}
+        <span class="visually-hidden">, the one that the call gets</span>
+      </span>
+    );
+  }
+  const next = shadowed.find((value) => value.scope === scope);
+  if (next) {
+    return (
+      <span class="step">
+        {next.scopeName ?? "Set"}
+        <span class="visually-hidden">, shadowed</span>
+      </span>
+    );
+  }
+  const shut = closed.find((value) => value.scope === scope);
+  if (shut) {
+    return (
+      <span class="step closed">
+        {shut.scopeName ?? "Set"}
+        <span class="visually-hidden">, closed</span>
+      </span>
     );
   }
   return (
-    <ul class="plain">
-      {values.map((value) => (
-        <li>
-          <Whose value={value} kind="off" />
-        </li>
-      ))}
-    </ul>
+    <>
+      <span class="quiet" aria-hidden="true">–</span>
+      <span class="visually-hidden">not set</span>
+    </>
   );
 }
 
-function Whose({ value: { scope, scopeName }, kind }: { value: ValueOf; kind: "ok" | "off" }) {
+function Result({ explanation: { winner, closed }, deps }: { explanation: Explanation; deps: WebDeps }) {
   return (
     <>
-      <Badge kind={kind}>{SCOPE_LABELS[scope]}</Badge> {scopeName}
+      {winner === undefined ? <code>undefined</code> : isUnreadable(winner, deps)
+        ? (
+          <>
+            <Badge kind="bad">Unreadable</Badge> <span class="quiet">gives undefined, not the next value</span>
+          </>
+        )
+        : SCOPE_LABELS[winner.scope]}
+      {closed.length > 0 && (
+        <small class="description">
+          {closed[0]!.closedBy === "secrets" ? "The function may not ask for this name." : "The function is public."}
+        </small>
+      )}
     </>
   );
+}
+
+function isUnreadable(value: ValueOf, { secrets }: WebDeps): boolean {
+  return value.id === null || secrets.problemOf(secrets.get(value.id)) !== null;
 }

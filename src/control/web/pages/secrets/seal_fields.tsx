@@ -66,22 +66,24 @@ export function SealFields({ fields, problems, isStored }: {
       >
         {box("sealed", "Seal it")}
       </FieldSet>
-      <CodeField
-        name="hosts"
-        label={SEAL_LABELS.hosts}
-        value={fields.hosts ?? ""}
-        problems={hostsProblem(problems)}
-        hint="Only for a sealed value, one per line: api.example.com, *.example.com, or http://127.0.0.1:8080."
-        rows={3}
-      />
-      <FieldSet
-        name="in"
-        label={SEAL_LABELS.in}
-        problems={problems}
-        hint="Only for a sealed value: where in a request it may be."
-      >
-        {SEND_PLACES.map((place) => box(PLACE_FIELDS[place], PLACE_LABELS[place]))}
-      </FieldSet>
+      <div class="seal-more">
+        <CodeField
+          name="hosts"
+          label={SEAL_LABELS.hosts}
+          value={fields.hosts ?? ""}
+          problems={hostsProblem(problems)}
+          hint="Only for a sealed value, one per line: api.example.com, *.example.com, or http://127.0.0.1:8080."
+          rows={3}
+        />
+        <FieldSet
+          name="in"
+          label={SEAL_LABELS.in}
+          problems={problems}
+          hint="Only for a sealed value: where in a request it may be."
+        >
+          {SEND_PLACES.map((place) => box(PLACE_FIELDS[place], PLACE_LABELS[place]))}
+        </FieldSet>
+      </div>
     </>
   );
 }

@@ -11,6 +11,7 @@ import { addOwners } from "../../ui/owner_name.tsx";
 import { addPaste } from "./paste.tsx";
 import { addRemove } from "./delete.tsx";
 import { addResolvePage } from "./resolve.tsx";
+import { addSelection } from "./selection.tsx";
 import { addValues } from "./values.tsx";
 
 export function addSecrets(web: Web, deps: WebDeps): void {
@@ -24,5 +25,6 @@ export function addSecrets(web: Web, deps: WebDeps): void {
   addPaste(web, deps);
   addRemove(web, deps);
   addResolvePage(web, deps);
+  addSelection(web, deps);
   addValues(web, deps);
 }

@@ -177,6 +177,11 @@ function Value({ row, opened, deps, read, unused }: ValueProps) {
               Edit <span class="visually-hidden">{secretWords(row)}</span>
             </a>
           )}
+          {!isAltered && (
+            <a href={`${SECRETS}/selected?id=${row.id}`}>
+              Copy to … <span class="visually-hidden">{secretWords(row)}</span>
+            </a>
+          )}
           <a href={`${secretPath(row.id)}/history`}>
             History <span class="visually-hidden">of {secretWords(row)}</span>
           </a>
@@ -228,7 +233,8 @@ function TermBadges({ row, now }: { row: SecretRow; now: number }) {
   );
 }
 
-function LastRead({ read, deps }: { read: ReadsOfSecret | undefined; deps: WebDeps }) {
+/** When and by which function a value was last read. */
+export function LastRead({ read, deps }: { read: ReadsOfSecret | undefined; deps: WebDeps }) {
   if (!read) {
     return (
       <>

@@ -1,0 +1,251 @@
+// Implements /web/secrets/selected: copies, moves, exports or deletes several secrets at once. Each action is one
+// transaction: it changes all chosen secrets or none.
+
+import type { Context } from "hono";
+import { z } from "zod";
+import { BIN_DAYS } from "../../../../core/secrets/bin.ts";
+import { secretVersion } from "../../../../core/secrets/described.ts";
+import { FILE_FORMATS, type FileFormat } from "../../../../core/secrets/secret_files.ts";
+import { AppError, invalid } from "../../../../errors.ts";
+import { type SecretId, type SecretName } from "../../../../ids.ts";
+import type { SecretRow } from "../../../../store/secrets.ts";
+import { copyInput } from "../../../inputs/secret_file_schemas.ts";
+import { idText, secretName } from "../../../inputs/fields.ts";
+import { Ago, Badge, Empty } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
+import { ProblemSummary, SelectField } from "../../ui/fields.tsx";
+import { plural } from "../../ui/format.ts";
+import { SCOPE_LABELS, SECRETS } from "../../ui/secret_labels.ts";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
+import { attempt, type FormStatus, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
+import { page } from "../../shell/layout.tsx";
+import { FormToken } from "../../shell/submissions.tsx";
+import { filterSchema, ownerOf } from "./browse.tsx";
+import { type Fields, ownerInput, readFields, SCOPE_FORM_LABELS, ScopeFields } from "./form.tsx";
+
+const SELECTED = `${SECRETS}/selected`;
+/** An action on more would hold up other requests. */
+const SELECTED_MAX = 200;
+const TYPES: Readonly<Record<FileFormat, string>> = { env: "text/plain", json: "application/json", yaml: "text/plain" };
+
+/** A secret of the posted form, with the version that the user saw. */
+interface Chosen {
+  readonly id: SecretId;
+  readonly version: string;
+}
+
+export function addSelection(web: Web, deps: WebDeps): void {
+  const { secrets, commit } = deps;
+
+  web.get(SELECTED, (c) => selectionPage(c, deps, rowsAsked(c, deps), {}));
+
+  /** Answers an action: with the page and its problems, or with what `then` makes of the result. */
+  const action = <T,>(
+    path: string,
+    act: (c: Context<WebEnv>, chosen: readonly Chosen[], fields: Fields) => T | Promise<T>,
+    then: (c: Context<WebEnv>, result: T) => Response,
+  ) =>
+    web.post(path, async (c) => {
+      const typed = await readForm(c);
+      const fields = readFields(typed, ["format", "move", "scope", "functionId", "groupId", "keyId"]);
+      const outcome = await attempt(() => {
+        const chosen = chosenIn(typed);
+        return act(c, chosen, fields);
+      });
+      if ("done" in outcome) return then(c, outcome.done);
+      const rows = idsIn(typed, "shown").flatMap((id) => stillThere(id, deps));
+      return selectionPage(c, deps, rows, fields, outcome.problems, outcome.status);
+    });
+
+  action(`${SELECTED}/delete`, (c, chosen) =>
+    commit(() => {
+      for (const { id, version } of chosen) secrets.delete(c.get("actor"), id, [version]);
+      return chosen.length;
+    }), (c, count) => redirect(c, SECRETS, `Deleted ${plural(count, "secret")}.`));
+
+  action(`${SELECTED}/copy`, (c, chosen, { move, ...owner }) => {
+    const to = copyInput.parse({ ...ownerInput(owner), move: move === "on" });
+    return commit(() => {
+      for (const { id, version } of chosen) named(() => secrets.copy(c.get("actor"), id, to, [version]));
+      return { count: chosen.length, isMove: to.move };
+    });
+  }, (c, { count, isMove }) => redirect(c, SECRETS, `${isMove ? "Moved" : "Copied"} ${plural(count, "secret")}.`));
+
+  action(`${SELECTED}/export`, async (c, chosen, fields) => {
+    const format = FILE_FORMATS.find((known) => known === fields.format) ?? "env";
+    return { format, ...await deps.transfer.exportSome(c.get("actor"), chosen.map(({ id }) => id), format) };
+  }, (c, { format, text }) =>
+    c.body(text, 200, {
+      "Content-Type": `${TYPES[format]}; charset=utf-8`,
+      "Content-Disposition": `attachment; filename="secrets.${format}"`,
+      "Cache-Control": "no-store",
+    }));
+}
+
+/** Runs `work`, whose errors are to say which secret they are about: the page has no field for one of its fields. */
+function named<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof AppError && error.status === 409) throw new AppError(error.code, 409, error.message);
+    throw error;
+  }
+}
+
+const namesSchema = z.array(secretName()).max(SELECTED_MAX);
+const idsSchema = z.array(idText<SecretId>()).max(SELECTED_MAX);
+
+/** Returns the secrets that the address names: by id, or all values of names within its scope and owner. */
+function rowsAsked(c: Context<WebEnv>, { secrets, matrix }: WebDeps): SecretRow[] {
+  const ids = idsSchema.parse(c.req.queries("id") ?? []);
+  if (ids.length > 0) return ids.map((id) => secrets.get(id));
+  const filter = filterSchema.parse(c.req.query());
+  const options = { scope: filter.scope, ownerId: ownerOf(filter) };
+  const rows: SecretRow[] = [];
+  for (const name of namesSchema.parse(c.req.queries("name") ?? [])) {
+    rows.push(...matrix.values(name as SecretName, options, undefined, SELECTED_MAX + 1 - rows.length).values);
+    if (rows.length > SELECTED_MAX) break;
+  }
+  return rows;
+}
+
+function stillThere(id: SecretId, { secrets }: WebDeps): SecretRow[] {
+  try {
+    return [secrets.get(id)];
+  } catch (error) {
+    if (error instanceof AppError && error.status === 404) return [];
+    throw error;
+  }
+}
+
+function idsIn(typed: Typed, field: string): SecretId[] {
+  return idsSchema.parse(typed[field] ?? []);
+}
+
+/** @throws AppError InvalidInput (400) */
+function chosenIn(typed: Typed): Chosen[] {
+  const chosen = (typed["secret"] ?? []).map((text) => {
+    const [, id, version] = /^([1-9]\d{0,14}) (.+)$/.exec(text) ?? [];
+    if (id === undefined) throw invalid("secret", "must be chosen from the list");
+    return { id: Number(id) as SecretId, version: version! };
+  });
+  if (chosen.length === 0) throw invalid("secret", "must be chosen: check at least one");
+  if (chosen.length > SELECTED_MAX) throw new AppError("InvalidInput", 400, `At most ${SELECTED_MAX} at once.`);
+  return chosen;
+}
+
+function selectionPage(
+  c: Context<WebEnv>,
+  deps: WebDeps,
+  rows: readonly SecretRow[],
+  fields: Fields,
+  problems?: Problems,
+  status: 200 | FormStatus = 200,
+) {
+  return page(c, {
+    title: "Selected Secrets",
+    styles: ["secrets.css"],
+    children: rows.length === 0
+      ? (
+        <Empty>
+          <p>No secret is selected.</p>
+          <p>
+            <a href={SECRETS}>Select some in the list</a>
+          </p>
+        </Empty>
+      )
+      : <Selection rows={rows} fields={fields} problems={problems} deps={deps} />,
+  }, status);
+}
+
+function Selection({ rows, fields, problems, deps }: {
+  rows: readonly SecretRow[];
+  fields: Fields;
+  problems: Problems | undefined;
+  deps: WebDeps;
+}) {
+  const shown = rows.slice(0, SELECTED_MAX);
+  return (
+    <form method="post" action={`${SELECTED}/copy`} class="selected" novalidate>
+      <FormToken />
+      <ProblemSummary problems={problems} labels={{ ...SCOPE_FORM_LABELS, secret: "A secret" }} />
+      {rows.length > SELECTED_MAX && (
+        <p class="warning">The first {SELECTED_MAX} values are listed; the others stay as they are.</p>
+      )}
+      {shown.map(({ id }) => <input type="hidden" name="shown" value={String(id)} />)}
+      <Rows rows={shown} deps={deps} />
+      <div class="selected-actions">
+        <section aria-labelledby="copy-heading">
+          <h2 id="copy-heading">Copy or move</h2>
+          <div class="secret-form">
+            <ScopeFields
+              matrix={deps.matrix}
+              fields={{ scope: "global", ...fields.scope ? fields : {} }}
+              problems={problems}
+            />
+          </div>
+          <label>
+            <input type="checkbox" name="move" checked={fields.move === "on"} /> Move: delete them where they are
+          </label>
+          <button type="submit">Copy</button>
+        </section>
+        <section aria-labelledby="export-heading">
+          <h2 id="export-heading">Export</h2>
+          <SelectField
+            name="format"
+            label="Format"
+            value={fields.format || "env"}
+            options={FILE_FORMATS.map((format) => ({ value: format, label: format }))}
+            hint="A file with the values, of one owner. The audit records each."
+          />
+          <button type="submit" class="secondary" formaction={`${SELECTED}/export`}>Download</button>
+        </section>
+        <section aria-labelledby="delete-heading">
+          <h2 id="delete-heading">Delete</h2>
+          <p>They can be restored from the deleted secrets for {BIN_DAYS} days.</p>
+          <button type="submit" class="danger" formaction={`${SELECTED}/delete`}>Delete the checked secrets</button>
+        </section>
+      </div>
+    </form>
+  );
+}
+
+function Rows({ rows, deps }: { rows: readonly SecretRow[]; deps: WebDeps }) {
+  const reads = deps.reads.of(rows.map(({ id }) => id));
+  const now = deps.now();
+  return (
+    <DataTable
+      label="Selected values"
+      isStacked
+      rows={rows}
+      columns={[
+        {
+          label: "Name",
+          isRowHeader: true,
+          cell: (row) => (
+            <label>
+              <input type="checkbox" name="secret" value={`${row.id} ${secretVersion(row)}`} checked /> {row.name}
+            </label>
+          ),
+        },
+        {
+          label: "Owner",
+          cell: (row) => (
+            <>
+              <Badge kind="plain">{SCOPE_LABELS[row.owner.scope]}</Badge> {row.ownerName}
+              {row.sealed && <Badge kind="plain">Sealed</Badge>}
+            </>
+          ),
+        },
+        { label: "Changed", cell: ({ updatedAt }) => <Ago ms={updatedAt} now={now} /> },
+        {
+          label: "Last read",
+          cell: ({ id }) => {
+            const read = reads.get(id);
+            return read ? <Ago ms={read.lastReadAt} now={now} /> : <span class="quiet">never</span>;
+          },
+        },
+      ]}
+    />
+  );
+}
