@@ -168,7 +168,8 @@ Deno.test("a chip opens its own value, and a dash leads to a form that adds one 
   assert.equal(await page.getByLabel("Name").inputValue(), "DATABASE_URL");
   await page.getByLabel("Function", { exact: true }).selectOption("orders");
   const value = page.getByLabel("Value");
-  const security = () => value.evaluate((area) => getComputedStyle(area).getPropertyValue("-webkit-text-security"));
+  const security = () =>
+    page.evaluate("getComputedStyle(document.getElementById('value')).getPropertyValue('-webkit-text-security')");
   assert.equal(await security(), "disc");
   await page.getByLabel("Show what is typed").check();
   assert.equal(await security(), "none");
