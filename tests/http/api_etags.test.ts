@@ -33,6 +33,12 @@ async function resources(server: Server): Promise<Resource[]> {
     url: "https://a.example/",
     events: ["key.unused"],
   });
+  const mailServer = { host: "smtp.example.com", from: "crude@example.com" };
+  await api("PUT", "/api/mail-server", mailServer);
+  const { body: { recipients } } = await api("POST", "/api/mail-recipients", {
+    addresses: ["ops@example.com"],
+    events: ["key.unused"],
+  });
   const { body: { deployment } } = await api("POST", "/api/deployments", { files: {} });
   const { body: { versions: [, { id: codeVersion }] } } = await api("GET", "/api/versions?path=old.txt");
   const [fn, group, key, secret] = [
@@ -128,6 +134,22 @@ async function resources(server: Server): Promise<Resource[]> {
       changes: [
         ["PUT", `/api/webhooks/${webhook.id}`, { events: ["secret.due"] }],
         ["PUT", `/api/webhooks/${webhook.id}`, { url: "https://b.example/" }],
+      ],
+    },
+    {
+      template: "/api/mail-server",
+      path: "/api/mail-server",
+      changes: [
+        ["PUT", "/api/mail-server", { ...mailServer, port: 2525 }],
+        ["PUT", "/api/mail-server", { ...mailServer, user: "crude", password: "a password" }],
+      ],
+    },
+    {
+      template: "/api/mail-recipients/{id}",
+      path: `/api/mail-recipients/${recipients.id}`,
+      changes: [
+        ["PUT", `/api/mail-recipients/${recipients.id}`, { events: ["secret.due"] }],
+        ["PUT", `/api/mail-recipients/${recipients.id}`, { addresses: ["other@example.com"] }],
       ],
     },
     {
