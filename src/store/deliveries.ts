@@ -42,6 +42,10 @@ export interface DeliveryStore {
   list(receiver: Receiver, limit: number): DeliveryRow[];
   /** Returns at least `each` deliveries to each recipient that are to be tried by `now`, those that wait longest first. */
   due(channel: ChannelName, now: number, each: number): DeliveryRow[];
+  /** Returns the recipients of a channel that have deliveries to be tried by `now`, without checking their rows. */
+  dueRecipients(channel: ChannelName, now: number): (Receiver & Pick<DeliveryRow, "recipient">)[];
+  /** Returns all deliveries to a recipient that are to be tried by `now`, those that wait longest first. */
+  dueOf(receiver: Receiver, recipient: string, now: number): DeliveryRow[];
   /** Returns when a delivery is to be tried next after `now`. */
   nextAfter(now: number): number | undefined;
   /** Returns at how many times since `from` a recipient was tried. */
@@ -67,6 +71,10 @@ export function createDeliveryStore(db: Database, rows: RowCheck): DeliveryStore
        SELECT id, row_number() OVER (PARTITION BY receiver_id, recipient ORDER BY next_at, id) AS place
        FROM deliveries WHERE channel = ? AND next_at <= ?) WHERE place <= ?) ORDER BY next_at, id`,
   );
+  const dueRecipients = db.prepare(
+    "SELECT DISTINCT channel, receiver_id AS receiverId, recipient FROM deliveries WHERE channel = ? AND next_at <= ?",
+  );
+  const dueOf = db.prepare(`${SELECT} WHERE ${OF_RECIPIENT} AND next_at <= ?4 ORDER BY next_at, id`);
   const nextAfter = db.prepare("SELECT min(next_at) AS at FROM deliveries WHERE next_at > ?");
   const tries = db.prepare(
     `SELECT count(DISTINCT tried_at) AS n FROM deliveries WHERE ${OF_RECIPIENT} AND tried_at > ?4`,
@@ -97,6 +105,9 @@ export function createDeliveryStore(db: Database, rows: RowCheck): DeliveryStore
         altered = found.length - good.length;
       }
     },
+    dueRecipients: (channel, now) => all<Receiver & Pick<DeliveryRow, "recipient"> & Row>(dueRecipients, channel, now),
+    dueOf: ({ channel, receiverId }, recipient, now) =>
+      authentic(all<DeliveryRow & Row>(dueOf, channel, receiverId, recipient, now)),
     nextAfter: (now) => first<{ at: number | null }>(nextAfter, now)!.at ?? undefined,
     triesSince: ({ channel, receiverId }, recipient, from) =>
       first<{ n: number }>(tries, channel, receiverId, recipient, from)!.n,

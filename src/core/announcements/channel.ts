@@ -22,7 +22,7 @@ export interface Channel {
   readonly atOnceEach: number;
   /** Largest number of deliveries to one recipient that go in one attempt. */
   readonly together: number;
-  /** Largest number of attempts for one recipient within an hour. */
+  /** Largest number of attempts for one recipient within an hour; only where several go together. */
   readonly perHour: () => number;
   /** Returns what a test says; nothing subscribes to its type. */
   test(receiverId: number): { readonly type: string; readonly data: Readonly<Record<string, unknown>> };

@@ -27,6 +27,8 @@ const AT_ONCE_MAX = 20;
 const KEPT_EACH = 1_000;
 /** How soon another node takes over, and a failed write is tried again. */
 const LOOK_MS = MINUTE_MS;
+/** How often to look for deliveries that go together. */
+const COLLECT_MS = 1_000;
 
 export interface DeliveriesOptions {
   readonly store: Pick<Store, "deliveries" | "commit" | "onApplied">;
@@ -50,6 +52,7 @@ export class Deliveries {
   /** When recipients were tried within the last hour: the store keeps the last time of each delivery only. */
   readonly #tries = new Map<string, number[]>();
   readonly #stopping = new AbortController();
+  #collectedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: DeliveriesOptions) {
@@ -125,12 +128,12 @@ export class Deliveries {
     try {
       if (once.leads) {
         for (const channel of channels) {
-          const rows = deliveries.due(channel.name, now(), Math.max(channel.atOnceEach, channel.together));
-          for (const batch of batchesOf(rows, channel.together)) this.#begin(channel, batch);
+          if (channel.together > 1) pauseMs = Math.min(pauseMs, this.#beginTogether(channel));
+          else for (const row of deliveries.due(channel.name, now(), channel.atOnceEach)) this.#begin(channel, [row]);
         }
         // What is due and not begun waits for another one to end.
         const next = this.#running.size < AT_ONCE_MAX ? deliveries.nextAfter(now()) : undefined;
-        if (next !== undefined) pauseMs = Math.min(next - now(), LOOK_MS);
+        if (next !== undefined) pauseMs = Math.min(pauseMs, next - now());
       }
     } catch (error) {
       warn(`Deliveries could not be looked at: ${messageOf(error)}. It is tried again in a minute.`);
@@ -138,12 +141,28 @@ export class Deliveries {
     this.#lookIn(pauseMs);
   }
 
+  /** Begins attempts for many deliveries each, of the recipients that may be tried; returns how soon to look again. */
+  #beginTogether(channel: Channel): number {
+    const { store: { deliveries }, now } = this.#options;
+    const waitMs = this.#collectedAt + COLLECT_MS - performance.now();
+    // Each event of a flood would otherwise read all that wait.
+    if (waitMs > 0) return waitMs;
+    this.#collectedAt = performance.now();
+    for (const one of deliveries.dueRecipients(channel.name, now())) {
+      const recipient = recipientOf(one);
+      if ([...this.#running].some((running) => running.recipient === recipient)) continue;
+      if (this.#running.size >= AT_ONCE_MAX || !this.#mayTry(channel, one)) continue;
+      const rows = deliveries.dueOf(one, one.recipient, now()).slice(0, channel.together);
+      if (rows.length > 0) this.#begin(channel, rows);
+    }
+    return LOOK_MS;
+  }
+
   #begin(channel: Channel, rows: readonly DeliveryRow[]): void {
     const recipient = recipientOf(rows[0]!);
     const others = [...this.#running].filter((one) => one.recipient === recipient);
     if (this.#running.size >= AT_ONCE_MAX || others.length >= channel.atOnceEach) return;
     if (others.some(({ ids }) => ids.includes(rows[0]!.id))) return;
-    if (!this.#mayTry(channel, rows[0]!, recipient)) return;
     const done = this.#deliver(channel, rows).catch((error) => {
       // It stays due.
       this.#options.warn(`The outcome of a delivery could not be stored: ${messageOf(error)}.`);
@@ -157,13 +176,13 @@ export class Deliveries {
   }
 
   /** Reports whether a recipient is tried less often than it may be, and counts this time. */
-  #mayTry(channel: Channel, row: DeliveryRow, recipient: string): boolean {
+  #mayTry(channel: Channel, one: Pick<DeliveryRow, "channel" | "receiverId" | "recipient">): boolean {
     const max = channel.perHour();
-    if (max === Infinity) return true;
+    const recipient = recipientOf(one);
     const { store: { deliveries }, now } = this.#options;
     const from = now() - HOUR_MS;
     const times = (this.#tries.get(recipient) ?? []).filter((at) => at > from);
-    if (times.length >= max || deliveries.triesSince(row, row.recipient, from) >= max) return false;
+    if (times.length >= max || deliveries.triesSince(one, one.recipient, from) >= max) return false;
     this.#tries.set(recipient, [...times, now()]);
     return true;
   }
@@ -196,13 +215,7 @@ export class Deliveries {
   }
 }
 
-/** Divides deliveries into those of one attempt each. */
-function batchesOf(rows: readonly DeliveryRow[], together: number): readonly (readonly DeliveryRow[])[] {
-  if (together === 1) return rows.map((row) => [row]);
-  return [...Map.groupBy(rows, recipientOf).values()].map((group) => group.slice(0, together));
-}
-
-function recipientOf({ channel, receiverId, recipient }: DeliveryRow): string {
+function recipientOf({ channel, receiverId, recipient }: Pick<DeliveryRow, "channel" | "receiverId" | "recipient">) {
   return `${channel} ${receiverId} ${recipient}`;
 }
 
