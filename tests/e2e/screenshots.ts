@@ -60,7 +60,7 @@ const PICTURES: readonly Picture[] = [
     path: "/web/secrets/resolve",
     prepare: async (page) => {
       await page.getByLabel("Function").selectOption("orders");
-      await page.getByLabel("Key").selectOption("client-123 (staging)");
+      await page.getByLabel("Key", { exact: true }).selectOption("client-123 (staging)");
       await page.getByRole("button", { name: "Resolve" }).click();
       await page.getByText("A call of orders").waitFor();
     },

@@ -286,6 +286,13 @@ function Surfaces() {
         <p>Its address answers 404 afterwards.</p>
         <Button kind="danger" type="button">Delete</Button>
       </Card>
+      <dialog open aria-labelledby="dialog-name">
+        <h2 id="dialog-name">Keyboard shortcuts</h2>
+        <p>
+          <kbd>Ctrl</kbd> <kbd>K</kbd> opens the search.
+        </p>
+        <Button kind="secondary" type="button">Close</Button>
+      </dialog>
       <Empty
         icon="square-function"
         title="No functions yet"
