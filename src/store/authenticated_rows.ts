@@ -130,10 +130,14 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
   }
 
   /** @throws AppError TamperedSchema (503) */
-  begin(): void {
+  begin(adopts: boolean): void {
     this.#refuseOtherSchema();
     this.refresh();
-    this.#session = this.db.createSession();
+    if (!adopts) this.#session = this.db.createSession();
+  }
+
+  changeset(): Uint8Array {
+    return this.#session!.changeset();
   }
 
   /**
@@ -141,10 +145,11 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
    * @throws AppError TamperedRow (409) if something else had altered a row that was changed, or a row of the order of
    *   secrets next to a new secret
    */
-  seal(): SealedChange {
-    let changes = [...rowChanges(this.#session!.changeset())];
-    if (this.#order.follow(changes)) changes = [...rowChanges(this.#session!.changeset())];
-    this.#endSession();
+  seal(records: boolean): SealedChange {
+    const made = [...rowChanges(this.changeset())];
+    const changes = [...made, ...this.#order.follow(made)];
+    // The session need not follow the MACs.
+    if (!records) this.#endSession();
     const tables = new Map(this.#head.tables);
     /** Altered rows that were deleted, by their tables: the elements of the MACs that they had. */
     const discarded = new Map<string, bigint[]>();

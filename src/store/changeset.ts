@@ -13,6 +13,8 @@ export interface RowChange {
   readonly kind: "insert" | "update" | "delete";
   /** The new values of an insert; otherwise the old values, for an update only of the key and of changed columns. */
   readonly values: RecordedValues;
+  /** The new values of changed columns; of an update only. */
+  readonly after?: RecordedValues;
 }
 
 const KINDS: Record<number, RowChange["kind"]> = { 18: "insert", 23: "update", 9: "delete" };
@@ -72,8 +74,10 @@ function* parts(changeset: Uint8Array): Generator<Part> {
     // Whether a trigger or a foreign key made the change.
     reader.skip(1);
     const values = reader.record(columns);
-    if (kind === "update") reader.record(columns);
-    yield { table, bytes: changeset.subarray(from, reader.at), change: { table, kind, values } };
+    const change = kind === "update"
+      ? { table, kind, values, after: reader.record(columns) }
+      : { table, kind, values };
+    yield { table, bytes: changeset.subarray(from, reader.at), change };
   }
 }
 

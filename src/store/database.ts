@@ -1,9 +1,10 @@
 // Opens a SQLite file, upgrades its schema and runs transactions. Knows nothing about the tables.
 
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
-import { constants, DatabaseSync, type Session, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { DatabaseSync, type Session, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
-import { inOrderOfReferences, type RowChange, rowChanges } from "./changeset.ts";
+import { inOrderOfReferences, type RowChange } from "./changeset.ts";
+import { ChangesetApplier, DivergedError } from "./changeset_apply.ts";
 import { DataFolderError } from "./data_folder.ts";
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
@@ -26,8 +27,9 @@ export interface Schema {
 /** Both parts run in one transaction. */
 export type Migration = string | { readonly sql: string; readonly run: (db: DatabaseSync) => void };
 
-/** SQLITE_CONSTRAINT_UNIQUE, https://www.sqlite.org/rescode.html */
+/** Of https://www.sqlite.org/rescode.html */
 const CONSTRAINT_UNIQUE = 2067;
+const CONSTRAINT_FOREIGN_KEY = 787;
 
 export type Row = Record<string, unknown>;
 
@@ -39,10 +41,12 @@ export interface ChangeCounter {
 
 /** Hooks into every transaction. */
 export interface TransactionGuard {
-  /** Is called when a transaction has begun; an error prevents it. */
-  begin(): void;
-  /** Is called before the commit. An error rolls back. */
-  seal(): SealedChange;
+  /** Is called when a transaction has begun; an error prevents it. `adopts`: whether `adopt` follows. */
+  begin(adopts: boolean): void;
+  /** Is called before the commit. An error rolls back. `records`: whether `changeset` follows. */
+  seal(records: boolean): SealedChange;
+  /** Returns everything that the transaction has changed so far. */
+  changeset(): Uint8Array;
   /** Is called instead of `seal` if the rows were changed and sealed by another node. An error rolls back. */
   adopt(): { readonly changed: boolean };
   /** Is called after the transaction. */
@@ -71,8 +75,7 @@ export class Database {
   readonly #beginReading: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
-  readonly #disableSync: StatementSync;
-  readonly #restoreSync: StatementSync;
+  readonly #synchronous: Schema["synchronous"];
   #inTransaction = false;
   #isDurable = true;
   readonly #changes = { count: 0 };
@@ -82,7 +85,8 @@ export class Database {
   #isGuarded = false;
   #isAllowed = false;
   #depthOf: ((table: string) => number) | undefined;
-  /** Of a change that is being recorded: its parts so far, and the session of the last one. */
+  readonly #applier: ChangesetApplier;
+  /** Of a change that is being recorded: its parts so far, and the session of the last one, if it is not the first. */
   #recording: { readonly parts: Uint8Array[]; session: Session | undefined } | undefined;
 
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
@@ -91,8 +95,8 @@ export class Database {
     this.#beginReading = db.prepare("BEGIN");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
-    this.#disableSync = db.prepare("PRAGMA synchronous = NORMAL");
-    this.#restoreSync = db.prepare(`PRAGMA synchronous = ${synchronous}`);
+    this.#synchronous = synchronous;
+    this.#applier = new ChangesetApplier(db);
   }
 
   /**
@@ -196,12 +200,12 @@ export class Database {
     this.#begin.run();
     this.#inTransaction = true;
     const parts: Uint8Array[] = [];
-    this.#recording = { parts, session: this.#db.createSession() };
+    this.#recording = { parts, session: undefined };
     let result: T;
     try {
-      this.#guard?.begin();
+      this.#guard!.begin(false);
       result = work();
-      this.#guard?.seal();
+      this.#guard!.seal(true);
       // The session has nothing any more after the transaction.
       this.#endPart();
     } finally {
@@ -210,7 +214,7 @@ export class Database {
       if (this.#db.isTransaction) this.#rollback.run();
       this.#inTransaction = false;
       this.#changes.count++;
-      this.#guard?.end(false, false);
+      this.#guard!.end(false, false);
     }
     if (parts.length > 0) this.#try(parts);
     return { result, parts };
@@ -228,17 +232,20 @@ export class Database {
 
   #endPart(): void {
     const recording = this.#recording!;
-    const changeset = recording.session!.changeset();
+    const changeset = recording.session?.changeset() ?? this.#guard!.changeset();
     if (changeset.length > 0) recording.parts.push(inOrderOfReferences(changeset, this.#depths()));
-    recording.session!.close();
+    recording.session?.close();
     recording.session = undefined;
   }
 
-  /** @throws DivergedError if the changes that this database has just made could not be made again */
+  /**
+   * Foreign keys are not checked: they held when the changes were made, and the same rows result.
+   * @throws DivergedError if the changes that this database has just made could not be made again
+   */
   #try(parts: readonly Uint8Array[]): void {
     this.#begin.run();
     try {
-      for (const part of parts) this.#applyPart(part);
+      for (const part of parts) this.#applier.apply(part);
     } finally {
       if (this.#db.isTransaction) this.#rollback.run();
     }
@@ -251,35 +258,35 @@ export class Database {
    */
   apply(parts: readonly Uint8Array[], also: () => void): void {
     if (this.#inTransaction) throw new Error("a change was applied within a transaction");
-    this.#disableSync.run();
+    this.#setSynchronous("NORMAL");
     this.#begin.run();
     this.#inTransaction = true;
     let [committed, changed] = [false, true];
+    let rows: readonly RowChange[];
     try {
-      this.#guard?.begin();
-      for (const part of parts) this.#applyPart(part);
+      this.#guard?.begin(true);
+      rows = parts.flatMap((part) => this.#applier.apply(part));
       also();
       changed = this.#guard?.adopt().changed ?? true;
-      this.#commit.run();
+      this.#commitChecked();
       committed = true;
     } finally {
       if (this.#db.isTransaction) this.#rollback.run();
       this.#inTransaction = false;
-      this.#restoreSync.run();
+      this.#setSynchronous(this.#synchronous);
       if (changed || !committed) this.#changes.count++;
       this.#guard?.end(committed, false);
     }
-    const rows = parts.flatMap((part) => [...rowChanges(part)]);
     if (rows.length > 0) { for (const listener of this.#appliedListeners) listener(rows); }
   }
 
-  #applyPart(part: Uint8Array): void {
-    const reasons = new Set<string>();
-    const onConflict = (type: number): number => {
-      reasons.add(CONFLICTS[type] ?? String(type));
-      return constants.SQLITE_CHANGESET_ABORT;
-    };
-    if (!this.#db.applyChangeset(part, { onConflict })) throw new DivergedError([...reasons]);
+  /** @throws DivergedError if a foreign key does not hold after all changes */
+  #commitChecked(): void {
+    try {
+      this.#commit.run();
+    } catch (error) {
+      throw errorCode(error) === CONSTRAINT_FOREIGN_KEY ? new DivergedError("a foreign key does not hold") : error;
+    }
   }
 
   /** Returns how many other tables each table refers to, one behind the other. */
@@ -304,9 +311,9 @@ export class Database {
     this.#begin.run();
     this.#inTransaction = true;
     try {
-      this.#guard?.begin();
+      this.#guard?.begin(false);
       const result = work();
-      const sealed = this.#guard?.seal();
+      const sealed = this.#guard?.seal(false);
       changed = sealed?.changed ?? true;
       this.#commit.run();
       committed = true;
@@ -339,35 +346,23 @@ export class Database {
    */
   transactionWithoutSync<T>(work: () => T): T {
     if (this.#inTransaction) return work();
-    this.#disableSync.run();
+    this.#setSynchronous("NORMAL");
     this.#isDurable = false;
     try {
       return this.transaction(work);
     } finally {
       this.#isDurable = true;
-      this.#restoreSync.run();
+      this.#setSynchronous(this.#synchronous);
     }
+  }
+
+  /** SQLite does this when it compiles the statement, so that it cannot be prepared. */
+  #setSynchronous(mode: Schema["synchronous"]): void {
+    this.#db.exec(`PRAGMA synchronous = ${mode}`);
   }
 
   close(): void {
     this.#db.close();
-  }
-}
-
-/** What can prevent a change of another node, by SQLite's number. */
-const CONFLICTS: Record<number, string> = {
-  [constants.SQLITE_CHANGESET_DATA]: "a row has other values",
-  [constants.SQLITE_CHANGESET_NOTFOUND]: "a row is missing",
-  [constants.SQLITE_CHANGESET_CONFLICT]: "a row exists already",
-  // Missing from the type declarations.
-  4: "a constraint does not hold",
-  [constants.SQLITE_CHANGESET_FOREIGN_KEY]: "a foreign key does not hold",
-};
-
-/** The rows of this node are not those of the other nodes. */
-export class DivergedError extends Error {
-  constructor(reasons: readonly string[]) {
-    super(`a change of the cluster cannot be applied to this node's database: ${reasons.join(", ")}`);
   }
 }
 
@@ -394,7 +389,11 @@ function migrate(db: DatabaseSync, path: string, { migrations, check, migrated }
 
 /** Reports whether `error` is SQLite's violation of a unique constraint. */
 export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && (error as Error & { errcode?: number }).errcode === CONSTRAINT_UNIQUE;
+  return errorCode(error) === CONSTRAINT_UNIQUE;
+}
+
+function errorCode(error: unknown): number | undefined {
+  return error instanceof Error ? (error as Error & { errcode?: number }).errcode : undefined;
 }
 
 /** Returns all rows; `T` describes the statement's columns. */

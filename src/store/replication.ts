@@ -3,9 +3,9 @@
 
 import type { AuthenticatedRows } from "./authenticated_rows.ts";
 import { type RowChange, rowChanges } from "./changeset.ts";
-import { type Database, DivergedError } from "./database.ts";
+import type { Database } from "./database.ts";
 
-export { DivergedError };
+export { DivergedError } from "./changeset_apply.ts";
 
 /**
  * Rows that describe one machine. They are changed by `Store.local` alone, which is part of no recorded change, and a node

@@ -55,6 +55,17 @@ function compare(a: Place, b: Place): number {
   return 0;
 }
 
+/** A row that a transaction has changed. */
+interface Touched {
+  readonly place: Place;
+  /** As it was before the transaction; undefined if it is new. */
+  readonly before: StoredRow | undefined;
+  isDeleted: boolean;
+}
+
+/** By `keyOf` their places. */
+type TouchedRows = Map<string, Touched>;
+
 function isSame(a: Place | undefined, b: Place | undefined): boolean {
   return a && b ? compare(a, b) === 0 : a === b;
 }
@@ -126,14 +137,15 @@ export class SecretOrder {
   }
 
   /**
-   * Updates the order for the changes of a transaction and returns whether any of them concerns it. The caller computes
-   * the MACs of the rows that it writes.
+   * Updates the order for all changes of a transaction, which nothing else can change, and returns the changes of its rows.
+   * The caller computes their MACs.
    * @throws AppError TamperedRow (409) if a secret is added where rows of the order were altered or are missing
    */
-  follow(changes: Iterable<RowChange>): boolean {
+  follow(changes: Iterable<RowChange>): RowChange[] {
     const removed: [Place, bigint][] = [];
     const added: [Place, bigint][] = [];
     for (const { table, kind, values } of changes) {
+      if (table === SECRET_ORDER) throw new Error("the order of secrets was changed by something else");
       if (table !== "secrets") continue;
       const id = values[this.#idPosition] as bigint;
       if (kind === "insert") added.push([this.#placeIn(values), id]);
@@ -145,11 +157,15 @@ export class SecretOrder {
       }
     }
     // Rows that were checked and then changed have a wrong MAC until the caller has computed a new one.
-    const own = new Set<string>();
+    const own: TouchedRows = new Map();
     // Removals first, as a secret may take the place of another one.
     for (const [place, id] of removed) this.#remove(place, id, own);
     for (const [place, id] of added) this.#add(place, id, own);
-    return removed.length > 0 || added.length > 0;
+    return [...own.values()].flatMap(({ place, before, isDeleted }): RowChange[] => {
+      if (isDeleted) return before ? [{ table: SECRET_ORDER, kind: "delete", values: before }] : [];
+      if (before) return [{ table: SECRET_ORDER, kind: "update", values: before }];
+      return [{ table: SECRET_ORDER, kind: "insert", values: this.#find(this.#upTo, place)!.row }];
+    });
   }
 
   /**
@@ -157,7 +173,7 @@ export class SecretOrder {
    * altered, the secret's own row, or a gap in the order, remains: absence is then not proven, and a value of a wider
    * scope is not given either.
    */
-  #remove(place: Place, id: bigint, own: Set<string>): void {
+  #remove(place: Place, id: bigint, own: TouchedRows): void {
     const entry = this.#find(this.#upTo, place);
     // An altered secret may have the place of another one.
     if (!entry || !isSame(entry.place, place) || entry.secretId !== id) return;
@@ -168,22 +184,25 @@ export class SecretOrder {
     if (!isSame(before.next, place)) return this.#report(this.#finding(before, GAP));
     this.#setNext.run(...(entry.next ?? [null, null, null]), ...before.place);
     this.#delete.run(...place);
-    own.add(keyOf(before.place));
+    touch(own, before.place, before.row);
+    touch(own, place, entry.row).isDeleted = true;
   }
 
-  #add(place: Place, id: bigint, own: Set<string>): void {
+  #add(place: Place, id: bigint, own: TouchedRows): void {
     const before = this.#find(this.#upTo, place);
     if (!before) throw this.#refusal({ table: SECRET_ORDER, id: undefined, problem: "lacks its first row" });
     if (!this.#isAuthentic(before, own)) throw this.#refusal(this.#finding(before, "was altered"));
     if (isSame(before.place, place)) {
       // The secret was deleted by something else and is now created again.
       this.#setSecret.run(id, ...place);
+      touch(own, place, before.row);
     } else {
       if (!covers(before, place)) throw this.#refusal(this.#finding(before, GAP));
       this.#insert.run(...place, id, ...(before.next ?? [null, null, null]));
       this.#setNext.run(...place, ...before.place);
+      touch(own, before.place, before.row);
+      touch(own, place, undefined).isDeleted = false;
     }
-    own.add(keyOf(before.place)).add(keyOf(place));
   }
 
   #find(statement: StatementSync, place: Place): Entry | undefined {
@@ -191,7 +210,7 @@ export class SecretOrder {
     return row && entryOf(row);
   }
 
-  #isAuthentic({ row, place }: Entry, own?: ReadonlySet<string>): boolean {
+  #isAuthentic({ row, place }: Entry, own?: TouchedRows): boolean {
     return own?.has(keyOf(place)) || isAuthentic(this.#macs, this.#table, row);
   }
 
@@ -216,6 +235,14 @@ export class SecretOrder {
 
 function covers({ place, next }: Entry, absent: Place): boolean {
   return compare(place, absent) < 0 && (next === undefined || compare(absent, next) < 0);
+}
+
+/** Records that a row, which is now as given, is changed. */
+function touch(own: TouchedRows, place: Place, now: StoredRow | undefined): Touched {
+  const key = keyOf(place);
+  let touched = own.get(key);
+  if (!touched) own.set(key, touched = { place, before: now, isDeleted: false });
+  return touched;
 }
 
 function keyOf(place: Place): string {

@@ -1,0 +1,150 @@
+// Changesets that are applied by prepared statements: the result is that of SQLite's own function, and rows that do not fit
+// are found.
+
+import assert from "node:assert/strict";
+import { constants, DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
+import { ChangesetApplier, DivergedError } from "../../src/store/changeset_apply.ts";
+import { inOrderOfReferences, rowChanges } from "../../src/store/changeset.ts";
+import { runs } from "../thorough.ts";
+
+const SCHEMA = `
+  PRAGMA foreign_keys = ON;
+  CREATE TABLE "group" (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size REAL);
+  CREATE TABLE members (
+    group_id INTEGER NOT NULL REFERENCES "group" (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    "order" INTEGER UNIQUE,
+    body BLOB,
+    length INTEGER GENERATED ALWAYS AS (length(body)),
+    PRIMARY KEY (group_id, name)
+  ) WITHOUT ROWID;
+`;
+const ROWS = `
+  INSERT INTO "group" VALUES (1, 'a', 1), (2, 'b', 0.5), (3, 'c', NULL);
+  INSERT INTO members VALUES (1, 'x', 1, x'00ff'), (1, 'y', 2, NULL), (2, 'x', 3, x''), (3, 'z', NULL, x'01');
+`;
+
+function database(rows = ROWS): DatabaseSync {
+  const db = new DatabaseSync(":memory:");
+  db.exec(SCHEMA);
+  db.exec(rows);
+  return db;
+}
+
+function rowsOf(db: DatabaseSync): unknown[] {
+  return ['"group"', "members"].map((table) => db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all());
+}
+
+/** Returns what `work` changes, in the order in which nodes apply it. */
+function changesetOf(db: DatabaseSync, work: () => void): Uint8Array {
+  using session = db.createSession();
+  work();
+  return inOrderOfReferences(session.changeset(), (table) => table === "members" ? 1 : 0);
+}
+
+function apply(db: DatabaseSync, changeset: Uint8Array): void {
+  const applier = new ChangesetApplier(db);
+  db.exec("BEGIN");
+  try {
+    applier.apply(changeset);
+    db.exec("COMMIT");
+  } catch (error) {
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+const id = fc.integer({ min: 1, max: 6 });
+const name = fc.constantFrom("a", "b", "c", "d", "x", "y", "z");
+const order = fc.option(fc.integer({ min: 1, max: 6 }));
+const body = fc.option(fc.uint8Array({ maxLength: 3 }));
+const size = fc.option(fc.constantFrom(0.25, 1, -3, 9_007_199_254_740_993));
+const statement = fc.oneof(
+  fc.tuple(fc.constant('INSERT INTO "group" VALUES (?, ?, ?)'), fc.tuple(id, name, size)),
+  fc.tuple(fc.constant('UPDATE "group" SET size = ? WHERE id = ?'), fc.tuple(size, id)),
+  fc.tuple(fc.constant('UPDATE "group" SET name = ?, size = ? WHERE id = ?'), fc.tuple(name, size, id)),
+  fc.tuple(fc.constant('DELETE FROM "group" WHERE id = ?'), fc.tuple(id)),
+  fc.tuple(fc.constant("INSERT INTO members VALUES (?, ?, ?, ?)"), fc.tuple(id, name, order, body)),
+  fc.tuple(fc.constant('UPDATE members SET "order" = ? WHERE name = ?'), fc.tuple(order, name)),
+  fc.tuple(fc.constant('UPDATE members SET "order" = "order" + 1 WHERE group_id = ?'), fc.tuple(id)),
+  fc.tuple(fc.constant("UPDATE members SET group_id = ?, body = ? WHERE name = ?"), fc.tuple(id, body, name)),
+  fc.tuple(fc.constant("DELETE FROM members WHERE name = ?"), fc.tuple(name)),
+);
+
+Deno.test("any changeset that SQLite can apply has the same result, and no other one is applied", () => {
+  fc.assert(
+    fc.property(fc.array(statement, { minLength: 1, maxLength: 12 }), (statements) => {
+      using made = database();
+      using own = database();
+      using reference = database();
+      const changeset = changesetOf(made, () => {
+        for (const [sql, values] of statements) {
+          try {
+            made.prepare(sql).run(...values);
+          } catch {
+            // A constraint does not allow it.
+          }
+        }
+      });
+      const before = rowsOf(own);
+      if (reference.applyChangeset(changeset, { onConflict: () => constants.SQLITE_CHANGESET_ABORT })) {
+        apply(own, changeset);
+        assert.deepEqual(rowsOf(own), rowsOf(made));
+      } else {
+        assert.throws(() => apply(own, changeset), DivergedError);
+        assert.deepEqual(rowsOf(own), before);
+      }
+    }),
+    { numRuns: runs(300) },
+  );
+});
+
+Deno.test("rows that are not those that the changes were made from are found, and nothing is changed", () => {
+  const cases: [change: string, other: string, message: RegExp][] = [
+    ["UPDATE members SET body = x'05' WHERE name = 'z'", "UPDATE members SET body = x'06' WHERE name = 'z'", /other val/],
+    ["UPDATE members SET body = x'05' WHERE name = 'z'", "DELETE FROM members WHERE name = 'z'", /a row is missing/],
+    ["DELETE FROM members WHERE name = 'z'", "UPDATE members SET body = NULL WHERE name = 'z'", /has other values/],
+    ["DELETE FROM members WHERE name = 'z'", "DELETE FROM members WHERE name = 'z'", /a row is missing/],
+    [`INSERT INTO "group" VALUES (9, 'i', 1)`, `INSERT INTO "group" VALUES (9, 'k', 1)`, /a row exists already/],
+    [`INSERT INTO "group" VALUES (9, 'i', 1)`, `INSERT INTO "group" VALUES (8, 'i', 1)`, /a constraint does not hold/],
+    [`UPDATE "group" SET name = 'i' WHERE id = 1`, `INSERT INTO "group" VALUES (8, 'i', 1)`, /a constraint does not/],
+    [`UPDATE "group" SET size = 7 WHERE id = 1`, `ALTER TABLE "group" ADD COLUMN more TEXT`, /other columns/],
+  ];
+  for (const [change, other, message] of cases) {
+    using made = database();
+    using own = database();
+    own.exec(other);
+    const before = rowsOf(own);
+    const changeset = changesetOf(made, () => made.exec(change));
+    assert.throws(() => apply(own, changeset), message, `${change}, but ${other}`);
+    assert.deepEqual(rowsOf(own), before);
+  }
+});
+
+Deno.test("a foreign key that does not hold after all changes fails the commit", () => {
+  using made = database();
+  using own = database();
+  own.exec('DELETE FROM "group" WHERE id = 3');
+  const changeset = changesetOf(made, () => made.exec("INSERT INTO members VALUES (3, 'new', NULL, NULL)"));
+  const before = rowsOf(own);
+  assert.throws(() => apply(own, changeset), /FOREIGN KEY/);
+  assert.deepEqual(rowsOf(own), before);
+});
+
+Deno.test("changes of a table after its columns have changed are applied to the new ones", () => {
+  using made = database();
+  using own = database();
+  const applier = new ChangesetApplier(own);
+  const both = (sql: string) => {
+    const changeset = changesetOf(made, () => made.exec(sql));
+    own.exec("BEGIN");
+    assert.equal(applier.apply(changeset).length, [...rowChanges(changeset)].length);
+    own.exec("COMMIT");
+    assert.deepEqual(rowsOf(own), rowsOf(made));
+  };
+  both(`UPDATE "group" SET size = 7 WHERE id = 1`);
+  for (const db of [made, own]) db.exec(`ALTER TABLE "group" ADD COLUMN more TEXT`);
+  both(`UPDATE "group" SET size = 8, more = 'm' WHERE id = 1`);
+  both(`INSERT INTO "group" VALUES (9, 'i', 1, 'n')`);
+});
