@@ -27,6 +27,7 @@ export const PURPOSES = [
   "record",
   "code versions",
   "cluster log",
+  "cluster announcements",
   "cluster nodes",
   "cluster snapshots",
   "cluster messages",

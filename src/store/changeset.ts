@@ -74,9 +74,7 @@ function* parts(changeset: Uint8Array): Generator<Part> {
     // Whether a trigger or a foreign key made the change.
     reader.skip(1);
     const values = reader.record(columns);
-    const change = kind === "update"
-      ? { table, kind, values, after: reader.record(columns) }
-      : { table, kind, values };
+    const change = kind === "update" ? { table, kind, values, after: reader.record(columns) } : { table, kind, values };
     yield { table, bytes: changeset.subarray(from, reader.at), change };
   }
 }

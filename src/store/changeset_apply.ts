@@ -106,7 +106,9 @@ class Table {
   make({ kind, values, after }: RowChange): boolean {
     if (kind === "insert") {
       this.#insert ??= this.#db.prepare(
-        `INSERT INTO ${quoted(this.#name)} (${this.columns.join(", ")}) VALUES (${this.columns.map(() => "?").join(", ")})`,
+        `INSERT INTO ${quoted(this.#name)} (${this.columns.join(", ")}) VALUES (${
+          this.columns.map(() => "?").join(", ")
+        })`,
       );
       return this.#insert.run(...at(values, this.columns.keys())).changes === 1;
     }

@@ -1,6 +1,6 @@
 // A log of changes in memory, for nodes in one process. Each node has a connection of its own, which tests can cut.
 
-import type { ChangeLog, Entry, Head, LockedLog } from "../../src/cluster/log/change_log.ts";
+import type { Announced, ChangeLog, Entry, Head, LockedLog } from "../../src/cluster/log/change_log.ts";
 import { type Chain, createChain } from "../../src/cluster/log/entry.ts";
 import { StoreUnavailable } from "../../src/cluster/log/errors.ts";
 import type { Keyring } from "../../src/keyring/keyring.ts";
@@ -17,14 +17,16 @@ export interface Weather {
   runs?: number | undefined;
   /** Is called between two runs, when others can have the lock. */
   between?: (() => Promise<void>) | undefined;
-  /** What answers wait for. */
+  /** What answers and notifications wait for. */
   held?: Promise<void> | undefined;
+  /** Returns what comes along with a notification instead of the entry. */
+  announced?: ((entry: Entry) => Entry | undefined) | undefined;
 }
 
 export class MemoryLog {
   readonly entries: Entry[] = [];
   readonly #chain: Chain;
-  readonly #listeners = new Set<(seq: number) => void>();
+  readonly #listeners = new Set<(seq: number, announced: Announced) => void>();
   #lock: Promise<unknown> = Promise.resolve();
 
   constructor(keyring: Keyring) {
@@ -72,10 +74,16 @@ export class MemoryLog {
         return this.head;
       },
       onAppended: (listener) => {
-        const told = (seq: number) => void arrive().then(() => listener(seq), () => {});
+        const told = (seq: number, announced: Announced) =>
+          void arrive().then(() => weather.held).then(() =>
+            listener(seq, () => {
+              const entry = announced()!;
+              return weather.announced ? weather.announced(entry) : entry;
+            }), () => {});
         this.#listeners.add(told);
         return () => void this.#listeners.delete(told);
       },
+      follows: (after, entry) => this.#chain.follows(after, entry),
       findById: async (id) => {
         await arrive();
         return this.entries.find((entry) => entry.id === id)?.seq;
@@ -110,7 +118,8 @@ export class MemoryLog {
     weather.nextCommit = "answered";
     if (appended.length > 0 && nextCommit !== "lost") {
       this.entries.push(...appended);
-      for (const listener of this.#listeners) listener(this.head.seq);
+      const last = this.entries.at(-1)!;
+      for (const listener of this.#listeners) listener(last.seq, () => last);
     }
     if (nextCommit !== "answered") throw new StoreUnavailable("the commit was not answered", "unknown");
     return result;

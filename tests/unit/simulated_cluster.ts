@@ -78,6 +78,10 @@ export class Simulation {
     this.violations.push(`at ${this.now} ${name} serves entry ${applied} although ${this.answered} was answered`);
   }
 
+  storedRows(): StoredRow[] {
+    return [...this.rows.values()].map(({ row, mac }) => ({ ...row, mac, renewedMsAgo: 0 }));
+  }
+
   wait(): number {
     return this.random() * 2 * this.latencyMs;
   }
@@ -99,6 +103,7 @@ export class SimulatedNode {
   #applying = false;
   #appliedListeners: ((seq: number) => void)[] = [];
   #changedListeners: Parameters<NodeTable["onChanged"]>[0][] = [];
+  #appendListeners: Parameters<NodeTable["onAppend"]>[0][] = [];
   /** Counts starts, so that what belongs to an earlier process of the node does nothing. */
   #process = 0;
   lease!: NodeLease;
@@ -118,6 +123,7 @@ export class SimulatedNode {
     this.#process++;
     this.#appliedListeners = [];
     this.#changedListeners = [];
+    this.#appendListeners = [];
     this.#applying = false;
     this.lease = new NodeLease(this.#clocks);
     const now = () => this.#clocks.steadyMs();
@@ -195,13 +201,17 @@ export class SimulatedNode {
     while (true) {
       const head = await this.#ask(() => this.#world.head);
       await this.#catchUp(head);
-      const seq = await this.#ask(() => {
+      const asked = this.#clocks.steadyMs();
+      const appended = await this.#ask(() => {
         if (this.#world.head !== head) return undefined;
         this.#world.head++;
         for (const node of this.#world.nodes) node.#notified(this.#world.head);
-        return this.#world.head;
+        return { seq: this.#world.head, rows: this.#world.storedRows() };
       });
-      if (seq !== undefined) return seq;
+      if (appended === undefined) continue;
+      const answered = this.#clocks.steadyMs();
+      for (const listener of this.#appendListeners) listener({ ...appended, asked, answered });
+      return appended.seq;
     }
   }
 
@@ -266,8 +276,7 @@ export class SimulatedNode {
       }
     };
     return {
-      list: () =>
-        this.#ask(() => [...world.rows.values()].map(({ row, mac }): StoredRow => ({ ...row, mac, renewedMsAgo: 0 }))),
+      list: () => this.#ask(() => world.storedRows()),
       renew: (row, mac, isNews) =>
         this.#ask(() => {
           const before = world.rows.get(row.id)?.row;
@@ -276,6 +285,7 @@ export class SimulatedNode {
           if (isNews) notify(row, mac);
           return { seq: world.head, mac: "" };
         }),
+      acknowledge: (row, mac) => this.#ask(() => notify(row, mac)),
       join: (row, mac, before) =>
         this.#ask(() => {
           if (world.rows.get(row.id)?.mac !== before?.mac) return undefined;
@@ -286,6 +296,10 @@ export class SimulatedNode {
       forget: () => Promise.resolve(false),
       onChanged: (listener) => {
         this.#changedListeners.push(listener);
+        return () => {};
+      },
+      onAppend: (listener) => {
+        this.#appendListeners.push(listener);
         return () => {};
       },
     };

@@ -41,6 +41,7 @@ export interface Joined {
   readonly identity: NodeIdentity;
   readonly keyFile: KeyFile;
   readonly postgres: Postgres;
+  readonly table: PostgresNodeTable;
   readonly log: ChangeLog;
   readonly snapshots: Snapshots;
   readonly locks: Locks;
@@ -114,7 +115,8 @@ export async function joinCluster(
     if (founding) Deno.writeTextFileSync(mark, "");
     else rmSync(mark, { force: true });
     const { keyFile, body } = await keyringOf(postgres, join(dataDir, "encryption-keys.json"), wasFounding);
-    const log = await openPostgresLog(postgres, createChain(keyFile.keyring, id));
+    const table = new PostgresNodeTable(postgres);
+    const log = await openPostgresLog(postgres, createChain(keyFile.keyring, id), table);
     opened.defer(() => log.close());
     if (body && !await found(log, body)) return undefined;
     if (body) {
@@ -128,8 +130,8 @@ export async function joinCluster(
     const snapshots = new Snapshots(postgres, keyFile.keyring, id);
     const isFromSnapshot = await ensureDatabase({ log, snapshots, path, keyFile, report });
     const purged: Uint8Array[] = [];
-    if (existsSync(path)) await upgradeDatabase(path, { identity, keyFile, postgres, log, report, purged });
-    return { identity, keyFile, postgres, log, snapshots, locks, isFromSnapshot, purged, founding };
+    if (existsSync(path)) await upgradeDatabase(path, { identity, keyFile, table, log, report, purged });
+    return { identity, keyFile, postgres, table, log, snapshots, locks, isFromSnapshot, purged, founding };
   }
 
   /** Returns the node's key file; with a body, it is that of a new cluster. */
@@ -176,7 +178,7 @@ async function found(log: ChangeLog, body: Uint8Array): Promise<boolean> {
  */
 async function upgradeDatabase(
   path: string,
-  { identity, keyFile, postgres, log, report, purged }: Pick<Joined, "identity" | "keyFile" | "postgres" | "log"> & {
+  { identity, keyFile, table, log, report, purged }: Pick<Joined, "identity" | "keyFile" | "table" | "log"> & {
     report: Log;
     purged: Uint8Array[];
   },
@@ -189,7 +191,7 @@ async function upgradeDatabase(
   if (!isUpgradeDue(database, SCHEMA_VERSION)) return;
   const { cluster, node } = identity;
   const membership = new Membership({
-    table: new PostgresNodeTable(postgres),
+    table,
     macs: new RowMacs(keyFile.keyring.derive("cluster nodes"), cluster),
     self: node,
     now: () => performance.now(),

@@ -10,7 +10,7 @@ import { Membership, type NodeView } from "../../cluster/node/membership.ts";
 import { RowMacs } from "../../cluster/node/node_row.ts";
 import { Renewal, RENEWAL_MS, type Replica } from "../../cluster/node/renewal.ts";
 import { NodeServing, type WhenCutOff } from "../../cluster/node/serving.ts";
-import { PostgresNodeTable } from "../../cluster/postgres/node_table.ts";
+import type { PostgresNodeTable } from "../../cluster/postgres/node_table.ts";
 import { AppError, messageOf } from "../../errors.ts";
 import { HOUR_MS } from "../../time.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -18,7 +18,7 @@ import type { Peers } from "./peers.ts";
 import type { Joined } from "./join.ts";
 
 export interface NodeOptions {
-  readonly joined: Pick<Joined, "identity" | "keyFile" | "postgres" | "log">;
+  readonly joined: Pick<Joined, "identity" | "keyFile" | "table" | "log">;
   readonly version: string;
   /** The newest version of the database's schema that this program knows. */
   readonly schema: number;
@@ -44,7 +44,7 @@ export interface NodeMembership {
 }
 
 export function createMembership(opened: AsyncDisposableStack, { joined, report }: NodeOptions): NodeMembership {
-  const { identity, keyFile, postgres } = joined;
+  const { identity, keyFile, table } = joined;
   const lease = new NodeLease(SYSTEM_CLOCKS);
   let readWhenCutOff: () => WhenCutOff = () => "refuse";
   const serving = new NodeServing(lease, () => readWhenCutOff());
@@ -57,7 +57,6 @@ export function createMembership(opened: AsyncDisposableStack, { joined, report 
     );
     report("error", `This node has stopped serving: ${messageOf(error)}`);
   };
-  const table = new PostgresNodeTable(postgres);
   const macs = new RowMacs(keyFile.keyring.derive("cluster nodes"), identity.cluster);
   const membership = new Membership({
     table,

@@ -54,6 +54,8 @@ export interface LockedLog {
   append(after: Head, entry: NewEntry): Promise<Entry>;
 }
 
+export type Announced = () => Entry | undefined;
+
 export interface ChangeLog {
   /** Identifies the cluster. Random, public, and bound to each entry by the chain of MACs. */
   readonly cluster: string;
@@ -86,10 +88,14 @@ export interface ChangeLog {
 
   /**
    * Calls `listener` after entries were appended by any node, with the last one's sequence number; also after a
-   * connection was restored, as notifications may have been lost. Several appends may cause one call. Returns a function
-   * that ends this.
+   * connection was restored, as notifications may have been lost. Several appends may cause one call. `announced` returns
+   * that entry if it came along, which it does unless it is large. Anyone can have repeated it: `follows` tells. Returns a
+   * function that ends this.
    */
-  onAppended(listener: (seq: number) => void): () => void;
+  onAppended(listener: (seq: number, announced?: Announced) => void): () => void;
+
+  /** Reports whether an announced entry is the next one after `after`. */
+  follows(after: Head, entry: Entry): boolean;
 
   /**
    * Returns the sequence number of the entry with this id, undefined if there is none and cannot be one later.

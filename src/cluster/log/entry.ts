@@ -6,6 +6,7 @@ import { randomUUID, timingSafeEqual } from "node:crypto";
 import type { DerivedKey } from "../../keyring/derived_key.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import { sha256Of } from "../../sha256.ts";
+import { Announcements } from "./announcement.ts";
 import type { Entry, Head, NewEntry } from "./change_log.ts";
 import { LogTampered } from "./errors.ts";
 
@@ -22,6 +23,7 @@ export interface Chain {
   readonly cluster: string;
   /** The head of an empty log, from which entries of another cluster do not follow. */
   readonly start: Head;
+  readonly announcements: Announcements;
   /** Returns `entry` as it is stored after `after`. */
   append(after: Head, entry: NewEntry): Entry;
   /**
@@ -29,6 +31,8 @@ export interface Chain {
    * @throws LogTampered naming the entry that should follow
    */
   check(after: Head, entry: Entry): Head;
+  /** Reports whether `check` would accept the entry. */
+  follows(after: Head, entry: Entry): boolean;
   /**
    * Checks that `head`, as PostgreSQL says, is the `known` one.
    * @throws LogTampered
@@ -43,6 +47,7 @@ export function createChain(keyring: Keyring, cluster: string): Chain {
   return {
     cluster,
     start,
+    announcements: new Announcements(keyring.derive("cluster announcements"), cluster),
 
     append(after, entry) {
       if (!ID.test(entry.id)) throw new Error("an entry has no id by newEntryId");
@@ -61,6 +66,9 @@ export function createChain(keyring: Keyring, cluster: string): Chain {
       }
       return { seq, mac: entry.mac };
     },
+
+    follows: (after, entry) =>
+      entry.seq === after.seq + 1 && isEqual(entry.mac, macOf(key, after.mac, entry.seq, entry)),
 
     confirm(known, head) {
       if (head.seq < known.seq) {

@@ -2,7 +2,7 @@
 
 import { StoreUnavailable } from "../log/errors.ts";
 import { GONE_MS } from "./lease.ts";
-import type { NodeTable, RowMacs, StoredRow } from "./node_row.ts";
+import type { NodeTable, RowMacs, RowsAtAppend, StoredRow } from "./node_row.ts";
 
 /** A node as this one sees it. */
 export interface NodeView extends StoredRow {
@@ -11,7 +11,7 @@ export interface NodeView extends StoredRow {
 }
 
 export interface MembershipOptions {
-  readonly table: Pick<NodeTable, "list" | "onChanged">;
+  readonly table: Pick<NodeTable, "list" | "onChanged" | "onAppend">;
   readonly macs: Pick<RowMacs, "check">;
   /** The id of this node, which this one never waits for. */
   readonly self: string;
@@ -40,15 +40,20 @@ export class Membership {
   #changed = Promise.withResolvers<void>();
   #reading: Promise<readonly NodeView[]> | undefined;
   #nextReading: Promise<readonly NodeView[]> | undefined;
-  readonly #stopListening: () => void;
+  /** The nodes as of the last entry that this node has appended. */
+  #atAppend: { readonly seq: number; readonly nodes: readonly NodeView[] } | undefined;
+  readonly #stopListening: readonly (() => void)[];
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    this.#stopListening = options.table.onChanged((row) => {
-      if (row) this.#acknowledge(row);
-      this.#changed.resolve();
-      this.#changed = Promise.withResolvers();
-    });
+    this.#stopListening = [
+      options.table.onChanged((row) => {
+        if (row) this.#acknowledge(row);
+        this.#changed.resolve();
+        this.#changed = Promise.withResolvers();
+      }),
+      options.table.onAppend((rows) => this.#takeAtAppend(rows)),
+    ];
   }
 
   /** The nodes as they were read last, this one included, with what they have said since. */
@@ -91,7 +96,11 @@ export class Membership {
   async #readRows(): Promise<readonly NodeView[]> {
     const asked = this.#options.now();
     const rows = await this.#options.table.list();
-    const answered = this.#options.now();
+    return this.#viewOf(rows, asked, this.#options.now());
+  }
+
+  /** @throws AppError LogTampered */
+  #viewOf(rows: readonly StoredRow[], asked: number, answered: number): readonly NodeView[] {
     try {
       this.#options.macs.check(rows);
     } catch (error) {
@@ -109,16 +118,30 @@ export class Membership {
   }
 
   /**
+   * Rows that were read before a commit are as good as those afterwards, if that was with the lock: who has joined since, or
+   * lets a lease begin again that had lapsed then, has waited for the lock and starts with the entry.
+   */
+  #takeAtAppend({ seq, rows, asked, answered }: RowsAtAppend): void {
+    try {
+      this.#atAppend = { seq, nodes: this.#viewOf(rows, asked, answered) };
+    } catch {
+      // It was reported. The next reading fails, too, unless it was mended.
+    }
+  }
+
+  /**
    * Waits until every other live node has applied the entry `seq`, whose commit was answered before.
    * @throws StoreUnavailable with the outcome `unknown`, as then some node may not have applied what was stored
    */
   async applied(seq: number): Promise<void> {
     const { now, pause, self } = this.#options;
     let readable = now();
+    let known = this.#atAppend && this.#atAppend.seq >= seq ? this.#atAppend.nodes : undefined;
     while (true) {
       // Before the rows are read, so that no notification of a later change of theirs is missed.
       let changed = this.#changed.promise;
-      const nodes = await this.#readWithin(readable + UNREADABLE_MAX_MS - now());
+      const nodes = known ?? await this.#readWithin(readable + UNREADABLE_MAX_MS - now());
+      known = undefined;
       if (nodes) readable = now();
       else if (now() - readable >= UNREADABLE_MAX_MS) {
         throw new StoreUnavailable("the other nodes' rows cannot be read", "unknown");
@@ -162,7 +185,7 @@ export class Membership {
 
   /** Ends the notifications. */
   close(): void {
-    this.#stopListening();
+    for (const stop of this.#stopListening) stop();
   }
 
   /** `asked` is before the row was read, `answered` afterwards. */

@@ -35,6 +35,16 @@ export interface StoredRow extends NodeRow {
   readonly renewedMsAgo: number;
 }
 
+/** All rows as they were while this node held the writers' lock to append an entry. */
+export interface RowsAtAppend {
+  /** The number of the entry. */
+  readonly seq: number;
+  readonly rows: readonly StoredRow[];
+  /** When they were asked for, and when they came, by this node's clock that is never set. */
+  readonly asked: number;
+  readonly answered: number;
+}
+
 /** The table of nodes. Every method throws StoreUnavailable (503) if PostgreSQL does not answer in time. */
 export interface NodeTable {
   /** Returns the rows of all nodes, as they are at a moment after the call. */
@@ -45,6 +55,12 @@ export interface NodeTable {
    * Returns the head of the log, or undefined if the row is gone or another process has written it.
    */
   renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined>;
+
+  /**
+   * Tells all nodes what this one has applied, by the row that they would read after the next renewal. Stores nothing, so
+   * that nobody waits for a disk.
+   */
+  acknowledge(row: NodeRow, mac: string): Promise<void>;
 
   /**
    * Stores the row while no other node can append. Returns the head of the log at that moment; undefined, without storing
@@ -60,6 +76,9 @@ export interface NodeTable {
    * changed, such as after a connection was restored.
    */
   onChanged(listener: (row: Omit<StoredRow, "renewedMsAgo"> | undefined) => void): () => void;
+
+  /** Calls `listener` after this node has appended an entry, before the append is answered. */
+  onAppend(listener: (rows: RowsAtAppend) => void): () => void;
 }
 
 /** Makes and checks the MACs of rows. `key` is the keyring's for "cluster nodes". */

@@ -11,8 +11,8 @@ export interface Replica {
   readonly applied: number;
   /** Applies entries up to this number at least; returns at once if that is done. */
   catchUp(seq: number): Promise<void>;
-  /** Calls `listener` after entries were applied. Returns a function that ends this. */
-  onApplied(listener: (seq: number) => void): () => void;
+  /** Calls `listener` after entries were applied, by this node's own append or not. Returns a function that ends this. */
+  onApplied(listener: (seq: number, isOwn?: boolean) => void): () => void;
 }
 
 /** What a node says about itself that does not change while it runs. */
@@ -20,7 +20,7 @@ export type Identity = Pick<NodeRow, "id" | "instance" | "url" | "version" | "sc
 
 export interface RenewalOptions {
   readonly identity: Identity;
-  readonly table: Pick<NodeTable, "list" | "renew" | "join">;
+  readonly table: Pick<NodeTable, "list" | "renew" | "acknowledge" | "join">;
   readonly macs: RowMacs;
   readonly lease: NodeLease;
   readonly replica: Replica;
@@ -38,8 +38,13 @@ export interface RenewalOptions {
   readonly mayJoin?: () => void;
 }
 
-/** How often a lease is renewed if nothing is applied. */
+/** How often a lease is renewed. */
 export const RENEWAL_MS = 500;
+/**
+ * How long an entry of this node's own waits to be acknowledged, together with later ones: nobody waits for that but another
+ * node whose change was refused because of it.
+ */
+const OWN_ACKNOWLEDGED_AFTER_MS = 5;
 /** How long to wait after an attempt that failed. */
 const RETRY_MS = 100;
 /** A lease that was renewed this long ago is renewed before work that lets nothing else run. */
@@ -56,6 +61,11 @@ export class Renewal {
   #known: { readonly seq: number; readonly at: number }[] = [];
   #wake = Promise.withResolvers<void>();
   #attempted = Promise.withResolvers<void>();
+  readonly #stopping = Promise.withResolvers<void>();
+  /** The last entry of which the other nodes were notified that this one has applied it. */
+  #acknowledged = 0;
+  #isAcknowledging = false;
+  #isAcknowledgmentDue = false;
   /** Whether this process has written the node's row. */
   #hasJoined = false;
   #wasLive = false;
@@ -66,8 +76,9 @@ export class Renewal {
   constructor(options: RenewalOptions) {
     this.#options = options;
     this.#row = { ...options.identity, counter: 0, applied: options.replica.applied, left: false };
-    this.#stopListening = options.replica.onApplied((seq) => {
-      if (seq > this.#row.applied) this.#wake.resolve();
+    this.#stopListening = options.replica.onApplied((_, isOwn) => {
+      if (isOwn) void this.#acknowledgeSoon();
+      else void this.#acknowledge();
     });
   }
 
@@ -102,6 +113,7 @@ export class Renewal {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#stopping.resolve();
     this.#wake.resolve();
     this.#stopListening();
     await this.#running;
@@ -138,11 +150,39 @@ export class Renewal {
     }
   }
 
-  /** Waits until it is time to renew or to try again, or until something was applied that the others wait for. */
+  /** Waits until it is time to renew or to try again, or until `refresh`. */
   async #rest(isRenewed: boolean): Promise<void> {
-    if (this.#stopped || isRenewed && this.#options.replica.applied > this.#row.applied) return;
+    if (this.#stopped) return;
     this.#wake = Promise.withResolvers();
     await this.#options.pause(isRenewed ? RENEWAL_MS : RETRY_MS, this.#wake.promise);
+  }
+
+  /** Tells the writers that wait what was applied. If that fails, the next renewal does. */
+  async #acknowledge(): Promise<void> {
+    if (this.#isAcknowledging) return;
+    const { table, macs, replica, lease, onFatal } = this.#options;
+    this.#isAcknowledging = true;
+    try {
+      while (this.#hasJoined && !this.#stopped && replica.applied > this.#acknowledged) {
+        const row = { ...this.#row, applied: replica.applied };
+        await table.acknowledge(row, macs.of(row));
+        this.#acknowledged = Math.max(this.#acknowledged, row.applied);
+      }
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return;
+      lease.end();
+      onFatal(error);
+    } finally {
+      this.#isAcknowledging = false;
+    }
+  }
+
+  async #acknowledgeSoon(): Promise<void> {
+    if (this.#isAcknowledgmentDue) return;
+    this.#isAcknowledgmentDue = true;
+    await this.#options.pause(OWN_ACKNOWLEDGED_AFTER_MS, this.#stopping.promise);
+    this.#isAcknowledgmentDue = false;
+    await this.#acknowledge();
   }
 
   /** Returns whether the lease was extended. @throws errors other than StoreUnavailable */
@@ -156,13 +196,14 @@ export class Renewal {
     const sent = lease.now();
     const row = { ...this.#row, counter: this.#row.counter + 1, applied: replica.applied };
     try {
-      const head = await table.renew(row, macs.of(row), row.applied > this.#row.applied);
+      const head = await table.renew(row, macs.of(row), row.applied > this.#acknowledged);
       if (!head) {
         // Forgotten by an operator, or written by another process.
         lease.end();
         return false;
       }
       this.#row = row;
+      this.#acknowledged = Math.max(this.#acknowledged, row.applied);
       this.learned(head.seq);
       this.#catchUp(head.seq);
       return lease.extend(sent);
@@ -198,6 +239,7 @@ export class Renewal {
     const head = await table.join(row, macs.of(row), before);
     if (!head) return false;
     this.#row = row;
+    this.#acknowledged = row.applied;
     this.#hasJoined = true;
     await replica.catchUp(head.seq);
     if (isHeldBack?.() || !lease.begin(sent)) return false;

@@ -139,9 +139,9 @@ export class Lane {
   }
 }
 
-/** Commits; a COMMIT of a transaction that has failed is answered by ROLLBACK, without an error. */
-export async function commit(sql: Sql): Promise<void> {
-  const { command } = await sql.unsafe("COMMIT");
+/** Commits; a COMMIT of a transaction that has failed is answered by ROLLBACK, without an error. `first` is run before. */
+export async function commit(sql: Sql, first = ""): Promise<void> {
+  const { command } = await sql.unsafe(`${first}COMMIT`);
   if (command !== "COMMIT") throw new Error(`COMMIT was answered by ${command}`);
 }
 

@@ -1,9 +1,10 @@
 // Implements the table of nodes in PostgreSQL.
 
 import type { Head } from "../log/change_log.ts";
-import type { NodeRow, NodeTable, StoredRow } from "../node/node_row.ts";
+import type { NodeRow, NodeTable, RowsAtAppend, StoredRow } from "../node/node_row.ts";
 import type { Postgres } from "./client.ts";
 import type { Lane } from "./lane.ts";
+import type { Sql } from "./session.ts";
 
 /** The kind of notifications about rows that writers wait for; the payload is the row, as JSON. */
 const CHANGED = "nodes";
@@ -32,6 +33,7 @@ export class PostgresNodeTable implements NodeTable {
   readonly #postgres: Postgres;
   readonly #leases: Lane;
   readonly #members: Lane;
+  readonly #onAppend = new Set<(rows: RowsAtAppend) => void>();
 
   constructor(postgres: Postgres) {
     this.#postgres = postgres;
@@ -40,12 +42,27 @@ export class PostgresNodeTable implements NodeTable {
   }
 
   async list(): Promise<StoredRow[]> {
-    const rows = await this.#members.run((sql) =>
-      sql<Row[]>`
-        SELECT id, counter, applied, state, mac,
-          extract(epoch FROM clock_timestamp() - renewed_at)::float8 * 1000 AS "renewedMsAgo"
-        FROM nodes ORDER BY id`, { timeoutMs: LIST_TIMEOUT_MS, isRepeatable: true });
+    const rows = await this.#members.run((sql) => select(sql), { timeoutMs: LIST_TIMEOUT_MS, isRepeatable: true });
     return rows.map(toStored);
+  }
+
+  /** Sends a statement in the transaction that appends the entry `seq`; `tellOfAppend` is for once it is committed. */
+  async readAtAppend(sql: Sql, seq: number): Promise<RowsAtAppend> {
+    const asked = performance.now();
+    const rows = await select(sql);
+    return { seq, rows: rows.map(toStored), asked, answered: performance.now() };
+  }
+
+  tellOfAppend(rows: RowsAtAppend): void {
+    for (const listener of this.#onAppend) listener(rows);
+  }
+
+  async acknowledge(row: NodeRow, mac: string): Promise<void> {
+    const notification = `${CHANGED} ${payloadOf(row, mac)}`;
+    await this.#members.run((sql) => sql`SELECT pg_notify(${this.#postgres.schema}, ${notification})`, {
+      timeoutMs: RENEWAL_TIMEOUT_MS,
+      isRepeatable: true,
+    });
   }
 
   async renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined> {
@@ -95,9 +112,22 @@ export class PostgresNodeTable implements NodeTable {
     return rows.length > 0;
   }
 
+  onAppend(listener: (rows: RowsAtAppend) => void): () => void {
+    this.#onAppend.add(listener);
+    return () => void this.#onAppend.delete(listener);
+  }
+
   onChanged(listener: (row: Omit<StoredRow, "renewedMsAgo"> | undefined) => void): () => void {
     return this.#postgres.watch.listen(CHANGED, (payload) => listener(payload ? notified(payload) : undefined));
   }
+}
+
+/** Sends the statement at once. */
+function select(sql: Sql): Promise<Row[]> {
+  return sql<Row[]>`
+    SELECT id, counter, applied, state, mac,
+      extract(epoch FROM clock_timestamp() - renewed_at)::float8 * 1000 AS "renewedMsAgo"
+    FROM nodes ORDER BY id`.execute();
 }
 
 /** The beginning of the state that a process has written. */

@@ -2,6 +2,7 @@
 // transaction has locked it.
 
 import {
+  type Announced,
   BODY_MAX_BYTES,
   type ChangeLog,
   type Entry,
@@ -13,12 +14,17 @@ import type { Chain } from "../log/entry.ts";
 import { LogPruned, LogTampered, StoreUnavailable } from "../log/errors.ts";
 import { AppError } from "../../errors.ts";
 import type { Postgres } from "./client.ts";
+import type { PostgresNodeTable } from "./node_table.ts";
 import { unavailability } from "./failures.ts";
 import { asUnavailable, bounded, commit, type Lane, type OpenLane, REQUEST_TIMEOUT_MS } from "./lane.ts";
 import { IDLE_IN_TRANSACTION_MS, type Session, type Sql } from "./session.ts";
 
-/** The kind of notifications about new entries; the payload is the sequence number. */
+/** The kind of notifications about new entries; the payload is the sequence number, and the sealed entry if it fits. */
 export const APPENDED = "log";
+/** PostgreSQL refuses notifications of 8,000 bytes and more. */
+const NOTIFICATION_MAX_LENGTH = 7_900;
+/** Bodies for which sealing is not tried. */
+const ANNOUNCED_MAX_BYTES = 5_700;
 
 /** A commit that takes longer is in doubt; together with the look-up, a caller waits for less than 5 s. */
 const COMMIT_TIMEOUT_MS = 2_500;
@@ -43,14 +49,21 @@ interface Row {
   readonly mac: string;
 }
 
-/** Opens the log of the cluster that `chain` belongs to. */
-export async function openPostgresLog(postgres: Postgres, chain: Chain): Promise<ChangeLog> {
+/**
+ * Opens the log of the cluster that `chain` belongs to. `nodes` is told how the rows of all nodes are when this node appends,
+ * which it would otherwise have to read afterwards.
+ */
+export async function openPostgresLog(
+  postgres: Postgres,
+  chain: Chain,
+  nodes?: PostgresNodeTable,
+): Promise<ChangeLog> {
   // The first node, which makes the keyring that the chain depends on, starts the log.
   await postgres.lane("reads").run(
     (sql) => sql`INSERT INTO log_head VALUES (1, 0, ${chain.start.mac}) ON CONFLICT DO NOTHING`,
     { isRepeatable: true },
   );
-  return new PostgresLog(postgres, chain);
+  return new PostgresLog(postgres, chain, nodes);
 }
 
 /**
@@ -69,12 +82,14 @@ class PostgresLog implements ChangeLog {
   readonly start: Head;
   readonly #chain: Chain;
   readonly #postgres: Postgres;
+  readonly #nodes: PostgresNodeTable | undefined;
   readonly #changes: Lane;
   readonly #reads: Lane;
   readonly #stops = new Set<() => void>();
 
-  constructor(postgres: Postgres, chain: Chain) {
+  constructor(postgres: Postgres, chain: Chain, nodes: PostgresNodeTable | undefined) {
     this.#postgres = postgres;
+    this.#nodes = nodes;
     this.#chain = chain;
     this.cluster = chain.cluster;
     this.start = chain.start;
@@ -130,15 +145,12 @@ class PostgresLog implements ChangeLog {
     for (;;) {
       const session = await open(deadline);
       try {
-        const [, rows] = await bounded(
+        const results = await bounded(
           session,
           deadline,
-          Promise.all([
-            session.sql.unsafe(`BEGIN${limit}`),
-            session.sql<Head[]>`SELECT seq, mac FROM log_head WHERE id = 1 FOR UPDATE`,
-          ]),
+          session.sql.unsafe<Head[][]>(`BEGIN${limit}; SELECT seq, mac FROM log_head WHERE id = 1 FOR UPDATE`),
         );
-        return { session, head: headOf(rows) };
+        return { session, head: headOf(results.at(-1)!) };
       } catch (error) {
         await release(session);
         if (unavailability(error) === undefined || session.isOpen) throw error;
@@ -187,9 +199,10 @@ class PostgresLog implements ChangeLog {
 
   async #storeAll(sql: Sql, head: Head, appended: readonly Entry[]): Promise<void> {
     const last = appended.at(-1)!;
+    const [channel, notification] = [this.#postgres.schema, this.#notificationOf(last)];
     // `execute` sends a statement at once; otherwise it would be sent when it is awaited, after the COMMIT.
     const statements: Promise<unknown>[] = [
-      ...appended.map(({ seq, id, kind, body, summary, mac }) =>
+      ...appended.slice(0, -1).map(({ seq, id, kind, body, summary, mac }) =>
         sql`INSERT INTO log (seq, id, kind, body, summary, mac)
             VALUES (${seq}, ${id}, ${kind}, ${body}, ${summary}, ${mac})`.execute()
       ),
@@ -197,12 +210,19 @@ class PostgresLog implements ChangeLog {
         sql`INSERT INTO keyring VALUES (1, ${seq}, ${body})
             ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, body = excluded.body`.execute()
       ),
-      sql`UPDATE log_head SET seq = ${last.seq}, mac = ${last.mac} WHERE id = 1 AND seq = ${head.seq}`.execute(),
-      this.#postgres.watch.notify(sql, APPENDED, String(last.seq)),
-      // A COMMIT that is ended by a time limit while it waits for a synchronous standby would be answered as done.
-      sql.unsafe("SET LOCAL statement_timeout = 0").execute(),
-      commit(sql),
+      sql`
+        WITH head AS (
+          UPDATE log_head SET seq = ${last.seq}, mac = ${last.mac} WHERE id = 1 AND seq = ${head.seq}
+        ), entry AS (
+          INSERT INTO log (seq, id, kind, body, summary, mac)
+          VALUES (${last.seq}, ${last.id}, ${last.kind}, ${last.body}, ${last.summary}, ${last.mac})
+        )
+        SELECT pg_notify(${channel}, ${notification})`.execute(),
     ];
+    // With a snapshot of its own: nodes may have joined while this one waited for the lock.
+    const reading = this.#nodes?.readAtAppend(sql, last.seq);
+    // A COMMIT that is ended by a time limit while it waits for a synchronous standby would be answered as done.
+    statements.push(Promise.resolve(reading), commit(sql, "SET LOCAL statement_timeout = 0; "));
     // All are sent before the first is answered; the first error is the cause of the others.
     const results = await Promise.allSettled(statements);
     const reason = results.find((result) => result.status === "rejected")?.reason;
@@ -210,6 +230,14 @@ class PostgresLog implements ChangeLog {
       throw new LogTampered(head.seq + 1, `or one after it exists, though the head of the log is entry ${head.seq}`);
     }
     if (reason) throw reason;
+    if (reading) this.#nodes!.tellOfAppend(await reading);
+  }
+
+  #notificationOf(entry: Entry): string {
+    const short = `${APPENDED} ${entry.seq}`;
+    if (entry.body.length > ANNOUNCED_MAX_BYTES) return short;
+    const whole = `${short} ${this.#chain.announcements.seal(entry)}`;
+    return whole.length > NOTIFICATION_MAX_LENGTH ? short : whole;
   }
 
   /** Finds out about a commit in doubt. @throws StoreUnavailable with the outcome `unknown` */
@@ -258,9 +286,19 @@ class PostgresLog implements ChangeLog {
     );
   }
 
-  onAppended(listener: (seq: number) => void): () => void {
+  follows(after: Head, entry: Entry): boolean {
+    return this.#chain.follows(after, entry);
+  }
+
+  onAppended(listener: (seq: number, announced?: Announced) => void): () => void {
     const stop = this.#postgres.watch.listen(APPENDED, (payload) => {
-      if (payload !== undefined) return listener(Number(payload));
+      if (payload !== undefined) {
+        const [seq, sealed] = payload.split(" ");
+        return listener(
+          Number(seq),
+          sealed === undefined ? undefined : () => this.#chain.announcements.open(sealed),
+        );
+      }
       this.head().then(({ seq }) => listener(seq), () => {
         // The connection is lost again; the next one calls this again.
       });

@@ -4,12 +4,12 @@
 import type { Replication } from "../../store/replication.ts";
 import type { MetaStore } from "../../store/settings.ts";
 import { storageProblem } from "../../store/storage_error.ts";
-import type { ChangeLog, Entry, Head } from "../log/change_log.ts";
+import type { Announced, ChangeLog, Entry, Head } from "../log/change_log.ts";
 import { EntryPending, LogTampered, StoreUnavailable } from "../log/errors.ts";
 import { AppError, messageOf } from "../../errors.ts";
 
 export interface ReplicaOptions {
-  readonly log: Pick<ChangeLog, "start" | "read" | "onAppended">;
+  readonly log: Pick<ChangeLog, "start" | "read" | "onAppended" | "follows">;
   readonly replication: Replication;
   readonly meta: Pick<MetaStore, "get" | "put">;
   /**
@@ -38,12 +38,17 @@ export interface Prepared extends AsyncDisposable {
   apply(): void;
 }
 
+/** `isOwn`: whether this node has appended that entry. */
+export type AppliedListener = (seq: number, isOwn: boolean) => void;
+
 /** Name of the last applied entry in the table `meta`; the same on all nodes that have applied it. */
 export const HEAD_META = "cluster-head";
 /** Applying this many bytes takes about a quarter of a second, and more on a busy machine. */
 const LONG_BYTES = 256 * 1_024;
 /** Entries that are read at a time. */
 const BATCH = 200;
+/** Entries that were announced and wait for those before them. */
+const ANNOUNCED_MAX = 100;
 /** How often the log is looked at without a notification. */
 const POLL_MS = 1_000;
 
@@ -65,7 +70,9 @@ export class Replica {
   #settled: number;
   #settling: Promise<void> = Promise.resolve();
   #reading: Promise<number> | undefined;
-  readonly #listeners = new Set<(seq: number) => void>();
+  readonly #listeners = new Set<AppliedListener>();
+  /** By their numbers; none is checked yet. */
+  readonly #announced = new Map<number, Announced>();
   /** What follows this node's own entries, by their ids. */
   readonly #expected = new Map<string, () => void>();
   #failure: AppError | undefined;
@@ -90,7 +97,7 @@ export class Replica {
   }
 
   /** Calls `listener` when everything follows more entries. Returns a function that ends this. */
-  onApplied(listener: (seq: number) => void): () => void {
+  onApplied(listener: AppliedListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -98,8 +105,11 @@ export class Replica {
   /** Applies entries as they are appended, until `stop`. */
   start(): void {
     const follow = () => void this.follow().catch(() => {});
-    this.#stopListening = this.#options.log.onAppended((seq) => {
-      if (seq > this.#head.seq) follow();
+    this.#stopListening = this.#options.log.onAppended((seq, announced) => {
+      if (seq <= this.#head.seq) return;
+      if (this.#announced.size >= ANNOUNCED_MAX) this.#announced.clear();
+      if (announced) this.#announced.set(seq, announced);
+      void this.#followTo(seq).catch(() => {});
     });
     this.#timer = setInterval(follow, POLL_MS);
     Deno.unrefTimer(this.#timer);
@@ -120,6 +130,15 @@ export class Replica {
     await this.#reading;
     while (await this.#applyBatch() > 0);
     await this.#settling;
+  }
+
+  /** Applies entries up to this number, as far as they are there: anyone can notify of any. */
+  async #followTo(seq: number): Promise<void> {
+    while (this.#head.seq < seq) {
+      // That one may have read before the entry was appended.
+      if (this.#reading) await this.#reading;
+      else if (await this.#applyBatch() === 0) return;
+    }
   }
 
   /**
@@ -163,7 +182,7 @@ export class Replica {
   applyOwn(entry: Entry): void {
     if (entry.seq <= this.#head.seq) return;
     this.#apply(entry);
-    this.#settle();
+    this.#settle(true);
   }
 
   /** @throws the reason why this node applies nothing more */
@@ -171,7 +190,7 @@ export class Replica {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Reads the next entries and applies them; returns how many were read. */
+  /** Reads the next entries, unless the next one was announced, and applies them; returns how many there were. */
   #applyBatch(): Promise<number> {
     return this.#reading ??= this.#readAndApply().finally(() => this.#reading = undefined);
   }
@@ -179,6 +198,11 @@ export class Replica {
   async #readAndApply(): Promise<number> {
     this.requireSound();
     if (this.#isStopped) throw new StoreUnavailable("this node is stopping");
+    const announced = this.#takeAnnounced();
+    if (announced) {
+      await this.#prepareAndApply(announced);
+      return 1;
+    }
     let entries: Entry[];
     try {
       entries = await this.#options.log.read(this.#head, BATCH);
@@ -189,12 +213,21 @@ export class Replica {
     return entries.length;
   }
 
+  /** Returns the next entry if it was announced. One that does not follow is read, which shows what is wrong, if anything. */
+  #takeAnnounced(): Entry | undefined {
+    const { seq } = this.#head;
+    const entry = this.#announced.get(seq + 1)?.();
+    for (const known of this.#announced.keys()) if (known <= seq + 1) this.#announced.delete(known);
+    return entry && this.#options.log.follows(this.#head, entry) ? entry : undefined;
+  }
+
   async #prepareAndApply(entry: Entry): Promise<void> {
     // Own entries may have been applied while these were read, or are while this one is prepared.
     const isNext = () => entry.seq === this.#head.seq + 1;
     if (!isNext()) return;
+    const isOwn = this.#expected.has(entry.id);
     // What else an own entry changes is done by what this node expects.
-    await using prepared = this.#expected.has(entry.id) ? undefined : await this.#prepare(entry);
+    await using prepared = isOwn ? undefined : await this.#prepare(entry);
     await this.beforeApplying(entry);
     if (!isNext()) return;
     this.#apply(entry);
@@ -202,7 +235,7 @@ export class Replica {
       prepared?.apply();
     } finally {
       // Before anything is awaited: `catchUp` relies on it.
-      this.#settle();
+      this.#settle(isOwn);
     }
   }
 
@@ -232,12 +265,12 @@ export class Replica {
     follow?.();
   }
 
-  #settle(): void {
+  #settle(isOwn: boolean): void {
     const { seq } = this.#head;
     const settled = this.#options.settle().then(() => {
       if (seq <= this.#settled) return;
       this.#settled = seq;
-      for (const listener of this.#listeners) listener(seq);
+      for (const listener of this.#listeners) listener(seq, isOwn);
     });
     this.#settling = Promise.all([this.#settling, settled]).then(() => {});
   }
