@@ -21,6 +21,8 @@ export interface Weather {
   held?: Promise<void> | undefined;
   /** Returns what comes along with a notification instead of the entry. */
   announced?: ((entry: Entry) => Entry | undefined) | undefined;
+  /** Is called with each reading. */
+  onRead?: (() => void) | undefined;
 }
 
 export class MemoryLog {
@@ -35,6 +37,11 @@ export class MemoryLog {
 
   get head(): Head {
     return this.entries.at(-1) ?? this.#chain.start;
+  }
+
+  /** Notifies all nodes of an entry. */
+  announce(entry: Entry): void {
+    for (const listener of this.#listeners) listener(entry.seq, () => entry);
   }
 
   connect(weather: Weather): ChangeLog {
@@ -61,6 +68,7 @@ export class MemoryLog {
         return await this.#inTurn(() => this.#exclusively(work, weather, arrive));
       },
       read: async (after, limit) => {
+        weather.onRead?.();
         await arrive();
         this.#chain.confirm(after, after.seq === 0 ? start : this.entries[after.seq - 1] ?? this.head);
         const entries = this.entries.slice(after.seq, after.seq + limit);
@@ -118,8 +126,7 @@ export class MemoryLog {
     weather.nextCommit = "answered";
     if (appended.length > 0 && nextCommit !== "lost") {
       this.entries.push(...appended);
-      const last = this.entries.at(-1)!;
-      for (const listener of this.#listeners) listener(last.seq, () => last);
+      this.announce(this.entries.at(-1)!);
     }
     if (nextCommit !== "answered") throw new StoreUnavailable("the commit was not answered", "unknown");
     return result;

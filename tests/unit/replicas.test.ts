@@ -5,12 +5,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OPERATOR } from "../../src/actor.ts";
 import { authorOf } from "../../src/code/versions/author.ts";
+import type { Entry } from "../../src/cluster/log/change_log.ts";
 import { StoreUnavailable } from "../../src/cluster/log/errors.ts";
 import type { FunctionEntry } from "../../src/core/functions/registry.ts";
 import { AppError } from "../../src/errors.ts";
 import type { OwnerRef, SecretName } from "../../src/ids.ts";
 import { sha256Of } from "../../src/sha256.ts";
 import { runs } from "../thorough.ts";
+import type { MemoryLog } from "./memory_log.ts";
 import { IDLE_MS, type MemoryNode, type MemoryNodes, memoryNodes, problemsOf, rowsOf } from "./memory_nodes.ts";
 
 const entry = (route: string, more: Partial<FunctionEntry> = {}): FunctionEntry => ({
@@ -347,6 +349,60 @@ const CHANGES: Record<string, Change> = {
   },
 };
 
+/** What may come with a notification: the entry, nothing, an earlier or altered one, or one that was never stored. */
+const ANNOUNCEMENTS: Record<string, (log: MemoryLog, entry: Entry) => Entry | undefined> = {
+  entry: (_, entry) => entry,
+  nothing: () => undefined,
+  earlier: ({ entries }, { seq }) => entries[seq - 2],
+  "an earlier one with its number": ({ entries }, { seq }) => entries[seq - 2] && { ...entries[seq - 2]!, seq },
+  "another body": (_, entry) => ({ ...entry, body: new Uint8Array([0, 0, 0, 0]) }),
+  "another kind": (_, entry) => ({ ...entry, kind: "purge" }),
+  "another MAC": (_, entry) => ({ ...entry, mac: "0".repeat(64) }),
+  later: (_, entry) => ({ ...entry, seq: entry.seq + 1 }),
+};
+
+Deno.test("an entry that is announced is applied without a reading, and anything else that is announced is not", async () => {
+  for (const [what, announced] of Object.entries(ANNOUNCEMENTS)) {
+    await using cluster = await memoryNodes(2);
+    const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+    b.weather.announced = (entry) => announced(cluster.log, entry);
+    let reads = 0;
+    b.weather.onRead = () => reads++;
+    for (let n = 0; n < 3; n++) {
+      await a.store.commit(() => a.secrets.create(OPERATOR, secret(`S${n}`, "x")));
+      assert.equal(b.secrets.total(), n + 1, what);
+    }
+    if (what === "entry") assert.equal(reads, 0);
+    else assert.ok(reads > 0, what);
+    assertSame(cluster, what);
+  }
+});
+
+Deno.test("entries that are announced in any order, twice, or after a gap are applied once, in their order", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  b.weather.isCut = true;
+  for (let n = 0; n < 6; n++) await a.store.commit(() => a.secrets.create(OPERATOR, secret(`S${n}`, "x")));
+  b.weather.isCut = false;
+  const { entries } = cluster.log;
+  let reads = 0;
+  b.weather.onRead = () => reads++;
+  const announce = (...seqs: number[]) => {
+    for (const seq of seqs) cluster.log.announce(entries[seq - 1]!);
+    return b.replica.catchUp(Math.max(...seqs));
+  };
+  const { seq: last } = cluster.log.head;
+  const first = last - 5;
+  await announce(first + 2, first + 1, first, first + 2, first);
+  assert.deepEqual([b.replica.head.seq >= first + 2, b.secrets.total() >= 3], [true, true]);
+  await announce(last);
+  assert.equal(b.secrets.total(), 6);
+  await announce(first, last, last);
+  cluster.log.announce({ ...entries.at(-1)!, seq: last + 1_000_000 });
+  await a.store.commit(() => a.secrets.create(OPERATOR, secret("LAST", "x")));
+  assertSame(cluster, "at the end");
+});
+
 type Step =
   | { readonly kind: "changes"; readonly changes: readonly { on: number; what: string[]; n: number; m: number }[] }
   | { readonly kind: "cut" | "restart" | "lost" | "stored"; readonly on: number };
@@ -370,45 +426,56 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const steps = fc.array(step, { minLength: 5, maxLength: 25 });
+const announced = fc.array(fc.constantFrom(...Object.keys(ANNOUNCEMENTS)), { minLength: 1, maxLength: 5 });
 
 Deno.test("whatever is changed on whichever nodes at once, between cuts and restarts, all have the same rows", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 2, max: NODES_MAX }), steps, fc.nat(3), async (count, steps, turns) => {
-      await using cluster = await memoryNodes(count);
-      const nodeOf = (on: number) => cluster.nodes[on % count]!;
-      const acknowledged: string[] = [];
-      const commit = async ({ on, what, n, m }: { on: number; what: string[]; n: number; m: number }) => {
-        const node = nodeOf(on);
-        const mark = `acknowledged ${acknowledged.length} ${crypto.randomUUID()}`;
-        try {
-          await node.store.commit(() => {
-            for (const one of what) CHANGES[one]!(node, n, m);
-            node.store.meta.put(mark, "");
-          });
-          acknowledged.push(mark);
-        } catch (error) {
-          assert.ok(
-            error instanceof AppError && error.status < 500 || error instanceof StoreUnavailable,
-            String(error),
-          );
-          return;
+    fc.asyncProperty(
+      fc.integer({ min: 2, max: NODES_MAX }),
+      steps,
+      fc.nat(3),
+      announced,
+      async (count, steps, turns, announced) => {
+        await using cluster = await memoryNodes(count);
+        const announce = (entry: Entry) => ANNOUNCEMENTS[announced[entry.seq % announced.length]!]!(cluster.log, entry);
+        const nodeOf = (on: number) => cluster.nodes[on % count]!;
+        const acknowledged: string[] = [];
+        const commit = async ({ on, what, n, m }: { on: number; what: string[]; n: number; m: number }) => {
+          const node = nodeOf(on);
+          const mark = `acknowledged ${acknowledged.length} ${crypto.randomUUID()}`;
+          try {
+            await node.store.commit(() => {
+              for (const one of what) CHANGES[one]!(node, n, m);
+              node.store.meta.put(mark, "");
+            });
+            acknowledged.push(mark);
+          } catch (error) {
+            assert.ok(
+              error instanceof AppError && error.status < 500 || error instanceof StoreUnavailable,
+              String(error),
+            );
+            return;
+          }
+          for (const { weather, store } of cluster.nodes) {
+            if (!weather.isCut) assert.equal(store.meta.get(mark), "", "an answered change is seen at once");
+          }
+        };
+        for (const [index, one] of steps.entries()) {
+          for (const { weather } of cluster.nodes) {
+            weather.turns = () => index % (turns + 1);
+            weather.announced = announce;
+          }
+          if (one.kind === "changes") await Promise.all(one.changes.map(commit));
+          else if (one.kind === "restart") await cluster.restart(one.on % count);
+          else if (one.kind === "cut") nodeOf(one.on).weather.isCut = !nodeOf(one.on).weather.isCut;
+          else nodeOf(one.on).weather.nextCommit = one.kind;
         }
-        for (const { weather, store } of cluster.nodes) {
-          if (!weather.isCut) assert.equal(store.meta.get(mark), "", "an answered change is seen at once");
-        }
-      };
-      for (const [index, one] of steps.entries()) {
-        for (const { weather } of cluster.nodes) weather.turns = () => index % (turns + 1);
-        if (one.kind === "changes") await Promise.all(one.changes.map(commit));
-        else if (one.kind === "restart") await cluster.restart(one.on % count);
-        else if (one.kind === "cut") nodeOf(one.on).weather.isCut = !nodeOf(one.on).weather.isCut;
-        else nodeOf(one.on).weather.nextCommit = one.kind;
-      }
-      await cluster.heal();
-      assertSame(cluster, "after all steps");
-      const { store } = nodeOf(0);
-      for (const mark of acknowledged) assert.equal(store.meta.get(mark), "", "nothing that was answered is lost");
-    }),
+        await cluster.heal();
+        assertSame(cluster, "after all steps");
+        const { store } = nodeOf(0);
+        for (const mark of acknowledged) assert.equal(store.meta.get(mark), "", "nothing that was answered is lost");
+      },
+    ),
     { numRuns: runs(6, 300) },
   );
 });
