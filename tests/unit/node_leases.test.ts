@@ -224,6 +224,7 @@ Deno.test("a lease is renewed before work that lets nothing else run, unless it 
     identity: { id: "a", instance: "a 1", url: "", version: "1", schema: 1, startedAt: 0 },
     table: {
       list: () => Promise.resolve([]),
+      acknowledge: () => Promise.resolve(),
       join: () => Promise.resolve(head),
       renew() {
         renewals++;
