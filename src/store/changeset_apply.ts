@@ -1,5 +1,5 @@
-// Applies SQLite changesets by statements that are prepared once. SQLite's own function prepares them anew for each table of
-// each changeset, which takes several times as long as what they do.
+// Applies SQLite changesets by statements that are prepared once. SQLite's own function prepares them for each table of
+// each changeset again, which takes several times as long as what they do.
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { type RecordedValues, type RowChange, rowChanges } from "./changeset.ts";

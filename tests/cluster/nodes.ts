@@ -28,11 +28,12 @@ export class TestNode implements AsyncDisposable {
     this.#databaseUrl = databaseUrl;
   }
 
-  static async create(name: string, postgres: TestPostgres): Promise<TestNode> {
+  /** `isDirect`: connects to PostgreSQL itself, so that `proxy` does nothing. */
+  static async create(name: string, postgres: TestPostgres, isDirect = false): Promise<TestNode> {
     const folder = await Deno.makeTempDir({ prefix: `crude-functions-test-node-${name}-` });
     const proxy = await TcpProxy.to(postgres.port);
     const url = new URL(postgres.url);
-    url.port = String(proxy.port);
+    if (!isDirect) url.port = String(proxy.port);
     return new TestNode(name, folder, proxy, `${url.href}?sslmode=disable`);
   }
 
@@ -168,6 +169,8 @@ async function run(command: string, ...args: string[]): Promise<void> {
 export interface TestClusterOptions {
   /** Called with each node before it is started. */
   readonly prepare?: (node: TestNode) => Promise<void>;
+  /** Whether nodes connect to PostgreSQL without a proxy, such as to be measured. */
+  readonly isDirect?: boolean;
 }
 
 /** Nodes that are started one after the other, and removed together. */
@@ -181,11 +184,11 @@ export class TestCluster implements AsyncDisposable {
   static async start(
     postgres: TestPostgres,
     size: number,
-    { prepare }: TestClusterOptions = {},
+    { prepare, isDirect }: TestClusterOptions = {},
   ): Promise<TestCluster> {
     const nodes: TestNode[] = [];
     try {
-      for (let n = 1; n <= size; n++) nodes.push(await TestNode.create(`n${n}`, postgres));
+      for (let n = 1; n <= size; n++) nodes.push(await TestNode.create(`n${n}`, postgres, isDirect));
       for (const node of nodes) await prepare?.(node);
       await Promise.all(nodes.map((node) => node.start()));
     } catch (error) {

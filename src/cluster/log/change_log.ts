@@ -89,7 +89,7 @@ export interface ChangeLog {
   /**
    * Calls `listener` after entries were appended by any node, with the last one's sequence number; also after a
    * connection was restored, as notifications may have been lost. Several appends may cause one call. `announced` returns
-   * that entry if it came along, which it does unless it is large. Anyone can have repeated it: `follows` tells. Returns a
+   * that entry if it came along, which it does unless it is large. Anyone can have repeated it: see `follows`. Returns a
    * function that ends this.
    */
   onAppended(listener: (seq: number, announced?: Announced) => void): () => void;

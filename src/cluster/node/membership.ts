@@ -125,7 +125,7 @@ export class Membership {
     try {
       this.#atAppend = { seq, nodes: this.#viewOf(rows, asked, answered) };
     } catch {
-      // It was reported. The next reading fails, too, unless it was mended.
+      // It was reported. The next reading fails, too, unless the row was repaired.
     }
   }
 

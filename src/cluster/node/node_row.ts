@@ -57,8 +57,8 @@ export interface NodeTable {
   renew(row: NodeRow, mac: string, isNews: boolean): Promise<Head | undefined>;
 
   /**
-   * Tells all nodes what this one has applied, by the row that they would read after the next renewal. Stores nothing, so
-   * that nobody waits for a disk.
+   * Notifies all nodes of what this one has applied, by the row that they would read after the next renewal. Stores nothing,
+   * so that it waits for no disk.
    */
   acknowledge(row: NodeRow, mac: string): Promise<void>;
 

@@ -41,8 +41,8 @@ export interface RenewalOptions {
 /** How often a lease is renewed. */
 export const RENEWAL_MS = 500;
 /**
- * How long an entry of this node's own waits to be acknowledged, together with later ones: nobody waits for that but another
- * node whose change was refused because of it.
+ * How long an entry of this node's own waits to be acknowledged, together with later ones: only another node whose
+ * change was refused because of it waits for that.
  */
 const OWN_ACKNOWLEDGED_AFTER_MS = 5;
 /** How long to wait after an attempt that failed. */
@@ -157,7 +157,7 @@ export class Renewal {
     await this.#options.pause(isRenewed ? RENEWAL_MS : RETRY_MS, this.#wake.promise);
   }
 
-  /** Tells the writers that wait what was applied. If that fails, the next renewal does. */
+  /** Notifies the writers that wait of what was applied. If that fails, the next renewal does. */
   async #acknowledge(): Promise<void> {
     if (this.#isAcknowledging) return;
     const { table, macs, replica, lease, onFatal } = this.#options;

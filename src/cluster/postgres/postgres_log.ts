@@ -50,8 +50,8 @@ interface Row {
 }
 
 /**
- * Opens the log of the cluster that `chain` belongs to. `nodes` is told how the rows of all nodes are when this node appends,
- * which it would otherwise have to read afterwards.
+ * Opens the log of the cluster that `chain` belongs to. `nodes` gets the rows of all nodes whenever this node appends, which
+ * would otherwise have to be read afterwards.
  */
 export async function openPostgresLog(
   postgres: Postgres,
