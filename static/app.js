@@ -133,6 +133,35 @@ for (const type of ["click", "focusin"]) {
   });
 }
 
+/** Pause after which what was typed narrows a dropdown. */
+const TYPED_MS = 200;
+let narrowing;
+let typing;
+
+/** Replaces the entries of a dropdown by those that have what was typed. Without htmx, which most pages do not load. */
+async function narrow(field) {
+  const select = document.getElementById(field.getAttribute("aria-controls"));
+  const address = new URL(field.dataset.narrow, location.href);
+  address.searchParams.set("find", field.value);
+  address.searchParams.set(select.name, select.value);
+  narrowing?.abort();
+  const { signal } = narrowing = new AbortController();
+  try {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" }, signal });
+    const text = await answer.text();
+    // Instead of entries, the answer may be a notice that the session has ended.
+    document.getElementById(answer.ok ? select.id : "notices").innerHTML = text;
+  } catch {
+    if (!signal.aborted) announce("The server cannot be reached. Try again.", "warning");
+  }
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (!target.matches("[data-narrow]")) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => narrow(target), TYPED_MS);
+});
+
 openMenu();
 offerZones();
 showTimes(document);

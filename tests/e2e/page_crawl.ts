@@ -4,8 +4,9 @@ import type { Page } from "playwright-core";
 
 /** Addresses of these pages and their parts that the page leads to; files that are saved, and signing out, are none. */
 export async function addressesOn(page: Page): Promise<string[]> {
-  const found = await page.evaluate(`[...document.querySelectorAll("a[href]:not([download]), [hx-get]")]
-    .map((element) => new URL(element.getAttribute("href") ?? element.getAttribute("hx-get"), location.href))
+  const found = await page.evaluate(`[...document.querySelectorAll("a[href]:not([download]), [hx-get], [data-narrow]")]
+    .map((element) => ["href", "hx-get", "data-narrow"].map((name) => element.getAttribute(name)).find(Boolean))
+    .map((address) => new URL(address, location.href))
     .filter(({ origin, pathname }) => origin === location.origin && pathname.startsWith("/web"))
     .map(({ pathname, search }) => pathname + search)`) as string[];
   return found.filter((path) => !path.startsWith("/web/files/download"));

@@ -1,6 +1,7 @@
 // Renders the OpenAPI document as a page, without scripts.
 
 import type { Child } from "hono/jsx";
+import { assetAddress } from "../web/assets/addresses.ts";
 
 /** The parts of an OpenAPI 3.1 document that the page shows. */
 export interface ApiDocument {
@@ -91,8 +92,8 @@ function Page({ document: { info, paths, components } }: { document: ApiDocument
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>{info.title} API</title>
-        <link rel="icon" href="/web/assets/icon.svg" />
-        {STYLES.map((name) => <link rel="stylesheet" href={`/web/assets/${name}`} />)}
+        <link rel="icon" href={assetAddress("icon.svg")} />
+        {STYLES.map((name) => <link rel="stylesheet" href={assetAddress(name)} />)}
       </head>
       <body>
         <a class="skip" href="#main">Skip to content</a>

@@ -30,7 +30,7 @@ import { addPackages } from "./pages/packages/packages.tsx";
 import { addSearch } from "./pages/search/search.tsx";
 import { addSecrets } from "./pages/secrets/secrets.ts";
 import { addSettings } from "./pages/settings/settings.tsx";
-import { pageHeaders, sameOriginOnly } from "./shell/security.ts";
+import { compressPages, pageHeaders, sameOriginOnly } from "./shell/security.ts";
 import { findSignedIn } from "./shell/session.ts";
 import { addSetup } from "./pages/sign_in/setup.tsx";
 import { addSignIn, signInPage } from "./pages/sign_in/sign_in.tsx";
@@ -52,8 +52,8 @@ export function createWeb(deps: WebDeps): Web {
     await next();
     c.header("X-Request-Id", c.get("requestId"));
   });
-  web.use("*", pageHeaders, sameOriginOnly);
   addAssets(web);
+  web.use("*", compressPages, pageHeaders, sameOriginOnly);
 
   addSetup(web, deps);
   addSignIn(web, deps);

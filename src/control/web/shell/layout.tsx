@@ -1,6 +1,7 @@
 // Implements the frame of every page: head, sidebar, heading, and the notice of the last action.
 
 import type { Context } from "hono";
+import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import { assetAddress } from "../assets/addresses.ts";
 import type { WebEnv } from "./deps.ts";
@@ -17,22 +18,27 @@ interface FrameProps {
 }
 
 function Document({ c, title, scripts = [], styles = [], children }: FrameProps & { c: Context<WebEnv> }) {
+  const body = (<body>{children}</body>).toString();
+  // A third of what a first visit loads; most pages do without.
+  const usesHtmx = body.includes(" hx-");
   return (
     <html lang="en" {...lookAttributes(lookOf(c))}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <meta name="htmx-config" content='{"history":false}' />
+        {usesHtmx && <meta name="htmx-config" content='{"history":false}' />}
         <title>{title} · Crude Functions</title>
         <link rel="icon" href={assetAddress("icon.svg")} />
         {["tokens.css", "app.css", "frame.css", "pages.css", ...styles].map((name) => (
           <link rel="stylesheet" href={assetAddress(name)} />
         ))}
-        {["htmx.js", "frame.js", "app.js"].map((name) => <script src={assetAddress(name)} defer></script>)}
+        {[...(usesHtmx ? ["htmx.js"] : []), "frame.js", "app.js"].map((name) => (
+          <script src={assetAddress(name)} defer></script>
+        ))}
         {scripts.map((name) => <script type="module" src={assetAddress(name)}></script>)}
       </head>
-      <body>{children}</body>
+      {raw(body)}
     </html>
   );
 }

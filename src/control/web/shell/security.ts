@@ -1,13 +1,12 @@
-// Sets the security headers of the pages, and refuses requests that another site's page caused. Does not decide who is
+// Sets the security headers of the pages, compresses them, and refuses requests that another site's page caused. Does not decide who is
 // signed in.
 
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { AppError } from "../../../errors.ts";
 import { isFromOwnPage, isSafeMethod } from "../../../http/same_origin.ts";
+import { compressedPage, mayCompress } from "../../../http/compression.ts";
+import { ASSETS_PATH } from "../assets/addresses.ts";
 import type { WebEnv } from "./deps.ts";
-
-/** The only path that scripts and styles load from; `/run` has the same origin, but is not allowed. */
-export const ASSETS_PATH = "/web/assets/";
 
 /**
  * Returns the policy of a page on `host`, the request's own. Scripts are allowed by path, so that a script which a
@@ -50,3 +49,19 @@ export const sameOriginOnly: MiddlewareHandler<WebEnv> = async (c, next) => {
   }
   await next();
 };
+
+/** Compresses pages, where that gives nothing away. */
+export const compressPages: MiddlewareHandler<WebEnv> = async (c, next) => {
+  await next();
+  if (!mayCompress(c.req.raw, c.env.secure)) return;
+  const answer = await compressedPage(c.req.raw.headers, c.res);
+  if (answer === c.res) return;
+  // Otherwise Hono adds the headers of the answer before.
+  c.res = undefined;
+  c.res = answer;
+};
+
+/** Marks the answer as one that contains a secret: no one compresses it on the way, either. */
+export function holdsSecret(c: Context<WebEnv>): void {
+  c.header("Cache-Control", "no-store, no-transform");
+}

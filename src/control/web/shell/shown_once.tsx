@@ -7,6 +7,7 @@ import type { Handovers, SharedState } from "../../../shared_state.ts";
 import type { WebEnv } from "./deps.ts";
 import { fieldText, readForm } from "./forms.ts";
 import { page } from "./layout.tsx";
+import { holdsSecret } from "./security.ts";
 
 export const SHOWN_MINUTES = 10;
 const SHOWN_MS = SHOWN_MINUTES * 60_000;
@@ -39,6 +40,7 @@ export class ShownOnce<T> {
 
   /** Returns the value that the address names, if it belongs to this session and is still kept. */
   async find(c: Context<WebEnv>): Promise<T | undefined> {
+    holdsSecret(c);
     return this.#value(await this.#kept.find(keyOf(c, c.req.query("shown") ?? "")));
   }
 

@@ -1,8 +1,8 @@
 // Implements the sidebar: search, sections, documentation, and the menu of the account. On narrow screens it is a menu
 // over the page, which the browser opens and closes without scripts.
 
-import { assetAddress } from "../assets/addresses.ts";
 import type { Child } from "hono/jsx";
+import { assetAddress } from "../assets/addresses.ts";
 import { Icon, type IconName } from "../icons/icon.tsx";
 import { type Look, LOOK_PATH } from "./look.ts";
 import { GROUPS, type Place } from "./navigation.ts";

@@ -30,11 +30,8 @@ export function ChoiceField({ name, label, options, max, narrow, prefix = "", ..
           maxlength={FIND_MAX_LENGTH}
           placeholder={options.length >= max ? "There are more: type a part of the name" : "Narrow this list"}
           aria-label={`Narrow the list: ${label.toLowerCase()}`}
-          hx-get={narrow}
-          hx-trigger="input changed delay:200ms"
-          hx-include={`#${id}`}
-          hx-target={`#${id}`}
-          hx-swap="innerHTML"
+          aria-controls={id}
+          data-narrow={narrow}
         />
       )}
     </>

@@ -9,6 +9,7 @@ import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { fieldText, type Problems, redirect } from "../../shell/forms.ts";
 import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
+import { holdsSecret } from "../../shell/security.ts";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { visitorOf } from "../../shell/session.ts";
@@ -103,6 +104,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
 }
 
 async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, problems?: Problems) {
+  holdsSecret(c);
   const shown = secret.match(/.{1,4}/g)!.join(" ");
   const labels = { code: "Code", password: "Password" };
   const square = await QrCode({ text: uri });

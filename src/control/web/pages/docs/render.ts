@@ -1,11 +1,12 @@
 // Renders documents as HTML. Their text is the program's own; raw HTML in it is shown as text all the same.
 
 import { Marked, type Tokens } from "marked";
+import { ASSETS_PATH } from "../../assets/addresses.ts";
 import { type Document, uniqueId } from "./documents.ts";
 
 export const DOCS_PATH = "/web/docs";
 /** Pictures may only come from below the path of the assets; see the policy in shell/security.ts. */
-export const PICTURES_PATH = "/web/assets/docs/";
+export const PICTURES_PATH = `${ASSETS_PATH}docs/`;
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 

@@ -1,0 +1,55 @@
+// Lists the scripts, styles and icons of the pages: files of static/ and pinned packages.
+
+export interface Asset {
+  readonly type: string;
+  /** Returns its text; on the first call, it is read. */
+  load(): Promise<string>;
+}
+
+type Text = () => Promise<{ readonly default: string }>;
+
+const asset = (type: string) => (text: Text, change: (text: string) => string = (same) => same): Asset => ({
+  type,
+  load: async () => change((await text()).default),
+});
+const css = asset("text/css");
+const js = asset("text/javascript");
+const svg = asset("image/svg+xml");
+
+/** By name, as in their addresses. Those of static/ have the names of their files. */
+export const ASSETS: Readonly<Record<string, Asset>> = {
+  "api.css": css(() => import("../../../../static/api.css", { with: { type: "text" } })),
+  "app.css": css(() => import("../../../../static/app.css", { with: { type: "text" } })),
+  "audit.css": css(() => import("../../../../static/audit.css", { with: { type: "text" } })),
+  "components.css": css(() => import("../../../../static/components.css", { with: { type: "text" } })),
+  "docs.css": css(() => import("../../../../static/docs.css", { with: { type: "text" } })),
+  "frame.css": css(() => import("../../../../static/frame.css", { with: { type: "text" } })),
+  "functions.css": css(() => import("../../../../static/functions.css", { with: { type: "text" } })),
+  "history.css": css(() => import("../../../../static/history.css", { with: { type: "text" } })),
+  "logs.css": css(() => import("../../../../static/logs.css", { with: { type: "text" } })),
+  "metrics.css": css(() => import("../../../../static/metrics.css", { with: { type: "text" } })),
+  "pages.css": css(() => import("../../../../static/pages.css", { with: { type: "text" } })),
+  "search.css": css(() => import("../../../../static/search.css", { with: { type: "text" } })),
+  "secrets.css": css(() => import("../../../../static/secrets.css", { with: { type: "text" } })),
+  "settings.css": css(() => import("../../../../static/settings.css", { with: { type: "text" } })),
+  "tokens.css": css(() => import("../../../../static/tokens.css", { with: { type: "text" } })),
+  "uplot.css": css(() => import("uplot/dist/uPlot.min.css", { with: { type: "text" } })),
+  "app.js": js(() => import("../../../../static/app.js", { with: { type: "text" } })),
+  "editor.js": js(() => import("../../../../static/editor.js", { with: { type: "text" } })),
+  "frame.js": js(() => import("../../../../static/frame.js", { with: { type: "text" } })),
+  "htmx.js": js(() => import("htmx.org/dist/htmx.min.js", { with: { type: "text" } })),
+  "logs.js": js(() => import("../../../../static/logs.js", { with: { type: "text" } })),
+  "metrics.js": js(() => import("../../../../static/metrics.js", { with: { type: "text" } })),
+  "palette.js": js(() => import("../../../../static/palette.js", { with: { type: "text" } })),
+  "secret_form.js": js(() => import("../../../../static/secret_form.js", { with: { type: "text" } })),
+  "secrets.js": js(() => import("../../../../static/secrets.js", { with: { type: "text" } })),
+  "shortcuts.js": js(() => import("../../../../static/shortcuts.js", { with: { type: "text" } })),
+  "upload.js": js(() => import("../../../../static/upload.js", { with: { type: "text" } })),
+  // Its module is three times as large as this, which only declares a variable.
+  "uplot.js": js(
+    () => import("uplot/dist/uPlot.iife.min.js", { with: { type: "text" } }),
+    (text) => `${text}\nexport default uPlot;\n`,
+  ),
+  "icon.svg": svg(() => import("../../../../static/icon.svg", { with: { type: "text" } })),
+  "icons.svg": svg(() => import("../../../../static/icons.svg", { with: { type: "text" } })),
+};
