@@ -10,7 +10,7 @@ dialog.setAttribute("aria-label", "Search");
 dialog.innerHTML = `
   <div class="palette-head">
     <input type="text" role="combobox" aria-expanded="true" aria-controls="palette-results" aria-autocomplete="list"
-      aria-label="Search for names, pages, settings or a request id" placeholder="Search or go to…"
+      aria-label="Search everything" placeholder="Search or go to…"
       maxlength="100" autocomplete="off" autocapitalize="off" spellcheck="false">
     <button type="button" class="icon-button" aria-label="Close">×</button>
   </div>

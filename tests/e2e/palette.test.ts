@@ -17,7 +17,7 @@ import {
 Deno.test.beforeAll(openBrowser);
 Deno.test.afterAll(closeBrowser);
 
-const field = (page: Page) => page.getByRole("combobox", { name: "Search for names" });
+const field = (page: Page) => page.getByRole("combobox", { name: "Search everything" });
 const options = (page: Page) => page.locator(".palette [role=option]");
 const chosen = (page: Page) => page.locator("[role=option][aria-selected=true]");
 
@@ -116,7 +116,7 @@ Deno.test("without scripts, Search leads to a page with a form", async () => {
   await page.goto("/web");
   await page.getByRole("link", { name: "Search" }).first().click();
   await page.waitForURL("/web/search");
-  await page.getByLabel("Search for names").fill("database");
+  await page.getByLabel("Search everything").fill("database");
   await page.getByRole("button", { name: "Search" }).click();
   await page.getByRole("link", { name: "DATABASE_URL Secret" }).click();
   await page.waitForURL("/web/secrets/names/DATABASE_URL");
@@ -164,7 +164,7 @@ Deno.test("single keys can be turned off in the account menu; Ctrl+K stays", asy
   const { page } = visit;
   await page.goto("/web/secrets");
   await openAccountMenu(page);
-  await page.getByRole("group", { name: "Single-key shortcuts" }).getByRole("button", { name: "Off" }).click();
+  await page.getByRole("group", { name: "Shortcuts" }).getByRole("button", { name: "Off" }).click();
   await page.locator("html[data-keys=off]").waitFor();
   await page.waitForFunction(`fetch("/web").then((a) => a.text()).then((t) => t.includes('data-keys="off"'))`);
   await page.goto("/web/secrets");

@@ -2,6 +2,7 @@
 // /crude.schema.json, by which editors check crude.json.
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { lookAttributes, lookOf } from "../web/shell/look.ts";
 import { compressedPage } from "../../http/compression.ts";
 import type { Api } from "../services.ts";
 import type { ApiDocument } from "./docs_page.tsx";
@@ -59,7 +60,11 @@ export function addDocs(api: Api, version: string): void {
   api.get("/api/docs", none, async (c) => {
     // Loaded when a client first opens it.
     page ??= (await import("./docs_page.tsx")).docsPage(documentOf());
-    const answer = await c.html(page, 200, { "Content-Security-Policy": policy(c.req.header("host") ?? "localhost") });
+    const attributes = Object.entries(lookAttributes(lookOf(c.req.raw, c.env)))
+      .map(([name, value]) => value === undefined ? "" : ` ${name}="${value}"`).join("");
+    const answer = await c.html(page.replace("<html", `<html${attributes}`), 200, {
+      "Content-Security-Policy": policy(c.req.header("host") ?? "localhost"),
+    });
     // It is the same for everybody, so its length says nothing.
     return await compressedPage(c.req.raw.headers, answer);
   });

@@ -2,6 +2,7 @@
 
 import type { Child } from "hono/jsx";
 import { assetAddress } from "../web/assets/addresses.ts";
+import { Icon } from "../web/icons/icon.tsx";
 
 /** The parts of an OpenAPI 3.1 document that the page shows. */
 export interface ApiDocument {
@@ -99,8 +100,22 @@ function Page({ document: { info, paths, components } }: { document: ApiDocument
         <a class="skip" href="#main">Skip to content</a>
         <div class="api-frame">
           <header>
-            <a class="brand" href="/web">{info.title}</a>
+            <a class="brand" href="/web">
+              <img src={assetAddress("icon.svg")} alt="" width="20" height="20" /> {info.title}
+            </a>
             <p class="quiet">API, version {info.version}</p>
+            <ul class="ways">
+              <li>
+                <a href="/web">
+                  <Icon name="arrow-left" /> Back to the admin pages
+                </a>
+              </li>
+              <li>
+                <a href="/web/docs/api-reference">
+                  <Icon name="book-open" /> API reference with examples
+                </a>
+              </li>
+            </ul>
             <nav aria-label="Operations">
               {[...byTag].map(([tag, entries]) => (
                 <details>

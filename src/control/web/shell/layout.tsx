@@ -22,7 +22,7 @@ function Document({ c, title, scripts = [], styles = [], children }: FrameProps 
   // A third of what a first visit loads; most pages do without.
   const usesHtmx = body.includes(" hx-");
   return (
-    <html lang="en" {...lookAttributes(lookOf(c))}>
+    <html lang="en" {...lookAttributes(lookOf(c.req.raw, c.env))}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -71,7 +71,7 @@ function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = []
           place={place}
           path={path}
           returnTo={returnPath(c)}
-          look={lookOf(c)}
+          look={lookOf(c.req.raw, c.env)}
           email={c.get("admin").email}
           version={c.get("version")}
         />

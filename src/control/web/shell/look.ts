@@ -1,9 +1,8 @@
 // Keeps how a browser shows the pages: colors, density, a narrow sidebar, keys. One cookie holds what was chosen.
 
-import type { Context } from "hono";
 import { z } from "zod";
-import { LONGEST_MAX_AGE_SECONDS, readCookie } from "../../../http/cookies.ts";
-import type { Web, WebEnv } from "./deps.ts";
+import { LONGEST_MAX_AGE_SECONDS, readCookie, type Transport } from "../../../http/cookies.ts";
+import type { Web } from "./deps.ts";
 import { fieldText, localPath, readForm, redirect, setCookie } from "./forms.ts";
 
 export const LOOK_PATH = "/web/look";
@@ -25,9 +24,9 @@ const changeSchema = z.object(
   Object.fromEntries(NAMES.map((name) => [name, z.enum(CHOICES[name]).optional()])),
 );
 
-/** Returns what this browser has chosen. */
-export function lookOf(c: Context<WebEnv>): Look {
-  const chosen = new URLSearchParams(readCookie(c.req.raw.headers, "look", c.env));
+/** Returns what the browser of a request has chosen. */
+export function lookOf({ headers }: Request, transport: Transport): Look {
+  const chosen = new URLSearchParams(readCookie(headers, "look", transport));
   return Object.fromEntries(NAMES.map((name) => {
     const value = chosen.get(name);
     return [name, CHOICES[name].find((known) => known === value) ?? CHOICES[name][0]];
@@ -51,7 +50,7 @@ export function addLook(web: Web): void {
     const changes = changeSchema.parse(
       Object.fromEntries(Object.entries(typed).map(([name, [value]]) => [name, value])),
     );
-    const kept = Object.entries({ ...lookOf(c), ...changes }).filter(([name, value]) =>
+    const kept = Object.entries({ ...lookOf(c.req.raw, c.env), ...changes }).filter(([name, value]) =>
       value !== CHOICES[name as Choice][0]
     );
     const value = new URLSearchParams(kept as [string, string][]).toString();

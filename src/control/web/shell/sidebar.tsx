@@ -171,7 +171,7 @@ function AccountMenu({ path, returnTo, look, email }: {
           <Choice label="Density" name="density" chosen={look.density}>
             {[["compact", "Compact"], ["comfortable", "Comfortable"]]}
           </Choice>
-          <Choice label="Single-key shortcuts" name="keys" chosen={look.keys}>
+          <Choice label="Shortcuts" name="keys" chosen={look.keys}>
             {[["on", "On"], ["off", "Off"]]}
           </Choice>
         </LookForm>

@@ -22,7 +22,7 @@ export function addSearch(web: Web, deps: WebDeps, documents: Documents): void {
         <>
           <search>
             <form method="get" action={SEARCH_PATH} class="search">
-              <label for="search" class="visually-hidden">Search for names, pages, settings or a request id</label>
+              <label for="search" class="visually-hidden">Search everything</label>
               <input
                 type="search"
                 id="search"
