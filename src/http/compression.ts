@@ -47,7 +47,7 @@ export async function compress(
 /**
  * Reports whether the answer to a request may be compressed although it is made for a signed-in user. The length of a
  * compressed page says whether what an address put into it also occurs elsewhere in it (BREACH), so a page that another
- * site had the browser open is not compressed. Over plain HTTP, browsers do not say who opened a page, and whoever sees
+ * site had the browser open is not compressed. Over plain HTTP, browsers do not say who opened a page, and anyone who sees
  * its length sees all of it. See docs/decisions/022-compression.md.
  */
 export function mayCompress({ method, headers }: Request, isSecure: boolean): boolean {

@@ -15,6 +15,7 @@ import { FormToken } from "../../shell/submissions.tsx";
 import { visitorOf } from "../../shell/session.ts";
 
 const PATH = "/web/account/second-factor";
+const ACCOUNT = [["/web/account", "Your account"]] as const;
 /** Shows recovery codes that were just created. */
 const CODES_PATH = `${PATH}/recovery-codes`;
 
@@ -110,6 +111,7 @@ async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, 
   const square = await QrCode({ text: uri });
   return page(c, {
     title: "Set up a second factor",
+    trail: ACCOUNT,
     children: (
       <div class="narrow">
         <ProblemSummary problems={problems} labels={labels} />
@@ -158,6 +160,7 @@ function managePage(
   const left = secondFactor.codesLeft(c.get("admin").id);
   return page(c, {
     title: "Second factor",
+    trail: ACCOUNT,
     children: (
       <div class="narrow">
         <p>Signing in asks for a code of your authenticator app.</p>
@@ -215,6 +218,7 @@ function Proof({ action, prefix, label, danger = false, problems }: {
 function codesPage(c: Context<WebEnv>, { title, text }: Codes) {
   return page(c, {
     title,
+    trail: ACCOUNT,
     children: (
       <div class="narrow">
         <p class="warning">

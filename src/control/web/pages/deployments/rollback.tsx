@@ -66,6 +66,7 @@ function showRollback(
     const rehearsal = await deployments.rehearseRollback(id, {});
     return page(c, {
       title,
+      trail: [[deploymentPath(id), `Deployment ${id}`]],
       styles: ["history.css"],
       children: (
         <>

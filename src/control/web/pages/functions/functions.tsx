@@ -246,6 +246,7 @@ function deletePage(
   const counted = `${found.next ? "more than " : ""}${plural(length, "secret")}`;
   return page(c, {
     title: `Delete ${entry.name}?`,
+    trail: [[pathOf(entry.id), entry.name]],
     styles: ["functions.css"],
     children: (
       <form method="post" action={`${pathOf(entry.id)}/delete`} class="confirm">

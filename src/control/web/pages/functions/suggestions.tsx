@@ -65,12 +65,10 @@ function suggestionPage(
   const isNarrower = rows.some(({ now, proposed }) => now !== proposed);
   return page(c, {
     title: `What ${entry.name} needs`,
+    trail: [[pathOf(entry.id), entry.name], [`${pathOf(entry.id)}/settings`, "Settings"]],
     styles: ["functions.css"],
     children: (
       <>
-        <p>
-          <a href={`${pathOf(entry.id)}/settings`}>Settings of {entry.name}</a>
-        </p>
         <p>
           From {plural(found.calls, "call")} since{" "}
           <Time ms={found.since} />. A proposal says what was not used, not what is harmless, and does not know what

@@ -76,6 +76,7 @@ export function addTrial(web: Web, deps: WebDeps): void {
     return page(c, {
       ...frame,
       title: `Try ${entry.name}`,
+      trail: [[pathOf(entry.id), entry.name]],
       children: <TrialForm entry={entry} trial={shown} deps={deps} />,
     }, status);
   });

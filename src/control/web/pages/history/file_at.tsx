@@ -92,6 +92,7 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, id: number, path: str
   const isCurrent = content !== undefined && now === sha256Of(content);
   return page(c, {
     title: `${path.split("/").at(-1)} in version ${id}`,
+    trail: [[versionPath(id), `Version ${id}`]],
     styles: ["history.css"],
     actions: <FileActions id={id} path={path} hasContent={content !== undefined} isCurrent={isCurrent} />,
     children: (
@@ -215,6 +216,7 @@ function showRestore(
     const isStale = status === 409 || status === 412;
     return page(c, {
       title,
+      trail: [[versionPath(id), `Version ${id}`]],
       styles: ["history.css"],
       children: (
         <>

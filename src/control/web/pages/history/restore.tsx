@@ -67,6 +67,7 @@ function showRestore(c: Context<WebEnv>, deps: WebDeps, { subject: id, values, p
     const changes = deps.versions.changes(id, current);
     return page(c, {
       title,
+      trail: [[versionPath(id), `Version ${id}`]],
       styles: ["history.css"],
       children: changes.length === 0
         ? (
@@ -141,6 +142,7 @@ function showPurge(
     await versions.file(id, path);
     return page(c, {
       title,
+      trail: [[versionPath(id), `Version ${id}`]],
       styles: ["history.css"],
       children: (
         <form method="post" action={`${versionPath(id)}/purge`} class="narrow">

@@ -58,6 +58,7 @@ export function addVersion(web: Web, deps: WebDeps): void {
       const { shown, next } = await shownOf(c, changes, deps);
       return page(c, {
         title: `Changes since version ${id}`,
+        trail: [[versionPath(id), `Version ${id}`]],
         styles: ["history.css"],
         actions: changes.length > 0 && <RestoreLink id={id} />,
         children: (

@@ -149,6 +149,7 @@ function deletePage(
   const reason = problems ? problems[""] : access.reasonToKeep(group.id);
   return page(c, {
     title: `Delete group ${group.name}?`,
+    trail: [[`/web/keys/groups/${group.id}`, group.name]],
     children: reason === undefined
       ? (
         <form method="post">

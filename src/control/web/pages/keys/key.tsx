@@ -54,6 +54,7 @@ function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, V
   const { subject: key, status } = form;
   return page(c, {
     title: `API key ${key.name}`,
+    trail: [[`/web/keys/groups/${key.groupId}`, key.groupName]],
     actions: (
       <>
         <a class="button secondary" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
@@ -103,6 +104,7 @@ function revokePage(c: Context<WebEnv>, deps: WebDeps, key: ListedKey) {
   const { access, secrets, settings } = deps;
   return page(c, {
     title: `Revoke ${key.name}?`,
+    trail: [[`/web/keys/groups/${key.groupId}`, key.groupName], [`/web/keys/${key.id}`, key.name]],
     children: (
       <>
         <KeyFacts keyRow={key} deps={deps} />
