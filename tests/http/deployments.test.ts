@@ -146,6 +146,14 @@ Deno.test("problems of the code stop a deployment, with kind, function, file and
     "a syntax error": ["export default (c) => {", {}, "load", /bad\.ts/, "bad.ts"],
     "a group that is not there": [saying("x"), { keys: ["strangers"] }, "group", /strangers/],
     "a route that is taken": [saying("x"), { route: "/ok" }, "route", /already answered by the function "ok"/],
+    "a secret without a value": [
+      `export default async (c, ctx) => c.text("Bearer " + await ctx.getSecret("MISSING"));\n`,
+      {},
+      "secret",
+      /"MISSING" has no value for callers of a public function/,
+      "bad.ts",
+      1,
+    ],
     "a secret that its patterns close": [
       `export default async (c, ctx) => {\n  const key = await ctx.getSecret("CLOSED");\n  return c.text(key);\n};\n`,
       { secrets: ["OPEN_*"] },
@@ -198,32 +206,6 @@ Deno.test("problems of the code stop a deployment, with kind, function, file and
   assert.equal(await run(server, "/ok"), 500);
 });
 
-Deno.test("a secret without a value stops a deployment, but for a new function, which can have none of its own yet", async () => {
-  await using server = await startApp();
-  const code = `export default async (c, ctx) => c.text("Bearer " + await ctx.getSecret("OWN"));\n`;
-  const functions = { fresh: on("/fresh", "fresh.ts") };
-  const first = await post(server, { files: { "fresh.ts": code }, functions });
-  assert.equal(first.status, 201, JSON.stringify(first.body));
-  const expected = 'The secret "OWN" has no value for callers of a public function: it is neither global nor the ' +
-    "function's own.";
-  assert.deepEqual(first.body.warnings, [{
-    kind: "secret",
-    function: "fresh",
-    file: "fresh.ts",
-    line: 1,
-    message: `${expected} The function is new: set the secret before it is called.`,
-  }]);
-  const changed = { files: { "fresh.ts": `${code}//\n` }, functions };
-  const refused = await post(server, changed);
-  assert.deepEqual([refused.status, refused.body.details.problems.map(({ message }: Json) => message)], [422, [
-    expected,
-  ]]);
-  const { body } = await server.api("GET", "/api/functions/by-name/fresh");
-  await createSecret(server, "OWN", "value", { scope: "function", functionId: body.function.id });
-  assert.equal((await post(server, changed)).status, 201);
-  assert.equal(await run(server, "/fresh"), "Bearer value");
-});
-
 Deno.test("a secret counts as there for every group that may call, in whichever scope; a default needs none", async () => {
   await using server = await startApp();
   const partners = await createGroup(server, "partners");
@@ -238,7 +220,6 @@ Deno.test("a secret counts as there for every group that may call, in whichever 
 };\n`,
   };
   const functions = { pay: on("/pay", "pay.ts", { keys: ["partners"] }) };
-  await deployed(server, { files: { "pay.ts": saying("x") }, functions });
   const refused = await post(server, { files, functions });
   assert.deepEqual(refused.body.details.problems.map(({ message }: Json) => message), [
     'The secret "NEEDED" has no value for keys of the group "partners".',
@@ -267,22 +248,20 @@ Deno.test("names are found whichever function of ctx asks for them, and each say
   return c.text(versions[0].value + (await ctx.getCompleteSecret(\`NEEDED\`)).name);
 };\n`,
   };
-  await deployed(server, { files: { "sign.ts": saying("x") }, functions: { sign: on("/sign", "sign.ts") } });
   const { status, body } = await post(server, { files, functions: { sign: on("/sign", "sign.ts") } });
   assert.equal(status, 422);
   const named = (found: Json[]) => found.map(({ message, line }: Json) => [/"(\w+)"/.exec(message)![1], line]);
   assert.deepEqual(named(body.details.problems), [["SIGNING_KEY", 2], ["NEEDED", 6]]);
   for (const name of ["SIGNING_KEY", "NEEDED"]) await createSecret(server, name, "value");
-  const made = await post(server, { files, functions: { sign: on("/sign", "sign.ts") } });
-  assert.equal(made.status, 201);
-  assert.deepEqual(named(made.body.warnings), [["OTHER_KEYS", 3], ["ALL", 4]]);
+  const deployed = await post(server, { files, functions: { sign: on("/sign", "sign.ts") } });
+  assert.equal(deployed.status, 201);
+  assert.deepEqual(named(deployed.body.warnings), [["OTHER_KEYS", 3], ["ALL", 4]]);
 });
 
 Deno.test("secrets are found in code that is nested as deep as a chain of 5,000 calls", async () => {
   await using server = await startApp();
   const chain = `const list = () => [1]${".concat(2)".repeat(5_000)};\n`;
   const code = `${chain}export default async (c, ctx) => c.text((await ctx.getSecret("DEEP")).trim());\n`;
-  await deployed(server, { files: { "a.ts": saying("x") }, functions: { a: on("/a", "a.ts") } });
   const { status, body } = await post(server, { files: { "a.ts": code }, functions: { a: on("/a", "a.ts") } });
   // The module itself may be too deep to load.
   assert.deepEqual([status, body.details.problems.at(-1).kind], [422, "secret"]);

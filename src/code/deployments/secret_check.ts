@@ -13,10 +13,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/**
- * Checks the modules of a function; a new function has the id 0. It can have no secrets of its own yet, so that one that
- * is not set is a warning.
- */
+/** Checks the modules of a function; a new function has the id 0. */
 export type SecretCheck = (entry: RegisteredFunction, modules: readonly SourceFile[]) => DeploymentFindings;
 
 export function createSecretCheck({ functionSecrets, access }: Pick<Store, "functionSecrets" | "access">): SecretCheck {
@@ -36,23 +33,14 @@ export function createSecretCheck({ functionSecrets, access }: Pick<Store, "func
     for (const { path, text } of modules) {
       for (const { name, line, needed } of askedSecrets(path, text)) {
         const secret = name as SecretName;
-        const isClosed = !maySecretBeAsked(entry.secrets, secret);
-        const why = isClosed
+        const why = !maySecretBeAsked(entry.secrets, secret)
           ? `The function may not ask for the secret "${name}": its \`secrets\` do not allow it.`
           : lacking(entry, secret);
         const key = `${name} ${needed}`;
         if (why === undefined || seen.has(key)) continue;
         seen.add(key);
-        const isNew = entry.id === 0;
-        const later = isNew && needed ? " The function is new: set the secret before it is called." : "";
-        const message = isClosed ? why : `The secret "${name}" has no value for ${why}.${later}`;
-        (needed && (isClosed || !isNew) ? problems : warnings).push({
-          kind: "secret",
-          function: entry.name,
-          file: path,
-          line,
-          message,
-        });
+        const message = why.endsWith(".") ? why : `The secret "${name}" has no value for ${why}.`;
+        (needed ? problems : warnings).push({ kind: "secret", function: entry.name, file: path, line, message });
       }
     }
     return { problems, warnings: warnings.filter(({ message }) => !problems.some((one) => one.message === message)) };
