@@ -1,4 +1,4 @@
-// Draws the charts of the metrics page from its table, so that both show the same data.
+// Draws the charts of the metrics page from its table, so that both show the same data, and refreshes them.
 
 import uPlot from "./uplot.js";
 
@@ -12,10 +12,20 @@ const LINES = [
   { color: "--chart-4", dash: [10, 3, 2, 3] },
 ];
 
-const table = document.getElementById("numbers");
-const rows = [...table.tBodies[0].rows];
-const times = rows.map((row) => Number(row.dataset.at));
-const heads = [...table.tHead.rows[0].cells];
+const REFRESH_MS = 30_000;
+
+let rows = [];
+let times = [];
+let heads = [];
+let charts = [];
+
+/** Reads the table, which a refresh replaces. */
+function readTable() {
+  const table = document.getElementById("numbers");
+  rows = [...table?.tBodies[0].rows ?? []];
+  times = rows.map((row) => Number(row.dataset.at));
+  heads = [...table?.tHead.rows[0].cells ?? []];
+}
 
 /** Returns a column's values; null where there is none. */
 function valuesOf(head) {
@@ -62,26 +72,127 @@ function draw(figure) {
         stroke: color(LINES[index].color),
         width: 2,
         dash: LINES[index].dash,
-        // Without calls there is no duration: a single point has no line that would make it visible.
-        points: { show: head.dataset.column.startsWith("p") },
+        // Without calls there is no duration: lines lead over such times, and only a single point needs a dot.
+        spanGaps: true,
+        points: { show: valuesOf(head).filter((value) => value !== null).length === 1 },
       })),
     ],
+    hooks: { draw: [drawChanges] },
   };
   plot.replaceChildren();
   return new uPlot(options, [times, ...columns.map(valuesOf)], plot);
 }
 
-for (const figure of document.querySelectorAll("[data-chart]")) {
-  figure.hidden = false;
-  let chart = draw(figure);
-  new ResizeObserver(([{ contentRect }]) => {
-    const width = Math.floor(contentRect.width);
-    if (width > 0 && width !== chart.width) chart.setSize({ width, height: HEIGHT });
-  }).observe(figure.querySelector(".plot"));
-  const redraw = () => {
-    chart.destroy();
-    chart = draw(figure);
-  };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  document.addEventListener("time-zone", redraw);
+/** Draws a line for each deployment and change of a function; the list below the charts says which. */
+function drawChanges(chart) {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--quiet").trim();
+  ctx.setLineDash([3, 3]);
+  ctx.lineWidth = 1;
+  for (const change of document.querySelectorAll("#changes > [data-at]")) {
+    const x = Math.round(chart.valToPos(Number(change.dataset.at), "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
 }
+
+/** Adds links to the lines, as what is drawn cannot be followed. They are next to the picture, which can have none. */
+function linkChanges(figure, chart) {
+  figure.querySelector(".change-marks")?.remove();
+  const marks = document.createElement("div");
+  marks.className = "change-marks";
+  // The list has the same links for those who use the keyboard or a screen reader.
+  marks.setAttribute("aria-hidden", "true");
+  const [at, own] = [chart.over.getBoundingClientRect(), figure.getBoundingClientRect()];
+  for (const change of document.querySelectorAll("#changes > [data-at]")) {
+    const x = chart.valToPos(Number(change.dataset.at), "x");
+    if (x < 0 || x > at.width) continue;
+    const link = change.querySelector("a").cloneNode(true);
+    link.className = "change-mark";
+    link.title = link.textContent;
+    link.textContent = "";
+    link.tabIndex = -1;
+    link.style.left = `${at.left - own.left + x}px`;
+    link.style.top = `${at.top - own.top}px`;
+    link.style.height = `${at.height}px`;
+    marks.append(link);
+  }
+  figure.append(marks);
+}
+
+function drawAll() {
+  for (const { chart, observer } of charts) {
+    observer.disconnect();
+    chart.destroy();
+  }
+  charts = [...document.querySelectorAll("[data-chart]")].map((figure) => {
+    figure.hidden = false;
+    const chart = draw(figure);
+    linkChanges(figure, chart);
+    const observer = new ResizeObserver(([{ contentRect }]) => {
+      const width = Math.floor(contentRect.width);
+      if (width === 0 || width === chart.width) return;
+      chart.setSize({ width, height: HEIGHT });
+      linkChanges(figure, chart);
+    });
+    observer.observe(figure.querySelector(".plot"));
+    return { chart, observer };
+  });
+}
+
+/** Replaces the numbers by those of now, and keeps the table open if it is. */
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) throw new Error("no metrics");
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("metrics");
+  if (!fresh) throw new Error("no metrics");
+  const isOpen = document.getElementById("all-numbers")?.open ?? false;
+  document.getElementById("metrics").replaceWith(fresh);
+  const numbers = document.getElementById("all-numbers");
+  if (numbers) numbers.open = isOpen;
+  // From app.js.
+  globalThis.showTimes?.(fresh);
+  readTable();
+  drawAll();
+}
+
+/** Refreshes twice a minute while the page is seen, until the user pauses it. */
+function keepFresh() {
+  const box = document.getElementById("refreshing");
+  const [state, button] = [box.querySelector("[role=status]"), box.querySelector("button")];
+  let timer;
+  const start = () => {
+    state.textContent = "Refreshes automatically";
+    button.textContent = "Pause";
+    timer = setInterval(() => {
+      // Neither unseen nor while the focus is in it.
+      const isUsed = document.getElementById("metrics").contains(document.activeElement);
+      if (document.hidden || isUsed) return;
+      refresh().catch(() => state.textContent = "Could not be refreshed; trying again");
+    }, REFRESH_MS);
+  };
+  button.addEventListener("click", () => {
+    if (timer === undefined) return start();
+    clearInterval(timer);
+    timer = undefined;
+    state.textContent = "Paused";
+    button.textContent = "Resume";
+  });
+  box.hidden = false;
+  start();
+}
+
+for (const form of document.querySelectorAll("form[data-apply]")) {
+  form.querySelector("button[type=submit]").hidden = true;
+  form.addEventListener("change", () => form.requestSubmit());
+}
+readTable();
+drawAll();
+keepFresh();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+document.addEventListener("time-zone", drawAll);

@@ -42,7 +42,7 @@ Deno.test("a function that cannot load is broken in the list, on its page, on th
       const id = await deploy(server, name, code);
       assert.match(await textOf(page, "/web/functions", `#function-${id} [data-label=State]`), /^\s*broken/);
       assert.match(await textOf(page, "/web/functions", `#function-${id} [data-label=State]`), reason);
-      assert.match(await textOf(page, `/web/functions/${id}`, ".facts"), reason);
+      assert.match(await textOf(page, `/web/functions/${id}`, "main"), reason);
       const attention = await textOf(page, "/web", "[aria-labelledby=attention]");
       assert.match(attention, new RegExp(`${name} is broken`));
       assert.match(attention, reason);
@@ -64,9 +64,9 @@ Deno.test("a function that cannot load is broken in the list, on its page, on th
     const { body: { functions } } = await server.api("GET", "/api/functions");
     const ids = functions.filter(({ name }: { name: string }) => ["import", "syntax"].includes(name))
       .map(({ id }: { id: number }) => id);
-    assert.match(await textOf(page, `/web/functions/${ids[0]}`, ".facts"), /broken.*There is no file import\.ts\./s);
+    assert.match(await textOf(page, `/web/functions/${ids[0]}`, "main"), /broken.*There is no file import\.ts\./s);
     await assertGoodEverywhere(page);
-    assert.match(await textOf(page, `/web/functions/${ids[1]}`, ".facts"), /broken/);
+    assert.match(await textOf(page, `/web/functions/${ids[1]}`, "main"), /broken/);
     await page.goto("/web/functions");
     assert.equal(await page.locator(".badge.bad").getByText("broken").count(), 2);
     await assertGoodEverywhere(page);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { createSecret, deploy, run } from "../http/handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
 import { assertGoodEverywhere, closeBrowser, inSidebar, openBrowser, signIn } from "./browser.ts";
 
@@ -40,9 +40,12 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     "orders",
     `export default async (c, ctx) => c.text(String((await ctx.getSecret("TOKEN")).length))`,
   );
-  await deploy(server, "broken", "export default () => { throw new Error('no') }");
+  const keys = [await createGroup(server, "callers")];
+  const { value } = await createKey(server, keys[0]!, "acme");
+  await deploy(server, "broken", "export default () => { throw new Error('no') }", { keys });
+  await server.api("POST", "/api/deployments", { message: "ship orders", files: { "more.ts": null } });
   for (let n = 0; n < 3; n++) await run(server, "/orders");
-  await run(server, "/broken");
+  await run(server, "/broken", value);
 
   await t.step("with charts, accessible, and fitting everywhere with the numbers shown", async () => {
     await using visit = await signIn(server);
@@ -63,11 +66,55 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     await row.getByRole("link", { name: "orders" }).click();
     assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics of orders");
     assert.deepEqual([await sum(page, "calls"), await sum(page, "errors")], [3, 0]);
+    // The choice applies at once.
     await page.getByLabel("Time").selectOption("Last 90 days");
-    await page.getByRole("button", { name: "Show" }).click();
+    await page.waitForURL(/range=ninety-days/);
     assert.deepEqual(await sum(page, "calls"), 3);
     assert.equal(await page.locator("#numbers tbody tr").count(), 90);
     assert.equal(await page.getByLabel("Function").inputValue(), "1");
+
+    await page.getByLabel("Function").selectOption("All functions");
+    await page.waitForURL(/function=&/);
+    await page.getByRole("row", { name: /^callers\/acme/ }).getByRole("link").click();
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics of callers/acme");
+    assert.deepEqual([await sum(page, "calls"), await sum(page, "errors")], [1, 1]);
+  });
+
+  await t.step("the totals are above the charts, with those before, and what changed is marked", async () => {
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.goto("/web/metrics");
+    const totals = await page.locator("#metrics .tiles > li").allTextContents();
+    assert.match(totals[0]!, /^Calls\s*4\s*none before/);
+    assert.match(totals[1]!, /^Error rate\s*25 %\s*1 error/);
+    assert.match(totals[2]!, /^p50\s*[\d.]+ ms/);
+    const change = page.locator("#changes").getByRole("link", { name: "Deployment 1: ship orders" });
+    const mark = page.locator("[data-chart^=calls] .change-mark");
+    assert.equal(await mark.getAttribute("href"), await change.getAttribute("href"));
+    await change.click();
+    assert.equal(new URL(page.url()).pathname, "/web/deployments/1");
+  });
+
+  await t.step("the numbers are refreshed without a reload, until that is paused", async () => {
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.clock.install();
+    await page.goto("/web/metrics");
+    await page.getByText("Refreshes automatically").waitFor();
+    await page.getByText("Show the numbers by minute").click();
+    await page.evaluate("document.activeElement.blur()");
+    const before = await sum(page, "calls");
+    await run(server, "/orders");
+    await page.clock.fastForward(31_000);
+    while (await sum(page, "calls") === before);
+    assert.equal(await sum(page, "calls"), before + 1);
+    assert.ok(await page.locator("#numbers").isVisible(), "what was open stays open");
+    assert.ok(await isDrawn(page, "calls errors timeouts refusals"));
+    const pause = page.getByRole("button", { name: "Pause" });
+    await pause.click();
+    await page.getByText("Paused", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByText("Refreshes automatically").waitFor();
   });
 
   await t.step("without scripts the numbers are there and no empty chart is", async () => {
@@ -86,5 +133,6 @@ Deno.test("a server that was never called says so, and an unknown function is no
   const { page } = visit;
   await page.goto("/web/metrics?range=nonsense");
   assert.equal(await page.getByText("There were no calls in this time.").count(), 1);
+  assert.equal(await page.locator("figure").count(), 0, "no empty chart");
   assert.equal((await page.goto("/web/metrics?function=7"))!.status(), 404);
 });

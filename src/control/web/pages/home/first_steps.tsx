@@ -8,7 +8,9 @@ import type { RegisteredFunction } from "../../../../core/functions/registry.ts"
 import type { SecretName } from "../../../../ids.ts";
 import { SECRET_NAME_MAX_LENGTH } from "../../../../core/secrets/names.ts";
 import { readCookie } from "../../../../http/cookies.ts";
-import { Badge, CopyLine } from "../../ui/components.tsx";
+import { Icon } from "../../icons/icon.tsx";
+import { ButtonLink } from "../../ui/button.tsx";
+import { CopyLine } from "../../ui/components.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { curlOf, functionsOriginOf } from "../../ui/curl_example.ts";
 import { redirect, setCookie } from "../../shell/forms.ts";
@@ -61,7 +63,7 @@ function stepsOf({ access, registry, secrets, settings, metrics }: WebDeps): Ste
   return { ...made, answer: calls > errors };
 }
 
-/** The four steps, for a request with steps left to do. */
+/** The four steps, the next one with the page's only primary button, for a request with steps left to do. */
 export async function FirstSteps({ c, deps }: { c: Context<WebEnv>; deps: WebDeps }) {
   const steps = stepsOf(deps);
   const made = deps.registry.oldest();
@@ -130,15 +132,19 @@ function Step({ done, next, href, title, children }: {
   children: Child;
 }) {
   return (
-    <li aria-current={next ? "step" : undefined}>
-      <h3>
-        {href === undefined || done ? title : <a href={href}>{title}</a>} {done
-          ? <Badge kind="ok">done</Badge>
-          : next
-          ? <Badge kind="warn">next</Badge>
-          : <Badge kind="plain">to do</Badge>}
-      </h3>
-      <div>{children}</div>
+    <li aria-current={next ? "step" : undefined} class={done ? "step done" : "step"}>
+      <Icon name={done ? "circle-check" : "circle"} />
+      <div>
+        <h3>
+          {title} <span class="visually-hidden">{done ? "done" : next ? "next" : "to do"}</span>
+        </h3>
+        {!done && <div>{children}</div>}
+        {next && href !== undefined && (
+          <p>
+            <ButtonLink href={href}>{title}</ButtonLink>
+          </p>
+        )}
+      </div>
     </li>
   );
 }

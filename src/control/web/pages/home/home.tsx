@@ -1,21 +1,29 @@
-// Implements /web, the overview: what needs attention, the state at a glance, and the first steps on a new server.
+// Implements /web, the overview: what needs attention, the health of the server, calls, and what changed last; on a new
+// server, the first steps.
 
-import { DAY_MS, HOUR_MS } from "../../../../time.ts";
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Child } from "hono/jsx";
-import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
-import type { FunctionId } from "../../../../ids.ts";
-import { Ago, Badge, Time } from "../../ui/components.tsx";
+import { DAY_MS, HOUR_MS } from "../../../../time.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
-import { addFirstSteps, FirstSteps } from "./first_steps.tsx";
 import { page } from "../../shell/layout.tsx";
+import { Card, Stat, Stats } from "../../ui/card.tsx";
+import { Ago } from "../../ui/components.tsx";
 import { count, plural } from "../../ui/format.ts";
+import { phraseOf } from "../audit/phrases.ts";
+import { Attention, concernsOf } from "./attention.tsx";
+import { DayChart } from "./day_chart.tsx";
+import { addFirstSteps, FirstSteps } from "./first_steps.tsx";
 
-/** How many functions are listed for each reason that they need attention. */
-const NAMED_MAX = 10;
-/** How many audit entries about secrets in responses are read. */
-const LEAKS_MAX = 200;
-const ERROR_MAX_LENGTH = 300;
+/** How many deployments, and entries of the audit, are listed. */
+const LAST_MAX = 6;
 const MESSAGE_MAX_LENGTH = 80;
+const DUE_SOON_MS = 30 * DAY_MS;
+/** A backup that is older is marked. */
+const BACKUP_MAX_AGE_MS = 7 * DAY_MS;
+/** Less free space than this share is marked. */
+const DISK_MIN_SHARE = 0.1;
+const GIGABYTE = 1e9;
 
 export function addHome(web: Web, deps: WebDeps): void {
   web.get("/web", async (c) => {
@@ -23,11 +31,18 @@ export function addHome(web: Web, deps: WebDeps): void {
     const steps = c.get("firstSteps")() && await FirstSteps({ c, deps });
     return page(c, {
       title: "Overview",
+      styles: ["home.css"],
       children: (
         <>
           {steps}
           <Attention concerns={concerns} />
-          <Glance deps={deps} />
+          {!steps && concerns.length === 0 && <p class="quiet">Nothing needs attention.</p>}
+          {(!steps || deps.registry.counts().total > 0) && <Glance deps={deps} />}
+          <div class="overview">
+            <DayChart deps={deps} />
+            <LastDeployments deps={deps} />
+            {!steps && <LastChanges deps={deps} />}
+          </div>
         </>
       ),
     });
@@ -35,220 +50,202 @@ export function addHome(web: Web, deps: WebDeps): void {
   addFirstSteps(web);
 }
 
-/** Returns what needs an admin's attention, each in a sentence or two, the most urgent first. */
-async function concernsOf(deps: WebDeps): Promise<Child[]> {
-  const functions = await functionConcerns(deps);
-  return [
-    ...canaryConcerns(deps),
-    ...encryptionConcerns(deps),
-    ...functions,
-    ...leakConcerns(deps),
-    ...dueConcerns(deps),
-    ...deps.sandboxWarnings,
-  ];
-}
-
-/** Returns the canaries that were read or sent out within the last day. */
-function canaryConcerns({ audit, now }: WebDeps): Child[] {
-  const filter = { action: "secret.canary", from: now() - DAY_MS };
-  const { entries } = audit.list(filter, Number.MAX_SAFE_INTEGER, LEAKS_MAX);
-  const names = [...new Set(entries.map(({ subjectName }) => subjectName).filter((name) => name !== ""))];
-  const concerns = names.map((name) => (
-    <>
-      The canary <code>{name}</code> was read within the last day. <a href="/web/audit?action=secret.canary">By whom</a>
-    </>
-  ));
-  return fewOf(concerns, "more canaries were read");
-}
-
-function dueConcerns({ secrets, now }: WebDeps): Child[] {
-  const overdue = secrets.countDue(now());
-  if (overdue === 0) return [];
-  return [
-    <>
-      {plural(overdue, "secret")} {overdue === 1 ? "is" : "are"} expired or overdue.{" "}
-      <a href="/web/secrets/due">Which</a>
-    </>,
-  ];
-}
-
-function encryptionConcerns({ rotation, now }: WebDeps): Child[] {
-  const { missingVersions, nextRotationAt, progress } = rotation.status();
-  const { damaged } = rotation.keys();
-  const encryption = <a href="/web/settings/encryption">How to fix this</a>;
-  const concerns: Child[] = missingVersions.map(({ version, values }) => (
-    <>
-      {plural(values, "value")} cannot be read: encryption key version {version} is missing. {encryption}
-    </>
-  ));
-  if (damaged > 0) concerns.push(<>{plural(damaged, "value")} in the database cannot be read. {encryption}</>);
-  const { last } = rotation;
-  if (last && "failure" in last) concerns.push(<>The last key rotation failed. {encryption}</>);
-  else if (last && missingVersions.length === 0 && damaged === 0 && last.outcome.unreadable.values > 0) {
-    concerns.push(
-      <>{plural(last.outcome.unreadable.values, "value")} could not be read by the last rotation. {encryption}</>,
-    );
-  }
-  // The server checks hourly whether a rotation is due.
-  if (!progress && nextRotationAt < now() - DAY_MS) {
-    concerns.push(
-      <>
-        The rotation of the encryption keys has been due since <Time ms={nextRotationAt} />. {encryption}
-      </>,
-    );
-  }
-  return concerns;
-}
-
-async function functionConcerns(deps: WebDeps): Promise<Child[]> {
-  const { registry, conditions, suspended, health, metrics, allLogs, now } = deps;
-  const broken = (await conditions.broken((after, limit) => registry.list(after, limit))).map(({ entry, reason }) => (
-    <>
-      <FunctionLink {...entry} /> is broken: calls get 500. <span class="message">{reason}</span>
-    </>
-  ));
-  const suspendedOnes = suspended().map((id) => (
-    <>
-      <FunctionLink {...registry.get(id)} /> is suspended because its processes kept ending: calls get 503.{" "}
-      <span class="message">{health(id).lastDeath}</span>
-    </>
-  ));
-  const most = metrics.failing(now() - HOUR_MS, NAMED_MAX + 1);
-  const failing = (await Promise.all(most.map(async ({ functionId, calls, failures }) => {
-    const entry = named(functionId, registry);
-    if (!entry) return [];
-    const [last] = (await allLogs.list({ functionId, level: "error" }, { limit: 1, cursor: undefined })).entries;
-    return [
-      <>
-        <FunctionLink {...entry} /> failed in {count(failures)} of {plural(calls, "call")} within the last hour.{" "}
-        {last && <span class="message">{last.message.slice(0, ERROR_MAX_LENGTH)}</span>}{" "}
-        <a href={`/web/logs?functionId=${functionId}&level=error`}>Errors of {entry.name}</a>
-      </>,
-    ];
-  }))).flat();
-  return [
-    ...fewOf(broken, "more functions are broken"),
-    ...fewOf(suspendedOnes, "more functions are suspended"),
-    ...fewOf(failing, "or more other functions failed"),
-  ];
-}
-
-/** Returns the functions whose responses contained secrets within the last day. */
-function leakConcerns({ audit, registry, now }: WebDeps): Child[] {
-  const { entries } = audit.list({ action: "response.*", from: now() - DAY_MS }, Number.MAX_SAFE_INTEGER, LEAKS_MAX);
-  const byFunction = Map.groupBy(entries, ({ subjectId, subjectName }) => subjectId ?? subjectName);
-  const leaks = [...byFunction.values()].map(([latest]) => {
-    const { action, subjectId, subjectName, at } = latest!;
-    const entry = named(Number(subjectId) as FunctionId, registry);
-    const subject = subjectId === null ? subjectName : `function:${subjectId}`;
-    return (
-      <>
-        {entry ? <FunctionLink {...entry} /> : subjectName || "Functions"}{" "}
-        {action === "response.blocked" ? "had a response withheld" : "sent a response"} with a secret in it, last{" "}
-        <Ago ms={at} now={now()} />.{" "}
-        <a href={`/web/audit?${new URLSearchParams({ action: "response.*", ...(subject && { subject }) })}`}>
-          What was found{entry && ` in ${entry.name}`}
-        </a>
-      </>
-    );
-  });
-  return fewOf(leaks, "more functions sent secrets");
-}
-
-function fewOf(concerns: readonly Child[], rest: string): Child[] {
-  const others = concerns.length - NAMED_MAX;
-  return others <= 0 ? [...concerns] : [...concerns.slice(0, NAMED_MAX), `${count(others)} ${rest}.`];
-}
-
-/** Returns the function; undefined if it was deleted. */
-function named(id: FunctionId, registry: WebDeps["registry"]): RegisteredFunction | undefined {
-  const [entry] = id > 0 ? registry.list(id - 1, 1) : [];
-  return entry?.id === id ? entry : undefined;
-}
-
-function FunctionLink({ id, name }: Pick<RegisteredFunction, "id" | "name">) {
-  return <a href={`/web/functions/${id}`}>{name}</a>;
-}
-
-function Attention({ concerns }: { concerns: readonly Child[] }) {
-  if (concerns.length === 0) return null;
-  return (
-    <section aria-labelledby="attention" class="warning">
-      <h2 id="attention">Needs attention</h2>
-      <ul>{concerns.map((concern) => <li>{concern}</li>)}</ul>
-    </section>
-  );
-}
-
+/** The state in numbers. What there is none of yet is left out, as the first steps lead to it. */
 function Glance({ deps }: { deps: WebDeps }) {
-  const { access, registry, secrets, settings, metrics, rotation, suspended, now } = deps;
+  const { access, registry, secrets, settings, metrics, suspended, now } = deps;
   const functions = registry.counts();
   const disabled = functions.total - functions.enabled;
   const suspendedCount = suspended().length;
-  const status = rotation.status();
-  const unreadable = status.missingVersions.reduce((sum, { values }) => sum + values, rotation.keys().damaged);
   const keys = access.keyCounts();
   const counted = settings.get("metrics.retention-days") > 0;
   const { calls, errors, p95Ms } = metrics.summary(undefined, now() - HOUR_MS);
   return (
-    <section aria-labelledby="glance">
-      <h2 id="glance">At a glance</h2>
-      <ul class="tiles">
-        <Tile href="/web/functions" title="Functions" figure={count(functions.total)}>
-          {functions.total === 0 ? "none yet" : `${count(functions.enabled)} enabled`}
-          {disabled > 0 && `, ${count(disabled)} disabled`}
-          {suspendedCount > 0 && <Badge kind="bad">{count(suspendedCount)} suspended</Badge>}
-        </Tile>
-        <Tile href="/web/metrics" title="Calls, last hour" figure={counted ? count(calls) : "–"}>
-          {!counted ? "calls are not counted" : calls === 0 ? "no errors" : (
-            <>
-              {plural(errors, "error")}
-              {p95Ms !== null && `, 95 % within ${count(Math.ceil(p95Ms))} ms`}
-            </>
-          )}
-        </Tile>
-        <Tile href="/web/secrets" title="Secrets" figure={count(secrets.total())}>
-          {unreadable > 0
-            ? <Badge kind="bad">{plural(unreadable, "value")} cannot be read</Badge>
-            : secrets.total() === 0
-            ? "none yet"
-            : "all encrypted"}
-        </Tile>
-        <Tile href="/web/keys" title="API keys" figure={count(keys.total)}>
-          {keys.total === 0 ? "none yet" : keys.neverUsed === 0 ? "all used" : `${count(keys.neverUsed)} never used`}
-        </Tile>
-        <Tile href="/web/settings/encryption" title="Encryption key" figure={`version ${status.currentVersion}`}>
-          {status.progress ? <Badge kind="warn">rotating now</Badge> : (
-            <>
-              next rotation <Ago ms={status.nextRotationAt} now={now()} />
-            </>
-          )}
-        </Tile>
-        <LastDeployment deps={deps} />
-      </ul>
+    <section aria-labelledby="glance" class="glance">
+      <h2 id="glance" class="visually-hidden">At a glance</h2>
+      <Stats>
+        {functions.total > 0 && (
+          <Stat
+            label="Functions"
+            figure={count(functions.total)}
+            href="/web/functions"
+            kind={suspendedCount > 0 ? "bad" : undefined}
+            note={[
+              `${count(functions.enabled)} enabled`,
+              disabled > 0 && `${count(disabled)} disabled`,
+              suspendedCount > 0 && `${count(suspendedCount)} suspended`,
+            ].filter(Boolean).join(", ")}
+          />
+        )}
+        {functions.total > 0 && counted && (
+          <Stat
+            label="Calls, last hour"
+            figure={count(calls)}
+            href="/web/metrics"
+            kind={errors > 0 ? "warn" : undefined}
+            note={errors === 0 ? "no errors" : plural(errors, "error") +
+              (p95Ms === null ? "" : `, 95 % within ${count(Math.ceil(p95Ms))} ms`)}
+          />
+        )}
+        {secrets.total() > 0 && <Secrets deps={deps} />}
+        {functions.total > 0 && keys.total > 0 && (
+          <Stat
+            label="API keys"
+            figure={count(keys.total)}
+            href="/web/keys"
+            note={keys.neverUsed === 0 ? "all used" : `${count(keys.neverUsed)} never used`}
+          />
+        )}
+        <Encryption deps={deps} />
+        <Backup deps={deps} />
+        <Cluster deps={deps} />
+        <Disk deps={deps} />
+      </Stats>
     </section>
   );
 }
 
-function LastDeployment({ deps: { deployments, now } }: { deps: WebDeps }) {
-  const [last] = deployments.list(Number.MAX_SAFE_INTEGER, 1).deployments;
-  if (!last) return null;
-  const { id, at, message } = last;
-  const text = message === "" ? `Deployment ${id}` : `Deployment ${id}: ${message.slice(0, MESSAGE_MAX_LENGTH)}`;
+function Secrets({ deps: { secrets, rotation, now } }: { deps: WebDeps }) {
+  const unreadable = rotation.status().missingVersions
+    .reduce((sum, { values }) => sum + values, rotation.keys().damaged);
+  const due = secrets.countDue(now() + DUE_SOON_MS);
   return (
-    <Tile href={`/web/deployments/${id}`} title="Last deployment" figure={<Ago ms={at} now={now()} />}>{text}</Tile>
+    <Stat
+      label="Secrets"
+      figure={count(secrets.total())}
+      href="/web/secrets"
+      kind={unreadable > 0 ? "bad" : undefined}
+      note={unreadable > 0 ? `${plural(unreadable, "value")} cannot be read` : (
+        <>
+          all encrypted{due > 0 && (
+            <>
+              , <a href="/web/secrets/due">{count(due)} due within 30 days</a>
+            </>
+          )} · <a href="/web/secrets?unused=30">unused ones</a>
+        </>
+      )}
+    />
   );
 }
 
-/** The title is not a link: the sidebar already has one with that name, to the same page. */
-function Tile({ href, title, figure, children }: { href: string; title: string; figure: Child; children: Child }) {
+function Encryption({ deps: { rotation, now } }: { deps: WebDeps }) {
+  const { currentVersion, progress, nextRotationAt } = rotation.status();
+  return (
+    <Stat
+      label="Encryption key"
+      figure={`version ${currentVersion}`}
+      href="/web/settings/encryption"
+      note={progress ? "rotating now" : (
+        <>
+          next rotation <Ago ms={nextRotationAt} now={now()} />
+        </>
+      )}
+    />
+  );
+}
+
+/** The audit knows of backups that `cli backup` makes. In a cluster, PostgreSQL has its own. */
+function Backup({ deps: { audit, cluster, settings, now } }: { deps: WebDeps }) {
+  if (cluster().mode === "cluster") return null;
+  const [last] = audit.list({ action: "backup.created" }, Number.MAX_SAFE_INTEGER, 1).entries;
+  const days = settings.get("webhooks.old-backup-days");
+  const maxAgeMs = days > 0 ? days * DAY_MS : BACKUP_MAX_AGE_MS;
+  return (
+    <Stat
+      label="Last backup"
+      figure={last ? <Ago ms={last.at} now={now()} /> : "none"}
+      kind={last && last.at > now() - maxAgeMs ? undefined : "warn"}
+      note={
+        <>
+          <code>deno task cli backup</code>
+        </>
+      }
+    />
+  );
+}
+
+function Cluster({ deps: { cluster } }: { deps: WebDeps }) {
+  const { mode, nodes } = cluster();
+  if (mode === "single") return null;
+  const serving = nodes.filter(({ live }) => live).length;
+  return (
+    <Stat
+      label="Cluster"
+      figure={plural(nodes.length, "node")}
+      href="/web/cluster"
+      kind={serving < nodes.length ? "bad" : undefined}
+      note={serving === nodes.length ? "all serve" : `${count(serving)} serve`}
+    />
+  );
+}
+
+/** Free space where the data is. */
+function Disk({ deps: { rotation } }: { deps: WebDeps }) {
+  let free: number;
+  let total: number;
+  try {
+    const { bavail, blocks, bsize } = statfsSync(dirname(rotation.keys().keyFile));
+    [free, total] = [bavail * bsize, blocks * bsize];
+  } catch {
+    // Not every file system says it.
+    return null;
+  }
+  if (!(total > 0)) return null;
+  return (
+    <Stat
+      label="Disk, free"
+      figure={`${count(Math.round(free / GIGABYTE * 10) / 10)} GB`}
+      kind={free / total < DISK_MIN_SHARE ? "bad" : undefined}
+      note={`of ${count(Math.round(total / GIGABYTE))} GB`}
+    />
+  );
+}
+
+function LastDeployments({ deps: { deployments, now } }: { deps: WebDeps }) {
+  const last = deployments.list(Number.MAX_SAFE_INTEGER, LAST_MAX).deployments;
+  if (last.length === 0) return null;
+  return (
+    <Card title="Last deployments" id="deployments" actions={<a href="/web/deployments">All deployments</a>}>
+      <Lines>
+        {last.map(({ id, at, message }) => (
+          <Line at={at} now={now()}>
+            <a href={`/web/deployments/${id}`}>
+              {message === "" ? `Deployment ${id}` : `Deployment ${id}: ${message.slice(0, MESSAGE_MAX_LENGTH)}`}
+            </a>
+          </Line>
+        ))}
+      </Lines>
+    </Card>
+  );
+}
+
+function LastChanges({ deps: { audit, now } }: { deps: WebDeps }) {
+  const { entries } = audit.list({}, Number.MAX_SAFE_INTEGER, LAST_MAX);
+  if (entries.length === 0) return null;
+  return (
+    <Card title="Recent changes" id="changes" actions={<a href="/web/audit">Whole audit</a>}>
+      <Lines>
+        {entries.map((row) => {
+          const { did, name } = phraseOf(row);
+          return (
+            <Line at={row.at} now={now()}>
+              {row.actorName ?? row.actorKind} {did} {name && <strong>{name}</strong>}
+            </Line>
+          );
+        })}
+      </Lines>
+    </Card>
+  );
+}
+
+function Lines({ children }: { children: Child }) {
+  return <ul class="last-lines">{children}</ul>;
+}
+
+function Line({ at, now, children }: { at: number; now: number; children: Child }) {
   return (
     <li>
-      <h3>{title}</h3>
-      <p class="figure">{figure}</p>
-      <p>
-        <a href={href}>{children}</a>
-      </p>
+      <span>{children}</span>
+      <Ago ms={at} now={now} />
     </li>
   );
 }
