@@ -118,13 +118,9 @@ class TextFilter implements BodyFilter {
 
   push(piece: Uint8Array): Uint8Array {
     const bytes = this.#held.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#held, piece]);
-    const open = openLength(bytes, this.#entries);
-    this.#held = bytes.subarray(bytes.length - open);
-    return replaceIn(
-      bytes.subarray(0, bytes.length - open),
-      this.#entries,
-      this.#encode,
-    );
+    const open = openFrom(bytes, this.#entries);
+    this.#held = bytes.subarray(open);
+    return replaceIn(bytes.subarray(0, open), this.#entries, this.#encode);
   }
 
   end(): Uint8Array {
@@ -178,11 +174,12 @@ class MultipartFilter implements BodyFilter {
     }
     const at = this.#held.indexOf(this.#delimiter);
     if (at === -1) {
-      const open = Math.max(
-        openLengthOf(this.#held, this.#delimiter),
-        this.#state === "field" ? openLength(this.#held, this.#entries) : 0,
+      const open = this.#held.length - openLengthOf(this.#held, this.#delimiter);
+      out.push(
+        this.#filled(
+          this.#take(this.#state === "field" ? openFrom(this.#held.subarray(0, open), this.#entries) : open),
+        ),
       );
-      out.push(this.#filled(this.#take(this.#held.length - open)));
       return false;
     }
     out.push(this.#filled(this.#take(at)), this.#take(this.#delimiter.length));
@@ -266,12 +263,18 @@ function replaceIn(bytes: Buffer, entries: readonly SealedEntry[], encode: Encod
   return Buffer.concat(parts);
 }
 
-/** Returns how many of the last bytes may begin a placeholder. */
-function openLength(bytes: Uint8Array, entries: readonly SealedEntry[]): number {
-  return Math.max(
-    0,
-    ...entries.map(({ placeholder }) => openLengthOf(bytes, Buffer.from(placeholder))),
-  );
+/** Returns from where on the bytes may begin a placeholder that continues after them. */
+function openFrom(bytes: Buffer, entries: readonly SealedEntry[]): number {
+  const open = entries.map(({ placeholder }) => openLengthOf(bytes, Buffer.from(placeholder)));
+  const from = bytes.length - Math.max(0, ...open);
+  // The end of a whole placeholder may look like the beginning of one.
+  for (const { placeholder } of entries) {
+    const at = bytes.indexOf(placeholder, Math.max(0, from - placeholder.length + 1));
+    if (at === -1 || at >= from) continue;
+    const end = at + placeholder.length;
+    return end + openFrom(bytes.subarray(end), entries);
+  }
+  return from;
 }
 
 /** Returns how many of the last bytes are the beginning of `text`, without all of it. */
