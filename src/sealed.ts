@@ -12,7 +12,16 @@ export interface SealedEntry {
   readonly value: string;
   /** Where the value is put in a request; nowhere if the request's host is not one of the value's. */
   readonly places: readonly SendPlace[];
+  /** Whether it is reported when its placeholder leaves with a request. */
+  readonly isWatched?: boolean;
 }
+
+/**
+ * What became of a placeholder that left with a request: the value was put in; or it was not, as the host is not one of
+ * the value's, or the place in the request is not.
+ */
+export const SEALED_USES = ["sent", "other host", "other place"] as const;
+export type SealedUse = (typeof SEALED_USES)[number];
 
 /** The port of `https:`, and of `http:`. */
 const HTTPS_PORT = 443;

@@ -94,7 +94,7 @@ async function serve({ socket, token, hosts }: Channel): Promise<void> {
       ...SYSTEM_OVERRIDES,
       ...streams.overrides,
       ...networkOverrides(hosts, lookups),
-      ...sealedNodeOverrides({ exchanges, callFor }),
+      ...sealedNodeOverrides({ exchanges, callFor, current }),
       CONSOLE_OVERRIDE,
       PROGRAM_OVERRIDE,
     ])

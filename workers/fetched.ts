@@ -12,8 +12,14 @@ const { clone } = Response.prototype;
 const { apply } = Reflect;
 const { defineProperties, defineProperty } = Object;
 
+/** What was given to `fetch`, from which the request was made. */
+export interface FetchArguments {
+  readonly input: RequestInfo | URL;
+  readonly init: RequestInit | undefined;
+}
+
 /** Sends a request in another way; returns undefined for those that the runtime's `fetch` is to send. */
-export type FetchRoute = (request: Request) => Promise<Response> | undefined;
+export type FetchRoute = (request: Request, given: FetchArguments) => Promise<Response> | undefined;
 
 let route: FetchRoute | undefined;
 
@@ -38,7 +44,7 @@ export function correctFetch(): void {
   const fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     // The global class, which keeps the signal of a handler's request.
     const request = new Request(input, init);
-    return await (route?.(request) ?? directFetch(request));
+    return await (route?.(request, { input, init }) ?? directFetch(request));
   };
   defineProperty(globalThis, "fetch", { value: fetch, writable: true, configurable: true, enumerable: true });
 }

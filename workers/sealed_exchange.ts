@@ -3,6 +3,7 @@
 import {
   BodyMode,
   CHUNK_MAX_BYTES,
+  type ElsewherePayload,
   FETCH_METHOD_MAX_LENGTH,
   FETCH_URL_MAX_LENGTH,
   type FetchedPayload,
@@ -21,7 +22,11 @@ import {
 // Taken before the handler's code can replace them.
 const { parse, stringify } = JSON;
 const ResponseClass = Response;
-const HeadersClass = Headers;
+const { defineProperties } = Object;
+const PRINTABLE = /^[\t\x20-\x7e]*$/;
+
+/** The host takes no longer one, with its port. */
+const HOST_MAX_LENGTH = 270;
 
 /** A request's body as it is sent. */
 export type SentBody =
@@ -33,15 +38,16 @@ export type SentBody =
 export interface SentRequest {
   readonly method: string;
   readonly url: string;
+  /** Whether a redirect led to it. */
+  readonly redirected: boolean;
   readonly headers: Headers;
   readonly body: SentBody;
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 interface Exchange {
   readonly callId: number;
-  readonly url: string;
-  readonly signal: AbortSignal;
+  readonly request: SentRequest;
   readonly onAbort: () => void;
   readonly response: PromiseWithResolvers<Response>;
   body: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -63,19 +69,20 @@ export class SealedExchanges {
   }
 
   /** Sends a request of a call. Rejects as `fetch` does. */
-  send(callId: number, { method, url, headers, body, signal }: SentRequest): Promise<Response> {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    const flat = [...headers].flat();
+  send(callId: number, request: SentRequest): Promise<Response> {
+    const { method, url, headers, body, signal } = request;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const flat: string[] = [];
+    headers.forEach((value, name) => flat.push(name, value));
     const problem = oversized(method, url, flat);
     if (problem !== undefined) return Promise.reject(new TypeError(problem));
     const number = ++this.#last;
     const exchange: Exchange = {
       callId,
-      url,
-      signal,
+      request,
       onAbort: () => {
         this.#send(ToHost.FetchAbort, number);
-        this.#fail(number, signal.reason);
+        this.#fail(number, signal?.reason);
       },
       response: Promise.withResolvers(),
       body: undefined,
@@ -85,7 +92,7 @@ export class SealedExchanges {
       isOver: false,
     };
     this.#exchanges.set(number, exchange);
-    signal.addEventListener("abort", exchange.onAbort);
+    signal?.addEventListener("abort", exchange.onAbort);
     const isWhole = body.mode === BodyMode.Whole && body.bytes.length <= WHOLE_BODY_MAX_BYTES;
     const mode = body.mode === BodyMode.Whole && !isWhole ? BodyMode.Stream : body.mode;
     const length = body.mode === BodyMode.Whole ? body.bytes.length : null;
@@ -98,16 +105,22 @@ export class SealedExchanges {
 
   /** Handles a frame of the host about an exchange. */
   receive(type: number, payload: string, bytes: Uint8Array): void {
-    const [number, ...rest] = parse(payload) as [number, ...unknown[]];
+    const parsed = parse(payload) as [number, ...unknown[]];
+    const [number] = parsed;
     const exchange = this.#exchanges.get(number);
     if (!exchange) return;
     switch (type) {
       case ToSandbox.Fetched: {
-        const [, status, statusText, headers, mode] = parse(payload) as FetchedPayload;
+        const [, status, statusText, headers, mode] = parsed as unknown as FetchedPayload;
         const isStream = mode === BodyMode.Stream;
-        const body = isStream ? this.#openBody(number, exchange) : mode === BodyMode.None ? null : bytes.slice();
+        // Of bytes, the response has a copy.
+        const body = isStream
+          ? this.#openBody(number, exchange)
+          : mode === BodyMode.None
+          ? null
+          : bytes as Uint8Array<ArrayBuffer>;
         try {
-          exchange.response.resolve(responseOf(exchange.url, status, statusText, headers, body));
+          exchange.response.resolve(new ReceivedResponse(exchange.request, status, statusText, headers, body));
         } catch (error) {
           exchange.response.reject(error);
         }
@@ -123,13 +136,19 @@ export class SealedExchanges {
         this.#end(number, exchange);
         break;
       case ToSandbox.FetchCredit:
-        exchange.credit += rest[0] as number;
+        exchange.credit += parsed[1] as number;
         exchange.creditArrived?.();
         break;
       case ToSandbox.FetchFailed:
-        this.#fail(number, new TypeError((parse(payload) as FetchFailedPayload)[1]));
+        this.#fail(number, failureOf(parsed as unknown as FetchFailedPayload));
         break;
     }
+  }
+
+  /** Reports that a placeholder is sent to a host that is none of its own. */
+  reportElsewhere(callId: number, placeholder: string, host: string): void {
+    if (host.length > HOST_MAX_LENGTH) return;
+    this.#writer.send(ToHost.Elsewhere, callId, stringify([placeholder, host] satisfies ElsewherePayload));
   }
 
   /** Fails the exchanges of a call that has ended. */
@@ -197,7 +216,7 @@ export class SealedExchanges {
 
   #end(number: number, exchange: Exchange): void {
     exchange.isOver = true;
-    exchange.signal.removeEventListener("abort", exchange.onAbort);
+    exchange.request.signal?.removeEventListener("abort", exchange.onAbort);
     exchange.creditArrived?.();
     this.#exchanges.delete(number);
   }
@@ -218,6 +237,12 @@ function oversized(method: string, url: string, headers: readonly string[]): str
     : undefined;
 }
 
+/** As of `fetch`, with the code that clients over `node:http` look at. */
+function failureOf([, message, code]: FetchFailedPayload): TypeError {
+  const error = new TypeError(message);
+  return code === "" ? error : Object.assign(error, { code });
+}
+
 function once(bytes: Uint8Array): () => Promise<Uint8Array | undefined> {
   let left: Uint8Array | undefined = bytes;
   return () => {
@@ -227,24 +252,44 @@ function once(bytes: Uint8Array): () => Promise<Uint8Array | undefined> {
   };
 }
 
-function responseOf(
-  url: string,
-  status: number,
-  statusText: string,
-  flat: readonly string[],
-  body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null,
-): Response {
-  const headers = new HeadersClass();
-  for (let i = 0; i + 1 < flat.length; i += 2) headers.append(flat[i]!, flat[i + 1]!);
-  // Only bytes without a status text of their own are accepted by the class.
-  const text = /^[\t\x20-\x7e]*$/.test(statusText) ? statusText : "";
-  return withUrl(new ResponseClass(body, { status, statusText: text, headers }), url, false);
+/** A response that knows which URL it came from, unlike one that is constructed. */
+class ReceivedResponse extends ResponseClass {
+  readonly #url: string;
+  readonly #redirected: boolean;
+
+  constructor(
+    { url, redirected }: SentRequest,
+    status: number,
+    statusText: string,
+    flat: readonly string[],
+    body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null,
+  ) {
+    const headers: [string, string][] = [];
+    for (let i = 0; i + 1 < flat.length; i += 2) headers.push([flat[i]!, flat[i + 1]!]);
+    // Only ASCII is accepted by the class.
+    super(body, { status, statusText: PRINTABLE.test(statusText) ? statusText : "", headers });
+    const hash = url.indexOf("#");
+    this.#url = hash === -1 ? url : url.slice(0, hash);
+    this.#redirected = redirected;
+  }
+
+  override get url(): string {
+    return this.#url;
+  }
+
+  override get redirected(): boolean {
+    return this.#redirected;
+  }
+
+  override clone(): Response {
+    return withUrl(super.clone(), this.#url, this.#redirected);
+  }
 }
 
 /** Gives a response the URL that it came from, and those that are cloned from it. */
 export function withUrl(response: Response, url: string, redirected: boolean): Response {
   const clone = response.clone.bind(response);
-  return Object.defineProperties(response, {
+  return defineProperties(response, {
     url: { value: url, configurable: true },
     redirected: { value: redirected, configurable: true },
     clone: { value: () => withUrl(clone(), url, redirected), configurable: true },

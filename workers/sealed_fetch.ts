@@ -2,12 +2,15 @@
 
 import { BodyMode } from "../src/sandbox/wire/protocol.ts";
 import { coversOrigin, originOf } from "../src/sealed.ts";
+import type { FetchArguments, FetchRoute } from "./fetched.ts";
 import { type SealedExchanges, type SentBody, withUrl } from "./sealed_exchange.ts";
 
 // Taken before the handler's code can replace them.
 const RequestClass = Request;
 const HeadersClass = Headers;
 const URLClass = URL;
+const URLSearchParamsClass = URLSearchParams;
+const NO_BODY: SentBody = { mode: BodyMode.None };
 
 /** The sealed values that a call was given. */
 export interface SealedCall {
@@ -37,10 +40,14 @@ const COLLECTED_MAX_BYTES = 4 << 20;
 const BASIC = /^basic +([a-z0-9+/_-]+=*)$/i;
 
 /** Returns the response if the host sends the request; undefined if the request is no matter of the host. */
-export function createSealedFetch(options: SealedFetchOptions): (request: Request) => Promise<Response> | undefined {
-  return (request) => {
+export function createSealedFetch(options: SealedFetchOptions): FetchRoute {
+  return (request, given) => {
     const call = callOf(options, request);
-    return call && mayCarry(call, request.url) ? send(options, call, request) : undefined;
+    if (!call) return undefined;
+    const url = new URLClass(request.url);
+    if (covers(call, url)) return send(options, call, request, given, url);
+    reportElsewhere(options.exchanges, call, url, [...request.headers], given.init?.body);
+    return undefined;
   };
 }
 
@@ -54,24 +61,65 @@ function callOf({ current, calls }: SealedFetchOptions, request: Request): Seale
   return all.find(({ sealed }) => [...sealed.keys()].some((placeholder) => text.includes(placeholder)));
 }
 
-/** Reports whether requests of a call to `url` may carry its sealed values. */
-export function mayCarry({ sealed }: SealedCall, url: string): boolean {
-  const origin = originOf(new URLClass(url));
-  return origin !== undefined && [...sealed.values()].some((hosts) => coversOrigin(hosts, origin));
+/** Reports placeholders in a request to a host that is none of theirs, which is sent as it is. */
+export function reportElsewhere(
+  exchanges: SealedExchanges,
+  { id, sealed }: SealedCall,
+  url: URL,
+  headers: readonly (readonly [string, string])[],
+  body: unknown,
+): void {
+  const isText = typeof body === "string" || body instanceof URLSearchParamsClass;
+  const text = [url.href, ...headers.map(([, value]) => decodedHeader(value)), isText ? `${body}` : ""].join("\n");
+  for (const placeholder of sealed.keys()) {
+    if (text.includes(placeholder)) exchanges.reportElsewhere(id, placeholder, url.host);
+  }
 }
 
-async function send(options: SealedFetchOptions, call: SealedCall, request: Request): Promise<Response> {
-  const { redirect, signal } = request;
-  const headers = new HeadersClass(request.headers);
+/** Reports whether requests of a call to `url` may carry its sealed values. */
+export function mayCarry(call: SealedCall, url: string): boolean {
+  return covers(call, new URLClass(url));
+}
+
+function covers({ sealed }: SealedCall, url: URL): boolean {
+  const origin = originOf(url);
+  if (!origin) return false;
+  for (const hosts of sealed.values()) if (coversOrigin(hosts, origin)) return true;
+  return false;
+}
+
+async function send(
+  options: SealedFetchOptions,
+  call: SealedCall,
+  request: Request,
+  given: FetchArguments,
+  first: URL,
+): Promise<Response> {
+  const { redirect } = request;
+  // To read it creates it, which takes longer than the rest of the request.
+  const signal = given.init?.signal || given.input instanceof RequestClass ? request.signal : undefined;
+  // Its own headers, as those of a request that was sent may not change.
+  let headers = request.headers;
   let { method } = request;
-  let body = await bodyOf(request);
-  let url = withoutCredentials(new URLClass(request.url), headers);
+  let body = request.body === null ? NO_BODY : await bodyOf(request, given);
+  let url = first;
+  if (url.username !== "" || url.password !== "") {
+    headers = new HeadersClass(headers);
+    url = withoutCredentials(url, headers);
+  }
   for (let redirects = 0;; redirects++) {
-    const response = await options.exchanges.send(call.id, { method, url: url.href, headers, body, signal });
-    const location = response.headers.get("location");
-    if (!REDIRECTS.includes(response.status) || location === null || redirect === "manual") {
-      return withUrl(response, url.href.replace(/#.*/, ""), redirects > 0);
-    }
+    const redirected = redirects > 0;
+    const response = await options.exchanges.send(call.id, {
+      method,
+      url: url.href,
+      redirected,
+      headers,
+      body,
+      signal,
+    });
+    const location = REDIRECTS.includes(response.status) ? response.headers.get("location") : null;
+    if (location === null || redirect === "manual") return response;
+    if (!redirected) headers = new HeadersClass(headers);
     await response.body?.cancel();
     if (redirect === "error") throw new TypeError("The response is a redirect, and the request does not follow any.");
     if (redirects === REDIRECTS_MAX) throw new TypeError("There are too many redirects.");
@@ -79,7 +127,7 @@ async function send(options: SealedFetchOptions, call: SealedCall, request: Requ
     const { status } = response;
     if ((status === 303 && method !== "GET" && method !== "HEAD") || (status <= 302 && method === "POST")) {
       method = "GET";
-      body = { mode: BodyMode.None };
+      body = NO_BODY;
       for (const name of BODY_HEADERS) headers.delete(name);
     } else if (body.mode === BodyMode.Stream) {
       throw new TypeError("A redirect cannot be followed with a body that is a stream.");
@@ -89,6 +137,7 @@ async function send(options: SealedFetchOptions, call: SealedCall, request: Requ
     }
     url = withoutCredentials(next, headers);
     if (!mayCarry(call, url.href)) {
+      reportElsewhere(options.exchanges, call, url, [...headers], undefined);
       const bytes = body.mode === BodyMode.Whole ? body.bytes : null;
       const elsewhere = new RequestClass(url.href, { method, headers, body: bytes, signal, redirect });
       const last = await options.direct(elsewhere);
@@ -140,9 +189,12 @@ function withoutCredentials(url: URL, headers: Headers): URL {
 }
 
 /** Reads a body that is all there; others are sent as they come. */
-async function bodyOf({ body }: Request): Promise<SentBody> {
-  if (body === null) return { mode: BodyMode.None };
-  const reader = body.getReader();
+async function bodyOf(request: Request, { init }: FetchArguments): Promise<SentBody> {
+  const source = init?.body;
+  if (typeof source === "string" || source instanceof URLSearchParamsClass) {
+    return { mode: BodyMode.Whole, bytes: await request.bytes() };
+  }
+  const reader = request.body!.getReader();
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   let waiting = reader.read();

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { BodyMode } from "../src/sandbox/wire/protocol.ts";
 import type { Exports, Override } from "./builtins.ts";
 import type { SealedExchanges, SentBody } from "./sealed_exchange.ts";
-import type { SealedCall } from "./sealed_fetch.ts";
+import { reportElsewhere, type SealedCall } from "./sealed_fetch.ts";
 
 // Taken before the handler's code can replace them.
 const HeadersClass = Headers;
@@ -21,6 +21,8 @@ export interface SealedNodeOptions {
   readonly exchanges: SealedExchanges;
   /** Returns the call whose code runs, if its requests to `url` may carry sealed values. */
   callFor(url: string): SealedCall | undefined;
+  /** Returns the call whose code runs, if it was given sealed values. */
+  current(): SealedCall | undefined;
 }
 
 // deno-lint-ignore no-explicit-any
@@ -44,13 +46,19 @@ function replaced(options: SealedNodeOptions, scheme: string, { request: origina
 }
 
 /** Returns the arguments of a request, with a connection of ours if it may carry sealed values. */
-function routed({ exchanges, callFor }: SealedNodeOptions, scheme: string, args: unknown[]): unknown[] {
+function routed({ exchanges, callFor, current }: SealedNodeOptions, scheme: string, args: unknown[]): unknown[] {
   const [first, ...rest] = args;
   const isAddress = typeof first === "string" || first instanceof URLClass;
   const given = (isAddress ? typeof rest[0] === "object" ? rest[0] : {} : first) as Options | undefined;
   const origin = originOf(scheme, isAddress ? first : undefined, given ?? {});
   const call = origin && callFor(origin);
-  if (!call) return args;
+  if (!call) {
+    const running = current();
+    if (running && origin) {
+      reportElsewhere(exchanges, running, urlOf(origin, first, given), headersOf(given), undefined);
+    }
+    return args;
+  }
   const own = {
     ...given,
     agent: undefined,
@@ -69,6 +77,16 @@ function originOf(scheme: string, address: string | URL | undefined, options: Op
   const port = options.port ?? url?.port ?? options.defaultPort ?? "";
   const text = `${protocol}//${`${host}`.includes(":") && !`${host}`.startsWith("[") ? `[${host}]` : host}:${port}`;
   return URLClass.canParse(text) ? new URLClass(text).origin : undefined;
+}
+
+function urlOf(origin: string, address: unknown, options: Options | undefined): URL {
+  const path = options?.path ?? (`${address}`.startsWith(origin) ? `${address}`.slice(origin.length) : "/");
+  return URLClass.canParse(path, origin) ? new URLClass(path, origin) : new URLClass(origin);
+}
+
+/** Returns the headers that a client gives as an object. */
+function headersOf(options: Options | undefined): [string, string][] {
+  return Object.entries(options?.headers ?? {}).map(([name, value]) => [name, `${value}`]);
 }
 
 type Connection = new (exchanges: SealedExchanges, callId: number, origin: string) => Duplex;
@@ -169,7 +187,8 @@ function createConnectionClass(DuplexClass: typeof Duplex): Connection {
       try {
         const sent = await body.sent();
         const { signal } = this.#aborted;
-        this.#respond(method, await this.#exchanges.send(this.#callId, { method, url, headers, body: sent, signal }));
+        const request = { method, url, redirected: false, headers, body: sent, signal };
+        this.#respond(method, await this.#exchanges.send(this.#callId, request));
       } catch (error) {
         this.destroy(error as Error);
       }

@@ -3,13 +3,21 @@
 
 import { ProtocolError, readFrames } from "../sandbox/wire/protocol.ts";
 import { BodyMode, type FlatHeaders, FrameWriter, WINDOW_BYTES } from "../sandbox/wire/protocol.ts";
-import type { SealedExchange, SealedResponsePort, SealedSender } from "../sandbox/host/fetches.ts";
+import type { SealedExchange, SealedRequest, SealedResponsePort, SealedSender } from "../sandbox/host/fetches.ts";
 import { closedEntries, type NetRules } from "../sandbox/process/net_flags.ts";
 import type { ProcessOptions } from "../sandbox/process/process.ts";
 import { settledWithin } from "../sandbox/process/settled.ts";
 import { machineNames } from "../sandbox/process/machine_names.ts";
 import { type EgressProcess, startEgress } from "./start.ts";
-import { FROM_EGRESS_LIMITS, FromEgress, type HeadPayload, type RequestPayload, ToEgress } from "./wire.ts";
+import {
+  type FailedPayload,
+  FROM_EGRESS_LIMITS,
+  FromEgress,
+  type HeadPayload,
+  type RequestPayload,
+  ToEgress,
+  type UsedPayload,
+} from "./wire.ts";
 
 export interface EgressOptions {
   readonly process: Pick<
@@ -74,7 +82,7 @@ class EgressService implements Egress {
         const current = this.#closed();
         if (closedFor !== current) closed = closedEntries({ ...current, net });
         closedFor = current;
-        return this.#connection(current).open({ ...request, lane, closed }, body, port);
+        return this.#connection(current).open(lane, closed, request, body, port);
       },
       close: () => {
         for (const connection of this.#all) connection.closeLane(lane);
@@ -150,6 +158,8 @@ class Connection {
   readonly flags: string;
   readonly #process: EgressProcess | undefined;
   readonly #exchanges = new Map<number, Exchange>();
+  /** By lane that is open there: what its requests must not connect to. */
+  readonly #lanes = new Map<number, readonly string[]>();
   #lastId = 0;
   #socket: Deno.UnixConn | undefined;
   /** Frames until it has connected. */
@@ -173,13 +183,23 @@ class Connection {
     this.ended = this.#serve(onEnd);
   }
 
-  open(request: RequestPayload, body: Uint8Array, port: SealedResponsePort): SealedExchange {
+  open(
+    lane: number,
+    closed: readonly string[],
+    request: SealedRequest,
+    body: Uint8Array,
+    port: SealedResponsePort,
+  ): SealedExchange {
     const id = this.#lastId = this.#lastId % 0xffff_ffff + 1;
     if (this.isOver || !this.#process) {
       return failing(port, ENDED);
     }
     this.#exchanges.set(id, { port, granted: WINDOW_BYTES, hasHead: false });
-    this.#send(ToEgress.Request, id, JSON.stringify(request), body);
+    if (this.#lanes.get(lane) !== closed) {
+      this.#lanes.set(lane, closed);
+      this.#send(ToEgress.OpenLane, lane, JSON.stringify(closed));
+    }
+    this.#send(ToEgress.Request, id, JSON.stringify({ ...request, lane } satisfies RequestPayload), body);
     const ifOpen = (work: (exchange: Exchange) => void): void => {
       const exchange = this.#exchanges.get(id);
       if (exchange) work(exchange);
@@ -203,6 +223,7 @@ class Connection {
   }
 
   closeLane(lane: number): void {
+    if (!this.#lanes.delete(lane)) return;
     this.#send(ToEgress.CloseLane, lane);
   }
 
@@ -272,9 +293,11 @@ class Connection {
         return port.end();
       case FromEgress.Credit:
         return port.credit(Number(payload));
+      case FromEgress.Used:
+        return port.used(...JSON.parse(payload) as UsedPayload);
       case FromEgress.Failed:
         this.#close(id);
-        return port.failed(payload);
+        return port.failed(...JSON.parse(payload) as FailedPayload);
       default:
         throw new ProtocolError(`a frame of unknown type ${type}`);
     }

@@ -86,6 +86,12 @@ function sensible(random: Random, id: number): HostileFrame {
     case ToHost.FetchCredit:
     case ToHost.FetchAbort:
       return encode(type, id, fetchNumbers(random));
+    case ToHost.Elsewhere:
+      return encode(
+        type,
+        id,
+        mostly(random, [random.pick(["sealed_KEY_x", 1, ""]), random.pick(["a.example:1", "A B", null])]),
+      );
     case ToHost.Dropped:
       return encode(type, id, mostly(random, [random.int(0, 1_000), random.pick([0, 1, 2 ** 53 - 1])]));
     case ToHost.Credit:

@@ -58,6 +58,7 @@ const MAXIMAL: Readonly<Record<keyof typeof ToHost, { each?: string; last?: stri
   FetchBodyEnd: { each: `[JSON.stringify([n])]` },
   FetchCredit: { each: `[JSON.stringify([n, 2 ** 32 - 1])]` },
   FetchAbort: { each: `[JSON.stringify([n])]` },
+  Elsewhere: { each: `[JSON.stringify([text(n, 290), "host.example:" + n])]` },
   // By the handler's own response, which follows the credit that it is given.
   Response: { own: true },
   Chunk: { own: true },

@@ -111,6 +111,7 @@ class Fixture implements AsyncDisposable {
           },
           end: () => end(),
           credit() {},
+          used() {},
           failed: end,
         },
       );

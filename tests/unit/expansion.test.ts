@@ -219,7 +219,7 @@ Deno.test("a previous value ends with its overlap, where it is sent ahead, too",
   assert.deepEqual([found.value.reveal(), found.until], ["one", end]);
   const observer = {
     ...{ asked: () => () => {}, needsQuestions: () => false, prefetched: () => {}, unreadable: () => {} },
-    ...{ disclosed: () => {}, expired: () => {}, canaryRead: () => {} },
+    ...{ disclosed: () => {}, expired: () => {}, canaryRead: () => {}, canarySent: () => {} },
   };
   const broker = new SecretBroker<SealableCaller>(lookup, observer);
   const asked = { ...caller(undefined), sealed: undefined as never };

@@ -34,6 +34,7 @@ export function secretReader(
     disclosed: () => {},
     expired: () => {},
     canaryRead: () => {},
+    canarySent: () => {},
     needsQuestions: () => false,
     prefetched: () => {},
     unreadable: ({ id }) => unreadable(id),

@@ -2,6 +2,7 @@
 // values are decrypted at the last moment.
 
 import type { Scope, SecretId } from "../../ids.ts";
+import type { SealedUse } from "../../sealed.ts";
 import type { GivenValue, SealedValues } from "../../sandbox/host/sealed_values.ts";
 import type { Question, SealedAnswer } from "../../sandbox/wire/protocol.ts";
 import type { Serving } from "../../serving.ts";
@@ -40,6 +41,8 @@ export interface DisclosureObserver<C extends Caller> {
   expired(caller: C, secret: DisclosedSecret, at: number): void;
   /** Called when a value that was marked as a canary is disclosed. */
   canaryRead(caller: C, canary: CanaryOf): void;
+  /** Called when the placeholder of a sealed canary has left with a request to `host`. */
+  canarySent(caller: C, canary: CanaryOf, host: string, use: SealedUse): void;
   /** Called when answers to this many questions are sent with a call, before it asks. */
   prefetched(caller: C, questions: number): void;
   unreadable(secret: UnreadableSecret): void;
@@ -195,7 +198,12 @@ export class SecretBroker<C extends SealableCaller> {
     if (found.expiredAt !== undefined) this.#observer.expired(caller, secret, found.expiredAt);
     for (const canary of found.canaries) this.#observer.canaryRead(caller, canary);
     if (!found.seal) return value;
-    const { placeholder, hosts } = caller.sealed.give({ name, value, ...found.seal });
+    // A sealed value has no references, so that it is the canary itself.
+    const [canary] = found.canaries;
+    const watched = canary && {
+      onUse: (host: string, use: SealedUse) => this.#observer.canarySent(caller, canary, host, use),
+    };
+    const { placeholder, hosts } = caller.sealed.give({ name, value, ...found.seal, ...watched });
     return { sealed: placeholder, hosts };
   }
 

@@ -11,6 +11,7 @@ import type { DisclosedSecrets, Masking } from "../../masking/masking.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import type { Reads } from "../../telemetry/reads.ts";
 import { oncePerMinute } from "../../once_per_minute.ts";
+import type { SealedUse } from "../../sealed.ts";
 import { DAY_MS } from "../../time.ts";
 import type { CallTrace } from "../../telemetry/traces.ts";
 
@@ -41,7 +42,7 @@ export interface DisclosuresOptions {
   readonly masking: Pick<Masking, "recordDisclosure" | "mask">;
   readonly metrics: Pick<Metrics, "secretsRead">;
   readonly log: Log;
-  readonly alerts: Pick<SecretAlerts, "read">;
+  readonly alerts: Pick<SecretAlerts, "read" | "sentTo">;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -96,6 +97,15 @@ export class Disclosures implements DisclosureObserver<ObservedCaller> {
 
   canaryRead({ functionId, holder, disclosed: call }: ObservedCaller, canary: CanaryOf): void {
     this.#options.alerts.read({ functionId, keyId: holder?.keyId, call }, canary);
+  }
+
+  canarySent(
+    { functionId, holder, disclosed: call }: ObservedCaller,
+    canary: CanaryOf,
+    host: string,
+    use: SealedUse,
+  ): void {
+    this.#options.alerts.sentTo({ functionId, keyId: holder?.keyId, call }, canary, host, use);
   }
 
   prefetched({ functionId }: ObservedCaller, questions: number): void {

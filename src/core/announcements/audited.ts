@@ -33,17 +33,21 @@ export function auditAnnouncement(row: AuditRow, page: Page): Announcement | End
   }
   switch (action) {
     case "secret.canary": {
-      const { how, functionId = null, functionName = null, keyId = null, keyName = null } = after;
+      const { how, host = null, blockedBy = null } = after;
+      const { functionId = null, functionName = null, keyId = null, keyName = null } = after;
+      const where = host === null ? "" : ` ${host} ${blockedBy}`;
       const who = row.actorKind === "server" ? null : { kind: row.actorKind, name: row.actorName };
       return {
         type: "secret.canary",
-        topic: `canary ${subjectId} ${how} ${functionId} ${keyId} ${who?.kind} ${who?.name}`,
+        topic: `canary ${subjectId} ${how} ${functionId} ${keyId} ${who?.kind} ${who?.name}${where}`,
         againAfterMs: HOUR_MS,
         at,
         data: {
           secretId: Number(subjectId),
           name: subjectName,
           how,
+          host,
+          blockedBy,
           functionId,
           functionName,
           keyId,

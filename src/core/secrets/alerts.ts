@@ -4,6 +4,7 @@
 import { type Actor, type LoneRecorder, type Recorder, SERVER } from "../../actor.ts";
 import { messageOf } from "../../errors.ts";
 import type { FunctionId, KeyId, SecretId } from "../../ids.ts";
+import type { SealedUse } from "../../sealed.ts";
 import { oncePerMinute } from "../../once_per_minute.ts";
 import type { Store } from "../../store/store.ts";
 
@@ -23,10 +24,15 @@ export interface CanaryReader {
 }
 
 /**
- * `read`: disclosed to a handler; `sent`: found in a response; `revealed`: shown by the API or a page, or exported.
+ * `read`: disclosed to a handler; `sent`: found in a response; `sent-to-host`: sent to `host`, where it is sealed;
+ * `blocked`: its placeholder was sent to `host`, and the value was not; `revealed`: shown by the API or a page, or
+ * exported.
  */
 export interface CanaryAlert extends Canary {
-  readonly how: "read" | "sent" | "revealed";
+  readonly how: "read" | "sent" | "sent-to-host" | "blocked" | "revealed";
+  readonly host: string | undefined;
+  /** What the value may not go to: the host, or the place in a request to it. Undefined unless it was blocked. */
+  readonly blockedBy: "host" | "place" | undefined;
   /** Undefined for a value that was revealed. */
   readonly functionId: FunctionId | undefined;
   readonly functionName: string | undefined;
@@ -42,6 +48,9 @@ export interface SecretAlerts {
 
   /** Raises the alerts of those of `names` that are canaries and were disclosed to the call. */
   sent(call: object, names: readonly string[]): void;
+
+  /** Raises the alert of a sealed canary whose placeholder has left with a request of the call. */
+  sentTo(reader: CanaryReader, canary: Canary, host: string, use: SealedUse): void;
 
   /** Raises the alerts of the canaries among secrets that an actor has revealed. Called within the transaction. */
   revealed(actor: Actor, secrets: readonly (Canary & { readonly canary: boolean })[]): void;
@@ -63,6 +72,7 @@ export interface SecretAlertsOptions {
 export const NO_ALERTS: SecretAlerts = {
   read: () => {},
   sent: () => {},
+  sentTo: () => {},
   revealed: () => {},
   onCanary: () => () => {},
 };
@@ -77,20 +87,28 @@ export function createSecretAlerts({ store, record, recordAlone, log, now }: Sec
   const pending = new Set<string>();
 
   const report = (alert: CanaryAlert): void => {
-    const { id, name, how, functionId, keyId } = alert;
-    if (isNews(`${how} ${id} ${functionId} ${keyId}`)) {
-      log("error", `The canary secret ${id} "${name}" ${WORDS[how]} ${whoOf(alert)}.`);
+    const { id, name, how, host, functionId, keyId } = alert;
+    if (isNews(`${how} ${id} ${functionId} ${keyId} ${host}`)) {
+      log("error", `The canary secret ${id} "${name}" ${whatOf(alert)} ${whoOf(alert)}.`);
     }
     for (const listener of listeners) listener(alert);
   };
 
-  const alertOfCall = ({ functionId, keyId }: CanaryReader, { id, name }: Canary, how: "read" | "sent"): void => {
+  const alertOfCall = (
+    { functionId, keyId }: CanaryReader,
+    { id, name }: Canary,
+    how: Exclude<CanaryAlert["how"], "revealed">,
+    host?: string,
+    blockedBy?: CanaryAlert["blockedBy"],
+  ): void => {
     const functionName = store.functions.find(functionId)?.name;
     const key = keyId === undefined ? undefined : store.access.key(keyId);
     const keyName = key && `${key.groupName}/${key.name}`;
-    report({ id, name, how, functionId, functionName, keyId, keyName, actor: undefined });
+    report({ id, name, how, host, blockedBy, functionId, functionName, keyId, keyName, actor: undefined });
     const after = {
       how,
+      ...(host !== undefined && { host }),
+      ...(blockedBy !== undefined && { blockedBy }),
       functionId,
       functionName: functionName ?? null,
       keyId: keyId ?? null,
@@ -122,8 +140,14 @@ export function createSecretAlerts({ store, record, recordAlone, log, now }: Sec
       }
     },
 
+    sentTo(reader, canary, host, use) {
+      if (use === "sent") alertOfCall(reader, canary, "sent-to-host", host);
+      else alertOfCall(reader, canary, "blocked", host, use === "other host" ? "host" : "place");
+    },
+
     revealed(actor, secrets) {
-      const none = { functionId: undefined, functionName: undefined, keyId: undefined, keyName: undefined };
+      const nowhere = { host: undefined, blockedBy: undefined };
+      const none = { ...nowhere, functionId: undefined, functionName: undefined, keyId: undefined, keyName: undefined };
       for (const { id, name, canary } of secrets) {
         if (!canary) continue;
         record(actor, {
@@ -149,7 +173,22 @@ export function createSecretAlerts({ store, record, recordAlone, log, now }: Sec
   };
 }
 
-const WORDS = { read: "was read by", sent: "was sent out in a response of", revealed: "was revealed to" };
+function whatOf({ how, host, blockedBy }: CanaryAlert): string {
+  switch (how) {
+    case "read":
+      return "was read by";
+    case "sent":
+      return "was sent out in a response of";
+    case "sent-to-host":
+      return `was sent to the host "${host}" by`;
+    case "blocked":
+      return blockedBy === "host"
+        ? `was withheld from a request to the host "${host}", which is not one of its hosts, of`
+        : `was withheld from a place that is not one of its places in a request to the host "${host}" of`;
+    case "revealed":
+      return "was revealed to";
+  }
+}
 
 function whoOf({ functionName, functionId, keyName, actor }: CanaryAlert): string {
   if (actor) return actor.kind === "key" || actor.kind === "admin" ? `${actor.kind} "${nameOf(actor)}"` : actor.kind;

@@ -11,8 +11,15 @@ const LOOKUPS_MAX = 1_000;
 /** Lists of closed addresses whose rules are kept. There is one for each set of permissions. */
 const RULES_MAX = 100;
 
-/** There is no address that may be connected to. The message is for the author of the handler. */
-export class Unreachable extends Error {}
+/** There is no address that may be connected to. The message is for the author of the handler; `code` is one of Node's. */
+export class Unreachable extends Error {
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 /** What must not be connected to. */
 interface Rule {
@@ -20,6 +27,12 @@ interface Rule {
   readonly port: number | undefined;
   readonly name: string;
   readonly addresses: BlockList;
+}
+
+/** Addresses that may be connected to, and when their name was looked up, by `performance.now()`. */
+interface Allowed {
+  readonly at: number;
+  readonly addresses: readonly string[];
 }
 
 const ENTRY = /^(\[[^\]]+\](?:\/\d+)?|[^:]+(?:\/\d+)?)(?::(\d+))?$/;
@@ -34,6 +47,8 @@ export class Addresses {
     { readonly at: number; readonly addresses: Promise<readonly string[]> }
   >();
   readonly #rules = new Map<string, readonly Rule[]>();
+  /** What was found for a list of closed addresses, by host and port. */
+  readonly #allowed = new WeakMap<readonly string[], Map<string, Allowed>>();
 
   /** By default, names are looked up as every program of this machine does. */
   constructor(resolve: Resolve = (name) => lookup(name, { all: true })) {
@@ -42,24 +57,38 @@ export class Addresses {
 
   /** Returns the addresses of an origin, those of IPv4 first. @throws Unreachable */
   async of(origin: Origin, closed: readonly string[]): Promise<readonly string[]> {
+    const key = `${origin.host} ${origin.port}`;
+    const allowed = this.#allowed.get(closed) ?? new Map<string, Allowed>();
+    const known = allowed.get(key);
+    if (known && performance.now() - known.at <= LOOKUP_MS) return known.addresses;
+    const found = await this.#find(origin, closed);
+    if (allowed.size >= LOOKUPS_MAX) allowed.clear();
+    allowed.set(key, found);
+    this.#allowed.set(closed, allowed);
+    return found.addresses;
+  }
+
+  async #find(origin: Origin, closed: readonly string[]): Promise<Allowed> {
     const rules = this.#rulesOf(closed);
     const name = origin.host.replace(/^\[(.*)\]$/, "$1");
     const refused = (): Unreachable =>
       new Unreachable(
         `This function may not connect to "${origin.host}:${origin.port}".`,
+        "EACCES",
       );
     if (rules.some((rule) => rule.name === origin.host && isPort(rule, origin))) throw refused();
-    const addresses = isIP(name) ? [name] : await this.#lookUp(name);
+    const found = isIP(name) ? { at: performance.now(), addresses: [name] } : await this.#lookUp(name);
+    const { addresses } = found;
     const isClosed = (address: string): boolean =>
       rules.some((rule) =>
         isPort(rule, origin) &&
         rule.addresses.check(address, isIP(address) === 6 ? "ipv6" : "ipv4")
       );
     if (addresses.some(isClosed)) throw refused();
-    return addresses;
+    return found;
   }
 
-  async #lookUp(name: string): Promise<readonly string[]> {
+  async #lookUp(name: string): Promise<Allowed> {
     const now = performance.now();
     let found = this.#found.get(name);
     if (!found || now - found.at > LOOKUP_MS) {
@@ -73,9 +102,9 @@ export class Addresses {
     }
     const addresses = await found.addresses.catch((): readonly string[] => []);
     if (addresses.length === 0) {
-      throw new Unreachable(`The name "${name}" has no address.`);
+      throw new Unreachable(`The name "${name}" has no address.`, "ENOTFOUND");
     }
-    return addresses;
+    return { at: found.at, addresses };
   }
 
   #rulesOf(closed: readonly string[]): readonly Rule[] {

@@ -1,65 +1,52 @@
-// The egress process: sends requests with sealed values as the server alone says. It runs no
-// code of handlers and holds no keys. Its only argument is the path of the server's socket.
+// The egress process: sends requests with sealed values as the server alone says. It runs no code of handlers and holds
+// no keys. Its only argument is the path of the server's socket.
 
-import http from "node:http";
-import https from "node:https";
-import type { Socket } from "node:net";
 import { BUSY_CALLS, FrameWriter, readFrames } from "../../sandbox/wire/protocol.ts";
 import type { SealedEntry } from "../../sealed.ts";
-import { FromEgress, type RequestPayload, ToEgress } from "../wire.ts";
+import { type FailedPayload, FromEgress, type RequestPayload, ToEgress, type UsedPayload } from "../wire.ts";
 import { Addresses } from "./addresses.ts";
-import { Exchange, type Lane } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
+import { Lane } from "./lane.ts";
 import { Masker } from "./masker.ts";
 
 const TOKEN_BYTES = 32;
-/** An idle connection is closed before most servers do it. */
-const IDLE_MS = 4_000;
-const IDLE_CONNECTIONS_MAX = 16;
 /** Maskers that are kept for the next calls that are given the same values, and for how long without a request. */
 const MASKERS_MAX = 32;
 const MASKERS_MS = 10_000;
 
 const exchanges = new Map<number, Exchange>();
-const lanes = new Map<number, Lane>();
+const lanes = new Map<number, { readonly lane: Lane; closed: readonly string[] }>();
+/** By names and values, the last used last. */
 const maskers = new Map<string, Masker>();
+let maskersUsedAt = 0;
 const addresses = new Addresses();
 let forgetting: ReturnType<typeof setTimeout> | undefined;
 
-function laneOf(id: number): Lane {
-  let lane = lanes.get(id);
-  if (!lane) {
-    const options = {
-      keepAlive: true,
-      timeout: 0,
-      maxFreeSockets: IDLE_CONNECTIONS_MAX,
-      scheduling: "lifo" as const,
-    };
-    lane = { plain: closingIdle(new http.Agent(options)), encrypted: closingIdle(new https.Agent(options)) };
-    lanes.set(id, lane);
-  }
-  return lane;
-}
-
-/** Closes connections that were not used for a while. An exchange that uses one stops its clock. */
-function closingIdle<A extends http.Agent>(agent: A): A {
-  const known = new WeakSet<Socket>();
-  agent.on("free", (socket: Socket) => {
-    socket.setTimeout(IDLE_MS);
-    if (known.has(socket)) return;
-    known.add(socket);
-    socket.on("timeout", () => socket.destroy());
-  });
-  return agent;
+function openLane(id: number, closed: readonly string[]): void {
+  const open = lanes.get(id);
+  if (open) open.closed = closed;
+  else lanes.set(id, { lane: new Lane(), closed });
 }
 
 function maskerOf(sealed: readonly SealedEntry[]): Masker {
-  const key = JSON.stringify(sealed.map(({ name, value }) => [name, value]));
+  // Names have no line breaks.
+  let key = "";
+  for (const { name, value } of sealed) key += `${name}\n${value.length}\n${value}`;
   let masker = maskers.get(key);
   if (masker) maskers.delete(key);
   else masker = new Masker(sealed);
   maskers.set(key, masker);
+  maskersUsedAt = performance.now();
+  forgetting ??= setTimeout(forget, MASKERS_MS);
   if (maskers.size > MASKERS_MAX) maskers.delete(maskers.keys().next().value!);
   return masker;
+}
+
+/** Drops the maskers, and with them the values, some time after the last request. */
+function forget(): void {
+  const left = exchanges.size > 0 ? MASKERS_MS : maskersUsedAt + MASKERS_MS - performance.now();
+  if (left <= 0) maskers.clear();
+  forgetting = left <= 0 ? undefined : setTimeout(forget, Math.ceil(left));
 }
 
 // The exchanges of all functions share this process. One that fails in an unforeseen way ends at its call's time limit.
@@ -84,28 +71,27 @@ await connection.write(token);
 const writer = new FrameWriter((bytes) => connection.write(bytes), () => exchanges.size >= BUSY_CALLS);
 
 function open(id: number, request: RequestPayload, body: Uint8Array): void {
+  const { lane, closed } = lanes.get(request.lane)!;
   const exchange = new Exchange({
     request,
     body: body.slice(),
     addresses,
-    lane: laneOf(request.lane),
+    lane,
+    closed,
     masker: maskerOf(request.sealed),
     port: {
       head: (head, bytes) => writer.send(FromEgress.Head, id, JSON.stringify(head), bytes),
       piece: (bytes) => writer.send(FromEgress.Piece, id, "", bytes),
       end: () => writer.send(FromEgress.End, id),
       credit: (bytes) => writer.send(FromEgress.Credit, id, String(bytes)),
-      failed: (message) => writer.send(FromEgress.Failed, id, message),
+      used: (placeholder, use) =>
+        writer.send(FromEgress.Used, id, JSON.stringify([placeholder, use] satisfies UsedPayload)),
+      failed: (message, code) =>
+        writer.send(FromEgress.Failed, id, JSON.stringify([message, code] satisfies FailedPayload)),
     },
   });
   exchanges.set(id, exchange);
-  clearTimeout(forgetting);
-  void exchange.run().finally(() => {
-    exchanges.delete(id);
-    if (exchanges.size > 0) return;
-    clearTimeout(forgetting);
-    forgetting = setTimeout(() => maskers.clear(), MASKERS_MS);
-  });
+  void exchange.run().finally(() => exchanges.delete(id));
 }
 
 await readFrames((into) => connection.read(into), (type, id, payload, body) => {
@@ -125,10 +111,11 @@ await readFrames((into) => connection.read(into), (type, id, payload, body) => {
     case ToEgress.Abort:
       exchanges.get(id)?.abort();
       break;
+    case ToEgress.OpenLane:
+      openLane(id, JSON.parse(payload));
+      break;
     case ToEgress.CloseLane:
-      for (const agent of Object.values(lanes.get(id) ?? {}) as http.Agent[]) {
-        agent.destroy();
-      }
+      lanes.get(id)?.lane.close();
       lanes.delete(id);
       break;
   }

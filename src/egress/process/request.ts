@@ -1,6 +1,7 @@
 // Builds the request that is sent from the one that the handler made: checks it, sets the headers that are not the
 // handler's, and puts sealed values in.
 
+import { Buffer } from "node:buffer";
 import { type Origin, originOf } from "../../sealed.ts";
 import { BodyMode } from "../../sandbox/wire/protocol.ts";
 import type { RequestPayload } from "../wire.ts";
@@ -10,6 +11,7 @@ import { type BodyFilter, bodyFilter, entriesFor, inHeader, inPath, inQuery, Uns
 const COLLECTED_MAX_BYTES = 4 << 20;
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
+const TARGET = /^\/[\x21-\x7e]*$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Methods that Fetch forbids (2.2.1). A TRACE would be answered with the request itself. */
 const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
@@ -68,9 +70,12 @@ export function outgoing({ method, url, headers, mode, length, sealed }: Request
   }
   const target = inPath(parsed.pathname, entriesFor(sealed, "path")) +
     inQuery(parsed.search, entriesFor(sealed, "query"));
+  // Neither a URL nor an encoded value has others. One of them would end the line.
+  if (!TARGET.test(target)) throw new Unsendable("The URL is not one that a sealed secret can be sent to.");
   const inHeaders = entriesFor(sealed, "header");
   const sent: string[] = ["host", hostHeader(origin)];
   const names = new Set<string>();
+  let [type, encoding] = ["", ""];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const [name, value] = [headers[i]!.toLowerCase(), headers[i + 1]!];
     if (OWN_HEADERS.has(name)) continue;
@@ -78,29 +83,31 @@ export function outgoing({ method, url, headers, mode, length, sealed }: Request
       throw new Unsendable("A header is malformed.");
     }
     names.add(name);
+    if (name === "content-type") type = value;
+    else if (name === "content-encoding") encoding = value;
     sent.push(name, inHeader(name, value, inHeaders));
   }
   for (const [name, value] of DEFAULT_HEADERS) {
     if (!names.has(name)) sent.push(name, value);
   }
   sent.push("accept-encoding", ACCEPT_ENCODING);
-  const header = (name: string): string =>
-    headers[headers.findIndex((one, i) => i % 2 === 0 && one === name) + 1] ??
-      "";
-  const isEncoded = names.has("content-encoding") &&
-    header("content-encoding").trim().toLowerCase() !== "identity";
-  const filter = mode === BodyMode.None ? undefined : bodyFilter(
-    names.has("content-type") ? header("content-type") : "",
-    isEncoded,
-    entriesFor(sealed, "body"),
-  );
+  const isEncoded = encoding !== "" && encoding.trim().toLowerCase() !== "identity";
+  const filter = mode === BodyMode.None ? undefined : bodyFilter(type, isEncoded, entriesFor(sealed, "body"));
   const isCollected = filter !== undefined && length !== null &&
     length <= COLLECTED_MAX_BYTES;
   return { origin, method, target, headers: sent, filter, isCollected };
 }
 
+/** Returns the head of the request in the form of HTTP/1.1. `length` is that of its body; undefined if it is not known. */
+export function headBytes({ method, target, headers }: OutgoingRequest, mode: BodyMode, length: number | undefined) {
+  let text = `${method} ${target} HTTP/1.1\r\n`;
+  const all = [...headers, ...lengthHeaders(method, mode, length)];
+  for (let i = 0; i + 1 < all.length; i += 2) text += `${all[i]}: ${all[i + 1]}\r\n`;
+  return Buffer.from(`${text}\r\n`, "latin1");
+}
+
 /** Returns the headers that say how the body is sent. `length` is undefined if it is not known. */
-export function lengthHeaders(method: string, mode: BodyMode, length: number | undefined): string[] {
+function lengthHeaders(method: string, mode: BodyMode, length: number | undefined): string[] {
   if (mode === BodyMode.None) {
     return WITH_BODY.includes(method) ? ["content-length", "0"] : [];
   }

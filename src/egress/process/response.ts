@@ -1,14 +1,25 @@
 // Prepares a response for the handler: decodes its body, which could not be searched otherwise, and masks all of it.
 
-import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
-import { type FlatHeaders, HEADERS_MAX, HEADERS_MAX_LENGTH } from "../../sandbox/wire/protocol.ts";
+import {
+  brotliDecompressSync,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  gunzipSync,
+  inflateRawSync,
+  inflateSync,
+} from "node:zlib";
+import {
+  type FlatHeaders,
+  HEADERS_MAX,
+  HEADERS_MAX_LENGTH,
+  WHOLE_BODY_MAX_BYTES,
+} from "../../sandbox/wire/protocol.ts";
 import { STATUS_TEXT_MAX_LENGTH } from "../wire.ts";
+import { type ResponseBody, type ResponseHead, Unreadable } from "./http1.ts";
 import type { Masker } from "./masker.ts";
-
-/** The response cannot be given to the handler. The message is for its author. */
-export class Unreadable extends Error {}
 
 /** Headers of the connection (RFC 9110 7.6.1), and those of a body that is decoded and masked. */
 const DROPPED = new Set([
@@ -23,6 +34,8 @@ const DROPPED = new Set([
   ],
   ...["upgrade", "content-encoding", "content-length"],
 ]);
+/** Between texts that are searched as one: no form of a value continues over it. */
+const CLEAR = "\n|\n";
 /** Statuses without a body (Fetch 2.2.3, "null body status"). */
 const WITHOUT_BODY = [204, 205, 304];
 
@@ -31,66 +44,106 @@ export interface MaskedHead {
   readonly statusText: string;
   /** Without the length of the body. */
   readonly headers: FlatHeaders;
-  /** The length that the host announces, before decoding and masking. */
-  readonly length: number | undefined;
-  readonly isEncoded: boolean;
+  /** How the body is encoded; empty if it is not. */
+  readonly encoding: string;
   readonly hasBody: boolean;
 }
 
 /** @throws Unreadable */
-export function maskedHead(response: IncomingMessage, method: string, masker: Masker): MaskedHead {
-  const { statusCode: status = 0, statusMessage = "", rawHeaders } = response;
-  if (status < 200 || status > 599) {
-    throw new Unreadable(`The host answered with the status ${status}.`);
-  }
+export function maskedHead(head: ResponseHead, method: string, masker: Masker): MaskedHead {
+  const { status, headers: received } = head;
+  if (status > 599) throw new Unreadable(`The host answered with the status ${status}.`);
+  // Most responses have no value in their head, which one search shows.
+  const isClear = !masker.occursIn([head.statusText, ...received].join(CLEAR));
   const headers: string[] = [];
-  let length: number | undefined;
+  let encoding = "";
   let total = 0;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const [name, value] = [rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!];
-    if (name === "content-length" && /^\d{1,15}$/.test(value)) {
-      length = Number(value);
-    }
+  for (let i = 0; i + 1 < received.length; i += 2) {
+    const [name, value] = [received[i]!.toLowerCase(), received[i + 1]!];
+    if (name === "content-encoding") encoding = encoding === "" ? value : `${encoding}, ${value}`;
+    const isKept = method === "HEAD" && name === "content-length";
     // In the letters that the host wrote: in small ones, the value would not be found.
-    if (DROPPED.has(name) || masker.occursIn(rawHeaders[i]!)) continue;
-    const masked = masker.header(value);
+    if ((DROPPED.has(name) && !isKept) || (!isClear && masker.occursIn(received[i]!))) continue;
+    const masked = isClear ? value : masker.header(value);
     total += name.length + masked.length;
     headers.push(name, masked);
-  }
-  const hasBody = method !== "HEAD" && !WITHOUT_BODY.includes(status);
-  if (method === "HEAD" && length !== undefined) {
-    headers.push("content-length", String(length));
   }
   if (headers.length > 2 * HEADERS_MAX || total > HEADERS_MAX_LENGTH) {
     throw new Unreadable("The response has too many headers.");
   }
-  const statusText = masker.header(statusMessage).slice(0, STATUS_TEXT_MAX_LENGTH);
-  return { status, statusText, headers, length, isEncoded: encodingOf(response) !== "", hasBody };
+  encoding = encoding.trim().toLowerCase();
+  const statusText = isClear ? head.statusText : masker.header(head.statusText);
+  return {
+    status,
+    statusText: statusText.slice(0, STATUS_TEXT_MAX_LENGTH),
+    headers,
+    encoding: encoding === "identity" ? "" : encoding,
+    hasBody: method !== "HEAD" && !WITHOUT_BODY.includes(status),
+  };
 }
 
-/** Returns the body, decoded. @throws Unreadable */
-export function decodedBody(response: IncomingMessage): AsyncIterable<Uint8Array> {
-  const encoding = encodingOf(response);
+/**
+ * Returns a whole body, decoded; undefined if that is too long to be had at once.
+ * @throws Unreadable
+ */
+export function decodedAtOnce(encoding: string, bytes: Uint8Array): Uint8Array | undefined {
+  if (encoding === "" || bytes.length === 0) return bytes;
+  const limit = { maxOutputLength: WHOLE_BODY_MAX_BYTES };
+  try {
+    switch (encoding) {
+      case "gzip":
+      case "x-gzip":
+        return gunzipSync(bytes, limit);
+      case "br":
+        return brotliDecompressSync(bytes, limit);
+      case "deflate":
+        return isZlib(bytes) ? inflateSync(bytes, limit) : inflateRawSync(bytes, limit);
+    }
+  } catch (error) {
+    if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    throw damaged();
+  }
+  throw notSearchable();
+}
+
+/** Yields a body, decoded. `begun` is what has arrived of it, and is not in `body` any more. @throws Unreadable */
+export async function* decodedBody(
+  encoding: string,
+  begun: Uint8Array,
+  body: ResponseBody,
+): AsyncGenerator<Uint8Array> {
+  async function* all(): AsyncGenerator<Uint8Array> {
+    if (begun.length > 0) yield begun;
+    yield* body.pieces();
+  }
   switch (encoding) {
     case "":
-      return response;
+      return yield* all();
     case "gzip":
     case "x-gzip":
-      return decoded(response, createGunzip());
+      return yield* decoded(all(), createGunzip());
     case "br":
-      return decoded(response, createBrotliDecompress());
+      return yield* decoded(all(), createBrotliDecompress());
     case "deflate":
-      return inflated(response);
+      return yield* inflated(all());
     default:
-      throw new Unreadable(
-        "The response is compressed in a way that cannot be searched for sealed secrets; gzip, br and deflate can.",
-      );
+      throw notSearchable();
   }
 }
 
-function encodingOf({ headers }: IncomingMessage): string {
-  const encoding = `${headers["content-encoding"] ?? ""}`.trim().toLowerCase();
-  return encoding === "identity" ? "" : encoding;
+function damaged(): Unreadable {
+  return new Unreadable("The compressed body of the response is damaged.");
+}
+
+function notSearchable(): Unreadable {
+  return new Unreadable(
+    "The response is compressed in a way that cannot be searched for sealed secrets; gzip, br and deflate can.",
+  );
+}
+
+/** "deflate" means zlib's format (RFC 9110 8.4.1.2), but some hosts send the bare one. */
+function isZlib(bytes: Uint8Array): boolean {
+  return (bytes[0]! & 0x0f) === 8;
 }
 
 async function* decoded(
@@ -117,24 +170,19 @@ async function* decoded(
   try {
     yield* decoder as AsyncIterable<Uint8Array>;
   } catch {
-    throw failure ??
-      new Unreadable("The compressed body of the response is damaged.");
+    throw failure ?? damaged();
   } finally {
     decoder.destroy();
   }
   await fed;
 }
 
-/** "deflate" means zlib's format (RFC 9110 8.4.1.2), but some hosts send the bare one. */
-async function* inflated(response: IncomingMessage): AsyncGenerator<Uint8Array> {
-  const pieces = response[Symbol.asyncIterator]() as AsyncIterableIterator<
-    Uint8Array
-  >;
-  const { value: first, done } = await pieces.next();
+async function* inflated(body: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { value: first, done } = await body.next();
   if (done) return;
   async function* all(): AsyncGenerator<Uint8Array> {
-    yield first;
-    yield* pieces;
+    yield first!;
+    yield* body;
   }
-  yield* decoded(all(), (first[0]! & 0x0f) === 8 ? createInflate() : createInflateRaw());
+  yield* decoded(all(), isZlib(first) ? createInflate() : createInflateRaw());
 }

@@ -1,13 +1,14 @@
 // Passes requests of one sandbox process that may carry sealed values on to the process that sends them. Which values,
 // and where they may be sent, comes from the host's own record of the call, never from the sandbox.
 
-import { coversOrigin, originOf, type SealedEntry } from "../../sealed.ts";
+import { coversOrigin, originOf, type SealedEntry, type SealedUse } from "../../sealed.ts";
 import { namesHost } from "../process/net_flags.ts";
 import type { SealedValues } from "./sealed_values.ts";
-import { parseFetch, parseFetchNumbers } from "../wire/fetch_payloads.ts";
+import { parseElsewhere, parseFetch, parseFetchNumbers } from "../wire/fetch_payloads.ts";
 import {
   BodyMode,
   type FetchedPayload,
+  type FetchFailedPayload,
   type FetchPayload,
   type FlatHeaders,
   type FrameWriter,
@@ -34,7 +35,10 @@ export interface SealedResponsePort {
   end(): void;
   /** Allows that many more bytes of the request's body. */
   credit(bytes: number): void;
-  failed(message: string): void;
+  /** The placeholder of a value that is watched has left. */
+  used(placeholder: string, use: SealedUse): void;
+  /** `code` is one of Node's, or missing. */
+  failed(message: string, code?: string): void;
 }
 
 export interface SealedExchange {
@@ -77,6 +81,8 @@ const FETCHES_MAX = 100;
 /** Memory of a request: both windows, as they wait for the two processes. */
 const FETCH_BYTES = 4 * WINDOW_BYTES;
 const COPIES = 4;
+/** Hosts of which it is remembered whether they may be connected to. */
+const NAMED_MAX = 100;
 
 export interface FetchesOptions {
   readonly net: boolean | readonly string[];
@@ -90,9 +96,17 @@ export class Fetches {
   readonly #options: FetchesOptions;
   /** By the number that the sandbox gave it. */
   readonly #fetches = new Map<number, Fetch>();
+  /** By host and port: whether the function's permissions name them. */
+  readonly #named = new Map<string, boolean>();
 
   constructor(options: FetchesOptions) {
     this.#options = options;
+  }
+
+  /** Handles what the sandbox says of a placeholder that it sent to another host itself. @throws ProtocolError */
+  elsewhere(call: FetchingCall | undefined, payload: string): void {
+    const [placeholder, host] = parseElsewhere(payload);
+    call?.sealed?.used(placeholder, host, "other host");
   }
 
   /** Handles a frame about fetches. `call` is undefined if it has ended. @throws ProtocolError */
@@ -149,7 +163,8 @@ export class Fetches {
     }
     const send = (type: number, text: string, bytes?: Uint8Array): void =>
       this.#options.writer().send(type, id, text, bytes);
-    const fail = (message: string): void => send(ToSandbox.FetchFailed, JSON.stringify([number, message]));
+    const fail = (message: string, code = ""): void =>
+      send(ToSandbox.FetchFailed, JSON.stringify([number, message, code] satisfies FetchFailedPayload));
     const { sender } = this.#options;
     if (!call?.mayFetch || !sender) {
       return fail(
@@ -160,7 +175,8 @@ export class Fetches {
     if (typeof sealed === "string") return fail(sealed);
     const { host, port } = originOf(new URL(url))!;
     this.#options.onSend?.(`${host}:${port}`);
-    const running = [...this.#fetches.values()].filter((other) => other.call === call).length;
+    let running = 0;
+    for (const other of this.#fetches.values()) if (other.call === call) running++;
     const heldBytes = FETCH_BYTES +
       COPIES * (url.length + headers.join("").length) + body.length;
     if (running >= FETCHES_MAX || !call.hold(heldBytes)) {
@@ -200,8 +216,9 @@ export class Fetches {
           fetch.bodyCredit += bytes;
           send(ToSandbox.FetchCredit, JSON.stringify([number, bytes]));
         },
-        failed: (message) => {
-          fail(message);
+        used: (placeholder, use) => call.sealed?.used(placeholder, new URL(url).host, use),
+        failed: (message, code) => {
+          fail(message, code);
           this.#end(number, false);
         },
       },
@@ -216,15 +233,28 @@ export class Fetches {
       return "No sealed secret of this call may be sent to this host.";
     }
     const { host, port } = origin;
-    if (!namesHost(this.#options.net, host, port)) {
+    if (!this.#mayConnect(host, port)) {
       return `This function may not connect to "${host}:${port}"; permissions.net lists the hosts that it may`;
     }
-    return given.map(({ hosts, places, ...entry }) => ({
-      placeholder: entry.placeholder,
-      name: entry.name,
-      value: entry.value,
+    return given.map(({ hosts, places, placeholder, name, value, isWatched }) => ({
+      placeholder,
+      name,
+      value,
       places: coversOrigin(hosts, origin) ? places : [],
+      ...(isWatched && { isWatched }),
     }));
+  }
+
+  /** Reports whether the function's permissions name the host. They do not change during the process. */
+  #mayConnect(host: string, port: number): boolean {
+    const key = `${host}:${port}`;
+    let may = this.#named.get(key);
+    if (may === undefined) {
+      may = namesHost(this.#options.net, host, port);
+      if (this.#named.size >= NAMED_MAX) this.#named.clear();
+      this.#named.set(key, may);
+    }
+    return may;
   }
 
   #end(number: number, isAborted: boolean): void {

@@ -429,6 +429,8 @@ export class Sandbox<C extends HostedCaller> {
       case ToHost.FetchCredit:
       case ToHost.FetchAbort:
         return this.#fetches.receive(type, invocation, id, payload, body);
+      case ToHost.Elsewhere:
+        return this.#fetches.elsewhere(invocation, payload);
       case ToHost.RevokeAck:
         return this.#prefetch.acknowledged(Number(payload));
       default:

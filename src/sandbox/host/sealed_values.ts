@@ -3,16 +3,22 @@
 
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import type { SealedEntry, SendPlace } from "../../sealed.ts";
+import type { SealedEntry, SealedUse, SendPlace } from "../../sealed.ts";
 
 const TOKEN_BYTES = 24;
+/** Uses that one call reports. */
+const USES_MAX = 50;
 /** The values of a call as JSON: they are sent with each of its requests, within one frame. */
 const VALUES_MAX_BYTES = 256 * 1024;
 
 export interface SealedValue extends SealedEntry {
   /** As `parseHostPattern` returned them. */
   readonly hosts: readonly string[];
+  readonly onUse?: UseObserver | undefined;
 }
+
+/** Called when the placeholder of a value has left with a request to `host`, once for each host and use. */
+export type UseObserver = (host: string, use: SealedUse) => void;
 
 /** A sealed value that is given to a call. */
 export interface GivenValue {
@@ -20,10 +26,14 @@ export interface GivenValue {
   readonly value: string;
   readonly hosts: readonly string[];
   readonly places: readonly SendPlace[];
+  /** Only of a value that is watched. */
+  readonly onUse?: UseObserver;
 }
 
 export class SealedValues {
   readonly #values: SealedValue[] = [];
+  /** What was reported. */
+  readonly #used = new Set<string>();
   #bytes = 0;
 
   get values(): readonly SealedValue[] {
@@ -35,13 +45,22 @@ export class SealedValues {
     const known = this.#values.find((one) => isSame(one, given));
     if (known) return known;
     const placeholder = `sealed_${given.name}_${randomBytes(TOKEN_BYTES).toString("base64url")}`;
-    const added = { ...given, placeholder };
+    const added: SealedValue = { ...given, placeholder, ...(given.onUse && { isWatched: true }) };
     this.#bytes += Buffer.byteLength(JSON.stringify(added));
     if (this.#bytes > VALUES_MAX_BYTES) {
       throw new Error("The call was given too many sealed secrets");
     }
     this.#values.push(added);
     return added;
+  }
+
+  /** Reports that a placeholder has left. Others than of watched values are ignored, as what the sandbox says may be. */
+  used(placeholder: string, host: string, use: SealedUse): void {
+    const onUse = this.#values.find((one) => one.placeholder === placeholder)?.onUse;
+    const key = `${placeholder} ${use} ${host}`;
+    if (!onUse || this.#used.has(key) || this.#used.size >= USES_MAX) return;
+    this.#used.add(key);
+    onUse(host, use);
   }
 }
 

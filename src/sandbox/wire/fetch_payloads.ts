@@ -4,6 +4,7 @@
 import { parsePayload } from "./payloads.ts";
 import {
   BodyMode,
+  type ElsewherePayload,
   FETCH_METHOD_MAX_LENGTH,
   FETCH_URL_MAX_LENGTH,
   type FetchNumbers,
@@ -13,6 +14,8 @@ import {
   ProtocolError,
 } from "./protocol.ts";
 
+/** Of a URL, with its port. */
+const HOST = /^[a-z0-9._:[\]-]{1,270}$/;
 const NUMBER_MAX = 0xffff_ffff;
 
 /** @throws ProtocolError */
@@ -31,6 +34,15 @@ export function parseFetch(payload: string): FetchPayload {
       (Number.isSafeInteger(length) && (length as number) >= 0));
   if (!valid) throw new ProtocolError("a malformed request");
   return [fetch, method, url, headers, mode, length as number | null];
+}
+
+/** @throws ProtocolError */
+export function parseElsewhere(payload: string): ElsewherePayload {
+  const [placeholder, host] = parsePayload(payload);
+  if (typeof placeholder !== "string" || typeof host !== "string" || !HOST.test(host)) {
+    throw new ProtocolError("a malformed report of a placeholder");
+  }
+  return [placeholder, host];
 }
 
 /** @throws ProtocolError */

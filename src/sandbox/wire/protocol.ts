@@ -79,6 +79,8 @@ export const ToHost = {
   FetchCredit: 83,
   /** Payload FetchNumbers. */
   FetchAbort: 84,
+  /** Payload ElsewherePayload: the sandbox itself sends a request with a placeholder, to a host that is none of it. */
+  Elsewhere: 85,
 } as const;
 
 /** The handler's function as it sees it in `ctx.route`. */
@@ -171,7 +173,11 @@ export type FetchNumbers = [fetch: number, count?: number];
 
 export type FetchedPayload = [fetch: number, status: number, statusText: string, headers: FlatHeaders, body: BodyMode];
 
-export type FetchFailedPayload = [fetch: number, message: string];
+/** `code` is the one that Node has for it, or empty. */
+export type FetchFailedPayload = [fetch: number, message: string, code: string];
+
+/** `host` is that of a URL, with its port. */
+export type ElsewherePayload = [placeholder: string, host: string];
 
 /** A placeholder in the place of a sealed value in an answer, and the hosts to which its requests are sent by the host. */
 export interface SealedAnswer {
@@ -229,6 +235,8 @@ const SHORT: FrameLimits = { payload: 64, body: 0 };
 /** For numbers, quotes, commas and words in addition to a payload's texts. */
 const FRAMING_BYTES = 128;
 const QUOTES_BYTES = 3;
+/** For a placeholder with the name of its secret, and a host with its port. */
+const ELSEWHERE_MAX_BYTES = 1_024;
 
 /** The limits for frames from a sandbox. A larger frame violates the protocol, and is never read into memory whole. */
 export const TO_HOST_LIMITS: Readonly<Record<(typeof ToHost)[keyof typeof ToHost], FrameLimits>> = {
@@ -258,6 +266,7 @@ export const TO_HOST_LIMITS: Readonly<Record<(typeof ToHost)[keyof typeof ToHost
   [ToHost.FetchBodyEnd]: SHORT,
   [ToHost.FetchCredit]: SHORT,
   [ToHost.FetchAbort]: SHORT,
+  [ToHost.Elsewhere]: { payload: ELSEWHERE_MAX_BYTES, body: 0 },
 };
 
 const START_BUFFER_BYTES = 16 * 1024;
