@@ -60,7 +60,9 @@ export function checkNotWidened({ sealed }: Pick<Seal, "sealed">, from: Scope, t
 }
 
 /**
- * Checks the kept versions of a secret that gets another name: each can be made the current one there, without its value.
+ * Checks the kept versions of a secret that gets another name. Each could be made the current one there without its value,
+ * for functions that may ask for the new name only; a new value in the same request would make the current one such a
+ * version.
  * @throws AppError InvalidInput (400)
  */
 export function checkNoneComesAlong(versions: readonly { readonly number: number; readonly sealed: boolean }[]): void {
@@ -69,7 +71,8 @@ export function checkNoneComesAlong(versions: readonly { readonly number: number
   throw invalid(
     "name",
     `must not change, as the sealed ${sealed.length === 1 ? "value of version" : "values of versions"} ` +
-      `${sealed.join(", ")} would come along; purge earlier versions before, and set a new value afterwards`,
+      `${sealed.join(", ")} would come along to functions that may not ask for this name; create a secret with the ` +
+      "other name and delete this one, or purge earlier versions and rename with the same value",
   );
 }
 
