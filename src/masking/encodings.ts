@@ -74,6 +74,11 @@ const TEXTS: Encode[] = [
   inHtml,
 ];
 
+/** In headers, host names and the like. */
+const IN_OTHER_CASE: Encode[] = [(value) => value.toLowerCase(), (value) => value.toUpperCase()];
+/** The least length of a value that is searched for in other cases: shorter ones, and those without digits, may be words. */
+const OTHER_CASE_MIN_LENGTH = 16;
+
 const IN_HEX: Encode[] = [inHex, (value) => inHex(value).toUpperCase()];
 
 /** By the number of bytes before the value, modulo 3; each in the usual alphabet and in that of URLs. */
@@ -112,6 +117,9 @@ export function encodingsOf(value: string, needleMaxBytes = NEEDLE_MAX_BYTES): E
   };
   const isPlain = head === core && PLAIN_TEXT.test(core);
   for (const encode of isPlain ? TEXTS.slice(0, 1) : TEXTS) add(encode, PLAIN);
+  if (core.length >= OTHER_CASE_MIN_LENGTH && /\d/.test(core)) {
+    for (const encode of IN_OTHER_CASE) add(encode, PLAIN);
+  }
   for (const encode of IN_HEX) add(encode, PLAIN);
   const size = Buffer.byteLength(core);
   IN_BASE64.forEach((alphabets, before) => {

@@ -1,15 +1,8 @@
 // Decodes a text into the views in which values are searched for, too: with escapes and percent codes decoded, with line
-// breaks removed from encoded lines, and the bytes of lists of numbers, as the runtime prints a buffer.
+// breaks removed from encoded lines, the bytes of lists of numbers, as the runtime prints a buffer, and those of codes.
 
 import { Buffer } from "node:buffer";
-
-/** Bytes that were decoded from a text, with the place of each of them in the text. */
-export interface View {
-  readonly bytes: Uint8Array;
-  /** Returns the place in the text from which byte `index` was decoded. */
-  startOf(index: number): number;
-  endOf(index: number): number;
-}
+import { codeViewsOf, latin1, type View, within } from "./codes.ts";
 
 /** The shortest list of numbers that can be a value. */
 const LIST_MIN = 8;
@@ -55,10 +48,11 @@ for (const character of " \t\r\n,:-") KINDS[character.charCodeAt(0)] = SEPARATOR
 /** Returns the views of a text in UTF-8; most texts have none. */
 export function viewsOf(text: Uint8Array): View[] {
   // One character for each byte, so that indexes are the same in both.
-  const characters = Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("latin1");
-  const views = (mayHoldList(text) ? LISTS : []).flatMap(({ run, number, radix }) =>
+  const characters = latin1(text);
+  const lists = (mayHoldList(text) ? LISTS : []).flatMap(({ run, number, radix }) =>
     [...characters.matchAll(run)].map((match) => viewOfList(match[0], match.index, number, radix))
   );
+  const views: View[] = [];
   const hasEscapes = HAS_ESCAPES.test(characters);
   if (hasEscapes) views.push(viewWithout(characters, ESCAPE, unescaped));
   if (HAS_PERCENT_CODES.test(characters)) {
@@ -76,7 +70,11 @@ export function viewsOf(text: Uint8Array): View[] {
   if (/\n|\\n/.test(characters) && characters.search(WRAPPED) !== -1) {
     views.push(viewWithout(characters, WRAPPED, () => ""));
   }
-  return views.filter(({ bytes }) => bytes.length >= LIST_MIN);
+  const codes = [
+    ...codeViewsOf(characters),
+    ...views.flatMap((view) => within(view, codeViewsOf(latin1(view.bytes)))),
+  ];
+  return [...lists, ...views, ...codes].filter(({ bytes }) => bytes.length >= LIST_MIN);
 }
 
 /** Reports whether enough digits have a separator after them. Most texts do not, and are not examined further. */

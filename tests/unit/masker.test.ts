@@ -43,6 +43,72 @@ Deno.test("a value in a stream is masked in every form, however the stream is cu
   }
 });
 
+const twice = (text: string, one: BufferEncoding, other: BufferEncoding) =>
+  Buffer.from(Buffer.from(text).toString(one)).toString(other);
+
+/** Forms of a value that hosts answer with, each with what may stand around it. */
+const FORMS: Record<string, string | Uint8Array> = {
+  "in capitals": VALUE.toUpperCase(),
+  "in small letters": VALUE.toLowerCase(),
+  "Base64 twice": twice(VALUE, "base64", "base64"),
+  "Base64 twice, among other text": twice(`user:${VALUE}:`, "base64", "base64url"),
+  "Base64 three times": Buffer.from(twice(VALUE, "base64", "base64")).toString("base64"),
+  "hexadecimal of Base64": twice(VALUE, "base64", "hex"),
+  "Base64 of hexadecimal": twice(VALUE, "hex", "base64"),
+  "hexadecimal twice": twice(VALUE, "hex", "hex"),
+  "Base64 twice with escaped slashes": twice(`???${VALUE}???`, "base64", "base64").replaceAll("/", "\\/"),
+  "Base64 of UTF-16": Buffer.from(VALUE, "utf16le").toString("base64"),
+  "UTF-16": Buffer.from(VALUE, "utf16le"),
+  "UTF-16, big endian": Buffer.from(VALUE, "utf16le").swap16(),
+  "UTF-32": Uint8Array.from(Buffer.from(VALUE), (byte) => byte).toHex().replace(/../g, "$&000000"),
+  "lines of Base64 after other text": `key: ${Buffer.from(VALUE).toString("base64").replace(/.{20}/g, "$&\n")}`,
+  "lines of Base64": Buffer.from(`${"x".repeat(50)}${VALUE}`).toString("base64").replace(/.{64}/g, "$&\r\n"),
+  "a list of numbers as the runtime prints it": Deno.inspect(new Uint8Array(Buffer.from(VALUE))),
+  "an object of numbers": JSON.stringify({ a: { ...Buffer.from(VALUE) } }, null, 10),
+};
+for (const indent of [0, 2, 8, 9, 10]) {
+  FORMS[`a list of numbers, indented by ${indent}`] = JSON.stringify([...Buffer.from(VALUE)], null, indent);
+  FORMS[`a list of numbers in objects, indented by ${indent}`] = JSON.stringify(
+    { a: { b: { c: [...Buffer.from(VALUE)] } } },
+    null,
+    indent,
+  );
+}
+FORMS["UTF-32"] = Uint8Array.fromHex(FORMS["UTF-32"] as string);
+
+Deno.test("a value in a stream is masked like one in a whole text, in every form that is", () => {
+  const masker = new Masker([{ name: "KEY", value: VALUE }]);
+  for (const [how, form] of Object.entries(FORMS)) {
+    const around = ["first line\n".repeat(60), "\nlast line".repeat(60)].map((text) => Buffer.from(text));
+    const bytes = Buffer.concat([around[0]!, Buffer.from(form as string), around[1]!]);
+    const text = bytes.toString("latin1");
+    const expected = Buffer.from(masker.whole(bytes)).toString("latin1");
+    assert.ok(expected.includes("[secret KEY]"), how);
+    for (const size of [1, 3, 17, 64, 700]) {
+      assert.equal(streamed(masker, text, size).text, expected, `${how} ${size}`);
+    }
+    // Line by line, as many hosts send.
+    const stream = masker.stream();
+    const lines = text.split(/(?<=\n)/).map((line) => stream.push(Buffer.from(line, "latin1")));
+    assert.equal(Buffer.concat([...lines, stream.end()]).toString("latin1"), expected, `${how}, in lines`);
+  }
+});
+
+Deno.test("a word in other letters is not taken for a value", () => {
+  const values = ["Password", "PRODUCTION-DATABASE", "Pa55word"];
+  const masker = new Masker(values.map((value) => ({ name: "KEY", value })));
+  const text = "password production-database pa55word";
+  assert.equal(Buffer.from(masker.whole(Buffer.from(text))).toString(), text);
+});
+
+Deno.test("a long list of numbers in a stream is passed on but for its end", () => {
+  const masker = new Masker([{ name: "KEY", value: VALUE }]);
+  const list = JSON.stringify(Array.from({ length: 20_000 }, (_, n) => n % 200), null, 2);
+  const { text, held } = streamed(masker, list, 500);
+  assert.equal(text, list);
+  assert.ok(held <= 64 * VALUE.length + 500, String(held));
+});
+
 Deno.test("a value that is not ASCII is masked in other character encodings, too", () => {
   const value = "p\u00e4ssw\u00f6rd \u00dcber/geheim";
   const masker = new Masker([{ name: "KEY", value }, { name: "OTHER", value: "\u5bc6\u7801-12345678" }]);

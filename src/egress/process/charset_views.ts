@@ -1,6 +1,6 @@
 // Decodes a response into the views of other character encodings than UTF-8, in which values are searched for, too.
 
-import type { View } from "../../masking/views.ts";
+import type { View } from "../../masking/codes.ts";
 
 /** Returns the views of bytes that are searched for values; `isAscii` if all of these consist of ASCII characters. */
 export function charsetViewsOf(bytes: Uint8Array, isAscii: boolean): View[] {

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import { type Encoding, encodingsOf } from "../../masking/encodings.ts";
 import { Matcher } from "../../masking/matcher.ts";
+import { type View, within } from "../../masking/codes.ts";
 import { viewsOf } from "../../masking/views.ts";
 import { charsetViewsOf } from "./charset_views.ts";
 
@@ -13,14 +14,18 @@ export interface MaskedValue {
   readonly value: string;
 }
 
-/** No form in which values are found has more bytes for each byte of the value: a list of numbers with indexes. */
+/** No form in which values are found has more bytes for each byte of the value, but lists with much white space. */
 const FORM_BYTES_MAX = 12;
+/** Of a list of numbers, each with its index, that many bytes are held back for each byte of the value. */
+const LIST_BYTES_MAX = 64;
 /** Bytes are searched when at least this part of the longest form can be passed on, not again for each of them. */
 const SEARCHED_PART = 1 / 16;
 const NOTHING = new Uint8Array(0);
 const NEW_LINE = 0x0a;
-/** The last line of a text that may continue an encoded value in the next line: digits of a code, or a list of numbers. */
-const WRAPPED = /^[\s"'[]*(?:[\w+/=-]{16,}|[\da-fx,\s:"\\]*)["',\s\]]*$/i;
+/** A line after which an encoded value may continue in the next one: it ends with digits of a code. */
+const CODE_LINE = /[\w+/=-]{16,}["',\s\]]*$/;
+/** A line after which a list of numbers may continue: it has nothing else, or ends with one and a comma. */
+const LIST_LINE = /^[\s"'[]*[\da-fx,\s:"\\]*["',\s\]]*$|\d["']?,\s*$/i;
 /** Bytes of a line that are looked at. */
 const LINE_BYTES = 256;
 
@@ -37,7 +42,9 @@ interface Replaced {
 
 export class Masker {
   readonly #matcher = new Matcher<Named>(Infinity);
-  /** The bytes that the longest form may have. */
+  /** The bytes of the longest value. */
+  readonly #valueBytes: number;
+  /** The bytes that its longest form may have, if it is no list with much white space. */
   readonly #longest: number;
   readonly #hasLines: boolean;
   readonly #hasOnlyAscii: boolean;
@@ -46,8 +53,8 @@ export class Masker {
     for (const { name, value } of values) {
       this.#matcher.add({ name, encodings: encodingsOf(value, Infinity) });
     }
-    this.#longest = FORM_BYTES_MAX *
-      Math.max(0, ...values.map(({ value }) => Buffer.byteLength(value)));
+    this.#valueBytes = Math.max(0, ...values.map(({ value }) => Buffer.byteLength(value)));
+    this.#longest = FORM_BYTES_MAX * this.#valueBytes;
     this.#hasOnlyAscii = values.every(({ value }) => /^[\0-\x7f]*$/.test(value));
     this.#hasLines = values.some(({ value }) => value.trim().includes("\n"));
   }
@@ -81,7 +88,9 @@ export class Masker {
     const found: Replaced[] = this.#matcher.find(bytes)!.spans.map((
       { start, end, of },
     ) => ({ start, end, name: of.name }));
-    for (const view of [...viewsOf(bytes), ...charsetViewsOf(bytes, this.#hasOnlyAscii)]) {
+    const inCharsets = (of: Uint8Array): View[] => charsetViewsOf(of, this.#hasOnlyAscii);
+    const views = viewsOf(bytes).flatMap((view) => [view, ...within(view, inCharsets(view.bytes))]);
+    for (const view of [...views, ...inCharsets(bytes)]) {
       for (const { start, end, of } of this.#matcher.find(view.bytes)!.spans) {
         found.push({
           start: view.startOf(start),
@@ -98,11 +107,9 @@ export class Masker {
    * breaks, so that events of a stream are not delayed: no value that has no line break continues after one.
    */
   #decidedTo(bytes: Uint8Array): number {
-    if (
-      !this.#hasLines && bytes.at(-1) === NEW_LINE &&
-      !WRAPPED.test(lastLine(bytes))
-    ) return bytes.length;
-    return Math.max(0, bytes.length - this.#longest + 1);
+    if (!this.#hasLines && bytes.at(-1) === NEW_LINE && !mayContinue(bytes)) return bytes.length;
+    const decided = Math.max(0, bytes.length - this.#longest + 1);
+    return Math.min(decided, listStart(bytes, 2 * this.#valueBytes, LIST_BYTES_MAX * this.#valueBytes));
   }
 }
 
@@ -113,7 +120,8 @@ export class MaskedStream {
   /** Fewer bytes are not passed on, unless they are all that there are. */
   readonly #least: number;
   /** Fewer bytes are not looked at unless a line ends. */
-  readonly #enough: number;
+  #enough: number;
+  readonly #longest: number;
   #held: Uint8Array[] = [];
   #length = 0;
 
@@ -122,6 +130,7 @@ export class MaskedStream {
     this.#find = find;
     this.#decidedTo = decidedTo;
     this.#least = Math.ceil(longest * SEARCHED_PART);
+    this.#longest = longest;
     this.#enough = longest + this.#least - 1;
   }
 
@@ -160,6 +169,7 @@ export class MaskedStream {
   #hold(bytes: Uint8Array): void {
     this.#held = bytes.length === 0 ? [] : [bytes];
     this.#length = bytes.length;
+    this.#enough = Math.max(this.#longest - 1, bytes.length) + this.#least;
   }
 }
 
@@ -178,9 +188,36 @@ function replaceIn(bytes: Uint8Array, found: readonly Replaced[], to: number): U
   return Buffer.concat(parts);
 }
 
-/** Returns the last line that is not empty. */
-function lastLine(bytes: Uint8Array): string {
-  const end = Buffer.from(bytes.subarray(-LINE_BYTES)).toString("latin1")
-    .trimEnd();
-  return end.slice(end.lastIndexOf("\n") + 1);
+/** Reports whether a value may continue after the line break at the end. */
+function mayContinue(bytes: Uint8Array): boolean {
+  const end = Buffer.from(bytes.subarray(-LINE_BYTES)).toString("latin1");
+  const text = end.trimEnd();
+  const line = text.slice(text.lastIndexOf("\n") + 1);
+  // A code does not continue after an empty line.
+  const isEmpty = /\n[ \t\r]*\n[ \t\r]*$/.test(end);
+  return LIST_LINE.test(line) || (!isEmpty && CODE_LINE.test(line));
 }
+
+/**
+ * Returns where the list of numbers at the end begins, or its last `numbers`, or its last `most` bytes; the number of
+ * bytes if there is none at the end. A list is whatever looks like one.
+ */
+function listStart(bytes: Uint8Array, numbers: number, most: number): number {
+  const least = Math.max(0, bytes.length - most);
+  let left = numbers;
+  let start = bytes.length;
+  for (let at = bytes.length - 1; at >= least && left > 0; at--) {
+    const kind = LIST_KINDS[bytes[at]!];
+    if (kind === 0) break;
+    if (kind === DIGIT) start = at;
+    else if (start === at + 1) left--;
+  }
+  return start;
+}
+
+const DIGIT = 1;
+const SEPARATOR = 2;
+/** What a byte is in a list of numbers. */
+const LIST_KINDS = new Uint8Array(256);
+for (const character of "0123456789abcdefABCDEFxX") LIST_KINDS[character.charCodeAt(0)] = DIGIT;
+for (const character of ' \t\r\n,:-"\\[]') LIST_KINDS[character.charCodeAt(0)] = SEPARATOR;

@@ -47,6 +47,7 @@ const APP_FILES = [
   "src/egress/process/masker.ts",
   "src/egress/process/charset_views.ts",
   "src/egress/process/addresses.ts",
+  "src/masking/codes.ts",
   "src/masking/encodings.ts",
   "src/masking/matcher.ts",
   "src/masking/views.ts",
