@@ -35,7 +35,7 @@ async function sealFor(server: Server, hosts: readonly string[]): Promise<void> 
 }
 
 /** Asks by `fetch` and by `node:http`, and answers with what these say of the failure. */
-const ASKING = (net: readonly string[]) =>
+const ASKING = (net: string[]) =>
   [
     `import http from "node:http"; import https from "node:https";
     const shown = ({ name, message, code }) => ({ name, message, code });

@@ -137,6 +137,7 @@ export const DATABASES: readonly PackageCase[] = [
     package: "@libsql/client",
     does: "queries over HTTP",
     services: ["api"],
+    sealed: true,
     answer: { columns: ["name"], rows: ["Ada"] },
   },
   {
@@ -156,6 +157,7 @@ export const DATABASES: readonly PackageCase[] = [
     package: "@upstash/redis",
     does: "stores and reads a value over HTTP",
     services: ["api"],
+    sealed: true,
     answer: { user: { name: "Ada" } },
   },
   { package: "@elastic/elasticsearch", does: "searches an index", services: ["api"], answer: ["Middlemarch"] },

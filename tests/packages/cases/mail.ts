@@ -28,8 +28,14 @@ export const MAIL: readonly PackageCase[] = [
     answer: { data: { id: "mail-to-ada@example.com" }, error: null },
   },
   { package: "@sendgrid/mail", does: "sends a message", services: ["api"], sealed: true, answer: { status: 202 } },
-  { package: "mailgun.js", does: "sends a message", services: ["api"], answer: { id: "<7@example.com>" } },
-  { package: "postmark", does: "sends a message", services: ["api"], answer: { id: "m7" } },
+  {
+    package: "mailgun.js",
+    does: "sends a message",
+    services: ["api"],
+    sealed: true,
+    answer: { id: "<7@example.com>" },
+  },
+  { package: "postmark", does: "sends a message", services: ["api"], sealed: true, answer: { id: "m7" } },
   {
     package: "juice",
     does: "moves styles into elements",

@@ -44,7 +44,7 @@ export const MESSAGING: readonly PackageCase[] = [
     answer: { name: "ping", color: 65280 },
     note: "builders and REST; a bot that stays connected to the gateway is not a function",
   },
-  { package: "@discordjs/rest", does: "posts a message", services: ["api"], answer: { id: "700" } },
+  { package: "@discordjs/rest", does: "posts a message", services: ["api"], sealed: true, answer: { id: "700" } },
   { package: "telegraf", does: "answers a command, as in a webhook", services: ["api"], answer: { reply: 42 } },
   { package: "grammy", does: "sends a message", services: ["api"], answer: { id: 42 } },
   {
