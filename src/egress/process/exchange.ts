@@ -51,7 +51,8 @@ class Aborted extends Error {}
 
 export class Exchange {
   readonly #options: ExchangeOptions;
-  readonly #watch: Watch;
+  /** Undefined unless a value is watched. */
+  readonly #watch: Watch | undefined;
   #isOver = false;
   /** Bytes of the response that may be sent. */
   #credit = WINDOW_BYTES;
@@ -67,6 +68,7 @@ export class Exchange {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     const { request, port } = options;
+    if (request.sealed.every(({ isWatched }) => !isWatched)) return;
     this.#watch = new Watch(request.sealed, (placeholder, use) => this.#isOver || port.used(placeholder, use));
   }
 
@@ -107,7 +109,7 @@ export class Exchange {
   async #exchange(): Promise<void> {
     const { request, addresses, closed } = this.#options;
     const out = outgoing(request);
-    this.#watch.head(request);
+    this.#watch?.head(request);
     const found = await addresses.of(out.origin, closed);
     const whole = await this.#wholeBody(out);
     let hasFailed = false;
@@ -228,7 +230,7 @@ export class Exchange {
   async #wholeBody({ filter, isCollected }: OutgoingRequest): Promise<Uint8Array | undefined> {
     const { request, body } = this.#options;
     if (request.mode !== BodyMode.Stream) {
-      this.#watch.body(body, filter !== undefined);
+      this.#watch?.body(body, filter !== undefined);
       return filter ? Buffer.concat([filter.push(body), filter.end()]) : body;
     }
     if (!isCollected) return undefined;
@@ -244,14 +246,15 @@ export class Exchange {
     const head = headBytes(out, request.mode, length);
     if (whole) {
       await connection.write(whole.length === 0 ? head : Buffer.concat([head, whole]));
-      return this.#watch.sent();
+      this.#watch?.sent();
+      return;
     }
     await connection.write(head);
-    this.#watch.sent();
+    this.#watch?.sent();
     const write = async (bytes: Uint8Array): Promise<void> => {
       if (bytes.length === 0) return;
       await connection.write(length === undefined ? chunkOf(bytes) : bytes);
-      this.#watch.sent();
+      this.#watch?.sent();
     };
     for await (const piece of this.#body(filter)) await write(filter ? filter.push(piece) : piece);
     if (filter) await write(filter.end());
@@ -277,7 +280,7 @@ export class Exchange {
       }
       if (!piece) return;
       port.credit(piece.length);
-      this.#watch.body(piece, filter !== undefined);
+      this.#watch?.body(piece, filter !== undefined);
       yield piece;
     }
   }

@@ -1,7 +1,7 @@
 // Passes requests of one sandbox process that may carry sealed values on to the process that sends them. Which values,
 // and where they may be sent, comes from the host's own record of the call, never from the sandbox.
 
-import { coversOrigin, originOf, type SealedEntry, type SealedUse } from "../../sealed.ts";
+import { coversOrigin, type Origin, originOf, type SealedEntry, type SealedUse } from "../../sealed.ts";
 import { namesHost } from "../process/net_flags.ts";
 import type { SealedValues } from "./sealed_values.ts";
 import { parseElsewhere, parseFetch, parseFetchNumbers } from "../wire/fetch_payloads.ts";
@@ -171,10 +171,10 @@ export class Fetches {
         "This call has ended; its sealed secrets can no longer be used.",
       );
     }
-    const sealed = this.#sealedFor(call, url);
+    const origin = URL.canParse(url) ? originOf(new URL(url)) : undefined;
+    const sealed = this.#sealedFor(call, origin);
     if (typeof sealed === "string") return fail(sealed);
-    const { host, port } = originOf(new URL(url))!;
-    this.#options.onSend?.(`${host}:${port}`);
+    this.#options.onSend?.(`${origin!.host}:${origin!.port}`);
     let running = 0;
     for (const other of this.#fetches.values()) if (other.call === call) running++;
     const heldBytes = FETCH_BYTES +
@@ -225,9 +225,8 @@ export class Fetches {
     );
   }
 
-  /** Returns the values of the call for a request to `url`; a sentence if none may be sent there. */
-  #sealedFor({ sealed }: FetchingCall, url: string): SealedEntry[] | string {
-    const origin = URL.canParse(url) ? originOf(new URL(url)) : undefined;
+  /** Returns the values of the call for a request to the origin; a sentence if none may be sent there. */
+  #sealedFor({ sealed }: FetchingCall, origin: Origin | undefined): SealedEntry[] | string {
     const given = sealed?.values ?? [];
     if (!origin || !given.some(({ hosts }) => coversOrigin(hosts, origin))) {
       return "No sealed secret of this call may be sent to this host.";

@@ -155,6 +155,8 @@ export class Sandbox<C extends HostedCaller> {
   #pongMissing = false;
   #sampledAt = 0;
   readonly #hosts = new SeenHosts((hosts) => this.#options.onHosts?.(hosts));
+  /** The hosts that requests with sealed values were sent to since the last sample, each with how often. */
+  #sentTo = new Map<string, number>();
   readonly #cpu = new CpuMonitor();
   #endedCalls = 0;
   lastUsedAt = 0;
@@ -179,7 +181,7 @@ export class Sandbox<C extends HostedCaller> {
       net: options.code.net,
       sender: options.sealedSender,
       writer: () => this.#writer!,
-      onSend: (host) => this.#hosts.add(new Map([[host, 1]])),
+      onSend: (host) => this.#sentTo.set(host, (this.#sentTo.get(host) ?? 0) + 1),
     });
     this.#process = options.spare ?? startProcess(options.code, options.process);
     this.#process.watchHosts((hosts) => this.#hosts.add(hosts));
@@ -300,8 +302,16 @@ export class Sandbox<C extends HostedCaller> {
     }
   }
 
+  /** Reports them together, as each request would wait for it otherwise. */
+  #reportSentTo(): void {
+    if (this.#sentTo.size === 0) return;
+    this.#hosts.add(this.#sentTo);
+    this.#sentTo = new Map();
+  }
+
   async #sampleUsage(): Promise<void> {
     this.#hosts.repeat();
+    this.#reportSentTo();
     const usage = await this.#process.sampleUsage();
     if (!usage) return;
     if (this.#ready) this.#options.onMemory?.(usage.memoryMb);
@@ -582,6 +592,7 @@ export class Sandbox<C extends HostedCaller> {
     this.#invocations.clear();
     this.#prefetch.release();
     this.#lookups.end();
+    this.#reportSentTo();
     this.#fetches.close();
     this.#process.kill();
   }

@@ -2,7 +2,6 @@
 // memory only, until the call has ended.
 
 import { Buffer } from "node:buffer";
-import { randomBytes } from "node:crypto";
 import type { SealedEntry, SealedUse, SendPlace } from "../../sealed.ts";
 
 const TOKEN_BYTES = 24;
@@ -44,9 +43,10 @@ export class SealedValues {
   give(given: GivenValue): SealedValue {
     const known = this.#values.find((one) => isSame(one, given));
     if (known) return known;
-    const placeholder = `sealed_${given.name}_${randomBytes(TOKEN_BYTES).toString("base64url")}`;
+    const token = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)).toBase64({ alphabet: "base64url" });
+    const placeholder = `sealed_${given.name}_${token}`;
     const added: SealedValue = { ...given, placeholder, ...(given.onUse && { isWatched: true }) };
-    this.#bytes += Buffer.byteLength(JSON.stringify(added));
+    this.#bytes += sizeOf(given) + placeholder.length;
     if (this.#bytes > VALUES_MAX_BYTES) {
       throw new Error("The call was given too many sealed secrets");
     }
@@ -62,6 +62,16 @@ export class SealedValues {
     this.#used.add(key);
     onUse(host, use);
   }
+}
+
+/** By what is given, which is the same for many calls. */
+const sizes = new WeakMap<GivenValue, number>();
+
+/** Returns the bytes of a value as JSON, without its placeholder. */
+function sizeOf(given: GivenValue): number {
+  let size = sizes.get(given);
+  if (size === undefined) sizes.set(given, size = Buffer.byteLength(JSON.stringify(given)));
+  return size;
 }
 
 function isSame(a: GivenValue, b: GivenValue): boolean {
