@@ -155,7 +155,7 @@ export default async (c, ctx) => {
   const results = { key, open };
   for (const [name, attempt] of Object.entries(attempts)) {
     let timer;
-    const late = new Promise((done) => timer = setTimeout(() => done("late"), 1_000));
+    const late = new Promise((done) => timer = setTimeout(() => done("late"), 3_000));
     results[name] = await Promise.race([late, attempt(c, ctx, key, open, { authorization: "Bearer " + key }, forged).catch((error) => String(error))]);
     clearTimeout(timer);
   }

@@ -235,8 +235,8 @@ const SHORT: FrameLimits = { payload: 64, body: 0 };
 /** For numbers, quotes, commas and words in addition to a payload's texts. */
 const FRAMING_BYTES = 128;
 const QUOTES_BYTES = 3;
-/** For a placeholder with the name of its secret, and a host with its port. */
-const ELSEWHERE_MAX_BYTES = 1_024;
+/** The characters of a placeholder with the name of its secret, and of a host with its port. */
+const ELSEWHERE_MAX_LENGTH = 600;
 
 /** The limits for frames from a sandbox. A larger frame violates the protocol, and is never read into memory whole. */
 export const TO_HOST_LIMITS: Readonly<Record<(typeof ToHost)[keyof typeof ToHost], FrameLimits>> = {
@@ -266,7 +266,7 @@ export const TO_HOST_LIMITS: Readonly<Record<(typeof ToHost)[keyof typeof ToHost
   [ToHost.FetchBodyEnd]: SHORT,
   [ToHost.FetchCredit]: SHORT,
   [ToHost.FetchAbort]: SHORT,
-  [ToHost.Elsewhere]: { payload: ELSEWHERE_MAX_BYTES, body: 0 },
+  [ToHost.Elsewhere]: { payload: ELSEWHERE_MAX_LENGTH * JSON_UNIT_BYTES + FRAMING_BYTES, body: 0 },
 };
 
 const START_BUFFER_BYTES = 16 * 1024;
