@@ -24,17 +24,37 @@ export function canonicalAddress(text: string): string | undefined {
 
 /** Parses an address or a network with its length in bits; undefined if it is neither. */
 export function parseRange(text: string): AddressRange | undefined {
+  const range = partsOf(text);
+  return range && rangeOf([range]);
+}
+
+/** Parses texts, of which those that are neither are left out, as one range: it parses an address once. */
+export function parseRanges(texts: readonly string[]): AddressRange {
+  return rangeOf(texts.map(partsOf).filter((range) => range !== undefined));
+}
+
+interface Range {
+  readonly network: ipaddr.IPv4 | ipaddr.IPv6;
+  readonly prefix: number;
+}
+
+function partsOf(text: string): Range | undefined {
   const [start, bits, ...more] = text.split("/");
   const network = parse(start!);
   if (!network || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) return undefined;
   const isMapped = network.kind() === "ipv4" && start!.includes(":");
   const length = network.toByteArray().length * 8;
   const prefix = bits === undefined ? length : Number(bits) - (isMapped ? 96 : 0);
-  if (prefix < 0 || prefix > length) return undefined;
+  return prefix < 0 || prefix > length ? undefined : { network, prefix };
+}
+
+function rangeOf(ranges: readonly Range[]): AddressRange {
   return {
     contains(address) {
       const other = parse(address);
-      return other?.kind() === network.kind() && other.match(network as ipaddr.IPv4 & ipaddr.IPv6, prefix);
+      return other !== undefined && ranges.some(({ network, prefix }) =>
+        other.kind() === network.kind() && other.match(network as ipaddr.IPv4 & ipaddr.IPv6, prefix)
+      );
     },
   };
 }

@@ -3,14 +3,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { coversHost, NET_ENTRY_PATTERN } from "../../src/core/functions/permissions.ts";
-import { mayReach, type NetRules } from "../../src/sandbox/process/net_flags.ts";
+import { type NetRules, reachable } from "../../src/sandbox/process/net_flags.ts";
 import { hostsIn, OTHER_HOSTS, readChecks } from "../../src/sandbox/process/permission_audit.ts";
+
+const mayReach = (rules: NetRules, host: string): boolean => reachable(rules)(host);
 
 const line = (value: string, permission = "net"): string =>
   `${JSON.stringify({ v: 1, datetime: "2026-11-30T05:43:11Z", permission, value })}\n`;
 
-/** Returns the hosts of a stream of these pieces. */
-async function read(pieces: readonly Uint8Array[]): Promise<Record<string, number>> {
+/** Returns the hosts of a stream of these pieces; `onHosts` is called before they are counted. */
+async function read(pieces: readonly Uint8Array[], onHosts = (): void => {}): Promise<Record<string, number>> {
   const found: Record<string, number> = {};
   const left = [...pieces];
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -23,6 +25,7 @@ async function read(pieces: readonly Uint8Array[]): Promise<Record<string, numbe
     },
   });
   const reader = readChecks(stream, (hosts) => {
+    onHosts();
     for (const [host, checks] of hosts) found[host] = (found[host] ?? 0) + checks;
   });
   reader.finish();
@@ -76,6 +79,16 @@ Deno.test("whatever is written, each host can be listed, and where it is cut int
   );
 });
 
+Deno.test("what is done with hosts may fail, and the stream is read to its end", async () => {
+  const encoder = new TextEncoder();
+  const pieces = ["a.example:1", "b.example:2", "c.example:3"].map((host) => encoder.encode(line(host)));
+  let calls = 0;
+  const found = await read(pieces, () => {
+    if (++calls < 3) throw new Error("the disk is full");
+  });
+  assert.deepEqual(found, { "c.example:3": 1 });
+});
+
 Deno.test("a host is reached only if the flags of its process allow it, and what is proposed covers it", () => {
   const rules = (net: NetRules["net"]): NetRules => ({
     net,
@@ -121,4 +134,34 @@ Deno.test("a host is reached only if the flags of its process allow it, and what
       [false, "a.example:1", false],
     ] as const
   ) assert.equal(coversHost(net, host), covered, `${net} ${host}`);
+});
+
+Deno.test("the rules are read once, however many hosts a process asks for", () => {
+  let reads = 0;
+  const net = Array.from({ length: 100 }, (_, n) => `10.1.${n}.7:443`);
+  const rules: NetRules = {
+    get net() {
+      reads++;
+      return net;
+    },
+    get denied() {
+      reads++;
+      return ["192.0.2.0/24", "Bad.example"];
+    },
+    ownAddresses: ["10.0.0.5:8000"],
+    machineHosts: ["10.0.0.5"],
+    machineNames: new Map(),
+  };
+  const isReachable = reachable(rules);
+  const atFirst = reads;
+  for (let n = 0; n < 300; n++) {
+    for (const host of [`h${n}.example:443`, "bad.example:1", "192.0.2.9:1", `[fd00::${n}]:1`]) {
+      assert.ok(!isReachable(host), host);
+    }
+    assert.equal(isReachable(`10.1.${n}.7:443`), n < 100);
+  }
+  for (const odd of ["[::::]:1", "[...]:1", "999.999.999.999:1", "[1.2.3]:1", "1.2.3:4", "a..b:1"]) {
+    assert.ok(!isReachable(odd), odd);
+  }
+  assert.equal(reads, atFirst);
 });

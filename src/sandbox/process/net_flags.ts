@@ -1,6 +1,6 @@
 // Builds Deno's flags for the connections that a sandbox process may make. Pure functions.
 
-import { parseRange } from "../../addresses.ts";
+import { parseRange, parseRanges } from "../../addresses.ts";
 
 /**
  * Hosts that a function may connect to only if it names them: this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3),
@@ -53,12 +53,22 @@ function namedEntries({ net, machineNames }: Pick<NetRules, "net" | "machineName
   });
 }
 
-/** Reports whether a process may connect to `host`, which has a port, by its name alone; its addresses may be denied. */
-export function mayReach(rules: NetRules, host: string): boolean {
-  if (closedEntries(rules).some((closed) => covers(closed, host))) return false;
-  const name = hostOf(host);
-  if (rules.net === true) return !rules.machineNames.has(name);
-  return namesHost(namedEntries(rules), name, Number(host.slice(name.length + 1)));
+/**
+ * Returns what reports whether a process may connect to a host, in lower case with its port, by its name alone; its
+ * addresses may be denied. The rules are read once: a handler can ask for any number of hosts.
+ */
+export function reachable(rules: NetRules): (host: string) => boolean {
+  const { net, machineNames } = rules;
+  const named = namedEntries(rules);
+  const closed = closedEntries(rules);
+  const closedNames = new Set(closed.map((entry) => entry.toLowerCase()));
+  const closedRanges = parseRanges(closed.map(withoutBrackets));
+  return (host) => {
+    const name = hostOf(host);
+    if (closedNames.has(host) || closedNames.has(name) || closedRanges.contains(withoutBrackets(name))) return false;
+    if (net === true) return !machineNames.has(name);
+    return namesHost(named, name, Number(host.slice(name.length + 1)));
+  };
 }
 
 /** Reports whether `net` names the host, IPv6 in brackets, with this port or any. */

@@ -5,7 +5,7 @@ import { acceptAuthenticated, createToken, TOKEN_BYTES } from "./channel.ts";
 import { type CodeConfig, type KeptContent, makeSandboxFolder, type SandboxFolder } from "./sandbox_dir.ts";
 import { type AllowedAccess, landlockArgs } from "./landlock.ts";
 import { machineNames } from "./machine_names.ts";
-import { mayReach, netFlags, type NetRules, tcpPorts } from "./net_flags.ts";
+import { netFlags, type NetRules, reachable, tcpPorts } from "./net_flags.ts";
 import { auditCommands, type CheckedHosts, OTHER_HOSTS, readChecks } from "./permission_audit.ts";
 import { withoutFramesOf } from "./stack_filter.ts";
 import { isAnalysisCache, type Runtime } from "./toolchain.ts";
@@ -169,12 +169,13 @@ const HOSTS_REMEMBERED_MAX = 500;
 
 /** Returns a filter for hosts to which the rules allow connections. */
 function allowedHosts(rules: NetRules): (hosts: CheckedHosts) => CheckedHosts {
+  let isReachable: ((host: string) => boolean) | undefined;
   const verdicts = new Map<string, boolean>([[OTHER_HOSTS, true]]);
   return (hosts) => {
     const allowed = new Map<string, number>();
     for (const [host, checks] of hosts) {
       const isNew = !verdicts.has(host);
-      if (isNew && verdicts.size < HOSTS_REMEMBERED_MAX) verdicts.set(host, mayReach(rules, host));
+      if (isNew && verdicts.size < HOSTS_REMEMBERED_MAX) verdicts.set(host, (isReachable ??= reachable(rules))(host));
       const name = verdicts.has(host) ? host : OTHER_HOSTS;
       if (verdicts.get(name)) allowed.set(name, (allowed.get(name) ?? 0) + checks);
     }
