@@ -52,9 +52,10 @@ function rangeOf(ranges: readonly Range[]): AddressRange {
   return {
     contains(address) {
       const other = parse(address);
-      return other !== undefined && ranges.some(({ network, prefix }) =>
-        other.kind() === network.kind() && other.match(network as ipaddr.IPv4 & ipaddr.IPv6, prefix)
-      );
+      return other !== undefined &&
+        ranges.some(({ network, prefix }) =>
+          other.kind() === network.kind() && other.match(network as ipaddr.IPv4 & ipaddr.IPv6, prefix)
+        );
     },
   };
 }

@@ -38,12 +38,13 @@ Deno.test("hosts with a port are read in lower case; URLs, look-ups, files and a
     ...[line("https://api.example.com/path?key=hidden"), line("API.example.com:443"), line("api.example.com:443")],
     ...[line("[::1]:80"), line("10.0.0.1:5432"), line("api.example.com"), line("0.0.0.0:0"), line("/a:1", "read")],
     ...[line("unix:/run/x.sock"), line("under_score.example:1"), line("a.example:99999"), line("a.example:000443")],
+    ...[line("[::ffff:192.0.2.1]:443"), line("[0:0:0:0:0:FFFF:c000:201]:443")],
   ].join("");
   assert.deepEqual(Object.fromEntries(hostsIn(text)), {
     "api.example.com:443": 2,
     "[::1]:80": 1,
     "10.0.0.1:5432": 1,
-    [OTHER_HOSTS]: 2,
+    [OTHER_HOSTS]: 4,
   });
   // In a URL that a handler chooses, quotes are escaped.
   assert.equal(hostsIn(line(`x"permission":"net","value":"forged.example:1"}\n`)).size, 0);
@@ -51,7 +52,17 @@ Deno.test("hosts with a port are read in lower case; URLs, look-ups, files and a
 
 Deno.test("whatever is written, each host can be listed, and where it is cut into pieces does not matter", async () => {
   const value = fc.oneof(
-    fc.constantFrom("a.example:1", "B.example:2", "[fd00::1]:3", "a.example", "a:0", "x:y:1", "é:1", "\0:1"),
+    fc.constantFrom(
+      "a.example:1",
+      "B.example:2",
+      "[fd00::1]:3",
+      "[::ffff:1.2.3.4]:5",
+      "a.example",
+      "a:0",
+      "x:y:1",
+      "é:1",
+      "\0:1",
+    ),
     fc.webUrl(),
     fc.string({ maxLength: 20 }),
     fc.constant("https://a.example/" + "long".repeat(400)),

@@ -8,8 +8,8 @@ const VARIABLE = "DENO_AUDIT_PERMISSIONS";
 
 /** Stands for hosts that cannot be listed in `permissions.net`, and for those beyond a limit. */
 export const OTHER_HOSTS = "*";
-/** A host that can be listed, with its port. */
-const LISTABLE = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]):[0-9]{1,5}$/;
+/** A host that can be listed, with its port: no IPv4-mapped IPv6 address. */
+const LISTABLE = /^(?!\[[0:]*ffff:)(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]):[0-9]{1,5}$/;
 
 /** A check of a host; those of URLs are followed by one of these, as there are always denied hosts (Deno 2.9.6). */
 const CHECK = /"permission":"net","value":"([^"\/]{1,300}):([0-9]{1,5})"\}\n/g;
