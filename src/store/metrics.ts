@@ -53,8 +53,6 @@ export interface FailingRow {
   readonly failures: number;
 }
 
-export type SubjectKind = "functions" | "keys";
-
 export interface SubjectCalls {
   readonly functionId: Subject;
   readonly calls: number;
@@ -82,11 +80,11 @@ export interface MetricStore {
   /** Returns at most `limit` functions with the most calls that failed or timed out since `from`. */
   failing(resolution: Resolution, from: number, limit: number): FailingRow[];
 
-  /** Returns the number of calls of each function, or of each key, since `from`. */
-  callsOfEach(kind: SubjectKind, resolution: Resolution, from: number): SubjectCalls[];
+  /** Returns the number of calls of each function and of each key since `from`. */
+  callsOfEach(resolution: Resolution, from: number): SubjectCalls[];
 
   /** Like `callsOfEach`, without calls to other nodes. */
-  ownCallsOfEach(kind: SubjectKind, resolution: Resolution, from: number): SubjectCalls[];
+  ownCallsOfEach(resolution: Resolution, from: number): SubjectCalls[];
 
   /** Writes a row, replacing the one for the same period and function. */
   put(resolution: Resolution, row: MetricRow): void;
@@ -114,9 +112,8 @@ const TABLES = ["metrics", "node_metrics"];
 
 const of = (table: string, columns: string) =>
   `SELECT ${columns} FROM ${table} WHERE length_ms = ?1 AND function_id = ?2 AND at >= ?3`;
-const IDS = { functions: "function_id > 0", keys: "function_id < 0" } as const;
-const since = (table: string, columns: string, kind: SubjectKind = "functions") =>
-  `SELECT ${columns} FROM ${table} INDEXED BY ${table}_by_time WHERE length_ms = ?1 AND at >= ?2 AND ${IDS[kind]}`;
+const since = (table: string, columns: string, ids = "function_id > 0") =>
+  `SELECT ${columns} FROM ${table} INDEXED BY ${table}_by_time WHERE length_ms = ?1 AND at >= ?2 AND ${ids}`;
 
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createMetricStore(db: Database): MetricStore {
@@ -141,19 +138,16 @@ export function createMetricStore(db: Database): MetricStore {
        UNION ALL ${since("node_metrics", "function_id, calls, errors, timeouts")}
      ) GROUP BY function_id HAVING failures > 0 ORDER BY failures DESC, function_id LIMIT ?3`,
   );
-  const callsOfEach = (kind: SubjectKind) =>
-    db.prepare(
-      `SELECT functionId, sum(calls) AS calls FROM (
-         ${since("metrics", "function_id AS functionId, calls", kind)}
-         UNION ALL ${since("node_metrics", "function_id AS functionId, calls", kind)}
-       ) GROUP BY functionId`,
-    );
-  const ownCallsOfEach = (kind: SubjectKind) =>
-    db.prepare(`${since("metrics", "function_id AS functionId, sum(calls) AS calls", kind)} GROUP BY function_id`);
-  const calls = {
-    functions: { all: callsOfEach("functions"), own: ownCallsOfEach("functions") },
-    keys: { all: callsOfEach("keys"), own: ownCallsOfEach("keys") },
-  };
+  const each = `function_id <> ${ALL_FUNCTIONS}`;
+  const callsOfEach = db.prepare(
+    `SELECT functionId, sum(calls) AS calls FROM (
+       ${since("metrics", "function_id AS functionId, calls", each)}
+       UNION ALL ${since("node_metrics", "function_id AS functionId, calls", each)}
+     ) GROUP BY functionId`,
+  );
+  const ownCallsOfEach = db.prepare(
+    `${since("metrics", "function_id AS functionId, sum(calls) AS calls", each)} GROUP BY function_id`,
+  );
   const put = db.prepare(
     `INSERT OR REPLACE INTO metrics (length_ms, function_id, at, calls, errors, timeouts, refusals, duration_us,
        longest_us, sandbox_starts, secret_reads, secret_read_us, background_calls, background_errors, background_us,
@@ -191,9 +185,9 @@ export function createMetricStore(db: Database): MetricStore {
     failing: (resolution: Resolution, from: number, limit: number): FailingRow[] =>
       all<FailingRow & Row>(failing, RESOLUTIONS[resolution], from, limit),
 
-    callsOfEach: (kind, resolution, from) => all<SubjectCalls & Row>(calls[kind].all, RESOLUTIONS[resolution], from),
+    callsOfEach: (resolution, from) => all<SubjectCalls & Row>(callsOfEach, RESOLUTIONS[resolution], from),
 
-    ownCallsOfEach: (kind, resolution, from) => all<SubjectCalls & Row>(calls[kind].own, RESOLUTIONS[resolution], from),
+    ownCallsOfEach: (resolution, from) => all<SubjectCalls & Row>(ownCallsOfEach, RESOLUTIONS[resolution], from),
 
     put(resolution: Resolution, row: MetricRow): void {
       put.run(

@@ -14,7 +14,6 @@ import {
   type Resolution,
   RESOLUTIONS,
   type Subject,
-  type SubjectKind,
 } from "../store/metrics.ts";
 import type { BestEffort } from "../best_effort.ts";
 import { addPacked, packHistogram } from "./histogram.ts";
@@ -71,6 +70,13 @@ interface Ended {
 export interface Point {
   readonly at: number;
   readonly tally: Tally;
+}
+
+/** The busiest of some kind. */
+export interface Busiest<Id> {
+  readonly listed: readonly (readonly [Id, Summary])[];
+  /** Whether there are others. */
+  readonly more: boolean;
 }
 
 export class Metrics {
@@ -155,21 +161,10 @@ export class Metrics {
   }
 
   /**
-   * Returns the summaries of the `limit` functions with the most calls since `sinceMs`, the busiest first. `more` says
-   * that there are others. They are ranked by whole hours or days of the last 14 days at most.
+   * Returns the summaries of the `limit` functions, and of the `limit` API keys, with the most calls since `sinceMs`, the
+   * busiest first. They are ranked by whole hours or days of the last 14 days at most.
    */
-  busiest(sinceMs: number, limit: number): { functions: [FunctionId, Summary][]; more: boolean } {
-    const { found, more } = this.#busiest("functions", sinceMs, limit);
-    return { functions: found as [FunctionId, Summary][], more };
-  }
-
-  /** The same for API keys. */
-  busiestKeys(sinceMs: number, limit: number): { keys: [KeyId, Summary][]; more: boolean } {
-    const { found, more } = this.#busiest("keys", sinceMs, limit);
-    return { keys: found.map(([subject, summary]) => [keyIdOf(subject as KeySubject), summary]), more };
-  }
-
-  #busiest(kind: SubjectKind, sinceMs: number, limit: number) {
+  busiest(sinceMs: number, limit: number): { functions: Busiest<FunctionId>; keys: Busiest<KeyId> } {
     this.flush();
     const { store, attempt, now } = this.#options;
     const coarse = RANKED_BY[this.#resolutionSince(sinceMs)];
@@ -177,18 +172,24 @@ export class Metrics {
     const calls = new Map<FunctionId | KeySubject, number>();
     attempt(() => {
       // Hours and days of other nodes have what was counted until they passed them on.
-      const minutes = store.ownCallsOfEach(kind, "minutes", Math.max(from, store.rolledTo()));
-      for (const row of [...store.callsOfEach(kind, coarse, from), ...minutes]) {
+      const minutes = store.ownCallsOfEach("minutes", Math.max(from, store.rolledTo()));
+      for (const row of [...store.callsOfEach(coarse, from), ...minutes]) {
         const subject = row.functionId as FunctionId | KeySubject;
         calls.set(subject, (calls.get(subject) ?? 0) + row.calls);
       }
     });
-    const ranked = [...calls].sort(([, a], [, b]) => b - a).slice(0, limit);
-    return {
-      found: ranked.map(([subject]): [FunctionId | KeySubject, Summary] => [subject, this.summary(subject, sinceMs)])
+    const of = <S extends FunctionId | KeySubject>(counted: readonly (readonly [S, number])[]) => ({
+      listed: counted.toSorted(([, a], [, b]) => b - a).slice(0, limit)
+        .map(([subject]): [S, Summary] => [subject, this.summary(subject, sinceMs)])
         .filter(([, summary]) => summary.calls > 0)
         .sort(([, a], [, b]) => b.calls - a.calls),
-      more: calls.size > limit,
+      more: counted.length > limit,
+    });
+    const all = [...calls];
+    const keys = of(all.filter((entry): entry is [KeySubject, number] => !isFunctionId(entry[0])));
+    return {
+      functions: of(all.filter((entry): entry is [FunctionId, number] => isFunctionId(entry[0]))),
+      keys: { ...keys, listed: keys.listed.map(([subject, summary]) => [keyIdOf(subject), summary]) },
     };
   }
 

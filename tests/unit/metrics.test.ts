@@ -72,7 +72,10 @@ Deno.test("a percentile of all functions is that of all their calls, not a mean 
     const { p50Ms, p95Ms, p99Ms, maxMs } = metrics.summary(undefined, START);
     for (const ms of [p50Ms, p95Ms, p99Ms]) assert.ok(Math.abs(ms! - 1) < 0.016, `${ms}`);
     assert.equal(maxMs, 1_000);
-    assert.deepEqual(metrics.busiest(START, 9).functions.map(([id, { calls }]) => [id, calls]), [[a, 99], [b, 1]]);
+    assert.deepEqual(metrics.busiest(START, 9).functions.listed.map(([id, { calls }]) => [id, calls]), [[a, 99], [
+      b,
+      1,
+    ]]);
   }));
 
 Deno.test("the busiest functions come first, by what they were called since, however long ago that is", () =>
@@ -82,8 +85,8 @@ Deno.test("the busiest functions come first, by what they were called since, how
         for (let call = 0; call < count; call++) metrics.ended(n + 1 as FunctionId, "ok", 5);
       });
     const busiest = (sinceMs: number, limit = 9) => {
-      const { functions, more } = metrics.busiest(START + sinceMs, limit);
-      return [...functions.map(([id, summary]) => [id, summary.calls]), ...(more ? ["more"] : [])];
+      const { listed, more } = metrics.busiest(START + sinceMs, limit).functions;
+      return [...listed.map(([id, summary]) => [id, summary.calls]), ...(more ? ["more"] : [])];
     };
     calls(9, 1, 2);
     clock.at = 30 * MINUTE;
@@ -110,7 +113,7 @@ Deno.test("calls are counted by key as well, added up to hours and days, and nev
     clock.at = 90 * MINUTE;
     metrics.ended(a, "error", 5, other);
     const calls = (of: Metrics) =>
-      of.busiestKeys(START, 9).keys.map(([id, { calls, p50Ms }]) => [id, calls, p50Ms! > 0]);
+      of.busiest(START, 9).keys.listed.map(([id, { calls, p50Ms }]) => [id, calls, p50Ms! > 0]);
     assert.deepEqual(calls(metrics), [[acme, 4, true], [other, 1, true]]);
     const { calls: count, timeouts, maxMs } = metrics.summary(keySubject(acme), START);
     assert.deepEqual([count, timeouts, maxMs], [4, 1, 30]);
@@ -120,7 +123,7 @@ Deno.test("calls are counted by key as well, added up to hours and days, and nev
       assert.equal(points[0]!.tally.refusals, 1);
     }
     const functions = [[a, 4], [b, 2]];
-    assert.deepEqual(metrics.busiest(START, 9).functions.map(([id, { calls }]) => [id, calls]), functions);
+    assert.deepEqual(metrics.busiest(START, 9).functions.listed.map(([id, { calls }]) => [id, calls]), functions);
     assert.equal(metrics.summary(undefined, START).calls, 6);
     assert.deepEqual([...metrics.totals().keys()], [a, b]);
     // Of a key that was revoked, too: ids are not used again.
@@ -131,7 +134,7 @@ Deno.test("beyond a thousand keys in a minute, calls are counted for functions a
   withMetrics(({ metrics, clock }) => {
     for (let n = 1; n <= 1_500; n++) metrics.ended(a, "ok", 5, n as KeyId);
     assert.equal(metrics.summary(a, START).calls, 1_500);
-    assert.equal(metrics.busiestKeys(START, 2_000).keys.length, 1_000);
+    assert.equal(metrics.busiest(START, 2_000).keys.listed.length, 1_000);
     clock.at = MINUTE;
     metrics.ended(a, "ok", 5, 1_500 as KeyId);
     assert.equal(metrics.summary(keySubject(1_500 as KeyId), START).calls, 1);
@@ -228,7 +231,7 @@ Deno.test("a deleted function leaves nothing of its own, even if a call of it en
     metrics.flush();
     metrics.forget(a);
     metrics.ended(a, "ok", 5);
-    assert.deepEqual(metrics.busiest(START, 9).functions.map(([id]) => id), [b]);
+    assert.deepEqual(metrics.busiest(START, 9).functions.listed.map(([id]) => id), [b]);
     assert.deepEqual([...metrics.totals().keys()], [b]);
     clock.at = HOUR + MINUTE;
     metrics.flush();

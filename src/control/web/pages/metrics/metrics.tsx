@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { FunctionId, KeyId } from "../../../../ids.ts";
 import { keySubject, RESOLUTIONS } from "../../../../store/metrics.ts";
-import { beginning } from "../../../../telemetry/metrics.ts";
+import { beginning, type Busiest } from "../../../../telemetry/metrics.ts";
 import { seriesOf, totalOf } from "../../../../telemetry/series.ts";
 import { summarize, type Summary, type Tally } from "../../../../telemetry/tally.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
@@ -96,6 +96,7 @@ export function addMetrics(web: Web, deps: WebDeps): void {
     const points = seriesOf(metrics, resolution, subject, from, to);
     const isEmpty = points.every(({ tally }) => tally.calls + tally.refusals + tally.sandboxStarts === 0);
     const rows = points.map(({ at, tally }) => ({ at, tally, summary: summarize(tally) }));
+    const busiest = subject === undefined ? metrics.busiest(from, LISTED_MAX) : undefined;
     const changes = isEmpty ? [] : changesOf(deps, shown, from, to);
     return page(c, {
       title: shown ? `Metrics of ${shown.name}` : key ? `Metrics of ${names.ofKey(key.id)}` : "Metrics",
@@ -126,8 +127,8 @@ export function addMetrics(web: Web, deps: WebDeps): void {
                 <Changes changes={changes} />
               </>
             )}
-            {!shown && !key && <ByFunction {...metrics.busiest(from, LISTED_MAX)} deps={deps} range={range} />}
-            {!shown && !key && <ByKey {...metrics.busiestKeys(from, LISTED_MAX)} deps={deps} range={range} />}
+            {busiest && <ByFunction {...busiest.functions} deps={deps} range={range} />}
+            {busiest && <ByKey {...busiest.keys} deps={deps} range={range} />}
             {!isEmpty && (
               <>
                 <h2>Numbers</h2>
@@ -292,20 +293,18 @@ function Changes({ changes }: { changes: readonly Marked[] }) {
   );
 }
 
-function ByFunction({ functions, more, deps: { matrix }, range }: {
-  functions: readonly (readonly [FunctionId, Summary])[];
-  more: boolean;
+function ByFunction({ listed, more, deps: { matrix }, range }: Busiest<FunctionId> & {
   deps: WebDeps;
   range: Range;
 }) {
-  if (functions.length === 0) return null;
+  if (listed.length === 0) return null;
   return (
     <>
       <h2>By function</h2>
       <Summaries
         label="Calls by function"
         first="Function"
-        rows={functions}
+        rows={listed}
         name={(id) => <a href={`/web/metrics?function=${id}&range=${range}`}>{matrix.ownerName("function", id)}</a>}
       />
       {more && <p class="quiet">These are the {LISTED_MAX} functions with the most calls. Choose any other above.</p>}
@@ -313,20 +312,18 @@ function ByFunction({ functions, more, deps: { matrix }, range }: {
   );
 }
 
-function ByKey({ keys, more, deps: { names }, range }: {
-  keys: readonly (readonly [KeyId, Summary])[];
-  more: boolean;
+function ByKey({ listed, more, deps: { names }, range }: Busiest<KeyId> & {
   deps: WebDeps;
   range: Range;
 }) {
-  if (keys.length === 0) return null;
+  if (listed.length === 0) return null;
   return (
     <>
       <h2>By API key</h2>
       <Summaries
         label="Calls by API key"
         first="API key"
-        rows={keys}
+        rows={listed}
         name={(id) => {
           const name = names.ofKey(id);
           return name === null ? "a revoked key" : <a href={`/web/metrics?key=${id}&range=${range}`}>{name}</a>;
