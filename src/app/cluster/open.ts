@@ -9,6 +9,7 @@ import { createKeyringChanges, type KeyringChanges } from "../../cluster/keyring
 import { requireNewestKeyring } from "../../cluster/keyring/open_keyring.ts";
 import type { Entry } from "../../cluster/log/change_log.ts";
 import { LogPruned } from "../../cluster/log/errors.ts";
+import { PostgresSetupError } from "../../cluster/postgres/failures.ts";
 import { PostgresBlobs } from "../../cluster/postgres/postgres_blobs.ts";
 import { Replica } from "../../cluster/replica/replica.ts";
 import { SnapshotJob } from "../../cluster/snapshot_job.ts";
@@ -275,10 +276,8 @@ async function share({ founding, snapshots }: Joined, replica: Replica, dataDir:
 }
 
 /** This node's own database, which no other has, is then replaced at the next start. */
-function foundedByAnother(): AppError {
-  return new AppError(
-    "FoundedByAnother",
-    503,
+function foundedByAnother(): PostgresSetupError {
+  return new PostgresSetupError(
     "Another node has founded the cluster at the same time, as this one was slow. Start this node again: it then joins.",
   );
 }
