@@ -13,7 +13,8 @@ export interface View {
 /** Codes within codes that are decoded. The innermost one is among the encodings of a value. */
 const DEPTH_MAX = 2;
 /** No value of 8 bytes that is encoded twice is shorter. Most texts have no such run. */
-const RUN = /[\w+/-]{15,}/;
+const RUN_MIN = 15;
+const RUN = new RegExp(`[\\w+/-]{${RUN_MIN},}`);
 const RUNS = new RegExp(RUN.source, "g");
 const HEX = /[\da-f]{22,}/gi;
 /** Of what a run decodes to, as many characters of a code must follow one another; most runs are words or numbers. */
@@ -31,12 +32,15 @@ const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const BASE64: Code = { digits: digitsOf(`${DIGITS}+/`, `${DIGITS}-_`), group: 4, bitsPerCharacter: 6 };
 const HEXADECIMAL: Code = { digits: digitsOf("0123456789abcdef", "0123456789ABCDEF"), group: 2, bitsPerCharacter: 4 };
 
-/** What a decoded byte is: a character of a code, what UTF-16 has next to it, or something else. */
+/** What a decoded byte is: a character of a code, maybe one of a run, what UTF-16 has next to it, or something else. */
 const INNER = 1;
 const PADDING = 2;
+const IN_RUN = 4;
 const KINDS = new Uint8Array(256);
 KINDS[0] = PADDING;
-for (let byte = 0x21; byte < 0x7f; byte++) KINDS[byte] = INNER;
+for (let byte = 0x21; byte < 0x7f; byte++) {
+  KINDS[byte] = /[\w+/-]/.test(String.fromCharCode(byte)) ? INNER | IN_RUN : INNER;
+}
 
 /** `alphabets` have the digits in the order of their values. */
 function digitsOf(...alphabets: readonly string[]): Uint8Array {
@@ -68,45 +72,49 @@ export function within(outer: View, inner: readonly View[]): View[] {
 
 function addViews(views: View[], run: string, at: number, code: Code, depth: number): void {
   for (let skipped = 0; skipped < code.group; skipped++) {
-    const view = viewOfRun(skipped === 0 ? run : run.slice(skipped), at + skipped, code);
-    if (!mayHoldCode(view.bytes)) continue;
+    const decoded = decode(run, skipped, code);
+    if (!decoded) continue;
+    const view = viewOfRun(decoded.bytes, at + skipped, code);
     views.push(view);
-    if (depth < DEPTH_MAX) views.push(...within(view, codeViewsOf(latin1(view.bytes), depth + 1)));
+    if (depth < DEPTH_MAX && decoded.mayHoldRun) {
+      views.push(...within(view, codeViewsOf(latin1(view.bytes), depth + 1)));
+    }
   }
 }
 
-function mayHoldCode(bytes: Uint8Array): boolean {
-  let count = 0;
-  for (const byte of bytes) {
-    const kind = KINDS[byte];
-    if (kind === INNER) {
-      if (++count >= INNER_MIN) return true;
-    } else if (kind !== PADDING) count = 0;
-  }
-  return false;
-}
-
-function viewOfRun(run: string, at: number, code: Code): View {
-  const { bitsPerCharacter: bits } = code;
+function viewOfRun(bytes: Uint8Array, at: number, { bitsPerCharacter: bits }: Code): View {
   return {
-    bytes: decoded(run, code),
+    bytes,
     startOf: (index) => at + Math.floor(index * 8 / bits),
     endOf: (index) => at + Math.floor((index * 8 + 7) / bits) + 1,
   };
 }
 
-/** Returns the whole bytes of a run. For the short ones that most are, this takes less time than a call of the runtime. */
-function decoded(run: string, { digits, bitsPerCharacter: bits }: Code): Uint8Array {
-  const bytes = new Uint8Array(Math.floor(run.length * bits / 8));
-  let [collected, count, length] = [0, 0, 0];
-  for (let at = 0; at < run.length; at++) {
+/** Where runs are decoded, unless they are long. Most of them hold nothing, and a handler can print many. */
+const SCRATCH = new Uint8Array(16 * 1_024);
+
+/**
+ * Returns the whole bytes of a run from character `from` on; undefined if they cannot hold a value in a code. `mayHoldRun`
+ * is whether they may hold a run themselves.
+ */
+function decode(run: string, from: number, { digits, bitsPerCharacter: bits }: Code) {
+  const bytes = run.length > SCRATCH.length ? new Uint8Array(run.length) : SCRATCH;
+  let [collected, count, length, inner, mostInner, inRun, longestRun] = [0, 0, 0, 0, 0, 0, 0];
+  for (let at = from; at < run.length; at++) {
     collected = (collected << bits | digits[run.charCodeAt(at)]!) & 0xffff;
     count += bits;
     if (count < 8) continue;
     count -= 8;
-    bytes[length++] = collected >> count & 0xff;
+    const byte = collected >> count & 0xff;
+    bytes[length++] = byte;
+    const kind = KINDS[byte]!;
+    inner = kind & INNER ? inner + 1 : kind & PADDING ? inner : 0;
+    if (inner > mostInner) mostInner = inner;
+    inRun = kind & IN_RUN ? inRun + 1 : 0;
+    if (inRun > longestRun) longestRun = inRun;
   }
-  return bytes;
+  if (mostInner < INNER_MIN) return undefined;
+  return { bytes: bytes.slice(0, length), mayHoldRun: longestRun >= RUN_MIN };
 }
 
 export function latin1(bytes: Uint8Array): string {
