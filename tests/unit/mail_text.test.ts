@@ -60,6 +60,25 @@ Deno.test("each event has a subject that says what happened, and a text with its
   }
 });
 
+Deno.test("a mail about a canary says what was done with it", () => {
+  const canary = { ...DATA["secret.canary"], host: "evil.example:8443" };
+  for (
+    const [data, said] of [
+      [{ how: "read" }, "read by the function orders"],
+      [{ how: "revealed", functionName: null, revealedTo: { kind: "admin", name: "Ada" } }, "revealed to Ada"],
+      [{ how: "sent-to-host" }, "sent to the host evil.example:8443 by the function orders"],
+      [{ how: "blocked" }, "withheld from a request to the host evil.example:8443 by the function orders"],
+    ] as const
+  ) {
+    const { subject } = mailText({
+      messages: [messageOf("secret.canary", { ...canary, ...data })],
+      recipientsId: 4,
+      publicUrl: "",
+    });
+    assert.equal(subject, `[Crude Functions] The canary BAIT was ${said}`);
+  }
+});
+
 Deno.test("several announcements go in one mail, which stays small", () => {
   const messages = Array.from({ length: 1_000 }, (_, n) => messageOf(n % 10 ? "secret.due" : "function.failing"));
   const { subject, text } = mailText({ messages, publicUrl: "", recipientsId: 1 });

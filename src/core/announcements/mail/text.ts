@@ -41,14 +41,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
     page: functionPage,
   },
   "secret.canary": {
-    sentence: ({ name, how, functionName, revealedTo, count }) => {
+    sentence: ({ name, how, host, functionName, revealedTo, count }) => {
       if (count) return `Several canaries were read, sent out or revealed ${count} more times`;
       const who = functionName
         ? ` by the function ${named(functionName)}`
         : revealedTo?.name
         ? ` to ${named(revealedTo.name)}`
         : "";
-      return `The canary ${named(name)} was ${how === "sent" ? "sent out" : how}${who}`;
+      return `The canary ${named(name)} was ${canaryWords(how, host)}${who}`;
     },
     page: ({ secretId }) => secretId ? `/web/secrets/${secretId}/history` : "/web/audit",
   },
@@ -122,6 +122,20 @@ export function mailText({ messages, publicUrl, recipientsId }: MailTextOptions)
 
 function sentenceOf({ type, data }: { type: string; data: Data }): string {
   return KINDS[type]?.sentence(data) ?? type;
+}
+
+/** Says what was done with a canary: `by` someone follows. */
+function canaryWords(how: string, host: unknown): string {
+  switch (how) {
+    case "sent":
+      return "sent out";
+    case "sent-to-host":
+      return `sent to the host ${named(host)}`;
+    case "blocked":
+      return `withheld from a request to the host ${named(host)}`;
+    default:
+      return how;
+  }
 }
 
 function day(time: string): string {
