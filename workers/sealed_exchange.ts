@@ -3,6 +3,7 @@
 import {
   BodyMode,
   CHUNK_MAX_BYTES,
+  ELSEWHERE_HOST,
   type ElsewherePayload,
   FETCH_METHOD_MAX_LENGTH,
   FETCH_URL_MAX_LENGTH,
@@ -24,9 +25,6 @@ const { parse, stringify } = JSON;
 const ResponseClass = Response;
 const { defineProperties } = Object;
 const PRINTABLE = /^[\t\x20-\x7e]*$/;
-
-/** The host takes no longer one, with its port. */
-const HOST_MAX_LENGTH = 270;
 
 /** A request's body as it is sent. */
 export type SentBody =
@@ -147,7 +145,8 @@ export class SealedExchanges {
 
   /** Reports that a placeholder is sent to a host that is none of its own. */
   reportElsewhere(callId: number, placeholder: string, host: string): void {
-    if (host.length > HOST_MAX_LENGTH) return;
+    // The host ends the process that reports another one.
+    if (!ELSEWHERE_HOST.test(host)) return;
     this.#writer.send(ToHost.Elsewhere, callId, stringify([placeholder, host] satisfies ElsewherePayload));
   }
 

@@ -78,3 +78,32 @@ Deno.test("a sealed canary alerts when it is sent to a host, and when it was to 
   assert.ok(!server.logs().includes(VALUE));
   assert.ok(other.received.every(({ headers }) => !headers.x?.includes(VALUE)));
 });
+
+Deno.test("a placeholder in a URL without a host, or with an odd one, does not end the process", async () => {
+  await using server = await startApp();
+  const secret = {
+    name: "BAIT",
+    value: VALUE,
+    scope: "global",
+    sealed: true,
+    canary: true,
+    hosts: ["api.example.com"],
+  };
+  assert.equal((await server.api("POST", "/api/secrets", secret)).status, 201);
+  await deploy(
+    server,
+    "odd",
+    `const since = crypto.randomUUID();
+    export default async (c, ctx) => {
+      const key = await ctx.getSecret("BAIT");
+      const data = await (await fetch("data:text/plain," + key)).text();
+      const odd = ["http://a~b.invalid/", "http://a!$&'()*+,;=b.invalid/", "about:blank#", "blob:null/"];
+      for (const url of odd) await fetch(url + key).catch(() => {});
+      return c.json([data === key, since]);
+    };`,
+  );
+  const [first, second] = [await run(server, "/odd"), await run(server, "/odd")];
+  assert.deepEqual([first.status, second.status], [200, 200]);
+  assert.equal((first.body as unknown[])[0], true);
+  assert.deepEqual(first.body, second.body, "another process answered");
+});

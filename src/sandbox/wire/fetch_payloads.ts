@@ -4,6 +4,7 @@
 import { parsePayload } from "./payloads.ts";
 import {
   BodyMode,
+  ELSEWHERE_HOST,
   type ElsewherePayload,
   FETCH_METHOD_MAX_LENGTH,
   FETCH_URL_MAX_LENGTH,
@@ -14,8 +15,6 @@ import {
   ProtocolError,
 } from "./protocol.ts";
 
-/** Of a URL, with its port. */
-const HOST = /^[a-z0-9._:[\]-]{1,270}$/;
 const NUMBER_MAX = 0xffff_ffff;
 
 /** @throws ProtocolError */
@@ -39,7 +38,7 @@ export function parseFetch(payload: string): FetchPayload {
 /** @throws ProtocolError */
 export function parseElsewhere(payload: string): ElsewherePayload {
   const [placeholder, host] = parsePayload(payload);
-  if (typeof placeholder !== "string" || typeof host !== "string" || !HOST.test(host)) {
+  if (typeof placeholder !== "string" || typeof host !== "string" || !ELSEWHERE_HOST.test(host)) {
     throw new ProtocolError("a malformed report of a placeholder");
   }
   return [placeholder, host];

@@ -176,6 +176,9 @@ export type FetchedPayload = [fetch: number, status: number, statusText: string,
 /** `code` is the one that Node has for it, or empty. */
 export type FetchFailedPayload = [fetch: number, message: string, code: string];
 
+/** Hosts of URLs, with a port, that are reported: those of `data:` and the like have none. */
+export const ELSEWHERE_HOST = /^[a-z0-9._:[\]-]{1,270}$/;
+
 /** `host` is that of a URL, with its port. */
 export type ElsewherePayload = [placeholder: string, host: string];
 
