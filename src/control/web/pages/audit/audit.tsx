@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ACTIONS } from "../../../../actor.ts";
 import { auditQuery } from "../../../inputs/audit_schemas.ts";
 import { beforeCursor } from "../../../inputs/newest_first.ts";
-import { Empty, Pager } from "../../ui/components.tsx";
+import { Button, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { attempt, type Problems } from "../../shell/forms.ts";
@@ -18,6 +18,8 @@ const PAGE_SIZE = "50";
 /** Fields of the filter, as in the address. */
 const FIELDS = ["actor", "action", "subject", "from", "to"] as const;
 const LABELS = { actor: "Who", action: "What", subject: "About", from: "From", to: "To" };
+/** As entries show days; a browser's own field for days follows its language. */
+const DAY_FORMAT = "YYYY-MM-DD";
 type Filter = Readonly<Record<(typeof FIELDS)[number], string>>;
 
 /** Each kind of actions, followed by its actions. */
@@ -41,10 +43,7 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
       children: (
         <>
           <ProblemSummary problems={problems} labels={LABELS} />
-          <details class="filter-box" data-wide-open open={isFiltered}>
-            <summary>Filter</summary>
-            <FilterForm filter={filter} problems={problems} isFiltered={isFiltered} />
-          </details>
+          <FilterForm filter={filter} problems={problems} isFiltered={isFiltered} />
           {found.entries.length > 0
             ? (
               <ul class="audit" aria-label="Entries, the newest first">
@@ -58,7 +57,7 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
             )}
           <Pager next={next} what="entries" />
           <p class="quiet">
-            To check that no entry was altered, run <code>deno task cli audit verify</code>.
+            Days are those of UTC. To check that no entry was altered, run <code>deno task cli audit verify</code>.
           </p>
         </>
       ),
@@ -99,13 +98,13 @@ function FilterForm({ filter, problems, isFiltered }: {
   isFiltered: boolean;
 }) {
   return (
-    <form method="get" action="/web/audit" class="filter">
+    <form method="get" action="/web/audit" class="audit-filter" aria-label="Filter" novalidate>
       <TextField
         name="actor"
         label={LABELS.actor}
         value={filter.actor}
         problems={problems}
-        hint="An e-mail address, a key's name, or a kind such as key:5, operator, server"
+        placeholder="E-mail, key, key:5, server"
       />
       <SelectField
         name="action"
@@ -120,28 +119,26 @@ function FilterForm({ filter, problems, isFiltered }: {
         label={LABELS.subject}
         value={filter.subject}
         problems={problems}
-        hint="A name such as DATABASE_URL, or a kind such as secret:5, file"
+        placeholder="DATABASE_URL, secret:5, file"
       />
       <TextField
         name="from"
         label={LABELS.from}
-        type="date"
         value={filter.from}
         problems={problems}
-        hint="Day in UTC"
+        placeholder={DAY_FORMAT}
+        autocomplete="off"
       />
       <TextField
         name="to"
         label={LABELS.to}
-        type="date"
         value={filter.to}
         problems={problems}
-        hint="Including that day"
+        placeholder={DAY_FORMAT}
+        autocomplete="off"
       />
-      <div class="filter-buttons">
-        <button type="submit">Filter</button>
-        {isFiltered && <a href="/web/audit">Show all</a>}
-      </div>
+      <Button kind="secondary">Filter</Button>
+      {isFiltered && <ButtonLink href="/web/audit" kind="quiet">Show all</ButtonLink>}
     </form>
   );
 }
