@@ -98,7 +98,7 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
   await t.step("revoking names the secrets that go with it, and the line stops working", async () => {
     const { body: { keys } } = await server.api("GET", `/api/keys?groupId=${groupId}`);
     await createSecret(server, "TENANT_ID", "tenant-value-1", { scope: "key", keyId: keys[0].id });
-    await page.getByRole("link", { name: "Revoke" }).press("Enter");
+    await page.getByRole("link", { name: "Revoke", exact: true }).press("Enter");
     assert.match(await text(page, "main"), /Its secret is deleted with it.*TENANT_ID/s);
     assert.ok(!(await page.content()).includes("tenant-value-1"));
     assert.equal(await page.getByText("This is the last key").count(), 0);
@@ -132,6 +132,8 @@ Deno.test("a key can be made with its group, with a chosen value, and for a func
   await t.step("what is wrong is told at its field and what was typed is kept", async () => {
     await page.goto(`/web/keys/new?functionId=${functionId}`);
     assert.equal(await page.getByLabel("Group", { exact: true }).inputValue(), "new");
+    assert.equal(await page.getByLabel("Name of the new group").inputValue(), "callers");
+    assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "first-caller");
     await page.getByLabel("Name of the new group").fill("management");
     await page.getByLabel("Name", { exact: true }).fill("acme");
     await page.getByLabel("Value").fill("too short");
@@ -146,7 +148,8 @@ Deno.test("a key can be made with its group, with a chosen value, and for a func
 
   await t.step("then all of it is made, and the function requires the key from now on", async () => {
     await page.getByLabel("Name of the new group").fill("customers");
-    assert.ok(await page.getByLabel(/to call hello/).isChecked());
+    assert.ok(!await page.getByLabel(/to call hello/).isChecked(), "a public function stays public unless asked");
+    await page.getByLabel(/to call hello/).check();
     await page.getByRole("button", { name: "Create" }).click();
     assert.equal(await text(page, "#key-value"), value);
     assert.equal(await shell(await text(page, "#curl-line")), "hello name from customers");
@@ -202,4 +205,24 @@ Deno.test("many keys are paged and found, or none, on pages that fit and are acc
   await page.getByRole("link", { name: "All 53 keys of customers" }).click();
   await page.locator(".pager a").click();
   assert.equal(await page.getByRole("row").count(), 4);
+});
+
+Deno.test("keys of a group that are selected are revoked together", async () => {
+  await using server = await startApp();
+  const groupId = await createGroup(server, "customers");
+  for (const name of ["one", "two", "three"]) await createKey(server, groupId, name);
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/keys");
+  const revoke = page.getByRole("region", { name: "Keys of customers" }).locator("..").getByText("Revoke the selected");
+  assert.ok(!await revoke.isVisible());
+  await page.getByLabel("Select one").check();
+  await page.getByLabel("Select three").check();
+  await revoke.press("Enter");
+  await page.getByRole("heading", { name: "Revoke the selected keys?" }).waitFor();
+  await assertGoodEverywhere(page);
+  await page.getByRole("button", { name: "Revoke the checked keys" }).click();
+  assert.match(await text(page, "#notices"), /Revoked 2 keys\./);
+  const { body: { keys } } = await server.api("GET", `/api/keys?groupId=${groupId}`);
+  assert.deepEqual(keys.map(({ name }: { name: string }) => name), ["two"]);
 });

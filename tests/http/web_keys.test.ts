@@ -91,6 +91,68 @@ Deno.test("command lines name the host that functions have to themselves, and fo
   assert.deepEqual(await lines(2), [there, there, `${server.url}/api/functions`]);
 });
 
+Deno.test("several keys are revoked in one transaction: all that were chosen, or none", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const groupId = await createGroup(server, "customers");
+  const ids: number[] = [];
+  for (const name of ["a", "b", "c"]) ids.push((await createKey(server, groupId, name)).id);
+  await createSecret(server, "TENANT", "x", { scope: "key", keyId: ids[0]! });
+  const chosenOn = async (path: string) =>
+    [...(await admin.get(path)).text.matchAll(/name="key" value="([^"]*)"/g)].map(([, value]) => value!);
+
+  assert.match((await admin.get(`/web/keys/groups/${groupId}/delete`)).text, /Revoke its 3 keys/);
+  const all = await chosenOn(`/web/keys/selected?group=${groupId}`);
+  assert.equal(all.length, 3);
+  assert.deepEqual(await chosenOn("/web/keys/selected?id=99"), []);
+  for (const path of ["?id=x", "?id=-1", "?id=1e3"]) {
+    assert.equal((await admin.get(`/web/keys/selected${path}`)).status, 400, path);
+  }
+
+  // One that was changed meanwhile, one that is gone, and texts that no page has.
+  assert.equal((await server.api("PUT", `/api/keys/${ids[2]}`, { name: "changed" })).status, 200);
+  const post = (key: string[]) =>
+    admin.request("POST", "/web/keys/selected", {
+      body: new URLSearchParams([...key.map((value) => ["key", value]), ...ids.map((id) => ["shown", `${id}`])]),
+    });
+  for (const [key, status] of [[all, 412], [[...all.slice(1), "99 x"], 404], [[], 400], [["x"], 400]] as const) {
+    assert.equal((await post([...key])).status, status, key.join());
+    assert.deepEqual(await keysOf(server), ["bootstrap", "a", "b", "changed"]);
+  }
+
+  const { status, headers } = await post(await chosenOn(`/web/keys/selected?id=${ids[0]}&id=${ids[2]}`));
+  assert.deepEqual([status, headers.get("location")], [303, `/web/keys/groups/${groupId}`]);
+  assert.deepEqual(await keysOf(server), ["bootstrap", "b"]);
+  const { body: { secrets } } = await server.api("GET", "/api/secrets");
+  assert.deepEqual(secrets, []);
+  assert.match((await admin.get("/web/keys/selected?id=1")).text, /All keys that can use the API are among them/);
+});
+
+Deno.test("a public function stays public for whoever presses Create, and the key's page has its command", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const id = await deploy(server, "hello", "export default (c) => c.text('hello');");
+  const { text } = await admin.get(`/web/keys/new?functionId=${id}`);
+  assert.match(text, /value="callers"/);
+  assert.match(text, /value="first-caller"/);
+  assert.match(text, /hello is public now/);
+  assert.doesNotMatch(text, /name="letIn"[^>]*checked/);
+  const made = await admin.submit(`/web/keys/new?functionId=${id}`, {
+    groupId: "new",
+    group: "callers",
+    name: "first",
+  });
+  assert.match(made.text, /which is public: it answers calls without a key, too/);
+  assert.match(made.text, /<code>curl [^<]*\/run\/hello/);
+  assert.equal(await (await fetch(`${server.url}/run/hello`)).text(), "hello");
+  // One that requires keys already lets the new group in.
+  const { body: { keys: [, key] } } = await server.api("GET", "/api/keys");
+  assert.equal((await server.api("PUT", `/api/functions/${id}`, { keys: [key.groupId] })).status, 200);
+  assert.match((await admin.get(`/web/keys/new?functionId=${id}`)).text, /name="letIn"[^>]*checked/);
+  const shown = await admin.get(`/web/keys/${key.id}`);
+  assert.match(shown.text, new RegExp(`resolve\\?functionId=${id}&amp;keyId=${key.id}`));
+});
+
 Deno.test("the management group stays, however it is asked for", async () => {
   await using server = await startApp();
   const admin = await setUp(server);

@@ -451,7 +451,7 @@ class AccessService implements Access {
     if (name === MANAGEMENT_GROUP) return protectedGroup("deleted");
     const keys = this.#rows.countKeys(id);
     if (keys > 0) {
-      return conflict(`Group "${name}" still has ${keys} ${keys === 1 ? "key" : "keys"}. Delete them first.`);
+      return conflict(`Group "${name}" still has ${keys} ${keys === 1 ? "key" : "keys"}. Revoke them first.`);
     }
     const functions = this.#rows.functionsOfGroup(id);
     if (functions.length > 0) {

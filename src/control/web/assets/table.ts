@@ -27,6 +27,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "functions.css": css(() => import("../../../../static/functions.css", { with: { type: "text" } })),
   "history.css": css(() => import("../../../../static/history.css", { with: { type: "text" } })),
   "home.css": css(() => import("../../../../static/home.css", { with: { type: "text" } })),
+  "keys.css": css(() => import("../../../../static/keys.css", { with: { type: "text" } })),
   "logs.css": css(() => import("../../../../static/logs.css", { with: { type: "text" } })),
   "metrics.css": css(() => import("../../../../static/metrics.css", { with: { type: "text" } })),
   "pages.css": css(() => import("../../../../static/pages.css", { with: { type: "text" } })),

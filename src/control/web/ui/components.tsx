@@ -50,11 +50,17 @@ export function Ago({ ms, now }: { ms: number; now: number }) {
 }
 
 /** A text to copy, such as a command, with a button that copies it. */
-export function CopyLine({ id, text, label }: { id: string; text: string; label: string }) {
+export function CopyLine({ id, text, label, isPrimary = false }: {
+  id: string;
+  text: string;
+  label: string;
+  /** Whether to copy it is what the page is for. */
+  isPrimary?: boolean;
+}) {
   return (
     <div class="copy-line">
       <pre id={id}><code>{text}</code></pre>
-      <button type="button" class="secondary" data-copy={id} aria-label={label}>
+      <button type="button" class={isPrimary ? undefined : "secondary"} data-copy={id} aria-label={label}>
         <Icon name="copy" />
         Copy
       </button>

@@ -7,7 +7,7 @@ import type { Version } from "../../../../versions.ts";
 import type { GroupSummary } from "../../../../store/access.ts";
 import { groupChange, newGroup } from "../../../inputs/key_schemas.ts";
 import { Altered } from "../../ui/altered.tsx";
-import { FormActions } from "../../ui/components.tsx";
+import { ButtonLink, FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, type Difference, differences, VersionField } from "../../ui/conflict.tsx";
@@ -16,7 +16,7 @@ import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { parsePositiveInt, plural } from "../../ui/format.ts";
-import { GroupFacts, KeysOfGroup } from "./lists.tsx";
+import { GroupFacts, KeysOfGroup, SELECTED } from "./lists.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 
 /** How many functions of a group are listed. */
@@ -81,6 +81,7 @@ function groupPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<GroupSumma
   const { id, name } = group;
   return page(c, {
     title: `Group ${name}`,
+    styles: ["keys.css"],
     actions: (
       <>
         <a class="button secondary" href={`/web/secrets/new?scope=group&groupId=${id}`}>Add secret</a>
@@ -89,9 +90,6 @@ function groupPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<GroupSumma
     ),
     children: (
       <>
-        <p>
-          <a href="/web/keys">All groups</a>
-        </p>
         <GroupFacts group={group} managing={isManaging(name, deps)} />
         <h2>Keys</h2>
         <KeysOfGroup c={c} deps={deps} groupId={id} />
@@ -172,9 +170,14 @@ function deletePage(
           <div class="warning" role="alert">
             <p>{reason}</p>
           </div>
-          <p>
-            <a href={`${PATH}/${group.id}`}>Back to the group</a>
-          </p>
+          <div class="actions">
+            {group.keys > 0 && group.name !== MANAGEMENT_GROUP && (
+              <ButtonLink href={`${SELECTED}?group=${group.id}`} kind="danger-quiet">
+                Revoke its {plural(group.keys, "key")} …
+              </ButtonLink>
+            )}
+            <ButtonLink href={`${PATH}/${group.id}`} kind="secondary">Back to the group</ButtonLink>
+          </div>
         </>
       ),
   }, problems ? 409 : 200);

@@ -4,9 +4,11 @@ import type { Context } from "hono";
 import { keyVersion, MANAGEMENT_GROUP } from "../../../../core/access/access.ts";
 import type { KeyId } from "../../../../ids.ts";
 import type { ListedKey } from "../../../../core/access/listing.ts";
+import { keySubject } from "../../../../store/metrics.ts";
+import { DAY_MS } from "../../../../time.ts";
 import { keyChange } from "../../../inputs/key_schemas.ts";
 import { Altered } from "../../ui/altered.tsx";
-import { Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
+import { ButtonLink, Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
 import { ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
@@ -14,7 +16,8 @@ import { fieldText, redirect } from "../../shell/forms.ts";
 import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { parsePositiveInt, plural } from "../../ui/format.ts";
+import { count, parsePositiveInt, plural } from "../../ui/format.ts";
+import { FUNCTIONS_LISTED, KeyFunctions } from "./functions.tsx";
 import { LastUsed, Preview, secretsOf } from "./lists.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 
@@ -54,16 +57,23 @@ function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, V
   const { subject: key, status } = form;
   return page(c, {
     title: `API key ${key.name}`,
+    styles: ["keys.css"],
     trail: [[`/web/keys/groups/${key.groupId}`, key.groupName]],
     actions: (
       <>
-        <a class="button secondary" href={`/web/keys/${key.id}/revoke`}>Revoke</a>
-        <a class="button" href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</a>
+        <ButtonLink href={`/web/keys/${key.id}/revoke`} kind="danger-quiet">Revoke</ButtonLink>
+        <ButtonLink href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</ButtonLink>
       </>
     ),
     children: (
       <>
         <KeyFacts keyRow={key} deps={deps} />
+        <h2>Functions that it opens</h2>
+        <KeyFunctions
+          keyRow={key}
+          functions={deps.registry.ofGroup(key.groupId, FUNCTIONS_LISTED + 1)}
+          manages={deps.settings.get("api.access-groups").includes(key.groupName)}
+        />
         <h2>Name and description</h2>
         {deps.isAltered("api_keys", key.id)
           ? (
@@ -144,7 +154,8 @@ function LastKeyWarning() {
   );
 }
 
-function KeyFacts({ keyRow: key, deps: { access, now } }: { keyRow: ListedKey; deps: WebDeps }) {
+function KeyFacts({ keyRow: key, deps: { access, metrics, now } }: { keyRow: ListedKey; deps: WebDeps }) {
+  const { calls, errors } = metrics.summary(keySubject(key.id), now() - DAY_MS);
   return (
     <Facts>
       <Fact term="Group">
@@ -159,8 +170,15 @@ function KeyFacts({ keyRow: key, deps: { access, now } }: { keyRow: ListedKey; d
       <Fact term="Last used">
         <LastUsed at={key.lastUsedAt} now={now()} />
       </Fact>
+      <Fact term="Calls, last 24 hours">
+        <a href={`/web/metrics?key=${key.id}&range=two-days`}>{count(calls)}</a>
+        {errors > 0 && `, ${plural(errors, "error")}`}
+      </Fact>
       <Fact term="Secrets of this key">
         <a href={secretsOf(key.id)}>{plural(key.secrets, "secret")}</a>
+      </Fact>
+      <Fact term="Secrets that it has read">
+        <a href={`/web/secrets/exposure?keyId=${key.id}`}>Exposure</a>
       </Fact>
     </Facts>
   );

@@ -3,18 +3,21 @@
 
 import type { GroupWithKeys } from "../../../../core/access/listing.ts";
 import { AlteredBadge } from "../../ui/altered.tsx";
-import { Empty, Pager } from "../../ui/components.tsx";
+import { Badge, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
-import { count, parsePositiveInt } from "../../ui/format.ts";
+import { count, parsePositiveInt, plural } from "../../ui/format.ts";
 import { addGroups } from "./groups.tsx";
 import { addKey } from "./key.tsx";
 import { addNewKey } from "./new_key.tsx";
-import { GroupFacts, KEYS_PER_PAGE, KeyTable } from "./lists.tsx";
+import { KEYS_PER_PAGE, KeyTable, secretsOfGroup } from "./lists.tsx";
+import { addSelection } from "./selection.tsx";
 
 const GROUPS_PER_PAGE = 10;
 /** How many of the newest keys of each group are listed; the group's page lists all. */
 const KEYS_PER_GROUP = 5;
+/** Up to as many groups are unfolded. */
+const UNFOLDED_GROUPS = 5;
 /** With more keys, the page has a search field. */
 const SEARCH_FROM = 10;
 
@@ -28,6 +31,7 @@ export function addKeys(web: Web, deps: WebDeps): void {
       : <Found deps={deps} search={search} before={parsePositiveInt(c.req.query("before")) || undefined} />;
     return page(c, {
       title: "API Keys",
+      styles: ["keys.css"],
       actions: <Actions />,
       children: (
         <>
@@ -42,6 +46,7 @@ export function addKeys(web: Web, deps: WebDeps): void {
   });
 
   addNewKey(web, deps);
+  addSelection(web, deps);
   addGroups(web, deps);
   addKey(web, deps);
 }
@@ -49,8 +54,8 @@ export function addKeys(web: Web, deps: WebDeps): void {
 function Actions() {
   return (
     <>
-      <a class="button secondary" href="/web/keys/groups/new">Create group</a>
-      <a class="button" href="/web/keys/new">Create key</a>
+      <ButtonLink href="/web/keys/groups/new" kind="secondary">Create group</ButtonLink>
+      <ButtonLink href="/web/keys/new">Create key</ButtonLink>
     </>
   );
 }
@@ -71,35 +76,51 @@ function Groups({ deps, after }: { deps: WebDeps; after: number }) {
   const { groups, next } = deps.access.groupPage(after, GROUPS_PER_PAGE, KEYS_PER_GROUP);
   return (
     <>
-      {groups.map((group) => <Group deps={deps} group={group} />)}
+      {groups.map((group) => <Group deps={deps} group={group} isOpen={groups.length <= UNFOLDED_GROUPS} />)}
       <Pager next={next && `/web/keys?after=${next}`} what="groups" />
     </>
   );
 }
 
-function Group({ deps, group }: { deps: WebDeps; group: GroupWithKeys }) {
-  const { id, name, description, newest } = group;
+/** A line with the group's numbers, which unfolds to its newest keys. */
+function Group({ deps, group, isOpen }: { deps: WebDeps; group: GroupWithKeys; isOpen: boolean }) {
+  const { id, name, description, newest, keys, functions, secrets } = group;
+  const manages = deps.settings.get("api.access-groups").includes(name);
   return (
     <section aria-labelledby={`group-${id}`} class="group">
-      <h2 id={`group-${id}`}>
-        <a href={`/web/keys/groups/${id}`}>{name}</a> {deps.isAltered("key_groups", id) && <AlteredBadge />}
-      </h2>
-      {description && <p>{description}</p>}
-      <GroupFacts group={group} managing={deps.settings.get("api.access-groups").includes(name)} />
-      {newest.length === 0
-        ? (
-          <Empty>
-            <p>
-              No key yet. <a href={`/web/keys/new?group=${id}`}>Create the first key of {name}</a>
-            </p>
-          </Empty>
-        )
-        : <KeyTable label={`Keys of ${name}`} keys={newest} deps={deps} />}
-      {group.keys > newest.length && (
-        <p>
-          <a href={`/web/keys/groups/${id}`}>All {count(group.keys)} keys of {name}</a>
+      <details open={isOpen}>
+        <summary>
+          <h2 id={`group-${id}`}>{name}</h2> {deps.isAltered("key_groups", id) && <AlteredBadge />}{" "}
+          {manages && <Badge kind="warn">manages this server</Badge>}
+          <span class="group-numbers">
+            <span>{plural(keys, "key")}</span> <span>{plural(functions, "function")}</span>{" "}
+            <span>{plural(secrets, "secret")}</span>
+          </span>
+        </summary>
+        <p class="group-links">
+          {description && <span class="quiet">{description}</span>}
+          <a href={`/web/keys/groups/${id}`}>
+            {keys > newest.length ? `All ${count(keys)} keys of ${name}` : `Group ${name}`}
+          </a>
+          {secrets > 0 && <a href={secretsOfGroup(id)}>Secrets of {name}</a>}
         </p>
-      )}
+        {newest.length === 0
+          ? (
+            <Empty>
+              <p>
+                No key yet. <a href={`/web/keys/new?group=${id}`}>Create the first key of {name}</a>
+              </p>
+            </Empty>
+          )
+          : <KeyTable label={`Keys of ${name}`} keys={newest} deps={deps} />}
+      </details>
+      <ButtonLink
+        href={`/web/keys/new?group=${id}`}
+        kind="quiet"
+        icon="plus"
+        isSmall
+        label={`Create a key of ${name}`}
+      />
     </section>
   );
 }

@@ -5,35 +5,36 @@ import type { GroupId, KeyId } from "../../../../ids.ts";
 import type { ListedKey } from "../../../../core/access/listing.ts";
 import type { GroupSummary } from "../../../../store/access.ts";
 import { AlteredBadge } from "../../ui/altered.tsx";
-import { Ago, Badge, Empty, Pager, Time } from "../../ui/components.tsx";
+import { Ago, Badge, Button, ButtonLink, Empty, Fact, Facts, Pager } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import type { WebDeps, WebEnv } from "../../shell/deps.ts";
-import { parsePositiveInt, plural } from "../../ui/format.ts";
+import { count, parsePositiveInt, plural } from "../../ui/format.ts";
 
 export const KEYS_PER_PAGE = 50;
+/** Shows the keys that were selected in a list, to revoke them. */
+export const SELECTED = "/web/keys/selected";
 
-/** A line about a group: whether it manages the server, and its functions and secrets. */
-export function GroupFacts({ group: { id, functions, secrets }, managing }: {
+/** The numbers of a group's page. */
+export function GroupFacts({ group: { id, keys, functions, secrets }, managing }: {
   group: GroupSummary;
   /** Whether its keys may use the API. */
   managing: boolean;
 }) {
   return (
-    <p class="quiet">
+    <>
       {managing && (
-        <>
+        <p>
           <Badge kind="warn">manages this server</Badge>
-          {" "}
-        </>
+        </p>
       )}
-      {functions === 0
-        ? "No function requires it"
-        : `${plural(functions, "function")} ${functions === 1 ? "requires" : "require"} it`}
-      {" · "}
-      {secrets === 0
-        ? "no secrets of its own"
-        : <a href={`/web/secrets?scope=group&groupId=${id}`}>{plural(secrets, "secret")} of this group</a>}
-    </p>
+      <Facts>
+        <Fact term="Keys">{count(keys)}</Fact>
+        <Fact term="Functions that require it">{count(functions)}</Fact>
+        <Fact term="Secrets of its own">
+          {secrets === 0 ? "none" : <a href={secretsOfGroup(id)}>{plural(secrets, "secret")}</a>}
+        </Fact>
+      </Facts>
+    </>
   );
 }
 
@@ -58,6 +59,7 @@ export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: We
   );
 }
 
+/** Keys, each with a box to check, and the button that leads to revoking the checked ones. */
 export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGroup = false }: {
   label: string;
   keys: readonly ListedKey[];
@@ -65,44 +67,51 @@ export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGr
   withGroup?: boolean;
 }) {
   return (
-    <DataTable
-      label={label}
-      class="keys"
-      isStacked
-      rows={keys}
-      columns={[
-        {
-          label: "Name",
-          isRowHeader: true,
-          cell: ({ id, name, description }) => (
-            <>
-              <a href={`/web/keys/${id}`}>{name}</a> {isAltered("api_keys", id) && <AlteredBadge />}
-              {description && <small class="hint">{description}</small>}
-            </>
-          ),
-        },
-        withGroup && { label: "Group", cell: ({ groupName }) => groupName },
-        { label: "Value", cell: (key) => <Preview preview={access.preview(key)} /> },
-        { label: "Created", cell: ({ createdAt }) => <Time ms={createdAt} /> },
-        { label: "Last used", cell: ({ lastUsedAt }) => <LastUsed at={lastUsedAt} now={now()} /> },
-        {
-          label: "Secrets",
-          cell: ({ id, name, secrets }) =>
-            secrets === 0
-              ? <span class="quiet">none</span>
-              : (
-                <a href={secretsOf(id)} aria-label={`${plural(secrets, "secret")} of ${name}`}>
-                  {plural(secrets, "secret")}
-                </a>
-              ),
-        },
-        {
-          label: "Actions",
-          isLabelHidden: true,
-          cell: ({ id, name }) => <a href={`/web/keys/${id}/revoke`} aria-label={`Revoke ${name}`}>Revoke</a>,
-        },
-      ]}
-    />
+    <form method="get" action={SELECTED} class="key-list">
+      <DataTable
+        label={label}
+        class="keys"
+        isStacked
+        rows={keys}
+        columns={[
+          {
+            label: "Name",
+            isRowHeader: true,
+            cell: ({ id, name, description }) => (
+              <>
+                <input type="checkbox" name="id" value={String(id)} aria-label={`Select ${name}`} />{" "}
+                <a href={`/web/keys/${id}`}>{name}</a> {isAltered("api_keys", id) && <AlteredBadge />}
+                {description && <small class="hint">{description}</small>}
+              </>
+            ),
+          },
+          withGroup && { label: "Group", cell: ({ groupName }) => groupName },
+          { label: "Value", cell: (key) => <Preview preview={access.preview(key)} /> },
+          { label: "Last used", cell: ({ lastUsedAt }) => <LastUsed at={lastUsedAt} now={now()} /> },
+          { label: "Created", cell: ({ createdAt }) => <Ago ms={createdAt} now={now()} /> },
+          {
+            label: "Secrets",
+            isFigure: true,
+            cell: ({ id, name, secrets }) =>
+              secrets === 0
+                ? <span class="quiet">0</span>
+                : <a href={secretsOf(id)} aria-label={`${plural(secrets, "secret")} of ${name}`}>{count(secrets)}</a>,
+          },
+          {
+            label: "Actions",
+            isActions: true,
+            cell: ({ id, name }) => (
+              <ButtonLink href={`/web/keys/${id}/revoke`} kind="quiet" isSmall label={`Revoke ${name}`}>
+                Revoke
+              </ButtonLink>
+            ),
+          },
+        ]}
+      />
+      <p class="selection">
+        <Button kind="secondary">Revoke the selected …</Button>
+      </p>
+    </form>
   );
 }
 
@@ -117,4 +126,8 @@ export function LastUsed({ at, now }: { at: number | null; now: number }) {
 
 export function secretsOf(id: KeyId): string {
   return `/web/secrets?scope=key&keyId=${id}`;
+}
+
+export function secretsOfGroup(id: GroupId): string {
+  return `/web/secrets?scope=group&groupId=${id}`;
 }

@@ -71,11 +71,19 @@ export function addNewKey(web: Web, deps: WebDeps): void {
   formRoute(web, {
     path: "/web/keys/new",
     subject: (c) => functionOf(c, deps),
-    initial: (_, c): Values => {
+    initial: (target, c): Values => {
       const asked = parsePositiveInt(c.req.query("group"));
       const others = access.groups().filter(({ name }) => !settings.get("api.access-groups").includes(name));
       const groupId = asked ? String(asked) : String(others[0]?.id ?? NEW_GROUP);
-      return { groupId, group: "", name: "", description: "", value: "", letIn: true };
+      const suggested = asked || others.length > 0 ? { group: "", name: "" } : suggestedNames(access);
+      // A public function would begin to refuse the callers that it has: only who asks for that gets it.
+      return {
+        groupId,
+        ...suggested,
+        description: "",
+        value: "",
+        letIn: target !== undefined && target.keys.length > 0,
+      };
     },
     read: readValues,
     schema: toNewKey,
@@ -112,6 +120,12 @@ export function addNewKey(web: Web, deps: WebDeps): void {
     const created = await shown.confirm(c);
     return redirect(c, created ? `/web/keys/groups/${created.groupId}` : "/web/keys");
   });
+}
+
+/** Names for the first key of a caller; a group of that name may exist, and manage the server. */
+function suggestedNames(access: WebDeps["access"]): { group: string; name: string } {
+  const isTaken = access.groups().some(({ name }) => name === "callers");
+  return { group: isTaken ? "" : "callers", name: "first-caller" };
 }
 
 function newPage(
@@ -172,8 +186,15 @@ function newPage(
           <div class="field">
             <label for="letIn">
               <input type="checkbox" id="letIn" name="letIn" value="yes" checked={values.letIn} />
-              Require a key of this group, or of the groups required so far, to call {target.name}
+              {target.keys.length === 0
+                ? `Require a key of this group to call ${target.name}`
+                : `Require a key of this group, or of the groups required so far, to call ${target.name}`}
             </label>
+            {target.keys.length === 0 && (
+              <small class="hint">
+                {target.name} is public now. With this, calls without such a key are refused with 401.
+              </small>
+            )}
           </div>
         )}
         <FormActions submit="Create" cancel="/web/keys" />
@@ -242,6 +263,7 @@ function createdPage(c: Context<WebEnv>, deps: WebDeps, created: CreatedKey) {
   const target = created.functionId && functionIfThere(created.functionId, deps);
   return page(c, {
     title: `API key ${created.name}`,
+    styles: ["keys.css"],
     actions: (
       <a class="button secondary" href={`/web/secrets/new?scope=key&keyId=${created.id}`}>
         Add secret for this key
@@ -250,12 +272,14 @@ function createdPage(c: Context<WebEnv>, deps: WebDeps, created: CreatedKey) {
     children: (
       <>
         {created.problem && <p class="warning" role="alert">{created.problem}</p>}
-        <h2>Value</h2>
-        <p>
-          Copy it now and give it to the caller. It is stored encrypted, and no other page shows it. If it is lost,
-          create another key and revoke this one.
-        </p>
-        <CopyLine id="key-value" text={created.value.reveal()} label="Copy the value" />
+        <section class="card new-key" aria-labelledby="value-heading">
+          <h2 id="value-heading">Value</h2>
+          <CopyLine id="key-value" text={created.value.reveal()} label="Copy the value" isPrimary />
+          <p class="quiet">
+            Copy it now and give it to the caller. It is stored encrypted, and no other page shows it. If it is lost,
+            create another key and revoke this one.
+          </p>
+        </section>
         <h2>Use it</h2>
         <Usage deps={deps} created={created} groupName={group.name} target={target || undefined} />
         <Confirm c={c} action={CREATED_PATH} label="Done" />
@@ -270,13 +294,16 @@ function Usage({ deps: { registry, settings }, created, groupName, target }: {
   groupName: string;
   target: RegisteredFunction | undefined;
 }) {
-  const callable = target?.keys.includes(created.groupId) ? target : undefined;
+  const isPublic = target?.keys.length === 0;
+  const callable = isPublic || target?.keys.includes(created.groupId) ? target : undefined;
   const example = callable ?? registry.ofGroup(created.groupId, 20).find(({ enabled }) => enabled);
   if (example) {
     return (
       <>
         <p>
-          This command calls <a href={`/web/functions/${example.id}`}>{example.name}</a>:
+          This command calls <a href={`/web/functions/${example.id}`}>{example.name}</a>
+          {example === target && isPublic &&
+            `, which is public: it answers calls without a key, too, until its settings require a key of ${groupName}`}:
         </p>
         <CopyLine
           id="curl-line"
