@@ -100,7 +100,7 @@ Deno.test("one route may belong to functions of different methods", async () => 
   const other = { ...HELLO, name: "other", methods: ["POST"] };
   assert.equal((await server.api("POST", "/api/functions", other)).status, 201);
   const overlapping = await server.api("PUT", "/api/functions/2", { methods: ["POST", "GET"] });
-  assert.deepEqual([overlapping.status, overlapping.body.details], [409, { route: "is taken" }]);
+  assert.deepEqual([overlapping.status, overlapping.body.details], [409, { route: 'is taken by "hello"' }]);
   const unchanged = await server.api("GET", "/api/functions/2");
   assert.deepEqual(unchanged.body.function.methods, ["POST"]);
 });

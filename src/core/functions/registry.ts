@@ -295,7 +295,7 @@ class RegistryService implements Registry {
       const other = this.#rows.findByRoute(fields.routeKey, method);
       if (other && other.id !== self) {
         throw conflict(`${method} ${fields.route} is already answered by the function "${other.name}".`, {
-          route: "is taken",
+          route: `is taken by "${other.name}"`,
         });
       }
     }

@@ -194,7 +194,7 @@ class Comparison implements Replacement {
         names.set(place, name);
         if (other === undefined) continue;
         const message = `${method} ${route} is already answered by the function "${other}".`;
-        this.#report("route", name, conflict(message, { [this.#fieldOf(name, "route")]: "is taken" }));
+        this.#report("route", name, conflict(message, { [this.#fieldOf(name, "route")]: `is taken by "${other}"` }));
       }
     }
   }
