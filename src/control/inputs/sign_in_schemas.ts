@@ -1,6 +1,7 @@
 // Defines the schemas of e-mail addresses, names and passwords.
 
 import { z } from "zod";
+import { isCommonPassword } from "./common_passwords.ts";
 import { label, text } from "./fields.ts";
 
 export const PASSWORD_MIN_LENGTH = 12;
@@ -22,12 +23,13 @@ export function personName() {
   return text().transform((name) => name.trim()).pipe(label(NAME_MAX_LENGTH));
 }
 
-/** Only the length is required (NIST SP 800-63B, 3.1.1.2). */
+/** Only the length is required, and that it is none of those that are tried first (NIST SP 800-63B, 3.1.1.2). */
 function password() {
   const length = (text: string) => [...text.normalize("NFKC")].length;
   return text()
     .refine((text) => length(text) >= PASSWORD_MIN_LENGTH, `must have ${PASSWORD_MIN_LENGTH} characters or more`)
-    .refine((text) => length(text) <= PASSWORD_MAX_LENGTH, `must have at most ${PASSWORD_MAX_LENGTH} characters`);
+    .refine((text) => length(text) <= PASSWORD_MAX_LENGTH, `must have at most ${PASSWORD_MAX_LENGTH} characters`)
+    .refine((text) => !isCommonPassword(text), "must not be one that others would try first");
 }
 
 /** A password and its repetition, for the user with this address. */
