@@ -1,8 +1,10 @@
 // Who gets in to the admin pages: set-up, signing in and out, and what a session may do at the API.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { ADMIN, cookieName, type Page, setUp, setupForm, setupToken, Visitor } from "./admin.ts";
-import { set } from "./handlers.ts";
+import { deploy, set } from "./handlers.ts";
 import { startApp } from "./app.ts";
 
 Deno.test("the first user is created by the printed link alone, and by nobody afterwards", async () => {
@@ -76,6 +78,7 @@ Deno.test("what is wrong with a new user is told by field, and what was typed st
     [{ password: "👩‍🚀👩‍🚀", again: "👩‍🚀👩‍🚀" }, /12 characters or more/],
     [{ password: "x".repeat(257), again: "x".repeat(257) }, /at most 256 characters/],
     [{ password: "ADA@example.com", again: "ADA@example.com" }, /must not be the e-mail address/],
+    [{ password: "password1234", again: "password1234" }, /Password must not be one that others would try first/],
     [{ again: "another long password" }, /Password again is not the same/],
   ];
   for (const [wrong, message] of cases) {
@@ -477,5 +480,40 @@ Deno.test("a notice that another host planted is not shown, and two cookies of o
   assert.equal(await status(own), 200);
   for (const both of [`${own}; ${session}=planted`, `${session}=planted; ${own}`, `${own}; ${own}`]) {
     assert.equal(await status(both), 401, both);
+  }
+});
+
+Deno.test("an address that ends with a slash leads to its page, which may not exist", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const id = await deploy(server, "hello", "export default (c) => c.text('hello');");
+  const cases = [["/web/", "/web"], [`/web/functions/${id}/?a=b`, `/web/functions/${id}?a=b`], [
+    "/web//",
+    "/web",
+  ]] as const;
+  for (const [asked, to] of cases) {
+    const { status, headers } = await admin.get(asked);
+    assert.deepEqual([status, headers.get("location")], [302, to]);
+  }
+  assert.equal((await admin.submit("/web/nope/", {})).status, 404);
+  const other = await admin.get("/web/nope/");
+  assert.equal((await admin.get(other.headers.get("location")!)).status, 404);
+});
+
+Deno.test("pages ask for a browsing context of their own where browsers grant it", async () => {
+  await using server = await startApp();
+  const { port } = new URL(server.url);
+  // fetch() sets Host itself.
+  const policyOn = async (host: string) => {
+    const request = get(`${server.url}/web/sign-in`, { headers: { Host: host }, agent: false });
+    const [response] = await once(request, "response") as [IncomingMessage];
+    await response.resume().toArray();
+    return response.headers["cross-origin-opener-policy"];
+  };
+  for (const host of ["localhost", "127.0.0.1", "[::1]"]) {
+    assert.equal(await policyOn(`${host}:${port}`), "same-origin");
+  }
+  for (const host of ["cf.example.com", "127.0.0.1.example.com", "192.168.1.2"]) {
+    assert.equal(await policyOn(`${host}:${port}`), undefined);
   }
 });

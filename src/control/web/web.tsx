@@ -43,7 +43,13 @@ import { addUsers } from "./pages/users/users.tsx";
 export function createWeb(deps: WebDeps): Web {
   const web: Web = new Hono<WebEnv>();
   web.onError((error, c) => failure(error, c, deps));
-  web.notFound((c) => failure(new AppError("NotFound", 404, "This page does not exist."), c, deps));
+  web.notFound((c) => {
+    const { pathname, search } = new URL(c.req.url);
+    const isRead = c.req.method === "GET" || c.req.method === "HEAD";
+    // No page's address ends with a slash; those that people type do.
+    if (isRead && pathname.endsWith("/")) return c.redirect(pathname.replace(/\/+$/, "") + search, 302);
+    return failure(new AppError("NotFound", 404, "This page does not exist."), c, deps);
+  });
   web.use("*", async (c, next) => {
     c.set("requestId", deps.newRequestId());
     c.set("version", deps.version);

@@ -36,11 +36,17 @@ export const pageHeaders: MiddlewareHandler<WebEnv> = async (c, next) => {
   c.header("X-Content-Type-Options", "nosniff");
   c.header("X-Frame-Options", "DENY");
   c.header("Referrer-Policy", "same-origin");
-  c.header("Cross-Origin-Opener-Policy", "same-origin");
+  // Elsewhere browsers ignore it, and complain on each page.
+  if (c.env.secure || isLoopback(c.req.header("host") ?? "")) c.header("Cross-Origin-Opener-Policy", "same-origin");
   c.header("Cross-Origin-Resource-Policy", "same-origin");
   // Pages show secrets, so no cache may keep them.
   if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
 };
+
+/** Browsers trust this machine without TLS. */
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(host);
+}
 
 /** Refuses requests that another site's page makes a browser send with the admin's cookie. */
 export const sameOriginOnly: MiddlewareHandler<WebEnv> = async (c, next) => {
