@@ -49,12 +49,13 @@ Deno.test("the first steps know what is done, lead on, and end with an answer", 
   });
 
   let line = "";
-  await t.step("then the key, which is the only way in from now on", async () => {
+  await t.step("then the key, which is the only way in from now on, because that was asked for", async () => {
     await page.getByRole("link", { name: "First steps: 2 of 4 done" }).click();
     assert.match(await next(), /^Create an API key next/);
     await steps.getByRole("link", { name: "Create an API key" }).click();
     await page.getByLabel("Name of the new group").fill("customers");
     await page.getByLabel("Name", { exact: true }).fill("acme");
+    await page.getByLabel(/^Require a key of this group to call/).check();
     await page.getByRole("button", { name: "Create" }).click();
     line = await page.locator("#curl-line").textContent() ?? "";
     await page.getByRole("link", { name: "First steps: 3 of 4 done" }).click();
