@@ -100,7 +100,7 @@ export function phraseOf(row: AuditRow): { did: string; name: string } {
   // A row that another program altered may have any action.
   const phrase = PHRASES[row.action as Action] ?? { did: row.action };
   if (row.action === "sign-in.failed" && row.subjectKind === "api") {
-    return { did: "was refused by the API, with an API key that is unknown or not allowed", name: "" };
+    return { did: "was refused by the API: the API key is unknown or not allowed", name: "" };
   }
   if (phrase.one === undefined) return { did: phrase.did, name: "" };
   if (row.subjectName !== "") return { did: `${phrase.did} ${phrase.one}`, name: row.subjectName };
@@ -109,18 +109,25 @@ export function phraseOf(row: AuditRow): { did: string; name: string } {
 
 /** Returns the label of an action, or of a kind of actions, in the filter. */
 export function actionLabel(action: string): string {
-  const [kind, what] = action.split(".") as [string, string];
-  const noun = NOUNS[kind] ?? kind;
+  const [kind, what] = action.split(".") as [Kind, string];
+  const noun = NOUNS[kind];
   return what === "*" ? `${noun}: all` : `${noun} ${what}`;
 }
 
-const NOUNS: Readonly<Record<string, string>> = {
+type KindOf<A extends Action> = A extends `${infer K}.${string}` ? K : never;
+type Kind = KindOf<Action>;
+
+const NOUNS: Readonly<Record<Kind, string>> = {
   secret: "Secret",
   function: "Function",
   file: "File",
   code: "Code",
   "git-source": "Git source",
   webhook: "Webhook",
+  logs: "Logs",
+  package: "Package",
+  mail: "Mail",
+  database: "Database",
   "mail-server": "Mail server",
   "mail-recipients": "Recipients of mail",
   "key-group": "Key group",
