@@ -196,7 +196,7 @@ Deno.test("deployments say which one is live, and going back is rehearsed first"
     words(list.text),
     /Deployment 2 live .* Version 2 1 file created, 1 changed; 1 function created Deployment 1 /,
   );
-  assert.match(words((await visitor.get("/web")).text), /Last deployment just now Deployment 2: &lt;img/);
+  assert.match(words((await visitor.get("/web")).text), /Last deployments All deployments Deployment 2: &lt;img/);
   const one = await visitor.get("/web/deployments/1");
   assert.match(words(one.text), /not live Files created hello\.ts 0 files unchanged Functions created hello/);
   assert.doesNotMatch((await visitor.get("/web/deployments/2")).text, /Roll back to this/);
