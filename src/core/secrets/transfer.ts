@@ -187,7 +187,7 @@ class TransferService implements SecretTransfer {
   }
 
   async exportSome(actor: Actor, ids: readonly SecretId[], format: FileFormat): Promise<SecretExport> {
-    const rows = ids.map((id) => {
+    const rows = [...new Set(ids)].map((id) => {
       const row = this.#rows.find(id);
       if (!row) throw notFound("secret", id);
       return row;
