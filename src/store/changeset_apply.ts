@@ -1,7 +1,9 @@
 // Applies SQLite changesets by statements that are prepared once. SQLite's own function prepares them for each table of
 // each changeset again, which takes several times as long as what they do.
 
+import { randomBytes, randomUUID } from "node:crypto";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { SqlValue } from "../keyring/row_macs.ts";
 import { type RecordedValues, type RowChange, rowChanges } from "./changeset.ts";
 
 /** The primary error code of all violations of constraints: https://www.sqlite.org/rescode.html#constraint */
@@ -41,13 +43,22 @@ export class ChangesetApplier {
     changes.forEach((change, index) => {
       if (!this.#make(change)) waiting.push(change);
       if (changes[index + 1]?.table === change.table) return;
-      for (let before = Infinity; waiting.length > 0 && waiting.length < before;) {
-        before = waiting.length;
-        waiting = waiting.filter((one) => !this.#make(one));
-      }
+      waiting = this.#makeAll(waiting);
+      if (waiting.length === 0) return;
+      // Rows that exchange unique values: no order of single changes leads there.
+      waiting = this.#makeAll(waiting.map((one) => one.kind === "update" ? this.#table(one.table).park(one) : one));
       if (waiting.length > 0) throw new DivergedError("a constraint does not hold");
     });
     return changes;
+  }
+
+  /** Makes changes in an order that the constraints allow; returns those that no order allows. */
+  #makeAll(waiting: RowChange[]): RowChange[] {
+    for (let before = Infinity; waiting.length > 0 && waiting.length < before;) {
+      before = waiting.length;
+      waiting = waiting.filter((one) => !this.#make(one));
+    }
+    return waiting;
   }
 
   /** Returns false if a constraint does not hold now. @throws DivergedError */
@@ -84,6 +95,8 @@ class Table {
   readonly #name: string;
   readonly columns: readonly string[];
   readonly #key: readonly number[];
+  /** The columns of each unique index, by position. */
+  readonly #unique: readonly (readonly number[])[];
   /** By the positions of the columns that an update changes; there are as many as the program has kinds of updates. */
   readonly #updates = new Map<string, StatementSync>();
   #insert: StatementSync | undefined;
@@ -100,6 +113,27 @@ class Table {
     }[];
     this.columns = columns.map((column) => quoted(column.name));
     this.#key = columns.flatMap(({ pk }, index) => pk > 0 ? [index] : []);
+    const indices = db.prepare(
+      `SELECT json_group_array(column.cid) AS columns FROM pragma_index_list(?) list, pragma_index_info(list.name) column
+       WHERE list."unique" = 1 GROUP BY list.name`,
+    ).all(name) as { columns: string }[];
+    this.#unique = indices.map((index) => JSON.parse(index.columns) as number[]);
+  }
+
+  /**
+   * Gives the row of an update values that no other has, where the update changes unique ones, so that the others can
+   * have what it had. Deleting and inserting it instead would delete the rows that refer to it. Returns what is left of
+   * the update.
+   */
+  park(change: RowChange): RowChange {
+    const { values, after } = change;
+    const parked: SqlValue[] = [];
+    for (const columns of this.#unique) {
+      const changed = columns.find((index) => after![index] !== undefined);
+      if (changed !== undefined) parked[changed] = unlike(after![changed]!);
+    }
+    if (parked.length === 0 || !this.make({ ...change, after: parked })) return change;
+    return { ...change, values: values.map((value, index) => this.#key.includes(index) ? value : undefined) };
   }
 
   /** Returns false if there is no row with the values from before. */
@@ -146,6 +180,14 @@ class Table {
 
 function at(values: RecordedValues, indices: Iterable<number>): SQLInputValue[] {
   return [...indices].map((index) => values[index]!);
+}
+
+/** Returns a random value of the same type. */
+function unlike(value: SqlValue): SqlValue {
+  if (value === null) return null;
+  if (typeof value === "string") return randomUUID();
+  if (typeof value === "object") return randomBytes(32);
+  return -(2 ** 52) - randomBytes(6).readUIntBE(0, 6);
 }
 
 function quoted(name: string): string {
