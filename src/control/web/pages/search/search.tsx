@@ -31,7 +31,6 @@ export function addSearch(web: Web, deps: WebDeps, documents: Documents): void {
                 maxlength={SEARCH_MAX_LENGTH}
                 placeholder="Name, page, setting or request id"
                 autocomplete="off"
-                spellcheck={false}
                 autofocus
               />
               <button type="submit">Search</button>
