@@ -426,6 +426,7 @@ Deno.test("entries of a time are listed and downloaded, a line each, and none lo
   // Each may print so much in a second.
   await deploy(server, "others", code);
   await run(server, "/others?n=600");
+  while ((await kept(server, "?limit=1000")).length < 600);
   const before = new Date().toISOString();
   while (new Date().toISOString() === before);
   await run(server, "/lines?n=600");

@@ -65,7 +65,7 @@ async function shown(state: ClusterState): Promise<string> {
     await next();
   });
   addClusterPage(web, { cluster: () => state, now: () => STARTED } as WebDeps);
-  const html = await (await web.request("/web/cluster")).text();
+  const html = await (await web.request("/web/cluster", {}, { secure: false, port: 8000 })).text();
   return html.slice(html.indexOf("<main")).replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
 }
 

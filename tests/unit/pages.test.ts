@@ -21,11 +21,15 @@ const SHARED: readonly (readonly [markup: RegExp, component: string, exceptions:
   [/<dl class="facts"/, "Facts", {}],
   [/class="actions"/, "FormActions", {
     "sign_in/sign_in.tsx": "its second step has a link, not a button, to leave it",
+    "components/components.tsx": "shows buttons without a form",
+    "home/attention.tsx": "the links of an item, without a form",
+    "keys/groups.tsx": "links that lead on, without a form",
   }],
   [/class="pager"/, "Pager", {}],
   [/no-explicit-any/, "a type", {}],
   [/"problems" in /, "formRoute", {
     "audit/audit.tsx": "the filter is not posted",
+    "keys/selection.tsx": "its list is of the keys that were chosen, also after one is gone",
     "logs/logs.tsx": "the filter is not posted",
     "files/files.tsx": "an upload is saved file by file",
     "secrets/form.tsx": "the effect is another button of forms that formRoute handles",
