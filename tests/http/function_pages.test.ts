@@ -46,6 +46,10 @@ Deno.test("a function made with nothing but a name works at once, and shows how 
   // What a newcomer tries first sets no alarm off.
   assert.deepEqual((await server.api("GET", "/api/audit?action=response.*")).body.entries, []);
   assert.match((await visitor.get(path)).text, /set: global/);
+
+  const foreign = await visitor.post("/web/functions/new", { name: "Ünïcode 函数", methods: "GET", secrets: "*" });
+  assert.equal(foreign.status, 303, foreign.text);
+  assert.equal((await run(server, "/unicode")).status, 200);
 });
 
 Deno.test("a bad form comes back with what was typed, and each problem at its field; nothing is made", async () => {

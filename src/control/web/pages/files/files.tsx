@@ -29,6 +29,9 @@ export function addFiles(web: Web, deps: WebDeps): void {
 
   web.get(FILES_PATH, (c) => showFolder(c, deps, c.req.query("folder") ?? ""));
 
+  // The addresses of forms that were shown again with a problem.
+  for (const form of ["new", "upload"]) web.get(`${FILES_PATH}/${form}`, (c) => c.redirect(FILES_PATH, 302));
+
   formRoute(web, {
     path: `${FILES_PATH}/new`,
     read: (typed) => ({ path: fieldText(typed, "path").trim(), folder: fieldText(typed, "folder") }),

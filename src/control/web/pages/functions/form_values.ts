@@ -132,7 +132,9 @@ export function typedForm(typed: Typed): FunctionForm {
 
 /** Fills the fields that a new function may leave empty from its name. */
 export function completed(form: FunctionForm): FunctionForm {
-  const slug = form.name.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+  // Without the marks of letters: "Ünïcode" becomes "unicode".
+  const letters = form.name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const slug = letters.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
   if (slug === "") return form;
   return { ...form, handler: form.handler || `${slug}.ts`, route: form.route || `/${slug}` };
 }
