@@ -70,7 +70,7 @@ const PICTURES: readonly Picture[] = [
     name: "function",
     path: "/web/functions",
     width: 1280,
-    height: 1500,
+    height: 880,
     prepare: async (page) => {
       await page.getByRole("link", { name: "orders" }).click();
       await page.locator(".cm-content").focus();
