@@ -93,7 +93,7 @@ Deno.test("a replacement is refused with its field, and changes nothing", async 
   await put(server, HELLO, ENTRY);
   await put(server, "/api/functions/by-name/other", { ...ENTRY, route: "/other" });
   const taken = await put(server, HELLO, { ...ENTRY, route: "/other" });
-  assert.deepEqual([taken.status, taken.body.details], [409, { route: "is taken" }]);
+  assert.deepEqual([taken.status, taken.body.details], [409, { route: 'is taken by "other"' }]);
   const unknown = await put(server, HELLO, { ...ENTRY, keys: ["nowhere"] });
   assert.deepEqual([unknown.status, unknown.body.details], [404, { "keys.0": "does not exist" }]);
   const cases: [unknown, string[]][] = [
