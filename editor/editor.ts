@@ -155,6 +155,7 @@ function mount(area: HTMLTextAreaElement, extensions: Extension): EditorView {
         EditorState.tabSize.of(2),
         lintGutter(),
         theme,
+        EditorView.domEventHandlers({ beforeinput: replaceSelection }),
         EditorView.contentAttributes.of({
           tabindex: "0",
           "aria-label": `${label.textContent}. Press Escape, then Tab to leave the editor.`,
@@ -165,6 +166,20 @@ function mount(area: HTMLTextAreaElement, extensions: Extension): EditorView {
   });
   label.addEventListener("click", () => view.focus());
   return view;
+}
+
+/**
+ * Types over a selection. Left to Chromium, the new text gets the style of the old one, which the page's policy refuses
+ * with an error on the console.
+ */
+function replaceSelection({ inputType, data }: InputEvent, view: EditorView): boolean {
+  const { ranges, main: { from, to, empty } } = view.state.selection;
+  if (inputType !== "insertText" || data === null || empty || ranges.length > 1) return false;
+  const insert = () =>
+    view.state.update(view.state.replaceSelection(data), { userEvent: "input.type", scrollIntoView: true });
+  const isHandled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, data, insert));
+  if (!isHandled) view.dispatch(insert());
+  return true;
 }
 
 function language(path: string): Extension {
