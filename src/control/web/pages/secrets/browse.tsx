@@ -71,6 +71,7 @@ export function addBrowse(web: Web, deps: WebDeps): void {
           <a class="button secondary" href={`${SECRETS}/deleted`}>Deleted</a>
           <a class="button secondary" href={`${SECRETS}/exposure`}>Exposure</a>
           <a class="button secondary" href={`${SECRETS}/resolve`}>Resolve as…</a>
+          <a class="button secondary" href={`${SECRETS}/paste`}>Import</a>
           <a class="button" href={`${SECRETS}/new`}>Add Secret</a>
         </>
       ),
