@@ -24,6 +24,8 @@ const status = dialog.querySelector("[role=status]");
 
 let request;
 let timer;
+/** Enter was pressed before the results of what is typed came; it counts for the first of them. */
+let entered;
 
 /** Opens the palette; on the page that searches, its field takes the place of it. */
 function open() {
@@ -65,6 +67,9 @@ function show(options, refusal) {
   status.textContent = refusal ? problem.textContent : count === 1 ? "1 result" : `${count} results`;
   if (count === 0 && !refusal) problem.textContent = "Nothing fits.";
   choose(list.firstElementChild);
+  list.removeAttribute("aria-busy");
+  if (entered) follow(list.firstElementChild, entered.inNewTab);
+  entered = undefined;
 }
 
 function choose(option) {
@@ -84,6 +89,9 @@ function follow(option, inNewTab) {
 
 input.addEventListener("input", () => {
   clearTimeout(timer);
+  // The results are not those of this text any more.
+  list.setAttribute("aria-busy", "true");
+  entered = undefined;
   timer = setTimeout(search, TYPED_MS);
 });
 
@@ -97,8 +105,11 @@ input.addEventListener("keydown", (event) => {
     PageUp: Math.max(chosen - 8, 0),
   }[event.key];
   if (to !== undefined) choose(options[to]);
-  else if (event.key === "Enter" && !event.isComposing) follow(options[chosen], event.ctrlKey || event.metaKey);
-  else return;
+  else if (event.key === "Enter" && !event.isComposing) {
+    const inNewTab = event.ctrlKey || event.metaKey;
+    if (list.hasAttribute("aria-busy")) entered = { inNewTab };
+    else follow(options[chosen], inNewTab);
+  } else return;
   event.preventDefault();
 });
 
@@ -117,6 +128,7 @@ dialog.addEventListener("click", ({ target }) => {
 });
 dialog.addEventListener("close", () => {
   clearTimeout(timer);
+  entered = undefined;
   request?.abort();
 });
 

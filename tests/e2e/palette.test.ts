@@ -21,6 +21,9 @@ const field = (page: Page) => page.getByRole("combobox", { name: "Search everyth
 const options = (page: Page) => page.locator(".palette [role=option]");
 const chosen = (page: Page) => page.locator("[role=option][aria-selected=true]");
 
+/** Waits until the results are those of what is typed. */
+const settled = (page: Page) => page.locator("#palette-results:not([aria-busy])").waitFor();
+
 /** The chosen option is the one that the field names to screen readers. */
 async function assertChosen(page: Page, name: string): Promise<void> {
   await chosen(page).getByText(name, { exact: true }).waitFor();
@@ -52,6 +55,7 @@ Deno.test("the palette opens by the keyboard, finds, leads there, and gives the 
 
   await page.keyboard.press("Control+k");
   await page.keyboard.type("log");
+  await settled(page);
   await page.getByRole("option", { name: "Logs Page" }).waitFor();
   const names = await page.locator(".result-name").allTextContents();
   await assertChosen(page, names[0]!);

@@ -141,7 +141,6 @@ const TASKS: readonly Task[] = [
       await hands.press("Control+k");
       await page.getByRole("combobox").waitFor();
       await hands.paste(String(id));
-      await page.getByRole("option", { name: /request/i }).first().waitFor();
       await hands.press("Enter");
       await page.waitForURL(/requestId=/);
     },
