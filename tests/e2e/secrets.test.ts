@@ -207,6 +207,11 @@ Deno.test("selected secrets are copied, moved, exported and deleted together, or
   await page.getByRole("button", { name: "Copy", exact: true }).click();
   await page.getByRole("alert").getByText(/TWO/).waitFor();
   assert.deepEqual(await all(), before);
+  // What was not chosen is not chosen by the page that is shown again.
+  assert.deepEqual(
+    await Promise.all((await page.getByRole("checkbox", { name: /ONE|TWO/ }).all()).map((box) => box.isChecked())),
+    [true, true, false],
+  );
   await assertGoodEverywhere(page);
 
   await select("ONE", "THREE");

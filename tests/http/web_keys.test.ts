@@ -120,6 +120,13 @@ Deno.test("several keys are revoked in one transaction: all that were chosen, or
     assert.deepEqual(await keysOf(server), ["bootstrap", "a", "b", "changed"]);
   }
 
+  // The page that is shown again checks none that was not.
+  const refused = await post(all.slice(0, 2));
+  assert.equal(refused.status, 412);
+  const boxes = [...refused.text.matchAll(/name="key" value="(\d+)[^"]*"( checked)?/g)];
+  const checked = boxes.filter(([, , isChecked]) => isChecked).map(([, id]) => id).sort();
+  assert.deepEqual([boxes.length, checked], [3, all.slice(0, 2).map((value) => value.split(" ")[0]).sort()]);
+
   const { status, headers } = await post(await chosenOn(`/web/keys/selected?id=${ids[0]}&id=${ids[2]}`));
   assert.deepEqual([status, headers.get("location")], [303, `/web/keys/groups/${groupId}`]);
   assert.deepEqual(await keysOf(server), ["bootstrap", "b"]);

@@ -5,7 +5,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
 import { z } from "zod";
 import { ENTITLEMENT_LOST } from "../../../actor.ts";
-import { AppError } from "../../../errors.ts";
+import { AppError, invalid } from "../../../errors.ts";
 import type { ExpectedVersions } from "../../../versions.ts";
 import { JSON_BODY_MAX_BYTES, readBody, tooLarge } from "../../inputs/body.ts";
 import { cookieHeader, type OwnCookie, readCookie } from "../../../http/cookies.ts";
@@ -45,6 +45,32 @@ export function fieldText(typed: Typed, name: string): string {
 export function expectedIn(typed: Typed): ExpectedVersions {
   const version = fieldText(typed, "version");
   return version === "" ? undefined : [version];
+}
+
+/** How many entries of a list a form changes at once; more would hold up other requests. */
+export const CHOSEN_MAX = 200;
+
+/** A checked entry of a list. The value of its box is its id and the version that the user saw. */
+export interface Chosen<Id extends number> {
+  readonly id: Id;
+  readonly version: string;
+}
+
+/** @throws AppError InvalidInput (400), naming `field` */
+export function chosenIn<Id extends number>(typed: Typed, field: string): Chosen<Id>[] {
+  const chosen = (typed[field] ?? []).map((text) => {
+    const [, id, version] = /^([1-9]\d{0,14}) (.+)$/.exec(text) ?? [];
+    if (id === undefined) throw invalid(field, "must be chosen from the list");
+    return { id: Number(id) as Id, version: version! };
+  });
+  if (chosen.length === 0) throw invalid(field, "must be chosen: check at least one");
+  if (chosen.length > CHOSEN_MAX) throw new AppError("InvalidInput", 400, `At most ${CHOSEN_MAX} at once.`);
+  return chosen;
+}
+
+/** The ids of the checked boxes, whatever else they have: the page that is shown again checks no others. */
+export function checkedIn(typed: Typed, field: string): ReadonlySet<number> {
+  return new Set((typed[field] ?? []).map((text) => Number.parseInt(text, 10)));
 }
 
 const FORM_STATUSES = [400, 403, 404, 409, 412, 413, 422] as const;

@@ -4,11 +4,20 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { keyVersion } from "../../../../core/access/access.ts";
 import type { ListedKey } from "../../../../core/access/listing.ts";
-import { AppError, invalid } from "../../../../errors.ts";
+import { AppError } from "../../../../errors.ts";
 import type { GroupId, KeyId } from "../../../../ids.ts";
 import { idText } from "../../../inputs/fields.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type FormStatus, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
+import {
+  attempt,
+  checkedIn,
+  CHOSEN_MAX,
+  chosenIn,
+  type FormStatus,
+  type Problems,
+  readForm,
+  redirect,
+} from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { Empty, FormActions } from "../../ui/components.tsx";
@@ -17,16 +26,7 @@ import { ProblemSummary } from "../../ui/fields.tsx";
 import { parsePositiveInt, plural } from "../../ui/format.ts";
 import { LastUsed, Preview, SELECTED } from "./lists.tsx";
 
-/** An action on more would hold up other requests. */
-const SELECTED_MAX = 200;
-
-const idsSchema = z.array(idText<KeyId>()).max(SELECTED_MAX);
-
-/** A key of the posted form, with the version that the user saw. */
-interface Chosen {
-  readonly id: KeyId;
-  readonly version: string;
-}
+const idsSchema = z.array(idText<KeyId>()).max(CHOSEN_MAX);
 
 export function addSelection(web: Web, deps: WebDeps): void {
   const { access, commit } = deps;
@@ -36,7 +36,7 @@ export function addSelection(web: Web, deps: WebDeps): void {
   web.post(SELECTED, async (c) => {
     const typed = await readForm(c);
     const outcome = await attempt(() => {
-      const chosen = chosenIn(typed);
+      const chosen = chosenIn<KeyId>(typed, "key");
       return commit(() => {
         const keys = chosen.map(({ id }) => access.keySummary(id));
         for (const { id, version } of chosen) access.deleteKey(c.get("actor"), id, [version]);
@@ -45,7 +45,7 @@ export function addSelection(web: Web, deps: WebDeps): void {
     });
     if ("problems" in outcome) {
       const shown = idsSchema.parse(typed["shown"] ?? []).flatMap((id) => stillThere(id, deps));
-      return selectionPage(c, deps, shown, outcome.problems, outcome.status);
+      return selectionPage(c, deps, shown, { ...outcome, checked: checkedIn(typed, "key") });
     }
     const revoked = outcome.done;
     const secrets = revoked.reduce((sum, key) => sum + key.secrets, 0);
@@ -61,7 +61,7 @@ export function addSelection(web: Web, deps: WebDeps): void {
 /** Returns the keys that the address names: by their ids, or all of a group, the newest first. */
 function keysAsked(c: Context<WebEnv>, deps: WebDeps): ListedKey[] {
   const groupId = parsePositiveInt(c.req.query("group")) as GroupId;
-  if (groupId > 0) return deps.access.keyPage({ groupId }, undefined, SELECTED_MAX).keys;
+  if (groupId > 0) return deps.access.keyPage({ groupId }, undefined, CHOSEN_MAX).keys;
   return idsSchema.parse(c.req.queries("id") ?? []).flatMap((id) => stillThere(id, deps));
 }
 
@@ -74,24 +74,11 @@ function stillThere(id: KeyId, { access }: WebDeps): ListedKey[] {
   }
 }
 
-/** @throws AppError InvalidInput (400) */
-function chosenIn(typed: Typed): Chosen[] {
-  const chosen = (typed["key"] ?? []).map((text) => {
-    const [, id, version] = /^([1-9]\d{0,14}) (.+)$/.exec(text) ?? [];
-    if (id === undefined) throw invalid("key", "must be chosen from the list");
-    return { id: Number(id) as KeyId, version: version! };
-  });
-  if (chosen.length === 0) throw invalid("key", "must be chosen: check at least one");
-  if (chosen.length > SELECTED_MAX) throw new AppError("InvalidInput", 400, `At most ${SELECTED_MAX} at once.`);
-  return chosen;
-}
-
 function selectionPage(
   c: Context<WebEnv>,
   deps: WebDeps,
   keys: readonly ListedKey[],
-  problems?: Problems,
-  status: 200 | FormStatus = 200,
+  refused?: { problems: Problems; status: FormStatus; checked: ReadonlySet<number> },
 ) {
   const [first] = keys;
   const isOneGroup = keys.every(({ groupId }) => groupId === first?.groupId);
@@ -118,14 +105,14 @@ function selectionPage(
           <ManagingWarning keys={keys} deps={deps} />
           <form method="post" action={SELECTED} novalidate>
             <FormToken />
-            <ProblemSummary problems={problems} labels={{ key: "A key" }} />
+            <ProblemSummary problems={refused?.problems} labels={{ key: "A key" }} />
             {keys.map(({ id }) => <input type="hidden" name="shown" value={String(id)} />)}
-            <Rows keys={keys} deps={deps} />
+            <Rows keys={keys} checked={refused?.checked} deps={deps} />
             <FormActions submit="Revoke the checked keys" kind="danger" cancel={back} cancelLabel="Keep them" />
           </form>
         </>
       ),
-  }, status);
+  }, refused?.status ?? 200);
 }
 
 function ManagingWarning({ keys, deps: { access, settings } }: { keys: readonly ListedKey[]; deps: WebDeps }) {
@@ -142,7 +129,12 @@ function ManagingWarning({ keys, deps: { access, settings } }: { keys: readonly 
   );
 }
 
-function Rows({ keys, deps: { access, now } }: { keys: readonly ListedKey[]; deps: WebDeps }) {
+function Rows({ keys, checked, deps: { access, now } }: {
+  keys: readonly ListedKey[];
+  /** Undefined on the first visit, when all are. */
+  checked: ReadonlySet<number> | undefined;
+  deps: WebDeps;
+}) {
   return (
     <DataTable
       label="Selected keys"
@@ -155,7 +147,13 @@ function Rows({ keys, deps: { access, now } }: { keys: readonly ListedKey[]; dep
           isRowHeader: true,
           cell: (key) => (
             <label>
-              <input type="checkbox" name="key" value={`${key.id} ${keyVersion(key)}`} checked /> {key.name}
+              <input
+                type="checkbox"
+                name="key"
+                value={`${key.id} ${keyVersion(key)}`}
+                checked={checked?.has(key.id) ?? true}
+              />{" "}
+              {key.name}
             </label>
           ),
         },

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { BIN_DAYS } from "../../../../core/secrets/bin.ts";
 import { secretVersion } from "../../../../core/secrets/described.ts";
 import { FILE_FORMATS, type FileFormat } from "../../../../core/secrets/secret_files.ts";
-import { AppError, invalid } from "../../../../errors.ts";
+import { AppError } from "../../../../errors.ts";
 import { type SecretId, type SecretName } from "../../../../ids.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { copyInput } from "../../../inputs/secret_file_schemas.ts";
@@ -17,22 +17,25 @@ import { ProblemSummary, SelectField } from "../../ui/fields.tsx";
 import { plural } from "../../ui/format.ts";
 import { SCOPE_LABELS, SECRETS } from "../../ui/secret_labels.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, type FormStatus, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
+import {
+  attempt,
+  checkedIn,
+  type Chosen,
+  CHOSEN_MAX,
+  chosenIn,
+  type FormStatus,
+  type Problems,
+  readForm,
+  redirect,
+  type Typed,
+} from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { filterSchema, ownerOf } from "./browse.tsx";
 import { type Fields, ownerInput, readFields, SCOPE_FORM_LABELS, ScopeFields } from "./form.tsx";
 
 const SELECTED = `${SECRETS}/selected`;
-/** An action on more would hold up other requests. */
-const SELECTED_MAX = 200;
 const TYPES: Readonly<Record<FileFormat, string>> = { env: "text/plain", json: "application/json", yaml: "text/plain" };
-
-/** A secret of the posted form, with the version that the user saw. */
-interface Chosen {
-  readonly id: SecretId;
-  readonly version: string;
-}
 
 export function addSelection(web: Web, deps: WebDeps): void {
   const { secrets, commit } = deps;
@@ -42,19 +45,19 @@ export function addSelection(web: Web, deps: WebDeps): void {
   /** Answers an action: with the page and its problems, or with what `then` makes of the result. */
   const action = <T,>(
     path: string,
-    act: (c: Context<WebEnv>, chosen: readonly Chosen[], fields: Fields) => T | Promise<T>,
+    act: (c: Context<WebEnv>, chosen: readonly Chosen<SecretId>[], fields: Fields) => T | Promise<T>,
     then: (c: Context<WebEnv>, result: T) => Response,
   ) =>
     web.post(path, async (c) => {
       const typed = await readForm(c);
       const fields = readFields(typed, ["format", "move", "scope", "functionId", "groupId", "keyId"]);
       const outcome = await attempt(() => {
-        const chosen = chosenIn(typed);
+        const chosen = chosenIn<SecretId>(typed, "secret");
         return act(c, chosen, fields);
       });
       if ("done" in outcome) return then(c, outcome.done);
       const rows = idsIn(typed, "shown").flatMap((id) => stillThere(id, deps));
-      return selectionPage(c, deps, rows, fields, outcome.problems, outcome.status);
+      return selectionPage(c, deps, rows, fields, { ...outcome, checked: checkedIn(typed, "secret") });
     });
 
   action(`${SELECTED}/delete`, (c, chosen) =>
@@ -92,8 +95,8 @@ function named<T>(work: () => T): T {
   }
 }
 
-const namesSchema = z.array(secretName()).max(SELECTED_MAX);
-const idsSchema = z.array(idText<SecretId>()).max(SELECTED_MAX);
+const namesSchema = z.array(secretName()).max(CHOSEN_MAX);
+const idsSchema = z.array(idText<SecretId>()).max(CHOSEN_MAX);
 
 /** Returns the secrets that the address names: by id, or all values of names within its scope and owner. */
 function rowsAsked(c: Context<WebEnv>, { secrets, matrix }: WebDeps): SecretRow[] {
@@ -103,8 +106,8 @@ function rowsAsked(c: Context<WebEnv>, { secrets, matrix }: WebDeps): SecretRow[
   const options = { scope: filter.scope, ownerId: ownerOf(filter) };
   const rows: SecretRow[] = [];
   for (const name of namesSchema.parse(c.req.queries("name") ?? [])) {
-    rows.push(...matrix.values(name as SecretName, options, undefined, SELECTED_MAX + 1 - rows.length).values);
-    if (rows.length > SELECTED_MAX) break;
+    rows.push(...matrix.values(name as SecretName, options, undefined, CHOSEN_MAX + 1 - rows.length).values);
+    if (rows.length > CHOSEN_MAX) break;
   }
   return rows;
 }
@@ -122,25 +125,12 @@ function idsIn(typed: Typed, field: string): SecretId[] {
   return idsSchema.parse(typed[field] ?? []);
 }
 
-/** @throws AppError InvalidInput (400) */
-function chosenIn(typed: Typed): Chosen[] {
-  const chosen = (typed["secret"] ?? []).map((text) => {
-    const [, id, version] = /^([1-9]\d{0,14}) (.+)$/.exec(text) ?? [];
-    if (id === undefined) throw invalid("secret", "must be chosen from the list");
-    return { id: Number(id) as SecretId, version: version! };
-  });
-  if (chosen.length === 0) throw invalid("secret", "must be chosen: check at least one");
-  if (chosen.length > SELECTED_MAX) throw new AppError("InvalidInput", 400, `At most ${SELECTED_MAX} at once.`);
-  return chosen;
-}
-
 function selectionPage(
   c: Context<WebEnv>,
   deps: WebDeps,
   rows: readonly SecretRow[],
   fields: Fields,
-  problems?: Problems,
-  status: 200 | FormStatus = 200,
+  refused?: { problems: Problems; status: FormStatus; checked: ReadonlySet<number> },
 ) {
   return page(c, {
     title: "Selected Secrets",
@@ -154,26 +144,28 @@ function selectionPage(
           </p>
         </Empty>
       )
-      : <Selection rows={rows} fields={fields} problems={problems} deps={deps} />,
-  }, status);
+      : <Selection rows={rows} fields={fields} problems={refused?.problems} checked={refused?.checked} deps={deps} />,
+  }, refused?.status ?? 200);
 }
 
-function Selection({ rows, fields, problems, deps }: {
+function Selection({ rows, fields, problems, checked, deps }: {
   rows: readonly SecretRow[];
   fields: Fields;
   problems: Problems | undefined;
+  /** Undefined on the first visit, when all are. */
+  checked: ReadonlySet<number> | undefined;
   deps: WebDeps;
 }) {
-  const shown = rows.slice(0, SELECTED_MAX);
+  const shown = rows.slice(0, CHOSEN_MAX);
   return (
     <form method="post" action={`${SELECTED}/copy`} class="selected" novalidate>
       <FormToken />
       <ProblemSummary problems={problems} labels={{ ...SCOPE_FORM_LABELS, secret: "A secret" }} />
-      {rows.length > SELECTED_MAX && (
-        <p class="warning">The first {SELECTED_MAX} values are listed; the others stay as they are.</p>
+      {rows.length > CHOSEN_MAX && (
+        <p class="warning">The first {CHOSEN_MAX} values are listed; the others stay as they are.</p>
       )}
       {shown.map(({ id }) => <input type="hidden" name="shown" value={String(id)} />)}
-      <Rows rows={shown} deps={deps} />
+      <Rows rows={shown} checked={checked} deps={deps} />
       <div class="selected-actions">
         <section aria-labelledby="copy-heading">
           <h2 id="copy-heading">Copy or move</h2>
@@ -210,7 +202,11 @@ function Selection({ rows, fields, problems, deps }: {
   );
 }
 
-function Rows({ rows, deps }: { rows: readonly SecretRow[]; deps: WebDeps }) {
+function Rows({ rows, checked, deps }: {
+  rows: readonly SecretRow[];
+  checked: ReadonlySet<number> | undefined;
+  deps: WebDeps;
+}) {
   const reads = deps.reads.of(rows.map(({ id }) => id));
   const now = deps.now();
   return (
@@ -224,7 +220,13 @@ function Rows({ rows, deps }: { rows: readonly SecretRow[]; deps: WebDeps }) {
           isRowHeader: true,
           cell: (row) => (
             <label>
-              <input type="checkbox" name="secret" value={`${row.id} ${secretVersion(row)}`} checked /> {row.name}
+              <input
+                type="checkbox"
+                name="secret"
+                value={`${row.id} ${secretVersion(row)}`}
+                checked={checked?.has(row.id) ?? true}
+              />{" "}
+              {row.name}
             </label>
           ),
         },
