@@ -89,7 +89,8 @@ function follow(option, inNewTab) {
 
 input.addEventListener("input", () => {
   clearTimeout(timer);
-  // The results are not those of this text any more.
+  // The results are not those of this text any more, nor are those under way.
+  request?.abort();
   list.setAttribute("aria-busy", "true");
   entered = undefined;
   timer = setTimeout(search, TYPED_MS);

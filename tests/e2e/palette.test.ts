@@ -81,6 +81,39 @@ Deno.test("the palette opens by the keyboard, finds, leads there, and gives the 
   await page.getByRole("dialog").waitFor({ state: "hidden" });
 });
 
+Deno.test("results of what is not typed any more are not shown, and Enter does not follow them", async () => {
+  await using server = await startApp();
+  await createSecret(server, "DATABASE_URL", "very secret", { scope: "global" });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web");
+  const held = Promise.withResolvers<void>();
+  // The answers to less than the whole text come when the whole text's results are awaited.
+  await page.route(/\/web\/search\?q=(d|db|dbu|dbur)?$/, async (route) => {
+    const response = await route.fetch();
+    await held.promise;
+    await route.fulfill({ response }).catch(() => {});
+  });
+  const typed = Promise.withResolvers<void>();
+  await page.route(/\/web\/search\?q=dburl$/, async (route) => {
+    await typed.promise;
+    await route.continue();
+  });
+  await page.keyboard.press("Control+k");
+  const first = page.waitForRequest(/\?q=d$/);
+  await page.keyboard.type("d");
+  await first;
+  const second = page.waitForRequest(/\?q=dburl$/);
+  await page.keyboard.type("burl");
+  await page.keyboard.press("Enter");
+  held.resolve();
+  await second;
+  assert.equal(await options(page).count(), 0);
+  assert.ok(await page.locator("#palette-results[aria-busy]").count());
+  typed.resolve();
+  await page.waitForURL("/web/secrets/names/DATABASE_URL");
+});
+
 Deno.test("names in the palette are text, and a session that ended is said", async () => {
   await using server = await startApp();
   const attack = `<img src=x onerror=alert(1) data-gained>`;
