@@ -11,6 +11,7 @@ import type { PackageLocks } from "./packages/package_locks.ts";
 import { updateLock, versionsOf } from "./package_update.ts";
 import type { Findings } from "./checks/preflight.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
+import { slices } from "../slices.ts";
 
 /** A package that functions import, or a dependency of such a package. */
 export interface InstalledPackage {
@@ -90,6 +91,7 @@ class PackageService implements Packages {
   readonly #record: Recorder;
   /** Cached by folder, as the files of a version never change. */
   readonly #sizes = new Map<string, number>();
+  readonly #parts = new WeakMap<ModuleGraph, readonly Part[]>();
 
   constructor(options: PackagesOptions) {
     this.#options = options;
@@ -106,27 +108,20 @@ class PackageService implements Packages {
   async list(): Promise<InstalledPackage[]> {
     const found = new Map<string, Found>();
     const entries = this.#registry.list();
-    const graphs = await Promise.all(entries.map((one) => this.#graphOf(one)));
-    for (const [index, { id, name }] of entries.entries()) {
-      const graph = graphs[index];
+    const graphs = await this.#imports.graphs(entries.map(({ handler }) => handler));
+    const pause = slices();
+    for (const { id, name, handler } of entries) {
+      await pause();
+      const graph = graphs.get(handler);
       if (!graph?.lock) continue;
-      const lock = parseLock(graph.lock);
-      const folders = new Map(graph.npm.map((one) => [one.id, one.folder]));
-      const ids = [
-        ...graph.npm.map((one) => ({ id: one.id, registry: "npm" as const })),
-        ...Object.keys(lock.jsr).map((id) => ({ id, registry: "jsr" as const })),
-      ];
-      for (const { id: packageId, registry } of ids) {
-        const key = `${registry}:${nameOf(packageId)}`;
-        const one = found.get(key) ?? { name: nameOf(packageId), registry, native: false, versions: new Map() };
+      for (const { key, packageName, registry, version, folder, isNative, specifiers } of this.#partsOf(graph)) {
+        const one = found.get(key) ?? { name: packageName, registry, native: false, versions: new Map() };
         found.set(key, one);
-        one.native ||= graph.native.includes(one.name);
-        const version = one.versions.get(versionOf(packageId)) ??
-          { folder: folders.get(packageId), users: new Map() };
-        one.versions.set(versionOf(packageId), version);
-        const known = version.users.get(id)?.specifiers ?? [];
-        const specifiers = [...known, ...this.#specifiersOf(lock, packageId)];
-        version.users.set(id, { id, name, specifiers });
+        one.native ||= isNative;
+        const users = one.versions.get(version)?.users ?? new Map<FunctionId, PackageUser>();
+        one.versions.set(version, { folder, users });
+        const known = users.get(id)?.specifiers ?? [];
+        users.set(id, { id, name, specifiers: [...known, ...specifiers] });
       }
     }
     const shown = [...found.values()].sort((a, b) => a.name < b.name ? -1 : 1).map(async (one) => {
@@ -195,13 +190,26 @@ class PackageService implements Packages {
     return size;
   }
 
-  async #graphOf({ handler }: RegisteredFunction): Promise<ModuleGraph | undefined> {
-    try {
-      return await this.#imports.graph(handler);
-    } catch {
-      // Calls of the function report the reason.
-      return undefined;
-    }
+  /** Returns the packages of a graph, as its lock says; a graph does not change. */
+  #partsOf(graph: ModuleGraph): readonly Part[] {
+    const known = this.#parts.get(graph);
+    if (known) return known;
+    const lock = parseLock(graph.lock!);
+    const part = (id: string, registry: "npm" | "jsr", folder?: string): Part => ({
+      key: `${registry}:${nameOf(id)}`,
+      packageName: nameOf(id),
+      registry,
+      version: versionOf(id),
+      folder,
+      isNative: graph.native.includes(nameOf(id)),
+      specifiers: this.#specifiersOf(lock, id),
+    });
+    const parts = [
+      ...graph.npm.map(({ id, folder }) => part(id, "npm", folder)),
+      ...Object.keys(lock.jsr).map((id) => part(id, "jsr")),
+    ];
+    this.#parts.set(graph, parts);
+    return parts;
   }
 
   /** Excludes packages that only the workers import. */
@@ -235,6 +243,18 @@ class PackageService implements Packages {
     const warnings = isWorse ? found.warnings : [...found.problems, ...found.warnings];
     return { trial, from, to: versionsOf(parseLock(trial.graph.lock), name), problems, warnings };
   }
+}
+
+/** A version of a package in a graph. */
+interface Part {
+  /** The same for all versions of the package. */
+  readonly key: string;
+  readonly packageName: string;
+  readonly registry: "npm" | "jsr";
+  readonly version: string;
+  readonly folder: string | undefined;
+  readonly isNative: boolean;
+  readonly specifiers: readonly string[];
 }
 
 interface Found {

@@ -47,6 +47,7 @@ const PAGES = [
   "/web/functions/700/secret-names?search=NAME",
   "/web/files",
   "/web/files/edit?path=f699.ts",
+  "/web/packages",
   "/web/keys",
   "/web/keys?after=10",
   "/web/keys?q=k9",

@@ -26,7 +26,7 @@ interface Start extends Disposable {
 }
 
 /** As after a start of the server with its data and code in `folder`. */
-function start(folder: string, codeDir = join(folder, "code")): Start {
+function start(folder: string, codeDir = join(folder, "code"), deno = Deno.execPath()): Start {
   const { store } = openStoreAt(join(folder, "database.db"));
   const observations = openObservations(join(folder, "observations.db"), () => new Date(), assert.fail);
   const kept = createModuleGraphCache({
@@ -54,9 +54,9 @@ function start(folder: string, codeDir = join(folder, "code")): Start {
     hono: "npm:hono@4.13.19",
     ownUsers: false,
     builder: new Builder({
-      deno: new ConfinedDeno({ deno: Deno.execPath(), setpriv: undefined, landlock: undefined }),
+      deno: new ConfinedDeno({ deno, setpriv: undefined, landlock: undefined }),
       runtime: {
-        deno: Deno.execPath(),
+        deno,
         denoDir: join(folder, "cache"),
         appDir: "unused",
         setpriv: undefined,
@@ -144,6 +144,26 @@ Deno.test("a handler with a problem is looked at anew after a restart, and so is
   const found = third.graph("whole.ts");
   assert.ok(found instanceof Promise);
   assert.deepEqual((await found).files, [join(other, "whole.ts")]);
+});
+
+Deno.test("a handler without a file is found to have none without a process, until it has one", async () => {
+  using folder = temporaryFolder();
+  const code = codeFolder(folder.path);
+  {
+    using none = start(folder.path, code, "/no/such/program");
+    assert.deepEqual((await none.graph("lib/late.ts")).problems, ['Module not found "lib/late.ts".']);
+    assert.deepEqual(await none.imports.graphs(["lib/late.ts", "late.ts"]), new Map());
+  }
+  using started = start(folder.path);
+  assert.deepEqual((await started.graph("late.ts")).problems, ['Module not found "late.ts".']);
+  write(code, "late.ts", "export default () => 1;");
+  write(code, "broken.ts", 'import "./missing.ts"; export default () => 1;');
+  const found = await started.imports.graphs(["late.ts", "broken.ts", "none.ts", "late.ts"]);
+  assert.deepEqual([...found].map(([handler, { problems }]) => [handler, problems.length]), [
+    ["late.ts", 0],
+    ["broken.ts", 1],
+  ]);
+  assert.equal(found.get("late.ts"), await started.graph("late.ts"));
 });
 
 Deno.test("what was found with a lock is not used with another one, which another node of a cluster has stored", async () => {

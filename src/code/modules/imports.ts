@@ -1,7 +1,7 @@
 // Maintains the module graphs of handlers: a builder process (`deno info`, `deno cache`) finds and fetches modules
 // without running them, and files are watched for edits. Sandboxes never fetch anything.
 
-import { join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Builder, type BuilderFolder, causeOf, configFlags } from "./builder.ts";
 import { readInfoAside } from "./info_aside.ts";
@@ -96,6 +96,11 @@ export interface Imports {
    * graph of many files, an edit within the last second may be missed, and the graph is unknown if it was not used then.
    */
   current(path: string): ModuleGraph | undefined;
+  /**
+   * Returns the graphs of those of these handlers that have a file; builds what is not known. Each file is checked once
+   * for all of them. A handler whose graph cannot be built is left out.
+   */
+  graphs(handlers: Iterable<string>): Promise<Map<string, ModuleGraph>>;
   /** Fetches what the module at `path` imports, after it was saved; returns what cannot be fetched. */
   prepare(path: string): Promise<{ problems: string[]; warnings: string[] }>;
   /** Builds a handler's graph with this lock; stores nothing. */
@@ -232,6 +237,26 @@ class ImportService implements Imports {
       return isLately ? current.graph : undefined;
     }
     return this.#isCurrent(current) ? this.#trust(path, current) : undefined;
+  }
+
+  async graphs(handlers: Iterable<string>): Promise<Map<string, ModuleGraph>> {
+    const look = newLook();
+    const pause = slices();
+    const graphs = new Map<string, ModuleGraph>();
+    const unknown: string[] = [];
+    for (const handler of new Set(handlers)) {
+      await pause();
+      if (!look.exists(this.#fileOf(handler))) continue;
+      const found = this.#found(handler);
+      if (found && this.#isCurrent(found, look.state)) graphs.set(handler, this.#trust(handler, found));
+      else unknown.push(handler);
+    }
+    // Calls of the function report why there is none.
+    const built = await Promise.allSettled(unknown.map((handler) => this.graph(handler)));
+    for (const [index, one] of built.entries()) {
+      if (one.status === "fulfilled") graphs.set(unknown[index]!, one.value);
+    }
+    return graphs;
   }
 
   async prepare(path: string): Promise<{ problems: string[]; warnings: string[] }> {
@@ -515,9 +540,9 @@ class ImportService implements Imports {
     return this.#known.get(handler) ?? (this.#underWay.has(handler) ? undefined : this.#recall(handler));
   }
 
-  #isCurrent({ states, importHosts: hosts }: Known): boolean {
+  #isCurrent({ states, importHosts: hosts }: Known, look = stateOf): boolean {
     if (hosts !== this.#importHosts()) return false;
-    for (const [path, state] of states) if (stateOf(path) !== state) return false;
+    for (const [path, state] of states) if (look(path) !== state) return false;
     return true;
   }
 
@@ -625,6 +650,28 @@ function stateOf(path: string): string {
   } catch {
     return "missing";
   }
+}
+
+/** A look at many handlers, which share files and folders: each is read once. */
+function newLook() {
+  const states = new Map<string, string>();
+  const folders = new Map<string, ReadonlySet<string>>();
+  const namesIn = (folder: string): ReadonlySet<string> => {
+    try {
+      return new Set([...Deno.readDirSync(folder)].map(({ name }) => name));
+    } catch {
+      return new Set();
+    }
+  };
+  const remembered = <T>(map: Map<string, T>, path: string, read: (path: string) => T): T => {
+    const known = map.get(path) ?? read(path);
+    map.set(path, known);
+    return known;
+  };
+  return {
+    state: (path: string) => remembered(states, path, stateOf),
+    exists: (path: string) => remembered(folders, dirname(path), namesIn).has(basename(path)),
+  };
 }
 
 /** File times advance every few milliseconds. */

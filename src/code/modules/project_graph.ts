@@ -53,6 +53,12 @@ export async function findProjectGraph(file: string, options: ProjectGraphOption
   const project = new ProjectConfig({ codeDir, importHosts, known });
   const map = new ImportMap(codeDir);
   const looked = new Set([file]);
+  // A function may be declared long before its code is there: Deno need not be started to find nothing.
+  const found = isAbsent(file) ? unread(file, `Module not found "${entry}".`) : undefined;
+  if (found) {
+    const problems = [...await refusals(found, codeDir), ...await breaks(found, codeDir, base)];
+    return { modules: found, map, looked: [...looked, ...project.looked], problems };
+  }
   for (let round = 1;; round++) {
     const problems = new Set<string>();
     const flags = await configFlags(folder, map.files(base, honoJsx));
@@ -160,6 +166,16 @@ export function isFile(path: string): boolean {
     return Deno.lstatSync(path).isFile;
   } catch {
     return false;
+  }
+}
+
+/** Reports whether there is nothing at a path. */
+function isAbsent(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
   }
 }
 
