@@ -19,7 +19,16 @@ const EDITOR_MAX_BYTES = 180_000;
 const PATHS = [
   ...["", "functions", "functions/new", "files", "history", "deployments", "secrets", "secrets/new"],
   ...["keys", "keys/new", "keys/groups/1", "logs", "metrics", "audit", "announcements", "users", "settings"],
-  ...["settings/encryption", "cluster", "account", "search?q=s", "docs", "docs/cli"],
+  ...[
+    "settings/encryption",
+    "cluster",
+    "account",
+    "search?q=s",
+    "docs",
+    "docs/cli",
+    "docs/api-reference/secrets",
+    "docs/security-model/against-authors",
+  ],
 ].map((path) => path === "" ? "/web" : `/web/${path}`);
 
 const LOGGING = `export default (c) => {

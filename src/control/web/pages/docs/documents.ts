@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 
+export const DOCS_PATH = "/web/docs";
 const FOLDER = new URL("../../../../../docs/", import.meta.url);
 
 export interface Heading {
@@ -10,14 +11,27 @@ export interface Heading {
   readonly text: string;
 }
 
-/** One page of the documentation. */
+/** A part of a document that a page shows. */
+export interface Part {
+  /** The id of its heading; empty for a whole document and for what comes before the first section. */
+  readonly id: string;
+  readonly title: string;
+  readonly markdown: string;
+  /** Those of the part, in order, with that of a section itself. */
+  readonly headings: readonly Heading[];
+}
+
+/** One document. */
 export interface Document {
   /** Its path below docs/ without `.md`, such as `encryption` or `decisions/003-aad`. */
   readonly name: string;
   readonly title: string;
-  readonly markdown: string;
+  /** Its first sentence, as plain text. */
+  readonly summary: string;
   /** Those below the title, in order. */
   readonly headings: readonly Heading[];
+  /** The whole document; or, if it is long, what comes before its first section, and then each section. */
+  readonly parts: readonly [Part, ...Part[]];
 }
 
 export interface Picture {
@@ -25,12 +39,21 @@ export interface Picture {
   readonly etag: string;
 }
 
-/** What readers need first: to build, then to operate, then to understand. Others follow in the order of their names. */
-const ORDER = [
-  ...["admin-pages", "writing-functions", "secrets-management", "sealed-secrets", "api-keys", "packages"],
-  ...["deploying-code", "git", "ci", "remote-cli", "api-reference", "observability", "announcements", "audit"],
-  ...["configuration", "deployment", "cluster", "encryption", "cli", "security-model", "performance", "architecture"],
+/** Documents by what they are for, in the order in which readers need them. Others belong to the last group. */
+export const DOCUMENT_GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
+  ["Build", [
+    ...["admin-pages", "writing-functions", "secrets-management", "sealed-secrets", "api-keys", "packages"],
+    ...["deploying-code", "git", "ci", "remote-cli", "api-reference"],
+  ]],
+  ["Operate", [
+    ...["observability", "announcements", "audit", "configuration", "deployment", "cluster", "encryption", "cli"],
+  ]],
+  ["Understand", ["security-model", "performance", "architecture"]],
 ];
+const ORDER = DOCUMENT_GROUPS.flatMap(([, names]) => names);
+
+/** A longer document has a page for each section, so that no page transfers more than 10 kB. */
+const WHOLE_MAX_LENGTH = 12_000;
 
 /**
  * The documentation, which is read on first use. Only names that a listing of the folder gave are ever opened, so that
@@ -86,19 +109,62 @@ async function listed(folder: string, extension: string): Promise<string[]> {
 export function documentOf(name: string, text: string): Document {
   const [front = ""] = /^---\n.*?\n---\n/s.exec(text) ?? [];
   const markdown = text.slice(front.length);
+  const parts = partsOf(markdown);
+  const headings = parts.flatMap((part) => part.headings);
+  const [, named] = /^title: (.+)$/m.exec(front) ?? [];
+  const title = named ?? headings.find(({ level }) => level === 1)?.text ?? name;
+  const isLong = markdown.length > WHOLE_MAX_LENGTH && parts.length > 2;
+  const whole: Part = { id: "", title, markdown, headings: headings.filter(({ level }) => level > 1) };
+  const [before, ...sections] = parts;
+  return {
+    name,
+    title,
+    summary: summaryOf(markdown),
+    headings: whole.headings,
+    parts: isLong ? [{ ...before!, title, headings: [] }, ...sections] : [whole],
+  };
+}
+
+/** Returns what comes before the first heading of the second level, and the part of each. */
+function partsOf(markdown: string): Part[] {
   const ids = new Map<string, number>();
-  const headings: Heading[] = [];
+  const parts: { id: string; title: string; lines: string[]; headings: Heading[] }[] = [
+    { id: "", title: "", lines: [], headings: [] },
+  ];
   let inCode = false;
   for (const line of markdown.split("\n")) {
     if (line.startsWith("```")) inCode = !inCode;
     const [, marks, source] = (!inCode && /^(#{1,6}) +(.+?) *$/.exec(line)) || [];
-    if (marks === undefined) continue;
-    const plain = source!.replaceAll(/[`*]|\[([^\]]*)\]\([^)]*\)/g, "$1");
-    headings.push({ level: marks.length, id: uniqueId(source!, ids), text: plain });
+    if (marks !== undefined) {
+      const heading = { level: marks.length, id: uniqueId(source!, ids), text: plain(source!) };
+      if (heading.level === 2) parts.push({ id: heading.id, title: heading.text, lines: [], headings: [] });
+      parts.at(-1)!.headings.push(heading);
+    }
+    parts.at(-1)!.lines.push(line);
   }
-  const [, named] = /^title: (.+)$/m.exec(front) ?? [];
-  const title = named ?? headings.find(({ level }) => level === 1)?.text ?? name;
-  return { name, title, markdown, headings: headings.filter(({ level }) => level > 1) };
+  return parts.map(({ lines, ...part }) => ({ ...part, markdown: lines.join("\n") }));
+}
+
+function summaryOf(markdown: string): string {
+  const text = plain(markdown.split(/\n{2,}/).find((block) => /^[A-Z`*[]/.test(block)) ?? "");
+  return /^.+?[.:](?= |$)/s.exec(text)?.[0].replace(/:$/, ".") ?? text;
+}
+
+/** Returns Markdown of one line without its marks. */
+function plain(source: string): string {
+  return source.replaceAll(/[`*]|\[([^\]]*)\]\([^)]*\)/g, "$1");
+}
+
+/** Returns the part of a document that has the heading with that id. */
+export function partWith({ parts }: Document, id: string): Part | undefined {
+  return parts.find(({ headings }) => headings.some((heading) => heading.id === id));
+}
+
+/** Returns the address of a document, or of the heading with that id in it. */
+export function addressOf(document: Document, id = ""): string {
+  const part = partWith(document, id) ?? document.parts[0];
+  const path = [DOCS_PATH, document.name, ...(part.id === "" ? [] : [part.id])].join("/");
+  return id === part.id ? path : `${path}#${id}`;
 }
 
 /** Returns the id of a heading as GitHub makes it; the second one of a name gets a number. */

@@ -2,26 +2,29 @@
 
 import { Marked, type Tokens } from "marked";
 import { ASSETS_PATH } from "../../assets/addresses.ts";
-import { type Document, uniqueId } from "./documents.ts";
+import { addressOf, type Document, type Part } from "./documents.ts";
 
-export const DOCS_PATH = "/web/docs";
 /** Pictures may only come from below the path of the assets; see the policy in shell/security.ts. */
 export const PICTURES_PATH = `${ASSETS_PATH}docs/`;
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** Returns the content of a document, without its title. Links to other documents lead to their pages. */
-export function renderDocument({ name, markdown }: Document): string {
-  const ids = new Map<string, number>();
+/** Returns the content of a part, without its title. Links to documents lead to the pages that have their targets. */
+export function renderPart(part: Part, of: Document, documents: ReadonlyMap<string, Document>): string {
+  const ids = part.headings.values();
   const marked = new Marked({
     gfm: true,
     renderer: {
-      heading({ tokens, depth, text }) {
-        const id = uniqueId(text, ids);
-        return depth === 1 ? "" : `<h${depth} id="${escaped(id)}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
+      heading({ tokens, depth }) {
+        if (depth === 1) return "";
+        const { id } = ids.next().value!;
+        // The page of a section has its heading as a title.
+        if (id === part.id) return "";
+        const level = part.id === "" ? depth : depth - 1;
+        return `<h${level} id="${escaped(id)}">${this.parser.parseInline(tokens)}</h${level}>\n`;
       },
       link({ href, tokens }) {
-        const to = targetOf(href, name);
+        const to = targetOf(href, of, documents);
         const content = this.parser.parseInline(tokens);
         return to === undefined ? content : `<a href="${escaped(to)}">${content}</a>`;
       },
@@ -49,7 +52,7 @@ export function renderDocument({ name, markdown }: Document): string {
       },
     },
   });
-  return marked.parse(asMarkdown(markdown), { async: false });
+  return marked.parse(asMarkdown(part.markdown), { async: false });
 }
 
 /** Turns `:::caution[Title]` … `:::`, which only some renderers know, into a quotation. */
@@ -61,11 +64,12 @@ function asMarkdown(text: string): string {
 }
 
 /** Returns where a link of the document `from` leads here; undefined if to a file that is not served. */
-function targetOf(href: string, from: string): string | undefined {
-  if (/^(?:https?:|#)/.test(href)) return href;
-  const { pathname, hash } = new URL(href, `http://docs/docs/${from}`);
-  const [, name] = /^\/docs\/(.+)\.md$/.exec(pathname) ?? [];
-  return name === undefined ? undefined : `${DOCS_PATH}/${name}${hash}`;
+function targetOf(href: string, from: Document, documents: ReadonlyMap<string, Document>): string | undefined {
+  if (/^https?:/.test(href)) return href;
+  const { pathname, hash } = new URL(href, `http://docs/docs/${from.name}.md`);
+  const [, name = ""] = /^\/docs\/(.+)\.md$/.exec(pathname) ?? [];
+  const document = name === from.name ? from : documents.get(name);
+  return document && addressOf(document, decodeURIComponent(hash.slice(1)));
 }
 
 function escaped(text: string): string {

@@ -3,8 +3,7 @@
 import { DEFINITIONS, SETTING_NAMES } from "../../../../core/settings/definitions.ts";
 import type { IconName } from "../../icons/icon.tsx";
 import { GROUPS } from "../../shell/navigation.ts";
-import type { Document } from "../docs/documents.ts";
-import { DOCS_PATH } from "../docs/render.ts";
+import { addressOf, DOCS_PATH, type Document } from "../docs/documents.ts";
 
 export type Kind =
   | "Action"
@@ -85,13 +84,13 @@ export const FIXED: readonly Entry[] = [...ACTIONS, ...PAGES, ...SETTINGS];
 
 /** Returns the documents and their sections as entries. */
 export function documentEntries(documents: Iterable<Document>): Entry[] {
-  return [...documents].flatMap(({ name, title, headings }) => [
-    { kind: "Documentation" as const, name: title, href: `${DOCS_PATH}/${name}` },
-    ...headings.map(({ id, text }) => ({
+  return [...documents].flatMap((document) => [
+    { kind: "Documentation" as const, name: document.title, href: addressOf(document) },
+    ...document.headings.map(({ id, text }) => ({
       kind: "Documentation" as const,
       name: text,
-      detail: title,
-      href: `${DOCS_PATH}/${name}#${id}`,
+      detail: document.title,
+      href: addressOf(document, id),
     })),
   ]);
 }

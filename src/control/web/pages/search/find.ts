@@ -3,12 +3,15 @@
 import type { WebDeps } from "../../shell/deps.ts";
 import { namePath } from "../secrets/browse.tsx";
 import type { Documents } from "../docs/documents.ts";
+import { findSections, type Section, sectionsOf } from "../docs/find.ts";
 import { documentEntries, type Entry, FIXED, SUGGESTED } from "./entries.ts";
 import { fitOf } from "./ranking.ts";
 
 export const SEARCH_MAX_LENGTH = 100;
 /** Rows of each table that are ranked. */
 const CANDIDATES_MAX = 50;
+/** Less is in every text. */
+const TEXT_MIN_LENGTH = 3;
 /** Results of one kind, and of all. */
 const KIND_MAX = 8;
 const RESULTS_MAX = 30;
@@ -31,7 +34,8 @@ const DOCUMENT_SHARE = 0.6;
 export class Finder {
   readonly #names: WebDeps["nameSearch"];
   readonly #documents: Documents;
-  #sections: Promise<readonly Entry[]> | undefined;
+  #headings: Promise<readonly Entry[]> | undefined;
+  #sections: Promise<readonly Section[]> | undefined;
 
   constructor({ nameSearch }: Pick<WebDeps, "nameSearch">, documents: Documents) {
     this.#names = nameSearch;
@@ -45,18 +49,29 @@ export class Finder {
     if (REQUEST_ID.test(search)) {
       return [{ kind: "Request", name: search, detail: "Its log", href: `/web/logs?requestId=${search}` }];
     }
-    this.#sections ??= this.#documents.all().then((all) => documentEntries(all.values()));
+    this.#headings ??= this.#documents.all().then((all) => documentEntries(all.values()));
     const ranked = [
       ...rank(search, this.#named(search)).map(({ entry, fit }) => ({ entry, fit: fit * OWN_SHARE })),
       ...rank(search, FIXED).filter(({ fit }) => fit >= FIXED_LEAST),
-      ...rank(search, await this.#sections).filter(({ fit }) => fit >= DOCUMENT_LEAST)
+      ...rank(search, await this.#headings).filter(({ fit }) => fit >= DOCUMENT_LEAST)
         .map(({ entry, fit }) => ({ entry, fit: fit * DOCUMENT_SHARE })),
     ].sort((a, b) => b.fit - a.fit);
+    const named = new Set(ranked.map(({ entry }) => entry.href));
+    const texts = (await this.#inTexts(search)).filter(({ href }) => !named.has(href));
     const counts = new Map<string, number>();
-    return ranked.map(({ entry }) => entry).filter(({ kind }) => {
+    return [...ranked.map(({ entry }) => entry), ...texts].filter(({ kind }) => {
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
       return counts.get(kind)! <= KIND_MAX;
     }).slice(0, RESULTS_MAX);
+  }
+
+  /** Returns the sections of the documentation whose text has exactly what was typed. */
+  async #inTexts(search: string): Promise<Entry[]> {
+    if (search.length < TEXT_MIN_LENGTH) return [];
+    this.#sections ??= this.#documents.all().then((all) => sectionsOf(all.values()));
+    return findSections(await this.#sections, [search], KIND_MAX).map(({ section: { document, title, href } }) => (
+      { kind: "Documentation", name: title, detail: document.title, href }
+    ));
   }
 
   #named(search: string): Entry[] {
