@@ -3,7 +3,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { FunctionId } from "../ids.ts";
 import { MINUTE_MS } from "../time.ts";
-import { all, type Database, insert, type Row } from "./database.ts";
+import { all, type Database, first, insert, type Row } from "./database.ts";
 import { type BarCount, type Bars, type CountedEntry, createLogCounts } from "./log_counts.ts";
 
 export interface LogFields {
@@ -49,6 +49,9 @@ export interface LogStore {
   /** Returns at most `limit` entries with an id below `before`, newest first. */
   list(filter: LogFilter, before: number, limit: number): LogRow[];
 
+  /** Returns the first entry of each request whose id begins with `beginning`, `limit` at most, in the order of ids. */
+  requests(beginning: string, limit: number): LogRow[];
+
   /**
    * Counts entries by level in each bar that has any; `from` and `until` do not count. Of a request, of a search and of
    * bars that are not whole minutes, only the newest entries are counted, `scanned` at most; `isComplete` says whether
@@ -84,6 +87,9 @@ const TOP_LEVEL = 3;
 
 type Condition = readonly [sql: string, value: string | number];
 
+/** Above every character of ids. */
+const LAST_CHARACTER = "\uffff";
+
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createLogStore(db: Database): LogStore {
   const insertRow = db.prepare(
@@ -96,6 +102,9 @@ export function createLogStore(db: Database): LogStore {
   const oldestOf = db.prepare(`SELECT ${counted} FROM logs WHERE function_id = ? ORDER BY id LIMIT ?`);
   const deleteRow = db.prepare("DELETE FROM logs WHERE id = ?");
   const deleteWords = db.prepare("DELETE FROM logs_search WHERE rowid = ?");
+  const ofRequest = db.prepare(
+    "SELECT * FROM logs WHERE request_id > ? AND request_id < ? ORDER BY request_id, id LIMIT 1",
+  );
   const logCounts = createLogCounts(db);
   // One statement for each combination of filters in use: statements in node:sqlite must be kept.
   const statements = new Map<string, StatementSync>();
@@ -212,6 +221,18 @@ export function createLogStore(db: Database): LogStore {
         .flatMap((one) => list([...conditions, ["l.level = ?", one]], limit))
         .sort((a, b) => b.id - a.id)
         .slice(0, limit);
+    },
+
+    requests(beginning, limit) {
+      const found: LogRow[] = [];
+      // One search of the index for each: a request may have thousands of entries.
+      while (found.length < limit) {
+        const after = found.at(-1)?.requestId ?? beginning;
+        const entry = first<Columns>(ofRequest, after, beginning + LAST_CHARACTER);
+        if (!entry) break;
+        found.push(toRow(entry));
+      }
+      return found;
     },
 
     histogram(filter, bars, scanned) {

@@ -40,6 +40,14 @@ export interface LogFilter {
   readonly until?: number | undefined;
 }
 
+/** A call that has left entries. */
+export interface FoundRequest {
+  readonly requestId: string;
+  readonly functionId: FunctionId;
+  /** When its first entry was written, in milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** How many entries a span of time has. */
 export interface LogHistogram {
   /** By bar and level, as in `LEVELS`: 0 where there is none. */
@@ -149,6 +157,13 @@ export class Logs {
     ).map(toEntry);
     const { rows: entries, next } = pageOf(found, limit, ({ id }) => id);
     return { entries, next };
+  }
+
+  /** Returns at most `limit` requests whose ids begin with `beginning` and go on, in the order of ids. */
+  requests(beginning: string, limit: number): FoundRequest[] {
+    this.flush();
+    return this.#rows.requests(beginning, limit)
+      .map(({ requestId, functionId, at }) => ({ requestId: requestId!, functionId, at }));
   }
 
   /**

@@ -22,7 +22,7 @@ interface LogNode extends AsyncDisposable {
   readonly id: string;
   readonly all: AllLogs;
   readonly logs: Logs;
-  print(message: string, at: number): void;
+  print(message: string, at: number, requestId?: string): void;
   /** Does not answer others any more, or answers again. */
   disconnect(): PromiseLike<void>;
   connect(): void;
@@ -62,9 +62,9 @@ function startLogNodes(ids: readonly string[]): { nodes: LogNode[] } & AsyncDisp
       id,
       logs,
       all: createAllLogs(logs, { own: id, others, now: () => now }),
-      print(message, at) {
+      print(message, at, requestId = "r") {
         now = at;
-        logs.write({ functionId: FUNCTION, requestId: "r", level: "info", event: "print", message });
+        logs.write({ functionId: FUNCTION, requestId, level: "info", event: "print", message });
       },
       connect,
       disconnect: () => peers.get(id)![Symbol.asyncDispose](),
@@ -265,6 +265,19 @@ Deno.test("positions are texts that fit into headers and addresses, and no other
     assert.equal(readPositions(text), undefined, text);
   }
   assert.equal(readCursor("after 1"), undefined);
+});
+
+Deno.test("requests of all nodes are found by the beginnings of their ids, the newest first", async () => {
+  await using there = startLogNodes(["a", "b"]);
+  const { nodes } = there;
+  for (const [n, { print }] of nodes.entries()) print(`line ${n}`, 1_000 * n, `abcdef0${n}-1`);
+  for (const { all } of nodes) {
+    const found = await all.requests("abcdef", 10);
+    assert.deepEqual(found.map(({ requestId }) => requestId), ["abcdef01-1", "abcdef00-1"]);
+    assert.equal((await all.requests("abcdef", 1))[0]!.requestId, "abcdef01-1");
+  }
+  await nodes[1]!.disconnect();
+  assert.deepEqual((await nodes[0]!.all.requests("abcdef", 10)).map(({ requestId }) => requestId), ["abcdef00-1"]);
 });
 
 Deno.test("a histogram has the entries of all nodes, and a span of time is of all of them", async () => {

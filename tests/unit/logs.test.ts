@@ -400,6 +400,25 @@ Deno.test("a reader that does not read loses entries and is told how many, and n
   await reader.cancel();
 });
 
+Deno.test("requests are found by the beginning of their ids, once each, whatever they have left", async () => {
+  using there = temporaryLogs();
+  const ids = ["aaaaaa00-1", "aaaaaa00-2", "aaaaab00-1", "b", "aaaaa9ff-1"];
+  for (let n = 0; n < 30; n++) {
+    there.clock.now++;
+    for (const requestId of ids) there.print(`line ${n}`, { requestId, functionId: requestId === "b" ? ONE : TWO });
+  }
+  there.print("outside of any call", { requestId: null });
+  const all = createAllLogs(there.logs);
+  const found = async (beginning: string, limit = 10) =>
+    (await all.requests(beginning, limit)).map(({ requestId }) => requestId).sort();
+  assert.deepEqual(await found("aaaaaa"), ["aaaaaa00-1", "aaaaaa00-2"]);
+  assert.deepEqual(await found("aaaaa"), ["aaaaa9ff-1", "aaaaaa00-1", "aaaaaa00-2", "aaaaab00-1"]);
+  assert.equal((await found("aaaaa", 2)).length, 2);
+  assert.deepEqual([await found("aaaaac"), await found("c")], [[], []]);
+  const [first] = await all.requests("aaaaab", 10);
+  assert.deepEqual(first, { requestId: "aaaaab00-1", functionId: TWO, at: 1_000_001 });
+});
+
 Deno.test("a stream ends when its reader may no longer manage the server", async () => {
   using there = temporaryLogs();
   const allowed = { still: true };

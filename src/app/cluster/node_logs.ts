@@ -9,14 +9,16 @@ import {
   type NodeLogs,
   type NodePage,
   type PageQuery,
+  type RequestsQuery,
   type TailItem,
   type TailQuery,
 } from "../../telemetry/cluster/node_logs.ts";
-import type { LogHistogram, Logs } from "../../telemetry/logs.ts";
+import type { FoundRequest, LogHistogram, Logs } from "../../telemetry/logs.ts";
 import { SECOND_MS } from "../../time.ts";
 
 const QUESTIONS = {
   list: "logs/list",
+  requests: "logs/requests",
   histogram: "logs/histogram",
   beginning: "logs/beginning",
   follow: "logs/follow",
@@ -34,6 +36,7 @@ export function logHandlers(logs: Logs): [string, PeerHandler][] {
   const local = createLocalLogs(logs);
   return [
     [QUESTIONS.list, { answer: (query) => local.list(query as PageQuery) }],
+    [QUESTIONS.requests, { answer: (query) => local.requests(query as RequestsQuery) }],
     [QUESTIONS.histogram, { answer: (query) => local.histogram(query as HistogramQuery) }],
     [QUESTIONS.beginning, { answer: () => local.beginning() }],
     [QUESTIONS.follow, { stream: (query, _, signal) => local.follow(query as TailQuery, signal) }],
@@ -47,6 +50,7 @@ export function logsOf(peer: Peer, client: PeerClient, isLive = true): NodeLogs 
   return {
     node: peer.id,
     list: (query) => client.ask<NodePage>(peer, QUESTIONS.list, query, waiting),
+    requests: (query) => client.ask<FoundRequest[]>(peer, QUESTIONS.requests, query, waiting),
     histogram: (query) => client.ask<LogHistogram>(peer, QUESTIONS.histogram, query, waiting),
     beginning: () => client.ask<number | null>(peer, QUESTIONS.beginning, null, waiting),
     follow: (query, signal) => client.follow(peer, QUESTIONS.follow, query, { signal }) as AsyncIterable<TailItem>,

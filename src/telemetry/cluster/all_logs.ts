@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { invalid } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Bars } from "../../store/log_counts.ts";
-import type { LogEntry, LogFilter, LogHistogram, Logs } from "../logs.ts";
+import type { FoundRequest, LogEntry, LogFilter, LogHistogram, Logs } from "../logs.ts";
 import {
   createLocalLogs,
   type MergedEntry,
@@ -39,6 +39,12 @@ export interface Following {
 export interface AllLogs {
   /** @throws AppError InvalidInput (400) for a cursor or a search that is none */
   list(filter: LogFilter, page: { limit: number; cursor: string | undefined }): Promise<MergedPage>;
+
+  /**
+   * Returns at most `limit` requests whose ids begin with `beginning`, which is not a whole id, the newest first, of the
+   * nodes that answer.
+   */
+  requests(beginning: string, limit: number): Promise<FoundRequest[]>;
 
   /**
    * Counts the entries of all nodes that answer, as `Logs.histogram` does.
@@ -84,6 +90,7 @@ function ownLogs(logs: Logs): AllLogs {
         silent: [],
       });
     },
+    requests: (beginning, limit) => Promise.resolve(newestOf(logs.requests(beginning, limit), limit)),
     // Not at once: errors of `histogram` are rejections, as those of nodes are.
     histogram: async (filter, bars) => await logs.histogram(filter, bars),
     beginning: () => Promise.resolve(logs.beginning()),
@@ -102,6 +109,11 @@ function ownLogs(logs: Logs): AllLogs {
       return [];
     },
   };
+}
+
+/** A request is found on one node: the one that ran its call. */
+function newestOf(requests: readonly FoundRequest[], limit: number): FoundRequest[] {
+  return requests.toSorted((a, b) => b.at - a.at).slice(0, limit);
 }
 
 function cursorOf(after: number): string {
@@ -148,6 +160,15 @@ class MergedLogs implements AllLogs {
       }),
     );
     return { ...mergePages(pages, before, limit, this.#nodes.now()), silent: silent.sort(inOrder) };
+  }
+
+  async requests(beginning: string, limit: number): Promise<FoundRequest[]> {
+    const query = { beginning, limit };
+    const [own, others] = await Promise.all([
+      this.#own.requests(query),
+      this.#ofOthers((node) => node.requests(query)),
+    ]);
+    return newestOf([own, ...others].flat(), limit);
   }
 
   async histogram(filter: LogFilter, bars: Bars): Promise<LogHistogram> {

@@ -3,7 +3,7 @@
 import { messageOf } from "../../errors.ts";
 import type { FunctionId } from "../../ids.ts";
 import type { Bars } from "../../store/log_counts.ts";
-import type { LogEntry, LogFilter, LogHistogram, Logs } from "../logs.ts";
+import type { FoundRequest, LogEntry, LogFilter, LogHistogram, Logs } from "../logs.ts";
 
 /** Most missed entries that a reader gets when it reconnects. */
 export const MISSED_MAX = 1_000;
@@ -59,10 +59,17 @@ export interface HistogramQuery {
   readonly bars: Bars;
 }
 
+export interface RequestsQuery {
+  readonly beginning: string;
+  readonly limit: number;
+}
+
 /** The logs of one node. */
 export interface NodeLogs {
   readonly node: string;
   list(query: PageQuery): Promise<NodePage>;
+  /** Returns requests as `Logs.requests` does. */
+  requests(query: RequestsQuery): Promise<FoundRequest[]>;
   histogram(query: HistogramQuery): Promise<LogHistogram>;
   /** Returns the beginning of the hour of the oldest entry; null if there is none. */
   beginning(): Promise<number | null>;
@@ -81,6 +88,7 @@ export function createLocalLogs(logs: Logs): LocalLogs {
       const { entries, next } = logs.list({ ...wanted, limit, ...(after !== undefined && { after }) });
       return Promise.resolve({ entries, hasMore: next !== undefined });
     },
+    requests: ({ beginning, limit }) => Promise.resolve(logs.requests(beginning, limit)),
     histogram: ({ filter, bars }) => Promise.resolve(logs.histogram(filter, bars)),
     beginning: () => Promise.resolve(logs.beginning() ?? null),
     clear: (id) => logs.clear(id),
