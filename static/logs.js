@@ -20,7 +20,7 @@ const list = document.getElementById("entries");
 const template = document.getElementById("entry");
 
 /** Renders an entry as the server does. All parts are set as text, because handlers write them. */
-function made(entry, names, words) {
+function made(entry, words) {
   const item = template.content.firstElementChild.cloneNode(true);
   const part = (selector) => item.querySelector(selector);
   const show = (selector, text) => {
@@ -33,7 +33,7 @@ function made(entry, names, words) {
   // From app.js, so that all pages format times in the same way.
   time.textContent = globalThis.timeText(entry.at, true);
   part(".level").textContent = entry.level;
-  part(".of").textContent = names.get(String(entry.functionId)) ?? `function ${entry.functionId}`;
+  part(".of").textContent = entry.functionName ?? "a deleted function";
   part(".only").href = `/web/logs?functionId=${entry.functionId}`;
   part(".event").textContent = EVENTS[entry.event] ?? "";
   part(".text").replaceChildren(...marked(entry.message, words));
@@ -70,7 +70,6 @@ function wordsOf(search) {
 function follow() {
   const state = document.getElementById("following-state");
   const button = document.getElementById("pause");
-  const names = new Map([...document.getElementById("functionId").options].map(({ value, text }) => [value, text]));
   const address = new URL(box.dataset.stream, location.href);
   const words = wordsOf(address.searchParams.get("search") ?? "");
   let source;
@@ -79,7 +78,7 @@ function follow() {
   /** Adds many entries at once; adding each on its own would cause a layout for each. */
   const show = () => {
     if (waiting.length === 0) return;
-    const items = waiting.slice(-ENTRIES_MAX).map((entry) => made(entry, names, words)).reverse();
+    const items = waiting.slice(-ENTRIES_MAX).map((entry) => made(entry, words)).reverse();
     waiting = [];
     list.prepend(...items);
     while (list.childElementCount > ENTRIES_MAX) list.lastElementChild.remove();

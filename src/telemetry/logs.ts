@@ -159,7 +159,7 @@ export class Logs {
     return { entries, next };
   }
 
-  /** Returns at most `limit` requests whose ids begin with `beginning` and go on, in the order of ids. */
+  /** Returns at most `limit` requests whose ids begin with, and are longer than, `beginning`, in the order of ids. */
   requests(beginning: string, limit: number): FoundRequest[] {
     this.flush();
     return this.#rows.requests(beginning, limit)

@@ -45,6 +45,8 @@ const PAGES = [
   "/web/functions/700/delete",
   "/web/functions/700/keys?find=k9",
   "/web/functions/700/secret-names?search=NAME",
+  "/web/functions/700/logs",
+  "/web/functions/700/metrics",
   "/web/files",
   "/web/files/edit?path=f699.ts",
   "/web/packages",

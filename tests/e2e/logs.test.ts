@@ -102,12 +102,53 @@ Deno.test("filters narrow what is there and what comes, and a log can be deleted
   await page.getByText("Delete this log").click();
   await page.getByRole("button", { name: "Delete all entries" }).click();
   await page.getByText("The log of speaking was deleted.").waitFor();
-  await page.getByText("No matching entries in the last 24 hours.").waitFor();
-  await page.getByRole("link", { name: "Show all" }).first().click();
-  await page.waitForURL((url) => url.search === "");
+  await page.getByText("No entries in the last 24 hours.").waitFor();
+  assert.equal(new URL(page.url()).pathname, "/web/functions/1/logs");
+  await inSidebar(page, "Logs").click();
+  await page.waitForURL("/web/logs");
   assert.deepEqual(await messages(page), ["disk again", "disk of another"]);
   const { body } = await server.api("GET", "/api/audit?action=logs.cleared");
   assert.equal(body.entries[0].subject.name, "speaking");
+});
+
+Deno.test("the log of a function is a tab of its page, where filters, pages and new entries stay its own", async () => {
+  await using server = await startApp();
+  await deploy(server, "speaking", SPEAKING);
+  await deploy(server, "other", SPEAKING);
+  await run(server, "/speaking?say=line&times=120");
+  await run(server, "/speaking?say=bad&level=error");
+  await run(server, "/other?say=of+another&level=error");
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/functions/1");
+  const tabs = page.getByRole("navigation", { name: "This function" });
+  await tabs.getByRole("link", { name: "Logs" }).click();
+  await page.waitForURL("/web/functions/1/logs");
+  assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "speaking");
+  assert.equal(await tabs.getByRole("link", { name: "Logs" }).getAttribute("aria-current"), "page");
+  assert.equal((await messages(page)).length, 100);
+  assert.equal(await page.getByLabel("Function", { exact: true }).count(), 0);
+  await page.getByText("Live", { exact: true }).waitFor();
+  await run(server, "/other?say=of+another+again&level=error");
+  await run(server, "/speaking?say=the+newest&level=error");
+  await page.getByText("the newest").waitFor();
+  assert.deepEqual((await messages(page)).slice(0, 2), ["the newest", "bad"]);
+  await page.getByRole("link", { name: "More entries" }).click();
+  await page.waitForURL(/\/web\/functions\/1\/logs\?cursor=/);
+  assert.equal((await messages(page)).length, 21);
+  await page.getByLabel("Level").selectOption("Errors");
+  await page.waitForURL(/level=error/);
+  assert.equal(new URL(page.url()).pathname, "/web/functions/1/logs");
+  assert.deepEqual(await messages(page), ["the newest", "bad"]);
+  await page.getByRole("link", { name: "Show all" }).click();
+  await page.waitForURL("/web/functions/1/logs");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await assertGoodEverywhere(page);
+  // What links to the general page with a function still lists its entries.
+  await page.goto("/web/logs?functionId=2");
+  assert.equal(await page.getByLabel("Function").inputValue(), "2");
+  assert.deepEqual(await messages(page), ["of another again", "of another"]);
+  assert.equal((await page.goto("/web/functions/3/logs"))!.status(), 404);
 });
 
 Deno.test("many entries are paged, also without scripts", async () => {

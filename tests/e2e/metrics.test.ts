@@ -95,6 +95,24 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     assert.equal(new URL(page.url()).pathname, "/web/deployments/1");
   });
 
+  await t.step("of a function as a tab of its page, with times to choose from", async () => {
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.goto("/web/functions/1");
+    const tabs = page.getByRole("navigation", { name: "This function" });
+    await tabs.getByRole("link", { name: "Metrics" }).click();
+    await page.waitForURL("/web/functions/1/metrics");
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "orders");
+    assert.equal(await tabs.getByRole("link", { name: "Metrics" }).getAttribute("aria-current"), "page");
+    await page.locator("canvas").nth(2).waitFor();
+    assert.deepEqual([await sum(page, "calls"), await sum(page, "errors")], [3, 0]);
+    await page.getByRole("navigation", { name: "Time" }).getByRole("link", { name: "Last 90 days" }).click();
+    await page.waitForURL("/web/functions/1/metrics?range=ninety-days");
+    assert.equal(await sum(page, "calls"), 3);
+    await assertGoodEverywhere(page);
+    assert.equal((await page.goto("/web/functions/7/metrics"))!.status(), 404);
+  });
+
   await t.step("the numbers are refreshed without a reload, until that is paused", async () => {
     await using visit = await signIn(server);
     const { page } = visit;

@@ -114,6 +114,21 @@ export function fillObservations(home: string, { functions, minutes, lines }: {
   close();
 }
 
+/** Calls of which each has left a line in the log. */
+export function fillRequests(
+  home: string,
+  requests: readonly { requestId: string; functionId: FunctionId; at: number }[],
+): void {
+  const { transaction, logs, close } = openObservations(
+    join(home, "data", "observations.db"),
+    () => new Date(),
+    () => {},
+  );
+  const line = { level: 1, event: "print", message: "a line", durationMs: null };
+  transaction(() => logs.insertAll(requests.map((request) => ({ ...request, ...line }))));
+  close();
+}
+
 /** Replaces the ciphertext of a secret by one of a key that no file has. */
 export function unreadable(server: Server, id: number): void {
   const db = new DatabaseSync(join(server.dataDir, "database.db"), { timeout: 5_000 });

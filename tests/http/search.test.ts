@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { setUp, type Visitor } from "./admin.ts";
 import { startApp } from "./app.ts";
-import { fillWithOwners, withFolder } from "./filled.ts";
+import type { FunctionId } from "../../src/ids.ts";
+import { fillRequests, fillWithOwners, withFolder } from "./filled.ts";
 import { createGroup, createKey, createSecret, deploy } from "./handlers.ts";
 
 /** The kinds and names that a search gives, as the palette gets them. */
@@ -52,6 +53,41 @@ Deno.test("each kind is found by a part of its name, its letters or its other na
   for (const search of ["a value that is secret", "value that", "a comment"]) {
     assert.ok(!(await found(admin, search)).some((one) => one.includes("DATABASE_URL")), search);
   }
+});
+
+Deno.test("a request is found by the beginning of its id, in the search and in the logs", async () => {
+  await withFolder(async (folder) => {
+    const at = Date.now() - 60_000;
+    {
+      await using server = await startApp({ folder });
+      await deploy(server, "orders", "export default (c) => c.text('7');");
+    }
+    const ids = ["1dec6603-0000-4000-8000-000000000001", "1dec6603-0000-4000-8000-000000000002", "1dec6999"];
+    ids[2] += "-0000-4000-8000-000000000003";
+    fillRequests(folder, ids.map((requestId, n) => ({ requestId, functionId: 1 as FunctionId, at: at + n })));
+    await using server = await startApp({ folder });
+    const admin = await setUp(server);
+    const requestPath = (id: string) => `/web/logs?requestId=${id}`;
+    const requests = async (search: string) =>
+      (await found(admin, search)).filter((one) => one.startsWith("Request")).map((one) => one.split(" ").at(-1));
+    assert.deepEqual(await requests("1DEC6603"), [ids[1], ids[0]].map((id) => requestPath(id!)));
+    assert.deepEqual(await requests("1dec6603-0000-4000-8000-000000000001"), [requestPath(ids[0]!)]);
+    assert.deepEqual(await requests("1dec69"), [requestPath(ids[2]!)]);
+    for (const search of ["1dec6", "1dec6604", "1dec6603-9", "1dec66033", "1dec660g"]) {
+      assert.deepEqual(await requests(search), [], search);
+    }
+
+    for (const logs of ["/web/logs", "/web/functions/1/logs"]) {
+      const { status, headers } = await admin.get(`${logs}?search=1dec6999`);
+      assert.deepEqual([status, headers.get("location")], [303, requestPath(ids[2]!)]);
+      const several = await admin.get(`${logs}?search=1dec6603`);
+      assert.equal(several.status, 200);
+      assert.match(several.text, /2 requests begin with <code>1dec6603<\/code>/);
+      for (const id of ids.slice(0, 2)) assert.ok(several.text.includes(`href="${requestPath(id)}"`));
+      const none = await admin.get(`${logs}?search=1dec6604`);
+      assert.deepEqual([none.status, none.text.includes("begin with")], [200, false]);
+    }
+  });
 });
 
 Deno.test("every result's page exists", async () => {

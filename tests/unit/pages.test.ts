@@ -30,6 +30,7 @@ const SHARED: readonly (readonly [markup: RegExp, component: string, exceptions:
   [/"problems" in /, "formRoute", {
     "audit/audit.tsx": "the filter is not posted",
     "keys/selection.tsx": "its list is of the keys that were chosen, also after one is gone",
+    "logs/list.tsx": "the filter is not posted",
     "logs/logs.tsx": "the filter is not posted",
     "files/files.tsx": "an upload is saved file by file",
     "secrets/form.tsx": "the effect is another button of forms that formRoute handles",

@@ -25,6 +25,7 @@ import { barePage, page, type PageStatus } from "./shell/layout.tsx";
 import { addLook } from "./shell/look.ts";
 import { addLogs } from "./pages/logs/logs.tsx";
 import { addMetrics } from "./pages/metrics/metrics.tsx";
+import { addObserved } from "./pages/observed/observed.tsx";
 import { resumeOf } from "./pages/sign_in/replay_after_sign_in.tsx";
 import { addPackages } from "./pages/packages/packages.tsx";
 import { addSearch } from "./pages/search/search.tsx";
@@ -74,6 +75,7 @@ export function createWeb(deps: WebDeps): Web {
   addKeys(web, deps);
   addLogs(web, deps);
   addMetrics(web, deps);
+  addObserved(web, deps);
   addAnnouncements(web, deps);
   addCluster(web, deps);
   addAudit(web, deps);

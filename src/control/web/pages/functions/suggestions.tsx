@@ -117,7 +117,7 @@ function OnTrial({ entry, version }: { entry: RegisteredFunction; version: Versi
       <p>
         {trial!.secrets && <>On trial are only these secrets: {names(trial!.secrets)}.{" "}</>}
         {trial!.permissions && <>On trial are only these hosts: {hosts(trial!.permissions)}.{" "}</>}
-        Nothing is refused; <a href={`/web/logs?functionId=${id}`}>the log</a> says what would be.
+        Nothing is refused; <a href={`${pathOf(id)}/logs`}>the log</a> says what would be.
       </p>
       <Choice label="End the trial" change={{ trial: null }} />
     </form>

@@ -17,7 +17,7 @@ export function functionOf(c: Context<WebEnv>, { registry }: WebDeps): Registere
   return registry.get(params.parse({ id: c.req.param("id") }).id);
 }
 
-export type FunctionTab = "code" | "secrets" | "settings";
+export type FunctionTab = "code" | "logs" | "metrics" | "secrets" | "settings";
 
 /** Returns the title, the actions and the top of a function's page; `tab` is the page shown. */
 export function functionFrame(c: Context<WebEnv>, entry: RegisteredFunction, tab: FunctionTab, deps: WebDeps) {
@@ -68,8 +68,8 @@ function Address({ entry: { route, methods, keys }, origin }: { entry: Registere
 function Tabs({ entry: { id, handler }, current }: { entry: RegisteredFunction; current: FunctionTab }) {
   const tabs = [
     ["code", pathOf(id), "Code"],
-    ["logs", `/web/logs?${new URLSearchParams({ functionId: String(id) })}`, "Logs"],
-    ["metrics", `/web/metrics?${new URLSearchParams({ function: String(id) })}`, "Metrics"],
+    ["logs", `${pathOf(id)}/logs`, "Logs"],
+    ["metrics", `${pathOf(id)}/metrics`, "Metrics"],
     ["secrets", `${pathOf(id)}/secrets`, "Secrets"],
     ["versions", `/web/files/history?${new URLSearchParams({ path: handler })}`, "Versions"],
     ["settings", `${pathOf(id)}/settings`, "Settings"],

@@ -174,7 +174,7 @@ async function failingConcerns({ registry, metrics, allLogs, now }: WebDeps): Pr
       ),
       message: last?.message,
       ...(last?.requestId && { more: { href: requestPath(last.requestId), label: "Last request" } }),
-      action: { href: `/web/logs?functionId=${functionId}&level=error`, label: `Errors of ${entry.name}` },
+      action: { href: `/web/functions/${functionId}/logs?level=error`, label: `Errors of ${entry.name}` },
     }];
   }));
   return concerns.flat();

@@ -56,7 +56,7 @@ export function KeyFunctions({ keyRow: key, functions, manages }: {
                   >
                     Secrets with this key
                   </ButtonLink>
-                  <ButtonLink href={`/web/logs?functionId=${id}`} kind="quiet" isSmall label={`Log of ${name}`}>
+                  <ButtonLink href={`/web/functions/${id}/logs`} kind="quiet" isSmall label={`Log of ${name}`}>
                     Log
                   </ButtonLink>
                 </>

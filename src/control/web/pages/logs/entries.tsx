@@ -3,6 +3,7 @@
 import type { Child } from "hono/jsx";
 import type { MergedEntry } from "../../../../telemetry/cluster/node_logs.ts";
 import type { LogEntry } from "../../../../telemetry/logs.ts";
+import type { WebDeps } from "../../shell/deps.ts";
 import { parseSearch, type Search } from "../../../../telemetry/search.ts";
 
 /** Labels of events other than output; the same as in static/logs.js. */
@@ -28,8 +29,18 @@ export function shortId(id: string): string {
   return id.slice(0, SHORT_ID_LENGTH);
 }
 
-export function Entries({ entries, names, search }: {
+/** Returns the names of functions by their ids, without those that were deleted. */
+export function functionNames(ids: Iterable<number>, matrix: WebDeps["matrix"]): Map<number, string> {
+  return new Map([...new Set(ids)].flatMap((id) => {
+    const name = id > 0 ? matrix.ownerName("function", id) : undefined;
+    return name ? [[id, name]] : [];
+  }));
+}
+
+export function Entries({ entries, names, search, isOfOne }: {
   entries: readonly MergedEntry[];
+  /** Whether all are of one function, which need not be named. */
+  isOfOne: boolean;
   /** Names of functions by their ids. */
   names: ReadonlyMap<number, string>;
   search: string | undefined;
@@ -37,7 +48,7 @@ export function Entries({ entries, names, search }: {
   const words = search === undefined ? undefined : parseSearch(search);
   return (
     <>
-      <ol id="entries" class="entries" aria-label="Entries, the newest first" reversed>
+      <ol id="entries" class={isOfOne ? "entries of-one" : "entries"} aria-label="Entries, the newest first" reversed>
         {entries.map((entry) => <Entry entry={entry} name={names.get(entry.functionId)} words={words} />)}
       </ol>
       <template id="entry">

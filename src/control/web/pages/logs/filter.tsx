@@ -1,6 +1,7 @@
 // Implements the filter of the logs' page: its fields, and the addresses of filtered pages.
 
 import { LEVELS } from "../../../../telemetry/logs.ts";
+import type { FunctionId } from "../../../../ids.ts";
 import { SelectField, TextField } from "../../ui/fields.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 import type { WebDeps } from "../../shell/deps.ts";
@@ -20,16 +21,39 @@ export const LABELS = {
 };
 export type Filter = Readonly<Record<(typeof PARAMETERS)[number], string>>;
 
+/** Returns the filter of an address; `query` returns its parameters. */
+export function filterOf(query: (name: string) => string | undefined): Filter {
+  return Object.fromEntries(PARAMETERS.map((name) => [name, query(name)?.trim() ?? ""])) as Filter;
+}
+
 const LEVEL_OPTIONS = [
   { value: "info", label: "Info and above" },
   { value: "warn", label: "Warnings and errors" },
   { value: "error", label: "Errors" },
 ] as const satisfies readonly { value: (typeof LEVELS)[number]; label: string }[];
 
-/** Returns the address of the page with these parameters; an empty one is left out. */
-export function logsPath(filter: Partial<Filter>, more: Readonly<Record<string, string>> = {}): string {
-  const query = new URLSearchParams({ ...Object.fromEntries(definedOf(filter)), ...more });
-  return query.size === 0 ? "/web/logs" : `/web/logs?${query}`;
+/** Where entries are listed: on a page of all, or within the frame of the one function that they are of. */
+export interface LogsPlace {
+  readonly path: string;
+  readonly functionId?: FunctionId;
+}
+
+export const ALL_LOGS: LogsPlace = { path: "/web/logs" };
+
+/** Returns the address of a list with these parameters; an empty one is left out, and a function that the path names. */
+export function logsPath(
+  { path, functionId }: LogsPlace,
+  filter: Partial<Filter>,
+  more: Readonly<Record<string, string>> = {},
+): string {
+  const named = functionId === undefined ? filter : { ...filter, functionId: "" };
+  const query = new URLSearchParams({ ...Object.fromEntries(definedOf(named)), ...more });
+  return query.size === 0 ? path : `${path}?${query}`;
+}
+
+/** Whether a list is filtered by more than its place. */
+export function isFiltered({ functionId }: LogsPlace, filter: Filter): boolean {
+  return PARAMETERS.some((name) => filter[name] !== "" && !(name === "functionId" && functionId !== undefined));
 }
 
 /** Returns the query of the API for the same entries. */
@@ -52,6 +76,7 @@ function definedOf(filter: Partial<Filter>): [string, string][] {
 }
 
 interface FilterProps {
+  place: LogsPlace;
   filter: Filter;
   range: TimeRange;
   problems: Problems | undefined;
@@ -59,23 +84,24 @@ interface FilterProps {
 }
 
 /** The row of fields. A script applies it when a field changes, and hides the button. */
-export function FilterForm({ filter, range, problems, matrix }: FilterProps) {
-  const isFiltered = PARAMETERS.some((name) => filter[name] !== "");
+export function FilterForm({ place, filter, range, problems, matrix }: FilterProps) {
   const options = Object.entries(RANGES).map(([value, { label }]) => ({ value, label: label as string }));
   options.push({ value: "all", label: "Any time" });
   if (range.name === "custom") options.push({ value: "custom", label: "Custom time" });
   return (
-    <form method="get" action="/web/logs" class="log-filter" data-apply>
+    <form method="get" action={place.path} class="log-filter" data-apply>
       <SelectField name="range" label={LABELS.range} value={range.name} options={options} problems={problems} />
-      <OwnerField
-        matrix={matrix}
-        scope="function"
-        name="functionId"
-        label={LABELS.functionId}
-        value={filter.functionId}
-        empty="All functions"
-        problems={problems}
-      />
+      {place.functionId === undefined && (
+        <OwnerField
+          matrix={matrix}
+          scope="function"
+          name="functionId"
+          label={LABELS.functionId}
+          value={filter.functionId}
+          empty="All functions"
+          problems={problems}
+        />
+      )}
       <SelectField
         name="level"
         label={LABELS.level}
@@ -95,20 +121,21 @@ export function FilterForm({ filter, range, problems, matrix }: FilterProps) {
       />
       <Kept filter={filter} names={range.name === "custom" ? ["requestId", "from", "to"] : ["requestId"]} />
       <button type="submit" class="secondary">Apply</button>
-      {isFiltered && <a href="/web/logs" class="reset">Show all</a>}
+      {isFiltered(place, filter) && <a href={place.path} class="reset">Show all</a>}
     </form>
   );
 }
 
 /** The fields of a custom time, in UTC as browsers send them without a zone. */
-export function CustomTime({ filter, range, problems }: Omit<FilterProps, "matrix">) {
+export function CustomTime({ place, filter, range, problems }: Omit<FilterProps, "matrix">) {
   const { from, until, bars } = range;
   return (
     <details class="custom-time" open={problems?.from !== undefined || problems?.to !== undefined}>
       <summary>Custom time</summary>
-      <form method="get" action="/web/logs">
+      <form method="get" action={place.path}>
         <input type="hidden" name="range" value="custom" />
-        <Kept filter={filter} names={["functionId", "level", "search", "requestId"]} />
+        {place.functionId === undefined && <Kept filter={filter} names={["functionId"]} />}
+        <Kept filter={filter} names={["level", "search", "requestId"]} />
         <TextField
           name="from"
           type="datetime-local"

@@ -5,7 +5,7 @@ import type { Child } from "hono/jsx";
 import { z } from "zod";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { FunctionId, KeyId } from "../../../../ids.ts";
-import { keySubject, RESOLUTIONS } from "../../../../store/metrics.ts";
+import { keySubject, type Resolution, RESOLUTIONS } from "../../../../store/metrics.ts";
 import { beginning, type Busiest } from "../../../../telemetry/metrics.ts";
 import { seriesOf, totalOf } from "../../../../telemetry/series.ts";
 import { summarize, type Summary, type Tally } from "../../../../telemetry/tally.ts";
@@ -17,6 +17,7 @@ import { Time } from "../../ui/components.tsx";
 import { type Column, DataTable } from "../../ui/data_table.tsx";
 import { SelectField } from "../../ui/fields.tsx";
 import { count, plural } from "../../ui/format.ts";
+import { Segments } from "../../ui/tabs.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 
 /** Ranges to choose from: the last `count` minutes, hours or days. */
@@ -29,6 +30,7 @@ const RANGES = {
 } as const;
 type Range = keyof typeof RANGES;
 
+const ALL_METRICS = "/web/metrics";
 /** How many functions, and how many keys, are listed. */
 const LISTED_MAX = 20;
 /** How many deployments and changes of functions are marked. */
@@ -81,81 +83,128 @@ const query = z.object({
   key: id,
 });
 
-export function addMetrics(web: Web, deps: WebDeps): void {
-  const { access, metrics, names, registry, now } = deps;
+/** Whose calls are shown: of all, of one function or of one key. */
+interface Shown {
+  readonly entry?: RegisteredFunction | undefined;
+  readonly keyId?: KeyId | undefined;
+}
 
-  web.get("/web/metrics", (c) => {
-    const { range, function: functionId, key: keyId } = query.parse(c.req.query());
-    const shown = functionId === undefined ? undefined : registry.get(functionId as FunctionId);
-    const key = shown || keyId === undefined ? undefined : access.key(keyId as KeyId);
-    const subject = shown?.id ?? (key && keySubject(key.id));
-    const { resolution, count: periods } = RANGES[range];
-    const length = RESOLUTIONS[resolution];
-    const to = now();
-    const from = beginning(resolution, to - (periods - 1) * length);
-    const points = seriesOf(metrics, resolution, subject, from, to);
-    const isEmpty = points.every(({ tally }) => tally.calls + tally.refusals + tally.sandboxStarts === 0);
-    const rows = points.map(({ at, tally }) => ({ at, tally, summary: summarize(tally) }));
-    const busiest = subject === undefined ? metrics.busiest(from, LISTED_MAX) : undefined;
-    const changes = isEmpty ? [] : changesOf(deps, shown, from, to);
-    return page(c, {
-      title: shown ? `Metrics of ${shown.name}` : key ? `Metrics of ${names.ofKey(key.id)}` : "Metrics",
-      scripts: ["metrics.js"],
-      styles: ["uplot.css", "metrics.css"],
-      actions: <Choice deps={deps} range={range} functionId={shown?.id} keyId={key?.id} />,
-      children: (
-        <>
-          <p class="refreshing" id="refreshing" hidden>
-            <span role="status"></span> <button type="button" class="quiet small">Pause</button>
-          </p>
-          <div id="metrics">
-            {isEmpty ? <Empty icon="chart-line">There were no calls in this time.</Empty> : (
-              <>
-                <Totals
-                  total={totalOf(points)}
-                  before={totalOf(metrics.points(resolution, subject, from - periods * length, from))}
-                />
-                <div class="charts">
-                  {CHARTS.filter(({ columns }) => isDrawn(columns, rows)).map(({ title, columns }) => (
-                    <figure data-chart={columns.join(" ")} hidden>
-                      <figcaption>{title}</figcaption>
-                      <div class="plot" role="img" aria-label={`Chart: ${title}. The numbers are in the table below.`}>
-                      </div>
-                    </figure>
-                  ))}
-                </div>
-                <Changes changes={changes} />
-              </>
-            )}
-            {busiest && <ByFunction {...busiest.functions} deps={deps} range={range} />}
-            {busiest && <ByKey {...busiest.keys} deps={deps} range={range} />}
-            {!isEmpty && (
-              <>
-                <h2>Numbers</h2>
-                <details id="all-numbers">
-                  <summary>Show the numbers by {resolution.slice(0, -1)}</summary>
-                  <DataTable
-                    label="The numbers that the charts show"
-                    id="numbers"
-                    rows={rows}
-                    rowData={({ at }) => ({ "data-at": at / 1_000 })}
-                    columns={[
-                      { label: "From", isRowHeader: true, cell: ({ at }) => <Time ms={at} /> },
-                      ...COLUMNS.map(({ id, label, unit, value }): Column<Point> => ({
-                        label: unit ? `${label} (${unit})` : label,
-                        data: { "data-column": id, "data-label": label },
-                        cell: ({ tally, summary }) => text(value(tally, summary)),
-                      })),
-                    ]}
-                  />
-                </details>
-              </>
-            )}
-          </div>
-        </>
-      ),
-    });
+interface MetricsView {
+  readonly scripts: readonly string[];
+  readonly styles: readonly string[];
+  readonly children: Child;
+}
+
+export function addMetrics(web: Web, deps: WebDeps): void {
+  const { access, names, registry } = deps;
+
+  web.get(ALL_METRICS, (c) => {
+    const { range, function: functionId, key: typedKey } = query.parse(c.req.query());
+    const entry = functionId === undefined ? undefined : registry.get(functionId as FunctionId);
+    const keyId = entry || typedKey === undefined ? undefined : access.key(typedKey as KeyId).id;
+    const title = entry ? `Metrics of ${entry.name}` : keyId ? `Metrics of ${names.ofKey(keyId)}` : "Metrics";
+    const actions = <Choice deps={deps} range={range} functionId={entry?.id} keyId={keyId} />;
+    return page(c, { title, actions, ...viewOf({ entry, keyId }, range, deps) });
   });
+}
+
+/** Returns the parts of the page that shows the calls of one function, at `path`; `given` is the address's time. */
+export function functionMetricsView(
+  entry: RegisteredFunction,
+  path: string,
+  given: string | undefined,
+  deps: WebDeps,
+): MetricsView & { readonly choice: Child } {
+  const { range } = query.parse({ range: given });
+  return { ...viewOf({ entry }, range, deps), choice: <Ranges path={path} current={range} /> };
+}
+
+function viewOf({ entry, keyId }: Shown, range: Range, deps: WebDeps): MetricsView {
+  const { metrics, now } = deps;
+  const subject = entry?.id ?? (keyId && keySubject(keyId));
+  const { resolution, count: periods } = RANGES[range];
+  const length = RESOLUTIONS[resolution];
+  const to = now();
+  const from = beginning(resolution, to - (periods - 1) * length);
+  const points = seriesOf(metrics, resolution, subject, from, to);
+  const isEmpty = points.every(({ tally }) => tally.calls + tally.refusals + tally.sandboxStarts === 0);
+  const rows = points.map(({ at, tally }) => ({ at, tally, summary: summarize(tally) }));
+  const busiest = subject === undefined ? metrics.busiest(from, LISTED_MAX) : undefined;
+  return {
+    scripts: ["metrics.js"],
+    styles: ["uplot.css", "metrics.css"],
+    children: (
+      <>
+        <p class="refreshing" id="refreshing" hidden>
+          <span role="status"></span> <button type="button" class="quiet small">Pause</button>
+        </p>
+        <div id="metrics">
+          {isEmpty ? <Empty icon="chart-line">There were no calls in this time.</Empty> : (
+            <>
+              <Totals
+                total={totalOf(points)}
+                before={totalOf(metrics.points(resolution, subject, from - periods * length, from))}
+              />
+              <Charts rows={rows} />
+              <Changes changes={changesOf(deps, entry, from, to)} />
+            </>
+          )}
+          {busiest && <ByFunction {...busiest.functions} deps={deps} range={range} />}
+          {busiest && <ByKey {...busiest.keys} deps={deps} range={range} />}
+          {!isEmpty && <Numbers rows={rows} resolution={resolution} />}
+        </div>
+      </>
+    ),
+  };
+}
+
+/** What a script draws from the numbers. */
+function Charts({ rows }: { rows: readonly Point[] }) {
+  return (
+    <div class="charts">
+      {CHARTS.filter(({ columns }) => isDrawn(columns, rows)).map(({ title, columns }) => (
+        <figure data-chart={columns.join(" ")} hidden>
+          <figcaption>{title}</figcaption>
+          <div class="plot" role="img" aria-label={`Chart: ${title}. The numbers are in the table below.`}></div>
+        </figure>
+      ))}
+    </div>
+  );
+}
+
+function Numbers({ rows, resolution }: { rows: readonly Point[]; resolution: Resolution }) {
+  return (
+    <>
+      <h2>Numbers</h2>
+      <details id="all-numbers">
+        <summary>Show the numbers by {resolution.slice(0, -1)}</summary>
+        <DataTable
+          label="The numbers that the charts show"
+          id="numbers"
+          rows={rows}
+          rowData={({ at }) => ({ "data-at": at / 1_000 })}
+          columns={[
+            { label: "From", isRowHeader: true, cell: ({ at }) => <Time ms={at} /> },
+            ...COLUMNS.map(({ id, label, unit, value }): Column<Point> => ({
+              label: unit ? `${label} (${unit})` : label,
+              data: { "data-column": id, "data-label": label },
+              cell: ({ tally, summary }) => text(value(tally, summary)),
+            })),
+          ]}
+        />
+      </details>
+    </>
+  );
+}
+
+/** The times to choose from, each a link. */
+function Ranges({ path, current }: { path: string; current: Range }) {
+  const tabs = Object.entries(RANGES).map(([range, { label }]) => ({
+    href: `${path}?range=${range}`,
+    label,
+    isCurrent: range === current,
+  }));
+  return <Segments label="Time" tabs={tabs} />;
 }
 
 /** Whether any of the columns has more than zeros; the first chart always has something to say. */

@@ -1,6 +1,9 @@
 // Finds everything whose name fits what was typed, of all kinds, the best first. Never looks at values of secrets.
 
 import type { WebDeps } from "../../shell/deps.ts";
+import type { FoundRequest } from "../../../../telemetry/logs.ts";
+import { requestPath } from "../logs/entries.tsx";
+import { isRequestId, requestsLike } from "../logs/requests.tsx";
 import { namePath } from "../secrets/browse.tsx";
 import type { Documents } from "../docs/documents.ts";
 import { findSections, type Section, sectionsOf } from "../docs/find.ts";
@@ -20,9 +23,6 @@ const ALIAS_SHARE = 0.95;
 const WORDS_SHARE = 0.5;
 const WORDS_LEAST = 300;
 
-/** The id of a request. */
-const REQUEST_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /** Texts of the program fit by letters in order only if those begin its words; sections of documents never do. */
 const FIXED_LEAST = 120;
 const DOCUMENT_LEAST = 300;
@@ -32,13 +32,15 @@ const OWN_SHARE = 1.25;
 const DOCUMENT_SHARE = 0.6;
 
 export class Finder {
+  readonly #deps: Pick<WebDeps, "allLogs" | "matrix">;
   readonly #names: WebDeps["nameSearch"];
   readonly #documents: Documents;
   #headings: Promise<readonly Entry[]> | undefined;
   #sections: Promise<readonly Section[]> | undefined;
 
-  constructor({ nameSearch }: Pick<WebDeps, "nameSearch">, documents: Documents) {
-    this.#names = nameSearch;
+  constructor(deps: Pick<WebDeps, "nameSearch" | "allLogs" | "matrix">, documents: Documents) {
+    this.#deps = deps;
+    this.#names = deps.nameSearch;
     this.#documents = documents;
   }
 
@@ -46,9 +48,8 @@ export class Finder {
   async find(typed: string): Promise<readonly Entry[]> {
     const search = typed.trim().toLowerCase().slice(0, SEARCH_MAX_LENGTH);
     if (search === "") return SUGGESTED;
-    if (REQUEST_ID.test(search)) {
-      return [{ kind: "Request", name: search, detail: "Its log", href: `/web/logs?requestId=${search}` }];
-    }
+    if (isRequestId(search)) return [{ kind: "Request", name: search, detail: "Its log", href: requestPath(search) }];
+    const requests = (await requestsLike(search, this.#deps)).slice(0, KIND_MAX).map((found) => this.#request(found));
     this.#headings ??= this.#documents.all().then((all) => documentEntries(all.values()));
     const ranked = [
       ...rank(search, this.#named(search)).map(({ entry, fit }) => ({ entry, fit: fit * OWN_SHARE })),
@@ -59,7 +60,7 @@ export class Finder {
     const named = new Set(ranked.map(({ entry }) => entry.href));
     const texts = (await this.#inTexts(search)).filter(({ href }) => !named.has(href));
     const counts = new Map<string, number>();
-    return [...ranked.map(({ entry }) => entry), ...texts].filter(({ kind }) => {
+    return [...requests, ...ranked.map(({ entry }) => entry), ...texts].filter(({ kind }) => {
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
       return counts.get(kind)! <= KIND_MAX;
     }).slice(0, RESULTS_MAX);
@@ -72,6 +73,12 @@ export class Finder {
     return findSections(await this.#sections, [search], KIND_MAX).map(({ section: { document, title, href } }) => (
       { kind: "Documentation", name: title, detail: document.title, href }
     ));
+  }
+
+  #request({ requestId, functionId, at }: FoundRequest): Entry {
+    const name = this.#deps.matrix.ownerName("function", functionId) ?? "a deleted function";
+    const detail = `${name}, ${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+    return { kind: "Request", name: requestId, detail, href: requestPath(requestId) };
   }
 
   #named(search: string): Entry[] {
