@@ -63,6 +63,25 @@ Deno.test("a renewal that is answered after the lease lapsed does not extend it"
   assert.equal(lease.isLive, true);
 });
 
+Deno.test("looks within a millisecond read one clock, and see at once that the lease was extended or ended", () => {
+  const { clocks, lease } = begun();
+  let reads = 0;
+  const { steadyMs } = clocks;
+  clocks.steadyMs = () => {
+    reads++;
+    return steadyMs();
+  };
+  clocks.pass(500);
+  assert.equal(lease.remainingMs, LEASE_MS - 500);
+  reads = 0;
+  assert.equal(lease.remainingMs, LEASE_MS - 500);
+  assert.equal(reads, 0);
+  assert.equal(lease.extend(lease.now()), true);
+  assert.equal(lease.remainingMs, LEASE_MS);
+  lease.end();
+  assert.equal(lease.remainingMs, 0);
+});
+
 Deno.test("a lease lapses while the machine is suspended", () => {
   for (const ms of [LEASE_MS, 60_000]) {
     const { clocks, lease } = begun();

@@ -181,7 +181,8 @@ export class SecretBroker<C extends SealableCaller> {
     this.#observer.prefetched(caller, made.questions.length);
     if (!this.#serving && !made.parts && made.until === Infinity) return made;
     const json = made.parts ? `[${made.parts.map((part) => this.#partOf(caller, part)).join()}]` : made.json;
-    return { ...made, json, usableMs: Math.min(servedMs, made.until - this.#lookup.now()) };
+    const unchangedMs = made.until === Infinity ? Infinity : made.until - this.#lookup.now();
+    return { questions: made.questions, json, usableMs: Math.min(servedMs, unchangedMs) };
   }
 
   /** Returns the value; undefined, reported, if it cannot be read. Adds its scope to `scopes`. */
