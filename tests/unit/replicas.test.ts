@@ -211,6 +211,40 @@ Deno.test("work that the log runs again is made again only if something else was
   assertSame(cluster, "at the end");
 });
 
+Deno.test("a change is made while the lock is awaited, and once more if another node's came first", async () => {
+  await using cluster = await memoryNodes(2);
+  const [a, b] = cluster.nodes as [MemoryNode, MemoryNode];
+  let runs = 0;
+  /** Starts a change on `a` that needs the group, while another one has the lock; `before` comes first. */
+  const change = async (needed: string, name: string, before: () => Promise<unknown>): Promise<void> => {
+    const unlocked = Promise.withResolvers<void>();
+    const made = Promise.withResolvers<void>();
+    runs = 0;
+    const locked = cluster.log.connect(a.weather).exclusively(() => unlocked.promise);
+    const earlier = before();
+    const changed = a.store.commit(() => {
+      runs++;
+      made.resolve();
+      if (needed !== "" && !a.access.groups().some((group) => group.name === needed)) {
+        throw new AppError("NotFound", 404, "There is no such group.");
+      }
+      return a.access.createGroup(OPERATOR, name, "");
+    });
+    await made.promise;
+    unlocked.resolve();
+    await Promise.all([locked, earlier, changed]);
+  };
+  await change("", "one", () => Promise.resolve());
+  assert.equal(runs, 1);
+  await change("", "three", () => b.store.commit(() => b.access.createGroup(OPERATOR, "two", "")));
+  assert.equal(runs, 2);
+  // Refused ahead, but not by what is there when it has the lock.
+  await change("four", "five", () => b.store.commit(() => b.access.createGroup(OPERATOR, "four", "")));
+  assert.equal(runs, 2);
+  assert.deepEqual(b.access.groups().map(({ name }) => name).sort(), ["five", "four", "one", "three", "two"]);
+  assertSame(cluster, "at the end");
+});
+
 Deno.test("a node that is cut off makes no change, and catches up afterwards", async () => {
   await using cluster = await memoryNodes(3);
   const [a, b] = cluster.nodes as [MemoryNode, MemoryNode, MemoryNode];

@@ -1,6 +1,7 @@
 // Makes changes on all nodes: records a change of this node's rows while no other node can append, appends it to the log,
 // and answers when every live node has applied it.
 
+import { setImmediate } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
 import type { Replication } from "../../store/replication.ts";
 import type { Committer } from "../../store/store.ts";
@@ -68,6 +69,8 @@ export function createWriter(
     await appliedEverywhere(seq);
   };
 
+  let changesUnderWay = 0;
+
   return {
     async commit<T, R = T>(work: () => T, applied?: (result: T) => R, isLong = false): Promise<R> {
       replica.requireSound();
@@ -83,23 +86,38 @@ export function createWriter(
           outcome = { error };
         }
       };
+      const compose = (): Composed => {
+        const { seq } = replica.head;
+        // The log may run this again; what was recorded is still right if nothing was applied meanwhile.
+        if (made?.after !== seq) {
+          try {
+            const { result, change } = replication.record(work);
+            made = { result, after: seq, composed: change && { kind: "change", ...change } };
+          } catch (error) {
+            refused = { after: seq, error };
+            throw error;
+          }
+        }
+        return made.composed;
+      };
+      /** Records while the lock is awaited, which takes as long: nothing else is applied in most cases. */
+      const recordAhead = async (): Promise<void> => {
+        // PostgreSQL was asked for the lock then.
+        for (let turn = 0; turn < 2; turn++) await setImmediate();
+        if (made || refused) return;
+        try {
+          compose();
+        } catch {
+          // It is recorded again with the lock, and what it throws then counts.
+          refused = undefined;
+        }
+      };
       replica.expect(id, follow);
       let entry: Entry | undefined;
       try {
-        entry = await append(id, () => {
-          const { seq } = replica.head;
-          // The log may run this again; what was recorded is still right if nothing was applied meanwhile.
-          if (made?.after !== seq) {
-            try {
-              const { result, change } = replication.record(work);
-              made = { result, after: seq, composed: change && { kind: "change", ...change } };
-            } catch (error) {
-              refused = { after: seq, error };
-              throw error;
-            }
-          }
-          return made.composed;
-        }, isLong);
+        changesUnderWay++;
+        const mayRecordAhead = changesUnderWay === 1 && !isLong;
+        [entry] = await Promise.all([append(id, compose, isLong), mayRecordAhead && recordAhead()]);
       } catch (error) {
         if (refused && refused.error === error) {
           replica.forget(id);
@@ -109,6 +127,8 @@ export function createWriter(
         // If it was stored after all, what follows from it is still to be done.
         if (!(error instanceof StoreUnavailable && error.outcome === "unknown")) replica.forget(id);
         throw error;
+      } finally {
+        changesUnderWay--;
       }
       if (entry) {
         await inForce(entry);
