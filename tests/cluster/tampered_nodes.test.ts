@@ -89,3 +89,18 @@ Deno.test("an altered log stops every running node, which names the entry, and n
     assert.equal((await exitOf(there, join(folders.path, "b"))).code, 5);
   });
 });
+
+Deno.test("a node renews its lease whatever anyone who can connect to the database notifies it of", async () => {
+  await using there = await startPostgres();
+  using folder = temporaryFolder();
+  await using node = await startNode(there, folder.path);
+  for (const seq of [1e6, Number.MAX_SAFE_INTEGER]) {
+    await there.query("SELECT pg_notify('crude_functions', $1)", [`log ${seq}` as never]);
+  }
+  // A node that knows of an entry which it cannot apply stops after the fifth renewal.
+  const counter = async () =>
+    (await there.query<{ counter: number }>("SELECT counter FROM crude_functions.nodes"))[0]!.counter;
+  const first = await counter();
+  while (await counter() < first + 8);
+  assert.equal((await node.api("GET", "/health")).status, 200);
+});

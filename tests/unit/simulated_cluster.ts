@@ -308,7 +308,6 @@ export class SimulatedNode {
   #notified(seq: number): void {
     if (this.isPartitioned || this.#world.random() < 0.1) return;
     this.#later(this.#world.wait(), () => {
-      this.renewal.learned(seq);
       this.#catchUp(seq).catch(() => {});
     });
   }

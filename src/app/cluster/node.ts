@@ -18,7 +18,7 @@ import type { Peers } from "./peers.ts";
 import type { Joined } from "./join.ts";
 
 export interface NodeOptions {
-  readonly joined: Pick<Joined, "identity" | "keyFile" | "table" | "log">;
+  readonly joined: Pick<Joined, "identity" | "keyFile" | "table">;
   readonly version: string;
   /** The newest version of the database's schema that this program knows. */
   readonly schema: number;
@@ -100,13 +100,12 @@ export interface RunningNode {
  * `replica` is this node's copy of the log. Longer than 80 lines: its parts call each other, and are connected here.
  */
 export function createNode(
-  opened: AsyncDisposableStack,
   { joined, version, schema, startedAt, report, onNodes }: NodeOptions,
   { lease, serving, membership, table, macs, stopServing }: NodeMembership,
   replica: Replica & { readonly head: Head },
   peers: Peers,
 ): RunningNode {
-  const { identity: { node: id }, log } = joined;
+  const { identity: { node: id } } = joined;
   const identity = { id, instance: crypto.randomUUID(), version, schema, startedAt };
   let renewal: Renewal | undefined;
   let readAt = performance.now();
@@ -210,7 +209,6 @@ export function createNode(
         isHeldBack: () => serving.heldBackBy !== undefined,
       });
       renewal = started;
-      opened.defer(log.onAppended((seq) => started.learned(seq)));
       // Before it serves: only live nodes know whether PostgreSQL was put back to an earlier state.
       await lookIfPossible();
       await waitForCode(bringCode);

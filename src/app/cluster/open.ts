@@ -117,7 +117,7 @@ export async function openNode(
     onFork: member.stopServing,
   });
   opened.defer(replica.onApplied(() => peers.heads.applied(replica.head)));
-  const node = createNode(opened, options, member, replica, peers);
+  const node = createNode(options, member, replica, peers);
   opened.defer(() => node.stop());
   refresh = () => node.refresh();
 

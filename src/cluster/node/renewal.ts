@@ -91,8 +91,8 @@ export class Renewal {
     this.#running = this.#run();
   }
 
-  /** Records that the log has an entry with this number. */
-  learned(seq: number): void {
+  /** Records that the log has an entry with this number: not from a notification, as anyone who can connect can send one. */
+  #learned(seq: number): void {
     this.#forgetApplied();
     const last = this.#known.at(-1)?.seq ?? this.#options.replica.applied;
     if (seq <= last) return;
@@ -204,7 +204,7 @@ export class Renewal {
       }
       this.#row = row;
       this.#acknowledged = Math.max(this.#acknowledged, row.applied);
-      this.learned(head.seq);
+      this.#learned(head.seq);
       this.#catchUp(head.seq);
       return lease.extend(sent);
     } catch (error) {
