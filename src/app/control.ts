@@ -124,6 +124,7 @@ async function loadWeb(
     references: createSecretReferences(store),
     noticeKey: keyring.derive("notices"),
     importers: (path) => imports.importers(path),
+    importersOfEach: (paths) => imports.importersOfEach(paths),
     typeCheck: createTypeCheck({
       ...parts,
       deno: parts.checkers,

@@ -248,10 +248,11 @@ Deno.test("the files are a tree next to the code, imports are completed, and ope
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/files/edit?path=lib/tax/vat.ts");
-  const tree = page.getByRole("navigation", { name: "Files", exact: true });
+  const tree = page.getByRole("navigation", { name: "File tree" });
   assert.deepEqual(await tree.getByRole("link").allTextContents(), [
-    "lib/",
-    "tax/",
+    "Code folder",
+    "lib",
+    "tax",
     "vat.ts",
     "prices.ts",
     "shop.ts",
@@ -285,13 +286,14 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   await page.goto("/web");
   await inSidebar(page, "Code").click();
   await assertAccessible(page);
+  await page.locator("summary", { hasText: "Upload" }).click();
   await page.getByLabel("Files", { exact: true }).setInputFiles([
     { name: "picture.bin", mimeType: "application/octet-stream", buffer: Buffer.from(bytes) },
     { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("hi\n") },
   ]);
-  await page.getByRole("button", { name: "Upload" }).click();
+  await page.getByRole("button", { name: "Upload files" }).click();
   await page.locator("#notices").getByText("Saved 2 files.").waitFor();
-  await page.getByRole("link", { name: "picture.bin" }).click();
+  await page.getByRole("rowheader").getByRole("link", { name: "picture.bin" }).click();
   await page.getByText("This file is binary: 98 KiB.").waitFor();
   await assertAccessible(page);
   const coming = page.waitForEvent("download");
@@ -300,16 +302,69 @@ Deno.test("a binary file goes up and comes down unchanged, is moved and deleted"
   assert.equal(download.suggestedFilename(), "picture.bin");
   assert.deepEqual(await Deno.readFile(await download.path()), bytes);
 
+  await page.getByLabel("More actions for picture.bin").click();
+  await page.getByRole("link", { name: "Rename or move …" }).click();
   await page.getByLabel("New path").fill("images/logo.bin");
   await page.getByRole("button", { name: "Move" }).click();
   await page.locator("#notices").getByText("Moved picture.bin to images/logo.bin.").waitFor();
-  const folders = page.getByRole("navigation", { name: "Folders" });
+  const folders = page.getByRole("navigation", { name: "Breadcrumb" });
   await folders.getByRole("link", { name: "images" }).click();
-  await page.getByRole("link", { name: "logo.bin" }).click();
+  await page.getByLabel("Actions for logo.bin").click();
   await page.getByRole("link", { name: "Delete …" }).click();
   await page.getByRole("button", { name: "Delete logo.bin" }).click();
   await page.locator("#notices").getByText("Deleted images/logo.bin.").waitFor();
   assert.equal(await page.getByRole("link", { name: "images" }).count(), 0);
+});
+
+Deno.test("a folder shows its files with what uses them, unfolds in the tree, and takes files that are dropped", async () => {
+  await using server = await startApp();
+  await save(server, "lib/tax/vat.ts", "export const vat = 0.2;\n");
+  await deploy(server, "shop", `import { vat } from "./lib/tax/vat.ts"; export default (c) => c.text(String(vat));`);
+  assert.equal((await run(server, "/shop")).body, "0.2");
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/files");
+  await page.getByRole("row", { name: /shop\.ts shop / }).waitFor();
+  const tree = page.getByRole("navigation", { name: "File tree" });
+  await tree.getByRole("button", { name: "Contents of lib", exact: true }).click();
+  await tree.getByRole("button", { name: "Contents of lib/tax" }).click();
+  await tree.getByRole("link", { name: "vat.ts" }).waitFor();
+  await assertGoodEverywhere(page);
+  await tree.getByRole("button", { name: "Contents of lib", exact: true }).click();
+  await tree.getByRole("link", { name: "vat.ts" }).waitFor({ state: "hidden" });
+
+  await page.goto("/web/files?folder=lib/tax");
+  await page.getByRole("row", { name: /vat\.ts 1 import / }).waitFor();
+  await page.evaluate(`(() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(["10"], "rate.txt"));
+    document.getElementById("main").dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  })()`);
+  await assertGoodEverywhere(page);
+  await page.keyboard.press("Enter");
+  await page.locator("#notices").getByText("Saved lib/tax/rate.txt.").waitFor();
+  assert.equal((await server.api("GET", "/api/files/lib/tax/rate.txt")).body, "10");
+});
+
+Deno.test("files are made, renamed and deleted without JavaScript, and a form that is refused is open again", async () => {
+  await using server = await startApp();
+  await save(server, "lib/a.txt", "a");
+  await using visit = await signIn(server, { javaScript: false });
+  const { page } = visit;
+  await page.goto("/web/files?folder=lib");
+  await page.locator("summary", { hasText: "New file" }).click();
+  await page.getByLabel("Path").fill("lib/a.txt");
+  await page.getByRole("button", { name: "Create file" }).click();
+  await page.locator(".field .problem").getByText("already exists").waitFor();
+  await page.getByLabel("Path").fill("lib/b.ts");
+  await page.getByRole("button", { name: "Create file" }).click();
+  await page.locator("#notices").getByText("Created lib/b.ts.").waitFor();
+  await page.getByRole("navigation", { name: "File tree" }).getByRole("link", { name: "lib" }).click();
+  await page.getByLabel("Actions for b.ts").click();
+  await page.getByRole("link", { name: "Rename or move …" }).click();
+  await page.getByLabel("New path").fill("c.ts");
+  await page.getByRole("button", { name: "Move" }).click();
+  await page.locator("#notices").getByText("Moved lib/b.ts to c.ts.").waitFor();
 });
 
 Deno.test("long code, problems and answers fit and are accessible, in light and dark, wide and narrow", async () => {

@@ -46,7 +46,7 @@ Deno.test("a file is edited twice, compared and restored, and a deployment rolle
       await page.locator("[data-code-state]").filter({ hasText: "Saved." }).waitFor();
     }
     await page.goto("/web/files/edit?path=hello.ts");
-    await press(page, "History of this file");
+    await press(page, "File history");
     await page.getByRole("heading", { name: "History of hello.ts" }).waitFor();
     assert.equal(await page.getByRole("row").count(), 4);
     await assertGoodEverywhere(page);

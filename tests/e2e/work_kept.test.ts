@@ -150,7 +150,7 @@ Deno.test("a handler that is moved stays its function's, and who imports a file 
   await using visit = await signIn(server);
   const { page } = visit;
 
-  await page.goto("/web/files/edit?path=hello.ts");
+  await page.goto("/web/files/move?path=hello.ts");
   await page.getByLabel("New path").fill("greet.ts");
   await page.getByRole("button", { name: "Move" }).click();
   await page.locator("#notices").getByText("It is now the handler file of hello.").waitFor();
@@ -159,6 +159,7 @@ Deno.test("a handler that is moved stays its function's, and who imports a file 
   assert.deepEqual([body.function.handler, body.function.state], ["greet.ts", "enabled"]);
 
   // What no handler can be called is refused, and nothing is moved.
+  await page.goto("/web/files/move?path=greet.ts");
   await page.getByLabel("New path").fill("greet.txt");
   await page.getByRole("button", { name: "Move" }).click();
   assert.match(await page.getByRole("alert").textContent() ?? "", /the file is a handler/);
@@ -167,11 +168,13 @@ Deno.test("a handler that is moved stays its function's, and who imports a file 
 
   await page.goto("/web/files/edit?path=lib%2Fwords.ts");
   assert.match(await page.locator("main").textContent() ?? "", /Imported by greet\.ts/);
+  await page.getByLabel("More actions for words.ts").click();
   await page.getByRole("link", { name: "Delete …" }).click();
   await page.locator("main .warning").getByText("greet.ts").waitFor();
   assert.match(await page.locator("main .warning").textContent() ?? "", /greet\.ts imports it/);
   await assertGoodEverywhere(page);
   await page.getByRole("link", { name: "Cancel" }).click();
+  await page.goto("/web/files/move?path=lib%2Fwords.ts");
   await page.getByLabel("New path").fill("lib/text.ts");
   await page.getByRole("button", { name: "Move" }).click();
   await page.locator("#notices").getByText("greet.ts still imports lib/words.ts").waitFor();

@@ -212,6 +212,6 @@ Deno.test("the page moves a handler as the API does", async () => {
   assert.match(handler.text, /It is now the handler file of one\./);
   assert.deepEqual(await handlers(server), ["lib/one.ts", "two.ts"]);
   const taken = await visitor.submit("/web/files/move", { path: "lib/one.ts", to: "two.ts" });
-  assert.equal(taken.status, 400);
+  assert.equal(taken.status, 409);
   assert.match(taken.text, /is taken|already exists/);
 });

@@ -120,6 +120,8 @@ export interface Imports {
   ofCopy(codeDir: string, locks: PackageLocks): ImportsOfCopy;
   /** Returns the known modules that depend on the file at `path`, also if it was missing. */
   importers(path: string): string[];
+  /** Returns, for those of these files that modules of this process depend on, these modules; in one look. */
+  importersOfEach(paths: readonly string[]): Map<string, string[]>;
 }
 
 export interface ImportsOfCopy extends Imports {
@@ -334,6 +336,21 @@ class ImportService implements Imports {
     const current = [...this.#known].filter(([, { states }]) => states.has(file)).map(([handler]) => handler);
     return [...new Set([...current, ...this.#kept.consistingOf(file)])]
       .filter((handler) => handler !== path && stateOf(this.#fileOf(handler)) !== "missing");
+  }
+
+  importersOfEach(paths: readonly string[]): Map<string, string[]> {
+    const wanted = new Map(paths.map((path) => [this.#fileOf(path), path]));
+    const found = new Map<string, string[]>();
+    for (const [handler, { states }] of this.#known) {
+      for (const file of states.keys()) {
+        const path = wanted.get(file);
+        if (path === undefined || path === handler) continue;
+        const known = found.get(path);
+        if (known) known.push(handler);
+        else found.set(path, [handler]);
+      }
+    }
+    return found;
   }
 
   #fileOf(handler: string): string {

@@ -23,6 +23,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "audit.css": css(() => import("../../../../static/audit.css", { with: { type: "text" } })),
   "components.css": css(() => import("../../../../static/components.css", { with: { type: "text" } })),
   "docs.css": css(() => import("../../../../static/docs.css", { with: { type: "text" } })),
+  "files.css": css(() => import("../../../../static/files.css", { with: { type: "text" } })),
   "frame.css": css(() => import("../../../../static/frame.css", { with: { type: "text" } })),
   "functions.css": css(() => import("../../../../static/functions.css", { with: { type: "text" } })),
   "history.css": css(() => import("../../../../static/history.css", { with: { type: "text" } })),
@@ -40,6 +41,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "docs.js": js(() => import("../../../../static/docs.js", { with: { type: "text" } })),
   "editor.js": js(() => import("../../../../static/editor.js", { with: { type: "text" } })),
   "follow.js": js(() => import("../../../../static/follow.js", { with: { type: "text" } })),
+  "files.js": js(() => import("../../../../static/files.js", { with: { type: "text" } })),
   "frame.js": js(() => import("../../../../static/frame.js", { with: { type: "text" } })),
   "htmx.js": js(() => import("htmx.org/dist/htmx.min.js", { with: { type: "text" } })),
   "logs.js": js(() => import("../../../../static/logs.js", { with: { type: "text" } })),
@@ -48,7 +50,6 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "secret_form.js": js(() => import("../../../../static/secret_form.js", { with: { type: "text" } })),
   "secrets.js": js(() => import("../../../../static/secrets.js", { with: { type: "text" } })),
   "shortcuts.js": js(() => import("../../../../static/shortcuts.js", { with: { type: "text" } })),
-  "upload.js": js(() => import("../../../../static/upload.js", { with: { type: "text" } })),
   // Its module is three times as large as this, which only declares a variable.
   "uplot.js": js(
     () => import("uplot/dist/uPlot.iife.min.js", { with: { type: "text" } }),

@@ -36,6 +36,8 @@ export interface WebDeps extends ApiDeps {
   readonly noticeKey: DerivedKey;
   /** Returns the modules known to depend on the file at `path`. */
   readonly importers: (path: string) => readonly string[];
+  /** Returns, for those of these files that loaded modules depend on, these modules. */
+  readonly importersOfEach: (paths: readonly string[]) => ReadonlyMap<string, readonly string[]>;
   readonly typeCheck: TypeCheck;
   /** Whether there are pages for the development of this program. */
   readonly devPages: boolean;

@@ -7,7 +7,7 @@ import { Icon } from "../icons/icon.tsx";
 export { Button, ButtonLink, FormActions, PostButton } from "./button.tsx";
 export { Card, Empty, Skeleton, Stat, Stats } from "./card.tsx";
 export { Icon } from "../icons/icon.tsx";
-export { Menu, MenuLink, MenuPost } from "./menu.tsx";
+export { Menu, MenuLink, MenuPost, Popover } from "./menu.tsx";
 export { Badge, Notice, StatusDot, Tooltip } from "./notice.tsx";
 export { Segments, Tabs } from "./tabs.tsx";
 

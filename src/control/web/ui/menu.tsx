@@ -64,3 +64,24 @@ export function MenuPost({ action, fields = {}, icon, isDanger, label, children 
     </form>
   );
 }
+
+/** A button that opens a short form below the heading or bar that it is in. */
+export function Popover({ text, icon, kind = "secondary", isOpen, id, children }: {
+  text: string;
+  icon?: IconName;
+  kind?: ButtonKind;
+  /** Whether it is shown again with a problem. */
+  isOpen?: boolean;
+  id?: string;
+  children: Child;
+}) {
+  return (
+    <details class="menu" data-menu open={isOpen} id={id}>
+      <summary class={`button ${classOf({ kind, children: text }) ?? ""}`}>
+        {icon && <Icon name={icon} />}
+        {text}
+      </summary>
+      <div class="popover">{children}</div>
+    </details>
+  );
+}

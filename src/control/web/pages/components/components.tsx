@@ -18,6 +18,7 @@ import {
   MenuPost,
   Notice,
   Pager,
+  Popover,
   Segments,
   Skeleton,
   Stat,
@@ -27,6 +28,7 @@ import {
   Tooltip,
 } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
+import { TextField } from "../../ui/fields.tsx";
 import { ICON_NAMES } from "../../icons/names.ts";
 import { Controls } from "./controls.tsx";
 
@@ -169,6 +171,12 @@ function Buttons() {
         <Menu label="More" isAtStart>
           <MenuLink href={PATH}>One entry</MenuLink>
         </Menu>
+        <Popover text="New file" icon="plus" kind="secondary">
+          <form>
+            <TextField name="popover-name" label="Path" />
+            <Button type="button">Create file</Button>
+          </form>
+        </Popover>
         <Tooltip id="tip" text="Explains the button while it is pointed at or has the focus.">
           <button type="button" class="secondary" aria-describedby="tip">With a tooltip</button>
         </Tooltip>

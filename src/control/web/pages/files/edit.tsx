@@ -10,7 +10,7 @@ import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { attempt, fieldText, readForm, redirect, type Typed } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { CHECK_PATH, CODE_MAX_BYTES, CodeForm, type CodeFormProps, EDIT_PATH } from "../../ui/code_form.tsx";
-import { Breadcrumbs, editPath, FILES_PATH } from "./folders.tsx";
+import { actionPath, editPath, nameOf, trailOf } from "./folders.tsx";
 import { UsedBy } from "./used_by.tsx";
 
 /** Forms are percent-encoded, with at most three bytes for one. */
@@ -100,20 +100,17 @@ async function hashOf(path: string, { files }: WebDeps): Promise<string> {
 /** Shows the form with the typed code, after a check or when it was not saved. */
 function showCode(c: Context<WebEnv>, deps: WebDeps, form: CodeFormProps, status: 200 | 409): Response {
   return page(c, {
-    title: form.path.split("/").at(-1)!,
-    styles: ["functions.css"],
+    title: nameOf(form.path),
+    trail: trailOf(form.path),
+    styles: ["functions.css", "files.css"],
     scripts: ["editor.js"],
     children: (
       <>
-        <Breadcrumbs path={form.path} />
         <UsedBy path={form.path} deps={deps} />
         <CodeForm {...form} />
         {form.refused && form.hash !== "" && (
           <p>
-            <a href={`${FILES_PATH}/download?${new URLSearchParams({ path: form.path })}`}>
-              Download the stored version
-            </a>{" "}
-            to compare.
+            <a href={actionPath("download", form.path)} download>Download the stored version</a> to compare.
           </p>
         )}
       </>

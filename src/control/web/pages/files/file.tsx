@@ -1,18 +1,19 @@
-// Implements the page of one file, which shows it in the editor or its size, and moves, deletes and downloads it.
+// Implements the page of one file, which shows it in the editor or its size, and the pages that move and delete it.
 
 import type { Context } from "hono";
 import { sha256Of } from "../../../../sha256.ts";
 import { asText } from "../../../inputs/body.ts";
-import { FormActions } from "../../ui/components.tsx";
+import { ButtonLink, Empty, FormActions, Menu, MenuLink } from "../../ui/components.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { attempt, fieldText, type Problems, readForm, redirect } from "../../shell/forms.ts";
-import { formRoute } from "../../shell/form_route.ts";
+import { attempt, fieldText, readForm, redirect } from "../../shell/forms.ts";
+import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { CODE_MAX_BYTES, CodeForm, EDIT_PATH, eolOf, PATHS_PATH, sizeText } from "../../ui/code_form.tsx";
 import { addCheck, addSave } from "./edit.tsx";
-import { Breadcrumbs, editPath, FILES_PATH, folderPath } from "./folders.tsx";
+import { actionPath, editPath, fileIcon, FILES_PATH, folderPath, nameOf, parentOf, trailOf } from "./folders.tsx";
+import { ReadOnly } from "./read_only.tsx";
 import { FileTree, readTree } from "./tree.tsx";
 import { Importers, UsedBy } from "./used_by.tsx";
 
@@ -36,7 +37,7 @@ export function addFile(web: Web, deps: WebDeps): void {
   web.get(`${FILES_PATH}/download`, async (c) => {
     const path = c.req.query("path") ?? "";
     const { content } = await files.read(path);
-    const name = encodeURIComponent(path.split("/").at(-1)!).replaceAll("'", "%27");
+    const name = encodeURIComponent(nameOf(path)).replaceAll("'", "%27");
     return c.body(content, 200, {
       "Content-Type": "application/octet-stream",
       // Browsers must never open it as a page of this origin.
@@ -54,7 +55,7 @@ export function addFile(web: Web, deps: WebDeps): void {
     const path = fieldText(await readForm(c), "path");
     await files.delete(c.get("actor"), path);
     // An empty folder is deleted with its last file.
-    const folder = path.split("/").slice(0, -1).join("/");
+    const folder = parentOf(path);
     const left = await attempt(() => files.folder(folder, 0, 1));
     return redirect(c, folderPath("done" in left ? folder : ""), `Deleted ${path}.`);
   });
@@ -63,16 +64,13 @@ export function addFile(web: Web, deps: WebDeps): void {
 function addMove(web: Web, deps: WebDeps): void {
   formRoute(web, {
     path: `${FILES_PATH}/move`,
+    initial: (_, c) => ({ path: c.req.query("path") ?? "", to: c.req.query("path") ?? "" }),
     read: (typed) => ({ path: fieldText(typed, "path"), to: fieldText(typed, "to").trim() }),
     act: async ({ actor, values: { path, to } }) => {
       const moved = await deps.fileUses.move(actor, path, to);
       return { ...moved, ...await deps.preflight.file(to) };
     },
-    page: (c, { values: { path, to }, problems }) => {
-      const { "": other, from: place, ...rest } = problems!;
-      const problem = other ?? place;
-      return showFile(c, deps, path, { ...rest, ...(problem !== undefined && { to: problem }) }, to);
-    },
+    page: (c, form) => showMove(c, deps, form),
     then: ({ functions, importers, problems, warnings }, { values: { path, to } }) => {
       const notices = [
         `Moved ${path} to ${to}.`,
@@ -86,78 +84,102 @@ function addMove(web: Web, deps: WebDeps): void {
   });
 }
 
-async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string, problems?: Problems, to = path) {
+async function showFile(c: Context<WebEnv>, deps: WebDeps, path: string) {
   const { info, content } = await deps.files.read(path);
   const text = content.length > CODE_MAX_BYTES ? undefined : asText(content);
-  const query = new URLSearchParams({ path });
-  const tree = await readTree(deps, path);
+  const tree = await readTree(deps, parentOf(path));
+  const source = deps.gitSources.get();
   return page(c, {
-    title: path.split("/").at(-1)!,
-    styles: ["functions.css"],
-    scripts: ["editor.js"],
+    title: nameOf(path),
+    trail: trailOf(path),
+    styles: ["functions.css", "files.css"],
+    scripts: ["editor.js", "files.js"],
     actions: (
       <>
-        <a href={`${FILES_PATH}/history?${query}`} class="button secondary">History of this file</a>
-        <a href={`${FILES_PATH}/download?${query}`} class="button secondary">Download</a>
+        <ButtonLink href={actionPath("history", path)} kind="secondary" icon="rotate-ccw-clock">
+          File history
+        </ButtonLink>
+        <ButtonLink href={actionPath("download", path)} kind="secondary" icon="download" isDownload>
+          Download
+        </ButtonLink>
+        {source === undefined && (
+          <Menu label={`More actions for ${nameOf(path)}`} kind="secondary">
+            <MenuLink href={actionPath("move", path)} icon="pencil">Rename or move …</MenuLink>
+            <MenuLink href={actionPath("delete", path)} icon="trash" isDanger>Delete …</MenuLink>
+          </Menu>
+        )}
       </>
     ),
     children: (
-      <>
-        <Breadcrumbs path={path} />
-        <div class="with-tree">
-          <FileTree tree={tree} path={path} />
-          <div>
-            <UsedBy path={path} deps={deps} />
-            <ProblemSummary problems={problems} labels={{ to: "New path" }} />
-            {text === undefined
-              ? (
-                <p class="empty">
-                  {content.length > CODE_MAX_BYTES && asText(content) !== undefined
-                    ? `This text is too large for the editor: ${sizeText(info.sizeBytes)}.`
-                    : `This file is binary: ${sizeText(info.sizeBytes)}.`} Download it, or upload a replacement.
-                </p>
-              )
-              : <CodeForm path={path} content={text} hash={sha256Of(content)} eol={eolOf(text)} />}
-            <div class="sides">
-              <form method="post" action={`${FILES_PATH}/move`} aria-labelledby="move">
-                <FormToken />
-                <h2 id="move">Rename or move</h2>
-                <input type="hidden" name="path" value={path} />
-                <CodeField
-                  name="to"
-                  label="New path"
-                  value={to}
-                  problems={problems}
-                  required
-                  hint="Functions with this handler file use the new path. Imports in other files are not changed."
-                />
-                <button type="submit" class="secondary">Move</button>
-              </form>
-              <section class="danger-zone" aria-labelledby="delete">
-                <h2 id="delete">Delete</h2>
-                <p>Handlers that import it fail from their next call on.</p>
-                <a href={`${FILES_PATH}/delete?${query}`} class="button secondary">Delete …</a>
-              </section>
-            </div>
-          </div>
+      <div class="with-tree">
+        <FileTree tree={tree} path={path} />
+        <div>
+          <ReadOnly source={source} />
+          <UsedBy path={path} deps={deps} />
+          {text === undefined
+            ? (
+              <Empty icon={fileIcon(path)}>
+                {content.length > CODE_MAX_BYTES && asText(content) !== undefined
+                  ? `This text is too large for the editor: ${sizeText(info.sizeBytes)}.`
+                  : `This file is binary: ${sizeText(info.sizeBytes)}.`} Download it, or upload a replacement.
+              </Empty>
+            )
+            : <CodeForm path={path} content={text} hash={sha256Of(content)} eol={eolOf(text)} />}
         </div>
-      </>
+      </div>
     ),
-  }, problems ? 400 : 200);
+  });
+}
+
+type Move = FormState<undefined, { readonly path: string; readonly to: string }>;
+
+async function showMove(c: Context<WebEnv>, deps: WebDeps, { values: { path, to }, problems, status }: Move) {
+  await deps.files.read(path);
+  // What is wrong with a move is wrong with the new path.
+  const { "": other, from: place, ...rest } = problems ?? {};
+  const problem = other ?? place;
+  const shown = problems && { ...rest, ...(problem !== undefined && { to: problem }) };
+  const importers = deps.importers(path);
+  return page(c, {
+    title: `Rename or move ${nameOf(path)}`,
+    trail: [...trailOf(path), [editPath(path), nameOf(path)]],
+    styles: ["files.css"],
+    children: (
+      <form method="post" action={`${FILES_PATH}/move`} class="narrow">
+        <FormToken />
+        <ProblemSummary problems={shown} labels={{ to: "New path" }} />
+        <input type="hidden" name="path" value={path} />
+        <UsedBy path={path} deps={deps} />
+        <CodeField
+          name="to"
+          label="New path"
+          value={to}
+          problems={shown}
+          required
+          autofocus
+          hint={importers.length === 0
+            ? "Missing folders are created. Functions with this handler file use the new path."
+            : "Functions with this handler file use the new path. Imports in other files are not changed."}
+        />
+        <FormActions submit="Move" cancel={editPath(path)} />
+      </form>
+    ),
+  }, status);
 }
 
 function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
   const handled = deps.registry.handledBy(path);
   const importers = deps.importers(path);
   return page(c, {
-    title: `Delete ${path.split("/").at(-1)}?`,
-    styles: ["functions.css"],
+    title: `Delete ${nameOf(path)}?`,
+    trail: [...trailOf(path), [editPath(path), nameOf(path)]],
     children: (
       <form method="post" action={`${FILES_PATH}/delete`} class="confirm">
         <FormToken />
         <input type="hidden" name="path" value={path} />
         <p>
-          <code>{path}</code> is deleted permanently.
+          <code>{path}</code> is deleted. Its content stays in the{" "}
+          <a href={actionPath("history", path)}>history</a>, from which it can be restored.
         </p>
         {importers.length > 0 && (
           <p class="warning">
@@ -170,7 +192,7 @@ function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
             It is the handler of {handled.map(({ name }) => name).join(", ")}: calls will be answered with 500.
           </p>
         )}
-        <FormActions submit={`Delete ${path.split("/").at(-1)}`} kind="danger" cancel={editPath(path)} />
+        <FormActions submit={`Delete ${nameOf(path)}`} kind="danger" cancel={editPath(path)} />
       </form>
     ),
   });

@@ -1,10 +1,15 @@
 // Implements the lines about a file that name the functions and files that depend on it.
 
 import type { WebDeps } from "../../shell/deps.ts";
+import { count, plural } from "../../ui/format.ts";
 import { editPath } from "./folders.tsx";
 
 /** How many of the files that import a file are named. */
 const IMPORTERS_SHOWN = 20;
+/** More of them are folded. */
+const IMPORTERS_IN_LINE = 3;
+/** How many functions a row of a folder names. */
+const NAMES_SHOWN = 2;
 
 export function UsedBy({ path, deps }: { path: string; deps: WebDeps }) {
   const handled = deps.registry.handledBy(path);
@@ -21,11 +26,42 @@ export function UsedBy({ path, deps }: { path: string; deps: WebDeps }) {
           ))}
         </p>
       )}
-      {importers.length > 0 && (
+      {importers.length > 0 && importers.length <= IMPORTERS_IN_LINE && (
         <p>
           Imported by <Importers paths={importers} />
         </p>
       )}
+      {importers.length > IMPORTERS_IN_LINE && (
+        <details>
+          <summary>Imported by {count(importers.length)} files</summary>
+          <Importers paths={importers} />
+        </details>
+      )}
+    </>
+  );
+}
+
+/** The same in a row: the functions that a file is the handler of, or else how many files import it. */
+export function UsedInShort({ handled, importers }: {
+  handled: readonly { readonly id: number; readonly name: string }[];
+  importers: readonly string[];
+}) {
+  const shown = handled.slice(0, NAMES_SHOWN);
+  const others = handled.length - shown.length;
+  if (handled.length === 0) {
+    return importers.length === 0
+      ? null
+      : <span title={importers.join("\n")}>{plural(importers.length, "import")}</span>;
+  }
+  return (
+    <>
+      {shown.map(({ id, name }, index) => (
+        <>
+          {index > 0 && ", "}
+          <a href={`/web/functions/${id}`}>{name}</a>
+        </>
+      ))}
+      {others > 0 && ` and ${others} more`}
     </>
   );
 }

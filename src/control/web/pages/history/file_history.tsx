@@ -7,24 +7,26 @@ import { DataTable } from "../../ui/data_table.tsx";
 import { sizeText } from "../../ui/code_form.tsx";
 import { parsePositiveInt } from "../../ui/format.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
+import { attempt } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
-import { Breadcrumbs } from "../files/folders.tsx";
+import { editPath, nameOf, trailOf } from "../files/folders.tsx";
 import { authorText, fileAtPath, fileHistoryPath, versionPath } from "./parts.tsx";
 
 const PAGE_SIZE = 50;
 
-export function addFileHistory(web: Web, { versions }: WebDeps): void {
+export function addFileHistory(web: Web, { versions, files }: WebDeps): void {
   web.get("/web/files/history", async (c) => {
     const path = c.req.query("path") ?? "";
     checkFilePath(path, "path");
     const before = parsePositiveInt(c.req.query("before")) || Number.MAX_SAFE_INTEGER;
     const { versions: rows, next } = await versions.ofFile(path, before, PAGE_SIZE);
+    const exists = "done" in await attempt(() => files.read(path));
     return page(c, {
-      title: `History of ${path.split("/").at(-1)}`,
-      styles: ["functions.css", "history.css"],
+      title: `History of ${nameOf(path)}`,
+      trail: exists ? [...trailOf(path), [editPath(path), nameOf(path)]] : [],
+      styles: ["history.css"],
       children: (
         <>
-          <Breadcrumbs path={path} />
           {rows.length === 0 ? <Empty>No version has changed this file.</Empty> : <Changes rows={rows} path={path} />}
           <Pager next={next === undefined ? undefined : `${fileHistoryPath(path)}&before=${next}`} what="versions" />
         </>
